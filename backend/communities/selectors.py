@@ -1,0 +1,57 @@
+"""Reads about places and roles."""
+
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from backend.accounts.models import User
+from backend.communities.errors import CommunityUnknown
+from backend.communities.models import Community, Membership, Role
+
+WATCHES_OVER = (Role.STAFF, Role.MANAGER, Role.AUDITOR)  # may read what staff read
+HANDLES = (Role.STAFF, Role.MANAGER)  # may verify, close, approve
+
+
+def tenants() -> QuerySet[Community]:
+    """All places that keep a ledger."""
+    places: QuerySet[Community] = Community.objects.filter(kind=Community.Kind.COMMUNITY)
+    return places
+
+
+def lineage(community: Community) -> list[Community]:
+    """The place itself, then its parent, up to the top: nearest first."""
+    return list(reversed(community.ancestors(include_self=True)))
+
+
+def communities_where(user: User, roles: tuple[Role, ...]) -> QuerySet[Community]:
+    """The tenants in which ``user`` holds one of ``roles``, there or in a place above."""
+    held = Membership.objects.filter(user=user, role__in=roles).values_list(
+        "community_id", flat=True
+    )
+    reach: set[UUID] = set()
+    for place in Community.objects.filter(pk__in=held):
+        reach.update(place.descendants(include_self=True).values_list("pk", flat=True))
+    return tenants().filter(pk__in=reach)
+
+
+def communities_of(user: User) -> QuerySet[Community]:
+    """The tenants in which ``user`` is a volunteer."""
+    return communities_where(user, (Role.VOLUNTEER,))
+
+
+def community_by_code(code: str) -> Community:
+    """The tenant called ``code``; raises Community.DoesNotExist."""
+    return tenants().get(code=code)
+
+
+def community_among(communities: QuerySet[Community], code: str) -> Community:
+    """The one of ``communities`` called ``code``; raises CommunityUnknown."""
+    community = communities.filter(code=code).first()
+    if community is None:
+        raise CommunityUnknown
+    return community
+
+
+def memberships_of(user: User) -> QuerySet[Membership]:
+    """What ``user`` is where, oldest first."""
+    return Membership.objects.filter(user=user).select_related("community").order_by("id")

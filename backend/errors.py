@@ -1,0 +1,38 @@
+"""What a refusal is. Each app's errors.py names its own; backend/api/exceptions.py alone turns
+them into HTTP statuses."""
+
+from typing import Any, ClassVar
+
+from django.utils.functional import Promise
+
+
+class Refusal(Exception):
+    """The request was understood and is refused; nothing was changed.
+
+    ``code`` is part of the API and never changes; ``title`` is for people, translated, and may
+    be reworded. ``facts`` are JSON-able details shown beside them, such as
+    ``{"available": 12, "needed": 20}``; they name nobody.
+    """
+
+    code: ClassVar[str]
+    title: ClassVar[str | Promise]
+
+    def __init__(self, **facts: Any) -> None:
+        super().__init__(self.code, facts)
+        self.facts = facts
+
+
+class Invalid(Refusal):
+    """What was sent can never be right, whatever the state of things (400)."""
+
+
+class Forbidden(Refusal):
+    """The caller may see the thing and may not do this to it (403)."""
+
+
+class NotFound(Refusal):
+    """There is no such thing, or it is not the caller's to see: both look alike (404)."""
+
+
+class Conflict(Refusal):
+    """It can not be done as things stand now; another time it might (409)."""

@@ -1,0 +1,50 @@
+"""What is owed to be told: a row first, the telling later, by a worker."""
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from backend.communities.models import TenantModel
+
+
+class Notice(TenantModel):
+    """Something one person is to be told, once, from ``due_at`` on and not after ``stale_at``.
+
+    Delivered means: it stands in the in-app inbox. The words are made from ``kind`` and
+    ``facts`` when it is read, in the reader's language (texts.py).
+    """
+
+    key = models.CharField(max_length=100)  # the event's; one key tells once
+    recipient = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False
+    )
+    kind = models.SlugField(db_index=False)
+    facts = models.JSONField(default=dict)
+    due_at = models.DateTimeField()
+    stale_at = models.DateTimeField(null=True)  # telling it later would only confuse
+    created_at = models.DateTimeField(auto_now_add=True)
+    delivered_at = models.DateTimeField(null=True)
+    read_at = models.DateTimeField(null=True)
+    withdrawn_at = models.DateTimeField(null=True)  # no longer true, or stale before it was told
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="notice_told_once", fields=["community", "key"]),
+            models.CheckConstraint(
+                name="notice_read_after_delivery",
+                condition=Q(read_at__isnull=True) | Q(delivered_at__isnull=False),
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(name="notice_inbox", fields=["community", "recipient", "-id"]),
+            models.Index(
+                name="notice_owed",
+                fields=["community", "due_at"],
+                condition=Q(delivered_at__isnull=True, withdrawn_at__isnull=True),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.key

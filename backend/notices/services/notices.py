@@ -1,0 +1,84 @@
+"""Owing, withdrawing and delivering notices."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Case, F, Q, When
+from django.db.models.functions import Now
+
+from backend.accounts.models import User
+from backend.communities.models import Community
+from backend.notices.errors import NoticeUnknown
+from backend.notices.models import Notice
+
+
+def owe(
+    *,
+    community: Community,
+    key: str,
+    recipient: User,
+    kind: str,
+    facts: dict[str, Any],
+    due_at: datetime,
+    stale_at: datetime | None = None,
+) -> None:
+    """Leave a row that says ``recipient`` is to be told from ``due_at`` on.
+
+    One ``key`` tells once. Owing it again after it was withdrawn untold makes it owed again;
+    otherwise a second call changes nothing.
+    """
+    with transaction.atomic():
+        notice, made = Notice.objects.get_or_create(
+            community=community,
+            key=key,
+            defaults={
+                "recipient": recipient,
+                "kind": kind,
+                "facts": facts,
+                "due_at": due_at,
+                "stale_at": stale_at,
+            },
+        )
+        if not made:
+            Notice.objects.filter(pk=notice.pk, delivered_at__isnull=True).update(withdrawn_at=None)
+
+
+def withdraw(*, community: Community, key: str) -> None:
+    """What ``key`` was to tell is no longer so. Told already, or never owed: nothing happens."""
+    Notice.objects.filter(
+        community=community, key=key, delivered_at__isnull=True, withdrawn_at__isnull=True
+    ).update(withdrawn_at=Now())
+
+
+@transaction.atomic
+def deliver(*, notice_id: UUID) -> bool:
+    """Put one notice into its recipient's inbox; ``False`` if it was not owed any more.
+
+    Two workers may hold the same task: the row's lock lets one of them through, once.
+    """
+    notice = (
+        Notice.objects.select_for_update(no_key=True, skip_locked=True)
+        .filter(pk=notice_id, delivered_at__isnull=True, withdrawn_at__isnull=True)
+        .first()
+    )
+    if notice is None:
+        return False
+    is_stale = Q(stale_at__isnull=False, stale_at__lte=Now())
+    Notice.objects.filter(pk=notice.pk).update(
+        withdrawn_at=Case(When(is_stale, then=Now()), default=F("withdrawn_at")),
+        delivered_at=Case(When(is_stale, then=None), default=Now()),
+    )
+    notice.refresh_from_db()
+    return notice.delivered_at is not None
+
+
+def mark_read(*, user: User, notice_id: UUID) -> Notice:
+    """Remember that ``user`` has read it; the first reading counts. Raises NoticeUnknown."""
+    mine = Notice.objects.filter(pk=notice_id, recipient=user, delivered_at__isnull=False)
+    mine.filter(read_at__isnull=True).update(read_at=Now())
+    notice = mine.first()
+    if notice is None:
+        raise NoticeUnknown
+    return notice

@@ -1,0 +1,234 @@
+"""Every setting, in one file; what differs between places comes from the environment.
+
+README.md, "Configure", lists each variable; tests/backend/test_readme.py holds the two together.
+"""
+
+from datetime import timedelta
+from pathlib import Path
+
+import environ
+from celery.schedules import crontab
+from django.utils.translation import gettext_lazy as _
+
+env = environ.Env()
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+HOME = Path(env.str("LINLI_HOME", default=str(BASE_DIR / "var"))).resolve()
+
+# --- who we are, and who may talk to us -------------------------------------------------------
+DEBUG = env.bool("LINLI_DEBUG", default=False)
+SECRET_KEY = env.str("LINLI_SECRET_KEY")
+ALLOWED_HOSTS = env.list("LINLI_ALLOWED_HOSTS", default=["localhost", "127.0.0.1"])
+CSRF_TRUSTED_ORIGINS = env.list("LINLI_CSRF_TRUSTED_ORIGINS", default=[])
+# Fernet keys for phone numbers at rest: the first encrypts, all decrypt (put a new one in front).
+FIELD_KEYS = env.list("LINLI_FIELD_KEYS")
+# Key of the keyed hash that finds a person by phone. It can not be changed once people are in.
+PHONE_INDEX_KEY = env.str("LINLI_PHONE_INDEX_KEY")
+
+# Behind a TLS proxy that sets X-Forwarded-Proto, everything is https only.
+if env.bool("LINLI_HTTPS", default=False):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_SSL_REDIRECT = True
+    SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+    SECURE_HSTS_SECONDS = 31_536_000
+    SESSION_COOKIE_SECURE = True
+    CSRF_COOKIE_SECURE = True
+# How many proxies of ours stand in front; the client address that throttles count is behind them.
+TRUSTED_PROXIES = env.int("LINLI_TRUSTED_PROXIES", default=0)
+
+# --- what is installed ------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "allauth",
+    "allauth.account",
+    "allauth.headless",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_filters",
+    "pgtrigger",
+    "tree_queries",
+    "backend.api",
+    "backend.accounts",
+    "backend.communities",
+    "backend.notices",
+    "points",
+    "volunteers",
+    "merchants",
+    "backend.scenarios",
+]
+MIDDLEWARE = [
+    "backend.api.middleware.read_to_the_end",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "backend.api.middleware.refuse_nul",
+    "backend.api.middleware.check_log_in_body",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+]
+ROOT_URLCONF = "backend.urls"
+CSRF_FAILURE_VIEW = "backend.api.exceptions.csrf_failure"
+WSGI_APPLICATION = "backend.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "backend" / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.template.context_processors.i18n",
+                "django.contrib.auth.context_processors.auth",
+            ]
+        },
+    }
+]
+
+# --- the database -----------------------------------------------------------------------------
+DATABASES = {"default": env.db("DATABASE_URL")}
+DATABASES["default"] |= {
+    "ENGINE": "django.db.backends.postgresql",
+    # A transaction-mode pooler may stand between: nothing may outlive its transaction.
+    "DISABLE_SERVER_SIDE_CURSORS": True,
+    "CONN_MAX_AGE": 0,
+}
+# Connections kept open by one web process; 0 opens one a request (Celery's forks need that).
+if pool_size := env.int("LINLI_DB_POOL", default=0):
+    DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {
+        "min_size": 1,
+        "max_size": pool_size,
+        "timeout": 10,
+    }
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# Counters of log-in attempts and throttles. In the database, because a check-in or a redemption
+# must not need Redis (docs/design: "PostgreSQL is the only thing that must be up").
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "cache",
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
+    }
+}
+
+# --- people -----------------------------------------------------------------------------------
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 10},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
+ACCOUNT_USER_MODEL_EMAIL_FIELD = None
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_ADAPTER = "backend.accounts.adapter.AccountAdapter"
+HEADLESS_ONLY = True
+HEADLESS_CLIENTS = ["app"]
+HEADLESS_SERVE_SPECIFICATION = True
+HEADLESS_SPECIFICATION_TEMPLATE_NAME = None  # its page would load scripts from a CDN
+SESSION_COOKIE_AGE = int(timedelta(days=30).total_seconds())
+
+# --- the API ----------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["backend.api.authentication.SessionTokenAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["backend.api.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["backend.api.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "backend.api.schema.AutoSchema",
+    "DEFAULT_PAGINATION_CLASS": "backend.api.paging.CursorPagination",
+    "DEFAULT_VERSIONING_CLASS": None,
+    "EXCEPTION_HANDLER": "backend.api.exceptions.problem_response",
+    "DEFAULT_THROTTLE_RATES": {"public": "120/minute"},
+    "NUM_PROXIES": TRUSTED_PROXIES,
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Linli 邻里",
+    "DESCRIPTION": "Volunteer hours and reports, points on a double-entry ledger, redemption.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    # The validator is somebody else's website.
+    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "validatorUrl": None},
+    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums"],
+    "COMPONENT_SPLIT_REQUEST": True,
+}
+# A JSON body larger than this is refused with 413; a photo has its own limit.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
+PHOTO_MAX_BYTES = 10_485_760
+IDEMPOTENCY_KEEP = timedelta(days=7)
+
+# --- rules of the house with a number in them -------------------------------------------------
+VOUCHER_LIFETIME = timedelta(minutes=env.int("LINLI_VOUCHER_MINUTES", default=1440))
+REMINDER_LEAD = timedelta(minutes=env.int("LINLI_REMINDER_LEAD_MINUTES", default=120))
+
+# --- work in the background -------------------------------------------------------------------
+SWEEP_SECONDS = env.float("LINLI_SWEEP_SECONDS", default=15.0)
+CELERY_BROKER_URL = env.str("REDIS_URL")
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TIMEZONE = "Asia/Shanghai"
+CELERY_BEAT_SCHEDULE = {
+    "deliver-due-notices": {
+        "task": "backend.notices.tasks.sweep_due_notices",
+        "schedule": SWEEP_SECONDS,
+    },
+    "release-expired-vouchers": {
+        "task": "merchants.tasks.sweep_expired_vouchers",
+        "schedule": SWEEP_SECONDS,
+    },
+    "close-forgotten-check-outs": {
+        "task": "volunteers.tasks.sweep_forgotten_check_outs",
+        "schedule": 60.0,
+    },
+    # Each night, though a period is a month: a night that was missed is made up for by the next.
+    "draft-settlements": {
+        "task": "merchants.tasks.sweep_unsettled",
+        "schedule": crontab(hour=2, minute=10),
+    },
+    "forget-idempotency-keys": {
+        "task": "backend.api.tasks.forget_old_idempotency_keys",
+        "schedule": crontab(hour=3, minute=40),
+    },
+}
+
+# --- language, time, files --------------------------------------------------------------------
+LANGUAGE_CODE = "zh-hans"
+LANGUAGES = [("zh-hans", _("Simplified Chinese")), ("en", _("English"))]
+LOCALE_PATHS = [BASE_DIR / "backend" / "locale"]
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = "UTC"  # what is stored; people see their community's own zone
+STATIC_URL = "/static/"
+STATIC_ROOT = HOME / "static"
+WHITENOISE_USE_FINDERS = True  # the same files with and without `collectstatic`
+MEDIA_ROOT = Path(env.str("LINLI_MEDIA_ROOT", default=str(HOME / "media")))
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": env.str("LINLI_LOG_LEVEL", default="INFO")},
+}
