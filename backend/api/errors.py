@@ -1,0 +1,32 @@
+"""Refusals about the request itself, whichever endpoint it is for."""
+
+from django.utils.translation import gettext_lazy as _
+
+from backend.errors import Conflict, Invalid, Refusal
+
+
+class InvalidCursor(Invalid):
+    code = "invalid_cursor"
+    title = _("This page link is damaged; start again from the first page.")
+
+
+class IdempotencyKeyMissing(Invalid):
+    code = "idempotency_key_missing"
+    title = _("This request needs an Idempotency-Key header.")
+
+
+class IdempotencyKeyInvalid(Invalid):
+    code = "idempotency_key_invalid"
+    title = _("An Idempotency-Key is 1 to 200 visible ASCII characters.")
+
+
+class IdempotencyKeyInUse(Conflict):
+    code = "idempotency_key_in_use"
+    title = _("The first request with this Idempotency-Key is still running; ask again.")
+
+
+class IdempotencyKeyReused(Refusal):
+    """Neither of the four kinds: the IETF draft gives it a status of its own (422)."""
+
+    code = "idempotency_key_reused"
+    title = _("This Idempotency-Key was used for another request.")

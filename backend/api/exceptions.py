@@ -1,0 +1,179 @@
+"""Every error leaves in one shape: RFC 9457 problem details.
+
+``type`` and ``code`` are stable and part of the API; ``title`` and ``detail`` are for people, in
+the language asked for, and may be reworded. A refusal's facts stand beside them. An exception
+that has no row here is a bug: it is logged, and answered with 500 ``internal_error``.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.exceptions import (
+    BadRequest,
+    PermissionDenied,
+    RequestDataTooBig,
+    SuspiciousOperation,
+)
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.multipartparser import MultiPartParserError
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from rest_framework import exceptions
+from rest_framework.response import Response
+
+from backend.api.errors import IdempotencyKeyReused
+from backend.api.renderers import PROBLEM_TYPE, JSONRenderer
+from backend.errors import Conflict, Forbidden, Invalid, NotFound, Refusal
+
+_REFUSALS: tuple[tuple[type[Refusal], int], ...] = (
+    (IdempotencyKeyReused, 422),
+    (Invalid, 400),
+    (Forbidden, 403),
+    (NotFound, 404),
+    (Conflict, 409),
+)
+
+# The first row that fits is taken, so a subclass stands above its parent.
+_OTHERS: tuple[tuple[tuple[type[Exception], ...], int, str, str | Promise], ...] = (
+    ((RequestDataTooBig,), 413, "body_too_large", _("The request is too large.")),
+    (
+        (exceptions.ParseError, MultiPartParserError, BadRequest, SuspiciousOperation),
+        400,
+        "malformed",
+        _("The request can not be read."),
+    ),
+    (
+        (exceptions.ValidationError,),
+        400,
+        "invalid_input",
+        _("Something in the request is not right."),
+    ),
+    (
+        (exceptions.NotAuthenticated, exceptions.AuthenticationFailed),
+        401,
+        "not_authenticated",
+        _("Please log in first."),
+    ),
+    (
+        (exceptions.PermissionDenied, PermissionDenied),
+        403,
+        "permission_denied",
+        _("You may not do this."),
+    ),
+    ((exceptions.NotFound, Http404), 404, "not_found", _("There is no such thing.")),
+    (
+        (exceptions.MethodNotAllowed,),
+        405,
+        "method_not_allowed",
+        _("This can not be done at this address."),
+    ),
+    (
+        (exceptions.NotAcceptable,),
+        406,
+        "not_acceptable",
+        _("The answer is not available in the format asked for."),
+    ),
+    (
+        (exceptions.UnsupportedMediaType,),
+        415,
+        "unsupported_media_type",
+        _("Requests of this format are not read here."),
+    ),
+    (
+        (exceptions.Throttled,),
+        429,
+        "throttled",
+        _("Too many requests; please wait a moment."),
+    ),
+)
+
+
+def problem(
+    members: Mapping[str, Any] | None = None, *, status: int, code: str, title: str | Promise
+) -> dict[str, Any]:
+    """The body of an error; ``members`` stand beside the standard ones and replace none."""
+    standard = {
+        "type": f"/problems/{code}",
+        "title": str(title),
+        "status": status,
+        "code": code,
+    }
+    return standard | dict(members or {}) | standard
+
+
+def problem_of(exc: Exception) -> dict[str, Any] | None:
+    """The body that answers ``exc``, or None if it is a bug."""
+    if isinstance(exc, Refusal):
+        for kind, status in _REFUSALS:
+            if isinstance(exc, kind):
+                return problem(exc.facts, status=status, code=exc.code, title=exc.title)
+    for kinds, status, code, title in _OTHERS:
+        if isinstance(exc, kinds):
+            return problem(_explained(exc), status=status, code=code, title=title)
+    return None
+
+
+def _explained(exc: Exception) -> dict[str, Any]:
+    if isinstance(exc, exceptions.ValidationError):
+        return {"errors": _field_errors(exc.detail)}
+    # Only what was written for this request; a default would repeat the title.
+    if isinstance(exc, exceptions.APIException) and exc.detail != exc.default_detail:
+        return {"detail": str(exc.detail)}
+    return {}
+
+
+def _field_errors(detail: Any, at: str = "") -> dict[str, list[dict[str, str]]]:
+    """Flatten the framework's nested errors; a key is a path such as ``items.0.quantity``."""
+    found: dict[str, list[dict[str, str]]] = {}
+    named = detail.items() if isinstance(detail, dict) else enumerate(detail)
+    for name, inner in named:
+        if isinstance(inner, exceptions.ErrorDetail):
+            error = {"code": str(inner.code), "message": str(inner)}
+            found.setdefault(at or "non_field_errors", []).append(error)
+        else:
+            found |= _field_errors(inner, f"{at}.{name}" if at else str(name))
+    return found
+
+
+def problem_response(exc: Exception, context: dict[str, Any]) -> Response | None:
+    """REST framework's exception handler (setting ``EXCEPTION_HANDLER``)."""
+    body = problem_of(exc)
+    if body is None:
+        return None
+    headers = {}
+    if challenge := getattr(exc, "auth_header", None):
+        headers["WWW-Authenticate"] = challenge
+    if wait := getattr(exc, "wait", None):
+        headers["Retry-After"] = str(wait)
+    # An error is JSON also where the answer would have been something else, or nothing we have.
+    request = context["request"]
+    request.accepted_renderer = JSONRenderer()
+    request.accepted_media_type = PROBLEM_TYPE
+    return Response(body, status=body["status"], headers=headers)
+
+
+def http_problem(body: dict[str, Any]) -> HttpResponse:
+    """A problem outside of REST framework's views."""
+    return HttpResponse(
+        JSONRenderer().render(body), status=body["status"], content_type=PROBLEM_TYPE
+    )
+
+
+def request_error(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """``handler400``, ``handler403`` and ``handler404`` of backend/urls.py."""
+    body = problem_of(exception)
+    if body is None:
+        raise exception
+    return http_problem(body)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """The setting ``CSRF_FAILURE_VIEW``."""
+    return request_error(request, PermissionDenied(reason))
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """``handler500``: the log knows why, the client does not."""
+    return http_problem(
+        problem(status=500, code="internal_error", title=_("Something went wrong on our side."))
+    )

@@ -1,0 +1,70 @@
+"""Two questions that an operator's machinery asks: is it alive, and can it serve?"""
+
+from functools import cache
+
+import psycopg
+from django.db import OperationalError, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from backend.api.exceptions import http_problem, problem
+
+DATABASE_TIMEOUT = 2  # seconds
+
+
+class NotReady(Exception):
+    """``check`` is what failed: ``database`` or ``migrations``."""
+
+    def __init__(self, check: str) -> None:
+        super().__init__(check)
+        self.check = check
+
+
+@require_safe
+@never_cache
+def healthz(request: HttpRequest) -> HttpResponse:
+    """The process answers; nothing else is touched, so a database outage restarts nobody."""
+    return JsonResponse({"status": "ok"})
+
+
+@require_safe
+@never_cache
+def readyz(request: HttpRequest) -> HttpResponse:
+    """The database is reachable and has the tables that this version needs."""
+    try:
+        require_database()
+        require_migrations()
+    except NotReady as exc:
+        return http_problem(
+            problem({"failed": exc.check}, status=503, code="not_ready", title=_("Not ready yet."))
+        )
+    return JsonResponse({"status": "ready"})
+
+
+def require_database() -> None:
+    """Raises NotReady. Takes a connection of its own: a pool that is busy is not an outage."""
+    parameters = connection.get_connection_params() | {
+        "autocommit": True,
+        "connect_timeout": DATABASE_TIMEOUT,
+        "tcp_user_timeout": DATABASE_TIMEOUT * 1000,
+    }
+    try:
+        with psycopg.connect(**parameters) as probe:
+            probe.execute("SELECT 1")
+    except psycopg.OperationalError as exc:
+        raise NotReady("database") from exc
+
+
+@cache
+def require_migrations() -> None:
+    """Raises NotReady. Asks until the answer is yes and then no more: what raises is not cached,
+    and nobody takes a migration back under a running process."""
+    try:
+        executor = MigrationExecutor(connection)
+    except OperationalError as exc:
+        raise NotReady("database") from exc
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        raise NotReady("migrations")

@@ -1,0 +1,97 @@
+"""The OpenAPI document: what every operation has in common."""
+
+from typing import Any
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.openapi import AutoSchema as BaseAutoSchema
+from drf_spectacular.plumbing import ResolvedComponent
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter
+
+from backend.api.idempotency import HEADER, MAX_KEY_CHARACTERS, REPLAYED_HEADER, is_idempotent
+from backend.api.renderers import PROBLEM_TYPE
+
+PROBLEM_SCHEMA = {
+    "type": "object",
+    "description": "An error (RFC 9457). A refusal's facts are further members.",
+    "required": ["type", "title", "status", "code"],
+    "properties": {
+        "type": {"type": "string", "format": "uri-reference"},
+        "title": {"type": "string", "description": "For people, in the language asked for."},
+        "status": {"type": "integer", "minimum": 400, "maximum": 599},
+        "code": {"type": "string", "description": "For programs; never changes."},
+        "detail": {"type": "string"},
+        "errors": {
+            "type": "object",
+            "description": "By field, as a path such as `items.0.quantity`.",
+            "additionalProperties": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ["code", "message"],
+                    "properties": {"code": {"type": "string"}, "message": {"type": "string"}},
+                },
+            },
+        },
+    },
+    "additionalProperties": {},
+}
+IDEMPOTENCY_PARAMETERS = [
+    OpenApiParameter(
+        HEADER,
+        {"type": "string", "pattern": "^[!-~]+$", "maxLength": MAX_KEY_CHARACTERS},
+        OpenApiParameter.HEADER,
+        required=True,
+        description="Chosen by the client, one per intention. The same request sent again with "
+        "the same key gets the first answer again, and nothing is done twice.",
+    ),
+    OpenApiParameter(
+        REPLAYED_HEADER,
+        OpenApiTypes.BOOL,
+        OpenApiParameter.HEADER,
+        response=True,
+        description="Present, and true, if this is an earlier request's answer.",
+    ),
+]
+
+
+class AutoSchema(BaseAutoSchema):
+    """Adds to every operation its error answer and, if it has one, its ``Idempotency-Key``.
+
+    Tags are the first word of the path after the prefix.
+    """
+
+    def get_override_parameters(self) -> list[Any]:
+        parameters: list[Any] = super().get_override_parameters()
+        if is_idempotent(getattr(self.view, self.method.lower(), None)):
+            parameters = parameters + IDEMPOTENCY_PARAMETERS
+        return parameters
+
+    def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
+        responses: dict[str, Any] = super()._get_response_bodies(direction)
+        component = ResolvedComponent(  # type: ignore[no-untyped-call]
+            name="Problem",
+            type=ResolvedComponent.SCHEMA,
+            schema=PROBLEM_SCHEMA,
+            object="Problem",
+        )
+        self.registry.register_on_missing(component)
+        responses["default"] = {
+            "description": "An error.",
+            "content": {PROBLEM_TYPE: {"schema": component.ref}},
+        }
+        return responses
+
+
+class SessionTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = "backend.api.authentication.SessionTokenAuthentication"
+    name = "sessionToken"
+
+    def get_security_definition(self, auto_schema: BaseAutoSchema) -> dict[str, Any]:
+        return {
+            "type": "apiKey",
+            "in": "header",
+            "name": "X-Session-Token",
+            "description": "`meta.session_token` of the answer to "
+            "`POST /_allauth/app/v1/auth/login`.",
+        }

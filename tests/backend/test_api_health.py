@@ -1,0 +1,70 @@
+"""What an operator's machinery asks."""
+
+import pytest
+from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
+from django.test import Client
+
+from backend.api import health
+
+
+@pytest.fixture(autouse=True)
+def _a_new_process():
+    health.require_migrations.cache_clear()
+    yield
+    health.require_migrations.cache_clear()
+
+
+def test_healthz_answers_without_any_database():
+    # Not marked django_db: touching a database would be an error.
+    response = Client().get("/healthz")
+
+    assert (response.status_code, response.json()) == (200, {"status": "ok"})
+    assert not response.cookies
+
+
+@pytest.mark.django_db
+def test_readyz_is_ready_on_a_migrated_database():
+    response = Client().get("/readyz")
+
+    assert (response.status_code, response.json()) == (200, {"status": "ready"})
+    assert "no-store" in response["Cache-Control"]
+
+
+@pytest.mark.django_db
+def test_readyz_reads_the_migrations_until_they_are_there_and_then_no_more():
+    last = MigrationRecorder.Migration.objects.filter(app="api").latest("id")
+    last.delete()
+
+    response = Client().get("/readyz", headers={"Accept-Language": "en"})
+    assert (response.status_code, response.json()) == (
+        503,
+        {
+            "type": "/problems/not_ready",
+            "title": "Not ready yet.",
+            "status": 503,
+            "code": "not_ready",
+            "failed": "migrations",
+        },
+    )
+
+    last.save(force_insert=True)
+    assert Client().get("/readyz").status_code == 200
+    with connection.execute_wrapper(_refuse_queries):
+        assert Client().get("/readyz").status_code == 200
+
+
+def _refuse_queries(execute, sql, params, many, context):
+    raise AssertionError(sql)
+
+
+@pytest.mark.django_db
+def test_readyz_names_a_database_that_is_gone(monkeypatch):
+    assert Client().get("/readyz").status_code == 200
+    monkeypatch.setitem(connection.settings_dict, "HOST", "127.0.0.1")
+    monkeypatch.setitem(connection.settings_dict, "PORT", 1)  # nobody listens there
+
+    response = Client().get("/readyz")
+
+    assert (response.status_code, response.json()["failed"]) == (503, "database")
+    assert response["Content-Type"] == "application/problem+json"

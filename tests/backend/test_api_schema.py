@@ -1,0 +1,100 @@
+"""The OpenAPI document and the page that shows it."""
+
+import re
+
+import pytest
+from django.test import Client
+from django.urls import path
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.utils import extend_schema
+from drf_spectacular.validation import validate_schema
+from rest_framework import serializers
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from backend.api.idempotency import idempotent
+
+
+class TeaSerializer(serializers.Serializer):
+    title = serializers.CharField()
+
+
+class TeaView(APIView):
+    @extend_schema(responses=TeaSerializer)
+    def get(self, request):
+        return Response({"title": "tea"})
+
+    @extend_schema(request=TeaSerializer, responses={201: TeaSerializer})
+    @idempotent
+    def post(self, request):
+        return Response({"title": "tea"}, status=201)
+
+    @idempotent
+    @extend_schema(request=TeaSerializer, responses=TeaSerializer)
+    def put(self, request):
+        return Response({"title": "tea"})
+
+
+@pytest.fixture
+def document():
+    patterns = [path("api/v1/teas/today", TeaView.as_view())]
+    document = SchemaGenerator(patterns=patterns).get_schema(request=None, public=True)
+    validate_schema(document)
+    return document
+
+
+@pytest.mark.parametrize("method", ["get", "post", "put"])
+def test_every_operation_documents_its_errors(document, method):
+    operation = document["paths"]["/api/v1/teas/today"][method]
+
+    assert operation["responses"]["default"]["content"] == {
+        "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
+    }
+    assert operation["tags"] == ["teas"]
+    assert operation["security"] == [{"sessionToken": []}]
+    assert document["components"]["schemas"]["Problem"]["required"] == [
+        "type",
+        "title",
+        "status",
+        "code",
+    ]
+
+
+@pytest.mark.parametrize("method", ["post", "put"])
+def test_an_idempotent_operation_documents_its_key(document, method):
+    operation = document["paths"]["/api/v1/teas/today"][method]
+
+    (parameter,) = operation["parameters"]
+    assert (parameter["name"], parameter["in"], parameter["required"]) == (
+        "Idempotency-Key",
+        "header",
+        True,
+    )
+    (status,) = operation["responses"].keys() - {"default"}
+    assert list(operation["responses"][status]["headers"]) == ["Idempotency-Replayed"]
+
+
+def test_other_operations_have_no_key(document):
+    assert "parameters" not in document["paths"]["/api/v1/teas/today"]["get"]
+
+
+@pytest.mark.django_db
+def test_the_document_is_public_json():
+    response = Client().get("/api/v1/schema")
+
+    assert response.status_code == 200
+    assert response["Content-Type"].startswith("application/vnd.oai.openapi+json")
+    assert response.json()["info"]["title"] == "Linli 邻里"
+
+
+def test_the_docs_page_needs_no_other_site():
+    client = Client()
+    page = client.get("/api/v1/docs").text
+
+    assert "//" not in re.sub(r"^\s*//.*", "", page.replace("\\/", "/"), flags=re.MULTILINE)
+    assert '"validatorUrl": null' in page
+    assets = re.findall(r'(?:src|href)="([^"]+)"', page)
+    assert len(assets) == 4
+    for asset in assets:
+        assert asset.startswith("/static/drf_spectacular_sidecar/")
+        assert client.get(asset).status_code == 200
