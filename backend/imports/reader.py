@@ -1,0 +1,441 @@
+"""Reads a CSV file of any length as staff's spreadsheets write them, in constant memory.
+
+UTF-8 with or without a byte order mark, or GB18030 (what Excel in China writes); comma, semicolon
+or tab; any line ends. Lines are counted as an editor counts them: the first is 1, and a row with
+a line break inside a quoted cell is named by the line it starts on.
+"""
+
+import codecs
+import csv
+import io
+import os
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from django.utils.translation import gettext
+
+from backend.imports.cells import CellError
+
+MAX_CELL_CHARS = 32_767  # Excel's own limit of a cell
+# A row, with all its cells and line breaks. It stays below the csv module's limit of one field,
+# so that an unclosed quotation mark is noticed here, and bounds what is in memory at once.
+MAX_ROW_CHARS = 100_000
+DELIMITERS = (",", ";", "\t")
+EXCERPT_CHARS = 40
+
+_CHUNK_BYTES = 65_536
+# A mobile number, or a longer one such as that of an identity card, also as 199 0000 0001.
+_PERSONAL_NUMBER = re.compile(r"(?<![0-9])([0-9]{3})[ -]?[0-9]{4}[ -]?[0-9]*([0-9]{4})(?![0-9])")
+
+
+class TableError(Exception):
+    """The file as a whole can not be read. ``line`` is None where no line is to blame."""
+
+    def __init__(self, code: str, reason: str, *, line: int | None = None) -> None:
+        super().__init__(code, reason)
+        self.code = code
+        self.reason = reason
+        self.line = line
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """A column to read: its heading in the file, and what its values are called in a Row.
+
+    A required column must be there and filled in every row; of another, both a missing column
+    and a blank cell read as None.
+    """
+
+    header: str
+    name: str
+    parse: Callable[[str], Any]
+    required: bool = True
+
+
+@dataclass(frozen=True)
+class Row:
+    """A good row: the line it starts on, and its parsed values by column name."""
+
+    line: int
+    values: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class RowError:
+    """Why a row can not be taken. ``column`` is the heading, empty if the row as a whole is wrong.
+
+    ``excerpt`` is the offending text, made by ``excerpt()``: short, printable, phones masked.
+    """
+
+    line: int
+    column: str
+    code: str
+    reason: str
+    excerpt: str = ""
+
+
+class Table:
+    """The rows of one file below its header; made by ``open_table``, may be iterated again.
+
+    ``size`` is the file's length in bytes, ``bytes_read`` how far the iteration has come;
+    ``ignored_columns`` are the headings that no Column asked for (``#5`` for a nameless fifth).
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        encoding: str,
+        delimiter: str,
+        header: list[str],
+        columns: Sequence[Column],
+    ) -> None:
+        self._path = path
+        self._encoding = encoding
+        self._delimiter = delimiter
+        self._width = len(header)
+        places = {_heading(cell): place for place, cell in enumerate(header)}
+        self._columns = [(column, places.get(_heading(column.header))) for column in columns]
+        known = {_heading(column.header) for column in columns}
+        self.ignored_columns = [
+            excerpt(cell) if _heading(cell) else f"#{number}"
+            for number, cell in enumerate(header, start=1)
+            if _heading(cell) not in known
+        ]
+        self.size = path.stat().st_size
+        self.bytes_read = 0
+
+    def __iter__(self) -> Iterator[Row | RowError]:
+        """Every row that is not blank, or all that is wrong with it, one error a bad cell.
+
+        Raises TableError where the file can not be taken apart into rows any further.
+        """
+        with _open_text(self._path, self._encoding) as stream:
+            records = _records(stream, self._delimiter)
+            next(records)  # the header
+            for line, cells in records:
+                self.bytes_read = os.lseek(stream.fileno(), 0, os.SEEK_CUR)
+                yield from self._read_row(line, cells)
+            self.bytes_read = self.size
+
+    def _read_row(self, line: int, cells: list[str]) -> Iterator[Row | RowError]:
+        if len(cells) != self._width:
+            reason = gettext("The row has %(cells)d cells, the header has %(columns)d.") % {
+                "cells": len(cells),
+                "columns": self._width,
+            }
+            yield RowError(line, "", "cell_count", reason)
+            return
+        values: dict[str, Any] = {}
+        sound = True
+        for column, place in self._columns:
+            cell = "" if place is None else cells[place]
+            try:
+                values[column.name] = _parse(column, cell)
+            except CellError as error:
+                sound = False
+                shown = excerpt(cell, personal=error.personal)
+                yield RowError(line, column.header, error.code, error.reason, shown)
+        if sound:
+            yield Row(line, values)
+
+
+def open_table(path: str | Path, columns: Sequence[Column]) -> Table:
+    """Find out how the file is written, check its header, and return its rows.
+
+    Raises TableError: ``file_missing``, ``file_unreadable``, ``not_a_file``, ``file_empty``,
+    ``no_rows``, ``encoding_utf16``, ``encoding_unknown``, ``nul_byte``, ``columns_missing``,
+    ``column_duplicate``, and for the quotes of the first rows ``quote_unclosed``,
+    ``quote_malformed``, ``line_too_long``.
+    """
+    path = Path(path)
+    try:
+        encoding, not_utf8_at = _find_encoding(path)
+    except OSError as error:
+        raise TableError(
+            "file_unreadable",
+            gettext("The file can not be read: %(error)s.") % {"error": error.strerror},
+        ) from error
+
+    delimiter, header = _read_header(path, columns, encoding)
+    if missing := _missing(columns, header):
+        if not_utf8_at is not None:
+            # Nearly any bytes can be read as GB18030. If the header makes sense as UTF-8, that
+            # is what the file is, but for a damaged place.
+            _, utf8_header = _read_header(path, columns, "utf-8", errors="replace")
+            if not _missing(columns, utf8_header):
+                raise _encoding_unknown(path, not_utf8_at)
+        raise TableError(
+            "columns_missing",
+            gettext("Missing columns: %(missing)s. Found: %(found)s.")
+            % {"missing": ", ".join(missing), "found": ", ".join(excerpt(c) for c in header)},
+        )
+    counts = Counter(_heading(cell) for cell in header if _heading(cell))
+    if repeated := [heading for heading, count in counts.items() if count > 1]:
+        raise TableError(
+            "column_duplicate",
+            gettext("Columns that appear more than once: %(columns)s.")
+            % {"columns": ", ".join(excerpt(heading) for heading in repeated)},
+        )
+    with _open_text(path, encoding) as stream:
+        records = _records(stream, delimiter)
+        next(records)  # the header
+        if next(records, None) is None:
+            raise TableError("no_rows", gettext("The file has a header and no rows below it."))
+    return Table(path, encoding=encoding, delimiter=delimiter, header=header, columns=columns)
+
+
+def excerpt(value: str, *, personal: bool = False) -> str:
+    """The value for a message: short, printable, long numbers masked as in 199****0001.
+
+    ``personal`` masks every digit but the first three, for what was meant to be a phone number.
+    """
+    plain = unicodedata.normalize("NFKC", value[: MAX_CELL_CHARS + 1]).strip()
+    plain = "".join(character if character.isprintable() else "·" for character in plain)
+    if personal:
+        places = [place for place, character in enumerate(plain) if character.isdigit()]
+        hidden = set(places[3:])
+        plain = "".join("*" if place in hidden else c for place, c in enumerate(plain))
+    else:
+        plain = _PERSONAL_NUMBER.sub(r"\1****\2", plain)
+    return plain if len(plain) <= EXCERPT_CHARS else plain[: EXCERPT_CHARS - 1] + "…"
+
+
+def _parse(column: Column, cell: str) -> Any:
+    if not cell.strip():
+        if column.required:
+            raise CellError("missing", gettext("The cell is empty."))
+        return None
+    if len(cell) > MAX_CELL_CHARS:
+        raise CellError(
+            "too_long",
+            gettext("%(length)d characters; at most %(limit)d are allowed.")
+            % {"length": len(cell), "limit": MAX_CELL_CHARS},
+        )
+    return column.parse(cell)
+
+
+# --- the header -------------------------------------------------------------------------------
+
+
+def _heading(cell: str) -> str:
+    """A heading as it is compared: full-width forms made plain, and no blanks or line breaks."""
+    return "".join(unicodedata.normalize("NFKC", cell).split())
+
+
+def _missing(columns: Sequence[Column], header: list[str]) -> list[str]:
+    found = {_heading(cell) for cell in header}
+    return [c.header for c in columns if c.required and _heading(c.header) not in found]
+
+
+def _read_header(
+    path: Path, columns: Sequence[Column], encoding: str, errors: str = "strict"
+) -> tuple[str, list[str]]:
+    """The delimiter under which the header shows most of the columns (comma if equal), and it."""
+    known = {_heading(column.header) for column in columns}
+
+    def shown(layout: tuple[str, list[str]]) -> int:
+        return len(known & {_heading(cell) for cell in layout[1]})
+
+    layouts: list[tuple[str, list[str]]] = []
+    failures: list[TableError] = []
+    for delimiter in DELIMITERS:
+        with _open_text(path, encoding, errors) as stream:
+            try:
+                first = next(_records(stream, delimiter), None)
+            except TableError as error:
+                # Quoted cells end before their delimiter: by another one they look malformed.
+                failures.append(error)
+                continue
+        if first is None:
+            raise TableError("file_empty", gettext("The file is empty."))
+        layouts.append((delimiter, first[1]))
+    best = max(layouts, key=shown, default=None)
+    if best is None or (failures and not shown(best)):
+        raise failures[0]
+    return best
+
+
+# --- rows -------------------------------------------------------------------------------------
+
+
+class _Lines:
+    """The physical lines of a stream, none longer than what its row has room for."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+        self._room = 0
+        self._count = 0
+        self.row_line = 1
+        self.ended = False
+
+    def start_row(self) -> None:
+        """The next line begins a row."""
+        self._room = MAX_ROW_CHARS
+        self.row_line = self._count + 1
+
+    def __iter__(self) -> "_Lines":
+        return self
+
+    def __next__(self) -> str:
+        line = self._stream.readline(self._room + 1)
+        if not line:
+            self.ended = True
+            raise StopIteration
+        if len(line) > self._room:
+            if self._count >= self.row_line:
+                raise _quote_unclosed(self.row_line)
+            raise TableError(
+                "line_too_long",
+                gettext("The line has more than %(limit)d characters.") % {"limit": MAX_ROW_CHARS},
+                line=self.row_line,
+            )
+        self._room -= len(line)
+        self._count += 1
+        return line
+
+
+def _records(stream: IO[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """Every row that is not blank, with the line it starts on; the header is the first."""
+    lines = _Lines(stream)
+    rows = csv.reader(lines, delimiter=delimiter, strict=True)
+    while True:
+        lines.start_row()
+        try:
+            cells = next(rows, None)
+        except csv.Error as error:
+            if lines.ended:
+                raise _quote_unclosed(lines.row_line) from error
+            # Not an error of this row alone: where the next row begins is a guess from here on.
+            raise TableError(
+                "quote_malformed",
+                gettext("A quoted cell goes on after its closing quotation mark."),
+                line=lines.row_line,
+            ) from error
+        if cells is None:
+            return
+        if any(cell.strip() for cell in cells):
+            yield lines.row_line, cells
+
+
+def _quote_unclosed(line: int) -> TableError:
+    return TableError(
+        "quote_unclosed",
+        gettext("A quotation mark is not closed in the row that begins here."),
+        line=line,
+    )
+
+
+def _open_text(path: Path, encoding: str, errors: str = "strict") -> io.TextIOWrapper:
+    """The file as text, past its byte order mark, line ends as they are."""
+    stream = path.open(encoding=encoding, errors=errors, newline="")
+    if stream.read(1) != "\ufeff":
+        stream.seek(0)
+    return stream
+
+
+# --- the encoding -----------------------------------------------------------------------------
+
+
+def _find_encoding(path: Path) -> tuple[str, int | None]:
+    """``utf-8``, or ``gb18030`` and the offset of the first byte that is not UTF-8.
+
+    Every byte is looked at before any row is read: a file is never half of one, half the other.
+    Raises OSError and TableError.
+    """
+    if not path.exists():
+        raise TableError("file_missing", gettext("There is no such file."))
+    if not path.is_file():
+        raise TableError("not_a_file", gettext("This is not a file (perhaps a folder)."))
+    with path.open("rb") as file:
+        start = file.read(3)
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise TableError(
+            "encoding_utf16",
+            gettext("The file is UTF-16. Save it again as “CSV UTF-8 (comma delimited)”."),
+        )
+    if (offset := _find_nul(path)) is not None:
+        raise TableError(
+            "nul_byte",
+            gettext(
+                "A zero byte at offset %(offset)d: this is not a CSV file in UTF-8 or GB18030. "
+                "Save it again as “CSV UTF-8 (comma delimited)”."
+            )
+            % {"offset": offset},
+            line=_line_at(path, offset),
+        )
+    not_utf8_at = _undecodable_at(path, "utf-8")
+    if not_utf8_at is None:
+        return "utf-8", None
+    if start == codecs.BOM_UTF8:
+        raise _encoding_unknown(path, not_utf8_at)
+    not_gb18030_at = _undecodable_at(path, "gb18030")
+    if not_gb18030_at is not None:
+        # Whichever fits for longer is likely what was meant.
+        raise _encoding_unknown(path, max(not_utf8_at, not_gb18030_at))
+    return "gb18030", not_utf8_at
+
+
+def _encoding_unknown(path: Path, offset: int) -> TableError:
+    return TableError(
+        "encoding_unknown",
+        gettext(
+            "The file is neither UTF-8 nor GB18030: the byte at offset %(offset)d does not fit. "
+            "Save it again as “CSV UTF-8 (comma delimited)”."
+        )
+        % {"offset": offset},
+        line=_line_at(path, offset),
+    )
+
+
+def _chunks(path: Path) -> Iterator[tuple[int, bytes]]:
+    """The file in pieces, each with the offset of its first byte."""
+    offset = 0
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            yield offset, chunk
+            offset += len(chunk)
+
+
+def _find_nul(path: Path) -> int | None:
+    for offset, chunk in _chunks(path):
+        if (place := chunk.find(0)) >= 0:
+            return offset + place
+    return None
+
+
+def _undecodable_at(path: Path, encoding: str) -> int | None:
+    """The offset of the first byte that ``encoding`` can not decode, None if it can all."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    pending = 0  # bytes of a character begun in the last chunk; error places count from them
+    offset = 0
+    try:
+        for offset, chunk in _chunks(path):
+            decoder.decode(chunk)
+            pending = len(decoder.getstate()[0])
+            offset += len(chunk)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError as error:
+        return offset - pending + error.start
+    return None
+
+
+def _line_at(path: Path, offset: int) -> int:
+    """The number of the line that the byte at ``offset`` is on; first is 1.
+
+    Works on bytes: neither encoding uses those of line ends inside another character.
+    """
+    newlines = io.IncrementalNewlineDecoder(
+        codecs.getincrementaldecoder("latin-1")(), translate=True
+    )
+    line = 1
+    for start, chunk in _chunks(path):
+        if start >= offset:
+            break
+        line += newlines.decode(chunk[: offset - start]).count("\n")
+    return line

@@ -1,0 +1,88 @@
+"""Runs an import: the rows of a table, in batches, all in one transaction, all or nothing."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from django.db import transaction
+
+from backend.imports.reader import Row, RowError, Table
+
+MAX_ERRORS_KEPT = 100  # a file that is wrong in every row must not fill the memory
+
+# Rows created, rows found unchanged, and errors; for a row with an error nothing was written.
+BatchOutcome = tuple[int, int, list[RowError]]
+
+
+@dataclass
+class ImportResult:
+    """What became of the rows: each is created, unchanged or skipped.
+
+    A skipped row had at least one error. ``errors`` holds the first MAX_ERRORS_KEPT of
+    ``errors_total``, by line. ``kept`` is False if everything was rolled back; the counts then
+    say what would have been.
+    """
+
+    created: int = 0
+    unchanged: int = 0
+    skipped: int = 0
+    errors_total: int = 0
+    errors: list[RowError] = field(default_factory=list)
+    kept: bool = False
+
+
+def run_import(
+    table: Table,
+    handle_batch: Callable[[list[Row]], BatchOutcome],
+    *,
+    batch_rows: int = 500,
+    dry_run: bool,
+    skip_bad: bool,
+    progress: Callable[[int], object],
+) -> ImportResult:
+    """Hand every good row to ``handle_batch``, at most ``batch_rows`` at a time, in file order.
+
+    All in one transaction. It is rolled back if any row had an error, unless ``skip_bad``; and
+    always if ``dry_run``. Bad rows do not end the run early: all the others are checked too.
+    ``progress`` is told how many more bytes of the file have been read. Raises TableError, and
+    whatever ``handle_batch`` raises; nothing is kept then.
+    """
+    result = ImportResult()
+    batch: list[Row] = []
+    bad_line = 0
+    told_bytes = 0
+
+    def note(errors: list[RowError]) -> None:
+        result.errors_total += len(errors)
+        result.errors.extend(errors[: MAX_ERRORS_KEPT - len(result.errors)])
+
+    def hand_over() -> None:
+        nonlocal batch
+        created, unchanged, errors = handle_batch(batch)
+        result.created += created
+        result.unchanged += unchanged
+        result.skipped += len({error.line for error in errors})
+        note(errors)
+        batch = []
+
+    with transaction.atomic():
+        for item in table:
+            if isinstance(item, Row):
+                batch.append(item)
+                if len(batch) == batch_rows:
+                    hand_over()
+            else:
+                note([item])
+                # The errors of one row follow each other.
+                result.skipped += item.line != bad_line
+                bad_line = item.line
+            if table.bytes_read != told_bytes:
+                progress(table.bytes_read - told_bytes)
+                told_bytes = table.bytes_read
+        if batch:
+            hand_over()
+        result.kept = not dry_run and (skip_bad or result.errors_total == 0)
+        if not result.kept:
+            transaction.set_rollback(True)
+    progress(table.bytes_read - told_bytes)
+    result.errors.sort(key=lambda error: error.line)
+    return result
