@@ -1,0 +1,213 @@
+"""The cast: one community, its rules, a few people and a merchant."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.db.backends.postgresql.operations import DatabaseOperations
+from django.test import Client
+from django.utils import timezone
+from rest_framework.test import APIClient
+
+from backend.accounts.models import User
+from backend.communities.models import Community, Role
+from backend.communities.services import places
+from merchants.models import MerchantMember, Offer
+from merchants.services import partners
+from points.models import Account, AccountKind, Rule
+from points.services import ledger, rules
+from volunteers.models import Attendance, Volunteer
+from volunteers.services import activities, people
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+PASSWORD = "correct horse battery staple"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _tests_may_empty_tables():
+    """Let the test runner's TRUNCATE between transactional tests pass the ledger's triggers."""
+    truly = DatabaseOperations.execute_sql_flush
+
+    def execute_sql_flush(self, sql_list):
+        return truly(self, ["SET LOCAL session_replication_role = replica", *sql_list])
+
+    DatabaseOperations.execute_sql_flush = execute_sql_flush
+    yield
+    DatabaseOperations.execute_sql_flush = truly
+
+
+@pytest.fixture
+def lake(db) -> Community:
+    """碧沙湖: the community in which the stories play, with its rules."""
+    community = places.found(code="lake", name="碧沙湖社区")
+    for subject, category, parameters in [
+        (Rule.Subject.HOURS, "*", {"points_per_hour": 10, "daily_cap_points": 80}),
+        (
+            Rule.Subject.HOURS,
+            "交通劝导",
+            {
+                "points_per_hour": 10,
+                "peak_windows": [["07:00", "09:00"], ["17:00", "19:00"]],
+                "peak_multiplier_bp": 15000,
+                "daily_cap_points": 90,
+            },
+        ),
+        (Rule.Subject.REPORT, "hazard", {"reward_points": 20}),
+    ]:
+        rules.publish(
+            community=community,
+            subject=subject,
+            category=category,
+            parameters=parameters,
+            valid_from=date(2020, 1, 1),
+        )
+    return community
+
+
+@pytest.fixture
+def hill(db) -> Community:
+    """Another community, whose business is not the lake's."""
+    return places.found(code="hill", name="山丹社区")
+
+
+@pytest.fixture
+def person(db) -> Callable[..., User]:
+    """Puts somebody on record who can log in with PASSWORD: ``person("wang", name="王小明")``."""
+    phones = iter(range(19800000001, 19800009999))
+
+    def make(username: str, name: str = "") -> User:
+        user = User(username=username, name=name or username)
+        user.phone = str(next(phones))
+        user.set_password(PASSWORD)
+        user.save()
+        return user
+
+    return make
+
+
+@pytest.fixture
+def wang(lake, person) -> User:
+    """王小明, a rider who volunteers at the lake."""
+    user = person("wang", "王小明")
+    people.enrol(user=user, community=lake, kind=Volunteer.Kind.RIDER)
+    return user
+
+
+@pytest.fixture
+def li(lake, person) -> User:
+    """李阿姨, a resident who volunteers at the lake."""
+    user = person("li", "李阿姨")
+    people.enrol(user=user, community=lake, kind=Volunteer.Kind.RESIDENT)
+    return user
+
+
+@pytest.fixture
+def zhao(lake, person) -> User:
+    """赵社工, staff at the lake."""
+    user = person("zhao", "赵社工")
+    places.grant(user=user, community=lake, role=Role.STAFF)
+    return user
+
+
+@pytest.fixture
+def grant_points(lake) -> Callable[..., Account]:
+    """Gives somebody points out of nothing: ``grant_points(wang, 100)``; answers the wallet."""
+
+    def give(user: User, amount: int) -> Account:
+        wallet = ledger.wallet(community=lake, person_id=user.pk)
+        ledger.post(
+            ledger.Movement(
+                debit=ledger.account(community=lake, kind=AccountKind.ISSUANCE),
+                credit=wallet,
+                amount=amount,
+                key=f"gift:{user.pk}:{timezone.now().timestamp()}",
+                reason="gift",
+            )
+        )
+        return wallet
+
+    return give
+
+
+@pytest.fixture
+def tea_house(lake):
+    """茶馆, a partner paid 10 fen a point."""
+    return partners.sign_contract(
+        community=lake, name="茶馆", trade="餐饮", fen_per_point=10, is_donated=False
+    )
+
+
+@pytest.fixture
+def tea(tea_house) -> Offer:
+    """A pot of tea: 30 points, 5 left."""
+    return partners.offer(
+        partnership=tea_house, code="TEA", title="一壶茶", price_points=30, stock=5
+    )
+
+
+@pytest.fixture
+def chen(tea_house, person) -> User:
+    """陈店员, a clerk of the tea house."""
+    user = person("chen", "陈店员")
+    partners.employ(merchant=tea_house.merchant, user=user, role=MerchantMember.Role.CLERK)
+    return user
+
+
+@pytest.fixture
+def patrol(lake):
+    """A shift of traffic duty that began an hour ago and ends in three, for 10 volunteers."""
+    now = timezone.now().replace(second=0, microsecond=0)
+    activity = activities.plan_activity(
+        community=lake, title="交通劝导", category="交通劝导", place="东门"
+    )
+    return activities.plan_shift(
+        activity=activity,
+        starts_at=now - timedelta(hours=1),
+        ends_at=now + timedelta(hours=3),
+        capacity=10,
+    )
+
+
+@pytest.fixture
+def served(lake) -> Callable[..., Attendance]:
+    """Hours that wait for verification: ``served(wang, "2024-03-01 07:00", "2024-03-01 09:00")``.
+
+    Times are the community's own.
+    """
+
+    def serve(
+        user: User, checked_in: str, checked_out: str, category: str = "邻里服务"
+    ) -> Attendance:
+        starts_at, ends_at = (
+            datetime.fromisoformat(moment).replace(tzinfo=SHANGHAI).astimezone(UTC)
+            for moment in (checked_in, checked_out)
+        )
+        activity = activities.plan_activity(community=lake, title=category, category=category)
+        shift = activities.plan_shift(activity=activity, starts_at=starts_at, ends_at=ends_at)
+        return Attendance.objects.create(
+            community=lake,
+            shift=shift,
+            volunteer=user,
+            status=Attendance.Status.CHECKED_OUT,
+            checked_in_at=starts_at,
+            checked_out_at=ends_at,
+            worked_minutes=int((ends_at - starts_at).total_seconds() // 60),
+        )
+
+    return serve
+
+
+@pytest.fixture
+def logged_in() -> Callable[[User], APIClient]:
+    """A client that has logged in the way the mini-program does: ``logged_in(wang).get(…)``."""
+
+    def log_in(user: User) -> APIClient:
+        answer = Client().post(
+            "/_allauth/app/v1/auth/login",
+            {"username": user.username, "password": PASSWORD},
+            content_type="application/json",
+        )
+        return APIClient(HTTP_X_SESSION_TOKEN=answer.json()["meta"]["session_token"])
+
+    return log_in

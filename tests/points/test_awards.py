@@ -1,0 +1,140 @@
+"""Awards: once for each record, capped by the day, explained to the last step."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+
+from points import errors, selectors
+from points.models import Award, Rule, Transfer
+from points.services import awards, ledger, rules
+
+
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+@pytest.fixture
+def award(lake, wang):
+    """Awards 王小明 hours: ``award("hours:1", "2024-01-01 01:00", "2024-01-01 02:00")``, in UTC."""
+
+    def give(source, checked_in, checked_out, category="邻里服务"):
+        return awards.award_hours(
+            community=lake,
+            person_id=wang.pk,
+            source=source,
+            category=category,
+            checked_in_at=at(checked_in),
+            checked_out_at=at(checked_out),
+        )
+
+    return give
+
+
+def test_an_award_is_posted_and_says_why(award, lake, wang):
+    given = award("hours:1", "2024-01-01 01:00", "2024-01-01 04:25")
+
+    transfer = Transfer.objects.get()
+    assert (given.points, transfer.amount, transfer.key) == (34, 34, "hours:1")
+    assert transfer.credit.holder == f"person:{wang.pk}"
+    assert transfer.occurred_at == at("2024-01-01 04:25")
+    rule = Rule.objects.get(community=lake, subject="hours", category="*")
+    assert given.explanation == transfer.explanation
+    assert transfer.explanation == {
+        "rule": {"id": str(rule.pk), "subject": "hours", "category": "*", "version": 1},
+        "inputs": {
+            "category": "邻里服务",
+            "checked_in_at": "2024-01-01T01:00:00+00:00",
+            "checked_out_at": "2024-01-01T04:25:00+00:00",
+            "timezone": "Asia/Shanghai",
+        },
+        "arithmetic": {
+            "minutes": 205,
+            "peak_minutes": 0,
+            "peak_multiplier_bp": 10000,
+            "weighted_minutes_bp": 2050000,
+            "points_per_hour": 10,
+            "points_before_cap": 34,
+            "daily_cap_points": 80,
+            "awarded_that_day": 0,
+            "points": 34,
+        },
+    }
+
+
+def test_a_record_earns_once(award):
+    first = award("hours:1", "2024-01-01 01:00", "2024-01-01 02:00")
+
+    assert award("hours:1", "2024-01-01 01:00", "2024-01-01 02:00").pk == first.pk
+    with pytest.raises(errors.AwardSourceReused):
+        award("hours:1", "2024-01-01 01:00", "2024-01-01 03:00")
+    assert Transfer.objects.count() == 1
+
+
+def test_the_cap_is_shared_by_all_categories_without_a_rule_of_their_own(award):
+    records = [
+        ("hours:1", "2024-01-01 01:00", "2024-01-01 06:00", "邻里服务", 50),
+        ("hours:2", "2024-01-01 06:00", "2024-01-01 11:00", "便民活动", 30),  # 50 is cut
+        ("hours:3", "2024-01-01 11:00", "2024-01-01 12:00", "邻里服务", 0),  # nothing is left
+        ("hours:4", "2024-01-01 12:00", "2024-01-01 13:00", "交通劝导", 10),  # its own cap
+    ]
+    for source, checked_in, checked_out, category, points in records:
+        assert award(source, checked_in, checked_out, category).points == points
+
+
+def test_earning_nothing_is_an_award_with_its_reason(award):
+    nothing = award("hours:1", "2024-01-01 01:00", "2024-01-01 01:05")
+
+    assert nothing.points == 0
+    assert nothing.transfer is None
+    assert nothing.explanation["arithmetic"]["minutes"] == 5
+    assert not Transfer.objects.exists()
+
+
+def test_the_day_of_the_cap_is_that_of_the_check_in_by_the_communitys_clock(award):
+    # 15:30 UTC is 23:30 in Shanghai; 16:30 UTC is the next day there.
+    late = award("hours:1", "2024-01-01 15:30", "2024-01-02 00:30")
+    early = award("hours:2", "2024-01-01 16:30", "2024-01-02 01:30")
+
+    assert (late.local_day, late.points) == (date(2024, 1, 1), 80)
+    assert (early.local_day, early.points) == (date(2024, 1, 2), 80)
+
+
+def test_another_version_of_the_rule_shares_the_days_cap(award, lake):
+    award("hours:1", "2024-01-01 01:00", "2024-01-01 08:00")
+    rules.publish(
+        community=lake,
+        subject=Rule.Subject.HOURS,
+        category="*",
+        parameters={"points_per_hour": 20, "daily_cap_points": 80},
+        valid_from=date(2024, 1, 1),
+    )
+
+    assert award("hours:2", "2024-01-01 08:00", "2024-01-01 09:00").points == 10
+
+
+def test_without_a_rule_nothing_is_awarded(hill, wang):
+    with pytest.raises(errors.RuleMissing) as refusal:
+        awards.award_report(
+            community=hill,
+            person_id=wang.pk,
+            source="report:1",
+            category="hazard",
+            verified_at=at("2024-01-01 01:00"),
+        )
+
+    assert refusal.value.facts == {"category": "hazard", "day": "2024-01-01"}
+    assert not Award.objects.exists()
+
+
+def test_a_report_earns_its_categorys_reward_once(lake, wang):
+    def report():
+        return awards.award_report(
+            community=lake,
+            person_id=wang.pk,
+            source="report:1",
+            category="hazard",
+            verified_at=at("2024-01-01 01:00"),
+        )
+
+    assert report().pk == report().pk
+    assert selectors.balance(ledger.wallet(community=lake, person_id=wang.pk)) == 20

@@ -1,0 +1,195 @@
+"""Each test goes round Python: raw SQL, by the tables' owner, must be refused all the same."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+
+from backend.ids import new_id
+from points.models import AccountKind, Award, RuleVersion, Unit
+from points.services import ledger
+from volunteers.services import hours
+
+INSERT = """
+    INSERT INTO points_transfer (id, community_id, key, debit_id, credit_id, amount, reason,
+        source, explanation, occurred_at)
+    VALUES (%(id)s, %(community)s, %(key)s, %(debit)s, %(credit)s, %(amount)s, 'x', '', '{}', now())
+"""
+HOLD = """
+    INSERT INTO points_hold (id, community_id, key, debit_id, credit_id, amount, reason, source,
+        explanation, occurred_at, state, expires_at)
+    VALUES (%(id)s, %(community)s, %(key)s, %(debit)s, %(credit)s, %(amount)s, 'x', '', '{}',
+        now(), %(state)s, now() + interval '1 hour')
+"""
+
+
+def named(refusal) -> str:
+    """The constraint that refused, or the trigger function's name."""
+    diagnosis = refusal.value.__cause__.diag
+    return diagnosis.constraint_name or diagnosis.context
+
+
+def run(statement, **values):
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # as if the fixtures had committed
+        cursor.execute(statement, values)
+
+
+@pytest.fixture
+def books(lake, hill, wang, grant_points):
+    """A wallet with 100 points, 30 of them held; what raw SQL needs to know of it."""
+    wallet = grant_points(wang, 100)
+    shop = ledger.account(community=lake, kind=AccountKind.MERCHANT, holder="merchant:1")
+    movement = ledger.Movement(debit=wallet, credit=shop, amount=30, key="held", reason="x")
+    hold = ledger.hold(movement, lifetime=timedelta(hours=1))
+    return {
+        "community": lake.pk,
+        "wallet": wallet.pk,
+        "shop": shop.pk,
+        "hold": hold.pk,
+        "foreign": ledger.account(community=hill, kind=AccountKind.MERCHANT).pk,
+        "fen": ledger.account(community=lake, kind=AccountKind.PAYOUT, unit=Unit.FEN).pk,
+        "issuance": ledger.account(community=lake, kind=AccountKind.ISSUANCE).pk,
+    }
+
+
+def transfer(books, **other):
+    values = {"debit": "wallet", "credit": "shop"} | other
+    return {
+        "id": new_id(),
+        "community": books["community"],
+        "key": values.get("key", "new"),
+        "debit": books[values["debit"]],
+        "credit": books[values["credit"]],
+        "amount": values.get("amount", 1),
+        "state": values.get("state", "held"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("statement", "refused_by"),
+    [
+        ("UPDATE points_transfer SET amount = amount + 1", "transfer_is_final"),
+        ("UPDATE points_transfer SET explanation = '{}'", "transfer_is_final"),
+        ("DELETE FROM points_transfer", "transfer_is_final"),
+        ("TRUNCATE points_transfer CASCADE", "transfer_is_not_emptied"),
+        ("UPDATE points_account SET credits = 1000", "account_totals_follow_movements"),
+        ("UPDATE points_account SET held = 0", "account_totals_follow_movements"),
+        ("UPDATE points_account SET kind = 'issuance'", "account_keeps_its_name"),
+        ("UPDATE points_account SET holder = 'me'", "account_keeps_its_name"),
+        ("DELETE FROM points_account", "account_stays"),
+        ("TRUNCATE points_account CASCADE", "account_is_not_emptied"),
+        ("DELETE FROM points_hold", "hold_stays"),
+        ("TRUNCATE points_hold CASCADE", "hold_is_not_emptied"),
+        ("UPDATE points_hold SET amount = 1, state = 'voided'", "hold_terms_are_final"),
+        ("UPDATE points_hold SET expires_at = now() + '1 day'", "hold_resolves_once"),
+        (
+            "UPDATE points_hold SET state = 'captured', captured_amount = 31,"
+            " transfer_id = gen_random_uuid(), resolved_at = now()",
+            "hold_captured_or_not",
+        ),
+        (
+            "UPDATE points_hold SET state = 'captured', resolved_at = now()",
+            "hold_captured_or_not",
+        ),
+    ],
+)
+def test_what_is_written_stays(books, statement, refused_by):
+    with pytest.raises(DatabaseError) as refusal:
+        run(statement)
+
+    assert refused_by in named(refusal)
+
+
+@pytest.mark.parametrize(
+    ("other", "refused_by"),
+    [
+        ({"amount": 71}, "account_never_overdrawn"),
+        ({"amount": 0}, "transfer_moves_something"),
+        ({"amount": -5}, "transfer_moves_something"),
+        ({"credit": "wallet"}, "transfer_two_accounts"),
+        ({"credit": "foreign"}, "transfer_in_one_book"),
+        ({"credit": "fen"}, "transfer_in_one_book"),
+    ],
+)
+def test_a_wrong_transfer_is_refused(books, other, refused_by):
+    with pytest.raises(DatabaseError) as refusal:
+        run(INSERT, **transfer(books, **other))
+
+    assert named(refusal) == refused_by
+
+
+@pytest.mark.parametrize(
+    ("other", "refused_by"),
+    [
+        ({"amount": 71}, "account_never_overdrawn"),
+        ({"amount": 0}, "hold_holds_something"),
+        ({"credit": "wallet"}, "hold_two_accounts"),
+        ({"credit": "foreign"}, "hold_in_one_book"),
+        ({"credit": "fen"}, "hold_in_one_book"),
+        ({"debit": "issuance"}, "hold_in_one_book"),
+        ({"key": "held"}, "hold_once"),
+        ({"state": "voided"}, "hold_"),
+    ],
+)
+def test_a_wrong_hold_is_refused(books, other, refused_by):
+    with pytest.raises(DatabaseError) as refusal:
+        run(HOLD, **transfer(books, **other))
+
+    assert refused_by in named(refusal)
+
+
+def test_one_id_is_one_transfer(books):
+    values = transfer(books)
+    run(INSERT, **values)
+
+    with pytest.raises(DatabaseError) as refusal:
+        run(INSERT, **values | {"id": new_id()})
+
+    assert named(refusal) == "transfer_once"
+
+
+def test_a_transfer_written_by_hand_moves_the_totals_too(books):
+    run(INSERT, **transfer(books, amount=70))
+
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT credits, debits, held FROM points_account WHERE id = %s", [books["wallet"]]
+        )
+        assert cursor.fetchone() == (100, 70, 30)
+
+
+def test_a_hold_that_has_expired_is_not_captured_by_hand(books):
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            HOLD.replace("interval '1 hour'", "interval '0'"), transfer(books, key="late")
+        )
+    with pytest.raises(DatabaseError) as refusal:
+        run(
+            "UPDATE points_hold SET state = 'captured', captured_amount = 1,"
+            " transfer_id = gen_random_uuid(), resolved_at = now() WHERE key = 'late'"
+        )
+
+    assert named(refusal) == "hold_not_captured_late"
+
+
+def test_an_account_opens_empty(books):
+    with pytest.raises(DatabaseError) as refusal:
+        run(
+            "INSERT INTO points_account (id, community_id, kind, unit, holder, credits, debits, held)"
+            " VALUES (%(id)s, %(community)s, 'wallet', 'points', 'me', 5, 0, 0)",
+            id=new_id(),
+            community=books["community"],
+        )
+
+    assert named(refusal) == "account_opens_empty"
+
+
+@pytest.mark.parametrize("model", [RuleVersion, Award])
+def test_a_published_rule_and_an_award_are_final(served, wang, zhao, model):
+    hours.verify(attendance=served(wang, "2024-03-01 07:00", "2024-03-01 09:00"), verifier=zhao)
+    table = model._meta.db_table
+
+    for statement in (f"UPDATE {table} SET community_id = community_id", f"DELETE FROM {table}"):
+        with pytest.raises(DatabaseError, match="is_final|Cannot"):
+            run(statement)

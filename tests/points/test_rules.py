@@ -1,0 +1,192 @@
+"""Hours into points: the arithmetic of the scenarios' README, and what a rule may say."""
+
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backend.communities.models import Community
+from backend.communities.services import places
+from points import selectors
+from points.errors import RuleInvalid
+from points.models import Rule
+from points.services import rules
+from points.services.rules import HoursRule, hours_to_points, peak_minutes
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+TRAFFIC = HoursRule.read(
+    {
+        "points_per_hour": 10,
+        "peak_windows": [["07:00", "09:00"], ["17:00", "19:00"]],
+        "peak_multiplier_bp": 15000,
+        "daily_cap_points": 90,
+    }
+)
+
+
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=SHANGHAI)
+
+
+@pytest.mark.parametrize(
+    ("checked_in", "checked_out", "earlier", "points"),
+    [
+        ("2024-01-01 09:00", "2024-01-01 10:00", 0, 10),  # an hour outside the rush
+        ("2024-01-01 07:00", "2024-01-01 08:00", 0, 15),  # an hour inside it
+        ("2024-01-01 06:30", "2024-01-01 09:30", 0, 40),  # 60 plain and 120 rush minutes
+        ("2024-01-01 07:00", "2024-01-01 07:03", 0, 0),  # 0.75 is cut, not rounded
+        ("2024-01-01 07:00", "2024-01-01 07:04", 0, 1),
+        ("2024-01-01 16:59", "2024-01-01 19:01", 0, 30),  # 2 plain and 120 rush: 30.33
+        ("2024-01-01 07:00", "2024-01-01 17:00", 0, 90),  # 110 before the cap
+        ("2024-01-01 07:00", "2024-01-01 08:00", 80, 10),  # what the cap leaves of 15
+        ("2024-01-01 07:00", "2024-01-01 08:00", 90, 0),  # nothing left
+        ("2024-01-01 18:30", "2024-01-02 07:30", 0, 90),  # over midnight: 135 before the cap
+        ("2024-02-29 07:00", "2024-02-29 09:00", 0, 30),  # a leap day is a day
+        ("2024-01-01 07:00", "2024-01-01 07:00", 0, 0),  # no time at all
+    ],
+)
+def test_worked_examples(checked_in, checked_out, earlier, points):
+    earned, arithmetic = hours_to_points(
+        TRAFFIC, at(checked_in), at(checked_out), SHANGHAI, earlier
+    )
+
+    assert earned == points
+    assert arithmetic["points"] == points
+
+
+def test_the_arithmetic_is_told_step_by_step():
+    _, arithmetic = hours_to_points(
+        TRAFFIC, at("2024-01-01 06:30"), at("2024-01-01 09:30"), SHANGHAI, 60
+    )
+
+    assert arithmetic == {
+        "minutes": 180,
+        "peak_minutes": 120,
+        "peak_multiplier_bp": 15000,
+        "weighted_minutes_bp": 60 * 10000 + 120 * 15000,
+        "points_per_hour": 10,
+        "points_before_cap": 40,
+        "daily_cap_points": 90,
+        "awarded_that_day": 60,
+        "points": 30,
+    }
+
+
+def test_seconds_do_not_count():
+    start, end = at("2024-01-01 09:00:59"), at("2024-01-01 10:00:01")
+
+    assert rules.minutes_between(start, end) == 60
+
+
+moments = st.datetimes(datetime(2023, 12, 30), datetime(2024, 3, 5)).map(
+    lambda naive: naive.replace(second=0, microsecond=0, tzinfo=SHANGHAI)
+)
+
+
+@given(start=moments, minutes=st.integers(0, 3000))
+def test_rush_minutes_agree_with_counting_one_by_one(start, minutes):
+    def is_rush(moment: datetime) -> bool:
+        return 7 <= moment.hour < 9 or 17 <= moment.hour < 19
+
+    counted = sum(is_rush(start + timedelta(minutes=n)) for n in range(minutes))
+
+    assert peak_minutes(TRAFFIC, start, start + timedelta(minutes=minutes), SHANGHAI) == counted
+
+
+def test_a_minute_in_two_windows_counts_once():
+    rule = HoursRule.read(
+        {
+            "points_per_hour": 60,
+            "peak_windows": [["08:00", "10:00"], ["09:00", "11:00"], ["22:00", "24:00"]],
+            "peak_multiplier_bp": 20000,
+        }
+    )
+
+    assert peak_minutes(rule, at("2024-01-01 00:00"), at("2024-01-02 00:00"), SHANGHAI) == 300
+
+
+@pytest.mark.parametrize(
+    ("parameter", "parameters"),
+    [
+        ("points_per_hour", {}),
+        ("points_per_hour", {"points_per_hour": "10"}),
+        ("points_per_hour", {"points_per_hour": -1}),
+        ("points_per_hour", {"points_per_hour": True}),
+        ("points_per_hour", {"points_per_hour": 10**7}),
+        ("daily_cap_points", {"points_per_hour": 1, "daily_cap_points": 1.5}),
+        ("peak_windows", {"points_per_hour": 1, "peak_windows": "07:00"}),
+        ("peak_windows", {"points_per_hour": 1, "peak_windows": [["9:00", "10:00"]]}),
+        ("peak_windows", {"points_per_hour": 1, "peak_windows": [["22:00", "02:00"]]}),
+        ("peak_windows", {"points_per_hour": 1, "peak_windows": [["24:30", "25:00"]]}),
+        ("peak_multiplier_bp", {"points_per_hour": 1, "peak_windows": [["07:00", "09:00"]]}),
+        ("peak_multiplier_bp", {"points_per_hour": 1, "peak_multiplier_bp": "x"}),
+        ("reward_fen", {"points_per_hour": 1, "reward_fen": 5}),  # cash never rewards hours
+    ],
+)
+def test_what_is_not_a_rule_is_refused_and_named(lake, parameter, parameters):
+    with pytest.raises(RuleInvalid) as refusal:
+        rules.publish(
+            community=lake,
+            subject=Rule.Subject.HOURS,
+            category="巡逻",
+            parameters=parameters,
+            valid_from=date(2024, 1, 1),
+        )
+
+    assert refusal.value.facts == {"parameter": parameter}
+    assert not Rule.objects.filter(category="巡逻").exists()
+
+
+def publish(community, points_per_hour, category="*", **days):
+    return rules.publish(
+        community=community,
+        subject=Rule.Subject.HOURS,
+        category=category,
+        parameters={"points_per_hour": points_per_hour},
+        **{"valid_from": date(2024, 1, 1)} | days,
+    )
+
+
+def rate(community, category, day):
+    version = selectors.rule_for(community, Rule.Subject.HOURS, category, day)
+    return version and version.parameters["points_per_hour"]
+
+
+def test_the_latest_version_valid_that_day_counts(hill):
+    publish(hill, 1)
+    publish(hill, 2, valid_from=date(2024, 6, 1), valid_to=date(2024, 6, 30))
+
+    days = [date(2023, 12, 31), date(2024, 5, 31), date(2024, 6, 1), date(2024, 6, 30)]
+    assert [rate(hill, "x", day) for day in [*days, date(2024, 7, 1)]] == [None, 1, 2, 2, 1]
+
+
+def test_publishing_the_same_again_makes_no_new_version(hill):
+    assert publish(hill, 1).pk == publish(hill, 1).pk
+    assert publish(hill, 2).number == 2
+
+
+@pytest.fixture
+def street_and_community(db):
+    street = places.found(code="street", name="街道", kind=Community.Kind.STREET)
+    return street, places.found(code="river", name="河畔社区", parent=street)
+
+
+def test_rules_are_inherited_from_the_street_unless_overridden(street_and_community):
+    street, river = street_and_community
+    publish(street, 5, category="巡逻")
+    publish(street, 3)
+    day = date(2024, 2, 1)
+    assert (rate(river, "巡逻", day), rate(river, "探访", day)) == (5, 3)
+
+    publish(river, 9)
+
+    assert (rate(river, "巡逻", day), rate(river, "探访", day)) == (9, 9)
+    assert rate(street, "巡逻", day) == 5
+
+
+@pytest.mark.parametrize("valid_to", [date(2023, 12, 31)])
+def test_a_rule_ends_after_it_begins(hill, valid_to):
+    with pytest.raises(RuleInvalid):
+        publish(hill, 1, valid_to=valid_to)
