@@ -170,6 +170,12 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_SETTINGS": {"deepLinking": True, "validatorUrl": None},
     "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums"],
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "AttendanceStatusEnum": "volunteers.models.Attendance.Status",
+        "RedemptionStatusEnum": "merchants.models.Redemption.Status",
+        "ReportStatusEnum": "volunteers.models.Report.Status",
+        "StatementStatusEnum": "merchants.models.Statement.Status",
+    },
 }
 # A JSON body larger than this is refused with 413; a photo has its own limit.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576

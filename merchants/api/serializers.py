@@ -1,0 +1,184 @@
+"""Shapes of offers, vouchers and statements."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from backend.accounts.models import User
+from backend.api.fields import IntegerField
+from backend.communities.models import Community
+from merchants.models import Merchant, MerchantMember, Offer, Partnership, Redemption, Statement
+
+
+class PartnerSerializer(serializers.ModelSerializer[Partnership]):
+    """A merchant, under the name by which the community lists it."""
+
+    id = serializers.UUIDField(source="merchant_id", read_only=True)
+
+    class Meta:
+        model = Partnership
+        fields = ("id", "name")
+        read_only_fields = fields
+
+
+class PartnerCommunitySerializer(serializers.ModelSerializer[Community]):
+    class Meta:
+        model = Community
+        fields = ("code", "name")
+        read_only_fields = fields
+
+
+class OfferSerializer(serializers.ModelSerializer[Offer]):
+    merchant = PartnerSerializer(source="partnership", read_only=True)
+    community = PartnerCommunitySerializer(read_only=True)
+
+    class Meta:
+        model = Offer
+        fields = ("id", "code", "title", "price_points", "stock", "merchant", "community")
+        read_only_fields = fields
+
+
+class TakeSerializer(serializers.Serializer[Any]):
+    quantity = IntegerField(min_value=1, max_value=100, default=1)
+
+
+class TakenOfferSerializer(serializers.ModelSerializer[Offer]):
+    class Meta:
+        model = Offer
+        fields = ("id", "code", "title")
+        read_only_fields = fields
+
+
+class VoucherSerializer(serializers.ModelSerializer[Redemption]):
+    """What its owner sees: ``price_points`` is for the whole quantity."""
+
+    offer = TakenOfferSerializer(read_only=True)
+    merchant = PartnerSerializer(source="partnership", read_only=True)
+
+    class Meta:
+        model = Redemption
+        fields = (
+            "id",
+            "code",
+            "offer",
+            "merchant",
+            "quantity",
+            "price_points",
+            "status",
+            "taken_at",
+            "expires_at",
+            "closed_at",
+        )
+        read_only_fields = fields
+
+
+class WorkplaceSerializer(serializers.ModelSerializer[Merchant]):
+    role = serializers.ChoiceField(choices=MerchantMember.Role.choices, read_only=True)
+
+    class Meta:
+        model = Merchant
+        fields = ("id", "name", "trade", "role")
+        read_only_fields = fields
+
+
+class ScanSerializer(serializers.Serializer[Any]):
+    code = serializers.CharField(max_length=64)
+
+
+class RedeemedSerializer(serializers.ModelSerializer[Redemption]):
+    """What the merchant sees: the item, and of the person a masked name and nothing else."""
+
+    offer_title = serializers.CharField(source="offer.title", read_only=True)
+    redeemed_at = serializers.DateTimeField(source="closed_at", read_only=True)
+    volunteer = serializers.CharField(source="volunteer.masked_name", read_only=True)
+
+    class Meta:
+        model = Redemption
+        fields = ("id", "offer_title", "quantity", "price_points", "redeemed_at", "volunteer")
+        read_only_fields = fields
+
+
+class StatementSerializer(serializers.ModelSerializer[Statement]):
+    """What the merchant sees. The end of the period is not part of it."""
+
+    merchant = PartnerSerializer(source="partnership", read_only=True)
+    community = PartnerCommunitySerializer(read_only=True)
+
+    class Meta:
+        model = Statement
+        fields: tuple[str, ...] = (
+            "id",
+            "merchant",
+            "community",
+            "period_start",
+            "period_end",
+            "status",
+            "redemptions_count",
+            "points",
+            "amount_fen",
+            "drafted_at",
+            "approved_at",
+            "paid_at",
+            "payment_reference",
+        )
+        read_only_fields = fields
+
+
+class HandlerSerializer(serializers.ModelSerializer[User]):
+    """A colleague: four eyes need names."""
+
+    class Meta:
+        model = User
+        fields = ("id", "name")
+        read_only_fields = fields
+
+
+class HandledStatementSerializer(StatementSerializer):
+    """What staff and auditors see: also who did what; nobody drafted it if it was the night."""
+
+    drafted_by = HandlerSerializer(read_only=True, allow_null=True)
+    approved_by = HandlerSerializer(read_only=True, allow_null=True)
+    paid_by = HandlerSerializer(read_only=True, allow_null=True)
+
+    class Meta(StatementSerializer.Meta):
+        fields = (*StatementSerializer.Meta.fields, "drafted_by", "approved_by", "paid_by")
+        read_only_fields = fields
+
+
+class StatementLineSerializer(serializers.ModelSerializer[Redemption]):
+    """One redemption with the rate that was frozen when it was taken."""
+
+    offer_code = serializers.CharField(source="offer.code", read_only=True)
+    offer_title = serializers.CharField(source="offer.title", read_only=True)
+    amount_fen = serializers.SerializerMethodField()
+    redeemed_at = serializers.DateTimeField(source="closed_at", read_only=True)
+
+    class Meta:
+        model = Redemption
+        fields = (
+            "id",
+            "offer_code",
+            "offer_title",
+            "quantity",
+            "price_points",
+            "fen_per_point",
+            "amount_fen",
+            "redeemed_at",
+        )
+        read_only_fields = fields
+
+    def get_amount_fen(self, redemption: Redemption) -> int:
+        return redemption.price_points * redemption.fen_per_point
+
+
+class PeriodSerializer(serializers.Serializer[Any]):
+    """The community's days; the end is not part of the period."""
+
+    period_start = serializers.DateField()
+    period_end = serializers.DateField()
+
+
+class PaymentSerializer(serializers.Serializer[Any]):
+    """``reference`` is the bank's, for instance; nothing is paid to who donates."""
+
+    reference = serializers.CharField(max_length=64, allow_blank=True, default="")

@@ -1,0 +1,30 @@
+from django.urls import path
+
+from merchants.api import views
+
+urlpatterns = [
+    path("offers", views.OfferListView.as_view()),
+    path("offers/<uuid:offer_id>", views.OfferView.as_view()),
+    path("offers/<uuid:offer_id>/redemptions", views.TakeView.as_view()),
+    path("me/redemptions", views.MyVoucherListView.as_view()),
+    path("me/redemptions/<uuid:redemption_id>", views.MyVoucherView.as_view()),
+    path("me/redemptions/<uuid:redemption_id>/cancel", views.MyVoucherCancelView.as_view()),
+    path("merchants", views.WorkplaceListView.as_view()),
+    path("merchants/<uuid:merchant_id>/scans", views.ScanView.as_view()),
+    path("merchants/<uuid:merchant_id>/redemptions", views.RedeemedListView.as_view()),
+    path("merchants/<uuid:merchant_id>/statements", views.MerchantStatementListView.as_view()),
+    path(
+        "merchants/<uuid:merchant_id>/statements/<uuid:statement_id>",
+        views.MerchantStatementView.as_view(),
+    ),
+    path(
+        "merchants/<uuid:merchant_id>/statements/<uuid:statement_id>/redemptions",
+        views.MerchantStatementLineListView.as_view(),
+    ),
+    path("statements", views.StatementListView.as_view()),
+    path("statements/<uuid:statement_id>", views.StatementView.as_view()),
+    path("statements/<uuid:statement_id>/redemptions", views.StatementLineListView.as_view()),
+    path("statements/<uuid:statement_id>/approve", views.StatementApproveView.as_view()),
+    path("statements/<uuid:statement_id>/pay", views.StatementPayView.as_view()),
+    path("communities/<slug:code>/statements", views.CommunityStatementListView.as_view()),
+]

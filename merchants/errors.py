@@ -1,0 +1,65 @@
+"""Refusals about offers, vouchers and settlements."""
+
+from django.utils.translation import gettext_lazy as _
+
+from backend.errors import Conflict, Forbidden, Invalid, NotFound
+
+
+class OutOfStock(Conflict):
+    code = "out_of_stock"
+    title = _("This is sold out.")
+
+
+class OfferWithdrawn(Conflict):
+    code = "offer_withdrawn"
+    title = _("This is not on offer any more.")
+
+
+class CodeUnknown(NotFound):
+    code = "code_unknown"
+    title = _("This code is not known.")
+
+
+class CodeUsed(Conflict):
+    code = "code_used"
+    title = _("This code has been used.")
+
+
+class CodeExpired(Conflict):
+    code = "code_expired"
+    title = _("This code has expired; the points are back in the wallet.")
+
+
+class CodeCancelled(Conflict):
+    code = "code_cancelled"
+    title = _("This voucher was cancelled; the points are back in the wallet.")
+
+
+class NotYourMerchant(Forbidden):
+    code = "not_your_merchant"
+    title = _("This voucher is for another merchant.")
+
+
+class VoucherStateWrong(Conflict):
+    code = "voucher_state_wrong"
+    title = _("This voucher has been used or has lapsed.")
+
+
+class PeriodNotInOrder(Invalid):
+    code = "period_not_in_order"
+    title = _("A period ends after it starts.")
+
+
+class PeriodNotOver(Conflict):
+    code = "period_not_over"
+    title = _("This period is not over yet.")
+
+
+class StatementStateWrong(Conflict):
+    code = "statement_state_wrong"
+    title = _("This is not possible in the statement's present state.")
+
+
+class OwnDraft(Forbidden):
+    code = "own_draft"
+    title = _("Who drafted a settlement does not approve it.")

@@ -1,0 +1,88 @@
+"""Reads about merchants, named for who is asking."""
+
+from django.db.models import F, QuerySet
+
+from backend.accounts.models import User
+from backend.communities.selectors import (
+    HANDLES,
+    WATCHES_OVER,
+    communities_of,
+    communities_where,
+)
+from merchants.models import Merchant, MerchantMember, Offer, Redemption, Statement
+
+
+def offers_known_to(user: User) -> QuerySet[Offer]:
+    """All that was ever on offer in the communities where ``user`` volunteers, newest first."""
+    return (
+        Offer.objects.filter(community__in=communities_of(user))
+        .select_related("partnership", "community")
+        .order_by("-id")
+    )
+
+
+def offers_open_to(user: User) -> QuerySet[Offer]:
+    """What ``user`` may spend points on now, newest first; sold out ones are shown as such."""
+    return offers_known_to(user).filter(is_listed=True)
+
+
+def redemptions_of(user: User) -> QuerySet[Redemption]:
+    """What ``user`` took, newest first."""
+    return _with_offer(Redemption.objects.filter(volunteer=user))
+
+
+def merchants_of(user: User) -> QuerySet[Merchant]:
+    """Where ``user`` works; ``role`` says as what, a clerk or an owner."""
+    return (
+        Merchant.objects.filter(members__user=user)
+        .annotate(role=F("members__role"))
+        .order_by("-id")
+    )
+
+
+def merchants_owned_by(user: User) -> QuerySet[Merchant]:
+    """What ``user`` owns."""
+    return Merchant.objects.filter(
+        members__user=user, members__role=MerchantMember.Role.OWNER
+    ).order_by("-id")
+
+
+def redemptions_at(merchant: Merchant) -> QuerySet[Redemption]:
+    """What was redeemed there, newest first; vouchers not yet scanned are nobody's business."""
+    return _with_offer(
+        Redemption.objects.filter(partnership__merchant=merchant, status=Redemption.Status.REDEEMED)
+    )
+
+
+def lines_of(statement: Statement) -> QuerySet[Redemption]:
+    """The redemptions that the statement settles, newest first."""
+    return _with_offer(
+        Redemption.objects.filter(community_id=statement.community_id, statement=statement)
+    )
+
+
+def statements_of(merchant: Merchant) -> QuerySet[Statement]:
+    """What the communities owe the merchant, newest first."""
+    return _with_parties(Statement.objects.filter(partnership__merchant=merchant))
+
+
+def statements_seen_by(user: User) -> QuerySet[Statement]:
+    """What ``user`` may read as staff or auditor, newest first."""
+    return _with_parties(
+        Statement.objects.filter(community__in=communities_where(user, WATCHES_OVER))
+    )
+
+
+def statements_handled_by(user: User) -> QuerySet[Statement]:
+    """What ``user`` may approve and pay, newest first."""
+    return _with_parties(Statement.objects.filter(community__in=communities_where(user, HANDLES)))
+
+
+def _with_parties(statements: QuerySet[Statement]) -> QuerySet[Statement]:
+    return statements.select_related(
+        "community", "partnership", "drafted_by", "approved_by", "paid_by"
+    ).order_by("-id")
+
+
+def _with_offer(redemptions: QuerySet[Redemption]) -> QuerySet[Redemption]:
+    return redemptions.select_related("offer", "partnership", "volunteer").order_by("-id")

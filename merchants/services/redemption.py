@@ -1,0 +1,194 @@
+"""Vouchers: points held → shown → scanned and captured; or cancelled, or lapsed.
+
+Locks are taken in one order everywhere: voucher, hold, wallet, offer.
+"""
+
+import secrets
+from datetime import datetime
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from backend.accounts.models import User
+from backend.errors import Refusal
+from backend.ids import new_id
+from merchants import errors
+from merchants.models import Merchant, Offer, Redemption, ScanAttempt
+from points import selectors as points
+from points.errors import HoldExpired, InsufficientPoints
+from points.models import AccountKind
+from points.services import ledger
+
+# 31^12 codes of letters and digits that are not mistaken for each other when read aloud.
+CODE_ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
+CODE_LENGTH = 12
+
+
+@transaction.atomic
+def take(
+    *, offer: Offer, volunteer: User, quantity: int = 1, now: datetime | None = None
+) -> Redemption:
+    """A voucher: the points and the stock are set aside, price and rate are frozen.
+
+    Points are looked at before stock. ``now`` is given where the past is played again; the
+    voucher's lifetime runs by the clock all the same. Raises OfferWithdrawn,
+    InsufficientPoints, OutOfStock.
+    """
+    if not offer.is_listed:
+        raise errors.OfferWithdrawn
+    price = offer.price_points * quantity
+    wallet = points.wallet_of(offer.community_id, volunteer.pk)
+    if wallet is None:
+        raise InsufficientPoints(available=0, needed=price)
+    redemption_id = new_id()
+    hold = ledger.hold(
+        ledger.Movement(
+            debit=wallet,
+            credit=ledger.account(
+                community=offer.community,
+                kind=AccountKind.MERCHANT,
+                holder=f"merchant:{offer.partnership.merchant_id}",
+            ),
+            amount=price,
+            key=f"redemption:{redemption_id}",
+            reason="redemption",
+            source=f"redemption:{redemption_id}",
+            explanation={
+                "offer": offer.code,
+                "price_points": offer.price_points,
+                "quantity": quantity,
+            },
+            occurred_at=now,
+        ),
+        lifetime=settings.VOUCHER_LIFETIME,
+    )
+    # One statement looks and takes: of two volunteers after the last item, one finds a row.
+    left = Offer.objects.filter(pk=offer.pk, stock__gte=quantity)
+    if not left.update(stock=F("stock") - quantity):
+        raise errors.OutOfStock
+    return Redemption.objects.create(
+        id=redemption_id,
+        community_id=offer.community_id,
+        offer=offer,
+        partnership=offer.partnership,
+        volunteer=volunteer,
+        code="".join(secrets.choice(CODE_ALPHABET) for _ in range(CODE_LENGTH)),
+        quantity=quantity,
+        price_points=price,
+        fen_per_point=offer.partnership.settled_fen_per_point,
+        hold_id=hold.pk,
+        taken_at=now or timezone.now(),
+        expires_at=hold.expires_at,
+    )
+
+
+def scan(*, merchant: Merchant, clerk: User, code: str, now: datetime | None = None) -> Redemption:
+    """The clerk of ``merchant`` scans a voucher, and its points move, once.
+
+    Every attempt stays on record with its outcome. ``now`` is given where the past is played
+    again. Raises CodeUnknown, NotYourMerchant, CodeUsed, CodeCancelled, CodeExpired.
+    """
+    code = code.upper().replace(" ", "").replace("-", "")
+    partnerships = merchant.partnerships.order_by("since_at")
+    found = Redemption.objects.filter(
+        community__in=partnerships.values("community"), code=code
+    ).first()
+    attempt = ScanAttempt(
+        community_id=found.community_id if found else partnerships[0].community_id,
+        merchant=merchant,
+        clerk=clerk,
+        code=code[:64],
+        redemption=found,
+    )
+    try:
+        with transaction.atomic():
+            if found is None:
+                raise errors.CodeUnknown
+            redeemed = _redeem(found.pk, merchant, clerk, now)
+            attempt.outcome = redeemed.status
+            attempt.save(force_insert=True)
+            return redeemed
+    except Refusal as refusal:
+        attempt.outcome = refusal.code
+        attempt.save(force_insert=True)
+        raise
+
+
+@transaction.atomic
+def cancel(*, redemption: Redemption) -> Redemption:
+    """The volunteer gives an unused voucher back: points and stock are free again, once.
+
+    Cancelling again, or one that has lapsed, changes nothing. Raises VoucherStateWrong (used).
+    """
+    redemption = _locked(redemption.pk)
+    if redemption.status == Redemption.Status.REDEEMED:
+        raise errors.VoucherStateWrong(state=redemption.status)
+    if redemption.status == Redemption.Status.HELD:
+        _give_back(redemption, Redemption.Status.CANCELLED)
+    return redemption
+
+
+@transaction.atomic
+def expire(*, redemption_id: UUID) -> bool:
+    """Give back what a lapsed voucher held; ``False`` if there was nothing to do.
+
+    A voucher that somebody else holds a lock on is left for the next sweep.
+    """
+    redemption = (
+        Redemption.objects.select_for_update(no_key=True, of=("self",), skip_locked=True)
+        .filter(
+            pk=redemption_id,
+            status=Redemption.Status.HELD,
+            expires_at__lte=timezone.now(),
+        )
+        .first()
+    )
+    if redemption is None:
+        return False
+    _give_back(redemption, Redemption.Status.EXPIRED)
+    return True
+
+
+def _redeem(
+    redemption_id: UUID, merchant: Merchant, clerk: User, now: datetime | None
+) -> Redemption:
+    redemption = _locked(redemption_id)
+    if redemption.partnership.merchant_id != merchant.pk:
+        raise errors.NotYourMerchant
+    if redemption.status == Redemption.Status.REDEEMED:
+        raise errors.CodeUsed(redeemed_at=redemption.closed_at)
+    if redemption.status == Redemption.Status.CANCELLED:
+        raise errors.CodeCancelled
+    if redemption.status == Redemption.Status.EXPIRED:
+        raise errors.CodeExpired
+    moment = now or timezone.now()
+    try:
+        redemption.transfer_id = ledger.capture(
+            community_id=redemption.community_id, hold_id=redemption.hold_id, at=moment
+        )
+    except HoldExpired:
+        raise errors.CodeExpired from None
+    redemption.status = Redemption.Status.REDEEMED
+    redemption.closed_at = moment
+    redemption.redeemed_by = clerk
+    redemption.save(update_fields=["transfer", "status", "closed_at", "redeemed_by"])
+    return redemption
+
+
+def _give_back(redemption: Redemption, status: Redemption.Status) -> None:
+    ledger.void(community_id=redemption.community_id, hold_id=redemption.hold_id)
+    Offer.objects.filter(pk=redemption.offer_id).update(stock=F("stock") + redemption.quantity)
+    redemption.status = status
+    redemption.closed_at = timezone.now()
+    redemption.save(update_fields=["status", "closed_at"])
+
+
+def _locked(redemption_id: UUID) -> Redemption:
+    return (
+        Redemption.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("partnership", "offer", "volunteer")
+        .get(pk=redemption_id)
+    )

@@ -1,0 +1,106 @@
+"""The spreadsheets staff keep of partners and of what they offer."""
+
+from django.utils.translation import gettext as _
+
+from backend.imports import cells
+from backend.imports.reader import Column, Row, RowError
+from backend.imports.run import BatchOutcome
+from backend.imports.sheet import Sheet
+from merchants.models import Offer, Partnership
+from merchants.services import partners
+
+MERCHANT = Column(header="商户", name="merchant", parse=cells.text(max_length=60))
+
+
+class MerchantsSheet(Sheet):
+    """商户, 行业, 每积分结算(分), 公益捐赠不结算: one partner a row, known by name."""
+
+    columns = (
+        MERCHANT,
+        Column(header="行业", name="trade", parse=cells.text(max_length=30)),
+        Column(
+            header="每积分结算(分)",
+            name="fen_per_point",
+            parse=cells.whole_number(minimum=0, maximum=1_000_000),
+        ),
+        Column(header="公益捐赠不结算", name="is_donated", parse=cells.yes_no),
+    )
+
+    def take(self, rows: list[Row]) -> BatchOutcome:
+        known = {
+            partnership.name: partnership
+            for partnership in Partnership.objects.filter(
+                community=self.community, name__in=[row.values["merchant"] for row in rows]
+            ).select_related("merchant")
+        }
+        created, unchanged = 0, 0
+        errors: list[RowError] = []
+        for row in rows:
+            name, terms = row.values["merchant"], dict(row.values)
+            del terms["merchant"]
+            partnership = known.get(name)
+            if partnership is None:
+                known[name] = partners.sign_contract(community=self.community, name=name, **terms)
+                created += 1
+            elif terms == {
+                "trade": partnership.merchant.trade,
+                "fen_per_point": partnership.fen_per_point,
+                "is_donated": partnership.is_donated,
+            }:
+                unchanged += 1
+            else:
+                reason = _("This merchant is a partner already, on other terms.")
+                errors.append(RowError(row.line, MERCHANT.header, "merchant_differs", reason))
+        return created, unchanged, errors
+
+
+class OffersSheet(Sheet):
+    """编号, 商户, 商品, 积分, 库存: one offer a row, known by its code.
+
+    ``库存`` is the stock to begin with: for an offer that exists it is not compared, since it
+    has been sold from.
+    """
+
+    columns = (
+        Column(header="编号", name="code", parse=cells.text(max_length=30)),
+        MERCHANT,
+        Column(header="商品", name="title", parse=cells.text(max_length=60)),
+        Column(header="积分", name="price_points", parse=cells.points),
+        Column(header="库存", name="stock", parse=cells.whole_number(minimum=0)),
+    )
+
+    def take(self, rows: list[Row]) -> BatchOutcome:
+        partnerships = {
+            partnership.name: partnership
+            for partnership in Partnership.objects.filter(
+                community=self.community, name__in=[row.values["merchant"] for row in rows]
+            )
+        }
+        known = {
+            offer.code: offer
+            for offer in Offer.objects.filter(
+                community=self.community, code__in=[row.values["code"] for row in rows]
+            )
+        }
+        created, unchanged = 0, 0
+        errors: list[RowError] = []
+        for row in rows:
+            terms = dict(row.values)
+            partnership = partnerships.get(terms.pop("merchant"))
+            offer = known.get(terms["code"])
+            if partnership is None:
+                reason = _("No merchant of this name is a partner of this community.")
+                errors.append(RowError(row.line, MERCHANT.header, "merchant_unknown", reason))
+            elif offer is None:
+                known[terms["code"]] = partners.offer(partnership=partnership, **terms)
+                created += 1
+            elif (offer.partnership_id, offer.title, offer.price_points) == (
+                partnership.pk,
+                terms["title"],
+                terms["price_points"],
+            ):
+                unchanged += 1
+            else:
+                reason = _("This code is on offer already, as something else.")
+                errors.append(RowError(row.line, "编号", "offer_differs", reason))
+        return created, unchanged, errors

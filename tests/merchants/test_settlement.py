@@ -1,0 +1,359 @@
+"""Settlement: each redemption in exactly one statement, agreed by two people, paid once."""
+
+from collections import Counter
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+from django.db.models import F, Sum
+from django.utils import timezone
+
+from backend.communities.models import Role
+from backend.communities.services import places
+from merchants import errors, tasks
+from merchants.models import Offer, Partnership, Redemption, Statement
+from merchants.services import partners, redemption, settlement
+from points.models import Transfer
+
+MARCH = {"period_start": date(2024, 3, 1), "period_end": date(2024, 4, 1)}
+APRIL = {"period_start": date(2024, 4, 1), "period_end": date(2024, 5, 1)}
+
+
+@pytest.fixture
+def qian(lake, person):
+    """钱书记, manager of the lake."""
+    user = person("qian", "钱书记")
+    places.grant(user=user, community=lake, role=Role.MANAGER)
+    return user
+
+
+@pytest.fixture
+def statement(lake, zhao, redeemed) -> Statement:
+    """March of the tea house, one tea, drafted by Zhao."""
+    redeemed("2024-03-05 10:00")
+    (drafted,) = settlement.draft(community=lake, drafted_by=zhao, **MARCH)
+    return drafted
+
+
+def figures(statement):
+    return statement.redemptions_count, statement.points, statement.amount_fen
+
+
+# --- drafting -----------------------------------------------------------------------------
+
+
+def test_a_draft_holds_what_was_redeemed_in_the_period(lake, tea_house, redeemed):
+    in_march = {redeemed("2024-03-05 10:00"), redeemed("2024-03-31 23:59", quantity=2)}
+    redeemed("2024-04-01 00:00")
+
+    (drafted,) = settlement.draft(community=lake, **MARCH)
+
+    assert (drafted.partnership, drafted.status, drafted.drafted_by) == (tea_house, "draft", None)
+    assert figures(drafted) == (2, 90, 900)
+    assert set(drafted.redemptions.all()) == in_march
+
+
+def test_a_period_is_drafted_once(lake, redeemed):
+    redeemed("2024-03-05 10:00")
+    (drafted,) = settlement.draft(community=lake, **MARCH)
+
+    assert settlement.draft(community=lake, **MARCH) == []
+
+    assert Statement.objects.get() == drafted
+
+
+def test_what_came_too_late_for_its_statement_is_in_the_next(lake, redeemed):
+    on_time = redeemed("2024-03-05 10:00")
+    (march,) = settlement.draft(community=lake, **MARCH)
+    late, in_april = redeemed("2024-03-06 10:00"), redeemed("2024-04-02 10:00")
+
+    assert settlement.draft(community=lake, **MARCH) == []
+    (april,) = settlement.draft(community=lake, **APRIL)
+
+    assert list(march.redemptions.all()) == [on_time]
+    assert set(april.redemptions.all()) == {late, in_april}
+    assert [figures(march), figures(april)] == [(1, 30, 300), (2, 60, 600)]
+
+
+def test_only_what_was_redeemed_is_settled(lake, wang, tea, grant_points):
+    grant_points(wang, 60)
+    then = datetime(2024, 3, 5, 10, tzinfo=ZoneInfo("Asia/Shanghai"))
+    redemption.take(offer=tea, volunteer=wang, now=then)
+    given_back = redemption.take(offer=tea, volunteer=wang, now=then)
+    redemption.cancel(redemption=given_back)
+
+    assert settlement.draft(community=lake, **MARCH) == []
+
+
+def test_who_donates_is_owed_nothing_and_its_points_are_settled_all_the_same(
+    lake, tea_house, redeemed
+):
+    barber = partners.sign_contract(
+        community=lake, name="理发店", trade="理发", fen_per_point=50, is_donated=True
+    )
+    haircut = partners.offer(partnership=barber, code="CUT", title="理发", price_points=80, stock=5)
+    redeemed("2024-03-05 10:00", offer=haircut)
+    redeemed("2024-03-05 10:00")
+
+    drafted = settlement.draft(community=lake, **MARCH)
+
+    assert {one.partnership: figures(one) for one in drafted} == {
+        barber: (1, 80, 0),
+        tea_house: (1, 30, 300),
+    }
+
+
+def test_each_line_is_settled_at_the_rate_it_was_taken_at(lake, tea_house, tea, redeemed):
+    redeemed("2024-03-05 10:00")
+    Partnership.objects.filter(pk=tea_house.pk).update(fen_per_point=12)
+    redeemed("2024-03-06 10:00", offer=Offer.objects.get(pk=tea.pk))
+
+    (drafted,) = settlement.draft(community=lake, **MARCH)
+
+    assert figures(drafted) == (2, 60, 30 * 10 + 30 * 12)
+
+
+def test_another_communitys_redemptions_are_not_ours_to_settle(lake, hill, redeemed):
+    redeemed("2024-03-05 10:00")
+
+    assert settlement.draft(community=hill, **MARCH) == []
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "refusal"),
+    [
+        (date(2024, 3, 1), date(2024, 3, 1), errors.PeriodNotInOrder),
+        (date(2024, 3, 2), date(2024, 3, 1), errors.PeriodNotInOrder),
+        (date(2024, 3, 1), date.max, errors.PeriodNotOver),
+        (date.max - timedelta(days=1), date.max, errors.PeriodNotOver),
+    ],
+)
+def test_a_refused_period_drafts_nothing(lake, redeemed, start, end, refusal):
+    redeemed("2024-03-05 10:00")
+
+    with pytest.raises(refusal):
+        settlement.draft(community=lake, period_start=start, period_end=end)
+
+    assert not Statement.objects.exists()
+
+
+def test_a_period_is_over_when_the_communitys_own_clock_says_so(db):
+    """The two islands' days differ at every moment of the year."""
+    ahead = places.found(code="line", name="莱恩", timezone="Pacific/Kiritimati")
+    behind = places.found(code="baker", name="贝克", timezone="Etc/GMT+12")
+    today_ahead = timezone.now().astimezone(ahead.clock).date()
+    period = {"period_start": date(2024, 3, 1), "period_end": today_ahead}
+
+    assert settlement.draft(community=ahead, **period) == []
+    with pytest.raises(errors.PeriodNotOver):
+        settlement.draft(community=behind, **period)
+
+
+@pytest.mark.parametrize(
+    ("day", "month"),
+    [
+        (date(2024, 4, 1), (date(2024, 3, 1), date(2024, 4, 1))),
+        (date(2024, 3, 31), (date(2024, 2, 1), date(2024, 3, 1))),
+        (date(2024, 1, 15), (date(2023, 12, 1), date(2024, 1, 1))),
+    ],
+)
+def test_the_month_before(day, month):
+    assert settlement.month_before(day) == month
+
+
+@pytest.mark.usefixtures("_tasks_run_at_once")
+def test_each_night_settles_last_month_once(lake, hill, redeemed):
+    start, end = settlement.month_before(timezone.now().astimezone(lake.clock).date())
+    line = redeemed(f"{start} 10:00")
+
+    tasks.sweep_unsettled()
+    tasks.sweep_unsettled()
+
+    drafted = Statement.objects.get()
+    assert (drafted.community, drafted.drafted_by) == (lake, None)
+    assert (drafted.period_start, drafted.period_end) == (start, end)
+    assert list(drafted.redemptions.all()) == [line]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_several_workers_drafting_one_period(lake, redeemed, at_once):
+    lines = {redeemed(f"2024-03-0{day} 10:00") for day in range(1, 6)}
+
+    drafted = at_once(8, lambda _: settlement.draft(community=lake, **MARCH))
+
+    assert Counter(len(statements) for statements in drafted) == {1: 1, 0: 7}
+    assert set(Statement.objects.get().redemptions.all()) == lines
+
+
+@pytest.mark.django_db(transaction=True)
+def test_scanning_while_two_periods_are_drafted(
+    lake, wang, chen, tea_house, tea, grant_points, at_once
+):
+    Offer.objects.filter(pk=tea.pk).update(stock=12)
+    grant_points(wang, 12 * 30)
+    then = datetime(2024, 3, 5, 10, tzinfo=lake.clock)
+    vouchers = [redemption.take(offer=tea, volunteer=wang, now=then) for _ in range(12)]
+
+    def scan_or_draft(number):
+        if number < 12:
+            code = vouchers[number].code
+            redemption.scan(merchant=tea_house.merchant, clerk=chen, code=code, now=then)
+        else:
+            settlement.draft(community=lake, **(MARCH if number % 2 else APRIL))
+
+    assert set(at_once(18, scan_or_draft)) == {None}  # nothing was refused
+    settlement.draft(community=lake, period_start=date(2024, 5, 1), period_end=date(2024, 6, 1))
+
+    assert not Redemption.objects.filter(statement=None).exists()
+    assert sum(statement.redemptions_count for statement in Statement.objects.all()) == 12
+    for statement in Statement.objects.all():
+        lines = statement.redemptions.aggregate(
+            points=Sum("price_points"), amount_fen=Sum(F("price_points") * F("fen_per_point"))
+        )
+        assert figures(statement) == (
+            statement.redemptions.count(),
+            lines["points"],
+            lines["amount_fen"],
+        )
+
+
+# --- approving and paying -----------------------------------------------------------------
+
+
+def test_who_drafted_does_not_approve(statement, zhao, qian):
+    with pytest.raises(errors.OwnDraft):
+        settlement.approve(statement=statement, approver=zhao)
+    statement.refresh_from_db()
+    assert statement.status == "draft"
+
+    approved = settlement.approve(statement=statement, approver=qian)
+    assert (approved.status, approved.approved_by) == ("approved", qian)
+
+
+def test_what_the_night_drafted_anybody_may_approve(lake, zhao, redeemed):
+    redeemed("2024-03-05 10:00")
+    (statement,) = settlement.draft(community=lake, **MARCH)
+
+    assert settlement.approve(statement=statement, approver=zhao).status == "approved"
+
+
+def test_paying_moves_the_merchants_points_to_settled_once(books, statement, wang, zhao, qian):
+    settlement.approve(statement=statement, approver=qian)
+    assert (books(wang)["merchants"], books(wang)["settled"]) == (30, 0)
+
+    paid = settlement.mark_paid(statement=statement, payer=zhao, reference="bank 1")
+
+    assert (paid.status, paid.paid_by, paid.payment_reference) == ("paid", zhao, "bank 1")
+    assert (books(wang)["merchants"], books(wang)["settled"]) == (0, 30)
+    transfer = Transfer.objects.get(key=f"settlement:{statement.pk}")
+    assert transfer.explanation == {"redemptions": 1, "amount_fen": 300}
+
+    again = settlement.mark_paid(statement=statement, payer=qian, reference="bank 2")
+
+    assert (again.paid_by, again.payment_reference) == (zhao, "bank 1")
+    assert again.paid_at == paid.paid_at
+    assert (books(wang)["merchants"], books(wang)["settled"]) == (0, 30)
+
+
+@pytest.mark.parametrize(
+    ("state", "act", "outcome"),
+    [
+        ("draft", "approve", "approved"),
+        ("draft", "pay", errors.StatementStateWrong),
+        ("approved", "approve", "approved"),
+        ("approved", "pay", "paid"),
+        ("paid", "approve", errors.StatementStateWrong),
+        ("paid", "pay", "paid"),
+    ],
+)
+def test_a_statement_goes_from_draft_to_approved_to_paid(
+    statement, zhao, qian, state, act, outcome
+):
+    acts = {
+        "approve": lambda: settlement.approve(statement=statement, approver=qian),
+        "pay": lambda: settlement.mark_paid(statement=statement, payer=zhao),
+    }
+    for earlier in {"draft": [], "approved": ["approve"], "paid": ["approve", "pay"]}[state]:
+        acts[earlier]()
+
+    if isinstance(outcome, str):
+        assert acts[act]().status == outcome
+    else:
+        with pytest.raises(outcome) as refused:
+            acts[act]()
+        assert refused.value.facts == {"state": state}
+        statement.refresh_from_db()
+        assert statement.status == state
+
+
+@pytest.mark.django_db(transaction=True)
+def test_several_people_paying_one_statement(books, statement, wang, qian, at_once):
+    settlement.approve(statement=statement, approver=qian)
+
+    references = at_once(
+        8,
+        lambda n: (
+            settlement.mark_paid(
+                statement=statement, payer=qian, reference=f"bank {n}"
+            ).payment_reference
+        ),
+    )
+
+    assert len(set(references)) == 1
+    assert (books(wang)["merchants"], books(wang)["settled"]) == (0, 30)
+
+
+# --- what the database refuses ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        "UPDATE merchants_redemption SET statement_id = NULL",
+        "DELETE FROM merchants_redemption",
+        "DELETE FROM merchants_statement",
+        "UPDATE merchants_statement SET points = points + 1",
+        "UPDATE merchants_statement SET amount_fen = 0",
+        "UPDATE merchants_statement SET redemptions_count = 2",
+        "UPDATE merchants_statement SET period_end = period_end + 1",
+        "UPDATE merchants_statement SET drafted_by_id = NULL",
+    ],
+)
+def test_the_database_refuses_to_change_what_was_drafted(statement, attempt):
+    with pytest.raises(DatabaseError, match="pgtrigger: Cannot"), transaction.atomic():
+        _execute(attempt)
+
+    assert Redemption.objects.get().statement == statement
+    assert figures(Statement.objects.get()) == (1, 30, 300)
+
+
+def test_the_database_refuses_to_move_a_line_to_another_statement(lake, statement, redeemed):
+    redeemed("2024-04-05 10:00")
+    (april,) = settlement.draft(community=lake, **APRIL)
+
+    with pytest.raises(DatabaseError, match="Cannot update"), transaction.atomic():
+        _execute("UPDATE merchants_redemption SET statement_id = %s", april.pk)
+
+
+@pytest.mark.parametrize(
+    ("attempt", "constraint"),
+    [
+        (
+            "UPDATE merchants_statement SET status = 'approved', approved_at = now(),"
+            " approved_by_id = drafted_by_id",
+            "statement_approved_by_another",
+        ),
+        ("UPDATE merchants_statement SET status = 'approved'", "statement_status_is_complete"),
+        ("UPDATE merchants_statement SET status = 'paid'", "Invalid transition"),
+        ("UPDATE merchants_statement SET status = 'lost'", "Invalid transition"),
+    ],
+)
+def test_the_database_refuses_a_state_that_nobody_vouches_for(statement, attempt, constraint):
+    with pytest.raises(DatabaseError, match=constraint), transaction.atomic():
+        _execute(attempt)
+
+
+def _execute(statement, *values):
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)

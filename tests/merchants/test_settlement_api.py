@@ -1,0 +1,341 @@
+"""Statements, over HTTP: what an owner reads, what staff do, what an auditor may not."""
+
+from datetime import date, timedelta
+from uuid import uuid4
+
+import pytest
+from django.utils import timezone
+
+from backend.communities.models import Role
+from backend.communities.services import places
+from merchants.models import MerchantMember, Statement
+from merchants.services import partners, settlement
+
+UNKNOWN = uuid4()
+MARCH = {"period_start": "2024-03-01", "period_end": "2024-04-01"}
+
+
+def utc(moment):
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+def post(client, address, body=None, *, key="k1"):
+    headers = {"Idempotency-Key": key} if key else {}
+    return client.post(f"/api/v1/{address}", body or {}, headers=headers)
+
+
+def problem(response):
+    """Status and body of a refusal, less the words that may change."""
+    assert response["Content-Type"] == "application/problem+json"
+    body = response.json()
+    assert body.pop("type") == f"/problems/{body['code']}"
+    assert body.pop("status") == response.status_code
+    assert body.pop("title")
+    return response.status_code, body
+
+
+@pytest.fixture
+def office(person, logged_in, lake):
+    """Somebody with a role at the lake, logged in: ``office("qian", Role.MANAGER)``."""
+
+    def log_in(name: str, role: Role):
+        user = person(name, name)
+        places.grant(user=user, community=lake, role=role)
+        return logged_in(user)
+
+    return log_in
+
+
+@pytest.fixture
+def zhaos_desk(zhao, logged_in):
+    """Zhao of the staff is logged in."""
+    return logged_in(zhao)
+
+
+@pytest.fixture
+def line(redeemed):
+    """Two teas in March."""
+    return redeemed("2024-03-05 10:00", quantity=2)
+
+
+@pytest.fixture
+def statement(lake, line) -> Statement:
+    """March of the tea house, drafted by night."""
+    (drafted,) = settlement.draft(
+        community=lake, period_start=date(2024, 3, 1), period_end=date(2024, 4, 1)
+    )
+    return drafted
+
+
+def shown(statement, **changed):
+    """The whole body of a statement about two teas, as its merchant sees it."""
+    return {
+        "id": str(statement.pk),
+        "merchant": {"id": str(statement.partnership.merchant_id), "name": "茶馆"},
+        "community": {"code": "lake", "name": "碧沙湖社区"},
+        "period_start": "2024-03-01",
+        "period_end": "2024-04-01",
+        "status": "draft",
+        "redemptions_count": 1,
+        "points": 60,
+        "amount_fen": 600,
+        "drafted_at": utc(statement.drafted_at),
+        "approved_at": None,
+        "paid_at": None,
+        "payment_reference": "",
+    } | changed
+
+
+def handled(statement, **changed):
+    """The same as staff see it."""
+    nobody = {"drafted_by": None, "approved_by": None, "paid_by": None}
+    return shown(statement) | nobody | changed
+
+
+def page(*results):
+    return {"next": None, "previous": None, "results": list(results)}
+
+
+def line_shown(line):
+    return {
+        "id": str(line.pk),
+        "offer_code": "TEA",
+        "offer_title": "一壶茶",
+        "quantity": 2,
+        "price_points": 60,
+        "fen_per_point": 10,
+        "amount_fen": 600,
+        "redeemed_at": "2024-03-05T02:00:00Z",
+    }
+
+
+# --- the owner ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def owners_phone(tea_house, person, logged_in):
+    owner = person("sun", "孙老板")
+    partners.employ(merchant=tea_house.merchant, user=owner, role=MerchantMember.Role.OWNER)
+    return logged_in(owner)
+
+
+def test_an_owner_reads_what_is_owed(owners_phone, tea_house, statement, line):
+    address = f"/api/v1/merchants/{tea_house.merchant_id}/statements"
+
+    assert owners_phone.get(address).json() == page(shown(statement))
+    assert owners_phone.get(f"{address}/{statement.pk}").json() == shown(statement)
+    lines = owners_phone.get(f"{address}/{statement.pk}/redemptions")
+    assert lines.json() == page(line_shown(line))
+
+
+@pytest.mark.parametrize("address", ["", "/{statement}", "/{statement}/redemptions"])
+def test_statements_are_not_for_clerks(logged_in, chen, tea_house, statement, address):
+    address = address.format(statement=statement.pk)
+
+    answer = logged_in(chen).get(f"/api/v1/merchants/{tea_house.merchant_id}/statements{address}")
+
+    assert problem(answer) == (404, {"code": "not_found"})
+
+
+@pytest.mark.parametrize("address", ["/{statement}", "/{statement}/redemptions"])
+def test_an_owner_reads_no_other_merchants_statement(lake, person, logged_in, statement, address):
+    noodle_bar = partners.sign_contract(
+        community=lake, name="面馆", trade="餐饮", fen_per_point=12, is_donated=False
+    )
+    owner = person("zhou")
+    partners.employ(merchant=noodle_bar.merchant, user=owner, role=MerchantMember.Role.OWNER)
+    address = address.format(statement=statement.pk)
+
+    answer = logged_in(owner).get(f"/api/v1/merchants/{noodle_bar.merchant_id}/statements{address}")
+
+    assert problem(answer) == (404, {"code": "not_found"})
+
+
+# --- staff and auditors -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("role", [Role.STAFF, Role.MANAGER, Role.AUDITOR])
+def test_who_watches_over_a_community_reads_its_statements(office, statement, line, role):
+    desk = office("qian", role)
+
+    assert desk.get("/api/v1/statements").json() == page(handled(statement))
+    address = f"/api/v1/statements/{statement.pk}"
+    assert desk.get(address).json() == handled(statement)
+    assert desk.get(f"{address}/redemptions").json() == page(line_shown(line))
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("community=lake", 1),
+        ("community=hill", 0),
+        ("status=draft", 1),
+        ("status=paid", 0),
+        ("community=lake&status=draft", 1),
+    ],
+)
+def test_statements_by_community_and_state(zhaos_desk, hill, statement, query, found):
+    assert len(zhaos_desk.get(f"/api/v1/statements?{query}").json()["results"]) == found
+
+
+def test_an_unknown_state_is_refused(zhaos_desk):
+    status, body = problem(zhaos_desk.get("/api/v1/statements?status=lost"))
+
+    assert (status, body["code"], list(body["errors"])) == (400, "invalid_input", ["status"])
+
+
+def test_neighbouring_staff_and_volunteers_see_nothing(hill, person, wang, logged_in, statement):
+    neighbour = person("feng")
+    places.grant(user=neighbour, community=hill, role=Role.MANAGER)
+    for user in (neighbour, wang):
+        client = logged_in(user)
+        assert client.get("/api/v1/statements").json() == page()
+        for address in (f"statements/{statement.pk}", f"statements/{statement.pk}/redemptions"):
+            answer = client.get(f"/api/v1/{address}")
+            assert problem(answer) == (404, {"code": "not_found"})
+
+
+@pytest.mark.parametrize("role", [Role.AUDITOR, Role.VOLUNTEER, Role.TEAM_LEADER])
+def test_who_does_not_handle_changes_nothing(office, statement, role):
+    desk = office("qian", role)
+
+    for address in (
+        f"statements/{statement.pk}/approve",
+        f"statements/{statement.pk}/pay",
+        "communities/lake/statements",
+    ):
+        answer = post(desk, address, MARCH, key=address)
+        assert problem(answer) == (404, {"code": "not_found"})
+    assert Statement.objects.get().status == "draft"
+
+
+def test_drafting_approving_and_paying(books, wang, zhao, zhaos_desk, office, line):
+    drafted = post(zhaos_desk, "communities/lake/statements", MARCH)
+    statement = Statement.objects.get()
+    by_zhao = {"id": str(zhao.pk), "name": "赵社工"}
+    expected = handled(statement, drafted_by=by_zhao)
+    assert (drafted.status_code, drafted.json()) == (201, [expected])
+
+    own = post(zhaos_desk, f"statements/{statement.pk}/approve", key="k2")
+    assert problem(own) == (403, {"code": "own_draft"})
+
+    approved = post(office("qian", Role.MANAGER), f"statements/{statement.pk}/approve")
+    statement.refresh_from_db()
+    expected |= {
+        "status": "approved",
+        "approved_at": utc(statement.approved_at),
+        "approved_by": {"id": str(statement.approved_by_id), "name": "qian"},
+    }
+    assert (approved.status_code, approved.json()) == (200, expected)
+
+    paid = post(zhaos_desk, f"statements/{statement.pk}/pay", {"reference": "B-17"}, key="k3")
+    statement.refresh_from_db()
+    expected |= {
+        "status": "paid",
+        "paid_at": utc(statement.paid_at),
+        "paid_by": by_zhao,
+        "payment_reference": "B-17",
+    }
+    assert (paid.status_code, paid.json()) == (200, expected)
+    assert zhaos_desk.get(f"/api/v1/statements/{statement.pk}").json() == expected
+    assert (books(wang)["merchants"], books(wang)["settled"]) == (0, 60)
+
+
+def test_one_key_drafts_once_and_another_finds_nothing_left(zhaos_desk, line):
+    first = post(zhaos_desk, "communities/lake/statements", MARCH)
+    again = post(zhaos_desk, "communities/lake/statements", MARCH)
+    other_key = post(zhaos_desk, "communities/lake/statements", MARCH, key="k2")
+
+    assert again.content == first.content
+    assert (other_key.status_code, other_key.json()) == (201, [])
+    assert Statement.objects.count() == 1
+
+
+def test_paying_before_it_is_approved(zhaos_desk, statement):
+    answer = post(zhaos_desk, f"statements/{statement.pk}/pay", {"reference": "B-17"})
+
+    assert problem(answer) == (409, {"code": "statement_state_wrong", "state": "draft"})
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "status", "code"),
+    [
+        ("2024-03-01", "2024-03-01", 400, "period_not_in_order"),
+        ("2024-04-01", "2024-03-01", 400, "period_not_in_order"),
+        ("2024-03-01", "9999-12-31", 409, "period_not_over"),
+    ],
+)
+def test_a_refused_period(zhaos_desk, lake, line, start, end, status, code):
+    answer = post(
+        zhaos_desk, "communities/lake/statements", {"period_start": start, "period_end": end}
+    )
+
+    today = timezone.now().astimezone(lake.clock).date()
+    facts = {"today": today.isoformat()} if status == 409 else {}
+    assert problem(answer) == (status, {"code": code} | facts)
+    assert not Statement.objects.exists()
+
+
+def test_a_period_that_ended_with_yesterday_is_over(zhaos_desk, lake, redeemed):
+    today = timezone.now().astimezone(lake.clock).date()
+    yesterday = today - timedelta(days=1)
+    redeemed(f"{yesterday} 23:59")
+
+    answer = post(
+        zhaos_desk,
+        "communities/lake/statements",
+        {"period_start": yesterday.isoformat(), "period_end": today.isoformat()},
+    )
+
+    assert [one["redemptions_count"] for one in answer.json()] == [1]
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"period_start": "2024-03-01"}, "period_end"),
+        (MARCH | {"period_start": "2024-02-30"}, "period_start"),
+        (MARCH | {"period_end": "next month"}, "period_end"),
+        (MARCH | {"period_end": 20240401}, "period_end"),
+    ],
+)
+def test_a_period_is_two_days(zhaos_desk, lake, body, field):
+    status, answer = problem(post(zhaos_desk, "communities/lake/statements", body))
+
+    assert (status, answer["code"], list(answer["errors"])) == (400, "invalid_input", [field])
+
+
+def test_the_first_day_of_the_calendar_is_a_day(zhaos_desk, lake, line):
+    oldest = {"period_start": "0001-01-01", "period_end": "0001-01-02"}
+
+    answer = post(zhaos_desk, "communities/lake/statements", oldest)
+
+    assert (answer.status_code, answer.json()) == (201, [])
+
+
+@pytest.mark.parametrize("code", ["hill", "nowhere"])
+def test_drafting_for_another_community(zhaos_desk, hill, code):
+    answer = post(zhaos_desk, f"communities/{code}/statements", MARCH)
+
+    assert problem(answer) == (404, {"code": "not_found"})
+
+
+@pytest.mark.parametrize(
+    ("method", "address"),
+    [
+        ("get", "statements"),
+        ("get", f"statements/{UNKNOWN}"),
+        ("get", f"statements/{UNKNOWN}/redemptions"),
+        ("post", f"statements/{UNKNOWN}/approve"),
+        ("post", f"statements/{UNKNOWN}/pay"),
+        ("post", "communities/lake/statements"),
+        ("get", f"merchants/{UNKNOWN}/statements"),
+        ("get", f"merchants/{UNKNOWN}/statements/{UNKNOWN}"),
+        ("get", f"merchants/{UNKNOWN}/statements/{UNKNOWN}/redemptions"),
+    ],
+)
+def test_strangers_are_asked_to_log_in(db, client, method, address):
+    assert problem(getattr(client, method)(f"/api/v1/{address}")) == (
+        401,
+        {"code": "not_authenticated"},
+    )
