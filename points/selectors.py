@@ -117,23 +117,23 @@ def rule_for(community: Community, subject: str, category: str, day: date) -> Ru
     The community's own rules come first, then those of the places above it; in each place the
     category's rule comes before ``*``. Of several versions valid that day the latest counts.
     """
-    candidates = (
-        RuleVersion.objects.filter(
-            Q(valid_to__isnull=True) | Q(valid_to__gte=day),
-            rule__subject=subject,
-            rule__category__in=[category, "*"],
-            valid_from__lte=day,
-        )
-        .select_related("rule")
-        .order_by("-number")
+    places = [place.pk for place in lineage(community)]
+    candidates = RuleVersion.objects.filter(
+        Q(valid_to__isnull=True) | Q(valid_to__gte=day),
+        community__in=places,
+        rule__subject=subject,
+        rule__category__in=[category, "*"],
+        valid_from__lte=day,
+    ).select_related("rule")
+    return min(
+        candidates,
+        key=lambda version: (
+            places.index(version.community_id),
+            version.rule.category == "*",
+            -version.number,
+        ),
+        default=None,
     )
-    for place in lineage(community):
-        here = list(candidates.filter(community=place))
-        for wanted in (category, "*"):
-            for version in here:
-                if version.rule.category == wanted:
-                    return version
-    return None
 
 
 def categories_with_rule(community: Community, subject: str) -> set[str]:

@@ -20,7 +20,10 @@ def tenants() -> QuerySet[Community]:
 
 def lineage(community: Community) -> list[Community]:
     """The place itself, then its parent, up to the top: nearest first."""
-    return list(reversed(community.ancestors(include_self=True)))
+    places = [community]
+    while places[-1].parent_id:  # three levels at most, so no recursive query
+        places.append(places[-1].parent)
+    return places
 
 
 def communities_where(user: User, roles: tuple[Role, ...]) -> QuerySet[Community]:

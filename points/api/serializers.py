@@ -17,8 +17,8 @@ class WalletSerializer(serializers.Serializer[Any]):
     available = serializers.IntegerField(read_only=True)
 
 
-class StatementLineSerializer(serializers.ModelSerializer[Transfer]):
-    """A transfer as the owner of ``context["wallet"]`` sees it."""
+class WalletTransferSerializer(serializers.ModelSerializer[Transfer]):
+    """A transfer as the owner of a wallet sees it."""
 
     amount = serializers.SerializerMethodField(
         help_text="Whole points: above zero they came in, below zero they went out."
@@ -30,17 +30,18 @@ class StatementLineSerializer(serializers.ModelSerializer[Transfer]):
         read_only_fields = fields
 
     def get_amount(self, transfer: Transfer) -> int:
+        # The context says whose wallet it is.
         came_in = transfer.credit_id == self.context["wallet"].pk
         return transfer.amount if came_in else -transfer.amount
 
 
-class ExplainedTransferSerializer(StatementLineSerializer):
+class ExplainedTransferSerializer(WalletTransferSerializer):
     """The same with its reasons: for an award the rule, its version, inputs and arithmetic."""
 
     community = CommunityInBriefSerializer(read_only=True)
     explanation = serializers.DictField(read_only=True)
 
-    class Meta(StatementLineSerializer.Meta):
+    class Meta(WalletTransferSerializer.Meta):
         fields = (  # type: ignore[assignment]
             "id",
             "community",

@@ -25,10 +25,10 @@ from points import selectors
 from points.api.filters import TransferFilter
 from points.api.serializers import (
     ExplainedTransferSerializer,
-    StatementLineSerializer,
     TotalsSerializer,
     TransferSerializer,
     WalletSerializer,
+    WalletTransferSerializer,
 )
 from points.models import Transfer, Unit
 
@@ -78,7 +78,7 @@ class MyWalletView(APIView):
 class MyStatementView(ListAPIView[Transfer]):
     """What came into my wallet and left it: ``GET /api/v1/me/wallets/{code}/transfers``."""
 
-    serializer_class = StatementLineSerializer
+    serializer_class = WalletTransferSerializer
     queryset = Transfer.objects.none()
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -87,7 +87,7 @@ class MyStatementView(ListAPIView[Transfer]):
         wallet = selectors.wallet_of(community.pk, user.pk)
         transfers = selectors.transfers_of(wallet) if wallet else Transfer.objects.none()
         page = self.paginate_queryset(transfers) or []
-        lines = StatementLineSerializer(page, many=True, context={"wallet": wallet}).data
+        lines = WalletTransferSerializer(page, many=True, context={"wallet": wallet}).data
         return self.get_paginated_response(lines)
 
 

@@ -51,6 +51,7 @@ def award_hours(
         selectors.points_awarded_that_day(wallet, version.rule_id, local_day),
     )
     return _put_down(
+        community,
         wallet,
         _Earned(source, version, local_day, checked_out_at, points, inputs, arithmetic),
     )
@@ -73,6 +74,7 @@ def award_report(
         return known
     points = ReportRule.read(version.parameters).reward_points
     return _put_down(
+        community,
         wallet,
         _Earned(source, version, local_day, verified_at, points, inputs, {"points": points}),
     )
@@ -115,7 +117,7 @@ def _known(wallet: Account, source: str, inputs: dict[str, Any]) -> Award | None
     return known
 
 
-def _put_down(wallet: Account, earned: _Earned) -> Award:
+def _put_down(community: Community, wallet: Account, earned: _Earned) -> Award:
     rule = earned.version.rule
     explanation = {
         "rule": {
@@ -131,7 +133,7 @@ def _put_down(wallet: Account, earned: _Earned) -> Award:
     if earned.points:
         transfer = ledger.post(
             ledger.Movement(
-                debit=ledger.account(community=wallet.community, kind=AccountKind.ISSUANCE),
+                debit=ledger.account(community=community, kind=AccountKind.ISSUANCE),
                 credit=wallet,
                 amount=earned.points,
                 key=earned.source,
@@ -142,7 +144,7 @@ def _put_down(wallet: Account, earned: _Earned) -> Award:
             )
         )
     return Award.objects.create(
-        community=wallet.community,
+        community=community,
         source=earned.source,
         account=wallet,
         rule_version=earned.version,

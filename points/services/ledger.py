@@ -1,8 +1,9 @@
 """Moving points: the only way in to the ledger's tables.
 
-Each function is one transaction and, but for opening accounts, one round trip. The ``key`` is
-made from the event (``hours:<record>``), so doing it again changes nothing and answers the same;
-the same key with other contents is refused with TransferIdReused.
+Each function but those that open accounts is one statement: one round trip, and a transaction by
+itself where the caller has opened none. The ``key`` is made from the event (``hours:<record>``),
+so doing it again changes nothing and answers the same; the same key with other contents is
+refused with TransferIdReused.
 """
 
 import json
@@ -12,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import connection
 from django.utils import timezone
 
 from backend.communities.models import Community
@@ -71,7 +72,6 @@ def wallet(*, community: Community, person_id: UUID) -> Account:
     return account(community=community, kind=AccountKind.WALLET, holder=f"person:{person_id}")
 
 
-@transaction.atomic
 def post(movement: Movement) -> Transfer:
     """Move the amount now.
 
@@ -83,7 +83,6 @@ def post(movement: Movement) -> Transfer:
     return Transfer(**fields | {"id": transfer_id, "posted_at": posted_at})
 
 
-@transaction.atomic
 def hold(movement: Movement, *, lifetime: timedelta) -> Hold:
     """Set the amount aside in the debited wallet or fund for ``lifetime`` from now.
 
@@ -94,7 +93,6 @@ def hold(movement: Movement, *, lifetime: timedelta) -> Hold:
     return Hold(**fields | {"id": hold_id, "posted_at": posted_at, "expires_at": expires_at})
 
 
-@transaction.atomic
 def capture(
     *, community_id: UUID, hold_id: UUID, amount: int | None = None, at: datetime | None = None
 ) -> UUID:
@@ -114,7 +112,6 @@ def capture(
     return transfer_id
 
 
-@transaction.atomic
 def void(*, community_id: UUID, hold_id: UUID, at: datetime | None = None) -> None:
     """Release a hold, expired or not; again, it is released already.
 

@@ -83,6 +83,8 @@ def publish(
 
     Publishing what the latest version says already changes nothing. Raises RuleInvalid.
     """
+    if not isinstance(parameters, dict):
+        raise RuleInvalid(parameter=None)
     READERS[subject](parameters)
     if valid_to is not None and valid_to < valid_from:
         raise RuleInvalid(parameter="valid_to")

@@ -1,0 +1,21 @@
+"""What lists can be narrowed down to."""
+
+from django_filters import rest_framework as filters
+
+from volunteers.models import Attendance, Report
+
+
+class CommunityFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter is untyped
+    community = filters.CharFilter(field_name="community__code", help_text="A community's code.")
+
+
+class MyAttendanceFilter(filters.FilterSet):  # type: ignore[misc]
+    status = filters.ChoiceFilter(choices=Attendance.Status.choices)
+
+
+class AttendanceFilter(CommunityFilter):
+    status = filters.ChoiceFilter(choices=Attendance.Status.choices)
+
+
+class ReportFilter(CommunityFilter):
+    status = filters.ChoiceFilter(choices=Report.Status.choices)

@@ -1,0 +1,192 @@
+"""Reports: submitted by volunteers, handled by staff, followed by everybody."""
+
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.http import FileResponse, Http404
+from django.shortcuts import get_object_or_404
+from django_filters.rest_framework import DjangoFilterBackend
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework import status
+from rest_framework.generics import ListAPIView
+from rest_framework.permissions import AllowAny, IsAuthenticatedOrReadOnly
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from backend.api.callers import signed_in
+from backend.api.idempotency import idempotent
+from backend.api.parsers import JSONParser
+from backend.api.throttling import PublicThrottle
+from backend.communities.selectors import community_among, tenants
+from volunteers import selectors
+from volunteers.api.earnings import EarningListView, earnings
+from volunteers.api.filters import ReportFilter
+from volunteers.api.parsers import PhotoFormParser
+from volunteers.api.renderers import JPEGRenderer
+from volunteers.api.serializers import (
+    ClosedReportSerializer,
+    CloseReportSerializer,
+    PublicReportSerializer,
+    ReportSerializer,
+    SubmitReportSerializer,
+    WatchedReportSerializer,
+)
+from volunteers.models import Report
+from volunteers.services import reports
+
+PHOTO = {(200, JPEGRenderer.media_type): OpenApiTypes.BINARY}
+
+
+# --- everybody --------------------------------------------------------------------------------
+class CommunityReportsView(ListAPIView[Report]):
+    """A community's reports: ``/api/v1/communities/{code}/reports``.
+
+    ``GET`` is public: how each is getting on. Disputes and calls for help are not among them.
+    ``POST`` is for the community's volunteers: something they saw, as JSON or, with a photo, as
+    a form.
+    """
+
+    permission_classes = (IsAuthenticatedOrReadOnly,)
+    throttle_classes = (PublicThrottle,)
+    parser_classes = (JSONParser, PhotoFormParser)
+    serializer_class = PublicReportSerializer
+    queryset = Report.objects.none()
+
+    def get_queryset(self) -> QuerySet[Report]:
+        return selectors.public_reports(community_among(tenants(), self.kwargs["code"]))
+
+    @extend_schema(request=SubmitReportSerializer, responses={201: ReportSerializer})
+    def post(self, request: Request, code: str) -> Response:
+        community = community_among(tenants(), code)
+        body = SubmitReportSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        report = reports.submit(
+            community=community, reporter=signed_in(request), **body.validated_data
+        )
+        return Response(
+            ReportSerializer(report, context=earnings(report)).data,
+            status=status.HTTP_201_CREATED,
+        )
+
+
+class PublicReportView(APIView):
+    """How one report is getting on: ``GET /api/v1/communities/{code}/reports/{report_id}``.
+
+    Public.
+    """
+
+    permission_classes = (AllowAny,)
+    throttle_classes = (PublicThrottle,)
+
+    @extend_schema(responses=PublicReportSerializer)
+    def get(self, request: Request, code: str, report_id: UUID) -> Response:
+        public = selectors.public_reports(community_among(tenants(), code))
+        return Response(PublicReportSerializer(get_object_or_404(public, pk=report_id)).data)
+
+
+# --- the reporter's own -----------------------------------------------------------------------
+class MyReportListView(EarningListView[Report]):
+    """What I reported, newest first: ``GET /api/v1/me/reports``."""
+
+    serializer_class = ReportSerializer
+    queryset = Report.objects.none()
+
+    def get_queryset(self) -> QuerySet[Report]:
+        return selectors.reports_of(signed_in(self.request))
+
+
+class MyReportView(APIView):
+    """One of them: ``GET /api/v1/me/reports/{report_id}``."""
+
+    @extend_schema(responses=ReportSerializer)
+    def get(self, request: Request, report_id: UUID) -> Response:
+        report = get_object_or_404(selectors.reports_of(signed_in(request)), pk=report_id)
+        return Response(ReportSerializer(report, context=earnings(report)).data)
+
+
+class MyPhotoView(APIView):
+    """Its photo: ``GET /api/v1/me/reports/{report_id}/photo``."""
+
+    renderer_classes = (JPEGRenderer,)
+
+    @extend_schema(responses=PHOTO)
+    def get(self, request: Request, report_id: UUID) -> FileResponse:
+        return photo_of(selectors.reports_of(signed_in(request)), report_id)
+
+
+# --- staff ------------------------------------------------------------------------------------
+class ReportListView(EarningListView[Report]):
+    """All reports where I am staff or auditor, newest first: ``GET /api/v1/reports``."""
+
+    serializer_class = WatchedReportSerializer
+    filter_backends = (DjangoFilterBackend,)
+    filterset_class = ReportFilter
+    queryset = Report.objects.none()
+
+    def get_queryset(self) -> QuerySet[Report]:
+        return selectors.reports_watched_by(signed_in(self.request))
+
+
+class ReportView(APIView):
+    """One of them: ``GET /api/v1/reports/{report_id}``."""
+
+    @extend_schema(responses=WatchedReportSerializer)
+    def get(self, request: Request, report_id: UUID) -> Response:
+        watched = selectors.reports_watched_by(signed_in(request))
+        report = get_object_or_404(watched, pk=report_id)
+        return Response(WatchedReportSerializer(report, context=earnings(report)).data)
+
+
+class PhotoView(APIView):
+    """Its photo: ``GET /api/v1/reports/{report_id}/photo``."""
+
+    renderer_classes = (JPEGRenderer,)
+
+    @extend_schema(responses=PHOTO)
+    def get(self, request: Request, report_id: UUID) -> FileResponse:
+        return photo_of(selectors.reports_watched_by(signed_in(request)), report_id)
+
+
+class AcceptView(APIView):
+    """Staff look after it: ``POST /api/v1/reports/{report_id}/accept``."""
+
+    @extend_schema(request=None, responses=WatchedReportSerializer)
+    def post(self, request: Request, report_id: UUID) -> Response:
+        user = signed_in(request)
+        handled = get_object_or_404(selectors.reports_handled_by(user), pk=report_id)
+        report = reports.accept(report=handled, handler=user)
+        return Response(WatchedReportSerializer(report, context=earnings(report)).data)
+
+
+class CloseView(APIView):
+    """Staff close it, and if it was so, it earns: ``POST /api/v1/reports/{report_id}/close``."""
+
+    @extend_schema(request=CloseReportSerializer, responses=ClosedReportSerializer)
+    @idempotent
+    def post(self, request: Request, report_id: UUID) -> Response:
+        user = signed_in(request)
+        report = get_object_or_404(selectors.reports_handled_by(user), pk=report_id)
+        body = CloseReportSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        answer = body.validated_data["answer"]
+        award = None
+        if body.validated_data["outcome"] == Report.Status.VERIFIED:
+            report, award = reports.close_verified(report=report, handler=user, answer=answer)
+        else:
+            report = reports.close_rejected(report=report, handler=user, answer=answer)
+        context = earnings(report) | {"award": award}
+        return Response(ClosedReportSerializer(report, context=context).data)
+
+
+def photo_of(visible: QuerySet[Report], report_id: UUID) -> FileResponse:
+    """The photo of one of ``visible``, or 404. A shared cache must not keep it."""
+    report = get_object_or_404(visible, pk=report_id)
+    if not report.photo:
+        raise Http404
+    return FileResponse(
+        report.photo.open(),
+        content_type=JPEGRenderer.media_type,
+        headers={"Cache-Control": "private, max-age=3600", "X-Content-Type-Options": "nosniff"},
+    )

@@ -1,0 +1,85 @@
+"""Refusals about activities, attendance and reports."""
+
+from django.utils.translation import gettext_lazy as _
+
+from backend.errors import Conflict, Forbidden, Invalid
+
+
+class ShiftTimesInvalid(Invalid):
+    code = "shift_times_invalid"
+    title = _("A shift ends after it begins, and lasts 24 hours at most.")
+
+
+class ShiftFull(Conflict):
+    code = "shift_full"
+    title = _("All places of this shift are taken.")
+
+
+class ShiftOver(Conflict):
+    code = "shift_over"
+    title = _("This shift is over.")
+
+
+class NotAVolunteerHere(Forbidden):
+    code = "not_a_volunteer_here"
+    title = _("You are not a volunteer of this community.")
+
+
+class CheckInTooEarly(Conflict):
+    code = "check_in_too_early"
+    title = _("Check-in opens 30 minutes before the shift begins.")
+
+
+class CheckInTooLate(Conflict):
+    code = "check_in_too_late"
+    title = _("This shift can no longer be checked in to.")
+
+
+class TimeInTheFuture(Invalid):
+    code = "time_in_the_future"
+    title = _("That time has not come yet.")
+
+
+class NonceReused(Conflict):
+    code = "nonce_reused"
+    title = _("This nonce belongs to another check-in.")
+
+
+class AttendanceStateWrong(Conflict):
+    code = "attendance_state_wrong"
+    title = _("This is not possible in the attendance's present state.")
+
+
+class AlreadyElsewhere(Conflict):
+    code = "already_elsewhere"
+    title = _("You are checked in somewhere else at that time.")
+
+
+class CheckedOutBeforeIn(Invalid):
+    code = "checked_out_before_in"
+    title = _("A check-out comes after its check-in.")
+
+
+class OwnHours(Forbidden):
+    code = "own_hours"
+    title = _("Nobody verifies hours of their own.")
+
+
+class OwnReport(Forbidden):
+    code = "own_report"
+    title = _("Nobody closes a report of their own.")
+
+
+class ReportStateWrong(Conflict):
+    code = "report_state_wrong"
+    title = _("This report has been closed.")
+
+
+class PhotoInvalid(Invalid):
+    code = "photo_invalid"
+    title = _("A photo is a JPEG, PNG or WebP image of at most 10 MB and 50 megapixels.")
+
+
+class CategoryUnknown(Invalid):
+    code = "category_unknown"
+    title = _("No rule of this community covers this category.")

@@ -1,0 +1,239 @@
+"""Volunteers, what they do and what they report."""
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import DateTimeRangeField, RangeBoundary, RangeOperators
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import F, Func, Q
+from django.db.models.functions import Now
+
+from backend.communities.models import Community, TenantModel
+
+
+class Volunteer(TenantModel):
+    """Somebody who serves a community; the person is a User, the right a Membership."""
+
+    class Kind(models.TextChoices):
+        RESIDENT = "resident"  # 居民
+        COURIER = "courier"  # 快递员
+        RIDER = "rider"  # 外卖骑手
+        DRIVER = "driver"  # 网约车司机
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False
+    )
+    kind = models.CharField(max_length=10, choices=Kind)
+    estate = models.ForeignKey(
+        Community, models.PROTECT, related_name="+", db_index=False, null=True
+    )
+    enrolled_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="volunteer_once", fields=["community", "user"])
+        ]
+
+    def __str__(self) -> str:
+        return str(self.user)
+
+
+class Activity(TenantModel):
+    """Something to be done together; its shifts say when. ``category`` decides what it earns."""
+
+    title = models.CharField(max_length=80)
+    category = models.CharField(max_length=40)
+    place = models.CharField(max_length=120, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        indexes: ClassVar = [models.Index(name="activity_by_title", fields=["community", "title"])]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class Shift(TenantModel):
+    """One time slot of an activity, for at most ``capacity`` volunteers (NULL: any number)."""
+
+    activity = models.ForeignKey(Activity, models.PROTECT, related_name="shifts", db_index=False)
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    capacity = models.PositiveSmallIntegerField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                name="shift_ends_after_it_begins", condition=Q(ends_at__gt=F("starts_at"))
+            )
+        ]
+        indexes: ClassVar = [
+            models.Index(name="shift_by_time", fields=["community", "starts_at"]),
+            models.Index(name="shift_of_activity", fields=["community", "activity"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.activity_id} {self.starts_at}"
+
+
+class Attendance(TenantModel):
+    """One volunteer at one shift: signed up → checked in → checked out → verified | rejected."""
+
+    class Status(models.TextChoices):
+        SIGNED_UP = "signed_up"
+        CANCELLED = "cancelled"
+        CHECKED_IN = "checked_in"
+        CHECKED_OUT = "checked_out"
+        VERIFIED = "verified"
+        REJECTED = "rejected"
+
+    shift = models.ForeignKey(Shift, models.PROTECT, related_name="attendances", db_index=False)
+    volunteer = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False
+    )
+    status = models.CharField(max_length=11, choices=Status, default=Status.SIGNED_UP)
+    signed_up_at = models.DateTimeField(db_default=Now())
+    checked_in_at = models.DateTimeField(null=True)
+    checked_out_at = models.DateTimeField(null=True)
+    check_in_nonce = models.CharField(max_length=64, null=True)  # the phone's, sent with a retry
+    # What the verifier should look at: told from a phone that was offline, or never checked out.
+    was_offline = models.BooleanField(default=False)
+    check_out_was_forgotten = models.BooleanField(default=False)
+    worked_minutes = models.PositiveIntegerField(null=True)  # computed here, never sent
+    verified_at = models.DateTimeField(null=True)
+    verified_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True
+    )
+    rejected_because = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                name="attendance_once", fields=["community", "shift", "volunteer"]
+            ),
+            models.UniqueConstraint(
+                name="check_in_nonce_once", fields=["community", "check_in_nonce"]
+            ),
+            models.CheckConstraint(
+                name="hours_verified_by_another", condition=~Q(verified_by=F("volunteer"))
+            ),
+            models.CheckConstraint(
+                name="check_out_not_before_check_in",
+                condition=Q(checked_out_at__isnull=True)
+                | Q(checked_out_at__gte=F("checked_in_at")),
+            ),
+            models.CheckConstraint(
+                name="verified_hours_are_complete",
+                condition=~Q(status="verified")
+                | Q(
+                    checked_out_at__isnull=False,
+                    worked_minutes__isnull=False,
+                    verified_by__isnull=False,
+                    verified_at__isnull=False,
+                ),
+            ),
+            # Nobody is in two places at once; who is checked in and not out is there for good.
+            # "[)", the default boundary, lets one shift begin when another ends.
+            ExclusionConstraint(
+                name="nobody_in_two_places",
+                expressions=[
+                    ("community", RangeOperators.EQUAL),
+                    ("volunteer", RangeOperators.EQUAL),
+                    (
+                        Func(
+                            "checked_in_at",
+                            "checked_out_at",
+                            RangeBoundary(),
+                            function="tstzrange",
+                            output_field=DateTimeRangeField(),
+                        ),
+                        RangeOperators.OVERLAPS,
+                    ),
+                ],
+                condition=Q(checked_in_at__isnull=False) & ~Q(status__in=["rejected", "cancelled"]),
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(name="attendance_of_volunteer", fields=["community", "volunteer", "-id"]),
+            models.Index(name="attendance_by_status", fields=["community", "status", "-id"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.volunteer_id} at {self.shift_id}: {self.status}"
+
+    @property
+    def award_source(self) -> str:
+        """The id under which these hours earn points, once."""
+        return f"hours:{self.pk}"
+
+
+class Report(TenantModel):
+    """What somebody saw on their rounds: submitted → accepted → closed as verified | rejected."""
+
+    class Category(models.TextChoices):
+        HAZARD = "hazard"  # 安全隐患
+        DIRTY_CORNER = "dirty_corner"  # 卫生死角
+        FACILITY = "facility"  # 设施损坏
+        DISPUTE = "dispute"  # 邻里纠纷
+        HOTLINE = "hotline"  # 市长热线
+        ASSISTANCE = "assistance"  # 帮扶救助
+
+    # Neighbours' disputes and needs never stand on a public page.
+    CONFIDENTIAL: ClassVar = (Category.DISPUTE, Category.ASSISTANCE)
+
+    class Status(models.TextChoices):
+        SUBMITTED = "submitted"
+        ACCEPTED = "accepted"
+        VERIFIED = "verified"
+        REJECTED = "rejected"
+
+    class CoordType(models.TextChoices):
+        WGS84 = "wgs84"
+        GCJ02 = "gcj02"
+
+    OPEN: ClassVar = (Status.SUBMITTED, Status.ACCEPTED)
+
+    reporter = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False
+    )
+    category = models.CharField(max_length=12, choices=Category)
+    text = models.CharField(max_length=1000)
+    place = models.CharField(max_length=120, blank=True)
+    latitude = models.FloatField(validators=[MinValueValidator(-90), MaxValueValidator(90)])
+    longitude = models.FloatField(validators=[MinValueValidator(-180), MaxValueValidator(180)])
+    coord_type = models.CharField(max_length=5, choices=CoordType, default=CoordType.WGS84)
+    photo = models.ImageField(upload_to="reports", blank=True)  # re-encoded, without EXIF
+    status = models.CharField(max_length=9, choices=Status, default=Status.SUBMITTED)
+    submitted_at = models.DateTimeField(db_default=Now())
+    accepted_at = models.DateTimeField(null=True)
+    closed_at = models.DateTimeField(null=True)
+    closed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True
+    )
+    answer = models.CharField(max_length=500, blank=True)  # what the public reads of the outcome
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                name="report_closed_by_another", condition=~Q(closed_by=F("reporter"))
+            ),
+            models.CheckConstraint(
+                name="report_closed_is_complete",
+                condition=Q(status__in=["submitted", "accepted"])
+                | Q(closed_at__isnull=False, closed_by__isnull=False),
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(name="report_of_reporter", fields=["community", "reporter", "-id"]),
+            models.Index(name="report_by_status", fields=["community", "status", "-id"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.category} {self.pk}"
+
+    @property
+    def award_source(self) -> str:
+        """The id under which this report earns points, once."""
+        return f"report:{self.pk}"

@@ -1,0 +1,110 @@
+"""Reads about volunteers, named for who is asking."""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import Count, Q, QuerySet
+from django.db.models.functions import Now
+
+from backend.accounts.models import User
+from backend.communities.models import Community
+from backend.communities.selectors import (
+    HANDLES,
+    WATCHES_OVER,
+    communities_of,
+    communities_where,
+)
+from volunteers.models import Activity, Attendance, Report, Shift, Volunteer
+
+# Who takes a place in a shift: everybody signed up or further, but not who cancelled.
+TAKES_A_PLACE = ~Q(attendances__status=Attendance.Status.CANCELLED)
+
+
+def is_volunteer(user: User, community_id: UUID) -> bool:
+    """Whether ``user`` is enrolled there."""
+    return Volunteer.objects.filter(community_id=community_id, user=user).exists()
+
+
+def volunteers_in(community: Community) -> QuerySet[Volunteer]:
+    """Who is enrolled there."""
+    return Volunteer.objects.filter(community=community)
+
+
+def shifts_for(user: User) -> QuerySet[Shift]:
+    """All shifts, also those that are over, in the communities where ``user`` volunteers."""
+    return Shift.objects.filter(community__in=communities_of(user)).select_related("community")
+
+
+def shifts_open_to(user: User) -> QuerySet[Shift]:
+    """Shifts that are not over, in the communities where ``user`` volunteers; soonest first."""
+    return with_places_taken(shifts_for(user).filter(ends_at__gt=Now())).order_by("starts_at", "id")
+
+
+def with_places_taken(shifts: QuerySet[Shift]) -> QuerySet[Shift]:
+    """The shifts with their activity and community, and ``places_taken``."""
+    return shifts.select_related("activity", "community").annotate(
+        places_taken=Count("attendances", filter=TAKES_A_PLACE)
+    )
+
+
+def activities_handled_by(user: User) -> QuerySet[Activity]:
+    """What ``user`` may plan shifts of, newest first."""
+    return Activity.objects.filter(community__in=communities_where(user, HANDLES)).order_by("-id")
+
+
+def attendances_of(user: User) -> QuerySet[Attendance]:
+    """What ``user`` signed up for, newest first."""
+    return _with_shift(Attendance.objects.filter(volunteer=user))
+
+
+def attendances_handled_by(user: User) -> QuerySet[Attendance]:
+    """What ``user`` may verify or reject, newest first."""
+    return _with_shift(Attendance.objects.filter(community__in=communities_where(user, HANDLES)))
+
+
+def attendances_watched_by(user: User) -> QuerySet[Attendance]:
+    """What ``user`` may look at as staff or auditor, newest first."""
+    return _with_shift(
+        Attendance.objects.filter(community__in=communities_where(user, WATCHES_OVER))
+    )
+
+
+def never_checked_out(before: datetime) -> QuerySet[Attendance]:
+    """Still checked in although the shift was over at ``before``."""
+    return Attendance.objects.filter(
+        status=Attendance.Status.CHECKED_IN, shift__ends_at__lte=before
+    )
+
+
+def reports_of(user: User) -> QuerySet[Report]:
+    """What ``user`` reported, newest first."""
+    return _with_community(Report.objects.filter(reporter=user))
+
+
+def reports_handled_by(user: User) -> QuerySet[Report]:
+    """What ``user`` may accept and close, newest first."""
+    return _with_community(Report.objects.filter(community__in=communities_where(user, HANDLES)))
+
+
+def reports_watched_by(user: User) -> QuerySet[Report]:
+    """What ``user`` may look at as staff or auditor, newest first."""
+    return _with_community(
+        Report.objects.filter(community__in=communities_where(user, WATCHES_OVER))
+    )
+
+
+def public_reports(community: Community) -> QuerySet[Report]:
+    """What everybody may follow: no disputes, no calls for help; newest first."""
+    return (
+        Report.objects.filter(community=community)
+        .exclude(category__in=Report.CONFIDENTIAL)
+        .order_by("-id")
+    )
+
+
+def _with_shift(attendances: QuerySet[Attendance]) -> QuerySet[Attendance]:
+    return attendances.select_related("shift__activity", "community", "volunteer").order_by("-id")
+
+
+def _with_community(reports: QuerySet[Report]) -> QuerySet[Report]:
+    return reports.select_related("community", "reporter").order_by("-id")

@@ -1,0 +1,196 @@
+"""Checking in and out, and what becomes of the hours."""
+
+from datetime import datetime, timedelta
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from backend.accounts.models import User
+from points.models import Award
+from points.services import awards
+from points.services.rules import minutes_between
+from volunteers import errors
+from volunteers.models import Attendance
+
+OPENS_BEFORE = timedelta(minutes=30)  # check-in opens so long before the shift begins
+OFFLINE_FOR = timedelta(hours=72)  # a phone may tell so long afterwards
+
+
+@transaction.atomic
+def check_in(
+    *,
+    attendance: Attendance,
+    nonce: str | None = None,
+    at: datetime | None = None,
+    now: datetime | None = None,
+) -> Attendance:
+    """The volunteer is there: now, or ``at`` the time a phone noted while it was offline.
+
+    ``now`` is given where the past is played again; it is the clock's time otherwise.
+
+    One ``nonce`` per tap: sent again it answers the first check-in, as does checking in twice
+    while checked in. Open from 30 minutes before the shift until its end; a phone may tell up
+    to 72 hours later. Raises AttendanceStateWrong, TimeInTheFuture, CheckInTooEarly,
+    CheckInTooLate, NonceReused, AlreadyElsewhere.
+    """
+    attendance = _locked(attendance)
+    if attendance.status == Attendance.Status.CHECKED_IN or (
+        nonce is not None and attendance.check_in_nonce == nonce
+    ):
+        return attendance
+    if attendance.status != Attendance.Status.SIGNED_UP:
+        raise errors.AttendanceStateWrong(state=attendance.status)
+    if (
+        nonce is not None
+        and Attendance.objects.filter(
+            community_id=attendance.community_id, check_in_nonce=nonce
+        ).exists()
+    ):
+        raise errors.NonceReused
+    moment = _told(at, now or timezone.now())
+    if moment < attendance.shift.starts_at - OPENS_BEFORE:
+        raise errors.CheckInTooEarly
+    if moment >= attendance.shift.ends_at:
+        raise errors.CheckInTooLate
+    attendance.status = Attendance.Status.CHECKED_IN
+    attendance.checked_in_at = moment
+    attendance.check_in_nonce = nonce
+    attendance.was_offline = at is not None
+    _save_where_nobody_else_is(
+        attendance, ["status", "checked_in_at", "check_in_nonce", "was_offline"]
+    )
+    return attendance
+
+
+@transaction.atomic
+def check_out(
+    *, attendance: Attendance, at: datetime | None = None, now: datetime | None = None
+) -> Attendance:
+    """The volunteer leaves: now, or ``at`` the time noted offline. Again, they have left.
+
+    The minutes are whole and counted here. Raises AttendanceStateWrong, TimeInTheFuture,
+    CheckInTooLate (told more than 72 hours later), CheckedOutBeforeIn.
+    """
+    attendance = _locked(attendance)
+    if attendance.status == Attendance.Status.CHECKED_OUT:
+        return attendance
+    if attendance.status != Attendance.Status.CHECKED_IN:
+        raise errors.AttendanceStateWrong(state=attendance.status)
+    attendance.was_offline = attendance.was_offline or at is not None
+    # Nobody earns by staying checked in after the shift is over.
+    moment = _told(at, now or timezone.now())
+    return _leave(attendance, min(moment, attendance.shift.ends_at))
+
+
+@transaction.atomic
+def close_forgotten(*, attendance: Attendance) -> Attendance:
+    """End an attendance nobody checked out of at its shift's end, marked for the verifier."""
+    attendance = _locked(attendance)
+    if attendance.status != Attendance.Status.CHECKED_IN:
+        return attendance
+    attendance.check_out_was_forgotten = True
+    return _leave(attendance, attendance.shift.ends_at)
+
+
+@transaction.atomic
+def verify(
+    *, attendance: Attendance, verifier: User, now: datetime | None = None
+) -> tuple[Attendance, Award]:
+    """Somebody else confirms the hours, and they earn what the rule says, once.
+
+    Again, by whomever: the first award. Raises OwnHours, AttendanceStateWrong, RuleMissing.
+    """
+    attendance = _locked(attendance)
+    if attendance.volunteer_id == verifier.pk:
+        raise errors.OwnHours
+    if attendance.status not in (Attendance.Status.CHECKED_OUT, Attendance.Status.VERIFIED):
+        raise errors.AttendanceStateWrong(state=attendance.status)
+    # A check constraint sees to both.
+    assert attendance.checked_in_at is not None
+    assert attendance.checked_out_at is not None
+    award = awards.award_hours(
+        community=attendance.community,
+        person_id=attendance.volunteer_id,
+        source=attendance.award_source,
+        category=attendance.shift.activity.category,
+        checked_in_at=attendance.checked_in_at,
+        checked_out_at=attendance.checked_out_at,
+    )
+    if attendance.status == Attendance.Status.CHECKED_OUT:
+        attendance.status = Attendance.Status.VERIFIED
+        attendance.verified_by = verifier
+        attendance.verified_at = now or timezone.now()
+        attendance.save(update_fields=["status", "verified_by", "verified_at"])
+    return attendance, award
+
+
+@transaction.atomic
+def reject(*, attendance: Attendance, verifier: User, because: str) -> Attendance:
+    """Somebody else found that these hours were not served; they earn nothing.
+
+    Rejecting again changes nothing. Raises OwnHours, AttendanceStateWrong.
+    """
+    attendance = _locked(attendance)
+    if attendance.volunteer_id == verifier.pk:
+        raise errors.OwnHours
+    if attendance.status == Attendance.Status.REJECTED:
+        return attendance
+    if attendance.status != Attendance.Status.CHECKED_OUT:
+        raise errors.AttendanceStateWrong(state=attendance.status)
+    attendance.status = Attendance.Status.REJECTED
+    attendance.verified_by = verifier
+    attendance.verified_at = timezone.now()
+    attendance.rejected_because = because
+    attendance.save(update_fields=["status", "verified_by", "verified_at", "rejected_because"])
+    return attendance
+
+
+def _locked(attendance: Attendance) -> Attendance:
+    return (
+        Attendance.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("shift__activity", "community", "volunteer")
+        .get(pk=attendance.pk)
+    )
+
+
+def _told(at: datetime | None, now: datetime) -> datetime:
+    """The moment a phone tells of, if it can be believed."""
+    if at is None:
+        return now
+    if at > now:
+        raise errors.TimeInTheFuture
+    if at < now - OFFLINE_FOR:
+        raise errors.CheckInTooLate
+    return at
+
+
+def _leave(attendance: Attendance, moment: datetime) -> Attendance:
+    assert attendance.checked_in_at is not None
+    if moment < attendance.checked_in_at:
+        raise errors.CheckedOutBeforeIn
+    attendance.status = Attendance.Status.CHECKED_OUT
+    attendance.checked_out_at = moment
+    attendance.worked_minutes = minutes_between(attendance.checked_in_at, moment)
+    attendance.save(
+        update_fields=[
+            "status",
+            "checked_out_at",
+            "worked_minutes",
+            "was_offline",
+            "check_out_was_forgotten",
+        ]
+    )
+    return attendance
+
+
+def _save_where_nobody_else_is(attendance: Attendance, fields: list[str]) -> None:
+    """Save, unless the volunteer is somewhere else at that time: the database knows."""
+    try:
+        with transaction.atomic():
+            attendance.save(update_fields=fields)
+    except IntegrityError as error:
+        if "nobody_in_two_places" in str(error):
+            raise errors.AlreadyElsewhere from None
+        if "check_in_nonce_once" in str(error):
+            raise errors.NonceReused from None
+        raise

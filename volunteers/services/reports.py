@@ -1,0 +1,140 @@
+"""Reports: submitted by somebody on their rounds, closed by somebody else."""
+
+import io
+from typing import Any
+from uuid import uuid4
+
+from django.conf import settings
+from django.core.files.base import ContentFile
+from django.core.files.uploadedfile import UploadedFile
+from django.db import transaction
+from django.utils import timezone
+from PIL import ExifTags, Image
+
+from backend.accounts.models import User
+from backend.communities.models import Community
+from points.models import Award
+from points.services import awards
+from volunteers import errors, selectors
+from volunteers.models import Report
+
+PHOTO_FORMATS = ("JPEG", "PNG", "WEBP")
+PHOTO_PIXELS = 50_000_000  # decoding more than this could exhaust the machine
+PHOTO_SIDE = 2048  # pixels kept on the longer side
+# How to turn a picture upright, by its EXIF orientation (CIPA DC-008, 4.6.5.1). Not by
+# ImageOps.exif_transpose: it writes the EXIF anew, and fails where a phone's is not quite right.
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+@transaction.atomic
+def submit(
+    *,
+    community: Community,
+    reporter: User,
+    photo: "UploadedFile[Any] | None" = None,
+    **facts: Any,
+) -> Report:
+    """A new report; ``facts`` are category, text, place, latitude, longitude, coord_type.
+
+    The photo is decoded and encoded anew, so nothing of its EXIF (place, phone, time) is kept.
+    Raises NotAVolunteerHere, PhotoInvalid.
+    """
+    if not selectors.is_volunteer(reporter, community.pk):
+        raise errors.NotAVolunteerHere
+    report = Report(community=community, reporter=reporter, **facts)
+    if photo is not None:
+        report.photo.save(f"{uuid4().hex}.jpg", without_exif(photo), save=False)
+    report.save(force_insert=True)
+    return report
+
+
+@transaction.atomic
+def accept(*, report: Report, handler: User) -> Report:
+    """Somebody looks after it; again, somebody does already. Raises OwnReport, ReportStateWrong."""
+    report = _locked(report)
+    if report.reporter_id == handler.pk:
+        raise errors.OwnReport
+    if report.status == Report.Status.ACCEPTED:
+        return report
+    if report.status != Report.Status.SUBMITTED:
+        raise errors.ReportStateWrong(state=report.status)
+    report.status = Report.Status.ACCEPTED
+    report.accepted_at = timezone.now()
+    report.save(update_fields=["status", "accepted_at"])
+    return report
+
+
+@transaction.atomic
+def close_verified(*, report: Report, handler: User, answer: str = "") -> tuple[Report, Award]:
+    """It was so, and is dealt with: it earns its category's reward, once.
+
+    Again, by whomever: the first award. Raises OwnReport, ReportStateWrong, RuleMissing.
+    """
+    report = _close(report, handler, Report.Status.VERIFIED, answer)
+    assert report.closed_at is not None  # a check constraint
+    award = awards.award_report(
+        community=report.community,
+        person_id=report.reporter_id,
+        source=report.award_source,
+        category=report.category,
+        verified_at=report.closed_at,
+    )
+    return report, award
+
+
+@transaction.atomic
+def close_rejected(*, report: Report, handler: User, answer: str) -> Report:
+    """It was not so; ``answer`` says why. Again changes nothing. Raises as above."""
+    return _close(report, handler, Report.Status.REJECTED, answer)
+
+
+def without_exif(photo: "UploadedFile[Any]") -> "ContentFile[bytes]":
+    """The picture itself, upright, as a JPEG of at most 2048 pixels a side. Raises PhotoInvalid."""
+    if photo.size is None or photo.size > settings.PHOTO_MAX_BYTES:
+        raise errors.PhotoInvalid
+    try:
+        with Image.open(photo, formats=PHOTO_FORMATS) as image:
+            if image.width * image.height > PHOTO_PIXELS:
+                raise errors.PhotoInvalid
+            upright = image.convert("RGB")
+            if turn := TURNS.get(image.getexif().get(ExifTags.Base.Orientation)):
+                upright = upright.transpose(turn)
+            upright.thumbnail((PHOTO_SIDE, PHOTO_SIDE))
+            upright.info.clear()  # a comment would be written along
+            encoded = io.BytesIO()
+            upright.save(encoded, "JPEG", quality=85)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        raise errors.PhotoInvalid from None
+    return ContentFile(encoded.getvalue())
+
+
+def _close(report: Report, handler: User, status: Report.Status, answer: str) -> Report:
+    report = _locked(report)
+    if report.reporter_id == handler.pk:
+        raise errors.OwnReport
+    if report.status == status:
+        return report
+    if report.status not in Report.OPEN:
+        raise errors.ReportStateWrong(state=report.status)
+    report.status = status
+    report.closed_at = timezone.now()
+    report.closed_by = handler
+    report.answer = answer
+    report.save(update_fields=["status", "closed_at", "closed_by", "answer"])
+    return report
+
+
+def _locked(report: Report) -> Report:
+    return (
+        Report.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("community", "reporter")
+        .get(pk=report.pk)
+    )

@@ -1,0 +1,213 @@
+"""Hours that were kept on paper or in a spreadsheet, many at a time.
+
+They wait for verification like any other hours.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from backend.communities.models import Community
+from backend.errors import Refusal
+from backend.ids import new_id
+from points import selectors as points
+from points.models import Rule
+from points.services.rules import minutes_between
+from volunteers import errors
+from volunteers.models import Activity, Attendance, Shift
+from volunteers.services.activities import LONGEST_SHIFT
+
+
+@dataclass(frozen=True)
+class PaperHours:
+    """One attended shift: who, what, and from when to when, to the minute."""
+
+    volunteer_id: UUID
+    activity: str
+    category: str
+    checked_in_at: datetime
+    checked_out_at: datetime
+
+    @property
+    def times(self) -> tuple[datetime, datetime]:
+        return self.checked_in_at, self.checked_out_at
+
+
+@dataclass
+class Recorded:
+    """What became of one entry: an attendance, new or known already, or a refusal."""
+
+    attendance_id: UUID | None = None
+    is_new: bool = False
+    refusal: Refusal | None = None
+
+
+@transaction.atomic
+def record_many(*, community: Community, entries: list[PaperHours]) -> list[Recorded]:
+    """Put hours of enrolled volunteers on record, in a handful of statements however many.
+
+    Answers one Recorded for each entry, in their order; an entry with a refusal has written
+    nothing. The same entry again is known already. Refusals: ShiftTimesInvalid,
+    TimeInTheFuture, CategoryUnknown, AlreadyElsewhere (also by another entry).
+    """
+    answers = [Recorded(refusal=_refusal(entry)) for entry in entries]
+    _refuse_unknown_categories(community, entries, answers)
+    _compare_with_the_record(community, entries, answers)
+    _refuse_overlaps_among(entries, answers)
+    fresh = [
+        (entry, answer)
+        for entry, answer in zip(entries, answers, strict=True)
+        if not answer.refusal and not answer.attendance_id
+    ]
+    shifts = _shifts(community, [entry for entry, _ in fresh])
+    attendances = []
+    for entry, answer in fresh:
+        answer.attendance_id, answer.is_new = new_id(), True
+        attendances.append(
+            Attendance(
+                id=answer.attendance_id,
+                community=community,
+                shift=shifts[entry.activity, entry.category, *entry.times],
+                volunteer_id=entry.volunteer_id,
+                status=Attendance.Status.CHECKED_OUT,
+                checked_in_at=entry.checked_in_at,
+                checked_out_at=entry.checked_out_at,
+                worked_minutes=minutes_between(*entry.times),
+            )
+        )
+    Attendance.objects.bulk_create(attendances)
+    return answers
+
+
+def _refusal(entry: PaperHours) -> Refusal | None:
+    worked = entry.checked_out_at - entry.checked_in_at
+    if not worked or worked > LONGEST_SHIFT or entry.checked_out_at < entry.checked_in_at:
+        return errors.ShiftTimesInvalid()
+    if entry.checked_out_at > timezone.now():
+        return errors.TimeInTheFuture()
+    return None
+
+
+def _refuse_unknown_categories(
+    community: Community, entries: list[PaperHours], answers: list[Recorded]
+) -> None:
+    known = points.categories_with_rule(community, Rule.Subject.HOURS)
+    if "*" in known:
+        return
+    for entry, answer in zip(entries, answers, strict=True):
+        if not answer.refusal and entry.category not in known:
+            answer.refusal = errors.CategoryUnknown(category=entry.category)
+
+
+def _compare_with_the_record(
+    community: Community, entries: list[PaperHours], answers: list[Recorded]
+) -> None:
+    """Find the entries that are known already, and those that overlap what is known."""
+    asked = [number for number, answer in enumerate(answers) if not answer.refusal]
+    with connection.cursor() as cursor:
+        # The range is written as in the constraint nobody_in_two_places, to use its index.
+        cursor.execute(
+            """
+            SELECT entry.number, known.id, known.checked_in_at, known.checked_out_at,
+                activity.title, activity.category
+            FROM unnest(%s::int[], %s::uuid[], %s::timestamptz[], %s::timestamptz[])
+                AS entry (number, volunteer_id, since, until)
+            JOIN volunteers_attendance known
+                ON known.community_id = %s AND known.volunteer_id = entry.volunteer_id
+                AND tstzrange(known.checked_in_at, known.checked_out_at, '[)')
+                    && tstzrange(entry.since, entry.until, '[)')
+                AND known.checked_in_at IS NOT NULL
+                AND NOT (known.status IN ('rejected', 'cancelled'))
+            JOIN volunteers_shift shift
+                ON shift.community_id = known.community_id AND shift.id = known.shift_id
+            JOIN volunteers_activity activity
+                ON activity.community_id = shift.community_id
+                AND activity.id = shift.activity_id
+            """,
+            [
+                asked,
+                [entries[number].volunteer_id for number in asked],
+                [entries[number].checked_in_at for number in asked],
+                [entries[number].checked_out_at for number in asked],
+                community.pk,
+            ],
+        )
+        for number, known_id, since, until, title, category in cursor.fetchall():
+            entry = entries[number]
+            if (entry.activity, entry.category, *entry.times) == (title, category, since, until):
+                answers[number].attendance_id = known_id
+            else:
+                answers[number].refusal = errors.AlreadyElsewhere()
+
+
+def _refuse_overlaps_among(entries: list[PaperHours], answers: list[Recorded]) -> None:
+    """Of entries that overlap each other, the one that comes first in the list stands."""
+    by_volunteer: dict[UUID, list[int]] = defaultdict(list)
+    for number, answer in enumerate(answers):
+        if not answer.refusal and not answer.attendance_id:
+            by_volunteer[entries[number].volunteer_id].append(number)
+    for numbers in by_volunteer.values():
+        # Only neighbours in time can overlap; refuse the later line and look again.
+        while clash := _first_clash(entries, numbers):
+            answers[clash].refusal = errors.AlreadyElsewhere()
+            numbers.remove(clash)
+
+
+def _first_clash(entries: list[PaperHours], numbers: list[int]) -> int | None:
+    in_time = sorted(numbers, key=lambda number: entries[number].times)
+    for one, other in pairwise(in_time):
+        if entries[other].checked_in_at < entries[one].checked_out_at:
+            return max(one, other)
+    return None
+
+
+def _shifts(
+    community: Community, entries: Iterable[PaperHours]
+) -> dict[tuple[str, str, datetime, datetime], Shift]:
+    """The shift of each activity, category and pair of times, planned where it is new."""
+    wanted = {(entry.activity, entry.category, *entry.times) for entry in entries}
+    activities = _activities(community, {(title, category) for title, category, *_ in wanted})
+    known = Shift.objects.filter(
+        community=community,
+        activity__in=activities.values(),
+        starts_at__in={starts_at for _, _, starts_at, _ in wanted},
+    ).select_related("activity")
+    shifts = {
+        (shift.activity.title, shift.activity.category, shift.starts_at, shift.ends_at): shift
+        for shift in known
+    }
+    missing = [
+        Shift(
+            community=community,
+            activity=activities[title, category],
+            starts_at=starts_at,
+            ends_at=ends_at,
+        )
+        for title, category, starts_at, ends_at in sorted(wanted - shifts.keys())
+    ]
+    for shift in Shift.objects.bulk_create(missing):
+        shifts[shift.activity.title, shift.activity.category, shift.starts_at, shift.ends_at] = (
+            shift
+        )
+    return shifts
+
+
+def _activities(
+    community: Community, wanted: set[tuple[str, str]]
+) -> dict[tuple[str, str], Activity]:
+    """The activity of each title and category, planned where it is new."""
+    known = Activity.objects.filter(community=community, title__in={title for title, _ in wanted})
+    activities = {(activity.title, activity.category): activity for activity in known}
+    missing = [
+        Activity(community=community, title=title, category=category)
+        for title, category in sorted(wanted - activities.keys())
+    ]
+    for activity in Activity.objects.bulk_create(missing):
+        activities[activity.title, activity.category] = activity
+    return activities
