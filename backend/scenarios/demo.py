@@ -1,0 +1,155 @@
+"""The demo community: a year at 碧沙湖, people who can log in, and something to do today."""
+
+import json
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from backend.accounts.models import User
+from backend.accounts.phones import digest
+from backend.communities.models import Community, Role
+from backend.communities.selectors import tenants
+from backend.communities.services import places
+from backend.scenarios.replay import Event, Replay
+from merchants.models import Merchant, MerchantMember
+from merchants.services import partners
+from volunteers.models import Activity, Report, Shift
+from volunteers.services import activities, reports
+
+SCENARIO = Path(__file__).parent / "bishahu"
+CODE = "bishahu"
+TITLE_TODAY = "便民活动 · 今日"
+# Username, the phone under which the scenario knows them (or none), what they are.
+CAST = (
+    ("volunteer", "19900000001", "resident volunteer 居民志愿者"),
+    ("rider", "19900000003", "volunteer who reports 志愿者"),
+    ("staff", "", "community staff 社工"),
+    ("manager", "", "community manager 书记"),
+    ("auditor", "", "auditor 审计"),
+    ("clerk", "", "clerk of 餐饮合伙人01 店员"),
+    ("owner", "", "owner of 餐饮合伙人01 商户负责人"),
+)
+NAMES = {
+    "staff": "社工小赵",
+    "manager": "钱书记",
+    "auditor": "孙审计",
+    "clerk": "店员小陈",
+    "owner": "周老板",
+}
+ROLES = {"staff": Role.STAFF, "manager": Role.MANAGER, "auditor": Role.AUDITOR}
+
+
+def load(
+    *,
+    home: Path,
+    tell: Callable[[str], object],
+    watch: Callable[[list[Event]], Iterator[Event]],
+) -> None:
+    """Load what is missing, and write ``home/demo.json`` for whoever shows the log-ins.
+
+    Again, it only plans a shift if none is open. The password is made once for each home.
+    """
+    with transaction.atomic():
+        community = tenants().filter(code=CODE).first() or _year(tell, watch)
+    password = _password(home)
+    with transaction.atomic():
+        people = {username: _person(username, phone, password) for username, phone, _ in CAST}
+        for username, role in ROLES.items():
+            places.grant(user=people[username], community=community, role=role)
+        shop = Merchant.objects.get(
+            partnerships__community=community, partnerships__name="餐饮合伙人01"
+        )
+        partners.employ(merchant=shop, user=people["clerk"], role=MerchantMember.Role.CLERK)
+        partners.employ(merchant=shop, user=people["owner"], role=MerchantMember.Role.OWNER)
+        _shift_now(community)
+        _reports(community, people["rider"], people["staff"])
+    content = {
+        "community": CODE,
+        "password": password,
+        "users": [
+            {"username": username, "name": people[username].name, "role": role}
+            for username, _, role in CAST
+        ],
+    }
+    _write_private(home / "demo.json", content)
+
+
+def _year(
+    tell: Callable[[str], object], watch: Callable[[list[Event]], Iterator[Event]]
+) -> Community:
+    tell("Playing a year of 碧沙湖社区: 240 volunteers, 1,168 shifts, 280 redemptions.")
+    replay = Replay(SCENARIO, code=CODE, tell=tell, watch=watch)
+    replay.play()
+    return replay.community
+
+
+def _password(home: Path) -> str:
+    """The one password of all demo people, made when the home is new."""
+    known = home / "demo.json"
+    if known.exists():
+        return str(json.loads(known.read_bytes())["password"])
+    return secrets.token_urlsafe(12)
+
+
+def _person(username: str, phone: str, password: str) -> User:
+    """Somebody of the cast, able to log in; people of the scenario get a name to log in with."""
+    user = (
+        User.objects.filter(username=username).first()
+        or (phone and User.objects.filter(phone_digest=digest(phone)).first())
+        or User(name=NAMES.get(username, username))
+    )
+    user.username = username
+    if not user.check_password(password):
+        user.set_password(password)
+    user.save()
+    return user
+
+
+def _shift_now(community: Community) -> None:
+    """A shift that began two hours ago and runs for six more, unless one is open for a while."""
+    now = timezone.now().replace(minute=0, second=0, microsecond=0)
+    soon = timezone.now() + timedelta(hours=1)
+    if Shift.objects.filter(
+        community=community, starts_at__lte=timezone.now(), ends_at__gt=soon
+    ).exists():
+        return
+    activity = Activity.objects.filter(
+        community=community, title=TITLE_TODAY
+    ).first() or activities.plan_activity(
+        community=community, title=TITLE_TODAY, category="便民活动", place="社区服务中心"
+    )
+    activities.plan_shift(
+        activity=activity,
+        starts_at=now - timedelta(hours=2),
+        ends_at=now + timedelta(hours=6),
+        capacity=30,
+    )
+
+
+def _reports(community: Community, rider: User, staff: User) -> None:
+    """Two reports on their way, so that the public has something to follow."""
+    if Report.objects.filter(community=community).exists():
+        return
+    blocked = _report(community, rider, Report.Category.HAZARD, "消防通道被车辆占用", "3号楼北侧")
+    _report(community, rider, Report.Category.DIRTY_CORNER, "垃圾桶旁堆放装修垃圾", "西门")
+    reports.accept(report=blocked, handler=staff)
+
+
+def _report(community: Community, rider: User, category: str, text: str, place: str) -> Report:
+    where: dict[str, Any] = {"latitude": 30.5283, "longitude": 114.3172, "place": place}
+    return reports.submit(
+        community=community, reporter=rider, category=category, text=text, **where
+    )
+
+
+def _write_private(path: Path, content: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        json.dump(content, file, ensure_ascii=False, indent=2)

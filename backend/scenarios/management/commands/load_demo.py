@@ -1,0 +1,22 @@
+"""``manage.py load_demo``: what `make run` shows."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+from tqdm import tqdm
+
+from backend.scenarios import demo
+
+
+class Command(BaseCommand):
+    """Loads the demo community where it is missing; again, it changes next to nothing."""
+
+    help = "Load the demo community and write its log-ins to $LINLI_HOME/demo.json."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        demo.load(
+            home=settings.HOME,
+            tell=self.stdout.write,
+            watch=lambda events: iter(tqdm(events, unit=" events", mininterval=1)),
+        )

@@ -1,0 +1,245 @@
+"""``manage.py replay``: a year of a real community, and scenarios that lack something."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from backend.communities.models import Community
+from backend.scenarios import demo
+from merchants.models import Statement
+from points import selectors
+from points.models import Award, Transfer
+from volunteers.models import Attendance, Volunteer
+
+BISHAHU = demo.SCENARIO
+SHARED = Path(__file__).parents[3] / "shared" / "scenarios" / "bishahu"
+
+
+def replay(folder: Path, **options) -> tuple[dict[str, list[str]], str]:
+    """The table, a row by figure's name, and what was told besides."""
+    out, err = io.StringIO(), io.StringIO()
+    try:
+        call_command("replay", str(folder), stdout=out, stderr=err, **options)
+    finally:
+        replay.printed = out.getvalue()
+        replay.told = err.getvalue()
+    rows = (line.split("  ") for line in replay.printed.splitlines() if not line.startswith(" "))
+    table = {cells[0]: [cell.strip() for cell in cells[1:] if cell.strip()] for cells in rows}
+    return table, replay.told
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the shared scenarios do not lie beside us")
+def test_our_copy_of_the_year_is_the_shared_one():
+    for path in SHARED.iterdir():
+        assert (BISHAHU / path.name).read_bytes() == path.read_bytes()
+
+
+@pytest.mark.slow
+def test_a_year_at_bishahu_comes_out_as_computed_independently(db):
+    table, _ = replay(BISHAHU)
+
+    attempts = "insufficient_points 76, out_of_stock 14, redeemed 190"
+    assert table == {
+        "volunteers": ["240", "240", "="],
+        "service_minutes": ["144000", "144000", "="],
+        "records": ["1168", "1168", "="],
+        "points_issued": ["27702", "27702", "="],
+        "redemptions": [attempts, attempts, "="],
+        "redemption_results": ["280 entries", "280 entries", "="],
+        "points_redeemed": ["6085", "6085", "="],
+        "points_outstanding": ["21617", "21617", "="],
+        "balances": ["240 entries", "240 entries", "="],
+        "settlement": ["18 entries", "18 entries", "="],
+        "settlement_total_fen": ["47740", "47740", "="],
+        "stock_left": ["32 entries", "32 entries", "="],
+    }
+    community = Community.objects.get(code="bishahu")
+    assert community.name == "碧沙湖社区"
+    assert sum(selectors.totals_by_kind(community).values()) == 0
+    assert Award.objects.filter(community=community).count() == 1168
+    # The scenario's own clock, not ours, is when things happened.
+    assert {t.occurred_at.year for t in Transfer.objects.filter(community=community)} == {2024}
+    assert {s.period_start.day for s in Statement.objects.filter(community=community)} == {1}
+
+
+# --- small scenarios ------------------------------------------------------------------------------
+
+RULES = {"community": "小区", "service": {"*": {"points_per_hour": 10, "daily_cap_points": 80}}}
+VOLUNTEERS = [["姓名", "手机号", "身份", "小区"], ["甲", "19900000001", "居民", "东苑"]]
+HOURS = [
+    ["活动", "类别", "姓名", "手机号", "签到", "签退"],
+    ["巡逻", "巡逻", "甲", "19900000001", "2024-02-29 08:00", "2024-02-29 11:00"],
+]
+MERCHANTS = [["商户", "行业", "每积分结算(分)", "公益捐赠不结算"], ["茶馆", "餐饮", "8", "否"]]
+OFFERS = [["编号", "商户", "商品", "积分", "库存"], ["T1", "茶馆", "茶", "10", "2"]]
+REDEMPTIONS = [
+    ["时间", "手机号", "编号", "数量"],
+    ["2024-02-29 10:59", "19900000001", "T1", "1"],
+    ["2024-02-29 11:00", "19900000001", "T1", "1"],
+    ["2024-03-01 11:00", "19900000001", "T1", "2"],
+    ["2024-03-02 11:00", "19900000001", "T1", "1"],
+    ["2024-03-03 11:00", "19900000001", "T1", "1"],
+]
+FILES = {
+    "rules.json": RULES,
+    "volunteers.csv": VOLUNTEERS,
+    "hours.csv": HOURS,
+    "merchants.csv": MERCHANTS,
+    "offers.csv": OFFERS,
+    "redemptions.csv": REDEMPTIONS,
+}
+
+
+@pytest.fixture
+def scenario(tmp_path, db):
+    """Writes a folder: ``scenario(**{"hours.csv": None})`` is the small one without hours.csv."""
+
+    def write(**changes) -> Path:
+        folder = tmp_path / "small"
+        folder.mkdir()
+        for name, content in (FILES | changes).items():
+            if isinstance(content, dict):
+                (folder / name).write_text(json.dumps(content), encoding="utf-8")
+            elif content is not None:
+                with (folder / name).open("w", encoding="utf-8", newline="") as file:
+                    csv.writer(file).writerows(content)
+        return folder
+
+    return write
+
+
+def figures(table) -> dict[str, str]:
+    return {name: cells[0] for name, cells in table.items()}
+
+
+def test_attempts_see_what_was_earned_by_then_and_what_is_left(scenario):
+    table, _ = replay(scenario())
+
+    assert figures(table) == {
+        "volunteers": "1",
+        "service_minutes": "180",
+        "records": "1",
+        "points_issued": "30",
+        "redemptions": "insufficient_points 1, out_of_stock 2, redeemed 2",
+        "redemption_results": "5 entries",
+        "points_redeemed": "20",
+        "points_outstanding": "10",
+        "balances": "19900000001 10",
+        "settlement": "茶馆 {'redemptions': 2, 'points': 20, 'amount_fen': 160}",
+        "settlement_total_fen": "160",
+        "stock_left": "T1 0",
+    }
+    assert {tuple(cells[1:]) for cells in table.values()} == {("—",)}  # nothing was expected
+
+
+@pytest.mark.parametrize(
+    ("missing", "expected"),
+    [
+        ("volunteers.csv", {"volunteers": "1", "points_issued": "30"}),
+        ("hours.csv", {"points_issued": "0", "redemptions": "insufficient_points 5"}),
+        ("merchants.csv", {"points_redeemed": "20", "settlement_total_fen": "0"}),
+        ("offers.csv", {"redemptions": "offer_unknown 5", "points_redeemed": "0"}),
+        ("redemptions.csv", {"points_outstanding": "30", "redemptions": ""}),
+    ],
+)
+def test_any_of_the_files_may_be_missing(scenario, missing, expected):
+    table, _ = replay(scenario(**{missing: None}))
+
+    shown = {name: cells[0] if cells else "" for name, cells in table.items()}
+    assert {name: shown[name].replace("—", "") for name in expected} == expected
+
+
+def test_hours_without_rules_can_not_be_played(scenario):
+    with pytest.raises(CommandError, match="hours.csv, line 2: rule_missing"):
+        replay(scenario(**{"rules.json": None}))
+
+    assert not Community.objects.exists()
+
+
+def test_columns_and_files_beyond_the_known_are_named_and_ignored(scenario):
+    folder = scenario(
+        **{
+            "volunteers.csv": [["备注", *VOLUNTEERS[0]], ["新", *VOLUNTEERS[1]]],
+            "reports.csv": [["编号"], ["1"]],
+            "rules.json": RULES | {"fund_fen": 5},
+        }
+    )
+
+    table, told = replay(folder)
+
+    assert figures(table)["volunteers"] == "1"
+    assert "volunteers.csv: columns not known, ignored: 备注." in told
+    assert "reports.csv: not a file replay knows; ignored." in told
+    assert "rules.json, fund_fen: not a setting replay knows; ignored." in told
+
+
+def test_the_estate_may_be_missing(scenario):
+    replay(scenario(**{"volunteers.csv": [row[:3] for row in VOLUNTEERS]}))
+
+    assert Volunteer.objects.get().estate is None
+
+
+def test_a_difference_is_shown_and_fails(scenario):
+    folder = scenario(
+        **{
+            "expected.json": {
+                "volunteers": 1,
+                "points_issued": 31,
+                "balances": {"19900000001": 11, "19900000002": 0},
+                "paid_fen": 5,
+            }
+        }
+    )
+
+    with pytest.raises(CommandError, match=r"Not as expected: points_issued, balances, paid_fen\."):
+        replay(folder)
+
+    assert "    30 instead of 31\n" in replay.printed
+    assert "    19900000001: 10 instead of 11\n" in replay.printed
+    assert "    19900000002: None instead of 0\n" in replay.printed
+    assert "    not a figure replay makes\n" in replay.printed
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        (dict.fromkeys(FILES), "There is nothing to play"),
+        ({"rules.json": {"timezone": "Mars/Base"}}, "'Mars/Base' is not a timezone"),
+        ({"rules.json": {"service": {"*": {"points_per_hour": "x"}}}}, "rule_invalid"),
+        ({"rules.json": {"service": []}}, "service"),
+        ({"hours.csv": [*HOURS, ["x", "x", "乙", "19900000002", *HOURS[1][4:]]]}, "line 3: nobody"),
+        ({"hours.csv": [*HOURS, HOURS[1]]}, "line 3: already_elsewhere"),
+        ({"hours.csv": [HOURS[0], [*HOURS[1][:4], HOURS[1][5], HOURS[1][4]]]}, "line 2: "),
+        ({"volunteers.csv": [VOLUNTEERS[0][:1], ["甲"]]}, "column"),
+        ({"volunteers.csv": [*VOLUNTEERS, VOLUNTEERS[1]]}, "volunteers.csv has 1 errors"),
+        ({"redemptions.csv": [REDEMPTIONS[0], ["2023-02-29 10:00", "1", "T1", "0"]]}, "has 3 err"),
+    ],
+)
+def test_what_can_not_be_played_is_refused_and_leaves_nothing(scenario, changes, reason):
+    with pytest.raises(CommandError, match=reason):
+        replay(scenario(**changes))
+
+    assert not Community.objects.exists()
+    assert not Volunteer.objects.exists()
+
+
+def test_the_community_has_to_be_fresh(scenario):
+    folder = scenario()
+    replay(folder)
+
+    with pytest.raises(CommandError, match="The community small exists"):
+        replay(folder)
+    replay(folder, community="another")
+    assert Attendance.objects.count() == 2
+
+
+def test_not_a_folder_not_json(tmp_path, db):
+    with pytest.raises(CommandError, match="is not a folder"):
+        replay(tmp_path / "nowhere")
+    (tmp_path / "rules.json").write_text("[")
+    with pytest.raises(CommandError, match=r"rules\.json is not JSON"):
+        replay(tmp_path, community="x")
