@@ -111,7 +111,7 @@ if pool_size := env.int("LINLI_DB_POOL", default=0):
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Counters of log-in attempts and throttles. In the database, because a check-in or a redemption
-# must not need Redis (docs/design: "PostgreSQL is the only thing that must be up").
+# must not need Redis: PostgreSQL alone must be up.
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.db.DatabaseCache",

@@ -7,7 +7,7 @@ os.environ.setdefault("LINLI_FIELD_KEYS", "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2N
 os.environ.setdefault("LINLI_PHONE_INDEX_KEY", "only-for-tests")
 os.environ.setdefault("LINLI_LOG_LEVEL", "WARNING")
 
-from backend.settings import *  # noqa: E402, F403
+from backend.settings import *  # noqa: F403
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES = {

@@ -1,6 +1,6 @@
 """What the database itself sees to, whoever asks: the ORM, a console, raw SQL.
 
-docs/design, "The ledger", statements 1 to 6. Constraint names given with RAISE are what tests
+docs/ledger.md, "What always holds". Constraint names given with RAISE are what tests
 and people look for; the ledger's functions refuse politely before these have to.
 """
 

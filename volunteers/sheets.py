@@ -95,29 +95,29 @@ class HoursSheet(Sheet):
         )
 
     def take(self, rows: list[Row]) -> BatchOutcome:
+        digests = [digest(row.values["phone"]) for row in rows]
         known = {
-            volunteer.user.phone_digest: volunteer.user
-            for volunteer in Volunteer.objects.filter(
-                community=self.community,
-                user__phone_digest__in={digest(row.values["phone"]) for row in rows},
-            ).select_related("user")
+            phone_digest: (user_id, name)
+            for phone_digest, user_id, name in Volunteer.objects.filter(
+                community=self.community, user__phone_digest__in=set(digests)
+            ).values_list("user__phone_digest", "user_id", "user__name")
         }
         errors: list[RowError] = []
         good: list[Row] = []
         entries: list[timesheets.PaperHours] = []
-        for row in rows:
-            user = known.get(digest(row.values["phone"]))
-            if user is None:
+        for row, phone_digest in zip(rows, digests, strict=True):
+            user_id, name = known.get(phone_digest, (None, None))
+            if user_id is None:
                 reason = _("Nobody with this phone number volunteers here.")
                 errors.append(_phone_error(row, "volunteer_unknown", reason))
-            elif user.name != row.values["name"]:
+            elif name != row.values["name"]:
                 refusal = PhoneBelongsToAnother
                 errors.append(_phone_error(row, refusal.code, str(refusal.title)))
             else:
                 good.append(row)
                 entries.append(
                     timesheets.PaperHours(
-                        volunteer_id=user.pk,
+                        volunteer_id=user_id,
                         activity=row.values["activity"],
                         category=row.values["category"],
                         checked_in_at=row.values["checked_in_at"],

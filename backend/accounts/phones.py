@@ -1,6 +1,6 @@
 """Phone numbers: encrypted at rest, found by a keyed hash, masked for whoever need not see them.
 
-PIPL (docs/design, "Places and people"): a stolen dump of the database tells no phone number.
+PIPL: a stolen dump of the database tells no phone number.
 """
 
 import hashlib

@@ -38,6 +38,7 @@ from merchants.services import settlement
 
 class OfferFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter is untyped
     community = filters.CharFilter(field_name="community__code", label="A community's code.")
+    code = filters.CharFilter(label="The offer's own code.")
 
 
 class OfferListView(ListAPIView[Offer]):

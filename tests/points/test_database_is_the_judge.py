@@ -176,8 +176,8 @@ def test_a_hold_that_has_expired_is_not_captured_by_hand(books):
 def test_an_account_opens_empty(books):
     with pytest.raises(DatabaseError) as refusal:
         run(
-            "INSERT INTO points_account (id, community_id, kind, unit, holder, credits, debits, held)"
-            " VALUES (%(id)s, %(community)s, 'wallet', 'points', 'me', 5, 0, 0)",
+            "INSERT INTO points_account"
+            " (id, community_id, kind, unit, holder, credits, debits, held) VALUES (%(id)s, %(community)s, 'wallet', 'points', 'me', 5, 0, 0)",
             id=new_id(),
             community=books["community"],
         )
@@ -191,5 +191,5 @@ def test_a_published_rule_and_an_award_are_final(served, wang, zhao, model):
     table = model._meta.db_table
 
     for statement in (f"UPDATE {table} SET community_id = community_id", f"DELETE FROM {table}"):
-        with pytest.raises(DatabaseError, match="is_final|Cannot"):
+        with pytest.raises(DatabaseError, match="Cannot"):
             run(statement)

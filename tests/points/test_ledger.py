@@ -137,7 +137,7 @@ def test_refusals_come_in_one_order(earn, spend, wallet, shop, hill):
 
 def test_a_posting_is_one_round_trip(earn, django_assert_num_queries):
     with django_assert_num_queries(1):
-        ledger.post.__wrapped__(earn)
+        ledger.post(earn)
 
 
 def test_held_points_can_not_be_spent_and_are_still_the_holders(earn, spend, wallet):

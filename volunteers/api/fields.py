@@ -1,8 +1,6 @@
-"""Fields for what a phone sends: times and places."""
+"""A field for what phones and staff send."""
 
-import math
 from datetime import datetime
-from typing import Any
 
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -20,19 +18,3 @@ class MomentField(serializers.DateTimeField):
         if timezone.is_naive(value):
             self.fail("naive")
         return super().enforce_timezone(value)
-
-
-class DegreesField(serializers.FloatField):
-    """Degrees of latitude or longitude.
-
-    The framework's own field lets NaN past its bounds, and fails on an integer beyond any float.
-    """
-
-    def to_internal_value(self, data: Any) -> float:
-        try:
-            degrees = super().to_internal_value(data)
-        except OverflowError:
-            self.fail("invalid")
-        if math.isnan(degrees):
-            self.fail("invalid")
-        return degrees

@@ -10,7 +10,7 @@ from backend.accounts.api.serializers import PersonSerializer
 from backend.api.fields import IntegerField
 from backend.communities.api.serializers import CommunityInBriefSerializer, CommunitySerializer
 from backend.communities.models import Community
-from volunteers.api.fields import DegreesField, MomentField
+from volunteers.api.fields import MomentField
 from volunteers.models import Activity, Attendance, Report, Shift
 
 PUBLIC_DECIMALS = 2  # of a degree: about one kilometre
@@ -289,8 +289,8 @@ class SubmitReportSerializer(serializers.Serializer[Any]):
     category = serializers.ChoiceField(choices=Report.Category.choices)
     text = serializers.CharField(max_length=1000)
     place = serializers.CharField(max_length=120, required=False, allow_blank=True)
-    latitude = DegreesField(min_value=-90, max_value=90)
-    longitude = DegreesField(min_value=-180, max_value=180)
+    latitude = serializers.FloatField(min_value=-90, max_value=90)
+    longitude = serializers.FloatField(min_value=-180, max_value=180)
     coord_type = serializers.ChoiceField(choices=Report.CoordType.choices, required=False)
     photo = serializers.FileField(
         required=False, help_text="A JPEG, PNG or WebP image; only in multipart/form-data."

@@ -10,7 +10,7 @@ from points.models import Award
 from points.services import awards
 from points.services.rules import minutes_between
 from volunteers import errors
-from volunteers.models import Attendance
+from volunteers.models import Attendance, Volunteer
 
 OPENS_BEFORE = timedelta(minutes=30)  # check-in opens so long before the shift begins
 OFFLINE_FOR = timedelta(hours=72)  # a phone may tell so long afterwards
@@ -185,6 +185,11 @@ def _leave(attendance: Attendance, moment: datetime) -> Attendance:
 
 def _save_where_nobody_else_is(attendance: Attendance, fields: list[str]) -> None:
     """Save, unless the volunteer is somewhere else at that time: the database knows."""
+    # One volunteer's check-ins queue here: two that met in the constraint would each wait for
+    # the other, and PostgreSQL would end one as a deadlock.
+    Volunteer.objects.select_for_update(no_key=True).get(
+        community_id=attendance.community_id, user_id=attendance.volunteer_id
+    )
     try:
         with transaction.atomic():
             attendance.save(update_fields=fields)

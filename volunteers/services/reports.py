@@ -105,7 +105,8 @@ def without_exif(photo: "UploadedFile[Any]") -> "ContentFile[bytes]":
             if image.width * image.height > PHOTO_PIXELS:
                 raise errors.PhotoInvalid
             upright = image.convert("RGB")
-            if turn := TURNS.get(image.getexif().get(ExifTags.Base.Orientation)):
+            turn = TURNS.get(image.getexif().get(ExifTags.Base.Orientation))
+            if turn is not None:
                 upright = upright.transpose(turn)
             upright.thumbnail((PHOTO_SIDE, PHOTO_SIDE))
             upright.info.clear()  # a comment would be written along

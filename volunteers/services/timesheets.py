@@ -66,6 +66,7 @@ def record_many(*, community: Community, entries: list[PaperHours]) -> list[Reco
         if not answer.refusal and not answer.attendance_id
     ]
     shifts = _shifts(community, [entry for entry, _ in fresh])
+    now = timezone.now()
     attendances = []
     for entry, answer in fresh:
         answer.attendance_id, answer.is_new = new_id(), True
@@ -73,9 +74,10 @@ def record_many(*, community: Community, entries: list[PaperHours]) -> list[Reco
             Attendance(
                 id=answer.attendance_id,
                 community=community,
-                shift=shifts[entry.activity, entry.category, *entry.times],
+                shift_id=shifts[entry.activity, entry.category, *entry.times],
                 volunteer_id=entry.volunteer_id,
                 status=Attendance.Status.CHECKED_OUT,
+                signed_up_at=now,  # left to the database, it would keep the insert from being one
                 checked_in_at=entry.checked_in_at,
                 checked_out_at=entry.checked_out_at,
                 worked_minutes=minutes_between(*entry.times),
@@ -111,24 +113,25 @@ def _compare_with_the_record(
     """Find the entries that are known already, and those that overlap what is known."""
     asked = [number for number, answer in enumerate(answers) if not answer.refusal]
     with connection.cursor() as cursor:
-        # The range is written as in the constraint nobody_in_two_places, to use its index.
+        # The range is written as in the constraint nobody_in_two_places, to use its index. And
+        # "OFFSET 0" keeps it to one look into that index per entry: the planner has not heard of
+        # the rows this transaction has added, and would rather read them all each time.
         cursor.execute(
             """
-            SELECT entry.number, known.id, known.checked_in_at, known.checked_out_at,
-                activity.title, activity.category
+            SELECT entry.number, known.id, known.shift_id, known.checked_in_at,
+                known.checked_out_at
             FROM unnest(%s::int[], %s::uuid[], %s::timestamptz[], %s::timestamptz[])
                 AS entry (number, volunteer_id, since, until)
-            JOIN volunteers_attendance known
-                ON known.community_id = %s AND known.volunteer_id = entry.volunteer_id
-                AND tstzrange(known.checked_in_at, known.checked_out_at, '[)')
-                    && tstzrange(entry.since, entry.until, '[)')
-                AND known.checked_in_at IS NOT NULL
-                AND NOT (known.status IN ('rejected', 'cancelled'))
-            JOIN volunteers_shift shift
-                ON shift.community_id = known.community_id AND shift.id = known.shift_id
-            JOIN volunteers_activity activity
-                ON activity.community_id = shift.community_id
-                AND activity.id = shift.activity_id
+            CROSS JOIN LATERAL (
+                SELECT id, shift_id, checked_in_at, checked_out_at
+                FROM volunteers_attendance
+                WHERE community_id = %s AND volunteer_id = entry.volunteer_id
+                    AND tstzrange(checked_in_at, checked_out_at, '[)')
+                        && tstzrange(entry.since, entry.until, '[)')
+                    AND checked_in_at IS NOT NULL
+                    AND NOT (status IN ('rejected', 'cancelled'))
+                OFFSET 0
+            ) AS known
             """,
             [
                 asked,
@@ -138,12 +141,19 @@ def _compare_with_the_record(
                 community.pk,
             ],
         )
-        for number, known_id, since, until, title, category in cursor.fetchall():
-            entry = entries[number]
-            if (entry.activity, entry.category, *entry.times) == (title, category, since, until):
-                answers[number].attendance_id = known_id
-            else:
-                answers[number].refusal = errors.AlreadyElsewhere()
+        overlaps = cursor.fetchall()
+    shifts = (
+        Shift.objects.filter(community=community)
+        .select_related("activity")
+        .in_bulk({shift_id for _, _, shift_id, _, _ in overlaps})
+    )
+    for number, known_id, shift_id, since, until in overlaps:
+        entry, activity = entries[number], shifts[shift_id].activity
+        known = (activity.title, activity.category, since, until)
+        if (entry.activity, entry.category, *entry.times) == known:
+            answers[number].attendance_id = known_id
+        else:
+            answers[number].refusal = errors.AlreadyElsewhere()
 
 
 def _refuse_overlaps_among(entries: list[PaperHours], answers: list[Recorded]) -> None:
@@ -169,33 +179,28 @@ def _first_clash(entries: list[PaperHours], numbers: list[int]) -> int | None:
 
 def _shifts(
     community: Community, entries: Iterable[PaperHours]
-) -> dict[tuple[str, str, datetime, datetime], Shift]:
-    """The shift of each activity, category and pair of times, planned where it is new."""
+) -> dict[tuple[str, str, datetime, datetime], UUID]:
+    """The id of the shift of each activity, category and pair of times, planned where it is new."""
     wanted = {(entry.activity, entry.category, *entry.times) for entry in entries}
     activities = _activities(community, {(title, category) for title, category, *_ in wanted})
     known = Shift.objects.filter(
         community=community,
         activity__in=activities.values(),
         starts_at__in={starts_at for _, _, starts_at, _ in wanted},
-    ).select_related("activity")
-    shifts = {
-        (shift.activity.title, shift.activity.category, shift.starts_at, shift.ends_at): shift
-        for shift in known
-    }
-    missing = [
+    ).values_list("activity__title", "activity__category", "starts_at", "ends_at", "id")
+    shifts = {tuple(what_and_when): shift_id for *what_and_when, shift_id in known}
+    missing = {what_and_when: new_id() for what_and_when in sorted(wanted - shifts.keys())}
+    Shift.objects.bulk_create(
         Shift(
+            id=shift_id,
             community=community,
             activity=activities[title, category],
             starts_at=starts_at,
             ends_at=ends_at,
         )
-        for title, category, starts_at, ends_at in sorted(wanted - shifts.keys())
-    ]
-    for shift in Shift.objects.bulk_create(missing):
-        shifts[shift.activity.title, shift.activity.category, shift.starts_at, shift.ends_at] = (
-            shift
-        )
-    return shifts
+        for (title, category, starts_at, ends_at), shift_id in missing.items()
+    )
+    return shifts | missing
 
 
 def _activities(

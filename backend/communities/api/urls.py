@@ -3,4 +3,7 @@ from django.urls import path
 from backend.communities.api import views
 
 # A community's own page, communities/{code}, tells of points and hours: volunteers/api/urls.py.
-urlpatterns = [path("communities", views.CommunityListView.as_view())]
+urlpatterns = [
+    path("me", views.MeView.as_view()),
+    path("communities", views.CommunityListView.as_view()),
+]

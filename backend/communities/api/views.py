@@ -1,13 +1,29 @@
-"""The communities."""
+"""The communities, and what the caller is in them.
+
+Logging in is django-allauth's: ``POST /_allauth/app/v1/auth/login``.
+"""
 
 from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema
 from rest_framework.generics import ListAPIView
 from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
 
+from backend.api.callers import signed_in
 from backend.api.throttling import PublicThrottle
 from backend.communities import selectors
-from backend.communities.api.serializers import CommunitySerializer
+from backend.communities.api.serializers import CommunitySerializer, MeSerializer
 from backend.communities.models import Community
+
+
+class MeView(APIView):
+    """Who I am, and what I am where: ``GET /api/v1/me``."""
+
+    @extend_schema(responses=MeSerializer)
+    def get(self, request: Request) -> Response:
+        return Response(MeSerializer(signed_in(request)).data)
 
 
 class CommunityListView(ListAPIView[Community]):

@@ -1,0 +1,22 @@
+"""The ledger's guards stand in the database as the models declare them."""
+
+import pgtrigger
+import pytest
+from django.db import connection
+
+from points.models import Account, Award, Hold, RuleVersion, Transfer
+
+REGISTERED = pgtrigger.registered()
+
+
+def test_every_table_of_the_ledger_is_guarded():
+    assert {Account, Transfer, Hold, RuleVersion, Award} <= {model for model, _ in REGISTERED}
+
+
+@pytest.mark.parametrize(
+    ("model", "trigger"),
+    REGISTERED,
+    ids=[f"{model._meta.label}:{trigger.name}" for model, trigger in REGISTERED],
+)
+def test_every_trigger_is_installed_as_declared_and_enabled(db, model, trigger):
+    assert trigger.get_installation_status(model, connection.alias) == ("INSTALLED", True)
