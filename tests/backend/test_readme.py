@@ -1,0 +1,37 @@
+"""What the README says about configuration is what the code reads."""
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+READS = re.compile(r"""(?:env\.\w+|os\.environ\.get|os\.environ)[\[(]\s*"([A-Z][A-Z_]+)\"""")
+NOT_OURS = {"PATH", "HOME", "DJANGO_SETTINGS_MODULE"}
+
+
+def read_by_the_code() -> set[str]:
+    files = [ROOT / "backend" / name for name in ("settings.py", "run.py", "embedded.py")]
+    return {
+        name for file in files for name in READS.findall(file.read_text(encoding="utf-8"))
+    } - NOT_OURS
+
+
+def test_every_environment_variable_is_in_the_readme_and_no_other():
+    rows = re.findall(r"^\| `([A-Z_]+)` \|", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE)
+
+    assert sorted(rows) == sorted(read_by_the_code())
+
+
+def test_the_map_names_what_is_there():
+    text = (ROOT / "README.md").read_text("utf-8")
+    for place in re.findall(r"(\w+)/ ", text.split("## The house")[1].split("Inside each app")[0]):
+        assert (
+            (ROOT / place).is_dir()
+            or (ROOT / "backend" / place).is_dir()
+            or (ROOT / "tests" / place).is_dir()
+        ), place
+
+
+def test_every_file_a_docstring_sends_the_reader_to_exists():
+    for source in ROOT.glob("[bpvmt]*/**/*.py"):
+        for name in re.findall(r"docs/[\w.-]+\.md", source.read_text("utf-8")):
+            assert (ROOT / name).is_file(), f"{source}: {name}"

@@ -1,0 +1,118 @@
+"""A whole Linli, started as `make run` starts it: nothing in these tests is called in-process."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import psutil
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 60  # seconds for what a worker or the clock has to bring about
+
+
+@dataclass
+class Linli:
+    """The running system, as its users meet it."""
+
+    home: Path
+    url: str
+
+    @property
+    def password(self) -> str:
+        return json.loads((self.home / "demo.json").read_text())["password"]
+
+    def log_in(self, username: str) -> "Caller":
+        body = {"username": username, "password": self.password}
+        _, answer = self.send("POST", "/_allauth/app/v1/auth/login", body, {})
+        return Caller(self, answer["meta"]["session_token"])
+
+    def send(self, method: str, path: str, body: Any, headers: dict[str, str]) -> tuple[int, Any]:
+        request = urllib.request.Request(
+            self.url + path,
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Content-Type": "application/json"} | headers,
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return answer.status, json.loads(answer.read())
+        except urllib.error.HTTPError as error:
+            return error.code, json.loads(error.read())
+
+
+@dataclass
+class Caller:
+    """Somebody who has logged in."""
+
+    linli: Linli
+    token: str
+
+    def get(self, path: str) -> Any:
+        status, answer = self.send("GET", path)
+        assert status == 200, answer
+        return answer
+
+    def post(self, path: str, body: Any = None) -> Any:
+        status, answer = self.send("POST", path, body or {})
+        assert status in (200, 201), answer
+        return answer
+
+    def send(self, method: str, path: str, body: Any = None, key: str = "") -> tuple[int, Any]:
+        headers = {"X-Session-Token": self.token, "Idempotency-Key": key or str(uuid4())}
+        return self.linli.send(method, f"/api/v1/{path}", body, headers)
+
+
+@pytest.fixture
+def eventually() -> Callable[[Callable[[], Any]], Any]:
+    """``eventually(look)``: what ``look`` answers, once it answers something."""
+
+    def wait(look: Callable[[], Any]) -> Any:
+        deadline = time.monotonic() + PATIENCE
+        while not (seen := look()):
+            assert time.monotonic() < deadline, "It never came."
+            time.sleep(0.2)
+        return seen
+
+    return wait
+
+
+@pytest.fixture(scope="session")
+def linli(tmp_path_factory):
+    """Web, worker and beat on servers of their own, with the demo community loaded."""
+    home = tmp_path_factory.mktemp("home")
+    outer = {"DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE"}
+    environment = {k: v for k, v in os.environ.items() if k not in outer}
+    environment |= {"LINLI_HOME": str(home), "LINLI_SWEEP_SECONDS": "0.5"}
+    with (home / "run.log").open("w") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "backend.run"],
+            cwd=ROOT,
+            env=environment,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    try:
+        while not (home / "run.json").exists():
+            assert process.poll() is None, (home / "run.log").read_text()
+            time.sleep(0.2)
+        yield Linli(home, json.loads((home / "run.json").read_text())["url"])
+        family = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=60) == 0, (home / "run.log").read_text()
+        assert [p for p in family if p.is_running() and p.status() != "zombie"] == []
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            process.wait(timeout=60)

@@ -1,0 +1,118 @@
+"""What a worker and the clock bring about: a reminder, a lapsed voucher, a settlement."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("linli")]
+
+
+def plan(linli, *, starts_in: timedelta) -> str:
+    """Staff plan a shift of two hours; its id."""
+    staff = linli.log_in("staff")
+    activity = staff.post(
+        "communities/bishahu/activities",
+        {"title": "夜间巡逻", "category": "邻里服务", "place": "南门"},
+    )
+    starts_at = datetime.now(UTC).replace(microsecond=0) + starts_in
+    shift = staff.post(
+        f"activities/{activity['id']}/shifts",
+        {
+            "starts_at": starts_at.isoformat(),
+            "ends_at": (starts_at + timedelta(hours=2)).isoformat(),
+            "capacity": 5,
+        },
+    )
+    return shift["id"]
+
+
+def test_a_reminder_comes_once_before_the_shift(linli, eventually):
+    rider = linli.log_in("rider")
+    soon, later = (
+        plan(linli, starts_in=timedelta(hours=1)),
+        plan(linli, starts_in=timedelta(days=3)),
+    )
+    rider.post(f"shifts/{later}/attendances")
+    rider.post(f"shifts/{soon}/attendances")
+    rider.post(f"shifts/{soon}/attendances")  # a double tap
+
+    (notice,) = eventually(lambda: rider.get("me/notices")["results"])
+
+    assert notice["kind"] == "shift_reminder"
+    assert "夜间巡逻" in notice["body"]
+    # Something later has come and gone through the worker by now; the reminder is still one.
+    third = plan(linli, starts_in=timedelta(minutes=90))
+    rider.post(f"shifts/{third}/attendances")
+    assert eventually(lambda: len(rider.get("me/notices")["results"]) == 2)
+
+
+def test_a_report_is_followed_by_the_public_from_submission_to_its_reward(linli):
+    rider, staff = linli.log_in("rider"), linli.log_in("staff")
+    public = rider.linli
+    report = rider.post(
+        "communities/bishahu/reports",
+        {
+            "category": "facility",
+            "text": "路灯不亮，3号楼王阿姨摔了一跤",
+            "place": "3号楼",
+            "latitude": 30.528371,
+            "longitude": 114.317264,
+        },
+    )
+
+    def seen() -> dict:
+        status, answer = public.send(
+            "GET", f"/api/v1/communities/bishahu/reports/{report['id']}", None, {}
+        )
+        assert status == 200
+        return answer
+
+    assert seen()["status"] == "submitted"
+    assert "王阿姨" not in str(seen())
+    staff.post(f"reports/{report['id']}/accept")
+    assert seen()["status"] == "accepted"
+    # The demo community has no rule for reports of facilities: nothing is half done.
+    status, refusal = staff.send(
+        "POST", f"reports/{report['id']}/close", {"outcome": "verified", "answer": "已修好"}
+    )
+    assert (status, refusal["code"]) == (409, "rule_missing")
+    assert seen()["status"] == "accepted"
+    staff.post(f"reports/{report['id']}/close", {"outcome": "rejected", "answer": "已是好的"})
+    assert (seen()["status"], seen()["answer"]) == ("rejected", "已是好的")
+
+
+def test_a_statement_is_approved_by_another_and_paid_once(linli):
+    staff, manager = linli.log_in("staff"), linli.log_in("manager")
+    statement = staff.get("statements?status=draft&community=bishahu")["results"][0]
+
+    approved = manager.post(f"statements/{statement['id']}/approve")
+    paid = [
+        manager.send("POST", f"statements/{statement['id']}/pay", {"reference": "bank-1"}, key=key)
+        for key in ("pay-1", "pay-1", "pay-2")
+    ]
+
+    assert approved["status"] == "approved"
+    assert {status for status, _ in paid} == {200}
+    assert {answer["status"] for _, answer in paid} == {"paid"}
+    auditor = linli.log_in("auditor")
+    totals = auditor.get("communities/bishahu/accounts/totals")
+    assert totals["sum"] == 0
+    settled = auditor.get("communities/bishahu/transfers?reason=settlement")["results"]
+    assert [t["amount"] for t in settled] == [statement["points"]]
+
+
+def test_the_same_scan_sent_again_gets_the_first_answer(linli):
+    volunteer, clerk = linli.log_in("volunteer"), linli.log_in("clerk")
+    offer = volunteer.get("offers?community=bishahu&code=BSH001")["results"][0]
+    voucher = volunteer.post(f"offers/{offer['id']}/redemptions", {"quantity": 1})
+    shop = clerk.get("merchants")["results"][0]
+    scan = f"merchants/{shop['id']}/scans"
+
+    first = clerk.send("POST", scan, {"code": voucher["code"]}, key="scan-1")
+    again = clerk.send("POST", scan, {"code": voucher["code"]}, key="scan-1")
+    twice = clerk.send("POST", scan, {"code": voucher["code"]}, key="scan-2")
+
+    assert first[0] == 201
+    assert again == first
+    assert (twice[0], twice[1]["code"]) == (409, "code_used")
+    assert first[1]["volunteer"] == "志*****"
