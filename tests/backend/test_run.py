@@ -1,0 +1,176 @@
+"""`make run`, as a person at a terminal meets it: one process started, watched, stopped, killed."""
+
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+BASE_DIR = Path(__file__).resolve().parents[2]
+PATIENCE = 300  # seconds; the first start loads a whole community
+
+pytestmark = pytest.mark.slow
+
+
+def eventually(condition):
+    deadline = time.monotonic() + PATIENCE
+    while not (outcome := condition()):
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.1)
+    return outcome
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Linli:
+    """Starts of Linli on one directory, the newest last."""
+
+    def __init__(self, home):
+        self.home = home
+        self.starts = []
+
+    def start(self, port):
+        """Begin, without waiting. ``said()`` is what it has printed so far."""
+        said = Path(tempfile.mkstemp(dir=self.home.parent)[1])
+        with said.open("w") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "backend.run"],
+                cwd=BASE_DIR,
+                env={
+                    "PATH": os.environ["PATH"],
+                    "LINLI_HOME": str(self.home),
+                    "LINLI_PORT": str(port),
+                },
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        process.said = said.read_text
+        self.starts.append(process)
+        return process
+
+    def start_and_wait(self, port):
+        process = self.start(port)
+        eventually(lambda: process.poll() is not None or "Ctrl-C stops it" in process.said())
+        assert process.poll() is None, process.said()
+        return process
+
+    def url(self):
+        return json.loads((self.home / "run.json").read_text())["url"]
+
+    def status_of(self, path):
+        connection = http.client.HTTPConnection(self.url().removeprefix("http://"))
+        connection.request("GET", path)
+        status = connection.getresponse().status
+        connection.close()
+        return status
+
+    def processes(self):
+        """Whatever runs on this directory: its path is in their environment or command line."""
+        found = []
+        for process in psutil.process_iter(["cmdline"]):
+            try:
+                words = [*(process.info["cmdline"] or []), *process.environ().values()]
+            except (psutil.NoSuchProcess, psutil.ZombieProcess, psutil.AccessDenied):
+                continue
+            if any(str(self.home) in word for word in words):
+                found.append(process)
+        return found
+
+
+@pytest.fixture
+def linli():
+    # Shorter than pytest's own directories, so that sockets fit.
+    with tempfile.TemporaryDirectory(prefix="linli-test-") as directory:
+        ours = Linli(Path(directory).resolve() / "home")
+        yield ours
+        for process in ours.starts:
+            process.terminate()
+            process.wait(PATIENCE)
+        eventually(lambda: ours.processes() == [])
+
+
+def test_from_the_first_start_through_every_way_to_end(linli):
+    """One story, because the first start takes longer than all the others together."""
+    # The first start, with another server on our port.
+    with socket.create_server(("127.0.0.1", free_port())) as taken:
+        port = taken.getsockname()[1]
+        first = linli.start_and_wait(port)
+        assert f"Port {port} is taken" in first.said()
+    assert linli.status_of("/readyz") == 200
+    assert linli.status_of("/api/v1/docs") == 200
+    demo = json.loads((linli.home / "demo.json").read_text())
+    assert f"{linli.url()}/api/v1/docs" in first.said()
+    assert demo["password"] in first.said()
+    for user in demo["users"]:
+        assert re.search(rf"{user['username']} +{user['role']} +{user['name']}", first.said())
+    secrets = (linli.home / "secrets.json").read_text()
+    for name in ("secrets.json", "run.json", "env"):
+        assert (linli.home / name).stat().st_mode & 0o077 == 0
+
+    # A single command beside it, in a shell that knows nothing else.
+    subprocess.run(
+        ["sh", "-ec", f'. "{linli.home}/env"; "{sys.executable}" manage.py migrate --check'],
+        cwd=BASE_DIR,
+        env={"PATH": os.environ["PATH"]},
+        check=True,
+    )
+
+    # A second start by mistake.
+    second = linli.start(free_port())
+    assert second.wait(PATIENCE) == 1
+    assert f"already runs on {linli.home} (process {first.pid})" in second.said()
+    assert linli.url() in second.said()
+    assert linli.status_of("/readyz") == 200
+
+    # Ctrl-C.
+    first.send_signal(signal.SIGINT)
+    assert first.wait(PATIENCE) == 0
+    assert first.said().endswith("Stopping\nStopped\n")
+    assert linli.processes() == []
+    assert not (linli.home / "run.json").exists()
+    assert not (linli.home / "env").exists()
+
+    # The next day; and a part dies.
+    third = linli.start_and_wait(free_port())
+    assert (linli.home / "secrets.json").read_text() == secrets
+    assert json.loads((linli.home / "demo.json").read_text()) == demo
+    eventually(lambda: " ready." in (linli.home / "log" / "worker.log").read_text())
+    worker = next(
+        child
+        for child in psutil.Process(third.pid).children()
+        if {"celery", "worker"} <= set(child.cmdline())
+    )
+    worker.kill()
+    assert third.wait(PATIENCE) == 1
+    assert f"worker has died (status {-signal.SIGKILL})" in third.said()
+    assert " ready." in third.said()  # the end of its log
+    assert linli.processes() == []
+
+    # The supervisor itself is killed; the next start carries on.
+    fourth = linli.start_and_wait(free_port())
+    fourth.kill()
+    fourth.wait()
+    fifth = linli.start_and_wait(free_port())
+    assert linli.status_of("/readyz") == 200
+    fifth.terminate()
+    assert fifth.wait(PATIENCE) == 0
+
+    # Ctrl-C before it is up.
+    sixth = linli.start(free_port())
+    eventually(lambda: "applying migrations" in sixth.said())
+    sixth.send_signal(signal.SIGINT)
+    assert sixth.wait(PATIENCE) == 0
+    assert linli.processes() == []
