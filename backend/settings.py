@@ -43,6 +43,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.staticfiles",
     "django.contrib.postgres",
+    "django.contrib.humanize",
     "allauth",
     "allauth.account",
     "allauth.headless",
@@ -60,6 +61,7 @@ INSTALLED_APPS = [
     "volunteers",
     "merchants",
     "backend.scenarios",
+    "backend.board",
 ]
 MIDDLEWARE = [
     "backend.api.middleware.read_to_the_end",

@@ -1,4 +1,4 @@
-"""Every address: the operator's, log-in (django-allauth), and the API."""
+"""Every address: the public's pages, the operator's, log-in (django-allauth), and the API."""
 
 from django.urls import include, path
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerView
@@ -16,6 +16,7 @@ API_APPS = [
 ]
 
 urlpatterns = [
+    path("", include("backend.board.urls")),
     path("healthz", healthz),
     path("readyz", readyz),
     path("_allauth/", include("allauth.headless.urls")),

@@ -3,8 +3,8 @@
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Count, Q, QuerySet
-from django.db.models.functions import Now
+from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models.functions import Coalesce, Now
 
 from backend.accounts.models import User
 from backend.communities.models import Community
@@ -100,6 +100,14 @@ def public_reports(community: Community) -> QuerySet[Report]:
         .exclude(category__in=Report.CONFIDENTIAL)
         .order_by("-id")
     )
+
+
+def verified_minutes(community: Community) -> int:
+    """Minutes of service that somebody else has confirmed."""
+    verified = Attendance.objects.filter(
+        community=community, status=Attendance.Status.VERIFIED
+    ).aggregate(minutes=Coalesce(Sum("worked_minutes"), 0))
+    return int(verified["minutes"])
 
 
 def _with_shift(attendances: QuerySet[Attendance]) -> QuerySet[Attendance]:

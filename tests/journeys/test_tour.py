@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 README = Path(__file__).parents[2] / "README.md"
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("linli")]
+pytestmark = pytest.mark.slow
 
 
 def tour() -> str:

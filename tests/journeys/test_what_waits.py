@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("linli")]
+pytestmark = pytest.mark.slow
 
 
 def plan(linli, *, starts_in: timedelta) -> str:

@@ -1,0 +1,97 @@
+"""Pages for everybody, without a log-in: what a community did, and what became of its reports."""
+
+from typing import Any
+
+from django.http import Http404
+from django.utils.translation import gettext as _
+from django.views.generic import TemplateView
+
+from backend.communities.models import Community
+from backend.communities.selectors import community_by_code, tenants
+from merchants.models import Partnership
+from points.selectors import public_figures
+from volunteers.models import Report
+from volunteers.selectors import public_reports, verified_minutes, volunteers_in
+
+REPORTS_SHOWN = 20
+
+
+class HomeView(TemplateView):
+    """All communities: ``/``."""
+
+    template_name = "board/home.html"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return {
+            "title": _("Linli: neighbours for neighbours"),
+            "intro": _("Serve your community, earn points, redeem them next door."),
+            "api": _("Interface for developers"),
+            "none": _("There is no community yet."),
+            "communities": tenants().order_by("name"),
+        }
+
+
+class BoardView(TemplateView):
+    """One community: ``/board/{code}``."""
+
+    template_name = "board/board.html"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        try:
+            community = community_by_code(kwargs["code"])
+        except Community.DoesNotExist:
+            raise Http404 from None
+        reports = [
+            {
+                "category": _category(report.category),
+                "status": _status(report.status),
+                "is_done": report.status == Report.Status.VERIFIED,
+                "is_open": report.status in Report.OPEN,
+                "submitted_at": report.submitted_at.astimezone(community.clock),
+                "closed_at": report.closed_at and report.closed_at.astimezone(community.clock),
+                "answer": report.answer,
+            }
+            for report in public_reports(community)[:REPORTS_SHOWN]
+        ]
+        return {
+            "title": community.name,
+            "back": _("All communities"),
+            "figures": _figures(community),
+            "reports_title": _("What became of the reports"),
+            "reports_note": _("Disputes and calls for help are never shown here."),
+            "no_reports": _("Nothing has been reported yet."),
+            "submitted": _("Reported"),
+            "closed": _("Closed"),
+            "reports": reports,
+        }
+
+
+def _figures(community: Community) -> list[tuple[str, int]]:
+    points = public_figures(community)
+    return [
+        (_("Volunteers"), volunteers_in(community).count()),
+        (_("Hours served"), verified_minutes(community) // 60),
+        (_("Points issued"), points["issued"]),
+        (_("Points redeemed"), points["redeemed"]),
+        (_("Points in wallets"), points["outstanding"]),
+        (_("Partner merchants"), Partnership.objects.filter(community=community).count()),
+    ]
+
+
+def _category(category: str) -> str:
+    """A public category, as people call it."""
+    return {
+        Report.Category.HAZARD.value: _("Hazard"),
+        Report.Category.DIRTY_CORNER.value: _("Dirty corner"),
+        Report.Category.FACILITY.value: _("Damaged facility"),
+        Report.Category.HOTLINE.value: _("Mayor's hotline"),
+    }[category]
+
+
+def _status(status: str) -> str:
+    return {
+        Report.Status.SUBMITTED.value: _("Submitted"),
+        Report.Status.ACCEPTED.value: _("Being handled"),
+        Report.Status.VERIFIED.value: _("Verified and dealt with"),
+        Report.Status.REJECTED.value: _("Not confirmed"),
+    }[status]

@@ -1,0 +1,86 @@
+"""The public's pages."""
+
+import pytest
+from django.test import Client
+
+from volunteers.models import Report
+from volunteers.services import hours, reports
+
+
+def page(path: str, language: str = "zh-hans") -> str:
+    answer = Client().get(path, HTTP_ACCEPT_LANGUAGE=language)
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+@pytest.fixture
+def reported(lake, wang):
+    """Reports something as 王小明, who has a name that must not be shown."""
+
+    def report(category: str) -> Report:
+        return reports.submit(
+            community=lake,
+            reporter=wang,
+            category=category,
+            text="三楼的老刘把楼道堵了",
+            place="老刘家门口",
+            latitude=30.528371,
+            longitude=114.317264,
+        )
+
+    return report
+
+
+def test_the_front_page_leads_to_each_community(lake, hill):
+    text = page("/")
+
+    assert 'href="/board/lake"' in text
+    assert "山丹社区" in text
+
+
+def test_a_community_shows_what_it_did(lake, wang, li, zhao, tea_house, served):
+    hours.verify(attendance=served(wang, "2024-03-01 10:00", "2024-03-01 12:30"), verifier=zhao)
+
+    text = page("/board/lake", "en")
+
+    for name, figure in [
+        ("Volunteers", 2),
+        ("Hours served", 2),
+        ("Points issued", 25),
+        ("Points redeemed", 0),
+        ("Points in wallets", 25),
+        ("Partner merchants", 1),
+    ]:
+        assert f"<dt>{name}</dt><dd>{figure}</dd>" in text
+
+
+def test_a_reports_progress_is_public_and_nobodys_name_or_door_is(reported, zhao):
+    report = reported("hazard")
+    assert "已提交" in page("/board/lake")
+
+    reports.close_verified(report=report, handler=zhao, answer="通道已清理")
+    text = page("/board/lake")
+
+    assert "属实已办结" in text
+    assert "通道已清理" in text
+    assert "老刘" not in text
+    assert "王小明" not in text
+    assert "30.52" not in text
+
+
+@pytest.mark.parametrize("category", ["dispute", "assistance"])
+def test_confidential_reports_are_never_shown(reported, category):
+    reported(category)
+
+    assert "还没有上报" in page("/board/lake")
+
+
+def test_every_public_category_and_state_has_its_word(reported, lake):
+    for category in Report.Category:
+        reported(category)
+
+    assert page("/board/lake").count("<li>") == len(Report.Category) - len(Report.CONFIDENTIAL)
+
+
+def test_a_place_that_is_no_community_is_not_found(db):
+    assert Client().get("/board/nowhere").status_code == 404

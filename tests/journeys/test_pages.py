@@ -1,0 +1,71 @@
+"""What people see, in a real browser: nothing from foreign hosts, nothing wider than a phone."""
+
+import shutil
+
+import pytest
+
+sync_api = pytest.importorskip("playwright.sync_api")
+CHROMIUM = shutil.which("chromium")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on this machine"),
+]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def phone(linli, browser):
+    """Opens a page at the width of a phone; what it asked of others, and what went wrong."""
+    context = browser.new_context(viewport={"width": 360, "height": 740}, locale="zh-CN")
+    page = context.new_page()
+    page.foreign, page.wrong = [], []
+    page.on(
+        "request",
+        lambda request: (
+            request.url.startswith((linli.url, "data:")) or page.foreign.append(request.url)
+        ),
+    )
+    page.on(
+        "console",
+        lambda message: message.type == "error" and page.wrong.append(message.text),
+    )
+    page.on("pageerror", lambda error: page.wrong.append(str(error)))
+    yield page
+    context.close()
+
+
+def test_the_public_goes_from_the_front_page_to_what_became_of_the_reports(linli, phone):
+    phone.goto(linli.url)
+    phone.get_by_role("link", name="碧沙湖社区").click()
+
+    sync_api.expect(phone.get_by_role("heading", level=1)).to_have_text("碧沙湖社区")
+    figures = dict(
+        zip(
+            phone.locator(".figures dt").all_text_contents(),
+            phone.locator(".figures dd").all_text_contents(),
+            strict=True,
+        )
+    )
+    assert figures["志愿者"] == "240"
+    sync_api.expect(phone.get_by_text("安全隐患")).to_be_visible()
+    assert "纠纷" not in phone.locator(".reports").inner_text()
+    assert phone.evaluate("document.documentElement.scrollWidth") <= 360
+    assert (phone.foreign, phone.wrong) == ([], [])
+
+
+def test_the_api_is_described_with_our_own_files_alone(linli, phone):
+    phone.goto(f"{linli.url}/api/v1/docs")
+
+    sync_api.expect(phone.locator(".opblock").first).to_be_visible(timeout=30_000)
+    assert phone.locator(".opblock").count() > 40
+    assert (phone.foreign, phone.wrong) == ([], [])
