@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-READS = re.compile(r"""(?:env\.\w+|os\.environ\.get|os\.environ)[\[(]\s*"([A-Z][A-Z_]+)\"""")
+READS = re.compile(r"""(?:env\.\w+|os\.environ\.get|os\.environ)[\[(]\s*["']([A-Z][A-Z_]+)["']""")
 NOT_OURS = {"PATH", "HOME", "DJANGO_SETTINGS_MODULE"}
 
 

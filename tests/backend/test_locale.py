@@ -1,0 +1,64 @@
+"""People read Chinese first: every text has its translation, and each fits what is put into it."""
+
+import re
+from pathlib import Path
+
+import pytest
+from babel.messages.extract import extract_from_dir
+from babel.messages.pofile import read_po
+from django.utils import translation
+
+from backend.errors import Refusal
+
+ROOT = Path(__file__).parents[2]
+KEYWORDS = {"_": None, "gettext": None, "gettext_lazy": None}
+
+
+@pytest.fixture(scope="module")
+def written() -> set[str]:
+    """Every text in the code that people read."""
+    return {
+        message
+        for app in ("backend", "points", "volunteers", "merchants")
+        for _, _, message, _, _ in extract_from_dir(
+            str(ROOT / app), method_map=[("**.py", "python")], keywords=KEYWORDS
+        )
+    }
+
+
+@pytest.fixture(scope="module")
+def chinese() -> dict[str, str]:
+    path = ROOT / "backend/locale/zh_Hans/LC_MESSAGES/django.po"
+    with path.open("rb") as file:
+        return {message.id: message.string for message in read_po(file) if message.id}
+
+
+def test_every_text_is_in_the_catalogue_and_nothing_else(written, chinese):
+    assert written == set(chinese)
+    assert [text for text, translated in chinese.items() if not translated.strip()] == []
+
+
+def test_a_translation_takes_the_same_values(chinese):
+    for text, translated in chinese.items():
+        values = [sorted(re.findall(r"%\(\w+\)[sd]", one)) for one in (text, translated)]
+        assert values[0] == values[1], text
+
+
+def refusals(kind: type[Refusal] = Refusal) -> set[type[Refusal]]:
+    return {kind}.union(*map(refusals, kind.__subclasses__()))
+
+
+def test_every_refusal_has_a_code_of_its_own_and_says_so_in_both_languages():
+    ours = ("backend", "points", "volunteers", "merchants")
+    named = [
+        refusal
+        for refusal in refusals()
+        if "code" in vars(refusal) and refusal.__module__.startswith(ours)
+    ]
+
+    assert len({refusal.code for refusal in named}) == len(named) > 30
+    for refusal in named:
+        with translation.override("zh-hans"):
+            assert re.search("[\u4e00-\u9fff]", str(refusal.title)), refusal
+        with translation.override("en"):
+            assert str(refusal.title).isascii(), refusal
