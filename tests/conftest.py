@@ -9,6 +9,7 @@ from django.db.backends.postgresql.operations import DatabaseOperations
 from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
+from xdist.scheduler import LoadScopeScheduling
 
 from backend.accounts.models import User
 from backend.communities.models import Community, Role
@@ -22,6 +23,17 @@ from volunteers.services import activities, people
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 PASSWORD = "correct horse battery staple"
+
+
+class Together(LoadScopeScheduling):
+    """Deal out tests one by one, but the journeys as one: they share a running system."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "journeys" if nodeid.startswith("tests/journeys/") else nodeid
+
+
+def pytest_xdist_make_scheduler(config, log):
+    return Together(config, log)
 
 
 @pytest.fixture(autouse=True, scope="session")

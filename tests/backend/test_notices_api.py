@@ -98,7 +98,8 @@ def test_what_is_not_in_my_inbox_is_unknown_to_me(wang, li, told, logged_in):
 
 
 @pytest.mark.parametrize(
-    ("method", "address"), [("get", "me/notices"), ("post", f"me/notices/{new_id()}/read")]
+    ("method", "address"),
+    [("get", "me/notices"), ("post", "me/notices/01900000-0000-7000-8000-000000000000/read")],
 )
 def test_the_inbox_asks_for_a_log_in(db, method, address):
     response = getattr(APIClient(), method)(f"/api/v1/{address}")

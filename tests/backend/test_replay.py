@@ -154,7 +154,7 @@ def test_any_of_the_files_may_be_missing(scenario, missing, expected):
 
 
 def test_hours_without_rules_can_not_be_played(scenario):
-    with pytest.raises(CommandError, match="hours.csv, line 2: rule_missing"):
+    with pytest.raises(CommandError, match=r"hours\.csv, line 2: rule_missing"):
         replay(scenario(**{"rules.json": None}))
 
     assert not Community.objects.exists()

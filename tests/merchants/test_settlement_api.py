@@ -1,7 +1,7 @@
 """Statements, over HTTP: what an owner reads, what staff do, what an auditor may not."""
 
 from datetime import date, timedelta
-from uuid import uuid4
+from uuid import UUID
 
 import pytest
 from django.utils import timezone
@@ -11,7 +11,7 @@ from backend.communities.services import places
 from merchants.models import MerchantMember, Statement
 from merchants.services import partners, settlement
 
-UNKNOWN = uuid4()
+UNKNOWN = UUID("01900000-0000-7000-8000-000000000000")
 MARCH = {"period_start": "2024-03-01", "period_end": "2024-04-01"}
 
 

@@ -177,7 +177,8 @@ def test_an_account_opens_empty(books):
     with pytest.raises(DatabaseError) as refusal:
         run(
             "INSERT INTO points_account"
-            " (id, community_id, kind, unit, holder, credits, debits, held) VALUES (%(id)s, %(community)s, 'wallet', 'points', 'me', 5, 0, 0)",
+            " (id, community_id, kind, unit, holder, credits, debits, held)"
+            " VALUES (%(id)s, %(community)s, 'wallet', 'points', 'me', 5, 0, 0)",
             id=new_id(),
             community=books["community"],
         )

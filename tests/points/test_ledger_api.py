@@ -302,7 +302,7 @@ def test_a_longer_page_of_the_books_asks_the_database_no_more(
         "me/wallets",
         "me/wallets/lake",
         "me/wallets/lake/transfers",
-        f"me/transfers/{new_id()}",
+        "me/transfers/01900000-0000-7000-8000-000000000000",
         "communities/lake/accounts/totals",
         "communities/lake/transfers",
     ],

@@ -319,9 +319,9 @@ def test_only_the_communitys_staff_plan(lake, wang, auditor, next_door, dusk, lo
     ("method", "address"),
     [
         ("get", "shifts"),
-        ("post", f"shifts/{new_id()}/attendances"),
+        ("post", "shifts/01900000-0000-7000-8000-000000000000/attendances"),
         ("post", "communities/lake/activities"),
-        ("post", f"activities/{new_id()}/shifts"),
+        ("post", "activities/01900000-0000-7000-8000-000000000000/shifts"),
     ],
 )
 def test_every_address_of_activities_asks_for_a_log_in(lake, method, address):

@@ -1,0 +1,242 @@
+"""Shifts, places in them, and the reminder that a place brings along."""
+
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
+
+from backend.notices.models import Notice
+from backend.notices.services import notices
+from volunteers import errors, selectors
+from volunteers.models import Attendance, Shift, Volunteer
+from volunteers.services import activities, hours, people
+
+NOW = timezone.now().replace(microsecond=0)
+
+
+@pytest.fixture
+def cleaning(lake):
+    """A clean-up tomorrow, from now's time of day for two hours, for two volunteers."""
+    activity = activities.plan_activity(
+        community=lake, title="清洁楼道", category="邻里服务", place="3栋"
+    )
+    return activities.plan_shift(
+        activity=activity,
+        starts_at=NOW + timedelta(days=1),
+        ends_at=NOW + timedelta(days=1, hours=2),
+        capacity=2,
+    )
+
+
+def places_taken(shift):
+    return selectors.with_places_taken(Shift.objects.all()).get(pk=shift.pk).places_taken
+
+
+# --- planning -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("minutes", [-60, 0, 24 * 60 + 1])
+def test_a_shift_ends_after_it_begins_and_within_a_day(cleaning, minutes):
+    with pytest.raises(errors.ShiftTimesInvalid):
+        activities.plan_shift(
+            activity=cleaning.activity, starts_at=NOW, ends_at=NOW + timedelta(minutes=minutes)
+        )
+
+    assert Shift.objects.get() == cleaning
+
+
+def test_a_shift_may_last_a_whole_day(cleaning):
+    shift = activities.plan_shift(
+        activity=cleaning.activity, starts_at=NOW, ends_at=NOW + timedelta(days=1)
+    )
+
+    assert (shift.community, shift.capacity) == (cleaning.community, None)
+
+
+def test_the_database_refuses_a_shift_that_ends_before_it_begins(cleaning):
+    with (
+        pytest.raises(IntegrityError, match="shift_ends_after_it_begins"),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute("UPDATE volunteers_shift SET ends_at = starts_at")
+
+
+# --- taking and giving back a place -------------------------------------------------------
+
+
+def test_signing_up_takes_one_place_however_often_it_is_sent(cleaning, wang):
+    first = activities.sign_up(shift=cleaning, volunteer=wang)
+    again = activities.sign_up(shift=cleaning, volunteer=wang)
+
+    assert (first.status, first.volunteer, first.community) == (
+        "signed_up",
+        wang,
+        cleaning.community,
+    )
+    assert again == first
+    assert places_taken(cleaning) == 1
+
+
+@pytest.mark.parametrize("over_since", [timedelta(0), timedelta(days=30)])
+def test_a_shift_that_is_over_takes_nobody(cleaning, wang, over_since):
+    with pytest.raises(errors.ShiftOver):
+        activities.sign_up(shift=cleaning, volunteer=wang, now=cleaning.ends_at + over_since)
+
+    assert not Attendance.objects.exists()
+
+
+def test_a_shift_that_has_begun_still_takes_volunteers(cleaning, wang):
+    a_minute_left = cleaning.ends_at - timedelta(minutes=1)
+
+    place = activities.sign_up(shift=cleaning, volunteer=wang, now=a_minute_left)
+
+    assert (place.status, place.signed_up_at) == ("signed_up", a_minute_left)
+
+
+def test_a_full_shift_takes_nobody_else(cleaning, wang, li, lake, person):
+    for volunteer in (wang, li):
+        activities.sign_up(shift=cleaning, volunteer=volunteer)
+    third = person("zhang")
+    people.enrol(user=third, community=lake, kind=Volunteer.Kind.COURIER)
+
+    with pytest.raises(errors.ShiftFull):
+        activities.sign_up(shift=cleaning, volunteer=third)
+
+    assert places_taken(cleaning) == 2
+    assert activities.sign_up(shift=cleaning, volunteer=li).status == "signed_up"
+
+
+def test_a_shift_without_a_capacity_is_never_full(cleaning, wang, li):
+    Shift.objects.update(capacity=None)
+
+    for volunteer in (wang, li):
+        activities.sign_up(shift=cleaning, volunteer=volunteer)
+
+    assert places_taken(cleaning) == 2
+
+
+def test_only_volunteers_of_the_community_sign_up(cleaning, zhao, hill, person):
+    neighbour = person("zhang")
+    people.enrol(user=neighbour, community=hill, kind=Volunteer.Kind.RESIDENT)
+
+    for somebody in (zhao, neighbour, person("stranger")):
+        with pytest.raises(errors.NotAVolunteerHere):
+            activities.sign_up(shift=cleaning, volunteer=somebody)
+
+    assert not Attendance.objects.exists()
+
+
+def test_a_place_given_back_is_free_for_others_and_can_be_taken_again(cleaning, wang, li):
+    Shift.objects.update(capacity=1)
+    place = activities.sign_up(shift=cleaning, volunteer=wang)
+
+    for _ in ("once", "again"):
+        assert activities.cancel_sign_up(attendance=place).status == "cancelled"
+        assert places_taken(cleaning) == 0
+
+    assert activities.sign_up(shift=cleaning, volunteer=wang).pk == place.pk
+    activities.cancel_sign_up(attendance=place)
+    activities.sign_up(shift=cleaning, volunteer=li)
+    with pytest.raises(errors.ShiftFull):
+        activities.sign_up(shift=cleaning, volunteer=wang)
+    assert Attendance.objects.get(volunteer=wang).status == "cancelled"
+
+
+@pytest.mark.parametrize("status", ["checked_in", "checked_out", "verified", "rejected"])
+def test_who_has_been_there_does_not_cancel(signed_up, wang, zhao, clock, status):
+    place = signed_up(wang, "2024-03-01 07:00", "2024-03-01 09:00")
+    hours.check_in(attendance=place, now=clock("2024-03-01 07:00"))
+    if status != "checked_in":
+        hours.check_out(attendance=place, now=clock("2024-03-01 09:00"))
+    if status == "verified":
+        hours.verify(attendance=place, verifier=zhao)
+    if status == "rejected":
+        hours.reject(attendance=place, verifier=zhao, because="不在场")
+
+    with pytest.raises(errors.AttendanceStateWrong) as refused:
+        activities.cancel_sign_up(attendance=place)
+
+    assert refused.value.facts == {"state": status}
+    place.refresh_from_db()
+    assert place.status == status
+    assert activities.sign_up(shift=place.shift, volunteer=wang).status == status
+
+
+@pytest.mark.django_db(transaction=True)
+def test_twenty_volunteers_after_the_last_place(cleaning, lake, person, at_once):
+    Shift.objects.update(capacity=1)
+    crowd = [person(f"volunteer{n}") for n in range(20)]
+    for volunteer in crowd:
+        people.enrol(user=volunteer, community=lake, kind=Volunteer.Kind.RESIDENT)
+
+    outcomes = at_once(20, lambda n: activities.sign_up(shift=cleaning, volunteer=crowd[n]).status)
+
+    assert Counter(outcomes) == {"signed_up": 1, "shift_full": 19}
+    assert Attendance.objects.get().volunteer == crowd[outcomes.index("signed_up")]
+    assert Notice.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_volunteer_tapping_ten_times_at_once_takes_one_place(cleaning, wang, at_once):
+    places = at_once(10, lambda _: activities.sign_up(shift=cleaning, volunteer=wang).pk)
+
+    assert set(places) == {Attendance.objects.get().pk}
+    assert places_taken(cleaning) == 1
+
+
+# --- the reminder -------------------------------------------------------------------------
+
+
+def test_signing_up_owes_one_reminder(cleaning, wang, settings):
+    place = activities.sign_up(shift=cleaning, volunteer=wang)
+    activities.sign_up(shift=cleaning, volunteer=wang)
+
+    reminder = Notice.objects.get()
+    assert (reminder.key, reminder.recipient, reminder.kind) == (
+        f"shift-reminder:{place.pk}",
+        wang,
+        "shift_reminder",
+    )
+    assert reminder.due_at == cleaning.starts_at - settings.REMINDER_LEAD
+    assert reminder.stale_at == cleaning.starts_at
+    assert reminder.facts == {
+        "activity": "清洁楼道",
+        "place": "3栋",
+        "starts_at": cleaning.starts_at.isoformat(),
+        "timezone": "Asia/Shanghai",
+    }
+
+
+def test_cancelling_withdraws_the_reminder_and_signing_up_again_owes_it_again(cleaning, wang):
+    place = activities.sign_up(shift=cleaning, volunteer=wang)
+
+    activities.cancel_sign_up(attendance=place)
+    reminder = Notice.objects.get()
+    assert reminder.withdrawn_at is not None
+    assert not notices.deliver(notice_id=reminder.pk)
+
+    activities.sign_up(shift=cleaning, volunteer=wang)
+    assert Notice.objects.get().withdrawn_at is None
+    assert notices.deliver(notice_id=reminder.pk)
+
+
+def test_who_was_reminded_is_not_reminded_again(cleaning, wang):
+    place = activities.sign_up(shift=cleaning, volunteer=wang)
+    reminder = Notice.objects.get()
+    notices.deliver(notice_id=reminder.pk)
+
+    activities.cancel_sign_up(attendance=place)
+    activities.sign_up(shift=cleaning, volunteer=wang)
+
+    reminder = Notice.objects.get()
+    assert (reminder.delivered_at is not None, reminder.withdrawn_at) == (True, None)
+    assert not notices.deliver(notice_id=reminder.pk)
+
+
+def test_nobody_is_reminded_of_a_shift_that_has_begun(patrol, wang):
+    activities.sign_up(shift=patrol, volunteer=wang)
+
+    assert not Notice.objects.exists()

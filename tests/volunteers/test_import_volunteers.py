@@ -1,0 +1,240 @@
+"""``manage.py import_volunteers``: the real file, and files that staff get wrong."""
+
+import csv
+import re
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.core.management import CommandError, call_command
+from django.utils import translation
+
+from backend.accounts.models import User
+from backend.communities.models import Community
+from backend.communities.selectors import communities_of
+from volunteers.models import Volunteer
+
+REAL = settings.BASE_DIR / "backend" / "scenarios" / "bishahu" / "volunteers.csv"
+HEADER = "姓名,手机号,身份,小区\n"
+
+
+@pytest.fixture(autouse=True)
+def _english():
+    with translation.override("en"):
+        yield
+
+
+@pytest.fixture
+def take(lake, tmp_path):
+    """Imports a file, or lines below the header, into the lake.
+
+    Answers what the command printed, on standard output and error, and why it failed.
+    """
+
+    def run(what: Path | str, *arguments: str) -> tuple[str, list[str], str]:
+        path = what
+        if isinstance(what, str):
+            path = tmp_path / "volunteers.csv"
+            path.write_text(HEADER + what)
+        out, err, failure = StringIO(), StringIO(), ""
+        try:
+            call_command(
+                "import_volunteers",
+                str(path),
+                "--community=lake",
+                *arguments,
+                stdout=out,
+                stderr=err,
+                no_color=True,
+            )
+        except CommandError as error:
+            failure = str(error)
+        return out.getvalue().strip(), err.getvalue().splitlines(), failure
+
+    return run
+
+
+def rows_of(path: Path, encoding: str = "utf-8") -> list[dict[str, str]]:
+    with path.open(encoding=encoding, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def enrolled() -> set[tuple[str, str, str, str]]:
+    """Name, phone, kind and estate of everybody who is."""
+    kinds = {"resident": "居民", "courier": "快递员", "rider": "外卖骑手", "driver": "网约车司机"}
+    return {
+        (v.user.name, v.user.phone, kinds[v.kind], v.estate.name if v.estate else "")
+        for v in Volunteer.objects.select_related("user", "estate")
+    }
+
+
+# --- the real file ------------------------------------------------------------------------
+
+
+def test_the_real_file_is_imported_once(take, lake):
+    assert take(REAL, "--dry-run") == (
+        "Nothing was imported. Rows good and new: 240, good and already there: 0, bad: 0.",
+        [],
+        "",
+    )
+    assert not Volunteer.objects.exists()
+    assert not User.objects.exists()
+    assert Community.objects.get() == lake
+
+    assert take(REAL) == ("Rows created: 240, unchanged: 0, skipped: 0.", [], "")
+    assert enrolled() == {tuple(row.values()) for row in rows_of(REAL)}
+    estates = {row["小区"] for row in rows_of(REAL)}
+    assert set(lake.children.values_list("name", flat=True)) == estates
+
+    assert take(REAL) == ("Rows created: 0, unchanged: 240, skipped: 0.", [], "")
+    assert (Volunteer.objects.count(), User.objects.count()) == (240, 240)
+
+
+def test_who_is_imported_can_log_in_only_once_they_have_a_password(take, lake):
+    take("王小明,19900000001,居民,\n")
+
+    user = User.objects.get()
+    assert not user.has_usable_password()
+    assert list(communities_of(user)) == [lake]
+    # A dump of the table tells no phone number.
+    assert "19900000001" not in f"{User.objects.values().get()}"
+
+
+def test_excel_in_china_writes_gb18030_which_is_imported_alike(take, tmp_path):
+    first_forty = "".join(REAL.read_text().splitlines(keepends=True)[:41])
+    copy = tmp_path / "导出.csv"
+    copy.write_bytes(first_forty.replace("\n", "\r\n").encode("gb18030"))
+    with pytest.raises(UnicodeDecodeError):
+        copy.read_text()
+
+    assert take(copy) == ("Rows created: 40, unchanged: 0, skipped: 0.", [], "")
+    assert enrolled() == {tuple(row.values()) for row in rows_of(REAL)[:40]}
+    assert (
+        take(first_forty.removeprefix(HEADER))[0] == "Rows created: 0, unchanged: 40, skipped: 0."
+    )
+
+
+def test_the_estate_may_be_missing(take, tmp_path):
+    file = tmp_path / "short.csv"
+    file.write_text("手机号,备注,姓名,身份\n19900000001,早班,王小明,快递员\n")
+
+    assert take(file) == (
+        "Ignored columns: 备注\nRows created: 1, unchanged: 0, skipped: 0.",
+        [],
+        "",
+    )
+    assert enrolled() == {("王小明", "19900000001", "快递员", "")}
+
+
+# --- files that are wrong -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("header", "missing"),
+    [
+        ("姓名,身份,小区", "手机号"),
+        ("手机号,小区", "姓名, 身份"),
+        ("name,phone,kind", "姓名, 手机号, 身份"),
+    ],
+)
+def test_a_file_without_its_columns_is_refused_whole(take, tmp_path, header, missing):
+    file = tmp_path / "wrong.csv"
+    file.write_text(f"{header}\n王小明,19900000001,居民\n")
+
+    out, err, failure = take(file, "--skip-bad")
+
+    assert failure.startswith(f"{file}: columns_missing: Missing columns: {missing}. Found: ")
+    assert (out, err, Volunteer.objects.count()) == ("", [], 0)
+
+
+@pytest.mark.parametrize(
+    ("line", "error"),
+    [
+        (
+            "李四,19900000001,居民,",
+            "手机号: phone_duplicate: The phone number stands in line 2 already. [199********]",
+        ),
+        (
+            "王小明,199 0000 0001,居民,",
+            "手机号: phone_duplicate: The phone number stands in line 2 already. [199********]",
+        ),
+        ("李四,19900000002,外星人,", "身份: choice_unknown: Must be one of: 居民, 快递员,"),
+        ("李四,1990000000,居民,", "手机号: phone_invalid: A mobile number has 11 digits"),
+        ("李四,1.99E+10,居民,", "手机号: phone_scientific: The spreadsheet has turned"),
+        ("李四,,居民,", "手机号: missing: The cell is empty."),
+        (",19900000002,居民,", "姓名: missing: The cell is empty."),
+        ("=1+1,19900000002,居民,", "姓名: formula: The cell is a formula"),
+        ("@SUM(A1),19900000002,居民,", "姓名: formula: The cell is a formula"),
+        ("李四,=19900000002,居民,", "手机号: formula: The cell is a formula"),
+        ("李四,19900000002,居民,+cmd|' /C calc'!A0", "小区: formula: The cell is a formula"),
+        (f"{'李' * 61},19900000002,居民,", "姓名: too_long: 61 characters"),
+    ],
+)
+def test_a_bad_row_is_named_and_nothing_is_imported_unless_told_to(take, line, error):
+    lines = f"王小明,19900000001,居民,\n{line}\n赵六,19900000003,快递员,\n"
+
+    out, err, failure = take(lines)
+
+    assert out == ""
+    assert len(err) == 1
+    assert err[0].startswith(f"line 3, {error}")
+    assert failure == (
+        "Nothing was imported. Rows good and new: 2, good and already there: 0, bad: 1."
+    )
+    assert not User.objects.exists()
+
+    out, err, failure = take(lines, "--skip-bad")
+
+    assert (out, len(err), failure) == ("Rows created: 2, unchanged: 0, skipped: 1.", 1, "")
+    assert {name for name, *_ in enrolled()} == {"王小明", "赵六"}
+
+
+def test_a_refused_file_ends_the_command_with_status_1(lake, tmp_path):
+    file = tmp_path / "volunteers.csv"
+    for content in (HEADER + "李四,1,居民,\n", "姓名\n李四\n"):
+        file.write_text(content)
+        with pytest.raises(CommandError) as refused:
+            call_command("import_volunteers", file, "--community=lake", stderr=StringIO())
+        assert refused.value.returncode == 1
+
+
+def test_a_phone_that_is_another_persons_is_refused(take, person):
+    known = person("li", "李阿姨")
+
+    _, err, failure = take(f"王小明,{known.phone},居民,\n")
+
+    assert err == [
+        "line 2, 手机号: phone_belongs_to_another: "
+        "This phone number is on record under another name. [198********]"
+    ]
+    assert failure
+    assert not Volunteer.objects.exists()
+    known.refresh_from_db()
+    assert known.name == "李阿姨"
+
+
+def test_who_is_on_record_elsewhere_is_the_same_person_here(take, person, lake):
+    known = person("li", "李阿姨")
+
+    assert take(f"李阿姨,{known.phone},居民,\n")[0] == "Rows created: 1, unchanged: 0, skipped: 0."
+
+    assert User.objects.get() == known
+    assert known.has_usable_password()
+    assert list(communities_of(known)) == [lake]
+
+
+def test_every_bad_row_is_told_with_its_line_and_no_phone_number(take):
+    lines = "".join(f"志愿者{n},1990000{n:04},{'居民' if n % 3 else '居'},\n" for n in range(30))
+    lines += "志愿者,19900000001,居民,\n没有,199000000011,居民,\n"
+
+    _, err, failure = take(lines)
+
+    assert [re.match(r"line (\d+), (.*?): (\w+): ", line).groups() for line in err] == [
+        *((str(n + 2), "身份", "choice_unknown") for n in range(0, 30, 3)),
+        ("32", "手机号", "phone_duplicate"),
+        ("33", "手机号", "phone_invalid"),
+    ]
+    assert failure.endswith("Rows good and new: 20, good and already there: 0, bad: 12.")
+    told = "\n".join([*err, failure])
+    assert re.search(r"\d{8}", told) is None
