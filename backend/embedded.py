@@ -79,8 +79,8 @@ class Signals:
         """From now on every signal is ``process``' own matter; it decides when it has ended."""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, lambda received, _: process.send_signal(received))
-        for number in self.kept:
-            process.send_signal(number)
+        for kept in self.kept:
+            process.send_signal(kept)
 
     def _received(self, number: int, _frame: FrameType | None) -> None:
         if not self.unwinding:

@@ -1,10 +1,13 @@
 """The cast: one community, its rules, a few people and a merchant."""
 
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.db import connection
 from django.db.backends.postgresql.operations import DatabaseOperations
 from django.test import Client
 from django.utils import timezone
@@ -12,8 +15,10 @@ from rest_framework.test import APIClient
 from xdist.scheduler import LoadScopeScheduling
 
 from backend.accounts.models import User
+from backend.celery import app
 from backend.communities.models import Community, Role
 from backend.communities.services import places
+from backend.errors import Refusal
 from merchants.models import MerchantMember, Offer
 from merchants.services import partners
 from points.models import Account, AccountKind, Rule
@@ -223,3 +228,37 @@ def logged_in() -> Callable[[User], APIClient]:
         return APIClient(HTTP_X_SESSION_TOKEN=answer.json()["meta"]["session_token"])
 
     return log_in
+
+
+@pytest.fixture
+def at_once() -> Callable[..., list]:
+    """``at_once(20, work)`` runs ``work(0)`` … ``work(19)`` in as many threads at one moment.
+
+    Answers what each returned, or the code of what it was refused with, in their order.
+    """
+
+    def run(count, work):
+        together = threading.Barrier(count)
+
+        def one(number):
+            try:
+                connection.ensure_connection()
+                together.wait(timeout=30)
+                return work(number)
+            except Refusal as refusal:
+                return refusal.code
+            finally:
+                connection.close()
+
+        with ThreadPoolExecutor(count) as pool:
+            return list(pool.map(one, range(count)))
+
+    return run
+
+
+@pytest.fixture
+def _tasks_run_at_once():
+    """A queued task runs where it is queued; tests/journeys/ has real workers."""
+    app.conf.update(task_always_eager=True, task_eager_propagates=True)
+    yield
+    app.conf.update(task_always_eager=False, task_eager_propagates=False)

@@ -52,7 +52,7 @@ class AttendanceStateWrong(Conflict):
 
 class AlreadyElsewhere(Conflict):
     code = "already_elsewhere"
-    title = _("You are checked in somewhere else at that time.")
+    title = _("There is another attendance at that time.")
 
 
 class CheckedOutBeforeIn(Invalid):

@@ -142,7 +142,7 @@ def _verified(
     kept: list[tuple[Row, timesheets.Recorded]], verifier: User
 ) -> tuple[list[tuple[Row, timesheets.Recorded]], list[RowError]]:
     """Verify in order; what is refused is taken off the record again."""
-    verified, errors = [], []
+    verified, errors, refused = [], [], []
     for row, answer in sorted(
         kept, key=lambda one: (one[0].values["checked_out_at"], one[0].values["phone"])
     ):
@@ -152,9 +152,11 @@ def _verified(
         except Refusal as refusal:
             errors.append(_hours_error(row, refusal))
             if answer.is_new:
-                attendance.delete()
+                refused.append(attendance.pk)
         else:
             verified.append((row, answer))
+    # Only now: the same row may stand in the file twice.
+    Attendance.objects.filter(pk__in=refused).delete()
     return verified, errors
 
 

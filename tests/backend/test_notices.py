@@ -8,7 +8,6 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone, translation
 
-from backend.celery import app
 from backend.notices import selectors, tasks
 from backend.notices.errors import NoticeUnknown
 from backend.notices.models import Notice
@@ -39,14 +38,6 @@ def owe(lake, wang):
         return Notice.objects.get(community=community, key=key)
 
     return put_down
-
-
-@pytest.fixture
-def _tasks_run_at_once():
-    """A queued task runs where it is queued; tests/journeys/ has real workers."""
-    app.conf.update(task_always_eager=True, task_eager_propagates=True)
-    yield
-    app.conf.update(task_always_eager=False, task_eager_propagates=False)
 
 
 def test_one_key_is_told_once(owe, wang):

@@ -1,11 +1,10 @@
 """Posting, holding, capturing, releasing: what the ledger does and what it refuses."""
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from django.db import connection, connections
+from django.db import connection
 from django.utils import timezone
 
 from points import errors, selectors
@@ -253,45 +252,30 @@ def test_the_books_balance(earn, spend, lake):
     assert (kinds["issuance"], kinds["wallet"], kinds["merchant"]) == (-100, 70, 30)
 
 
-def in_threads(count, work):
-    """Run ``work(0..count-1)`` at the same time; each answer, or the refusal's code."""
-
-    def one(number):
-        try:
-            return work(number)
-        except errors.Conflict as refusal:
-            return refusal.code
-        finally:
-            connections.close_all()
-
-    with ThreadPoolExecutor(count) as pool:
-        return list(pool.map(one, range(count)))
-
-
 @pytest.mark.django_db(transaction=True)
-def test_fifty_threads_on_a_wallet_that_can_pay_for_seven(earn, spend, wallet):
+def test_fifty_threads_on_a_wallet_that_can_pay_for_seven(at_once, earn, spend, wallet):
     ledger.post(replace(earn, amount=7 * 30 + 29))
 
-    answers = in_threads(
-        50, lambda n: ledger.post(replace(spend, key=f"redemption:{n}")) and "moved"
-    )
+    answers = at_once(50, lambda n: ledger.post(replace(spend, key=f"redemption:{n}")) and "moved")
 
     assert sorted(answers) == ["insufficient_points"] * 43 + ["moved"] * 7
     assert totals(wallet) == (239, 210, 0)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_one_id_sent_by_twenty_threads_moves_points_once(earn, spend, wallet):
+def test_one_id_sent_by_twenty_threads_moves_points_once(at_once, earn, spend, wallet):
     ledger.post(replace(earn, amount=30))
 
-    answers = in_threads(20, lambda n: ledger.post(spend).pk)
+    answers = at_once(20, lambda n: ledger.post(spend).pk)
 
     assert len(set(answers)) == 1
     assert totals(wallet) == (30, 30, 0)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_wallets_that_pay_each_other_do_not_wait_for_each_other_in_a_ring(earn, lake, wang, li):
+def test_wallets_that_pay_each_other_do_not_wait_for_each_other_in_a_ring(
+    at_once, earn, lake, wang, li
+):
     one, other = (ledger.wallet(community=lake, person_id=who.pk) for who in (wang, li))
     for number, wallet in enumerate((one, other)):
         ledger.post(replace(earn, credit=wallet, key=f"gift:{number}"))
@@ -309,13 +293,13 @@ def test_wallets_that_pay_each_other_do_not_wait_for_each_other_in_a_ring(earn, 
                 )
             )
 
-    in_threads(10, swap)
+    at_once(10, swap)
 
     assert [totals(w)[0] - totals(w)[1] for w in (one, other)] == [100, 100]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_hold_captured_and_voided_at_once_is_resolved_one_way(earn, spend, wallet):
+def test_a_hold_captured_and_voided_at_once_is_resolved_one_way(at_once, earn, spend, wallet):
     ledger.post(replace(earn, amount=300))
     holds = [ledger.hold(replace(spend, key=f"r:{n}"), lifetime=HOUR) for n in range(10)]
 
@@ -324,7 +308,7 @@ def test_a_hold_captured_and_voided_at_once_is_resolved_one_way(earn, spend, wal
         one = {"community_id": hold.community_id, "hold_id": hold.pk}
         return ledger.capture(**one) if number % 2 else ledger.void(**one)
 
-    in_threads(20, resolve)
+    at_once(20, resolve)
 
     captured = Hold.objects.filter(state=Hold.State.CAPTURED).count()
     assert Hold.objects.filter(state=Hold.State.VOIDED).count() == 10 - captured

@@ -1,45 +1,14 @@
 """What the tests of volunteers share: threads, sign-ups of the past, and tasks that run at once."""
 
-import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from django.db import connection
 
 from backend.accounts.models import User
-from backend.celery import app
-from backend.errors import Refusal
 from volunteers.models import Attendance
 from volunteers.services import activities
-
-
-@pytest.fixture
-def at_once() -> Callable[..., list]:
-    """``at_once(20, work)`` runs ``work(0)`` … ``work(19)`` in as many threads at one moment.
-
-    Answers what each returned, or the code of what it was refused with, in their order.
-    """
-
-    def run(count, work):
-        together = threading.Barrier(count)
-
-        def one(number):
-            try:
-                connection.ensure_connection()
-                together.wait(timeout=30)
-                return work(number)
-            except Refusal as refusal:
-                return refusal.code
-            finally:
-                connection.close()
-
-        with ThreadPoolExecutor(count) as pool:
-            return list(pool.map(one, range(count)))
-
-    return run
 
 
 @pytest.fixture
@@ -66,11 +35,3 @@ def signed_up(lake, clock) -> Callable[..., Attendance]:
         return activities.sign_up(shift=shift, volunteer=user, now=the_day_before)
 
     return sign_up
-
-
-@pytest.fixture
-def _tasks_run_at_once():
-    """A queued task runs where it is queued; tests/journeys/ has real workers."""
-    app.conf.update(task_always_eager=True, task_eager_propagates=True)
-    yield
-    app.conf.update(task_always_eager=False, task_eager_propagates=False)

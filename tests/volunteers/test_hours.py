@@ -344,6 +344,17 @@ def test_a_forgotten_check_out_is_closed_at_the_shifts_end_and_marked(
             assert (attendance.status, attendance.check_out_was_forgotten) == (status, False)
 
 
+def test_a_phone_may_still_tell_of_a_check_out_that_was_taken_for_forgotten(place, clock):
+    hours.check_in(attendance=place, now=clock("2024-03-01 07:30"))
+    hours.close_forgotten(attendance=place)
+
+    told = {"at": clock("2024-03-01 08:30"), "now": clock("2024-03-01 12:00")}
+    for _ in ("told", "told again"):
+        left = hours.check_out(attendance=place, **told)
+        assert (left.checked_out_at, left.worked_minutes) == (clock("2024-03-01 08:30"), 60)
+        assert (left.check_out_was_forgotten, left.was_offline) == (False, True)
+
+
 def test_the_database_lets_nobody_leave_before_they_came(attended, wang):
     attended(wang, *SHIFT)
 

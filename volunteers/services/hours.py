@@ -72,10 +72,13 @@ def check_out(
     CheckInTooLate (told more than 72 hours later), CheckedOutBeforeIn.
     """
     attendance = _locked(attendance)
-    if attendance.status == Attendance.Status.CHECKED_OUT:
+    # A phone that was offline may tell of a check-out that was taken for forgotten meanwhile.
+    is_late_news = attendance.check_out_was_forgotten and at is not None
+    if attendance.status == Attendance.Status.CHECKED_OUT and not is_late_news:
         return attendance
-    if attendance.status != Attendance.Status.CHECKED_IN:
+    if attendance.status not in (Attendance.Status.CHECKED_IN, Attendance.Status.CHECKED_OUT):
         raise errors.AttendanceStateWrong(state=attendance.status)
+    attendance.check_out_was_forgotten = False
     attendance.was_offline = attendance.was_offline or at is not None
     # Nobody earns by staying checked in after the shift is over.
     moment = _told(at, now or timezone.now())

@@ -105,7 +105,7 @@ def without_exif(photo: "UploadedFile[Any]") -> "ContentFile[bytes]":
             if image.width * image.height > PHOTO_PIXELS:
                 raise errors.PhotoInvalid
             upright = image.convert("RGB")
-            turn = TURNS.get(image.getexif().get(ExifTags.Base.Orientation))
+            turn = TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
             if turn is not None:
                 upright = upright.transpose(turn)
             upright.thumbnail((PHOTO_SIDE, PHOTO_SIDE))

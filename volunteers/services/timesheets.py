@@ -3,11 +3,11 @@
 They wait for verification like any other hours.
 """
 
+from bisect import bisect
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import pairwise
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -53,8 +53,9 @@ def record_many(*, community: Community, entries: list[PaperHours]) -> list[Reco
     """Put hours of enrolled volunteers on record, in a handful of statements however many.
 
     Answers one Recorded for each entry, in their order; an entry with a refusal has written
-    nothing. The same entry again is known already. Refusals: ShiftTimesInvalid,
-    TimeInTheFuture, CategoryUnknown, AlreadyElsewhere (also by another entry).
+    nothing. The same entry again is known already, in the list or on record, and so is one that
+    was rejected. Who had signed up, or cancelled, was there after all. Refusals:
+    ShiftTimesInvalid, TimeInTheFuture, CategoryUnknown, AlreadyElsewhere (also by another entry).
     """
     answers = [Recorded(refusal=_refusal(entry)) for entry in entries]
     _refuse_unknown_categories(community, entries, answers)
@@ -66,24 +67,46 @@ def record_many(*, community: Community, entries: list[PaperHours]) -> list[Reco
         if not answer.refusal and not answer.attendance_id
     ]
     shifts = _shifts(community, [entry for entry, _ in fresh])
+    places = _places(
+        community,
+        {
+            (shifts[entry.activity, entry.category, *entry.times], entry.volunteer_id)
+            for entry, _ in fresh
+        },
+    )
     now = timezone.now()
-    attendances = []
+    made: dict[PaperHours, UUID] = {}
+    new: list[Attendance] = []
+    kept: list[Attendance] = []
     for entry, answer in fresh:
-        answer.attendance_id, answer.is_new = new_id(), True
-        attendances.append(
-            Attendance(
-                id=answer.attendance_id,
-                community=community,
-                shift_id=shifts[entry.activity, entry.category, *entry.times],
-                volunteer_id=entry.volunteer_id,
-                status=Attendance.Status.CHECKED_OUT,
-                signed_up_at=now,  # left to the database, it would keep the insert from being one
-                checked_in_at=entry.checked_in_at,
-                checked_out_at=entry.checked_out_at,
-                worked_minutes=minutes_between(*entry.times),
-            )
+        if entry in made:
+            answer.attendance_id = made[entry]
+            continue
+        shift_id = shifts[entry.activity, entry.category, *entry.times]
+        place = places.get((shift_id, entry.volunteer_id))
+        if place and place.status == Attendance.Status.REJECTED:
+            answer.attendance_id = place.pk
+            continue
+        if place and place.checked_in_at:
+            answer.refusal = errors.AlreadyElsewhere()
+            continue
+        attendance = place or Attendance(
+            id=new_id(),
+            community=community,
+            shift_id=shift_id,
+            volunteer_id=entry.volunteer_id,
+            signed_up_at=now,  # were it left to the database, inserting would take twice as long
         )
-    Attendance.objects.bulk_create(attendances)
+        attendance.status = Attendance.Status.CHECKED_OUT
+        attendance.checked_in_at, attendance.checked_out_at = entry.times
+        attendance.worked_minutes = minutes_between(*entry.times)
+        (kept if place else new).append(attendance)
+        answer.attendance_id, answer.is_new = attendance.pk, True
+        made[entry] = attendance.pk
+    Attendance.objects.bulk_create(new)
+    Attendance.objects.bulk_update(
+        kept, ["status", "checked_in_at", "checked_out_at", "worked_minutes"]
+    )
     return answers
 
 
@@ -158,23 +181,21 @@ def _compare_with_the_record(
 
 def _refuse_overlaps_among(entries: list[PaperHours], answers: list[Recorded]) -> None:
     """Of entries that overlap each other, the one that comes first in the list stands."""
-    by_volunteer: dict[UUID, list[int]] = defaultdict(list)
-    for number, answer in enumerate(answers):
-        if not answer.refusal and not answer.attendance_id:
-            by_volunteer[entries[number].volunteer_id].append(number)
-    for numbers in by_volunteer.values():
-        # Only neighbours in time can overlap; refuse the later line and look again.
-        while clash := _first_clash(entries, numbers):
-            answers[clash].refusal = errors.AlreadyElsewhere()
-            numbers.remove(clash)
-
-
-def _first_clash(entries: list[PaperHours], numbers: list[int]) -> int | None:
-    in_time = sorted(numbers, key=lambda number: entries[number].times)
-    for one, other in pairwise(in_time):
-        if entries[other].checked_in_at < entries[one].checked_out_at:
-            return max(one, other)
-    return None
+    stands: set[PaperHours] = set()
+    taken: dict[UUID, list[tuple[datetime, datetime]]] = defaultdict(list)  # ordered by time
+    for entry, answer in zip(entries, answers, strict=True):
+        if answer.refusal or answer.attendance_id or entry in stands:
+            continue
+        times = taken[entry.volunteer_id]
+        place = bisect(times, entry.times)
+        # What stands does not overlap, so only the neighbours in time can be in the way.
+        if (place and times[place - 1][1] > entry.checked_in_at) or (
+            place < len(times) and times[place][0] < entry.checked_out_at
+        ):
+            answer.refusal = errors.AlreadyElsewhere()
+        else:
+            times.insert(place, entry.times)
+            stands.add(entry)
 
 
 def _shifts(
@@ -188,7 +209,10 @@ def _shifts(
         activity__in=activities.values(),
         starts_at__in={starts_at for _, _, starts_at, _ in wanted},
     ).values_list("activity__title", "activity__category", "starts_at", "ends_at", "id")
-    shifts = {tuple(what_and_when): shift_id for *what_and_when, shift_id in known}
+    shifts = {
+        (title, category, starts_at, ends_at): shift_id
+        for title, category, starts_at, ends_at, shift_id in known
+    }
     missing = {what_and_when: new_id() for what_and_when in sorted(wanted - shifts.keys())}
     Shift.objects.bulk_create(
         Shift(
@@ -216,3 +240,20 @@ def _activities(
     for activity in Activity.objects.bulk_create(missing):
         activities[activity.title, activity.category] = activity
     return activities
+
+
+def _places(
+    community: Community, wanted: set[tuple[UUID, UUID]]
+) -> dict[tuple[UUID, UUID], Attendance]:
+    """What is on record already of these shifts and volunteers, by the ids of both."""
+    # Asked by shift alone: the planner, as above, would rather read all a volunteer ever did.
+    at_these_shifts = Attendance.objects.filter(
+        community=community, shift__in={shift_id for shift_id, _ in wanted}
+    ).values_list("shift_id", "volunteer_id", "pk")
+    known = [pk for *pair, pk in at_these_shifts if tuple(pair) in wanted]
+    return {
+        (attendance.shift_id, attendance.volunteer_id): attendance
+        for attendance in Attendance.objects.filter(pk__in=known)
+        .select_for_update(no_key=True)
+        .order_by("pk")
+    }
