@@ -449,6 +449,7 @@ def peak_bytes(read) -> int:
         tracemalloc.stop()
 
 
+@pytest.mark.slow
 def test_reading_takes_no_more_memory_for_more_rows(file):
     def read_through(path):
         for _ in open_table(path, PEOPLE):
@@ -597,6 +598,7 @@ def test_only_so_many_errors_are_kept_and_all_are_counted(numbers, file):
     assert (result.errors_total, result.skipped) == (300, 300)
 
 
+@pytest.mark.slow
 def test_importing_takes_no_more_memory_for_more_bad_rows(db, file):
     def import_all(path):
         run_import(

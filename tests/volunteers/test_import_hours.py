@@ -115,6 +115,7 @@ def nothing(good, known=0, bad=1):
 # --- the real file ------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_real_year_waits_for_verification(take, bishahu):
     path = BISHAHU / "hours.csv"
     assert take(path, "--dry-run", community="bishahu") == (nothing(1168, bad=0), [], "")
@@ -131,6 +132,7 @@ def test_the_real_year_waits_for_verification(take, bishahu):
     assert [model.objects.count() for model in (Activity, Shift, Attendance)] == figures
 
 
+@pytest.mark.slow
 def test_the_real_hours_verified_earn_every_point_once(take, bishahu):
     """Of the first 25 volunteers. That all 240 together earn 27,702 is part of the replay."""
     answer = json.loads((BISHAHU / "expected.json").read_text())

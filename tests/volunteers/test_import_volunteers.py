@@ -72,6 +72,7 @@ def enrolled() -> set[tuple[str, str, str, str]]:
 # --- the real file ------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_real_file_is_imported_once(take, lake):
     assert take(REAL, "--dry-run") == (
         "Nothing was imported. Rows good and new: 240, good and already there: 0, bad: 0.",
