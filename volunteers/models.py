@@ -71,7 +71,7 @@ class Shift(TenantModel):
         ]
         indexes: ClassVar = [
             models.Index(name="shift_by_time", fields=["community", "starts_at"]),
-            models.Index(name="shift_of_activity", fields=["community", "activity"]),
+            models.Index(name="shift_of_activity", fields=["community", "activity", "starts_at"]),
         ]
 
     def __str__(self) -> str:
@@ -114,7 +114,9 @@ class Attendance(TenantModel):
                 name="attendance_once", fields=["community", "shift", "volunteer"]
             ),
             models.UniqueConstraint(
-                name="check_in_nonce_once", fields=["community", "check_in_nonce"]
+                name="check_in_nonce_once",
+                fields=["community", "check_in_nonce"],
+                condition=Q(check_in_nonce__isnull=False),
             ),
             models.CheckConstraint(
                 name="hours_verified_by_another", condition=~Q(verified_by=F("volunteer"))

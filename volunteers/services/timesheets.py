@@ -136,9 +136,11 @@ def _compare_with_the_record(
     """Find the entries that are known already, and those that overlap what is known."""
     asked = [number for number, answer in enumerate(answers) if not answer.refusal]
     with connection.cursor() as cursor:
-        # The range is written as in the constraint nobody_in_two_places, to use its index. And
-        # "OFFSET 0" keeps it to one look into that index per entry: the planner has not heard of
-        # the rows this transaction has added, and would rather read them all each time.
+        # The range is written as in the constraint nobody_in_two_places, to use its index; and it
+        # must be used, once per entry. The planner has not heard of the rows that this
+        # transaction has added. "OFFSET 0" keeps it from reading them all at once, and "(SELECT"
+        # from knowing which community it is: one that it believes empty it would read entry by
+        # entry from one end to the other.
         cursor.execute(
             """
             SELECT entry.number, known.id, known.shift_id, known.checked_in_at,
@@ -148,7 +150,7 @@ def _compare_with_the_record(
             CROSS JOIN LATERAL (
                 SELECT id, shift_id, checked_in_at, checked_out_at
                 FROM volunteers_attendance
-                WHERE community_id = %s AND volunteer_id = entry.volunteer_id
+                WHERE community_id = (SELECT %s::uuid) AND volunteer_id = entry.volunteer_id
                     AND tstzrange(checked_in_at, checked_out_at, '[)')
                         && tstzrange(entry.since, entry.until, '[)')
                     AND checked_in_at IS NOT NULL
@@ -246,11 +248,27 @@ def _places(
     community: Community, wanted: set[tuple[UUID, UUID]]
 ) -> dict[tuple[UUID, UUID], Attendance]:
     """What is on record already of these shifts and volunteers, by the ids of both."""
-    # Asked by shift alone: the planner, as above, would rather read all a volunteer ever did.
-    at_these_shifts = Attendance.objects.filter(
-        community=community, shift__in={shift_id for shift_id, _ in wanted}
-    ).values_list("shift_id", "volunteer_id", "pk")
-    known = [pk for *pair, pk in at_these_shifts if tuple(pair) in wanted]
+    with connection.cursor() as cursor:
+        # Written for the planner as in _compare_with_the_record.
+        cursor.execute(
+            """
+            SELECT known.id
+            FROM unnest(%s::uuid[], %s::uuid[]) AS wanted (shift_id, volunteer_id)
+            CROSS JOIN LATERAL (
+                SELECT id
+                FROM volunteers_attendance
+                WHERE community_id = (SELECT %s::uuid) AND shift_id = wanted.shift_id
+                    AND volunteer_id = wanted.volunteer_id
+                OFFSET 0
+            ) AS known
+            """,
+            [
+                [shift_id for shift_id, _ in wanted],
+                [volunteer_id for _, volunteer_id in wanted],
+                community.pk,
+            ],
+        )
+        known = [pk for (pk,) in cursor.fetchall()]
     return {
         (attendance.shift_id, attendance.volunteer_id): attendance
         for attendance in Attendance.objects.filter(pk__in=known)
