@@ -31,8 +31,8 @@ from merchants.models import Merchant, MerchantMember, Offer, Statement
 from merchants.services import partners, redemption, settlement
 from merchants.sheets import MerchantsSheet, OffersSheet
 from points import selectors as points
-from points.errors import RuleMissing
-from points.models import Account, AccountKind, Rule
+from points.errors import RuleInvalid, RuleMissing
+from points.models import Account, AccountKind
 from points.services import rules
 from volunteers.models import Activity, Attendance, Volunteer
 from volunteers.services import activities, hours
@@ -48,7 +48,7 @@ KNOWN_FILES = {
     "rules.json",
     "expected.json",
 }
-KNOWN_KEYS = {"community", "timezone", "unit", "rounding", "service"}
+KNOWN_KEYS = {"community", "timezone", "unit", "rounding", "service", "reports"}
 # At the same minute: who leaves has earned before somebody redeems; who comes, comes last.
 LEAVES, REDEEMS, ARRIVES = range(3)
 
@@ -132,22 +132,14 @@ class Replay:
         self._publish_rules()
 
     def _publish_rules(self) -> None:
-        service = self._settings.get("service", {})
-        if not isinstance(service, dict):
-            raise ScenarioError("rules.json: service is not an object.")
-        for category, parameters in service.items():
-            try:
-                rules.publish(
-                    community=self.community,
-                    subject=Rule.Subject.HOURS,
-                    category=category,
-                    parameters=parameters,
-                    valid_from=date(2000, 1, 1),  # from before the scenario's first day
-                )
-            except Refusal as refusal:
-                raise ScenarioError(
-                    f"rules.json, {category}: {refusal.code} {refusal.facts}"
-                ) from refusal
+        try:
+            rules.publish_all(
+                community=self.community,
+                written=self._settings,
+                valid_from=date(2000, 1, 1),  # from before the scenario's first day
+            )
+        except RuleInvalid as refusal:
+            raise ScenarioError(f"rules.json: {refusal.code} {refusal.facts}") from refusal
 
     @cached_property
     def verifier(self) -> User:

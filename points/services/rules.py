@@ -84,7 +84,7 @@ def publish(
     Publishing what the latest version says already changes nothing. Raises RuleInvalid.
     """
     if not isinstance(parameters, dict):
-        raise RuleInvalid(parameter=None)
+        raise RuleInvalid
     READERS[subject](parameters)
     if valid_to is not None and valid_to < valid_from:
         raise RuleInvalid(parameter="valid_to")
@@ -103,6 +103,36 @@ def publish(
         valid_from=valid_from,
         valid_to=valid_to,
     )
+
+
+SECTIONS = {"service": Rule.Subject.HOURS, "reports": Rule.Subject.REPORT}
+
+
+@transaction.atomic
+def publish_all(*, community: Community, written: Any, valid_from: date) -> list[RuleVersion]:
+    """Publish the sections ``service`` and ``reports``: parameters by category, as in rules.json.
+
+    All of them or none. Raises RuleInvalid naming the section, category and parameter at fault.
+    """
+    versions = []
+    for section, subject in SECTIONS.items():
+        rules = written.get(section, {}) if isinstance(written, dict) else None
+        if not isinstance(rules, dict):
+            raise RuleInvalid(section=section)
+        for category, parameters in rules.items():
+            try:
+                versions.append(
+                    publish(
+                        community=community,
+                        subject=subject,
+                        category=category,
+                        parameters=parameters,
+                        valid_from=valid_from,
+                    )
+                )
+            except RuleInvalid as error:
+                raise RuleInvalid(section=section, category=category, **error.facts) from error
+    return versions
 
 
 def to_the_minute(moment: datetime) -> datetime:

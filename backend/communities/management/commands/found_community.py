@@ -1,0 +1,49 @@
+"""``manage.py found_community CODE NAME``"""
+
+from argparse import ArgumentParser
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError
+from django.core.validators import validate_slug
+
+from backend.communities.models import Community
+from backend.communities.services import places
+
+
+class Command(BaseCommand):
+    """Founds a place: a community 社区, or a street 街道 for communities to stand under."""
+
+    help = "Found a community (or a street above communities)."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("code", metavar="CODE", help="letters, digits and hyphens, for URLs")
+        parser.add_argument("name", metavar="NAME")
+        parser.add_argument("--kind", choices=["community", "street"], default="community")
+        parser.add_argument("--parent", metavar="CODE", help="the street it belongs to")
+        parser.add_argument("--timezone", default="Asia/Shanghai", help="an IANA name")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        code, parent = options["code"], None
+        try:
+            validate_slug(code)
+            ZoneInfo(options["timezone"])
+        except ValidationError as error:
+            raise CommandError(f"{code}: {error.messages[0]}") from error
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise CommandError(f"{options['timezone']} is not a timezone.") from error
+        if Community.objects.filter(code=code).exists():
+            raise CommandError(f"The code {code} is taken.")
+        if options["parent"]:
+            parent = Community.objects.filter(code=options["parent"], kind="street").first()
+            if parent is None:
+                raise CommandError(f"There is no street with the code {options['parent']}.")
+        place = places.found(
+            code=code,
+            name=options["name"],
+            kind=Community.Kind(options["kind"]),
+            parent=parent,
+            timezone=options["timezone"],
+        )
+        self.stdout.write(f"Founded {place.name} ({place.code}).")

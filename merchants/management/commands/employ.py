@@ -1,0 +1,52 @@
+"""``manage.py employ USERNAME --community CODE --merchant NAME``"""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
+
+from backend.accounts import passwords
+from backend.accounts.services.logins import open_login
+from merchants.models import MerchantMember, Partnership
+from merchants.services import partners
+
+
+class Command(BaseCommand):
+    """Lets somebody scan for a merchant, or own it, and gives them a password to log in with."""
+
+    help = "Employ a clerk, or name an owner, of a partner merchant; asks for their password."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("username", metavar="USERNAME")
+        parser.add_argument("--name", required=True, help="as people call them")
+        parser.add_argument("--community", required=True, metavar="CODE")
+        parser.add_argument("--merchant", required=True, metavar="NAME")
+        parser.add_argument("--role", choices=MerchantMember.Role.values, default="clerk")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        partnership = (
+            Partnership.objects.filter(
+                community__code=options["community"], name=options["merchant"]
+            )
+            .select_related("merchant")
+            .first()
+        )
+        if partnership is None:
+            raise CommandError(f"{options['merchant']} is no partner of {options['community']}.")
+        username = options["username"]
+        try:
+            password = passwords.ask(username)
+            with transaction.atomic():
+                user = open_login(username=username, name=options["name"], password=password)
+                member = partners.employ(
+                    merchant=partnership.merchant,
+                    user=user,
+                    role=MerchantMember.Role(options["role"]),
+                )
+        except ValidationError as error:
+            raise CommandError(" ".join(error.messages)) from error
+        except ValueError as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(f"{user.name} ({username}) is {member.role} of {partnership.name}.")

@@ -1,0 +1,128 @@
+"""From an empty database to a community that can work, by the commands an office has."""
+
+import io
+import json
+from datetime import date
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from backend.accounts.models import User
+from backend.communities.models import Community, Membership
+from backend.scenarios import demo
+from merchants.models import MerchantMember
+from points import selectors
+from points.models import Rule, RuleVersion
+
+PASSWORD = "correct horse battery staple"
+
+
+@pytest.fixture
+def say(monkeypatch):
+    """Runs a command with a password on its standard input; what it printed."""
+
+    def run(command: str, *arguments: str, password: str = PASSWORD) -> str:
+        monkeypatch.setattr("sys.stdin", io.StringIO(password + "\n"))
+        out = io.StringIO()
+        call_command(command, *arguments, stdout=out)
+        return out.getvalue()
+
+    return run
+
+
+def test_an_office_sets_up_its_community(db, say, logged_in, tmp_path):
+    say("found_community", "street", "碧沙街道", "--kind", "street")
+    say("found_community", "lake", "碧沙湖社区", "--parent", "street")
+    published = say("publish_rules", str(demo.SCENARIO / "rules.json"), "--community", "street")
+    say("appoint", "zhao", "--name", "赵社工", "--community", "street", "--role", "staff")
+    merchants = str(demo.SCENARIO / "merchants.csv")
+    call_command("import_merchants", merchants, "--community", "lake", stdout=io.StringIO())
+    shop = ("--community", "lake", "--merchant", "餐饮合伙人01")
+    say("employ", "chen", "--name", "陈店员", *shop)
+    say("employ", "zhou", "--name", "周老板", *shop, "--role", "owner")
+
+    assert published.count("version 1") == 4
+    lake = Community.objects.get(code="lake")
+    rule = selectors.rule_for(lake, Rule.Subject.HOURS, "应急值守", date(2100, 1, 1))
+    assert rule.parameters["points_per_hour"] == 15  # the street's, lent to the community
+    me = logged_in(User.objects.get(username="zhao")).get("/api/v1/me").json()
+    assert [m["role"] for m in me["memberships"]] == ["staff"]
+    for username, role in (("chen", "clerk"), ("zhou", "owner")):
+        work = logged_in(User.objects.get(username=username)).get("/api/v1/merchants").json()
+        assert [(m["name"], m["role"]) for m in work["results"]] == [("餐饮合伙人01", role)]
+
+
+def test_the_same_again_changes_nothing_but_the_password(lake, say, logged_in):
+    for password in (PASSWORD, PASSWORD):
+        say(
+            *("appoint", "zhao", "--name", "赵社工", "--community", "lake", "--role", "auditor"),
+            password=password,
+        )
+    assert Membership.objects.count() == User.objects.count() == 1
+    assert logged_in(User.objects.get()).get("/api/v1/me").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["found_community", "lake", "湖"], "The code lake is taken"),
+        (["found_community", "a b", "湖"], "a b: "),
+        (["found_community", "x", "湖", "--timezone", "Mars/Base"], "Mars/Base is not a timezone"),
+        (["found_community", "x", "湖", "--parent", "lake"], "no street with the code lake"),
+        (["appoint", "x", "--name", "x", "--community", "no", "--role", "staff"], "code no"),
+        (["appoint", "a b", "--name", "x", "--community", "lake", "--role", "staff"], "."),
+        (["employ", "x", "--name", "x", "--community", "lake", "--merchant", "茶"], "no partner"),
+        (["publish_rules", "nowhere.json", "--community", "lake"], r"nowhere\.json"),
+        (["publish_rules", "nowhere.json", "--community", "no"], "code no"),
+    ],
+)
+def test_what_can_not_be_set_up_is_refused(lake, say, arguments, reason):
+    with pytest.raises(CommandError, match=reason):
+        say(*arguments)
+
+    assert Community.objects.count() == 1
+    assert not User.objects.exists()
+
+
+@pytest.mark.parametrize("password", ["", "short", "1234567890123", "password1234"])
+def test_a_weak_password_is_refused(lake, say, password):
+    with pytest.raises(CommandError):
+        say(
+            *("appoint", "zhao", "--name", "赵", "--community", "lake", "--role", "staff"),
+            password=password,
+        )
+
+    assert not User.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("written", "named"),
+    [
+        ([], "'section': 'service'"),
+        ({"reports": 5}, "'section': 'reports'"),
+        ({"service": {"巡逻": {"points_per_hour": 10}, "x": {"fen": 5}}}, "'category': 'x'"),
+        ({"service": {"x": 5}}, "'category': 'x'"),
+        ({"reports": {"hazard": {"reward_points": "5"}}}, "'parameter': 'reward_points'"),
+    ],
+)
+def test_a_wrong_rule_is_named_and_none_is_published(hill, say, tmp_path, written, named):
+    file = tmp_path / "rules.json"
+    file.write_text(json.dumps(written))
+
+    with pytest.raises(CommandError, match=named):
+        say("publish_rules", str(file), "--community", "hill")
+
+    assert not RuleVersion.objects.exists()
+    assert not MerchantMember.objects.exists()
+
+
+def test_rules_of_reports_count_from_their_first_day(hill, say, tmp_path):
+    file = tmp_path / "rules.json"
+    file.write_text(json.dumps({"reports": {"hazard": {"reward_points": 20}}}))
+
+    say("publish_rules", str(file), "--community", "hill", "--valid-from", "2030-01-01")
+
+    days = (date(2029, 12, 31), date(2030, 1, 1))
+    found = [selectors.rule_for(hill, Rule.Subject.REPORT, "hazard", day) for day in days]
+    assert found[0] is None
+    assert found[1].parameters == {"reward_points": 20}
