@@ -4,7 +4,7 @@ import json
 import os
 import secrets
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +19,21 @@ from backend.communities.services import places
 from backend.scenarios.replay import Event, Replay
 from merchants.models import Merchant, MerchantMember
 from merchants.services import partners
+from points.services import rules
 from volunteers.models import Activity, Report, Shift
 from volunteers.services import activities, reports
 
 SCENARIO = Path(__file__).parent / "bishahu"
 CODE = "bishahu"
+# The scenario has no reports; what is closed as verified needs a rule, even one of 0 points.
+REPORT_RULES = {
+    "reports": {
+        "hazard": {"reward_points": 20},
+        "dirty_corner": {"reward_points": 10},
+        "*": {"reward_points": 0},
+    }
+}
+FIRST_DAY = date(2024, 1, 1)
 TITLE_TODAY = "便民活动 · 今日"
 # Username, the phone under which the scenario knows them (or none), what they are.
 CAST = (
@@ -67,6 +77,7 @@ def load(
         )
         partners.employ(merchant=shop, user=people["clerk"], role=MerchantMember.Role.CLERK)
         partners.employ(merchant=shop, user=people["owner"], role=MerchantMember.Role.OWNER)
+        rules.publish_all(community=community, written=REPORT_RULES, valid_from=FIRST_DAY)
         _shift_now(community)
         _reports(community, people["rider"], people["staff"])
     content = {

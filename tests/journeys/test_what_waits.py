@@ -71,14 +71,29 @@ def test_a_report_is_followed_by_the_public_from_submission_to_its_reward(linli)
     assert "王阿姨" not in str(seen())
     staff.post(f"reports/{report['id']}/accept")
     assert seen()["status"] == "accepted"
-    # The demo community has no rule for reports of facilities: nothing is half done.
-    status, refusal = staff.send(
-        "POST", f"reports/{report['id']}/close", {"outcome": "verified", "answer": "已修好"}
+    closed = staff.post(
+        f"reports/{report['id']}/close", {"outcome": "verified", "answer": "已修好"}
     )
-    assert (status, refusal["code"]) == (409, "rule_missing")
-    assert seen()["status"] == "accepted"
-    staff.post(f"reports/{report['id']}/close", {"outcome": "rejected", "answer": "已是好的"})
-    assert (seen()["status"], seen()["answer"]) == ("rejected", "已是好的")
+    assert (seen()["status"], seen()["answer"]) == ("verified", "已修好")
+    # Damaged facilities earn by the rule for everything else: 0, and the award says so.
+    assert closed["award"]["points"] == 0
+    assert closed["award"]["explanation"]["rule"]["category"] == "*"
+
+
+def test_a_verified_hazard_earns_its_reward(linli):
+    rider, staff = linli.log_in("rider"), linli.log_in("staff")
+    before = rider.get("me/wallets/bishahu")["balance"]
+    report = rider.post(
+        "communities/bishahu/reports",
+        {"category": "hazard", "text": "飞线充电", "latitude": 30.5, "longitude": 114.3},
+    )
+
+    own, _ = rider.send("POST", f"reports/{report['id']}/close", {"outcome": "verified"})
+    for _ in range(2):
+        staff.post(f"reports/{report['id']}/close", {"outcome": "verified"})
+
+    assert own == 404
+    assert rider.get("me/wallets/bishahu")["balance"] == before + 20
 
 
 def test_a_statement_is_approved_by_another_and_paid_once(linli):
