@@ -8,7 +8,6 @@ import http.client
 import json
 import os
 import secrets
-import shlex
 import socket
 import sys
 import time
@@ -28,6 +27,8 @@ from backend.embedded import (
     start,
     stop,
 )
+from backend.environment import NAME as ENV_FILE
+from backend.environment import as_shell
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 WEB_THREADS = 8
@@ -77,7 +78,7 @@ def run(home: Path, first_port: int) -> None:
             url = f"http://127.0.0.1:{port}"
             with (
                 kept_while_up(home / "run.json", json.dumps({"pid": os.getpid(), "url": url})),
-                kept_while_up(home / "env", as_shell(environment)),
+                kept_while_up(home / ENV_FILE, as_shell(environment)),
             ):
                 greet(home, url)
                 watch(everything)
@@ -203,20 +204,11 @@ def greet(home: Path, url: str) -> None:
     """Say where it is and who can log in, as the demo community wrote it down."""
     demo = json.loads((home / "demo.json").read_text())
     say(f"\nLinli is up.\n  Web   {url}/\n  API   {url}/api/v1/docs\n  Logs  {home / 'log'}")
-    say(f"  For single commands:  . {home / 'env'}; .venv/bin/python manage.py help")
+    say("  Commands beside it: .venv/bin/python manage.py help")
     say(f"\nLog-ins, all with the password {demo['password']}")
     for user in demo["users"]:
         say(f"  {user['username']:<20} {user['role']:<16} {user['name']}")
     say("\nCtrl-C stops it.")
-
-
-def as_shell(environment: Mapping[str, str]) -> str:
-    """What a management command needs of ``environment``, to be read in by a shell."""
-    return "".join(
-        f"export {name}={shlex.quote(value)}\n"
-        for name, value in sorted(environment.items())
-        if name in ("DATABASE_URL", "REDIS_URL") or name.startswith("LINLI_")
-    )
 
 
 @contextmanager

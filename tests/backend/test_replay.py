@@ -232,9 +232,13 @@ def test_the_community_has_to_be_fresh(scenario):
     replay(folder)
 
     with pytest.raises(CommandError, match="The community small exists"):
-        replay(folder)
+        replay(folder, community="small")
     replay(folder, community="another")
-    assert Attendance.objects.count() == 2
+    replay(folder)
+    replay(folder)
+    codes = Community.objects.filter(kind="community").values_list("code", flat=True)
+    assert set(codes) == {"small", "another", "small-2", "small-3"}
+    assert Attendance.objects.count() == 4
 
 
 def test_not_a_folder_not_json(tmp_path, db):

@@ -1,6 +1,7 @@
 """``manage.py replay DIR [--community CODE]``"""
 
 from argparse import ArgumentParser
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,19 @@ from django.core.management.base import BaseCommand, CommandError
 from django.core.validators import validate_slug
 from tqdm import tqdm
 
+from backend.communities.models import Community
 from backend.imports.reader import TableError
 from backend.scenarios.replay import Comparison, Replay, ScenarioError, compare
 
 DIFFERENCES_SHOWN = 20
+
+
+def fresh_code(name: str) -> str:
+    """``name``, or the first of ``name-2``, ``name-3``, … that is no community yet."""
+    numbered = (f"{name}-{number}" for number in count(2))
+    return next(
+        code for code in chain([name], numbered) if not Community.objects.filter(code=code).exists()
+    )
 
 
 class Command(BaseCommand):
@@ -26,13 +36,15 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("folder", type=Path, metavar="DIR")
         parser.add_argument(
-            "--community", metavar="CODE", help="the fresh community's code (the folder's name)"
+            "--community",
+            metavar="CODE",
+            help="the fresh community's code (else the folder's name, numbered if it is taken)",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         folder: Path = options["folder"].resolve()
-        code = options["community"] or folder.name
         try:
+            code = options["community"] or fresh_code(folder.name)
             validate_slug(code)
             replay = Replay(
                 folder,
@@ -42,6 +54,7 @@ class Command(BaseCommand):
                 watch=lambda events: iter(tqdm(events, unit=" events", disable=None)),
             )
             expected = replay.expected()
+            self.stderr.write(f"Playing {folder.name} into the community {code}.")
             comparisons = compare(replay.play(), expected)
         except TableError as error:
             raise CommandError(f"{error.code}: {error.reason}") from error
