@@ -176,6 +176,11 @@ class Statement(TenantModel):
                 field="status",
                 transitions=[("draft", "approved"), ("approved", "paid")],
             ),
+            pgtrigger.Protect(
+                name="paid_statement_is_final",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(old__status="paid"),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -266,6 +271,16 @@ class Redemption(TenantModel):
                 field="status",
                 transitions=[("held", "redeemed"), ("held", "cancelled"), ("held", "expired")],
             ),
+            # Above all closed_at, which decides the period it is settled in.
+            pgtrigger.Protect(
+                name="redemption_outcome_is_final",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Condition(
+                    "OLD.status <> 'held' AND (OLD.transfer_id, OLD.taken_at, OLD.expires_at,"
+                    " OLD.closed_at, OLD.redeemed_by_id) IS DISTINCT FROM (NEW.transfer_id,"
+                    " NEW.taken_at, NEW.expires_at, NEW.closed_at, NEW.redeemed_by_id)"
+                ),
+            ),
             pgtrigger.Protect(
                 name="redemption_settled_once",
                 operation=pgtrigger.Update,
@@ -296,6 +311,9 @@ class ScanAttempt(TenantModel):
     class Meta:
         indexes: ClassVar = [
             models.Index(name="scan_at_merchant", fields=["community", "merchant", "-id"])
+        ]
+        triggers: ClassVar = [
+            pgtrigger.Protect(name="scan_stays", operation=pgtrigger.Update | pgtrigger.Delete)
         ]
 
     def __str__(self) -> str:

@@ -194,6 +194,11 @@ class Rule(TenantModel):
         constraints: ClassVar = [
             models.UniqueConstraint(name="rule_once", fields=["community", "subject", "category"])
         ]
+        triggers: ClassVar = [
+            pgtrigger.ReadOnly(
+                name="rule_keeps_its_name", fields=["id", "community", "subject", "category"]
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.subject} {self.category}"
@@ -222,7 +227,8 @@ class RuleVersion(TenantModel):
         triggers: ClassVar = [
             pgtrigger.Protect(
                 name="rule_version_is_final", operation=pgtrigger.Update | pgtrigger.Delete
-            )
+            ),
+            triggers.not_emptied("rule_version"),
         ]
 
     def __str__(self) -> str:
@@ -258,7 +264,8 @@ class Award(TenantModel):
             models.Index(name="award_day", fields=["community", "account", "local_day"])
         ]
         triggers: ClassVar = [
-            pgtrigger.Protect(name="award_is_final", operation=pgtrigger.Update | pgtrigger.Delete)
+            pgtrigger.Protect(name="award_is_final", operation=pgtrigger.Update | pgtrigger.Delete),
+            triggers.not_emptied("award"),
         ]
 
     def __str__(self) -> str:

@@ -19,20 +19,21 @@ def _refuse(name: str, message: str) -> str:
     return _REFUSE.format(name=name, message=message)
 
 
-def _not_emptied(table: str) -> pgtrigger.Trigger:
+def not_emptied(table: str) -> pgtrigger.Trigger:
+    """Refuse TRUNCATE, which no trigger on rows sees."""
     name = f"{table}_is_not_emptied"
     return pgtrigger.Trigger(
         name=name,
         when=pgtrigger.Before,
         operation=pgtrigger.Truncate,
         level=pgtrigger.Statement,
-        func=_refuse(name, "a ledger is never emptied"),
+        func=_refuse(name, "what is on record stays"),
     )
 
 
 ACCOUNT = [
     pgtrigger.Protect(name="account_stays", operation=pgtrigger.Delete),
-    _not_emptied("account"),
+    not_emptied("account"),
     pgtrigger.ReadOnly(
         name="account_keeps_its_name", fields=["id", "community", "kind", "unit", "holder"]
     ),
@@ -60,7 +61,7 @@ ACCOUNT = [
 
 TRANSFER = [
     pgtrigger.Protect(name="transfer_is_final", operation=pgtrigger.Update | pgtrigger.Delete),
-    _not_emptied("transfer"),
+    not_emptied("transfer"),
     pgtrigger.Trigger(
         name="transfer_moves_totals",
         when=pgtrigger.After,
@@ -106,7 +107,7 @@ TRANSFER = [
 
 HOLD = [
     pgtrigger.Protect(name="hold_stays", operation=pgtrigger.Delete),
-    _not_emptied("hold"),
+    not_emptied("hold"),
     pgtrigger.Trigger(
         name="hold_sets_aside",
         when=pgtrigger.After,

@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+import pgtrigger
 from django.conf import settings
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import DateTimeRangeField, RangeBoundary, RangeOperators
@@ -161,6 +162,13 @@ class Attendance(TenantModel):
             models.Index(name="attendance_of_volunteer", fields=["community", "volunteer", "-id"]),
             models.Index(name="attendance_by_status", fields=["community", "status", "-id"]),
         ]
+        triggers: ClassVar = [
+            pgtrigger.Protect(
+                name="verified_hours_are_final",
+                operation=pgtrigger.Update | pgtrigger.Delete,
+                condition=pgtrigger.Q(old__status="verified"),
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.volunteer_id} at {self.shift_id}: {self.status}"
@@ -230,6 +238,13 @@ class Report(TenantModel):
         indexes: ClassVar = [
             models.Index(name="report_of_reporter", fields=["community", "reporter", "-id"]),
             models.Index(name="report_by_status", fields=["community", "status", "-id"]),
+        ]
+        triggers: ClassVar = [
+            pgtrigger.Protect(
+                name="closed_report_is_final",
+                operation=pgtrigger.Update | pgtrigger.Delete,
+                condition=pgtrigger.Q(old__status__in=["verified", "rejected"]),
+            )
         ]
 
     def __str__(self) -> str:

@@ -6,7 +6,7 @@ The arithmetic is that of the scenarios' README: ``points = floor(points_per_hou
 
 import re
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Self
 from zoneinfo import ZoneInfo
 
@@ -18,7 +18,8 @@ from points.errors import RuleInvalid
 from points.models import Rule, RuleVersion
 
 ONE = 10_000  # a multiplier of 1, in basis points
-MOST = 1_000_000  # no number in a rule is larger
+MOST = 100_000  # no number in a rule is larger: a day's award still fits its column
+LONGEST_CATEGORY = 40  # characters
 _HOUR = re.compile(r"([01]\d|2[0-3]):([0-5]\d)|24:00")
 
 
@@ -86,6 +87,8 @@ def publish(
     if not isinstance(parameters, dict):
         raise RuleInvalid
     READERS[subject](parameters)
+    if not 0 < len(category) <= LONGEST_CATEGORY:
+        raise RuleInvalid(parameter="category")
     if valid_to is not None and valid_to < valid_from:
         raise RuleInvalid(parameter="valid_to")
     rule, _ = Rule.objects.get_or_create(community=community, subject=subject, category=category)
@@ -136,8 +139,11 @@ def publish_all(*, community: Community, written: Any, valid_from: date) -> list
 
 
 def to_the_minute(moment: datetime) -> datetime:
-    """Times count as people read them, to the minute: seconds are dropped."""
-    return moment.replace(second=0, microsecond=0)
+    """Times count as people read them, to the minute: seconds are dropped.
+
+    In UTC, so that differences are real minutes also when the clocks change between.
+    """
+    return moment.astimezone(UTC).replace(second=0, microsecond=0)
 
 
 def minutes_between(start: datetime, end: datetime) -> int:

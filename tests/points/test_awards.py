@@ -61,6 +61,24 @@ def test_an_award_is_posted_and_says_why(award, lake, wang):
     }
 
 
+def test_the_dearest_hours_that_a_rule_may_write_are_awarded(lake, award):
+    rules.publish(
+        community=lake,
+        subject=Rule.Subject.HOURS,
+        category="邻里服务",
+        parameters={
+            "points_per_hour": rules.MOST,
+            "peak_windows": [["00:00", "24:00"]],
+            "peak_multiplier_bp": rules.MOST,
+        },
+        valid_from=date(2024, 1, 1),
+    )
+
+    given = award("hours:1", "2024-01-01 00:00", "2024-01-02 00:00")
+
+    assert given.points == given.transfer.amount == 24_000_000
+
+
 def test_a_record_earns_once(award):
     first = award("hours:1", "2024-01-01 01:00", "2024-01-01 02:00")
 

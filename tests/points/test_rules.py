@@ -80,6 +80,27 @@ def test_seconds_do_not_count():
     assert rules.minutes_between(start, end) == 60
 
 
+@pytest.mark.parametrize(
+    ("since", "until", "minutes", "peak"),
+    [
+        ("2024-03-10 00:30", "2024-03-10 06:30", 300, 180),  # 02:00 to 03:00 is skipped
+        ("2024-11-03 00:30", "2024-11-03 06:30", 420, 300),  # 01:00 to 02:00 comes twice
+    ],
+)
+def test_minutes_are_real_ones_where_clocks_change(since, until, minutes, peak):
+    new_york = ZoneInfo("America/New_York")
+    rule = HoursRule.read(
+        {"points_per_hour": 60, "peak_windows": [["01:00", "05:00"]], "peak_multiplier_bp": 20000}
+    )
+    start, end = (
+        datetime.fromisoformat(moment).replace(tzinfo=new_york) for moment in (since, until)
+    )
+
+    _, arithmetic = hours_to_points(rule, start, end, new_york, 0)
+
+    assert (arithmetic["minutes"], arithmetic["peak_minutes"]) == (minutes, peak)
+
+
 moments = st.datetimes(datetime(2023, 12, 30), datetime(2024, 3, 5)).map(
     lambda naive: naive.replace(second=0, microsecond=0, tzinfo=SHANGHAI)
 )
@@ -137,6 +158,14 @@ def test_what_is_not_a_rule_is_refused_and_named(lake, parameter, parameters):
 
     assert refusal.value.facts == {"parameter": parameter}
     assert not Rule.objects.filter(category="巡逻").exists()
+
+
+@pytest.mark.parametrize("category", ["", "类" * 41])
+def test_a_category_has_1_to_40_characters(lake, category):
+    with pytest.raises(RuleInvalid) as refusal:
+        publish(lake, 10, category=category)
+
+    assert refusal.value.facts == {"parameter": "category"}
 
 
 def publish(community, points_per_hour, category="*", **days):

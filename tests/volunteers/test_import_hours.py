@@ -21,7 +21,7 @@ from points.models import Account, Award, Rule
 from points.selectors import public_figures, wallet_of
 from points.services import rules
 from volunteers.models import Activity, Attendance, Shift, Volunteer
-from volunteers.services import hours, people
+from volunteers.services import activities, hours, people
 
 BISHAHU = settings.BASE_DIR / "backend" / "scenarios" / "bishahu"
 HEADER = "活动,类别,姓名,手机号,签到,签退\n"
@@ -234,6 +234,21 @@ def test_nobody_verifies_hours_of_their_own_by_importing_them(take, wang, zhao, 
 
     assert take(lines, "--verified-by=zhao", "--skip-bad")[0] == created(1, skipped=1)
     assert Attendance.objects.get().volunteer == wang
+
+
+@pytest.mark.parametrize("then", ["signed_up", "cancelled"])
+def test_a_refused_row_leaves_the_place_as_it_was(take, zhao, lake, line, signed_up, then):
+    people.enrol(user=zhao, community=lake, kind=Volunteer.Kind.RESIDENT)
+    place = signed_up(zhao, "2024-03-01 07:00", "2024-03-01 09:00", title="清洁楼道")
+    if then == "cancelled":
+        activities.cancel_sign_up(attendance=place)
+    lines = line("2024-03-01 07:00", "2024-03-01 09:00", user=zhao)
+
+    _, err, _ = take(lines, "--verified-by=zhao", "--skip-bad")
+
+    assert err == ["line 2, 签到: own_hours: Nobody verifies hours of their own."]
+    place.refresh_from_db()
+    assert (place.status, place.checked_in_at, place.worked_minutes) == (then, None, None)
 
 
 def test_hours_no_version_of_a_rule_covers_are_refused_though_they_stand_twice(

@@ -1,0 +1,64 @@
+"""What was verified, closed, redeemed or paid stays as it is: the database refuses, by raw SQL."""
+
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+
+from merchants.services import redemption, settlement
+from volunteers.services import hours, reports
+
+NOON = datetime(2024, 3, 2, 12, tzinfo=ZoneInfo("Asia/Shanghai"))
+
+
+@pytest.fixture
+def done(lake, wang, zhao, chen, tea, grant_points, person, served):
+    """One of each: hours verified, a report closed, a voucher scanned, a statement paid."""
+    grant_points(wang, 100)
+    voucher = redemption.take(offer=tea, volunteer=wang, now=NOON)
+    merchant = tea.partnership.merchant
+    redemption.scan(merchant=merchant, clerk=chen, code=voucher.code, now=NOON)
+    (statement,) = settlement.draft(
+        community=lake,
+        period_start=date(2024, 3, 1),
+        period_end=date(2024, 4, 1),
+        drafted_by=person("qian"),
+    )
+    settlement.approve(statement=statement, approver=zhao)
+    settlement.mark_paid(statement=statement, payer=zhao, reference="bank-1")
+    hours.verify(attendance=served(wang, "2024-03-01 10:00", "2024-03-01 12:00"), verifier=zhao)
+    seen = {"category": "hazard", "text": "井盖松动", "latitude": 30.5, "longitude": 114.3}
+    reports.close_verified(
+        report=reports.submit(community=lake, reporter=wang, **seen), handler=zhao
+    )
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE volunteers_attendance SET worked_minutes = 1",
+        "UPDATE volunteers_attendance SET status = 'checked_out'",
+        "DELETE FROM volunteers_attendance",
+        "UPDATE volunteers_report SET status = 'submitted', closed_at = NULL, closed_by_id = NULL",
+        "DELETE FROM volunteers_report",
+        "UPDATE merchants_redemption SET closed_at = now()",
+        "UPDATE merchants_redemption SET redeemed_by_id = volunteer_id",
+        "UPDATE merchants_redemption SET status = 'held', transfer_id = NULL, statement_id = NULL",
+        "DELETE FROM merchants_redemption",
+        "UPDATE merchants_statement SET payment_reference = 'bank-2'",
+        "UPDATE merchants_statement SET status = 'approved', paid_at = NULL",
+        "DELETE FROM merchants_statement",
+        "UPDATE merchants_scanattempt SET outcome = 'code_unknown'",
+        "DELETE FROM merchants_scanattempt",
+        "UPDATE points_rule SET category = 'z'",
+        "TRUNCATE points_award CASCADE",
+        "TRUNCATE points_ruleversion CASCADE",
+    ],
+)
+def test_it_stays(done, statement):
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # as if the fixtures had committed
+        with pytest.raises(DatabaseError, match=r"Cannot (update|delete)|Invalid transition|stays"):
+            cursor.execute(statement)
+        transaction.set_rollback(True)
