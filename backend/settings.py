@@ -8,6 +8,7 @@ from pathlib import Path
 
 import environ
 from celery.schedules import crontab
+from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 env = environ.Env()
@@ -24,6 +25,9 @@ CSRF_TRUSTED_ORIGINS = env.list("LINLI_CSRF_TRUSTED_ORIGINS", default=[])
 FIELD_KEYS = env.list("LINLI_FIELD_KEYS")
 # Key of the keyed hash that finds a person by phone. It can not be changed once people are in.
 PHONE_INDEX_KEY = env.str("LINLI_PHONE_INDEX_KEY")
+# Django looks at its own key. A phone hashed without one is found by trying all numbers.
+if not FIELD_KEYS or not PHONE_INDEX_KEY:
+    raise ImproperlyConfigured("LINLI_FIELD_KEYS and LINLI_PHONE_INDEX_KEY must not be empty.")
 
 # Behind a TLS proxy that sets X-Forwarded-Proto, everything is https only.
 if env.bool("LINLI_HTTPS", default=False):
@@ -35,6 +39,7 @@ if env.bool("LINLI_HTTPS", default=False):
     CSRF_COOKIE_SECURE = True
 # How many proxies of ours stand in front; the client address that throttles count is behind them.
 TRUSTED_PROXIES = env.int("LINLI_TRUSTED_PROXIES", default=0)
+ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXIES  # so is the address that failed log-ins count for
 
 # --- what is installed ------------------------------------------------------------------------
 INSTALLED_APPS = [
@@ -197,18 +202,24 @@ CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TIMEZONE = "Asia/Shanghai"
+# A sweep that nobody ran is made up for by the next: a day without a worker must not leave a day's
+# sweeps behind, each of which would queue all that is owed once more.
+SWEEP_OPTIONS = {"expires": 60}
 CELERY_BEAT_SCHEDULE = {
     "deliver-due-notices": {
         "task": "backend.notices.tasks.sweep_due_notices",
         "schedule": SWEEP_SECONDS,
+        "options": SWEEP_OPTIONS,
     },
     "release-expired-vouchers": {
         "task": "merchants.tasks.sweep_expired_vouchers",
         "schedule": SWEEP_SECONDS,
+        "options": SWEEP_OPTIONS,
     },
     "close-forgotten-check-outs": {
         "task": "volunteers.tasks.sweep_forgotten_check_outs",
         "schedule": 60.0,
+        "options": SWEEP_OPTIONS,
     },
     # Each night, though a period is a month: a night that was missed is made up for by the next.
     "draft-settlements": {

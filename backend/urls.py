@@ -1,5 +1,8 @@
 """Every address: the public's pages, the operator's, log-in (django-allauth), and the API."""
 
+from allauth.headless.account import views as account
+from allauth.headless.base.views import ConfigView
+from allauth.headless.constants import Client
 from django.urls import include, path
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerView
 
@@ -15,11 +18,24 @@ API_APPS = [
     "merchants",
 ]
 
+# Of what django-allauth has, what people log in with here. The rest is about e-mail addresses and
+# phones, of which it would keep its own and to which it would write; nobody has any with it.
+LOG_IN = [
+    path("app/v1/config", ConfigView.as_api_view(client=Client.APP)),
+    path("app/v1/auth/login", account.LoginView.as_api_view(client=Client.APP)),
+    path("app/v1/auth/session", account.SessionView.as_api_view(client=Client.APP)),
+    path("app/v1/auth/reauthenticate", account.ReauthenticateView.as_api_view(client=Client.APP)),
+    path(
+        "app/v1/account/password/change", account.ChangePasswordView.as_api_view(client=Client.APP)
+    ),
+    path("", include("allauth.headless.spec.urls")),
+]
+
 urlpatterns = [
     path("", include("backend.board.urls")),
     path("healthz", healthz),
     path("readyz", readyz),
-    path("_allauth/", include("allauth.headless.urls")),
+    path("_allauth/", include((LOG_IN, "headless"))),
     path(
         "api/v1/schema",
         SpectacularJSONAPIView.as_view(throttle_classes=[PublicThrottle]),

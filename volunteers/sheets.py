@@ -152,11 +152,11 @@ def _verified(
         except Refusal as refusal:
             errors.append(_hours_error(row, refusal))
             if answer.is_new:
-                refused.append(attendance.pk)
+                refused.append(answer)
         else:
             verified.append((row, answer))
     # Only now: the same row may stand in the file twice.
-    Attendance.objects.filter(pk__in=refused).delete()
+    timesheets.take_back(refused)
     return verified, errors
 
 

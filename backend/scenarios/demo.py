@@ -16,7 +16,7 @@ from backend.accounts.phones import digest
 from backend.communities.models import Community, Role
 from backend.communities.selectors import tenants
 from backend.communities.services import places
-from backend.scenarios.replay import Event, Replay
+from backend.scenarios.replay import Event, Replay, ScenarioError
 from merchants.models import Merchant, MerchantMember
 from merchants.services import partners
 from points.services import rules
@@ -64,9 +64,13 @@ def load(
     """Load what is missing, and write ``home/demo.json`` for whoever shows the log-ins.
 
     Again, it only plans a shift if none is open. The password is made once for each home.
+    Raises ScenarioError in a database where others have the usernames of the cast.
     """
     with transaction.atomic():
-        community = tenants().filter(code=CODE).first() or _year(tell, watch)
+        community = tenants().filter(code=CODE).first()
+        if community is None:
+            _leave_real_people_alone()
+            community = _year(tell, watch)
     password = _password(home)
     with transaction.atomic():
         people = {username: _person(username, phone, password) for username, phone, _ in CAST}
@@ -89,6 +93,14 @@ def load(
         ],
     }
     _write_private(home / "demo.json", content)
+
+
+def _leave_real_people_alone() -> None:
+    """Who is called "staff" in a database of their own would get the demo's password and roles."""
+    cast = [username for username, _, _ in CAST]
+    taken = User.objects.filter(username__in=cast).order_by("username")
+    if names := ", ".join(taken.values_list("username", flat=True)):
+        raise ScenarioError(f"This database is in use: it has people called {names}. No demo here.")
 
 
 def _year(

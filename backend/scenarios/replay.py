@@ -124,11 +124,12 @@ class Replay:
         timezone = self._settings.get("timezone", "Asia/Shanghai")
         try:
             ZoneInfo(timezone)
-        except (ZoneInfoNotFoundError, ValueError, TypeError):
+        except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):  # "Asia" is a folder
             raise ScenarioError(f"rules.json: {timezone!r} is not a timezone.") from None
-        self.community = places.found(
-            code=self.code, name=self._settings.get("community", self.code), timezone=timezone
-        )
+        name = self._settings.get("community", self.code)
+        if not isinstance(name, str) or not 0 < len(name) <= 60 or not name.isprintable():
+            raise ScenarioError("rules.json: community is not a name of 1 to 60 characters.")
+        self.community = places.found(code=self.code, name=name, timezone=timezone)
         self._publish_rules()
 
     def _publish_rules(self) -> None:

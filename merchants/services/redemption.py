@@ -112,6 +112,8 @@ def scan(*, merchant: Merchant, clerk: User, code: str, now: datetime | None = N
             attempt.save(force_insert=True)
             return redeemed
     except Refusal as refusal:
+        if found and isinstance(refusal, errors.CodeExpired):
+            expire(redemption_id=found.pk)  # the clerk is told that the points are back
         attempt.outcome = refusal.code
         attempt.save(force_insert=True)
         raise

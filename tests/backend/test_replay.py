@@ -209,7 +209,15 @@ def test_a_difference_is_shown_and_fails(scenario):
     [
         (dict.fromkeys(FILES), "There is nothing to play"),
         ({"rules.json": {"timezone": "Mars/Base"}}, "'Mars/Base' is not a timezone"),
+        ({"rules.json": {"timezone": "Asia"}}, "'Asia' is not a timezone"),
+        ({"rules.json": {"community": None}}, "not a name"),
+        ({"rules.json": {"community": "社" * 61}}, "not a name"),
+        ({"rules.json": {"community": "a\0b"}}, "not a name"),
         ({"rules.json": {"service": {"*": {"points_per_hour": "x"}}}}, "rule_invalid"),
+        (
+            {"rules.json": {"service": {"x" * 41: {"points_per_hour": 1}}}},
+            "'parameter': 'category'",
+        ),
         ({"rules.json": {"service": []}}, "service"),
         ({"hours.csv": [*HOURS, ["x", "x", "乙", "19900000002", *HOURS[1][4:]]]}, "line 3: nobody"),
         ({"hours.csv": [*HOURS, HOURS[1]]}, "line 3: already_elsewhere"),

@@ -62,12 +62,20 @@ def test_the_same_again_changes_nothing_but_the_password(lake, say, logged_in):
     assert logged_in(User.objects.get()).get("/api/v1/me").status_code == 200
 
 
+def test_two_usernames_that_differ_by_capitals_are_one(lake, say, logged_in):
+    for username in ("zhao", "Zhao"):
+        say("appoint", username, "--name", "赵", "--community", "lake", "--role", "auditor")
+
+    assert logged_in(User.objects.get()).get("/api/v1/me").status_code == 200
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
         (["found_community", "lake", "湖"], "The code lake is taken"),
         (["found_community", "a b", "湖"], "a b: "),
         (["found_community", "x", "湖", "--timezone", "Mars/Base"], "Mars/Base is not a timezone"),
+        (["found_community", "x", "湖", "--timezone", "Asia"], "Asia is not a timezone"),
         (["found_community", "x", "湖", "--parent", "lake"], "no street with the code lake"),
         (["appoint", "x", "--name", "x", "--community", "no", "--role", "staff"], "code no"),
         (["appoint", "a b", "--name", "x", "--community", "lake", "--role", "staff"], "."),
@@ -126,3 +134,14 @@ def test_rules_of_reports_count_from_their_first_day(hill, say, tmp_path):
     found = [selectors.rule_for(hill, Rule.Subject.REPORT, "hazard", day) for day in days]
     assert found[0] is None
     assert found[1].parameters == {"reward_points": 20}
+
+
+def test_the_demo_stays_out_of_a_database_of_others(person, say):
+    staff = person("staff", "真职员")
+
+    with pytest.raises(CommandError, match="people called staff"):
+        say("load_demo")
+
+    staff.refresh_from_db()
+    assert staff.check_password(PASSWORD)
+    assert not Community.objects.exists()

@@ -202,7 +202,6 @@ def show(wang, tea, grant_points, scan, settings):
     [
         ("used", errors.CodeUsed),
         ("cancelled", errors.CodeCancelled),
-        ("lapsed, no sweep has run", errors.CodeExpired),
         ("lapsed and swept", errors.CodeExpired),
     ],
 )
@@ -224,6 +223,17 @@ def test_a_refused_scan_moves_nothing_and_stays_on_record(
         chen,
         voucher,
     )
+
+
+def test_a_lapsed_code_is_back_in_the_wallet_when_its_scan_says_so(books, show, scan, wang):
+    lapsed = show("lapsed, no sweep has run")
+
+    with pytest.raises(errors.CodeExpired):
+        scan(lapsed)
+
+    assert books(wang) == {"available": 100, "held": 0, "merchants": 0, "settled": 0, "stock": 5}
+    assert Redemption.objects.get().status == "expired"
+    assert ScanAttempt.objects.get().outcome == "code_expired"
 
 
 def test_a_used_code_says_when_it_was_used(voucher, scan):

@@ -333,6 +333,8 @@ def code_of(lake, wang, tea, wangs_phone, settings):
         voucher = redemption.take(offer=tea, volunteer=wang)
         if case == "cancelled":
             redemption.cancel(redemption=voucher)
+        if case == "lapsed":
+            redemption.expire(redemption_id=voucher.pk)
         return voucher.code
 
     return code

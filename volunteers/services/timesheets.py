@@ -46,6 +46,7 @@ class Recorded:
     attendance_id: UUID | None = None
     is_new: bool = False
     refusal: Refusal | None = None
+    status_before: str = ""  # of a place that was taken or cancelled before
 
 
 @transaction.atomic
@@ -97,6 +98,7 @@ def record_many(*, community: Community, entries: list[PaperHours]) -> list[Reco
             volunteer_id=entry.volunteer_id,
             signed_up_at=now,  # were it left to the database, inserting would take twice as long
         )
+        answer.status_before = place.status if place else ""
         attendance.status = Attendance.Status.CHECKED_OUT
         attendance.checked_in_at, attendance.checked_out_at = entry.times
         attendance.worked_minutes = minutes_between(*entry.times)
@@ -108,6 +110,24 @@ def record_many(*, community: Community, entries: list[PaperHours]) -> list[Reco
         kept, ["status", "checked_in_at", "checked_out_at", "worked_minutes"]
     )
     return answers
+
+
+@transaction.atomic
+def take_back(recorded: list[Recorded]) -> None:
+    """Undo what ``record_many`` wrote, before anything else has happened to it: a place that was
+    taken or cancelled is so again, the others are gone."""
+    for answer in recorded:
+        assert answer.attendance_id is not None  # what was refused has written nothing
+        mine = Attendance.objects.filter(pk=answer.attendance_id)
+        if answer.status_before:
+            mine.update(
+                status=answer.status_before,
+                checked_in_at=None,
+                checked_out_at=None,
+                worked_minutes=None,
+            )
+        else:
+            mine.delete()
 
 
 def _refusal(entry: PaperHours) -> Refusal | None:

@@ -10,9 +10,11 @@ from backend.accounts.models import User
 def open_login(*, username: str, name: str, password: str) -> User:
     """Somebody called ``name`` who logs in as ``username``; ValidationError for a weak password.
 
-    Whoever has that username keeps their name and gets the password.
+    Whoever has that username, in capitals or not, keeps their name and gets the password: two
+    that differ by nothing else could neither of them log in.
     """
-    user = User.objects.filter(username=username).first() or User(username=username, name=name)
+    known = User.objects.filter(username__iexact=username).first()
+    user = known or User(username=username, name=name)
     user.full_clean(exclude=["password", "phone_digest"])
     validate_password(password, user)
     user.set_password(password)

@@ -31,7 +31,7 @@ class Command(BaseCommand):
             ZoneInfo(options["timezone"])
         except ValidationError as error:
             raise CommandError(f"{code}: {error.messages[0]}") from error
-        except (ZoneInfoNotFoundError, ValueError) as error:
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # "Asia" is a folder
             raise CommandError(f"{options['timezone']} is not a timezone.") from error
         if Community.objects.filter(code=code).exists():
             raise CommandError(f"The code {code} is taken.")

@@ -3,10 +3,11 @@
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
 from backend.scenarios import demo
+from backend.scenarios.replay import ScenarioError
 
 
 class Command(BaseCommand):
@@ -15,8 +16,11 @@ class Command(BaseCommand):
     help = "Load the demo community and write its log-ins to $LINLI_HOME/demo.json."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        demo.load(
-            home=settings.HOME,
-            tell=self.stdout.write,
-            watch=lambda events: iter(tqdm(events, unit=" events", mininterval=1)),
-        )
+        try:
+            demo.load(
+                home=settings.HOME,
+                tell=self.stdout.write,
+                watch=lambda events: iter(tqdm(events, unit=" events", mininterval=1)),
+            )
+        except ScenarioError as error:
+            raise CommandError(str(error)) from error
