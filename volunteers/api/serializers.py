@@ -292,9 +292,12 @@ class SubmitReportSerializer(serializers.Serializer[Any]):
     latitude = serializers.FloatField(min_value=-90, max_value=90)
     longitude = serializers.FloatField(min_value=-180, max_value=180)
     coord_type = serializers.ChoiceField(choices=Report.CoordType.choices, required=False)
-    photo = serializers.FileField(
-        required=False, help_text="A JPEG, PNG or WebP image; only in multipart/form-data."
-    )
+
+
+class SubmitReportFormSerializer(SubmitReportSerializer):
+    """JSON can not carry the photo."""
+
+    photo = serializers.FileField(required=False, help_text="A JPEG, PNG or WebP image.")
 
 
 class CloseReportSerializer(serializers.Serializer[Any]):

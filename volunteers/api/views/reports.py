@@ -30,6 +30,7 @@ from volunteers.api.serializers import (
     CloseReportSerializer,
     PublicReportSerializer,
     ReportSerializer,
+    SubmitReportFormSerializer,
     SubmitReportSerializer,
     WatchedReportSerializer,
 )
@@ -57,10 +58,16 @@ class CommunityReportsView(ListAPIView[Report]):
     def get_queryset(self) -> QuerySet[Report]:
         return selectors.public_reports(community_among(tenants(), self.kwargs["code"]))
 
-    @extend_schema(request=SubmitReportSerializer, responses={201: ReportSerializer})
+    @extend_schema(
+        request={
+            JSONParser.media_type: SubmitReportSerializer,
+            PhotoFormParser.media_type: SubmitReportFormSerializer,
+        },
+        responses={201: ReportSerializer},
+    )
     def post(self, request: Request, code: str) -> Response:
         community = community_among(tenants(), code)
-        body = SubmitReportSerializer(data=request.data)
+        body = SubmitReportFormSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         report = reports.submit(
             community=community, reporter=signed_in(request), **body.validated_data
