@@ -53,7 +53,7 @@ bench: setup
 
 # After a change to pyproject.toml's dependencies. To take newer releases, delete the locks first.
 COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes \
-  --no-emit-index-url --no-annotate --no-header -q pyproject.toml
+  --no-annotate --no-header -q pyproject.toml
 lock: setup
 	$(COMPILE) --all-extras -o requirements-dev.lock
 	$(COMPILE) -c requirements-dev.lock -o requirements.lock
