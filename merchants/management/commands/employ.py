@@ -3,12 +3,9 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
-from django.db import transaction
 
-from backend.accounts import passwords
-from backend.accounts.services.logins import open_login
+from backend.accounts.passwords import login_asked_for
 from merchants.models import MerchantMember, Partnership
 from merchants.services import partners
 
@@ -36,17 +33,8 @@ class Command(BaseCommand):
         if partnership is None:
             raise CommandError(f"{options['merchant']} is no partner of {options['community']}.")
         username = options["username"]
-        try:
-            password = passwords.ask(username)
-            with transaction.atomic():
-                user = open_login(username=username, name=options["name"], password=password)
-                member = partners.employ(
-                    merchant=partnership.merchant,
-                    user=user,
-                    role=MerchantMember.Role(options["role"]),
-                )
-        except ValidationError as error:
-            raise CommandError(" ".join(error.messages)) from error
-        except ValueError as error:
-            raise CommandError(str(error)) from error
+        user = login_asked_for(username=username, name=options["name"])
+        member = partners.employ(
+            merchant=partnership.merchant, user=user, role=MerchantMember.Role(options["role"])
+        )
         self.stdout.write(f"{user.name} ({username}) is {member.role} of {partnership.name}.")

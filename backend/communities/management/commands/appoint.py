@@ -3,12 +3,9 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
-from django.db import transaction
 
-from backend.accounts import passwords
-from backend.accounts.services.logins import open_login
+from backend.accounts.passwords import login_asked_for
 from backend.communities.models import Community, Role
 from backend.communities.services import places
 
@@ -31,13 +28,6 @@ class Command(BaseCommand):
         if place is None:
             raise CommandError(f"There is no place with the code {options['community']}.")
         username = options["username"]
-        try:
-            password = passwords.ask(username)
-            with transaction.atomic():
-                user = open_login(username=username, name=options["name"], password=password)
-                places.grant(user=user, community=place, role=Role(options["role"]))
-        except ValidationError as error:
-            raise CommandError(" ".join(error.messages)) from error
-        except ValueError as error:
-            raise CommandError(str(error)) from error
+        user = login_asked_for(username=username, name=options["name"])
+        places.grant(user=user, community=place, role=Role(options["role"]))
         self.stdout.write(f"{user.name} ({username}) is {options['role']} of {place.name}.")
