@@ -47,9 +47,9 @@ check: setup
 	  $(BIN)/python manage.py makemigrations --check --dry-run; \
 	  $(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null'
 
-# `make bench BENCH=import` runs that one, `make bench` all of them.
+# `make bench BENCH=import` runs that one, `make bench` all of them; as durable as a real server.
 bench: setup
-	$(WITH_SERVERS) $(BIN)/python -m bench $(BENCH)
+	$(BIN)/python -m backend.embedded --durable -- $(BIN)/python -m bench $(BENCH)
 
 # After a change to pyproject.toml's dependencies. To take newer releases, delete the locks first.
 COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes \

@@ -109,6 +109,23 @@ def supervisor(home, tmp_path):
         process.wait(PATIENCE)
 
 
+@pytest.mark.parametrize(("options", "fsync"), [([], "off"), (["--durable"], "on")])
+def test_servers_beside_a_command_are_quick_or_durable(options, fsync):
+    asking = (
+        "import os, psycopg;"
+        "print(psycopg.connect(os.environ['DATABASE_URL']).execute('SHOW fsync').fetchone()[0])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "backend.embedded", *options, "--", sys.executable, "-c", asking],
+        cwd=BASE_DIR,
+        env=bare_environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+    assert (done.returncode, done.stdout.strip()) == (0, fsync)
+
+
 def remember(urls):
     with psycopg.connect(urls["DATABASE_URL"]) as database:
         database.execute("CREATE TABLE memory AS SELECT '邻里' AS word")
