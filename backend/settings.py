@@ -178,7 +178,9 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums"],
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
+        "AccountKindEnum": "points.models.AccountKind",
         "AttendanceStatusEnum": "volunteers.models.Attendance.Status",
+        "ExpiryPolicyKindEnum": "points.models.ExpiryPolicy.Kind",
         "RedemptionStatusEnum": "merchants.models.Redemption.Status",
         "ReportStatusEnum": "volunteers.models.Report.Status",
         "StatementStatusEnum": "merchants.models.Statement.Status",
@@ -221,10 +223,29 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 60.0,
         "options": SWEEP_OPTIONS,
     },
+    # Each hour, for it is midnight somewhere; where nothing is due, nothing happens.
+    "expire-points": {
+        "task": "points.tasks.sweep_expiry",
+        "schedule": crontab(minute=5),
+        "options": SWEEP_OPTIONS,
+    },
+    "tell-of-expiry": {
+        "task": "points.tasks.sweep_expiry_notices",
+        "schedule": crontab(hour=9, minute=0),
+    },
+    "seal-transfers": {
+        "task": "points.tasks.sweep_unsealed",
+        "schedule": 300.0,
+        "options": SWEEP_OPTIONS,
+    },
     # Each night, though a period is a month: a night that was missed is made up for by the next.
     "draft-settlements": {
         "task": "merchants.tasks.sweep_unsettled",
         "schedule": crontab(hour=2, minute=10),
+    },
+    "verify-ledgers": {
+        "task": "points.tasks.sweep_verifications",
+        "schedule": crontab(hour=4, minute=20),
     },
     "forget-idempotency-keys": {
         "task": "backend.api.tasks.forget_old_idempotency_keys",

@@ -1,5 +1,25 @@
+from typing import Any
+
 from django.apps import AppConfig
+from django.db import connections
+from django.db.models.signals import post_migrate
+
+# django-pgtrigger lets a session name triggers to be ignored (SET pgtrigger.ignore). What guards
+# the ledger guards it against everybody, so the function it asks answers no; and being plain SQL it
+# costs a posting nothing. Each migration of a trigger makes the function anew, hence each time.
+NEVER_IGNORED = """
+    CREATE OR REPLACE FUNCTION public._pgtrigger_should_ignore(trigger_name name)
+    RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT false'
+"""
 
 
 class PointsConfig(AppConfig):
     name = "points"
+
+    def ready(self) -> None:
+        post_migrate.connect(_never_ignore_triggers, sender=self)
+
+
+def _never_ignore_triggers(*, using: str, **_: Any) -> None:
+    with connections[using].cursor() as cursor:
+        cursor.execute(NEVER_IGNORED)

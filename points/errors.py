@@ -40,6 +40,11 @@ class InsufficientPoints(Conflict):
     title = _("There are not enough points.")
 
 
+class ShortfallOutstanding(Conflict):
+    code = "shortfall_outstanding"
+    title = _("Points taken back are still owed; what is earned next repays them first.")
+
+
 class HoldUnknown(NotFound):
     code = "hold_unknown"
     title = _("There is no such hold.")
@@ -60,6 +65,26 @@ class HoldExpired(Conflict):
     title = _("This hold has expired.")
 
 
+class TransferUnknown(NotFound):
+    code = "transfer_unknown"
+    title = _("There is no such transfer.")
+
+
+class ReversalOfReversal(Conflict):
+    code = "reversal_of_reversal"
+    title = _("A reversal is not reversed; what was right is posted anew.")
+
+
+class TransferReversed(Conflict):
+    code = "transfer_reversed"
+    title = _("All of this transfer has already been reversed.")
+
+
+class ReversalTooLarge(Invalid):
+    code = "reversal_too_large"
+    title = _("More can not be reversed than is left of the transfer.")
+
+
 class RuleInvalid(Invalid):
     code = "rule_invalid"
     title = _("This is not a rule that can be applied.")
@@ -75,6 +100,41 @@ class AwardSourceReused(Conflict):
     title = _("This record has already earned points, with other contents.")
 
 
-class TransferUnknown(NotFound):
-    code = "transfer_unknown"
-    title = _("There is no such transfer.")
+class CashNotAllowedForHours(RuleInvalid):
+    code = "cash_not_allowed_for_hours"
+    title = _("Volunteer hours are never rewarded with money.")
+
+
+class RuleBackdated(Invalid):
+    code = "rule_backdated"
+    title = _("A rule can not begin in the past: what was earned stays as it was promised.")
+
+
+class PeriodInvalid(Invalid):
+    code = "period_invalid"
+    title = _("A period ends after it begins and is not longer than a year.")
+
+
+class ExportTooLarge(Invalid):
+    code = "export_too_large"
+    title = _("This is too much for one file; please narrow it down, for example to a period.")
+
+
+class NotSealedYet(Conflict):
+    code = "not_sealed_yet"
+    title = _("This transfer is not sealed yet; try again in a few minutes.")
+
+
+class SealBroken(Conflict):
+    code = "seal_broken"
+    title = _("This transfer is not what was sealed. Please tell the auditor.")
+
+
+class ExpiryPolicyInvalid(Invalid):
+    code = "expiry_policy_invalid"
+    title = _("Points expire never, after whole years, or after 1 to 120 months.")
+
+
+class ExpiryDayNotOver(Conflict):
+    code = "expiry_day_not_over"
+    title = _("Points can be spent until this day is over.")

@@ -1,16 +1,48 @@
 """Reads of the ledger and the rules."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import groupby
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db.models import Q, QuerySet, Sum
+from django.db import connection
+from django.db.models import (
+    BigIntegerField,
+    Case,
+    Exists,
+    F,
+    OuterRef,
+    Q,
+    QuerySet,
+    RowRange,
+    Subquery,
+    Sum,
+    When,
+    Window,
+)
 from django.db.models.functions import Coalesce
 
 from backend.communities.models import Community
 from backend.communities.selectors import lineage
-from points.errors import TransferUnknown
-from points.models import Account, AccountKind, Award, RuleVersion, Transfer, Unit
+from points.errors import AccountUnknown, TransferUnknown
+from points.models import (
+    Account,
+    AccountKind,
+    Award,
+    Earned,
+    ExpiryPolicy,
+    ExpiryRun,
+    Reversal,
+    Rule,
+    RuleVersion,
+    Seal,
+    Transfer,
+    Unit,
+    Verification,
+)
+from points.triggers import FLOORED
 
 
 def wallet_of(community_id: UUID, person_id: UUID) -> Account | None:
@@ -37,18 +69,20 @@ def wallets_of(community_ids: Iterable[UUID], person_id: UUID) -> dict[UUID, Acc
 def balance(account: Account, *, at: datetime | None = None) -> int:
     """Credits less debits, in the account's unit: of all that was posted, or posted by ``at``.
 
-    What is held still counts; ``Account.available`` is what can be spent.
+    What is held still counts; ``Account.available`` is what can be spent. Now, it costs the same
+    however long the account's statement is; of the past, all of it is read.
     """
-    if account.has_floor and at is None:
-        account.refresh_from_db(fields=["credits", "debits", "held"])
-        return account.credits - account.debits
-    return total(transfers_of(account), account, at=at)
-
-
-def total(transfers: QuerySet[Transfer], account: Account, *, at: datetime | None = None) -> int:
-    """What ``transfers`` brought ``account``, less what they took."""
     if at is not None:
-        transfers = transfers.filter(posted_at__lte=at)
+        return total(transfers_of(account).filter(posted_at__lte=at), account)
+    if account.has_floor:
+        account.refresh_from_db(fields=["credits", "debits", "held", "shortfall"])
+        return account.credits - account.debits
+    came_in, went_out = totals_of([account])[account.pk]
+    return came_in - went_out
+
+
+def total(transfers: QuerySet[Transfer], account: Account) -> int:
+    """What ``transfers`` brought ``account``, less what they took."""
     sums = transfers.aggregate(
         credits=Coalesce(Sum("amount", filter=Q(credit=account)), 0),
         debits=Coalesce(Sum("amount", filter=Q(debit=account)), 0),
@@ -56,11 +90,177 @@ def total(transfers: QuerySet[Transfer], account: Account, *, at: datetime | Non
     return int(sums["credits"] - sums["debits"])
 
 
+def totals_of(accounts: Iterable[Account]) -> dict[UUID, tuple[int, int]]:
+    """Credits and debits of each of a community's accounts, now, in one statement.
+
+    Those with a floor carry them; of the others it is what was rolled up with the last seal that
+    they were part of, and the transfers that are not sealed yet.
+    """
+    accounts = list(accounts)
+    totals = {account.pk: (account.credits, account.debits) for account in accounts}
+    tallied = [account for account in accounts if not account.has_floor]
+    if tallied:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"{_TALLY} AND a.id = ANY(%(accounts)s)",
+                {
+                    "community": tallied[0].community_id,
+                    "accounts": [account.pk for account in tallied],
+                },
+            )
+            totals |= {pk: (came_in, left) for pk, _, _, came_in, left in cursor.fetchall()}
+    return totals
+
+
+# The tail is tallied once, whatever a planner that knows nothing of a new community believes.
+_TALLY = f"""
+    WITH tail AS MATERIALIZED (
+        SELECT sides.account_id, sum(sides.credits)::bigint AS credits,
+            sum(sides.debits)::bigint AS debits
+        FROM points_unsealed u
+        JOIN points_transfer t ON t.id = u.id
+        CROSS JOIN LATERAL (
+            VALUES (t.debit_id, 0, t.amount), (t.credit_id, t.amount, 0)
+        ) AS sides (account_id, credits, debits)
+        WHERE u.community_id = %(community)s
+        GROUP BY sides.account_id
+    )
+    SELECT a.id, a.kind, a.unit,
+        coalesce(rolled.credits, 0) + coalesce(tail.credits, 0),
+        coalesce(rolled.debits, 0) + coalesce(tail.debits, 0)
+    FROM points_account a
+    LEFT JOIN LATERAL (
+        SELECT r.credits, r.debits FROM points_rollup r
+        WHERE r.community_id = a.community_id AND r.account_id = a.id
+        ORDER BY r.number DESC LIMIT 1
+    ) AS rolled ON true
+    LEFT JOIN tail ON tail.account_id = a.id
+    WHERE a.community_id = %(community)s
+        AND a.kind NOT IN ({", ".join(f"'{kind}'" for kind in FLOORED)})
+"""  # noqa: S608
+
+
 def transfers_of(account: Account) -> QuerySet[Transfer]:
-    """The account's statement, newest first."""
+    """All that the account was part of, newest first. For a page of it, see ``Statement``."""
     return Transfer.objects.filter(
         Q(debit=account) | Q(credit=account), community_id=account.community_id
     ).order_by("-id")
+
+
+class Statement:
+    """What came into an account and left it, newest first: as much of a queryset as paging asks.
+
+    A page costs the same however long the statement is: what left and what came in are each read
+    from their own index, no further than the page goes.
+    """
+
+    model = Transfer
+
+    def __init__(self, account: Account, transfers: QuerySet[Transfer], order: str = "-id") -> None:
+        self.account = account
+        self._transfers = transfers
+        self._order = order
+
+    def filter(self, **lookups: Any) -> "Statement":
+        return Statement(self.account, self._transfers.filter(**lookups), self._order)
+
+    def order_by(self, order: str) -> "Statement":
+        return Statement(self.account, self._transfers, order)
+
+    def __getitem__(self, page: slice) -> list[Transfer]:
+        sides = (
+            self._transfers.filter(**{side: self.account}).order_by(self._order)[: page.stop]
+            for side in ("debit", "credit")
+        )
+        out, came_in = sides
+        return list(out.union(came_in, all=True).order_by(self._order)[page])
+
+
+def statement(account: Account, among: QuerySet[Transfer] | None = None) -> Statement:
+    """The account's statement, newest first, or what of it is ``among`` its community's."""
+    if among is None:
+        among = Transfer.objects.filter(community_id=account.community_id)
+    return Statement(account, among)
+
+
+def transfers_with_balance(account: Account) -> QuerySet[Transfer]:
+    """All that the account was part of, newest first, each with its ``balance_after``.
+
+    One statement, so that what is posted meanwhile can not put them out of step.
+    """
+    brought = Case(When(credit=account, then=F("amount")), default=-F("amount"))
+    balance_after = Window(
+        Sum(brought, output_field=BigIntegerField()),
+        order_by="id",
+        frame=RowRange(start=None, end=0),
+    )
+    return transfers_of(account).annotate(balance_after=balance_after)
+
+
+def accounts_in(community: Community) -> QuerySet[Account]:
+    """Every account of the community, newest first."""
+    return Account.objects.filter(community=community).order_by("-id")
+
+
+def account_in(community: Community, account_id: UUID) -> Account:
+    """One of the community's accounts; raises AccountUnknown."""
+    account = accounts_in(community).filter(pk=account_id).first()
+    if account is None:
+        raise AccountUnknown
+    return account
+
+
+@dataclass(frozen=True)
+class TrialBalanceLine:
+    """All accounts of one kind and unit in a community, together."""
+
+    unit: str
+    kind: str
+    accounts: int
+    debits: int
+    credits: int
+
+    @property
+    def balance(self) -> int:
+        return self.credits - self.debits
+
+
+def trial_balance(community: Community, *, at: datetime | None = None) -> list[TrialBalanceLine]:
+    """What each kind of account has moved, now or of all that was posted by ``at``.
+
+    In each unit debits and credits come to the same. Of the past, the whole ledger is read.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _TRIAL_BALANCE_NOW if at is None else _TRIAL_BALANCE_AT,
+            {"community": community.pk, "at": at},
+        )
+        return [TrialBalanceLine(*line) for line in cursor.fetchall()]
+
+
+_TRIAL_BALANCE_NOW = f"""
+    SELECT unit, kind, count(*), sum(debits)::bigint, sum(credits)::bigint
+    FROM (
+        SELECT a.kind, a.unit, a.credits, a.debits FROM points_account a
+        WHERE a.community_id = %(community)s
+            AND a.kind IN ({", ".join(f"'{kind}'" for kind in FLOORED)})
+        UNION ALL
+        SELECT kind, unit, credits, debits
+        FROM ({_TALLY}) AS tallied (id, kind, unit, credits, debits)
+    ) AS accounts
+    GROUP BY unit, kind ORDER BY unit, kind
+"""  # noqa: S608
+_TRIAL_BALANCE_AT = """
+    SELECT a.unit, a.kind, count(DISTINCT a.id), sum(sides.debits)::bigint,
+        sum(sides.credits)::bigint
+    FROM points_transfer t
+    CROSS JOIN LATERAL (
+        VALUES (t.debit_id, t.amount, 0), (t.credit_id, 0, t.amount)
+    ) AS sides (account_id, debits, credits)
+    JOIN points_account a ON a.id = sides.account_id
+    WHERE t.community_id = %(community)s AND t.posted_at <= %(at)s
+    GROUP BY a.unit, a.kind ORDER BY a.unit, a.kind
+"""
 
 
 def transfers_in(community: Community) -> QuerySet[Transfer]:
@@ -84,18 +284,19 @@ def transfer_of(person_id: UUID, transfer_id: UUID) -> tuple[Transfer, Account]:
     return transfer, wallet
 
 
+def transfer_in(community: Community, transfer_id: UUID) -> Transfer:
+    """One of the community's transfers, with both accounts; raises TransferUnknown."""
+    transfer = transfers_in(community).filter(pk=transfer_id).first()
+    if transfer is None:
+        raise TransferUnknown
+    return transfer
+
+
 def totals_by_kind(community: Community, unit: Unit = Unit.POINTS) -> dict[str, int]:
-    """Each kind's balance in the whole community; together they are zero."""
-    balances = dict.fromkeys(AccountKind.values, 0)
-    for side, sign in (("credit", 1), ("debit", -1)):
-        sums = (
-            Transfer.objects.filter(community=community, **{f"{side}__unit": unit})
-            .values_list(f"{side}__kind")
-            .annotate(moved=Sum("amount"))
-        )
-        for kind, moved in sums:
-            balances[kind] += sign * int(moved)
-    return balances
+    """Each kind's balance in the whole community, now; together they are zero."""
+    return dict.fromkeys(AccountKind.values, 0) | {
+        line.kind: line.balance for line in trial_balance(community) if line.unit == unit
+    }
 
 
 def public_figures(community: Community) -> dict[str, int]:
@@ -146,13 +347,22 @@ def categories_with_rule(community: Community, subject: str) -> set[str]:
 
 
 def points_awarded_that_day(account: Account, rule_id: UUID, local_day: date) -> int:
-    """What ``rule`` has brought ``account`` for that day so far, against its daily cap."""
+    """What ``rule`` has brought ``account`` for that day so far, against its daily cap.
+
+    What was reversed leaves the cap free, whether or not it could be taken back yet.
+    """
+    reversals = (
+        Reversal.objects.filter(community=OuterRef("community"), transfer=OuterRef("transfer"))
+        .values("transfer")
+        .values_list(Sum("amount"))
+    )
+    net = F("points") - Coalesce(Subquery(reversals), 0, output_field=BigIntegerField())
     awarded = Award.objects.filter(
         community_id=account.community_id,
         account=account,
         local_day=local_day,
         rule_version__rule_id=rule_id,
-    ).aggregate(points=Coalesce(Sum("points"), 0))
+    ).aggregate(points=Coalesce(Sum(net), 0))
     return int(awarded["points"])
 
 
@@ -162,3 +372,233 @@ def points_by_source(community_ids: Iterable[UUID], sources: Iterable[str]) -> d
         community_id__in=list(community_ids), source__in=list(sources)
     ).values_list("source", "points")
     return dict(awards)
+
+
+def rules_known_in(community: Community) -> QuerySet[Rule]:
+    """The community's own rules and those of the places above it, newest first."""
+    return (
+        Rule.objects.filter(community__in=lineage(community))
+        .select_related("community")
+        .order_by("-id")
+    )
+
+
+def rules_applying_in(community: Community, day: date) -> QuerySet[Rule]:
+    """The community's own rules, and those above it that it is lent on ``day`` or later.
+
+    What a nearer place overrides on ``day``, by a rule for the category or by ``*``, is not lent.
+    """
+    places = [place.pk for place in lineage(community)]
+    versions = RuleVersion.objects.filter(
+        Q(valid_to__isnull=True) | Q(valid_to__gte=day),
+        community=OuterRef("community"),
+        rule=OuterRef("pk"),
+    )
+    known = rules_known_in(community).annotate(
+        has_versions=Exists(versions), is_in_force=Exists(versions.filter(valid_from__lte=day))
+    )
+    in_force = {
+        (rule.community_id, rule.subject, rule.category) for rule in known if rule.is_in_force
+    }
+
+    def is_lent(rule: Rule) -> bool:
+        nearer = places[: places.index(rule.community_id)]
+        return not any(
+            (place, rule.subject, category) in in_force
+            for place in nearer
+            for category in (rule.category, "*")
+        )
+
+    applying = [
+        rule.pk
+        for rule in known
+        if rule.community_id == community.pk or (rule.has_versions and is_lent(rule))
+    ]
+    return rules_known_in(community).filter(pk__in=applying)
+
+
+def versions_from(rules: Iterable[Rule], day: date) -> dict[UUID, list[RuleVersion]]:
+    """Each rule's versions that are valid on ``day`` or later, in the order of their numbers."""
+    rules = list(rules)
+    versions: dict[UUID, list[RuleVersion]] = {rule.pk: [] for rule in rules}
+    for version in RuleVersion.objects.filter(
+        Q(valid_to__isnull=True) | Q(valid_to__gte=day),
+        community__in={rule.community_id for rule in rules},
+        rule__in=rules,
+    ).order_by("number"):
+        versions[version.rule_id].append(version)
+    return versions
+
+
+def versions_of(rule: Rule) -> QuerySet[RuleVersion]:
+    """All that was ever published of it, newest first."""
+    return RuleVersion.objects.filter(community_id=rule.community_id, rule=rule).order_by("-id")
+
+
+def expiry_policies_from(community: Community, day: date) -> list[ExpiryPolicy]:
+    """The policy in force on ``day``, the community's own day, then each that will replace it.
+
+    In each place the latest that has begun counts; one of the community's own comes before those
+    of the places above. Where there is none, it is one that was never published.
+    """
+    places = [place.pk for place in lineage(community)]
+    known = sorted(
+        ExpiryPolicy.objects.filter(community__in=places).select_related("community"),
+        key=lambda policy: (-places.index(policy.community_id), policy.valid_from, policy.pk),
+    )
+    unwritten = ExpiryPolicy(kind=ExpiryPolicy.Kind.END_OF_NEXT_YEAR)
+    days = [day, *sorted({policy.valid_from for policy in known if policy.valid_from > day})]
+    in_force = [
+        next((policy for policy in reversed(known) if policy.valid_from <= each), unwritten)
+        for each in days
+    ]
+    return [policy for policy, _ in groupby(in_force)]
+
+
+def expiry_days(community: Community, *, until: date) -> list[date]:
+    """Days up to ``until`` on which points are to expire and have not yet, overdue ones first."""
+    done = ExpiryRun.objects.filter(
+        community=OuterRef("community"), expires_on=OuterRef("expires_on")
+    )
+    promised = Earned.objects.filter(~Exists(done), community=community, expires_on__lte=until)
+    days = promised.order_by("expires_on").values_list("expires_on", flat=True).distinct()
+    return [day for day in days if day]
+
+
+def next_expiry_day(community: Community) -> date | None:
+    """The first of them, however far it is; ``None`` if nothing is to expire."""
+    return next(iter(expiry_days(community, until=date.max)), None)
+
+
+def expiry_runs_of(community: Community) -> QuerySet[ExpiryRun]:
+    """The days on which points have expired, newest first."""
+    return ExpiryRun.objects.filter(community=community).order_by("-expires_on")
+
+
+class Losing(NamedTuple):
+    """What one wallet loses on a day: of what is ``available`` it keeps what expires later."""
+
+    account_id: UUID
+    holder: str
+    available: int
+    kept: int
+    points: int
+
+
+def losing(community: Community, on: date, *, since: date | None = None) -> Iterator[Losing]:
+    """Each wallet that loses something when ``on`` is over, if nothing moves before; most first.
+
+    What it will have lost by ``since``, an earlier day still to come, is not counted.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT * FROM points_losing(%s, %s, %s) ORDER BY points DESC, account_id",
+            [community.pk, on, since],
+        )
+        while rows := cursor.fetchmany(1000):
+            yield from map(Losing._make, rows)
+
+
+def losses(community: Community, on: date) -> tuple[int, int]:
+    """How many wallets lose something by the end of ``on``, and how many points together."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*), coalesce(sum(points), 0)::bigint FROM points_losing(%s, %s, NULL)",
+            [community.pk, on],
+        )
+        wallets, points = cursor.fetchone()
+    return wallets, points
+
+
+def expiring(wallet: Account) -> list[tuple[date, int]]:
+    """When a wallet loses how much if nothing moves before, the nearest day first.
+
+    What is left of points whose day is over goes with whatever expires next in the community.
+    """
+    earned = dict(
+        Earned.objects.filter(community_id=wallet.community_id, account=wallet).values_list(
+            "expires_on", "points"
+        )
+    )
+    own = {day for day in earned if day}
+    runs = ExpiryRun.objects.filter(community_id=wallet.community_id, expires_on__in=own)
+    over = set(runs.values_list("expires_on", flat=True))
+    days = own - over
+    left_over = wallet.available > sum(n for day, n in earned.items() if day not in over)
+    if left_over and (next_day := next_expiry_day(wallet.community)):
+        days.add(next_day)
+    losses_to_come, lost = [], 0
+    for day in sorted(days):
+        kept = sum(points for until, points in earned.items() if until is None or until > day)
+        lost_by_then = max(0, wallet.available - kept)
+        if lost_by_then > lost:
+            losses_to_come.append((day, lost_by_then - lost))
+            lost = lost_by_then
+    return losses_to_come
+
+
+def explain(transfer: Transfer) -> dict[str, Any]:
+    """Why ``transfer`` was made, and what was taken back of it, in at most three statements.
+
+    For an award: the award, the version of the rule and the place that published it, the inputs
+    and the arithmetic. Of a transfer that takes back another: ``reverses``, the other one.
+    """
+    award = (
+        Award.objects.filter(
+            community_id=transfer.community_id, source=transfer.source, transfer=transfer
+        )
+        .select_related("rule_version__rule", "rule_version__community")
+        .first()
+    )
+    reversals = Reversal.objects.filter(
+        community_id=transfer.community_id, transfer=transfer
+    ).order_by("id")
+    reverses = None
+    if transfer.reverses_id:
+        reverses = Transfer.objects.get(community_id=transfer.community_id, pk=transfer.reverses_id)
+    return {
+        "transfer": _told(transfer, "id", "amount", "reason", "source", "occurred_at", "posted_at"),
+        "award": award and _told(award, "source", "local_day", "points", "awarded_at"),
+        "rule_version": award and _version_told(award.rule_version),
+        "inputs": transfer.explanation.get("inputs", {}),
+        "arithmetic": transfer.explanation.get("arithmetic", {}),
+        "reversals": [
+            _told(
+                reversal,
+                "id",
+                "amount",
+                "recovered",
+                "outstanding",
+                "reason",
+                "occurred_at",
+                "requested_at",
+            )
+            for reversal in reversals
+        ],
+        "reverses": reverses
+        and _told(reverses, "id", "amount", "reason", "source", "occurred_at", "posted_at"),
+    }
+
+
+def _version_told(version: RuleVersion) -> dict[str, Any]:
+    return {
+        **_told(version, "id", "rule_id", "number", "parameters", "valid_from", "valid_to"),
+        **_told(version.rule, "subject", "category"),
+        "place": _told(version.community, "code", "name"),
+    }
+
+
+def _told(row: Any, *names: str) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in names}
+
+
+def seals_of(community: Community) -> QuerySet[Seal]:
+    """The community's seals, newest first, without what is in them."""
+    return (
+        Seal.objects.filter(community=community).defer("transfer_ids", "leaves").order_by("-number")
+    )
+
+
+def verifications_of(community: Community) -> QuerySet[Verification]:
+    """What was found whenever the community's ledger was verified, newest first."""
+    return Verification.objects.filter(community=community).order_by("-id")

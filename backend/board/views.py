@@ -3,13 +3,14 @@
 from typing import Any
 
 from django.http import Http404
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.generic import TemplateView
 
 from backend.communities.models import Community
 from backend.communities.selectors import community_by_code, tenants
 from merchants.models import Partnership
-from points.selectors import public_figures
+from points.selectors import public_figures, seals_of
 from volunteers.models import Report
 from volunteers.selectors import public_reports, verified_minutes, volunteers_in
 
@@ -57,6 +58,7 @@ class BoardView(TemplateView):
             "title": community.name,
             "back": _("All communities"),
             "figures": _figures(community),
+            "seal": _latest_seal(community),
             "reports_title": _("What became of the reports"),
             "reports_note": _("Disputes and calls for help are never shown here."),
             "no_reports": _("Nothing has been reported yet."),
@@ -76,6 +78,20 @@ def _figures(community: Community) -> list[tuple[str, int]]:
         (_("Points in wallets"), points["outstanding"]),
         (_("Partner merchants"), Partnership.objects.filter(community=community).count()),
     ]
+
+
+def _latest_seal(community: Community) -> dict[str, str] | None:
+    """What whoever writes it down can hold our ledger to later."""
+    seal = seals_of(community).first()
+    if seal is None:
+        return None
+    sealed_at = f"{seal.sealed_at.astimezone(community.clock):%Y-%m-%d %H:%M}"
+    return {
+        "words": _("Ledger seal no. %(number)d of %(sealed_at)s:")
+        % {"number": seal.number, "sealed_at": sealed_at},
+        "head": bytes(seal.head).hex()[:16],
+        "url": reverse("seals", kwargs={"code": community.code}),
+    }
 
 
 def _category(category: str) -> str:

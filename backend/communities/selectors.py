@@ -10,6 +10,8 @@ from backend.communities.models import Community, Membership, Role
 
 WATCHES_OVER = (Role.STAFF, Role.MANAGER, Role.AUDITOR)  # may read what staff read
 HANDLES = (Role.STAFF, Role.MANAGER)  # may verify, close, approve
+MANAGES = (Role.MANAGER,)  # may say what is to count
+BELONGS = tuple(Role)  # anybody who is something there
 
 
 def tenants() -> QuerySet[Community]:

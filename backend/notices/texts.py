@@ -16,6 +16,10 @@ def words(notice: Notice) -> tuple[str, str]:
         return _("Your shift begins soon"), _(
             "%(activity)s, %(begins)s at %(place)s. Please check in when you arrive."
         ) % {**facts, "begins": _local(facts)}
+    if notice.kind == "points_expiring":
+        return _("Your points are about to expire"), _(
+            "%(community)s: %(points)s points can be spent until %(expires_on)s, then they expire."
+        ) % facts
     raise ValueError(f"No words for a notice of kind {notice.kind!r}.")
 
 

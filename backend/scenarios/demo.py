@@ -19,7 +19,8 @@ from backend.communities.services import places
 from backend.scenarios.replay import Event, Replay, ScenarioError
 from merchants.models import Merchant, MerchantMember
 from merchants.services import partners
-from points.services import rules
+from points.models import ExpiryPolicy
+from points.services import expiry, rules
 from volunteers.models import Activity, Report, Shift
 from volunteers.services import activities, reports
 
@@ -107,9 +108,25 @@ def _year(
     tell: Callable[[str], object], watch: Callable[[list[Event]], Iterator[Event]]
 ) -> Community:
     tell("Playing a year of 碧沙湖社区: 240 volunteers, 1,168 shifts, 280 redemptions.")
-    replay = Replay(SCENARIO, code=CODE, tell=tell, watch=watch)
+    replay = _LastingYear(SCENARIO, code=CODE, tell=tell, watch=watch)
     replay.play()
+    today = timezone.now().astimezone(replay.community.clock).date()
+    expiry.set_policy(
+        community=replay.community,
+        kind=ExpiryPolicy.Kind.END_OF_NEXT_YEAR,
+        valid_from=today,
+    )
     return replay.community
+
+
+class _LastingYear(Replay):
+    """Its points do not expire: the year is long over, and visitors want to spend them."""
+
+    def _found_community(self) -> None:
+        super()._found_community()
+        expiry.set_policy(
+            community=self.community, kind=ExpiryPolicy.Kind.NEVER, valid_from=date(2000, 1, 1)
+        )
 
 
 def _password(home: Path) -> str:

@@ -1,8 +1,8 @@
 """Awards: a record earns points by a rule, once, and can always say why."""
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django.db import transaction
@@ -11,11 +11,78 @@ from backend.communities.models import Community
 from points import selectors
 from points.errors import AwardSourceReused, RuleMissing
 from points.models import Account, AccountKind, Award, Rule, RuleVersion
-from points.services import ledger
+from points.services import expiry, ledger
 from points.services.rules import HoursRule, ReportRule, hours_to_points
 
 
-@transaction.atomic
+@dataclass(frozen=True)
+class Hours:
+    """What a record of service says. Its rule and its cap are those of the check-in's day."""
+
+    subject: ClassVar = Rule.Subject.HOURS
+    category: str
+    checked_in_at: datetime
+    checked_out_at: datetime
+
+    @property
+    def counts_from(self) -> datetime:
+        return self.checked_in_at
+
+    @property
+    def occurred_at(self) -> datetime:
+        return self.checked_out_at
+
+    def inputs(self, community: Community) -> dict[str, Any]:
+        return {
+            "category": self.category,
+            "checked_in_at": self.checked_in_at.astimezone(UTC).isoformat(),
+            "checked_out_at": self.checked_out_at.astimezone(UTC).isoformat(),
+            "timezone": community.timezone,
+        }
+
+    def reckon(
+        self, community: Community, version: RuleVersion, awarded_that_day: int
+    ) -> tuple[int, dict[str, Any]]:
+        """The points, and every step of the arithmetic. Raises RuleInvalid."""
+        return hours_to_points(
+            HoursRule.read(version.parameters),
+            self.checked_in_at,
+            self.checked_out_at,
+            community.clock,
+            awarded_that_day,
+        )
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a verified report says."""
+
+    subject: ClassVar = Rule.Subject.REPORT
+    category: str
+    verified_at: datetime
+
+    @property
+    def counts_from(self) -> datetime:
+        return self.verified_at
+
+    @property
+    def occurred_at(self) -> datetime:
+        return self.verified_at
+
+    def inputs(self, community: Community) -> dict[str, Any]:
+        return {
+            "category": self.category,
+            "verified_at": self.verified_at.astimezone(UTC).isoformat(),
+        }
+
+    def reckon(
+        self, community: Community, version: RuleVersion, awarded_that_day: int
+    ) -> tuple[int, dict[str, Any]]:
+        """A fixed reward, whatever the day has brought. Raises RuleInvalid."""
+        points = ReportRule.read(version.parameters).reward_points
+        return points, {"points": points}
+
+
 def award_hours(
     *,
     community: Community,
@@ -28,36 +95,12 @@ def award_hours(
     """What ``checked_in_at`` to ``checked_out_at`` of service earns, posted to the wallet.
 
     Once per ``source``: again, it answers the first award. The rule and the day of its cap are
-    those of the check-in, by the community's clock. Earning nothing is an award as well, of 0.
-    Raises RuleMissing, AwardSourceReused.
+    those of the check-in, by the community's clock; what was reversed leaves the cap free again.
+    Earning nothing is an award as well, of 0. Raises RuleMissing, AwardSourceReused.
     """
-    clock = community.clock
-    local_day = checked_in_at.astimezone(clock).date()
-    version = _rule(community, Rule.Subject.HOURS, category, local_day)
-    wallet = _locked_wallet(community, person_id)
-    inputs = {
-        "category": category,
-        "checked_in_at": checked_in_at.astimezone(UTC).isoformat(),
-        "checked_out_at": checked_out_at.astimezone(UTC).isoformat(),
-        "timezone": community.timezone,
-    }
-    if known := _known(wallet, source, inputs):
-        return known
-    points, arithmetic = hours_to_points(
-        HoursRule.read(version.parameters),
-        checked_in_at,
-        checked_out_at,
-        clock,
-        selectors.points_awarded_that_day(wallet, version.rule_id, local_day),
-    )
-    return _put_down(
-        community,
-        wallet,
-        _Earned(source, version, local_day, checked_out_at, points, inputs, arithmetic),
-    )
+    return _award(community, person_id, source, Hours(category, checked_in_at, checked_out_at))
 
 
-@transaction.atomic
 def award_report(
     *, community: Community, person_id: UUID, source: str, category: str, verified_at: datetime
 ) -> Award:
@@ -66,38 +109,66 @@ def award_report(
     Once per ``source``: again, it answers the first award. Raises RuleMissing,
     AwardSourceReused.
     """
-    local_day = verified_at.astimezone(community.clock).date()
-    version = _rule(community, Rule.Subject.REPORT, category, local_day)
+    return _award(community, person_id, source, Report(category, verified_at))
+
+
+def explanation(
+    version: RuleVersion, inputs: dict[str, Any], arithmetic: dict[str, Any]
+) -> dict[str, Any]:
+    """What an award says of itself."""
+    return {
+        "rule": {
+            "id": str(version.rule_id),
+            "subject": version.rule.subject,
+            "category": version.rule.category,
+            "version": version.number,
+        },
+        "inputs": inputs,
+        "arithmetic": arithmetic,
+    }
+
+
+@transaction.atomic
+def _award(community: Community, person_id: UUID, source: str, record: Hours | Report) -> Award:
+    local_day = record.counts_from.astimezone(community.clock).date()
+    version = selectors.rule_for(community, record.subject, record.category, local_day)
+    if version is None:
+        raise RuleMissing(category=record.category, day=local_day.isoformat())
     wallet = _locked_wallet(community, person_id)
-    inputs = {"category": category, "verified_at": verified_at.astimezone(UTC).isoformat()}
+    inputs = record.inputs(community)
     if known := _known(wallet, source, inputs):
         return known
-    points = ReportRule.read(version.parameters).reward_points
-    return _put_down(
-        community,
-        wallet,
-        _Earned(source, version, local_day, verified_at, points, inputs, {"points": points}),
+    awarded_that_day = 0
+    if isinstance(record, Hours):
+        awarded_that_day = selectors.points_awarded_that_day(wallet, version.rule_id, local_day)
+    points, arithmetic = record.reckon(community, version, awarded_that_day)
+    why = explanation(version, inputs, arithmetic)
+    transfer = None
+    if points:
+        transfer = ledger.post(
+            ledger.Movement(
+                debit=ledger.account(community=community, kind=AccountKind.ISSUANCE),
+                credit=wallet,
+                amount=points,
+                key=source,
+                reason=record.subject,
+                source=source,
+                explanation=why,
+                occurred_at=record.occurred_at,
+                expires_on=expiry.spendable_until(community=community, earned_on=local_day),
+            )
+        )
+    return Award.objects.create(
+        community=community,
+        source=source,
+        account=wallet,
+        rule_version=version,
+        local_day=local_day,
+        points=points,
+        transfer=transfer,
+        explanation_of_nothing=None if transfer else why,
+        # While the wallet is locked: so a day's awards and reversals can be told apart by time.
     )
-
-
-@dataclass(frozen=True)
-class _Earned:
-    """All that is known of an award about to be put down."""
-
-    source: str
-    version: RuleVersion
-    local_day: date
-    occurred_at: datetime
-    points: int
-    inputs: dict[str, Any]
-    arithmetic: dict[str, Any]
-
-
-def _rule(community: Community, subject: Rule.Subject, category: str, day: date) -> RuleVersion:
-    version = selectors.rule_for(community, subject, category, day)
-    if version is None:
-        raise RuleMissing(category=category, day=day.isoformat())
-    return version
 
 
 def _locked_wallet(community: Community, person_id: UUID) -> Account:
@@ -115,41 +186,3 @@ def _known(wallet: Account, source: str, inputs: dict[str, Any]) -> Award | None
     if known and (known.account_id, known.explanation["inputs"]) != (wallet.pk, inputs):
         raise AwardSourceReused
     return known
-
-
-def _put_down(community: Community, wallet: Account, earned: _Earned) -> Award:
-    rule = earned.version.rule
-    explanation = {
-        "rule": {
-            "id": str(rule.pk),
-            "subject": rule.subject,
-            "category": rule.category,
-            "version": earned.version.number,
-        },
-        "inputs": earned.inputs,
-        "arithmetic": earned.arithmetic,
-    }
-    transfer = None
-    if earned.points:
-        transfer = ledger.post(
-            ledger.Movement(
-                debit=ledger.account(community=community, kind=AccountKind.ISSUANCE),
-                credit=wallet,
-                amount=earned.points,
-                key=earned.source,
-                reason=rule.subject,
-                source=earned.source,
-                explanation=explanation,
-                occurred_at=earned.occurred_at,
-            )
-        )
-    return Award.objects.create(
-        community=community,
-        source=earned.source,
-        account=wallet,
-        rule_version=earned.version,
-        local_day=earned.local_day,
-        points=earned.points,
-        transfer=transfer,
-        explanation_of_nothing=None if transfer else explanation,
-    )

@@ -5,6 +5,7 @@ The arithmetic is that of the scenarios' README: ``points = floor(points_per_hou
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Self
@@ -12,9 +13,10 @@ from zoneinfo import ZoneInfo
 
 from django.db import transaction
 from django.db.models import Max
+from django.utils import timezone
 
 from backend.communities.models import Community
-from points.errors import RuleInvalid
+from points.errors import CashNotAllowedForHours, RuleBackdated, RuleInvalid
 from points.models import Rule, RuleVersion
 
 ONE = 10_000  # a multiplier of 1, in basis points
@@ -34,10 +36,15 @@ class HoursRule:
 
     @classmethod
     def read(cls, parameters: dict[str, Any]) -> Self:
-        """From a rule's JSON; raises RuleInvalid naming the parameter at fault."""
+        """From a rule's JSON; raises RuleInvalid naming the parameter at fault.
+
+        One that pays fen is CashNotAllowedForHours: volunteering is unpaid by law.
+        """
         known = {"points_per_hour", "daily_cap_points", "peak_windows", "peak_multiplier_bp"}
-        if unknown := sorted(set(parameters) - known):
-            # Cash never rewards hours, and there is no parameter that could say so.
+        unknown = sorted(set(parameters) - known)
+        if cash := [name for name in unknown if name.endswith("_fen")]:
+            raise CashNotAllowedForHours(parameter=cash[0])
+        if unknown:
             raise RuleInvalid(parameter=unknown[0])
         cap = parameters.get("daily_cap_points")
         windows = parameters.get("peak_windows", [])
@@ -67,7 +74,22 @@ class ReportRule:
         return cls(reward_points=_number(parameters, "reward_points"))
 
 
-READERS = {Rule.Subject.HOURS: HoursRule.read, Rule.Subject.REPORT: ReportRule.read}
+READERS: dict[Rule.Subject, Callable[[dict[str, Any]], HoursRule | ReportRule]] = {
+    Rule.Subject.HOURS: HoursRule.read,
+    Rule.Subject.REPORT: ReportRule.read,
+}
+
+
+def read(
+    *, subject: Rule.Subject, category: str, parameters: dict[str, Any]
+) -> HoursRule | ReportRule:
+    """What is written as a rule for ``category``, checked. Raises RuleInvalid."""
+    if not isinstance(parameters, dict):
+        raise RuleInvalid
+    rule = READERS[subject](parameters)
+    if not 0 < len(category) <= LONGEST_CATEGORY:
+        raise RuleInvalid(parameter="category")
+    return rule
 
 
 @transaction.atomic
@@ -84,11 +106,7 @@ def publish(
 
     Publishing what the latest version says already changes nothing. Raises RuleInvalid.
     """
-    if not isinstance(parameters, dict):
-        raise RuleInvalid
-    READERS[subject](parameters)
-    if not 0 < len(category) <= LONGEST_CATEGORY:
-        raise RuleInvalid(parameter="category")
+    read(subject=subject, category=category, parameters=parameters)
     if valid_to is not None and valid_to < valid_from:
         raise RuleInvalid(parameter="valid_to")
     rule, _ = Rule.objects.get_or_create(community=community, subject=subject, category=category)
@@ -102,6 +120,32 @@ def publish(
         community=community,
         rule=rule,
         number=number,
+        parameters=parameters,
+        valid_from=valid_from,
+        valid_to=valid_to,
+    )
+
+
+def announce(
+    *,
+    community: Community,
+    subject: Rule.Subject,
+    category: str,
+    parameters: dict[str, Any],
+    valid_from: date,
+    valid_to: date | None = None,
+) -> RuleVersion:
+    """``publish`` while the community is at work: what was earned stays as it was promised.
+
+    Raises RuleInvalid, RuleBackdated if ``valid_from`` is before the community's today.
+    """
+    today = timezone.now().astimezone(community.clock).date()
+    if valid_from < today:
+        raise RuleBackdated(today=today.isoformat())
+    return publish(
+        community=community,
+        subject=subject,
+        category=category,
         parameters=parameters,
         valid_from=valid_from,
         valid_to=valid_to,
@@ -134,7 +178,7 @@ def publish_all(*, community: Community, written: Any, valid_from: date) -> list
                     )
                 )
             except RuleInvalid as error:
-                raise RuleInvalid(section=section, category=category, **error.facts) from error
+                raise type(error)(section=section, category=category, **error.facts) from error
     return versions
 
 

@@ -37,6 +37,8 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
 )
 
+from backend.communities.models import Role
+from backend.communities.services import places
 from backend.ids import new_id
 from backend.notices.models import Notice
 from backend.notices.services import notices
@@ -44,6 +46,7 @@ from backend.wsgi import application
 from merchants.models import MerchantMember
 from merchants.services import partners, redemption, settlement
 from points import selectors as points
+from points.services import sealing, verifying
 from volunteers.models import Volunteer
 from volunteers.services import activities, hours, people, reports
 
@@ -81,6 +84,7 @@ def town(
     boss = person("boss", "茶老板")
     tea_shop = tea_house.merchant
     partners.employ(merchant=tea_shop, user=boss, role=MerchantMember.Role.OWNER)
+    places.grant(user=zhao, community=lake, role=Role.MANAGER)  # who publishes rules
     yacht = partners.offer(
         partnership=tea_house, code="YACHT", title="游艇", price_points=2**31 - 1, stock=100
     )
@@ -110,6 +114,7 @@ def town(
 
     png = io.BytesIO()
     Image.new("RGB", (2, 2)).save(png, "PNG")
+    draft = {"subject": "hours", "category": "*", "parameters": {"points_per_hour": 20}}
     facts = {"text": "井盖松动", "latitude": 28.2, "longitude": 112.9}
     hazard = reports.submit(
         community=lake,
@@ -134,6 +139,8 @@ def town(
                 period_end=date(2024, month + 1, 1),
             )
     settlement.approve(statement=statements[1], approver=li)
+    sealing.seal(community=lake)
+    grant_points(wang, 1)  # not sealed yet
 
     tokens = {
         caller: logged_in(user).defaults["HTTP_X_SESSION_TOKEN"]
@@ -150,6 +157,9 @@ def town(
         "merchant_id": [tea_shop],
         "statement_id": statements,
         "transfer_id": points.transfers_of(wallet)[:2],
+        "account_id": points.accounts_in(lake)[:2],
+        "verification_id": [verifying.verify(community=lake)],
+        "rule_id": points.rules_known_in(lake)[:2],
     }
     return SimpleNamespace(
         headers={
@@ -172,11 +182,26 @@ def town(
                 "category": "清扫",
                 "place": "西门",
             },
+            "POST /api/v1/communities/{code}/expiry/policies": {
+                "kind": "months",
+                "months": 12,
+                "valid_from": "2100-01-01",
+            },
             "POST /api/v1/communities/{code}/reports": {
                 "category": "hazard",
                 "place": "西门",
                 "coord_type": "gcj02",
                 **facts,
+            },
+            "POST /api/v1/communities/{code}/rules/tryout": {
+                "since": "2024-03-01",
+                "until": "2024-03-31",
+                **draft,
+            },
+            "POST /api/v1/communities/{code}/rules/versions": {
+                "valid_from": "2100-01-01",
+                "valid_to": None,
+                **draft,
             },
             "POST /api/v1/communities/{code}/statements": {
                 "period_start": "2024-05-01",

@@ -1,8 +1,11 @@
 """The public's pages."""
 
+import re
+
 import pytest
 from django.test import Client
 
+from points.services import sealing
 from volunteers.models import Report
 from volunteers.services import hours, reports
 
@@ -52,6 +55,20 @@ def test_a_community_shows_what_it_did(lake, wang, li, zhao, tea_house, served):
         ("Partner merchants", 1),
     ]:
         assert f"<dt>{name}</dt><dd>{figure}</dd>" in text
+
+
+def test_the_latest_seal_is_shown_with_its_head_and_leads_to_all(lake, wang, grant_points):
+    assert "封存" not in page("/board/lake")
+    for _ in range(2):
+        grant_points(wang, 1)
+        (seal,) = sealing.seal(community=lake)
+
+    text = page("/board/lake")
+
+    (head,) = re.findall(r'<a href="/api/v1/communities/lake/seals"><code>(.*?)…</code></a>', text)
+    assert head == bytes(seal.head).hex()[:16]
+    sealed_at = f"{seal.sealed_at.astimezone(lake.clock):%Y-%m-%d %H:%M}"
+    assert f"账本封存第 2 批，{sealed_at}：" in text
 
 
 def test_a_reports_progress_is_public_and_nobodys_name_or_door_is(reported, zhao):

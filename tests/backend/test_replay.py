@@ -14,6 +14,7 @@ from merchants.models import Statement
 from points import selectors
 from points.models import Award, Transfer
 from volunteers.models import Attendance, Volunteer
+from volunteers.services.recompute import Recomputation
 
 BISHAHU = demo.SCENARIO
 SHARED = Path(__file__).parents[3] / "shared" / "scenarios" / "bishahu"
@@ -64,6 +65,10 @@ def test_a_year_at_bishahu_comes_out_as_computed_independently(db):
     # The scenario's own clock, not ours, is when things happened.
     assert {t.occurred_at.year for t in Transfer.objects.filter(community=community)} == {2024}
     assert {s.period_start.day for s in Statement.objects.filter(community=community)} == {1}
+    # And every award follows from its record once more.
+    recomputation = Recomputation(community)
+    assert [str(difference) for difference in recomputation] == []
+    assert recomputation.awards == 1168
 
 
 # --- small scenarios ------------------------------------------------------------------------------

@@ -27,5 +27,6 @@ def test_sweeps_that_nobody_ran_do_not_pile_up():
         "deliver-due-notices",
         "release-expired-vouchers",
         "close-forgotten-check-outs",
+        "seal-transfers",
     }
     assert {sweeps[name]["options"]["expires"] for name in often} == {60}

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from points import errors, selectors
-from points.models import Award, Rule, Transfer
+from points.models import AccountKind, Award, Rule, Transfer
 from points.services import awards, ledger, rules
 
 
@@ -156,3 +156,144 @@ def test_a_report_earns_its_categorys_reward_once(lake, wang):
 
     assert report().pk == report().pk
     assert selectors.balance(ledger.wallet(community=lake, person_id=wang.pk)) == 20
+
+
+# --- what was reversed ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def reverse(lake):
+    """Takes back an award, or points of it: ``reverse("hours:1", 20)``."""
+
+    def take_back(source, points=None):
+        return ledger.reverse(
+            community_id=lake.pk,
+            transfer_id=Transfer.objects.get(key=source).pk,
+            key=f"void:{source}:{points}",
+            reason="mistake",
+            amount=points,
+        )
+
+    return take_back
+
+
+@pytest.mark.parametrize(
+    ("reversed_points", "left"),
+    [((), 30), ((50,), 80), ((None,), 80), ((20,), 50), ((20, 10), 60)],
+)
+def test_what_was_reversed_leaves_the_days_cap_free(award, reverse, reversed_points, left):
+    award("hours:1", "2024-01-01 01:00", "2024-01-01 06:00")  # 50 of 80
+    for points in reversed_points:
+        reverse("hours:1", points)
+
+    right = award("hours:2", "2024-01-01 06:00", "2024-01-01 15:00")
+
+    assert right.points == left
+    assert right.explanation["arithmetic"]["awarded_that_day"] == 80 - left
+
+
+def test_the_cap_is_free_of_what_was_reversed_but_is_still_owed(award, reverse, lake, wang):
+    award("hours:1", "2024-01-01 01:00", "2024-01-01 06:00")
+    wallet = ledger.wallet(community=lake, person_id=wang.pk)
+    shop = ledger.account(community=lake, kind=AccountKind.MERCHANT, holder="merchant:1")
+    ledger.post(ledger.Movement(debit=wallet, credit=shop, amount=45, key="tea", reason="x"))
+    assert reverse("hours:1").outstanding == 45
+
+    assert award("hours:2", "2024-01-01 06:00", "2024-01-01 15:00").points == 80
+    assert selectors.balance(wallet) == 35
+
+
+def test_a_transfer_is_explained_from_its_rule_to_what_was_taken_back_of_it(
+    award, reverse, lake, django_assert_max_num_queries
+):
+    given = award("hours:1", "2024-01-01 01:00", "2024-01-01 04:25", "交通劝导")
+    taken = reverse("hours:1", 10)
+    transfer = Transfer.objects.get(key="hours:1")
+
+    with django_assert_max_num_queries(4):
+        why = selectors.explain(transfer)
+
+    version = given.rule_version
+    moved = {
+        "id": transfer.pk,
+        "amount": 34,
+        "reason": "hours",
+        "source": "hours:1",
+        "occurred_at": at("2024-01-01 04:25"),
+        "posted_at": transfer.posted_at,
+    }
+    assert why == {
+        "transfer": moved,
+        "award": {
+            "source": "hours:1",
+            "local_day": date(2024, 1, 1),
+            "points": 34,
+            "awarded_at": Award.objects.get().awarded_at,
+        },
+        "rule_version": {
+            "id": version.pk,
+            "rule_id": version.rule_id,
+            "subject": "hours",
+            "category": "交通劝导",
+            "number": 1,
+            "parameters": version.parameters,
+            "valid_from": date(2020, 1, 1),
+            "valid_to": None,
+            "place": {"code": "lake", "name": lake.name},
+        },
+        "inputs": given.explanation["inputs"],
+        "arithmetic": given.explanation["arithmetic"],
+        "reversals": [
+            {
+                "id": taken.pk,
+                "amount": 10,
+                "recovered": 10,
+                "outstanding": 0,
+                "reason": "mistake",
+                "occurred_at": taken.occurred_at,
+                "requested_at": taken.requested_at,
+            }
+        ],
+        "reverses": None,
+    }
+    with django_assert_max_num_queries(4):
+        why = selectors.explain(Transfer.objects.get(reverses=transfer))
+    assert (why["reverses"], why["award"], why["rule_version"]) == (moved, None, None)
+
+
+def test_a_rule_lent_by_the_street_is_told_as_the_streets(award, lake, hill):
+    hill.kind = "street"
+    hill.save()
+    lake.parent = hill
+    lake.save()
+    rules.publish(
+        community=hill,
+        subject=Rule.Subject.REPORT,
+        category="facility",
+        parameters={"reward_points": 5},
+        valid_from=date(2020, 1, 1),
+    )
+    given = awards.award_report(
+        community=lake,
+        person_id=lake.pk,
+        source="report:1",
+        category="facility",
+        verified_at=at("2024-01-01 01:00"),
+    )
+
+    why = selectors.explain(given.transfer)
+
+    assert why["rule_version"]["place"] == {"code": "hill", "name": hill.name}
+
+
+def test_what_no_rule_brought_has_no_rule(grant_points, wang):
+    grant_points(wang, 5)
+
+    why = selectors.explain(Transfer.objects.get())
+
+    assert {name: why[name] for name in ("award", "rule_version", "inputs", "reversals")} == {
+        "award": None,
+        "rule_version": None,
+        "inputs": {},
+        "reversals": [],
+    }

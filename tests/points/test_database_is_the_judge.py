@@ -1,19 +1,39 @@
 """Each test goes round Python: raw SQL, by the tables' owner, must be refused all the same."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from django.db import DatabaseError, connection, transaction
 
 from backend.ids import new_id
-from points.models import AccountKind, Award, RuleVersion, Unit
-from points.services import ledger
+from points.models import (
+    Account,
+    AccountKind,
+    Award,
+    ExpiryPolicy,
+    ExpiryRun,
+    Rollup,
+    RuleVersion,
+    Seal,
+    Transfer,
+    Unit,
+    Verification,
+)
+from points.services import expiry, ledger, sealing, verifying
 from volunteers.services import hours
 
+DAY = date(2031, 12, 31)
 INSERT = """
     INSERT INTO points_transfer (id, community_id, key, debit_id, credit_id, amount, reason,
-        source, explanation, occurred_at)
-    VALUES (%(id)s, %(community)s, %(key)s, %(debit)s, %(credit)s, %(amount)s, 'x', '', '{}', now())
+        source, explanation, occurred_at, reverses_id, expires_on)
+    VALUES (%(id)s, %(community)s, %(key)s, %(debit)s, %(credit)s, %(amount)s, 'x', '', '{}', now(),
+        %(reverses)s, %(expires_on)s)
+"""
+REVERSAL = """
+    INSERT INTO points_reversal (id, community_id, key, transfer_id, account_id, amount, recovered,
+        reason, source, explanation, occurred_at)
+    VALUES (%(id)s, %(community)s, %(key)s, %(reverses)s, %(account)s, %(amount)s, %(recovered)s,
+        'x', '', '{}', now())
 """
 HOLD = """
     INSERT INTO points_hold (id, community_id, key, debit_id, credit_id, amount, reason, source,
@@ -53,6 +73,41 @@ def books(lake, hill, wang, grant_points):
     }
 
 
+@pytest.fixture
+def reversed_books(books, lake, hill):
+    """The same, and 10 points of an ``award``, 6 of which went ``back``; and 5 that were ``spent``.
+
+    20 more expire on the same day, so that only the award has too little left. What is ``abroad``
+    is another community's.
+    """
+
+    def moved(debit, credit, amount, **other):
+        movement = ledger.Movement(
+            debit=debit, credit=credit, amount=amount, key=f"{amount}", reason="x", **other
+        )
+        return ledger.post(movement)
+
+    wallet, shop, issuance = (
+        Account.objects.get(pk=books[name]) for name in ("wallet", "shop", "issuance")
+    )
+    award = moved(issuance, wallet, 10, expires_on=DAY)
+    moved(issuance, wallet, 20, expires_on=DAY)
+    ledger.reverse(community_id=lake.pk, transfer_id=award.pk, amount=6, key="reversed", reason="x")
+    abroad = moved(
+        ledger.account(community=hill, kind=AccountKind.ISSUANCE),
+        ledger.account(community=hill, kind=AccountKind.WALLET),
+        10,
+        expires_on=DAY,
+    )
+    return books | {
+        "award": award.pk,
+        "back": Transfer.objects.get(reverses=award).pk,
+        "spent": moved(wallet, shop, 5).pk,
+        "abroad": abroad.pk,
+        "unknown": new_id(),
+    }
+
+
 def transfer(books, **other):
     values = {"debit": "wallet", "credit": "shop"} | other
     return {
@@ -63,6 +118,8 @@ def transfer(books, **other):
         "credit": books[values["credit"]],
         "amount": values.get("amount", 1),
         "state": values.get("state", "held"),
+        "reverses": books.get(values.get("reverses")),
+        "expires_on": values.get("expires_on"),
     }
 
 
@@ -77,8 +134,18 @@ def transfer(books, **other):
         ("UPDATE points_account SET held = 0", "account_totals_follow_movements"),
         ("UPDATE points_account SET kind = 'issuance'", "account_keeps_its_name"),
         ("UPDATE points_account SET holder = 'me'", "account_keeps_its_name"),
+        ("UPDATE points_account SET shortfall = 5", "account_totals_follow_movements"),
         ("DELETE FROM points_account", "account_stays"),
         ("TRUNCATE points_account CASCADE", "account_is_not_emptied"),
+        ("UPDATE points_earned SET points = 1000", "earned_follows_transfers"),
+        ("UPDATE points_earned SET expires_on = '2031-12-31'", "earned_follows_transfers"),
+        (
+            "INSERT INTO points_earned SELECT gen_random_uuid(), '2031-12-31', 1, id, community_id"
+            " FROM points_account",
+            "earned_follows_transfers",
+        ),
+        ("DELETE FROM points_earned", "earned_stays"),
+        ("TRUNCATE points_earned", "earned_is_not_emptied"),
         ("DELETE FROM points_hold", "hold_stays"),
         ("TRUNCATE points_hold CASCADE", "hold_is_not_emptied"),
         ("UPDATE points_hold SET amount = 1, state = 'voided'", "hold_terms_are_final"),
@@ -139,6 +206,102 @@ def test_a_wrong_hold_is_refused(books, other, refused_by):
     assert refused_by in named(refusal)
 
 
+@pytest.mark.parametrize(
+    ("statement", "refused_by"),
+    [
+        ("UPDATE points_reversal SET recovered = 0", "reversal_follows_transfers"),
+        ("UPDATE points_reversal SET amount = 7", "reversal_follows_transfers"),
+        ("DELETE FROM points_reversal", "reversal_stays"),
+        ("TRUNCATE points_reversal", "reversal_is_not_emptied"),
+    ],
+)
+def test_a_reversal_stays(reversed_books, statement, refused_by):
+    with pytest.raises(DatabaseError) as refusal:
+        run(statement)
+
+    assert refused_by in named(refusal)
+
+
+BACK = {
+    "debit": "wallet",
+    "credit": "issuance",
+    "amount": 4,
+    "reverses": "award",
+    "expires_on": DAY,
+}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"amount": 5},
+        {"debit": "issuance", "credit": "wallet"},
+        {"credit": "shop"},
+        {"expires_on": None},
+        {"expires_on": DAY + timedelta(days=1)},
+        {"reverses": "spent"},
+        {"reverses": "back", "debit": "issuance", "credit": "wallet"},
+        {"reverses": "abroad"},
+        {"reverses": "unknown"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("together", [False, True])
+def test_a_wrong_reversal_is_refused(reversed_books, other, together):
+    statement, values = INSERT, transfer(reversed_books, **BACK | other)
+    if together:  # with a right one, of what was spent
+        right = transfer(reversed_books, debit="shop", credit="wallet", reverses="spent", key="r")
+        statement += (
+            ", (%(right_id)s, %(community)s, 'right', %(right_debit)s, %(right_credit)s, 1,"
+        )
+        statement += " 'x', '', '{}', now(), %(right_reverses)s, NULL)"
+        values |= {f"right_{name}": value for name, value in right.items()}
+
+    with pytest.raises(DatabaseError) as refusal:
+        run(statement, **values)
+
+    assert named(refusal) == "transfer_reverses_at_most_all"
+
+
+def test_a_right_reversal_is_posted_once(reversed_books):
+    run(INSERT, **transfer(reversed_books, **BACK))
+
+    with pytest.raises(DatabaseError) as refusal:
+        run(INSERT, **transfer(reversed_books, **BACK | {"amount": 1, "key": "more"}))
+
+    assert named(refusal) == "transfer_reverses_at_most_all"
+
+
+@pytest.mark.parametrize(
+    ("other", "refused_by"),
+    [
+        ({"amount": 5}, "reversal_is_of_a_transfer"),
+        ({"account": "issuance"}, "reversal_is_of_a_transfer"),
+        ({"reverses": "back", "account": "issuance"}, "reversal_is_of_a_transfer"),
+        ({"reverses": "abroad"}, "reversal_is_of_a_transfer"),
+        ({"reverses": "unknown"}, "reversal_is_of_a_transfer"),
+        ({"amount": 0, "recovered": 0}, "reversal_recovers_its_amount"),
+        ({"recovered": 5}, "reversal_recovers_its_amount"),
+        ({"recovered": -1}, "reversal_recovers_its_amount"),
+        ({"key": "reversed"}, "reversal_once"),
+        ({"reverses": "spent", "account": "shop", "recovered": 0}, "reversal_is_of_a_transfer"),
+    ],
+    ids=str,
+)
+def test_a_wrong_claim_to_reverse_is_refused(reversed_books, other, refused_by):
+    values = {"account": "wallet", "amount": 4, "recovered": 4} | other
+
+    with pytest.raises(DatabaseError) as refusal:
+        run(
+            REVERSAL,
+            **transfer(reversed_books, **{"reverses": "award"} | other)
+            | {"amount": values["amount"], "recovered": values["recovered"]},
+            account=reversed_books[values["account"]],
+        )
+
+    assert named(refusal) == refused_by
+
+
 def test_one_id_is_one_transfer(books):
     values = transfer(books)
     run(INSERT, **values)
@@ -194,3 +357,20 @@ def test_a_published_rule_and_an_award_are_final(served, wang, zhao, model):
     for statement in (f"UPDATE {table} SET community_id = community_id", f"DELETE FROM {table}"):
         with pytest.raises(DatabaseError, match="Cannot"):
             run(statement)
+
+
+@pytest.mark.parametrize("model", [Seal, Rollup, Verification, ExpiryPolicy, ExpiryRun])
+def test_what_was_sealed_verified_or_expired_is_final(books, lake, model):
+    sealing.seal(community=lake)
+    verifying.verify(community=lake)
+    expiry.set_policy(community=lake, kind="end_of_year", valid_from=date(2024, 1, 1))
+    expiry.expire(community=lake, expires_on=date(2024, 12, 31))
+    table = model._meta.db_table
+    assert model.objects.exists()
+
+    for statement in (f"UPDATE {table} SET community_id = community_id", f"DELETE FROM {table}"):
+        with pytest.raises(DatabaseError, match="Cannot"):
+            run(statement)
+    with pytest.raises(DatabaseError) as refusal:
+        run(f"TRUNCATE {table}")
+    assert named(refusal).endswith("_is_not_emptied")

@@ -15,35 +15,6 @@ from points.services.ledger import Movement
 HOUR = timedelta(hours=1)
 
 
-@pytest.fixture
-def wallet(lake, wang) -> Account:
-    return ledger.wallet(community=lake, person_id=wang.pk)
-
-
-@pytest.fixture
-def issuance(lake) -> Account:
-    return ledger.account(community=lake, kind=AccountKind.ISSUANCE)
-
-
-@pytest.fixture
-def shop(lake) -> Account:
-    return ledger.account(community=lake, kind=AccountKind.MERCHANT, holder="merchant:1")
-
-
-@pytest.fixture
-def earn(wallet, issuance) -> Movement:
-    """100 points for the wallet."""
-    return Movement(
-        debit=issuance, credit=wallet, amount=100, key="hours:1", reason="hours", source="hours:1"
-    )
-
-
-@pytest.fixture
-def spend(wallet, shop) -> Movement:
-    """30 points for the shop."""
-    return Movement(debit=wallet, credit=shop, amount=30, key="redemption:1", reason="redemption")
-
-
 def totals(account: Account) -> tuple[int, int, int]:
     account.refresh_from_db()
     return account.credits, account.debits, account.held
@@ -134,9 +105,18 @@ def test_refusals_come_in_one_order(earn, spend, wallet, shop, hill):
     assert Transfer.objects.count() == 1
 
 
-def test_a_posting_is_one_round_trip(earn, django_assert_num_queries):
+def test_each_movement_is_one_round_trip(earn, spend, django_assert_num_queries):
     with django_assert_num_queries(1):
         ledger.post(earn)
+    with django_assert_num_queries(1):
+        ledger.post(spend)
+    with django_assert_num_queries(1):
+        hold = ledger.hold(replace(spend, key="redemption:2"), lifetime=HOUR)
+    with django_assert_num_queries(1):
+        ledger.capture(community_id=hold.community_id, hold_id=hold.pk)
+    hold = ledger.hold(replace(spend, key="redemption:3"), lifetime=HOUR)
+    with django_assert_num_queries(1):
+        ledger.void(community_id=hold.community_id, hold_id=hold.pk)
 
 
 def test_held_points_can_not_be_spent_and_are_still_the_holders(earn, spend, wallet):
@@ -230,6 +210,65 @@ def test_holds_refuse_what_they_can_not_do(earn, spend, wallet, issuance, hill):
     assert totals(wallet) == (100, 0, 30)
 
 
+@pytest.mark.parametrize("earned", [30, 60])
+def test_a_key_that_holds_points_posts_none_whether_or_not_they_are_there(
+    earn, spend, wallet, earned
+):
+    ledger.post(replace(earn, amount=earned))
+    hold = ledger.hold(spend, lifetime=HOUR)
+
+    for _ in ("held", "voided"):
+        with pytest.raises(errors.TransferIdReused):
+            ledger.post(spend)
+        ledger.void(community_id=hold.community_id, hold_id=hold.pk)
+
+    assert totals(wallet) == (earned, 0, 0)
+
+
+@pytest.mark.parametrize("earned", [30, 60])
+def test_a_key_that_posted_points_holds_none_whether_or_not_they_are_there(
+    earn, spend, wallet, earned
+):
+    ledger.post(replace(earn, amount=earned))
+    ledger.post(spend)
+
+    with pytest.raises(errors.TransferIdReused):
+        ledger.hold(spend, lifetime=HOUR)
+
+    assert totals(wallet) == (earned, 30, 0)
+
+
+def test_a_captured_hold_answers_whoever_posts_or_holds_the_same_again(earn, spend, wallet):
+    ledger.post(earn)
+    hold = ledger.hold(spend, lifetime=HOUR)
+    transfer_id = ledger.capture(community_id=hold.community_id, hold_id=hold.pk)
+
+    assert ledger.post(spend).pk == transfer_id
+    assert ledger.hold(spend, lifetime=HOUR).pk == hold.pk
+    assert totals(wallet) == (100, 30, 0)
+
+
+def test_the_refusals_of_a_hold_come_in_one_order(earn, spend, wallet, shop, hill):
+    """Each movement is wrong in every way that is still to come, and right in those before."""
+    foreign = ledger.account(community=hill, kind=AccountKind.MERCHANT)
+    fen = ledger.account(community=wallet.community, kind=AccountKind.PAYOUT, unit=Unit.FEN)
+    ledger.post(earn)
+    held = ledger.hold(replace(spend, amount=90), lifetime=HOUR)
+    wrongs = [
+        (errors.AmountInvalid, replace(spend, debit=shop, credit=shop, amount=0)),
+        (errors.AccountsMustDiffer, replace(spend, debit=shop, credit=shop, amount=500)),
+        (errors.TransferIdReused, replace(spend, debit=shop, credit=foreign, amount=500)),
+        (errors.AccountUnknown, replace(spend, debit=shop, credit=foreign, key="x", amount=500)),
+        (errors.UnitsDiffer, replace(spend, debit=shop, credit=fen, key="x", amount=500)),
+        (errors.AccountHasNoFloor, replace(spend, debit=shop, credit=wallet, key="x", amount=500)),
+        (errors.InsufficientPoints, replace(spend, key="x", amount=11)),
+    ]
+    for refusal, movement in wrongs:
+        with pytest.raises(refusal):
+            ledger.hold(movement, lifetime=HOUR)
+    assert list(Hold.objects.values_list("pk", flat=True)) == [held.pk]
+
+
 def test_a_balance_is_known_at_every_past_moment(earn, spend, wallet):
     """posted_at is the statement's time, so moments between statements tell them apart."""
     before = timezone.now()
@@ -314,6 +353,29 @@ def test_a_hold_captured_and_voided_at_once_is_resolved_one_way(at_once, earn, s
     assert Hold.objects.filter(state=Hold.State.VOIDED).count() == 10 - captured
     assert Transfer.objects.filter(reason="redemption").count() == captured
     assert totals(wallet) == (300, 30 * captured, 0)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("kinds", [("fund", "wallet"), ("wallet", "fund")])
+def test_holds_captured_for_whoever_pays_at_that_moment_are_no_ring(at_once, kinds, earn, lake):
+    """Both are locked before the hold is captured, whichever was opened first."""
+    opened = {kind: ledger.account(community=lake, kind=kind, holder="x") for kind in kinds}
+    fund, wallet = opened["fund"], opened["wallet"]
+    for number, account in enumerate((fund, wallet)):
+        ledger.post(replace(earn, credit=account, key=f"budget:{number}"))
+    back = Movement(debit=wallet, credit=fund, amount=1, key="back", reason="gift")
+    holds = [ledger.hold(replace(back, key=f"back:{n}"), lifetime=HOUR) for n in range(40)]
+
+    def work(number):
+        for hold in holds[number::4]:
+            if number % 2:
+                ledger.capture(community_id=hold.community_id, hold_id=hold.pk)
+            else:
+                ledger.post(replace(back, debit=fund, credit=wallet, key=f"{hold.key}:paid"))
+
+    at_once(4, work)
+
+    assert (totals(fund), totals(wallet)) == ((120, 20, 0), (120, 20, 20))
 
 
 def test_nothing_of_the_session_is_needed_between_transactions(earn):

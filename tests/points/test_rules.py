@@ -4,13 +4,16 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.communities.models import Community
 from backend.communities.services import places
+from backend.ids import new_id
 from points import selectors
-from points.errors import RuleInvalid
+from points.errors import CashNotAllowedForHours, RuleBackdated, RuleInvalid
 from points.models import Rule
 from points.services import rules
 from points.services.rules import HoursRule, hours_to_points, peak_minutes
@@ -143,7 +146,7 @@ def test_a_minute_in_two_windows_counts_once():
         ("peak_windows", {"points_per_hour": 1, "peak_windows": [["24:30", "25:00"]]}),
         ("peak_multiplier_bp", {"points_per_hour": 1, "peak_windows": [["07:00", "09:00"]]}),
         ("peak_multiplier_bp", {"points_per_hour": 1, "peak_multiplier_bp": "x"}),
-        ("reward_fen", {"points_per_hour": 1, "reward_fen": 5}),  # cash never rewards hours
+        ("points_an_hour", {"points_an_hour": 1}),
     ],
 )
 def test_what_is_not_a_rule_is_refused_and_named(lake, parameter, parameters):
@@ -158,6 +161,43 @@ def test_what_is_not_a_rule_is_refused_and_named(lake, parameter, parameters):
 
     assert refusal.value.facts == {"parameter": parameter}
     assert not Rule.objects.filter(category="巡逻").exists()
+
+
+@pytest.mark.parametrize(
+    ("parameter", "parameters"),
+    [
+        ("reward_fen", {"points_per_hour": 1, "reward_fen": 5}),
+        ("reward_fen", {"points_per_hour": 1, "reward_fen": 0}),
+        ("fen_per_hour_fen", {"fen_per_hour_fen": 2_000}),
+        ("reward_fen", {"bonus": 1, "reward_fen": 5}),
+    ],
+)
+def test_cash_never_rewards_hours(lake, parameter, parameters):
+    with pytest.raises(CashNotAllowedForHours) as refusal:
+        rules.publish(
+            community=lake,
+            subject=Rule.Subject.HOURS,
+            category="巡逻",
+            parameters=parameters,
+            valid_from=date(2024, 1, 1),
+        )
+
+    assert refusal.value.facts == {"parameter": parameter}
+    assert not Rule.objects.filter(category="巡逻").exists()
+
+
+def test_a_file_of_rules_says_which_one_pays_cash(hill):
+    written = {"service": {"巡逻": {"points_per_hour": 1}, "探访": {"reward_fen": 5}}}
+
+    with pytest.raises(CashNotAllowedForHours) as refusal:
+        rules.publish_all(community=hill, written=written, valid_from=date(2024, 1, 1))
+
+    assert refusal.value.facts == {
+        "section": "service",
+        "category": "探访",
+        "parameter": "reward_fen",
+    }
+    assert not Rule.objects.filter(community=hill).exists()
 
 
 @pytest.mark.parametrize("category", ["", "类" * 41])
@@ -196,6 +236,85 @@ def test_publishing_the_same_again_makes_no_new_version(hill):
     assert publish(hill, 2).number == 2
 
 
+@pytest.mark.django_db(transaction=True)
+def test_versions_published_at_once_are_numbered_in_turn(hill, at_once):
+    """The first of them also makes the rule."""
+    numbers = at_once(6, lambda rate: publish(hill, rate).number)
+
+    assert sorted(numbers) == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize(
+    ("by_hand", "refused_by"),
+    [
+        ({"number": 1}, "rule_version_once"),
+        ({"number": 2, "valid_to": date(2023, 12, 31)}, "rule_version_days_in_order"),
+    ],
+)
+def test_the_database_refuses_a_version_that_can_not_be(hill, by_hand, refused_by):
+    version = publish(hill, 1)
+
+    with pytest.raises(IntegrityError) as refusal, transaction.atomic():
+        insert(version, **by_hand)
+
+    assert refusal.value.__cause__.diag.constraint_name == refused_by
+
+
+def test_a_version_is_not_changed_by_way_of_inserting_it_again(hill):
+    version = publish(hill, 1)
+
+    with pytest.raises(DatabaseError, match="Cannot update"), transaction.atomic():
+        insert(
+            version,
+            "ON CONFLICT (community_id, rule_id, number) DO UPDATE SET parameters = '{}'",
+            number=1,
+        )
+
+
+def insert(version, clause="", *, number, valid_to=None):
+    """A version beside ``version``, by hand."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO points_ruleversion"
+            " (id, community_id, rule_id, number, parameters, valid_from, valid_to)"
+            f" VALUES (%s, %s, %s, %s, '{{}}', %s, %s) {clause}",
+            [
+                new_id(),
+                version.community_id,
+                version.rule_id,
+                number,
+                version.valid_from,
+                valid_to,
+            ],
+        )
+
+
+# --- while the community is at work -----------------------------------------------------------
+def announce(community, valid_from):
+    return rules.announce(
+        community=community,
+        subject=Rule.Subject.HOURS,
+        category="*",
+        parameters={"points_per_hour": 1},
+        valid_from=valid_from,
+    )
+
+
+@pytest.mark.parametrize("timezone_name", ["Pacific/Kiritimati", "Pacific/Pago_Pago"])
+def test_what_is_announced_begins_today_at_the_earliest(db, timezone_name):
+    """25 hours apart, so in one of them today is not the day it is in UTC."""
+    island = places.found(code="island", name="岛", timezone=timezone_name)
+    today = timezone.now().astimezone(ZoneInfo(timezone_name)).date()
+
+    with pytest.raises(RuleBackdated) as refusal:
+        announce(island, today - timedelta(days=1))
+
+    assert refusal.value.facts == {"today": today.isoformat()}
+    assert not Rule.objects.filter(community=island).exists()
+    assert announce(island, today).valid_from == today
+    assert announce(island, today + timedelta(days=1)).number == 2
+
+
 @pytest.fixture
 def street_and_community(db):
     street = places.found(code="street", name="街道", kind=Community.Kind.STREET)
@@ -219,3 +338,52 @@ def test_rules_are_inherited_from_the_street_unless_overridden(street_and_commun
 def test_a_rule_ends_after_it_begins(hill, valid_to):
     with pytest.raises(RuleInvalid):
         publish(hill, 1, valid_to=valid_to)
+
+
+def applying(community, day):
+    """The rules that apply, as ``street 巡逻``."""
+    return {
+        f"{rule.community.code} {rule.category}"
+        for rule in selectors.rules_applying_in(community, day)
+    }
+
+
+def test_the_rules_that_apply_are_the_own_ones_and_those_lent(street_and_community, hill):
+    street, river = street_and_community
+    day = date(2024, 2, 1)
+    publish(street, 5, category="巡逻")
+    publish(street, 3)
+    publish(hill, 7, category="探访")
+    assert applying(river, day) == {"street 巡逻", "street *"}
+
+    publish(river, 6, category="巡逻")
+    assert applying(river, day) == {"river 巡逻", "street *"}
+
+    publish(river, 9, valid_from=date(2024, 2, 1), valid_to=date(2024, 2, 29))
+    assert applying(river, day) == {"river 巡逻", "river *"}
+    # Before it counts and after, what the street says about all others is lent.
+    for other_day in (date(2024, 1, 31), date(2024, 3, 1)):
+        assert applying(river, other_day) == {"river 巡逻", "river *", "street *"}
+    assert applying(street, day) == {"street 巡逻", "street *"}
+
+
+def test_of_what_the_street_lends_only_what_counts_now_or_later_applies(street_and_community):
+    street, river = street_and_community
+    publish(street, 1, category="扫雪", valid_to=date(2024, 1, 31))
+    publish(street, 1, category="防汛", valid_from=date(2024, 6, 1))
+
+    assert applying(river, date(2024, 1, 31)) == {"street 扫雪", "street 防汛"}
+    assert applying(river, date(2024, 2, 1)) == {"street 防汛"}
+    assert applying(street, date(2024, 2, 1)) == {"street 扫雪", "street 防汛"}
+
+
+def test_the_versions_from_a_day_on_leave_out_what_is_over(hill):
+    publish(hill, 1, valid_to=date(2024, 1, 31))
+    publish(hill, 2)
+    rule = publish(hill, 3, valid_from=date(2024, 6, 1)).rule
+
+    def numbers(day):
+        return [version.number for version in selectors.versions_from([rule], day)[rule.pk]]
+
+    assert numbers(date(2024, 1, 31)) == [1, 2, 3]
+    assert numbers(date(2024, 2, 1)) == [2, 3]

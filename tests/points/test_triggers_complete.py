@@ -2,7 +2,7 @@
 
 import pgtrigger
 import pytest
-from django.db import connection
+from django.db import DatabaseError, connection, transaction
 
 from points.models import Account, Award, Hold, RuleVersion, Transfer
 
@@ -20,3 +20,13 @@ def test_every_table_of_the_ledger_is_guarded():
 )
 def test_every_trigger_is_installed_as_declared_and_enabled(db, model, trigger):
     assert trigger.get_installation_status(model, connection.alias) == ("INSTALLED", True)
+
+
+def test_no_session_can_have_the_ledgers_triggers_ignored(db, wang, grant_points):
+    grant_points(wang, 10)
+    with (
+        pgtrigger.ignore("points.Transfer:transfer_is_final"),
+        pytest.raises(DatabaseError, match="Cannot update"),
+        transaction.atomic(),
+    ):
+        Transfer.objects.update(amount=1_000)

@@ -1,6 +1,9 @@
 """Owing, withdrawing and delivering notices."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +15,8 @@ from backend.accounts.models import User
 from backend.communities.models import Community
 from backend.notices.errors import NoticeUnknown
 from backend.notices.models import Notice
+
+WRITTEN_AT_ONCE = 1_000  # rows
 
 
 def owe(
@@ -43,6 +48,46 @@ def owe(
         )
         if not made:
             Notice.objects.filter(pk=notice.pk, delivered_at__isnull=True).update(withdrawn_at=None)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Owed:
+    """What one of many is to be told."""
+
+    key: str
+    recipient_id: UUID
+    facts: dict[str, Any]
+
+
+def owe_many(
+    *,
+    community: Community,
+    kind: str,
+    owed: Iterable[Owed],
+    due_at: datetime,
+    stale_at: datetime | None = None,
+) -> None:
+    """``owe`` each of them, in a statement for every thousand; they are streamed.
+
+    A key that is known stays as it is, also where it was withdrawn.
+    """
+    rows = iter(owed)
+    while some := list(islice(rows, WRITTEN_AT_ONCE)):
+        Notice.objects.bulk_create(
+            [
+                Notice(
+                    community=community,
+                    key=one.key,
+                    recipient_id=one.recipient_id,
+                    kind=kind,
+                    facts=one.facts,
+                    due_at=due_at,
+                    stale_at=stale_at,
+                )
+                for one in some
+            ],
+            ignore_conflicts=True,
+        )
 
 
 def withdraw(*, community: Community, key: str) -> None:

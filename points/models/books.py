@@ -1,14 +1,14 @@
-"""The ledger's tables. The database itself refuses what may never be true (docs/ledger.md)."""
+"""Accounts and what moves between them. The database refuses what may never be true."""
 
 from typing import ClassVar
 
-import pgtrigger
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from backend.communities.models import Community, TenantModel
 from points import triggers
+from points.models.fields import ClockTimestamp
 
 
 class Unit(models.TextChoices):
@@ -45,6 +45,7 @@ class Account(TenantModel):
     credits = models.BigIntegerField(default=0)
     debits = models.BigIntegerField(default=0)
     held = models.BigIntegerField(default=0)
+    shortfall = models.BigIntegerField(default=0)  # reversed, but spent before: to be repaid first
     opened_at = models.DateTimeField(db_default=Now())
 
     class Meta:
@@ -52,14 +53,16 @@ class Account(TenantModel):
             models.UniqueConstraint(
                 name="account_once", fields=["community", "kind", "unit", "holder"]
             ),
-            models.CheckConstraint(
-                name="account_kind_known", condition=Q(kind__in=AccountKind.values)
-            ),
-            models.CheckConstraint(name="account_unit_known", condition=Q(unit__in=Unit.values)),
+            # Kept short: PostgreSQL reads it anew for every posting. What is known of kind and unit
+            # is a trigger's, for they never change.
             models.CheckConstraint(
                 name="account_never_overdrawn",
-                condition=Q(credits__gte=F("debits") + F("held"))
-                & Q(credits__gte=0, debits__gte=0, held__gte=0),
+                condition=Q(
+                    credits__gte=F("debits") + F("held"),
+                    debits__gte=0,
+                    held__gte=0,
+                    shortfall__gte=0,
+                ),
             ),
         ]
         triggers: ClassVar = triggers.ACCOUNT
@@ -99,7 +102,7 @@ class Movement(TenantModel):
     source = models.CharField(max_length=80, blank=True)  # the record it comes from
     explanation = models.JSONField(default=dict)  # rule, version, inputs, arithmetic
     occurred_at = models.DateTimeField()  # when it happened in the community
-    posted_at = models.DateTimeField(db_default=Now())  # when the ledger learned of it
+    posted_at = models.DateTimeField(db_default=ClockTimestamp())  # when the ledger learned of it
 
     class Meta:
         abstract = True
@@ -112,8 +115,13 @@ class Transfer(Movement):
     """One movement: ``amount`` leaves ``debit`` and reaches ``credit``.
 
     Both sides are one row, so the books balance. It is never changed or deleted; a mistake is
-    reversed by another transfer.
+    reversed by another transfer, which names it.
     """
+
+    reverses = models.ForeignKey(
+        "self", models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False, null=True
+    )
+    expires_on = models.DateField(null=True)  # the last day of points earned; NULL: never
 
     class Meta:
         constraints: ClassVar = [
@@ -124,6 +132,12 @@ class Transfer(Movement):
         indexes: ClassVar = [
             models.Index(name="transfer_out", fields=["community", "debit", "-id"]),
             models.Index(name="transfer_in", fields=["community", "credit", "-id"]),
+            models.Index(name="transfer_newest", fields=["community", "-id"]),
+            models.Index(
+                name="transfer_reversals",
+                fields=["community", "reverses"],
+                condition=Q(reverses__isnull=False),
+            ),
         ]
         triggers: ClassVar = triggers.TRANSFER
 
@@ -180,100 +194,79 @@ class Hold(Movement):
         triggers: ClassVar = triggers.HOLD
 
 
-class Rule(TenantModel):
-    """What a category of service or report earns; its versions say how much, and when."""
+class Reversal(TenantModel):
+    """``amount`` of ``transfer`` is taken back, as far as it is still there.
 
-    class Subject(models.TextChoices):
-        HOURS = "hours"
-        REPORT = "report"
+    What ``account`` (the one that was credited) can not give now is its shortfall: whatever
+    reaches the account repays it first, oldest reversal first. ``recovered`` follows the
+    transfers that do so; it is moved by triggers and by nothing else.
+    """
 
-    subject = models.CharField(max_length=6, choices=Subject)
-    category = models.CharField(max_length=40)  # "*": every category without a rule of its own
+    key = models.CharField(max_length=120)  # made from the event; one key reverses once
+    transfer = models.ForeignKey(
+        Transfer, models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
+    )
+    account = models.ForeignKey(
+        Account, models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
+    )
+    amount = models.BigIntegerField()
+    recovered = models.BigIntegerField()
+    reason = models.CharField(max_length=30)
+    source = models.CharField(max_length=80, blank=True)
+    explanation = models.JSONField(default=dict)
+    occurred_at = models.DateTimeField()
+    requested_at = models.DateTimeField(db_default=ClockTimestamp())
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(name="rule_once", fields=["community", "subject", "category"])
+            models.UniqueConstraint(name="reversal_once", fields=["community", "key"]),
+            models.CheckConstraint(
+                name="reversal_recovers_its_amount",
+                condition=Q(amount__gt=0, recovered__gte=0, recovered__lte=F("amount")),
+            ),
         ]
-        triggers: ClassVar = [
-            pgtrigger.ReadOnly(
-                name="rule_keeps_its_name", fields=["id", "community", "subject", "category"]
-            )
+        indexes: ClassVar = [
+            models.Index(name="reversal_of_transfer", fields=["community", "transfer"]),
+            models.Index(
+                name="reversal_outstanding",
+                fields=["community", "account", "id"],
+                condition=Q(recovered__lt=F("amount")),
+            ),
         ]
+        triggers: ClassVar = triggers.REVERSAL
 
     def __str__(self) -> str:
-        return f"{self.subject} {self.category}"
+        return self.key
+
+    @property
+    def outstanding(self) -> int:
+        """What could not be taken back yet."""
+        return self.amount - self.recovered
 
 
-class RuleVersion(TenantModel):
-    """One published wording of a rule, never changed: what it earned must stay explicable."""
+class Earned(TenantModel):
+    """What a wallet earned that expires at the end of ``expires_on``, reversed awards not counted.
 
-    rule = models.ForeignKey(Rule, models.PROTECT, related_name="versions", db_index=False)
-    number = models.PositiveIntegerField()  # 1, 2, … within the rule
-    parameters = models.JSONField()
-    valid_from = models.DateField()  # the community's days, both ends included
-    valid_to = models.DateField(null=True)
-    published_at = models.DateTimeField(db_default=Now())
+    Spending is first-expiring-first by definition, so this is all that expiry needs to know
+    (docs/ledger.md, "Expiry"). Moved by the triggers of Transfer and by nothing else.
+    """
+
+    account = models.ForeignKey(
+        Account, models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
+    )
+    expires_on = models.DateField(null=True)  # NULL: never
+    points = models.BigIntegerField()
 
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(
-                name="rule_version_once", fields=["community", "rule", "number"]
+                name="earned_once",
+                fields=["community", "account", "expires_on"],
+                nulls_distinct=False,
             ),
-            models.CheckConstraint(
-                name="rule_version_days_in_order",
-                condition=Q(valid_to__isnull=True) | Q(valid_to__gte=F("valid_from")),
-            ),
+            models.CheckConstraint(name="earned_not_below_zero", condition=Q(points__gte=0)),
         ]
-        triggers: ClassVar = [
-            pgtrigger.Protect(
-                name="rule_version_is_final", operation=pgtrigger.Update | pgtrigger.Delete
-            ),
-            triggers.not_emptied("rule_version"),
-        ]
+        triggers: ClassVar = triggers.EARNED
 
     def __str__(self) -> str:
-        return f"{self.rule_id} v{self.number}"
-
-
-class Award(TenantModel):
-    """What one record earned, under which version of which rule; nothing, too, is an answer."""
-
-    source = models.CharField(max_length=80)  # the record, for example "hours:<id>"
-    account = models.ForeignKey(Account, models.PROTECT, related_name="+", db_index=False)
-    rule_version = models.ForeignKey(RuleVersion, models.PROTECT, related_name="+", db_index=False)
-    local_day = models.DateField()  # the day its cap counts for, by the community's clock
-    points = models.PositiveIntegerField()
-    transfer = models.ForeignKey(
-        Transfer, models.PROTECT, related_name="+", db_index=False, null=True
-    )
-    explanation_of_nothing = models.JSONField(null=True)  # the transfer carries it otherwise
-    awarded_at = models.DateTimeField(db_default=Now())
-
-    class Meta:
-        constraints: ClassVar = [
-            models.UniqueConstraint(name="award_once", fields=["community", "source"]),
-            models.CheckConstraint(
-                name="award_has_transfer_or_reason",
-                condition=Q(
-                    points__gt=0, transfer__isnull=False, explanation_of_nothing__isnull=True
-                )
-                | Q(points=0, transfer__isnull=True, explanation_of_nothing__isnull=False),
-            ),
-        ]
-        indexes: ClassVar = [
-            models.Index(name="award_day", fields=["community", "account", "local_day"])
-        ]
-        triggers: ClassVar = [
-            pgtrigger.Protect(name="award_is_final", operation=pgtrigger.Update | pgtrigger.Delete),
-            triggers.not_emptied("award"),
-        ]
-
-    def __str__(self) -> str:
-        return self.source
-
-    @property
-    def explanation(self) -> dict[str, object]:
-        """Rule, version, inputs and arithmetic, whether or not it earned anything."""
-        if self.transfer is not None:
-            return dict(self.transfer.explanation)
-        return dict(self.explanation_of_nothing or {})
+        return f"{self.points} until {self.expires_on}"

@@ -1,0 +1,63 @@
+"""Shapes of when points expire."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from backend.communities.api.serializers import CommunityInBriefSerializer
+from points.models import ExpiryPolicy, ExpiryRun
+from points.services.expiry import MOST_MONTHS
+
+
+class ExpiryPolicySerializer(serializers.ModelSerializer[ExpiryPolicy]):
+    """How long what is earned from ``valid_from`` on can be spent.
+
+    The community's own, or lent by a place above; where none was published, ``place`` and
+    ``valid_from`` are null.
+    """
+
+    place = CommunityInBriefSerializer(source="community", read_only=True, allow_null=True)
+    valid_from = serializers.DateField(read_only=True, allow_null=True)
+
+    class Meta:
+        model = ExpiryPolicy
+        fields = ("kind", "months", "valid_from", "place")
+        read_only_fields = fields
+
+
+class SetExpirySerializer(serializers.Serializer[Any]):
+    """The community's day; what was earned before keeps the day it was promised."""
+
+    kind = serializers.ChoiceField(choices=ExpiryPolicy.Kind.choices)
+    months = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        min_value=1,
+        max_value=MOST_MONTHS,
+        help_text="With `months` only: points expire at the end of the month so much later.",
+    )
+    valid_from = serializers.DateField(help_text="Today or later.")
+
+
+class ExpiryRunSerializer(serializers.ModelSerializer[ExpiryRun]):
+    """A day whose points have expired."""
+
+    class Meta:
+        model = ExpiryRun
+        fields = ("expires_on", "wallets", "points", "ran_at")
+        read_only_fields = fields
+
+
+class ExpiryPreviewSerializer(serializers.Serializer[Any]):
+    """What will expire when a day is over, if nothing is spent before."""
+
+    expires_on = serializers.DateField(read_only=True)
+    wallets = serializers.IntegerField(read_only=True)
+    points = serializers.IntegerField(read_only=True)
+
+
+class ExpirySerializer(serializers.Serializer[Any]):
+    in_force = ExpiryPolicySerializer(read_only=True)
+    upcoming = ExpiryPolicySerializer(many=True, read_only=True, help_text="By their first day.")
+    last_runs = ExpiryRunSerializer(many=True, read_only=True, help_text="The newest twelve.")
+    next = ExpiryPreviewSerializer(read_only=True, allow_null=True)

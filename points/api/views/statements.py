@@ -1,0 +1,65 @@
+"""What the statement of an account is to its owner and to an auditor."""
+
+from abc import abstractmethod
+from typing import Any
+
+from django.http.response import HttpResponseBase
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework.generics import GenericAPIView, ListAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from backend.communities.models import Community
+from points import selectors
+from points.api import exports
+from points.api.filters import LocalDayFilterBackend, StatementFilter
+from points.models import Account, Transfer
+
+
+class OfAccount(APIView):
+    """Who asks, and by which address, decides whose it is."""
+
+    @property
+    @abstractmethod
+    def community(self) -> Community:
+        """Whose clock counts."""
+
+    @property
+    @abstractmethod
+    def account(self) -> Account:
+        """Whose statement it is."""
+
+
+class StatementView(OfAccount, ListAPIView[Transfer]):
+    """A page of it."""
+
+    filter_backends = (LocalDayFilterBackend,)
+    filterset_class = StatementFilter
+    queryset = Transfer.objects.none()
+
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        transfers = self.filter_queryset(selectors.transfers_in(self.community))
+        statement: Any = selectors.statement(self.account, transfers)  # all that paging asks for
+        page = self.paginate_queryset(statement) or []
+        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        return {**super().get_serializer_context(), "wallet": self.account}
+
+
+class StatementExportView(OfAccount, GenericAPIView[Transfer]):
+    """The same as a file; the address says of which format."""
+
+    filter_backends = StatementView.filter_backends
+    filterset_class = StatementFilter
+    queryset = Transfer.objects.none()
+
+    @extend_schema(filters=True, responses=OpenApiTypes.BINARY)
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        transfers = self.filter_queryset(selectors.transfers_of(self.account))
+        is_whole = not any(map(request.query_params.get, self.filterset_class.base_filters))
+        return exports.answer(
+            request, exports.statement(self.account, transfers, is_whole=is_whole)
+        )

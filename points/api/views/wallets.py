@@ -1,0 +1,120 @@
+"""Wallets and statements, for their owners."""
+
+from functools import cached_property
+from typing import Any
+from uuid import UUID
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.generics import ListAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from backend.api.callers import signed_in
+from backend.communities.models import Community
+from backend.communities.selectors import communities_of, community_among
+from points import selectors
+from points.api.serializers.seals import ReceiptSerializer
+from points.api.serializers.wallets import (
+    ExplainedTransferSerializer,
+    WalletInFullSerializer,
+    WalletSerializer,
+    WalletTransferSerializer,
+)
+from points.api.views.statements import OfAccount, StatementExportView, StatementView
+from points.models import Account, AccountKind, Unit
+from points.services import sealing
+
+
+def _row(community: Community, wallet: Account | None) -> dict[str, Any]:
+    """Somebody's points there; who never earned any has 0."""
+    return {
+        "community": community,
+        "balance": wallet.credits - wallet.debits if wallet else 0,
+        "held": wallet.held if wallet else 0,
+        "available": wallet.available if wallet else 0,
+        "shortfall": wallet.shortfall if wallet else 0,
+    }
+
+
+class MyWalletListView(ListAPIView[Community]):
+    """My points in each community where I volunteer: ``GET /api/v1/me/wallets``."""
+
+    serializer_class = WalletSerializer
+    queryset = Community.objects.none()
+
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        user = signed_in(request)
+        page = self.paginate_queryset(communities_of(user)) or []
+        opened = selectors.wallets_of([community.pk for community in page], user.pk)
+        rows = [_row(community, opened.get(community.pk)) for community in page]
+        return self.get_paginated_response(WalletSerializer(rows, many=True).data)
+
+
+class MyWalletView(APIView):
+    """My points in one community: ``GET /api/v1/me/wallets/{code}``."""
+
+    @extend_schema(responses=WalletInFullSerializer)
+    def get(self, request: Request, code: str) -> Response:
+        user = signed_in(request)
+        community = community_among(communities_of(user), code)
+        wallet = selectors.wallet_of(community.pk, user.pk)
+        expiring = selectors.expiring(wallet) if wallet else []
+        row = _row(community, wallet) | {
+            "expiring": [{"expires_on": day, "points": points} for day, points in expiring]
+        }
+        return Response(WalletInFullSerializer(row).data)
+
+
+class MyWallet(OfAccount):
+    """The wallet that an address under ``me/wallets/{code}`` is about."""
+
+    @cached_property
+    def community(self) -> Community:
+        return community_among(communities_of(signed_in(self.request)), self.kwargs["code"])
+
+    @cached_property
+    def account(self) -> Account:
+        wallet = selectors.wallet_of(self.community.pk, signed_in(self.request).pk)
+        # Who never earned anything there has the statement of one that was never opened.
+        return wallet or Account(
+            community=self.community, kind=AccountKind.WALLET, unit=Unit.POINTS
+        )
+
+
+class MyStatementView(MyWallet, StatementView):
+    """What came into my wallet and left it: ``GET /api/v1/me/wallets/{code}/transfers``."""
+
+    serializer_class = WalletTransferSerializer
+
+
+class MyStatementExportView(MyWallet, StatementExportView):
+    """My statement as a file, all of it: ``GET /api/v1/me/wallets/{code}/transfers.{format}``.
+
+    ``csv`` or ``xlsx``, in the language asked for, times by the community's clock; each line with
+    the balance after it unless filters leave some out. Refused with ``export_too_large`` above
+    100,000 lines.
+    """
+
+
+class MyTransferView(APIView):
+    """One line of my statement, explained: ``GET /api/v1/me/transfers/{transfer_id}``."""
+
+    @extend_schema(responses=ExplainedTransferSerializer)
+    def get(self, request: Request, transfer_id: UUID) -> Response:
+        transfer, wallet = selectors.transfer_of(signed_in(request).pk, transfer_id)
+        context = {"wallet": wallet, "why": selectors.explain(transfer)}
+        return Response(ExplainedTransferSerializer(transfer, context=context).data)
+
+
+class MyProofView(APIView):
+    """That it is in the sealed books: ``GET /api/v1/me/transfers/{transfer_id}/proof``.
+
+    A receipt that ``points/verify_receipt.py`` checks against the published seals, without us.
+    Refused with ``not_sealed_yet``, a few minutes long.
+    """
+
+    @extend_schema(responses=ReceiptSerializer)
+    def get(self, request: Request, transfer_id: UUID) -> Response:
+        transfer, _ = selectors.transfer_of(signed_in(request).pk, transfer_id)
+        return Response(ReceiptSerializer(sealing.receipt(transfer)).data)

@@ -1,0 +1,53 @@
+"""``manage.py expire_points --community CODE [--preview] [--on DATE]``"""
+
+from argparse import ArgumentParser
+from datetime import date
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from backend.communities.models import Community
+from backend.communities.selectors import community_by_code
+from points import selectors
+from points.services import expiry
+
+
+class Command(BaseCommand):
+    """Expires what is due now, as the hourly task does, or shows what a day will take."""
+
+    help = "Expire the points whose day is over; with --preview, show what would expire."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--community", required=True, metavar="CODE")
+        parser.add_argument("--preview", action="store_true", help="write nothing")
+        parser.add_argument(
+            "--on",
+            type=date.fromisoformat,
+            metavar="DATE",
+            help="with --preview: the day (the next on which anything expires)",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            community = community_by_code(options["community"])
+        except Community.DoesNotExist:
+            raise CommandError(f"There is no community {options['community']}.") from None
+        if options["preview"]:
+            self._preview(community, options["on"])
+        elif options["on"]:
+            raise CommandError("--on is for --preview: what expires has its day already.")
+        else:
+            for run in expiry.expire_due(community=community):
+                self._sum_up(run.expires_on, run.wallets, run.points)
+
+    def _preview(self, community: Community, on: date | None) -> None:
+        day = on or selectors.next_expiry_day(community)
+        if day is None:
+            self.stdout.write("Nothing is to expire.")
+            return
+        for wallet in selectors.losing(community, day):
+            self.stdout.write(f"{wallet.holder}: {wallet.points} of {wallet.available}")
+        self._sum_up(day, *selectors.losses(community, day))
+
+    def _sum_up(self, day: date, wallets: int, points: int) -> None:
+        self.stdout.write(f"{day}: {points} points of {wallets} wallets")

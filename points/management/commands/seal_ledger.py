@@ -1,0 +1,34 @@
+"""``manage.py seal_ledger [--community CODE]``"""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from backend.communities.selectors import tenants
+from points.services import sealing
+
+
+class Command(BaseCommand):
+    """Closes now what the task would close within minutes: before heads are handed to somebody."""
+
+    help = "Seal what was posted and is not sealed yet, and print the head of each community."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--community", metavar="CODE", help="only this one")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        communities = tenants().order_by("code")
+        if code := options["community"]:
+            communities = communities.filter(code=code)
+            if not communities:
+                raise CommandError(f"There is no community with the code {code}.")
+        for community in communities:
+            transfers = seals = 0
+            head = None
+            for seal in sealing.close_batches(community=community):
+                transfers, seals = transfers + seal.size, seals + 1
+                head = f"{seal.number} {seal.head.hex()}"
+            self.stdout.write(f"{community.code}: {transfers} transfers, {seals} seals")
+            if head:
+                self.stdout.write(head)

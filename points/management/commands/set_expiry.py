@@ -1,0 +1,46 @@
+"""``manage.py set_expiry KIND --community CODE``"""
+
+from argparse import ArgumentParser
+from datetime import date
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from backend.communities.models import Community
+from points.errors import ExpiryPolicyInvalid
+from points.models import ExpiryPolicy
+from points.services import expiry
+
+
+class Command(BaseCommand):
+    """Says how long what is earned from a day on can be spent; what was promised stays."""
+
+    help = "Set when points expire, in a community or in all below a street."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("kind", choices=ExpiryPolicy.Kind.values)
+        parser.add_argument("--community", required=True, metavar="CODE")
+        parser.add_argument("--months", type=int, help="with `months`: 1 to 120")
+        parser.add_argument(
+            "--valid-from",
+            type=date.fromisoformat,
+            metavar="DATE",
+            help="what is earned from this day on (today)",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        place = Community.objects.filter(code=options["community"]).first()
+        if place is None:
+            raise CommandError(f"There is no place with the code {options['community']}.")
+        today = timezone.now().astimezone(place.clock).date()
+        try:
+            policy = expiry.set_policy(
+                community=place,
+                kind=options["kind"],
+                months=options["months"],
+                valid_from=options["valid_from"] or today,
+            )
+        except ExpiryPolicyInvalid as error:
+            raise CommandError(f"{error.code}: {error.facts}") from error
+        self.stdout.write(f"{place.name}: {policy}")

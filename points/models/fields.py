@@ -1,0 +1,11 @@
+"""Defaults that the database gives."""
+
+from django.db import models
+from django.db.models import Func
+
+
+class ClockTimestamp(Func):
+    """The moment itself; Now() is when the transaction began, hours ago in a long import."""
+
+    function = "clock_timestamp"
+    output_field = models.DateTimeField()

@@ -1,0 +1,111 @@
+"""Rules, their versions, and what each record earned under them."""
+
+from typing import ClassVar
+
+import pgtrigger
+from django.db import models
+from django.db.models import F, Q
+
+from backend.communities.models import TenantModel
+from points import triggers
+from points.models.books import Account, Transfer
+from points.models.fields import ClockTimestamp
+
+
+class Rule(TenantModel):
+    """What a category of service or report earns; its versions say how much, and when."""
+
+    class Subject(models.TextChoices):
+        HOURS = "hours"
+        REPORT = "report"
+
+    subject = models.CharField(max_length=6, choices=Subject)
+    category = models.CharField(max_length=40)  # "*": every category without a rule of its own
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="rule_once", fields=["community", "subject", "category"])
+        ]
+        triggers: ClassVar = [
+            pgtrigger.ReadOnly(
+                name="rule_keeps_its_name", fields=["id", "community", "subject", "category"]
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.subject} {self.category}"
+
+
+class RuleVersion(TenantModel):
+    """One published wording of a rule, never changed: what it earned must stay explicable."""
+
+    rule = models.ForeignKey(Rule, models.PROTECT, related_name="versions", db_index=False)
+    number = models.PositiveIntegerField()  # 1, 2, … within the rule
+    parameters = models.JSONField()
+    valid_from = models.DateField()  # the community's days, both ends included
+    valid_to = models.DateField(null=True)
+    published_at = models.DateTimeField(db_default=ClockTimestamp())
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                name="rule_version_once", fields=["community", "rule", "number"]
+            ),
+            models.CheckConstraint(
+                name="rule_version_days_in_order",
+                condition=Q(valid_to__isnull=True) | Q(valid_to__gte=F("valid_from")),
+            ),
+        ]
+        triggers: ClassVar = [
+            pgtrigger.Protect(
+                name="rule_version_is_final", operation=pgtrigger.Update | pgtrigger.Delete
+            ),
+            triggers.not_emptied("rule_version"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.rule_id} v{self.number}"
+
+
+class Award(TenantModel):
+    """What one record earned, under which version of which rule; nothing, too, is an answer."""
+
+    source = models.CharField(max_length=80)  # the record, for example "hours:<id>"
+    account = models.ForeignKey(Account, models.PROTECT, related_name="+", db_index=False)
+    rule_version = models.ForeignKey(RuleVersion, models.PROTECT, related_name="+", db_index=False)
+    local_day = models.DateField()  # the day its cap counts for, by the community's clock
+    points = models.PositiveIntegerField()
+    transfer = models.ForeignKey(
+        Transfer, models.PROTECT, related_name="+", db_index=False, null=True
+    )
+    explanation_of_nothing = models.JSONField(null=True)  # the transfer carries it otherwise
+    awarded_at = models.DateTimeField(db_default=ClockTimestamp())
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="award_once", fields=["community", "source"]),
+            models.CheckConstraint(
+                name="award_has_transfer_or_reason",
+                condition=Q(
+                    points__gt=0, transfer__isnull=False, explanation_of_nothing__isnull=True
+                )
+                | Q(points=0, transfer__isnull=True, explanation_of_nothing__isnull=False),
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(name="award_day", fields=["community", "account", "local_day"])
+        ]
+        triggers: ClassVar = [
+            pgtrigger.Protect(name="award_is_final", operation=pgtrigger.Update | pgtrigger.Delete),
+            triggers.not_emptied("award"),
+        ]
+
+    def __str__(self) -> str:
+        return self.source
+
+    @property
+    def explanation(self) -> dict[str, object]:
+        """Rule, version, inputs and arithmetic, whether or not it earned anything."""
+        if self.transfer is not None:
+            return dict(self.transfer.explanation)
+        return dict(self.explanation_of_nothing or {})

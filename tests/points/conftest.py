@@ -1,0 +1,41 @@
+"""A wallet, and who it earns from and spends with."""
+
+import pytest
+
+from points.models import Account, AccountKind
+from points.services import ledger
+from points.services.ledger import Movement
+
+
+@pytest.fixture
+def wallet(lake, wang) -> Account:
+    return ledger.wallet(community=lake, person_id=wang.pk)
+
+
+@pytest.fixture
+def issuance(lake) -> Account:
+    return ledger.account(community=lake, kind=AccountKind.ISSUANCE)
+
+
+@pytest.fixture
+def fund(lake) -> Account:
+    return ledger.account(community=lake, kind=AccountKind.FUND, holder="fund:1")
+
+
+@pytest.fixture
+def shop(lake) -> Account:
+    return ledger.account(community=lake, kind=AccountKind.MERCHANT, holder="merchant:1")
+
+
+@pytest.fixture
+def earn(wallet, issuance) -> Movement:
+    """100 points for the wallet."""
+    return Movement(
+        debit=issuance, credit=wallet, amount=100, key="hours:1", reason="hours", source="hours:1"
+    )
+
+
+@pytest.fixture
+def spend(wallet, shop) -> Movement:
+    """30 points for the shop."""
+    return Movement(debit=wallet, credit=shop, amount=30, key="redemption:1", reason="redemption")

@@ -1,0 +1,1142 @@
+"""Whoever changes the ledger behind its back is found, and the row is named.
+
+The tampering is a superuser's with the triggers off: the database itself refuses everybody else.
+"""
+
+import io
+import json
+import re
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection, transaction
+
+from backend.celery import app
+from merchants.services import redemption, settlement
+from points import tasks
+from points.models import (
+    AccountKind,
+    Award,
+    ExpiryRun,
+    Hold,
+    Reversal,
+    Rule,
+    Seal,
+    Transfer,
+    Verification,
+)
+from points.services import awards, expiry, ledger, sealing, verifying
+from points.services.ledger import Movement
+from volunteers.services import hours, reports
+
+HOUR = timedelta(hours=1)
+UUID_TEXT = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+class Books:
+    """The lake's ledger, and words for what happens in it."""
+
+    def __init__(self, lake, wang, li):
+        self.community = lake
+        self.people = {"wang": wang, "li": li}
+        self.accounts = {
+            name: ledger.wallet(community=lake, person_id=person.pk)
+            for name, person in self.people.items()
+        }
+        for kind in (AccountKind.ISSUANCE, AccountKind.SETTLED, AccountKind.EXPIRED):
+            self.accounts[kind.value] = ledger.account(community=lake, kind=kind)
+        for kind, holder in ((AccountKind.MERCHANT, "shop"), (AccountKind.FUND, "fund")):
+            self.accounts[holder] = ledger.account(community=lake, kind=kind, holder=holder)
+
+    def movement(self, debit, credit, amount, key, **more):
+        return Movement(
+            debit=self.accounts[debit],
+            credit=self.accounts[credit],
+            amount=amount,
+            key=key,
+            reason="test",
+            **more,
+        )
+
+    def post(self, *movement, **more):
+        ledger.post(self.movement(*movement, **more))
+
+    def award(self, who, source, minutes=60, day=1):
+        begins = datetime(2024, 3, day, 1, tzinfo=UTC)
+        awards.award_hours(
+            community=self.community,
+            person_id=self.people[who].pk,
+            source=source,
+            category="邻里服务",
+            checked_in_at=begins,
+            checked_out_at=begins + timedelta(minutes=minutes),
+        )
+
+    def hold(self, *movement, lifetime=HOUR):
+        return {
+            "community_id": self.community.pk,
+            "hold_id": ledger.hold(self.movement(*movement), lifetime=lifetime).pk,
+        }
+
+    def reverse(self, reversed_key, key, amount=None):
+        transfer = Transfer.objects.get(key=reversed_key)
+        ledger.reverse(
+            community_id=self.community.pk,
+            transfer_id=transfer.pk,
+            key=key,
+            reason="correction",
+            amount=amount,
+        )
+
+    def seal(self):
+        return sealing.seal(community=self.community)
+
+    def verify(self, **more):
+        return verifying.verify(community=self.community, **more)
+
+    def found(self, **more):
+        """What is found, with the rows' names in the place of their ids."""
+        findings = self.verify(**more).findings
+        return [self.with_names("{check}: {row}: {because}".format(**one)) for one in findings]
+
+    def remember(self):
+        """The names that rows have now, for when they are gone or others."""
+        self.names = {str(person.pk): name for name, person in self.people.items()}
+        self.names |= {str(account.pk): name for name, account in self.accounts.items()}
+        self.names |= {str(rule.pk): "rule" for rule in Rule.objects.all()}
+        self.names |= {str(award.pk): award.source for award in Award.objects.all()}
+        self.names |= {str(run.pk): str(run) for run in ExpiryRun.objects.all()}
+        for model in (Hold, Reversal, Transfer):
+            self.names |= {str(row.pk): row.key for row in model.objects.all()}
+
+    def with_names(self, text):
+        """``transfer <id> (tea)`` is "transfer tea", and moments and hashes are left out."""
+        for _ in range(2):  # a key may have an id in it
+            text = UUID_TEXT.sub(lambda match: self.names.get(match[0], "new"), text)
+        text = re.sub(r"(\S.*?) \(\1\)", r"\1", text)
+        text = re.sub(r"(account \w+) \([^)]*\)", r"\1", text)
+        text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d[\d:.+]*", "<moment>", text)
+        return re.sub(r"[0-9a-f]{64}", "<head>", text)
+
+    def with_ids(self, statement):
+        """``<wang>`` is the id of what is called so."""
+        ids = {name: pk for pk, name in self.names.items()}
+        return re.sub("<(.+?)>", lambda match: ids[match[1]], statement)
+
+
+@pytest.fixture
+def books(lake, wang, li, monkeypatch):
+    """A ledger in which everything has happened, in seals of four and some of it not sealed yet."""
+    monkeypatch.setattr(sealing, "BATCH", 4)
+    books = Books(lake, wang, li)
+    books.award("wang", "hours:1", minutes=480)
+    books.award("li", "hours:2")
+    books.award("li", "hours:nothing", minutes=5)
+    books.post("issuance", "fund", 500, "budget")
+    books.post("fund", "wang", 100, "gift")
+    books.post("wang", "li", 7, "present")
+    books.post("issuance", "wang", 90, "old", expires_on=date(2023, 12, 31))
+    ledger.capture(**books.hold("wang", "shop", 30, "tea"))
+    ledger.capture(**books.hold("wang", "shop", 30, "cake"), amount=20)
+    ledger.void(**books.hold("wang", "shop", 30, "voided"))
+    books.hold("wang", "shop", 5, "held")
+    books.hold("wang", "shop", 5, "lapsed", lifetime=timedelta(0))
+    books.post("li", "shop", 17, "all that li has")
+    books.reverse("hours:2", "void hours:2")  # all of it is li's shortfall
+    books.reverse("tea", "refund", amount=10)
+    ledger.post_many(
+        [
+            books.movement("shop", "settled", 20, "settlement:1"),
+            books.movement("shop", "settled", 3, "settlement:2"),
+            books.movement("issuance", "li", 4, "repays"),
+        ]
+    )
+    expiry.expire(community=lake, expires_on=date(2023, 12, 31))
+    books.seal()
+    books.award("wang", "hours:9", day=2)
+    books.post("issuance", "wang", 50, "waiting gift")
+    books.post("issuance", "li", 3, "repays more")
+    ledger.capture(**books.hold("wang", "shop", 6, "waiting tea"))
+    books.reverse("waiting tea", "waiting refund", amount=2)
+    ledger.capture(**books.hold("wang", "shop", 4, "waiting cake"))
+    books.remember()
+    return books
+
+
+@pytest.fixture
+def tamper(books):
+    """Runs SQL as a superuser who has turned the triggers off; ``<wang>`` in it is his wallet."""
+
+    def run(*statements):
+        run_untriggered(*map(books.with_ids, statements))
+
+    return run
+
+
+def run_untriggered(*statements):
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # as if the fixtures had committed
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        for statement in statements:
+            cursor.execute(statement)
+        cursor.execute("SET LOCAL session_replication_role = origin")
+
+
+# --- nothing is found -------------------------------------------------------------------------
+def test_nothing_is_found_whatever_has_happened_sealed_or_not(books):
+    assert books.found() == []
+    assert books.seal()
+    assert books.found() == []
+
+
+def test_nothing_is_found_where_nothing_was_sealed_or_even_posted(lake, hill, wang, li):
+    books = Books(lake, wang, li)
+    books.remember()
+    assert books.found() == []
+    books.post("issuance", "wang", 5, "gift")
+    assert books.found() == []
+    assert verifying.verify(community=hill).findings == []
+
+
+def test_a_verification_is_on_record(books):
+    done = books.verify()
+
+    stored = Verification.objects.get()
+    last = Seal.objects.order_by("number").last()
+    assert (stored.pk, stored.transfers, stored.seals, bytes(stored.head)) == (
+        done.pk,
+        Transfer.objects.count(),
+        last.number,
+        bytes(last.head),
+    )
+    assert (stored.findings, stored.findings_count) == ([], 0)
+    assert stored.started_at < stored.finished_at
+
+
+def test_a_days_business_leaves_nothing_to_be_found(
+    lake, wang, zhao, chen, tea, grant_points, person, served
+):
+    noon = datetime(2024, 3, 2, 4, tzinfo=UTC)
+    grant_points(wang, 100)
+    voucher = redemption.take(offer=tea, volunteer=wang, now=noon)
+    redemption.scan(merchant=tea.partnership.merchant, clerk=chen, code=voucher.code, now=noon)
+    (statement,) = settlement.draft(
+        community=lake,
+        period_start=date(2024, 3, 1),
+        period_end=date(2024, 4, 1),
+        drafted_by=person("qian"),
+    )
+    settlement.approve(statement=statement, approver=zhao)
+    settlement.mark_paid(statement=statement, payer=zhao, reference="bank-1")
+    hours.verify(attendance=served(wang, "2024-03-01 10:00", "2024-03-01 12:00"), verifier=zhao)
+    seen = {"category": "hazard", "text": "井盖松动", "latitude": 30.5, "longitude": 114.3}
+    reports.close_verified(
+        report=reports.submit(community=lake, reporter=wang, **seen), handler=zhao
+    )
+
+    assert verifying.verify(community=lake).findings == []
+    assert sealing.seal(community=lake)
+    assert verifying.verify(community=lake).findings == []
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_nothing_is_found_while_people_post_and_others_seal(at_once, books):
+    books.post("issuance", "li", 100, "means")
+
+    def work(number):
+        for turn in range(10):
+            key = f"{number}:{turn}"
+            if number == 0:
+                assert books.found() == []
+            elif number == 1:
+                books.seal()
+            else:
+                books.award("wang", f"hours:{key}", day=11 + turn)
+                ledger.capture(**books.hold("wang", "shop", 3, f"tea:{key}"))
+                books.reverse(f"tea:{key}", f"refund:{key}")
+                books.post("li", "shop", 1, f"spent:{key}")
+                books.reverse(f"hours:{key}", f"void:{key}")
+        return "done"
+
+    assert at_once(4, work) == ["done"] * 4
+    assert books.found() == []
+
+
+# --- what is found ----------------------------------------------------------------------------
+MORE = "UPDATE points_transfer SET amount = amount + 5 WHERE key = '{}'"
+WANG_HAS_MORE = "UPDATE points_account SET credits = credits + 5 WHERE id = '<wang>'"
+WANG_EARNED_MORE = (
+    "UPDATE points_earned SET points = points + 5 WHERE account_id = '<wang>' AND expires_on {}"
+)
+SLIPPED_IN = """
+    INSERT INTO points_transfer (id, community_id, key, debit_id, credit_id, amount, reason,
+        source, explanation, occurred_at, posted_at)
+    SELECT {}, community_id, 'slipped in', '<issuance>', '<wang>', 5, reason, source, explanation,
+        occurred_at, {} FROM points_transfer WHERE key = 'gift'
+"""
+IN_JUNE_2024 = ("'01900000-0000-7000-8000-000000000000'", "'2024-06-10 02:35:18Z'")
+WAITS = (
+    "INSERT INTO points_unsealed (id, community_id)"
+    " SELECT id, community_id FROM points_transfer WHERE key = '{}'"
+)
+SEAL_2 = "UPDATE points_seal SET {} WHERE number = 2"
+
+# What is done, and all that is then found: the beginning of each finding.
+TAMPERING = {
+    "an amount": (
+        [MORE.format("gift")],
+        [
+            "totals: account fund: debits 100, should be 105",
+            "totals: account wang: credits 342, should be 347",
+            "totals: account wang: earned until ever: 150, should be 155",
+            "seals: transfer gift: it is not what was sealed in seal 1; it, or an account of it,"
+            " was changed. It says 105 from fund fund to wallet person:wang",
+        ],
+    ),
+    "an amount, and all totals with it": (
+        [
+            MORE.format("gift"),
+            WANG_HAS_MORE,
+            WANG_EARNED_MORE.format("IS NULL"),
+            "UPDATE points_account SET debits = debits + 5 WHERE id = '<fund>'",
+        ],
+        ["seals: transfer gift: it is not what was sealed in seal 1"],
+    ),
+    "an amount out of an account that is rolled up": (
+        [MORE.format("budget")],
+        [
+            "totals: account fund: credits 500, should be 505",
+            "seals: transfer budget: it is not what was sealed in seal 1",
+            "seals: rollup of account issuance at seal 1: it says credits 0, debits 590;"
+            " its transfers add up to 0 and 595",
+        ],
+    ),
+    "the same, and all totals and rollups with it": (
+        [
+            MORE.format("budget"),
+            "UPDATE points_account SET credits = credits + 5 WHERE id = '<fund>'",
+            "UPDATE points_rollup SET debits = debits + 5 WHERE account_id = '<issuance>'",
+        ],
+        ["seals: transfer budget: it is not what was sealed in seal 1"],
+    ),
+    "an amount that is not sealed yet": (
+        [MORE.format("waiting gift")],
+        [
+            "totals: account wang: credits 342, should be 347",
+            "totals: account wang: earned until ever: 150, should be 155",
+            "balance: unit points: all accounts together show -5",
+        ],
+    ),
+    "an award that is not sealed yet, and all totals with it": (
+        [MORE.format("hours:9"), WANG_HAS_MORE, WANG_EARNED_MORE.format("= '2025-12-31'")],
+        ["awards: award hours:9: it earned 10, transfer hours:9 moves 15"],
+    ),
+    "a capture that is not sealed yet, and all totals with it": (
+        [
+            MORE.format("waiting tea"),
+            "UPDATE points_account SET debits = debits + 5 WHERE id = '<wang>'",
+        ],
+        ["holds: hold waiting tea: it was captured with 6 of its 6, transfer waiting tea moves 11"],
+    ),
+    "an explanation": (
+        [
+            "UPDATE points_transfer SET explanation ="
+            " jsonb_set(explanation, '{inputs,checked_out_at}', '\"later\"') WHERE key = 'hours:1'"
+        ],
+        ["seals: transfer hours:1: it is not what was sealed in seal 1"],
+    ),
+    "an explanation that is not sealed yet": (
+        [
+            "UPDATE points_transfer SET explanation ="
+            " jsonb_set(explanation, '{rule,version}', '2') WHERE key = 'hours:9'"
+        ],
+        [
+            "awards: award hours:9: it stands on version 1 of rule rule, its explanation on 2 of"
+            " rule"
+        ],
+    ),
+    "an arithmetic that is not sealed yet": (
+        [
+            "UPDATE points_transfer SET explanation ="
+            " jsonb_set(explanation, '{arithmetic,points}', '11') WHERE key = 'hours:9'"
+        ],
+        ["awards: award hours:9: it earned 10, its arithmetic comes to 11"],
+    ),
+    "when it happened": (
+        ["UPDATE points_transfer SET occurred_at = occurred_at - interval '1 h' WHERE key = 'tea'"],
+        ["seals: transfer tea: it is not what was sealed in seal 2"],
+    ),
+    "when it was posted": (
+        ["UPDATE points_transfer SET posted_at = posted_at - interval '1 h' WHERE key = 'tea'"],
+        ["seals: transfer tea: it is not what was sealed in seal 2"],
+    ),
+    "when it was posted, of one that is not sealed yet": (
+        [
+            "UPDATE points_transfer SET posted_at = posted_at - interval '1 d'"
+            " WHERE key = 'waiting gift'"
+        ],
+        ["books: transfer waiting gift: it says posted at <moment>, its id was made at <moment>"],
+    ),
+    "a key": (
+        ["UPDATE points_transfer SET key = 'another' WHERE key = 'present'"],
+        ["seals: transfer present (another): it is not what was sealed in seal 2"],
+    ),
+    "who was credited": (
+        ["UPDATE points_transfer SET credit_id = '<li>' WHERE key = 'gift'"],
+        [
+            "totals: account li: credits 24, should be 124",
+            "totals: account li: earned until ever: 14, should be 114",
+            "totals: account wang: credits 342, should be 242",
+            "totals: account wang: earned until ever: 150, should be 50",
+            "seals: transfer gift: it is not what was sealed in seal 1; it, or an account of it,"
+            " was changed. It says 100 from fund fund to wallet person:li",
+        ],
+    ),
+    "whose an account is": (
+        ["UPDATE points_account SET holder = 'another' WHERE id = '<fund>'"],
+        [
+            "seals: transfer budget: it is not what was sealed in seal 1; it, or an account of it,"
+            " was changed. It says 500 from issuance to fund another",
+            "seals: transfer gift: it is not what was sealed in seal 1; it, or an account of it,"
+            " was changed. It says 100 from fund another to wallet person:wang",
+        ],
+    ),
+    "what an account counts": (
+        ["UPDATE points_account SET unit = 'fen' WHERE id = '<fund>'"],
+        [
+            "books: transfer budget: it turns points into fen",
+            "books: transfer gift: it turns fen into points",
+            "balance: unit fen: all accounts together show 400",
+            "balance: unit points: all accounts together show -400",
+            "seals: transfer budget: it is not what was sealed in seal 1",
+            "seals: transfer gift: it is not what was sealed in seal 1",
+        ],
+    ),
+    "one deleted": (
+        ["DELETE FROM points_transfer WHERE key = 'present'"],
+        [
+            "totals: account li: credits 24, should be 17",
+            "totals: account li: earned until ever: 14, should be 7",
+            "totals: account wang: debits 100, should be 93",
+            "seals: transfer present: it was sealed in seal 2, and is gone",
+        ],
+    ),
+    "one deleted, and all totals with it": (
+        [
+            "DELETE FROM points_transfer WHERE key = 'gift'",
+            "UPDATE points_account SET credits = credits - 100 WHERE id = '<wang>'",
+            "UPDATE points_account SET debits = 0 WHERE id = '<fund>'",
+            "UPDATE points_earned SET points = points - 100"
+            " WHERE account_id = '<wang>' AND expires_on IS NULL",
+        ],
+        ["seals: transfer gift: it was sealed in seal 1, and is gone"],
+    ),
+    "one deleted that is not sealed yet": (
+        ["DELETE FROM points_transfer WHERE key = 'waiting gift'"],
+        [
+            "totals: account wang: credits 342, should be 292",
+            "totals: account wang: earned until ever: 150, should be 100",
+            "balance: unit points: all accounts together show 50",
+            "seals: transfer waiting gift: it waits to be sealed, and is gone",
+        ],
+    ),
+    "an award deleted that is not sealed yet, and all traces in totals": (
+        [
+            "DELETE FROM points_transfer WHERE key = 'hours:9'",
+            "DELETE FROM points_unsealed WHERE id = '<hours:9>'",
+            "UPDATE points_account SET credits = credits - 10 WHERE id = '<wang>'",
+            "UPDATE points_earned SET points = points - 10"
+            " WHERE account_id = '<wang>' AND expires_on = '2025-12-31'",
+        ],
+        ["awards: award hours:9: transfer hours:9 is gone"],
+    ),
+    "a capture deleted that is not sealed yet, and all traces in totals": (
+        [
+            "DELETE FROM points_transfer WHERE key = 'waiting cake'",
+            "DELETE FROM points_unsealed WHERE id = '<waiting cake>'",
+            "UPDATE points_account SET debits = debits - 4 WHERE id = '<wang>'",
+        ],
+        ["holds: hold waiting cake: it was captured, and transfer waiting cake is gone"],
+    ),
+    "one slipped into the past": (
+        [SLIPPED_IN.format(*IN_JUNE_2024)],
+        [
+            "totals: account wang: credits 342, should be 347",
+            "totals: account wang: earned until ever: 150, should be 155",
+            "seals: transfer new (slipped in): it is neither sealed nor waiting to be",
+        ],
+    ),
+    "one slipped into the past, to be sealed, and all totals with it": (
+        [
+            SLIPPED_IN.format(*IN_JUNE_2024),
+            WAITS.format("slipped in"),
+            WANG_HAS_MORE,
+            WANG_EARNED_MORE.format("IS NULL"),
+        ],
+        [
+            "seals: transfer new (slipped in): it says posted at <moment>, and was not there when"
+            " seal 4 was closed at <moment>"
+        ],
+    ),
+    "the same, under an id of today": (
+        [
+            SLIPPED_IN.format("points_uuid7()", IN_JUNE_2024[1]),
+            WAITS.format("slipped in"),
+            WANG_HAS_MORE,
+            WANG_EARNED_MORE.format("IS NULL"),
+        ],
+        [
+            "books: transfer new (slipped in): it says posted at <moment>, its id was made at"
+            " <moment>"
+        ],
+    ),
+    "the same, with an id of then and posted today": (
+        [
+            SLIPPED_IN.format(IN_JUNE_2024[0], "clock_timestamp()"),
+            WAITS.format("slipped in"),
+            WANG_HAS_MORE,
+            WANG_EARNED_MORE.format("IS NULL"),
+        ],
+        [
+            "books: transfer new (slipped in): it says posted at <moment>, its id was made at"
+            " <moment>"
+        ],
+    ),
+    "one that is not to be sealed": (
+        ["DELETE FROM points_unsealed WHERE id = '<waiting gift>'"],
+        [
+            "balance: unit points: all accounts together show 50",
+            "seals: transfer waiting gift: it is neither sealed nor waiting to be",
+        ],
+    ),
+    "one that is to be sealed again": (
+        [WAITS.format("gift")],
+        ["seals: transfer gift: it is sealed in seal 1, and waits to be sealed again"],
+    ),
+    "two swapped": (
+        [
+            "UPDATE points_transfer SET id = gen_random_uuid() WHERE key = 'old'",
+            "UPDATE points_transfer SET id = '<old>' WHERE key = 'present'",
+            "UPDATE points_transfer SET id = '<present>' WHERE key = 'old'",
+        ],
+        [
+            "seals: transfer present (old): it has the contents that were sealed as transfer old:"
+            " they were swapped",
+            "seals: transfer old (present): it has the contents that were sealed as transfer"
+            " present: they were swapped",
+        ],
+    ),
+    "two amounts swapped": (
+        ["UPDATE points_transfer SET amount = 97 - amount WHERE key IN ('present', 'old')"],
+        [
+            "totals: account li: credits 24, should be 107",
+            "totals: account li: earned until ever: 14, should be 97",
+            "totals: account wang: credits 342, should be 259",
+            "totals: account wang: debits 100, should be 183",
+            "totals: account wang: earned until 2023-12-31: 90, should be 7",
+            "seals: transfer present: it is not what was sealed in seal 2",
+            "seals: transfer old: it is not what was sealed in seal 2",
+            "seals: rollup of account issuance at seal 2: it says credits 0, debits 680;"
+            " its transfers add up to 0 and 597",
+        ],
+    ),
+    # Seals.
+    "a leaf": (
+        [SEAL_2.format("leaves = overlay(leaves PLACING sha256('x') FROM 33)")],
+        ["seals: seal 2: its leaf of transfer old was changed, the transfer was not"],
+    ),
+    "a leaf too few": (
+        [SEAL_2.format("leaves = substring(leaves FOR 96)")],
+        [
+            "seals: seal 2: its size is not the length of its lists",
+            "seals: seal 2: its root does not follow from its leaves",
+            "seals: seal 2: its head does not follow from what it is made of",
+        ],
+    ),
+    "a root": (
+        [SEAL_2.format("root = sha256('x')")],
+        ["seals: seal 2: its root does not follow from its leaves"],
+    ),
+    "a head": (
+        [SEAL_2.format("head = sha256('x')")],
+        ["seals: seal 2: its head does not follow from what it is made of"],
+    ),
+    "a link": (
+        [SEAL_2.format("previous = sha256('x')")],
+        ["seals: seal 2: it is not chained to the head of seal 1"],
+    ),
+    "when it was sealed": (
+        [SEAL_2.format("sealed_at = sealed_at - interval '1 s'")],
+        ["seals: seal 2: its head does not follow from what it is made of"],
+    ),
+    "a size": (
+        [SEAL_2.format("size = 3")],
+        ["seals: seal 2: its size is not the length of its lists"],
+    ),
+    "where a seal begins": (
+        [SEAL_2.format("first_id = last_id")],
+        ["seals: seal 2: its first or last transfer is not that of its list"],
+    ),
+    "where a seal ends": (
+        [SEAL_2.format("last_id = first_id")],
+        ["seals: seal 2: its first or last transfer is not that of its list"],
+    ),
+    "two in a seal's list swapped": (
+        [SEAL_2.format("transfer_ids[2] = transfer_ids[3], transfer_ids[3] = transfer_ids[2]")],
+        [
+            "seals: seal 2: its transfers are out of order",
+            "seals: transfer tea: it is not what was sealed in seal 2",
+            "seals: transfer old: it is not what was sealed in seal 2",
+        ],
+    ),
+    "one in a seal's list for another": (
+        [SEAL_2.format("transfer_ids[2] = '<gift>'")],
+        [
+            "seals: seal 2: its transfers are out of order",
+            "seals: rollup of account issuance at seal 2: nothing of the account moved in such",
+            "seals: transfer gift: it is not what was sealed in seal 2",
+            "seals: transfer gift: it is sealed twice, in seals 1 and 2",
+            "seals: transfer old: it is neither sealed nor waiting to be",
+        ],
+    ),
+    "one in a seal's list for nothing": (
+        [SEAL_2.format("transfer_ids[2] = NULL")],
+        [
+            "seals: seal 2: its transfers are out of order",
+            "seals: rollup of account issuance at seal 2: nothing of the account moved in such",
+            "seals: transfer new: it was sealed in seal 2, and is gone",
+            "seals: transfer old: it is neither sealed nor waiting to be",
+        ],
+    ),
+    "a seal emptied": (
+        [SEAL_2.format("transfer_ids = '{{}}', leaves = ''")],
+        [
+            "seals: seal 2: its size is not the length of its lists",
+            "seals: seal 2: its first or last transfer is not that of its list",
+            "seals: seal 2: its root does not follow from its leaves",
+            "seals: seal 2: its head does not follow from what it is made of",
+            "seals: transfer present: it is neither sealed nor waiting to be",
+            "seals: transfer old: it is neither sealed nor waiting to be",
+            "seals: transfer tea: it is neither sealed nor waiting to be",
+            "seals: transfer cake: it is neither sealed nor waiting to be",
+            "seals: rollup of account shop at seal 2: nothing of the account moved in such",
+            "seals: rollup of account issuance at seal 2: nothing of the account moved in such",
+        ],
+    ),
+    "the last seal": (
+        ["DELETE FROM points_seal WHERE number = 4"],
+        [
+            "seals: transfer repays: it is neither sealed nor waiting to be",
+            "seals: transfer reversal:void hours:2:0: it is neither sealed nor waiting to be",
+            "seals: transfer expire:wang:2023-12-31: it is neither sealed nor waiting to be",
+            "seals: rollup of account expired at seal 4: nothing of the account moved in such",
+            "seals: rollup of account issuance at seal 4: nothing of the account moved in such",
+        ],
+    ),
+    "a seal in the middle": (
+        ["DELETE FROM points_seal WHERE number = 2"],
+        [
+            "seals: seal 2: it is missing; next is 3",
+            "seals: transfer present: it is neither sealed nor waiting to be",
+            "seals: transfer old: it is neither sealed nor waiting to be",
+            "seals: transfer tea: it is neither sealed nor waiting to be",
+            "seals: transfer cake: it is neither sealed nor waiting to be",
+            "seals: rollup of account shop at seal 2: nothing of the account moved in such",
+            "seals: rollup of account issuance at seal 2: nothing of the account moved in such",
+        ],
+    ),
+    # Rollups, totals and what was earned.
+    "a rollup": (
+        [
+            "UPDATE points_rollup SET credits = credits + 5"
+            " WHERE account_id = '<shop>' AND number = 2"
+        ],
+        [
+            "seals: rollup of account shop at seal 2: it says credits 55, debits 0;"
+            " its transfers add up to 50 and 0"
+        ],
+    ),
+    "the latest rollup": (
+        [
+            "UPDATE points_rollup SET credits = credits + 5"
+            " WHERE account_id = '<shop>' AND number = 3"
+        ],
+        [
+            "balance: unit points: all accounts together show 5",
+            "seals: rollup of account shop at seal 3: it says credits 72, debits 33;"
+            " its transfers add up to 67 and 33",
+        ],
+    ),
+    "a rollup deleted": (
+        ["DELETE FROM points_rollup WHERE account_id = '<shop>' AND number = 2"],
+        ["seals: rollup of account shop at seal 2: it is missing"],
+    ),
+    "a rollup slipped in": (
+        [
+            "INSERT INTO points_rollup (id, community_id, account_id, number, credits, debits)"
+            " SELECT gen_random_uuid(), community_id, account_id, 4, credits + 5, debits"
+            " FROM points_rollup WHERE account_id = '<shop>' AND number = 3"
+        ],
+        [
+            "balance: unit points: all accounts together show 5",
+            "seals: rollup of account shop at seal 4: nothing of the account moved in such",
+        ],
+    ),
+    "a wallet's credits": (
+        [WANG_HAS_MORE],
+        [
+            "totals: account wang: credits 347, should be 342",
+            "balance: unit points: all accounts together show 5",
+        ],
+    ),
+    "what is held": (
+        ["UPDATE points_account SET held = held - 5 WHERE id = '<wang>'"],
+        ["totals: account wang: held 5, should be 10"],
+    ),
+    "a shortfall": (
+        ["UPDATE points_account SET shortfall = 0 WHERE id = '<li>'"],
+        ["totals: account li: shortfall 0, should be 3"],
+    ),
+    "totals where there are none": (
+        ["UPDATE points_account SET credits = 5 WHERE id = '<issuance>'"],
+        [
+            "totals: account issuance: it has no floor and so keeps no totals",
+        ],
+    ),
+    "what was earned": (
+        [WANG_EARNED_MORE.format("IS NULL")],
+        ["totals: account wang: earned until ever: 155, should be 150"],
+    ),
+    "what was earned, forgotten": (
+        ["DELETE FROM points_earned WHERE account_id = '<wang>' AND expires_on = '2025-12-31'"],
+        ["totals: account wang: earned until 2025-12-31: 0, should be 90"],
+    ),
+    # Holds, reversals, awards, expiry.
+    "what was recovered, and the shortfall with it": (
+        [
+            "UPDATE points_reversal SET recovered = amount WHERE key = 'void hours:2'",
+            "UPDATE points_account SET shortfall = 0 WHERE id = '<li>'",
+        ],
+        ["reversals: reversal void hours:2: it says 10 of 10 recovered, its transfers add up to 7"],
+    ),
+    "how much was reversed": (
+        ["UPDATE points_reversal SET amount = 50, recovered = 50 WHERE key = 'refund'"],
+        ["reversals: reversal refund: 50 are taken back of transfer tea, which moved 30"],
+    ),
+    "a reversal deleted": (
+        ["DELETE FROM points_reversal WHERE key = 'refund'"],
+        ["reversals: transfer reversal:refund:0: no reversal of transfer tea asked for it"],
+    ),
+    "what was reversed": (
+        ["UPDATE points_transfer SET reverses_id = '<cake>' WHERE reverses_id = '<waiting tea>'"],
+        [
+            "reversals: transfer reversal:waiting refund:0: no reversal of transfer cake asked",
+            "reversals: reversal waiting refund: it says 2 of 2 recovered, its transfers add up"
+            " to 0",
+        ],
+    ),
+    "how much was captured": (
+        ["UPDATE points_hold SET captured_amount = 5 WHERE key = 'waiting tea'"],
+        ["holds: hold waiting tea: it was captured with 5 of its 6, transfer waiting tea moves 6"],
+    ),
+    "a capture after the end": (
+        ["UPDATE points_hold SET expires_at = expires_at - interval '1 d' WHERE key = 'tea'"],
+        ["holds: hold tea: it expired at <moment> and was captured at <moment>"],
+    ),
+    "a capture undone": (
+        [
+            "UPDATE points_hold SET state = 'voided', captured_amount = NULL, transfer_id = NULL"
+            " WHERE key = 'tea'"
+        ],
+        ["holds: hold tea: it is voided, and there is its transfer tea"],
+    ),
+    "how much is held back": (
+        ["UPDATE points_hold SET amount = 6 WHERE key = 'held'"],
+        ["totals: account wang: held 10, should be 11"],
+    ),
+    "an award's points": (
+        ["UPDATE points_award SET points = 11 WHERE source = 'hours:9'"],
+        ["awards: award hours:9: it earned 11, transfer hours:9 moves 10"],
+    ),
+    "an award's wallet": (
+        ["UPDATE points_award SET account_id = '<li>' WHERE source = 'hours:9'"],
+        ["awards: award hours:9: transfer hours:9 is not to its wallet or under its name"],
+    ),
+    "why an award is nothing": (
+        [
+            "UPDATE points_award SET explanation_of_nothing ="
+            " jsonb_set(explanation_of_nothing, '{rule,version}', '2') WHERE points = 0"
+        ],
+        ["awards: award hours:nothing: it stands on version 1 of rule rule"],
+    ),
+    "what an expiry run took": (
+        ["UPDATE points_expiryrun SET points = points + 1"],
+        ["expiry: expiry run 2023-12-31: it says 34 from 1 wallets, its transfers are 33 from 1"],
+    ),
+    "an expiry run deleted": (
+        ["DELETE FROM points_expiryrun"],
+        ["expiry: transfer expire:wang:2023-12-31: no expiry run of its day made it"],
+    ),
+    # What stands guard.
+    "triggers disabled": (
+        ["ALTER TABLE points_seal DISABLE TRIGGER USER"],
+        [
+            "guards: trigger seal_is_final of points_seal: it is disabled",
+            "guards: trigger seal_is_not_emptied of points_seal: it is disabled",
+        ],
+    ),
+    "a trigger that does nothing": (
+        [
+            "DO $do$ DECLARE f text; BEGIN"
+            " SELECT tgfoid::regproc INTO f FROM pg_trigger WHERE tgname LIKE '%hold_stays%';"
+            " EXECUTE 'CREATE OR REPLACE FUNCTION ' || f || '() RETURNS trigger LANGUAGE plpgsql"
+            " AS $$ BEGIN RETURN OLD; END $$'; END $do$"
+        ],
+        ["guards: trigger hold_stays of points_hold: it is not as declared"],
+    ),
+    "a trigger dropped": (
+        [
+            "DO $do$ DECLARE t text; BEGIN"
+            " SELECT tgname INTO t FROM pg_trigger WHERE tgname LIKE '%hold_stays%';"
+            " EXECUTE 'DROP TRIGGER ' || t || ' ON points_hold'; END $do$"
+        ],
+        ["guards: trigger hold_stays of points_hold: it is not installed"],
+    ),
+    "a function that lies": (
+        [
+            "CREATE OR REPLACE FUNCTION points_uuid7() RETURNS uuid LANGUAGE sql"
+            " AS $$ SELECT gen_random_uuid() $$"
+        ],
+        ["guards: function points_uuid7: it is not as declared"],
+    ),
+    "a function dropped": (
+        ["DROP FUNCTION points_losing"],
+        ["guards: function points_losing: it is not installed"],
+    ),
+    "a setting that turns triggers off": (
+        ["ALTER ROLE CURRENT_USER SET session_replication_role = replica"],
+        ["guards: setting of the role "],
+    ),
+    "a floor": (
+        [
+            "ALTER TABLE points_account DROP CONSTRAINT account_never_overdrawn",
+            "UPDATE points_account SET debits = 1000 WHERE id = '<wang>'",
+        ],
+        [
+            "guards: constraint account_never_overdrawn of points_account: it is not in force",
+            "floors: account wang: credits 342, debits 1000, held 10, shortfall 0: below zero",
+            "totals: account wang: debits 1000, should be 100",
+            "balance: unit points: all accounts together show -900",
+        ],
+    ),
+    "a floor that is not enforced": (
+        [
+            "ALTER TABLE points_account DROP CONSTRAINT account_never_overdrawn,"
+            " ADD CONSTRAINT account_never_overdrawn CHECK (credits >= debits) NOT VALID"
+        ],
+        ["guards: constraint account_never_overdrawn of points_account: it is not in force"],
+    ),
+    "one key for two": (
+        [
+            "ALTER TABLE points_transfer DROP CONSTRAINT transfer_once",
+            "UPDATE points_transfer SET key = 'gift' WHERE key = 'waiting gift'",
+        ],
+        [
+            "guards: constraint transfer_once of points_transfer: it is not in force",
+            "keys: transfer with the key gift: there are 2, among them gift and waiting gift",
+        ],
+    ),
+    "an amount of less than nothing": (
+        [
+            "ALTER TABLE points_transfer DROP CONSTRAINT transfer_moves_something",
+            "UPDATE points_transfer SET amount = -50 WHERE key = 'waiting gift'",
+            "UPDATE points_account SET credits = credits - 100 WHERE id = '<wang>'",
+            "UPDATE points_earned SET points = points - 100"
+            " WHERE account_id = '<wang>' AND expires_on IS NULL",
+        ],
+        [
+            "guards: constraint transfer_moves_something of points_transfer: it is not in force",
+            "books: transfer waiting gift: its amount is -50",
+        ],
+    ),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", TAMPERING)
+def test_what_was_changed_is_named(books, tamper, name):
+    statements, expected = TAMPERING[name]
+    tamper(*statements)
+
+    found = books.found()
+
+    assert len(found) == len(expected), found
+    for one, beginning in zip(sorted(found), sorted(expected), strict=True):
+        assert one.startswith(beginning)
+
+
+def test_one_that_is_sealed_twice_is_named(books, tamper):
+    tamper(WAITS.format("gift"))
+    books.seal()
+
+    assert books.found() == [
+        "seals: transfer gift: it is sealed twice, in seals 1 and 5",
+    ]
+
+
+@pytest.mark.parametrize(("late", "found"), [(timedelta(hours=5), 0), (timedelta(hours=7), 1)])
+def test_one_that_was_committed_late_is_told_from_one_slipped_in(books, late, found):
+    """Both have an id and a time of before the last seal, and everything else as it should be."""
+    then = Seal.objects.latest("number").sealed_at - late
+    milliseconds = int(then.timestamp() * 1000)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            books.with_ids(SLIPPED_IN.format("%s", "%s")),
+            [f"{milliseconds:012x}70008000000000000000", then],
+        )
+
+    assert len(books.found()) == found
+    books.seal()
+    assert len(books.found()) == found
+
+
+def test_what_nothing_else_tells_of_is_found_once_it_was_sealed(books, tamper):
+    """The minutes until then are what a superuser has; nobody else has any."""
+    change = [MORE.format("waiting gift"), WANG_HAS_MORE, WANG_EARNED_MORE.format("IS NULL")]
+    with transaction.atomic():
+        tamper(*change)
+        assert books.found() == []
+        transaction.set_rollback(True)
+
+    books.seal()
+    tamper(
+        *change,
+        "UPDATE points_rollup SET debits = debits + 5"
+        " WHERE account_id = '<issuance>' AND number = 5",
+    )
+
+    (found,) = books.found()
+    assert found.startswith("seals: transfer waiting gift: it is not what was sealed in seal 5")
+
+
+def published(community):
+    """What the public API tells of the seals, newest first."""
+    return [
+        sealing.header(seal) | {"head": bytes(seal.head).hex()}
+        for seal in Seal.objects.filter(community=community).order_by("-number")
+    ]
+
+
+REWRITTEN = (
+    MORE.format("gift"),
+    WANG_HAS_MORE,
+    WANG_EARNED_MORE.format("IS NULL"),
+    "UPDATE points_account SET debits = debits + 5 WHERE id = '<fund>'",
+    "DELETE FROM points_seal",
+    "DELETE FROM points_rollup",
+    "DELETE FROM points_unsealed",
+    "INSERT INTO points_unsealed (id, community_id) SELECT id, community_id FROM points_transfer",
+)
+
+
+def test_a_ledger_rewritten_with_its_seals_is_told_by_the_heads_that_were_published(books, tamper):
+    heads = published(books.community)
+    assert books.found(against=heads) == []
+    tamper(*REWRITTEN, "DELETE FROM points_verification")
+    books.seal()
+
+    assert books.found() == []  # nothing in it contradicts the rest
+    assert books.found(against=heads) == [
+        f"published: seal {number}: its head was published as <head>, and is <head>"
+        for number in (4, 3, 2, 1)
+    ]
+
+
+def test_a_ledger_rewritten_with_its_seals_is_told_by_an_earlier_verification(books, tamper):
+    books.verify()
+    tamper(*REWRITTEN)
+    books.seal()
+
+    assert books.found() == [
+        "seals: verification new: at <moment> it found a head that no seal has any more: <head>"
+    ]
+
+
+def test_a_seal_taken_back_is_told_by_the_heads_that_were_published(books, tamper):
+    heads = published(books.community)
+    tamper(
+        "INSERT INTO points_unsealed (id, community_id)"
+        " SELECT unnest(transfer_ids), community_id FROM points_seal WHERE number = 4",
+        "DELETE FROM points_seal WHERE number = 4",
+        "DELETE FROM points_rollup WHERE number = 4",
+    )
+
+    assert books.found() == []
+    assert books.found(against=heads) == ["published: seal 4: it was published, and is missing"]
+
+
+def test_heads_of_another_community_are_not_missed(books, hill):
+    heads = [
+        head | {"community": str(hill.pk), "number": 99} for head in published(books.community)
+    ]
+
+    assert books.found(against=heads) == []
+
+
+def test_of_many_findings_some_are_kept_and_all_are_counted(books, tamper, monkeypatch):
+    monkeypatch.setattr(verifying, "KEPT", 2)
+    tamper("UPDATE points_transfer SET reason = 'another'")
+
+    done = books.verify()
+
+    assert len(done.findings) == 2
+    assert done.findings_count == sum(Seal.objects.values_list("size", flat=True))
+    assert done.findings[0].keys() == {"check", "row", "because"}
+
+
+# --- the command and the task -----------------------------------------------------------------
+@pytest.fixture
+def verify_ledger(books):
+    """Runs the command; answers what it printed, without figures of time, and how it failed."""
+
+    def run(*arguments):
+        out, failure = io.StringIO(), None
+        try:
+            call_command("verify_ledger", *arguments, stdout=out)
+        except CommandError as error:
+            failure = str(error)
+        printed = re.sub(r"[\d,.]+ (rows|s)\b", r"N \1", books.with_names(out.getvalue()))
+        return printed.splitlines(), failure
+
+    return run
+
+
+def test_the_command_says_what_it_checked_how_much_and_how_long(verify_ledger):
+    assert verify_ledger("--community", "lake") == (
+        [
+            "lake 碧沙湖社区",
+            "  guards: triggers, functions and constraints stand as declared, and nothing turns"
+            " them off (N rows, N s)",
+            "  floors: no account is below zero (N rows, N s)",
+            "  keys: one key moves points once (N rows, N s)",
+            "  books: amounts are positive, both accounts are there, differ, share community and"
+            " unit (N rows, N s)",
+            "  reversals: each goes back the way of its transfer, never more than it, as far as is"
+            " on record (N rows, N s)",
+            "  holds: what was captured is its transfer, in time; what was not has none"
+            " (N rows, N s)",
+            "  totals: what accounts show is the sum of their transfers, holds and reversals"
+            " (N rows, N s)",
+            "  awards: each has its transfer and names its rule version (`recompute` derives them"
+            " anew) (N rows, N s)",
+            "  expiry: each run is its transfers (N rows, N s)",
+            "  balance: accounts of a unit add up to zero; at any past moment, each transfer does"
+            " (N rows, N s)",
+            "  seals: each transfer is what was sealed, in one seal or waiting; heads are chained"
+            " (N rows, N s)",
+            "  22 transfers, 4 seals, N s; last head <head>",
+            "Nothing was found: all that was checked holds.",
+            "Heads were not compared with published ones (--against FILE).",
+        ],
+        None,
+    )
+
+
+def test_the_command_names_what_it_finds_where_it_finds_it_and_fails(verify_ledger, tamper):
+    tamper("UPDATE points_account SET held = 0 WHERE id = '<wang>'")
+
+    lines, failure = verify_ledger()
+
+    place = lines.index("  FOUND totals: account wang: held 0, should be 10")
+    assert lines[place + 1].startswith("  totals: ")
+    assert failure == "The ledger is NOT as it should be. Findings: 1."
+
+
+def test_the_command_looks_at_every_community_or_at_one(verify_ledger, hill):
+    def looked_at(*arguments):
+        lines, failure = verify_ledger(*arguments)
+        assert failure is None
+        return [line for line in lines if line.startswith(("lake", "hill"))]
+
+    assert looked_at() == ["hill 山丹社区", "lake 碧沙湖社区"]
+    assert looked_at("--community", "hill") == ["hill 山丹社区"]
+    assert verify_ledger("--community", "sea")[1] == "There is no community with the code sea."
+
+
+@pytest.mark.parametrize("shape", [lambda heads: heads, lambda heads: {"results": heads}])
+def test_the_command_compares_with_a_file_of_published_heads(
+    verify_ledger, books, tamper, hill, tmp_path, shape
+):
+    file = tmp_path / "heads.json"
+    file.write_text(json.dumps(shape(published(books.community))))
+    lines, failure = verify_ledger("--against", str(file))
+    assert failure is None
+    assert "  published: seals have the heads that were published (N rows, N s)" in lines
+    assert lines[-1] == "Nothing was found: all that was checked holds."
+
+    tamper(*REWRITTEN, "DELETE FROM points_verification")
+    books.seal()
+
+    lines, failure = verify_ledger("--against", str(file))
+    assert "  FOUND published: seal 4: its head was published as <head>, and is <head>" in lines
+    assert failure == "The ledger is NOT as it should be. Findings: 4."
+
+
+HEAD = {"number": 1, "head": "5f" * 32}
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "nonsense",
+        "[]",
+        "{}",
+        '{"results": 5}',
+        "[5]",
+        json.dumps([HEAD | {"number": 0}]),
+        json.dumps([HEAD | {"number": 2**63}]),
+        json.dumps([HEAD | {"number": "1"}]),
+        json.dumps([HEAD | {"head": "5f"}]),
+        json.dumps([HEAD | {"head": None}]),
+    ],
+)
+def test_a_file_that_has_no_heads_is_refused(verify_ledger, tmp_path, written):
+    file = tmp_path / "heads.json"
+    file.write_text(written)
+
+    assert str(file) in verify_ledger("--against", str(file))[1]
+    assert not Verification.objects.exists()
+
+
+def test_heads_that_do_not_say_whose_they_are_are_for_one_community(verify_ledger, books, tmp_path):
+    file = tmp_path / "heads.json"
+    heads = [
+        {name: head[name] for name in ("number", "head")} for head in published(books.community)
+    ]
+    file.write_text(json.dumps(heads))
+
+    assert "--community" in verify_ledger("--against", str(file))[1]
+    assert verify_ledger("--against", str(file), "--community", "lake")[1] is None
+
+
+@pytest.mark.usefixtures("_tasks_run_at_once")
+def test_every_night_each_community_is_verified(books, hill):
+    tasks.sweep_verifications.delay()
+
+    done = Verification.objects.order_by("community__code")
+    assert [(one.community.code, one.findings_count) for one in done] == [("hill", 0), ("lake", 0)]
+    schedule = app.conf.beat_schedule.values()
+    assert "points.tasks.sweep_verifications" in [entry["task"] for entry in schedule]
+
+
+@pytest.mark.usefixtures("_tasks_run_at_once")
+def test_what_a_night_finds_is_logged(books, tamper, caplog):
+    tamper("UPDATE points_account SET held = 0 WHERE id = '<wang>'")
+
+    tasks.verify_community.delay(str(books.community.pk))
+
+    (record,) = [one for one in caplog.records if one.name == "points.tasks"]
+    assert record.levelname == "ERROR"
+    assert record.getMessage() == "The ledger of lake is not as it should be. Findings: 1."
