@@ -1,0 +1,37 @@
+"""``manage.py recompute [--community CODE]``"""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from backend.communities.selectors import tenants
+from volunteers.services.recompute import Recomputation
+
+
+class Command(BaseCommand):
+    """Derives every award anew from the hours and reports, and lists each that differs.
+
+    Exit status 1 if any does. Reads only, and may run while people work.
+    """
+
+    help = "Recompute every award from its source, and list what differs."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--community", metavar="CODE", help="one community (else all of them)")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        communities = tenants().order_by("code")
+        if code := options["community"]:
+            communities = communities.filter(code=code)
+            if not communities:
+                raise CommandError(f"There is no community with the code {code}.")
+        differences = 0
+        for community in communities:
+            recomputation = Recomputation(community)
+            for difference in recomputation:
+                differences += 1
+                self.stdout.write(f"{community.code}: {difference}")
+            self.stdout.write(f"{community.code}: {recomputation.awards} awards looked at.")
+        if differences:
+            raise CommandError(f"Differences: {differences}.")
