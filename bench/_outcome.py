@@ -6,17 +6,22 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Outcome:
-    """Ratios by name, and the bounds they must stay below."""
+    """Ratios by name, and what they may be at most and must be at least."""
 
     figures: dict[str, float]
-    bounds: dict[str, float] = field(default_factory=dict)
+    at_most: dict[str, float] = field(default_factory=dict)
+    at_least: dict[str, float] = field(default_factory=dict)
 
     def broken(self) -> list[str]:
-        """A sentence for each figure that is not below its bound."""
+        """A sentence for each figure that is out of bounds."""
         return [
-            f"{name} is {self.figures[name]}, which is not below {bound}"
-            for name, bound in self.bounds.items()
-            if not self.figures[name] < bound
+            f"{name} is {self.figures[name]}, which is more than {bound}"
+            for name, bound in self.at_most.items()
+            if not self.figures[name] <= bound
+        ] + [
+            f"{name} is {self.figures[name]}, which is less than {bound}"
+            for name, bound in self.at_least.items()
+            if not self.figures[name] >= bound
         ]
 
 

@@ -76,7 +76,7 @@ def run() -> Outcome:
             "memory_ratio": round(memory_ratio, 3),
             "seconds_per_row_ratio": round(seconds_ratio, 3),
         },
-        bounds={"memory_ratio": 1.5},
+        at_most={"memory_ratio": 1.5},
     )
 
 

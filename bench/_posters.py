@@ -1,0 +1,47 @@
+"""``python -m bench._posters NUMBER``: one of the processes that call ``ledger.post``."""
+
+import sys
+from itertools import count
+from random import Random
+
+import django
+
+from bench._team import work
+
+EXPLANATION = {"rule": "bench"}
+
+
+def main(number: str) -> None:
+    """Do what we are told; all movements are of one point, between accounts drawn at random."""
+    from points.models import Account, AccountKind
+    from points.services import ledger
+
+    draw = Random(number)
+    serial = count()
+    wallets = list(Account.objects.filter(kind=AccountKind.WALLET).order_by("pk"))
+    issuances = list(Account.objects.filter(kind=AccountKind.ISSUANCE).order_by("pk"))
+
+    def post(debit: Account, credit: Account) -> None:
+        ledger.post(
+            ledger.Movement(
+                debit=debit,
+                credit=credit,
+                amount=1,
+                key=f"bench:{number}:{next(serial)}",
+                reason="bench",
+                explanation=EXPLANATION,
+            )
+        )
+
+    work(
+        {
+            "award": lambda: post(issuances[0], draw.choice(wallets)),
+            "award_spread": lambda: post(draw.choice(issuances), draw.choice(wallets)),
+            "spend": lambda: post(*draw.sample(wallets, 2)),
+        }
+    )
+
+
+if __name__ == "__main__":
+    django.setup()
+    main(sys.argv[1])

@@ -1,0 +1,64 @@
+"""Python processes that post at the same time: told by a line on standard input, they answer."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+
+PROCESSES = 4
+DONE = "done"
+
+
+class Team:
+    """Processes that are ready: their programs are loaded, their connections open."""
+
+    def __init__(self, members: list["subprocess.Popen[str]"]) -> None:
+        self._members = members
+        self._wait()
+
+    def seconds(self, task: str, times: int) -> float:
+        """From the word until the last of them has done ``task`` that many times."""
+        started = time.perf_counter()
+        for member in self._members:
+            assert member.stdin is not None
+            print(task, times, file=member.stdin, flush=True)
+        self._wait()
+        return time.perf_counter() - started
+
+    def _wait(self) -> None:
+        for member in self._members:
+            assert member.stdout is not None
+            if member.stdout.readline().strip() != DONE:
+                raise RuntimeError(f"{member.args!r} ended before its work was done")
+
+
+@contextmanager
+def team(module: str, settings: str = "backend.test_settings") -> Iterator[Team]:
+    """Processes of ``python -m module NUMBER``, which must call ``work``; gone afterwards."""
+    with ExitStack() as running:
+        members = []
+        for number in range(PROCESSES):
+            member = subprocess.Popen(
+                [sys.executable, "-m", module, str(number)],
+                env=os.environ | {"DJANGO_SETTINGS_MODULE": settings},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            running.enter_context(member)
+            running.callback(member.terminate)
+            members.append(member)
+        yield Team(members)
+
+
+def work(tasks: dict[str, Callable[[], object]]) -> None:
+    """A process' own side: do what each line says, until there are no more lines."""
+    print(DONE, flush=True)
+    for line in sys.stdin:
+        task, times = line.split()
+        do = tasks[task]
+        for _ in range(int(times)):
+            do()
+        print(DONE, flush=True)

@@ -1,0 +1,26 @@
+"""The ledger against what else could be used, and against itself when there is more of it."""
+
+from bench import _growth, _rates
+from bench._outcome import Outcome
+
+
+def run() -> Outcome:
+    """Postings a second, ours ÷ theirs (``_rates``); and what more of it costs (``_growth``)."""
+    figures = _rates.figures() | _growth.figures()
+    return Outcome(
+        figures={name: round(figure, 3) for name, figure in figures.items()},
+        at_least={
+            "post_vs_sql": 0.8,
+            "hot_vs_spread": 0.9,
+            "post_vs_hordak": 8,
+            "bulk_vs_copy": 0.6,
+        },
+        at_most={
+            "bulk_growth": 11,
+            "wallet_growth": 2,
+            "seal_growth": 11,
+            "verify_growth": 11,
+            "seal_memory": 1.5,
+            "verify_memory": 1.5,
+        },
+    )
