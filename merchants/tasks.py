@@ -35,7 +35,7 @@ def release_voucher(redemption_id: str) -> None:
 def sweep_unsettled() -> None:
     """Queue the last whole month of every community, by its own clock."""
     for community in tenants():
-        today = timezone.now().astimezone(community.clock).date()
+        today = community.today
         start, end = settlement.month_before(today)
         draft_settlement.delay(str(community.pk), start.isoformat(), end.isoformat())
 

@@ -1,6 +1,6 @@
 """Reads of the ledger and the rules."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import groupby
@@ -42,7 +42,7 @@ from points.models import (
     Unit,
     Verification,
 )
-from points.triggers import FLOORED
+from points.triggers import FLOORED_SQL
 
 
 def wallet_of(community_id: UUID, person_id: UUID) -> Account | None:
@@ -136,7 +136,7 @@ _TALLY = f"""
     ) AS rolled ON true
     LEFT JOIN tail ON tail.account_id = a.id
     WHERE a.community_id = %(community)s
-        AND a.kind NOT IN ({", ".join(f"'{kind}'" for kind in FLOORED)})
+        AND a.kind NOT IN ({FLOORED_SQL})
 """  # noqa: S608
 
 
@@ -243,7 +243,7 @@ _TRIAL_BALANCE_NOW = f"""
     FROM (
         SELECT a.kind, a.unit, a.credits, a.debits FROM points_account a
         WHERE a.community_id = %(community)s
-            AND a.kind IN ({", ".join(f"'{kind}'" for kind in FLOORED)})
+            AND a.kind IN ({FLOORED_SQL})
         UNION ALL
         SELECT kind, unit, credits, debits
         FROM ({_TALLY}) AS tallied (id, kind, unit, credits, debits)
@@ -326,14 +326,15 @@ def rule_for(community: Community, subject: str, category: str, day: date) -> Ru
         rule__category__in=[category, "*"],
         valid_from__lte=day,
     ).select_related("rule")
-    return min(
-        candidates,
-        key=lambda version: (
-            places.index(version.community_id),
-            version.rule.category == "*",
-            -version.number,
-        ),
-        default=None,
+    return min(candidates, key=rule_precedence(places), default=None)
+
+
+def rule_precedence(places: Sequence[UUID]) -> Callable[[RuleVersion], tuple[int, bool, int]]:
+    """Orders versions as ``rule_for`` looks at them; ``places`` are ids, the nearest first."""
+    return lambda version: (
+        places.index(version.community_id),
+        version.rule.category == "*",
+        -version.number,
     )
 
 

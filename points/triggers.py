@@ -7,7 +7,7 @@ and people look for; the ledger's functions refuse politely before these have to
 import pgtrigger
 
 FLOORED = ("wallet", "fund")  # kinds that may never go below zero, so keep running totals
-_FLOORED_SQL = ", ".join(f"'{kind}'" for kind in FLOORED)
+FLOORED_SQL = ", ".join(f"'{kind}'" for kind in FLOORED)
 
 _REFUSE = """
     RAISE EXCEPTION USING ERRCODE = 'integrity_constraint_violation',
@@ -85,12 +85,12 @@ _MOVE_ONE = f"""
     IF NOT FOUND THEN
         {_NOT_IN_ONE_BOOK}
     END IF;
-    IF sides.debit_kind IN ({_FLOORED_SQL}) AND sides.credit_kind IN ({_FLOORED_SQL}) THEN
+    IF sides.debit_kind IN ({FLOORED_SQL}) AND sides.credit_kind IN ({FLOORED_SQL}) THEN
         -- In one order (points_lock_available), so that nobody waits in a ring.
         PERFORM FROM points_account WHERE id IN (one.debit_id, one.credit_id)
         ORDER BY kind DESC, id FOR NO KEY UPDATE;
     END IF;
-    IF sides.debit_kind IN ({_FLOORED_SQL}) THEN
+    IF sides.debit_kind IN ({FLOORED_SQL}) THEN
         UPDATE points_account SET debits = debits + one.amount WHERE id = one.debit_id;
         IF one.reverses_id IS NOT NULL AND sides.debit_kind = 'wallet' THEN
             UPDATE points_earned SET points = points - one.amount
@@ -98,7 +98,7 @@ _MOVE_ONE = f"""
                 AND expires_on IS NOT DISTINCT FROM one.expires_on;
         END IF;
     END IF;
-    IF sides.credit_kind IN ({_FLOORED_SQL}) THEN
+    IF sides.credit_kind IN ({FLOORED_SQL}) THEN
         UPDATE points_account SET credits = credits + one.amount WHERE id = one.credit_id
         RETURNING shortfall INTO owed;
         IF one.reverses_id IS NULL AND sides.credit_kind = 'wallet' THEN
@@ -142,7 +142,7 @@ _MOVE_MANY = f"""
             GROUP BY account_id
         ), locked AS MATERIALIZED (
             SELECT a.id FROM points_account a JOIN moved ON moved.account_id = a.id
-            WHERE a.kind IN ({_FLOORED_SQL})
+            WHERE a.kind IN ({FLOORED_SQL})
             ORDER BY a.kind DESC, a.id FOR NO KEY UPDATE OF a
         )
         UPDATE points_account a
@@ -283,7 +283,7 @@ HOLD = [
             UPDATE points_account d SET held = d.held + NEW.amount
             FROM points_account c
             WHERE d.community_id = NEW.community_id AND d.id = NEW.debit_id
-                AND d.kind IN ({_FLOORED_SQL})
+                AND d.kind IN ({FLOORED_SQL})
                 AND c.community_id = NEW.community_id AND c.id = NEW.credit_id
                 AND c.unit = d.unit;
             IF NOT FOUND THEN

@@ -1,10 +1,12 @@
 """The tree of places, and who holds which role in which of them."""
 
+from datetime import date
 from typing import ClassVar
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import models
+from django.utils import timezone
 from tree_queries.models import TreeNode
 
 from backend.ids import new_id
@@ -40,6 +42,11 @@ class Community(TreeNode):  # type: ignore[misc]  # django-tree-queries is untyp
     def clock(self) -> ZoneInfo:
         """The zone in which this community's days begin and rush hours fall."""
         return ZoneInfo(self.timezone)
+
+    @property
+    def today(self) -> date:
+        """The day it is there now."""
+        return timezone.now().astimezone(self.clock).date()
 
 
 class TenantModel(models.Model):

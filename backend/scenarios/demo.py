@@ -110,7 +110,7 @@ def _year(
     tell("Playing a year of 碧沙湖社区: 240 volunteers, 1,168 shifts, 280 redemptions.")
     replay = _LastingYear(SCENARIO, code=CODE, tell=tell, watch=watch)
     replay.play()
-    today = timezone.now().astimezone(replay.community.clock).date()
+    today = replay.community.today
     expiry.set_policy(
         community=replay.community,
         kind=ExpiryPolicy.Kind.END_OF_NEXT_YEAR,

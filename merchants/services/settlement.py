@@ -36,7 +36,7 @@ def draft(
     """
     if period_start >= period_end:
         raise errors.PeriodNotInOrder
-    today = timezone.now().astimezone(community.clock).date()
+    today = community.today
     if period_end > today:
         raise errors.PeriodNotOver(today=today.isoformat())
     before = datetime.combine(period_end, time(), tzinfo=community.clock)

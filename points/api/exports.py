@@ -4,7 +4,7 @@ import csv
 import io
 import re
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import IO, Any
@@ -12,12 +12,11 @@ from typing import IO, Any
 from django.db import connection
 from django.db.models import QuerySet
 from django.http import FileResponse
-from django.utils import timezone
 from django.utils.translation import gettext as _
-from rest_framework import renderers
 from rest_framework.request import Request
 from xlsxwriter import Workbook
 
+from backend.api.renderers import FileRenderer
 from backend.communities.models import Community
 from points import selectors
 from points.errors import ExportTooLarge
@@ -127,7 +126,7 @@ def _read(transfers: QuerySet[Transfer], columns: list[str]) -> Iterator[Sequenc
 
 
 def _file_name(community: Community, content: str) -> str:
-    today = timezone.now().astimezone(community.clock).date()
+    today = community.today
     return f"{community.name} {content} {today}"
 
 
@@ -145,29 +144,15 @@ def _reasons() -> dict[str, str]:
 
 
 # --- how they are written ---------------------------------------------------------------------
-class FileRenderer(renderers.BaseRenderer):
-    """Says what an address answers with; ``answer`` sends the file itself."""
-
-    render_style = "binary"
-
-    def render(
-        self,
-        data: Any,
-        accepted_media_type: str | None = None,
-        renderer_context: Mapping[str, Any] | None = None,
-    ) -> Any:
-        return data
-
-
 class CSVRenderer(FileRenderer):
     media_type = "text/csv"
     format = "csv"
+    charset = "utf-8"
 
 
 class XLSXRenderer(FileRenderer):
     media_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
     format = "xlsx"
-    charset = None
 
 
 def answer(request: Request, sheet: Sheet) -> FileResponse:

@@ -167,7 +167,6 @@ def _award(community: Community, person_id: UUID, source: str, record: Hours | R
         points=points,
         transfer=transfer,
         explanation_of_nothing=None if transfer else why,
-        # While the wallet is locked: so a day's awards and reversals can be told apart by time.
     )
 
 

@@ -78,7 +78,7 @@ def announce_policy(
 
     Raises ExpiryPolicyInvalid, RuleBackdated if ``valid_from`` is before the community's today.
     """
-    today = _today(community)
+    today = community.today
     if valid_from < today:
         raise RuleBackdated(today=today.isoformat())
     return set_policy(community=community, kind=kind, months=months, valid_from=valid_from)
@@ -90,7 +90,7 @@ def expire(*, community: Community, expires_on: date) -> ExpiryRun:
     Once for each community and day: again, or by two workers at once, it answers the first run.
     One statement, however many wallets. Raises ExpiryDayNotOver.
     """
-    today = _today(community)
+    today = community.today
     if expires_on >= today:
         raise ExpiryDayNotOver(today=today.isoformat())
     expired = ledger.account(community=community, kind=AccountKind.EXPIRED)
@@ -103,7 +103,7 @@ def expire(*, community: Community, expires_on: date) -> ExpiryRun:
 
 def expire_due(*, community: Community) -> list[ExpiryRun]:
     """``expire`` each day that is over and was not yet looked at, in their order."""
-    days = selectors.expiry_days(community, until=_today(community) - timedelta(days=1))
+    days = selectors.expiry_days(community, until=community.today - timedelta(days=1))
     return [expire(community=community, expires_on=day) for day in days]
 
 
@@ -112,7 +112,7 @@ def tell(*, community: Community) -> None:
 
     It says what goes if nothing is spent before. A night that was missed is made up for.
     """
-    today = _today(community)
+    today = community.today
     days = selectors.expiry_days(community, until=today + timedelta(days=max(TOLD_DAYS_BEFORE)))
     for since, day in pairwise([None, *days]):
         assert day
@@ -138,10 +138,6 @@ def tell(*, community: Community) -> None:
             due_at=timezone.now(),
             stale_at=_end_of(day, community),
         )
-
-
-def _today(community: Community) -> date:
-    return timezone.now().astimezone(community.clock).date()
 
 
 def _end_of(day: date, community: Community) -> datetime:

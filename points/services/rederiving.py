@@ -17,6 +17,7 @@ from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan
 
 from backend.communities.models import Community
 from backend.communities.selectors import lineage
+from points import selectors
 from points.errors import RuleInvalid
 from points.models import (
     Account,
@@ -271,11 +272,7 @@ class _Evidence:
                     if version.rule.subject == facts.subject
                     and version.rule.category in (facts.category, "*")
                 ),
-                key=lambda version: (
-                    self.places.index(version.community_id),
-                    version.rule.category == "*",
-                    -version.number,
-                ),
+                key=selectors.rule_precedence(self.places),
             )
         day = self._local_day(facts)
         return _in_force(

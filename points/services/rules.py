@@ -13,7 +13,6 @@ from zoneinfo import ZoneInfo
 
 from django.db import transaction
 from django.db.models import Max
-from django.utils import timezone
 
 from backend.communities.models import Community
 from points.errors import CashNotAllowedForHours, RuleBackdated, RuleInvalid
@@ -139,7 +138,7 @@ def announce(
 
     Raises RuleInvalid, RuleBackdated if ``valid_from`` is before the community's today.
     """
-    today = timezone.now().astimezone(community.clock).date()
+    today = community.today
     if valid_from < today:
         raise RuleBackdated(today=today.isoformat())
     return publish(

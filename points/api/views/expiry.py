@@ -3,7 +3,6 @@
 from datetime import date
 from typing import Any
 
-from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.request import Request
@@ -40,7 +39,7 @@ class ExpiryView(APIView):
     @extend_schema(responses=ExpirySerializer)
     def get(self, request: Request, code: str) -> Response:
         community = community_among(communities_where(signed_in(request), WATCHES_OVER), code)
-        today = timezone.now().astimezone(community.clock).date()
+        today = community.today
         in_force, *upcoming = selectors.expiry_policies_from(community, today)
         day = selectors.next_expiry_day(community)
         body = {

@@ -6,7 +6,6 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
-from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.generics import ListAPIView
@@ -50,7 +49,7 @@ class RuleListView(ListAPIView[Rule]):
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         community = community_among(communities_where(signed_in(request), BELONGS), kwargs["code"])
-        today = timezone.now().astimezone(community.clock).date()
+        today = community.today
         page = self.paginate_queryset(selectors.rules_applying_in(community, today)) or []
         context = {
             "community": community,

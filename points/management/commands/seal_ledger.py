@@ -3,9 +3,9 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 
-from backend.communities.selectors import tenants
+from backend.communities.command import add_community, chosen_communities
 from points.services import sealing
 
 
@@ -15,15 +15,10 @@ class Command(BaseCommand):
     help = "Seal what was posted and is not sealed yet, and print the head of each community."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--community", metavar="CODE", help="only this one")
+        add_community(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        communities = tenants().order_by("code")
-        if code := options["community"]:
-            communities = communities.filter(code=code)
-            if not communities:
-                raise CommandError(f"There is no community with the code {code}.")
-        for community in communities:
+        for community in chosen_communities(options):
             transfers = seals = 0
             head = None
             for seal in sealing.close_batches(community=community):

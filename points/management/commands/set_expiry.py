@@ -5,7 +5,6 @@ from datetime import date
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.utils import timezone
 
 from backend.communities.models import Community
 from points.errors import ExpiryPolicyInvalid
@@ -33,7 +32,7 @@ class Command(BaseCommand):
         place = Community.objects.filter(code=options["community"]).first()
         if place is None:
             raise CommandError(f"There is no place with the code {options['community']}.")
-        today = timezone.now().astimezone(place.clock).date()
+        today = place.today
         try:
             policy = expiry.set_policy(
                 community=place,

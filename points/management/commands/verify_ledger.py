@@ -8,20 +8,21 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from backend.communities.selectors import tenants
+from backend.communities.command import add_community, chosen_communities
 from points.services import verifying
 
 
 class Command(BaseCommand):
     """Checks all that docs/ledger.md says always holds, and names each row for which it does not.
 
-    Exit status 1 if anything is found. Reads only, and may run while people work.
+    Exit status 1 if anything is found. Writes nothing but what it found, and may run while people
+    work.
     """
 
     help = "Verify every transfer, total and seal of the ledger, and name what is wrong."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--community", metavar="CODE", help="one community (else all of them)")
+        add_community(parser)
         parser.add_argument(
             "--against",
             type=Path,
@@ -30,11 +31,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        communities = tenants().order_by("code")
-        if code := options["community"]:
-            communities = communities.filter(code=code)
-            if not communities:
-                raise CommandError(f"There is no community with the code {code}.")
+        communities = chosen_communities(options)
         against = _published(options["against"]) if options["against"] else None
         if against and not options["community"] and any("community" not in one for one in against):
             raise CommandError("The heads do not say whose they are: give --community as well.")

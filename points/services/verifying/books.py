@@ -12,14 +12,13 @@ from typing import NamedTuple
 
 from backend.communities.models import Community
 from points.services.verifying.findings import Finding, rows_of
-from points.triggers import FLOORED
+from points.triggers import FLOORED_SQL
 
 # A transfer has its id and its time within this span of being committed, and so is in the first
 # seal that is closed this much later. Nobody's transaction may last longer.
 LONGEST_TRANSACTION = timedelta(hours=6)
 
 _SPAN = f"interval '{LONGEST_TRANSACTION.total_seconds():.0f} s'"
-_FLOORED = ", ".join(f"'{kind}'" for kind in FLOORED)
 
 
 class Check(NamedTuple):
@@ -91,7 +90,7 @@ _POSTED_WHEN_MADE = f"""
         THEN 'it says posted at ' || t.posted_at || ', its id was made at ' || {_MADE_AT}
 """
 _HELD_OF_A_FLOOR = f"""
-    WHEN d.kind NOT IN ({_FLOORED}) THEN 'a ' || d.kind || ' holds nothing back'
+    WHEN d.kind NOT IN ({FLOORED_SQL}) THEN 'a ' || d.kind || ' holds nothing back'
 """
 
 # A transfer belongs to the reversal that is in its key, whatever else it is a part of.
@@ -191,14 +190,14 @@ _TOTALS = f"""
         ('held', a.held, a.held - off.held),
         ('shortfall', a.shortfall, a.shortfall - off.shortfall)
     ) AS total (name, shown, due)
-    WHERE a.community_id = %(community)s AND a.kind IN ({_FLOORED})
+    WHERE a.community_id = %(community)s AND a.kind IN ({FLOORED_SQL})
         AND total.shown <> total.due
 """
 
 _NO_TOTALS = f"""
     SELECT {_ACCOUNT}, 'it has no floor and so keeps no totals'
     FROM points_account a
-    WHERE a.community_id = %(community)s AND a.kind NOT IN ({_FLOORED})
+    WHERE a.community_id = %(community)s AND a.kind NOT IN ({FLOORED_SQL})
         AND (a.credits, a.debits, a.held, a.shortfall) <> (0, 0, 0, 0)
 """
 

@@ -5,15 +5,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db import connection
-
 from backend.communities.models import Community
 from points import merkle
 from points.models import Seal
 from points.services import sealing
 from points.services.verifying.books import LONGEST_TRANSACTION
 from points.services.verifying.findings import Finding, rows_of
-from points.triggers import FLOORED
+from points.triggers import FLOORED_SQL
 
 CHECK = "seals"
 PROMISE = "each transfer is what was sealed, in one seal or waiting; heads are chained"
@@ -95,9 +93,7 @@ class Chain:
         yield from self._chained(seal, len(ids), root)
 
     def _changed(self, ids: list[UUID], leaves: list[bytes]) -> list[_Changed]:
-        with connection.cursor() as cursor:
-            cursor.execute(_LEAVES, [ids])
-            found = {transfer_id: (key, leaf) for transfer_id, key, leaf in cursor.fetchall()}
+        found = sealing.leaves_of(ids)
         changed = []
         for place, (transfer_id, sealed) in enumerate(zip(ids, leaves, strict=False)):
             key, leaf = found.get(transfer_id, ("", None))
@@ -195,13 +191,6 @@ def _how(one: _Changed, changed: list[_Changed], leaves: list[bytes], number: in
     )
 
 
-_LEAVES = """
-    SELECT t.id, t.key, points_leaf(t, d, c) FROM points_transfer t
-    LEFT JOIN points_account d ON d.id = t.debit_id
-    LEFT JOIN points_account c ON c.id = t.credit_id
-    WHERE t.id = ANY(%s)
-"""
-
 _PASSED_BY = """
     SELECT t.id, t.key, t.posted_at FROM points_transfer t
     WHERE t.community_id = %(community)s AND t.id < %(last)s AND t.posted_at < %(before)s
@@ -243,7 +232,7 @@ _ROLLUPS = f"""
         ) AS sides (account_id, credits, debits)
         JOIN points_account a ON a.id = sides.account_id
         WHERE seal.community_id = %(community)s
-            AND a.kind NOT IN ({", ".join(f"'{kind}'" for kind in FLOORED)})
+            AND a.kind NOT IN ({FLOORED_SQL})
         GROUP BY sides.account_id, seal.number
     ), compared AS (
         SELECT account_id, number, moved.credits IS NOT NULL AS is_due, rollup.id,

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from backend.communities.selectors import tenants
+from backend.communities.command import add_community, chosen_communities
 from volunteers.services.recompute import Recomputation
 
 
@@ -18,16 +18,11 @@ class Command(BaseCommand):
     help = "Recompute every award from its source, and list what differs."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--community", metavar="CODE", help="one community (else all of them)")
+        add_community(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        communities = tenants().order_by("code")
-        if code := options["community"]:
-            communities = communities.filter(code=code)
-            if not communities:
-                raise CommandError(f"There is no community with the code {code}.")
         differences = 0
-        for community in communities:
+        for community in chosen_communities(options):
             recomputation = Recomputation(community)
             for difference in recomputation:
                 differences += 1
