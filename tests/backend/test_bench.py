@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from math import isfinite
 from pathlib import Path
 
 import psycopg
@@ -79,7 +80,8 @@ def test_without_a_name_all_benches_run_and_each_has_its_figures():
         "verify_memory",
     }
     assert figures["posting"].keys() == {"posting_ratio"}
-    assert all(figure > 0 for bench in figures.values() for figure in bench.values())
+    # Of next to nothing, what two commands took less what they take to start may be below 0.
+    assert all(isfinite(figure) for bench in figures.values() for figure in bench.values())
     assert (process.returncode == 1) == ("which is " in process.complained)
     assert not databases_made_by(process)
 
