@@ -51,6 +51,9 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
     "allauth",
     "allauth.account",
+    "allauth.socialaccount",
+    "allauth.mfa",
+    "allauth.usersessions",
     "allauth.headless",
     "rest_framework",
     "drf_spectacular",
@@ -59,16 +62,19 @@ INSTALLED_APPS = [
     "pgtrigger",
     "tree_queries",
     "backend.api",
+    "backend.audit",
     "backend.accounts",
     "backend.communities",
     "backend.notices",
     "points",
     "volunteers",
     "merchants",
+    "backend.privacy",
     "backend.scenarios",
     "backend.board",
 ]
 MIDDLEWARE = [
+    "backend.request_id.name_request",
     "backend.api.middleware.read_to_the_end",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -117,15 +123,21 @@ if pool_size := env.int("LINLI_DB_POOL", default=0):
     }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# Counters of log-in attempts and throttles. In the database, because a check-in or a redemption
-# must not need Redis: PostgreSQL alone must be up.
+# Counters of log-in attempts and throttles, and WeChat's access token. A check-in or a redemption
+# must not need Redis, so while it is away nothing is counted, and the log says so.
 CACHES = {
     "default": {
-        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
-        "LOCATION": "cache",
-        "OPTIONS": {"MAX_ENTRIES": 100_000},
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": env.str("REDIS_URL"),
+        "KEY_PREFIX": "linli",
+        "OPTIONS": {
+            "IGNORE_EXCEPTIONS": True,
+            "SOCKET_CONNECT_TIMEOUT": 0.5,
+            "SOCKET_TIMEOUT": 0.5,
+        },
     }
 }
+DJANGO_REDIS_LOG_IGNORED_EXCEPTIONS = True
 
 # --- people -----------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
@@ -144,6 +156,10 @@ ACCOUNT_USER_MODEL_EMAIL_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_ADAPTER = "backend.accounts.adapter.AccountAdapter"
 HEADLESS_ONLY = True
+HEADLESS_TOKEN_STRATEGY = "backend.accounts.tokens.TokenStrategy"
+HEADLESS_JWT_ALGORITHM = "HS256"  # signed with SECRET_KEY
+HEADLESS_JWT_ACCESS_TOKEN_EXPIRES_IN = 300
+HEADLESS_JWT_REFRESH_TOKEN_EXPIRES_IN = int(timedelta(days=30).total_seconds())
 HEADLESS_CLIENTS = ["app"]
 HEADLESS_SERVE_SPECIFICATION = True
 HEADLESS_SPECIFICATION_TEMPLATE_NAME = None  # its page would load scripts from a CDN
@@ -151,7 +167,7 @@ SESSION_COOKIE_AGE = int(timedelta(days=30).total_seconds())
 
 # --- the API ----------------------------------------------------------------------------------
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["backend.api.authentication.SessionTokenAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["backend.api.authentication.AccessTokenAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["backend.api.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["backend.api.parsers.JSONParser"],
@@ -268,7 +284,16 @@ MEDIA_ROOT = Path(env.str("LINLI_MEDIA_ROOT", default=str(HOME / "media")))
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"request_id": {"()": "backend.request_id.RequestIdFilter"}},
+    "formatters": {
+        "line": {"format": "%(asctime)s %(levelname)s %(request_id)s %(name)s %(message)s"}
+    },
+    "handlers": {
+        "stderr": {
+            "class": "logging.StreamHandler",
+            "formatter": "line",
+            "filters": ["request_id"],
+        }
+    },
     "root": {"handlers": ["stderr"], "level": env.str("LINLI_LOG_LEVEL", default="INFO")},
 }

@@ -2,7 +2,7 @@
 
 import os
 
-os.environ.setdefault("LINLI_SECRET_KEY", "only-for-tests")
+os.environ.setdefault("LINLI_SECRET_KEY", "only-for-tests-and-long-enough-to-sign-with")
 os.environ.setdefault("LINLI_FIELD_KEYS", "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
 os.environ.setdefault("LINLI_PHONE_INDEX_KEY", "only-for-tests")
 os.environ.setdefault("LINLI_LOG_LEVEL", "WARNING")
@@ -14,3 +14,8 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
+
+# Counters of one test process are not another's, and may be emptied.
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_SERVER = CACHES["default"]["LOCATION"].rpartition("/")[0]  # noqa: F405
+CACHES["default"]["LOCATION"] = f"{_SERVER}/{1 + _WORKER % 15}"  # noqa: F405

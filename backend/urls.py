@@ -3,6 +3,9 @@
 from allauth.headless.account import views as account
 from allauth.headless.base.views import ConfigView
 from allauth.headless.constants import Client
+from allauth.headless.mfa import views as mfa
+from allauth.headless.tokens import views as tokens
+from allauth.headless.usersessions import views as sessions
 from django.urls import include, path
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerView
 
@@ -21,21 +24,31 @@ API_APPS = [
 # Of what django-allauth has, what people log in with here. The rest is about e-mail addresses and
 # phones, of which it would keep its own and to which it would write; nobody has any with it.
 LOG_IN = [
-    path("app/v1/config", ConfigView.as_api_view(client=Client.APP)),
-    path("app/v1/auth/login", account.LoginView.as_api_view(client=Client.APP)),
-    path("app/v1/auth/session", account.SessionView.as_api_view(client=Client.APP)),
-    path("app/v1/auth/reauthenticate", account.ReauthenticateView.as_api_view(client=Client.APP)),
-    path(
-        "app/v1/account/password/change", account.ChangePasswordView.as_api_view(client=Client.APP)
-    ),
-    path("", include("allauth.headless.spec.urls")),
+    path(f"app/v1/{address}", view.as_api_view(client=Client.APP))
+    for address, view in {
+        "config": ConfigView,
+        "auth/login": account.LoginView,
+        "auth/session": account.SessionView,
+        "auth/sessions": sessions.SessionsView,
+        "auth/reauthenticate": account.ReauthenticateView,
+        "auth/2fa/authenticate": mfa.AuthenticateView,
+        "auth/2fa/reauthenticate": mfa.ReauthenticateView,
+        "tokens/refresh": tokens.RefreshTokenView,
+        "account/password/change": account.ChangePasswordView,
+        "account/authenticators": mfa.AuthenticatorsView,
+        "account/authenticators/totp": mfa.ManageTOTPView,
+        "account/authenticators/recovery-codes": mfa.ManageRecoveryCodesView,
+    }.items()
 ]
 
 urlpatterns = [
     path("", include("backend.board.urls")),
     path("healthz", healthz),
     path("readyz", readyz),
-    path("_allauth/", include((LOG_IN, "headless"))),
+    path(
+        "_allauth/",
+        include(([*LOG_IN, path("", include("allauth.headless.spec.urls"))], "headless")),
+    ),
     path(
         "api/v1/schema",
         SpectacularJSONAPIView.as_view(throttle_classes=[PublicThrottle]),

@@ -33,14 +33,55 @@ class MerchantMember(models.Model):
     merchant = models.ForeignKey(Merchant, models.PROTECT, related_name="members")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     role = models.CharField(max_length=5, choices=Role)
+    since_at = models.DateTimeField(db_default=Now())
+    ended_at = models.DateTimeField(null=True)  # dismissed, or left; it stays on record
+    ended_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True
+    )
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(name="merchant_member_once", fields=["merchant", "user"])
+            models.UniqueConstraint(
+                name="merchant_member_once",
+                fields=["merchant", "user"],
+                condition=Q(ended_at__isnull=True),
+            )
         ]
 
     def __str__(self) -> str:
         return f"{self.user_id}, {self.role} of {self.merchant_id}"
+
+
+class Invitation(models.Model):
+    """An owner's one-time code for somebody to become a clerk. Only its hash is kept."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    merchant = models.ForeignKey(Merchant, models.PROTECT, related_name="invitations")
+    code_digest = models.CharField(max_length=64, unique=True)  # SHA-256, hex
+    note = models.CharField(max_length=60, blank=True)  # the owner's, to tell them apart
+    invited_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(db_default=Now())
+    expires_at = models.DateTimeField()
+    accepted_at = models.DateTimeField(null=True)
+    accepted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True
+    )
+    revoked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                name="invitation_accepted_by_another", condition=~Q(accepted_by=F("invited_by"))
+            ),
+            models.CheckConstraint(
+                name="invitation_accepted_or_revoked",
+                condition=Q(accepted_at__isnull=True, accepted_by__isnull=True)
+                | Q(accepted_at__isnull=False, accepted_by__isnull=False, revoked_at__isnull=True),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"invitation {self.pk} to {self.merchant_id}"
 
 
 class Partnership(TenantModel):

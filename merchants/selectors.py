@@ -34,7 +34,7 @@ def redemptions_of(user: User) -> QuerySet[Redemption]:
 def merchants_of(user: User) -> QuerySet[Merchant]:
     """Where ``user`` works; ``role`` says as what, a clerk or an owner."""
     return (
-        Merchant.objects.filter(members__user=user)
+        Merchant.objects.filter(members__user=user, members__ended_at__isnull=True)
         .annotate(role=F("members__role"))
         .order_by("-id")
     )
@@ -43,7 +43,9 @@ def merchants_of(user: User) -> QuerySet[Merchant]:
 def merchants_owned_by(user: User) -> QuerySet[Merchant]:
     """What ``user`` owns."""
     return Merchant.objects.filter(
-        members__user=user, members__role=MerchantMember.Role.OWNER
+        members__user=user,
+        members__role=MerchantMember.Role.OWNER,
+        members__ended_at__isnull=True,
     ).order_by("-id")
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.core.cache import cache
 from django.db import connection
 from django.db.backends.postgresql.operations import DatabaseOperations
 from django.test import Client
@@ -52,6 +53,12 @@ def _tests_may_empty_tables():
     DatabaseOperations.execute_sql_flush = execute_sql_flush
     yield
     DatabaseOperations.execute_sql_flush = truly
+
+
+@pytest.fixture(autouse=True)
+def _nothing_was_counted():
+    """No log-in attempt of one test counts in the next."""
+    cache.clear()
 
 
 @pytest.fixture
@@ -225,7 +232,7 @@ def logged_in() -> Callable[[User], APIClient]:
             {"username": user.username, "password": PASSWORD},
             content_type="application/json",
         )
-        return APIClient(HTTP_X_SESSION_TOKEN=answer.json()["meta"]["session_token"])
+        return APIClient(HTTP_AUTHORIZATION=f"Bearer {answer.json()['meta']['access_token']}")
 
     return log_in
 

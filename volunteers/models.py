@@ -11,7 +11,7 @@ from django.db import models
 from django.db.models import F, Func, Q
 from django.db.models.functions import Now
 
-from backend.communities.models import Community, TenantModel
+from backend.communities.models import Community, CoordType, TenantModel
 
 
 class Volunteer(TenantModel):
@@ -31,6 +31,7 @@ class Volunteer(TenantModel):
         Community, models.PROTECT, related_name="+", db_index=False, null=True
     )
     enrolled_at = models.DateTimeField(db_default=Now())
+    left_at = models.DateTimeField(null=True)  # moved away; hours and points stay on record
 
     class Meta:
         constraints: ClassVar = [
@@ -39,6 +40,57 @@ class Volunteer(TenantModel):
 
     def __str__(self) -> str:
         return str(self.user)
+
+
+class JoinRequest(TenantModel):
+    """Somebody without the community's code asks to volunteer there, and staff decide."""
+
+    class Status(models.TextChoices):
+        PENDING = "pending"
+        APPROVED = "approved"
+        REJECTED = "rejected"
+        WITHDRAWN = "withdrawn"
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False
+    )
+    kind = models.CharField(max_length=10, choices=Volunteer.Kind)
+    estate_name = models.CharField(max_length=60, blank=True)
+    status = models.CharField(max_length=9, choices=Status, default=Status.PENDING)
+    requested_at = models.DateTimeField(db_default=Now())
+    decided_at = models.DateTimeField(null=True)
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True
+    )
+    rejected_because = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                name="join_request_pending_once",
+                fields=["community", "user"],
+                condition=Q(status="pending"),
+            ),
+            models.CheckConstraint(
+                name="join_request_decided_by_another", condition=~Q(decided_by=F("user"))
+            ),
+            models.CheckConstraint(
+                name="join_request_decided_whole",
+                condition=Q(status__in=["pending", "withdrawn"], decided_by__isnull=True)
+                | Q(
+                    status__in=["approved", "rejected"],
+                    decided_by__isnull=False,
+                    decided_at__isnull=False,
+                ),
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(name="join_request_by_status", fields=["community", "status", "-id"]),
+            models.Index(name="join_request_of_user", fields=["community", "user", "-id"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} to {self.community_id}: {self.status}"
 
 
 class Activity(TenantModel):
@@ -199,10 +251,6 @@ class Report(TenantModel):
         VERIFIED = "verified"
         REJECTED = "rejected"
 
-    class CoordType(models.TextChoices):
-        WGS84 = "wgs84"
-        GCJ02 = "gcj02"
-
     OPEN: ClassVar = (Status.SUBMITTED, Status.ACCEPTED)
 
     reporter = models.ForeignKey(
@@ -211,8 +259,13 @@ class Report(TenantModel):
     category = models.CharField(max_length=12, choices=Category)
     text = models.CharField(max_length=1000)
     place = models.CharField(max_length=120, blank=True)
-    latitude = models.FloatField(validators=[MinValueValidator(-90), MaxValueValidator(90)])
-    longitude = models.FloatField(validators=[MinValueValidator(-180), MaxValueValidator(180)])
+    # NULL where the reporter did not allow it, and once 30 days have passed.
+    latitude = models.FloatField(
+        null=True, validators=[MinValueValidator(-90), MaxValueValidator(90)]
+    )
+    longitude = models.FloatField(
+        null=True, validators=[MinValueValidator(-180), MaxValueValidator(180)]
+    )
     coord_type = models.CharField(max_length=5, choices=CoordType, default=CoordType.WGS84)
     photo = models.ImageField(upload_to="reports", blank=True)  # re-encoded, without EXIF
     status = models.CharField(max_length=9, choices=Status, default=Status.SUBMITTED)
@@ -241,10 +294,27 @@ class Report(TenantModel):
         ]
         triggers: ClassVar = [
             pgtrigger.Protect(
-                name="closed_report_is_final",
-                operation=pgtrigger.Update | pgtrigger.Delete,
+                name="closed_report_stays",
+                operation=pgtrigger.Delete,
                 condition=pgtrigger.Q(old__status__in=["verified", "rejected"]),
-            )
+            ),
+            # But for what privacy takes away: where it was, the photo, the reporter's own words.
+            pgtrigger.Protect(
+                name="closed_report_is_final",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Condition(
+                    "OLD.status IN ('verified', 'rejected') AND ("
+                    "to_jsonb(OLD) - '{latitude,longitude,photo,text,place}'::text[]"
+                    " IS DISTINCT FROM"
+                    " to_jsonb(NEW) - '{latitude,longitude,photo,text,place}'::text[]"
+                    " OR NEW.latitude IS DISTINCT FROM OLD.latitude AND NEW.latitude IS NOT NULL"
+                    " OR NEW.longitude IS DISTINCT FROM OLD.longitude"
+                    " AND NEW.longitude IS NOT NULL"
+                    " OR NEW.photo <> OLD.photo AND NEW.photo <> ''"
+                    " OR NEW.text <> OLD.text AND NEW.text <> ''"
+                    " OR NEW.place <> OLD.place AND NEW.place <> '')"
+                ),
+            ),
         ]
 
     def __str__(self) -> str:

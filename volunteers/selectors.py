@@ -22,12 +22,14 @@ TAKES_A_PLACE = ~Q(attendances__status=Attendance.Status.CANCELLED)
 
 def is_volunteer(user: User, community_id: UUID) -> bool:
     """Whether ``user`` is enrolled there."""
-    return Volunteer.objects.filter(community_id=community_id, user=user).exists()
+    return Volunteer.objects.filter(
+        community_id=community_id, user=user, left_at__isnull=True
+    ).exists()
 
 
 def volunteers_in(community: Community) -> QuerySet[Volunteer]:
     """Who is enrolled there."""
-    return Volunteer.objects.filter(community=community)
+    return Volunteer.objects.filter(community=community, left_at__isnull=True)
 
 
 def shifts_for(user: User) -> QuerySet[Shift]:

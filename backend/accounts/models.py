@@ -1,12 +1,17 @@
 """Who a person is. What they may do is a Membership (backend/communities)."""
 
+from datetime import date
 from typing import ClassVar
 
+import pgtrigger
+from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
 
-from backend.accounts import phones
+from backend.accounts import phones, vault
 from backend.ids import new_id
 
 
@@ -20,12 +25,21 @@ class User(AbstractBaseUser, PermissionsMixin):
     username = models.CharField(
         max_length=150, unique=True, validators=[UnicodeUsernameValidator()]
     )
-    name = models.CharField(max_length=60)
-    phone_encrypted = models.TextField(blank=True)  # a Fernet token, see phones.py
+    name = models.CharField(max_length=60, blank=True)  # "" until they tell, and once erased
+    phone_encrypted = models.TextField(blank=True)  # a Fernet token, see vault.py
     phone_digest = models.CharField(max_length=64, null=True, unique=True)  # finds by phone
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField(default=False)  # may open the console
     joined_at = models.DateTimeField(auto_now_add=True)
+    born_on = models.DateField(null=True, blank=True)  # asked only where age decides
+    # Holds a role that needs a password and a code; kept by backend/communities/services/roles.py,
+    # so that asking costs nothing.
+    second_factor_required = models.BooleanField(default=False)
+    tokens_valid_from = models.DateTimeField(
+        null=True, blank=True
+    )  # access tokens made before are refused
+    erasure_requested_at = models.DateTimeField(null=True, blank=True)
+    erased_at = models.DateTimeField(null=True, blank=True)
 
     USERNAME_FIELD = "username"
     REQUIRED_FIELDS: ClassVar[list[str]] = ["name"]
@@ -38,14 +52,108 @@ class User(AbstractBaseUser, PermissionsMixin):
     @property
     def phone(self) -> str:
         """The number in the clear, or ``""``."""
-        return phones.decrypt(self.phone_encrypted) if self.phone_encrypted else ""
+        return vault.decrypt(self.phone_encrypted) if self.phone_encrypted else ""
 
     @phone.setter
     def phone(self, number: str) -> None:
-        self.phone_encrypted = phones.encrypt(number)
-        self.phone_digest = phones.digest(number)
+        self.phone_encrypted = vault.encrypt(number) if number else ""
+        self.phone_digest = phones.digest(number) if number else None
 
     @property
     def masked_name(self) -> str:
         """``王小明`` as ``王**``: enough for a clerk to greet someone, not to look them up."""
         return self.name[:1] + "*" * max(1, len(self.name) - 1)
+
+    def age_on(self, day: date) -> int | None:
+        """Whole years on ``day``; None for who never told when they were born."""
+        if self.born_on is None:
+            return None
+        before_birthday = (day.month, day.day) < (self.born_on.month, self.born_on.day)
+        return day.year - self.born_on.year - before_birthday
+
+
+class Consent(models.Model):
+    """Somebody allows us one use of their personal data, until they withdraw it (PIPL 14-16).
+
+    ``version`` is that of the text they read (purposes.py). A withdrawn consent stays on record.
+    """
+
+    class Purpose(models.TextChoices):
+        PHONE = "phone"
+        LOCATION = "location"
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="consents")
+    purpose = models.CharField(max_length=20, choices=Purpose)
+    version = models.PositiveSmallIntegerField()
+    given_at = models.DateTimeField(db_default=Now())
+    withdrawn_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                name="consent_once",
+                fields=["user", "purpose"],
+                condition=Q(withdrawn_at__isnull=True),
+            )
+        ]
+        triggers: ClassVar = [
+            pgtrigger.Protect(name="consent_stays", operation=pgtrigger.Delete),
+            pgtrigger.Protect(
+                name="consent_is_only_withdrawn",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Condition(
+                    "OLD.withdrawn_at IS NOT NULL OR (OLD.user_id, OLD.purpose, OLD.version,"
+                    " OLD.given_at) IS DISTINCT FROM (NEW.user_id, NEW.purpose, NEW.version,"
+                    " NEW.given_at)"
+                ),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id}: {self.purpose} {self.version}"
+
+
+class Guardianship(models.Model):
+    """A guardian answers for a child under 14 (PIPL 31), once a code has brought them together.
+
+    The child's phone shows a one-time code; the guardian sends it, and thereby consents.
+    """
+
+    class Relation(models.TextChoices):
+        PARENT = "parent"
+        GRANDPARENT = "grandparent"
+        OTHER = "other"
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    child = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="guardianships"
+    )
+    guardian = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="wards", null=True
+    )
+    relation = models.CharField(max_length=11, choices=Relation, blank=True)
+    version = models.PositiveSmallIntegerField(null=True)  # of the text the guardian read
+    code_digest = models.CharField(max_length=64, unique=True)  # SHA-256 of the one-time code
+    code_expires_at = models.DateTimeField()
+    created_at = models.DateTimeField(db_default=Now())
+    consented_at = models.DateTimeField(null=True)
+    withdrawn_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(name="guardian_is_another", condition=~Q(guardian=F("child"))),
+            models.CheckConstraint(
+                name="guardian_consents_whole",
+                condition=Q(guardian__isnull=True, consented_at__isnull=True)
+                | Q(guardian__isnull=False, consented_at__isnull=False, version__isnull=False),
+            ),
+            models.UniqueConstraint(
+                name="guardian_once",
+                fields=["child", "guardian"],
+                condition=Q(guardian__isnull=False, withdrawn_at__isnull=True),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.guardian_id} for {self.child_id}"

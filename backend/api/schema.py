@@ -83,15 +83,15 @@ class AutoSchema(BaseAutoSchema):
         return responses
 
 
-class SessionTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    target_class = "backend.api.authentication.SessionTokenAuthentication"
-    name = "sessionToken"
+class AccessTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = "backend.api.authentication.AccessTokenAuthentication"
+    name = "accessToken"
 
     def get_security_definition(self, auto_schema: BaseAutoSchema) -> dict[str, Any]:
         return {
-            "type": "apiKey",
-            "in": "header",
-            "name": "X-Session-Token",
-            "description": "`meta.session_token` of the answer to "
-            "`POST /_allauth/app/v1/auth/login`.",
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "JWT",
+            "description": "`meta.access_token` of the answer to logging in, good for 5 minutes; "
+            "`POST /_allauth/app/v1/tokens/refresh` gives the next.",
         }

@@ -5,11 +5,22 @@ from typing import ClassVar
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import RangeOperators
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.db.models import Case, F, IntegerField, Q, Value, When
 from django.utils import timezone
 from tree_queries.models import TreeNode
 
 from backend.ids import new_id
+
+
+class CoordType(models.TextChoices):
+    """How a latitude and longitude are to be read: as GPS has them, or as Chinese maps do."""
+
+    WGS84 = "wgs84"
+    GCJ02 = "gcj02"
 
 
 class Community(TreeNode):  # type: ignore[misc]  # django-tree-queries is untyped
@@ -29,6 +40,18 @@ class Community(TreeNode):  # type: ignore[misc]  # django-tree-queries is untyp
     code = models.SlugField(max_length=40, unique=True)
     name = models.CharField(max_length=60)
     timezone = models.CharField(max_length=40, default="Asia/Shanghai")  # IANA name
+    # For everybody to find it: the office's, nobody's own.
+    contact_phone = models.CharField(max_length=30, blank=True)
+    address = models.CharField(max_length=120, blank=True)
+    latitude = models.FloatField(
+        null=True, blank=True, validators=[MinValueValidator(-90), MaxValueValidator(90)]
+    )
+    longitude = models.FloatField(
+        null=True, blank=True, validators=[MinValueValidator(-180), MaxValueValidator(180)]
+    )
+    coord_type = models.CharField(max_length=5, choices=CoordType, default=CoordType.GCJ02)
+    # Who knows it becomes a volunteer without being looked at; NULL: everybody is.
+    join_code = models.CharField(max_length=12, null=True, blank=True, unique=True)
 
     class Meta:
         constraints: ClassVar = [
@@ -76,17 +99,59 @@ class Role(models.TextChoices):
 
 
 class Membership(TenantModel):
-    """One role of one person in one place; it reaches down the tree, never sideways."""
+    """One role of one person in one place; it reaches down the tree, never sideways.
+
+    A role that was withdrawn stays on record with its end.
+    """
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="memberships", db_index=False
     )
     role = models.CharField(max_length=12, choices=Role)
     since_at = models.DateTimeField(auto_now_add=True)
+    granted_by = models.ForeignKey(  # NULL: a command, or the community's own code
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True
+    )
+    ended_at = models.DateTimeField(null=True)
+    ended_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True
+    )
+    ended_because = models.CharField(max_length=200, blank=True)
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(name="membership_once", fields=["community", "user", "role"])
+            models.UniqueConstraint(
+                name="membership_once",
+                fields=["community", "user", "role"],
+                condition=Q(ended_at__isnull=True),
+            ),
+            models.CheckConstraint(
+                name="membership_granted_by_another", condition=~Q(granted_by=F("user"))
+            ),
+            # Who audits a place neither works nor decides there.
+            ExclusionConstraint(
+                name="auditor_changes_nothing",
+                expressions=[
+                    ("community", RangeOperators.EQUAL),
+                    ("user", RangeOperators.EQUAL),
+                    (
+                        Case(
+                            When(role="auditor", then=Value(1)),
+                            default=Value(0),
+                            output_field=IntegerField(),
+                        ),
+                        RangeOperators.NOT_EQUAL,
+                    ),
+                ],
+                condition=Q(ended_at__isnull=True, role__in=["staff", "manager", "auditor"]),
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                name="membership_by_role",
+                fields=["community", "role", "-id"],
+                condition=Q(ended_at__isnull=True),
+            )
         ]
 
     def __str__(self) -> str:

@@ -47,6 +47,6 @@ def offer(
 def employ(*, merchant: Merchant, user: User, role: MerchantMember.Role) -> MerchantMember:
     """Let ``user`` work there; working there already is fine."""
     member, _ = MerchantMember.objects.get_or_create(
-        merchant=merchant, user=user, defaults={"role": role}
+        merchant=merchant, user=user, ended_at=None, defaults={"role": role}
     )
     return member

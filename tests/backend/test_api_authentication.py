@@ -1,6 +1,8 @@
-"""The app logs in once and sends its session token with every request."""
+"""The app logs in once, sends a short access token with every request, and refreshes it."""
 
 import runpy
+import time
+from datetime import datetime
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -9,6 +11,8 @@ from django.urls import include, path
 from rest_framework.response import Response
 from rest_framework.test import APIClient
 from rest_framework.views import APIView
+
+from backend.accounts.tokens import LOST_ANSWER_SECONDS
 
 
 class WhoView(APIView):
@@ -30,48 +34,136 @@ def li():
 
 
 @pytest.fixture
-def token(li):
+def given(li):
+    """What logging in answered: ``session_token``, ``access_token``, ``refresh_token``."""
+    return log_in()
+
+
+def log_in():
     response = APIClient().post(
         "/_allauth/app/v1/auth/login",
         {"username": "li", "password": "a long password"},
         format="json",
     )
     assert response.status_code == 200
-    return response.json()["meta"]["session_token"]
+    return response.json()["meta"]
 
 
 def ask(token):
-    return APIClient().get("/who", headers={"X-Session-Token": token})
+    return APIClient().get("/who", headers={"Authorization": f"Bearer {token}"})
 
 
-def test_a_session_token_says_who_is_asking(token):
-    assert ask(token).json() == {"username": "li"}
+def refresh(token):
+    """The answer's data, or the status of a refusal."""
+    answer = APIClient().post(
+        "/_allauth/app/v1/tokens/refresh", {"refresh_token": token}, format="json"
+    )
+    return answer.json()["data"] if answer.status_code == 200 else answer.status_code
 
 
-@pytest.mark.parametrize(
-    "wrong", ["", "unknown0unknown0unknown0unknown0", "a b", "邻", "\x00", "x" * 9999]
-)
-def test_a_token_that_is_nobodys_is_refused(wrong):
+def test_an_access_token_says_who_is_asking_and_costs_one_row(given, django_assert_num_queries):
+    with django_assert_num_queries(1):
+        answer = ask(given["access_token"])
+
+    assert answer.json() == {"username": "li"}
+
+
+@pytest.mark.parametrize("wrong", ["", "unknown", "a b", "邻", "\x00", "a.b.c", "x" * 9999])
+def test_a_token_that_is_nobodys_is_refused(li, wrong):
     assert ask(wrong).status_code == 401
 
 
-def test_someone_made_inactive_is_out_at_once(li, token):
+def test_a_refresh_or_session_token_is_no_access_token(given):
+    assert ask(given["refresh_token"]).status_code == 401
+    assert ask(given["session_token"]).status_code == 401
+
+
+def test_a_token_with_a_changed_byte_is_refused(given):
+    header, payload, signature = given["access_token"].split(".")
+    for number in (0, len(payload) // 2):
+        other = "A" if payload[number] != "A" else "B"
+        forged = payload[:number] + other + payload[number + 1 :]
+        assert ask(f"{header}.{forged}.{signature}").status_code == 401
+
+
+def test_a_token_says_it_is_for_nobody_we_know(li, given):
+    User = get_user_model()
+    User.objects.filter(pk=li.pk).delete()
+
+    assert ask(given["access_token"]).status_code == 401
+
+
+def test_an_access_token_lasts_five_minutes(li, given, monkeypatch):
+    later = time.time() + 301
+    monkeypatch.setattr("jwt.api_jwt.datetime", at(later))
+
+    assert ask(given["access_token"]).status_code == 401
+
+
+def at(moment):
+    """``datetime``, as PyJWT reads the clock with it, at ``moment``."""
+
+    class Later(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return datetime.fromtimestamp(moment, tz)
+
+    return Later
+
+
+def test_someone_made_inactive_is_out_at_once(li, given):
     li.is_active = False
     li.save(update_fields=["is_active"])
 
-    assert ask(token).status_code == 401
+    assert ask(given["access_token"]).status_code == 401
+    assert refresh(given["refresh_token"]) == 400
 
 
-def test_logging_out_ends_the_token(token):
-    APIClient().delete("/_allauth/app/v1/auth/session", headers={"X-Session-Token": token})
+def test_a_refresh_token_works_once_and_gives_the_next(given):
+    fresh = refresh(given["refresh_token"])
 
-    assert ask(token).status_code == 401
+    assert ask(fresh["access_token"]).json() == {"username": "li"}
+    assert refresh(fresh["refresh_token"]).keys() == {"access_token", "refresh_token"}
+
+
+def test_who_lost_the_answer_to_a_refresh_may_ask_again_within_a_minute(given):
+    refresh(given["refresh_token"])
+
+    again = refresh(given["refresh_token"])
+
+    assert ask(again["access_token"]).status_code == 200
+
+
+def test_a_refresh_token_used_again_later_ends_the_log_in(given, monkeypatch):
+    fresh = refresh(given["refresh_token"])
+    later = time.time() + LOST_ANSWER_SECONDS + 1
+    monkeypatch.setattr("backend.accounts.tokens.time.time", lambda: later)
+
+    assert refresh(given["refresh_token"]) == 400
+
+    assert refresh(fresh["refresh_token"]) == 400
     assert not Session.objects.exists()
 
 
-def test_a_session_cookie_is_not_a_log_in(token):
-    client = APIClient()
-    client.cookies["sessionid"] = token
+def test_what_was_not_a_refresh_token_gives_none(given):
+    for wrong in ("", "邻", given["access_token"], given["session_token"]):
+        assert refresh(wrong) == 400
+
+
+def test_logging_out_ends_the_refreshing_of_that_log_in_alone(given):
+    other = log_in()
+
+    APIClient().delete(
+        "/_allauth/app/v1/auth/session", headers={"X-Session-Token": given["session_token"]}
+    )
+
+    assert refresh(given["refresh_token"]) == 400
+    assert isinstance(refresh(other["refresh_token"]), dict)
+
+
+def test_a_session_cookie_or_token_is_not_a_log_in(given):
+    client = APIClient(HTTP_X_SESSION_TOKEN=given["session_token"])
+    client.cookies["sessionid"] = given["session_token"]
 
     assert client.get("/who").status_code == 401
 
@@ -99,9 +191,9 @@ def test_log_in_errors_keep_the_log_in_apis_own_shape(li):
         ("put", "account/phone"),
     ],
 )
-def test_nobody_keeps_an_e_mail_address_or_phone_beside_ours(token, method, address):
+def test_nobody_keeps_an_e_mail_address_or_phone_beside_ours(given, method, address):
     """django-allauth would store them, write to them, or fail with 500."""
-    for headers in ({}, {"X-Session-Token": token}):
+    for headers in ({}, {"X-Session-Token": given["session_token"]}):
         answer = getattr(APIClient(headers=headers), method)(
             f"/_allauth/app/v1/{address}", {"email": "li@example.com", "phone": "19800000001"}
         )
@@ -115,21 +207,30 @@ def test_the_description_of_logging_in_tells_what_there_is():
         "config",
         "auth/login",
         "auth/session",
+        "auth/sessions",
         "auth/reauthenticate",
+        "auth/2fa/authenticate",
+        "auth/2fa/reauthenticate",
+        "tokens/refresh",
         "account/password/change",
+        "account/authenticators",
+        "account/authenticators/totp",
+        "account/authenticators/recovery-codes",
     }
 
 
-def test_a_changed_password_ends_every_other_log_in(li, token):
-    again = APIClient().post(
-        "/_allauth/app/v1/auth/login", {"username": "li", "password": "a long password"}
-    )
-    here = APIClient(headers={"X-Session-Token": again.json()["meta"]["session_token"]})
+def test_a_changed_password_ends_every_log_in_at_once(given):
+    here = log_in()
     change = {"current_password": "a long password", "new_password": "quite another one"}
 
-    assert here.post("/_allauth/app/v1/account/password/change", change).status_code == 200
+    answer = APIClient(headers={"X-Session-Token": here["session_token"]}).post(
+        "/_allauth/app/v1/account/password/change", change
+    )
 
-    assert ask(token).status_code == 401
+    assert answer.status_code == 200
+    assert ask(given["access_token"]).status_code == 401
+    assert refresh(given["refresh_token"]) == 400
+    assert refresh(here["refresh_token"]) == 400
 
 
 def test_failed_log_ins_count_for_who_failed_and_not_for_our_proxy(li, settings, monkeypatch):

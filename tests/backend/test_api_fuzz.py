@@ -143,7 +143,7 @@ def town(
     grant_points(wang, 1)  # not sealed yet
 
     tokens = {
-        caller: logged_in(user).defaults["HTTP_X_SESSION_TOKEN"]
+        caller: logged_in(user).defaults["HTTP_AUTHORIZATION"]
         for caller, user in {"volunteer": wang, "staff": zhao, "owner": boss}.items()
     }
     rows = {
@@ -163,7 +163,7 @@ def town(
     }
     return SimpleNamespace(
         headers={
-            **{caller: {"X-Session-Token": token} for caller, token in tokens.items()},
+            **{caller: {"Authorization": token} for caller, token in tokens.items()},
             STRANGER: {},
         },
         rows={
@@ -343,7 +343,7 @@ MEAN_HEADERS = {
     "Range": ["bytes=5-1"],
     "If-Modified-Since": ["nonsense"],
     "X-Forwarded-For": ["nonsense"],
-    "X-Session-Token": ["", "\xff", "a b", "x" * 5_000],
+    "Authorization": ["", "\xff", "Bearer", "Bearer \xff", "Bearer a.b.c", "Bearer " + "x" * 5_000],
 }
 
 

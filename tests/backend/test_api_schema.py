@@ -51,7 +51,7 @@ def test_every_operation_documents_its_errors(document, method):
         "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
     }
     assert operation["tags"] == ["teas"]
-    assert operation["security"] == [{"sessionToken": []}]
+    assert operation["security"] == [{"accessToken": []}]
     assert document["components"]["schemas"]["Problem"]["required"] == [
         "type",
         "title",

@@ -35,7 +35,7 @@ class Linli:
     def log_in(self, username: str) -> "Caller":
         body = {"username": username, "password": self.password}
         _, answer = self.send("POST", "/_allauth/app/v1/auth/login", body, {})
-        return Caller(self, answer["meta"]["session_token"])
+        return Caller(self, answer["meta"]["access_token"])
 
     def send(self, method: str, path: str, body: Any, headers: dict[str, str]) -> tuple[int, Any]:
         request = urllib.request.Request(
@@ -69,7 +69,7 @@ class Caller:
         return answer
 
     def send(self, method: str, path: str, body: Any = None, key: str = "") -> tuple[int, Any]:
-        headers = {"X-Session-Token": self.token, "Idempotency-Key": key or str(uuid4())}
+        headers = {"Authorization": f"Bearer {self.token}", "Idempotency-Key": key or str(uuid4())}
         return self.linli.send(method, f"/api/v1/{path}", body, headers)
 
 

@@ -9,7 +9,7 @@ from rest_framework import serializers
 from backend.accounts.api.serializers import PersonSerializer
 from backend.api.fields import IntegerField
 from backend.communities.api.serializers import CommunityInBriefSerializer, CommunitySerializer
-from backend.communities.models import Community
+from backend.communities.models import Community, CoordType
 from volunteers.api.fields import MomentField
 from volunteers.models import Activity, Attendance, Report, Shift
 
@@ -44,6 +44,16 @@ class CommunityFiguresSerializer(CommunitySerializer):
         return PointsFiguresSerializer(self.context["points"]).data
 
 
+class RoundedField(serializers.FloatField):
+    """A coordinate, to about a kilometre; null where the reporter told none, or it is old."""
+
+    def __init__(self) -> None:
+        super().__init__(read_only=True, allow_null=True, help_text="Rounded to about a kilometre.")
+
+    def to_representation(self, value: float) -> Any:
+        return round(value, PUBLIC_DECIMALS)
+
+
 class PublicReportSerializer(serializers.ModelSerializer[Report]):
     """How a report is getting on, and about where.
 
@@ -51,8 +61,8 @@ class PublicReportSerializer(serializers.ModelSerializer[Report]):
     is public, nor is the photo; ``answer`` is written by staff to be read.
     """
 
-    latitude = serializers.SerializerMethodField(help_text="Rounded to about a kilometre.")
-    longitude = serializers.SerializerMethodField(help_text="Rounded to about a kilometre.")
+    latitude = RoundedField()
+    longitude = RoundedField()
 
     class Meta:
         model = Report
@@ -69,12 +79,6 @@ class PublicReportSerializer(serializers.ModelSerializer[Report]):
             "answer",
         )
         read_only_fields = fields
-
-    def get_latitude(self, report: Report) -> float:
-        return round(report.latitude, PUBLIC_DECIMALS)
-
-    def get_longitude(self, report: Report) -> float:
-        return round(report.longitude, PUBLIC_DECIMALS)
 
 
 # --- activities and shifts --------------------------------------------------------------------
@@ -291,7 +295,7 @@ class SubmitReportSerializer(serializers.Serializer[Any]):
     place = serializers.CharField(max_length=120, required=False, allow_blank=True)
     latitude = serializers.FloatField(min_value=-90, max_value=90)
     longitude = serializers.FloatField(min_value=-180, max_value=180)
-    coord_type = serializers.ChoiceField(choices=Report.CoordType.choices, required=False)
+    coord_type = serializers.ChoiceField(choices=CoordType.choices, required=False)
 
 
 class SubmitReportFormSerializer(SubmitReportSerializer):

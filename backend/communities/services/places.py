@@ -40,5 +40,7 @@ def estate_named(*, community: Community, name: str) -> Community:
 
 def grant(*, user: User, community: Community, role: Role) -> Membership:
     """Give ``user`` the role there; holding it already is fine."""
-    membership, _ = Membership.objects.get_or_create(user=user, community=community, role=role)
+    membership, _ = Membership.objects.get_or_create(
+        user=user, community=community, role=role, ended_at=None
+    )
     return membership

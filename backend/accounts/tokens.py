@@ -1,0 +1,75 @@
+"""What a log-in hands out: a short access token and a refresh token that works once.
+
+An access token (JWT, 5 minutes) says by itself who is asking, so a request costs no session. The
+log-in behind it is a session in the database: a refresh token names it, and is good for as long
+as it lasts. Ending the session ends the refreshing.
+"""
+
+import time
+from typing import Any
+
+from allauth.headless.internal.sessionkit import lookup_session
+from allauth.headless.tokens.strategies.jwt import JWTTokenStrategy, internal
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.sessions.backends.base import SessionBase
+from django.contrib.sessions.models import Session
+from django.db import transaction
+from django.http import HttpRequest
+
+# A phone that lost the answer to its refresh, in a lift, asks again with the token it has.
+LOST_ANSWER_SECONDS = 60
+SPENT = "linli_spent_refresh_tokens"  # in the session: jti → when it was used
+SECOND_FACTOR = "mfa"  # of the ways in which allauth says somebody proved who they are
+
+
+class TokenStrategy(JWTTokenStrategy):  # type: ignore[misc]  # allauth is untyped
+    """django-allauth's, and: a refresh token used twice ends the log-in it belongs to.
+
+    Whoever stole one and the phone it was stolen from can not both go on (RFC 9700, 4.14.2).
+    """
+
+    def create_access_token(self, request: HttpRequest) -> str | None:
+        return _access_token(request.user, request.session)  # type: ignore[arg-type]
+
+    def refresh_token(self, refresh_token: str) -> tuple[str, str] | None:
+        payload = internal.decode_token(refresh_token, "refresh")
+        if payload is None:
+            return None
+        with transaction.atomic():
+            session = _locked_session(payload)
+            user = session and internal.validate_token_user(payload, session)
+            if not session or not user or not user.is_active:
+                return None
+            jti, now = payload["jti"], time.time()
+            spent: dict[str, float] = {
+                other: used
+                for other, used in session.get(SPENT, {}).items()
+                if used > now - LOST_ANSWER_SECONDS
+            }
+            if jti in internal.get_refresh_token_state(session):
+                internal.invalidate_refresh_token(session, payload)
+                spent[jti] = now
+            elif jti not in spent:
+                session.delete()
+                return None
+            session[SPENT] = spent
+            fresh = internal.create_refresh_token(user, session)
+            session.save()
+            return _access_token(user, session), fresh
+
+
+def _access_token(user: AbstractBaseUser, session: SessionBase) -> str:
+    """``methods``: how they logged in; ``issued_ms``: when, finer than ``iat``'s seconds."""
+    methods = [m["method"] for m in session.get("account_authentication_methods", [])]
+    claims: dict[str, Any] = {"methods": methods, "issued_ms": time.time_ns() // 1_000_000}
+    token: str = internal.create_access_token(user, session, claims)
+    return token
+
+
+def _locked_session(payload: dict[str, Any]) -> SessionBase | None:
+    """The log-in that a refresh token belongs to; two refreshes of one queue here."""
+    key = internal.session_key_from_sid(payload["sid"])
+    if not key or not Session.objects.select_for_update().filter(session_key=key).exists():
+        return None
+    session: SessionBase | None = lookup_session(key)
+    return session

@@ -1,0 +1,51 @@
+"""Who did what: written with the change itself, and never changed."""
+
+from typing import ClassVar
+
+import pgtrigger
+from django.conf import settings
+from django.db import models
+from django.db.models.functions import Now
+
+from backend.ids import new_id
+
+
+class AuditEntry(models.Model):
+    """One act of one person on one thing, and how the thing was before and after.
+
+    It holds ids and facts, never a name, phone or other personal data: it outlives the people it
+    tells of. ``community`` is NULL for what somebody does about themselves, ``actor`` for what a
+    command or a task does.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    community = models.ForeignKey(
+        "communities.Community", models.PROTECT, related_name="+", db_index=False, null=True
+    )
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True
+    )
+    action = models.CharField(max_length=60)  # "attendance.verify": the noun, then the verb
+    target_type = models.CharField(max_length=40)  # "attendance"
+    target_id = models.CharField(max_length=64)
+    before = models.JSONField(default=dict)  # what changed, as it was
+    after = models.JSONField(default=dict)
+    request_id = models.CharField(max_length=64, blank=True)
+    at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(name="audit_newest", fields=["community", "-id"]),
+            models.Index(name="audit_of_actor", fields=["community", "actor", "-id"]),
+            models.Index(
+                name="audit_of_target", fields=["community", "target_type", "target_id", "-id"]
+            ),
+        ]
+        triggers: ClassVar = [
+            pgtrigger.Protect(
+                name="audit_entry_stays", operation=pgtrigger.Update | pgtrigger.Delete
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.target_id}"
