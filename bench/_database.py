@@ -1,8 +1,10 @@
 """A database of a bench's own, on the server of DATABASE_URL."""
 
+import atexit
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from secrets import token_hex
 from urllib.parse import urlsplit
 
@@ -15,18 +17,48 @@ from psycopg.sql import SQL, Identifier
 @contextmanager
 def own_database() -> Iterator[None]:
     """An empty migrated database for us and, by DATABASE_URL, for programs we start."""
-    outer_url = os.environ["DATABASE_URL"]
-    outer_name = connection.settings_dict["NAME"]
-    name = f"bench_{os.getpid()}_{token_hex(6)}"
+    outer_url, template = os.environ["DATABASE_URL"], _migrated(os.environ["DATABASE_URL"])
+    name = _fresh_name()
+    with psycopg.connect(outer_url, autocommit=True) as server:
+        server.execute(
+            SQL("CREATE DATABASE {} TEMPLATE {}").format(Identifier(name), Identifier(template))
+        )
+        try:
+            with _connected_to(name):
+                os.environ["DATABASE_URL"] = urlsplit(outer_url)._replace(path=f"/{name}").geturl()
+                yield
+        finally:
+            os.environ["DATABASE_URL"] = outer_url
+            _drop(outer_url, name)
+
+
+@cache
+def _migrated(outer_url: str) -> str:
+    """The name of a database that was migrated once, to be copied; it goes when we end."""
+    name = _fresh_name()
     with psycopg.connect(outer_url, autocommit=True) as server:
         server.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
-        try:
-            os.environ["DATABASE_URL"] = urlsplit(outer_url)._replace(path=f"/{name}").geturl()
-            connection.settings_dict["NAME"] = name
-            call_command("migrate", verbosity=0)
-            yield
-        finally:
-            connection.close()
-            connection.settings_dict["NAME"] = outer_name
-            os.environ["DATABASE_URL"] = outer_url
-            server.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
+    atexit.register(_drop, outer_url, name)
+    with _connected_to(name):
+        call_command("migrate", verbosity=0)
+    return name
+
+
+@contextmanager
+def _connected_to(name: str) -> Iterator[None]:
+    outer_name = connection.settings_dict["NAME"]
+    connection.settings_dict["NAME"] = name
+    try:
+        yield
+    finally:
+        connection.close()
+        connection.settings_dict["NAME"] = outer_name
+
+
+def _fresh_name() -> str:
+    return f"bench_{os.getpid()}_{token_hex(6)}"
+
+
+def _drop(outer_url: str, name: str) -> None:
+    with psycopg.connect(outer_url, autocommit=True) as server:
+        server.execute(SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(Identifier(name)))
