@@ -26,7 +26,11 @@ class Linli:
     """The running system, as its users meet it."""
 
     home: Path
-    url: str
+    process: "subprocess.Popen[bytes]"
+
+    @property
+    def url(self) -> str:
+        return json.loads((self.home / "run.json").read_text())["url"]
 
     @property
     def password(self) -> str:
@@ -107,11 +111,12 @@ def linli(tmp_path_factory):
         while not (home / "run.json").exists():
             assert process.poll() is None, (home / "run.log").read_text()
             time.sleep(0.2)
-        yield Linli(home, json.loads((home / "run.json").read_text())["url"])
-        family = psutil.Process(process.pid).children(recursive=True)
-        process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=60) == 0, (home / "run.log").read_text()
-        assert [p for p in family if p.is_running() and p.status() != "zombie"] == []
+        yield Linli(home, process)
+        if process.poll() is None:  # test_zz_run.py ends it in its own way
+            family = psutil.Process(process.pid).children(recursive=True)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(timeout=60) == 0, (home / "run.log").read_text()
+            assert [p for p in family if p.is_running() and p.status() != "zombie"] == []
     finally:
         if process.poll() is None:
             process.terminate()

@@ -1,4 +1,7 @@
-"""`make run`, as a person at a terminal meets it: one process started, watched, stopped, killed."""
+"""`make run`, as a person at a terminal meets it: one process started, watched, stopped, killed.
+
+The last of the journeys: it ends, in every way there is, what they were played on.
+"""
 
 import http.client
 import json
@@ -35,7 +38,7 @@ def free_port():
         return probe.getsockname()[1]
 
 
-class Linli:
+class Terminal:
     """Starts of Linli on one directory, the newest last."""
 
     def __init__(self, home):
@@ -67,11 +70,9 @@ class Linli:
         assert process.poll() is None, process.said()
         return process
 
-    def url(self):
-        return json.loads((self.home / "run.json").read_text())["url"]
-
     def status_of(self, path):
-        connection = http.client.HTTPConnection(self.url().removeprefix("http://"))
+        url = json.loads((self.home / "run.json").read_text())["url"]
+        connection = http.client.HTTPConnection(url.removeprefix("http://"))
         connection.request("GET", path)
         status = connection.getresponse().status
         connection.close()
@@ -91,31 +92,26 @@ class Linli:
 
 
 @pytest.fixture
-def linli():
-    # Shorter than pytest's own directories, so that sockets fit.
-    with tempfile.TemporaryDirectory(prefix="linli-test-") as directory:
-        ours = Linli(Path(directory).resolve() / "home")
-        yield ours
-        for process in ours.starts:
-            process.terminate()
-            process.wait(PATIENCE)
-        eventually(lambda: ours.processes() == [])
+def terminal(linli):
+    ours = Terminal(linli.home)
+    yield ours
+    for process in ours.starts:
+        process.terminate()
+        process.wait(PATIENCE)
+    eventually(lambda: ours.processes() == [])
 
 
-def test_from_the_first_start_through_every_way_to_end(linli):
+def test_it_says_where_it_is_and_every_way_to_end_it_is_in_good_order(linli, terminal):
     """One story, because the first start takes longer than all the others together."""
-    # The first start, with another server on our port.
-    with socket.create_server(("127.0.0.1", free_port())) as taken:
-        port = taken.getsockname()[1]
-        first = linli.start_and_wait(port)
-        assert f"Port {port} is taken" in first.said()
-    assert linli.status_of("/readyz") == 200
-    assert linli.status_of("/api/v1/docs") == 200
+    first = linli.process
+    said = (linli.home / "run.log").read_text
+    assert terminal.status_of("/readyz") == 200
+    assert terminal.status_of("/api/v1/docs") == 200
     demo = json.loads((linli.home / "demo.json").read_text())
-    assert f"{linli.url()}/api/v1/docs" in first.said()
-    assert demo["password"] in first.said()
+    assert f"{linli.url}/api/v1/docs" in said()
+    assert demo["password"] in said()
     for user in demo["users"]:
-        assert re.search(rf"{user['username']} +{user['role']} +{user['name']}", first.said())
+        assert re.search(rf"{user['username']} +{user['role']} +{user['name']}", said())
     secrets = (linli.home / "secrets.json").read_text()
     for name in ("secrets.json", "run.json", "env"):
         assert (linli.home / name).stat().st_mode & 0o077 == 0
@@ -129,22 +125,25 @@ def test_from_the_first_start_through_every_way_to_end(linli):
     )
 
     # A second start by mistake.
-    second = linli.start(free_port())
+    second = terminal.start(free_port())
     assert second.wait(PATIENCE) == 1
     assert f"already runs on {linli.home} (process {first.pid})" in second.said()
-    assert linli.url() in second.said()
-    assert linli.status_of("/readyz") == 200
+    assert linli.url in second.said()
+    assert terminal.status_of("/readyz") == 200
 
     # Ctrl-C.
     first.send_signal(signal.SIGINT)
     assert first.wait(PATIENCE) == 0
-    assert first.said().endswith("Stopping\nStopped\n")
-    assert linli.processes() == []
+    assert said().endswith("Stopping\nStopped\n")
+    assert terminal.processes() == []
     assert not (linli.home / "run.json").exists()
     assert not (linli.home / "env").exists()
 
     # The next day; and a part dies.
-    third = linli.start_and_wait(free_port())
+    with socket.create_server(("127.0.0.1", free_port())) as taken:
+        port = taken.getsockname()[1]
+        third = terminal.start_and_wait(port)
+        assert f"Port {port} is taken" in third.said()
     assert (linli.home / "secrets.json").read_text() == secrets
     assert json.loads((linli.home / "demo.json").read_text()) == demo
     eventually(lambda: " ready." in (linli.home / "log" / "worker.log").read_text())
@@ -157,20 +156,20 @@ def test_from_the_first_start_through_every_way_to_end(linli):
     assert third.wait(PATIENCE) == 1
     assert f"worker has died (status {-signal.SIGKILL})" in third.said()
     assert " ready." in third.said()  # the end of its log
-    assert linli.processes() == []
+    assert terminal.processes() == []
 
     # The supervisor itself is killed; the next start carries on.
-    fourth = linli.start_and_wait(free_port())
+    fourth = terminal.start_and_wait(free_port())
     fourth.kill()
     fourth.wait()
-    fifth = linli.start_and_wait(free_port())
-    assert linli.status_of("/readyz") == 200
+    fifth = terminal.start_and_wait(free_port())
+    assert terminal.status_of("/readyz") == 200
     fifth.terminate()
     assert fifth.wait(PATIENCE) == 0
 
     # Ctrl-C before it is up.
-    sixth = linli.start(free_port())
+    sixth = terminal.start(free_port())
     eventually(lambda: "applying migrations" in sixth.said())
     sixth.send_signal(signal.SIGINT)
     assert sixth.wait(PATIENCE) == 0
-    assert linli.processes() == []
+    assert terminal.processes() == []
