@@ -36,3 +36,9 @@ class NotFound(Refusal):
 
 class Conflict(Refusal):
     """It can not be done as things stand now; another time it might (409)."""
+
+
+class Unavailable(Refusal):
+    """Somebody we depend on does not answer; the same request may do in a moment (503)."""
+
+    retry_after_seconds: ClassVar[int] = 5

@@ -11,6 +11,7 @@ import secrets
 import socket
 import sys
 import time
+import urllib.request
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -30,6 +31,7 @@ from backend.embedded import (
 from backend.environment import NAME as ENV_FILE
 from backend.environment import as_shell
 
+WECHAT_FILE = "wechat.url"  # under LINLI_HOME: where the stand-in for WeChat is
 BASE_DIR = Path(__file__).resolve().parent.parent
 WEB_THREADS = 8
 READY_SECONDS = 120
@@ -63,6 +65,11 @@ def run(home: Path, first_port: int) -> None:
 
         parts: list[Child] = []
         try:
+            standin = None
+            if not environment.get("LINLI_WECHAT_APP_ID"):
+                standin = start_wechat(home)
+                parts.append(standin)
+                environment |= settings_of(standin, home)
             with listen(first_port) as listener:
                 port = listener.getsockname()[1]
                 if port != first_port:
@@ -75,12 +82,14 @@ def run(home: Path, first_port: int) -> None:
 
             everything = [*running.children, *parts]
             wait_until_ready(port, everything)
-            url = f"http://127.0.0.1:{port}"
+            told = {"url": f"http://127.0.0.1:{port}"}
+            if standin:
+                told["wechat"] = environment["LINLI_WECHAT_API_BASE"]
             with (
-                kept_while_up(home / "run.json", json.dumps({"pid": os.getpid(), "url": url})),
+                kept_while_up(home / "run.json", json.dumps({"pid": os.getpid(), **told})),
                 kept_while_up(home / ENV_FILE, as_shell(environment)),
             ):
-                greet(home, url)
+                greet(home, **told)
                 watch(everything)
         finally:
             say("Stopping")
@@ -150,6 +159,33 @@ def start_web(home: Path, environment: Mapping[str, str], listener: socket.socke
     )
 
 
+def start_wechat(home: Path) -> Child:
+    """What plays WeChat's part where there are no credentials for the real one."""
+    say(
+        "WeChat: no credentials (LINLI_WECHAT_APP_ID), so a stand-in on this machine plays its part"
+    )
+    (home / WECHAT_FILE).unlink(missing_ok=True)
+    return start(
+        "wechat",
+        [sys.executable, "-m", "tests.standins.wechat", "--url-file", str(home / WECHAT_FILE)],
+        log=home / "log" / "wechat.log",
+        env=os.environ,
+        cwd=BASE_DIR,
+    )
+
+
+def settings_of(standin: Child, home: Path) -> dict[str, str]:
+    """The settings with which web finds the stand-in, once it says where it is."""
+    while not (home / WECHAT_FILE).exists():
+        raise_if_one_died([standin])
+        time.sleep(0.05)
+    return {
+        "LINLI_WECHAT_APP_ID": "wx-standin",
+        "LINLI_WECHAT_SECRET": "standin",
+        "LINLI_WECHAT_API_BASE": (home / WECHAT_FILE).read_text(),
+    }
+
+
 def worker_options() -> list[str]:
     return [f"--concurrency={os.environ.get('LINLI_WORKER_CONCURRENCY') or 1}"]
 
@@ -200,7 +236,7 @@ def raise_if_one_died(everything: Iterable[Child]) -> None:
             )
 
 
-def greet(home: Path, url: str) -> None:
+def greet(home: Path, *, url: str, wechat: str = "") -> None:
     """Say where it is and who can log in, as the demo community wrote it down."""
     demo = json.loads((home / "demo.json").read_text())
     say(f"\nLinli is up.\n  Web   {url}/\n  API   {url}/api/v1/docs\n  Logs  {home / 'log'}")
@@ -208,7 +244,19 @@ def greet(home: Path, url: str) -> None:
     say(f"\nLog-ins, all with the password {demo['password']}")
     for user in demo["users"]:
         say(f"  {user['username']:<20} {user['role']:<16} {user['name']}")
+    if wechat:
+        say(f"\nWeChat's part is played by {wechat}. A newcomer logs in, within five minutes:")
+        say(f"  POST {url}/_allauth/app/v1/auth/wechat with the code {log_in_code(wechat)}")
+        say(f"  POST {wechat}/_standin/codes gives the next (README.md has it all)")
     say("\nCtrl-C stops it.")
+
+
+def log_in_code(wechat: str) -> str:
+    """A code as ``wx.login`` would give it to the phone of somebody we have never seen."""
+    body = json.dumps({"openid": f"o6_{secrets.token_urlsafe(16)}"}).encode()
+    with urllib.request.urlopen(f"{wechat}/_standin/codes", body, timeout=10) as answer:  # noqa: S310
+        code: str = json.load(answer)["code"]
+        return code
 
 
 @contextmanager

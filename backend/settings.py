@@ -165,6 +165,12 @@ HEADLESS_SERVE_SPECIFICATION = True
 HEADLESS_SPECIFICATION_TEMPLATE_NAME = None  # its page would load scripts from a CDN
 SESSION_COOKIE_AGE = int(timedelta(days=30).total_seconds())
 
+# --- WeChat -----------------------------------------------------------------------------------
+WECHAT_APP_ID = env.str("LINLI_WECHAT_APP_ID", default="")
+WECHAT_SECRET = env.str("LINLI_WECHAT_SECRET", default="")
+WECHAT_API_BASE = env.str("LINLI_WECHAT_API_BASE", default="https://api.weixin.qq.com")
+WECHAT_TIMEOUT_SECONDS = 5.0
+
 # --- the API ----------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["backend.api.authentication.AccessTokenAuthentication"],
@@ -295,5 +301,7 @@ LOGGING = {
             "filters": ["request_id"],
         }
     },
+    # At INFO it writes whole addresses, and WeChat's hold secrets and codes.
+    "loggers": {"httpx": {"level": "WARNING"}},
     "root": {"handlers": ["stderr"], "level": env.str("LINLI_LOG_LEVEL", default="INFO")},
 }

@@ -10,6 +10,7 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerView
 
 from backend.api.health import healthz, readyz
+from backend.api.log_in import WeChatLogInView
 from backend.api.throttling import PublicThrottle
 
 API_APPS = [
@@ -28,6 +29,7 @@ LOG_IN = [
     for address, view in {
         "config": ConfigView,
         "auth/login": account.LoginView,
+        "auth/wechat": WeChatLogInView,
         "auth/session": account.SessionView,
         "auth/sessions": sessions.SessionsView,
         "auth/reauthenticate": account.ReauthenticateView,

@@ -23,7 +23,7 @@ from rest_framework.response import Response
 
 from backend.api.errors import IdempotencyKeyReused
 from backend.api.renderers import PROBLEM_TYPE, JSONRenderer
-from backend.errors import Conflict, Forbidden, Invalid, NotFound, Refusal
+from backend.errors import Conflict, Forbidden, Invalid, NotFound, Refusal, Unavailable
 
 _REFUSALS: tuple[tuple[type[Refusal], int], ...] = (
     (IdempotencyKeyReused, 422),
@@ -31,6 +31,7 @@ _REFUSALS: tuple[tuple[type[Refusal], int], ...] = (
     (Forbidden, 403),
     (NotFound, 404),
     (Conflict, 409),
+    (Unavailable, 503),
 )
 
 # The first row that fits is taken, so a subclass stands above its parent.
@@ -143,7 +144,7 @@ def problem_response(exc: Exception, context: dict[str, Any]) -> Response | None
     headers = {}
     if challenge := getattr(exc, "auth_header", None):
         headers["WWW-Authenticate"] = challenge
-    if wait := getattr(exc, "wait", None):
+    if wait := getattr(exc, "wait", None) or getattr(exc, "retry_after_seconds", None):
         headers["Retry-After"] = str(wait)
     # An error is JSON also where the answer would have been something else, or nothing we have.
     request = context["request"]

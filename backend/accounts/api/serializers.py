@@ -22,3 +22,17 @@ class PersonSerializer(serializers.ModelSerializer[User]):
         model = User
         fields = ("id", "name", "phone")
         read_only_fields = fields
+
+
+class BindPhoneSerializer(serializers.Serializer[User]):
+    """``code``: what ``open-type="getPhoneNumber"`` gave the mini-program, good once."""
+
+    code = serializers.CharField(max_length=128)
+    name = serializers.CharField(max_length=60, required=False, allow_blank=True)
+
+
+class BoundPhoneSerializer(serializers.Serializer[User]):
+    """``log_in_again``: the caller is the person on record with this number from now on."""
+
+    phone = MaskedPhoneField(read_only=True)
+    log_in_again = serializers.BooleanField(read_only=True)

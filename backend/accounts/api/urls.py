@@ -1,5 +1,6 @@
-"""No addresses: ``me`` tells of roles as well and is in backend/communities/api/urls.py."""
+from django.urls import path
 
-from django.urls import URLPattern
+from backend.accounts.api import views
 
-urlpatterns: list[URLPattern] = []
+# ``me`` tells of roles as well and is in backend/communities/api/urls.py.
+urlpatterns = [path("me/phone", views.MyPhoneView.as_view())]

@@ -1,11 +1,14 @@
 """Putting people on record."""
 
-from django.db import transaction
+from allauth.socialaccount.models import SocialAccount
+from django.db import IntegrityError, transaction
 
 from backend.accounts.errors import PhoneBelongsToAnother
 from backend.accounts.models import User
 from backend.accounts.phones import digest
 from backend.ids import new_id
+
+WECHAT = "wechat"  # as django-allauth calls whose account it is
 
 
 @transaction.atomic
@@ -27,3 +30,29 @@ def put_on_record(*, name: str, phone: str) -> User:
     if known.name != name:
         raise PhoneBelongsToAnother
     return known
+
+
+def known_by_wechat(*, openid: str, unionid: str = "") -> User:
+    """The person with that WeChat account, put on record without a name if they are new.
+
+    Of two first log-ins at one instant one makes the person, and both get them.
+    """
+    whose = SocialAccount.objects.filter(provider=WECHAT, uid=openid).select_related("user")
+    if (known := whose.first()) is None:
+        fresh = User(id=new_id())
+        fresh.username = fresh.id.hex
+        fresh.set_unusable_password()
+        try:
+            with transaction.atomic():
+                fresh.save(force_insert=True)
+                SocialAccount.objects.create(
+                    user=fresh,
+                    provider=WECHAT,
+                    uid=openid,
+                    extra_data={"unionid": unionid} if unionid else {},
+                )
+            return fresh
+        except IntegrityError:
+            known = whose.get()
+    user: User = known.user
+    return user

@@ -1,0 +1,126 @@
+"""The phone number somebody's WeChat account vouches for: bound and unbound."""
+
+import re
+
+from allauth.socialaccount.models import SocialAccount
+from allauth.usersessions.models import UserSession
+from django.contrib.sessions.models import Session
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from backend.accounts.errors import PhoneBelongsToAnother, PhoneUnsupported
+from backend.accounts.models import Consent, User
+from backend.accounts.phones import digest
+from backend.accounts.services import consents
+from backend.accounts.services.people import WECHAT
+from backend.audit.services import trail
+from backend.wechat import client
+
+MAINLAND_MOBILE = re.compile(r"1[0-9]{10}")
+# Of all that can refer to a person, what merely logging in and consenting leaves behind.
+TRACES_OF_A_LOG_IN = {
+    "accounts.consent",
+    "audit.auditentry",
+    "socialaccount.socialaccount",
+    "usersessions.usersession",
+}
+
+
+def bind(*, user: User, code: str, name: str = "") -> User:
+    """Put the number that WeChat tells for ``code`` on record for ``user``.
+
+    The number may be known already: of somebody whom the community enrolled from a list and who
+    never logged in. Whoever tells the ``name`` that stands there, and has done nothing yet, is
+    them: the WeChat account becomes theirs, ``user`` is closed, and logging in again is due.
+    Returns whom the number belongs to now. Raises ConsentRequired, PhoneUnsupported,
+    PhoneBelongsToAnother, WeChatCodeInvalid, WeChatUnavailable.
+    """
+    consents.require(user, Consent.Purpose.PHONE)
+    # Nothing is locked while WeChat is asked; it may take its time.
+    number = client.phone_number(code)
+    if not MAINLAND_MOBILE.fullmatch(number):
+        raise PhoneUnsupported
+    with transaction.atomic():
+        both = User.objects.select_for_update(no_key=True).order_by("pk")
+        found = {one.pk: one for one in both.filter(pk=user.pk) | both.filter(phone_digest=digest(number))}
+        user = found.pop(user.pk)
+        consent = consents.require(user, Consent.Purpose.PHONE)
+        if found:
+            (known,) = found.values()
+            _become(user, known, name=name, consent=consent)
+            return known
+        before = {"phone": bool(user.phone_digest)}
+        user.phone = number
+        try:
+            with transaction.atomic():
+                user.save(update_fields=["phone_encrypted", "phone_digest"])
+        except IntegrityError:  # somebody else bound it since we looked
+            raise PhoneBelongsToAnother from None
+        trail.record(
+            "person.bind_phone", actor=user, target=user, before=before, after={"phone": True}
+        )
+    return user
+
+
+@transaction.atomic
+def unbind(*, user: User) -> None:
+    """Forget the number, and the hash that finds somebody by it; repeating changes nothing."""
+    user = User.objects.select_for_update(no_key=True).get(pk=user.pk)
+    if user.phone_digest is None:
+        return
+    user.phone = ""
+    user.save(update_fields=["phone_encrypted", "phone_digest"])
+    trail.record(
+        "person.unbind_phone",
+        actor=user,
+        target=user,
+        before={"phone": True},
+        after={"phone": False},
+    )
+
+
+def _become(fresh: User, known: User, *, name: str, consent: Consent) -> None:
+    """Make the WeChat account of ``fresh`` that of ``known``; both are locked.
+
+    Raises PhoneBelongsToAnother unless it is plainly one person.
+    """
+    never_logged_in = (
+        known.is_active
+        and known.erased_at is None
+        and not known.has_usable_password()
+        and not SocialAccount.objects.filter(user=known).exists()
+    )
+    one_person = never_logged_in and known.name and known.name == name
+    if not one_person or fresh.has_usable_password() or _has_done_something(fresh):
+        raise PhoneBelongsToAnother
+    SocialAccount.objects.filter(user=fresh, provider=WECHAT).update(user=known)
+    Consent.objects.get_or_create(
+        user=known,
+        purpose=consent.purpose,
+        withdrawn_at=None,
+        defaults={"version": consent.version, "given_at": consent.given_at},
+    )
+    sessions = UserSession.objects.filter(user=fresh)
+    Session.objects.filter(session_key__in=sessions.values("session_key")).delete()
+    sessions.delete()
+    fresh.is_active = False
+    fresh.tokens_valid_from = timezone.now()
+    fresh.save(update_fields=["is_active", "tokens_valid_from"])
+    trail.record(
+        "person.become",
+        actor=fresh,
+        target=known,
+        before={"wechat_of": str(fresh.pk)},
+        after={"wechat_of": str(known.pk)},
+    )
+
+
+def _has_done_something(user: User) -> bool:
+    """Whether anything refers to ``user`` but what every log-in leaves behind."""
+    return any(
+        relation.related_model._base_manager.filter(**{relation.field.name: user}).exists()
+        for relation in User._meta.get_fields(include_hidden=True)
+        if relation.auto_created
+        and (relation.one_to_many or relation.one_to_one)
+        and relation.related_model._meta.label_lower not in TRACES_OF_A_LOG_IN
+    )

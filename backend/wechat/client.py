@@ -1,0 +1,166 @@
+"""WeChat's mini-program server API, as much of it as we use.
+
+Thin: one function a call, that answers plain values or raises a refusal of errors.py. What passes
+through here (codes, openids, session keys, tokens, phones) is never logged.
+Source: shared/WECHAT.md, section 1.
+"""
+
+import logging
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import httpx
+from django.conf import settings
+from django.core.cache import cache as shared
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
+
+from backend.wechat.errors import WeChatCodeInvalid, WeChatUnavailable, WeChatUserBlocked
+
+logger = logging.getLogger(__name__)
+
+CODE_INVALID = {40029, 40163}  # unknown or too old; used already
+USER_BLOCKED = 40226
+TOKEN_INVALID = {40001, 40014, 42001}
+BUSY = -1
+TOKEN_KEY = "wechat:access_token"  # noqa: S105
+TOKEN_SPARE_SECONDS = 300  # a token is good for so long after WeChat has made the next
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who sent a code: ``unionid`` is "" unless the account has an open platform's."""
+
+    openid: str
+    unionid: str
+
+
+class _Busy(Exception):
+    """WeChat says: later."""
+
+
+def code2session(code: str) -> Identity:
+    """Whose ``wx.login`` code it is. The session key stays unread: nothing here needs it.
+
+    Raises WeChatCodeInvalid, WeChatUserBlocked, WeChatUnavailable.
+    """
+    answer = _call(
+        "GET",
+        "/sns/jscode2session",
+        params={
+            "appid": settings.WECHAT_APP_ID,
+            "secret": settings.WECHAT_SECRET,
+            "js_code": code,
+            "grant_type": "authorization_code",
+        },
+    )
+    return Identity(openid=_text(answer, "openid"), unionid=str(answer.get("unionid") or ""))
+
+
+def phone_number(code: str) -> str:
+    """The phone number, without its country, that a ``getPhoneNumber`` code stands for.
+
+    Raises WeChatCodeInvalid, WeChatUnavailable.
+    """
+    answer = _call_with_token("/wxa/business/getuserphonenumber", {"code": code})
+    told = answer.get("phone_info")
+    return _text(told if isinstance(told, dict) else {}, "purePhoneNumber")
+
+
+def access_token(*, renew: bool = False) -> str:
+    """The one token of this mini-program, shared by all processes while Redis is there.
+
+    Without Redis each call asks WeChat, which answers with the same token.
+    """
+    token: str | None = None if renew else shared.get(TOKEN_KEY)
+    if token is None:
+        answer = _call(
+            "POST",
+            "/cgi-bin/stable_token",
+            json={
+                "grant_type": "client_credential",
+                "appid": settings.WECHAT_APP_ID,
+                "secret": settings.WECHAT_SECRET,
+                "force_refresh": renew,
+            },
+        )
+        token = _text(answer, "access_token")
+        seconds = int(answer.get("expires_in", 0)) - TOKEN_SPARE_SECONDS
+        if seconds > 0:
+            shared.set(TOKEN_KEY, token, seconds)
+    return token
+
+
+def _call_with_token(path: str, body: dict[str, Any]) -> dict[str, Any]:
+    """``_call``; once more with a new token if WeChat does not take the one we have."""
+    try:
+        return _call("POST", path, params={"access_token": access_token()}, json=body)
+    except _TokenRefused:
+        try:
+            return _call("POST", path, params={"access_token": access_token(renew=True)}, json=body)
+        except _TokenRefused:
+            raise WeChatUnavailable from None
+
+
+class _TokenRefused(Exception):
+    """The access token is wrong, or no longer good."""
+
+
+def _call(method: str, path: str, **sent: Any) -> dict[str, Any]:
+    """What WeChat answers, if it is an answer; tried again where that can do no harm.
+
+    A request that may have arrived is not sent again: a code works once.
+    """
+    try:
+        for attempt in Retrying(
+            retry=retry_if_exception_type((httpx.ConnectError, httpx.ConnectTimeout, _Busy)),
+            stop=stop_after_attempt(3),
+            wait=wait_exponential(multiplier=0.1, max=1),
+            reraise=True,
+        ):
+            with attempt:
+                return _sound(_client().request(method, path, **sent), path)
+    except (httpx.HTTPError, _Busy) as error:
+        logger.warning("WeChat %s: %s", path, type(error).__name__)
+        raise WeChatUnavailable from None
+    raise AssertionError("tenacity either returns or raises")
+
+
+def _sound(response: httpx.Response, path: str) -> dict[str, Any]:
+    """The answer, if there is no error in it. Raises what the error means to us."""
+    try:
+        answer = response.json() if response.status_code == 200 else None
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict):
+        logger.warning("WeChat %s: unreadable answer, status %s", path, response.status_code)
+        raise WeChatUnavailable
+    errcode = answer.get("errcode") or 0
+    if errcode == 0:
+        return answer
+    if errcode in CODE_INVALID:
+        raise WeChatCodeInvalid
+    if errcode == USER_BLOCKED:
+        raise WeChatUserBlocked
+    if errcode in TOKEN_INVALID:
+        raise _TokenRefused
+    if errcode == BUSY:
+        raise _Busy
+    logger.warning("WeChat %s: errcode %s", path, errcode)
+    raise WeChatUnavailable
+
+
+def _text(answer: dict[str, Any], name: str) -> str:
+    value = answer.get(name)
+    if not isinstance(value, str) or not value:
+        logger.warning("WeChat: an answer without %s", name)
+        raise WeChatUnavailable
+    return value
+
+
+@cache
+def _client() -> httpx.Client:
+    """One pool of connections a process. Not used before a worker forks."""
+    return httpx.Client(
+        base_url=settings.WECHAT_API_BASE, timeout=httpx.Timeout(settings.WECHAT_TIMEOUT_SECONDS)
+    )

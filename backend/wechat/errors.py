@@ -1,0 +1,24 @@
+"""What goes wrong with WeChat, as our own refusals. Source: shared/WECHAT.md, section 1."""
+
+from django.utils.translation import gettext_lazy as _
+
+from backend.errors import Forbidden, Invalid, Unavailable
+
+
+class WeChatCodeInvalid(Invalid):
+    """A code works once and for five minutes."""
+
+    code = "wechat_code_invalid"
+    title = _("This WeChat code was used already, or is too old. Please try again.")
+
+
+class WeChatUserBlocked(Forbidden):
+    code = "wechat_user_blocked"
+    title = _("WeChat does not let this account log in.")
+
+
+class WeChatUnavailable(Unavailable):
+    """Down, slow, too busy, or answering what nobody can read; worth another try."""
+
+    code = "wechat_unavailable"
+    title = _("WeChat can not be reached just now. Please try again in a moment.")
