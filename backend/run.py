@@ -244,6 +244,8 @@ def greet(home: Path, *, url: str, wechat: str = "") -> None:
     say(f"\nLog-ins, all with the password {demo['password']}")
     for user in demo["users"]:
         say(f"  {user['username']:<20} {user['role']:<16} {user['name']}")
+    asked = " and ".join(user["username"] for user in demo["users"] if "totp_secret" in user)
+    say(f"  {asked} are asked for a code as well: .venv/bin/python manage.py demo_code USERNAME")
     if wechat:
         say(f"\nWeChat's part is played by {wechat}. A newcomer logs in, within five minutes:")
         say(f"  POST {url}/_allauth/app/v1/auth/wechat with the code {log_in_code(wechat)}")

@@ -163,6 +163,9 @@ HEADLESS_JWT_REFRESH_TOKEN_EXPIRES_IN = int(timedelta(days=30).total_seconds())
 HEADLESS_CLIENTS = ["app"]
 HEADLESS_SERVE_SPECIFICATION = True
 HEADLESS_SPECIFICATION_TEMPLATE_NAME = None  # its page would load scripts from a CDN
+MFA_ADAPTER = "backend.accounts.mfa.MFAAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_TOTP_ISSUER = "Linli 邻里"
 SESSION_COOKIE_AGE = int(timedelta(days=30).total_seconds())
 
 # --- WeChat -----------------------------------------------------------------------------------
@@ -174,7 +177,10 @@ WECHAT_TIMEOUT_SECONDS = 5.0
 # --- the API ----------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["backend.api.authentication.AccessTokenAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PERMISSION_CLASSES": [
+        "rest_framework.permissions.IsAuthenticated",
+        "backend.api.permissions.SecondFactorWhereDue",
+    ],
     "DEFAULT_RENDERER_CLASSES": ["backend.api.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["backend.api.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "backend.api.schema.AutoSchema",

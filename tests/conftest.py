@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from allauth.mfa.totp.internal import auth
 from django.core.cache import cache
 from django.db import connection
 from django.db.backends.postgresql.operations import DatabaseOperations
@@ -15,7 +16,9 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 from xdist.scheduler import LoadScopeScheduling
 
-from backend.accounts.models import User
+from backend.accounts import mfa
+from backend.accounts.models import Consent, User
+from backend.accounts.services import consents
 from backend.celery import app
 from backend.communities.models import Community, Role
 from backend.communities.services import places
@@ -29,6 +32,13 @@ from volunteers.services import activities, people
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 PASSWORD = "correct horse battery staple"
+TOTP_SECRET = "JBSWY3DPEHPK3PXP"
+
+
+def totp_code() -> str:
+    """What an authenticator with TOTP_SECRET shows now."""
+    counter = next(auth.yield_hotp_counters_from_time())
+    return auth.format_hotp_value(auth.hotp_value(TOTP_SECRET, counter))
 
 
 class Together(LoadScopeScheduling):
@@ -112,16 +122,18 @@ def person(db) -> Callable[..., User]:
 
 @pytest.fixture
 def wang(lake, person) -> User:
-    """王小明, a rider who volunteers at the lake."""
+    """王小明, a rider who volunteers at the lake and lets it know where he is."""
     user = person("wang", "王小明")
+    consents.give(user=user, purpose=Consent.Purpose.LOCATION, version=1)
     people.enrol(user=user, community=lake, kind=Volunteer.Kind.RIDER)
     return user
 
 
 @pytest.fixture
 def li(lake, person) -> User:
-    """李阿姨, a resident who volunteers at the lake."""
+    """李阿姨, a resident who volunteers at the lake and lets it know where she is."""
     user = person("li", "李阿姨")
+    consents.give(user=user, purpose=Consent.Purpose.LOCATION, version=1)
     people.enrol(user=user, community=lake, kind=Volunteer.Kind.RESIDENT)
     return user
 
@@ -224,15 +236,33 @@ def served(lake) -> Callable[..., Attendance]:
 
 @pytest.fixture
 def logged_in() -> Callable[[User], APIClient]:
-    """A client that has logged in the way the mini-program does: ``logged_in(wang).get(…)``."""
+    """A client that has logged in the way the mini-program does: ``logged_in(wang).get(…)``.
+
+    Who owes a code has an authenticator and gives it; a code works once, so one log-in does.
+    """
+    tokens = {}
 
     def log_in(user: User) -> APIClient:
+        if user.pk not in tokens or not user.second_factor_required:
+            tokens[user.pk] = token_of(user)
+        return APIClient(HTTP_AUTHORIZATION=f"Bearer {tokens[user.pk]}")
+
+    def token_of(user: User) -> str:
+        if user.second_factor_required:
+            mfa.hand_out(user=user, secret=TOTP_SECRET)
         answer = Client().post(
             "/_allauth/app/v1/auth/login",
             {"username": user.username, "password": PASSWORD},
             content_type="application/json",
         )
-        return APIClient(HTTP_AUTHORIZATION=f"Bearer {answer.json()['meta']['access_token']}")
+        if user.second_factor_required:
+            answer = Client().post(
+                "/_allauth/app/v1/auth/2fa/authenticate",
+                {"code": totp_code()},
+                content_type="application/json",
+                headers={"X-Session-Token": answer.json()["meta"]["session_token"]},
+            )
+        return answer.json()["meta"]["access_token"]
 
     return log_in
 

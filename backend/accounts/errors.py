@@ -17,6 +17,13 @@ class ConsentRequired(Forbidden):
     title = _("This needs your consent first.")
 
 
+class ConsentVersionUnknown(Conflict):
+    """``version`` is that of today's words."""
+
+    code = "consent_version_unknown"
+    title = _("The text has changed meanwhile; please read it again.")
+
+
 class PhoneUnsupported(Invalid):
     code = "phone_unsupported"
     title = _("Only mobile numbers of mainland China can be kept.")

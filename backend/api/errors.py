@@ -2,7 +2,12 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from backend.errors import Conflict, Invalid, Refusal
+from backend.errors import Conflict, Forbidden, Invalid, Refusal
+
+
+class SecondFactorRequired(Forbidden):
+    code = "second_factor_required"
+    title = _("This needs a log-in with a password and a code from your authenticator.")
 
 
 class InvalidCursor(Invalid):

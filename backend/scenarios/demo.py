@@ -8,11 +8,15 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+from allauth.mfa.totp.internal.auth import generate_totp_secret
 from django.db import transaction
 from django.utils import timezone
 
-from backend.accounts.models import User
+from backend.accounts import mfa
+from backend.accounts.models import Consent, User
 from backend.accounts.phones import digest
+from backend.accounts.purposes import TEXTS
+from backend.accounts.services import consents
 from backend.communities.models import Community, Role
 from backend.communities.selectors import tenants
 from backend.communities.services import places
@@ -72,11 +76,13 @@ def load(
         if community is None:
             _leave_real_people_alone()
             community = _year(tell, watch)
-    password = _password(home)
+    password, totp_secrets = _password(home), _totp_secrets(home)
     with transaction.atomic():
         people = {username: _person(username, phone, password) for username, phone, _ in CAST}
         for username, role in ROLES.items():
             places.grant(user=people[username], community=community, role=role)
+            if username in totp_secrets:
+                mfa.hand_out(user=people[username], secret=totp_secrets[username])
         shop = Merchant.objects.get(
             partnerships__community=community, partnerships__name="餐饮合伙人01"
         )
@@ -90,6 +96,7 @@ def load(
         "password": password,
         "users": [
             {"username": username, "name": people[username].name, "role": role}
+            | ({"totp_secret": totp_secrets[username]} if username in totp_secrets else {})
             for username, _, role in CAST
         ],
     }
@@ -137,6 +144,18 @@ def _password(home: Path) -> str:
     return secrets.token_urlsafe(12)
 
 
+def _totp_secrets(home: Path) -> dict[str, str]:
+    """By username, what codes are made from, for who needs one; made when the home is new."""
+    known = home / "demo.json"
+    users = json.loads(known.read_bytes())["users"] if known.exists() else []
+    kept = {user["username"]: user.get("totp_secret") for user in users}
+    return {
+        username: kept.get(username) or generate_totp_secret()
+        for username, role in ROLES.items()
+        if role in places.OWES_SECOND_FACTOR
+    }
+
+
 def _person(username: str, phone: str, password: str) -> User:
     """Somebody of the cast, able to log in; people of the scenario get a name to log in with."""
     user = (
@@ -176,6 +195,8 @@ def _reports(community: Community, rider: User, staff: User) -> None:
     """Two reports on their way, so that the public has something to follow."""
     if Report.objects.filter(community=community).exists():
         return
+    location = Consent.Purpose.LOCATION
+    consents.give(user=rider, purpose=location, version=TEXTS[location].version)
     blocked = _report(community, rider, Report.Category.HAZARD, "消防通道被车辆占用", "3号楼北侧")
     _report(community, rider, Report.Category.DIRTY_CORNER, "垃圾桶旁堆放装修垃圾", "西门")
     reports.accept(report=blocked, handler=staff)

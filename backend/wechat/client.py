@@ -85,9 +85,11 @@ def access_token(*, renew: bool = False) -> str:
             },
         )
         token = _text(answer, "access_token")
-        seconds = int(answer.get("expires_in", 0)) - TOKEN_SPARE_SECONDS
-        if seconds > 0:
-            shared.set(TOKEN_KEY, token, seconds)
+        expires_in = answer.get("expires_in")
+        if not isinstance(expires_in, int):
+            raise WeChatUnavailable
+        if expires_in > TOKEN_SPARE_SECONDS:
+            shared.set(TOKEN_KEY, token, expires_in - TOKEN_SPARE_SECONDS)
     return token
 
 
@@ -102,8 +104,8 @@ def _call_with_token(path: str, body: dict[str, Any]) -> dict[str, Any]:
             raise WeChatUnavailable from None
 
 
-class _TokenRefused(Exception):
-    """The access token is wrong, or no longer good."""
+class _TokenRefused(WeChatUnavailable):
+    """The access token is wrong, or no longer good; a call without one says so of the secret."""
 
 
 def _call(method: str, path: str, **sent: Any) -> dict[str, Any]:
@@ -136,6 +138,9 @@ def _sound(response: httpx.Response, path: str) -> dict[str, Any]:
         logger.warning("WeChat %s: unreadable answer, status %s", path, response.status_code)
         raise WeChatUnavailable
     errcode = answer.get("errcode") or 0
+    if not isinstance(errcode, int):
+        logger.warning("WeChat %s: an errcode that is no number", path)
+        raise WeChatUnavailable
     if errcode == 0:
         return answer
     if errcode in CODE_INVALID:

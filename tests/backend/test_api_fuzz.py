@@ -37,6 +37,8 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
 )
 
+from backend.accounts.models import Consent
+from backend.accounts.services import consents
 from backend.communities.models import Role
 from backend.communities.services import places
 from backend.ids import new_id
@@ -74,13 +76,27 @@ JSON, FORM = "application/json", "multipart/form-data"
 # --- what there is to ask about ---------------------------------------------------------------
 @pytest.fixture
 def town(
-    lake, hill, wang, li, zhao, person, tea_house, tea, patrol, served, grant_points, logged_in
+    lake,
+    hill,
+    wang,
+    li,
+    zhao,
+    person,
+    tea_house,
+    tea,
+    patrol,
+    served,
+    grant_points,
+    logged_in,
+    wechat,
 ):
     """Who asks, and rows in each state that something can be done about.
 
     ``headers`` tell who is calling; ``rows`` are what a path's parameter of each name may be,
     ``bodies`` what succeeds where one is asked for.
     """
+    wechat.codes_work_once = False  # what is asked here is undone, but not there
+    consents.give(user=wang, purpose=Consent.Purpose.PHONE, version=1)
     boss = person("boss", "茶老板")
     tea_shop = tea_house.merchant
     partners.employ(merchant=tea_shop, user=boss, role=MerchantMember.Role.OWNER)
@@ -169,7 +185,10 @@ def town(
         rows={
             name: [*(str(row.pk) for row in found), str(new_id())] for name, found in rows.items()
         }
-        | {"code": ["lake", "hill", "nowhere", "邻/里", "\0"]},
+        | {
+            "code": ["lake", "hill", "nowhere", "邻/里", "\0"],
+            "purpose": ["location", "phone", "other"],
+        },
         bodies={
             "POST /api/v1/activities/{activity_id}/shifts": {
                 "starts_at": "2031-05-01T08:00:00+08:00",
@@ -216,6 +235,11 @@ def town(
             },
             "POST /api/v1/merchants/{merchant_id}/scans": {"code": held.code},
             "POST /api/v1/offers/{offer_id}/redemptions": {"quantity": 1},
+            "PUT /api/v1/me/consents/{purpose}": {"version": 1},
+            "PUT /api/v1/me/phone": {
+                "code": wechat.new_code("19900000077"),
+                "name": "王小明",
+            },
             "POST /api/v1/reports/{report_id}/close": {"outcome": "verified", "answer": "已修好"},
             "POST /api/v1/statements/{statement_id}/pay": {"reference": "2024-17"},
         },
@@ -403,6 +427,9 @@ def test_no_body_breaks_log_in(town, subtests):
     client = APIClient(raise_request_exception=False)
     for address, names in [
         ("auth/login", ["username", "password"]),
+        ("auth/wechat", ["code"]),
+        ("auth/2fa/authenticate", ["code"]),
+        ("tokens/refresh", ["refresh_token"]),
         ("auth/reauthenticate", ["password"]),
         ("account/password/change", ["current_password", "new_password"]),
     ]:

@@ -34,6 +34,8 @@ FILLED_IN = {
     "LINLI_FIELD_KEYS": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
     "LINLI_PHONE_INDEX_KEY": "five",
     "LINLI_ALLOWED_HOSTS": "points.example.org",
+    "LINLI_WECHAT_APP_ID": "wx0",
+    "LINLI_WECHAT_SECRET": "six",
 }
 
 

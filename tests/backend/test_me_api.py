@@ -22,6 +22,7 @@ def test_me_is_who_logged_in_with_the_phone_masked(lake, hill, wang, logged_in):
         "username": "wang",
         "name": "王小明",
         "phone": "198****0001",
+        "second_factor_required": True,
         "memberships": [
             {
                 "community": {"id": str(lake.pk), "code": "lake", "name": "碧沙湖社区"},
@@ -44,6 +45,7 @@ def test_who_has_no_phone_and_no_role_is_somebody_too(person, logged_in):
         "username": "sun",
         "name": "孙",
         "phone": "",
+        "second_factor_required": False,
         "memberships": [],
     }
 

@@ -2,45 +2,23 @@
 
 import logging
 import socket
-import threading
 
 import pytest
 from allauth.socialaccount.models import SocialAccount
 from django.core.cache import cache
 from rest_framework.test import APIClient
 
+from backend.accounts import mfa
 from backend.accounts.models import User
 from backend.accounts.services import people
+from backend.communities.models import Role
+from backend.communities.services import places
 from backend.wechat import client
 from backend.wechat.errors import WeChatCodeInvalid, WeChatUnavailable
-from tests.standins.wechat import Server
+from tests.conftest import TOTP_SECRET, totp_code
 
 SESSION = "/sns/jscode2session"
 PHONE = "/wxa/business/getuserphonenumber"
-
-
-@pytest.fixture
-def server(settings):
-    """WeChat, for this test alone."""
-    with Server() as standin:
-        threading.Thread(target=standin.serve_forever, args=(0.01,), daemon=True).start()
-        settings.WECHAT_API_BASE = standin.url
-        settings.WECHAT_APP_ID, settings.WECHAT_SECRET = (
-            standin.wechat.appid,
-            standin.wechat.secret,
-        )
-        settings.WECHAT_TIMEOUT_SECONDS = 0.3
-        client._client.cache_clear()
-        yield standin
-        standin.hurry.set()
-        client._client().close()
-        client._client.cache_clear()
-        standin.shutdown()
-
-
-@pytest.fixture
-def wechat(server):
-    return server.wechat
 
 
 def log_in(code):
@@ -107,6 +85,7 @@ def test_a_code_works_once_and_for_five_minutes(db, wechat):
         ({"how": "errcode", "errcode": 40226}, 403, "wechat_user_blocked"),
         ({"how": "errcode", "errcode": 45011}, 503, "wechat_unavailable"),
         ({"how": "errcode", "errcode": 40125}, 503, "wechat_unavailable"),
+        ({"how": "errcode", "errcode": 40001}, 503, "wechat_unavailable"),
         ({"how": "garbage"}, 503, "wechat_unavailable"),
         ({"how": "status", "status": 500}, 503, "wechat_unavailable"),
         ({"how": "before"}, 503, "wechat_unavailable"),
@@ -208,3 +187,28 @@ def test_an_answer_without_what_was_asked_for_is_none(wechat, monkeypatch):
 
     with pytest.raises(WeChatUnavailable):
         client.phone_number("any")
+
+
+def test_a_second_factor_is_asked_for_here_too(lake, wechat):
+    user = people.known_by_wechat(openid="o6_manager")
+    places.grant(user=user, community=lake, role=Role.MANAGER)
+    mfa.hand_out(user=user, secret=TOTP_SECRET)
+
+    waiting = log_in(wechat.new_code("o6_manager"))
+    done = APIClient(HTTP_X_SESSION_TOKEN=waiting.json()["meta"]["session_token"]).post(
+        "/_allauth/app/v1/auth/2fa/authenticate", {"code": totp_code()}, format="json"
+    )
+
+    assert waiting.status_code == 401
+    assert "access_token" not in waiting.json()["meta"]
+    assert me(done)["id"] == str(user.pk)
+
+
+@pytest.mark.parametrize(
+    "answer", [{"errcode": [1]}, {"access_token": "t", "expires_in": "soon"}, {"access_token": 7}]
+)
+def test_an_answer_of_another_shape_breaks_nothing(wechat, monkeypatch, answer):
+    monkeypatch.setitem(type(wechat).CALLS, "/cgi-bin/stable_token", lambda *_: answer)
+
+    with pytest.raises(WeChatUnavailable):
+        client.access_token()

@@ -30,6 +30,7 @@ class WeChat:
         self.ahead = 0  # seconds by which our clock is ahead of the machine's
         self.codes = {}  # code → (openid or phone, made at)
         self.used = set()
+        self.codes_work_once = True
         self.tokens = {}  # token → expires at
         self.current = None  # (token, made at)
         self.forced = []
@@ -51,7 +52,8 @@ class WeChat:
         stands_for, made_at = self.codes.get(code, (None, 0))
         if stands_for is None or self.now() >= made_at + CODE_SECONDS:
             return None, {"errcode": 40029, "errmsg": "invalid code"}
-        self.used.add(code)
+        if self.codes_work_once:
+            self.used.add(code)
         return stands_for, None
 
     # --- the calls ------------------------------------------------------------------------

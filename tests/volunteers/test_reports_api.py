@@ -266,11 +266,19 @@ def test_a_report_that_can_not_be_is_refused_by_field(lake, wang, logged_in, fac
     assert not Report.objects.exists()
 
 
-def test_a_report_needs_a_category_a_text_and_a_place_on_earth(lake, wang, logged_in):
-    response = logged_in(wang).post("/api/v1/communities/lake/reports", {}, format="multipart")
+def test_a_report_needs_a_category_and_a_text_and_half_a_place_on_earth_is_none(
+    lake, wang, logged_in
+):
+    caller = logged_in(wang)
 
-    assert response.status_code == 400
-    assert set(response.json()["errors"]) == {"category", "text", "latitude", "longitude"}
+    def missing(**sent):
+        answer = caller.post("/api/v1/communities/lake/reports", sent, format="multipart")
+        assert answer.status_code == 400
+        return set(answer.json()["errors"])
+
+    assert missing() == {"category", "text"}
+    assert missing(category="hazard", text="x", latitude="28.2") == {"longitude"}
+    assert missing(category="hazard", text="x", longitude="112.9") == {"latitude"}
 
 
 @pytest.mark.parametrize(

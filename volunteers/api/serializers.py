@@ -290,12 +290,22 @@ class ClosedReportSerializer(WatchedReportSerializer):
 
 
 class SubmitReportSerializer(serializers.Serializer[Any]):
+    """Where it was is kept with the reporter's consent ``location`` alone; both, or neither."""
+
     category = serializers.ChoiceField(choices=Report.Category.choices)
     text = serializers.CharField(max_length=1000)
     place = serializers.CharField(max_length=120, required=False, allow_blank=True)
-    latitude = serializers.FloatField(min_value=-90, max_value=90)
-    longitude = serializers.FloatField(min_value=-180, max_value=180)
+    latitude = serializers.FloatField(min_value=-90, max_value=90, required=False)
+    longitude = serializers.FloatField(min_value=-180, max_value=180, required=False)
     coord_type = serializers.ChoiceField(choices=CoordType.choices, required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if ("latitude" in attrs) != ("longitude" in attrs):
+            missing = "longitude" if "latitude" in attrs else "latitude"
+            raise serializers.ValidationError(
+                {missing: [self.fields[missing].error_messages["required"]]}, code="required"
+            )
+        return attrs
 
 
 class SubmitReportFormSerializer(SubmitReportSerializer):

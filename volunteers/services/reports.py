@@ -11,7 +11,8 @@ from django.db import transaction
 from django.utils import timezone
 from PIL import ExifTags, Image
 
-from backend.accounts.models import User
+from backend.accounts.models import Consent, User
+from backend.accounts.selectors import consents_in_force
 from backend.communities.models import Community
 from points.models import Award
 from points.services import awards
@@ -44,11 +45,14 @@ def submit(
 ) -> Report:
     """A new report; ``facts`` are category, text, place, latitude, longitude, coord_type.
 
+    Without the reporter's consent to it the place on earth is not taken, the report is.
     The photo is decoded and encoded anew, so nothing of its EXIF (place, phone, time) is kept.
     Raises NotAVolunteerHere, PhotoInvalid.
     """
     if not selectors.is_volunteer(reporter, community.pk):
         raise errors.NotAVolunteerHere
+    if not consents_in_force(reporter).filter(purpose=Consent.Purpose.LOCATION).exists():
+        facts |= {"latitude": None, "longitude": None}
     report = Report(community=community, reporter=reporter, **facts)
     if photo is not None:
         report.photo.save(f"{uuid4().hex}.jpg", without_exif(photo), save=False)

@@ -1,9 +1,12 @@
 """Shapes of people."""
 
+from typing import Any
+
 from rest_framework import serializers
 
 from backend.accounts import phones
-from backend.accounts.models import User
+from backend.accounts.models import Consent, User
+from backend.accounts.purposes import TEXTS
 
 
 class MaskedPhoneField(serializers.CharField):
@@ -24,6 +27,35 @@ class PersonSerializer(serializers.ModelSerializer[User]):
         read_only_fields = fields
 
 
+class ConsentTextSerializer(serializers.Serializer[Any]):
+    """What one may agree to, in the language asked for."""
+
+    purpose = serializers.ChoiceField(choices=Consent.Purpose.choices, read_only=True)
+    version = serializers.IntegerField(read_only=True)
+    text = serializers.CharField(read_only=True)
+
+
+class ConsentSerializer(serializers.ModelSerializer[Consent]):
+    """``in_force`` is false of words that have changed since, or where it was withdrawn."""
+
+    in_force = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Consent
+        fields = ("purpose", "version", "given_at", "withdrawn_at", "in_force")
+        read_only_fields = fields
+
+    def get_in_force(self, consent: Consent) -> bool:
+        current = TEXTS[Consent.Purpose(consent.purpose)].version
+        return consent.withdrawn_at is None and consent.version == current
+
+
+class GiveConsentSerializer(serializers.Serializer[Any]):
+    """``version`` of the words that were read."""
+
+    version = serializers.IntegerField(min_value=1, max_value=32_767)
+
+
 class BindPhoneSerializer(serializers.Serializer[User]):
     """``code``: what ``open-type="getPhoneNumber"`` gave the mini-program, good once."""
 
@@ -31,7 +63,7 @@ class BindPhoneSerializer(serializers.Serializer[User]):
     name = serializers.CharField(max_length=60, required=False, allow_blank=True)
 
 
-class BoundPhoneSerializer(serializers.Serializer[User]):
+class BoundPhoneSerializer(serializers.Serializer[dict[str, Any]]):
     """``log_in_again``: the caller is the person on record with this number from now on."""
 
     phone = MaskedPhoneField(read_only=True)

@@ -1,14 +1,73 @@
 """What people do with their own record. Logging in is django-allauth's."""
 
+from django.http import Http404
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
+from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from backend.accounts.api.serializers import BindPhoneSerializer, BoundPhoneSerializer
-from backend.accounts.models import User
-from backend.accounts.services import phone
+from backend.accounts.api.serializers import (
+    BindPhoneSerializer,
+    BoundPhoneSerializer,
+    ConsentSerializer,
+    ConsentTextSerializer,
+    GiveConsentSerializer,
+)
+from backend.accounts.models import Consent, User
+from backend.accounts.purposes import TEXTS
+from backend.accounts.services import consents, phone
+
+
+class ConsentTextListView(APIView):
+    """What we ask consent for, and in which words: ``GET /api/v1/consents``. Public."""
+
+    permission_classes = (AllowAny,)
+
+    @extend_schema(responses=ConsentTextSerializer(many=True))
+    def get(self, request: Request) -> Response:
+        texts = [
+            {"purpose": purpose, "version": text.version, "text": text.words}
+            for purpose, text in TEXTS.items()
+        ]
+        return Response(ConsentTextSerializer(texts, many=True).data)
+
+
+class MyConsentListView(APIView):
+    """What I agreed to, and when, newest first: ``GET /api/v1/me/consents``."""
+
+    @extend_schema(responses=ConsentSerializer(many=True))
+    def get(self, request: Request) -> Response:
+        mine = Consent.objects.filter(user=_caller(request)).order_by("-id")
+        return Response(ConsentSerializer(mine, many=True).data)
+
+
+class MyConsentView(APIView):
+    """I agree, or no longer do: ``/api/v1/me/consents/{purpose}``.
+
+    Refused with ``consent_version_unknown`` if those are not the words of today.
+    """
+
+    @extend_schema(request=GiveConsentSerializer, responses=ConsentSerializer)
+    def put(self, request: Request, purpose: str) -> Response:
+        body = GiveConsentSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        consent = consents.give(
+            user=_caller(request), purpose=_purpose(purpose), **body.validated_data
+        )
+        return Response(ConsentSerializer(consent).data)
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, purpose: str) -> Response:
+        consents.withdraw(user=_caller(request), purpose=_purpose(purpose))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+def _purpose(name: str) -> Consent.Purpose:
+    if name not in Consent.Purpose.values:
+        raise Http404
+    return Consent.Purpose(name)
 
 
 class MyPhoneView(APIView):

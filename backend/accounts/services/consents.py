@@ -1,12 +1,64 @@
 """What people allow us to do with their personal data (PIPL 14-16)."""
 
-from backend.accounts.errors import ConsentRequired
+from django.db import transaction
+from django.utils import timezone
+
+from backend.accounts.errors import ConsentRequired, ConsentVersionUnknown
 from backend.accounts.models import Consent, User
+from backend.accounts.purposes import TEXTS
+from backend.accounts.selectors import consents_in_force
+from backend.audit.services import trail
 
 
-def require(user: User, purpose: str) -> Consent:
+def require(user: User, purpose: Consent.Purpose) -> Consent:
     """The consent in force of ``user`` to ``purpose``. Raises ConsentRequired without one."""
-    consent = Consent.objects.filter(user=user, purpose=purpose, withdrawn_at=None).first()
+    consent = consents_in_force(user).filter(purpose=purpose).first()
     if consent is None:
         raise ConsentRequired(purpose=purpose)
     return consent
+
+
+@transaction.atomic
+def give(*, user: User, purpose: Consent.Purpose, version: int) -> Consent:
+    """``user`` has read the words of ``version`` and agrees; again, they have agreed already.
+
+    Raises ConsentVersionUnknown unless those are the words of today.
+    """
+    if version != TEXTS[purpose].version:
+        raise ConsentVersionUnknown(version=TEXTS[purpose].version)
+    _lock(user)
+    given = consents_in_force(user).filter(purpose=purpose).first()
+    if given is None:
+        _end(user, purpose)  # to other words
+        given = Consent.objects.create(user=user, purpose=purpose, version=version)
+        given.refresh_from_db()  # the database's own time
+        trail.record(
+            "consent.give",
+            actor=user,
+            target=given,
+            after={"purpose": purpose, "version": version},
+        )
+    return given
+
+
+@transaction.atomic
+def withdraw(*, user: User, purpose: Consent.Purpose) -> None:
+    """``user`` no longer agrees, from now on; again, they do not. A phone number kept goes."""
+    _lock(user)
+    for consent in _end(user, purpose):
+        trail.record("consent.withdraw", actor=user, target=consent, after={"purpose": purpose})
+    if purpose == Consent.Purpose.PHONE:
+        User.objects.filter(pk=user.pk).update(phone_encrypted="", phone_digest=None)
+
+
+def _lock(user: User) -> None:
+    """Two taps at one instant queue here."""
+    User.objects.select_for_update(no_key=True).get(pk=user.pk)
+
+
+def _end(user: User, purpose: Consent.Purpose) -> list[Consent]:
+    ended = list(Consent.objects.filter(user=user, purpose=purpose, withdrawn_at=None))
+    Consent.objects.filter(pk__in=[consent.pk for consent in ended]).update(
+        withdrawn_at=timezone.now()
+    )
+    return ended

@@ -6,6 +6,7 @@ from allauth.socialaccount.models import SocialAccount
 from allauth.usersessions.models import UserSession
 from django.contrib.sessions.models import Session
 from django.db import IntegrityError, transaction
+from django.db.models import ManyToOneRel, Q
 from django.utils import timezone
 
 from backend.accounts.errors import PhoneBelongsToAnother, PhoneUnsupported
@@ -41,8 +42,9 @@ def bind(*, user: User, code: str, name: str = "") -> User:
     if not MAINLAND_MOBILE.fullmatch(number):
         raise PhoneUnsupported
     with transaction.atomic():
-        both = User.objects.select_for_update(no_key=True).order_by("pk")
-        found = {one.pk: one for one in both.filter(pk=user.pk) | both.filter(phone_digest=digest(number))}
+        both = User.objects.filter(Q(pk=user.pk) | Q(phone_digest=digest(number)))
+        locked = both.select_for_update(no_key=True).order_by("pk")
+        found = {one.pk: one for one in locked}
         user = found.pop(user.pk)
         consent = consents.require(user, Consent.Purpose.PHONE)
         if found:
@@ -105,7 +107,8 @@ def _become(fresh: User, known: User, *, name: str, consent: Consent) -> None:
     sessions.delete()
     fresh.is_active = False
     fresh.tokens_valid_from = timezone.now()
-    fresh.save(update_fields=["is_active", "tokens_valid_from"])
+    fresh.phone = ""
+    fresh.save(update_fields=["is_active", "tokens_valid_from", "phone_encrypted", "phone_digest"])
     trail.record(
         "person.become",
         actor=fresh,
@@ -117,10 +120,13 @@ def _become(fresh: User, known: User, *, name: str, consent: Consent) -> None:
 
 def _has_done_something(user: User) -> bool:
     """Whether anything refers to ``user`` but what every log-in leaves behind."""
+    refer_to_us = (
+        relation
+        for relation in User._meta.get_fields(include_hidden=True)
+        if isinstance(relation, ManyToOneRel)
+        and relation.related_model._meta.label_lower not in TRACES_OF_A_LOG_IN
+    )
     return any(
         relation.related_model._base_manager.filter(**{relation.field.name: user}).exists()
-        for relation in User._meta.get_fields(include_hidden=True)
-        if relation.auto_created
-        and (relation.one_to_many or relation.one_to_one)
-        and relation.related_model._meta.label_lower not in TRACES_OF_A_LOG_IN
+        for relation in refer_to_us
     )

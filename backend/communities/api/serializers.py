@@ -46,7 +46,7 @@ class MeSerializer(serializers.ModelSerializer[User]):
 
     class Meta:
         model = User
-        fields = ("id", "username", "name", "phone", "memberships")
+        fields = ("id", "username", "name", "phone", "second_factor_required", "memberships")
         read_only_fields = fields
 
     @extend_schema_field(MembershipSerializer(many=True))

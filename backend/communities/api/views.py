@@ -6,7 +6,7 @@ Logging in is django-allauth's: ``POST /_allauth/app/v1/auth/login``.
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework.generics import ListAPIView
-from rest_framework.permissions import AllowAny
+from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -19,7 +19,12 @@ from backend.communities.models import Community
 
 
 class MeView(APIView):
-    """Who I am, and what I am where: ``GET /api/v1/me``."""
+    """Who I am, and what I am where: ``GET /api/v1/me``.
+
+    Also for who owes a second factor: ``second_factor_required`` says so.
+    """
+
+    permission_classes = (IsAuthenticated,)
 
     @extend_schema(responses=MeSerializer)
     def get(self, request: Request) -> Response:

@@ -18,6 +18,7 @@ from rest_framework.views import APIView
 from backend.api.callers import signed_in
 from backend.api.idempotency import idempotent
 from backend.api.parsers import JSONParser
+from backend.api.permissions import SecondFactorWhereDue
 from backend.api.throttling import PublicThrottle
 from backend.communities.selectors import community_among, tenants
 from volunteers import selectors
@@ -49,7 +50,7 @@ class CommunityReportsView(ListAPIView[Report]):
     a form.
     """
 
-    permission_classes = (IsAuthenticatedOrReadOnly,)
+    permission_classes = (IsAuthenticatedOrReadOnly, SecondFactorWhereDue)
     throttle_classes = (PublicThrottle,)
     parser_classes = (JSONParser, PhotoFormParser)
     serializer_class = PublicReportSerializer

@@ -1,0 +1,27 @@
+"""What a log-in must be like before any view is asked."""
+
+from typing import TYPE_CHECKING, Any, cast
+
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+from backend.accounts.models import User
+from backend.accounts.tokens import SECOND_FACTOR
+from backend.api.errors import SecondFactorRequired
+
+if TYPE_CHECKING:  # REST framework imports us while it makes this one
+    from rest_framework.views import APIView
+
+
+class SecondFactorWhereDue(BasePermission):
+    """Who manages or audits anywhere logs in with a code as well, or does nothing here.
+
+    It costs no statement: the person's row says so. Raises SecondFactorRequired.
+    """
+
+    def has_permission(self, request: Request, view: "APIView") -> bool:
+        if isinstance(request.user, User) and request.user.second_factor_required:
+            claims = cast(dict[str, Any], request.auth)
+            if SECOND_FACTOR not in claims["methods"]:
+                raise SecondFactorRequired
+        return True

@@ -1,0 +1,31 @@
+"""WeChat, as the tests of logging in and of phone numbers meet it."""
+
+import threading
+
+import pytest
+
+from backend.wechat import client
+from tests.standins.wechat import Server
+
+
+@pytest.fixture
+def wechat_server(settings):
+    """WeChat's server, for this test alone."""
+    with Server() as standin:
+        threading.Thread(target=standin.serve_forever, args=(0.01,), daemon=True).start()
+        settings.WECHAT_API_BASE = standin.url
+        settings.WECHAT_APP_ID = standin.wechat.appid
+        settings.WECHAT_SECRET = standin.wechat.secret
+        settings.WECHAT_TIMEOUT_SECONDS = 0.5
+        client._client.cache_clear()
+        yield standin
+        standin.hurry.set()
+        client._client().close()
+        client._client.cache_clear()
+        standin.shutdown()
+
+
+@pytest.fixture
+def wechat(wechat_server):
+    """What WeChat knows, and what is to go wrong there."""
+    return wechat_server.wechat

@@ -1,0 +1,139 @@
+"""Who manages or audits anywhere logs in with a password and a code."""
+
+import pytest
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal import auth
+from django.core.cache import cache
+from rest_framework.test import APIClient
+
+from backend.accounts import mfa
+from backend.communities.errors import RoleConflict
+from backend.communities.models import Membership, Role
+from backend.communities.services import places
+from tests.conftest import PASSWORD, TOTP_SECRET, totp_code
+
+LOG_IN = "/_allauth/app/v1"
+
+
+@pytest.fixture
+def qian(lake, person):
+    """钱书记, the lake's manager; no authenticator yet."""
+    user = person("qian", "钱书记")
+    places.grant(user=user, community=lake, role=Role.MANAGER)
+    return user
+
+
+def log_in(user):
+    """The answer to the password alone."""
+    return APIClient().post(
+        f"{LOG_IN}/auth/login", {"username": user.username, "password": PASSWORD}, format="json"
+    )
+
+
+def then(answer, method, path, body=None):
+    """The next thing the same phone sends to log in."""
+    token = answer.json()["meta"]["session_token"]
+    client = APIClient(HTTP_X_SESSION_TOKEN=token)
+    return getattr(client, method)(f"{LOG_IN}/{path}", body, format="json")
+
+
+def ask(answer, path, method="get"):
+    token = answer.json()["meta"]["access_token"]
+    return getattr(APIClient(HTTP_AUTHORIZATION=f"Bearer {token}"), method)(f"/api/v1/{path}")
+
+
+@pytest.mark.parametrize("role", [Role.MANAGER, Role.AUDITOR])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("get", "attendances"), ("get", "me/wallets"), ("post", "communities/lake/reports")],
+)
+def test_with_a_password_alone_they_are_told_what_is_missing(lake, person, role, method, path):
+    user = person("sun")
+    places.grant(user=user, community=lake, role=role)
+    answer = log_in(user)
+
+    refused = ask(answer, path, method)
+
+    assert (refused.status_code, refused.json()["code"]) == (403, "second_factor_required")
+    assert ask(answer, "me").json()["second_factor_required"] is True
+
+
+def test_nobody_else_is_asked_for_it(zhao):
+    answer = log_in(zhao)
+
+    assert ask(answer, "attendances").status_code == 200
+    assert ask(answer, "me").json()["second_factor_required"] is False
+
+
+def test_a_role_that_owes_it_counts_from_the_next_request_on(lake, zhao):
+    answer = log_in(zhao)
+    assert ask(answer, "attendances").status_code == 200
+
+    places.grant(user=zhao, community=lake, role=Role.MANAGER)
+
+    assert ask(answer, "attendances").status_code == 403
+
+
+def test_they_set_up_an_authenticator_and_log_in_with_it(qian):
+    first = log_in(qian)
+    offered = then(first, "get", "account/authenticators/totp").json()["meta"]
+    assert offered["totp_url"].startswith("otpauth://totp/qian?")
+    session_secret = offered["secret"]
+    code = auth.format_hotp_value(
+        auth.hotp_value(session_secret, next(auth.yield_hotp_counters_from_time()))
+    )
+    setting_up = ("post", "account/authenticators/totp", {"code": code})
+    assert then(first, *setting_up).status_code == 401  # the password again, first
+    assert then(first, "post", "auth/reauthenticate", {"password": PASSWORD}).status_code == 200
+    assert then(first, *setting_up).status_code == 200
+    stored = Authenticator.objects.get(user=qian, type="totp").data["secret"]
+    assert session_secret not in stored
+    cache.clear()  # half a minute later
+
+    waiting = log_in(qian)
+    assert waiting.status_code == 401
+    assert "access_token" not in waiting.json()["meta"]
+    done = then(waiting, "post", "auth/2fa/authenticate", {"code": code})
+
+    assert ask(done, "attendances").status_code == 200
+
+
+def test_a_code_works_once_and_a_wrong_one_never(qian):
+    mfa.hand_out(user=qian, secret=TOTP_SECRET)
+    mfa.hand_out(user=qian, secret="GEZDGNBVGY3TQOJQ")  # again, changes nothing
+    code = totp_code()
+    wrong = f"{(int(code) + 1) % 1_000_000:06}"
+
+    waiting = log_in(qian)
+    assert then(waiting, "post", "auth/2fa/authenticate", {"code": wrong}).status_code == 400
+    assert then(waiting, "post", "auth/2fa/authenticate", {"code": code}).status_code == 200
+    again = log_in(qian)
+    assert then(again, "post", "auth/2fa/authenticate", {"code": code}).status_code == 400
+
+
+def test_the_next_access_token_still_says_how_they_logged_in(qian):
+    mfa.hand_out(user=qian, secret=TOTP_SECRET)
+    done = then(log_in(qian), "post", "auth/2fa/authenticate", {"code": totp_code()})
+    refresh = done.json()["meta"]["refresh_token"]
+
+    fresh = APIClient().post(f"{LOG_IN}/tokens/refresh", {"refresh_token": refresh}, format="json")
+
+    token = fresh.json()["data"]["access_token"]
+    asked = APIClient(HTTP_AUTHORIZATION=f"Bearer {token}").get("/api/v1/attendances")
+    assert asked.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("held", "asked"),
+    [(Role.AUDITOR, Role.STAFF), (Role.AUDITOR, Role.MANAGER), (Role.MANAGER, Role.AUDITOR)],
+)
+def test_nobody_audits_where_they_work(lake, wang, held, asked):
+    places.grant(user=wang, community=lake, role=held)
+
+    with pytest.raises(RoleConflict):
+        places.grant(user=wang, community=lake, role=asked)
+
+    assert set(Membership.objects.filter(user=wang).values_list("role", flat=True)) == {
+        Role.VOLUNTEER,
+        held,
+    }
