@@ -275,6 +275,10 @@ CELERY_BEAT_SCHEDULE = {
         "task": "points.tasks.sweep_verifications",
         "schedule": crontab(hour=4, minute=20),
     },
+    "forget-old-coordinates": {
+        "task": "volunteers.tasks.forget_old_coordinates",
+        "schedule": crontab(hour=3, minute=10),
+    },
     "forget-idempotency-keys": {
         "task": "backend.api.tasks.forget_old_idempotency_keys",
         "schedule": crontab(hour=3, minute=40),

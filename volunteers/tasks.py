@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from volunteers import selectors
 from volunteers.models import Attendance
-from volunteers.services import hours
+from volunteers.services import coordinates, hours
 
 SWEEP_AT_MOST = 1000
 
@@ -25,3 +25,9 @@ def sweep_forgotten_check_outs() -> None:
 def close_forgotten(attendance_id: str) -> None:
     """Close one at its shift's end; a second run finds it closed."""
     hours.close_forgotten(attendance=Attendance.objects.get(pk=UUID(attendance_id)))
+
+
+@shared_task(autoretry_for=(OperationalError,), retry_backoff=True)
+def forget_old_coordinates() -> None:
+    """Of reports told more than 30 days ago; a second run finds none."""
+    coordinates.drop_old()

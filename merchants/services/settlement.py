@@ -7,6 +7,7 @@ from django.db.models import Count, F, Sum
 from django.utils import timezone
 
 from backend.accounts.models import User
+from backend.audit.services import trail
 from backend.communities.models import Community
 from merchants import errors
 from merchants.models import Partnership, Redemption, Statement
@@ -64,6 +65,7 @@ def approve(*, statement: Statement, approver: User) -> Statement:
     statement.approved_by = approver
     statement.approved_at = timezone.now()
     statement.save(update_fields=["status", "approved_by", "approved_at"])
+    _record("statement.approve", statement, approver, Statement.Status.DRAFT)
     return statement
 
 
@@ -102,6 +104,7 @@ def mark_paid(*, statement: Statement, payer: User, reference: str = "") -> Stat
     statement.paid_at = timezone.now()
     statement.payment_reference = reference
     statement.save(update_fields=["status", "paid_by", "paid_at", "payment_reference"])
+    _record("statement.pay", statement, payer, Statement.Status.APPROVED)
     return statement
 
 
@@ -142,7 +145,23 @@ def _draft_one(
         **same_period, period_end=period_end, drafted_by=drafted_by, **figures
     )
     Redemption.objects.filter(pk__in=chosen).update(statement=statement)
+    _record("statement.draft", statement, drafted_by, None)
     return statement
+
+
+def _record(action: str, statement: Statement, actor: User | None, before: str | None) -> None:
+    trail.record(
+        action,
+        actor=actor,
+        community=statement.community,
+        target=statement,
+        before={"status": before} if before else {},
+        after={
+            "status": statement.status,
+            "points": statement.points,
+            "amount_fen": statement.amount_fen,
+        },
+    )
 
 
 def _locked(statement: Statement) -> Statement:

@@ -161,6 +161,33 @@ def test_logging_out_ends_the_refreshing_of_that_log_in_alone(given):
     assert isinstance(refresh(other["refresh_token"]), dict)
 
 
+def test_every_log_in_ends_at_once_when_a_phone_is_lost(given):
+    lost, here = log_in(), given
+    caller = APIClient(HTTP_AUTHORIZATION=f"Bearer {here['access_token']}")
+
+    assert caller.post("/api/v1/me/log-out-everywhere").status_code == 204
+
+    for tokens in (lost, here):
+        assert ask(tokens["access_token"]).status_code == 401
+        assert refresh(tokens["refresh_token"]) == 400
+    assert not Session.objects.exists()
+    assert ask(log_in()["access_token"]).status_code == 200
+
+
+def test_log_ins_are_listed_and_ended_one_by_one(given):
+    other = log_in()
+    caller = APIClient(HTTP_X_SESSION_TOKEN=given["session_token"])
+
+    listed = caller.get("/_allauth/app/v1/auth/sessions").json()["data"]
+    assert [session["is_current"] for session in listed].count(True) == 1
+    (theirs,) = (session["id"] for session in listed if not session["is_current"])
+    left = caller.delete("/_allauth/app/v1/auth/sessions", {"sessions": [theirs]}, format="json")
+
+    assert [session["is_current"] for session in left.json()["data"]] == [True]
+    assert refresh(other["refresh_token"]) == 400
+    assert isinstance(refresh(given["refresh_token"]), dict)
+
+
 def test_a_session_cookie_or_token_is_not_a_log_in(given):
     client = APIClient(HTTP_X_SESSION_TOKEN=given["session_token"])
     client.cookies["sessionid"] = given["session_token"]

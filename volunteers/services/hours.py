@@ -6,6 +6,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from backend.accounts.models import User
+from backend.audit.services import trail
 from points.models import Award
 from points.services import awards
 from points.services.rules import minutes_between
@@ -124,6 +125,14 @@ def verify(
         attendance.verified_by = verifier
         attendance.verified_at = now or timezone.now()
         attendance.save(update_fields=["status", "verified_by", "verified_at"])
+        trail.record(
+            "attendance.verify",
+            actor=verifier,
+            community=attendance.community,
+            target=attendance,
+            before={"status": Attendance.Status.CHECKED_OUT},
+            after={"status": attendance.status, "worked_minutes": attendance.worked_minutes},
+        )
     return attendance, award
 
 
@@ -145,6 +154,14 @@ def reject(*, attendance: Attendance, verifier: User, because: str) -> Attendanc
     attendance.verified_at = timezone.now()
     attendance.rejected_because = because
     attendance.save(update_fields=["status", "verified_by", "verified_at", "rejected_because"])
+    trail.record(
+        "attendance.reject",
+        actor=verifier,
+        community=attendance.community,
+        target=attendance,
+        before={"status": Attendance.Status.CHECKED_OUT},
+        after={"status": attendance.status},
+    )
     return attendance
 
 

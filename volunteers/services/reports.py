@@ -13,6 +13,7 @@ from PIL import ExifTags, Image
 
 from backend.accounts.models import Consent, User
 from backend.accounts.selectors import consents_in_force
+from backend.audit.services import trail
 from backend.communities.models import Community
 from points.models import Award
 from points.services import awards
@@ -73,6 +74,7 @@ def accept(*, report: Report, handler: User) -> Report:
     report.status = Report.Status.ACCEPTED
     report.accepted_at = timezone.now()
     report.save(update_fields=["status", "accepted_at"])
+    _record("report.accept", report, handler, Report.Status.SUBMITTED)
     return report
 
 
@@ -129,12 +131,24 @@ def _close(report: Report, handler: User, status: Report.Status, answer: str) ->
         return report
     if report.status not in Report.OPEN:
         raise errors.ReportStateWrong(state=report.status)
-    report.status = status
+    before, report.status = report.status, status
     report.closed_at = timezone.now()
     report.closed_by = handler
     report.answer = answer
     report.save(update_fields=["status", "closed_at", "closed_by", "answer"])
+    _record("report.close", report, handler, before)
     return report
+
+
+def _record(action: str, report: Report, handler: User, before: str) -> None:
+    trail.record(
+        action,
+        actor=handler,
+        community=report.community,
+        target=report,
+        before={"status": before},
+        after={"status": report.status},
+    )
 
 
 def _locked(report: Report) -> Report:

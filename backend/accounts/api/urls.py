@@ -7,5 +7,6 @@ urlpatterns = [
     path("consents", views.ConsentTextListView.as_view()),
     path("me/consents", views.MyConsentListView.as_view()),
     path("me/consents/<str:purpose>", views.MyConsentView.as_view()),
+    path("me/log-out-everywhere", views.LogOutEverywhereView.as_view()),
     path("me/phone", views.MyPhoneView.as_view()),
 ]

@@ -3,7 +3,7 @@
 from django.http import Http404
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
-from rest_framework.permissions import AllowAny
+from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -17,7 +17,7 @@ from backend.accounts.api.serializers import (
 )
 from backend.accounts.models import Consent, User
 from backend.accounts.purposes import TEXTS
-from backend.accounts.services import consents, phone
+from backend.accounts.services import consents, phone, sessions
 
 
 class ConsentTextListView(APIView):
@@ -68,6 +68,17 @@ def _purpose(name: str) -> Consent.Purpose:
     if name not in Consent.Purpose.values:
         raise Http404
     return Consent.Purpose(name)
+
+
+class LogOutEverywhereView(APIView):
+    """A phone is lost: ``POST /api/v1/me/log-out-everywhere`` ends every log-in, this one too."""
+
+    permission_classes = (IsAuthenticated,)
+
+    @extend_schema(request=None, responses={204: None})
+    def post(self, request: Request) -> Response:
+        sessions.end_all(user=_caller(request))
+        return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 class MyPhoneView(APIView):

@@ -3,16 +3,13 @@
 import re
 
 from allauth.socialaccount.models import SocialAccount
-from allauth.usersessions.models import UserSession
-from django.contrib.sessions.models import Session
 from django.db import IntegrityError, transaction
 from django.db.models import ManyToOneRel, Q
-from django.utils import timezone
 
 from backend.accounts.errors import PhoneBelongsToAnother, PhoneUnsupported
 from backend.accounts.models import Consent, User
 from backend.accounts.phones import digest
-from backend.accounts.services import consents
+from backend.accounts.services import consents, sessions
 from backend.accounts.services.people import WECHAT
 from backend.audit.services import trail
 from backend.wechat import client
@@ -102,13 +99,10 @@ def _become(fresh: User, known: User, *, name: str, consent: Consent) -> None:
         withdrawn_at=None,
         defaults={"version": consent.version, "given_at": consent.given_at},
     )
-    sessions = UserSession.objects.filter(user=fresh)
-    Session.objects.filter(session_key__in=sessions.values("session_key")).delete()
-    sessions.delete()
+    sessions.end_all(user=fresh)
     fresh.is_active = False
-    fresh.tokens_valid_from = timezone.now()
     fresh.phone = ""
-    fresh.save(update_fields=["is_active", "tokens_valid_from", "phone_encrypted", "phone_digest"])
+    fresh.save(update_fields=["is_active", "phone_encrypted", "phone_digest"])
     trail.record(
         "person.become",
         actor=fresh,
