@@ -69,7 +69,6 @@ INSTALLED_APPS = [
     "points",
     "volunteers",
     "merchants",
-    "backend.privacy",
     "backend.scenarios",
     "backend.board",
 ]

@@ -52,38 +52,6 @@ class MerchantMember(models.Model):
         return f"{self.user_id}, {self.role} of {self.merchant_id}"
 
 
-class Invitation(models.Model):
-    """An owner's one-time code for somebody to become a clerk. Only its hash is kept."""
-
-    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    merchant = models.ForeignKey(Merchant, models.PROTECT, related_name="invitations")
-    code_digest = models.CharField(max_length=64, unique=True)  # SHA-256, hex
-    note = models.CharField(max_length=60, blank=True)  # the owner's, to tell them apart
-    invited_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
-    created_at = models.DateTimeField(db_default=Now())
-    expires_at = models.DateTimeField()
-    accepted_at = models.DateTimeField(null=True)
-    accepted_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True
-    )
-    revoked_at = models.DateTimeField(null=True)
-
-    class Meta:
-        constraints: ClassVar = [
-            models.CheckConstraint(
-                name="invitation_accepted_by_another", condition=~Q(accepted_by=F("invited_by"))
-            ),
-            models.CheckConstraint(
-                name="invitation_accepted_or_revoked",
-                condition=Q(accepted_at__isnull=True, accepted_by__isnull=True)
-                | Q(accepted_at__isnull=False, accepted_by__isnull=False, revoked_at__isnull=True),
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"invitation {self.pk} to {self.merchant_id}"
-
-
 class Partnership(TenantModel):
     """The contract between a community and a merchant: what a redeemed point is worth."""
 

@@ -42,57 +42,6 @@ class Volunteer(TenantModel):
         return str(self.user)
 
 
-class JoinRequest(TenantModel):
-    """Somebody without the community's code asks to volunteer there, and staff decide."""
-
-    class Status(models.TextChoices):
-        PENDING = "pending"
-        APPROVED = "approved"
-        REJECTED = "rejected"
-        WITHDRAWN = "withdrawn"
-
-    user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False
-    )
-    kind = models.CharField(max_length=10, choices=Volunteer.Kind)
-    estate_name = models.CharField(max_length=60, blank=True)
-    status = models.CharField(max_length=9, choices=Status, default=Status.PENDING)
-    requested_at = models.DateTimeField(db_default=Now())
-    decided_at = models.DateTimeField(null=True)
-    decided_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True
-    )
-    rejected_because = models.CharField(max_length=200, blank=True)
-
-    class Meta:
-        constraints: ClassVar = [
-            models.UniqueConstraint(
-                name="join_request_pending_once",
-                fields=["community", "user"],
-                condition=Q(status="pending"),
-            ),
-            models.CheckConstraint(
-                name="join_request_decided_by_another", condition=~Q(decided_by=F("user"))
-            ),
-            models.CheckConstraint(
-                name="join_request_decided_whole",
-                condition=Q(status__in=["pending", "withdrawn"], decided_by__isnull=True)
-                | Q(
-                    status__in=["approved", "rejected"],
-                    decided_by__isnull=False,
-                    decided_at__isnull=False,
-                ),
-            ),
-        ]
-        indexes: ClassVar = [
-            models.Index(name="join_request_by_status", fields=["community", "status", "-id"]),
-            models.Index(name="join_request_of_user", fields=["community", "user", "-id"]),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.user_id} to {self.community_id}: {self.status}"
-
-
 class Activity(TenantModel):
     """Something to be done together; its shifts say when. ``category`` decides what it earns."""
 

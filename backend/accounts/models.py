@@ -1,6 +1,5 @@
 """Who a person is. What they may do is a Membership (backend/communities)."""
 
-from datetime import date
 from typing import ClassVar
 
 import pgtrigger
@@ -8,7 +7,7 @@ from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from backend.accounts import phones, vault
@@ -31,14 +30,12 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField(default=False)  # may open the console
     joined_at = models.DateTimeField(auto_now_add=True)
-    born_on = models.DateField(null=True, blank=True)  # asked only where age decides
-    # Holds a role that needs a password and a code; kept by backend/communities/services/roles.py,
+    # Holds a role that needs a password and a code; kept by backend/communities/services/places.py,
     # so that asking costs nothing.
     second_factor_required = models.BooleanField(default=False)
     tokens_valid_from = models.DateTimeField(
         null=True, blank=True
     )  # access tokens made before are refused
-    erasure_requested_at = models.DateTimeField(null=True, blank=True)
     erased_at = models.DateTimeField(null=True, blank=True)
 
     USERNAME_FIELD = "username"
@@ -63,13 +60,6 @@ class User(AbstractBaseUser, PermissionsMixin):
     def masked_name(self) -> str:
         """``王小明`` as ``王**``: enough for a clerk to greet someone, not to look them up."""
         return self.name[:1] + "*" * max(1, len(self.name) - 1)
-
-    def age_on(self, day: date) -> int | None:
-        """Whole years on ``day``; None for who never told when they were born."""
-        if self.born_on is None:
-            return None
-        before_birthday = (day.month, day.day) < (self.born_on.month, self.born_on.day)
-        return day.year - self.born_on.year - before_birthday
 
 
 class Consent(models.Model):
@@ -112,48 +102,3 @@ class Consent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user_id}: {self.purpose} {self.version}"
-
-
-class Guardianship(models.Model):
-    """A guardian answers for a child under 14 (PIPL 31), once a code has brought them together.
-
-    The child's phone shows a one-time code; the guardian sends it, and thereby consents.
-    """
-
-    class Relation(models.TextChoices):
-        PARENT = "parent"
-        GRANDPARENT = "grandparent"
-        OTHER = "other"
-
-    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    child = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="guardianships"
-    )
-    guardian = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="wards", null=True
-    )
-    relation = models.CharField(max_length=11, choices=Relation, blank=True)
-    version = models.PositiveSmallIntegerField(null=True)  # of the text the guardian read
-    code_digest = models.CharField(max_length=64, unique=True)  # SHA-256 of the one-time code
-    code_expires_at = models.DateTimeField()
-    created_at = models.DateTimeField(db_default=Now())
-    consented_at = models.DateTimeField(null=True)
-    withdrawn_at = models.DateTimeField(null=True)
-
-    class Meta:
-        constraints: ClassVar = [
-            models.CheckConstraint(name="guardian_is_another", condition=~Q(guardian=F("child"))),
-            models.CheckConstraint(
-                name="guardian_consents_whole",
-                condition=Q(guardian__isnull=True, consented_at__isnull=True)
-                | Q(guardian__isnull=False, consented_at__isnull=False, version__isnull=False),
-            ),
-            models.UniqueConstraint(
-                name="guardian_once",
-                fields=["child", "guardian"],
-                condition=Q(guardian__isnull=False, withdrawn_at__isnull=True),
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.guardian_id} for {self.child_id}"

@@ -7,7 +7,6 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import RangeOperators
-from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Case, F, IntegerField, Q, Value, When
 from django.utils import timezone
@@ -40,18 +39,6 @@ class Community(TreeNode):  # type: ignore[misc]  # django-tree-queries is untyp
     code = models.SlugField(max_length=40, unique=True)
     name = models.CharField(max_length=60)
     timezone = models.CharField(max_length=40, default="Asia/Shanghai")  # IANA name
-    # For everybody to find it: the office's, nobody's own.
-    contact_phone = models.CharField(max_length=30, blank=True)
-    address = models.CharField(max_length=120, blank=True)
-    latitude = models.FloatField(
-        null=True, blank=True, validators=[MinValueValidator(-90), MaxValueValidator(90)]
-    )
-    longitude = models.FloatField(
-        null=True, blank=True, validators=[MinValueValidator(-180), MaxValueValidator(180)]
-    )
-    coord_type = models.CharField(max_length=5, choices=CoordType, default=CoordType.GCJ02)
-    # Who knows it becomes a volunteer without being looked at; NULL: everybody is.
-    join_code = models.CharField(max_length=12, null=True, blank=True, unique=True)
 
     class Meta:
         constraints: ClassVar = [
