@@ -10,6 +10,7 @@ from typing import Any
 
 from allauth.headless.internal.sessionkit import lookup_session
 from allauth.headless.tokens.strategies.jwt import JWTTokenStrategy, internal
+from allauth.mfa.models import Authenticator
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.sessions.backends.base import SessionBase
 from django.contrib.sessions.models import Session
@@ -61,6 +62,8 @@ class TokenStrategy(JWTTokenStrategy):  # type: ignore[misc]  # allauth is untyp
 def _access_token(user: AbstractBaseUser, session: SessionBase) -> str:
     """``methods``: how they logged in; ``issued_ms``: when, finer than ``iat``'s seconds."""
     methods = [m["method"] for m in session.get("account_authentication_methods", [])]
+    if SECOND_FACTOR in methods and not Authenticator.objects.filter(user=user).exists():
+        methods = [method for method in methods if method != SECOND_FACTOR]  # removed since
     claims: dict[str, Any] = {"methods": methods, "issued_ms": time.time_ns() // 1_000_000}
     token: str = internal.create_access_token(user, session, claims)
     return token

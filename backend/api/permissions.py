@@ -22,6 +22,6 @@ class SecondFactorWhereDue(BasePermission):
     def has_permission(self, request: Request, view: "APIView") -> bool:
         if isinstance(request.user, User) and request.user.second_factor_required:
             claims = cast(dict[str, Any], request.auth)
-            if SECOND_FACTOR not in claims["methods"]:
+            if SECOND_FACTOR not in claims.get("methods", []):
                 raise SecondFactorRequired
         return True

@@ -1,5 +1,7 @@
 """Who manages or audits anywhere logs in with a password and a code."""
 
+import socket
+
 import pytest
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal import auth
@@ -121,6 +123,41 @@ def test_the_next_access_token_still_says_how_they_logged_in(qian):
     token = fresh.json()["data"]["access_token"]
     asked = APIClient(HTTP_AUTHORIZATION=f"Bearer {token}").get("/api/v1/attendances")
     assert asked.status_code == 200
+
+
+def test_who_gives_up_the_authenticator_owes_it_again_with_the_next_access_token(qian):
+    mfa.hand_out(user=qian, secret=TOTP_SECRET)
+    done = then(log_in(qian), "post", "auth/2fa/authenticate", {"code": totp_code()})
+    Authenticator.objects.filter(user=qian).delete()
+
+    fresh = APIClient().post(
+        f"{LOG_IN}/tokens/refresh",
+        {"refresh_token": done.json()["meta"]["refresh_token"]},
+        format="json",
+    )
+
+    token = fresh.json()["data"]["access_token"]
+    asked = APIClient(HTTP_AUTHORIZATION=f"Bearer {token}").get("/api/v1/attendances")
+    assert (asked.status_code, asked.json()["code"]) == (403, "second_factor_required")
+
+
+def test_without_redis_people_log_in_all_the_same_and_the_log_says_so(
+    lake, zhao, qian, settings, caplog
+):
+    mfa.hand_out(user=qian, secret=TOTP_SECRET)
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        port = gone.getsockname()[1]
+    away = settings.CACHES["default"] | {"LOCATION": f"redis://127.0.0.1:{port}/0"}
+    settings.CACHES = {"default": away}
+
+    answers = [
+        ask(log_in(zhao), "attendances"),
+        APIClient().get("/api/v1/communities"),
+        then(log_in(qian), "post", "auth/2fa/authenticate", {"code": totp_code()}),
+    ]
+
+    assert [answer.status_code for answer in answers] == [200, 200, 200]
+    assert "django_redis" in {record.name.partition(".")[0] for record in caplog.records}
 
 
 @pytest.mark.parametrize(
