@@ -151,6 +151,8 @@ def start_web(home: Path, environment: Mapping[str, str], listener: socket.socke
             f"--bind=fd://{listener.fileno()}",
             *("--worker-class=gthread", "--workers=1", f"--threads={WEB_THREADS}"),
             *("--graceful-timeout=10", "--access-logfile=-", "--no-control-socket"),
+            # Neither query, address, referrer nor user agent: they may tell of a person.
+            "--access-logformat=%(m)s %(U)s %(s)s %(B)s %(M)sms %({x-request-id}o)s",
         ],
         log=home / "log" / "web.log",
         env={**environment, "LINLI_DB_POOL": str(WEB_THREADS)},
