@@ -165,6 +165,7 @@ HEADLESS_SPECIFICATION_TEMPLATE_NAME = None  # its page would load scripts from 
 MFA_ADAPTER = "backend.accounts.mfa.MFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Linli 邻里"
+MFA_TOTP_TOLERANCE = 1  # half a minute early or late, as RFC 6238, 5.2 has it
 SESSION_COOKIE_AGE = int(timedelta(days=30).total_seconds())
 
 # --- WeChat -----------------------------------------------------------------------------------

@@ -15,9 +15,6 @@ STORAGES = {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 
-# A code is made and sent within one test, which the clock may pass by.
-MFA_TOTP_TOLERANCE = 1
-
 # Counters of one test process are not another's, and may be emptied.
 _WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 _SERVER = CACHES["default"]["LOCATION"].rpartition("/")[0]  # noqa: F405

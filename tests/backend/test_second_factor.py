@@ -1,6 +1,7 @@
 """Who manages or audits anywhere logs in with a password and a code."""
 
 import socket
+import time
 
 import pytest
 from allauth.mfa.models import Authenticator
@@ -81,9 +82,7 @@ def test_they_set_up_an_authenticator_and_log_in_with_it(qian):
     offered = then(first, "get", "account/authenticators/totp").json()["meta"]
     assert offered["totp_url"].startswith("otpauth://totp/qian?")
     session_secret = offered["secret"]
-    code = auth.format_hotp_value(
-        auth.hotp_value(session_secret, next(auth.yield_hotp_counters_from_time()))
-    )
+    code = auth.format_hotp_value(auth.hotp_value(session_secret, int(time.time()) // 30))
     setting_up = ("post", "account/authenticators/totp", {"code": code})
     assert then(first, *setting_up).status_code == 401  # the password again, first
     assert then(first, "post", "auth/reauthenticate", {"password": PASSWORD}).status_code == 200

@@ -44,8 +44,7 @@ class Linli:
             body = {"username": username, "password": self.password}
             _, answer = self.send("POST", "/_allauth/app/v1/auth/login", body, {})
             if (secret := self.totp_secret(username)) is not None:
-                counter = next(auth.yield_hotp_counters_from_time())
-                code = auth.format_hotp_value(auth.hotp_value(secret, counter))
+                code = auth.format_hotp_value(auth.hotp_value(secret, int(time.time()) // 30))
                 session = {"X-Session-Token": answer["meta"]["session_token"]}
                 _, answer = self.send(
                     "POST", "/_allauth/app/v1/auth/2fa/authenticate", {"code": code}, session
