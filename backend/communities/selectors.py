@@ -3,11 +3,13 @@
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from backend.accounts.models import User
+from backend.audit.models import AuditEntry
 from backend.communities.errors import CommunityUnknown
 from backend.communities.models import Community, Membership, Role
 
 WATCHES_OVER = (Role.STAFF, Role.MANAGER, Role.AUDITOR)  # may read what staff read
 HANDLES = (Role.STAFF, Role.MANAGER)  # may verify, close, approve
+AUDITS = (Role.AUDITOR,)  # may read who did what
 MANAGES = (Role.MANAGER,)  # may say what is to count
 BELONGS = tuple(Role)  # anybody who is something there
 
@@ -67,3 +69,8 @@ def memberships_of(user: User) -> QuerySet[Membership]:
         .select_related("community")
         .order_by("id")
     )
+
+
+def audit_entries_in(community: Community) -> QuerySet[AuditEntry]:
+    """Who did what there, newest first."""
+    return AuditEntry.objects.filter(community=community).select_related("actor").order_by("-id")

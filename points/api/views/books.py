@@ -19,11 +19,12 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
+from backend.api.filters import LocalDayFilterBackend
 from backend.communities.models import Community
 from backend.communities.selectors import WATCHES_OVER, communities_where, community_among
 from points import selectors
 from points.api import exports
-from points.api.filters import AccountFilter, LocalDayFilterBackend, TransferFilter
+from points.api.filters import AccountFilter, TransferFilter
 from points.api.serializers.books import (
     AccountAtSerializer,
     AccountStandingSerializer,

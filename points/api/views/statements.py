@@ -11,10 +11,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from backend.api.filters import LocalDayFilterBackend
 from backend.communities.models import Community
 from points import selectors
 from points.api import exports
-from points.api.filters import LocalDayFilterBackend, StatementFilter
+from points.api.filters import StatementFilter
 from points.models import Account, Transfer
 
 
