@@ -150,11 +150,11 @@ def zhao(lake, person) -> User:
 def grant_points(lake) -> Callable[..., Account]:
     """Gives somebody points out of nothing: ``grant_points(wang, 100)``; answers the wallet."""
 
-    def give(user: User, amount: int) -> Account:
-        wallet = ledger.wallet(community=lake, person_id=user.pk)
+    def give(user: User, amount: int, community: Community = lake) -> Account:
+        wallet = ledger.wallet(community=community, person_id=user.pk)
         ledger.post(
             ledger.Movement(
-                debit=ledger.account(community=lake, kind=AccountKind.ISSUANCE),
+                debit=ledger.account(community=community, kind=AccountKind.ISSUANCE),
                 credit=wallet,
                 amount=amount,
                 key=f"gift:{user.pk}:{timezone.now().timestamp()}",
@@ -213,16 +213,20 @@ def served(lake) -> Callable[..., Attendance]:
     """
 
     def serve(
-        user: User, checked_in: str, checked_out: str, category: str = "邻里服务"
+        user: User,
+        checked_in: str,
+        checked_out: str,
+        category: str = "邻里服务",
+        community: Community = lake,
     ) -> Attendance:
         starts_at, ends_at = (
             datetime.fromisoformat(moment).replace(tzinfo=SHANGHAI).astimezone(UTC)
             for moment in (checked_in, checked_out)
         )
-        activity = activities.plan_activity(community=lake, title=category, category=category)
+        activity = activities.plan_activity(community=community, title=category, category=category)
         shift = activities.plan_shift(activity=activity, starts_at=starts_at, ends_at=ends_at)
         return Attendance.objects.create(
-            community=lake,
+            community=community,
             shift=shift,
             volunteer=user,
             status=Attendance.Status.CHECKED_OUT,

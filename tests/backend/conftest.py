@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from backend.wechat import client
+from tests.backend.town import Town, build
 from tests.standins.wechat import Server
 
 
@@ -29,3 +30,9 @@ def wechat_server(settings):
 def wechat(wechat_server):
     """What WeChat knows, and what is to go wrong there."""
     return wechat_server.wechat
+
+
+@pytest.fixture
+def town(lake, hill, person, served, grant_points, logged_in, wechat) -> Town:
+    """Two communities with everybody and everything in them that an operation may be about."""
+    return build(lake, hill, person, served, grant_points, logged_in, wechat)

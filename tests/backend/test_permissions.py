@@ -1,0 +1,138 @@
+"""Who may do what: every operation, as everybody, with the things of two communities.
+
+The answers are kept in tests/golden/permissions.txt, to be read and reviewed; what each operation
+costs the database is in tests/golden/queries.txt. ``LINLI_WRITE_GOLDEN=1`` writes both anew.
+"""
+
+import itertools
+import json
+import os
+from pathlib import Path
+
+import pytest
+from django.core.cache import cache
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from drf_spectacular.generators import SchemaGenerator
+
+from tests.backend.town import CALLERS, undone
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+TRANSACTION = ("SAVEPOINT", "RELEASE SAVEPOINT", "ROLLBACK TO SAVEPOINT")
+WIDTH = 48
+OF_NO_COMMUNITY = ("consents_list", "me_consents_list")
+
+PERMISSIONS_HEAD = """\
+# Who may do what: a row per operation (the OpenAPI document's operationId) and community, a column
+# per caller. What is about a thing has a row for the lake's and one for the hill's, which is
+# another community; so has a list, and what counts is whether the lake's things are in it.
+# volunteer, clerk, owner, staff, manager, auditor: of the lake. street_staff: of the street above
+# it. neighbour and …_elsewhere: the hill's volunteer, clerk and staff.
+# ok: it is done. none: a list without any of it. 401: log in first. 404: to them there is no such
+# thing. 403: they may see it and not do this. Others: they may, but not as things stand.
+"""
+QUERIES_HEAD = """\
+# What each operation costs the database: SQL statements of one request that succeeds, as the first
+# caller of permissions.txt who may. Who asks is one of them; transactions' own are not counted.
+"""
+
+
+def operations():
+    """(operationId, method, path, names of its parameters) of all there is."""
+    document = SchemaGenerator().get_schema(request=None, public=True)
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            names = [
+                parameter["name"]
+                for parameter in operation.get("parameters", [])
+                if parameter["in"] == "path"
+            ]
+            yield operation["operationId"], method.upper(), path, names
+
+
+def ask(method, path, body, headers):
+    with undone():
+        return Client().generic(
+            method,
+            path,
+            "" if body is None else json.dumps(body),
+            "application/json",
+            headers={**headers, "Idempotency-Key": "once"},
+        )
+
+
+def outcome(response, things=None):
+    """One word of what became of it; with ``things``, whether any of them is in the list."""
+    if response.status_code >= 300:
+        return str(response.status_code)
+    if things is not None and not any(f'"{thing}"' in response.text for thing in things):
+        return "none"
+    return "ok"
+
+
+def statements_of(request):
+    """How many SQL statements it costs, but for those that begin and end transactions."""
+    ask(*request)  # what is looked up once and remembered is no cost of this request
+    with CaptureQueriesContext(
+        connection,
+    ) as captured:
+        ask(*request)
+    return sum(not query["sql"].startswith(TRANSACTION) for query in captured.captured_queries)
+
+
+def agrees(name, text):
+    path = GOLDEN / name
+    if os.environ.get("LINLI_WRITE_GOLDEN"):
+        path.write_text(text, encoding="utf-8")
+    assert text == path.read_text(encoding="utf-8"), (
+        f"{name} says otherwise; if this is as it should be, LINLI_WRITE_GOLDEN=1 writes it anew."
+    )
+
+
+@pytest.mark.slow
+def test_everybody_may_do_what_the_table_says_and_it_costs_as_much(town):
+    table, costs = {}, {}
+    for operation_id, method, path, names in operations():
+        is_list = operation_id.endswith("_list") and not names
+        is_list &= operation_id not in OF_NO_COMMUNITY
+        for place in ("lake", "hill") if names or is_list else ("",):
+            rows = town.rows[place or "lake"]
+            body = town.bodies[place or "lake"].get(f"{method} {path}")
+            things = [*itertools.chain(*rows.values())] if is_list else None
+            cache.clear()  # of how often they asked
+            # The first of those things with which anybody succeeds.
+            for values in itertools.product(*(rows[name] for name in names)):
+                address = path.format(**dict(zip(names, values, strict=True)))
+                requests = {
+                    caller: (method, address, body, town.headers[caller]) for caller in CALLERS
+                }
+                row = {caller: outcome(ask(*asked), things) for caller, asked in requests.items()}
+                if "ok" in row.values():
+                    first = next(caller for caller in CALLERS if row[caller] == "ok")
+                    costs.setdefault(operation_id, (statements_of(requests[first]), first))
+                    break
+            table[operation_id, place] = row
+        assert operation_id in costs, f"Nobody succeeds with {operation_id}: see town.py."
+
+    agrees("permissions.txt", permissions(table))
+    agrees("queries.txt", queries(costs))
+
+
+def permissions(table):
+    head = f"{'operation':<{WIDTH}} of    {' '.join(CALLERS)}"
+    lines = [
+        f"{operation_id:<{WIDTH}} {place:<4}"
+        + "".join(f" {row[caller]:>{len(caller)}}" for caller in CALLERS)
+        for (operation_id, place), row in sorted(table.items())
+    ]
+    return "\n".join([PERMISSIONS_HEAD + head, *lines, ""])
+
+
+def queries(costs):
+    head = f"{'operation':<{WIDTH}} SQL  as"
+    lines = [
+        f"{operation_id:<{WIDTH}} {count:>3}  {caller}"
+        for operation_id, (count, caller) in sorted(costs.items())
+    ]
+    return "\n".join([QUERIES_HEAD + head, *lines, ""])

@@ -1,0 +1,264 @@
+"""Two communities with the same people and business, to ask every operation about.
+
+What is the lake's can then be asked for by the hill's. ``rows`` and ``bodies`` are what every new
+operation needs here: tests/backend/test_permissions.py and test_api_fuzz.py fail without.
+"""
+
+import io
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import transaction
+from django.utils import timezone
+from PIL import Image
+
+from backend.accounts.models import Consent, User
+from backend.accounts.services import consents
+from backend.communities.models import Community, Role
+from backend.communities.services import places
+from backend.notices.models import Notice
+from backend.notices.services import notices
+from merchants.models import MerchantMember
+from merchants.services import partners, redemption, settlement
+from points import selectors as points
+from points.models import Rule
+from points.services import rules, sealing, verifying
+from volunteers.models import Volunteer
+from volunteers.services import activities, hours, people, reports
+
+# Who asks. The neighbour and all "…_elsewhere" are the hill's, the street is above the lake only.
+CALLERS = (
+    "anonymous",
+    "volunteer",
+    "neighbour",
+    "clerk",
+    "clerk_elsewhere",
+    "owner",
+    "staff",
+    "staff_elsewhere",
+    "street_staff",
+    "manager",
+    "auditor",
+)
+FACTS = {"text": "井盖松动", "latitude": 28.2, "longitude": 112.9}
+DRAFT = {"subject": "hours", "category": "*", "parameters": {"points_per_hour": 20}}
+
+Rows = dict[str, list[str]]  # what a path's parameter of each name may be
+Bodies = dict[str, dict[str, Any]]  # what succeeds, by operation: "PUT /api/v1/…"
+
+
+@dataclass
+class Town:
+    """``headers`` say who is calling; ``rows`` and ``bodies`` are of "lake" and of "hill"."""
+
+    headers: dict[str, dict[str, str]]
+    rows: dict[str, Rows]
+    bodies: dict[str, Bodies]
+
+
+@contextmanager
+def undone():
+    """What is written inside was never written, also where a view asked for a durable block."""
+    block = transaction.atomic()
+    block._from_testcase = True  # as django.test.TestCase marks its own
+    with block:
+        yield
+        transaction.set_rollback(True)
+
+
+def build(lake, hill, person, served, grant_points, logged_in, wechat) -> Town:
+    wechat.codes_work_once = False  # what is asked is undone, but not there
+    street = places.found(code="street", name="湖畔街道", kind=Community.Kind.STREET)
+    lake.parent = street
+    lake.save(update_fields=["parent"])
+    cast: dict[str, User] = {}
+    for role, place in (("staff", lake), ("staff_elsewhere", hill), ("street_staff", street)):
+        cast[role] = person(role)
+        places.grant(user=cast[role], community=place, role=Role.STAFF)
+    for role in (Role.MANAGER, Role.AUDITOR):
+        cast[role] = person(role)
+        places.grant(user=cast[role], community=lake, role=role)
+
+    rows: dict[str, Rows] = {}
+    bodies: dict[str, Bodies] = {}
+    for community, names in (
+        (lake, ("volunteer", "clerk", "owner")),
+        (hill, ("neighbour", "clerk_elsewhere", "owner_elsewhere")),
+    ):
+        trio = [person(name) for name in names]
+        cast |= zip(names, trio, strict=True)
+        found, bodies[community.code] = business(
+            community, *trio, served=served, grant_points=grant_points, wechat=wechat
+        )
+        rows[community.code] = {
+            name: [str(getattr(one, "pk", one)) for one in several]
+            for name, several in found.items()
+        }
+    headers = {
+        caller: {"Authorization": logged_in(cast[caller]).defaults["HTTP_AUTHORIZATION"]}
+        for caller in CALLERS[1:]
+    }
+    return Town(headers={"anonymous": {}, **headers}, rows=rows, bodies=bodies)
+
+
+def business(
+    community: Community,
+    volunteer: User,
+    clerk: User,
+    owner: User,
+    *,
+    served: Callable,
+    grant_points: Callable,
+    wechat,
+) -> tuple[dict[str, list[Any]], Bodies]:
+    """A row of ``community`` in each state that something can be done about, and such bodies."""
+    now = timezone.now()
+    for subject, category, parameters in (
+        (Rule.Subject.HOURS, "探访", {"points_per_hour": 10}),
+        (Rule.Subject.HOURS, "*", {"points_per_hour": 10}),
+        (Rule.Subject.REPORT, "hazard", {"reward_points": 20}),
+    ):
+        rules.publish(
+            community=community,
+            subject=subject,
+            category=category,
+            parameters=parameters,
+            valid_from=date(2020, 1, 1),
+        )
+    for purpose in Consent.Purpose:
+        consents.give(user=volunteer, purpose=purpose, version=1)
+    people.enrol(user=volunteer, community=community, kind=Volunteer.Kind.RIDER)
+
+    patrol = activities.plan_activity(community=community, title="巡逻", category="巡逻")
+    running, free, tomorrow = (
+        activities.plan_shift(activity=patrol, starts_at=start, ends_at=start + timedelta(hours=2))
+        for start in (now - timedelta(hours=1), now, now + timedelta(days=1))
+    )
+    going = activities.sign_up(shift=running, volunteer=volunteer)
+    activities.sign_up(shift=tomorrow, volunteer=volunteer)
+    reminder = Notice.objects.get(community=community, recipient=volunteer)
+    notices.deliver(notice_id=reminder.pk)
+    back = served(volunteer, "2024-03-01 07:00", "2024-03-01 09:00", community=community)
+    # In a place of its own: nobody who is there could check in to something else.
+    pond = places.found(code=f"{community.code}-pond", name="池塘社区")
+    people.enrol(user=volunteer, community=pond, kind=Volunteer.Kind.RIDER)
+    visit = activities.plan_activity(community=pond, title="探访", category="探访")
+    there = activities.sign_up(
+        shift=activities.plan_shift(
+            activity=visit, starts_at=now, ends_at=now + timedelta(hours=2)
+        ),
+        volunteer=volunteer,
+    )
+    hours.check_in(attendance=there)
+
+    png = io.BytesIO()
+    Image.new("RGB", (2, 2)).save(png, "PNG")
+    hazard = reports.submit(
+        community=community,
+        reporter=volunteer,
+        category="hazard",
+        photo=SimpleUploadedFile("photo.png", png.getvalue()),
+        **FACTS,
+    )
+    dispute = reports.submit(community=community, reporter=volunteer, category="dispute", **FACTS)
+
+    partnership = partners.sign_contract(
+        community=community, name="茶馆", trade="餐饮", fen_per_point=10, is_donated=False
+    )
+    shop = partnership.merchant
+    partners.employ(merchant=shop, user=clerk, role=MerchantMember.Role.CLERK)
+    partners.employ(merchant=shop, user=owner, role=MerchantMember.Role.OWNER)
+    tea, yacht = (
+        partners.offer(
+            partnership=partnership, code=title, title=title, price_points=price, stock=100
+        )
+        for title, price in (("一壶茶", 30), ("游艇", 2**31 - 1))
+    )
+    wallet = grant_points(volunteer, 1_000, community)
+    held = redemption.take(offer=tea, volunteer=volunteer)
+    statements = []
+    for month in (3, 4, 5):
+        voucher = redemption.take(offer=tea, volunteer=volunteer)
+        scanned_at = datetime(2024, month, 5, tzinfo=UTC)
+        redemption.scan(merchant=shop, clerk=clerk, code=voucher.code, now=scanned_at)
+        if month < 5:
+            statements += settlement.draft(
+                community=community,
+                period_start=date(2024, month, 1),
+                period_end=date(2024, month + 1, 1),
+            )
+    settlement.approve(statement=statements[1], approver=owner)
+    sealing.seal(community=community)
+    grant_points(volunteer, 1, community)  # not sealed yet
+
+    rows = {
+        "code": [community.code],
+        "purpose": ["location"],
+        "activity_id": [patrol],
+        "shift_id": [running, free],
+        "attendance_id": [going, there, back],
+        "report_id": [hazard, dispute],
+        "notice_id": [reminder],
+        "offer_id": [tea, yacht],
+        "redemption_id": [held],
+        "merchant_id": [shop],
+        "statement_id": statements,
+        "transfer_id": points.transfers_of(wallet)[:2],
+        "account_id": points.accounts_in(community)[:2],
+        "verification_id": [verifying.verify(community=community)],
+        "rule_id": points.rules_known_in(community)[:2],
+    }
+    bodies: Bodies = {
+        "POST /api/v1/activities/{activity_id}/shifts": {
+            "starts_at": "2031-05-01T08:00:00+08:00",
+            "ends_at": "2031-05-01T10:00:00+08:00",
+            "capacity": 3,
+        },
+        "POST /api/v1/attendances/{attendance_id}/reject": {"because": "没有来"},
+        "POST /api/v1/communities/{code}/activities": {
+            "title": "清扫",
+            "category": "清扫",
+            "place": "西门",
+        },
+        "POST /api/v1/communities/{code}/expiry/policies": {
+            "kind": "months",
+            "months": 12,
+            "valid_from": "2100-01-01",
+        },
+        "POST /api/v1/communities/{code}/reports": {
+            "category": "hazard",
+            "place": "西门",
+            "coord_type": "gcj02",
+            **FACTS,
+        },
+        "POST /api/v1/communities/{code}/rules/tryout": {
+            "since": "2024-03-01",
+            "until": "2024-03-31",
+            **DRAFT,
+        },
+        "POST /api/v1/communities/{code}/rules/versions": {
+            "valid_from": "2100-01-01",
+            "valid_to": None,
+            **DRAFT,
+        },
+        "POST /api/v1/communities/{code}/statements": {
+            "period_start": "2024-05-01",
+            "period_end": "2024-06-01",
+        },
+        "POST /api/v1/me/attendances/{attendance_id}/check-in": {
+            "at": now.isoformat(),
+            "nonce": "tap",
+        },
+        "POST /api/v1/me/attendances/{attendance_id}/check-out": {"at": timezone.now().isoformat()},
+        "POST /api/v1/merchants/{merchant_id}/scans": {"code": held.code},
+        "POST /api/v1/offers/{offer_id}/redemptions": {"quantity": 1},
+        "PUT /api/v1/me/consents/{purpose}": {"version": 1},
+        "PUT /api/v1/me/phone": {"code": wechat.new_code("19900000077"), "name": "王小明"},
+        "POST /api/v1/reports/{report_id}/close": {"outcome": "verified", "answer": "已修好"},
+        "POST /api/v1/statements/{statement_id}/pay": {"reference": "2024-17"},
+    }
+    return rows, bodies
