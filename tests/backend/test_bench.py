@@ -24,6 +24,7 @@ def bench(*names):
         cwd=BASE_DIR,
         env=os.environ
         | {
+            "BENCH_REQUESTS": "8",
             "BENCH_ROWS": "10,40",
             "BENCH_TRANSFERS": "5",
             "BENCH_LEDGER_ROWS": "10,40",
@@ -65,7 +66,8 @@ def test_without_a_name_all_benches_run_and_each_has_its_figures():
 
     # So few postings may well break a bound, which is the status.
     figures = json.loads(process.said.splitlines()[-1])
-    assert figures.keys() == {"import", "ledger", "posting"}
+    assert figures.keys() == {"auth", "import", "ledger", "posting"}
+    assert figures["auth"].keys() == {"auth_ratio"}
     assert figures["import"].keys() == {"memory_ratio", "seconds_per_row_ratio"}
     assert figures["ledger"].keys() == {
         "post_vs_sql",
@@ -90,7 +92,7 @@ def test_an_unknown_bench_is_refused_and_the_known_are_named():
     process = bench("nonesuch")
 
     assert process.returncode == 2
-    assert "import, ledger, posting" in process.complained
+    assert "auth, import, ledger, posting" in process.complained
     assert not process.said
 
 
