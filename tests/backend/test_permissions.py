@@ -20,6 +20,7 @@ from tests.backend.town import CALLERS, undone
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 TRANSACTION = ("SAVEPOINT", "RELEASE SAVEPOINT", "ROLLBACK TO SAVEPOINT")
+CLIENT = Client()
 WIDTH = 48
 OF_NO_COMMUNITY = ("consents_list", "me_consents_list")
 
@@ -53,7 +54,7 @@ def operations():
 
 def ask(method, path, body, headers):
     with undone():
-        return Client().generic(
+        return CLIENT.generic(
             method,
             path,
             "" if body is None else json.dumps(body),
