@@ -16,7 +16,7 @@ import httpx
 
 from backend.accounts.services import logins
 from backend.communities.models import Role
-from backend.communities.services import places
+from backend.communities.services import places, roles
 from backend.embedded import stopping
 from backend.run import listen, start_web, wait_until_ready
 from bench._database import own_database
@@ -53,7 +53,7 @@ def _seconds(clients: Team, each: int) -> tuple[float, float]:
 def _token(url: str) -> str:
     """Of somebody with a role, who logs in there."""
     user = logins.open_login(username=USERNAME, name="bench", password=PASSWORD)
-    places.grant(user=user, community=places.found(code="bench", name="bench"), role=Role.STAFF)
+    roles.give(user=user, community=places.found(code="bench", name="bench"), role=Role.STAFF)
     answer = httpx.post(
         f"{url}/_allauth/app/v1/auth/login", json={"username": USERNAME, "password": PASSWORD}
     )

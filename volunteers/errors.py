@@ -83,3 +83,28 @@ class PhotoInvalid(Invalid):
 class CategoryUnknown(Invalid):
     code = "category_unknown"
     title = _("No rule of this community covers this category.")
+
+
+class AlreadyAVolunteer(Conflict):
+    code = "already_a_volunteer"
+    title = _("You are a volunteer of this community already.")
+
+
+class JoinCodeWrong(Invalid):
+    code = "join_code_wrong"
+    title = _("This is not the code of this community.")
+
+
+class EstateUnknown(Invalid):
+    code = "estate_unknown"
+    title = _("There is no such estate in this community.")
+
+
+class JoinRequestStateWrong(Conflict):
+    code = "join_request_state_wrong"
+    title = _("This request has been answered.")
+
+
+class OwnJoinRequest(Forbidden):
+    code = "own_join_request"
+    title = _("Nobody answers a request of their own.")

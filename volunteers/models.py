@@ -42,6 +42,59 @@ class Volunteer(TenantModel):
         return str(self.user)
 
 
+class JoinRequest(TenantModel):
+    """Somebody wants to be a volunteer: pending → approved | rejected | withdrawn.
+
+    Who has the community's code is approved by it, ``decided_by`` nobody.
+    """
+
+    class Status(models.TextChoices):
+        PENDING = "pending"
+        APPROVED = "approved"
+        REJECTED = "rejected"
+        WITHDRAWN = "withdrawn"
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False
+    )
+    kind = models.CharField(max_length=10, choices=Volunteer.Kind)
+    estate = models.ForeignKey(
+        Community, models.PROTECT, related_name="+", db_index=False, null=True
+    )
+    status = models.CharField(max_length=9, choices=Status, default=Status.PENDING)
+    asked_at = models.DateTimeField(db_default=Now())
+    decided_at = models.DateTimeField(null=True)
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True
+    )
+    because = models.CharField(max_length=200, blank=True)  # what the asker reads of a rejection
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                name="join_request_pending_once",
+                fields=["community", "user"],
+                condition=Q(status="pending"),
+            ),
+            models.CheckConstraint(
+                name="join_request_decided_by_another", condition=~Q(decided_by=F("user"))
+            ),
+            models.CheckConstraint(
+                name="join_request_decided_is_complete",
+                condition=Q(status="pending", decided_at__isnull=True)
+                | Q(status__in=["approved", "withdrawn"], decided_at__isnull=False)
+                | Q(status="rejected", decided_at__isnull=False, decided_by__isnull=False),
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(name="join_request_of_user", fields=["community", "user", "-id"]),
+            models.Index(name="join_request_by_status", fields=["community", "status", "-id"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} at {self.community_id}: {self.status}"
+
+
 class Activity(TenantModel):
     """Something to be done together; its shifts say when. ``category`` decides what it earns."""
 

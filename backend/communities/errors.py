@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from backend.errors import Conflict, NotFound
+from backend.errors import Conflict, Forbidden, NotFound
 
 
 class CommunityUnknown(NotFound):
@@ -13,3 +13,18 @@ class CommunityUnknown(NotFound):
 class RoleConflict(Conflict):
     code = "role_conflict"
     title = _("Who audits a place can not work there as well.")
+
+
+class RoleNotYours(Forbidden):
+    code = "role_not_yours"
+    title = _("This role is given and withdrawn by somebody else.")
+
+
+class OwnRole(Forbidden):
+    code = "own_role"
+    title = _("Nobody gives or withdraws roles of their own.")
+
+
+class PersonUnknown(NotFound):
+    code = "person_unknown"
+    title = _("There is no such person.")

@@ -4,9 +4,11 @@ from datetime import date
 from typing import ClassVar
 from zoneinfo import ZoneInfo
 
+import pgtrigger
 from django.conf import settings
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import RangeOperators
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Case, F, IntegerField, Q, Value, When
 from django.utils import timezone
@@ -39,10 +41,29 @@ class Community(TreeNode):  # type: ignore[misc]  # django-tree-queries is untyp
     code = models.SlugField(max_length=40, unique=True)
     name = models.CharField(max_length=60)
     timezone = models.CharField(max_length=40, default="Asia/Shanghai")  # IANA name
+    # Where people reach it: the office's, not anybody's own.
+    contact_phone = models.CharField(max_length=20, blank=True)
+    address = models.CharField(max_length=120, blank=True)
+    latitude = models.FloatField(
+        null=True, blank=True, validators=[MinValueValidator(-90), MaxValueValidator(90)]
+    )
+    longitude = models.FloatField(
+        null=True, blank=True, validators=[MinValueValidator(-180), MaxValueValidator(180)]
+    )
+    coord_type = models.CharField(max_length=5, choices=CoordType, default=CoordType.WGS84)
+    # Hangs on posters; NULL: people ask to join.
+    join_code = models.CharField(max_length=12, null=True, blank=True, unique=True)
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(name="community_name_among_siblings", fields=["parent", "name"])
+            models.UniqueConstraint(
+                name="community_name_among_siblings", fields=["parent", "name"]
+            ),
+            models.CheckConstraint(
+                name="community_on_the_map_or_not",
+                condition=Q(latitude__isnull=True, longitude__isnull=True)
+                | Q(latitude__isnull=False, longitude__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -138,7 +159,25 @@ class Membership(TenantModel):
                 name="membership_by_role",
                 fields=["community", "role", "-id"],
                 condition=Q(ended_at__isnull=True),
-            )
+            ),
+            models.Index(name="membership_newest", fields=["community", "-id"]),
+        ]
+        triggers: ClassVar = [
+            pgtrigger.Protect(name="membership_stays", operation=pgtrigger.Delete),
+            # Why it ended is somebody's words about a person, and goes with them.
+            pgtrigger.Protect(
+                name="membership_only_ends",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Condition(
+                    "((OLD.community_id, OLD.user_id, OLD.role, OLD.since_at, OLD.granted_by_id)"
+                    " IS DISTINCT FROM"
+                    " (NEW.community_id, NEW.user_id, NEW.role, NEW.since_at, NEW.granted_by_id)"
+                    " OR OLD.ended_at IS NOT NULL AND"
+                    " ((OLD.ended_at, OLD.ended_by_id) IS DISTINCT FROM"
+                    " (NEW.ended_at, NEW.ended_by_id)"
+                    " OR NEW.ended_because NOT IN ('', OLD.ended_because)))"
+                ),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -20,6 +20,14 @@ def words(notice: Notice) -> tuple[str, str]:
         return _("Your points are about to expire"), _(
             "%(community)s: %(points)s points can be spent until %(expires_on)s, then they expire."
         ) % facts
+    if notice.kind == "join_approved":
+        return _("You are a volunteer now"), _(
+            "%(community)s has taken you in. See which shifts need you."
+        ) % facts
+    if notice.kind == "join_rejected":
+        return _("Your request to join was not accepted"), _(
+            "%(community)s says: %(because)s"
+        ) % facts
     raise ValueError(f"No words for a notice of kind {notice.kind!r}.")
 
 

@@ -19,7 +19,7 @@ from backend.accounts.purposes import TEXTS
 from backend.accounts.services import consents
 from backend.communities.models import Community, Role
 from backend.communities.selectors import tenants
-from backend.communities.services import places
+from backend.communities.services import roles
 from backend.scenarios.replay import Event, Replay, ScenarioError
 from merchants.models import Merchant, MerchantMember
 from merchants.services import partners
@@ -68,7 +68,8 @@ def load(
 ) -> None:
     """Load what is missing, and write ``home/demo.json`` for whoever shows the log-ins.
 
-    Again, it only plans a shift if none is open. The password is made once for each home.
+    Again, it only plans a shift if none is open. The password and what codes are made from are
+    made once for each home; where that file is lost, everybody gets new ones.
     Raises ScenarioError in a database where others have the usernames of the cast.
     """
     with transaction.atomic():
@@ -76,13 +77,24 @@ def load(
         if community is None:
             _leave_real_people_alone()
             community = _year(tell, watch)
-    password, totp_secrets = _password(home), _totp_secrets(home)
+    kept = _kept(home)
+    password = kept.get("password") or secrets.token_urlsafe(12)
+    known = _totp_secrets(kept)
+    totp_secrets = {
+        username: known.get(username) or generate_totp_secret()
+        for username, role in ROLES.items()
+        if role in roles.OWES_SECOND_FACTOR
+    }
     with transaction.atomic():
         people = {username: _person(username, phone, password) for username, phone, _ in CAST}
         for username, role in ROLES.items():
-            places.grant(user=people[username], community=community, role=role)
+            roles.give(user=people[username], community=community, role=role)
             if username in totp_secrets:
-                mfa.hand_out(user=people[username], secret=totp_secrets[username])
+                mfa.hand_out(
+                    user=people[username],
+                    secret=totp_secrets[username],
+                    anew=username not in known,
+                )
         shop = Merchant.objects.get(
             partnerships__community=community, partnerships__name="餐饮合伙人01"
         )
@@ -136,23 +148,19 @@ class _LastingYear(Replay):
         )
 
 
-def _password(home: Path) -> str:
-    """The one password of all demo people, made when the home is new."""
-    known = home / "demo.json"
-    if known.exists():
-        return str(json.loads(known.read_bytes())["password"])
-    return secrets.token_urlsafe(12)
+def _kept(home: Path) -> dict[str, Any]:
+    """What an earlier load wrote down, if it is still there."""
+    path = home / "demo.json"
+    kept: dict[str, Any] = json.loads(path.read_bytes()) if path.exists() else {}
+    return kept
 
 
-def _totp_secrets(home: Path) -> dict[str, str]:
-    """By username, what codes are made from, for who needs one; made when the home is new."""
-    known = home / "demo.json"
-    users = json.loads(known.read_bytes())["users"] if known.exists() else []
-    kept = {user["username"]: user.get("totp_secret") for user in users}
+def _totp_secrets(kept: dict[str, Any]) -> dict[str, str]:
+    """By username, what codes are made from."""
     return {
-        username: kept.get(username) or generate_totp_secret()
-        for username, role in ROLES.items()
-        if role in places.OWES_SECOND_FACTOR
+        user["username"]: user["totp_secret"]
+        for user in kept.get("users", [])
+        if "totp_secret" in user
     }
 
 

@@ -22,7 +22,7 @@ from backend.accounts.models import User
 from backend.accounts.phones import digest, mask
 from backend.accounts.services.people import put_on_record
 from backend.communities.models import Community, Role
-from backend.communities.services import places
+from backend.communities.services import places, roles
 from backend.errors import Refusal
 from backend.imports import cells
 from backend.imports.reader import Column, Row, RowError, open_table
@@ -146,7 +146,7 @@ class Replay:
     def verifier(self) -> User:
         """The member of staff who verifies all hours."""
         user = self._member_of_staff("staff", "社工")
-        places.grant(user=user, community=self.community, role=Role.STAFF)
+        roles.give(user=user, community=self.community, role=Role.STAFF)
         return user
 
     def clerk_of(self, merchant: Merchant) -> User:

@@ -6,7 +6,7 @@ from django.db import IntegrityError, transaction
 from backend.communities import selectors
 from backend.communities.errors import CommunityUnknown
 from backend.communities.models import Community, Membership, Role
-from backend.communities.services import places
+from backend.communities.services import places, roles
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def tree(db) -> dict[str, Community]:
 )
 def test_a_role_reaches_down_the_tree_and_never_sideways(tree, person, place, reach):
     worker = person("worker")
-    places.grant(user=worker, community=tree[place], role=Role.STAFF)
+    roles.give(user=worker, community=tree[place], role=Role.STAFF)
 
     reached = selectors.communities_where(worker, selectors.HANDLES)
 
@@ -45,9 +45,9 @@ def test_a_role_reaches_down_the_tree_and_never_sideways(tree, person, place, re
 
 def test_only_the_roles_that_were_asked_for_count(tree, person):
     worker = person("worker")
-    places.grant(user=worker, community=tree["bridge"], role=Role.AUDITOR)
-    places.grant(user=worker, community=tree["garden"], role=Role.VOLUNTEER)
-    places.grant(user=worker, community=tree["mill"], role=Role.MANAGER)
+    roles.give(user=worker, community=tree["bridge"], role=Role.AUDITOR)
+    roles.give(user=worker, community=tree["garden"], role=Role.VOLUNTEER)
+    roles.give(user=worker, community=tree["mill"], role=Role.MANAGER)
 
     def where(roles):
         return {community.code for community in selectors.communities_where(worker, roles)}
@@ -59,7 +59,7 @@ def test_only_the_roles_that_were_asked_for_count(tree, person):
 
 
 def test_roles_are_each_persons_own(tree, person):
-    places.grant(user=person("worker"), community=tree["east"], role=Role.STAFF)
+    roles.give(user=person("worker"), community=tree["east"], role=Role.STAFF)
 
     assert not selectors.communities_where(person("another"), tuple(Role)).exists()
 
@@ -67,9 +67,9 @@ def test_roles_are_each_persons_own(tree, person):
 def test_being_given_a_role_twice_is_having_it_once(tree, person):
     worker = person("worker")
 
-    first = places.grant(user=worker, community=tree["east"], role=Role.STAFF)
+    first, _ = roles.give(user=worker, community=tree["east"], role=Role.STAFF)
 
-    assert places.grant(user=worker, community=tree["east"], role=Role.STAFF) == first
+    assert roles.give(user=worker, community=tree["east"], role=Role.STAFF) == (first, False)
     assert list(selectors.memberships_of(worker)) == [first]
     assert Membership.objects.count() == 1
 
@@ -96,7 +96,7 @@ def test_only_communities_keep_a_ledger(tree):
 
 def test_a_community_out_of_reach_is_as_unknown_as_one_that_is_not_there(tree, person):
     worker = person("worker")
-    places.grant(user=worker, community=tree["east"], role=Role.STAFF)
+    roles.give(user=worker, community=tree["east"], role=Role.STAFF)
     reached = selectors.communities_where(worker, selectors.HANDLES)
 
     assert selectors.community_among(reached, "garden") == tree["garden"]

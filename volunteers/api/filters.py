@@ -2,7 +2,7 @@
 
 from django_filters import rest_framework as filters
 
-from volunteers.models import Attendance, Report
+from volunteers.models import Attendance, JoinRequest, Report
 
 
 class CommunityFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter is untyped
@@ -19,3 +19,7 @@ class AttendanceFilter(CommunityFilter):
 
 class ReportFilter(CommunityFilter):
     status = filters.ChoiceFilter(choices=Report.Status.choices)
+
+
+class JoinRequestFilter(filters.FilterSet):  # type: ignore[misc]
+    status = filters.ChoiceFilter(choices=JoinRequest.Status.choices)

@@ -11,7 +11,7 @@ from backend.api.fields import IntegerField
 from backend.communities.api.serializers import CommunityInBriefSerializer, CommunitySerializer
 from backend.communities.models import Community, CoordType
 from volunteers.api.fields import MomentField
-from volunteers.models import Activity, Attendance, Report, Shift
+from volunteers.models import Activity, Attendance, JoinRequest, Report, Shift, Volunteer
 
 PUBLIC_DECIMALS = 2  # of a degree: about one kilometre
 
@@ -78,6 +78,60 @@ class PublicReportSerializer(serializers.ModelSerializer[Report]):
             "closed_at",
             "answer",
         )
+        read_only_fields = fields
+
+
+# --- joining and leaving ----------------------------------------------------------------------
+class AskToJoinSerializer(serializers.Serializer[Any]):
+    kind = serializers.ChoiceField(choices=Volunteer.Kind.choices)
+    estate_id = serializers.UUIDField(
+        required=False, allow_null=True, help_text="Where they live or ride."
+    )
+    join_code = serializers.CharField(
+        max_length=20, required=False, allow_blank=True, help_text="As on the posters."
+    )
+
+
+class JoinRequestSerializer(serializers.ModelSerializer[JoinRequest]):
+    """``because`` says why it was rejected."""
+
+    community = CommunityInBriefSerializer(read_only=True)
+    estate = CommunityInBriefSerializer(read_only=True, allow_null=True)
+
+    class Meta:
+        model = JoinRequest
+        fields: tuple[str, ...] = (
+            "id",
+            "community",
+            "kind",
+            "estate",
+            "status",
+            "asked_at",
+            "decided_at",
+            "because",
+        )
+        read_only_fields = fields
+
+
+class HandledJoinRequestSerializer(JoinRequestSerializer):
+    """As staff see it."""
+
+    user = PersonSerializer(read_only=True)
+    decided_by = PersonSerializer(read_only=True, allow_null=True)
+
+    class Meta(JoinRequestSerializer.Meta):
+        fields = (*JoinRequestSerializer.Meta.fields, "user", "decided_by")
+        read_only_fields = fields
+
+
+class VolunteeringSerializer(serializers.ModelSerializer[Volunteer]):
+    """``left_at`` is null while they belong there."""
+
+    community = CommunityInBriefSerializer(read_only=True)
+
+    class Meta:
+        model = Volunteer
+        fields = ("community", "kind", "enrolled_at", "left_at")
         read_only_fields = fields
 
 

@@ -53,7 +53,8 @@ class AuditFilter(LocalDaysFilter):
 class AuditEntryListView(ListAPIView[AuditEntry]):
     """Who did what there, newest first: ``GET /api/v1/communities/{code}/audit-entries``.
 
-    For auditors, there or in a place above; to others there is no such community.
+    Of a street or an estate as well. For auditors, there or in a place above; to others there is
+    no such place.
     """
 
     serializer_class = AuditEntrySerializer
@@ -63,7 +64,7 @@ class AuditEntryListView(ListAPIView[AuditEntry]):
 
     @cached_property
     def community(self) -> Community:
-        audited = selectors.communities_where(signed_in(self.request), selectors.AUDITS)
+        audited = selectors.places_where(signed_in(self.request), selectors.AUDITS)
         return selectors.community_among(audited, self.kwargs["code"])
 
     def get_queryset(self) -> QuerySet[AuditEntry]:

@@ -1,10 +1,16 @@
 from django.urls import path
 
-from backend.communities.api import audit, views
+from backend.communities.api import audit, places, roles, views
 
+# ``me`` can be left for good and is in backend/privacy/api/urls.py.
 # A community's own page, communities/{code}, tells of points and hours: volunteers/api/urls.py.
 urlpatterns = [
-    path("me", views.MeView.as_view()),
     path("communities", views.CommunityListView.as_view()),
     path("communities/<str:code>/audit-entries", audit.AuditEntryListView.as_view()),
+    path("communities/<str:code>/contact", places.ContactView.as_view()),
+    path("communities/<str:code>/join-code", places.JoinCodeView.as_view()),
+    path("communities/<str:code>/members", roles.MemberListView.as_view()),
+    path("communities/<str:code>/people/search", roles.PersonSearchView.as_view()),
+    path("communities/<str:code>/roles", roles.RoleListView.as_view()),
+    path("roles/<uuid:membership_id>/withdraw", roles.WithdrawRoleView.as_view()),
 ]

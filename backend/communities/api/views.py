@@ -3,6 +3,9 @@
 Logging in is django-allauth's: ``POST /_allauth/app/v1/auth/login``.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework.generics import ListAPIView
@@ -11,6 +14,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from backend.accounts.api.serializers import ProfileSerializer
+from backend.accounts.services import profile
 from backend.api.callers import signed_in
 from backend.api.throttling import PublicThrottle
 from backend.communities import selectors
@@ -19,16 +24,25 @@ from backend.communities.models import Community
 
 
 class MeView(APIView):
-    """Who I am, and what I am where: ``GET /api/v1/me``.
+    """Who I am, and what I am where: ``/api/v1/me``.
 
-    Also for who owes a second factor: ``second_factor_required`` says so.
+    ``GET`` also for who owes a second factor: ``second_factor_required`` says so. ``PATCH`` tells
+    my name and, once, my birthday: another one is refused with ``born_on_is_final``.
     """
 
-    permission_classes = (IsAuthenticated,)
+    def get_permissions(self) -> Sequence[Any]:
+        return [IsAuthenticated()] if self.request.method == "GET" else super().get_permissions()
 
     @extend_schema(responses=MeSerializer)
     def get(self, request: Request) -> Response:
         return Response(MeSerializer(signed_in(request)).data)
+
+    @extend_schema(request=ProfileSerializer, responses=MeSerializer)
+    def patch(self, request: Request) -> Response:
+        body = ProfileSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        user = profile.change(user=signed_in(request), **body.validated_data)
+        return Response(MeSerializer(user).data)
 
 
 class CommunityListView(ListAPIView[Community]):

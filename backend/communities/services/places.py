@@ -1,16 +1,16 @@
-"""Founding places and giving roles."""
+"""Founding places, and saying where to reach them."""
+
+from typing import Any
 
 from django.db import transaction
 
 from backend.accounts.models import User
-from backend.communities.errors import RoleConflict
-from backend.communities.models import Community, Membership, Role
+from backend.audit.services import trail
+from backend.codes import new_code
+from backend.communities.models import Community
 
-OWES_SECOND_FACTOR = (Role.MANAGER, Role.AUDITOR)
-WORKS, AUDITS = (
-    (Role.STAFF, Role.MANAGER),
-    (Role.AUDITOR,),
-)  # the constraint auditor_changes_nothing
+# Nothing that is read for something else on a poster: no 0 and O, no 1, I and L.
+JOIN_CODE_LENGTH = 8  # 31^8: not to be guessed at twenty tries an hour
 
 
 @transaction.atomic
@@ -46,21 +46,45 @@ def estate_named(*, community: Community, name: str) -> Community:
 
 
 @transaction.atomic
-def grant(*, user: User, community: Community, role: Role) -> Membership:
-    """Give ``user`` the role there; holding it already is fine.
+def change_contact(*, place: Community, changed_by: User, changes: dict[str, Any]) -> Community:
+    """Where and how people reach the place: ``changes`` are fields of Community by name.
 
-    Managers and auditors owe a second factor from their next request on.
-    Raises RoleConflict: nobody audits where they work.
+    A latitude comes with a longitude, and goes with it: a check constraint.
     """
-    others = WORKS if role == Role.AUDITOR else AUDITS if role in WORKS else ()
-    if Membership.objects.filter(
-        user=user, community=community, role__in=others, ended_at=None
-    ).exists():
-        raise RoleConflict
-    membership, _ = Membership.objects.get_or_create(
-        user=user, community=community, role=role, ended_at=None
+    place = Community.objects.select_for_update(no_key=True).get(pk=place.pk)
+    changed = sorted(name for name, value in changes.items() if getattr(place, name) != value)
+    if not changed:
+        return place
+    for name in changed:
+        setattr(place, name, changes[name])
+    place.save(update_fields=changed)
+    # What it says may be somebody's own phone, so only that it changed.
+    trail.record(
+        "community.change_contact",
+        actor=changed_by,
+        community=place,
+        target=place,
+        after={"changed": changed},
     )
-    if role in OWES_SECOND_FACTOR and not user.second_factor_required:
-        user.second_factor_required = True
-        user.save(update_fields=["second_factor_required"])
-    return membership
+    return place
+
+
+@transaction.atomic
+def make_join_code(*, community: Community, made_by: User) -> Community:
+    """A fresh code to join by, for posters; the one before works no more."""
+    community = Community.objects.select_for_update(no_key=True).get(pk=community.pk)
+    community.join_code = new_code(JOIN_CODE_LENGTH)
+    community.save(update_fields=["join_code"])
+    trail.record("join_code.make", actor=made_by, community=community, target=community)
+    return community
+
+
+@transaction.atomic
+def end_join_code(*, community: Community, ended_by: User) -> Community:
+    """The code works no more, and people ask to join; repeating changes nothing."""
+    community = Community.objects.select_for_update(no_key=True).get(pk=community.pk)
+    if community.join_code is not None:
+        community.join_code = None
+        community.save(update_fields=["join_code"])
+        trail.record("join_code.end", actor=ended_by, community=community, target=community)
+    return community

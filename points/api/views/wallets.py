@@ -12,7 +12,7 @@ from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
 from backend.communities.models import Community
-from backend.communities.selectors import communities_of, community_among
+from backend.communities.selectors import communities_known_to, community_among
 from points import selectors
 from points.api.serializers.seals import ReceiptSerializer
 from points.api.serializers.wallets import (
@@ -38,14 +38,14 @@ def _row(community: Community, wallet: Account | None) -> dict[str, Any]:
 
 
 class MyWalletListView(ListAPIView[Community]):
-    """My points in each community where I volunteer: ``GET /api/v1/me/wallets``."""
+    """My points in each community where I volunteer or did: ``GET /api/v1/me/wallets``."""
 
     serializer_class = WalletSerializer
     queryset = Community.objects.none()
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         user = signed_in(request)
-        page = self.paginate_queryset(communities_of(user)) or []
+        page = self.paginate_queryset(communities_known_to(user)) or []
         opened = selectors.wallets_of([community.pk for community in page], user.pk)
         rows = [_row(community, opened.get(community.pk)) for community in page]
         return self.get_paginated_response(WalletSerializer(rows, many=True).data)
@@ -57,7 +57,7 @@ class MyWalletView(APIView):
     @extend_schema(responses=WalletInFullSerializer)
     def get(self, request: Request, code: str) -> Response:
         user = signed_in(request)
-        community = community_among(communities_of(user), code)
+        community = community_among(communities_known_to(user), code)
         wallet = selectors.wallet_of(community.pk, user.pk)
         expiring = selectors.expiring(wallet) if wallet else []
         row = _row(community, wallet) | {
@@ -71,7 +71,7 @@ class MyWallet(OfAccount):
 
     @cached_property
     def community(self) -> Community:
-        return community_among(communities_of(signed_in(self.request)), self.kwargs["code"])
+        return community_among(communities_known_to(signed_in(self.request)), self.kwargs["code"])
 
     @cached_property
     def account(self) -> Account:

@@ -6,8 +6,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from backend.accounts.passwords import login_asked_for
+from backend.communities.errors import RoleConflict
 from backend.communities.models import Community, Role
-from backend.communities.services import places
+from backend.communities.services import roles
 
 ROLES = [role.value for role in Role if role != Role.VOLUNTEER]  # volunteers are enrolled
 
@@ -29,5 +30,8 @@ class Command(BaseCommand):
             raise CommandError(f"There is no place with the code {options['community']}.")
         username = options["username"]
         user = login_asked_for(username=username, name=options["name"])
-        places.grant(user=user, community=place, role=Role(options["role"]))
+        try:
+            roles.grant(user=user, community=place, role=Role(options["role"]), granted_by=None)
+        except RoleConflict as error:
+            raise CommandError(str(error.title)) from error
         self.stdout.write(f"{user.name} ({username}) is {options['role']} of {place.name}.")

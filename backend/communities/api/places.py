@@ -1,0 +1,75 @@
+"""How a place is reached and joined; its managers say so."""
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import status
+from rest_framework.permissions import IsAuthenticatedOrReadOnly
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from backend.api.callers import signed_in
+from backend.api.permissions import SecondFactorWhereDue
+from backend.api.throttling import PublicThrottle
+from backend.communities import selectors
+from backend.communities.api.serializers import (
+    ChangeContactSerializer,
+    ContactSerializer,
+    JoinCodeSerializer,
+)
+from backend.communities.models import Community
+from backend.communities.services import places
+
+
+class ContactView(APIView):
+    """Where a street, community or estate is: ``GET /api/v1/communities/{code}/contact``. Public.
+
+    Which estates a community has, for whoever joins it, stands in ``below``.
+    """
+
+    permission_classes = (IsAuthenticatedOrReadOnly, SecondFactorWhereDue)
+    throttle_classes = (PublicThrottle,)
+
+    @extend_schema(responses=ContactSerializer)
+    def get(self, request: Request, code: str) -> Response:
+        place = selectors.community_among(Community.objects.select_related("parent"), code)
+        return Response(ContactSerializer(place).data)
+
+    @extend_schema(request=ChangeContactSerializer, responses=ContactSerializer)
+    def patch(self, request: Request, code: str) -> Response:
+        """Who manages it, or a place above, changes some of it."""
+        user = signed_in(request)
+        place = selectors.community_among(selectors.places_managed_by(user), code)
+        body = ChangeContactSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        place = places.change_contact(place=place, changed_by=user, changes=body.validated_data)
+        return Response(ContactSerializer(place).data)
+
+
+class JoinCodeView(APIView):
+    """The code on a community's posters: ``GET /api/v1/communities/{code}/join-code``.
+
+    For who manages it or a place above. Whoever has it joins without being asked about.
+    """
+
+    @extend_schema(responses=JoinCodeSerializer)
+    def get(self, request: Request, code: str) -> Response:
+        return Response(JoinCodeSerializer(self.managed(request, code)).data)
+
+    @extend_schema(request=None, responses={201: JoinCodeSerializer})
+    def post(self, request: Request, code: str) -> Response:
+        """A new code; the one before works no more."""
+        community = places.make_join_code(
+            community=self.managed(request, code), made_by=signed_in(request)
+        )
+        return Response(JoinCodeSerializer(community).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, code: str) -> Response:
+        """There is none from now on; people ask to join."""
+        places.end_join_code(community=self.managed(request, code), ended_by=signed_in(request))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    def managed(self, request: Request, code: str) -> Community:
+        """A community the caller manages, or 404; streets and estates are not joined."""
+        managed = selectors.communities_where(signed_in(request), selectors.MANAGES)
+        return selectors.community_among(managed, code)

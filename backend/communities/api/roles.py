@@ -1,0 +1,134 @@
+"""Who is what in a place: looked at by staff, changed by managers."""
+
+from functools import cached_property
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
+from django_filters import rest_framework as filters
+from drf_spectacular.utils import extend_schema
+from rest_framework import status
+from rest_framework.generics import ListAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.throttling import UserRateThrottle
+from rest_framework.views import APIView
+
+from backend.accounts.api.serializers import PersonSerializer
+from backend.api.callers import signed_in
+from backend.communities import selectors
+from backend.communities.api.serializers import (
+    GrantRoleSerializer,
+    MemberSerializer,
+    RoleSerializer,
+    SearchPersonSerializer,
+    WithdrawRoleSerializer,
+)
+from backend.communities.models import Community, Membership, Role
+from backend.communities.services import people, roles
+
+
+class SearchThrottle(UserRateThrottle):
+    """How often one person may ask whose a number is; nobody needs to try them all."""
+
+    scope = "person_search"
+    rate = "120/hour"
+
+
+class MemberFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter is untyped
+    role = filters.ChoiceFilter(choices=Role.choices)
+
+
+class MemberListView(ListAPIView[Membership]):
+    """Who is what there now, newest first: ``GET /api/v1/communities/{code}/members``.
+
+    For staff, managers and auditors, there or in a place above.
+    """
+
+    serializer_class = MemberSerializer
+    filter_backends = (filters.DjangoFilterBackend,)
+    filterset_class = MemberFilter
+    queryset = Membership.objects.none()
+
+    def get_queryset(self) -> QuerySet[Membership]:
+        watched = selectors.places_where(signed_in(self.request), selectors.WATCHES_OVER)
+        return selectors.members_of(selectors.community_among(watched, self.kwargs["code"]))
+
+
+class PersonSearchView(APIView):
+    """Whose is this number: ``POST /api/v1/communities/{code}/people/search``.
+
+    For staff and managers: a list of one person or none, by the whole number alone. It stands in
+    the body, for addresses are written into logs.
+    """
+
+    throttle_classes = (SearchThrottle,)
+
+    @extend_schema(request=SearchPersonSerializer, responses=PersonSerializer(many=True))
+    def post(self, request: Request, code: str) -> Response:
+        user = signed_in(request)
+        handled = selectors.places_where(user, selectors.HANDLES)
+        place = selectors.community_among(handled, code)
+        body = SearchPersonSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        found = people.search(searcher=user, place=place, **body.validated_data)
+        return Response(PersonSerializer(found, many=True).data)
+
+
+class RoleListView(ListAPIView[Membership]):
+    """Every role ever given there, newest first: ``GET /api/v1/communities/{code}/roles``.
+
+    For managers and auditors, there or in a place above. Volunteers join and are among the
+    members alone.
+    """
+
+    serializer_class = RoleSerializer
+    filter_backends = (filters.DjangoFilterBackend,)
+    filterset_class = MemberFilter
+    queryset = Membership.objects.none()
+
+    @cached_property
+    def place(self) -> Community:
+        reach = selectors.MANAGES + selectors.AUDITS
+        seen = selectors.places_where(signed_in(self.request), reach)
+        return selectors.community_among(seen, self.kwargs["code"])
+
+    def get_queryset(self) -> QuerySet[Membership]:
+        return selectors.roles_in(self.place)
+
+    @extend_schema(request=GrantRoleSerializer, responses={201: RoleSerializer})
+    def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Somebody is something there: ``POST /api/v1/communities/{code}/roles``.
+
+        By who manages that place or one above; managers only by who manages one above. Holding
+        the role already is answered with it.
+        """
+        user = signed_in(request)
+        managed = selectors.places_managed_by(user)
+        place = selectors.community_among(managed, self.kwargs["code"])
+        body = GrantRoleSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        membership = roles.grant(
+            user=selectors.person_to_appoint(body.validated_data["user_id"]),
+            community=place,
+            role=Role(body.validated_data["role"]),
+            granted_by=user,
+        )
+        return Response(RoleSerializer(membership).data, status=status.HTTP_201_CREATED)
+
+
+class WithdrawRoleView(APIView):
+    """Somebody is it no more, from now on: ``POST /api/v1/roles/{membership_id}/withdraw``.
+
+    By whoever might give it. It stays on record; of one that has ended it answers the first end.
+    """
+
+    @extend_schema(request=WithdrawRoleSerializer, responses=RoleSerializer)
+    def post(self, request: Request, membership_id: UUID) -> Response:
+        user = signed_in(request)
+        membership = get_object_or_404(selectors.roles_managed_by(user), pk=membership_id)
+        body = WithdrawRoleSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        membership = roles.withdraw(membership=membership, withdrawn_by=user, **body.validated_data)
+        return Response(RoleSerializer(membership).data)

@@ -1,0 +1,148 @@
+"""Giving roles and taking them away. Volunteers join and leave instead: volunteers/services."""
+
+from django.db import IntegrityError, transaction
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from backend.accounts.models import User
+from backend.audit.services import trail
+from backend.communities.errors import OwnRole, RoleConflict, RoleNotYours
+from backend.communities.models import Community, Membership, Role
+from backend.communities.selectors import lineage
+
+OWES_SECOND_FACTOR = (Role.MANAGER, Role.AUDITOR)
+# As the constraint auditor_changes_nothing has it, and across the tree as well.
+WORKS = (Role.STAFF, Role.MANAGER)
+EXCLUDES = {Role.AUDITOR: WORKS, **dict.fromkeys(WORKS, (Role.AUDITOR,))}
+
+
+@transaction.atomic
+def grant(*, user: User, community: Community, role: Role, granted_by: User | None) -> Membership:
+    """Somebody who manages that place or one above gives ``user`` a role there; again, it is had.
+
+    A manager is made by who manages a place above. ``granted_by`` is None for a command, which
+    may give any role. Raises OwnRole, RoleNotYours, RoleConflict.
+    """
+    if granted_by is not None:
+        _require_right(granted_by, user=user, place=community, role=role)
+    membership, is_new = give(user=user, community=community, role=role, granted_by=granted_by)
+    if is_new:
+        trail.record(
+            "role.grant",
+            actor=granted_by,
+            community=community,
+            target=membership,
+            after={"role": membership.role, "user": str(user.pk)},
+        )
+    return membership
+
+
+@transaction.atomic
+def withdraw(*, membership: Membership, withdrawn_by: User | None, because: str) -> Membership:
+    """The role ends now and stays on record; of one that has ended, that is its first end.
+
+    By whoever might grant it, so nobody loses a place its last manager but from above.
+    ``withdrawn_by`` is None for a command. Raises OwnRole, RoleNotYours.
+    """
+    if withdrawn_by is not None:
+        _require_right(
+            withdrawn_by,
+            user=membership.user,
+            place=membership.community,
+            role=Role(membership.role),
+        )
+    if end(membership=membership, ended_by=withdrawn_by, because=because):
+        trail.record(
+            "role.withdraw",
+            actor=withdrawn_by,
+            community=membership.community,
+            target=membership,
+            before={"role": membership.role, "user": str(membership.user_id)},
+        )
+    return membership
+
+
+@transaction.atomic
+def give(
+    *, user: User, community: Community, role: Role, granted_by: User | None = None
+) -> tuple[Membership, bool]:
+    """Put the role on record, whoever may give it; ``False`` if it is held already.
+
+    For ``grant``, joining, imports and scenarios. Managers and auditors owe a second factor from
+    their next request on. Raises RoleConflict: nobody audits where they work, there or in a
+    place above or below.
+    """
+    if excluded := EXCLUDES.get(role):
+        _lock(user)  # two roles that exclude each other must queue here
+        if _held_along(community).filter(user=user, role__in=excluded).exists():
+            raise RoleConflict
+    try:
+        membership, is_new = Membership.objects.get_or_create(
+            user=user,
+            community=community,
+            role=role,
+            ended_at=None,
+            defaults={"granted_by": granted_by},
+        )
+    except IntegrityError as error:
+        if "auditor_changes_nothing" in str(error):
+            raise RoleConflict from None
+        raise
+    if role in OWES_SECOND_FACTOR:
+        _ask_for_second_factor_where_due(user)
+    return membership, is_new
+
+
+@transaction.atomic
+def end(*, membership: Membership, ended_by: User | None, because: str = "") -> bool:
+    """End the role, whoever may; ``False`` if it has ended, and then nothing changes.
+
+    For ``withdraw`` and leaving.
+    """
+    _lock(membership.user)
+    membership.refresh_from_db(fields=["ended_at", "ended_by", "ended_because"])
+    if membership.ended_at is not None:
+        return False
+    membership.ended_at = timezone.now()
+    membership.ended_by = ended_by
+    membership.ended_because = because
+    membership.save(update_fields=["ended_at", "ended_by", "ended_because"])
+    if membership.role in OWES_SECOND_FACTOR:
+        _ask_for_second_factor_where_due(membership.user)
+    return True
+
+
+def _require_right(by: User, *, user: User, place: Community, role: Role) -> None:
+    """Whether ``by`` may give ``user`` that role there, and take it away."""
+    if by.pk == user.pk:
+        raise OwnRole
+    managed_from = lineage(place)
+    if role == Role.MANAGER:
+        managed_from = managed_from[1:]  # nobody makes their own equal, nor unmakes them
+    is_manager = Membership.objects.filter(
+        community__in=managed_from, user=by, role=Role.MANAGER, ended_at__isnull=True
+    ).exists()
+    if role == Role.VOLUNTEER or not is_manager:
+        raise RoleNotYours
+
+
+def _held_along(place: Community) -> QuerySet[Membership]:
+    """Roles held there, in the places above and in those below."""
+    return Membership.objects.filter(
+        Q(community__in=lineage(place))
+        | Q(community__parent=place)
+        | Q(community__parent__parent=place),
+        ended_at__isnull=True,
+    )
+
+
+def _lock(user: User) -> None:
+    User.objects.select_for_update(no_key=True).get(pk=user.pk)
+
+
+def _ask_for_second_factor_where_due(user: User) -> None:
+    """Keep what every request asks of ``user``; their row is locked."""
+    user.second_factor_required = Membership.objects.filter(
+        user=user, role__in=OWES_SECOND_FACTOR, ended_at__isnull=True
+    ).exists()
+    user.save(update_fields=["second_factor_required"])
