@@ -9,7 +9,14 @@ from backend.communities.selectors import (
     communities_of,
     communities_where,
 )
-from merchants.models import Merchant, MerchantMember, Offer, Redemption, Statement
+from merchants.models import (
+    Invitation,
+    Merchant,
+    MerchantMember,
+    Offer,
+    Redemption,
+    Statement,
+)
 
 
 def offers_known_to(user: User) -> QuerySet[Offer]:
@@ -40,6 +47,13 @@ def merchants_of(user: User) -> QuerySet[Merchant]:
     )
 
 
+def jobs_of(user: User) -> QuerySet[MerchantMember]:
+    """The same, told as what ``user`` is there."""
+    return MerchantMember.objects.filter(user=user, ended_at__isnull=True).select_related(
+        "merchant"
+    )
+
+
 def merchants_owned_by(user: User) -> QuerySet[Merchant]:
     """What ``user`` owns."""
     return Merchant.objects.filter(
@@ -49,18 +63,32 @@ def merchants_owned_by(user: User) -> QuerySet[Merchant]:
     ).order_by("-id")
 
 
+def members_of(merchant: Merchant) -> QuerySet[MerchantMember]:
+    """Who works there, and who did, newest first."""
+    return MerchantMember.objects.filter(merchant=merchant).select_related("user").order_by("-id")
+
+
+def invitations_to(merchant: Merchant) -> QuerySet[Invitation]:
+    """All that its owners ever made, newest first."""
+    return (
+        Invitation.objects.filter(merchant=merchant)
+        .select_related("invited_by", "accepted_by", "revoked_by")
+        .order_by("-id")
+    )
+
+
 def redemptions_at(merchant: Merchant) -> QuerySet[Redemption]:
     """What was redeemed there, newest first; vouchers not yet scanned are nobody's business."""
     return _with_offer(
         Redemption.objects.filter(partnership__merchant=merchant, status=Redemption.Status.REDEEMED)
-    )
+    ).select_related("redeemed_by")
 
 
 def lines_of(statement: Statement) -> QuerySet[Redemption]:
     """The redemptions that the statement settles, newest first."""
     return _with_offer(
         Redemption.objects.filter(community_id=statement.community_id, statement=statement)
-    )
+    ).select_related("redeemed_by")
 
 
 def statements_of(merchant: Merchant) -> QuerySet[Statement]:

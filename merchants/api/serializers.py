@@ -7,7 +7,15 @@ from rest_framework import serializers
 from backend.accounts.models import User
 from backend.api.fields import IntegerField
 from backend.communities.models import Community
-from merchants.models import Merchant, MerchantMember, Offer, Partnership, Redemption, Statement
+from merchants.models import (
+    Invitation,
+    Merchant,
+    MerchantMember,
+    Offer,
+    Partnership,
+    Redemption,
+    Statement,
+)
 
 
 class PartnerSerializer(serializers.ModelSerializer[Partnership]):
@@ -94,8 +102,94 @@ class RedeemedSerializer(serializers.ModelSerializer[Redemption]):
 
     class Meta:
         model = Redemption
-        fields = ("id", "offer_title", "quantity", "price_points", "redeemed_at", "volunteer")
+        fields: tuple[str, ...] = (
+            "id",
+            "offer_title",
+            "quantity",
+            "price_points",
+            "redeemed_at",
+            "volunteer",
+        )
         read_only_fields = fields
+
+
+class ColleagueSerializer(serializers.ModelSerializer[User]):
+    """Somebody at work: four eyes, and who answers for a counter, need names."""
+
+    name = serializers.CharField(source="shown_name", read_only=True)
+
+    class Meta:
+        model = User
+        fields = ("id", "name")
+        read_only_fields = fields
+
+
+class OwnersRedeemedSerializer(RedeemedSerializer):
+    """The same as owners see it; a clerk is not told ``redeemed_by``, which clerk it was."""
+
+    redeemed_by = ColleagueSerializer(required=False)
+
+    class Meta(RedeemedSerializer.Meta):
+        fields = (*RedeemedSerializer.Meta.fields, "redeemed_by")
+        read_only_fields = fields
+
+
+class MemberOfMerchantSerializer(serializers.ModelSerializer[MerchantMember]):
+    """``ended_at`` is null while they work there."""
+
+    user = ColleagueSerializer(read_only=True)
+
+    class Meta:
+        model = MerchantMember
+        fields = ("id", "user", "role", "since_at", "ended_at")
+        read_only_fields = fields
+
+
+class InviteSerializer(serializers.Serializer[Any]):
+    role = serializers.ChoiceField(
+        choices=MerchantMember.Role.choices, default=MerchantMember.Role.CLERK
+    )
+
+
+class InvitationSerializer(serializers.ModelSerializer[Invitation]):
+    """An invitation without its code, which nobody can read again."""
+
+    state = serializers.ChoiceField(choices=Invitation.State.choices, read_only=True)
+    invited_by = ColleagueSerializer(read_only=True)
+    accepted_by = ColleagueSerializer(read_only=True, allow_null=True)
+    revoked_by = ColleagueSerializer(read_only=True, allow_null=True)
+
+    class Meta:
+        model = Invitation
+        fields: tuple[str, ...] = (
+            "id",
+            "role",
+            "state",
+            "invited_at",
+            "invited_by",
+            "expires_at",
+            "accepted_at",
+            "accepted_by",
+            "revoked_at",
+            "revoked_by",
+        )
+        read_only_fields = fields
+
+
+class NewInvitationSerializer(InvitationSerializer):
+    """With its code, this once: to be read aloud, or sent as a message."""
+
+    code = serializers.CharField(read_only=True)
+
+    class Meta(InvitationSerializer.Meta):
+        fields = (*InvitationSerializer.Meta.fields, "code")
+        read_only_fields = fields
+
+
+class AcceptInvitationSerializer(serializers.Serializer[Any]):
+    """``code`` as the owner told it, in any case, with or without the hyphens."""
+
+    code = serializers.CharField(max_length=64)
 
 
 class StatementSerializer(serializers.ModelSerializer[Statement]):
@@ -124,21 +218,12 @@ class StatementSerializer(serializers.ModelSerializer[Statement]):
         read_only_fields = fields
 
 
-class HandlerSerializer(serializers.ModelSerializer[User]):
-    """A colleague: four eyes need names."""
-
-    class Meta:
-        model = User
-        fields = ("id", "name")
-        read_only_fields = fields
-
-
 class HandledStatementSerializer(StatementSerializer):
     """What staff and auditors see: also who did what; nobody drafted it if it was the night."""
 
-    drafted_by = HandlerSerializer(read_only=True, allow_null=True)
-    approved_by = HandlerSerializer(read_only=True, allow_null=True)
-    paid_by = HandlerSerializer(read_only=True, allow_null=True)
+    drafted_by = ColleagueSerializer(read_only=True, allow_null=True)
+    approved_by = ColleagueSerializer(read_only=True, allow_null=True)
+    paid_by = ColleagueSerializer(read_only=True, allow_null=True)
 
     class Meta(StatementSerializer.Meta):
         fields = (*StatementSerializer.Meta.fields, "drafted_by", "approved_by", "paid_by")
@@ -146,12 +231,13 @@ class HandledStatementSerializer(StatementSerializer):
 
 
 class StatementLineSerializer(serializers.ModelSerializer[Redemption]):
-    """One redemption with the rate that was frozen when it was taken."""
+    """One redemption with the rate that was frozen when it was taken, and the clerk it was."""
 
     offer_code = serializers.CharField(source="offer.code", read_only=True)
     offer_title = serializers.CharField(source="offer.title", read_only=True)
     amount_fen = serializers.SerializerMethodField()
     redeemed_at = serializers.DateTimeField(source="closed_at", read_only=True)
+    redeemed_by = ColleagueSerializer(read_only=True)
 
     class Meta:
         model = Redemption
@@ -164,6 +250,7 @@ class StatementLineSerializer(serializers.ModelSerializer[Redemption]):
             "fen_per_point",
             "amount_fen",
             "redeemed_at",
+            "redeemed_by",
         )
         read_only_fields = fields
 

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from merchants.api import views
+from merchants.api import clerks, views
 
 urlpatterns = [
     path("offers", views.OfferListView.as_view()),
@@ -21,6 +21,16 @@ urlpatterns = [
         "merchants/<uuid:merchant_id>/statements/<uuid:statement_id>/redemptions",
         views.MerchantStatementLineListView.as_view(),
     ),
+    path("merchants/<uuid:merchant_id>/clerks", clerks.ClerkListView.as_view()),
+    path(
+        "merchants/<uuid:merchant_id>/clerks/<uuid:member_id>/dismiss", clerks.DismissView.as_view()
+    ),
+    path("merchants/<uuid:merchant_id>/invitations", clerks.InvitationListView.as_view()),
+    path(
+        "merchants/<uuid:merchant_id>/invitations/<uuid:invitation_id>/revoke",
+        clerks.RevokeInvitationView.as_view(),
+    ),
+    path("invitations/accept", clerks.AcceptInvitationView.as_view()),
     path("statements", views.StatementListView.as_view()),
     path("statements/<uuid:statement_id>", views.StatementView.as_view()),
     path("statements/<uuid:statement_id>/redemptions", views.StatementLineListView.as_view()),

@@ -1,5 +1,6 @@
 """Offers and vouchers for volunteers, the counter for merchants, settlement for staff."""
 
+from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -19,6 +20,7 @@ from merchants import selectors
 from merchants.api.serializers import (
     HandledStatementSerializer,
     OfferSerializer,
+    OwnersRedeemedSerializer,
     PaymentSerializer,
     PeriodSerializer,
     RedeemedSerializer,
@@ -29,7 +31,7 @@ from merchants.api.serializers import (
     VoucherSerializer,
     WorkplaceSerializer,
 )
-from merchants.models import Merchant, Offer, Redemption, Statement
+from merchants.models import Merchant, MerchantMember, Offer, Redemption, Statement
 from merchants.services import redemption as redemptions
 from merchants.services import settlement
 
@@ -149,14 +151,21 @@ class ScanView(APIView):
 
 
 class RedeemedListView(ListAPIView[Redemption]):
-    """What was redeemed here: ``GET /api/v1/merchants/{merchant_id}/redemptions``."""
+    """What was redeemed here: ``GET /api/v1/merchants/{merchant_id}/redemptions``.
 
-    serializer_class = RedeemedSerializer
+    Owners see which clerk it was, ``redeemed_by``; clerks do not.
+    """
+
+    serializer_class = OwnersRedeemedSerializer
     queryset = Redemption.objects.none()
 
-    def get_queryset(self) -> QuerySet[Redemption]:
-        merchants = selectors.merchants_of(signed_in(self.request))
-        return selectors.redemptions_at(get_object_or_404(merchants, pk=self.kwargs["merchant_id"]))
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        jobs = selectors.jobs_of(signed_in(request))
+        job = get_object_or_404(jobs, merchant=kwargs["merchant_id"])
+        is_owner = job.role == MerchantMember.Role.OWNER
+        shape = OwnersRedeemedSerializer if is_owner else RedeemedSerializer
+        page = self.paginate_queryset(selectors.redemptions_at(job.merchant)) or []
+        return self.get_paginated_response(shape(page, many=True).data)
 
 
 class MerchantStatementListView(ListAPIView[Statement]):

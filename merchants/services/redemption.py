@@ -3,7 +3,6 @@
 Locks are taken in one order everywhere: voucher, hold, wallet, offer.
 """
 
-import secrets
 from datetime import datetime
 from uuid import UUID
 
@@ -13,6 +12,8 @@ from django.db.models import F
 from django.utils import timezone
 
 from backend.accounts.models import User
+from backend.accounts.services import guardians
+from backend.codes import as_made, new_code
 from backend.errors import Refusal
 from backend.ids import new_id
 from merchants import errors
@@ -22,8 +23,6 @@ from points.errors import HoldExpired, InsufficientPoints
 from points.models import AccountKind
 from points.services import ledger
 
-# 31^12 codes of letters and digits that are not mistaken for each other when read aloud.
-CODE_ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 CODE_LENGTH = 12
 
 
@@ -34,9 +33,10 @@ def take(
     """A voucher: the points and the stock are set aside, price and rate are frozen.
 
     Points are looked at before stock. ``now`` is given where the past is played again; the
-    voucher's lifetime runs by the clock all the same. Raises OfferWithdrawn,
-    InsufficientPoints, OutOfStock.
+    voucher's lifetime runs by the clock all the same. Raises GuardianConsentRequired,
+    OfferWithdrawn, InsufficientPoints, OutOfStock.
     """
+    guardians.require_guardian(volunteer)
     if not offer.is_listed:
         raise errors.OfferWithdrawn
     price = offer.price_points * quantity
@@ -75,7 +75,7 @@ def take(
         offer=offer,
         partnership=offer.partnership,
         volunteer=volunteer,
-        code="".join(secrets.choice(CODE_ALPHABET) for _ in range(CODE_LENGTH)),
+        code=new_code(CODE_LENGTH),
         quantity=quantity,
         price_points=price,
         fen_per_point=offer.partnership.settled_fen_per_point,
@@ -91,7 +91,7 @@ def scan(*, merchant: Merchant, clerk: User, code: str, now: datetime | None = N
     Every attempt stays on record with its outcome. ``now`` is given where the past is played
     again. Raises CodeUnknown, NotYourMerchant, CodeUsed, CodeCancelled, CodeExpired.
     """
-    code = code.upper().replace(" ", "").replace("-", "")
+    code = as_made(code)
     partnerships = merchant.partnerships.order_by("since_at")
     found = Redemption.objects.filter(
         community__in=partnerships.values("community"), code=code

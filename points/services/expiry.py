@@ -10,11 +10,14 @@ debits - held)``. docs/ledger.md, "Expiry", works out what follows for holds and
 from calendar import monthrange
 from datetime import date, datetime, time, timedelta
 from itertools import pairwise
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
 
+from backend.accounts.models import User
+from backend.audit.services import trail
 from backend.communities.models import Community
 from backend.notices.services import notices
 from points import selectors
@@ -50,12 +53,18 @@ def spendable_until(*, community: Community, earned_on: date) -> date | None:
 
 @transaction.atomic
 def set_policy(
-    *, community: Community, kind: str, valid_from: date, months: int | None = None
+    *,
+    community: Community,
+    kind: str,
+    valid_from: date,
+    months: int | None = None,
+    set_by: User | None = None,
 ) -> ExpiryPolicy:
     """What is earned from ``valid_from`` on, a day of the place's own, expires by this.
 
     What was earned already keeps the day it was promised. Setting what the place's own policy
-    says for that day already answers that policy. Raises ExpiryPolicyInvalid.
+    says for that day already answers that policy. ``set_by`` is None for a command.
+    Raises ExpiryPolicyInvalid.
     """
     if kind not in Kind.values:
         raise ExpiryPolicyInvalid(parameter="kind")
@@ -66,13 +75,27 @@ def set_policy(
     latest = own.order_by("valid_from", "id").last()
     if latest and (latest.kind, latest.months) == (kind, months):
         return latest
-    return ExpiryPolicy.objects.create(
+    policy = ExpiryPolicy.objects.create(
         community=community, kind=kind, months=months, valid_from=valid_from
     )
+    trail.record(
+        "expiry_policy.set",
+        actor=set_by,
+        community=community,
+        target=policy,
+        before=_terms(latest) if latest else {},
+        after=_terms(policy),
+    )
+    return policy
 
 
 def announce_policy(
-    *, community: Community, kind: str, valid_from: date, months: int | None = None
+    *,
+    community: Community,
+    kind: str,
+    valid_from: date,
+    months: int | None = None,
+    set_by: User | None = None,
 ) -> ExpiryPolicy:
     """``set_policy`` while the community is at work: nothing served already expires earlier.
 
@@ -81,7 +104,9 @@ def announce_policy(
     today = community.today
     if valid_from < today:
         raise RuleBackdated(today=today.isoformat())
-    return set_policy(community=community, kind=kind, months=months, valid_from=valid_from)
+    return set_policy(
+        community=community, kind=kind, months=months, valid_from=valid_from, set_by=set_by
+    )
 
 
 def expire(*, community: Community, expires_on: date) -> ExpiryRun:
@@ -138,6 +163,15 @@ def tell(*, community: Community) -> None:
             due_at=timezone.now(),
             stale_at=_end_of(day, community),
         )
+
+
+def _terms(policy: ExpiryPolicy) -> dict[str, Any]:
+    """As the audit trail tells it."""
+    return {
+        "kind": policy.kind,
+        "months": policy.months,
+        "valid_from": policy.valid_from.isoformat(),
+    }
 
 
 def _end_of(day: date, community: Community) -> datetime:

@@ -14,6 +14,8 @@ from zoneinfo import ZoneInfo
 from django.db import transaction
 from django.db.models import Max
 
+from backend.accounts.models import User
+from backend.audit.services import trail
 from backend.communities.models import Community
 from points.errors import CashNotAllowedForHours, RuleBackdated, RuleInvalid
 from points.models import Rule, RuleVersion
@@ -100,10 +102,12 @@ def publish(
     parameters: dict[str, Any],
     valid_from: date,
     valid_to: date | None = None,
+    published_by: User | None = None,
 ) -> RuleVersion:
     """The next version of the rule for ``category``; from then on it is never changed.
 
-    Publishing what the latest version says already changes nothing. Raises RuleInvalid.
+    Publishing what the latest version says already changes nothing. ``published_by`` is None for
+    a command. Raises RuleInvalid.
     """
     read(subject=subject, category=category, parameters=parameters)
     if valid_to is not None and valid_to < valid_from:
@@ -115,7 +119,7 @@ def publish(
     if latest and (latest.parameters, latest.valid_from, latest.valid_to) == wording:
         return latest
     number = (rule.versions.aggregate(Max("number"))["number__max"] or 0) + 1
-    return RuleVersion.objects.create(
+    version = RuleVersion.objects.create(
         community=community,
         rule=rule,
         number=number,
@@ -123,6 +127,15 @@ def publish(
         valid_from=valid_from,
         valid_to=valid_to,
     )
+    trail.record(
+        "rule.publish",
+        actor=published_by,
+        community=community,
+        target=rule,
+        before=_wording(latest) if latest else {},
+        after=_wording(version),
+    )
+    return version
 
 
 def announce(
@@ -133,6 +146,7 @@ def announce(
     parameters: dict[str, Any],
     valid_from: date,
     valid_to: date | None = None,
+    published_by: User | None = None,
 ) -> RuleVersion:
     """``publish`` while the community is at work: what was earned stays as it was promised.
 
@@ -148,6 +162,7 @@ def announce(
         parameters=parameters,
         valid_from=valid_from,
         valid_to=valid_to,
+        published_by=published_by,
     )
 
 
@@ -232,6 +247,16 @@ def hours_to_points(
         "daily_cap_points": rule.daily_cap_points,
         "awarded_that_day": awarded_that_day,
         "points": points,
+    }
+
+
+def _wording(version: RuleVersion) -> dict[str, Any]:
+    """As the audit trail tells it."""
+    return {
+        "number": version.number,
+        "parameters": version.parameters,
+        "valid_from": version.valid_from.isoformat(),
+        "valid_to": version.valid_to and version.valid_to.isoformat(),
     }
 
 

@@ -56,7 +56,7 @@ def test_every_act_of_staff_on_a_record_is_there_without_a_name(
     settlement.approve(statement=statement, approver=li)
     settlement.mark_paid(statement=statement, payer=zhao)
 
-    entries = AuditEntry.objects.filter(community=lake).order_by("pk")
+    entries = AuditEntry.objects.filter(community=lake, actor__isnull=False).order_by("pk")
 
     assert [(e.action, e.before.get("status"), e.after["status"]) for e in entries] == [
         ("report.accept", "submitted", "accepted"),

@@ -7,7 +7,7 @@ import pytest
 
 from backend.api.models import IdempotencyKey
 from backend.communities.models import Role
-from backend.communities.services import places
+from backend.communities.services import roles
 from merchants.models import MerchantMember, Offer, Redemption, ScanAttempt
 from merchants.services import partners, redemption
 
@@ -102,7 +102,7 @@ def test_a_volunteer_sees_the_offers_of_their_communities(wangs_phone, tea, hone
     [("", ["HONEY", "TEA"]), ("?community=lake", ["TEA"]), ("?community=nowhere", [])],
 )
 def test_offers_of_one_of_my_communities(wang, hill, wangs_phone, tea, honey, query, codes):
-    places.grant(user=wang, community=hill, role=Role.VOLUNTEER)
+    roles.give(user=wang, community=hill, role=Role.VOLUNTEER)
 
     listed = wangs_phone.get(f"/api/v1/offers{query}").json()["results"]
 

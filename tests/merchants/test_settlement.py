@@ -10,7 +10,7 @@ from django.db.models import F, Sum
 from django.utils import timezone
 
 from backend.communities.models import Role
-from backend.communities.services import places
+from backend.communities.services import places, roles
 from merchants import errors, tasks
 from merchants.models import Offer, Partnership, Redemption, Statement
 from merchants.services import partners, redemption, settlement
@@ -24,7 +24,7 @@ APRIL = {"period_start": date(2024, 4, 1), "period_end": date(2024, 5, 1)}
 def qian(lake, person):
     """钱书记, manager of the lake."""
     user = person("qian", "钱书记")
-    places.grant(user=user, community=lake, role=Role.MANAGER)
+    roles.give(user=user, community=lake, role=Role.MANAGER)
     return user
 
 

@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from backend.communities.models import Role
-from backend.communities.services import places
+from backend.communities.services import roles
 from merchants.models import MerchantMember, Statement
 from merchants.services import partners, settlement
 
@@ -40,7 +40,7 @@ def office(person, logged_in, lake):
 
     def log_in(name: str, role: Role):
         user = person(name, name)
-        places.grant(user=user, community=lake, role=role)
+        roles.give(user=user, community=lake, role=role)
         return logged_in(user)
 
     return log_in
@@ -106,6 +106,7 @@ def line_shown(line):
         "fen_per_point": 10,
         "amount_fen": 600,
         "redeemed_at": "2024-03-05T02:00:00Z",
+        "redeemed_by": {"id": str(line.redeemed_by_id), "name": "陈店员"},
     }
 
 
@@ -186,7 +187,7 @@ def test_an_unknown_state_is_refused(zhaos_desk):
 
 def test_neighbouring_staff_and_volunteers_see_nothing(hill, person, wang, logged_in, statement):
     neighbour = person("feng")
-    places.grant(user=neighbour, community=hill, role=Role.MANAGER)
+    roles.give(user=neighbour, community=hill, role=Role.MANAGER)
     for user in (neighbour, wang):
         client = logged_in(user)
         assert client.get("/api/v1/statements").json() == page()

@@ -6,8 +6,9 @@ import pytest
 from django.utils import timezone
 from rest_framework.test import APIClient
 
+from backend.audit.models import AuditEntry
 from backend.communities.models import Community, Role
-from backend.communities.services import places
+from backend.communities.services import places, roles
 from backend.ids import new_id
 from points.models import AccountKind, ExpiryPolicy, Transfer
 from points.services import expiry, ledger
@@ -42,7 +43,7 @@ def office(person, logged_in, lake):
 
     def log_in(role, place=lake):
         user = person(f"{role}-at-{place.code}", "何书记")
-        places.grant(user=user, community=place, role=role)
+        roles.give(user=user, community=place, role=role)
         return logged_in(user)
 
     return log_in
@@ -172,6 +173,9 @@ def test_a_manager_decides_once(lake, office):
     assert again.headers["Idempotency-Replayed"] == "true"
     policy = ExpiryPolicy.objects.get()
     assert (policy.community, policy.kind, policy.months) == (lake, "months", 12)
+    entry = AuditEntry.objects.get(action="expiry_policy.set")
+    assert (entry.actor.name, entry.target_id) == ("何书记", str(policy.pk))
+    assert (entry.before, entry.after) == ({}, POLICY)
 
 
 def test_a_policy_begins_today_at_the_earliest(lake, office):

@@ -7,8 +7,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
+from backend.audit.models import AuditEntry
 from backend.communities.models import Community, Role
-from backend.communities.services import places
+from backend.communities.services import places, roles
 from backend.ids import new_id
 from points.models import Rule, RuleVersion
 from points.services import rules
@@ -36,7 +37,7 @@ def office(person, logged_in, lake):
 
     def log_in(role, place=lake):
         user = person(f"{role}-at-{place.code}", "何书记")
-        places.grant(user=user, community=place, role=role)
+        roles.give(user=user, community=place, role=role)
         return logged_in(user)
 
     return log_in
@@ -163,6 +164,15 @@ def test_more_rules_ask_the_database_no_more(lake, wang, logged_in):
 def test_a_manager_publishes_the_next_version(lake, office):
     response = post(office(Role.MANAGER), "versions", TO_PUBLISH)
 
+    entry = AuditEntry.objects.filter(action="rule.publish").latest("pk")
+    assert (entry.actor.name, entry.community) == ("何书记", lake)
+    assert (entry.before["number"], entry.before["parameters"]["points_per_hour"]) == (1, 10)
+    assert entry.after == {
+        "number": 2,
+        "parameters": {"points_per_hour": 20},
+        "valid_from": "2100-01-01",
+        "valid_to": None,
+    }
     version = RuleVersion.objects.get(rule__community=lake, rule__category="*", number=2)
     assert response.status_code == 201
     assert response.json() == {

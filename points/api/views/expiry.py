@@ -66,8 +66,9 @@ class ExpiryPolicyView(APIView):
     @extend_schema(request=SetExpirySerializer, responses={201: ExpiryPolicySerializer})
     @idempotent
     def post(self, request: Request, code: str) -> Response:
-        community = community_among(communities_where(signed_in(request), MANAGES), code)
+        user = signed_in(request)
+        community = community_among(communities_where(user, MANAGES), code)
         body = SetExpirySerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        policy = expiry.announce_policy(community=community, **body.validated_data)
+        policy = expiry.announce_policy(community=community, set_by=user, **body.validated_data)
         return Response(ExpiryPolicySerializer(policy).data, status=status.HTTP_201_CREATED)

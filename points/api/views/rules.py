@@ -86,10 +86,11 @@ class PublishView(APIView):
     @extend_schema(request=PublishSerializer, responses={201: PublishedVersionSerializer})
     @idempotent
     def post(self, request: Request, code: str) -> Response:
-        community = community_among(communities_where(signed_in(request), MANAGES), code)
+        user = signed_in(request)
+        community = community_among(communities_where(user, MANAGES), code)
         body = PublishSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        version = rules.announce(community=community, **body.validated_data)
+        version = rules.announce(community=community, published_by=user, **body.validated_data)
         return Response(PublishedVersionSerializer(version).data, status=status.HTTP_201_CREATED)
 
 
