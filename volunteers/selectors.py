@@ -7,14 +7,17 @@ from django.db.models import Count, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce, Now
 
 from backend.accounts.models import User
+from backend.accounts.selectors import is_a_child
 from backend.communities.models import Community
 from backend.communities.selectors import (
     HANDLES,
     WATCHES_OVER,
     communities_of,
     communities_where,
+    places_below,
 )
-from volunteers.models import Activity, Attendance, Report, Shift, Volunteer
+from volunteers.errors import EstateUnknown
+from volunteers.models import Activity, Attendance, JoinRequest, Report, Shift, Volunteer
 
 # Who takes a place in a shift: everybody signed up or further, but not who cancelled.
 TAKES_A_PLACE = ~Q(attendances__status=Attendance.Status.CANCELLED)
@@ -30,6 +33,34 @@ def is_volunteer(user: User, community_id: UUID) -> bool:
 def volunteers_in(community: Community) -> QuerySet[Volunteer]:
     """Who is enrolled there."""
     return Volunteer.objects.filter(community=community, left_at__isnull=True)
+
+
+def volunteering_of(user: User) -> QuerySet[Volunteer]:
+    """Where ``user`` is or was a volunteer."""
+    return Volunteer.objects.filter(user=user).select_related("community")
+
+
+def join_requests_of(user: User) -> QuerySet[JoinRequest]:
+    """Where ``user`` asked to join, newest first."""
+    return _with_asker(JoinRequest.objects.filter(user=user))
+
+
+def join_requests_in(community: Community) -> QuerySet[JoinRequest]:
+    """Who asked to join there, newest first."""
+    return _with_asker(JoinRequest.objects.filter(community=community))
+
+
+def join_requests_handled_by(user: User) -> QuerySet[JoinRequest]:
+    """What ``user`` may approve or reject, newest first."""
+    return _with_asker(JoinRequest.objects.filter(community__in=communities_where(user, HANDLES)))
+
+
+def estate_in(community: Community, estate_id: UUID) -> Community:
+    """The estate of that id under ``community``. Raises EstateUnknown."""
+    estate: Community | None = places_below(community).filter(pk=estate_id).first()
+    if estate is None:
+        raise EstateUnknown
+    return estate
 
 
 def shifts_for(user: User) -> QuerySet[Shift]:
@@ -57,6 +88,16 @@ def activities_handled_by(user: User) -> QuerySet[Activity]:
 def attendances_of(user: User) -> QuerySet[Attendance]:
     """What ``user`` signed up for, newest first."""
     return _with_shift(Attendance.objects.filter(volunteer=user))
+
+
+def sign_ups_to_come(volunteer: Volunteer) -> QuerySet[Attendance]:
+    """What they signed up for there and has not begun, in primary-key order."""
+    return Attendance.objects.filter(
+        community_id=volunteer.community_id,
+        volunteer_id=volunteer.user_id,
+        status=Attendance.Status.SIGNED_UP,
+        shift__starts_at__gt=Now(),
+    ).order_by("pk")
 
 
 def attendances_handled_by(user: User) -> QuerySet[Attendance]:
@@ -96,10 +137,14 @@ def reports_watched_by(user: User) -> QuerySet[Report]:
 
 
 def public_reports(community: Community) -> QuerySet[Report]:
-    """What everybody may follow: no disputes, no calls for help; newest first."""
+    """What everybody may follow: no disputes, no calls for help, nothing of children's; newest
+    first.
+    """
     return (
         Report.objects.filter(community=community)
         .exclude(category__in=Report.CONFIDENTIAL)
+        .exclude(is_a_child("reporter"))
+        .exclude(text="")  # of a child's who was erased
         .order_by("-id")
     )
 
@@ -114,6 +159,10 @@ def verified_minutes(community: Community) -> int:
 
 def _with_shift(attendances: QuerySet[Attendance]) -> QuerySet[Attendance]:
     return attendances.select_related("shift__activity", "community", "volunteer").order_by("-id")
+
+
+def _with_asker(asked: QuerySet[JoinRequest]) -> QuerySet[JoinRequest]:
+    return asked.select_related("community", "user", "estate", "decided_by").order_by("-id")
 
 
 def _with_community(reports: QuerySet[Report]) -> QuerySet[Report]:

@@ -4,3 +4,8 @@ from django.apps import AppConfig
 class AccountsConfig(AppConfig):
     name = "backend.accounts"
     label = "accounts"
+
+    def ready(self) -> None:
+        from backend.accounts import mfa
+
+        mfa.remember_used_codes()

@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from backend.errors import Conflict, Forbidden, Invalid
+from backend.errors import Conflict, Forbidden, Invalid, NotFound
 
 
 class PhoneBelongsToAnother(Conflict):
@@ -27,3 +27,52 @@ class ConsentVersionUnknown(Conflict):
 class PhoneUnsupported(Invalid):
     code = "phone_unsupported"
     title = _("Only mobile numbers of mainland China can be kept.")
+
+
+class BornOnIsFinal(Conflict):
+    """It decides who needs a guardian, so nobody grows up overnight."""
+
+    code = "born_on_is_final"
+    title = _("A birthday once told can not be changed.")
+
+
+class BornOnImplausible(Invalid):
+    code = "born_on_implausible"
+    title = _("Nobody here was born on that day.")
+
+
+class GuardianConsentRequired(Forbidden):
+    """Whoever is under 14 does nothing new without a guardian who agrees."""
+
+    code = "guardian_consent_required"
+    title = _("A parent or guardian has to agree first.")
+
+
+class GuardianNotNeeded(Conflict):
+    code = "guardian_not_needed"
+    title = _("Only children under 14 need a guardian's consent.")
+
+
+class GuardianMustBeAdult(Forbidden):
+    code = "guardian_must_be_adult"
+    title = _("A guardian is at least 18 years old. Please tell your birthday first.")
+
+
+class OwnGuardian(Conflict):
+    code = "own_guardian"
+    title = _("Nobody is their own guardian.")
+
+
+class GuardianCodeUnknown(NotFound):
+    code = "guardian_code_unknown"
+    title = _("There is no such code.")
+
+
+class GuardianCodeUsed(Conflict):
+    code = "guardian_code_used"
+    title = _("This guardian code has been used.")
+
+
+class GuardianCodeExpired(Conflict):
+    code = "guardian_code_expired"
+    title = _("This code has expired. The child can ask for a new one.")

@@ -1,8 +1,10 @@
 """The second factor: a code from an authenticator app (TOTP, RFC 6238), django-allauth's."""
 
+from allauth.mfa import app_settings
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import TOTP
+from django.core.cache import cache
 
 from backend.accounts import vault
 from backend.accounts.models import User
@@ -18,10 +20,28 @@ class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth is untyped
         return vault.decrypt(encrypted_text)
 
 
-def hand_out(*, user: User, secret: str) -> None:
+def remember_used_codes() -> None:
+    """Have allauth remember a used code for as long as it would take it again (RFC 6238, 5.2).
+
+    By itself it does so for one period of 30 seconds, and takes a code for three with our
+    ``MFA_TOTP_TOLERANCE``.
+    """
+    TOTP._mark_code_used = _first_use
+
+
+def _first_use(totp: TOTP, code: str) -> bool:
+    periods = 1 + 2 * app_settings.TOTP_TOLERANCE
+    key = totp._get_used_cache_key(code)
+    return cache.add(key, "y", timeout=periods * app_settings.TOTP_PERIOD)
+
+
+def hand_out(*, user: User, secret: str, anew: bool = False) -> None:
     """Let ``user`` make codes from ``secret`` (base32), unless they have an authenticator already.
 
-    For people who are set up by a command; others activate theirs themselves.
+    ``anew``: instead of the one they have. For people who are set up by a command; others activate
+    theirs themselves.
     """
+    if anew:
+        Authenticator.objects.filter(user=user, type=Authenticator.Type.TOTP).delete()
     if not Authenticator.objects.filter(user=user, type=Authenticator.Type.TOTP).exists():
         TOTP.activate(user, secret)

@@ -1,5 +1,6 @@
 """Who a person is. What they may do is a Membership (backend/communities)."""
 
+from datetime import datetime
 from typing import ClassVar
 
 import pgtrigger
@@ -7,8 +8,9 @@ from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext as _
 
 from backend.accounts import phones, vault
 from backend.ids import new_id
@@ -25,23 +27,48 @@ class User(AbstractBaseUser, PermissionsMixin):
         max_length=150, unique=True, validators=[UnicodeUsernameValidator()]
     )
     name = models.CharField(max_length=60, blank=True)  # "" until they tell, and once erased
+    born_on = models.DateField(null=True, blank=True)  # as they told once; NULL: taken for an adult
     phone_encrypted = models.TextField(blank=True)  # a Fernet token, see vault.py
     phone_digest = models.CharField(max_length=64, null=True, unique=True)  # finds by phone
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField(default=False)  # may open the console
     joined_at = models.DateTimeField(auto_now_add=True)
-    # Holds a role that needs a password and a code; kept by backend/communities/services/places.py,
+    # Holds a role that needs a password and a code; kept by backend/communities/services/roles.py,
     # so that asking costs nothing.
     second_factor_required = models.BooleanField(default=False)
     tokens_valid_from = models.DateTimeField(
         null=True, blank=True
     )  # access tokens made before are refused
+    erasure_requested_at = models.DateTimeField(null=True, blank=True)  # NULL: they stay
     erased_at = models.DateTimeField(null=True, blank=True)
 
     USERNAME_FIELD = "username"
     REQUIRED_FIELDS: ClassVar[list[str]] = ["name"]
 
     objects = BaseUserManager()
+
+    class Meta:
+        constraints: ClassVar = [
+            # Also of what a request on its way would still put down.
+            models.CheckConstraint(
+                name="erased_is_nobody",
+                condition=Q(erased_at__isnull=True)
+                | Q(
+                    name="",
+                    phone_encrypted="",
+                    phone_digest__isnull=True,
+                    born_on__isnull=True,
+                    is_active=False,
+                ),
+            )
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                name="person_to_be_erased",
+                fields=["erasure_requested_at"],
+                condition=Q(erasure_requested_at__isnull=False, erased_at__isnull=True),
+            )
+        ]
 
     def __str__(self) -> str:
         return self.masked_name
@@ -59,7 +86,21 @@ class User(AbstractBaseUser, PermissionsMixin):
     @property
     def masked_name(self) -> str:
         """``王小明`` as ``王**``: enough for a clerk to greet someone, not to look them up."""
+        if not self.name:
+            return self.shown_name or "*"
         return self.name[:1] + "*" * max(1, len(self.name) - 1)
+
+    @property
+    def erasure_due_at(self) -> datetime | None:
+        """When what is theirs is erased, or None: they stay, or have been."""
+        if self.erasure_requested_at is None or self.erased_at is not None:
+            return None
+        return self.erasure_requested_at + settings.ERASURE_GRACE
+
+    @property
+    def shown_name(self) -> str:
+        """The name for those who may read it; of who was erased, that they were."""
+        return _("Erased") if self.erased_at else self.name
 
 
 class Consent(models.Model):
@@ -102,3 +143,63 @@ class Consent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user_id}: {self.purpose} {self.version}"
+
+
+class Guardianship(models.Model):
+    """A parent or guardian agrees that a child takes part, until they no longer do (PIPL 31).
+
+    ``version`` is that of the text they read (purposes.py). It stays on record, like a Consent.
+    """
+
+    class Relation(models.TextChoices):
+        PARENT = "parent"
+        GUARDIAN = "guardian"
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    child = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="guardians")
+    guardian = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="children")
+    relation = models.CharField(max_length=8, choices=Relation)
+    version = models.PositiveSmallIntegerField()
+    given_at = models.DateTimeField(db_default=Now())
+    withdrawn_at = models.DateTimeField(null=True)
+    withdrawn_by = models.ForeignKey(  # NULL: other words, or because one of the two has left
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True
+    )
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                name="guardianship_once",
+                fields=["child", "guardian"],
+                condition=Q(withdrawn_at__isnull=True),
+            ),
+            models.CheckConstraint(name="guardian_is_another", condition=~Q(child=F("guardian"))),
+        ]
+        triggers: ClassVar = [
+            pgtrigger.Protect(name="guardianship_stays", operation=pgtrigger.Delete),
+            pgtrigger.Protect(
+                name="guardianship_is_only_withdrawn",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Condition(
+                    "OLD.withdrawn_at IS NOT NULL OR (OLD.child_id, OLD.guardian_id, OLD.relation,"
+                    " OLD.version, OLD.given_at) IS DISTINCT FROM (NEW.child_id, NEW.guardian_id,"
+                    " NEW.relation, NEW.version, NEW.given_at)"
+                ),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.guardian_id} for {self.child_id}"
+
+
+class GuardianCode(models.Model):
+    """What a child shows a guardian: of the code itself only a keyed hash, good once, for a day."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    child = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    digest = models.CharField(max_length=64, unique=True)
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.child_id} until {self.expires_at}"

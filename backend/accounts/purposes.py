@@ -36,3 +36,15 @@ TEXTS = {
         ),
     ),
 }
+
+# Not a Consent of whoever it is about: a guardian's, for a child under 14 (PIPL 31).
+GUARDIANSHIP = "guardianship"
+GUARDIAN_TEXT = Text(
+    1,
+    _(
+        "I am this child's parent or guardian and agree that they volunteer here before they are "
+        "14: the community keeps their name, what they sign up for, their hours, reports and "
+        "points, and what they themselves agree to. They never appear on public pages. I can "
+        "withdraw this at any time; from then on they can do nothing new."
+    ),
+)

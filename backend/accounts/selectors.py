@@ -2,8 +2,9 @@
 
 from django.db.models import Q, QuerySet
 
-from backend.accounts.models import Consent, User
-from backend.accounts.purposes import TEXTS
+from backend.accounts import ages
+from backend.accounts.models import Consent, Guardianship, User
+from backend.accounts.purposes import GUARDIAN_TEXT, TEXTS
 
 
 def consents_in_force(user: User) -> QuerySet[Consent]:
@@ -12,3 +13,26 @@ def consents_in_force(user: User) -> QuerySet[Consent]:
     for purpose, text in TEXTS.items():
         current |= Q(purpose=purpose, version=text.version)
     return Consent.objects.filter(current, user=user, withdrawn_at=None)
+
+
+def guardianships_in_force(child: User) -> QuerySet[Guardianship]:
+    """Who agrees that ``child`` takes part: not withdrawn, and to the words of today."""
+    return Guardianship.objects.filter(
+        child=child, withdrawn_at=None, version=GUARDIAN_TEXT.version
+    )
+
+
+def guardians_of(child: User) -> QuerySet[Guardianship]:
+    """Who agreed to what ``child`` does, newest first, also where they no longer do."""
+    return child.guardians.select_related("guardian", "child").order_by("-id")
+
+
+def children_of(guardian: User) -> QuerySet[Guardianship]:
+    """For whom ``guardian`` agreed, newest first, also where they no longer do."""
+    return guardian.children.select_related("guardian", "child").order_by("-id")
+
+
+def is_a_child(whose: str) -> Q:
+    """That the person the field ``whose`` refers to is under 14 today; they are never public."""
+    last_birthday = ages.years_before(ages.CHILD_BEFORE, ages.today())
+    return Q(**{f"{whose}__born_on__gt": last_birthday})

@@ -6,7 +6,7 @@ first encrypts, all decrypt.
 
 from functools import cache
 
-from cryptography.fernet import Fernet, MultiFernet
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 
 
@@ -23,6 +23,15 @@ def encrypt(text: str) -> str:
 def decrypt(token: str) -> str:
     """The text behind ``token``, written with any of the keys in use."""
     return _fernet().decrypt(token).decode()
+
+
+def is_newest(token: str) -> bool:
+    """Whether ``token`` was encrypted with the first of the keys."""
+    try:
+        Fernet(settings.FIELD_KEYS[0]).decrypt(token)
+    except InvalidToken:
+        return False
+    return True
 
 
 def reencrypt(token: str) -> str:

@@ -28,6 +28,7 @@ def test_everybody_may_read_what_is_asked_in_their_language(db):
     assert [(text["purpose"], text["version"]) for text in chinese] == [
         ("phone", 1),
         ("location", 1),
+        ("guardianship", 1),
     ]
     assert "手机号" in chinese[0]["text"]
     assert "encrypted" in english[0]["text"]

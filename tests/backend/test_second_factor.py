@@ -12,7 +12,7 @@ from rest_framework.test import APIClient
 from backend.accounts import mfa
 from backend.communities.errors import RoleConflict
 from backend.communities.models import Membership, Role
-from backend.communities.services import places
+from backend.communities.services import roles
 from tests.conftest import PASSWORD, TOTP_SECRET, totp_code
 
 LOG_IN = "/_allauth/app/v1"
@@ -22,7 +22,7 @@ LOG_IN = "/_allauth/app/v1"
 def qian(lake, person):
     """钱书记, the lake's manager; no authenticator yet."""
     user = person("qian", "钱书记")
-    places.grant(user=user, community=lake, role=Role.MANAGER)
+    roles.give(user=user, community=lake, role=Role.MANAGER)
     return user
 
 
@@ -52,7 +52,7 @@ def ask(answer, path, method="get"):
 )
 def test_with_a_password_alone_they_are_told_what_is_missing(lake, person, role, method, path):
     user = person("sun")
-    places.grant(user=user, community=lake, role=role)
+    roles.give(user=user, community=lake, role=role)
     answer = log_in(user)
 
     refused = ask(answer, path, method)
@@ -72,7 +72,7 @@ def test_a_role_that_owes_it_counts_from_the_next_request_on(lake, zhao):
     answer = log_in(zhao)
     assert ask(answer, "attendances").status_code == 200
 
-    places.grant(user=zhao, community=lake, role=Role.MANAGER)
+    roles.give(user=zhao, community=lake, role=Role.MANAGER)
 
     assert ask(answer, "attendances").status_code == 403
 
@@ -164,10 +164,10 @@ def test_without_redis_people_log_in_all_the_same_and_the_log_says_so(
     [(Role.AUDITOR, Role.STAFF), (Role.AUDITOR, Role.MANAGER), (Role.MANAGER, Role.AUDITOR)],
 )
 def test_nobody_audits_where_they_work(lake, wang, held, asked):
-    places.grant(user=wang, community=lake, role=held)
+    roles.give(user=wang, community=lake, role=held)
 
     with pytest.raises(RoleConflict):
-        places.grant(user=wang, community=lake, role=asked)
+        roles.give(user=wang, community=lake, role=asked)
 
     assert set(Membership.objects.filter(user=wang).values_list("role", flat=True)) == {
         Role.VOLUNTEER,

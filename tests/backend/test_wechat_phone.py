@@ -9,7 +9,7 @@ from backend.accounts.models import Consent, User
 from backend.accounts.services import people, phone
 from backend.audit.models import AuditEntry
 from backend.communities.models import Role
-from backend.communities.services import places
+from backend.communities.services import roles
 
 PHONE = "/wxa/business/getuserphonenumber"
 NUMBER, MASKED = "19900000077", "199****0077"
@@ -98,7 +98,7 @@ def test_a_number_from_elsewhere_is_not_kept(wechat, sun, number):
 def listed(lake):
     """孙师傅, on the community's list with NUMBER, who never logged in."""
     user = people.put_on_record(name="孙师傅", phone=NUMBER)
-    places.grant(user=user, community=lake, role=Role.VOLUNTEER)
+    roles.give(user=user, community=lake, role=Role.VOLUNTEER)
     return user
 
 
@@ -119,7 +119,7 @@ def test_who_is_on_the_list_becomes_who_they_are_there(wechat, listed, sun):
 
 @pytest.mark.parametrize(
     "case",
-    ["no name", "another name", "has a password", "has another WeChat", "erased", "has a role"],
+    ["no name", "another name", "has a password", "has another WeChat", "is closed", "has a role"],
 )
 def test_whoever_is_not_plainly_the_same_stays_another(wechat, lake, listed, sun, case):
     name = {"no name": "", "another name": "李四"}.get(case, "孙师傅")
@@ -128,10 +128,10 @@ def test_whoever_is_not_plainly_the_same_stays_another(wechat, lake, listed, sun
         listed.save()
     elif case == "has another WeChat":
         SocialAccount.objects.create(user=listed, provider=people.WECHAT, uid="o6_listed")
-    elif case == "erased":
-        User.objects.filter(pk=listed.pk).update(erased_at=listed.joined_at)
+    elif case == "is closed":
+        User.objects.filter(pk=listed.pk).update(is_active=False)
     elif case == "has a role":
-        places.grant(user=sun, community=lake, role=Role.VOLUNTEER)
+        roles.give(user=sun, community=lake, role=Role.VOLUNTEER)
 
     status, body = put(log_in(wechat), wechat.new_code(NUMBER), name=name)
 

@@ -7,6 +7,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from backend.accounts.models import User
+from backend.accounts.services import guardians
 from backend.communities.models import Community
 from backend.notices.services import notices
 from volunteers import selectors
@@ -50,8 +51,10 @@ def plan_shift(
 def sign_up(*, shift: Shift, volunteer: User, now: datetime | None = None) -> Attendance:
     """Take a place; again, the place is already taken. A reminder is owed from then on.
 
-    ``now`` is given where the past is played again. Raises NotAVolunteerHere, ShiftOver, ShiftFull.
+    ``now`` is given where the past is played again. Raises GuardianConsentRequired,
+    NotAVolunteerHere, ShiftOver, ShiftFull.
     """
+    guardians.require_guardian(volunteer)
     if not selectors.is_volunteer(volunteer, shift.community_id):
         raise NotAVolunteerHere
     # Lock before counting: two volunteers who want the last place must queue here.

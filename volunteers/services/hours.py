@@ -6,6 +6,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from backend.accounts.models import User
+from backend.accounts.services import guardians
 from backend.audit.services import trail
 from points.models import Award
 from points.services import awards
@@ -31,10 +32,11 @@ def check_in(
 
     One ``nonce`` per tap: sent again it answers the first check-in, as does checking in twice
     while checked in. Open from 30 minutes before the shift until its end; a phone may tell up
-    to 72 hours later. Raises AttendanceStateWrong, TimeInTheFuture, CheckInTooEarly,
-    CheckInTooLate, NonceReused, AlreadyElsewhere.
+    to 72 hours later. Raises GuardianConsentRequired, AttendanceStateWrong, TimeInTheFuture,
+    CheckInTooEarly, CheckInTooLate, NonceReused, AlreadyElsewhere.
     """
     attendance = _locked(attendance)
+    guardians.require_guardian(attendance.volunteer)
     if attendance.status == Attendance.Status.CHECKED_IN or (
         nonce is not None and attendance.check_in_nonce == nonce
     ):

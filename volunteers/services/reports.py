@@ -13,6 +13,7 @@ from PIL import ExifTags, Image
 
 from backend.accounts.models import Consent, User
 from backend.accounts.selectors import consents_in_force
+from backend.accounts.services import guardians
 from backend.audit.services import trail
 from backend.communities.models import Community
 from points.models import Award
@@ -48,8 +49,9 @@ def submit(
 
     Without the reporter's consent to it the place on earth is not taken, the report is.
     The photo is decoded and encoded anew, so nothing of its EXIF (place, phone, time) is kept.
-    Raises NotAVolunteerHere, PhotoInvalid.
+    Raises GuardianConsentRequired, NotAVolunteerHere, PhotoInvalid.
     """
+    guardians.require_guardian(reporter)
     if not selectors.is_volunteer(reporter, community.pk):
         raise errors.NotAVolunteerHere
     if not consents_in_force(reporter).filter(purpose=Consent.Purpose.LOCATION).exists():

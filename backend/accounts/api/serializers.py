@@ -1,12 +1,17 @@
 """Shapes of people."""
 
+import unicodedata
 from typing import Any
 
+from django.utils.translation import gettext as _
 from rest_framework import serializers
 
 from backend.accounts import phones
-from backend.accounts.models import Consent, User
-from backend.accounts.purposes import TEXTS
+from backend.accounts.models import Consent, Guardianship, User
+from backend.accounts.purposes import GUARDIAN_TEXT, GUARDIANSHIP, TEXTS
+
+# Control characters, invisible ones that turn the text around, halves of characters, line ends.
+NOT_IN_A_NAME = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
 class MaskedPhoneField(serializers.CharField):
@@ -19,6 +24,7 @@ class MaskedPhoneField(serializers.CharField):
 class PersonSerializer(serializers.ModelSerializer[User]):
     """Somebody as staff see them: by name, to tell who it was; the phone stays masked."""
 
+    name = serializers.CharField(source="shown_name", read_only=True)
     phone = MaskedPhoneField(read_only=True)
 
     class Meta:
@@ -30,7 +36,9 @@ class PersonSerializer(serializers.ModelSerializer[User]):
 class ConsentTextSerializer(serializers.Serializer[Any]):
     """What one may agree to, in the language asked for."""
 
-    purpose = serializers.ChoiceField(choices=Consent.Purpose.choices, read_only=True)
+    purpose = serializers.ChoiceField(
+        choices=[*Consent.Purpose.choices, (GUARDIANSHIP, "Guardianship")], read_only=True
+    )
     version = serializers.IntegerField(read_only=True)
     text = serializers.CharField(read_only=True)
 
@@ -68,3 +76,55 @@ class BoundPhoneSerializer(serializers.Serializer[dict[str, Any]]):
 
     phone = MaskedPhoneField(read_only=True)
     log_in_again = serializers.BooleanField(read_only=True)
+
+
+class ProfileSerializer(serializers.Serializer[User]):
+    """What somebody may tell about themselves; what is left out stays as it is."""
+
+    name = serializers.CharField(max_length=60, required=False)
+    born_on = serializers.DateField(required=False, help_text="Told once, it is final.")
+
+    def validate_name(self, name: str) -> str:
+        if any(unicodedata.category(character) in NOT_IN_A_NAME for character in name):
+            raise serializers.ValidationError(_("A name is written in one line of plain text."))
+        return name
+
+
+class GuardianCodeSerializer(serializers.Serializer[Any]):
+    """``code``: for the guardian to enter, once, until ``expires_at``."""
+
+    code = serializers.CharField(read_only=True)
+    expires_at = serializers.DateTimeField(read_only=True)
+
+
+class GuardianshipSerializer(serializers.ModelSerializer[Guardianship]):
+    """Who agreed for whom; names are masked. ``in_force``: not withdrawn, to the words of today."""
+
+    child = serializers.CharField(source="child.masked_name", read_only=True)
+    guardian = serializers.CharField(source="guardian.masked_name", read_only=True)
+    in_force = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Guardianship
+        fields = (
+            "id",
+            "child",
+            "guardian",
+            "relation",
+            "version",
+            "given_at",
+            "withdrawn_at",
+            "in_force",
+        )
+        read_only_fields = fields
+
+    def get_in_force(self, guardianship: Guardianship) -> bool:
+        return guardianship.withdrawn_at is None and guardianship.version == GUARDIAN_TEXT.version
+
+
+class AgreeAsGuardianSerializer(serializers.Serializer[Guardianship]):
+    """``code``: what the child shows; ``version`` of the words that were read."""
+
+    code = serializers.CharField(max_length=20)
+    relation = serializers.ChoiceField(choices=Guardianship.Relation.choices)
+    version = serializers.IntegerField(min_value=1, max_value=32_767)

@@ -16,12 +16,15 @@ from backend.accounts.api.serializers import (
     GiveConsentSerializer,
 )
 from backend.accounts.models import Consent, User
-from backend.accounts.purposes import TEXTS
+from backend.accounts.purposes import GUARDIAN_TEXT, GUARDIANSHIP, TEXTS
 from backend.accounts.services import consents, phone, sessions
 
 
 class ConsentTextListView(APIView):
-    """What we ask consent for, and in which words: ``GET /api/v1/consents``. Public."""
+    """What we ask consent for, and in which words: ``GET /api/v1/consents``. Public.
+
+    ``guardianship`` is agreed to by a guardian, for a child: ``POST /api/v1/me/children``.
+    """
 
     permission_classes = (AllowAny,)
 
@@ -29,7 +32,7 @@ class ConsentTextListView(APIView):
     def get(self, request: Request) -> Response:
         texts = [
             {"purpose": purpose, "version": text.version, "text": text.words}
-            for purpose, text in TEXTS.items()
+            for purpose, text in [*TEXTS.items(), (GUARDIANSHIP, GUARDIAN_TEXT)]
         ]
         return Response(ConsentTextSerializer(texts, many=True).data)
 
@@ -39,7 +42,7 @@ class MyConsentListView(APIView):
 
     @extend_schema(responses=ConsentSerializer(many=True))
     def get(self, request: Request) -> Response:
-        mine = Consent.objects.filter(user=_caller(request)).order_by("-id")
+        mine = Consent.objects.filter(user=caller(request)).order_by("-id")
         return Response(ConsentSerializer(mine, many=True).data)
 
 
@@ -54,13 +57,13 @@ class MyConsentView(APIView):
         body = GiveConsentSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         consent = consents.give(
-            user=_caller(request), purpose=_purpose(purpose), **body.validated_data
+            user=caller(request), purpose=_purpose(purpose), **body.validated_data
         )
         return Response(ConsentSerializer(consent).data)
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, purpose: str) -> Response:
-        consents.withdraw(user=_caller(request), purpose=_purpose(purpose))
+        consents.withdraw(user=caller(request), purpose=_purpose(purpose))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -77,7 +80,7 @@ class LogOutEverywhereView(APIView):
 
     @extend_schema(request=None, responses={204: None})
     def post(self, request: Request) -> Response:
-        sessions.end_all(user=_caller(request))
+        sessions.end_all(user=caller(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -90,7 +93,7 @@ class MyPhoneView(APIView):
 
     @extend_schema(request=BindPhoneSerializer, responses=BoundPhoneSerializer)
     def put(self, request: Request) -> Response:
-        asking = _caller(request)
+        asking = caller(request)
         body = BindPhoneSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         owner = phone.bind(user=asking, **body.validated_data)
@@ -99,11 +102,11 @@ class MyPhoneView(APIView):
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request) -> Response:
-        phone.unbind(user=_caller(request))
+        phone.unbind(user=caller(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-def _caller(request: Request) -> User:
+def caller(request: Request) -> User:
     # backend/api/callers.py says it for those who stand above it.
     assert isinstance(request.user, User)
     return request.user

@@ -7,6 +7,7 @@ from backend.accounts.errors import ConsentRequired, ConsentVersionUnknown
 from backend.accounts.models import Consent, User
 from backend.accounts.purposes import TEXTS
 from backend.accounts.selectors import consents_in_force
+from backend.accounts.services import guardians
 from backend.audit.services import trail
 
 
@@ -22,8 +23,9 @@ def require(user: User, purpose: Consent.Purpose) -> Consent:
 def give(*, user: User, purpose: Consent.Purpose, version: int) -> Consent:
     """``user`` has read the words of ``version`` and agrees; again, they have agreed already.
 
-    Raises ConsentVersionUnknown unless those are the words of today.
+    Raises GuardianConsentRequired, ConsentVersionUnknown unless those are the words of today.
     """
+    guardians.require_guardian(user)
     if version != TEXTS[purpose].version:
         raise ConsentVersionUnknown(version=TEXTS[purpose].version)
     _lock(user)

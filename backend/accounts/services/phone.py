@@ -9,16 +9,19 @@ from django.db.models import ManyToOneRel, Q
 from backend.accounts.errors import PhoneBelongsToAnother, PhoneUnsupported
 from backend.accounts.models import Consent, User
 from backend.accounts.phones import digest
-from backend.accounts.services import consents, sessions
+from backend.accounts.services import consents, guardians, sessions
 from backend.accounts.services.people import WECHAT
 from backend.audit.services import trail
 from backend.wechat import client
 
 MAINLAND_MOBILE = re.compile(r"1[0-9]{10}")
-# Of all that can refer to a person, what merely logging in and consenting leaves behind.
+# Of all that can refer to a person, what merely logging in and agreeing leaves behind.
 TRACES_OF_A_LOG_IN = {
     "accounts.consent",
+    "accounts.guardiancode",
+    "accounts.guardianship",
     "audit.auditentry",
+    "privacy.export",
     "socialaccount.socialaccount",
     "usersessions.usersession",
 }
@@ -30,9 +33,10 @@ def bind(*, user: User, code: str, name: str = "") -> User:
     The number may be known already: of somebody whom the community enrolled from a list and who
     never logged in. Whoever tells the ``name`` that stands there, and has done nothing yet, is
     them: the WeChat account becomes theirs, ``user`` is closed, and logging in again is due.
-    Returns whom the number belongs to now. Raises ConsentRequired, PhoneUnsupported,
-    PhoneBelongsToAnother, WeChatCodeInvalid, WeChatUnavailable.
+    Returns whom the number belongs to now. Raises GuardianConsentRequired, ConsentRequired,
+    PhoneUnsupported, PhoneBelongsToAnother, WeChatCodeInvalid, WeChatUnavailable.
     """
+    guardians.require_guardian(user)
     consents.require(user, Consent.Purpose.PHONE)
     # Nothing is locked while WeChat is asked; it may take its time.
     number = client.phone_number(code)
@@ -85,7 +89,6 @@ def _become(fresh: User, known: User, *, name: str, consent: Consent) -> None:
     """
     never_logged_in = (
         known.is_active
-        and known.erased_at is None
         and not known.has_usable_password()
         and not SocialAccount.objects.filter(user=known).exists()
     )
@@ -99,10 +102,16 @@ def _become(fresh: User, known: User, *, name: str, consent: Consent) -> None:
         withdrawn_at=None,
         defaults={"version": consent.version, "given_at": consent.given_at},
     )
+    if known.born_on is None:
+        known.born_on = fresh.born_on
+        known.save(update_fields=["born_on"])
+    guardians.move(fresh=fresh, known=known)
     sessions.end_all(user=fresh)
     fresh.is_active = False
-    fresh.phone = ""
-    fresh.save(update_fields=["is_active", "phone_encrypted", "phone_digest"])
+    # Nobody would find what they told here when they ask to be forgotten.
+    fresh.name = fresh.phone = ""
+    fresh.born_on = fresh.erasure_requested_at = None
+    fresh.save()
     trail.record(
         "person.become",
         actor=fresh,

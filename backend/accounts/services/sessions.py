@@ -6,13 +6,21 @@ from django.db import transaction
 from django.utils import timezone
 
 from backend.accounts.models import User
+from backend.audit.services import trail
 
 
 @transaction.atomic
 def end_all(*, user: User) -> None:
     """Log ``user`` out on every phone and browser, at once: access tokens end as well."""
+    forget(user=user)
+    user.tokens_valid_from = timezone.now()
+    user.save(update_fields=["tokens_valid_from"])
+    trail.record("person.log_out_everywhere", actor=user, target=user)
+
+
+@transaction.atomic
+def forget(*, user: User) -> None:
+    """Forget where ``user`` is logged in; access tokens last until they run out."""
     sessions = UserSession.objects.filter(user=user)
     Session.objects.filter(session_key__in=sessions.values("session_key")).delete()
     sessions.delete()
-    user.tokens_valid_from = timezone.now()
-    user.save(update_fields=["tokens_valid_from"])

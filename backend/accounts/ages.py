@@ -1,0 +1,36 @@
+"""How old somebody is, in whole years of the Chinese calendar day."""
+
+from datetime import date
+from zoneinfo import ZoneInfo
+
+from django.utils import timezone
+
+CLOCK = ZoneInfo("Asia/Shanghai")
+CHILD_BEFORE = 14  # PIPL 31
+ADULT_FROM = 18  # Civil Code 17
+EARLIEST_BIRTH = date(1900, 1, 1)
+
+
+def today() -> date:
+    return timezone.now().astimezone(CLOCK).date()
+
+
+def years_before(years: int, day: date) -> date:
+    """The last day on which somebody was born who is ``years`` old on ``day``.
+
+    Whoever was born on 29 February has a birthday on 1 March in other years.
+    """
+    try:
+        return day.replace(year=day.year - years)
+    except ValueError:
+        return date(day.year - years, 2, 28)
+
+
+def is_child(born_on: date | None, *, on: date | None = None) -> bool:
+    """Under 14 ``on`` that day (today); who has not told is taken for an adult."""
+    return born_on is not None and born_on > years_before(CHILD_BEFORE, on or today())
+
+
+def is_adult(born_on: date | None, *, on: date | None = None) -> bool:
+    """Told, and 18 or more."""
+    return born_on is not None and born_on <= years_before(ADULT_FROM, on or today())

@@ -1,0 +1,86 @@
+"""Children and their guardians."""
+
+from uuid import UUID
+
+from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import extend_schema
+from rest_framework import status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.throttling import UserRateThrottle
+from rest_framework.views import APIView
+
+from backend.accounts import selectors
+from backend.accounts.api.serializers import (
+    AgreeAsGuardianSerializer,
+    GuardianCodeSerializer,
+    GuardianshipSerializer,
+)
+from backend.accounts.api.views import caller
+from backend.accounts.services import guardians
+
+
+class GuardianCodeThrottle(UserRateThrottle):
+    """As GuessThrottle in backend/api, which stands above us."""
+
+    scope = "guardian_code"
+    rate = "20/hour"
+
+    def allow_request(self, request: Request, view: APIView) -> bool:
+        return request.method != "POST" or super().allow_request(request, view)
+
+
+class MyGuardianCodeView(APIView):
+    """A code that I, under 14, show my guardian: ``POST /api/v1/me/guardian-code``.
+
+    It is good once, for 24 hours; an earlier one no longer is.
+    """
+
+    @extend_schema(request=None, responses={201: GuardianCodeSerializer})
+    def post(self, request: Request) -> Response:
+        code, expires_at = guardians.ask(child=caller(request))
+        answer = GuardianCodeSerializer({"code": code, "expires_at": expires_at})
+        return Response(answer.data, status=status.HTTP_201_CREATED)
+
+
+class MyGuardianListView(APIView):
+    """Who agreed that I take part, newest first: ``GET /api/v1/me/guardians``."""
+
+    @extend_schema(responses=GuardianshipSerializer(many=True))
+    def get(self, request: Request) -> Response:
+        mine = selectors.guardians_of(caller(request))
+        return Response(GuardianshipSerializer(mine, many=True).data)
+
+
+class MyChildListView(APIView):
+    """For whom I agreed, newest first: ``/api/v1/me/children``.
+
+    ``POST``: I am the parent or guardian of the child that showed me ``code``, have read the words
+    (``GET /api/v1/consents``, ``guardianship``) and agree. Refused with
+    ``guardian_must_be_adult`` to whoever has not told a birthday of 18 years or more.
+    """
+
+    throttle_classes = (GuardianCodeThrottle,)
+
+    @extend_schema(responses=GuardianshipSerializer(many=True))
+    def get(self, request: Request) -> Response:
+        mine = selectors.children_of(caller(request))
+        return Response(GuardianshipSerializer(mine, many=True).data)
+
+    @extend_schema(request=AgreeAsGuardianSerializer, responses={201: GuardianshipSerializer})
+    def post(self, request: Request) -> Response:
+        body = AgreeAsGuardianSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        given = guardians.agree(guardian=caller(request), **body.validated_data)
+        return Response(GuardianshipSerializer(given).data, status=status.HTTP_201_CREATED)
+
+
+class MyChildView(APIView):
+    """I no longer agree: ``DELETE /api/v1/me/children/{guardianship_id}``; it stays on record."""
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, guardianship_id: UUID) -> Response:
+        user = caller(request)
+        guardianship = get_object_or_404(selectors.children_of(user), pk=guardianship_id)
+        guardians.withdraw(guardianship=guardianship, by=user)
+        return Response(status=status.HTTP_204_NO_CONTENT)

@@ -1,0 +1,143 @@
+"""Guardians agree that a child takes part (PIPL 31): asked with a code, given, withdrawn."""
+
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.crypto import salted_hmac
+
+from backend.accounts import ages, errors
+from backend.accounts.models import GuardianCode, Guardianship, User
+from backend.accounts.purposes import GUARDIAN_TEXT
+from backend.accounts.selectors import guardianships_in_force
+from backend.audit.services import trail
+from backend.codes import as_made, new_code
+
+CODE_LENGTH = 8
+CODE_LASTS = timedelta(hours=24)
+
+
+def require_guardian(user: User) -> None:
+    """Go on, unless ``user`` is under 14 and no guardian agrees: GuardianConsentRequired.
+
+    For everybody else it costs no statement.
+    """
+    if is_missing(user):
+        raise errors.GuardianConsentRequired
+
+
+def is_missing(user: User) -> bool:
+    """Whether ``user`` is under 14 and no guardian agrees."""
+    return ages.is_child(user.born_on) and not guardianships_in_force(user).exists()
+
+
+@transaction.atomic
+def ask(*, child: User) -> tuple[str, datetime]:
+    """A code that ``child`` shows a guardian, and until when; earlier ones are no longer good.
+
+    Raises GuardianNotNeeded unless ``child`` is under 14.
+    """
+    child = User.objects.select_for_update(no_key=True).get(pk=child.pk)
+    if not ages.is_child(child.born_on):
+        raise errors.GuardianNotNeeded
+    GuardianCode.objects.filter(child=child, used_at=None).delete()
+    code = new_code(CODE_LENGTH)
+    made = GuardianCode.objects.create(
+        child=child, digest=_digest(code), expires_at=timezone.now() + CODE_LASTS
+    )
+    return code, made.expires_at
+
+
+@transaction.atomic
+def agree(
+    *, guardian: User, code: str, relation: Guardianship.Relation, version: int
+) -> Guardianship:
+    """``guardian`` has read the words of ``version`` and agrees for the child that showed ``code``.
+
+    Sent again it answers the first. Raises ConsentVersionUnknown, GuardianCodeUnknown, OwnGuardian,
+    GuardianMustBeAdult, GuardianCodeUsed, GuardianCodeExpired, GuardianNotNeeded.
+    """
+    if version != GUARDIAN_TEXT.version:
+        raise errors.ConsentVersionUnknown(version=GUARDIAN_TEXT.version)
+    digest = _digest(as_made(code))
+    asked = GuardianCode.objects.filter(digest=digest).first()
+    if asked is None:
+        raise errors.GuardianCodeUnknown
+    # Two taps, and two guardians with one code, queue here.
+    child = User.objects.select_for_update(no_key=True).get(pk=asked.child_id)
+    asked = GuardianCode.objects.filter(digest=digest).first()
+    if asked is None:
+        raise errors.GuardianCodeUnknown
+    if child.pk == guardian.pk:
+        raise errors.OwnGuardian
+    if not ages.is_adult(guardian.born_on):
+        raise errors.GuardianMustBeAdult
+    known = Guardianship.objects.filter(child=child, guardian=guardian, withdrawn_at=None).first()
+    if asked.used_at is not None:
+        if known is None:
+            raise errors.GuardianCodeUsed
+        return known
+    if asked.expires_at <= timezone.now():
+        raise errors.GuardianCodeExpired
+    if not ages.is_child(child.born_on):
+        raise errors.GuardianNotNeeded
+    asked.used_at = timezone.now()
+    asked.save(update_fields=["used_at"])
+    if known is not None:  # another code of the child, or other words
+        if known.version == version and known.relation == relation:
+            return known
+        _end(known, by=None)
+    given = Guardianship.objects.create(
+        child=child, guardian=guardian, relation=relation, version=version
+    )
+    given.refresh_from_db()  # the database's own time
+    trail.record(
+        "guardianship.give",
+        actor=guardian,
+        target=given,
+        after={"child": str(child.pk), "relation": relation, "version": version},
+    )
+    return given
+
+
+@transaction.atomic
+def withdraw(*, guardianship: Guardianship, by: User) -> None:
+    """The guardian no longer agrees: from the child's next request on. Again changes nothing."""
+    guardianship = Guardianship.objects.select_for_update(no_key=True).get(pk=guardianship.pk)
+    if guardianship.withdrawn_at is not None:
+        return
+    _end(guardianship, by=by)
+    trail.record(
+        "guardianship.withdraw",
+        actor=by,
+        target=guardianship,
+        after={"child": str(guardianship.child_id)},
+    )
+
+
+def move(*, fresh: User, known: User) -> None:
+    """What ``fresh`` agreed to, or others for them, is that of ``known``: they are one person."""
+    for role in ("child", "guardian"):
+        for row in Guardianship.objects.filter(**{role: fresh}, withdrawn_at=None).order_by("pk"):
+            pair = {"child": row.child, "guardian": row.guardian, role: known}
+            _end(row, by=None)
+            if pair["child"] != pair["guardian"]:
+                Guardianship.objects.get_or_create(
+                    **pair,
+                    withdrawn_at=None,
+                    defaults={
+                        "relation": row.relation,
+                        "version": row.version,
+                        "given_at": row.given_at,
+                    },
+                )
+
+
+def _end(guardianship: Guardianship, *, by: User | None) -> None:
+    guardianship.withdrawn_at = timezone.now()
+    guardianship.withdrawn_by = by
+    guardianship.save(update_fields=["withdrawn_at", "withdrawn_by"])
+
+
+def _digest(code: str) -> str:
+    return salted_hmac("backend.accounts.guardian_code", code, algorithm="sha256").hexdigest()

@@ -1,0 +1,60 @@
+"""Encrypting with a new key what an old one encrypted."""
+
+from collections.abc import Callable
+from typing import Any
+
+from allauth.mfa.models import Authenticator
+from django.db import transaction
+from django.db.models import Model, QuerySet
+
+from backend.accounts import vault
+from backend.accounts.models import User
+
+BATCH = 500  # rows locked at a time, and lost if we are stopped
+
+
+def rotate_phones(*, batch: int = BATCH) -> int:
+    """Encrypt phone numbers with the first key; how many were not. A second run finds none."""
+    return _rotate(User.objects.exclude(phone_encrypted=""), _rotate_phone, batch)
+
+
+def rotate_second_factors(*, batch: int = BATCH) -> int:
+    """The same for what the codes of second factors are made from."""
+    return _rotate(Authenticator.objects.all(), _rotate_second_factor, batch)
+
+
+def _rotate(rows: QuerySet[Any], rotate: Callable[[Any], bool], batch: int) -> int:
+    """``rotate`` each row, locked, in order of the primary key, a transaction for each batch."""
+    rotated, last = 0, None
+    while True:
+        with transaction.atomic():
+            wanted = rows.filter(pk__gt=last) if last else rows
+            page: list[Model] = list(wanted.select_for_update(no_key=True).order_by("pk")[:batch])
+            rotated += sum(map(rotate, page))
+        if len(page) < batch:
+            return rotated
+        last = page[-1].pk
+
+
+def _rotate_phone(user: User) -> bool:
+    if vault.is_newest(user.phone_encrypted):
+        return False
+    user.phone_encrypted = vault.reencrypt(user.phone_encrypted)
+    user.save(update_fields=["phone_encrypted"])
+    return True
+
+
+def _rotate_second_factor(authenticator: Authenticator) -> bool:
+    """The secret of an app (``secret``), or that of recovery codes: ``seed``, or each of them."""
+    data: dict[str, Any] = authenticator.data
+    fresh: dict[str, Any] = {}
+    for name in ("secret", "seed"):
+        if name in data and not vault.is_newest(data[name]):
+            fresh[name] = vault.reencrypt(data[name])
+    codes = data.get("migrated_codes") or []
+    if not all(map(vault.is_newest, codes)):
+        fresh["migrated_codes"] = [vault.reencrypt(code) for code in codes]
+    if fresh:
+        authenticator.data = data | fresh
+        authenticator.save(update_fields=["data"])
+    return bool(fresh)

@@ -1,0 +1,32 @@
+"""What people tell about themselves."""
+
+from datetime import date
+
+from django.db import transaction
+
+from backend.accounts import ages
+from backend.accounts.errors import BornOnImplausible, BornOnIsFinal
+from backend.accounts.models import User
+from backend.audit.services import trail
+
+
+@transaction.atomic
+def change(*, user: User, name: str | None = None, born_on: date | None = None) -> User:
+    """Put on record what ``user`` tells; what is None, and what stands there, stays as it is.
+
+    Nothing of it is written in the trail. Raises BornOnImplausible, BornOnIsFinal.
+    """
+    user = User.objects.select_for_update(no_key=True).get(pk=user.pk)
+    if born_on is not None and born_on != user.born_on:
+        if user.born_on is not None:
+            raise BornOnIsFinal
+        if not ages.EARLIEST_BIRTH <= born_on <= ages.today():
+            raise BornOnImplausible
+        user.born_on = born_on
+        user.save(update_fields=["born_on"])
+        trail.record("person.tell_birthday", actor=user, target=user)
+    if name is not None and name != user.name:
+        user.name = name
+        user.save(update_fields=["name"])
+        trail.record("person.rename", actor=user, target=user)
+    return user

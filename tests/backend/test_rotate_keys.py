@@ -1,0 +1,129 @@
+"""A new key encrypts all that an old one did, so that the old one can be thrown away."""
+
+import io
+
+import pytest
+from allauth.mfa.models import Authenticator
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+from allauth.mfa.totp.internal.auth import TOTP
+from cryptography.fernet import Fernet, InvalidToken
+from django.apps import apps
+from django.core.management import call_command
+
+from backend.accounts import vault
+from backend.accounts.models import User
+from backend.accounts.services import keys
+from tests.conftest import TOTP_SECRET, totp_code
+
+NEW = Fernet.generate_key().decode()
+
+
+@pytest.fixture
+def use_keys(settings):
+    """``use_keys(NEW, old)``: what LINLI_FIELD_KEYS holds from now on, for this test."""
+
+    def use(*those):
+        settings.FIELD_KEYS = list(those)
+        vault._fernet.cache_clear()
+
+    yield use
+    vault._fernet.cache_clear()
+
+
+@pytest.fixture
+def old(settings):
+    return settings.FIELD_KEYS[0]
+
+
+@pytest.fixture
+def secrets(person):
+    """王小明 and 李阿姨 by phone, 陈店员 without one; an app, and recovery codes of two makes."""
+    wang, li, chen = person("wang"), person("li"), person("chen")
+    chen.phone = ""
+    chen.save()
+    TOTP.activate(wang, TOTP_SECRET)
+    codes = RecoveryCodes.activate(wang).get_unused_codes()
+    Authenticator.objects.create(
+        user=li,
+        type=Authenticator.Type.RECOVERY_CODES,
+        data={"migrated_codes": [vault.encrypt("one"), vault.encrypt("two")], "viewed_at": 1},
+    )
+    return {"phones": (wang.phone, li.phone, ""), "codes": codes, "digest": wang.phone_digest}
+
+
+def told():
+    """What can be read with the keys in use."""
+    wang, li, chen = (User.objects.get(username=name) for name in ("wang", "li", "chen"))
+    app, codes = Authenticator.objects.filter(user=wang).order_by("type").reverse()
+    assert TOTP(app).validate_code(totp_code())
+    assert RecoveryCodes(Authenticator.objects.get(user=li)).get_unused_codes() == ["one", "two"]
+    return {
+        "phones": (wang.phone, li.phone, chen.phone),
+        "codes": RecoveryCodes(codes).get_unused_codes(),
+        "digest": wang.phone_digest,
+    }
+
+
+def run():
+    out = io.StringIO()
+    call_command("rotate_keys", stdout=out)
+    return out.getvalue().splitlines()
+
+
+def test_after_it_the_old_key_is_not_needed(secrets, use_keys, old):
+    use_keys(NEW, old)
+
+    assert run() == [
+        "Phone numbers: 2 encrypted anew.",
+        "Second factors: 3 encrypted anew.",
+    ]
+
+    use_keys(NEW)
+    assert told() == secrets
+    use_keys(old)
+    with pytest.raises(InvalidToken):
+        _ = User.objects.get(username="wang").phone
+
+
+def test_again_it_changes_nothing(secrets, use_keys, old):
+    use_keys(NEW, old)
+    run()
+    tokens = list(User.objects.order_by("pk").values_list("phone_encrypted", flat=True))
+
+    assert run() == ["Phone numbers: 0 encrypted anew.", "Second factors: 0 encrypted anew."]
+
+    assert list(User.objects.order_by("pk").values_list("phone_encrypted", flat=True)) == tokens
+    assert told() == secrets
+
+
+def test_stopped_half_way_it_goes_on_where_it_was(secrets, use_keys, old):
+    use_keys(NEW, old)
+    broken = User.objects.create(username="zzz", phone_encrypted="not a token")
+
+    with pytest.raises(InvalidToken):
+        keys.rotate_phones(batch=1)
+    broken.delete()
+
+    assert keys.rotate_phones(batch=1) == 0
+    assert keys.rotate_second_factors(batch=1) == 3
+    use_keys(NEW)
+    assert told() == secrets
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_at_once_do_it_once(person, use_keys, old, at_once):
+    person("wang")
+    use_keys(NEW, old)
+
+    assert sorted(at_once(2, lambda _: keys.rotate_phones())) == [0, 1]
+
+
+def test_whatever_is_encrypted_is_seen_to():
+    encrypted = {
+        f"{model._meta.label}.{field.name}"
+        for model in apps.get_models()
+        for field in model._meta.get_fields()
+        if "encrypted" in field.name
+    }
+
+    assert encrypted == {"accounts.User.phone_encrypted"}
