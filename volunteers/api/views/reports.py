@@ -1,5 +1,6 @@
 """Reports: submitted by volunteers, handled by staff, followed by everybody."""
 
+from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -36,7 +37,7 @@ from volunteers.api.serializers import (
     WatchedReportSerializer,
 )
 from volunteers.models import Report
-from volunteers.services import reports
+from volunteers.services import reports, viewing
 
 PHOTO = {(200, JPEGRenderer.media_type): OpenApiTypes.BINARY}
 
@@ -121,10 +122,11 @@ class MyPhotoView(APIView):
 
     @extend_schema(responses=PHOTO)
     def get(self, request: Request, report_id: UUID) -> FileResponse:
-        return photo_of(selectors.reports_of(signed_in(request)), report_id)
+        return photo_of(_with_photo(selectors.reports_of(signed_in(request)), report_id))
 
 
 # --- staff ------------------------------------------------------------------------------------
+# Whoever is shown a dispute or a call for help of somebody else's is written down (viewing.py).
 class ReportListView(EarningListView[Report]):
     """All reports where I am staff or auditor, newest first: ``GET /api/v1/reports``."""
 
@@ -136,14 +138,20 @@ class ReportListView(EarningListView[Report]):
     def get_queryset(self) -> QuerySet[Report]:
         return selectors.reports_watched_by(signed_in(self.request))
 
+    def paginate_queryset(self, queryset: Any) -> list[Any] | None:
+        page = super().paginate_queryset(queryset)
+        viewing.note(viewer=signed_in(self.request), reports=page or [])
+        return page
+
 
 class ReportView(APIView):
     """One of them: ``GET /api/v1/reports/{report_id}``."""
 
     @extend_schema(responses=WatchedReportSerializer)
     def get(self, request: Request, report_id: UUID) -> Response:
-        watched = selectors.reports_watched_by(signed_in(request))
-        report = get_object_or_404(watched, pk=report_id)
+        user = signed_in(request)
+        report = get_object_or_404(selectors.reports_watched_by(user), pk=report_id)
+        viewing.note(viewer=user, reports=[report])
         return Response(WatchedReportSerializer(report, context=earnings(report)).data)
 
 
@@ -154,7 +162,10 @@ class PhotoView(APIView):
 
     @extend_schema(responses=PHOTO)
     def get(self, request: Request, report_id: UUID) -> FileResponse:
-        return photo_of(selectors.reports_watched_by(signed_in(request)), report_id)
+        user = signed_in(request)
+        report = _with_photo(selectors.reports_watched_by(user), report_id)
+        viewing.note(viewer=user, reports=[report])
+        return photo_of(report)
 
 
 class AcceptView(APIView):
@@ -165,6 +176,7 @@ class AcceptView(APIView):
         user = signed_in(request)
         handled = get_object_or_404(selectors.reports_handled_by(user), pk=report_id)
         report = reports.accept(report=handled, handler=user)
+        viewing.note(viewer=user, reports=[report])
         return Response(WatchedReportSerializer(report, context=earnings(report)).data)
 
 
@@ -184,15 +196,21 @@ class CloseView(APIView):
             report, award = reports.close_verified(report=report, handler=user, answer=answer)
         else:
             report = reports.close_rejected(report=report, handler=user, answer=answer)
+        viewing.note(viewer=user, reports=[report])
         context = earnings(report) | {"award": award}
         return Response(ClosedReportSerializer(report, context=context).data)
 
 
-def photo_of(visible: QuerySet[Report], report_id: UUID) -> FileResponse:
-    """The photo of one of ``visible``, or 404. A shared cache must not keep it."""
+def _with_photo(visible: QuerySet[Report], report_id: UUID) -> Report:
+    """One of ``visible`` that has a photo, or 404."""
     report = get_object_or_404(visible, pk=report_id)
     if not report.photo:
         raise Http404
+    return report
+
+
+def photo_of(report: Report) -> FileResponse:
+    """The photo of ``report``. A shared cache must not keep it."""
     return FileResponse(
         report.photo.open(),
         content_type=JPEGRenderer.media_type,

@@ -1,0 +1,134 @@
+"""Who looks at a neighbour's dispute or call for help is written down before it is shown."""
+
+import io
+
+import pytest
+from django.core.files.base import ContentFile
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from PIL import Image
+
+from backend.audit.models import AuditEntry
+from backend.communities.models import Role
+from backend.communities.services import roles
+from backend.request_id import HEADER
+from volunteers.models import Volunteer
+from volunteers.services import people, reports
+
+
+@pytest.fixture
+def qian(lake, person):
+    """钱审计, who audits the lake."""
+    user = person("qian", "钱审计")
+    roles.give(user=user, community=lake, role=Role.AUDITOR)
+    return user
+
+
+@pytest.fixture
+def told(lake, wang, li, zhao):
+    """One report of each kind: a neighbour's two confidential ones, a hazard, the staff's own."""
+    people.enrol(user=zhao, community=lake, kind=Volunteer.Kind.RESIDENT)
+    picture = io.BytesIO()
+    Image.new("RGB", (4, 3)).save(picture, "JPEG")
+    return {
+        name: reports.submit(
+            community=lake,
+            reporter=reporter,
+            category=category,
+            text="有事",
+            photo=ContentFile(picture.getvalue(), "photo.jpg"),
+        )
+        for name, reporter, category in [
+            ("dispute", wang, "dispute"),
+            ("need", li, "assistance"),
+            ("hazard", wang, "hazard"),
+            ("own", zhao, "dispute"),
+        ]
+    }
+
+
+def written():
+    entries = AuditEntry.objects.filter(action="report.view").order_by("pk")
+    return [(entry.actor_id, entry.community.code, entry.target_id) for entry in entries]
+
+
+@pytest.mark.parametrize("role", ["zhao", "qian"])
+@pytest.mark.parametrize("address", ["reports/{}", "reports/{}/photo"])
+@pytest.mark.parametrize(
+    ("name", "is_written"), [("dispute", True), ("need", True), ("hazard", False)]
+)
+def test_a_look_at_one_is_written_down_if_it_is_confidential(
+    told, logged_in, request, role, address, name, is_written
+):
+    viewer, report = request.getfixturevalue(role), told[name]
+
+    answer = logged_in(viewer).get(f"/api/v1/{address.format(report.pk)}")
+
+    assert answer.status_code == 200
+    assert written() == ([(viewer.pk, "lake", str(report.pk))] if is_written else [])
+    if is_written:
+        entry = AuditEntry.objects.get(action="report.view")
+        assert (entry.before, entry.after, entry.request_id) == ({}, {}, answer[HEADER])
+
+
+def test_of_a_page_those_that_are_shown_are_written_down(told, zhao, logged_in):
+    caller = logged_in(zhao)
+    addresses = ("reports", "reports?page_size=2")
+    need, dispute = ((zhao.pk, "lake", str(told[name].pk)) for name in ("need", "dispute"))
+
+    seen = []
+    for address in addresses:
+        before = len(written())
+        assert caller.get(f"/api/v1/{address}").status_code == 200
+        seen.append(written()[before:])
+
+    # Newest first; two to a page are the hazard and one's own.
+    assert seen == [[need, dispute], []]
+
+
+def test_a_page_costs_one_statement_more_however_many_are_on_it(told, wang, lake, zhao, logged_in):
+    caller = logged_in(zhao)
+
+    def statements(asked):
+        with CaptureQueriesContext(connection) as captured:
+            assert caller.get("/api/v1/reports", asked).status_code == 200
+        return len(captured)
+
+    statements({})  # the first request of a log-in may cost more
+    plain, few = statements({"page_size": 2}), statements({})
+    for _ in range(5):
+        reports.submit(community=lake, reporter=wang, category="dispute", text="有事")
+
+    assert statements({}) == few == plain + 1
+
+
+def test_ones_own_and_what_one_may_not_see_leave_nothing(told, zhao, wang, logged_in):
+    own = logged_in(zhao).get(f"/api/v1/reports/{told['own'].pk}")
+    mine = logged_in(wang).get(f"/api/v1/me/reports/{told['dispute'].pk}")
+    photo = logged_in(wang).get(f"/api/v1/me/reports/{told['dispute'].pk}/photo")
+    others = logged_in(wang).get(f"/api/v1/reports/{told['need'].pk}")
+    listed = logged_in(wang).get("/api/v1/me/reports")
+
+    assert [answer.status_code for answer in (own, mine, photo, others, listed)] == [
+        200,
+        200,
+        200,
+        404,
+        200,
+    ]
+    assert written() == []
+
+
+@pytest.mark.parametrize(
+    ("act", "body"),
+    [("accept", None), ("close", {"outcome": "rejected", "answer": "不属实"})],
+)
+def test_an_act_shows_it_as_well(told, zhao, logged_in, act, body):
+    report = told["dispute"]
+
+    answer = logged_in(zhao).post(
+        f"/api/v1/reports/{report.pk}/{act}", body, headers={"Idempotency-Key": "once"}
+    )
+
+    assert answer.status_code == 200
+    assert written() == [(zhao.pk, "lake", str(report.pk))]
