@@ -5,14 +5,15 @@ from rest_framework.test import APIClient
 
 from backend.accounts.models import User
 from backend.api.throttling import PublicThrottle
+from backend.audit.models import AuditEntry
 from backend.communities.models import Community, Role
-from backend.communities.services import places
+from backend.communities.services import places, roles
 
 pytestmark = pytest.mark.django_db
 
 
 def test_me_is_who_logged_in_with_the_phone_masked(lake, hill, wang, logged_in):
-    places.grant(user=wang, community=hill, role=Role.AUDITOR)
+    roles.give(user=wang, community=hill, role=Role.AUDITOR)
 
     response = logged_in(wang).get("/api/v1/me")
 
@@ -22,7 +23,10 @@ def test_me_is_who_logged_in_with_the_phone_masked(lake, hill, wang, logged_in):
         "username": "wang",
         "name": "王小明",
         "phone": "198****0001",
+        "born_on": None,
+        "guardian_is_missing": False,
         "second_factor_required": True,
+        "erased_from": None,
         "memberships": [
             {
                 "community": {"id": str(lake.pk), "code": "lake", "name": "碧沙湖社区"},
@@ -45,9 +49,64 @@ def test_who_has_no_phone_and_no_role_is_somebody_too(person, logged_in):
         "username": "sun",
         "name": "孙",
         "phone": "",
+        "born_on": None,
+        "guardian_is_missing": False,
         "second_factor_required": False,
+        "erased_from": None,
         "memberships": [],
     }
+
+
+def test_people_tell_their_name_and_once_their_birthday(wang, logged_in):
+    caller = logged_in(wang)
+    before = caller.get("/api/v1/me").json()
+
+    told = caller.patch("/api/v1/me", {"name": "  王 小明 ", "born_on": "1990-05-01"})
+    again = caller.patch("/api/v1/me", {"born_on": "1990-05-01"})
+    changed = caller.patch("/api/v1/me", {"name": "别人", "born_on": "1990-05-02"})
+
+    assert (told.status_code, again.status_code) == (200, 200)
+    assert told.json() == before | {"name": "王 小明", "born_on": "1990-05-01"}
+    assert (changed.status_code, changed.json()["code"]) == (409, "born_on_is_final")
+    assert caller.get("/api/v1/me").json() == again.json() == told.json()
+    written = AuditEntry.objects.filter(action__startswith="person.").order_by("pk")
+    assert list(written.values_list("action", "actor", "before", "after")) == [
+        ("person.tell_birthday", wang.pk, {}, {}),
+        ("person.rename", wang.pk, {}, {}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"name": ""}, "invalid_input"),
+        ({"name": "   "}, "invalid_input"),
+        ({"name": "王" * 61}, "invalid_input"),
+        ({"name": "王\n小明"}, "invalid_input"),
+        ({"name": "王\u202e小明"}, "invalid_input"),
+        ({"name": None}, "invalid_input"),
+        ({"born_on": "1899-12-31"}, "born_on_implausible"),
+        ({"born_on": "2099-01-01"}, "born_on_implausible"),
+        ({"born_on": "2001-02-29"}, "invalid_input"),
+        ({"born_on": None}, "invalid_input"),
+    ],
+)
+def test_what_can_not_be_is_not_put_on_record(wang, logged_in, body, code):
+    answer = logged_in(wang).patch("/api/v1/me", {"name": "另一个"} | body)
+
+    assert (answer.status_code, answer.json()["code"]) == (400, code)
+    wang.refresh_from_db()
+    assert (wang.name, wang.born_on) == ("王小明", None)
+
+
+def test_who_owes_a_second_factor_reads_and_changes_nothing(lake, person, logged_in):
+    sun = person("sun", "孙")
+    caller = logged_in(sun)
+    roles.give(user=sun, community=lake, role=Role.MANAGER)
+
+    assert caller.get("/api/v1/me").json()["second_factor_required"]
+    for refused in (caller.patch("/api/v1/me", {"name": "钱"}), caller.delete("/api/v1/me")):
+        assert (refused.status_code, refused.json()["code"]) == (403, "second_factor_required")
 
 
 def test_nobody_is_not_somebody(db):

@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from backend.communities.models import Role
-from backend.communities.services import places
+from backend.communities.services import roles
 from backend.ids import new_id
 from points.models import Account, AccountKind, Transfer, Unit
 from points.services import ledger, sealing
@@ -34,7 +34,7 @@ ADDRESSES = [
 @pytest.fixture
 def auditor(lake, person):
     user = person("qian", "钱审计")
-    places.grant(user=user, community=lake, role=Role.AUDITOR)
+    roles.give(user=user, community=lake, role=Role.AUDITOR)
     return user
 
 
@@ -220,7 +220,7 @@ def test_debits_and_credits_come_to_the_same_in_each_unit(
     lake, person, logged_in, story, cash, role, is_sealed
 ):
     reader = person("sun")
-    places.grant(user=reader, community=lake, role=role)
+    roles.give(user=reader, community=lake, role=role)
     if is_sealed:
         sealing.seal(community=lake)
 
@@ -403,7 +403,7 @@ def test_the_books_are_closed_to_everybody_else(
     lake, hill, wang, person, logged_in, story, wallet, address
 ):
     next_door = person("sun", "孙社工")
-    places.grant(user=next_door, community=hill, role=Role.STAFF)
+    roles.give(user=next_door, community=hill, role=Role.STAFF)
     address = address.format(account=wallet.pk, transfer=story[0].pk)
 
     for user, code in [(wang, "lake"), (next_door, "lake"), (next_door, "nowhere")]:
@@ -419,7 +419,7 @@ def test_the_books_are_closed_to_everybody_else(
 def test_what_is_in_other_books_is_unknown_in_these(
     lake, hill, auditor, logged_in, story, wallet, address
 ):
-    places.grant(user=auditor, community=hill, role=Role.AUDITOR)
+    roles.give(user=auditor, community=hill, role=Role.AUDITOR)
     sealing.seal(community=lake)
     client = logged_in(auditor)
     code = "account_unknown" if "{account}" in address else "transfer_unknown"

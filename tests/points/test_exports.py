@@ -15,7 +15,7 @@ from django.utils import timezone
 from python_calamine import CalamineWorkbook
 
 from backend.communities.models import Role
-from backend.communities.services import places
+from backend.communities.services import roles
 from points.api import exports
 from points.models import AccountKind, Unit
 from points.services import ledger
@@ -32,7 +32,7 @@ TYPES = {
 @pytest.fixture
 def auditor(lake, person):
     user = person("qian", "钱审计")
-    places.grant(user=user, community=lake, role=Role.AUDITOR)
+    roles.give(user=user, community=lake, role=Role.AUDITOR)
     return user
 
 
@@ -235,7 +235,7 @@ def test_an_account_of_money_is_told_in_fen(lake, auditor, logged_in):
 def test_what_is_too_long_is_refused_and_not_cut_off(
     lake, wang, story, logged_in, monkeypatch, address, ending
 ):
-    places.grant(user=wang, community=lake, role=Role.AUDITOR)
+    roles.give(user=wang, community=lake, role=Role.AUDITOR)
     client = logged_in(wang)
     monkeypatch.setattr(exports, "MOST_ROWS", 1)
 

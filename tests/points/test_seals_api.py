@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from backend.communities.models import Role
-from backend.communities.services import places
+from backend.communities.services import roles
 from backend.ids import new_id
 from points import verify_receipt
 from points.models import Account, Seal, Verification
@@ -38,7 +38,7 @@ def sealed(lake, earn):
 def client(lake, person, logged_in):
     """The lake's auditor."""
     user = person("qian", "钱审计")
-    places.grant(user=user, community=lake, role=Role.AUDITOR)
+    roles.give(user=user, community=lake, role=Role.AUDITOR)
     return logged_in(user)
 
 
@@ -184,7 +184,7 @@ def test_what_verifying_found_is_for_those_who_watch_over_the_community(
 ):
     run = verifying.verify(community=lake)
     next_door = person("sun", "孙社工")
-    places.grant(user=next_door, community=hill, role=Role.STAFF)
+    roles.give(user=next_door, community=hill, role=Role.STAFF)
     address = VERIFICATIONS + address.format(run=run.pk)
 
     for user in (wang, next_door):

@@ -1,0 +1,122 @@
+"""The ZIP in which somebody gets all that is held about them: JSON, CSV, photos."""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+from datetime import date, datetime
+from typing import IO, Any
+from uuid import UUID
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
+from zoneinfo import ZoneInfo
+
+from django.utils import timezone
+
+from backend.accounts.models import User
+from backend.privacy import held
+from backend.spreadsheets import Sheet, write_csv
+
+CLOCK = ZoneInfo("Asia/Shanghai")  # in which moments are told; each says its offset
+
+ABOUT = """\
+这里是邻里系统中保存的、关于您的全部个人信息。
+This is all that Linli holds about you.
+
+profile.json      您是谁，怎样登录 / who you are and how you log in
+consents          您同意过的事项 / what you agreed to
+guardianships     监护人对未成年人参加的同意 / a guardian's consent to a child's taking part
+roles             您在各社区的角色 / what you are, in which community
+join_requests     加入社区的申请 / where you asked to be taken in
+volunteering      您的志愿者登记 / where you are enrolled as a volunteer
+employments       您在商户的工作 / where you work as a clerk or owner
+attendances       志愿服务的报名、签到和时长 / shifts, check-ins and hours
+reports           您的上报；照片在 photos/ 中 / your reports; their photos are in photos/
+wallets           各社区的积分余额 / your points in each community
+transfers         每一笔积分进出及其计算依据 / every movement of points, and why
+awards            每条记录得到的积分 / what each record earned
+earned            获得的积分及其到期日 / points earned, and their last day
+holds             被冻结的积分 / points set aside
+reversals         被冲正的积分 / points taken back
+redemptions       兑换和兑换券 / what you redeemed
+scans             您作为店员的扫码记录 / what you scanned as a clerk
+notices           给您的通知 / what you were told
+log_ins           登录的时间、地址和设备 / from where you are logged in
+acts              您做过的、以及与您有关的操作 / what you did, and what was done about you
+exports           您要求过的个人信息副本 / copies like this one
+
+每张表有两个文件：.json 供程序读取，.csv 可用 Excel 或 WPS 打开。时间都注明与 UTC 的时差。
+CSV 中可能被表格软件当作公式的文字，前面加了一个撇号（'）。别人的个人信息不在其中。
+Each table is there twice: .json for programs, .csv for Excel or WPS. Times say their offset from
+UTC. A text in a CSV that a spreadsheet would take for a formula begins with an apostrophe ('). The
+personal data of others is not in it.
+"""
+
+
+def write(file: IO[bytes], user: User) -> None:
+    """Write the ZIP of all that is held about ``user``, in the active language.
+
+    A row, or a piece of a photo, is in memory at a time, and what is long goes through the disk.
+    """
+    with ZipFile(file, "w", ZIP_DEFLATED) as archive:
+        with _open(archive, "README.txt") as readme:
+            readme.write(ABOUT.encode())
+        with _open(archive, "profile.json") as profile:
+            profile.write(_json(held.profile(user), indent=2) + b"\n")
+        for table in held.TABLES:
+            _write_table(archive, table, user)
+        for name, photo in held.photos(user):
+            with photo.open("rb") as source, _open(archive, name, ZIP_STORED) as entry:
+                shutil.copyfileobj(source, entry)
+
+
+def _write_table(archive: ZipFile, table: held.Table, user: User) -> None:
+    """The rows are read once, so both files tell the same: as JSON at once, as CSV by the way."""
+    header = [str(held.TITLES[column]) for column in table.columns]
+    with tempfile.TemporaryFile() as spreadsheet:
+        with _open(archive, f"{table.name}.json") as entry:
+            rows = _while_writing_json(table, user, entry)
+            write_csv(Sheet(table.name, header, rows), spreadsheet)
+        spreadsheet.seek(0)
+        with _open(archive, f"{table.name}.csv") as entry:
+            shutil.copyfileobj(spreadsheet, entry)
+
+
+def _while_writing_json(
+    table: held.Table, user: User, entry: IO[bytes]
+) -> Iterator[list[str | int]]:
+    """The cells of each row, once it stands in ``entry``."""
+    before = b"["
+    for row in table.rows(user):
+        named = dict(zip(table.columns, row, strict=True))
+        entry.write(before + b"\n" + _json(named))
+        before = b","
+        yield [_cell(value) for value in row]
+    entry.write(b"[]\n" if before == b"[" else b"\n]\n")
+
+
+def _cell(value: Any) -> Any:
+    if value is None:
+        return ""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return value
+    return value if isinstance(value, str) else _json(value).decode().strip('"')
+
+
+def _json(value: Any, indent: int | None = None) -> bytes:
+    return json.dumps(value, ensure_ascii=False, indent=indent, default=_plain).encode()
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.astimezone(CLOCK).isoformat()
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, UUID):
+        return str(value)
+    raise TypeError(f"{value!r} has no place in an export.")
+
+
+def _open(archive: ZipFile, name: str, compression: int = ZIP_DEFLATED) -> IO[bytes]:
+    entry = ZipInfo(name, timezone.now().astimezone(CLOCK).timetuple()[:6])
+    entry.compress_type = compression
+    return archive.open(entry, "w")

@@ -1,0 +1,152 @@
+"""Copies of what we hold about somebody: asked for, made by a task, fetched by a link, removed."""
+
+import secrets
+import tempfile
+from datetime import datetime, timedelta
+from typing import IO
+from uuid import UUID
+
+from django.core.files import File
+from django.core.files.storage import default_storage
+from django.core.signing import BadSignature, SignatureExpired, TimestampSigner
+from django.db import transaction
+from django.utils import timezone, translation
+
+from backend.accounts.models import User
+from backend.audit.services import trail
+from backend.privacy import selectors
+from backend.privacy.errors import ExportExpired, ExportPending, ExportUnknown
+from backend.privacy.models import Export
+from backend.privacy.services import archive
+
+KEPT_FOR = timedelta(hours=24)  # from when it is finished
+FOLDER = "exports"
+_signer = TimestampSigner(salt="backend.privacy.export")
+
+
+@transaction.atomic
+def ask(*, user: User, language: str, now: datetime | None = None) -> Export:
+    """An export of all that is held about ``user``, titled in ``language``; a task makes it.
+
+    While one is pending or can be fetched, that one: so there is at most one new one in 24 hours.
+    """
+    user = User.objects.select_for_update(no_key=True).get(pk=user.pk)  # two taps queue here
+    newest = selectors.newest_export_of(user)
+    if newest and selectors.state_of(newest, now=now) != Export.State.EXPIRED:
+        return newest
+    export = Export.objects.create(
+        user=user, language=language, file_name=f"{FOLDER}/{secrets.token_hex(16)}.zip"
+    )
+    export.refresh_from_db(fields=["requested_at"])  # the database's own time
+    trail.record("export.ask", actor=user, target=export)
+    return export
+
+
+@transaction.atomic
+def make(*, export_id: UUID) -> bool:
+    """Make its file; ``False`` if it is made, or being made.
+
+    The row is locked until it is done. A worker that is killed leaves it as it was, and the next
+    begins anew under the same name.
+    """
+    export = (
+        Export.objects.select_for_update(no_key=True, skip_locked=True, of=("self",))
+        .select_related("user")
+        .filter(pk=export_id, finished_at__isnull=True)
+        .first()
+    )
+    if export is None:
+        return False
+    with tempfile.TemporaryFile() as file, translation.override(export.language):
+        archive.write(file, export.user)
+        export.size_bytes = file.tell()
+        file.seek(0)
+        default_storage.delete(export.file_name)
+        default_storage.save(export.file_name, File(file))
+    export.finished_at = timezone.now()
+    export.expires_at = export.finished_at + KEPT_FOR
+    export.save(update_fields=["finished_at", "expires_at", "size_bytes"])
+    return True
+
+
+def link_token(export: Export) -> str:
+    """What opens this export and nothing else, until it expires or its owner logs out everywhere.
+
+    Whoever has it needs no log-in, so that a browser or ``wx.downloadFile`` can fetch the file.
+    """
+    return _signer.sign(_named(export))
+
+
+def fetch(
+    *, export_id: UUID, user: User | None = None, token: str = "", now: datetime | None = None
+) -> IO[bytes]:
+    """The file, for its owner or whoever has its ``token``; each time is written down.
+
+    Raises ExportUnknown, also if it is another's; ExportPending; ExportExpired if the link is too
+    old or the file no longer there.
+    """
+    export = Export.objects.select_related("user").filter(pk=export_id).first()
+    if export is None:
+        raise ExportUnknown
+    if user != export.user:
+        _check(token, export)
+    state = selectors.state_of(export, now=now)
+    if state == Export.State.PENDING:
+        raise ExportPending
+    if state == Export.State.EXPIRED:
+        raise ExportExpired
+    try:
+        file = default_storage.open(export.file_name)
+    except FileNotFoundError:  # since we looked
+        raise ExportExpired from None
+    with transaction.atomic():
+        trail.record("export.fetch", actor=user if user == export.user else None, target=export)
+    return file
+
+
+def remove_expired(*, now: datetime | None = None) -> int:
+    """Remove the files that nobody can fetch any more; how many there were."""
+    due = selectors.exports_to_remove(now or timezone.now())
+    return sum(_remove(export_id) for export_id in due.values_list("pk", flat=True))
+
+
+@transaction.atomic
+def discard(*, user: User) -> None:
+    """Forget all exports of ``user``, files and rows: they ask to be forgotten.
+
+    One that is being made is waited for.
+    """
+    for export in Export.objects.select_for_update().filter(user=user).order_by("pk"):
+        default_storage.delete(export.file_name)
+        export.delete()
+
+
+@transaction.atomic
+def _remove(export_id: UUID) -> bool:
+    export = (
+        Export.objects.select_for_update(no_key=True, skip_locked=True)
+        .filter(pk=export_id, removed_at__isnull=True)
+        .first()
+    )
+    if export is None:
+        return False
+    default_storage.delete(export.file_name)
+    export.removed_at = timezone.now()
+    export.save(update_fields=["removed_at"])
+    return True
+
+
+def _check(token: str, export: Export) -> None:
+    try:
+        if _signer.unsign(token, max_age=KEPT_FOR) != _named(export):
+            raise ExportUnknown
+    except SignatureExpired:
+        raise ExportExpired from None
+    except BadSignature:
+        raise ExportUnknown from None
+
+
+def _named(export: Export) -> str:
+    """The export, and since when its owner's log-ins are good: later, the link is not."""
+    since = export.user.tokens_valid_from
+    return f"{export.pk.hex}.{since.timestamp() if since else 0}"

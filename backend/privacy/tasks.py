@@ -1,0 +1,45 @@
+"""Celery's way in."""
+
+from uuid import UUID
+
+from celery import shared_task
+from django.db import OperationalError
+from django.utils import timezone
+
+from backend.privacy import selectors
+from backend.privacy.services import erasure, exports
+
+SWEEP_AT_MOST = 100  # exports a sweep; the rest are still owed at the next
+
+
+@shared_task
+def sweep_exports() -> None:
+    """Queue the making of every export that somebody waits for."""
+    for export_id in selectors.exports_owed().values_list("pk", flat=True)[:SWEEP_AT_MOST]:
+        make_export.delay(str(export_id))
+
+
+@shared_task(autoretry_for=(OperationalError,), retry_backoff=True)
+def make_export(export_id: str) -> None:
+    """Make one; a second run finds it made, or being made."""
+    exports.make(export_id=UUID(export_id))
+
+
+@shared_task(autoretry_for=(OperationalError,), retry_backoff=True)
+def remove_expired_exports() -> None:
+    """Remove the files whose links have expired; a second run finds none."""
+    exports.remove_expired()
+
+
+@shared_task
+def sweep_erasures() -> None:
+    """Queue the erasure of everybody whose time to think is over, and finish earlier ones."""
+    for user_id in selectors.people_to_erase(timezone.now()).values_list("pk", flat=True):
+        erase_person.delay(str(user_id))
+    erasure.finish()
+
+
+@shared_task(autoretry_for=(OperationalError,), retry_backoff=True)
+def erase_person(user_id: str) -> None:
+    """Erase one; a second run finds them erased."""
+    erasure.erase(user_id=UUID(user_id))
