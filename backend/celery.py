@@ -5,10 +5,12 @@ so a lost message, a dead worker or an hour without Redis delays work and loses 
 """
 
 import os
+from logging.config import dictConfig
 from typing import Any
 
 from celery import Celery
-from celery.signals import task_postrun, task_prerun
+from celery.signals import setup_logging, task_postrun, task_prerun
+from django.conf import settings
 
 from backend.request_id import follow
 
@@ -17,6 +19,12 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
 app = Celery("linli")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@setup_logging.connect
+def _log_as_the_settings_say(**_: Any) -> None:
+    """Celery would write lines of its own, without the task's id."""
+    dictConfig(settings.LOGGING)
 
 
 @task_prerun.connect

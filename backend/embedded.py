@@ -272,6 +272,7 @@ def _start_postgres(home: Path, durable: bool, started: ExitStack) -> tuple[Chil
         "unix_socket_directories": f'"{sockets}"',
         "port": "5432",  # part of the socket's name; PGPORT must not change it
         "max_connections": "200",
+        "log_min_error_statement": "panic",  # what it refuses may name a person
     }
     if not durable:
         settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
@@ -295,6 +296,8 @@ def _start_postgres(home: Path, durable: bool, started: ExitStack) -> tuple[Chil
         found = connection.execute("SELECT FROM pg_database WHERE datname = 'linli'")
         if found.rowcount == 0:
             connection.execute("CREATE DATABASE linli")
+        # So may the details; of the server's own start they are wanted.
+        connection.execute("ALTER DATABASE linli SET log_error_verbosity = terse")
     return postgres, url("linli")
 
 

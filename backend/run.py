@@ -143,16 +143,17 @@ def listen(first_port: int) -> socket.socket:
     raise StartError(f"None of the ports {first_port} to {first_port + 99} can be used.")
 
 
-def start_web(home: Path, environment: Mapping[str, str], listener: socket.socket) -> Child:
+def start_web(
+    home: Path, environment: Mapping[str, str], listener: socket.socket, workers: int = 1
+) -> Child:
     return start(
         "web",
         [
             *(sys.executable, "-m", "gunicorn", "backend.wsgi:application"),
             f"--bind=fd://{listener.fileno()}",
-            *("--worker-class=gthread", "--workers=1", f"--threads={WEB_THREADS}"),
-            *("--graceful-timeout=10", "--access-logfile=-", "--no-control-socket"),
-            # Neither query, address, referrer nor user agent: they may tell of a person.
-            "--access-logformat=%(m)s %(U)s %(s)s %(B)s %(M)sms %({x-request-id}o)s",
+            *("--worker-class=gthread", f"--workers={workers}", f"--threads={WEB_THREADS}"),
+            *("--graceful-timeout=10", "--no-control-socket"),
+            "--config=python:backend.gunicorn_config",
         ],
         log=home / "log" / "web.log",
         env={**environment, "LINLI_DB_POOL": str(WEB_THREADS)},
@@ -197,7 +198,7 @@ def start_celery(
 ) -> Child:
     return start(
         part,
-        [sys.executable, "-m", "celery", "-A", "backend", part, "--loglevel=INFO", *options],
+        [sys.executable, "-m", "celery", "-A", "backend", part, *options],
         log=home / "log" / f"{part}.log",
         env=environment,
         cwd=BASE_DIR,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import environ
 from celery.schedules import crontab
+from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
@@ -37,6 +38,9 @@ if env.bool("LINLI_HTTPS", default=False):
     SECURE_HSTS_SECONDS = 31_536_000
     SESSION_COOKIE_SECURE = True
     CSRF_COOKIE_SECURE = True
+# What else is served under our name and its subdomains is not ours to force onto https, nor to
+# enter for good into lists that browsers ship with.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 # How many proxies of ours stand in front; the client address that throttles count is behind them.
 TRUSTED_PROXIES = env.int("LINLI_TRUSTED_PROXIES", default=0)
 ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXIES  # so is the address that failed log-ins count for
@@ -49,6 +53,8 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.postgres",
     "django.contrib.humanize",
+    "corsheaders",
+    "csp",
     "allauth",
     "allauth.account",
     "allauth.socialaccount",
@@ -71,14 +77,19 @@ INSTALLED_APPS = [
     "merchants",
     "backend.scenarios",
     "backend.board",
+    "backend.privacy",
 ]
 MIDDLEWARE = [
     "backend.request_id.name_request",
     "backend.api.middleware.read_to_the_end",
+    "backend.api.middleware.tell_browsers",
+    "csp.middleware.CSPMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
+    "backend.api.middleware.refuse_unknown_length",
     "backend.api.middleware.refuse_nul",
     "backend.api.middleware.check_log_in_body",
     "django.middleware.common.CommonMiddleware",
@@ -104,6 +115,27 @@ TEMPLATES = [
         },
     }
 ]
+
+# --- what browsers may do with our answers ----------------------------------------------------
+# Our pages use our own files and nothing else; no other site's page may hold ours.
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],  # the icons in Swagger UI's style sheet
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+    }
+}
+X_FRAME_OPTIONS = "DENY"
+# Origins whose pages may call the API. No cookie counts there, so none is sent.
+CORS_ALLOWED_ORIGINS = env.list("LINLI_CORS_ORIGINS", default=[])
+CORS_URLS_REGEX = r"^/(api|_allauth)/"
+CORS_ALLOW_HEADERS = ["authorization", "content-type", "idempotency-key", "x-session-token"]
+CORS_EXPOSE_HEADERS = ["Content-Disposition", "Idempotency-Replayed", "Retry-After", "X-Request-ID"]
 
 # --- the database -----------------------------------------------------------------------------
 DATABASES = {"default": env.db("DATABASE_URL")}
@@ -172,7 +204,7 @@ SESSION_COOKIE_AGE = int(timedelta(days=30).total_seconds())
 WECHAT_APP_ID = env.str("LINLI_WECHAT_APP_ID", default="")
 WECHAT_SECRET = env.str("LINLI_WECHAT_SECRET", default="")
 WECHAT_API_BASE = env.str("LINLI_WECHAT_API_BASE", default="https://api.weixin.qq.com")
-WECHAT_TIMEOUT_SECONDS = 5.0
+WECHAT_TIMEOUT_SECONDS = env.float("LINLI_WECHAT_TIMEOUT_SECONDS", default=5.0)
 
 # --- the API ----------------------------------------------------------------------------------
 REST_FRAMEWORK = {
@@ -187,7 +219,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PAGINATION_CLASS": "backend.api.paging.CursorPagination",
     "DEFAULT_VERSIONING_CLASS": None,
     "EXCEPTION_HANDLER": "backend.api.exceptions.problem_response",
-    "DEFAULT_THROTTLE_RATES": {"public": "120/minute"},
+    "DEFAULT_THROTTLE_RATES": {"public": "120/minute", "log_in": "60/minute"},
     "NUM_PROXIES": TRUSTED_PROXIES,
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
@@ -209,9 +241,17 @@ SPECTACULAR_SETTINGS = {
         "AccountKindEnum": "points.models.AccountKind",
         "AttendanceStatusEnum": "volunteers.models.Attendance.Status",
         "ExpiryPolicyKindEnum": "points.models.ExpiryPolicy.Kind",
+        "ExportStateEnum": "backend.privacy.models.Export.State",
+        "GivenRoleEnum": "backend.communities.api.serializers.GIVEN_ROLES",
+        "InvitationStateEnum": "merchants.models.Invitation.State",
+        "JoinRequestStatusEnum": "volunteers.models.JoinRequest.Status",
+        "MembershipRoleEnum": "backend.communities.models.Role",
+        "MerchantRoleEnum": "merchants.models.MerchantMember.Role",
+        "PlaceKindEnum": "backend.communities.models.Community.Kind",
         "RedemptionStatusEnum": "merchants.models.Redemption.Status",
         "ReportStatusEnum": "volunteers.models.Report.Status",
         "StatementStatusEnum": "merchants.models.Statement.Status",
+        "VolunteerKindEnum": "volunteers.models.Volunteer.Kind",
     },
 }
 # A JSON body larger than this is refused with 413; a photo has its own limit.
@@ -221,7 +261,10 @@ IDEMPOTENCY_KEEP = timedelta(days=7)
 
 # --- rules of the house with a number in them -------------------------------------------------
 VOUCHER_LIFETIME = timedelta(minutes=env.int("LINLI_VOUCHER_MINUTES", default=1440))
+INVITATION_LIFETIME = timedelta(hours=72)
 REMINDER_LEAD = timedelta(minutes=env.int("LINLI_REMINDER_LEAD_MINUTES", default=120))
+# How long somebody who asked to be erased can think better of it.
+ERASURE_GRACE = timedelta(days=env.int("LINLI_ERASURE_GRACE_DAYS", default=15))
 
 # --- work in the background -------------------------------------------------------------------
 SWEEP_SECONDS = env.float("LINLI_SWEEP_SECONDS", default=15.0)
@@ -251,6 +294,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 60.0,
         "options": SWEEP_OPTIONS,
     },
+    "make-exports": {
+        "task": "backend.privacy.tasks.sweep_exports",
+        "schedule": SWEEP_SECONDS,
+        "options": SWEEP_OPTIONS,
+    },
     # Each hour, for it is midnight somewhere; where nothing is due, nothing happens.
     "expire-points": {
         "task": "points.tasks.sweep_expiry",
@@ -278,6 +326,14 @@ CELERY_BEAT_SCHEDULE = {
     "forget-old-coordinates": {
         "task": "volunteers.tasks.forget_old_coordinates",
         "schedule": crontab(hour=3, minute=10),
+    },
+    "erase-people": {
+        "task": "backend.privacy.tasks.sweep_erasures",
+        "schedule": crontab(hour=2, minute=50),
+    },
+    "remove-expired-exports": {
+        "task": "backend.privacy.tasks.remove_expired_exports",
+        "schedule": crontab(hour=3, minute=25),
     },
     "forget-idempotency-keys": {
         "task": "backend.api.tasks.forget_old_idempotency_keys",

@@ -7,7 +7,7 @@ from allauth.headless.mfa import views as mfa
 from allauth.headless.tokens import views as tokens
 from allauth.headless.usersessions import views as sessions
 from django.urls import include, path
-from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 
 from backend.api.health import healthz, readyz
 from backend.api.log_in import WeChatLogInView
@@ -20,6 +20,7 @@ API_APPS = [
     "points",
     "volunteers",
     "merchants",
+    "backend.privacy",
 ]
 
 # Of what django-allauth has, what people log in with here. The rest is about e-mail addresses and
@@ -56,7 +57,11 @@ urlpatterns = [
         SpectacularJSONAPIView.as_view(throttle_classes=[PublicThrottle]),
         name="schema",
     ),
-    path("api/v1/docs", SpectacularSwaggerView.as_view(), name="docs"),
+    path(
+        "api/v1/docs",
+        SpectacularSwaggerSplitView.as_view(template_name="board/docs.html"),
+        name="docs",
+    ),
     *(path("api/v1/", include(f"{app}.api.urls")) for app in API_APPS),
 ]
 

@@ -4,3 +4,6 @@ from django.apps import AppConfig
 class ApiConfig(AppConfig):
     name = "backend.api"
     label = "api"
+
+    def ready(self) -> None:
+        from backend.api import checks  # noqa: F401  # registers them

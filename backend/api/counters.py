@@ -1,8 +1,19 @@
 """Where attempts and throttles are counted: Redis, which may be away."""
 
+import logging
+import sys
 from typing import Any
 
 from django_redis.cache import RedisCache
+
+
+class Briefly(logging.LoggerAdapter[logging.Logger]):
+    """One line for what django-redis tells with a whole traceback, and for each operation."""
+
+    def exception(self, msg: object, *args: object, **kwargs: Any) -> None:
+        error = sys.exception()
+        cause = type((error and error.__cause__) or error).__name__
+        self.warning("Redis can not be asked (%s): nothing is counted", cause)
 
 
 class Counters(RedisCache):  # type: ignore[misc]  # django-redis is untyped
@@ -12,6 +23,10 @@ class Counters(RedisCache):  # type: ignore[misc]  # django-redis is untyped
     were the first, as django-allauth does to lock its counters and to see that a code is used
     once, would take that for no, and nobody could log in.
     """
+
+    def __init__(self, server: str, params: dict[str, Any]) -> None:
+        super().__init__(server, params)
+        self.logger: Briefly = Briefly(logging.getLogger("django_redis"))
 
     def add(self, *args: Any, **kwargs: Any) -> bool:
         added = super().add(*args, **kwargs)

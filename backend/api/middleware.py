@@ -5,9 +5,51 @@ from collections.abc import Callable
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import ParseError
 
+from backend.api.exceptions import http_problem, problem
 from backend.api.parsers import read_json
+
+PERMISSIONS_POLICY = ", ".join(
+    f"{feature}=()"
+    for feature in ("camera", "display-capture", "geolocation", "microphone", "payment", "usb")
+)
+API = ("/api/", "/_allauth/")
+CHUNKED = "HTTP_TRANSFER_ENCODING"
+
+
+def tell_browsers(
+    get_response: Callable[[HttpRequest], HttpResponseBase],
+) -> Callable[[HttpRequest], HttpResponseBase]:
+    """Our pages use nothing of the phone's; what the API tells, a view's own word aside, is kept
+    by nobody on the way. The other security headers are Django's and django-csp's."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        response = get_response(request)
+        response["Permissions-Policy"] = PERMISSIONS_POLICY
+        if request.path.startswith(API):
+            response.setdefault("Cache-Control", "no-store")
+        return response
+
+    return middleware
+
+
+def refuse_unknown_length(
+    get_response: Callable[[HttpRequest], HttpResponseBase],
+) -> Callable[[HttpRequest], HttpResponseBase]:
+    """Answer 411 to a body that comes in chunks: Django would take it for none at all."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        if CHUNKED not in request.META:
+            return get_response(request)
+        return http_problem(
+            problem(
+                status=411, code="length_required", title=_("A request has to tell its length.")
+            )
+        )
+
+    return middleware
 
 
 def refuse_nul(
@@ -58,8 +100,11 @@ def read_to_the_end(
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         response = get_response(request)
+        # Of a body in chunks Django reads nothing; the server knows where it ends.
+        ends_itself = CHUNKED in request.META and request.META.get("wsgi.input_terminated")
+        body = request.META["wsgi.input"] if ends_itself else request
         left = DRAIN_BYTES
-        while left > 0 and (chunk := request.read(CHUNK_BYTES)):
+        while left > 0 and (chunk := body.read(CHUNK_BYTES)):
             left -= len(chunk)
         return response
 

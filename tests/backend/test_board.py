@@ -1,6 +1,7 @@
 """The public's pages."""
 
 import re
+from datetime import UTC, datetime
 
 import pytest
 from django.test import Client
@@ -83,6 +84,13 @@ def test_a_reports_progress_is_public_and_nobodys_name_or_door_is(reported, zhao
     assert "老刘" not in text
     assert "王小明" not in text
     assert "30.52" not in text
+
+
+def test_times_are_the_communitys_own(reported):
+    report = reported("hazard")
+    Report.objects.filter(pk=report.pk).update(submitted_at=datetime(2026, 1, 5, 17, tzinfo=UTC))
+
+    assert "2026-01-06 01:00" in page("/board/lake")
 
 
 @pytest.mark.parametrize("category", ["dispute", "assistance"])

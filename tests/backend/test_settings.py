@@ -28,5 +28,6 @@ def test_sweeps_that_nobody_ran_do_not_pile_up():
         "release-expired-vouchers",
         "close-forgotten-check-outs",
         "seal-transfers",
+        "make-exports",
     }
     assert {sweeps[name]["options"]["expires"] for name in often} == {60}

@@ -12,7 +12,7 @@ from backend.accounts import mfa
 from backend.accounts.models import User
 from backend.accounts.services import people
 from backend.communities.models import Role
-from backend.communities.services import places
+from backend.communities.services import roles
 from backend.wechat import client
 from backend.wechat.errors import WeChatCodeInvalid, WeChatUnavailable
 from tests.conftest import TOTP_SECRET, totp_code
@@ -191,7 +191,7 @@ def test_an_answer_without_what_was_asked_for_is_none(wechat, monkeypatch):
 
 def test_a_second_factor_is_asked_for_here_too(lake, wechat):
     user = people.known_by_wechat(openid="o6_manager")
-    places.grant(user=user, community=lake, role=Role.MANAGER)
+    roles.give(user=user, community=lake, role=Role.MANAGER)
     mfa.hand_out(user=user, secret=TOTP_SECRET)
 
     waiting = log_in(wechat.new_code("o6_manager"))

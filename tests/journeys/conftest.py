@@ -20,19 +20,52 @@ from allauth.mfa.totp.internal import auth
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60  # seconds for what a worker or the clock has to bring about
+TOKENS = frozenset({"access_token", "refresh_token", "session_token"})
+PERSONAL = frozenset({"password", "name", "phone", "openid", "text", "code"})
 
 
 @dataclass
 class Linli:
-    """The running system, as its users meet it."""
+    """The running system, as its users meet it.
+
+    ``secrets``: what its users know and its log must not; test_zz_run.py looks.
+    """
 
     home: Path
     process: "subprocess.Popen[bytes]"
     callers: "dict[str, Caller]" = field(default_factory=dict)
+    secrets: set[str] = field(default_factory=set)
 
     @property
     def url(self) -> str:
         return json.loads((self.home / "run.json").read_text())["url"]
+
+    def wechat(self, control: str, **body: Any) -> Any:
+        """What the stand-in for WeChat answers to ``/_standin/{control}``."""
+        self.note(body)
+        url = json.loads((self.home / "run.json").read_text())["wechat"]
+        data = json.dumps(body).encode()
+        with urllib.request.urlopen(f"{url}/_standin/{control}", data, timeout=30) as answer:
+            told = json.load(answer)
+        self.note(told if control == "codes" else {})
+        return told
+
+    def note(self, told: Any, names: frozenset[str] = TOKENS | PERSONAL) -> None:
+        """Keep what stands under one of ``names`` anywhere in ``told``."""
+        if isinstance(told, list):
+            for one in told:
+                self.note(one, names)
+        elif isinstance(told, dict):
+            for name, value in told.items():
+                if isinstance(value, str) and name in names and len(value) > 1:
+                    self.secrets.add(value)
+                self.note(value, names)
+
+    def note_answer(self, answer: Any) -> None:
+        """Places, offers and problems have codes that everybody knows; a voucher's is secret."""
+        self.note(answer, TOKENS)
+        if isinstance(answer, dict) and not {"name", "title"} & answer.keys():
+            self.note({"code": answer.get("code")})
 
     @property
     def password(self) -> str:
@@ -57,6 +90,12 @@ class Linli:
         return next(user.get("totp_secret") for user in users if user["username"] == username)
 
     def send(self, method: str, path: str, body: Any, headers: dict[str, str]) -> tuple[int, Any]:
+        self.note(body)
+        status, answer = self._send(method, path, body, headers)
+        self.note_answer(answer)
+        return status, answer
+
+    def _send(self, method: str, path: str, body: Any, headers: dict[str, str]) -> tuple[int, Any]:
         request = urllib.request.Request(
             self.url + path,
             method=method,
@@ -65,7 +104,7 @@ class Linli:
         )
         try:
             with urllib.request.urlopen(request, timeout=30) as answer:
-                return answer.status, json.loads(answer.read())
+                return answer.status, json.loads(answer.read() or b"null")
         except urllib.error.HTTPError as error:
             return error.code, json.loads(error.read())
 
@@ -112,7 +151,12 @@ def linli(tmp_path_factory):
     home = tmp_path_factory.mktemp("home")
     outer = {"DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE"}
     environment = {k: v for k, v in os.environ.items() if k not in outer}
-    environment |= {"LINLI_HOME": str(home), "LINLI_SWEEP_SECONDS": "0.5"}
+    environment |= {
+        "LINLI_HOME": str(home),
+        "LINLI_SWEEP_SECONDS": "0.5",
+        "LINLI_LOG_LEVEL": "INFO",  # whatever is said is to be looked through
+        "LINLI_WECHAT_TIMEOUT_SECONDS": "2",
+    }
     with (home / "run.log").open("w") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "backend.run"],

@@ -3,6 +3,7 @@
 The last of the journeys: it ends, in every way there is, what they were played on.
 """
 
+import csv
 import http.client
 import json
 import os
@@ -18,8 +19,15 @@ from pathlib import Path
 import psutil
 import pytest
 
+from backend.scenarios import demo as the_demo
+
 BASE_DIR = Path(__file__).resolve().parents[2]
 PATIENCE = 300  # seconds; the first start loads a whole community
+
+# A line of our log: when, how grave, the id of the request or task (or none), who says what.
+LINE = re.compile(
+    r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} [A-Z]+ (?P<id>-|[0-9a-f]{32}|[0-9a-f-]{36}) [\w.]+ .*"
+)
 
 pytestmark = pytest.mark.slow
 
@@ -99,6 +107,58 @@ def terminal(linli):
         process.terminate()
         process.wait(PATIENCE)
     eventually(lambda: ours.processes() == [])
+
+
+def said_by_all(linli):
+    """What each process wrote, by its name; without the log-ins that `make run` prints for us."""
+    terminal = (linli.home / "run.log").read_text()
+    before, _, after = terminal.partition("\nLog-ins, all with")
+    logs = {path.stem: path.read_text() for path in (linli.home / "log").iterdir()}
+    return {"terminal": before + after.partition("Ctrl-C stops it.")[2], **logs}
+
+
+def known_to_few(linli):
+    """What the stories used, whom the demo knows, and what the servers and tokens are kept with."""
+    greeting = (linli.home / "run.log").read_text()
+    demo = json.loads((linli.home / "demo.json").read_text())
+    with (the_demo.SCENARIO / "volunteers.csv").open(encoding="utf-8") as file:
+        volunteers = [value for row in csv.DictReader(file) for value in list(row.values())[:2]]
+    return {
+        *linli.secrets,
+        *volunteers,
+        *(user["name"] for user in demo["users"]),
+        *(user["totp_secret"] for user in demo["users"] if "totp_secret" in user),
+        *json.loads((linli.home / "secrets.json").read_text()).values(),
+        *re.findall(r"redis://:([^@]+)@", (linli.home / "env").read_text()),
+        *re.findall(r"with the code (\S+)", greeting),
+        "o6_tour",
+    }
+
+
+def is_part_of_longer_numbers(secret, text):
+    """Six digits may be found in an id, and are no code there."""
+    return secret.isdigit() and not re.search(rf"(?<![\w-]){secret}(?![\w-])", text)
+
+
+def test_the_log_of_all_stories_tells_of_nobody_and_each_line_whose_request_it_is(linli):
+    linli.log_in("volunteer")  # so that there is a story, even if this is run alone
+    eventually(lambda: "succeeded in" in (linli.home / "log" / "worker.log").read_text())
+    logs, secrets = said_by_all(linli), known_to_few(linli)
+
+    for name in ("web", "worker", "beat"):
+        lines = [line for line in logs[name].splitlines() if re.match(r"\[?\d{4}-\d\d-", line)]
+        assert lines, name
+        assert [line for line in lines if not LINE.fullmatch(line)] == [], name
+    answered = re.findall(r"^.*gunicorn\.access.*$", logs["web"], re.M)
+    assert answered
+    assert [line for line in answered if LINE.fullmatch(line)["id"] == "-"] == []
+    told = [
+        (name, secret)
+        for name, text in logs.items()
+        for secret in secrets
+        if secret in text and not is_part_of_longer_numbers(secret, text)
+    ]
+    assert told == []
 
 
 def test_it_says_where_it_is_and_every_way_to_end_it_is_in_good_order(linli, terminal):
