@@ -22,7 +22,7 @@ from backend.accounts.models import Consent, User
 from backend.accounts.services import consents
 from backend.celery import app
 from backend.communities.models import Community, Role
-from backend.communities.services import places
+from backend.communities.services import places, roles
 from backend.errors import Refusal
 from merchants.models import MerchantMember, Offer
 from merchants.services import partners
@@ -142,7 +142,7 @@ def li(lake, person) -> User:
 def zhao(lake, person) -> User:
     """赵社工, staff at the lake."""
     user = person("zhao", "赵社工")
-    places.grant(user=user, community=lake, role=Role.STAFF)
+    roles.give(user=user, community=lake, role=Role.STAFF)
     return user
 
 

@@ -29,7 +29,8 @@ PERMISSIONS_HEAD = """\
 # per caller. What is about a thing has a row for the lake's and one for the hill's, which is
 # another community; so has a list, and what counts is whether the lake's things are in it.
 # volunteer, clerk, owner, staff, manager, auditor: of the lake. street_staff: of the street above
-# it. neighbour and …_elsewhere: the hill's volunteer, clerk and staff.
+# it. neighbour and …_elsewhere: the hill's volunteer, clerk and staff. child: a volunteer of the
+# lake's who is under 14 and whose guardian, the volunteer, agrees.
 # ok: it is done. none: a list without any of it. 401: log in first. 404: to them there is no such
 # thing. 403: they may see it and not do this. Others: they may, but not as things stand.
 """

@@ -16,19 +16,21 @@ from django.db import transaction
 from django.utils import timezone
 from PIL import Image
 
+from backend.accounts import ages
 from backend.accounts.models import Consent, User
-from backend.accounts.services import consents
+from backend.accounts.services import consents, guardians, profile
 from backend.communities.models import Community, Role
-from backend.communities.services import places
+from backend.communities.services import places, roles
 from backend.notices.models import Notice
 from backend.notices.services import notices
+from backend.privacy.services import exports
 from merchants.models import MerchantMember
-from merchants.services import partners, redemption, settlement
+from merchants.services import invitations, partners, redemption, settlement
 from points import selectors as points
 from points.models import Rule
 from points.services import rules, sealing, verifying
 from volunteers.models import Volunteer
-from volunteers.services import activities, hours, people, reports
+from volunteers.services import activities, hours, joining, people, reports
 
 # Who asks. The neighbour and all "…_elsewhere" are the hill's, the street is above the lake only.
 CALLERS = (
@@ -43,6 +45,7 @@ CALLERS = (
     "street_staff",
     "manager",
     "auditor",
+    "child",
 )
 FACTS = {"text": "井盖松动", "latitude": 28.2, "longitude": 112.9}
 DRAFT = {"subject": "hours", "category": "*", "parameters": {"points_per_hour": 20}}
@@ -78,21 +81,21 @@ def build(lake, hill, person, served, grant_points, logged_in, wechat) -> Town:
     cast: dict[str, User] = {}
     for role, place in (("staff", lake), ("staff_elsewhere", hill), ("street_staff", street)):
         cast[role] = person(role)
-        places.grant(user=cast[role], community=place, role=Role.STAFF)
+        roles.give(user=cast[role], community=place, role=Role.STAFF)
     for role in (Role.MANAGER, Role.AUDITOR):
         cast[role] = person(role)
-        places.grant(user=cast[role], community=lake, role=role)
+        roles.give(user=cast[role], community=lake, role=role)
 
     rows: dict[str, Rows] = {}
     bodies: dict[str, Bodies] = {}
     for community, names in (
-        (lake, ("volunteer", "clerk", "owner")),
-        (hill, ("neighbour", "clerk_elsewhere", "owner_elsewhere")),
+        (lake, ("volunteer", "clerk", "owner", "newcomer", "child")),
+        (hill, ("neighbour", "clerk_elsewhere", "owner_elsewhere", "other", "child_elsewhere")),
     ):
-        trio = [person(name) for name in names]
-        cast |= zip(names, trio, strict=True)
+        people_there = [person(name) for name in names]
+        cast |= zip(names, people_there, strict=True)
         found, bodies[community.code] = business(
-            community, *trio, served=served, grant_points=grant_points, wechat=wechat
+            community, *people_there, served=served, grant_points=grant_points, wechat=wechat
         )
         rows[community.code] = {
             name: [str(getattr(one, "pk", one)) for one in several]
@@ -110,6 +113,8 @@ def business(
     volunteer: User,
     clerk: User,
     owner: User,
+    newcomer: User,
+    child: User,
     *,
     served: Callable,
     grant_points: Callable,
@@ -132,6 +137,24 @@ def business(
     for purpose in Consent.Purpose:
         consents.give(user=volunteer, purpose=purpose, version=1)
     people.enrol(user=volunteer, community=community, kind=Volunteer.Kind.RIDER)
+
+    profile.change(user=volunteer, born_on=date(1990, 1, 1))
+    profile.change(user=child, born_on=ages.today() - timedelta(days=4_000))
+    volunteer.refresh_from_db()
+    child.refresh_from_db()
+    shown, _ = guardians.ask(child=child)
+    guardianship = guardians.agree(guardian=volunteer, code=shown, relation="parent", version=1)
+    people.enrol(user=child, community=community, kind=Volunteer.Kind.RESIDENT)
+    shown, _ = guardians.ask(child=child)
+
+    community = places.make_join_code(community=community, made_by=newcomer)
+    estate = places.estate_named(community=community, name="一区")
+    meadow = places.found(code=f"{community.code}-meadow", name="草地社区")
+    wishes = [
+        joining.join(user=user, community=place, kind=Volunteer.Kind.RIDER)[0]
+        for user, place in ((newcomer, community), (volunteer, meadow))
+    ]
+    leader, _ = roles.give(user=newcomer, community=community, role=Role.TEAM_LEADER)
 
     patrol = activities.plan_activity(community=community, title="巡逻", category="巡逻")
     running, free, tomorrow = (
@@ -170,8 +193,11 @@ def business(
         community=community, name="茶馆", trade="餐饮", fen_per_point=10, is_donated=False
     )
     shop = partnership.merchant
-    partners.employ(merchant=shop, user=clerk, role=MerchantMember.Role.CLERK)
+    member = partners.employ(merchant=shop, user=clerk, role=MerchantMember.Role.CLERK)
     partners.employ(merchant=shop, user=owner, role=MerchantMember.Role.OWNER)
+    invitation, told = invitations.invite(
+        merchant=shop, invited_by=owner, role=MerchantMember.Role.CLERK
+    )
     tea, yacht = (
         partners.offer(
             partnership=partnership, code=title, title=title, price_points=price, stock=100
@@ -195,6 +221,9 @@ def business(
     sealing.seal(community=community)
     grant_points(volunteer, 1, community)  # not sealed yet
 
+    export = exports.ask(user=volunteer, language="en")
+    exports.make(export_id=export.pk)
+
     rows = {
         "code": [community.code],
         "purpose": ["location"],
@@ -211,6 +240,12 @@ def business(
         "account_id": points.accounts_in(community)[:2],
         "verification_id": [verifying.verify(community=community)],
         "rule_id": points.rules_known_in(community)[:2],
+        "guardianship_id": [guardianship],
+        "join_request_id": wishes,
+        "membership_id": [leader],
+        "member_id": [member],
+        "invitation_id": [invitation],
+        "export_id": [export],
     }
     bodies: Bodies = {
         "POST /api/v1/activities/{activity_id}/shifts": {
@@ -223,6 +258,23 @@ def business(
             "title": "清扫",
             "category": "清扫",
             "place": "西门",
+        },
+        "PATCH /api/v1/communities/{code}/contact": {
+            "contact_phone": "0731-85550000",
+            "address": "湖滨路 1 号",
+            "latitude": 28.2,
+            "longitude": 112.9,
+            "coord_type": "gcj02",
+        },
+        "POST /api/v1/communities/{code}/join": {
+            "kind": "rider",
+            "estate_id": str(estate.pk),
+            "join_code": community.join_code,
+        },
+        "POST /api/v1/communities/{code}/people/search": {"phone": clerk.phone},
+        "POST /api/v1/communities/{code}/roles": {
+            "user_id": str(newcomer.pk),
+            "role": "staff",
         },
         "POST /api/v1/communities/{code}/expiry/policies": {
             "kind": "months",
@@ -249,16 +301,22 @@ def business(
             "period_start": "2024-05-01",
             "period_end": "2024-06-01",
         },
+        "POST /api/v1/invitations/accept": {"code": told},
+        "POST /api/v1/join-requests/{join_request_id}/reject": {"because": "不住在这里"},
+        "PATCH /api/v1/me": {"name": "王小明", "born_on": "1990-01-01"},
         "POST /api/v1/me/attendances/{attendance_id}/check-in": {
             "at": now.isoformat(),
             "nonce": "tap",
         },
         "POST /api/v1/me/attendances/{attendance_id}/check-out": {"at": timezone.now().isoformat()},
+        "POST /api/v1/me/children": {"code": shown, "relation": "parent", "version": 1},
+        "POST /api/v1/merchants/{merchant_id}/invitations": {"role": "clerk"},
         "POST /api/v1/merchants/{merchant_id}/scans": {"code": held.code},
         "POST /api/v1/offers/{offer_id}/redemptions": {"quantity": 1},
         "PUT /api/v1/me/consents/{purpose}": {"version": 1},
         "PUT /api/v1/me/phone": {"code": wechat.new_code("19900000077"), "name": "王小明"},
         "POST /api/v1/reports/{report_id}/close": {"outcome": "verified", "answer": "已修好"},
+        "POST /api/v1/roles/{membership_id}/withdraw": {"because": "调走了"},
         "POST /api/v1/statements/{statement_id}/pay": {"reference": "2024-17"},
     }
     return rows, bodies

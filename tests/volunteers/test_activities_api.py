@@ -9,7 +9,7 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from backend.communities.models import Role
-from backend.communities.services import places
+from backend.communities.services import roles
 from backend.ids import new_id
 from volunteers.models import Activity, Attendance, Shift, Volunteer
 from volunteers.services import activities, people
@@ -19,14 +19,14 @@ from volunteers.services import activities, people
 def next_door(hill, person):
     """Staff of another community."""
     user = person("sun", "孙社工")
-    places.grant(user=user, community=hill, role=Role.STAFF)
+    roles.give(user=user, community=hill, role=Role.STAFF)
     return user
 
 
 @pytest.fixture
 def auditor(lake, person):
     user = person("qian", "钱审计")
-    places.grant(user=user, community=lake, role=Role.AUDITOR)
+    roles.give(user=user, community=lake, role=Role.AUDITOR)
     return user
 
 

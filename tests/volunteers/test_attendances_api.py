@@ -10,7 +10,7 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from backend.communities.models import Role
-from backend.communities.services import places
+from backend.communities.services import places, roles
 from backend.ids import new_id
 from points.models import Award, Rule
 from points.selectors import wallet_of
@@ -22,14 +22,14 @@ from volunteers.services import activities, hours, people
 def next_door(hill, person):
     """Staff of another community."""
     user = person("sun", "孙社工")
-    places.grant(user=user, community=hill, role=Role.STAFF)
+    roles.give(user=user, community=hill, role=Role.STAFF)
     return user
 
 
 @pytest.fixture
 def auditor(lake, person):
     user = person("qian", "钱审计")
-    places.grant(user=user, community=lake, role=Role.AUDITOR)
+    roles.give(user=user, community=lake, role=Role.AUDITOR)
     return user
 
 
@@ -292,7 +292,7 @@ def test_staff_and_auditors_see_who_it_was_with_the_phone_masked(
 def test_the_list_can_be_narrowed_down_to_a_status_and_a_community(
     hill, wang, zhao, signed_up, served, logged_in
 ):
-    places.grant(user=zhao, community=hill, role=Role.STAFF)
+    roles.give(user=zhao, community=hill, role=Role.STAFF)
     waiting = served(wang, "2024-03-01 07:00", "2024-03-01 09:00")
     client = logged_in(zhao)
 
@@ -493,7 +493,7 @@ def test_staff_of_the_street_above_handle_it_too(lake, wang, person, served, log
     lake.parent = street
     lake.save(update_fields=["parent"])
     zhou = person("zhou", "周")
-    places.grant(user=zhou, community=street, role=Role.MANAGER)
+    roles.give(user=zhou, community=street, role=Role.MANAGER)
     attendance = served(wang, "2024-03-01 07:00", "2024-03-01 09:00")
 
     response = logged_in(zhou).post(

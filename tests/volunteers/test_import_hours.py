@@ -16,7 +16,7 @@ from django.utils import timezone, translation
 from backend.accounts.models import User
 from backend.accounts.phones import digest
 from backend.communities.models import Role
-from backend.communities.services import places
+from backend.communities.services import places, roles
 from points.models import Account, Award, Rule
 from points.selectors import public_figures, wallet_of
 from points.services import rules
@@ -94,7 +94,7 @@ def bishahu(db, person):
             parameters=parameters,
             valid_from=date(2020, 1, 1),
         )
-    places.grant(user=person("qian"), community=community, role=Role.MANAGER)
+    roles.give(user=person("qian"), community=community, role=Role.MANAGER)
     call_command(
         "import_volunteers", BISHAHU / "volunteers.csv", "--community=bishahu", stdout=StringIO()
     )
@@ -208,8 +208,8 @@ def test_a_dry_run_with_a_verifier_awards_nothing(take, wang, zhao, lake, line):
 
 def test_only_who_may_verify_there_is_named_as_verifier(take, wang, line, hill, lake, person):
     lines = line("2024-03-01 07:00", "2024-03-01 09:00")
-    places.grant(user=person("elsewhere"), community=hill, role=Role.MANAGER)
-    places.grant(user=person("auditor"), community=lake, role=Role.AUDITOR)
+    roles.give(user=person("elsewhere"), community=hill, role=Role.MANAGER)
+    roles.give(user=person("auditor"), community=lake, role=Role.AUDITOR)
 
     for username in ("nobody", "wang", "elsewhere", "auditor"):
         assert take(lines, f"--verified-by={username}", "--skip-bad") == (

@@ -12,7 +12,7 @@ from PIL import Image
 from rest_framework.test import APIClient
 
 from backend.communities.models import Role
-from backend.communities.services import places
+from backend.communities.services import roles
 from points.models import Award, Rule
 from points.selectors import wallet_of
 from volunteers.models import Report, Volunteer
@@ -23,14 +23,14 @@ from volunteers.services import people, reports
 def next_door(hill, person):
     """Staff of another community."""
     user = person("sun", "孙社工")
-    places.grant(user=user, community=hill, role=Role.STAFF)
+    roles.give(user=user, community=hill, role=Role.STAFF)
     return user
 
 
 @pytest.fixture
 def auditor(lake, person):
     user = person("qian", "钱审计")
-    places.grant(user=user, community=lake, role=Role.AUDITOR)
+    roles.give(user=user, community=lake, role=Role.AUDITOR)
     return user
 
 
@@ -405,7 +405,7 @@ def test_staff_and_auditors_see_all_reports_and_who_made_them(
 def test_reports_can_be_narrowed_down_to_a_status_and_a_community(
     hill, wang, zhao, reported, logged_in
 ):
-    places.grant(user=zhao, community=hill, role=Role.STAFF)
+    roles.give(user=zhao, community=hill, role=Role.STAFF)
     accepted, _ = reported(wang), reported(wang)
     reports.accept(report=accepted, handler=zhao)
     client = logged_in(zhao)
