@@ -61,8 +61,7 @@ def idempotent(
         }
         # Durable: the answer leaves only after it and what it says are committed.
         with transaction.atomic(durable=True):
-            _lock(user, key)
-            first = IdempotencyKey.objects.filter(user=user, key=key).first()
+            first = _begin(user, key)
             if first is not None:
                 if any(getattr(first, name) != value for name, value in asked.items()):
                     raise IdempotencyKeyReused
@@ -98,20 +97,27 @@ def _key_of(request: Request) -> str:
     return key
 
 
-def _lock(user: User, key: str) -> None:
-    """Hold (user, key) until the transaction ends, or raise IdempotencyKeyInUse.
+def _begin(user: User, key: str) -> IdempotencyKey | None:
+    """The answer that ``key`` got before, if any; holds (user, key) until the transaction ends.
 
     Not waiting: a client that repeats itself must not pile up connections behind its first try.
     Two different keys with one hash merely can not run at the same moment.
+    Raises IdempotencyKeyInUse.
     """
     digest = hashlib.blake2b(f"idempotency:{user.pk}:{key}".encode(), digest_size=8).digest()
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT pg_try_advisory_xact_lock(%s)", [int.from_bytes(digest, "big", signed=True)]
+            "SELECT is_locked, (first).* FROM api_begin_idempotent(%s, %s, %s)",
+            [int.from_bytes(digest, "big", signed=True), user.pk, key],
         )
-        (locked,) = cursor.fetchone()
-    if not locked:
+        (is_locked, *row), columns = (
+            cursor.fetchone(),
+            [column.name for column in cursor.description],
+        )
+    if not is_locked:
         raise IdempotencyKeyInUse
+    first = dict(zip(columns[1:], row, strict=True))
+    return IdempotencyKey(**first) if first["id"] is not None else None
 
 
 def _answer(
