@@ -1,25 +1,37 @@
-"""Asks a live server for ``me``, over one connection: see ``auth``."""
+"""One of those who ask a live server: see ``auth`` and ``redeem``."""
 
-import http.client
+import json
 import os
-from urllib.parse import urlsplit
+import sys
+from itertools import islice
+from pathlib import Path
 
-from bench._team import work
+from bench._team import PROCESSES, work
+from bench._web import Caller
 
 
 def main() -> None:
-    server = urlsplit(os.environ["BENCH_URL"])
-    connection = http.client.HTTPConnection(server.hostname or "", server.port)
-    headers = {"Authorization": f"Bearer {os.environ['BENCH_TOKEN']}"}
+    caller = Caller()
+    # Each code is some one's of us.
+    codes = islice(
+        Path(os.environ.get("BENCH_CODES", os.devnull)).read_text().splitlines(),
+        int(sys.argv[1]),
+        None,
+        PROCESSES,
+    )
 
-    def ask(path: str) -> None:
-        connection.request("GET", path, headers=headers)
-        answer = connection.getresponse()
-        if answer.status != 200:
-            raise RuntimeError(f"{path} answers {answer.status}: {answer.read()!r}")
-        answer.read()
+    def scan() -> None:
+        code = next(codes)
+        caller.ask("POST", os.environ["BENCH_SCANS"], json.dumps({"code": code}), key=code)
 
-    work({"me": lambda: ask("/api/v1/me"), "open": lambda: ask("/open")})
+    work(
+        {
+            "me": lambda: caller.ask("GET", "/api/v1/me"),
+            "open": lambda: caller.ask("GET", "/open"),
+            "scan": scan,
+            "floor": lambda: caller.ask("POST", "/floor", json.dumps({"code": "FLOOR"})),
+        }
+    )
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
-"""The settings of the tests, and one address more."""
+"""The settings of the tests, and a few addresses more."""
 
 from backend.test_settings import *  # noqa: F403
 
-ROOT_URLCONF = "bench._auth_urls"
+ROOT_URLCONF = "bench._web_urls"

@@ -1,15 +1,19 @@
-"""Every address, and ``/open``: ``me`` told beforehand who is asking."""
+"""Every address, and what benches measure them against."""
 
 from functools import cache
 
 from django.urls import path
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
 
 from backend.accounts.models import User
+from backend.api.callers import signed_in
 from backend.communities.api.views import MeView
 from backend.urls import urlpatterns as every_address
 from bench.auth import USERNAME
+from merchants.models import Partnership, ScanAttempt
 
 
 @cache
@@ -24,7 +28,28 @@ class Told(BaseAuthentication):
         return _somebody(), None
 
 
+@cache
+def _partnership() -> Partnership:
+    return Partnership.objects.get()
+
+
+class FloorView(APIView):
+    """Knows who asks, and inserts a row: what a scan leaves of itself, and nothing else of it."""
+
+    def post(self, request: Request) -> Response:
+        partnership = _partnership()
+        attempt = ScanAttempt.objects.create(
+            community_id=partnership.community_id,
+            merchant_id=partnership.merchant_id,
+            clerk=signed_in(request),
+            code="FLOOR",
+            outcome="redeemed",
+        )
+        return Response({"id": attempt.pk}, status=201)
+
+
 urlpatterns = [
     *every_address,
     path("open", MeView.as_view(authentication_classes=[Told])),
+    path("floor", FloorView.as_view()),
 ]

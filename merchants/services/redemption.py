@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from backend.accounts.models import User
@@ -91,29 +91,20 @@ def scan(*, merchant: Merchant, clerk: User, code: str, now: datetime | None = N
     Every attempt stays on record with its outcome. ``now`` is given where the past is played
     again. Raises CodeUnknown, NotYourMerchant, CodeUsed, CodeCancelled, CodeExpired.
     """
-    code = as_made(code)
-    partnerships = merchant.partnerships.order_by("since_at")
-    found = Redemption.objects.filter(
-        community__in=partnerships.values("community"), code=code
-    ).first()
-    attempt = ScanAttempt(
-        community_id=found.community_id if found else partnerships[0].community_id,
-        merchant=merchant,
-        clerk=clerk,
-        code=code[:64],
-        redemption=found,
-    )
+    attempt = ScanAttempt(merchant=merchant, clerk=clerk, code=as_made(code)[:64])
     try:
         with transaction.atomic():
-            if found is None:
-                raise errors.CodeUnknown
-            redeemed = _redeem(found.pk, merchant, clerk, now)
-            attempt.outcome = redeemed.status
+            attempt.redemption = _shown(attempt.code, merchant)
+            attempt.community_id = attempt.redemption.community_id
+            _redeem(attempt.redemption, merchant, clerk, now)
+            attempt.outcome = attempt.redemption.status
             attempt.save(force_insert=True)
-            return redeemed
+            return attempt.redemption
     except Refusal as refusal:
-        if found and isinstance(refusal, errors.CodeExpired):
-            expire(redemption_id=found.pk)  # the clerk is told that the points are back
+        if attempt.redemption is None:
+            attempt.community_id = merchant.partnerships.earliest("since_at").community_id
+        elif isinstance(refusal, errors.CodeExpired):
+            expire(redemption_id=attempt.redemption.pk)  # the clerk is told the points are back
         attempt.outcome = refusal.code
         attempt.save(force_insert=True)
         raise
@@ -154,10 +145,17 @@ def expire(*, redemption_id: UUID) -> bool:
     return True
 
 
-def _redeem(
-    redemption_id: UUID, merchant: Merchant, clerk: User, now: datetime | None
-) -> Redemption:
-    redemption = _locked(redemption_id)
+def _shown(code: str, merchant: Merchant) -> Redemption:
+    """The voucher with that code in a community of the merchant's, locked. Raises CodeUnknown."""
+    known = merchant.partnerships.values("community")
+    shown = _for_update().filter(community__in=known, code=code).first()
+    if shown is None:
+        raise errors.CodeUnknown
+    return shown
+
+
+def _redeem(redemption: Redemption, merchant: Merchant, clerk: User, now: datetime | None) -> None:
+    """Capture what ``redemption``, which is locked, holds."""
     if redemption.partnership.merchant_id != merchant.pk:
         raise errors.NotYourMerchant
     if redemption.status == Redemption.Status.REDEEMED:
@@ -177,7 +175,6 @@ def _redeem(
     redemption.closed_at = moment
     redemption.redeemed_by = clerk
     redemption.save(update_fields=["transfer", "status", "closed_at", "redeemed_by"])
-    return redemption
 
 
 def _give_back(redemption: Redemption, status: Redemption.Status) -> None:
@@ -189,8 +186,10 @@ def _give_back(redemption: Redemption, status: Redemption.Status) -> None:
 
 
 def _locked(redemption_id: UUID) -> Redemption:
-    return (
-        Redemption.objects.select_for_update(no_key=True, of=("self",))
-        .select_related("partnership", "offer", "volunteer")
-        .get(pk=redemption_id)
+    return _for_update().get(pk=redemption_id)
+
+
+def _for_update() -> QuerySet[Redemption]:
+    return Redemption.objects.select_for_update(no_key=True, of=("self",)).select_related(
+        "partnership", "offer", "volunteer"
     )

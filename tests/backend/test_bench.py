@@ -24,6 +24,7 @@ def bench(*names):
         cwd=BASE_DIR,
         env=os.environ
         | {
+            "BENCH_REDEMPTIONS": "8",
             "BENCH_REQUESTS": "8",
             "BENCH_ROWS": "10,40",
             "BENCH_TRANSFERS": "5",
@@ -66,7 +67,7 @@ def test_without_a_name_all_benches_run_and_each_has_its_figures():
 
     # So few postings may well break a bound, which is the status.
     figures = json.loads(process.said.splitlines()[-1])
-    assert figures.keys() == {"auth", "import", "ledger", "posting"}
+    assert figures.keys() == {"auth", "import", "ledger", "posting", "redeem"}
     assert figures["auth"].keys() == {"auth_ratio"}
     assert figures["import"].keys() == {"memory_ratio", "seconds_per_row_ratio"}
     assert figures["ledger"].keys() == {
@@ -82,6 +83,8 @@ def test_without_a_name_all_benches_run_and_each_has_its_figures():
         "verify_memory",
     }
     assert figures["posting"].keys() == {"posting_ratio"}
+    assert figures["redeem"].keys() == {"capture_vs_floor", "capture_statements"}
+    assert figures["redeem"]["capture_statements"] == 8
     # Of next to nothing, what two commands took less what they take to start may be below 0.
     assert all(isfinite(figure) for bench in figures.values() for figure in bench.values())
     assert (process.returncode == 1) == ("which is " in process.complained)
@@ -92,7 +95,7 @@ def test_an_unknown_bench_is_refused_and_the_known_are_named():
     process = bench("nonesuch")
 
     assert process.returncode == 2
-    assert "auth, import, ledger, posting" in process.complained
+    assert "auth, import, ledger, posting, redeem" in process.complained
     assert not process.said
 
 

@@ -1,0 +1,120 @@
+"""What a redemption costs at the counter: a clerk's scan, against a view that inserts one row.
+
+The floor (``_web_urls``) knows who asks and writes what a scan leaves of itself, nothing else. Both
+over HTTP from the live server with 2 workers, to four clients, taking turns; each voucher is of
+another wallet, so nobody waits for a row. BENCH_REDEMPTIONS (1000) is how many of each in a round;
+BENCH_ROUNDS (5) how many rounds.
+"""
+
+import os
+import tempfile
+from pathlib import Path
+from statistics import median
+
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from backend.accounts.models import User
+from backend.accounts.services import logins
+from backend.communities.services import places
+from bench._database import own_database
+from bench._outcome import Outcome, print_table
+from bench._team import PROCESSES, Team, team
+from bench._web import PASSWORD, live_server, token_of
+from merchants.models import MerchantMember, Offer
+from merchants.services import partners, redemption
+from points.models import AccountKind
+from points.services import ledger
+
+CLERK, VOLUNTEER = "clerk", "volunteer"
+TRANSACTION = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE SAVEPOINT")
+
+
+def run() -> Outcome:
+    """``capture_vs_floor``: captures ÷ inserts a second; ``capture_statements``: of SQL, in one."""
+    each = max(int(os.environ.get("BENCH_REDEMPTIONS", "1000")) // PROCESSES, 1)
+    rounds = int(os.environ.get("BENCH_ROUNDS", "5"))
+    first = max(each // 10, 1)
+    with own_database(), live_server() as url, tempfile.TemporaryDirectory() as folder:
+        offer = _open_shop()
+        one, *codes = _vouchers(offer, 1 + (first + rounds * each) * PROCESSES)
+        (file := Path(folder) / "codes").write_text("\n".join(codes))
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE")  # as autovacuum has done where it has been used for a while
+        token, scans = (
+            token_of(url, CLERK),
+            f"/api/v1/merchants/{offer.partnership.merchant_id}/scans",
+        )
+        os.environ |= {
+            "BENCH_URL": url,
+            "BENCH_TOKEN": token,
+            "BENCH_CODES": str(file),
+            "BENCH_SCANS": scans,
+        }
+        with team("bench._callers") as clients:
+            _seconds(clients, first)  # first times are slow, and nobody's fault
+            turns = [_seconds(clients, each) for _ in range(rounds)]
+        statements = _statements(scans, token, one)
+    ratio = median(floor / scan for floor, scan in turns)
+    print_table(
+        ("at the counter", "requests a second", "SQL statements"),
+        ("authenticate and insert", "1.00", "2"),
+        ("capture a voucher", f"{ratio:.2f}", str(statements)),
+    )
+    return Outcome(
+        {"capture_vs_floor": round(ratio, 3), "capture_statements": statements},
+        at_least={"capture_vs_floor": 0.5},
+        at_most={"capture_statements": 8},
+    )
+
+
+def _seconds(clients: Team, each: int) -> tuple[float, float]:
+    return clients.seconds("floor", each), clients.seconds("scan", each)
+
+
+def _statements(scans: str, token: str, code: str) -> int:
+    """What one scan asks the database, but for what begins and ends transactions."""
+    with CaptureQueriesContext(connection) as captured:
+        answer = Client(SERVER_NAME="localhost").post(
+            scans,
+            {"code": code},
+            content_type="application/json",
+            headers={"Authorization": f"Bearer {token}", "Idempotency-Key": code},
+        )
+    if answer.status_code != 201:
+        raise RuntimeError(f"{scans} answers {answer.status_code}: {answer.content!r}")
+    return sum(not query["sql"].startswith(TRANSACTION) for query in captured.captured_queries)
+
+
+def _open_shop() -> Offer:
+    community = places.found(code="bench", name="bench")
+    partnership = partners.sign_contract(
+        community=community, name="bench", trade="bench", fen_per_point=10, is_donated=False
+    )
+    clerk = logins.open_login(username=CLERK, name=CLERK, password=PASSWORD)
+    partners.employ(merchant=partnership.merchant, user=clerk, role=MerchantMember.Role.CLERK)
+    return partners.offer(
+        partnership=partnership, code="bench", title="bench", price_points=10, stock=2**30
+    )
+
+
+def _vouchers(offer: Offer, count: int) -> list[str]:
+    """As many codes, each of a voucher of somebody else."""
+    people = User.objects.bulk_create(
+        User(username=f"{VOLUNTEER}{number}", name="bench") for number in range(count)
+    )
+    issuance = ledger.account(community=offer.community, kind=AccountKind.ISSUANCE)
+    ledger.post_many(
+        [
+            ledger.Movement(
+                debit=issuance,
+                credit=ledger.wallet(community=offer.community, person_id=user.pk),
+                amount=10,
+                key=f"open:{user.pk}",
+                reason="bench",
+            )
+            for user in people
+        ]
+    )
+    return [redemption.take(offer=offer, volunteer=user).code for user in people]
