@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from backend.accounts.models import User
 from backend.accounts.services import guardians
+from backend.accounts.services.people import locked
 from backend.audit.services import trail
 from backend.codes import as_made
 from backend.communities.models import Community
@@ -40,7 +41,7 @@ def join(
     Raises GuardianConsentRequired, AlreadyAVolunteer, JoinCodeWrong.
     """
     guardians.require_guardian(user)
-    _lock(user)  # one person's taps queue here
+    locked(user.pk)
     if selectors.is_volunteer(user, community.pk):
         raise AlreadyAVolunteer
     if join_code and not _is_right(join_code, community):
@@ -95,7 +96,7 @@ def _locked(
     """The request as it is now, for whoever may decide on it."""
     if decided_by is not None and decided_by.pk == join_request.user_id:
         raise OwnJoinRequest
-    _lock(join_request.user)
+    locked(join_request.user_id)
     asked = (
         JoinRequest.objects.select_for_update(no_key=True, of=("self",))
         .select_related("community", "user", "estate", "decided_by")
@@ -150,7 +151,3 @@ def _tell(asked: JoinRequest) -> None:
         facts={"community": asked.community.name, "because": asked.because},
         due_at=timezone.now(),
     )
-
-
-def _lock(user: User) -> None:
-    User.objects.select_for_update(no_key=True).get(pk=user.pk)

@@ -4,6 +4,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from backend.accounts.models import User
+from backend.accounts.services.people import locked
 from backend.audit.services import trail
 from backend.communities.models import Community, Membership, Role
 from backend.communities.services import places, roles
@@ -46,7 +47,7 @@ def leave(*, volunteer: Volunteer) -> Volunteer:
 
     Hours, reports, points and what they were earned for stay theirs to see.
     """
-    user = User.objects.select_for_update(no_key=True).get(pk=volunteer.user_id)
+    user = locked(volunteer.user_id)
     # Locked, so that none of them is checked in to meanwhile; a check-in locks in this order too.
     to_come = list(
         selectors.sign_ups_to_come(volunteer).select_for_update(no_key=True, of=("self",))

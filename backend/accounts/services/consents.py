@@ -8,6 +8,7 @@ from backend.accounts.models import Consent, User
 from backend.accounts.purposes import TEXTS
 from backend.accounts.selectors import consents_in_force
 from backend.accounts.services import guardians
+from backend.accounts.services.people import locked
 from backend.audit.services import trail
 
 
@@ -28,7 +29,7 @@ def give(*, user: User, purpose: Consent.Purpose, version: int) -> Consent:
     guardians.require_guardian(user)
     if version != TEXTS[purpose].version:
         raise ConsentVersionUnknown(version=TEXTS[purpose].version)
-    _lock(user)
+    locked(user.pk)
     given = consents_in_force(user).filter(purpose=purpose).first()
     if given is None:
         _end(user, purpose)  # to other words
@@ -46,16 +47,11 @@ def give(*, user: User, purpose: Consent.Purpose, version: int) -> Consent:
 @transaction.atomic
 def withdraw(*, user: User, purpose: Consent.Purpose) -> None:
     """``user`` no longer agrees, from now on; again, they do not. A phone number kept goes."""
-    _lock(user)
+    locked(user.pk)
     for consent in _end(user, purpose):
         trail.record("consent.withdraw", actor=user, target=consent, after={"purpose": purpose})
     if purpose == Consent.Purpose.PHONE:
         User.objects.filter(pk=user.pk).update(phone_encrypted="", phone_digest=None)
-
-
-def _lock(user: User) -> None:
-    """Two taps at one instant queue here."""
-    User.objects.select_for_update(no_key=True).get(pk=user.pk)
 
 
 def _end(user: User, purpose: Consent.Purpose) -> list[Consent]:

@@ -10,6 +10,7 @@ from backend.accounts import ages, errors
 from backend.accounts.models import GuardianCode, Guardianship, User
 from backend.accounts.purposes import GUARDIAN_TEXT
 from backend.accounts.selectors import guardianships_in_force
+from backend.accounts.services.people import locked
 from backend.audit.services import trail
 from backend.codes import as_made, new_code
 
@@ -37,7 +38,7 @@ def ask(*, child: User) -> tuple[str, datetime]:
 
     Raises GuardianNotNeeded unless ``child`` is under 14.
     """
-    child = User.objects.select_for_update(no_key=True).get(pk=child.pk)
+    child = locked(child.pk)
     if not ages.is_child(child.born_on):
         raise errors.GuardianNotNeeded
     GuardianCode.objects.filter(child=child, used_at=None).delete()
@@ -64,7 +65,7 @@ def agree(
     if asked is None:
         raise errors.GuardianCodeUnknown
     # Two taps, and two guardians with one code, queue here.
-    child = User.objects.select_for_update(no_key=True).get(pk=asked.child_id)
+    child = locked(asked.child_id)
     asked = GuardianCode.objects.filter(digest=digest).first()
     if asked is None:
         raise errors.GuardianCodeUnknown

@@ -1,5 +1,7 @@
 """Putting people on record."""
 
+from uuid import UUID
+
 from allauth.socialaccount.models import SocialAccount
 from django.db import IntegrityError, transaction
 
@@ -9,6 +11,11 @@ from backend.accounts.phones import digest
 from backend.ids import new_id
 
 WECHAT = "wechat"  # as django-allauth calls whose account it is
+
+
+def locked(person_id: UUID) -> User:
+    """The person as they are now, held until the transaction ends: their two taps queue here."""
+    return User.objects.select_for_update(no_key=True).get(pk=person_id)
 
 
 @transaction.atomic

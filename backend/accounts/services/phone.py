@@ -10,7 +10,7 @@ from backend.accounts.errors import PhoneBelongsToAnother, PhoneUnsupported
 from backend.accounts.models import Consent, User
 from backend.accounts.phones import digest
 from backend.accounts.services import consents, guardians, sessions
-from backend.accounts.services.people import WECHAT
+from backend.accounts.services.people import WECHAT, locked
 from backend.audit.services import trail
 from backend.wechat import client
 
@@ -68,7 +68,7 @@ def bind(*, user: User, code: str, name: str = "") -> User:
 @transaction.atomic
 def unbind(*, user: User) -> None:
     """Forget the number, and the hash that finds somebody by it; repeating changes nothing."""
-    user = User.objects.select_for_update(no_key=True).get(pk=user.pk)
+    user = locked(user.pk)
     if user.phone_digest is None:
         return
     user.phone = ""

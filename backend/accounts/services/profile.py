@@ -7,6 +7,7 @@ from django.db import transaction
 from backend.accounts import ages
 from backend.accounts.errors import BornOnImplausible, BornOnIsFinal
 from backend.accounts.models import User
+from backend.accounts.services.people import locked
 from backend.audit.services import trail
 
 
@@ -16,7 +17,7 @@ def change(*, user: User, name: str | None = None, born_on: date | None = None) 
 
     Nothing of it is written in the trail. Raises BornOnImplausible, BornOnIsFinal.
     """
-    user = User.objects.select_for_update(no_key=True).get(pk=user.pk)
+    user = locked(user.pk)
     if born_on is not None and born_on != user.born_on:
         if user.born_on is not None:
             raise BornOnIsFinal

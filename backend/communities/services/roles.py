@@ -5,15 +5,15 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from backend.accounts.models import User
+from backend.accounts.services.people import locked
 from backend.audit.services import trail
 from backend.communities.errors import OwnRole, RoleConflict, RoleNotYours
 from backend.communities.models import Community, Membership, Role
-from backend.communities.selectors import lineage
+from backend.communities.selectors import AUDITS, HANDLES, lineage
 
 OWES_SECOND_FACTOR = (Role.MANAGER, Role.AUDITOR)
 # As the constraint auditor_changes_nothing has it, and across the tree as well.
-WORKS = (Role.STAFF, Role.MANAGER)
-EXCLUDES = {Role.AUDITOR: WORKS, **dict.fromkeys(WORKS, (Role.AUDITOR,))}
+EXCLUDES = dict.fromkeys(AUDITS, HANDLES) | dict.fromkeys(HANDLES, AUDITS)
 
 
 @transaction.atomic
@@ -73,7 +73,7 @@ def give(
     place above or below.
     """
     if excluded := EXCLUDES.get(role):
-        _lock(user)  # two roles that exclude each other must queue here
+        locked(user.pk)  # two roles that exclude each other must queue here
         if _held_along(community).filter(user=user, role__in=excluded).exists():
             raise RoleConflict
     try:
@@ -99,7 +99,7 @@ def end(*, membership: Membership, ended_by: User | None, because: str = "") -> 
 
     For ``withdraw`` and leaving.
     """
-    _lock(membership.user)
+    locked(membership.user_id)
     membership.refresh_from_db(fields=["ended_at", "ended_by", "ended_because"])
     if membership.ended_at is not None:
         return False
@@ -134,10 +134,6 @@ def _held_along(place: Community) -> QuerySet[Membership]:
         | Q(community__parent__parent=place),
         ended_at__isnull=True,
     )
-
-
-def _lock(user: User) -> None:
-    User.objects.select_for_update(no_key=True).get(pk=user.pk)
 
 
 def _ask_for_second_factor_where_due(user: User) -> None:

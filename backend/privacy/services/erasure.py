@@ -7,6 +7,7 @@ what becomes of each.
 """
 
 import secrets
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from uuid import UUID
@@ -21,6 +22,7 @@ from django.utils import timezone
 from backend.accounts import ages
 from backend.accounts.models import Consent, GuardianCode, Guardianship, User
 from backend.accounts.services import sessions
+from backend.accounts.services.people import locked
 from backend.api.models import IdempotencyKey
 from backend.audit.services import trail
 from backend.communities.models import Membership
@@ -29,6 +31,7 @@ from backend.notices.models import Notice
 from backend.privacy import selectors
 from backend.privacy.errors import StillHoldsARole
 from backend.privacy.services import exports
+from merchants.errors import VoucherStateWrong
 from merchants.models import MerchantMember, Redemption
 from merchants.services import redemption
 from volunteers.models import Attendance, JoinRequest, Report, Volunteer
@@ -41,7 +44,7 @@ def ask(*, user: User) -> User:
 
     Until then everything works, and ``keep`` takes it back. Raises StillHoldsARole.
     """
-    user = User.objects.select_for_update(no_key=True).get(pk=user.pk)
+    user = locked(user.pk)
     if user.erasure_requested_at is None:
         if selectors.holds_a_role(user):
             raise StillHoldsARole
@@ -54,7 +57,7 @@ def ask(*, user: User) -> User:
 @transaction.atomic
 def keep(*, user: User) -> None:
     """``user`` stays after all; again, or without having asked, changes nothing."""
-    user = User.objects.select_for_update(no_key=True).get(pk=user.pk)
+    user = locked(user.pk)
     if user.erasure_requested_at is not None:
         user.erasure_requested_at = None
         user.save(update_fields=["erasure_requested_at"])
@@ -120,10 +123,8 @@ def _end_what_runs(user: User) -> None:
     for voucher in Redemption.objects.filter(
         volunteer=user, status=Redemption.Status.HELD
     ).order_by("pk"):
-        # Locked, so that nobody scans it now.
-        held = Redemption.objects.select_for_update(no_key=True, of=("self",)).get(pk=voucher.pk)
-        if held.status == Redemption.Status.HELD:
-            redemption.cancel(redemption=held)
+        with suppress(VoucherStateWrong):  # scanned since we looked
+            redemption.cancel(redemption=voucher)
     MerchantMember.objects.filter(user=user, ended_at=None).update(ended_at=now)
     JoinRequest.objects.filter(user=user, status=JoinRequest.Status.PENDING).update(
         status=JoinRequest.Status.WITHDRAWN, decided_at=now

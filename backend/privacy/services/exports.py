@@ -13,6 +13,7 @@ from django.db import transaction
 from django.utils import timezone, translation
 
 from backend.accounts.models import User
+from backend.accounts.services.people import locked
 from backend.audit.services import trail
 from backend.privacy import selectors
 from backend.privacy.errors import ExportExpired, ExportPending, ExportUnknown
@@ -30,7 +31,7 @@ def ask(*, user: User, language: str, now: datetime | None = None) -> Export:
 
     While one is pending or can be fetched, that one: so there is at most one new one in 24 hours.
     """
-    user = User.objects.select_for_update(no_key=True).get(pk=user.pk)  # two taps queue here
+    user = locked(user.pk)
     newest = selectors.newest_export_of(user)
     if newest and selectors.state_of(newest, now=now) != Export.State.EXPIRED:
         return newest
