@@ -1,14 +1,12 @@
 """The cast: one community, its rules, a few people and a merchant."""
 
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from allauth.mfa.totp.internal import auth
 from django.core.cache import cache
 from django.db import connection
 from django.db.backends.postgresql.operations import DatabaseOperations
@@ -28,17 +26,13 @@ from merchants.models import MerchantMember, Offer
 from merchants.services import partners
 from points.models import Account, AccountKind, Rule
 from points.services import ledger, rules
+from tests.standins.authenticator import code_of
 from volunteers.models import Attendance, Volunteer
 from volunteers.services import activities, people
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 PASSWORD = "correct horse battery staple"
 TOTP_SECRET = "JBSWY3DPEHPK3PXP"
-
-
-def totp_code() -> str:
-    """What an authenticator with TOTP_SECRET shows now."""
-    return auth.format_hotp_value(auth.hotp_value(TOTP_SECRET, int(time.time()) // 30))
 
 
 class Together(LoadScopeScheduling):
@@ -262,7 +256,7 @@ def logged_in() -> Callable[[User], APIClient]:
         if user.second_factor_required:
             answer = Client().post(
                 "/_allauth/app/v1/auth/2fa/authenticate",
-                {"code": totp_code()},
+                {"code": code_of(TOTP_SECRET)},
                 content_type="application/json",
                 headers={"X-Session-Token": answer.json()["meta"]["session_token"]},
             )

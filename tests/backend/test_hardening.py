@@ -30,7 +30,8 @@ from backend.communities.services import places, roles
 from backend.scenarios import demo
 from merchants.services import partners
 from tests.backend.test_compose import SERVICES, filled_in
-from tests.conftest import PASSWORD, TOTP_SECRET, totp_code
+from tests.conftest import PASSWORD, TOTP_SECRET
+from tests.standins.authenticator import code_of
 from volunteers.models import Volunteer
 from volunteers.services import people as volunteers
 
@@ -273,7 +274,7 @@ def test_a_used_code_is_remembered_for_as_long_as_it_would_be_taken(lake, person
     )
 
     APIClient(HTTP_X_SESSION_TOKEN=first.json()["meta"]["session_token"]).post(
-        f"{LOG_IN}/auth/2fa/authenticate", {"code": totp_code()}, format="json"
+        f"{LOG_IN}/auth/2fa/authenticate", {"code": code_of(TOTP_SECRET)}, format="json"
     )
 
     (remembered,) = cache.keys("*totp.used*")

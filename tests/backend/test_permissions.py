@@ -76,9 +76,7 @@ def outcome(response, things=None):
 def statements_of(request):
     """How many SQL statements it costs, but for those that begin and end transactions."""
     ask(*request)  # what is looked up once and remembered is no cost of this request
-    with CaptureQueriesContext(
-        connection,
-    ) as captured:
+    with CaptureQueriesContext(connection) as captured:
         ask(*request)
     return sum(not query["sql"].startswith(TRANSACTION) for query in captured.captured_queries)
 

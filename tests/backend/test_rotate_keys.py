@@ -13,7 +13,8 @@ from django.core.management import call_command
 from backend.accounts import vault
 from backend.accounts.models import User
 from backend.accounts.services import keys
-from tests.conftest import TOTP_SECRET, totp_code
+from tests.conftest import TOTP_SECRET
+from tests.standins.authenticator import code_of
 
 NEW = Fernet.generate_key().decode()
 
@@ -55,7 +56,7 @@ def told():
     """What can be read with the keys in use."""
     wang, li, chen = (User.objects.get(username=name) for name in ("wang", "li", "chen"))
     app, codes = Authenticator.objects.filter(user=wang).order_by("type").reverse()
-    assert TOTP(app).validate_code(totp_code())
+    assert TOTP(app).validate_code(code_of(TOTP_SECRET))
     assert RecoveryCodes(Authenticator.objects.get(user=li)).get_unused_codes() == ["one", "two"]
     return {
         "phones": (wang.phone, li.phone, chen.phone),

@@ -1,11 +1,9 @@
 """Who manages or audits anywhere logs in with a password and a code."""
 
 import socket
-import time
 
 import pytest
 from allauth.mfa.models import Authenticator
-from allauth.mfa.totp.internal import auth
 from django.core.cache import cache
 from rest_framework.test import APIClient
 
@@ -13,7 +11,8 @@ from backend.accounts import mfa
 from backend.communities.errors import RoleConflict
 from backend.communities.models import Membership, Role
 from backend.communities.services import roles
-from tests.conftest import PASSWORD, TOTP_SECRET, totp_code
+from tests.conftest import PASSWORD, TOTP_SECRET
+from tests.standins.authenticator import code_of
 
 LOG_IN = "/_allauth/app/v1"
 
@@ -82,7 +81,7 @@ def test_they_set_up_an_authenticator_and_log_in_with_it(qian):
     offered = then(first, "get", "account/authenticators/totp").json()["meta"]
     assert offered["totp_url"].startswith("otpauth://totp/qian?")
     session_secret = offered["secret"]
-    code = auth.format_hotp_value(auth.hotp_value(session_secret, int(time.time()) // 30))
+    code = code_of(session_secret)
     setting_up = ("post", "account/authenticators/totp", {"code": code})
     assert then(first, *setting_up).status_code == 401  # the password again, first
     assert then(first, "post", "auth/reauthenticate", {"password": PASSWORD}).status_code == 200
@@ -102,7 +101,7 @@ def test_they_set_up_an_authenticator_and_log_in_with_it(qian):
 def test_a_code_works_once_and_a_wrong_one_never(qian):
     mfa.hand_out(user=qian, secret=TOTP_SECRET)
     mfa.hand_out(user=qian, secret="GEZDGNBVGY3TQOJQ")  # again, changes nothing
-    code = totp_code()
+    code = code_of(TOTP_SECRET)
     wrong = f"{(int(code) + 1) % 1_000_000:06}"
 
     waiting = log_in(qian)
@@ -114,7 +113,7 @@ def test_a_code_works_once_and_a_wrong_one_never(qian):
 
 def test_the_next_access_token_still_says_how_they_logged_in(qian):
     mfa.hand_out(user=qian, secret=TOTP_SECRET)
-    done = then(log_in(qian), "post", "auth/2fa/authenticate", {"code": totp_code()})
+    done = then(log_in(qian), "post", "auth/2fa/authenticate", {"code": code_of(TOTP_SECRET)})
     refresh = done.json()["meta"]["refresh_token"]
 
     fresh = APIClient().post(f"{LOG_IN}/tokens/refresh", {"refresh_token": refresh}, format="json")
@@ -126,7 +125,7 @@ def test_the_next_access_token_still_says_how_they_logged_in(qian):
 
 def test_who_gives_up_the_authenticator_owes_it_again_with_the_next_access_token(qian):
     mfa.hand_out(user=qian, secret=TOTP_SECRET)
-    done = then(log_in(qian), "post", "auth/2fa/authenticate", {"code": totp_code()})
+    done = then(log_in(qian), "post", "auth/2fa/authenticate", {"code": code_of(TOTP_SECRET)})
     Authenticator.objects.filter(user=qian).delete()
 
     fresh = APIClient().post(
@@ -152,7 +151,7 @@ def test_without_redis_people_log_in_all_the_same_and_the_log_says_so(
     answers = [
         ask(log_in(zhao), "attendances"),
         APIClient().get("/api/v1/communities"),
-        then(log_in(qian), "post", "auth/2fa/authenticate", {"code": totp_code()}),
+        then(log_in(qian), "post", "auth/2fa/authenticate", {"code": code_of(TOTP_SECRET)}),
     ]
 
     assert [answer.status_code for answer in answers] == [200, 200, 200]

@@ -15,7 +15,8 @@ from backend.communities.models import Role
 from backend.communities.services import roles
 from backend.wechat import client
 from backend.wechat.errors import WeChatCodeInvalid, WeChatUnavailable
-from tests.conftest import TOTP_SECRET, totp_code
+from tests.conftest import TOTP_SECRET
+from tests.standins.authenticator import code_of
 
 SESSION = "/sns/jscode2session"
 PHONE = "/wxa/business/getuserphonenumber"
@@ -196,7 +197,7 @@ def test_a_second_factor_is_asked_for_here_too(lake, wechat):
 
     waiting = log_in(wechat.new_code("o6_manager"))
     done = APIClient(HTTP_X_SESSION_TOKEN=waiting.json()["meta"]["session_token"]).post(
-        "/_allauth/app/v1/auth/2fa/authenticate", {"code": totp_code()}, format="json"
+        "/_allauth/app/v1/auth/2fa/authenticate", {"code": code_of(TOTP_SECRET)}, format="json"
     )
 
     assert waiting.status_code == 401

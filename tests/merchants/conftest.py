@@ -7,10 +7,24 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.db.models import Sum
 
-from merchants.models import Offer, Redemption
-from merchants.services import redemption
+from backend.accounts.models import User
+from merchants.models import Merchant, MerchantMember, Offer, Redemption
+from merchants.services import partners, redemption
 from points import selectors as points
 from points.models import Account, AccountKind, Hold, Unit
+
+
+@pytest.fixture
+def shop(tea_house) -> Merchant:
+    return tea_house.merchant
+
+
+@pytest.fixture
+def zhou(shop, person) -> User:
+    """周老板, who owns the tea house."""
+    user = person("zhou", "周老板")
+    partners.employ(merchant=shop, user=user, role=MerchantMember.Role.OWNER)
+    return user
 
 
 @pytest.fixture

@@ -26,19 +26,6 @@ def page(*results):
 
 
 @pytest.fixture
-def shop(tea_house):
-    return tea_house.merchant
-
-
-@pytest.fixture
-def zhou(shop, person):
-    """周老板, who owns the tea house."""
-    user = person("zhou", "周老板")
-    partners.employ(merchant=shop, user=user, role=Role.OWNER)
-    return user
-
-
-@pytest.fixture
 def office(zhou, logged_in):
     """Zhou is logged in."""
     return logged_in(zhou)

@@ -16,19 +16,6 @@ Role = MerchantMember.Role
 
 
 @pytest.fixture
-def shop(tea_house):
-    return tea_house.merchant
-
-
-@pytest.fixture
-def zhou(shop, person):
-    """周老板, who owns the tea house."""
-    user = person("zhou", "周老板")
-    partners.employ(merchant=shop, user=user, role=Role.OWNER)
-    return user
-
-
-@pytest.fixture
 def wu(shop, person):
     """吴老板, who owns it as well."""
     user = person("wu", "吴老板")
