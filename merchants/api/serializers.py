@@ -235,7 +235,6 @@ class StatementLineSerializer(serializers.ModelSerializer[Redemption]):
 
     offer_code = serializers.CharField(source="offer.code", read_only=True)
     offer_title = serializers.CharField(source="offer.title", read_only=True)
-    amount_fen = serializers.SerializerMethodField()
     redeemed_at = serializers.DateTimeField(source="closed_at", read_only=True)
     redeemed_by = ColleagueSerializer(read_only=True)
 
@@ -253,9 +252,6 @@ class StatementLineSerializer(serializers.ModelSerializer[Redemption]):
             "redeemed_by",
         )
         read_only_fields = fields
-
-    def get_amount_fen(self, redemption: Redemption) -> int:
-        return redemption.price_points * redemption.fen_per_point
 
 
 class PeriodSerializer(serializers.Serializer[Any]):

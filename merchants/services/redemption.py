@@ -40,6 +40,7 @@ def take(
     if not offer.is_listed:
         raise errors.OfferWithdrawn
     price = offer.price_points * quantity
+    rate = offer.partnership.settled_fen_per_point
     wallet = points.wallet_of(offer.community_id, volunteer.pk)
     if wallet is None:
         raise InsufficientPoints(available=0, needed=price)
@@ -78,7 +79,8 @@ def take(
         code=new_code(CODE_LENGTH),
         quantity=quantity,
         price_points=price,
-        fen_per_point=offer.partnership.settled_fen_per_point,
+        fen_per_point=rate,
+        amount_fen=price * rate,
         hold_id=hold.pk,
         taken_at=now or timezone.now(),
         expires_at=hold.expires_at,

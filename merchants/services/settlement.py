@@ -3,7 +3,7 @@
 from datetime import date, datetime, time, timedelta
 
 from django.db import transaction
-from django.db.models import Count, F, Sum
+from django.db.models import Count, Sum
 from django.utils import timezone
 
 from backend.accounts.models import User
@@ -139,7 +139,7 @@ def _draft_one(
     figures = Redemption.objects.filter(pk__in=chosen).aggregate(
         redemptions_count=Count("pk"),
         points=Sum("price_points"),
-        amount_fen=Sum(F("price_points") * F("fen_per_point")),
+        amount_fen=Sum("amount_fen"),
     )
     statement = Statement.objects.create(
         **same_period, period_end=period_end, drafted_by=drafted_by, **figures

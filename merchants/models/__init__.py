@@ -1,0 +1,18 @@
+"""Merchants, what they offer, what was redeemed and what they are owed."""
+
+from merchants.models.catalogue import Offer
+from merchants.models.partners import Partnership
+from merchants.models.people import Invitation, Merchant, MerchantMember
+from merchants.models.redemption import Redemption, ScanAttempt
+from merchants.models.settlement import Statement
+
+__all__ = [
+    "Invitation",
+    "Merchant",
+    "MerchantMember",
+    "Offer",
+    "Partnership",
+    "Redemption",
+    "ScanAttempt",
+    "Statement",
+]

@@ -1,0 +1,134 @@
+"""Merchants and who works there."""
+
+from typing import ClassVar
+
+import pgtrigger
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from backend.ids import new_id
+
+
+class Merchant(models.Model):
+    """A business 合伙商企. It may be a partner of several communities."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    name = models.CharField(max_length=60)
+    trade = models.CharField(max_length=30)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class MerchantMember(models.Model):
+    """Who works at a merchant: a clerk scans, an owner also sees what is owed."""
+
+    class Role(models.TextChoices):
+        CLERK = "clerk"
+        OWNER = "owner"
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    merchant = models.ForeignKey(Merchant, models.PROTECT, related_name="members")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    role = models.CharField(max_length=5, choices=Role)
+    since_at = models.DateTimeField(db_default=Now())
+    ended_at = models.DateTimeField(null=True)  # dismissed, or left; it stays on record
+    ended_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True
+    )
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                name="merchant_member_once",
+                fields=["merchant", "user"],
+                condition=Q(ended_at__isnull=True),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id}, {self.role} of {self.merchant_id}"
+
+
+class Invitation(models.Model):
+    """An owner lets somebody work there: whoever brings the code first, until ``expires_at``.
+
+    Of the code only a digest is kept: it is shown once.
+    """
+
+    class State(models.TextChoices):
+        PENDING = "pending"
+        ACCEPTED = "accepted"
+        EXPIRED = "expired"
+        REVOKED = "revoked"
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    merchant = models.ForeignKey(Merchant, models.PROTECT, related_name="invitations")
+    role = models.CharField(max_length=5, choices=MerchantMember.Role)
+    code_digest = models.CharField(max_length=64, unique=True)
+    invited_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    invited_at = models.DateTimeField(db_default=Now())
+    expires_at = models.DateTimeField()
+    accepted_at = models.DateTimeField(null=True)
+    accepted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True
+    )
+    revoked_at = models.DateTimeField(null=True)
+    revoked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True
+    )
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                name="invitation_accepted_by_another",
+                condition=~Q(accepted_by=F("invited_by")),
+            ),
+            models.CheckConstraint(
+                name="invitation_outcome_is_complete",
+                condition=Q(
+                    Q(accepted_at__isnull=True, accepted_by__isnull=True)
+                    | Q(
+                        accepted_at__isnull=False,
+                        accepted_by__isnull=False,
+                        revoked_at__isnull=True,
+                    ),
+                    Q(revoked_at__isnull=True, revoked_by__isnull=True)
+                    | Q(revoked_at__isnull=False, revoked_by__isnull=False),
+                ),
+            ),
+        ]
+        triggers: ClassVar = [
+            pgtrigger.Protect(name="invitation_stays", operation=pgtrigger.Delete),
+            pgtrigger.ReadOnly(
+                name="invitation_terms_are_final",
+                fields=[
+                    "merchant",
+                    "role",
+                    "code_digest",
+                    "invited_by",
+                    "invited_at",
+                    "expires_at",
+                ],
+            ),
+            pgtrigger.Protect(
+                name="invitation_outcome_is_final",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(old__accepted_at__isnull=False)
+                | pgtrigger.Q(old__revoked_at__isnull=False),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.role} of {self.merchant_id}: {self.state}"
+
+    @property
+    def state(self) -> State:
+        if self.accepted_at is not None:
+            return self.State.ACCEPTED
+        if self.revoked_at is not None:
+            return self.State.REVOKED
+        return self.State.EXPIRED if self.expires_at <= timezone.now() else self.State.PENDING

@@ -1,0 +1,150 @@
+"""What was taken, and every scan."""
+
+from typing import ClassVar
+
+import pgtrigger
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from backend.communities.models import TenantModel
+from merchants.models.catalogue import Offer
+from merchants.models.partners import Partnership
+from merchants.models.people import Merchant
+from merchants.models.settlement import Statement
+
+
+class Redemption(TenantModel):
+    """An offer taken for points: a voucher until it is scanned, cancelled or lapses.
+
+    Price and rate are frozen when it is taken. The points are held (``hold``) until then.
+    """
+
+    class Status(models.TextChoices):
+        HELD = "held"
+        REDEEMED = "redeemed"
+        CANCELLED = "cancelled"
+        EXPIRED = "expired"
+
+    offer = models.ForeignKey(Offer, models.PROTECT, related_name="redemptions", db_index=False)
+    partnership = models.ForeignKey(
+        Partnership, models.PROTECT, related_name="redemptions", db_index=False
+    )
+    volunteer = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False
+    )
+    code = models.CharField(max_length=12)  # random; names nobody and opens nothing else
+    quantity = models.PositiveIntegerField()
+    price_points = models.PositiveBigIntegerField()  # for the whole quantity
+    fen_per_point = models.PositiveIntegerField()
+    amount_fen = models.PositiveBigIntegerField()  # what the community owes for all of it
+    status = models.CharField(max_length=9, choices=Status, default=Status.HELD)
+    hold = models.ForeignKey("points.Hold", models.PROTECT, related_name="+", db_index=False)
+    transfer = models.ForeignKey(
+        "points.Transfer", models.PROTECT, related_name="+", db_index=False, null=True
+    )
+    taken_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True)  # redeemed, cancelled or expired
+    redeemed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True
+    )
+    statement = models.ForeignKey(
+        Statement, models.PROTECT, related_name="redemptions", db_index=False, null=True
+    )
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="voucher_code_once", fields=["community", "code"]),
+            models.CheckConstraint(name="redemption_of_something", condition=Q(quantity__gt=0)),
+            models.CheckConstraint(
+                name="redeemed_moved_points",
+                condition=Q(status="redeemed", transfer__isnull=False, closed_at__isnull=False)
+                | Q(~Q(status="redeemed"), transfer__isnull=True, statement__isnull=True),
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(name="redemption_of_volunteer", fields=["community", "volunteer", "-id"]),
+            models.Index(name="redemption_at_partner", fields=["community", "partnership", "-id"]),
+            models.Index(
+                name="voucher_that_may_lapse",
+                fields=["community", "expires_at"],
+                condition=Q(status="held"),
+            ),
+            models.Index(
+                name="redemption_unsettled",
+                fields=["community", "partnership", "closed_at"],
+                condition=Q(status="redeemed", statement__isnull=True),
+            ),
+            models.Index(name="redemption_in_statement", fields=["community", "statement"]),
+        ]
+        triggers: ClassVar = [
+            pgtrigger.Protect(name="redemption_stays", operation=pgtrigger.Delete),
+            pgtrigger.ReadOnly(
+                name="redemption_terms_are_final",
+                fields=[
+                    "community",
+                    "offer",
+                    "partnership",
+                    "volunteer",
+                    "code",
+                    "quantity",
+                    "price_points",
+                    "fen_per_point",
+                    "amount_fen",
+                    "hold",
+                ],
+            ),
+            pgtrigger.FSM(
+                name="redemption_closes_once",
+                field="status",
+                transitions=[("held", "redeemed"), ("held", "cancelled"), ("held", "expired")],
+            ),
+            # Above all closed_at, which decides the period it is settled in.
+            pgtrigger.Protect(
+                name="redemption_outcome_is_final",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Condition(
+                    "OLD.status <> 'held' AND (OLD.transfer_id, OLD.taken_at, OLD.expires_at,"
+                    " OLD.closed_at, OLD.redeemed_by_id) IS DISTINCT FROM (NEW.transfer_id,"
+                    " NEW.taken_at, NEW.expires_at, NEW.closed_at, NEW.redeemed_by_id)"
+                ),
+            ),
+            pgtrigger.Protect(
+                name="redemption_settled_once",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(
+                    old__statement__isnull=False, new__statement__df=pgtrigger.F("old__statement")
+                ),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.quantity} × {self.offer_id}: {self.status}"
+
+
+class ScanAttempt(TenantModel):
+    """A clerk scanned something; refused attempts stay on record with their reason."""
+
+    merchant = models.ForeignKey(Merchant, models.PROTECT, related_name="+", db_index=False)
+    clerk = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False
+    )
+    code = models.CharField(max_length=64)
+    outcome = models.CharField(max_length=30)  # "redeemed", or the refusal's code
+    redemption = models.ForeignKey(
+        Redemption, models.PROTECT, related_name="+", db_index=False, null=True
+    )
+    scanned_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(name="scan_at_merchant", fields=["community", "merchant", "-id"])
+        ]
+        triggers: ClassVar = [
+            pgtrigger.Protect(name="scan_stays", operation=pgtrigger.Update | pgtrigger.Delete)
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.outcome}"
