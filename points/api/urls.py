@@ -1,6 +1,6 @@
 from django.urls import path
 
-from points.api.exports import CSVRenderer, XLSXRenderer
+from backend.api.files import CSVRenderer, XLSXRenderer
 from points.api.views import books, expiry, rules, seals, wallets
 
 CSV = {"renderer_classes": [CSVRenderer]}

@@ -18,6 +18,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from backend.api import files
 from backend.api.callers import signed_in
 from backend.api.filters import LocalDayFilterBackend
 from backend.communities.models import Community
@@ -181,7 +182,7 @@ class TransferExportView(Books, GenericAPIView[Transfer]):
     @extend_schema(filters=True, responses=OpenApiTypes.BINARY)
     def get(self, request: Request, code: str) -> HttpResponseBase:
         transfers = self.filter_queryset(selectors.transfers_in(self.community))
-        return exports.answer(request, exports.books(self.community, transfers))
+        return files.answer(request, exports.books(self.community, transfers))
 
 
 class TransferView(Books):

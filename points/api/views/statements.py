@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from backend.api import files
 from backend.api.filters import LocalDayFilterBackend
 from backend.communities.models import Community
 from points import selectors
@@ -61,6 +62,4 @@ class StatementExportView(OfAccount, GenericAPIView[Transfer]):
     def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
         transfers = self.filter_queryset(selectors.transfers_of(self.account))
         is_whole = not any(map(request.query_params.get, self.filterset_class.base_filters))
-        return exports.answer(
-            request, exports.statement(self.account, transfers, is_whole=is_whole)
-        )
+        return files.answer(request, exports.statement(self.account, transfers, is_whole=is_whole))
