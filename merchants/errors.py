@@ -103,3 +103,38 @@ class StatementStateWrong(Conflict):
 class OwnDraft(Forbidden):
     code = "own_draft"
     title = _("Who drafted a settlement does not approve it.")
+
+
+class StatementQuestioned(Conflict):
+    code = "statement_questioned"
+    title = _("A line of this statement is questioned; answer that first.")
+
+
+class LineUnknown(NotFound):
+    code = "line_unknown"
+    title = _("This line is not in the statement.")
+
+
+class QuestionAnswered(Conflict):
+    code = "question_answered"
+    title = _("This question has been answered.")
+
+
+class OwnQuestion(Forbidden):
+    code = "own_question"
+    title = _("Who asks does not answer it themselves.")
+
+
+class OwnApproval(Forbidden):
+    code = "own_approval"
+    title = _("Who approved a settlement does not pay it.")
+
+
+class RefundTooLate(Conflict):
+    code = "refund_too_late"
+    title = _("A merchant refunds on the day itself; after that the community's staff do.")
+
+
+class RefundTooLarge(Conflict):
+    code = "refund_too_large"
+    title = _("That is more than is left to give back.")

@@ -15,7 +15,9 @@ from merchants.models import (
     MerchantMember,
     Offer,
     Redemption,
+    Refund,
     Statement,
+    StatementQuestion,
 )
 
 
@@ -89,6 +91,33 @@ def lines_of(statement: Statement) -> QuerySet[Redemption]:
     return _with_offer(
         Redemption.objects.filter(community_id=statement.community_id, statement=statement)
     ).select_related("redeemed_by")
+
+
+def redemptions_handled_by(user: User) -> QuerySet[Redemption]:
+    """What was redeemed where ``user`` is staff, newest first: they may refund it."""
+    return _with_offer(
+        Redemption.objects.filter(
+            community__in=communities_where(user, HANDLES), status=Redemption.Status.REDEEMED
+        )
+    )
+
+
+def refunds_in(statement: Statement) -> QuerySet[Refund]:
+    """What the statement takes off, newest first."""
+    return (
+        Refund.objects.filter(community_id=statement.community_id, statement=statement)
+        .select_related("redemption__offer", "refunded_by")
+        .order_by("-id")
+    )
+
+
+def questions_about(statement: Statement) -> QuerySet[StatementQuestion]:
+    """What was ever asked of its lines, newest first."""
+    return (
+        StatementQuestion.objects.filter(community_id=statement.community_id, statement=statement)
+        .select_related("asked_by", "answered_by", "statement")
+        .order_by("-id")
+    )
 
 
 def statements_of(merchant: Merchant) -> QuerySet[Statement]:

@@ -33,18 +33,14 @@ def release_voucher(redemption_id: str) -> None:
 
 @shared_task
 def sweep_unsettled() -> None:
-    """Queue the last whole month of every community, by its own clock."""
+    """Queue every community's last whole periods, by its own clock."""
     for community in tenants():
-        today = community.today
-        start, end = settlement.month_before(today)
-        draft_settlement.delay(str(community.pk), start.isoformat(), end.isoformat())
+        draft_settlement.delay(str(community.pk), community.today.isoformat())
 
 
 @shared_task(autoretry_for=(OperationalError,), retry_backoff=True)
-def draft_settlement(community_id: str, period_start: str, period_end: str) -> None:
-    """Draft one community's period (ISO 8601 days); a second run finds it drafted."""
-    settlement.draft(
-        community=Community.objects.get(pk=UUID(community_id)),
-        period_start=date.fromisoformat(period_start),
-        period_end=date.fromisoformat(period_end),
+def draft_settlement(community_id: str, day: str) -> None:
+    """Draft what is due in a community on ``day`` (ISO 8601); a second run finds it drafted."""
+    settlement.draft_due(
+        community=Community.objects.get(pk=UUID(community_id)), day=date.fromisoformat(day)
     )

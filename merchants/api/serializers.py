@@ -60,6 +60,7 @@ class TakenOfferSerializer(serializers.ModelSerializer[Offer]):
 class VoucherSerializer(serializers.ModelSerializer[Redemption]):
     """What its owner sees: ``price_points`` is for the whole quantity."""
 
+    refunded_points = serializers.IntegerField(read_only=True)
     offer = TakenOfferSerializer(read_only=True)
     merchant = PartnerSerializer(source="partnership", read_only=True)
 
@@ -72,6 +73,8 @@ class VoucherSerializer(serializers.ModelSerializer[Redemption]):
             "merchant",
             "quantity",
             "price_points",
+            "refunded_quantity",
+            "refunded_points",
             "status",
             "taken_at",
             "expires_at",
@@ -107,6 +110,7 @@ class RedeemedSerializer(serializers.ModelSerializer[Redemption]):
             "offer_title",
             "quantity",
             "price_points",
+            "refunded_quantity",
             "redeemed_at",
             "volunteer",
         )
@@ -193,10 +197,17 @@ class AcceptInvitationSerializer(serializers.Serializer[Any]):
 
 
 class StatementSerializer(serializers.ModelSerializer[Statement]):
-    """What the merchant sees. The end of the period is not part of it."""
+    """What the merchant sees. The end of the period is not part of it.
+
+    ``points`` and ``amount_fen`` are of its lines, refunds taken off; ``carried_fen``, 0 or less,
+    is left over from the statement before, and ``due_fen`` is what is paid. From approval on there
+    are a ``number`` and a ``digest`` (SHA-256) of all of it.
+    """
 
     merchant = PartnerSerializer(source="partnership", read_only=True)
     community = PartnerCommunitySerializer(read_only=True)
+    number = serializers.CharField(read_only=True)
+    due_fen = serializers.IntegerField(read_only=True)
 
     class Meta:
         model = Statement
@@ -207,9 +218,14 @@ class StatementSerializer(serializers.ModelSerializer[Statement]):
             "period_start",
             "period_end",
             "status",
+            "number",
             "redemptions_count",
+            "refunds_count",
             "points",
             "amount_fen",
+            "carried_fen",
+            "due_fen",
+            "digest",
             "drafted_at",
             "approved_at",
             "paid_at",

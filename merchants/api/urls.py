@@ -1,6 +1,9 @@
 from django.urls import path
 
-from merchants.api import clerks, views
+from merchants.api import clerks, questions, refunds, statement_files, views
+
+MERCHANTS_STATEMENT = "merchants/<uuid:merchant_id>/statements/<uuid:statement_id>"
+STATEMENT = "statements/<uuid:statement_id>"
 
 urlpatterns = [
     path("offers", views.OfferListView.as_view()),
@@ -37,4 +40,32 @@ urlpatterns = [
     path("statements/<uuid:statement_id>/approve", views.StatementApproveView.as_view()),
     path("statements/<uuid:statement_id>/pay", views.StatementPayView.as_view()),
     path("communities/<slug:code>/statements", views.CommunityStatementListView.as_view()),
+    path(
+        "merchants/<uuid:merchant_id>/redemptions/<uuid:redemption_id>/refunds",
+        refunds.RefundView.as_view(),
+    ),
+    path("redemptions/<uuid:redemption_id>/refunds", refunds.LateRefundView.as_view()),
+    path(f"{MERCHANTS_STATEMENT}/refunds", refunds.MerchantStatementRefundListView.as_view()),
+    path(f"{STATEMENT}/refunds", refunds.StatementRefundListView.as_view()),
+    path(f"{MERCHANTS_STATEMENT}/questions", questions.MerchantQuestionListView.as_view()),
+    path(
+        f"{MERCHANTS_STATEMENT}/questions/<uuid:question_id>/answer",
+        questions.MerchantAnswerView.as_view(),
+    ),
+    path(f"{STATEMENT}/questions", questions.QuestionListView.as_view()),
+    path(f"{STATEMENT}/questions/<uuid:question_id>/answer", questions.AnswerView.as_view()),
+    *(
+        path(
+            f"{MERCHANTS_STATEMENT}/lines.{renderer.format}",
+            statement_files.MerchantStatementFileView.as_view(renderer_classes=[renderer]),
+        )
+        for renderer in statement_files.RENDERERS
+    ),
+    *(
+        path(
+            f"{STATEMENT}/lines.{renderer.format}",
+            statement_files.StatementFileView.as_view(renderer_classes=[renderer]),
+        )
+        for renderer in statement_files.RENDERERS
+    ),
 ]

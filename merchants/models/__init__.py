@@ -3,8 +3,8 @@
 from merchants.models.catalogue import Offer
 from merchants.models.partners import Partnership
 from merchants.models.people import Invitation, Merchant, MerchantMember
-from merchants.models.redemption import Redemption, ScanAttempt
-from merchants.models.settlement import Statement
+from merchants.models.redemption import Redemption, Refund, ScanAttempt
+from merchants.models.settlement import Statement, StatementQuestion
 
 __all__ = [
     "Invitation",
@@ -13,6 +13,8 @@ __all__ = [
     "Offer",
     "Partnership",
     "Redemption",
+    "Refund",
     "ScanAttempt",
     "Statement",
+    "StatementQuestion",
 ]

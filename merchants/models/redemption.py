@@ -5,7 +5,7 @@ from typing import ClassVar
 import pgtrigger
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from backend.communities.models import TenantModel
@@ -38,6 +38,7 @@ class Redemption(TenantModel):
     quantity = models.PositiveIntegerField()
     price_points = models.PositiveBigIntegerField()  # for the whole quantity
     fen_per_point = models.PositiveIntegerField()
+    refunded_quantity = models.PositiveIntegerField(default=0)  # a refund's trigger counts it
     amount_fen = models.PositiveBigIntegerField()  # what the community owes for all of it
     status = models.CharField(max_length=9, choices=Status, default=Status.HELD)
     hold = models.ForeignKey("points.Hold", models.PROTECT, related_name="+", db_index=False)
@@ -58,6 +59,11 @@ class Redemption(TenantModel):
         constraints: ClassVar = [
             models.UniqueConstraint(name="voucher_code_once", fields=["community", "code"]),
             models.CheckConstraint(name="redemption_of_something", condition=Q(quantity__gt=0)),
+            models.CheckConstraint(
+                name="refunded_at_most_what_was_redeemed",
+                condition=Q(refunded_quantity=0)
+                | Q(status="redeemed", refunded_quantity__lte=F("quantity")),
+            ),
             models.CheckConstraint(
                 name="redeemed_moved_points",
                 condition=Q(status="redeemed", transfer__isnull=False, closed_at__isnull=False)
@@ -112,6 +118,14 @@ class Redemption(TenantModel):
                 ),
             ),
             pgtrigger.Protect(
+                name="redemption_counts_its_refunds",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Condition(
+                    "OLD.refunded_quantity IS DISTINCT FROM NEW.refunded_quantity"
+                    " AND pg_trigger_depth() = 0"
+                ),
+            ),
+            pgtrigger.Protect(
                 name="redemption_settled_once",
                 operation=pgtrigger.Update,
                 condition=pgtrigger.Q(
@@ -122,6 +136,78 @@ class Redemption(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.quantity} × {self.offer_id}: {self.status}"
+
+    @property
+    def refunded_points(self) -> int:
+        """A piece costs the same as each other."""
+        return self.price_points * self.refunded_quantity // self.quantity
+
+
+class Refund(TenantModel):
+    """Pieces of a redemption given back: points to the wallet, pieces to the stock.
+
+    ``amount_fen`` is what the community does not owe for them any more.
+    """
+
+    redemption = models.ForeignKey(
+        Redemption, models.PROTECT, related_name="refunds", db_index=False
+    )
+    partnership = models.ForeignKey(
+        Partnership, models.PROTECT, related_name="refunds", db_index=False
+    )
+    quantity = models.PositiveIntegerField()
+    points = models.PositiveBigIntegerField()
+    amount_fen = models.PositiveBigIntegerField()
+    reason = models.CharField(max_length=200)
+    refunded_at = models.DateTimeField()
+    refunded_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False
+    )
+    reversal = models.ForeignKey(
+        "points.Reversal", models.PROTECT, related_name="+", db_index=False
+    )
+    statement = models.ForeignKey(
+        Statement, models.PROTECT, related_name="refunds", db_index=False, null=True
+    )
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(name="refund_of_something", condition=Q(quantity__gt=0)),
+            models.CheckConstraint(name="refund_has_a_reason", condition=~Q(reason="")),
+        ]
+        indexes: ClassVar = [
+            models.Index(name="refund_of_redemption", fields=["community", "redemption"]),
+            models.Index(
+                name="refund_unsettled",
+                fields=["community", "partnership", "refunded_at"],
+                condition=Q(statement__isnull=True),
+            ),
+            models.Index(name="refund_in_statement", fields=["community", "statement"]),
+        ]
+        triggers: ClassVar = [
+            pgtrigger.Protect(name="refund_stays", operation=pgtrigger.Delete),
+            pgtrigger.ReadOnly(name="refund_is_final", exclude=["statement"]),
+            pgtrigger.Protect(
+                name="refund_settled_once",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(old__statement__isnull=False),
+            ),
+            # That no more is given back than was taken, the redemption's own constraint says.
+            pgtrigger.Trigger(
+                name="refund_is_counted",
+                when=pgtrigger.After,
+                operation=pgtrigger.Insert,
+                func="""
+                    UPDATE merchants_redemption
+                    SET refunded_quantity = refunded_quantity + NEW.quantity
+                    WHERE community_id = NEW.community_id AND id = NEW.redemption_id;
+                    RETURN NULL;
+                """,
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.quantity} of {self.redemption_id}"
 
 
 class ScanAttempt(TenantModel):

@@ -4,8 +4,10 @@ from typing import ClassVar
 
 import pgtrigger
 from django.conf import settings
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import RangeOperators
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Func, Q
 from django.db.models.functions import Now
 
 from backend.communities.models import TenantModel
@@ -13,14 +15,16 @@ from merchants.models.partners import Partnership
 
 
 class Statement(TenantModel):
-    """What one merchant is owed for one period: drafted → approved → paid.
+    """What one merchant is owed for one period: drafted (and questioned) → approved → paid.
 
-    Every redemption stands in exactly one statement: it points to it. What is redeemed after
-    the draft is a line of the next.
+    Every redemption and every refund stands in exactly one statement: it points to it. What comes
+    after the draft is a line of the next. ``points`` and ``amount_fen`` are of the lines, refunds
+    taken off; a sum below zero is carried into the next statement, where it is ``carried_fen``.
     """
 
     class Status(models.TextChoices):
         DRAFT = "draft"
+        QUESTIONED = "questioned"
         APPROVED = "approved"
         PAID = "paid"
 
@@ -29,10 +33,12 @@ class Statement(TenantModel):
     )
     period_start = models.DateField()  # the community's days; the end is not included
     period_end = models.DateField()
-    status = models.CharField(max_length=8, choices=Status, default=Status.DRAFT)
+    status = models.CharField(max_length=10, choices=Status, default=Status.DRAFT)
     redemptions_count = models.PositiveIntegerField()
-    points = models.PositiveBigIntegerField()
-    amount_fen = models.PositiveBigIntegerField()
+    refunds_count = models.PositiveIntegerField(default=0)
+    points = models.BigIntegerField()
+    amount_fen = models.BigIntegerField()
+    carried_fen = models.BigIntegerField(default=0)  # 0 or less
     drafted_at = models.DateTimeField(db_default=Now())
     drafted_by = models.ForeignKey(  # NULL: the nightly task
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True
@@ -41,6 +47,10 @@ class Statement(TenantModel):
     approved_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True
     )
+    # From approval on: the number within the community's year, and what seals all of it.
+    number_year = models.PositiveSmallIntegerField(null=True)
+    number_in_year = models.PositiveIntegerField(null=True)
+    digest = models.CharField(max_length=64, blank=True)
     paid_at = models.DateTimeField(null=True)
     paid_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True
@@ -56,9 +66,43 @@ class Statement(TenantModel):
                 name="statement_approved_by_another",
                 condition=~Q(approved_by=F("drafted_by")),
             ),
+            models.UniqueConstraint(
+                name="statement_number_once", fields=["community", "number_year", "number_in_year"]
+            ),
+            ExclusionConstraint(
+                name="statement_periods_apart",
+                expressions=[
+                    ("community", RangeOperators.EQUAL),
+                    ("partnership", RangeOperators.EQUAL),
+                    (
+                        Func(F("period_start"), F("period_end"), function="daterange"),
+                        RangeOperators.OVERLAPS,
+                    ),
+                ],
+            ),
+            models.CheckConstraint(
+                name="statement_carries_debts_only", condition=Q(carried_fen__lte=0)
+            ),
+            models.CheckConstraint(
+                name="statement_numbered_when_agreed_on",
+                condition=Q(number_year__isnull=True, number_in_year__isnull=True, digest="")
+                | Q(
+                    status__in=["approved", "paid"],
+                    number_year__isnull=False,
+                    number_in_year__isnull=False,
+                    digest__regex="^[0-9a-f]{64}$",
+                ),
+            ),
+            models.CheckConstraint(
+                name="statement_paid_by_another", condition=~Q(paid_by=F("approved_by"))
+            ),
             models.CheckConstraint(
                 name="statement_status_is_complete",
-                condition=Q(status="draft", approved_at__isnull=True, paid_at__isnull=True)
+                condition=Q(
+                    status__in=["draft", "questioned"],
+                    approved_at__isnull=True,
+                    paid_at__isnull=True,
+                )
                 | Q(
                     status="approved",
                     approved_at__isnull=False,
@@ -84,15 +128,39 @@ class Statement(TenantModel):
                     "period_start",
                     "period_end",
                     "redemptions_count",
+                    "refunds_count",
                     "points",
                     "amount_fen",
+                    "carried_fen",
                     "drafted_by",
                 ],
             ),
             pgtrigger.FSM(
                 name="statement_goes_forward",
                 field="status",
-                transitions=[("draft", "approved"), ("approved", "paid")],
+                transitions=[
+                    ("draft", "questioned"),
+                    ("questioned", "draft"),
+                    ("draft", "approved"),
+                    ("approved", "paid"),
+                ],
+            ),
+            pgtrigger.Protect(
+                name="statement_agreed_on_has_a_number",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Condition(
+                    "OLD.status = 'draft' AND NEW.status = 'approved' AND NEW.digest = ''"
+                ),
+            ),
+            pgtrigger.Protect(
+                name="statement_agreed_on_stays",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Condition(
+                    "OLD.status IN ('approved', 'paid') AND (OLD.number_year, OLD.number_in_year,"
+                    " OLD.digest, OLD.approved_by_id, OLD.approved_at) IS DISTINCT FROM"
+                    " (NEW.number_year, NEW.number_in_year, NEW.digest, NEW.approved_by_id,"
+                    " NEW.approved_at)"
+                ),
             ),
             pgtrigger.Protect(
                 name="paid_statement_is_final",
@@ -103,3 +171,67 @@ class Statement(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.partnership_id} {self.period_start}"
+
+    @property
+    def number(self) -> str:
+        """As people write it, ``2026-0007``; nothing before it is approved."""
+        return f"{self.number_year}-{self.number_in_year:04}" if self.number_in_year else ""
+
+    @property
+    def due_fen(self) -> int:
+        """What is to be paid: nothing while more was refunded than redeemed."""
+        return max(0, self.amount_fen + self.carried_fen)
+
+    @property
+    def carries_fen(self) -> int:
+        """What the next statement takes off."""
+        return min(0, self.amount_fen + self.carried_fen)
+
+
+class StatementQuestion(TenantModel):
+    """Somebody doubts a line of a draft; until all are answered nobody can approve it."""
+
+    statement = models.ForeignKey(
+        Statement, models.PROTECT, related_name="questions", db_index=False
+    )
+    line_id = models.UUIDField()  # of a redemption or a refund in it
+    words = models.CharField(max_length=500)
+    asked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False
+    )
+    asked_at = models.DateTimeField(db_default=Now())
+    answer = models.CharField(max_length=500, blank=True)
+    answered_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True
+    )
+    answered_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                name="question_answered_by_another", condition=~Q(answered_by=F("asked_by"))
+            ),
+            models.CheckConstraint(
+                name="question_answer_is_complete",
+                condition=Q(answer="", answered_by__isnull=True, answered_at__isnull=True)
+                | Q(~Q(answer=""), answered_by__isnull=False, answered_at__isnull=False),
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(name="question_of_statement", fields=["community", "statement", "-id"])
+        ]
+        triggers: ClassVar = [
+            pgtrigger.Protect(name="question_stays", operation=pgtrigger.Delete),
+            pgtrigger.ReadOnly(
+                name="question_as_it_was_asked",
+                fields=["community", "statement", "line_id", "words", "asked_by", "asked_at"],
+            ),
+            pgtrigger.Protect(
+                name="question_answered_once",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(old__answered_at__isnull=False),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.statement_id}: {self.words}"

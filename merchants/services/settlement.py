@@ -1,24 +1,32 @@
-"""Settlement: drafted for a period, approved by somebody else, paid, and final."""
+"""Settlement: drafted for a period, questioned, approved by somebody else, paid, and final."""
 
 from datetime import date, datetime, time, timedelta
+from uuid import UUID
 
-from django.db import transaction
-from django.db.models import Count, Sum
+from django.db import connection, transaction
+from django.db.models import Max, QuerySet
 from django.utils import timezone
 
 from backend.accounts.models import User
 from backend.audit.services import trail
 from backend.communities.models import Community
+from backend.ids import new_id
 from merchants import errors
-from merchants.models import Partnership, Redemption, Statement
+from merchants.models import Partnership, Statement, StatementQuestion
+from merchants.services import sealed
 from points.models import AccountKind
 from points.services import ledger
 
 
-def month_before(day: date) -> tuple[date, date]:
-    """The last whole month before ``day``: its first day, and the first day after it."""
-    end = day.replace(day=1)
-    return (end - timedelta(days=1)).replace(day=1), end
+def period_of(settlement_day: int, day: date) -> tuple[date, date]:
+    """The last whole period before ``day``: its first day, and the first day after it.
+
+    Periods start on ``settlement_day`` (1 to 28) of every month.
+    """
+    end = day.replace(day=settlement_day)
+    if end > day:
+        end = _month_earlier(end)
+    return _month_earlier(end), end
 
 
 def draft(
@@ -28,11 +36,12 @@ def draft(
     period_end: date,
     drafted_by: User | None = None,
 ) -> list[Statement]:
-    """A draft for every merchant with something redeemed before ``period_end`` and not settled.
+    """A draft for every merchant with something before ``period_end`` that is not settled.
 
-    Days are the community's own; the end is not part of the period. What was redeemed in an
-    earlier period and came too late for its statement is settled here, so each redemption
-    stands in exactly one. Drafting a period again finds nothing left to settle.
+    Days are the community's own; the end is not part of the period. What happened in an earlier
+    period and came too late for its statement is settled here, so each redemption and each refund
+    stands in exactly one. A merchant's periods do not overlap: one that begins before its last
+    statement's end begins there. Drafting a period again finds nothing left to settle.
     Raises PeriodNotInOrder, PeriodNotOver.
     """
     if period_start >= period_end:
@@ -40,31 +49,102 @@ def draft(
     today = community.today
     if period_end > today:
         raise errors.PeriodNotOver(today=today.isoformat())
-    before = datetime.combine(period_end, time(), tzinfo=community.clock)
     statements = [
-        _draft_one(partnership, period_start, period_end, before, drafted_by)
-        for partnership in Partnership.objects.filter(community=community).order_by("pk")
+        _draft_one(partnership_id, community, period_start, period_end, drafted_by)
+        for partnership_id in _partners_of(community).values_list("pk", flat=True)
     ]
     return [statement for statement in statements if statement]
+
+
+def draft_due(*, community: Community, day: date) -> list[Statement]:
+    """The same for each merchant's last whole period before ``day``, by its contract."""
+    statements = [
+        _draft_one(partnership_id, community, *period_of(settlement_day, day), None)
+        for partnership_id, settlement_day in _partners_of(community).values_list(
+            "pk", "settlement_day"
+        )
+    ]
+    return [statement for statement in statements if statement]
+
+
+@transaction.atomic
+def ask(*, statement: Statement, line_id: UUID, words: str, asked_by: User) -> StatementQuestion:
+    """Doubt a line, a redemption or a refund, of a draft. Nobody approves it until it is answered.
+
+    Raises StatementStateWrong (agreed on already), LineUnknown.
+    """
+    statement = _locked(statement)
+    if statement.status not in (Statement.Status.DRAFT, Statement.Status.QUESTIONED):
+        raise errors.StatementStateWrong(state=statement.status)
+    if not any(
+        lines.filter(pk=line_id).exists() for lines in (statement.redemptions, statement.refunds)
+    ):
+        raise errors.LineUnknown
+    question = StatementQuestion.objects.create(
+        community_id=statement.community_id,
+        statement=statement,
+        line_id=line_id,
+        words=words,
+        asked_by=asked_by,
+    )
+    question.refresh_from_db(fields=["asked_at"])  # the database's own time
+    _move(statement, Statement.Status.QUESTIONED, "statement.question", asked_by)
+    return question
+
+
+@transaction.atomic
+def answer(*, question: StatementQuestion, words: str, answered_by: User) -> StatementQuestion:
+    """Answer it; when all are answered the statement is a draft again.
+
+    Figures stay: what turns out wrong is refunded, and a line of the next statement.
+    Raises OwnQuestion, QuestionAnswered.
+    """
+    statement = _locked(question.statement)
+    question = StatementQuestion.objects.select_related("asked_by").get(pk=question.pk)
+    if question.asked_by_id == answered_by.pk:
+        raise errors.OwnQuestion
+    if question.answered_at is not None:
+        raise errors.QuestionAnswered
+    question.answer = words
+    question.answered_by = answered_by
+    question.answered_at = timezone.now()
+    question.save(update_fields=["answer", "answered_by", "answered_at"])
+    if not statement.questions.filter(answered_at__isnull=True).exists():
+        _move(statement, Statement.Status.DRAFT, "statement.answer", answered_by)
+    return question
 
 
 @transaction.atomic
 def approve(*, statement: Statement, approver: User) -> Statement:
     """Somebody other than the drafter agrees; again, it is approved already.
 
-    Raises OwnDraft, StatementStateWrong (it has been paid).
+    From then on it has a number and a digest of all that it says, and nothing of it changes.
+    Raises OwnDraft, StatementQuestioned, StatementStateWrong (it has been paid).
     """
     statement = _locked(statement)
     if statement.drafted_by_id == approver.pk:
         raise errors.OwnDraft
     if statement.status == Statement.Status.APPROVED:
         return statement
+    if statement.status == Statement.Status.QUESTIONED:
+        raise errors.StatementQuestioned
     if statement.status != Statement.Status.DRAFT:
         raise errors.StatementStateWrong(state=statement.status)
-    statement.status = Statement.Status.APPROVED
     statement.approved_by = approver
     statement.approved_at = timezone.now()
-    statement.save(update_fields=["status", "approved_by", "approved_at"])
+    _number(statement)
+    statement.digest = sealed.digest(statement)
+    statement.status = Statement.Status.APPROVED
+    statement.save(
+        update_fields=[
+            "status",
+            "approved_by",
+            "approved_at",
+            "number_year",
+            "number_in_year",
+            "digest",
+        ]
+    )
     _record("statement.approve", statement, approver, Statement.Status.DRAFT)
     return statement
 
@@ -73,32 +153,19 @@ def approve(*, statement: Statement, approver: User) -> Statement:
 def mark_paid(*, statement: Statement, payer: User, reference: str = "") -> Statement:
     """The money has gone out: the points leave the merchant's account for ``settled``, once.
 
-    ``reference`` is the bank's, for instance. Again, the first payment stands.
-    Raises StatementStateWrong (not approved).
+    Where more was refunded than redeemed they come back from there. ``reference`` is the bank's,
+    for instance. Again, the first payment stands. Raises StatementStateWrong (not approved),
+    OwnApproval.
     """
     statement = _locked(statement)
     if statement.status == Statement.Status.PAID:
         return statement
     if statement.status != Statement.Status.APPROVED:
         raise errors.StatementStateWrong(state=statement.status)
-    ledger.post(
-        ledger.Movement(
-            debit=ledger.account(
-                community=statement.community,
-                kind=AccountKind.MERCHANT,
-                holder=f"merchant:{statement.partnership.merchant_id}",
-            ),
-            credit=ledger.account(community=statement.community, kind=AccountKind.SETTLED),
-            amount=statement.points,
-            key=f"settlement:{statement.pk}",
-            reason="settlement",
-            source=f"settlement:{statement.pk}",
-            explanation={
-                "redemptions": statement.redemptions_count,
-                "amount_fen": statement.amount_fen,
-            },
-        )
-    )
+    if statement.approved_by_id == payer.pk:
+        raise errors.OwnApproval
+    if statement.points:
+        _settle_points(statement)
     statement.status = Statement.Status.PAID
     statement.paid_by = payer
     statement.paid_at = timezone.now()
@@ -108,45 +175,125 @@ def mark_paid(*, statement: Statement, payer: User, reference: str = "") -> Stat
     return statement
 
 
+def _settle_points(statement: Statement) -> None:
+    merchants = ledger.account(
+        community=statement.community,
+        kind=AccountKind.MERCHANT,
+        holder=f"merchant:{statement.partnership.merchant_id}",
+    )
+    settled = ledger.account(community=statement.community, kind=AccountKind.SETTLED)
+    debit, credit = (merchants, settled) if statement.points > 0 else (settled, merchants)
+    ledger.post(
+        ledger.Movement(
+            debit=debit,
+            credit=credit,
+            amount=abs(statement.points),
+            key=f"settlement:{statement.pk}",
+            reason="settlement",
+            source=f"settlement:{statement.pk}",
+            explanation={
+                "redemptions": statement.redemptions_count,
+                "refunds": statement.refunds_count,
+                "amount_fen": statement.amount_fen,
+            },
+        )
+    )
+
+
+def _partners_of(community: Community) -> QuerySet[Partnership]:
+    return Partnership.objects.filter(community=community).order_by("pk")
+
+
+# What is unsettled is claimed and summed by one statement, so the figures are of exactly these
+# rows, however many they are; what is redeemed meanwhile is for the next period.
+_CLAIM = """
+    WITH redeemed AS (
+        UPDATE merchants_redemption SET statement_id = %(statement)s
+        WHERE community_id = %(community)s AND partnership_id = %(partnership)s
+            AND status = 'redeemed' AND statement_id IS NULL AND closed_at < %(before)s
+        RETURNING price_points, amount_fen
+    ), refunded AS (
+        UPDATE merchants_refund SET statement_id = %(statement)s
+        WHERE community_id = %(community)s AND partnership_id = %(partnership)s
+            AND statement_id IS NULL AND refunded_at < %(before)s
+        RETURNING points, amount_fen
+    )
+    SELECT * FROM
+        (SELECT count(*), coalesce(sum(price_points), 0), coalesce(sum(amount_fen), 0)
+         FROM redeemed) AS r,
+        (SELECT count(*), coalesce(sum(points), 0), coalesce(sum(amount_fen), 0)
+         FROM refunded) AS b
+"""
+
+
 @transaction.atomic
 def _draft_one(
-    partnership: Partnership,
+    partnership_id: UUID,
+    community: Community,
     period_start: date,
     period_end: date,
-    before: datetime,
     drafted_by: User | None,
 ) -> Statement | None:
     # Two drafts of one period queue here; the second finds the statement made.
-    Partnership.objects.select_for_update(no_key=True).get(pk=partnership.pk)
-    same_period = {
-        "community_id": partnership.community_id,
-        "partnership": partnership,
-        "period_start": period_start,
-    }
-    if Statement.objects.filter(**same_period).exists():
-        return None
-    unsettled = Redemption.objects.filter(
-        community_id=partnership.community_id,
-        partnership=partnership,
-        status=Redemption.Status.REDEEMED,
-        statement__isnull=True,
-        closed_at__lt=before,
+    partnership = Partnership.objects.select_for_update(no_key=True).get(pk=partnership_id)
+    last = (
+        Statement.objects.filter(community=community, partnership=partnership)
+        .order_by("-period_start")
+        .first()
     )
-    # Figures of exactly these rows: what is redeemed meanwhile is for the next period.
-    chosen = list(unsettled.values_list("pk", flat=True))
-    if not chosen:
+    if last and last.period_end >= period_end:
         return None
-    figures = Redemption.objects.filter(pk__in=chosen).aggregate(
-        redemptions_count=Count("pk"),
-        points=Sum("price_points"),
-        amount_fen=Sum("amount_fen"),
-    )
+    statement_id = new_id()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _CLAIM,
+            {
+                "statement": statement_id,
+                "community": community.pk,
+                "partnership": partnership.pk,
+                "before": datetime.combine(period_end, time(), tzinfo=community.clock),
+            },
+        )
+        redemptions, spent, owed, refunds, given_back, less = map(int, cursor.fetchone())
+    if not redemptions and not refunds:
+        return None
     statement = Statement.objects.create(
-        **same_period, period_end=period_end, drafted_by=drafted_by, **figures
+        id=statement_id,
+        community=community,
+        partnership=partnership,
+        period_start=max(period_start, last.period_end) if last else period_start,
+        period_end=period_end,
+        drafted_by=drafted_by,
+        redemptions_count=redemptions,
+        refunds_count=refunds,
+        points=spent - given_back,
+        amount_fen=owed - less,
+        carried_fen=last.carries_fen if last else 0,
     )
-    Redemption.objects.filter(pk__in=chosen).update(statement=statement)
     _record("statement.draft", statement, drafted_by, None)
     return statement
+
+
+def _number(statement: Statement) -> None:
+    """The next of the community's year, without gaps: who approves meanwhile waits."""
+    Community.objects.select_for_update(no_key=True).get(pk=statement.community_id)
+    year = statement.community.today.year
+    numbered = Statement.objects.filter(community_id=statement.community_id, number_year=year)
+    last = numbered.aggregate(number=Max("number_in_year"))["number"] or 0
+    statement.number_year, statement.number_in_year = year, last + 1
+
+
+def _move(statement: Statement, status: Statement.Status, action: str, actor: User) -> None:
+    before = statement.status
+    if before != status:
+        statement.status = status
+        statement.save(update_fields=["status"])
+    _record(action, statement, actor, before)
+
+
+def _month_earlier(day: date) -> date:
+    """The same day, which every month has, of the month before."""
+    return (day.replace(day=1) - timedelta(days=1)).replace(day=day.day)
 
 
 def _record(action: str, statement: Statement, actor: User | None, before: str | None) -> None:

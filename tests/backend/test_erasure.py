@@ -130,7 +130,7 @@ def leaver(lake, hill, zhao, li, chen, tea, person, served, grant_points, patrol
     )
     grant_points(user, 100)
     spent, held = (redemption.take(offer=tea, volunteer=user) for _ in range(2))
-    redemption.scan(merchant=tea.partnership.merchant, clerk=chen, code=spent.code)
+    redemption.scan(merchant_id=tea.partnership.merchant.pk, clerk=chen, code=spent.code)
     export = exports.ask(user=user, language="en")
     exports.make(export_id=export.pk)
     export.refresh_from_db()
@@ -415,9 +415,8 @@ def test_a_voucher_scanned_at_that_moment_is_used_or_given_back(
     def act(number):
         if number:
             return erasure.erase(user_id=wang.pk)
-        return redemption.scan(
-            merchant=tea.partnership.merchant, clerk=chen, code=voucher.code
-        ).status
+        shop = tea.partnership.merchant
+        return redemption.scan(merchant_id=shop.pk, clerk=chen, code=voucher.code) and "redeemed"
 
     scanned, erased = at_once(2, act)
 
@@ -482,10 +481,13 @@ REFERS_TO_A_PERSON = {
     "merchants.MerchantMember.user": ENDS,
     "merchants.Redemption.redeemed_by": AN_ACT,
     "merchants.Redemption.volunteer": "stays: points moved; a voucher held is given back",
+    "merchants.Refund.refunded_by": AN_ACT,
     "merchants.ScanAttempt.clerk": AN_ACT,
     "merchants.Statement.approved_by": AN_ACT,
     "merchants.Statement.drafted_by": AN_ACT,
     "merchants.Statement.paid_by": AN_ACT,
+    "merchants.StatementQuestion.answered_by": AN_ACT,
+    "merchants.StatementQuestion.asked_by": AN_ACT,
     "mfa.Authenticator.user": GOES,
     "notices.Notice.recipient": GOES,
     "privacy.Export.user": GOES,

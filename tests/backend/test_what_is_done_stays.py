@@ -18,7 +18,7 @@ def done(lake, wang, zhao, chen, tea, grant_points, person, served):
     grant_points(wang, 100)
     voucher = redemption.take(offer=tea, volunteer=wang, now=NOON)
     merchant = tea.partnership.merchant
-    redemption.scan(merchant=merchant, clerk=chen, code=voucher.code, now=NOON)
+    redemption.scan(merchant_id=merchant.pk, clerk=chen, code=voucher.code, now=NOON)
     (statement,) = settlement.draft(
         community=lake,
         period_start=date(2024, 3, 1),
@@ -26,7 +26,7 @@ def done(lake, wang, zhao, chen, tea, grant_points, person, served):
         drafted_by=person("qian"),
     )
     settlement.approve(statement=statement, approver=zhao)
-    settlement.mark_paid(statement=statement, payer=zhao, reference="bank-1")
+    settlement.mark_paid(statement=statement, payer=statement.drafted_by, reference="bank-1")
     hours.verify(attendance=served(wang, "2024-03-01 10:00", "2024-03-01 12:00"), verifier=zhao)
     seen = {"category": "hazard", "text": "井盖松动", "latitude": 30.5, "longitude": 114.3}
     reports.close_verified(

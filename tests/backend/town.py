@@ -207,17 +207,28 @@ def business(
     wallet = grant_points(volunteer, 1_000, community)
     held = redemption.take(offer=tea, volunteer=volunteer)
     statements = []
-    for month in (3, 4, 5):
+    for month in (1, 2, 3, 4, 5):
         voucher = redemption.take(offer=tea, volunteer=volunteer)
         scanned_at = datetime(2024, month, 5, tzinfo=UTC)
-        redemption.scan(merchant=shop, clerk=clerk, code=voucher.code, now=scanned_at)
+        redemption.scan(merchant_id=shop.pk, clerk=clerk, code=voucher.code, now=scanned_at)
         if month < 5:
             statements += settlement.draft(
                 community=community,
                 period_start=date(2024, month, 1),
                 period_end=date(2024, month + 1, 1),
             )
-    settlement.approve(statement=statements[1], approver=owner)
+    questions = [
+        settlement.ask(
+            statement=statement,
+            line_id=statement.redemptions.get().pk,
+            words="不是我店的",
+            asked_by=asker,
+        )
+        for statement, asker in zip(statements, (owner, newcomer), strict=False)
+    ]
+    settlement.approve(statement=statements[3], approver=owner)
+    today = redemption.take(offer=tea, volunteer=volunteer)
+    redemption.scan(merchant_id=shop.pk, clerk=clerk, code=today.code)
     sealing.seal(community=community)
     grant_points(volunteer, 1, community)  # not sealed yet
 
@@ -233,7 +244,8 @@ def business(
         "report_id": [hazard, dispute],
         "notice_id": [reminder],
         "offer_id": [tea, yacht],
-        "redemption_id": [held],
+        "redemption_id": [held, today],
+        "question_id": questions,
         "merchant_id": [shop],
         "statement_id": statements,
         "transfer_id": points.transfers_of(wallet)[:2],
@@ -312,6 +324,19 @@ def business(
         "POST /api/v1/me/children": {"code": shown, "relation": "parent", "version": 1},
         "POST /api/v1/merchants/{merchant_id}/invitations": {"role": "clerk"},
         "POST /api/v1/merchants/{merchant_id}/scans": {"code": held.code},
+        "POST /api/v1/merchants/{merchant_id}/redemptions/{redemption_id}/refunds": {
+            "quantity": 1,
+            "reason": "茶凉了",
+        },
+        "POST /api/v1/redemptions/{redemption_id}/refunds": {"quantity": 1, "reason": "茶凉了"},
+        **{
+            f"POST /api/v1/{of_whom}statements/{{statement_id}}/questions{what}": body
+            for of_whom in ("", "merchants/{merchant_id}/")
+            for what, body in (
+                ("", {"line_id": str(statements[2].redemptions.get().pk), "words": "不是我店的"}),
+                ("/{question_id}/answer", {"words": "是陈店员扫的"}),
+            )
+        },
         "POST /api/v1/offers/{offer_id}/redemptions": {"quantity": 1},
         "PUT /api/v1/me/consents/{purpose}": {"version": 1},
         "PUT /api/v1/me/phone": {"code": wechat.new_code("19900000077"), "name": "王小明"},

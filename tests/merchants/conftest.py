@@ -64,6 +64,8 @@ def redeemed(lake, wang, chen, tea, grant_points) -> Callable[..., Redemption]:
         grant_points(wang, offer.price_points * quantity)
         voucher = redemption.take(offer=offer, volunteer=wang, quantity=quantity, now=now)
         merchant = offer.partnership.merchant
-        return redemption.scan(merchant=merchant, clerk=chen, code=voucher.code, now=now)
+        redemption.scan(merchant_id=merchant.pk, clerk=chen, code=voucher.code, now=now)
+        voucher.refresh_from_db()
+        return voucher
 
     return redeem

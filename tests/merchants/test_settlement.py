@@ -1,5 +1,7 @@
 """Settlement: each redemption in exactly one statement, agreed by two people, paid once."""
 
+import hashlib
+import json
 from collections import Counter
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -12,12 +14,15 @@ from django.utils import timezone
 from backend.communities.models import Role
 from backend.communities.services import places, roles
 from merchants import errors, tasks
-from merchants.models import Offer, Partnership, Redemption, Statement
-from merchants.services import partners, redemption, settlement
+from merchants.models import MerchantMember, Offer, Partnership, Redemption, Statement
+from merchants.services import partners, redemption, sealed, settlement
 from points.models import Transfer
 
 MARCH = {"period_start": date(2024, 3, 1), "period_end": date(2024, 4, 1)}
 APRIL = {"period_start": date(2024, 4, 1), "period_end": date(2024, 5, 1)}
+
+
+NUMBERED = f"number_year = 2024, number_in_year = 1, digest = '{'0' * 64}'"
 
 
 @pytest.fixture
@@ -87,11 +92,12 @@ def test_only_what_was_redeemed_is_settled(lake, wang, tea, grant_points):
 
 
 def test_who_donates_is_owed_nothing_and_its_points_are_settled_all_the_same(
-    lake, tea_house, redeemed
+    lake, tea_house, chen, redeemed
 ):
     barber = partners.sign_contract(
         community=lake, name="理发店", trade="理发", fen_per_point=50, is_donated=True
     )
+    partners.employ(merchant=barber.merchant, user=chen, role=MerchantMember.Role.CLERK)
     haircut = partners.offer(partnership=barber, code="CUT", title="理发", price_points=80, stock=5)
     redeemed("2024-03-05 10:00", offer=haircut)
     redeemed("2024-03-05 10:00")
@@ -159,12 +165,12 @@ def test_a_period_is_over_when_the_communitys_own_clock_says_so(db):
     ],
 )
 def test_the_month_before(day, month):
-    assert settlement.month_before(day) == month
+    assert settlement.period_of(1, day) == month
 
 
 @pytest.mark.usefixtures("_tasks_run_at_once")
 def test_each_night_settles_last_month_once(lake, hill, redeemed):
-    start, end = settlement.month_before(timezone.now().astimezone(lake.clock).date())
+    start, end = settlement.period_of(1, lake.today)
     line = redeemed(f"{start} 10:00")
 
     tasks.sweep_unsettled()
@@ -174,6 +180,51 @@ def test_each_night_settles_last_month_once(lake, hill, redeemed):
     assert (drafted.community, drafted.drafted_by) == (lake, None)
     assert (drafted.period_start, drafted.period_end) == (start, end)
     assert list(drafted.redemptions.all()) == [line]
+
+
+@pytest.mark.parametrize(
+    ("settlement_day", "day", "period"),
+    [
+        (19, date(2024, 3, 19), (date(2024, 2, 19), date(2024, 3, 19))),
+        (19, date(2024, 3, 18), (date(2024, 1, 19), date(2024, 2, 19))),
+        (28, date(2024, 1, 5), (date(2023, 11, 28), date(2023, 12, 28))),
+        (1, date(2024, 3, 1), (date(2024, 2, 1), date(2024, 3, 1))),
+    ],
+)
+def test_a_period_starts_on_the_day_agreed_on(settlement_day, day, period):
+    assert settlement.period_of(settlement_day, day) == period
+
+
+def test_each_merchant_is_settled_by_its_own_contract(lake, tea_house, redeemed):
+    Partnership.objects.filter(pk=tea_house.pk).update(settlement_day=19)
+    redeemed("2024-03-18 23:59")
+    redeemed("2024-03-19 00:00")
+
+    (drafted,) = settlement.draft_due(community=lake, day=date(2024, 4, 1))
+
+    assert (drafted.period_start, drafted.period_end) == (date(2024, 2, 19), date(2024, 3, 19))
+    assert figures(drafted) == (1, 30, 300)
+    assert settlement.draft_due(community=lake, day=date(2024, 4, 18)) == []
+
+
+def test_a_period_begins_where_the_last_ended(lake, redeemed, tea_house):
+    redeemed("2024-03-05 10:00")
+    settlement.draft(community=lake, period_start=date(2024, 3, 1), period_end=date(2024, 3, 11))
+    redeemed("2024-03-15 10:00")
+
+    (rest,) = settlement.draft(community=lake, **MARCH)
+
+    assert (rest.period_start, rest.period_end) == (date(2024, 3, 11), date(2024, 4, 1))
+    with pytest.raises(DatabaseError, match="statement_periods_apart"), transaction.atomic():
+        Statement.objects.create(
+            community=lake,
+            partnership=tea_house,
+            period_start=date(2024, 3, 31),
+            period_end=date(2024, 4, 2),
+            redemptions_count=0,
+            points=0,
+            amount_fen=0,
+        )
 
 
 @pytest.mark.django_db(transaction=True)
@@ -198,7 +249,7 @@ def test_scanning_while_two_periods_are_drafted(
     def scan_or_draft(number):
         if number < 12:
             code = vouchers[number].code
-            redemption.scan(merchant=tea_house.merchant, clerk=chen, code=code, now=then)
+            redemption.scan(merchant_id=tea_house.merchant.pk, clerk=chen, code=code, now=then)
         else:
             settlement.draft(community=lake, **(MARCH if number % 2 else APRIL))
 
@@ -247,7 +298,7 @@ def test_paying_moves_the_merchants_points_to_settled_once(books, statement, wan
     assert (paid.status, paid.paid_by, paid.payment_reference) == ("paid", zhao, "bank 1")
     assert (books(wang)["merchants"], books(wang)["settled"]) == (0, 30)
     transfer = Transfer.objects.get(key=f"settlement:{statement.pk}")
-    assert transfer.explanation == {"redemptions": 1, "amount_fen": 300}
+    assert transfer.explanation == {"redemptions": 1, "refunds": 0, "amount_fen": 300}
 
     again = settlement.mark_paid(statement=statement, payer=qian, reference="bank 2")
 
@@ -288,20 +339,117 @@ def test_a_statement_goes_from_draft_to_approved_to_paid(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_several_people_paying_one_statement(books, statement, wang, qian, at_once):
+def test_several_people_paying_one_statement(books, statement, wang, zhao, qian, at_once):
     settlement.approve(statement=statement, approver=qian)
 
     references = at_once(
         8,
         lambda n: (
             settlement.mark_paid(
-                statement=statement, payer=qian, reference=f"bank {n}"
+                statement=statement, payer=zhao, reference=f"bank {n}"
             ).payment_reference
         ),
     )
 
     assert len(set(references)) == 1
     assert (books(wang)["merchants"], books(wang)["settled"]) == (0, 30)
+
+
+def test_who_approved_does_not_pay(statement, qian):
+    settlement.approve(statement=statement, approver=qian)
+
+    with pytest.raises(errors.OwnApproval):
+        settlement.mark_paid(statement=statement, payer=qian)
+    with pytest.raises(DatabaseError, match="statement_paid_by_another"), transaction.atomic():
+        _execute(
+            "UPDATE merchants_statement SET status = 'paid', paid_at = now(),"
+            " paid_by_id = approved_by_id"
+        )
+
+
+def test_what_is_agreed_on_has_a_number_and_a_digest_of_every_line(
+    lake, zhao, qian, redeemed, statement
+):
+    redeemed("2024-04-05 10:00")
+    (april,) = settlement.draft(community=lake, drafted_by=zhao, **APRIL)
+    assert (statement.number, statement.digest) == ("", "")
+
+    first = settlement.approve(statement=april, approver=qian)
+    second = settlement.approve(statement=statement, approver=qian)
+
+    year = lake.today.year
+    assert [first.number, second.number] == [f"{year}-0001", f"{year}-0002"]
+    figures_line, redemption_line = sealed.content(second)
+    assert figures_line["number"] == second.number
+    assert redemption_line == {
+        "redemption": str(second.redemptions.get().pk),
+        "quantity": 1,
+        "points": 30,
+        "amount_fen": 300,
+    }
+    lines = "".join(
+        json.dumps(line, sort_keys=True, separators=(",", ":")) + "\n"
+        for line in (figures_line, redemption_line)
+    )
+    assert second.digest == hashlib.sha256(lines.encode()).hexdigest()
+    for change in ("digest = repeat('0', 64)", "number_in_year = 7", "approved_at = now()"):
+        with pytest.raises(DatabaseError, match="Cannot update"), transaction.atomic():
+            _execute(f"UPDATE merchants_statement SET {change} WHERE id = %s", second.pk)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_statements_approved_at_once_are_numbered_without_gaps(lake, qian, tea_house, at_once):
+    months = [date(2024, month, 1) for month in range(1, 9)]
+    made = [
+        Statement.objects.create(
+            community=lake,
+            partnership=tea_house,
+            period_start=start,
+            period_end=start + timedelta(days=28),
+            redemptions_count=0,
+            points=0,
+            amount_fen=0,
+        )
+        for start in months
+    ]
+
+    at_once(8, lambda n: settlement.approve(statement=made[n], approver=qian))
+
+    numbers = Statement.objects.order_by("number_in_year").values_list("number_in_year", flat=True)
+    assert list(numbers) == list(range(1, 9))
+
+
+# --- questions ----------------------------------------------------------------------------
+
+
+def test_what_is_questioned_is_answered_before_it_is_approved(statement, zhou, zhao, qian):
+    line = statement.redemptions.get()
+    asked = settlement.ask(statement=statement, line_id=line.pk, words="不是我店的", asked_by=zhou)
+    statement.refresh_from_db()
+    assert statement.status == "questioned"
+
+    with pytest.raises(errors.StatementQuestioned):
+        settlement.approve(statement=statement, approver=qian)
+    with pytest.raises(errors.OwnQuestion):
+        settlement.answer(question=asked, words="是的", answered_by=zhou)
+
+    answered = settlement.answer(question=asked, words="是陈店员扫的", answered_by=zhao)
+
+    assert (answered.answer, answered.answered_by) == ("是陈店员扫的", zhao)
+    with pytest.raises(errors.QuestionAnswered):
+        settlement.answer(question=asked, words="再说一次", answered_by=zhao)
+    with pytest.raises(DatabaseError, match="Cannot update"), transaction.atomic():
+        _execute("UPDATE merchants_statementquestion SET answer = 'x'")
+    assert settlement.approve(statement=statement, approver=qian).status == "approved"
+    with pytest.raises(errors.StatementStateWrong):
+        settlement.ask(statement=statement, line_id=line.pk, words="还有", asked_by=zhou)
+
+
+def test_only_lines_of_the_statement_are_questioned(statement, zhou, redeemed):
+    other = redeemed("2024-04-05 10:00")
+
+    with pytest.raises(errors.LineUnknown):
+        settlement.ask(statement=statement, line_id=other.pk, words="?", asked_by=zhou)
 
 
 # --- what the database refuses ------------------------------------------------------------
@@ -318,6 +466,8 @@ def test_several_people_paying_one_statement(books, statement, wang, qian, at_on
         "UPDATE merchants_statement SET redemptions_count = 2",
         "UPDATE merchants_statement SET period_end = period_end + 1",
         "UPDATE merchants_statement SET drafted_by_id = NULL",
+        "UPDATE merchants_statement SET carried_fen = -1",
+        "UPDATE merchants_redemption SET refunded_quantity = 1",
     ],
 )
 def test_the_database_refuses_to_change_what_was_drafted(statement, attempt):
@@ -340,11 +490,17 @@ def test_the_database_refuses_to_move_a_line_to_another_statement(lake, statemen
     ("attempt", "constraint"),
     [
         (
-            "UPDATE merchants_statement SET status = 'approved', approved_at = now(),"
-            " approved_by_id = drafted_by_id",
+            f"UPDATE merchants_statement SET status = 'approved', {NUMBERED},"
+            " approved_at = now(), approved_by_id = drafted_by_id",
             "statement_approved_by_another",
         ),
-        ("UPDATE merchants_statement SET status = 'approved'", "statement_status_is_complete"),
+        (
+            f"UPDATE merchants_statement SET status = 'approved', {NUMBERED}",
+            "statement_status_is_complete",
+        ),
+        ("UPDATE merchants_statement SET status = 'approved'", "Cannot update"),
+        (f"UPDATE merchants_statement SET {NUMBERED}", "statement_numbered_when_agreed_on"),
+        ("UPDATE merchants_statement SET digest = 'x'", "statement_numbered_when_agreed_on"),
         ("UPDATE merchants_statement SET status = 'paid'", "Invalid transition"),
         ("UPDATE merchants_statement SET status = 'lost'", "Invalid transition"),
     ],

@@ -1,5 +1,6 @@
 """Statements, over HTTP: what an owner reads, what staff do, what an auditor may not."""
 
+import csv
 from datetime import date, timedelta
 from uuid import UUID
 
@@ -8,8 +9,9 @@ from django.utils import timezone
 
 from backend.communities.models import Role
 from backend.communities.services import roles
-from merchants.models import MerchantMember, Statement
-from merchants.services import partners, settlement
+from merchants.api import statement_files
+from merchants.models import MerchantMember, Offer, Refund, Statement
+from merchants.services import partners, redemption, refunds, settlement
 
 UNKNOWN = UUID("01900000-0000-7000-8000-000000000000")
 MARCH = {"period_start": "2024-03-01", "period_end": "2024-04-01"}
@@ -76,9 +78,14 @@ def shown(statement, **changed):
         "period_start": "2024-03-01",
         "period_end": "2024-04-01",
         "status": "draft",
+        "number": statement.number,
         "redemptions_count": 1,
+        "refunds_count": 0,
         "points": 60,
         "amount_fen": 600,
+        "carried_fen": 0,
+        "due_fen": 600,
+        "digest": statement.digest,
         "drafted_at": utc(statement.drafted_at),
         "approved_at": None,
         "paid_at": None,
@@ -224,6 +231,8 @@ def test_drafting_approving_and_paying(books, wang, zhao, zhaos_desk, office, li
     statement.refresh_from_db()
     expected |= {
         "status": "approved",
+        "number": f"{timezone.localdate(timezone=line.community.clock).year}-0001",
+        "digest": statement.digest,
         "approved_at": utc(statement.approved_at),
         "approved_by": {"id": str(statement.approved_by_id), "name": "qian"},
     }
@@ -340,3 +349,177 @@ def test_strangers_are_asked_to_log_in(db, client, method, address):
         401,
         {"code": "not_authenticated"},
     )
+
+
+# --- questions and files ------------------------------------------------------------------
+
+
+def test_a_line_is_questioned_by_the_owner_and_answered_by_staff(
+    owners_phone, zhaos_desk, zhao, tea_house, statement, line
+):
+    address = f"statements/{statement.pk}/questions"
+    mine = f"merchants/{tea_house.merchant_id}/{address}"
+
+    asked = post(owners_phone, mine, {"line_id": str(line.pk), "words": "不是我店的"})
+
+    question = statement.questions.get()
+    expected = {
+        "id": str(question.pk),
+        "line_id": str(line.pk),
+        "words": "不是我店的",
+        "asked_at": utc(question.asked_at),
+        "asked_by": {"id": str(question.asked_by_id), "name": "孙老板"},
+        "answer": "",
+        "answered_at": None,
+        "answered_by": None,
+    }
+    assert (asked.status_code, asked.json()) == (201, expected)
+    assert zhaos_desk.get(f"/api/v1/{address}").json() == page(expected)
+    refused = post(zhaos_desk, f"statements/{statement.pk}/approve", key="k2")
+    assert problem(refused) == (409, {"code": "statement_questioned"})
+    own = post(owners_phone, f"{mine}/{question.pk}/answer", {"words": "是的"}, key="k3")
+    assert problem(own) == (403, {"code": "own_question"})
+
+    answered = post(zhaos_desk, f"{address}/{question.pk}/answer", {"words": "是"}, key="k4")
+
+    question.refresh_from_db()
+    expected |= {
+        "answer": "是",
+        "answered_at": utc(question.answered_at),
+        "answered_by": {"id": str(zhao.pk), "name": "赵社工"},
+    }
+    assert (answered.status_code, answered.json()) == (200, expected)
+    assert owners_phone.get(f"/api/v1/{mine}").json() == page(expected)
+
+
+def test_who_only_watches_asks_nothing(office, statement, line):
+    body = {"line_id": str(line.pk), "words": "?"}
+
+    answer = post(office("qian", Role.AUDITOR), f"statements/{statement.pk}/questions", body)
+
+    assert problem(answer) == (404, {"code": "not_found"})
+
+
+@pytest.fixture
+def settled(lake, line, statement, chen, zhao):
+    """The same statement with an item that is a formula, and one of two teas given back."""
+    Offer.objects.update(title="=1+1")
+    refunds.refund(redemption=line, refunded_by=zhao, reason="凉了", quantity=1, is_late=True)
+    Refund.objects.update(statement=statement)
+    return statement
+
+
+def test_a_statement_as_a_spreadsheet(zhaos_desk, settled, line):
+    answer = zhaos_desk.get(f"/api/v1/statements/{settled.pk}/lines.csv")
+
+    assert answer["Content-Type"] == "text/csv; charset=utf-8"
+    text = b"".join(answer.streaming_content).decode("utf-8-sig")
+    header, redeemed, refunded = csv.reader(text.splitlines())
+    assert header == [
+        "时间", "事由", "商品编号", "商品", "件数", "积分", "金额（分）", "行号",
+    ]  # fmt: skip
+    assert redeemed == [
+        "2024-03-05 10:00:00", "兑换", "TEA", "'=1+1", "2", "60", "600", str(line.pk),
+    ]  # fmt: skip
+    assert refunded[1:7] == ["退还", "TEA", "'=1+1", "-1", "-30", "-300"]
+    book = zhaos_desk.get(f"/api/v1/statements/{settled.pk}/lines.xlsx")
+    assert b"".join(book.streaming_content).startswith(b"PK")
+
+
+def test_a_statement_to_print(owners_phone, tea_house, settled):
+    address = f"/api/v1/merchants/{tea_house.merchant_id}/statements/{settled.pk}/lines"
+
+    page = owners_phone.get(f"{address}.html")
+    assert page["Content-Type"] == "text/html; charset=utf-8"
+    for shown in ("结算单", "茶馆", "2024-03-01 – 2024-03-31", "=1+1", "6.00 元", "-3.00 元"):
+        assert shown in page.text, shown
+
+    pdf = b"".join(owners_phone.get(f"{address}.pdf").streaming_content)
+    assert pdf.startswith(b"%PDF-")
+    assert b"STSong-Light" in pdf
+
+
+def test_a_file_that_would_be_too_long_is_refused(zhaos_desk, statement, monkeypatch):
+    monkeypatch.setitem(statement_files.MOST_LINES, "pdf", 0)
+
+    answer = zhaos_desk.get(f"/api/v1/statements/{statement.pk}/lines.pdf")
+
+    assert problem(answer) == (400, {"code": "export_too_large", "limit": 0})
+
+
+# --- refunds ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def today(tea, wang, chen, grant_points):
+    """Two teas, redeemed just now."""
+    grant_points(wang, 60)
+    voucher = redemption.take(offer=tea, volunteer=wang, quantity=2)
+    shop = tea.partnership.merchant
+    redemption.scan(merchant_id=shop.pk, clerk=chen, code=voucher.code)
+    voucher.refresh_from_db()
+    return voucher
+
+
+def test_a_clerk_refunds_once_for_a_key(logged_in, wang, chen, shop, today, books):
+    phone, address = logged_in(chen), f"merchants/{shop.pk}/redemptions/{today.pk}/refunds"
+    before = books(wang)
+    body = {"quantity": 1, "reason": "茶凉了"}
+
+    first, again = (post(phone, address, body) for _ in range(2))
+
+    refund = Refund.objects.get()
+    assert (first.status_code, first.json()) == (
+        201,
+        {
+            "id": str(refund.pk),
+            "redemption_id": str(today.pk),
+            "quantity": 1,
+            "points": 30,
+            "reason": "茶凉了",
+            "refunded_at": utc(refund.refunded_at),
+        },
+    )
+    assert again.content == first.content
+    assert books(wang)["available"] == before["available"] + 30
+    mine = logged_in(wang).get(f"/api/v1/me/redemptions/{today.pk}").json()
+    assert (mine["refunded_quantity"], mine["refunded_points"]) == (1, 30)
+    too_many = post(phone, address, {"quantity": 2, "reason": "还有"}, key="k2")
+    status, refused = problem(too_many)
+    assert (status, refused["code"], refused["left"]) == (409, "refund_too_large", 1)
+
+
+def test_after_the_day_only_staff_refund(logged_in, zhaos_desk, chen, zhou, shop, statement, line):
+    late = f"merchants/{shop.pk}/redemptions/{line.pk}/refunds"
+    for user, key in ((chen, "k1"), (zhou, "k2")):
+        answer = post(logged_in(user), late, {"reason": "凉了"}, key=key)
+        assert problem(answer) == (409, {"code": "refund_too_late"})
+
+    given_back = post(zhaos_desk, f"redemptions/{line.pk}/refunds", {"reason": "凉了"}, key="k3")
+
+    assert (given_back.status_code, given_back.json()["points"]) == (201, 60)
+    Refund.objects.update(statement=statement)
+    row = zhaos_desk.get(f"/api/v1/statements/{statement.pk}/refunds").json()["results"][0]
+    assert (row["points"], row["amount_fen"], row["offer_code"]) == (-60, -600, "TEA")
+    of_mine = f"/api/v1/merchants/{shop.pk}/statements/{statement.pk}/refunds"
+    assert logged_in(zhou).get(of_mine).json()["results"] == [row]
+
+
+def test_nobody_refunds_for_another_shop_or_community(
+    lake, hill, person, logged_in, wang, tea_house, today
+):
+    other = partners.sign_contract(
+        community=lake, name="面馆", trade="餐饮", fen_per_point=12, is_donated=False
+    )
+    clerk, neighbour = person("feng"), person("bao")
+    partners.employ(merchant=other.merchant, user=clerk, role=MerchantMember.Role.CLERK)
+    roles.give(user=neighbour, community=hill, role=Role.MANAGER)
+    for user, address in (
+        (clerk, f"merchants/{other.merchant_id}/redemptions/{today.pk}/refunds"),
+        (clerk, f"merchants/{tea_house.merchant_id}/redemptions/{today.pk}/refunds"),
+        (neighbour, f"redemptions/{today.pk}/refunds"),
+        (wang, f"redemptions/{today.pk}/refunds"),
+    ):
+        answer = post(logged_in(user), address, {"reason": "?"}, key=address)
+        assert problem(answer) == (404, {"code": "not_found"})
+    assert not Refund.objects.exists()

@@ -212,7 +212,7 @@ def test_a_wrong_hold_is_refused(books, other, refused_by):
         ("UPDATE points_reversal SET recovered = 0", "reversal_follows_transfers"),
         ("UPDATE points_reversal SET amount = 7", "reversal_follows_transfers"),
         ("DELETE FROM points_reversal", "reversal_stays"),
-        ("TRUNCATE points_reversal", "reversal_is_not_emptied"),
+        ("TRUNCATE points_reversal CASCADE", "reversal_is_not_emptied"),
     ],
 )
 def test_a_reversal_stays(reversed_books, statement, refused_by):

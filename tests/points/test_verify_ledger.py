@@ -220,7 +220,9 @@ def test_a_days_business_leaves_nothing_to_be_found(
     noon = datetime(2024, 3, 2, 4, tzinfo=UTC)
     grant_points(wang, 100)
     voucher = redemption.take(offer=tea, volunteer=wang, now=noon)
-    redemption.scan(merchant=tea.partnership.merchant, clerk=chen, code=voucher.code, now=noon)
+    redemption.scan(
+        merchant_id=tea.partnership.merchant.pk, clerk=chen, code=voucher.code, now=noon
+    )
     (statement,) = settlement.draft(
         community=lake,
         period_start=date(2024, 3, 1),
@@ -228,7 +230,7 @@ def test_a_days_business_leaves_nothing_to_be_found(
         drafted_by=person("qian"),
     )
     settlement.approve(statement=statement, approver=zhao)
-    settlement.mark_paid(statement=statement, payer=zhao, reference="bank-1")
+    settlement.mark_paid(statement=statement, payer=statement.drafted_by, reference="bank-1")
     hours.verify(attendance=served(wang, "2024-03-01 10:00", "2024-03-01 12:00"), verifier=zhao)
     seen = {"category": "hazard", "text": "井盖松动", "latitude": 30.5, "longitude": 114.3}
     reports.close_verified(

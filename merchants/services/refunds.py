@@ -1,0 +1,94 @@
+"""Given back after it was scanned: by the merchant on the day itself, by staff afterwards.
+
+Locks are taken as everywhere: voucher, wallet, offer.
+"""
+
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import F, Sum
+from django.utils import timezone
+
+from backend.accounts.models import User
+from backend.audit.services import trail
+from backend.ids import new_id
+from merchants import errors
+from merchants.models import Offer, Redemption, Refund
+from points.services import ledger
+
+
+@transaction.atomic
+def refund(
+    *,
+    redemption: Redemption,
+    refunded_by: User,
+    reason: str,
+    quantity: int | None = None,
+    is_late: bool = False,
+    now: datetime | None = None,
+) -> Refund:
+    """Give back ``quantity`` pieces, all that is left if not given.
+
+    The points return to the wallet and the pieces to the stock; the statement takes the amount
+    off, or the next one if this was settled already. ``is_late``: staff may after the day is over
+    by the community's clock. ``now`` is given where the past is played again. Raises
+    VoucherStateWrong (not redeemed), RefundTooLate, RefundTooLarge.
+    """
+    redemption = (
+        Redemption.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("community", "offer", "partnership", "volunteer")
+        .get(pk=redemption.pk)
+    )
+    if redemption.status != Redemption.Status.REDEEMED:
+        raise errors.VoucherStateWrong(state=redemption.status)
+    assert redemption.closed_at is not None
+    assert redemption.transfer_id is not None
+    moment, clock = now or timezone.now(), redemption.community.clock
+    if not is_late and (
+        moment.astimezone(clock).date() != redemption.closed_at.astimezone(clock).date()
+    ):
+        raise errors.RefundTooLate
+    left = redemption.quantity - redemption.refunded_quantity
+    quantity = left if quantity is None else quantity
+    if not 0 < quantity <= left:
+        raise errors.RefundTooLarge(left=left)
+    given_back = Refund(
+        id=new_id(),
+        community_id=redemption.community_id,
+        redemption=redemption,
+        partnership=redemption.partnership,
+        quantity=quantity,
+        points=redemption.price_points // redemption.quantity * quantity,
+        amount_fen=_amount_fen(redemption, quantity),
+        reason=reason,
+        refunded_at=moment,
+        refunded_by=refunded_by,
+    )
+    given_back.reversal_id = ledger.reverse(
+        community_id=redemption.community_id,
+        transfer_id=redemption.transfer_id,
+        amount=given_back.points,
+        key=f"refund:{given_back.pk}",
+        reason="refund",
+        source=f"refund:{given_back.pk}",
+        explanation={"redemption": str(redemption.pk), "quantity": quantity},
+        occurred_at=moment,
+    ).pk
+    Offer.objects.filter(pk=redemption.offer_id).update(stock=F("stock") + quantity)
+    given_back.save(force_insert=True)
+    redemption.refunded_quantity += quantity  # as the trigger has
+    trail.record(
+        "redemption.refund",
+        actor=refunded_by,
+        community=redemption.community,
+        target=redemption,
+        after={"quantity": quantity, "points": given_back.points, "is_late": is_late},
+    )
+    return given_back
+
+
+def _amount_fen(redemption: Redemption, quantity: int) -> int:
+    """So that all refunds of a redemption come to its amount, to the fen."""
+    before = redemption.refunds.aggregate(fen=Sum("amount_fen"))["fen"] or 0
+    until_now = redemption.refunded_quantity + quantity
+    return redemption.amount_fen * until_now // redemption.quantity - before

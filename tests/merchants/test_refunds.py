@@ -1,0 +1,243 @@
+"""Giving back: points, stock, and what the statement takes off."""
+
+from datetime import date, datetime
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import DatabaseError, connection, transaction
+
+from backend.communities.models import Role
+from backend.communities.services import roles
+from merchants import errors
+from merchants.models import Redemption, Refund, Statement
+from merchants.services import proving, redemption, refunds, settlement
+
+CLOCK = ZoneInfo("Asia/Shanghai")
+MARCH = {"period_start": date(2024, 3, 1), "period_end": date(2024, 4, 1)}
+APRIL = {"period_start": date(2024, 4, 1), "period_end": date(2024, 5, 1)}
+
+
+def at(moment: str) -> datetime:
+    return datetime.fromisoformat(moment).replace(tzinfo=CLOCK)
+
+
+def give_back(redeemed, by, moment="2024-03-05 18:00", **options):
+    return refunds.refund(
+        redemption=redeemed, refunded_by=by, reason="茶凉了", now=at(moment), **options
+    )
+
+
+def figures(statement):
+    return (
+        statement.redemptions_count,
+        statement.refunds_count,
+        statement.points,
+        statement.amount_fen,
+    )
+
+
+@pytest.fixture
+def three(redeemed) -> Redemption:
+    """Three teas on 5 March, 90 points, 900 fen."""
+    return redeemed("2024-03-05 10:00", quantity=3)
+
+
+def test_a_refund_returns_points_and_stock_and_stays_on_record(books, three, wang, chen):
+    before = books(wang)
+
+    given_back = give_back(three, chen, quantity=2)
+
+    after = books(wang)
+    assert after == before | {
+        "available": before["available"] + 60,
+        "merchants": before["merchants"] - 60,
+        "stock": before["stock"] + 2,
+    }
+    assert (given_back.points, given_back.amount_fen, given_back.reason) == (60, 600, "茶凉了")
+    three.refresh_from_db()
+    assert (three.status, three.refunded_quantity, three.refunded_points) == ("redeemed", 2, 60)
+
+
+def test_what_is_left_can_be_given_back_and_no_more(three, chen):
+    give_back(three, chen, quantity=1)
+    with pytest.raises(errors.RefundTooLarge) as refused:
+        give_back(three, chen, quantity=3)
+    assert refused.value.facts == {"left": 2}
+
+    assert give_back(three, chen).quantity == 2
+    with pytest.raises(errors.RefundTooLarge):
+        give_back(three, chen)
+
+    assert Refund.objects.count() == 2
+
+
+def test_parts_of_an_amount_that_does_not_divide_come_to_all_of_it(three, chen):
+    behind_our_back("UPDATE merchants_redemption SET amount_fen = 100")
+
+    given_back = [give_back(three, chen, quantity=1).amount_fen for _ in range(3)]
+
+    assert given_back == [33, 33, 34]
+
+
+@pytest.mark.parametrize(
+    ("moment", "is_late", "refusal"),
+    [
+        ("2024-03-05 23:59", False, None),
+        ("2024-03-06 00:00", False, errors.RefundTooLate),
+        ("2024-03-06 00:00", True, None),
+    ],
+)
+def test_a_merchant_refunds_until_midnight_and_staff_afterwards(
+    three, chen, moment, is_late, refusal
+):
+    if refusal is None:
+        assert give_back(three, chen, moment, is_late=is_late).quantity == 3
+    else:
+        with pytest.raises(refusal):
+            give_back(three, chen, moment, is_late=is_late)
+        assert not Refund.objects.exists()
+
+
+def test_only_what_was_redeemed_is_refunded(lake, wang, tea, chen, grant_points):
+    grant_points(wang, 30)
+    voucher = redemption.take(offer=tea, volunteer=wang)
+
+    with pytest.raises(errors.VoucherStateWrong):
+        refunds.refund(redemption=voucher, refunded_by=chen, reason="?")
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        "DELETE FROM merchants_refund",
+        "UPDATE merchants_refund SET points = 1",
+        "UPDATE merchants_refund SET reason = 'x'",
+        "UPDATE merchants_redemption SET refunded_quantity = 0",
+    ],
+)
+def test_the_database_refuses_to_change_a_refund(three, chen, attempt):
+    give_back(three, chen)
+
+    with pytest.raises(DatabaseError, match="pgtrigger: Cannot"), transaction.atomic():
+        _execute(attempt)
+
+
+def test_the_database_refuses_more_than_was_redeemed(three, chen):
+    refund = give_back(three, chen)
+    refund.pk, refund._state.adding = UUID(int=1), True
+
+    with pytest.raises(DatabaseError, match="refunded_at_most"), transaction.atomic():
+        refund.save(force_insert=True)
+
+
+# --- in statements ------------------------------------------------------------------------
+
+
+def test_a_refund_on_the_day_is_netted_in_the_same_statement(lake, three, chen):
+    give_back(three, chen, quantity=1)
+
+    (march,) = settlement.draft(community=lake, **MARCH)
+
+    assert figures(march) == (1, 1, 60, 600)
+
+
+def test_a_late_refund_is_a_negative_line_of_the_next_statement_and_carried(
+    lake, three, redeemed, wang, zhao, person, books
+):
+    qian = person("qian", "钱书记")
+    roles.give(user=qian, community=lake, role=Role.MANAGER)
+    (march,) = settlement.draft(community=lake, **MARCH)
+    _pay(march, qian, zhao)
+    give_back(three, zhao, "2024-04-10 09:00", is_late=True)
+
+    (april,) = settlement.draft(community=lake, **APRIL)
+    assert figures(april) == (0, 1, -90, -900)
+    assert (april.carried_fen, april.due_fen) == (0, 0)
+    _pay(april, qian, zhao)
+    assert (books(wang)["merchants"], books(wang)["settled"]) == (0, 0)
+
+    redeemed("2024-05-02 10:00", quantity=4)
+    (may,) = settlement.draft(
+        community=lake, period_start=date(2024, 5, 1), period_end=date(2024, 6, 1)
+    )
+    assert figures(may) == (1, 0, 120, 1200)
+    assert (may.carried_fen, may.due_fen) == (-900, 300)
+    _pay(may, qian, zhao)
+
+    assert list(proving.prove(lake)) == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_refunds_while_their_period_is_drafted(lake, three, chen, at_once):
+    def refund_or_draft(number):
+        if number < 3:
+            give_back(three, chen, quantity=1)
+        else:
+            settlement.draft(community=lake, **(APRIL if number % 2 else MARCH))
+
+    assert set(at_once(8, refund_or_draft)) == {None}  # nothing was refused
+    settlement.draft(community=lake, period_start=date(2024, 5, 1), period_end=date(2024, 6, 1))
+
+    assert not Refund.objects.filter(statement=None).exists()
+    assert sum(statement.points for statement in Statement.objects.all()) == 0
+    assert list(proving.prove(lake)) == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_same_pieces_are_given_back_once_by_several_clerks(three, chen, at_once):
+    def refund(_):
+        try:
+            return give_back(three, chen, quantity=2).quantity
+        except errors.RefundTooLarge as refusal:
+            return refusal.code
+
+    assert sorted(map(str, at_once(6, refund))) == ["2", *["refund_too_large"] * 5]
+
+
+def _pay(statement, approver, payer):
+    settlement.approve(statement=statement, approver=approver)
+    settlement.mark_paid(statement=statement, payer=payer)
+
+
+# --- the proof ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        ("UPDATE merchants_statement SET points = points + 1", "points says"),
+        ("UPDATE merchants_statement SET amount_fen = 1", "amount_fen says"),
+        ("UPDATE merchants_statement SET carried_fen = -5", "carried_fen says"),
+        ("UPDATE merchants_redemption SET price_points = 91", "its transfer is of another"),
+        ("UPDATE merchants_redemption SET refunded_quantity = 2", "other pieces"),
+        ("UPDATE merchants_refund SET points = 29", "took back another amount"),
+        ("UPDATE merchants_statement SET number_in_year = 3", "a number is missing"),
+        ("UPDATE merchants_redemption SET quantity = 4", "digest"),
+    ],
+)
+def test_what_was_altered_behind_our_back_is_found(lake, three, chen, zhao, capsys, change, found):
+    give_back(three, chen, quantity=1)
+    (march,) = settlement.draft(community=lake, **MARCH)
+    settlement.approve(statement=march, approver=zhao)
+    call_command("verify_settlements")
+    assert "Nothing was found" in capsys.readouterr().out
+    behind_our_back(change)
+
+    with pytest.raises(CommandError, match="NOT as they should be"):
+        call_command("verify_settlements", community="lake")
+
+    assert found in capsys.readouterr().out
+
+
+def behind_our_back(change):
+    """As a superuser would who turns the triggers off."""
+    _execute("SET LOCAL session_replication_role = replica")
+    _execute(change)
+    _execute("SET LOCAL session_replication_role = origin")
+
+
+def _execute(statement):
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
