@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
+from django.http import Http404
 from django.shortcuts import get_object_or_404
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema
@@ -16,7 +17,9 @@ from rest_framework.views import APIView
 from backend.api.callers import signed_in
 from backend.api.idempotency import idempotent
 from backend.communities.selectors import HANDLES, communities_where
+from backend.errors import Refusal
 from merchants import selectors
+from merchants.api.screen import ScannedSerializer, explained
 from merchants.api.serializers import (
     HandledStatementSerializer,
     OfferSerializer,
@@ -31,6 +34,7 @@ from merchants.api.serializers import (
     VoucherSerializer,
     WorkplaceSerializer,
 )
+from merchants.errors import MerchantUnknown
 from merchants.models import Merchant, MerchantMember, Offer, Redemption, Statement
 from merchants.services import redemption as redemptions
 from merchants.services import settlement
@@ -136,18 +140,24 @@ class ScanView(APIView):
     """A clerk scans a voucher: ``POST /api/v1/merchants/{merchant_id}/scans``.
 
     Refused with ``code_unknown``, ``not_your_merchant``, ``code_used`` (and when),
-    ``code_cancelled``, ``code_expired``; every attempt stays on record.
+    ``code_cancelled``, ``code_expired``, each with a ``colour``, a ``sound`` and ``what_to_do``;
+    every attempt stays on record.
     """
 
-    @extend_schema(request=ScanSerializer, responses={201: RedeemedSerializer})
+    @extend_schema(request=ScanSerializer, responses={201: ScannedSerializer})
     @idempotent
     def post(self, request: Request, merchant_id: UUID) -> Response:
-        clerk = signed_in(request)
-        merchant = get_object_or_404(selectors.merchants_of(clerk), pk=merchant_id)
         body = ScanSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        redeemed = redemptions.scan(merchant=merchant, clerk=clerk, **body.validated_data)
-        return Response(RedeemedSerializer(redeemed).data, status=status.HTTP_201_CREATED)
+        try:
+            scanned = redemptions.scan(
+                merchant_id=merchant_id, clerk=signed_in(request), **body.validated_data
+            )
+        except MerchantUnknown:
+            raise Http404 from None
+        except Refusal as refusal:
+            raise explained(refusal) from None
+        return Response(ScannedSerializer(scanned).data, status=status.HTTP_201_CREATED)
 
 
 class RedeemedListView(ListAPIView[Redemption]):
@@ -175,7 +185,7 @@ class MerchantStatementListView(ListAPIView[Statement]):
     queryset = Statement.objects.none()
 
     def get_queryset(self) -> QuerySet[Statement]:
-        return _statements_owned(self.request, self.kwargs["merchant_id"])
+        return statements_owned(self.request, self.kwargs["merchant_id"])
 
 
 class MerchantStatementView(RetrieveAPIView[Statement]):
@@ -186,7 +196,7 @@ class MerchantStatementView(RetrieveAPIView[Statement]):
     lookup_url_kwarg = "statement_id"
 
     def get_queryset(self) -> QuerySet[Statement]:
-        return _statements_owned(self.request, self.kwargs["merchant_id"])
+        return statements_owned(self.request, self.kwargs["merchant_id"])
 
 
 class MerchantStatementLineListView(ListAPIView[Redemption]):
@@ -196,11 +206,12 @@ class MerchantStatementLineListView(ListAPIView[Redemption]):
     queryset = Redemption.objects.none()
 
     def get_queryset(self) -> QuerySet[Redemption]:
-        statements = _statements_owned(self.request, self.kwargs["merchant_id"])
+        statements = statements_owned(self.request, self.kwargs["merchant_id"])
         return selectors.lines_of(get_object_or_404(statements, pk=self.kwargs["statement_id"]))
 
 
-def _statements_owned(request: Request, merchant_id: UUID) -> QuerySet[Statement]:
+def statements_owned(request: Request, merchant_id: UUID) -> QuerySet[Statement]:
+    """Those of a merchant the caller owns, or 404."""
     owned = selectors.merchants_owned_by(signed_in(request))
     return selectors.statements_of(get_object_or_404(owned, pk=merchant_id))
 

@@ -3,12 +3,13 @@
 Locks are taken in one order everywhere: voucher, hold, wallet, offer.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db import connection, transaction
+from django.db.models import F
 from django.utils import timezone
 
 from backend.accounts.models import User
@@ -17,9 +18,9 @@ from backend.codes import as_made, new_code
 from backend.errors import Refusal
 from backend.ids import new_id
 from merchants import errors
-from merchants.models import Merchant, Offer, Redemption, ScanAttempt
+from merchants.models import Offer, Redemption
 from points import selectors as points
-from points.errors import HoldExpired, InsufficientPoints
+from points.errors import InsufficientPoints
 from points.models import AccountKind
 from points.services import ledger
 
@@ -87,29 +88,53 @@ def take(
     )
 
 
-def scan(*, merchant: Merchant, clerk: User, code: str, now: datetime | None = None) -> Redemption:
-    """The clerk of ``merchant`` scans a voucher, and its points move, once.
+@dataclass(frozen=True)
+class Scanned:
+    """What a counter needs to know of a voucher that was just redeemed there."""
 
-    Every attempt stays on record with its outcome. ``now`` is given where the past is played
-    again. Raises CodeUnknown, NotYourMerchant, CodeUsed, CodeCancelled, CodeExpired.
+    id: UUID
+    offer_title: str
+    quantity: int
+    price_points: int  # for the whole quantity
+    redeemed_at: datetime
+    volunteer: str  # masked
+
+
+_SCAN_REFUSALS: dict[str, type[Refusal]] = {
+    refusal.code: refusal
+    for refusal in (
+        errors.MerchantUnknown,
+        errors.CodeUnknown,
+        errors.NotYourMerchant,
+        errors.CodeCancelled,
+        errors.CodeExpired,
+    )
+}
+
+
+def scan(*, merchant_id: UUID, clerk: User, code: str, now: datetime | None = None) -> Scanned:
+    """A clerk scans a voucher where they work, and its points move, once.
+
+    One round trip (a function of migration 0006). Every attempt stays on record with its outcome.
+    ``now`` is given where the past is played again. Raises MerchantUnknown (they do not work
+    there), CodeUnknown, NotYourMerchant, CodeUsed, CodeCancelled, CodeExpired.
     """
-    attempt = ScanAttempt(merchant=merchant, clerk=clerk, code=as_made(code)[:64])
-    try:
-        with transaction.atomic():
-            attempt.redemption = _shown(attempt.code, merchant)
-            attempt.community_id = attempt.redemption.community_id
-            _redeem(attempt.redemption, merchant, clerk, now)
-            attempt.outcome = attempt.redemption.status
-            attempt.save(force_insert=True)
-            return attempt.redemption
-    except Refusal as refusal:
-        if attempt.redemption is None:
-            attempt.community_id = merchant.partnerships.earliest("since_at").community_id
-        elif isinstance(refusal, errors.CodeExpired):
-            expire(redemption_id=attempt.redemption.pk)  # the clerk is told the points are back
-        attempt.outcome = refusal.code
-        attempt.save(force_insert=True)
-        raise
+    arguments = (merchant_id, clerk.pk, as_made(code)[:64], new_id(), new_id())
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT * FROM merchants_scan(%s, %s, %s, %s, %s, %s)",
+            [*arguments, now or timezone.now()],
+        )
+        refusal, redemption_id, closed_at, title, quantity, price, person, name = cursor.fetchone()
+    if refusal == errors.CodeUsed.code:
+        raise errors.CodeUsed(redeemed_at=closed_at)
+    if refusal == errors.CodeExpired.code:
+        expire(redemption_id=redemption_id)  # the clerk is told the points are back
+    if refusal:
+        raise _SCAN_REFUSALS[refusal]
+    return Scanned(
+        redemption_id, title, quantity, price, closed_at, User(id=person, name=name).masked_name
+    )
 
 
 @transaction.atomic
@@ -147,38 +172,6 @@ def expire(*, redemption_id: UUID) -> bool:
     return True
 
 
-def _shown(code: str, merchant: Merchant) -> Redemption:
-    """The voucher with that code in a community of the merchant's, locked. Raises CodeUnknown."""
-    known = merchant.partnerships.values("community")
-    shown = _for_update().filter(community__in=known, code=code).first()
-    if shown is None:
-        raise errors.CodeUnknown
-    return shown
-
-
-def _redeem(redemption: Redemption, merchant: Merchant, clerk: User, now: datetime | None) -> None:
-    """Capture what ``redemption``, which is locked, holds."""
-    if redemption.partnership.merchant_id != merchant.pk:
-        raise errors.NotYourMerchant
-    if redemption.status == Redemption.Status.REDEEMED:
-        raise errors.CodeUsed(redeemed_at=redemption.closed_at)
-    if redemption.status == Redemption.Status.CANCELLED:
-        raise errors.CodeCancelled
-    if redemption.status == Redemption.Status.EXPIRED:
-        raise errors.CodeExpired
-    moment = now or timezone.now()
-    try:
-        redemption.transfer_id = ledger.capture(
-            community_id=redemption.community_id, hold_id=redemption.hold_id, at=moment
-        )
-    except HoldExpired:
-        raise errors.CodeExpired from None
-    redemption.status = Redemption.Status.REDEEMED
-    redemption.closed_at = moment
-    redemption.redeemed_by = clerk
-    redemption.save(update_fields=["transfer", "status", "closed_at", "redeemed_by"])
-
-
 def _give_back(redemption: Redemption, status: Redemption.Status) -> None:
     ledger.void(community_id=redemption.community_id, hold_id=redemption.hold_id)
     Offer.objects.filter(pk=redemption.offer_id).update(stock=F("stock") + redemption.quantity)
@@ -188,10 +181,8 @@ def _give_back(redemption: Redemption, status: Redemption.Status) -> None:
 
 
 def _locked(redemption_id: UUID) -> Redemption:
-    return _for_update().get(pk=redemption_id)
-
-
-def _for_update() -> QuerySet[Redemption]:
-    return Redemption.objects.select_for_update(no_key=True, of=("self",)).select_related(
-        "partnership", "offer", "volunteer"
+    return (
+        Redemption.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("partnership", "offer", "volunteer")
+        .get(pk=redemption_id)
     )

@@ -77,7 +77,7 @@ def story(lake, hill, wang, li, zhao, chen, tea, served, grant_points):
     for person in (wang, li):
         wallet = grant_points(person, 40)
         voucher = redemption.take(offer=tea, volunteer=person)
-        redemption.scan(merchant=tea.partnership.merchant, clerk=chen, code=voucher.code)
+        redemption.scan(merchant_id=tea.partnership.merchant.pk, clerk=chen, code=voucher.code)
         gift = Transfer.objects.get(credit=wallet, reason="gift")
         ledger.reverse(
             community_id=lake.pk, transfer_id=gift.pk, key=f"oops:{gift.pk}", reason="reversal",

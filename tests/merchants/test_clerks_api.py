@@ -150,7 +150,7 @@ def test_an_owner_sees_which_clerk_it_was(
 ):
     grant_points(wang, 30)
     voucher = redemption.take(offer=tea, volunteer=wang)
-    redemption.scan(merchant=shop, clerk=chen, code=voucher.code)
+    redemption.scan(merchant_id=shop.pk, clerk=chen, code=voucher.code)
 
     (owners,) = office.get(f"{address}/redemptions").json()["results"]
     (clerks,) = logged_in(chen).get(f"{address}/redemptions").json()["results"]

@@ -70,6 +70,8 @@ def shown(voucher, **changed):
         "merchant": {"id": str(offer.partnership.merchant_id), "name": "茶馆"},
         "quantity": 1,
         "price_points": 30,
+        "refunded_quantity": 0,
+        "refunded_points": 0,
         "status": "held",
         "taken_at": utc(voucher.taken_at),
         "expires_at": utc(voucher.expires_at),
@@ -280,6 +282,9 @@ def test_scanning(books, wang, till, tea_house, voucher):
     assert answer.status_code == 201
     assert answer.json() == {
         "id": str(voucher.pk),
+        "result": "已核销",
+        "colour": "green",
+        "sound": "success",
         "offer_title": "一壶茶",
         "quantity": 1,
         "price_points": 30,
@@ -306,7 +311,13 @@ def test_one_key_scans_once_and_another_finds_the_code_used(books, wang, till, t
     assert (again.status_code, again.content) == (201, first.content)
     assert problem(other_key) == (
         409,
-        {"code": "code_used", "redeemed_at": first.json()["redeemed_at"]},
+        {
+            "code": "code_used",
+            "redeemed_at": first.json()["redeemed_at"],
+            "colour": "red",
+            "sound": "refused",
+            "what_to_do": "请勿发放，该券已在所示时间核销。",
+        },
     )
     assert books(wang) == after
     outcomes = ScanAttempt.objects.order_by("pk").values_list("outcome", flat=True)
@@ -341,16 +352,16 @@ def code_of(lake, wang, tea, wangs_phone, settings):
 
 
 @pytest.mark.parametrize(
-    ("case", "status", "refusal"),
+    ("case", "status", "refusal", "screen"),
     [
-        ("unknown", 404, "code_unknown"),
-        ("another merchant's", 403, "not_your_merchant"),
-        ("cancelled", 409, "code_cancelled"),
-        ("lapsed", 409, "code_expired"),
+        ("unknown", 404, "code_unknown", ("amber", "attention")),
+        ("another merchant's", 403, "not_your_merchant", ("red", "refused")),
+        ("cancelled", 409, "code_cancelled", ("amber", "attention")),
+        ("lapsed", 409, "code_expired", ("amber", "attention")),
     ],
 )
-def test_a_refused_scan_is_on_record_once(
-    books, wang, chen, till, tea_house, code_of, case, status, refusal
+def test_a_refused_scan_is_on_record_once_and_says_what_to_do(
+    books, wang, chen, till, tea_house, code_of, case, status, refusal, screen
 ):
     body = {"code": code_of(case)}
     before = books(wang)
@@ -358,7 +369,13 @@ def test_a_refused_scan_is_on_record_once(
     first = post(till, f"merchants/{tea_house.merchant_id}/scans", body)
     again = post(till, f"merchants/{tea_house.merchant_id}/scans", body)
 
-    assert problem(first) == (status, {"code": refusal})
+    answered, shown = problem(first)
+    assert (answered, shown["code"], (shown["colour"], shown["sound"])) == (
+        status,
+        refusal,
+        screen,
+    )
+    assert shown["what_to_do"]
     assert again.content == first.content
     assert books(wang) == before
     attempt = ScanAttempt.objects.get()
@@ -405,7 +422,9 @@ def test_what_was_redeemed_here(till, wang, tea, tea_house, voucher):
 
     listed = till.get(f"/api/v1/merchants/{tea_house.merchant_id}/redemptions").json()
 
-    assert listed == {"next": None, "previous": None, "results": [scanned.json()]}
+    (line,) = listed["results"]
+    assert line.pop("refunded_quantity") == 0
+    assert line.items() <= scanned.json().items()
 
 
 @pytest.mark.parametrize(

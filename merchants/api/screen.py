@@ -1,0 +1,84 @@
+"""What a clerk's screen shows and sounds like: green and a chime, or a colour and what to do."""
+
+from typing import Any
+
+from django.db.models import TextChoices
+from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
+
+from backend.errors import Refusal
+from merchants import errors
+from merchants.services.redemption import Scanned
+
+
+class Colour(TextChoices):
+    GREEN = "green"
+    AMBER = "amber"  # nothing is lost; look again
+    RED = "red"  # give nothing out
+
+
+class Sound(TextChoices):
+    SUCCESS = "success"
+    ATTENTION = "attention"
+    REFUSED = "refused"
+
+
+_TO_DO = {
+    errors.CodeUnknown.code: (
+        Colour.AMBER,
+        Sound.ATTENTION,
+        _("Scan again, or type the twelve characters under the code."),
+    ),
+    errors.NotYourMerchant.code: (
+        Colour.RED,
+        Sound.REFUSED,
+        _("Give nothing out; the voucher says which shop it is for."),
+    ),
+    errors.CodeUsed.code: (
+        Colour.RED,
+        Sound.REFUSED,
+        _("Give nothing out; it was redeemed at the time shown."),
+    ),
+    errors.CodeExpired.code: (
+        Colour.AMBER,
+        Sound.ATTENTION,
+        _("Ask the volunteer to take the item again; the points are back."),
+    ),
+    errors.CodeCancelled.code: (
+        Colour.AMBER,
+        Sound.ATTENTION,
+        _("Ask the volunteer to take the item again; the points are back."),
+    ),
+}
+
+
+class ScannedSerializer(serializers.Serializer[Scanned]):
+    """Enough to show in large type: the result in a word, the item, a masked name, the points."""
+
+    id = serializers.UUIDField(read_only=True)
+    result = serializers.SerializerMethodField()
+    colour = serializers.SerializerMethodField()
+    sound = serializers.SerializerMethodField()
+    offer_title = serializers.CharField(read_only=True)
+    quantity = serializers.IntegerField(read_only=True)
+    price_points = serializers.IntegerField(read_only=True)
+    redeemed_at = serializers.DateTimeField(read_only=True)
+    volunteer = serializers.CharField(read_only=True)
+
+    def get_result(self, scanned: Scanned) -> str:
+        return str(_("Redeemed"))
+
+    def get_colour(self, scanned: Scanned) -> Colour:
+        return Colour.GREEN
+
+    def get_sound(self, scanned: Scanned) -> Sound:
+        return Sound.SUCCESS
+
+
+def explained(refusal: Refusal) -> Refusal:
+    """The same refusal with what the screen shows: ``colour``, ``sound``, ``what_to_do``."""
+    if known := _TO_DO.get(refusal.code):
+        colour, sound, what_to_do = known
+        facts: dict[str, Any] = {"colour": colour, "sound": sound, "what_to_do": what_to_do}
+        refusal.facts |= facts
+    return refusal
