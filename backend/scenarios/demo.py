@@ -21,7 +21,7 @@ from backend.communities.models import Community, Role
 from backend.communities.selectors import tenants
 from backend.communities.services import roles
 from backend.scenarios.replay import Event, Replay, ScenarioError
-from merchants.models import Merchant, MerchantMember
+from merchants.models import Merchant, MerchantMember, Statement
 from merchants.services import partners
 from points.models import ExpiryPolicy
 from points.services import expiry, rules
@@ -139,13 +139,20 @@ def _year(
 
 
 class _LastingYear(Replay):
-    """Its points do not expire: the year is long over, and visitors want to spend them."""
+    """Its points do not expire: the year is long over, and visitors want to spend them.
+
+    December's statements wait for a visitor to approve them.
+    """
 
     def _found_community(self) -> None:
         super()._found_community()
         expiry.set_policy(
             community=self.community, kind=ExpiryPolicy.Kind.NEVER, valid_from=date(2000, 1, 1)
         )
+
+    def _pay(self, statements: list[Statement], *, is_last: bool) -> None:
+        if not is_last:
+            super()._pay(statements, is_last=is_last)
 
 
 def _kept(home: Path) -> dict[str, Any]:

@@ -149,6 +149,13 @@ class Replay:
         roles.give(user=user, community=self.community, role=Role.STAFF)
         return user
 
+    @cached_property
+    def approver(self) -> User:
+        """The manager who approves all statements."""
+        user = self._member_of_staff("manager", "书记")
+        roles.give(user=user, community=self.community, role=Role.MANAGER)
+        return user
+
     def clerk_of(self, merchant: Merchant) -> User:
         """The clerk who scans at ``merchant``, employed on the first scan."""
         if merchant.pk not in self._clerks:
@@ -251,7 +258,7 @@ class Replay:
             )
             merchant = offer.partnership.merchant
             redemption.scan(
-                merchant=merchant,
+                merchant_id=merchant.pk,
                 clerk=self.clerk_of(merchant),
                 code=voucher.code,
                 now=values["at"],
@@ -262,7 +269,8 @@ class Replay:
             self.results.append("redeemed")
 
     def _settle(self) -> None:
-        """Draft every month from the first redemption to the last, as the nightly task does."""
+        """Draft every month from the first redemption to the last, as the nightly task does, and
+        have it approved and paid by two people."""
         clock = self.community.clock
         days = {row.values["at"].astimezone(clock).date().replace(day=1) for row in self._attempts}
         if not days:
@@ -270,7 +278,16 @@ class Replay:
         month = min(days)
         while month <= max(days):
             start, month = month, (month + timedelta(days=31)).replace(day=1)
-            settlement.draft(community=self.community, period_start=start, period_end=month)
+            drafted = settlement.draft(
+                community=self.community, period_start=start, period_end=month
+            )
+            self._pay(drafted, is_last=month > max(days))
+
+    def _pay(self, statements: list[Statement], *, is_last: bool) -> None:
+        """``is_last``: of the scenario's last month."""
+        for statement in statements:
+            settlement.approve(statement=statement, approver=self.approver)
+            settlement.mark_paid(statement=statement, payer=self.verifier)
 
     # --- what came of it ----------------------------------------------------------------------
 
