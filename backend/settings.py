@@ -261,6 +261,7 @@ IDEMPOTENCY_KEEP = timedelta(days=7)
 
 # --- rules of the house with a number in them -------------------------------------------------
 VOUCHER_LIFETIME = timedelta(minutes=env.int("LINLI_VOUCHER_MINUTES", default=1440))
+PAY_CODE_LIFETIME = timedelta(seconds=60)
 INVITATION_LIFETIME = timedelta(hours=72)
 REMINDER_LEAD = timedelta(minutes=env.int("LINLI_REMINDER_LEAD_MINUTES", default=120))
 # How long somebody who asked to be erased can think better of it.

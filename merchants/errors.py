@@ -30,6 +30,15 @@ class CodeExpired(Conflict):
     title = _("This code has expired; the points are back in the wallet.")
 
 
+class PayCodeExpired(CodeExpired):
+    title = _("This code has expired; ask for a new one.")
+
+
+class OfferUnknown(NotFound):
+    code = "offer_unknown"
+    title = _("This merchant has no such offer.")
+
+
 class CodeCancelled(Conflict):
     code = "code_cancelled"
     title = _("This voucher was cancelled; the points are back in the wallet.")

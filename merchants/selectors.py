@@ -35,6 +35,15 @@ def offers_open_to(user: User) -> QuerySet[Offer]:
     return offers_known_to(user).filter(is_listed=True)
 
 
+def offers_at(merchant: Merchant) -> QuerySet[Offer]:
+    """What the merchant ever offered, in all its communities, newest first."""
+    return (
+        Offer.objects.filter(partnership__merchant=merchant)
+        .select_related("partnership", "community")
+        .order_by("-id")
+    )
+
+
 def redemptions_of(user: User) -> QuerySet[Redemption]:
     """What ``user`` took, newest first."""
     return _with_offer(Redemption.objects.filter(volunteer=user))

@@ -637,6 +637,7 @@ LEFT_OUT = {
     "merchants.Invitation.revoked_by": _AN_ACT,
     "merchants.Invitation.accepted_by": "the employment that came of it is told",
     "merchants.MerchantMember.ended_by": _AN_ACT,
+    "merchants.PayCode.volunteer": "a digest of what a phone showed for a minute",
     "merchants.Refund.refunded_by": _AN_ACT,
     "merchants.StatementQuestion.asked_by": _AN_ACT,
     "merchants.StatementQuestion.answered_by": _AN_ACT,

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.db.models import TextChoices
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
@@ -23,28 +24,33 @@ class Sound(TextChoices):
     REFUSED = "refused"
 
 
-_TO_DO = {
-    errors.CodeUnknown.code: (
+_TO_DO: dict[type[Refusal], tuple[Colour, Sound, Promise]] = {
+    errors.PayCodeExpired: (
+        Colour.AMBER,
+        Sound.ATTENTION,
+        _("Ask the volunteer to show the code anew; it changes every minute."),
+    ),
+    errors.CodeUnknown: (
         Colour.AMBER,
         Sound.ATTENTION,
         _("Scan again, or type the twelve characters under the code."),
     ),
-    errors.NotYourMerchant.code: (
+    errors.NotYourMerchant: (
         Colour.RED,
         Sound.REFUSED,
         _("Give nothing out; the voucher says which shop it is for."),
     ),
-    errors.CodeUsed.code: (
+    errors.CodeUsed: (
         Colour.RED,
         Sound.REFUSED,
         _("Give nothing out; it was redeemed at the time shown."),
     ),
-    errors.CodeExpired.code: (
+    errors.CodeExpired: (
         Colour.AMBER,
         Sound.ATTENTION,
         _("Ask the volunteer to take the item again; the points are back."),
     ),
-    errors.CodeCancelled.code: (
+    errors.CodeCancelled: (
         Colour.AMBER,
         Sound.ATTENTION,
         _("Ask the volunteer to take the item again; the points are back."),
@@ -77,7 +83,7 @@ class ScannedSerializer(serializers.Serializer[Scanned]):
 
 def explained(refusal: Refusal) -> Refusal:
     """The same refusal with what the screen shows: ``colour``, ``sound``, ``what_to_do``."""
-    if known := _TO_DO.get(refusal.code):
+    if known := _TO_DO.get(type(refusal)):
         colour, sound, what_to_do = known
         facts: dict[str, Any] = {"colour": colour, "sound": sound, "what_to_do": what_to_do}
         refusal.facts |= facts

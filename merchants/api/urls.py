@@ -1,6 +1,6 @@
 from django.urls import path
 
-from merchants.api import clerks, questions, refunds, statement_files, views
+from merchants.api import clerks, pay_codes, questions, refunds, statement_files, views
 
 MERCHANTS_STATEMENT = "merchants/<uuid:merchant_id>/statements/<uuid:statement_id>"
 STATEMENT = "statements/<uuid:statement_id>"
@@ -12,6 +12,8 @@ urlpatterns = [
     path("me/redemptions", views.MyVoucherListView.as_view()),
     path("me/redemptions/<uuid:redemption_id>", views.MyVoucherView.as_view()),
     path("me/redemptions/<uuid:redemption_id>/cancel", views.MyVoucherCancelView.as_view()),
+    path("me/pay-codes", pay_codes.MyPayCodeView.as_view()),
+    path("merchants/<uuid:merchant_id>/payments", pay_codes.PayCodePaymentView.as_view()),
     path("merchants", views.WorkplaceListView.as_view()),
     path("merchants/<uuid:merchant_id>/scans", views.ScanView.as_view()),
     path("merchants/<uuid:merchant_id>/redemptions", views.RedeemedListView.as_view()),

@@ -2,6 +2,7 @@
 
 from merchants.models.catalogue import Offer
 from merchants.models.partners import Partnership
+from merchants.models.pay_codes import PayCode
 from merchants.models.people import Invitation, Merchant, MerchantMember
 from merchants.models.redemption import Redemption, Refund, ScanAttempt
 from merchants.models.settlement import Statement, StatementQuestion
@@ -12,6 +13,7 @@ __all__ = [
     "MerchantMember",
     "Offer",
     "Partnership",
+    "PayCode",
     "Redemption",
     "Refund",
     "ScanAttempt",

@@ -479,6 +479,7 @@ REFERS_TO_A_PERSON = {
     "merchants.Invitation.revoked_by": AN_ACT,
     "merchants.MerchantMember.ended_by": AN_ACT,
     "merchants.MerchantMember.user": ENDS,
+    "merchants.PayCode.volunteer": "stays: a digest that opened nothing after a minute",
     "merchants.Redemption.redeemed_by": AN_ACT,
     "merchants.Redemption.volunteer": "stays: points moved; a voucher held is given back",
     "merchants.Refund.refunded_by": AN_ACT,

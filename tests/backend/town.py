@@ -24,8 +24,8 @@ from backend.communities.services import places, roles
 from backend.notices.models import Notice
 from backend.notices.services import notices
 from backend.privacy.services import exports
-from merchants.models import MerchantMember
-from merchants.services import invitations, partners, redemption, settlement
+from merchants.models import MerchantMember, PayCode
+from merchants.services import invitations, partners, pay_codes, redemption, settlement
 from points import selectors as points
 from points.models import Rule
 from points.services import rules, sealing, verifying
@@ -229,6 +229,8 @@ def business(
     settlement.approve(statement=statements[3], approver=owner)
     today = redemption.take(offer=tea, volunteer=volunteer)
     redemption.scan(merchant_id=shop.pk, clerk=clerk, code=today.code)
+    _, minute = pay_codes.show(volunteer=volunteer, community=community)
+    PayCode.objects.update(expires_at=now + timedelta(days=1))  # as long as the tests may take
     sealing.seal(community=community)
     grant_points(volunteer, 1, community)  # not sealed yet
 
@@ -323,6 +325,12 @@ def business(
         "POST /api/v1/me/attendances/{attendance_id}/check-out": {"at": timezone.now().isoformat()},
         "POST /api/v1/me/children": {"code": shown, "relation": "parent", "version": 1},
         "POST /api/v1/merchants/{merchant_id}/invitations": {"role": "clerk"},
+        "POST /api/v1/me/pay-codes": {"community": community.code},
+        "POST /api/v1/merchants/{merchant_id}/payments": {
+            "code": minute,
+            "offer_id": str(tea.pk),
+            "quantity": 1,
+        },
         "POST /api/v1/merchants/{merchant_id}/scans": {"code": held.code},
         "POST /api/v1/merchants/{merchant_id}/redemptions/{redemption_id}/refunds": {
             "quantity": 1,

@@ -1,0 +1,79 @@
+"""A code on the volunteer's phone, and points taken with it at the counter."""
+
+from typing import Any
+from uuid import UUID
+
+from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from backend.api.callers import signed_in
+from backend.api.fields import IntegerField
+from backend.api.idempotency import idempotent
+from backend.communities.selectors import communities_of
+from backend.errors import Refusal
+from merchants import selectors
+from merchants.api.screen import ScannedSerializer, explained
+from merchants.services import pay_codes
+
+
+class ShowPayCodeSerializer(serializers.Serializer[Any]):
+    """``community`` is its code: whose points are to be spent."""
+
+    community = serializers.SlugField(max_length=60)
+
+
+class PayCodeSerializer(serializers.Serializer[Any]):
+    """Shown until ``expires_at``; then the phone asks for the next."""
+
+    code = serializers.CharField(read_only=True)
+    expires_at = serializers.DateTimeField(read_only=True)
+
+
+class PayCodePaymentSerializer(serializers.Serializer[Any]):
+    code = serializers.CharField(max_length=64)
+    offer_id = serializers.UUIDField()
+    quantity = IntegerField(min_value=1, max_value=100, default=1)
+
+
+class MyPayCodeView(APIView):
+    """A code to pay with: ``POST /api/v1/me/pay-codes``.
+
+    Good for a minute, once, in the shops of that community. It names nobody.
+    """
+
+    # Not idempotent: the code would be kept with the answer.
+    @extend_schema(request=ShowPayCodeSerializer, responses={201: PayCodeSerializer})
+    def post(self, request: Request) -> Response:
+        user = signed_in(request)
+        body = ShowPayCodeSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        community = get_object_or_404(communities_of(user), code=body.validated_data["community"])
+        made, code = pay_codes.show(volunteer=user, community=community)
+        answer = PayCodeSerializer({"code": code, "expires_at": made.expires_at}).data
+        return Response(answer, status=status.HTTP_201_CREATED)
+
+
+class PayCodePaymentView(APIView):
+    """A clerk takes points with it: ``POST /api/v1/merchants/{merchant_id}/payments``.
+
+    The item is taken and redeemed in one step. Refused with ``code_unknown``, ``code_used``,
+    ``code_expired``, ``offer_unknown``, ``insufficient_points``, ``out_of_stock``,
+    ``offer_withdrawn``; what concerns the code has a ``colour``, a ``sound`` and ``what_to_do``.
+    """
+
+    @extend_schema(request=PayCodePaymentSerializer, responses={201: ScannedSerializer})
+    @idempotent
+    def post(self, request: Request, merchant_id: UUID) -> Response:
+        clerk = signed_in(request)
+        merchant = get_object_or_404(selectors.merchants_of(clerk), pk=merchant_id)
+        body = PayCodePaymentSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        try:
+            scanned = pay_codes.pay(merchant=merchant, clerk=clerk, **body.validated_data)
+        except Refusal as refusal:
+            raise explained(refusal) from None
+        return Response(ScannedSerializer(scanned).data, status=status.HTTP_201_CREATED)

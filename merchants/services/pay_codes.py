@@ -1,0 +1,97 @@
+"""Paying at the counter without a voucher: a code that changes every minute and works once."""
+
+from datetime import timedelta
+from hashlib import sha256
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from backend.accounts.models import User
+from backend.codes import as_made, new_code
+from backend.communities.models import Community
+from backend.errors import Refusal
+from merchants import errors, selectors
+from merchants.models import Merchant, Offer, PayCode, ScanAttempt
+from merchants.services import redemption
+from merchants.services.redemption import Scanned
+
+LENGTH = 12
+KEEP = timedelta(hours=1)  # how long an old code is told from one that never was
+
+
+@transaction.atomic
+def show(*, volunteer: User, community: Community) -> tuple[PayCode, str]:
+    """A fresh code for the volunteer's points in ``community``, and what the phone shows.
+
+    Earlier ones run out by themselves, so a clerk who has just scanned one is not refused.
+    """
+    now = timezone.now()
+    PayCode.objects.filter(
+        community=community, volunteer=volunteer, expires_at__lt=now - KEEP
+    ).delete()
+    code = new_code(LENGTH)
+    made = PayCode.objects.create(
+        community=community,
+        volunteer=volunteer,
+        code_digest=_digest(as_made(code)),
+        expires_at=now + settings.PAY_CODE_LIFETIME,
+    )
+    return made, code
+
+
+def pay(*, merchant: Merchant, clerk: User, code: str, offer_id: UUID, quantity: int) -> Scanned:
+    """``quantity`` of an offer of ``merchant``, taken and redeemed in one step, once for a code.
+
+    A refusal moves nothing, leaves the code as it was, and stays on record. Raises CodeUnknown,
+    CodeUsed, PayCodeExpired, OfferUnknown (also of another community), and as taking and scanning
+    do.
+    """
+    made = as_made(code)[:64]
+    attempt = ScanAttempt(merchant=merchant, clerk=clerk, code=made)
+    try:
+        with transaction.atomic():
+            return _pay(attempt, merchant, clerk, offer_id, quantity)
+    except Refusal as refusal:
+        if attempt.community_id is None:
+            attempt.community_id = merchant.partnerships.earliest("since_at").community_id
+        attempt.outcome = refusal.code
+        attempt.save(force_insert=True)
+        raise
+
+
+def _pay(
+    attempt: ScanAttempt, merchant: Merchant, clerk: User, offer_id: UUID, quantity: int
+) -> Scanned:
+    # Whoever shows one code at two counters queues here.
+    shown = (
+        PayCode.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("volunteer")
+        .filter(
+            community__in=merchant.partnerships.values("community"),
+            code_digest=_digest(attempt.code),
+        )
+        .first()
+    )
+    if shown is None:
+        raise errors.CodeUnknown
+    attempt.community_id = shown.community_id
+    if shown.used_at is not None:
+        raise errors.CodeUsed(redeemed_at=shown.used_at)
+    if shown.expires_at <= timezone.now():
+        raise errors.PayCodeExpired
+    offer: Offer | None = (
+        selectors.offers_at(merchant).filter(community=shown.community_id, pk=offer_id).first()
+    )
+    if offer is None:
+        raise errors.OfferUnknown
+    taken = redemption.take(offer=offer, volunteer=shown.volunteer, quantity=quantity)
+    scanned = redemption.scan(merchant_id=merchant.pk, clerk=clerk, code=taken.code)
+    shown.used_at = scanned.redeemed_at
+    shown.save(update_fields=["used_at"])
+    return scanned
+
+
+def _digest(code: str) -> str:
+    return sha256(code.encode()).hexdigest()

@@ -1,0 +1,204 @@
+"""Paying with a code that changes every minute: once, at a shop of the community, or not at all."""
+
+from collections import Counter
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from django.utils import timezone
+
+from merchants import errors
+from merchants.models import MerchantMember, Offer, PayCode, Redemption, ScanAttempt
+from merchants.services import partners, pay_codes
+from points.errors import InsufficientPoints
+
+UNKNOWN = UUID("01900000-0000-7000-8000-000000000000")
+
+
+@pytest.fixture
+def shown(lake, wang, grant_points) -> str:
+    """Wang has 100 points and shows this."""
+    grant_points(wang, 100)
+    _, code = pay_codes.show(volunteer=wang, community=lake)
+    return code
+
+
+@pytest.fixture
+def pay(shop, chen, tea):
+    """Chen takes one tea's points: ``pay(code)``."""
+
+    def take(code, quantity=1, offer_id=tea.pk, merchant=shop, clerk=chen):
+        return pay_codes.pay(
+            merchant=merchant, clerk=clerk, code=code, offer_id=offer_id, quantity=quantity
+        )
+
+    return take
+
+
+def test_an_item_is_taken_and_redeemed_in_one_step(books, wang, chen, shown, pay):
+    paid = pay(f"{shown[:6]} {shown[6:]}".lower(), quantity=2)
+
+    assert (paid.offer_title, paid.quantity, paid.price_points) == ("一壶茶", 2, 60)
+    assert paid.volunteer == "王**"
+    assert books(wang) == {
+        "available": 40, "held": 0, "merchants": 60, "settled": 0, "stock": 3,
+    }  # fmt: skip
+    redeemed = Redemption.objects.get()
+    assert (redeemed.status, redeemed.redeemed_by, redeemed.volunteer) == ("redeemed", chen, wang)
+    assert ScanAttempt.objects.get().outcome == "redeemed"
+
+
+def later(shown, seconds):
+    """Nobody has touched it for so long."""
+    PayCode.objects.update(expires_at=timezone.now() + timedelta(seconds=60 - seconds))
+    return shown
+
+
+@pytest.mark.parametrize(
+    ("case", "refusal"),
+    [
+        ("photographed 90 s ago", errors.PayCodeExpired),
+        ("used", errors.CodeUsed),
+        ("a character was changed", errors.CodeUnknown),
+        ("another community's", errors.CodeUnknown),
+        ("of an offer that is another merchant's", errors.OfferUnknown),
+        ("of no offer", errors.OfferUnknown),
+        ("of an offer withdrawn", errors.OfferWithdrawn),
+        ("with too few points", InsufficientPoints),
+        ("of more than there are", errors.OutOfStock),
+    ],
+)
+def test_what_is_refused_moves_nothing_and_is_on_record(
+    books, lake, hill, wang, tea, shown, pay, person, case, refusal
+):
+    code, options = shown, {}
+    if case == "photographed 90 s ago":
+        later(shown, 90)
+    elif case == "used":
+        pay(shown)
+        Offer.objects.update(stock=5)
+    elif case == "a character was changed":
+        code = ("3" if shown[0] == "2" else "2") + shown[1:]
+    elif case == "another community's":
+        apiary = partners.sign_contract(
+            community=hill, name="蜂场", trade="农产", fen_per_point=10, is_donated=False
+        )
+        clerk = person("feng")
+        role = MerchantMember.Role.CLERK
+        partners.employ(merchant=apiary.merchant, user=clerk, role=role)
+        options = {"merchant": apiary.merchant, "clerk": clerk}
+    elif case == "of an offer that is another merchant's":
+        noodle_bar = partners.sign_contract(
+            community=lake, name="面馆", trade="餐饮", fen_per_point=12, is_donated=False
+        )
+        noodles = partners.offer(
+            partnership=noodle_bar, code="N", title="面", price_points=1, stock=5
+        )
+        options = {"offer_id": noodles.pk}
+    elif case == "of no offer":
+        options = {"offer_id": UNKNOWN}
+    elif case == "of an offer withdrawn":
+        Offer.objects.filter(pk=tea.pk).update(is_listed=False)
+    elif case == "with too few points":
+        options = {"quantity": 4}
+    elif case == "of more than there are":
+        Offer.objects.filter(pk=tea.pk).update(stock=1)
+        options = {"quantity": 2}
+    before = books(wang)
+
+    with pytest.raises(refusal):
+        pay(code, **options)
+
+    assert books(wang) == before
+    assert ScanAttempt.objects.latest("pk").outcome == refusal.code
+    assert not Redemption.objects.exclude(status="redeemed").exists()
+
+
+def test_a_refusal_leaves_the_code_good(wang, tea, shown, pay, books):
+    with pytest.raises(InsufficientPoints):
+        pay(shown, quantity=4)
+
+    assert pay(shown).price_points == 30
+
+
+def test_a_new_code_does_not_spoil_the_one_that_was_just_scanned(lake, wang, shown, pay):
+    _, next_one = pay_codes.show(volunteer=wang, community=lake)
+
+    assert next_one != shown
+    assert pay(shown).quantity == 1
+    assert pay(next_one).quantity == 1
+
+
+def test_old_codes_are_not_kept(lake, wang, shown):
+    PayCode.objects.update(expires_at=timezone.now() - timedelta(hours=2))
+
+    pay_codes.show(volunteer=wang, community=lake)
+
+    assert PayCode.objects.count() == 1
+    assert shown not in PayCode.objects.get().code_digest
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_code_at_several_counters(books, wang, shown, pay, at_once):
+    outcomes = at_once(8, lambda _: pay(shown) and "paid")
+
+    assert Counter(outcomes) == {"paid": 1, "code_used": 7}
+    assert books(wang) == {
+        "available": 70, "held": 0, "merchants": 30, "settled": 0, "stock": 4,
+    }  # fmt: skip
+
+
+# --- over HTTP ----------------------------------------------------------------------------
+
+
+def test_a_phone_shows_a_code_and_a_counter_takes_points_once(
+    logged_in, wang, chen, shop, tea, grant_points, books
+):
+    grant_points(wang, 100)
+    phone, till = logged_in(wang), logged_in(chen)
+
+    made = phone.post("/api/v1/me/pay-codes", {"community": "lake"})
+
+    assert made.status_code == 201
+    assert made.json().keys() == {"code", "expires_at"}
+    address = f"/api/v1/merchants/{shop.pk}/payments"
+    body = {"code": made.json()["code"], "offer_id": str(tea.pk)}
+    first, again = (till.post(address, body, headers={"Idempotency-Key": "k1"}) for _ in range(2))
+    redeemed = Redemption.objects.get()
+    assert (first.status_code, first.json()) == (
+        201,
+        {
+            "id": str(redeemed.pk),
+            "result": "已核销",
+            "colour": "green",
+            "sound": "success",
+            "offer_title": "一壶茶",
+            "quantity": 1,
+            "price_points": 30,
+            "redeemed_at": redeemed.closed_at.isoformat().replace("+00:00", "Z"),
+            "volunteer": "王**",
+        },
+    )
+    assert again.content == first.content
+    assert books(wang)["available"] == 70
+    refused = till.post(address, body, headers={"Idempotency-Key": "k2"})
+    assert (refused.status_code, refused.json()["code"]) == (409, "code_used")
+    assert refused.json()["what_to_do"] == "请勿发放，该券已在所示时间核销。"
+
+
+def test_nobody_shows_a_code_for_where_they_are_not(logged_in, wang, hill):
+    answer = logged_in(wang).post("/api/v1/me/pay-codes", {"community": "hill"})
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    assert not PayCode.objects.exists()
+
+
+def test_who_does_not_work_there_takes_nothing(logged_in, wang, shop, tea, shown):
+    answer = logged_in(wang).post(
+        f"/api/v1/merchants/{shop.pk}/payments",
+        {"code": shown, "offer_id": str(tea.pk)},
+        headers={"Idempotency-Key": "k1"},
+    )
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    assert not ScanAttempt.objects.exists()
