@@ -1,6 +1,9 @@
 """Reads about merchants, named for who is asking."""
 
+from datetime import timedelta
+
 from django.db.models import F, QuerySet
+from django.utils import timezone
 
 from backend.accounts.models import User
 from backend.communities.selectors import (
@@ -16,6 +19,7 @@ from merchants.models import (
     Offer,
     Redemption,
     Refund,
+    ScanAttempt,
     Statement,
     StatementQuestion,
 )
@@ -42,6 +46,17 @@ def offers_at(merchant: Merchant) -> QuerySet[Offer]:
         .select_related("partnership", "community")
         .order_by("-id")
     )
+
+
+def unknown_codes_of(clerk: User, merchant: Merchant) -> int:
+    """How many codes nobody knows they tried there within the last hour."""
+    return ScanAttempt.objects.filter(
+        community__in=merchant.partnerships.values("community"),
+        merchant=merchant,
+        clerk=clerk,
+        outcome="code_unknown",
+        scanned_at__gt=timezone.now() - timedelta(hours=1),
+    ).count()
 
 
 def redemptions_of(user: User) -> QuerySet[Redemption]:

@@ -1,15 +1,18 @@
 """What a clerk's screen shows and sounds like: green and a chime, or a colour and what to do."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.db.models import TextChoices
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
-from rest_framework import serializers
+from rest_framework import exceptions, serializers
 
 from backend.errors import Refusal
 from merchants import errors
 from merchants.services.redemption import Scanned
+
+GUESSES_COUNT_FOR = timedelta(hours=1)
 
 
 class Colour(TextChoices):
@@ -81,8 +84,13 @@ class ScannedSerializer(serializers.Serializer[Scanned]):
         return Sound.SUCCESS
 
 
-def explained(refusal: Refusal) -> Refusal:
-    """The same refusal with what the screen shows: ``colour``, ``sound``, ``what_to_do``."""
+def explained(refusal: Refusal) -> Exception:
+    """The same refusal with what the screen shows: ``colour``, ``sound``, ``what_to_do``.
+
+    Of too many guesses it is the framework's own, 429.
+    """
+    if isinstance(refusal, errors.TooManyGuesses):
+        return exceptions.Throttled(wait=GUESSES_COUNT_FOR.total_seconds())
     if known := _TO_DO.get(type(refusal)):
         colour, sound, what_to_do = known
         facts: dict[str, Any] = {"colour": colour, "sound": sound, "what_to_do": what_to_do}

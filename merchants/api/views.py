@@ -141,7 +141,7 @@ class ScanView(APIView):
 
     Refused with ``code_unknown``, ``not_your_merchant``, ``code_used`` (and when),
     ``code_cancelled``, ``code_expired``, each with a ``colour``, a ``sound`` and ``what_to_do``;
-    every attempt stays on record.
+    every attempt stays on record. Nobody tries more than 20 unknown codes an hour (429).
     """
 
     @extend_schema(request=ScanSerializer, responses={201: ScannedSerializer})

@@ -1,11 +1,11 @@
-from django.db import migrations
+from django.db import migrations, models
 
 # Who works there is asked in the same breath, so a clerk who is dismissed redeems nothing more;
 # every attempt of those who do is written down, whatever comes of it. Locks: voucher, hold, wallet, as everywhere.
 FUNCTION = """
 CREATE FUNCTION merchants_scan(
     p_merchant uuid, p_clerk uuid, p_code text, p_attempt uuid, p_transfer uuid,
-    p_at timestamptz,
+    p_at timestamptz, p_guesses int,
     OUT refusal text, OUT redemption_id uuid, OUT closed_at timestamptz, OUT offer_title text,
     OUT quantity int, OUT price_points bigint, OUT volunteer_id uuid, OUT volunteer_name text
 ) LANGUAGE plpgsql AS $$
@@ -20,6 +20,18 @@ BEGIN
         WHERE m.merchant_id = p_merchant AND m.user_id = p_clerk AND m.ended_at IS NULL
     ) THEN
         refusal := 'merchant_unknown';
+        RETURN;
+    END IF;
+    IF (
+        SELECT count(*) >= p_guesses FROM merchants_scanattempt a
+        WHERE a.outcome = 'code_unknown' AND a.merchant_id = p_merchant
+            AND a.clerk_id = p_clerk AND a.scanned_at > clock_timestamp() - interval '1 hour'
+            AND a.community_id IN (
+                SELECT p.community_id FROM merchants_partnership p
+                WHERE p.merchant_id = p_merchant
+            )
+    ) THEN
+        refusal := 'too_many_guesses';
         RETURN;
     END IF;
     SELECT v.* INTO r FROM merchants_redemption v
@@ -85,4 +97,14 @@ class Migration(migrations.Migration):
         ("points", "0004_ledger_functions"),
     ]
 
-    operations = [migrations.RunSQL(FUNCTION, "DROP FUNCTION merchants_scan")]
+    operations = [
+        migrations.AddIndex(
+            model_name="scanattempt",
+            index=models.Index(
+                condition=models.Q(outcome="code_unknown"),
+                fields=["community", "merchant", "clerk", "scanned_at"],
+                name="scan_that_may_be_a_guess",
+            ),
+        ),
+        migrations.RunSQL(FUNCTION, "DROP FUNCTION merchants_scan"),
+    ]

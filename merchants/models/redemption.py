@@ -226,7 +226,12 @@ class ScanAttempt(TenantModel):
 
     class Meta:
         indexes: ClassVar = [
-            models.Index(name="scan_at_merchant", fields=["community", "merchant", "-id"])
+            models.Index(name="scan_at_merchant", fields=["community", "merchant", "-id"]),
+            models.Index(
+                name="scan_that_may_be_a_guess",
+                fields=["community", "merchant", "clerk", "scanned_at"],
+                condition=Q(outcome="code_unknown"),
+            ),
         ]
         triggers: ClassVar = [
             pgtrigger.Protect(name="scan_stays", operation=pgtrigger.Update | pgtrigger.Delete)

@@ -44,12 +44,14 @@ def show(*, volunteer: User, community: Community) -> tuple[PayCode, str]:
 def pay(*, merchant: Merchant, clerk: User, code: str, offer_id: UUID, quantity: int) -> Scanned:
     """``quantity`` of an offer of ``merchant``, taken and redeemed in one step, once for a code.
 
-    A refusal moves nothing, leaves the code as it was, and stays on record. Raises CodeUnknown,
-    CodeUsed, PayCodeExpired, OfferUnknown (also of another community), and as taking and scanning
-    do.
+    A refusal moves nothing, leaves the code as it was, and stays on record. Raises TooManyGuesses,
+    CodeUnknown, CodeUsed, PayCodeExpired, OfferUnknown (also of another community), and as taking
+    and scanning do.
     """
     made = as_made(code)[:64]
     attempt = ScanAttempt(merchant=merchant, clerk=clerk, code=made)
+    if selectors.unknown_codes_of(clerk, merchant) >= redemption.GUESSES_AN_HOUR:
+        raise errors.TooManyGuesses
     try:
         with transaction.atomic():
             return _pay(attempt, merchant, clerk, offer_id, quantity)

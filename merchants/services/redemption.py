@@ -25,6 +25,7 @@ from points.models import AccountKind
 from points.services import ledger
 
 CODE_LENGTH = 12
+GUESSES_AN_HOUR = 20  # unknown codes of one clerk, before nothing more is looked up
 
 
 @transaction.atomic
@@ -104,6 +105,7 @@ _SCAN_REFUSALS: dict[str, type[Refusal]] = {
     refusal.code: refusal
     for refusal in (
         errors.MerchantUnknown,
+        errors.TooManyGuesses,
         errors.CodeUnknown,
         errors.NotYourMerchant,
         errors.CodeCancelled,
@@ -117,13 +119,14 @@ def scan(*, merchant_id: UUID, clerk: User, code: str, now: datetime | None = No
 
     One round trip (a function of migration 0006). Every attempt stays on record with its outcome.
     ``now`` is given where the past is played again. Raises MerchantUnknown (they do not work
-    there), CodeUnknown, NotYourMerchant, CodeUsed, CodeCancelled, CodeExpired.
+    there), TooManyGuesses (nothing is looked up), CodeUnknown, NotYourMerchant, CodeUsed,
+    CodeCancelled, CodeExpired.
     """
     arguments = (merchant_id, clerk.pk, as_made(code)[:64], new_id(), new_id())
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT * FROM merchants_scan(%s, %s, %s, %s, %s, %s)",
-            [*arguments, now or timezone.now()],
+            "SELECT * FROM merchants_scan(%s, %s, %s, %s, %s, %s, %s)",
+            [*arguments, now or timezone.now(), GUESSES_AN_HOUR],
         )
         refusal, redemption_id, closed_at, title, quantity, price, person, name = cursor.fetchone()
     if refusal == errors.CodeUsed.code:

@@ -4,6 +4,7 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
+from django.db import connection
 
 from backend.api.models import IdempotencyKey
 from backend.communities.models import Role
@@ -390,6 +391,30 @@ def test_a_refused_scan_is_committed(till, tea_house):
     assert answer.status_code == 404
     assert ScanAttempt.objects.get().outcome == "code_unknown"
     assert IdempotencyKey.objects.get().status == 404
+
+
+def test_nobody_guesses_for_long(till, chen, tea_house, voucher, books, wang, tea):
+    before = books(wang)
+    scans = f"merchants/{tea_house.merchant_id}/scans"
+    for number in range(20):
+        answer = post(till, scans, {"code": f"23456789{number:04}"}, key=f"k{number}")
+        assert answer.json()["code"] == "code_unknown"
+
+    held = post(till, scans, {"code": voucher.code}, key="held")
+    pay = {"code": "234567892345", "offer_id": str(tea.pk)}
+    paid = post(till, f"merchants/{tea_house.merchant_id}/payments", pay, key="paid")
+
+    for answer in (held, paid):
+        assert (answer.status_code, answer.json()["code"]) == (429, "throttled")
+        assert int(answer["Retry-After"]) == 3600
+    assert books(wang) == before
+    assert ScanAttempt.objects.count() == 20
+    # An hour later the same scan, with the same key, goes through.
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        cursor.execute("UPDATE merchants_scanattempt SET scanned_at = now() - interval '1 hour'")
+        cursor.execute("SET LOCAL session_replication_role = origin")
+    assert post(till, scans, {"code": voucher.code}, key="held").status_code == 201
 
 
 @pytest.mark.parametrize("code", ["", "   ", "x" * 65, None, ["a"], {"a": 1}])
