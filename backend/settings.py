@@ -248,10 +248,13 @@ SPECTACULAR_SETTINGS = {
         "JoinRequestStatusEnum": "volunteers.models.JoinRequest.Status",
         "MembershipRoleEnum": "backend.communities.models.Role",
         "MerchantRoleEnum": "merchants.models.MerchantMember.Role",
+        "PartnershipMoveEnum": "merchants.api.partners.MOVES",
+        "PartnershipStateEnum": "merchants.models.Partnership.State",
         "PlaceKindEnum": "backend.communities.models.Community.Kind",
         "RedemptionStatusEnum": "merchants.models.Redemption.Status",
         "ReportStatusEnum": "volunteers.models.Report.Status",
         "StatementStatusEnum": "merchants.models.Statement.Status",
+        "TermsKindEnum": "merchants.models.Terms.Kind",
         "VolunteerKindEnum": "volunteers.models.Volunteer.Kind",
     },
 }

@@ -90,7 +90,7 @@ def _redeem(rows: int) -> None:
         Merchant(name=f"{number}", trade="bench") for number in range(MERCHANTS)
     )
     first, *_ = Partnership.objects.bulk_create(
-        Partnership(community=community, merchant=merchant, name=merchant.name, fen_per_point=10)
+        Partnership(community=community, merchant=merchant, name=merchant.name)
         for merchant in merchants
     )
     offer = partners.offer(partnership=first, code="bench", title="bench", price_points=10, stock=1)

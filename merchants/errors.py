@@ -10,6 +10,41 @@ class OutOfStock(Conflict):
     title = _("This is sold out.")
 
 
+class PartnerNotActive(Conflict):
+    code = "partner_not_active"
+    title = _("This merchant is not a partner at present.")
+
+
+class PartnerEnded(Conflict):
+    code = "partner_ended"
+    title = _("This partnership has ended.")
+
+
+class PartnerNameTaken(Conflict):
+    code = "partner_name_taken"
+    title = _("The community has a partner of this name.")
+
+
+class PartnerStateWrong(Conflict):
+    code = "partner_state_wrong"
+    title = _("This is not possible in the partnership's present state.")
+
+
+class TermsIncomplete(Invalid):
+    code = "terms_incomplete"
+    title = _("Terms say fen per point, or a share, or neither, as their kind needs.")
+
+
+class TermsTooEarly(Conflict):
+    code = "terms_too_early"
+    title = _("New terms begin today or later, and not before the last ones.")
+
+
+class OfferNotPriced(Conflict):
+    code = "offer_not_priced"
+    title = _("The merchant's contract needs a price in yuan for this offer.")
+
+
 class OfferWithdrawn(Conflict):
     code = "offer_withdrawn"
     title = _("This is not on offer any more.")
@@ -94,6 +129,11 @@ class OwnInvitation(Forbidden):
 class AlreadyWorksThere(Conflict):
     code = "already_works_there"
     title = _("You work there already.")
+
+
+class HasOwner(Conflict):
+    code = "has_owner"
+    title = _("This merchant has an owner, who invites others.")
 
 
 class LastOwner(Conflict):

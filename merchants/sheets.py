@@ -6,7 +6,7 @@ from backend.imports import cells
 from backend.imports.reader import Column, Row, RowError
 from backend.imports.run import BatchOutcome
 from backend.imports.sheet import Sheet
-from merchants.models import Offer, Partnership
+from merchants.models import Offer, Partnership, Terms
 from merchants.services import partners
 
 MERCHANT = Column(header="商户", name="merchant", parse=cells.text(max_length=60))
@@ -44,14 +44,22 @@ class MerchantsSheet(Sheet):
                 created += 1
             elif terms == {
                 "trade": partnership.merchant.trade,
-                "fen_per_point": partnership.fen_per_point,
-                "is_donated": partnership.is_donated,
+                **_agreed(partnership),
             }:
                 unchanged += 1
             else:
                 reason = _("This merchant is a partner already, on other terms.")
                 errors.append(RowError(row.line, MERCHANT.header, "merchant_differs", reason))
         return created, unchanged, errors
+
+
+def _agreed(partnership: Partnership) -> dict[str, int | bool | None]:
+    """The terms as the sheet has them, the last ones."""
+    last = partnership.terms.latest("version")
+    return {
+        "fen_per_point": last.fen_per_point,
+        "is_donated": last.kind == Terms.Kind.DONATED,
+    }
 
 
 class OffersSheet(Sheet):

@@ -642,6 +642,7 @@ LEFT_OUT = {
     "merchants.StatementQuestion.asked_by": _AN_ACT,
     "merchants.StatementQuestion.answered_by": _AN_ACT,
     "merchants.Statement.drafted_by": _AN_ACT,
+    "merchants.Terms.agreed_by": _AN_ACT,
     "merchants.Statement.approved_by": _AN_ACT,
     "merchants.Statement.paid_by": _AN_ACT,
     "merchants.Redemption.redeemed_by": "somebody else's voucher: it stands among the scans",

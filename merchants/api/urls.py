@@ -1,11 +1,22 @@
 from django.urls import path
 
-from merchants.api import clerks, pay_codes, questions, refunds, statement_files, views
+from merchants.api import clerks, partners, pay_codes, questions, refunds, statement_files, views
 
 MERCHANTS_STATEMENT = "merchants/<uuid:merchant_id>/statements/<uuid:statement_id>"
 STATEMENT = "statements/<uuid:statement_id>"
 
 urlpatterns = [
+    path("shops", partners.ShopListView.as_view()),
+    path("communities/<slug:code>/partners", partners.CommunityPartnerListView.as_view()),
+    path("partners/<uuid:partnership_id>", partners.PartnerView.as_view()),
+    path("partners/<uuid:partnership_id>/state", partners.PartnerStateView.as_view()),
+    path("partners/<uuid:partnership_id>/terms", partners.PartnerTermsView.as_view()),
+    path("partners/<uuid:partnership_id>/invitations", partners.PartnerInvitationView.as_view()),
+    path("merchants/<uuid:merchant_id>/partnerships", partners.MyPartnershipListView.as_view()),
+    path(
+        "merchants/<uuid:merchant_id>/partnerships/<uuid:partnership_id>",
+        partners.MyPartnershipView.as_view(),
+    ),
     path("offers", views.OfferListView.as_view()),
     path("offers/<uuid:offer_id>", views.OfferView.as_view()),
     path("offers/<uuid:offer_id>/redemptions", views.TakeView.as_view()),

@@ -1,7 +1,7 @@
 """Merchants, what they offer, what was redeemed and what they are owed."""
 
 from merchants.models.catalogue import Offer
-from merchants.models.partners import Partnership
+from merchants.models.partners import Partnership, Terms
 from merchants.models.pay_codes import PayCode
 from merchants.models.people import Invitation, Merchant, MerchantMember
 from merchants.models.redemption import Redemption, Refund, ScanAttempt
@@ -19,4 +19,5 @@ __all__ = [
     "ScanAttempt",
     "Statement",
     "StatementQuestion",
+    "Terms",
 ]

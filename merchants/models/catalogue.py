@@ -18,6 +18,8 @@ class Offer(TenantModel):
     code = models.CharField(max_length=30)
     title = models.CharField(max_length=60)
     price_points = models.PositiveIntegerField()
+    value_fen = models.PositiveIntegerField(null=True)  # what a piece costs in the shop
+    settled_fen = models.PositiveIntegerField(null=True)  # agreed for a piece; by ``Terms``
     stock = models.PositiveIntegerField()
     is_listed = models.BooleanField(default=True)
 

@@ -2,25 +2,45 @@
 
 from typing import ClassVar
 
+import pgtrigger
+from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from backend.communities.models import TenantModel
+from backend.communities.models import CoordType, TenantModel
 from merchants.models.people import Merchant
 
 
 class Partnership(TenantModel):
-    """The contract between a community and a merchant: what a redeemed point is worth."""
+    """A merchant as a partner of one community, and its shop there. What it is paid: ``Terms``."""
+
+    class State(models.TextChoices):
+        CANDIDATE = "candidate"  # talked to
+        CONTRACT = "contract"  # agreed with, nothing on offer yet
+        ACTIVE = "active"
+        SUSPENDED = "suspended"  # nothing new is taken; what is held can be scanned
+        ENDED = "ended"  # the same, for good; what is owed is still settled
 
     merchant = models.ForeignKey(
         Merchant, models.PROTECT, related_name="partnerships", db_index=False
     )
     name = models.CharField(max_length=60)  # the merchant's, as this community lists it
-    fen_per_point = models.PositiveIntegerField()
-    is_donated = models.BooleanField(default=False)  # 公益捐赠: settled at 0
+    state = models.CharField(max_length=9, choices=State, default=State.ACTIVE)
     settlement_day = models.PositiveSmallIntegerField(default=1)  # a period starts on it
     since_at = models.DateTimeField(db_default=Now())
+    # The shop's: none of it is anybody's own.
+    contact_phone = models.CharField(max_length=20, blank=True)
+    address = models.CharField(max_length=120, blank=True)
+    opening_hours = models.CharField(max_length=120, blank=True)  # in words: 周一至周五 9:00–21:00
+    latitude = models.FloatField(
+        null=True, validators=[MinValueValidator(-90), MaxValueValidator(90)]
+    )
+    longitude = models.FloatField(
+        null=True, validators=[MinValueValidator(-180), MaxValueValidator(180)]
+    )
+    coord_type = models.CharField(max_length=5, choices=CoordType, default=CoordType.WGS84)
 
     class Meta:
         constraints: ClassVar = [
@@ -30,12 +50,79 @@ class Partnership(TenantModel):
                 name="partner_settled_on_a_day_of_every_month",
                 condition=Q(settlement_day__range=(1, 28)),
             ),
+            models.CheckConstraint(
+                name="partner_on_the_map_or_not",
+                condition=Q(latitude__isnull=True, longitude__isnull=True)
+                | Q(latitude__isnull=False, longitude__isnull=False),
+            ),
+        ]
+        triggers: ClassVar = [
+            pgtrigger.FSM(
+                name="partnership_goes_its_way",
+                field="state",
+                transitions=[
+                    ("candidate", "contract"),
+                    ("candidate", "ended"),
+                    ("contract", "active"),
+                    ("contract", "ended"),
+                    ("active", "suspended"),
+                    ("active", "ended"),
+                    ("suspended", "active"),
+                    ("suspended", "ended"),
+                ],
+            )
         ]
 
     def __str__(self) -> str:
         return self.name
 
-    @property
-    def settled_fen_per_point(self) -> int:
-        """What the community pays for one redeemed point: nothing if the merchant donates."""
-        return 0 if self.is_donated else self.fen_per_point
+
+class Terms(TenantModel):
+    """One version of a contract: what the community pays for what is redeemed. It never changes.
+
+    The highest version that is valid on the community's day counts, and is frozen into what is
+    taken on that day.
+    """
+
+    class Kind(models.TextChoices):
+        PER_POINT = "per_point"  # fen_per_point for every point
+        SHARE = "share"  # share_bp / 10,000 of what the piece costs in the shop
+        PER_PIECE = "per_piece"  # what was agreed for that offer
+        DONATED = "donated"  # 公益捐赠: nothing; fen_per_point, if told, says what was given
+
+    partnership = models.ForeignKey(
+        Partnership, models.PROTECT, related_name="terms", db_index=False
+    )
+    version = models.PositiveIntegerField()
+    kind = models.CharField(max_length=9, choices=Kind)
+    fen_per_point = models.PositiveIntegerField(null=True)
+    share_bp = models.PositiveIntegerField(null=True)
+    valid_from = models.DateField(null=True)  # the community's day; NULL: from the first one on
+    agreed_at = models.DateTimeField(db_default=Now())
+    agreed_by = models.ForeignKey(  # NULL: imported
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True
+    )
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                name="terms_version_once", fields=["community", "partnership", "version"]
+            ),
+            models.CheckConstraint(
+                name="terms_are_complete",
+                condition=Q(kind="per_point", fen_per_point__isnull=False, share_bp__isnull=True)
+                | Q(kind="share", fen_per_point__isnull=True, share_bp__range=(1, 10_000))
+                | Q(kind="per_piece", fen_per_point__isnull=True, share_bp__isnull=True)
+                | Q(kind="donated", share_bp__isnull=True),
+            ),
+            models.CheckConstraint(
+                name="terms_begin_with_the_first",
+                condition=Q(version=1) | Q(version__gt=1, valid_from__isnull=False),
+            ),
+        ]
+        triggers: ClassVar = [
+            pgtrigger.Protect(name="terms_stay", operation=pgtrigger.Update | pgtrigger.Delete)
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.partnership_id} {self.version}: {self.kind}"

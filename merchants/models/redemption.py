@@ -37,7 +37,8 @@ class Redemption(TenantModel):
     code = models.CharField(max_length=12)  # random; names nobody and opens nothing else
     quantity = models.PositiveIntegerField()
     price_points = models.PositiveBigIntegerField()  # for the whole quantity
-    fen_per_point = models.PositiveIntegerField()
+    terms_version = models.PositiveIntegerField(db_default=1)  # of the contract
+    fen_per_point = models.PositiveIntegerField(null=True)  # NULL: the contract is not by points
     refunded_quantity = models.PositiveIntegerField(default=0)  # a refund's trigger counts it
     amount_fen = models.PositiveBigIntegerField()  # what the community owes for all of it
     status = models.CharField(max_length=9, choices=Status, default=Status.HELD)
@@ -97,6 +98,7 @@ class Redemption(TenantModel):
                     "code",
                     "quantity",
                     "price_points",
+                    "terms_version",
                     "fen_per_point",
                     "amount_fen",
                     "hold",

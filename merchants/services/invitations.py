@@ -27,6 +27,19 @@ def invite(*, merchant: Merchant, invited_by: User, role: Role) -> tuple[Invitat
     Raises MerchantUnknown.
     """
     _lock(merchant, for_owner=invited_by)
+    return _invite(merchant, invited_by, role)
+
+
+@transaction.atomic
+def invite_owner(*, merchant: Merchant, invited_by: User) -> tuple[Invitation, str]:
+    """The same by a community's staff, for a merchant's first owner. Raises HasOwner."""
+    Merchant.objects.select_for_update(no_key=True).get(pk=merchant.pk)
+    if merchant.members.filter(role=Role.OWNER, ended_at__isnull=True).exists():
+        raise errors.HasOwner
+    return _invite(merchant, invited_by, Role.OWNER)
+
+
+def _invite(merchant: Merchant, invited_by: User, role: Role) -> tuple[Invitation, str]:
     code = "-".join(new_code(LETTERS) for _ in range(GROUPS))
     invitation = Invitation.objects.create(
         merchant=merchant,

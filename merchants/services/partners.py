@@ -1,5 +1,6 @@
 """Contracts with merchants, what they offer, and who works there."""
 
+from datetime import date
 from typing import Any
 
 from django.db import models, transaction
@@ -7,7 +8,8 @@ from django.db import models, transaction
 from backend.accounts.models import User
 from backend.audit.services import trail
 from backend.communities.models import Community
-from merchants.models import Merchant, MerchantMember, Offer, Partnership
+from merchants import errors
+from merchants.models import Merchant, MerchantMember, Offer, Partnership, Terms
 
 
 @transaction.atomic
@@ -20,16 +22,23 @@ def sign_contract(
     is_donated: bool,
     merchant: Merchant | None = None,
 ) -> Partnership:
-    """A merchant becomes a partner of ``community``, paid ``fen_per_point`` or donating.
+    """A merchant becomes an active partner at once, paid ``fen_per_point`` or donating.
 
-    ``merchant`` is given when the business is a partner elsewhere already.
+    ``merchant`` is given when the business is a partner elsewhere already. For imports: staff
+    begin with ``consider``.
     """
     partnership = Partnership.objects.create(
         community=community,
         merchant=merchant or Merchant.objects.create(name=name, trade=trade),
         name=name,
+        state=Partnership.State.ACTIVE,
+    )
+    Terms.objects.create(
+        community=community,
+        partnership=partnership,
+        version=1,
+        kind=Terms.Kind.DONATED if is_donated else Terms.Kind.PER_POINT,
         fen_per_point=fen_per_point,
-        is_donated=is_donated,
     )
     trail.record(
         "partnership.sign",
@@ -43,6 +52,156 @@ def sign_contract(
         },
     )
     return partnership
+
+
+@transaction.atomic
+def consider(*, community: Community, name: str, trade: str, by: User) -> Partnership:
+    """A business the community talks to: a candidate. Raises PartnerNameTaken."""
+    if Partnership.objects.filter(community=community, name=name).exists():
+        raise errors.PartnerNameTaken
+    partnership = Partnership.objects.create(
+        community=community,
+        merchant=Merchant.objects.create(name=name, trade=trade),
+        name=name,
+        state=Partnership.State.CANDIDATE,
+    )
+    trail.record(
+        "partnership.consider",
+        actor=by,
+        community=community,
+        target=partnership,
+        after={"merchant": str(partnership.merchant_id)},
+    )
+    return partnership
+
+
+# Which of fen_per_point and share_bp terms of each kind have.
+FIGURES = {
+    Terms.Kind.PER_POINT: {(True, False)},
+    Terms.Kind.SHARE: {(False, True)},
+    Terms.Kind.PER_PIECE: {(False, False)},
+    Terms.Kind.DONATED: {(False, False), (True, False)},
+}
+
+
+@transaction.atomic
+def agree(
+    *,
+    partnership: Partnership,
+    kind: Terms.Kind,
+    by: User,
+    valid_from: date,
+    fen_per_point: int | None = None,
+    share_bp: int | None = None,
+) -> Terms:
+    """The next version of the contract, from ``valid_from`` on, the community's day.
+
+    What was taken before keeps its amount. The first version makes a candidate a contract.
+    Raises PartnerEnded, TermsIncomplete, TermsTooEarly (before today, or the last version).
+    """
+    partnership = _locked(partnership)
+    if partnership.state == Partnership.State.ENDED:
+        raise errors.PartnerEnded
+    told = (fen_per_point is not None, share_bp is not None)
+    if told not in FIGURES[kind]:
+        raise errors.TermsIncomplete
+    last = partnership.terms.order_by("-version").first()
+    earliest = max(partnership.community.today, (last and last.valid_from) or date.min)
+    if valid_from < earliest:
+        raise errors.TermsTooEarly(earliest=earliest.isoformat())
+    terms = Terms.objects.create(
+        community_id=partnership.community_id,
+        partnership=partnership,
+        version=last.version + 1 if last else 1,
+        kind=kind,
+        fen_per_point=fen_per_point,
+        share_bp=share_bp,
+        valid_from=valid_from,
+        agreed_by=by,
+    )
+    terms.refresh_from_db(fields=["agreed_at"])  # the database's own time
+    trail.record(
+        "partnership.agree",
+        actor=by,
+        community=partnership.community,
+        target=partnership,
+        after={
+            "version": terms.version,
+            "kind": kind,
+            "fen_per_point": fen_per_point,
+            "share_bp": share_bp,
+            "valid_from": valid_from.isoformat(),
+        },
+    )
+    if partnership.state == Partnership.State.CANDIDATE:
+        _move(partnership, Partnership.State.CONTRACT, by)
+    return terms
+
+
+MOVES = {
+    Partnership.State.ACTIVE: {Partnership.State.CONTRACT, Partnership.State.SUSPENDED},
+    Partnership.State.SUSPENDED: {Partnership.State.ACTIVE},
+    Partnership.State.ENDED: set(Partnership.State) - {Partnership.State.ENDED},
+}
+
+
+@transaction.atomic
+def move(
+    *, partnership: Partnership, state: Partnership.State, by: User, because: str = ""
+) -> Partnership:
+    """Start, suspend, take up again or end it; to be what it is already is fine.
+
+    Vouchers that are held stay good, and what is owed is settled. Raises PartnerStateWrong.
+    """
+    partnership = _locked(partnership)
+    if partnership.state != state:
+        if partnership.state not in MOVES.get(state, set()):
+            raise errors.PartnerStateWrong(state=partnership.state)
+        _move(partnership, state, by, because)
+    return partnership
+
+
+@transaction.atomic
+def describe(*, partnership: Partnership, by: User, **facts: Any) -> Partnership:
+    """The shop's place, hours and phone, or the day its periods start on (1 to 28).
+
+    A latitude comes with a longitude, and goes with it: a check constraint.
+    """
+    partnership = _locked(partnership)
+    for name, value in facts.items():
+        setattr(partnership, name, value)
+    partnership.save(update_fields=list(facts))
+    trail.record(
+        "partnership.describe",
+        actor=by,
+        community=partnership.community,
+        target=partnership,
+        after={name: facts[name] for name in facts.keys() & {"settlement_day"}}
+        | {"changed": sorted(facts)},
+    )
+    return partnership
+
+
+def _move(partnership: Partnership, state: Partnership.State, by: User, because: str = "") -> None:
+    before = partnership.state
+    partnership.state = state
+    partnership.save(update_fields=["state"])
+    trail.record(
+        "partnership.move",
+        actor=by,
+        community=partnership.community,
+        target=partnership,
+        before={"state": before},
+        after={"state": state, "because": because},
+    )
+
+
+def _locked(partnership: Partnership) -> Partnership:
+    return (
+        Partnership.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("merchant", "community")
+        .get(pk=partnership.pk)
+    )
 
 
 @transaction.atomic

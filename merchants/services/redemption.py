@@ -18,7 +18,8 @@ from backend.codes import as_made, new_code
 from backend.errors import Refusal
 from backend.ids import new_id
 from merchants import errors
-from merchants.models import Offer, Redemption
+from merchants.models import Offer, Partnership, Redemption, Terms
+from merchants.services import terms
 from points import selectors as points
 from points.errors import InsufficientPoints
 from points.models import AccountKind
@@ -36,13 +37,17 @@ def take(
 
     Points are looked at before stock. ``now`` is given where the past is played again; the
     voucher's lifetime runs by the clock all the same. Raises GuardianConsentRequired,
-    OfferWithdrawn, InsufficientPoints, OutOfStock.
+    OfferWithdrawn, PartnerNotActive, OfferNotPriced, InsufficientPoints, OutOfStock.
     """
     guardians.require_guardian(volunteer)
     if not offer.is_listed:
         raise errors.OfferWithdrawn
+    if offer.partnership.state != Partnership.State.ACTIVE:
+        raise errors.PartnerNotActive
+    moment = now or timezone.now()
+    contract = terms.in_force(offer.partnership, moment.astimezone(offer.community.clock).date())
+    amount_fen = terms.amount_fen(contract, offer, quantity)
     price = offer.price_points * quantity
-    rate = offer.partnership.settled_fen_per_point
     wallet = points.wallet_of(offer.community_id, volunteer.pk)
     if wallet is None:
         raise InsufficientPoints(available=0, needed=price)
@@ -81,10 +86,11 @@ def take(
         code=new_code(CODE_LENGTH),
         quantity=quantity,
         price_points=price,
-        fen_per_point=rate,
-        amount_fen=price * rate,
+        terms_version=contract.version,
+        fen_per_point=0 if contract.kind == Terms.Kind.DONATED else contract.fen_per_point,
+        amount_fen=amount_fen,
         hold_id=hold.pk,
-        taken_at=now or timezone.now(),
+        taken_at=moment,
         expires_at=hold.expires_at,
     )
 

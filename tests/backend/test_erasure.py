@@ -486,6 +486,7 @@ REFERS_TO_A_PERSON = {
     "merchants.ScanAttempt.clerk": AN_ACT,
     "merchants.Statement.approved_by": AN_ACT,
     "merchants.Statement.drafted_by": AN_ACT,
+    "merchants.Terms.agreed_by": AN_ACT,
     "merchants.Statement.paid_by": AN_ACT,
     "merchants.StatementQuestion.answered_by": AN_ACT,
     "merchants.StatementQuestion.asked_by": AN_ACT,

@@ -49,6 +49,14 @@ CALLERS = (
 )
 FACTS = {"text": "井盖松动", "latitude": 28.2, "longitude": 112.9}
 DRAFT = {"subject": "hours", "category": "*", "parameters": {"points_per_hour": 20}}
+SHOP = {
+    "contact_phone": "0731-85550001",
+    "address": "湖滨路 2 号",
+    "opening_hours": "周一至周日 9:00–21:00",
+    "latitude": 28.2,
+    "longitude": 112.9,
+    "coord_type": "gcj02",
+}
 
 Rows = dict[str, list[str]]  # what a path's parameter of each name may be
 Bodies = dict[str, dict[str, Any]]  # what succeeds, by operation: "PUT /api/v1/…"
@@ -205,6 +213,7 @@ def business(
         for title, price in (("一壶茶", 30), ("游艇", 2**31 - 1))
     )
     wallet = grant_points(volunteer, 1_000, community)
+    candidate = partners.consider(community=community, name="面馆", trade="餐饮", by=owner)
     held = redemption.take(offer=tea, volunteer=volunteer)
     statements = []
     for month in (1, 2, 3, 4, 5):
@@ -249,6 +258,7 @@ def business(
         "redemption_id": [held, today],
         "question_id": questions,
         "merchant_id": [shop],
+        "partnership_id": [candidate, partnership],
         "statement_id": statements,
         "transfer_id": points.transfers_of(wallet)[:2],
         "account_id": points.accounts_in(community)[:2],
@@ -314,6 +324,15 @@ def business(
         "POST /api/v1/communities/{code}/statements": {
             "period_start": "2024-05-01",
             "period_end": "2024-06-01",
+        },
+        "POST /api/v1/communities/{code}/partners": {"name": "粥铺", "trade": "餐饮"},
+        "PATCH /api/v1/partners/{partnership_id}": {"settlement_day": 19, **SHOP},
+        "PATCH /api/v1/merchants/{merchant_id}/partnerships/{partnership_id}": SHOP,
+        "POST /api/v1/partners/{partnership_id}/state": {"state": "ended", "because": "搬走了"},
+        "POST /api/v1/partners/{partnership_id}/terms": {
+            "kind": "per_point",
+            "fen_per_point": 12,
+            "valid_from": "2100-01-01",
         },
         "POST /api/v1/invitations/accept": {"code": told},
         "POST /api/v1/join-requests/{join_request_id}/reject": {"because": "不住在这里"},

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.utils import translation
 
-from merchants.models import Merchant, Partnership
+from merchants.models import Merchant, Partnership, Terms
 
 REAL = settings.BASE_DIR / "backend" / "scenarios" / "bishahu" / "merchants.csv"
 HEADER = "商户,行业,每积分结算(分),公益捐赠不结算\n"
@@ -53,8 +53,9 @@ def take(lake, tmp_path):
 def contracts() -> list[str]:
     """Every contract as the spreadsheet writes it, in its order."""
     return [
-        f"{p.name},{p.merchant.trade},{p.fen_per_point},{'是' if p.is_donated else '否'}\n"
-        for p in Partnership.objects.select_related("merchant").order_by("id")
+        f"{terms.partnership.name},{terms.partnership.merchant.trade},{terms.fen_per_point},"
+        f"{'是' if terms.kind == Terms.Kind.DONATED else '否'}\n"
+        for terms in Terms.objects.select_related("partnership__merchant").order_by("partnership")
     ]
 
 
@@ -146,4 +147,4 @@ def test_a_partner_of_another_community_is_signed_here_anew(take, hill, tea_hous
 def test_who_donates_is_settled_at_nothing(take):
     take("书店,文化,5,是\n")
 
-    assert Partnership.objects.get().settled_fen_per_point == 0
+    assert Terms.objects.get().kind == Terms.Kind.DONATED

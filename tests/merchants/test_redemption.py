@@ -7,7 +7,7 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 
 from merchants import errors, tasks
-from merchants.models import MerchantMember, Offer, Partnership, Redemption, ScanAttempt
+from merchants.models import MerchantMember, Offer, Redemption, ScanAttempt, Terms
 from merchants.services import partners, redemption
 from points.errors import InsufficientPoints
 from points.models import Transfer
@@ -133,10 +133,16 @@ def test_the_sweep_gives_back_what_lapsed_once(books, wang, tea, voucher, settin
 
 
 def test_price_and_rate_are_those_of_the_moment_it_was_taken(
-    books, wang, tea, tea_house, voucher, scan
+    books, wang, zhao, tea, tea_house, voucher, scan
 ):
     Offer.objects.filter(pk=tea.pk).update(price_points=99)
-    Partnership.objects.filter(pk=tea_house.pk).update(fen_per_point=1)
+    partners.agree(
+        partnership=tea_house,
+        kind=Terms.Kind.PER_POINT,
+        fen_per_point=1,
+        by=zhao,
+        valid_from=tea_house.community.today,
+    )
 
     scan(voucher)
 

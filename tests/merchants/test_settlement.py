@@ -14,7 +14,7 @@ from django.utils import timezone
 from backend.communities.models import Role
 from backend.communities.services import places, roles
 from merchants import errors, tasks
-from merchants.models import MerchantMember, Offer, Partnership, Redemption, Statement
+from merchants.models import MerchantMember, Offer, Partnership, Redemption, Statement, Terms
 from merchants.services import partners, redemption, sealed, settlement
 from points.models import Transfer
 
@@ -112,7 +112,14 @@ def test_who_donates_is_owed_nothing_and_its_points_are_settled_all_the_same(
 
 def test_each_line_is_settled_at_the_rate_it_was_taken_at(lake, tea_house, tea, redeemed):
     redeemed("2024-03-05 10:00")
-    Partnership.objects.filter(pk=tea_house.pk).update(fen_per_point=12)
+    Terms.objects.create(
+        community=lake,
+        partnership=tea_house,
+        version=2,
+        kind=Terms.Kind.PER_POINT,
+        fen_per_point=12,
+        valid_from=date(2024, 3, 6),
+    )
     redeemed("2024-03-06 10:00", offer=Offer.objects.get(pk=tea.pk))
 
     (drafted,) = settlement.draft(community=lake, **MARCH)

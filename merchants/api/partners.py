@@ -1,0 +1,307 @@
+"""Contracts: what staff agree on with a business, what its owner tells, what volunteers find."""
+
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
+from django_filters import rest_framework as filters
+from drf_spectacular.utils import extend_schema, extend_schema_field
+from rest_framework import serializers, status
+from rest_framework.generics import ListAPIView, RetrieveAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from backend.api.callers import signed_in
+from backend.api.fields import IntegerField
+from backend.communities.api.serializers import ChangeContactSerializer
+from backend.communities.selectors import HANDLES, WATCHES_OVER, communities_where
+from merchants import selectors
+from merchants.api.clerks import owned
+from merchants.api.serializers import (
+    ColleagueSerializer,
+    InvitationSerializer,
+    NewInvitationSerializer,
+    PartnerCommunitySerializer,
+)
+from merchants.models import Partnership, Terms
+from merchants.services import invitations, partners
+
+MOVES = [choice for choice in Partnership.State.choices if choice[0] in partners.MOVES]
+
+
+class TermsSerializer(serializers.ModelSerializer[Terms]):
+    """A version of a contract. ``per_point`` has ``fen_per_point``; ``share`` has ``share_bp``.
+
+    A share is in ten-thousandths of what the piece costs in the shop; ``valid_from`` is null where
+    it counts from the beginning, ``agreed_by`` where it was imported.
+    """
+
+    agreed_by = ColleagueSerializer(read_only=True, allow_null=True)
+
+    class Meta:
+        model = Terms
+        fields = (
+            "version",
+            "kind",
+            "fen_per_point",
+            "share_bp",
+            "valid_from",
+            "agreed_at",
+            "agreed_by",
+        )
+        read_only_fields = fields
+
+
+class AgreeSerializer(serializers.Serializer[Any]):
+    kind = serializers.ChoiceField(choices=Terms.Kind.choices)
+    fen_per_point = IntegerField(min_value=0, max_value=1_000_000, required=False)
+    share_bp = IntegerField(min_value=1, max_value=10_000, required=False)
+    valid_from = serializers.DateField()
+
+
+class ShopSerializer(serializers.ModelSerializer[Partnership]):
+    """Where points can be spent. ``id`` is the merchant's, as in offers."""
+
+    id = serializers.UUIDField(source="merchant_id", read_only=True)
+    trade = serializers.CharField(source="merchant.trade", read_only=True)
+    community = PartnerCommunitySerializer(read_only=True)
+
+    class Meta:
+        model = Partnership
+        fields: tuple[str, ...] = (
+            "id",
+            "name",
+            "trade",
+            "community",
+            "contact_phone",
+            "address",
+            "opening_hours",
+            "latitude",
+            "longitude",
+            "coord_type",
+        )
+        read_only_fields = fields
+
+
+class PartnershipSerializer(serializers.ModelSerializer[Partnership]):
+    """What staff and the owner see; ``terms`` are those of today, null before any count."""
+
+    merchant_id = serializers.UUIDField(read_only=True)
+    trade = serializers.CharField(source="merchant.trade", read_only=True)
+    community = PartnerCommunitySerializer(read_only=True)
+    terms = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Partnership
+        fields = (
+            "id",
+            "merchant_id",
+            *ShopSerializer.Meta.fields[1:],
+            "state",
+            "settlement_day",
+            "since_at",
+            "terms",
+        )
+        read_only_fields = fields
+
+    @extend_schema_field(TermsSerializer(allow_null=True))
+    def get_terms(self, partnership: Partnership) -> object:
+        today: date = partnership.community.today
+        count = [
+            version
+            for version in partnership.terms.all()  # prefetched
+            if version.valid_from is None or version.valid_from <= today
+        ]
+        return TermsSerializer(max(count, key=lambda terms: terms.version)).data if count else None
+
+
+class CandidateSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField(max_length=60)
+    trade = serializers.CharField(max_length=30)
+
+
+class ChangeShopSerializer(ChangeContactSerializer):
+    """What is left out stays as it is; coordinates come both, or both as null."""
+
+    opening_hours = serializers.CharField(max_length=120, required=False, allow_blank=True)
+
+
+class ChangePartnershipSerializer(ChangeShopSerializer):
+    """``settlement_day``: of every month, 1 to 28; a period starts on it."""
+
+    settlement_day = IntegerField(min_value=1, max_value=28, required=False)
+
+
+class MoveSerializer(serializers.Serializer[Any]):
+    state = serializers.ChoiceField(choices=MOVES)
+    because = serializers.CharField(max_length=200, allow_blank=True, default="")
+
+
+# --- staff ------------------------------------------------------------------------------------
+class CommunityPartnerListView(ListAPIView[Partnership]):
+    """The community's partners, also former ones: ``GET /api/v1/communities/{code}/partners``."""
+
+    serializer_class = PartnershipSerializer
+    queryset = Partnership.objects.none()
+
+    def get_queryset(self) -> QuerySet[Partnership]:
+        seen = communities_where(signed_in(self.request), WATCHES_OVER)
+        return selectors.partners_in(get_object_or_404(seen, code=self.kwargs["code"]))
+
+    @extend_schema(request=CandidateSerializer, responses={201: PartnershipSerializer})
+    def post(self, request: Request, code: str) -> Response:
+        """A business we talk to: ``POST /api/v1/communities/{code}/partners``.
+
+        Terms make a contract of it, and starting it makes it active. Refused with
+        ``partner_name_taken``.
+        """
+        user = signed_in(request)
+        community = get_object_or_404(communities_where(user, HANDLES), code=code)
+        body = CandidateSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        made = partners.consider(community=community, by=user, **body.validated_data)
+        return _told(made, status.HTTP_201_CREATED)
+
+
+class PartnerView(RetrieveAPIView[Partnership]):
+    """One of them: ``GET /api/v1/partners/{partnership_id}``."""
+
+    serializer_class = PartnershipSerializer
+    queryset = Partnership.objects.none()
+    lookup_url_kwarg = "partnership_id"
+
+    def get_queryset(self) -> QuerySet[Partnership]:
+        return selectors.partners_seen_by(signed_in(self.request))
+
+    @extend_schema(request=ChangePartnershipSerializer, responses=PartnershipSerializer)
+    def patch(self, request: Request, partnership_id: UUID) -> Response:
+        """Its shop, and its settlement day: ``PATCH /api/v1/partners/{partnership_id}``."""
+        body = ChangePartnershipSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        return _told(
+            partners.describe(
+                partnership=_handled(request, partnership_id),
+                by=signed_in(request),
+                **body.validated_data,
+            )
+        )
+
+
+class PartnerStateView(APIView):
+    """Start, suspend or end it: ``POST /api/v1/partners/{partnership_id}/state``.
+
+    What is held can still be scanned, and what is owed is settled. Refused with
+    ``partner_state_wrong``.
+    """
+
+    @extend_schema(request=MoveSerializer, responses=PartnershipSerializer)
+    def post(self, request: Request, partnership_id: UUID) -> Response:
+        partnership = _handled(request, partnership_id)
+        body = MoveSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        return _told(
+            partners.move(partnership=partnership, by=signed_in(request), **body.validated_data)
+        )
+
+
+class PartnerTermsView(ListAPIView[Terms]):
+    """All versions of the contract, newest first: ``GET /api/v1/partners/{partnership_id}/terms``.
+
+    The same as owners read it there.
+    """
+
+    serializer_class = TermsSerializer
+    queryset = Terms.objects.none()
+
+    def get_queryset(self) -> QuerySet[Terms]:
+        seen = selectors.partners_seen_by(signed_in(self.request))
+        return selectors.terms_of(get_object_or_404(seen, pk=self.kwargs["partnership_id"]))
+
+    @extend_schema(request=AgreeSerializer, responses={201: TermsSerializer})
+    def post(self, request: Request, partnership_id: UUID) -> Response:
+        """Agree on the next: ``POST /api/v1/partners/{partnership_id}/terms``.
+
+        What was taken before ``valid_from`` keeps its amount. Refused with ``terms_incomplete``,
+        ``terms_too_early``, ``partner_ended``.
+        """
+        partnership = _handled(request, partnership_id)
+        body = AgreeSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        agreed = partners.agree(
+            partnership=partnership, by=signed_in(request), **body.validated_data
+        )
+        return Response(TermsSerializer(agreed).data, status=status.HTTP_201_CREATED)
+
+
+class PartnerInvitationView(APIView):
+    """Its first owner is invited: ``POST /api/v1/partners/{partnership_id}/invitations``.
+
+    The answer has the code, this once. Refused with ``has_owner``: then owners invite.
+    """
+
+    # Not idempotent: the code would be kept with the answer.
+    @extend_schema(request=None, responses={201: NewInvitationSerializer})
+    def post(self, request: Request, partnership_id: UUID) -> Response:
+        partnership = _handled(request, partnership_id)
+        invitation, code = invitations.invite_owner(
+            merchant=partnership.merchant, invited_by=signed_in(request)
+        )
+        answer = InvitationSerializer(invitation).data | {"code": code}
+        return Response(answer, status=status.HTTP_201_CREATED)
+
+
+def _handled(request: Request, partnership_id: UUID) -> Partnership:
+    handled = selectors.partners_handled_by(signed_in(request))
+    return get_object_or_404(handled, pk=partnership_id)
+
+
+def _told(partnership: Partnership, status_code: int = status.HTTP_200_OK) -> Response:
+    return Response(PartnershipSerializer(partnership).data, status=status_code)
+
+
+# --- the owner --------------------------------------------------------------------------------
+class MyPartnershipListView(ListAPIView[Partnership]):
+    """My contracts: ``GET /api/v1/merchants/{merchant_id}/partnerships``."""
+
+    serializer_class = PartnershipSerializer
+    queryset = Partnership.objects.none()
+
+    def get_queryset(self) -> QuerySet[Partnership]:
+        return selectors.partnerships_of(owned(self.request, self.kwargs["merchant_id"]))
+
+
+class MyPartnershipView(APIView):
+    """My shop there: ``PATCH /api/v1/merchants/{merchant_id}/partnerships/{partnership_id}``."""
+
+    @extend_schema(request=ChangeShopSerializer, responses=PartnershipSerializer)
+    def patch(self, request: Request, merchant_id: UUID, partnership_id: UUID) -> Response:
+        mine = selectors.partnerships_of(owned(request, merchant_id))
+        body = ChangeShopSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        return _told(
+            partners.describe(
+                partnership=get_object_or_404(mine, pk=partnership_id),
+                by=signed_in(request),
+                **body.validated_data,
+            )
+        )
+
+
+# --- volunteers -------------------------------------------------------------------------------
+class ShopFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter is untyped
+    community = filters.CharFilter(field_name="community__code", label="A community's code.")
+
+
+class ShopListView(ListAPIView[Partnership]):
+    """Where I may spend points: ``GET /api/v1/shops``."""
+
+    serializer_class = ShopSerializer
+    queryset = Partnership.objects.none()
+    filter_backends = [filters.DjangoFilterBackend]
+    filterset_class = ShopFilter
+
+    def get_queryset(self) -> QuerySet[Partnership]:
+        return selectors.shops_open_to(signed_in(self.request))

@@ -1,0 +1,44 @@
+"""What a community owes for what is redeemed: the contract of the day, and its arithmetic."""
+
+from datetime import date
+
+from django.db.models import Q
+
+from merchants import errors
+from merchants.models import Offer, Partnership, Terms
+
+
+def in_force(partnership: Partnership, day: date) -> Terms:
+    """The version that counts on ``day``, the community's. Raises PartnerNotActive (none does)."""
+    terms = (
+        Terms.objects.filter(community_id=partnership.community_id, partnership=partnership)
+        .filter(Q(valid_from__isnull=True) | Q(valid_from__lte=day))
+        .order_by("-version")
+        .first()
+    )
+    if terms is None:
+        raise errors.PartnerNotActive
+    return terms
+
+
+def amount_fen(terms: Terms, offer: Offer, quantity: int) -> int:
+    """What ``quantity`` of ``offer`` are worth to its merchant, in fen; a share is rounded down.
+
+    A piece is worth the same as each other. Raises OfferNotPriced (the contract needs a figure
+    that the offer does not have).
+    """
+    match terms.kind:
+        case Terms.Kind.DONATED:
+            return 0
+        case Terms.Kind.PER_POINT:
+            assert terms.fen_per_point is not None
+            return terms.fen_per_point * offer.price_points * quantity
+        case Terms.Kind.SHARE:
+            assert terms.share_bp is not None
+            if offer.value_fen is None:
+                raise errors.OfferNotPriced
+            return offer.value_fen * terms.share_bp // 10_000 * quantity
+        case _:
+            if offer.settled_fen is None:
+                raise errors.OfferNotPriced
+            return offer.settled_fen * quantity

@@ -1,0 +1,287 @@
+"""Partners: from a business one talks to, to what its contract pays, and its end."""
+
+from datetime import date, timedelta
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+
+from backend.communities.models import Role
+from backend.communities.services import roles
+from merchants import errors
+from merchants.models import MerchantMember, Offer, Partnership, Redemption, Terms
+from merchants.services import invitations, partners, redemption, refunds
+
+State, Kind = Partnership.State, Terms.Kind
+
+
+@pytest.fixture
+def noodles(lake, zhao) -> Partnership:
+    """面馆, whom the lake's staff talk to."""
+    return partners.consider(community=lake, name="面馆", trade="餐饮", by=zhao)
+
+
+@pytest.fixture
+def agree(noodles, zhao, lake):
+    """Terms from today on: ``agree(kind=…)``."""
+
+    def make(**terms) -> Terms:
+        terms = {"partnership": noodles, "valid_from": lake.today, "by": zhao} | terms
+        return partners.agree(**terms)
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("terms", "version", "fen_per_point", "amount_fen"),
+    [
+        ({"kind": Kind.PER_POINT, "fen_per_point": 7}, 2, 7, 7 * 30 * 3),
+        ({"kind": Kind.SHARE, "share_bp": 3_333}, 2, None, 499 * 3),  # 499.95 a piece
+        ({"kind": Kind.PER_PIECE}, 2, None, 880 * 3),
+        ({"kind": Kind.DONATED}, 2, 0, 0),
+        ({"kind": Kind.DONATED, "fen_per_point": 7}, 2, 0, 0),
+        (None, 1, 10, 10 * 30 * 3),
+    ],
+)
+def test_what_is_redeemed_is_paid_by_the_contract_of_the_day_it_was_taken(
+    terms, version, fen_per_point, amount_fen, agree, tea, tea_house, wang, grant_points
+):
+    Offer.objects.filter(pk=tea.pk).update(value_fen=1_500, settled_fen=880)
+    if terms:
+        agree(partnership=tea_house, **terms)
+    grant_points(wang, 90)
+    offer = Offer.objects.select_related("partnership", "community").get(pk=tea.pk)
+
+    taken = redemption.take(offer=offer, volunteer=wang, quantity=3)
+
+    assert (taken.terms_version, taken.fen_per_point, taken.amount_fen) == (
+        version,
+        fen_per_point,
+        amount_fen,
+    )
+
+
+def test_new_terms_do_not_reach_back(agree, lake, tea, tea_house, wang, grant_points):
+    agree(
+        partnership=tea_house,
+        kind=Kind.PER_POINT,
+        fen_per_point=7,
+        valid_from=lake.today + timedelta(days=1),
+    )
+    grant_points(wang, 30)
+
+    assert redemption.take(offer=tea, volunteer=wang).amount_fen == 300
+
+
+def test_a_share_is_refunded_to_the_fen(
+    agree, lake, tea, tea_house, wang, chen, zhao, grant_points
+):
+    Offer.objects.filter(pk=tea.pk).update(value_fen=1_500)
+    Terms.objects.create(
+        community=lake,
+        partnership=tea_house,
+        version=2,
+        kind=Kind.SHARE,
+        share_bp=3_333,
+        valid_from=date(2024, 1, 1),
+    )
+    grant_points(wang, 90)
+    offer = Offer.objects.select_related("partnership", "community").get(pk=tea.pk)
+    taken = redemption.take(offer=offer, volunteer=wang, quantity=3)
+    redemption.scan(merchant_id=tea_house.merchant_id, clerk=chen, code=taken.code)
+
+    given_back = [
+        refunds.refund(redemption=taken, refunded_by=chen, reason="茶凉了", quantity=1).amount_fen
+        for _ in range(2)
+    ]
+
+    assert given_back == [499, 499]
+    assert Redemption.objects.get().amount_fen == 499 * 3
+
+
+@pytest.mark.parametrize("terms", [{"kind": Kind.SHARE, "share_bp": 1}, {"kind": Kind.PER_PIECE}])
+def test_what_the_contract_has_no_price_for_is_not_taken(
+    terms, agree, tea, tea_house, wang, grant_points, books
+):
+    agree(partnership=tea_house, **terms)
+    grant_points(wang, 30)
+
+    with pytest.raises(errors.OfferNotPriced):
+        redemption.take(offer=tea, volunteer=wang)
+
+    assert books(wang)["held"] == 0
+
+
+def test_a_suspended_partner_gives_nothing_new_and_honours_what_is_held(
+    tea, tea_house, wang, chen, zhao, grant_points, books
+):
+    grant_points(wang, 60)
+    held = redemption.take(offer=tea, volunteer=wang)
+    for state in (State.SUSPENDED, State.SUSPENDED):
+        partners.move(partnership=tea_house, state=state, by=zhao, because="装修")
+    late = Offer.objects.select_related("partnership", "community").get(pk=tea.pk)
+
+    with pytest.raises(errors.PartnerNotActive):
+        redemption.take(offer=late, volunteer=wang)
+    redemption.scan(merchant_id=tea_house.merchant_id, clerk=chen, code=held.code)
+
+    assert (books(wang)["available"], books(wang)["merchants"]) == (30, 30)
+
+
+def test_a_candidate_becomes_a_partner_and_ends(noodles, agree, zhao):
+    assert noodles.state == State.CANDIDATE
+    agree(kind=Kind.PER_POINT, fen_per_point=5)
+    noodles.refresh_from_db()
+    assert noodles.state == State.CONTRACT
+    for state in (State.ACTIVE, State.SUSPENDED, State.ACTIVE, State.ENDED):
+        noodles = partners.move(partnership=noodles, state=state, by=zhao)
+        assert noodles.state == state
+
+
+@pytest.mark.parametrize(
+    ("path", "state"),
+    [
+        ([], State.ACTIVE),
+        ([], State.SUSPENDED),
+        ([State.ENDED], State.ACTIVE),
+        ([State.ENDED], State.SUSPENDED),
+    ],
+)
+def test_what_a_state_does_not_lead_to_is_refused(noodles, zhao, path, state):
+    for step in path:
+        partners.move(partnership=noodles, state=step, by=zhao)
+
+    with pytest.raises(errors.PartnerStateWrong):
+        partners.move(partnership=noodles, state=state, by=zhao)
+    with pytest.raises(DatabaseError, match="Invalid transition"), transaction.atomic():
+        Partnership.objects.filter(pk=noodles.pk).update(state=state)
+
+
+@pytest.mark.parametrize(
+    ("terms", "refusal"),
+    [
+        ({"kind": Kind.PER_POINT}, errors.TermsIncomplete),
+        ({"kind": Kind.PER_POINT, "share_bp": 1}, errors.TermsIncomplete),
+        ({"kind": Kind.PER_POINT, "fen_per_point": 1, "share_bp": 1}, errors.TermsIncomplete),
+        ({"kind": Kind.SHARE, "fen_per_point": 1}, errors.TermsIncomplete),
+        ({"kind": Kind.PER_PIECE, "fen_per_point": 1}, errors.TermsIncomplete),
+        ({"kind": Kind.DONATED, "share_bp": 1}, errors.TermsIncomplete),
+        ({"kind": Kind.DONATED, "valid_from": date(2024, 1, 1)}, errors.TermsTooEarly),
+        ({"kind": Kind.DONATED, "valid_from": date(2100, 1, 1)}, errors.TermsTooEarly),
+    ],
+)
+def test_terms_that_are_refused(agree, terms, refusal):
+    agree(kind=Kind.DONATED, valid_from=date(2100, 1, 2))
+
+    with pytest.raises(refusal):
+        agree(**terms)
+
+    assert Terms.objects.count() == 1
+
+
+def test_nothing_is_agreed_on_with_who_left(agree, noodles, zhao):
+    partners.move(partnership=noodles, state=State.ENDED, by=zhao)
+
+    with pytest.raises(errors.PartnerEnded):
+        agree(kind=Kind.DONATED)
+
+
+def test_two_partners_of_one_name_are_not_told_apart(noodles, lake, zhao):
+    with pytest.raises(errors.PartnerNameTaken):
+        partners.consider(community=lake, name="面馆", trade="餐饮", by=zhao)
+
+
+@pytest.mark.parametrize(
+    "altered", ["UPDATE merchants_terms SET fen_per_point = 99", "DELETE FROM merchants_terms"]
+)
+def test_terms_never_change(tea_house, altered):
+    with (
+        pytest.raises(DatabaseError, match="Cannot update or delete"),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(altered)
+
+
+def test_staff_invite_the_first_owner_and_no_second(noodles, zhao, person):
+    _, code = invitations.invite_owner(merchant=noodles.merchant, invited_by=zhao)
+    owner = person("boss", "老板")
+    assert invitations.accept(user=owner, code=code).role == MerchantMember.Role.OWNER
+
+    with pytest.raises(errors.HasOwner):
+        invitations.invite_owner(merchant=noodles.merchant, invited_by=zhao)
+
+
+# --- over HTTP --------------------------------------------------------------------------------
+def test_staff_take_a_business_on_over_http(lake, zhao, wang, person, logged_in):
+    desk, phone = logged_in(zhao), logged_in(wang)
+    made = desk.post("/api/v1/communities/lake/partners", {"name": "面馆", "trade": "餐饮"})
+    assert made.status_code == 201
+    partner = made.json()
+    address = f"/api/v1/partners/{partner['id']}"
+    assert (partner["state"], partner["terms"]) == ("candidate", None)
+    assert phone.get("/api/v1/shops").json()["results"] == []
+
+    terms = {"kind": "share", "share_bp": 8_000, "valid_from": lake.today.isoformat()}
+    agreed = desk.post(f"{address}/terms", terms)
+    assert agreed.status_code == 201
+    assert agreed.json() == terms | {
+        "version": 1,
+        "fen_per_point": None,
+        "agreed_at": agreed.json()["agreed_at"],
+        "agreed_by": {"id": str(zhao.pk), "name": zhao.shown_name},
+    }
+    place = {
+        "contact_phone": "0731-85550001",
+        "address": "湖滨路 2 号",
+        "opening_hours": "周一至周日 9:00–21:00",
+        "latitude": 28.2,
+        "longitude": 112.9,
+        "coord_type": "gcj02",
+    }
+    assert desk.patch(address, place | {"settlement_day": 19}).status_code == 200
+    assert desk.post(f"{address}/state", {"state": "active"}).status_code == 200
+
+    assert desk.get(address).json() == partner | place | {
+        "state": "active",
+        "settlement_day": 19,
+        "terms": agreed.json(),
+    }
+    assert desk.get(f"{address}/terms").json()["results"] == [agreed.json()]
+    assert desk.get("/api/v1/communities/lake/partners").json()["results"] == [
+        desk.get(address).json()
+    ]
+    assert phone.get("/api/v1/shops?community=lake").json()["results"] == [
+        {
+            "id": partner["merchant_id"],
+            "name": "面馆",
+            "trade": "餐饮",
+            "community": {"code": "lake", "name": lake.name},
+            **place,
+        }
+    ]
+
+
+def test_an_owner_tells_where_the_shop_is_and_sees_the_contract(zhou, tea_house, logged_in):
+    mine = f"/api/v1/merchants/{tea_house.merchant_id}/partnerships"
+    office = logged_in(zhou)
+
+    told = office.patch(f"{mine}/{tea_house.pk}", {"opening_hours": "9:00–21:00"})
+
+    assert told.status_code == 200
+    assert told.json()["opening_hours"] == "9:00–21:00"
+    assert told.json()["terms"]["fen_per_point"] == 10
+    assert office.get(mine).json()["results"] == [told.json()]
+    assert office.patch(f"{mine}/{tea_house.pk}", {"latitude": 1.0}).status_code == 400
+    tea_house.refresh_from_db()
+    assert (tea_house.latitude, tea_house.settlement_day) == (None, 1)
+
+
+def test_an_auditor_reads_contracts_and_changes_none(lake, tea_house, person, logged_in):
+    auditor = person("qian", "钱审计")
+    roles.give(user=auditor, community=lake, role=Role.AUDITOR)
+    desk = logged_in(auditor)
+    address = f"/api/v1/partners/{tea_house.pk}"
+
+    assert desk.get(address).status_code == 200
+    assert desk.patch(address, {"settlement_day": 5}).status_code == 404
+    assert desk.post(f"{address}/state", {"state": "ended"}).status_code == 404
