@@ -17,7 +17,7 @@ from backend.communities.services import places
 from bench._database import own_database
 from bench._outcome import print_table
 from merchants.models import Merchant, Partnership
-from merchants.services import partners
+from merchants.services import catalogue
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 MERCHANTS = 1_000
@@ -93,7 +93,9 @@ def _redeem(rows: int) -> None:
         Partnership(community=community, merchant=merchant, name=merchant.name)
         for merchant in merchants
     )
-    offer = partners.offer(partnership=first, code="bench", title="bench", price_points=10, stock=1)
+    offer = catalogue.offer(
+        partnership=first, code="bench", title="bench", price_points=10, stock=1
+    )
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL session_replication_role = replica")
         cursor.execute(

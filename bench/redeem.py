@@ -24,7 +24,7 @@ from bench._outcome import Outcome, print_table
 from bench._team import PROCESSES, Team, team
 from bench._web import PASSWORD, live_server, token_of
 from merchants.models import MerchantMember, Offer
-from merchants.services import partners, redemption
+from merchants.services import catalogue, partners, redemption
 from points.models import AccountKind
 from points.services import ledger
 
@@ -96,7 +96,7 @@ def _open_shop() -> Offer:
     )
     clerk = logins.open_login(username=CLERK, name=CLERK, password=PASSWORD)
     partners.employ(merchant=partnership.merchant, user=clerk, role=MerchantMember.Role.CLERK)
-    return partners.offer(
+    return catalogue.offer(
         partnership=partnership, code="bench", title="bench", price_points=10, stock=2**30
     )
 

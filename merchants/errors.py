@@ -45,6 +45,45 @@ class OfferNotPriced(Conflict):
     title = _("The merchant's contract needs a price in yuan for this offer.")
 
 
+class OfferCodeTaken(Conflict):
+    code = "offer_code_taken"
+    title = _("The community has an offer with this code.")
+
+
+class OfferIncomplete(Invalid):
+    code = "offer_incomplete"
+    title = _(
+        "A seat has a date and nothing else does; a limit has a period; from comes before until."
+    )
+
+
+class OfferStateWrong(Conflict):
+    code = "offer_state_wrong"
+    title = _("This is not possible in the offer's present state.")
+
+
+class OwnOffer(Forbidden):
+    code = "own_offer"
+    title = _("Who proposed an offer does not decide on it.")
+
+
+class OfferNotOnNow(Conflict):
+    code = "offer_not_on_now"
+    title = _("This is not on offer today.")
+
+
+class NotEligible(Forbidden):
+    """``missing`` says what it asks for: hours, stars, groups, min_age, max_age."""
+
+    code = "not_eligible"
+    title = _("This offer is for others; it says for whom.")
+
+
+class LimitReached(Conflict):
+    code = "limit_reached"
+    title = _("You have taken as many of these as one person may for now.")
+
+
 class OfferWithdrawn(Conflict):
     code = "offer_withdrawn"
     title = _("This is not on offer any more.")

@@ -18,12 +18,14 @@ from merchants.models import (
     Merchant,
     MerchantMember,
     Offer,
+    OfferPrice,
     Partnership,
     Redemption,
     Refund,
     ScanAttempt,
     Statement,
     StatementQuestion,
+    StockMove,
     Terms,
 )
 
@@ -79,7 +81,10 @@ def _partners(partnerships: QuerySet[Partnership]) -> QuerySet[Partnership]:
 def offers_known_to(user: User) -> QuerySet[Offer]:
     """All that was ever on offer in the communities where ``user`` volunteers, newest first."""
     return (
-        Offer.objects.filter(community__in=communities_of(user))
+        Offer.objects.filter(
+            community__in=communities_of(user),
+            state__in=[Offer.State.LISTED, Offer.State.WITHDRAWN],
+        )
         .select_related("partnership", "community")
         .order_by("-id")
     )
@@ -87,15 +92,47 @@ def offers_known_to(user: User) -> QuerySet[Offer]:
 
 def offers_open_to(user: User) -> QuerySet[Offer]:
     """What ``user`` may spend points on now, newest first; sold out ones are shown as such."""
-    return offers_known_to(user).filter(is_listed=True, partnership__state=Partnership.State.ACTIVE)
+    return offers_known_to(user).filter(
+        state=Offer.State.LISTED, partnership__state=Partnership.State.ACTIVE
+    )
 
 
 def offers_at(merchant: Merchant) -> QuerySet[Offer]:
     """What the merchant ever offered, in all its communities, newest first."""
+    return _with_partner(Offer.objects.filter(partnership__merchant=merchant))
+
+
+def offers_seen_by(user: User) -> QuerySet[Offer]:
+    """All that was ever offered or proposed where ``user`` is staff or auditor, newest first."""
+    return _with_partner(Offer.objects.filter(community__in=communities_where(user, WATCHES_OVER)))
+
+
+def offers_handled_by(user: User) -> QuerySet[Offer]:
+    """Those ``user`` decides on as staff, newest first."""
+    return _with_partner(Offer.objects.filter(community__in=communities_where(user, HANDLES)))
+
+
+def prices_of(offer: Offer) -> QuerySet[OfferPrice]:
+    """What it cost when, newest first."""
     return (
-        Offer.objects.filter(partnership__merchant=merchant)
-        .select_related("partnership", "community")
+        OfferPrice.objects.filter(community_id=offer.community_id, offer=offer)
+        .select_related("set_by")
         .order_by("-id")
+    )
+
+
+def stock_moves_of(offer: Offer) -> QuerySet[StockMove]:
+    """What was put in or taken out by hand, newest first."""
+    return (
+        StockMove.objects.filter(community_id=offer.community_id, offer=offer)
+        .select_related("moved_by")
+        .order_by("-id")
+    )
+
+
+def _with_partner(offers: QuerySet[Offer]) -> QuerySet[Offer]:
+    return offers.select_related("partnership", "community", "proposed_by", "decided_by").order_by(
+        "-id"
     )
 
 

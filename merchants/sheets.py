@@ -7,7 +7,7 @@ from backend.imports.reader import Column, Row, RowError
 from backend.imports.run import BatchOutcome
 from backend.imports.sheet import Sheet
 from merchants.models import Offer, Partnership, Terms
-from merchants.services import partners
+from merchants.services import catalogue, partners
 
 MERCHANT = Column(header="商户", name="merchant", parse=cells.text(max_length=60))
 
@@ -100,7 +100,7 @@ class OffersSheet(Sheet):
                 reason = _("No merchant of this name is a partner of this community.")
                 errors.append(RowError(row.line, MERCHANT.header, "merchant_unknown", reason))
             elif offer is None:
-                known[terms["code"]] = partners.offer(partnership=partnership, **terms)
+                known[terms["code"]] = catalogue.offer(partnership=partnership, **terms)
                 created += 1
             elif (offer.partnership_id, offer.title, offer.price_points) == (
                 partnership.pk,

@@ -23,7 +23,7 @@ from backend.communities.models import Community, Role
 from backend.communities.services import places, roles
 from backend.errors import Refusal
 from merchants.models import MerchantMember, Offer
-from merchants.services import partners
+from merchants.services import catalogue, partners
 from points.models import Account, AccountKind, Rule
 from points.services import ledger, rules
 from tests.standins.authenticator import code_of
@@ -171,7 +171,7 @@ def tea_house(lake):
 @pytest.fixture
 def tea(tea_house) -> Offer:
     """A pot of tea: 30 points, 5 left."""
-    return partners.offer(
+    return catalogue.offer(
         partnership=tea_house, code="TEA", title="一壶茶", price_points=30, stock=5
     )
 

@@ -16,6 +16,7 @@ from backend.communities.selectors import (
     communities_where,
     places_below,
 )
+from backend.volunteering import Standing
 from volunteers.errors import EstateUnknown
 from volunteers.models import Activity, Attendance, JoinRequest, Report, Shift, Volunteer
 
@@ -147,6 +148,21 @@ def public_reports(community: Community) -> QuerySet[Report]:
         .exclude(text="")  # of a child's who was erased
         .order_by("-id")
     )
+
+
+def standing(*, community_id: UUID, user_id: UUID) -> Standing | None:
+    """What somebody is there as a volunteer, with the minutes that others confirmed."""
+    kind = (
+        Volunteer.objects.filter(community=community_id, user=user_id, left_at__isnull=True)
+        .values_list("kind", flat=True)
+        .first()
+    )
+    if kind is None:
+        return None
+    verified = Attendance.objects.filter(
+        community=community_id, volunteer=user_id, status=Attendance.Status.VERIFIED
+    ).aggregate(minutes=Coalesce(Sum("worked_minutes"), 0))
+    return Standing(kind=kind, minutes=verified["minutes"])
 
 
 def verified_minutes(community: Community) -> int:

@@ -57,8 +57,8 @@ class TermsSerializer(serializers.ModelSerializer[Terms]):
 
 class AgreeSerializer(serializers.Serializer[Any]):
     kind = serializers.ChoiceField(choices=Terms.Kind.choices)
-    fen_per_point = IntegerField(min_value=0, max_value=1_000_000, required=False)
-    share_bp = IntegerField(min_value=1, max_value=10_000, required=False)
+    fen_per_point = IntegerField(min_value=0, max_value=1_000_000, required=False, allow_null=True)
+    share_bp = IntegerField(min_value=1, max_value=10_000, required=False, allow_null=True)
     valid_from = serializers.DateField()
 
 

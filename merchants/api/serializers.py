@@ -37,12 +37,38 @@ class PartnerCommunitySerializer(serializers.ModelSerializer[Community]):
 
 
 class OfferSerializer(serializers.ModelSerializer[Offer]):
+    """What it is, what it costs, and for whom: null or empty is no condition.
+
+    ``limit_quantity`` pieces per ``limit_period`` for one person; days are the community's, both
+    included.
+    """
+
     merchant = PartnerSerializer(source="partnership", read_only=True)
     community = PartnerCommunitySerializer(read_only=True)
 
     class Meta:
         model = Offer
-        fields = ("id", "code", "title", "price_points", "stock", "merchant", "community")
+        fields: tuple[str, ...] = (
+            "id",
+            "code",
+            "title",
+            "kind",
+            "description",
+            "starts_at",
+            "price_points",
+            "stock",
+            "valid_from",
+            "valid_until",
+            "limit_quantity",
+            "limit_period",
+            "min_hours",
+            "min_stars",
+            "groups",
+            "min_age",
+            "max_age",
+            "merchant",
+            "community",
+        )
         read_only_fields = fields
 
 

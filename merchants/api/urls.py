@@ -1,6 +1,15 @@
 from django.urls import path
 
-from merchants.api import clerks, partners, pay_codes, questions, refunds, statement_files, views
+from merchants.api import (
+    catalogue,
+    clerks,
+    partners,
+    pay_codes,
+    questions,
+    refunds,
+    statement_files,
+    views,
+)
 
 MERCHANTS_STATEMENT = "merchants/<uuid:merchant_id>/statements/<uuid:statement_id>"
 STATEMENT = "statements/<uuid:statement_id>"
@@ -17,6 +26,19 @@ urlpatterns = [
         "merchants/<uuid:merchant_id>/partnerships/<uuid:partnership_id>",
         partners.MyPartnershipView.as_view(),
     ),
+    path("merchants/<uuid:merchant_id>/offers", catalogue.MerchantOfferListView.as_view()),
+    path(
+        "merchants/<uuid:merchant_id>/offers/<uuid:offer_id>/listed",
+        catalogue.ListedView.as_view(),
+    ),
+    path(
+        "merchants/<uuid:merchant_id>/offers/<uuid:offer_id>/stock",
+        catalogue.StockMoveListView.as_view(),
+    ),
+    path("communities/<slug:code>/offers", catalogue.CommunityOfferListView.as_view()),
+    path("offers/<uuid:offer_id>/decision", catalogue.OfferDecisionView.as_view()),
+    path("offers/<uuid:offer_id>/conditions", catalogue.OfferChangeView.as_view()),
+    path("offers/<uuid:offer_id>/prices", catalogue.OfferPriceListView.as_view()),
     path("offers", views.OfferListView.as_view()),
     path("offers/<uuid:offer_id>", views.OfferView.as_view()),
     path("offers/<uuid:offer_id>/redemptions", views.TakeView.as_view()),

@@ -1,6 +1,6 @@
 """Merchants, what they offer, what was redeemed and what they are owed."""
 
-from merchants.models.catalogue import Offer
+from merchants.models.catalogue import Offer, OfferPrice, StockMove
 from merchants.models.partners import Partnership, Terms
 from merchants.models.pay_codes import PayCode
 from merchants.models.people import Invitation, Merchant, MerchantMember
@@ -12,6 +12,7 @@ __all__ = [
     "Merchant",
     "MerchantMember",
     "Offer",
+    "OfferPrice",
     "Partnership",
     "PayCode",
     "Redemption",
@@ -19,5 +20,6 @@ __all__ = [
     "ScanAttempt",
     "Statement",
     "StatementQuestion",
+    "StockMove",
     "Terms",
 ]

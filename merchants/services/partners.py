@@ -1,4 +1,4 @@
-"""Contracts with merchants, what they offer, and who works there."""
+"""Contracts with merchants, and who works there."""
 
 from datetime import date
 from typing import Any
@@ -9,7 +9,7 @@ from backend.accounts.models import User
 from backend.audit.services import trail
 from backend.communities.models import Community
 from merchants import errors
-from merchants.models import Merchant, MerchantMember, Offer, Partnership, Terms
+from merchants.models import Merchant, MerchantMember, Partnership, Terms
 
 
 @transaction.atomic
@@ -202,29 +202,6 @@ def _locked(partnership: Partnership) -> Partnership:
         .select_related("merchant", "community")
         .get(pk=partnership.pk)
     )
-
-
-@transaction.atomic
-def offer(
-    *, partnership: Partnership, code: str, title: str, price_points: int, stock: int
-) -> Offer:
-    """Put something on offer for ``price_points`` a piece."""
-    offered = Offer.objects.create(
-        community_id=partnership.community_id,
-        partnership=partnership,
-        code=code,
-        title=title,
-        price_points=price_points,
-        stock=stock,
-    )
-    trail.record(
-        "offer.make",
-        actor=None,
-        community=partnership.community,
-        target=offered,
-        after={"price_points": price_points, "stock": stock},
-    )
-    return offered
 
 
 @transaction.atomic

@@ -19,7 +19,7 @@ from backend.errors import Refusal
 from backend.ids import new_id
 from merchants import errors
 from merchants.models import Offer, Partnership, Redemption, Terms
-from merchants.services import terms
+from merchants.services import conditions, terms
 from points import selectors as points
 from points.errors import InsufficientPoints
 from points.models import AccountKind
@@ -37,14 +37,17 @@ def take(
 
     Points are looked at before stock. ``now`` is given where the past is played again; the
     voucher's lifetime runs by the clock all the same. Raises GuardianConsentRequired,
-    OfferWithdrawn, PartnerNotActive, OfferNotPriced, InsufficientPoints, OutOfStock.
+    OfferWithdrawn, PartnerNotActive, OfferNotOnNow, NotEligible, OfferNotPriced,
+    InsufficientPoints, LimitReached, OutOfStock.
     """
     guardians.require_guardian(volunteer)
-    if not offer.is_listed:
+    if offer.state != Offer.State.LISTED:
         raise errors.OfferWithdrawn
     if offer.partnership.state != Partnership.State.ACTIVE:
         raise errors.PartnerNotActive
     moment = now or timezone.now()
+    conditions.check_open(offer, moment)
+    conditions.check_eligible(offer, volunteer)
     contract = terms.in_force(offer.partnership, moment.astimezone(offer.community.clock).date())
     amount_fen = terms.amount_fen(contract, offer, quantity)
     price = offer.price_points * quantity
@@ -73,6 +76,7 @@ def take(
         ),
         lifetime=settings.VOUCHER_LIFETIME,
     )
+    conditions.check_limit(offer, volunteer, quantity, moment)  # under the wallet's lock
     # One statement looks and takes: of two volunteers after the last item, one finds a row.
     left = Offer.objects.filter(pk=offer.pk, stock__gte=quantity)
     if not left.update(stock=F("stock") - quantity):

@@ -25,7 +25,7 @@ from backend.notices.models import Notice
 from backend.notices.services import notices
 from backend.privacy.services import exports
 from merchants.models import MerchantMember, PayCode
-from merchants.services import invitations, partners, pay_codes, redemption, settlement
+from merchants.services import catalogue, invitations, partners, pay_codes, redemption, settlement
 from points import selectors as points
 from points.models import Rule
 from points.services import rules, sealing, verifying
@@ -56,6 +56,22 @@ SHOP = {
     "latitude": 28.2,
     "longitude": 112.9,
     "coord_type": "gcj02",
+}
+CONDITIONS = {
+    "title": "一碗面",
+    "kind": "seat",
+    "description": "学做一碗面",
+    "starts_at": "2100-05-01T08:00:00+08:00",
+    "value_fen": 1_800,
+    "valid_from": "2026-01-01",
+    "valid_until": "2100-04-30",
+    "limit_quantity": 2,
+    "limit_period": "week",
+    "min_hours": 1,
+    "min_stars": 0,
+    "groups": ["rider"],
+    "min_age": 18,
+    "max_age": 80,
 }
 
 Rows = dict[str, list[str]]  # what a path's parameter of each name may be
@@ -207,12 +223,15 @@ def business(
         merchant=shop, invited_by=owner, role=MerchantMember.Role.CLERK
     )
     tea, yacht = (
-        partners.offer(
+        catalogue.offer(
             partnership=partnership, code=title, title=title, price_points=price, stock=100
         )
         for title, price in (("一壶茶", 30), ("游艇", 2**31 - 1))
     )
     wallet = grant_points(volunteer, 1_000, community)
+    proposed = catalogue.propose(
+        partnership=partnership, by=owner, code="粥", title="粥", price_points=5, stock=9
+    )
     candidate = partners.consider(community=community, name="面馆", trade="餐饮", by=owner)
     held = redemption.take(offer=tea, volunteer=volunteer)
     statements = []
@@ -254,7 +273,7 @@ def business(
         "attendance_id": [going, there, back],
         "report_id": [hazard, dispute],
         "notice_id": [reminder],
-        "offer_id": [tea, yacht],
+        "offer_id": [tea, yacht, proposed],
         "redemption_id": [held, today],
         "question_id": questions,
         "merchant_id": [shop],
@@ -332,7 +351,26 @@ def business(
         "POST /api/v1/partners/{partnership_id}/terms": {
             "kind": "per_point",
             "fen_per_point": 12,
+            "share_bp": None,
             "valid_from": "2100-01-01",
+        },
+        "POST /api/v1/merchants/{merchant_id}/offers": {
+            "partnership_id": str(partnership.pk),
+            "code": "面",
+            "price_points": 20,
+            "stock": 7,
+            **CONDITIONS,
+        },
+        "POST /api/v1/merchants/{merchant_id}/offers/{offer_id}/listed": {"is_listed": False},
+        "POST /api/v1/merchants/{merchant_id}/offers/{offer_id}/stock": {
+            "change": 3,
+            "reason": "到货",
+        },
+        "POST /api/v1/offers/{offer_id}/decision": {"accept": True, "because": "不错"},
+        "PATCH /api/v1/offers/{offer_id}/conditions": {
+            "price_points": 21,
+            "settled_fen": 600,
+            **CONDITIONS,
         },
         "POST /api/v1/invitations/accept": {"code": told},
         "POST /api/v1/join-requests/{join_request_id}/reject": {"because": "不住在这里"},

@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 from django.utils import translation
 
 from merchants.models import Offer
-from merchants.services import partners, redemption
+from merchants.services import catalogue, partners, redemption
 
 BISHAHU = settings.BASE_DIR / "backend" / "scenarios" / "bishahu"
 REAL = BISHAHU / "offers.csv"
@@ -61,7 +61,7 @@ def merchants(lake):
     )
 
 
-def catalogue() -> list[str]:
+def listed() -> list[str]:
     """Every offer as the spreadsheet writes it, in its order."""
     return [
         f"{o.code},{o.partnership.name},{o.title},{o.price_points},{o.stock}\n"
@@ -78,14 +78,14 @@ def test_the_real_file_is_imported_once(take):
         [],
         "",
     )
-    assert catalogue() == []
+    assert listed() == []
 
     assert take(REAL) == ("Rows created: 32, unchanged: 0, skipped: 0.", [], "")
-    assert catalogue() == real
-    assert Offer.objects.filter(is_listed=True).count() == 32
+    assert listed() == real
+    assert Offer.objects.filter(state="listed").count() == 32
 
     assert take(REAL) == ("Rows created: 0, unchanged: 32, skipped: 0.", [], "")
-    assert catalogue() == real
+    assert listed() == real
 
 
 @pytest.mark.usefixtures("merchants")
@@ -162,12 +162,12 @@ def test_a_bad_row_is_named_and_nothing_is_imported_unless_told_to(
     assert failure == (
         "Nothing was imported. Rows good and new: 2, good and already there: 1, bad: 1."
     )
-    assert catalogue() == [TEA]
+    assert listed() == [TEA]
 
     out, err, failure = take(lines, "--skip-bad")
 
     assert (out, len(err), failure) == ("Rows created: 2, unchanged: 1, skipped: 1.", 1, "")
-    assert catalogue() == [TEA, *good]
+    assert listed() == [TEA, *good]
 
 
 def test_one_code_twice_in_a_file_is_one_offer(take, tea_house):
@@ -176,14 +176,14 @@ def test_one_code_twice_in_a_file_is_one_offer(take, tea_house):
     _, err, failure = take(TEA + TEA.replace("30", "40"))
     assert err == [f"line 3, {DIFFERS}"]
     assert failure
-    assert catalogue() == [TEA]
+    assert listed() == [TEA]
 
 
 def test_codes_are_each_communitys_own(take, hill, tea, lake):
     elsewhere = partners.sign_contract(
         community=hill, name="蜂场", trade="农产", fen_per_point=10, is_donated=False
     )
-    partners.offer(partnership=elsewhere, code="HONEY", title="蜂蜜", price_points=9, stock=9)
+    catalogue.offer(partnership=elsewhere, code="HONEY", title="蜂蜜", price_points=9, stock=9)
 
     assert take("HONEY,茶馆,蜂蜜茶,40,2\n") == (
         "Rows created: 1, unchanged: 0, skipped: 0.",

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from merchants import errors
 from merchants.models import MerchantMember, Offer, PayCode, Redemption, ScanAttempt
-from merchants.services import partners, pay_codes
+from merchants.services import catalogue, partners, pay_codes
 from points.errors import InsufficientPoints
 
 UNKNOWN = UUID("01900000-0000-7000-8000-000000000000")
@@ -91,14 +91,14 @@ def test_what_is_refused_moves_nothing_and_is_on_record(
         noodle_bar = partners.sign_contract(
             community=lake, name="面馆", trade="餐饮", fen_per_point=12, is_donated=False
         )
-        noodles = partners.offer(
+        noodles = catalogue.offer(
             partnership=noodle_bar, code="N", title="面", price_points=1, stock=5
         )
         options = {"offer_id": noodles.pk}
     elif case == "of no offer":
         options = {"offer_id": UNKNOWN}
     elif case == "of an offer withdrawn":
-        Offer.objects.filter(pk=tea.pk).update(is_listed=False)
+        Offer.objects.filter(pk=tea.pk).update(state="withdrawn")
     elif case == "with too few points":
         options = {"quantity": 4}
     elif case == "of more than there are":

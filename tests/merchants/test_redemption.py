@@ -169,8 +169,8 @@ def test_a_code_may_be_typed_as_it_is_read_aloud(voucher, tea_house, chen):
         ({"stock": 0}, 4, InsufficientPoints, {"available": 100, "needed": 120}),
         ({"stock": 0}, 1, errors.OutOfStock, {}),
         ({"stock": 2}, 3, errors.OutOfStock, {}),
-        ({"is_listed": False}, 1, errors.OfferWithdrawn, {}),
-        ({"is_listed": False, "stock": 0}, 4, errors.OfferWithdrawn, {}),
+        ({"state": "withdrawn"}, 1, errors.OfferWithdrawn, {}),
+        ({"state": "withdrawn", "stock": 0}, 4, errors.OfferWithdrawn, {}),
     ],
 )
 def test_a_refused_take_moves_nothing(

@@ -10,7 +10,7 @@ from backend.api.models import IdempotencyKey
 from backend.communities.models import Role
 from backend.communities.services import roles
 from merchants.models import MerchantMember, Offer, Redemption, ScanAttempt
-from merchants.services import partners, redemption
+from merchants.services import catalogue, partners, redemption
 
 UNKNOWN = UUID("01900000-0000-7000-8000-000000000000")
 
@@ -58,7 +58,7 @@ def honey(hill):
     apiary = partners.sign_contract(
         community=hill, name="蜂场", trade="农产", fen_per_point=10, is_donated=False
     )
-    return partners.offer(partnership=apiary, code="HONEY", title="蜂蜜", price_points=30, stock=5)
+    return catalogue.offer(partnership=apiary, code="HONEY", title="蜂蜜", price_points=30, stock=5)
 
 
 def shown(voucher, **changed):
@@ -88,8 +88,20 @@ def test_a_volunteer_sees_the_offers_of_their_communities(wangs_phone, tea, hone
         "id": str(tea.pk),
         "code": "TEA",
         "title": "一壶茶",
+        "kind": "goods",
+        "description": "",
+        "starts_at": None,
         "price_points": 30,
         "stock": 5,
+        "valid_from": None,
+        "valid_until": None,
+        "limit_quantity": None,
+        "limit_period": None,
+        "min_hours": 0,
+        "min_stars": 0,
+        "groups": [],
+        "min_age": None,
+        "max_age": None,
         "merchant": {"id": str(tea.partnership.merchant_id), "name": "茶馆"},
         "community": {"code": "lake", "name": "碧沙湖社区"},
     }
@@ -113,7 +125,7 @@ def test_offers_of_one_of_my_communities(wang, hill, wangs_phone, tea, honey, qu
 
 
 def test_what_is_withdrawn_is_not_shown(wangs_phone, tea):
-    Offer.objects.filter(pk=tea.pk).update(is_listed=False)
+    Offer.objects.filter(pk=tea.pk).update(state="withdrawn")
 
     assert wangs_phone.get("/api/v1/offers").json()["results"] == []
     assert problem(wangs_phone.get(f"/api/v1/offers/{tea.pk}")) == (404, {"code": "not_found"})
@@ -178,7 +190,7 @@ def test_a_quantity_is_1_to_100(wangs_phone, tea, quantity, code):
     [
         ({}, 4, 409, {"code": "insufficient_points", "available": 100, "needed": 120}),
         ({"stock": 0}, 1, 409, {"code": "out_of_stock"}),
-        ({"is_listed": False}, 1, 409, {"code": "offer_withdrawn"}),
+        ({"state": "withdrawn"}, 1, 409, {"code": "offer_withdrawn"}),
     ],
 )
 def test_a_refused_take(books, wang, wangs_phone, tea, changed, quantity, status, body):
@@ -336,7 +348,7 @@ def code_of(lake, wang, tea, wangs_phone, settings):
             noodle_bar = partners.sign_contract(
                 community=lake, name="面馆", trade="餐饮", fen_per_point=12, is_donated=False
             )
-            noodles = partners.offer(
+            noodles = catalogue.offer(
                 partnership=noodle_bar, code="NOODLES", title="面", price_points=30, stock=5
             )
             return redemption.take(offer=noodles, volunteer=wang).code

@@ -18,7 +18,7 @@ from hypothesis.stateful import run_state_machine_as_test as run
 
 from backend.errors import Refusal
 from merchants.models import MerchantMember, Offer, Redemption, Refund, Statement
-from merchants.services import partners, proving, redemption, refunds, settlement
+from merchants.services import catalogue, partners, proving, redemption, refunds, settlement
 from points import selectors as points
 
 pytestmark = pytest.mark.slow
@@ -391,7 +391,7 @@ def test_redemption_and_settlement_do_what_the_model_does(
         for name, rate in (("tea house", 10), ("barber", 0))
     }
     for code, (name, price, _) in OFFERS.items():
-        partners.offer(
+        catalogue.offer(
             partnership=shops[name], code=code, title=code, price_points=price, stock=STOCK
         )
     people = {"wang": wang, "li": li, "zhao": zhao, "qian": person("qian"), "chen": person("c")}

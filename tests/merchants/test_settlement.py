@@ -15,7 +15,7 @@ from backend.communities.models import Role
 from backend.communities.services import places, roles
 from merchants import errors, tasks
 from merchants.models import MerchantMember, Offer, Partnership, Redemption, Statement, Terms
-from merchants.services import partners, redemption, sealed, settlement
+from merchants.services import catalogue, partners, redemption, sealed, settlement
 from points.models import Transfer
 
 MARCH = {"period_start": date(2024, 3, 1), "period_end": date(2024, 4, 1)}
@@ -98,7 +98,9 @@ def test_who_donates_is_owed_nothing_and_its_points_are_settled_all_the_same(
         community=lake, name="理发店", trade="理发", fen_per_point=50, is_donated=True
     )
     partners.employ(merchant=barber.merchant, user=chen, role=MerchantMember.Role.CLERK)
-    haircut = partners.offer(partnership=barber, code="CUT", title="理发", price_points=80, stock=5)
+    haircut = catalogue.offer(
+        partnership=barber, code="CUT", title="理发", price_points=80, stock=5
+    )
     redeemed("2024-03-05 10:00", offer=haircut)
     redeemed("2024-03-05 10:00")
 

@@ -1,0 +1,278 @@
+"""What is on offer: merchants propose it and keep its stock, staff decide and set the price."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
+from django_filters import rest_framework as filters
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers, status
+from rest_framework.generics import ListAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from backend.api.callers import signed_in
+from backend.api.fields import IntegerField
+from backend.api.idempotency import idempotent
+from backend.communities.selectors import WATCHES_OVER, communities_where
+from merchants import selectors
+from merchants.api.clerks import owned
+from merchants.api.serializers import ColleagueSerializer, OfferSerializer
+from merchants.models import Offer, OfferPrice, StockMove
+from merchants.services import catalogue
+
+PIECES_AT_MOST = 1_000_000
+FEN_AT_MOST = 100_000_000  # a million yuan
+POINTS_AT_MOST = 2**31 - 1
+GROUPS = ("resident", "courier", "rider", "driver")  # as volunteers are enrolled
+
+
+class KeptOfferSerializer(OfferSerializer):
+    """As merchants and staff see it: also what it is worth in fen, and who decided."""
+
+    partnership_id = serializers.UUIDField(read_only=True)
+    proposed_by = ColleagueSerializer(read_only=True, allow_null=True)
+    decided_by = ColleagueSerializer(read_only=True, allow_null=True)
+
+    class Meta(OfferSerializer.Meta):
+        fields = (
+            *OfferSerializer.Meta.fields,
+            "partnership_id",
+            "state",
+            "value_fen",
+            "settled_fen",
+            "proposed_by",
+            "decided_by",
+            "decided_at",
+        )
+        read_only_fields = fields
+
+
+class ConditionsSerializer(serializers.Serializer[Any]):
+    """Words and conditions; what is left out stays as it is. ``starts_at`` is a seat's."""
+
+    title = serializers.CharField(max_length=60, required=False)
+    kind = serializers.ChoiceField(choices=Offer.Kind.choices, required=False)
+    description = serializers.CharField(max_length=500, required=False, allow_blank=True)
+    starts_at = serializers.DateTimeField(required=False, allow_null=True)
+    value_fen = IntegerField(min_value=0, max_value=FEN_AT_MOST, required=False, allow_null=True)
+    valid_from = serializers.DateField(required=False, allow_null=True)
+    valid_until = serializers.DateField(required=False, allow_null=True)
+    limit_quantity = IntegerField(
+        min_value=1, max_value=PIECES_AT_MOST, required=False, allow_null=True
+    )
+    limit_period = serializers.ChoiceField(
+        choices=Offer.Period.choices, required=False, allow_null=True
+    )
+    min_hours = IntegerField(min_value=0, max_value=100_000, required=False)
+    min_stars = IntegerField(min_value=0, max_value=5, required=False)
+    groups = serializers.ListField(
+        child=serializers.ChoiceField(choices=GROUPS), max_length=len(GROUPS), required=False
+    )
+    min_age = IntegerField(min_value=0, max_value=150, required=False, allow_null=True)
+    max_age = IntegerField(min_value=0, max_value=150, required=False, allow_null=True)
+
+
+class ProposeSerializer(ConditionsSerializer):
+    partnership_id = serializers.UUIDField()
+    code = serializers.CharField(max_length=30)
+    title = serializers.CharField(max_length=60)
+    price_points = IntegerField(min_value=1, max_value=POINTS_AT_MOST)
+    stock = IntegerField(min_value=0, max_value=PIECES_AT_MOST)
+
+
+class ChangeOfferSerializer(ConditionsSerializer):
+    """Also the price, and the fen agreed for a piece where the contract is by the piece."""
+
+    price_points = IntegerField(min_value=1, max_value=POINTS_AT_MOST, required=False)
+    settled_fen = IntegerField(min_value=0, max_value=FEN_AT_MOST, required=False, allow_null=True)
+
+
+class DecisionSerializer(serializers.Serializer[Any]):
+    accept = serializers.BooleanField()
+    because = serializers.CharField(max_length=200, allow_blank=True, default="")
+
+
+class ListedSerializer(serializers.Serializer[Any]):
+    is_listed = serializers.BooleanField()
+
+
+class RestockSerializer(serializers.Serializer[Any]):
+    """``change`` pieces are put in, or taken out if below 0."""
+
+    change = IntegerField(min_value=-PIECES_AT_MOST, max_value=PIECES_AT_MOST)
+    reason = serializers.CharField(max_length=200, allow_blank=True, default="")
+
+    def validate_change(self, change: int) -> int:
+        if change == 0:
+            self.fields["change"].fail("invalid")
+        return change
+
+
+class StockMoveSerializer(serializers.ModelSerializer[StockMove]):
+    moved_by = ColleagueSerializer(read_only=True)
+
+    class Meta:
+        model = StockMove
+        fields = ("id", "change", "stock", "reason", "moved_at", "moved_by")
+        read_only_fields = fields
+
+
+class OfferPriceSerializer(serializers.ModelSerializer[OfferPrice]):
+    set_by = ColleagueSerializer(read_only=True, allow_null=True)
+
+    class Meta:
+        model = OfferPrice
+        fields = ("price_points", "value_fen", "settled_fen", "since_at", "set_by")
+        read_only_fields = fields
+
+
+# --- clerks and owners ------------------------------------------------------------------------
+class MerchantOfferListView(ListAPIView[Offer]):
+    """What my shop offers, in every state: ``GET /api/v1/merchants/{merchant_id}/offers``."""
+
+    serializer_class = KeptOfferSerializer
+    queryset = Offer.objects.none()
+
+    def get_queryset(self) -> QuerySet[Offer]:
+        mine = selectors.merchants_of(signed_in(self.request))
+        return selectors.offers_at(get_object_or_404(mine, pk=self.kwargs["merchant_id"]))
+
+    @extend_schema(request=ProposeSerializer, responses={201: KeptOfferSerializer})
+    @idempotent
+    def post(self, request: Request, merchant_id: UUID) -> Response:
+        """Owners propose another: ``POST /api/v1/merchants/{merchant_id}/offers``.
+
+        Staff decide. Refused with ``offer_code_taken``, ``offer_incomplete``, ``partner_ended``.
+        """
+        merchant = owned(request, merchant_id)
+        body = ProposeSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        facts = dict(body.validated_data)
+        partnership = get_object_or_404(
+            selectors.partnerships_of(merchant), pk=facts.pop("partnership_id")
+        )
+        made = catalogue.propose(partnership=partnership, by=signed_in(request), **facts)
+        return Response(KeptOfferSerializer(made).data, status=status.HTTP_201_CREATED)
+
+
+class ListedView(APIView):
+    """Take it off the list, or put it back.
+
+    ``POST /api/v1/merchants/{merchant_id}/offers/{offer_id}/listed``, by owners. What is held
+    stays good. Refused with ``offer_state_wrong``.
+    """
+
+    @extend_schema(request=ListedSerializer, responses=KeptOfferSerializer)
+    def post(self, request: Request, merchant_id: UUID, offer_id: UUID) -> Response:
+        mine = selectors.offers_at(owned(request, merchant_id))
+        body = ListedSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        offer = catalogue.set_listed(
+            offer=get_object_or_404(mine, pk=offer_id),
+            by=signed_in(request),
+            **body.validated_data,
+        )
+        return Response(KeptOfferSerializer(offer).data)
+
+
+class StockMoveListView(ListAPIView[StockMove]):
+    """What was put in or taken out by hand, newest first.
+
+    ``GET /api/v1/merchants/{merchant_id}/offers/{offer_id}/stock``
+    """
+
+    serializer_class = StockMoveSerializer
+    queryset = StockMove.objects.none()
+
+    def get_queryset(self) -> QuerySet[StockMove]:
+        return selectors.stock_moves_of(self._offer())
+
+    @extend_schema(request=RestockSerializer, responses={201: StockMoveSerializer})
+    @idempotent
+    def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Put pieces in: ``POST /api/v1/merchants/{merchant_id}/offers/{offer_id}/stock``.
+
+        Refused with ``out_of_stock`` where more is taken out than is there.
+        """
+        offer = self._offer()
+        body = RestockSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        move = catalogue.restock(offer=offer, by=signed_in(request), **body.validated_data)
+        return Response(StockMoveSerializer(move).data, status=status.HTTP_201_CREATED)
+
+    def _offer(self) -> Offer:
+        mine = selectors.merchants_of(signed_in(self.request))
+        merchant = get_object_or_404(mine, pk=self.kwargs["merchant_id"])
+        return get_object_or_404(selectors.offers_at(merchant), pk=self.kwargs["offer_id"])
+
+
+# --- staff ------------------------------------------------------------------------------------
+class KeptOfferFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter is untyped
+    state = filters.ChoiceFilter(choices=Offer.State.choices)
+
+
+class CommunityOfferListView(ListAPIView[Offer]):
+    """All that was ever offered or proposed: ``GET /api/v1/communities/{code}/offers``."""
+
+    serializer_class = KeptOfferSerializer
+    queryset = Offer.objects.none()
+    filter_backends = [filters.DjangoFilterBackend]
+    filterset_class = KeptOfferFilter
+
+    def get_queryset(self) -> QuerySet[Offer]:
+        user = signed_in(self.request)
+        seen = communities_where(user, WATCHES_OVER)
+        community = get_object_or_404(seen, code=self.kwargs["code"])
+        return selectors.offers_seen_by(user).filter(community=community)
+
+
+class OfferDecisionView(APIView):
+    """Staff list what was proposed, or not: ``POST /api/v1/offers/{offer_id}/decision``.
+
+    Refused with ``own_offer``, ``offer_state_wrong``.
+    """
+
+    @extend_schema(request=DecisionSerializer, responses=KeptOfferSerializer)
+    def post(self, request: Request, offer_id: UUID) -> Response:
+        handled = selectors.offers_handled_by(signed_in(request))
+        body = DecisionSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        offer = catalogue.decide(
+            offer=get_object_or_404(handled, pk=offer_id),
+            by=signed_in(request),
+            **body.validated_data,
+        )
+        return Response(KeptOfferSerializer(offer).data)
+
+
+class OfferChangeView(APIView):
+    """Staff set prices and conditions: ``PATCH /api/v1/offers/{offer_id}/conditions``.
+
+    From now on: what is held keeps its price. Refused with ``offer_incomplete``.
+    """
+
+    @extend_schema(request=ChangeOfferSerializer, responses=KeptOfferSerializer)
+    def patch(self, request: Request, offer_id: UUID) -> Response:
+        handled = selectors.offers_handled_by(signed_in(request))
+        body = ChangeOfferSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        offer = catalogue.change(
+            offer=get_object_or_404(handled, pk=offer_id),
+            by=signed_in(request),
+            **body.validated_data,
+        )
+        return Response(KeptOfferSerializer(offer).data)
+
+
+class OfferPriceListView(ListAPIView[OfferPrice]):
+    """What it cost when, newest first: ``GET /api/v1/offers/{offer_id}/prices``, for staff."""
+
+    serializer_class = OfferPriceSerializer
+    queryset = OfferPrice.objects.none()
+
+    def get_queryset(self) -> QuerySet[OfferPrice]:
+        seen = selectors.offers_seen_by(signed_in(self.request))
+        return selectors.prices_of(get_object_or_404(seen, pk=self.kwargs["offer_id"]))

@@ -1,0 +1,176 @@
+"""What is on offer: merchants propose it and keep its stock, staff decide and set the price."""
+
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from backend.accounts.models import User
+from backend.audit.services import trail
+from merchants import errors
+from merchants.models import Offer, OfferPrice, Partnership, StockMove
+
+PRICES = ("price_points", "value_fen", "settled_fen")
+
+
+@transaction.atomic
+def offer(
+    *, partnership: Partnership, code: str, title: str, price_points: int, stock: int
+) -> Offer:
+    """Put something on offer at once, for ``price_points`` a piece: for imports."""
+    made = Offer.objects.create(
+        community_id=partnership.community_id,
+        partnership=partnership,
+        code=code,
+        title=title,
+        price_points=price_points,
+        stock=stock,
+    )
+    _price(made, None)
+    trail.record(
+        "offer.make",
+        actor=None,
+        community=partnership.community,
+        target=made,
+        after={"price_points": price_points, "stock": stock},
+    )
+    return made
+
+
+@transaction.atomic
+def propose(*, partnership: Partnership, by: User, code: str, **facts: Any) -> Offer:
+    """Somebody of the merchant wants to offer it; staff decide.
+
+    ``facts`` are title, price_points, stock and what else an offer says of itself.
+    Raises OfferIncomplete, PartnerEnded, OfferCodeTaken.
+    """
+    partnership = (
+        Partnership.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("community")
+        .get(pk=partnership.pk)
+    )
+    if partnership.state == Partnership.State.ENDED:
+        raise errors.PartnerEnded
+    if Offer.objects.filter(community_id=partnership.community_id, code=code).exists():
+        raise errors.OfferCodeTaken
+    made = Offer(
+        community=partnership.community,
+        partnership=partnership,
+        code=code,
+        state=Offer.State.PROPOSED,
+        proposed_by=by,
+        **facts,
+    )
+    if not is_complete(made):
+        raise errors.OfferIncomplete
+    made.save(force_insert=True)
+    _price(made, by)
+    _record("offer.propose", made, by, price_points=made.price_points, stock=made.stock)
+    return made
+
+
+@transaction.atomic
+def decide(*, offer: Offer, accept: bool, by: User, because: str = "") -> Offer:
+    """List it, or not, by somebody who did not propose it; decided alike, nothing changes.
+
+    Raises OwnOffer, OfferStateWrong.
+    """
+    offer = _locked(offer)
+    state = Offer.State.LISTED if accept else Offer.State.REJECTED
+    if offer.proposed_by_id == by.pk:
+        raise errors.OwnOffer
+    if offer.state == state:
+        return offer
+    if offer.state != Offer.State.PROPOSED:
+        raise errors.OfferStateWrong(state=offer.state)
+    offer.state, offer.decided_by, offer.decided_at = state, by, timezone.now()
+    offer.save(update_fields=["state", "decided_by", "decided_at"])
+    _record("offer.decide", offer, by, state=state, because=because)
+    return offer
+
+
+@transaction.atomic
+def set_listed(*, offer: Offer, is_listed: bool, by: User) -> Offer:
+    """Take it off the list, or put it back; what is held stays good. Raises OfferStateWrong."""
+    offer = _locked(offer)
+    state = Offer.State.LISTED if is_listed else Offer.State.WITHDRAWN
+    if offer.state not in (Offer.State.LISTED, Offer.State.WITHDRAWN):
+        raise errors.OfferStateWrong(state=offer.state)
+    if offer.state != state:
+        offer.state = state
+        offer.save(update_fields=["state"])
+        _record("offer.list", offer, by, state=state)
+    return offer
+
+
+@transaction.atomic
+def change(*, offer: Offer, by: User, **facts: Any) -> Offer:
+    """Staff set prices, words and conditions from now on; who holds it keeps what was agreed.
+
+    Raises OfferIncomplete where what comes of it can not be.
+    """
+    offer = _locked(offer)
+    before = {name: getattr(offer, name) for name in PRICES}
+    for name, value in facts.items():
+        setattr(offer, name, value)
+    if not is_complete(offer):
+        raise errors.OfferIncomplete
+    offer.save(update_fields=list(facts))
+    after = {name: getattr(offer, name) for name in PRICES}
+    if after != before:
+        _price(offer, by)
+    _record("offer.change", offer, by, changed=sorted(facts), **after)
+    return offer
+
+
+def is_complete(offer: Offer) -> bool:
+    """Whether what it says goes together: a seat has a date, a limit a period, days an order."""
+    days, ages = (offer.valid_from, offer.valid_until), (offer.min_age, offer.max_age)
+    return (
+        (offer.kind == Offer.Kind.SEAT) == (offer.starts_at is not None)
+        and (offer.limit_quantity is None) == (offer.limit_period is None)
+        and (None in days or sorted(days) == list(days))  # type: ignore[type-var]
+        and (None in ages or sorted(ages) == list(ages))  # type: ignore[type-var]
+    )
+
+
+@transaction.atomic
+def restock(*, offer: Offer, change: int, reason: str, by: User) -> StockMove:
+    """Put ``change`` pieces in, or take them out if below 0. Raises OutOfStock."""
+    offer = _locked(offer)
+    if offer.stock + change < 0:
+        raise errors.OutOfStock(stock=offer.stock)
+    Offer.objects.filter(pk=offer.pk).update(stock=F("stock") + change)
+    move = StockMove.objects.create(
+        community_id=offer.community_id,
+        offer=offer,
+        change=change,
+        stock=offer.stock + change,
+        reason=reason,
+        moved_by=by,
+    )
+    move.refresh_from_db(fields=["moved_at"])  # the database's own time
+    _record("offer.restock", offer, by, change=change, stock=move.stock)
+    return move
+
+
+def _price(offer: Offer, by: User | None) -> None:
+    OfferPrice.objects.create(
+        community_id=offer.community_id,
+        offer=offer,
+        set_by=by,
+        **{name: getattr(offer, name) for name in PRICES},
+    )
+
+
+def _locked(offer: Offer) -> Offer:
+    return (
+        Offer.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("partnership", "community")
+        .get(pk=offer.pk)
+    )
+
+
+def _record(action: str, offer: Offer, by: User, **after: Any) -> None:
+    trail.record(action, actor=by, community=offer.community, target=offer, after=after)
