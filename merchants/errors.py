@@ -233,3 +233,23 @@ class RefundTooLate(Conflict):
 class RefundTooLarge(Conflict):
     code = "refund_too_large"
     title = _("That is more than is left to give back.")
+
+
+class CauseTitleTaken(Conflict):
+    code = "cause_title_taken"
+    title = _("The community has a cause of this name.")
+
+
+class CauseClosed(Conflict):
+    code = "cause_closed"
+    title = _("This cause takes no more points.")
+
+
+class PoolTooSmall(Conflict):
+    code = "pool_too_small"
+    title = _("That is more than was given and is left.")
+
+
+class GivenLater(Conflict):
+    code = "given_later"
+    title = _("What is promised is put on record when it is given.")

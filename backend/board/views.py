@@ -9,12 +9,14 @@ from django.views.generic import TemplateView
 
 from backend.communities.models import Community
 from backend.communities.selectors import community_by_code, tenants
-from merchants.models import Partnership
+from merchants import selectors
+from merchants.models import Cause, Partnership
 from points.selectors import public_figures, seals_of
 from volunteers.models import Report
 from volunteers.selectors import public_reports, verified_minutes, volunteers_in
 
 REPORTS_SHOWN = 20
+SPONSORSHIPS_SHOWN = 10
 
 
 class HomeView(TemplateView):
@@ -59,6 +61,12 @@ class BoardView(TemplateView):
             "back": _("All communities"),
             "figures": _figures(community),
             "seal": _latest_seal(community),
+            "causes_title": _("Points given back"),
+            "causes": selectors.with_totals(Cause.objects.filter(community=community)),
+            "given": _("given"),
+            "spent": _("spent"),
+            "sponsorships_title": _("What merchants gave"),
+            "sponsorships": selectors.sponsorships_in(community)[:SPONSORSHIPS_SHOWN],
             "reports_title": _("What became of the reports"),
             "reports_note": _("Disputes and calls for help are never shown here."),
             "no_reports": _("Nothing has been reported yet."),
@@ -76,8 +84,12 @@ def _figures(community: Community) -> list[tuple[str, int]]:
         (_("Points issued"), points["issued"]),
         (_("Points redeemed"), points["redeemed"]),
         (_("Points in wallets"), points["outstanding"]),
-        (_("Partner merchants"), Partnership.objects.filter(community=community).count()),
+        (_("Partner merchants"), _partners(community)),
     ]
+
+
+def _partners(community: Community) -> int:
+    return Partnership.objects.filter(community=community, state=Partnership.State.ACTIVE).count()
 
 
 def _latest_seal(community: Community) -> dict[str, str] | None:

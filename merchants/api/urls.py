@@ -2,6 +2,7 @@ from django.urls import path
 
 from merchants.api import (
     catalogue,
+    causes,
     clerks,
     partners,
     pay_codes,
@@ -15,6 +16,13 @@ MERCHANTS_STATEMENT = "merchants/<uuid:merchant_id>/statements/<uuid:statement_i
 STATEMENT = "statements/<uuid:statement_id>"
 
 urlpatterns = [
+    path("causes", causes.CauseListView.as_view()),
+    path("causes/<uuid:cause_id>/gifts", causes.GiveView.as_view()),
+    path("causes/<uuid:cause_id>/spendings", causes.SpendingListView.as_view()),
+    path("causes/<uuid:cause_id>/close", causes.CloseCauseView.as_view()),
+    path("me/gifts", causes.MyGiftListView.as_view()),
+    path("communities/<slug:code>/causes", causes.OpenCauseView.as_view()),
+    path("communities/<slug:code>/sponsorships", causes.SponsorshipListView.as_view()),
     path("shops", partners.ShopListView.as_view()),
     path("communities/<slug:code>/partners", partners.CommunityPartnerListView.as_view()),
     path("partners/<uuid:partnership_id>", partners.PartnerView.as_view()),

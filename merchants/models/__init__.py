@@ -1,6 +1,7 @@
 """Merchants, what they offer, what was redeemed and what they are owed."""
 
 from merchants.models.catalogue import Offer, OfferPrice, StockMove
+from merchants.models.causes import Cause, Gift, Spending, Sponsorship
 from merchants.models.partners import Partnership, Terms
 from merchants.models.pay_codes import PayCode
 from merchants.models.people import Invitation, Merchant, MerchantMember
@@ -8,6 +9,8 @@ from merchants.models.redemption import Redemption, Refund, ScanAttempt
 from merchants.models.settlement import Statement, StatementQuestion
 
 __all__ = [
+    "Cause",
+    "Gift",
     "Invitation",
     "Merchant",
     "MerchantMember",
@@ -18,6 +21,8 @@ __all__ = [
     "Redemption",
     "Refund",
     "ScanAttempt",
+    "Spending",
+    "Sponsorship",
     "Statement",
     "StatementQuestion",
     "StockMove",

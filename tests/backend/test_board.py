@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from django.test import Client
 
+from merchants.services import causes
 from points.services import sealing
 from volunteers.models import Report
 from volunteers.services import hours, reports
@@ -56,6 +57,25 @@ def test_a_community_shows_what_it_did(lake, wang, li, zhao, tea_house, served):
         ("Partner merchants", 1),
     ]:
         assert f"<dt>{name}</dt><dd>{figure}</dd>" in text
+
+
+def test_what_was_given_back_and_by_merchants_is_public_without_names(
+    lake, wang, zhao, tea_house, grant_points
+):
+    assert "公益反哺" not in page("/board/lake")
+    cause = causes.open_cause(community=lake, title="助老", by=zhao)
+    grant_points(wang, 50)
+    causes.give(cause=cause, volunteer=wang, amount=40)
+    causes.spend(cause=cause, amount=15, words="送米", by=zhao)
+    causes.sponsor(
+        partnership=tea_house, words="一百瓶水", given_on=lake.today, by=zhao, value_fen=20_000
+    )
+
+    text = page("/board/lake")
+
+    assert "捐出 40 · 已用 15" in text
+    assert "一百瓶水" in text
+    assert "王" not in text
 
 
 def test_the_latest_seal_is_shown_with_its_head_and_leads_to_all(lake, wang, grant_points):

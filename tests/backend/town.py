@@ -25,7 +25,15 @@ from backend.notices.models import Notice
 from backend.notices.services import notices
 from backend.privacy.services import exports
 from merchants.models import MerchantMember, PayCode
-from merchants.services import catalogue, invitations, partners, pay_codes, redemption, settlement
+from merchants.services import (
+    catalogue,
+    causes,
+    invitations,
+    partners,
+    pay_codes,
+    redemption,
+    settlement,
+)
 from points import selectors as points
 from points.models import Rule
 from points.services import rules, sealing, verifying
@@ -233,6 +241,8 @@ def business(
         partnership=partnership, by=owner, code="粥", title="粥", price_points=5, stock=9
     )
     candidate = partners.consider(community=community, name="面馆", trade="餐饮", by=owner)
+    cause = causes.open_cause(community=community, title="助老", by=owner)
+    causes.give(cause=cause, volunteer=volunteer, amount=5)
     held = redemption.take(offer=tea, volunteer=volunteer)
     statements = []
     for month in (1, 2, 3, 4, 5):
@@ -277,6 +287,7 @@ def business(
         "redemption_id": [held, today],
         "question_id": questions,
         "merchant_id": [shop],
+        "cause_id": [cause],
         "partnership_id": [candidate, partnership],
         "statement_id": statements,
         "transfer_id": points.transfers_of(wallet)[:2],
@@ -371,6 +382,15 @@ def business(
             "price_points": 21,
             "settled_fen": 600,
             **CONDITIONS,
+        },
+        "POST /api/v1/causes/{cause_id}/gifts": {"points": 3},
+        "POST /api/v1/causes/{cause_id}/spendings": {"points": 2, "words": "为独居老人送米"},
+        "POST /api/v1/communities/{code}/causes": {"title": "助学", "description": "书包"},
+        "POST /api/v1/communities/{code}/sponsorships": {
+            "partnership_id": str(partnership.pk),
+            "words": "一百瓶水",
+            "value_fen": 20_000,
+            "given_on": "2024-05-01",
         },
         "POST /api/v1/invitations/accept": {"code": told},
         "POST /api/v1/join-requests/{join_request_id}/reject": {"because": "不住在这里"},
