@@ -258,6 +258,7 @@ SPECTACULAR_SETTINGS = {
         "ReportStatusEnum": "volunteers.models.Report.Status",
         "StatementStatusEnum": "merchants.models.Statement.Status",
         "TermsKindEnum": "merchants.models.Terms.Kind",
+        "WishStateEnum": "merchants.models.Wish.State",
         "VolunteerKindEnum": "volunteers.models.Volunteer.Kind",
     },
 }

@@ -253,3 +253,28 @@ class PoolTooSmall(Conflict):
 class GivenLater(Conflict):
     code = "given_later"
     title = _("What is promised is put on record when it is given.")
+
+
+class WishOpenAlready(Conflict):
+    code = "wish_open_already"
+    title = _("You have a wish already; when it is fulfilled you may make another.")
+
+
+class WishStateWrong(Conflict):
+    code = "wish_state_wrong"
+    title = _("This is not possible in the wish's present state.")
+
+
+class OwnWish(Forbidden):
+    code = "own_wish"
+    title = _("Who wishes neither decides on it nor fulfils it.")
+
+
+class WishWithoutPrice(Invalid):
+    code = "wish_without_price"
+    title = _("A wish is published with its price in points.")
+
+
+class WishNotScanned(Conflict):
+    code = "wish_not_scanned"
+    title = _("The shop has not scanned the voucher of this wish yet.")

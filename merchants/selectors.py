@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from django.db.models import F, OuterRef, QuerySet, Subquery, Sum
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -32,6 +32,7 @@ from merchants.models import (
     StatementQuestion,
     StockMove,
     Terms,
+    Wish,
 )
 
 
@@ -81,7 +82,7 @@ def pool_of(cause: Cause) -> int:
 
 def gifts_of(user: User) -> QuerySet[Gift]:
     """What ``user`` gave back, newest first."""
-    return Gift.objects.filter(volunteer=user).select_related("cause").order_by("-id")
+    return Gift.objects.filter(volunteer=user).select_related("cause", "community").order_by("-id")
 
 
 def spendings_of(cause: Cause) -> QuerySet[Spending]:
@@ -325,3 +326,46 @@ def _with_parties(statements: QuerySet[Statement]) -> QuerySet[Statement]:
 
 def _with_offer(redemptions: QuerySet[Redemption]) -> QuerySet[Redemption]:
     return redemptions.select_related("offer", "partnership", "volunteer").order_by("-id")
+
+
+def wishes_of(user: User) -> QuerySet[Wish]:
+    """What ``user`` wished for, newest first."""
+    return _wishes(Wish.objects.filter(volunteer=user))
+
+
+def wishes_open_to(user: User) -> QuerySet[Wish]:
+    """What neighbours wish for where ``user`` volunteers, and what ``user`` adopted."""
+    published = Q(community__in=communities_of(user), state=Wish.State.PUBLISHED)
+    return _wishes(Wish.objects.filter(published | Q(donor=user, state=Wish.State.ADOPTED)))
+
+
+def wishes_adopted_by(user: User) -> QuerySet[Wish]:
+    """Those ``user`` is to fulfil as a neighbour."""
+    return _wishes(Wish.objects.filter(donor=user))
+
+
+def wishes_open_to_merchant(merchant: Merchant) -> QuerySet[Wish]:
+    """What is wished for where the merchant is an active partner, and what it adopted."""
+    active = merchant.partnerships.filter(state=Partnership.State.ACTIVE).values("community")
+    return _wishes(
+        Wish.objects.filter(
+            Q(community__in=active, state=Wish.State.PUBLISHED)
+            | Q(partnership__merchant=merchant, state=Wish.State.ADOPTED)
+        )
+    )
+
+
+def wishes_in(community: Community) -> QuerySet[Wish]:
+    """All of them, newest first."""
+    return _wishes(Wish.objects.filter(community=community))
+
+
+def wishes_handled_by(user: User) -> QuerySet[Wish]:
+    """Those ``user`` decides on as staff."""
+    return _wishes(Wish.objects.filter(community__in=communities_where(user, HANDLES)))
+
+
+def _wishes(wishes: QuerySet[Wish]) -> QuerySet[Wish]:
+    return wishes.select_related(
+        "community", "partnership", "volunteer", "donor", "decided_by"
+    ).order_by("-id")

@@ -23,7 +23,7 @@ from backend.communities.selectors import tenants
 from backend.notices.models import Notice
 from backend.notices.texts import words
 from backend.privacy.models import Export
-from merchants.models import MerchantMember, Redemption, ScanAttempt
+from merchants.models import MerchantMember, Redemption, ScanAttempt, Wish
 from points import selectors as points
 from points.models import Account, Award, Earned, Hold, Reversal
 from volunteers.models import Attendance, JoinRequest, Report, Volunteer
@@ -87,6 +87,7 @@ TITLES = {
     "place": _("Place"),
     "points": _("Points"),
     "posted_at": _("Posted at"),
+    "proposed_at": _("Proposed at"),
     "purpose": _("Purpose"),
     "quantity": _("Quantity"),
     "read_at": _("Read at"),
@@ -108,6 +109,7 @@ TITLES = {
     "source": _("Source"),
     "status": _("Status"),
     "submitted_at": _("Submitted at"),
+    "thanks": _("Thanks"),
     "taken_at": _("Taken at"),
     "target_id": _("Id of the thing"),
     "target_type": _("What kind of thing"),
@@ -316,6 +318,7 @@ _OWN_THINGS: tuple[tuple[type[Model], str], ...] = (
     (Redemption, "volunteer"),
     (Report, "reporter"),
     (Volunteer, "user"),
+    (Wish, "volunteer"),
 )
 
 
@@ -559,6 +562,22 @@ TABLES = (
             "closed_at": "closed_at",
         },
     ),
+    _own(
+        "wishes",
+        Wish,
+        "volunteer",
+        {
+            "id": "pk",
+            "community": "community__code",
+            "text": "words",
+            "status": "state",
+            "points": "price_points",
+            "proposed_at": "proposed_at",
+            "because": "because",
+            "closed_at": "closed_at",
+            "thanks": "thanks",
+        },
+    ),
     _own(  # without the code, which is the customer's
         "scans",
         ScanAttempt,
@@ -642,6 +661,8 @@ LEFT_OUT = {
     "merchants.StatementQuestion.asked_by": _AN_ACT,
     "merchants.StatementQuestion.answered_by": _AN_ACT,
     "merchants.Statement.drafted_by": _AN_ACT,
+    "merchants.Wish.decided_by": _AN_ACT,
+    "merchants.Wish.donor": _AN_ACT,
     "merchants.Cause.opened_by": _AN_ACT,
     "merchants.Spending.spent_by": _AN_ACT,
     "merchants.Sponsorship.recorded_by": _AN_ACT,

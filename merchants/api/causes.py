@@ -58,10 +58,11 @@ class GiveSerializer(serializers.Serializer[Any]):
 
 class GiftSerializer(serializers.ModelSerializer[Gift]):
     cause = serializers.CharField(source="cause.title", read_only=True)
+    community = PartnerCommunitySerializer(read_only=True)
 
     class Meta:
         model = Gift
-        fields = ("id", "cause", "points", "given_at")
+        fields = ("id", "community", "cause", "points", "given_at")
         read_only_fields = fields
 
 

@@ -10,12 +10,30 @@ from merchants.api import (
     refunds,
     statement_files,
     views,
+    wishes,
 )
 
 MERCHANTS_STATEMENT = "merchants/<uuid:merchant_id>/statements/<uuid:statement_id>"
 STATEMENT = "statements/<uuid:statement_id>"
 
 urlpatterns = [
+    path("me/wishes", wishes.MyWishListView.as_view()),
+    path("me/wishes/<uuid:wish_id>/withdraw", wishes.MyWishWithdrawView.as_view()),
+    path("me/wishes/<uuid:wish_id>/thanks", wishes.MyWishThanksView.as_view()),
+    path("wishes", wishes.WishListView.as_view()),
+    path("wishes/<uuid:wish_id>/adopt", wishes.AdoptView.as_view()),
+    path("wishes/<uuid:wish_id>/release", wishes.ReleaseView.as_view()),
+    path("wishes/<uuid:wish_id>/decision", wishes.WishDecisionView.as_view()),
+    path("communities/<slug:code>/wishes", wishes.CommunityWishListView.as_view()),
+    path("merchants/<uuid:merchant_id>/wishes", wishes.MerchantWishListView.as_view()),
+    path(
+        "merchants/<uuid:merchant_id>/wishes/<uuid:wish_id>/adopt",
+        wishes.MerchantAdoptView.as_view(),
+    ),
+    path(
+        "merchants/<uuid:merchant_id>/wishes/<uuid:wish_id>/release",
+        wishes.MerchantReleaseView.as_view(),
+    ),
     path("causes", causes.CauseListView.as_view()),
     path("causes/<uuid:cause_id>/gifts", causes.GiveView.as_view()),
     path("causes/<uuid:cause_id>/spendings", causes.SpendingListView.as_view()),

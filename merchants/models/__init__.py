@@ -7,6 +7,7 @@ from merchants.models.pay_codes import PayCode
 from merchants.models.people import Invitation, Merchant, MerchantMember
 from merchants.models.redemption import Redemption, Refund, ScanAttempt
 from merchants.models.settlement import Statement, StatementQuestion
+from merchants.models.wishes import Wish
 
 __all__ = [
     "Cause",
@@ -27,4 +28,5 @@ __all__ = [
     "StatementQuestion",
     "StockMove",
     "Terms",
+    "Wish",
 ]

@@ -4,7 +4,7 @@ Locks are taken in one order everywhere: voucher, hold, wallet, offer.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
@@ -18,7 +18,7 @@ from backend.codes import as_made, new_code
 from backend.errors import Refusal
 from backend.ids import new_id
 from merchants import errors
-from merchants.models import Offer, Partnership, Redemption, Terms
+from merchants.models import Offer, Partnership, Redemption, Terms, Wish
 from merchants.services import conditions, terms
 from points import selectors as points
 from points.errors import InsufficientPoints
@@ -37,17 +37,37 @@ def take(
 
     Points are looked at before stock. ``now`` is given where the past is played again; the
     voucher's lifetime runs by the clock all the same. Raises GuardianConsentRequired,
-    OfferWithdrawn, PartnerNotActive, OfferNotOnNow, NotEligible, OfferNotPriced,
-    InsufficientPoints, LimitReached, OutOfStock.
+    OfferWithdrawn, OfferNotOnNow, NotEligible, and what ``set_aside`` does.
     """
     guardians.require_guardian(volunteer)
     if offer.state != Offer.State.LISTED:
         raise errors.OfferWithdrawn
+    conditions.check_open(offer, now or timezone.now())
+    conditions.check_eligible(offer, volunteer)
+    return set_aside(
+        offer=offer,
+        volunteer=volunteer,
+        quantity=quantity,
+        lifetime=settings.VOUCHER_LIFETIME,
+        now=now,
+    )
+
+
+def set_aside(
+    *,
+    offer: Offer,
+    volunteer: User,
+    quantity: int,
+    lifetime: timedelta,
+    now: datetime | None = None,
+) -> Redemption:
+    """The same for an offer that need not be listed, within the caller's transaction.
+
+    Raises PartnerNotActive, OfferNotPriced, InsufficientPoints, LimitReached, OutOfStock.
+    """
     if offer.partnership.state != Partnership.State.ACTIVE:
         raise errors.PartnerNotActive
     moment = now or timezone.now()
-    conditions.check_open(offer, moment)
-    conditions.check_eligible(offer, volunteer)
     contract = terms.in_force(offer.partnership, moment.astimezone(offer.community.clock).date())
     amount_fen = terms.amount_fen(contract, offer, quantity)
     price = offer.price_points * quantity
@@ -74,7 +94,7 @@ def take(
             },
             occurred_at=now,
         ),
-        lifetime=settings.VOUCHER_LIFETIME,
+        lifetime=lifetime,
     )
     conditions.check_limit(offer, volunteer, quantity, moment)  # under the wallet's lock
     # One statement looks and takes: of two volunteers after the last item, one finds a row.
@@ -191,6 +211,12 @@ def _give_back(redemption: Redemption, status: Redemption.Status) -> None:
     redemption.status = status
     redemption.closed_at = timezone.now()
     redemption.save(update_fields=["status", "closed_at"])
+    # A wish that it was to fulfil is open again.
+    Wish.objects.filter(
+        community_id=redemption.community_id,
+        redemption=redemption,
+        state=Wish.State.ADOPTED,
+    ).update(state=Wish.State.PUBLISHED, partnership=None, redemption=None)
 
 
 def _locked(redemption_id: UUID) -> Redemption:

@@ -32,8 +32,8 @@ from backend.notices.services import notices
 from backend.privacy import held, tasks
 from backend.privacy.models import Export
 from backend.privacy.services import archive, exports
-from merchants.models import MerchantMember, ScanAttempt
-from merchants.services import redemption
+from merchants.models import MerchantMember, ScanAttempt, Wish
+from merchants.services import redemption, wishes
 from points.models import Award, Earned, Hold, Reversal, Transfer
 from points.services import ledger
 from tests.conftest import SHANGHAI
@@ -78,6 +78,7 @@ def story(lake, hill, wang, li, zhao, chen, tea, served, grant_points):
         wallet = grant_points(person, 40)
         voucher = redemption.take(offer=tea, volunteer=person)
         redemption.scan(merchant_id=tea.partnership.merchant.pk, clerk=chen, code=voucher.code)
+        wishes.propose(volunteer=person, community=lake, words="一辆自行车")
         gift = Transfer.objects.get(credit=wallet, reason="gift")
         ledger.reverse(
             community_id=lake.pk, transfer_id=gift.pk, key=f"oops:{gift.pk}", reason="reversal",
@@ -129,6 +130,7 @@ def expected_of(wang, story):
     session, export = one(UserSession, user=wang), one(Export, user=wang)
     hold = Hold.objects.get(source__in=[f"redemption:{r.pk}" for r in redemptions_of(wang)])
     (voucher,) = redemptions_of(wang)
+    wish = one(Wish, volunteer=wang)
     awarded_for_hours = one(Award, source=earlier.award_source)
     awarded_for_report = one(Award, source=report.award_source)
     wallet = awarded_for_hours.account_id
@@ -332,6 +334,19 @@ def expected_of(wang, story):
                 "taken_at": when(voucher.taken_at),
                 "expires_at": when(voucher.expires_at),
                 "closed_at": when(voucher.closed_at),
+            }
+        ],
+        "wishes": [
+            {
+                "id": str(wish.pk),
+                "community": "lake",
+                "text": "一辆自行车",
+                "status": "proposed",
+                "points": None,
+                "proposed_at": when(wish.proposed_at),
+                "because": "",
+                "closed_at": None,
+                "thanks": "",
             }
         ],
         "scans": [],

@@ -33,6 +33,7 @@ from merchants.services import (
     pay_codes,
     redemption,
     settlement,
+    wishes,
 )
 from points import selectors as points
 from points.models import Rule
@@ -182,7 +183,7 @@ def business(
     community = places.make_join_code(community=community, made_by=newcomer)
     estate = places.estate_named(community=community, name="一区")
     meadow = places.found(code=f"{community.code}-meadow", name="草地社区")
-    wishes = [
+    asked = [
         joining.join(user=user, community=place, kind=Volunteer.Kind.RIDER)[0]
         for user, place in ((newcomer, community), (volunteer, meadow))
     ]
@@ -243,6 +244,22 @@ def business(
     candidate = partners.consider(community=community, name="面馆", trade="餐饮", by=owner)
     cause = causes.open_cause(community=community, title="助老", by=owner)
     causes.give(cause=cause, volunteer=volunteer, amount=5)
+    made = []
+    for wisher, donor in (
+        (volunteer, newcomer),  # the rows and bodies below need one in each state
+        (newcomer, None),
+        (child, volunteer),
+        (clerk, None),
+        (owner, None),
+    ):
+        grant_points(wisher, 50, community)
+        wish = wishes.propose(volunteer=wisher, community=community, words="一辆自行车")
+        if wisher != owner:
+            wishes.decide(wish=wish, accept=True, price_points=50, by=owner)
+        if donor:
+            wishes.adopt_as_donor(wish=wish, donor=donor)
+        made.append(wish)
+    wishes.adopt_as_merchant(wish=made[3], partnership=partnership, by=owner)
     held = redemption.take(offer=tea, volunteer=volunteer)
     statements = []
     for month in (1, 2, 3, 4, 5):
@@ -288,6 +305,7 @@ def business(
         "question_id": questions,
         "merchant_id": [shop],
         "cause_id": [cause],
+        "wish_id": made,
         "partnership_id": [candidate, partnership],
         "statement_id": statements,
         "transfer_id": points.transfers_of(wallet)[:2],
@@ -295,7 +313,7 @@ def business(
         "verification_id": [verifying.verify(community=community)],
         "rule_id": points.rules_known_in(community)[:2],
         "guardianship_id": [guardianship],
-        "join_request_id": wishes,
+        "join_request_id": asked,
         "membership_id": [leader],
         "member_id": [member],
         "invitation_id": [invitation],
@@ -391,6 +409,13 @@ def business(
             "words": "一百瓶水",
             "value_fen": 20_000,
             "given_on": "2024-05-01",
+        },
+        "POST /api/v1/me/wishes": {"community": pond.code, "words": "一个书包"},
+        "POST /api/v1/me/wishes/{wish_id}/thanks": {"words": "谢谢"},
+        "POST /api/v1/wishes/{wish_id}/decision": {
+            "accept": True,
+            "price_points": 50,
+            "because": "合适",
         },
         "POST /api/v1/invitations/accept": {"code": told},
         "POST /api/v1/join-requests/{join_request_id}/reject": {"because": "不住在这里"},

@@ -38,6 +38,7 @@ earned            获得的积分及其到期日 / points earned, and their last
 holds             被冻结的积分 / points set aside
 reversals         被冲正的积分 / points taken back
 redemptions       兑换和兑换券 / what you redeemed
+wishes            您的微心愿 / what you wished for
 scans             您作为店员的扫码记录 / what you scanned as a clerk
 notices           给您的通知 / what you were told
 log_ins           登录的时间、地址和设备 / from where you are logged in

@@ -33,7 +33,7 @@ from backend.privacy.errors import StillHoldsARole
 from backend.privacy.services import exports
 from merchants.errors import VoucherStateWrong
 from merchants.models import MerchantMember, Redemption
-from merchants.services import redemption
+from merchants.services import redemption, wishes
 from volunteers.models import Attendance, JoinRequest, Report, Volunteer
 from volunteers.services import people
 
@@ -120,6 +120,7 @@ def _end_what_runs(user: User) -> None:
         people.leave(volunteer=volunteer)
     for membership in Membership.objects.filter(user=user, ended_at=None).order_by("pk"):
         roles.end(membership=membership, ended_by=None)
+    wishes.forget(volunteer=user)
     for voucher in Redemption.objects.filter(
         volunteer=user, status=Redemption.Status.HELD
     ).order_by("pk"):

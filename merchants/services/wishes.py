@@ -1,0 +1,236 @@
+"""微心愿: a volunteer's wish, looked at by staff, adopted, delivered with thanks or open again.
+
+Locks are taken in one order: voucher, wish, hold, wallet, offer.
+"""
+
+from contextlib import suppress
+from datetime import timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
+from backend.accounts.models import User
+from backend.accounts.services import guardians
+from backend.audit.services import trail
+from backend.communities.models import Community
+from backend.ids import new_id
+from merchants import errors
+from merchants.models import Offer, Partnership, Redemption, Wish
+from merchants.services import catalogue, redemption
+from points import selectors as points
+from points.errors import InsufficientPoints
+from points.models import AccountKind
+from points.services import ledger
+
+State = Wish.State
+CODE = "WISH-"  # of the offer that is made of a wish
+WITHOUT_WORDS = "微心愿"
+LIFETIME = timedelta(days=30)  # for whoever adopted it; then it is open again
+
+
+@transaction.atomic
+def propose(*, volunteer: User, community: Community, words: str) -> Wish:
+    """One at a time in a community. Raises GuardianConsentRequired, WishOpenAlready."""
+    guardians.require_guardian(volunteer)
+    User.objects.select_for_update(no_key=True).get(pk=volunteer.pk)
+    if Wish.objects.filter(community=community, volunteer=volunteer, state__in=Wish.OPEN).exists():
+        raise errors.WishOpenAlready
+    wish = Wish.objects.create(community=community, volunteer=volunteer, words=words)
+    wish.refresh_from_db(fields=["proposed_at"])  # the database's own time
+    return wish
+
+
+@transaction.atomic
+def decide(
+    *, wish: Wish, accept: bool, by: User, price_points: int | None = None, because: str = ""
+) -> Wish:
+    """Staff publish it for ``price_points``, or not; decided alike, nothing changes.
+
+    Raises OwnWish, WishWithoutPrice, WishStateWrong.
+    """
+    wish = _locked(wish)
+    if wish.volunteer_id == by.pk:
+        raise errors.OwnWish
+    if accept and not price_points:
+        raise errors.WishWithoutPrice
+    state = State.PUBLISHED if accept else State.REJECTED
+    if (wish.state, wish.price_points) == (state, price_points if accept else None):
+        return wish
+    if wish.state != State.PROPOSED:
+        raise errors.WishStateWrong(state=wish.state)
+    wish.state, wish.decided_by, wish.because = state, by, because
+    wish.price_points = price_points if accept else None
+    if not accept:
+        wish.closed_at = timezone.now()
+    wish.save(update_fields=["state", "decided_by", "because", "price_points", "closed_at"])
+    _record("wish.decide", wish, by)
+    return wish
+
+
+@transaction.atomic
+def adopt_as_merchant(*, wish: Wish, partnership: Partnership, by: User) -> Wish:
+    """A partner fulfils it: the volunteer's points are held, and the shop scans their voucher.
+
+    What it is worth to the merchant its contract says. Adopted by it already, nothing changes.
+    Raises OwnWish, WishStateWrong, PartnerNotActive, OfferNotPriced, InsufficientPoints.
+    """
+    wish = _locked(wish)
+    if wish.state == State.ADOPTED and wish.partnership_id == partnership.pk:
+        return wish
+    _check_open(wish, by)
+    assert wish.price_points is not None  # a check constraint
+    offer = catalogue.offer(
+        partnership=partnership,
+        code=f"{CODE}{new_id().hex[-16:]}",
+        title=wish.words[:60],
+        price_points=wish.price_points,
+        stock=1,
+    )
+    catalogue.set_listed(offer=offer, is_listed=False, by=by)  # for nobody else
+    wish.redemption = redemption.set_aside(
+        offer=Offer.objects.select_related("partnership", "community").get(pk=offer.pk),
+        volunteer=wish.volunteer,
+        quantity=1,
+        lifetime=LIFETIME,
+    )
+    wish.partnership, wish.state = partnership, State.ADOPTED
+    wish.save(update_fields=["partnership", "redemption", "state"])
+    _record("wish.adopt", wish, by)
+    return wish
+
+
+@transaction.atomic
+def adopt_as_donor(*, wish: Wish, donor: User) -> Wish:
+    """A neighbour fulfils it for nothing: the points held go into the pool of wishes.
+
+    Adopted by them already, nothing changes. Raises GuardianConsentRequired, OwnWish,
+    WishStateWrong, InsufficientPoints.
+    """
+    guardians.require_guardian(donor)
+    wish = _locked(wish)
+    if wish.state == State.ADOPTED and wish.donor_id == donor.pk:
+        return wish
+    _check_open(wish, donor)
+    assert wish.price_points is not None  # a check constraint
+    wallet = points.wallet_of(wish.community_id, wish.volunteer_id)
+    if wallet is None:
+        raise InsufficientPoints(available=0, needed=wish.price_points)
+    source = f"wish:{wish.pk}"
+    wish.hold_id = ledger.hold(
+        ledger.Movement(
+            debit=wallet,
+            credit=ledger.account(community=wish.community, kind=AccountKind.POOL, holder="wishes"),
+            amount=wish.price_points,
+            key=f"{source}:{new_id()}",  # it may be adopted again
+            reason="wish",
+            source=source,
+        ),
+        lifetime=LIFETIME,
+    ).pk
+    wish.donor, wish.state = donor, State.ADOPTED
+    wish.save(update_fields=["donor", "hold", "state"])
+    _record("wish.adopt", wish, donor)
+    return wish
+
+
+@transaction.atomic
+def release(*, wish: Wish, by: User) -> Wish:
+    """Who adopted it can not after all: the points are free, and it is open again.
+
+    Raises WishStateWrong (not adopted, or its voucher was scanned).
+    """
+    wish = _locked(wish)
+    if wish.state != State.ADOPTED:
+        raise errors.WishStateWrong(state=wish.state)
+    _let_go(wish)
+    _record("wish.release", wish, by)
+    return wish
+
+
+@transaction.atomic
+def withdraw(*, wish: Wish) -> Wish:
+    """The volunteer takes it back; again changes nothing. Raises WishStateWrong as above."""
+    wish = _locked(wish)
+    if wish.state == State.WITHDRAWN:
+        return wish
+    if wish.state == State.ADOPTED:
+        _let_go(wish)
+    if wish.state not in (State.PROPOSED, State.PUBLISHED):
+        raise errors.WishStateWrong(state=wish.state)
+    wish.state, wish.closed_at = State.WITHDRAWN, timezone.now()
+    wish.save(update_fields=["state", "closed_at"])
+    return wish
+
+
+@transaction.atomic
+def thank(*, wish: Wish, words: str) -> Wish:
+    """The volunteer has it, and says thanks: the points move, unless the shop's scan did that.
+
+    Again, the first thanks stand. Raises WishStateWrong, WishNotScanned, HoldExpired.
+    """
+    wish = _locked(wish)
+    if wish.state == State.DELIVERED:
+        return wish
+    if wish.state != State.ADOPTED:
+        raise errors.WishStateWrong(state=wish.state)
+    if wish.redemption is not None:
+        if wish.redemption.status != Redemption.Status.REDEEMED:
+            raise errors.WishNotScanned
+    else:
+        assert wish.hold_id is not None  # a check constraint
+        ledger.capture(community_id=wish.community_id, hold_id=wish.hold_id)
+    wish.state, wish.thanks, wish.closed_at = State.DELIVERED, words, timezone.now()
+    wish.save(update_fields=["state", "thanks", "closed_at"])
+    return wish
+
+
+@transaction.atomic
+def forget(*, volunteer: User) -> None:
+    """Open wishes are withdrawn, and what any of them said is said no more, also on a voucher."""
+    for wish in Wish.objects.filter(volunteer=volunteer, state__in=Wish.OPEN).order_by("pk"):
+        with suppress(errors.WishStateWrong):  # its voucher was scanned
+            withdraw(wish=wish)
+    theirs = Wish.objects.filter(volunteer=volunteer)
+    Offer.objects.filter(
+        pk__in=Redemption.objects.filter(volunteer=volunteer, offer__code__startswith=CODE).values(
+            "offer"
+        )
+    ).update(title=WITHOUT_WORDS)
+    theirs.update(words="", because="", thanks="")
+
+
+def _let_go(wish: Wish) -> None:
+    if wish.redemption is not None:
+        try:
+            redemption.cancel(redemption=wish.redemption)  # which opens the wish again
+        except errors.VoucherStateWrong as refusal:
+            raise errors.WishStateWrong(state=State.DELIVERED) from refusal
+    else:
+        assert wish.hold_id is not None  # a check constraint
+        ledger.void(community_id=wish.community_id, hold_id=wish.hold_id)
+        wish.donor = wish.hold = None
+        wish.state = State.PUBLISHED
+        wish.save(update_fields=["donor", "hold", "state"])
+    wish.refresh_from_db(fields=["state", "donor", "hold", "partnership", "redemption"])
+
+
+def _check_open(wish: Wish, by: User) -> None:
+    if wish.volunteer_id == by.pk:
+        raise errors.OwnWish
+    if wish.state != State.PUBLISHED:
+        raise errors.WishStateWrong(state=wish.state)
+
+
+def _locked(wish: Wish) -> Wish:
+    # Its voucher first: whoever cancels that comes to the wish from there.
+    list(Redemption.objects.select_for_update(no_key=True, of=("self",)).filter(wishes=wish))
+    return (
+        Wish.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("community", "volunteer", "partnership", "donor", "redemption")
+        .get(pk=wish.pk)
+    )
+
+
+def _record(action: str, wish: Wish, by: User) -> None:
+    after = {"state": wish.state, "price_points": wish.price_points}
+    trail.record(action, actor=by, community=wish.community, target=wish, after=after)

@@ -1,0 +1,247 @@
+"""微心愿: looked at by staff, adopted, and delivered with thanks or open again."""
+
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+from django.db import DatabaseError, transaction
+
+from backend.accounts import ages
+from backend.accounts.errors import GuardianConsentRequired
+from backend.accounts.services import profile
+from merchants import errors
+from merchants.models import Offer, Redemption, Wish
+from merchants.services import partners, redemption, wishes
+from points import selectors as points
+from points.errors import InsufficientPoints
+
+State = Wish.State
+KEY = {"Idempotency-Key": "k1"}
+
+
+@pytest.fixture
+def bicycle(lake, wang, grant_points) -> Wish:
+    """Wang, who has 100 points, wishes for a child's bicycle."""
+    grant_points(wang, 100)
+    return wishes.propose(volunteer=wang, community=lake, words="孩子的自行车")
+
+
+@pytest.fixture
+def published(bicycle, zhao) -> Wish:
+    return wishes.decide(wish=bicycle, accept=True, price_points=80, by=zhao)
+
+
+@pytest.fixture
+def wallet(lake, wang):
+    """What Wang has free, and what is held."""
+
+    def look() -> tuple[int, int]:
+        account = points.wallet_of(lake.pk, wang.pk)
+        return account.available, account.held
+
+    return look
+
+
+def test_a_shop_fulfils_it_and_is_settled_for_it(
+    published, tea_house, zhou, chen, wang, wallet, lake
+):
+    for _ in range(2):
+        adopted = wishes.adopt_as_merchant(wish=published, partnership=tea_house, by=zhou)
+    assert (adopted.state, wallet()) == (State.ADOPTED, (20, 80))
+    with pytest.raises(errors.WishNotScanned):
+        wishes.thank(wish=adopted, words="谢谢")
+
+    redemption.scan(merchant_id=tea_house.merchant_id, clerk=chen, code=adopted.redemption.code)
+    for words in ("谢谢", "再谢谢"):
+        delivered = wishes.thank(wish=adopted, words=words)
+
+    assert (delivered.state, delivered.thanks) == (State.DELIVERED, "谢谢")
+    assert points.totals_by_kind(lake)["merchant"] == 80
+    assert Redemption.objects.get().amount_fen == 800
+
+
+def test_a_neighbour_fulfils_it_for_nothing(published, li, wallet, lake):
+    for _ in range(2):
+        adopted = wishes.adopt_as_donor(wish=published, donor=li)
+    assert wallet() == (20, 80)
+
+    for _ in range(2):
+        wishes.thank(wish=adopted, words="谢谢")
+
+    assert wallet() == (20, 0)
+    assert points.totals_by_kind(lake)["pool"] == 80
+
+
+@pytest.mark.parametrize("who", ["shop", "neighbour"])
+@pytest.mark.parametrize("how", ["released", "withdrawn", "voucher cancelled"])
+def test_what_comes_to_nothing_gives_the_points_back(
+    published, tea_house, zhou, li, wallet, who, how
+):
+    if who == "shop":
+        adopted = wishes.adopt_as_merchant(wish=published, partnership=tea_house, by=zhou)
+    else:
+        adopted = wishes.adopt_as_donor(wish=published, donor=li)
+
+    if how == "withdrawn":
+        for _ in range(2):
+            after = wishes.withdraw(wish=adopted)
+    elif how == "released" or who == "neighbour":
+        after = wishes.release(wish=adopted, by=zhou)
+    else:
+        redemption.cancel(redemption=adopted.redemption)
+        after = Wish.objects.get()
+
+    assert after.state == (State.WITHDRAWN if how == "withdrawn" else State.PUBLISHED)
+    assert (after.donor, after.partnership, after.redemption, after.hold) == (None,) * 4
+    assert wallet() == (100, 0)
+    if how != "withdrawn":
+        assert wishes.adopt_as_donor(wish=after, donor=li).state == State.ADOPTED
+
+
+def test_a_scanned_wish_is_neither_released_nor_withdrawn(published, tea_house, zhou, chen):
+    adopted = wishes.adopt_as_merchant(wish=published, partnership=tea_house, by=zhou)
+    redemption.scan(merchant_id=tea_house.merchant_id, clerk=chen, code=adopted.redemption.code)
+
+    with pytest.raises(errors.WishStateWrong):
+        wishes.release(wish=adopted, by=zhou)
+    with pytest.raises(errors.WishStateWrong):
+        wishes.withdraw(wish=adopted)
+
+
+def test_one_wish_at_a_time(bicycle, lake, wang):
+    with pytest.raises(errors.WishOpenAlready):
+        wishes.propose(volunteer=wang, community=lake, words="书包")
+    wishes.withdraw(wish=bicycle)
+
+    assert wishes.propose(volunteer=wang, community=lake, words="书包")
+
+
+def test_a_wish_is_decided_by_somebody_else_once_with_a_price(bicycle, wang, zhao, li):
+    with pytest.raises(errors.OwnWish):
+        wishes.decide(wish=bicycle, accept=True, price_points=80, by=wang)
+    with pytest.raises(errors.WishWithoutPrice):
+        wishes.decide(wish=bicycle, accept=True, by=zhao)
+    with pytest.raises(errors.WishStateWrong):
+        wishes.adopt_as_donor(wish=bicycle, donor=li)
+    for _ in range(2):
+        rejected = wishes.decide(wish=bicycle, accept=False, by=zhao, because="太贵")
+    assert (rejected.state, rejected.because) == (State.REJECTED, "太贵")
+    with pytest.raises(errors.WishStateWrong):
+        wishes.decide(wish=bicycle, accept=True, price_points=80, by=zhao)
+    with pytest.raises(errors.WishStateWrong):
+        wishes.withdraw(wish=bicycle)
+    for act in (
+        lambda: wishes.release(wish=bicycle, by=li),
+        lambda: wishes.thank(wish=bicycle, words="谢谢"),
+    ):
+        with pytest.raises(errors.WishStateWrong):
+            act()
+
+
+def test_nobody_fulfils_their_own_wish(published, tea_house, wang):
+    with pytest.raises(errors.OwnWish):
+        wishes.adopt_as_donor(wish=published, donor=wang)
+    with pytest.raises(errors.OwnWish):
+        wishes.adopt_as_merchant(wish=published, partnership=tea_house, by=wang)
+    with (
+        pytest.raises(DatabaseError, match=r"wish_(granted_by_another|adopted_by_one)"),
+        transaction.atomic(),
+    ):
+        Wish.objects.filter(pk=published.pk).update(donor=wang)
+
+
+def test_what_was_spent_meanwhile_is_not_there(published, tea, tea_house, wang, zhou, li):
+    redemption.take(offer=tea, volunteer=wang)
+
+    with pytest.raises(InsufficientPoints):
+        wishes.adopt_as_donor(wish=published, donor=li)
+    with pytest.raises(InsufficientPoints):
+        wishes.adopt_as_merchant(wish=published, partnership=tea_house, by=zhou)
+
+    published.refresh_from_db()
+    assert published.state == State.PUBLISHED
+    assert Offer.objects.count() == 1
+
+
+def test_a_suspended_partner_adopts_nothing(published, tea_house, zhao, zhou):
+    suspended = partners.move(partnership=tea_house, state="suspended", by=zhao, because="装修")
+
+    with pytest.raises(errors.PartnerNotActive):
+        wishes.adopt_as_merchant(wish=published, partnership=suspended, by=zhou)
+
+
+def test_a_child_wishes_and_gives_with_a_guardians_consent(lake, published, li, wang):
+    for child in (li, wang):
+        profile.change(user=child, born_on=ages.today() - timedelta(days=4_000))
+        child.refresh_from_db()
+
+    with pytest.raises(GuardianConsentRequired):
+        wishes.adopt_as_donor(wish=published, donor=li)
+    with pytest.raises(GuardianConsentRequired):
+        wishes.propose(volunteer=wang, community=lake, words="书包")
+
+
+def test_who_is_forgotten_has_no_words_left(published, tea_house, zhou, wang, wallet):
+    wishes.adopt_as_merchant(wish=published, partnership=tea_house, by=zhou)
+
+    wishes.forget(volunteer=wang)
+
+    assert (Wish.objects.get().words, Wish.objects.get().state) == ("", State.WITHDRAWN)
+    assert Offer.objects.get().title == "微心愿"
+    assert wallet() == (100, 0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_shop_and_neighbours_at_once(published, tea_house, zhou, person, wallet, at_once):
+    neighbours = [person(f"neighbour{number}") for number in range(5)]
+
+    def adopt(number):
+        if number == 0:
+            wishes.adopt_as_merchant(wish=published, partnership=tea_house, by=zhou)
+        else:
+            wishes.adopt_as_donor(wish=published, donor=neighbours[number])
+        return "adopted"
+
+    assert Counter(at_once(5, adopt)) == {"adopted": 1, "wish_state_wrong": 4}
+    assert wallet() == (20, 80)
+
+
+def test_a_wish_over_http(lake, wang, li, zhao, zhou, tea_house, chen, grant_points, logged_in):
+    grant_points(wang, 100)
+    phone, neighbour, desk, office = (logged_in(who) for who in (wang, li, zhao, zhou))
+    asked = {"community": "lake", "words": "孩子的自行车"}
+    made = phone.post("/api/v1/me/wishes", asked, headers=KEY)
+    assert made.status_code == 201
+    wish = made.json()
+    assert neighbour.get("/api/v1/wishes").json()["results"] == []
+
+    decided = desk.post(
+        f"/api/v1/wishes/{wish['id']}/decision", {"accept": True, "price_points": 80}
+    )
+    assert decided.json()["volunteer"]["id"] == str(wang.pk)
+    (seen,) = neighbour.get("/api/v1/wishes?community=lake").json()["results"]
+    assert seen == {
+        "id": wish["id"],
+        "community": {"code": "lake", "name": lake.name},
+        "words": "孩子的自行车",
+        "price_points": 80,
+        "state": "published",
+    }
+    mine = f"/api/v1/merchants/{tea_house.merchant_id}/wishes"
+    assert office.get(mine).json()["results"] == [seen]
+    adopted = office.post(f"{mine}/{wish['id']}/adopt", headers=KEY)
+    assert adopted.json() == seen | {"state": "adopted"}
+    (told,) = phone.get("/api/v1/me/wishes").json()["results"]
+    assert told["fulfilled_by"] == "茶馆"
+    voucher = phone.get(f"/api/v1/me/redemptions/{told['redemption_id']}").json()
+    scan = f"/api/v1/merchants/{tea_house.merchant_id}/scans"
+    assert logged_in(chen).post(scan, {"code": voucher["code"]}, headers=KEY).status_code == 201
+
+    thanked = phone.post(
+        f"/api/v1/me/wishes/{wish['id']}/thanks",
+        {"words": "谢谢"},
+        headers={"Idempotency-Key": "k2"},
+    )
+    assert (thanked.json()["state"], thanked.json()["thanks"]) == ("delivered", "谢谢")
+    (watched,) = desk.get("/api/v1/communities/lake/wishes?state=delivered").json()["results"]
+    assert watched["thanks"] == "谢谢"
