@@ -205,6 +205,26 @@ WECHAT_APP_ID = env.str("LINLI_WECHAT_APP_ID", default="")
 WECHAT_SECRET = env.str("LINLI_WECHAT_SECRET", default="")
 WECHAT_API_BASE = env.str("LINLI_WECHAT_API_BASE", default="https://api.weixin.qq.com")
 WECHAT_TIMEOUT_SECONDS = env.float("LINLI_WECHAT_TIMEOUT_SECONDS", default=5.0)
+# The merchant account that pays; without all of it nothing is paid by WeChat. Keys are PEM, in one
+# line with \n where a line ends.
+WECHATPAY_API_BASE = env.str("LINLI_WECHATPAY_API_BASE", default="https://api.mch.weixin.qq.com")
+WECHATPAY_MCH_ID = env.str("LINLI_WECHATPAY_MCH_ID", default="")
+WECHATPAY_SERIAL = env.str("LINLI_WECHATPAY_SERIAL", default="")
+WECHATPAY_PRIVATE_KEY = env.str("LINLI_WECHATPAY_PRIVATE_KEY", default="", multiline=True)
+WECHATPAY_PUBLIC_KEY_ID = env.str("LINLI_WECHATPAY_PUBLIC_KEY_ID", default="")
+WECHATPAY_PUBLIC_KEY = env.str("LINLI_WECHATPAY_PUBLIC_KEY", default="", multiline=True)
+WECHATPAY_API_V3_KEY = env.str("LINLI_WECHATPAY_API_V3_KEY", default="")
+WECHATPAY_NOTIFY_URL = env.str("LINLI_WECHATPAY_NOTIFY_URL", default="")
+WECHATPAY_TIMEOUT_SECONDS = 10.0
+WECHATPAY_SCENE = env.str("LINLI_WECHATPAY_SCENE", default="1000")  # 现金营销
+WECHATPAY_SCENE_INFO = env.dict(
+    "LINLI_WECHATPAY_SCENE_INFO",
+    default={"活动名称": "志愿积分兑换", "奖励说明": "商户结算"},
+)
+WECHATPAY_PERCEPTION = env.str("LINLI_WECHATPAY_PERCEPTION", default="现金奖励")
+# What one transfer may be, in fen. From 2,000 yuan on WeChat wants a name, which we do not send.
+WECHATPAY_LEAST_FEN = 10
+WECHATPAY_MOST_FEN = min(env.int("LINLI_WECHATPAY_MOST_FEN", default=20_000), 199_999)
 
 # --- the API ----------------------------------------------------------------------------------
 REST_FRAMEWORK = {
@@ -253,6 +273,7 @@ SPECTACULAR_SETTINGS = {
         "OfferStateEnum": "merchants.models.Offer.State",
         "PartnershipMoveEnum": "merchants.api.partners.MOVES",
         "PartnershipStateEnum": "merchants.models.Partnership.State",
+        "PayoutStateEnum": "merchants.models.Payout.State",
         "PlaceKindEnum": "backend.communities.models.Community.Kind",
         "RedemptionStatusEnum": "merchants.models.Redemption.Status",
         "ReportStatusEnum": "volunteers.models.Report.Status",
@@ -295,6 +316,11 @@ CELERY_BEAT_SCHEDULE = {
     },
     "release-expired-vouchers": {
         "task": "merchants.tasks.sweep_expired_vouchers",
+        "schedule": SWEEP_SECONDS,
+        "options": SWEEP_OPTIONS,
+    },
+    "advance-payouts": {
+        "task": "merchants.tasks.sweep_payouts",
         "schedule": SWEEP_SECONDS,
         "options": SWEEP_OPTIONS,
     },

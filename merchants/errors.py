@@ -278,3 +278,38 @@ class WishWithoutPrice(Invalid):
 class WishNotScanned(Conflict):
     code = "wish_not_scanned"
     title = _("The shop has not scanned the voucher of this wish yet.")
+
+
+class NothingToPay(Conflict):
+    code = "nothing_to_pay"
+    title = _("Nothing is owed on this statement; mark it as paid.")
+
+
+class PayoutUnderWay(Conflict):
+    code = "payout_under_way"
+    title = _("This statement is being paid already.")
+
+
+class PayoutOutsideLimits(Conflict):
+    code = "payout_outside_limits"
+    title = _("WeChat does not transfer such an amount at once; use the bank file.")
+
+
+class PayeeMissing(Conflict):
+    code = "payee_missing"
+    title = _("No owner of this merchant logs in with WeChat; use the bank file.")
+
+
+class PayoutFinished(Conflict):
+    code = "payout_finished"
+    title = _("This payout has come to its end.")
+
+
+class OwnPayout(Forbidden):
+    code = "own_payout"
+    title = _("Who orders a payout does not receive it.")
+
+
+class PayoutUnknown(NotFound):
+    code = "payout_unknown"
+    title = _("There is no such payout.")

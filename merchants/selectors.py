@@ -23,6 +23,7 @@ from merchants.models import (
     Offer,
     OfferPrice,
     Partnership,
+    Payout,
     Redemption,
     Refund,
     ScanAttempt,
@@ -369,3 +370,30 @@ def _wishes(wishes: QuerySet[Wish]) -> QuerySet[Wish]:
     return wishes.select_related(
         "community", "partnership", "volunteer", "donor", "decided_by"
     ).order_by("-id")
+
+
+def payouts_of(statement: Statement) -> QuerySet[Payout]:
+    """All transfers that were to pay it, newest first."""
+    return (
+        Payout.objects.filter(community_id=statement.community_id, statement=statement)
+        .select_related("ordered_by")
+        .order_by("-id")
+    )
+
+
+def payouts_handled_by(user: User) -> QuerySet[Payout]:
+    """Those ``user`` may cancel as staff."""
+    return Payout.objects.filter(community__in=communities_where(user, HANDLES)).select_related(
+        "ordered_by"
+    )
+
+
+def statements_to_pay(community: Community) -> list[Statement]:
+    """What is approved, due and not being paid, oldest number first."""
+    approved = (
+        Statement.objects.filter(community=community, status=Statement.Status.APPROVED)
+        .exclude(payouts__state__in=Payout.OPEN)
+        .select_related("partnership__merchant__bank_account")
+        .order_by("number_year", "number_in_year")
+    )
+    return [statement for statement in approved if statement.due_fen]

@@ -9,8 +9,9 @@ from django.utils import timezone
 
 from backend.communities.models import Community
 from backend.communities.selectors import tenants
-from merchants.models import Redemption
-from merchants.services import redemption, settlement
+from backend.wechat import pay
+from merchants.models import Payout, Redemption
+from merchants.services import payouts, redemption, settlement
 
 SWEEP_AT_MOST = 1000
 
@@ -44,3 +45,19 @@ def draft_settlement(community_id: str, day: str) -> None:
     settlement.draft_due(
         community=Community.objects.get(pk=UUID(community_id)), day=date.fromisoformat(day)
     )
+
+
+@shared_task
+def sweep_payouts() -> None:
+    """Queue one look for every payout that is to be sent or asked about now."""
+    if not pay.is_configured():
+        return
+    due = Payout.objects.filter(state__in=Payout.OPEN, next_at__lte=timezone.now())
+    for payout_id in due.order_by("next_at").values_list("pk", flat=True)[:SWEEP_AT_MOST]:
+        advance_payout.delay(str(payout_id))
+
+
+@shared_task(autoretry_for=(OperationalError,), retry_backoff=True)
+def advance_payout(payout_id: str) -> None:
+    """Send one, or ask how it stands; a second run asks again."""
+    payouts.advance(payout_id=UUID(payout_id))

@@ -26,6 +26,7 @@ from merchants.models import MerchantMember, Offer
 from merchants.services import catalogue, partners
 from points.models import Account, AccountKind, Rule
 from points.services import ledger, rules
+from tests.standins import wechatpay
 from tests.standins.authenticator import code_of
 from volunteers.models import Attendance, Volunteer
 from volunteers.services import activities, people
@@ -289,6 +290,26 @@ def at_once() -> Callable[..., list]:
             return list(pool.map(one, range(count)))
 
     return run
+
+
+@pytest.fixture
+def wechat_pay(settings):
+    """WeChat Pay, and that it is set up: ``call_back`` sends what it tells to a client's post."""
+    with wechatpay.Server() as standin:
+        threading.Thread(target=standin.serve_forever, args=(0.01,), daemon=True).start()
+        settings.WECHAT_APP_ID = "wx-standin"
+        settings.WECHATPAY_API_BASE = standin.url
+        settings.WECHATPAY_MCH_ID = wechatpay.MCH_ID
+        settings.WECHATPAY_SERIAL = wechatpay.SERIAL
+        settings.WECHATPAY_PRIVATE_KEY = wechatpay.pem(wechatpay.OURS)
+        settings.WECHATPAY_PUBLIC_KEY_ID = wechatpay.PUBLIC_KEY_ID
+        settings.WECHATPAY_PUBLIC_KEY = wechatpay.pem(wechatpay.THEIRS.public_key())
+        settings.WECHATPAY_API_V3_KEY = wechatpay.API_V3_KEY
+        settings.WECHATPAY_NOTIFY_URL = "https://linli.example/api/v1/wechatpay/callback"
+        settings.WECHATPAY_TIMEOUT_SECONDS = 0.5
+        yield standin.pay
+        standin.hurry.set()
+        standin.shutdown()
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
-"""What goes wrong with WeChat, as our own refusals. Source: shared/WECHAT.md, section 1."""
+"""What goes wrong with WeChat, as our own refusals. Source: shared/WECHAT.md, sections 1 and 2."""
 
 from django.utils.translation import gettext_lazy as _
 
-from backend.errors import Forbidden, Invalid, Unavailable
+from backend.errors import Conflict, Forbidden, Invalid, Unavailable
 
 
 class WeChatCodeInvalid(Invalid):
@@ -22,3 +22,8 @@ class WeChatUnavailable(Unavailable):
 
     code = "wechat_unavailable"
     title = _("WeChat can not be reached just now. Please try again in a moment.")
+
+
+class WeChatPayNotConfigured(Conflict):
+    code = "wechat_pay_not_configured"
+    title = _("Paying by WeChat is not set up here; use the bank file.")

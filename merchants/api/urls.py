@@ -6,6 +6,7 @@ from merchants.api import (
     clerks,
     partners,
     pay_codes,
+    payouts,
     questions,
     refunds,
     statement_files,
@@ -17,6 +18,15 @@ MERCHANTS_STATEMENT = "merchants/<uuid:merchant_id>/statements/<uuid:statement_i
 STATEMENT = "statements/<uuid:statement_id>"
 
 urlpatterns = [
+    path("statements/<uuid:statement_id>/payouts", payouts.StatementPayoutListView.as_view()),
+    path("payouts/<uuid:payout_id>/cancel", payouts.CancelPayoutView.as_view()),
+    path("communities/<slug:code>/bank-file.csv", payouts.BankFileView.as_view()),
+    path(
+        "merchants/<uuid:merchant_id>/statements/<uuid:statement_id>/payouts",
+        payouts.MerchantPayoutListView.as_view(),
+    ),
+    path("merchants/<uuid:merchant_id>/bank-account", payouts.BankAccountView.as_view()),
+    path("wechatpay/callback", payouts.WeChatPayCallbackView.as_view()),
     path("me/wishes", wishes.MyWishListView.as_view()),
     path("me/wishes/<uuid:wish_id>/withdraw", wishes.MyWishWithdrawView.as_view()),
     path("me/wishes/<uuid:wish_id>/thanks", wishes.MyWishThanksView.as_view()),

@@ -4,12 +4,14 @@ from merchants.models.catalogue import Offer, OfferPrice, StockMove
 from merchants.models.causes import Cause, Gift, Spending, Sponsorship
 from merchants.models.partners import Partnership, Terms
 from merchants.models.pay_codes import PayCode
+from merchants.models.payouts import BankAccount, Payout, PayoutCallback
 from merchants.models.people import Invitation, Merchant, MerchantMember
 from merchants.models.redemption import Redemption, Refund, ScanAttempt
 from merchants.models.settlement import Statement, StatementQuestion
 from merchants.models.wishes import Wish
 
 __all__ = [
+    "BankAccount",
     "Cause",
     "Gift",
     "Invitation",
@@ -19,6 +21,8 @@ __all__ = [
     "OfferPrice",
     "Partnership",
     "PayCode",
+    "Payout",
+    "PayoutCallback",
     "Redemption",
     "Refund",
     "ScanAttempt",

@@ -12,7 +12,7 @@ from backend.audit.services import trail
 from backend.communities.models import Community
 from backend.ids import new_id
 from merchants import errors
-from merchants.models import Partnership, Statement, StatementQuestion
+from merchants.models import Partnership, Payout, Statement, StatementQuestion
 from merchants.services import sealed
 from points.models import AccountKind
 from points.services import ledger
@@ -155,7 +155,7 @@ def mark_paid(*, statement: Statement, payer: User, reference: str = "") -> Stat
 
     Where more was refunded than redeemed they come back from there. ``reference`` is the bank's,
     for instance. Again, the first payment stands. Raises StatementStateWrong (not approved),
-    OwnApproval.
+    OwnApproval, PayoutUnderWay.
     """
     statement = _locked(statement)
     if statement.status == Statement.Status.PAID:
@@ -164,6 +164,8 @@ def mark_paid(*, statement: Statement, payer: User, reference: str = "") -> Stat
         raise errors.StatementStateWrong(state=statement.status)
     if statement.approved_by_id == payer.pk:
         raise errors.OwnApproval
+    if statement.payouts.filter(state__in=Payout.OPEN).exists():
+        raise errors.PayoutUnderWay
     if statement.points:
         _settle_points(statement)
     statement.status = Statement.Status.PAID

@@ -33,6 +33,6 @@ def wechat(wechat_server):
 
 
 @pytest.fixture
-def town(lake, hill, person, served, grant_points, logged_in, wechat) -> Town:
+def town(lake, hill, person, served, grant_points, logged_in, wechat, wechat_pay) -> Town:
     """Two communities with everybody and everything in them that an operation may be about."""
     return build(lake, hill, person, served, grant_points, logged_in, wechat)

@@ -486,6 +486,8 @@ REFERS_TO_A_PERSON = {
     "merchants.ScanAttempt.clerk": AN_ACT,
     "merchants.Statement.approved_by": AN_ACT,
     "merchants.Statement.drafted_by": AN_ACT,
+    "merchants.Payout.ordered_by": AN_ACT,
+    "merchants.Payout.payee": AN_ACT,
     "merchants.Wish.decided_by": AN_ACT,
     "merchants.Wish.donor": AN_ACT,
     "merchants.Wish.volunteer": "stays without its words; an open one is withdrawn",

@@ -2,16 +2,21 @@
 
 import csv
 import io
+import itertools
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
 
+from backend.accounts.services import people
 from backend.communities.models import Community
 from backend.scenarios import demo
-from merchants.models import Statement
-from merchants.services import proving
+from backend.scenarios.management.commands import replay as command
+from backend.scenarios.replay import Replay
+from merchants.models import MerchantMember, Payout, Statement
+from merchants.services import partners, payouts, proving, settlement
 from points import selectors
 from points.models import Award, Transfer
 from volunteers.models import Attendance, Volunteer
@@ -40,8 +45,48 @@ def test_our_copy_of_the_year_is_the_shared_one():
         assert (BISHAHU / path.name).read_bytes() == path.read_bytes()
 
 
+class PaidByWeChat(Replay):
+    """A year whose statements are paid by WeChat, with every third thing going wrong."""
+
+    standin, tell_us = None, None  # WeChat Pay, and our address for its callbacks
+    TROUBLE = itertools.cycle(
+        (None, None, ("before", 500), None, ("after", 0), None, ("after", 500))
+    )
+
+    def _pay(self, statements, *, is_last):
+        for number, statement in enumerate(statements):
+            settlement.approve(statement=statement, approver=self.approver)
+            if not statement.due_fen:
+                settlement.mark_paid(statement=statement, payer=self.verifier)
+                continue
+            payout = payouts.order(statement=self._with_owner(statement), ordered_by=self.verifier)
+            while not Payout.objects.get(pk=payout.pk).is_finished:
+                self.standin.fail_next = [one for one in [next(self.TROUBLE)] if one]
+                payouts.advance(payout_id=payout.pk)
+                if payout.out_bill_no in self.standin.bills:
+                    self.standin.finish(payout.out_bill_no)
+            for _ in range(number % 3):  # never, once, twice
+                assert self.standin.call_back(self.tell_us, payout.out_bill_no) == 204
+
+    def _with_owner(self, statement):
+        merchant = statement.partnership.merchant
+        if not merchant.members.filter(role=MerchantMember.Role.OWNER).exists():
+            owner = people.known_by_wechat(openid=f"o6_{merchant.pk}")
+            partners.employ(merchant=merchant, user=owner, role=MerchantMember.Role.OWNER)
+        return statement
+
+
 @pytest.mark.slow
-def test_a_year_at_bishahu_comes_out_as_computed_independently(db):
+def test_a_year_at_bishahu_comes_out_as_computed_independently_and_is_paid_to_the_fen(
+    db, client, wechat_pay, monkeypatch
+):
+    PaidByWeChat.standin = wechat_pay
+    PaidByWeChat.tell_us = lambda self, body, headers: (
+        client.generic(
+            "POST", "/api/v1/wechatpay/callback", body, "application/json", headers=headers
+        ).status_code
+    )
+    monkeypatch.setattr(command, "Replay", PaidByWeChat)
     table, _ = replay(BISHAHU)
 
     attempts = "insufficient_points 76, out_of_stock 14, redeemed 190"
@@ -71,6 +116,20 @@ def test_a_year_at_bishahu_comes_out_as_computed_independently(db):
     assert {s.status for s in Statement.objects.filter(community=community)} == {"paid"}
     assert selectors.totals_by_kind(community)["merchant"] == 0
     assert list(proving.prove(community)) == []
+    # What reached the merchants is what they were owed, statement by statement.
+    expected = json.loads((BISHAHU / "expected.json").read_text(encoding="utf-8"))
+    received = Counter()
+    for payout in Payout.objects.select_related("statement__partnership"):
+        bill = wechat_pay.bills[payout.out_bill_no]
+        assert bill["state"] == "SUCCESS"
+        assert bill["transfer_amount"] == payout.statement.due_fen
+        received[payout.statement.partnership.name] += bill["transfer_amount"]
+    assert received == {
+        name: owed["amount_fen"]
+        for name, owed in expected["settlement"].items()
+        if owed["amount_fen"]
+    }
+    assert wechat_pay.paid_fen() == 47_740
     # And every award follows from its record once more.
     recomputation = Recomputation(community)
     assert [str(difference) for difference in recomputation] == []

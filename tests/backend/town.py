@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from allauth.socialaccount.models import SocialAccount
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
 from django.utils import timezone
@@ -26,11 +27,13 @@ from backend.notices.services import notices
 from backend.privacy.services import exports
 from merchants.models import MerchantMember, PayCode
 from merchants.services import (
+    bank_accounts,
     catalogue,
     causes,
     invitations,
     partners,
     pay_codes,
+    payouts,
     redemption,
     settlement,
     wishes,
@@ -262,11 +265,11 @@ def business(
     wishes.adopt_as_merchant(wish=made[3], partnership=partnership, by=owner)
     held = redemption.take(offer=tea, volunteer=volunteer)
     statements = []
-    for month in (1, 2, 3, 4, 5):
+    for month in (1, 2, 3, 4, 5, 6):
         voucher = redemption.take(offer=tea, volunteer=volunteer)
         scanned_at = datetime(2024, month, 5, tzinfo=UTC)
         redemption.scan(merchant_id=shop.pk, clerk=clerk, code=voucher.code, now=scanned_at)
-        if month < 5:
+        if month < 6:
             statements += settlement.draft(
                 community=community,
                 period_start=date(2024, month, 1),
@@ -281,7 +284,11 @@ def business(
         )
         for statement, asker in zip(statements, (owner, newcomer), strict=False)
     ]
-    settlement.approve(statement=statements[3], approver=owner)
+    for statement in statements[3:]:
+        settlement.approve(statement=statement, approver=owner)
+    SocialAccount.objects.create(user=owner, provider="wechat", uid=f"o6_{owner.pk}")
+    bank_accounts.keep(merchant=shop, holder="周", bank="农商行", number="62220001", by=owner)
+    payout = payouts.order(statement=statements[4], ordered_by=newcomer)
     today = redemption.take(offer=tea, volunteer=volunteer)
     redemption.scan(merchant_id=shop.pk, clerk=clerk, code=today.code)
     _, minute = pay_codes.show(volunteer=volunteer, community=community)
@@ -305,6 +312,7 @@ def business(
         "question_id": questions,
         "merchant_id": [shop],
         "cause_id": [cause],
+        "payout_id": [payout],
         "wish_id": made,
         "partnership_id": [candidate, partnership],
         "statement_id": statements,
@@ -370,8 +378,8 @@ def business(
             **DRAFT,
         },
         "POST /api/v1/communities/{code}/statements": {
-            "period_start": "2024-05-01",
-            "period_end": "2024-06-01",
+            "period_start": "2024-06-01",
+            "period_end": "2024-07-01",
         },
         "POST /api/v1/communities/{code}/partners": {"name": "粥铺", "trade": "餐饮"},
         "PATCH /api/v1/partners/{partnership_id}": {"settlement_day": 19, **SHOP},
@@ -409,6 +417,11 @@ def business(
             "words": "一百瓶水",
             "value_fen": 20_000,
             "given_on": "2024-05-01",
+        },
+        "PUT /api/v1/merchants/{merchant_id}/bank-account": {
+            "holder": "周老板",
+            "bank": "农商行",
+            "number": "6222020000000001",
         },
         "POST /api/v1/me/wishes": {"community": pond.code, "words": "一个书包"},
         "POST /api/v1/me/wishes/{wish_id}/thanks": {"words": "谢谢"},

@@ -1,0 +1,393 @@
+"""Paid by WeChat: once, under one number, whatever is lost on the way."""
+
+from collections import Counter
+from datetime import date
+from uuid import UUID
+
+import pytest
+from allauth.socialaccount.models import SocialAccount
+from django.db import DatabaseError, transaction
+from django.utils import timezone
+
+from backend.communities.models import Role
+from backend.communities.services import roles
+from backend.wechat.errors import WeChatPayNotConfigured, WeChatUnavailable
+from merchants import errors, tasks
+from merchants.models import MerchantMember, Payout, PayoutCallback, Statement, Terms
+from merchants.services import bank_accounts, payouts, proving, settlement
+from points import selectors as points
+from tests.standins.wechatpay import signed_event
+
+KEY = {"Idempotency-Key": "k1"}
+State = Payout.State
+
+
+@pytest.fixture
+def qian(person):
+    """钱出纳, who pays."""
+    return person("qian", "钱出纳")
+
+
+@pytest.fixture
+def approved(lake, zhou, zhao, redeemed) -> Statement:
+    """Two teas of March, 600 fen, approved by Zhao; Zhou, who is owed them, has WeChat."""
+    SocialAccount.objects.create(user=zhou, provider="wechat", uid="o6_zhou")
+    redeemed("2024-03-05 10:00", quantity=2)
+    (drafted,) = settlement.draft(
+        community=lake, period_start=date(2024, 3, 1), period_end=date(2024, 4, 1)
+    )
+    return settlement.approve(statement=drafted, approver=zhao)
+
+
+@pytest.fixture
+def ordered(approved, qian, wechat_pay) -> Payout:
+    return payouts.order(statement=approved, ordered_by=qian)
+
+
+@pytest.fixture
+def callback(client):
+    """Sends what WeChat Pay tells to our address, and answers the status."""
+
+    def send(body, headers):
+        answer = client.generic(
+            "POST", "/api/v1/wechatpay/callback", body, "application/json", headers=headers
+        )
+        return answer.status_code
+
+    return send
+
+
+def paid_once(lake, wechat_pay):
+    """Everybody agrees on it: the receiver, the statement and the books."""
+    statement = Statement.objects.get()
+    assert statement.status == Statement.Status.PAID
+    assert wechat_pay.paid_fen() == statement.amount_fen == 600
+    totals = points.totals_by_kind(lake)
+    assert (totals["settled"], totals["merchant"]) == (60, 0)
+    assert list(proving.prove(lake)) == []
+    return statement
+
+
+def test_it_is_sent_confirmed_and_the_statement_paid(ordered, qian, lake, wechat_pay):
+    payouts.advance(payout_id=ordered.pk)
+    waiting = Payout.objects.get()
+    assert (waiting.state, waiting.wechat_state) == (State.WAITING, "WAIT_USER_CONFIRM")
+    assert waiting.package_info == f"package-{ordered.out_bill_no}"
+    assert Statement.objects.get().status == Statement.Status.APPROVED
+
+    wechat_pay.finish(ordered.out_bill_no)
+    for _ in range(2):
+        payouts.advance(payout_id=ordered.pk)
+
+    statement = paid_once(lake, wechat_pay)
+    finished = Payout.objects.get()
+    assert (finished.state, finished.openid, finished.package_info) == (State.SUCCEEDED, "", "")
+    assert statement.paid_by == qian
+    assert statement.payment_reference == finished.transfer_bill_no
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [("before", 0), ("before", 500), ("before", 429), ("after", 0), ("after", 500), ("slow", 0)],
+)
+def test_without_an_answer_the_same_number_is_sent_again(ordered, lake, wechat_pay, trouble):
+    wechat_pay.fail_next = [trouble]
+    payouts.advance(payout_id=ordered.pk)
+    assert Payout.objects.get().state == State.UNKNOWN
+
+    payouts.advance(payout_id=ordered.pk)
+    assert list(wechat_pay.bills) == [ordered.out_bill_no]
+    wechat_pay.finish(ordered.out_bill_no)
+    payouts.advance(payout_id=ordered.pk)
+
+    paid_once(lake, wechat_pay)
+
+
+@pytest.mark.parametrize("how", ["signature", "serial", "timestamp", "missing"])
+def test_an_answer_that_is_not_signed_as_it_should_be_is_none(ordered, lake, wechat_pay, how):
+    wechat_pay.spoil = {how}
+    payouts.advance(payout_id=ordered.pk)
+    assert Payout.objects.get().state == State.UNKNOWN
+
+    wechat_pay.spoil = {}
+    payouts.advance(payout_id=ordered.pk)
+    assert Payout.objects.get().state == State.WAITING
+
+
+def test_where_money_is_short_it_waits_under_its_number(ordered, wechat_pay):
+    wechat_pay.money_fen = 0
+    payouts.advance(payout_id=ordered.pk)
+    assert (Payout.objects.get().state, Payout.objects.get().trouble) == (
+        State.UNKNOWN,
+        "NOT_ENOUGH",
+    )
+
+    wechat_pay.money_fen = 600
+    payouts.advance(payout_id=ordered.pk)
+    assert (Payout.objects.get().state, Payout.objects.get().trouble) == (State.WAITING, "")
+
+
+def test_what_nobody_confirms_within_a_day_makes_room_for_another(
+    ordered, approved, qian, wechat_pay
+):
+    payouts.advance(payout_id=ordered.pk)
+    with pytest.raises(errors.PayoutUnderWay):
+        payouts.order(statement=approved, ordered_by=qian)
+
+    wechat_pay.ahead = 86_400 + 61
+    payouts.advance(payout_id=ordered.pk)
+
+    failed = Payout.objects.get()
+    assert (failed.state, failed.fail_reason) == (State.FAILED, "OVERDUE_CLOSE")
+    again = payouts.order(statement=approved, ordered_by=qian)
+    assert again.out_bill_no != ordered.out_bill_no
+
+
+def test_it_is_cancelled_while_it_is_not_confirmed(ordered, qian, wechat_pay):
+    payouts.advance(payout_id=ordered.pk)
+    wechat_pay.fail_next = [("before", 500)]
+    with pytest.raises(WeChatUnavailable):
+        payouts.cancel(payout=ordered, by=qian)
+
+    asked = payouts.cancel(payout=ordered, by=qian)
+    assert (asked.state, asked.wechat_state) == (State.WAITING, "CANCELING")
+    for _ in range(2):
+        payouts.advance(payout_id=ordered.pk)
+
+    assert Payout.objects.get().state == State.CANCELLED
+    with pytest.raises(errors.PayoutFinished):
+        payouts.cancel(payout=ordered, by=qian)
+
+
+def test_what_was_never_sent_is_cancelled_at_once(ordered, qian, wechat_pay):
+    assert payouts.cancel(payout=ordered, by=qian).state == State.CANCELLED
+    payouts.advance(payout_id=ordered.pk)
+
+    assert wechat_pay.bills == {}
+
+
+def test_it_is_not_marked_as_paid_beside_a_payout(ordered, approved, qian):
+    with pytest.raises(errors.PayoutUnderWay):
+        settlement.mark_paid(statement=approved, payer=qian)
+
+
+# --- what is refused --------------------------------------------------------------------------
+def test_nothing_is_ordered_where_it_is_not_set_up(approved, qian):
+    with pytest.raises(WeChatPayNotConfigured):
+        payouts.order(statement=approved, ordered_by=qian)
+
+
+def test_who_approved_does_not_order_and_who_receives_neither(approved, zhao, zhou, wechat_pay):
+    with pytest.raises(errors.OwnApproval):
+        payouts.order(statement=approved, ordered_by=zhao)
+    with pytest.raises(errors.OwnPayout):
+        payouts.order(statement=approved, ordered_by=zhou)
+
+
+@pytest.mark.parametrize(
+    ("limit", "value"), [("WECHATPAY_MOST_FEN", 599), ("WECHATPAY_LEAST_FEN", 601)]
+)
+def test_an_amount_outside_the_limits_goes_by_the_bank(
+    approved, qian, wechat_pay, settings, limit, value
+):
+    setattr(settings, limit, value)
+    with pytest.raises(errors.PayoutOutsideLimits):
+        payouts.order(statement=approved, ordered_by=qian)
+
+
+def test_without_an_owner_on_wechat_nobody_can_receive_it(approved, qian, wechat_pay):
+    MerchantMember.objects.filter(role="owner").update(role="clerk")
+    with pytest.raises(errors.PayeeMissing):
+        payouts.order(statement=approved, ordered_by=qian)
+
+
+def test_a_draft_and_a_statement_of_nothing_are_not_paid_by_wechat(
+    lake, zhao, qian, redeemed, tea_house, wechat_pay
+):
+    Terms.objects.create(
+        community=lake,
+        partnership=tea_house,
+        version=2,
+        kind=Terms.Kind.DONATED,
+        valid_from=date(2024, 1, 1),
+    )
+    redeemed("2024-03-05 10:00")
+    (draft,) = settlement.draft(
+        community=lake, period_start=date(2024, 3, 1), period_end=date(2024, 4, 1)
+    )
+    with pytest.raises(errors.StatementStateWrong):
+        payouts.order(statement=draft, ordered_by=qian)
+    settlement.approve(statement=draft, approver=zhao)
+
+    with pytest.raises(errors.NothingToPay):
+        payouts.order(statement=draft, ordered_by=qian)
+
+
+# --- what WeChat tells ------------------------------------------------------------------------
+def test_a_callback_pays_it_once_however_often_it_comes(ordered, lake, wechat_pay, callback):
+    payouts.advance(payout_id=ordered.pk)
+    wechat_pay.finish(ordered.out_bill_no)
+
+    told = [
+        wechat_pay.call_back(callback, ordered.out_bill_no, event_id=event)
+        for event in ("e1", "e1", "e2")
+    ]
+
+    assert told == [204] * 3
+    assert PayoutCallback.objects.count() == 2
+    paid_once(lake, wechat_pay)
+
+
+def test_an_end_is_final_whatever_is_told_later(ordered, lake, wechat_pay, callback):
+    payouts.advance(payout_id=ordered.pk)
+    wechat_pay.finish(ordered.out_bill_no)
+    wechat_pay.call_back(callback, ordered.out_bill_no)
+
+    late = {"state": "FAIL", "fail_reason": "ACCOUNT_FROZEN"}
+    assert wechat_pay.call_back(callback, ordered.out_bill_no, told=late) == 204
+
+    paid_once(lake, wechat_pay)
+
+
+def test_another_amount_than_ours_is_not_believed(ordered, wechat_pay, callback):
+    payouts.advance(payout_id=ordered.pk)
+    wechat_pay.finish(ordered.out_bill_no)
+
+    assert wechat_pay.call_back(callback, ordered.out_bill_no, told={"transfer_amount": 1}) == 204
+
+    assert (Payout.objects.get().state, Payout.objects.get().trouble) == (
+        State.WAITING,
+        "MISMATCH",
+    )
+
+
+@pytest.mark.parametrize(
+    ("wrong", "status"),
+    [
+        ({"key": "k" * 32}, 401),
+        ({"ago": 400}, 401),
+        ({"ago": -400}, 401),
+        ({"tamper": True}, 401),
+        ({"signature": "WECHATPAY/SIGNTEST/abc"}, 401),
+        ({"told": {"out_bill_no": "0" * 32}}, 404),
+        ({"told": {"out_bill_no": "x"}}, 404),
+    ],
+)
+def test_a_callback_that_is_not_for_us_changes_nothing(
+    ordered, wechat_pay, callback, wrong, status
+):
+    payouts.advance(payout_id=ordered.pk)
+    wechat_pay.finish(ordered.out_bill_no)
+
+    assert wechat_pay.call_back(callback, ordered.out_bill_no, **wrong) == status
+
+    assert Payout.objects.get().state == State.WAITING
+
+
+def test_a_callback_where_nothing_is_set_up_is_refused(callback, db):
+    assert callback(*signed_event({"out_bill_no": "a"})) == 409
+
+
+# --- many at once, and by the clock -----------------------------------------------------------
+@pytest.mark.django_db(transaction=True)
+def test_workers_at_one_payout_pay_it_once(ordered, lake, wechat_pay, at_once):
+    at_once(4, lambda _: payouts.advance(payout_id=ordered.pk))
+    wechat_pay.finish(ordered.out_bill_no)
+    at_once(4, lambda _: payouts.advance(payout_id=ordered.pk))
+    payouts.advance(payout_id=ordered.pk)
+
+    paid_once(lake, wechat_pay)
+    assert len(wechat_pay.bills) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_is_ordered_once(approved, qian, wechat_pay, at_once):
+    outcomes = at_once(4, lambda _: payouts.order(statement=approved, ordered_by=qian).state)
+
+    assert Counter(outcomes) == {"pending": 1, "payout_under_way": 3}
+
+
+@pytest.mark.usefixtures("_tasks_run_at_once")
+def test_the_sweep_sends_and_asks(ordered, lake, wechat_pay):
+    tasks.sweep_payouts()
+    assert len(wechat_pay.bills) == 1
+    wechat_pay.finish(ordered.out_bill_no)
+    tasks.sweep_payouts()  # not yet: it was asked about a moment ago
+    assert Payout.objects.get().state == State.WAITING
+
+    Payout.objects.update(next_at=timezone.now())
+    tasks.sweep_payouts()
+
+    paid_once(lake, wechat_pay)
+
+
+@pytest.mark.usefixtures("_tasks_run_at_once")
+def test_the_sweep_rests_where_nothing_is_set_up(ordered, settings):
+    settings.WECHATPAY_MCH_ID = ""
+    tasks.sweep_payouts()
+
+    assert Payout.objects.get().state == State.PENDING
+
+
+@pytest.mark.parametrize(
+    "altered",
+    [{"amount_fen": 1}, {"openid": "o6_thief"}, {"state": "succeeded"}, {"payee_id": UUID(int=1)}],
+)
+def test_what_was_ordered_never_changes(ordered, altered):
+    with pytest.raises(DatabaseError), transaction.atomic():
+        Payout.objects.update(**altered)
+
+
+# --- over HTTP --------------------------------------------------------------------------------
+def test_staff_order_and_the_owner_confirms(
+    approved, zhou, qian, shop, lake, wechat_pay, logged_in
+):
+    roles.give(user=qian, community=lake, role=Role.STAFF)
+    desk, office = logged_in(qian), logged_in(zhou)
+    address = f"/api/v1/statements/{approved.pk}/payouts"
+    made = [desk.post(address, headers=KEY) for _ in range(2)]
+    assert [answer.status_code for answer in made] == [201, 201]
+    payout = made[0].json()
+    assert made[1].json() == payout
+    assert payout["state"] == "pending"
+    assert payout["out_bill_no"] == UUID(payout["id"]).hex
+
+    payouts.advance(payout_id=UUID(payout["id"]))
+    mine = f"/api/v1/merchants/{shop.pk}/statements/{approved.pk}/payouts"
+    (told,) = office.get(mine).json()["results"]
+    assert told == {
+        "id": payout["id"],
+        "amount_fen": 600,
+        "state": "waiting",
+        "fail_reason": "",
+        "ordered_at": payout["ordered_at"],
+        "finished_at": None,
+        "package_info": f"package-{payout['out_bill_no']}",
+    }
+    (seen,) = desk.get(address).json()["results"]
+    assert seen["wechat_state"] == "WAIT_USER_CONFIRM"
+    cancelled = desk.post(f"/api/v1/payouts/{payout['id']}/cancel")
+    assert cancelled.json()["wechat_state"] == "CANCELING"
+
+
+def test_the_banks_file(approved, zhou, zhao, shop, logged_in):
+    office, desk = logged_in(zhou), logged_in(zhao)
+    address = f"/api/v1/merchants/{shop.pk}/bank-account"
+    assert office.get(address).status_code == 404
+    assert (
+        office.put(address, {"holder": "周", "bank": "农商行", "number": "12-3"}).status_code == 400
+    )
+    kept = office.put(
+        address, {"holder": "=周老板", "bank": "农商行", "number": "6222020000000001"}
+    )
+    assert kept.json()["number"] == "****0001"
+
+    told = desk.get("/api/v1/communities/lake/bank-file.csv", headers={"Accept-Language": "en"})
+    text = b"".join(told.streaming_content).decode("utf-8-sig")
+
+    assert text.splitlines() == [
+        "Statement,Payee,Bank,Account,Amount (yuan)",
+        f"{approved.number},'=周老板,农商行,'6222020000000001,6.00",
+    ]
+    bank_accounts.keep(merchant=shop, holder="周", bank="工行", number="1234567890", by=zhou)
+    assert office.get(address).json()["bank"] == "工行"

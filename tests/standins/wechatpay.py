@@ -1,0 +1,270 @@
+"""WeChat Pay's merchant transfers, as far as ours can tell. Source: shared/WECHAT.md, 2 and 3.
+
+It checks our signature, signs every answer, keeps bills by number, time of its own, and fails when
+told to, before the effect or after it. ``finish`` is what the receiver's phone does.
+"""
+
+import base64
+import json
+import re
+import secrets
+import threading
+import time
+import uuid
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+BILLS = "/v3/fund-app/mch-transfer/transfer-bills"
+SCHEME = "WECHATPAY2-SHA256-RSA2048"
+ENDS = ("SUCCESS", "FAIL", "CANCELLED")
+OVERDUE_SECONDS, LAG_SECONDS = 86_400, 60
+API_V3_KEY = "0123456789abcdef0123456789abcdef"
+PUBLIC_KEY_ID, SERIAL, MCH_ID = "PUB_KEY_ID_0001", "5157F09EFDC096DE15EBE81A47057A72", "1900000001"
+OURS, THEIRS = (rsa.generate_private_key(65537, 2048) for _ in range(2))
+
+
+def pem(key):
+    """A key as the environment has it."""
+    if isinstance(key, rsa.RSAPrivateKey):
+        return key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        ).decode()
+    return key.public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    ).decode()
+
+
+class Problem(Exception):
+    def __init__(self, status, code, message=""):
+        self.status, self.told = status, {"code": code, "message": message}
+
+
+class WeChatPay:
+    """``fail_next`` holds what is to go wrong with the next calls: ``("before", 500)`` …"""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.bills, self.parameters = {}, {}
+        self.ahead = 0  # seconds by which our clock is ahead of the machine's
+        self.fail_next = []
+        self.spoil = {}  # how answers are signed: "signature", "serial", "timestamp", "missing"
+        self.money_fen = 10**9
+        self.journal = []
+
+    def now(self):
+        return time.time() + self.ahead
+
+    def stamp(self):
+        return datetime.fromtimestamp(self.now(), UTC).isoformat(timespec="seconds")
+
+    def check(self, told, text):
+        """``told``: the parts of our Authorization; ``text``: what it should have signed."""
+        if (told.get("mchid"), told.get("serial_no")) != (MCH_ID, SERIAL):
+            raise Problem(401, "SIGN_ERROR")
+        signature = base64.b64decode(told.get("signature", ""))
+        try:
+            OURS.public_key().verify(signature, text, padding.PKCS1v15(), hashes.SHA256())
+        except InvalidSignature:
+            raise Problem(401, "SIGN_ERROR") from None
+
+    def create(self, parameters):
+        number = parameters["out_bill_no"]
+        if not re.fullmatch("[0-9A-Za-z]{1,32}", number):
+            raise Problem(400, "PARAM_ERROR")
+        infos = [info["info_type"] for info in parameters["transfer_scene_report_infos"]]
+        if parameters["transfer_scene_id"] == "1000" and infos != ["活动名称", "奖励说明"]:
+            raise Problem(400, "PARAM_ERROR", "未传入完整且对应的转账场景报备信息")
+        if len(parameters["transfer_remark"]) > 32 or parameters["transfer_amount"] < 10:
+            raise Problem(400, "PARAM_ERROR")
+        if number in self.bills:
+            if self.parameters[number] != parameters:
+                raise Problem(400, "INVALID_REQUEST")
+            return self.told(number)
+        if parameters["transfer_amount"] > self.money_fen:
+            raise Problem(403, "NOT_ENOUGH", "可以原单号发起重试,请勿更换商户单号")
+        self.money_fen -= parameters["transfer_amount"]
+        self.parameters[number] = parameters
+        self.bills[number] = {
+            "mch_id": MCH_ID,
+            "appid": parameters["appid"],
+            "out_bill_no": number,
+            "transfer_bill_no": f"1330000{len(self.bills):012}",
+            "transfer_amount": parameters["transfer_amount"],
+            "transfer_remark": parameters["transfer_remark"],
+            "openid": parameters["openid"],
+            "state": "WAIT_USER_CONFIRM",
+            "create_time": self.stamp(),
+            "update_time": self.stamp(),
+            "made": self.now(),
+        }
+        return self.told(number) | {"package_info": f"package-{number}"}
+
+    def told(self, number):
+        bill = self.bills.get(number)
+        if bill is None:
+            raise Problem(404, "NOT_FOUND")
+        if bill["state"] == "WAIT_USER_CONFIRM" and (
+            self.now() - bill["made"] > OVERDUE_SECONDS + LAG_SECONDS
+        ):
+            self.finish(number, "FAIL", "OVERDUE_CLOSE")
+        told = {name: value for name, value in bill.items() if name != "made"}
+        if bill["state"] == "CANCELING":
+            self.finish(number, "CANCELLED")  # which is read the next time
+        return told
+
+    def cancel(self, number):
+        bill = self.bills.get(number)
+        if bill is None:
+            raise Problem(404, "NOT_FOUND")
+        if bill["state"] != "WAIT_USER_CONFIRM":
+            raise Problem(400, "INVALID_REQUEST")
+        bill |= {"state": "CANCELING", "update_time": self.stamp()}
+        return {name: bill[name] for name in ("out_bill_no", "transfer_bill_no", "state")}
+
+    def finish(self, number, state="SUCCESS", fail_reason=""):
+        """The receiver confirms, or it ends otherwise; money that did not go comes back."""
+        bill = self.bills[number]
+        if bill["state"] in ENDS:
+            return
+        bill |= {"state": state, "update_time": self.stamp()}
+        if state != "SUCCESS":
+            self.money_fen += bill["transfer_amount"]
+            bill["fail_reason"] = fail_reason
+
+    def paid_fen(self):
+        """What reached receivers, by bill."""
+        return sum(b["transfer_amount"] for b in self.bills.values() if b["state"] == "SUCCESS")
+
+    def call_back(self, send, number, *, event_id=None, **wrong):
+        """Tell our server through ``send(body, headers)`` how a bill ended."""
+        bill = {name: value for name, value in self.bills[number].items() if name != "made"}
+        return send(*signed_event(bill | wrong.pop("told", {}), event_id=event_id, **wrong))
+
+
+def signed_event(bill, *, event_id=None, key=API_V3_KEY, ago=0, tamper=False, signature=None):
+    """A callback's body and headers; the other arguments spoil it."""
+    nonce = secrets.token_hex(6)
+    sealed = AESGCM(key.encode()).encrypt(nonce.encode(), json.dumps(bill).encode(), b"mch_payment")
+    body = json.dumps(
+        {
+            "id": event_id or str(uuid.uuid4()),
+            "create_time": datetime.now(UTC).isoformat(timespec="seconds"),
+            "resource_type": "encrypt-resource",
+            "event_type": "MCHTRANSFER.BILL.FINISHED",
+            "summary": "商家转账单据终态通知",
+            "resource": {
+                "original_type": "mch_payment",
+                "algorithm": "AEAD_AES_256_GCM",
+                "ciphertext": base64.b64encode(sealed).decode(),
+                "associated_data": "mch_payment",
+                "nonce": nonce,
+            },
+        }
+    ).encode()
+    headers = sign(body, ago=ago)
+    if signature is not None:
+        headers["Wechatpay-Signature"] = signature
+    return (body + b" " if tamper else body), headers
+
+
+def sign(body, ago=0):
+    moment, nonce = str(int(time.time()) - ago), secrets.token_hex(16)
+    text = f"{moment}\n{nonce}\n".encode() + body + b"\n"
+    signature = THEIRS.sign(text, padding.PKCS1v15(), hashes.SHA256())
+    return {
+        "Wechatpay-Timestamp": moment,
+        "Wechatpay-Nonce": nonce,
+        "Wechatpay-Signature": base64.b64encode(signature).decode(),
+        "Wechatpay-Serial": PUBLIC_KEY_ID,
+        "Wechatpay-Signature-Type": SCHEME,
+    }
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        self.answer(b"")
+
+    def do_POST(self):
+        self.answer(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
+
+    def answer(self, body):
+        pay = self.server.pay
+        with pay.lock:
+            how, status = pay.fail_next.pop(0) if pay.fail_next else ("", 0)
+            pay.journal.append((self.command, self.path, how))
+            try:
+                if how == "before":
+                    raise Problem(status, "SYSTEM_ERROR") if status else ConnectionError
+                told = self.do(pay, body)
+                if how == "after":
+                    raise Problem(status, "SYSTEM_ERROR") if status else ConnectionError
+            except Problem as problem:
+                return self.say(problem.status, problem.told, pay.spoil)
+            except ConnectionError:
+                self.close_connection = True
+                return None
+        if how == "slow":
+            self.server.hurry.wait(30)
+        return self.say(200, told, pay.spoil)
+
+    def do(self, pay, body):
+        told = dict(re.findall(r'(\w+)="([^"]*)"', self.headers.get("Authorization", "")))
+        moment, nonce = told.get("timestamp", ""), told.get("nonce_str", "")
+        text = f"{self.command}\n{self.path}\n{moment}\n{nonce}\n".encode() + body + b"\n"
+        pay.check(told, text)
+        if (self.command, self.path) == ("POST", BILLS):
+            return pay.create(json.loads(body))
+        number = self.path.removeprefix(f"{BILLS}/out-bill-no/").removesuffix("/cancel")
+        if self.command == "POST":
+            return pay.cancel(number)
+        return pay.told(number)
+
+    def say(self, status, told, spoil):
+        body = json.dumps(told, ensure_ascii=False).encode()
+        headers = sign(body, ago=400 if "timestamp" in spoil else 0)
+        if "signature" in spoil:
+            headers["Wechatpay-Signature"] = base64.b64encode(b"no" * 128).decode()
+        if "missing" in spoil:
+            del headers["Wechatpay-Signature"]
+        if "serial" in spoil:
+            headers["Wechatpay-Serial"] = "PUB_KEY_ID_9999"
+        try:
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+        except OSError:
+            pass  # whoever asked did not wait
+
+    def log_message(self, *args):
+        pass
+
+
+class Server(ThreadingHTTPServer):
+    """Serves ``pay`` on a free port of this machine; ``url`` is where."""
+
+    daemon_threads = True
+
+    def __init__(self):
+        self.pay = WeChatPay()
+        self.hurry = threading.Event()  # set: whoever is slow answers now
+        super().__init__(("127.0.0.1", 0), Handler)
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.server_port}"
+
+    def handle_error(self, request, client_address):
+        pass  # connections that were closed on purpose
