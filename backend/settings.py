@@ -279,6 +279,7 @@ SPECTACULAR_SETTINGS = {
         "ReportStatusEnum": "volunteers.models.Report.Status",
         "StatementStatusEnum": "merchants.models.Statement.Status",
         "TermsKindEnum": "merchants.models.Terms.Kind",
+        "WebhookDeliveryStateEnum": "merchants.models.WebhookDelivery.State",
         "WishStateEnum": "merchants.models.Wish.State",
         "VolunteerKindEnum": "volunteers.models.Volunteer.Kind",
     },
@@ -286,6 +287,9 @@ SPECTACULAR_SETTINGS = {
 # A JSON body larger than this is refused with 413; a photo has its own limit.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
 PHOTO_MAX_BYTES = 10_485_760
+# Pairs host:port that webhooks may go to whatever they are, with http too: for trying things out.
+WEBHOOK_ALLOWED = env.list("LINLI_WEBHOOK_ALLOWED", default=[])
+WEBHOOK_TIMEOUT_SECONDS = 10.0
 IDEMPOTENCY_KEEP = timedelta(days=7)
 
 # --- rules of the house with a number in them -------------------------------------------------
@@ -316,6 +320,11 @@ CELERY_BEAT_SCHEDULE = {
     },
     "release-expired-vouchers": {
         "task": "merchants.tasks.sweep_expired_vouchers",
+        "schedule": SWEEP_SECONDS,
+        "options": SWEEP_OPTIONS,
+    },
+    "deliver-webhooks": {
+        "task": "merchants.tasks.sweep_webhooks",
         "schedule": SWEEP_SECONDS,
         "options": SWEEP_OPTIONS,
     },

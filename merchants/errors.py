@@ -313,3 +313,13 @@ class OwnPayout(Forbidden):
 class PayoutUnknown(NotFound):
     code = "payout_unknown"
     title = _("There is no such payout.")
+
+
+class WebhookKnown(Conflict):
+    code = "webhook_known"
+    title = _("This address is told already.")
+
+
+class TooManyWebhooks(Conflict):
+    code = "too_many_webhooks"
+    title = _("A merchant has at most five webhook addresses.")

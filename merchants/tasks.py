@@ -11,7 +11,7 @@ from backend.communities.models import Community
 from backend.communities.selectors import tenants
 from backend.wechat import pay
 from merchants.models import Payout, Redemption
-from merchants.services import payouts, redemption, settlement
+from merchants.services import payouts, redemption, settlement, webhooks
 
 SWEEP_AT_MOST = 1000
 
@@ -61,3 +61,18 @@ def sweep_payouts() -> None:
 def advance_payout(payout_id: str) -> None:
     """Send one, or ask how it stands; a second run asks again."""
     payouts.advance(payout_id=UUID(payout_id))
+
+
+@shared_task
+def sweep_webhooks() -> None:
+    """Queue one try for everything that a merchant's system is to be told now."""
+    for delivery_id in (
+        webhooks.due().order_by("next_at").values_list("pk", flat=True)[:SWEEP_AT_MOST]
+    ):
+        deliver_webhook.delay(str(delivery_id))
+
+
+@shared_task(autoretry_for=(OperationalError,), retry_backoff=True)
+def deliver_webhook(delivery_id: str) -> None:
+    """Try one; a second run finds it done, or not due."""
+    webhooks.deliver(delivery_id=UUID(delivery_id))

@@ -11,11 +11,13 @@ from merchants.api import (
     refunds,
     statement_files,
     views,
+    webhooks,
     wishes,
 )
 
 MERCHANTS_STATEMENT = "merchants/<uuid:merchant_id>/statements/<uuid:statement_id>"
 STATEMENT = "statements/<uuid:statement_id>"
+WEBHOOK = "merchants/<uuid:merchant_id>/webhooks/<uuid:endpoint_id>"
 
 urlpatterns = [
     path("statements/<uuid:statement_id>/payouts", payouts.StatementPayoutListView.as_view()),
@@ -27,6 +29,13 @@ urlpatterns = [
     ),
     path("merchants/<uuid:merchant_id>/bank-account", payouts.BankAccountView.as_view()),
     path("wechatpay/callback", payouts.WeChatPayCallbackView.as_view()),
+    path("merchants/<uuid:merchant_id>/webhooks", webhooks.WebhookListView.as_view()),
+    path(f"{WEBHOOK}/secret", webhooks.WebhookSecretView.as_view()),
+    path(f"{WEBHOOK}/switch", webhooks.WebhookSwitchView.as_view()),
+    path(f"{WEBHOOK}/ping", webhooks.WebhookPingView.as_view()),
+    path(f"{WEBHOOK}/repeat", webhooks.RepeatSinceView.as_view()),
+    path(f"{WEBHOOK}/deliveries", webhooks.DeliveryListView.as_view()),
+    path(f"{WEBHOOK}/deliveries/<uuid:delivery_id>/repeat", webhooks.RepeatView.as_view()),
     path("me/wishes", wishes.MyWishListView.as_view()),
     path("me/wishes/<uuid:wish_id>/withdraw", wishes.MyWishWithdrawView.as_view()),
     path("me/wishes/<uuid:wish_id>/thanks", wishes.MyWishThanksView.as_view()),

@@ -8,6 +8,7 @@ from merchants.models.payouts import BankAccount, Payout, PayoutCallback
 from merchants.models.people import Invitation, Merchant, MerchantMember
 from merchants.models.redemption import Redemption, Refund, ScanAttempt
 from merchants.models.settlement import Statement, StatementQuestion
+from merchants.models.webhooks import WebhookDelivery, WebhookEndpoint
 from merchants.models.wishes import Wish
 
 __all__ = [
@@ -32,5 +33,7 @@ __all__ = [
     "StatementQuestion",
     "StockMove",
     "Terms",
+    "WebhookDelivery",
+    "WebhookEndpoint",
     "Wish",
 ]

@@ -9,6 +9,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from backend.communities.models import TenantModel
+from merchants import triggers
 from merchants.models.catalogue import Offer
 from merchants.models.partners import Partnership
 from merchants.models.people import Merchant
@@ -88,6 +89,13 @@ class Redemption(TenantModel):
         ]
         triggers: ClassVar = [
             pgtrigger.Protect(name="redemption_stays", operation=pgtrigger.Delete),
+            pgtrigger.Trigger(
+                name="redemption_is_told",
+                when=pgtrigger.After,
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(old__status="held", new__status="redeemed"),
+                func=triggers.REDEMPTION,
+            ),
             pgtrigger.ReadOnly(
                 name="redemption_terms_are_final",
                 fields=[
@@ -188,6 +196,12 @@ class Refund(TenantModel):
         ]
         triggers: ClassVar = [
             pgtrigger.Protect(name="refund_stays", operation=pgtrigger.Delete),
+            pgtrigger.Trigger(
+                name="refund_is_told",
+                when=pgtrigger.After,
+                operation=pgtrigger.Insert,
+                func=triggers.REFUND,
+            ),
             pgtrigger.ReadOnly(name="refund_is_final", exclude=["statement"]),
             pgtrigger.Protect(
                 name="refund_settled_once",

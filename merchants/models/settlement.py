@@ -11,6 +11,7 @@ from django.db.models import F, Func, Q
 from django.db.models.functions import Now
 
 from backend.communities.models import TenantModel
+from merchants import triggers
 from merchants.models.partners import Partnership
 
 
@@ -120,6 +121,19 @@ class Statement(TenantModel):
         ]
         triggers: ClassVar = [
             pgtrigger.Protect(name="statement_stays", operation=pgtrigger.Delete),
+            pgtrigger.Trigger(
+                name="statement_draft_is_told",
+                when=pgtrigger.After,
+                operation=pgtrigger.Insert,
+                func=triggers.STATEMENT,
+            ),
+            pgtrigger.Trigger(
+                name="statement_is_told",
+                when=pgtrigger.After,
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(old__status__df=pgtrigger.F("new__status")),
+                func=triggers.STATEMENT,
+            ),
             pgtrigger.ReadOnly(
                 name="statement_figures_are_final",
                 fields=[

@@ -102,7 +102,7 @@ def test_no_secret_has_a_value_of_its_own():
     for service in SERVICES.values():
         for name, value in service["environment"].items():
             if re.search("PASSWORD|SECRET|KEY|AUTH|URL", name):
-                assert ":?" in value, name
+                assert ":?" in value or value.endswith(":-}"), name  # needed, or empty
     assert re.findall(r"^(\w+)=(.*)$", (BASE_DIR / ".env.example").read_text(), re.M) == [
         (name, "") for name in FILLED_IN
     ]

@@ -486,6 +486,7 @@ REFERS_TO_A_PERSON = {
     "merchants.ScanAttempt.clerk": AN_ACT,
     "merchants.Statement.approved_by": AN_ACT,
     "merchants.Statement.drafted_by": AN_ACT,
+    "merchants.WebhookEndpoint.made_by": AN_ACT,
     "merchants.Payout.ordered_by": AN_ACT,
     "merchants.Payout.payee": AN_ACT,
     "merchants.Wish.decided_by": AN_ACT,

@@ -13,6 +13,8 @@ from django.core.management import call_command
 from backend.accounts import vault
 from backend.accounts.models import User
 from backend.accounts.services import keys
+from merchants.models import BankAccount, Merchant, WebhookEndpoint
+from merchants.services import bank_accounts, webhooks
 from tests.conftest import TOTP_SECRET
 from tests.standins.authenticator import code_of
 
@@ -49,7 +51,16 @@ def secrets(person):
         type=Authenticator.Type.RECOVERY_CODES,
         data={"migrated_codes": [vault.encrypt("one"), vault.encrypt("two")], "viewed_at": 1},
     )
-    return {"phones": (wang.phone, li.phone, ""), "codes": codes, "digest": wang.phone_digest}
+    shop = Merchant.objects.create(name="茶馆", trade="餐饮")
+    bank_accounts.keep(merchant=shop, holder="周", bank="农商行", number="62220001", by=wang)
+    endpoint, first = webhooks.register(merchant=shop, url="https://8.8.8.8/", by=wang)
+    _, second = webhooks.renew_secret(endpoint=endpoint, by=wang)
+    return {
+        "phones": (wang.phone, li.phone, ""),
+        "codes": codes,
+        "digest": wang.phone_digest,
+        "shop": ("62220001", second, first),
+    }
 
 
 def told():
@@ -62,6 +73,11 @@ def told():
         "phones": (wang.phone, li.phone, chen.phone),
         "codes": RecoveryCodes(codes).get_unused_codes(),
         "digest": wang.phone_digest,
+        "shop": (
+            BankAccount.objects.get().number,
+            WebhookEndpoint.objects.get().secret,
+            WebhookEndpoint.objects.get().old_secret,
+        ),
     }
 
 
@@ -77,6 +93,7 @@ def test_after_it_the_old_key_is_not_needed(secrets, use_keys, old):
     assert run() == [
         "Phone numbers: 2 encrypted anew.",
         "Second factors: 3 encrypted anew.",
+        "Bank accounts and webhook secrets: 3 encrypted anew.",
     ]
 
     use_keys(NEW)
@@ -91,7 +108,11 @@ def test_again_it_changes_nothing(secrets, use_keys, old):
     run()
     tokens = list(User.objects.order_by("pk").values_list("phone_encrypted", flat=True))
 
-    assert run() == ["Phone numbers: 0 encrypted anew.", "Second factors: 0 encrypted anew."]
+    assert run() == [
+        "Phone numbers: 0 encrypted anew.",
+        "Second factors: 0 encrypted anew.",
+        "Bank accounts and webhook secrets: 0 encrypted anew.",
+    ]
 
     assert list(User.objects.order_by("pk").values_list("phone_encrypted", flat=True)) == tokens
     assert told() == secrets
@@ -107,6 +128,7 @@ def test_stopped_half_way_it_goes_on_where_it_was(secrets, use_keys, old):
 
     assert keys.rotate_phones(batch=1) == 0
     assert keys.rotate_second_factors(batch=1) == 3
+    assert keys.rotate_columns(batch=1) == 3
     use_keys(NEW)
     assert told() == secrets
 
@@ -127,4 +149,7 @@ def test_whatever_is_encrypted_is_seen_to():
         if "encrypted" in field.name
     }
 
-    assert encrypted == {"accounts.User.phone_encrypted"}
+    assert encrypted == {
+        "accounts.User.phone_encrypted",
+        *(".".join(column) for column in keys.ENCRYPTED),
+    }

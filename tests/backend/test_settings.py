@@ -29,5 +29,7 @@ def test_sweeps_that_nobody_ran_do_not_pile_up():
         "close-forgotten-check-outs",
         "seal-transfers",
         "make-exports",
+        "advance-payouts",
+        "deliver-webhooks",
     }
     assert {sweeps[name]["options"]["expires"] for name in often} == {60}

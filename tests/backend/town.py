@@ -36,6 +36,7 @@ from merchants.services import (
     payouts,
     redemption,
     settlement,
+    webhooks,
     wishes,
 )
 from points import selectors as points
@@ -244,6 +245,8 @@ def business(
     proposed = catalogue.propose(
         partnership=partnership, by=owner, code="粥", title="粥", price_points=5, stock=9
     )
+    endpoint, _ = webhooks.register(merchant=shop, url="https://8.8.8.8/hook", by=owner)
+    told_of = webhooks.ping(endpoint=endpoint)
     candidate = partners.consider(community=community, name="面馆", trade="餐饮", by=owner)
     cause = causes.open_cause(community=community, title="助老", by=owner)
     causes.give(cause=cause, volunteer=volunteer, amount=5)
@@ -312,6 +315,8 @@ def business(
         "question_id": questions,
         "merchant_id": [shop],
         "cause_id": [cause],
+        "endpoint_id": [endpoint],
+        "delivery_id": [told_of],
         "payout_id": [payout],
         "wish_id": made,
         "partnership_id": [candidate, partnership],
@@ -422,6 +427,11 @@ def business(
             "holder": "周老板",
             "bank": "农商行",
             "number": "6222020000000001",
+        },
+        "POST /api/v1/merchants/{merchant_id}/webhooks": {"url": "https://1.1.1.1/hook"},
+        "POST /api/v1/merchants/{merchant_id}/webhooks/{endpoint_id}/switch": {"is_active": False},
+        "POST /api/v1/merchants/{merchant_id}/webhooks/{endpoint_id}/repeat": {
+            "since": "2024-01-01T00:00:00+08:00"
         },
         "POST /api/v1/me/wishes": {"community": pond.code, "words": "一个书包"},
         "POST /api/v1/me/wishes/{wish_id}/thanks": {"words": "谢谢"},

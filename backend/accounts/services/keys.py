@@ -1,15 +1,23 @@
 """Encrypting with a new key what an old one encrypted."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from allauth.mfa.models import Authenticator
+from django.apps import apps
 from django.db import transaction
 from django.db.models import Model, QuerySet
 
 from backend.accounts import vault
 from backend.accounts.models import User
 
+# By name, for those apps stand above this one.
+ENCRYPTED = (
+    ("merchants.BankAccount", "number_encrypted"),
+    ("merchants.WebhookEndpoint", "secret_encrypted"),
+    ("merchants.WebhookEndpoint", "old_secret_encrypted"),
+)
 BATCH = 500  # rows locked at a time, and lost if we are stopped
 
 
@@ -21,6 +29,27 @@ def rotate_phones(*, batch: int = BATCH) -> int:
 def rotate_second_factors(*, batch: int = BATCH) -> int:
     """The same for what the codes of second factors are made from."""
     return _rotate(Authenticator.objects.all(), _rotate_second_factor, batch)
+
+
+def rotate_columns(*, batch: int = BATCH) -> int:
+    """The same for what other apps keep in columns of their own, ``ENCRYPTED``."""
+    return sum(
+        _rotate(
+            apps.get_model(model)._default_manager.exclude(**{column: ""}),
+            partial(_rotate_column, column),
+            batch,
+        )
+        for model, column in ENCRYPTED
+    )
+
+
+def _rotate_column(column: str, row: Model) -> bool:
+    token: str = getattr(row, column)
+    if vault.is_newest(token):
+        return False
+    setattr(row, column, vault.reencrypt(token))
+    row.save(update_fields=[column])
+    return True
 
 
 def _rotate(rows: QuerySet[Any], rotate: Callable[[Any], bool], batch: int) -> int:

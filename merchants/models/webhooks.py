@@ -1,0 +1,103 @@
+"""What merchants' own systems are told: where, and every delivery. Triggers write what is owed."""
+
+from typing import ClassVar
+
+import pgtrigger
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from backend.accounts import vault
+from backend.communities.models import TenantModel
+from backend.ids import new_id
+from merchants.models.people import Merchant
+
+
+class WebhookEndpoint(models.Model):
+    """An address of a merchant's own system. Its secrets are encrypted at rest."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    merchant = models.ForeignKey(Merchant, models.PROTECT, related_name="webhooks")
+    url = models.CharField(max_length=500)
+    secret_encrypted = models.TextField()  # a Fernet token, see backend/accounts/vault.py
+    old_secret_encrypted = models.TextField(blank=True)
+    old_secret_until = models.DateTimeField(null=True)  # both sign until then
+    made_at = models.DateTimeField(db_default=Now())
+    made_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    disabled_at = models.DateTimeField(null=True)  # nothing is owed to it from then on
+    disabled_because = models.CharField(max_length=10, blank=True)  # "owner" or "failing"
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="webhook_url_once", fields=["merchant", "url"]),
+            models.CheckConstraint(
+                name="webhook_disabled_for_a_reason",
+                condition=Q(disabled_at__isnull=True, disabled_because="")
+                | Q(disabled_at__isnull=False, disabled_because__in=["owner", "failing"]),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.url
+
+    @property
+    def secret(self) -> str:
+        """In the clear."""
+        return vault.decrypt(self.secret_encrypted)
+
+    @property
+    def old_secret(self) -> str:
+        return vault.decrypt(self.old_secret_encrypted)
+
+
+class WebhookDelivery(TenantModel):
+    """One event for one endpoint: pending → delivered | failed; repeated, it is pending again.
+
+    ``data`` is as it was when it happened. Of one object (``object_id``) an event waits for the
+    earlier ones, by ``happened_at``: they come to the endpoint in order.
+    """
+
+    class State(models.TextChoices):
+        PENDING = "pending"
+        DELIVERED = "delivered"
+        FAILED = "failed"
+
+    endpoint = models.ForeignKey(
+        WebhookEndpoint, models.PROTECT, related_name="deliveries", db_index=False
+    )
+    event = models.CharField(max_length=30)
+    object_id = models.UUIDField()
+    data = models.JSONField()
+    happened_at = models.DateTimeField()
+    state = models.CharField(max_length=9, choices=State, default=State.PENDING)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    next_at = models.DateTimeField()  # also while somebody is at it, lest they die
+    last_status = models.PositiveSmallIntegerField(null=True)  # HTTP's
+    trouble = models.CharField(max_length=40, blank=True)  # why there was no answer
+    delivered_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(
+                name="webhook_owed",
+                fields=["community", "next_at"],
+                condition=Q(state="pending"),
+            ),
+            models.Index(
+                name="webhook_in_order",
+                fields=["community", "endpoint", "object_id", "happened_at"],
+                condition=Q(state="pending"),
+            ),
+            models.Index(name="webhook_newest", fields=["community", "endpoint", "-id"]),
+        ]
+        triggers: ClassVar = [
+            pgtrigger.Protect(name="webhook_stays", operation=pgtrigger.Delete),
+            pgtrigger.ReadOnly(
+                name="webhook_says_what_happened",
+                fields=["community", "endpoint", "event", "object_id", "data", "happened_at"],
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.event} {self.object_id}: {self.state}"

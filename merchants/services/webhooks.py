@@ -1,0 +1,225 @@
+"""Telling merchants' own systems: signed, in order for each object, again until it arrives.
+
+At least once: who is told twice knows it by the same ``webhook-id``. What is owed the database's
+triggers write. Source: the Standard Webhooks specification.
+"""
+
+import json
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
+from django.utils import timezone
+
+from backend.accounts import vault
+from backend.accounts.models import User
+from backend.errors import Refusal
+from backend.webhooks import addresses, schedule, sending, signing
+from merchants import errors
+from merchants.models import Merchant, WebhookDelivery, WebhookEndpoint
+from merchants.services import partners
+
+ENDPOINTS_AT_MOST = 5
+OVERLAP = timedelta(hours=24)  # in which an old secret signs beside the new
+LEASE = timedelta(minutes=1)  # longer than one try takes
+State = WebhookDelivery.State
+
+
+@transaction.atomic
+def register(*, merchant: Merchant, url: str, by: User) -> tuple[WebhookEndpoint, str]:
+    """An address that is told from now on, and its secret, which nobody can read again.
+
+    Raises WebhookUrlRefused, WebhookHostUnknown, WebhookAddressRefused, WebhookKnown,
+    TooManyWebhooks.
+    """
+    addresses.checked(url, allowed=settings.WEBHOOK_ALLOWED)
+    Merchant.objects.select_for_update(no_key=True).get(pk=merchant.pk)
+    if merchant.webhooks.filter(url=url).exists():
+        raise errors.WebhookKnown
+    if merchant.webhooks.count() >= ENDPOINTS_AT_MOST:
+        raise errors.TooManyWebhooks(most=ENDPOINTS_AT_MOST)
+    secret = signing.new_secret()
+    endpoint = WebhookEndpoint.objects.create(
+        merchant=merchant, url=url, secret_encrypted=vault.encrypt(secret), made_by=by
+    )
+    endpoint.refresh_from_db(fields=["made_at"])  # the database's own time
+    _record("webhook.register", endpoint, by)
+    return endpoint, secret
+
+
+@transaction.atomic
+def renew_secret(*, endpoint: WebhookEndpoint, by: User) -> tuple[WebhookEndpoint, str]:
+    """Another secret; the one before signs beside it for 24 hours."""
+    endpoint = _locked(endpoint)
+    secret = signing.new_secret()
+    endpoint.old_secret_encrypted = endpoint.secret_encrypted
+    endpoint.old_secret_until = timezone.now() + OVERLAP
+    endpoint.secret_encrypted = vault.encrypt(secret)
+    endpoint.save(update_fields=["secret_encrypted", "old_secret_encrypted", "old_secret_until"])
+    _record("webhook.renew_secret", endpoint, by)
+    return endpoint, secret
+
+
+@transaction.atomic
+def set_active(*, endpoint: WebhookEndpoint, is_active: bool, by: User) -> WebhookEndpoint:
+    """Switch it off, or on again; what happens while it is off is not owed to it."""
+    endpoint = _locked(endpoint)
+    if (endpoint.disabled_at is None) != is_active:
+        endpoint.disabled_at = None if is_active else timezone.now()
+        endpoint.disabled_because = "" if is_active else "owner"
+        endpoint.save(update_fields=["disabled_at", "disabled_because"])
+        _record("webhook.switch", endpoint, by)
+    return endpoint
+
+
+@transaction.atomic
+def ping(*, endpoint: WebhookEndpoint) -> WebhookDelivery:
+    """Something to try it with, delivered like all others."""
+    now = timezone.now()
+    return WebhookDelivery.objects.create(
+        community_id=endpoint.merchant.partnerships.earliest("since_at").community_id,
+        endpoint=endpoint,
+        event="ping",
+        object_id=endpoint.pk,
+        data={},
+        happened_at=now,
+        next_at=now,
+    )
+
+
+@transaction.atomic
+def repeat(*, delivery: WebhookDelivery) -> WebhookDelivery:
+    """Send it once more, with the same id, from the first attempt on."""
+    _to_be_sent(WebhookDelivery.objects.filter(pk=delivery.pk))
+    delivery.refresh_from_db()
+    return delivery
+
+
+@transaction.atomic
+def repeat_since(*, endpoint: WebhookEndpoint, since: datetime) -> int:
+    """The same for all that happened since; how many."""
+    return _to_be_sent(endpoint.deliveries.filter(happened_at__gte=since))
+
+
+def deliver(*, delivery_id: UUID) -> None:
+    """Try one that is due; harmless to repeat. Nothing is locked while the receiver is asked."""
+    delivery = _claim(delivery_id)
+    if delivery is None:
+        return
+    status, trouble = _send(delivery)
+    is_taken = status is not None and 200 <= status < 300
+    wait = schedule.wait_after(delivery.attempts, delivery.pk)
+    now = timezone.now()
+    with transaction.atomic():
+        still = WebhookDelivery.objects.filter(
+            pk=delivery.pk, state=State.PENDING, attempts=delivery.attempts
+        )
+        if is_taken:
+            still.update(state=State.DELIVERED, last_status=status, trouble="", delivered_at=now)
+        elif wait is not None:
+            still.update(last_status=status, trouble=trouble, next_at=now + wait)
+        else:
+            still.update(state=State.FAILED, last_status=status, trouble=trouble)
+            _switch_off_what_fails(delivery)
+
+
+def due() -> QuerySet[WebhookDelivery]:
+    """What may be sent now: of one object the earliest alone, to nobody who is switched off."""
+    earlier = WebhookDelivery.objects.filter(
+        community=OuterRef("community"),
+        endpoint=OuterRef("endpoint"),
+        object_id=OuterRef("object_id"),
+        state=State.PENDING,
+        happened_at__lt=OuterRef("happened_at"),
+    )
+    return WebhookDelivery.objects.filter(
+        ~Exists(earlier),
+        state=State.PENDING,
+        next_at__lte=timezone.now(),
+        endpoint__disabled_at__isnull=True,
+    )
+
+
+def _claim(delivery_id: UUID) -> WebhookDelivery | None:
+    """It is ours for a minute; ``None`` if it is not due, or somebody else's."""
+    with transaction.atomic():
+        delivery = (
+            due()
+            .select_for_update(no_key=True, of=("self",), skip_locked=True)
+            .select_related("endpoint")
+            .filter(pk=delivery_id)
+            .first()
+        )
+        if delivery is not None:
+            delivery.attempts += 1
+            delivery.next_at = timezone.now() + LEASE
+            delivery.save(update_fields=["attempts", "next_at"])
+        return delivery
+
+
+def _send(delivery: WebhookDelivery) -> tuple[int | None, str]:
+    """HTTP's status, or why there is none."""
+    endpoint, now = delivery.endpoint, timezone.now()
+    body = json.dumps(
+        {
+            "type": delivery.event,
+            "timestamp": delivery.happened_at.isoformat(),
+            "data": delivery.data,
+        },
+        ensure_ascii=False,
+    ).encode()
+    in_use = [endpoint.secret]
+    if endpoint.old_secret_until is not None and endpoint.old_secret_until > now:
+        in_use.append(endpoint.old_secret)
+    headers = signing.headers(
+        message_id=str(delivery.pk),
+        sent_at=int(now.timestamp()),
+        body=body,
+        secrets_in_use=in_use,
+    )
+    try:
+        # Looked up anew each time: a name may mean another machine by now.
+        target = addresses.checked(endpoint.url, allowed=settings.WEBHOOK_ALLOWED)
+        seconds = settings.WEBHOOK_TIMEOUT_SECONDS
+        return sending.post(target=target, headers=headers, body=body, seconds=seconds), ""
+    except Refusal as refusal:
+        return None, refusal.code[:40]
+    except sending.NoAnswer as error:
+        return None, str(error)[:40]
+
+
+def _switch_off_what_fails(delivery: WebhookDelivery) -> None:
+    """Given up after all attempts, and nothing else arrived meanwhile: nobody is there."""
+    arrived = WebhookDelivery.objects.filter(
+        endpoint=delivery.endpoint, delivered_at__gte=delivery.happened_at
+    )
+    if not arrived.exists():
+        WebhookEndpoint.objects.filter(pk=delivery.endpoint_id, disabled_at__isnull=True).update(
+            disabled_at=timezone.now(), disabled_because="failing"
+        )
+
+
+def _to_be_sent(deliveries: QuerySet[WebhookDelivery]) -> int:
+    return deliveries.update(
+        state=State.PENDING, attempts=0, next_at=timezone.now(), delivered_at=None
+    )
+
+
+def _locked(endpoint: WebhookEndpoint) -> WebhookEndpoint:
+    return (
+        WebhookEndpoint.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("merchant")
+        .get(pk=endpoint.pk)
+    )
+
+
+def _record(action: str, endpoint: WebhookEndpoint, by: User) -> None:
+    partners.record(
+        action,
+        actor=by,
+        merchant=endpoint.merchant,
+        target=endpoint,
+        after={"is_active": endpoint.disabled_at is None},
+    )

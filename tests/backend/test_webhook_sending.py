@@ -1,0 +1,117 @@
+"""Webhooks on the wire: who may be sent to, how it is signed, what counts as an answer."""
+
+from uuid import UUID
+
+import pytest
+
+from backend.webhooks import schedule, sending, signing
+from backend.webhooks.addresses import checked, is_public
+from backend.webhooks.errors import WebhookAddressRefused, WebhookHostUnknown, WebhookUrlRefused
+from tests.standins.webhook_receiver import Receiver
+
+HOSTILE = [
+    "127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1",
+    "0.0.0.0", "224.0.0.1", "240.0.0.1", "255.255.255.255", "[::1]", "[::]", "[fe80::1]",  # noqa: S104
+    "[fc00::1]", "[ff02::1]", "[ff0e::1]", "[::ffff:8.8.8.8]", "[::8.8.8.8]", "[2002:a00:1::]",
+    "[64:ff9b::a00:1]", "[64:ff9b:1::1]", "[2001:0:a00::1]", "[fec0::1]", "2130706433", "0x7f.1",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("host", HOSTILE)
+def test_an_address_inside_a_network_is_refused(host):
+    with pytest.raises(WebhookAddressRefused):
+        checked(f"https://{host}/hook")
+
+
+@pytest.mark.parametrize(
+    ("url", "refusal"),
+    [
+        ("http://8.8.8.8/", WebhookUrlRefused),
+        ("https://8.8.8.8:8443/", WebhookUrlRefused),
+        ("https://me:secret@8.8.8.8/", WebhookUrlRefused),
+        ("https://8.8.8.8/#part", WebhookUrlRefused),
+        ("https://8.8.8.8/a b", WebhookUrlRefused),
+        ("https://8.8.8.8/\r\nX: y", WebhookUrlRefused),
+        ("https://8.8.8.8:port/", WebhookUrlRefused),
+        ("ftp://8.8.8.8/", WebhookUrlRefused),
+        ("https://", WebhookUrlRefused),
+        ("nothing", WebhookUrlRefused),
+        ("https://nobody.invalid/", WebhookHostUnknown),
+    ],
+)
+def test_an_url_that_is_no_receivers_is_refused(url, refusal):
+    with pytest.raises(refusal):
+        checked(url)
+
+
+@pytest.mark.parametrize("ip", ["8.8.8.8", "2606:4700:4700::1111"])
+def test_an_address_of_the_internet_is_not_refused(ip):
+    assert is_public(ip)
+
+
+def test_the_target_is_the_very_address_that_was_checked():
+    target = checked("https://8.8.8.8/hook?a=1")
+
+    assert (target.ip, target.port, target.path, target.tls) == ("8.8.8.8", 443, "/hook?a=1", True)
+
+
+def test_a_signature_is_what_the_specification_says():
+    """The example of the Standard Webhooks libraries."""
+    headers = signing.headers(
+        message_id="msg_p5jXN8AQM9LWM0D4loKWxJek",
+        sent_at=1614265330,
+        body=b'{"test": 2432232314}',
+        secrets_in_use=["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"],
+    )
+
+    assert headers["webhook-signature"] == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+
+
+@pytest.fixture
+def receiver():
+    receiver = Receiver(secret=signing.new_secret())
+    yield receiver
+    receiver.stop()
+
+
+def send(receiver, *, secrets, seconds=10.0):
+    signed = signing.headers(message_id="m1", sent_at=1, body=b"{}", secrets_in_use=secrets)
+    target = checked(f"http://{receiver.name}/hook", allowed=[receiver.name])
+    return sending.post(target=target, headers=signed, body=b"{}", seconds=seconds)
+
+
+def test_while_a_secret_is_replaced_whoever_knows_either_can_verify(receiver):
+    assert send(receiver, secrets=[signing.new_secret(), receiver.secret]) == 204
+    assert send(receiver, secrets=[signing.new_secret()]) == 204
+
+    assert [right for _, _, right in receiver.journal] == [True, False]
+
+
+@pytest.mark.parametrize("status", [200, 302, 500])
+def test_a_status_is_handed_back_and_no_redirect_followed(receiver, status):
+    receiver.answers = [status]
+
+    assert send(receiver, secrets=[receiver.secret]) == status
+    assert len(receiver.journal) == 1
+
+
+@pytest.mark.parametrize("answer", ["cut", "garbage", "silent"])
+def test_what_is_no_answer_is_told_so(receiver, answer):
+    receiver.answers = [answer]
+
+    with pytest.raises(sending.NoAnswer):
+        send(receiver, secrets=[receiver.secret], seconds=0.3)
+
+
+def test_an_attempt_waits_longer_than_the_one_before_and_gives_up_after_three_days():
+    waits = [schedule.wait_after(n, UUID(int=7)) for n in range(1, schedule.ATTEMPTS)]
+
+    assert waits == sorted(waits)
+    assert 60 <= sum(w.total_seconds() for w in waits) / 3600 <= 80
+    assert schedule.wait_after(schedule.ATTEMPTS, UUID(int=7)) is None
+
+
+def test_deliveries_that_failed_together_are_not_repeated_together():
+    waits = {schedule.wait_after(5, UUID(int=n)) for n in range(100)}
+
+    assert len(waits) == 100

@@ -1,0 +1,303 @@
+"""Merchants' own systems are told: signed, in order, until it arrives, and nobody else's."""
+
+import json
+from datetime import timedelta
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+from django.utils import timezone
+
+from backend.webhooks import schedule
+from backend.webhooks.errors import WebhookAddressRefused, WebhookHostUnknown, WebhookUrlRefused
+from merchants import errors, tasks
+from merchants.models import WebhookDelivery, WebhookEndpoint
+from merchants.services import redemption, refunds, settlement, webhooks
+from tests.standins.webhook_receiver import Receiver
+
+State = WebhookDelivery.State
+
+
+@pytest.fixture
+def receiver(settings):
+    """A merchant's own system, on this machine."""
+    receiver = Receiver()
+    settings.WEBHOOK_ALLOWED = [receiver.name]
+    settings.WEBHOOK_TIMEOUT_SECONDS = 0.3
+    yield receiver
+    receiver.stop()
+
+
+@pytest.fixture
+def endpoint(shop, zhou, receiver) -> WebhookEndpoint:
+    endpoint, receiver.secret = webhooks.register(
+        merchant=shop, url=f"http://{receiver.name}/hook", by=zhou
+    )
+    return endpoint
+
+
+@pytest.fixture
+def sweep(_tasks_run_at_once):
+    """Everything that is owed is due now, and tried."""
+
+    def run():
+        WebhookDelivery.objects.filter(state=State.PENDING).update(next_at=timezone.now())
+        tasks.sweep_webhooks()
+
+    return run
+
+
+def heard(receiver):
+    """The events that arrived and were rightly signed, in their order."""
+    assert all(is_right for _, _, is_right in receiver.journal)
+    return [json.loads(body)["type"] for _, body, _ in receiver.journal]
+
+
+def test_what_happens_at_the_counter_and_in_the_office_is_told(
+    lake, endpoint, receiver, redeemed, chen, zhao, person, sweep, tea
+):
+    line = redeemed("2024-03-05 10:00", quantity=2)
+    sweep()
+    refunds.refund(redemption=line, refunded_by=zhao, reason="茶凉了", quantity=1, is_late=True)
+    (statement,) = settlement.draft(
+        community=lake,
+        period_start=lake.today.replace(year=2024, month=3, day=1),
+        period_end=lake.today.replace(year=2024, month=4, day=1),
+    )
+    settlement.approve(statement=statement, approver=zhao)
+    settlement.mark_paid(statement=statement, payer=person("qian"))
+    for _ in range(3):  # of one object one after the other
+        sweep()
+
+    told = heard(receiver)
+    assert told[:2] == ["redemption.redeemed", "redemption.refunded"]
+    assert [event for event in told if event.startswith("statement")] == [
+        "statement.drafted",
+        "statement.approved",
+        "statement.paid",
+    ]
+    headers, body, _ = receiver.journal[0]
+    assert json.loads(body)["data"] == {
+        "redemption_id": str(line.pk),
+        "offer_id": str(tea.pk),
+        "quantity": 2,
+        "price_points": 60,
+        "amount_fen": 600,
+        "redeemed_at": "2024-03-05T02:00:00+00:00",
+    }
+    first = WebhookDelivery.objects.earliest("happened_at")
+    assert headers["webhook-id"] == str(first.pk)
+    assert (first.state, first.last_status, first.attempts) == (State.DELIVERED, 204, 1)
+    assert first.pk.version == 7
+
+
+def test_where_nobody_listens_nothing_is_owed(shop, zhou, redeemed, endpoint):
+    webhooks.set_active(endpoint=endpoint, is_active=False, by=zhou)
+    redeemed("2024-03-05 10:00")
+    assert not WebhookDelivery.objects.exists()
+
+    webhooks.set_active(endpoint=endpoint, is_active=True, by=zhou)
+    redeemed("2024-03-05 11:00")
+    assert WebhookDelivery.objects.count() == 1
+
+
+def test_what_is_rolled_back_is_not_told(endpoint, wang, chen, tea, shop, grant_points):
+    grant_points(wang, 30)
+    voucher = redemption.take(offer=tea, volunteer=wang)
+    with transaction.atomic():
+        redemption.scan(merchant_id=shop.pk, clerk=chen, code=voucher.code)
+        assert WebhookDelivery.objects.exists()
+        transaction.set_rollback(True)
+
+    assert not WebhookDelivery.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "trouble"),
+    [
+        (500, 500, ""),
+        (302, 302, ""),
+        (404, 404, ""),
+        ("cut", None, "not HTTP"),
+        ("garbage", None, "not HTTP"),
+        ("silent", None, "TimeoutError"),
+    ],
+)
+def test_what_did_not_arrive_is_told_again_under_the_same_id(
+    endpoint, receiver, redeemed, sweep, answer, status, trouble
+):
+    redeemed("2024-03-05 10:00")
+    receiver.answers = [answer]
+    sweep()
+    owed = WebhookDelivery.objects.get()
+    assert (owed.state, owed.last_status, owed.trouble) == (State.PENDING, status, trouble)
+    assert owed.next_at > timezone.now()
+    tasks.sweep_webhooks()  # not yet
+    assert len(receiver.journal) == 1
+
+    sweep()
+
+    assert heard(receiver) == ["redemption.redeemed"] * 2
+    assert len({headers["webhook-id"] for headers, _, _ in receiver.journal}) == 1
+    assert WebhookDelivery.objects.get().state == State.DELIVERED
+
+
+def test_of_one_object_nothing_overtakes(endpoint, receiver, redeemed, zhao, sweep):
+    line = redeemed("2024-03-05 10:00")
+    refunds.refund(redemption=line, refunded_by=zhao, reason="茶凉了", is_late=True)
+    redeemed("2024-03-05 11:00")
+    receiver.answers = [500, 500, 500]
+
+    for _ in range(4):
+        sweep()
+
+    told = heard(receiver)
+    assert told.index("redemption.refunded") > 1
+    last = [json.loads(body)["data"]["redemption_id"] for _, body, _ in receiver.journal]
+    assert last.count(str(line.pk)) >= 2
+    assert set(WebhookDelivery.objects.values_list("state", flat=True)) == {State.DELIVERED}
+
+
+def test_what_never_arrives_is_given_up_and_the_address_switched_off(
+    endpoint, receiver, redeemed, sweep
+):
+    redeemed("2024-03-05 10:00")
+    receiver.answers = [500] * (schedule.ATTEMPTS + 1)
+
+    for _ in range(schedule.ATTEMPTS + 1):
+        sweep()
+
+    assert len(receiver.journal) == schedule.ATTEMPTS
+    assert WebhookDelivery.objects.get().state == State.FAILED
+    endpoint.refresh_from_db()
+    assert endpoint.disabled_because == "failing"
+
+
+def test_it_can_all_be_told_once_more(endpoint, receiver, redeemed, sweep):
+    redeemed("2024-03-05 10:00")
+    redeemed("2024-03-05 11:00")
+    sweep()
+    one = WebhookDelivery.objects.earliest("happened_at")
+
+    assert webhooks.repeat(delivery=one).state == State.PENDING
+    sweep()
+    assert len(receiver.journal) == 3
+    hour_ago = timezone.now() - timedelta(hours=1)
+    assert webhooks.repeat_since(endpoint=endpoint, since=hour_ago) == 2
+    assert webhooks.repeat_since(endpoint=endpoint, since=timezone.now()) == 0
+    sweep()
+
+    assert len(receiver.journal) == 5
+
+
+def test_while_secrets_change_both_sign(endpoint, receiver, zhou, sweep):
+    old = receiver.secret
+    _, new = webhooks.renew_secret(endpoint=endpoint, by=zhou)
+    for secret in (old, new):
+        receiver.secret = secret
+        webhooks.ping(endpoint=endpoint)
+        sweep()
+    assert heard(receiver) == ["ping", "ping"]
+
+    WebhookEndpoint.objects.update(old_secret_until=timezone.now())
+    receiver.secret = old
+    webhooks.ping(endpoint=endpoint)
+    sweep()
+    assert receiver.journal[-1][2] is False
+
+
+def test_a_worker_that_dies_half_way_leaves_it_to_the_next(endpoint, receiver, redeemed, sweep):
+    redeemed("2024-03-05 10:00")
+    assert webhooks._claim(WebhookDelivery.objects.get().pk) is not None  # and was killed
+    tasks.sweep_webhooks()
+    assert receiver.journal == []  # it may be at it still
+
+    sweep()  # a minute later
+
+    assert heard(receiver) == ["redemption.redeemed"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_workers_at_one_delivery_send_it_once(endpoint, receiver, redeemed, at_once):
+    redeemed("2024-03-05 10:00")
+    delivery = WebhookDelivery.objects.get()
+
+    at_once(4, lambda _: webhooks.deliver(delivery_id=delivery.pk))
+
+    assert heard(receiver) == ["redemption.redeemed"]
+
+
+def test_a_name_that_means_a_private_address_by_now_is_not_asked(
+    endpoint, receiver, redeemed, settings, sweep
+):
+    redeemed("2024-03-05 10:00")
+    settings.WEBHOOK_ALLOWED = []
+    sweep()
+
+    assert receiver.journal == []
+    assert WebhookDelivery.objects.get().trouble == "webhook_url_refused"
+
+
+# --- what is refused --------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("url", "refusal"),
+    [
+        ("https://127.0.0.1/hook", WebhookAddressRefused),
+        ("https://169.254.169.254/latest/meta-data", WebhookAddressRefused),
+        ("http://8.8.8.8/hook", WebhookUrlRefused),
+        ("https://nobody.invalid/hook", WebhookHostUnknown),
+    ],
+)
+def test_an_address_that_is_not_for_webhooks(shop, zhou, url, refusal):
+    with pytest.raises(refusal):
+        webhooks.register(merchant=shop, url=url, by=zhou)
+
+
+def test_an_address_is_told_once_and_there_are_five_at_most(shop, zhou):
+    for number in range(5):
+        webhooks.register(merchant=shop, url=f"https://8.8.8.8/{number}", by=zhou)
+    with pytest.raises(errors.WebhookKnown):
+        webhooks.register(merchant=shop, url="https://8.8.8.8/0", by=zhou)
+    with pytest.raises(errors.TooManyWebhooks):
+        webhooks.register(merchant=shop, url="https://8.8.8.8/6", by=zhou)
+
+
+@pytest.mark.parametrize(
+    "altered",
+    [
+        "DELETE FROM merchants_webhookdelivery",
+        "UPDATE merchants_webhookdelivery SET event = 'x'",
+        "UPDATE merchants_webhookdelivery SET data = '{}'",
+    ],
+)
+def test_what_was_told_never_changes(endpoint, redeemed, altered):
+    redeemed("2024-03-05 10:00")
+    with (
+        pytest.raises(DatabaseError, match="Cannot"),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(altered)
+
+
+def test_owners_look_after_their_addresses(shop, zhou, redeemed, logged_in, settings):
+    office = logged_in(zhou)
+    address = f"/api/v1/merchants/{shop.pk}/webhooks"
+    made = office.post(address, {"url": "https://8.8.8.8/hook"})
+    assert made.status_code == 201
+    endpoint = made.json()
+    assert endpoint.pop("secret").startswith("whsec_")
+    assert office.get(address).json()["results"] == [endpoint]
+    refused = office.post(address, {"url": "https://10.0.0.1/hook"})
+    assert (refused.status_code, refused.json()["code"]) == (400, "webhook_address_refused")
+    one = f"{address}/{endpoint['id']}"
+    assert office.post(f"{one}/secret").json()["secret"].startswith("whsec_")
+    assert office.post(f"{one}/ping").status_code == 201
+    redeemed("2024-03-05 10:00")
+    told = office.get(f"{one}/deliveries").json()["results"]
+    assert [delivery["event"] for delivery in told] == ["redemption.redeemed", "ping"]
+    again = office.post(f"{one}/deliveries/{told[0]['id']}/repeat")
+    assert (again.status_code, again.json()["state"]) == (200, "pending")
+    since = {"since": "2024-01-01T00:00:00+08:00"}
+    assert office.post(f"{one}/repeat", since).json() == {"deliveries": 2}
+    off = office.post(f"{one}/switch", {"is_active": False}).json()
+    assert (off["disabled_because"], off["disabled_at"] is None) == ("owner", False)
