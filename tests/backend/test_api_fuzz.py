@@ -190,7 +190,7 @@ MEAN_HEADERS = {
 
 
 def some(spoilt, turn):
-    """A third of it, another one each turn: what reads it is the same for many operations."""
+    """A fifth of it, another one each turn: what reads it is the same for many operations."""
     return list(spoilt) if EXAMPLES else list(spoilt)[turn % 5 :: 5]
 
 
