@@ -14,12 +14,12 @@ from backend.api.log_in import WeChatLogInView
 from backend.api.throttling import PublicThrottle
 
 API_APPS = [
+    "merchants",  # the counter's comes first: addresses are looked through in their order
     "backend.accounts",
     "backend.communities",
     "backend.notices",
     "points",
     "volunteers",
-    "merchants",
     "backend.privacy",
 ]
 

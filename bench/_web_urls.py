@@ -49,7 +49,7 @@ class FloorView(APIView):
 
 
 urlpatterns = [
+    path("floor", FloorView.as_view()),  # first: looking addresses through is no part of a floor
     *every_address,
     path("open", MeView.as_view(authentication_classes=[Told])),
-    path("floor", FloorView.as_view()),
 ]

@@ -16,7 +16,7 @@ from backend.api.idempotency import idempotent
 from backend.communities.selectors import communities_of
 from backend.errors import Refusal
 from merchants import selectors
-from merchants.api.screen import ScannedSerializer, explained
+from merchants.api.screen import ScannedSerializer, explained, shown
 from merchants.services import pay_codes
 
 
@@ -76,4 +76,4 @@ class PayCodePaymentView(APIView):
             scanned = pay_codes.pay(merchant=merchant, clerk=clerk, **body.validated_data)
         except Refusal as refusal:
             raise explained(refusal) from None
-        return Response(ScannedSerializer(scanned).data, status=status.HTTP_201_CREATED)
+        return Response(shown(scanned), status=status.HTTP_201_CREATED)

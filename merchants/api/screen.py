@@ -84,6 +84,14 @@ class ScannedSerializer(serializers.Serializer[Scanned]):
         return Sound.SUCCESS
 
 
+_SCREEN = ScannedSerializer()  # made once: its fields take longer to copy than to fill
+
+
+def shown(scanned: Scanned) -> dict[str, Any]:
+    """The answer's body."""
+    return _SCREEN.to_representation(scanned)
+
+
 def explained(refusal: Refusal) -> Exception:
     """The same refusal with what the screen shows: ``colour``, ``sound``, ``what_to_do``.
 

@@ -20,6 +20,8 @@ STATEMENT = "statements/<uuid:statement_id>"
 WEBHOOK = "merchants/<uuid:merchant_id>/webhooks/<uuid:endpoint_id>"
 
 urlpatterns = [
+    # First, for addresses are looked through in their order, and a queue waits for this one.
+    path("merchants/<uuid:merchant_id>/scans", views.ScanView.as_view()),
     path("statements/<uuid:statement_id>/payouts", payouts.StatementPayoutListView.as_view()),
     path("payouts/<uuid:payout_id>/cancel", payouts.CancelPayoutView.as_view()),
     path("communities/<slug:code>/bank-file.csv", payouts.BankFileView.as_view()),
@@ -93,7 +95,6 @@ urlpatterns = [
     path("me/pay-codes", pay_codes.MyPayCodeView.as_view()),
     path("merchants/<uuid:merchant_id>/payments", pay_codes.PayCodePaymentView.as_view()),
     path("merchants", views.WorkplaceListView.as_view()),
-    path("merchants/<uuid:merchant_id>/scans", views.ScanView.as_view()),
     path("merchants/<uuid:merchant_id>/redemptions", views.RedeemedListView.as_view()),
     path("merchants/<uuid:merchant_id>/statements", views.MerchantStatementListView.as_view()),
     path(

@@ -19,7 +19,7 @@ from backend.api.idempotency import idempotent
 from backend.communities.selectors import HANDLES, communities_where
 from backend.errors import Refusal
 from merchants import selectors
-from merchants.api.screen import ScannedSerializer, explained
+from merchants.api.screen import ScannedSerializer, explained, shown
 from merchants.api.serializers import (
     HandledStatementSerializer,
     OfferSerializer,
@@ -157,7 +157,7 @@ class ScanView(APIView):
             raise Http404 from None
         except Refusal as refusal:
             raise explained(refusal) from None
-        return Response(ScannedSerializer(scanned).data, status=status.HTTP_201_CREATED)
+        return Response(shown(scanned), status=status.HTTP_201_CREATED)
 
 
 class RedeemedListView(ListAPIView[Redemption]):
