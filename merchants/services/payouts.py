@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 State = Payout.State
 ENDS = {"SUCCESS": State.SUCCEEDED, "FAIL": State.FAILED, "CANCELLED": State.CANCELLED}
+# WeChat tells of a bill for 30 days; a number it has forgotten would be paid a second time.
+SEND_AGAIN_FOR = timedelta(days=29)
 ASK_AGAIN = (timedelta(seconds=15), timedelta(hours=1))  # sooner at first, then later and later
 
 
@@ -84,6 +86,10 @@ def advance(*, payout_id: UUID) -> None:
     account = pay.configured()
     payout = _begin(payout_id)
     if payout is None:
+        return
+    assert payout.sent_at is not None  # since it was begun
+    if payout.state == State.UNKNOWN and payout.sent_at < timezone.now() - SEND_AGAIN_FOR:
+        Payout.objects.filter(pk=payout_id).update(trouble="TOO_OLD")
         return
     try:
         if payout.state == State.UNKNOWN:

@@ -1,7 +1,7 @@
 """Paid by WeChat: once, under one number, whatever is lost on the way."""
 
 from collections import Counter
-from datetime import date
+from datetime import date, timedelta
 from uuid import UUID
 
 import pytest
@@ -97,10 +97,23 @@ def test_without_an_answer_the_same_number_is_sent_again(ordered, lake, wechat_p
 
     payouts.advance(payout_id=ordered.pk)
     assert list(wechat_pay.bills) == [ordered.out_bill_no]
+    assert Payout.objects.get().package_info == f"package-{ordered.out_bill_no}"
     wechat_pay.finish(ordered.out_bill_no)
     payouts.advance(payout_id=ordered.pk)
 
     paid_once(lake, wechat_pay)
+
+
+def test_after_a_month_it_is_not_sent_again_for_wechat_may_have_forgotten_it(ordered, wechat_pay):
+    wechat_pay.fail_next = [("after", 0)]
+    payouts.advance(payout_id=ordered.pk)
+    Payout.objects.update(sent_at=timezone.now() - timedelta(days=30))
+    wechat_pay.bills.clear()
+
+    payouts.advance(payout_id=ordered.pk)
+
+    assert wechat_pay.bills == {}
+    assert (Payout.objects.get().state, Payout.objects.get().trouble) == (State.UNKNOWN, "TOO_OLD")
 
 
 @pytest.mark.parametrize("how", ["signature", "serial", "timestamp", "missing"])

@@ -86,7 +86,7 @@ class WeChatPay:
         if number in self.bills:
             if self.parameters[number] != parameters:
                 raise Problem(400, "INVALID_REQUEST")
-            return self.told(number)
+            return self.made(number)
         if parameters["transfer_amount"] > self.money_fen:
             raise Problem(403, "NOT_ENOUGH", "可以原单号发起重试,请勿更换商户单号")
         self.money_fen -= parameters["transfer_amount"]
@@ -104,7 +104,14 @@ class WeChatPay:
             "update_time": self.stamp(),
             "made": self.now(),
         }
-        return self.told(number) | {"package_info": f"package-{number}"}
+        return self.made(number)
+
+    def made(self, number):
+        """The answer to who made it: only that has ``package_info``, and only while it waits."""
+        told = self.told(number)
+        if told["state"] == "WAIT_USER_CONFIRM":
+            told["package_info"] = f"package-{number}"
+        return told
 
     def told(self, number):
         bill = self.bills.get(number)
