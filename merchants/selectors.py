@@ -172,6 +172,11 @@ def offers_at(merchant: Merchant) -> QuerySet[Offer]:
     return _with_partner(Offer.objects.filter(partnership__merchant=merchant))
 
 
+def offers_in(community: Community) -> QuerySet[Offer]:
+    """All that was ever offered or proposed there, newest first."""
+    return _with_partner(Offer.objects.filter(community=community))
+
+
 def offers_seen_by(user: User) -> QuerySet[Offer]:
     """All that was ever offered or proposed where ``user`` is staff or auditor, newest first."""
     return _with_partner(Offer.objects.filter(community__in=communities_where(user, WATCHES_OVER)))

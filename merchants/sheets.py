@@ -31,7 +31,9 @@ class MerchantsSheet(Sheet):
             partnership.name: partnership
             for partnership in Partnership.objects.filter(
                 community=self.community, name__in=[row.values["merchant"] for row in rows]
-            ).select_related("merchant")
+            )
+            .select_related("merchant")
+            .prefetch_related("terms")
         }
         created, unchanged = 0, 0
         errors: list[RowError] = []
@@ -55,7 +57,7 @@ class MerchantsSheet(Sheet):
 
 def _agreed(partnership: Partnership) -> dict[str, int | bool | None]:
     """The terms as the sheet has them, the last ones."""
-    last = partnership.terms.latest("version")
+    last = max(partnership.terms.all(), key=lambda terms: terms.version)
     return {
         "fen_per_point": last.fen_per_point,
         "is_donated": last.kind == Terms.Kind.DONATED,

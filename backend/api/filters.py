@@ -10,6 +10,12 @@ from rest_framework.request import Request
 DAY = ["%Y-%m-%d"]
 
 
+class CommunityFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter is untyped
+    """Of rows that belong to a community: those of one."""
+
+    community = filters.CharFilter(field_name="community__code", help_text="A community's code.")
+
+
 class LocalDayFilterBackend(filters.DjangoFilterBackend):  # type: ignore[misc]  # untyped
     """Days are those of the view's ``community``."""
 

@@ -18,14 +18,13 @@ from backend.api.fields import IntegerField
 from backend.api.idempotency import idempotent
 from backend.communities.selectors import WATCHES_OVER, communities_where
 from merchants import selectors
-from merchants.api.clerks import owned
+from merchants.api.clerks import owned, worked_at
 from merchants.api.serializers import ColleagueSerializer, OfferSerializer
 from merchants.models import Offer, OfferPrice, StockMove
 from merchants.services import catalogue
 
 PIECES_AT_MOST = 1_000_000
 FEN_AT_MOST = 100_000_000  # a million yuan
-POINTS_AT_MOST = 2**31 - 1
 GROUPS = ("resident", "courier", "rider", "driver")  # as volunteers are enrolled
 
 
@@ -79,14 +78,14 @@ class ProposeSerializer(ConditionsSerializer):
     partnership_id = serializers.UUIDField()
     code = serializers.CharField(max_length=30)
     title = serializers.CharField(max_length=60)
-    price_points = IntegerField(min_value=1, max_value=POINTS_AT_MOST)
+    price_points = IntegerField(min_value=1)
     stock = IntegerField(min_value=0, max_value=PIECES_AT_MOST)
 
 
 class ChangeOfferSerializer(ConditionsSerializer):
     """Also the price, and the fen agreed for a piece where the contract is by the piece."""
 
-    price_points = IntegerField(min_value=1, max_value=POINTS_AT_MOST, required=False)
+    price_points = IntegerField(min_value=1, required=False)
     settled_fen = IntegerField(min_value=0, max_value=FEN_AT_MOST, required=False, allow_null=True)
 
 
@@ -137,8 +136,7 @@ class MerchantOfferListView(ListAPIView[Offer]):
     queryset = Offer.objects.none()
 
     def get_queryset(self) -> QuerySet[Offer]:
-        mine = selectors.merchants_of(signed_in(self.request))
-        return selectors.offers_at(get_object_or_404(mine, pk=self.kwargs["merchant_id"]))
+        return selectors.offers_at(worked_at(self.request, self.kwargs["merchant_id"]))
 
     @extend_schema(request=ProposeSerializer, responses={201: KeptOfferSerializer})
     @idempotent
@@ -204,8 +202,7 @@ class StockMoveListView(ListAPIView[StockMove]):
         return Response(StockMoveSerializer(move).data, status=status.HTTP_201_CREATED)
 
     def _offer(self) -> Offer:
-        mine = selectors.merchants_of(signed_in(self.request))
-        merchant = get_object_or_404(mine, pk=self.kwargs["merchant_id"])
+        merchant = worked_at(self.request, self.kwargs["merchant_id"])
         return get_object_or_404(selectors.offers_at(merchant), pk=self.kwargs["offer_id"])
 
 
@@ -223,10 +220,8 @@ class CommunityOfferListView(ListAPIView[Offer]):
     filterset_class = KeptOfferFilter
 
     def get_queryset(self) -> QuerySet[Offer]:
-        user = signed_in(self.request)
-        seen = communities_where(user, WATCHES_OVER)
-        community = get_object_or_404(seen, code=self.kwargs["code"])
-        return selectors.offers_seen_by(user).filter(community=community)
+        seen = communities_where(signed_in(self.request), WATCHES_OVER)
+        return selectors.offers_in(get_object_or_404(seen, code=self.kwargs["code"]))
 
 
 class OfferDecisionView(APIView):

@@ -15,14 +15,13 @@ from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
 from backend.api.fields import IntegerField
+from backend.api.filters import CommunityFilter
 from backend.api.idempotency import idempotent
 from backend.communities.selectors import HANDLES, communities_where
 from merchants import selectors
 from merchants.api.serializers import PartnerCommunitySerializer, PartnerSerializer
 from merchants.models import Cause, Gift, Spending, Sponsorship
 from merchants.services import causes
-
-POINTS_AT_MOST = 2**31 - 1
 
 
 class CauseSerializer(serializers.ModelSerializer[Cause]):
@@ -53,7 +52,7 @@ class OpenCauseSerializer(serializers.Serializer[Any]):
 
 
 class GiveSerializer(serializers.Serializer[Any]):
-    points = IntegerField(min_value=1, max_value=POINTS_AT_MOST)
+    points = IntegerField(min_value=1)
 
 
 class GiftSerializer(serializers.ModelSerializer[Gift]):
@@ -97,10 +96,6 @@ class SponsorshipSerializer(serializers.ModelSerializer[Sponsorship]):
         read_only_fields = fields
 
 
-class CauseFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter is untyped
-    community = filters.CharFilter(field_name="community__code", label="A community's code.")
-
-
 # --- volunteers, and staff who read along -----------------------------------------------------
 class CauseListView(ListAPIView[Cause]):
     """What points are collected for where I belong, newest first: ``GET /api/v1/causes``."""
@@ -108,7 +103,7 @@ class CauseListView(ListAPIView[Cause]):
     serializer_class = CauseSerializer
     queryset = Cause.objects.none()
     filter_backends = [filters.DjangoFilterBackend]
-    filterset_class = CauseFilter
+    filterset_class = CommunityFilter
 
     def get_queryset(self) -> QuerySet[Cause]:
         return selectors.causes_known_to(signed_in(self.request))

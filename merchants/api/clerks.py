@@ -83,8 +83,7 @@ class InvitationListView(ListAPIView[Invitation]):
             invited_by=signed_in(request),
             role=MerchantMember.Role(body.validated_data["role"]),
         )
-        answer = InvitationSerializer(invitation).data | {"code": code}
-        return Response(answer, status=status.HTTP_201_CREATED)
+        return invited(invitation, code)
 
 
 class RevokeInvitationView(APIView):
@@ -100,6 +99,17 @@ class RevokeInvitationView(APIView):
             invitation=get_object_or_404(made, pk=invitation_id), revoked_by=signed_in(request)
         )
         return Response(InvitationSerializer(invitation).data)
+
+
+def invited(invitation: Invitation, code: str) -> Response:
+    """The invitation with its code, this once."""
+    answer = InvitationSerializer(invitation).data | {"code": code}
+    return Response(answer, status=status.HTTP_201_CREATED)
+
+
+def worked_at(request: Request, merchant_id: UUID) -> Merchant:
+    """A merchant where the caller is a clerk or an owner, or 404."""
+    return get_object_or_404(selectors.merchants_of(signed_in(request)), pk=merchant_id)
 
 
 def owned(request: Request, merchant_id: UUID) -> Merchant:

@@ -1,6 +1,5 @@
 """Contracts: what staff agree on with a business, what its owner tells, what volunteers find."""
 
-from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -16,18 +15,18 @@ from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
 from backend.api.fields import IntegerField
+from backend.api.filters import CommunityFilter
 from backend.communities.api.serializers import ChangeContactSerializer
 from backend.communities.selectors import HANDLES, WATCHES_OVER, communities_where
 from merchants import selectors
-from merchants.api.clerks import owned
+from merchants.api.clerks import invited, owned
 from merchants.api.serializers import (
     ColleagueSerializer,
-    InvitationSerializer,
     NewInvitationSerializer,
     PartnerCommunitySerializer,
 )
 from merchants.models import Partnership, Terms
-from merchants.services import invitations, partners
+from merchants.services import invitations, partners, terms
 
 MOVES = [choice for choice in Partnership.State.choices if choice[0] in partners.MOVES]
 
@@ -109,13 +108,8 @@ class PartnershipSerializer(serializers.ModelSerializer[Partnership]):
 
     @extend_schema_field(TermsSerializer(allow_null=True))
     def get_terms(self, partnership: Partnership) -> object:
-        today: date = partnership.community.today
-        count = [
-            version
-            for version in partnership.terms.all()  # prefetched
-            if version.valid_from is None or version.valid_from <= today
-        ]
-        return TermsSerializer(max(count, key=lambda terms: terms.version)).data if count else None
+        counts = terms.counting(partnership.terms.all(), partnership.community.today)
+        return TermsSerializer(counts).data if counts else None
 
 
 class CandidateSerializer(serializers.Serializer[Any]):
@@ -249,8 +243,7 @@ class PartnerInvitationView(APIView):
         invitation, code = invitations.invite_owner(
             merchant=partnership.merchant, invited_by=signed_in(request)
         )
-        answer = InvitationSerializer(invitation).data | {"code": code}
-        return Response(answer, status=status.HTTP_201_CREATED)
+        return invited(invitation, code)
 
 
 def _handled(request: Request, partnership_id: UUID) -> Partnership:
@@ -291,17 +284,13 @@ class MyPartnershipView(APIView):
 
 
 # --- volunteers -------------------------------------------------------------------------------
-class ShopFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter is untyped
-    community = filters.CharFilter(field_name="community__code", label="A community's code.")
-
-
 class ShopListView(ListAPIView[Partnership]):
     """Where I may spend points: ``GET /api/v1/shops``."""
 
     serializer_class = ShopSerializer
     queryset = Partnership.objects.none()
     filter_backends = [filters.DjangoFilterBackend]
-    filterset_class = ShopFilter
+    filterset_class = CommunityFilter
 
     def get_queryset(self) -> QuerySet[Partnership]:
         return selectors.shops_open_to(signed_in(self.request))

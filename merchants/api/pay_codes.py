@@ -15,7 +15,7 @@ from backend.api.fields import IntegerField
 from backend.api.idempotency import idempotent
 from backend.communities.selectors import communities_of
 from backend.errors import Refusal
-from merchants import selectors
+from merchants.api.clerks import worked_at
 from merchants.api.screen import ScannedSerializer, explained, shown
 from merchants.services import pay_codes
 
@@ -68,12 +68,13 @@ class PayCodePaymentView(APIView):
     @extend_schema(request=PayCodePaymentSerializer, responses={201: ScannedSerializer})
     @idempotent
     def post(self, request: Request, merchant_id: UUID) -> Response:
-        clerk = signed_in(request)
-        merchant = get_object_or_404(selectors.merchants_of(clerk), pk=merchant_id)
+        merchant = worked_at(request, merchant_id)
         body = PayCodePaymentSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         try:
-            scanned = pay_codes.pay(merchant=merchant, clerk=clerk, **body.validated_data)
+            scanned = pay_codes.pay(
+                merchant=merchant, clerk=signed_in(request), **body.validated_data
+            )
         except Refusal as refusal:
             raise explained(refusal) from None
         return Response(shown(scanned), status=status.HTTP_201_CREATED)

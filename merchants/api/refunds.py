@@ -16,6 +16,7 @@ from backend.api.callers import signed_in
 from backend.api.fields import IntegerField
 from backend.api.idempotency import idempotent
 from merchants import selectors
+from merchants.api.clerks import worked_at
 from merchants.api.serializers import ColleagueSerializer
 from merchants.api.views import statements_owned
 from merchants.models import Redemption, Refund
@@ -81,7 +82,7 @@ class RefundView(APIView):
     @extend_schema(request=GiveBackSerializer, responses={201: RefundSerializer})
     @idempotent
     def post(self, request: Request, merchant_id: UUID, redemption_id: UUID) -> Response:
-        merchant = get_object_or_404(selectors.merchants_of(signed_in(request)), pk=merchant_id)
+        merchant = worked_at(request, merchant_id)
         redeemed = get_object_or_404(selectors.redemptions_at(merchant), pk=redemption_id)
         return _given_back(request, redeemed, is_late=False)
 

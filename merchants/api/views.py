@@ -15,10 +15,12 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
+from backend.api.filters import CommunityFilter
 from backend.api.idempotency import idempotent
 from backend.communities.selectors import HANDLES, communities_where
 from backend.errors import Refusal
 from merchants import selectors
+from merchants.api.clerks import owned
 from merchants.api.screen import ScannedSerializer, explained, shown
 from merchants.api.serializers import (
     HandledStatementSerializer,
@@ -42,8 +44,7 @@ from merchants.services import settlement
 # --- volunteers -------------------------------------------------------------------------------
 
 
-class OfferFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter is untyped
-    community = filters.CharFilter(field_name="community__code", label="A community's code.")
+class OfferFilter(CommunityFilter):
     code = filters.CharFilter(label="The offer's own code.")
 
 
@@ -212,15 +213,13 @@ class MerchantStatementLineListView(ListAPIView[Redemption]):
 
 def statements_owned(request: Request, merchant_id: UUID) -> QuerySet[Statement]:
     """Those of a merchant the caller owns, or 404."""
-    owned = selectors.merchants_owned_by(signed_in(request))
-    return selectors.statements_of(get_object_or_404(owned, pk=merchant_id))
+    return selectors.statements_of(owned(request, merchant_id))
 
 
 # --- staff ------------------------------------------------------------------------------------
 
 
-class StatementFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter is untyped
-    community = filters.CharFilter(field_name="community__code", label="A community's code.")
+class StatementFilter(CommunityFilter):
     status = filters.ChoiceFilter(choices=Statement.Status.choices)
 
 

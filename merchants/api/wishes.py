@@ -15,6 +15,7 @@ from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
 from backend.api.fields import IntegerField
+from backend.api.filters import CommunityFilter
 from backend.api.idempotency import idempotent
 from backend.communities.selectors import WATCHES_OVER, communities_of, communities_where
 from merchants import selectors
@@ -22,8 +23,6 @@ from merchants.api.clerks import owned
 from merchants.api.serializers import ColleagueSerializer, PartnerCommunitySerializer
 from merchants.models import Wish
 from merchants.services import wishes
-
-POINTS_AT_MOST = 2**31 - 1
 
 
 class WishSerializer(serializers.ModelSerializer[Wish]):
@@ -80,16 +79,12 @@ class ProposeWishSerializer(serializers.Serializer[Any]):
 
 class WishDecisionSerializer(serializers.Serializer[Any]):
     accept = serializers.BooleanField()
-    price_points = IntegerField(min_value=1, max_value=POINTS_AT_MOST, required=False)
+    price_points = IntegerField(min_value=1, required=False)
     because = serializers.CharField(max_length=200, allow_blank=True, default="")
 
 
 class ThanksSerializer(serializers.Serializer[Any]):
     words = serializers.CharField(max_length=200)
-
-
-class WishFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter is untyped
-    community = filters.CharFilter(field_name="community__code", label="A community's code.")
 
 
 # --- who wishes -------------------------------------------------------------------------------
@@ -157,7 +152,7 @@ class WishListView(ListAPIView[Wish]):
     serializer_class = WishSerializer
     queryset = Wish.objects.none()
     filter_backends = [filters.DjangoFilterBackend]
-    filterset_class = WishFilter
+    filterset_class = CommunityFilter
 
     def get_queryset(self) -> QuerySet[Wish]:
         return selectors.wishes_open_to(signed_in(self.request))

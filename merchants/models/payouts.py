@@ -30,7 +30,6 @@ class Payout(TenantModel):
         CANCELLED = "cancelled"
 
     OPEN = (State.PENDING, State.UNKNOWN, State.WAITING)
-    WITHOUT_MONEY = (State.FAILED, State.CANCELLED)
 
     statement = models.ForeignKey(Statement, models.PROTECT, related_name="payouts", db_index=False)
     payee = models.ForeignKey(  # the owner who receives it for the merchant

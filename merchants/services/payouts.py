@@ -203,7 +203,19 @@ def _finish(payout: Payout, state: Payout.State, fail_reason: str = "") -> None:
     payout.state, payout.finished_at = state, timezone.now()
     payout.fail_reason = fail_reason if state != State.SUCCEEDED else ""
     payout.openid = payout.package_info = ""
-    payout.save()
+    payout.save(
+        update_fields=[
+            "state",
+            "finished_at",
+            "fail_reason",
+            "openid",
+            "package_info",
+            "wechat_state",
+            "transfer_bill_no",
+            "trouble",
+            "cancel_asked_at",
+        ]
+    )
     _record(f"payout.{state}", payout, None)
 
 

@@ -1,8 +1,7 @@
 """What a community owes for what is redeemed: the contract of the day, and its arithmetic."""
 
+from collections.abc import Iterable
 from datetime import date
-
-from django.db.models import Q
 
 from merchants import errors
 from merchants.models import Offer, Partnership, Terms
@@ -10,15 +9,17 @@ from merchants.models import Offer, Partnership, Terms
 
 def in_force(partnership: Partnership, day: date) -> Terms:
     """The version that counts on ``day``, the community's. Raises PartnerNotActive (none does)."""
-    terms = (
-        Terms.objects.filter(community_id=partnership.community_id, partnership=partnership)
-        .filter(Q(valid_from__isnull=True) | Q(valid_from__lte=day))
-        .order_by("-version")
-        .first()
-    )
+    versions = Terms.objects.filter(community_id=partnership.community_id, partnership=partnership)
+    terms = counting(versions, day)
     if terms is None:
         raise errors.PartnerNotActive
     return terms
+
+
+def counting(versions: Iterable[Terms], day: date) -> Terms | None:
+    """Of a contract's versions the one that counts on ``day``: the highest that is valid."""
+    valid = [one for one in versions if one.valid_from is None or one.valid_from <= day]
+    return max(valid, key=lambda one: one.version, default=None)
 
 
 def amount_fen(terms: Terms, offer: Offer, quantity: int) -> int:

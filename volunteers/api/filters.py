@@ -2,11 +2,8 @@
 
 from django_filters import rest_framework as filters
 
+from backend.api.filters import CommunityFilter
 from volunteers.models import Attendance, JoinRequest, Report
-
-
-class CommunityFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter is untyped
-    community = filters.CharFilter(field_name="community__code", help_text="A community's code.")
 
 
 class MyAttendanceFilter(filters.FilterSet):  # type: ignore[misc]

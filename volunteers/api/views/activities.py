@@ -13,11 +13,11 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
+from backend.api.filters import CommunityFilter
 from backend.api.paging import CursorPagination
 from backend.communities.selectors import HANDLES, communities_where, community_among
 from volunteers import selectors
 from volunteers.api.earnings import earnings
-from volunteers.api.filters import CommunityFilter
 from volunteers.api.serializers import (
     ActivitySerializer,
     AttendanceSerializer,
