@@ -94,6 +94,28 @@ class CodeUnknown(NotFound):
     title = _("This code is not known.")
 
 
+class CodeTampered(Invalid):
+    code = "code_tampered"
+    title = _("This code was altered; it is none of ours.")
+
+
+class VoucherNotOffline(Conflict):
+    code = "voucher_not_offline"
+    title = _("This can only be scanned with signal.")
+
+
+class DeviceRetired(Conflict):
+    code = "device_retired"
+    title = _("This device was taken out of use before the scan.")
+
+
+class QuantityTooLarge(Conflict):
+    """``quantity`` is what the voucher is for."""
+
+    code = "quantity_too_large"
+    title = _("The voucher is for fewer pieces.")
+
+
 class CodeUsed(Conflict):
     code = "code_used"
     title = _("This code has been used.")
@@ -101,7 +123,7 @@ class CodeUsed(Conflict):
 
 class CodeExpired(Conflict):
     code = "code_expired"
-    title = _("This code has expired; the points are back in the wallet.")
+    title = _("This code has expired; its points go back to the wallet.")
 
 
 class TooManyGuesses(Forbidden):
@@ -115,6 +137,11 @@ class PayCodeExpired(CodeExpired):
     title = _("This code has expired; ask for a new one.")
 
 
+class PointsNotAgreed(Conflict):
+    code = "points_not_agreed"
+    title = _("The merchant's contract is not by points: choose what is taken.")
+
+
 class OfferUnknown(NotFound):
     code = "offer_unknown"
     title = _("This merchant has no such offer.")
@@ -122,7 +149,7 @@ class OfferUnknown(NotFound):
 
 class CodeCancelled(Conflict):
     code = "code_cancelled"
-    title = _("This voucher was cancelled; the points are back in the wallet.")
+    title = _("This voucher was cancelled; its points go back to the wallet.")
 
 
 class NotYourMerchant(Forbidden):

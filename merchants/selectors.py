@@ -1,6 +1,7 @@
 """Reads about merchants, named for who is asking."""
 
 from datetime import timedelta
+from uuid import UUID
 
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
@@ -16,6 +17,7 @@ from backend.communities.selectors import (
 )
 from merchants.models import (
     Cause,
+    Device,
     Gift,
     Invitation,
     Merchant,
@@ -155,6 +157,7 @@ def offers_known_to(user: User) -> QuerySet[Offer]:
             community__in=communities_of(user),
             state__in=[Offer.State.LISTED, Offer.State.WITHDRAWN],
         )
+        .exclude(kind=Offer.Kind.POINTS)
         .select_related("partnership", "community")
         .order_by("-id")
     )
@@ -206,8 +209,59 @@ def stock_moves_of(offer: Offer) -> QuerySet[StockMove]:
 
 
 def _with_partner(offers: QuerySet[Offer]) -> QuerySet[Offer]:
-    return offers.select_related("partnership", "community", "proposed_by", "decided_by").order_by(
-        "-id"
+    return (
+        offers.exclude(kind=Offer.Kind.POINTS)
+        .select_related("partnership", "community", "proposed_by", "decided_by")
+        .order_by("-id")
+    )
+
+
+def first_community_of(merchant: Merchant) -> UUID:
+    """Where it became a partner first: what belongs to no community is on record there."""
+    return merchant.partnerships.earliest("since_at").community_id
+
+
+def devices_of(merchant: Merchant) -> QuerySet[Device]:
+    """Its tills and phones, newest first, also those that are retired."""
+    return (
+        Device.objects.filter(merchant=merchant)
+        .select_related("registered_by", "merchant")
+        .order_by("-id")
+    )
+
+
+def told_by(device: Device) -> QuerySet[ScanAttempt]:
+    """What it scanned without signal."""
+    return offline_scans_at(device.merchant).filter(device=device)
+
+
+def offline_scans_at(merchant: Merchant) -> QuerySet[ScanAttempt]:
+    """What its devices scanned without signal and told later, newest first."""
+    return (
+        ScanAttempt.objects.filter(
+            community__in=merchant.partnerships.values("community"),
+            merchant=merchant,
+            device__isnull=False,
+        )
+        .select_related("device", "redemption__offer", "redemption__volunteer")
+        .order_by("-id")
+    )
+
+
+def taken_by_another(attempt: ScanAttempt) -> ScanAttempt | None:
+    """The scan that redeemed the voucher, where ``attempt`` came too late for it."""
+    return (
+        ScanAttempt.objects.filter(
+            community_id=attempt.community_id,
+            merchant_id=attempt.merchant_id,
+            redemption_id=attempt.redemption_id,
+            outcome="redeemed",
+        )
+        .exclude(pk=attempt.pk)
+        .select_related("device")
+        .first()
+        if attempt.redemption_id
+        else None
     )
 
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 from backend.communities.models import Community
 from backend.communities.selectors import tenants
 from backend.wechat import pay
-from merchants.models import Payout, Redemption
+from merchants.models import Payout
 from merchants.services import payouts, redemption, settlement, webhooks
 
 SWEEP_AT_MOST = 1000
@@ -19,9 +19,7 @@ SWEEP_AT_MOST = 1000
 @shared_task
 def sweep_expired_vouchers() -> None:
     """Queue one release for every voucher that has lapsed."""
-    lapsed = Redemption.objects.filter(
-        status=Redemption.Status.HELD, expires_at__lte=timezone.now()
-    ).order_by("expires_at")
+    lapsed = redemption.lapsed().order_by("expires_at")
     for redemption_id in lapsed.values_list("pk", flat=True)[:SWEEP_AT_MOST]:
         release_voucher.delay(str(redemption_id))
 

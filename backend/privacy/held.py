@@ -655,6 +655,8 @@ LEFT_OUT = {
     "merchants.Invitation.invited_by": _AN_ACT,
     "merchants.Invitation.revoked_by": _AN_ACT,
     "merchants.Invitation.accepted_by": "the employment that came of it is told",
+    "merchants.Device.registered_by": _AN_ACT,
+    "merchants.Device.retired_by": _AN_ACT,
     "merchants.MerchantMember.ended_by": _AN_ACT,
     "merchants.PayCode.volunteer": "a digest of what a phone showed for a minute",
     "merchants.Refund.refunded_by": _AN_ACT,

@@ -28,6 +28,10 @@ FEN_AT_MOST = 100_000_000  # a million yuan
 GROUPS = ("resident", "courier", "rider", "driver")  # as volunteers are enrolled
 
 
+# What somebody may offer: plain points are not.
+KINDS = [choice for choice in Offer.Kind.choices if choice[0] != Offer.Kind.POINTS]
+
+
 class KeptOfferSerializer(OfferSerializer):
     """As merchants and staff see it: also what it is worth in fen, and who decided."""
 
@@ -53,7 +57,7 @@ class ConditionsSerializer(serializers.Serializer[Any]):
     """Words and conditions; what is left out stays as it is. ``starts_at`` is a seat's."""
 
     title = serializers.CharField(max_length=60, required=False)
-    kind = serializers.ChoiceField(choices=Offer.Kind.choices, required=False)
+    kind = serializers.ChoiceField(choices=KINDS, required=False)
     description = serializers.CharField(max_length=500, required=False, allow_blank=True)
     starts_at = serializers.DateTimeField(required=False, allow_null=True)
     value_fen = IntegerField(min_value=0, max_value=FEN_AT_MOST, required=False, allow_null=True)
@@ -72,6 +76,8 @@ class ConditionsSerializer(serializers.Serializer[Any]):
     )
     min_age = IntegerField(min_value=0, max_value=150, required=False, allow_null=True)
     max_age = IntegerField(min_value=0, max_value=150, required=False, allow_null=True)
+    scans_offline = serializers.BooleanField(required=False)
+    offline_hours = IntegerField(min_value=1, max_value=168, required=False)
 
 
 class ProposeSerializer(ConditionsSerializer):

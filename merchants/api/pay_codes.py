@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.request import Request
@@ -16,7 +17,7 @@ from backend.api.idempotency import idempotent
 from backend.communities.selectors import communities_of
 from backend.errors import Refusal
 from merchants.api.clerks import worked_at
-from merchants.api.screen import ScannedSerializer, explained, shown
+from merchants.api.screen import PaidSerializer, explained, shown_together
 from merchants.services import pay_codes
 
 
@@ -33,10 +34,24 @@ class PayCodeSerializer(serializers.Serializer[Any]):
     expires_at = serializers.DateTimeField(read_only=True)
 
 
-class PayCodePaymentSerializer(serializers.Serializer[Any]):
-    code = serializers.CharField(max_length=64)
+class PayCodeItemSerializer(serializers.Serializer[Any]):
     offer_id = serializers.UUIDField()
     quantity = IntegerField(min_value=1, max_value=100, default=1)
+
+
+class PayCodePaymentSerializer(serializers.Serializer[Any]):
+    """Either ``items``, or ``points`` that the clerk enters."""
+
+    code = serializers.CharField(max_length=64)
+    items = serializers.ListField(
+        child=PayCodeItemSerializer(), required=False, min_length=1, max_length=20
+    )
+    points = IntegerField(min_value=1, max_value=1_000_000, required=False, allow_null=True)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if (attrs.get("items") is None) == (attrs.get("points") is None):
+            raise serializers.ValidationError(_("Either items or points."), code="either_or")
+        return attrs
 
 
 class MyPayCodeView(APIView):
@@ -60,21 +75,29 @@ class MyPayCodeView(APIView):
 class PayCodePaymentView(APIView):
     """A clerk takes points with it: ``POST /api/v1/merchants/{merchant_id}/payments``.
 
-    The item is taken and redeemed in one step. Refused with ``code_unknown``, ``code_used``,
-    ``code_expired``, ``offer_unknown``, ``insufficient_points``, ``out_of_stock``,
+    Items, or points alone, are taken and redeemed in one step: all of them, or nothing. Points
+    alone need a contract by points (``points_not_agreed``). Refused with ``code_unknown``,
+    ``code_used``, ``code_expired``, ``offer_unknown``, ``insufficient_points``, ``out_of_stock``,
     ``offer_withdrawn``; what concerns the code has a ``colour``, a ``sound`` and ``what_to_do``.
     """
 
-    @extend_schema(request=PayCodePaymentSerializer, responses={201: ScannedSerializer})
+    @extend_schema(request=PayCodePaymentSerializer, responses={201: PaidSerializer})
     @idempotent
     def post(self, request: Request, merchant_id: UUID) -> Response:
         merchant = worked_at(request, merchant_id)
         body = PayCodePaymentSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         try:
-            scanned = pay_codes.pay(
-                merchant=merchant, clerk=signed_in(request), **body.validated_data
+            paid = pay_codes.pay(
+                merchant=merchant,
+                clerk=signed_in(request),
+                code=body.validated_data["code"],
+                points=body.validated_data.get("points"),
+                items={
+                    item["offer_id"]: item["quantity"]
+                    for item in body.validated_data.get("items", ())
+                },
             )
         except Refusal as refusal:
             raise explained(refusal) from None
-        return Response(shown(scanned), status=status.HTTP_201_CREATED)
+        return Response(shown_together(paid), status=status.HTTP_201_CREATED)

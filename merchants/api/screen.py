@@ -38,6 +38,16 @@ _TO_DO: dict[type[Refusal], tuple[Colour, Sound, Promise]] = {
         Sound.ATTENTION,
         _("Scan again, or type the twelve characters under the code."),
     ),
+    errors.CodeTampered: (
+        Colour.RED,
+        Sound.REFUSED,
+        _("Give nothing out; this code is none of ours."),
+    ),
+    errors.QuantityTooLarge: (
+        Colour.AMBER,
+        Sound.ATTENTION,
+        _("Hand out what the voucher is for, or fewer."),
+    ),
     errors.NotYourMerchant: (
         Colour.RED,
         Sound.REFUSED,
@@ -51,12 +61,12 @@ _TO_DO: dict[type[Refusal], tuple[Colour, Sound, Promise]] = {
     errors.CodeExpired: (
         Colour.AMBER,
         Sound.ATTENTION,
-        _("Ask the volunteer to take the item again; the points are back."),
+        _("Ask the volunteer to take the item again; the points go back by themselves."),
     ),
     errors.CodeCancelled: (
         Colour.AMBER,
         Sound.ATTENTION,
-        _("Ask the volunteer to take the item again; the points are back."),
+        _("Ask the volunteer to take the item again; the points go back by themselves."),
     ),
 }
 
@@ -84,12 +94,47 @@ class ScannedSerializer(serializers.Serializer[Scanned]):
         return Sound.SUCCESS
 
 
+class PaidItemSerializer(serializers.Serializer[Scanned]):
+    id = serializers.UUIDField(read_only=True)
+    offer_title = serializers.CharField(read_only=True)
+    quantity = serializers.IntegerField(read_only=True)
+    price_points = serializers.IntegerField(read_only=True)
+
+
+class PaidSerializer(serializers.Serializer[Any]):
+    """The same for several items at once: ``price_points`` is for all."""
+
+    result = serializers.CharField(read_only=True)
+    colour = serializers.ChoiceField(choices=Colour.choices, read_only=True)
+    sound = serializers.ChoiceField(choices=Sound.choices, read_only=True)
+    items = PaidItemSerializer(many=True, read_only=True)
+    price_points = serializers.IntegerField(read_only=True)
+    redeemed_at = serializers.DateTimeField(read_only=True)
+    volunteer = serializers.CharField(read_only=True)
+
+
 _SCREEN = ScannedSerializer()  # made once: its fields take longer to copy than to fill
 
 
 def shown(scanned: Scanned) -> dict[str, Any]:
     """The answer's body."""
     return _SCREEN.to_representation(scanned)
+
+
+def shown_together(scanned: list[Scanned]) -> dict[str, Any]:
+    """The answer's body for what one person paid for in one step."""
+    first = scanned[0]
+    return PaidSerializer(
+        {
+            "result": str(_("Redeemed")),
+            "colour": Colour.GREEN,
+            "sound": Sound.SUCCESS,
+            "items": scanned,
+            "price_points": sum(item.price_points for item in scanned),
+            "redeemed_at": first.redeemed_at,
+            "volunteer": first.volunteer,
+        }
+    ).data
 
 
 def explained(refusal: Refusal) -> Exception:

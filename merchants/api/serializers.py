@@ -66,6 +66,8 @@ class OfferSerializer(serializers.ModelSerializer[Offer]):
             "groups",
             "min_age",
             "max_age",
+            "scans_offline",
+            "offline_hours",
             "merchant",
             "community",
         )
@@ -84,7 +86,11 @@ class TakenOfferSerializer(serializers.ModelSerializer[Offer]):
 
 
 class VoucherSerializer(serializers.ModelSerializer[Redemption]):
-    """What its owner sees: ``price_points`` is for the whole quantity."""
+    """What its owner sees: ``price_points`` is for the whole quantity.
+
+    With ``offline_until`` it can be scanned without signal, see ``offline-code``, and what is
+    cancelled or lapses is given back then.
+    """
 
     refunded_points = serializers.IntegerField(read_only=True)
     offer = TakenOfferSerializer(read_only=True)
@@ -104,6 +110,8 @@ class VoucherSerializer(serializers.ModelSerializer[Redemption]):
             "status",
             "taken_at",
             "expires_at",
+            "offline_until",
+            "cancel_asked_at",
             "closed_at",
         )
         read_only_fields = fields
@@ -119,7 +127,11 @@ class WorkplaceSerializer(serializers.ModelSerializer[Merchant]):
 
 
 class ScanSerializer(serializers.Serializer[Any]):
-    code = serializers.CharField(max_length=64)
+    """The voucher's code, or its signed one. Of a voucher for several, fewer may be handed out:
+    ``quantity``; the rest is given back at once."""
+
+    code = serializers.CharField(max_length=1_000)
+    quantity = IntegerField(min_value=1, max_value=100, required=False)
 
 
 class RedeemedSerializer(serializers.ModelSerializer[Redemption]):

@@ -4,6 +4,7 @@ from merchants.api import (
     catalogue,
     causes,
     clerks,
+    offline,
     partners,
     pay_codes,
     payouts,
@@ -22,6 +23,14 @@ WEBHOOK = "merchants/<uuid:merchant_id>/webhooks/<uuid:endpoint_id>"
 urlpatterns = [
     # First, for addresses are looked through in their order, and a queue waits for this one.
     path("merchants/<uuid:merchant_id>/scans", views.ScanView.as_view()),
+    path("merchants/<uuid:merchant_id>/voucher-keys", offline.VoucherKeyListView.as_view()),
+    path("merchants/<uuid:merchant_id>/devices", offline.DeviceListView.as_view()),
+    path(
+        "merchants/<uuid:merchant_id>/devices/<uuid:device_id>/retire",
+        offline.RetireDeviceView.as_view(),
+    ),
+    path("merchants/<uuid:merchant_id>/offline-scans", offline.OfflineScanListView.as_view()),
+    path("me/redemptions/<uuid:redemption_id>/offline-code", offline.MyOfflineCodeView.as_view()),
     path("statements/<uuid:statement_id>/payouts", payouts.StatementPayoutListView.as_view()),
     path("payouts/<uuid:payout_id>/cancel", payouts.CancelPayoutView.as_view()),
     path("communities/<slug:code>/bank-file.csv", payouts.BankFileView.as_view()),

@@ -143,9 +143,10 @@ _SCAN = ScanSerializer()  # made once: its fields take longer to copy than to ch
 class ScanView(APIView):
     """A clerk scans a voucher: ``POST /api/v1/merchants/{merchant_id}/scans``.
 
-    Refused with ``code_unknown``, ``not_your_merchant``, ``code_used`` (and when),
-    ``code_cancelled``, ``code_expired``, each with a ``colour``, a ``sound`` and ``what_to_do``;
-    every attempt stays on record. Nobody tries more than 20 unknown codes an hour (429).
+    Refused with ``code_unknown``, ``code_tampered``, ``not_your_merchant``, ``code_used`` (and
+    when), ``code_cancelled``, ``code_expired``, ``quantity_too_large``, each with a ``colour``, a
+    ``sound`` and ``what_to_do``; every attempt stays on record. Nobody tries more than 20 unknown
+    codes an hour (429).
     """
 
     @extend_schema(request=ScanSerializer, responses={201: ScannedSerializer})
@@ -153,7 +154,8 @@ class ScanView(APIView):
     def post(self, request: Request, merchant_id: UUID) -> Response:
         body = _SCAN.run_validation(request.data)
         try:
-            scanned = redemptions.scan(merchant_id=merchant_id, clerk=signed_in(request), **body)
+            scan = redemptions.scan_part if "quantity" in body else redemptions.scan
+            scanned = scan(merchant_id=merchant_id, clerk=signed_in(request), **body)
         except MerchantUnknown:
             raise Http404 from None
         except Refusal as refusal:

@@ -5,15 +5,17 @@ from merchants.models.causes import Cause, Gift, Spending, Sponsorship
 from merchants.models.partners import Partnership, Terms
 from merchants.models.pay_codes import PayCode
 from merchants.models.payouts import BankAccount, Payout, PayoutCallback
-from merchants.models.people import Invitation, Merchant, MerchantMember
+from merchants.models.people import Device, Invitation, Merchant, MerchantMember
 from merchants.models.redemption import Redemption, Refund, ScanAttempt
 from merchants.models.settlement import Statement, StatementQuestion
+from merchants.models.voucher_keys import VoucherKey
 from merchants.models.webhooks import WebhookDelivery, WebhookEndpoint
 from merchants.models.wishes import Wish
 
 __all__ = [
     "BankAccount",
     "Cause",
+    "Device",
     "Gift",
     "Invitation",
     "Merchant",
@@ -33,6 +35,7 @@ __all__ = [
     "StatementQuestion",
     "StockMove",
     "Terms",
+    "VoucherKey",
     "WebhookDelivery",
     "WebhookEndpoint",
     "Wish",

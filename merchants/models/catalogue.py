@@ -30,6 +30,7 @@ class Offer(TenantModel):
         DISCOUNT = "discount"
         SERVICE = "service"
         SEAT = "seat"  # in a course that begins at ``starts_at``
+        POINTS = "points"  # plain ones, by pay code: one for each partner, never listed
 
     class Period(models.TextChoices):
         """What a limit counts in, by the community's calendar; a week begins on Monday."""
@@ -63,6 +64,8 @@ class Offer(TenantModel):
     groups = ArrayField(models.CharField(max_length=10), default=list)  # empty: everybody
     min_age = models.PositiveSmallIntegerField(null=True)
     max_age = models.PositiveSmallIntegerField(null=True)
+    scans_offline = models.BooleanField(default=False)  # a counter without signal may take it
+    offline_hours = models.PositiveSmallIntegerField(default=24)  # which it may be told late
     proposed_by = models.ForeignKey(  # NULL: imported
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True
     )
@@ -90,6 +93,9 @@ class Offer(TenantModel):
                 name="offer_limit_is_complete",
                 condition=Q(limit_quantity__isnull=True, limit_period__isnull=True)
                 | Q(limit_period__isnull=False, limit_quantity__gt=0, limit_quantity__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="offer_told_within_a_week", condition=Q(offline_hours__range=(1, 168))
             ),
             models.CheckConstraint(
                 name="offer_stars_and_ages",

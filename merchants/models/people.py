@@ -53,6 +53,23 @@ class MerchantMember(models.Model):
         return f"{self.user_id}, {self.role} of {self.merchant_id}"
 
 
+class Device(models.Model):
+    """A till or phone at a merchant's counter, under a name that its people know it by."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    merchant = models.ForeignKey(Merchant, models.PROTECT, related_name="devices")
+    name = models.CharField(max_length=40)
+    registered_at = models.DateTimeField(db_default=Now())
+    registered_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    retired_at = models.DateTimeField(null=True)  # lost or replaced: what it scans later is refused
+    retired_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True
+    )
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class Invitation(models.Model):
     """An owner lets somebody work there: whoever brings the code first, until ``expires_at``.
 

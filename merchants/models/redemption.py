@@ -12,7 +12,7 @@ from backend.communities.models import TenantModel
 from merchants import triggers
 from merchants.models.catalogue import Offer
 from merchants.models.partners import Partnership
-from merchants.models.people import Merchant
+from merchants.models.people import Device, Merchant
 from merchants.models.settlement import Statement
 
 
@@ -49,6 +49,10 @@ class Redemption(TenantModel):
     )
     taken_at = models.DateTimeField()
     expires_at = models.DateTimeField()
+    # Until when a counter without signal may tell that it took it before ``expires_at``, or NULL:
+    # it needs signal. Points and stock stay set aside as long.
+    offline_until = models.DateTimeField(null=True)
+    cancel_asked_at = models.DateTimeField(null=True)  # given back at ``offline_until``
     closed_at = models.DateTimeField(null=True)  # redeemed, cancelled or expired
     redeemed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True
@@ -239,9 +243,27 @@ class ScanAttempt(TenantModel):
         Redemption, models.PROTECT, related_name="+", db_index=False, null=True
     )
     scanned_at = models.DateTimeField(db_default=Now())
+    # Of what was scanned without signal and told later: where, its number there, and when by the
+    # device's clock.
+    device = models.ForeignKey(Device, models.PROTECT, related_name="+", db_index=False, null=True)
+    nonce = models.CharField(max_length=64, blank=True, db_default="")
+    device_time = models.DateTimeField(null=True)
 
     class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                name="scan_told_once",
+                fields=["community", "merchant", "device", "nonce"],
+                condition=Q(device__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="scan_of_a_device_is_complete",
+                condition=Q(device__isnull=True, nonce="", device_time__isnull=True)
+                | Q(Q(device__isnull=False, device_time__isnull=False), ~Q(nonce="")),
+            ),
+        ]
         indexes: ClassVar = [
+            models.Index(name="scan_of_voucher", fields=["community", "redemption"]),
             models.Index(name="scan_at_merchant", fields=["community", "merchant", "-id"]),
             models.Index(
                 name="scan_that_may_be_a_guess",

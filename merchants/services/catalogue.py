@@ -1,16 +1,20 @@
 """What is on offer: merchants propose it and keep its stock, staff decide and set the price."""
 
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from backend.accounts.models import User
 from backend.audit.services import trail
 from merchants import errors
-from merchants.models import Offer, OfferPrice, Partnership, StockMove
+from merchants.models import Merchant, Offer, OfferPrice, Partnership, StockMove, Terms
+from merchants.services import terms
 
+PLENTY = 2**31 - 1
 PRICES = ("price_points", "value_fen", "settled_fen")
 
 
@@ -36,6 +40,32 @@ def offer(
         after={"price_points": price_points, "stock": stock},
     )
     return made
+
+
+def plain_points(merchant: Merchant, community_id: UUID) -> Offer:
+    """What a clerk enters points for: one point a piece, never listed, never sold out.
+
+    Raises PointsNotAgreed: what the community owes for a point is not in the contract.
+    """
+    partnership = Partnership.objects.select_related("community").get(
+        community_id=community_id, merchant=merchant
+    )
+    contract = terms.in_force(partnership, partnership.community.today)
+    if contract.kind not in (Terms.Kind.PER_POINT, Terms.Kind.DONATED):
+        raise errors.PointsNotAgreed
+    made = Offer.objects.get_or_create(
+        community_id=community_id,
+        code=f"points-{str(partnership.pk)[-12:]}",
+        defaults={
+            "partnership": partnership,
+            "title": str(_("Points")),
+            "kind": Offer.Kind.POINTS,
+            "price_points": 1,
+            "stock": PLENTY,
+            "state": Offer.State.WITHDRAWN,
+        },
+    )[0]
+    return Offer.objects.select_related("partnership", "community").get(pk=made.pk)
 
 
 @transaction.atomic

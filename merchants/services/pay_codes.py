@@ -1,5 +1,6 @@
 """Paying at the counter without a voucher: a code that changes every minute and works once."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from hashlib import sha256
 from uuid import UUID
@@ -9,12 +10,13 @@ from django.db import transaction
 from django.utils import timezone
 
 from backend.accounts.models import User
+from backend.accounts.services import guardians
 from backend.codes import as_made, new_code
 from backend.communities.models import Community
 from backend.errors import Refusal
 from merchants import errors, selectors
-from merchants.models import Merchant, Offer, PayCode, ScanAttempt
-from merchants.services import redemption
+from merchants.models import Merchant, PayCode, ScanAttempt
+from merchants.services import catalogue, redemption
 from merchants.services.redemption import Scanned
 
 LENGTH = 12
@@ -41,12 +43,20 @@ def show(*, volunteer: User, community: Community) -> tuple[PayCode, str]:
     return made, code
 
 
-def pay(*, merchant: Merchant, clerk: User, code: str, offer_id: UUID, quantity: int) -> Scanned:
-    """``quantity`` of an offer of ``merchant``, taken and redeemed in one step, once for a code.
+def pay(
+    *,
+    merchant: Merchant,
+    clerk: User,
+    code: str,
+    items: Mapping[UUID, int] | None = None,
+    points: int | None = None,
+) -> list[Scanned]:
+    """So many pieces of offers of ``merchant`` by their ids, or so many plain ``points``, taken and
+    redeemed in one step, once for a code: all, or nothing.
 
     A refusal moves nothing, leaves the code as it was, and stays on record. Raises TooManyGuesses,
-    CodeUnknown, CodeUsed, PayCodeExpired, OfferUnknown (also of another community), and as taking
-    and scanning do.
+    CodeUnknown, CodeUsed, PayCodeExpired, OfferUnknown (also of another community),
+    PointsNotAgreed (the contract is not by points), and as taking and scanning do.
     """
     made = as_made(code)[:64]
     attempt = ScanAttempt(merchant=merchant, clerk=clerk, code=made)
@@ -54,18 +64,22 @@ def pay(*, merchant: Merchant, clerk: User, code: str, offer_id: UUID, quantity:
         raise errors.TooManyGuesses
     try:
         with transaction.atomic():
-            return _pay(attempt, merchant, clerk, offer_id, quantity)
+            return _pay(attempt, merchant, clerk, items or {}, points)
     except Refusal as refusal:
         if attempt.community_id is None:
-            attempt.community_id = merchant.partnerships.earliest("since_at").community_id
+            attempt.community_id = selectors.first_community_of(merchant)
         attempt.outcome = refusal.code
         attempt.save(force_insert=True)
         raise
 
 
 def _pay(
-    attempt: ScanAttempt, merchant: Merchant, clerk: User, offer_id: UUID, quantity: int
-) -> Scanned:
+    attempt: ScanAttempt,
+    merchant: Merchant,
+    clerk: User,
+    items: Mapping[UUID, int],
+    points: int | None,
+) -> list[Scanned]:
     # Whoever shows one code at two counters queues here.
     shown = (
         PayCode.objects.select_for_update(no_key=True, of=("self",))
@@ -83,16 +97,32 @@ def _pay(
         raise errors.CodeUsed(redeemed_at=shown.used_at)
     if shown.expires_at <= timezone.now():
         raise errors.PayCodeExpired
-    offer: Offer | None = (
-        selectors.offers_at(merchant).filter(community=shown.community_id, pk=offer_id).first()
-    )
-    if offer is None:
-        raise errors.OfferUnknown
-    taken = redemption.take(offer=offer, volunteer=shown.volunteer, quantity=quantity)
-    scanned = redemption.scan(merchant_id=merchant.pk, clerk=clerk, code=taken.code)
-    shown.used_at = scanned.redeemed_at
+    if points is None:
+        found = selectors.offers_at(merchant).filter(community=shown.community_id, pk__in=items)
+        offers = sorted(found, key=lambda offer: offer.pk)  # locked in one order
+        if len(offers) < len(items):
+            raise errors.OfferUnknown
+        taken = [
+            redemption.take(offer=offer, volunteer=shown.volunteer, quantity=items[offer.pk])
+            for offer in offers
+        ]
+    else:
+        guardians.require_guardian(shown.volunteer)
+        taken = [
+            redemption.set_aside(
+                offer=catalogue.plain_points(merchant, shown.community_id),
+                volunteer=shown.volunteer,
+                quantity=points,
+                lifetime=settings.VOUCHER_LIFETIME,
+            )
+        ]
+    paid = [
+        redemption.scan(merchant_id=merchant.pk, clerk=clerk, code=voucher.code)
+        for voucher in taken
+    ]
+    shown.used_at = paid[0].redeemed_at
     shown.save(update_fields=["used_at"])
-    return scanned
+    return paid
 
 
 def _digest(code: str) -> str:

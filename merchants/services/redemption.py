@@ -3,23 +3,33 @@
 Locks are taken in one order everywhere: voucher, hold, wallet, offer.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from backend.accounts.models import User
 from backend.accounts.services import guardians
 from backend.codes import as_made, new_code
 from backend.errors import Refusal
 from backend.ids import new_id
-from merchants import errors
-from merchants.models import Offer, Partnership, Redemption, Terms, Wish
-from merchants.services import conditions, terms
+from merchants import errors, selectors
+from merchants.models import (
+    Merchant,
+    MerchantMember,
+    Offer,
+    Partnership,
+    Redemption,
+    ScanAttempt,
+    Terms,
+    Wish,
+)
+from merchants.services import conditions, refunds, terms, voucher_tokens
 from points import selectors as points
 from points.errors import InsufficientPoints
 from points.models import AccountKind
@@ -75,6 +85,7 @@ def set_aside(
     if wallet is None:
         raise InsufficientPoints(available=0, needed=price)
     redemption_id = new_id()
+    late = timedelta(hours=offer.offline_hours) if offer.scans_offline else timedelta()
     hold = ledger.hold(
         ledger.Movement(
             debit=wallet,
@@ -94,7 +105,7 @@ def set_aside(
             },
             occurred_at=now,
         ),
-        lifetime=lifetime,
+        lifetime=lifetime + late,
     )
     conditions.check_limit(offer, volunteer, quantity, moment)  # under the wallet's lock
     # One statement looks and takes: of two volunteers after the last item, one finds a row.
@@ -115,7 +126,8 @@ def set_aside(
         amount_fen=amount_fen,
         hold_id=hold.pk,
         taken_at=moment,
-        expires_at=hold.expires_at,
+        expires_at=hold.expires_at - late,
+        offline_until=hold.expires_at if late else None,
     )
 
 
@@ -147,12 +159,13 @@ _SCAN_REFUSALS: dict[str, type[Refusal]] = {
 def scan(*, merchant_id: UUID, clerk: User, code: str, now: datetime | None = None) -> Scanned:
     """A clerk scans a voucher where they work, and its points move, once.
 
-    One round trip (a function of migration 0006). Every attempt stays on record with its outcome.
-    ``now`` is given where the past is played again. Raises MerchantUnknown (they do not work
-    there), TooManyGuesses (nothing is looked up), CodeUnknown, NotYourMerchant, CodeUsed,
-    CodeCancelled, CodeExpired.
+    One round trip (a function of migration 0014); one more for a signed code. Every attempt stays
+    on record with its outcome. ``now`` is given where the past is played again. Raises
+    MerchantUnknown (they do not work there), TooManyGuesses (nothing is looked up), CodeUnknown,
+    CodeTampered, NotYourMerchant, CodeUsed, CodeCancelled, CodeExpired.
     """
-    arguments = (merchant_id, clerk.pk, as_made(code)[:64], new_id(), new_id())
+    made = _voucher_code(code, merchant_id, clerk) if "." in code else as_made(code)[:64]
+    arguments = (merchant_id, clerk.pk, made, new_id(), new_id())
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT * FROM merchants_scan(%s, %s, %s, %s, %s, %s, %s)",
@@ -170,18 +183,90 @@ def scan(*, merchant_id: UUID, clerk: User, code: str, now: datetime | None = No
     )
 
 
+def scan_part(*, merchant_id: UUID, clerk: User, code: str, quantity: int) -> Scanned:
+    """The same for ``quantity`` of a voucher's pieces; the rest is given back at once.
+
+    Raises as ``scan`` does, and QuantityTooLarge: the voucher is for fewer.
+    """
+    refused: Refusal | None = None
+    with transaction.atomic():
+        before = transaction.savepoint()
+        try:
+            scanned = scan(merchant_id=merchant_id, clerk=clerk, code=code)
+        except Refusal as refusal:
+            refused = refusal  # on record, which is committed
+        else:
+            rest = scanned.quantity - quantity
+            if rest < 0:
+                transaction.savepoint_rollback(before)
+                refused = errors.QuantityTooLarge(quantity=scanned.quantity)
+                _record_refused(merchant_id, clerk, code, refused)
+            elif rest > 0:
+                given_back = refunds.refund(
+                    redemption=Redemption(pk=scanned.id),
+                    refunded_by=clerk,
+                    reason=str(_("Not handed out at the scan")),
+                    quantity=rest,
+                )
+                price = scanned.price_points - given_back.points
+                scanned = replace(scanned, quantity=quantity, price_points=price)
+    if refused is not None:
+        raise refused
+    return scanned
+
+
+def _voucher_code(token: str, merchant_id: UUID, clerk: User) -> str:
+    """The voucher's code that a signed one says; a refusal is on record."""
+    at_work = MerchantMember.objects.filter(merchant=merchant_id, user=clerk, ended_at=None)
+    if not at_work.exists():
+        raise errors.MerchantUnknown
+    try:
+        return voucher_tokens.read(token, merchant_id).code
+    except Refusal as refusal:
+        _record_refused(merchant_id, clerk, token, refusal)
+        raise
+
+
+def _record_refused(merchant_id: UUID, clerk: User, code: str, refusal: Refusal) -> None:
+    ScanAttempt.objects.create(
+        community_id=selectors.first_community_of(Merchant(pk=merchant_id)),
+        merchant_id=merchant_id,
+        clerk=clerk,
+        code=code[:64],
+        outcome=refusal.code,
+    )
+
+
 @transaction.atomic
 def cancel(*, redemption: Redemption) -> Redemption:
     """The volunteer gives an unused voucher back: points and stock are free again, once.
 
-    Cancelling again, or one that has lapsed, changes nothing. Raises VoucherStateWrong (used).
+    A counter without signal may have taken it already: one that can be scanned so is given back
+    when nobody can tell of it any more. Cancelling again, or one that has lapsed, changes
+    nothing. Raises VoucherStateWrong (used).
     """
     redemption = _locked(redemption.pk)
     if redemption.status == Redemption.Status.REDEEMED:
         raise errors.VoucherStateWrong(state=redemption.status)
     if redemption.status == Redemption.Status.HELD:
-        _give_back(redemption, Redemption.Status.CANCELLED)
+        if redemption.offline_until is None:
+            _give_back(redemption, Redemption.Status.CANCELLED)
+        elif redemption.cancel_asked_at is None:
+            now = timezone.now()
+            late = redemption.offline_until - redemption.expires_at
+            redemption.cancel_asked_at = now
+            redemption.offline_until = min(redemption.offline_until, now + late)
+            redemption.save(update_fields=["cancel_asked_at", "offline_until"])
     return redemption
+
+
+def lapsed() -> QuerySet[Redemption]:
+    """Vouchers that nobody can scan, nor tell of, any more, and that still hold points."""
+    now = timezone.now()
+    return Redemption.objects.filter(
+        Q(offline_until=None, expires_at__lte=now) | Q(offline_until__lte=now),
+        status=Redemption.Status.HELD,
+    )
 
 
 @transaction.atomic
@@ -191,17 +276,17 @@ def expire(*, redemption_id: UUID) -> bool:
     A voucher that somebody else holds a lock on is left for the next sweep.
     """
     redemption = (
-        Redemption.objects.select_for_update(no_key=True, of=("self",), skip_locked=True)
-        .filter(
-            pk=redemption_id,
-            status=Redemption.Status.HELD,
-            expires_at__lte=timezone.now(),
-        )
+        lapsed()
+        .select_for_update(no_key=True, of=("self",), skip_locked=True)
+        .filter(pk=redemption_id)
         .first()
     )
     if redemption is None:
         return False
-    _give_back(redemption, Redemption.Status.EXPIRED)
+    was_cancelled = redemption.cancel_asked_at is not None
+    _give_back(
+        redemption, Redemption.Status.CANCELLED if was_cancelled else Redemption.Status.EXPIRED
+    )
     return True
 
 

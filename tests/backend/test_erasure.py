@@ -477,6 +477,8 @@ REFERS_TO_A_PERSON = {
     "merchants.Invitation.accepted_by": AN_ACT,
     "merchants.Invitation.invited_by": AN_ACT,
     "merchants.Invitation.revoked_by": AN_ACT,
+    "merchants.Device.registered_by": AN_ACT,
+    "merchants.Device.retired_by": AN_ACT,
     "merchants.MerchantMember.ended_by": AN_ACT,
     "merchants.MerchantMember.user": ENDS,
     "merchants.PayCode.volunteer": "stays: a digest that opened nothing after a minute",

@@ -31,11 +31,13 @@ from merchants.services import (
     catalogue,
     causes,
     invitations,
+    offline,
     partners,
     pay_codes,
     payouts,
     redemption,
     settlement,
+    voucher_tokens,
     webhooks,
     wishes,
 )
@@ -85,6 +87,8 @@ CONDITIONS = {
     "groups": ["rider"],
     "min_age": 18,
     "max_age": 80,
+    "scans_offline": True,
+    "offline_hours": 48,
 }
 
 Rows = dict[str, list[str]]  # what a path's parameter of each name may be
@@ -266,7 +270,11 @@ def business(
             wishes.adopt_as_donor(wish=wish, donor=donor)
         made.append(wish)
     wishes.adopt_as_merchant(wish=made[3], partnership=partnership, by=owner)
+    catalogue.change(offer=tea, by=newcomer, scans_offline=True)
+    tea.refresh_from_db()
     held = redemption.take(offer=tea, volunteer=volunteer)
+    signed = voucher_tokens.sign(held)
+    device = offline.register_device(merchant=shop, name="平板", by=owner)
     statements = []
     for month in (1, 2, 3, 4, 5, 6):
         voucher = redemption.take(offer=tea, volunteer=volunteer)
@@ -315,6 +323,7 @@ def business(
         "question_id": questions,
         "merchant_id": [shop],
         "cause_id": [cause],
+        "device_id": [device],
         "endpoint_id": [endpoint],
         "delivery_id": [told_of],
         "payout_id": [payout],
@@ -453,10 +462,15 @@ def business(
         "POST /api/v1/me/pay-codes": {"community": community.code},
         "POST /api/v1/merchants/{merchant_id}/payments": {
             "code": minute,
-            "offer_id": str(tea.pk),
-            "quantity": 1,
+            "items": [{"offer_id": str(tea.pk), "quantity": 1}],
+            "points": None,
         },
-        "POST /api/v1/merchants/{merchant_id}/scans": {"code": held.code},
+        "POST /api/v1/merchants/{merchant_id}/scans": {"code": held.code, "quantity": 1},
+        "POST /api/v1/merchants/{merchant_id}/devices": {"name": "前台"},
+        "POST /api/v1/merchants/{merchant_id}/offline-scans": {
+            "device_id": str(device.pk),
+            "scans": [{"nonce": "1", "code": signed, "device_time": now.isoformat()}],
+        },
         "POST /api/v1/merchants/{merchant_id}/redemptions/{redemption_id}/refunds": {
             "quantity": 1,
             "reason": "茶凉了",

@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from merchants import errors
-from merchants.models import MerchantMember, Offer, PayCode, Redemption, ScanAttempt
+from merchants.models import MerchantMember, Offer, PayCode, Redemption, ScanAttempt, Terms
 from merchants.services import catalogue, partners, pay_codes
 from points.errors import InsufficientPoints
 
@@ -28,15 +28,13 @@ def pay(shop, chen, tea):
     """Chen takes one tea's points: ``pay(code)``."""
 
     def take(code, quantity=1, offer_id=tea.pk, merchant=shop, clerk=chen):
-        return pay_codes.pay(
-            merchant=merchant, clerk=clerk, code=code, offer_id=offer_id, quantity=quantity
-        )
+        return pay_codes.pay(merchant=merchant, clerk=clerk, code=code, items={offer_id: quantity})
 
     return take
 
 
 def test_an_item_is_taken_and_redeemed_in_one_step(books, wang, chen, shown, pay):
-    paid = pay(f"{shown[:6]} {shown[6:]}".lower(), quantity=2)
+    (paid,) = pay(f"{shown[:6]} {shown[6:]}".lower(), quantity=2)
 
     assert (paid.offer_title, paid.quantity, paid.price_points) == ("一壶茶", 2, 60)
     assert paid.volunteer == "王**"
@@ -118,15 +116,15 @@ def test_a_refusal_leaves_the_code_good(wang, tea, shown, pay, books):
     with pytest.raises(InsufficientPoints):
         pay(shown, quantity=4)
 
-    assert pay(shown).price_points == 30
+    assert pay(shown)[0].price_points == 30
 
 
 def test_a_new_code_does_not_spoil_the_one_that_was_just_scanned(lake, wang, shown, pay):
     _, next_one = pay_codes.show(volunteer=wang, community=lake)
 
     assert next_one != shown
-    assert pay(shown).quantity == 1
-    assert pay(next_one).quantity == 1
+    assert pay(shown)[0].quantity == 1
+    assert pay(next_one)[0].quantity == 1
 
 
 def test_old_codes_are_not_kept(lake, wang, shown):
@@ -148,6 +146,67 @@ def test_one_code_at_several_counters(books, wang, shown, pay, at_once):
     }  # fmt: skip
 
 
+def cake_at(partnership, stock=5):
+    return catalogue.offer(
+        partnership=partnership, code="CAKE", title="一块糕", price_points=20, stock=stock
+    )
+
+
+def test_several_items_are_paid_for_in_one_scan(books, tea, wang, chen, shop, shown):
+    cake = cake_at(tea.partnership)
+
+    paid = pay_codes.pay(merchant=shop, clerk=chen, code=shown, items={cake.pk: 2, tea.pk: 1})
+
+    assert {(item.offer_title, item.quantity, item.price_points) for item in paid} == {
+        ("一壶茶", 1, 30),
+        ("一块糕", 2, 40),
+    }
+    assert books(wang)["available"] == 30
+    assert set(Redemption.objects.values_list("status", flat=True)) == {"redeemed"}
+
+
+def test_of_several_items_all_are_taken_or_none(books, tea, wang, chen, shop, shown):
+    cake = cake_at(tea.partnership, stock=1)
+    before = books(wang)
+
+    with pytest.raises(errors.OutOfStock):
+        pay_codes.pay(merchant=shop, clerk=chen, code=shown, items={tea.pk: 1, cake.pk: 2})
+
+    assert books(wang) == before
+    assert not Redemption.objects.exists()
+    assert ScanAttempt.objects.get().outcome == "out_of_stock"
+
+
+def test_a_clerk_enters_points(books, wang, chen, shop, shown, logged_in):
+    (paid,) = pay_codes.pay(merchant=shop, clerk=chen, code=shown, points=37)
+
+    assert (paid.offer_title, paid.price_points) == ("积分", 37)
+    assert books(wang)["available"] == 63
+    redeemed = Redemption.objects.get()
+    assert (redeemed.amount_fen, redeemed.status) == (370, "redeemed")  # 10 fen a point
+    phone = logged_in(wang)
+    offers = phone.get("/api/v1/offers").json()["results"]
+    assert "积分" not in [offer["title"] for offer in offers]
+    assert phone.get(f"/api/v1/offers/{redeemed.offer_id}").status_code == 404
+
+
+def test_points_alone_need_a_contract_by_points(books, lake, wang, chen, shop, tea, shown, zhou):
+    partners.agree(
+        partnership=tea.partnership,
+        kind=Terms.Kind.SHARE,
+        share_bp=5_000,
+        valid_from=lake.today,
+        by=zhou,
+    )
+    before = books(wang)
+
+    with pytest.raises(errors.PointsNotAgreed):
+        pay_codes.pay(merchant=shop, clerk=chen, code=shown, points=37)
+
+    assert books(wang) == before
+    assert ScanAttempt.objects.get().outcome == "points_not_agreed"
+
+
 # --- over HTTP ----------------------------------------------------------------------------
 
 
@@ -162,18 +221,23 @@ def test_a_phone_shows_a_code_and_a_counter_takes_points_once(
     assert made.status_code == 201
     assert made.json().keys() == {"code", "expires_at"}
     address = f"/api/v1/merchants/{shop.pk}/payments"
-    body = {"code": made.json()["code"], "offer_id": str(tea.pk)}
+    body = {"code": made.json()["code"], "items": [{"offer_id": str(tea.pk)}]}
     first, again = (till.post(address, body, headers={"Idempotency-Key": "k1"}) for _ in range(2))
     redeemed = Redemption.objects.get()
     assert (first.status_code, first.json()) == (
         201,
         {
-            "id": str(redeemed.pk),
             "result": "已核销",
             "colour": "green",
             "sound": "success",
-            "offer_title": "一壶茶",
-            "quantity": 1,
+            "items": [
+                {
+                    "id": str(redeemed.pk),
+                    "offer_title": "一壶茶",
+                    "quantity": 1,
+                    "price_points": 30,
+                }
+            ],
             "price_points": 30,
             "redeemed_at": redeemed.closed_at.isoformat().replace("+00:00", "Z"),
             "volunteer": "王**",
@@ -196,7 +260,7 @@ def test_nobody_shows_a_code_for_where_they_are_not(logged_in, wang, hill):
 def test_who_does_not_work_there_takes_nothing(logged_in, wang, shop, tea, shown):
     answer = logged_in(wang).post(
         f"/api/v1/merchants/{shop.pk}/payments",
-        {"code": shown, "offer_id": str(tea.pk)},
+        {"code": shown, "items": [{"offer_id": str(tea.pk)}]},
         headers={"Idempotency-Key": "k1"},
     )
 

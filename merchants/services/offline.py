@@ -1,0 +1,132 @@
+"""What counters scanned without signal, told when they have it again. docs/offline.md.
+
+Points and stock are set aside, the voucher is for one merchant, and what is cancelled or lapses
+is given back only at ``offline_until``: an honest scan that is told by then can not fail.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from backend.accounts.models import User
+from backend.errors import Refusal
+from merchants import errors, selectors
+from merchants.models import Device, Merchant, Redemption, ScanAttempt
+from merchants.services import partners, voucher_tokens
+from points.services import ledger
+
+CLOCKS_DIFFER = timedelta(minutes=5)  # a device's and ours, at most
+
+
+@dataclass(frozen=True)
+class Told:
+    """One scan as a device tells it: its own number for it, and its own clock."""
+
+    nonce: str
+    code: str  # signed
+    device_time: datetime
+
+
+@transaction.atomic
+def register_device(*, merchant: Merchant, name: str, by: User) -> Device:
+    """A till or phone that may scan without signal."""
+    device = Device.objects.create(merchant=merchant, name=name, registered_by=by)
+    partners.record("device.register", actor=by, merchant=merchant, target=device)
+    return device
+
+
+@transaction.atomic
+def retire_device(*, device: Device, by: User) -> Device:
+    """It is lost or replaced: what it scanned before is still taken. Again, nothing changes."""
+    device = (
+        Device.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("merchant")
+        .get(pk=device.pk)
+    )
+    if device.retired_at is None:
+        device.retired_at, device.retired_by = timezone.now(), by
+        device.save(update_fields=["retired_at", "retired_by"])
+        partners.record("device.retire", actor=by, merchant=device.merchant, target=device)
+    return device
+
+
+def tell(*, device: Device, clerk: User, scans: list[Told]) -> list[ScanAttempt]:
+    """What came of each, in their order; every one is on record, and the same nonce is one.
+
+    A refusal is an outcome here, by its code: one bad scan spoils no other.
+    """
+    return [_tell(device, clerk, scan) for scan in scans]
+
+
+def _tell(device: Device, clerk: User, scan: Told) -> ScanAttempt:
+    known = selectors.told_by(device).filter(nonce=scan.nonce)
+    if (earlier := known.first()) is not None:
+        return earlier
+    attempt = ScanAttempt(
+        merchant=device.merchant,
+        clerk=clerk,
+        device=device,
+        nonce=scan.nonce,
+        device_time=scan.device_time,
+        code=scan.code[:64],
+        outcome="redeemed",
+    )
+    try:
+        with transaction.atomic():
+            try:
+                with transaction.atomic():
+                    _redeem(attempt, scan)
+            except Refusal as refusal:
+                attempt.outcome = refusal.code
+            if attempt.community_id is None:
+                attempt.community_id = selectors.first_community_of(device.merchant)
+            attempt.save(force_insert=True)
+    except IntegrityError:  # the same upload, twice at once
+        if (earlier := known.first()) is None:
+            raise
+        return earlier
+    return attempt
+
+
+def _redeem(attempt: ScanAttempt, scan: Told) -> None:
+    signed = voucher_tokens.read(scan.code, attempt.merchant_id)
+    attempt.community_id, attempt.code = signed.community_id, signed.code
+    redemption = (
+        Redemption.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("partnership", "offer", "volunteer")
+        .filter(community_id=signed.community_id, code=signed.code)
+        .first()
+    )
+    if redemption is None:
+        raise errors.CodeUnknown
+    attempt.redemption = redemption
+    _check(redemption, attempt, scan.device_time)
+    now = timezone.now()
+    redemption.transfer_id = ledger.capture(
+        community_id=redemption.community_id, hold_id=redemption.hold_id, at=now
+    )
+    redemption.status, redemption.closed_at = Redemption.Status.REDEEMED, now
+    redemption.redeemed_by_id = attempt.clerk_id
+    redemption.save(update_fields=["status", "closed_at", "transfer_id", "redeemed_by"])
+
+
+def _check(redemption: Redemption, attempt: ScanAttempt, device_time: datetime) -> None:
+    assert attempt.device is not None
+    if redemption.partnership.merchant_id != attempt.merchant_id:
+        raise errors.NotYourMerchant
+    if redemption.status == Redemption.Status.REDEEMED:
+        raise errors.CodeUsed(redeemed_at=redemption.closed_at)
+    if redemption.status == Redemption.Status.CANCELLED:
+        raise errors.CodeCancelled
+    if redemption.status == Redemption.Status.EXPIRED:
+        raise errors.CodeExpired
+    if redemption.offline_until is None:
+        raise errors.VoucherNotOffline
+    if timezone.now() >= redemption.offline_until:
+        raise errors.CodeCancelled if redemption.cancel_asked_at else errors.CodeExpired
+    if device_time > redemption.expires_at + CLOCKS_DIFFER:
+        raise errors.CodeExpired
+    if attempt.device.retired_at is not None and device_time >= attempt.device.retired_at:
+        raise errors.DeviceRetired

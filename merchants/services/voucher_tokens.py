@@ -1,0 +1,112 @@
+"""A voucher as a signed code: a JWT (RFC 7519) with Ed25519 (RFC 8037). docs/offline.md.
+
+It says the voucher's code, the merchant, the offer's code, how many and until when; no person.
+"""
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from uuid import UUID
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from django.db import transaction
+from jwt import PyJWK
+
+from backend.communities.models import Community
+from merchants import errors
+from merchants.models import Merchant, Partnership, Redemption, VoucherKey
+
+ALGORITHM = "EdDSA"
+
+
+@dataclass(frozen=True)
+class Signed:
+    """What a signed code says; its signature holds."""
+
+    community_id: UUID
+    code: str  # the voucher's
+
+
+@transaction.atomic
+def make_key(community: Community) -> VoucherKey:
+    """A new key, which signs from now on; what older ones signed stays good."""
+    private = Ed25519PrivateKey.generate()
+    public = private.public_key().public_bytes_raw()
+    key = VoucherKey(
+        community=community,
+        kid=hashlib.sha256(public).hexdigest()[:8],
+        public_key=base64.urlsafe_b64encode(public).rstrip(b"=").decode(),
+    )
+    key.private_key = private.private_bytes_raw()
+    key.save(force_insert=True)
+    return key
+
+
+def sign(voucher: Redemption) -> str:
+    """The code that a counter can check by itself. Raises VoucherNotOffline."""
+    if voucher.offline_until is None:
+        raise errors.VoucherNotOffline
+    key = _newest_key(voucher.community)
+    return jwt.encode(
+        {
+            "sub": voucher.code,
+            "aud": str(voucher.partnership.merchant_id),
+            "exp": int(voucher.expires_at.timestamp()),
+            "offer": voucher.offer.code,
+            "quantity": voucher.quantity,
+        },
+        Ed25519PrivateKey.from_private_bytes(key.private_key),
+        algorithm=ALGORITHM,
+        headers={"kid": key.kid, "typ": None},
+    )
+
+
+def read(token: str, merchant_id: UUID) -> Signed:
+    """What a signed code of a community of the merchant's says, whoever it is for.
+
+    Raises CodeUnknown (no key of theirs), CodeTampered (the signature does not hold).
+    """
+    try:
+        header = jwt.get_unverified_header(token)
+    except jwt.InvalidTokenError:
+        raise errors.CodeTampered from None
+    key = VoucherKey.objects.filter(
+        community__in=Partnership.objects.filter(merchant=merchant_id).values("community"),
+        kid=str(header.get("kid")),
+    ).first()
+    if key is None:
+        raise errors.CodeUnknown
+    public = PyJWK({"kty": "OKP", "crv": "Ed25519", "x": key.public_key}, algorithm=ALGORITHM)
+    try:
+        # Until when, and for whom, the voucher itself says: each is a refusal of its own.
+        said = jwt.decode(
+            token,
+            public,
+            algorithms=[ALGORITHM],
+            options={"verify_exp": False, "verify_aud": False},
+        )
+    except jwt.InvalidTokenError:
+        raise errors.CodeTampered from None
+    return Signed(key.community_id, said["sub"])
+
+
+def keys_of(merchant: Merchant) -> list[VoucherKey]:
+    """What the merchant's devices check with, newest first; each of its communities has one."""
+    partnerships = Partnership.objects.filter(merchant=merchant).select_related("community")
+    for partnership in partnerships:
+        _newest_key(partnership.community)
+    return list(
+        VoucherKey.objects.filter(community__in=partnerships.values("community"))
+        .select_related("community")
+        .order_by("-id")
+    )
+
+
+def _newest_key(community: Community) -> VoucherKey:
+    newest = VoucherKey.objects.filter(community=community).order_by("-id")
+    if (key := newest.first()) is not None:
+        return key
+    with transaction.atomic():  # of two who are first, one makes it
+        Community.objects.select_for_update(no_key=True).get(pk=community.pk)
+        return newest.first() or make_key(community)

@@ -1,0 +1,433 @@
+"""A counter without signal: what it scans is taken once it is told, or it says why not."""
+
+import base64
+import json
+from collections import Counter
+from datetime import timedelta
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from django.utils import timezone
+
+from merchants import errors, tasks
+from merchants.models import MerchantMember, Offer, Redemption, ScanAttempt, VoucherKey
+from merchants.services import offline, partners, redemption, voucher_tokens
+from merchants.services.offline import Told
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def tea(tea):
+    """Scanned without signal as well, and told within a day."""
+    Offer.objects.filter(pk=tea.pk).update(scans_offline=True)
+    tea.refresh_from_db()
+    return tea
+
+
+@pytest.fixture
+def voucher(wang, tea, grant_points) -> Redemption:
+    """Of Wang's 100 points."""
+    grant_points(wang, 100)
+    return redemption.take(offer=tea, volunteer=wang)
+
+
+@pytest.fixture
+def code(voucher) -> str:
+    return voucher_tokens.sign(voucher)
+
+
+@pytest.fixture
+def till(shop, zhou):
+    return offline.register_device(merchant=shop, name="前台", by=zhou)
+
+
+@pytest.fixture
+def tell(till, chen):
+    """What comes of one scan: ``tell(code)``."""
+
+    def told(code, nonce="1", device=till, clerk=chen, at=None):
+        scan = Told(nonce=nonce, code=code, device_time=at or timezone.now())
+        (attempt,) = offline.tell(device=device, clerk=clerk, scans=[scan])
+        return attempt
+
+    return told
+
+
+def lapse(voucher, ago):
+    """It ran out so long ago; nobody has swept."""
+    now = timezone.now()
+    Redemption.objects.filter(pk=voucher.pk).update(
+        expires_at=now - ago, offline_until=now - ago + 24 * HOUR
+    )
+
+
+# --- the code -----------------------------------------------------------------------------
+
+
+def test_a_device_checks_it_with_the_published_keys_and_no_signal(
+    logged_in, wang, chen, shop, tea, voucher
+):
+    shown = logged_in(wang).get(f"/api/v1/me/redemptions/{voucher.pk}/offline-code").json()
+    (key,) = logged_in(chen).get(f"/api/v1/merchants/{shop.pk}/voucher-keys").json()["keys"]
+
+    # What a device does: no library of ours, and nothing but what was published.
+    signed, _, signature = shown["offline_code"].rpartition(".")
+    header, claims = (
+        json.loads(base64.urlsafe_b64decode(part + "===")) for part in signed.split(".")
+    )
+    assert (key["kty"], key["crv"], key["kid"]) == ("OKP", "Ed25519", header["kid"])
+    public = Ed25519PublicKey.from_public_bytes(base64.urlsafe_b64decode(key["x"] + "="))
+    public.verify(base64.urlsafe_b64decode(signature + "=="), signed.encode())
+    assert claims == {
+        "sub": voucher.code,
+        "aud": str(shop.pk),
+        "exp": int(voucher.expires_at.timestamp()),
+        "offer": "TEA",
+        "quantity": 1,
+    }
+    assert len(shown["offline_code"]) < 400  # a QR code that an old phone can read
+
+
+def test_an_offer_that_needs_signal_has_none(logged_in, wang, voucher, tea):
+    Offer.objects.filter(pk=tea.pk).update(scans_offline=False)
+    tea.refresh_from_db()
+    other = redemption.take(offer=tea, volunteer=wang)
+
+    answer = logged_in(wang).get(f"/api/v1/me/redemptions/{other.pk}/offline-code")
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "voucher_not_offline")
+
+
+def test_with_signal_it_is_scanned_as_any(books, wang, chen, shop, code):
+    scanned = redemption.scan(merchant_id=shop.pk, clerk=chen, code=code)
+
+    assert scanned.offer_title == "一壶茶"
+    assert books(wang)["merchants"] == 30
+
+
+def test_what_an_older_key_signed_stays_good(lake, tell, code):
+    voucher_tokens.make_key(lake)
+
+    assert VoucherKey.objects.count() == 2
+    assert tell(code).outcome == "redeemed"
+
+
+# --- telling ------------------------------------------------------------------------------
+
+
+def test_what_is_told_later_is_taken_once(books, wang, chen, voucher, code, tell):
+    first, again = tell(code), tell(code)
+
+    assert (first.outcome, again.pk) == ("redeemed", first.pk)
+    voucher.refresh_from_db()
+    assert (voucher.status, voucher.redeemed_by) == ("redeemed", chen)
+    assert books(wang) == {
+        "available": 70, "held": 0, "merchants": 30, "settled": 0, "stock": 4,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("how", ["cancelled", "lapsed", "both"])
+def test_an_honest_scan_can_not_fail(books, wang, voucher, code, tell, how):
+    """Whatever the volunteer and the sweep do between the scan and its telling."""
+    scanned_at = timezone.now()
+    if how != "lapsed":
+        redemption.cancel(redemption=voucher)
+    if how != "cancelled":
+        lapse(voucher, ago=23 * HOUR)
+        scanned_at -= 24 * HOUR
+    tasks.sweep_expired_vouchers()
+    assert redemption.expire(redemption_id=voucher.pk) is False
+    assert books(wang)["held"] == 30
+
+    assert tell(code, at=scanned_at).outcome == "redeemed"
+    assert books(wang)["merchants"] == 30
+
+
+@pytest.mark.parametrize(
+    ("cancelled", "status", "refusal"),
+    [(False, "expired", "code_expired"), (True, "cancelled", "code_cancelled")],
+)
+@pytest.mark.parametrize("swept", [True, False])
+def test_after_a_day_points_and_stock_are_free(
+    books, wang, voucher, code, tell, cancelled, status, refusal, swept
+):
+    if cancelled:
+        redemption.cancel(redemption=voucher)
+    lapse(voucher, ago=25 * HOUR)
+    if swept:
+        assert redemption.expire(redemption_id=voucher.pk)
+
+    attempt = tell(code, at=timezone.now() - 26 * HOUR)
+
+    assert attempt.outcome == refusal
+    assert redemption.expire(redemption_id=voucher.pk) is not swept
+    voucher.refresh_from_db()
+    assert voucher.status == status
+    assert books(wang) == {
+        "available": 100, "held": 0, "merchants": 0, "settled": 0, "stock": 5,
+    }  # fmt: skip
+
+
+def test_cancelling_gives_back_a_day_later_and_cancelling_again_no_later(wang, voucher):
+    first = redemption.cancel(redemption=voucher).offline_until
+    again = redemption.cancel(redemption=voucher)
+
+    assert timezone.now() + 23 * HOUR < first <= timezone.now() + 24 * HOUR
+    assert (again.offline_until, again.status) == (first, "held")
+
+
+@pytest.mark.parametrize("how", ["cancelled", "lapsed"])
+def test_with_signal_what_is_cancelled_or_has_run_out_is_refused(
+    books, wang, chen, shop, voucher, code, how
+):
+    if how == "cancelled":
+        redemption.cancel(redemption=voucher)
+    else:
+        lapse(voucher, ago=HOUR)
+
+    refusal = errors.CodeCancelled if how == "cancelled" else errors.CodeExpired
+    for shown in (code, voucher.code):
+        with pytest.raises(refusal):
+            redemption.scan(merchant_id=shop.pk, clerk=chen, code=shown)
+    assert books(wang)["held"] == 30
+    assert set(ScanAttempt.objects.values_list("outcome", flat=True)) == {refusal.code}
+
+
+# --- what is refused ----------------------------------------------------------------------
+
+
+def forged(code):
+    """Every byte of it changed, one at a time, as far as that is another code."""
+    for place in range(len(code) - 1):  # the last character's low bits are padding
+        letter = "A" if code[place] != "A" else "B"
+        if code[place] != ".":
+            yield code[:place] + letter + code[place + 1 :]
+
+
+def test_a_tampered_byte_is_refused_wherever_it_is(shop, code):
+    for altered in forged(code):
+        with pytest.raises((errors.CodeTampered, errors.CodeUnknown)):
+            voucher_tokens.read(altered, shop.pk)
+
+
+@pytest.mark.parametrize("algorithm", ["none", "HS256"])
+def test_no_other_algorithm_is_taken(shop, voucher, code, algorithm):
+    header = jwt.get_unverified_header(code)
+    key = VoucherKey.objects.get()
+    made = jwt.encode(
+        {"sub": voucher.code},
+        key.public_key.ljust(64, "=") if algorithm == "HS256" else "",
+        algorithm=algorithm,
+        headers={"kid": header["kid"]},
+    )
+
+    with pytest.raises(errors.CodeTampered):
+        voucher_tokens.read(made, shop.pk)
+
+
+@pytest.fixture
+def elsewhere(lake, hill, person):
+    """A device and a clerk: ``elsewhere(community)``."""
+
+    def founded(community):
+        partnership = partners.sign_contract(
+            community=community, name="蜂场", trade="农产", fen_per_point=10, is_donated=False
+        )
+        clerk = person("feng")
+        partners.employ(merchant=partnership.merchant, user=clerk, role=MerchantMember.Role.CLERK)
+        device = offline.register_device(merchant=partnership.merchant, name="平板", by=clerk)
+        return {"device": device, "clerk": clerk}
+
+    return founded
+
+
+@pytest.mark.parametrize(
+    ("case", "refusal"),
+    [
+        ("tampered", "code_tampered"),
+        ("no token", "code_tampered"),
+        ("the voucher's own code", "code_tampered"),
+        ("another merchant's", "not_your_merchant"),
+        ("another community's", "code_unknown"),
+        ("scanned after its end", "code_expired"),
+        ("by a device that was retired", "device_retired"),
+        ("redeemed with signal", "code_used"),
+    ],
+)
+def test_what_is_told_in_vain_is_on_record(
+    books, lake, hill, wang, chen, zhou, shop, till, voucher, code, tell, elsewhere, case, refusal
+):
+    options = {}
+    if case == "tampered":
+        code = code[:-9] + ("A" if code[-9] != "A" else "B") + code[-8:]
+    elif case == "no token":
+        code = "你好"
+    elif case == "the voucher's own code":
+        code = voucher.code
+    elif case == "another merchant's":
+        options = elsewhere(lake)
+    elif case == "another community's":
+        options = elsewhere(hill)
+    elif case == "scanned after its end":
+        options = {"at": voucher.expires_at + HOUR}
+    elif case == "by a device that was retired":
+        offline.retire_device(device=till, by=zhou)
+        till.refresh_from_db()
+    elif case == "redeemed with signal":
+        redemption.scan(merchant_id=shop.pk, clerk=chen, code=code)
+    before = books(wang)
+
+    attempt = tell(code, **options)
+
+    assert attempt.outcome == refusal
+    assert books(wang) == before
+    assert ScanAttempt.objects.filter(outcome=refusal).count() == 1
+
+
+def test_what_a_device_scanned_before_it_was_retired_is_taken(till, zhou, code, tell):
+    scanned_at = timezone.now()
+    offline.retire_device(device=till, by=zhou)
+    till.refresh_from_db()
+
+    assert tell(code, at=scanned_at).outcome == "redeemed"
+
+
+def test_a_tampered_code_is_refused_with_signal_too(logged_in, chen, shop, voucher, code):
+    altered = code[:-9] + ("A" if code[-9] != "A" else "B") + code[-8:]
+
+    answer = logged_in(chen).post(
+        f"/api/v1/merchants/{shop.pk}/scans",
+        {"code": altered},
+        headers={"Idempotency-Key": "k1"},
+    )
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "code_tampered")
+    assert (answer.json()["colour"], answer.json()["what_to_do"]) == (
+        "red",
+        "请勿发放，这不是本平台的码。",
+    )
+    assert ScanAttempt.objects.get().outcome == "code_tampered"
+
+
+# --- two devices --------------------------------------------------------------------------
+
+
+def test_two_devices_that_scanned_one_code_are_both_named(
+    books, logged_in, wang, chen, zhou, shop, till, voucher, code
+):
+    other = offline.register_device(merchant=shop, name="后厨", by=zhou)
+    noon = timezone.now()
+    counter = logged_in(chen)
+
+    def tell(device, minutes):
+        body = {
+            "device_id": str(device.pk),
+            "scans": [
+                {
+                    "nonce": "7",
+                    "code": code,
+                    "device_time": (noon + timedelta(minutes=minutes)).isoformat(),
+                }
+            ],
+        }
+        return counter.post(
+            f"/api/v1/merchants/{shop.pk}/offline-scans",
+            body,
+            headers={"Idempotency-Key": f"{device.pk}"},
+        )
+
+    first, late, repeated = tell(till, 0), tell(other, 2), tell(other, 2)
+
+    assert first.status_code == 201
+    assert first.json()["results"][0]["outcome"] == "redeemed"
+    (told,) = late.json()["results"]
+    assert (told["outcome"], told["device"]["name"]) == ("code_used", "后厨")
+    assert told["taken_before"] == {
+        "device": "前台",
+        "at": noon.isoformat().replace("+00:00", "Z"),
+    }
+    assert repeated.content == late.content
+    listed = counter.get(f"/api/v1/merchants/{shop.pk}/offline-scans").json()["results"]
+    assert [scan["device"]["name"] for scan in listed] == ["后厨", "前台"]
+    assert books(wang)["merchants"] == 30
+
+
+@pytest.mark.django_db(transaction=True)
+def test_devices_and_a_sweep_at_once(books, wang, zhou, chen, shop, voucher, code, at_once):
+    """Six devices tell of it, twice each, while it is cancelled: one has redeemed it."""
+    devices = [
+        offline.register_device(merchant=shop, name=f"{number}", by=zhou) for number in range(6)
+    ]
+
+    def one(number):
+        if number == 12:
+            redemption.cancel(redemption=voucher)
+            return "cancelled"
+        scan = Told(nonce="1", code=code, device_time=timezone.now())
+        (attempt,) = offline.tell(device=devices[number % 6], clerk=chen, scans=[scan])
+        return attempt.outcome
+
+    outcomes = Counter(at_once(13, one))
+
+    assert outcomes.pop("redeemed") in (1, 2)  # the one that did, and its own repetition
+    assert outcomes.pop("cancelled", 0) + outcomes.pop("voucher_state_wrong", 0) == 1
+    assert set(outcomes) == {"code_used"}
+    assert ScanAttempt.objects.filter(outcome="redeemed").count() == 1
+    assert ScanAttempt.objects.count() == 6
+    assert books(wang)["merchants"] == 30
+
+
+# --- devices ------------------------------------------------------------------------------
+
+
+def test_who_works_there_registers_a_device_and_an_owner_retires_it(
+    logged_in, chen, zhou, wang, shop
+):
+    address = f"/api/v1/merchants/{shop.pk}/devices"
+    made = logged_in(chen).post(address, {"name": "前台"}, headers={"Idempotency-Key": "a"})
+    assert made.status_code == 201
+    retire = f"{address}/{made.json()['id']}/retire"
+
+    refused = logged_in(chen).post(retire, headers={"Idempotency-Key": "b"})
+    retired = logged_in(zhou).post(retire, headers={"Idempotency-Key": "c"})
+
+    assert (refused.status_code, retired.status_code) == (404, 200)
+    assert retired.json()["retired_at"] is not None
+    assert logged_in(chen).get(address).json()["results"] == [retired.json()]
+    assert logged_in(wang).get(address).status_code == 404
+
+
+# --- fewer than the voucher is for --------------------------------------------------------
+
+
+def test_fewer_are_handed_out_and_the_rest_is_given_back(books, wang, chen, shop, tea, voucher):
+    three = redemption.take(offer=tea, volunteer=wang, quantity=2)
+
+    scanned = redemption.scan_part(merchant_id=shop.pk, clerk=chen, code=three.code, quantity=1)
+
+    assert (scanned.quantity, scanned.price_points) == (1, 30)
+    three.refresh_from_db()
+    assert (three.status, three.quantity, three.refunded_quantity) == ("redeemed", 2, 1)
+    assert books(wang) == {
+        "available": 40, "held": 30, "merchants": 30, "settled": 0, "stock": 3,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("quantity", "before", "refusal"),
+    [(3, None, errors.QuantityTooLarge), (1, "scanned", errors.CodeUsed)],
+)
+def test_more_than_it_is_for_and_what_was_used(
+    books, wang, chen, shop, voucher, quantity, before, refusal
+):
+    if before:
+        redemption.scan(merchant_id=shop.pk, clerk=chen, code=voucher.code)
+    was = books(wang)
+
+    with pytest.raises(refusal):
+        redemption.scan_part(merchant_id=shop.pk, clerk=chen, code=voucher.code, quantity=quantity)
+
+    assert books(wang) == was
+    assert ScanAttempt.objects.latest("pk").outcome == refusal.code
