@@ -270,6 +270,7 @@ SPECTACULAR_SETTINGS = {
         "MerchantRoleEnum": "merchants.models.MerchantMember.Role",
         "OfferGroupEnum": "merchants.api.catalogue.GROUPS",
         "OfferKindEnum": "merchants.models.Offer.Kind",
+        "OfferedKindEnum": "merchants.api.catalogue.KINDS",
         "OfferStateEnum": "merchants.models.Offer.State",
         "PartnershipMoveEnum": "merchants.api.partners.MOVES",
         "PartnershipStateEnum": "merchants.models.Partnership.State",

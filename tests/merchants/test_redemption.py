@@ -1,10 +1,12 @@
 """Vouchers: what is set aside, what moves, what comes back, and who is refused."""
 
+import time
 from collections import Counter
 from datetime import timedelta
 
 import pytest
 from django.db import DatabaseError, connection, transaction
+from django.utils import timezone
 
 from merchants import errors, tasks
 from merchants.models import MerchantMember, Offer, Redemption, ScanAttempt, Terms
@@ -399,6 +401,49 @@ def test_a_cancel_and_a_scan_at_the_same_moment(books, wang, tea, scan, grant_po
         "merchants": 30 * redeemed,
         "settled": 0,
         "stock": 10 - redeemed,
+    }
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_sweep_and_scans_at_the_instant_vouchers_lapse(
+    books, wang, tea, scan, grant_points, settings, at_once
+):
+    """Eight vouchers, each released and scanned without a pause from before its end to after."""
+    Offer.objects.filter(pk=tea.pk).update(stock=8)
+    grant_points(wang, 240)
+    settings.VOUCHER_LIFETIME = timedelta(seconds=1)
+    vouchers = [redemption.take(offer=tea, volunteer=wang) for _ in range(8)]
+
+    def release_or_scan(number):
+        voucher = vouchers[number // 2]
+        if number % 2:
+            # Some come in time, some as it lapses, some late.
+            ends_in = (voucher.expires_at - timezone.now()).total_seconds()
+            time.sleep(max(ends_in + (number // 2 - 5) * 0.01, 0))
+            return scan(voucher) and "redeemed"
+        until = voucher.expires_at + timedelta(milliseconds=100)
+        while timezone.now() < until:
+            if redemption.expire(redemption_id=voucher.pk):
+                return "released"
+        return "left alone"
+
+    outcomes = at_once(16, release_or_scan)
+
+    for voucher, *pair in zip(vouchers, outcomes[::2], outcomes[1::2], strict=True):
+        voucher.refresh_from_db()
+        if voucher.status == Redemption.Status.REDEEMED:
+            assert pair == ["left alone", "redeemed"]
+        else:
+            # The one who is refused gives it back himself if the sweep has not.
+            assert voucher.status == Redemption.Status.EXPIRED
+            assert pair in (["released", "code_expired"], ["left alone", "code_expired"])
+    redeemed = outcomes.count("redeemed")
+    assert books(wang) == {
+        "available": 240 - 30 * redeemed,
+        "held": 0,
+        "merchants": 30 * redeemed,
+        "settled": 0,
+        "stock": 8 - redeemed,
     }
 
 
