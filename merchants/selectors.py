@@ -216,9 +216,9 @@ def _with_partner(offers: QuerySet[Offer]) -> QuerySet[Offer]:
     )
 
 
-def first_community_of(merchant: Merchant) -> UUID:
+def first_community_of(merchant_id: UUID) -> UUID:
     """Where it became a partner first: what belongs to no community is on record there."""
-    return merchant.partnerships.earliest("since_at").community_id
+    return Partnership.objects.filter(merchant=merchant_id).earliest("since_at").community_id
 
 
 def devices_of(merchant: Merchant) -> QuerySet[Device]:
@@ -243,7 +243,7 @@ def offline_scans_at(merchant: Merchant) -> QuerySet[ScanAttempt]:
             merchant=merchant,
             device__isnull=False,
         )
-        .select_related("device", "redemption__offer", "redemption__volunteer")
+        .select_related("device")
         .order_by("-id")
     )
 

@@ -1,5 +1,6 @@
 """A code on the volunteer's phone, and points taken with it at the counter."""
 
+from collections import Counter
 from typing import Any
 from uuid import UUID
 
@@ -87,16 +88,16 @@ class PayCodePaymentView(APIView):
         merchant = worked_at(request, merchant_id)
         body = PayCodePaymentSerializer(data=request.data)
         body.is_valid(raise_exception=True)
+        items: Counter[UUID] = Counter()  # an offer may stand in several lines
+        for item in body.validated_data.get("items") or ():
+            items[item["offer_id"]] += item["quantity"]
         try:
             paid = pay_codes.pay(
                 merchant=merchant,
                 clerk=signed_in(request),
                 code=body.validated_data["code"],
                 points=body.validated_data.get("points"),
-                items={
-                    item["offer_id"]: item["quantity"]
-                    for item in body.validated_data.get("items", ())
-                },
+                items=items,
             )
         except Refusal as refusal:
             raise explained(refusal) from None

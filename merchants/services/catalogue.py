@@ -55,11 +55,11 @@ def plain_points(merchant: Merchant, community_id: UUID) -> Offer:
         raise errors.PointsNotAgreed
     made = Offer.objects.get_or_create(
         community_id=community_id,
-        code=f"points-{str(partnership.pk)[-12:]}",
+        partnership=partnership,
+        kind=Offer.Kind.POINTS,
         defaults={
-            "partnership": partnership,
-            "title": str(_("Points")),
-            "kind": Offer.Kind.POINTS,
+            "code": f"points-{str(partnership.pk)[-12:]}",
+            "title": _("Points"),
             "price_points": 1,
             "stock": PLENTY,
             "state": Offer.State.WITHDRAWN,

@@ -14,7 +14,7 @@ from backend.accounts.models import User
 from backend.errors import Refusal
 from merchants import errors, selectors
 from merchants.models import Device, Merchant, Redemption, ScanAttempt
-from merchants.services import partners, voucher_tokens
+from merchants.services import partners, redemption, voucher_tokens
 from points.services import ledger
 
 CLOCKS_DIFFER = timedelta(minutes=5)  # a device's and ours, at most
@@ -80,9 +80,7 @@ def _tell(device: Device, clerk: User, scan: Told) -> ScanAttempt:
                     _redeem(attempt, scan)
             except Refusal as refusal:
                 attempt.outcome = refusal.code
-            if attempt.community_id is None:
-                attempt.community_id = selectors.first_community_of(device.merchant)
-            attempt.save(force_insert=True)
+            redemption.keep(attempt)
     except IntegrityError:  # the same upload, twice at once
         if (earlier := known.first()) is None:
             raise
@@ -93,40 +91,40 @@ def _tell(device: Device, clerk: User, scan: Told) -> ScanAttempt:
 def _redeem(attempt: ScanAttempt, scan: Told) -> None:
     signed = voucher_tokens.read(scan.code, attempt.merchant_id)
     attempt.community_id, attempt.code = signed.community_id, signed.code
-    redemption = (
+    voucher = (
         Redemption.objects.select_for_update(no_key=True, of=("self",))
-        .select_related("partnership", "offer", "volunteer")
+        .select_related("partnership")
         .filter(community_id=signed.community_id, code=signed.code)
         .first()
     )
-    if redemption is None:
+    if voucher is None:
         raise errors.CodeUnknown
-    attempt.redemption = redemption
-    _check(redemption, attempt, scan.device_time)
+    attempt.redemption = voucher
+    _check(voucher, attempt, scan.device_time)
     now = timezone.now()
-    redemption.transfer_id = ledger.capture(
-        community_id=redemption.community_id, hold_id=redemption.hold_id, at=now
+    voucher.transfer_id = ledger.capture(
+        community_id=voucher.community_id, hold_id=voucher.hold_id, at=now
     )
-    redemption.status, redemption.closed_at = Redemption.Status.REDEEMED, now
-    redemption.redeemed_by_id = attempt.clerk_id
-    redemption.save(update_fields=["status", "closed_at", "transfer_id", "redeemed_by"])
+    voucher.status, voucher.closed_at = Redemption.Status.REDEEMED, now
+    voucher.redeemed_by_id = attempt.clerk_id
+    voucher.save(update_fields=["status", "closed_at", "transfer_id", "redeemed_by"])
 
 
-def _check(redemption: Redemption, attempt: ScanAttempt, device_time: datetime) -> None:
+def _check(voucher: Redemption, attempt: ScanAttempt, device_time: datetime) -> None:
     assert attempt.device is not None
-    if redemption.partnership.merchant_id != attempt.merchant_id:
+    if voucher.partnership.merchant_id != attempt.merchant_id:
         raise errors.NotYourMerchant
-    if redemption.status == Redemption.Status.REDEEMED:
-        raise errors.CodeUsed(redeemed_at=redemption.closed_at)
-    if redemption.status == Redemption.Status.CANCELLED:
+    if voucher.status == Redemption.Status.REDEEMED:
+        raise errors.CodeUsed(redeemed_at=voucher.closed_at)
+    if voucher.status == Redemption.Status.CANCELLED:
         raise errors.CodeCancelled
-    if redemption.status == Redemption.Status.EXPIRED:
+    if voucher.status == Redemption.Status.EXPIRED:
         raise errors.CodeExpired
-    if redemption.offline_until is None:
+    if voucher.offline_until is None:
         raise errors.VoucherNotOffline
-    if timezone.now() >= redemption.offline_until:
-        raise errors.CodeCancelled if redemption.cancel_asked_at else errors.CodeExpired
-    if device_time > redemption.expires_at + CLOCKS_DIFFER:
+    if timezone.now() >= voucher.offline_until:
+        raise errors.CodeCancelled if voucher.cancel_asked_at else errors.CodeExpired
+    if device_time > voucher.expires_at + CLOCKS_DIFFER:
         raise errors.CodeExpired
     if attempt.device.retired_at is not None and device_time >= attempt.device.retired_at:
         raise errors.DeviceRetired

@@ -66,10 +66,8 @@ def pay(
         with transaction.atomic():
             return _pay(attempt, merchant, clerk, items or {}, points)
     except Refusal as refusal:
-        if attempt.community_id is None:
-            attempt.community_id = selectors.first_community_of(merchant)
         attempt.outcome = refusal.code
-        attempt.save(force_insert=True)
+        redemption.keep(attempt)
         raise
 
 

@@ -20,7 +20,6 @@ from backend.errors import Refusal
 from backend.ids import new_id
 from merchants import errors, selectors
 from merchants.models import (
-    Merchant,
     MerchantMember,
     Offer,
     Partnership,
@@ -205,7 +204,7 @@ def scan_part(*, merchant_id: UUID, clerk: User, code: str, quantity: int) -> Sc
                 given_back = refunds.refund(
                     redemption=Redemption(pk=scanned.id),
                     refunded_by=clerk,
-                    reason=str(_("Not handed out at the scan")),
+                    reason=_("Not handed out at the scan"),
                     quantity=rest,
                 )
                 price = scanned.price_points - given_back.points
@@ -228,13 +227,14 @@ def _voucher_code(token: str, merchant_id: UUID, clerk: User) -> str:
 
 
 def _record_refused(merchant_id: UUID, clerk: User, code: str, refusal: Refusal) -> None:
-    ScanAttempt.objects.create(
-        community_id=selectors.first_community_of(Merchant(pk=merchant_id)),
-        merchant_id=merchant_id,
-        clerk=clerk,
-        code=code[:64],
-        outcome=refusal.code,
-    )
+    keep(ScanAttempt(merchant_id=merchant_id, clerk=clerk, code=code[:64], outcome=refusal.code))
+
+
+def keep(attempt: ScanAttempt) -> None:
+    """Put an attempt on record; one of no community's where the merchant became a partner first."""
+    if attempt.community_id is None:
+        attempt.community_id = selectors.first_community_of(attempt.merchant_id)
+    attempt.save(force_insert=True)
 
 
 @transaction.atomic

@@ -212,6 +212,14 @@ def test_a_tampered_byte_is_refused_wherever_it_is(shop, code):
             voucher_tokens.read(altered, shop.pk)
 
 
+@pytest.mark.parametrize("kid", ["\0", "\ud800", "0" * 100])
+def test_a_key_that_no_column_can_hold_is_unknown(shop, code, kid):
+    header = base64.urlsafe_b64encode(json.dumps({"alg": "EdDSA", "kid": kid}).encode()).decode()
+
+    with pytest.raises(errors.CodeUnknown):
+        voucher_tokens.read(header.rstrip("=") + code[code.index(".") :], shop.pk)
+
+
 @pytest.mark.parametrize("algorithm", ["none", "HS256"])
 def test_no_other_algorithm_is_taken(shop, voucher, code, algorithm):
     header = jwt.get_unverified_header(code)

@@ -250,6 +250,19 @@ def test_a_phone_shows_a_code_and_a_counter_takes_points_once(
     assert refused.json()["what_to_do"] == "请勿发放，该券已在所示时间核销。"
 
 
+def test_an_offer_in_two_lines_is_paid_for_twice(logged_in, wang, chen, shop, tea, shown, books):
+    line = {"offer_id": str(tea.pk), "quantity": 1}
+
+    answer = logged_in(chen).post(
+        f"/api/v1/merchants/{shop.pk}/payments",
+        {"code": shown, "items": [line, line]},
+        headers={"Idempotency-Key": "k1"},
+    )
+
+    assert (answer.status_code, answer.json()["price_points"]) == (201, 60)
+    assert books(wang)["available"] == 40
+
+
 def test_nobody_shows_a_code_for_where_they_are_not(logged_in, wang, hill):
     answer = logged_in(wang).post("/api/v1/me/pay-codes", {"community": "hill"})
 

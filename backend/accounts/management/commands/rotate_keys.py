@@ -9,9 +9,9 @@ from backend.accounts.services import keys
 
 class Command(BaseCommand):
     help = (
-        "Encrypts phone numbers, second factors, bank accounts and webhook secrets with the first "
-        "of LINLI_FIELD_KEYS. It may be stopped and run again at any time; once it finds nothing "
-        "left to do, the other keys can go (docs/people.md, “Changing keys”)."
+        "Encrypts phone numbers, second factors, bank accounts, webhook secrets and voucher keys "
+        "with the first of LINLI_FIELD_KEYS. It may be stopped and run again at any time; once it "
+        "finds nothing left to do, the other keys can go (docs/people.md, “Changing keys”)."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
