@@ -34,7 +34,12 @@ def own_database() -> Iterator[None]:
 
 @cache
 def _migrated(outer_url: str) -> str:
-    """The name of a database that was migrated once, to be copied; it goes when we end."""
+    """The name of a database that was migrated once, to be copied; it goes when we end.
+
+    The tests have one, and name it.
+    """
+    if theirs := os.environ.get("LINLI_TEMPLATE_DATABASE"):
+        return theirs
     name = _fresh_name()
     with psycopg.connect(outer_url, autocommit=True) as server:
         server.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))

@@ -1,11 +1,18 @@
 """The cast: one community, its rules, a few people and a merchant."""
 
+import os
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+import psycopg
 import pytest
 from django.core.cache import cache
 from django.db import connection
@@ -34,6 +41,7 @@ from volunteers.services import activities, people
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 PASSWORD = "correct horse battery staple"
 TOTP_SECRET = "JBSWY3DPEHPK3PXP"
+PATIENCE = 120  # seconds
 
 
 class Together(LoadScopeScheduling):
@@ -45,6 +53,57 @@ class Together(LoadScopeScheduling):
 
 def pytest_xdist_make_scheduler(config, log):
     return Together(config, log)
+
+
+class Template:
+    """A database that is migrated while the workers read the tests; theirs are copies of it."""
+
+    def __init__(self):
+        self.server = os.environ["DATABASE_URL"]
+        self.name = f"template_{os.getpid()}"
+        self.command = None
+        self.thread = threading.Thread(target=self.make)
+
+    def make(self):
+        self.tell(f"CREATE DATABASE {self.name}_unfinished")
+        address = urlsplit(self.server)._replace(path=f"/{self.name}_unfinished").geturl()
+        self.command = subprocess.Popen(
+            [sys.executable, "manage.py", "migrate", "--verbosity=0"],
+            cwd=Path(__file__).parents[1],
+            env=os.environ | {"DATABASE_URL": address},
+        )
+        if self.command.wait() == 0:
+            self.tell(f"ALTER DATABASE {self.name}_unfinished RENAME TO {self.name}")
+
+    def tell(self, statement):
+        with psycopg.connect(self.server, autocommit=True) as server:
+            server.execute(statement)
+
+    def drop(self):
+        if self.command:
+            self.command.terminate()
+        self.thread.join()
+        for name in (self.name, f"{self.name}_unfinished"):
+            self.tell(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+def pytest_configure(config):
+    if not hasattr(config, "workerinput"):
+        template = Template()
+        os.environ["LINLI_TEMPLATE_DATABASE"] = template.name
+        template.thread.start()
+        config.add_cleanup(template.drop)
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix):
+    name = os.environ["LINLI_TEMPLATE_DATABASE"]
+    deadline = time.monotonic() + PATIENCE
+    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as server:
+        while not server.execute("SELECT FROM pg_database WHERE datname = %s", [name]).fetchall():
+            assert time.monotonic() < deadline, "The template was not made; see above."
+            time.sleep(0.1)
+    connection.settings_dict["TEST"]["TEMPLATE"] = name
 
 
 @pytest.fixture(autouse=True, scope="session")
