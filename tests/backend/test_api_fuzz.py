@@ -110,7 +110,8 @@ def ask(case, headers, **sent):
             assert problem["status"] == response.status_code
             assert problem["type"] == f"/problems/{problem['code']}"
             assert problem["title"]
-        connection.check_constraints()  # some the database leaves to the commit
+        if case.method != "GET":
+            connection.check_constraints()  # some the database leaves to the commit
     return response
 
 
@@ -131,12 +132,6 @@ def way_in(operation, town, rows):
             if ask(case, headers).status_code < 300:
                 return case, headers
     raise AssertionError(f"Nobody succeeds with {operation.label}.")
-
-
-def test_every_operation_succeeds_for_somebody_as_documented(town, rows, operations, subtests):
-    for operation in operations:
-        with subtests.test(operation.label):
-            way_in(operation, town, rows)
 
 
 # --- spoilt requests --------------------------------------------------------------------------
@@ -201,30 +196,30 @@ def fields(operation, media_type):
     return operation.schema.raw_schema["components"]["schemas"][name]["properties"].keys()
 
 
-def test_no_body_breaks_anything(town, rows, operations, subtests):
-    for turn, operation in enumerate(found for found in operations if found.body):
-        case, headers = way_in(operation, town, rows)
+def test_every_operation_succeeds_as_documented_and_nothing_spoilt_breaks_it(
+    town, rows, operations, subtests
+):
+    for turn, operation in enumerate(operations):
         with subtests.test(operation.label):
-            assert case.body.keys() == fields(operation, JSON), "None may go untried."
-            for content_type, body in some(UNREADABLE, turn):
-                answer = ask(case, headers | {"Content-Type": content_type}, data=body)
-                assert 400 <= answer.status_code < 500 or not body, (content_type, body)
-            for name, value in some(itertools.product(case.body, MEAN_VALUES), turn):
-                body = json.dumps({**case.body, name: value})
-                ask(case, headers | {"Content-Type": JSON}, data=body)
-        if operation.get_body_for_media_type(FORM):
-            with subtests.test(f"{operation.label} as a form"):
-                for name, value in itertools.product(fields(operation, FORM), MEAN_TEXTS):
-                    body = encode_multipart(BOUNDARY, {**case.body, name: value})
-                    ask(case, headers | {"Content-Type": MULTIPART_CONTENT}, data=body)
-
-
-def test_no_query_breaks_anything(town, rows, operations, subtests):
-    for turn, operation in enumerate(found for found in operations if found.query):
-        case, headers = way_in(operation, town, rows)
-        with subtests.test(operation.label):
+            case, headers = way_in(operation, town, rows)
+            if operation.body:
+                no_body_breaks(operation, case, headers, turn)
             for parameter, value in some(itertools.product(operation.query, MEAN_TEXTS), turn):
                 ask(case, headers, params={parameter.name: value})
+
+
+def no_body_breaks(operation, case, headers, turn):
+    assert case.body.keys() == fields(operation, JSON), "None may go untried."
+    for content_type, body in some(UNREADABLE, turn):
+        answer = ask(case, headers | {"Content-Type": content_type}, data=body)
+        assert 400 <= answer.status_code < 500 or not body, (content_type, body)
+    for name, value in some(itertools.product(case.body, MEAN_VALUES), turn):
+        body = json.dumps({**case.body, name: value})
+        ask(case, headers | {"Content-Type": JSON}, data=body)
+    if operation.get_body_for_media_type(FORM):
+        for name, value in itertools.product(fields(operation, FORM), MEAN_TEXTS):
+            body = encode_multipart(BOUNDARY, {**case.body, name: value})
+            ask(case, headers | {"Content-Type": MULTIPART_CONTENT}, data=body)
 
 
 def test_no_header_breaks_anything(town, rows, operations, subtests):
