@@ -75,11 +75,6 @@ class ReportStateWrong(Conflict):
     title = _("This report has been closed.")
 
 
-class PhotoInvalid(Invalid):
-    code = "photo_invalid"
-    title = _("A photo is a JPEG, PNG or WebP image of at most 10 MB and 50 megapixels.")
-
-
 class CategoryUnknown(Invalid):
     code = "category_unknown"
     title = _("No rule of this community covers this category.")

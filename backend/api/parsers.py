@@ -1,4 +1,4 @@
-"""JSON in: what the rest of the house could not carry to PostgreSQL and back stops here."""
+"""JSON in, and photos: what the house could not carry to PostgreSQL and back stops here."""
 
 import json
 import math
@@ -30,6 +30,26 @@ class JSONParser(parsers.JSONParser):
         if len(body) > limit:
             raise RequestDataTooBig
         return read_json(body)
+
+
+class PhotoFormParser(parsers.MultiPartParser):
+    """``multipart/form-data``, always UTF-8, whatever charset the request claims.
+
+    Django counts only what is not a file against ``DATA_UPLOAD_MAX_MEMORY_SIZE``, and would
+    write any file to disk first. Raises RequestDataTooBig for more than a photo and its text.
+    """
+
+    def parse(
+        self,
+        stream: IO[Any],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> Any:
+        context = {**(parser_context or {}), "encoding": "utf-8"}
+        length = int(context["request"].META["CONTENT_LENGTH"])
+        if length > settings.PHOTO_MAX_BYTES + settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+            raise RequestDataTooBig
+        return super().parse(stream, media_type, context)
 
 
 def read_json(body: bytes) -> Any:

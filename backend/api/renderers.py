@@ -39,3 +39,8 @@ class FileRenderer(renderers.BaseRenderer):
         renderer_context: Mapping[str, Any] | None = None,
     ) -> Any:
         return data
+
+
+class JPEGRenderer(FileRenderer):
+    media_type = "image/jpeg"
+    format = "jpg"

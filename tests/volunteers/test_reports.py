@@ -10,6 +10,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import IntegrityError, connection, transaction
 from PIL import Image, PngImagePlugin
 
+from backend.pictures import PhotoInvalid
 from points.errors import RuleMissing
 from points.models import Award, Transfer
 from points.selectors import wallet_of
@@ -218,7 +219,7 @@ def jpeg_that_claims(width: int, height: int) -> bytes:
     ],
 )
 def test_what_is_no_photo_or_too_large_a_one_is_refused(submitted, content):
-    with pytest.raises(errors.PhotoInvalid):
+    with pytest.raises(PhotoInvalid):
         submitted(photo=sent(content))
 
     assert not Report.objects.exists()
@@ -228,7 +229,7 @@ def test_a_file_above_ten_megabytes_is_refused_unread(submitted, settings):
     content = picture()
     settings.PHOTO_MAX_BYTES = len(content) - 1
 
-    with pytest.raises(errors.PhotoInvalid):
+    with pytest.raises(PhotoInvalid):
         submitted(photo=sent(content))
 
     settings.PHOTO_MAX_BYTES = len(content)

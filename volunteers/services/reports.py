@@ -1,40 +1,22 @@
 """Reports: submitted by somebody on their rounds, closed by somebody else."""
 
-import io
 from typing import Any
 from uuid import uuid4
 
-from django.conf import settings
-from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.utils import timezone
-from PIL import ExifTags, Image
 
 from backend.accounts.models import Consent, User
 from backend.accounts.selectors import consents_in_force
 from backend.accounts.services import guardians
 from backend.audit.services import trail
 from backend.communities.models import Community
+from backend.pictures import without_exif
 from points.models import Award
 from points.services import awards
 from volunteers import errors, selectors
 from volunteers.models import Report
-
-PHOTO_FORMATS = ("JPEG", "PNG", "WEBP")
-PHOTO_PIXELS = 50_000_000  # decoding more than this could exhaust the machine
-PHOTO_SIDE = 2048  # pixels kept on the longer side
-# How to turn a picture upright, by its EXIF orientation (CIPA DC-008, 4.6.5.1). Not by
-# ImageOps.exif_transpose: it writes the EXIF anew, and fails where a phone's is not quite right.
-TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 
 
 @transaction.atomic
@@ -102,27 +84,6 @@ def close_verified(*, report: Report, handler: User, answer: str = "") -> tuple[
 def close_rejected(*, report: Report, handler: User, answer: str) -> Report:
     """It was not so; ``answer`` says why. Again changes nothing. Raises as above."""
     return _close(report, handler, Report.Status.REJECTED, answer)
-
-
-def without_exif(photo: "UploadedFile[Any]") -> "ContentFile[bytes]":
-    """The picture itself, upright, as a JPEG of at most 2048 pixels a side. Raises PhotoInvalid."""
-    if photo.size is None or photo.size > settings.PHOTO_MAX_BYTES:
-        raise errors.PhotoInvalid
-    try:
-        with Image.open(photo, formats=PHOTO_FORMATS) as image:
-            if image.width * image.height > PHOTO_PIXELS:
-                raise errors.PhotoInvalid
-            upright = image.convert("RGB")
-            turn = TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
-            if turn is not None:
-                upright = upright.transpose(turn)
-            upright.thumbnail((PHOTO_SIDE, PHOTO_SIDE))
-            upright.info.clear()  # a comment would be written along
-            encoded = io.BytesIO()
-            upright.save(encoded, "JPEG", quality=85)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        raise errors.PhotoInvalid from None
-    return ContentFile(encoded.getvalue())
 
 
 def _close(report: Report, handler: User, status: Report.Status, answer: str) -> Report:

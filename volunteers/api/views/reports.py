@@ -18,15 +18,14 @@ from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
 from backend.api.idempotency import idempotent
-from backend.api.parsers import JSONParser
+from backend.api.parsers import JSONParser, PhotoFormParser
 from backend.api.permissions import SecondFactorWhereDue
+from backend.api.renderers import JPEGRenderer
 from backend.api.throttling import PublicThrottle
 from backend.communities.selectors import community_among, tenants
 from volunteers import selectors
 from volunteers.api.earnings import EarningListView, earnings
 from volunteers.api.filters import ReportFilter
-from volunteers.api.parsers import PhotoFormParser
-from volunteers.api.renderers import JPEGRenderer
 from volunteers.api.serializers import (
     ClosedReportSerializer,
     CloseReportSerializer,
