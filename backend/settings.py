@@ -266,6 +266,7 @@ SPECTACULAR_SETTINGS = {
         "GivenRoleEnum": "backend.communities.api.serializers.GIVEN_ROLES",
         "InvitationStateEnum": "merchants.models.Invitation.State",
         "JoinRequestStatusEnum": "volunteers.models.JoinRequest.Status",
+        "ListEntryKindEnum": "merchants.models.ListEntry.Kind",
         "MembershipRoleEnum": "backend.communities.models.Role",
         "MerchantRoleEnum": "merchants.models.MerchantMember.Role",
         "OfferGroupEnum": "merchants.api.catalogue.GROUPS",

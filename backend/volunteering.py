@@ -1,6 +1,8 @@
 """What merchants may know of volunteering: the volunteers app answers, and is not named here."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
@@ -20,8 +22,31 @@ class Standing:
         return sum(self.minutes >= hours * 60 for hours in STARS_FROM_HOURS)
 
 
+@dataclass(frozen=True)
+class Service:
+    """What ``volunteers`` people did together in one activity; ``minutes`` are verified ones."""
+
+    activity_id: UUID
+    title: str
+    volunteers: int
+    minutes: int
+
+
 class Source(Protocol):
-    def __call__(self, *, community_id: UUID, user_id: UUID) -> Standing | None: ...
+    """A module, or whatever else has these."""
+
+    def standing(self, *, community_id: UUID, user_id: UUID) -> Standing | None: ...
+
+    def activity_title(self, *, community_id: UUID, activity_id: UUID) -> str | None: ...
+
+    def services(
+        self,
+        *,
+        community_id: UUID,
+        activity_ids: Collection[UUID],
+        since: datetime | None,
+        until: datetime,
+    ) -> list[Service]: ...
 
 
 _sources: list[Source] = []
@@ -34,5 +59,27 @@ def answered_by(source: Source) -> None:
 
 def standing(*, community_id: UUID, user_id: UUID) -> Standing | None:
     """Who is no volunteer there now has none."""
+    return _source().standing(community_id=community_id, user_id=user_id)
+
+
+def activity_title(*, community_id: UUID, activity_id: UUID) -> str | None:
+    """What an activity of that community is called; ``None`` if it is none of its."""
+    return _source().activity_title(community_id=community_id, activity_id=activity_id)
+
+
+def services(
+    *,
+    community_id: UUID,
+    activity_ids: Collection[UUID],
+    since: datetime | None,
+    until: datetime,
+) -> list[Service]:
+    """The hours verified from ``since`` (``None``: ever) until before ``until``, by activity."""
+    return _source().services(
+        community_id=community_id, activity_ids=activity_ids, since=since, until=until
+    )
+
+
+def _source() -> Source:
     (source,) = _sources
-    return source(community_id=community_id, user_id=user_id)
+    return source

@@ -40,6 +40,23 @@ class TermsTooEarly(Conflict):
     title = _("New terms begin today or later, and not before the last ones.")
 
 
+class ListFull(Conflict):
+    """``limit`` is how many entries of a partner are open at most."""
+
+    code = "list_full"
+    title = _("The lists are full; close an entry first.")
+
+
+class ListEntryClosed(Conflict):
+    code = "list_entry_closed"
+    title = _("This entry is closed.")
+
+
+class ActivityUnknown(NotFound):
+    code = "activity_unknown"
+    title = _("The community has no such activity.")
+
+
 class OfferNotPriced(Conflict):
     code = "offer_not_priced"
     title = _("The merchant's contract needs a price in yuan for this offer.")

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from uuid import UUID
 
-from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import F, OuterRef, Prefetch, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -16,10 +16,12 @@ from backend.communities.selectors import (
     communities_where,
 )
 from merchants.models import (
+    ActivityMatch,
     Cause,
     Device,
     Gift,
     Invitation,
+    ListEntry,
     Merchant,
     MerchantMember,
     Offer,
@@ -133,6 +135,43 @@ def partnerships_of(merchant: Merchant) -> QuerySet[Partnership]:
     return _partners(Partnership.objects.filter(merchant=merchant))
 
 
+def list_entries_open_to(user: User) -> QuerySet[ListEntry]:
+    """What active partners need and lend where ``user`` volunteers, newest first."""
+    return _list_entries(
+        ListEntry.objects.filter(
+            community__in=communities_of(user),
+            partnership__state=Partnership.State.ACTIVE,
+            closed_at__isnull=True,
+        )
+    )
+
+
+def list_entries_of(partnership: Partnership) -> QuerySet[ListEntry]:
+    """Its two lists, newest first, closed entries as well."""
+    return _list_entries(
+        ListEntry.objects.filter(community=partnership.community_id, partnership=partnership)
+    )
+
+
+def list_entries_at(merchant: Merchant) -> QuerySet[ListEntry]:
+    """The same in all its communities."""
+    return _list_entries(ListEntry.objects.filter(partnership__merchant=merchant))
+
+
+def list_entries_handled_by(user: User) -> QuerySet[ListEntry]:
+    """Those ``user`` matches to activities as staff."""
+    return _list_entries(ListEntry.objects.filter(community__in=communities_where(user, HANDLES)))
+
+
+def _list_entries(entries: QuerySet[ListEntry]) -> QuerySet[ListEntry]:
+    current = ActivityMatch.objects.filter(ended_at__isnull=True).order_by("id")
+    return (
+        entries.select_related("partnership", "community")
+        .prefetch_related(Prefetch("matches", current, to_attr="current_matches"))
+        .order_by("-id")
+    )
+
+
 def terms_of(partnership: Partnership) -> QuerySet[Terms]:
     """All versions of a contract, newest first."""
     return (
@@ -168,6 +207,11 @@ def offers_open_to(user: User) -> QuerySet[Offer]:
     return offers_known_to(user).filter(
         state=Offer.State.LISTED, partnership__state=Partnership.State.ACTIVE
     )
+
+
+def offers_once_listed() -> QuerySet[Offer]:
+    """Those of which everybody may see the picture: somebody decided that it may be shown."""
+    return Offer.objects.filter(state__in=[Offer.State.LISTED, Offer.State.WITHDRAWN])
 
 
 def offers_at(merchant: Merchant) -> QuerySet[Offer]:

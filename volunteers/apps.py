@@ -9,4 +9,4 @@ class VolunteersConfig(AppConfig):
     def ready(self) -> None:
         from volunteers import selectors
 
-        volunteering.answered_by(selectors.standing)
+        volunteering.answered_by(selectors)

@@ -1,5 +1,6 @@
 """Reads about volunteers, named for who is asking."""
 
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from backend.communities.selectors import (
     communities_where,
     places_below,
 )
-from backend.volunteering import Standing
+from backend.volunteering import Service, Standing
 from volunteers.errors import EstateUnknown
 from volunteers.models import Activity, Attendance, JoinRequest, Report, Shift, Volunteer
 
@@ -163,6 +164,48 @@ def standing(*, community_id: UUID, user_id: UUID) -> Standing | None:
         community=community_id, volunteer=user_id, status=Attendance.Status.VERIFIED
     ).aggregate(minutes=Coalesce(Sum("worked_minutes"), 0))
     return Standing(kind=kind, minutes=verified["minutes"])
+
+
+def activity_title(*, community_id: UUID, activity_id: UUID) -> str | None:
+    """What an activity of that community is called."""
+    return (
+        Activity.objects.filter(community=community_id, pk=activity_id)
+        .values_list("title", flat=True)
+        .first()
+    )
+
+
+def services(
+    *,
+    community_id: UUID,
+    activity_ids: Collection[UUID],
+    since: datetime | None,
+    until: datetime,
+) -> list[Service]:
+    """The hours verified from ``since`` (``None``: ever) until before ``until``, by activity."""
+    verified = Attendance.objects.filter(
+        community=community_id,
+        shift__community=community_id,
+        shift__activity__in=activity_ids,
+        status=Attendance.Status.VERIFIED,
+        verified_at__lt=until,
+    )
+    if since is not None:
+        verified = verified.filter(verified_at__gte=since)
+    summed = (
+        verified.values("shift__activity", "shift__activity__title")
+        .annotate(volunteers=Count("volunteer", distinct=True), minutes=Sum("worked_minutes"))
+        .order_by("shift__activity")
+    )
+    return [
+        Service(
+            activity_id=row["shift__activity"],
+            title=row["shift__activity__title"],
+            volunteers=row["volunteers"],
+            minutes=row["minutes"],
+        )
+        for row in summed
+    ]
 
 
 def verified_minutes(community: Community) -> int:

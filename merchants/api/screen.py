@@ -72,13 +72,15 @@ _TO_DO: dict[type[Refusal], tuple[Colour, Sound, Promise]] = {
 
 
 class ScannedSerializer(serializers.Serializer[Scanned]):
-    """Enough to show in large type: the result in a word, the item, a masked name, the points."""
+    """Enough to show in large type: the result in a word, the item with its picture, a masked name,
+    the points."""
 
     id = serializers.UUIDField(read_only=True)
     result = serializers.SerializerMethodField()
     colour = serializers.SerializerMethodField()
     sound = serializers.SerializerMethodField()
     offer_title = serializers.CharField(read_only=True)
+    picture = serializers.CharField(read_only=True, allow_null=True)
     quantity = serializers.IntegerField(read_only=True)
     price_points = serializers.IntegerField(read_only=True)
     redeemed_at = serializers.DateTimeField(read_only=True)
@@ -97,6 +99,7 @@ class ScannedSerializer(serializers.Serializer[Scanned]):
 class PaidItemSerializer(serializers.Serializer[Scanned]):
     id = serializers.UUIDField(read_only=True)
     offer_title = serializers.CharField(read_only=True)
+    picture = serializers.CharField(read_only=True, allow_null=True)
     quantity = serializers.IntegerField(read_only=True)
     price_points = serializers.IntegerField(read_only=True)
 

@@ -45,6 +45,7 @@ class OfferSerializer(serializers.ModelSerializer[Offer]):
 
     merchant = PartnerSerializer(source="partnership", read_only=True)
     community = PartnerCommunitySerializer(read_only=True)
+    picture = serializers.CharField(source="picture_url", read_only=True, allow_null=True)
 
     class Meta:
         model = Offer
@@ -54,6 +55,7 @@ class OfferSerializer(serializers.ModelSerializer[Offer]):
             "title",
             "kind",
             "description",
+            "picture",
             "starts_at",
             "price_points",
             "stock",
@@ -79,9 +81,11 @@ class TakeSerializer(serializers.Serializer[Any]):
 
 
 class TakenOfferSerializer(serializers.ModelSerializer[Offer]):
+    picture = serializers.CharField(source="picture_url", read_only=True, allow_null=True)
+
     class Meta:
         model = Offer
-        fields = ("id", "code", "title")
+        fields = ("id", "code", "title", "picture")
         read_only_fields = fields
 
 
@@ -234,6 +238,15 @@ class AcceptInvitationSerializer(serializers.Serializer[Any]):
     code = serializers.CharField(max_length=64)
 
 
+class ServiceSerializer(serializers.Serializer[Any]):
+    """What volunteers did for the merchant in one activity: never worth money."""
+
+    activity_id = serializers.UUIDField(read_only=True)
+    title = serializers.CharField(read_only=True)
+    volunteers = serializers.IntegerField(read_only=True)
+    minutes = serializers.IntegerField(read_only=True)
+
+
 class StatementSerializer(serializers.ModelSerializer[Statement]):
     """What the merchant sees. The end of the period is not part of it.
 
@@ -246,6 +259,7 @@ class StatementSerializer(serializers.ModelSerializer[Statement]):
     community = PartnerCommunitySerializer(read_only=True)
     number = serializers.CharField(read_only=True)
     due_fen = serializers.IntegerField(read_only=True)
+    services = ServiceSerializer(many=True, read_only=True)
 
     class Meta:
         model = Statement
@@ -263,6 +277,7 @@ class StatementSerializer(serializers.ModelSerializer[Statement]):
             "amount_fen",
             "carried_fen",
             "due_fen",
+            "services",
             "digest",
             "drafted_at",
             "approved_at",

@@ -163,6 +163,12 @@ def _facts(statement: Statement) -> dict[str, Any]:
             [f"{line[0]:%Y-%m-%d %H:%M}", *map(str, line[1:6]), yuan(int(str(line[6])))]
             for line in _lines(statement)
         ],
+        "services_title": _("Services received from volunteers"),
+        "services_header": [_("Activity"), _("Volunteers"), _("Hours")],
+        "services": [
+            [service["title"], str(service["volunteers"]), f"{service['minutes'] / 60:.1f}"]
+            for service in statement.services
+        ],
         "digest_title": _("Digest (SHA-256)"),
         "digest": statement.digest,
     }
@@ -204,6 +210,14 @@ def _pdf(statement: Statement) -> io.BytesIO:
             ]
         )
     )
+    received = []
+    if said["services"]:
+        table = [row(cells) for cells in (said["services_header"], *said["services"])]
+        received = [
+            Paragraph(escape(said["services_title"]), style),
+            LongTable(table, colWidths=(120 * mm, 25 * mm, 25 * mm), repeatRows=1),
+            Spacer(0, 6 * mm),
+        ]
     made = io.BytesIO()
     SimpleDocTemplate(
         made, pagesize=A4, title=said["title"], leftMargin=20 * mm, rightMargin=20 * mm
@@ -214,6 +228,7 @@ def _pdf(statement: Statement) -> io.BytesIO:
             Spacer(0, 6 * mm),
             lines,
             Spacer(0, 6 * mm),
+            *received,
             Paragraph(escape(f"{said['digest_title']}: {said['digest']}"), style),
         ]
     )

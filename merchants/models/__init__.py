@@ -2,6 +2,7 @@
 
 from merchants.models.catalogue import Offer, OfferPrice, StockMove
 from merchants.models.causes import Cause, Gift, Spending, Sponsorship
+from merchants.models.lists import ActivityMatch, ListEntry
 from merchants.models.partners import Partnership, Terms
 from merchants.models.pay_codes import PayCode
 from merchants.models.payouts import BankAccount, Payout, PayoutCallback
@@ -13,11 +14,13 @@ from merchants.models.webhooks import WebhookDelivery, WebhookEndpoint
 from merchants.models.wishes import Wish
 
 __all__ = [
+    "ActivityMatch",
     "BankAccount",
     "Cause",
     "Device",
     "Gift",
     "Invitation",
+    "ListEntry",
     "Merchant",
     "MerchantMember",
     "Offer",

@@ -1,6 +1,8 @@
 """What is on offer."""
 
+from pathlib import PurePath
 from typing import ClassVar
+from uuid import UUID
 
 import pgtrigger
 from django.conf import settings
@@ -48,6 +50,7 @@ class Offer(TenantModel):
     title = models.CharField(max_length=60)
     kind = models.CharField(max_length=8, choices=Kind, default=Kind.GOODS)
     description = models.CharField(max_length=500, blank=True)
+    picture = models.FileField(upload_to="offers", blank=True)  # re-encoded; by a random name
     starts_at = models.DateTimeField(null=True)
     price_points = models.PositiveIntegerField()
     value_fen = models.PositiveIntegerField(null=True)  # what a piece costs in the shop
@@ -121,6 +124,16 @@ class Offer(TenantModel):
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def picture_url(self) -> str | None:
+        """Where it is shown; another picture has another address."""
+        return picture_url(self.pk, self.picture.name or "")
+
+
+def picture_url(offer_id: UUID, name: str) -> str | None:
+    """The same of an offer that was not fetched, by the name of its file."""
+    return f"/api/v1/offers/{offer_id}/pictures/{PurePath(name).stem}" if name else None
 
 
 class OfferPrice(TenantModel):

@@ -40,6 +40,7 @@ class Statement(TenantModel):
     points = models.BigIntegerField()
     amount_fen = models.BigIntegerField()
     carried_fen = models.BigIntegerField(default=0)  # 0 or less
+    services = models.JSONField(default=list)  # that volunteers did for it: ``lists.received``
     drafted_at = models.DateTimeField(db_default=Now())
     drafted_by = models.ForeignKey(  # NULL: the nightly task
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True
@@ -146,6 +147,7 @@ class Statement(TenantModel):
                     "points",
                     "amount_fen",
                     "carried_fen",
+                    "services",
                     "drafted_by",
                 ],
             ),

@@ -1,8 +1,10 @@
 """What is on offer: merchants propose it and keep its stock, staff decide and set the price."""
 
+from pathlib import PurePath
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
+from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
@@ -10,11 +12,13 @@ from django.utils.translation import gettext as _
 
 from backend.accounts.models import User
 from backend.audit.services import trail
+from backend.pictures import without_exif
 from merchants import errors
 from merchants.models import Merchant, Offer, OfferPrice, Partnership, StockMove, Terms
 from merchants.services import terms
 
 PLENTY = 2**31 - 1
+PICTURE_SIDE = 1_024  # pixels: a phone's screen, and a clerk's
 PRICES = ("price_points", "value_fen", "settled_fen")
 
 
@@ -152,6 +156,35 @@ def change(*, offer: Offer, by: User, **facts: Any) -> Offer:
         _price(offer, by)
     _record("offer.change", offer, by, changed=sorted(facts), **after)
     return offer
+
+
+@transaction.atomic
+def picture(
+    *, offer: Offer, photo: "UploadedFile[Any] | None", by: User, only_proposed: bool = False
+) -> Offer:
+    """Show ``photo``, encoded anew, instead of what was shown before; ``None``: nothing.
+
+    Raises PhotoInvalid, OfferStateWrong (``only_proposed``, and it was decided on).
+    """
+    offer = _locked(offer)
+    if only_proposed and offer.state != Offer.State.PROPOSED:
+        raise errors.OfferStateWrong(state=offer.state)
+    storage, before = offer.picture.storage, offer.picture.name
+    if photo is None:
+        offer.picture = ""
+    else:
+        name = PurePath(picture_name(uuid4())).name
+        offer.picture.save(name, without_exif(photo, PICTURE_SIDE), save=False)
+    offer.save(update_fields=["picture"])
+    if before:
+        transaction.on_commit(lambda: storage.delete(before))
+    _record("offer.picture", offer, by, has_picture=photo is not None)
+    return offer
+
+
+def picture_name(picture_id: UUID) -> str:
+    """The file of a picture with that id."""
+    return f"offers/{picture_id}.jpg"
 
 
 def is_complete(offer: Offer) -> bool:

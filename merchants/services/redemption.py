@@ -28,6 +28,7 @@ from merchants.models import (
     Terms,
     Wish,
 )
+from merchants.models.catalogue import picture_url
 from merchants.services import conditions, refunds, terms, voucher_tokens
 from points import selectors as points
 from points.errors import InsufficientPoints
@@ -136,6 +137,7 @@ class Scanned:
 
     id: UUID
     offer_title: str
+    picture: str | None  # where it is
     quantity: int
     price_points: int  # for the whole quantity
     redeemed_at: datetime
@@ -158,7 +160,7 @@ _SCAN_REFUSALS: dict[str, type[Refusal]] = {
 def scan(*, merchant_id: UUID, clerk: User, code: str, now: datetime | None = None) -> Scanned:
     """A clerk scans a voucher where they work, and its points move, once.
 
-    One round trip (a function of migration 0014); one more for a signed code. Every attempt stays
+    One round trip (a function of migration 0016); one more for a signed code. Every attempt stays
     on record with its outcome. ``now`` is given where the past is played again. Raises
     MerchantUnknown (they do not work there), TooManyGuesses (nothing is looked up), CodeUnknown,
     CodeTampered, NotYourMerchant, CodeUsed, CodeCancelled, CodeExpired.
@@ -170,7 +172,8 @@ def scan(*, merchant_id: UUID, clerk: User, code: str, now: datetime | None = No
             "SELECT * FROM merchants_scan(%s, %s, %s, %s, %s, %s, %s)",
             [*arguments, now or timezone.now(), GUESSES_AN_HOUR],
         )
-        refusal, redemption_id, closed_at, title, quantity, price, person, name = cursor.fetchone()
+        row = cursor.fetchone()
+    refusal, redemption_id, closed_at, title, quantity, price, person, name, offer_id, file = row
     if refusal == errors.CodeUsed.code:
         raise errors.CodeUsed(redeemed_at=closed_at)
     if refusal == errors.CodeExpired.code:
@@ -178,7 +181,13 @@ def scan(*, merchant_id: UUID, clerk: User, code: str, now: datetime | None = No
     if refusal:
         raise _SCAN_REFUSALS[refusal]
     return Scanned(
-        redemption_id, title, quantity, price, closed_at, User(id=person, name=name).masked_name
+        id=redemption_id,
+        offer_title=title,
+        picture=picture_url(offer_id, file),
+        quantity=quantity,
+        price_points=price,
+        redeemed_at=closed_at,
+        volunteer=User(id=person, name=name).masked_name,
     )
 
 

@@ -22,8 +22,11 @@ def digest(statement: Statement) -> str:
 
 
 def content(statement: Statement) -> Iterator[dict[str, Any]]:
-    """Its figures, then its redemptions and its refunds, each in the order of their ids."""
-    yield {
+    """Its figures, then its redemptions and its refunds, each in the order of their ids.
+
+    ``services`` is there if it received any.
+    """
+    figures: dict[str, Any] = {
         "statement": str(statement.pk),
         "community": str(statement.community_id),
         "partnership": str(statement.partnership_id),
@@ -36,6 +39,7 @@ def content(statement: Statement) -> Iterator[dict[str, Any]]:
         "amount_fen": statement.amount_fen,
         "carried_fen": statement.carried_fen,
     }
+    yield figures | ({"services": statement.services} if statement.services else {})
     for name, lines, points in (
         ("redemption", statement.redemptions, "price_points"),
         ("refund", statement.refunds, "points"),

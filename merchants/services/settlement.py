@@ -13,7 +13,7 @@ from backend.communities.models import Community
 from backend.ids import new_id
 from merchants import errors
 from merchants.models import Partnership, Payout, Statement, StatementQuestion
-from merchants.services import sealed
+from merchants.services import lists, sealed
 from points.models import AccountKind
 from points.services import ledger
 
@@ -40,8 +40,9 @@ def draft(
 
     Days are the community's own; the end is not part of the period. What happened in an earlier
     period and came too late for its statement is settled here, so each redemption and each refund
-    stands in exactly one. A merchant's periods do not overlap: one that begins before its last
-    statement's end begins there. Drafting a period again finds nothing left to settle.
+    stands in exactly one. Services it received are on it as well, and are reason enough for one.
+    A merchant's periods do not overlap: one that begins before its last statement's end begins
+    there. Drafting a period again finds nothing left to settle.
     Raises PeriodNotInOrder, PeriodNotOver.
     """
     if period_start >= period_end:
@@ -246,6 +247,8 @@ def _draft_one(
     if last and last.period_end >= period_end:
         return None
     statement_id = new_id()
+    midnight = time(tzinfo=community.clock)
+    before = datetime.combine(period_end, midnight)
     with connection.cursor() as cursor:
         cursor.execute(
             _CLAIM,
@@ -253,11 +256,13 @@ def _draft_one(
                 "statement": statement_id,
                 "community": community.pk,
                 "partnership": partnership.pk,
-                "before": datetime.combine(period_end, time(), tzinfo=community.clock),
+                "before": before,
             },
         )
         redemptions, spent, owed, refunds, given_back, less = map(int, cursor.fetchone())
-    if not redemptions and not refunds:
+    since = datetime.combine(last.period_end, midnight) if last else None
+    services = lists.received(partnership, since=since, until=before)
+    if not redemptions and not refunds and not services:
         return None
     statement = Statement.objects.create(
         id=statement_id,
@@ -271,6 +276,7 @@ def _draft_one(
         points=spent - given_back,
         amount_fen=owed - less,
         carried_fen=last.carries_fen if last else 0,
+        services=services,
     )
     _record("statement.draft", statement, drafted_by, None)
     return statement

@@ -13,10 +13,11 @@ import pytest
 from django.core.cache import cache
 from django.db import connection
 from django.test import Client
+from django.test.client import MULTIPART_CONTENT
 from django.test.utils import CaptureQueriesContext
 from drf_spectacular.generators import SchemaGenerator
 
-from tests.backend.town import CALLERS, undone
+from tests.backend.town import CALLERS, Form, undone
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 TRANSACTION = ("SAVEPOINT", "RELEASE SAVEPOINT", "ROLLBACK TO SAVEPOINT")
@@ -54,12 +55,13 @@ def operations():
 
 
 def ask(method, path, body, headers):
+    is_form = isinstance(body, Form)
     with undone():
         return CLIENT.generic(
             method,
             path,
-            "" if body is None else json.dumps(body),
-            "application/json",
+            body.encoded() if is_form else "" if body is None else json.dumps(body),
+            MULTIPART_CONTENT if is_form else "application/json",
             headers={**headers, "Idempotency-Key": "once"},
         )
 

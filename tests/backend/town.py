@@ -9,11 +9,13 @@ from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from pathlib import PurePath
 from typing import Any
 
 from allauth.socialaccount.models import SocialAccount
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
+from django.test.client import BOUNDARY, encode_multipart
 from django.utils import timezone
 from PIL import Image
 
@@ -31,6 +33,7 @@ from merchants.services import (
     catalogue,
     causes,
     invitations,
+    lists,
     offline,
     partners,
     pay_codes,
@@ -90,6 +93,17 @@ CONDITIONS = {
     "scans_offline": True,
     "offline_hours": 48,
 }
+
+
+class Form(dict):
+    """A body that is sent as ``multipart/form-data``."""
+
+    def encoded(self) -> bytes:
+        return encode_multipart(
+            BOUNDARY,
+            {name: SimpleUploadedFile("photo.png", content) for name, content in self.items()},
+        )
+
 
 Rows = dict[str, list[str]]  # what a path's parameter of each name may be
 Bodies = dict[str, dict[str, Any]]  # what succeeds, by operation: "PUT /api/v1/…"
@@ -245,12 +259,22 @@ def business(
         )
         for title, price in (("一壶茶", 30), ("游艇", 2**31 - 1))
     )
+    tea = catalogue.picture(
+        offer=tea, photo=SimpleUploadedFile("photo.png", png.getvalue()), by=newcomer
+    )
     wallet = grant_points(volunteer, 1_000, community)
     proposed = catalogue.propose(
         partnership=partnership, by=owner, code="粥", title="粥", price_points=5, stock=9
     )
     endpoint, _ = webhooks.register(merchant=shop, url="https://8.8.8.8/hook", by=owner)
     told_of = webhooks.ping(endpoint=endpoint)
+    entries = [
+        lists.add(
+            partnership=partnership, kind="need", title=title, description="每周一次", by=owner
+        )
+        for title in ("门前清扫", "送货")
+    ]
+    matched = lists.match(entry=entries[0], activity_id=patrol.pk, by=newcomer)
     candidate = partners.consider(community=community, name="面馆", trade="餐饮", by=owner)
     cause = causes.open_cause(community=community, title="助老", by=owner)
     causes.give(cause=cause, volunteer=volunteer, amount=5)
@@ -340,6 +364,9 @@ def business(
         "member_id": [member],
         "invitation_id": [invitation],
         "export_id": [export],
+        "picture_id": [PurePath(tea.picture.name).stem],
+        "entry_id": entries,
+        "match_id": [matched],
     }
     bodies: Bodies = {
         "POST /api/v1/activities/{activity_id}/shifts": {
@@ -418,11 +445,24 @@ def business(
             "reason": "到货",
         },
         "POST /api/v1/offers/{offer_id}/decision": {"accept": True, "because": "不错"},
+        "POST /api/v1/offers/{offer_id}/picture": Form(photo=png.getvalue()),
+        "POST /api/v1/merchants/{merchant_id}/offers/{offer_id}/picture": Form(
+            photo=png.getvalue()
+        ),
         "PATCH /api/v1/offers/{offer_id}/conditions": {
             "price_points": 21,
             "settled_fen": 600,
             **CONDITIONS,
         },
+        **{
+            f"POST /api/v1/{of_whom}partner{what}/{{partnership_id}}/list-entries": {
+                "kind": "resource",
+                "title": "会议室",
+                "description": "周末可借",
+            }
+            for of_whom, what in (("", "s"), ("merchants/{merchant_id}/", "ships"))
+        },
+        "POST /api/v1/list-entries/{entry_id}/matches": {"activity_id": str(patrol.pk)},
         "POST /api/v1/causes/{cause_id}/gifts": {"points": 3},
         "POST /api/v1/causes/{cause_id}/spendings": {"points": 2, "words": "为独居老人送米"},
         "POST /api/v1/communities/{code}/causes": {"title": "助学", "description": "书包"},

@@ -234,6 +234,7 @@ def test_a_phone_shows_a_code_and_a_counter_takes_points_once(
                 {
                     "id": str(redeemed.pk),
                     "offer_title": "一壶茶",
+                    "picture": None,
                     "quantity": 1,
                     "price_points": 30,
                 }

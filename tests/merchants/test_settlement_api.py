@@ -85,6 +85,7 @@ def shown(statement, **changed):
         "amount_fen": 600,
         "carried_fen": 0,
         "due_fen": 600,
+        "services": [],
         "digest": statement.digest,
         "drafted_at": utc(statement.drafted_at),
         "approved_at": None,

@@ -1,0 +1,212 @@
+"""What partners need and lend, and what volunteers did for them: on statements, without money."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+
+from merchants import errors
+from merchants.models import ListEntry, Partnership, Statement
+from merchants.services import lists, partners, proving, settlement
+from volunteers.services import hours
+
+NEED, RESOURCE = ListEntry.Kind.NEED, ListEntry.Kind.RESOURCE
+MARCH = {"period_start": date(2024, 3, 1), "period_end": date(2024, 4, 1)}
+APRIL = {"period_start": date(2024, 4, 1), "period_end": date(2024, 5, 1)}
+
+
+@pytest.fixture
+def add(tea_house, zhou):
+    """An entry of the tea house: ``add()`` needs its doorstep swept."""
+
+    def make(kind=NEED, title="门前清扫"):
+        return lists.add(partnership=tea_house, kind=kind, title=title, description="", by=zhou)
+
+    return make
+
+
+@pytest.fixture
+def qian(person):
+    """钱出纳, who pays."""
+    return person("qian", "钱出纳")
+
+
+@pytest.fixture
+def verified(served, zhao):
+    """Hours that Zhao verified: ``verified(wang, "2024-03-01 07:00", "2024-03-01 09:00")``.
+
+    Each is an activity of its own; ``on`` is when they were verified, by the clock of UTC.
+    """
+
+    def serve(user, checked_in, checked_out, on):
+        attendance = served(user, checked_in, checked_out)
+        moment = datetime.fromisoformat(on).replace(tzinfo=UTC)
+        hours.verify(attendance=attendance, verifier=zhao, now=moment)
+        return attendance
+
+    return serve
+
+
+def draft(lake, period):
+    return settlement.draft(community=lake, **period)
+
+
+def test_services_stand_on_the_statement_and_are_no_money(
+    lake, tea_house, add, verified, wang, li, zhao, redeemed
+):
+    redeemed("2024-03-05 10:00")
+    attendance = verified(wang, "2024-03-02 08:00", "2024-03-02 10:00", "2024-03-03T00:00")
+    shift = attendance.shift
+    other = attendance.__class__.objects.create(
+        community=lake,
+        shift=shift,
+        volunteer=li,
+        status="checked_out",
+        checked_in_at=shift.starts_at,
+        checked_out_at=shift.ends_at,
+        worked_minutes=90,
+    )
+    hours.verify(attendance=other, verifier=zhao, now=datetime(2024, 3, 3, tzinfo=UTC))
+    for _ in range(2):  # once is enough
+        lists.match(entry=add(), activity_id=shift.activity_id, by=zhao)
+
+    (statement,) = draft(lake, MARCH)
+
+    assert statement.services == [
+        {
+            "activity_id": str(shift.activity_id),
+            "title": shift.activity.title,
+            "volunteers": 2,
+            "minutes": 210,
+        }
+    ]
+    assert (statement.points, statement.amount_fen) == (30, 300)
+
+
+def test_services_alone_make_a_statement_and_each_hour_is_on_one(
+    lake, add, verified, wang, zhao, qian
+):
+    entry = add()
+    for day, verified_on in (
+        ("01", "2024-03-31T15:59:59"),  # the last second of March at the lake
+        ("02", "2024-03-31T16:00:00"),
+    ):
+        attendance = verified(wang, f"2024-03-{day} 08:00", f"2024-03-{day} 09:00", on=verified_on)
+        lists.match(entry=entry, activity_id=attendance.shift.activity_id, by=zhao)
+
+    (march,) = draft(lake, MARCH)
+    (april,) = draft(lake, APRIL)
+    assert draft(lake, APRIL) == []
+
+    for statement in (march, april):
+        assert [service["minutes"] for service in statement.services] == [60]
+        assert (statement.redemptions_count, statement.due_fen) == (0, 0)
+        approved = settlement.approve(statement=statement, approver=zhao)
+        settlement.mark_paid(statement=approved, payer=qian)
+    assert march.services[0]["activity_id"] != april.services[0]["activity_id"]
+    assert list(proving.prove(lake)) == []
+
+
+def test_what_is_lent_not_matched_any_more_or_not_verified_is_no_service(
+    lake, add, verified, served, wang, li, zhao
+):
+    lent, ended = (
+        verified(user, "2024-03-02 08:00", "2024-03-02 10:00", "2024-03-03T00:00")
+        for user in (wang, li)
+    )
+    waiting = served(wang, "2024-03-05 08:00", "2024-03-05 09:00")
+    lists.match(entry=add(RESOURCE), activity_id=lent.shift.activity_id, by=zhao)
+    need = add()
+    lists.match(entry=need, activity_id=waiting.shift.activity_id, by=zhao)
+    match = lists.match(entry=need, activity_id=ended.shift.activity_id, by=zhao)
+    first = lists.end_match(match=match, by=zhao).ended_at
+    assert lists.end_match(match=match, by=zhao).ended_at == first
+
+    assert draft(lake, MARCH) == []
+
+
+def test_the_digest_is_of_the_services_too(lake, add, verified, wang, zhao):
+    attendance = verified(wang, "2024-03-02 08:00", "2024-03-02 10:00", "2024-03-03T00:00")
+    lists.match(entry=add(), activity_id=attendance.shift.activity_id, by=zhao)
+    (statement,) = draft(lake, MARCH)
+    settlement.approve(statement=statement, approver=zhao)
+
+    with pytest.raises(DatabaseError, match="Cannot update"), transaction.atomic():
+        Statement.objects.update(services=[])
+    with transaction.atomic():
+        connection.cursor().execute("SET LOCAL session_replication_role = replica")
+        Statement.objects.update(services=[])
+    assert [str(finding) for finding in proving.prove(lake)] != []
+
+
+def test_an_entry_is_closed_once_and_takes_no_more_activities(add, zhou, zhao, patrol):
+    entry = add()
+    closed_at = lists.close(entry=entry, by=zhou).closed_at
+
+    assert lists.close(entry=entry, by=zhao).closed_at == closed_at
+    with pytest.raises(errors.ListEntryClosed):
+        lists.match(entry=entry, activity_id=patrol.activity_id, by=zhao)
+    with pytest.raises(DatabaseError), transaction.atomic():
+        ListEntry.objects.update(title="别的")
+    with pytest.raises(DatabaseError), transaction.atomic():
+        ListEntry.objects.all().delete()
+
+
+def test_what_can_not_be_listed_is_refused(tea_house, add, zhao, hill, served, wang, monkeypatch):
+    elsewhere = served(wang, "2024-03-01 07:00", "2024-03-01 08:00", community=hill)
+    with pytest.raises(errors.ActivityUnknown):
+        lists.match(entry=add(), activity_id=elsewhere.shift.activity_id, by=zhao)
+
+    monkeypatch.setattr(lists, "OPEN_AT_MOST", 2)
+    lists.close(entry=add(), by=zhao)
+    add()
+    with pytest.raises(errors.ListFull) as refused:
+        add()
+    assert refused.value.facts == {"limit": 2}
+
+    partners.move(partnership=tea_house, state=Partnership.State.ENDED, by=zhao)
+    with pytest.raises(errors.PartnerEnded):
+        add()
+
+
+def test_an_owner_lists_staff_match_and_volunteers_find_it(
+    logged_in, lake, tea_house, shop, zhou, zhao, wang, patrol, redeemed
+):
+    mine = f"/api/v1/merchants/{shop.pk}/partnerships/{tea_house.pk}/list-entries"
+    added = logged_in(zhou).post(mine, {"kind": "need", "title": "门前清扫"}, format="json")
+    assert added.status_code == 201, added.json()
+    entry = added.json()["id"]
+    matched = logged_in(zhao).post(
+        f"/api/v1/list-entries/{entry}/matches",
+        {"activity_id": str(patrol.activity_id)},
+        format="json",
+    )
+    assert matched.status_code == 201, matched.json()
+
+    (found,) = logged_in(wang).get("/api/v1/list-entries?kind=need").json()["results"]
+    assert found["merchant"]["name"] == "茶馆"
+    assert [one["activity_id"] for one in found["activities"]] == [str(patrol.activity_id)]
+
+    logged_in(zhao).post(f"/api/v1/list-entries/{entry}/matches/{matched.json()['id']}/end")
+    logged_in(zhou).post(f"/api/v1/merchants/{shop.pk}/list-entries/{entry}/close")
+    assert logged_in(wang).get("/api/v1/list-entries").json()["results"] == []
+    (kept,) = logged_in(zhou).get(mine).json()["results"]
+    assert kept["closed_at"]
+    assert kept["activities"] == []
+
+
+@pytest.mark.parametrize(("language", "words"), [("zh-hans", "收到的志愿服务"), ("en", "Services")])
+def test_the_page_to_print_says_what_was_received(
+    language, words, lake, add, verified, wang, zhao, logged_in, shop, zhou
+):
+    attendance = verified(wang, "2024-03-02 08:00", "2024-03-02 09:30", "2024-03-03T00:00")
+    lists.match(entry=add(), activity_id=attendance.shift.activity_id, by=zhao)
+    (statement,) = draft(lake, MARCH)
+
+    address = f"/api/v1/merchants/{shop.pk}/statements/{statement.pk}/lines"
+    page = logged_in(zhou).get(f"{address}.html", HTTP_ACCEPT_LANGUAGE=language).text
+
+    assert words in page
+    assert attendance.shift.activity.title in page
+    assert "<td>1.5</td>" in page
+    assert logged_in(zhou).get(f"{address}.pdf").status_code == 200
