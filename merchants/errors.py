@@ -57,6 +57,28 @@ class ActivityUnknown(NotFound):
     title = _("The community has no such activity.")
 
 
+class PartnerUnknown(NotFound):
+    code = "partner_unknown"
+    title = _("The community has no such partner.")
+
+
+class FairNotInOrder(Invalid):
+    code = "fair_not_in_order"
+    title = _("A fair ends after it starts and lasts a week at most.")
+
+
+class FairOver(Conflict):
+    code = "fair_over"
+    title = _("This fair is over.")
+
+
+class FairsOverlap(Conflict):
+    """``merchants`` are the names of those that are elsewhere."""
+
+    code = "fairs_overlap"
+    title = _("A merchant is at another fair at that time.")
+
+
 class OfferNotPriced(Conflict):
     code = "offer_not_priced"
     title = _("The merchant's contract needs a price in yuan for this offer.")

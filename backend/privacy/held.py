@@ -654,6 +654,8 @@ LEFT_OUT = {
     "volunteers.Report.closed_by": _AN_ACT,
     "merchants.ActivityMatch.matched_by": _AN_ACT,
     "merchants.ActivityMatch.ended_by": _AN_ACT,
+    "merchants.Fair.announced_by": _AN_ACT,
+    "merchants.Fair.cancelled_by": _AN_ACT,
     "merchants.ListEntry.added_by": _AN_ACT,
     "merchants.ListEntry.closed_by": _AN_ACT,
     "merchants.Invitation.invited_by": _AN_ACT,

@@ -86,7 +86,10 @@ class ShopSerializer(serializers.ModelSerializer[Partnership]):
 
 
 class PartnershipSerializer(serializers.ModelSerializer[Partnership]):
-    """What staff and the owner see; ``terms`` are those of today, null before any count."""
+    """What staff and the owner see; ``terms`` are those of today, null before any count.
+
+    ``shop_code`` is for a counter without a scanner, null if it has none.
+    """
 
     merchant_id = serializers.UUIDField(read_only=True)
     trade = serializers.CharField(source="merchant.trade", read_only=True)
@@ -101,6 +104,7 @@ class PartnershipSerializer(serializers.ModelSerializer[Partnership]):
             *ShopSerializer.Meta.fields[1:],
             "state",
             "settlement_day",
+            "shop_code",
             "since_at",
             "terms",
         )

@@ -40,10 +40,9 @@ class PayCodeItemSerializer(serializers.Serializer[Any]):
     quantity = IntegerField(min_value=1, max_value=100, default=1)
 
 
-class PayCodePaymentSerializer(serializers.Serializer[Any]):
-    """Either ``items``, or ``points`` that the clerk enters."""
+class ChosenSerializer(serializers.Serializer[Any]):
+    """Either ``items``, or ``points``."""
 
-    code = serializers.CharField(max_length=64)
     items = serializers.ListField(
         child=PayCodeItemSerializer(), required=False, min_length=1, max_length=20
     )
@@ -53,6 +52,19 @@ class PayCodePaymentSerializer(serializers.Serializer[Any]):
         if (attrs.get("items") is None) == (attrs.get("points") is None):
             raise serializers.ValidationError(_("Either items or points."), code="either_or")
         return attrs
+
+    def chosen(self) -> Counter[UUID]:
+        """How many of each offer: one may stand in several lines."""
+        items: Counter[UUID] = Counter()
+        for item in self.validated_data.get("items") or ():
+            items[item["offer_id"]] += item["quantity"]
+        return items
+
+
+class PayCodePaymentSerializer(ChosenSerializer):
+    """Either ``items``, or ``points`` that the clerk enters."""
+
+    code = serializers.CharField(max_length=64)
 
 
 class MyPayCodeView(APIView):
@@ -88,16 +100,13 @@ class PayCodePaymentView(APIView):
         merchant = worked_at(request, merchant_id)
         body = PayCodePaymentSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        items: Counter[UUID] = Counter()  # an offer may stand in several lines
-        for item in body.validated_data.get("items") or ():
-            items[item["offer_id"]] += item["quantity"]
         try:
             paid = pay_codes.pay(
                 merchant=merchant,
                 clerk=signed_in(request),
                 code=body.validated_data["code"],
                 points=body.validated_data.get("points"),
-                items=items,
+                items=body.chosen(),
             )
         except Refusal as refusal:
             raise explained(refusal) from None

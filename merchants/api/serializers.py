@@ -171,9 +171,12 @@ class ColleagueSerializer(serializers.ModelSerializer[User]):
 
 
 class OwnersRedeemedSerializer(RedeemedSerializer):
-    """The same as owners see it; a clerk is not told ``redeemed_by``, which clerk it was."""
+    """The same as owners see it; a clerk is not told ``redeemed_by``, which clerk it was.
 
-    redeemed_by = ColleagueSerializer(required=False)
+    Null if the volunteer confirmed it with the shop's code.
+    """
+
+    redeemed_by = ColleagueSerializer(required=False, allow_null=True)
 
     class Meta(RedeemedSerializer.Meta):
         fields = (*RedeemedSerializer.Meta.fields, "redeemed_by")
@@ -300,12 +303,15 @@ class HandledStatementSerializer(StatementSerializer):
 
 
 class StatementLineSerializer(serializers.ModelSerializer[Redemption]):
-    """One redemption with the rate that was frozen when it was taken, and the clerk it was."""
+    """One redemption with the rate that was frozen when it was taken, and the clerk it was.
+
+    ``redeemed_by`` is null if the volunteer confirmed it with the shop's code.
+    """
 
     offer_code = serializers.CharField(source="offer.code", read_only=True)
     offer_title = serializers.CharField(source="offer.title", read_only=True)
     redeemed_at = serializers.DateTimeField(source="closed_at", read_only=True)
-    redeemed_by = ColleagueSerializer(read_only=True)
+    redeemed_by = ColleagueSerializer(read_only=True, allow_null=True)
 
     class Meta:
         model = Redemption

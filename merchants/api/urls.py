@@ -4,6 +4,7 @@ from merchants.api import (
     catalogue,
     causes,
     clerks,
+    fairs,
     lists,
     offline,
     partners,
@@ -12,6 +13,7 @@ from merchants.api import (
     pictures,
     questions,
     refunds,
+    shop_codes,
     statement_files,
     views,
     webhooks,
@@ -86,6 +88,24 @@ urlpatterns = [
         "merchants/<uuid:merchant_id>/list-entries/<uuid:entry_id>/close",
         lists.MyListEntryCloseView.as_view(),
     ),
+    path("fairs", fairs.FairListView.as_view()),
+    path("fairs/<uuid:fair_id>/cancel", fairs.CancelFairView.as_view()),
+    path("fairs/<uuid:fair_id>/report", fairs.FairReportView.as_view()),
+    *(
+        path(
+            f"fairs/<uuid:fair_id>/report.{renderer.format}",
+            fairs.FairReportFileView.as_view(renderer_classes=[renderer]),
+        )
+        for renderer in fairs.RENDERERS
+    ),
+    path("communities/<slug:code>/fairs", fairs.CommunityFairListView.as_view()),
+    path("merchants/<uuid:merchant_id>/fairs", fairs.MerchantFairListView.as_view()),
+    path(
+        "merchants/<uuid:merchant_id>/partnerships/<uuid:partnership_id>/shop-code",
+        shop_codes.ShopCodeView.as_view(),
+    ),
+    path("me/redemptions/<uuid:redemption_id>/confirm", shop_codes.ConfirmView.as_view()),
+    path("me/payments", shop_codes.ShopPaymentView.as_view()),
     path("shops", partners.ShopListView.as_view()),
     path("communities/<slug:code>/partners", partners.CommunityPartnerListView.as_view()),
     path("partners/<uuid:partnership_id>", partners.PartnerView.as_view()),

@@ -2,6 +2,7 @@
 
 from merchants.models.catalogue import Offer, OfferPrice, StockMove
 from merchants.models.causes import Cause, Gift, Spending, Sponsorship
+from merchants.models.fairs import Fair, FairStall
 from merchants.models.lists import ActivityMatch, ListEntry
 from merchants.models.partners import Partnership, Terms
 from merchants.models.pay_codes import PayCode
@@ -18,6 +19,8 @@ __all__ = [
     "BankAccount",
     "Cause",
     "Device",
+    "Fair",
+    "FairStall",
     "Gift",
     "Invitation",
     "ListEntry",

@@ -30,6 +30,7 @@ class Partnership(TenantModel):
     state = models.CharField(max_length=9, choices=State, default=State.ACTIVE)
     settlement_day = models.PositiveSmallIntegerField(default=1)  # a period starts on it
     since_at = models.DateTimeField(db_default=Now())
+    shop_code = models.CharField(max_length=12, null=True)  # hangs at the counter; no secret
     # The shop's: none of it is anybody's own.
     contact_phone = models.CharField(max_length=20, blank=True)
     address = models.CharField(max_length=120, blank=True)
@@ -46,6 +47,7 @@ class Partnership(TenantModel):
         constraints: ClassVar = [
             models.UniqueConstraint(name="partner_once", fields=["community", "merchant"]),
             models.UniqueConstraint(name="partner_name_once", fields=["community", "name"]),
+            models.UniqueConstraint(name="shop_code_once", fields=["community", "shop_code"]),
             models.CheckConstraint(
                 name="partner_settled_on_a_day_of_every_month",
                 condition=Q(settlement_day__range=(1, 28)),

@@ -54,7 +54,7 @@ class Redemption(TenantModel):
     offline_until = models.DateTimeField(null=True)
     cancel_asked_at = models.DateTimeField(null=True)  # given back at ``offline_until``
     closed_at = models.DateTimeField(null=True)  # redeemed, cancelled or expired
-    redeemed_by = models.ForeignKey(
+    redeemed_by = models.ForeignKey(  # NULL: the volunteer, with the shop's code
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True
     )
     statement = models.ForeignKey(
@@ -231,7 +231,10 @@ class Refund(TenantModel):
 
 
 class ScanAttempt(TenantModel):
-    """A clerk scanned something; refused attempts stay on record with their reason."""
+    """A clerk scanned something; refused attempts stay on record with their reason.
+
+    Of a volunteer who confirms with the shop's code, ``clerk`` is that volunteer.
+    """
 
     merchant = models.ForeignKey(Merchant, models.PROTECT, related_name="+", db_index=False)
     clerk = models.ForeignKey(

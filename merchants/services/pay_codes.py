@@ -15,7 +15,7 @@ from backend.codes import as_made, new_code
 from backend.communities.models import Community
 from backend.errors import Refusal
 from merchants import errors, selectors
-from merchants.models import Merchant, PayCode, ScanAttempt
+from merchants.models import Merchant, PayCode, Redemption, ScanAttempt
 from merchants.services import catalogue, redemption
 from merchants.services.redemption import Scanned
 
@@ -95,25 +95,13 @@ def _pay(
         raise errors.CodeUsed(redeemed_at=shown.used_at)
     if shown.expires_at <= timezone.now():
         raise errors.PayCodeExpired
-    if points is None:
-        found = selectors.offers_at(merchant).filter(community=shown.community_id, pk__in=items)
-        offers = sorted(found, key=lambda offer: offer.pk)  # locked in one order
-        if len(offers) < len(items):
-            raise errors.OfferUnknown
-        taken = [
-            redemption.take(offer=offer, volunteer=shown.volunteer, quantity=items[offer.pk])
-            for offer in offers
-        ]
-    else:
-        guardians.require_guardian(shown.volunteer)
-        taken = [
-            redemption.set_aside(
-                offer=catalogue.plain_points(merchant, shown.community_id),
-                volunteer=shown.volunteer,
-                quantity=points,
-                lifetime=settings.VOUCHER_LIFETIME,
-            )
-        ]
+    taken = take_together(
+        merchant=merchant,
+        community_id=shown.community_id,
+        volunteer=shown.volunteer,
+        items=items,
+        points=points,
+    )
     paid = [
         redemption.scan(merchant_id=merchant.pk, clerk=clerk, code=voucher.code)
         for voucher in taken
@@ -121,6 +109,38 @@ def _pay(
     shown.used_at = paid[0].redeemed_at
     shown.save(update_fields=["used_at"])
     return paid
+
+
+def take_together(
+    *,
+    merchant: Merchant,
+    community_id: UUID,
+    volunteer: User,
+    items: Mapping[UUID, int],
+    points: int | None,
+) -> list[Redemption]:
+    """Vouchers for so many pieces of offers by their ids, or for plain ``points``.
+
+    Within the caller's transaction. Raises OfferUnknown, PointsNotAgreed, and as taking does.
+    """
+    if points is not None:
+        guardians.require_guardian(volunteer)
+        return [
+            redemption.set_aside(
+                offer=catalogue.plain_points(merchant, community_id),
+                volunteer=volunteer,
+                quantity=points,
+                lifetime=settings.VOUCHER_LIFETIME,
+            )
+        ]
+    found = selectors.offers_at(merchant).filter(community=community_id, pk__in=items)
+    offers = sorted(found, key=lambda offer: offer.pk)  # locked in one order
+    if len(offers) < len(items):
+        raise errors.OfferUnknown
+    return [
+        redemption.take(offer=offer, volunteer=volunteer, quantity=items[offer.pk])
+        for offer in offers
+    ]
 
 
 def _digest(code: str) -> str:

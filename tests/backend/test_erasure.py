@@ -478,6 +478,8 @@ REFERS_TO_A_PERSON = {
     "merchants.Invitation.invited_by": AN_ACT,
     "merchants.ActivityMatch.matched_by": AN_ACT,
     "merchants.ActivityMatch.ended_by": AN_ACT,
+    "merchants.Fair.announced_by": AN_ACT,
+    "merchants.Fair.cancelled_by": AN_ACT,
     "merchants.ListEntry.added_by": AN_ACT,
     "merchants.ListEntry.closed_by": AN_ACT,
     "merchants.Invitation.revoked_by": AN_ACT,

@@ -32,6 +32,7 @@ from merchants.services import (
     bank_accounts,
     catalogue,
     causes,
+    fairs,
     invitations,
     lists,
     offline,
@@ -40,6 +41,7 @@ from merchants.services import (
     payouts,
     redemption,
     settlement,
+    shop_codes,
     voucher_tokens,
     webhooks,
     wishes,
@@ -275,6 +277,16 @@ def business(
         for title in ("门前清扫", "送货")
     ]
     matched = lists.match(entry=entries[0], activity_id=patrol.pk, by=newcomer)
+    partnership = shop_codes.renew(partnership=partnership, by=owner)
+    fair = fairs.announce(
+        community=community,
+        title="九九便民集市",
+        place="广场",
+        starts_at=now - timedelta(hours=1),
+        ends_at=now + timedelta(days=1),
+        partnerships=[partnership],
+        by=newcomer,
+    )
     candidate = partners.consider(community=community, name="面馆", trade="餐饮", by=owner)
     cause = causes.open_cause(community=community, title="助老", by=owner)
     causes.give(cause=cause, volunteer=volunteer, amount=5)
@@ -366,6 +378,7 @@ def business(
         "export_id": [export],
         "picture_id": [PurePath(tea.picture.name).stem],
         "entry_id": entries,
+        "fair_id": [fair],
         "match_id": [matched],
     }
     bodies: Bodies = {
@@ -461,6 +474,19 @@ def business(
                 "description": "周末可借",
             }
             for of_whom, what in (("", "s"), ("merchants/{merchant_id}/", "ships"))
+        },
+        "POST /api/v1/communities/{code}/fairs": {
+            "title": "年货集市",
+            "place": "广场",
+            "starts_at": "2100-01-19T08:00:00+08:00",
+            "ends_at": "2100-01-19T12:00:00+08:00",
+            "partnership_ids": [str(partnership.pk)],
+        },
+        "POST /api/v1/me/redemptions/{redemption_id}/confirm": {"shop_code": partnership.shop_code},
+        "POST /api/v1/me/payments": {
+            "shop_code": partnership.shop_code,
+            "items": [{"offer_id": str(tea.pk), "quantity": 1}],
+            "points": None,
         },
         "POST /api/v1/list-entries/{entry_id}/matches": {"activity_id": str(patrol.pk)},
         "POST /api/v1/causes/{cause_id}/gifts": {"points": 3},

@@ -1,0 +1,202 @@
+"""Redemption fairs: one session, many merchants, and a report of its own."""
+
+import csv
+import io
+from datetime import datetime, timedelta
+
+import pytest
+from django.db import DatabaseError, transaction
+from django.utils import timezone
+
+from merchants import errors
+from merchants.models import Fair, MerchantMember, Partnership
+from merchants.services import catalogue, fairs, partners, redemption, refunds
+
+AT_NINE = datetime.fromisoformat("2100-03-19T09:00:00+08:00")
+AT_NOON = AT_NINE + timedelta(hours=3)
+
+
+@pytest.fixture
+def noodle_bar(lake, chen) -> Partnership:
+    """面馆, where Chen works as well."""
+    made = partners.sign_contract(
+        community=lake, name="面馆", trade="餐饮", fen_per_point=5, is_donated=False
+    )
+    partners.employ(merchant=made.merchant, user=chen, role=MerchantMember.Role.CLERK)
+    return made
+
+
+@pytest.fixture
+def announce(lake, tea_house, zhao):
+    """A fair of the tea house's: ``announce(partnerships=…)``."""
+
+    def make(**facts) -> Fair:
+        given = {
+            "community": lake,
+            "title": "九九便民集市",
+            "place": "广场",
+            "starts_at": AT_NINE,
+            "ends_at": AT_NOON,
+            "partnerships": [tea_house],
+            "by": zhao,
+        }
+        return fairs.announce(**given | facts)
+
+    return make
+
+
+@pytest.fixture
+def fair(lake, zhao, tea_house, noodle_bar) -> Fair:
+    """One of the past, at which both were."""
+    made = Fair.objects.create(
+        community=lake,
+        title="九九便民集市",
+        starts_at=AT_NINE.replace(year=2024),
+        ends_at=AT_NOON.replace(year=2024),
+        announced_by=zhao,
+    )
+    made.partners.set([tea_house, noodle_bar], through_defaults={"community": lake})
+    return made
+
+
+def test_what_stalls_redeem_while_it_runs_is_its_report(
+    fair, noodle_bar, redeemed, wang, li, chen, grant_points, logged_in, zhao
+):
+    noodles = catalogue.offer(
+        partnership=noodle_bar, code="N", title="面", price_points=20, stock=9
+    )
+    redeemed("2024-03-19 08:59:59")  # before it began
+    first = redeemed("2024-03-19 09:00", quantity=2)
+    redeemed("2024-03-19 11:59:59", offer=noodles)
+    redeemed("2024-03-19 12:00")  # it is over
+    grant_points(li, 30)
+    now = datetime.fromisoformat("2024-03-19T10:00:00+08:00")
+    offer = first.offer
+    taken = redemption.take(offer=offer, volunteer=li, now=now)
+    shop = offer.partnership.merchant_id
+    redemption.scan(merchant_id=shop, clerk=chen, code=taken.code, now=now)
+    refunds.refund(redemption=first, refunded_by=chen, reason="凉了", quantity=1, is_late=True)
+
+    told = logged_in(zhao).get(f"/api/v1/fairs/{fair.pk}/report").json()
+
+    rows = {row.pop("merchant")["name"]: row for row in told["stalls"]}
+    assert rows == {
+        "茶馆": {
+            "redemptions_count": 2,
+            "refunds_count": 1,
+            "volunteers": 2,
+            "points": 60,
+            "amount_fen": 600,
+        },
+        "面馆": {
+            "redemptions_count": 1,
+            "refunds_count": 0,
+            "volunteers": 1,
+            "points": 20,
+            "amount_fen": 100,
+        },
+    }
+    assert told["together"] == {
+        "redemptions_count": 3,
+        "refunds_count": 1,
+        "volunteers": 2,  # Wang was at both
+        "points": 80,
+        "amount_fen": 700,
+    }
+    file = logged_in(zhao).get(f"/api/v1/fairs/{fair.pk}/report.csv").getvalue().decode("utf-8-sig")
+    *stalls, together = list(csv.reader(io.StringIO(file)))[1:]
+    assert [row[0] for row in stalls] == ["茶馆", "面馆"]
+    assert together == ["合计", "3", "1", "2", "80", "700"]
+    assert logged_in(zhao).get(f"/api/v1/fairs/{fair.pk}/report.xlsx").status_code == 200
+
+
+def test_it_is_announced_found_and_cancelled(lake, tea_house, shop, zhao, zhou, wang, logged_in):
+    body = {
+        "title": "年货集市",
+        "starts_at": AT_NINE.isoformat(),
+        "ends_at": AT_NOON.isoformat(),
+        "partnership_ids": [str(tea_house.pk)] * 2,
+    }
+    made = logged_in(zhao).post("/api/v1/communities/lake/fairs", body, format="json")
+    assert made.status_code == 201, made.json()
+
+    for user, address in (
+        (wang, "fairs"),
+        (zhou, f"merchants/{shop.pk}/fairs"),
+        (zhao, "communities/lake/fairs"),
+    ):
+        (found,) = logged_in(user).get(f"/api/v1/{address}").json()["results"]
+        assert [merchant["name"] for merchant in found["merchants"]] == ["茶馆"]
+
+    fair = f"/api/v1/fairs/{made.json()['id']}"
+    first = logged_in(zhao).post(f"{fair}/cancel").json()["cancelled_at"]
+    assert logged_in(zhao).post(f"{fair}/cancel").json()["cancelled_at"] == first
+    assert logged_in(wang).get("/api/v1/fairs").json()["results"] == []
+    assert logged_in(zhao).get(f"{fair}/report").json()["together"]["redemptions_count"] == 0
+    assert (
+        logged_in(zhao).post("/api/v1/communities/lake/fairs", body, format="json").status_code
+        == 201
+    )
+
+
+@pytest.mark.parametrize(
+    ("facts", "refusal"),
+    [
+        ({"ends_at": AT_NINE}, errors.FairNotInOrder),
+        ({"ends_at": AT_NINE + timedelta(days=7, seconds=1)}, errors.FairNotInOrder),
+        (
+            {"starts_at": AT_NINE.replace(year=2024), "ends_at": AT_NOON.replace(year=2024)},
+            errors.FairOver,
+        ),
+    ],
+)
+def test_a_fair_that_can_not_be_is_refused(announce, facts, refusal):
+    with pytest.raises(refusal):
+        announce(**facts)
+
+
+def test_a_merchant_is_at_one_fair_at_a_time_and_active(
+    announce, tea_house, noodle_bar, zhao, lake
+):
+    announce()
+    with pytest.raises(errors.FairsOverlap) as refused:
+        announce(starts_at=AT_NOON - timedelta(seconds=1), ends_at=AT_NOON + timedelta(hours=1))
+    assert refused.value.facts == {"merchants": ["茶馆"]}
+    announce(starts_at=AT_NOON, ends_at=AT_NOON + timedelta(hours=1))
+    announce(partnerships=[noodle_bar])
+
+    partners.move(partnership=noodle_bar, state=Partnership.State.SUSPENDED, by=zhao)
+    with pytest.raises(errors.PartnerNotActive):
+        announce(starts_at=AT_NOON, ends_at=AT_NOON + timedelta(1), partnerships=[noodle_bar])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_announce_the_same_merchants_at_once(at_once, announce, tea_house, noodle_bar):
+    both = [tea_house, noodle_bar]
+
+    outcomes = at_once(4, lambda number: announce(partnerships=both[:: 1 - number % 2 * 2]) and 1)
+
+    assert sorted(outcomes, key=str) == [1, *["fairs_overlap"] * 3]
+
+
+def test_another_communitys_partner_is_not_there(hill, lake, zhao, logged_in):
+    apiary = partners.sign_contract(
+        community=hill, name="蜂场", trade="农产", fen_per_point=10, is_donated=False
+    )
+    body = {
+        "title": "集市",
+        "starts_at": AT_NINE.isoformat(),
+        "ends_at": AT_NOON.isoformat(),
+        "partnership_ids": [str(apiary.pk)],
+    }
+    refused = logged_in(zhao).post("/api/v1/communities/lake/fairs", body, format="json")
+    assert (refused.status_code, refused.json()["code"]) == (404, "partner_unknown")
+
+
+def test_what_was_announced_stays_and_is_over_at_its_end(announce, fair, zhao):
+    with pytest.raises(errors.FairOver):
+        fairs.cancel(fair=fair, by=zhao)
+    with pytest.raises(DatabaseError), transaction.atomic():
+        Fair.objects.update(ends_at=timezone.now())
+    with pytest.raises(DatabaseError), transaction.atomic():
+        fair.stalls.all().delete()
