@@ -31,7 +31,8 @@ from backend.embedded import (
 from backend.environment import NAME as ENV_FILE
 from backend.environment import as_shell
 
-WECHAT_FILE = "wechat.url"  # under LINLI_HOME: where the stand-in for WeChat is
+# Under LINLI_HOME: where the stand-in for WeChat is, and how to ask the one for WeChat Pay.
+WECHAT_FILE, PAY_FILE = "wechat.url", "wechatpay.json"
 BASE_DIR = Path(__file__).resolve().parent.parent
 WEB_THREADS = 8
 READY_SECONDS = 120
@@ -67,11 +68,14 @@ def run(home: Path, first_port: int) -> None:
         try:
             standin = None
             if not environment.get("LINLI_WECHAT_APP_ID"):
-                standin = start_wechat(home)
-                parts.append(standin)
-                environment |= settings_of(standin, home)
+                standin, pay = start_wechat(home)
+                parts += standin, pay
+                environment |= settings_of(standin, pay, home)
             with listen(first_port) as listener:
                 port = listener.getsockname()[1]
+                if standin:
+                    address = f"http://127.0.0.1:{port}/api/v1/wechatpay/callback"
+                    environment["LINLI_WECHATPAY_NOTIFY_URL"] = address
                 if port != first_port:
                     say(f"Port {first_port} is taken; using {port}")
                 say("Starting web, worker and beat")
@@ -85,6 +89,7 @@ def run(home: Path, first_port: int) -> None:
             told = {"url": f"http://127.0.0.1:{port}"}
             if standin:
                 told["wechat"] = environment["LINLI_WECHAT_API_BASE"]
+                told["wechatpay"] = environment["LINLI_WECHATPAY_API_BASE"]
             with (
                 kept_while_up(home / "run.json", json.dumps({"pid": os.getpid(), **told})),
                 kept_while_up(home / ENV_FILE, as_shell(environment)),
@@ -162,27 +167,38 @@ def start_web(
     )
 
 
-def start_wechat(home: Path) -> Child:
-    """What plays WeChat's part where there are no credentials for the real one."""
+def start_wechat(home: Path) -> tuple[Child, Child]:
+    """What plays WeChat's and WeChat Pay's parts where there are no credentials for the real ones.
+
+    No money moves: whoever is paid confirms to the stand-in.
+    """
     say(
         "WeChat: no credentials (LINLI_WECHAT_APP_ID), so a stand-in on this machine plays its part"
     )
-    (home / WECHAT_FILE).unlink(missing_ok=True)
-    return start(
-        "wechat",
-        [sys.executable, "-m", "tests.standins.wechat", "--url-file", str(home / WECHAT_FILE)],
-        log=home / "log" / "wechat.log",
-        env=os.environ,
-        cwd=BASE_DIR,
+
+    def standin(name: str, option: str, file: Path) -> Child:
+        file.unlink(missing_ok=True)
+        return start(
+            name,
+            [sys.executable, "-m", f"tests.standins.{name}", option, str(file)],
+            log=home / "log" / f"{name}.log",
+            env=os.environ,
+            cwd=BASE_DIR,
+        )
+
+    return (
+        standin("wechat", "--url-file", home / WECHAT_FILE),
+        standin("wechatpay", "--settings-file", home / PAY_FILE),
     )
 
 
-def settings_of(standin: Child, home: Path) -> dict[str, str]:
-    """The settings with which web finds the stand-in, once it says where it is."""
-    while not (home / WECHAT_FILE).exists():
-        raise_if_one_died([standin])
+def settings_of(wechat: Child, pay: Child, home: Path) -> dict[str, str]:
+    """The settings with which web finds the stand-ins, once they say where they are."""
+    while not ((home / WECHAT_FILE).exists() and (home / PAY_FILE).exists()):
+        raise_if_one_died([wechat, pay])
         time.sleep(0.05)
-    return {
+    paying: dict[str, str] = json.loads((home / PAY_FILE).read_text())
+    return paying | {
         "LINLI_WECHAT_APP_ID": "wx-standin",
         "LINLI_WECHAT_SECRET": "standin",
         "LINLI_WECHAT_API_BASE": (home / WECHAT_FILE).read_text(),
@@ -239,7 +255,7 @@ def raise_if_one_died(everything: Iterable[Child]) -> None:
             )
 
 
-def greet(home: Path, *, url: str, wechat: str = "") -> None:
+def greet(home: Path, *, url: str, wechat: str = "", wechatpay: str = "") -> None:
     """Say where it is and who can log in, as the demo community wrote it down."""
     demo = json.loads((home / "demo.json").read_text())
     say(f"\nLinli is up.\n  Web   {url}/\n  API   {url}/api/v1/docs\n  Logs  {home / 'log'}")
@@ -253,6 +269,7 @@ def greet(home: Path, *, url: str, wechat: str = "") -> None:
         say(f"\nWeChat's part is played by {wechat}. A newcomer logs in, within five minutes:")
         say(f"  POST {url}/_allauth/app/v1/auth/wechat with the code {log_in_code(wechat)}")
         say(f"  POST {wechat}/_standin/codes gives the next (README.md has it all)")
+        say(f"Whom WeChat Pay pays confirms: POST {wechatpay}/_standin/confirm (README.md)")
     say("\nCtrl-C stops it.")
 
 

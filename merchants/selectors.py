@@ -87,6 +87,12 @@ def pool_of(cause: Cause) -> int:
     return int(given - spent)
 
 
+def spent_in(community: Community) -> int:
+    """The points of that community's causes that were spent."""
+    spent = Spending.objects.filter(community=community).aggregate(points=Sum("points"))
+    return spent["points"] or 0
+
+
 def gifts_of(user: User) -> QuerySet[Gift]:
     """What ``user`` gave back, newest first."""
     return Gift.objects.filter(volunteer=user).select_related("cause", "community").order_by("-id")

@@ -82,7 +82,8 @@ def _figures(community: Community) -> list[tuple[str, int]]:
         (_("Volunteers"), volunteers_in(community).count()),
         (_("Hours served"), verified_minutes(community) // 60),
         (_("Points issued"), points["issued"]),
-        (_("Points redeemed"), points["redeemed"]),
+        # What causes spent is told below, with what for.
+        (_("Points redeemed"), points["redeemed"] - selectors.spent_in(community)),
         (_("Points in wallets"), points["outstanding"]),
         (_("Partner merchants"), _partners(community)),
     ]

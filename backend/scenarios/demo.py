@@ -4,11 +4,12 @@ import json
 import os
 import secrets
 from collections.abc import Callable, Iterator
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
 from allauth.mfa.totp.internal.auth import generate_totp_secret
+from allauth.socialaccount.models import SocialAccount
 from django.db import transaction
 from django.utils import timezone
 
@@ -21,8 +22,8 @@ from backend.communities.models import Community, Role
 from backend.communities.selectors import tenants
 from backend.communities.services import roles
 from backend.scenarios.replay import Event, Replay, ScenarioError
-from merchants.models import Merchant, MerchantMember, Statement
-from merchants.services import partners
+from merchants.models import ListEntry, Merchant, MerchantMember, Partnership, Statement
+from merchants.services import causes, fairs, lists, partners
 from points.models import ExpiryPolicy
 from points.services import expiry, rules
 from volunteers.models import Activity, Report, Shift
@@ -39,6 +40,7 @@ REPORT_RULES = {
     }
 }
 FIRST_DAY = date(2024, 1, 1)
+OWNERS_OPENID = "o6_demo_owner"
 TITLE_TODAY = "便民活动 · 今日"
 # Username, the phone under which the scenario knows them (or none), what they are.
 CAST = (
@@ -74,6 +76,7 @@ def load(
     """
     with transaction.atomic():
         community = tenants().filter(code=CODE).first()
+        is_new = community is None
         if community is None:
             _leave_real_people_alone()
             community = _year(tell, watch)
@@ -101,8 +104,14 @@ def load(
         partners.employ(merchant=shop, user=people["clerk"], role=MerchantMember.Role.CLERK)
         partners.employ(merchant=shop, user=people["owner"], role=MerchantMember.Role.OWNER)
         rules.publish_all(community=community, written=REPORT_RULES, valid_from=FIRST_DAY)
-        _shift_now(community)
+        shift = _shift_now(community)
         _reports(community, people["rider"], people["staff"])
+        # As if the owner had opened the mini-program once: the stand-in for WeChat Pay pays there.
+        SocialAccount.objects.get_or_create(
+            user=people["owner"], provider="wechat", defaults={"uid": OWNERS_OPENID}
+        )
+        if is_new and shift:
+            _give_and_take(shop.partnerships.get(community=community), shift, people)
     content = {
         "community": CODE,
         "password": password,
@@ -185,24 +194,56 @@ def _person(username: str, phone: str, password: str) -> User:
     return user
 
 
-def _shift_now(community: Community) -> None:
+def _shift_now(community: Community) -> Shift | None:
     """A shift that began two hours ago and runs for six more, unless one is open for a while."""
     now = timezone.now().replace(minute=0, second=0, microsecond=0)
     soon = timezone.now() + timedelta(hours=1)
     if Shift.objects.filter(
         community=community, starts_at__lte=timezone.now(), ends_at__gt=soon
     ).exists():
-        return
+        return None
     activity = Activity.objects.filter(
         community=community, title=TITLE_TODAY
     ).first() or activities.plan_activity(
         community=community, title=TITLE_TODAY, category="便民活动", place="社区服务中心"
     )
-    activities.plan_shift(
+    return activities.plan_shift(
         activity=activity,
         starts_at=now - timedelta(hours=2),
         ends_at=now + timedelta(hours=6),
         capacity=30,
+    )
+
+
+def _give_and_take(partnership: Partnership, shift: Shift, people: dict[str, User]) -> None:
+    """What volunteers and a merchant give each other and the community, and a fair to come."""
+    community, staff, owner = partnership.community, people["staff"], people["owner"]
+    cause = causes.open_cause(
+        community=community, title="独居老人送餐", description="每周三一次热饭", by=staff
+    )
+    causes.give(cause=cause, volunteer=people["rider"], amount=10)
+    causes.spend(cause=cause, amount=4, words="米和油", by=staff)
+    causes.sponsor(
+        partnership=partnership, words="重阳节长寿面五十份", given_on=community.today, by=staff
+    )
+    need, _ = (
+        lists.add(partnership=partnership, kind=kind, title=title, description="", by=owner)
+        for kind, title in (
+            (ListEntry.Kind.NEED, "店门口非机动车摆放"),
+            (ListEntry.Kind.RESOURCE, "周一下午的包间"),
+        )
+    )
+    lists.match(entry=need, activity_id=shift.activity_id, by=staff)
+    day = community.today + timedelta(days=19)
+    start = datetime.combine(day, time(9), tzinfo=community.clock)
+    fairs.announce(
+        community=community,
+        title="九九便民集市",
+        place="社区广场",
+        starts_at=start,
+        ends_at=start + timedelta(hours=4),
+        partnerships=[partnership],
+        by=staff,
     )
 
 

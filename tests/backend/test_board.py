@@ -74,6 +74,7 @@ def test_what_was_given_back_and_by_merchants_is_public_without_names(
     text = page("/board/lake")
 
     assert "捐出 40 · 已用 15" in text
+    assert "<dt>已兑积分</dt><dd>0</dd>" in text  # nobody had anything for them
     assert "一百瓶水" in text
     assert "王" not in text
 

@@ -41,10 +41,10 @@ class Linli:
     def url(self) -> str:
         return json.loads((self.home / "run.json").read_text())["url"]
 
-    def wechat(self, control: str, **body: Any) -> Any:
-        """What the stand-in for WeChat answers to ``/_standin/{control}``."""
+    def wechat(self, control: str, *, standin: str = "wechat", **body: Any) -> Any:
+        """What the stand-in for WeChat, or for WeChat Pay, answers to ``/_standin/{control}``."""
         self.note(body)
-        url = json.loads((self.home / "run.json").read_text())["wechat"]
+        url = json.loads((self.home / "run.json").read_text())[standin]
         data = json.dumps(body).encode()
         with urllib.request.urlopen(f"{url}/_standin/{control}", data, timeout=30) as answer:
             told = json.load(answer)

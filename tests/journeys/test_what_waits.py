@@ -118,6 +118,27 @@ def test_a_statement_is_approved_by_another_and_paid_once(linli):
     assert (status, answer["status"]) == (200, "paid")  # again, the first payment stands
 
 
+def test_a_statement_is_paid_by_wechat_when_the_owner_confirms(linli, eventually):
+    staff, manager, owner = (linli.log_in(name) for name in ("staff", "manager", "owner"))
+    shop = owner.get("merchants")["results"][0]
+    theirs = f"merchants/{shop['id']}/statements"
+    statement = next(one for one in owner.get(theirs)["results"] if one["status"] == "draft")
+    manager.post(f"statements/{statement['id']}/approve")
+
+    payout = staff.post(f"statements/{statement['id']}/payouts")
+    (waiting,) = eventually(
+        lambda: [
+            one
+            for one in owner.get(f"{theirs}/{statement['id']}/payouts")["results"]
+            if one["package_info"]
+        ]
+    )
+    assert (payout["amount_fen"], waiting["state"]) == (statement["due_fen"], "waiting")
+    linli.wechat("confirm", standin="wechatpay", package_info=waiting["package_info"])
+
+    assert eventually(lambda: owner.get(f"{theirs}/{statement['id']}")["status"] == "paid")
+
+
 def test_the_same_scan_sent_again_gets_the_first_answer(linli):
     volunteer, clerk = linli.log_in("volunteer"), linli.log_in("clerk")
     offer = volunteer.get("offers?community=bishahu&code=BSH001")["results"][0]

@@ -1,18 +1,23 @@
 """WeChat Pay's merchant transfers, as far as ours can tell. Source: shared/WECHAT.md, 2 and 3.
 
 It checks our signature, signs every answer, keeps bills by number, time of its own, and fails when
-told to, before the effect or after it. ``finish`` is what the receiver's phone does.
+told to, before the effect or after it. ``finish`` is what the receiver's phone does; as a program,
+``POST /_standin/confirm`` with ``package_info`` is, and our server is called back.
 """
 
+import argparse
 import base64
 import json
 import re
 import secrets
 import threading
 import time
+import urllib.request
 import uuid
+from contextlib import suppress
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
@@ -203,8 +208,31 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self):
         self.answer(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
 
+    def confirm(self, package_info):
+        """The receiver agrees on their phone, and our server is told, once it can be."""
+        pay, number = self.server.pay, package_info.removeprefix("package-")
+        with pay.lock:
+            if number not in pay.bills:
+                raise Problem(404, "NOT_FOUND")
+            pay.finish(number)
+            address = pay.parameters[number]["notify_url"]
+
+        def send(body, headers):
+            headers |= {"Content-Type": "application/json"}
+            request = urllib.request.Request(address, body, headers)
+            with suppress(OSError):  # then it is asked for
+                urllib.request.urlopen(request, timeout=10).close()
+
+        pay.call_back(send, number)
+        return pay.told(number)
+
     def answer(self, body):
         pay = self.server.pay
+        if self.path == "/_standin/confirm":
+            try:
+                return self.say(200, self.confirm(json.loads(body)["package_info"]), {})
+            except Problem as problem:
+                return self.say(problem.status, problem.told, {})
         with pay.lock:
             how, status = pay.fail_next.pop(0) if pay.fail_next else ("", 0)
             pay.journal.append((self.command, self.path, how))
@@ -275,3 +303,27 @@ class Server(ThreadingHTTPServer):
 
     def handle_error(self, request, client_address):
         pass  # connections that were closed on purpose
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--settings-file", type=Path, required=True, help="where to write how")
+    server = Server()
+    settings = {
+        "LINLI_WECHATPAY_API_BASE": server.url,
+        "LINLI_WECHATPAY_MCH_ID": MCH_ID,
+        "LINLI_WECHATPAY_SERIAL": SERIAL,
+        "LINLI_WECHATPAY_PRIVATE_KEY": pem(OURS).replace("\n", "\\n"),
+        "LINLI_WECHATPAY_PUBLIC_KEY_ID": PUBLIC_KEY_ID,
+        "LINLI_WECHATPAY_PUBLIC_KEY": pem(THEIRS.public_key()).replace("\n", "\\n"),
+        "LINLI_WECHATPAY_API_V3_KEY": API_V3_KEY,
+    }
+    unfinished = (path := parser.parse_args().settings_file).with_suffix(".unfinished")
+    unfinished.touch(mode=0o600)
+    unfinished.write_text(json.dumps(settings))
+    unfinished.rename(path)
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()
