@@ -325,6 +325,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": SWEEP_SECONDS,
         "options": SWEEP_OPTIONS,
     },
+    "reopen-lapsed-wishes": {
+        "task": "merchants.tasks.sweep_lapsed_wishes",
+        "schedule": 60.0,
+        "options": SWEEP_OPTIONS,
+    },
     "deliver-webhooks": {
         "task": "merchants.tasks.sweep_webhooks",
         "schedule": SWEEP_SECONDS,

@@ -11,7 +11,7 @@ from backend.communities.models import Community
 from backend.communities.selectors import tenants
 from backend.wechat import pay
 from merchants.models import Payout
-from merchants.services import payouts, redemption, settlement, webhooks
+from merchants.services import payouts, redemption, settlement, webhooks, wishes
 
 SWEEP_AT_MOST = 1000
 
@@ -28,6 +28,19 @@ def sweep_expired_vouchers() -> None:
 def release_voucher(redemption_id: str) -> None:
     """Release one; a second run finds it released."""
     redemption.expire(redemption_id=UUID(redemption_id))
+
+
+@shared_task
+def sweep_lapsed_wishes() -> None:
+    """Queue one look for every wish whose neighbour took too long."""
+    for wish_id in wishes.lapsed().order_by("pk").values_list("pk", flat=True)[:SWEEP_AT_MOST]:
+        reopen_wish.delay(str(wish_id))
+
+
+@shared_task(autoretry_for=(OperationalError,), retry_backoff=True)
+def reopen_wish(wish_id: str) -> None:
+    """Open one; a second run finds it open."""
+    wishes.reopen(wish_id=UUID(wish_id))
 
 
 @shared_task

@@ -5,8 +5,10 @@ Locks are taken in one order: voucher, wish, hold, wallet, offer.
 
 from contextlib import suppress
 from datetime import timedelta
+from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from backend.accounts.models import User
@@ -145,6 +147,27 @@ def release(*, wish: Wish, by: User) -> Wish:
     _let_go(wish)
     _record("wish.release", wish, by)
     return wish
+
+
+def lapsed() -> QuerySet[Wish]:
+    """Those whose neighbour took too long: their points are held for nothing.
+
+    A shop's voucher lapses like any other, and opens its wish.
+    """
+    return Wish.objects.filter(state=State.ADOPTED, hold__expires_at__lte=timezone.now())
+
+
+@transaction.atomic
+def reopen(*, wish_id: UUID) -> bool:
+    """One of those is open again, its points free; ``False`` if there was nothing to do."""
+    wish = lapsed().filter(pk=wish_id).first()
+    if wish is None:
+        return False
+    wish = _locked(wish)
+    if not lapsed().filter(pk=wish_id).exists():  # while we waited
+        return False
+    _let_go(wish)
+    return True
 
 
 @transaction.atomic

@@ -30,6 +30,7 @@ def test_sweeps_that_nobody_ran_do_not_pile_up():
         "seal-transfers",
         "make-exports",
         "advance-payouts",
+        "reopen-lapsed-wishes",
         "deliver-webhooks",
     }
     assert {sweeps[name]["options"]["expires"] for name in often} == {60}

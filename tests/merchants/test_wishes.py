@@ -9,11 +9,11 @@ from django.db import DatabaseError, transaction
 from backend.accounts import ages
 from backend.accounts.errors import GuardianConsentRequired
 from backend.accounts.services import profile
-from merchants import errors
+from merchants import errors, tasks
 from merchants.models import Offer, Redemption, Wish
 from merchants.services import partners, redemption, wishes
 from points import selectors as points
-from points.errors import InsufficientPoints
+from points.errors import HoldExpired, InsufficientPoints
 
 State = Wish.State
 KEY = {"Idempotency-Key": "k1"}
@@ -70,6 +70,28 @@ def test_a_neighbour_fulfils_it_for_nothing(published, li, wallet, lake):
 
     assert wallet() == (20, 0)
     assert points.totals_by_kind(lake)["pool"] == 80
+
+
+@pytest.mark.usefixtures("_tasks_run_at_once")
+def test_a_neighbour_who_takes_too_long_is_relieved_of_it(published, li, zhou, wallet, monkeypatch):
+    with monkeypatch.context() as hurry:
+        hurry.setattr(wishes, "LIFETIME", timedelta(microseconds=1))
+        adopted = wishes.adopt_as_donor(wish=published, donor=li)
+    with pytest.raises(HoldExpired):
+        wishes.thank(wish=adopted, words="谢谢")
+    assert wallet() == (20, 80)
+
+    for _ in range(2):
+        tasks.sweep_lapsed_wishes()
+
+    open_again = Wish.objects.get()
+    assert (open_again.state, open_again.donor, open_again.hold) == (State.PUBLISHED, None, None)
+    assert wallet() == (100, 0)
+    # Who takes it up now has all the time there is, whatever was still queued.
+    wishes.adopt_as_donor(wish=open_again, donor=li)
+    tasks.reopen_wish(str(open_again.pk))
+    tasks.sweep_lapsed_wishes()
+    assert wallet() == (20, 80)
 
 
 @pytest.mark.parametrize("who", ["shop", "neighbour"])
