@@ -24,7 +24,7 @@ from backend.wechat.pay import NotFromWeChatPay
 from merchants import selectors
 from merchants.api.clerks import owned
 from merchants.api.serializers import ColleagueSerializer
-from merchants.api.views import statements_owned
+from merchants.api.statements import statements_owned
 from merchants.models import BankAccount, Payout, Statement
 from merchants.services import bank_accounts, payouts
 

@@ -16,7 +16,7 @@ from backend.api.callers import signed_in
 from backend.api.idempotency import idempotent
 from merchants import selectors
 from merchants.api.serializers import ColleagueSerializer
-from merchants.api.views import statements_owned
+from merchants.api.statements import statements_owned
 from merchants.models import Statement, StatementQuestion
 from merchants.services import settlement
 

@@ -18,7 +18,7 @@ from backend.api.idempotency import idempotent
 from merchants import selectors
 from merchants.api.clerks import worked_at
 from merchants.api.serializers import ColleagueSerializer
-from merchants.api.views import statements_owned
+from merchants.api.statements import statements_owned
 from merchants.models import Redemption, Refund
 from merchants.services import refunds
 

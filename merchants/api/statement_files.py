@@ -29,7 +29,7 @@ from backend.api.callers import signed_in
 from backend.api.renderers import FileRenderer
 from backend.spreadsheets import Cell, Sheet
 from merchants import selectors
-from merchants.api.views import statements_owned
+from merchants.api.statements import statements_owned
 from merchants.models import Statement
 from points.errors import ExportTooLarge
 

@@ -1,0 +1,45 @@
+"""Reads about who works for a merchant."""
+
+from django.db.models import F, QuerySet
+
+from backend.accounts.models import User
+from merchants.models import Invitation, Merchant, MerchantMember
+
+
+def merchants_of(user: User) -> QuerySet[Merchant]:
+    """Where ``user`` works; ``role`` says as what, a clerk or an owner."""
+    return (
+        Merchant.objects.filter(members__user=user, members__ended_at__isnull=True)
+        .annotate(role=F("members__role"))
+        .order_by("-id")
+    )
+
+
+def jobs_of(user: User) -> QuerySet[MerchantMember]:
+    """The same, told as what ``user`` is there."""
+    return MerchantMember.objects.filter(user=user, ended_at__isnull=True).select_related(
+        "merchant"
+    )
+
+
+def merchants_owned_by(user: User) -> QuerySet[Merchant]:
+    """What ``user`` owns."""
+    return Merchant.objects.filter(
+        members__user=user,
+        members__role=MerchantMember.Role.OWNER,
+        members__ended_at__isnull=True,
+    ).order_by("-id")
+
+
+def members_of(merchant: Merchant) -> QuerySet[MerchantMember]:
+    """Who works there, and who did, newest first."""
+    return MerchantMember.objects.filter(merchant=merchant).select_related("user").order_by("-id")
+
+
+def invitations_to(merchant: Merchant) -> QuerySet[Invitation]:
+    """All that its owners ever made, newest first."""
+    return (
+        Invitation.objects.filter(merchant=merchant)
+        .select_related("invited_by", "accepted_by", "revoked_by")
+        .order_by("-id")
+    )

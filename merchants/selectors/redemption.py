@@ -1,0 +1,90 @@
+"""Reads about vouchers, and what counters scanned."""
+
+from datetime import timedelta
+
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from backend.accounts.models import User
+from backend.communities.selectors import HANDLES, communities_where
+from merchants.models import Device, Merchant, Redemption, ScanAttempt
+
+
+def redemptions_of(user: User) -> QuerySet[Redemption]:
+    """What ``user`` took, newest first."""
+    return with_offer(Redemption.objects.filter(volunteer=user))
+
+
+def redemptions_at(merchant: Merchant) -> QuerySet[Redemption]:
+    """What was redeemed there, newest first; vouchers not yet scanned are nobody's business."""
+    return with_offer(
+        Redemption.objects.filter(partnership__merchant=merchant, status=Redemption.Status.REDEEMED)
+    ).select_related("redeemed_by")
+
+
+def redemptions_handled_by(user: User) -> QuerySet[Redemption]:
+    """What was redeemed where ``user`` is staff, newest first: they may refund it."""
+    return with_offer(
+        Redemption.objects.filter(
+            community__in=communities_where(user, HANDLES), status=Redemption.Status.REDEEMED
+        )
+    )
+
+
+def with_offer(redemptions: QuerySet[Redemption]) -> QuerySet[Redemption]:
+    return redemptions.select_related("offer", "partnership", "volunteer").order_by("-id")
+
+
+def unknown_codes_of(clerk: User, merchant: Merchant) -> int:
+    """How many codes nobody knows they tried there within the last hour."""
+    return ScanAttempt.objects.filter(
+        community__in=merchant.partnerships.values("community"),
+        merchant=merchant,
+        clerk=clerk,
+        outcome="code_unknown",
+        scanned_at__gt=timezone.now() - timedelta(hours=1),
+    ).count()
+
+
+def devices_of(merchant: Merchant) -> QuerySet[Device]:
+    """Its tills and phones, newest first, also those that are retired."""
+    return (
+        Device.objects.filter(merchant=merchant)
+        .select_related("registered_by", "merchant")
+        .order_by("-id")
+    )
+
+
+def told_by(device: Device) -> QuerySet[ScanAttempt]:
+    """What it scanned without signal."""
+    return offline_scans_at(device.merchant).filter(device=device)
+
+
+def offline_scans_at(merchant: Merchant) -> QuerySet[ScanAttempt]:
+    """What its devices scanned without signal and told later, newest first."""
+    return (
+        ScanAttempt.objects.filter(
+            community__in=merchant.partnerships.values("community"),
+            merchant=merchant,
+            device__isnull=False,
+        )
+        .select_related("device")
+        .order_by("-id")
+    )
+
+
+def taken_by_another(attempt: ScanAttempt) -> ScanAttempt | None:
+    """The scan that redeemed the voucher, where ``attempt`` came too late for it."""
+    return (
+        ScanAttempt.objects.filter(
+            community_id=attempt.community_id,
+            merchant_id=attempt.merchant_id,
+            redemption_id=attempt.redemption_id,
+            outcome="redeemed",
+        )
+        .exclude(pk=attempt.pk)
+        .select_related("device")
+        .first()
+        if attempt.redemption_id
+        else None
+    )
