@@ -119,8 +119,10 @@ class NotEligible(Forbidden):
 
 
 class LimitReached(Conflict):
+    """``limit`` pieces in a ``period``; ``taken`` is how many there were."""
+
     code = "limit_reached"
-    title = _("You have taken as many of these as one person may for now.")
+    title = _("One person may take no more of these for now.")
 
 
 class OfferWithdrawn(Conflict):

@@ -118,9 +118,10 @@ def _explained(exc: Exception) -> dict[str, Any]:
     if isinstance(exc, exceptions.ValidationError):
         return {"errors": _field_errors(exc.detail)}
     # Only what was written for this request; a default would repeat the title.
+    facts: dict[str, Any] = getattr(exc, "facts", {})
     if isinstance(exc, exceptions.APIException) and exc.detail != exc.default_detail:
-        return {"detail": str(exc.detail)}
-    return {}
+        return facts | {"detail": str(exc.detail)}
+    return facts
 
 
 def _field_errors(detail: Any, at: str = "") -> dict[str, list[dict[str, str]]]:

@@ -17,7 +17,7 @@ from backend.api.callers import signed_in
 from backend.api.idempotency import idempotent
 from backend.errors import Refusal
 from merchants import selectors
-from merchants.api.screen import ScannedSerializer, explained, shown
+from merchants.api.screen import ScannedSerializer, explained_to_clerk, shown
 from merchants.api.serializers import (
     OwnersRedeemedSerializer,
     RedeemedSerializer,
@@ -61,7 +61,7 @@ class ScanView(APIView):
         except MerchantUnknown:
             raise Http404 from None
         except Refusal as refusal:
-            raise explained(refusal) from None
+            raise explained_to_clerk(refusal) from None
         return Response(shown(scanned), status=status.HTTP_201_CREATED)
 
 

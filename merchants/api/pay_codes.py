@@ -18,7 +18,7 @@ from backend.api.idempotency import idempotent
 from backend.communities.selectors import communities_of
 from backend.errors import Refusal
 from merchants.api.clerks import worked_at
-from merchants.api.screen import PaidSerializer, explained, shown_together
+from merchants.api.screen import PaidSerializer, explained_to_clerk, shown_together
 from merchants.services import pay_codes
 
 
@@ -91,7 +91,8 @@ class PayCodePaymentView(APIView):
     Items, or points alone, are taken and redeemed in one step: all of them, or nothing. Points
     alone need a contract by points (``points_not_agreed``). Refused with ``code_unknown``,
     ``code_used``, ``code_expired``, ``offer_unknown``, ``insufficient_points``, ``out_of_stock``,
-    ``offer_withdrawn``; what concerns the code has a ``colour``, a ``sound`` and ``what_to_do``.
+    ``limit_reached``, ``not_eligible``, ``offer_not_on_now``, ``offer_withdrawn``, each with a
+    ``colour``, a ``sound`` and ``what_to_do``, and without what is the volunteer's own business.
     """
 
     @extend_schema(request=PayCodePaymentSerializer, responses={201: PaidSerializer})
@@ -109,5 +110,5 @@ class PayCodePaymentView(APIView):
                 items=body.chosen(),
             )
         except Refusal as refusal:
-            raise explained(refusal) from None
+            raise explained_to_clerk(refusal) from None
         return Response(shown_together(paid), status=status.HTTP_201_CREATED)

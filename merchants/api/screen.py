@@ -8,9 +8,11 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from rest_framework import exceptions, serializers
 
+from backend.accounts.errors import GuardianConsentRequired
 from backend.errors import Refusal
 from merchants import errors
 from merchants.services.redemption import Scanned
+from points.errors import InsufficientPoints
 
 GUESSES_COUNT_FOR = timedelta(hours=1)
 
@@ -27,48 +29,65 @@ class Sound(TextChoices):
     REFUSED = "refused"
 
 
-_TO_DO: dict[type[Refusal], tuple[Colour, Sound, Promise]] = {
+# What each refusal shows. The order of colours: amber where nothing is lost and another try may do,
+# red where nothing may be given out.
+_TO_DO: dict[type[Refusal], tuple[Colour, Promise]] = {
     errors.PayCodeExpired: (
         Colour.AMBER,
-        Sound.ATTENTION,
         _("Ask the volunteer to show the code anew; it changes every minute."),
     ),
     errors.CodeUnknown: (
         Colour.AMBER,
-        Sound.ATTENTION,
         _("Scan again, or type the twelve characters under the code."),
     ),
-    errors.CodeTampered: (
-        Colour.RED,
-        Sound.REFUSED,
-        _("Give nothing out; this code is none of ours."),
-    ),
-    errors.QuantityTooLarge: (
+    errors.TooManyGuesses: (
         Colour.AMBER,
-        Sound.ATTENTION,
-        _("Hand out what the voucher is for, or fewer."),
+        _("Let a colleague scan, or try again in an hour: too many codes were unknown."),
     ),
+    errors.CodeTampered: (Colour.RED, _("Give nothing out; this code is none of ours.")),
+    errors.QuantityTooLarge: (Colour.AMBER, _("Hand out what the voucher is for, or fewer.")),
     errors.NotYourMerchant: (
         Colour.RED,
-        Sound.REFUSED,
         _("Give nothing out; the voucher says which shop it is for."),
     ),
-    errors.CodeUsed: (
-        Colour.RED,
-        Sound.REFUSED,
-        _("Give nothing out; it was redeemed at the time shown."),
-    ),
+    errors.CodeUsed: (Colour.RED, _("Give nothing out; it was redeemed at the time shown.")),
     errors.CodeExpired: (
         Colour.AMBER,
-        Sound.ATTENTION,
         _("Ask the volunteer to take the item again; the points go back by themselves."),
     ),
     errors.CodeCancelled: (
         Colour.AMBER,
-        Sound.ATTENTION,
         _("Ask the volunteer to take the item again; the points go back by themselves."),
     ),
+    InsufficientPoints: (
+        Colour.RED,
+        _("Give nothing out; choose something that costs less, or fewer of it."),
+    ),
+    errors.OutOfStock: (
+        Colour.RED,
+        _("Choose something else, or put what is on the shelf into the stock first."),
+    ),
+    errors.LimitReached: (
+        Colour.RED,
+        _("Choose something else; one person may take no more of these for now."),
+    ),
+    errors.NotEligible: (Colour.RED, _("Choose something else; this offer is for others.")),
+    errors.OfferNotOnNow: (Colour.RED, _("Choose something else; the offer says its days.")),
+    errors.OfferWithdrawn: (Colour.RED, _("Choose something that is on offer.")),
+    errors.OfferUnknown: (Colour.RED, _("Choose something that this shop offers there.")),
+    errors.PointsNotAgreed: (
+        Colour.RED,
+        _("Choose an offer; the contract does not say what points alone are worth."),
+    ),
+    GuardianConsentRequired: (
+        Colour.RED,
+        _("Give nothing out; a guardian has to agree in the mini-program first."),
+    ),
 }
+_OTHERWISE = (Colour.RED, _("Give nothing out, and ask the community's staff."))
+_SOUNDS = {Colour.AMBER: Sound.ATTENTION, Colour.RED: Sound.REFUSED}
+# Of the code, the offer and the shop; what else a refusal tells is of the person.
+_FACTS_FOR_A_CLERK = ("redeemed_at", "quantity", "needed", "limit", "period")
 
 
 class ScannedSerializer(serializers.Serializer[Scanned]):
@@ -140,15 +159,28 @@ def shown_together(scanned: list[Scanned]) -> dict[str, Any]:
     ).data
 
 
+class _TooManyGuesses(exceptions.Throttled):
+    facts: dict[str, Any]
+
+
 def explained(refusal: Refusal) -> Exception:
     """The same refusal with what the screen shows: ``colour``, ``sound``, ``what_to_do``.
 
     Of too many guesses it is the framework's own, 429.
     """
+    colour, what_to_do = _TO_DO.get(type(refusal), _OTHERWISE)
+    facts = {"colour": colour, "sound": _SOUNDS[colour], "what_to_do": what_to_do}
+    refusal.facts |= facts
     if isinstance(refusal, errors.TooManyGuesses):
-        return exceptions.Throttled(wait=GUESSES_COUNT_FOR.total_seconds())
-    if known := _TO_DO.get(type(refusal)):
-        colour, sound, what_to_do = known
-        facts: dict[str, Any] = {"colour": colour, "sound": sound, "what_to_do": what_to_do}
-        refusal.facts |= facts
+        throttled = _TooManyGuesses(wait=GUESSES_COUNT_FOR.total_seconds())
+        throttled.facts = refusal.facts
+        return throttled
     return refusal
+
+
+def explained_to_clerk(refusal: Refusal) -> Exception:
+    """The same without what it tells of the person, such as how many points there are."""
+    refusal.facts = {
+        name: fact for name, fact in refusal.facts.items() if name in _FACTS_FOR_A_CLERK
+    }
+    return explained(refusal)

@@ -8,7 +8,15 @@ import pytest
 from django.utils import timezone
 
 from merchants import errors
-from merchants.models import MerchantMember, Offer, PayCode, Redemption, ScanAttempt, Terms
+from merchants.models import (
+    MerchantMember,
+    Offer,
+    Partnership,
+    PayCode,
+    Redemption,
+    ScanAttempt,
+    Terms,
+)
 from merchants.services import catalogue, partners, pay_codes
 from points.errors import InsufficientPoints
 
@@ -249,6 +257,62 @@ def test_a_phone_shows_a_code_and_a_counter_takes_points_once(
     refused = till.post(address, body, headers={"Idempotency-Key": "k2"})
     assert (refused.status_code, refused.json()["code"]) == (409, "code_used")
     assert refused.json()["what_to_do"] == "请勿发放，该券已在所示时间核销。"
+
+
+@pytest.mark.parametrize(
+    ("offer", "quantity", "status", "body"),
+    [
+        ({}, 4, 409, {"code": "insufficient_points", "needed": 120}),
+        ({"stock": 1}, 2, 409, {"code": "out_of_stock"}),
+        (
+            {"limit_quantity": 1, "limit_period": "day"},
+            2,
+            409,
+            {"code": "limit_reached", "limit": 1, "period": "day"},
+        ),
+        ({"min_hours": 5, "min_age": 18}, 1, 403, {"code": "not_eligible"}),
+        ({"valid_until": "2020-01-01"}, 1, 409, {"code": "offer_not_on_now"}),
+        ({"state": "withdrawn"}, 1, 409, {"code": "offer_withdrawn"}),
+        ({"code": "another"}, 1, 404, {"code": "offer_unknown"}),
+    ],
+)
+def test_a_clerk_is_told_what_to_do_and_nothing_of_the_person(
+    logged_in, chen, shop, tea, shown, offer, quantity, status, body
+):
+    Offer.objects.filter(pk=tea.pk).update(**offer)
+    wanted = UNKNOWN if body["code"] == "offer_unknown" else tea.pk
+
+    answer = logged_in(chen).post(
+        f"/api/v1/merchants/{shop.pk}/payments",
+        {"code": shown, "items": [{"offer_id": str(wanted), "quantity": quantity}]},
+        headers={"Idempotency-Key": "k1"},
+    )
+
+    told = answer.json()
+    assert told.pop("what_to_do")
+    assert answer.status_code == status
+    assert told == body | {
+        "type": f"/problems/{body['code']}",
+        "title": told["title"],
+        "status": status,
+        "colour": "red",
+        "sound": "refused",
+    }
+
+
+def test_a_volunteers_own_phone_is_told_all_of_it(logged_in, wang, shop, tea, grant_points):
+    grant_points(wang, 20)
+    Partnership.objects.filter(merchant=shop).update(shop_code="2345ABCDEFGH")
+
+    answer = logged_in(wang).post(
+        "/api/v1/me/payments",
+        {"shop_code": "2345-abcd-efgh", "items": [{"offer_id": str(tea.pk)}]},
+        headers={"Idempotency-Key": "k1"},
+    )
+
+    told = answer.json()
+    assert (told["code"], told["available"], told["needed"]) == ("insufficient_points", 20, 30)
+    assert (told["colour"], told["sound"]) == ("red", "refused")
 
 
 def test_an_offer_in_two_lines_is_paid_for_twice(logged_in, wang, chen, shop, tea, shown, books):

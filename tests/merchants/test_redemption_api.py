@@ -424,6 +424,8 @@ def test_nobody_guesses_for_long(till, chen, tea_house, voucher, books, wang, te
 
     for answer in (held, paid):
         assert (answer.status_code, answer.json()["code"]) == (429, "throttled")
+        assert (answer.json()["colour"], answer.json()["sound"]) == ("amber", "attention")
+        assert answer.json()["what_to_do"]
         assert int(answer["Retry-After"]) == 3600
     assert books(wang) == before
     assert ScanAttempt.objects.count() == 20
