@@ -315,7 +315,7 @@ class StatementLineSerializer(serializers.ModelSerializer[Redemption]):
 
     class Meta:
         model = Redemption
-        fields = (
+        fields: tuple[str, ...] = (
             "id",
             "offer_code",
             "offer_title",

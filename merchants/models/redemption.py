@@ -267,6 +267,11 @@ class ScanAttempt(TenantModel):
         ]
         indexes: ClassVar = [
             models.Index(name="scan_of_voucher", fields=["community", "redemption"]),
+            models.Index(
+                name="scan_that_was_refused",
+                fields=["community", "-id"],
+                condition=~Q(outcome="redeemed"),
+            ),
             models.Index(name="scan_at_merchant", fields=["community", "merchant", "-id"]),
             models.Index(
                 name="scan_that_may_be_a_guess",

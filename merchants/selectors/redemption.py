@@ -6,6 +6,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from backend.accounts.models import User
+from backend.communities.models import Community
 from backend.communities.selectors import HANDLES, communities_where
 from merchants.models import Device, Merchant, Redemption, ScanAttempt
 
@@ -20,6 +21,23 @@ def redemptions_at(merchant: Merchant) -> QuerySet[Redemption]:
     return with_offer(
         Redemption.objects.filter(partnership__merchant=merchant, status=Redemption.Status.REDEEMED)
     ).select_related("redeemed_by")
+
+
+def redemptions_in(community: Community) -> QuerySet[Redemption]:
+    """What was redeemed there, newest first, for who watches over it."""
+    return with_offer(
+        Redemption.objects.filter(community=community, status=Redemption.Status.REDEEMED)
+    ).select_related("redeemed_by")
+
+
+def refused_scans_in(community: Community) -> QuerySet[ScanAttempt]:
+    """What counters there tried in vain, newest first."""
+    return (
+        ScanAttempt.objects.filter(community=community)
+        .exclude(outcome="redeemed")
+        .select_related("clerk", "device", "redemption")
+        .order_by("-id")
+    )
 
 
 def redemptions_handled_by(user: User) -> QuerySet[Redemption]:
