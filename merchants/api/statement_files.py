@@ -2,7 +2,6 @@
 
 import io
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -139,11 +138,10 @@ def _lines(statement: Statement) -> Iterator[list[Cell]]:
 
 def _facts(statement: Statement) -> dict[str, Any]:
     """What the page and the PDF say, in the words of the reader's language."""
-    last_day = statement.period_end - timedelta(days=1)
     facts = [
         (_("Merchant"), statement.partnership.name),
         (_("Community"), statement.community.name),
-        (_("Period"), f"{statement.period_start} – {last_day}"),
+        (_("Period"), f"{statement.period_start} – {statement.last_day}"),
         (_("Redemptions"), str(statement.redemptions_count)),
         (_("Refunds"), str(statement.refunds_count)),
         (_("Points"), str(statement.points)),

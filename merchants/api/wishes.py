@@ -26,13 +26,16 @@ from merchants.services import wishes
 
 
 class WishSerializer(serializers.ModelSerializer[Wish]):
-    """As everybody who may adopt it sees it; whose it is is not told."""
+    """As everybody who may adopt it sees it; whose it is is not told.
+
+    Who fulfilled it reads the ``thanks``.
+    """
 
     community = PartnerCommunitySerializer(read_only=True)
 
     class Meta:
         model = Wish
-        fields: tuple[str, ...] = ("id", "community", "words", "price_points", "state")
+        fields: tuple[str, ...] = ("id", "community", "words", "price_points", "state", "thanks")
         read_only_fields = fields
 
 
@@ -50,7 +53,6 @@ class MyWishSerializer(WishSerializer):
             "redemption_id",
             "proposed_at",
             "closed_at",
-            "thanks",
         )
         read_only_fields = fields
 

@@ -1,5 +1,6 @@
 """What merchants are owed."""
 
+from datetime import date, timedelta
 from typing import ClassVar
 
 import pgtrigger
@@ -192,6 +193,11 @@ class Statement(TenantModel):
     def number(self) -> str:
         """As people write it, ``2026-0007``; nothing before it is approved."""
         return f"{self.number_year}-{self.number_in_year:04}" if self.number_in_year else ""
+
+    @property
+    def last_day(self) -> date:
+        """Of its period."""
+        return self.period_end - timedelta(days=1)
 
     @property
     def due_fen(self) -> int:

@@ -14,9 +14,9 @@ def wishes_of(user: User) -> QuerySet[Wish]:
 
 
 def wishes_open_to(user: User) -> QuerySet[Wish]:
-    """What neighbours wish for where ``user`` volunteers, and what ``user`` adopted."""
+    """What neighbours wish for where ``user`` volunteers, and what ``user`` fulfils or did."""
     published = Q(community__in=communities_of(user), state=Wish.State.PUBLISHED)
-    return _wishes(Wish.objects.filter(published | Q(donor=user, state=Wish.State.ADOPTED)))
+    return _wishes(Wish.objects.filter(published | Q(donor=user)))
 
 
 def wishes_adopted_by(user: User) -> QuerySet[Wish]:
@@ -25,11 +25,11 @@ def wishes_adopted_by(user: User) -> QuerySet[Wish]:
 
 
 def wishes_open_to_merchant(merchant: Merchant) -> QuerySet[Wish]:
-    """What is wished for where the merchant is an active partner, and what it adopted."""
+    """What is wished for where the merchant is an active partner, and what it fulfils or did."""
     active = merchant.partnerships.filter(state=Partnership.State.ACTIVE).values("community")
     return _wishes(
         Wish.objects.filter(
-            Q(community__in=active, state=Wish.State.PUBLISHED) | Q(partnership__merchant=merchant, state=Wish.State.ADOPTED)
+            Q(community__in=active, state=Wish.State.PUBLISHED) | Q(partnership__merchant=merchant)
         )
     )
 

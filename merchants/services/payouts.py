@@ -24,7 +24,7 @@ from backend.wechat import pay
 from backend.wechat.errors import WeChatPayNotConfigured, WeChatUnavailable
 from merchants import errors
 from merchants.models import MerchantMember, Payout, PayoutCallback, Statement
-from merchants.services import settlement
+from merchants.services import settlement, telling
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +32,7 @@ State = Payout.State
 ENDS = {"SUCCESS": State.SUCCEEDED, "FAIL": State.FAILED, "CANCELLED": State.CANCELLED}
 # WeChat tells of a bill for 30 days; a number it has forgotten would be paid a second time.
 SEND_AGAIN_FOR = timedelta(days=29)
+UNCLEAR_AFTER = timedelta(hours=1)  # then somebody has to look
 ASK_AGAIN = (timedelta(seconds=15), timedelta(hours=1))  # sooner at first, then later and later
 
 
@@ -89,7 +90,7 @@ def advance(*, payout_id: UUID) -> None:
         return
     assert payout.sent_at is not None  # since it was begun
     if payout.state == State.UNKNOWN and payout.sent_at < timezone.now() - SEND_AGAIN_FOR:
-        Payout.objects.filter(pk=payout_id).update(trouble="TOO_OLD")
+        _unclear(payout, "TOO_OLD")
         return
     try:
         if payout.state == State.UNKNOWN:
@@ -97,7 +98,7 @@ def advance(*, payout_id: UUID) -> None:
         else:
             bill = account.query(payout.out_bill_no)
     except pay.OutcomeUnknown as unknown:
-        Payout.objects.filter(pk=payout_id, state__in=Payout.OPEN).update(trouble=unknown.code[:64])
+        _unclear(payout, unknown.code[:64])
         return
     _apply(payout_id, bill)
 
@@ -175,8 +176,7 @@ def _apply(payout_id: UUID, bill: dict[str, Any]) -> Payout:
         bill.get("transfer_amount", payout.amount_fen) != payout.amount_fen
     ):
         logger.error("WeChat Pay tells of another transfer than payout %s", payout_id)
-        payout.trouble = "MISMATCH"
-        payout.save(update_fields=["trouble"])
+        _unclear(payout, "MISMATCH")
         return payout
     payout.wechat_state = str(bill.get("state", ""))[:32]
     payout.transfer_bill_no = str(bill.get("transfer_bill_no") or payout.transfer_bill_no)[:64]
@@ -188,6 +188,7 @@ def _apply(payout_id: UUID, bill: dict[str, Any]) -> Payout:
         payout.save(
             update_fields=["state", "wechat_state", "transfer_bill_no", "package_info", "trouble"]
         )
+        _tell("payout_waiting", payout, payout.payee_id)
         return payout
     _finish(payout, end, str(bill.get("fail_reason") or "")[:64])
     if end == State.SUCCEEDED:
@@ -217,6 +218,30 @@ def _finish(payout: Payout, state: Payout.State, fail_reason: str = "") -> None:
         ]
     )
     _record(f"payout.{state}", payout, None)
+    if state == State.FAILED:
+        _tell("payout_failed", payout, payout.ordered_by_id, reason=payout.fail_reason)
+
+
+@transaction.atomic
+def _unclear(payout: Payout, trouble: str) -> None:
+    """What stands in the way is on record; if it stays so, whoever ordered it is told."""
+    Payout.objects.filter(pk=payout.pk, state__in=Payout.OPEN).update(trouble=trouble)
+    payout.trouble = trouble
+    if payout.sent_at is not None and payout.sent_at < timezone.now() - UNCLEAR_AFTER:
+        _tell("payout_unclear", payout, payout.ordered_by_id, reason=trouble)
+
+
+def _tell(kind: str, payout: Payout, recipient: UUID, **facts: str) -> None:
+    statement = Statement.objects.select_related("community", "partnership").get(
+        pk=payout.statement_id
+    )
+    telling.tell(
+        kind,
+        community=statement.community,
+        recipients=[recipient],
+        about=payout.pk,
+        facts=telling.facts_of(statement) | facts,
+    )
 
 
 def _parameters(payout: Payout) -> dict[str, Any]:

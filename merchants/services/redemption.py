@@ -29,7 +29,7 @@ from merchants.models import (
     Wish,
 )
 from merchants.models.catalogue import picture_url
-from merchants.services import conditions, refunds, terms, voucher_tokens
+from merchants.services import conditions, refunds, telling, terms, voucher_tokens
 from points import selectors as points
 from points.errors import InsufficientPoints
 from points.models import AccountKind
@@ -293,24 +293,29 @@ def expire(*, redemption_id: UUID) -> bool:
     if redemption is None:
         return False
     was_cancelled = redemption.cancel_asked_at is not None
-    _give_back(
-        redemption, Redemption.Status.CANCELLED if was_cancelled else Redemption.Status.EXPIRED
-    )
+    status = Redemption.Status.CANCELLED if was_cancelled else Redemption.Status.EXPIRED
+    if _give_back(redemption, status):
+        telling.tell(
+            "wish_open_again",
+            community=redemption.community,
+            recipients=[redemption.volunteer_id],
+            about=redemption.pk,
+        )
     return True
 
 
-def _give_back(redemption: Redemption, status: Redemption.Status) -> None:
+def _give_back(redemption: Redemption, status: Redemption.Status) -> bool:
+    """Whether there is a wish that it was to fulfil, which is open again."""
     ledger.void(community_id=redemption.community_id, hold_id=redemption.hold_id)
     Offer.objects.filter(pk=redemption.offer_id).update(stock=F("stock") + redemption.quantity)
     redemption.status = status
     redemption.closed_at = timezone.now()
     redemption.save(update_fields=["status", "closed_at"])
-    # A wish that it was to fulfil is open again.
-    Wish.objects.filter(
-        community_id=redemption.community_id,
-        redemption=redemption,
-        state=Wish.State.ADOPTED,
-    ).update(state=Wish.State.PUBLISHED, partnership=None, redemption=None)
+    fulfilled = Wish.objects.filter(
+        community_id=redemption.community_id, redemption=redemption, state=Wish.State.ADOPTED
+    )
+    opened = fulfilled.update(state=Wish.State.PUBLISHED, partnership=None, redemption=None)
+    return opened > 0
 
 
 def _locked(redemption_id: UUID) -> Redemption:

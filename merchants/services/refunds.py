@@ -14,6 +14,7 @@ from backend.audit.services import trail
 from backend.ids import new_id
 from merchants import errors
 from merchants.models import Offer, Redemption, Refund
+from merchants.services import telling
 from points.services import ledger
 
 
@@ -83,6 +84,17 @@ def refund(
         community=redemption.community,
         target=redemption,
         after={"quantity": quantity, "points": given_back.points, "is_late": is_late},
+    )
+    telling.tell(
+        "redemption_refunded",
+        community=redemption.community,
+        recipients=[redemption.volunteer_id],
+        about=given_back.pk,
+        facts={
+            "merchant": redemption.partnership.name,
+            "offer": redemption.offer.title,
+            "points": given_back.points,
+        },
     )
     return given_back
 

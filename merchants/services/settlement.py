@@ -13,7 +13,7 @@ from backend.communities.models import Community
 from backend.ids import new_id
 from merchants import errors
 from merchants.models import Partnership, Payout, Statement, StatementQuestion
-from merchants.services import lists, sealed
+from merchants.services import lists, sealed, telling
 from points.models import AccountKind
 from points.services import ledger
 
@@ -90,6 +90,9 @@ def ask(*, statement: Statement, line_id: UUID, words: str, asked_by: User) -> S
     )
     question.refresh_from_db(fields=["asked_at"])  # the database's own time
     _move(statement, Statement.Status.QUESTIONED, "statement.question", asked_by)
+    owners = telling.owners_of(statement.partnership.merchant_id)
+    if asked_by.pk not in owners:
+        _tell("statement_asked", statement, owners, about=question.pk)
     return question
 
 
@@ -112,6 +115,7 @@ def answer(*, question: StatementQuestion, words: str, answered_by: User) -> Sta
     question.save(update_fields=["answer", "answered_by", "answered_at"])
     if not statement.questions.filter(answered_at__isnull=True).exists():
         _move(statement, Statement.Status.DRAFT, "statement.answer", answered_by)
+    _tell("statement_answered", statement, [question.asked_by_id], about=question.pk)
     return question
 
 
@@ -175,6 +179,7 @@ def mark_paid(*, statement: Statement, payer: User, reference: str = "") -> Stat
     statement.payment_reference = reference
     statement.save(update_fields=["status", "paid_by", "paid_at", "payment_reference"])
     _record("statement.pay", statement, payer, Statement.Status.APPROVED)
+    _tell("statement_paid", statement, telling.owners_of(statement.partnership.merchant_id))
     return statement
 
 
@@ -279,6 +284,7 @@ def _draft_one(
         services=services,
     )
     _record("statement.draft", statement, drafted_by, None)
+    _tell("statement_drafted", statement, telling.owners_of(partnership.merchant_id))
     return statement
 
 
@@ -302,6 +308,18 @@ def _move(statement: Statement, status: Statement.Status, action: str, actor: Us
 def _month_earlier(day: date) -> date:
     """The same day, which every month has, of the month before."""
     return (day.replace(day=1) - timedelta(days=1)).replace(day=day.day)
+
+
+def _tell(
+    kind: str, statement: Statement, recipients: list[UUID], about: UUID | None = None
+) -> None:
+    telling.tell(
+        kind,
+        community=statement.community,
+        recipients=recipients,
+        about=about or statement.pk,
+        facts=telling.facts_of(statement),
+    )
 
 
 def _record(action: str, statement: Statement, actor: User | None, before: str | None) -> None:

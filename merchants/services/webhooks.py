@@ -6,6 +6,7 @@ triggers write. Source: the Standard Webhooks specification.
 
 import json
 from datetime import datetime, timedelta
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.conf import settings
@@ -19,7 +20,7 @@ from backend.errors import Refusal
 from backend.webhooks import addresses, schedule, sending, signing
 from merchants import errors
 from merchants.models import Merchant, WebhookDelivery, WebhookEndpoint
-from merchants.services import partners
+from merchants.services import partners, telling
 
 ENDPOINTS_AT_MOST = 5
 OVERLAP = timedelta(hours=24)  # in which an old secret signs beside the new
@@ -196,9 +197,15 @@ def _switch_off_what_fails(delivery: WebhookDelivery) -> None:
         endpoint=delivery.endpoint, delivered_at__gte=delivery.happened_at
     )
     if not arrived.exists():
-        WebhookEndpoint.objects.filter(pk=delivery.endpoint_id, disabled_at__isnull=True).update(
-            disabled_at=timezone.now(), disabled_because="failing"
-        )
+        still_on = WebhookEndpoint.objects.filter(pk=delivery.endpoint_id, disabled_at__isnull=True)
+        if still_on.update(disabled_at=timezone.now(), disabled_because="failing"):
+            telling.tell(
+                "webhook_switched_off",
+                community=delivery.community,
+                recipients=telling.owners_of(delivery.endpoint.merchant_id),
+                about=delivery.pk,
+                facts={"host": urlsplit(delivery.endpoint.url).hostname},
+            )
 
 
 def _to_be_sent(deliveries: QuerySet[WebhookDelivery]) -> int:

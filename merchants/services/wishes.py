@@ -3,7 +3,8 @@
 Locks are taken in one order: voucher, wish, hold, wallet, offer.
 """
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from uuid import UUID
 
@@ -18,7 +19,7 @@ from backend.communities.models import Community
 from backend.ids import new_id
 from merchants import errors
 from merchants.models import Offer, Partnership, Redemption, Wish
-from merchants.services import catalogue, redemption
+from merchants.services import catalogue, redemption, telling
 from points import selectors as points
 from points.errors import InsufficientPoints
 from points.models import AccountKind
@@ -66,6 +67,7 @@ def decide(
         wish.closed_at = timezone.now()
     wish.save(update_fields=["state", "decided_by", "because", "price_points", "closed_at"])
     _record("wish.decide", wish, by)
+    _tell(f"wish_{state}", wish, price_points=wish.price_points, because=because)
     return wish
 
 
@@ -89,15 +91,17 @@ def adopt_as_merchant(*, wish: Wish, partnership: Partnership, by: User) -> Wish
         stock=1,
     )
     catalogue.set_listed(offer=offer, is_listed=False, by=by)  # for nobody else
-    wish.redemption = redemption.set_aside(
-        offer=Offer.objects.select_related("partnership", "community").get(pk=offer.pk),
-        volunteer=wish.volunteer,
-        quantity=1,
-        lifetime=LIFETIME,
-    )
+    with _balance_untold():
+        wish.redemption = redemption.set_aside(
+            offer=Offer.objects.select_related("partnership", "community").get(pk=offer.pk),
+            volunteer=wish.volunteer,
+            quantity=1,
+            lifetime=LIFETIME,
+        )
     wish.partnership, wish.state = partnership, State.ADOPTED
     wish.save(update_fields=["partnership", "redemption", "state"])
     _record("wish.adopt", wish, by)
+    _tell("wish_adopted_by_shop", wish, merchant=partnership.name, days=LIFETIME.days)
     return wish
 
 
@@ -116,22 +120,25 @@ def adopt_as_donor(*, wish: Wish, donor: User) -> Wish:
     assert wish.price_points is not None  # a check constraint
     wallet = points.wallet_of(wish.community_id, wish.volunteer_id)
     if wallet is None:
-        raise InsufficientPoints(available=0, needed=wish.price_points)
+        raise InsufficientPoints(needed=wish.price_points)
     source = f"wish:{wish.pk}"
-    wish.hold_id = ledger.hold(
-        ledger.Movement(
-            debit=wallet,
-            credit=ledger.account(community=wish.community, kind=AccountKind.POOL, holder="wishes"),
-            amount=wish.price_points,
-            key=f"{source}:{new_id()}",  # it may be adopted again
-            reason="wish",
-            source=source,
-        ),
-        lifetime=LIFETIME,
-    ).pk
+    pool = ledger.account(community=wish.community, kind=AccountKind.POOL, holder="wishes")
+    with _balance_untold():
+        wish.hold_id = ledger.hold(
+            ledger.Movement(
+                debit=wallet,
+                credit=pool,
+                amount=wish.price_points,
+                key=f"{source}:{new_id()}",  # it may be adopted again
+                reason="wish",
+                source=source,
+            ),
+            lifetime=LIFETIME,
+        ).pk
     wish.donor, wish.state = donor, State.ADOPTED
     wish.save(update_fields=["donor", "hold", "state"])
     _record("wish.adopt", wish, donor)
+    _tell("wish_adopted_by_neighbour", wish)
     return wish
 
 
@@ -144,8 +151,10 @@ def release(*, wish: Wish, by: User) -> Wish:
     wish = _locked(wish)
     if wish.state != State.ADOPTED:
         raise errors.WishStateWrong(state=wish.state)
+    ended = wish.redemption_id or wish.hold_id
     _let_go(wish)
     _record("wish.release", wish, by)
+    _tell("wish_open_again", wish, about=ended)
     return wish
 
 
@@ -166,7 +175,9 @@ def reopen(*, wish_id: UUID) -> bool:
     wish = _locked(wish)
     if not lapsed().filter(pk=wish_id).exists():  # while we waited
         return False
+    ended = wish.hold_id
     _let_go(wish)
+    _tell("wish_open_again", wish, about=ended)
     return True
 
 
@@ -204,6 +215,12 @@ def thank(*, wish: Wish, words: str) -> Wish:
         ledger.capture(community_id=wish.community_id, hold_id=wish.hold_id)
     wish.state, wish.thanks, wish.closed_at = State.DELIVERED, words, timezone.now()
     wish.save(update_fields=["state", "thanks", "closed_at"])
+    if wish.partnership is not None:
+        fulfilled_by = telling.owners_of(wish.partnership.merchant_id)
+    else:
+        assert wish.donor_id is not None  # a check constraint
+        fulfilled_by = [wish.donor_id]
+    telling.tell("wish_thanked", community=wish.community, recipients=fulfilled_by, about=wish.pk)
     return wish
 
 
@@ -237,6 +254,15 @@ def _let_go(wish: Wish) -> None:
     wish.refresh_from_db(fields=["state", "donor", "hold", "partnership", "redemption"])
 
 
+@contextmanager
+def _balance_untold() -> Iterator[None]:
+    """Who would fulfil it is told that there are too few points, not how many there are."""
+    try:
+        yield
+    except InsufficientPoints as refusal:
+        raise InsufficientPoints(needed=refusal.facts["needed"]) from None
+
+
 def _check_open(wish: Wish, by: User) -> None:
     if wish.volunteer_id == by.pk:
         raise errors.OwnWish
@@ -251,6 +277,16 @@ def _locked(wish: Wish) -> Wish:
         Wish.objects.select_for_update(no_key=True, of=("self",))
         .select_related("community", "volunteer", "partnership", "donor", "redemption")
         .get(pk=wish.pk)
+    )
+
+
+def _tell(kind: str, wish: Wish, about: object = None, **facts: object) -> None:
+    telling.tell(
+        kind,
+        community=wish.community,
+        recipients=[wish.volunteer_id],
+        about=about or wish.redemption_id or wish.hold_id or wish.pk,
+        facts={"community": wish.community.name} | facts,
     )
 
 

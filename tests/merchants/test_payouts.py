@@ -11,6 +11,8 @@ from django.utils import timezone
 
 from backend.communities.models import Role
 from backend.communities.services import roles
+from backend.notices.models import Notice
+from backend.notices.texts import words
 from backend.wechat.errors import WeChatPayNotConfigured, WeChatUnavailable
 from merchants import errors, tasks
 from merchants.models import MerchantMember, Payout, PayoutCallback, Statement, Terms
@@ -125,6 +127,30 @@ def test_an_answer_that_is_not_signed_as_it_should_be_is_none(ordered, lake, wec
     wechat_pay.spoil = {}
     payouts.advance(payout_id=ordered.pk)
     assert Payout.objects.get().state == State.WAITING
+
+
+def test_who_is_paid_and_who_ordered_it_are_told_what_they_have_to_do(ordered, wechat_pay):
+    def told():
+        owed = Notice.objects.filter(kind__startswith="payout").order_by("pk")
+        return list(owed.values_list("recipient", "kind"))
+
+    wechat_pay.money_fen = 0
+    payouts.advance(payout_id=ordered.pk)
+    assert told() == []  # it may pass
+    Payout.objects.update(sent_at=timezone.now() - timedelta(hours=2))
+    for _ in range(2):
+        payouts.advance(payout_id=ordered.pk)
+    assert told() == [(ordered.ordered_by_id, "payout_unclear")]
+    assert "NOT_ENOUGH" in words(Notice.objects.latest("pk"))[1]
+
+    wechat_pay.money_fen = 600
+    for _ in range(2):
+        payouts.advance(payout_id=ordered.pk)
+    assert told()[1:] == [(ordered.payee_id, "payout_waiting")]
+
+    wechat_pay.finish(ordered.out_bill_no, "FAIL", "PAYEE_ACCOUNT_ABNORMAL")
+    payouts.advance(payout_id=ordered.pk)
+    assert told()[2:] == [(ordered.ordered_by_id, "payout_failed")]
 
 
 def test_where_money_is_short_it_waits_under_its_number(ordered, wechat_pay):

@@ -248,6 +248,7 @@ def test_a_wish_over_http(lake, wang, li, zhao, zhou, tea_house, chen, grant_poi
         "words": "孩子的自行车",
         "price_points": 80,
         "state": "published",
+        "thanks": "",
     }
     mine = f"/api/v1/merchants/{tea_house.merchant_id}/wishes"
     assert office.get(mine).json()["results"] == [seen]
