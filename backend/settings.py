@@ -325,6 +325,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": SWEEP_SECONDS,
         "options": SWEEP_OPTIONS,
     },
+    "forget-old-pay-codes": {
+        "task": "merchants.tasks.forget_old_pay_codes",
+        "schedule": 600.0,
+        "options": SWEEP_OPTIONS,
+    },
     "reopen-lapsed-wishes": {
         "task": "merchants.tasks.sweep_lapsed_wishes",
         "schedule": 60.0,

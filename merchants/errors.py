@@ -89,6 +89,11 @@ class OfferCodeTaken(Conflict):
     title = _("The community has an offer with this code.")
 
 
+class OfferCodeReserved(Invalid):
+    code = "offer_code_reserved"
+    title = _("Codes that begin like this are made by the system.")
+
+
 class OfferIncomplete(Invalid):
     code = "offer_incomplete"
     title = _(
@@ -99,6 +104,11 @@ class OfferIncomplete(Invalid):
 class OfferStateWrong(Conflict):
     code = "offer_state_wrong"
     title = _("This is not possible in the offer's present state.")
+
+
+class StaffWithdrewIt(Forbidden):
+    code = "staff_withdrew_it"
+    title = _("The community took this off the list; its staff put it back.")
 
 
 class OwnOffer(Forbidden):
@@ -155,6 +165,18 @@ class QuantityTooLarge(Conflict):
 
     code = "quantity_too_large"
     title = _("The voucher is for fewer pieces.")
+
+
+class OwnVoucher(Forbidden):
+    code = "own_voucher"
+    title = _("A colleague has to take this: it is your own.")
+
+
+class NonceReused(Conflict):
+    """Only ever an ``outcome``."""
+
+    code = "scan_nonce_reused"
+    title = _("This device has told another scan under this nonce.")
 
 
 class CodeUsed(Conflict):
@@ -326,6 +348,11 @@ class GivenLater(Conflict):
 class WishOpenAlready(Conflict):
     code = "wish_open_already"
     title = _("You have a wish already; when it is fulfilled you may make another.")
+
+
+class WishNotOpenNow(Conflict):
+    code = "wish_not_open_now"
+    title = _("This wish can not be fulfilled at present.")
 
 
 class WishStateWrong(Conflict):

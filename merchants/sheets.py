@@ -6,6 +6,7 @@ from backend.imports import cells
 from backend.imports.reader import Column, Row, RowError
 from backend.imports.run import BatchOutcome
 from backend.imports.sheet import Sheet
+from merchants.errors import OfferCodeReserved
 from merchants.models import Offer, Partnership, Terms
 from merchants.services import catalogue, partners
 
@@ -101,6 +102,9 @@ class OffersSheet(Sheet):
             if partnership is None:
                 reason = _("No merchant of this name is a partner of this community.")
                 errors.append(RowError(row.line, MERCHANT.header, "merchant_unknown", reason))
+            elif catalogue.is_reserved(terms["code"]):
+                reason = str(OfferCodeReserved.title)
+                errors.append(RowError(row.line, "编号", OfferCodeReserved.code, reason))
             elif offer is None:
                 known[terms["code"]] = catalogue.offer(partnership=partnership, **terms)
                 created += 1

@@ -11,7 +11,7 @@ from backend.communities.models import Community
 from backend.communities.selectors import tenants
 from backend.wechat import pay
 from merchants.models import Payout
-from merchants.services import payouts, redemption, settlement, webhooks, wishes
+from merchants.services import pay_codes, payouts, redemption, settlement, webhooks, wishes
 
 SWEEP_AT_MOST = 1000
 
@@ -28,6 +28,12 @@ def sweep_expired_vouchers() -> None:
 def release_voucher(redemption_id: str) -> None:
     """Release one; a second run finds it released."""
     redemption.expire(redemption_id=UUID(redemption_id))
+
+
+@shared_task
+def forget_old_pay_codes() -> None:
+    """Delete the digests of codes that ran out an hour ago."""
+    pay_codes.forget_old()
 
 
 @shared_task

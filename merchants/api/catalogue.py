@@ -29,7 +29,7 @@ GROUPS = ("resident", "courier", "rider", "driver")  # as volunteers are enrolle
 
 
 # What somebody may offer: plain points are not.
-KINDS = [choice for choice in Offer.Kind.choices if choice[0] != Offer.Kind.POINTS]
+KINDS = [choice for choice in Offer.Kind.choices if choice[0] not in Offer.MADE_BY_US]
 
 
 class KeptOfferSerializer(OfferSerializer):
@@ -166,7 +166,7 @@ class ListedView(APIView):
     """Take it off the list, or put it back.
 
     ``POST /api/v1/merchants/{merchant_id}/offers/{offer_id}/listed``, by owners. What is held
-    stays good. Refused with ``offer_state_wrong``.
+    stays good. Refused with ``offer_state_wrong``, ``staff_withdrew_it``.
     """
 
     @extend_schema(request=ListedSerializer, responses=KeptOfferSerializer)
@@ -244,6 +244,26 @@ class OfferDecisionView(APIView):
         offer = catalogue.decide(
             offer=get_object_or_404(handled, pk=offer_id),
             by=signed_in(request),
+            **body.validated_data,
+        )
+        return Response(KeptOfferSerializer(offer).data)
+
+
+class StaffListedView(APIView):
+    """Staff take it off the list, or put it back: ``POST /api/v1/offers/{offer_id}/listed``.
+
+    What they took off owners can not put back. Refused with ``offer_state_wrong``.
+    """
+
+    @extend_schema(request=ListedSerializer, responses=KeptOfferSerializer)
+    def post(self, request: Request, offer_id: UUID) -> Response:
+        handled = selectors.offers_handled_by(signed_in(request))
+        body = ListedSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        offer = catalogue.set_listed(
+            offer=get_object_or_404(handled, pk=offer_id),
+            by=signed_in(request),
+            is_staff=True,
             **body.validated_data,
         )
         return Response(KeptOfferSerializer(offer).data)

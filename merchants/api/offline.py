@@ -129,18 +129,19 @@ class OfflineScansSerializer(serializers.Serializer[Any]):
 
 # --- volunteers -------------------------------------------------------------------------------
 class MyOfflineCodeView(APIView):
-    """What my phone shows: ``GET /api/v1/me/redemptions/{redemption_id}/offline-code``.
+    """What my phone shows: ``POST /api/v1/me/redemptions/{redemption_id}/offline-code``.
 
-    Refused with ``voucher_not_offline`` where the offer needs signal.
+    Good for a day at most; with signal the phone asks for the next. Refused with
+    ``voucher_not_offline`` where the offer needs signal, ``voucher_state_wrong``.
     """
 
-    @extend_schema(responses=OfflineCodeSerializer)
-    def get(self, request: Request, redemption_id: UUID) -> Response:
+    # Not idempotent: the code would be kept with the answer.
+    @extend_schema(request=None, responses={201: OfflineCodeSerializer})
+    def post(self, request: Request, redemption_id: UUID) -> Response:
         mine = selectors.redemptions_of(signed_in(request))
-        voucher = get_object_or_404(mine, pk=redemption_id)
-        code = voucher_tokens.sign(voucher)
-        answer = {"offline_code": code, "expires_at": voucher.expires_at}
-        return Response(OfflineCodeSerializer(answer).data)
+        code, until = voucher_tokens.sign(get_object_or_404(mine, pk=redemption_id))
+        answer = OfflineCodeSerializer({"offline_code": code, "expires_at": until}).data
+        return Response(answer, status=status.HTTP_201_CREATED)
 
 
 # --- clerks and owners ------------------------------------------------------------------------
@@ -202,8 +203,9 @@ class OfflineScanListView(ListAPIView[ScanAttempt]):
     def get_queryset(self) -> QuerySet[ScanAttempt]:
         return selectors.offline_scans_at(worked_at(self.request, self.kwargs["merchant_id"]))
 
+    # No Idempotency-Key: each scan has its nonce. And each is a transaction of its own, so that two
+    # uploads never wait for each other's vouchers.
     @extend_schema(request=TellSerializer, responses={201: OfflineScansSerializer})
-    @idempotent
     def post(self, request: Request, merchant_id: UUID) -> Response:
         """Tell them: ``POST`` to the same address, what came of each in the order told.
 

@@ -59,6 +59,7 @@ _TO_DO: dict[type[Refusal], tuple[Colour, Promise]] = {
         Colour.AMBER,
         _("Ask the volunteer to take the item again; the points go back by themselves."),
     ),
+    errors.OwnVoucher: (Colour.RED, _("Call a colleague; nobody takes their own points.")),
     InsufficientPoints: (
         Colour.RED,
         _("Give nothing out; choose something that costs less, or fewer of it."),
@@ -164,12 +165,18 @@ class _TooManyGuesses(exceptions.Throttled):
 
 
 def explained(refusal: Refusal) -> Exception:
-    """The same refusal with what the screen shows: ``colour``, ``sound``, ``what_to_do``.
+    """The same refusal with what the screen shows: ``result``, ``colour``, ``sound``,
+    ``what_to_do``.
 
     Of too many guesses it is the framework's own, 429.
     """
     colour, what_to_do = _TO_DO.get(type(refusal), _OTHERWISE)
-    facts = {"colour": colour, "sound": _SOUNDS[colour], "what_to_do": what_to_do}
+    facts = {
+        "result": _("Not redeemed"),
+        "colour": colour,
+        "sound": _SOUNDS[colour],
+        "what_to_do": what_to_do,
+    }
     refusal.facts |= facts
     if isinstance(refusal, errors.TooManyGuesses):
         throttled = _TooManyGuesses(wait=GUESSES_COUNT_FOR.total_seconds())

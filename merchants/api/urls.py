@@ -137,6 +137,7 @@ urlpatterns = [
     path("offers/<uuid:offer_id>/picture", pictures.StaffPictureView.as_view()),
     path("offers/<uuid:offer_id>/pictures/<uuid:picture_id>", pictures.OfferPictureView.as_view()),
     path("offers/<uuid:offer_id>/decision", catalogue.OfferDecisionView.as_view()),
+    path("offers/<uuid:offer_id>/listed", catalogue.StaffListedView.as_view()),
     path("offers/<uuid:offer_id>/conditions", catalogue.OfferChangeView.as_view()),
     path("offers/<uuid:offer_id>/prices", catalogue.OfferPriceListView.as_view()),
     path("offers", vouchers.OfferListView.as_view()),

@@ -19,6 +19,7 @@ from backend.api.filters import CommunityFilter
 from backend.api.idempotency import idempotent
 from backend.communities.selectors import WATCHES_OVER, communities_of, communities_where
 from merchants import selectors
+from merchants.api.catalogue import FEN_AT_MOST
 from merchants.api.clerks import owned
 from merchants.api.serializers import ColleagueSerializer, PartnerCommunitySerializer
 from merchants.models import Wish
@@ -68,7 +69,7 @@ class WatchedWishSerializer(MyWishSerializer):
     decided_by = ColleagueSerializer(read_only=True, allow_null=True)
 
     class Meta(MyWishSerializer.Meta):
-        fields = (*MyWishSerializer.Meta.fields, "volunteer", "donor", "decided_by")
+        fields = (*MyWishSerializer.Meta.fields, "volunteer", "donor", "decided_by", "value_fen")
         read_only_fields = fields
 
 
@@ -80,8 +81,11 @@ class ProposeWishSerializer(serializers.Serializer[Any]):
 
 
 class WishDecisionSerializer(serializers.Serializer[Any]):
+    """``value_fen`` is what it is worth in a shop, for contracts by share or by the piece."""
+
     accept = serializers.BooleanField()
     price_points = IntegerField(min_value=1, required=False)
+    value_fen = IntegerField(min_value=0, max_value=FEN_AT_MOST, required=False, allow_null=True)
     because = serializers.CharField(max_length=200, allow_blank=True, default="")
 
 

@@ -33,6 +33,9 @@ class Offer(TenantModel):
         SERVICE = "service"
         SEAT = "seat"  # in a course that begins at ``starts_at``
         POINTS = "points"  # plain ones, by pay code: one for each partner, never listed
+        WISH = "wish"  # somebody's, adopted: one piece, never listed
+
+    MADE_BY_US = (Kind.POINTS, Kind.WISH)
 
     class Period(models.TextChoices):
         """What a limit counts in, by the community's calendar; a week begins on Monday."""
@@ -57,6 +60,7 @@ class Offer(TenantModel):
     settled_fen = models.PositiveIntegerField(null=True)  # agreed for a piece; by ``Terms``
     stock = models.PositiveIntegerField()
     state = models.CharField(max_length=9, choices=State, default=State.LISTED)
+    staff_withdrew = models.BooleanField(default=False)  # then owners do not put it back
     # Who may take it, and when: the community's days, both included; NULL is no bound.
     valid_from = models.DateField(null=True)
     valid_until = models.DateField(null=True)

@@ -53,6 +53,7 @@ class Redemption(TenantModel):
     # it needs signal. Points and stock stay set aside as long.
     offline_until = models.DateTimeField(null=True)
     cancel_asked_at = models.DateTimeField(null=True)  # given back at ``offline_until``
+    signed_until = models.DateTimeField(null=True)  # until when a signed code of it is good
     closed_at = models.DateTimeField(null=True)  # redeemed, cancelled or expired
     redeemed_by = models.ForeignKey(  # NULL: the volunteer, with the shop's code
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True

@@ -36,6 +36,7 @@ class Wish(TenantModel):
     words = models.CharField(max_length=200, blank=True)  # empty: the person was erased
     state = models.CharField(max_length=9, choices=State, default=State.PROPOSED)
     price_points = models.PositiveIntegerField(null=True)  # staff say
+    value_fen = models.PositiveIntegerField(null=True)  # likewise, where a contract asks for it
     proposed_at = models.DateTimeField(db_default=Now())
     decided_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True

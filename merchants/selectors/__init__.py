@@ -55,6 +55,7 @@ from merchants.selectors.people import (
     members_of,
     merchants_of,
     merchants_owned_by,
+    works_at,
 )
 from merchants.selectors.redemption import (
     devices_of,
@@ -154,4 +155,5 @@ __all__ = [
     "wishes_open_to_merchant",
     "with_offer",
     "with_totals",
+    "works_at",
 ]

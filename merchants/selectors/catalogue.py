@@ -15,7 +15,7 @@ def offers_known_to(user: User) -> QuerySet[Offer]:
             community__in=communities_of(user),
             state__in=[Offer.State.LISTED, Offer.State.WITHDRAWN],
         )
-        .exclude(kind=Offer.Kind.POINTS)
+        .exclude(kind__in=Offer.MADE_BY_US)
         .select_related("partnership", "community")
         .order_by("-id")
     )
@@ -73,7 +73,7 @@ def stock_moves_of(offer: Offer) -> QuerySet[StockMove]:
 
 def _with_partner(offers: QuerySet[Offer]) -> QuerySet[Offer]:
     return (
-        offers.exclude(kind=Offer.Kind.POINTS)
+        offers.exclude(kind__in=Offer.MADE_BY_US)
         .select_related("partnership", "community", "proposed_by", "decided_by")
         .order_by("-id")
     )

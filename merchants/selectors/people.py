@@ -1,5 +1,7 @@
 """Reads about who works for a merchant."""
 
+from uuid import UUID
+
 from django.db.models import F, QuerySet
 
 from backend.accounts.models import User
@@ -20,6 +22,11 @@ def jobs_of(user: User) -> QuerySet[MerchantMember]:
     return MerchantMember.objects.filter(user=user, ended_at__isnull=True).select_related(
         "merchant"
     )
+
+
+def works_at(user: User, merchant_id: UUID) -> bool:
+    """Whether ``user`` works there now."""
+    return jobs_of(user).filter(merchant=merchant_id).exists()
 
 
 def merchants_owned_by(user: User) -> QuerySet[Merchant]:

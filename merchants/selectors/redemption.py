@@ -60,6 +60,7 @@ def unknown_codes_of(clerk: User, merchant: Merchant) -> int:
         merchant=merchant,
         clerk=clerk,
         outcome="code_unknown",
+        device=None,  # what was told later was no guess
         scanned_at__gt=timezone.now() - timedelta(hours=1),
     ).count()
 

@@ -18,13 +18,14 @@ from merchants.models import Merchant, Offer, OfferPrice, Partnership, StockMove
 from merchants.services import terms
 
 PLENTY = 2**31 - 1
+OURS = ("points-", "wish-")  # how codes begin that we make
 PICTURE_SIDE = 1_024  # pixels: a phone's screen, and a clerk's
 PRICES = ("price_points", "value_fen", "settled_fen")
 
 
 @transaction.atomic
 def offer(
-    *, partnership: Partnership, code: str, title: str, price_points: int, stock: int
+    *, partnership: Partnership, code: str, title: str, price_points: int, stock: int, **facts: Any
 ) -> Offer:
     """Put something on offer at once, for ``price_points`` a piece: for imports."""
     made = Offer.objects.create(
@@ -34,6 +35,7 @@ def offer(
         title=title,
         price_points=price_points,
         stock=stock,
+        **facts,
     )
     _price(made, None)
     trail.record(
@@ -77,7 +79,7 @@ def propose(*, partnership: Partnership, by: User, code: str, **facts: Any) -> O
     """Somebody of the merchant wants to offer it; staff decide.
 
     ``facts`` are title, price_points, stock and what else an offer says of itself.
-    Raises OfferIncomplete, PartnerEnded, OfferCodeTaken.
+    Raises OfferIncomplete, PartnerEnded, OfferCodeReserved, OfferCodeTaken.
     """
     partnership = (
         Partnership.objects.select_for_update(no_key=True, of=("self",))
@@ -86,6 +88,8 @@ def propose(*, partnership: Partnership, by: User, code: str, **facts: Any) -> O
     )
     if partnership.state == Partnership.State.ENDED:
         raise errors.PartnerEnded
+    if is_reserved(code):
+        raise errors.OfferCodeReserved
     if Offer.objects.filter(community_id=partnership.community_id, code=code).exists():
         raise errors.OfferCodeTaken
     made = Offer(
@@ -125,15 +129,21 @@ def decide(*, offer: Offer, accept: bool, by: User, because: str = "") -> Offer:
 
 
 @transaction.atomic
-def set_listed(*, offer: Offer, is_listed: bool, by: User) -> Offer:
-    """Take it off the list, or put it back; what is held stays good. Raises OfferStateWrong."""
+def set_listed(*, offer: Offer, is_listed: bool, by: User, is_staff: bool = False) -> Offer:
+    """Take it off the list, or put it back; what is held stays good.
+
+    What staff took off (``is_staff``) only staff put back. Raises OfferStateWrong, StaffWithdrewIt.
+    """
     offer = _locked(offer)
     state = Offer.State.LISTED if is_listed else Offer.State.WITHDRAWN
     if offer.state not in (Offer.State.LISTED, Offer.State.WITHDRAWN):
         raise errors.OfferStateWrong(state=offer.state)
-    if offer.state != state:
-        offer.state = state
-        offer.save(update_fields=["state"])
+    if offer.staff_withdrew and is_listed and not is_staff:
+        raise errors.StaffWithdrewIt
+    withdrew = is_staff and not is_listed
+    if (offer.state, offer.staff_withdrew) != (state, withdrew or offer.staff_withdrew):
+        offer.state, offer.staff_withdrew = state, withdrew
+        offer.save(update_fields=["state", "staff_withdrew"])
         _record("offer.list", offer, by, state=state)
     return offer
 
@@ -180,6 +190,11 @@ def picture(
         transaction.on_commit(lambda: storage.delete(before))
     _record("offer.picture", offer, by, has_picture=photo is not None)
     return offer
+
+
+def is_reserved(code: str) -> bool:
+    """Whether only we make codes like it."""
+    return code.lower().startswith(OURS)
 
 
 def picture_name(picture_id: UUID) -> str:

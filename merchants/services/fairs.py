@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -17,7 +17,8 @@ from backend.accounts.models import User
 from backend.audit.services import trail
 from backend.communities.models import Community
 from merchants import errors
-from merchants.models import Fair, FairStall, Partnership, Redemption, Refund
+from merchants.models import Fair, FairStall, Partnership, Redemption, Refund, ScanAttempt
+from merchants.services.offline import CLOCKS_DIFFER
 
 LASTS_AT_MOST = timedelta(days=7)
 
@@ -122,13 +123,17 @@ def report(fair: Fair) -> tuple[list[Taken], Taken]:
         .select_related("partnership")
         .order_by("partnership__name")
     ]
+    # Without signal it was redeemed when the device says, and told later.
+    scanned = ScanAttempt.objects.filter(
+        community_id=fair.community_id, redemption=OuterRef("pk"), outcome="redeemed"
+    )
     redeemed = Redemption.objects.filter(
         community_id=fair.community_id,
         partnership__in=stalls,
         status=Redemption.Status.REDEEMED,
-        closed_at__gte=fair.starts_at,
-        closed_at__lt=fair.ends_at,
-    )
+        closed_at__gte=fair.starts_at - CLOCKS_DIFFER,
+    ).annotate(at=Coalesce(Subquery(scanned.values("device_time")[:1]), "closed_at"))
+    redeemed = redeemed.filter(at__gte=fair.starts_at, at__lt=fair.ends_at)
     if fair.cancelled_at is not None:
         redeemed = redeemed.none()
     given_back = Refund.objects.filter(

@@ -63,7 +63,7 @@ def tell(*, device: Device, clerk: User, scans: list[Told]) -> list[ScanAttempt]
 def _tell(device: Device, clerk: User, scan: Told) -> ScanAttempt:
     known = selectors.told_by(device).filter(nonce=scan.nonce)
     if (earlier := known.first()) is not None:
-        return earlier
+        return _again(earlier, scan)
     attempt = ScanAttempt(
         merchant=device.merchant,
         clerk=clerk,
@@ -84,8 +84,26 @@ def _tell(device: Device, clerk: User, scan: Told) -> ScanAttempt:
     except IntegrityError:  # the same upload, twice at once
         if (earlier := known.first()) is None:
             raise
-        return earlier
+        return _again(earlier, scan)
     return attempt
+
+
+def _again(earlier: ScanAttempt, scan: Told) -> ScanAttempt:
+    """The same scan, told again; another one under its nonce is refused, and not taken for it."""
+    try:
+        code = voucher_tokens.read(scan.code, earlier.merchant_id).code
+    except Refusal:
+        code = scan.code[:64]
+    if earlier.code == code:
+        return earlier
+    return ScanAttempt(
+        merchant=earlier.merchant,
+        device=earlier.device,
+        nonce=scan.nonce,
+        device_time=scan.device_time,
+        scanned_at=timezone.now(),
+        outcome=errors.NonceReused.code,
+    )
 
 
 def _redeem(attempt: ScanAttempt, scan: Told) -> None:
@@ -100,7 +118,7 @@ def _redeem(attempt: ScanAttempt, scan: Told) -> None:
     if voucher is None:
         raise errors.CodeUnknown
     attempt.redemption = voucher
-    _check(voucher, attempt, scan.device_time)
+    _check(voucher, attempt, min(voucher.expires_at, signed.expires_at))
     now = timezone.now()
     voucher.transfer_id = ledger.capture(
         community_id=voucher.community_id, hold_id=voucher.hold_id, at=now
@@ -110,10 +128,13 @@ def _redeem(attempt: ScanAttempt, scan: Told) -> None:
     voucher.save(update_fields=["status", "closed_at", "transfer_id", "redeemed_by"])
 
 
-def _check(voucher: Redemption, attempt: ScanAttempt, device_time: datetime) -> None:
+def _check(voucher: Redemption, attempt: ScanAttempt, until: datetime) -> None:
     assert attempt.device is not None
+    assert attempt.device_time is not None
     if voucher.partnership.merchant_id != attempt.merchant_id:
         raise errors.NotYourMerchant
+    if voucher.volunteer_id == attempt.clerk_id:
+        raise errors.OwnVoucher
     if voucher.status == Redemption.Status.REDEEMED:
         raise errors.CodeUsed(redeemed_at=voucher.closed_at)
     if voucher.status == Redemption.Status.CANCELLED:
@@ -124,7 +145,8 @@ def _check(voucher: Redemption, attempt: ScanAttempt, device_time: datetime) -> 
         raise errors.VoucherNotOffline
     if timezone.now() >= voucher.offline_until:
         raise errors.CodeCancelled if voucher.cancel_asked_at else errors.CodeExpired
-    if device_time > voucher.expires_at + CLOCKS_DIFFER:
+    if attempt.device_time > until + CLOCKS_DIFFER:
         raise errors.CodeExpired
-    if attempt.device.retired_at is not None and device_time >= attempt.device.retired_at:
+    retired_at = attempt.device.retired_at
+    if retired_at is not None and attempt.device_time >= retired_at:
         raise errors.DeviceRetired

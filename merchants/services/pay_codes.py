@@ -29,18 +29,20 @@ def show(*, volunteer: User, community: Community) -> tuple[PayCode, str]:
 
     Earlier ones run out by themselves, so a clerk who has just scanned one is not refused.
     """
-    now = timezone.now()
-    PayCode.objects.filter(
-        community=community, volunteer=volunteer, expires_at__lt=now - KEEP
-    ).delete()
     code = new_code(LENGTH)
     made = PayCode.objects.create(
         community=community,
         volunteer=volunteer,
         code_digest=_digest(as_made(code)),
-        expires_at=now + settings.PAY_CODE_LIFETIME,
+        expires_at=timezone.now() + settings.PAY_CODE_LIFETIME,
     )
     return made, code
+
+
+def forget_old() -> int:
+    """Delete those that nobody needs to be told from one that never was; how many."""
+    deleted, _ = PayCode.objects.filter(expires_at__lt=timezone.now() - KEEP).delete()
+    return deleted
 
 
 def pay(

@@ -20,7 +20,6 @@ from backend.errors import Refusal
 from backend.ids import new_id
 from merchants import errors, selectors
 from merchants.models import (
-    MerchantMember,
     Offer,
     Partnership,
     Redemption,
@@ -58,9 +57,17 @@ def take(
         offer=offer,
         volunteer=volunteer,
         quantity=quantity,
-        lifetime=settings.VOUCHER_LIFETIME,
+        lifetime=lifetime_of(offer),
         now=now,
     )
+
+
+def lifetime_of(offer: Offer) -> timedelta:
+    """How long a voucher for it is good: for a seat, until a while after the course began."""
+    ahead = timedelta()
+    if offer.starts_at is not None:
+        ahead = max(ahead, offer.starts_at - timezone.now())
+    return ahead + settings.VOUCHER_LIFETIME
 
 
 def set_aside(
@@ -151,6 +158,7 @@ _SCAN_REFUSALS: dict[str, type[Refusal]] = {
         errors.TooManyGuesses,
         errors.CodeUnknown,
         errors.NotYourMerchant,
+        errors.OwnVoucher,
         errors.CodeCancelled,
         errors.CodeExpired,
     )
@@ -160,10 +168,10 @@ _SCAN_REFUSALS: dict[str, type[Refusal]] = {
 def scan(*, merchant_id: UUID, clerk: User, code: str, now: datetime | None = None) -> Scanned:
     """A clerk scans a voucher where they work, and its points move, once.
 
-    One round trip (a function of migration 0016); one more for a signed code. Every attempt stays
+    One round trip (a function of migration 0026); one more for a signed code. Every attempt stays
     on record with its outcome. ``now`` is given where the past is played again. Raises
     MerchantUnknown (they do not work there), TooManyGuesses (nothing is looked up), CodeUnknown,
-    CodeTampered, NotYourMerchant, CodeUsed, CodeCancelled, CodeExpired.
+    CodeTampered, NotYourMerchant, OwnVoucher, CodeUsed, CodeCancelled, CodeExpired.
     """
     made = _voucher_code(code, merchant_id, clerk) if "." in code else as_made(code)[:64]
     arguments = (merchant_id, clerk.pk, made, new_id(), new_id())
@@ -208,13 +216,14 @@ def scan_part(*, merchant_id: UUID, clerk: User, code: str, quantity: int) -> Sc
             if rest < 0:
                 transaction.savepoint_rollback(before)
                 refused = errors.QuantityTooLarge(quantity=scanned.quantity)
-                _record_refused(merchant_id, clerk, code, refused)
+                _record_refused(merchant_id, clerk, code, refused, of=scanned.id)
             elif rest > 0:
                 given_back = refunds.refund(
                     redemption=Redemption(pk=scanned.id),
                     refunded_by=clerk,
                     reason=_("Not handed out at the scan"),
                     quantity=rest,
+                    now=scanned.redeemed_at,  # the same day, also where it ends meanwhile
                 )
                 price = scanned.price_points - given_back.points
                 scanned = replace(scanned, quantity=quantity, price_points=price)
@@ -225,8 +234,7 @@ def scan_part(*, merchant_id: UUID, clerk: User, code: str, quantity: int) -> Sc
 
 def _voucher_code(token: str, merchant_id: UUID, clerk: User) -> str:
     """The voucher's code that a signed one says; a refusal is on record."""
-    at_work = MerchantMember.objects.filter(merchant=merchant_id, user=clerk, ended_at=None)
-    if not at_work.exists():
+    if not selectors.works_at(clerk, merchant_id):
         raise errors.MerchantUnknown
     try:
         return voucher_tokens.read(token, merchant_id).code
@@ -235,8 +243,19 @@ def _voucher_code(token: str, merchant_id: UUID, clerk: User) -> str:
         raise
 
 
-def _record_refused(merchant_id: UUID, clerk: User, code: str, refusal: Refusal) -> None:
-    keep(ScanAttempt(merchant_id=merchant_id, clerk=clerk, code=code[:64], outcome=refusal.code))
+def _record_refused(
+    merchant_id: UUID, clerk: User, code: str, refusal: Refusal, of: UUID | None = None
+) -> None:
+    attempt = ScanAttempt(
+        merchant_id=merchant_id,
+        clerk=clerk,
+        code=code[:64],
+        outcome=refusal.code,
+        redemption_id=of,
+    )
+    if of is not None:
+        attempt.community_id = Redemption.objects.values_list("community_id", flat=True).get(pk=of)
+    keep(attempt)
 
 
 def keep(attempt: ScanAttempt) -> None:
@@ -250,9 +269,9 @@ def keep(attempt: ScanAttempt) -> None:
 def cancel(*, redemption: Redemption) -> Redemption:
     """The volunteer gives an unused voucher back: points and stock are free again, once.
 
-    A counter without signal may have taken it already: one that can be scanned so is given back
-    when nobody can tell of it any more. Cancelling again, or one that has lapsed, changes
-    nothing. Raises VoucherStateWrong (used).
+    A counter without signal may have taken it already, or still take the code that was signed: one
+    that can be scanned so is given back when nobody can tell of it any more. Cancelling again, or
+    one that has lapsed, changes nothing. Raises VoucherStateWrong (used).
     """
     redemption = _locked(redemption.pk)
     if redemption.status == Redemption.Status.REDEEMED:
@@ -264,7 +283,9 @@ def cancel(*, redemption: Redemption) -> Redemption:
             now = timezone.now()
             late = redemption.offline_until - redemption.expires_at
             redemption.cancel_asked_at = now
-            redemption.offline_until = min(redemption.offline_until, now + late)
+            redemption.offline_until = min(
+                redemption.offline_until, max(now, redemption.signed_until or now) + late
+            )
             redemption.save(update_fields=["cancel_asked_at", "offline_until"])
     return redemption
 

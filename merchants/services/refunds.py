@@ -33,7 +33,7 @@ def refund(
     The points return to the wallet and the pieces to the stock; the statement takes the amount
     off, or the next one if this was settled already. ``is_late``: staff may after the day is over
     by the community's clock. ``now`` is given where the past is played again. Raises
-    VoucherStateWrong (not redeemed), RefundTooLate, RefundTooLarge.
+    VoucherStateWrong (not redeemed), OwnVoucher, RefundTooLate, RefundTooLarge.
     """
     redemption = (
         Redemption.objects.select_for_update(no_key=True, of=("self",))
@@ -42,6 +42,8 @@ def refund(
     )
     if redemption.status != Redemption.Status.REDEEMED:
         raise errors.VoucherStateWrong(state=redemption.status)
+    if redemption.volunteer_id == refunded_by.pk:
+        raise errors.OwnVoucher
     assert redemption.closed_at is not None
     assert redemption.transfer_id is not None
     moment, clock = now or timezone.now(), redemption.community.clock

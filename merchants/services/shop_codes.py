@@ -5,6 +5,7 @@ stands. The phone then shows what a clerk's screen would.
 """
 
 from collections.abc import Mapping
+from functools import partial
 from uuid import UUID
 
 from django.db import transaction
@@ -15,7 +16,7 @@ from backend.audit.services import trail
 from backend.codes import as_made, new_code
 from backend.communities.selectors import communities_of
 from backend.errors import Refusal
-from merchants import errors
+from merchants import errors, selectors
 from merchants.models import Partnership, Redemption, ScanAttempt
 from merchants.services import pay_codes, redemption
 from merchants.services.redemption import Scanned
@@ -45,7 +46,7 @@ def confirm(*, voucher: Redemption, shop_code: str) -> Scanned:
     """The volunteer whose ``voucher`` it is stands at the counter: it is redeemed, once.
 
     Every attempt is on record as theirs. Raises CodeUnknown, NotYourMerchant (another shop's
-    code), CodeUsed, CodeCancelled, CodeExpired.
+    code), OwnVoucher (they work there), CodeUsed, CodeCancelled, CodeExpired.
     """
     attempt = ScanAttempt(
         community_id=voucher.community_id,
@@ -64,6 +65,8 @@ def confirm(*, voucher: Redemption, shop_code: str) -> Scanned:
                 raise errors.CodeUnknown
             if shop_id != voucher.partnership_id:
                 raise errors.NotYourMerchant
+            if selectors.works_at(voucher.volunteer, attempt.merchant_id):
+                raise errors.OwnVoucher
             return _redeem(voucher, attempt)
     except Refusal as refusal:
         attempt.outcome = refusal.code
@@ -71,7 +74,6 @@ def confirm(*, voucher: Redemption, shop_code: str) -> Scanned:
         raise
 
 
-@transaction.atomic
 def pay(
     *,
     volunteer: User,
@@ -81,7 +83,8 @@ def pay(
 ) -> list[Scanned]:
     """So many pieces of the shop's offers, or plain points, taken and redeemed in one step.
 
-    All, or nothing. Raises CodeUnknown, and as ``pay_codes.take_together`` does.
+    All, or nothing; what is refused at a shop is on record. Raises CodeUnknown, OwnVoucher (they
+    work there), and as ``pay_codes.take_together`` does.
     """
     made = as_made(shop_code)[:64]
     shop = (
@@ -91,26 +94,28 @@ def pay(
     )
     if shop is None:
         raise errors.CodeUnknown
-    taken = pay_codes.take_together(
-        merchant=shop.merchant,
+    attempt = partial(
+        ScanAttempt,
         community_id=shop.community_id,
-        volunteer=volunteer,
-        items=items or {},
-        points=points,
+        merchant=shop.merchant,
+        clerk=volunteer,
+        code=made,
     )
-    return [
-        _redeem(
-            voucher,
-            ScanAttempt(
-                community_id=shop.community_id,
+    try:
+        with transaction.atomic():
+            if selectors.works_at(volunteer, shop.merchant_id):
+                raise errors.OwnVoucher
+            taken = pay_codes.take_together(
                 merchant=shop.merchant,
-                clerk=volunteer,
-                code=made,
-                redemption=voucher,
-            ),
-        )
-        for voucher in taken
-    ]
+                community_id=shop.community_id,
+                volunteer=volunteer,
+                items=items or {},
+                points=points,
+            )
+            return [_redeem(voucher, attempt(redemption=voucher)) for voucher in taken]
+    except Refusal as refusal:
+        redemption.keep(attempt(outcome=refusal.code))
+        raise
 
 
 def _redeem(voucher: Redemption, attempt: ScanAttempt) -> Scanned:

@@ -6,11 +6,13 @@ It says the voucher's code, the merchant, the offer's code, how many and until w
 import base64
 import hashlib
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.db import transaction
+from django.utils import timezone
 from jwt import PyJWK
 
 from backend.communities.models import Community
@@ -18,6 +20,7 @@ from merchants import errors
 from merchants.models import Merchant, Partnership, Redemption, VoucherKey
 
 ALGORITHM = "EdDSA"
+GOOD_FOR = timedelta(hours=24)  # a code that is out in the world; a phone fetches the next
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,7 @@ class Signed:
 
     community_id: UUID
     code: str  # the voucher's
+    expires_at: datetime
 
 
 @transaction.atomic
@@ -43,16 +47,48 @@ def make_key(community: Community) -> VoucherKey:
     return key
 
 
-def sign(voucher: Redemption) -> str:
-    """The code that a counter can check by itself. Raises VoucherNotOffline."""
+@transaction.atomic
+def withdraw_keys(community: Community) -> VoucherKey:
+    """Somebody may have got hold of them: a new key signs, and nothing else is taken any more.
+
+    Phones ask for a new code, devices for the keys. The answer is the new key.
+    """
+    VoucherKey.objects.filter(community=community, withdrawn_at=None).update(
+        withdrawn_at=timezone.now()
+    )
+    return make_key(community)
+
+
+@transaction.atomic
+def sign(voucher: Redemption) -> tuple[str, datetime]:
+    """The code that a counter can check by itself, and until when it is good.
+
+    At most a day, for a code can not be taken back: who cancels waits for as long. Raises
+    VoucherNotOffline, VoucherStateWrong (used, cancelled or run out).
+    """
+    voucher = (
+        Redemption.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("community", "offer", "partnership")
+        .get(pk=voucher.pk)
+    )
     if voucher.offline_until is None:
         raise errors.VoucherNotOffline
+    if voucher.status != Redemption.Status.HELD:
+        raise errors.VoucherStateWrong(state=voucher.status)
+    if voucher.cancel_asked_at is not None:
+        raise errors.VoucherStateWrong(state=Redemption.Status.CANCELLED)
+    now = timezone.now()
+    if voucher.expires_at <= now:
+        raise errors.VoucherStateWrong(state=Redemption.Status.EXPIRED)
+    until = min(voucher.expires_at, now + GOOD_FOR)
+    voucher.signed_until = until
+    voucher.save(update_fields=["signed_until"])
     key = _newest_key(voucher.community)
-    return jwt.encode(
+    code = jwt.encode(
         {
             "sub": voucher.code,
             "aud": str(voucher.partnership.merchant_id),
-            "exp": int(voucher.expires_at.timestamp()),
+            "exp": int(until.timestamp()),
             "offer": voucher.offer.code,
             "quantity": voucher.quantity,
         },
@@ -60,6 +96,7 @@ def sign(voucher: Redemption) -> str:
         algorithm=ALGORITHM,
         headers={"kid": key.kid, "typ": None},
     )
+    return code, until
 
 
 def read(token: str, merchant_id: UUID) -> Signed:
@@ -73,14 +110,15 @@ def read(token: str, merchant_id: UUID) -> Signed:
         raise errors.CodeTampered from None
     # Compared here: a header may say what no column can hold.
     keys = VoucherKey.objects.filter(
-        community__in=Partnership.objects.filter(merchant=merchant_id).values("community")
+        withdrawn_at=None,
+        community__in=Partnership.objects.filter(merchant=merchant_id).values("community"),
     )
     key = next((one for one in keys if one.kid == header.get("kid")), None)
     if key is None:
         raise errors.CodeUnknown
     public = PyJWK({"kty": "OKP", "crv": "Ed25519", "x": key.public_key}, algorithm=ALGORITHM)
     try:
-        # Until when, and for whom, the voucher itself says: each is a refusal of its own.
+        # Until when, and for whom, is not refused here: each is a refusal of its own.
         said = jwt.decode(
             token,
             public,
@@ -89,7 +127,7 @@ def read(token: str, merchant_id: UUID) -> Signed:
         )
     except jwt.InvalidTokenError:
         raise errors.CodeTampered from None
-    return Signed(key.community_id, said["sub"])
+    return Signed(key.community_id, said["sub"], datetime.fromtimestamp(said["exp"], UTC))
 
 
 def keys_of(merchant: Merchant) -> list[VoucherKey]:
@@ -98,14 +136,14 @@ def keys_of(merchant: Merchant) -> list[VoucherKey]:
     for partnership in partnerships:
         _newest_key(partnership.community)
     return list(
-        VoucherKey.objects.filter(community__in=partnerships.values("community"))
+        VoucherKey.objects.filter(community__in=partnerships.values("community"), withdrawn_at=None)
         .select_related("community")
         .order_by("-id")
     )
 
 
 def _newest_key(community: Community) -> VoucherKey:
-    newest = VoucherKey.objects.filter(community=community).order_by("-id")
+    newest = VoucherKey.objects.filter(community=community, withdrawn_at=None).order_by("-id")
     if (key := newest.first()) is not None:
         return key
     with transaction.atomic():  # of two who are first, one makes it

@@ -16,6 +16,7 @@ from backend.accounts.models import User
 from backend.accounts.services import guardians
 from backend.audit.services import trail
 from backend.communities.models import Community
+from backend.communities.selectors import communities_of
 from backend.ids import new_id
 from merchants import errors
 from merchants.models import Offer, Partnership, Redemption, Wish
@@ -26,7 +27,6 @@ from points.models import AccountKind
 from points.services import ledger
 
 State = Wish.State
-CODE = "WISH-"  # of the offer that is made of a wish
 WITHOUT_WORDS = "微心愿"
 LIFETIME = timedelta(days=30)  # for whoever adopted it; then it is open again
 
@@ -45,11 +45,18 @@ def propose(*, volunteer: User, community: Community, words: str) -> Wish:
 
 @transaction.atomic
 def decide(
-    *, wish: Wish, accept: bool, by: User, price_points: int | None = None, because: str = ""
+    *,
+    wish: Wish,
+    accept: bool,
+    by: User,
+    price_points: int | None = None,
+    value_fen: int | None = None,
+    because: str = "",
 ) -> Wish:
     """Staff publish it for ``price_points``, or not; decided alike, nothing changes.
 
-    Raises OwnWish, WishWithoutPrice, WishStateWrong.
+    ``value_fen``: what it is worth in a shop, of which a contract by share pays a share, and one by
+    the piece all. Raises OwnWish, WishWithoutPrice, WishStateWrong.
     """
     wish = _locked(wish)
     if wish.volunteer_id == by.pk:
@@ -63,9 +70,12 @@ def decide(
         raise errors.WishStateWrong(state=wish.state)
     wish.state, wish.decided_by, wish.because = state, by, because
     wish.price_points = price_points if accept else None
+    wish.value_fen = value_fen if accept else None
     if not accept:
         wish.closed_at = timezone.now()
-    wish.save(update_fields=["state", "decided_by", "because", "price_points", "closed_at"])
+    wish.save(
+        update_fields=["state", "decided_by", "because", "price_points", "value_fen", "closed_at"]
+    )
     _record("wish.decide", wish, by)
     _tell(f"wish_{state}", wish, price_points=wish.price_points, because=because)
     return wish
@@ -76,7 +86,8 @@ def adopt_as_merchant(*, wish: Wish, partnership: Partnership, by: User) -> Wish
     """A partner fulfils it: the volunteer's points are held, and the shop scans their voucher.
 
     What it is worth to the merchant its contract says. Adopted by it already, nothing changes.
-    Raises OwnWish, WishStateWrong, PartnerNotActive, OfferNotPriced, InsufficientPoints.
+    Raises OwnWish, WishStateWrong, WishNotOpenNow, PartnerNotActive, OfferNotPriced,
+    InsufficientPoints.
     """
     wish = _locked(wish)
     if wish.state == State.ADOPTED and wish.partnership_id == partnership.pk:
@@ -85,12 +96,15 @@ def adopt_as_merchant(*, wish: Wish, partnership: Partnership, by: User) -> Wish
     assert wish.price_points is not None  # a check constraint
     offer = catalogue.offer(
         partnership=partnership,
-        code=f"{CODE}{new_id().hex[-16:]}",
+        code=f"wish-{new_id().hex[-16:]}",
         title=wish.words[:60],
         price_points=wish.price_points,
         stock=1,
+        kind=Offer.Kind.WISH,
+        state=Offer.State.WITHDRAWN,  # for nobody else
+        value_fen=wish.value_fen,
+        settled_fen=wish.value_fen,
     )
-    catalogue.set_listed(offer=offer, is_listed=False, by=by)  # for nobody else
     with _balance_untold():
         wish.redemption = redemption.set_aside(
             offer=Offer.objects.select_related("partnership", "community").get(pk=offer.pk),
@@ -110,7 +124,7 @@ def adopt_as_donor(*, wish: Wish, donor: User) -> Wish:
     """A neighbour fulfils it for nothing: the points held go into the pool of wishes.
 
     Adopted by them already, nothing changes. Raises GuardianConsentRequired, OwnWish,
-    WishStateWrong, InsufficientPoints.
+    WishStateWrong, WishNotOpenNow, InsufficientPoints.
     """
     guardians.require_guardian(donor)
     wish = _locked(wish)
@@ -146,7 +160,7 @@ def adopt_as_donor(*, wish: Wish, donor: User) -> Wish:
 def release(*, wish: Wish, by: User) -> Wish:
     """Who adopted it can not after all: the points are free, and it is open again.
 
-    Raises WishStateWrong (not adopted, or its voucher was scanned).
+    Raises WishStateWrong (not adopted, or its voucher was scanned and not refunded).
     """
     wish = _locked(wish)
     if wish.state != State.ADOPTED:
@@ -232,7 +246,7 @@ def forget(*, volunteer: User) -> None:
             withdraw(wish=wish)
     theirs = Wish.objects.filter(volunteer=volunteer)
     Offer.objects.filter(
-        pk__in=Redemption.objects.filter(volunteer=volunteer, offer__code__startswith=CODE).values(
+        pk__in=Redemption.objects.filter(volunteer=volunteer, offer__kind=Offer.Kind.WISH).values(
             "offer"
         )
     ).update(title=WITHOUT_WORDS)
@@ -240,9 +254,14 @@ def forget(*, volunteer: User) -> None:
 
 
 def _let_go(wish: Wish) -> None:
-    if wish.redemption is not None:
+    voucher = wish.redemption
+    if voucher is not None and voucher.refunded_quantity == voucher.quantity:
+        wish.partnership = wish.redemption = None
+        wish.state = State.PUBLISHED
+        wish.save(update_fields=["partnership", "redemption", "state"])
+    elif voucher is not None:
         try:
-            redemption.cancel(redemption=wish.redemption)  # which opens the wish again
+            redemption.cancel(redemption=voucher)  # which opens the wish again
         except errors.VoucherStateWrong as refusal:
             raise errors.WishStateWrong(state=State.DELIVERED) from refusal
     else:
@@ -268,6 +287,10 @@ def _check_open(wish: Wish, by: User) -> None:
         raise errors.OwnWish
     if wish.state != State.PUBLISHED:
         raise errors.WishStateWrong(state=wish.state)
+    # Who left, or whose guardian does not agree any more, spends nothing; why is nobody's business.
+    belongs = communities_of(wish.volunteer).filter(pk=wish.community_id).exists()
+    if not belongs or guardians.is_missing(wish.volunteer):
+        raise errors.WishNotOpenNow
 
 
 def _locked(wish: Wish) -> Wish:

@@ -291,11 +291,17 @@ def business(
     cause = causes.open_cause(community=community, title="助老", by=owner)
     causes.give(cause=cause, volunteer=volunteer, amount=5)
     made = []
+    neighbours = [
+        User.objects.create(username=f"{community.code}-{number}", name="邻居")
+        for number in range(2)
+    ]
+    for neighbour in neighbours:
+        people.enrol(user=neighbour, community=community, kind=Volunteer.Kind.RESIDENT)
     for wisher, donor in (
         (volunteer, newcomer),  # the rows and bodies below need one in each state
-        (newcomer, None),
+        (neighbours[0], None),
         (child, volunteer),
-        (clerk, None),
+        (neighbours[1], None),
         (owner, None),
     ):
         grant_points(wisher, 50, community)
@@ -309,7 +315,7 @@ def business(
     catalogue.change(offer=tea, by=newcomer, scans_offline=True)
     tea.refresh_from_db()
     held = redemption.take(offer=tea, volunteer=volunteer)
-    signed = voucher_tokens.sign(held)
+    signed, _ = voucher_tokens.sign(held)
     device = offline.register_device(merchant=shop, name="平板", by=owner)
     statements = []
     for month in (1, 2, 3, 4, 5, 6):
@@ -457,6 +463,7 @@ def business(
             "change": 3,
             "reason": "到货",
         },
+        "POST /api/v1/offers/{offer_id}/listed": {"is_listed": False},
         "POST /api/v1/offers/{offer_id}/decision": {"accept": True, "because": "不错"},
         "POST /api/v1/offers/{offer_id}/picture": Form(photo=png.getvalue()),
         "POST /api/v1/merchants/{merchant_id}/offers/{offer_id}/picture": Form(
@@ -513,6 +520,7 @@ def business(
         "POST /api/v1/wishes/{wish_id}/decision": {
             "accept": True,
             "price_points": 50,
+            "value_fen": 30_000,
             "because": "合适",
         },
         "POST /api/v1/invitations/accept": {"code": told},

@@ -292,6 +292,41 @@ def test_prices_and_stock_over_http(tea, tea_house, chen, zhao, logged_in):
     assert [price["price_points"] for price in prices] == [35, 30]
 
 
+def test_a_seat_is_held_until_after_its_course_began(tea, take):
+    begins = timezone.now() + timedelta(days=7)
+    Offer.objects.filter(pk=tea.pk).update(kind="seat", starts_at=begins)
+    tea.refresh_from_db()
+
+    seat = take()
+
+    assert begins + timedelta(hours=23) < seat.expires_at < begins + timedelta(hours=25)
+
+
+def test_what_staff_took_off_the_list_owners_do_not_put_back(tea, tea_house, zhou, zhao, logged_in):
+    office, desk = logged_in(zhou), logged_in(zhao)
+    theirs = f"/api/v1/merchants/{tea_house.merchant_id}/offers/{tea.pk}/listed"
+    ours = f"/api/v1/offers/{tea.pk}/listed"
+    office.post(theirs, {"is_listed": False})
+
+    taken_off = desk.post(ours, {"is_listed": False})
+    refused = office.post(theirs, {"is_listed": True})
+    put_back = desk.post(ours, {"is_listed": True})
+
+    assert (taken_off.status_code, taken_off.json()["state"]) == (200, "withdrawn")
+    assert (refused.status_code, refused.json()["code"]) == (403, "staff_withdrew_it")
+    assert (put_back.status_code, put_back.json()["state"]) == (200, "listed")
+    assert office.post(theirs, {"is_listed": False}).json()["state"] == "withdrawn"
+    assert office.post(theirs, {"is_listed": True}).json()["state"] == "listed"
+
+
+@pytest.mark.parametrize("code", ["points-0123456789ab", "WISH-TEA", "wish-1"])
+def test_codes_that_we_make_are_not_proposed(tea_house, zhou, code):
+    with pytest.raises(errors.OfferCodeReserved):
+        catalogue.propose(
+            partnership=tea_house, by=zhou, code=code, title="茶", price_points=1, stock=1
+        )
+
+
 @pytest.mark.parametrize(
     "altered",
     [

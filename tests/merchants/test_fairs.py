@@ -10,7 +10,15 @@ from django.utils import timezone
 
 from merchants import errors
 from merchants.models import Fair, MerchantMember, Partnership
-from merchants.services import catalogue, fairs, partners, redemption, refunds
+from merchants.services import (
+    catalogue,
+    fairs,
+    offline,
+    partners,
+    redemption,
+    refunds,
+    voucher_tokens,
+)
 
 AT_NINE = datetime.fromisoformat("2100-03-19T09:00:00+08:00")
 AT_NOON = AT_NINE + timedelta(hours=3)
@@ -108,6 +116,32 @@ def test_what_stalls_redeem_while_it_runs_is_its_report(
     assert [row[0] for row in stalls] == ["茶馆", "面馆"]
     assert together == ["合计", "3", "1", "2", "80", "700"]
     assert logged_in(zhao).get(f"/api/v1/fairs/{fair.pk}/report.xlsx").status_code == 200
+
+
+@pytest.mark.parametrize(("minutes", "counted"), [(-90, 0), (-30, 1), (-1, 0)])
+def test_what_was_scanned_there_without_signal_counts_once_it_is_told(
+    lake, wang, chen, zhou, tea, tea_house, zhao, grant_points, minutes, counted
+):
+    now = timezone.now()
+    made = Fair.objects.create(
+        community=lake,
+        title="地下集市",
+        starts_at=now - timedelta(hours=1),
+        ends_at=now - timedelta(minutes=10),
+        announced_by=zhao,
+    )
+    made.partners.set([tea_house], through_defaults={"community": lake})
+    catalogue.change(offer=tea, by=zhao, scans_offline=True)
+    tea.refresh_from_db()
+    grant_points(wang, 30)
+    code, _ = voucher_tokens.sign(redemption.take(offer=tea, volunteer=wang))
+    device = offline.register_device(merchant=tea_house.merchant, name="平板", by=zhou)
+    scan = offline.Told(nonce="1", code=code, device_time=now + timedelta(minutes=minutes))
+
+    (told,) = offline.tell(device=device, clerk=chen, scans=[scan])
+
+    assert told.outcome == "redeemed"
+    assert fairs.report(made)[1].redemptions_count == counted
 
 
 def test_it_is_announced_found_and_cancelled(lake, tea_house, shop, zhao, zhou, wang, logged_in):

@@ -1,14 +1,20 @@
 """A counter without signal: what it scans is taken once it is told, or it says why not."""
 
 import base64
+import io
 import json
 from collections import Counter
 from datetime import timedelta
 
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import (
+    Ed25519PrivateKey,
+    Ed25519PublicKey,
+)
+from django.core.management import CommandError, call_command
 from django.utils import timezone
+from rest_framework.test import APIClient
 
 from merchants import errors, tasks
 from merchants.models import MerchantMember, Offer, Redemption, ScanAttempt, VoucherKey
@@ -35,7 +41,7 @@ def voucher(wang, tea, grant_points) -> Redemption:
 
 @pytest.fixture
 def code(voucher) -> str:
-    return voucher_tokens.sign(voucher)
+    return voucher_tokens.sign(voucher)[0]
 
 
 @pytest.fixture
@@ -69,7 +75,7 @@ def lapse(voucher, ago):
 def test_a_device_checks_it_with_the_published_keys_and_no_signal(
     logged_in, wang, chen, shop, tea, voucher
 ):
-    shown = logged_in(wang).get(f"/api/v1/me/redemptions/{voucher.pk}/offline-code").json()
+    shown = logged_in(wang).post(f"/api/v1/me/redemptions/{voucher.pk}/offline-code").json()
     (key,) = logged_in(chen).get(f"/api/v1/merchants/{shop.pk}/voucher-keys").json()["keys"]
 
     # What a device does: no library of ours, and nothing but what was published.
@@ -95,7 +101,7 @@ def test_an_offer_that_needs_signal_has_none(logged_in, wang, voucher, tea):
     tea.refresh_from_db()
     other = redemption.take(offer=tea, volunteer=wang)
 
-    answer = logged_in(wang).get(f"/api/v1/me/redemptions/{other.pk}/offline-code")
+    answer = logged_in(wang).post(f"/api/v1/me/redemptions/{other.pk}/offline-code")
 
     assert (answer.status_code, answer.json()["code"]) == (409, "voucher_not_offline")
 
@@ -107,8 +113,55 @@ def test_with_signal_it_is_scanned_as_any(books, wang, chen, shop, code):
     assert books(wang)["merchants"] == 30
 
 
+@pytest.mark.parametrize(
+    ("how", "state"), [("used", "redeemed"), ("cancelled", "cancelled"), ("lapsed", "expired")]
+)
+def test_what_can_not_be_taken_any_more_is_not_signed(wang, chen, shop, voucher, how, state):
+    if how == "used":
+        redemption.scan(merchant_id=shop.pk, clerk=chen, code=voucher.code)
+    elif how == "cancelled":
+        redemption.cancel(redemption=voucher)
+    else:
+        lapse(voucher, ago=HOUR)
+
+    with pytest.raises(errors.VoucherStateWrong) as refused:
+        voucher_tokens.sign(voucher)
+
+    assert refused.value.facts == {"state": state}
+
+
+def test_a_code_is_good_for_a_day_though_the_voucher_is_for_longer(voucher, tell):
+    week = timezone.now() + 7 * 24 * HOUR
+    Redemption.objects.update(expires_at=week, offline_until=week + 24 * HOUR)
+
+    code, until = voucher_tokens.sign(voucher)
+    cancelled = redemption.cancel(redemption=voucher)
+
+    assert timezone.now() + 23 * HOUR < until <= timezone.now() + 24 * HOUR
+    # Whoever was shown it may take it until it ends, and tell of that for a day.
+    assert cancelled.offline_until == until + 24 * HOUR
+    assert tell(code, nonce="late", at=until + HOUR).outcome == "code_expired"
+    assert tell(code, at=until).outcome == "redeemed"
+
+
+def test_keys_that_got_out_are_published_and_taken_no_more(
+    lake, wang, chen, shop, voucher, code, tell, logged_in
+):
+    before = VoucherKey.objects.get()
+
+    call_command("renew_voucher_key", "--community", "lake", "--withdraw", stdout=io.StringIO())
+
+    keys = logged_in(chen).get(f"/api/v1/merchants/{shop.pk}/voucher-keys").json()["keys"]
+    assert [key["kid"] for key in keys] == [VoucherKey.objects.latest("pk").kid] != [before.kid]
+    assert tell(code).outcome == "code_unknown"
+    again, _ = voucher_tokens.sign(voucher)
+    assert tell(again, nonce="2").outcome == "redeemed"
+    with pytest.raises(CommandError, match="nowhere"):
+        call_command("renew_voucher_key", "--community", "nowhere")
+
+
 def test_what_an_older_key_signed_stays_good(lake, tell, code):
-    voucher_tokens.make_key(lake)
+    call_command("renew_voucher_key", "--community", "lake", stdout=io.StringIO())
 
     assert VoucherKey.objects.count() == 2
     assert tell(code).outcome == "redeemed"
@@ -168,6 +221,68 @@ def test_after_a_day_points_and_stock_are_free(
     assert books(wang) == {
         "available": 100, "held": 0, "merchants": 0, "settled": 0, "stock": 5,
     }  # fmt: skip
+
+
+def test_another_scan_under_a_nonce_is_not_taken_for_the_first(
+    books, wang, tea, shop, voucher, code, tell
+):
+    other, _ = voucher_tokens.sign(redemption.take(offer=tea, volunteer=wang))
+    first = tell(code)
+
+    assert (tell(other).outcome, tell("你好").outcome) == ("scan_nonce_reused",) * 2
+    assert tell(code).pk == first.pk
+    assert books(wang)["held"] == 30
+    assert tell(other, nonce="2").outcome == "redeemed"
+
+
+def test_nobody_tells_of_their_own_voucher(books, wang, shop, code, tell):
+    partners.employ(merchant=shop, user=wang, role=MerchantMember.Role.CLERK)
+
+    assert tell(code, clerk=wang).outcome == "own_voucher"
+    assert tell(code, nonce="2").outcome == "redeemed"  # a colleague may
+
+
+def test_what_is_told_in_vain_is_no_guess(shop, chen, code, tell):
+    unknown = jwt.encode({"sub": "X"}, Ed25519PrivateKey.generate(), algorithm="EdDSA")
+    for number in range(redemption.GUESSES_AN_HOUR):
+        assert tell(unknown, nonce=f"{number}").outcome == "code_unknown"
+
+    assert redemption.scan(merchant_id=shop.pk, clerk=chen, code=code).quantity == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_devices_tell_of_the_same_people_in_other_orders(
+    person, zhou, chen, shop, tea, grant_points, at_once
+):
+    Offer.objects.filter(pk=tea.pk).update(stock=40)
+    tea.refresh_from_db()
+    people = [person(f"volunteer{number}") for number in range(10)]
+    scans = {}
+    for device in range(2):
+        scans[device] = []
+        for volunteer in people if device else reversed(people):
+            grant_points(volunteer, 30)
+            code, _ = voucher_tokens.sign(redemption.take(offer=tea, volunteer=volunteer))
+            scans[device].append(Told(nonce=code[-9:], code=code, device_time=timezone.now()))
+    devices = [offline.register_device(merchant=shop, name=f"{n}", by=zhou) for n in range(2)]
+    person_of = [person("clerk0"), person("clerk1")]
+    for clerk in person_of:
+        partners.employ(merchant=shop, user=clerk, role=MerchantMember.Role.CLERK)
+
+    def upload(number):
+        client = APIClient()
+        client.force_authenticate(person_of[number])
+        body = {
+            "device_id": str(devices[number].pk),
+            "scans": [
+                {"nonce": s.nonce, "code": s.code, "device_time": s.device_time.isoformat()}
+                for s in scans[number]
+            ],
+        }
+        answer = client.post(f"/api/v1/merchants/{shop.pk}/offline-scans", body, format="json")
+        return Counter(scan["outcome"] for scan in answer.json()["results"])
+
+    assert at_once(2, upload) == [Counter(redeemed=10)] * 2
 
 
 def test_cancelling_gives_back_a_day_later_and_cancelling_again_no_later(wang, voucher):

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 from django.utils import timezone
 
-from merchants import errors
+from merchants import errors, tasks
 from merchants.models import (
     MerchantMember,
     Offer,
@@ -137,11 +137,25 @@ def test_a_new_code_does_not_spoil_the_one_that_was_just_scanned(lake, wang, sho
 
 def test_old_codes_are_not_kept(lake, wang, shown):
     PayCode.objects.update(expires_at=timezone.now() - timedelta(hours=2))
-
     pay_codes.show(volunteer=wang, community=lake)
 
-    assert PayCode.objects.count() == 1
+    tasks.forget_old_pay_codes()
+
+    assert PayCode.objects.get().expires_at > timezone.now()
     assert shown not in PayCode.objects.get().code_digest
+
+
+def test_nobody_takes_their_own_points(books, wang, shop, shown, pay):
+    partners.employ(merchant=shop, user=wang, role=MerchantMember.Role.OWNER)
+    before = books(wang)
+
+    with pytest.raises(errors.OwnVoucher):
+        pay(shown, clerk=wang)
+    with pytest.raises(errors.OwnVoucher):
+        pay_codes.pay(merchant=shop, clerk=wang, code=shown, points=100)
+
+    assert books(wang) == before
+    assert pay(shown)[0].price_points == 30  # a colleague may
 
 
 @pytest.mark.django_db(transaction=True)
@@ -295,6 +309,7 @@ def test_a_clerk_is_told_what_to_do_and_nothing_of_the_person(
         "type": f"/problems/{body['code']}",
         "title": told["title"],
         "status": status,
+        "result": "未核销",
         "colour": "red",
         "sound": "refused",
     }

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from merchants import errors, tasks
 from merchants.models import MerchantMember, Offer, Redemption, ScanAttempt, Terms
-from merchants.services import partners, redemption
+from merchants.services import partners, redemption, refunds
 from points.errors import InsufficientPoints
 from points.models import Transfer
 
@@ -275,6 +275,20 @@ def test_who_does_not_work_there_scans_nothing(books, wang, voucher, tea_house, 
 
     assert books(wang) == before
     assert not ScanAttempt.objects.exists()
+
+
+def test_nobody_scans_their_own_voucher(books, wang, voucher, tea_house, scan):
+    partners.employ(merchant=tea_house.merchant, user=wang, role=MerchantMember.Role.OWNER)
+    before = books(wang)
+
+    with pytest.raises(errors.OwnVoucher):
+        redemption.scan(merchant_id=tea_house.merchant_id, clerk=wang, code=voucher.code)
+
+    assert books(wang) == before
+    assert ScanAttempt.objects.get().outcome == "own_voucher"
+    scan(voucher)  # a colleague may
+    with pytest.raises(errors.OwnVoucher):
+        refunds.refund(redemption=voucher, refunded_by=wang, reason="退给自己")
 
 
 def test_a_voucher_of_another_merchant_is_refused(books, wang, voucher, noodle_bar, clerk_of):

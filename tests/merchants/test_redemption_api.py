@@ -333,6 +333,7 @@ def test_one_key_scans_once_and_another_finds_the_code_used(books, wang, till, t
         {
             "code": "code_used",
             "redeemed_at": first.json()["redeemed_at"],
+            "result": "未核销",
             "colour": "red",
             "sound": "refused",
             "what_to_do": "请勿发放，该券已在所示时间核销。",

@@ -9,7 +9,7 @@ from backend.accounts import ages
 from backend.accounts.errors import GuardianConsentRequired
 from backend.accounts.services import profile
 from merchants import errors
-from merchants.models import Redemption, ScanAttempt, Terms
+from merchants.models import MerchantMember, Redemption, ScanAttempt, Terms
 from merchants.services import catalogue, partners, redemption, refunds, shop_codes
 from points.errors import InsufficientPoints
 
@@ -178,7 +178,26 @@ def test_all_or_nothing(books, lake, wang, tea_house, tea, counter, grant_points
 
     assert books(wang) == before
     assert not Redemption.objects.exists()
-    assert not ScanAttempt.objects.exists()
+    refused = ScanAttempt.objects.order_by("pk").values_list("clerk", "outcome")
+    assert list(refused) == [
+        (wang.pk, "out_of_stock"),
+        (wang.pk, "insufficient_points"),
+        (wang.pk, "offer_unknown"),
+    ]
+
+
+def test_nobody_confirms_or_pays_where_they_work(books, wang, shop, tea, voucher, counter):
+    partners.employ(merchant=shop, user=wang, role=MerchantMember.Role.CLERK)
+    before = books(wang)
+
+    with pytest.raises(errors.OwnVoucher):
+        shop_codes.confirm(voucher=voucher, shop_code=counter)
+    for what in ({"items": {tea.pk: 1}}, {"points": 5}):
+        with pytest.raises(errors.OwnVoucher):
+            shop_codes.pay(volunteer=wang, shop_code=counter, **what)
+
+    assert books(wang) == before
+    assert set(ScanAttempt.objects.values_list("outcome", flat=True)) == {"own_voucher"}
 
 
 def test_a_shop_elsewhere_or_without_a_rate_takes_nothing(

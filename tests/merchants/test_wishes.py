@@ -2,6 +2,7 @@
 
 from collections import Counter
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from django.db import DatabaseError, transaction
@@ -10,10 +11,12 @@ from backend.accounts import ages
 from backend.accounts.errors import GuardianConsentRequired
 from backend.accounts.services import profile
 from merchants import errors, tasks
-from merchants.models import Offer, Redemption, Wish
-from merchants.services import partners, redemption, wishes
+from merchants.models import Offer, Redemption, Terms, Wish
+from merchants.services import partners, redemption, refunds, wishes
 from points import selectors as points
 from points.errors import HoldExpired, InsufficientPoints
+from volunteers.models import Volunteer
+from volunteers.services import people
 
 State = Wish.State
 KEY = {"Idempotency-Key": "k1"}
@@ -226,6 +229,74 @@ def test_a_shop_and_neighbours_at_once(published, tea_house, zhou, person, walle
 
     assert Counter(at_once(5, adopt)) == {"adopted": 1, "wish_state_wrong": 4}
     assert wallet() == (20, 80)
+
+
+def test_what_a_shop_refunded_is_open_again_or_withdrawn(published, tea_house, zhou, chen, wallet):
+    for end in (partial(wishes.release, by=zhou), wishes.withdraw):
+        adopted = wishes.adopt_as_merchant(wish=published, partnership=tea_house, by=zhou)
+        code = adopted.redemption.code
+        redemption.scan(merchant_id=tea_house.merchant_id, clerk=chen, code=code)
+        refunds.refund(redemption=adopted.redemption, refunded_by=chen, reason="坏了")
+
+        ended = end(wish=adopted)
+        assert ended.redemption is None
+    assert ended.state == State.WITHDRAWN
+    assert wallet() == (100, 0)
+
+
+def test_whose_wisher_left_is_not_fulfilled(published, wang, li, tea_house, zhou, wallet):
+    people.leave(volunteer=Volunteer.objects.get(user=wang))
+
+    with pytest.raises(errors.WishNotOpenNow):
+        wishes.adopt_as_donor(wish=published, donor=li)
+    with pytest.raises(errors.WishNotOpenNow):
+        wishes.adopt_as_merchant(wish=published, partnership=tea_house, by=zhou)
+    assert wallet() == (100, 0)
+
+
+@pytest.mark.parametrize(
+    ("terms", "amount_fen"),
+    [
+        ({"kind": Terms.Kind.SHARE, "share_bp": 5000}, 1_500),
+        ({"kind": Terms.Kind.PER_PIECE}, 3_000),
+    ],
+)
+def test_other_contracts_are_paid_what_staff_say_it_is_worth(
+    bicycle, lake, tea_house, zhou, zhao, terms, amount_fen
+):
+    partners.agree(partnership=tea_house, valid_from=lake.today, by=zhao, **terms)
+    wish = wishes.decide(wish=bicycle, accept=True, price_points=80, value_fen=3_000, by=zhao)
+
+    adopted = wishes.adopt_as_merchant(wish=wish, partnership=tea_house, by=zhou)
+
+    assert adopted.redemption.amount_fen == amount_fen
+
+
+def test_nobody_but_the_wisher_sees_the_offer_made_of_it(
+    published, tea_house, zhou, zhao, li, logged_in
+):
+    adopted = wishes.adopt_as_merchant(wish=published, partnership=tea_house, by=zhou)
+    made = adopted.redemption.offer_id
+    mine = f"/api/v1/merchants/{tea_house.merchant_id}/offers"
+
+    assert logged_in(zhou).get(mine).json()["results"] == []
+    for refused in (
+        logged_in(zhou).post(f"{mine}/{made}/listed", {"is_listed": True}),
+        logged_in(zhou).post(f"{mine}/{made}/stock", {"change": 9}, headers=KEY),
+        logged_in(zhao).post(f"/api/v1/offers/{made}/listed", {"is_listed": True}),
+        logged_in(li).get(f"/api/v1/offers/{made}"),
+    ):
+        assert refused.status_code == 404
+
+
+def test_who_would_fulfil_it_is_not_told_how_many_points_there_are(bicycle, zhao, li, logged_in):
+    wish = wishes.decide(wish=bicycle, accept=True, price_points=101, by=zhao)
+
+    refused = logged_in(li).post(f"/api/v1/wishes/{wish.pk}/adopt", headers=KEY)
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "insufficient_points")
+    assert refused.json()["needed"] == 101
+    assert "available" not in refused.json()
 
 
 def test_a_wish_over_http(lake, wang, li, zhao, zhou, tea_house, chen, grant_points, logged_in):

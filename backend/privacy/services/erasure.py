@@ -120,10 +120,11 @@ def _end_what_runs(user: User) -> None:
         people.leave(volunteer=volunteer)
     for membership in Membership.objects.filter(user=user, ended_at=None).order_by("pk"):
         roles.end(membership=membership, ended_by=None)
+    # All of them before the wallet: a counter that has one waits for that next.
+    held = Redemption.objects.filter(volunteer=user, status=Redemption.Status.HELD).order_by("pk")
+    list(held.select_for_update(no_key=True))
     wishes.forget(volunteer=user)
-    for voucher in Redemption.objects.filter(
-        volunteer=user, status=Redemption.Status.HELD
-    ).order_by("pk"):
+    for voucher in held.all():
         with suppress(VoucherStateWrong):  # scanned since we looked
             redemption.cancel(redemption=voucher)
     MerchantMember.objects.filter(user=user, ended_at=None).update(ended_at=now)

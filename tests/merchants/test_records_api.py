@@ -1,0 +1,108 @@
+"""What was redeemed and what was refused, as staff and auditors read it."""
+
+import pytest
+
+from merchants import errors
+from merchants.models import ScanAttempt
+from merchants.services import redemption, refunds
+
+
+@pytest.fixture
+def desk(zhao, logged_in):
+    return logged_in(zhao)
+
+
+def test_a_redemption_leads_from_the_transfer_to_the_statement(
+    desk, lake, redeemed, chen, shop, tea_house
+):
+    taken = redeemed("2024-03-05 10:00", quantity=2)
+    refunds.refund(redemption=taken, refunded_by=chen, reason="凉了", quantity=1, is_late=True)
+
+    one = desk.get(f"/api/v1/communities/lake/redemptions/{taken.pk}")
+
+    assert one.json() == {
+        "id": str(taken.pk),
+        "offer_code": "TEA",
+        "offer_title": "一壶茶",
+        "quantity": 2,
+        "price_points": 60,
+        "fen_per_point": 10,
+        "amount_fen": 600,
+        "redeemed_at": "2024-03-05T02:00:00Z",
+        "redeemed_by": {"id": str(chen.pk), "name": chen.name},
+        "refunded_quantity": 1,
+        "merchant": {"id": str(shop.pk), "name": "茶馆"},
+        "volunteer": "王**",
+        "transfer_id": str(taken.transfer_id),
+        "statement_id": None,
+    }
+    transfer = desk.get("/api/v1/communities/lake/transfers?reason=redemption").json()["results"][0]
+    assert transfer["source"] == f"redemption:{taken.pk}"
+    assert desk.get("/api/v1/communities/lake/redemptions").json()["results"] == [one.json()]
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("since=2024-03-05&until=2024-03-05", 1),
+        ("since=2024-03-06", 0),
+        ("until=2024-03-04", 0),
+        ("merchant={shop}", 1),
+        ("merchant=01900000-0000-7000-8000-000000000000", 0),
+    ],
+)
+def test_they_are_found_by_day_and_shop(desk, redeemed, shop, query, found):
+    redeemed("2024-03-05 00:00")
+
+    answer = desk.get(f"/api/v1/communities/lake/redemptions?{query.format(shop=shop.pk)}")
+
+    assert len(answer.json()["results"]) == found
+
+
+def test_what_is_held_is_nobodys_business(desk, wang, tea, grant_points):
+    grant_points(wang, 30)
+    redemption.take(offer=tea, volunteer=wang)
+
+    assert desk.get("/api/v1/communities/lake/redemptions").json()["results"] == []
+
+
+def test_what_was_refused_is_read_without_the_code(desk, redeemed, shop, chen):
+    taken = redeemed("2024-03-05 10:00")
+    for code in (taken.code, "234567892345"):
+        with pytest.raises((errors.CodeUsed, errors.CodeUnknown)):
+            redemption.scan(merchant_id=shop.pk, clerk=chen, code=code)
+
+    answer = desk.get("/api/v1/communities/lake/refused-scans")
+
+    assert taken.code not in answer.text
+    unknown, used = answer.json()["results"]
+    assert used == {
+        "id": used["id"],
+        "outcome": "code_used",
+        "merchant_id": str(shop.pk),
+        "clerk": {"id": str(chen.pk), "name": chen.name},
+        "device": None,
+        "device_time": None,
+        "scanned_at": used["scanned_at"],
+        "redemption_id": str(taken.pk),
+    }
+    assert (unknown["outcome"], unknown["redemption_id"]) == ("code_unknown", None)
+    only = desk.get("/api/v1/communities/lake/refused-scans?outcome=code_used").json()["results"]
+    assert only == [used]
+
+
+def test_a_volunteer_who_tried_is_not_named(desk, wang, shop, redeemed):
+    taken = redeemed("2024-03-05 10:00")
+    ScanAttempt.objects.create(
+        community=taken.community,
+        merchant=shop,
+        clerk=wang,
+        code="X",
+        outcome="code_used",
+        redemption=taken,
+    )
+
+    (told,) = desk.get("/api/v1/communities/lake/refused-scans").json()["results"]
+
+    assert told["clerk"] is None
+    assert "王" not in str(told)
