@@ -30,12 +30,12 @@ OLD_AFTER_SECONDS = 300
 class OutcomeUnknown(Exception):
     """No answer that can be trusted: query, or repeat the same number with the same parameters.
 
-    ``code`` is WeChat Pay's, if it told one.
+    ``code`` is WeChat Pay's, if it told one; ``is_refusal``: it said that it did not do it now.
     """
 
-    def __init__(self, code: str = "") -> None:
+    def __init__(self, code: str = "", *, is_refusal: bool = False) -> None:
         super().__init__(code)
-        self.code = code
+        self.code, self.is_refusal = code, is_refusal
 
 
 class NotFromWeChatPay(Exception):
@@ -86,7 +86,7 @@ class Pay:
                 method, path, content=body, headers=self._headers(method, path, body)
             )
             if answer.status_code != 200:
-                raise OutcomeUnknown(_code(answer))
+                raise OutcomeUnknown(_code(answer), is_refusal=answer.is_client_error)
             self._verify(answer.headers, answer.content)
             return dict(answer.json())
         except (httpx.HTTPError, NotFromWeChatPay, ValueError, TypeError) as error:

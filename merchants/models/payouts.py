@@ -36,6 +36,8 @@ class Payout(TenantModel):
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False
     )
     openid = models.CharField(max_length=128, blank=True)  # the payee's, until it has ended
+    # What was sent and is sent again, whatever the settings say by then; with the openid in it.
+    sent_parameters = models.JSONField(default=dict, blank=True)
     amount_fen = models.PositiveIntegerField()
     state = models.CharField(max_length=9, choices=State, default=State.PENDING)
     wechat_state = models.CharField(max_length=32, blank=True)  # as it was read last
@@ -48,6 +50,7 @@ class Payout(TenantModel):
     )
     ordered_at = models.DateTimeField(db_default=Now())
     sent_at = models.DateTimeField(null=True)  # the first time
+    last_sent_at = models.DateTimeField(null=True)
     cancel_asked_at = models.DateTimeField(null=True)
     next_at = models.DateTimeField(db_default=Now())  # when WeChat is asked, or asked again
     finished_at = models.DateTimeField(null=True)
@@ -64,6 +67,7 @@ class Payout(TenantModel):
                 name="payout_state_is_complete",
                 condition=Q(
                     ~Q(openid=""),
+                    sent_parameters={},
                     state="pending",
                     sent_at__isnull=True,
                     finished_at__isnull=True,
@@ -79,6 +83,7 @@ class Payout(TenantModel):
                 # An openid is somebody's own: it is kept for as long as it may be sent again.
                 | Q(
                     openid="",
+                    sent_parameters={},
                     package_info="",
                     state="succeeded",
                     sent_at__isnull=False,
@@ -87,6 +92,7 @@ class Payout(TenantModel):
                 )
                 | Q(
                     openid="",
+                    sent_parameters={},
                     package_info="",
                     state__in=["failed", "cancelled"],
                     finished_at__isnull=False,
@@ -132,6 +138,14 @@ class Payout(TenantModel):
                 name="payout_goes_to_one_account",
                 operation=pgtrigger.Update,
                 condition=pgtrigger.Condition("NEW.openid NOT IN ('', OLD.openid)"),
+            ),
+            pgtrigger.Protect(
+                name="payout_is_sent_as_it_was",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Condition(
+                    "OLD.sent_parameters <> '{}'"
+                    " AND NEW.sent_parameters NOT IN ('{}', OLD.sent_parameters)"
+                ),
             ),
             pgtrigger.Protect(
                 name="payout_end_is_final",

@@ -2,6 +2,7 @@
 
 No answer, or none that can be trusted, means that the money may be on its way: the same number is
 sent again with the same parameters. Only one that failed or was cancelled makes room for another.
+One that staff cancel is never sent again.
 Locks are taken in one order: payout, statement. None is held while WeChat is asked.
 Source: shared/WECHAT.md, section 2.
 """
@@ -21,7 +22,7 @@ from backend.accounts.models import User
 from backend.audit.services import trail
 from backend.ids import new_id
 from backend.wechat import pay
-from backend.wechat.errors import WeChatPayNotConfigured, WeChatUnavailable
+from backend.wechat.errors import WeChatPayNotConfigured
 from merchants import errors
 from merchants.models import MerchantMember, Payout, PayoutCallback, Statement
 from merchants.services import settlement, telling
@@ -30,8 +31,11 @@ logger = logging.getLogger(__name__)
 
 State = Payout.State
 ENDS = {"SUCCESS": State.SUCCEEDED, "FAIL": State.FAILED, "CANCELLED": State.CANCELLED}
+UNCONFIRMED = ("ACCEPTED", "PROCESSING", "WAIT_USER_CONFIRM")  # what WeChat still cancels
+NOT_FOUND = "NOT_FOUND"
 # WeChat tells of a bill for 30 days; a number it has forgotten would be paid a second time.
 SEND_AGAIN_FOR = timedelta(days=29)
+CLOSED_AFTER = timedelta(hours=25)  # WeChat closes after 24 what nobody confirmed; some lag
 UNCLEAR_AFTER = timedelta(hours=1)  # then somebody has to look
 ASK_AGAIN = (timedelta(seconds=15), timedelta(hours=1))  # sooner at first, then later and later
 
@@ -80,34 +84,39 @@ def order(*, statement: Statement, ordered_by: User) -> Payout:
 
 
 def advance(*, payout_id: UUID) -> None:
-    """Send it, send it again, or ask how it stands; harmless to repeat, by any number of workers.
+    """Send it, send it again, ask how it stands, or have it cancelled.
 
-    Raises WeChatPayNotConfigured.
+    Harmless to repeat, by any number of workers. Raises WeChatPayNotConfigured.
     """
     account = pay.configured()
     payout = _begin(payout_id)
     if payout is None:
         return
-    assert payout.sent_at is not None  # since it was begun
-    if payout.state == State.UNKNOWN and payout.sent_at < timezone.now() - SEND_AGAIN_FOR:
-        _unclear(payout, "TOO_OLD")
-        return
     try:
-        if payout.state == State.UNKNOWN:
-            bill = account.create(_parameters(payout))
+        if _is_to_be_sent(payout):
+            bill, refusal = _send(account, payout)
         else:
-            bill = account.query(payout.out_bill_no)
+            bill, refusal = account.query(payout.out_bill_no), ""
     except pay.OutcomeUnknown as unknown:
-        _unclear(payout, unknown.code[:64])
+        _nothing_told(payout_id, unknown.code)
         return
-    _apply(payout_id, bill)
+    payout = _apply(payout_id, bill)
+    if payout.is_finished:
+        return
+    if payout.cancel_asked_at and payout.wechat_state in UNCONFIRMED:
+        try:
+            _apply(payout_id, account.cancel(payout.out_bill_no))
+        except pay.OutcomeUnknown as unknown:
+            _unclear(payout, unknown.code)  # and asked again the next time
+    elif refusal:
+        _unclear(payout, refusal)
 
 
 def cancel(*, payout: Payout, by: User) -> Payout:
-    """Ask WeChat not to pay it after all; what was never sent is cancelled at once.
+    """Not after all: from here on it is not sent, and what WeChat has of it is cancelled there.
 
-    That it is cancelled is read later. Raises PayoutFinished, WeChatPayNotConfigured,
-    WeChatUnavailable (nothing is known: ask again).
+    What was never sent is cancelled at once, anything else when WeChat says so, for which it is
+    asked until it does. Raises PayoutFinished, WeChatPayNotConfigured (asked once it is).
     """
     with transaction.atomic():
         payout = _locked(payout.pk)
@@ -119,11 +128,8 @@ def cancel(*, payout: Payout, by: User) -> Payout:
             _finish(payout, State.CANCELLED)
             return payout
         payout.save(update_fields=["cancel_asked_at"])
-    try:
-        bill = pay.configured().cancel(payout.out_bill_no)
-    except pay.OutcomeUnknown as unknown:
-        raise WeChatUnavailable from unknown
-    return _apply(payout.pk, bill)
+    advance(payout_id=payout.pk)
+    return Payout.objects.select_related("ordered_by").get(pk=payout.pk)
 
 
 def called_back(*, headers: Mapping[str, str], raw: bytes) -> None:
@@ -159,11 +165,62 @@ def _begin(payout_id: UUID) -> Payout | None:
         if payout is None:
             return None
         now = timezone.now()
-        if payout.state == State.PENDING:
-            payout.state, payout.sent_at = State.UNKNOWN, now
+        if _is_to_be_sent(payout):
+            if payout.state == State.PENDING:
+                payout.state, payout.sent_at = State.UNKNOWN, now
+            payout.last_sent_at = now
+            payout.sent_parameters = payout.sent_parameters or _parameters(payout)
         payout.next_at = _again_at(payout, now)
-        payout.save(update_fields=["state", "sent_at", "next_at"])
+        payout.save(
+            update_fields=["state", "sent_at", "last_sent_at", "sent_parameters", "next_at"]
+        )
         return payout
+
+
+def _is_to_be_sent(payout: Payout) -> bool:
+    """Until the payee can confirm it: only the answer to who sends it says with what."""
+    if payout.cancel_asked_at or payout.package_info:
+        return False
+    return payout.sent_at is None or payout.sent_at > timezone.now() - SEND_AGAIN_FOR
+
+
+def _send(account: pay.Pay, payout: Payout) -> tuple[dict[str, Any], str]:
+    """What WeChat says of it, and why it was refused if that is only asked for afterwards."""
+    try:
+        return account.create(payout.sent_parameters), ""
+    except pay.OutcomeUnknown as unknown:
+        if not unknown.is_refusal:
+            raise
+        # It may be refused for what was made of the same number before.
+        try:
+            return account.query(payout.out_bill_no), unknown.code
+        except pay.OutcomeUnknown:
+            raise unknown from None
+
+
+@transaction.atomic
+def _nothing_told(payout_id: UUID, code: str) -> None:
+    payout = _locked(payout_id)
+    if payout.is_finished:
+        return
+    if code == NOT_FOUND and _can_not_be_confirmed(payout):
+        payout.trouble = ""
+        _finish(payout, State.CANCELLED, NOT_FOUND)
+        return
+    is_too_old = not (payout.cancel_asked_at or payout.package_info or _is_to_be_sent(payout))
+    _unclear(payout, "TOO_OLD" if code == NOT_FOUND and is_too_old else code)
+
+
+def _can_not_be_confirmed(payout: Payout) -> bool:
+    """Whether no money can have moved, nor will, though WeChat does not tell of it.
+
+    Nobody ever had the ``package_info`` that it is confirmed with, nothing is sent any more, and
+    what is not confirmed within 24 hours WeChat closes. Once the payee could confirm it, this
+    does not hold, whatever WeChat does not find.
+    """
+    if payout.cancel_asked_at is None or payout.package_info or payout.last_sent_at is None:
+        return False
+    return payout.last_sent_at < timezone.now() - CLOSED_AFTER
 
 
 @transaction.atomic
@@ -172,9 +229,7 @@ def _apply(payout_id: UUID, bill: dict[str, Any]) -> Payout:
     payout = _locked(payout_id)
     if payout.is_finished:
         return payout
-    if bill.get("out_bill_no") != payout.out_bill_no or (
-        bill.get("transfer_amount", payout.amount_fen) != payout.amount_fen
-    ):
+    if not _is_of(bill, payout):
         logger.error("WeChat Pay tells of another transfer than payout %s", payout_id)
         _unclear(payout, "MISMATCH")
         return payout
@@ -184,11 +239,13 @@ def _apply(payout_id: UUID, bill: dict[str, Any]) -> Payout:
     end = ENDS.get(payout.wechat_state)
     if end is None:
         payout.state = State.WAITING
-        payout.package_info = str(bill.get("package_info") or payout.package_info)
+        if not payout.cancel_asked_at:  # or they could confirm what is being cancelled
+            payout.package_info = str(bill.get("package_info") or payout.package_info)
         payout.save(
             update_fields=["state", "wechat_state", "transfer_bill_no", "package_info", "trouble"]
         )
-        _tell("payout_waiting", payout, payout.payee_id)
+        if payout.package_info and not payout.cancel_asked_at:
+            _tell("payout_waiting", payout, payout.payee_id)
         return payout
     _finish(payout, end, str(bill.get("fail_reason") or "")[:64])
     if end == State.SUCCEEDED:
@@ -200,16 +257,31 @@ def _apply(payout_id: UUID, bill: dict[str, Any]) -> Payout:
     return payout
 
 
+def _is_of(bill: dict[str, Any], payout: Payout) -> bool:
+    """Whether it is this transfer, to this person, of this account; not every answer has all."""
+    ours = {
+        "transfer_amount": payout.amount_fen,
+        "openid": payout.openid,
+        "mch_id": settings.WECHATPAY_MCH_ID,
+        "appid": payout.sent_parameters.get("appid", settings.WECHAT_APP_ID),
+    }
+    return bill.get("out_bill_no") == payout.out_bill_no and all(
+        bill.get(name) in (None, "", value) for name, value in ours.items()
+    )
+
+
 def _finish(payout: Payout, state: Payout.State, fail_reason: str = "") -> None:
     payout.state, payout.finished_at = state, timezone.now()
     payout.fail_reason = fail_reason if state != State.SUCCEEDED else ""
     payout.openid = payout.package_info = ""
+    payout.sent_parameters = {}
     payout.save(
         update_fields=[
             "state",
             "finished_at",
             "fail_reason",
             "openid",
+            "sent_parameters",
             "package_info",
             "wechat_state",
             "transfer_bill_no",
@@ -225,6 +297,7 @@ def _finish(payout: Payout, state: Payout.State, fail_reason: str = "") -> None:
 @transaction.atomic
 def _unclear(payout: Payout, trouble: str) -> None:
     """What stands in the way is on record; if it stays so, whoever ordered it is told."""
+    trouble = trouble[:64]
     Payout.objects.filter(pk=payout.pk, state__in=Payout.OPEN).update(trouble=trouble)
     payout.trouble = trouble
     if payout.sent_at is not None and payout.sent_at < timezone.now() - UNCLEAR_AFTER:
@@ -245,7 +318,7 @@ def _tell(kind: str, payout: Payout, recipient: UUID, **facts: str) -> None:
 
 
 def _parameters(payout: Payout) -> dict[str, Any]:
-    """Made of the row alone, so they are the same each time."""
+    """What is sent the first time, by the row and the settings of that moment."""
     return {
         "appid": settings.WECHAT_APP_ID,
         "out_bill_no": payout.out_bill_no,
@@ -281,7 +354,7 @@ def _payee(statement: Statement) -> tuple[User, str]:
 
 def _again_at(payout: Payout, now: datetime) -> datetime:
     at_least, at_most = ASK_AGAIN
-    waited = now - (payout.sent_at or now)
+    waited = now - (payout.cancel_asked_at or payout.sent_at or now)
     return now + min(max(waited / 2, at_least), at_most)
 
 

@@ -7,18 +7,19 @@ from uuid import UUID
 import pytest
 from allauth.socialaccount.models import SocialAccount
 from django.db import DatabaseError, transaction
+from django.db.models import F
 from django.utils import timezone
 
 from backend.communities.models import Role
 from backend.communities.services import roles
 from backend.notices.models import Notice
 from backend.notices.texts import words
-from backend.wechat.errors import WeChatPayNotConfigured, WeChatUnavailable
+from backend.wechat.errors import WeChatPayNotConfigured
 from merchants import errors, tasks
 from merchants.models import MerchantMember, Payout, PayoutCallback, Statement, Terms
 from merchants.services import bank_accounts, payouts, proving, settlement
 from points import selectors as points
-from tests.standins.wechatpay import signed_event
+from tests.standins.wechatpay import BILLS, signed_event
 
 KEY = {"Idempotency-Key": "k1"}
 State = Payout.State
@@ -182,15 +183,80 @@ def test_what_nobody_confirms_within_a_day_makes_room_for_another(
     assert again.out_bill_no != ordered.out_bill_no
 
 
+def test_it_is_sent_again_as_it_was_whatever_the_settings_say_by_then(
+    ordered, lake, wechat_pay, settings
+):
+    wechat_pay.fail_next = [("after", 0)]
+    payouts.advance(payout_id=ordered.pk)
+    settings.WECHATPAY_NOTIFY_URL = "https://moved.example/api/v1/wechatpay/callback"
+    settings.WECHATPAY_SCENE = "1005"
+    settings.WECHATPAY_PERCEPTION = "活动奖励"
+    settings.WECHATPAY_SCENE_INFO = {"岗位类型": "商户", "报酬说明": "结算"}
+    payouts.advance(payout_id=ordered.pk)
+
+    assert Payout.objects.get().package_info == f"package-{ordered.out_bill_no}"
+    wechat_pay.finish(ordered.out_bill_no)
+    payouts.advance(payout_id=ordered.pk)
+    paid_once(lake, wechat_pay)
+    assert Payout.objects.get().sent_parameters == {}  # the openid is in it
+
+
+def test_where_it_can_not_be_sent_again_it_is_asked_for_at_once(ordered, lake, wechat_pay):
+    wechat_pay.fail_next = [("after", 0)]
+    payouts.advance(payout_id=ordered.pk)
+    wechat_pay.parameters[ordered.out_bill_no] = {}  # by whatever it was made of
+    payouts.advance(payout_id=ordered.pk)
+    refused = Payout.objects.get()
+    assert (refused.state, refused.trouble) == (State.WAITING, "INVALID_REQUEST")
+    wechat_pay.finish(ordered.out_bill_no)
+    payouts.advance(payout_id=ordered.pk)
+
+    paid_once(lake, wechat_pay)
+
+
+def test_it_is_sent_until_the_owner_can_confirm_it(ordered, lake, wechat_pay):
+    wechat_pay.first = ("ACCEPTED", "PROCESSING")
+    read = []
+    for _ in range(3):
+        payouts.advance(payout_id=ordered.pk)
+        payout = Payout.objects.get()
+        read.append((payout.wechat_state, payout.package_info))
+        told = Notice.objects.filter(kind="payout_waiting").count()
+        assert told == bool(payout.package_info)
+
+    package = f"package-{ordered.out_bill_no}"
+    assert read == [("ACCEPTED", ""), ("PROCESSING", ""), ("WAIT_USER_CONFIRM", package)]
+    wechat_pay.transfer(ordered.out_bill_no)
+    for _ in range(2):
+        assert Payout.objects.get().state == State.WAITING
+        payouts.advance(payout_id=ordered.pk)
+    paid_once(lake, wechat_pay)
+
+
+# --- cancelled --------------------------------------------------------------------------------
+def cancelled(ordered, qian):
+    """Asked for; what is known of it then."""
+    payouts.cancel(payout=ordered, by=qian)
+    return Payout.objects.get()
+
+
+def day_later():
+    day = timedelta(hours=25, minutes=1)
+    Payout.objects.update(sent_at=F("sent_at") - day, last_sent_at=F("last_sent_at") - day)
+
+
+def sent(wechat_pay):
+    """How often."""
+    return [method for method, path, _ in wechat_pay.journal if path == BILLS].count("POST")
+
+
 def test_it_is_cancelled_while_it_is_not_confirmed(ordered, qian, wechat_pay):
     payouts.advance(payout_id=ordered.pk)
-    wechat_pay.fail_next = [("before", 500)]
-    with pytest.raises(WeChatUnavailable):
-        payouts.cancel(payout=ordered, by=qian)
-
-    asked = payouts.cancel(payout=ordered, by=qian)
+    wechat_pay.cancelling_reads = 2
+    asked = cancelled(ordered, qian)
     assert (asked.state, asked.wechat_state) == (State.WAITING, "CANCELING")
-    for _ in range(2):
+    for _ in range(3):
+        assert Payout.objects.get().state == State.WAITING
         payouts.advance(payout_id=ordered.pk)
 
     assert Payout.objects.get().state == State.CANCELLED
@@ -198,11 +264,107 @@ def test_it_is_cancelled_while_it_is_not_confirmed(ordered, qian, wechat_pay):
         payouts.cancel(payout=ordered, by=qian)
 
 
+@pytest.mark.parametrize("which", [0, 1])
+def test_where_cancelling_fails_it_is_tried_again(ordered, qian, wechat_pay, which):
+    payouts.advance(payout_id=ordered.pk)
+    wechat_pay.fail_next = [("", 0)] * which + [("before", 500)]
+    asked = cancelled(ordered, qian)
+    assert (asked.state, asked.trouble) == (State.WAITING, "SYSTEM_ERROR")
+    assert asked.next_at < timezone.now() + timedelta(minutes=1)
+    for _ in range(3):
+        payouts.advance(payout_id=ordered.pk)
+
+    assert Payout.objects.get().state == State.CANCELLED
+
+
 def test_what_was_never_sent_is_cancelled_at_once(ordered, qian, wechat_pay):
     assert payouts.cancel(payout=ordered, by=qian).state == State.CANCELLED
     payouts.advance(payout_id=ordered.pk)
 
     assert wechat_pay.bills == {}
+
+
+@pytest.mark.parametrize("reached_it", [False, True])
+def test_what_is_to_be_cancelled_is_not_sent_again(ordered, qian, wechat_pay, reached_it):
+    wechat_pay.fail_next = [("after" if reached_it else "before", 500)]
+    payouts.advance(payout_id=ordered.pk)
+    cancelled(ordered, qian)
+    for _ in range(3):
+        payouts.advance(payout_id=ordered.pk)
+
+    assert sent(wechat_pay) == 1
+    payout = Payout.objects.get()
+    # Where nothing is known of it, it may still be under way.
+    assert payout.state == (State.CANCELLED if reached_it else State.UNKNOWN)
+
+
+def test_who_receives_it_can_not_confirm_what_is_being_cancelled(ordered, qian, wechat_pay):
+    wechat_pay.fail_next = [("after", 500)]
+    payouts.advance(payout_id=ordered.pk)
+    wechat_pay.fail_next = [("", 0), ("before", 500)]
+
+    assert cancelled(ordered, qian).wechat_state == "WAIT_USER_CONFIRM"
+    assert Payout.objects.get().package_info == ""
+    assert not Notice.objects.filter(kind="payout_waiting").exists()
+
+
+def test_what_wechat_never_took_can_be_paid_otherwise_a_day_after_it_is_cancelled(
+    ordered, approved, qian, wechat_pay
+):
+    wechat_pay.most_fen = 599
+    payouts.advance(payout_id=ordered.pk)
+    assert Payout.objects.get().trouble == "INVALID_REQUEST"
+    asked = cancelled(ordered, qian)
+    assert (asked.state, asked.trouble) == (State.UNKNOWN, "NOT_FOUND")
+    with pytest.raises(errors.PayoutUnderWay):
+        settlement.mark_paid(statement=approved, payer=qian)
+
+    day_later()
+    payouts.advance(payout_id=ordered.pk)
+
+    ended = Payout.objects.get()
+    assert (ended.state, ended.fail_reason, ended.trouble) == (State.CANCELLED, "NOT_FOUND", "")
+    paid = settlement.mark_paid(statement=approved, payer=qian)
+    assert paid.status == Statement.Status.PAID
+
+
+def test_what_was_sent_a_month_ago_can_be_cancelled(ordered, qian, wechat_pay):
+    wechat_pay.fail_next = [("before", 500)]
+    payouts.advance(payout_id=ordered.pk)
+    a_month_ago = timezone.now() - timedelta(days=30)
+    Payout.objects.update(sent_at=a_month_ago, last_sent_at=a_month_ago)
+    payouts.advance(payout_id=ordered.pk)
+    assert Payout.objects.get().trouble == "TOO_OLD"
+
+    assert cancelled(ordered, qian).state == State.CANCELLED
+
+
+def test_what_waits_and_was_never_confirmable_is_cancelled_once_wechat_has_lost_it(
+    ordered, qian, wechat_pay
+):
+    wechat_pay.first = ("ACCEPTED",)
+    payouts.advance(payout_id=ordered.pk)
+    wechat_pay.bills.clear()
+    assert cancelled(ordered, qian).state == State.WAITING
+
+    day_later()
+    payouts.advance(payout_id=ordered.pk)
+
+    assert Payout.objects.get().state == State.CANCELLED
+
+
+def test_what_the_owner_could_confirm_is_not_over_because_wechat_has_forgotten_it(
+    ordered, qian, wechat_pay
+):
+    payouts.advance(payout_id=ordered.pk)
+    wechat_pay.finish(ordered.out_bill_no)
+    wechat_pay.bills.clear()  # a month later
+    day_later()
+
+    asked = cancelled(ordered, qian)
+
+    assert (asked.state, asked.trouble) == (State.WAITING, "NOT_FOUND")
+    assert Notice.objects.filter(kind="payout_unclear").count() == 1
 
 
 def test_it_is_not_marked_as_paid_beside_a_payout(ordered, approved, qian):
@@ -288,11 +450,15 @@ def test_an_end_is_final_whatever_is_told_later(ordered, lake, wechat_pay, callb
     paid_once(lake, wechat_pay)
 
 
-def test_another_amount_than_ours_is_not_believed(ordered, wechat_pay, callback):
+@pytest.mark.parametrize(
+    "told",
+    [{"transfer_amount": 1}, {"openid": "o6_thief"}, {"mch_id": "1"}, {"appid": "wx-another"}],
+)
+def test_another_transfer_than_ours_is_not_believed(ordered, wechat_pay, callback, told):
     payouts.advance(payout_id=ordered.pk)
     wechat_pay.finish(ordered.out_bill_no)
 
-    assert wechat_pay.call_back(callback, ordered.out_bill_no, told={"transfer_amount": 1}) == 204
+    assert wechat_pay.call_back(callback, ordered.out_bill_no, told=told) == 204
 
     assert (Payout.objects.get().state, Payout.objects.get().trouble) == (
         State.WAITING,
@@ -370,9 +536,16 @@ def test_the_sweep_rests_where_nothing_is_set_up(ordered, settings):
 
 @pytest.mark.parametrize(
     "altered",
-    [{"amount_fen": 1}, {"openid": "o6_thief"}, {"state": "succeeded"}, {"payee_id": UUID(int=1)}],
+    [
+        {"amount_fen": 1},
+        {"openid": "o6_thief"},
+        {"sent_parameters": {"transfer_amount": 1}},
+        {"state": "succeeded"},
+        {"payee_id": UUID(int=1)},
+    ],
 )
-def test_what_was_ordered_never_changes(ordered, altered):
+def test_what_was_ordered_and_sent_never_changes(ordered, wechat_pay, altered):
+    payouts.advance(payout_id=ordered.pk)
     with pytest.raises(DatabaseError), transaction.atomic():
         Payout.objects.update(**altered)
 

@@ -27,7 +27,10 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 BILLS = "/v3/fund-app/mch-transfer/transfer-bills"
 SCHEME = "WECHATPAY2-SHA256-RSA2048"
 ENDS = ("SUCCESS", "FAIL", "CANCELLED")
+UNCONFIRMED = ("ACCEPTED", "PROCESSING", "WAIT_USER_CONFIRM")
+OURS_ALONE = ("made", "then")  # what a bill has that is not told
 OVERDUE_SECONDS, LAG_SECONDS = 86_400, 60
+LEAST_FEN, NAME_FORBIDDEN_UNDER_FEN, NAME_REQUIRED_FROM_FEN = 10, 30, 200_000
 API_V3_KEY = "0123456789abcdef0123456789abcdef"
 PUBLIC_KEY_ID, SERIAL, MCH_ID = "PUB_KEY_ID_0001", "5157F09EFDC096DE15EBE81A47057A72", "1900000001"
 OURS, THEIRS = (rsa.generate_private_key(65537, 2048) for _ in range(2))
@@ -52,7 +55,10 @@ class Problem(Exception):
 
 
 class WeChatPay:
-    """``fail_next`` holds what is to go wrong with the next calls: ``("before", 500)`` …"""
+    """``fail_next`` holds what is to go wrong with the next calls: ``("before", 500)`` …
+
+    A bill is in one state after the other, each read once or as often as told to.
+    """
 
     def __init__(self):
         self.lock = threading.Lock()
@@ -61,6 +67,9 @@ class WeChatPay:
         self.fail_next = []
         self.spoil = {}  # how answers are signed: "signature", "serial", "timestamp", "missing"
         self.money_fen = 10**9
+        self.most_fen = 20_000  # the account's limit for one transfer
+        self.first = ()  # the states before WAIT_USER_CONFIRM: ("ACCEPTED", "PROCESSING")
+        self.cancelling_reads = 1  # how often CANCELING is read before it is cancelled
         self.journal = []
 
     def now(self):
@@ -86,28 +95,37 @@ class WeChatPay:
         infos = [info["info_type"] for info in parameters["transfer_scene_report_infos"]]
         if parameters["transfer_scene_id"] == "1000" and infos != ["活动名称", "奖励说明"]:
             raise Problem(400, "PARAM_ERROR", "未传入完整且对应的转账场景报备信息")
-        if len(parameters["transfer_remark"]) > 32 or parameters["transfer_amount"] < 10:
+        amount = parameters["transfer_amount"]
+        if len(parameters["transfer_remark"]) > 32 or amount < LEAST_FEN:
             raise Problem(400, "PARAM_ERROR")
+        if "user_name" in parameters and amount < NAME_FORBIDDEN_UNDER_FEN:
+            raise Problem(400, "PARAM_ERROR")
+        if "user_name" not in parameters and amount >= NAME_REQUIRED_FROM_FEN:
+            raise Problem(400, "PARAM_ERROR")
+        if amount > self.most_fen:
+            raise Problem(400, "INVALID_REQUEST", "转账金额超过单笔限额")
         if number in self.bills:
             if self.parameters[number] != parameters:
                 raise Problem(400, "INVALID_REQUEST")
             return self.made(number)
-        if parameters["transfer_amount"] > self.money_fen:
+        if amount > self.money_fen:
             raise Problem(403, "NOT_ENOUGH", "可以原单号发起重试,请勿更换商户单号")
-        self.money_fen -= parameters["transfer_amount"]
+        self.money_fen -= amount
+        state, *then = (*self.first, "WAIT_USER_CONFIRM")
         self.parameters[number] = parameters
         self.bills[number] = {
             "mch_id": MCH_ID,
             "appid": parameters["appid"],
             "out_bill_no": number,
             "transfer_bill_no": f"1330000{len(self.bills):012}",
-            "transfer_amount": parameters["transfer_amount"],
+            "transfer_amount": amount,
             "transfer_remark": parameters["transfer_remark"],
             "openid": parameters["openid"],
-            "state": "WAIT_USER_CONFIRM",
+            "state": state,
             "create_time": self.stamp(),
             "update_time": self.stamp(),
             "made": self.now(),
+            "then": then,
         }
         return self.made(number)
 
@@ -122,13 +140,13 @@ class WeChatPay:
         bill = self.bills.get(number)
         if bill is None:
             raise Problem(404, "NOT_FOUND")
-        if bill["state"] == "WAIT_USER_CONFIRM" and (
+        if bill["state"] in UNCONFIRMED and (
             self.now() - bill["made"] > OVERDUE_SECONDS + LAG_SECONDS
         ):
             self.finish(number, "FAIL", "OVERDUE_CLOSE")
-        told = {name: value for name, value in bill.items() if name != "made"}
-        if bill["state"] == "CANCELING":
-            self.finish(number, "CANCELLED")  # which is read the next time
+        told = shown(bill)
+        if bill["then"]:
+            self.finish(number, bill["then"].pop(0))  # which is read the next time
         return told
 
     def cancel(self, number):
@@ -137,16 +155,23 @@ class WeChatPay:
             raise Problem(404, "NOT_FOUND")
         if bill["state"] != "WAIT_USER_CONFIRM":
             raise Problem(400, "INVALID_REQUEST")
-        bill |= {"state": "CANCELING", "update_time": self.stamp()}
+        held = ["CANCELING"] * (self.cancelling_reads - 1)
+        bill |= {"state": "CANCELING", "update_time": self.stamp(), "then": [*held, "CANCELLED"]}
         return {name: bill[name] for name in ("out_bill_no", "transfer_bill_no", "state")}
 
+    def transfer(self, number):
+        """The receiver confirmed, and the money is on its way: what is read first."""
+        self.bills[number] |= {"state": "TRANSFERING", "then": ["SUCCESS"]}
+
     def finish(self, number, state="SUCCESS", fail_reason=""):
-        """The receiver confirms, or it ends otherwise; money that did not go comes back."""
+        """The receiver confirms, or it goes on otherwise; money that did not go comes back."""
         bill = self.bills[number]
         if bill["state"] in ENDS:
             return
         bill |= {"state": state, "update_time": self.stamp()}
-        if state != "SUCCESS":
+        if state in ENDS:
+            bill["then"] = []
+        if state in ("FAIL", "CANCELLED"):
             self.money_fen += bill["transfer_amount"]
             bill["fail_reason"] = fail_reason
 
@@ -156,8 +181,13 @@ class WeChatPay:
 
     def call_back(self, send, number, *, event_id=None, **wrong):
         """Tell our server through ``send(body, headers)`` how a bill ended."""
-        bill = {name: value for name, value in self.bills[number].items() if name != "made"}
-        return send(*signed_event(bill | wrong.pop("told", {}), event_id=event_id, **wrong))
+        bill = shown(self.bills[number]) | wrong.pop("told", {})
+        return send(*signed_event(bill, event_id=event_id, **wrong))
+
+
+def shown(bill):
+    """What a bill tells of itself."""
+    return {name: value for name, value in bill.items() if name not in OURS_ALONE}
 
 
 def signed_event(bill, *, event_id=None, key=API_V3_KEY, ago=0, tamper=False, signature=None):
