@@ -402,7 +402,7 @@ class PayoutFinished(Conflict):
 
 class OwnPayout(Forbidden):
     code = "own_payout"
-    title = _("Who orders a payout does not receive it.")
+    title = _("Who receives a payout neither approved the statement nor orders it.")
 
 
 class PayoutUnknown(NotFound):

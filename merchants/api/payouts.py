@@ -112,7 +112,8 @@ class StatementPayoutListView(ListAPIView[Payout]):
 
         The owner confirms on the phone within 24 hours. Refused with
         ``wechat_pay_not_configured``, ``statement_state_wrong``, ``own_approval``,
-        ``nothing_to_pay``, ``payout_outside_limits``, ``payout_under_way``, ``payee_missing``.
+        ``nothing_to_pay``, ``payout_outside_limits``, ``payout_under_way``, ``payee_missing``,
+        ``own_payout`` (who receives it ordered it, or approved the statement).
         """
         user = signed_in(request)
         statement = get_object_or_404(selectors.statements_handled_by(user), pk=statement_id)
@@ -123,7 +124,8 @@ class StatementPayoutListView(ListAPIView[Payout]):
 class CancelPayoutView(APIView):
     """Not after all: ``POST /api/v1/payouts/{payout_id}/cancel``.
 
-    WeChat cancels what is not confirmed yet, a little later. Refused with ``payout_finished``.
+    WeChat cancels what is not confirmed yet, a little later; it is asked until it does. Refused
+    with ``payout_finished``.
     """
 
     @extend_schema(request=None, responses=PayoutSerializer)

@@ -46,7 +46,7 @@ def order(*, statement: Statement, ordered_by: User) -> Payout:
 
     It is sent by a task. Whoever orders it counts as who paid. Raises WeChatPayNotConfigured,
     StatementStateWrong (not approved), OwnApproval, NothingToPay, PayoutOutsideLimits,
-    PayoutUnderWay, PayeeMissing, OwnPayout.
+    PayoutUnderWay, PayeeMissing, OwnPayout (they receive it, or who approved it does).
     """
     if not pay.is_configured():
         raise WeChatPayNotConfigured
@@ -67,7 +67,7 @@ def order(*, statement: Statement, ordered_by: User) -> Payout:
     if statement.payouts.filter(state__in=Payout.OPEN).exists():
         raise errors.PayoutUnderWay
     payee, openid = _payee(statement)
-    if payee.pk == ordered_by.pk:
+    if payee.pk in (ordered_by.pk, statement.approved_by_id):
         raise errors.OwnPayout
     payout = Payout.objects.create(
         id=new_id(),
@@ -336,20 +336,21 @@ def _parameters(payout: Payout) -> dict[str, Any]:
 
 
 def _payee(statement: Statement) -> tuple[User, str]:
-    owners = MerchantMember.objects.filter(
-        merchant=statement.partnership.merchant_id,
-        role=MerchantMember.Role.OWNER,
-        ended_at__isnull=True,
-    )
-    account = (
-        SocialAccount.objects.filter(provider="wechat", user__in=owners.values("user"))
+    on_wechat = SocialAccount.objects.filter(provider="wechat")
+    owner = (
+        MerchantMember.objects.filter(
+            merchant=statement.partnership.merchant_id,
+            role=MerchantMember.Role.OWNER,
+            ended_at__isnull=True,
+            user__in=on_wechat.values("user"),
+        )
         .select_related("user")
-        .order_by("user_id")  # ids are made in the order of time
+        .order_by("since_at", "pk")
         .first()
     )
-    if account is None:
+    if owner is None:
         raise errors.PayeeMissing
-    return account.user, account.uid
+    return owner.user, on_wechat.filter(user=owner.user).earliest("pk").uid
 
 
 def _again_at(payout: Payout, now: datetime) -> datetime:

@@ -17,7 +17,7 @@ from backend.notices.texts import words
 from backend.wechat.errors import WeChatPayNotConfigured
 from merchants import errors, tasks
 from merchants.models import MerchantMember, Payout, PayoutCallback, Statement, Terms
-from merchants.services import bank_accounts, payouts, proving, settlement
+from merchants.services import bank_accounts, partners, payouts, proving, settlement
 from points import selectors as points
 from tests.standins.wechatpay import BILLS, signed_event
 
@@ -383,6 +383,26 @@ def test_who_approved_does_not_order_and_who_receives_neither(approved, zhao, zh
         payouts.order(statement=approved, ordered_by=zhao)
     with pytest.raises(errors.OwnPayout):
         payouts.order(statement=approved, ordered_by=zhou)
+
+
+def test_who_approved_does_not_receive(approved, zhao, zhou, qian, shop, wechat_pay):
+    MerchantMember.objects.filter(user=zhou).update(ended_at=timezone.now())
+    partners.employ(merchant=shop, user=zhao, role=MerchantMember.Role.OWNER)
+    SocialAccount.objects.create(user=zhao, provider="wechat", uid="o6_zhao")
+
+    with pytest.raises(errors.OwnPayout):
+        payouts.order(statement=approved, ordered_by=qian)
+
+
+def test_the_owner_of_longest_standing_receives_it(approved, qian, zhou, shop, person, wechat_pay):
+    old_hand = person("wu", "吴老板")  # whose account is younger
+    SocialAccount.objects.create(user=old_hand, provider="wechat", uid="o6_wu")
+    partners.employ(merchant=shop, user=old_hand, role=MerchantMember.Role.OWNER)
+    MerchantMember.objects.filter(user=old_hand).update(since_at=F("since_at") - timedelta(days=9))
+
+    ordered = payouts.order(statement=approved, ordered_by=qian)
+
+    assert (ordered.payee, ordered.openid) == (old_hand, "o6_wu")
 
 
 @pytest.mark.parametrize(
