@@ -377,7 +377,7 @@ class WishNotScanned(Conflict):
 
 class NothingToPay(Conflict):
     code = "nothing_to_pay"
-    title = _("Nothing is owed on this statement; mark it as paid.")
+    title = _("There is nothing to pay; a statement that owes nothing is marked as paid.")
 
 
 class PayoutUnderWay(Conflict):
@@ -403,6 +403,11 @@ class PayoutFinished(Conflict):
 class OwnPayout(Forbidden):
     code = "own_payout"
     title = _("Who receives a payout neither approved the statement nor orders it.")
+
+
+class BankBatchCancelled(Conflict):
+    code = "bank_batch_cancelled"
+    title = _("This batch for the bank was cancelled. Make another one.")
 
 
 class PayoutUnknown(NotFound):

@@ -670,6 +670,8 @@ LEFT_OUT = {
     "merchants.StatementQuestion.answered_by": _AN_ACT,
     "merchants.Statement.drafted_by": _AN_ACT,
     "merchants.WebhookEndpoint.made_by": _AN_ACT,
+    "merchants.BankBatch.made_by": _AN_ACT,
+    "merchants.BankBatch.cancelled_by": _AN_ACT,
     "merchants.Payout.ordered_by": _AN_ACT,
     "merchants.Payout.payee": _AN_ACT,
     "merchants.Wish.decided_by": _AN_ACT,

@@ -1,13 +1,11 @@
-"""Paying merchants: by WeChat, or by the bank's file; and what WeChat tells of it."""
+"""Paying merchants by WeChat, what WeChat tells of it, and where a bank pays them."""
 
 from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
-from django.http import FileResponse, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
-from django.utils.translation import gettext as _
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import exceptions, permissions, serializers, status
 from rest_framework.generics import ListAPIView
@@ -16,16 +14,13 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
-from backend.api.files import CSVRenderer, answer
 from backend.api.idempotency import idempotent
-from backend.communities.selectors import HANDLES, communities_where
-from backend.spreadsheets import Sheet
 from backend.wechat.pay import NotFromWeChatPay
 from merchants import selectors
 from merchants.api.clerks import owned
 from merchants.api.serializers import ColleagueSerializer
 from merchants.api.statements import statements_owned
-from merchants.models import BankAccount, Payout, Statement
+from merchants.models import BankAccount, Payout
 from merchants.services import bank_accounts, payouts
 
 
@@ -133,36 +128,6 @@ class CancelPayoutView(APIView):
         user = signed_in(request)
         payout = get_object_or_404(selectors.payouts_handled_by(user), pk=payout_id)
         return Response(PayoutSerializer(payouts.cancel(payout=payout, by=user)).data)
-
-
-class BankFileView(APIView):
-    """What is to be paid, for the bank: ``GET /api/v1/communities/{code}/bank-file.csv``.
-
-    A line for each approved statement with something due and no payout under way: number, payee,
-    bank, account, yuan. Whose account is not known has an empty one.
-    """
-
-    renderer_classes = (CSVRenderer,)
-
-    @extend_schema(responses={(200, "text/csv"): OpenApiTypes.BINARY})
-    def get(self, request: Request, code: str) -> FileResponse:
-        user = signed_in(request)
-        community = get_object_or_404(communities_where(user, HANDLES), code=code)
-        statements = selectors.statements_to_pay(community)
-        bank_accounts.note_read(community=community, by=user, statements=len(statements))
-        header = (_("Statement"), _("Payee"), _("Bank"), _("Account"), _("Amount (yuan)"))
-        return answer(request, Sheet(f"{code}-bank", header, map(_bank_line, statements)))
-
-
-def _bank_line(statement: Statement) -> tuple[str, ...]:
-    account = getattr(statement.partnership.merchant, "bank_account", None)
-    return (
-        statement.number,
-        account.holder if account else statement.partnership.name,
-        account.bank if account else "",
-        f"'{account.number}" if account else "",  # or a spreadsheet would round it
-        f"{statement.due_fen // 100}.{statement.due_fen % 100:02}",
-    )
 
 
 # --- owners -----------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 from django.urls import path
 
 from merchants.api import (
+    bank_batches,
     catalogue,
     causes,
     clerks,
@@ -25,6 +26,7 @@ from merchants.api import (
 
 MERCHANTS_STATEMENT = "merchants/<uuid:merchant_id>/statements/<uuid:statement_id>"
 STATEMENT = "statements/<uuid:statement_id>"
+BANK_BATCHES = "communities/<slug:code>/bank-batches"
 WEBHOOK = "merchants/<uuid:merchant_id>/webhooks/<uuid:endpoint_id>"
 
 urlpatterns = [
@@ -40,7 +42,15 @@ urlpatterns = [
     path("me/redemptions/<uuid:redemption_id>/offline-code", offline.MyOfflineCodeView.as_view()),
     path("statements/<uuid:statement_id>/payouts", payouts.StatementPayoutListView.as_view()),
     path("payouts/<uuid:payout_id>/cancel", payouts.CancelPayoutView.as_view()),
-    path("communities/<slug:code>/bank-file.csv", payouts.BankFileView.as_view()),
+    path(BANK_BATCHES, bank_batches.BankBatchListView.as_view()),
+    path(f"{BANK_BATCHES}/<uuid:batch_id>/cancel", bank_batches.CancelBankBatchView.as_view()),
+    *(
+        path(
+            f"{BANK_BATCHES}/<uuid:batch_id>/file.{renderer.format}",
+            bank_batches.BankBatchFileView.as_view(renderer_classes=[renderer]),
+        )
+        for renderer in bank_batches.RENDERERS
+    ),
     path(
         "merchants/<uuid:merchant_id>/statements/<uuid:statement_id>/payouts",
         payouts.MerchantPayoutListView.as_view(),

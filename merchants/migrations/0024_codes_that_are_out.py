@@ -9,7 +9,7 @@ WHERE status = 'held' AND offline_until IS NOT NULL AND cancel_asked_at IS NULL;
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("merchants", "0018_refused_scans"),
+        ("merchants", "0020_bank_batches"),
     ]
 
     operations = [

@@ -1,5 +1,6 @@
 """Merchants, what they offer, what was redeemed and what they are owed."""
 
+from merchants.models.bank_batches import BankBatch, BankBatchLine
 from merchants.models.catalogue import Offer, OfferPrice, StockMove
 from merchants.models.causes import Cause, Gift, Spending, Sponsorship
 from merchants.models.fairs import Fair, FairStall
@@ -17,6 +18,8 @@ from merchants.models.wishes import Wish
 __all__ = [
     "ActivityMatch",
     "BankAccount",
+    "BankBatch",
+    "BankBatchLine",
     "Cause",
     "Device",
     "Fair",

@@ -1,5 +1,11 @@
 """Reads about merchants, named for who is asking."""
 
+from merchants.selectors.bank_batches import (
+    bank_batches_in,
+    bank_lines_of,
+    statements_left_in,
+    statements_to_pay,
+)
 from merchants.selectors.catalogue import (
     offers_at,
     offers_handled_by,
@@ -77,7 +83,6 @@ from merchants.selectors.settlement import (
     statements_handled_by,
     statements_of,
     statements_seen_by,
-    statements_to_pay,
 )
 from merchants.selectors.wishes import (
     wishes_adopted_by,
@@ -89,6 +94,8 @@ from merchants.selectors.wishes import (
 )
 
 __all__ = [
+    "bank_batches_in",
+    "bank_lines_of",
     "causes_handled_by",
     "causes_known_to",
     "causes_open_to",
@@ -139,6 +146,7 @@ __all__ = [
     "spent_in",
     "sponsorships_in",
     "statements_handled_by",
+    "statements_left_in",
     "statements_of",
     "statements_seen_by",
     "statements_to_pay",

@@ -3,9 +3,8 @@
 from django.db.models import QuerySet
 
 from backend.accounts.models import User
-from backend.communities.models import Community
 from backend.communities.selectors import HANDLES, WATCHES_OVER, communities_where
-from merchants.models import Merchant, Payout, Redemption, Refund, Statement, StatementQuestion
+from merchants.models import Merchant, Redemption, Refund, Statement, StatementQuestion
 from merchants.selectors.redemption import with_offer
 
 
@@ -24,17 +23,6 @@ def statements_seen_by(user: User) -> QuerySet[Statement]:
 def statements_handled_by(user: User) -> QuerySet[Statement]:
     """What ``user`` may approve and pay, newest first."""
     return _with_parties(Statement.objects.filter(community__in=communities_where(user, HANDLES)))
-
-
-def statements_to_pay(community: Community) -> list[Statement]:
-    """What is approved, due and not being paid, oldest number first."""
-    approved = (
-        Statement.objects.filter(community=community, status=Statement.Status.APPROVED)
-        .exclude(payouts__state__in=Payout.OPEN)
-        .select_related("partnership__merchant__bank_account")
-        .order_by("number_year", "number_in_year")
-    )
-    return [statement for statement in approved if statement.due_fen]
 
 
 def lines_of(statement: Statement) -> QuerySet[Redemption]:

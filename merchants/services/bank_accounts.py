@@ -3,8 +3,6 @@
 from django.db import transaction
 
 from backend.accounts.models import User
-from backend.audit.services import trail
-from backend.communities.models import Community
 from merchants.models import BankAccount, Merchant
 from merchants.services import partners
 
@@ -20,14 +18,3 @@ def keep(*, merchant: Merchant, holder: str, bank: str, number: str, by: User) -
     account.save()
     partners.record("bank_account.keep", actor=by, merchant=merchant, target=merchant)
     return account
-
-
-def note_read(*, community: Community, by: User, statements: int) -> None:
-    """Somebody took the bank's file, with the numbers of so many statements' accounts."""
-    trail.record(
-        "bank_file.read",
-        actor=by,
-        community=community,
-        target=community,
-        after={"statements": statements},
-    )

@@ -23,7 +23,7 @@ from backend.audit.services import trail
 from backend.ids import new_id
 from backend.wechat import pay
 from backend.wechat.errors import WeChatPayNotConfigured
-from merchants import errors
+from merchants import errors, selectors
 from merchants.models import MerchantMember, Payout, PayoutCallback, Statement
 from merchants.services import settlement, telling
 
@@ -46,7 +46,8 @@ def order(*, statement: Statement, ordered_by: User) -> Payout:
 
     It is sent by a task. Whoever orders it counts as who paid. Raises WeChatPayNotConfigured,
     StatementStateWrong (not approved), OwnApproval, NothingToPay, PayoutOutsideLimits,
-    PayoutUnderWay, PayeeMissing, OwnPayout (they receive it, or who approved it does).
+    PayoutUnderWay (also by the bank), PayeeMissing, OwnPayout (they receive it, or who approved
+    it does).
     """
     if not pay.is_configured():
         raise WeChatPayNotConfigured
@@ -65,6 +66,8 @@ def order(*, statement: Statement, ordered_by: User) -> Payout:
     if not least <= statement.due_fen <= most:
         raise errors.PayoutOutsideLimits(least_fen=least, most_fen=most)
     if statement.payouts.filter(state__in=Payout.OPEN).exists():
+        raise errors.PayoutUnderWay
+    if selectors.bank_lines_of(statement).filter(freed_at__isnull=True).exists():
         raise errors.PayoutUnderWay
     payee, openid = _payee(statement)
     if payee.pk in (ordered_by.pk, statement.approved_by_id):

@@ -495,6 +495,8 @@ REFERS_TO_A_PERSON = {
     "merchants.Statement.approved_by": AN_ACT,
     "merchants.Statement.drafted_by": AN_ACT,
     "merchants.WebhookEndpoint.made_by": AN_ACT,
+    "merchants.BankBatch.made_by": AN_ACT,
+    "merchants.BankBatch.cancelled_by": AN_ACT,
     "merchants.Payout.ordered_by": AN_ACT,
     "merchants.Payout.payee": AN_ACT,
     "merchants.Wish.decided_by": AN_ACT,

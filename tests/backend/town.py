@@ -30,6 +30,7 @@ from backend.privacy.services import exports
 from merchants.models import MerchantMember, PayCode
 from merchants.services import (
     bank_accounts,
+    bank_batches,
     catalogue,
     causes,
     fairs,
@@ -318,11 +319,11 @@ def business(
     signed, _ = voucher_tokens.sign(held)
     device = offline.register_device(merchant=shop, name="平板", by=owner)
     statements = []
-    for month in (1, 2, 3, 4, 5, 6):
+    for month in (1, 2, 3, 4, 5, 6, 7):
         voucher = redemption.take(offer=tea, volunteer=volunteer)
         scanned_at = datetime(2024, month, 5, tzinfo=UTC)
         redemption.scan(merchant_id=shop.pk, clerk=clerk, code=voucher.code, now=scanned_at)
-        if month < 6:
+        if month < 7:
             statements += settlement.draft(
                 community=community,
                 period_start=date(2024, month, 1),
@@ -337,8 +338,10 @@ def business(
         )
         for statement, asker in zip(statements, (owner, newcomer), strict=False)
     ]
-    for statement in statements[3:]:
-        settlement.approve(statement=statement, approver=owner)
+    settlement.approve(statement=statements[5], approver=volunteer)
+    batch = bank_batches.make(community=community, by=newcomer)
+    for statement in statements[3:5]:
+        settlement.approve(statement=statement, approver=volunteer)
     SocialAccount.objects.create(user=owner, provider="wechat", uid=f"o6_{owner.pk}")
     bank_accounts.keep(merchant=shop, holder="周", bank="农商行", number="62220001", by=owner)
     payout = payouts.order(statement=statements[4], ordered_by=newcomer)
@@ -369,6 +372,7 @@ def business(
         "endpoint_id": [endpoint],
         "delivery_id": [told_of],
         "payout_id": [payout],
+        "batch_id": [batch],
         "wish_id": made,
         "partnership_id": [candidate, partnership],
         "statement_id": statements,
@@ -438,8 +442,8 @@ def business(
             **DRAFT,
         },
         "POST /api/v1/communities/{code}/statements": {
-            "period_start": "2024-06-01",
-            "period_end": "2024-07-01",
+            "period_start": "2024-07-01",
+            "period_end": "2024-08-01",
         },
         "POST /api/v1/communities/{code}/partners": {"name": "粥铺", "trade": "餐饮"},
         "PATCH /api/v1/partners/{partnership_id}": {"settlement_day": 19, **SHOP},

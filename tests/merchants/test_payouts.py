@@ -17,7 +17,7 @@ from backend.notices.texts import words
 from backend.wechat.errors import WeChatPayNotConfigured
 from merchants import errors, tasks
 from merchants.models import MerchantMember, Payout, PayoutCallback, Statement, Terms
-from merchants.services import bank_accounts, partners, payouts, proving, settlement
+from merchants.services import partners, payouts, proving, settlement
 from points import selectors as points
 from tests.standins.wechatpay import BILLS, signed_event
 
@@ -600,26 +600,3 @@ def test_staff_order_and_the_owner_confirms(
     assert seen["wechat_state"] == "WAIT_USER_CONFIRM"
     cancelled = desk.post(f"/api/v1/payouts/{payout['id']}/cancel")
     assert cancelled.json()["wechat_state"] == "CANCELING"
-
-
-def test_the_banks_file(approved, zhou, zhao, shop, logged_in):
-    office, desk = logged_in(zhou), logged_in(zhao)
-    address = f"/api/v1/merchants/{shop.pk}/bank-account"
-    assert office.get(address).status_code == 404
-    assert (
-        office.put(address, {"holder": "周", "bank": "农商行", "number": "12-3"}).status_code == 400
-    )
-    kept = office.put(
-        address, {"holder": "=周老板", "bank": "农商行", "number": "6222020000000001"}
-    )
-    assert kept.json()["number"] == "****0001"
-
-    told = desk.get("/api/v1/communities/lake/bank-file.csv", headers={"Accept-Language": "en"})
-    text = b"".join(told.streaming_content).decode("utf-8-sig")
-
-    assert text.splitlines() == [
-        "Statement,Payee,Bank,Account,Amount (yuan)",
-        f"{approved.number},'=周老板,农商行,'6222020000000001,6.00",
-    ]
-    bank_accounts.keep(merchant=shop, holder="周", bank="工行", number="1234567890", by=zhou)
-    assert office.get(address).json()["bank"] == "工行"
