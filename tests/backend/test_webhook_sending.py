@@ -1,11 +1,21 @@
 """Webhooks on the wire: who may be sent to, how it is signed, what counts as an answer."""
 
+import socket
+import ssl
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from uuid import UUID
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from backend.webhooks import schedule, sending, signing
-from backend.webhooks.addresses import checked, is_public
+from backend.webhooks.addresses import Target, checked, is_public
 from backend.webhooks.errors import WebhookAddressRefused, WebhookHostUnknown, WebhookUrlRefused
 from tests.standins.webhook_receiver import Receiver
 
@@ -76,7 +86,8 @@ def receiver():
 
 def send(receiver, *, secrets, seconds=10.0):
     signed = signing.headers(message_id="m1", sent_at=1, body=b"{}", secrets_in_use=secrets)
-    target = checked(f"http://{receiver.name}/hook", allowed=[receiver.name])
+    scheme = "https" if isinstance(receiver.socket, ssl.SSLSocket) else "http"
+    target = checked(f"{scheme}://{receiver.name}/hook", allowed=[receiver.name])
     return sending.post(target=target, headers=signed, body=b"{}", seconds=seconds)
 
 
@@ -101,6 +112,89 @@ def test_what_is_no_answer_is_told_so(receiver, answer):
 
     with pytest.raises(sending.NoAnswer):
         send(receiver, secrets=[receiver.secret], seconds=0.3)
+
+
+def test_who_drips_a_status_is_given_up_in_time(receiver):
+    """Each byte comes soon: only a time for all of it ends this."""
+    receiver.answers = ["status drips"]
+    began = time.monotonic()
+
+    with pytest.raises(sending.NoAnswer, match="TimeoutError"):
+        send(receiver, secrets=[receiver.secret], seconds=0.5)
+
+    assert time.monotonic() - began < 10  # 1024 bytes would take twice as long
+
+
+@pytest.mark.parametrize("answer", ["headers drip", "body drips"])
+def test_for_what_comes_after_the_status_nobody_waits(receiver, answer):
+    receiver.answers = [answer]
+
+    assert send(receiver, secrets=[receiver.secret], seconds=10.0) == 200
+
+
+def test_who_drips_a_handshake_is_given_up_in_time():
+    hung_up = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def drip():
+            connection, _ = listening.accept()
+            try:
+                connection.sendall(b"\x16\x03\x03\x40\x00")  # a handshake of 16,384 bytes
+                while True:
+                    connection.sendall(b"\x02")
+                    hung_up.wait(0.02)
+            except OSError:
+                connection.close()
+
+        threading.Thread(target=drip, daemon=True).start()
+        ip, port = listening.getsockname()
+        target = Target(tls=True, host=ip, port=port, path="/", ip=ip)
+        began = time.monotonic()
+
+        with pytest.raises(sending.NoAnswer):
+            sending.post(target=target, headers={}, body=b"{}", seconds=0.5)
+
+        assert time.monotonic() - began < 10
+
+
+@pytest.fixture
+def certificate(tmp_path):
+    """For 127.0.0.1, signed by nobody but itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), False
+        )
+        .sign(key, hashes.SHA256())
+    )
+    file = tmp_path / "receiver.pem"
+    file.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        + made.public_bytes(serialization.Encoding.PEM)
+    )
+    return file
+
+
+def test_who_can_not_prove_who_they_are_is_told_nothing(certificate, monkeypatch):
+    receiver = Receiver(certificate=certificate)
+    try:
+        with pytest.raises(sending.NoAnswer, match="SSLCertVerificationError"):
+            send(receiver, secrets=[signing.new_secret()])
+        assert receiver.journal == []
+
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))  # and it was that alone
+        assert send(receiver, secrets=[signing.new_secret()]) == 204
+    finally:
+        receiver.stop()
 
 
 def test_an_attempt_waits_longer_than_the_one_before_and_gives_up_after_three_days():

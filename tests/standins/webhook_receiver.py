@@ -3,17 +3,33 @@
 import base64
 import hashlib
 import hmac
+import itertools
+import ssl
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+BEFORE_THE_DRIPS = {
+    "status drips": b"HTTP/1.1 20",
+    "headers drip": b"HTTP/1.1 200 OK\r\nX: ",
+    "body drips": b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n",
+}
+
 
 class Receiver(ThreadingHTTPServer):
-    """``answers`` are given in turn, then 204: a status, ``"cut"``, ``"garbage"``, ``"silent"``."""
+    """``answers`` are given in turn, then 204: a status, or a word.
+
+    ``"cut"``, ``"garbage"``, ``"silent"``, and what comes byte by byte for ever: ``"status
+    drips"``, ``"headers drip"``, ``"body drips"``. ``certificate`` is a file with its key: then it speaks TLS.
+    """
 
     daemon_threads = True
 
-    def __init__(self, secret=""):
+    def __init__(self, secret="", certificate=None):
         super().__init__(("127.0.0.1", 0), _Handler)
+        if certificate:
+            tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            tls.load_cert_chain(certificate)
+            self.socket = tls.wrap_socket(self.socket, server_side=True)
         self.secret = secret
         self.answers = []
         self.journal = []  # (headers, body, whether a signature was right)
@@ -45,10 +61,21 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.closing.wait()
         elif answer == "garbage":
             self.wfile.write(b"x" * 10_000)
+        elif answer in BEFORE_THE_DRIPS:
+            self.drip(BEFORE_THE_DRIPS[answer])
         elif answer != "cut":
             self.send_response(answer)
             self.send_header("Location", f"http://{self.server.name}/elsewhere")
             self.end_headers()
+
+    def drip(self, first):
+        try:
+            for one in itertools.chain([first], itertools.repeat(b"x")):
+                self.wfile.write(one)
+                if self.server.closing.wait(0.02):
+                    break
+        except OSError:
+            pass  # they hung up
 
     def log_message(self, *args):
         pass
