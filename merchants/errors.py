@@ -422,4 +422,4 @@ class WebhookKnown(Conflict):
 
 class TooManyWebhooks(Conflict):
     code = "too_many_webhooks"
-    title = _("A merchant has at most five webhook addresses.")
+    title = _("A merchant has at most five webhook addresses that are switched on.")

@@ -117,7 +117,7 @@ class WebhookSecretView(APIView):
 class WebhookSwitchView(APIView):
     """Off, or on again: ``POST /api/v1/merchants/{merchant_id}/webhooks/{endpoint_id}/switch``.
 
-    What happens while it is off is not told later.
+    What happens while it is off is not told later. Refused with ``too_many_webhooks``.
     """
 
     @extend_schema(request=SwitchWebhookSerializer, responses=WebhookSerializer)

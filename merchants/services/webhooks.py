@@ -22,7 +22,8 @@ from merchants import errors
 from merchants.models import Merchant, WebhookDelivery, WebhookEndpoint
 from merchants.services import partners, telling
 
-ENDPOINTS_AT_MOST = 5
+ENDPOINTS_AT_MOST = 5  # that are switched on
+SWEPT_AT_MOST = 10  # of one endpoint at once: workers are there for others too
 OVERLAP = timedelta(hours=24)  # in which an old secret signs beside the new
 LEASE = timedelta(minutes=1)  # longer than one try takes
 State = WebhookDelivery.State
@@ -39,8 +40,7 @@ def register(*, merchant: Merchant, url: str, by: User) -> tuple[WebhookEndpoint
     Merchant.objects.select_for_update(no_key=True).get(pk=merchant.pk)
     if merchant.webhooks.filter(url=url).exists():
         raise errors.WebhookKnown
-    if merchant.webhooks.count() >= ENDPOINTS_AT_MOST:
-        raise errors.TooManyWebhooks(most=ENDPOINTS_AT_MOST)
+    _refuse_too_many(merchant)
     secret = signing.new_secret()
     endpoint = WebhookEndpoint.objects.create(
         merchant=merchant, url=url, secret_encrypted=vault.encrypt(secret), made_by=by
@@ -65,9 +65,16 @@ def renew_secret(*, endpoint: WebhookEndpoint, by: User) -> tuple[WebhookEndpoin
 
 @transaction.atomic
 def set_active(*, endpoint: WebhookEndpoint, is_active: bool, by: User) -> WebhookEndpoint:
-    """Switch it off, or on again; what happens while it is off is not owed to it."""
+    """Switch it off, or on again; what happens while it is off is not owed to it.
+
+    Raises TooManyWebhooks.
+    """
+    # The merchant first, as when one is registered: only so many are on.
+    merchant = Merchant.objects.select_for_update(no_key=True).get(pk=endpoint.merchant_id)
     endpoint = _locked(endpoint)
     if (endpoint.disabled_at is None) != is_active:
+        if is_active:
+            _refuse_too_many(merchant)
         endpoint.disabled_at = None if is_active else timezone.now()
         endpoint.disabled_because = "" if is_active else "owner"
         endpoint.save(update_fields=["disabled_at", "disabled_because"])
@@ -206,6 +213,12 @@ def _switch_off_what_fails(delivery: WebhookDelivery) -> None:
                 about=delivery.pk,
                 facts={"host": urlsplit(delivery.endpoint.url).hostname},
             )
+
+
+def _refuse_too_many(merchant: Merchant) -> None:
+    """Whoever calls it holds the merchant's row."""
+    if merchant.webhooks.filter(disabled_at__isnull=True).count() >= ENDPOINTS_AT_MOST:
+        raise errors.TooManyWebhooks(most=ENDPOINTS_AT_MOST)
 
 
 def _to_be_sent(deliveries: QuerySet[WebhookDelivery]) -> int:

@@ -1,6 +1,7 @@
 """Merchants' own systems are told: signed, in order, until it arrives, and nobody else's."""
 
 import json
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -259,6 +260,41 @@ def test_an_address_is_told_once_and_there_are_five_at_most(shop, zhou):
         webhooks.register(merchant=shop, url="https://8.8.8.8/0", by=zhou)
     with pytest.raises(errors.TooManyWebhooks):
         webhooks.register(merchant=shop, url="https://8.8.8.8/6", by=zhou)
+
+
+def test_only_addresses_that_are_switched_on_count(shop, zhou):
+    made = [
+        webhooks.register(merchant=shop, url=f"https://8.8.8.8/{number}", by=zhou)[0]
+        for number in range(5)
+    ]
+    webhooks.set_active(endpoint=made[0], is_active=False, by=zhou)
+    webhooks.register(merchant=shop, url="https://8.8.8.8/6", by=zhou)
+
+    with pytest.raises(errors.TooManyWebhooks):
+        webhooks.set_active(endpoint=made[0], is_active=True, by=zhou)
+
+    webhooks.set_active(endpoint=made[1], is_active=True, by=zhou)  # it is on already
+    webhooks.set_active(endpoint=made[1], is_active=False, by=zhou)
+    assert webhooks.set_active(endpoint=made[0], is_active=True, by=zhou).disabled_at is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_switched_on_at_once_one_is_the_fifth(shop, zhou, at_once):
+    made = [
+        webhooks.register(merchant=shop, url=f"https://8.8.8.8/{number}", by=zhou)[0]
+        for number in range(5)
+    ]
+    webhooks.set_active(endpoint=made[0], is_active=False, by=zhou)
+    made.append(webhooks.register(merchant=shop, url="https://8.8.8.8/6", by=zhou)[0])
+    webhooks.set_active(endpoint=made[5], is_active=False, by=zhou)
+
+    def switch_on(number):
+        with suppress(errors.TooManyWebhooks):
+            webhooks.set_active(endpoint=made[number * 5], is_active=True, by=zhou)
+
+    at_once(2, switch_on)
+
+    assert WebhookEndpoint.objects.filter(disabled_at__isnull=True).count() == 5
 
 
 @pytest.mark.parametrize(
