@@ -4,6 +4,7 @@ from datetime import date
 from uuid import UUID
 
 from celery import shared_task
+from django.conf import settings
 from django.db import OperationalError
 from django.utils import timezone
 
@@ -82,11 +83,13 @@ def advance_payout(payout_id: str) -> None:
 
 @shared_task
 def sweep_webhooks() -> None:
-    """Queue one try for everything that a merchant's system is to be told now."""
-    for delivery_id in (
-        webhooks.due().order_by("next_at").values_list("pk", flat=True)[:SWEEP_AT_MOST]
-    ):
-        deliver_webhook.delay(str(delivery_id))
+    """Queue one try for what merchants' systems are to be told now, of each a few.
+
+    What nobody tried until the next sweep is queued anew by it: receivers that keep the workers
+    waiting must not pile up the same tries before everybody else's work.
+    """
+    for delivery_id in webhooks.to_sweep().values_list("pk", flat=True)[:SWEEP_AT_MOST]:
+        deliver_webhook.apply_async((str(delivery_id),), expires=settings.SWEEP_SECONDS)
 
 
 @shared_task(autoretry_for=(OperationalError,), retry_backoff=True)

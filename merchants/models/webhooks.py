@@ -27,6 +27,9 @@ class WebhookEndpoint(models.Model):
     made_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     disabled_at = models.DateTimeField(null=True)  # nothing is owed to it from then on
     disabled_because = models.CharField(max_length=10, blank=True)  # "owner" or "failing"
+    # Tries in a row that had no answer at all, and when it is asked again because of them.
+    silences = models.PositiveSmallIntegerField(db_default=0)
+    silent_until = models.DateTimeField(null=True)
 
     class Meta:
         constraints: ClassVar = [

@@ -11,7 +11,8 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Window
+from django.db.models.functions import RowNumber
 from django.utils import timezone
 
 from backend.accounts import vault
@@ -77,15 +78,17 @@ def set_active(*, endpoint: WebhookEndpoint, is_active: bool, by: User) -> Webho
             _refuse_too_many(merchant)
         endpoint.disabled_at = None if is_active else timezone.now()
         endpoint.disabled_because = "" if is_active else "owner"
-        endpoint.save(update_fields=["disabled_at", "disabled_because"])
+        endpoint.silences, endpoint.silent_until = 0, None
+        endpoint.save(update_fields=["disabled_at", "disabled_because", "silences", "silent_until"])
         _record("webhook.switch", endpoint, by)
     return endpoint
 
 
 @transaction.atomic
 def ping(*, endpoint: WebhookEndpoint) -> WebhookDelivery:
-    """Something to try it with, delivered like all others."""
+    """Something to try it with, delivered like all others, also to who gave no answer lately."""
     now = timezone.now()
+    WebhookEndpoint.objects.filter(pk=endpoint.pk).update(silent_until=None)
     return WebhookDelivery.objects.create(
         community_id=endpoint.merchant.partnerships.earliest("since_at").community_id,
         endpoint=endpoint,
@@ -131,10 +134,12 @@ def deliver(*, delivery_id: UUID) -> None:
         else:
             still.update(state=State.FAILED, last_status=status, trouble=trouble)
             _switch_off_what_fails(delivery)
+        _heed_silence(delivery, is_silent=status is None)
 
 
 def due() -> QuerySet[WebhookDelivery]:
-    """What may be sent now: of one object the earliest alone, to nobody who is switched off."""
+    """What may be sent now: of one object the earliest alone, to nobody who is switched off, or
+    gave no answer and is left alone for a while."""
     earlier = WebhookDelivery.objects.filter(
         community=OuterRef("community"),
         endpoint=OuterRef("endpoint"),
@@ -144,14 +149,26 @@ def due() -> QuerySet[WebhookDelivery]:
     )
     return WebhookDelivery.objects.filter(
         ~Exists(earlier),
+        _not_silent("endpoint__"),
         state=State.PENDING,
         next_at__lte=timezone.now(),
         endpoint__disabled_at__isnull=True,
     )
 
 
+def to_sweep() -> QuerySet[WebhookDelivery]:
+    """What is due, of each endpoint the earliest few, so that none fills the queue."""
+    of_its_endpoint = Window(
+        RowNumber(), partition_by=F("endpoint"), order_by=[F("happened_at"), F("id")]
+    )
+    return due().alias(place=of_its_endpoint).filter(place__lte=SWEPT_AT_MOST).order_by("next_at")
+
+
 def _claim(delivery_id: UUID) -> WebhookDelivery | None:
-    """It is ours for a minute; ``None`` if it is not due, or somebody else's."""
+    """It is ours for a minute; ``None`` if it is not due, or somebody else's.
+
+    Who gave no answer the last time is asked by one worker at a time.
+    """
     with transaction.atomic():
         delivery = (
             due()
@@ -160,11 +177,24 @@ def _claim(delivery_id: UUID) -> WebhookDelivery | None:
             .filter(pk=delivery_id)
             .first()
         )
-        if delivery is not None:
-            delivery.attempts += 1
-            delivery.next_at = timezone.now() + LEASE
-            delivery.save(update_fields=["attempts", "next_at"])
+        if delivery is None:
+            return None
+        until = timezone.now() + LEASE
+        if delivery.endpoint.silences:
+            asked = WebhookEndpoint.objects.filter(_not_silent(), pk=delivery.endpoint_id)
+            if not asked.update(silent_until=until):
+                return None
+        delivery.attempts += 1
+        delivery.next_at = until
+        delivery.save(update_fields=["attempts", "next_at"])
         return delivery
+
+
+def _not_silent(path: str = "") -> Q:
+    """Of endpoints, or of what ``path`` leads to one from."""
+    return Q(**{f"{path}silent_until__isnull": True}) | Q(
+        **{f"{path}silent_until__lte": timezone.now()}
+    )
 
 
 def _send(delivery: WebhookDelivery) -> tuple[int | None, str]:
@@ -196,6 +226,22 @@ def _send(delivery: WebhookDelivery) -> tuple[int | None, str]:
         return None, refusal.code[:40]
     except sending.NoAnswer as error:
         return None, str(error)[:40]
+
+
+def _heed_silence(delivery: WebhookDelivery, *, is_silent: bool) -> None:
+    """Who gave no answer is left alone, longer each time; who gave one, whatever it says, is not.
+
+    Of those that were asked at the same time one counts: that was one silence.
+    """
+    asked = WebhookEndpoint.objects.filter(pk=delivery.endpoint_id)
+    if is_silent:
+        silences = delivery.endpoint.silences + 1
+        asked.filter(silences=silences - 1).update(
+            silences=silences,
+            silent_until=timezone.now() + schedule.silence_after(silences, delivery.pk),
+        )
+    else:
+        asked.filter(silences__gt=0).update(silences=0, silent_until=None)
 
 
 def _switch_off_what_fails(delivery: WebhookDelivery) -> None:

@@ -5,9 +5,11 @@ from contextlib import suppress
 from datetime import timedelta
 
 import pytest
+from django.conf import settings as house
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
+from backend.ids import new_id
 from backend.webhooks import schedule
 from backend.webhooks.errors import WebhookAddressRefused, WebhookHostUnknown, WebhookUrlRefused
 from merchants import errors, tasks
@@ -37,11 +39,32 @@ def endpoint(shop, zhou, receiver) -> WebhookEndpoint:
 
 
 @pytest.fixture
+def told(lake, endpoint):
+    """A delivery about something of its own: ``told()``, or in a state, so many days ago."""
+
+    def make(state=State.PENDING, days=0, to=endpoint) -> WebhookDelivery:
+        happened_at = timezone.now() - timedelta(days=days)
+        return WebhookDelivery.objects.create(
+            community=lake,
+            endpoint=to,
+            event="statement.paid",
+            object_id=new_id(),
+            data={},
+            happened_at=happened_at,
+            next_at=happened_at,
+            state=state,
+        )
+
+    return make
+
+
+@pytest.fixture
 def sweep(_tasks_run_at_once):
-    """Everything that is owed is due now, and tried."""
+    """Everything that is owed is due now, also to who gave no answer, and tried."""
 
     def run():
         WebhookDelivery.objects.filter(state=State.PENDING).update(next_at=timezone.now())
+        WebhookEndpoint.objects.update(silent_until=None)
         tasks.sweep_webhooks()
 
     return run
@@ -215,6 +238,113 @@ def test_a_worker_that_dies_half_way_leaves_it_to_the_next(endpoint, receiver, r
     sweep()  # a minute later
 
     assert heard(receiver) == ["redemption.redeemed"]
+
+
+# --- who gives no answer ----------------------------------------------------------------------
+def test_who_gives_no_answer_is_asked_about_one_thing_and_then_about_the_rest(
+    endpoint, receiver, told, sweep
+):
+    first, *others = [told() for _ in range(3)]
+    receiver.answers = ["silent"]
+    for _ in range(2):
+        tasks.sweep_webhooks()
+
+    assert len(receiver.journal) == 1
+    tries = WebhookDelivery.objects.order_by("happened_at").values_list("attempts", "trouble")
+    assert list(tries) == [(1, "TimeoutError"), (0, ""), (0, "")]
+
+    sweep()  # it answers again
+
+    assert set(WebhookDelivery.objects.values_list("state", flat=True)) == {State.DELIVERED}
+    sent = [headers["webhook-id"] for headers, _, _ in receiver.journal]
+    assert sorted(sent) == sorted(str(one.pk) for one in (first, first, *others))
+    endpoint.refresh_from_db()
+    assert (endpoint.silences, endpoint.silent_until) == (0, None)
+
+
+def test_who_gives_no_answer_is_left_alone_longer_each_time(endpoint, receiver, told, sweep):
+    for _ in range(6):
+        told()
+    receiver.answers = ["silent"] * 6
+    for seconds in (5, 60, 300, 1800, 1800, 1800):
+        began = timezone.now()
+        sweep()
+        endpoint.refresh_from_db()
+        waits = (endpoint.silent_until - began).total_seconds()
+        assert seconds <= waits <= seconds * 1.1 + 60
+
+    assert len(receiver.journal) == 6
+
+
+def test_who_refuses_did_give_an_answer(endpoint, receiver, told, sweep):
+    told()
+    receiver.answers = ["silent", 500, 500]
+    sweep()
+    told()
+    sweep()
+
+    assert len(receiver.journal) == 3
+    endpoint.refresh_from_db()
+    assert (endpoint.silences, endpoint.silent_until) == (0, None)
+
+
+@pytest.mark.parametrize("how", ["ping", "switch"])
+@pytest.mark.usefixtures("_tasks_run_at_once")
+def test_who_mended_it_need_not_wait(endpoint, receiver, told, zhou, how):
+    told()
+    receiver.answers = ["silent"]
+    tasks.sweep_webhooks()
+    told()
+    tasks.sweep_webhooks()
+    assert len(receiver.journal) == 1
+
+    if how == "ping":
+        webhooks.ping(endpoint=endpoint)
+    else:
+        for is_active in (False, True):
+            webhooks.set_active(endpoint=endpoint, is_active=is_active, by=zhou)
+    tasks.sweep_webhooks()
+
+    assert len(receiver.journal) > 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_gave_no_answer_is_asked_by_one_worker_at_a_time(told, at_once):
+    owed = [told() for _ in range(4)]
+    WebhookEndpoint.objects.update(silences=1, silent_until=timezone.now())
+
+    claimed = at_once(4, lambda number: webhooks._claim(owed[number].pk))
+
+    assert len([one for one in claimed if one]) == 1
+    assert WebhookDelivery.objects.filter(attempts=0).count() == 3
+
+
+def test_those_that_were_asked_together_are_one_silence(endpoint, told):
+    asked = [webhooks._claim(told().pk) for _ in range(4)]
+
+    for one in asked:
+        webhooks._heed_silence(one, is_silent=True)
+
+    endpoint.refresh_from_db()
+    assert endpoint.silences == 1
+
+
+def test_a_sweep_queues_the_earliest_few_of_an_address_until_the_next_sweep(
+    endpoint, shop, zhou, told, receiver, monkeypatch
+):
+    queued = {}
+    monkeypatch.setattr(
+        tasks.deliver_webhook,
+        "apply_async",
+        lambda arguments, *, expires: queued.update({arguments[0]: expires}),
+    )
+    other, _ = webhooks.register(merchant=shop, url=f"http://{receiver.name}/other", by=zhou)
+    few = [told() for _ in range(11)][:10]
+    one = told(to=other)
+
+    tasks.sweep_webhooks()
+
+    assert queued == {str(owed.pk): house.SWEEP_SECONDS for owed in (*few, one)}
 
 
 @pytest.mark.django_db(transaction=True)

@@ -18,8 +18,9 @@ BEFORE_THE_DRIPS = {
 class Receiver(ThreadingHTTPServer):
     """``answers`` are given in turn, then 204: a status, or a word.
 
-    ``"cut"``, ``"garbage"``, ``"silent"``, and what comes byte by byte for ever: ``"status
-    drips"``, ``"headers drip"``, ``"body drips"``. ``certificate`` is a file with its key: then it speaks TLS.
+    ``"cut"``, ``"garbage"``, ``"silent"``, or what comes byte by byte for ever:
+    ``"status drips"``, ``"headers drip"``, ``"body drips"``. ``certificate`` is a file with its
+    key: then it speaks TLS.
     """
 
     daemon_threads = True
