@@ -10,12 +10,20 @@ from rest_framework import serializers, status
 from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.throttling import UserRateThrottle
 from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
 from merchants.api.clerks import owned
 from merchants.models import WebhookDelivery, WebhookEndpoint
 from merchants.services import webhooks
+
+
+class PingThrottle(UserRateThrottle):
+    """How often an owner may try their addresses; each ping is a request of ours to somebody."""
+
+    scope = "webhook_ping"
+    rate = "10/hour"
 
 
 class WebhookSerializer(serializers.ModelSerializer[WebhookEndpoint]):
@@ -132,7 +140,12 @@ class WebhookSwitchView(APIView):
 
 
 class WebhookPingView(APIView):
-    """Try it: ``POST /api/v1/merchants/{merchant_id}/webhooks/{endpoint_id}/ping``."""
+    """Try it: ``POST /api/v1/merchants/{merchant_id}/webhooks/{endpoint_id}/ping``.
+
+    Ten times an hour at most; then it is ``throttled``.
+    """
+
+    throttle_classes = (PingThrottle,)
 
     @extend_schema(request=None, responses={201: DeliverySerializer})
     def post(self, request: Request, merchant_id: UUID, endpoint_id: UUID) -> Response:

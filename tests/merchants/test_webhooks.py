@@ -13,6 +13,7 @@ from backend.ids import new_id
 from backend.webhooks import schedule
 from backend.webhooks.errors import WebhookAddressRefused, WebhookHostUnknown, WebhookUrlRefused
 from merchants import errors, tasks
+from merchants.api.webhooks import PingThrottle
 from merchants.models import WebhookDelivery, WebhookEndpoint
 from merchants.services import redemption, refunds, settlement, webhooks
 from tests.standins.webhook_receiver import Receiver
@@ -467,3 +468,16 @@ def test_owners_look_after_their_addresses(shop, zhou, redeemed, logged_in, sett
     assert office.post(f"{one}/repeat", since).json() == {"deliveries": 2}
     off = office.post(f"{one}/switch", {"is_active": False}).json()
     assert (off["disabled_because"], off["disabled_at"] is None) == ("owner", False)
+
+
+def test_an_owner_does_not_ping_without_end(endpoint, zhou, shop, logged_in, monkeypatch):
+    assert PingThrottle.rate == "10/hour"
+    monkeypatch.setattr(PingThrottle, "rate", "1/hour")
+    office = logged_in(zhou)
+    address = f"/api/v1/merchants/{shop.pk}/webhooks/{endpoint.pk}/ping"
+
+    answers = [office.post(address) for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [201, 429]
+    assert answers[1].json()["code"] == "throttled"
+    assert WebhookDelivery.objects.count() == 1
