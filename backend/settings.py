@@ -395,6 +395,10 @@ CELERY_BEAT_SCHEDULE = {
         "task": "backend.api.tasks.forget_old_idempotency_keys",
         "schedule": crontab(hour=3, minute=40),
     },
+    "forget-old-webhooks": {
+        "task": "merchants.tasks.forget_old_webhooks",
+        "schedule": crontab(hour=3, minute=55),
+    },
 }
 
 # --- language, time, files --------------------------------------------------------------------

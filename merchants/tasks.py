@@ -96,3 +96,9 @@ def sweep_webhooks() -> None:
 def deliver_webhook(delivery_id: str) -> None:
     """Try one; a second run finds it done, or not due."""
     webhooks.deliver(delivery_id=UUID(delivery_id))
+
+
+@shared_task(autoretry_for=(OperationalError,), retry_backoff=True)
+def forget_old_webhooks() -> None:
+    """Delete what was delivered or given up 90 days ago and more; a second run finds none."""
+    webhooks.forget_old()

@@ -58,7 +58,8 @@ class WebhookDelivery(TenantModel):
     """One event for one endpoint: pending → delivered | failed; repeated, it is pending again.
 
     ``data`` is as it was when it happened. Of one object (``object_id``) an event waits for the
-    earlier ones, by ``happened_at``: they come to the endpoint in order.
+    earlier ones, by ``happened_at``: they come to the endpoint in order. 90 days after it happened
+    what is not pending is forgotten.
     """
 
     class State(models.TextChoices):
@@ -93,9 +94,20 @@ class WebhookDelivery(TenantModel):
                 condition=Q(state="pending"),
             ),
             models.Index(name="webhook_newest", fields=["community", "endpoint", "-id"]),
+            models.Index(
+                name="webhook_old",
+                fields=["community", "happened_at"],
+                condition=~Q(state="pending"),
+            ),
         ]
         triggers: ClassVar = [
-            pgtrigger.Protect(name="webhook_stays", operation=pgtrigger.Delete),
+            pgtrigger.Protect(
+                name="webhook_stays",
+                operation=pgtrigger.Delete,
+                condition=pgtrigger.Condition(
+                    "OLD.state = 'pending' OR OLD.happened_at > now() - INTERVAL '90 days'"
+                ),
+            ),
             pgtrigger.ReadOnly(
                 name="webhook_says_what_happened",
                 fields=["community", "endpoint", "event", "object_id", "data", "happened_at"],

@@ -12,11 +12,12 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Window
-from django.db.models.functions import RowNumber
+from django.db.models.functions import Now, RowNumber
 from django.utils import timezone
 
 from backend.accounts import vault
 from backend.accounts.models import User
+from backend.communities.selectors import tenants
 from backend.errors import Refusal
 from backend.webhooks import addresses, schedule, sending, signing
 from merchants import errors
@@ -26,6 +27,8 @@ from merchants.services import partners, telling
 ENDPOINTS_AT_MOST = 5  # that are switched on
 SWEPT_AT_MOST = 10  # of one endpoint at once: workers are there for others too
 OVERLAP = timedelta(hours=24)  # in which an old secret signs beside the new
+KEEP = timedelta(days=90)  # the trigger webhook_stays lets go of nothing sooner
+BATCH = 5_000  # rows a statement; keeps each transaction short
 LEASE = timedelta(minutes=1)  # longer than one try takes
 State = WebhookDelivery.State
 
@@ -135,6 +138,23 @@ def deliver(*, delivery_id: UUID) -> None:
             still.update(state=State.FAILED, last_status=status, trouble=trouble)
             _switch_off_what_fails(delivery)
         _heed_silence(delivery, is_silent=status is None)
+
+
+def forget_old() -> int:
+    """Delete what happened 90 days ago and is not to be sent any more; how many."""
+    forgotten = 0
+    for community in tenants():
+        old = WebhookDelivery.objects.filter(
+            # By the database's clock, as the trigger has it.
+            community=community,
+            happened_at__lt=Now() - KEEP,
+        ).exclude(state=State.PENDING)
+        deleted = BATCH
+        while deleted == BATCH:
+            batch = old.order_by("happened_at").values("pk")[:BATCH]
+            deleted, _ = WebhookDelivery.objects.filter(pk__in=batch).delete()
+            forgotten += deleted
+    return forgotten
 
 
 def due() -> QuerySet[WebhookDelivery]:

@@ -428,6 +428,34 @@ def test_of_two_switched_on_at_once_one_is_the_fifth(shop, zhou, at_once):
     assert WebhookEndpoint.objects.filter(disabled_at__isnull=True).count() == 5
 
 
+# --- what is forgotten ------------------------------------------------------------------------
+def test_what_happened_long_ago_is_forgotten_once_it_is_done(told, monkeypatch):
+    monkeypatch.setattr(webhooks, "BATCH", 2)
+    for _ in range(3):
+        told(State.DELIVERED, 91)
+    told(State.FAILED, 91)
+    kept = {told(State.PENDING, 91).pk, told(State.DELIVERED, 89).pk, told(State.FAILED, 89).pk}
+
+    for _ in range(2):
+        tasks.forget_old_webhooks()
+
+        assert set(WebhookDelivery.objects.values_list("pk", flat=True)) == kept
+
+
+@pytest.mark.parametrize(("state", "days"), [(State.PENDING, 91), (State.DELIVERED, 89)])
+def test_nothing_else_is_forgotten_by_anybody(told, state, days):
+    kept = told(state, days)
+
+    with pytest.raises(DatabaseError, match="Cannot delete"), transaction.atomic():
+        WebhookDelivery.objects.filter(pk=kept.pk).delete()
+
+
+def test_it_is_forgotten_each_night():
+    nightly = {part["task"] for part in house.CELERY_BEAT_SCHEDULE.values()}
+
+    assert tasks.forget_old_webhooks.name in nightly
+
+
 @pytest.mark.parametrize(
     "altered",
     [
