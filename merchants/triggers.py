@@ -6,14 +6,18 @@ _NEW_ID = """(
     || substr(replace(gen_random_uuid()::text, '-', ''), 14, 3)
     || substr(replace(gen_random_uuid()::text, '-', ''), 17, 16)
 )::uuid"""
+# A merchant with several tells them apart by it.
+_WHERE = "'community_id', NEW.community_id, 'partnership_id', NEW.partnership_id"
 
 
 def owe(event: str, object_id: str, facts: str) -> str:
     """PL/pgSQL that owes ``event`` to every active endpoint of the row's merchant.
 
     All are SQL over ``NEW``, which has a community and a partnership: ``facts`` are the arguments
-    of ``jsonb_build_object``. Whoever changes the row knows nothing of it.
+    of ``jsonb_build_object``, after the ids of these two. Whoever changes the row knows nothing
+    of it.
     """
+    facts = f"{_WHERE}, {facts}"
     return f"""
         INSERT INTO merchants_webhookdelivery (id, community_id, endpoint_id, event, object_id,
             data, happened_at, next_at, state, attempts, trouble)

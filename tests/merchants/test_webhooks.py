@@ -78,7 +78,7 @@ def heard(receiver):
 
 
 def test_what_happens_at_the_counter_and_in_the_office_is_told(
-    lake, endpoint, receiver, redeemed, chen, zhao, person, sweep, tea
+    lake, endpoint, receiver, redeemed, chen, zhao, person, sweep, tea, tea_house
 ):
     line = redeemed("2024-03-05 10:00", quantity=2)
     sweep()
@@ -100,8 +100,14 @@ def test_what_happens_at_the_counter_and_in_the_office_is_told(
         "statement.approved",
         "statement.paid",
     ]
+    for _, body, _ in receiver.journal:
+        facts = json.loads(body)["data"]
+        named = (facts["community_id"], facts["partnership_id"])
+        assert named == (str(lake.pk), str(tea_house.pk))
     headers, body, _ = receiver.journal[0]
     assert json.loads(body)["data"] == {
+        "community_id": str(lake.pk),
+        "partnership_id": str(tea_house.pk),
         "redemption_id": str(line.pk),
         "offer_id": str(tea.pk),
         "quantity": 2,
