@@ -57,8 +57,10 @@ class MerchantsSheet(Sheet):
 
 
 def _agreed(partnership: Partnership) -> dict[str, int | bool | None]:
-    """The terms as the sheet has them, the last ones."""
-    last = max(partnership.terms.all(), key=lambda terms: terms.version)
+    """The terms as the sheet has them, the last ones; nothing of whom staff only talk to."""
+    last = max(partnership.terms.all(), key=lambda terms: terms.version, default=None)
+    if last is None:
+        return {}
     return {
         "fen_per_point": last.fen_per_point,
         "is_donated": last.kind == Terms.Kind.DONATED,

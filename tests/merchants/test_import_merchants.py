@@ -9,6 +9,7 @@ from django.core.management import CommandError, call_command
 from django.utils import translation
 
 from merchants.models import Merchant, Partnership, Terms
+from merchants.services import partners
 
 REAL = settings.BASE_DIR / "backend" / "scenarios" / "bishahu" / "merchants.csv"
 HEADER = "商户,行业,每积分结算(分),公益捐赠不结算\n"
@@ -142,6 +143,15 @@ def test_a_partner_of_another_community_is_signed_here_anew(take, hill, tea_hous
     Partnership.objects.update(community=hill)
 
     assert take("茶馆,零售,3,否\n") == ("Rows created: 1, unchanged: 0, skipped: 0.", [], "")
+
+
+def test_whom_staff_only_talk_to_is_not_signed_by_a_file(take, lake, zhao):
+    partners.consider(community=lake, name="面馆", trade="餐饮", by=zhao)
+
+    _, err, _ = take("面馆,餐饮,8,否\n")
+
+    assert err == [f"line 2, {DIFFERS}"]
+    assert Partnership.objects.get().state == Partnership.State.CANDIDATE
 
 
 def test_who_donates_is_settled_at_nothing(take):
