@@ -87,6 +87,7 @@ _WORDS: dict[str, tuple[Promise, Promise]] = {
         _(
             "%(merchant)s, statement %(number)s: WeChat has not told for an hour how it ended"
             " (%(reason)s). Look it up at the merchant platform; do not pay it another way yet."
+            " You can cancel it; if WeChat does not know it, it is then closed a day later."
         ),
     ),
     "webhook_switched_off": (
