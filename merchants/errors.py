@@ -25,6 +25,11 @@ class PartnerNameTaken(Conflict):
     title = _("The community has a partner of this name.")
 
 
+class AlreadyPartner(Conflict):
+    code = "already_partner"
+    title = _("This merchant is a partner here already, or was.")
+
+
 class PartnerStateWrong(Conflict):
     code = "partner_state_wrong"
     title = _("This is not possible in the partnership's present state.")

@@ -117,8 +117,11 @@ class PartnershipSerializer(serializers.ModelSerializer[Partnership]):
 
 
 class CandidateSerializer(serializers.Serializer[Any]):
+    """``merchant_id``: of a partner elsewhere, told by its owner; it keeps its trade."""
+
     name = serializers.CharField(max_length=60)
     trade = serializers.CharField(max_length=30)
+    merchant_id = serializers.UUIDField(required=False, allow_null=True)
 
 
 class ChangeShopSerializer(ChangeContactSerializer):
@@ -154,7 +157,7 @@ class CommunityPartnerListView(ListAPIView[Partnership]):
         """A business we talk to: ``POST /api/v1/communities/{code}/partners``.
 
         Terms make a contract of it, and starting it makes it active. Refused with
-        ``partner_name_taken``.
+        ``partner_name_taken``, ``merchant_unknown`` (or nobody owns it), ``already_partner``.
         """
         user = signed_in(request)
         community = get_object_or_404(communities_where(user, HANDLES), code=code)

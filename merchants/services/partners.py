@@ -2,6 +2,7 @@
 
 from datetime import date
 from typing import Any
+from uuid import UUID
 
 from django.db import models, transaction
 
@@ -55,13 +56,28 @@ def sign_contract(
 
 
 @transaction.atomic
-def consider(*, community: Community, name: str, trade: str, by: User) -> Partnership:
-    """A business the community talks to: a candidate. Raises PartnerNameTaken."""
+def consider(
+    *,
+    community: Community,
+    name: str,
+    trade: str,
+    by: User,
+    merchant_id: UUID | None = None,
+) -> Partnership:
+    """A business the community talks to: a candidate.
+
+    ``merchant_id`` is given when it is a partner elsewhere already, and then keeps its trade. Its
+    owner tells it; one without owners is nobody's to tell, for staff here would invite the first.
+    Raises PartnerNameTaken, MerchantUnknown, AlreadyPartner.
+    """
+    merchant = _with_an_owner(merchant_id) if merchant_id else None
+    if merchant and merchant.partnerships.filter(community=community).exists():
+        raise errors.AlreadyPartner
     if Partnership.objects.filter(community=community, name=name).exists():
         raise errors.PartnerNameTaken
     partnership = Partnership.objects.create(
         community=community,
-        merchant=Merchant.objects.create(name=name, trade=trade),
+        merchant=merchant or Merchant.objects.create(name=name, trade=trade),
         name=name,
         state=Partnership.State.CANDIDATE,
     )
@@ -70,9 +86,20 @@ def consider(*, community: Community, name: str, trade: str, by: User) -> Partne
         actor=by,
         community=community,
         target=partnership,
-        after={"merchant": str(partnership.merchant_id)},
+        after={"merchant": str(partnership.merchant_id), "is_new": merchant is None},
     )
     return partnership
+
+
+def _with_an_owner(merchant_id: UUID) -> Merchant:
+    """Locked: of two who ask for it, the second finds what the first made."""
+    merchant = Merchant.objects.select_for_update(no_key=True).filter(pk=merchant_id).first()
+    owners = MerchantMember.objects.filter(
+        merchant=merchant_id, role=MerchantMember.Role.OWNER, ended_at__isnull=True
+    )
+    if merchant is None or not owners.exists():
+        raise errors.MerchantUnknown
+    return merchant
 
 
 # Which of fen_per_point and share_bp terms of each kind have.

@@ -289,6 +289,10 @@ def business(
         by=newcomer,
     )
     candidate = partners.consider(community=community, name="面馆", trade="餐饮", by=owner)
+    elsewhere = partners.sign_contract(
+        community=pond, name="书店", trade="文化", fen_per_point=10, is_donated=False
+    ).merchant
+    partners.employ(merchant=elsewhere, user=newcomer, role=MerchantMember.Role.OWNER)
     cause = causes.open_cause(community=community, title="助老", by=owner)
     causes.give(cause=cause, volunteer=volunteer, amount=5)
     made = []
@@ -445,7 +449,11 @@ def business(
             "period_start": "2024-07-01",
             "period_end": "2024-08-01",
         },
-        "POST /api/v1/communities/{code}/partners": {"name": "粥铺", "trade": "餐饮"},
+        "POST /api/v1/communities/{code}/partners": {
+            "name": "粥铺",
+            "trade": "餐饮",
+            "merchant_id": str(elsewhere.pk),
+        },
         "PATCH /api/v1/partners/{partnership_id}": {"settlement_day": 19, **SHOP},
         "PATCH /api/v1/merchants/{merchant_id}/partnerships/{partnership_id}": SHOP,
         "POST /api/v1/partners/{partnership_id}/state": {"state": "ended", "because": "搬走了"},

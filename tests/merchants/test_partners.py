@@ -5,8 +5,10 @@ from datetime import date, timedelta
 import pytest
 from django.db import DatabaseError, connection, transaction
 
+from backend.audit.models import AuditEntry
 from backend.communities.models import Role
 from backend.communities.services import roles
+from backend.ids import new_id
 from merchants import errors
 from merchants.models import MerchantMember, Offer, Partnership, Redemption, Terms
 from merchants.services import invitations, partners, redemption, refunds
@@ -190,6 +192,52 @@ def test_two_partners_of_one_name_are_not_told_apart(noodles, lake, zhao):
         partners.consider(community=lake, name="面馆", trade="餐饮", by=zhao)
 
 
+def test_a_partner_of_two_communities_is_one_merchant(lake, hill, shop, zhou, person):
+    clerk_of_the_hill = person("qian", "钱干事")
+
+    made = partners.consider(
+        community=hill, name="山上茶馆", trade="零售", by=clerk_of_the_hill, merchant_id=shop.pk
+    )
+
+    assert (made.merchant, made.state) == (shop, State.CANDIDATE)
+    assert (made.merchant.name, made.merchant.trade) == ("茶馆", "餐饮")
+    entry = AuditEntry.objects.get(action="partnership.consider")
+    assert (entry.community, entry.actor) == (hill, clerk_of_the_hill)
+    assert entry.after == {"merchant": str(shop.pk), "is_new": False}
+
+
+@pytest.mark.parametrize("state", [None, State.ENDED])
+def test_who_is_or_was_a_partner_here_does_not_become_one_twice(lake, tea_house, zhou, zhao, state):
+    if state:
+        partners.move(partnership=tea_house, state=state, by=zhao)
+
+    with pytest.raises(errors.AlreadyPartner):
+        partners.consider(
+            community=lake, name="面馆", trade="餐饮", by=zhao, merchant_id=tea_house.merchant_id
+        )
+
+
+def test_a_merchant_nobody_owns_is_not_taken_over_from_elsewhere(hill, shop, chen, zhao):
+    for merchant_id in (shop.pk, new_id()):
+        with pytest.raises(errors.MerchantUnknown):
+            partners.consider(
+                community=hill, name="茶馆", trade="餐饮", by=zhao, merchant_id=merchant_id
+            )
+
+    assert Partnership.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_desks_taking_one_merchant_on_make_one_partner_of_it(hill, shop, zhou, zhao, at_once):
+    def ask(number):
+        partners.consider(
+            community=hill, name=f"茶馆 {number}", trade="餐饮", by=zhao, merchant_id=shop.pk
+        )
+
+    assert at_once(2, ask).count("already_partner") == 1
+    assert Partnership.objects.filter(community=hill).count() == 1
+
+
 @pytest.mark.parametrize(
     "altered", ["UPDATE merchants_terms SET fen_per_point = 99", "DELETE FROM merchants_terms"]
 )
@@ -259,6 +307,30 @@ def test_staff_take_a_business_on_over_http(lake, zhao, wang, person, logged_in)
             **place,
         }
     ]
+
+
+def test_an_owner_has_a_shop_in_another_community_too(hill, shop, zhou, person, logged_in):
+    staff = person("qian", "钱干事")
+    roles.give(user=staff, community=hill, role=Role.STAFF)
+    desk, office = logged_in(staff), logged_in(zhou)
+    (mine,) = office.get("/api/v1/merchants").json()["results"]
+    body = {"name": "茶馆", "trade": "餐饮", "merchant_id": mine["id"]}
+
+    made = desk.post("/api/v1/communities/hill/partners", body)
+
+    assert made.status_code == 201
+    assert (made.json()["merchant_id"], made.json()["state"]) == (str(shop.pk), "candidate")
+    mine = office.get(f"/api/v1/merchants/{shop.pk}/partnerships").json()["results"]
+    assert [one["community"]["code"] for one in mine] == ["hill", "lake"]
+    assert mine[0] == made.json()
+    for merchant_id, refusal in (
+        (shop.pk, (409, "already_partner")),
+        (new_id(), (404, "merchant_unknown")),
+    ):
+        answer = desk.post(
+            "/api/v1/communities/hill/partners", body | {"merchant_id": str(merchant_id)}
+        )
+        assert (answer.status_code, answer.json()["code"]) == refusal
 
 
 def test_an_owner_tells_where_the_shop_is_and_sees_the_contract(zhou, tea_house, logged_in):
