@@ -290,6 +290,11 @@ class StatementStateWrong(Conflict):
     title = _("This is not possible in the statement's present state.")
 
 
+class OwnStatement(Forbidden):
+    code = "own_statement"
+    title = _("Who works for a merchant neither approves nor pays what it is owed.")
+
+
 class OwnDraft(Forbidden):
     code = "own_draft"
     title = _("Who drafted a settlement does not approve it.")

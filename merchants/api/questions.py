@@ -35,6 +35,7 @@ class QuestionSerializer(serializers.ModelSerializer[StatementQuestion]):
             "words",
             "asked_at",
             "asked_by",
+            "asked_by_merchant",
             "answer",
             "answered_at",
             "answered_by",
@@ -51,19 +52,27 @@ class AnswerSerializer(serializers.Serializer[Any]):
     words = serializers.CharField(max_length=500)
 
 
-def _ask(request: Request, statement: Statement) -> Response:
+def _ask(request: Request, statement: Statement, *, is_merchant: bool) -> Response:
     body = AskSerializer(data=request.data)
     body.is_valid(raise_exception=True)
-    asked = settlement.ask(statement=statement, asked_by=signed_in(request), **body.validated_data)
+    asked = settlement.ask(
+        statement=statement,
+        asked_by=signed_in(request),
+        is_merchant=is_merchant,
+        **body.validated_data,
+    )
     return Response(QuestionSerializer(asked).data, status=status.HTTP_201_CREATED)
 
 
-def _answer(request: Request, statement: Statement, question_id: UUID) -> Response:
+def _answer(
+    request: Request, statement: Statement, question_id: UUID, *, is_merchant: bool
+) -> Response:
     body = AnswerSerializer(data=request.data)
     body.is_valid(raise_exception=True)
     answered = settlement.answer(
         question=get_object_or_404(selectors.questions_about(statement), pk=question_id),
         answered_by=signed_in(request),
+        is_merchant=is_merchant,
         **body.validated_data,
     )
     return Response(QuestionSerializer(answered).data)
@@ -91,7 +100,7 @@ class MerchantQuestionListView(ListAPIView[StatementQuestion]):
         approves the statement until that is answered. Refused with ``line_unknown``,
         ``statement_state_wrong``.
         """
-        return _ask(request, self._statement())
+        return _ask(request, self._statement(), is_merchant=True)
 
     def _statement(self) -> Statement:
         owned = statements_owned(self.request, self.kwargs["merchant_id"])
@@ -111,7 +120,8 @@ class MerchantAnswerView(APIView):
         self, request: Request, merchant_id: UUID, statement_id: UUID, question_id: UUID
     ) -> Response:
         owned = statements_owned(request, merchant_id)
-        return _answer(request, get_object_or_404(owned, pk=statement_id), question_id)
+        statement = get_object_or_404(owned, pk=statement_id)
+        return _answer(request, statement, question_id, is_merchant=True)
 
 
 # --- staff ------------------------------------------------------------------------------------
@@ -136,7 +146,8 @@ class QuestionListView(ListAPIView[StatementQuestion]):
         Refused with ``line_unknown``, ``statement_state_wrong``.
         """
         handled = selectors.statements_handled_by(signed_in(request))
-        return _ask(request, get_object_or_404(handled, pk=kwargs["statement_id"]))
+        statement = get_object_or_404(handled, pk=kwargs["statement_id"])
+        return _ask(request, statement, is_merchant=False)
 
 
 class AnswerView(APIView):
@@ -150,4 +161,5 @@ class AnswerView(APIView):
     @idempotent
     def post(self, request: Request, statement_id: UUID, question_id: UUID) -> Response:
         handled = selectors.statements_handled_by(signed_in(request))
-        return _answer(request, get_object_or_404(handled, pk=statement_id), question_id)
+        statement = get_object_or_404(handled, pk=statement_id)
+        return _answer(request, statement, question_id, is_merchant=False)

@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("merchants", "0028_keys_that_got_out"),
+        ("merchants", "0029_questions_have_a_side"),
     ]
 
     operations = [

@@ -221,6 +221,7 @@ class StatementQuestion(TenantModel):
     asked_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False
     )
+    asked_by_merchant = models.BooleanField()  # else by the community; the other side answers
     asked_at = models.DateTimeField(db_default=Now())
     answer = models.CharField(max_length=500, blank=True)
     answered_by = models.ForeignKey(
@@ -246,7 +247,15 @@ class StatementQuestion(TenantModel):
             pgtrigger.Protect(name="question_stays", operation=pgtrigger.Delete),
             pgtrigger.ReadOnly(
                 name="question_as_it_was_asked",
-                fields=["community", "statement", "line_id", "words", "asked_by", "asked_at"],
+                fields=[
+                    "community",
+                    "statement",
+                    "line_id",
+                    "words",
+                    "asked_by",
+                    "asked_by_merchant",
+                    "asked_at",
+                ],
             ),
             pgtrigger.Protect(
                 name="question_answered_once",

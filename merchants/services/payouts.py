@@ -47,7 +47,7 @@ def order(*, statement: Statement, ordered_by: User) -> Payout:
     It is sent by a task. Whoever orders it counts as who paid. Raises WeChatPayNotConfigured,
     StatementStateWrong (not approved), OwnApproval, NothingToPay, PayoutOutsideLimits,
     PayoutUnderWay (also by the bank), PayeeMissing, OwnPayout (they receive it, or who approved
-    it does).
+    it does), OwnStatement (they work there).
     """
     if not pay.is_configured():
         raise WeChatPayNotConfigured
@@ -72,6 +72,8 @@ def order(*, statement: Statement, ordered_by: User) -> Payout:
     payee, openid = _payee(statement)
     if payee.pk in (ordered_by.pk, statement.approved_by_id):
         raise errors.OwnPayout
+    if selectors.works_at(ordered_by, statement.partnership.merchant_id):
+        raise errors.OwnStatement
     payout = Payout.objects.create(
         id=new_id(),
         community_id=statement.community_id,
@@ -256,6 +258,7 @@ def _apply(payout_id: UUID, bill: dict[str, Any]) -> Payout:
             statement=payout.statement,
             payer=payout.ordered_by,
             reference=payout.transfer_bill_no,
+            was_ordered=True,
         )
     return payout
 

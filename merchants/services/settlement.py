@@ -11,7 +11,7 @@ from backend.accounts.models import User
 from backend.audit.services import trail
 from backend.communities.models import Community
 from backend.ids import new_id
-from merchants import errors
+from merchants import errors, selectors
 from merchants.models import Partnership, Payout, Statement, StatementQuestion
 from merchants.services import lists, sealed, telling
 from points.models import AccountKind
@@ -41,8 +41,8 @@ def draft(
     Days are the community's own; the end is not part of the period. What happened in an earlier
     period and came too late for its statement is settled here, so each redemption and each refund
     stands in exactly one. Services it received are on it as well, and are reason enough for one.
-    A merchant's periods do not overlap: one that begins before its last statement's end begins
-    there. Drafting a period again finds nothing left to settle.
+    A merchant's periods leave nothing out: each begins where its last statement ended, its first
+    one no later than what is on it. Drafting a period again finds nothing left to settle.
     Raises PeriodNotInOrder, PeriodNotOver.
     """
     if period_start >= period_end:
@@ -58,9 +58,12 @@ def draft(
 
 
 def draft_due(*, community: Community, day: date) -> list[Statement]:
-    """The same for each merchant's last whole period before ``day``, by its contract."""
+    """The same for each merchant's last whole period before ``day``, by its contract.
+
+    Who is a partner has one for every period, also when nothing happened in it.
+    """
     statements = [
-        _draft_one(partnership_id, community, *period_of(settlement_day, day), None)
+        _draft_one(partnership_id, community, *period_of(settlement_day, day), None, is_due=True)
         for partnership_id, settlement_day in _partners_of(community).values_list(
             "pk", "settlement_day"
         )
@@ -69,10 +72,13 @@ def draft_due(*, community: Community, day: date) -> list[Statement]:
 
 
 @transaction.atomic
-def ask(*, statement: Statement, line_id: UUID, words: str, asked_by: User) -> StatementQuestion:
+def ask(
+    *, statement: Statement, line_id: UUID, words: str, asked_by: User, is_merchant: bool
+) -> StatementQuestion:
     """Doubt a line, a redemption or a refund, of a draft. Nobody approves it until it is answered.
 
-    Raises StatementStateWrong (agreed on already), LineUnknown.
+    ``is_merchant``: on the merchant's side, not the community's. Raises StatementStateWrong (agreed
+    on already), LineUnknown.
     """
     statement = _locked(statement)
     if statement.status not in (Statement.Status.DRAFT, Statement.Status.QUESTIONED):
@@ -87,25 +93,28 @@ def ask(*, statement: Statement, line_id: UUID, words: str, asked_by: User) -> S
         line_id=line_id,
         words=words,
         asked_by=asked_by,
+        asked_by_merchant=is_merchant,
     )
     question.refresh_from_db(fields=["asked_at"])  # the database's own time
     _move(statement, Statement.Status.QUESTIONED, "statement.question", asked_by)
-    owners = telling.owners_of(statement.partnership.merchant_id)
-    if asked_by.pk not in owners:
+    if not is_merchant:
+        owners = telling.owners_of(statement.partnership.merchant_id)
         _tell("statement_asked", statement, owners, about=question.pk)
     return question
 
 
 @transaction.atomic
-def answer(*, question: StatementQuestion, words: str, answered_by: User) -> StatementQuestion:
-    """Answer it; when all are answered the statement is a draft again.
+def answer(
+    *, question: StatementQuestion, words: str, answered_by: User, is_merchant: bool
+) -> StatementQuestion:
+    """Answer what the other side asked; when all are answered the statement is a draft again.
 
     Figures stay: what turns out wrong is refunded, and a line of the next statement.
-    Raises OwnQuestion, QuestionAnswered.
+    Raises OwnQuestion (their own side's as well), QuestionAnswered.
     """
     statement = _locked(question.statement)
     question = StatementQuestion.objects.select_related("asked_by").get(pk=question.pk)
-    if question.asked_by_id == answered_by.pk:
+    if question.asked_by_id == answered_by.pk or question.asked_by_merchant == is_merchant:
         raise errors.OwnQuestion
     if question.answered_at is not None:
         raise errors.QuestionAnswered
@@ -124,9 +133,10 @@ def approve(*, statement: Statement, approver: User) -> Statement:
     """Somebody other than the drafter agrees; again, it is approved already.
 
     From then on it has a number and a digest of all that it says, and nothing of it changes.
-    Raises OwnDraft, StatementQuestioned, StatementStateWrong (it has been paid).
+    Raises OwnDraft, OwnStatement, StatementQuestioned, StatementStateWrong (it has been paid).
     """
     statement = _locked(statement)
+    _refuse_who_works_there(statement, approver)
     if statement.drafted_by_id == approver.pk:
         raise errors.OwnDraft
     if statement.status == Statement.Status.APPROVED:
@@ -155,14 +165,19 @@ def approve(*, statement: Statement, approver: User) -> Statement:
 
 
 @transaction.atomic
-def mark_paid(*, statement: Statement, payer: User, reference: str = "") -> Statement:
+def mark_paid(
+    *, statement: Statement, payer: User, reference: str = "", was_ordered: bool = False
+) -> Statement:
     """The money has gone out: the points leave the merchant's account for ``settled``, once.
 
     Where more was refunded than redeemed they come back from there. ``reference`` is the bank's,
-    for instance. Again, the first payment stands. Raises StatementStateWrong (not approved),
-    OwnApproval, PayoutUnderWay.
+    for instance. ``was_ordered``: who may pay was asked when the payout was. Again, the first
+    payment stands. Raises StatementStateWrong (not approved), OwnApproval, OwnStatement,
+    PayoutUnderWay.
     """
     statement = _locked(statement)
+    if not was_ordered:
+        _refuse_who_works_there(statement, payer)
     if statement.status == Statement.Status.PAID:
         return statement
     if statement.status != Statement.Status.APPROVED:
@@ -219,18 +234,21 @@ _CLAIM = """
         UPDATE merchants_redemption SET statement_id = %(statement)s
         WHERE community_id = %(community)s AND partnership_id = %(partnership)s
             AND status = 'redeemed' AND statement_id IS NULL AND closed_at < %(before)s
-        RETURNING price_points, amount_fen
+        RETURNING price_points, amount_fen, closed_at
     ), refunded AS (
         UPDATE merchants_refund SET statement_id = %(statement)s
         WHERE community_id = %(community)s AND partnership_id = %(partnership)s
             AND statement_id IS NULL AND refunded_at < %(before)s
-        RETURNING points, amount_fen
+        RETURNING points, amount_fen, refunded_at
     )
     SELECT * FROM
         (SELECT count(*), coalesce(sum(price_points), 0), coalesce(sum(amount_fen), 0)
          FROM redeemed) AS r,
         (SELECT count(*), coalesce(sum(points), 0), coalesce(sum(amount_fen), 0)
-         FROM refunded) AS b
+         FROM refunded) AS b,
+        (SELECT min(at) FROM (
+            SELECT closed_at FROM redeemed UNION ALL SELECT refunded_at FROM refunded
+         ) AS line (at)) AS f
 """
 
 
@@ -241,6 +259,7 @@ def _draft_one(
     period_start: date,
     period_end: date,
     drafted_by: User | None,
+    is_due: bool = False,
 ) -> Statement | None:
     # Two drafts of one period queue here; the second finds the statement made.
     partnership = Partnership.objects.select_for_update(no_key=True).get(pk=partnership_id)
@@ -264,16 +283,22 @@ def _draft_one(
                 "before": before,
             },
         )
-        redemptions, spent, owed, refunds, given_back, less = map(int, cursor.fetchone())
+        *figures, earliest = cursor.fetchone()
+    redemptions, spent, owed, refunds, given_back, less = map(int, figures)
     since = datetime.combine(last.period_end, midnight) if last else None
     services = lists.received(partnership, since=since, until=before)
-    if not redemptions and not refunds and not services:
+    is_quiet = not redemptions and not refunds and not services
+    if is_quiet and not (is_due and _was_a_partner(partnership, before)):
         return None
+    if last is not None:
+        period_start = last.period_end
+    elif earliest is not None:
+        period_start = min(period_start, earliest.astimezone(community.clock).date())
     statement = Statement.objects.create(
         id=statement_id,
         community=community,
         partnership=partnership,
-        period_start=max(period_start, last.period_end) if last else period_start,
+        period_start=period_start,
         period_end=period_end,
         drafted_by=drafted_by,
         redemptions_count=redemptions,
@@ -284,8 +309,24 @@ def _draft_one(
         services=services,
     )
     _record("statement.draft", statement, drafted_by, None)
-    _tell("statement_drafted", statement, telling.owners_of(partnership.merchant_id))
+    if not is_quiet:
+        _tell("statement_drafted", statement, telling.owners_of(partnership.merchant_id))
     return statement
+
+
+def _was_a_partner(partnership: Partnership, before: datetime) -> bool:
+    """Whether its contract had begun by then, and it still is one."""
+    return (
+        partnership.state in (Partnership.State.ACTIVE, Partnership.State.SUSPENDED)
+        and partnership.terms.filter(
+            community_id=partnership.community_id, agreed_at__lt=before
+        ).exists()
+    )
+
+
+def _refuse_who_works_there(statement: Statement, user: User) -> None:
+    if selectors.works_at(user, statement.partnership.merchant_id):
+        raise errors.OwnStatement
 
 
 def _number(statement: Statement) -> None:

@@ -339,6 +339,7 @@ def business(
             line_id=statement.redemptions.get().pk,
             words="不是我店的",
             asked_by=asker,
+            is_merchant=asker == owner,
         )
         for statement, asker in zip(statements, (owner, newcomer), strict=False)
     ]

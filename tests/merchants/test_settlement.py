@@ -15,7 +15,7 @@ from backend.communities.models import Role
 from backend.communities.services import places, roles
 from merchants import errors, tasks
 from merchants.models import MerchantMember, Offer, Partnership, Redemption, Statement, Terms
-from merchants.services import catalogue, partners, redemption, sealed, settlement
+from merchants.services import catalogue, partners, proving, redemption, sealed, settlement
 from points.models import Transfer
 
 MARCH = {"period_start": date(2024, 3, 1), "period_end": date(2024, 4, 1)}
@@ -216,6 +216,47 @@ def test_each_merchant_is_settled_by_its_own_contract(lake, tea_house, redeemed)
     assert settlement.draft_due(community=lake, day=date(2024, 4, 18)) == []
 
 
+def test_nothing_is_on_a_statement_from_before_its_period(lake, redeemed):
+    redeemed("2024-02-20 10:00")
+    (first,) = settlement.draft(community=lake, **MARCH)
+    redeemed("2024-05-05 10:00")
+
+    (later,) = settlement.draft(
+        community=lake, period_start=date(2024, 6, 1), period_end=date(2024, 7, 1)
+    )
+
+    assert (first.period_start, first.period_end) == (date(2024, 2, 20), date(2024, 4, 1))
+    assert (later.period_start, later.period_end) == (date(2024, 4, 1), date(2024, 7, 1))
+
+
+@pytest.mark.parametrize(
+    ("state", "began", "quiet"),
+    [
+        ("active", "2024-03-31", True),
+        ("suspended", "2024-03-31", True),
+        ("active", "2024-04-02", False),
+        ("contract", "2024-03-31", False),
+        ("ended", "2024-03-31", False),
+    ],
+)
+def test_a_partner_has_a_statement_of_a_quiet_month_too(
+    lake, tea_house, zhao, qian, state, began, quiet
+):
+    _execute("SET LOCAL session_replication_role = replica")
+    _execute("UPDATE merchants_terms SET agreed_at = %s", f"{began}T00:00+08")
+    _execute("UPDATE merchants_partnership SET state = %s", state)
+    _execute("SET LOCAL session_replication_role = origin")
+
+    drafted = settlement.draft_due(community=lake, day=date(2024, 4, 1))
+
+    assert [figures(statement) for statement in drafted] == [(0, 0, 0)] * quiet
+    assert settlement.draft_due(community=lake, day=date(2024, 4, 1)) == []
+    for statement in drafted:
+        settlement.approve(statement=statement, approver=qian)
+        assert settlement.mark_paid(statement=statement, payer=zhao).status == "paid"
+    assert list(proving.prove(lake)) == []
+
+
 def test_a_period_begins_where_the_last_ended(lake, redeemed, tea_house):
     redeemed("2024-03-05 10:00")
     settlement.draft(community=lake, period_start=date(2024, 3, 1), period_end=date(2024, 3, 11))
@@ -364,6 +405,16 @@ def test_several_people_paying_one_statement(books, statement, wang, zhao, qian,
     assert (books(wang)["merchants"], books(wang)["settled"]) == (0, 30)
 
 
+def test_who_works_there_neither_approves_nor_pays(statement, shop, zhou, qian, zhao):
+    with pytest.raises(errors.OwnStatement):
+        settlement.approve(statement=statement, approver=zhou)
+    settlement.approve(statement=statement, approver=qian)
+
+    with pytest.raises(errors.OwnStatement):
+        settlement.mark_paid(statement=statement, payer=zhou)
+    assert settlement.mark_paid(statement=statement, payer=zhao).status == "paid"
+
+
 def test_who_approved_does_not_pay(statement, qian):
     settlement.approve(statement=statement, approver=qian)
 
@@ -428,37 +479,68 @@ def test_statements_approved_at_once_are_numbered_without_gaps(lake, qian, tea_h
     assert list(numbers) == list(range(1, 9))
 
 
+@pytest.mark.django_db(transaction=True)
+def test_what_is_proved_while_clerks_scan_is_of_one_moment(
+    lake, tea_house, tea, wang, chen, grant_points, at_once
+):
+    Offer.objects.filter(pk=tea.pk).update(stock=60)
+    tea.refresh_from_db()
+    grant_points(wang, 60 * 30)
+    codes = [redemption.take(offer=tea, volunteer=wang).code for _ in range(60)]
+
+    def scan_or_prove(number):
+        if number == 0:
+            return [finding for _ in range(20) for finding in proving.prove(lake)]
+        for code in codes[number - 1 :: 2]:
+            redemption.scan(merchant_id=tea_house.merchant_id, clerk=chen, code=code)
+        return []
+
+    assert at_once(3, scan_or_prove) == [[]] * 3
+
+
 # --- questions ----------------------------------------------------------------------------
 
 
-def test_what_is_questioned_is_answered_before_it_is_approved(statement, zhou, zhao, qian):
+def test_what_is_questioned_is_answered_before_it_is_approved(statement, zhou, zhao, qian, person):
     line = statement.redemptions.get()
-    asked = settlement.ask(statement=statement, line_id=line.pk, words="不是我店的", asked_by=zhou)
+    asked = settlement.ask(
+        statement=statement, line_id=line.pk, words="不是我店的", asked_by=zhou, is_merchant=True
+    )
     statement.refresh_from_db()
     assert statement.status == "questioned"
 
     with pytest.raises(errors.StatementQuestioned):
         settlement.approve(statement=statement, approver=qian)
     with pytest.raises(errors.OwnQuestion):
-        settlement.answer(question=asked, words="是的", answered_by=zhou)
+        settlement.answer(question=asked, words="是的", answered_by=zhou, is_merchant=True)
 
-    answered = settlement.answer(question=asked, words="是陈店员扫的", answered_by=zhao)
+    partner = person("feng", "冯合伙人")
+    with pytest.raises(errors.OwnQuestion):  # of the same side
+        settlement.answer(question=asked, words="是的", answered_by=partner, is_merchant=True)
+
+    answered = settlement.answer(
+        question=asked, words="是陈店员扫的", answered_by=zhao, is_merchant=False
+    )
 
     assert (answered.answer, answered.answered_by) == ("是陈店员扫的", zhao)
     with pytest.raises(errors.QuestionAnswered):
-        settlement.answer(question=asked, words="再说一次", answered_by=zhao)
+        settlement.answer(question=asked, words="再说一次", answered_by=zhao, is_merchant=False)
     with pytest.raises(DatabaseError, match="Cannot update"), transaction.atomic():
         _execute("UPDATE merchants_statementquestion SET answer = 'x'")
     assert settlement.approve(statement=statement, approver=qian).status == "approved"
     with pytest.raises(errors.StatementStateWrong):
-        settlement.ask(statement=statement, line_id=line.pk, words="还有", asked_by=zhou)
+        settlement.ask(
+            statement=statement, line_id=line.pk, words="还有", asked_by=zhou, is_merchant=True
+        )
 
 
 def test_only_lines_of_the_statement_are_questioned(statement, zhou, redeemed):
     other = redeemed("2024-04-05 10:00")
 
     with pytest.raises(errors.LineUnknown):
-        settlement.ask(statement=statement, line_id=other.pk, words="?", asked_by=zhou)
+        settlement.ask(
+            statement=statement, line_id=other.pk, words="?", asked_by=zhou, is_merchant=True
+        )
 
 
 # --- what the database refuses ------------------------------------------------------------

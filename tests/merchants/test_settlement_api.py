@@ -370,6 +370,7 @@ def test_a_line_is_questioned_by_the_owner_and_answered_by_staff(
         "words": "不是我店的",
         "asked_at": utc(question.asked_at),
         "asked_by": {"id": str(question.asked_by_id), "name": "孙老板"},
+        "asked_by_merchant": True,
         "answer": "",
         "answered_at": None,
         "answered_by": None,

@@ -107,10 +107,14 @@ def test_owners_follow_a_statement_from_draft_to_payment(
     MerchantMember.objects.filter(user=dismissed).update(ended_at=timezone.now())
     (statement,) = settlement.draft(community=lake, drafted_by=zhao, **MARCH)
     line = statement.redemptions.get()
-    by_staff = settlement.ask(statement=statement, line_id=line.pk, words="两壶？", asked_by=zhao)
-    settlement.answer(question=by_staff, words="两壶", answered_by=zhou)
-    by_owner = settlement.ask(statement=statement, line_id=line.pk, words="多少？", asked_by=zhou)
-    settlement.answer(question=by_owner, words="六百分", answered_by=zhao)
+    by_staff = settlement.ask(
+        statement=statement, line_id=line.pk, words="两壶？", asked_by=zhao, is_merchant=False
+    )
+    settlement.answer(question=by_staff, words="两壶", answered_by=zhou, is_merchant=True)
+    by_owner = settlement.ask(
+        statement=statement, line_id=line.pk, words="多少？", asked_by=zhou, is_merchant=True
+    )
+    settlement.answer(question=by_owner, words="六百分", answered_by=zhao, is_merchant=False)
     settlement.approve(statement=statement, approver=person("sun"))
     settlement.mark_paid(statement=statement, payer=zhao)
 
