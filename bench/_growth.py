@@ -1,7 +1,7 @@
 """The ledger when there is ten times as much of it, and posting many against a bare COPY.
 
-BENCH_LEDGER_ROWS (100000,1000000) is how many transfers; BENCH_ROUNDS (5) how often the sides of
-``bulk_vs_copy`` take turns, each into tables that hold nothing else.
+BENCH_LEDGER_ROWS (100000,1000000) is how many transfers, to BENCH_WALLETS (1000); BENCH_ROUNDS (5)
+how often the sides of ``bulk_vs_copy`` take turns, each into tables that hold nothing else.
 """
 
 import json
@@ -28,7 +28,7 @@ from points.models import Account, AccountKind
 from points.services import ledger
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-WALLETS = 1_000
+WALLETS = int(os.environ.get("BENCH_WALLETS", "1000"))
 PAGE = 20
 LOOKS = 101
 WHEN = datetime(2026, 1, 1, tzinfo=UTC)

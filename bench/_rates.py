@@ -1,8 +1,8 @@
 """Postings a second: ``ledger.post``, SQL by hand (usual.sql) and django-hordak, taking turns.
 
-Four at a time on each side, of one point, between 1,000 wallets drawn at random, so nobody waits
-for a row. A figure is the median of the ratios of five rounds. BENCH_TRANSFERS (8000) is how many
-a side posts in a round; django-hordak an eighth of that.
+Four at a time on each side, of one point, between BENCH_WALLETS (1000) drawn at random, so nobody
+waits for a row. A figure is the median of the ratios of five rounds. BENCH_TRANSFERS (8000) is how
+many a side posts in a round; django-hordak an eighth of that.
 """
 
 import os
@@ -24,7 +24,7 @@ from points.models import AccountKind
 from points.services import ledger
 
 FOLDER = Path(__file__).parent
-WALLETS = 1_000
+WALLETS = int(os.environ.get("BENCH_WALLETS", "1000"))
 IN_A_WALLET = 1_000_000
 ROUNDS = 5
 HORDAK_SETTINGS = "bench._hordak_settings"

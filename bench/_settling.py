@@ -1,6 +1,7 @@
 """A month's settlement when there is ten times as much of it.
 
-BENCH_SETTLED=SMALL,LARGE (100000,1000000) are how many redemptions, of 1,000 merchants.
+BENCH_SETTLED=SMALL,LARGE (100000,1000000) are how many redemptions, of 1,000 merchants, or as many
+as there are redemptions if those are fewer.
 """
 
 import json
@@ -87,7 +88,7 @@ def _cost(rows: int) -> Cost:
 def _redeem(rows: int) -> None:
     community = places.found(code="bench", name="bench")
     merchants = Merchant.objects.bulk_create(
-        Merchant(name=f"{number}", trade="bench") for number in range(MERCHANTS)
+        Merchant(name=f"{number}", trade="bench") for number in range(min(MERCHANTS, rows))
     )
     first, *_ = Partnership.objects.bulk_create(
         Partnership(community=community, merchant=merchant, name=merchant.name)
@@ -103,7 +104,7 @@ def _redeem(rows: int) -> None:
             {
                 "community": community.pk,
                 "offer": offer.pk,
-                "partners": MERCHANTS,
+                "partners": len(merchants),
                 "volunteer": User.objects.create(username="bench", name="bench").pk,
                 "rows": rows,
             },

@@ -30,6 +30,7 @@ def bench(*names):
             "BENCH_ROWS": "10,40",
             "BENCH_TRANSFERS": "5",
             "BENCH_LEDGER_ROWS": "10,40",
+            "BENCH_WALLETS": "20",
             "BENCH_ROUNDS": "1",
         },
         stdout=subprocess.PIPE,
