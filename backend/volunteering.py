@@ -3,8 +3,10 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
+
+from django.db.models import QuerySet
 
 STARS_FROM_HOURS = (100, 300, 600, 1_000, 1_500)  # 志愿者星级认定: one star to five
 
@@ -24,12 +26,16 @@ class Standing:
 
 @dataclass(frozen=True)
 class Service:
-    """What ``volunteers`` people did together in one activity; ``minutes`` are verified ones."""
+    """What ``volunteers`` people did together in one activity; ``minutes`` are verified ones.
+
+    ``attendance_ids`` are what it is the sum of, for whoever asks to leave out the next time.
+    """
 
     activity_id: UUID
     title: str
     volunteers: int
     minutes: int
+    attendance_ids: list[UUID]
 
 
 class Source(Protocol):
@@ -44,8 +50,8 @@ class Source(Protocol):
         *,
         community_id: UUID,
         activity_ids: Collection[UUID],
-        since: datetime | None,
         until: datetime,
+        but_for: QuerySet[Any, UUID],
     ) -> list[Service]: ...
 
 
@@ -71,12 +77,15 @@ def services(
     *,
     community_id: UUID,
     activity_ids: Collection[UUID],
-    since: datetime | None,
     until: datetime,
+    but_for: QuerySet[Any, UUID],
 ) -> list[Service]:
-    """The hours verified from ``since`` (``None``: ever) until before ``until``, by activity."""
+    """The hours verified before ``until``, by activity, but for the attendances of these ids.
+
+    Those may be many over the years, so they are a query and never read.
+    """
     return _source().services(
-        community_id=community_id, activity_ids=activity_ids, since=since, until=until
+        community_id=community_id, activity_ids=activity_ids, until=until, but_for=but_for
     )
 
 

@@ -2,8 +2,10 @@
 
 from collections.abc import Collection
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
+from django.contrib.postgres.aggregates import ArrayAgg
 from django.db.models import Count, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce, Now
 
@@ -179,22 +181,24 @@ def services(
     *,
     community_id: UUID,
     activity_ids: Collection[UUID],
-    since: datetime | None,
     until: datetime,
+    but_for: QuerySet[Any, UUID],
 ) -> list[Service]:
-    """The hours verified from ``since`` (``None``: ever) until before ``until``, by activity."""
+    """The hours verified before ``until``, by activity, but for the attendances of these ids."""
     verified = Attendance.objects.filter(
         community=community_id,
         shift__community=community_id,
         shift__activity__in=activity_ids,
         status=Attendance.Status.VERIFIED,
         verified_at__lt=until,
-    )
-    if since is not None:
-        verified = verified.filter(verified_at__gte=since)
+    ).exclude(pk__in=but_for)
     summed = (
         verified.values("shift__activity", "shift__activity__title")
-        .annotate(volunteers=Count("volunteer", distinct=True), minutes=Sum("worked_minutes"))
+        .annotate(
+            volunteers=Count("volunteer", distinct=True),
+            minutes=Sum("worked_minutes"),
+            attendance_ids=ArrayAgg("pk"),
+        )
         .order_by("shift__activity")
     )
     return [
@@ -203,6 +207,7 @@ def services(
             title=row["shift__activity__title"],
             volunteers=row["volunteers"],
             minutes=row["minutes"],
+            attendance_ids=row["attendance_ids"],
         )
         for row in summed
     ]

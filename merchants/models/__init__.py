@@ -10,7 +10,7 @@ from merchants.models.pay_codes import PayCode
 from merchants.models.payouts import BankAccount, Payout, PayoutCallback
 from merchants.models.people import Device, Invitation, Merchant, MerchantMember
 from merchants.models.redemption import Redemption, Refund, ScanAttempt
-from merchants.models.settlement import Statement, StatementQuestion
+from merchants.models.settlement import StatedAttendance, Statement, StatementQuestion
 from merchants.models.voucher_keys import VoucherKey
 from merchants.models.webhooks import WebhookDelivery, WebhookEndpoint
 from merchants.models.wishes import Wish
@@ -40,6 +40,7 @@ __all__ = [
     "ScanAttempt",
     "Spending",
     "Sponsorship",
+    "StatedAttendance",
     "Statement",
     "StatementQuestion",
     "StockMove",

@@ -41,7 +41,7 @@ class Statement(TenantModel):
     points = models.BigIntegerField()
     amount_fen = models.BigIntegerField()
     carried_fen = models.BigIntegerField(default=0)  # 0 or less
-    services = models.JSONField(default=list)  # that volunteers did for it: ``lists.received``
+    services = models.JSONField(default=list)  # that volunteers did for it: ``lists.as_said``
     drafted_at = models.DateTimeField(db_default=Now())
     drafted_by = models.ForeignKey(  # NULL: the nightly task
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True
@@ -208,6 +208,34 @@ class Statement(TenantModel):
     def carries_fen(self) -> int:
         """What the next statement takes off."""
         return min(0, self.amount_fen + self.carried_fen)
+
+
+class StatedAttendance(TenantModel):
+    """Somebody's verified hours that stand on a statement, under services, once for each partner.
+
+    The attendance is the volunteers app's: of it merchants know its id.
+    """
+
+    partnership = models.ForeignKey(  # the statement's
+        Partnership, models.PROTECT, related_name="+", db_index=False
+    )
+    statement = models.ForeignKey(Statement, models.PROTECT, related_name="+", db_index=False)
+    attendance_id = models.UUIDField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                name="attendance_stated_once", fields=["community", "partnership", "attendance_id"]
+            )
+        ]
+        triggers: ClassVar = [
+            pgtrigger.Protect(
+                name="stated_attendance_stays", operation=pgtrigger.Update | pgtrigger.Delete
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.attendance_id} on {self.statement_id}"
 
 
 class StatementQuestion(TenantModel):

@@ -15,9 +15,10 @@ from backend import volunteering
 from backend.accounts.models import User
 from backend.audit.services import trail
 from merchants import errors
-from merchants.models import ActivityMatch, ListEntry, Partnership
+from merchants.models import ActivityMatch, ListEntry, Partnership, StatedAttendance, Statement
 
 OPEN_AT_MOST = 100  # entries of a partner
+BATCH = 1_000  # rows a statement
 
 
 @transaction.atomic
@@ -98,13 +99,11 @@ def end_match(*, match: ActivityMatch, by: User) -> ActivityMatch:
     return match
 
 
-def received(
-    partnership: Partnership, *, since: datetime | None, until: datetime
-) -> list[dict[str, Any]]:
-    """What volunteers did for the merchant, as a statement says it: an activity each.
+def received(partnership: Partnership, *, until: datetime) -> list[volunteering.Service]:
+    """What volunteers did for the merchant that no statement of its says yet: an activity each.
 
-    The hours that were verified from ``since`` (``None``: ever) until before ``until``, in the
-    activities that are matched to what it needs now; of people only how many.
+    The hours that were verified before ``until``, in the activities that are matched to what it
+    needs now, also those that were verified or matched too late for the statement before.
     """
     matched = ActivityMatch.objects.filter(
         community_id=partnership.community_id,
@@ -115,6 +114,19 @@ def received(
     activity_ids = set(matched.values_list("activity_id", flat=True))
     if not activity_ids:
         return []
+    stated = StatedAttendance.objects.filter(
+        community_id=partnership.community_id, partnership=partnership
+    )
+    return volunteering.services(
+        community_id=partnership.community_id,
+        activity_ids=activity_ids,
+        until=until,
+        but_for=stated.values_list("attendance_id", flat=True),
+    )
+
+
+def as_said(services: list[volunteering.Service]) -> list[dict[str, Any]]:
+    """As a statement says it: of people only how many."""
     return [
         {
             "activity_id": str(service.activity_id),
@@ -122,13 +134,25 @@ def received(
             "volunteers": service.volunteers,
             "minutes": service.minutes,
         }
-        for service in volunteering.services(
-            community_id=partnership.community_id,
-            activity_ids=activity_ids,
-            since=since,
-            until=until,
-        )
+        for service in services
     ]
+
+
+def state(services: list[volunteering.Service], *, on: Statement) -> None:
+    """They stand on this statement, and on no later one. Whoever calls it holds the partnership."""
+    StatedAttendance.objects.bulk_create(
+        (
+            StatedAttendance(
+                community_id=on.community_id,
+                partnership_id=on.partnership_id,
+                statement=on,
+                attendance_id=attendance_id,
+            )
+            for service in services
+            for attendance_id in service.attendance_ids
+        ),
+        batch_size=BATCH,
+    )
 
 
 def _locked(entry: ListEntry) -> ListEntry:

@@ -271,8 +271,7 @@ def _draft_one(
     if last and last.period_end >= period_end:
         return None
     statement_id = new_id()
-    midnight = time(tzinfo=community.clock)
-    before = datetime.combine(period_end, midnight)
+    before = datetime.combine(period_end, time(tzinfo=community.clock))
     with connection.cursor() as cursor:
         cursor.execute(
             _CLAIM,
@@ -285,8 +284,7 @@ def _draft_one(
         )
         *figures, earliest = cursor.fetchone()
     redemptions, spent, owed, refunds, given_back, less = map(int, figures)
-    since = datetime.combine(last.period_end, midnight) if last else None
-    services = lists.received(partnership, since=since, until=before)
+    services = lists.received(partnership, until=before)
     is_quiet = not redemptions and not refunds and not services
     if is_quiet and not (is_due and _was_a_partner(partnership, before)):
         return None
@@ -306,8 +304,9 @@ def _draft_one(
         points=spent - given_back,
         amount_fen=owed - less,
         carried_fen=last.carries_fen if last else 0,
-        services=services,
+        services=lists.as_said(services),
     )
+    lists.state(services, on=statement)
     _record("statement.draft", statement, drafted_by, None)
     if not is_quiet:
         _tell("statement_drafted", statement, telling.owners_of(partnership.merchant_id))

@@ -1,18 +1,20 @@
 """What partners need and lend, and what volunteers did for them: on statements, without money."""
 
 from datetime import UTC, date, datetime
+from importlib import import_module
 
 import pytest
 from django.db import DatabaseError, connection, transaction
 
 from merchants import errors
-from merchants.models import ListEntry, Partnership, Statement
+from merchants.models import ListEntry, Partnership, StatedAttendance, Statement
 from merchants.services import lists, partners, proving, settlement
 from volunteers.services import hours
 
 NEED, RESOURCE = ListEntry.Kind.NEED, ListEntry.Kind.RESOURCE
 MARCH = {"period_start": date(2024, 3, 1), "period_end": date(2024, 4, 1)}
 APRIL = {"period_start": date(2024, 4, 1), "period_end": date(2024, 5, 1)}
+MAY = {"period_start": date(2024, 5, 1), "period_end": date(2024, 6, 1)}
 
 
 @pytest.fixture
@@ -47,25 +49,35 @@ def verified(served, zhao):
     return serve
 
 
+@pytest.fixture
+def also_there():
+    """Ninety minutes of somebody else at the same shift: ``also_there(attendance, li)``."""
+
+    def serve(attendance, user):
+        shift = attendance.shift
+        return attendance.__class__.objects.create(
+            community=attendance.community,
+            shift=shift,
+            volunteer=user,
+            status="checked_out",
+            checked_in_at=shift.starts_at,
+            checked_out_at=shift.ends_at,
+            worked_minutes=90,
+        )
+
+    return serve
+
+
 def draft(lake, period):
     return settlement.draft(community=lake, **period)
 
 
 def test_services_stand_on_the_statement_and_are_no_money(
-    lake, tea_house, add, verified, wang, li, zhao, redeemed
+    lake, tea_house, add, verified, also_there, wang, li, zhao, redeemed
 ):
     redeemed("2024-03-05 10:00")
     attendance = verified(wang, "2024-03-02 08:00", "2024-03-02 10:00", "2024-03-03T00:00")
-    shift = attendance.shift
-    other = attendance.__class__.objects.create(
-        community=lake,
-        shift=shift,
-        volunteer=li,
-        status="checked_out",
-        checked_in_at=shift.starts_at,
-        checked_out_at=shift.ends_at,
-        worked_minutes=90,
-    )
+    shift, other = attendance.shift, also_there(attendance, li)
     hours.verify(attendance=other, verifier=zhao, now=datetime(2024, 3, 3, tzinfo=UTC))
     for _ in range(2):  # once is enough
         lists.match(entry=add(), activity_id=shift.activity_id, by=zhao)
@@ -105,6 +117,100 @@ def test_services_alone_make_a_statement_and_each_hour_is_on_one(
         settlement.mark_paid(statement=approved, payer=qian)
     assert march.services[0]["activity_id"] != april.services[0]["activity_id"]
     assert list(proving.prove(lake)) == []
+
+
+def test_what_came_too_late_for_a_statement_stands_on_the_next_alone(
+    lake, add, verified, served, wang, li, zhao
+):
+    entry = add()
+    early = verified(wang, "2024-03-01 08:00", "2024-03-01 09:00", on="2024-03-02T00:00")
+    late = served(li, "2024-03-03 08:00", "2024-03-03 10:00")
+    unmatched = verified(wang, "2024-03-04 08:00", "2024-03-04 11:00", on="2024-03-05T00:00")
+    for attendance in (early, late):
+        lists.match(entry=entry, activity_id=attendance.shift.activity_id, by=zhao)
+    (march,) = draft(lake, MARCH)
+    # Verified in March, but committed after the draft was made; and matched only then.
+    hours.verify(attendance=late, verifier=zhao, now=datetime(2024, 3, 31, tzinfo=UTC))
+    lists.match(entry=entry, activity_id=unmatched.shift.activity_id, by=zhao)
+
+    (april,) = draft(lake, APRIL)
+
+    assert [service["minutes"] for service in march.services] == [60]
+    assert [service["minutes"] for service in april.services] == [120, 180]
+    assert draft(lake, MAY) == []
+    stated = StatedAttendance.objects.values_list("attendance_id", "statement_id")
+    assert dict(stated) == {early.pk: march.pk, late.pk: april.pk, unmatched.pk: april.pk}
+
+
+def test_each_partner_that_an_activity_served_is_told_of_it(
+    lake, tea_house, add, verified, wang, zhao, zhou
+):
+    bookshop = partners.sign_contract(
+        community=lake, name="书店", trade="文化", fen_per_point=10, is_donated=False
+    )
+    theirs = lists.add(partnership=bookshop, kind=NEED, title="扫雪", description="", by=zhou)
+    attendance = verified(wang, "2024-03-02 08:00", "2024-03-02 10:00", "2024-03-03T00:00")
+    for entry in (add(), theirs):
+        lists.match(entry=entry, activity_id=attendance.shift.activity_id, by=zhao)
+
+    statements = draft(lake, MARCH)
+
+    assert {statement.partnership for statement in statements} == {tea_house, bookshop}
+    assert [one.services[0]["minutes"] for one in statements] == [120, 120]
+    assert draft(lake, APRIL) == []
+
+
+def test_what_was_stated_before_that_was_kept_is_not_stated_again(
+    lake, add, verified, also_there, wang, li, zhao
+):
+    """The migration finds what each statement was the sum of, by the rule of then."""
+    entry = add()
+    first = verified(wang, "2024-03-01 08:00", "2024-03-01 09:00", on="2024-03-31T15:59:59")
+    second = also_there(first, li)
+    hours.verify(attendance=second, verifier=zhao, now=datetime(2024, 3, 31, 16, tzinfo=UTC))
+    lists.match(entry=entry, activity_id=first.shift.activity_id, by=zhao)
+    assert [len(draft(lake, period)) for period in (MARCH, APRIL)] == [1, 1]
+    stated = StatedAttendance.objects.order_by("attendance_id")
+    kept = list(stated.values_list("attendance_id", "statement_id", "partnership_id"))
+    migration = import_module("merchants.migrations.0034_services_stated_before")
+
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        cursor.execute("DELETE FROM merchants_statedattendance")
+        cursor.execute("SET LOCAL session_replication_role = origin")
+        cursor.execute(migration.STATED)
+
+    assert len(kept) == 2
+    assert list(stated.values_list("attendance_id", "statement_id", "partnership_id")) == kept
+    assert draft(lake, MAY) == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_drafts_at_once_state_hours_once(lake, add, verified, wang, zhao, at_once):
+    attendance = verified(wang, "2024-03-02 08:00", "2024-03-02 10:00", "2024-03-03T00:00")
+    lists.match(entry=add(), activity_id=attendance.shift.activity_id, by=zhao)
+
+    made = at_once(4, lambda number: len(draft(lake, MARCH if number % 2 else APRIL)))
+
+    assert StatedAttendance.objects.get().attendance_id == attendance.pk
+    assert sum(len(statement.services) for statement in Statement.objects.all()) == 1
+    assert sum(made) == Statement.objects.count()
+
+
+@pytest.mark.parametrize(
+    "altered",
+    [
+        "UPDATE merchants_statedattendance SET attendance_id = gen_random_uuid()",
+        "DELETE FROM merchants_statedattendance",
+    ],
+)
+def test_what_was_stated_stays(lake, add, verified, wang, zhao, altered):
+    attendance = verified(wang, "2024-03-02 08:00", "2024-03-02 10:00", "2024-03-03T00:00")
+    lists.match(entry=add(), activity_id=attendance.shift.activity_id, by=zhao)
+    draft(lake, MARCH)
+
+    with pytest.raises(DatabaseError, match="Cannot update or delete"), transaction.atomic():
+        connection.cursor().execute(altered)
 
 
 def test_what_is_lent_not_matched_any_more_or_not_verified_is_no_service(
