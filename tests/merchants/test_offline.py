@@ -181,6 +181,19 @@ def test_what_is_told_later_is_taken_once(books, wang, chen, voucher, code, tell
     }  # fmt: skip
 
 
+def test_what_was_told_is_used_with_signal_too(books, wang, chen, shop, voucher, code, tell):
+    tell(code)
+    before = books(wang)
+
+    for shown in (code, voucher.code):
+        with pytest.raises(errors.CodeUsed):
+            redemption.scan(merchant_id=shop.pk, clerk=chen, code=shown)
+
+    assert books(wang) == before
+    outcomes = ScanAttempt.objects.order_by("pk").values_list("outcome", flat=True)
+    assert list(outcomes) == ["redeemed", "code_used", "code_used"]
+
+
 @pytest.mark.parametrize("how", ["cancelled", "lapsed", "both"])
 def test_an_honest_scan_can_not_fail(books, wang, voucher, code, tell, how):
     """Whatever the volunteer and the sweep do between the scan and its telling."""
