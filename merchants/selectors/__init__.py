@@ -61,6 +61,7 @@ from merchants.selectors.people import (
     members_of,
     merchants_of,
     merchants_owned_by,
+    owners_of,
     works_at,
 )
 from merchants.selectors.redemption import (
@@ -126,6 +127,7 @@ __all__ = [
     "offers_open_to",
     "offers_seen_by",
     "offline_scans_at",
+    "owners_of",
     "partners_handled_by",
     "partners_in",
     "partners_seen_by",

@@ -29,6 +29,14 @@ def works_at(user: User, merchant_id: UUID) -> bool:
     return jobs_of(user).filter(merchant=merchant_id).exists()
 
 
+def owners_of(merchant_id: UUID) -> QuerySet[MerchantMember]:
+    """Who owns it now, the one of longest standing first."""
+    owners = MerchantMember.objects.filter(
+        merchant=merchant_id, role=MerchantMember.Role.OWNER, ended_at__isnull=True
+    )
+    return owners.order_by("since_at", "pk")
+
+
 def merchants_owned_by(user: User) -> QuerySet[Merchant]:
     """What ``user`` owns."""
     return Merchant.objects.filter(

@@ -9,7 +9,7 @@ from django.db import models, transaction
 from backend.accounts.models import User
 from backend.audit.services import trail
 from backend.communities.models import Community
-from merchants import errors
+from merchants import errors, selectors
 from merchants.models import Merchant, MerchantMember, Partnership, Terms
 
 
@@ -94,10 +94,7 @@ def consider(
 def _with_an_owner(merchant_id: UUID) -> Merchant:
     """Locked: of two who ask for it, the second finds what the first made."""
     merchant = Merchant.objects.select_for_update(no_key=True).filter(pk=merchant_id).first()
-    owners = MerchantMember.objects.filter(
-        merchant=merchant_id, role=MerchantMember.Role.OWNER, ended_at__isnull=True
-    )
-    if merchant is None or not owners.exists():
+    if merchant is None or not selectors.owners_of(merchant_id).exists():
         raise errors.MerchantUnknown
     return merchant
 

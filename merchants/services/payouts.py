@@ -24,7 +24,7 @@ from backend.ids import new_id
 from backend.wechat import pay
 from backend.wechat.errors import WeChatPayNotConfigured
 from merchants import errors, selectors
-from merchants.models import MerchantMember, Payout, PayoutCallback, Statement
+from merchants.models import Payout, PayoutCallback, Statement
 from merchants.services import settlement, telling
 
 logger = logging.getLogger(__name__)
@@ -344,14 +344,9 @@ def _parameters(payout: Payout) -> dict[str, Any]:
 def _payee(statement: Statement) -> tuple[User, str]:
     on_wechat = SocialAccount.objects.filter(provider="wechat")
     owner = (
-        MerchantMember.objects.filter(
-            merchant=statement.partnership.merchant_id,
-            role=MerchantMember.Role.OWNER,
-            ended_at__isnull=True,
-            user__in=on_wechat.values("user"),
-        )
+        selectors.owners_of(statement.partnership.merchant_id)
+        .filter(user__in=on_wechat.values("user"))
         .select_related("user")
-        .order_by("since_at", "pk")
         .first()
     )
     if owner is None:

@@ -11,7 +11,8 @@ from django.utils import timezone
 
 from backend.communities.models import Community
 from backend.notices.services import notices
-from merchants.models import MerchantMember, Statement
+from merchants import selectors
+from merchants.models import Statement
 
 
 def tell(
@@ -36,10 +37,7 @@ def tell(
 
 def owners_of(merchant_id: UUID) -> list[UUID]:
     """Who is told what concerns the merchant."""
-    owners = MerchantMember.objects.filter(
-        merchant=merchant_id, role=MerchantMember.Role.OWNER, ended_at__isnull=True
-    )
-    return list(owners.order_by("pk").values_list("user", flat=True))
+    return list(selectors.owners_of(merchant_id).values_list("user", flat=True))
 
 
 def facts_of(statement: Statement) -> dict[str, Any]:
