@@ -387,6 +387,23 @@ def test_who_approved_does_not_order_and_who_receives_neither(approved, zhao, zh
         payouts.order(statement=approved, ordered_by=zhou)
 
 
+def test_who_works_there_does_not_order(approved, chen, wechat_pay):
+    with pytest.raises(errors.OwnStatement):
+        payouts.order(statement=approved, ordered_by=chen)
+
+
+def test_what_was_ordered_is_paid_though_who_ordered_it_works_there_since(
+    ordered, qian, shop, lake, wechat_pay
+):
+    partners.employ(merchant=shop, user=qian, role=MerchantMember.Role.CLERK)
+    payouts.advance(payout_id=ordered.pk)
+    wechat_pay.finish(ordered.out_bill_no)
+
+    payouts.advance(payout_id=ordered.pk)
+
+    paid_once(lake, wechat_pay)
+
+
 def test_who_approved_does_not_receive(approved, zhao, zhou, qian, shop, wechat_pay):
     MerchantMember.objects.filter(user=zhou).update(ended_at=timezone.now())
     partners.employ(merchant=shop, user=zhao, role=MerchantMember.Role.OWNER)
