@@ -4,7 +4,7 @@ from datetime import date, datetime, time, timedelta
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Max, QuerySet
+from django.db.models import Max, Q, QuerySet
 from django.utils import timezone
 
 from backend.accounts.models import User
@@ -314,11 +314,12 @@ def _draft_one(
 
 
 def _was_a_partner(partnership: Partnership, before: datetime) -> bool:
-    """Whether its contract had begun by then, and it still is one."""
+    """Whether its contract had begun by then, the community's midnight, and it still is one."""
+    has_begun = Q(valid_from__isnull=True) | Q(valid_from__lt=before.date())
     return (
         partnership.state in (Partnership.State.ACTIVE, Partnership.State.SUSPENDED)
         and partnership.terms.filter(
-            community_id=partnership.community_id, agreed_at__lt=before
+            has_begun, community_id=partnership.community_id, agreed_at__lt=before
         ).exists()
     )
 

@@ -230,20 +230,23 @@ def test_nothing_is_on_a_statement_from_before_its_period(lake, redeemed):
 
 
 @pytest.mark.parametrize(
-    ("state", "began", "quiet"),
+    ("state", "agreed", "valid_from", "quiet"),
     [
-        ("active", "2024-03-31", True),
-        ("suspended", "2024-03-31", True),
-        ("active", "2024-04-02", False),
-        ("contract", "2024-03-31", False),
-        ("ended", "2024-03-31", False),
+        ("active", "2024-03-31", None, True),
+        ("suspended", "2024-03-31", None, True),
+        ("active", "2024-04-02", None, False),
+        ("active", "2024-03-10", "2024-03-31", True),
+        ("active", "2024-03-10", "2024-04-01", False),
+        ("contract", "2024-03-31", None, False),
+        ("ended", "2024-03-31", None, False),
     ],
 )
 def test_a_partner_has_a_statement_of_a_quiet_month_too(
-    lake, tea_house, zhao, qian, state, began, quiet
+    lake, tea_house, zhao, qian, state, agreed, valid_from, quiet
 ):
     _execute("SET LOCAL session_replication_role = replica")
-    _execute("UPDATE merchants_terms SET agreed_at = %s", f"{began}T00:00+08")
+    began = (f"{agreed}T00:00+08", valid_from)
+    _execute("UPDATE merchants_terms SET agreed_at = %s, valid_from = %s", *began)
     _execute("UPDATE merchants_partnership SET state = %s", state)
     _execute("SET LOCAL session_replication_role = origin")
 
