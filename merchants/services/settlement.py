@@ -109,12 +109,15 @@ def answer(
 ) -> StatementQuestion:
     """Answer what the other side asked; when all are answered the statement is a draft again.
 
-    Figures stay: what turns out wrong is refunded, and a line of the next statement.
-    Raises OwnQuestion (their own side's as well), QuestionAnswered.
+    Figures stay: what turns out wrong is refunded, and a line of the next statement. Who works
+    there does not answer for the community. Raises OwnQuestion (their own side's as well),
+    QuestionAnswered.
     """
     statement = _locked(question.statement)
     question = StatementQuestion.objects.select_related("asked_by").get(pk=question.pk)
     if question.asked_by_id == answered_by.pk or question.asked_by_merchant == is_merchant:
+        raise errors.OwnQuestion
+    if not is_merchant and selectors.works_at(answered_by, statement.partnership.merchant_id):
         raise errors.OwnQuestion
     if question.answered_at is not None:
         raise errors.QuestionAnswered

@@ -537,6 +537,19 @@ def test_what_is_questioned_is_answered_before_it_is_approved(statement, zhou, z
         )
 
 
+def test_who_works_there_too_does_not_answer_for_the_community(statement, shop, zhou, zhao, qian):
+    line = statement.redemptions.get()
+    asked = settlement.ask(
+        statement=statement, line_id=line.pk, words="不是我店的", asked_by=zhou, is_merchant=True
+    )
+    partners.employ(merchant=shop, user=zhao, role=MerchantMember.Role.OWNER)
+
+    with pytest.raises(errors.OwnQuestion):
+        settlement.answer(question=asked, words="是的", answered_by=zhao, is_merchant=False)
+
+    settlement.answer(question=asked, words="是的", answered_by=qian, is_merchant=False)
+
+
 def test_only_lines_of_the_statement_are_questioned(statement, zhou, redeemed):
     other = redeemed("2024-04-05 10:00")
 
