@@ -130,6 +130,15 @@ def read(token: str, merchant_id: UUID) -> Signed:
     return Signed(key.community_id, said["sub"], datetime.fromtimestamp(said["exp"], UTC))
 
 
+def claimed_code(token: str) -> str:
+    """The voucher's code that it says, whoever signed it; nothing if it is no such token."""
+    try:
+        said = jwt.decode(token, options={"verify_signature": False})
+    except (jwt.InvalidTokenError, RecursionError):
+        return ""
+    return str(said.get("sub", ""))
+
+
 def keys_of(merchant: Merchant) -> list[VoucherKey]:
     """What the merchant's devices check with, newest first; each of its communities has one."""
     partnerships = Partnership.objects.filter(merchant=merchant).select_related("community")

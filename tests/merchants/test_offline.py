@@ -154,6 +154,7 @@ def test_keys_that_got_out_are_published_and_taken_no_more(
     keys = logged_in(chen).get(f"/api/v1/merchants/{shop.pk}/voucher-keys").json()["keys"]
     assert [key["kid"] for key in keys] == [VoucherKey.objects.latest("pk").kid] != [before.kid]
     assert tell(code).outcome == "code_unknown"
+    assert tell(code).outcome == "code_unknown"
     again, _ = voucher_tokens.sign(voucher)
     assert tell(again, nonce="2").outcome == "redeemed"
     with pytest.raises(CommandError, match="nowhere"):
@@ -246,6 +247,13 @@ def test_another_scan_under_a_nonce_is_not_taken_for_the_first(
     assert tell(code).pk == first.pk
     assert books(wang)["held"] == 30
     assert tell(other, nonce="2").outcome == "redeemed"
+
+
+def test_what_was_taken_is_told_again_alike_after_its_key_was_withdrawn(lake, code, tell):
+    first = tell(code)
+    voucher_tokens.withdraw_keys(lake)
+
+    assert (tell(code).pk, first.outcome) == (first.pk, "redeemed")
 
 
 def test_nobody_tells_of_their_own_voucher(books, wang, shop, code, tell):
