@@ -1,5 +1,6 @@
 """The cast: one community, its rules, a few people and a merchant."""
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -64,16 +65,32 @@ def pytest_xdist_make_scheduler(config, log):
     return Together(config, log)
 
 
+def digest_of_migrations() -> str:
+    """What names a database that was made of today's migrations."""
+    files = sorted(Path(__file__).parents[1].glob("*/**/migrations/*.py"))
+    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()[:16]
+
+
 class Template:
-    """A database that is migrated while the workers read the tests; theirs are copies of it."""
+    """A database that is migrated while the workers read the tests; theirs are copies of it.
+
+    It is kept for the next run beside a server that stays, as long as no migration changes.
+    """
 
     def __init__(self):
         self.server = os.environ["DATABASE_URL"]
-        self.name = f"template_{os.getpid()}"
+        self.name = f"template_{digest_of_migrations()}"
         self.command = None
         self.thread = threading.Thread(target=self.make)
 
     def make(self):
+        with psycopg.connect(self.server, autocommit=True) as server:
+            asked = "SELECT datname FROM pg_database WHERE datname LIKE 'template\\_%'"
+            templates = {name for (name,) in server.execute(asked).fetchall()}
+        for outdated in templates - {self.name}:
+            self.tell(f"DROP DATABASE {outdated} WITH (FORCE)")
+        if self.name in templates:
+            return
         self.tell(f"CREATE DATABASE {self.name}_unfinished")
         address = urlsplit(self.server)._replace(path=f"/{self.name}_unfinished").geturl()
         self.command = subprocess.Popen(
@@ -88,12 +105,10 @@ class Template:
         with psycopg.connect(self.server, autocommit=True) as server:
             server.execute(statement)
 
-    def drop(self):
+    def stop(self):
         if self.command:
             self.command.terminate()
         self.thread.join()
-        for name in (self.name, f"{self.name}_unfinished"):
-            self.tell(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
 def pytest_configure(config):
@@ -101,7 +116,7 @@ def pytest_configure(config):
         template = Template()
         os.environ["LINLI_TEMPLATE_DATABASE"] = template.name
         template.thread.start()
-        config.add_cleanup(template.drop)
+        config.add_cleanup(template.stop)
 
 
 @pytest.fixture(scope="session")
