@@ -367,6 +367,12 @@ def points_awarded_that_day(account: Account, rule_id: UUID, local_day: date) ->
     return int(awarded["points"])
 
 
+def award_of(community_id: UUID, source: str) -> Award | None:
+    """What the record ``source`` earned, if it has been looked at."""
+    awards = Award.objects.select_related("transfer")
+    return awards.filter(community=community_id, source=source).first()
+
+
 def points_by_source(community_ids: Iterable[UUID], sources: Iterable[str]) -> dict[str, int]:
     """What each of these records earned, by its source; one that has earned no award is absent."""
     awards = Award.objects.filter(
@@ -431,9 +437,19 @@ def versions_from(rules: Iterable[Rule], day: date) -> dict[UUID, list[RuleVersi
     return versions
 
 
+def versions_in(community: Community) -> QuerySet[RuleVersion]:
+    """All wordings that were ever published there."""
+    return RuleVersion.objects.filter(community=community).select_related("rule")
+
+
 def versions_of(rule: Rule) -> QuerySet[RuleVersion]:
     """All that was ever published of it, newest first."""
     return RuleVersion.objects.filter(community_id=rule.community_id, rule=rule).order_by("-id")
+
+
+def expiry_policies_of(community: Community) -> QuerySet[ExpiryPolicy]:
+    """All that were ever decided there."""
+    return ExpiryPolicy.objects.filter(community=community)
 
 
 def expiry_policies_from(community: Community, day: date) -> list[ExpiryPolicy]:

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
+from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import psycopg
@@ -324,6 +325,20 @@ def served(lake) -> Callable[..., Attendance]:
     return serve
 
 
+class Phone(APIClient):
+    """Sends an ``Idempotency-Key`` with whatever changes something, another one each time.
+
+    A test that tells its own in ``headers`` sends that; ``None`` there sends none.
+    """
+
+    def generic(self, method, path, *args, headers=None, **extra):
+        headers = dict(headers or {})
+        if method != "GET":
+            headers.setdefault("Idempotency-Key", str(uuid4()))
+        headers = {name: value for name, value in headers.items() if value is not None}
+        return super().generic(method, path, *args, headers=headers, **extra)
+
+
 @pytest.fixture
 def logged_in() -> Callable[[User], APIClient]:
     """A client that has logged in the way the mini-program does: ``logged_in(wang).get(…)``.
@@ -335,7 +350,7 @@ def logged_in() -> Callable[[User], APIClient]:
     def log_in(user: User) -> APIClient:
         if user.pk not in tokens or not user.second_factor_required:
             tokens[user.pk] = token_of(user)
-        return APIClient(HTTP_AUTHORIZATION=f"Bearer {tokens[user.pk]}")
+        return Phone(HTTP_AUTHORIZATION=f"Bearer {tokens[user.pk]}")
 
     def token_of(user: User) -> str:
         if user.second_factor_required:

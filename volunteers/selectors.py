@@ -89,6 +89,17 @@ def activities_handled_by(user: User) -> QuerySet[Activity]:
     return Activity.objects.filter(community__in=communities_where(user, HANDLES)).order_by("-id")
 
 
+def activities_in(community: Community) -> QuerySet[Activity]:
+    """All that were ever planned there, newest first."""
+    return Activity.objects.filter(community=community).order_by("-id")
+
+
+def shifts_of(activity: Activity) -> QuerySet[Shift]:
+    """When it takes place, and how many places are taken."""
+    its = Shift.objects.filter(community=activity.community_id, activity=activity)
+    return with_places_taken(its)
+
+
 def attendances_of(user: User) -> QuerySet[Attendance]:
     """What ``user`` signed up for, newest first."""
     return _with_shift(Attendance.objects.filter(volunteer=user))

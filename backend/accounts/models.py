@@ -193,13 +193,22 @@ class Guardianship(models.Model):
 
 
 class GuardianCode(models.Model):
-    """What a child shows a guardian: of the code itself only a keyed hash, good once, for a day."""
+    """What a child shows a guardian, good once, for a day: found by a keyed hash.
+
+    The code itself is kept, encrypted, until it is used: an answer may be lost on its way.
+    """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     child = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     digest = models.CharField(max_length=64, unique=True)
+    code_encrypted = models.TextField(blank=True)  # see vault.py; "" once used
     expires_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True)
 
     def __str__(self) -> str:
         return f"{self.child_id} until {self.expires_at}"
+
+    @property
+    def code(self) -> str | None:
+        """In the clear; None once it was used."""
+        return vault.decrypt(self.code_encrypted) if self.code_encrypted else None

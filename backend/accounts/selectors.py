@@ -3,7 +3,7 @@
 from django.db.models import Q, QuerySet
 
 from backend.accounts import ages
-from backend.accounts.models import Consent, Guardianship, User
+from backend.accounts.models import Consent, GuardianCode, Guardianship, User
 from backend.accounts.purposes import GUARDIAN_TEXT, TEXTS
 
 
@@ -30,6 +30,11 @@ def guardians_of(child: User) -> QuerySet[Guardianship]:
 def children_of(guardian: User) -> QuerySet[Guardianship]:
     """For whom ``guardian`` agreed, newest first, also where they no longer do."""
     return guardian.children.select_related("guardian", "child").order_by("-id")
+
+
+def guardian_codes_of(child: User) -> QuerySet[GuardianCode]:
+    """What ``child`` shows a guardian, and what was used."""
+    return GuardianCode.objects.filter(child=child)
 
 
 def is_a_child(whose: str) -> Q:

@@ -6,6 +6,7 @@ that has no row here is a bug: it is logged, and answered with 500 ``internal_er
 """
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from django.core.exceptions import (
@@ -33,6 +34,9 @@ _REFUSALS: tuple[tuple[type[Refusal], int], ...] = (
     (Conflict, 409),
     (Unavailable, 503),
 )
+
+# Of a problem's members, those that follow from its code.
+STANDARD_MEMBERS = ("type", "title", "status")
 
 # The first row that fits is taken, so a subclass stands above its parent.
 _OTHERS: tuple[tuple[tuple[type[Exception], ...], int, str, str | Promise], ...] = (
@@ -108,10 +112,44 @@ def problem_of(exc: Exception) -> dict[str, Any] | None:
         for kind, status in _REFUSALS:
             if isinstance(exc, kind):
                 return problem(exc.facts, status=status, code=exc.code, title=exc.title)
+    if isinstance(exc, _RefusedBefore):
+        return problem(exc.members, status=exc.status, code=exc.code, title=exc.title)
     for kinds, status, code, title in _OTHERS:
         if isinstance(exc, kinds):
             return problem(_explained(exc), status=status, code=code, title=title)
     return None
+
+
+class _RefusedBefore(Exception):
+    """What was no service's refusal, or one that this version does not know."""
+
+    def __init__(self, status: int, code: str, members: Mapping[str, Any]) -> None:
+        super().__init__(code)
+        self.status, self.code, self.members = status, code, members
+        titles = (title for _kinds, _status, known, title in _OTHERS if known == code)
+        self.title = next(titles, code)
+
+
+def refused_before(status: int, told: Mapping[str, Any]) -> Exception:
+    """The exception that is answered as an earlier one was: ``told`` are its ``code`` and facts.
+
+    Titles are those of today, in the language asked for today.
+    """
+    facts = {name: fact for name, fact in told.items() if name != "code"}
+    refusal = _refusals().get(told["code"])
+    return refusal(**facts) if refusal else _RefusedBefore(status, told["code"], facts)
+
+
+@cache
+def _refusals() -> dict[str, type[Refusal]]:
+    """All there are, by their codes."""
+    found, pending = {}, [Refusal]
+    while pending:
+        kind = pending.pop()
+        pending += kind.__subclasses__()
+        if hasattr(kind, "code"):
+            found[kind.code] = kind
+    return found
 
 
 def _explained(exc: Exception) -> dict[str, Any]:

@@ -1,19 +1,28 @@
 """``Idempotency-Key``: a request that is sent twice happens once (IETF draft-ietf-httpapi-
 idempotency-key-header-07).
 
-The answer is stored in the transaction that the request's effect is made in. Whoever lost the
-connection before the answer arrived sends the same request again and reads the first answer.
+Whoever lost the connection before the answer arrived sends the same request again. Of the first
+answer only its status and the ids of what it is about are kept, in the transaction that the
+request's effect is made in: what was shown once is no right to see it again, so it is looked up
+and rendered anew for whoever may see it today.
 """
 
 import hashlib
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import wraps
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
+from uuid import UUID
 
 from django.db import connection, transaction
-from django.http import HttpResponse
-from rest_framework.request import Request
+from django.db.models import Model, QuerySet
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404
+from rest_framework.request import Request, is_form_media_type
 from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+from rest_framework.utils.encoders import JSONEncoder
 from rest_framework.views import APIView
 
 from backend.accounts.models import User
@@ -24,7 +33,9 @@ from backend.api.errors import (
     IdempotencyKeyMissing,
     IdempotencyKeyReused,
 )
+from backend.api.exceptions import STANDARD_MEMBERS, refused_before
 from backend.api.models import IdempotencyKey
+from backend.errors import Refusal
 
 HEADER = "Idempotency-Key"
 REPLAYED_HEADER = "Idempotency-Replayed"
@@ -32,62 +43,174 @@ MAX_KEY_CHARACTERS = 200
 
 P = ParamSpec("P")
 View = TypeVar("View", bound=APIView)
+Handler = Callable[Concatenate[View, Request, P], Response]
+# What the caller may see today: rows of which the kept ids tell some, or the one that the address
+# names. Called with the request and what the address names; whoever may not is refused, as first.
+Finds = Callable[..., QuerySet[Any] | Model]
+# How it is told: a serializer, or the answer's data made of the request and what was found.
+Tells = type[BaseSerializer[Any]] | Callable[[Request, Any], Any]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """How a kept answer is shown again; see ``idempotent``."""
+
+    finds: Finds
+    tells: Tells
+    many: bool
+    address: Finds
+    explains: Callable[[Refusal], Exception] | None
+
+    def again(self, request: Request, about: list[UUID], **named: Any) -> Any:
+        """The answer's data as things stand today. Raises Http404 where that is not to be seen."""
+        found: Any = self.finds(request, **named)
+        if isinstance(found, QuerySet):
+            rows = {row.pk: row for row in found.filter(pk__in=about)}
+            found = [rows[pk] for pk in about if pk in rows]
+            if not found and not (self.many and not about):
+                raise Http404
+            found = found if self.many else found[0]
+        if not isinstance(self.tells, type):
+            return self.tells(request, found)
+        return self.tells(found, many=self.many, context={"request": request}).data
 
 
 def idempotent(
-    handler: Callable[Concatenate[View, Request, P], Response],
-) -> Callable[Concatenate[View, Request, P], HttpResponse]:
-    """Make a view's method answer each of a user's keys once; for views that need a log-in and
-    take and give JSON.
+    finds: Finds,
+    tells: Tells,
+    *,
+    many: bool = False,
+    address: Finds | None = None,
+    is_required: bool = True,
+    explains: Callable[[Refusal], Exception] | None = None,
+) -> Callable[[Handler[View, P]], Callable[Concatenate[View, Request, P], HttpResponse]]:
+    """Make a view's method do once what each of a user's keys asks for; for views that need a
+    log-in and take JSON or a form.
 
-    The same key with the same method, address and body gets the first answer again, byte for
-    byte, marked ``Idempotency-Replayed: true``, and nothing runs. Refusals are answers too. 401,
-    429 and 5xx are not: they are not stored and whatever was done is rolled back, so the request
-    can be sent again.
-    Raises IdempotencyKeyMissing, IdempotencyKeyInvalid, IdempotencyKeyInUse (the first is still
-    running), IdempotencyKeyReused (the key belongs to another request).
+    The same key with the same method, address and body does nothing more. Its answer has the first
+    one's status, is marked ``Idempotency-Replayed: true``, and is made of what ``finds`` lets the
+    caller see today, told by ``tells``; ``many`` where that is a list. A refusal is an answer too:
+    it is told again after ``address`` (otherwise ``finds``) has let the caller in; ``explains``
+    adds to a service's refusals what a screen shows. 401, 429 and 5xx are not answers: they are not
+    kept and whatever was done is rolled back, so the request can be sent again.
+    Raises IdempotencyKeyMissing (unless it may be, ``is_required``), IdempotencyKeyInvalid,
+    IdempotencyKeyInUse (the first is still running), IdempotencyKeyReused (the key belongs to
+    another request).
+    """
+    shown = Shown(finds, tells, many, address or finds, explains)
+
+    def decorate(
+        handler: Handler[View, P],
+    ) -> Callable[Concatenate[View, Request, P], HttpResponse]:
+        @wraps(handler)
+        def answer_once(
+            view: View, request: Request, /, *args: P.args, **kwargs: P.kwargs
+        ) -> HttpResponse:
+            user = signed_in(request)
+            key = _key_of(request, is_required=is_required)
+            if key is None:
+                return _explained(shown, handler, view, request, *args, **kwargs)
+            asked = {
+                "method": request.method,
+                "path": request.get_full_path(),
+                "body_sha256": _digest_of_body(request),
+            }
+            # Durable: the answer leaves only after it and what it says are committed.
+            with transaction.atomic(durable=True):
+                first = _begin(user, key)
+                if first is None:
+                    return _answer(shown, handler, view, request, user, key, asked, *args, **kwargs)
+                if any(getattr(first, name) != value for name, value in asked.items()):
+                    raise IdempotencyKeyReused
+                return _replay(first, shown, view, request, **kwargs)
+
+        answer_once.idempotency = "required" if is_required else "optional"  # type: ignore[attr-defined]
+        return answer_once
+
+    return decorate
+
+
+def repeatable(
+    handler: Handler[View, P],
+) -> Callable[Concatenate[View, Request, P], Response]:
+    """Let a view's method take a key of which nothing is kept: run again it changes nothing.
+
+    For what only reads, and for what carries ids of its own. Raises IdempotencyKeyInvalid.
     """
 
     @wraps(handler)
-    def answer_once(
-        view: View, request: Request, /, *args: P.args, **kwargs: P.kwargs
-    ) -> HttpResponse:
-        user = signed_in(request)
-        key = _key_of(request)
-        asked = {
-            "method": request.method,
-            "path": request.get_full_path(),
-            "body_sha256": hashlib.sha256(request.body).hexdigest(),
-        }
-        # Durable: the answer leaves only after it and what it says are committed.
-        with transaction.atomic(durable=True):
-            first = _begin(user, key)
-            if first is not None:
-                if any(getattr(first, name) != value for name, value in asked.items()):
-                    raise IdempotencyKeyReused
-                return _replay(first)
-            response = _answer(view, request, handler, *args, **kwargs)
-            if response.status_code in (401, 429) or response.status_code >= 500:
-                transaction.set_rollback(True)
-            else:
-                _keep(user, key, asked, response)
-            return response
+    def answer(view: View, request: Request, /, *args: P.args, **kwargs: P.kwargs) -> Response:
+        _key_of(request, is_required=False)
+        return handler(view, request, *args, **kwargs)
 
-    answer_once.idempotent = True  # type: ignore[attr-defined]  # read by backend/api/schema.py
-    return answer_once
+    answer.idempotency = "optional"  # type: ignore[attr-defined]
+    return answer
 
 
-def is_idempotent(handler: object) -> bool:
-    return getattr(handler, "idempotent", False)
+def idempotency_of(handler: object) -> str | None:
+    """``required`` or ``optional``, or None for a method that takes no key."""
+    return getattr(handler, "idempotency", None)
 
 
-def _key_of(request: Request) -> str:
+# --- what views say of themselves -------------------------------------------------------------
+def myself(request: Request, **names: Any) -> User:
+    """The caller, for answers about nothing else."""
+    return signed_in(request)
+
+
+def seen(selector: Callable[[User], QuerySet[Any]], named: str = "") -> Finds:
+    """What the caller may see by ``selector``; of it the one that the address calls ``named``."""
+    return below(myself, selector, named)
+
+
+def below(place: Finds, selector: Callable[[Any], QuerySet[Any]], named: str = "") -> Finds:
+    """What ``selector`` tells of the one thing that ``place`` finds, as ``seen`` has it."""
+
+    def find(request: Request, **names: Any) -> QuerySet[Any] | Model:
+        rows = selector(place(request, **names))
+        if not named:
+            return rows
+        one: Model = get_object_or_404(rows, pk=names[named])
+        return one
+
+    return find
+
+
+def nothing(request: Request, found: object) -> None:
+    """No body, as the first answer had none."""
+
+
+# --- the key ----------------------------------------------------------------------------------
+def _key_of(request: Request, *, is_required: bool) -> str | None:
     key = request.headers.get(HEADER)
     if key is None:
-        raise IdempotencyKeyMissing
+        if is_required:
+            raise IdempotencyKeyMissing
+        return None
     if not 1 <= len(key) <= MAX_KEY_CHARACTERS or any(not "!" <= char <= "~" for char in key):
         raise IdempotencyKeyInvalid
     return key
+
+
+def _digest_of_body(request: Request) -> str:
+    """SHA-256 of what is asked: JSON as it was sent, a form's fields and the content of its files.
+
+    A client may send the same form with another boundary, and its files are not read into memory.
+    """
+    if not is_form_media_type(request.content_type):
+        return hashlib.sha256(request.body).hexdigest()
+    digest = hashlib.sha256()
+    form: Any = request.data
+    for name, values in sorted(form.lists()):
+        for value in values:
+            is_text = isinstance(value, str)
+            part = hashlib.sha256()
+            for chunk in [value.encode(errors="surrogatepass")] if is_text else value.chunks():
+                part.update(chunk)
+            digest.update(json.dumps([name, is_text, part.hexdigest()]).encode())
+            if not is_text:
+                value.seek(0)
+    return digest.hexdigest()
 
 
 def _begin(user: User, key: str) -> IdempotencyKey | None:
@@ -109,49 +232,110 @@ def _begin(user: User, key: str) -> IdempotencyKey | None:
     return None if first_id is None else IdempotencyKey.objects.get(pk=first_id)
 
 
-def _keep(user: User, key: str, asked: dict[str, str | None], response: Response) -> None:
+# --- the first answer -------------------------------------------------------------------------
+def _answer(
+    shown: Shown,
+    handler: Handler[View, P],
+    view: View,
+    request: Request,
+    user: User,
+    key: str,
+    asked: dict[str, str | None],
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> Response:
+    refusal = None
+    try:
+        response = _explained(shown, handler, view, request, *args, **kwargs)
+        about = list(_ids_in(response.data))
+    except Exception as exc:
+        # A refusal becomes an answer here, inside the transaction, and does not undo it: a
+        # service has already rolled its own work back, and what it meant to keep, such as the
+        # record of a refused scan, is committed with the answer. An exception that is no
+        # refusal is raised again by handle_exception and undoes everything.
+        response, about = view.handle_exception(exc), []
+        refusal = {
+            name: fact for name, fact in response.data.items() if name not in STANDARD_MEMBERS
+        }
+    if response.status_code in (401, 429) or response.status_code >= 500:
+        transaction.set_rollback(True)
+    else:
+        _keep(user, key, asked, response.status_code, about, refusal)
+    # Rendered before the commit: what can not be told is not done.
+    finalized: Response = view.finalize_response(request, response, *args, **kwargs)
+    finalized.render()
+    return finalized
+
+
+def _explained(
+    shown: Shown,
+    handler: Handler[View, P],
+    view: View,
+    request: Request,
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> Response:
+    try:
+        return handler(view, request, *args, **kwargs)
+    except Refusal as refusal:
+        if shown.explains is None:
+            raise
+        raise shown.explains(refusal) from None
+
+
+def _ids_in(data: Any) -> Iterator[UUID]:
+    """Of what an answer is about: its ``id``, the row it was made of, or those of its rows."""
+    if isinstance(data, list):
+        for row in data:
+            yield from _ids_in(row)
+    elif isinstance(data, dict):
+        row = getattr(getattr(data, "serializer", None), "instance", None)
+        if isinstance(row, Model):
+            yield row.pk
+        elif "id" in data:
+            yield UUID(str(data["id"]))
+        else:
+            yield from _ids_in(data.get("items"))
+
+
+def _keep(
+    user: User,
+    key: str,
+    asked: dict[str, str | None],
+    status: int,
+    about: list[UUID],
+    refusal: dict[str, Any] | None,
+) -> None:
     """Store the answer. In SQL: making a model of it takes longer than to write the row."""
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO api_idempotencykey"
-            " (user_id, key, method, path, body_sha256, status, content_type, body)"
-            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+            " (user_id, key, method, path, body_sha256, status, about, refusal)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s::uuid[], %s::jsonb)",
             [
                 user.pk,
                 key,
                 asked["method"],
                 asked["path"],
                 asked["body_sha256"],
-                response.status_code,
-                response.headers.get("Content-Type", ""),
-                response.content.decode(),
+                status,
+                about,
+                None if refusal is None else json.dumps(refusal, cls=JSONEncoder),
             ],
         )
 
 
-def _answer(
-    view: View,
-    request: Request,
-    handler: Callable[Concatenate[View, Request, P], Response],
-    *args: P.args,
-    **kwargs: P.kwargs,
+# --- the answer again -------------------------------------------------------------------------
+def _replay(
+    first: IdempotencyKey, shown: Shown, view: APIView, request: Request, **named: Any
 ) -> Response:
-    try:
-        response = handler(view, request, *args, **kwargs)
-    except Exception as exc:
-        # A refusal becomes an answer here, inside the transaction, and does not undo it: a
-        # service has already rolled its own work back, and what it meant to keep, such as the
-        # record of a refused scan, is committed with the answer. An exception that is no
-        # refusal is raised again by handle_exception and undoes everything.
-        response = view.handle_exception(exc)
-    finalized: Response = view.finalize_response(request, response, *args, **kwargs)
-    finalized.render()
-    return finalized
-
-
-def _replay(first: IdempotencyKey) -> HttpResponse:
-    response = HttpResponse(first.body, status=first.status, content_type=first.content_type)
-    if not first.content_type:
-        del response["Content-Type"]
+    if first.refusal is None:
+        response = Response(shown.again(request, first.about, **named), status=first.status)
+    else:
+        shown.address(request, **named)
+        refusal = refused_before(first.status, first.refusal)
+        if shown.explains is not None and isinstance(refusal, Refusal):
+            refusal = shown.explains(refusal)
+        response = view.handle_exception(refusal)
     response[REPLAYED_HEADER] = "true"
     return response

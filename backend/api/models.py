@@ -1,13 +1,15 @@
-"""Answers already given, so that asking again gives them again."""
+"""Requests already answered, so that asking again does nothing twice."""
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
 
 
 class IdempotencyKey(models.Model):
-    """One request and the answer it got, found by who asked and the key they chose.
+    """One request and what it was answered with, found by who asked and the key they chose.
 
+    Of the answer only what it is about: it is rendered anew for whoever may see that.
     Kept for ``settings.IDEMPOTENCY_KEEP``; backend/api/idempotency.py says when it is written.
     """
 
@@ -17,8 +19,8 @@ class IdempotencyKey(models.Model):
     path = models.TextField()  # with its query
     body_sha256 = models.CharField(max_length=64)  # of the request
     status = models.PositiveSmallIntegerField()
-    content_type = models.CharField(max_length=100)  # "" if the answer has no body
-    body = models.TextField()  # of the answer
+    about = ArrayField(models.UUIDField(), default=list)  # the ids of what was made or changed
+    refusal = models.JSONField(null=True)  # its code and facts; they name nobody
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:

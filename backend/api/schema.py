@@ -8,7 +8,12 @@ from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
 
-from backend.api.idempotency import HEADER, MAX_KEY_CHARACTERS, REPLAYED_HEADER, is_idempotent
+from backend.api.idempotency import (
+    HEADER,
+    MAX_KEY_CHARACTERS,
+    REPLAYED_HEADER,
+    idempotency_of,
+)
 from backend.api.renderers import PROBLEM_TYPE
 
 PROBLEM_SCHEMA = {
@@ -36,23 +41,27 @@ PROBLEM_SCHEMA = {
     },
     "additionalProperties": {},
 }
-IDEMPOTENCY_PARAMETERS = [
-    OpenApiParameter(
+REPLAYED = OpenApiParameter(
+    REPLAYED_HEADER,
+    OpenApiTypes.BOOL,
+    OpenApiParameter.HEADER,
+    response=True,
+    description="Present, and true, if an earlier request with the key did it. The status is the "
+    "first answer's; the body has its shape and tells how things stand now.",
+)
+
+
+def _key_parameter(*, required: bool) -> OpenApiParameter:
+    return OpenApiParameter(
         HEADER,
         {"type": "string", "pattern": "^[!-~]+$", "maxLength": MAX_KEY_CHARACTERS},
         OpenApiParameter.HEADER,
-        required=True,
+        required=required,
         description="Chosen by the client, one per intention. The same request sent again with "
-        "the same key gets the first answer again, and nothing is done twice.",
-    ),
-    OpenApiParameter(
-        REPLAYED_HEADER,
-        OpenApiTypes.BOOL,
-        OpenApiParameter.HEADER,
-        response=True,
-        description="Present, and true, if this is an earlier request's answer.",
-    ),
-]
+        "the same key does nothing twice. Its answer is rendered anew, for whoever may see it by "
+        "then; what is told once (a code, a secret) is told until it is first used, then it is "
+        "null. Keys are kept for a week.",
+    )
 
 
 class AutoSchema(BaseAutoSchema):
@@ -63,8 +72,8 @@ class AutoSchema(BaseAutoSchema):
 
     def get_override_parameters(self) -> list[Any]:
         parameters: list[Any] = super().get_override_parameters()
-        if is_idempotent(getattr(self.view, self.method.lower(), None)):
-            parameters = parameters + IDEMPOTENCY_PARAMETERS
+        if takes := idempotency_of(getattr(self.view, self.method.lower(), None)):
+            parameters = [*parameters, _key_parameter(required=takes == "required"), REPLAYED]
         return parameters
 
     def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:

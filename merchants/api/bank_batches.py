@@ -17,6 +17,7 @@ from rest_framework.views import APIView
 from backend.api import files
 from backend.api.callers import signed_in
 from backend.api.idempotency import idempotent
+from backend.communities.api.shown import in_community
 from backend.communities.selectors import HANDLES, WATCHES_OVER, communities_where
 from backend.spreadsheets import Sheet
 from merchants import selectors
@@ -65,7 +66,7 @@ class BankBatchListView(ListAPIView[BankBatch]):
         return selectors.bank_batches_in(get_object_or_404(seen, code=self.kwargs["code"]))
 
     @extend_schema(request=None, responses={201: BankBatchSerializer})
-    @idempotent
+    @idempotent(in_community(HANDLES, selectors.bank_batches_in), BankBatchSerializer)
     def post(self, request: Request, code: str) -> Response:
         """Put what is to be paid into a new one: ``POST /api/v1/communities/{code}/bank-batches``.
 
@@ -86,6 +87,11 @@ class CancelBankBatchView(APIView):
     """
 
     @extend_schema(request=None, responses=BankBatchSerializer)
+    @idempotent(
+        in_community(HANDLES, selectors.bank_batches_in, "batch_id"),
+        BankBatchSerializer,
+        is_required=False,
+    )
     def post(self, request: Request, code: str, batch_id: UUID) -> Response:
         batch = bank_batches.cancel(batch=_handled(request, code, batch_id), by=signed_in(request))
         return _told(batch)

@@ -15,10 +15,10 @@ from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
 from backend.api.fields import IntegerField
-from backend.api.idempotency import idempotent
+from backend.api.idempotency import below, idempotent, seen
 from backend.communities.selectors import WATCHES_OVER, communities_where
 from merchants import selectors
-from merchants.api.clerks import owned, worked_at
+from merchants.api.clerks import at_owned, at_workplace, owned, worked_at
 from merchants.api.serializers import ColleagueSerializer, OfferSerializer
 from merchants.models import Offer, OfferPrice, StockMove
 from merchants.services import catalogue
@@ -145,7 +145,7 @@ class MerchantOfferListView(ListAPIView[Offer]):
         return selectors.offers_at(worked_at(self.request, self.kwargs["merchant_id"]))
 
     @extend_schema(request=ProposeSerializer, responses={201: KeptOfferSerializer})
-    @idempotent
+    @idempotent(at_owned(selectors.offers_at), KeptOfferSerializer)
     def post(self, request: Request, merchant_id: UUID) -> Response:
         """Owners propose another: ``POST /api/v1/merchants/{merchant_id}/offers``.
 
@@ -170,6 +170,7 @@ class ListedView(APIView):
     """
 
     @extend_schema(request=ListedSerializer, responses=KeptOfferSerializer)
+    @idempotent(at_owned(selectors.offers_at, "offer_id"), KeptOfferSerializer, is_required=False)
     def post(self, request: Request, merchant_id: UUID, offer_id: UUID) -> Response:
         mine = selectors.offers_at(owned(request, merchant_id))
         body = ListedSerializer(data=request.data)
@@ -195,7 +196,10 @@ class StockMoveListView(ListAPIView[StockMove]):
         return selectors.stock_moves_of(self._offer())
 
     @extend_schema(request=RestockSerializer, responses={201: StockMoveSerializer})
-    @idempotent
+    @idempotent(
+        below(at_workplace(selectors.offers_at, "offer_id"), selectors.stock_moves_of),
+        StockMoveSerializer,
+    )
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Put pieces in: ``POST /api/v1/merchants/{merchant_id}/offers/{offer_id}/stock``.
 
@@ -237,6 +241,9 @@ class OfferDecisionView(APIView):
     """
 
     @extend_schema(request=DecisionSerializer, responses=KeptOfferSerializer)
+    @idempotent(
+        seen(selectors.offers_handled_by, "offer_id"), KeptOfferSerializer, is_required=False
+    )
     def post(self, request: Request, offer_id: UUID) -> Response:
         handled = selectors.offers_handled_by(signed_in(request))
         body = DecisionSerializer(data=request.data)
@@ -256,6 +263,9 @@ class StaffListedView(APIView):
     """
 
     @extend_schema(request=ListedSerializer, responses=KeptOfferSerializer)
+    @idempotent(
+        seen(selectors.offers_handled_by, "offer_id"), KeptOfferSerializer, is_required=False
+    )
     def post(self, request: Request, offer_id: UUID) -> Response:
         handled = selectors.offers_handled_by(signed_in(request))
         body = ListedSerializer(data=request.data)
@@ -276,6 +286,9 @@ class OfferChangeView(APIView):
     """
 
     @extend_schema(request=ChangeOfferSerializer, responses=KeptOfferSerializer)
+    @idempotent(
+        seen(selectors.offers_handled_by, "offer_id"), KeptOfferSerializer, is_required=False
+    )
     def patch(self, request: Request, offer_id: UUID) -> Response:
         handled = selectors.offers_handled_by(signed_in(request))
         body = ChangeOfferSerializer(data=request.data)

@@ -16,7 +16,8 @@ from rest_framework.views import APIView
 from backend.api.callers import signed_in
 from backend.api.fields import IntegerField
 from backend.api.filters import CommunityFilter
-from backend.api.idempotency import idempotent
+from backend.api.idempotency import below, idempotent, seen
+from backend.communities.api.shown import in_community
 from backend.communities.selectors import HANDLES, communities_where
 from merchants import selectors
 from merchants.api.serializers import PartnerCommunitySerializer, PartnerSerializer
@@ -116,7 +117,11 @@ class GiveView(APIView):
     """
 
     @extend_schema(request=GiveSerializer, responses={201: GiftSerializer})
-    @idempotent
+    @idempotent(
+        seen(selectors.gifts_of),
+        GiftSerializer,
+        address=seen(selectors.causes_open_to, "cause_id"),
+    )
     def post(self, request: Request, cause_id: UUID) -> Response:
         user = signed_in(request)
         cause = get_object_or_404(selectors.causes_open_to(user), pk=cause_id)
@@ -147,7 +152,10 @@ class SpendingListView(ListAPIView[Spending]):
         return selectors.spendings_of(get_object_or_404(known, pk=self.kwargs["cause_id"]))
 
     @extend_schema(request=SpendSerializer, responses={201: SpendingSerializer})
-    @idempotent
+    @idempotent(
+        below(seen(selectors.causes_handled_by, "cause_id"), selectors.spendings_of),
+        SpendingSerializer,
+    )
     def post(self, request: Request, cause_id: UUID) -> Response:
         """Staff spend some: ``POST /api/v1/causes/{cause_id}/spendings``.
 
@@ -174,6 +182,7 @@ class OpenCauseView(APIView):
     """
 
     @extend_schema(request=OpenCauseSerializer, responses={201: CauseSerializer})
+    @idempotent(in_community(HANDLES, selectors.causes_in), CauseSerializer)
     def post(self, request: Request, code: str) -> Response:
         user = signed_in(request)
         community = get_object_or_404(communities_where(user, HANDLES), code=code)
@@ -187,6 +196,7 @@ class CloseCauseView(APIView):
     """It takes no more: ``POST /api/v1/causes/{cause_id}/close``. Again, the first time stands."""
 
     @extend_schema(request=None, responses=CauseSerializer)
+    @idempotent(seen(selectors.causes_handled_by, "cause_id"), CauseSerializer, is_required=False)
     def post(self, request: Request, cause_id: UUID) -> Response:
         user = signed_in(request)
         cause = get_object_or_404(selectors.causes_handled_by(user), pk=cause_id)
@@ -209,6 +219,7 @@ class SponsorshipListView(ListAPIView[Sponsorship]):
         return selectors.sponsorships_in(get_object_or_404(known, code=self.kwargs["code"]))
 
     @extend_schema(request=SponsorSerializer, responses={201: SponsorshipSerializer})
+    @idempotent(in_community(HANDLES, selectors.sponsorships_in), SponsorshipSerializer)
     def post(self, request: Request, code: str) -> Response:
         """Staff put it on record: ``POST /api/v1/communities/{code}/sponsorships``.
 

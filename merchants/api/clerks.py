@@ -1,5 +1,6 @@
 """Who works at a merchant: invited and dismissed by its owners."""
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
+from backend.api.idempotency import Finds, below, idempotent, seen
 from backend.api.throttling import GuessThrottle
 from merchants import selectors
 from merchants.api.serializers import (
@@ -25,6 +27,26 @@ from merchants.api.serializers import (
 )
 from merchants.models import Invitation, Merchant, MerchantMember
 from merchants.services import invitations
+
+
+def worked_at(request: Request, merchant_id: UUID) -> Merchant:
+    """A merchant where the caller is a clerk or an owner, or 404."""
+    return get_object_or_404(selectors.merchants_of(signed_in(request)), pk=merchant_id)
+
+
+def owned(request: Request, merchant_id: UUID) -> Merchant:
+    """A merchant the caller owns, or 404."""
+    return get_object_or_404(selectors.merchants_owned_by(signed_in(request)), pk=merchant_id)
+
+
+def at_owned(selector: Callable[[Merchant], QuerySet[Any]], named: str = "") -> Finds:
+    """What belongs to a merchant the caller owns; see backend/api/idempotency.py."""
+    return below(lambda request, **names: owned(request, names["merchant_id"]), selector, named)
+
+
+def at_workplace(selector: Callable[[Merchant], QuerySet[Any]], named: str = "") -> Finds:
+    """What belongs to a merchant where the caller works."""
+    return below(lambda request, **names: worked_at(request, names["merchant_id"]), selector, named)
 
 
 # --- the owner --------------------------------------------------------------------------------
@@ -50,6 +72,9 @@ class DismissView(APIView):
     """
 
     @extend_schema(request=None, responses=MemberOfMerchantSerializer)
+    @idempotent(
+        at_owned(selectors.members_of, "member_id"), MemberOfMerchantSerializer, is_required=False
+    )
     def post(self, request: Request, merchant_id: UUID, member_id: UUID) -> Response:
         members = selectors.members_of(owned(request, merchant_id))
         member = invitations.dismiss(
@@ -67,23 +92,23 @@ class InvitationListView(ListAPIView[Invitation]):
     def get_queryset(self) -> QuerySet[Invitation]:
         return selectors.invitations_to(owned(self.request, self.kwargs["merchant_id"]))
 
-    # Not idempotent: the code would be kept with the answer.
     @extend_schema(request=InviteSerializer, responses={201: NewInvitationSerializer})
+    @idempotent(at_owned(selectors.invitations_to), NewInvitationSerializer)
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Invite somebody: ``POST /api/v1/merchants/{merchant_id}/invitations``.
 
-        The answer has the code, this once; it is good for one person, for 72 hours. An answer
-        that was lost can not be had again: revoke that invitation and make another.
+        The answer has the code; it is good for one person, for 72 hours. Sent again with the same
+        key it has the code until somebody accepts it, then null.
         """
         merchant = owned(request, kwargs["merchant_id"])
         body = InviteSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        invitation, code = invitations.invite(
+        invitation, _ = invitations.invite(
             merchant=merchant,
             invited_by=signed_in(request),
             role=MerchantMember.Role(body.validated_data["role"]),
         )
-        return invited(invitation, code)
+        return Response(NewInvitationSerializer(invitation).data, status=status.HTTP_201_CREATED)
 
 
 class RevokeInvitationView(APIView):
@@ -93,28 +118,15 @@ class RevokeInvitationView(APIView):
     """
 
     @extend_schema(request=None, responses=InvitationSerializer)
+    @idempotent(
+        at_owned(selectors.invitations_to, "invitation_id"), InvitationSerializer, is_required=False
+    )
     def post(self, request: Request, merchant_id: UUID, invitation_id: UUID) -> Response:
         made = selectors.invitations_to(owned(request, merchant_id))
         invitation = invitations.revoke(
             invitation=get_object_or_404(made, pk=invitation_id), revoked_by=signed_in(request)
         )
         return Response(InvitationSerializer(invitation).data)
-
-
-def invited(invitation: Invitation, code: str) -> Response:
-    """The invitation with its code, this once."""
-    answer = InvitationSerializer(invitation).data | {"code": code}
-    return Response(answer, status=status.HTTP_201_CREATED)
-
-
-def worked_at(request: Request, merchant_id: UUID) -> Merchant:
-    """A merchant where the caller is a clerk or an owner, or 404."""
-    return get_object_or_404(selectors.merchants_of(signed_in(request)), pk=merchant_id)
-
-
-def owned(request: Request, merchant_id: UUID) -> Merchant:
-    """A merchant the caller owns, or 404."""
-    return get_object_or_404(selectors.merchants_owned_by(signed_in(request)), pk=merchant_id)
 
 
 # --- whoever has the code ---------------------------------------------------------------------
@@ -129,6 +141,7 @@ class AcceptInvitationView(APIView):
     throttle_classes = (GuessThrottle,)
 
     @extend_schema(request=AcceptInvitationSerializer, responses={201: WorkplaceSerializer})
+    @idempotent(seen(selectors.merchants_of), WorkplaceSerializer, is_required=False)
     def post(self, request: Request) -> Response:
         user = signed_in(request)
         body = AcceptInvitationSerializer(data=request.data)

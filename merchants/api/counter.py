@@ -15,9 +15,9 @@ from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
 from backend.api.idempotency import idempotent
-from backend.errors import Refusal
 from merchants import selectors
-from merchants.api.screen import ScannedSerializer, explained_to_clerk, shown
+from merchants.api.clerks import at_workplace
+from merchants.api.screen import ScannedSerializer, explained_to_clerk, shown, shown_again
 from merchants.api.serializers import (
     OwnersRedeemedSerializer,
     RedeemedSerializer,
@@ -52,7 +52,7 @@ class ScanView(APIView):
     """
 
     @extend_schema(request=ScanSerializer, responses={201: ScannedSerializer})
-    @idempotent
+    @idempotent(at_workplace(selectors.redemptions_at), shown_again, explains=explained_to_clerk)
     def post(self, request: Request, merchant_id: UUID) -> Response:
         body = _SCAN.run_validation(request.data)
         try:
@@ -60,8 +60,6 @@ class ScanView(APIView):
             scanned = scan(merchant_id=merchant_id, clerk=signed_in(request), **body)
         except MerchantUnknown:
             raise Http404 from None
-        except Refusal as refusal:
-            raise explained_to_clerk(refusal) from None
         return Response(shown(scanned), status=status.HTTP_201_CREATED)
 
 

@@ -19,6 +19,8 @@ from rest_framework.views import APIView
 from backend.api import files
 from backend.api.callers import signed_in
 from backend.api.filters import CommunityFilter
+from backend.api.idempotency import idempotent, seen
+from backend.communities.api.shown import in_community
 from backend.communities.selectors import HANDLES, WATCHES_OVER, communities_where
 from backend.spreadsheets import Cell, Sheet
 from merchants import selectors
@@ -119,6 +121,7 @@ class CommunityFairListView(ListAPIView[Fair]):
         return selectors.fairs_in(get_object_or_404(seen, code=self.kwargs["code"]))
 
     @extend_schema(request=AnnounceFairSerializer, responses={201: FairSerializer})
+    @idempotent(in_community(HANDLES, selectors.fairs_in), FairSerializer)
     def post(self, request: Request, code: str) -> Response:
         """Staff announce one: ``POST /api/v1/communities/{code}/fairs``.
 
@@ -143,6 +146,7 @@ class CancelFairView(APIView):
     ``fair_over``."""
 
     @extend_schema(request=None, responses=FairSerializer)
+    @idempotent(seen(selectors.fairs_handled_by, "fair_id"), FairSerializer, is_required=False)
     def post(self, request: Request, fair_id: UUID) -> Response:
         user = signed_in(request)
         fair = get_object_or_404(selectors.fairs_handled_by(user), pk=fair_id)

@@ -15,8 +15,9 @@ from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
 from backend.api.filters import CommunityFilter
+from backend.api.idempotency import below, idempotent, seen
 from merchants import selectors
-from merchants.api.clerks import owned
+from merchants.api.clerks import at_owned, owned
 from merchants.api.serializers import PartnerCommunitySerializer, PartnerSerializer
 from merchants.models import ActivityMatch, ListEntry, Partnership
 from merchants.services import lists
@@ -96,6 +97,10 @@ class MyListEntryListView(ListAPIView[ListEntry]):
         return selectors.list_entries_of(self._partnership())
 
     @extend_schema(request=AddEntrySerializer, responses={201: ListEntrySerializer})
+    @idempotent(
+        below(at_owned(selectors.partnerships_of, "partnership_id"), selectors.list_entries_of),
+        ListEntrySerializer,
+    )
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """One more: what I need, or can lend. Refused with ``partner_ended``, ``list_full``."""
         return _added(request, self._partnership())
@@ -109,6 +114,9 @@ class MyListEntryCloseView(APIView):
     """It is over: ``POST /api/v1/merchants/{merchant_id}/list-entries/{entry_id}/close``."""
 
     @extend_schema(request=None, responses=ListEntrySerializer)
+    @idempotent(
+        at_owned(selectors.list_entries_at, "entry_id"), ListEntrySerializer, is_required=False
+    )
     def post(self, request: Request, merchant_id: UUID, entry_id: UUID) -> Response:
         mine = selectors.list_entries_at(owned(request, merchant_id))
         entry = get_object_or_404(mine, pk=entry_id)
@@ -127,6 +135,10 @@ class PartnerListEntryListView(ListAPIView[ListEntry]):
         return selectors.list_entries_of(get_object_or_404(seen, pk=self.kwargs["partnership_id"]))
 
     @extend_schema(request=AddEntrySerializer, responses={201: ListEntrySerializer})
+    @idempotent(
+        below(seen(selectors.partners_handled_by, "partnership_id"), selectors.list_entries_of),
+        ListEntrySerializer,
+    )
     def post(self, request: Request, partnership_id: UUID) -> Response:
         """Staff write one down for it: ``POST /api/v1/partners/{partnership_id}/list-entries``.
 
@@ -140,6 +152,9 @@ class ListEntryCloseView(APIView):
     """The same for staff: ``POST /api/v1/list-entries/{entry_id}/close``."""
 
     @extend_schema(request=None, responses=ListEntrySerializer)
+    @idempotent(
+        seen(selectors.list_entries_handled_by, "entry_id"), ListEntrySerializer, is_required=False
+    )
     def post(self, request: Request, entry_id: UUID) -> Response:
         return _told(lists.close(entry=_handled(request, entry_id), by=signed_in(request)))
 
@@ -152,6 +167,10 @@ class MatchView(APIView):
     """
 
     @extend_schema(request=MatchSerializer, responses={201: ActivityMatchSerializer})
+    @idempotent(
+        below(seen(selectors.list_entries_handled_by, "entry_id"), selectors.matches_of),
+        ActivityMatchSerializer,
+    )
     def post(self, request: Request, entry_id: UUID) -> Response:
         entry = _handled(request, entry_id)
         body = MatchSerializer(data=request.data)
@@ -164,9 +183,12 @@ class EndMatchView(APIView):
     """It does not any more: ``POST /api/v1/list-entries/{entry_id}/matches/{match_id}/end``."""
 
     @extend_schema(request=None, responses=ListEntrySerializer)
+    @idempotent(
+        seen(selectors.list_entries_handled_by, "entry_id"), ListEntrySerializer, is_required=False
+    )
     def post(self, request: Request, entry_id: UUID, match_id: UUID) -> Response:
         entry = _handled(request, entry_id)
-        made = get_object_or_404(ActivityMatch.objects.filter(entry=entry), pk=match_id)
+        made = get_object_or_404(selectors.matches_of(entry), pk=match_id)
         lists.end_match(match=made, by=signed_in(request))
         return _told(entry)
 

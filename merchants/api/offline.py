@@ -1,5 +1,6 @@
 """Scanning without signal: a voucher's signed code, the keys to check it with, telling it later."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -13,9 +14,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
-from backend.api.idempotency import idempotent
+from backend.api.idempotency import idempotent, repeatable, seen
 from merchants import selectors
-from merchants.api.clerks import owned, worked_at
+from merchants.api.clerks import at_owned, at_workplace, owned, worked_at
 from merchants.models import Device, ScanAttempt, VoucherKey
 from merchants.services import offline, voucher_tokens
 
@@ -24,10 +25,17 @@ TOKEN_CHARACTERS = 1_000
 
 
 class OfflineCodeSerializer(serializers.Serializer[Any]):
-    """A JWT with Ed25519; a counter without signal takes it until ``expires_at``."""
+    """A JWT with Ed25519; a counter without signal takes it until ``expires_at``.
 
-    offline_code = serializers.CharField(read_only=True)
-    expires_at = serializers.DateTimeField(read_only=True)
+    Both are null where it is told again and the voucher is no longer held.
+    """
+
+    offline_code = serializers.CharField(read_only=True, allow_null=True)
+    expires_at = serializers.DateTimeField(read_only=True, allow_null=True)
+
+
+def _signed(code: str | None, until: datetime | None) -> Any:
+    return OfflineCodeSerializer({"offline_code": code, "expires_at": until}).data
 
 
 class VoucherKeySerializer(serializers.ModelSerializer[VoucherKey]):
@@ -135,13 +143,15 @@ class MyOfflineCodeView(APIView):
     ``voucher_not_offline`` where the offer needs signal, ``voucher_state_wrong``.
     """
 
-    # Not idempotent: the code would be kept with the answer.
     @extend_schema(request=None, responses={201: OfflineCodeSerializer})
+    @idempotent(
+        seen(selectors.redemptions_of, "redemption_id"),
+        lambda request, voucher: _signed(*voucher_tokens.signed_before(voucher)),
+    )
     def post(self, request: Request, redemption_id: UUID) -> Response:
         mine = selectors.redemptions_of(signed_in(request))
-        code, until = voucher_tokens.sign(get_object_or_404(mine, pk=redemption_id))
-        answer = OfflineCodeSerializer({"offline_code": code, "expires_at": until}).data
-        return Response(answer, status=status.HTTP_201_CREATED)
+        signed = voucher_tokens.sign(get_object_or_404(mine, pk=redemption_id))
+        return Response(_signed(*signed), status=status.HTTP_201_CREATED)
 
 
 # --- clerks and owners ------------------------------------------------------------------------
@@ -167,7 +177,7 @@ class DeviceListView(ListAPIView[Device]):
         return selectors.devices_of(worked_at(self.request, self.kwargs["merchant_id"]))
 
     @extend_schema(request=RegisterDeviceSerializer, responses={201: DeviceSerializer})
-    @idempotent
+    @idempotent(at_workplace(selectors.devices_of), DeviceSerializer)
     def post(self, request: Request, merchant_id: UUID) -> Response:
         """One more: ``POST`` to the same address, by whoever works there."""
         merchant = worked_at(request, merchant_id)
@@ -184,7 +194,7 @@ class RetireDeviceView(APIView):
     ``POST /api/v1/merchants/{merchant_id}/devices/{device_id}/retire``, by an owner."""
 
     @extend_schema(request=None, responses=DeviceSerializer)
-    @idempotent
+    @idempotent(at_owned(selectors.devices_of, "device_id"), DeviceSerializer)
     def post(self, request: Request, merchant_id: UUID, device_id: UUID) -> Response:
         devices = selectors.devices_of(owned(request, merchant_id))
         device = offline.retire_device(
@@ -203,9 +213,10 @@ class OfflineScanListView(ListAPIView[ScanAttempt]):
     def get_queryset(self) -> QuerySet[ScanAttempt]:
         return selectors.offline_scans_at(worked_at(self.request, self.kwargs["merchant_id"]))
 
-    # No Idempotency-Key: each scan has its nonce. And each is a transaction of its own, so that two
-    # uploads never wait for each other's vouchers.
+    # Nothing is kept of a key: each scan has its nonce. And each is a transaction of its own, so
+    # that two uploads never wait for each other's vouchers.
     @extend_schema(request=TellSerializer, responses={201: OfflineScansSerializer})
+    @repeatable
     def post(self, request: Request, merchant_id: UUID) -> Response:
         """Tell them: ``POST`` to the same address, what came of each in the order told.
 

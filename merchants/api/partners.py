@@ -16,10 +16,12 @@ from rest_framework.views import APIView
 from backend.api.callers import signed_in
 from backend.api.fields import IntegerField
 from backend.api.filters import CommunityFilter
+from backend.api.idempotency import below, idempotent, seen
 from backend.communities.api.serializers import ChangeContactSerializer
+from backend.communities.api.shown import in_community
 from backend.communities.selectors import HANDLES, WATCHES_OVER, communities_where
 from merchants import selectors
-from merchants.api.clerks import invited, owned
+from merchants.api.clerks import at_owned, owned
 from merchants.api.serializers import (
     ColleagueSerializer,
     NewInvitationSerializer,
@@ -153,6 +155,7 @@ class CommunityPartnerListView(ListAPIView[Partnership]):
         return selectors.partners_in(get_object_or_404(seen, code=self.kwargs["code"]))
 
     @extend_schema(request=CandidateSerializer, responses={201: PartnershipSerializer})
+    @idempotent(in_community(HANDLES, selectors.partners_in), PartnershipSerializer)
     def post(self, request: Request, code: str) -> Response:
         """A business we talk to: ``POST /api/v1/communities/{code}/partners``.
 
@@ -178,6 +181,11 @@ class PartnerView(RetrieveAPIView[Partnership]):
         return selectors.partners_seen_by(signed_in(self.request))
 
     @extend_schema(request=ChangePartnershipSerializer, responses=PartnershipSerializer)
+    @idempotent(
+        seen(selectors.partners_handled_by, "partnership_id"),
+        PartnershipSerializer,
+        is_required=False,
+    )
     def patch(self, request: Request, partnership_id: UUID) -> Response:
         """Its shop, and its settlement day: ``PATCH /api/v1/partners/{partnership_id}``."""
         body = ChangePartnershipSerializer(data=request.data)
@@ -199,6 +207,11 @@ class PartnerStateView(APIView):
     """
 
     @extend_schema(request=MoveSerializer, responses=PartnershipSerializer)
+    @idempotent(
+        seen(selectors.partners_handled_by, "partnership_id"),
+        PartnershipSerializer,
+        is_required=False,
+    )
     def post(self, request: Request, partnership_id: UUID) -> Response:
         partnership = _handled(request, partnership_id)
         body = MoveSerializer(data=request.data)
@@ -222,6 +235,10 @@ class PartnerTermsView(ListAPIView[Terms]):
         return selectors.terms_of(get_object_or_404(seen, pk=self.kwargs["partnership_id"]))
 
     @extend_schema(request=AgreeSerializer, responses={201: TermsSerializer})
+    @idempotent(
+        below(seen(selectors.partners_handled_by, "partnership_id"), selectors.terms_of),
+        TermsSerializer,
+    )
     def post(self, request: Request, partnership_id: UUID) -> Response:
         """Agree on the next: ``POST /api/v1/partners/{partnership_id}/terms``.
 
@@ -240,17 +257,23 @@ class PartnerTermsView(ListAPIView[Terms]):
 class PartnerInvitationView(APIView):
     """Its first owner is invited: ``POST /api/v1/partners/{partnership_id}/invitations``.
 
-    The answer has the code, this once. Refused with ``has_owner``: then owners invite.
+    The answer has the code, until it is accepted. Refused with ``has_owner``: then owners invite.
     """
 
-    # Not idempotent: the code would be kept with the answer.
     @extend_schema(request=None, responses={201: NewInvitationSerializer})
+    @idempotent(
+        below(
+            seen(selectors.partners_handled_by, "partnership_id"),
+            lambda partnership: selectors.invitations_to(partnership.merchant),
+        ),
+        NewInvitationSerializer,
+    )
     def post(self, request: Request, partnership_id: UUID) -> Response:
         partnership = _handled(request, partnership_id)
-        invitation, code = invitations.invite_owner(
+        invitation, _ = invitations.invite_owner(
             merchant=partnership.merchant, invited_by=signed_in(request)
         )
-        return invited(invitation, code)
+        return Response(NewInvitationSerializer(invitation).data, status=status.HTTP_201_CREATED)
 
 
 def _handled(request: Request, partnership_id: UUID) -> Partnership:
@@ -277,6 +300,11 @@ class MyPartnershipView(APIView):
     """My shop there: ``PATCH /api/v1/merchants/{merchant_id}/partnerships/{partnership_id}``."""
 
     @extend_schema(request=ChangeShopSerializer, responses=PartnershipSerializer)
+    @idempotent(
+        at_owned(selectors.partnerships_of, "partnership_id"),
+        PartnershipSerializer,
+        is_required=False,
+    )
     def patch(self, request: Request, merchant_id: UUID, partnership_id: UUID) -> Response:
         mine = selectors.partnerships_of(owned(request, merchant_id))
         body = ChangeShopSerializer(data=request.data)

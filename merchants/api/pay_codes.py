@@ -14,11 +14,17 @@ from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
 from backend.api.fields import IntegerField
-from backend.api.idempotency import idempotent
+from backend.api.idempotency import idempotent, seen
 from backend.communities.selectors import communities_of
-from backend.errors import Refusal
-from merchants.api.clerks import worked_at
-from merchants.api.screen import PaidSerializer, explained_to_clerk, shown_together
+from merchants import selectors
+from merchants.api.clerks import at_workplace, worked_at
+from merchants.api.screen import (
+    PaidSerializer,
+    explained_to_clerk,
+    shown_together,
+    shown_together_again,
+)
+from merchants.models import PayCode
 from merchants.services import pay_codes
 
 
@@ -28,10 +34,10 @@ class ShowPayCodeSerializer(serializers.Serializer[Any]):
     community = serializers.SlugField(max_length=60)
 
 
-class PayCodeSerializer(serializers.Serializer[Any]):
-    """Shown until ``expires_at``; then the phone asks for the next."""
+class PayCodeSerializer(serializers.Serializer[PayCode]):
+    """Shown until ``expires_at``; then the phone asks for the next. ``code`` is null once used."""
 
-    code = serializers.CharField(read_only=True)
+    code = serializers.CharField(read_only=True, allow_null=True)
     expires_at = serializers.DateTimeField(read_only=True)
 
 
@@ -73,16 +79,15 @@ class MyPayCodeView(APIView):
     Good for a minute, once, in the shops of that community. It names nobody.
     """
 
-    # Not idempotent: the code would be kept with the answer.
     @extend_schema(request=ShowPayCodeSerializer, responses={201: PayCodeSerializer})
+    @idempotent(seen(selectors.pay_codes_of), PayCodeSerializer)
     def post(self, request: Request) -> Response:
         user = signed_in(request)
         body = ShowPayCodeSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         community = get_object_or_404(communities_of(user), code=body.validated_data["community"])
-        made, code = pay_codes.show(volunteer=user, community=community)
-        answer = PayCodeSerializer({"code": code, "expires_at": made.expires_at}).data
-        return Response(answer, status=status.HTTP_201_CREATED)
+        made, _ = pay_codes.show(volunteer=user, community=community)
+        return Response(PayCodeSerializer(made).data, status=status.HTTP_201_CREATED)
 
 
 class PayCodePaymentView(APIView):
@@ -96,19 +101,21 @@ class PayCodePaymentView(APIView):
     """
 
     @extend_schema(request=PayCodePaymentSerializer, responses={201: PaidSerializer})
-    @idempotent
+    @idempotent(
+        at_workplace(selectors.redemptions_at),
+        shown_together_again,
+        many=True,
+        explains=explained_to_clerk,
+    )
     def post(self, request: Request, merchant_id: UUID) -> Response:
         merchant = worked_at(request, merchant_id)
         body = PayCodePaymentSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        try:
-            paid = pay_codes.pay(
-                merchant=merchant,
-                clerk=signed_in(request),
-                code=body.validated_data["code"],
-                points=body.validated_data.get("points"),
-                items=body.chosen(),
-            )
-        except Refusal as refusal:
-            raise explained_to_clerk(refusal) from None
+        paid = pay_codes.pay(
+            merchant=merchant,
+            clerk=signed_in(request),
+            code=body.validated_data["code"],
+            points=body.validated_data.get("points"),
+            items=body.chosen(),
+        )
         return Response(shown_together(paid), status=status.HTTP_201_CREATED)

@@ -14,10 +14,10 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
-from backend.api.idempotency import idempotent
+from backend.api.idempotency import below, idempotent, seen
 from backend.wechat.pay import NotFromWeChatPay
 from merchants import selectors
-from merchants.api.clerks import owned
+from merchants.api.clerks import at_owned, owned
 from merchants.api.serializers import ColleagueSerializer
 from merchants.api.statements import statements_owned
 from merchants.models import BankAccount, Payout
@@ -101,7 +101,10 @@ class StatementPayoutListView(ListAPIView[Payout]):
         return selectors.payouts_of(get_object_or_404(seen, pk=self.kwargs["statement_id"]))
 
     @extend_schema(request=None, responses={201: PayoutSerializer})
-    @idempotent
+    @idempotent(
+        below(seen(selectors.statements_handled_by, "statement_id"), selectors.payouts_of),
+        PayoutSerializer,
+    )
     def post(self, request: Request, statement_id: UUID) -> Response:
         """Pay it by WeChat: ``POST /api/v1/statements/{statement_id}/payouts``.
 
@@ -124,6 +127,9 @@ class CancelPayoutView(APIView):
     """
 
     @extend_schema(request=None, responses=PayoutSerializer)
+    @idempotent(
+        seen(selectors.payouts_handled_by, "payout_id"), PayoutSerializer, is_required=False
+    )
     def post(self, request: Request, payout_id: UUID) -> Response:
         user = signed_in(request)
         payout = get_object_or_404(selectors.payouts_handled_by(user), pk=payout_id)
@@ -154,6 +160,11 @@ class BankAccountView(APIView):
         return Response(BankAccountSerializer(account).data)
 
     @extend_schema(request=KeepBankAccountSerializer, responses=BankAccountSerializer)
+    @idempotent(
+        at_owned(lambda merchant: BankAccount.objects.filter(merchant=merchant)),
+        BankAccountSerializer,
+        is_required=False,
+    )
     def put(self, request: Request, merchant_id: UUID) -> Response:
         """Say where: ``PUT /api/v1/merchants/{merchant_id}/bank-account``. Digits alone."""
         merchant = owned(request, merchant_id)

@@ -14,12 +14,13 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
+from backend.api.idempotency import idempotent, seen
 from backend.api.parsers import PhotoFormParser
 from backend.api.renderers import JPEGRenderer
 from backend.api.throttling import PublicThrottle
 from merchants import selectors
 from merchants.api.catalogue import KeptOfferSerializer
-from merchants.api.clerks import owned
+from merchants.api.clerks import at_owned, owned
 from merchants.models import Offer
 from merchants.services import catalogue
 
@@ -66,6 +67,7 @@ class MerchantPictureView(APIView):
         request={PhotoFormParser.media_type: PictureFormSerializer},
         responses={201: KeptOfferSerializer},
     )
+    @idempotent(at_owned(selectors.offers_at, "offer_id"), KeptOfferSerializer, is_required=False)
     def post(self, request: Request, merchant_id: UUID, offer_id: UUID) -> Response:
         mine = selectors.offers_at(owned(request, merchant_id))
         offer = get_object_or_404(mine, pk=offer_id)
@@ -83,6 +85,9 @@ class StaffPictureView(APIView):
     @extend_schema(
         request={PhotoFormParser.media_type: PictureFormSerializer},
         responses={201: KeptOfferSerializer},
+    )
+    @idempotent(
+        seen(selectors.offers_handled_by, "offer_id"), KeptOfferSerializer, is_required=False
     )
     def post(self, request: Request, offer_id: UUID) -> Response:
         return _pictured(request, _handled(request, offer_id), only_proposed=False)

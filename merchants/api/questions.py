@@ -13,8 +13,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
-from backend.api.idempotency import idempotent
+from backend.api.idempotency import below, idempotent, seen
 from merchants import selectors
+from merchants.api.clerks import at_owned
 from merchants.api.serializers import ColleagueSerializer
 from merchants.api.statements import statements_owned
 from merchants.models import Statement, StatementQuestion
@@ -50,6 +51,10 @@ class AskSerializer(serializers.Serializer[Any]):
 
 class AnswerSerializer(serializers.Serializer[Any]):
     words = serializers.CharField(max_length=500)
+
+
+_MINE = at_owned(selectors.statements_of, "statement_id")
+_HANDLED = seen(selectors.statements_handled_by, "statement_id")
 
 
 def _ask(request: Request, statement: Statement, *, is_merchant: bool) -> Response:
@@ -92,7 +97,7 @@ class MerchantQuestionListView(ListAPIView[StatementQuestion]):
         return selectors.questions_about(self._statement())
 
     @extend_schema(request=AskSerializer, responses={201: QuestionSerializer})
-    @idempotent
+    @idempotent(below(_MINE, selectors.questions_about), QuestionSerializer)
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """I doubt a line.
 
@@ -115,7 +120,7 @@ class MerchantAnswerView(APIView):
     """
 
     @extend_schema(request=AnswerSerializer, responses=QuestionSerializer)
-    @idempotent
+    @idempotent(below(_MINE, selectors.questions_about, "question_id"), QuestionSerializer)
     def post(
         self, request: Request, merchant_id: UUID, statement_id: UUID, question_id: UUID
     ) -> Response:
@@ -139,7 +144,7 @@ class QuestionListView(ListAPIView[StatementQuestion]):
         return selectors.questions_about(get_object_or_404(seen, pk=self.kwargs["statement_id"]))
 
     @extend_schema(request=AskSerializer, responses={201: QuestionSerializer})
-    @idempotent
+    @idempotent(below(_HANDLED, selectors.questions_about), QuestionSerializer)
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Staff doubt a line: ``POST /api/v1/statements/{statement_id}/questions``.
 
@@ -158,7 +163,7 @@ class AnswerView(APIView):
     """
 
     @extend_schema(request=AnswerSerializer, responses=QuestionSerializer)
-    @idempotent
+    @idempotent(below(_HANDLED, selectors.questions_about, "question_id"), QuestionSerializer)
     def post(self, request: Request, statement_id: UUID, question_id: UUID) -> Response:
         handled = selectors.statements_handled_by(signed_in(request))
         statement = get_object_or_404(handled, pk=statement_id)

@@ -14,9 +14,9 @@ from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
 from backend.api.fields import IntegerField
-from backend.api.idempotency import idempotent
+from backend.api.idempotency import below, idempotent, seen
 from merchants import selectors
-from merchants.api.clerks import worked_at
+from merchants.api.clerks import at_workplace, worked_at
 from merchants.api.serializers import ColleagueSerializer
 from merchants.api.statements import statements_owned
 from merchants.models import Redemption, Refund
@@ -80,7 +80,10 @@ class RefundView(APIView):
     """
 
     @extend_schema(request=GiveBackSerializer, responses={201: RefundSerializer})
-    @idempotent
+    @idempotent(
+        below(at_workplace(selectors.redemptions_at, "redemption_id"), selectors.refunds_of),
+        RefundSerializer,
+    )
     def post(self, request: Request, merchant_id: UUID, redemption_id: UUID) -> Response:
         merchant = worked_at(request, merchant_id)
         redeemed = get_object_or_404(selectors.redemptions_at(merchant), pk=redemption_id)
@@ -94,7 +97,10 @@ class LateRefundView(APIView):
     """
 
     @extend_schema(request=GiveBackSerializer, responses={201: RefundSerializer})
-    @idempotent
+    @idempotent(
+        below(seen(selectors.redemptions_handled_by, "redemption_id"), selectors.refunds_of),
+        RefundSerializer,
+    )
     def post(self, request: Request, redemption_id: UUID) -> Response:
         handled = selectors.redemptions_handled_by(signed_in(request))
         return _given_back(request, get_object_or_404(handled, pk=redemption_id), is_late=True)

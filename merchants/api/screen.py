@@ -7,10 +7,13 @@ from django.db.models import TextChoices
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from rest_framework import exceptions, serializers
+from rest_framework.request import Request
 
 from backend.accounts.errors import GuardianConsentRequired
 from backend.errors import Refusal
 from merchants import errors
+from merchants.models import Redemption
+from merchants.services import redemption as redemptions
 from merchants.services.redemption import Scanned
 from points.errors import InsufficientPoints
 
@@ -144,6 +147,11 @@ def shown(scanned: Scanned) -> dict[str, Any]:
     return _SCREEN.to_representation(scanned)
 
 
+def shown_again(request: Request, redemption: Redemption) -> dict[str, Any]:
+    """The same of what was redeemed before; what was given back since is taken off."""
+    return shown(redemptions.scanned(redemption))
+
+
 def shown_together(scanned: list[Scanned]) -> dict[str, Any]:
     """The answer's body for what one person paid for in one step."""
     first = scanned[0]
@@ -158,6 +166,11 @@ def shown_together(scanned: list[Scanned]) -> dict[str, Any]:
             "volunteer": first.volunteer,
         }
     ).data
+
+
+def shown_together_again(request: Request, redeemed: list[Redemption]) -> dict[str, Any]:
+    """The same of what was paid for before."""
+    return shown_together([redemptions.scanned(redemption) for redemption in redeemed])
 
 
 class _TooManyGuesses(exceptions.Throttled):

@@ -11,10 +11,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
-from backend.api.idempotency import idempotent
-from backend.errors import Refusal
+from backend.api.idempotency import idempotent, seen
 from merchants import selectors
-from merchants.api.clerks import owned
+from merchants.api.clerks import at_owned, owned
 from merchants.api.partners import PartnershipSerializer
 from merchants.api.pay_codes import ChosenSerializer
 from merchants.api.screen import (
@@ -22,7 +21,9 @@ from merchants.api.screen import (
     ScannedSerializer,
     explained,
     shown,
+    shown_again,
     shown_together,
+    shown_together_again,
 )
 from merchants.services import shop_codes
 
@@ -47,7 +48,7 @@ class ShopCodeView(APIView):
     """
 
     @extend_schema(request=None, responses={201: PartnershipSerializer})
-    @idempotent
+    @idempotent(at_owned(selectors.partnerships_of, "partnership_id"), PartnershipSerializer)
     def post(self, request: Request, merchant_id: UUID, partnership_id: UUID) -> Response:
         mine = selectors.partnerships_of(owned(request, merchant_id))
         partnership = shop_codes.renew(
@@ -64,15 +65,12 @@ class ConfirmView(APIView):
     """
 
     @extend_schema(request=ConfirmSerializer, responses={201: ScannedSerializer})
-    @idempotent
+    @idempotent(seen(selectors.redemptions_of, "redemption_id"), shown_again, explains=explained)
     def post(self, request: Request, redemption_id: UUID) -> Response:
         voucher = get_object_or_404(selectors.redemptions_of(signed_in(request)), pk=redemption_id)
         body = ConfirmSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        try:
-            scanned = shop_codes.confirm(voucher=voucher, **body.validated_data)
-        except Refusal as refusal:
-            raise explained(refusal) from None
+        scanned = shop_codes.confirm(voucher=voucher, **body.validated_data)
         return Response(shown(scanned), status=status.HTTP_201_CREATED)
 
 
@@ -85,18 +83,15 @@ class ShopPaymentView(APIView):
     """
 
     @extend_schema(request=ShopPaymentSerializer, responses={201: PaidSerializer})
-    @idempotent
+    @idempotent(seen(selectors.redemptions_of), shown_together_again, many=True, explains=explained)
     def post(self, request: Request) -> Response:
         user = signed_in(request)
         body = ShopPaymentSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        try:
-            paid = shop_codes.pay(
-                volunteer=user,
-                shop_code=body.validated_data["shop_code"],
-                points=body.validated_data.get("points"),
-                items=body.chosen(),
-            )
-        except Refusal as refusal:
-            raise explained(refusal) from None
+        paid = shop_codes.pay(
+            volunteer=user,
+            shop_code=body.validated_data["shop_code"],
+            points=body.validated_data.get("points"),
+            items=body.chosen(),
+        )
         return Response(shown_together(paid), status=status.HTTP_201_CREATED)

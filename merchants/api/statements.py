@@ -14,7 +14,8 @@ from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
 from backend.api.filters import CommunityFilter
-from backend.api.idempotency import idempotent
+from backend.api.idempotency import idempotent, seen
+from backend.communities.api.shown import in_community
 from backend.communities.selectors import HANDLES, communities_where
 from merchants import selectors
 from merchants.api.clerks import owned
@@ -113,7 +114,7 @@ class StatementApproveView(APIView):
     """
 
     @extend_schema(request=None, responses=HandledStatementSerializer)
-    @idempotent
+    @idempotent(seen(selectors.statements_handled_by, "statement_id"), HandledStatementSerializer)
     def post(self, request: Request, statement_id: UUID) -> Response:
         user = signed_in(request)
         statement = get_object_or_404(selectors.statements_handled_by(user), pk=statement_id)
@@ -128,7 +129,7 @@ class StatementPayView(APIView):
     """
 
     @extend_schema(request=PaymentSerializer, responses=HandledStatementSerializer)
-    @idempotent
+    @idempotent(seen(selectors.statements_handled_by, "statement_id"), HandledStatementSerializer)
     def post(self, request: Request, statement_id: UUID) -> Response:
         user = signed_in(request)
         statement = get_object_or_404(selectors.statements_handled_by(user), pk=statement_id)
@@ -146,7 +147,9 @@ class CommunityStatementListView(APIView):
     """
 
     @extend_schema(request=PeriodSerializer, responses={201: HandledStatementSerializer(many=True)})
-    @idempotent
+    @idempotent(
+        in_community(HANDLES, selectors.statements_in), HandledStatementSerializer, many=True
+    )
     def post(self, request: Request, code: str) -> Response:
         user = signed_in(request)
         community = get_object_or_404(communities_where(user, HANDLES), code=code)

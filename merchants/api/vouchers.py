@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
 from backend.api.filters import CommunityFilter
-from backend.api.idempotency import idempotent
+from backend.api.idempotency import idempotent, seen
 from merchants import selectors
 from merchants.api.serializers import (
     OfferSerializer,
@@ -60,7 +60,11 @@ class TakeView(APIView):
     """
 
     @extend_schema(request=TakeSerializer, responses={201: VoucherSerializer})
-    @idempotent
+    @idempotent(
+        seen(selectors.redemptions_of),
+        VoucherSerializer,
+        address=seen(selectors.offers_known_to, "offer_id"),
+    )
     def post(self, request: Request, offer_id: UUID) -> Response:
         user = signed_in(request)
         offer = get_object_or_404(selectors.offers_known_to(user), pk=offer_id)
@@ -98,7 +102,7 @@ class MyVoucherCancelView(APIView):
     """
 
     @extend_schema(request=None, responses=VoucherSerializer)
-    @idempotent
+    @idempotent(seen(selectors.redemptions_of, "redemption_id"), VoucherSerializer)
     def post(self, request: Request, redemption_id: UUID) -> Response:
         mine = selectors.redemptions_of(signed_in(request))
         voucher = redemptions.cancel(redemption=get_object_or_404(mine, pk=redemption_id))

@@ -14,8 +14,9 @@ from rest_framework.throttling import UserRateThrottle
 from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
-from merchants.api.clerks import owned
-from merchants.models import WebhookDelivery, WebhookEndpoint
+from backend.api.idempotency import below, idempotent
+from merchants.api.clerks import at_owned, owned
+from merchants.models import Merchant, WebhookDelivery, WebhookEndpoint
 from merchants.services import webhooks
 
 
@@ -36,9 +37,9 @@ class WebhookSerializer(serializers.ModelSerializer[WebhookEndpoint]):
 
 
 class NewWebhookSerializer(WebhookSerializer):
-    """With its secret, this once."""
+    """With the secret in use; null once a delivery that it alone signed was taken."""
 
-    secret = serializers.CharField(read_only=True)
+    secret = serializers.CharField(source="secret_to_tell", read_only=True, allow_null=True)
 
     class Meta(WebhookSerializer.Meta):
         fields = (*WebhookSerializer.Meta.fields, "secret")
@@ -82,6 +83,25 @@ class DeliverySerializer(serializers.ModelSerializer[WebhookDelivery]):
         read_only_fields = fields
 
 
+def _endpoints(merchant: Merchant) -> QuerySet[WebhookEndpoint]:
+    return merchant.webhooks.select_related("merchant").order_by("-id")
+
+
+def _deliveries(endpoint: WebhookEndpoint) -> QuerySet[WebhookDelivery]:
+    return endpoint.deliveries.order_by("-id")
+
+
+def _repeated(request: Request, endpoint: WebhookEndpoint) -> Any:
+    """How many there are since, today."""
+    body = RepeatSerializer(data=request.data)
+    body.is_valid(raise_exception=True)
+    told = endpoint.deliveries.filter(happened_at__gte=body.validated_data["since"])
+    return RepeatedSerializer({"deliveries": told.count()}).data
+
+
+_ENDPOINT = at_owned(_endpoints, "endpoint_id")
+
+
 class WebhookListView(ListAPIView[WebhookEndpoint]):
     """Where we are told: ``GET /api/v1/merchants/{merchant_id}/webhooks``."""
 
@@ -89,10 +109,10 @@ class WebhookListView(ListAPIView[WebhookEndpoint]):
     queryset = WebhookEndpoint.objects.none()
 
     def get_queryset(self) -> QuerySet[WebhookEndpoint]:
-        return owned(self.request, self.kwargs["merchant_id"]).webhooks.order_by("-id")
+        return _endpoints(owned(self.request, self.kwargs["merchant_id"]))
 
-    # Not idempotent: the secret would be kept with the answer.
     @extend_schema(request=RegisterWebhookSerializer, responses={201: NewWebhookSerializer})
+    @idempotent(at_owned(_endpoints), NewWebhookSerializer)
     def post(self, request: Request, merchant_id: UUID) -> Response:
         """Tell us there: ``POST /api/v1/merchants/{merchant_id}/webhooks``.
 
@@ -103,10 +123,10 @@ class WebhookListView(ListAPIView[WebhookEndpoint]):
         body = RegisterWebhookSerializer(data=request.data)
         merchant = owned(request, merchant_id)
         body.is_valid(raise_exception=True)
-        endpoint, secret = webhooks.register(
+        endpoint, _ = webhooks.register(
             merchant=merchant, by=signed_in(request), **body.validated_data
         )
-        return _with_secret(endpoint, secret, status.HTTP_201_CREATED)
+        return Response(NewWebhookSerializer(endpoint).data, status=status.HTTP_201_CREATED)
 
 
 class WebhookSecretView(APIView):
@@ -116,10 +136,11 @@ class WebhookSecretView(APIView):
     """
 
     @extend_schema(request=None, responses=NewWebhookSerializer)
+    @idempotent(_ENDPOINT, NewWebhookSerializer)
     def post(self, request: Request, merchant_id: UUID, endpoint_id: UUID) -> Response:
         endpoint = _mine(request, merchant_id, endpoint_id)
-        renewed, secret = webhooks.renew_secret(endpoint=endpoint, by=signed_in(request))
-        return _with_secret(renewed, secret, status.HTTP_200_OK)
+        renewed, _ = webhooks.renew_secret(endpoint=endpoint, by=signed_in(request))
+        return Response(NewWebhookSerializer(renewed).data)
 
 
 class WebhookSwitchView(APIView):
@@ -129,6 +150,7 @@ class WebhookSwitchView(APIView):
     """
 
     @extend_schema(request=SwitchWebhookSerializer, responses=WebhookSerializer)
+    @idempotent(_ENDPOINT, WebhookSerializer, is_required=False)
     def post(self, request: Request, merchant_id: UUID, endpoint_id: UUID) -> Response:
         endpoint = _mine(request, merchant_id, endpoint_id)
         body = SwitchWebhookSerializer(data=request.data)
@@ -148,6 +170,7 @@ class WebhookPingView(APIView):
     throttle_classes = (PingThrottle,)
 
     @extend_schema(request=None, responses={201: DeliverySerializer})
+    @idempotent(below(_ENDPOINT, _deliveries), DeliverySerializer, is_required=False)
     def post(self, request: Request, merchant_id: UUID, endpoint_id: UUID) -> Response:
         delivery = webhooks.ping(endpoint=_mine(request, merchant_id, endpoint_id))
         return Response(DeliverySerializer(delivery).data, status=status.HTTP_201_CREATED)
@@ -174,6 +197,7 @@ class RepeatView(APIView):
     """
 
     @extend_schema(request=None, responses=DeliverySerializer)
+    @idempotent(below(_ENDPOINT, _deliveries, "delivery_id"), DeliverySerializer, is_required=False)
     def post(
         self, request: Request, merchant_id: UUID, endpoint_id: UUID, delivery_id: UUID
     ) -> Response:
@@ -189,6 +213,7 @@ class RepeatSinceView(APIView):
     """
 
     @extend_schema(request=RepeatSerializer, responses=RepeatedSerializer)
+    @idempotent(_ENDPOINT, _repeated, is_required=False)
     def post(self, request: Request, merchant_id: UUID, endpoint_id: UUID) -> Response:
         endpoint = _mine(request, merchant_id, endpoint_id)
         body = RepeatSerializer(data=request.data)
@@ -198,10 +223,4 @@ class RepeatSinceView(APIView):
 
 
 def _mine(request: Request, merchant_id: UUID, endpoint_id: UUID) -> WebhookEndpoint:
-    endpoints = owned(request, merchant_id).webhooks.select_related("merchant")
-    return get_object_or_404(endpoints, pk=endpoint_id)
-
-
-def _with_secret(endpoint: WebhookEndpoint, secret: str, status_code: int) -> Response:
-    answer = WebhookSerializer(endpoint).data | {"secret": secret}
-    return Response(answer, status=status_code)
+    return get_object_or_404(_endpoints(owned(request, merchant_id)), pk=endpoint_id)

@@ -16,11 +16,11 @@ from rest_framework.views import APIView
 from backend.api.callers import signed_in
 from backend.api.fields import IntegerField
 from backend.api.filters import CommunityFilter
-from backend.api.idempotency import idempotent
+from backend.api.idempotency import idempotent, seen
 from backend.communities.selectors import WATCHES_OVER, communities_of, communities_where
 from merchants import selectors
 from merchants.api.catalogue import FEN_AT_MOST
-from merchants.api.clerks import owned
+from merchants.api.clerks import at_owned, owned
 from merchants.api.serializers import ColleagueSerializer, PartnerCommunitySerializer
 from merchants.models import Wish
 from merchants.services import wishes
@@ -104,7 +104,7 @@ class MyWishListView(ListAPIView[Wish]):
         return selectors.wishes_of(signed_in(self.request))
 
     @extend_schema(request=ProposeWishSerializer, responses={201: MyWishSerializer})
-    @idempotent
+    @idempotent(seen(selectors.wishes_of), MyWishSerializer)
     def post(self, request: Request) -> Response:
         """I wish for something: ``POST /api/v1/me/wishes``.
 
@@ -127,7 +127,7 @@ class MyWishWithdrawView(APIView):
     """
 
     @extend_schema(request=None, responses=MyWishSerializer)
-    @idempotent
+    @idempotent(seen(selectors.wishes_of, "wish_id"), MyWishSerializer)
     def post(self, request: Request, wish_id: UUID) -> Response:
         mine = selectors.wishes_of(signed_in(request))
         wish = wishes.withdraw(wish=get_object_or_404(mine, pk=wish_id))
@@ -142,7 +142,7 @@ class MyWishThanksView(APIView):
     """
 
     @extend_schema(request=ThanksSerializer, responses=MyWishSerializer)
-    @idempotent
+    @idempotent(seen(selectors.wishes_of, "wish_id"), MyWishSerializer)
     def post(self, request: Request, wish_id: UUID) -> Response:
         mine = selectors.wishes_of(signed_in(request))
         body = ThanksSerializer(data=request.data)
@@ -171,7 +171,7 @@ class AdoptView(APIView):
     """
 
     @extend_schema(request=None, responses=WishSerializer)
-    @idempotent
+    @idempotent(seen(selectors.wishes_open_to, "wish_id"), WishSerializer)
     def post(self, request: Request, wish_id: UUID) -> Response:
         user = signed_in(request)
         open_to_me = get_object_or_404(selectors.wishes_open_to(user), pk=wish_id)
@@ -182,7 +182,7 @@ class ReleaseView(APIView):
     """I can not after all: ``POST /api/v1/wishes/{wish_id}/release``. It is open again."""
 
     @extend_schema(request=None, responses=WishSerializer)
-    @idempotent
+    @idempotent(seen(selectors.wishes_open_to, "wish_id"), WishSerializer)
     def post(self, request: Request, wish_id: UUID) -> Response:
         user = signed_in(request)
         adopted = get_object_or_404(selectors.wishes_adopted_by(user), pk=wish_id)
@@ -208,7 +208,7 @@ class MerchantAdoptView(APIView):
     """
 
     @extend_schema(request=None, responses=WishSerializer)
-    @idempotent
+    @idempotent(at_owned(selectors.wishes_open_to_merchant, "wish_id"), WishSerializer)
     def post(self, request: Request, merchant_id: UUID, wish_id: UUID) -> Response:
         merchant = owned(request, merchant_id)
         wish = get_object_or_404(selectors.wishes_open_to_merchant(merchant), pk=wish_id)
@@ -224,7 +224,7 @@ class MerchantReleaseView(APIView):
     """It can not after all: ``POST /api/v1/merchants/{merchant_id}/wishes/{wish_id}/release``."""
 
     @extend_schema(request=None, responses=WishSerializer)
-    @idempotent
+    @idempotent(at_owned(selectors.wishes_open_to_merchant, "wish_id"), WishSerializer)
     def post(self, request: Request, merchant_id: UUID, wish_id: UUID) -> Response:
         adopted = selectors.wishes_open_to_merchant(owned(request, merchant_id))
         wish = get_object_or_404(adopted, pk=wish_id, partnership__merchant=merchant_id)
@@ -257,6 +257,9 @@ class WishDecisionView(APIView):
     """
 
     @extend_schema(request=WishDecisionSerializer, responses=WatchedWishSerializer)
+    @idempotent(
+        seen(selectors.wishes_handled_by, "wish_id"), WatchedWishSerializer, is_required=False
+    )
     def post(self, request: Request, wish_id: UUID) -> Response:
         user = signed_in(request)
         wish = get_object_or_404(selectors.wishes_handled_by(user), pk=wish_id)

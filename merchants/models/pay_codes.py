@@ -6,20 +6,22 @@ from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
 
+from backend.accounts import vault
 from backend.communities.models import TenantModel
 
 
 class PayCode(TenantModel):
     """A volunteer's phone shows it for a minute; the counter takes points with it, once.
 
-    Of the code only a digest is kept. It stays for a while after, so that an old or a used one is
-    refused as what it is.
+    It is found by the code's digest; the code itself is kept, encrypted, until it is used. The row
+    stays for a while after, so that an old or a used one is refused as what it is.
     """
 
     volunteer = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False
     )
     code_digest = models.CharField(max_length=64)
+    code_encrypted = models.TextField(blank=True)  # see backend/accounts/vault.py
     made_at = models.DateTimeField(db_default=Now())
     expires_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True)
@@ -34,3 +36,8 @@ class PayCode(TenantModel):
 
     def __str__(self) -> str:
         return f"until {self.expires_at}"
+
+    @property
+    def code(self) -> str | None:
+        """In the clear; None once it was used."""
+        return vault.decrypt(self.code_encrypted) if self.code_encrypted else None

@@ -9,6 +9,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from backend.accounts import vault
 from backend.ids import new_id
 
 
@@ -73,7 +74,8 @@ class Device(models.Model):
 class Invitation(models.Model):
     """An owner lets somebody work there: whoever brings the code first, until ``expires_at``.
 
-    Of the code only a digest is kept: it is shown once.
+    It is found by the code's digest. The code itself is kept, encrypted, until it is used or taken
+    back: an answer may be lost on its way.
     """
 
     class State(models.TextChoices):
@@ -86,6 +88,7 @@ class Invitation(models.Model):
     merchant = models.ForeignKey(Merchant, models.PROTECT, related_name="invitations")
     role = models.CharField(max_length=5, choices=MerchantMember.Role)
     code_digest = models.CharField(max_length=64, unique=True)
+    code_encrypted = models.TextField(blank=True)  # see backend/accounts/vault.py
     invited_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     invited_at = models.DateTimeField(db_default=Now())
     expires_at = models.DateTimeField()
@@ -141,6 +144,12 @@ class Invitation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.role} of {self.merchant_id}: {self.state}"
+
+    @property
+    def code(self) -> str | None:
+        """In the clear; None once it is no longer good."""
+        is_good = self.code_encrypted and self.state == self.State.PENDING
+        return vault.decrypt(self.code_encrypted) if is_good else None
 
     @property
     def state(self) -> State:

@@ -1,5 +1,7 @@
 """What merchants' own systems are told: where, and every delivery. Triggers write what is owed."""
 
+import json
+from datetime import datetime
 from typing import ClassVar
 
 import pgtrigger
@@ -21,8 +23,8 @@ class WebhookEndpoint(models.Model):
     merchant = models.ForeignKey(Merchant, models.PROTECT, related_name="webhooks")
     url = models.CharField(max_length=500)
     secret_encrypted = models.TextField()  # a Fernet token, see backend/accounts/vault.py
-    old_secret_encrypted = models.TextField(blank=True)
-    old_secret_until = models.DateTimeField(null=True)  # both sign until then
+    secret_confirmed_at = models.DateTimeField(null=True)  # a delivery it alone signed was taken
+    old_secrets_encrypted = models.TextField(blank=True)  # JSON, see old_secrets
     made_at = models.DateTimeField(db_default=Now())
     made_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     disabled_at = models.DateTimeField(null=True)  # nothing is owed to it from then on
@@ -50,8 +52,18 @@ class WebhookEndpoint(models.Model):
         return vault.decrypt(self.secret_encrypted)
 
     @property
-    def old_secret(self) -> str:
-        return vault.decrypt(self.old_secret_encrypted)
+    def secret_to_tell(self) -> str | None:
+        """The one in use, until the receiver has shown that it knows it."""
+        return self.secret if self.secret_confirmed_at is None else None
+
+    def old_secrets(self, now: datetime) -> dict[str, str]:
+        """Those before it that sign beside it, newest first, and until when (ISO 8601)."""
+        if not self.old_secrets_encrypted:
+            return {}
+        kept: dict[str, str] = json.loads(vault.decrypt(self.old_secrets_encrypted))
+        return {
+            secret: until for secret, until in kept.items() if datetime.fromisoformat(until) > now
+        }
 
 
 class WebhookDelivery(TenantModel):

@@ -19,6 +19,7 @@ from merchants.selectors.catalogue import (
 )
 from merchants.selectors.causes import (
     causes_handled_by,
+    causes_in,
     causes_known_to,
     causes_open_to,
     communities_with_causes_for,
@@ -41,6 +42,7 @@ from merchants.selectors.lists import (
     list_entries_handled_by,
     list_entries_of,
     list_entries_open_to,
+    matches_of,
 )
 from merchants.selectors.partners import (
     first_community_of,
@@ -51,6 +53,7 @@ from merchants.selectors.partners import (
     shops_open_to,
     terms_of,
 )
+from merchants.selectors.pay_codes import pay_codes_of
 from merchants.selectors.payouts import (
     payouts_handled_by,
     payouts_of,
@@ -81,7 +84,9 @@ from merchants.selectors.settlement import (
     lines_of,
     questions_about,
     refunds_in,
+    refunds_of,
     statements_handled_by,
+    statements_in,
     statements_of,
     statements_seen_by,
 )
@@ -98,6 +103,7 @@ __all__ = [
     "bank_batches_in",
     "bank_lines_of",
     "causes_handled_by",
+    "causes_in",
     "causes_known_to",
     "causes_open_to",
     "communities_with_causes_for",
@@ -116,6 +122,7 @@ __all__ = [
     "list_entries_handled_by",
     "list_entries_of",
     "list_entries_open_to",
+    "matches_of",
     "members_of",
     "merchants_of",
     "merchants_owned_by",
@@ -132,6 +139,7 @@ __all__ = [
     "partners_in",
     "partners_seen_by",
     "partnerships_of",
+    "pay_codes_of",
     "payouts_handled_by",
     "payouts_of",
     "pool_of",
@@ -142,12 +150,14 @@ __all__ = [
     "redemptions_in",
     "redemptions_of",
     "refunds_in",
+    "refunds_of",
     "refused_scans_in",
     "shops_open_to",
     "spendings_of",
     "spent_in",
     "sponsorships_in",
     "statements_handled_by",
+    "statements_in",
     "statements_left_in",
     "statements_of",
     "statements_seen_by",

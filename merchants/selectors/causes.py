@@ -26,7 +26,12 @@ def causes_open_to(user: User) -> QuerySet[Cause]:
 
 def causes_handled_by(user: User) -> QuerySet[Cause]:
     """Those whose points ``user`` may spend as staff."""
-    return Cause.objects.filter(community__in=communities_where(user, HANDLES))
+    return with_totals(Cause.objects.filter(community__in=communities_where(user, HANDLES)))
+
+
+def causes_in(community: Community) -> QuerySet[Cause]:
+    """All that points are or were collected for there, newest first."""
+    return with_totals(Cause.objects.filter(community=community))
 
 
 def with_totals(causes: QuerySet[Cause]) -> QuerySet[Cause]:

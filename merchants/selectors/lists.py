@@ -35,6 +35,11 @@ def list_entries_handled_by(user: User) -> QuerySet[ListEntry]:
     return _list_entries(ListEntry.objects.filter(community__in=communities_where(user, HANDLES)))
 
 
+def matches_of(entry: ListEntry) -> QuerySet[ActivityMatch]:
+    """Which activities serve it, or did."""
+    return ActivityMatch.objects.filter(community=entry.community_id, entry=entry)
+
+
 def _list_entries(entries: QuerySet[ListEntry]) -> QuerySet[ListEntry]:
     current = ActivityMatch.objects.filter(ended_at__isnull=True).order_by("id")
     return (

@@ -3,6 +3,7 @@
 from django.db.models import QuerySet
 
 from backend.accounts.models import User
+from backend.communities.models import Community
 from backend.communities.selectors import HANDLES, WATCHES_OVER, communities_where
 from merchants.models import Merchant, Redemption, Refund, Statement, StatementQuestion
 from merchants.selectors.redemption import with_offer
@@ -25,6 +26,11 @@ def statements_handled_by(user: User) -> QuerySet[Statement]:
     return _with_parties(Statement.objects.filter(community__in=communities_where(user, HANDLES)))
 
 
+def statements_in(community: Community) -> QuerySet[Statement]:
+    """All that were ever drafted there, newest first."""
+    return _with_parties(Statement.objects.filter(community=community))
+
+
 def lines_of(statement: Statement) -> QuerySet[Redemption]:
     """The redemptions that the statement settles, newest first."""
     return with_offer(
@@ -39,6 +45,11 @@ def refunds_in(statement: Statement) -> QuerySet[Refund]:
         .select_related("redemption__offer", "refunded_by")
         .order_by("-id")
     )
+
+
+def refunds_of(redemption: Redemption) -> QuerySet[Refund]:
+    """What was given back of it."""
+    return Refund.objects.filter(community=redemption.community_id, redemption=redemption)
 
 
 def questions_about(statement: Statement) -> QuerySet[StatementQuestion]:

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from backend.accounts import vault
 from backend.accounts.models import User
 from backend.codes import as_made, new_code
 from merchants import errors, selectors
@@ -22,7 +23,7 @@ Role = MerchantMember.Role
 
 @transaction.atomic
 def invite(*, merchant: Merchant, invited_by: User, role: Role) -> tuple[Invitation, str]:
-    """An invitation to work there as ``role``, and its code, which nobody can read again.
+    """An invitation to work there as ``role``, and its code, which can be read until it is used.
 
     Raises MerchantUnknown.
     """
@@ -45,6 +46,7 @@ def _invite(merchant: Merchant, invited_by: User, role: Role) -> tuple[Invitatio
         merchant=merchant,
         role=role,
         code_digest=_digest(code),
+        code_encrypted=vault.encrypt(code),
         invited_by=invited_by,
         expires_at=timezone.now() + settings.INVITATION_LIFETIME,
     )
@@ -90,7 +92,8 @@ def accept(*, user: User, code: str) -> MerchantMember:
         raise errors.AlreadyWorksThere
     invitation.accepted_at = timezone.now()
     invitation.accepted_by = user
-    invitation.save(update_fields=["accepted_at", "accepted_by"])
+    invitation.code_encrypted = ""
+    invitation.save(update_fields=["accepted_at", "accepted_by", "code_encrypted"])
     partners.record(
         "invitation.accept",
         actor=user,
@@ -168,7 +171,8 @@ def _revoke(invitation: Invitation, revoked_by: User) -> None:
     before = invitation.state
     invitation.revoked_at = timezone.now()
     invitation.revoked_by = revoked_by
-    invitation.save(update_fields=["revoked_at", "revoked_by"])
+    invitation.code_encrypted = ""
+    invitation.save(update_fields=["revoked_at", "revoked_by", "code_encrypted"])
     partners.record(
         "invitation.revoke",
         actor=revoked_by,

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from backend.accounts import vault
 from backend.accounts.models import User
 from backend.accounts.services import guardians
 from backend.codes import as_made, new_code
@@ -34,6 +35,7 @@ def show(*, volunteer: User, community: Community) -> tuple[PayCode, str]:
         community=community,
         volunteer=volunteer,
         code_digest=_digest(as_made(code)),
+        code_encrypted=vault.encrypt(code),
         expires_at=timezone.now() + settings.PAY_CODE_LIFETIME,
     )
     return made, code
@@ -108,8 +110,8 @@ def _pay(
         redemption.scan(merchant_id=merchant.pk, clerk=clerk, code=voucher.code)
         for voucher in taken
     ]
-    shown.used_at = paid[0].redeemed_at
-    shown.save(update_fields=["used_at"])
+    shown.used_at, shown.code_encrypted = paid[0].redeemed_at, ""
+    shown.save(update_fields=["used_at", "code_encrypted"])
     return paid
 
 

@@ -151,6 +151,20 @@ class Scanned:
     volunteer: str  # masked
 
 
+def scanned(redemption: Redemption) -> Scanned:
+    """What the counter is told of a voucher that was redeemed before, but for what went back."""
+    assert redemption.closed_at is not None  # a check constraint
+    return Scanned(
+        id=redemption.pk,
+        offer_title=redemption.offer.title,
+        picture=redemption.offer.picture_url,
+        quantity=redemption.quantity - redemption.refunded_quantity,
+        price_points=redemption.price_points - redemption.refunded_points,
+        redeemed_at=redemption.closed_at,
+        volunteer=redemption.volunteer.masked_name,
+    )
+
+
 _SCAN_REFUSALS: dict[str, type[Refusal]] = {
     refusal.code: refusal
     for refusal in (

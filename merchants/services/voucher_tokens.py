@@ -83,8 +83,21 @@ def sign(voucher: Redemption) -> tuple[str, datetime]:
     until = min(voucher.expires_at, now + GOOD_FOR)
     voucher.signed_until = until
     voucher.save(update_fields=["signed_until"])
+    return _encode(voucher, until), until
+
+
+def signed_before(voucher: Redemption) -> tuple[str | None, datetime | None]:
+    """The code that was signed last, and until when it is good; nothing once it is good no more."""
+    until = voucher.signed_until
+    is_held = voucher.status == Redemption.Status.HELD and voucher.cancel_asked_at is None
+    if until is None or until <= timezone.now() or not is_held:
+        return None, None
+    return _encode(voucher, until), until
+
+
+def _encode(voucher: Redemption, until: datetime) -> str:
     key = _newest_key(voucher.community)
-    code = jwt.encode(
+    return jwt.encode(
         {
             "sub": voucher.code,
             "aud": str(voucher.partnership.merchant_id),
@@ -96,7 +109,6 @@ def sign(voucher: Redemption) -> tuple[str, datetime]:
         algorithm=ALGORITHM,
         headers={"kid": key.kid, "typ": None},
     )
-    return code, until
 
 
 def read(token: str, merchant_id: UUID) -> Signed:

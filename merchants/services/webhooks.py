@@ -27,6 +27,7 @@ from merchants.services import partners, telling
 ENDPOINTS_AT_MOST = 5  # that are switched on
 SWEPT_AT_MOST = 10  # of one endpoint at once: workers are there for others too
 OVERLAP = timedelta(hours=24)  # in which an old secret signs beside the new
+OLD_SECRETS_AT_MOST = 9  # a header has only so much room
 KEEP = timedelta(days=90)  # the trigger webhook_stays lets go of nothing sooner
 BATCH = 5_000  # rows a statement; keeps each transaction short
 LEASE = timedelta(minutes=1)  # longer than one try takes
@@ -35,7 +36,7 @@ State = WebhookDelivery.State
 
 @transaction.atomic
 def register(*, merchant: Merchant, url: str, by: User) -> tuple[WebhookEndpoint, str]:
-    """An address that is told from now on, and its secret, which nobody can read again.
+    """An address that is told from now on, and its secret, readable until it has been used.
 
     Raises WebhookUrlRefused, WebhookHostUnknown, WebhookAddressRefused, WebhookKnown,
     TooManyWebhooks.
@@ -56,13 +57,20 @@ def register(*, merchant: Merchant, url: str, by: User) -> tuple[WebhookEndpoint
 
 @transaction.atomic
 def renew_secret(*, endpoint: WebhookEndpoint, by: User) -> tuple[WebhookEndpoint, str]:
-    """Another secret; the one before signs beside it for 24 hours."""
+    """Another secret; each one before signs beside it until 24 hours after it was replaced.
+
+    Also where several are renewed within a day: nobody knows which of them the receiver has.
+    """
     endpoint = _locked(endpoint)
-    secret = signing.new_secret()
-    endpoint.old_secret_encrypted = endpoint.secret_encrypted
-    endpoint.old_secret_until = timezone.now() + OVERLAP
+    secret, now = signing.new_secret(), timezone.now()
+    old = {endpoint.secret: (now + OVERLAP).isoformat()} | endpoint.old_secrets(now)
+    newest = dict(list(old.items())[:OLD_SECRETS_AT_MOST])
+    endpoint.old_secrets_encrypted = vault.encrypt(json.dumps(newest))
     endpoint.secret_encrypted = vault.encrypt(secret)
-    endpoint.save(update_fields=["secret_encrypted", "old_secret_encrypted", "old_secret_until"])
+    endpoint.secret_confirmed_at = None
+    endpoint.save(
+        update_fields=["secret_encrypted", "old_secrets_encrypted", "secret_confirmed_at"]
+    )
     _record("webhook.renew_secret", endpoint, by)
     return endpoint, secret
 
@@ -122,7 +130,9 @@ def deliver(*, delivery_id: UUID) -> None:
     delivery = _claim(delivery_id)
     if delivery is None:
         return
-    status, trouble = _send(delivery)
+    endpoint = delivery.endpoint
+    secrets_in_use = [endpoint.secret, *endpoint.old_secrets(timezone.now())]
+    status, trouble = _send(delivery, secrets_in_use)
     is_taken = status is not None and 200 <= status < 300
     wait = schedule.wait_after(delivery.attempts, delivery.pk)
     now = timezone.now()
@@ -132,6 +142,11 @@ def deliver(*, delivery_id: UUID) -> None:
         )
         if is_taken:
             still.update(state=State.DELIVERED, last_status=status, trouble="", delivered_at=now)
+            if secrets_in_use == [endpoint.secret] and endpoint.secret_confirmed_at is None:
+                # Unless it was renewed while the receiver was asked.
+                WebhookEndpoint.objects.filter(
+                    pk=endpoint.pk, secret_encrypted=endpoint.secret_encrypted
+                ).update(secret_confirmed_at=now)
         elif wait is not None:
             still.update(last_status=status, trouble=trouble, next_at=now + wait)
         else:
@@ -217,7 +232,7 @@ def _not_silent(path: str = "") -> Q:
     )
 
 
-def _send(delivery: WebhookDelivery) -> tuple[int | None, str]:
+def _send(delivery: WebhookDelivery, secrets_in_use: list[str]) -> tuple[int | None, str]:
     """HTTP's status, or why there is none."""
     endpoint, now = delivery.endpoint, timezone.now()
     body = json.dumps(
@@ -228,14 +243,11 @@ def _send(delivery: WebhookDelivery) -> tuple[int | None, str]:
         },
         ensure_ascii=False,
     ).encode()
-    in_use = [endpoint.secret]
-    if endpoint.old_secret_until is not None and endpoint.old_secret_until > now:
-        in_use.append(endpoint.old_secret)
     headers = signing.headers(
         message_id=str(delivery.pk),
         sent_at=int(now.timestamp()),
         body=body,
-        secrets_in_use=in_use,
+        secrets_in_use=secrets_in_use,
     )
     try:
         # Looked up anew each time: a name may mean another machine by now.

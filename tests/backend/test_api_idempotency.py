@@ -1,4 +1,4 @@
-"""A request that is sent twice happens once, and both get the first answer."""
+"""A request that is sent twice happens once, and its answer is told again to who may see it."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -6,69 +6,100 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.contrib.sessions.models import Session
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection, transaction
+from django.http import Http404
+from django.test.client import encode_multipart
 from django.urls import path
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 from rest_framework import exceptions, serializers
 from rest_framework.response import Response
 from rest_framework.test import APIClient
 from rest_framework.views import APIView
 
 from backend.api import tasks
-from backend.api.idempotency import idempotent
+from backend.api.idempotency import idempotent, myself, nothing, repeatable
 from backend.api.models import IdempotencyKey
+from backend.api.parsers import JSONParser, PhotoFormParser
 from backend.errors import Conflict
+from merchants.models import Merchant
 
 User = get_user_model()
 
 
 class OutOfStock(Conflict):
-    code = "out_of_stock"
-    title = "Sold out."
+    code = "sold_out_here"
+    title = _("Please log in first.")  # any text that is translated
 
 
 def write_row(name):
     """What a request does in these tests: any table will do."""
-    Session.objects.create(session_key=name, session_data="", expire_date=timezone.now())
+    return Merchant.objects.create(name=name, trade="邻里")
 
 
 def rows():
-    return set(Session.objects.values_list("session_key", flat=True))
+    return set(Merchant.objects.values_list("name", flat=True))
+
+
+may_see = threading.Event()  # what is kept
+
+
+def rows_to_see(request, manner):
+    if manner == "refuse" and not may_see.is_set():  # what the address names is not seen either
+        raise Http404
+    return Merchant.objects.all() if may_see.is_set() else Merchant.objects.none()
 
 
 class OrderSerializer(serializers.Serializer):
     amount = serializers.IntegerField()
 
 
+class RowSerializer(serializers.ModelSerializer):
+    class Meta:
+        model = Merchant
+        fields = ("id", "name")
+
+
+def told_with_screen(refusal):
+    refusal.facts |= {"what_to_do": _("Please log in first.")}
+    return refusal
+
+
 class OrderView(APIView):
     """Writes a row and says so, in the manner that the address names."""
 
     runs = 0
+    parser_classes = (JSONParser, PhotoFormParser)
 
-    @idempotent
+    @idempotent(rows_to_see, RowSerializer, explains=told_with_screen)
     def post(self, request, manner):
         OrderView.runs += 1
         self.run = OrderView.runs
         return getattr(self, manner)(request)
 
-    @idempotent
+    @idempotent(rows_to_see, RowSerializer, many=True, is_required=False)
     def put(self, request, manner):
-        return Response({"put": True})
+        OrderView.runs += 1
+        return Response(RowSerializer([write_row("row1"), write_row("row2")], many=True).data)
 
-    @idempotent
+    @idempotent(myself, nothing)
     def delete(self, request, manner):
         write_row("gone")
         return Response(status=204)
 
+    @repeatable
+    def patch(self, request, manner):
+        OrderView.runs += 1
+        return Response({"run": OrderView.runs})
+
     def order(self, request):
-        write_row(f"row{self.run}")
-        return Response({"run": self.run, "name": "邻里"}, status=201)
+        return Response(RowSerializer(write_row(f"row{self.run}")).data, status=201)
 
     def check(self, request):
         body = OrderSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        return Response(body.data)
+        return self.order(request)
 
     def refuse(self, request):
         write_row(f"attempt{self.run}")
@@ -80,19 +111,22 @@ class OrderView(APIView):
         write_row(f"row{self.run}")
         if self.run == 1:
             raise RuntimeError
-        return Response({"run": self.run})
+        return self.order(request)
 
     def unavailable(self, request):
         write_row(f"row{self.run}")
         if self.run == 1:
             return Response(status=503)
-        return Response({"run": self.run})
+        return self.order(request)
 
     def throttle(self, request):
         write_row(f"row{self.run}")
         if self.run == 1:
             raise exceptions.Throttled
-        return Response({"run": self.run})
+        return self.order(request)
+
+    def read(self, request):
+        return Response(RowSerializer(write_row(str(len(request.data["photo"].read())))).data)
 
     def wait(self, request):
         entered.set()
@@ -113,6 +147,7 @@ def _no_runs_yet():
     OrderView.runs = 0
     entered.clear()
     may_leave.clear()
+    may_see.set()
 
 
 @pytest.fixture
@@ -125,24 +160,153 @@ def han():
     return User.objects.create(username="han", name="韩梅梅")
 
 
-def send(user, manner="order", body=None, *, key="k1", method="post", query=""):
+def send(user, manner="order", body=None, *, key="k1", method="post", query="", language="en"):
     client = APIClient(raise_request_exception=False)
     client.force_authenticate(user)
-    headers = {} if key is None else {"Idempotency-Key": key}
+    headers = {"Accept-Language": language} | ({} if key is None else {"Idempotency-Key": key})
     address = f"/orders/{manner}{query}"
     return getattr(client, method)(address, body or {}, format="json", headers=headers)
 
 
-def test_the_same_request_gets_the_first_answer_byte_for_byte(li):
+def test_the_same_request_gets_the_same_answer_and_nothing_is_done(li):
     first, again = send(li), send(li)
 
     assert first.status_code == again.status_code == 201
-    assert first.json() == {"run": 1, "name": "邻里"}
+    assert first.json()["name"] == "row1"
     assert again.content == first.content
     assert again["Content-Type"] == first["Content-Type"] == "application/json"
     assert "Idempotency-Replayed" not in first
     assert again["Idempotency-Replayed"] == "true"
     assert rows() == {"row1"}
+
+
+def test_an_answer_that_is_asked_for_again_tells_how_things_stand_today(li):
+    send(li)
+    Merchant.objects.update(name="renamed")
+
+    again = send(li)
+
+    assert (again.status_code, again.json()["name"]) == (201, "renamed")
+
+
+def test_nothing_that_an_answer_says_is_kept(li):
+    first = send(li)
+
+    (kept,) = IdempotencyKey.objects.values()
+    assert str(kept["about"][0]) == first.json()["id"]
+    assert "row1" not in str(kept)
+
+
+@pytest.mark.parametrize("manner", ["order", "refuse"])
+def test_who_may_see_it_no_more_gets_404_and_nothing_of_it(li, manner):
+    send(li, manner)
+    may_see.clear()
+
+    again = send(li, manner)
+
+    assert (again.status_code, again.json().keys()) == (404, {"type", "title", "status", "code"})
+    assert "Idempotency-Replayed" not in again
+
+
+def test_a_list_is_told_in_its_order_without_what_is_no_longer_seen(li):
+    first = send(li, method="put").json()
+    assert send(li, method="put").json() == first
+
+    Merchant.objects.filter(name="row1").delete()
+
+    assert send(li, method="put").json() == first[1:]
+    assert OrderView.runs == 1
+
+
+def test_of_a_list_of_which_nothing_is_seen_there_is_none(li):
+    send(li, method="put")
+    may_see.clear()
+
+    assert send(li, method="put").status_code == 404
+
+
+def test_where_a_key_may_be_left_out_each_request_is_another(li):
+    send(li, method="put", key=None)
+    send(li, method="put", key=None)
+
+    assert OrderView.runs == 2
+    assert not IdempotencyKey.objects.exists()
+
+
+def test_what_may_be_repeated_takes_a_key_and_keeps_nothing_of_it(li):
+    assert [send(li, method="patch").json()["run"] for _ in range(2)] == [1, 2]
+    assert send(li, method="patch", key="two words").json()["code"] == "idempotency_key_invalid"
+    assert not IdempotencyKey.objects.exists()
+
+
+def test_a_refusal_is_told_again_in_the_language_asked_for_then(li):
+    send(li, "refuse", language="en")
+
+    again = send(li, "refuse", language="zh-hans").json()
+
+    assert again["title"] == again["what_to_do"] == "请先登录。"
+
+
+# --- forms ------------------------------------------------------------------------------------
+def send_form(user, boundary="one", manner="order", **fields):
+    client = APIClient(raise_request_exception=False)
+    client.force_authenticate(user)
+    return client.generic(
+        "POST",
+        f"/orders/{manner}",
+        encode_multipart(boundary, fields),
+        f"multipart/form-data; boundary={boundary}",
+        headers={"Idempotency-Key": "k1"},
+    )
+
+
+def photo(content=b"\xff\xd8", name="photo.jpg"):
+    return SimpleUploadedFile(name, content)
+
+
+def test_a_form_that_is_sent_again_with_another_boundary_is_the_same_form(li):
+    first = send_form(li, text="井盖", photo=photo())
+    again = send_form(li, "another", photo=photo(name="again.jpg"), text="井盖")
+
+    assert again.content == first.content
+    assert again["Idempotency-Replayed"] == "true"
+    assert rows() == {"row1"}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"text": "井盖松动", "photo": photo()},
+        {"text": "井盖", "photo": photo(b"\xff\xd9")},
+        {"text": "井盖"},
+        {"text": ["井盖", ""], "photo": photo()},
+        {"words": "井盖", "photo": photo()},
+        {"text": photo("井盖".encode()), "photo": photo()},
+    ],
+)
+def test_another_form_is_another_request(li, other):
+    send_form(li, text="井盖", photo=photo())
+
+    assert send_form(li, **other).json()["code"] == "idempotency_key_reused"
+
+
+def test_a_form_is_read_by_the_view_after_it_was_told_from_others(li):
+    assert send_form(li, manner="read", photo=photo(b"x" * 3_000_000)).json()["name"] == "3000000"
+
+
+def test_a_broken_form_is_refused_and_uses_up_no_key(li):
+    client = APIClient(raise_request_exception=False)
+    client.force_authenticate(li)
+    broken = client.generic(
+        "POST",
+        "/orders/order",
+        b"--one",
+        "multipart/form-data; boundary=",
+        headers={"Idempotency-Key": "k1"},
+    )
+
+    assert (broken.status_code, broken.json()["code"]) == (400, "malformed")
+    assert send_form(li, text="井盖").status_code == 201
 
 
 def test_an_answer_without_a_body_is_replayed_without_one(li):
@@ -154,11 +318,9 @@ def test_an_answer_without_a_body_is_replayed_without_one(li):
 
 
 def test_another_key_or_another_person_is_another_request(li, han):
-    assert [send(li).json()["run"], send(li, key="k2").json()["run"], send(han).json()["run"]] == [
-        1,
-        2,
-        3,
-    ]
+    answers = [send(li), send(li, key="k2"), send(han)]
+
+    assert [answer.json()["name"] for answer in answers] == ["row1", "row2", "row3"]
 
 
 @pytest.mark.parametrize(
@@ -226,7 +388,7 @@ def test_what_may_yet_succeed_is_undone_and_can_be_sent_again(li, manner, status
     assert rows() == set()
     assert not IdempotencyKey.objects.exists()
 
-    assert send(li, manner).json() == {"run": 2}
+    assert send(li, manner).json()["name"] == "row2"
     assert rows() == {"row2"}
 
 

@@ -13,7 +13,7 @@ import pytest
 from django.core.cache import cache
 from django.db import connection
 from django.test import Client
-from django.test.client import MULTIPART_CONTENT
+from django.test.client import BOUNDARY
 from django.test.utils import CaptureQueriesContext
 from drf_spectacular.generators import SchemaGenerator
 
@@ -54,16 +54,20 @@ def operations():
             yield operation["operationId"], method.upper(), path, names
 
 
-def ask(method, path, body, headers):
-    is_form = isinstance(body, Form)
+def ask(*request):
     with undone():
-        return CLIENT.generic(
-            method,
-            path,
-            body.encoded() if is_form else "" if body is None else json.dumps(body),
-            MULTIPART_CONTENT if is_form else "application/json",
-            headers={**headers, "Idempotency-Key": "once"},
-        )
+        return send(*request)
+
+
+def send(method, path, body, headers, boundary=BOUNDARY):
+    is_form = isinstance(body, Form)
+    return CLIENT.generic(
+        method,
+        path,
+        body.encoded(boundary) if is_form else "" if body is None else json.dumps(body),
+        f"multipart/form-data; boundary={boundary}" if is_form else "application/json",
+        headers={**headers, "Idempotency-Key": "once"},
+    )
 
 
 def outcome(response, things=None):

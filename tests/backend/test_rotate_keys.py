@@ -1,6 +1,7 @@
 """A new key encrypts all that an old one did, so that the old one can be thrown away."""
 
 import io
+from datetime import timedelta
 
 import pytest
 from allauth.mfa.models import Authenticator
@@ -9,12 +10,13 @@ from allauth.mfa.totp.internal.auth import TOTP
 from cryptography.fernet import Fernet, InvalidToken
 from django.apps import apps
 from django.core.management import call_command
+from django.utils import timezone
 
-from backend.accounts import vault
-from backend.accounts.models import User
-from backend.accounts.services import keys
-from merchants.models import BankAccount, Merchant, WebhookEndpoint
-from merchants.services import bank_accounts, webhooks
+from backend.accounts import ages, vault
+from backend.accounts.models import GuardianCode, User
+from backend.accounts.services import guardians, keys, profile
+from merchants.models import BankAccount, Invitation, PayCode, WebhookEndpoint
+from merchants.services import bank_accounts, invitations, partners, pay_codes, webhooks
 from tests.conftest import TOTP_SECRET
 from tests.standins.authenticator import code_of
 
@@ -39,7 +41,7 @@ def old(settings):
 
 
 @pytest.fixture
-def secrets(person):
+def secrets(person, lake):
     """王小明 and 李阿姨 by phone, 陈店员 without one; an app, and recovery codes of two makes."""
     wang, li, chen = person("wang"), person("li"), person("chen")
     chen.phone = ""
@@ -51,15 +53,22 @@ def secrets(person):
         type=Authenticator.Type.RECOVERY_CODES,
         data={"migrated_codes": [vault.encrypt("one"), vault.encrypt("two")], "viewed_at": 1},
     )
-    shop = Merchant.objects.create(name="茶馆", trade="餐饮")
+    shop = partners.sign_contract(
+        community=lake, name="茶馆", trade="餐饮", fen_per_point=10, is_donated=False
+    ).merchant
     bank_accounts.keep(merchant=shop, holder="周", bank="农商行", number="62220001", by=wang)
     endpoint, first = webhooks.register(merchant=shop, url="https://8.8.8.8/", by=wang)
     _, second = webhooks.renew_secret(endpoint=endpoint, by=wang)
+    _, told = invitations.invite_owner(merchant=shop, invited_by=wang)
+    _, shown = pay_codes.show(volunteer=li, community=lake)
+    profile.change(user=li, born_on=ages.today() - timedelta(days=4_000))
+    asked, _ = guardians.ask(child=li)
     return {
         "phones": (wang.phone, li.phone, ""),
         "codes": codes,
         "digest": wang.phone_digest,
         "shop": ("62220001", second, first),
+        "shown": (told, shown, asked),
     }
 
 
@@ -76,8 +85,9 @@ def told():
         "shop": (
             BankAccount.objects.get().number,
             WebhookEndpoint.objects.get().secret,
-            WebhookEndpoint.objects.get().old_secret,
+            *WebhookEndpoint.objects.get().old_secrets(timezone.now()),
         ),
+        "shown": tuple(kind.objects.get().code for kind in (Invitation, PayCode, GuardianCode)),
     }
 
 
@@ -93,7 +103,7 @@ def test_after_it_the_old_key_is_not_needed(secrets, use_keys, old):
     assert run() == [
         "Phone numbers: 2 encrypted anew.",
         "Second factors: 3 encrypted anew.",
-        "Bank accounts and webhook secrets: 3 encrypted anew.",
+        "Bank accounts, webhook secrets and codes: 6 encrypted anew.",
     ]
 
     use_keys(NEW)
@@ -111,7 +121,7 @@ def test_again_it_changes_nothing(secrets, use_keys, old):
     assert run() == [
         "Phone numbers: 0 encrypted anew.",
         "Second factors: 0 encrypted anew.",
-        "Bank accounts and webhook secrets: 0 encrypted anew.",
+        "Bank accounts, webhook secrets and codes: 0 encrypted anew.",
     ]
 
     assert list(User.objects.order_by("pk").values_list("phone_encrypted", flat=True)) == tokens
@@ -128,7 +138,7 @@ def test_stopped_half_way_it_goes_on_where_it_was(secrets, use_keys, old):
 
     assert keys.rotate_phones(batch=1) == 0
     assert keys.rotate_second_factors(batch=1) == 3
-    assert keys.rotate_columns(batch=1) == 3
+    assert keys.rotate_columns(batch=1) == 6
     use_keys(NEW)
     assert told() == secrets
 

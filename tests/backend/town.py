@@ -101,9 +101,9 @@ CONDITIONS = {
 class Form(dict):
     """A body that is sent as ``multipart/form-data``."""
 
-    def encoded(self) -> bytes:
+    def encoded(self, boundary: str = BOUNDARY) -> bytes:
         return encode_multipart(
-            BOUNDARY,
+            boundary,
             {name: SimpleUploadedFile("photo.png", content) for name, content in self.items()},
         )
 

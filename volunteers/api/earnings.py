@@ -1,12 +1,14 @@
 """What records earned, read once for a whole page."""
 
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
 
-from points.selectors import points_by_source
+from points.selectors import award_of, points_by_source
 from volunteers.models import Attendance, Report
 
 Earning = TypeVar("Earning", Attendance, Report)
@@ -20,6 +22,21 @@ def earnings(*records: Attendance | Report) -> dict[str, Any]:
             [record.award_source for record in records],
         )
     }
+
+
+def told(shape: type[BaseSerializer[Any]]) -> Callable[[Request, Any], Any]:
+    """How one record is told: by ``shape``, with what it earned."""
+    return lambda request, record: shape(record, context=earnings(record)).data
+
+
+def told_with_award(shape: type[BaseSerializer[Any]]) -> Callable[[Request, Any], Any]:
+    """The same with the award, of which the rule, the inputs and the arithmetic are told."""
+
+    def tell(request: Request, record: Attendance | Report) -> Any:
+        award = award_of(record.community_id, record.award_source)
+        return shape(record, context=earnings(record) | {"award": award}).data
+
+    return tell
 
 
 class EarningListView(ListAPIView[Earning]):

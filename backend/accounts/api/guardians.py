@@ -18,6 +18,7 @@ from backend.accounts.api.serializers import (
 )
 from backend.accounts.api.views import caller
 from backend.accounts.services import guardians
+from backend.api.idempotency import idempotent, seen
 
 
 class GuardianCodeThrottle(UserRateThrottle):
@@ -37,10 +38,10 @@ class MyGuardianCodeView(APIView):
     """
 
     @extend_schema(request=None, responses={201: GuardianCodeSerializer})
+    @idempotent(seen(selectors.guardian_codes_of), GuardianCodeSerializer)
     def post(self, request: Request) -> Response:
-        code, expires_at = guardians.ask(child=caller(request))
-        answer = GuardianCodeSerializer({"code": code, "expires_at": expires_at})
-        return Response(answer.data, status=status.HTTP_201_CREATED)
+        _, made = guardians.ask(child=caller(request))
+        return Response(GuardianCodeSerializer(made).data, status=status.HTTP_201_CREATED)
 
 
 class MyGuardianListView(APIView):
@@ -68,6 +69,7 @@ class MyChildListView(APIView):
         return Response(GuardianshipSerializer(mine, many=True).data)
 
     @extend_schema(request=AgreeAsGuardianSerializer, responses={201: GuardianshipSerializer})
+    @idempotent(seen(selectors.children_of), GuardianshipSerializer, is_required=False)
     def post(self, request: Request) -> Response:
         body = AgreeAsGuardianSerializer(data=request.data)
         body.is_valid(raise_exception=True)

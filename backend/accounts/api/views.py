@@ -18,6 +18,7 @@ from backend.accounts.api.serializers import (
 from backend.accounts.models import Consent, User
 from backend.accounts.purposes import GUARDIAN_TEXT, GUARDIANSHIP, TEXTS
 from backend.accounts.services import consents, phone, sessions
+from backend.api.idempotency import idempotent, myself, nothing, seen
 
 
 class ConsentTextListView(APIView):
@@ -53,6 +54,9 @@ class MyConsentView(APIView):
     """
 
     @extend_schema(request=GiveConsentSerializer, responses=ConsentSerializer)
+    @idempotent(
+        seen(lambda user: Consent.objects.filter(user=user)), ConsentSerializer, is_required=False
+    )
     def put(self, request: Request, purpose: str) -> Response:
         body = GiveConsentSerializer(data=request.data)
         body.is_valid(raise_exception=True)
@@ -79,6 +83,7 @@ class LogOutEverywhereView(APIView):
     permission_classes = (IsAuthenticated,)
 
     @extend_schema(request=None, responses={204: None})
+    @idempotent(myself, nothing, is_required=False)
     def post(self, request: Request) -> Response:
         sessions.end_all(user=caller(request))
         return Response(status=status.HTTP_204_NO_CONTENT)

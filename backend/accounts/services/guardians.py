@@ -1,12 +1,12 @@
 """Guardians agree that a child takes part (PIPL 31): asked with a code, given, withdrawn."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django.db import transaction
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
-from backend.accounts import ages, errors
+from backend.accounts import ages, errors, vault
 from backend.accounts.models import GuardianCode, Guardianship, User
 from backend.accounts.purposes import GUARDIAN_TEXT
 from backend.accounts.selectors import guardianships_in_force
@@ -33,8 +33,8 @@ def is_missing(user: User) -> bool:
 
 
 @transaction.atomic
-def ask(*, child: User) -> tuple[str, datetime]:
-    """A code that ``child`` shows a guardian, and until when; earlier ones are no longer good.
+def ask(*, child: User) -> tuple[str, GuardianCode]:
+    """A code that ``child`` shows a guardian; earlier ones are no longer good.
 
     Raises GuardianNotNeeded unless ``child`` is under 14.
     """
@@ -44,9 +44,12 @@ def ask(*, child: User) -> tuple[str, datetime]:
     GuardianCode.objects.filter(child=child, used_at=None).delete()
     code = new_code(CODE_LENGTH)
     made = GuardianCode.objects.create(
-        child=child, digest=_digest(code), expires_at=timezone.now() + CODE_LASTS
+        child=child,
+        digest=_digest(code),
+        code_encrypted=vault.encrypt(code),
+        expires_at=timezone.now() + CODE_LASTS,
     )
-    return code, made.expires_at
+    return code, made
 
 
 @transaction.atomic
@@ -82,8 +85,8 @@ def agree(
         raise errors.GuardianCodeExpired
     if not ages.is_child(child.born_on):
         raise errors.GuardianNotNeeded
-    asked.used_at = timezone.now()
-    asked.save(update_fields=["used_at"])
+    asked.used_at, asked.code_encrypted = timezone.now(), ""
+    asked.save(update_fields=["used_at", "code_encrypted"])
     if known is not None:  # another code of the child, or other words
         if known.version == version and known.relation == relation:
             return known

@@ -14,10 +14,13 @@ from backend.accounts.models import User
 
 # By name, for those apps stand above this one.
 ENCRYPTED = (
+    ("accounts.GuardianCode", "code_encrypted"),
     ("merchants.BankAccount", "number_encrypted"),
+    ("merchants.Invitation", "code_encrypted"),
+    ("merchants.PayCode", "code_encrypted"),
     ("merchants.VoucherKey", "private_key_encrypted"),
     ("merchants.WebhookEndpoint", "secret_encrypted"),
-    ("merchants.WebhookEndpoint", "old_secret_encrypted"),
+    ("merchants.WebhookEndpoint", "old_secrets_encrypted"),
 )
 BATCH = 500  # rows locked at a time, and lost if we are stopped
 

@@ -20,6 +20,7 @@ TRACES_OF_A_LOG_IN = {
     "accounts.consent",
     "accounts.guardiancode",
     "accounts.guardianship",
+    "api.idempotencykey",
     "audit.auditentry",
     "privacy.export",
     "socialaccount.socialaccount",

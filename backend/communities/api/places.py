@@ -8,6 +8,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
+from backend.api.idempotency import idempotent
 from backend.api.permissions import SecondFactorWhereDue
 from backend.api.throttling import PublicThrottle
 from backend.communities import selectors
@@ -16,6 +17,7 @@ from backend.communities.api.serializers import (
     ContactSerializer,
     JoinCodeSerializer,
 )
+from backend.communities.api.shown import managed_community, managed_place
 from backend.communities.models import Community
 from backend.communities.services import places
 
@@ -35,6 +37,7 @@ class ContactView(APIView):
         return Response(ContactSerializer(place).data)
 
     @extend_schema(request=ChangeContactSerializer, responses=ContactSerializer)
+    @idempotent(managed_place, ContactSerializer, is_required=False)
     def patch(self, request: Request, code: str) -> Response:
         """Who manages it, or a place above, changes some of it."""
         user = signed_in(request)
@@ -56,6 +59,7 @@ class JoinCodeView(APIView):
         return Response(JoinCodeSerializer(self.managed(request, code)).data)
 
     @extend_schema(request=None, responses={201: JoinCodeSerializer})
+    @idempotent(managed_community, JoinCodeSerializer)
     def post(self, request: Request, code: str) -> Response:
         """A new code; the one before works no more."""
         community = places.make_join_code(

@@ -17,6 +17,7 @@ from rest_framework.views import APIView
 
 from backend.accounts.api.serializers import PersonSerializer
 from backend.api.callers import signed_in
+from backend.api.idempotency import below, idempotent, repeatable, seen
 from backend.communities import selectors
 from backend.communities.api.serializers import (
     GrantRoleSerializer,
@@ -25,6 +26,7 @@ from backend.communities.api.serializers import (
     SearchPersonSerializer,
     WithdrawRoleSerializer,
 )
+from backend.communities.api.shown import managed_place
 from backend.communities.models import Community, Membership, Role
 from backend.communities.services import people, roles
 
@@ -66,6 +68,7 @@ class PersonSearchView(APIView):
     throttle_classes = (SearchThrottle,)
 
     @extend_schema(request=SearchPersonSerializer, responses=PersonSerializer(many=True))
+    @repeatable
     def post(self, request: Request, code: str) -> Response:
         user = signed_in(request)
         handled = selectors.places_where(user, selectors.HANDLES)
@@ -98,6 +101,7 @@ class RoleListView(ListAPIView[Membership]):
         return selectors.roles_in(self.place)
 
     @extend_schema(request=GrantRoleSerializer, responses={201: RoleSerializer})
+    @idempotent(below(managed_place, selectors.roles_in), RoleSerializer)
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Somebody is something there: ``POST /api/v1/communities/{code}/roles``.
 
@@ -125,6 +129,9 @@ class WithdrawRoleView(APIView):
     """
 
     @extend_schema(request=WithdrawRoleSerializer, responses=RoleSerializer)
+    @idempotent(
+        seen(selectors.roles_managed_by, "membership_id"), RoleSerializer, is_required=False
+    )
     def post(self, request: Request, membership_id: UUID) -> Response:
         user = signed_in(request)
         membership = get_object_or_404(selectors.roles_managed_by(user), pk=membership_id)

@@ -17,6 +17,7 @@ from rest_framework.views import APIView
 from backend.accounts.api.serializers import ProfileSerializer
 from backend.accounts.services import profile
 from backend.api.callers import signed_in
+from backend.api.idempotency import idempotent, myself
 from backend.api.throttling import PublicThrottle
 from backend.communities import selectors
 from backend.communities.api.serializers import CommunitySerializer, MeSerializer
@@ -38,6 +39,7 @@ class MeView(APIView):
         return Response(MeSerializer(signed_in(request)).data)
 
     @extend_schema(request=ProfileSerializer, responses=MeSerializer)
+    @idempotent(myself, MeSerializer, is_required=False)
     def patch(self, request: Request) -> Response:
         body = ProfileSerializer(data=request.data)
         body.is_valid(raise_exception=True)

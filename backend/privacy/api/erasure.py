@@ -8,6 +8,7 @@ from rest_framework.views import APIView
 
 from backend.accounts.models import User
 from backend.api.callers import signed_in
+from backend.api.idempotency import idempotent, myself, nothing
 from backend.communities.api import views
 from backend.privacy.services import erasure
 
@@ -38,6 +39,7 @@ class KeepView(APIView):
     """I stay after all: ``POST /api/v1/me/keep``; so does who never asked to be erased."""
 
     @extend_schema(request=None, responses={204: None})
+    @idempotent(myself, nothing, is_required=False)
     def post(self, request: Request) -> Response:
         erasure.keep(user=signed_in(request))
         return Response(status=status.HTTP_204_NO_CONTENT)

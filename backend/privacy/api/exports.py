@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
+from backend.api.idempotency import idempotent, seen
 from backend.api.permissions import SecondFactorWhereDue
 from backend.api.renderers import FileRenderer
 from backend.api.throttling import PublicThrottle
@@ -77,6 +78,7 @@ class MyExportView(APIView):
     """
 
     @extend_schema(request=None, responses={202: ExportSerializer})
+    @idempotent(seen(lambda user: Export.objects.filter(user=user)), _told, is_required=False)
     def post(self, request: Request) -> Response:
         export = exports.ask(user=signed_in(request), language=get_language() or "zh-hans")
         return Response(_told(request, export), status=status.HTTP_202_ACCEPTED)

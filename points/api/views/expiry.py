@@ -11,6 +11,7 @@ from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
 from backend.api.idempotency import idempotent
+from backend.communities.api.shown import in_community
 from backend.communities.models import Community
 from backend.communities.selectors import (
     MANAGES,
@@ -64,7 +65,7 @@ class ExpiryPolicyView(APIView):
     """
 
     @extend_schema(request=SetExpirySerializer, responses={201: ExpiryPolicySerializer})
-    @idempotent
+    @idempotent(in_community(MANAGES, selectors.expiry_policies_of), ExpiryPolicySerializer)
     def post(self, request: Request, code: str) -> Response:
         user = signed_in(request)
         community = community_among(communities_where(user, MANAGES), code)

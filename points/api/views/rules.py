@@ -15,7 +15,8 @@ from rest_framework.views import APIView
 
 from backend.accounts.models import User
 from backend.api.callers import signed_in
-from backend.api.idempotency import idempotent
+from backend.api.idempotency import idempotent, repeatable
+from backend.communities.api.shown import in_community
 from backend.communities.selectors import (
     BELONGS,
     MANAGES,
@@ -84,7 +85,7 @@ class PublishView(APIView):
     """
 
     @extend_schema(request=PublishSerializer, responses={201: PublishedVersionSerializer})
-    @idempotent
+    @idempotent(in_community(MANAGES, selectors.versions_in), PublishedVersionSerializer)
     def post(self, request: Request, code: str) -> Response:
         user = signed_in(request)
         community = community_among(communities_where(user, MANAGES), code)
@@ -102,6 +103,7 @@ class TryoutView(APIView):
     """
 
     @extend_schema(request=TryoutSerializer, responses=TrialSerializer)
+    @repeatable
     def post(self, request: Request, code: str) -> Response:
         community = community_among(communities_where(signed_in(request), WATCHES_OVER), code)
         body = TryoutSerializer(data=request.data)

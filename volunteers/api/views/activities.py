@@ -14,10 +14,12 @@ from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
 from backend.api.filters import CommunityFilter
+from backend.api.idempotency import below, idempotent, seen
 from backend.api.paging import CursorPagination
+from backend.communities.api.shown import in_community
 from backend.communities.selectors import HANDLES, communities_where, community_among
 from volunteers import selectors
-from volunteers.api.earnings import earnings
+from volunteers.api.earnings import told
 from volunteers.api.serializers import (
     ActivitySerializer,
     AttendanceSerializer,
@@ -53,6 +55,12 @@ class SignUpView(APIView):
     """
 
     @extend_schema(request=None, responses={200: AttendanceSerializer, 201: AttendanceSerializer})
+    @idempotent(
+        seen(selectors.attendances_of),
+        told(AttendanceSerializer),
+        address=seen(selectors.shifts_for, "shift_id"),
+        is_required=False,
+    )
     def post(self, request: Request, shift_id: UUID) -> Response:
         user = signed_in(request)
         shift = get_object_or_404(selectors.shifts_for(user), pk=shift_id)
@@ -60,7 +68,7 @@ class SignUpView(APIView):
         is_repeated = mine.exclude(status=Attendance.Status.CANCELLED).exists()
         attendance = activities.sign_up(shift=shift, volunteer=user)
         return Response(
-            AttendanceSerializer(attendance, context=earnings(attendance)).data,
+            told(AttendanceSerializer)(request, attendance),
             status=status.HTTP_200_OK if is_repeated else status.HTTP_201_CREATED,
         )
 
@@ -69,6 +77,7 @@ class ActivityListView(APIView):
     """Staff plan an activity: ``POST /api/v1/communities/{code}/activities``."""
 
     @extend_schema(request=PlanActivitySerializer, responses={201: ActivitySerializer})
+    @idempotent(in_community(HANDLES, selectors.activities_in), ActivitySerializer)
     def post(self, request: Request, code: str) -> Response:
         community = community_among(communities_where(signed_in(request), HANDLES), code)
         body = PlanActivitySerializer(data=request.data)
@@ -81,11 +90,15 @@ class ShiftListView(APIView):
     """Staff plan a shift of an activity: ``POST /api/v1/activities/{activity_id}/shifts``."""
 
     @extend_schema(request=PlanShiftSerializer, responses={201: ShiftSerializer})
+    @idempotent(
+        below(seen(selectors.activities_handled_by, "activity_id"), selectors.shifts_of),
+        ShiftSerializer,
+    )
     def post(self, request: Request, activity_id: UUID) -> Response:
         handled = selectors.activities_handled_by(signed_in(request))
         activity = get_object_or_404(handled, pk=activity_id)
         body = PlanShiftSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         shift = activities.plan_shift(activity=activity, **body.validated_data)
-        planned = selectors.with_places_taken(Shift.objects.filter(pk=shift.pk)).get()
+        planned = selectors.shifts_of(activity).get(pk=shift.pk)
         return Response(ShiftSerializer(planned).data, status=status.HTTP_201_CREATED)

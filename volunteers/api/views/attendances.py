@@ -11,9 +11,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
-from backend.api.idempotency import idempotent
+from backend.api.idempotency import idempotent, seen
 from volunteers import selectors
-from volunteers.api.earnings import EarningListView, earnings
+from volunteers.api.earnings import EarningListView, earnings, told, told_with_award
 from volunteers.api.filters import AttendanceFilter, MyAttendanceFilter
 from volunteers.api.serializers import (
     AttendanceSerializer,
@@ -55,6 +55,11 @@ class CheckInView(APIView):
     """
 
     @extend_schema(request=CheckInSerializer, responses=AttendanceSerializer)
+    @idempotent(
+        seen(selectors.attendances_of, "attendance_id"),
+        told(AttendanceSerializer),
+        is_required=False,
+    )
     def post(self, request: Request, attendance_id: UUID) -> Response:
         attendance = mine(request, attendance_id)
         body = CheckInSerializer(data=request.data)
@@ -66,6 +71,11 @@ class CheckOutView(APIView):
     """I am leaving: ``POST /api/v1/me/attendances/{attendance_id}/check-out``."""
 
     @extend_schema(request=CheckOutSerializer, responses=AttendanceSerializer)
+    @idempotent(
+        seen(selectors.attendances_of, "attendance_id"),
+        told(AttendanceSerializer),
+        is_required=False,
+    )
     def post(self, request: Request, attendance_id: UUID) -> Response:
         attendance = mine(request, attendance_id)
         body = CheckOutSerializer(data=request.data)
@@ -77,6 +87,11 @@ class CancelView(APIView):
     """I will not come: ``POST /api/v1/me/attendances/{attendance_id}/cancel``."""
 
     @extend_schema(request=None, responses=AttendanceSerializer)
+    @idempotent(
+        seen(selectors.attendances_of, "attendance_id"),
+        told(AttendanceSerializer),
+        is_required=False,
+    )
     def post(self, request: Request, attendance_id: UUID) -> Response:
         attendance = mine(request, attendance_id)
         return mine_answered(activities.cancel_sign_up(attendance=attendance))
@@ -121,7 +136,10 @@ class VerifyView(APIView):
     """
 
     @extend_schema(request=None, responses=VerifiedAttendanceSerializer)
-    @idempotent
+    @idempotent(
+        seen(selectors.attendances_handled_by, "attendance_id"),
+        told_with_award(VerifiedAttendanceSerializer),
+    )
     def post(self, request: Request, attendance_id: UUID) -> Response:
         user = signed_in(request)
         handled = selectors.attendances_handled_by(user)
@@ -136,6 +154,11 @@ class RejectView(APIView):
     """Staff find the hours not served: ``POST /api/v1/attendances/{attendance_id}/reject``."""
 
     @extend_schema(request=RejectSerializer, responses=WatchedAttendanceSerializer)
+    @idempotent(
+        seen(selectors.attendances_handled_by, "attendance_id"),
+        told(WatchedAttendanceSerializer),
+        is_required=False,
+    )
     def post(self, request: Request, attendance_id: UUID) -> Response:
         user = signed_in(request)
         attendance = get_object_or_404(selectors.attendances_handled_by(user), pk=attendance_id)

@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
+from backend.api.idempotency import idempotent, seen
 from backend.api.throttling import GuessThrottle
 from backend.communities.selectors import HANDLES, communities_where, community_among, tenants
 from volunteers import selectors
@@ -25,8 +26,13 @@ from volunteers.api.serializers import (
     RejectSerializer,
     VolunteeringSerializer,
 )
-from volunteers.models import JoinRequest
+from volunteers.models import JoinRequest, Volunteer
 from volunteers.services import joining, people
+
+
+def _volunteering(request: Request, code: str) -> Volunteer:
+    """What the caller is or was in that community, or 404."""
+    return get_object_or_404(selectors.volunteering_of(signed_in(request)), community__code=code)
 
 
 # --- the volunteer's own ----------------------------------------------------------------------
@@ -44,6 +50,7 @@ class JoinView(APIView):
         request=AskToJoinSerializer,
         responses={200: JoinRequestSerializer, 201: JoinRequestSerializer},
     )
+    @idempotent(seen(selectors.join_requests_of), JoinRequestSerializer, is_required=False)
     def post(self, request: Request, code: str) -> Response:
         community = community_among(tenants(), code)
         body = AskToJoinSerializer(data=request.data)
@@ -66,9 +73,9 @@ class LeaveView(APIView):
     """
 
     @extend_schema(request=None, responses=VolunteeringSerializer)
+    @idempotent(_volunteering, VolunteeringSerializer, is_required=False)
     def post(self, request: Request, code: str) -> Response:
-        mine = selectors.volunteering_of(signed_in(request))
-        volunteer = get_object_or_404(mine, community__code=code)
+        volunteer = _volunteering(request, code)
         return Response(VolunteeringSerializer(people.leave(volunteer=volunteer)).data)
 
 
@@ -86,6 +93,11 @@ class WithdrawJoinRequestView(APIView):
     """I no longer want to: ``POST /api/v1/me/join-requests/{join_request_id}/withdraw``."""
 
     @extend_schema(request=None, responses=JoinRequestSerializer)
+    @idempotent(
+        seen(selectors.join_requests_of, "join_request_id"),
+        JoinRequestSerializer,
+        is_required=False,
+    )
     def post(self, request: Request, join_request_id: UUID) -> Response:
         mine = selectors.join_requests_of(signed_in(request))
         asked = joining.withdraw(join_request=get_object_or_404(mine, pk=join_request_id))
@@ -110,6 +122,11 @@ class ApproveJoinRequestView(APIView):
     """Staff take them in: ``POST /api/v1/join-requests/{join_request_id}/approve``."""
 
     @extend_schema(request=None, responses=HandledJoinRequestSerializer)
+    @idempotent(
+        seen(selectors.join_requests_handled_by, "join_request_id"),
+        HandledJoinRequestSerializer,
+        is_required=False,
+    )
     def post(self, request: Request, join_request_id: UUID) -> Response:
         user = signed_in(request)
         asked = joining.approve(join_request=handled(request, join_request_id), decided_by=user)
@@ -120,6 +137,11 @@ class RejectJoinRequestView(APIView):
     """Staff do not, and say why: ``POST /api/v1/join-requests/{join_request_id}/reject``."""
 
     @extend_schema(request=RejectSerializer, responses=HandledJoinRequestSerializer)
+    @idempotent(
+        seen(selectors.join_requests_handled_by, "join_request_id"),
+        HandledJoinRequestSerializer,
+        is_required=False,
+    )
     def post(self, request: Request, join_request_id: UUID) -> Response:
         user = signed_in(request)
         asked = handled(request, join_request_id)

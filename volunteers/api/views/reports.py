@@ -1,5 +1,6 @@
 """Reports: submitted by volunteers, handled by staff, followed by everybody."""
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -17,14 +18,14 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
-from backend.api.idempotency import idempotent
+from backend.api.idempotency import idempotent, seen
 from backend.api.parsers import JSONParser, PhotoFormParser
 from backend.api.permissions import SecondFactorWhereDue
 from backend.api.renderers import JPEGRenderer
 from backend.api.throttling import PublicThrottle
 from backend.communities.selectors import community_among, tenants
 from volunteers import selectors
-from volunteers.api.earnings import EarningListView, earnings
+from volunteers.api.earnings import EarningListView, earnings, told, told_with_award
 from volunteers.api.filters import ReportFilter
 from volunteers.api.serializers import (
     ClosedReportSerializer,
@@ -39,6 +40,16 @@ from volunteers.models import Report
 from volunteers.services import reports, viewing
 
 PHOTO = {(200, JPEGRenderer.media_type): OpenApiTypes.BINARY}
+
+
+def _noted(tells: Callable[[Request, Any], Any]) -> Callable[[Request, Any], Any]:
+    """As ``tells``, after writing down that it is shown; see viewing.py."""
+
+    def tell(request: Request, report: Report) -> Any:
+        viewing.note(viewer=signed_in(request), reports=[report])
+        return tells(request, report)
+
+    return tell
 
 
 # --- everybody --------------------------------------------------------------------------------
@@ -66,6 +77,7 @@ class CommunityReportsView(ListAPIView[Report]):
         },
         responses={201: ReportSerializer},
     )
+    @idempotent(seen(selectors.reports_of), told(ReportSerializer))
     def post(self, request: Request, code: str) -> Response:
         community = community_among(tenants(), code)
         body = SubmitReportFormSerializer(data=request.data)
@@ -171,6 +183,11 @@ class AcceptView(APIView):
     """Staff look after it: ``POST /api/v1/reports/{report_id}/accept``."""
 
     @extend_schema(request=None, responses=WatchedReportSerializer)
+    @idempotent(
+        seen(selectors.reports_handled_by, "report_id"),
+        _noted(told(WatchedReportSerializer)),
+        is_required=False,
+    )
     def post(self, request: Request, report_id: UUID) -> Response:
         user = signed_in(request)
         handled = get_object_or_404(selectors.reports_handled_by(user), pk=report_id)
@@ -183,7 +200,10 @@ class CloseView(APIView):
     """Staff close it, and if it was so, it earns: ``POST /api/v1/reports/{report_id}/close``."""
 
     @extend_schema(request=CloseReportSerializer, responses=ClosedReportSerializer)
-    @idempotent
+    @idempotent(
+        seen(selectors.reports_handled_by, "report_id"),
+        _noted(told_with_award(ClosedReportSerializer)),
+    )
     def post(self, request: Request, report_id: UUID) -> Response:
         user = signed_in(request)
         report = get_object_or_404(selectors.reports_handled_by(user), pk=report_id)

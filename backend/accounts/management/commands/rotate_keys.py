@@ -20,4 +20,4 @@ class Command(BaseCommand):
         others = keys.rotate_columns()
         self.stdout.write(f"Phone numbers: {phones} encrypted anew.")
         self.stdout.write(f"Second factors: {second_factors} encrypted anew.")
-        self.stdout.write(f"Bank accounts and webhook secrets: {others} encrypted anew.")
+        self.stdout.write(f"Bank accounts, webhook secrets and codes: {others} encrypted anew.")
