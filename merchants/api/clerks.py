@@ -13,7 +13,6 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
-from backend.api.throttling import GuessThrottle
 from merchants import selectors
 from merchants.api.serializers import (
     AcceptInvitationSerializer,
@@ -125,8 +124,6 @@ class AcceptInvitationView(APIView):
     Refused with ``invitation_unknown``, ``invitation_used``, ``invitation_expired``,
     ``invitation_revoked``, ``own_invitation``, ``already_works_there``.
     """
-
-    throttle_classes = (GuessThrottle,)
 
     @extend_schema(request=AcceptInvitationSerializer, responses={201: WorkplaceSerializer})
     def post(self, request: Request) -> Response:
