@@ -16,7 +16,6 @@ from rest_framework.views import APIView
 from backend.api.callers import signed_in
 from backend.api.parsers import PhotoFormParser
 from backend.api.renderers import JPEGRenderer
-from backend.api.throttling import PublicThrottle
 from merchants import selectors
 from merchants.api.catalogue import KeptOfferSerializer
 from merchants.api.clerks import owned
@@ -38,7 +37,6 @@ class OfferPictureView(APIView):
     """
 
     permission_classes = (AllowAny,)
-    throttle_classes = (PublicThrottle,)
     renderer_classes = (JPEGRenderer,)
 
     @extend_schema(responses={(200, JPEGRenderer.media_type): OpenApiTypes.BINARY})

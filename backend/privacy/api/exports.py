@@ -16,7 +16,6 @@ from rest_framework.views import APIView
 from backend.api.callers import signed_in
 from backend.api.permissions import SecondFactorWhereDue
 from backend.api.renderers import FileRenderer
-from backend.api.throttling import PublicThrottle
 from backend.privacy import selectors
 from backend.privacy.errors import ExportUnknown
 from backend.privacy.models import Export
@@ -98,7 +97,6 @@ class DownloadView(APIView):
     """
 
     permission_classes = (SecondFactorWhereDue,)
-    throttle_classes = (PublicThrottle,)
     renderer_classes = (ZIPRenderer,)
 
     @extend_schema(
