@@ -4,6 +4,7 @@ them into HTTP statuses."""
 from typing import Any, ClassVar
 
 from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
 
 class Refusal(Exception):
@@ -36,6 +37,17 @@ class NotFound(Refusal):
 
 class Conflict(Refusal):
     """It can not be done as things stand now; another time it might (409)."""
+
+
+class TooMany(Refusal):
+    """It was asked for too often; ``retry_after_seconds`` from now it may do (429)."""
+
+    code = "throttled"
+    title = _("Too many requests; please wait a moment.")
+
+    def __init__(self, retry_after_seconds: int, **facts: Any) -> None:
+        super().__init__(**facts)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class Unavailable(Refusal):

@@ -43,7 +43,6 @@ if env.bool("LINLI_HTTPS", default=False):
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 # How many proxies of ours stand in front; the client address that throttles count is behind them.
 TRUSTED_PROXIES = env.int("LINLI_TRUSTED_PROXIES", default=0)
-ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXIES  # so is the address that failed log-ins count for
 
 # --- what is installed ------------------------------------------------------------------------
 INSTALLED_APPS = [
@@ -91,7 +90,6 @@ MIDDLEWARE = [
     "django.middleware.locale.LocaleMiddleware",
     "backend.api.middleware.refuse_unknown_length",
     "backend.api.middleware.refuse_nul",
-    "backend.api.middleware.check_log_in_body",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -154,8 +152,9 @@ if pool_size := env.int("LINLI_DB_POOL", default=0):
     }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# Counters of log-in attempts and throttles, and WeChat's access token. A check-in or a redemption
-# must not need Redis, so while it is away nothing is counted, and the log says so.
+# Counters of throttles, and WeChat's access token. A check-in or a redemption must not need Redis,
+# so while it is away nothing is counted, and the log says so. Guesses at what is secret are counted
+# in the database.
 CACHES = {
     "default": {
         "BACKEND": "backend.api.counters.Counters",
@@ -166,8 +165,15 @@ CACHES = {
             "SOCKET_CONNECT_TIMEOUT": 0.5,
             "SOCKET_TIMEOUT": 0.5,
         },
-    }
+    },
+    # The public's pages, by address and language; each process keeps its own.
+    "pages": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "LOCATION": "pages",
+        "OPTIONS": {"MAX_ENTRIES": 500},
+    },
 }
+PAGE_SECONDS = 10  # for so long a public page may be behind
 DJANGO_REDIS_LOG_IGNORED_EXCEPTIONS = True
 
 # --- people -----------------------------------------------------------------------------------
@@ -185,6 +191,7 @@ ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
 ACCOUNT_USER_MODEL_EMAIL_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_RATE_LIMITS = False  # ours count, backend/urls.py and backend/accounts/services/attempts.py
 ACCOUNT_ADAPTER = "backend.accounts.adapter.AccountAdapter"
 HEADLESS_ONLY = True
 HEADLESS_TOKEN_STRATEGY = "backend.accounts.tokens.TokenStrategy"
@@ -238,9 +245,15 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "backend.api.schema.AutoSchema",
     "DEFAULT_PAGINATION_CLASS": "backend.api.paging.CursorPagination",
     "DEFAULT_VERSIONING_CLASS": None,
+    "DEFAULT_METADATA_CLASS": None,  # the document describes it; a picture's view could not
     "EXCEPTION_HANDLER": "backend.api.exceptions.problem_response",
-    "DEFAULT_THROTTLE_RATES": {"public": "120/minute", "log_in": "60/minute"},
-    "NUM_PROXIES": TRUSTED_PROXIES,
+    # Whoever has no log-in is counted wherever they are let in, unless a view says otherwise.
+    "DEFAULT_THROTTLE_CLASSES": ["backend.api.throttling.PublicThrottle"],
+    "DEFAULT_THROTTLE_RATES": {
+        "public": "120/minute",
+        "log_in": "60/minute",
+        "session": "600/minute",
+    },
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
@@ -394,6 +407,11 @@ CELERY_BEAT_SCHEDULE = {
     "forget-idempotency-keys": {
         "task": "backend.api.tasks.forget_old_idempotency_keys",
         "schedule": crontab(hour=3, minute=40),
+    },
+    "forget-old-attempts": {
+        "task": "backend.accounts.tasks.forget_old_attempts",
+        "schedule": 600.0,
+        "options": SWEEP_OPTIONS,
     },
     "forget-old-webhooks": {
         "task": "merchants.tasks.forget_old_webhooks",

@@ -17,6 +17,8 @@ STORAGES = {
 # Each test client is a server of its own, which would read all our files before its first answer.
 WHITENOISE_AUTOREFRESH = True
 
+PAGE_SECONDS = 0  # a test looks, does something, and looks again
+
 # Counters of one test process are not another's, and may be emptied.
 _WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 _SERVER = CACHES["default"]["LOCATION"].rpartition("/")[0]  # noqa: F405

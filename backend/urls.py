@@ -4,14 +4,16 @@ from allauth.headless.account import views as account
 from allauth.headless.base.views import ConfigView
 from allauth.headless.constants import Client
 from allauth.headless.mfa import views as mfa
+from allauth.headless.spec import views as spec
 from allauth.headless.tokens import views as tokens
 from allauth.headless.usersessions import views as sessions
 from django.urls import include, path
-from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularSwaggerSplitView
 
+from backend.api import log_in
+from backend.api.documents import document, openapi
 from backend.api.health import healthz, readyz
-from backend.api.log_in import WeChatLogInView
-from backend.api.throttling import PublicThrottle
+from backend.api.throttling import LogInThrottle, PublicThrottle, SessionThrottle, throttled
 
 API_APPS = [
     "merchants",  # the counter's comes first: addresses are looked through in their order
@@ -25,23 +27,36 @@ API_APPS = [
 
 # Of what django-allauth has, what people log in with here. The rest is about e-mail addresses and
 # phones, of which it would keep its own and to which it would write; nobody has any with it.
+# Each is counted by address: a session is looked for before anybody knows whether there is one.
 LOG_IN = [
-    path(f"app/v1/{address}", view.as_api_view(client=Client.APP))
-    for address, view in {
-        "config": ConfigView,
-        "auth/login": account.LoginView,
-        "auth/wechat": WeChatLogInView,
-        "auth/session": account.SessionView,
-        "auth/sessions": sessions.SessionsView,
-        "auth/reauthenticate": account.ReauthenticateView,
-        "auth/2fa/authenticate": mfa.AuthenticateView,
-        "auth/2fa/reauthenticate": mfa.ReauthenticateView,
-        "tokens/refresh": tokens.RefreshTokenView,
-        "account/password/change": account.ChangePasswordView,
-        "account/authenticators": mfa.AuthenticatorsView,
-        "account/authenticators/totp": mfa.ManageTOTPView,
-        "account/authenticators/recovery-codes": mfa.ManageRecoveryCodesView,
-    }.items()
+    path(
+        f"app/v1/{address}",
+        throttled(throttle)(log_in.with_sound_body(view.as_api_view(client=Client.APP))),
+    )
+    for address, view, throttle in [
+        ("config", ConfigView, PublicThrottle),
+        ("auth/login", log_in.LogInView, LogInThrottle),
+        ("auth/wechat", log_in.WeChatLogInView, LogInThrottle),
+        ("auth/session", account.SessionView, SessionThrottle),
+        ("auth/sessions", sessions.SessionsView, SessionThrottle),
+        ("auth/reauthenticate", log_in.ReauthenticateView, LogInThrottle),
+        ("auth/2fa/authenticate", log_in.SecondFactorView, LogInThrottle),
+        ("auth/2fa/reauthenticate", log_in.SecondFactorAgainView, LogInThrottle),
+        ("tokens/refresh", tokens.RefreshTokenView, SessionThrottle),
+        ("account/password/change", log_in.ChangePasswordView, LogInThrottle),
+        ("account/authenticators", mfa.AuthenticatorsView, SessionThrottle),
+        ("account/authenticators/totp", mfa.ManageTOTPView, SessionThrottle),
+        ("account/authenticators/recovery-codes", mfa.ManageRecoveryCodesView, SessionThrottle),
+    ]
+]
+
+# Of a release: nobody makes us write them anew.
+DOCUMENTS = [
+    path(address, throttled(PublicThrottle)(document(view.as_view())), name=name)
+    for address, view, name in [
+        ("openapi.json", spec.OpenAPIJSONView, "openapi_json"),
+        ("openapi.yaml", spec.OpenAPIYAMLView, "openapi_yaml"),
+    ]
 ]
 
 urlpatterns = [
@@ -50,13 +65,9 @@ urlpatterns = [
     path("readyz", readyz),
     path(
         "_allauth/",
-        include(([*LOG_IN, path("", include("allauth.headless.spec.urls"))], "headless")),
+        include(([*LOG_IN, *DOCUMENTS], "headless")),
     ),
-    path(
-        "api/v1/schema",
-        SpectacularJSONAPIView.as_view(throttle_classes=[PublicThrottle]),
-        name="schema",
-    ),
+    path("api/v1/schema", throttled(PublicThrottle)(document(openapi)), name="schema"),
     path(
         "api/v1/docs",
         SpectacularSwaggerSplitView.as_view(template_name="board/docs.html"),

@@ -194,13 +194,6 @@ class CodeExpired(Conflict):
     title = _("This code has expired; its points go back to the wallet.")
 
 
-class TooManyGuesses(Forbidden):
-    """Over HTTP it is 429 ``throttled``."""
-
-    code = "too_many_guesses"
-    title = _("Too many unknown codes; wait a while.")
-
-
 class PayCodeExpired(CodeExpired):
     title = _("This code has expired; ask for a new one.")
 

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
-from django.core.cache import cache
+from django.core.cache import cache, caches
 from django.db import connection
 from django.db.backends.postgresql.operations import DatabaseOperations
 from django.test import Client
@@ -146,8 +146,9 @@ def _tests_may_empty_tables():
 
 @pytest.fixture(autouse=True)
 def _nothing_was_counted():
-    """No log-in attempt of one test counts in the next."""
+    """No request of one test counts in the next, and no page is kept."""
     cache.clear()
+    caches["pages"].clear()
 
 
 @pytest.fixture
@@ -396,6 +397,21 @@ def at_once() -> Callable[..., list]:
             return list(pool.map(one, range(count)))
 
     return run
+
+
+@pytest.fixture
+def since_tried() -> Callable[[timedelta], None]:
+    """Lets time pass for what counts as tried: ``since_tried(timedelta(hours=1))``."""
+
+    def pass_by(time):
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE accounts_attempts a SET forgotten_at = forgotten_at - %s,"
+                " moments = ARRAY(SELECT m - %s FROM unnest(a.moments) m)",
+                [time, time],
+            )
+
+    return pass_by
 
 
 @pytest.fixture

@@ -1,10 +1,14 @@
-"""What allauth asks us: nobody signs up alone."""
+"""What allauth asks us: nobody signs up alone, and guesses are counted by us."""
+
+from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from django.http import HttpRequest
 from django.utils import timezone
 
+from backend.accounts.addresses import client_ip, counted_as
 from backend.accounts.models import User
+from backend.accounts.services.attempts import PasswordTry
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is untyped
@@ -12,6 +16,17 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        return client_ip(request)
+
+    def authenticate(self, request: HttpRequest, **credentials: Any) -> User | None:
+        """Whoever has that username and password. Raises TooManyAttempts."""
+        tried = PasswordTry(credentials.get("username", ""), counted_as(request))
+        user: User | None = super().authenticate(request, **credentials)
+        if user is not None:
+            tried.was_right()
+        return user
 
     def set_password(self, user: User, password: str) -> None:
         """Access tokens handed out under the old password end with it."""

@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from backend.errors import Conflict, Forbidden, Invalid, NotFound
+from backend.errors import Conflict, Forbidden, Invalid, NotFound, TooMany
 
 
 class PhoneBelongsToAnother(Conflict):
@@ -76,3 +76,7 @@ class GuardianCodeUsed(Conflict):
 class GuardianCodeExpired(Conflict):
     code = "guardian_code_expired"
     title = _("This code has expired. The child can ask for a new one.")
+
+
+class TooManyAttempts(TooMany):
+    """No try is left of what protects a secret; nothing was looked up."""

@@ -7,6 +7,7 @@ import pgtrigger
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.contrib.auth.validators import UnicodeUsernameValidator
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
@@ -212,3 +213,24 @@ class GuardianCode(models.Model):
     def code(self) -> str | None:
         """In the clear; None once it was used."""
         return vault.decrypt(self.code_encrypted) if self.code_encrypted else None
+
+
+class Attempts(models.Model):
+    """When one subject tried what protects a secret, of late; services/attempts.py has the limits.
+
+    ``subject`` is a person's id, or a keyed hash of what was told, such as a name and an address.
+    """
+
+    scope = models.SlugField(max_length=30, db_index=False)
+    subject = models.CharField(max_length=64)
+    moments = ArrayField(models.DateTimeField())
+    forgotten_at = models.DateTimeField()  # from then on none of them counts
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="attempts_once", fields=["scope", "subject"])
+        ]
+        indexes: ClassVar = [models.Index(name="attempts_by_age", fields=["forgotten_at"])]
+
+    def __str__(self) -> str:
+        return f"{self.scope}: {len(self.moments)}"

@@ -5,6 +5,7 @@ import sys
 from typing import Any
 
 from django_redis.cache import RedisCache
+from redis.exceptions import RedisError
 
 
 class Briefly(logging.LoggerAdapter[logging.Logger]):
@@ -27,6 +28,21 @@ class Counters(RedisCache):  # type: ignore[misc]  # django-redis is untyped
     def __init__(self, server: str, params: dict[str, Any]) -> None:
         super().__init__(server, params)
         self.logger: Briefly = Briefly(logging.getLogger("django_redis"))
+
+    def hit(self, key: str, seconds: int) -> tuple[int, int]:
+        """Count one more under ``key``, at once and for all: how many there are now, and for how
+        many seconds more they count; so many from the first one on."""
+        name = self.make_key(key)
+        try:
+            counting = self.client.get_client(write=True).pipeline(transaction=True)
+            counting.set(name, 0, ex=seconds, nx=True)
+            counting.incr(name)
+            counting.ttl(name)
+            _, count, left = counting.execute()
+        except (RedisError, OSError):
+            self.logger.exception("Redis")
+            return 0, 0
+        return count, max(left, 1)
 
     def add(self, *args: Any, **kwargs: Any) -> bool:
         added = super().add(*args, **kwargs)

@@ -24,7 +24,7 @@ from rest_framework.response import Response
 
 from backend.api.errors import IdempotencyKeyReused
 from backend.api.renderers import PROBLEM_TYPE, JSONRenderer
-from backend.errors import Conflict, Forbidden, Invalid, NotFound, Refusal, Unavailable
+from backend.errors import Conflict, Forbidden, Invalid, NotFound, Refusal, TooMany, Unavailable
 
 _REFUSALS: tuple[tuple[type[Refusal], int], ...] = (
     (IdempotencyKeyReused, 422),
@@ -32,6 +32,7 @@ _REFUSALS: tuple[tuple[type[Refusal], int], ...] = (
     (Forbidden, 403),
     (NotFound, 404),
     (Conflict, 409),
+    (TooMany, 429),
     (Unavailable, 503),
 )
 

@@ -1,6 +1,8 @@
 """Two questions that an operator's machinery asks: is it alive, and can it serve?"""
 
 from functools import cache
+from threading import Lock
+from time import monotonic
 
 import psycopg
 from django.db import OperationalError, connection
@@ -13,6 +15,7 @@ from django.views.decorators.http import require_safe
 from backend.api.exceptions import http_problem, problem
 
 DATABASE_TIMEOUT = 2  # seconds
+READY_FOR = 1.0  # seconds for which a good look is told again
 
 
 class NotReady(Exception):
@@ -35,13 +38,34 @@ def healthz(request: HttpRequest) -> HttpResponse:
 def readyz(request: HttpRequest) -> HttpResponse:
     """The database is reachable and has the tables that this version needs."""
     try:
-        require_database()
-        require_migrations()
+        look()
     except NotReady as exc:
         return http_problem(
             problem({"failed": exc.check}, status=503, code="not_ready", title=_("Not ready yet."))
         )
     return JsonResponse({"status": "ready"})
+
+
+_looking = Lock()
+_ready_until = 0.0  # by time.monotonic
+
+
+def look() -> None:
+    """Raises NotReady. One look at a time and one good one a second, whoever asks: each takes a
+    connection to the database, and nobody needs a log-in to ask."""
+    global _ready_until
+    with _looking:
+        if monotonic() < _ready_until:
+            return
+        require_database()
+        require_migrations()
+        _ready_until = monotonic() + READY_FOR
+
+
+def look_anew() -> None:
+    """Forget the last look."""
+    global _ready_until
+    _ready_until = 0.0
 
 
 def require_database() -> None:

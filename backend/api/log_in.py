@@ -1,50 +1,134 @@
-"""Logging in with WeChat, beside django-allauth's own ways and as one of them."""
+"""Logging in: django-allauth's views, where what is tried is counted, and WeChat beside them."""
 
-import math
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
+from allauth.account.adapter import get_adapter
 from allauth.account.internal.flows.login import record_authentication
 from allauth.account.utils import perform_login
+from allauth.core import context
+from allauth.headless.account import views as account
+from allauth.headless.account.inputs import ChangePasswordInput
 from allauth.headless.base.response import AuthenticationResponse
 from allauth.headless.base.views import APIView
 from allauth.headless.internal.restkit import inputs
+from allauth.headless.internal.restkit.response import ErrorResponse
+from allauth.headless.mfa import inputs as mfa_inputs
+from allauth.headless.mfa import views as mfa
+from django.core.exceptions import BadRequest, RequestDataTooBig
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from rest_framework.exceptions import Throttled
+from rest_framework.exceptions import ParseError
 
+from backend.accounts.addresses import counted_as
+from backend.accounts.errors import TooManyAttempts
 from backend.accounts.services import people
+from backend.accounts.services.attempts import PasswordTry, trying_code
 from backend.api.exceptions import http_problem, problem_of
-from backend.api.throttling import LogInThrottle
+from backend.api.parsers import read_json
 from backend.errors import Refusal, Unavailable
 from backend.wechat import client
 
+BODY_BYTES = 262_144  # whatever is sent to log in with is far shorter
 
-class WeChatLogInInput(inputs.Input):  # type: ignore[misc]  # allauth is untyped
+View = Callable[..., HttpResponseBase]
+
+
+def with_sound_body(view: View) -> View:
+    """Hold what is sent to django-allauth's views to the standard of our own: their parser lets
+    through text and nesting that fail later, with 500. Raises RequestDataTooBig."""
+
+    @wraps(view)
+    def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if int(request.META.get("CONTENT_LENGTH") or 0) > BODY_BYTES:
+            raise RequestDataTooBig("To log in")
+        if request.body:
+            try:
+                read_json(request.body)
+            except ParseError as exc:
+                raise BadRequest(str(exc)) from exc
+        return view(request, *args, **kwargs)
+
+    return checked
+
+
+class _Counted(APIView):  # type: ignore[misc]  # allauth is untyped
+    """Answer 429 in allauth's own shape, and when to come back, where no try is left."""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        try:
+            answer: HttpResponseBase = super().dispatch(request, *args, **kwargs)
+        except TooManyAttempts as refusal:
+            reason = get_adapter().validation_error("too_many_login_attempts")
+            answer = ErrorResponse(request, exception=reason, status=429)
+            answer["Retry-After"] = str(refusal.retry_after_seconds)
+        return answer
+
+
+class LogInView(_Counted, account.LoginView):  # type: ignore[misc]
+    pass
+
+
+class ReauthenticateView(_Counted, account.ReauthenticateView):  # type: ignore[misc]
+    pass
+
+
+class _ChangePasswordInput(ChangePasswordInput):  # type: ignore[misc]
+    """The password of today is one to guess at here as well."""
+
+    def clean_current_password(self) -> str:
+        tried = PasswordTry(self.user.username, counted_as(context.request))
+        password: str = super().clean_current_password()
+        tried.was_right()
+        return password
+
+
+class ChangePasswordView(_Counted, account.ChangePasswordView):  # type: ignore[misc]
+    input_class = _ChangePasswordInput
+
+
+class _CodeInput:
+    """A code from an authenticator, or a recovery code."""
+
+    def clean_code(self) -> str:
+        with trying_code(self.user.pk):  # type: ignore[attr-defined]
+            code: str = super().clean_code()  # type: ignore[misc]
+        return code
+
+
+class _AuthenticateInput(_CodeInput, mfa_inputs.AuthenticateInput):  # type: ignore[misc]
+    pass
+
+
+class _ReauthenticateInput(_CodeInput, mfa_inputs.ReauthenticateInput):  # type: ignore[misc]
+    pass
+
+
+class SecondFactorView(_Counted, mfa.AuthenticateView):  # type: ignore[misc]
+    input_class = _AuthenticateInput
+
+
+class SecondFactorAgainView(_Counted, mfa.ReauthenticateView):  # type: ignore[misc]
+    input_class = _ReauthenticateInput
+
+
+class WeChatLogInInput(inputs.Input):  # type: ignore[misc]
     code = inputs.CharField(max_length=128)
 
 
-class WeChatLogInView(APIView):  # type: ignore[misc]  # allauth is untyped
+class WeChatLogInView(APIView):  # type: ignore[misc]
     """The mini-program sends what ``wx.login`` gave it: ``POST /_allauth/app/v1/auth/wechat``.
 
     Whoever is new is put on record. The answer is that of any log-in, a second factor included.
-    Refused with ``wechat_code_invalid``, ``wechat_user_blocked``, ``wechat_unavailable``, and
-    ``throttled`` beyond 60 a minute from one address.
+    Refused with ``wechat_code_invalid``, ``wechat_user_blocked``, ``wechat_unavailable``.
     """
 
     input_class = WeChatLogInInput
 
-    def handle(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        throttle = LogInThrottle()
-        if not throttle.allow_request(request, self):  # type: ignore[arg-type]  # reads META alone
-            return _refused(Throttled(), after_seconds=math.ceil(throttle.wait() or 1))
-        handled: HttpResponseBase = super().handle(request, *args, **kwargs)
-        return handled
-
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
             sender = client.code2session(self.input.cleaned_data["code"])
-        except Unavailable as refusal:
-            return _refused(refusal, after_seconds=refusal.retry_after_seconds)
         except Refusal as refusal:
             return _refused(refusal)
         user = people.known_by_wechat(openid=sender.openid, unionid=sender.unionid)
@@ -54,11 +138,10 @@ class WeChatLogInView(APIView):  # type: ignore[misc]  # allauth is untyped
         return answered
 
 
-def _refused(reason: Exception, *, after_seconds: int | None = None) -> HttpResponse:
-    """``after_seconds``: when it is worth another try."""
+def _refused(reason: Refusal) -> HttpResponse:
     body = problem_of(reason)
     assert body is not None
     answer = http_problem(body)
-    if after_seconds is not None:
-        answer["Retry-After"] = str(after_seconds)
+    if isinstance(reason, Unavailable):
+        answer["Retry-After"] = str(reason.retry_after_seconds)
     return answer

@@ -6,10 +6,8 @@ from django.core.exceptions import BadRequest
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.translation import gettext_lazy as _
-from rest_framework.exceptions import ParseError
 
 from backend.api.exceptions import http_problem, problem
-from backend.api.parsers import read_json
 
 PERMISSIONS_POLICY = ", ".join(
     f"{feature}=()"
@@ -63,23 +61,6 @@ def refuse_nul(
     def middleware(request: HttpRequest) -> HttpResponseBase:
         if "\0" in request.path or "%00" in request.META.get("QUERY_STRING", ""):
             raise BadRequest("U+0000 in the address")
-        return get_response(request)
-
-    return middleware
-
-
-def check_log_in_body(
-    get_response: Callable[[HttpRequest], HttpResponseBase],
-) -> Callable[[HttpRequest], HttpResponseBase]:
-    """Hold what is sent to django-allauth's views to the standard of our own: their parser lets
-    through text and nesting that fail later, with 500."""
-
-    def middleware(request: HttpRequest) -> HttpResponseBase:
-        if request.path.startswith("/_allauth/") and request.body:
-            try:
-                read_json(request.body)
-            except ParseError as exc:
-                raise BadRequest(str(exc)) from exc
         return get_response(request)
 
     return middleware

@@ -1,25 +1,104 @@
-"""How often one may ask: an address without being logged in, a person with a code to guess."""
+"""How often one may ask: what protects the machine, counted in Redis, which may be away.
 
-from rest_framework.throttling import AnonRateThrottle, UserRateThrottle
+What protects a secret is counted in the database (backend/accounts/services/attempts.py).
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
+
+from django.core.cache import cache
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from rest_framework.exceptions import Throttled
+from rest_framework.request import Request
+from rest_framework.throttling import SimpleRateThrottle
+
+from backend.accounts.addresses import counted_as
+from backend.api.exceptions import http_problem, problem_of
+
+P = ParamSpec("P")
 
 
-class PublicThrottle(AnonRateThrottle):
-    """For endpoints that need no log-in; the rate is the setting ``DEFAULT_THROTTLE_RATES``.
+class CountingThrottle(SimpleRateThrottle):
+    """So many requests from the first one on, however many come at once.
 
+    The framework's own reads a list, and writes it back: of requests at one moment it counts some.
     While Redis is away nothing is counted and nobody is refused (backend/api/counters.py).
     """
 
+    def allow_request(self, request: Request | HttpRequest, view: object) -> bool:
+        who = self.who(request)
+        if who is None or self.rate is None:
+            return True
+        key = self.cache_format % {"scope": self.scope, "ident": who}
+        count, self._seconds_left = cache.hit(key, self.duration)
+        return count <= self.num_requests
+
+    def wait(self) -> float:
+        return self._seconds_left
+
+    def who(self, request: Request | HttpRequest) -> str | None:
+        """Whose requests are counted together; None: they are not counted."""
+        raise NotImplementedError
+
+
+class PublicThrottle(CountingThrottle):
+    """By address, for what needs no log-in; the rate is the setting ``DEFAULT_THROTTLE_RATES``."""
+
     scope = "public"
+
+    def who(self, request: Request | HttpRequest) -> str | None:
+        is_known = isinstance(request, Request) and request.user.is_authenticated
+        return None if is_known else counted_as(request)  # type: ignore[arg-type]  # reads META
 
 
 class LogInThrottle(PublicThrottle):
-    """For log-ins that are not django-allauth's, which counts its own."""
+    """For whatever is sent with a secret to log in with; wrong ones are counted elsewhere."""
 
     scope = "log_in"
 
 
-class GuessThrottle(UserRateThrottle):
-    """For what is sent with a code: nobody needs to try them all, of whatever kind they are."""
+class SessionThrottle(PublicThrottle):
+    """For what a phone that is logged in asks by itself, with many others behind one address."""
 
-    scope = "guess"
-    rate = "20/hour"
+    scope = "session"
+
+
+class UserThrottle(CountingThrottle):
+    """By person, for what costs others something."""
+
+    def who(self, request: Request | HttpRequest) -> str | None:
+        return str(request.user.pk)
+
+
+def throttled(
+    throttle: type[CountingThrottle],
+) -> Callable[
+    [Callable[Concatenate[HttpRequest, P], HttpResponseBase]],
+    Callable[Concatenate[HttpRequest, P], HttpResponseBase],
+]:
+    """Count what asks a view that is not REST framework's; beyond the rate it is 429."""
+
+    def decorate(
+        view: Callable[Concatenate[HttpRequest, P], HttpResponseBase],
+    ) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
+        @wraps(view)
+        def counted(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+            counter = throttle()
+            if counter.allow_request(request, None):
+                return view(request, *args, **kwargs)
+            return too_many(counter.wait())
+
+        return counted
+
+    return decorate
+
+
+def too_many(wait_seconds: float) -> HttpResponseBase:
+    refusal: Any = Throttled(wait=wait_seconds)
+    body = problem_of(refusal)
+    assert body is not None
+    answer = http_problem(body)
+    answer["Retry-After"] = str(refusal.wait)
+    return answer

@@ -2,8 +2,11 @@
 
 from typing import Any
 
-from django.http import Http404
+from django.conf import settings
+from django.core.cache import caches
+from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.generic import TemplateView
 
@@ -19,7 +22,22 @@ REPORTS_SHOWN = 20
 SPONSORSHIPS_SHOWN = 10
 
 
-class HomeView(TemplateView):
+class KeptPage(TemplateView):
+    """A page that many read, and that each process works out anew after ``PAGE_SECONDS``."""
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        key = f"{request.path}:{get_language()}"
+        content = caches["pages"].get(key)
+        if content is None:
+            content = super().get(request, *args, **kwargs).render().content
+            caches["pages"].set(key, content, settings.PAGE_SECONDS)
+        answer = HttpResponse(content)
+        if settings.PAGE_SECONDS:
+            answer["Cache-Control"] = f"public, max-age={settings.PAGE_SECONDS}"
+        return answer
+
+
+class HomeView(KeptPage):
     """All communities: ``/``."""
 
     template_name = "board/home.html"
@@ -34,7 +52,7 @@ class HomeView(TemplateView):
         }
 
 
-class BoardView(TemplateView):
+class BoardView(KeptPage):
     """One community: ``/board/{code}``."""
 
     template_name = "board/board.html"

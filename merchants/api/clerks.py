@@ -15,7 +15,6 @@ from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
 from backend.api.idempotency import Finds, below, idempotent, seen
-from backend.api.throttling import GuessThrottle
 from merchants import selectors
 from merchants.api.serializers import (
     AcceptInvitationSerializer,
@@ -137,8 +136,6 @@ class AcceptInvitationView(APIView):
     Refused with ``invitation_unknown``, ``invitation_used``, ``invitation_expired``,
     ``invitation_revoked``, ``own_invitation``, ``already_works_there``.
     """
-
-    throttle_classes = (GuessThrottle,)
 
     @extend_schema(request=AcceptInvitationSerializer, responses={201: WorkplaceSerializer})
     @idempotent(seen(selectors.merchants_of), WorkplaceSerializer, is_required=False)

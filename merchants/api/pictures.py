@@ -17,7 +17,6 @@ from backend.api.callers import signed_in
 from backend.api.idempotency import idempotent, seen
 from backend.api.parsers import PhotoFormParser
 from backend.api.renderers import JPEGRenderer
-from backend.api.throttling import PublicThrottle
 from merchants import selectors
 from merchants.api.catalogue import KeptOfferSerializer
 from merchants.api.clerks import at_owned, owned
@@ -39,7 +38,6 @@ class OfferPictureView(APIView):
     """
 
     permission_classes = (AllowAny,)
-    throttle_classes = (PublicThrottle,)
     renderer_classes = (JPEGRenderer,)
 
     @extend_schema(responses={(200, JPEGRenderer.media_type): OpenApiTypes.BINARY})

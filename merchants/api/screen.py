@@ -1,23 +1,20 @@
 """What a clerk's screen shows and sounds like: green and a chime, or a colour and what to do."""
 
-from datetime import timedelta
 from typing import Any
 
 from django.db.models import TextChoices
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
-from rest_framework import exceptions, serializers
+from rest_framework import serializers
 from rest_framework.request import Request
 
-from backend.accounts.errors import GuardianConsentRequired
+from backend.accounts.errors import GuardianConsentRequired, TooManyAttempts
 from backend.errors import Refusal
 from merchants import errors
 from merchants.models import Redemption
 from merchants.services import redemption as redemptions
 from merchants.services.redemption import Scanned
 from points.errors import InsufficientPoints
-
-GUESSES_COUNT_FOR = timedelta(hours=1)
 
 
 class Colour(TextChoices):
@@ -43,7 +40,7 @@ _TO_DO: dict[type[Refusal], tuple[Colour, Promise]] = {
         Colour.AMBER,
         _("Scan again, or type the twelve characters under the code."),
     ),
-    errors.TooManyGuesses: (
+    TooManyAttempts: (
         Colour.AMBER,
         _("Let a colleague scan, or try again in an hour: too many codes were unknown."),
     ),
@@ -173,15 +170,9 @@ def shown_together_again(request: Request, redeemed: list[Redemption]) -> dict[s
     return shown_together([redemptions.scanned(redemption) for redemption in redeemed])
 
 
-class _TooManyGuesses(exceptions.Throttled):
-    facts: dict[str, Any]
-
-
-def explained(refusal: Refusal) -> Exception:
+def explained(refusal: Refusal) -> Refusal:
     """The same refusal with what the screen shows: ``result``, ``colour``, ``sound``,
     ``what_to_do``.
-
-    Of too many guesses it is the framework's own, 429.
     """
     colour, what_to_do = _TO_DO.get(type(refusal), _OTHERWISE)
     facts = {
@@ -191,14 +182,10 @@ def explained(refusal: Refusal) -> Exception:
         "what_to_do": what_to_do,
     }
     refusal.facts |= facts
-    if isinstance(refusal, errors.TooManyGuesses):
-        throttled = _TooManyGuesses(wait=GUESSES_COUNT_FOR.total_seconds())
-        throttled.facts = refusal.facts
-        return throttled
     return refusal
 
 
-def explained_to_clerk(refusal: Refusal) -> Exception:
+def explained_to_clerk(refusal: Refusal) -> Refusal:
     """The same without what it tells of the person, such as how many points there are."""
     refusal.facts = {
         name: fact for name, fact in refusal.facts.items() if name in _FACTS_FOR_A_CLERK

@@ -10,17 +10,17 @@ from rest_framework import serializers, status
 from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.throttling import UserRateThrottle
 from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
 from backend.api.idempotency import below, idempotent
+from backend.api.throttling import UserThrottle
 from merchants.api.clerks import at_owned, owned
 from merchants.models import Merchant, WebhookDelivery, WebhookEndpoint
 from merchants.services import webhooks
 
 
-class PingThrottle(UserRateThrottle):
+class PingThrottle(UserThrottle):
     """How often an owner may try their addresses; each ping is a request of ours to somebody."""
 
     scope = "webhook_ping"

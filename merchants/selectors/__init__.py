@@ -77,7 +77,6 @@ from merchants.selectors.redemption import (
     refused_scans_in,
     taken_by_another,
     told_by,
-    unknown_codes_of,
     with_offer,
 )
 from merchants.selectors.settlement import (
@@ -166,7 +165,6 @@ __all__ = [
     "taken_by_another",
     "terms_of",
     "told_by",
-    "unknown_codes_of",
     "wishes_adopted_by",
     "wishes_handled_by",
     "wishes_in",

@@ -1,9 +1,6 @@
 """Reads about vouchers, and what counters scanned."""
 
-from datetime import timedelta
-
 from django.db.models import QuerySet
-from django.utils import timezone
 
 from backend.accounts.models import User
 from backend.communities.models import Community
@@ -51,18 +48,6 @@ def redemptions_handled_by(user: User) -> QuerySet[Redemption]:
 
 def with_offer(redemptions: QuerySet[Redemption]) -> QuerySet[Redemption]:
     return redemptions.select_related("offer", "partnership", "volunteer").order_by("-id")
-
-
-def unknown_codes_of(clerk: User, merchant: Merchant) -> int:
-    """How many codes nobody knows they tried there within the last hour."""
-    return ScanAttempt.objects.filter(
-        community__in=merchant.partnerships.values("community"),
-        merchant=merchant,
-        clerk=clerk,
-        outcome="code_unknown",
-        device=None,  # what was told later was no guess
-        scanned_at__gt=timezone.now() - timedelta(hours=1),
-    ).count()
 
 
 def devices_of(merchant: Merchant) -> QuerySet[Device]:

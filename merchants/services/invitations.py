@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from backend.accounts import vault
 from backend.accounts.models import User
+from backend.accounts.services import attempts
 from backend.codes import as_made, new_code
 from merchants import errors, selectors
 from merchants.models import Invitation, Merchant, MerchantMember
@@ -61,14 +62,20 @@ def _invite(merchant: Merchant, invited_by: User, role: Role) -> tuple[Invitatio
     return invitation, code
 
 
-@transaction.atomic
 def accept(*, user: User, code: str) -> MerchantMember:
     """``user`` works there from now on; whoever brings the code first, and nobody after them.
 
     Again, it is the same membership, unless it has ended. Who works there already keeps the role
-    they have, and the code stays good for whom it was meant for. Raises InvitationUnknown,
-    InvitationUsed, InvitationRevoked, InvitationExpired, OwnInvitation, AlreadyWorksThere.
+    they have, and the code stays good for whom it was meant for. Raises TooManyAttempts,
+    InvitationUnknown, InvitationUsed, InvitationRevoked, InvitationExpired, OwnInvitation,
+    AlreadyWorksThere.
     """
+    with attempts.guessing(user, errors.InvitationUnknown):
+        return _accept(user, code)
+
+
+@transaction.atomic
+def _accept(user: User, code: str) -> MerchantMember:
     invitation = (
         Invitation.objects.select_for_update(no_key=True, of=("self",))
         .select_related("merchant")

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from backend.accounts import vault
 from backend.accounts.models import User
-from backend.accounts.services import guardians
+from backend.accounts.services import attempts, guardians
 from backend.codes import as_made, new_code
 from backend.communities.models import Community
 from backend.errors import Refusal
@@ -58,21 +58,20 @@ def pay(
     """So many pieces of offers of ``merchant`` by their ids, or so many plain ``points``, taken and
     redeemed in one step, once for a code: all, or nothing.
 
-    A refusal moves nothing, leaves the code as it was, and stays on record. Raises TooManyGuesses,
+    A refusal moves nothing, leaves the code as it was, and stays on record. Raises TooManyAttempts,
     CodeUnknown, CodeUsed, PayCodeExpired, OfferUnknown (also of another community),
     PointsNotAgreed (the contract is not by points), and as taking and scanning do.
     """
     made = as_made(code)[:64]
     attempt = ScanAttempt(merchant=merchant, clerk=clerk, code=made)
-    if selectors.unknown_codes_of(clerk, merchant) >= redemption.GUESSES_AN_HOUR:
-        raise errors.TooManyGuesses
-    try:
-        with transaction.atomic():
-            return _pay(attempt, merchant, clerk, items or {}, points)
-    except Refusal as refusal:
-        attempt.outcome = refusal.code
-        redemption.keep(attempt)
-        raise
+    with attempts.guessing(clerk, errors.CodeUnknown):
+        try:
+            with transaction.atomic():
+                return _pay(attempt, merchant, clerk, items or {}, points)
+        except Refusal as refusal:
+            attempt.outcome = refusal.code
+            redemption.keep(attempt)
+            raise
 
 
 def _pay(

@@ -13,8 +13,9 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from backend.accounts.errors import TooManyAttempts
 from backend.accounts.models import User
-from backend.accounts.services import guardians
+from backend.accounts.services import attempts, guardians
 from backend.codes import as_made, new_code
 from backend.errors import Refusal
 from backend.ids import new_id
@@ -35,7 +36,6 @@ from points.models import AccountKind
 from points.services import ledger
 
 CODE_LENGTH = 12
-GUESSES_AN_HOUR = 20  # unknown codes of one clerk, before nothing more is looked up
 
 
 @transaction.atomic
@@ -169,7 +169,6 @@ _SCAN_REFUSALS: dict[str, type[Refusal]] = {
     refusal.code: refusal
     for refusal in (
         errors.MerchantUnknown,
-        errors.TooManyGuesses,
         errors.CodeUnknown,
         errors.NotYourMerchant,
         errors.OwnVoucher,
@@ -182,19 +181,23 @@ _SCAN_REFUSALS: dict[str, type[Refusal]] = {
 def scan(*, merchant_id: UUID, clerk: User, code: str, now: datetime | None = None) -> Scanned:
     """A clerk scans a voucher where they work, and its points move, once.
 
-    One round trip (a function of migration 0026); one more for a signed code. Every attempt stays
-    on record with its outcome. ``now`` is given where the past is played again. Raises
-    MerchantUnknown (they do not work there), TooManyGuesses (nothing is looked up), CodeUnknown,
-    CodeTampered, NotYourMerchant, OwnVoucher, CodeUsed, CodeCancelled, CodeExpired.
+    One round trip (a function of migration 0070); one more for a signed code. Every attempt stays
+    on record with its outcome; an unknown code is a try of the clerk's, wherever else they work.
+    ``now`` is given where the past is played again. Raises MerchantUnknown (they do not work
+    there), TooManyAttempts (nothing is looked up), CodeUnknown, CodeTampered, NotYourMerchant,
+    OwnVoucher, CodeUsed, CodeCancelled, CodeExpired.
     """
     made = _voucher_code(code, merchant_id, clerk) if "." in code else as_made(code)[:64]
     arguments = (merchant_id, clerk.pk, made, new_id(), new_id())
+    codes = attempts.CODES
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT * FROM merchants_scan(%s, %s, %s, %s, %s, %s, %s)",
-            [*arguments, now or timezone.now(), GUESSES_AN_HOUR],
+            "SELECT * FROM merchants_scan(%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            [*arguments, now or timezone.now(), codes.scope, codes.limit, codes.window],
         )
-        row = cursor.fetchone()
+        wait_seconds, *row = cursor.fetchone()
+    if wait_seconds:
+        raise TooManyAttempts(wait_seconds)
     refusal, redemption_id, closed_at, title, quantity, price, person, name, offer_id, file = row
     if refusal == errors.CodeUsed.code:
         raise errors.CodeUsed(redeemed_at=closed_at)

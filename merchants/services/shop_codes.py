@@ -12,6 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from backend.accounts.models import User
+from backend.accounts.services import attempts
 from backend.audit.services import trail
 from backend.codes import as_made, new_code
 from backend.communities.selectors import communities_of
@@ -45,8 +46,8 @@ def renew(*, partnership: Partnership, by: User) -> Partnership:
 def confirm(*, voucher: Redemption, shop_code: str) -> Scanned:
     """The volunteer whose ``voucher`` it is stands at the counter: it is redeemed, once.
 
-    Every attempt is on record as theirs. Raises CodeUnknown, NotYourMerchant (another shop's
-    code), OwnVoucher (they work there), CodeUsed, CodeCancelled, CodeExpired.
+    Every attempt is on record as theirs. Raises TooManyAttempts, CodeUnknown, NotYourMerchant
+    (another shop's code), OwnVoucher (they work there), CodeUsed, CodeCancelled, CodeExpired.
     """
     attempt = ScanAttempt(
         community_id=voucher.community_id,
@@ -55,23 +56,24 @@ def confirm(*, voucher: Redemption, shop_code: str) -> Scanned:
         code=as_made(shop_code)[:64],
         redemption=voucher,
     )
-    try:
-        with transaction.atomic():
-            found = Partnership.objects.filter(
-                community=voucher.community_id, shop_code=attempt.code
-            )
-            shop_id = found.values_list("pk", flat=True).first()
-            if shop_id is None:
-                raise errors.CodeUnknown
-            if shop_id != voucher.partnership_id:
-                raise errors.NotYourMerchant
-            if selectors.works_at(voucher.volunteer, attempt.merchant_id):
-                raise errors.OwnVoucher
-            return _redeem(voucher, attempt)
-    except Refusal as refusal:
-        attempt.outcome = refusal.code
-        redemption.keep(attempt)
-        raise
+    with attempts.guessing(voucher.volunteer, errors.CodeUnknown):
+        try:
+            with transaction.atomic():
+                found = Partnership.objects.filter(
+                    community=voucher.community_id, shop_code=attempt.code
+                )
+                shop_id = found.values_list("pk", flat=True).first()
+                if shop_id is None:
+                    raise errors.CodeUnknown
+                if shop_id != voucher.partnership_id:
+                    raise errors.NotYourMerchant
+                if selectors.works_at(voucher.volunteer, attempt.merchant_id):
+                    raise errors.OwnVoucher
+                return _redeem(voucher, attempt)
+        except Refusal as refusal:
+            attempt.outcome = refusal.code
+            redemption.keep(attempt)
+            raise
 
 
 def pay(
@@ -83,17 +85,12 @@ def pay(
 ) -> list[Scanned]:
     """So many pieces of the shop's offers, or plain points, taken and redeemed in one step.
 
-    All, or nothing; what is refused at a shop is on record. Raises CodeUnknown, OwnVoucher (they
-    work there), and as ``pay_codes.take_together`` does.
+    All, or nothing; what is refused at a shop is on record. Raises TooManyAttempts, CodeUnknown,
+    OwnVoucher (they work there), and as ``pay_codes.take_together`` does.
     """
     made = as_made(shop_code)[:64]
-    shop = (
-        Partnership.objects.filter(community__in=communities_of(volunteer), shop_code=made)
-        .select_related("merchant")
-        .first()
-    )
-    if shop is None:
-        raise errors.CodeUnknown
+    with attempts.guessing(volunteer, errors.CodeUnknown):
+        shop = _shop_with(made, volunteer)
     attempt = partial(
         ScanAttempt,
         community_id=shop.community_id,
@@ -116,6 +113,17 @@ def pay(
     except Refusal as refusal:
         redemption.keep(attempt(outcome=refusal.code))
         raise
+
+
+def _shop_with(code: str, volunteer: User) -> Partnership:
+    shop = (
+        Partnership.objects.filter(community__in=communities_of(volunteer), shop_code=code)
+        .select_related("merchant")
+        .first()
+    )
+    if shop is None:
+        raise errors.CodeUnknown
+    return shop
 
 
 def _redeem(voucher: Redemption, attempt: ScanAttempt) -> Scanned:

@@ -2,6 +2,7 @@
 
 import runpy
 import time
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -12,6 +13,7 @@ from rest_framework.response import Response
 from rest_framework.test import APIClient
 from rest_framework.views import APIView
 
+from backend.accounts.services import attempts
 from backend.accounts.tokens import LOST_ANSWER_SECONDS
 
 
@@ -263,7 +265,7 @@ def test_a_changed_password_ends_every_log_in_at_once(given):
 def test_failed_log_ins_count_for_who_failed_and_not_for_our_proxy(li, settings, monkeypatch):
     monkeypatch.setenv("LINLI_TRUSTED_PROXIES", "1")
     behind_one = runpy.run_path(str(settings.BASE_DIR / "backend" / "settings.py"))
-    settings.ALLAUTH_TRUSTED_PROXY_COUNT = behind_one["ALLAUTH_TRUSTED_PROXY_COUNT"]
+    settings.TRUSTED_PROXIES = behind_one["TRUSTED_PROXIES"]
 
     def log_in(username, password, address):
         answer = APIClient(REMOTE_ADDR="10.0.0.1", HTTP_X_FORWARDED_FOR=address).post(
@@ -271,6 +273,7 @@ def test_failed_log_ins_count_for_who_failed_and_not_for_our_proxy(li, settings,
         )
         return [error["code"] for error in answer.json().get("errors", [])]
 
+    monkeypatch.setattr(attempts, "PASSWORDS_THERE", replace(attempts.PASSWORDS_THERE, limit=10))
     for n in range(10):
         assert log_in(f"nobody{n}", "wrong", "192.0.2.1") == ["username_password_mismatch"]
     assert log_in("li", "a long password", "192.0.2.1") == ["too_many_login_attempts"]

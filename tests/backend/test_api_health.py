@@ -11,8 +11,10 @@ from backend.api import health
 @pytest.fixture(autouse=True)
 def _a_new_process():
     health.require_migrations.cache_clear()
+    health.look_anew()
     yield
     health.require_migrations.cache_clear()
+    health.look_anew()
 
 
 def test_healthz_answers_without_any_database():
@@ -50,6 +52,7 @@ def test_readyz_reads_the_migrations_until_they_are_there_and_then_no_more():
 
     last.save(force_insert=True)
     assert Client().get("/readyz").status_code == 200
+    health.look_anew()
     with connection.execute_wrapper(_refuse_queries):
         assert Client().get("/readyz").status_code == 200
 
@@ -61,6 +64,7 @@ def _refuse_queries(execute, sql, params, many, context):
 @pytest.mark.django_db
 def test_readyz_names_a_database_that_is_gone(monkeypatch):
     assert Client().get("/readyz").status_code == 200
+    health.look_anew()
     monkeypatch.setitem(connection.settings_dict, "HOST", "127.0.0.1")
     monkeypatch.setitem(connection.settings_dict, "PORT", 1)  # nobody listens there
 

@@ -1,5 +1,6 @@
 """Children under 14: they take part while a guardian agrees, and never stand on a public page."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -9,11 +10,10 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from backend.accounts import ages, selectors
-from backend.accounts.api.guardians import GuardianCodeThrottle
 from backend.accounts.errors import GuardianConsentRequired
 from backend.accounts.models import Consent, GuardianCode, Guardianship, User
 from backend.accounts.purposes import Text
-from backend.accounts.services import consents, guardians, people, phone, profile
+from backend.accounts.services import attempts, consents, guardians, people, phone, profile
 from backend.audit.models import AuditEntry
 from merchants.services import redemption
 from volunteers.services import activities, hours, reports
@@ -209,7 +209,7 @@ def test_who_needs_no_guardian_gets_no_code(wang, logged_in, born_on):
 
 
 def test_codes_are_not_for_guessing(mother, logged_in, monkeypatch):
-    monkeypatch.setattr(GuardianCodeThrottle, "rate", "2/hour")
+    monkeypatch.setattr(attempts, "CODES", replace(attempts.CODES, limit=2))
     caller = logged_in(mother)
 
     tries = [agree(caller, "23456789") for _ in range(3)]

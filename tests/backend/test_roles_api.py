@@ -1,14 +1,15 @@
 """Roles, contact and join codes, as they are asked for."""
 
+from dataclasses import replace
 from datetime import UTC
 
 import pytest
 from rest_framework.test import APIClient
 
+from backend.accounts.services import attempts
 from backend.api.throttling import PublicThrottle
 from backend.audit.models import AuditEntry
 from backend.codes import ALPHABET
-from backend.communities.api.roles import SearchThrottle
 from backend.communities.models import Community, Membership, Role
 from backend.communities.services import places, roles
 from backend.ids import new_id
@@ -193,7 +194,7 @@ def test_part_of_a_number_finds_nobody(zhao, logged_in, phone):
 
 
 def test_numbers_are_not_for_trying_out(zhao, logged_in, monkeypatch):
-    monkeypatch.setattr(SearchThrottle, "rate", "1/hour")
+    monkeypatch.setattr(attempts, "SEARCHES", replace(attempts.SEARCHES, limit=1))
     caller = logged_in(zhao)
 
     answers = [

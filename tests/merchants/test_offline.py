@@ -16,6 +16,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 from rest_framework.test import APIClient
 
+from backend.accounts.services.attempts import CODES
 from merchants import errors, tasks
 from merchants.models import MerchantMember, Offer, Redemption, ScanAttempt, VoucherKey
 from merchants.services import offline, partners, redemption, voucher_tokens
@@ -265,7 +266,7 @@ def test_nobody_tells_of_their_own_voucher(books, wang, shop, code, tell):
 
 def test_what_is_told_in_vain_is_no_guess(shop, chen, code, tell):
     unknown = jwt.encode({"sub": "X"}, Ed25519PrivateKey.generate(), algorithm="EdDSA")
-    for number in range(redemption.GUESSES_AN_HOUR):
+    for number in range(CODES.limit):
         assert tell(unknown, nonce=f"{number}").outcome == "code_unknown"
 
     assert redemption.scan(merchant_id=shop.pk, clerk=chen, code=code).quantity == 1

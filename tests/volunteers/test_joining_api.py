@@ -1,12 +1,13 @@
 """Joining and leaving, as they are asked for."""
 
 import socket
+from dataclasses import replace
 from datetime import UTC
 
 import pytest
 from rest_framework.test import APIClient
 
-from backend.api.throttling import GuessThrottle
+from backend.accounts.services import attempts
 from backend.communities.services import places
 from volunteers.models import JoinRequest, Volunteer
 from volunteers.services import people
@@ -128,7 +129,7 @@ def test_what_is_not_joined_or_left(lake, sun, logged_in, address, body, expecte
 
 
 def test_codes_are_not_for_trying_out(lake, sun, li, logged_in, monkeypatch, settings):
-    monkeypatch.setattr(GuessThrottle, "rate", "1/hour")
+    monkeypatch.setattr(attempts, "CODES", replace(attempts.CODES, limit=1))
     guess = {"kind": "rider", "join_code": "GUESS"}
 
     answers = [logged_in(sun).post(f"{AT_THE_LAKE}/join", guess) for _ in range(2)]
@@ -141,7 +142,8 @@ def test_codes_are_not_for_trying_out(lake, sun, li, logged_in, monkeypatch, set
             "LOCATION": f"redis://127.0.0.1:{closed.getsockname()[1]}"
         }
     settings.CACHES = {"default": away}
-    assert logged_in(sun).post(f"{AT_THE_LAKE}/join", guess).status_code == 400
+    assert logged_in(sun).post(f"{AT_THE_LAKE}/join", guess).status_code == 429
+    assert logged_in(sun).post(f"{AT_THE_LAKE}/join", {"kind": "rider"}).status_code == 201
 
 
 def test_what_was_earned_stays_readable_after_leaving(

@@ -7,7 +7,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from backend.accounts.models import User
-from backend.accounts.services import guardians
+from backend.accounts.services import attempts, guardians
 from backend.accounts.services.people import locked
 from backend.audit.services import trail
 from backend.codes import as_made
@@ -26,7 +26,6 @@ from volunteers.services import people
 Status = JoinRequest.Status
 
 
-@transaction.atomic
 def join(
     *,
     user: User,
@@ -38,8 +37,22 @@ def join(
     """``user`` wants to be a volunteer there; with the right code they are one at once.
 
     Without it their request waits for staff; asked twice it is the first one, and ``False``.
-    Raises GuardianConsentRequired, AlreadyAVolunteer, JoinCodeWrong.
+    Raises TooManyAttempts, GuardianConsentRequired, AlreadyAVolunteer, JoinCodeWrong.
     """
+    if not join_code:
+        return _join(user, community, kind, estate, join_code)
+    with attempts.guessing(user, JoinCodeWrong):
+        return _join(user, community, kind, estate, join_code)
+
+
+@transaction.atomic
+def _join(
+    user: User,
+    community: Community,
+    kind: Volunteer.Kind,
+    estate: Community | None,
+    join_code: str,
+) -> tuple[JoinRequest, bool]:
     guardians.require_guardian(user)
     locked(user.pk)
     if selectors.is_volunteer(user, community.pk):

@@ -7,7 +7,6 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.throttling import UserRateThrottle
 from rest_framework.views import APIView
 
 from backend.accounts import selectors
@@ -19,16 +18,6 @@ from backend.accounts.api.serializers import (
 from backend.accounts.api.views import caller
 from backend.accounts.services import guardians
 from backend.api.idempotency import idempotent, seen
-
-
-class GuardianCodeThrottle(UserRateThrottle):
-    """As GuessThrottle in backend/api, which stands above us."""
-
-    scope = "guardian_code"
-    rate = "20/hour"
-
-    def allow_request(self, request: Request, view: APIView) -> bool:
-        return request.method != "POST" or super().allow_request(request, view)
 
 
 class MyGuardianCodeView(APIView):
@@ -60,8 +49,6 @@ class MyChildListView(APIView):
     (``GET /api/v1/consents``, ``guardianship``) and agree. Refused with
     ``guardian_must_be_adult`` to whoever has not told a birthday of 18 years or more.
     """
-
-    throttle_classes = (GuardianCodeThrottle,)
 
     @extend_schema(responses=GuardianshipSerializer(many=True))
     def get(self, request: Request) -> Response:

@@ -10,6 +10,7 @@ from backend.accounts import ages, errors, vault
 from backend.accounts.models import GuardianCode, Guardianship, User
 from backend.accounts.purposes import GUARDIAN_TEXT
 from backend.accounts.selectors import guardianships_in_force
+from backend.accounts.services import attempts
 from backend.accounts.services.people import locked
 from backend.audit.services import trail
 from backend.codes import as_made, new_code
@@ -52,15 +53,23 @@ def ask(*, child: User) -> tuple[str, GuardianCode]:
     return code, made
 
 
-@transaction.atomic
 def agree(
     *, guardian: User, code: str, relation: Guardianship.Relation, version: int
 ) -> Guardianship:
     """``guardian`` has read the words of ``version`` and agrees for the child that showed ``code``.
 
-    Sent again it answers the first. Raises ConsentVersionUnknown, GuardianCodeUnknown, OwnGuardian,
-    GuardianMustBeAdult, GuardianCodeUsed, GuardianCodeExpired, GuardianNotNeeded.
+    Sent again it answers the first. Raises TooManyAttempts, ConsentVersionUnknown,
+    GuardianCodeUnknown, OwnGuardian, GuardianMustBeAdult, GuardianCodeUsed, GuardianCodeExpired,
+    GuardianNotNeeded.
     """
+    with attempts.guessing(guardian, errors.GuardianCodeUnknown):
+        return _agree(guardian, code, relation, version)
+
+
+@transaction.atomic
+def _agree(
+    guardian: User, code: str, relation: Guardianship.Relation, version: int
+) -> Guardianship:
     if version != GUARDIAN_TEXT.version:
         raise errors.ConsentVersionUnknown(version=GUARDIAN_TEXT.version)
     digest = _digest(as_made(code))

@@ -9,10 +9,11 @@ from django.db.models import ManyToOneRel, Q
 from backend.accounts.errors import PhoneBelongsToAnother, PhoneUnsupported
 from backend.accounts.models import Consent, User
 from backend.accounts.phones import digest
-from backend.accounts.services import consents, guardians, sessions
+from backend.accounts.services import attempts, consents, guardians, sessions
 from backend.accounts.services.people import WECHAT, locked
 from backend.audit.services import trail
 from backend.wechat import client
+from backend.wechat.errors import WeChatCodeInvalid
 
 MAINLAND_MOBILE = re.compile(r"1[0-9]{10}")
 # Of all that can refer to a person, what merely logging in and agreeing leaves behind.
@@ -34,9 +35,15 @@ def bind(*, user: User, code: str, name: str = "") -> User:
     The number may be known already: of somebody whom the community enrolled from a list and who
     never logged in. Whoever tells the ``name`` that stands there, and has done nothing yet, is
     them: the WeChat account becomes theirs, ``user`` is closed, and logging in again is due.
-    Returns whom the number belongs to now. Raises GuardianConsentRequired, ConsentRequired,
+    Returns whom the number belongs to now. A code that is none, and a name that is not the one on
+    the list, are tries. Raises TooManyAttempts, GuardianConsentRequired, ConsentRequired,
     PhoneUnsupported, PhoneBelongsToAnother, WeChatCodeInvalid, WeChatUnavailable.
     """
+    with attempts.guessing(user, WeChatCodeInvalid, PhoneBelongsToAnother):
+        return _bind(user, code, name)
+
+
+def _bind(user: User, code: str, name: str) -> User:
     guardians.require_guardian(user)
     consents.require(user, Consent.Purpose.PHONE)
     # Nothing is locked while WeChat is asked; it may take its time.

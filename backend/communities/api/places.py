@@ -10,7 +10,6 @@ from rest_framework.views import APIView
 from backend.api.callers import signed_in
 from backend.api.idempotency import idempotent
 from backend.api.permissions import SecondFactorWhereDue
-from backend.api.throttling import PublicThrottle
 from backend.communities import selectors
 from backend.communities.api.serializers import (
     ChangeContactSerializer,
@@ -29,7 +28,6 @@ class ContactView(APIView):
     """
 
     permission_classes = (IsAuthenticatedOrReadOnly, SecondFactorWhereDue)
-    throttle_classes = (PublicThrottle,)
 
     @extend_schema(responses=ContactSerializer)
     def get(self, request: Request, code: str) -> Response:

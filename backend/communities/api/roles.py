@@ -12,7 +12,6 @@ from rest_framework import status
 from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.throttling import UserRateThrottle
 from rest_framework.views import APIView
 
 from backend.accounts.api.serializers import PersonSerializer
@@ -29,13 +28,6 @@ from backend.communities.api.serializers import (
 from backend.communities.api.shown import managed_place
 from backend.communities.models import Community, Membership, Role
 from backend.communities.services import people, roles
-
-
-class SearchThrottle(UserRateThrottle):
-    """How often one person may ask whose a number is; nobody needs to try them all."""
-
-    scope = "person_search"
-    rate = "120/hour"
 
 
 class MemberFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter is untyped
@@ -64,8 +56,6 @@ class PersonSearchView(APIView):
     For staff and managers: a list of one person or none, by the whole number alone. It stands in
     the body, for addresses are written into logs.
     """
-
-    throttle_classes = (SearchThrottle,)
 
     @extend_schema(request=SearchPersonSerializer, responses=PersonSerializer(many=True))
     @repeatable

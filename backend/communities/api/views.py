@@ -18,7 +18,6 @@ from backend.accounts.api.serializers import ProfileSerializer
 from backend.accounts.services import profile
 from backend.api.callers import signed_in
 from backend.api.idempotency import idempotent, myself
-from backend.api.throttling import PublicThrottle
 from backend.communities import selectors
 from backend.communities.api.serializers import CommunitySerializer, MeSerializer
 from backend.communities.models import Community
@@ -51,7 +50,6 @@ class CommunityListView(ListAPIView[Community]):
     """The communities that keep a ledger here: ``GET /api/v1/communities``. Public."""
 
     permission_classes = (AllowAny,)
-    throttle_classes = (PublicThrottle,)
     serializer_class = CommunitySerializer
     queryset = Community.objects.none()
 

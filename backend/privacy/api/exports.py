@@ -17,7 +17,6 @@ from backend.api.callers import signed_in
 from backend.api.idempotency import idempotent, seen
 from backend.api.permissions import SecondFactorWhereDue
 from backend.api.renderers import FileRenderer
-from backend.api.throttling import PublicThrottle
 from backend.privacy import selectors
 from backend.privacy.errors import ExportUnknown
 from backend.privacy.models import Export
@@ -100,7 +99,6 @@ class DownloadView(APIView):
     """
 
     permission_classes = (SecondFactorWhereDue,)
-    throttle_classes = (PublicThrottle,)
     renderer_classes = (ZIPRenderer,)
 
     @extend_schema(

@@ -14,7 +14,6 @@ from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
 from backend.api.paging import CursorPagination
-from backend.api.throttling import PublicThrottle
 from backend.communities.selectors import (
     WATCHES_OVER,
     communities_where,
@@ -42,7 +41,6 @@ class SealListView(ListAPIView[Seal]):
     """
 
     permission_classes = (AllowAny,)
-    throttle_classes = (PublicThrottle,)
     serializer_class = SealSerializer
     pagination_class = HighestNumberFirst
     queryset = Seal.objects.none()

@@ -6,7 +6,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from backend.api.throttling import PublicThrottle
 from backend.communities.selectors import community_among, tenants
 from points.selectors import public_figures
 from volunteers import selectors
@@ -17,7 +16,6 @@ class CommunityView(APIView):
     """A community and its public figures: ``GET /api/v1/communities/{code}``. Public."""
 
     permission_classes = (AllowAny,)
-    throttle_classes = (PublicThrottle,)
 
     @extend_schema(responses=CommunityFiguresSerializer)
     def get(self, request: Request, code: str) -> Response:

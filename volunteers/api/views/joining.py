@@ -15,7 +15,6 @@ from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
 from backend.api.idempotency import idempotent, seen
-from backend.api.throttling import GuessThrottle
 from backend.communities.selectors import HANDLES, communities_where, community_among, tenants
 from volunteers import selectors
 from volunteers.api.filters import JoinRequestFilter
@@ -43,8 +42,6 @@ class JoinView(APIView):
     volunteer; ``pending`` until staff have answered it otherwise. 200 with the same one if I have
     asked already. ``estate_id`` is one of those the community's contact names.
     """
-
-    throttle_classes = (GuessThrottle,)
 
     @extend_schema(
         request=AskToJoinSerializer,

@@ -22,7 +22,6 @@ from backend.api.idempotency import idempotent, seen
 from backend.api.parsers import JSONParser, PhotoFormParser
 from backend.api.permissions import SecondFactorWhereDue
 from backend.api.renderers import JPEGRenderer
-from backend.api.throttling import PublicThrottle
 from backend.communities.selectors import community_among, tenants
 from volunteers import selectors
 from volunteers.api.earnings import EarningListView, earnings, told, told_with_award
@@ -62,7 +61,6 @@ class CommunityReportsView(ListAPIView[Report]):
     """
 
     permission_classes = (IsAuthenticatedOrReadOnly, SecondFactorWhereDue)
-    throttle_classes = (PublicThrottle,)
     parser_classes = (JSONParser, PhotoFormParser)
     serializer_class = PublicReportSerializer
     queryset = Report.objects.none()
@@ -98,7 +96,6 @@ class PublicReportView(APIView):
     """
 
     permission_classes = (AllowAny,)
-    throttle_classes = (PublicThrottle,)
 
     @extend_schema(responses=PublicReportSerializer)
     def get(self, request: Request, code: str, report_id: UUID) -> Response:

@@ -1,0 +1,164 @@
+"""How often a secret may be guessed at: counted in PostgreSQL, exact whoever asks at one moment.
+
+A budget is so many tries in a sliding window, of one subject: a person, or a digest of what they
+told. What only protects the machine is counted in Redis (backend/api/throttling.py).
+
+Whoever asks for a slot outside of a transaction has spent it at once. Inside of one it counts with
+the answer: what is rolled back was told to nobody. Call these outside of the service's own
+transaction, which a refusal undoes.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db import connection
+from django.utils import timezone
+from django.utils.crypto import salted_hmac
+
+from backend.accounts.errors import TooManyAttempts
+from backend.accounts.models import Attempts, User
+from backend.errors import Refusal
+
+BATCH = 5_000  # rows a statement; keeps each transaction short
+
+
+@dataclass(frozen=True)
+class Budget:
+    """``limit`` tries of one subject within ``window``."""
+
+    scope: str
+    limit: int
+    window: timedelta
+
+
+# Codes of every kind, by one person: vouchers, pay codes and shops' codes at whatever counter,
+# invitations, posters' codes, guardians' codes, and what WeChat vouches for a phone number with.
+CODES = Budget("codes", 20, timedelta(hours=1))
+# Codes from an authenticator and recovery codes, by whoever knows the password already.
+SECOND_FACTOR = Budget("second_factor", 10, timedelta(hours=1))
+# One code from an authenticator: used once, for as long as it would be taken again.
+USED_CODE = "used_code"
+# Passwords. A stranger's failures are the stranger's: see docs/people.md.
+PASSWORD = Budget("password", 10, timedelta(minutes=15))  # of one name, from one address
+PASSWORDS_THERE = Budget("passwords_there", 100, timedelta(hours=1))  # of any name, from one
+PASSWORDS_OF_NAME = Budget("passwords_of_name", 100, timedelta(days=1))  # from strange addresses
+KNOWN_ADDRESS = Budget("known_address", 1, timedelta(days=90))  # where a name logged in from
+# Whole phone numbers that one of the staff may look somebody up by.
+SEARCHES = Budget("searches", 120, timedelta(hours=1))
+
+
+def take(budget: Budget, subject: UUID | str) -> datetime:
+    """Spend a try of ``subject``; when, to give it back by. Raises TooManyAttempts."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT * FROM accounts_attempt(%s, %s, %s, %s)", _asked(budget, subject))
+        taken_at, wait_seconds = cursor.fetchone()
+    if taken_at is None:
+        raise TooManyAttempts(wait_seconds)
+    moment: datetime = taken_at
+    return moment
+
+
+def give_back(budget: Budget, subject: UUID | str, taken_at: datetime) -> None:
+    """It was no wrong guess after all."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT accounts_give_back_attempt(%s, %s, %s)", [budget.scope, str(subject), taken_at]
+        )
+
+
+def wait_of(budget: Budget, subject: UUID | str) -> int:
+    """For how many seconds ``subject`` has no try left; 0 if there is one."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT accounts_attempts_wait(%s, %s, %s, %s)", _asked(budget, subject))
+        (seconds,) = cursor.fetchone()
+    return int(seconds)
+
+
+@contextmanager
+def guessing(user: User, *wrong: type[Refusal]) -> Iterator[None]:
+    """Let ``user`` bring a code; one refused as ``wrong`` is a try of CODES, anything else is none.
+
+    Nothing is looked up for whom there is no try left, and of any number of wrong codes at one
+    moment no more are told to be wrong than there are tries. A right code touches no row.
+    Raises TooManyAttempts.
+    """
+    if wait_seconds := wait_of(CODES, user.pk):
+        raise TooManyAttempts(wait_seconds)
+    try:
+        yield
+    except wrong:
+        take(CODES, user.pk)
+        raise
+
+
+@contextmanager
+def trying_code(user_id: UUID) -> Iterator[None]:
+    """A code from an authenticator, or a recovery code: a try unless the block ends well.
+
+    The try is spent before anybody looks. Raises TooManyAttempts.
+    """
+    taken_at = take(SECOND_FACTOR, user_id)
+    yield
+    give_back(SECOND_FACTOR, user_id, taken_at)
+
+
+def is_first_use(user_id: UUID, code: str, lasts: timedelta) -> bool:
+    """Use a ``code`` of a person up, for as long as it ``lasts``; False if it was used before."""
+    try:
+        take(Budget(USED_CODE, 1, lasts), _digest(str(user_id), code))
+    except TooManyAttempts:
+        return False
+    return True
+
+
+class PasswordTry:
+    """One password for ``username`` from ``address``, spent before anybody looks.
+
+    Raises TooManyAttempts; ``was_right`` gives it back.
+    """
+
+    def __init__(self, username: str, address: str) -> None:
+        name = username.lower()
+        self._pair = _digest(name, address)
+        counted = [(PASSWORDS_THERE, _digest(address)), (PASSWORD, self._pair)]
+        if not wait_of(KNOWN_ADDRESS, self._pair):
+            counted.append((PASSWORDS_OF_NAME, _digest(name)))
+        self._taken: list[tuple[Budget, str, datetime]] = []
+        try:
+            for budget, subject in counted:
+                self._taken.append((budget, subject, take(budget, subject)))
+        except TooManyAttempts:
+            self._give_back()
+            raise
+
+    def was_right(self) -> None:
+        """From here the owner logs in, whatever strangers try elsewhere."""
+        self._give_back()
+        if not wait_of(KNOWN_ADDRESS, self._pair):
+            take(KNOWN_ADDRESS, self._pair)
+
+    def _give_back(self) -> None:
+        for taken in self._taken:
+            give_back(*taken)
+
+
+def forget_old() -> int:
+    """Delete what no longer counts. Returns how many."""
+    old = Attempts.objects.filter(forgotten_at__lt=timezone.now()).order_by("forgotten_at")
+    total, deleted = 0, BATCH
+    while deleted == BATCH:
+        deleted, _ = Attempts.objects.filter(pk__in=old.values("pk")[:BATCH]).delete()
+        total += deleted
+    return total
+
+
+def _asked(budget: Budget, subject: UUID | str) -> list[object]:
+    return [budget.scope, str(subject), budget.limit, budget.window]
+
+
+def _digest(*told: str) -> str:
+    """What was told is personal: a keyed hash finds it again, and says it to nobody."""
+    return salted_hmac("backend.accounts.attempts", "\0".join(told), algorithm="sha256").hexdigest()

@@ -1,0 +1,12 @@
+"""Housekeeping of what is known of people."""
+
+from celery import shared_task
+from django.db import OperationalError
+
+from backend.accounts.services import attempts
+
+
+@shared_task(autoretry_for=(OperationalError,), retry_backoff=True)
+def forget_old_attempts() -> None:
+    """Delete attempts that no longer count. A second run finds none."""
+    attempts.forget_old()

@@ -1,0 +1,70 @@
+"""What only a release changes: made once in each process and language, and then only sent."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from threading import Lock
+
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.utils.cache import get_conditional_response
+from django.utils.translation import get_language
+from django.views.decorators.http import require_safe
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.renderers import OpenApiJsonRenderer
+
+OPENAPI = "application/vnd.oai.openapi+json"
+CACHE_CONTROL = "public, max-age=3600"
+
+
+def openapi(request: HttpRequest) -> HttpResponse:
+    """Our own OpenAPI document, of everything whoever asks: ``GET /api/v1/schema``."""
+    schema = SchemaGenerator().get_schema(request=None, public=True)
+    content = OpenApiJsonRenderer().render(schema, renderer_context={})
+    return HttpResponse(
+        content,
+        content_type=OPENAPI,
+        headers={"Content-Disposition": 'inline; filename="Linli.json"'},
+    )
+
+
+@dataclass(frozen=True)
+class _Made:
+    content: bytes
+    headers: dict[str, str]
+
+
+def document(
+    view: Callable[[HttpRequest], HttpResponse],
+) -> Callable[[HttpRequest], HttpResponseBase]:
+    """Ask ``view`` once for each language; whatever the query, later requests get what it answered.
+
+    Whoever asks while it is made waits for that one. ``If-None-Match`` is answered with 304.
+    """
+    made: dict[str | None, _Made] = {}
+    making = Lock()
+
+    def kept(request: HttpRequest) -> _Made:
+        language = get_language()
+        if language not in made:
+            with making:
+                if language not in made:
+                    made[language] = _made(view(request))
+        return made[language]
+
+    @require_safe
+    def answer(request: HttpRequest) -> HttpResponseBase:
+        found = kept(request)
+        response = HttpResponse(found.content, headers=found.headers)
+        etag = found.headers["ETag"]
+        return get_conditional_response(request, etag=etag, response=response) or response
+
+    return answer
+
+
+def _made(answer: HttpResponse) -> _Made:
+    told = ("Content-Type", "Content-Disposition")
+    headers = {name: answer.headers[name] for name in told if name in answer.headers}
+    headers["Cache-Control"] = CACHE_CONTROL
+    headers["ETag"] = f'"{sha256(answer.content).hexdigest()[:32]}"'
+    return _Made(answer.content, headers)
