@@ -14,6 +14,8 @@ from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext
 
+from backend.accounts import phones
+
 T = TypeVar("T")
 Parser = Callable[[str], T]
 
@@ -26,9 +28,8 @@ FORMULA_SIGNS = frozenset("=+-@")
 # above all those that turn the direction of writing.
 JOINERS = frozenset("\u200c\u200d")
 
-_SEPARATORS = re.compile(r"[\s\-\u2010-\u2015]")
-_PHONE = re.compile(r"(?:\+?86|0086)?(1[0-9]{10})")
 _SCIENTIFIC = re.compile(r"[0-9](?:\.[0-9]+)?[eE]\+?[0-9]+")
+_POINT_ZERO = re.compile(r"(?<=[0-9]{11})\.0+$")
 _WHOLE = re.compile(r"(-?)0*([0-9]+)")
 _LOCAL = re.compile(
     r"(?P<year>[0-9]{4})(?P<sep>[-/])(?P<month>[0-9]{1,2})(?P=sep)(?P<day>[0-9]{1,2})"
@@ -90,14 +91,15 @@ def phone(cell: str) -> str:
             ),
             personal=True,
         )
-    match = _PHONE.fullmatch(_SEPARATORS.sub("", value))
-    if match is None:
+    # A spreadsheet that took it for a number may have added ".0".
+    number = phones.mainland(_POINT_ZERO.sub("", value))
+    if number is None:
         raise CellError(
             "phone_invalid",
             gettext("A mobile number has 11 digits and begins with 1."),
             personal=True,
         )
-    return match[1]
+    return number
 
 
 def whole_number(*, minimum: int, maximum: int = INTEGER_MAX) -> Parser[int]:
