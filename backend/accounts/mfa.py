@@ -48,7 +48,7 @@ class TypedCodeField(forms.CharField):
     """A code of digits, from an authenticator or off the paper with recovery codes."""
 
     def to_python(self, value: Any) -> str:
-        made = as_made(super().to_python(value))
+        made = as_made(super().to_python(value) or "")
         if made and not is_digits(made):
             raise forms.ValidationError(_("A code here is digits only."), code="not_a_code")
         return made
