@@ -1,16 +1,21 @@
 """The second factor: a code from an authenticator app (TOTP, RFC 6238), django-allauth's."""
 
 from datetime import timedelta
+from typing import Any
 
 from allauth.core.internal.cryptokit import normalize_user_code
+from allauth.headless.mfa.inputs import ActivateTOTPInput, AuthenticateInput, ReauthenticateInput
 from allauth.mfa import app_settings
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import TOTP
+from django import forms
+from django.utils.translation import gettext_lazy as _
 
 from backend.accounts import vault
 from backend.accounts.models import User
 from backend.accounts.services.attempts import is_first_use
+from backend.codes import as_made, is_digits
 
 
 class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth is untyped
@@ -30,6 +35,25 @@ def remember_used_codes() -> None:
     ``MFA_TOTP_TOLERANCE``, and forgets with Redis.
     """
     TOTP._mark_code_used = _first_use
+
+
+def read_codes_as_typed() -> None:
+    """Have allauth's forms read what people type or paste: ``１２３ 456`` is 123456.
+
+    By itself it takes hyphens and blanks out, and a text of no digits for a wrong guess.
+    """
+    for form in (AuthenticateInput, ReauthenticateInput, ActivateTOTPInput):
+        form.base_fields["code"] = TypedCodeField()
+
+
+class TypedCodeField(forms.CharField):
+    """A code of digits, from an authenticator or off the paper with recovery codes."""
+
+    def to_python(self, value: Any) -> str:
+        made = as_made(super().to_python(value) or "")
+        if made and not is_digits(made):
+            raise forms.ValidationError(_("A code here is digits only."), code="not_a_code")
+        return made
 
 
 def _first_use(totp: TOTP, code: str) -> bool:

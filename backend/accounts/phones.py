@@ -1,9 +1,37 @@
-"""Phone numbers: found by a keyed hash, masked for whoever need not see them."""
+"""Phone numbers: which we keep, found by a keyed hash, masked for whoever need not see them."""
 
 import hashlib
 import hmac
+import re
+import unicodedata
 
 from django.conf import settings
+
+from backend.written import bare, is_dash
+
+CHINA = "86"
+_MOBILE = re.compile(r"(?:(?:\+|00)?86)?(1[0-9]{10})")
+DIALLED = re.compile(r"\+?[0-9][0-9 -]*")  # an office's, say: also a landline, also abroad
+_COUNTRY = re.compile(r"(?:\+|00)?([1-9][0-9]{0,3})")
+
+
+def mainland(written: str, *, country: str | int | None = CHINA) -> str | None:
+    """A mobile number of mainland China as its 11 digits, however written; None if it is none.
+
+    ``country`` is the calling code that was told beside it, as text or number. A number is one of a
+    country: the same digits elsewhere are somebody else's, and of none told it is nobody's.
+    """
+    told = _COUNTRY.fullmatch(_plain(str(country))) if country is not None else None
+    if told is None or told[1] != CHINA:
+        return None
+    match = _MOBILE.fullmatch(_plain(written))
+    return match[1] if match else None
+
+
+def as_dialled(written: str) -> str:
+    """A number that people are told to call, of any country, in plain digits, dashes and spaces."""
+    words = unicodedata.normalize("NFKC", written).split()
+    return " ".join("".join("-" if is_dash(sign) else sign for sign in bare(w)) for w in words)
 
 
 def digest(phone: str) -> str:
@@ -14,3 +42,8 @@ def digest(phone: str) -> str:
 def mask(phone: str) -> str:
     """``19900000001`` as ``199****0001``."""
     return f"{phone[:3]}****{phone[-4:]}"
+
+
+def _plain(written: str) -> str:
+    """Without what people put between digits: blanks, dashes, brackets and dots."""
+    return "".join(sign for sign in bare(written) if not is_dash(sign) and sign not in "().·")

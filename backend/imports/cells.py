@@ -8,11 +8,14 @@ do not change.
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext
+
+from backend.accounts import phones
+from backend.written import bare, is_dash
 
 T = TypeVar("T")
 Parser = Callable[[str], T]
@@ -25,16 +28,48 @@ FORMULA_SIGNS = frozenset("=+-@")
 # Joiners inside emoji and some scripts; every other invisible format character is refused,
 # above all those that turn the direction of writing.
 JOINERS = frozenset("\u200c\u200d")
+# Blanks of no width and byte order marks, which come with what is copied and nobody sees.
+NO_WIDTH = frozenset("\u200b\u2060\ufeff\u00ad")
 
-_SEPARATORS = re.compile(r"[\s\-\u2010-\u2015]")
-_PHONE = re.compile(r"(?:\+?86|0086)?(1[0-9]{10})")
 _SCIENTIFIC = re.compile(r"[0-9](?:\.[0-9]+)?[eE]\+?[0-9]+")
+_POINT_ZERO = re.compile(r"(?<=[0-9]{11})\.0+$")
 _WHOLE = re.compile(r"(-?)0*([0-9]+)")
 _LOCAL = re.compile(
-    r"(?P<year>[0-9]{4})(?P<sep>[-/])(?P<month>[0-9]{1,2})(?P=sep)(?P<day>[0-9]{1,2})"
-    r"(?: *T *| +)(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2}))?"
+    r"""
+    (?P<year>[0-9]{4}) (?: (?P<sep>[-/.]) (?P<month>[0-9]{1,2}) (?P=sep) (?P<day>[0-9]{1,2})
+        | \ *年\ * (?P<month_>[0-9]{1,2}) \ *月\ * (?P<day_>[0-9]{1,2}) \ *[日号] )
+    \ * (?: \(?(?:星期|周|礼拜)[一二三四五六日天]\)? \ * )?
+    (?: (?<=\ ) | (?<=[日号天)一二三四五六]) | T\ * | (?=[上下中凌早晚AP]) )
+    (?P<half>上午|下午|凌晨|早上|早晨|中午|晚上|[AP]M)? \ *
+    (?P<hour>[0-9]{1,2}) (?: : (?P<minute>[0-9]{2}) (?: : (?P<second>[0-9]{2}) (?:\.0+)? )?
+        | \ *[点时]\ * (?: (?P<minute_>[0-9]{1,2}) \ *分 )? )
+    (?: \ * (?P<half_>[AP]M) )?
+    """,
+    re.VERBOSE | re.IGNORECASE,
 )
-_SERIAL = re.compile(r"[0-9]{5}(?:\.[0-9]+)?")
+# A spreadsheet's own number of a moment: days since the end of 1899.
+_SERIAL = re.compile(r"([0-9]{5})(?:\.([0-9]+))?")
+_SERIAL_ZERO = datetime(1899, 12, 30)  # noqa: DTZ001  # a local time
+_SECONDS_A_DAY = 86_400
+# The hours that are told with each half of the day, and which they are. Others are refused: of
+# 上午12:00 and 晚上12:00 nobody can say which moment they are.
+_MORNING = {hour: hour for hour in range(12)}
+_AFTERNOON = {hour: hour % 12 + 12 for hour in range(24)}
+_HOURS = {
+    "": {hour: hour for hour in range(24)},
+    "凌晨": {hour: hour % 12 for hour in (*range(7), 12)},
+    "早上": _MORNING,
+    "早晨": _MORNING,
+    "上午": _MORNING,
+    "AM": {hour: hour % 12 for hour in range(13)},
+    "中午": {11: 11, 12: 12, 1: 13, 2: 14},
+    "下午": _AFTERNOON,
+    "PM": _AFTERNOON,
+    "晚上": {hour: hour % 12 + 12 for hour in (*range(5, 12), *range(17, 24))},
+}
+# What stands where a character was lost: the replacement character, the geta and empty boxes that
+# are typed or printed for it.
+_LOST = frozenset("\ufffd\u3013\u25a1\u25af\u25a2")
 _YES_NO = {"是": True, "true": True, "1": True, "否": False, "false": False, "0": False}
 
 
@@ -51,11 +86,21 @@ class CellError(Exception):
 def text(*, max_length: int) -> Parser[str]:
     """Words on one line, at most ``max_length`` characters; stripped and in NFC.
 
-    Refuses ``formula``, ``control_character``, ``too_long``.
+    Blanks of no width, which are pasted unseen, are left out. Refuses ``formula``,
+    ``control_character``, ``too_long``, and ``character_lost``: "清?楼道" is what is left of a
+    character that the file's encoding does not have. A question may be asked at the end.
     """
+    return _words(max_length, may_ask=True)
 
+
+def name(*, max_length: int) -> Parser[str]:
+    """As ``text``, for a name of a person, shop or place: "王?" has lost its character too."""
+    return _words(max_length, may_ask=False)
+
+
+def _words(max_length: int, *, may_ask: bool) -> Parser[str]:
     def parse(cell: str) -> str:
-        value = unicodedata.normalize("NFC", cell.strip())
+        value = unicodedata.normalize("NFC", _shown(cell))
         starts_formula = unicodedata.normalize("NFKC", value[:1]) in FORMULA_SIGNS
         if starts_formula or cell.lstrip(" \u3000")[:1] in ("\t", "\r"):
             raise _formula()
@@ -63,6 +108,15 @@ def text(*, max_length: int) -> Parser[str]:
             raise CellError(
                 "control_character",
                 gettext("The cell holds a line break or an invisible character."),
+            )
+        asked = value[:-1] if may_ask else value.replace("？", "?")
+        if "?" in asked or any(_is_lost(character) for character in value):
+            raise CellError(
+                "character_lost",
+                gettext(
+                    "A character was lost on the way here: the file's encoding does not have it. "
+                    "Type it again and save as “CSV UTF-8” or XLSX."
+                ),
             )
         if len(value) > max_length:
             raise CellError(
@@ -73,6 +127,15 @@ def text(*, max_length: int) -> Parser[str]:
         return value
 
     return parse
+
+
+def code(*, max_length: int) -> Parser[str]:
+    """A short code that people give things, in plain letters whatever their width, without blanks.
+
+    Refuses what ``text`` does.
+    """
+    words = text(max_length=max_length)
+    return lambda cell: bare(words(cell))
 
 
 def phone(cell: str) -> str:
@@ -90,14 +153,15 @@ def phone(cell: str) -> str:
             ),
             personal=True,
         )
-    match = _PHONE.fullmatch(_SEPARATORS.sub("", value))
-    if match is None:
+    # A spreadsheet that took it for a number may have added ".0".
+    number = phones.mainland(_POINT_ZERO.sub("", value))
+    if number is None:
         raise CellError(
             "phone_invalid",
             gettext("A mobile number has 11 digits and begins with 1."),
             personal=True,
         )
-    return match[1]
+    return number
 
 
 def whole_number(*, minimum: int, maximum: int = INTEGER_MAX) -> Parser[int]:
@@ -146,26 +210,23 @@ def local_datetime(timezone: str) -> Parser[datetime]:
     """A moment to the minute, written in the local time of ``timezone`` (an IANA name).
 
     Returns it in UTC, so that differences are real minutes also when the clocks change between;
-    of a time that happens twice, the first. Refuses ``date_invalid``, ``date_serial``,
-    ``date_out_of_range`` (outside 2000 to 2100), ``date_seconds``, ``time_nonexistent``,
-    ``formula``.
+    of a time that happens twice, the first. Read are 2024-03-01 07:00, also with / or ., or
+    2024年3月1日 下午3点30分, 24:00 for the day's end, and a spreadsheet's own number of a moment.
+    Refuses ``date_invalid``, ``date_serial``, ``date_out_of_range`` (outside 2000 to 2100),
+    ``date_seconds``, ``time_nonexistent``, ``formula``.
     """
     zone = ZoneInfo(timezone)
 
     def parse(cell: str) -> datetime:
-        value = _plain(cell)
-        if _SERIAL.fullmatch(value):
-            raise CellError(
-                "date_serial",
-                gettext(
-                    "This is the spreadsheet's inner number of a date. "
-                    "Format the column as date and time and save again."
-                ),
-            )
-        match = _LOCAL.fullmatch(value)
-        if match is None:
-            raise CellError("date_invalid", gettext("Write date and time as in 2024-01-01 07:00."))
-        local = datetime.combine(_day(match), _time_of_day(match))
+        value = "".join("-" if is_dash(sign) else sign for sign in _plain(cell))
+        if match := _SERIAL.fullmatch(value):
+            local = _of_serial(match)
+        elif match := _LOCAL.fullmatch(value):
+            local = _of_words(match)
+        else:
+            raise _no_moment()
+        if local.second:
+            raise CellError("date_seconds", gettext("Times are to the minute, without seconds."))
         moment = local.replace(tzinfo=zone).astimezone(UTC)
         # A time that the clocks jump over comes back from UTC as another one.
         if moment.astimezone(zone).replace(tzinfo=None) != local:
@@ -195,14 +256,20 @@ def choice(labels: Mapping[str, T]) -> Parser[T]:
 
 
 def _plain(cell: str) -> str:
-    """The cell stripped and with full-width digits and signs made plain.
+    """The cell stripped, without what shows nothing, full-width digits and signs made plain.
 
     Only ``=`` and ``@`` are a formula here: a phone may begin with ``+``, a number with ``-``.
     """
-    value = unicodedata.normalize("NFKC", cell).strip()
+    value = unicodedata.normalize("NFKC", _shown(cell))
+    value = "".join(" " if sign.isspace() else sign for sign in value if not _is_control(sign))
     if value.startswith(("=", "@")):
         raise _formula()
     return value
+
+
+def _shown(cell: str) -> str:
+    """The cell without blanks around it, nor blanks of no width in it."""
+    return "".join(sign for sign in cell if sign not in NO_WIDTH).strip()
 
 
 def _formula() -> CellError:
@@ -217,8 +284,49 @@ def _is_control(character: str) -> bool:
     return category in ("Cc", "Zl", "Zp") or (category == "Cf" and character not in JOINERS)
 
 
+def _is_lost(character: str) -> bool:
+    return character in _LOST or unicodedata.category(character) in ("Co", "Cn", "Cs")
+
+
+def _no_moment() -> CellError:
+    return CellError(
+        "date_invalid",
+        gettext("Write date and time as in 2024-01-01 07:00, midnight as 24:00 of the day before."),
+    )
+
+
+def _of_serial(match: re.Match[str]) -> datetime:
+    """To the second: a spreadsheet's fraction of a day is never quite one."""
+    if match[2] is None:
+        raise CellError(
+            "date_serial",
+            gettext("This is the spreadsheet's inner number of a day, without a time of day."),
+        )
+    seconds = round(float(f"0.{match[2]}") * _SECONDS_A_DAY)
+    found = _SERIAL_ZERO + timedelta(days=int(match[1]), seconds=seconds)
+    _check_year(found)
+    return found
+
+
+def _of_words(match: re.Match[str]) -> datetime:
+    """The local time that was written; 24:00 is the next day's 0:00."""
+    day = _day(match)
+    halves = {half.upper() for half in (match["half"], match["half_"]) if half}
+    hour, minute = int(match["hour"]), int(match["minute"] or match["minute_"] or 0)
+    is_end = (hour, minute) == (24, 0) and not halves
+    try:
+        known = _HOURS["".join(halves)]
+        told = time(0 if is_end else known[hour], minute, int(match["second"] or 0))
+    except (KeyError, ValueError):
+        raise CellError(
+            "date_invalid", gettext("There is no such time of day: 00:00 to 24:00.")
+        ) from None
+    return datetime.combine(day, told) + timedelta(days=is_end)
+
+
 def _day(match: re.Match[str]) -> date:
-    year, month, day = int(match["year"]), int(match["month"]), int(match["day"])
+    year = int(match["year"])
+    month, day = int(match["month"] or match["month_"]), int(match["day"] or match["day_"])
     try:
         found = date(year, month, day)
     except ValueError:
@@ -227,18 +335,10 @@ def _day(match: re.Match[str]) -> date:
             gettext("There is no day %(day)s in the calendar.")
             % {"day": f"{year:04}-{month:02}-{day:02}"},
         ) from None
-    if not 2000 <= year <= 2100:
+    _check_year(found)
+    return found
+
+
+def _check_year(day: date) -> None:
+    if not 2000 <= day.year <= 2100:
         raise CellError("date_out_of_range", gettext("The year must be from 2000 to 2100."))
-    return found
-
-
-def _time_of_day(match: re.Match[str]) -> time:
-    try:
-        found = time(int(match["hour"]), int(match["minute"]), int(match["second"] or 0))
-    except ValueError:
-        raise CellError(
-            "date_invalid", gettext("There is no such time of day: 00:00 to 23:59.")
-        ) from None
-    if found.second:
-        raise CellError("date_seconds", gettext("Times are to the minute, without seconds."))
-    return found

@@ -10,7 +10,8 @@ from tqdm import tqdm
 
 from backend.communities.models import Community
 from backend.communities.selectors import community_by_code
-from backend.imports.reader import RowError, TableError, open_table
+from backend.imports.errors import TableError
+from backend.imports.reader import RowError, open_table
 from backend.imports.run import ImportResult, run_import
 from backend.imports.sheet import Sheet
 
@@ -27,7 +28,7 @@ class ImportCommand(BaseCommand):
         raise NotImplementedError
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("file", type=Path, metavar="FILE", help="a CSV file")
+        parser.add_argument("file", type=Path, metavar="FILE", help="a CSV or XLSX file")
         parser.add_argument("--community", required=True, metavar="CODE", help="into which one")
         parser.add_argument("--dry-run", action="store_true", help="check all, import nothing")
         parser.add_argument("--skip-bad", action="store_true", help="import the good rows only")

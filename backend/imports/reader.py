@@ -1,8 +1,9 @@
-"""Reads a CSV file of any length as staff's spreadsheets write them, in constant memory.
+"""Reads the lists that staff keep: XLSX (workbook.py), or CSV of any length in constant memory.
 
-UTF-8 with or without a byte order mark, or GB18030 (what Excel in China writes); comma, semicolon
-or tab; any line ends. Lines are counted as an editor counts them: the first is 1, and a row with
-a line break inside a quoted cell is named by the line it starts on.
+CSV in UTF-8 with or without a byte order mark, or GB18030 (what Excel in China writes); comma,
+semicolon or tab; any line ends. Lines are counted as an editor counts them: the first is 1, and a
+row with a line break inside a quoted cell is named by the line it starts on. Those of a workbook
+are its rows. Above the header there may be a title, and the header may take up two rows.
 """
 
 import codecs
@@ -14,12 +15,17 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice, zip_longest
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 from django.utils.translation import gettext
 
 from backend.imports.cells import CellError
+from backend.imports.errors import TableError
+from backend.imports.workbook import OLE, is_workbook, open_sheets
+from backend.names import of_thing
+from backend.written import bare
 
 MAX_CELL_CHARS = 32_767  # Excel's own limit of a cell
 # A row, with all its cells and line breaks. It stays below the csv module's limit of one field,
@@ -27,20 +33,18 @@ MAX_CELL_CHARS = 32_767  # Excel's own limit of a cell
 MAX_ROW_CHARS = 100_000
 DELIMITERS = (",", ";", "\t")
 EXCERPT_CHARS = 40
+HEADER_WITHIN = 10  # rows that are not blank: what stands above it is a title
 
 _CHUNK_BYTES = 65_536
+# Characters that Python's GB18030 still puts into the private use area, as the standard did before
+# 2005: radicals and rare ones that names are written with.
+_GB18030_SINCE_2005 = str.maketrans(
+    "\ue816\ue817\ue818\ue81e\ue826\ue82b\ue82c\ue831\ue832\ue83b\ue843\ue854\ue855\ue864",
+    "\U00020087\U00020089\U000200cc\u9fb4\u9fb5\u9fb6\u9fb7\U000215d7\u9fb8\U0002298f\u9fb9\u9fba"
+    "\U000241fe\u9fbb",
+)
 # A mobile number, or a longer one such as that of an identity card, also as 199 0000 0001.
 _PERSONAL_NUMBER = re.compile(r"(?<![0-9])([0-9]{3})[ -]?[0-9]{4}[ -]?[0-9]*([0-9]{4})(?![0-9])")
-
-
-class TableError(Exception):
-    """The file as a whole can not be read. ``line`` is None where no line is to blame."""
-
-    def __init__(self, code: str, reason: str, *, line: int | None = None) -> None:
-        super().__init__(code, reason)
-        self.code = code
-        self.reason = reason
-        self.line = line
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +74,8 @@ class RowError:
     """Why a row can not be taken. ``column`` is the heading, empty if the row as a whole is wrong.
 
     ``excerpt`` is the offending text, made by ``excerpt()``: short, printable, phones masked.
+    ``is_left``: nothing is wrong with the row. What somebody did since counts, so it is named and
+    left alone, and the file is taken all the same.
     """
 
     line: int
@@ -77,6 +83,43 @@ class RowError:
     code: str
     reason: str
     excerpt: str = ""
+    is_left: bool = False
+
+
+class Source(Protocol):
+    """What rows come from, again and again; ``bytes_read`` is how far the last reader is."""
+
+    bytes_read: int
+
+    def records(self) -> Iterator[tuple[int, list[str]]]:
+        """Every row that is not blank, with its line; the header is among the first."""
+
+
+@dataclass
+class CsvFile:
+    """A CSV file whose encoding and delimiter are known."""
+
+    path: Path
+    encoding: str
+    delimiter: str
+    errors: str = "strict"
+    bytes_read: int = 0
+
+    def records(self) -> Iterator[tuple[int, list[str]]]:
+        with _open_text(self.path, self.encoding, self.errors) as stream:
+            for line, cells in _records(stream, self.delimiter):
+                self.bytes_read = os.lseek(stream.fileno(), 0, os.SEEK_CUR)
+                if self.encoding == "gb18030":
+                    cells = [cell.translate(_GB18030_SINCE_2005) for cell in cells]
+                yield line, cells
+
+
+@dataclass(frozen=True)
+class Header:
+    """The headings, and how many records they and what stands above them take up."""
+
+    cells: list[str]
+    records: int
 
 
 class Table:
@@ -88,26 +131,24 @@ class Table:
 
     def __init__(
         self,
-        path: Path,
+        source: Source,
         *,
-        encoding: str,
-        delimiter: str,
-        header: list[str],
+        size: int,
+        header: Header,
         columns: Sequence[Column],
     ) -> None:
-        self._path = path
-        self._encoding = encoding
-        self._delimiter = delimiter
-        self._width = len(header)
-        places = {_heading(cell): place for place, cell in enumerate(header)}
+        self._source = source
+        self._header_records, cells = header.records, header.cells
+        self._width = len(cells)
+        places = {_heading(cell): place for place, cell in enumerate(cells)}
         self._columns = [(column, places.get(_heading(column.header))) for column in columns]
         known = {_heading(column.header) for column in columns}
         self.ignored_columns = [
             excerpt(cell) if _heading(cell) else f"#{number}"
-            for number, cell in enumerate(header, start=1)
+            for number, cell in enumerate(cells, start=1)
             if _heading(cell) not in known
         ]
-        self.size = path.stat().st_size
+        self.size = size
         self.bytes_read = 0
 
     def __iter__(self) -> Iterator[Row | RowError]:
@@ -115,16 +156,17 @@ class Table:
 
         Raises TableError where the file can not be taken apart into rows any further.
         """
-        with _open_text(self._path, self._encoding) as stream:
-            records = _records(stream, self._delimiter)
-            next(records)  # the header
-            for line, cells in records:
-                self.bytes_read = os.lseek(stream.fileno(), 0, os.SEEK_CUR)
-                yield from self._read_row(line, cells)
-            self.bytes_read = self.size
+        for line, cells in islice(self._source.records(), self._header_records, None):
+            self.bytes_read = self._source.bytes_read
+            yield from self._read_row(line, cells)
+        self.bytes_read = self.size
 
     def _read_row(self, line: int, cells: list[str]) -> Iterator[Row | RowError]:
-        if len(cells) != self._width:
+        # A row without the delimiters of its empty last cells, or with more of them.
+        while len(cells) > self._width and not cells[-1].strip():
+            cells.pop()
+        cells += [""] * (self._width - len(cells))
+        if len(cells) > self._width:
             reason = gettext("The row has %(cells)d cells, the header has %(columns)d.") % {
                 "cells": len(cells),
                 "columns": self._width,
@@ -150,44 +192,62 @@ def open_table(path: str | Path, columns: Sequence[Column]) -> Table:
 
     Raises TableError: ``file_missing``, ``file_unreadable``, ``not_a_file``, ``file_empty``,
     ``no_rows``, ``encoding_utf16``, ``encoding_unknown``, ``nul_byte``, ``columns_missing``,
-    ``column_duplicate``, and for the quotes of the first rows ``quote_unclosed``,
-    ``quote_malformed``, ``line_too_long``.
+    ``column_duplicate``; of a workbook also ``sheets_several`` and what ``open_sheets`` raises; for
+    the quotes of the first rows ``quote_unclosed``, ``quote_malformed``, ``line_too_long``.
     """
     path = Path(path)
     try:
-        encoding, not_utf8_at = _find_encoding(path)
+        _require_file(path)
+        with path.open("rb") as file:
+            start = file.read(len(OLE))
+        open_it = _workbook if is_workbook(start) else _csv
+        source, header = open_it(path, columns)
+        size = path.stat().st_size
     except OSError as error:
         raise TableError(
             "file_unreadable",
             gettext("The file can not be read: %(error)s.") % {"error": error.strerror},
         ) from error
-
-    delimiter, header = _read_header(path, columns, encoding)
-    if missing := _missing(columns, header):
-        if not_utf8_at is not None:
-            # Nearly any bytes can be read as GB18030. If the header makes sense as UTF-8, that
-            # is what the file is, but for a damaged place.
-            _, utf8_header = _read_header(path, columns, "utf-8", errors="replace")
-            if not _missing(columns, utf8_header):
-                raise _encoding_unknown(path, not_utf8_at)
-        raise TableError(
-            "columns_missing",
-            gettext("Missing columns: %(missing)s. Found: %(found)s.")
-            % {"missing": ", ".join(missing), "found": ", ".join(excerpt(c) for c in header)},
-        )
-    counts = Counter(_heading(cell) for cell in header if _heading(cell))
+    counts = Counter(_heading(cell) for cell in header.cells if _heading(cell))
     if repeated := [heading for heading, count in counts.items() if count > 1]:
         raise TableError(
             "column_duplicate",
             gettext("Columns that appear more than once: %(columns)s.")
             % {"columns": ", ".join(excerpt(heading) for heading in repeated)},
         )
-    with _open_text(path, encoding) as stream:
-        records = _records(stream, delimiter)
-        next(records)  # the header
-        if next(records, None) is None:
-            raise TableError("no_rows", gettext("The file has a header and no rows below it."))
-    return Table(path, encoding=encoding, delimiter=delimiter, header=header, columns=columns)
+    if next(islice(source.records(), header.records, None), None) is None:
+        raise TableError("no_rows", gettext("The file has a header and no rows below it."))
+    return Table(source, size=size, header=header, columns=columns)
+
+
+def _csv(path: Path, columns: Sequence[Column]) -> tuple[Source, Header]:
+    encoding, not_utf8_at = _find_encoding(path)
+    source, header = _read_csv_header(path, columns, encoding)
+    if missing := _missing(columns, header.cells):
+        if not_utf8_at is not None:
+            # Nearly any bytes can be read as GB18030. If the header makes sense as UTF-8, that
+            # is what the file is, but for a damaged place.
+            _, utf8_header = _read_csv_header(path, columns, "utf-8", errors="replace")
+            if not _missing(columns, utf8_header.cells):
+                raise _encoding_unknown(path, not_utf8_at)
+        raise _columns_missing(missing, header.cells)
+    return source, header
+
+
+def _workbook(path: Path, columns: Sequence[Column]) -> tuple[Source, Header]:
+    """The sheet that has the columns; which one is not guessed where several have."""
+    sheets = [(sheet, _find_header(sheet.records(), columns)) for sheet in open_sheets(path)]
+    fitting = [one for one in sheets if not _missing(columns, one[1].cells)]
+    if not fitting:
+        _, first = sheets[0]
+        raise _columns_missing(_missing(columns, first.cells), first.cells)
+    if len(fitting) > 1:
+        raise TableError(
+            "sheets_several",
+            gettext("Several sheets have these columns: %(sheets)s. Keep one of them.")
+            % {"sheets": ", ".join(excerpt(sheet.name) for sheet, _ in fitting)},
+        )
+    return fitting[0]
 
 
 def excerpt(value: str, *, personal: bool = False) -> str:
@@ -207,7 +267,7 @@ def excerpt(value: str, *, personal: bool = False) -> str:
 
 
 def _parse(column: Column, cell: str) -> Any:
-    if not cell.strip():
+    if not bare(cell):
         if column.required:
             raise CellError("missing", gettext("The cell is empty."))
         return None
@@ -224,8 +284,8 @@ def _parse(column: Column, cell: str) -> Any:
 
 
 def _heading(cell: str) -> str:
-    """A heading as it is compared: full-width forms made plain, and no blanks or line breaks."""
-    return "".join(unicodedata.normalize("NFKC", cell).split())
+    """A heading as it is compared: width, brackets, blanks and line breaks make no other."""
+    return of_thing(cell)
 
 
 def _missing(columns: Sequence[Column], header: list[str]) -> list[str]:
@@ -233,28 +293,58 @@ def _missing(columns: Sequence[Column], header: list[str]) -> list[str]:
     return [c.header for c in columns if c.required and _heading(c.header) not in found]
 
 
-def _read_header(
+def _columns_missing(missing: list[str], found: list[str]) -> TableError:
+    return TableError(
+        "columns_missing",
+        gettext("Missing columns: %(missing)s. Found: %(found)s.")
+        % {"missing": ", ".join(missing), "found": ", ".join(excerpt(cell) for cell in found)},
+    )
+
+
+def _find_header(records: Iterator[tuple[int, list[str]]], columns: Sequence[Column]) -> Header:
+    """The first of the rows on top that has all columns, alone or with what stands above it: a
+    heading over two rows is merged into the upper or stands in the lower. Else the first row."""
+    first: Header | None = None
+    above: list[str] = []
+    try:
+        for count, (_line, cells) in enumerate(islice(records, HEADER_WITHIN), start=1):
+            over_two_rows = [
+                low if low.strip() else high
+                for high, low in zip_longest(above, cells, fillvalue="")
+            ]
+            for candidate in (cells, over_two_rows):
+                if not _missing(columns, candidate):
+                    return Header(candidate, count)
+            first = first or Header(cells, count)
+            above = cells
+    except TableError:
+        if first is None:
+            raise
+    if first is None:
+        raise TableError("file_empty", gettext("The file is empty."))
+    return first
+
+
+def _read_csv_header(
     path: Path, columns: Sequence[Column], encoding: str, errors: str = "strict"
-) -> tuple[str, list[str]]:
-    """The delimiter under which the header shows most of the columns (comma if equal), and it."""
+) -> tuple[CsvFile, Header]:
+    """The file with the delimiter under which the header shows most columns (comma if equal)."""
     known = {_heading(column.header) for column in columns}
 
-    def shown(layout: tuple[str, list[str]]) -> int:
-        return len(known & {_heading(cell) for cell in layout[1]})
+    def shown(layout: tuple[CsvFile, Header]) -> int:
+        return len(known & {_heading(cell) for cell in layout[1].cells})
 
-    layouts: list[tuple[str, list[str]]] = []
+    layouts: list[tuple[CsvFile, Header]] = []
     failures: list[TableError] = []
     for delimiter in DELIMITERS:
-        with _open_text(path, encoding, errors) as stream:
-            try:
-                first = next(_records(stream, delimiter), None)
-            except TableError as error:
-                # Quoted cells end before their delimiter: by another one they look malformed.
-                failures.append(error)
-                continue
-        if first is None:
-            raise TableError("file_empty", gettext("The file is empty."))
-        layouts.append((delimiter, first[1]))
+        file = CsvFile(path, encoding, delimiter, errors)
+        try:
+            layouts.append((file, _find_header(file.records(), columns)))
+        except TableError as error:
+            if error.code == "file_empty":
+                raise
+            # Quoted cells end before their delimiter: by another one they look malformed.
+            failures.append(error)
     best = max(layouts, key=shown, default=None)
     if best is None or (failures and not shown(best)):
         raise failures[0]
@@ -342,16 +432,19 @@ def _open_text(path: Path, encoding: str, errors: str = "strict") -> io.TextIOWr
 # --- the encoding -----------------------------------------------------------------------------
 
 
+def _require_file(path: Path) -> None:
+    if not path.exists():
+        raise TableError("file_missing", gettext("There is no such file."))
+    if not path.is_file():
+        raise TableError("not_a_file", gettext("This is not a file (perhaps a folder)."))
+
+
 def _find_encoding(path: Path) -> tuple[str, int | None]:
     """``utf-8``, or ``gb18030`` and the offset of the first byte that is not UTF-8.
 
     Every byte is looked at before any row is read: a file is never half of one, half the other.
     Raises OSError and TableError.
     """
-    if not path.exists():
-        raise TableError("file_missing", gettext("There is no such file."))
-    if not path.is_file():
-        raise TableError("not_a_file", gettext("This is not a file (perhaps a folder)."))
     with path.open("rb") as file:
         start = file.read(3)
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):

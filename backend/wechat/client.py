@@ -57,14 +57,27 @@ def code2session(code: str) -> Identity:
     return Identity(openid=_text(answer, "openid"), unionid=str(answer.get("unionid") or ""))
 
 
-def phone_number(code: str) -> str:
-    """The phone number, without its country, that a ``getPhoneNumber`` code stands for.
+@dataclass(frozen=True)
+class PhoneNumber:
+    """``number`` is one of ``country``, its calling code: "86", or None if WeChat tells none."""
+
+    country: str | int | None
+    number: str
+
+
+def phone_number(code: str) -> PhoneNumber:
+    """The phone number that a ``getPhoneNumber`` code stands for.
 
     Raises WeChatCodeInvalid, WeChatUnavailable.
     """
     answer = _call_with_token("/wxa/business/getuserphonenumber", {"code": code})
     told = answer.get("phone_info")
-    return _text(told if isinstance(told, dict) else {}, "purePhoneNumber")
+    told = told if isinstance(told, dict) else {}
+    country = told.get("countryCode")
+    return PhoneNumber(
+        country=country if isinstance(country, str | int) else None,
+        number=_text(told, "purePhoneNumber"),
+    )
 
 
 def access_token(*, renew: bool = False) -> str:

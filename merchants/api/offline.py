@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from backend import codes
 from backend.api.callers import signed_in
 from backend.api.idempotency import idempotent, repeatable, seen
 from merchants import selectors
@@ -79,6 +80,9 @@ class ToldSerializer(serializers.Serializer[Any]):
     nonce = serializers.CharField(max_length=64)
     code = serializers.CharField(max_length=TOKEN_CHARACTERS)
     device_time = serializers.DateTimeField()
+
+    def validate_code(self, code: str) -> str:
+        return codes.trimmed(code)
 
 
 class TellSerializer(serializers.Serializer[Any]):

@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from backend.accounts.api.fields import CodeField
 from backend.api.callers import signed_in
 from backend.api.fields import IntegerField
 from backend.api.idempotency import idempotent, seen
@@ -70,7 +71,7 @@ class ChosenSerializer(serializers.Serializer[Any]):
 class PayCodePaymentSerializer(ChosenSerializer):
     """Either ``items``, or ``points`` that the clerk enters."""
 
-    code = serializers.CharField(max_length=64)
+    code = CodeField(length=pay_codes.LENGTH)
 
 
 class MyPayCodeView(APIView):

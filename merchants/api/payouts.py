@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from backend.accounts.api.fields import DigitsField
 from backend.api.callers import signed_in
 from backend.api.idempotency import below, idempotent, seen
 from backend.wechat.pay import NotFromWeChatPay
@@ -86,7 +87,7 @@ class BankAccountSerializer(serializers.ModelSerializer[BankAccount]):
 class KeepBankAccountSerializer(serializers.Serializer[Any]):
     holder = serializers.CharField(max_length=60)
     bank = serializers.CharField(max_length=60)
-    number = serializers.RegexField(r"^[0-9]{8,32}$")
+    number = DigitsField(min_length=8, max_length=32)
 
 
 # --- staff ------------------------------------------------------------------------------------

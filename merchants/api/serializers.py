@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from backend.accounts.api.fields import CodeField
 from backend.accounts.models import User
 from backend.api.fields import IntegerField
 from backend.communities.models import Community
@@ -16,6 +17,7 @@ from merchants.models import (
     Redemption,
     Statement,
 )
+from merchants.services import invitations, redemption
 
 
 class PartnerSerializer(serializers.ModelSerializer[Partnership]):
@@ -134,7 +136,7 @@ class ScanSerializer(serializers.Serializer[Any]):
     """The voucher's code, or its signed one. Of a voucher for several, fewer may be handed out:
     ``quantity``; the rest is given back at once."""
 
-    code = serializers.CharField(max_length=1_000)
+    code = CodeField(length=redemption.CODE_LENGTH, or_signed=True, max_length=1_000)
     quantity = IntegerField(min_value=1, max_value=100, required=False)
 
 
@@ -238,7 +240,7 @@ class NewInvitationSerializer(InvitationSerializer):
 class AcceptInvitationSerializer(serializers.Serializer[Any]):
     """``code`` as the owner told it, in any case, with or without the hyphens."""
 
-    code = serializers.CharField(max_length=64)
+    code = CodeField(length=invitations.GROUPS * invitations.LETTERS)
 
 
 class ServiceSerializer(serializers.Serializer[Any]):

@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from backend.accounts.api.fields import CodeField
 from backend.api.callers import signed_in
 from backend.api.idempotency import idempotent, seen
 from merchants import selectors
@@ -31,13 +32,13 @@ from merchants.services import shop_codes
 class ConfirmSerializer(serializers.Serializer[Any]):
     """``shop_code`` as it hangs at the counter, in any case, with or without hyphens."""
 
-    shop_code = serializers.CharField(max_length=64)
+    shop_code = CodeField(length=shop_codes.LENGTH)
 
 
 class ShopPaymentSerializer(ChosenSerializer):
     """Either ``items``, or ``points`` that the clerk names."""
 
-    shop_code = serializers.CharField(max_length=64)
+    shop_code = CodeField(length=shop_codes.LENGTH)
 
 
 class ShopCodeView(APIView):

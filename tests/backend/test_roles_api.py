@@ -299,3 +299,37 @@ def test_the_code_is_for_managers_alone(lake, zhao, logged_in, method):
     answer = getattr(logged_in(zhao), method)(f"{AT_THE_LAKE}/join-code")
 
     assert refusal(answer) == (404, "community_unknown")
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        ("０７３１－８８００\u3000００００", "0731-8800 0000"),
+        ("\ufeff+852\u00a02345—6789", "+852 2345-6789"),
+    ],
+)
+def test_where_to_call_may_be_a_landline_and_abroad(lake, qian, logged_in, typed, kept):
+    answer = logged_in(qian).patch(f"{AT_THE_LAKE}/contact", {"contact_phone": typed})
+
+    assert (answer.status_code, answer.json()["contact_phone"]) == (200, kept)
+
+
+@pytest.mark.parametrize(
+    "typed", ["+86 {}", "0086{}", "８６-{}", "\ufeff{}\u200b", " {}\u3000", "(+86){}"]
+)
+def test_somebody_is_found_by_their_number_however_it_is_typed(zhao, wang, logged_in, typed):
+    found = logged_in(zhao).post(
+        "/api/v1/communities/lake/people/search", {"phone": typed.format(wang.phone)}
+    )
+
+    assert [one["id"] for one in found.json()] == [str(wang.pk)]
+
+
+@pytest.mark.parametrize("typed", ["+49{}", "00852{}", "+1{}", "{}0", "1{}"])
+def test_nobody_here_has_a_number_of_another_country(zhao, wang, logged_in, typed):
+    answer = logged_in(zhao).post(
+        "/api/v1/communities/lake/people/search", {"phone": typed.format(wang.phone)}
+    )
+
+    assert answer.status_code == 400
+    assert answer.json()["errors"]["phone"][0]["code"] == "phone_unsupported"

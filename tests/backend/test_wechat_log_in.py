@@ -150,7 +150,7 @@ def test_somebody_made_inactive_does_not_log_in(db, wechat):
 def test_the_access_token_is_asked_for_once_and_shared(wechat):
     phones = [client.phone_number(wechat.new_code("19900000001")) for _ in range(2)]
 
-    assert phones == ["19900000001"] * 2
+    assert phones == [client.PhoneNumber(country="86", number="19900000001")] * 2
     assert [call["path"] for call in wechat.journal] == ["/cgi-bin/stable_token", PHONE, PHONE]
 
 
@@ -158,7 +158,7 @@ def test_a_token_that_wechat_forgot_is_renewed_once(wechat):
     client.access_token()
     wechat.tokens.clear()
 
-    assert client.phone_number(wechat.new_code("19900000001")) == "19900000001"
+    assert client.phone_number(wechat.new_code("19900000001")).number == "19900000001"
     assert len(wechat.forced) == 1
 
     wechat.tokens.clear()  # and forced renewals come 30 seconds apart

@@ -93,6 +93,42 @@ def test_a_number_from_elsewhere_is_not_kept(wechat, sun, number):
     assert (status, body["code"]) == (400, "phone_unsupported")
 
 
+@pytest.mark.parametrize(
+    ("country", "number"),
+    [
+        ("49", NUMBER),
+        (49, NUMBER),
+        ("+49", NUMBER),
+        ("852", "51234567"),
+        ("1", NUMBER),
+        ("886", NUMBER),
+        ("8", NUMBER),
+        ("", NUMBER),
+        (None, NUMBER),
+        (True, NUMBER),
+        ([86], NUMBER),
+        ("86", f"+49{NUMBER}"),
+    ],
+)
+def test_the_same_digits_of_another_country_are_nobodys_here(wechat, listed, sun, country, number):
+    code = wechat.new_code(number, country=country)
+
+    status, body = put(log_in(wechat), code, name="孙师傅")
+
+    assert (status, body["code"]) == (400, "phone_unsupported")
+    assert SocialAccount.objects.get(uid="o6_sun").user_id == sun.pk
+    assert User.objects.get(pk=sun.pk).phone == ""
+
+
+@pytest.mark.parametrize("country", ["86", 86, "+86", "0086", " ８６ "])
+@pytest.mark.parametrize("number", [NUMBER, f"+86 {NUMBER}", "１９９\u20110000\u30000077"])
+def test_a_mainland_number_is_taken_however_it_is_told(wechat, sun, country, number):
+    status, body = put(log_in(wechat), wechat.new_code(number, country=country))
+
+    assert (status, body["phone"]) == (200, MASKED)
+    assert User.objects.get(pk=sun.pk).phone == NUMBER
+
+
 # --- the number of somebody whom the community put on record ------------------------------------
 @pytest.fixture
 def listed(lake):
@@ -102,10 +138,11 @@ def listed(lake):
     return user
 
 
-def test_who_is_on_the_list_becomes_who_they_are_there(wechat, listed, sun):
+@pytest.mark.parametrize("name", ["孙师傅", " 孙\u3000师\u200b傅", "孙·师傅"])
+def test_who_is_on_the_list_becomes_who_they_are_there(wechat, listed, sun, name):
     caller = log_in(wechat)
 
-    answer = put(caller, wechat.new_code(NUMBER), name="孙师傅")
+    answer = put(caller, wechat.new_code(NUMBER), name=name)
 
     assert answer == (200, {"phone": MASKED, "log_in_again": True})
     assert caller.get("/api/v1/me").status_code == 401

@@ -62,6 +62,7 @@ class WeChat:
         self.lock = threading.Lock()
         self.ahead = 0  # seconds by which our clock is ahead of the machine's
         self.codes = {}  # code → (openid or phone, made at)
+        self.countries = {}  # code → the calling code that is told beside its phone
         self.used = set()
         self.codes_work_once = True
         self.active = {}  # openid → when they were last in the mini-program
@@ -82,8 +83,9 @@ class WeChat:
     def now(self):
         return time.time() + self.ahead
 
-    def new_code(self, stands_for):
+    def new_code(self, stands_for, country="86"):
         code = secrets.token_urlsafe(24)
+        self.countries[code] = country
         self.codes[code] = (stands_for, self.now())
         return code
 
@@ -150,7 +152,9 @@ class WeChat:
 
     def getuserphonenumber(self, _, body):
         phone, error = self.spend(body.get("code", ""))
-        told = {"phoneNumber": phone, "purePhoneNumber": phone, "countryCode": "86"}
+        country = self.countries.get(body.get("code"))
+        whole = phone if str(country) == "86" else f"+{country}{phone}"
+        told = {"phoneNumber": whole, "purePhoneNumber": phone, "countryCode": country}
         told["watermark"] = {"timestamp": int(self.now()), "appid": self.appid}
         return error or {"errcode": 0, "errmsg": "ok", "phone_info": told}
 
@@ -298,8 +302,9 @@ class WeChat:
 
     # --- what a test or a tour may ask: POST /_standin/… ------------------------------------
     def hand_out_code(self, body):
-        """``openid`` or ``phone``: a code that stands for it."""
-        return {"code": self.new_code(body.get("openid") or body["phone"])}
+        """``openid``, or ``phone`` of a ``country`` ("86"): a code that stands for it."""
+        stands_for = body.get("openid") or body["phone"]
+        return {"code": self.new_code(stands_for, body.get("country", "86"))}
 
     def move_clock(self, body):
         self.ahead += body["seconds"]

@@ -103,7 +103,7 @@ def test_being_rejected_and_thinking_better_of_it(lake, hill, zhao, sun, logged_
 def test_the_code_on_the_posters(lake, zhao, sun, logged_in):
     code = places.make_join_code(community=lake, made_by=zhao).join_code
 
-    wrong = logged_in(sun).post(f"{AT_THE_LAKE}/join", {"kind": "rider", "join_code": "WRONG"})
+    wrong = logged_in(sun).post(f"{AT_THE_LAKE}/join", {"kind": "rider", "join_code": "WRNG2345"})
     right = logged_in(sun).post(f"{AT_THE_LAKE}/join", {"kind": "rider", "join_code": code})
 
     assert refusal(wrong) == (400, "join_code_wrong")
@@ -130,7 +130,7 @@ def test_what_is_not_joined_or_left(lake, sun, logged_in, address, body, expecte
 
 def test_codes_are_not_for_trying_out(lake, sun, li, logged_in, monkeypatch, settings):
     monkeypatch.setattr(attempts, "CODES", replace(attempts.CODES, limit=1))
-    guess = {"kind": "rider", "join_code": "GUESS"}
+    guess = {"kind": "rider", "join_code": "GUESS234"}
 
     answers = [logged_in(sun).post(f"{AT_THE_LAKE}/join", guess) for _ in range(2)]
 

@@ -6,10 +6,12 @@ from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from backend.accounts.api.fields import CodeField
 from backend.accounts.api.serializers import PersonSerializer
 from backend.api.fields import IntegerField
 from backend.communities.api.serializers import CommunityInBriefSerializer, CommunitySerializer
 from backend.communities.models import Community, CoordType
+from backend.communities.services.places import JOIN_CODE_LENGTH
 from volunteers.api.fields import MomentField
 from volunteers.models import Activity, Attendance, JoinRequest, Report, Shift, Volunteer
 
@@ -87,8 +89,8 @@ class AskToJoinSerializer(serializers.Serializer[Any]):
     estate_id = serializers.UUIDField(
         required=False, allow_null=True, help_text="Where they live or ride."
     )
-    join_code = serializers.CharField(
-        max_length=20, required=False, allow_blank=True, help_text="As on the posters."
+    join_code = CodeField(
+        length=JOIN_CODE_LENGTH, required=False, allow_blank=True, help_text="As on the posters."
     )
 
 

@@ -7,8 +7,10 @@ from django.utils.translation import gettext as _
 from rest_framework import serializers
 
 from backend.accounts import phones
+from backend.accounts.api.fields import CodeField
 from backend.accounts.models import Consent, Guardianship, User
 from backend.accounts.purposes import GUARDIAN_TEXT, GUARDIANSHIP, TEXTS
+from backend.accounts.services.guardians import CODE_LENGTH
 
 # Control characters, invisible ones that turn the text around, halves of characters, line ends.
 NOT_IN_A_NAME = {"Cc", "Cf", "Cs", "Zl", "Zp"}
@@ -125,6 +127,6 @@ class GuardianshipSerializer(serializers.ModelSerializer[Guardianship]):
 class AgreeAsGuardianSerializer(serializers.Serializer[Guardianship]):
     """``code``: what the child shows; ``version`` of the words that were read."""
 
-    code = serializers.CharField(max_length=20)
+    code = CodeField(length=CODE_LENGTH)
     relation = serializers.ChoiceField(choices=Guardianship.Relation.choices)
     version = serializers.IntegerField(min_value=1, max_value=32_767)

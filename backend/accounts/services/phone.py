@@ -1,21 +1,19 @@
 """The phone number somebody's WeChat account vouches for: bound and unbound."""
 
-import re
-
 from allauth.socialaccount.models import SocialAccount
 from django.db import IntegrityError, transaction
 from django.db.models import ManyToOneRel, Q
 
 from backend.accounts.errors import PhoneBelongsToAnother, PhoneUnsupported
 from backend.accounts.models import Consent, User
-from backend.accounts.phones import digest
+from backend.accounts.phones import digest, mainland
 from backend.accounts.services import attempts, consents, guardians, sessions
 from backend.accounts.services.people import WECHAT, locked
 from backend.audit.services import trail
+from backend.names import is_one_person
 from backend.wechat import client
 from backend.wechat.errors import WeChatCodeInvalid
 
-MAINLAND_MOBILE = re.compile(r"1[0-9]{10}")
 # Of all that can refer to a person, what merely logging in and agreeing leaves behind.
 TRACES_OF_A_LOG_IN = {
     "accounts.consent",
@@ -47,8 +45,9 @@ def _bind(user: User, code: str, name: str) -> User:
     guardians.require_guardian(user)
     consents.require(user, Consent.Purpose.PHONE)
     # Nothing is locked while WeChat is asked; it may take its time.
-    number = client.phone_number(code)
-    if not MAINLAND_MOBILE.fullmatch(number):
+    told = client.phone_number(code)
+    number = mainland(told.number, country=told.country)
+    if number is None:
         raise PhoneUnsupported
     with transaction.atomic():
         both = User.objects.filter(Q(pk=user.pk) | Q(phone_digest=digest(number)))
@@ -100,7 +99,7 @@ def _become(fresh: User, known: User, *, name: str, consent: Consent) -> None:
         and not known.has_usable_password()
         and not SocialAccount.objects.filter(user=known).exists()
     )
-    one_person = never_logged_in and known.name and known.name == name
+    one_person = never_logged_in and is_one_person(known.name, name)
     if not one_person or fresh.has_usable_password() or _has_done_something(fresh):
         raise PhoneBelongsToAnother
     SocialAccount.objects.filter(user=fresh, provider=WECHAT).update(user=known)

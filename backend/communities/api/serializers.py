@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from backend.accounts.api.fields import DialledField, MobileField
 from backend.accounts.api.serializers import MaskedPhoneField, PersonSerializer
 from backend.accounts.models import User
 from backend.accounts.services import guardians
@@ -115,9 +116,7 @@ class ContactSerializer(serializers.ModelSerializer[Community]):
 class ChangeContactSerializer(serializers.Serializer[Any]):
     """What is left out stays as it is; coordinates come both, or both as null."""
 
-    contact_phone = serializers.RegexField(
-        r"^\+?[0-9][0-9 -]*$", max_length=20, required=False, allow_blank=True
-    )
+    contact_phone = DialledField(required=False, allow_blank=True)
     address = serializers.CharField(max_length=120, required=False, allow_blank=True)
     latitude = serializers.FloatField(min_value=-90, max_value=90, required=False, allow_null=True)
     longitude = serializers.FloatField(
@@ -194,4 +193,4 @@ class WithdrawRoleSerializer(serializers.Serializer[Any]):
 
 
 class SearchPersonSerializer(serializers.Serializer[Any]):
-    phone = serializers.RegexField(r"^1[0-9]{10}$", help_text="All of it, eleven digits.")
+    phone = MobileField(help_text="All of it, eleven digits.")

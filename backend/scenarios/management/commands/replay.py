@@ -10,7 +10,7 @@ from django.core.validators import validate_slug
 from tqdm import tqdm
 
 from backend.communities.models import Community
-from backend.imports.reader import TableError
+from backend.imports.errors import TableError
 from backend.scenarios.replay import Comparison, Replay, ScenarioError, compare
 
 DIFFERENCES_SHOWN = 20

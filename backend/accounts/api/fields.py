@@ -1,0 +1,84 @@
+"""Serializer fields for what people type from paper, or paste."""
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
+
+from backend import codes
+from backend.accounts import phones
+
+
+class CodeField(serializers.CharField):
+    """A code of ``length`` characters, as it was made however it is typed (backend/codes.py).
+
+    What can not be one is refused as ``not_a_code`` before anything is looked up: no guess.
+    ``or_signed``: a JWT as well, which is left as it is but for blanks around it.
+    """
+
+    default_error_messages = {
+        "not_a_code": _(
+            "This can not be such a code. Codes here have no 0, O, 1, I or L: please look again."
+        )
+    }
+
+    def __init__(self, *, length: int, or_signed: bool = False, **kwargs: Any) -> None:
+        kwargs.setdefault("max_length", 64)
+        super().__init__(**kwargs)
+        self.length, self.or_signed = length, or_signed
+
+    def to_internal_value(self, data: Any) -> str:
+        typed = super().to_internal_value(data)
+        made = codes.as_made(typed)
+        if codes.is_code(made, self.length) or (self.allow_blank and not made):
+            return made
+        signed = codes.trimmed(typed)
+        if not (self.or_signed and "." in signed and signed.isascii()):
+            self.fail("not_a_code")
+        return signed
+
+
+class MobileField(serializers.CharField):
+    """A mobile number of mainland China, however it is written, as its eleven digits."""
+
+    default_error_messages = {
+        "phone_unsupported": _("A mobile number of mainland China has 11 digits and begins with 1.")
+    }
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("max_length", 40)
+        super().__init__(**kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        number = phones.mainland(super().to_internal_value(data))
+        if number is None:
+            self.fail("phone_unsupported")
+        return number
+
+
+class DigitsField(serializers.CharField):
+    """A number that is only ever copied, such as a bank account's, with or without its groups."""
+
+    default_error_messages = {"invalid": _("Write it in digits.")}
+
+    def to_internal_value(self, data: Any) -> str:
+        digits = codes.as_made(super().to_internal_value(data))
+        if not codes.is_digits(digits):
+            self.fail("invalid")
+        return digits
+
+
+class DialledField(serializers.CharField):
+    """A number that people are told to call, an office's or a shop's, of any country."""
+
+    default_error_messages = {"invalid": _("Write a phone number in digits, blanks and dashes.")}
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("max_length", 20)
+        super().__init__(**kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        number = phones.as_dialled(super().to_internal_value(data))
+        if number and not phones.DIALLED.fullmatch(number):
+            self.fail("invalid")
+        return number

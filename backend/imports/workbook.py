@@ -1,0 +1,211 @@
+"""Reads the sheets of an XLSX file: values, of formulas what was computed, each as its text.
+
+A workbook is read into memory as a rectangle, so how much it unpacks to, and how far its cells
+reach, is measured first: a few bytes can claim a cell at the far end of the sheet.
+"""
+
+import io
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from xml.parsers import expat
+
+from django.utils.translation import gettext
+from python_calamine import (
+    CalamineError,
+    CalamineSheet,
+    CalamineWorkbook,
+    SheetTypeEnum,
+    SheetVisibleEnum,
+)
+
+from backend.imports.errors import TableError
+
+ZIP, OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # how such files begin
+MAX_FILE_BYTES = 20_000_000
+MAX_UNPACKED_BYTES = 100_000_000
+MAX_CELLS = 3_000_000  # of the rectangle that holds all of a sheet's
+
+_CHUNK_BYTES = 65_536
+_ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
+_REFERENCE = re.compile(r"\$?([A-Z]{1,3})\$?([0-9]{1,7})", re.IGNORECASE)
+_EXACT = 10**15  # a spreadsheet's numbers have fifteen digits
+
+
+@dataclass
+class WorkbookSheet:
+    """One sheet: ``records`` are its rows that are not blank, each with its number."""
+
+    name: str
+    sheet: CalamineSheet
+    bytes_read: int = 0  # all of it was read when the file was opened
+
+    def records(self) -> Iterator[tuple[int, list[str]]]:
+        first = self.sheet.start[0] if self.sheet.start else 0
+        for number, row in enumerate(self.sheet.iter_rows(), start=first + 1):
+            cells = [_as_text(value) for value in row]
+            while cells and not cells[-1].strip():
+                cells.pop()
+            if cells:
+                yield number, cells
+
+
+def is_workbook(start: bytes) -> bool:
+    """Whether a file that begins so is a spreadsheet's own rather than text."""
+    return start.startswith((ZIP, OLE))
+
+
+def open_sheets(path: Path) -> list[WorkbookSheet]:
+    """The sheets that are shown and hold something, in their order; they can be read at any time.
+
+    Raises TableError: ``file_encrypted``, ``file_xls``, ``file_too_large``, ``file_damaged``,
+    ``file_unknown``, ``file_empty``, and OSError.
+    """
+    if path.stat().st_size > MAX_FILE_BYTES:
+        raise _too_large()
+    with path.open("rb") as file:
+        content = file.read(MAX_FILE_BYTES + 1)
+    if content.startswith(OLE):
+        if _ENCRYPTED in content:
+            raise _encrypted()
+        raise TableError(
+            "file_xls",
+            gettext("This is an old kind of workbook. Save it again as XLSX, or as “CSV UTF-8”."),
+        )
+    try:
+        book = CalamineWorkbook.from_filelike(_measured(content))
+        found = [
+            WorkbookSheet(about.name, book.get_sheet_by_name(about.name))
+            for about in book.sheets_metadata
+            if about.typ == SheetTypeEnum.WorkSheet and about.visible == SheetVisibleEnum.Visible
+        ]
+    except CalamineError as error:
+        raise _damaged() from error
+    sheets = [sheet for sheet in found if next(sheet.records(), None)]
+    if not sheets:
+        raise TableError("file_empty", gettext("The file is empty."))
+    return sheets
+
+
+def _measured(content: bytes) -> io.BytesIO:
+    """The workbook again, of the very bytes that were unpacked and measured here."""
+    copy = io.BytesIO()
+    unpacked = 0
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive, zipfile.ZipFile(copy, "w") as plain:
+            members = archive.infolist()
+            if any(member.flag_bits & 1 for member in members):
+                raise _encrypted()
+            if "xl/workbook.xml" not in {member.filename.lower() for member in members}:
+                raise TableError(
+                    "file_unknown",
+                    gettext("This is not a workbook. Save it as XLSX, or as “CSV UTF-8”."),
+                )
+            for member in members:
+                reach = _Reach()
+                with archive.open(member) as packed, plain.open(member.filename, "w") as out:
+                    while chunk := packed.read(_CHUNK_BYTES):
+                        unpacked += len(chunk)
+                        if unpacked > MAX_UNPACKED_BYTES:
+                            raise _too_large()
+                        reach.follow(chunk)
+                        out.write(chunk)
+    except (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError, zlib.error) as error:
+        raise _damaged() from error
+    copy.seek(0)
+    return copy
+
+
+class _Reach:
+    """How far apart the cells of one sheet are, as far as they hold anything."""
+
+    def __init__(self) -> None:
+        self._parser: expat.XMLParserType | None = expat.ParserCreate()
+        self._parser.StartElementHandler = self._element
+        self._at: tuple[int, int] | None = None  # the cell that is being read
+        self._row = self._column = 0
+        self._rows: list[int] = []
+        self._columns: list[int] = []
+
+    def follow(self, chunk: bytes) -> None:
+        """Raises TableError once they are too far apart. What is no XML has no cells."""
+        if self._parser is not None:
+            try:
+                self._parser.Parse(chunk, False)
+            except expat.ExpatError:
+                self._parser = None
+
+    def _element(self, name: str, attributes: dict[str, str]) -> None:
+        kind = name.rpartition(":")[2]
+        if kind == "row":
+            told = attributes.get("r", "")
+            self._row = int(told) if told.isdecimal() and len(told) < 8 else self._row + 1
+            self._column = 0
+        elif kind == "c":
+            if told_at := _REFERENCE.fullmatch(attributes.get("r", "")):
+                self._column, self._row = _column(told_at[1]), int(told_at[2])
+            else:
+                self._column += 1
+            self._at = (self._row, self._column)
+        elif kind in ("v", "is", "f") and self._at:
+            row, column = self._at
+            self._at = None
+            self._rows = _widened(self._rows, row)
+            self._columns = _widened(self._columns, column)
+            if _span(self._rows) * _span(self._columns) > MAX_CELLS:
+                raise _too_large()
+
+
+def _widened(bounds: list[int], place: int) -> list[int]:
+    return [min(place, bounds[0]), max(place, bounds[1])] if bounds else [place, place]
+
+
+def _span(bounds: list[int]) -> int:
+    return bounds[1] - bounds[0] + 1
+
+
+def _column(letters: str) -> int:
+    number = 0
+    for letter in letters.upper():
+        number = number * 26 + ord(letter) - ord("A") + 1
+    return number
+
+
+def _as_text(value: Any) -> str:
+    """The value as somebody would type it: 15112345678 of 15112345678.0, moments to the second."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() and abs(value) < _EXACT else repr(value)
+    if isinstance(value, datetime):
+        # A fraction of a day is never quite a second.
+        return str((value + timedelta(milliseconds=500)).replace(microsecond=0))
+    return str(value)  # of a day and a time, too, as in ISO 8601
+
+
+def _too_large() -> TableError:
+    return TableError(
+        "file_too_large",
+        gettext(
+            "The workbook is too large: at most 20 MB, 100 MB unpacked and 3,000,000 cells. "
+            "Save the list alone as “CSV UTF-8”."
+        ),
+    )
+
+
+def _encrypted() -> TableError:
+    return TableError(
+        "file_encrypted",
+        gettext("The file is locked with a password. Save a copy without one."),
+    )
+
+
+def _damaged() -> TableError:
+    return TableError(
+        "file_damaged", gettext("The workbook is damaged. Save it again, or as “CSV UTF-8”.")
+    )

@@ -1,0 +1,43 @@
+"""Names are shown as given, and compared as people mean them."""
+
+from backend.written import bare, is_dash
+
+# What keyboards and fonts have for the dot between the parts of 阿依古丽·买买提: · · • ‧ ∙ ⋅ ・ and
+# some that only look like it. NFKC makes ･ and · of their like.
+_DOTS = frozenset("\u00b7\u0387\u2022\u2027\u2219\u22c5\u30fb\u25cf\u25e6\u2e31\ua78f\u16eb\u2981")
+_BRACKETS = {
+    ord(typed): plain
+    for plain, kind in (("(", "([{<【〔〖〈《「『"), (")", ")]}>】〕〗〉》」』"))
+    for typed in kind
+}
+
+
+def of_person(name: str) -> str:
+    """A person's name as it is compared: NFKC, in one case, without blanks and dots.
+
+    王　明 is 王明, and 阿依古丽•买买提 is 阿依古丽·买买提 or 阿依古丽.买买提.
+    """
+    letters = (letter for letter in _folded(name) if letter not in "·.。")
+    return "".join(letters)
+
+
+def of_thing(name: str) -> str:
+    """The name of a shop, an activity, its category or an estate, as it is compared.
+
+    Neither width and blanks nor the kind of bracket, dash or dot make another thing. A full stop
+    does: 1.5 小时 is not 15 小时.
+    """
+    return _folded(name).translate(_BRACKETS)
+
+
+def is_one_person(name: str, other: str) -> bool:
+    """Whether two names are one person's. A name that nobody has told is no one's."""
+    return of_person(name) == of_person(other) != ""
+
+
+def _folded(name: str) -> str:
+    """Without blanks, in one case, with one kind of dash and one of dot."""
+    return "".join(
+        "·" if letter in _DOTS else "-" if is_dash(letter) else letter
+        for letter in bare(name).casefold()
+    )
