@@ -89,7 +89,7 @@ def _answer(request: Request, statement: Statement) -> HttpResponseBase:
     return FileResponse(
         _pdf(statement),
         as_attachment=True,
-        filename=f"{name}.pdf",
+        filename=files.named(name, "pdf"),
         content_type=PDFRenderer.media_type,
     )
 

@@ -2,8 +2,8 @@
 
 from merchants.selectors.bank_batches import (
     bank_batches_in,
+    bank_lines_left_in,
     bank_lines_of,
-    statements_left_in,
     statements_to_pay,
 )
 from merchants.selectors.catalogue import (
@@ -96,6 +96,7 @@ from merchants.selectors.wishes import (
 
 __all__ = [
     "bank_batches_in",
+    "bank_lines_left_in",
     "bank_lines_of",
     "causes_handled_by",
     "causes_known_to",
@@ -148,7 +149,6 @@ __all__ = [
     "spent_in",
     "sponsorships_in",
     "statements_handled_by",
-    "statements_left_in",
     "statements_of",
     "statements_seen_by",
     "statements_to_pay",

@@ -15,6 +15,7 @@ from backend.accounts.models import User
 # By name, for those apps stand above this one.
 ENCRYPTED = (
     ("merchants.BankAccount", "number_encrypted"),
+    ("merchants.BankBatchLine", "account_encrypted"),
     ("merchants.VoucherKey", "private_key_encrypted"),
     ("merchants.WebhookEndpoint", "secret_encrypted"),
     ("merchants.WebhookEndpoint", "old_secret_encrypted"),
