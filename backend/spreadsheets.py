@@ -6,20 +6,25 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import IO
 
 from xlsxwriter import Workbook
 
-LARGEST_EXACT = 10**15  # a spreadsheet's numbers have fifteen digits
+EXACT_DIGITS = 15  # of a spreadsheet's numbers; what has more is written as text
 # What a spreadsheet takes for a formula, or for the end of the cell before.
 FORMULA = re.compile(r"\s*[=+\-@＝＋－＠]|[\t\r\n]")
 
-Cell = str | int | datetime
+Cell = str | int | Decimal | datetime
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """What is written: ``rows`` are asked for once, and may be long. Moments are local."""
+    """What is written: ``rows`` are asked for once, and may be long.
+
+    Moments are local. A ``Decimal`` is money, with its two places; digits that are no number, such
+    as those of an account, are a ``str``.
+    """
 
     name: str
     header: Sequence[str]
@@ -39,6 +44,8 @@ def write_csv(sheet: Sheet, file: IO[bytes]) -> None:
 def _as_text(cell: Cell) -> str | int:
     if isinstance(cell, datetime):
         return f"{cell:%Y-%m-%d %H:%M:%S}"
+    if isinstance(cell, Decimal):
+        return f"{cell:.2f}"
     return f"'{cell}" if isinstance(cell, str) and FORMULA.match(cell) else cell
 
 
@@ -46,7 +53,10 @@ def write_xlsx(sheet: Sheet, file: IO[bytes]) -> None:
     """One row at a time is in memory."""
     with Workbook(file, {"constant_memory": True, "remove_timezone": True}) as book:
         bold = book.add_format({"bold": True})
-        moment = book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})
+        formats = {
+            datetime: book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"}),
+            Decimal: book.add_format({"num_format": "0.00"}),
+        }
         page = book.add_worksheet()
         page.freeze_panes(1, 0)
         page.set_column(0, len(sheet.header) - 1, 20)
@@ -55,8 +65,10 @@ def write_xlsx(sheet: Sheet, file: IO[bytes]) -> None:
         for number, row in enumerate(sheet.rows, start=1):
             for column, cell in enumerate(row):
                 if isinstance(cell, datetime):
-                    page.write_datetime(number, column, cell, moment)
-                elif isinstance(cell, int) and abs(cell) < LARGEST_EXACT:
-                    page.write_number(number, column, cell)
+                    page.write_datetime(number, column, cell, formats[datetime])
+                elif isinstance(cell, str):
+                    page.write_string(number, column, cell)
+                elif len(Decimal(cell).as_tuple().digits) <= EXACT_DIGITS:
+                    page.write_number(number, column, cell, formats.get(type(cell)))
                 else:
                     page.write_string(number, column, str(cell))

@@ -1,5 +1,6 @@
 """Paying merchants by the bank: batches, and their files."""
 
+from decimal import Decimal
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -19,7 +20,7 @@ from backend.api.callers import signed_in
 from backend.api.idempotency import idempotent
 from backend.communities.api.shown import in_community
 from backend.communities.selectors import HANDLES, WATCHES_OVER, communities_where
-from backend.spreadsheets import Sheet
+from backend.spreadsheets import Cell, Sheet
 from merchants import selectors
 from merchants.api.serializers import ColleagueSerializer
 from merchants.models import BankBatch, BankBatchLine, Statement
@@ -102,29 +103,29 @@ class BankBatchFileView(APIView):
     """For the bank: ``GET /api/v1/communities/{code}/bank-batches/{batch_id}/file.{format}``.
 
     ``csv``, ``xlsx``. A line for each statement that is not marked as paid: number, payee, bank,
-    account, yuan. Whose account is not known has an empty one. Refused with
-    ``bank_batch_cancelled``.
+    account, yuan. Accounts are those that merchants had when the batch was made; whose was not
+    known then has an empty one. Refused with ``bank_batch_cancelled``.
     """
 
     def get(self, request: Request, code: str, batch_id: UUID) -> FileResponse:
         batch = _handled(request, code, batch_id)
-        statements = bank_batches.read(batch=batch, by=signed_in(request))
+        lines = bank_batches.read(batch=batch, by=signed_in(request))
         header = (_("Statement"), _("Payee"), _("Bank"), _("Account"), _("Amount (yuan)"))
         # Opened as CSV, a spreadsheet would take an account for a number, and round it.
         mark = "'" if request.accepted_renderer.format == files.CSVRenderer.format else ""
-        rows = [_bank_line(statement, mark) for statement in statements]
+        rows = [_bank_line(line, mark) for line in lines]
         day = batch.made_at.astimezone(batch.community.clock).date()
         return files.answer(request, Sheet(f"{code}-bank-{day}", header, rows))
 
 
-def _bank_line(statement: Statement, mark: str) -> tuple[str, ...]:
-    account = getattr(statement.partnership.merchant, "bank_account", None)
+def _bank_line(line: BankBatchLine, mark: str) -> tuple[Cell, ...]:
+    account = line.account
     return (
-        statement.number,
-        account.holder if account else statement.partnership.name,
-        account.bank if account else "",
-        f"{mark}{account.number}" if account else "",
-        f"{statement.due_fen // 100}.{statement.due_fen % 100:02}",
+        line.statement.number,
+        line.payee,
+        line.bank,
+        f"{mark}{account}" if account else "",
+        Decimal(line.statement.due_fen).scaleb(-2),
     )
 
 

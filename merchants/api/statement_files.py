@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -9,20 +10,14 @@ from django.http import FileResponse, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.template.loader import render_to_string
-from django.utils.html import escape
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
-from reportlab.lib import colors
-from reportlab.lib.pagesizes import A4
-from reportlab.lib.styles import ParagraphStyle
-from reportlab.lib.units import mm
-from reportlab.pdfbase import pdfmetrics
-from reportlab.pdfbase.cidfonts import UnicodeCIDFont
-from reportlab.platypus import LongTable, Paragraph, SimpleDocTemplate, Spacer, TableStyle
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from backend import printing
 from backend.api import files
 from backend.api.callers import signed_in
 from backend.api.renderers import FileRenderer
@@ -33,7 +28,7 @@ from merchants.models import Statement
 from points.errors import ExportTooLarge
 
 MOST_LINES = {"csv": 100_000, "xlsx": 100_000, "pdf": 5_000, "html": 5_000}
-FONT = "STSong-Light"  # one of those that every reader of PDF brings for Chinese; none is embedded
+PAGE = Path(__file__).parents[1] / "templates" / "merchants" / "statement.typ"
 
 
 class PDFRenderer(FileRenderer):
@@ -89,7 +84,7 @@ def _answer(request: Request, statement: Statement) -> HttpResponseBase:
     return FileResponse(
         _pdf(statement),
         as_attachment=True,
-        filename=f"{name}.pdf",
+        filename=files.named(name, "pdf"),
         content_type=PDFRenderer.media_type,
     )
 
@@ -184,51 +179,6 @@ def _name(person: Any) -> str:
 
 # --- PDF --------------------------------------------------------------------------------------
 def _pdf(statement: Statement) -> io.BytesIO:
-    if FONT not in pdfmetrics.getRegisteredFontNames():
-        pdfmetrics.registerFont(UnicodeCIDFont(FONT))
-    style = ParagraphStyle("text", fontName=FONT, fontSize=9, leading=12, wordWrap="CJK")
-    heading = ParagraphStyle("heading", parent=style, fontSize=16, leading=22, spaceAfter=4 * mm)
-    said = _facts(statement)
-
-    def row(cells: list[str]) -> list[Paragraph]:
-        return [Paragraph(escape(cell), style) for cell in cells]
-
-    facts = LongTable([row(list(fact)) for fact in said["facts"]], colWidths=(40 * mm, 130 * mm))
-    lines = LongTable(
-        [row(cells) for cells in (said["header"], *said["lines"])],
-        colWidths=[width * mm for width in (30, 18, 22, 42, 14, 18, 26)],
-        repeatRows=1,
-    )
-    lines.setStyle(
-        TableStyle(
-            [
-                ("LINEBELOW", (0, 0), (-1, 0), 0.8, colors.black),
-                ("LINEBELOW", (0, 1), (-1, -1), 0.25, colors.lightgrey),
-                ("VALIGN", (0, 0), (-1, -1), "TOP"),
-            ]
-        )
-    )
-    received = []
-    if said["services"]:
-        table = [row(cells) for cells in (said["services_header"], *said["services"])]
-        received = [
-            Paragraph(escape(said["services_title"]), style),
-            LongTable(table, colWidths=(120 * mm, 25 * mm, 25 * mm), repeatRows=1),
-            Spacer(0, 6 * mm),
-        ]
-    made = io.BytesIO()
-    SimpleDocTemplate(
-        made, pagesize=A4, title=said["title"], leftMargin=20 * mm, rightMargin=20 * mm
-    ).build(
-        [
-            Paragraph(escape(said["title"]), heading),
-            facts,
-            Spacer(0, 6 * mm),
-            lines,
-            Spacer(0, 6 * mm),
-            *received,
-            Paragraph(escape(f"{said['digest_title']}: {said['digest']}"), style),
-        ]
-    )
-    made.seek(0)
-    return made
+    said = {**_facts(statement), "language": (get_language() or "zh")[:2]}
+    said["facts"] = [[name, value] for name, value in said["facts"] if value]
+    return io.BytesIO(printing.pdf(PAGE, said, at=statement.approved_at or statement.drafted_at))

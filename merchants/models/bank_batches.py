@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from backend.accounts import vault
 from backend.communities.models import TenantModel
 from merchants.models.settlement import Statement
 
@@ -50,12 +51,21 @@ class BankBatch(TenantModel):
 
 
 class BankBatchLine(TenantModel):
-    """A statement in a batch: nothing else pays it until it is paid, or freed."""
+    """A statement in a batch: nothing else pays it until it is paid, or freed.
+
+    Whom and where the bank pays is as it stood when the batch was made, whatever the owner says
+    later; an empty account was not known then.
+    """
 
     batch = models.ForeignKey(BankBatch, models.PROTECT, related_name="lines", db_index=False)
     statement = models.ForeignKey(
         Statement, models.PROTECT, related_name="bank_lines", db_index=False
     )
+    payee = models.CharField(max_length=60)
+    bank = models.CharField(max_length=60, blank=True)
+    account_encrypted = models.TextField(
+        blank=True
+    )  # a Fernet token, see backend/accounts/vault.py
     freed_at = models.DateTimeField(null=True)  # the batch was cancelled before it was paid
 
     class Meta:
@@ -72,7 +82,8 @@ class BankBatchLine(TenantModel):
         triggers: ClassVar = [
             pgtrigger.Protect(name="bank_line_stays", operation=pgtrigger.Delete),
             pgtrigger.ReadOnly(
-                name="bank_line_as_it_was_made", fields=["community", "batch", "statement"]
+                name="bank_line_as_it_was_made",
+                fields=["community", "batch", "statement", "payee", "bank"],
             ),
             pgtrigger.Protect(
                 name="bank_line_freed_once",
@@ -83,3 +94,8 @@ class BankBatchLine(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.statement_id} in {self.batch_id}"
+
+    @property
+    def account(self) -> str:
+        """Its number, in the clear."""
+        return vault.decrypt(self.account_encrypted) if self.account_encrypted else ""

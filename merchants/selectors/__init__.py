@@ -2,8 +2,8 @@
 
 from merchants.selectors.bank_batches import (
     bank_batches_in,
+    bank_lines_left_in,
     bank_lines_of,
-    statements_left_in,
     statements_to_pay,
 )
 from merchants.selectors.catalogue import (
@@ -100,6 +100,7 @@ from merchants.selectors.wishes import (
 
 __all__ = [
     "bank_batches_in",
+    "bank_lines_left_in",
     "bank_lines_of",
     "causes_handled_by",
     "causes_in",
@@ -157,7 +158,6 @@ __all__ = [
     "sponsorships_in",
     "statements_handled_by",
     "statements_in",
-    "statements_left_in",
     "statements_of",
     "statements_seen_by",
     "statements_to_pay",

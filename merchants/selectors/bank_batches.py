@@ -27,23 +27,22 @@ def statements_to_pay(community: Community, payer: User) -> QuerySet[Statement]:
                 user=payer, ended_at__isnull=True
             ).values("merchant")
         )
-        .order_by("number_year", "number_in_year")
-    )
-
-
-def statements_left_in(batch: BankBatch) -> QuerySet[Statement]:
-    """What the bank is still to pay, oldest number first, with whom and where."""
-    lines = BankBatchLine.objects.filter(
-        community=batch.community_id, batch=batch, freed_at__isnull=True
-    )
-    return (
-        Statement.objects.filter(
-            community=batch.community_id,
-            pk__in=lines.values("statement"),
-            status=Statement.Status.APPROVED,
-        )
         .select_related("partnership__merchant__bank_account")
         .order_by("number_year", "number_in_year")
+    )
+
+
+def bank_lines_left_in(batch: BankBatch) -> QuerySet[BankBatchLine]:
+    """What the bank is still to pay, oldest number first, with whom and where."""
+    return (
+        BankBatchLine.objects.filter(
+            community=batch.community_id,
+            batch=batch,
+            freed_at__isnull=True,
+            statement__status=Statement.Status.APPROVED,
+        )
+        .select_related("statement")
+        .order_by("statement__number_year", "statement__number_in_year")
     )
 
 

@@ -30,10 +30,7 @@ def make(*, community: Community, by: User) -> BankBatch:
     if not statements:
         raise errors.NothingToPay
     batch = BankBatch.objects.create(community=community, made_by=by)
-    BankBatchLine.objects.bulk_create(
-        BankBatchLine(community=community, batch=batch, statement=statement)
-        for statement in statements
-    )
+    BankBatchLine.objects.bulk_create(_line(batch, statement) for statement in statements)
     trail.record(
         "bank_batch.make",
         actor=by,
@@ -77,7 +74,7 @@ def cancel(*, batch: BankBatch, by: User) -> BankBatch:
 
 
 @transaction.atomic
-def read(*, batch: BankBatch, by: User) -> list[Statement]:
+def read(*, batch: BankBatch, by: User) -> list[BankBatchLine]:
     """What the bank is still to pay, oldest number first; that ``by`` took it is on record.
 
     Accounts stand in it. Raises BankBatchCancelled.
@@ -85,12 +82,25 @@ def read(*, batch: BankBatch, by: User) -> list[Statement]:
     batch = BankBatch.objects.select_related("community").get(pk=batch.pk)
     if batch.cancelled_at is not None:
         raise errors.BankBatchCancelled
-    statements = list(selectors.statements_left_in(batch))
+    lines = list(selectors.bank_lines_left_in(batch))
     trail.record(
         "bank_batch.read",
         actor=by,
         community=batch.community,
         target=batch,
-        after={"statements": len(statements)},
+        after={"statements": len(lines)},
     )
-    return statements
+    return lines
+
+
+def _line(batch: BankBatch, statement: Statement) -> BankBatchLine:
+    """``statement`` in ``batch``, with the account that its merchant has now."""
+    account = getattr(statement.partnership.merchant, "bank_account", None)
+    return BankBatchLine(
+        community_id=batch.community_id,
+        batch=batch,
+        statement=statement,
+        payee=account.holder if account else statement.partnership.name,
+        bank=account.bank if account else "",
+        account_encrypted=account.number_encrypted if account else "",
+    )

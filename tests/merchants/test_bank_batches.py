@@ -8,9 +8,12 @@ from datetime import date
 
 import pytest
 from allauth.socialaccount.models import SocialAccount
-from django.db import DatabaseError, IntegrityError, transaction
+from cryptography.fernet import Fernet
+from django.db import DatabaseError, IntegrityError, connection, transaction
 from python_calamine import CalamineWorkbook
 
+from backend.accounts import vault
+from backend.accounts.services import keys
 from backend.audit.models import AuditEntry
 from backend.communities.models import Role
 from backend.communities.services import roles
@@ -99,7 +102,7 @@ def test_a_statement_that_is_paid_stays_in_its_batch_and_the_rest_is_freed(
     settlement.approve(statement=april, approver=zhao)
     batch = bank_batches.make(community=lake, by=qian)
     settlement.mark_paid(statement=approved, payer=qian, reference="bank-1")
-    assert list(selectors.statements_left_in(batch)) == [april]
+    assert [line.statement for line in selectors.bank_lines_left_in(batch)] == [april]
 
     for _ in range(2):
         bank_batches.cancel(batch=batch, by=qian)
@@ -137,6 +140,8 @@ def test_the_database_keeps_a_statement_in_one_batch(lake, approved, qian):
         lambda: BankBatch.objects.filter(pk=batch.pk).update(cancelled_at=None, cancelled_by=None),
         lambda: BankBatchLine.objects.update(freed_at=None),
         lambda: BankBatchLine.objects.update(batch=another),
+        lambda: BankBatchLine.objects.update(payee="别人"),
+        lambda: BankBatchLine.objects.update(bank="别的银行"),
         lambda: BankBatchLine.objects.all().delete(),
         lambda: BankBatch.objects.all().delete(),
     ):
@@ -221,10 +226,66 @@ def test_the_banks_files(approved, zhou, qian, shop, logged_in):
     page = CalamineWorkbook.from_filelike(io.BytesIO(book)).get_sheet_by_index(0)
     assert page.to_python() == [
         ["Statement", "Payee", "Bank", "Account", "Amount (yuan)"],
-        [approved.number, "=周老板", "农商行", "6222020000000001234", "6.00"],
+        [approved.number, "=周老板", "农商行", "6222020000000001234", 6.0],
     ]
     with zipfile.ZipFile(io.BytesIO(book)) as parts:
         assert not re.search(rb"<f[ >/]", parts.read("xl/worksheets/sheet1.xml"))  # no formula
     assert AuditEntry.objects.filter(action="bank_batch.read", actor=qian).count() == 3
+
+
+@pytest.mark.parametrize("holder", [None, "周老板"])
+def test_a_batchs_file_says_the_account_it_was_made_with(
+    approved, zhou, qian, shop, logged_in, holder
+):
+    if holder:
+        bank_accounts.keep(merchant=shop, holder=holder, bank="农商行", number="62220001", by=zhou)
+    desk = logged_in(qian)
+    file = f"{BATCHES}/{desk.post(BATCHES, headers=KEY).json()['id']}/file.csv"
+    made = desk.get(file).getvalue()
+
     bank_accounts.keep(merchant=shop, holder="周", bank="工行", number="1234567890", by=zhou)
-    assert office.get(address).json()["bank"] == "工行"
+    partners_name = approved.partnership.name
+    approved.partnership.name = "改了名的茶馆"
+    approved.partnership.save()
+
+    payee = "周老板,农商行,'62220001" if holder else f"{partners_name},,"
+    assert made.decode("utf-8-sig").splitlines()[1] == f"{approved.number},{payee},6.00"
+    assert desk.get(file).getvalue() == made
+    assert "62220001" not in str(BankBatchLine.objects.values().get())
+
+
+def test_a_batchs_accounts_are_encrypted_anew_with_a_new_key(
+    lake, approved, zhou, qian, shop, settings
+):
+    bank_accounts.keep(merchant=shop, holder="周", bank="农商行", number="62220001", by=zhou)
+    bank_batches.make(community=lake, by=qian)
+    old, new = settings.FIELD_KEYS[0], Fernet.generate_key().decode()
+    try:
+        settings.FIELD_KEYS = [new, old]
+        vault._fernet.cache_clear()
+        keys.rotate_columns()
+        settings.FIELD_KEYS = [new]
+        vault._fernet.cache_clear()
+
+        assert BankBatchLine.objects.get().account == "62220001"
+    finally:
+        vault._fernet.cache_clear()
+
+
+@pytest.mark.parametrize("fen", [1, 1_205, 99_999_999, 10**14 + 1])
+def test_a_spreadsheet_adds_up_what_the_bank_pays(approved, qian, logged_in, fen):
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = replica")  # figures are final
+        cursor.execute("UPDATE merchants_statement SET amount_fen = %s", [fen])
+        cursor.execute("SET LOCAL session_replication_role = origin")
+    desk = logged_in(qian)
+    file = f"{BATCHES}/{desk.post(BATCHES, headers=KEY).json()['id']}/file"
+
+    book = desk.get(f"{file}.xlsx").getvalue()
+
+    page = CalamineWorkbook.from_filelike(io.BytesIO(book)).get_sheet_by_index(0)
+    amount = page.to_python()[1][-1]
+    assert isinstance(amount, float)
+    assert round(amount * 100) == fen
+    yuan = f"{fen // 100}.{fen % 100:02}"
+    assert desk.get(f"{file}.csv").getvalue().decode().strip().endswith(f",{yuan}")

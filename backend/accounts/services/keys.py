@@ -16,6 +16,7 @@ from backend.accounts.models import User
 ENCRYPTED = (
     ("accounts.GuardianCode", "code_encrypted"),
     ("merchants.BankAccount", "number_encrypted"),
+    ("merchants.BankBatchLine", "account_encrypted"),
     ("merchants.Invitation", "code_encrypted"),
     ("merchants.PayCode", "code_encrypted"),
     ("merchants.VoucherKey", "private_key_encrypted"),
