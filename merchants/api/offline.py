@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
+from backend.api.fields import CharField, DateTimeField
 from backend.api.idempotency import idempotent
 from merchants import selectors
 from merchants.api.clerks import owned, worked_at
@@ -62,15 +63,15 @@ class DeviceSerializer(serializers.ModelSerializer[Device]):
 
 
 class RegisterDeviceSerializer(serializers.Serializer[Any]):
-    name = serializers.CharField(max_length=40)
+    name = CharField(max_length=40)
 
 
 class ToldSerializer(serializers.Serializer[Any]):
     """``nonce`` is the device's own number for the scan: told twice, it is one."""
 
-    nonce = serializers.CharField(max_length=64)
-    code = serializers.CharField(max_length=TOKEN_CHARACTERS)
-    device_time = serializers.DateTimeField()
+    nonce = CharField(max_length=64)
+    code = CharField(max_length=TOKEN_CHARACTERS)
+    device_time = DateTimeField()
 
 
 class TellSerializer(serializers.Serializer[Any]):

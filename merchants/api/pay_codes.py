@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
-from backend.api.fields import IntegerField
+from backend.api.fields import CharField, IntegerField
 from backend.api.idempotency import idempotent
 from backend.communities.selectors import communities_of
 from backend.errors import Refusal
@@ -64,7 +64,7 @@ class ChosenSerializer(serializers.Serializer[Any]):
 class PayCodePaymentSerializer(ChosenSerializer):
     """Either ``items``, or ``points`` that the clerk enters."""
 
-    code = serializers.CharField(max_length=64)
+    code = CharField(max_length=64)
 
 
 class MyPayCodeView(APIView):

@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
+from backend.api.fields import CharField
 from backend.api.idempotency import idempotent
 from backend.wechat.pay import NotFromWeChatPay
 from merchants import selectors
@@ -84,8 +85,8 @@ class BankAccountSerializer(serializers.ModelSerializer[BankAccount]):
 
 
 class KeepBankAccountSerializer(serializers.Serializer[Any]):
-    holder = serializers.CharField(max_length=60)
-    bank = serializers.CharField(max_length=60)
+    holder = CharField(max_length=60)
+    bank = CharField(max_length=60)
     number = serializers.RegexField(r"^[0-9]{8,32}$")
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from backend.accounts.models import User
-from backend.api.fields import IntegerField
+from backend.api.fields import CharField, DateField, IntegerField
 from backend.communities.models import Community
 from merchants.models import (
     Invitation,
@@ -134,7 +134,7 @@ class ScanSerializer(serializers.Serializer[Any]):
     """The voucher's code, or its signed one. Of a voucher for several, fewer may be handed out:
     ``quantity``; the rest is given back at once."""
 
-    code = serializers.CharField(max_length=1_000)
+    code = CharField(max_length=1_000)
     quantity = IntegerField(min_value=1, max_value=100, required=False)
 
 
@@ -238,7 +238,7 @@ class NewInvitationSerializer(InvitationSerializer):
 class AcceptInvitationSerializer(serializers.Serializer[Any]):
     """``code`` as the owner told it, in any case, with or without the hyphens."""
 
-    code = serializers.CharField(max_length=64)
+    code = CharField(max_length=64)
 
 
 class ServiceSerializer(serializers.Serializer[Any]):
@@ -332,11 +332,11 @@ class StatementLineSerializer(serializers.ModelSerializer[Redemption]):
 class PeriodSerializer(serializers.Serializer[Any]):
     """The community's days; the end is not part of the period."""
 
-    period_start = serializers.DateField()
-    period_end = serializers.DateField()
+    period_start = DateField()
+    period_end = DateField()
 
 
 class PaymentSerializer(serializers.Serializer[Any]):
     """``reference`` is the bank's, for instance; nothing is paid to who donates."""
 
-    reference = serializers.CharField(max_length=64, allow_blank=True, default="")
+    reference = CharField(max_length=64, allow_blank=True, default="")

@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
+from backend.api.fields import CharField
 from backend.api.idempotency import idempotent
 from backend.errors import Refusal
 from merchants import selectors
@@ -30,13 +31,13 @@ from merchants.services import shop_codes
 class ConfirmSerializer(serializers.Serializer[Any]):
     """``shop_code`` as it hangs at the counter, in any case, with or without hyphens."""
 
-    shop_code = serializers.CharField(max_length=64)
+    shop_code = CharField(max_length=64)
 
 
 class ShopPaymentSerializer(ChosenSerializer):
     """Either ``items``, or ``points`` that the clerk names."""
 
-    shop_code = serializers.CharField(max_length=64)
+    shop_code = CharField(max_length=64)
 
 
 class ShopCodeView(APIView):

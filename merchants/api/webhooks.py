@@ -14,6 +14,7 @@ from rest_framework.throttling import UserRateThrottle
 from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
+from backend.api.fields import CharField, DateTimeField
 from merchants.api.clerks import owned
 from merchants.models import WebhookDelivery, WebhookEndpoint
 from merchants.services import webhooks
@@ -46,7 +47,7 @@ class NewWebhookSerializer(WebhookSerializer):
 
 
 class RegisterWebhookSerializer(serializers.Serializer[Any]):
-    url = serializers.CharField(max_length=500)
+    url = CharField(max_length=500)
 
 
 class SwitchWebhookSerializer(serializers.Serializer[Any]):
@@ -54,7 +55,7 @@ class SwitchWebhookSerializer(serializers.Serializer[Any]):
 
 
 class RepeatSerializer(serializers.Serializer[Any]):
-    since = serializers.DateTimeField()
+    since = DateTimeField()
 
 
 class RepeatedSerializer(serializers.Serializer[Any]):

@@ -9,6 +9,7 @@ from rest_framework import serializers
 from backend.accounts.api.serializers import MaskedPhoneField, PersonSerializer
 from backend.accounts.models import User
 from backend.accounts.services import guardians
+from backend.api.fields import CharField, TextField
 from backend.communities.models import Community, CoordType, Membership, Role
 from backend.communities.selectors import memberships_of, places_below
 
@@ -118,7 +119,7 @@ class ChangeContactSerializer(serializers.Serializer[Any]):
     contact_phone = serializers.RegexField(
         r"^\+?[0-9][0-9 -]*$", max_length=20, required=False, allow_blank=True
     )
-    address = serializers.CharField(max_length=120, required=False, allow_blank=True)
+    address = CharField(max_length=120, required=False, allow_blank=True)
     latitude = serializers.FloatField(min_value=-90, max_value=90, required=False, allow_null=True)
     longitude = serializers.FloatField(
         min_value=-180, max_value=180, required=False, allow_null=True
@@ -190,7 +191,7 @@ class GrantRoleSerializer(serializers.Serializer[Any]):
 
 
 class WithdrawRoleSerializer(serializers.Serializer[Any]):
-    because = serializers.CharField(max_length=200)
+    because = TextField(max_length=200)
 
 
 class SearchPersonSerializer(serializers.Serializer[Any]):
