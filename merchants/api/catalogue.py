@@ -21,9 +21,9 @@ from merchants import selectors
 from merchants.api.clerks import owned, worked_at
 from merchants.api.serializers import ColleagueSerializer, OfferSerializer
 from merchants.models import Offer, OfferPrice, StockMove
+from merchants.models.catalogue import PIECES_AT_MOST
 from merchants.services import catalogue
 
-PIECES_AT_MOST = 1_000_000
 FEN_AT_MOST = 100_000_000  # a million yuan
 GROUPS = ("resident", "courier", "rider", "driver")  # as volunteers are enrolled
 
