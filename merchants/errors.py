@@ -10,6 +10,13 @@ class OutOfStock(Conflict):
     title = _("This is sold out.")
 
 
+class StockFull(Conflict):
+    """``limit`` is how many pieces are put in at most."""
+
+    code = "stock_full"
+    title = _("There is no room for so many pieces.")
+
+
 class PartnerNotActive(Conflict):
     code = "partner_not_active"
     title = _("This merchant is not a partner at present.")
@@ -43,6 +50,11 @@ class TermsIncomplete(Invalid):
 class TermsTooEarly(Conflict):
     code = "terms_too_early"
     title = _("New terms begin today or later, and not before the last ones.")
+
+
+class TermsInForce(Conflict):
+    code = "terms_in_force"
+    title = _("These terms are in force, or will be in a minute: agree on the next instead.")
 
 
 class ListFull(Conflict):

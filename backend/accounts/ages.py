@@ -8,7 +8,6 @@ from django.utils import timezone
 CLOCK = ZoneInfo("Asia/Shanghai")
 CHILD_BEFORE = 14  # PIPL 31
 ADULT_FROM = 18  # Civil Code 17
-EARLIEST_BIRTH = date(1900, 1, 1)
 
 
 def today() -> date:

@@ -1,8 +1,54 @@
-"""Serializer fields that every app needs."""
+"""The serializer fields of what people type: every one with its bounds.
 
+tests/backend/test_what_people_type.py walks all that the API reads and finds what is none of them.
+"""
+
+import re
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
+
+from backend import days
+from backend.text import CharacterRefused, name_of, tidy
+
+INTEGER_MIN, INTEGER_MAX = -(2**31), 2**31 - 1
+OUT_OF_RANGE = _("This is not from {earliest} to {latest}.")
+WRITTEN = "YYYY-MM-DDThh:mm[:ss]+hh:mm"
+FARTHEST_OFFSET = timedelta(hours=14)  # of any clock on Earth from UTC
+
+# RFC 3339, and what it leaves out of ISO 8601 stays out: week dates, 24:00, offsets in seconds.
+_MOMENT = re.compile(
+    r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?)?",
+    re.ASCII | re.IGNORECASE,
+)
+
+
+class CharField(serializers.CharField):
+    """Words on one line, without what nobody sees (backend/text.py); of nothing else: ``blank``.
+
+    What may not stand there is refused by name, ``character_refused``.
+    """
+
+    default_error_messages = {
+        "character_refused": _("This may not hold the invisible or broken character {character}."),
+    }
+    lines = False
+
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        if isinstance(data, str):
+            try:
+                data = tidy(data, lines=self.lines)
+            except CharacterRefused as refused:
+                self.fail("character_refused", character=name_of(refused.character))
+        return super().run_validation(data)
+
+
+class TextField(CharField):
+    """Words on as many lines as they need."""
+
+    lines = True
 
 
 class IntegerField(serializers.IntegerField):
@@ -12,6 +58,49 @@ class IntegerField(serializers.IntegerField):
     """
 
     def __init__(self, **kwargs: Any) -> None:
-        kwargs.setdefault("min_value", -(2**31))
-        kwargs.setdefault("max_value", 2**31 - 1)
+        kwargs.setdefault("min_value", INTEGER_MIN)
+        kwargs.setdefault("max_value", INTEGER_MAX)
         super().__init__(**kwargs)
+
+
+class DateField(serializers.DateField):
+    """A day that can be reckoned with, ``2024-03-01``; another is ``date_out_of_range``."""
+
+    default_error_messages = {"date_out_of_range": OUT_OF_RANGE}
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(input_formats=["%Y-%m-%d"], **kwargs)
+
+    def to_internal_value(self, value: Any) -> date:
+        day: date = super().to_internal_value(value)
+        if not days.is_sensible(day):
+            self.fail("date_out_of_range", earliest=days.EARLIEST, latest=days.LATEST)
+        return day
+
+
+class DateTimeField(serializers.DateTimeField):
+    """A moment with its offset from UTC, ``2024-03-01T08:00:00+08:00``, as RFC 3339 writes it.
+
+    One without is refused rather than guessed at, ``naive``, as is one that can not be reckoned
+    with, ``date_out_of_range``.
+    """
+
+    default_error_messages = {
+        "naive": _("A time needs its offset from UTC, such as +08:00 or Z."),
+        "date_out_of_range": OUT_OF_RANGE,
+    }
+
+    def to_internal_value(self, value: Any) -> datetime:
+        match = _MOMENT.fullmatch(value.strip()) if isinstance(value, str) else None
+        try:
+            moment = datetime.fromisoformat(match.group().upper() if match else "")
+        except ValueError:
+            self.fail("invalid", format=WRITTEN)
+        offset = moment.utcoffset()
+        if offset is None:
+            self.fail("naive")
+        if abs(offset) > FARTHEST_OFFSET:
+            self.fail("invalid", format=WRITTEN)
+        if not days.is_sensible(moment.date()):
+            self.fail("date_out_of_range", earliest=days.EARLIEST, latest=days.LATEST)
+        return moment.astimezone(UTC)

@@ -3,17 +3,62 @@
 from datetime import date, datetime, time, tzinfo
 from typing import Any
 
+from django import forms
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django_filters import rest_framework as filters
 from rest_framework.request import Request
 
-DAY = ["%Y-%m-%d"]
+from backend import days
+from backend.api.fields import OUT_OF_RANGE, CharField
+from backend.text import CharacterRefused, name_of, tidy
+
+
+class _TidyField(forms.CharField):
+    """What backend/api/fields.py asks of words, asked of a query's."""
+
+    def to_python(self, value: Any) -> Any:
+        try:
+            return super().to_python(tidy(value) if isinstance(value, str) else value)
+        except CharacterRefused as refused:
+            message = CharField.default_error_messages["character_refused"]
+            raise ValidationError(
+                message.format(character=name_of(refused.character)), code="character_refused"
+            ) from None
+
+
+class _DayField(forms.DateField):
+    """A day that can be reckoned with."""
+
+    def to_python(self, value: Any) -> date | None:
+        day: date | None = super().to_python(value)
+        if day is not None and not days.is_sensible(day):
+            raise ValidationError(
+                OUT_OF_RANGE.format(earliest=days.EARLIEST, latest=days.LATEST),
+                code="date_out_of_range",
+            )
+        return day
+
+
+class CharFilter(filters.CharFilter):  # type: ignore[misc]  # django-filter is untyped
+    """Rows with exactly these words, or this id."""
+
+    field_class = _TidyField
+
+
+class DayFilter(filters.DateFilter):  # type: ignore[misc]  # django-filter is untyped
+    """Rows of a day, ``2024-03-01``."""
+
+    field_class = _DayField
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, input_formats=["%Y-%m-%d"], **kwargs)
 
 
 class CommunityFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter is untyped
     """Of rows that belong to a community: those of one."""
 
-    community = filters.CharFilter(field_name="community__code", help_text="A community's code.")
+    community = CharFilter(field_name="community__code", help_text="A community's code.")
 
 
 class LocalDayFilterBackend(filters.DjangoFilterBackend):  # type: ignore[misc]  # untyped
@@ -30,14 +75,11 @@ class LocalDaysFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter
     """From one day to another, by the field that ``moment`` names."""
 
     moment: str
-    since = filters.DateFilter(
+    since = DayFilter(
         method="on_or_after",
-        input_formats=DAY,
         help_text="The first day, the community's own, on which it happened.",
     )
-    until = filters.DateFilter(
-        method="on_or_before", input_formats=DAY, help_text="The last such day."
-    )
+    until = DayFilter(method="on_or_before", help_text="The last such day.")
 
     def __init__(self, *args: Any, clock: tzinfo, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

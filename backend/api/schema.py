@@ -2,12 +2,16 @@
 
 from typing import Any
 
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.extensions import (
+    OpenApiAuthenticationExtension,
+    OpenApiSerializerFieldExtension,
+)
 from drf_spectacular.openapi import AutoSchema as BaseAutoSchema
 from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
 
+from backend import days
 from backend.api.idempotency import (
     HEADER,
     MAX_KEY_CHARACTERS,
@@ -104,3 +108,19 @@ class AccessTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-unty
             "description": "`meta.access_token` of the answer to logging in, good for 5 minutes; "
             "`POST /_allauth/app/v1/tokens/refresh` gives the next.",
         }
+
+
+class DaysBounds(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    """Bounds of days are named ``x-…``: the keywords without it are for numbers alone."""
+
+    target_class = "backend.api.fields.DateField"
+    format = "date"
+
+    def map_serializer_field(self, auto_schema: BaseAutoSchema, direction: Any) -> dict[str, Any]:
+        bounds = {"x-minimum": days.EARLIEST.isoformat(), "x-maximum": days.LATEST.isoformat()}
+        return {"type": "string", "format": self.format} | bounds
+
+
+class MomentsBounds(DaysBounds):  # type: ignore[no-untyped-call]
+    target_class = "backend.api.fields.DateTimeField"
+    format = "date-time"

@@ -14,16 +14,16 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
-from backend.api.fields import IntegerField
+from backend.api.fields import CharField, DateField, DateTimeField, IntegerField, TextField
 from backend.api.idempotency import below, idempotent, seen
 from backend.communities.selectors import WATCHES_OVER, communities_where
 from merchants import selectors
 from merchants.api.clerks import at_owned, at_workplace, owned, worked_at
 from merchants.api.serializers import ColleagueSerializer, OfferSerializer
 from merchants.models import Offer, OfferPrice, StockMove
+from merchants.models.catalogue import PIECES_AT_MOST
 from merchants.services import catalogue
 
-PIECES_AT_MOST = 1_000_000
 FEN_AT_MOST = 100_000_000  # a million yuan
 GROUPS = ("resident", "courier", "rider", "driver")  # as volunteers are enrolled
 
@@ -56,13 +56,13 @@ class KeptOfferSerializer(OfferSerializer):
 class ConditionsSerializer(serializers.Serializer[Any]):
     """Words and conditions; what is left out stays as it is. ``starts_at`` is a seat's."""
 
-    title = serializers.CharField(max_length=60, required=False)
+    title = CharField(max_length=60, required=False)
     kind = serializers.ChoiceField(choices=KINDS, required=False)
-    description = serializers.CharField(max_length=500, required=False, allow_blank=True)
-    starts_at = serializers.DateTimeField(required=False, allow_null=True)
+    description = TextField(max_length=500, required=False, allow_blank=True)
+    starts_at = DateTimeField(required=False, allow_null=True)
     value_fen = IntegerField(min_value=0, max_value=FEN_AT_MOST, required=False, allow_null=True)
-    valid_from = serializers.DateField(required=False, allow_null=True)
-    valid_until = serializers.DateField(required=False, allow_null=True)
+    valid_from = DateField(required=False, allow_null=True)
+    valid_until = DateField(required=False, allow_null=True)
     limit_quantity = IntegerField(
         min_value=1, max_value=PIECES_AT_MOST, required=False, allow_null=True
     )
@@ -82,8 +82,8 @@ class ConditionsSerializer(serializers.Serializer[Any]):
 
 class ProposeSerializer(ConditionsSerializer):
     partnership_id = serializers.UUIDField()
-    code = serializers.CharField(max_length=30)
-    title = serializers.CharField(max_length=60)
+    code = CharField(max_length=30)
+    title = CharField(max_length=60)
     price_points = IntegerField(min_value=1)
     stock = IntegerField(min_value=0, max_value=PIECES_AT_MOST)
 
@@ -97,7 +97,7 @@ class ChangeOfferSerializer(ConditionsSerializer):
 
 class DecisionSerializer(serializers.Serializer[Any]):
     accept = serializers.BooleanField()
-    because = serializers.CharField(max_length=200, allow_blank=True, default="")
+    because = TextField(max_length=200, allow_blank=True, default="")
 
 
 class ListedSerializer(serializers.Serializer[Any]):
@@ -108,7 +108,7 @@ class RestockSerializer(serializers.Serializer[Any]):
     """``change`` pieces are put in, or taken out if below 0."""
 
     change = IntegerField(min_value=-PIECES_AT_MOST, max_value=PIECES_AT_MOST)
-    reason = serializers.CharField(max_length=200, allow_blank=True, default="")
+    reason = TextField(max_length=200, allow_blank=True, default="")
 
     def validate_change(self, change: int) -> int:
         if change == 0:

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
-from backend.api.fields import IntegerField
+from backend.api.fields import CharField, DateField, IntegerField, TextField
 from backend.api.filters import CommunityFilter
 from backend.api.idempotency import below, idempotent, seen
 from backend.communities.api.shown import in_community
@@ -48,8 +48,8 @@ class CauseSerializer(serializers.ModelSerializer[Cause]):
 
 
 class OpenCauseSerializer(serializers.Serializer[Any]):
-    title = serializers.CharField(max_length=60)
-    description = serializers.CharField(max_length=500, allow_blank=True, default="")
+    title = CharField(max_length=60)
+    description = TextField(max_length=500, allow_blank=True, default="")
 
 
 class GiveSerializer(serializers.Serializer[Any]):
@@ -69,7 +69,7 @@ class GiftSerializer(serializers.ModelSerializer[Gift]):
 class SpendSerializer(GiveSerializer):
     """``words`` say what for, for everybody to read: they name nobody."""
 
-    words = serializers.CharField(max_length=200)
+    words = TextField(max_length=200)
 
 
 class SpendingSerializer(serializers.ModelSerializer[Spending]):
@@ -83,9 +83,9 @@ class SponsorSerializer(serializers.Serializer[Any]):
     """``value_fen``: about what it would have cost."""
 
     partnership_id = serializers.UUIDField()
-    words = serializers.CharField(max_length=200)
+    words = TextField(max_length=200)
     value_fen = IntegerField(min_value=0, max_value=10**12, required=False, allow_null=True)
-    given_on = serializers.DateField()
+    given_on = DateField()
 
 
 class SponsorshipSerializer(serializers.ModelSerializer[Sponsorship]):

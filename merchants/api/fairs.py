@@ -18,6 +18,7 @@ from rest_framework.views import APIView
 
 from backend.api import files
 from backend.api.callers import signed_in
+from backend.api.fields import CharField, DateTimeField
 from backend.api.filters import CommunityFilter
 from backend.api.idempotency import idempotent, seen
 from backend.communities.api.shown import in_community
@@ -57,10 +58,10 @@ class FairSerializer(serializers.ModelSerializer[Fair]):
 class AnnounceFairSerializer(serializers.Serializer[Any]):
     """At most a week, and 100 merchants, by the ids of their partnerships."""
 
-    title = serializers.CharField(max_length=60)
-    place = serializers.CharField(max_length=120, allow_blank=True, default="")
-    starts_at = serializers.DateTimeField()
-    ends_at = serializers.DateTimeField()
+    title = CharField(max_length=60)
+    place = CharField(max_length=120, allow_blank=True, default="")
+    starts_at = DateTimeField()
+    ends_at = DateTimeField()
     partnership_ids = serializers.ListField(
         child=serializers.UUIDField(), min_length=1, max_length=100
     )

@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
+from backend.api.fields import CharField, TextField
 from backend.api.filters import CommunityFilter
 from backend.api.idempotency import below, idempotent, seen
 from merchants import selectors
@@ -55,8 +56,8 @@ class ListEntrySerializer(serializers.ModelSerializer[ListEntry]):
 
 class AddEntrySerializer(serializers.Serializer[Any]):
     kind = serializers.ChoiceField(choices=ListEntry.Kind.choices)
-    title = serializers.CharField(max_length=60)
-    description = serializers.CharField(max_length=500, allow_blank=True, default="")
+    title = CharField(max_length=60)
+    description = TextField(max_length=500, allow_blank=True, default="")
 
 
 class MatchSerializer(serializers.Serializer[Any]):

@@ -15,6 +15,7 @@ from rest_framework.views import APIView
 
 from backend import codes
 from backend.api.callers import signed_in
+from backend.api.fields import CharField, DateTimeField
 from backend.api.idempotency import idempotent, repeatable, seen
 from merchants import selectors
 from merchants.api.clerks import at_owned, at_workplace, owned, worked_at
@@ -71,15 +72,15 @@ class DeviceSerializer(serializers.ModelSerializer[Device]):
 
 
 class RegisterDeviceSerializer(serializers.Serializer[Any]):
-    name = serializers.CharField(max_length=40)
+    name = CharField(max_length=40)
 
 
 class ToldSerializer(serializers.Serializer[Any]):
     """``nonce`` is the device's own number for the scan: told twice, it is one."""
 
-    nonce = serializers.CharField(max_length=64)
-    code = serializers.CharField(max_length=TOKEN_CHARACTERS)
-    device_time = serializers.DateTimeField()
+    nonce = CharField(max_length=64)
+    code = CharField(max_length=TOKEN_CHARACTERS)
+    device_time = DateTimeField()
 
     def validate_code(self, code: str) -> str:
         return codes.trimmed(code)

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
-from backend.api.fields import IntegerField
+from backend.api.fields import CharField, DateField, IntegerField, TextField
 from backend.api.filters import CommunityFilter
 from backend.api.idempotency import below, idempotent, seen
 from backend.communities.api.serializers import ChangeContactSerializer
@@ -60,7 +60,7 @@ class AgreeSerializer(serializers.Serializer[Any]):
     kind = serializers.ChoiceField(choices=Terms.Kind.choices)
     fen_per_point = IntegerField(min_value=0, max_value=1_000_000, required=False, allow_null=True)
     share_bp = IntegerField(min_value=1, max_value=10_000, required=False, allow_null=True)
-    valid_from = serializers.DateField()
+    valid_from = DateField()
 
 
 class ShopSerializer(serializers.ModelSerializer[Partnership]):
@@ -121,15 +121,15 @@ class PartnershipSerializer(serializers.ModelSerializer[Partnership]):
 class CandidateSerializer(serializers.Serializer[Any]):
     """``merchant_id``: of a partner elsewhere, told by its owner; it keeps its trade."""
 
-    name = serializers.CharField(max_length=60)
-    trade = serializers.CharField(max_length=30)
+    name = CharField(max_length=60)
+    trade = CharField(max_length=30)
     merchant_id = serializers.UUIDField(required=False, allow_null=True)
 
 
 class ChangeShopSerializer(ChangeContactSerializer):
     """What is left out stays as it is; coordinates come both, or both as null."""
 
-    opening_hours = serializers.CharField(max_length=120, required=False, allow_blank=True)
+    opening_hours = TextField(max_length=120, required=False, allow_blank=True)
 
 
 class ChangePartnershipSerializer(ChangeShopSerializer):
@@ -140,7 +140,7 @@ class ChangePartnershipSerializer(ChangeShopSerializer):
 
 class MoveSerializer(serializers.Serializer[Any]):
     state = serializers.ChoiceField(choices=MOVES)
-    because = serializers.CharField(max_length=200, allow_blank=True, default="")
+    because = TextField(max_length=200, allow_blank=True, default="")
 
 
 # --- staff ------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from rest_framework.views import APIView
 
 from backend.accounts.api.fields import DigitsField
 from backend.api.callers import signed_in
+from backend.api.fields import CharField
 from backend.api.idempotency import below, idempotent, seen
 from backend.wechat.pay import NotFromWeChatPay
 from merchants import selectors
@@ -85,8 +86,8 @@ class BankAccountSerializer(serializers.ModelSerializer[BankAccount]):
 
 
 class KeepBankAccountSerializer(serializers.Serializer[Any]):
-    holder = serializers.CharField(max_length=60)
-    bank = serializers.CharField(max_length=60)
+    holder = CharField(max_length=60)
+    bank = CharField(max_length=60)
     number = DigitsField(min_length=8, max_length=32)
 
 

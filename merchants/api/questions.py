@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
+from backend.api.fields import TextField
 from backend.api.idempotency import below, idempotent, seen
 from merchants import selectors
 from merchants.api.clerks import at_owned
@@ -46,11 +47,11 @@ class QuestionSerializer(serializers.ModelSerializer[StatementQuestion]):
 
 class AskSerializer(serializers.Serializer[Any]):
     line_id = serializers.UUIDField()
-    words = serializers.CharField(max_length=500)
+    words = TextField(max_length=500)
 
 
 class AnswerSerializer(serializers.Serializer[Any]):
-    words = serializers.CharField(max_length=500)
+    words = TextField(max_length=500)
 
 
 _MINE = at_owned(selectors.statements_of, "statement_id")

@@ -11,7 +11,7 @@ from rest_framework.generics import ListAPIView, RetrieveAPIView
 from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
-from backend.api.filters import LocalDayFilterBackend, LocalDaysFilter
+from backend.api.filters import CharFilter, LocalDayFilterBackend, LocalDaysFilter
 from backend.communities.models import Community
 from backend.communities.selectors import WATCHES_OVER, communities_where
 from merchants import selectors
@@ -84,7 +84,7 @@ class RecordFilter(LocalDaysFilter):
 class RefusedScanFilter(LocalDaysFilter):
     moment = "scanned_at"
     merchant = filters.UUIDFilter(help_text="Its id.")
-    outcome = filters.CharFilter(help_text="Such as `code_used`.")
+    outcome = CharFilter(help_text="Such as `code_used`.")
 
 
 class WatchedCommunity(APIView):

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
-from backend.api.fields import IntegerField
+from backend.api.fields import IntegerField, TextField
 from backend.api.idempotency import below, idempotent, seen
 from merchants import selectors
 from merchants.api.clerks import at_workplace, worked_at
@@ -27,7 +27,7 @@ class GiveBackSerializer(serializers.Serializer[Any]):
     """``quantity`` pieces, all that is left if not given, and why."""
 
     quantity = IntegerField(min_value=1, required=False)
-    reason = serializers.CharField(max_length=200)
+    reason = TextField(max_length=200)
 
 
 class RefundSerializer(serializers.ModelSerializer[Refund]):

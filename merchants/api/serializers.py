@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from backend.accounts.api.fields import CodeField
 from backend.accounts.models import User
-from backend.api.fields import IntegerField
+from backend.api.fields import CharField, DateField, IntegerField
 from backend.communities.models import Community
 from merchants.models import (
     Invitation,
@@ -334,11 +334,11 @@ class StatementLineSerializer(serializers.ModelSerializer[Redemption]):
 class PeriodSerializer(serializers.Serializer[Any]):
     """The community's days; the end is not part of the period."""
 
-    period_start = serializers.DateField()
-    period_end = serializers.DateField()
+    period_start = DateField()
+    period_end = DateField()
 
 
 class PaymentSerializer(serializers.Serializer[Any]):
     """``reference`` is the bank's, for instance; nothing is paid to who donates."""
 
-    reference = serializers.CharField(max_length=64, allow_blank=True, default="")
+    reference = CharField(max_length=64, allow_blank=True, default="")

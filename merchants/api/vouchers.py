@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
-from backend.api.filters import CommunityFilter
+from backend.api.filters import CharFilter, CommunityFilter
 from backend.api.idempotency import idempotent, seen
 from merchants import selectors
 from merchants.api.serializers import (
@@ -26,7 +26,7 @@ from merchants.services import redemption as redemptions
 
 
 class OfferFilter(CommunityFilter):
-    code = filters.CharFilter(label="The offer's own code.")
+    code = CharFilter(label="The offer's own code.")
 
 
 class OfferListView(ListAPIView[Offer]):

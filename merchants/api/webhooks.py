@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
+from backend.api.fields import CharField, DateTimeField
 from backend.api.idempotency import below, idempotent
 from backend.api.throttling import UserThrottle
 from merchants.api.clerks import at_owned, owned
@@ -47,7 +48,7 @@ class NewWebhookSerializer(WebhookSerializer):
 
 
 class RegisterWebhookSerializer(serializers.Serializer[Any]):
-    url = serializers.CharField(max_length=500)
+    url = CharField(max_length=500)
 
 
 class SwitchWebhookSerializer(serializers.Serializer[Any]):
@@ -55,7 +56,7 @@ class SwitchWebhookSerializer(serializers.Serializer[Any]):
 
 
 class RepeatSerializer(serializers.Serializer[Any]):
-    since = serializers.DateTimeField()
+    since = DateTimeField()
 
 
 class RepeatedSerializer(serializers.Serializer[Any]):

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
-from backend.api.fields import IntegerField
+from backend.api.fields import IntegerField, TextField
 from backend.api.filters import CommunityFilter
 from backend.api.idempotency import idempotent, seen
 from backend.communities.selectors import WATCHES_OVER, communities_of, communities_where
@@ -77,7 +77,7 @@ class ProposeWishSerializer(serializers.Serializer[Any]):
     """``community`` is its code: whose points are to be spent."""
 
     community = serializers.SlugField(max_length=60)
-    words = serializers.CharField(max_length=200)
+    words = TextField(max_length=200)
 
 
 class WishDecisionSerializer(serializers.Serializer[Any]):
@@ -86,11 +86,11 @@ class WishDecisionSerializer(serializers.Serializer[Any]):
     accept = serializers.BooleanField()
     price_points = IntegerField(min_value=1, required=False)
     value_fen = IntegerField(min_value=0, max_value=FEN_AT_MOST, required=False, allow_null=True)
-    because = serializers.CharField(max_length=200, allow_blank=True, default="")
+    because = TextField(max_length=200, allow_blank=True, default="")
 
 
 class ThanksSerializer(serializers.Serializer[Any]):
-    words = serializers.CharField(max_length=200)
+    words = TextField(max_length=200)
 
 
 # --- who wishes -------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from backend.audit.services import trail
 from backend.pictures import without_exif
 from merchants import errors
 from merchants.models import Merchant, Offer, OfferPrice, Partnership, StockMove, Terms
+from merchants.models.catalogue import PIECES_AT_MOST
 from merchants.services import terms
 
 PLENTY = 2**31 - 1
@@ -215,10 +216,12 @@ def is_complete(offer: Offer) -> bool:
 
 @transaction.atomic
 def restock(*, offer: Offer, change: int, reason: str, by: User) -> StockMove:
-    """Put ``change`` pieces in, or take them out if below 0. Raises OutOfStock."""
+    """Put ``change`` pieces in, or take them out if below 0. Raises OutOfStock, StockFull."""
     offer = _locked(offer)
     if offer.stock + change < 0:
         raise errors.OutOfStock(stock=offer.stock)
+    if change > 0 and offer.stock + change > PIECES_AT_MOST:
+        raise errors.StockFull(stock=offer.stock, limit=PIECES_AT_MOST)
     Offer.objects.filter(pk=offer.pk).update(stock=F("stock") + change)
     move = StockMove.objects.create(
         community_id=offer.community_id,

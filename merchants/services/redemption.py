@@ -26,7 +26,6 @@ from merchants.models import (
     Redemption,
     ScanAttempt,
     Terms,
-    Wish,
 )
 from merchants.models.catalogue import picture_url
 from merchants.services import conditions, refunds, telling, terms, voucher_tokens
@@ -349,11 +348,7 @@ def _give_back(redemption: Redemption, status: Redemption.Status) -> bool:
     redemption.status = status
     redemption.closed_at = timezone.now()
     redemption.save(update_fields=["status", "closed_at"])
-    fulfilled = Wish.objects.filter(
-        community_id=redemption.community_id, redemption=redemption, state=Wish.State.ADOPTED
-    )
-    opened = fulfilled.update(state=Wish.State.PUBLISHED, partnership=None, redemption=None)
-    return opened > 0
+    return refunds.open_wish(redemption)
 
 
 def _locked(redemption_id: UUID) -> Redemption:

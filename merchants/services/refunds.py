@@ -1,6 +1,6 @@
 """Given back after it was scanned: by the merchant on the day itself, by staff afterwards.
 
-Locks are taken as everywhere: voucher, wallet, offer.
+Locks are taken as everywhere: voucher, wish, wallet, offer.
 """
 
 from datetime import datetime
@@ -13,7 +13,7 @@ from backend.accounts.models import User
 from backend.audit.services import trail
 from backend.ids import new_id
 from merchants import errors
-from merchants.models import Offer, Redemption, Refund
+from merchants.models import Offer, Redemption, Refund, Wish
 from merchants.services import telling
 from points.services import ledger
 
@@ -30,7 +30,8 @@ def refund(
 ) -> Refund:
     """Give back ``quantity`` pieces, all that is left if not given.
 
-    The points return to the wallet and the pieces to the stock; the statement takes the amount
+    The points return to the wallet and the pieces to the stock, and with the last piece the wish
+    that it fulfilled is open again; the statement takes the amount
     off, or the next one if this was settled already. ``is_late``: staff may after the day is over
     by the community's clock. ``now`` is given where the past is played again. Raises
     VoucherStateWrong (not redeemed), OwnVoucher, RefundTooLate, RefundTooLarge.
@@ -67,6 +68,7 @@ def refund(
         refunded_at=moment,
         refunded_by=refunded_by,
     )
+    opened = quantity == left and open_wish(redemption)
     given_back.reversal_id = ledger.reverse(
         community_id=redemption.community_id,
         transfer_id=redemption.transfer_id,
@@ -98,7 +100,34 @@ def refund(
             "points": given_back.points,
         },
     )
+    if opened:
+        telling.tell(
+            "wish_open_again",
+            community=redemption.community,
+            recipients=[redemption.volunteer_id],
+            about=redemption.pk,
+        )
     return given_back
+
+
+def open_wish(redemption: Redemption) -> bool:
+    """Whether there is a wish that it was to fulfil, which is open again: nobody has, after all.
+
+    One whose words were erased with the person is withdrawn instead. One that thanks were said for
+    stays delivered.
+    """
+    if redemption.offer.kind != Offer.Kind.WISH:
+        return False
+    wish = Wish.objects.filter(
+        community_id=redemption.community_id, redemption=redemption, state=Wish.State.ADOPTED
+    ).first()
+    if wish is None:
+        return False
+    wish.partnership = wish.redemption = None
+    wish.state = Wish.State.PUBLISHED if wish.words else Wish.State.WITHDRAWN
+    wish.closed_at = None if wish.words else timezone.now()
+    wish.save(update_fields=["partnership", "redemption", "state", "closed_at"])
+    return wish.state == Wish.State.PUBLISHED
 
 
 def _amount_fen(redemption: Redemption, quantity: int) -> int:

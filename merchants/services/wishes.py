@@ -160,7 +160,7 @@ def adopt_as_donor(*, wish: Wish, donor: User) -> Wish:
 def release(*, wish: Wish, by: User) -> Wish:
     """Who adopted it can not after all: the points are free, and it is open again.
 
-    Raises WishStateWrong (not adopted, or its voucher was scanned and not refunded).
+    Raises WishStateWrong (not adopted, or its voucher was scanned: refund it).
     """
     wish = _locked(wish)
     if wish.state != State.ADOPTED:
@@ -255,11 +255,7 @@ def forget(*, volunteer: User) -> None:
 
 def _let_go(wish: Wish) -> None:
     voucher = wish.redemption
-    if voucher is not None and voucher.refunded_quantity == voucher.quantity:
-        wish.partnership = wish.redemption = None
-        wish.state = State.PUBLISHED
-        wish.save(update_fields=["partnership", "redemption", "state"])
-    elif voucher is not None:
+    if voucher is not None:
         try:
             redemption.cancel(redemption=voucher)  # which opens the wish again
         except errors.VoucherStateWrong as refusal:

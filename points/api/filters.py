@@ -5,18 +5,18 @@ from typing import Any
 from django.db.models import Q, QuerySet
 from django_filters import rest_framework as filters
 
-from backend.api.filters import LocalDaysFilter
+from backend.api.filters import CharFilter, LocalDaysFilter
 from points.models import AccountKind, Transfer, Unit
 
 
 class StatementFilter(LocalDaysFilter):
     moment = "occurred_at"
-    reason = filters.CharFilter(help_text="Such as `hours`, `report` or `redemption`.")
+    reason = CharFilter(help_text="Such as `hours`, `report` or `redemption`.")
 
 
 class TransferFilter(StatementFilter):
-    source = filters.CharFilter(help_text="The record it comes from, such as `hours:…`.")
-    key = filters.CharFilter(help_text="The event it was made from; one key, one transfer.")
+    source = CharFilter(help_text="The record it comes from, such as `hours:…`.")
+    key = CharFilter(help_text="The event it was made from; one key, one transfer.")
     account = filters.UUIDFilter(method="of_account", help_text="Its id, on either side.")
     kind = filters.ChoiceFilter(
         method="of_kind", choices=AccountKind.choices, help_text="An account's, on either side."
@@ -32,4 +32,4 @@ class TransferFilter(StatementFilter):
 class AccountFilter(filters.FilterSet):  # type: ignore[misc]
     kind = filters.ChoiceFilter(choices=AccountKind.choices)
     unit = filters.ChoiceFilter(choices=Unit.choices)
-    holder = filters.CharFilter(help_text="Such as `person:…`: an id, not a name.")
+    holder = CharFilter(help_text="Such as `person:…`: an id, not a name.")

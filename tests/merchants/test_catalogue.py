@@ -11,7 +11,9 @@ from backend.accounts import ages
 from backend.accounts.services import profile
 from merchants import errors
 from merchants.models import Offer, OfferPrice, Redemption, StockMove
-from merchants.services import catalogue, conditions, redemption
+from merchants.models.catalogue import PIECES_AT_MOST
+from merchants.services import catalogue, conditions, redemption, refunds
+from points.errors import InsufficientPoints
 from volunteers.services import hours
 
 State = Offer.State
@@ -93,6 +95,8 @@ def test_stock_is_put_in_and_taken_out(tea, chen):
     catalogue.restock(offer=tea, change=-12, reason="坏了", by=chen)
     with pytest.raises(errors.OutOfStock):
         catalogue.restock(offer=tea, change=-1, reason="", by=chen)
+    with pytest.raises(errors.StockFull):
+        catalogue.restock(offer=tea, change=PIECES_AT_MOST + 1, reason="", by=chen)
 
     assert list(StockMove.objects.order_by("id").values_list("change", "stock")) == [
         (7, 12),
@@ -344,3 +348,39 @@ def test_history_never_changes(tea, chen, altered):
         connection.cursor() as cursor,
     ):
         cursor.execute(altered)
+
+
+@pytest.mark.parametrize("end", ["cancelled", "refunded"])
+def test_what_comes_back_finds_room_whatever_the_stock(tea, chen, wang, zhao, grant_points, end):
+    wallet = grant_points(wang, 30)
+    most = 2**31 - 1  # what a spreadsheet may say
+    Offer.objects.filter(pk=tea.pk).update(stock=most)
+    taken = redemption.take(
+        offer=Offer.objects.select_related("partnership", "community").get(pk=tea.pk),
+        volunteer=wang,
+    )
+    with pytest.raises(errors.StockFull):
+        catalogue.restock(offer=tea, change=1, reason="", by=chen)
+    Offer.objects.filter(pk=tea.pk).update(stock=most)  # as if it had room
+
+    if end == "cancelled":
+        redemption.cancel(redemption=taken)
+    else:
+        merchant_id = tea.partnership.merchant_id
+        redemption.scan(merchant_id=merchant_id, clerk=chen, code=taken.code)
+        refunds.refund(redemption=taken, refunded_by=chen, reason="坏了")
+
+    wallet.refresh_from_db()
+    tea.refresh_from_db()
+    assert (wallet.available, wallet.held, tea.stock) == (30, 0, most + 1)
+
+
+def test_the_dearest_by_the_hundred_is_too_dear_and_no_more(tea, wang, grant_points):
+    grant_points(wang, 30)
+    Offer.objects.filter(pk=tea.pk).update(price_points=2**31 - 1, stock=100)
+    offer = Offer.objects.select_related("partnership", "community").get(pk=tea.pk)
+
+    with pytest.raises(InsufficientPoints) as refused:
+        redemption.take(offer=offer, volunteer=wang, quantity=100)
+
+    assert refused.value.facts["needed"] == 100 * (2**31 - 1)

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from datetime import timedelta
-from functools import partial
 
 import pytest
 from django.db import DatabaseError, transaction
@@ -10,6 +9,7 @@ from django.db import DatabaseError, transaction
 from backend.accounts import ages
 from backend.accounts.errors import GuardianConsentRequired
 from backend.accounts.services import profile
+from backend.notices.models import Notice
 from merchants import errors, tasks
 from merchants.models import Offer, Redemption, Terms, Wish
 from merchants.services import partners, redemption, refunds, wishes
@@ -231,17 +231,53 @@ def test_a_shop_and_neighbours_at_once(published, tea_house, zhou, person, walle
     assert wallet() == (20, 80)
 
 
-def test_what_a_shop_refunded_is_open_again_or_withdrawn(published, tea_house, zhou, chen, wallet):
-    for end in (partial(wishes.release, by=zhou), wishes.withdraw):
-        adopted = wishes.adopt_as_merchant(wish=published, partnership=tea_house, by=zhou)
-        code = adopted.redemption.code
-        redemption.scan(merchant_id=tea_house.merchant_id, clerk=chen, code=code)
+def scanned(wish, tea_house, zhou, chen):
+    adopted = wishes.adopt_as_merchant(wish=wish, partnership=tea_house, by=zhou)
+    redemption.scan(merchant_id=tea_house.merchant_id, clerk=chen, code=adopted.redemption.code)
+    return adopted
+
+
+def test_what_a_shop_refunded_is_open_again(published, tea_house, zhou, chen, wang, wallet):
+    for _ in range(2):  # as often as somebody adopts it
+        adopted = scanned(published, tea_house, zhou, chen)
+        assert wallet() == (20, 0)
         refunds.refund(redemption=adopted.redemption, refunded_by=chen, reason="坏了")
 
-        ended = end(wish=adopted)
-        assert ended.redemption is None
-    assert ended.state == State.WITHDRAWN
-    assert wallet() == (100, 0)
+        published.refresh_from_db()
+        assert (published.state, published.partnership, published.redemption) == (
+            State.PUBLISHED,
+            None,
+            None,
+        )
+        assert wallet() == (100, 0)
+    told = Notice.objects.filter(recipient=wang, kind="wish_open_again")
+    assert told.count() == 2
+
+    assert wishes.withdraw(wish=published).state == State.WITHDRAWN
+
+
+def test_what_thanks_were_said_for_stays_delivered_though_it_is_refunded(
+    published, tea_house, zhou, chen, wallet
+):
+    adopted = scanned(published, tea_house, zhou, chen)
+    wishes.thank(wish=adopted, words="谢谢")
+
+    refunds.refund(redemption=adopted.redemption, refunded_by=chen, reason="坏了")
+
+    published.refresh_from_db()
+    assert (published.state, wallet()) == (State.DELIVERED, (100, 0))
+
+
+def test_what_was_erased_is_nobodys_to_fulfil_when_it_is_refunded(
+    published, tea_house, zhou, chen, wang
+):
+    adopted = scanned(published, tea_house, zhou, chen)
+    wishes.forget(volunteer=wang)
+
+    refunds.refund(redemption=adopted.redemption, refunded_by=chen, reason="坏了")
+
+    published.refresh_from_db()
+    assert (published.state, published.words) == (State.WITHDRAWN, "")
 
 
 def test_whose_wisher_left_is_not_fulfilled(published, wang, li, tea_house, zhou, wallet):

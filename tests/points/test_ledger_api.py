@@ -175,7 +175,7 @@ EARLY, FIRST_MOMENT, LAST_MOMENT, LATE = MOMENTS = [
         ({"since": "2024-03-31", "until": "2024-03-31"}, [LAST_MOMENT]),
         ({"since": "2024-04-02"}, []),
         ({"since": "2024-03-31", "until": "2024-03-01"}, []),
-        ({"since": "0001-01-01", "until": "9999-12-31"}, MOMENTS),
+        ({"since": "1900-01-01", "until": "2100-12-31"}, MOMENTS),
         ({"reason": "hours"}, [EARLY, LAST_MOMENT]),
         ({"reason": "gift"}, [FIRST_MOMENT, LATE]),
         ({"reason": "gift", "until": "2024-03-31"}, [FIRST_MOMENT]),

@@ -277,7 +277,10 @@ START, END = "2030-03-19T09:00:00+08:00", "2030-03-19T10:00:00+08:00"
             {"starts_at": "naive", "ends_at": "naive"},
         ),
         ({"starts_at": "tomorrow", "ends_at": 7}, {"starts_at": "invalid", "ends_at": "invalid"}),
-        ({"starts_at": "0001-01-01T00:00:00+14:00", "ends_at": END}, {"starts_at": "overflow"}),
+        (
+            {"starts_at": "0001-01-01T00:00:00+14:00", "ends_at": END},
+            {"starts_at": "date_out_of_range"},
+        ),
         ({"starts_at": START, "ends_at": END, "capacity": 0}, {"capacity": "min_value"}),
         ({"starts_at": START, "ends_at": END, "capacity": 10_001}, {"capacity": "max_value"}),
         ({"starts_at": START, "ends_at": END, "capacity": "few"}, {"capacity": "invalid"}),

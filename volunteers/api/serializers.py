@@ -8,11 +8,10 @@ from rest_framework import serializers
 
 from backend.accounts.api.fields import CodeField
 from backend.accounts.api.serializers import PersonSerializer
-from backend.api.fields import IntegerField
+from backend.api.fields import CharField, DateTimeField, IntegerField, TextField
 from backend.communities.api.serializers import CommunityInBriefSerializer, CommunitySerializer
 from backend.communities.models import Community, CoordType
 from backend.communities.services.places import JOIN_CODE_LENGTH
-from volunteers.api.fields import MomentField
 from volunteers.models import Activity, Attendance, JoinRequest, Report, Shift, Volunteer
 
 PUBLIC_DECIMALS = 2  # of a degree: about one kilometre
@@ -185,14 +184,14 @@ class ShiftSerializer(serializers.ModelSerializer[Shift]):
 
 
 class PlanActivitySerializer(serializers.Serializer[Any]):
-    title = serializers.CharField(max_length=80)
-    category = serializers.CharField(max_length=40, help_text="Decides what its hours earn.")
-    place = serializers.CharField(max_length=120, required=False, allow_blank=True)
+    title = CharField(max_length=80)
+    category = CharField(max_length=40, help_text="Decides what its hours earn.")
+    place = CharField(max_length=120, required=False, allow_blank=True)
 
 
 class PlanShiftSerializer(serializers.Serializer[Any]):
-    starts_at = MomentField()
-    ends_at = MomentField()
+    starts_at = DateTimeField()
+    ends_at = DateTimeField()
     capacity = IntegerField(
         min_value=1,
         max_value=10_000,
@@ -269,22 +268,22 @@ class VerifiedAttendanceSerializer(WatchedAttendanceSerializer):
 
 
 class CheckInSerializer(serializers.Serializer[Any]):
-    nonce = serializers.CharField(
+    nonce = CharField(
         max_length=64, required=False, allow_null=True, help_text="One per tap, the phone's own."
     )
-    at = MomentField(
+    at = DateTimeField(
         required=False, allow_null=True, help_text="When it was, if the phone was offline."
     )
 
 
 class CheckOutSerializer(serializers.Serializer[Any]):
-    at = MomentField(
+    at = DateTimeField(
         required=False, allow_null=True, help_text="When it was, if the phone was offline."
     )
 
 
 class RejectSerializer(serializers.Serializer[Any]):
-    because = serializers.CharField(max_length=200)
+    because = TextField(max_length=200)
 
 
 # --- reports ----------------------------------------------------------------------------------
@@ -349,8 +348,8 @@ class SubmitReportSerializer(serializers.Serializer[Any]):
     """Where it was is kept with the reporter's consent ``location`` alone; both, or neither."""
 
     category = serializers.ChoiceField(choices=Report.Category.choices)
-    text = serializers.CharField(max_length=1000)
-    place = serializers.CharField(max_length=120, required=False, allow_blank=True)
+    text = TextField(max_length=1000)
+    place = CharField(max_length=120, required=False, allow_blank=True)
     latitude = serializers.FloatField(min_value=-90, max_value=90, required=False)
     longitude = serializers.FloatField(min_value=-180, max_value=180, required=False)
     coord_type = serializers.ChoiceField(choices=CoordType.choices, required=False)
@@ -374,7 +373,7 @@ class CloseReportSerializer(serializers.Serializer[Any]):
     """``answer`` is what the public reads; whoever rejects must give one."""
 
     outcome = serializers.ChoiceField(choices=[Report.Status.VERIFIED, Report.Status.REJECTED])
-    answer = serializers.CharField(max_length=500, allow_blank=True, default="")
+    answer = TextField(max_length=500, allow_blank=True, default="")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs["outcome"] == Report.Status.REJECTED and not attrs["answer"]:

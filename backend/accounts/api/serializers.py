@@ -1,9 +1,7 @@
 """Shapes of people."""
 
-import unicodedata
 from typing import Any
 
-from django.utils.translation import gettext as _
 from rest_framework import serializers
 
 from backend.accounts import phones
@@ -11,9 +9,7 @@ from backend.accounts.api.fields import CodeField
 from backend.accounts.models import Consent, Guardianship, User
 from backend.accounts.purposes import GUARDIAN_TEXT, GUARDIANSHIP, TEXTS
 from backend.accounts.services.guardians import CODE_LENGTH
-
-# Control characters, invisible ones that turn the text around, halves of characters, line ends.
-NOT_IN_A_NAME = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+from backend.api.fields import CharField, DateField, IntegerField
 
 
 class MaskedPhoneField(serializers.CharField):
@@ -63,14 +59,14 @@ class ConsentSerializer(serializers.ModelSerializer[Consent]):
 class GiveConsentSerializer(serializers.Serializer[Any]):
     """``version`` of the words that were read."""
 
-    version = serializers.IntegerField(min_value=1, max_value=32_767)
+    version = IntegerField(min_value=1, max_value=32_767)
 
 
 class BindPhoneSerializer(serializers.Serializer[User]):
     """``code``: what ``open-type="getPhoneNumber"`` gave the mini-program, good once."""
 
-    code = serializers.CharField(max_length=128)
-    name = serializers.CharField(max_length=60, required=False, allow_blank=True)
+    code = CharField(max_length=128)
+    name = CharField(max_length=60, required=False, allow_blank=True)
 
 
 class BoundPhoneSerializer(serializers.Serializer[dict[str, Any]]):
@@ -83,13 +79,8 @@ class BoundPhoneSerializer(serializers.Serializer[dict[str, Any]]):
 class ProfileSerializer(serializers.Serializer[User]):
     """What somebody may tell about themselves; what is left out stays as it is."""
 
-    name = serializers.CharField(max_length=60, required=False)
-    born_on = serializers.DateField(required=False, help_text="Told once, it is final.")
-
-    def validate_name(self, name: str) -> str:
-        if any(unicodedata.category(character) in NOT_IN_A_NAME for character in name):
-            raise serializers.ValidationError(_("A name is written in one line of plain text."))
-        return name
+    name = CharField(max_length=60, required=False)
+    born_on = DateField(required=False, help_text="Told once, it is final.")
 
 
 class GuardianCodeSerializer(serializers.Serializer[Any]):
@@ -129,4 +120,4 @@ class AgreeAsGuardianSerializer(serializers.Serializer[Guardianship]):
 
     code = CodeField(length=CODE_LENGTH)
     relation = serializers.ChoiceField(choices=Guardianship.Relation.choices)
-    version = serializers.IntegerField(min_value=1, max_value=32_767)
+    version = IntegerField(min_value=1, max_value=32_767)

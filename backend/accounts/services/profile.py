@@ -4,6 +4,7 @@ from datetime import date
 
 from django.db import transaction
 
+from backend import days
 from backend.accounts import ages
 from backend.accounts.errors import BornOnImplausible, BornOnIsFinal
 from backend.accounts.models import User
@@ -21,7 +22,7 @@ def change(*, user: User, name: str | None = None, born_on: date | None = None) 
     if born_on is not None and born_on != user.born_on:
         if user.born_on is not None:
             raise BornOnIsFinal
-        if not ages.EARLIEST_BIRTH <= born_on <= ages.today():
+        if not days.EARLIEST <= born_on <= ages.today():
             raise BornOnImplausible
         user.born_on = born_on
         user.save(update_fields=["born_on"])

@@ -9,7 +9,7 @@ from rest_framework.generics import ListAPIView
 
 from backend.accounts.api.serializers import PersonSerializer
 from backend.api.callers import signed_in
-from backend.api.filters import LocalDayFilterBackend, LocalDaysFilter
+from backend.api.filters import CharFilter, LocalDayFilterBackend, LocalDaysFilter
 from backend.audit.models import AuditEntry
 from backend.communities import selectors
 from backend.communities.models import Community
@@ -44,10 +44,10 @@ class AuditEntrySerializer(serializers.ModelSerializer[AuditEntry]):
 class AuditFilter(LocalDaysFilter):
     moment = "at"
     actor = filters.UUIDFilter(help_text="Whose acts: the person's id.")
-    action = filters.CharFilter(help_text="Such as `attendance.verify`.")
-    target_type = filters.CharFilter(help_text="Such as `attendance`.")
-    target_id = filters.CharFilter(help_text="What it was done to: its id.")
-    request_id = filters.CharFilter(help_text="What happened in one request.")
+    action = CharFilter(help_text="Such as `attendance.verify`.")
+    target_type = CharFilter(help_text="Such as `attendance`.")
+    target_id = CharFilter(help_text="What it was done to: its id.")
+    request_id = CharFilter(help_text="What happened in one request.")
 
 
 class AuditEntryListView(ListAPIView[AuditEntry]):

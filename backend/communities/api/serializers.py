@@ -10,6 +10,7 @@ from backend.accounts.api.fields import DialledField, MobileField
 from backend.accounts.api.serializers import MaskedPhoneField, PersonSerializer
 from backend.accounts.models import User
 from backend.accounts.services import guardians
+from backend.api.fields import CharField, TextField
 from backend.communities.models import Community, CoordType, Membership, Role
 from backend.communities.selectors import memberships_of, places_below
 
@@ -117,7 +118,7 @@ class ChangeContactSerializer(serializers.Serializer[Any]):
     """What is left out stays as it is; coordinates come both, or both as null."""
 
     contact_phone = DialledField(required=False, allow_blank=True)
-    address = serializers.CharField(max_length=120, required=False, allow_blank=True)
+    address = CharField(max_length=120, required=False, allow_blank=True)
     latitude = serializers.FloatField(min_value=-90, max_value=90, required=False, allow_null=True)
     longitude = serializers.FloatField(
         min_value=-180, max_value=180, required=False, allow_null=True
@@ -189,7 +190,7 @@ class GrantRoleSerializer(serializers.Serializer[Any]):
 
 
 class WithdrawRoleSerializer(serializers.Serializer[Any]):
-    because = serializers.CharField(max_length=200)
+    because = TextField(max_length=200)
 
 
 class SearchPersonSerializer(serializers.Serializer[Any]):

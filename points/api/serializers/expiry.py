@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from backend.api.fields import DateField, IntegerField
 from backend.communities.api.serializers import CommunityInBriefSerializer
 from points.models import ExpiryPolicy, ExpiryRun
 from points.services.expiry import MOST_MONTHS
@@ -29,14 +30,14 @@ class SetExpirySerializer(serializers.Serializer[Any]):
     """The community's day; what was earned before keeps the day it was promised."""
 
     kind = serializers.ChoiceField(choices=ExpiryPolicy.Kind.choices)
-    months = serializers.IntegerField(
+    months = IntegerField(
         required=False,
         allow_null=True,
         min_value=1,
         max_value=MOST_MONTHS,
         help_text="With `months` only: points expire at the end of the month so much later.",
     )
-    valid_from = serializers.DateField(help_text="Today or later.")
+    valid_from = DateField(help_text="Today or later.")
 
 
 class ExpiryRunSerializer(serializers.ModelSerializer[ExpiryRun]):

@@ -6,6 +6,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from backend.accounts.models import User
+from backend.api.fields import CharField, DateField
 from backend.communities.api.serializers import CommunityInBriefSerializer
 from points.models import Rule, RuleVersion
 from points.services.rules import LONGEST_CATEGORY
@@ -87,7 +88,7 @@ class PublishedVersionSerializer(RuleVersionSerializer):
 
 class DraftSerializer(serializers.Serializer[Any]):
     subject = serializers.ChoiceField(choices=Rule.Subject.choices)
-    category = serializers.CharField(
+    category = CharField(
         max_length=LONGEST_CATEGORY,
         help_text="`*` stands for every category without a rule of its own.",
     )
@@ -100,8 +101,8 @@ class DraftSerializer(serializers.Serializer[Any]):
 class PublishSerializer(DraftSerializer):
     """The community's days, both part of the rule's validity."""
 
-    valid_from = serializers.DateField(help_text="Today or later.")
-    valid_to = serializers.DateField(
+    valid_from = DateField(help_text="Today or later.")
+    valid_to = DateField(
         required=False, allow_null=True, help_text="Null: until another version counts."
     )
 
@@ -109,8 +110,8 @@ class PublishSerializer(DraftSerializer):
 class TryoutSerializer(DraftSerializer):
     """The community's days, both part of the period; 366 days at most."""
 
-    since = serializers.DateField()
-    until = serializers.DateField()
+    since = DateField()
+    until = DateField()
 
 
 class ChangeSerializer(serializers.Serializer[Any]):

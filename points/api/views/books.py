@@ -1,6 +1,6 @@
 """The books, for staff and auditors."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 from itertools import groupby
 from typing import Any
@@ -11,7 +11,6 @@ from django.http.response import HttpResponseBase
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 from rest_framework.generics import GenericAPIView, ListAPIView
 from rest_framework.request import Request
@@ -20,6 +19,7 @@ from rest_framework.views import APIView
 
 from backend.api import files
 from backend.api.callers import signed_in
+from backend.api.fields import DateTimeField
 from backend.api.filters import LocalDayFilterBackend
 from backend.communities.models import Community
 from backend.communities.selectors import WATCHES_OVER, communities_where, community_among
@@ -41,7 +41,7 @@ from points.services import sealing
 AT = OpenApiParameter(
     "at",
     OpenApiTypes.DATETIME,
-    description="As of this moment, by the community's clock if it has no offset; else now.",
+    description="As of this moment, with its offset from UTC; else now.",
 )
 
 
@@ -62,12 +62,9 @@ class Books(APIView):
         asked = self.request.query_params.get("at")
         if asked is None:
             return None
-        field = serializers.DateTimeField(default_timezone=self.community.clock)
         try:
-            moment: datetime = field.run_validation(asked)
-            return moment.astimezone(UTC)
-        except OverflowError:
-            raise ValidationError({"at": field.error_messages["overflow"]}) from None
+            moment: datetime = DateTimeField().run_validation(asked)
+            return moment
         except ValidationError as exc:
             raise ValidationError({"at": exc.detail}) from exc
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from backend import days
 from backend.communities.models import Community
 from backend.communities.selectors import community_by_code
 from points import selectors
@@ -22,7 +23,7 @@ class Command(BaseCommand):
         parser.add_argument("--preview", action="store_true", help="write nothing")
         parser.add_argument(
             "--on",
-            type=date.fromisoformat,
+            type=days.typed,
             metavar="DATE",
             help="with --preview: the day (the next on which anything expires)",
         )

@@ -2,12 +2,12 @@
 
 import json
 from argparse import ArgumentParser
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from backend import days
 from backend.communities.models import Community
 from points.errors import RuleInvalid
 from points.services import rules
@@ -23,7 +23,7 @@ class Command(BaseCommand):
         parser.add_argument("--community", required=True, metavar="CODE")
         parser.add_argument(
             "--valid-from",
-            type=date.fromisoformat,
+            type=days.typed,
             metavar="DATE",
             help="the first day they count (today)",
         )

@@ -1,11 +1,11 @@
 """``manage.py set_expiry KIND --community CODE``"""
 
 from argparse import ArgumentParser
-from datetime import date
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from backend import days
 from backend.communities.models import Community
 from points.errors import ExpiryPolicyInvalid
 from points.models import ExpiryPolicy
@@ -23,7 +23,7 @@ class Command(BaseCommand):
         parser.add_argument("--months", type=int, help="with `months`: 1 to 120")
         parser.add_argument(
             "--valid-from",
-            type=date.fromisoformat,
+            type=days.typed,
             metavar="DATE",
             help="what is earned from this day on (today)",
         )

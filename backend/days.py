@@ -1,0 +1,24 @@
+"""The days that can be reckoned with, whatever is added to them.
+
+One later would fail somewhere else: a day after 9999-12-31 is none, nor is its midnight in UTC.
+"""
+
+from argparse import ArgumentTypeError
+from datetime import date
+
+EARLIEST, LATEST = date(1900, 1, 1), date(2100, 12, 31)
+
+
+def is_sensible(day: date) -> bool:
+    return EARLIEST <= day <= LATEST
+
+
+def typed(text: str) -> date:
+    """The argument of a command, ``2024-03-01``. Raises ArgumentTypeError."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise ArgumentTypeError(f"{text} is not a day such as 2024-03-01.") from None
+    if not is_sensible(day):
+        raise ArgumentTypeError(f"{text} is not from {EARLIEST} to {LATEST}.")
+    return day
