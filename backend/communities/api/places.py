@@ -8,7 +8,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
-from backend.api.permissions import SecondFactorWhereDue
+from backend.api.permissions import SecondFactorToWrite
 from backend.api.throttling import PublicThrottle
 from backend.communities import selectors
 from backend.communities.api.serializers import (
@@ -26,7 +26,7 @@ class ContactView(APIView):
     Which estates a community has, for whoever joins it, stands in ``below``.
     """
 
-    permission_classes = (IsAuthenticatedOrReadOnly, SecondFactorWhereDue)
+    permission_classes = (IsAuthenticatedOrReadOnly, SecondFactorToWrite)
     throttle_classes = (PublicThrottle,)
 
     @extend_schema(responses=ContactSerializer)

@@ -19,7 +19,7 @@ from rest_framework.views import APIView
 from backend.api.callers import signed_in
 from backend.api.idempotency import idempotent
 from backend.api.parsers import JSONParser, PhotoFormParser
-from backend.api.permissions import SecondFactorWhereDue
+from backend.api.permissions import SecondFactorToWrite
 from backend.api.renderers import JPEGRenderer
 from backend.api.throttling import PublicThrottle
 from backend.communities.selectors import community_among, tenants
@@ -50,7 +50,7 @@ class CommunityReportsView(ListAPIView[Report]):
     a form.
     """
 
-    permission_classes = (IsAuthenticatedOrReadOnly, SecondFactorWhereDue)
+    permission_classes = (IsAuthenticatedOrReadOnly, SecondFactorToWrite)
     throttle_classes = (PublicThrottle,)
     parser_classes = (JSONParser, PhotoFormParser)
     serializer_class = PublicReportSerializer
