@@ -10,7 +10,7 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 
 from backend.api.health import healthz, readyz
-from backend.api.log_in import WeChatLogInView
+from backend.api.log_in import LogInView, WeChatLogInView
 from backend.api.throttling import PublicThrottle
 
 API_APPS = [
@@ -29,7 +29,7 @@ LOG_IN = [
     path(f"app/v1/{address}", view.as_api_view(client=Client.APP))
     for address, view in {
         "config": ConfigView,
-        "auth/login": account.LoginView,
+        "auth/login": LogInView,
         "auth/wechat": WeChatLogInView,
         "auth/session": account.SessionView,
         "auth/sessions": sessions.SessionsView,

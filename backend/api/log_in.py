@@ -1,10 +1,12 @@
-"""Logging in with WeChat, beside django-allauth's own ways and as one of them."""
+"""Logging in: with a username, as people paste it, and with WeChat, as one of allauth's ways."""
 
 import math
 from typing import Any
 
 from allauth.account.internal.flows.login import record_authentication
 from allauth.account.utils import perform_login
+from allauth.headless.account import views as account
+from allauth.headless.account.inputs import LoginInput
 from allauth.headless.base.response import AuthenticationResponse
 from allauth.headless.base.views import APIView
 from allauth.headless.internal.restkit import inputs
@@ -14,9 +16,20 @@ from rest_framework.exceptions import Throttled
 
 from backend.accounts.services import people
 from backend.api.exceptions import http_problem, problem_of
+from backend.api.filters import WordsField
 from backend.api.throttling import LogInThrottle
 from backend.errors import Refusal, Unavailable
 from backend.wechat import client
+
+
+class LogInInput(LoginInput):  # type: ignore[misc]  # allauth is untyped
+    """A username as it was pasted; the password stays as it is."""
+
+    username = WordsField(required=False)  # allauth requires it where it is the way to log in
+
+
+class LogInView(account.LoginView):  # type: ignore[misc]  # allauth is untyped
+    input_class = LogInInput
 
 
 class WeChatLogInInput(inputs.Input):  # type: ignore[misc]  # allauth is untyped
