@@ -87,6 +87,14 @@ def tidy(text: str, *, lines: bool = False) -> str:
     return tidied if any(map(_is_seen, tidied)) else ""
 
 
+def is_tidy(text: str) -> bool:
+    """Whether it is one line as ``tidy`` leaves it, and not empty."""
+    try:
+        return bool(text) and tidy(text) == text
+    except CharacterRefused:
+        return False
+
+
 def name_of(character: str) -> str:
     """``U+202E (RIGHT-TO-LEFT OVERRIDE)``; without the name where it has none."""
     name = unicodedata.name(character, "")

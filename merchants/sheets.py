@@ -58,7 +58,8 @@ class MerchantsSheet(Sheet):
 
 def _agreed(partnership: Partnership) -> dict[str, int | bool | None]:
     """The terms as the sheet has them, the last ones; nothing of whom staff only talk to."""
-    last = max(partnership.terms.all(), key=lambda terms: terms.version, default=None)
+    kept = [terms for terms in partnership.terms.all() if terms.withdrawn_at is None]
+    last = max(kept, key=lambda terms: terms.version, default=None)
     if last is None:
         return {}
     return {

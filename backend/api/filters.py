@@ -14,8 +14,8 @@ from backend.api.fields import OUT_OF_RANGE, CharField
 from backend.text import CharacterRefused, name_of, tidy
 
 
-class _TidyField(forms.CharField):
-    """What backend/api/fields.py asks of words, asked of a query's."""
+class WordsField(forms.CharField):
+    """What backend/api/fields.py asks of words, asked of a query's or a form's."""
 
     def to_python(self, value: Any) -> Any:
         try:
@@ -43,7 +43,7 @@ class _DayField(forms.DateField):
 class CharFilter(filters.CharFilter):  # type: ignore[misc]  # django-filter is untyped
     """Rows with exactly these words, or this id."""
 
-    field_class = _TidyField
+    field_class = WordsField
 
 
 class DayFilter(filters.DateFilter):  # type: ignore[misc]  # django-filter is untyped

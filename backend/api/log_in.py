@@ -9,7 +9,7 @@ from allauth.account.internal.flows.login import record_authentication
 from allauth.account.utils import perform_login
 from allauth.core import context
 from allauth.headless.account import views as account
-from allauth.headless.account.inputs import ChangePasswordInput
+from allauth.headless.account.inputs import ChangePasswordInput, LoginInput
 from allauth.headless.base.response import AuthenticationResponse
 from allauth.headless.base.views import APIView
 from allauth.headless.internal.restkit import inputs
@@ -26,6 +26,7 @@ from backend.accounts.errors import TooManyAttempts
 from backend.accounts.services import people
 from backend.accounts.services.attempts import PasswordTry, trying_code
 from backend.api.exceptions import http_problem, problem_of
+from backend.api.filters import WordsField
 from backend.api.parsers import read_json
 from backend.errors import Refusal, Unavailable
 from backend.wechat import client
@@ -66,8 +67,14 @@ class _Counted(APIView):  # type: ignore[misc]  # allauth is untyped
         return answer
 
 
+class LogInInput(LoginInput):  # type: ignore[misc]
+    """A username as it was pasted; the password stays as it is."""
+
+    username = WordsField(required=False)  # allauth requires it where it is the way to log in
+
+
 class LogInView(_Counted, account.LoginView):  # type: ignore[misc]
-    pass
+    input_class = LogInInput
 
 
 class ReauthenticateView(_Counted, account.ReauthenticateView):  # type: ignore[misc]

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, cast
 
-from rest_framework.permissions import BasePermission
+from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
 from backend.accounts.models import User
@@ -25,3 +25,10 @@ class SecondFactorWhereDue(BasePermission):
             if SECOND_FACTOR not in claims.get("methods", []):
                 raise SecondFactorRequired
         return True
+
+
+class SecondFactorToWrite(SecondFactorWhereDue):
+    """For what anybody may read without a log-in: one that lacks the code may as well."""
+
+    def has_permission(self, request: Request, view: "APIView") -> bool:
+        return request.method in SAFE_METHODS or super().has_permission(request, view)

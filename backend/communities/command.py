@@ -1,6 +1,6 @@
-"""What commands that look at one community or at all of them have in common."""
+"""What commands have in common: names that are typed, and one community or all of them."""
 
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from typing import Any
 
 from django.core.management.base import CommandError
@@ -8,6 +8,20 @@ from django.db.models import QuerySet
 
 from backend.communities.models import Community
 from backend.communities.selectors import tenants
+from backend.text import CharacterRefused, tidy
+
+LONGEST = 60  # characters of a name, whosever it is
+
+
+def words(text: str) -> str:
+    """An argument that people read, at most 60 characters. Raises ArgumentTypeError."""
+    try:
+        tidied = tidy(text)
+    except CharacterRefused as refused:
+        raise ArgumentTypeError(f"{refused} may not stand in it.") from None
+    if not 0 < len(tidied) <= LONGEST:
+        raise ArgumentTypeError(f"It has 1 to {LONGEST} characters that are seen.")
+    return tidied
 
 
 def add_community(parser: ArgumentParser) -> None:

@@ -685,6 +685,7 @@ LEFT_OUT = {
     "merchants.OfferPrice.set_by": _AN_ACT,
     "merchants.StockMove.moved_by": _AN_ACT,
     "merchants.Terms.agreed_by": _AN_ACT,
+    "merchants.Terms.withdrawn_by": _AN_ACT,
     "merchants.Statement.approved_by": _AN_ACT,
     "merchants.Statement.paid_by": _AN_ACT,
     "merchants.Redemption.redeemed_by": "somebody else's voucher: it stands among the scans",

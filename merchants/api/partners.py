@@ -37,14 +37,16 @@ class TermsSerializer(serializers.ModelSerializer[Terms]):
     """A version of a contract. ``per_point`` has ``fen_per_point``; ``share`` has ``share_bp``.
 
     A share is in ten-thousandths of what the piece costs in the shop; ``valid_from`` is null where
-    it counts from the beginning, ``agreed_by`` where it was imported.
+    it counts from the beginning, ``agreed_by`` where it was imported. A withdrawn one never counts.
     """
 
     agreed_by = ColleagueSerializer(read_only=True, allow_null=True)
+    withdrawn_by = ColleagueSerializer(read_only=True, allow_null=True)
 
     class Meta:
         model = Terms
         fields = (
+            "id",
             "version",
             "kind",
             "fen_per_point",
@@ -52,6 +54,8 @@ class TermsSerializer(serializers.ModelSerializer[Terms]):
             "valid_from",
             "agreed_at",
             "agreed_by",
+            "withdrawn_at",
+            "withdrawn_by",
         )
         read_only_fields = fields
 
@@ -252,6 +256,22 @@ class PartnerTermsView(ListAPIView[Terms]):
             partnership=partnership, by=signed_in(request), **body.validated_data
         )
         return Response(TermsSerializer(agreed).data, status=status.HTTP_201_CREATED)
+
+
+class WithdrawTermsView(APIView):
+    """Take back what is not in force yet, so that others may begin earlier.
+
+    ``POST /api/v1/partners/{partnership_id}/terms/{terms_id}/withdraw``, as often as one likes.
+    Refused with ``terms_in_force``.
+    """
+
+    @extend_schema(request=None, responses=TermsSerializer)
+    def post(self, request: Request, partnership_id: UUID, terms_id: UUID) -> Response:
+        agreed = selectors.terms_of(_handled(request, partnership_id))
+        withdrawn = partners.withdraw_terms(
+            terms=get_object_or_404(agreed, pk=terms_id), by=signed_in(request)
+        )
+        return Response(TermsSerializer(withdrawn).data)
 
 
 class PartnerInvitationView(APIView):

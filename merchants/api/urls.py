@@ -124,6 +124,10 @@ urlpatterns = [
     path("partners/<uuid:partnership_id>", partners.PartnerView.as_view()),
     path("partners/<uuid:partnership_id>/state", partners.PartnerStateView.as_view()),
     path("partners/<uuid:partnership_id>/terms", partners.PartnerTermsView.as_view()),
+    path(
+        "partners/<uuid:partnership_id>/terms/<uuid:terms_id>/withdraw",
+        partners.WithdrawTermsView.as_view(),
+    ),
     path("partners/<uuid:partnership_id>/invitations", partners.PartnerInvitationView.as_view()),
     path("merchants/<uuid:merchant_id>/partnerships", partners.MyPartnershipListView.as_view()),
     path(

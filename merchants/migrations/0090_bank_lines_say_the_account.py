@@ -19,7 +19,7 @@ WHERE statement.id = line.statement_id AND statement.community_id = line.communi
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("merchants", "0085_stock_has_room"),
+        ("merchants", "0086_terms_are_withdrawn"),
     ]
 
     operations = [

@@ -79,11 +79,29 @@ class Partnership(TenantModel):
         return self.name
 
 
+# Also at the commit, and a minute before midnight: neither our clock nor another's is exact, and
+# what is taken at 0:00 is taken by the version.
+_WITHDRAWN_IN_TIME = """
+    IF NEW.valid_from IS NULL OR clock_timestamp() > (
+        SELECT NEW.valid_from::timestamp AT TIME ZONE c.timezone - interval '1 minute'
+        FROM communities_community c WHERE c.id = NEW.community_id
+    ) OR EXISTS (
+        SELECT FROM merchants_redemption r WHERE r.community_id = NEW.community_id
+        AND r.partnership_id = NEW.partnership_id AND r.terms_version = NEW.version
+    ) THEN
+        RAISE EXCEPTION 'terms % are in force', NEW.id
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'terms_withdrawn_in_time';
+    END IF;
+    RETURN NEW;
+"""
+_IS_WITHDRAWN = pgtrigger.Q(old__withdrawn_at__isnull=True, new__withdrawn_at__isnull=False)
+
+
 class Terms(TenantModel):
     """One version of a contract: what the community pays for what is redeemed. It never changes.
 
     The highest version that is valid on the community's day counts, and is frozen into what is
-    taken on that day.
+    taken on that day. One that is not in force yet can be withdrawn, once, and then never counts.
     """
 
     class Kind(models.TextChoices):
@@ -104,6 +122,10 @@ class Terms(TenantModel):
     agreed_by = models.ForeignKey(  # NULL: imported
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True
     )
+    withdrawn_at = models.DateTimeField(null=True)
+    withdrawn_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True
+    )
 
     class Meta:
         constraints: ClassVar = [
@@ -121,9 +143,37 @@ class Terms(TenantModel):
                 name="terms_begin_with_the_first",
                 condition=Q(version=1) | Q(version__gt=1, valid_from__isnull=False),
             ),
+            models.CheckConstraint(
+                name="terms_withdrawn_by_somebody",
+                condition=Q(withdrawn_at__isnull=True, withdrawn_by__isnull=True)
+                | Q(withdrawn_at__isnull=False, withdrawn_by__isnull=False),
+            ),
         ]
         triggers: ClassVar = [
-            pgtrigger.Protect(name="terms_stay", operation=pgtrigger.Update | pgtrigger.Delete)
+            pgtrigger.Protect(name="terms_stay", operation=pgtrigger.Delete),
+            pgtrigger.ReadOnly(
+                name="terms_say_what_they_said", exclude=["withdrawn_at", "withdrawn_by"]
+            ),
+            pgtrigger.Protect(
+                name="terms_withdrawn_once",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(old__withdrawn_at__isnull=False),
+            ),
+            pgtrigger.Trigger(
+                name="terms_withdrawn_in_time",
+                operation=pgtrigger.Update,
+                when=pgtrigger.Before,
+                condition=_IS_WITHDRAWN,
+                func=_WITHDRAWN_IN_TIME,
+            ),
+            pgtrigger.Trigger(
+                name="terms_withdrawn_in_time_still",
+                operation=pgtrigger.Update,
+                when=pgtrigger.After,
+                timing=pgtrigger.Deferred,
+                condition=_IS_WITHDRAWN,
+                func=_WITHDRAWN_IN_TIME,
+            ),
         ]
 
     def __str__(self) -> str:

@@ -45,7 +45,7 @@ def terms_of(partnership: Partnership) -> QuerySet[Terms]:
     """All versions of a contract, newest first."""
     return (
         Terms.objects.filter(community_id=partnership.community_id, partnership=partnership)
-        .select_related("agreed_by")
+        .select_related("agreed_by", "withdrawn_by")
         .order_by("-id")
     )
 

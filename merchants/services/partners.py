@@ -4,7 +4,8 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from django.db import models, transaction
+from django.db import IntegrityError, models, transaction
+from django.utils import timezone
 
 from backend.accounts.models import User
 from backend.audit.services import trail
@@ -129,14 +130,15 @@ def agree(
     told = (fen_per_point is not None, share_bp is not None)
     if told not in FIGURES[kind]:
         raise errors.TermsIncomplete
-    last = partnership.terms.order_by("-version").first()
+    versions = partnership.terms.order_by("-version")
+    last = versions.filter(withdrawn_at=None).first()
     earliest = max(partnership.community.today, (last and last.valid_from) or date.min)
     if valid_from < earliest:
         raise errors.TermsTooEarly(earliest=earliest.isoformat())
     terms = Terms.objects.create(
         community_id=partnership.community_id,
         partnership=partnership,
-        version=last.version + 1 if last else 1,
+        version=versions[0].version + 1 if versions else 1,
         kind=kind,
         fen_per_point=fen_per_point,
         share_bp=share_bp,
@@ -159,6 +161,38 @@ def agree(
     )
     if partnership.state == Partnership.State.CANDIDATE:
         _move(partnership, Partnership.State.CONTRACT, by)
+    return terms
+
+
+@transaction.atomic
+def withdraw_terms(*, terms: Terms, by: User) -> Terms:
+    """Take back a version that is not in force yet: it never counts, and others may begin earlier.
+
+    Idempotent: keeps the first ``withdrawn_at``. Raises TermsInForce, also in the last minute
+    before and where something was taken by it.
+    """
+    _locked(terms.partnership)
+    terms = Terms.objects.select_related("partnership__community", "withdrawn_by").get(
+        community_id=terms.community_id, pk=terms.pk
+    )
+    if terms.withdrawn_at is not None:
+        return terms
+    terms.withdrawn_at, terms.withdrawn_by = timezone.now(), by
+    try:
+        with transaction.atomic():
+            terms.save(update_fields=["withdrawn_at", "withdrawn_by"])
+    except IntegrityError as error:
+        diagnosis = getattr(error.__cause__, "diag", None)
+        if diagnosis is None or diagnosis.constraint_name != "terms_withdrawn_in_time":
+            raise
+        raise errors.TermsInForce from error
+    trail.record(
+        "partnership.withdraw_terms",
+        actor=by,
+        community=terms.partnership.community,
+        target=terms.partnership,
+        after={"version": terms.version},
+    )
     return terms
 
 

@@ -322,7 +322,10 @@ def _was_a_partner(partnership: Partnership, before: datetime) -> bool:
     return (
         partnership.state in (Partnership.State.ACTIVE, Partnership.State.SUSPENDED)
         and partnership.terms.filter(
-            has_begun, community_id=partnership.community_id, agreed_at__lt=before
+            has_begun,
+            community_id=partnership.community_id,
+            agreed_at__lt=before,
+            withdrawn_at=None,
         ).exists()
     )
 

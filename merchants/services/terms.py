@@ -18,7 +18,11 @@ def in_force(partnership: Partnership, day: date) -> Terms:
 
 def counting(versions: Iterable[Terms], day: date) -> Terms | None:
     """Of a contract's versions the one that counts on ``day``: the highest that is valid."""
-    valid = [one for one in versions if one.valid_from is None or one.valid_from <= day]
+    valid = [
+        one
+        for one in versions
+        if one.withdrawn_at is None and (one.valid_from is None or one.valid_from <= day)
+    ]
     return max(valid, key=lambda one: one.version, default=None)
 
 

@@ -17,6 +17,7 @@ from django.db.models import Max
 from backend.accounts.models import User
 from backend.audit.services import trail
 from backend.communities.models import Community
+from backend.text import is_tidy
 from points.errors import CashNotAllowedForHours, RuleBackdated, RuleInvalid
 from points.models import Rule, RuleVersion
 
@@ -88,7 +89,7 @@ def read(
     if not isinstance(parameters, dict):
         raise RuleInvalid
     rule = READERS[subject](parameters)
-    if not 0 < len(category) <= LONGEST_CATEGORY:
+    if not is_tidy(category) or len(category) > LONGEST_CATEGORY:
         raise RuleInvalid(parameter="category")
     return rule
 

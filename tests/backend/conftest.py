@@ -33,6 +33,7 @@ def wechat(wechat_server):
 
 
 @pytest.fixture
-def town(lake, hill, person, served, grant_points, logged_in, wechat, wechat_pay) -> Town:
+def town(settings, lake, hill, person, served, grant_points, logged_in, wechat, wechat_pay) -> Town:
     """Two communities with everybody and everything in them that an operation may be about."""
+    settings.HEADLESS_JWT_ACCESS_TOKEN_EXPIRES_IN = 3_600  # a slow machine asks for long
     return build(lake, hill, person, served, grant_points, logged_in, wechat)

@@ -511,6 +511,7 @@ REFERS_TO_A_PERSON = {
     "merchants.OfferPrice.set_by": AN_ACT,
     "merchants.StockMove.moved_by": AN_ACT,
     "merchants.Terms.agreed_by": AN_ACT,
+    "merchants.Terms.withdrawn_by": AN_ACT,
     "merchants.Statement.paid_by": AN_ACT,
     "merchants.StatementQuestion.answered_by": AN_ACT,
     "merchants.StatementQuestion.asked_by": AN_ACT,

@@ -5,9 +5,12 @@ from datetime import timedelta
 
 import pytest
 from allauth.mfa.models import Authenticator
+from django.urls import get_resolver
 from rest_framework.test import APIClient
+from rest_framework.views import APIView
 
 from backend.accounts import mfa
+from backend.api.permissions import SecondFactorWhereDue
 from backend.communities.errors import RoleConflict
 from backend.communities.models import Membership, Role
 from backend.communities.services import roles
@@ -58,6 +61,58 @@ def test_with_a_password_alone_they_are_told_what_is_missing(lake, person, role,
 
     assert (refused.status_code, refused.json()["code"]) == (403, "second_factor_required")
     assert ask(answer, "me").json()["second_factor_required"] is True
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["consents", "communities"]
+    + [f"communities/lake{what}" for what in ("", "/contact", "/reports", "/seals")],
+)
+def test_what_needs_no_log_in_needs_no_code_either(qian, path):
+    answer = ask(log_in(qian), path)
+
+    assert answer.status_code == 200
+    assert answer.json() == APIClient().get(f"/api/v1/{path}").json()
+
+
+def test_a_lost_phone_is_logged_out_everywhere_without_a_code(qian):
+    answer = log_in(qian)
+
+    assert ask(answer, "me/log-out-everywhere", "post").status_code == 204
+    assert ask(answer, "me").status_code == 401
+
+
+def test_nothing_else_is_exempt():
+    """Every other view asks for a log-in with a code; these say why they do not."""
+    exempt = {
+        view.__name__
+        for view in views_of(get_resolver())
+        if issubclass(view, APIView) and SecondFactorWhereDue not in view.permission_classes
+    }
+
+    assert exempt == {
+        "LogOutEverywhereView",
+        # What needs no log-in.
+        "CommunityListView",
+        "CommunityReportsView",
+        "CommunityView",
+        "ConsentTextListView",
+        "ContactView",
+        "OfferPictureView",
+        "PublicReportView",
+        "SealListView",
+        "SpectacularJSONAPIView",
+        "SpectacularSwaggerSplitView",
+        "WeChatPayCallbackView",
+    }
+
+
+def views_of(resolver):
+    for pattern in resolver.url_patterns:
+        if hasattr(pattern, "url_patterns"):
+            yield from views_of(pattern)
+        elif view := getattr(pattern.callback, "cls", None):
+            yield view
 
 
 def test_nobody_else_is_asked_for_it(zhao):

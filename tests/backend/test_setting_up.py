@@ -145,3 +145,41 @@ def test_the_demo_stays_out_of_a_database_of_others(person, say):
     staff.refresh_from_db()
     assert staff.check_password(PASSWORD)
     assert not Community.objects.exists()
+
+
+AT_THE_LAKE = ["--community", "lake"]
+
+
+@pytest.mark.parametrize(
+    ("command", "named"),
+    [
+        (["found_community", "pond", "池塘\u202e社区"], r"U\+202E"),
+        (["found_community", "pond", "\u200b\u3164"], "seen"),
+        (["found_community", "pond", "池" * 61], "1 to 60"),
+        (["appoint", "zh\u2066", "--name", "赵", *AT_THE_LAKE, "--role", "staff"], r"U\+2066"),
+        (["appoint", "\u3164", "--name", "赵", *AT_THE_LAKE, "--role", "staff"], "seen"),
+        (["appoint", "zhao", "--name", "赵\ue000", *AT_THE_LAKE, "--role", "staff"], r"U\+E000"),
+        (["employ", "chen", "--name", "\u2060", *AT_THE_LAKE, "--merchant", "茶馆"], "seen"),
+    ],
+)
+def test_a_name_that_nobody_can_read_is_no_name(lake, tea_house, say, command, named):
+    with pytest.raises(CommandError, match=named):
+        say(*command)
+
+    assert (Community.objects.count(), User.objects.count()) == (1, 0)
+
+
+def test_a_name_is_put_down_without_what_came_along_with_pasting_it(lake, say):
+    say("found_community", "pond", "\ufeff池塘社区\u200b")
+    say("appoint", "\ufeffzhao", "--name", "赵\u200b社工", *AT_THE_LAKE, "--role", "staff")
+
+    assert Community.objects.get(code="pond").name == "池塘社区"
+    assert User.objects.get(username="zhao").name == "赵社工"
+
+
+def test_a_category_that_nobody_can_read_is_refused(lake, say, tmp_path):
+    file = tmp_path / "rules.json"
+    file.write_text(json.dumps({"service": {"巡\u202e逻": {"points_per_hour": 1}}}))
+
+    with pytest.raises(CommandError, match="rule_invalid"):
+        say("publish_rules", str(file), "--community", "lake")

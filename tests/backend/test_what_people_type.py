@@ -23,6 +23,7 @@ from backend import days
 from backend.api import fields, filters
 from tests.backend.test_permissions import CLIENT, ask, operations
 from tests.backend.town import CALLERS, Form, undone
+from tests.conftest import PASSWORD
 
 OURS = ("backend.", "points.", "volunteers.", "merchants.")
 # What the framework reads, and what of it is ours.
@@ -292,6 +293,26 @@ def test_whatever_is_out_of_bounds_is_refused_by_the_name_of_its_field(town, doc
                         errors = answer.json().get("errors", {}).get(name, [])
                         assert [one["code"] for one in errors] == [code], (value, answer.json())
     assert asked > 1_000
+
+
+@pytest.mark.parametrize(
+    ("username", "status", "codes"),
+    [
+        ("\ufeffwang\u200b ", 200, []),
+        ("wa\u202eng", 400, ["character_refused"]),
+        ("wa\u2068ng", 400, ["character_refused"]),
+        ("\u3164", 400, ["required"]),
+    ],
+)
+def test_a_username_is_read_as_it_was_pasted(wang, username, status, codes):
+    answer = CLIENT.post(
+        "/_allauth/app/v1/auth/login",
+        {"username": username, "password": PASSWORD},
+        content_type="application/json",
+    )
+
+    assert answer.status_code == status
+    assert [one["code"] for one in answer.json().get("errors", [])] == codes
 
 
 def test_a_command_refuses_such_days_as_well(lake):

@@ -27,7 +27,7 @@ from backend.communities.services import places, roles
 from backend.notices.models import Notice
 from backend.notices.services import notices
 from backend.privacy.services import exports
-from merchants.models import MerchantMember, PayCode
+from merchants.models import MerchantMember, PayCode, Terms
 from merchants.services import (
     bank_accounts,
     bank_batches,
@@ -271,6 +271,9 @@ def business(
     )
     endpoint, _ = webhooks.register(merchant=shop, url="https://8.8.8.8/hook", by=owner)
     told_of = webhooks.ping(endpoint=endpoint)
+    upcoming = partners.agree(
+        partnership=partnership, kind=Terms.Kind.DONATED, valid_from=date(2100, 1, 1), by=newcomer
+    )
     entries = [
         lists.add(
             partnership=partnership, kind="need", title=title, description="每周一次", by=owner
@@ -389,6 +392,7 @@ def business(
         "join_request_id": asked,
         "membership_id": [leader],
         "member_id": [member],
+        "terms_id": [upcoming],
         "invitation_id": [invitation],
         "export_id": [export],
         "picture_id": [PurePath(tea.picture.name).stem],

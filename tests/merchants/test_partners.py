@@ -1,6 +1,6 @@
 """Partners: from a business one talks to, to what its contract pays, and its end."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from django.db import DatabaseError, connection, transaction
@@ -12,6 +12,7 @@ from backend.ids import new_id
 from merchants import errors
 from merchants.models import MerchantMember, Offer, Partnership, Redemption, Terms
 from merchants.services import invitations, partners, redemption, refunds
+from merchants.services import terms as terms_of_day
 
 State, Kind = Partnership.State, Terms.Kind
 
@@ -239,11 +240,16 @@ def test_two_desks_taking_one_merchant_on_make_one_partner_of_it(hill, shop, zho
 
 
 @pytest.mark.parametrize(
-    "altered", ["UPDATE merchants_terms SET fen_per_point = 99", "DELETE FROM merchants_terms"]
+    "altered",
+    [
+        "UPDATE merchants_terms SET fen_per_point = 99",
+        "UPDATE merchants_terms SET valid_from = '2100-01-01', withdrawn_at = now()",
+        "DELETE FROM merchants_terms",
+    ],
 )
 def test_terms_never_change(tea_house, altered):
     with (
-        pytest.raises(DatabaseError, match="Cannot update or delete"),
+        pytest.raises(DatabaseError, match=r"Cannot (update|delete) rows"),
         transaction.atomic(),
         connection.cursor() as cursor,
     ):
@@ -257,6 +263,138 @@ def test_staff_invite_the_first_owner_and_no_second(noodles, zhao, person):
 
     with pytest.raises(errors.HasOwner):
         invitations.invite_owner(merchant=noodles.merchant, invited_by=zhao)
+
+
+# --- withdrawn before they are in force --------------------------------------------------------
+FAR = date(2100, 1, 1)
+
+
+def withdraw_by_hand(terms, zhao):
+    """Past Python: the trigger's answer, and the commit's."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE merchants_terms SET withdrawn_at = now(), withdrawn_by_id = %s WHERE id = %s",
+            [zhao.pk, terms.pk],
+        )
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+
+
+def where_it_is(lake, clock):
+    """Let the lake be where ``clock`` is what clocks show now; answers the day there."""
+    now = datetime.now(UTC)
+    hours, minutes, seconds = map(int, clock.split(":"))
+    shown = timedelta(hours=hours, minutes=minutes, seconds=seconds)
+    ahead = int(
+        (
+            datetime(2024, 1, 1) + shown - datetime.combine(date(2024, 1, 1), now.time())
+        ).total_seconds()
+    )
+    sign, ahead = ("-" if ahead >= 0 else "+"), abs(ahead)  # as POSIX writes it
+    zone = f"X{sign}{ahead // 3600:02}:{ahead // 60 % 60:02}:{ahead % 60:02}"
+    type(lake).objects.filter(pk=lake.pk).update(timezone=zone)
+    return now.date()
+
+
+def test_terms_for_a_far_day_are_withdrawn_and_freeze_nothing(agree, noodles, lake, zhao):
+    first = agree(kind=Kind.DONATED)
+    far = agree(kind=Kind.SHARE, share_bp=1, valid_from=FAR)
+    with pytest.raises(errors.TermsTooEarly):
+        agree(kind=Kind.PER_PIECE)
+
+    withdrawn = partners.withdraw_terms(terms=far, by=zhao)
+    again = partners.withdraw_terms(terms=far, by=zhao)
+    third = agree(kind=Kind.PER_PIECE)
+
+    assert (withdrawn.withdrawn_by, again.withdrawn_at) == (zhao, withdrawn.withdrawn_at)
+    assert (first.version, far.version, third.version) == (1, 2, 3)
+    assert terms_of_day.in_force(noodles, FAR).version == 3
+    (told,) = AuditEntry.objects.filter(action="partnership.withdraw_terms")
+    assert (told.actor, told.target_id, told.after) == (zhao, str(noodles.pk), {"version": 2})
+
+
+def test_a_contract_without_its_only_terms_pays_nothing_and_takes_others(agree, noodles, zhao):
+    partners.withdraw_terms(terms=agree(kind=Kind.DONATED, valid_from=FAR), by=zhao)
+
+    with pytest.raises(errors.PartnerNotActive):
+        terms_of_day.in_force(noodles, FAR)
+    assert agree(kind=Kind.DONATED).version == 2
+
+
+def test_terms_in_force_are_not_withdrawn(agree, tea_house, lake, zhao):
+    (imported,) = tea_house.terms.all()
+    for terms in (imported, agree(kind=Kind.DONATED)):
+        with pytest.raises(errors.TermsInForce):
+            partners.withdraw_terms(terms=terms, by=zhao)
+
+    assert not Terms.objects.exclude(withdrawn_at=None).exists()
+
+
+def test_terms_by_which_something_was_taken_are_not_withdrawn(
+    agree, tea, tea_house, zhao, wang, grant_points
+):
+    terms = agree(partnership=tea_house, kind=Kind.DONATED, valid_from=FAR)
+    grant_points(wang, 30)
+    offer = Offer.objects.select_related("partnership", "community").get(pk=tea.pk)
+    taken = redemption.take(offer=offer, volunteer=wang, now=datetime(2100, 6, 1, tzinfo=UTC))
+    assert taken.terms_version == terms.version
+
+    with pytest.raises(errors.TermsInForce):
+        partners.withdraw_terms(terms=terms, by=zhao)
+
+
+@pytest.mark.parametrize(
+    ("clock", "is_late"), [("23:58:00", False), ("23:59:30", True), ("24:00:10", True)]
+)
+def test_terms_are_withdrawn_until_a_minute_before_midnight(agree, lake, zhao, clock, is_late):
+    today = where_it_is(lake, clock)
+    terms = Terms.objects.create(
+        community=lake,
+        partnership=Partnership.objects.get(),
+        version=1,
+        kind=Kind.DONATED,
+        valid_from=today + timedelta(days=1),
+    )
+
+    if is_late:
+        with pytest.raises(DatabaseError, match="in force"):
+            withdraw_by_hand(terms, zhao)
+    else:
+        withdraw_by_hand(terms, zhao)
+
+
+def test_a_commit_that_comes_too_late_withdraws_nothing(agree, lake, zhao):
+    terms = agree(kind=Kind.DONATED, valid_from=lake.today + timedelta(days=3))
+
+    with transaction.atomic():
+        partners.withdraw_terms(terms=terms, by=zhao)
+        # As if midnight came meanwhile.
+        type(lake).objects.filter(pk=lake.pk).update(timezone="X-160")
+        with pytest.raises(DatabaseError, match="in force"), transaction.atomic():
+            connection.check_constraints()
+        transaction.set_rollback(True)
+
+
+def test_what_is_withdrawn_stays_so(agree, zhao):
+    terms = partners.withdraw_terms(terms=agree(kind=Kind.DONATED, valid_from=FAR), by=zhao)
+
+    with pytest.raises(DatabaseError, match="Cannot update"), transaction.atomic():
+        Terms.objects.filter(pk=terms.pk).update(withdrawn_at=None, withdrawn_by=None)
+
+
+def test_staff_withdraw_terms_over_http(agree, noodles, zhao, logged_in):
+    terms = agree(kind=Kind.DONATED, valid_from=FAR)
+    desk = logged_in(zhao)
+
+    answer = desk.post(f"/api/v1/partners/{noodles.pk}/terms/{terms.pk}/withdraw")
+
+    assert answer.status_code == 200
+    assert answer.json()["withdrawn_by"] == {"id": str(zhao.pk), "name": zhao.shown_name}
+    (listed,) = desk.get(f"/api/v1/partners/{noodles.pk}/terms").json()["results"]
+    assert listed == answer.json()
+
+    now = agree(kind=Kind.DONATED)
+    answer = desk.post(f"/api/v1/partners/{noodles.pk}/terms/{now.pk}/withdraw")
+    assert (answer.status_code, answer.json()["code"]) == (409, "terms_in_force")
 
 
 # --- over HTTP --------------------------------------------------------------------------------
@@ -273,10 +411,13 @@ def test_staff_take_a_business_on_over_http(lake, zhao, wang, person, logged_in)
     agreed = desk.post(f"{address}/terms", terms)
     assert agreed.status_code == 201
     assert agreed.json() == terms | {
+        "id": agreed.json()["id"],
         "version": 1,
         "fen_per_point": None,
         "agreed_at": agreed.json()["agreed_at"],
         "agreed_by": {"id": str(zhao.pk), "name": zhao.shown_name},
+        "withdrawn_at": None,
+        "withdrawn_by": None,
     }
     place = {
         "contact_phone": "0731-85550001",

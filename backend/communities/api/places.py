@@ -9,7 +9,7 @@ from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
 from backend.api.idempotency import idempotent
-from backend.api.permissions import SecondFactorWhereDue
+from backend.api.permissions import SecondFactorToWrite
 from backend.communities import selectors
 from backend.communities.api.serializers import (
     ChangeContactSerializer,
@@ -27,7 +27,7 @@ class ContactView(APIView):
     Which estates a community has, for whoever joins it, stands in ``below``.
     """
 
-    permission_classes = (IsAuthenticatedOrReadOnly, SecondFactorWhereDue)
+    permission_classes = (IsAuthenticatedOrReadOnly, SecondFactorToWrite)
 
     @extend_schema(responses=ContactSerializer)
     def get(self, request: Request, code: str) -> Response:

@@ -6,6 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from backend.accounts.passwords import login_asked_for
+from backend.communities.command import words
 from merchants.models import MerchantMember, Partnership
 from merchants.services import partners
 
@@ -16,10 +17,10 @@ class Command(BaseCommand):
     help = "Employ a clerk, or name an owner, of a partner merchant; asks for their password."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("username", metavar="USERNAME")
-        parser.add_argument("--name", required=True, help="as people call them")
+        parser.add_argument("username", type=words, metavar="USERNAME")
+        parser.add_argument("--name", type=words, required=True, help="as people call them")
         parser.add_argument("--community", required=True, metavar="CODE")
-        parser.add_argument("--merchant", required=True, metavar="NAME")
+        parser.add_argument("--merchant", type=words, required=True, metavar="NAME")
         parser.add_argument("--role", choices=MerchantMember.Role.values, default="clerk")
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -20,7 +20,7 @@ from rest_framework.views import APIView
 from backend.api.callers import signed_in
 from backend.api.idempotency import idempotent, seen
 from backend.api.parsers import JSONParser, PhotoFormParser
-from backend.api.permissions import SecondFactorWhereDue
+from backend.api.permissions import SecondFactorToWrite
 from backend.api.renderers import JPEGRenderer
 from backend.communities.selectors import community_among, tenants
 from volunteers import selectors
@@ -60,7 +60,7 @@ class CommunityReportsView(ListAPIView[Report]):
     a form.
     """
 
-    permission_classes = (IsAuthenticatedOrReadOnly, SecondFactorWhereDue)
+    permission_classes = (IsAuthenticatedOrReadOnly, SecondFactorToWrite)
     parser_classes = (JSONParser, PhotoFormParser)
     serializer_class = PublicReportSerializer
     queryset = Report.objects.none()

@@ -6,6 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from backend.accounts.passwords import login_asked_for
+from backend.communities.command import words
 from backend.communities.errors import RoleConflict
 from backend.communities.models import Community, Role
 from backend.communities.services import roles
@@ -19,8 +20,8 @@ class Command(BaseCommand):
     help = "Appoint staff, a manager, an auditor or a team leader; asks for their password."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("username", metavar="USERNAME")
-        parser.add_argument("--name", required=True, help="as people call them")
+        parser.add_argument("username", type=words, metavar="USERNAME")
+        parser.add_argument("--name", type=words, required=True, help="as people call them")
         parser.add_argument("--community", required=True, metavar="CODE")
         parser.add_argument("--role", required=True, choices=ROLES)
 

@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.core.validators import validate_slug
 
+from backend.communities.command import words
 from backend.communities.models import Community
 from backend.communities.services import places
 
@@ -19,7 +20,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("code", metavar="CODE", help="letters, digits and hyphens, for URLs")
-        parser.add_argument("name", metavar="NAME")
+        parser.add_argument("name", type=words, metavar="NAME")
         parser.add_argument("--kind", choices=["community", "street"], default="community")
         parser.add_argument("--parent", metavar="CODE", help="the street it belongs to")
         parser.add_argument("--timezone", default="Asia/Shanghai", help="an IANA name")
