@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from backend.communities.models import CoordType, TenantModel
+from merchants import triggers
 from merchants.models.people import Merchant
 
 
@@ -123,7 +124,13 @@ class Terms(TenantModel):
             ),
         ]
         triggers: ClassVar = [
-            pgtrigger.Protect(name="terms_stay", operation=pgtrigger.Update | pgtrigger.Delete)
+            pgtrigger.Protect(name="terms_stay", operation=pgtrigger.Update | pgtrigger.Delete),
+            pgtrigger.Trigger(
+                name="terms_not_their_own",
+                when=pgtrigger.After,
+                operation=pgtrigger.Insert,
+                func=triggers.not_their_own("NEW.agreed_by_id"),
+            ),
         ]
 
     def __str__(self) -> str:
