@@ -295,9 +295,11 @@ class StatementStateWrong(Conflict):
     title = _("This is not possible in the statement's present state.")
 
 
-class OwnStatement(Forbidden):
-    code = "own_statement"
-    title = _("Who works for a merchant neither approves nor pays what it is owed.")
+class OwnMerchant(Forbidden):
+    code = "own_merchant"
+    title = _(
+        "Who works for a merchant, or did lately, decides nothing about it for the community."
+    )
 
 
 class OwnDraft(Forbidden):

@@ -1,4 +1,5 @@
-"""What triggers of several tables share: owing an event to a merchant's endpoints."""
+"""What triggers of several tables share: owing an event to a merchant's endpoints, and whose side
+somebody is on."""
 
 # UUIDv7, as ours are: the time in milliseconds first. PostgreSQL makes them from 18 on.
 _NEW_ID = """(
@@ -28,6 +29,17 @@ def owe(event: str, object_id: str, facts: str) -> str:
         WHERE p.id = NEW.partnership_id AND e.disabled_at IS NULL;
         RETURN NULL;
     """  # noqa: S608  # nothing in it comes from outside
+
+
+def not_their_own(person: str, partnership: str = "NEW.partnership_id", since: str = "NULL") -> str:
+    """PL/pgSQL that refuses ``person`` who works for the merchant, or did lately.
+
+    All are SQL over ``NEW``. Source: the function merchants_worked_at, migration 0040.
+    """
+    return f"""
+        PERFORM merchants_refuse_own(NEW.community_id, {partnership}, {person}, {since});
+        RETURN NULL;
+    """
 
 
 REDEMPTION = owe(

@@ -146,7 +146,7 @@ class PartnerListEntryListView(ListAPIView[ListEntry]):
         Refused with ``partner_ended``, ``list_full``.
         """
         handled = selectors.partners_handled_by(signed_in(request))
-        return _added(request, get_object_or_404(handled, pk=partnership_id))
+        return _added(request, get_object_or_404(handled, pk=partnership_id), is_staff=True)
 
 
 class ListEntryCloseView(APIView):
@@ -157,7 +157,8 @@ class ListEntryCloseView(APIView):
         seen(selectors.list_entries_handled_by, "entry_id"), ListEntrySerializer, is_required=False
     )
     def post(self, request: Request, entry_id: UUID) -> Response:
-        return _told(lists.close(entry=_handled(request, entry_id), by=signed_in(request)))
+        entry = _handled(request, entry_id)
+        return _told(lists.close(entry=entry, by=signed_in(request), is_staff=True))
 
 
 class MatchView(APIView):
@@ -198,10 +199,12 @@ def _handled(request: Request, entry_id: UUID) -> ListEntry:
     return get_object_or_404(selectors.list_entries_handled_by(signed_in(request)), pk=entry_id)
 
 
-def _added(request: Request, partnership: Partnership) -> Response:
+def _added(request: Request, partnership: Partnership, *, is_staff: bool = False) -> Response:
     body = AddEntrySerializer(data=request.data)
     body.is_valid(raise_exception=True)
-    entry = lists.add(partnership=partnership, by=signed_in(request), **body.validated_data)
+    entry = lists.add(
+        partnership=partnership, by=signed_in(request), is_staff=is_staff, **body.validated_data
+    )
     return _told(entry, status.HTTP_201_CREATED)
 
 

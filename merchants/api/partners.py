@@ -198,6 +198,7 @@ class PartnerView(RetrieveAPIView[Partnership]):
             partners.describe(
                 partnership=_handled(request, partnership_id),
                 by=signed_in(request),
+                is_staff=True,
                 **body.validated_data,
             )
         )
@@ -291,7 +292,7 @@ class PartnerInvitationView(APIView):
     def post(self, request: Request, partnership_id: UUID) -> Response:
         partnership = _handled(request, partnership_id)
         invitation, _ = invitations.invite_owner(
-            merchant=partnership.merchant, invited_by=signed_in(request)
+            partnership=partnership, invited_by=signed_in(request)
         )
         return Response(NewInvitationSerializer(invitation).data, status=status.HTTP_201_CREATED)
 

@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
     """
 
     dependencies = [
-        ("merchants", "0034_services_stated_before"),
+        ("merchants", "0040_nobody_decides_for_their_own"),
     ]
 
     operations = [

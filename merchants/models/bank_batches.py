@@ -10,7 +10,8 @@ from django.db.models.functions import Now
 
 from backend.accounts import vault
 from backend.communities.models import TenantModel
-from merchants.models.settlement import Statement
+from merchants import triggers
+from merchants.models.settlement import OF_STATEMENT, Statement
 
 
 class BankBatch(TenantModel):
@@ -81,6 +82,16 @@ class BankBatchLine(TenantModel):
         ]
         triggers: ClassVar = [
             pgtrigger.Protect(name="bank_line_stays", operation=pgtrigger.Delete),
+            pgtrigger.Trigger(
+                name="bank_line_not_their_own",
+                when=pgtrigger.After,
+                operation=pgtrigger.Insert,
+                func=triggers.not_their_own(
+                    "(SELECT b.made_by_id FROM merchants_bankbatch b"
+                    " WHERE b.community_id = NEW.community_id AND b.id = NEW.batch_id)",
+                    **OF_STATEMENT,
+                ),
+            ),
             pgtrigger.ReadOnly(
                 name="bank_line_as_it_was_made",
                 fields=["community", "batch", "statement", "payee", "bank"],

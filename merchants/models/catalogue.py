@@ -12,6 +12,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from backend.communities.models import TenantModel
+from merchants import triggers
 from merchants.models.partners import Partnership
 
 PIECES_AT_MOST = 1_000_000  # that somebody puts in stock; what is given back comes on top
@@ -125,7 +126,14 @@ class Offer(TenantModel):
                     ("listed", "withdrawn"),
                     ("withdrawn", "listed"),
                 ],
-            )
+            ),
+            pgtrigger.Trigger(
+                name="offer_not_their_own",
+                when=pgtrigger.After,
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(old__decided_by__df=pgtrigger.F("new__decided_by")),
+                func=triggers.not_their_own("NEW.decided_by_id"),
+            ),
         ]
 
     def __str__(self) -> str:

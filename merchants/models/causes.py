@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from backend.communities.models import TenantModel
+from merchants import triggers
 from merchants.models.partners import Partnership
 
 
@@ -128,7 +129,13 @@ class Sponsorship(TenantModel):
         triggers: ClassVar = [
             pgtrigger.Protect(
                 name="sponsorship_stays", operation=pgtrigger.Update | pgtrigger.Delete
-            )
+            ),
+            pgtrigger.Trigger(
+                name="sponsorship_not_their_own",
+                when=pgtrigger.After,
+                operation=pgtrigger.Insert,
+                func=triggers.not_their_own("NEW.recorded_by_id"),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -9,6 +9,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from backend.communities.models import TenantModel
+from merchants import triggers
 from merchants.models.partners import Partnership
 
 
@@ -61,7 +62,16 @@ class FairStall(TenantModel):
             models.Index(name="stall_of_partner", fields=["community", "partnership"])
         ]
         triggers: ClassVar = [
-            pgtrigger.Protect(name="stall_stays", operation=pgtrigger.Update | pgtrigger.Delete)
+            pgtrigger.Protect(name="stall_stays", operation=pgtrigger.Update | pgtrigger.Delete),
+            pgtrigger.Trigger(
+                name="stall_not_their_own",
+                when=pgtrigger.After,
+                operation=pgtrigger.Insert,
+                func=triggers.not_their_own(
+                    "(SELECT f.announced_by_id FROM merchants_fair f"
+                    " WHERE f.community_id = NEW.community_id AND f.id = NEW.fair_id)"
+                ),
+            ),
         ]
 
     def __str__(self) -> str:

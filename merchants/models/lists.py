@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from backend.communities.models import TenantModel
+from merchants import triggers
 from merchants.models.partners import Partnership
 
 
@@ -83,6 +84,16 @@ class ActivityMatch(TenantModel):
         triggers: ClassVar = [
             pgtrigger.Protect(name="match_stays", operation=pgtrigger.Delete),
             pgtrigger.ReadOnly(name="match_is_final", exclude=["ended_at", "ended_by"]),
+            pgtrigger.Trigger(
+                name="match_not_their_own",
+                when=pgtrigger.After,
+                operation=pgtrigger.Insert,
+                func=triggers.not_their_own(
+                    "NEW.matched_by_id",
+                    partnership="(SELECT e.partnership_id FROM merchants_listentry e"
+                    " WHERE e.community_id = NEW.community_id AND e.id = NEW.entry_id)",
+                ),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from backend.communities.models import CoordType, TenantModel
+from merchants import triggers
 from merchants.models.people import Merchant
 
 
@@ -173,6 +174,12 @@ class Terms(TenantModel):
                 timing=pgtrigger.Deferred,
                 condition=_IS_WITHDRAWN,
                 func=_WITHDRAWN_IN_TIME,
+            ),
+            pgtrigger.Trigger(
+                name="terms_not_their_own",
+                when=pgtrigger.After,
+                operation=pgtrigger.Insert,
+                func=triggers.not_their_own("NEW.agreed_by_id"),
             ),
         ]
 

@@ -10,8 +10,9 @@ from django.db.models.functions import Now
 
 from backend.accounts import vault
 from backend.communities.models import TenantModel
+from merchants import triggers
 from merchants.models.people import Merchant
-from merchants.models.settlement import Statement
+from merchants.models.settlement import OF_STATEMENT, Statement
 
 
 class Payout(TenantModel):
@@ -109,6 +110,12 @@ class Payout(TenantModel):
         ]
         triggers: ClassVar = [
             pgtrigger.Protect(name="payout_stays", operation=pgtrigger.Delete),
+            pgtrigger.Trigger(
+                name="payout_not_their_own",
+                when=pgtrigger.After,
+                operation=pgtrigger.Insert,
+                func=triggers.not_their_own("NEW.ordered_by_id", **OF_STATEMENT),
+            ),
             pgtrigger.ReadOnly(
                 name="payout_terms_are_final",
                 fields=[

@@ -16,6 +16,20 @@ from merchants import triggers
 from merchants.models.partners import Partnership
 
 
+def _of_statement(column: str) -> str:
+    return (
+        f"(SELECT s.{column} FROM merchants_statement s"  # noqa: S608  # nothing from outside
+        " WHERE s.community_id = NEW.community_id AND s.id = NEW.statement_id)"
+    )
+
+
+# What a row about a statement is about, for triggers: the partnership, from the period on.
+OF_STATEMENT = {
+    "partnership": _of_statement("partnership_id"),
+    "since": _of_statement("period_start"),
+}
+
+
 class Statement(TenantModel):
     """What one merchant is owed for one period: drafted (and questioned) → approved → paid.
 
@@ -123,6 +137,29 @@ class Statement(TenantModel):
         ]
         triggers: ClassVar = [
             pgtrigger.Protect(name="statement_stays", operation=pgtrigger.Delete),
+            pgtrigger.Trigger(
+                name="statement_not_approved_by_their_own",
+                when=pgtrigger.After,
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(old__approved_by__df=pgtrigger.F("new__approved_by")),
+                func=triggers.not_their_own("NEW.approved_by_id", since="NEW.period_start"),
+            ),
+            # Of what was paid by a transfer, who ordered it was asked when they did.
+            pgtrigger.Trigger(
+                name="statement_not_paid_by_their_own",
+                when=pgtrigger.After,
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(old__paid_by__df=pgtrigger.F("new__paid_by")),
+                func=f"""
+                    IF NOT EXISTS (
+                        SELECT FROM merchants_payout p WHERE p.community_id = NEW.community_id
+                            AND p.statement_id = NEW.id AND p.state = 'succeeded'
+                    ) THEN
+                        {triggers.not_their_own("NEW.paid_by_id", since="NEW.period_start")}
+                    END IF;
+                    RETURN NULL;
+                """,
+            ),
             pgtrigger.Trigger(
                 name="statement_draft_is_told",
                 when=pgtrigger.After,
@@ -273,6 +310,23 @@ class StatementQuestion(TenantModel):
         ]
         triggers: ClassVar = [
             pgtrigger.Protect(name="question_stays", operation=pgtrigger.Delete),
+            pgtrigger.Trigger(
+                name="question_not_their_own",
+                when=pgtrigger.After,
+                operation=pgtrigger.Insert,
+                condition=pgtrigger.Q(new__asked_by_merchant=False),
+                func=triggers.not_their_own("NEW.asked_by_id", **OF_STATEMENT),
+            ),
+            pgtrigger.Trigger(
+                name="answer_not_their_own",
+                when=pgtrigger.After,
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(
+                    new__asked_by_merchant=True,
+                    old__answered_by__df=pgtrigger.F("new__answered_by"),
+                ),
+                func=triggers.not_their_own("NEW.answered_by_id", **OF_STATEMENT),
+            ),
             pgtrigger.ReadOnly(
                 name="question_as_it_was_asked",
                 fields=[

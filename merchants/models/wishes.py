@@ -9,6 +9,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from backend.communities.models import TenantModel
+from merchants import triggers
 from merchants.models.partners import Partnership
 from merchants.models.redemption import Redemption
 
@@ -119,6 +120,13 @@ class Wish(TenantModel):
                     ("adopted", "delivered"),
                     ("adopted", "withdrawn"),
                 ],
+            ),
+            pgtrigger.Trigger(
+                name="wish_not_their_own",
+                when=pgtrigger.After,
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(old__partnership__df=pgtrigger.F("new__partnership")),
+                func=triggers.not_their_own("NEW.decided_by_id"),
             ),
         ]
 

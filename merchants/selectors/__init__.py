@@ -65,6 +65,7 @@ from merchants.selectors.people import (
     merchants_of,
     merchants_owned_by,
     owners_of,
+    worked_at,
     works_at,
 )
 from merchants.selectors.redemption import (
@@ -173,5 +174,6 @@ __all__ = [
     "wishes_open_to_merchant",
     "with_offer",
     "with_totals",
+    "worked_at",
     "works_at",
 ]

@@ -1,16 +1,17 @@
 """Reads about what the bank pays."""
 
-from django.db.models import Exists, F, OuterRef, Prefetch, QuerySet
+from django.db.models import Exists, F, OuterRef, Prefetch, QuerySet, Value
 
 from backend.accounts.models import User
 from backend.communities.models import Community
-from merchants.models import BankBatch, BankBatchLine, MerchantMember, Payout, Statement
+from merchants.models import BankBatch, BankBatchLine, Payout, Statement
+from merchants.selectors.people import WorkedAt
 
 
 def statements_to_pay(community: Community, payer: User) -> QuerySet[Statement]:
     """What is approved, due, neither being paid nor in an open batch, oldest number first.
 
-    Without what ``payer`` approved, and what is owed to a merchant they work for.
+    Without what ``payer`` approved, and what is owed to a merchant on whose side they are.
     """
     its = {"community": OuterRef("community"), "statement": OuterRef("pk")}
     return (
@@ -23,9 +24,7 @@ def statements_to_pay(community: Community, payer: User) -> QuerySet[Statement]:
         )
         .exclude(approved_by=payer)
         .exclude(
-            partnership__merchant__in=MerchantMember.objects.filter(
-                user=payer, ended_at__isnull=True
-            ).values("merchant")
+            WorkedAt(F("community_id"), F("partnership_id"), Value(payer.pk), F("period_start"))
         )
         .select_related("partnership__merchant__bank_account")
         .order_by("number_year", "number_in_year")

@@ -1,11 +1,24 @@
 """Reads about who works for a merchant."""
 
+from datetime import date
 from uuid import UUID
 
-from django.db.models import F, QuerySet
+from django.db.models import BooleanField, DateField, F, Func, QuerySet, Value
 
 from backend.accounts.models import User
-from merchants.models import Invitation, Merchant, MerchantMember
+from merchants.models import Invitation, Merchant, MerchantMember, Partnership
+
+
+class WorkedAt(Func):
+    """Whether somebody is on the merchant's side, as the database's triggers ask it too.
+
+    Of a community, a partnership there, a person, and the first day of the period concerned or
+    ``None``: they work for the merchant, or did within 90 days, or from that day on.
+    """
+
+    function = "merchants_worked_at"
+    arity = 4
+    output_field = BooleanField()
 
 
 def merchants_of(user: User) -> QuerySet[Merchant]:
@@ -27,6 +40,15 @@ def jobs_of(user: User) -> QuerySet[MerchantMember]:
 def works_at(user: User, merchant_id: UUID) -> bool:
     """Whether ``user`` works there now."""
     return jobs_of(user).filter(merchant=merchant_id).exists()
+
+
+def worked_at(user: User, partnership: Partnership, since: date | None = None) -> bool:
+    """Whether ``user`` works for that merchant, or did within 90 days, or from ``since`` on."""
+    its = Partnership.objects.filter(community=partnership.community_id, pk=partnership.pk)
+    theirs = WorkedAt(
+        F("community_id"), F("pk"), Value(user.pk), Value(since, output_field=DateField())
+    )
+    return its.filter(theirs).exists()
 
 
 def owners_of(merchant_id: UUID) -> QuerySet[MerchantMember]:

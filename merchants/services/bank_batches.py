@@ -11,13 +11,15 @@ from backend.audit.services import trail
 from backend.communities.models import Community
 from merchants import errors, selectors
 from merchants.models import BankBatch, BankBatchLine, Statement
+from merchants.services import sides
 
 
 @transaction.atomic
 def make(*, community: Community, by: User) -> BankBatch:
     """Reserve for the bank all that ``by`` may have paid and nothing is paying yet.
 
-    What they approved themselves, or is owed to a merchant they work for, is left to others.
+    What they approved themselves, or is owed to a merchant on whose side they are, is left to
+    others.
     Raises NothingToPay.
     """
     approved = Statement.objects.filter(community=community, status=Statement.Status.APPROVED)
@@ -48,18 +50,21 @@ def make(*, community: Community, by: User) -> BankBatch:
 def cancel(*, batch: BankBatch, by: User) -> BankBatch:
     """Free what is not paid yet, for another batch or for WeChat; again, it is cancelled already.
 
-    Whoever does so knows that the bank has not been told, or does not pay it.
+    Whoever does so knows that the bank has not been told, or does not pay it. Raises OwnMerchant
+    (one that is in it).
     """
     batch = BankBatch.objects.select_for_update(no_key=True).get(pk=batch.pk)
     if batch.cancelled_at is not None:
         return batch
     lines = BankBatchLine.objects.filter(community=batch.community_id, batch=batch)
-    statements = Statement.objects.filter(pk__in=lines.values("statement"))
-    unpaid = [
-        statement.pk
-        for statement in statements.select_for_update(no_key=True).order_by("pk")
-        if statement.status != Statement.Status.PAID
-    ]
+    statements = Statement.objects.filter(
+        community=batch.community_id, pk__in=lines.values("statement")
+    ).select_related("partnership")
+    unpaid = []
+    for statement in statements.select_for_update(no_key=True, of=("self",)).order_by("pk"):
+        sides.refuse_own(by, statement.partnership, statement.period_start)
+        if statement.status != Statement.Status.PAID:
+            unpaid.append(statement.pk)
     batch.cancelled_at, batch.cancelled_by = timezone.now(), by
     batch.save(update_fields=["cancelled_at", "cancelled_by"])
     lines.filter(statement__in=unpaid).update(freed_at=batch.cancelled_at)

@@ -16,7 +16,7 @@ from backend.pictures import without_exif
 from merchants import errors
 from merchants.models import Merchant, Offer, OfferPrice, Partnership, StockMove, Terms
 from merchants.models.catalogue import PIECES_AT_MOST
-from merchants.services import terms
+from merchants.services import sides, terms
 
 PLENTY = 2**31 - 1
 OURS = ("points-", "wish-")  # how codes begin that we make
@@ -113,12 +113,13 @@ def propose(*, partnership: Partnership, by: User, code: str, **facts: Any) -> O
 def decide(*, offer: Offer, accept: bool, by: User, because: str = "") -> Offer:
     """List it, or not, by somebody who did not propose it; decided alike, nothing changes.
 
-    Raises OwnOffer, OfferStateWrong.
+    Raises OwnOffer, OwnMerchant, OfferStateWrong.
     """
     offer = _locked(offer)
     state = Offer.State.LISTED if accept else Offer.State.REJECTED
     if offer.proposed_by_id == by.pk:
         raise errors.OwnOffer
+    sides.refuse_own(by, offer.partnership)
     if offer.state == state:
         return offer
     if offer.state != Offer.State.PROPOSED:
@@ -133,9 +134,12 @@ def decide(*, offer: Offer, accept: bool, by: User, because: str = "") -> Offer:
 def set_listed(*, offer: Offer, is_listed: bool, by: User, is_staff: bool = False) -> Offer:
     """Take it off the list, or put it back; what is held stays good.
 
-    What staff took off (``is_staff``) only staff put back. Raises OfferStateWrong, StaffWithdrewIt.
+    What staff took off (``is_staff``) only staff put back. Raises OwnMerchant (staff),
+    OfferStateWrong, StaffWithdrewIt.
     """
     offer = _locked(offer)
+    if is_staff:
+        sides.refuse_own(by, offer.partnership)
     state = Offer.State.LISTED if is_listed else Offer.State.WITHDRAWN
     if offer.state not in (Offer.State.LISTED, Offer.State.WITHDRAWN):
         raise errors.OfferStateWrong(state=offer.state)
@@ -153,9 +157,10 @@ def set_listed(*, offer: Offer, is_listed: bool, by: User, is_staff: bool = Fals
 def change(*, offer: Offer, by: User, **facts: Any) -> Offer:
     """Staff set prices, words and conditions from now on; who holds it keeps what was agreed.
 
-    Raises OfferIncomplete where what comes of it can not be.
+    Raises OwnMerchant, OfferIncomplete where what comes of it can not be.
     """
     offer = _locked(offer)
+    sides.refuse_own(by, offer.partnership)
     before = {name: getattr(offer, name) for name in PRICES}
     for name, value in facts.items():
         setattr(offer, name, value)
@@ -175,9 +180,12 @@ def picture(
 ) -> Offer:
     """Show ``photo``, encoded anew, instead of what was shown before; ``None``: nothing.
 
-    Raises PhotoInvalid, OfferStateWrong (``only_proposed``, and it was decided on).
+    ``only_proposed``: by its owner, else for the community. Raises PhotoInvalid, OwnMerchant,
+    OfferStateWrong (``only_proposed``, and it was decided on).
     """
     offer = _locked(offer)
+    if not only_proposed:
+        sides.refuse_own(by, offer.partnership)
     if only_proposed and offer.state != Offer.State.PROPOSED:
         raise errors.OfferStateWrong(state=offer.state)
     storage, before = offer.picture.storage, offer.picture.name

@@ -12,6 +12,7 @@ from backend.communities.models import Community
 from backend.ids import new_id
 from merchants import errors, selectors
 from merchants.models import Cause, Gift, Partnership, Spending, Sponsorship
+from merchants.services import sides
 from points import selectors as points
 from points.errors import InsufficientPoints
 from points.models import Account, AccountKind
@@ -123,7 +124,11 @@ def spend(*, cause: Cause, amount: int, words: str, by: User) -> Spending:
 def sponsor(
     *, partnership: Partnership, words: str, given_on: date, by: User, value_fen: int | None = None
 ) -> Sponsorship:
-    """Put on record what a merchant gave, for everybody to read. Raises GivenLater."""
+    """Put on record what a merchant gave, for everybody to read.
+
+    Raises OwnMerchant, GivenLater.
+    """
+    sides.refuse_own(by, partnership)
     if given_on > partnership.community.today:
         raise errors.GivenLater
     given = Sponsorship.objects.create(

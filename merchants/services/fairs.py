@@ -18,6 +18,7 @@ from backend.audit.services import trail
 from backend.communities.models import Community
 from merchants import errors
 from merchants.models import Fair, FairStall, Partnership, Redemption, Refund, ScanAttempt
+from merchants.services import sides
 from merchants.services.offline import CLOCKS_DIFFER
 
 LASTS_AT_MOST = timedelta(days=7)
@@ -37,7 +38,7 @@ def announce(
     """A fair of that community's partners. A merchant is at one fair at a time.
 
     Raises FairNotInOrder (ends before it starts, or lasts longer than a week), FairOver,
-    PartnerNotActive, FairsOverlap.
+    OwnMerchant, PartnerNotActive, FairsOverlap.
     """
     if not timedelta() < ends_at - starts_at <= LASTS_AT_MOST:
         raise errors.FairNotInOrder
@@ -46,6 +47,8 @@ def announce(
     # In one order, so that two who announce the same merchants queue.
     locked = Partnership.objects.select_for_update(no_key=True).order_by("pk")
     there = list(locked.filter(pk__in=[one.pk for one in partnerships]))
+    for one in there:
+        sides.refuse_own(by, one)
     if any(one.state != Partnership.State.ACTIVE for one in there):
         raise errors.PartnerNotActive
     elsewhere = FairStall.objects.filter(
@@ -80,12 +83,14 @@ def announce(
 
 @transaction.atomic
 def cancel(*, fair: Fair, by: User) -> Fair:
-    """It does not take place; again, the first time stands. Raises FairOver."""
+    """It does not take place; again, the first time stands. Raises OwnMerchant, FairOver."""
     fair = (
         Fair.objects.select_for_update(no_key=True, of=("self",))
         .select_related("community")
         .get(pk=fair.pk)
     )
+    for partnership in fair.partners.all():
+        sides.refuse_own(by, partnership)
     if fair.cancelled_at is None:
         now = timezone.now()
         if fair.ends_at <= now:

@@ -14,8 +14,8 @@ from backend.accounts.models import User
 from backend.accounts.services import attempts
 from backend.codes import as_made, new_code
 from merchants import errors, selectors
-from merchants.models import Invitation, Merchant, MerchantMember
-from merchants.services import partners
+from merchants.models import Invitation, Merchant, MerchantMember, Partnership
+from merchants.services import partners, sides
 
 GROUPS, LETTERS = 4, 4  # "ABCD-EFGH-JKLM-NPQR": 31^16 codes, not to be guessed
 
@@ -33,8 +33,13 @@ def invite(*, merchant: Merchant, invited_by: User, role: Role) -> tuple[Invitat
 
 
 @transaction.atomic
-def invite_owner(*, merchant: Merchant, invited_by: User) -> tuple[Invitation, str]:
-    """The same by a community's staff, for a merchant's first owner. Raises HasOwner."""
+def invite_owner(*, partnership: Partnership, invited_by: User) -> tuple[Invitation, str]:
+    """The same by a community's staff, for a merchant's first owner.
+
+    Raises OwnMerchant, HasOwner.
+    """
+    merchant = partnership.merchant
+    sides.refuse_own(invited_by, partnership)
     Merchant.objects.select_for_update(no_key=True).get(pk=merchant.pk)
     if merchant.members.filter(role=Role.OWNER, ended_at__isnull=True).exists():
         raise errors.HasOwner

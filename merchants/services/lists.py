@@ -16,6 +16,7 @@ from backend.accounts.models import User
 from backend.audit.services import trail
 from merchants import errors
 from merchants.models import ActivityMatch, ListEntry, Partnership, StatedAttendance, Statement
+from merchants.services import sides
 
 OPEN_AT_MOST = 100  # entries of a partner
 BATCH = 1_000  # rows a statement
@@ -23,14 +24,25 @@ BATCH = 1_000  # rows a statement
 
 @transaction.atomic
 def add(
-    *, partnership: Partnership, kind: ListEntry.Kind, title: str, description: str, by: User
+    *,
+    partnership: Partnership,
+    kind: ListEntry.Kind,
+    title: str,
+    description: str,
+    by: User,
+    is_staff: bool = False,
 ) -> ListEntry:
-    """What the merchant needs, or can lend. Raises PartnerEnded, ListFull."""
+    """What the merchant needs, or can lend; ``is_staff``: written down for the community.
+
+    Raises OwnMerchant, PartnerEnded, ListFull.
+    """
     partnership = (
         Partnership.objects.select_for_update(no_key=True, of=("self",))
         .select_related("community")
         .get(pk=partnership.pk)
     )
+    if is_staff:
+        sides.refuse_own(by, partnership)
     if partnership.state == Partnership.State.ENDED:
         raise errors.PartnerEnded
     open_ones = ListEntry.objects.filter(
@@ -52,9 +64,14 @@ def add(
 
 
 @transaction.atomic
-def close(*, entry: ListEntry, by: User) -> ListEntry:
-    """It is wanted, or lent, no more; again, the first time stands. Its matches stay."""
+def close(*, entry: ListEntry, by: User, is_staff: bool = False) -> ListEntry:
+    """It is wanted, or lent, no more; again, the first time stands. Its matches stay.
+
+    ``is_staff``: for the community. Raises OwnMerchant.
+    """
     entry = _locked(entry)
+    if is_staff:
+        sides.refuse_own(by, entry.partnership)
     if entry.closed_at is None:
         entry.closed_at, entry.closed_by = timezone.now(), by
         entry.save(update_fields=["closed_at", "closed_by"])
@@ -66,9 +83,10 @@ def close(*, entry: ListEntry, by: User) -> ListEntry:
 def match(*, entry: ListEntry, activity_id: UUID, by: User) -> ActivityMatch:
     """The activity serves it; again, the first time stands.
 
-    Raises ListEntryClosed, ActivityUnknown (to that community).
+    Raises OwnMerchant, ListEntryClosed, ActivityUnknown (to that community).
     """
     entry = _locked(entry)
+    sides.refuse_own(by, entry.partnership)
     if entry.closed_at is not None:
         raise errors.ListEntryClosed
     title = volunteering.activity_title(community_id=entry.community_id, activity_id=activity_id)
@@ -89,8 +107,12 @@ def match(*, entry: ListEntry, activity_id: UUID, by: User) -> ActivityMatch:
 
 @transaction.atomic
 def end_match(*, match: ActivityMatch, by: User) -> ActivityMatch:
-    """It does not any more: what is verified there is on no later statement. Again is fine."""
+    """It does not any more: what is verified there is on no later statement. Again is fine.
+
+    Raises OwnMerchant.
+    """
     entry = _locked(match.entry)
+    sides.refuse_own(by, entry.partnership)
     match.refresh_from_db()
     if match.ended_at is None:
         match.ended_at, match.ended_by = timezone.now(), by

@@ -12,6 +12,7 @@ from backend.audit.services import trail
 from backend.communities.models import Community
 from merchants import errors, selectors
 from merchants.models import Merchant, MerchantMember, Partnership, Terms
+from merchants.services import sides
 
 
 @transaction.atomic
@@ -69,7 +70,7 @@ def consider(
 
     ``merchant_id`` is given when it is a partner elsewhere already, and then keeps its trade. Its
     owner tells it; one without owners is nobody's to tell, for staff here would invite the first.
-    Raises PartnerNameTaken, MerchantUnknown, AlreadyPartner.
+    Raises PartnerNameTaken, MerchantUnknown, AlreadyPartner, OwnMerchant.
     """
     merchant = _with_an_owner(merchant_id) if merchant_id else None
     if merchant and merchant.partnerships.filter(community=community).exists():
@@ -82,6 +83,7 @@ def consider(
         name=name,
         state=Partnership.State.CANDIDATE,
     )
+    sides.refuse_own(by, partnership)
     trail.record(
         "partnership.consider",
         actor=by,
@@ -122,9 +124,11 @@ def agree(
     """The next version of the contract, from ``valid_from`` on, the community's day.
 
     What was taken before keeps its amount. The first version makes a candidate a contract.
-    Raises PartnerEnded, TermsIncomplete, TermsTooEarly (before today, or the last version).
+    Raises OwnMerchant, PartnerEnded, TermsIncomplete, TermsTooEarly (before today, or the last
+    version).
     """
     partnership = _locked(partnership)
+    sides.refuse_own(by, partnership)
     if partnership.state == Partnership.State.ENDED:
         raise errors.PartnerEnded
     told = (fen_per_point is not None, share_bp is not None)
@@ -209,9 +213,11 @@ def move(
 ) -> Partnership:
     """Start, suspend, take up again or end it; to be what it is already is fine.
 
-    Vouchers that are held stay good, and what is owed is settled. Raises PartnerStateWrong.
+    Vouchers that are held stay good, and what is owed is settled. Raises OwnMerchant,
+    PartnerStateWrong.
     """
     partnership = _locked(partnership)
+    sides.refuse_own(by, partnership)
     if partnership.state != state:
         if partnership.state not in MOVES.get(state, set()):
             raise errors.PartnerStateWrong(state=partnership.state)
@@ -220,12 +226,17 @@ def move(
 
 
 @transaction.atomic
-def describe(*, partnership: Partnership, by: User, **facts: Any) -> Partnership:
+def describe(
+    *, partnership: Partnership, by: User, is_staff: bool = False, **facts: Any
+) -> Partnership:
     """The shop's place, hours and phone, or the day its periods start on (1 to 28).
 
-    A latitude comes with a longitude, and goes with it: a check constraint.
+    A latitude comes with a longitude, and goes with it: a check constraint. ``is_staff``: for the
+    community. Raises OwnMerchant.
     """
     partnership = _locked(partnership)
+    if is_staff:
+        sides.refuse_own(by, partnership)
     for name, value in facts.items():
         setattr(partnership, name, value)
     partnership.save(update_fields=list(facts))

@@ -25,7 +25,7 @@ from backend.wechat import pay
 from backend.wechat.errors import WeChatPayNotConfigured
 from merchants import errors, selectors
 from merchants.models import Payout, PayoutCallback, Statement
-from merchants.services import settlement, telling
+from merchants.services import settlement, sides, telling
 
 logger = logging.getLogger(__name__)
 
@@ -46,8 +46,8 @@ def order(*, statement: Statement, ordered_by: User) -> Payout:
 
     It is sent by a task. Whoever orders it counts as who paid. Raises WeChatPayNotConfigured,
     StatementStateWrong (not approved), OwnApproval, NothingToPay, PayoutOutsideLimits,
-    PayoutUnderWay (also by the bank), PayeeMissing, OwnPayout (they receive it, or who approved
-    it does), OwnStatement (they work there).
+    PayoutUnderWay (also by the bank), PayeeMissing, OwnPayout (who approved it receives it),
+    OwnMerchant.
     """
     if not pay.is_configured():
         raise WeChatPayNotConfigured
@@ -56,6 +56,7 @@ def order(*, statement: Statement, ordered_by: User) -> Payout:
         .select_related("partnership", "community")
         .get(pk=statement.pk)
     )
+    sides.refuse_own(ordered_by, statement.partnership, statement.period_start)
     if statement.status != Statement.Status.APPROVED:
         raise errors.StatementStateWrong(state=statement.status)
     if statement.approved_by_id == ordered_by.pk:
@@ -70,10 +71,8 @@ def order(*, statement: Statement, ordered_by: User) -> Payout:
     if selectors.bank_lines_of(statement).filter(freed_at__isnull=True).exists():
         raise errors.PayoutUnderWay
     payee, openid = _payee(statement)
-    if payee.pk in (ordered_by.pk, statement.approved_by_id):
+    if payee.pk == statement.approved_by_id:  # who became an owner afterwards
         raise errors.OwnPayout
-    if selectors.works_at(ordered_by, statement.partnership.merchant_id):
-        raise errors.OwnStatement
     payout = Payout.objects.create(
         id=new_id(),
         community_id=statement.community_id,
@@ -121,10 +120,13 @@ def cancel(*, payout: Payout, by: User) -> Payout:
     """Not after all: from here on it is not sent, and what WeChat has of it is cancelled there.
 
     What was never sent is cancelled at once, anything else when WeChat says so, for which it is
-    asked until it does. Raises PayoutFinished, WeChatPayNotConfigured (asked once it is).
+    asked until it does. Raises OwnMerchant, PayoutFinished, WeChatPayNotConfigured (asked once it
+    is).
     """
     with transaction.atomic():
         payout = _locked(payout.pk)
+        statement = payout.statement
+        sides.refuse_own(by, statement.partnership, statement.period_start)
         if payout.is_finished:
             raise errors.PayoutFinished(state=payout.state)
         _record("payout.cancel", payout, by)
@@ -363,7 +365,7 @@ def _again_at(payout: Payout, now: datetime) -> datetime:
 def _locked(payout_id: UUID) -> Payout:
     return (
         Payout.objects.select_for_update(no_key=True, of=("self",))
-        .select_related("statement", "ordered_by", "community")
+        .select_related("statement__partnership", "ordered_by", "community")
         .get(pk=payout_id)
     )
 

@@ -14,7 +14,7 @@ from backend.audit.services import trail
 from backend.ids import new_id
 from merchants import errors
 from merchants.models import Offer, Redemption, Refund, Wish
-from merchants.services import telling
+from merchants.services import sides, telling
 from points.services import ledger
 
 
@@ -34,7 +34,8 @@ def refund(
     that it fulfilled is open again; the statement takes the amount
     off, or the next one if this was settled already. ``is_late``: staff may after the day is over
     by the community's clock. ``now`` is given where the past is played again. Raises
-    VoucherStateWrong (not redeemed), OwnVoucher, RefundTooLate, RefundTooLarge.
+    VoucherStateWrong (not redeemed), OwnVoucher, OwnMerchant (``is_late``), RefundTooLate,
+    RefundTooLarge.
     """
     redemption = (
         Redemption.objects.select_for_update(no_key=True, of=("self",))
@@ -46,6 +47,9 @@ def refund(
     if redemption.volunteer_id == refunded_by.pk:
         raise errors.OwnVoucher
     assert redemption.closed_at is not None
+    if is_late:
+        taken_on = redemption.closed_at.astimezone(redemption.community.clock).date()
+        sides.refuse_own(refunded_by, redemption.partnership, taken_on)
     assert redemption.transfer_id is not None
     moment, clock = now or timezone.now(), redemption.community.clock
     if not is_late and (

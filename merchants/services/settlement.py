@@ -13,7 +13,7 @@ from backend.communities.models import Community
 from backend.ids import new_id
 from merchants import errors, selectors
 from merchants.models import Partnership, Payout, Statement, StatementQuestion
-from merchants.services import lists, sealed, telling
+from merchants.services import lists, sealed, sides, telling
 from points.models import AccountKind
 from points.services import ledger
 
@@ -43,7 +43,8 @@ def draft(
     stands in exactly one. Services it received are on it as well, and are reason enough for one.
     A merchant's periods leave nothing out: each begins where its last statement ended, its first
     one no later than what is on it. Drafting a period again finds nothing left to settle.
-    Raises PeriodNotInOrder, PeriodNotOver.
+    Of a merchant on whose side ``drafted_by`` is nothing is drafted: the night does that, or
+    somebody else. Raises PeriodNotInOrder, PeriodNotOver.
     """
     if period_start >= period_end:
         raise errors.PeriodNotInOrder
@@ -51,8 +52,9 @@ def draft(
     if period_end > today:
         raise errors.PeriodNotOver(today=today.isoformat())
     statements = [
-        _draft_one(partnership_id, community, period_start, period_end, drafted_by)
-        for partnership_id in _partners_of(community).values_list("pk", flat=True)
+        _draft_one(partnership.pk, community, period_start, period_end, drafted_by)
+        for partnership in _partners_of(community)
+        if drafted_by is None or not selectors.worked_at(drafted_by, partnership, period_start)
     ]
     return [statement for statement in statements if statement]
 
@@ -77,10 +79,12 @@ def ask(
 ) -> StatementQuestion:
     """Doubt a line, a redemption or a refund, of a draft. Nobody approves it until it is answered.
 
-    ``is_merchant``: on the merchant's side, not the community's. Raises StatementStateWrong (agreed
-    on already), LineUnknown.
+    ``is_merchant``: on the merchant's side, not the community's. Raises OwnMerchant (who works
+    there asks as what they are), StatementStateWrong (agreed on already), LineUnknown.
     """
     statement = _locked(statement)
+    if not is_merchant:
+        sides.refuse_own(asked_by, statement.partnership, statement.period_start)
     if statement.status not in (Statement.Status.DRAFT, Statement.Status.QUESTIONED):
         raise errors.StatementStateWrong(state=statement.status)
     if not any(
@@ -109,16 +113,15 @@ def answer(
 ) -> StatementQuestion:
     """Answer what the other side asked; when all are answered the statement is a draft again.
 
-    Figures stay: what turns out wrong is refunded, and a line of the next statement. Who works
-    there does not answer for the community. Raises OwnQuestion (their own side's as well),
-    QuestionAnswered.
+    Figures stay: what turns out wrong is refunded, and a line of the next statement. Raises
+    OwnQuestion (their own side's as well), OwnMerchant, QuestionAnswered.
     """
     statement = _locked(question.statement)
     question = StatementQuestion.objects.select_related("asked_by").get(pk=question.pk)
     if question.asked_by_id == answered_by.pk or question.asked_by_merchant == is_merchant:
         raise errors.OwnQuestion
-    if not is_merchant and selectors.works_at(answered_by, statement.partnership.merchant_id):
-        raise errors.OwnQuestion
+    if not is_merchant:
+        sides.refuse_own(answered_by, statement.partnership, statement.period_start)
     if question.answered_at is not None:
         raise errors.QuestionAnswered
     question.answer = words
@@ -136,10 +139,10 @@ def approve(*, statement: Statement, approver: User) -> Statement:
     """Somebody other than the drafter agrees; again, it is approved already.
 
     From then on it has a number and a digest of all that it says, and nothing of it changes.
-    Raises OwnDraft, OwnStatement, StatementQuestioned, StatementStateWrong (it has been paid).
+    Raises OwnMerchant, OwnDraft, StatementQuestioned, StatementStateWrong (it has been paid).
     """
     statement = _locked(statement)
-    _refuse_who_works_there(statement, approver)
+    sides.refuse_own(approver, statement.partnership, statement.period_start)
     if statement.drafted_by_id == approver.pk:
         raise errors.OwnDraft
     if statement.status == Statement.Status.APPROVED:
@@ -175,12 +178,12 @@ def mark_paid(
 
     Where more was refunded than redeemed they come back from there. ``reference`` is the bank's,
     for instance. ``was_ordered``: who may pay was asked when the payout was. Again, the first
-    payment stands. Raises StatementStateWrong (not approved), OwnApproval, OwnStatement,
+    payment stands. Raises StatementStateWrong (not approved), OwnApproval, OwnMerchant,
     PayoutUnderWay.
     """
     statement = _locked(statement)
     if not was_ordered:
-        _refuse_who_works_there(statement, payer)
+        sides.refuse_own(payer, statement.partnership, statement.period_start)
     if statement.status == Statement.Status.PAID:
         return statement
     if statement.status != Statement.Status.APPROVED:
@@ -328,11 +331,6 @@ def _was_a_partner(partnership: Partnership, before: datetime) -> bool:
             withdrawn_at=None,
         ).exists()
     )
-
-
-def _refuse_who_works_there(statement: Statement, user: User) -> None:
-    if selectors.works_at(user, statement.partnership.merchant_id):
-        raise errors.OwnStatement
 
 
 def _number(statement: Statement) -> None:

@@ -5,7 +5,7 @@ Locks are taken in one order: voucher, wish, hold, wallet, offer.
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import timedelta
+from datetime import date, timedelta
 from uuid import UUID
 
 from django.db import transaction
@@ -20,7 +20,7 @@ from backend.communities.selectors import communities_of
 from backend.ids import new_id
 from merchants import errors
 from merchants.models import Offer, Partnership, Redemption, Wish
-from merchants.services import catalogue, redemption, telling
+from merchants.services import catalogue, redemption, sides, telling
 from points import selectors as points
 from points.errors import InsufficientPoints
 from points.models import AccountKind
@@ -28,6 +28,7 @@ from points.services import ledger
 
 State = Wish.State
 WITHOUT_WORDS = "微心愿"
+LATELY = timedelta(days=90)  # as merchants_worked_at has it
 LIFETIME = timedelta(days=30)  # for whoever adopted it; then it is open again
 
 
@@ -86,14 +87,16 @@ def adopt_as_merchant(*, wish: Wish, partnership: Partnership, by: User) -> Wish
     """A partner fulfils it: the volunteer's points are held, and the shop scans their voucher.
 
     What it is worth to the merchant its contract says. Adopted by it already, nothing changes.
-    Raises OwnWish, WishStateWrong, WishNotOpenNow, PartnerNotActive, OfferNotPriced,
-    InsufficientPoints.
+    Who priced it is not on the merchant's side. Raises OwnWish, WishStateWrong, WishNotOpenNow,
+    OwnMerchant, PartnerNotActive, OfferNotPriced, InsufficientPoints.
     """
     wish = _locked(wish)
     if wish.state == State.ADOPTED and wish.partnership_id == partnership.pk:
         return wish
     _check_open(wish, by)
     assert wish.price_points is not None  # a check constraint
+    assert wish.decided_by is not None  # likewise
+    sides.refuse_own(wish.decided_by, partnership, _open_since(wish))
     offer = catalogue.offer(
         partnership=partnership,
         code=f"wish-{new_id().hex[-16:]}",
@@ -269,6 +272,14 @@ def _let_go(wish: Wish) -> None:
     wish.refresh_from_db(fields=["state", "donor", "hold", "partnership", "redemption"])
 
 
+def _open_since(wish: Wish) -> date:
+    """From when on who decides about it is on no merchant's side that adopts it: 90 days before.
+
+    Nobody knew then which merchant it would be.
+    """
+    return wish.proposed_at.astimezone(wish.community.clock).date() - LATELY
+
+
 @contextmanager
 def _balance_untold() -> Iterator[None]:
     """Who would fulfil it is told that there are too few points, not how many there are."""
@@ -294,7 +305,9 @@ def _locked(wish: Wish) -> Wish:
     list(Redemption.objects.select_for_update(no_key=True, of=("self",)).filter(wishes=wish))
     return (
         Wish.objects.select_for_update(no_key=True, of=("self",))
-        .select_related("community", "volunteer", "partnership", "donor", "redemption")
+        .select_related(
+            "community", "volunteer", "partnership", "donor", "redemption", "decided_by"
+        )
         .get(pk=wish.pk)
     )
 

@@ -291,7 +291,7 @@ def business(
         partnerships=[partnership],
         by=newcomer,
     )
-    candidate = partners.consider(community=community, name="面馆", trade="餐饮", by=owner)
+    candidate = partners.consider(community=community, name="面馆", trade="餐饮", by=newcomer)
     elsewhere = partners.sign_contract(
         community=pond, name="书店", trade="文化", fen_per_point=10, is_donated=False
     ).merchant
@@ -315,7 +315,7 @@ def business(
         grant_points(wisher, 50, community)
         wish = wishes.propose(volunteer=wisher, community=community, words="一辆自行车")
         if wisher != owner:
-            wishes.decide(wish=wish, accept=True, price_points=50, by=owner)
+            wishes.decide(wish=wish, accept=True, price_points=50, by=newcomer)
         if donor:
             wishes.adopt_as_donor(wish=wish, donor=donor)
         made.append(wish)

@@ -83,7 +83,7 @@ def test_what_stalls_redeem_while_it_runs_is_its_report(
     taken = redemption.take(offer=offer, volunteer=li, now=now)
     shop = offer.partnership.merchant_id
     redemption.scan(merchant_id=shop, clerk=chen, code=taken.code, now=now)
-    refunds.refund(redemption=first, refunded_by=chen, reason="凉了", quantity=1, is_late=True)
+    refunds.refund(redemption=first, refunded_by=zhao, reason="凉了", quantity=1, is_late=True)
 
     told = logged_in(zhao).get(f"/api/v1/fairs/{fair.pk}/report").json()
 

@@ -257,12 +257,12 @@ def test_terms_never_change(tea_house, altered):
 
 
 def test_staff_invite_the_first_owner_and_no_second(noodles, zhao, person):
-    _, code = invitations.invite_owner(merchant=noodles.merchant, invited_by=zhao)
+    _, code = invitations.invite_owner(partnership=noodles, invited_by=zhao)
     owner = person("boss", "老板")
     assert invitations.accept(user=owner, code=code).role == MerchantMember.Role.OWNER
 
     with pytest.raises(errors.HasOwner):
-        invitations.invite_owner(merchant=noodles.merchant, invited_by=zhao)
+        invitations.invite_owner(partnership=noodles, invited_by=zhao)
 
 
 # --- withdrawn before they are in force --------------------------------------------------------

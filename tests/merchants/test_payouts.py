@@ -383,12 +383,12 @@ def test_nothing_is_ordered_where_it_is_not_set_up(approved, qian):
 def test_who_approved_does_not_order_and_who_receives_neither(approved, zhao, zhou, wechat_pay):
     with pytest.raises(errors.OwnApproval):
         payouts.order(statement=approved, ordered_by=zhao)
-    with pytest.raises(errors.OwnPayout):
+    with pytest.raises(errors.OwnMerchant):
         payouts.order(statement=approved, ordered_by=zhou)
 
 
 def test_who_works_there_does_not_order(approved, chen, wechat_pay):
-    with pytest.raises(errors.OwnStatement):
+    with pytest.raises(errors.OwnMerchant):
         payouts.order(statement=approved, ordered_by=chen)
 
 

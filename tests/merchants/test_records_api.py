@@ -13,10 +13,10 @@ def desk(zhao, logged_in):
 
 
 def test_a_redemption_leads_from_the_transfer_to_the_statement(
-    desk, lake, redeemed, chen, shop, tea_house
+    desk, lake, redeemed, chen, zhao, shop, tea_house
 ):
     taken = redeemed("2024-03-05 10:00", quantity=2)
-    refunds.refund(redemption=taken, refunded_by=chen, reason="凉了", quantity=1, is_late=True)
+    refunds.refund(redemption=taken, refunded_by=zhao, reason="凉了", quantity=1, is_late=True)
 
     one = desk.get(f"/api/v1/communities/lake/redemptions/{taken.pk}")
 

@@ -302,7 +302,7 @@ class Counters(RuleBasedStateMachine):
             self.same(
                 lambda: refunds.refund(
                     redemption=self.vouchers[~number],
-                    refunded_by=self.people["chen"],
+                    refunded_by=self.people["zhao" if is_late else "chen"],
                     reason="x",
                     quantity=quantity,
                     is_late=is_late,

@@ -409,11 +409,11 @@ def test_several_people_paying_one_statement(books, statement, wang, zhao, qian,
 
 
 def test_who_works_there_neither_approves_nor_pays(statement, shop, zhou, qian, zhao):
-    with pytest.raises(errors.OwnStatement):
+    with pytest.raises(errors.OwnMerchant):
         settlement.approve(statement=statement, approver=zhou)
     settlement.approve(statement=statement, approver=qian)
 
-    with pytest.raises(errors.OwnStatement):
+    with pytest.raises(errors.OwnMerchant):
         settlement.mark_paid(statement=statement, payer=zhou)
     assert settlement.mark_paid(statement=statement, payer=zhao).status == "paid"
 
@@ -544,7 +544,7 @@ def test_who_works_there_too_does_not_answer_for_the_community(statement, shop, 
     )
     partners.employ(merchant=shop, user=zhao, role=MerchantMember.Role.OWNER)
 
-    with pytest.raises(errors.OwnQuestion):
+    with pytest.raises(errors.OwnMerchant):
         settlement.answer(question=asked, words="是的", answered_by=zhao, is_merchant=False)
 
     settlement.answer(question=asked, words="是的", answered_by=qian, is_merchant=False)

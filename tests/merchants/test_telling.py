@@ -89,10 +89,10 @@ def test_a_rejected_wish_says_why(lake, wang, zhao, told):
     assert words(Notice.objects.get())[1] == "碧沙湖社区回复：太贵"
 
 
-def test_points_that_come_back_are_told(redeemed, wang, chen, told):
+def test_points_that_come_back_are_told(redeemed, wang, zhao, told):
     taken = redeemed("2024-03-05 10:00", quantity=2)
 
-    refunds.refund(redemption=taken, refunded_by=chen, reason="凉了", quantity=1, is_late=True)
+    refunds.refund(redemption=taken, refunded_by=zhao, reason="凉了", quantity=1, is_late=True)
 
     assert told() == [("wang", "redemption_refunded")]
     assert words(Notice.objects.get())[1] == "茶馆退回了“一壶茶”的 30 积分。"

@@ -1,0 +1,20 @@
+"""Whose side somebody is on: who works for a merchant decides nothing about it for the community.
+
+Every service that staff use about a merchant asks here, and triggers ask the same function of the
+database once more (``merchants_refuse_own``).
+"""
+
+from datetime import date
+
+from backend.accounts.models import User
+from merchants import errors, selectors
+from merchants.models import Partnership
+
+
+def refuse_own(by: User, partnership: Partnership, since: date | None = None) -> None:
+    """Refuse who works for the merchant, or did within 90 days, or from the day ``since`` on.
+
+    ``since`` is the first day of the period concerned, where there is one. Raises OwnMerchant.
+    """
+    if selectors.worked_at(by, partnership, since):
+        raise errors.OwnMerchant
