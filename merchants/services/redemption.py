@@ -343,12 +343,13 @@ def expire(*, redemption_id: UUID) -> bool:
 
 def _give_back(redemption: Redemption, status: Redemption.Status) -> bool:
     """Whether there is a wish that it was to fulfil, which is open again."""
+    opened = refunds.open_wish(redemption)
     ledger.void(community_id=redemption.community_id, hold_id=redemption.hold_id)
     Offer.objects.filter(pk=redemption.offer_id).update(stock=F("stock") + redemption.quantity)
     redemption.status = status
     redemption.closed_at = timezone.now()
     redemption.save(update_fields=["status", "closed_at"])
-    return refunds.open_wish(redemption)
+    return opened
 
 
 def _locked(redemption_id: UUID) -> Redemption:

@@ -3,6 +3,15 @@
 import re
 from pathlib import Path
 
+from drf_spectacular.generators import SchemaGenerator
+
+from backend.urls import LOG_IN
+
+# ``GET me`` and ``GET /api/v1/me``, with or without a query and a body.
+ADDRESS = re.compile(
+    r"`(GET|POST|PUT|PATCH|DELETE) (?:/api/v1/)?([a-z][\w{}/.-]*)(?:\?\S*| {.*?})?`"
+)
+
 ROOT = Path(__file__).parents[2]
 READS = re.compile(r"""(?:env\.\w+|os\.environ\.get|os\.environ)[\[(]\s*["']([A-Z][A-Z_]+)["']""")
 NOT_OURS = {"PATH", "HOME", "DJANGO_SETTINGS_MODULE"}
@@ -35,3 +44,23 @@ def test_every_file_a_docstring_sends_the_reader_to_exists():
     for source in ROOT.glob("[bpvmt]*/**/*.py"):
         for name in re.findall(r"docs/[\w.-]+\.md", source.read_text("utf-8")):
             assert (ROOT / name).is_file(), f"{source}: {name}"
+
+
+def test_every_address_that_a_page_names_with_its_method_exists():
+    document = SchemaGenerator().get_schema(request=None, public=True)
+    known = {
+        (method.upper(), re.sub(r"{\w+}", "{}", path.removeprefix("/api/v1/")))
+        for path, methods in document["paths"].items()
+        for method in methods
+    }
+    log_in = {str(one.pattern).removeprefix("app/v1/") for one in LOG_IN}
+    named = [
+        (page.name, *words)
+        for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md"))
+        for words in ADDRESS.findall(re.sub(r"\s+", " ", page.read_text("utf-8")))
+    ]
+
+    assert len(named) > 40
+    for page, method, path in named:
+        address = re.sub(r"{\w+}", "{}", path.replace("{format}", "csv"))
+        assert (method, address) in known or path in log_in, f"{page}: {method} {path}"
