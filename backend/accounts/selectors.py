@@ -1,9 +1,12 @@
 """Reads about people."""
 
+from collections.abc import Collection
+
 from django.db.models import Q, QuerySet
 
 from backend.accounts import ages
-from backend.accounts.models import Consent, Guardianship, User
+from backend.accounts.models import Consent, Guardianship, User, WithdrawnNumber
+from backend.accounts.phones import digest_when_withdrawn
 from backend.accounts.purposes import GUARDIAN_TEXT, TEXTS
 
 
@@ -30,6 +33,13 @@ def guardians_of(child: User) -> QuerySet[Guardianship]:
 def children_of(guardian: User) -> QuerySet[Guardianship]:
     """For whom ``guardian`` agreed, newest first, also where they no longer do."""
     return guardian.children.select_related("guardian", "child").order_by("-id")
+
+
+def numbers_withdrawn(listed: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Those of ``listed``, phones with a name, whose person took the number off the record."""
+    digests = {digest_when_withdrawn(phone, name): (phone, name) for phone, name in listed}
+    known = WithdrawnNumber.objects.filter(digest__in=digests).values_list("digest", flat=True)
+    return {digests[digest] for digest in known}
 
 
 def is_a_child(whose: str) -> Q:
