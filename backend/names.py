@@ -1,6 +1,12 @@
 """Names are shown as given, and compared as people mean them."""
 
+from typing import Any
+
+from django.db import models
+
 from backend.written import bare, is_dash
+
+COMPARED_LENGTH = 200  # NFKC makes up to 18 characters of one
 
 # What keyboards and fonts have for the dot between the parts of 阿依古丽·买买提: · · • ‧ ∙ ⋅ ・ and
 # some that only look like it. NFKC makes ･ and · of their like.
@@ -25,14 +31,34 @@ def of_thing(name: str) -> str:
     """The name of a shop, an activity, its category or an estate, as it is compared.
 
     Neither width and blanks nor the kind of bracket, dash or dot make another thing. A full stop
-    does: 1.5 小时 is not 15 小时.
+    does: 1.5 小时 is not 15 小时. Cut, for no index takes a name without an end.
     """
-    return _folded(name).translate(_BRACKETS)
+    return _folded(name).translate(_BRACKETS)[:COMPARED_LENGTH]
 
 
 def is_one_person(name: str, other: str) -> bool:
     """Whether two names are one person's. A name that nobody has told is no one's."""
     return of_person(name) == of_person(other) != ""
+
+
+class ComparedField(models.CharField):  # type: ignore[type-arg]  # generic to mypy alone
+    """What the row's field ``of``, the name of a thing, is compared by; written whenever it is.
+
+    For unique constraints, and for looking up with ``of_thing``.
+    """
+
+    def __init__(self, *, of: str, **kwargs: Any) -> None:
+        self.of = of
+        super().__init__(**{"max_length": COMPARED_LENGTH, "editable": False} | kwargs)
+
+    def deconstruct(self) -> Any:
+        name, path, args, kwargs = super().deconstruct()
+        return name, path, args, kwargs | {"of": self.of}
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> str:
+        compared = of_thing(getattr(model_instance, self.of))
+        setattr(model_instance, self.attname, compared)
+        return compared
 
 
 def _folded(name: str) -> str:

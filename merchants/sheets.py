@@ -1,16 +1,19 @@
 """The spreadsheets staff keep of partners and of what they offer."""
 
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
+from backend.communities.models import Community
 from backend.imports import cells
 from backend.imports.reader import Column, Row, RowError
 from backend.imports.run import BatchOutcome
 from backend.imports.sheet import Sheet
-from merchants.errors import OfferCodeReserved
+from backend.names import of_thing
+from merchants.errors import OfferCodeReserved, PartnerEnded
 from merchants.models import Offer, Partnership, Terms
 from merchants.services import catalogue, partners
 
-MERCHANT = Column(header="商户", name="merchant", parse=cells.text(max_length=60))
+MERCHANT = Column(header="商户", name="merchant", parse=cells.name(max_length=60))
 
 
 class MerchantsSheet(Sheet):
@@ -29,10 +32,8 @@ class MerchantsSheet(Sheet):
 
     def take(self, rows: list[Row]) -> BatchOutcome:
         known = {
-            partnership.name: partnership
-            for partnership in Partnership.objects.filter(
-                community=self.community, name__in=[row.values["merchant"] for row in rows]
-            )
+            partnership.name_compared: partnership
+            for partnership in _partnerships(self.community, rows)
             .select_related("merchant")
             .prefetch_related("terms")
         }
@@ -41,19 +42,34 @@ class MerchantsSheet(Sheet):
         for row in rows:
             name, terms = row.values["merchant"], dict(row.values)
             del terms["merchant"]
-            partnership = known.get(name)
+            partnership = known.get(of_thing(name))
             if partnership is None:
-                known[name] = partners.sign_contract(community=self.community, name=name, **terms)
+                known[of_thing(name)] = partners.sign_contract(
+                    community=self.community, name=name, **terms
+                )
                 created += 1
-            elif terms == {
-                "trade": partnership.merchant.trade,
-                **_agreed(partnership),
-            }:
+            elif partnership.state == Partnership.State.ENDED:
+                errors.append(_ended(row))
+            elif (of_thing(partnership.merchant.trade), _agreed(partnership)) == (
+                of_thing(terms.pop("trade")),
+                terms,
+            ):
                 unchanged += 1
             else:
                 reason = _("This merchant is a partner already, on other terms.")
                 errors.append(RowError(row.line, MERCHANT.header, "merchant_differs", reason))
         return created, unchanged, errors
+
+
+def _partnerships(community: Community, rows: list[Row]) -> QuerySet[Partnership]:
+    names = {of_thing(row.values["merchant"]) for row in rows}
+    return Partnership.objects.filter(community=community, name_compared__in=names)
+
+
+def _ended(row: Row) -> RowError:
+    """A list does not take up again what was ended: the row is named, and spoils no list."""
+    reason = str(PartnerEnded.title)
+    return RowError(row.line, MERCHANT.header, PartnerEnded.code, reason, is_left=True)
 
 
 def _agreed(partnership: Partnership) -> dict[str, int | bool | None]:
@@ -76,7 +92,7 @@ class OffersSheet(Sheet):
     """
 
     columns = (
-        Column(header="编号", name="code", parse=cells.text(max_length=30)),
+        Column(header="编号", name="code", parse=cells.code(max_length=30)),
         MERCHANT,
         Column(header="商品", name="title", parse=cells.text(max_length=60)),
         Column(header="积分", name="price_points", parse=cells.points),
@@ -85,10 +101,8 @@ class OffersSheet(Sheet):
 
     def take(self, rows: list[Row]) -> BatchOutcome:
         partnerships = {
-            partnership.name: partnership
-            for partnership in Partnership.objects.filter(
-                community=self.community, name__in=[row.values["merchant"] for row in rows]
-            )
+            partnership.name_compared: partnership
+            for partnership in _partnerships(self.community, rows)
         }
         known = {
             offer.code: offer
@@ -100,20 +114,22 @@ class OffersSheet(Sheet):
         errors: list[RowError] = []
         for row in rows:
             terms = dict(row.values)
-            partnership = partnerships.get(terms.pop("merchant"))
+            partnership = partnerships.get(of_thing(terms.pop("merchant")))
             offer = known.get(terms["code"])
             if partnership is None:
                 reason = _("No merchant of this name is a partner of this community.")
                 errors.append(RowError(row.line, MERCHANT.header, "merchant_unknown", reason))
+            elif partnership.state == Partnership.State.ENDED:
+                errors.append(_ended(row))
             elif catalogue.is_reserved(terms["code"]):
                 reason = str(OfferCodeReserved.title)
                 errors.append(RowError(row.line, "编号", OfferCodeReserved.code, reason))
             elif offer is None:
                 known[terms["code"]] = catalogue.offer(partnership=partnership, **terms)
                 created += 1
-            elif (offer.partnership_id, offer.title, offer.price_points) == (
+            elif (offer.partnership_id, of_thing(offer.title), offer.price_points) == (
                 partnership.pk,
-                terms["title"],
+                of_thing(terms["title"]),
                 terms["price_points"],
             ):
                 unchanged += 1

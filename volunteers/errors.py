@@ -85,6 +85,20 @@ class AlreadyAVolunteer(Conflict):
     title = _("You are a volunteer of this community already.")
 
 
+class VolunteerLeft(Conflict):
+    """A list does not bring back who left, is about to, or thought better of joining."""
+
+    code = "volunteer_left"
+    title = _("They have left, or no longer want to join. They can join again by themselves.")
+
+
+class VolunteerDiffers(Conflict):
+    """A list does not change what somebody is."""
+
+    code = "volunteer_differs"
+    title = _("They are on record here as something else, or of another estate.")
+
+
 class JoinCodeWrong(Invalid):
     code = "join_code_wrong"
     title = _("This is not the code of this community.")

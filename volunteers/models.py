@@ -12,6 +12,7 @@ from django.db.models import F, Func, Q
 from django.db.models.functions import Now
 
 from backend.communities.models import Community, CoordType, TenantModel
+from backend.names import ComparedField
 
 
 class Volunteer(TenantModel):
@@ -99,12 +100,15 @@ class Activity(TenantModel):
     """Something to be done together; its shifts say when. ``category`` decides what it earns."""
 
     title = models.CharField(max_length=80)
+    title_compared = ComparedField(of="title")
     category = models.CharField(max_length=40)
     place = models.CharField(max_length=120, blank=True)
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
-        indexes: ClassVar = [models.Index(name="activity_by_title", fields=["community", "title"])]
+        indexes: ClassVar = [
+            models.Index(name="activity_by_title", fields=["community", "title_compared"])
+        ]
 
     def __str__(self) -> str:
         return self.title

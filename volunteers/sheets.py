@@ -1,24 +1,26 @@
 """The spreadsheets staff keep of volunteers and of hours."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from django.utils.translation import gettext as _
 
-from backend.accounts.errors import PhoneBelongsToAnother
+from backend.accounts.errors import PhoneBelongsToAnother, PhoneWithdrawn
 from backend.accounts.models import User
 from backend.accounts.phones import digest
-from backend.accounts.services.people import put_on_record
+from backend.accounts.selectors import numbers_withdrawn
 from backend.communities.models import Community
 from backend.errors import Refusal
 from backend.imports import cells
 from backend.imports.reader import Column, Row, RowError, excerpt
 from backend.imports.run import BatchOutcome
 from backend.imports.sheet import Sheet
+from backend.names import is_one_person, of_person, of_thing
 from points.errors import RuleMissing
-from volunteers.errors import CategoryUnknown
+from volunteers.errors import CategoryUnknown, VolunteerDiffers, VolunteerLeft
 from volunteers.models import Attendance, Volunteer
 from volunteers.services import hours, timesheets
-from volunteers.services.people import enrol
+from volunteers.services.people import enrol_from_list
 
 KINDS = {
     "居民": Volunteer.Kind.RESIDENT,
@@ -26,49 +28,60 @@ KINDS = {
     "外卖骑手": Volunteer.Kind.RIDER,
     "网约车司机": Volunteer.Kind.DRIVER,
 }
-NAME = Column(header="姓名", name="name", parse=cells.text(max_length=60))
+NAME = Column(header="姓名", name="name", parse=cells.name(max_length=60))
 PHONE = Column(header="手机号", name="phone", parse=cells.phone)
 
 
 class VolunteersSheet(Sheet):
-    """姓名, 手机号, 身份, 小区 (may be missing): one volunteer a row, one row a phone."""
+    """姓名, 手机号, 身份, 小区 (may be missing): one volunteer a row, one row a phone.
+
+    Rows about people who have done something about it since are named and left alone.
+    """
 
     columns = (
         NAME,
         PHONE,
         Column(header="身份", name="kind", parse=cells.choice(KINDS)),
-        Column(header="小区", name="estate", parse=cells.text(max_length=60), required=False),
+        Column(header="小区", name="estate", parse=cells.name(max_length=60), required=False),
     )
 
     def __init__(self, community: Community) -> None:
         super().__init__(community)
-        self._line_of: dict[str, int] = {}  # phone → the line that has it
+        self._rows: dict[str, Row] = {}  # phone → the row that has it
 
     def take(self, rows: list[Row]) -> BatchOutcome:
         created, unchanged = 0, 0
         errors: list[RowError] = []
         for row in rows:
-            phone, name = row.values["phone"], row.values["name"]
-            if phone in self._line_of:
-                reason = _("The phone number stands in line %(line)d already.")
-                errors.append(
-                    _phone_error(row, "phone_duplicate", reason % {"line": self._line_of[phone]})
-                )
+            first = self._rows.setdefault(row.values["phone"], row)
+            if first is not row:
+                if _says(first) == _says(row):
+                    unchanged += 1
+                else:
+                    reason = _("The phone number stands in line %(line)d already.")
+                    errors.append(
+                        _phone_error(row, "phone_duplicate", reason % {"line": first.line})
+                    )
                 continue
-            self._line_of[phone] = row.line
             try:
-                user = put_on_record(name=name, phone=phone)
-            except PhoneBelongsToAnother as refusal:
-                errors.append(_phone_error(row, refusal.code, str(refusal.title)))
+                _volunteer, is_new = enrol_from_list(
+                    community=self.community,
+                    name=row.values["name"],
+                    phone=row.values["phone"],
+                    kind=row.values["kind"],
+                    estate_name=row.values["estate"] or "",
+                )
+            except Refusal as refusal:
+                errors.append(_left_alone(row, refusal))
                 continue
-            _volunteer, is_new = enrol(
-                user=user,
-                community=self.community,
-                kind=row.values["kind"],
-                estate_name=row.values["estate"] or "",
-            )
             created, unchanged = created + is_new, unchanged + (not is_new)
         return created, unchanged, errors
+
+
+def _says(row: Row) -> tuple[str, str, str]:
+    """What a row says of a phone's owner, as it is compared."""
+    estate = of_thing(row.values["estate"] or "")
+    return of_person(row.values["name"]), row.values["kind"], estate
 
 
 class HoursSheet(Sheet):
@@ -97,31 +110,38 @@ class HoursSheet(Sheet):
     def take(self, rows: list[Row]) -> BatchOutcome:
         digests = [digest(row.values["phone"]) for row in rows]
         known = {
-            phone_digest: (user_id, name)
-            for phone_digest, user_id, name in Volunteer.objects.filter(
+            volunteer.user.phone_digest: volunteer
+            for volunteer in Volunteer.objects.filter(
                 community=self.community, user__phone_digest__in=set(digests)
-            ).values_list("user__phone_digest", "user_id", "user__name")
+            ).select_related("user")
         }
+        withdrawn = numbers_withdrawn(
+            {_who(row) for row, d in zip(rows, digests, strict=True) if d not in known}
+        )
         errors: list[RowError] = []
         good: list[Row] = []
         entries: list[timesheets.PaperHours] = []
         for row, phone_digest in zip(rows, digests, strict=True):
-            user_id, name = known.get(phone_digest, (None, None))
-            if user_id is None:
+            volunteer = known.get(phone_digest)
+            until = row.values["checked_out_at"]
+            if volunteer is None and _who(row) in withdrawn:
+                errors.append(_left_alone(row, PhoneWithdrawn()))
+            elif volunteer is None:
                 reason = _("Nobody with this phone number volunteers here.")
                 errors.append(_phone_error(row, "volunteer_unknown", reason))
-            elif name != row.values["name"]:
-                refusal = PhoneBelongsToAnother
-                errors.append(_phone_error(row, refusal.code, str(refusal.title)))
+            elif not is_one_person(volunteer.user.name, row.values["name"]):
+                errors.append(_left_alone(row, PhoneBelongsToAnother()))
+            elif volunteer.left_at is not None and volunteer.left_at < until:
+                errors.append(_left_alone(row, VolunteerLeft()))
             else:
                 good.append(row)
                 entries.append(
                     timesheets.PaperHours(
-                        volunteer_id=user_id,
+                        volunteer_id=volunteer.user_id,
                         activity=row.values["activity"],
                         category=row.values["category"],
                         checked_in_at=row.values["checked_in_at"],
-                        checked_out_at=row.values["checked_out_at"],
+                        checked_out_at=until,
                     )
                 )
         recorded = timesheets.record_many(community=self.community, entries=entries)
@@ -163,6 +183,17 @@ def _verified(
 def _hours_error(row: Row, refusal: Refusal) -> RowError:
     column = "类别" if isinstance(refusal, CategoryUnknown | RuleMissing) else "签到"
     return RowError(row.line, column, refusal.code, str(refusal.title))
+
+
+def _who(row: Row) -> tuple[str, str]:
+    return row.values["phone"], row.values["name"]
+
+
+def _left_alone(row: Row, refusal: Refusal) -> RowError:
+    """What somebody did since counts: the row is named, and spoils no list."""
+    if isinstance(refusal, VolunteerDiffers):
+        return RowError(row.line, "身份", refusal.code, str(refusal.title), is_left=True)
+    return replace(_phone_error(row, refusal.code, str(refusal.title)), is_left=True)
 
 
 def _phone_error(row: Row, code: str, reason: str) -> RowError:

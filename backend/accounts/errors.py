@@ -10,6 +10,13 @@ class PhoneBelongsToAnother(Conflict):
     title = _("This phone number is on record under another name.")
 
 
+class PhoneWithdrawn(Conflict):
+    """They took it off the record themselves, or were erased; a list does not put it back."""
+
+    code = "phone_withdrawn"
+    title = _("They took this number off the record. They can join by themselves.")
+
+
 class ConsentRequired(Forbidden):
     """Nothing is taken that was not agreed to; ``purpose`` says what for."""
 

@@ -104,6 +104,21 @@ class User(AbstractBaseUser, PermissionsMixin):
         return _("Erased") if self.erased_at else self.name
 
 
+class WithdrawnNumber(models.Model):
+    """A number that its person took off the record, or was erased with: no list puts it back.
+
+    Known together with the name that stood beside it, for the number may be another's later. Whose
+    it was can not be told from it.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    digest = models.CharField(max_length=64, unique=True)  # phones.digest_when_withdrawn
+    withdrawn_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return f"withdrawn {self.withdrawn_at}"
+
+
 class Consent(models.Model):
     """Somebody allows us one use of their personal data, until they withdraw it (PIPL 14-16).
 

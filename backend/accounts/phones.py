@@ -7,6 +7,7 @@ import unicodedata
 
 from django.conf import settings
 
+from backend.names import of_person
 from backend.written import bare, is_dash
 
 CHINA = "86"
@@ -37,6 +38,11 @@ def as_dialled(written: str) -> str:
 def digest(phone: str) -> str:
     """The keyed hash (HMAC-SHA256, hex) that finds a person by phone without storing it."""
     return hmac.new(settings.PHONE_INDEX_KEY.encode(), phone.encode(), hashlib.sha256).hexdigest()
+
+
+def digest_when_withdrawn(phone: str, name: str) -> str:
+    """Another keyed hash, by which no person is found: it knows a row that stands on a list."""
+    return digest(f"withdrawn {phone} {of_person(name)}")
 
 
 def mask(phone: str) -> str:

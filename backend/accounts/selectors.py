@@ -1,9 +1,12 @@
 """Reads about people."""
 
+from collections.abc import Collection
+
 from django.db.models import Q, QuerySet
 
 from backend.accounts import ages
-from backend.accounts.models import Consent, GuardianCode, Guardianship, User
+from backend.accounts.models import Consent, GuardianCode, Guardianship, User, WithdrawnNumber
+from backend.accounts.phones import digest_when_withdrawn
 from backend.accounts.purposes import GUARDIAN_TEXT, TEXTS
 
 
@@ -35,6 +38,13 @@ def children_of(guardian: User) -> QuerySet[Guardianship]:
 def guardian_codes_of(child: User) -> QuerySet[GuardianCode]:
     """What ``child`` shows a guardian, and what was used."""
     return GuardianCode.objects.filter(child=child)
+
+
+def numbers_withdrawn(listed: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Those of ``listed``, phones with a name, whose person took the number off the record."""
+    digests = {digest_when_withdrawn(phone, name): (phone, name) for phone, name in listed}
+    known = WithdrawnNumber.objects.filter(digest__in=digests).values_list("digest", flat=True)
+    return {digests[digest] for digest in known}
 
 
 def is_a_child(whose: str) -> Q:

@@ -48,7 +48,7 @@ class ImportCommand(BaseCommand):
             raise CommandError(
                 f"{options['file']}{where and ', ' + where}: {error.code}: {error.reason}"
             ) from error
-        self._report(result, stopped=bool(result.errors) and not options["skip_bad"])
+        self._report(result, stopped=result.is_spoiled and not options["skip_bad"])
 
     def _import(self, community: Community, options: dict[str, Any]) -> ImportResult:
         sheet = self.sheet(community, options)

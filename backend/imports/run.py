@@ -17,9 +17,10 @@ BatchOutcome = tuple[int, int, list[RowError]]
 class ImportResult:
     """What became of the rows: each is created, unchanged or skipped.
 
-    A skipped row had at least one error. ``errors`` holds the first MAX_ERRORS_KEPT of
-    ``errors_total``, by line. ``kept`` is False if everything was rolled back; the counts then
-    say what would have been.
+    A skipped row had at least one error, or was left alone. ``errors`` holds the first
+    MAX_ERRORS_KEPT of ``errors_total``, by line; ``is_spoiled`` says that one was more than a row
+    left alone. ``kept`` is False if everything was rolled back; the counts then say what would
+    have been.
     """
 
     created: int = 0
@@ -27,6 +28,7 @@ class ImportResult:
     skipped: int = 0
     errors_total: int = 0
     errors: list[RowError] = field(default_factory=list)
+    is_spoiled: bool = False
     kept: bool = False
 
 
@@ -42,7 +44,8 @@ def run_import(
     """Hand every good row to ``handle_batch``, at most ``batch_rows`` at a time, in file order.
 
     All in one transaction. It is rolled back if any row had an error, unless ``skip_bad``; and
-    always if ``dry_run``. Bad rows do not end the run early: all the others are checked too.
+    always if ``dry_run``. A row that is left alone is named like one with an error, and stops
+    nothing. Bad rows do not end the run early: all the others are checked too.
     ``progress`` is told how many more bytes of the file have been read. Raises TableError, and
     whatever ``handle_batch`` raises; nothing is kept then.
     """
@@ -53,6 +56,7 @@ def run_import(
 
     def note(errors: list[RowError]) -> None:
         result.errors_total += len(errors)
+        result.is_spoiled |= not all(error.is_left for error in errors)
         result.errors.extend(errors[: MAX_ERRORS_KEPT - len(result.errors)])
 
     def hand_over() -> None:
@@ -80,7 +84,7 @@ def run_import(
                 told_bytes = table.bytes_read
         if batch:
             hand_over()
-        result.kept = not dry_run and (skip_bad or result.errors_total == 0)
+        result.kept = not dry_run and (skip_bad or not result.is_spoiled)
         if not result.kept:
             transaction.set_rollback(True)
     progress(table.bytes_read - told_bytes)

@@ -28,6 +28,7 @@ from backend.errors import Refusal
 from backend.imports import cells
 from backend.imports.reader import Column, Row, RowError, open_table
 from backend.imports.sheet import Sheet
+from backend.names import of_thing
 from merchants.models import Merchant, MerchantMember, Offer, Statement
 from merchants.services import partners, redemption, settlement
 from merchants.sheets import MerchantsSheet, OffersSheet
@@ -199,12 +200,9 @@ class Replay:
         """Without a list of merchants, whoever offers something is one, on unknown terms: 0."""
         if self._has("merchants.csv"):
             return
-        for name in sorted(
-            {
-                row.values["merchant"]
-                for row in self._read(OffersSheet(self.community), "offers.csv")
-            }
-        ):
+        listed = self._read(OffersSheet(self.community), "offers.csv")
+        names = {of_thing(row.values["merchant"]): row.values["merchant"] for row in listed}
+        for name in sorted(names.values()):
             partners.sign_contract(
                 community=self.community, name=name, trade="", fen_per_point=0, is_donated=False
             )
@@ -422,11 +420,12 @@ class Replay:
         return user
 
     def _activity(self, title: str, category: str) -> Activity:
-        if (title, category) not in self._planned:
-            self._planned[title, category] = activities.plan_activity(
+        key = of_thing(title), of_thing(category)
+        if key not in self._planned:
+            self._planned[key] = activities.plan_activity(
                 community=self.community, title=title, category=category
             )
-        return self._planned[title, category]
+        return self._planned[key]
 
     @cached_property
     def _planned(self) -> dict[tuple[str, str], Activity]:

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext_lazy as _
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
@@ -17,6 +18,7 @@ from backend.api.callers import signed_in
 from backend.api.fields import CharField, DateField, DateTimeField, IntegerField, TextField
 from backend.api.idempotency import below, idempotent, seen
 from backend.communities.selectors import WATCHES_OVER, communities_where
+from backend.written import bare
 from merchants import selectors
 from merchants.api.clerks import at_owned, at_workplace, owned, worked_at
 from merchants.api.serializers import ColleagueSerializer, OfferSerializer
@@ -86,6 +88,12 @@ class ProposeSerializer(ConditionsSerializer):
     title = CharField(max_length=60)
     price_points = IntegerField(min_value=1)
     stock = IntegerField(min_value=0, max_value=PIECES_AT_MOST)
+
+    def validate_code(self, code: str) -> str:
+        """As a list of offers has it (merchants/sheets.py)."""
+        if not (plain := bare(code)):
+            raise serializers.ValidationError(_("This field may not be blank."), code="blank")
+        return plain
 
 
 class ChangeOfferSerializer(ConditionsSerializer):

@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("merchants", "0070_guesses_are_counted_once"),
+        ("merchants", "0080_partners_compared"),
     ]
 
     operations = [

@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from backend.communities.models import CoordType, TenantModel
+from backend.names import ComparedField
 from merchants import triggers
 from merchants.models.people import Merchant
 
@@ -28,6 +29,7 @@ class Partnership(TenantModel):
         Merchant, models.PROTECT, related_name="partnerships", db_index=False
     )
     name = models.CharField(max_length=60)  # the merchant's, as this community lists it
+    name_compared = ComparedField(of="name")
     state = models.CharField(max_length=9, choices=State, default=State.ACTIVE)
     settlement_day = models.PositiveSmallIntegerField(default=1)  # a period starts on it
     since_at = models.DateTimeField(db_default=Now())
@@ -47,7 +49,9 @@ class Partnership(TenantModel):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(name="partner_once", fields=["community", "merchant"]),
-            models.UniqueConstraint(name="partner_name_once", fields=["community", "name"]),
+            models.UniqueConstraint(
+                name="partner_name_once", fields=["community", "name_compared"]
+            ),
             models.UniqueConstraint(name="shop_code_once", fields=["community", "shop_code"]),
             models.CheckConstraint(
                 name="partner_settled_on_a_day_of_every_month",

@@ -10,6 +10,7 @@ from backend.accounts.services import guardians
 from backend.audit.services import trail
 from backend.communities.models import Community
 from backend.ids import new_id
+from backend.names import of_thing
 from merchants import errors, selectors
 from merchants.models import Cause, Gift, Partnership, Spending, Sponsorship
 from merchants.services import sides
@@ -23,7 +24,8 @@ from points.services import ledger
 def open_cause(*, community: Community, title: str, by: User, description: str = "") -> Cause:
     """Collect points for something. Raises CauseTitleTaken."""
     Community.objects.select_for_update(no_key=True).get(pk=community.pk)
-    if Cause.objects.filter(community=community, title=title).exists():
+    titles = Cause.objects.filter(community=community).values_list("title", flat=True)
+    if of_thing(title) in map(of_thing, titles):
         raise errors.CauseTitleTaken
     cause = Cause.objects.create(
         community=community, title=title, description=description, opened_by=by

@@ -10,6 +10,7 @@ from django.utils import timezone
 from backend.accounts.models import User
 from backend.audit.services import trail
 from backend.communities.models import Community
+from backend.names import of_thing
 from merchants import errors, selectors
 from merchants.models import Merchant, MerchantMember, Partnership, Terms
 from merchants.services import sides
@@ -75,7 +76,7 @@ def consider(
     merchant = _with_an_owner(merchant_id) if merchant_id else None
     if merchant and merchant.partnerships.filter(community=community).exists():
         raise errors.AlreadyPartner
-    if Partnership.objects.filter(community=community, name=name).exists():
+    if Partnership.objects.filter(community=community, name_compared=of_thing(name)).exists():
         raise errors.PartnerNameTaken
     partnership = Partnership.objects.create(
         community=community,

@@ -10,7 +10,8 @@ from django.utils import translation
 from xlsxwriter import Workbook
 
 from backend.imports import cells, workbook
-from backend.imports.reader import Column, Row, RowError, TableError, open_table
+from backend.imports.errors import TableError
+from backend.imports.reader import Column, Row, RowError, open_table
 
 COLUMNS = [
     Column(header="姓名", name="name", parse=cells.name(max_length=20)),

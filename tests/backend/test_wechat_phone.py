@@ -5,6 +5,7 @@ from allauth.socialaccount.models import SocialAccount
 from django.contrib.sessions.models import Session
 from rest_framework.test import APIClient
 
+from backend.accounts.errors import PhoneWithdrawn
 from backend.accounts.models import Consent, User
 from backend.accounts.services import people, phone
 from backend.audit.models import AuditEntry
@@ -188,3 +189,22 @@ def test_of_two_who_bind_one_number_at_one_instant_one_has_it(wechat, at_once):
 
     assert sorted(map(str, outcomes))[-1] == "phone_belongs_to_another"
     assert User.objects.get(phone_digest__isnull=False).pk in outcomes
+
+
+# --- a number that was given up ---------------------------------------------------------------
+@pytest.mark.parametrize("how", ["unbound", "changed for another"])
+def test_a_number_given_up_is_put_back_by_no_list_but_by_who_binds_it(wechat, sun, how):
+    User.objects.filter(pk=sun.pk).update(name="孙师傅")
+    caller = log_in(wechat)
+    put(caller, wechat.new_code(NUMBER))
+    if how == "unbound":
+        caller.delete("/api/v1/me/phone")
+    else:
+        put(caller, wechat.new_code("19900000078"))
+
+    with pytest.raises(PhoneWithdrawn):
+        people.put_on_record(name="孙师傅", phone=NUMBER)
+    put(caller, wechat.new_code(NUMBER))
+
+    assert people.put_on_record(name="孙师傅", phone=NUMBER) == sun
+    assert User.objects.count() == 1

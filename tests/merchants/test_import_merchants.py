@@ -1,13 +1,16 @@
 """``manage.py import_merchants``: the real file, and files that staff get wrong."""
 
+from contextlib import suppress
 from io import StringIO
 from pathlib import Path
 
 import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
+from django.db import IntegrityError, transaction
 from django.utils import translation
 
+from merchants.errors import PartnerNameTaken
 from merchants.models import Merchant, Partnership, Terms
 from merchants.services import partners
 
@@ -118,7 +121,9 @@ DIFFERS = "商户: merchant_differs: This merchant is a partner already, on othe
         ("=面馆,餐饮,8,否", "商户: formula: "),
         (f"{'面' * 61},餐饮,8,否", "商户: too_long: "),
         ("面馆,,8,否", "行业: missing: The cell is empty."),
-        ("面馆,餐饮,8", ": cell_count: The row has 3 cells, the header has 4."),
+        ("面馆,餐饮,8", "公益捐赠不结算: missing: The cell is empty."),
+        ("面馆,餐饮,8,否,x", ": cell_count: The row has 5 cells, the header has 4."),
+        ("面?,餐饮,8,否", "商户: character_lost: "),
     ],
 )
 def test_a_bad_row_is_named_and_nothing_is_imported_unless_told_to(take, tea_house, line, error):
@@ -158,3 +163,43 @@ def test_who_donates_is_settled_at_nothing(take):
     take("书店,文化,5,是\n")
 
     assert Terms.objects.get().kind == Terms.Kind.DONATED
+
+
+@pytest.mark.parametrize(
+    "name", ["永辉(一店)", " 永辉（一店）", "永辉 【一店】", "永\u200b辉(一店）"]
+)
+def test_another_width_or_bracket_is_no_other_merchant(take, lake, zhao, name):
+    take("永辉（一店）,零售,10,否\n")
+
+    assert take(f"{name},零售,10,否\n") == ("Rows created: 0, unchanged: 1, skipped: 0.", [], "")
+    with pytest.raises(PartnerNameTaken):
+        partners.consider(community=lake, name=name, trade="零售", by=zhao)
+    assert Partnership.objects.get().name == "永辉（一店）"
+
+
+def test_the_database_knows_no_two_merchants_of_one_name(lake):
+    for name in ("ABC超市", "ＡＢＣ 超市"):
+        with suppress(IntegrityError), transaction.atomic():
+            partners.sign_contract(
+                community=lake, name=name, trade="零售", fen_per_point=1, is_donated=False
+            )
+
+    assert Partnership.objects.count() == 1
+
+
+@pytest.mark.parametrize("name", ["永辉(二店)", "永辉一店"])
+def test_other_words_are_another_merchant(take, name):
+    take("永辉（一店）,零售,10,否\n")
+
+    assert take(f"{name},零售,10,否\n")[0] == "Rows created: 1, unchanged: 0, skipped: 0."
+
+
+def test_a_list_does_not_take_up_again_what_was_ended(take, tea_house, zhao):
+    partners.move(partnership=tea_house, state=Partnership.State.ENDED, by=zhao)
+
+    out, err, failure = take("书店,文化,5,是\n茶馆,餐饮,10,否\n")
+
+    assert err == ["line 3, 商户: partner_ended: This partnership has ended."]
+    assert (out, failure) == ("Rows created: 1, unchanged: 0, skipped: 1.", "")
+    tea_house.refresh_from_db()
+    assert tea_house.state == Partnership.State.ENDED

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.utils import translation
 
-from merchants.models import Offer
+from merchants.models import Offer, Partnership
 from merchants.services import catalogue, partners, redemption
 
 BISHAHU = settings.BASE_DIR / "backend" / "scenarios" / "bishahu"
@@ -190,3 +190,28 @@ def test_codes_are_each_communitys_own(take, hill, tea, lake):
         [],
         "",
     )
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "TEA,茶馆,一壶茶,30,5",
+        "ＴＥＡ,茶 馆,一壶\u3000茶,３０,5",
+        "\ufeffTEA\u200b,茶馆,一壶茶,30,5",
+    ],
+)
+def test_another_width_is_no_other_offer(take, tea, row):
+    out, _, failure = take(row)
+
+    assert (out, failure) == ("Rows created: 0, unchanged: 1, skipped: 0.", "")
+    assert Offer.objects.get() == tea
+
+
+def test_nothing_is_offered_by_who_is_a_partner_no_more(take, tea_house, zhao):
+    partners.move(partnership=tea_house, state=Partnership.State.ENDED, by=zhao)
+
+    out, err, failure = take("CAKE,茶馆,蛋糕,10,1\n")
+
+    assert err == ["line 2, 商户: partner_ended: This partnership has ended."]
+    assert (out, failure) == ("Rows created: 0, unchanged: 0, skipped: 1.", "")
+    assert not Offer.objects.exists()

@@ -15,6 +15,7 @@ from django.utils import timezone, translation
 
 from backend.accounts.models import User
 from backend.accounts.phones import digest
+from backend.accounts.services import phone
 from backend.communities.models import Role
 from backend.communities.services import places, roles
 from points.models import Account, Award, Rule
@@ -304,9 +305,10 @@ TIMES = "A shift ends after it begins, and lasts 24 hours at most."
         ("2024-03-01 09:00", "2024-03-02 09:01", f"签到: shift_times_invalid: {TIMES}"),
         ("2099-03-01 07:00", "2099-03-01 09:00", "签到: time_in_the_future: "),
         ("2023-02-29 07:00", "2023-03-01 07:00", "签到: date_invalid: There is no day 2023-02-29"),
-        ("2024-03-01 24:00", "2024-03-02 09:00", "签到: date_invalid: There is no such time"),
+        ("2024-03-01 24:01", "2024-03-02 09:00", "签到: date_invalid: There is no such time"),
         ("2024-03-01 07:00:30", "2024-03-01 09:00", "签到: date_seconds: Times are to the minute"),
-        ("45352.29", "2024-03-01 09:00", "签到: date_serial: This is the spreadsheet's inner"),
+        ("45352.29", "2024-03-01 09:00", "签到: date_seconds: Times are to the minute"),
+        ("45352", "2024-03-01 09:00", "签到: date_serial: This is the spreadsheet's inner"),
         ("2024-03-01 07:00", "tomorrow", "签退: date_invalid: Write date and time as in"),
         ("2024-03-01 07:00", "", "签退: missing: The cell is empty."),
         ("2024-03-01 07:00", "=NOW()", "签退: formula: The cell is a formula"),
@@ -350,11 +352,8 @@ def attended_on_the_tenth(served, wang):
         ({"category": "@x"}, "类别: formula: "),
         ({"activity": "长" * 81}, "活动: too_long: 81 characters"),
         ({"category": " "}, "类别: missing: "),
-        (
-            {"name": "王大明"},
-            "手机号: phone_belongs_to_another: "
-            "This phone number is on record under another name. [198********]",
-        ),
+        ({"name": "王?"}, "姓名: character_lost: "),
+        ({"activity": "清\ufffd楼道"}, "活动: character_lost: "),
     ],
 )
 def test_a_cell_that_can_not_be_is_named(take, wang, line, changed, error):
@@ -449,3 +448,84 @@ def test_no_message_tells_a_phone_number(take, wang, line):
     assert lines_at_fault == ["2", "3", "4", "5", "6", "7", "7", "7"]
     assert failure.endswith("bad: 6.")
     assert re.search(r"[0-9０-９]{8}", "\n".join([*err, failure])) is None
+
+
+# --- what people did since ----------------------------------------------------------------
+def test_who_renamed_themselves_or_gave_the_number_up_spoils_no_list(take, wang, li, line):
+    lines = line("2024-03-01 07:00", "2024-03-01 09:00") + line(
+        "2024-03-01 07:00", "2024-03-01 09:00", user=li
+    )
+    nobody = line("2024-03-01 10:00", "2024-03-01 11:00", user=wang)
+    wang.name = "王大明"
+    wang.save(update_fields=["name"])
+    phone.unbind(user=li)
+
+    _, err, failure = take(lines + nobody)
+
+    assert [told.split(": ")[1] for told in err] == [
+        "phone_belongs_to_another",
+        "phone_withdrawn",
+        "phone_belongs_to_another",
+    ]
+    assert failure == ""
+    assert not Attendance.objects.exists()
+
+
+def test_hours_until_somebody_left_are_taken_and_later_ones_named(take, wang, li, lake, line):
+    for user, when in ((wang, "2024-03-01T01:00+00:00"), (li, "2024-03-01T00:59+00:00")):
+        volunteer = Volunteer.objects.get(user=user)
+        people.leave(volunteer=volunteer)
+        Volunteer.objects.filter(pk=volunteer.pk).update(left_at=when)
+    lines = "".join(line("2024-03-01 07:00", "2024-03-01 09:00", user=user) for user in (wang, li))
+
+    out, err, failure = take(lines)
+
+    assert (out, failure) == (created(1, skipped=1), "")
+    assert err == [
+        "line 3, 手机号: volunteer_left: They have left, or no longer want to join. "
+        "They can join again by themselves. [198********]"
+    ]
+    assert Attendance.objects.get().volunteer == wang
+
+
+@pytest.mark.parametrize(
+    ("activity", "category", "name"),
+    [
+        ("清洁楼道(一)", "邻里服务", "王小明"),
+        ("清洁 楼道【一】", "邻里\u3000服务", "王\u3000小明"),
+        ("清洁楼道（一）", "邻里服\u200b务", "\ufeff王小明"),
+        ("清洁楼道\uff08一)", " 邻里服务", "王·小•明"),
+    ],
+)
+def test_another_width_or_bracket_is_no_other_shift(take, wang, line, activity, category, name):
+    first = line("2024-03-01 07:00", "2024-03-01 09:00", activity="清洁楼道（一）")
+    again = line(
+        "2024年3月1日 上午7:00", "2024.3.1 9:00:00",
+        activity=activity, category=category, name=name,
+    )  # fmt: skip
+
+    assert take(first + again) == (created(1, unchanged=1), [], "")
+    assert take(again) == (created(0, unchanged=1), [], "")
+    assert take(again.replace("3.1", "3.2").replace("3月1", "3月2"))[0] == created(1)
+    assert list(Activity.objects.values_list("title", "category")) == [
+        ("清洁楼道（一）", "邻里服务")
+    ]
+
+
+def test_a_category_is_the_rules_however_wide_it_is_written(take, hill, zhao, person, line):
+    zhang = person("zhang", "张三")
+    people.enrol(user=zhang, community=hill, kind=Volunteer.Kind.RESIDENT)
+    for category in ("*", "A类(急)"):
+        rules.publish(
+            community=hill,
+            subject=Rule.Subject.HOURS,
+            category=category,
+            parameters={"points_per_hour": 10 if category == "*" else 30},
+            valid_from=date(2020, 1, 1),
+        )
+    roles.give(user=zhao, community=hill, role=Role.STAFF)
+    row = line("2024-03-01 07:00", "2024-03-01 09:00", category="Ａ类（急）", user=zhang)
+
+    take(row, "--verified-by=zhao", community="hill")
+
+    assert wallet_of(hill.pk, zhang.pk).available == 60

@@ -6,7 +6,7 @@ They wait for verification like any other hours.
 from bisect import bisect
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from django.utils import timezone
 from backend.communities.models import Community
 from backend.errors import Refusal
 from backend.ids import new_id
+from backend.names import of_thing
 from points import selectors as points
 from points.models import Rule
 from points.services.rules import minutes_between
@@ -58,6 +59,7 @@ def record_many(*, community: Community, entries: list[PaperHours]) -> list[Reco
     was rejected. Who had signed up, or cancelled, was there after all. Refusals:
     ShiftTimesInvalid, TimeInTheFuture, CategoryUnknown, AlreadyElsewhere (also by another entry).
     """
+    entries = _as_on_record(community, entries)
     answers = [Recorded(refusal=_refusal(entry)) for entry in entries]
     _refuse_unknown_categories(community, entries, answers)
     _compare_with_the_record(community, entries, answers)
@@ -130,6 +132,34 @@ def take_back(recorded: list[Recorded]) -> None:
             mine.delete()
 
 
+def _as_on_record(community: Community, entries: list[PaperHours]) -> list[PaperHours]:
+    """The entries with activities and categories spelled as they are here already.
+
+    Or as the first of them spells it: another width, blank or bracket makes no other.
+    """
+    categories = {
+        of_thing(category): category
+        for category in sorted(points.categories_with_rule(community, Rule.Subject.HOURS))
+    }
+    known = Activity.objects.filter(
+        community=community, title_compared__in={of_thing(entry.activity) for entry in entries}
+    ).order_by("id")
+    titles: dict[tuple[str, str], str] = {}
+    exact = set()
+    for activity in known:
+        category = categories.setdefault(of_thing(activity.category), activity.category)
+        titles.setdefault((activity.title_compared, category), activity.title)
+        exact.add((activity.title, activity.category))
+    spelled = []
+    for entry in entries:
+        category = categories.setdefault(of_thing(entry.category), entry.category)
+        title = titles.setdefault((of_thing(entry.activity), category), entry.activity)
+        if (entry.activity, category) in exact:  # several that differ so were planned here
+            title = entry.activity
+        spelled.append(replace(entry, activity=title, category=category))
+    return spelled
+
+
 def _refusal(entry: PaperHours) -> Refusal | None:
     worked = entry.checked_out_at - entry.checked_in_at
     if not worked or worked > LONGEST_SHIFT or entry.checked_out_at < entry.checked_in_at:
@@ -194,8 +224,9 @@ def _compare_with_the_record(
     )
     for number, known_id, shift_id, since, until in overlaps:
         entry, activity = entries[number], shifts[shift_id].activity
-        known = (activity.title, activity.category, since, until)
-        if (entry.activity, entry.category, *entry.times) == known:
+        same = of_thing(activity.title) == of_thing(entry.activity)
+        same = same and of_thing(activity.category) == of_thing(entry.category)
+        if same and entry.times == (since, until):
             answers[number].attendance_id = known_id
         else:
             answers[number].refusal = errors.AlreadyElsewhere()

@@ -5,7 +5,7 @@ class Migration(migrations.Migration):
     """A guardian's code can be read by the child until it is used, for an answer may be lost."""
 
     dependencies = [
-        ("accounts", "0003_guardians_and_erasure"),
+        ("accounts", "0010_withdrawn_numbers"),
     ]
 
     operations = [

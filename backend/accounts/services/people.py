@@ -5,10 +5,12 @@ from uuid import UUID
 from allauth.socialaccount.models import SocialAccount
 from django.db import IntegrityError, transaction
 
-from backend.accounts.errors import PhoneBelongsToAnother
-from backend.accounts.models import User
-from backend.accounts.phones import digest
+from backend.accounts.errors import PhoneBelongsToAnother, PhoneWithdrawn
+from backend.accounts.models import User, WithdrawnNumber
+from backend.accounts.phones import digest, digest_when_withdrawn
+from backend.accounts.selectors import numbers_withdrawn
 from backend.ids import new_id
+from backend.names import is_one_person
 
 WECHAT = "wechat"  # as django-allauth calls whose account it is
 
@@ -18,15 +20,26 @@ def locked(person_id: UUID) -> User:
     return User.objects.select_for_update(no_key=True).get(pk=person_id)
 
 
+def keep_off_lists(user: User) -> None:
+    """The number of ``user`` goes off the record, or their name does: no list puts it, and them,
+    back. Nothing where there is none."""
+    if user.phone_digest is not None:
+        digest = digest_when_withdrawn(user.phone, user.name)
+        WithdrawnNumber.objects.get_or_create(digest=digest)
+
+
 @transaction.atomic
 def put_on_record(*, name: str, phone: str) -> User:
     """The person with ``phone`` (11 digits), made if nobody has it; repeating changes nothing.
 
     Without a password: they log in once they have one, or through WeChat.
-    Raises PhoneBelongsToAnother when the number is somebody else's by name.
+    Raises PhoneBelongsToAnother when the number is somebody else's by name, PhoneWithdrawn when
+    the person of that name took it off the record.
     """
     known = User.objects.filter(phone_digest=digest(phone)).first()
     if known is None:
+        if numbers_withdrawn([(phone, name)]):
+            raise PhoneWithdrawn
         fresh = User(id=new_id(), name=name)
         fresh.phone = phone
         fresh.username = fresh.id.hex
@@ -34,7 +47,7 @@ def put_on_record(*, name: str, phone: str) -> User:
         # Two imports may meet here; the unique phone decides, and the loser reads the winner.
         User.objects.bulk_create([fresh], ignore_conflicts=True)
         known = User.objects.get(phone_digest=digest(phone))
-    if known.name != name:
+    if not is_one_person(known.name, name):
         raise PhoneBelongsToAnother
     return known
 

@@ -8,7 +8,7 @@ from backend.accounts.errors import PhoneBelongsToAnother, PhoneUnsupported
 from backend.accounts.models import Consent, User
 from backend.accounts.phones import digest, mainland
 from backend.accounts.services import attempts, consents, guardians, sessions
-from backend.accounts.services.people import WECHAT, locked
+from backend.accounts.services.people import WECHAT, keep_off_lists, locked
 from backend.audit.services import trail
 from backend.names import is_one_person
 from backend.wechat import client
@@ -60,6 +60,8 @@ def _bind(user: User, code: str, name: str) -> User:
             _become(user, known, name=name, consent=consent)
             return known
         before = {"phone": bool(user.phone_digest)}
+        if user.phone != number:
+            keep_off_lists(user)
         user.phone = number
         try:
             with transaction.atomic():
@@ -78,6 +80,7 @@ def unbind(*, user: User) -> None:
     user = locked(user.pk)
     if user.phone_digest is None:
         return
+    keep_off_lists(user)
     user.phone = ""
     user.save(update_fields=["phone_encrypted", "phone_digest"])
     trail.record(
@@ -115,6 +118,7 @@ def _become(fresh: User, known: User, *, name: str, consent: Consent) -> None:
     guardians.move(fresh=fresh, known=known)
     sessions.end_all(user=fresh)
     fresh.is_active = False
+    keep_off_lists(fresh)
     # Nobody would find what they told here when they ask to be forgotten.
     fresh.name = fresh.phone = ""
     fresh.born_on = fresh.erasure_requested_at = None

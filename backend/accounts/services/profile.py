@@ -8,7 +8,7 @@ from backend import days
 from backend.accounts import ages
 from backend.accounts.errors import BornOnImplausible, BornOnIsFinal
 from backend.accounts.models import User
-from backend.accounts.services.people import locked
+from backend.accounts.services.people import keep_off_lists, locked
 from backend.audit.services import trail
 
 
@@ -28,6 +28,8 @@ def change(*, user: User, name: str | None = None, born_on: date | None = None) 
         user.save(update_fields=["born_on"])
         trail.record("person.tell_birthday", actor=user, target=user)
     if name is not None and name != user.name:
+        # A list has the old name: should the number go as well, it is still known.
+        keep_off_lists(user)
         user.name = name
         user.save(update_fields=["name"])
         trail.record("person.rename", actor=user, target=user)

@@ -8,6 +8,7 @@ from backend.accounts.models import User
 from backend.audit.services import trail
 from backend.codes import new_code
 from backend.communities.models import Community
+from backend.names import of_thing
 
 # Nothing that is read for something else on a poster: no 0 and O, no 1, I and L.
 JOIN_CODE_LENGTH = 8  # 31^8: not to be guessed at twenty tries an hour
@@ -31,8 +32,16 @@ def found(
 
 @transaction.atomic
 def estate_named(*, community: Community, name: str) -> Community:
-    """The estate 小区 of that name under ``community``, founded if it is new."""
+    """The estate 小区 of that name under ``community``, founded if it is new.
+
+    Another width, blank or bracket makes no other estate.
+    """
     estate: Community
+    known = Community.objects.filter(parent=community)
+    if not known.filter(name=name).exists():
+        for estate in known.order_by("pk"):
+            if of_thing(estate.name) == of_thing(name):
+                return estate
     estate, _ = Community.objects.get_or_create(
         parent=community,
         name=name,

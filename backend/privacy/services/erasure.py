@@ -22,7 +22,7 @@ from django.utils import timezone
 from backend.accounts import ages
 from backend.accounts.models import Consent, GuardianCode, Guardianship, User
 from backend.accounts.services import sessions
-from backend.accounts.services.people import locked
+from backend.accounts.services.people import keep_off_lists, locked
 from backend.api.models import IdempotencyKey
 from backend.audit.services import trail
 from backend.communities.models import Membership
@@ -82,6 +82,7 @@ def erase(*, user_id: UUID, now: datetime | None = None) -> bool:
     # Answers to others as well, such as those that tell staff whose hours they verified.
     IdempotencyKey.objects.filter(user=user).delete()
     _end_log_ins(user)
+    keep_off_lists(user)
     user.name = user.phone = ""
     user.username = secrets.token_hex(16)
     user.born_on = user.last_login = None

@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from backend.accounts.passwords import login_asked_for
 from backend.communities.command import words
+from backend.names import of_thing
 from merchants.models import MerchantMember, Partnership
 from merchants.services import partners
 
@@ -26,7 +27,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         partnership = (
             Partnership.objects.filter(
-                community__code=options["community"], name=options["merchant"]
+                community__code=options["community"], name_compared=of_thing(options["merchant"])
             )
             .select_related("merchant")
             .first()
