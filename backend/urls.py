@@ -18,6 +18,7 @@ API_APPS = [
     "backend.accounts",
     "backend.communities",
     "backend.notices",
+    "backend.documents",
     "points",
     "volunteers",
     "backend.privacy",
