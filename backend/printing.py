@@ -94,8 +94,8 @@ def _readable(cluster: str) -> str:
     if seen and _is_drawn(seen) and not any(map(_is_unseen, seen)):
         return cluster
     first, carried = cluster[0], cluster[1:]
-    alone = [first if _is_drawn([first]) and not _is_unseen(first) else _code_point(first)]
-    return "".join([*alone, *map(_code_point, carried)])
+    alone = first if _is_drawn([first]) and not _is_unseen(first) else _code_point(first)
+    return alone + "".join(map(_code_point, carried))
 
 
 def _is_drawn(characters: list[str]) -> bool:

@@ -71,6 +71,7 @@ INSTALLED_APPS = [
     "backend.accounts",
     "backend.communities",
     "backend.notices",
+    "backend.documents",
     "points",
     "volunteers",
     "merchants",
@@ -368,6 +369,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": SWEEP_SECONDS,
         "options": SWEEP_OPTIONS,
     },
+    "make-documents": {
+        "task": "backend.documents.tasks.sweep_documents",
+        "schedule": SWEEP_SECONDS,
+        "options": SWEEP_OPTIONS,
+    },
     # Each hour, for it is midnight somewhere; where nothing is due, nothing happens.
     "expire-points": {
         "task": "points.tasks.sweep_expiry",
@@ -403,6 +409,10 @@ CELERY_BEAT_SCHEDULE = {
     "remove-expired-exports": {
         "task": "backend.privacy.tasks.remove_expired_exports",
         "schedule": crontab(hour=3, minute=25),
+    },
+    "remove-expired-documents": {
+        "task": "backend.documents.tasks.remove_expired_documents",
+        "schedule": crontab(hour=3, minute=30),
     },
     "forget-idempotency-keys": {
         "task": "backend.api.tasks.forget_old_idempotency_keys",

@@ -31,6 +31,11 @@ class Sheet:
     rows: Iterable[Sequence[Cell]]
 
 
+def write(sheet: Sheet, file: IO[bytes], ending: str) -> None:
+    """Write ``sheet`` as ``csv`` or ``xlsx``."""
+    {"csv": write_csv, "xlsx": write_xlsx}[ending](sheet, file)
+
+
 def write_csv(sheet: Sheet, file: IO[bytes]) -> None:
     """Texts that a spreadsheet would run as a formula begin with an apostrophe."""
     # With a mark in front, without which Excel in China reads UTF-8 as GB18030.

@@ -20,6 +20,7 @@ API_APPS = [
     "backend.accounts",
     "backend.communities",
     "backend.notices",
+    "backend.documents",
     "points",
     "volunteers",
     "backend.privacy",

@@ -17,7 +17,12 @@ class PointsConfig(AppConfig):
     name = "points"
 
     def ready(self) -> None:
+        from backend.documents.services import Kind, register
+        from points.api import exports
+
         post_migrate.connect(_never_ignore_triggers, sender=self)
+        register(exports.ACCOUNT, Kind(exports.account_seen_by, exports.write_account))
+        register(exports.BOOKS, Kind(exports.books_seen_by, exports.write_books))
 
 
 def _never_ignore_triggers(*, using: str, **_: Any) -> None:

@@ -1,14 +1,15 @@
-"""Tables that go out as files for a spreadsheet: CSV and XLSX."""
+"""Tables that go out as files for a spreadsheet, CSV and XLSX, and pages to print."""
 
 import re
 import tempfile
 import unicodedata
+from typing import IO
 
 from django.http import FileResponse
 from rest_framework.request import Request
 
 from backend.api.renderers import FileRenderer
-from backend.spreadsheets import Sheet, write_csv, write_xlsx
+from backend.spreadsheets import Sheet, write
 
 # What Windows, Android or a shell takes for something else in a file's name.
 NOT_IN_NAMES = re.compile(r'[/\\:*?"<>|]')
@@ -27,23 +28,52 @@ class XLSXRenderer(FileRenderer):
     format = "xlsx"
 
 
+class PDFRenderer(FileRenderer):
+    media_type = "application/pdf"
+    format = "pdf"
+
+
+class PageRenderer(FileRenderer):
+    media_type = "text/html"
+    format = "html"
+    charset = "utf-8"
+
+
+RENDERERS: tuple[type[FileRenderer], ...] = (
+    CSVRenderer,
+    XLSXRenderer,
+    PDFRenderer,
+    PageRenderer,
+)
+CONTENT_TYPES = {
+    renderer.format: renderer.media_type
+    + (f"; charset={renderer.charset}" if renderer.charset else "")
+    for renderer in RENDERERS
+}
+
+
 def answer(request: Request, sheet: Sheet) -> FileResponse:
-    """The file, in the format that the address is for.
+    """The file, in the format that the address is for; ``sheet`` is short."""
+    ending = request.accepted_renderer.format
+    file = tempfile.TemporaryFile()  # noqa: SIM115  # the answer closes it, and it is gone
+    write(sheet, file, ending)
+    return sent(file, sheet.name, ending)
+
+
+def sent(file: IO[bytes], title: str, ending: str) -> FileResponse:
+    """``file``, written or stored, as the answer, which closes it.
 
     It is whole before the first byte is sent: a slow download keeps no query waiting, and nobody
     takes half of it for all.
     """
-    renderer = request.accepted_renderer
-    content_type = renderer.media_type
-    file = tempfile.TemporaryFile()  # noqa: SIM115  # the answer closes it, and it is gone
-    if renderer.format == CSVRenderer.format:
-        content_type += "; charset=utf-8"
-        write_csv(sheet, file)
-    else:
-        write_xlsx(sheet, file)
     file.seek(0)
-    name = named(sheet.name, renderer.format)
-    return FileResponse(file, as_attachment=True, filename=name, content_type=content_type)
+    return FileResponse(
+        file,
+        as_attachment=ending != PageRenderer.format,
+        filename=named(title, ending),
+        content_type=CONTENT_TYPES[ending],
+        headers={"Cache-Control": "no-store"},
+    )
 
 
 def named(title: str, ending: str) -> str:

@@ -4,13 +4,14 @@ from datetime import datetime
 
 from django.conf import settings
 from django.core.files.storage import default_storage
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from backend.accounts.models import User
 from backend.communities.models import Membership, Role
+from backend.documents.models import Document
 from backend.privacy.models import Export
-from merchants.models import MerchantMember
+from merchants.models import MerchantMember, Statement
 from volunteers.models import Report
 
 HANDED_OVER_FIRST = (Role.STAFF, Role.MANAGER, Role.AUDITOR)
@@ -61,6 +62,17 @@ def people_to_erase(now: datetime) -> QuerySet[User]:
     return User.objects.filter(
         erasure_requested_at__lte=now - settings.ERASURE_GRACE, erased_at__isnull=True
     ).order_by("erasure_requested_at")
+
+
+def documents_about(user: User) -> QuerySet[Document]:
+    """Files that ``user`` asked for, and those of statements that name them."""
+    named = Statement.objects.filter(
+        Q(drafted_by=user) | Q(approved_by=user) | Q(paid_by=user)
+    ).values_list("pk", flat=True)
+    return Document.objects.filter(
+        Q(asked_by=user, is_final=False)
+        | Q(kind="statement", about__statement__in=list(map(str, named)))
+    )
 
 
 def photos_to_remove() -> QuerySet[Report]:

@@ -24,6 +24,8 @@ from backend.accounts.models import Consent, User
 from backend.accounts.services import consents, guardians, profile
 from backend.communities.models import Community, Role
 from backend.communities.services import places, roles
+from backend.documents import services as documents
+from backend.documents.models import Document
 from backend.notices.models import Notice
 from backend.notices.services import notices
 from backend.privacy.services import exports
@@ -43,6 +45,7 @@ from merchants.services import (
     redemption,
     settlement,
     shop_codes,
+    statement_files,
     voucher_tokens,
     webhooks,
     wishes,
@@ -363,8 +366,22 @@ def business(
     export = exports.ask(user=volunteer, language="en")
     exports.make(export_id=export.pk)
 
+    paper = documents.ask(
+        Document(
+            community=community,
+            kind="statement",
+            about=statement_files.about(statements[5]),
+            ending="csv",
+            language="en",
+            is_final=True,
+            asked_by=owner,
+        )
+    )
+    documents.make(community_id=community.pk, document_id=paper.pk)
+
     rows = {
         "code": [community.code],
+        "document_id": [paper],
         "purpose": ["location"],
         "activity_id": [patrol],
         "shift_id": [running, free],

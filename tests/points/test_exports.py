@@ -16,6 +16,8 @@ from python_calamine import CalamineWorkbook
 
 from backend.communities.models import Role
 from backend.communities.services import roles
+from backend.documents import services
+from backend.documents.models import Document
 from points.api import exports
 from points.models import AccountKind, Unit
 from points.services import ledger
@@ -253,22 +255,54 @@ def test_a_file_of_thousands_of_lines_is_whole_and_costs_no_more_questions(
     client = logged_in(wang)
 
     def asked(ending):
+        told = client.get(f"{MINE}.{ending}")
+        assert told.status_code == 202
+        document = Document.objects.get(pk=told.json()["id"])
         with CaptureQueriesContext(connection) as questions:
-            answer = fetch(client, MINE, ending)
-            rows = (read_csv if ending == "csv" else read_xlsx)(answer)
+            services.make(community_id=lake.pk, document_id=document.pk)
+        answer = client.get(told["Location"])
+        rows = (read_csv if ending == "csv" else read_xlsx)(answer)
+        services.discard(Document.objects.filter(pk=document.pk))
         return len(questions), rows
 
-    few = {ending: asked(ending)[0] for ending in TYPES}
-    ledger.post_many(
-        replace(earn, key=f"event:{number}", amount=number) for number in range(1, 2_501)
-    )
+    costs = {ending: set() for ending in TYPES}
+    for upto in (600, 2_501):
+        ledger.post_many(
+            replace(earn, key=f"event:{number}", amount=number) for number in range(1, upto)
+        )
+        for ending in TYPES:
+            questions, rows = asked(ending)
+            costs[ending].add(questions)
+            assert len(rows) == upto + 1
+            assert len({row[4] for row in rows}) == upto + 1
+            assert int(rows[1][5]) == 100 + sum(range(1, upto))
+    assert {len(questions) for questions in costs.values()} == {1}
 
-    for ending in TYPES:
-        questions, rows = asked(ending)
-        assert questions == few[ending]
-        assert len(rows) == 2_502
-        assert len({row[4] for row in rows}) == 2_502
-        assert int(rows[1][5]) == 100 + sum(range(1, 2_501))
+
+def test_a_long_file_is_asked_for_and_made_with_the_filters_of_its_address(
+    lake, wang, auditor, earn, spend, issuance, logged_in
+):
+    for number in range(501):
+        ledger.post(replace(earn, key=f"hours:{number}", source=f"hours:{number}"))
+    ledger.post(spend)
+    for caller, address, asked, count in (
+        (wang, MINE, {"reason": "hours"}, 502),
+        (auditor, BOOKS, {"kind": "issuance"}, 502),
+        (auditor, BOOKS, {}, 503),
+        (wang, MINE, {}, 503),
+    ):
+        client = logged_in(caller)
+        told = client.get(f"{address}.csv", asked, headers={"Accept-Language": "en"})
+        assert told.status_code == 202
+        services.make(community_id=lake.pk, document_id=told.json()["id"])
+
+        header, *rows = read_csv(client.get(told["Location"]))
+
+        assert (header[0], len(rows) + 1) == ("Time", count)
+        assert (header[-1] == "Balance after") == (address == MINE and not asked)
+        refused = logged_in(wang if caller == auditor else auditor).get(told["Location"])
+        # The auditor may read any account's statement.
+        assert refused.status_code == (404 if caller == auditor else 200)
 
 
 @pytest.mark.parametrize("ending", TYPES)

@@ -27,6 +27,7 @@ from backend.api.models import IdempotencyKey
 from backend.audit.services import trail
 from backend.communities.models import Membership
 from backend.communities.services import roles
+from backend.documents import services as documents
 from backend.notices.models import Notice
 from backend.privacy import selectors
 from backend.privacy.errors import StillHoldsARole
@@ -78,6 +79,7 @@ def erase(*, user_id: UUID, now: datetime | None = None) -> bool:
     _end_what_runs(user)
     _empty_reports(user)
     exports.discard(user=user)
+    documents.discard(selectors.documents_about(user))
     Notice.objects.filter(recipient=user).delete()
     # Answers to others as well, such as those that tell staff whose hours they verified.
     IdempotencyKey.objects.filter(user=user).delete()

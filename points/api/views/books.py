@@ -17,12 +17,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from backend.api import files
 from backend.api.callers import signed_in
 from backend.api.fields import DateTimeField
 from backend.api.filters import LocalDayFilterBackend
 from backend.communities.models import Community
 from backend.communities.selectors import WATCHES_OVER, communities_where, community_among
+from backend.documents.api import documents
 from points import selectors
 from points.api import exports
 from points.api.filters import AccountFilter, TransferFilter
@@ -126,8 +126,8 @@ class AccountStatementExportView(BooksAccount, StatementExportView):
     """The same as a file, all of it.
 
     ``GET /api/v1/communities/{code}/accounts/{account_id}/transfers.{format}``: ``csv`` or
-    ``xlsx``, as the owner of a wallet gets it. Refused with ``export_too_large`` above 100,000
-    lines.
+    ``xlsx``, as the owner of a wallet gets it. Refused with ``export_too_large``,
+    ``too_many_documents``.
     """
 
 
@@ -168,18 +168,22 @@ class TransferListView(Books, ListAPIView[Transfer]):
 class TransferExportView(Books, GenericAPIView[Transfer]):
     """The same as a file, all of it: ``GET /api/v1/communities/{code}/transfers.{format}``.
 
-    ``csv`` or ``xlsx``, in the language asked for, times by the community's clock. Refused with
-    ``export_too_large`` above 100,000 lines.
+    ``csv`` or ``xlsx``, in the language asked for, times by the community's clock. Above 500 lines
+    a task makes it: 202 until it is there, with ``Retry-After`` and, as ``Location``, where it
+    will be for a day. Refused with ``export_too_large`` above 1,000,000 lines, or with
+    ``too_many_documents``.
     """
 
     filter_backends = TransferListView.filter_backends
     filterset_class = TransferFilter
     queryset = Transfer.objects.none()
 
-    @extend_schema(filters=True, responses=OpenApiTypes.BINARY)
+    @extend_schema(filters=True, responses=documents.LATER)
     def get(self, request: Request, code: str) -> HttpResponseBase:
         transfers = self.filter_queryset(selectors.transfers_in(self.community))
-        return files.answer(request, exports.books(self.community, transfers))
+        return exports.answer(
+            request, transfers, community=self.community, filterset=self.filterset_class
+        )
 
 
 class TransferView(Books):

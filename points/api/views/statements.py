@@ -4,16 +4,15 @@ from abc import abstractmethod
 from typing import Any
 
 from django.http.response import HttpResponseBase
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.generics import GenericAPIView, ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from backend.api import files
 from backend.api.filters import LocalDayFilterBackend
 from backend.communities.models import Community
+from backend.documents.api import documents
 from points import selectors
 from points.api import exports
 from points.api.filters import StatementFilter
@@ -58,8 +57,13 @@ class StatementExportView(OfAccount, GenericAPIView[Transfer]):
     filterset_class = StatementFilter
     queryset = Transfer.objects.none()
 
-    @extend_schema(filters=True, responses=OpenApiTypes.BINARY)
+    @extend_schema(filters=True, responses=documents.LATER)
     def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
         transfers = self.filter_queryset(selectors.transfers_of(self.account))
-        is_whole = not any(map(request.query_params.get, self.filterset_class.base_filters))
-        return files.answer(request, exports.statement(self.account, transfers, is_whole=is_whole))
+        return exports.answer(
+            request,
+            transfers,
+            community=self.community,
+            filterset=self.filterset_class,
+            account=self.account,
+        )

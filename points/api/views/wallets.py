@@ -92,8 +92,9 @@ class MyStatementExportView(MyWallet, StatementExportView):
     """My statement as a file, all of it: ``GET /api/v1/me/wallets/{code}/transfers.{format}``.
 
     ``csv`` or ``xlsx``, in the language asked for, times by the community's clock; each line with
-    the balance after it unless filters leave some out. Refused with ``export_too_large`` above
-    100,000 lines.
+    the balance after it unless filters leave some out. Above 500 lines a task makes it: 202 until
+    it is there, with ``Retry-After`` and, as ``Location``, where it will be for a day. Refused with
+    ``export_too_large`` above 1,000,000 lines, or with ``too_many_documents``.
     """
 
 

@@ -1,0 +1,120 @@
+"""Tables and pages to take away: at once if they are short, else made by a task and fetched."""
+
+import tempfile
+from base64 import b64encode
+from typing import IO, Any
+from uuid import UUID
+
+from django.conf import settings
+from django.http import JsonResponse
+from django.http.response import HttpResponseBase
+from django.utils.translation import get_language
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema, extend_schema_field
+from rest_framework import serializers, status
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from backend.api import files
+from backend.api.callers import signed_in
+from backend.api.renderers import JSONRenderer
+from backend.communities.models import Community
+from backend.documents import selectors, services
+from backend.documents.models import Document
+
+AT_ONCE = 500  # lines: some tenths of a second
+JSON = "application/json"
+
+
+class DocumentSerializer(serializers.ModelSerializer[Document]):
+    """A file that a task makes, until it is there. Ask at ``url`` until it answers with 200."""
+
+    state = serializers.SerializerMethodField()
+    url = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Document
+        fields = ("id", "state", "asked_at", "url")
+        read_only_fields = fields
+
+    @extend_schema_field(serializers.ChoiceField(choices=[Document.State.PENDING]))
+    def get_state(self, document: Document) -> str:
+        return str(selectors.state_of(document))
+
+    @extend_schema_field(serializers.URLField())
+    def get_url(self, document: Document) -> str:
+        address = f"/api/v1/communities/{document.community.code}/documents/{document.pk}"
+        return str(self.context["request"].build_absolute_uri(address))
+
+
+# What an address answers with that gives a file: itself, or where it will be.
+LATER = {
+    200: OpenApiTypes.BINARY,
+    (202, JSON): DocumentSerializer,
+}
+
+
+def answer(
+    request: Request,
+    *,
+    community: Community,
+    kind: str,
+    about: dict[str, Any],
+    is_long: bool,
+    is_final: bool = False,
+) -> HttpResponseBase:
+    """The file that the address is for: of what is short now, of what is long when it is made.
+
+    Until then 202 says where it will be, here or at ``Location``. What is final is made once, and
+    served again. Raises TooManyDocuments.
+    """
+    document = Document(
+        community=community,
+        kind=kind,
+        about=about,
+        ending=request.accepted_renderer.format,
+        language=get_language() or settings.LANGUAGE_CODE,
+        is_final=is_final,
+        asked_by=signed_in(request),
+    )
+    if not is_long and not is_final:
+        file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # the answer closes it
+        name = services.write(document, file)
+        return files.sent(file, name, document.ending)
+    document = services.ask(document)
+    if not is_long and document.finished_at is None:
+        services.make(community_id=community.pk, document_id=document.pk)
+        document.refresh_from_db()
+    return _fetched(request, document)
+
+
+def _fetched(request: Request, document: Document) -> HttpResponseBase:
+    if selectors.state_of(document) == Document.State.PENDING:
+        told = DocumentSerializer(document, context={"request": request}).data
+        wait = {"Location": told["url"], "Retry-After": str(round(settings.SWEEP_SECONDS))}
+        return JsonResponse(told, status=status.HTTP_202_ACCEPTED, headers=wait)
+    sent = files.sent(services.fetch(document), document.name, document.ending)
+    digest = b64encode(bytes.fromhex(document.sha256)).decode()
+    sent["Repr-Digest"] = f"sha-256=:{digest}:"  # RFC 9530
+    return sent
+
+
+class DocumentView(APIView):
+    """A file that a task makes: ``GET /api/v1/communities/{code}/documents/{document_id}``.
+
+    202 with ``Retry-After`` until it is there, then the file, for a day, or for good if it is of
+    what never changes. Who may not, or may no longer, read what it is about gets
+    ``document_unknown``; ``document_expired`` if it is gone.
+    """
+
+    renderer_classes = (JSONRenderer, *files.RENDERERS)
+
+    @extend_schema(
+        responses={
+            **{(200, renderer.media_type): OpenApiTypes.BINARY for renderer in files.RENDERERS},
+            (202, JSON): DocumentSerializer,
+        }
+    )
+    def get(self, request: Request, code: str, document_id: UUID) -> HttpResponseBase:
+        document = services.seen_by(signed_in(request), code=code, document_id=document_id)
+        return _fetched(request, document)

@@ -1,0 +1,64 @@
+"""Reads about files that a task makes."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.core.files.storage import default_storage
+from django.db import connection
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from backend.accounts.models import User
+from backend.communities.models import Community
+from backend.documents.models import Document
+
+TRIED_FOR = timedelta(days=1)  # what could not be made by then is given up
+
+
+def state_of(document: Document, *, now: datetime | None = None) -> Document.State:
+    """Whether the file is yet to be made, there, or gone."""
+    now = now or timezone.now()
+    if document.removed_at is not None:
+        return Document.State.EXPIRED
+    if document.finished_at is None:
+        is_given_up = document.asked_at + TRIED_FOR <= now
+        return Document.State.EXPIRED if is_given_up else Document.State.PENDING
+    is_there = (document.expires_at is None or now < document.expires_at) and (
+        default_storage.exists(document.stored_as)
+    )
+    return Document.State.READY if is_there else Document.State.EXPIRED
+
+
+def documents_owed(now: datetime) -> list[Document]:
+    """The oldest that each person waits for, oldest first: nobody's many delay everybody's."""
+    owed = Document.objects.filter(
+        finished_at__isnull=True, removed_at__isnull=True, asked_at__gt=now - TRIED_FOR
+    )
+    first = owed.order_by("asked_by", "id").distinct("asked_by")
+    return sorted(first, key=lambda document: document.id)
+
+
+def documents_to_remove(now: datetime) -> QuerySet[Document]:
+    """Which nobody can fetch any more, and which were given up."""
+    return Document.objects.filter(
+        Q(expires_at__lte=now) | Q(finished_at__isnull=True, asked_at__lte=now - TRIED_FOR),
+        removed_at__isnull=True,
+    ).order_by("id")
+
+
+def kept_for(user: User, community: Community) -> int:
+    """How many ``user`` waits for there, or may fetch because they asked."""
+    waits = Q(finished_at__isnull=True) | Q(is_final=False)
+    return Document.objects.filter(
+        waits, community=community, asked_by=user, removed_at__isnull=True
+    ).count()
+
+
+def streamed(rows: QuerySet[Any, Any]) -> Iterator[Sequence[Any]]:
+    """``rows`` as they arrive; Django's own iterator would have all of them in memory first.
+
+    Nothing else is asked of the database before the last.
+    """
+    with connection.cursor() as cursor, connection.wrap_database_errors:
+        yield from cursor.stream(*rows.query.sql_with_params())

@@ -1,0 +1,186 @@
+"""Files that take long: an app registers kinds, somebody asks for one, a task makes it."""
+
+import hashlib
+import json
+import secrets
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import IO, Any
+from uuid import UUID
+
+from django.core.files import File
+from django.core.files.storage import default_storage
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone, translation
+
+from backend.accounts.models import User
+from backend.accounts.services.people import locked
+from backend.documents import selectors
+from backend.documents.errors import DocumentExpired, DocumentUnknown, TooManyDocuments
+from backend.documents.models import Document
+
+KEPT_FOR = timedelta(hours=24)  # what is not final, from when it is finished
+NEW_FOR = timedelta(minutes=10)  # so long it is the answer to who asks for the same
+MOST_KEPT = 20  # of one person in a community, waiting or not final
+FOLDER = "documents"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What there are documents of.
+
+    ``seen_by`` says whether somebody may have one now, ``write`` writes it and returns its name.
+    """
+
+    seen_by: Callable[[User, Document], bool]
+    write: Callable[[Document, IO[bytes]], str]
+
+
+_kinds: dict[str, Kind] = {}
+
+
+def register(name: str, kind: Kind) -> None:
+    """Make ``name`` a kind; each app does so with its own when it is ready."""
+    _kinds[name] = kind
+
+
+def write(document: Document, file: IO[bytes]) -> str:
+    """Write what ``document`` is about, in the active language; its name."""
+    return _kinds[document.kind].write(document, file)
+
+
+@transaction.atomic
+def ask(document: Document, *, now: datetime | None = None) -> Document:
+    """The file that ``document``, which is not saved, describes; a task makes it.
+
+    One that is the same and waits, is new, or is final and there, is that. Raises TooManyDocuments.
+    """
+    now = now or timezone.now()
+    asker = locked(document.asked_by_id)  # whose others are counted
+    document.key = _key_of(document)
+    same = Document.objects.filter(
+        community=document.community_id, key=document.key, removed_at__isnull=True
+    ).order_by("-id")
+    last = same.first()
+    if last and _still_answers(last, now):
+        return last
+    if last and selectors.state_of(last, now=now) == Document.State.EXPIRED:  # or lost
+        _remove(last.community_id, last.pk)
+    if selectors.kept_for(asker, document.community) >= MOST_KEPT:
+        raise TooManyDocuments
+    document.stored_as = f"{FOLDER}/{secrets.token_hex(16)}"
+    # Somebody else may ask for the same final one at this moment.
+    Document.objects.bulk_create([document], ignore_conflicts=True)
+    return same.all()[0]
+
+
+def make(*, community_id: UUID, document_id: UUID) -> bool:
+    """Make its file; ``False`` if it is made, or being made.
+
+    The row is locked until it is done. A worker that is killed leaves it as it was, and the next
+    begins anew under the same name.
+    """
+    with transaction.atomic():
+        document = (
+            Document.objects.select_for_update(no_key=True, skip_locked=True, of=("self",))
+            .select_related("community", "asked_by")
+            .filter(
+                community=community_id,
+                pk=document_id,
+                finished_at__isnull=True,
+                removed_at__isnull=True,
+            )
+            .first()
+        )
+        if document is None:
+            return False
+        with tempfile.TemporaryFile() as file, translation.override(document.language):
+            document.name = write(document, file)
+            document.size_bytes = file.tell()
+            file.seek(0)
+            document.sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            file.seek(0)
+            default_storage.delete(document.stored_as)
+            default_storage.save(document.stored_as, File(file))
+        document.finished_at = timezone.now()
+        document.expires_at = None if document.is_final else document.finished_at + KEPT_FOR
+        document.save(update_fields=["name", "size_bytes", "sha256", "finished_at", "expires_at"])
+    return True
+
+
+def seen_by(user: User, *, code: str, document_id: UUID) -> Document:
+    """The file, asked for by whomever, if ``user`` may have it now. Raises DocumentUnknown."""
+    document = (
+        Document.objects.select_related("community", "asked_by")
+        .filter(community__code=code, pk=document_id)
+        .first()
+    )
+    if document is None or not _kinds[document.kind].seen_by(user, document):
+        raise DocumentUnknown
+    return document
+
+
+def fetch(document: Document) -> IO[bytes]:
+    """The file of one that is ready. Raises DocumentExpired."""
+    if selectors.state_of(document) != Document.State.READY:
+        raise DocumentExpired
+    try:
+        return default_storage.open(document.stored_as)
+    except FileNotFoundError:  # since we looked
+        raise DocumentExpired from None
+
+
+def remove_expired(*, now: datetime | None = None) -> int:
+    """Remove the files that nobody can fetch any more; how many there were."""
+    due = selectors.documents_to_remove(now or timezone.now())
+    return sum(_remove(*row) for row in due.values_list("community_id", "pk"))
+
+
+@transaction.atomic
+def discard(documents: QuerySet[Document]) -> None:
+    """Remove the files of ``documents``, also of what is final: it is made anew if asked for.
+
+    One that is being made is waited for.
+    """
+    here = documents.filter(removed_at__isnull=True)
+    for document in here.select_for_update(no_key=True, of=("self",)).order_by("pk"):
+        _forget(document)
+
+
+@transaction.atomic
+def _remove(community_id: UUID, document_id: UUID) -> bool:
+    document = (
+        Document.objects.select_for_update(no_key=True, skip_locked=True)
+        .filter(community=community_id, pk=document_id, removed_at__isnull=True)
+        .first()
+    )
+    if document is None:
+        return False
+    _forget(document)
+    return True
+
+
+def _forget(document: Document) -> None:
+    default_storage.delete(document.stored_as)
+    document.removed_at = timezone.now()
+    document.save(update_fields=["removed_at"])
+
+
+def _still_answers(document: Document, now: datetime) -> bool:
+    state = selectors.state_of(document, now=now)
+    if state == Document.State.PENDING:
+        return True
+    if state == Document.State.EXPIRED:
+        return False
+    assert document.finished_at is not None  # a check constraint
+    return document.is_final or now < document.finished_at + NEW_FOR
+
+
+def _key_of(document: Document) -> str:
+    said: list[Any] = [document.kind, document.about, document.ending, document.language]
+    if not document.is_final:
+        said.append(str(document.asked_by_id))
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
