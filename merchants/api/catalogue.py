@@ -19,12 +19,12 @@ from backend.api.idempotency import idempotent
 from backend.communities.selectors import WATCHES_OVER, communities_where
 from merchants import selectors
 from merchants.api.clerks import owned, worked_at
+from merchants.api.increases import FEN_AT_MOST, IncreaseSerializer, waits
 from merchants.api.serializers import ColleagueSerializer, OfferSerializer
-from merchants.models import Offer, OfferPrice, StockMove
+from merchants.models import Increase, Offer, OfferPrice, StockMove
 from merchants.services import catalogue
 
 PIECES_AT_MOST = 1_000_000
-FEN_AT_MOST = 100_000_000  # a million yuan
 GROUPS = ("resident", "courier", "rider", "driver")  # as volunteers are enrolled
 
 
@@ -88,10 +88,15 @@ class ProposeSerializer(ConditionsSerializer):
     stock = IntegerField(min_value=0, max_value=PIECES_AT_MOST)
 
 
-class ChangeOfferSerializer(ConditionsSerializer):
-    """Also the price, and the fen agreed for a piece where the contract is by the piece."""
+class AmendOfferSerializer(ConditionsSerializer):
+    """Also the price."""
 
     price_points = IntegerField(min_value=1, required=False)
+
+
+class ChangeOfferSerializer(AmendOfferSerializer):
+    """Also the fen agreed for a piece where the contract is by the piece."""
+
     settled_fen = IntegerField(min_value=0, max_value=FEN_AT_MOST, required=False, allow_null=True)
 
 
@@ -130,7 +135,7 @@ class OfferPriceSerializer(serializers.ModelSerializer[OfferPrice]):
 
     class Meta:
         model = OfferPrice
-        fields = ("price_points", "value_fen", "settled_fen", "since_at", "set_by")
+        fields = ("price_points", "value_fen", "settled_fen", "is_proposed", "since_at", "set_by")
         read_only_fields = fields
 
 
@@ -182,6 +187,27 @@ class ListedView(APIView):
         return Response(KeptOfferSerializer(offer).data)
 
 
+class AmendOfferView(APIView):
+    """Owners change what they offer, and staff decide on it again.
+
+    ``PATCH /api/v1/merchants/{merchant_id}/offers/{offer_id}/conditions``. Until then it is on no
+    list; what is held stays good. Refused with ``offer_incomplete``, ``offer_state_wrong``,
+    ``staff_withdrew_it``.
+    """
+
+    @extend_schema(request=AmendOfferSerializer, responses=KeptOfferSerializer)
+    def patch(self, request: Request, merchant_id: UUID, offer_id: UUID) -> Response:
+        mine = selectors.offers_at(owned(request, merchant_id))
+        body = AmendOfferSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        offer = catalogue.amend(
+            offer=get_object_or_404(mine, pk=offer_id),
+            by=signed_in(request),
+            **body.validated_data,
+        )
+        return Response(KeptOfferSerializer(offer).data)
+
+
 class StockMoveListView(ListAPIView[StockMove]):
     """What was put in or taken out by hand, newest first.
 
@@ -199,7 +225,8 @@ class StockMoveListView(ListAPIView[StockMove]):
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Put pieces in: ``POST /api/v1/merchants/{merchant_id}/offers/{offer_id}/stock``.
 
-        Refused with ``out_of_stock`` where more is taken out than is there.
+        Refused with ``out_of_stock`` where more is taken out than is there, and with
+        ``offer_raised_alone``.
         """
         offer = self._offer()
         body = RestockSerializer(data=request.data)
@@ -233,10 +260,13 @@ class CommunityOfferListView(ListAPIView[Offer]):
 class OfferDecisionView(APIView):
     """Staff list what was proposed, or not: ``POST /api/v1/offers/{offer_id}/decision``.
 
-    Refused with ``own_offer``, ``offer_state_wrong``.
+    Where that raises what is owed, somebody else confirms it (202). Refused with ``own_offer``,
+    ``own_merchant``, ``offer_state_wrong``.
     """
 
-    @extend_schema(request=DecisionSerializer, responses=KeptOfferSerializer)
+    @extend_schema(
+        request=DecisionSerializer, responses={200: KeptOfferSerializer, 202: IncreaseSerializer}
+    )
     def post(self, request: Request, offer_id: UUID) -> Response:
         handled = selectors.offers_handled_by(signed_in(request))
         body = DecisionSerializer(data=request.data)
@@ -246,6 +276,8 @@ class OfferDecisionView(APIView):
             by=signed_in(request),
             **body.validated_data,
         )
+        if isinstance(offer, Increase):
+            return waits(offer)
         return Response(KeptOfferSerializer(offer).data)
 
 
@@ -272,10 +304,14 @@ class StaffListedView(APIView):
 class OfferChangeView(APIView):
     """Staff set prices and conditions: ``PATCH /api/v1/offers/{offer_id}/conditions``.
 
-    From now on: what is held keeps its price. Refused with ``offer_incomplete``.
+    From now on: what is held keeps its price. Where that raises what is owed, somebody else
+    confirms all of it (202). Refused with ``own_merchant``, ``offer_incomplete``.
     """
 
-    @extend_schema(request=ChangeOfferSerializer, responses=KeptOfferSerializer)
+    @extend_schema(
+        request=ChangeOfferSerializer,
+        responses={200: KeptOfferSerializer, 202: IncreaseSerializer},
+    )
     def patch(self, request: Request, offer_id: UUID) -> Response:
         handled = selectors.offers_handled_by(signed_in(request))
         body = ChangeOfferSerializer(data=request.data)
@@ -285,6 +321,8 @@ class OfferChangeView(APIView):
             by=signed_in(request),
             **body.validated_data,
         )
+        if isinstance(offer, Increase):
+            return waits(offer)
         return Response(KeptOfferSerializer(offer).data)
 
 

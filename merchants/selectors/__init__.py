@@ -36,6 +36,7 @@ from merchants.selectors.fairs import (
     fairs_seen_by,
     fairs_with,
 )
+from merchants.selectors.increases import increases_handled_by, increases_in
 from merchants.selectors.lists import (
     list_entries_at,
     list_entries_handled_by,
@@ -43,6 +44,8 @@ from merchants.selectors.lists import (
     list_entries_open_to,
 )
 from merchants.selectors.partners import (
+    accepted,
+    communities_told_of,
     first_community_of,
     partners_handled_by,
     partners_in,
@@ -96,11 +99,13 @@ from merchants.selectors.wishes import (
 )
 
 __all__ = [
+    "accepted",
     "bank_batches_in",
     "bank_lines_of",
     "causes_handled_by",
     "causes_known_to",
     "causes_open_to",
+    "communities_told_of",
     "communities_with_causes_for",
     "devices_of",
     "fairs_handled_by",
@@ -110,6 +115,8 @@ __all__ = [
     "fairs_with",
     "first_community_of",
     "gifts_of",
+    "increases_handled_by",
+    "increases_in",
     "invitations_to",
     "jobs_of",
     "lines_of",

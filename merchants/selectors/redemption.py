@@ -9,6 +9,7 @@ from backend.accounts.models import User
 from backend.communities.models import Community
 from backend.communities.selectors import HANDLES, communities_where
 from merchants.models import Device, Merchant, Redemption, ScanAttempt
+from merchants.selectors.partners import accepted
 
 
 def redemptions_of(user: User) -> QuerySet[Redemption]:
@@ -56,7 +57,7 @@ def with_offer(redemptions: QuerySet[Redemption]) -> QuerySet[Redemption]:
 def unknown_codes_of(clerk: User, merchant: Merchant) -> int:
     """How many codes nobody knows they tried there within the last hour."""
     return ScanAttempt.objects.filter(
-        community__in=merchant.partnerships.values("community"),
+        community__in=accepted(merchant.pk).values("community"),
         merchant=merchant,
         clerk=clerk,
         outcome="code_unknown",
@@ -83,7 +84,7 @@ def offline_scans_at(merchant: Merchant) -> QuerySet[ScanAttempt]:
     """What its devices scanned without signal and told later, newest first."""
     return (
         ScanAttempt.objects.filter(
-            community__in=merchant.partnerships.values("community"),
+            community__in=accepted(merchant.pk).values("community"),
             merchant=merchant,
             device__isnull=False,
         )
