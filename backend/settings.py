@@ -278,6 +278,8 @@ SPECTACULAR_SETTINGS = {
         "ExpiryPolicyKindEnum": "points.models.ExpiryPolicy.Kind",
         "ExportStateEnum": "backend.privacy.models.Export.State",
         "GivenRoleEnum": "backend.communities.api.serializers.GIVEN_ROLES",
+        "IncreaseKindEnum": "merchants.models.Increase.Kind",
+        "IncreaseStateEnum": "merchants.models.Increase.State",
         "InvitationStateEnum": "merchants.models.Invitation.State",
         "JoinRequestStatusEnum": "volunteers.models.JoinRequest.Status",
         "ListEntryKindEnum": "merchants.models.ListEntry.Kind",

@@ -22,6 +22,11 @@ class PartnerNotActive(Conflict):
     title = _("This merchant is not a partner at present.")
 
 
+class PartnerNotAccepted(Conflict):
+    code = "partner_not_accepted"
+    title = _("The merchant's owner has not agreed to be a partner here.")
+
+
 class PartnerEnded(Conflict):
     code = "partner_ended"
     title = _("This partnership has ended.")
@@ -116,6 +121,21 @@ class OfferIncomplete(Invalid):
     title = _(
         "A seat has a date and nothing else does; a limit has a period; from comes before until."
     )
+
+
+class OfferRaisedAlone(Conflict):
+    code = "offer_raised_alone"
+    title = _("One person alone raised its price; before more is put in, another confirms it.")
+
+
+class IncreaseDecided(Conflict):
+    code = "increase_decided"
+    title = _("This has been decided on.")
+
+
+class OwnIncrease(Forbidden):
+    code = "own_increase"
+    title = _("Who asks for what the community pays more for does not confirm it.")
 
 
 class OfferStateWrong(Conflict):

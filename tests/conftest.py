@@ -31,8 +31,8 @@ from backend.celery import app
 from backend.communities.models import Community, Role
 from backend.communities.services import places, roles
 from backend.errors import Refusal
-from merchants.models import MerchantMember, Offer
-from merchants.services import catalogue, partners
+from merchants.models import Increase, MerchantMember, Offer
+from merchants.services import catalogue, increases, partners
 from points.models import Account, AccountKind, Rule, RuleVersion
 from points.services import ledger
 from tests.standins import wechatpay
@@ -268,6 +268,28 @@ def tea(tea_house) -> Offer:
     return catalogue.offer(
         partnership=tea_house, code="TEA", title="一壶茶", price_points=30, stock=5
     )
+
+
+@pytest.fixture
+def by_two(lake, person) -> Callable:
+    """Somebody else of the lake's staff confirms what was asked for: ``by_two(partners.agree(…))``.
+
+    Answers what came of it.
+    """
+    second = []
+
+    def confirm(asked):
+        if not isinstance(asked, Increase):
+            return asked
+        if not second:
+            second.append(person("sun", "孙社工"))
+            roles.give(user=second[0], community=lake, role=Role.STAFF)
+        increases.decide(increase=asked, accept=True, by=second[0])
+        if asked.kind == Increase.Kind.TERMS:
+            return asked.partnership.terms.latest("version")
+        return type(asked.offer or asked.wish).objects.get(pk=asked.offer_id or asked.wish_id)
+
+    return confirm
 
 
 @pytest.fixture

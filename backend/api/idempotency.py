@@ -19,6 +19,7 @@ from django.db import connection, transaction
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404
+from rest_framework import status
 from rest_framework.request import Request, is_form_media_type
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
@@ -60,19 +61,23 @@ class Shown:
     many: bool
     address: Finds
     explains: Callable[[Refusal], Exception] | None
+    waiting: tuple[Finds, Tells] | None
 
-    def again(self, request: Request, about: list[UUID], **named: Any) -> Any:
+    def again(self, request: Request, first: IdempotencyKey, **named: Any) -> Any:
         """The answer's data as things stand today. Raises Http404 where that is not to be seen."""
-        found: Any = self.finds(request, **named)
+        about, finds, tells = first.about, self.finds, self.tells
+        if self.waiting and first.status == status.HTTP_202_ACCEPTED:
+            finds, tells = self.waiting
+        found: Any = finds(request, **named)
         if isinstance(found, QuerySet):
             rows = {row.pk: row for row in found.filter(pk__in=about)}
             found = [rows[pk] for pk in about if pk in rows]
             if not found and not (self.many and not about):
                 raise Http404
             found = found if self.many else found[0]
-        if not isinstance(self.tells, type):
-            return self.tells(request, found)
-        return self.tells(found, many=self.many, context={"request": request}).data
+        if not isinstance(tells, type):
+            return tells(request, found)
+        return tells(found, many=self.many, context={"request": request}).data
 
 
 def idempotent(
@@ -83,13 +88,15 @@ def idempotent(
     address: Finds | None = None,
     is_required: bool = True,
     explains: Callable[[Refusal], Exception] | None = None,
+    waiting: tuple[Finds, Tells] | None = None,
 ) -> Callable[[Handler[View, P]], Callable[Concatenate[View, Request, P], HttpResponse]]:
     """Make a view's method do once what each of a user's keys asks for; for views that need a
     log-in and take JSON or a form.
 
     The same key with the same method, address and body does nothing more. Its answer has the first
     one's status, is marked ``Idempotency-Replayed: true``, and is made of what ``finds`` lets the
-    caller see today, told by ``tells``; ``many`` where that is a list. A refusal is an answer too:
+    caller see today, told by ``tells``; ``many`` where that is a list. An answer 202 is about what
+    is not done yet, found and told by ``waiting``. A refusal is an answer too:
     it is told again after ``address`` (otherwise ``finds``) has let the caller in; ``explains``
     adds to a service's refusals what a screen shows. 401, 429 and 5xx are not answers: they are not
     kept and whatever was done is rolled back, so the request can be sent again.
@@ -97,7 +104,7 @@ def idempotent(
     IdempotencyKeyInUse (the first is still running), IdempotencyKeyReused (the key belongs to
     another request).
     """
-    shown = Shown(finds, tells, many, address or finds, explains)
+    shown = Shown(finds, tells, many, address or finds, explains, waiting)
 
     def decorate(
         handler: Handler[View, P],
@@ -330,7 +337,7 @@ def _replay(
     first: IdempotencyKey, shown: Shown, view: APIView, request: Request, **named: Any
 ) -> Response:
     if first.refusal is None:
-        response = Response(shown.again(request, first.about, **named), status=first.status)
+        response = Response(shown.again(request, first, **named), status=first.status)
     else:
         shown.address(request, **named)
         refusal = refused_before(first.status, first.refusal)

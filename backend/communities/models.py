@@ -51,6 +51,8 @@ class Community(TreeNode):  # type: ignore[misc]  # django-tree-queries is untyp
         null=True, blank=True, validators=[MinValueValidator(-180), MaxValueValidator(180)]
     )
     coord_type = models.CharField(max_length=5, choices=CoordType, default=CoordType.WGS84)
+    # What one of the staff may raise alone in 30 days of what the community owes; else two do.
+    alone_limit_fen = models.PositiveBigIntegerField(default=0)
     # Hangs on posters; NULL: people ask to join.
     join_code = models.CharField(max_length=12, null=True, blank=True, unique=True)
 

@@ -55,6 +55,10 @@ _WORDS: dict[str, tuple[Promise, Promise]] = {
         _("Points came back to you"),
         _("%(merchant)s gave back %(points)s points for %(offer)s."),
     ),
+    "partnership_asked": (
+        _("A community would like you as a partner"),
+        _("%(community)s asks %(merchant)s. Say yes or no there; until then it learns nothing."),
+    ),
     "statement_drafted": (
         _("Your statement is ready to be looked at"),
         _(

@@ -659,6 +659,8 @@ LEFT_OUT = {
     "merchants.Fair.cancelled_by": _AN_ACT,
     "merchants.ListEntry.added_by": _AN_ACT,
     "merchants.ListEntry.closed_by": _AN_ACT,
+    "merchants.Increase.asked_by": _AN_ACT,
+    "merchants.Increase.decided_by": _AN_ACT,
     "merchants.Invitation.invited_by": _AN_ACT,
     "merchants.Invitation.revoked_by": _AN_ACT,
     "merchants.Invitation.accepted_by": "the employment that came of it is told",

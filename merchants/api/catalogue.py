@@ -21,12 +21,12 @@ from backend.communities.selectors import WATCHES_OVER, communities_where
 from backend.written import bare
 from merchants import selectors
 from merchants.api.clerks import at_owned, at_workplace, owned, worked_at
+from merchants.api.increases import AS_INCREASE, FEN_AT_MOST, IncreaseSerializer, waits
 from merchants.api.serializers import ColleagueSerializer, OfferSerializer
-from merchants.models import Offer, OfferPrice, StockMove
+from merchants.models import Increase, Offer, OfferPrice, StockMove
 from merchants.models.catalogue import PIECES_AT_MOST
 from merchants.services import catalogue
 
-FEN_AT_MOST = 100_000_000  # a million yuan
 GROUPS = ("resident", "courier", "rider", "driver")  # as volunteers are enrolled
 
 
@@ -96,10 +96,15 @@ class ProposeSerializer(ConditionsSerializer):
         return plain
 
 
-class ChangeOfferSerializer(ConditionsSerializer):
-    """Also the price, and the fen agreed for a piece where the contract is by the piece."""
+class AmendOfferSerializer(ConditionsSerializer):
+    """Also the price."""
 
     price_points = IntegerField(min_value=1, required=False)
+
+
+class ChangeOfferSerializer(AmendOfferSerializer):
+    """Also the fen agreed for a piece where the contract is by the piece."""
+
     settled_fen = IntegerField(min_value=0, max_value=FEN_AT_MOST, required=False, allow_null=True)
 
 
@@ -138,7 +143,7 @@ class OfferPriceSerializer(serializers.ModelSerializer[OfferPrice]):
 
     class Meta:
         model = OfferPrice
-        fields = ("price_points", "value_fen", "settled_fen", "since_at", "set_by")
+        fields = ("price_points", "value_fen", "settled_fen", "is_proposed", "since_at", "set_by")
         read_only_fields = fields
 
 
@@ -191,6 +196,27 @@ class ListedView(APIView):
         return Response(KeptOfferSerializer(offer).data)
 
 
+class AmendOfferView(APIView):
+    """Owners change what they offer, and staff decide on it again.
+
+    ``PATCH /api/v1/merchants/{merchant_id}/offers/{offer_id}/conditions``. Until then it is on no
+    list; what is held stays good. Refused with ``offer_incomplete``, ``offer_state_wrong``,
+    ``staff_withdrew_it``.
+    """
+
+    @extend_schema(request=AmendOfferSerializer, responses=KeptOfferSerializer)
+    def patch(self, request: Request, merchant_id: UUID, offer_id: UUID) -> Response:
+        mine = selectors.offers_at(owned(request, merchant_id))
+        body = AmendOfferSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        offer = catalogue.amend(
+            offer=get_object_or_404(mine, pk=offer_id),
+            by=signed_in(request),
+            **body.validated_data,
+        )
+        return Response(KeptOfferSerializer(offer).data)
+
+
 class StockMoveListView(ListAPIView[StockMove]):
     """What was put in or taken out by hand, newest first.
 
@@ -211,7 +237,8 @@ class StockMoveListView(ListAPIView[StockMove]):
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Put pieces in: ``POST /api/v1/merchants/{merchant_id}/offers/{offer_id}/stock``.
 
-        Refused with ``out_of_stock`` where more is taken out than is there.
+        Refused with ``out_of_stock`` where more is taken out than is there, and with
+        ``offer_raised_alone``.
         """
         offer = self._offer()
         body = RestockSerializer(data=request.data)
@@ -245,12 +272,18 @@ class CommunityOfferListView(ListAPIView[Offer]):
 class OfferDecisionView(APIView):
     """Staff list what was proposed, or not: ``POST /api/v1/offers/{offer_id}/decision``.
 
-    Refused with ``own_offer``, ``offer_state_wrong``.
+    Where that raises what is owed, somebody else confirms it (202). Refused with ``own_offer``,
+    ``own_merchant``, ``offer_state_wrong``.
     """
 
-    @extend_schema(request=DecisionSerializer, responses=KeptOfferSerializer)
+    @extend_schema(
+        request=DecisionSerializer, responses={200: KeptOfferSerializer, 202: IncreaseSerializer}
+    )
     @idempotent(
-        seen(selectors.offers_handled_by, "offer_id"), KeptOfferSerializer, is_required=False
+        seen(selectors.offers_handled_by, "offer_id"),
+        KeptOfferSerializer,
+        is_required=False,
+        waiting=AS_INCREASE,
     )
     def post(self, request: Request, offer_id: UUID) -> Response:
         handled = selectors.offers_handled_by(signed_in(request))
@@ -261,6 +294,8 @@ class OfferDecisionView(APIView):
             by=signed_in(request),
             **body.validated_data,
         )
+        if isinstance(offer, Increase):
+            return waits(offer)
         return Response(KeptOfferSerializer(offer).data)
 
 
@@ -290,12 +325,19 @@ class StaffListedView(APIView):
 class OfferChangeView(APIView):
     """Staff set prices and conditions: ``PATCH /api/v1/offers/{offer_id}/conditions``.
 
-    From now on: what is held keeps its price. Refused with ``offer_incomplete``.
+    From now on: what is held keeps its price. Where that raises what is owed, somebody else
+    confirms all of it (202). Refused with ``own_merchant``, ``offer_incomplete``.
     """
 
-    @extend_schema(request=ChangeOfferSerializer, responses=KeptOfferSerializer)
+    @extend_schema(
+        request=ChangeOfferSerializer,
+        responses={200: KeptOfferSerializer, 202: IncreaseSerializer},
+    )
     @idempotent(
-        seen(selectors.offers_handled_by, "offer_id"), KeptOfferSerializer, is_required=False
+        seen(selectors.offers_handled_by, "offer_id"),
+        KeptOfferSerializer,
+        is_required=False,
+        waiting=AS_INCREASE,
     )
     def patch(self, request: Request, offer_id: UUID) -> Response:
         handled = selectors.offers_handled_by(signed_in(request))
@@ -306,6 +348,8 @@ class OfferChangeView(APIView):
             by=signed_in(request),
             **body.validated_data,
         )
+        if isinstance(offer, Increase):
+            return waits(offer)
         return Response(KeptOfferSerializer(offer).data)
 
 

@@ -22,12 +22,13 @@ from backend.communities.api.shown import in_community
 from backend.communities.selectors import HANDLES, WATCHES_OVER, communities_where
 from merchants import selectors
 from merchants.api.clerks import at_owned, owned
+from merchants.api.increases import AS_INCREASE, IncreaseSerializer, waits
 from merchants.api.serializers import (
     ColleagueSerializer,
     NewInvitationSerializer,
     PartnerCommunitySerializer,
 )
-from merchants.models import Partnership, Terms
+from merchants.models import Increase, Partnership, Terms
 from merchants.services import invitations, partners, terms
 
 MOVES = [choice for choice in Partnership.State.choices if choice[0] in partners.MOVES]
@@ -142,6 +143,10 @@ class ChangePartnershipSerializer(ChangeShopSerializer):
     settlement_day = IntegerField(min_value=1, max_value=28, required=False)
 
 
+class AnswerPartnershipSerializer(serializers.Serializer[Any]):
+    accept = serializers.BooleanField()
+
+
 class MoveSerializer(serializers.Serializer[Any]):
     state = serializers.ChoiceField(choices=MOVES)
     because = TextField(max_length=200, allow_blank=True, default="")
@@ -163,7 +168,8 @@ class CommunityPartnerListView(ListAPIView[Partnership]):
     def post(self, request: Request, code: str) -> Response:
         """A business we talk to: ``POST /api/v1/communities/{code}/partners``.
 
-        Terms make a contract of it, and starting it makes it active. Refused with
+        Terms make a contract of it, and starting it makes it active. Of a partner elsewhere, by
+        ``merchant_id``, it is ``asked`` until its owner says yes. Refused with ``own_merchant``,
         ``partner_name_taken``, ``merchant_unknown`` (or nobody owns it), ``already_partner``.
         """
         user = signed_in(request)
@@ -239,16 +245,20 @@ class PartnerTermsView(ListAPIView[Terms]):
         seen = selectors.partners_seen_by(signed_in(self.request))
         return selectors.terms_of(get_object_or_404(seen, pk=self.kwargs["partnership_id"]))
 
-    @extend_schema(request=AgreeSerializer, responses={201: TermsSerializer})
+    @extend_schema(
+        request=AgreeSerializer, responses={201: TermsSerializer, 202: IncreaseSerializer}
+    )
     @idempotent(
         below(seen(selectors.partners_handled_by, "partnership_id"), selectors.terms_of),
         TermsSerializer,
+        waiting=AS_INCREASE,
     )
     def post(self, request: Request, partnership_id: UUID) -> Response:
         """Agree on the next: ``POST /api/v1/partners/{partnership_id}/terms``.
 
-        What was taken before ``valid_from`` keeps its amount. Refused with ``terms_incomplete``,
-        ``terms_too_early``, ``partner_ended``.
+        What was taken before ``valid_from`` keeps its amount. Where more may be owed by it than
+        before, somebody else confirms it (202). Refused with ``own_merchant``,
+        ``terms_incomplete``, ``terms_too_early``, ``partner_ended``.
         """
         partnership = _handled(request, partnership_id)
         body = AgreeSerializer(data=request.data)
@@ -256,6 +266,8 @@ class PartnerTermsView(ListAPIView[Terms]):
         agreed = partners.agree(
             partnership=partnership, by=signed_in(request), **body.validated_data
         )
+        if isinstance(agreed, Increase):
+            return waits(agreed)
         return Response(TermsSerializer(agreed).data, status=status.HTTP_201_CREATED)
 
 
@@ -332,6 +344,28 @@ class MyPartnershipView(APIView):
         body.is_valid(raise_exception=True)
         return _told(
             partners.describe(
+                partnership=get_object_or_404(mine, pk=partnership_id),
+                by=signed_in(request),
+                **body.validated_data,
+            )
+        )
+
+
+class AnswerPartnershipView(APIView):
+    """Another community would like my shop: I say yes, or no.
+
+    ``POST /api/v1/merchants/{merchant_id}/partnerships/{partnership_id}/answer``. Until I say yes
+    it is ``asked``, and that community reads nothing of my shop; a no may become a yes later.
+    Refused with ``partner_state_wrong`` once it is a partner.
+    """
+
+    @extend_schema(request=AnswerPartnershipSerializer, responses=PartnershipSerializer)
+    def post(self, request: Request, merchant_id: UUID, partnership_id: UUID) -> Response:
+        mine = selectors.partnerships_of(owned(request, merchant_id))
+        body = AnswerPartnershipSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        return _told(
+            partners.answer(
                 partnership=get_object_or_404(mine, pk=partnership_id),
                 by=signed_in(request),
                 **body.validated_data,

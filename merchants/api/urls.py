@@ -7,6 +7,7 @@ from merchants.api import (
     clerks,
     counter,
     fairs,
+    increases,
     lists,
     offline,
     partners,
@@ -134,6 +135,10 @@ urlpatterns = [
         "merchants/<uuid:merchant_id>/partnerships/<uuid:partnership_id>",
         partners.MyPartnershipView.as_view(),
     ),
+    path(
+        "merchants/<uuid:merchant_id>/partnerships/<uuid:partnership_id>/answer",
+        partners.AnswerPartnershipView.as_view(),
+    ),
     path("merchants/<uuid:merchant_id>/offers", catalogue.MerchantOfferListView.as_view()),
     path(
         "merchants/<uuid:merchant_id>/offers/<uuid:offer_id>/listed",
@@ -143,6 +148,13 @@ urlpatterns = [
         "merchants/<uuid:merchant_id>/offers/<uuid:offer_id>/stock",
         catalogue.StockMoveListView.as_view(),
     ),
+    path(
+        "merchants/<uuid:merchant_id>/offers/<uuid:offer_id>/conditions",
+        catalogue.AmendOfferView.as_view(),
+    ),
+    path("communities/<slug:code>/increases", increases.IncreaseListView.as_view()),
+    path("communities/<slug:code>/increase-limit", increases.AloneLimitView.as_view()),
+    path("increases/<uuid:increase_id>/decision", increases.IncreaseDecisionView.as_view()),
     path("communities/<slug:code>/offers", catalogue.CommunityOfferListView.as_view()),
     path(
         "merchants/<uuid:merchant_id>/offers/<uuid:offer_id>/picture",

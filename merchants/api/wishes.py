@@ -19,10 +19,10 @@ from backend.api.filters import CommunityFilter
 from backend.api.idempotency import idempotent, seen
 from backend.communities.selectors import WATCHES_OVER, communities_of, communities_where
 from merchants import selectors
-from merchants.api.catalogue import FEN_AT_MOST
 from merchants.api.clerks import at_owned, owned
+from merchants.api.increases import AS_INCREASE, FEN_AT_MOST, IncreaseSerializer, waits
 from merchants.api.serializers import ColleagueSerializer, PartnerCommunitySerializer
-from merchants.models import Wish
+from merchants.models import Increase, Wish
 from merchants.services import wishes
 
 
@@ -204,7 +204,8 @@ class MerchantAdoptView(APIView):
     """My shop fulfils it: ``POST /api/v1/merchants/{merchant_id}/wishes/{wish_id}/adopt``.
 
     The volunteer's points are held; the counter scans their voucher within 30 days. Refused with
-    ``own_wish``, ``wish_state_wrong``, ``insufficient_points``, ``offer_not_priced``.
+    ``own_wish``, ``own_merchant`` (who priced it works there), ``wish_state_wrong``,
+    ``insufficient_points``, ``offer_not_priced``.
     """
 
     @extend_schema(request=None, responses=WishSerializer)
@@ -253,18 +254,26 @@ class CommunityWishListView(ListAPIView[Wish]):
 class WishDecisionView(APIView):
     """Staff publish it with its price, or not: ``POST /api/v1/wishes/{wish_id}/decision``.
 
-    Refused with ``own_wish``, ``wish_without_price``, ``wish_state_wrong``.
+    What it is worth in a shop somebody else confirms (202). Refused with ``own_wish``,
+    ``wish_without_price``, ``wish_state_wrong``.
     """
 
-    @extend_schema(request=WishDecisionSerializer, responses=WatchedWishSerializer)
+    @extend_schema(
+        request=WishDecisionSerializer,
+        responses={200: WatchedWishSerializer, 202: IncreaseSerializer},
+    )
     @idempotent(
-        seen(selectors.wishes_handled_by, "wish_id"), WatchedWishSerializer, is_required=False
+        seen(selectors.wishes_handled_by, "wish_id"),
+        WatchedWishSerializer,
+        is_required=False,
+        waiting=AS_INCREASE,
     )
     def post(self, request: Request, wish_id: UUID) -> Response:
         user = signed_in(request)
         wish = get_object_or_404(selectors.wishes_handled_by(user), pk=wish_id)
         body = WishDecisionSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        return Response(
-            WatchedWishSerializer(wishes.decide(wish=wish, by=user, **body.validated_data)).data
-        )
+        decided = wishes.decide(wish=wish, by=user, **body.validated_data)
+        if isinstance(decided, Increase):
+            return waits(decided)
+        return Response(WatchedWishSerializer(decided).data)

@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
     """
 
     dependencies = [
-        ("merchants", "0040_nobody_decides_for_their_own"),
+        ("merchants", "0042_partners_are_asked"),
     ]
 
     operations = [

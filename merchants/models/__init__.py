@@ -4,6 +4,7 @@ from merchants.models.bank_batches import BankBatch, BankBatchLine
 from merchants.models.catalogue import Offer, OfferPrice, StockMove
 from merchants.models.causes import Cause, Gift, Spending, Sponsorship
 from merchants.models.fairs import Fair, FairStall
+from merchants.models.increases import Increase
 from merchants.models.lists import ActivityMatch, ListEntry
 from merchants.models.partners import Partnership, Terms
 from merchants.models.pay_codes import PayCode
@@ -25,6 +26,7 @@ __all__ = [
     "Fair",
     "FairStall",
     "Gift",
+    "Increase",
     "Invitation",
     "ListEntry",
     "Merchant",

@@ -21,7 +21,8 @@ PIECES_AT_MOST = 1_000_000  # that somebody puts in stock; what is given back co
 class Offer(TenantModel):
     """Something to be had for points: proposed → listed ⇄ withdrawn | rejected.
 
-    ``stock`` is what is left to be taken now. What is taken keeps its price.
+    What its owner changes is proposed again. ``stock`` is what is left to be taken now. What is
+    taken keeps its price.
     """
 
     class State(models.TextChoices):
@@ -125,6 +126,8 @@ class Offer(TenantModel):
                     ("proposed", "rejected"),
                     ("listed", "withdrawn"),
                     ("withdrawn", "listed"),
+                    ("listed", "proposed"),  # its owner changed it
+                    ("withdrawn", "proposed"),
                 ],
             ),
             pgtrigger.Trigger(
@@ -151,12 +154,16 @@ def picture_url(offer_id: UUID, name: str) -> str | None:
 
 
 class OfferPrice(TenantModel):
-    """What an offer cost from ``since_at`` on: the history of its prices."""
+    """What an offer cost from ``since_at`` on: the history of its prices.
+
+    One that ``is_proposed`` counts once it is listed, and is then on record as such.
+    """
 
     offer = models.ForeignKey(Offer, models.PROTECT, related_name="prices", db_index=False)
     price_points = models.PositiveIntegerField()
     value_fen = models.PositiveIntegerField(null=True)
     settled_fen = models.PositiveIntegerField(null=True)
+    is_proposed = models.BooleanField(default=False)
     since_at = models.DateTimeField(db_default=Now())
     set_by = models.ForeignKey(  # NULL: imported
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True

@@ -16,9 +16,14 @@ from merchants.models.people import Merchant
 
 
 class Partnership(TenantModel):
-    """A merchant as a partner of one community, and its shop there. What it is paid: ``Terms``."""
+    """A merchant as a partner of one community, and its shop there. What it is paid: ``Terms``.
+
+    Of a partner elsewhere it is a request until its owner says yes: asked → candidate | declined.
+    """
 
     class State(models.TextChoices):
+        ASKED = "asked"  # a partner elsewhere; its owner has not said yes
+        DECLINED = "declined"  # and said no, or not yet
         CANDIDATE = "candidate"  # talked to
         CONTRACT = "contract"  # agreed with, nothing on offer yet
         ACTIVE = "active"
@@ -33,6 +38,8 @@ class Partnership(TenantModel):
     state = models.CharField(max_length=9, choices=State, default=State.ACTIVE)
     settlement_day = models.PositiveSmallIntegerField(default=1)  # a period starts on it
     since_at = models.DateTimeField(db_default=Now())
+    # NULL: its owner has not said yes, and the community learns nothing of the merchant.
+    accepted_at = models.DateTimeField(null=True, db_default=Now())
     shop_code = models.CharField(max_length=12, null=True)  # hangs at the counter; no secret
     # The shop's: none of it is anybody's own.
     contact_phone = models.CharField(max_length=20, blank=True)
@@ -58,6 +65,11 @@ class Partnership(TenantModel):
                 condition=Q(settlement_day__range=(1, 28)),
             ),
             models.CheckConstraint(
+                name="partner_with_its_owners_yes",
+                condition=Q(state__in=["asked", "declined"], accepted_at__isnull=True)
+                | Q(~Q(state__in=["asked", "declined"]), accepted_at__isnull=False),
+            ),
+            models.CheckConstraint(
                 name="partner_on_the_map_or_not",
                 condition=Q(latitude__isnull=True, longitude__isnull=True)
                 | Q(latitude__isnull=False, longitude__isnull=False),
@@ -68,6 +80,9 @@ class Partnership(TenantModel):
                 name="partnership_goes_its_way",
                 field="state",
                 transitions=[
+                    ("asked", "candidate"),
+                    ("asked", "declined"),
+                    ("declined", "candidate"),
                     ("candidate", "contract"),
                     ("candidate", "ended"),
                     ("contract", "active"),

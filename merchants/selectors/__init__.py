@@ -37,6 +37,7 @@ from merchants.selectors.fairs import (
     fairs_seen_by,
     fairs_with,
 )
+from merchants.selectors.increases import increases_handled_by, increases_in
 from merchants.selectors.lists import (
     list_entries_at,
     list_entries_handled_by,
@@ -45,6 +46,8 @@ from merchants.selectors.lists import (
     matches_of,
 )
 from merchants.selectors.partners import (
+    accepted,
+    communities_told_of,
     first_community_of,
     partners_handled_by,
     partners_in,
@@ -100,6 +103,7 @@ from merchants.selectors.wishes import (
 )
 
 __all__ = [
+    "accepted",
     "bank_batches_in",
     "bank_lines_left_in",
     "bank_lines_of",
@@ -107,6 +111,7 @@ __all__ = [
     "causes_in",
     "causes_known_to",
     "causes_open_to",
+    "communities_told_of",
     "communities_with_causes_for",
     "devices_of",
     "fairs_handled_by",
@@ -116,6 +121,8 @@ __all__ = [
     "fairs_with",
     "first_community_of",
     "gifts_of",
+    "increases_handled_by",
+    "increases_in",
     "invitations_to",
     "jobs_of",
     "lines_of",

@@ -7,6 +7,7 @@ from backend.accounts.models import User
 from backend.communities.models import Community
 from backend.communities.selectors import HANDLES, WATCHES_OVER, communities_of, communities_where
 from merchants.models import Fair, FairStall, Merchant, Partnership
+from merchants.selectors.partners import accepted
 
 
 def fairs_open_to(user: User) -> QuerySet[Fair]:
@@ -23,7 +24,7 @@ def fairs_open_to(user: User) -> QuerySet[Fair]:
 def fairs_with(merchant: Merchant) -> QuerySet[Fair]:
     """Those at which it has a stall, newest first."""
     its = FairStall.objects.filter(
-        community__in=merchant.partnerships.values("community"), partnership__merchant=merchant
+        community__in=accepted(merchant.pk).values("community"), partnership__merchant=merchant
     )
     return _fairs(Fair.objects.filter(pk__in=its.values("fair")))
 

@@ -6,6 +6,7 @@ from backend.accounts.models import User
 from backend.communities.models import Community
 from backend.communities.selectors import HANDLES, communities_where
 from merchants.models import Device, Merchant, Redemption, ScanAttempt
+from merchants.selectors.partners import accepted
 
 
 def redemptions_of(user: User) -> QuerySet[Redemption]:
@@ -68,7 +69,7 @@ def offline_scans_at(merchant: Merchant) -> QuerySet[ScanAttempt]:
     """What its devices scanned without signal and told later, newest first."""
     return (
         ScanAttempt.objects.filter(
-            community__in=merchant.partnerships.values("community"),
+            community__in=accepted(merchant.pk).values("community"),
             merchant=merchant,
             device__isnull=False,
         )

@@ -14,14 +14,23 @@ from backend.accounts.models import User
 from backend.audit.services import trail
 from backend.pictures import without_exif
 from merchants import errors
-from merchants.models import Merchant, Offer, OfferPrice, Partnership, StockMove, Terms
+from merchants.models import (
+    Increase,
+    Merchant,
+    Offer,
+    OfferPrice,
+    Partnership,
+    StockMove,
+    Terms,
+)
 from merchants.models.catalogue import PIECES_AT_MOST
-from merchants.services import sides, terms
+from merchants.services import second_person, sides, terms
 
 PLENTY = 2**31 - 1
 OURS = ("points-", "wish-")  # how codes begin that we make
 PICTURE_SIDE = 1_024  # pixels: a phone's screen, and a clerk's
 PRICES = ("price_points", "value_fen", "settled_fen")
+CAN_BE_LISTED = (Offer.State.LISTED, Offer.State.WITHDRAWN)  # without another decision
 
 
 @transaction.atomic
@@ -80,15 +89,14 @@ def propose(*, partnership: Partnership, by: User, code: str, **facts: Any) -> O
     """Somebody of the merchant wants to offer it; staff decide.
 
     ``facts`` are title, price_points, stock and what else an offer says of itself.
-    Raises OfferIncomplete, PartnerEnded, OfferCodeReserved, OfferCodeTaken.
+    Raises OfferIncomplete, PartnerNotAccepted, PartnerEnded, OfferCodeReserved, OfferCodeTaken.
     """
     partnership = (
         Partnership.objects.select_for_update(no_key=True, of=("self",))
         .select_related("community")
         .get(pk=partnership.pk)
     )
-    if partnership.state == Partnership.State.ENDED:
-        raise errors.PartnerEnded
+    sides.refuse_unasked(partnership)
     if is_reserved(code):
         raise errors.OfferCodeReserved
     if Offer.objects.filter(community_id=partnership.community_id, code=code).exists():
@@ -110,10 +118,13 @@ def propose(*, partnership: Partnership, by: User, code: str, **facts: Any) -> O
 
 
 @transaction.atomic
-def decide(*, offer: Offer, accept: bool, by: User, because: str = "") -> Offer:
+def decide(
+    *, offer: Offer, accept: bool, by: User, because: str = "", is_confirmed: bool = False
+) -> Offer | Increase:
     """List it, or not, by somebody who did not propose it; decided alike, nothing changes.
 
-    Raises OwnOffer, OwnMerchant, OfferStateWrong.
+    Where that raises what the community owes, a second person confirms it (``is_confirmed``), and
+    until then it is an Increase. Raises OwnOffer, OwnMerchant, OfferStateWrong.
     """
     offer = _locked(offer)
     state = Offer.State.LISTED if accept else Offer.State.REJECTED
@@ -124,8 +135,12 @@ def decide(*, offer: Offer, accept: bool, by: User, because: str = "") -> Offer:
         return offer
     if offer.state != Offer.State.PROPOSED:
         raise errors.OfferStateWrong(state=offer.state)
+    if accept and not is_confirmed and (waiting := _ask(Increase.Kind.LISTING, offer, by)):
+        return waiting
     offer.state, offer.decided_by, offer.decided_at = state, by, timezone.now()
     offer.save(update_fields=["state", "decided_by", "decided_at"])
+    if accept:
+        _price(offer, by)
     _record("offer.decide", offer, by, state=state, because=because)
     return offer
 
@@ -141,7 +156,7 @@ def set_listed(*, offer: Offer, is_listed: bool, by: User, is_staff: bool = Fals
     if is_staff:
         sides.refuse_own(by, offer.partnership)
     state = Offer.State.LISTED if is_listed else Offer.State.WITHDRAWN
-    if offer.state not in (Offer.State.LISTED, Offer.State.WITHDRAWN):
+    if offer.state not in CAN_BE_LISTED:
         raise errors.OfferStateWrong(state=offer.state)
     if offer.staff_withdrew and is_listed and not is_staff:
         raise errors.StaffWithdrewIt
@@ -154,24 +169,82 @@ def set_listed(*, offer: Offer, is_listed: bool, by: User, is_staff: bool = Fals
 
 
 @transaction.atomic
-def change(*, offer: Offer, by: User, **facts: Any) -> Offer:
+def change(*, offer: Offer, by: User, is_confirmed: bool = False, **facts: Any) -> Offer | Increase:
     """Staff set prices, words and conditions from now on; who holds it keeps what was agreed.
 
-    Raises OwnMerchant, OfferIncomplete where what comes of it can not be.
+    Where that raises what the community owes, all of it waits for a second person, as ``decide``
+    does. Raises OwnMerchant, OfferIncomplete where what comes of it can not be.
     """
     offer = _locked(offer)
     sides.refuse_own(by, offer.partnership)
-    before = {name: getattr(offer, name) for name in PRICES}
+    before = _prices(offer)
+    _set(offer, facts)
+    is_raise = offer.state in CAN_BE_LISTED and _prices(offer) != before
+    if is_raise and not is_confirmed:
+        waiting = _ask(Increase.Kind.PRICE, offer, by, facts)
+        if waiting is not None:
+            return waiting
+    return _changed(offer, by, before, facts)
+
+
+@transaction.atomic
+def amend(*, offer: Offer, by: User, **facts: Any) -> Offer:
+    """Its owner changes prices, words or conditions: it is proposed again, and staff decide.
+
+    Who holds it keeps what was agreed. Raises OfferStateWrong (rejected), StaffWithdrewIt,
+    OfferIncomplete.
+    """
+    offer = _locked(offer)
+    if offer.state == Offer.State.REJECTED:
+        raise errors.OfferStateWrong(state=offer.state)
+    if offer.staff_withdrew:
+        raise errors.StaffWithdrewIt
+    before = _prices(offer)
+    _set(offer, facts)
+    offer.state, offer.proposed_by = Offer.State.PROPOSED, by
+    offer.decided_by = offer.decided_at = None
+    return _changed(offer, by, before, facts, "state", "proposed_by", "decided_by", "decided_at")
+
+
+def _set(offer: Offer, facts: dict[str, Any]) -> None:
     for name, value in facts.items():
         setattr(offer, name, value)
     if not is_complete(offer):
         raise errors.OfferIncomplete
-    offer.save(update_fields=list(facts))
-    after = {name: getattr(offer, name) for name in PRICES}
+
+
+def _changed(
+    offer: Offer, by: User, before: dict[str, Any], facts: dict[str, Any], *more: str
+) -> Offer:
+    offer.save(update_fields=[*facts, *more])
+    after = _prices(offer)
     if after != before:
         _price(offer, by)
-    _record("offer.change", offer, by, changed=sorted(facts), **after)
+    second_person.drop(offer)
+    _record("offer.change", offer, by, changed=sorted(facts), state=offer.state, **after)
     return offer
+
+
+def _ask(
+    kind: Increase.Kind, offer: Offer, by: User, facts: dict[str, Any] | None = None
+) -> Increase | None:
+    """For a second person to confirm, if it raises what the community owes above the limit."""
+    raised = second_person.raised_by_offer_fen(offer)
+    if not raised:
+        return None
+    return second_person.ask(
+        kind=kind,
+        community=offer.community,
+        by=by,
+        amount_fen=raised,
+        partnership=offer.partnership,
+        offer=offer,
+        facts=facts,
+    )
+
+
+def _prices(offer: Offer) -> dict[str, Any]:
+    return {name: getattr(offer, name) for name in PRICES}
 
 
 @transaction.atomic
@@ -224,8 +297,13 @@ def is_complete(offer: Offer) -> bool:
 
 @transaction.atomic
 def restock(*, offer: Offer, change: int, reason: str, by: User) -> StockMove:
-    """Put ``change`` pieces in, or take them out if below 0. Raises OutOfStock, StockFull."""
+    """Put ``change`` pieces in, or take them out if below 0.
+
+    Raises OutOfStock, StockFull, OfferRaisedAlone (its pieces were counted, and more are put in).
+    """
     offer = _locked(offer)
+    if change > 0 and second_person.is_alone(offer):
+        raise errors.OfferRaisedAlone
     if offer.stock + change < 0:
         raise errors.OutOfStock(stock=offer.stock)
     if change > 0 and offer.stock + change > PIECES_AT_MOST:
@@ -249,7 +327,8 @@ def _price(offer: Offer, by: User | None) -> None:
         community_id=offer.community_id,
         offer=offer,
         set_by=by,
-        **{name: getattr(offer, name) for name in PRICES},
+        is_proposed=offer.state == Offer.State.PROPOSED,
+        **_prices(offer),
     )
 
 

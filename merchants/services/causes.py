@@ -128,9 +128,11 @@ def sponsor(
 ) -> Sponsorship:
     """Put on record what a merchant gave, for everybody to read.
 
-    Raises OwnMerchant, GivenLater.
+    Raises OwnMerchant, PartnerNotAccepted, GivenLater.
     """
     sides.refuse_own(by, partnership)
+    if partnership.accepted_at is None:
+        raise errors.PartnerNotAccepted
     if given_on > partnership.community.today:
         raise errors.GivenLater
     given = Sponsorship.objects.create(

@@ -36,10 +36,12 @@ def invite(*, merchant: Merchant, invited_by: User, role: Role) -> tuple[Invitat
 def invite_owner(*, partnership: Partnership, invited_by: User) -> tuple[Invitation, str]:
     """The same by a community's staff, for a merchant's first owner.
 
-    Raises OwnMerchant, HasOwner.
+    Raises OwnMerchant, PartnerNotAccepted, HasOwner.
     """
     merchant = partnership.merchant
     sides.refuse_own(invited_by, partnership)
+    if partnership.accepted_at is None:
+        raise errors.PartnerNotAccepted
     Merchant.objects.select_for_update(no_key=True).get(pk=merchant.pk)
     if merchant.members.filter(role=Role.OWNER, ended_at__isnull=True).exists():
         raise errors.HasOwner

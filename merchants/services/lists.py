@@ -34,7 +34,7 @@ def add(
 ) -> ListEntry:
     """What the merchant needs, or can lend; ``is_staff``: written down for the community.
 
-    Raises OwnMerchant, PartnerEnded, ListFull.
+    Raises OwnMerchant, PartnerNotAccepted, PartnerEnded, ListFull.
     """
     partnership = (
         Partnership.objects.select_for_update(no_key=True, of=("self",))
@@ -43,8 +43,7 @@ def add(
     )
     if is_staff:
         sides.refuse_own(by, partnership)
-    if partnership.state == Partnership.State.ENDED:
-        raise errors.PartnerEnded
+    sides.refuse_unasked(partnership)
     open_ones = ListEntry.objects.filter(
         community_id=partnership.community_id, partnership=partnership, closed_at__isnull=True
     )

@@ -12,8 +12,8 @@ from backend.audit.services import trail
 from backend.communities.models import Community
 from backend.names import of_thing
 from merchants import errors, selectors
-from merchants.models import Merchant, MerchantMember, Partnership, Terms
-from merchants.services import sides
+from merchants.models import Increase, Merchant, MerchantMember, Partnership, Terms
+from merchants.services import second_person, sides, telling
 
 
 @transaction.atomic
@@ -69,8 +69,9 @@ def consider(
 ) -> Partnership:
     """A business the community talks to: a candidate.
 
-    ``merchant_id`` is given when it is a partner elsewhere already, and then keeps its trade. Its
-    owner tells it; one without owners is nobody's to tell, for staff here would invite the first.
+    ``merchant_id`` is given when it is a partner elsewhere already, and then keeps its trade: it is
+    asked, and a candidate once its owner says yes (``answer``). Its owner tells the id; one without
+    owners is nobody's to tell, for staff here would invite the first.
     Raises PartnerNameTaken, MerchantUnknown, AlreadyPartner, OwnMerchant.
     """
     merchant = _with_an_owner(merchant_id) if merchant_id else None
@@ -82,15 +83,53 @@ def consider(
         community=community,
         merchant=merchant or Merchant.objects.create(name=name, trade=trade),
         name=name,
-        state=Partnership.State.CANDIDATE,
+        **(ASKED if merchant else {"state": Partnership.State.CANDIDATE}),
     )
     sides.refuse_own(by, partnership)
+    if merchant:
+        telling.tell(
+            "partnership_asked",
+            community=community,
+            recipients=telling.owners_of(merchant.pk),
+            about=partnership.pk,
+            facts={"community": community.name, "merchant": merchant.name},
+        )
     trail.record(
         "partnership.consider",
         actor=by,
         community=community,
         target=partnership,
         after={"merchant": str(partnership.merchant_id), "is_new": merchant is None},
+    )
+    return partnership
+
+
+@transaction.atomic
+def answer(*, partnership: Partnership, accept: bool, by: User) -> Partnership:
+    """The merchant's owner says yes or no to another community; a no may become a yes later.
+
+    Who said no is on record, and not where that community's auditors read. Answered alike, nothing
+    changes. Raises MerchantUnknown (owns it no more), PartnerStateWrong (a partner already).
+    """
+    partnership = _locked(partnership)
+    if not selectors.owners_of(partnership.merchant_id).filter(user=by).exists():
+        raise errors.MerchantUnknown
+    state = Partnership.State.CANDIDATE if accept else Partnership.State.DECLINED
+    if partnership.state == state:
+        return partnership
+    if partnership.accepted_at is not None:
+        raise errors.PartnerStateWrong(state=partnership.state)
+    before = partnership.state
+    partnership.state = state
+    partnership.accepted_at = timezone.now() if accept else None
+    partnership.save(update_fields=["state", "accepted_at"])
+    trail.record(
+        "partnership.answer",
+        actor=by,
+        community=partnership.community if accept else None,
+        target=partnership,
+        before={"state": before},
+        after={"state": state},
     )
     return partnership
 
@@ -103,6 +142,7 @@ def _with_an_owner(merchant_id: UUID) -> Merchant:
     return merchant
 
 
+ASKED: dict[str, Any] = {"state": Partnership.State.ASKED, "accepted_at": None}
 # Which of fen_per_point and share_bp terms of each kind have.
 FIGURES = {
     Terms.Kind.PER_POINT: {(True, False)},
@@ -121,17 +161,18 @@ def agree(
     valid_from: date,
     fen_per_point: int | None = None,
     share_bp: int | None = None,
-) -> Terms:
+    is_confirmed: bool = False,
+) -> Terms | Increase:
     """The next version of the contract, from ``valid_from`` on, the community's day.
 
-    What was taken before keeps its amount. The first version makes a candidate a contract.
-    Raises OwnMerchant, PartnerEnded, TermsIncomplete, TermsTooEarly (before today, or the last
-    version).
+    What was taken before keeps its amount. The first version makes a candidate a contract. Where
+    more may be owed by it than by the last, a second person confirms it (``is_confirmed``), and
+    until then it is an Increase. Raises OwnMerchant, PartnerNotAccepted, PartnerEnded,
+    TermsIncomplete, TermsTooEarly (before today, or the last version).
     """
     partnership = _locked(partnership)
     sides.refuse_own(by, partnership)
-    if partnership.state == Partnership.State.ENDED:
-        raise errors.PartnerEnded
+    sides.refuse_unasked(partnership)
     told = (fen_per_point is not None, share_bp is not None)
     if told not in FIGURES[kind]:
         raise errors.TermsIncomplete
@@ -140,29 +181,38 @@ def agree(
     earliest = max(partnership.community.today, (last and last.valid_from) or date.min)
     if valid_from < earliest:
         raise errors.TermsTooEarly(earliest=earliest.isoformat())
-    terms = Terms.objects.create(
+    facts = {
+        "kind": kind,
+        "fen_per_point": fen_per_point,
+        "share_bp": share_bp,
+        "valid_from": valid_from,
+    }
+    terms = Terms(
         community_id=partnership.community_id,
         partnership=partnership,
         version=versions[0].version + 1 if versions else 1,
-        kind=kind,
-        fen_per_point=fen_per_point,
-        share_bp=share_bp,
-        valid_from=valid_from,
         agreed_by=by,
+        **facts,
     )
+    if not is_confirmed and second_person.raised_by_terms(last, terms):
+        waiting = second_person.ask(
+            kind=Increase.Kind.TERMS,
+            community=partnership.community,
+            by=by,
+            amount_fen=None,  # nobody knows what will be redeemed
+            partnership=partnership,
+            facts=facts,
+        )
+        assert waiting is not None  # it has no bound
+        return waiting
+    terms.save(force_insert=True)
     terms.refresh_from_db(fields=["agreed_at"])  # the database's own time
     trail.record(
         "partnership.agree",
         actor=by,
         community=partnership.community,
         target=partnership,
-        after={
-            "version": terms.version,
-            "kind": kind,
-            "fen_per_point": fen_per_point,
-            "share_bp": share_bp,
-            "valid_from": valid_from.isoformat(),
-        },
+        after=facts | {"version": terms.version, "valid_from": valid_from.isoformat()},
     )
     if partnership.state == Partnership.State.CANDIDATE:
         _move(partnership, Partnership.State.CONTRACT, by)
@@ -204,7 +254,12 @@ def withdraw_terms(*, terms: Terms, by: User) -> Terms:
 MOVES = {
     Partnership.State.ACTIVE: {Partnership.State.CONTRACT, Partnership.State.SUSPENDED},
     Partnership.State.SUSPENDED: {Partnership.State.ACTIVE},
-    Partnership.State.ENDED: set(Partnership.State) - {Partnership.State.ENDED},
+    Partnership.State.ENDED: {
+        Partnership.State.CANDIDATE,
+        Partnership.State.CONTRACT,
+        Partnership.State.ACTIVE,
+        Partnership.State.SUSPENDED,
+    },
 }
 
 
@@ -233,11 +288,13 @@ def describe(
     """The shop's place, hours and phone, or the day its periods start on (1 to 28).
 
     A latitude comes with a longitude, and goes with it: a check constraint. ``is_staff``: for the
-    community. Raises OwnMerchant.
+    community. Raises OwnMerchant, PartnerNotAccepted.
     """
     partnership = _locked(partnership)
     if is_staff:
         sides.refuse_own(by, partnership)
+        if partnership.accepted_at is None:
+            raise errors.PartnerNotAccepted
     for name, value in facts.items():
         setattr(partnership, name, value)
     partnership.save(update_fields=list(facts))
@@ -311,8 +368,7 @@ def record(
     after: dict[str, Any] | None = None,
 ) -> None:
     """Write down what concerns no one community where auditors look: in each it is a partner of."""
-    partnerships = merchant.partnerships.select_related("community").order_by("pk")
-    communities: list[Community | None] = [one.community for one in partnerships]
+    communities: list[Community | None] = [*selectors.communities_told_of(merchant.pk)]
     for community in communities or [None]:
         trail.record(
             action, actor=actor, community=community, target=target, before=before, after=after

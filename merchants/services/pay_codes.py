@@ -86,7 +86,7 @@ def _pay(
         PayCode.objects.select_for_update(no_key=True, of=("self",))
         .select_related("volunteer")
         .filter(
-            community__in=merchant.partnerships.values("community"),
+            community__in=selectors.accepted(merchant.pk).values("community"),
             code_digest=_digest(attempt.code),
         )
         .first()

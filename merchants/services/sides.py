@@ -18,3 +18,14 @@ def refuse_own(by: User, partnership: Partnership, since: date | None = None) ->
     """
     if selectors.worked_at(by, partnership, since):
         raise errors.OwnMerchant
+
+
+def refuse_unasked(partnership: Partnership) -> None:
+    """Nothing is agreed on with, or written down for, who is no partner (any more).
+
+    Raises PartnerNotAccepted, PartnerEnded.
+    """
+    if partnership.accepted_at is None:
+        raise errors.PartnerNotAccepted
+    if partnership.state == Partnership.State.ENDED:
+        raise errors.PartnerEnded

@@ -16,8 +16,8 @@ from django.utils import timezone
 from jwt import PyJWK
 
 from backend.communities.models import Community
-from merchants import errors
-from merchants.models import Merchant, Partnership, Redemption, VoucherKey
+from merchants import errors, selectors
+from merchants.models import Merchant, Redemption, VoucherKey
 
 ALGORITHM = "EdDSA"
 GOOD_FOR = timedelta(hours=24)  # a code that is out in the world; a phone fetches the next
@@ -123,7 +123,7 @@ def read(token: str, merchant_id: UUID) -> Signed:
     # Compared here: a header may say what no column can hold.
     keys = VoucherKey.objects.filter(
         withdrawn_at=None,
-        community__in=Partnership.objects.filter(merchant=merchant_id).values("community"),
+        community__in=selectors.accepted(merchant_id).values("community"),
     )
     key = next((one for one in keys if one.kid == header.get("kid")), None)
     if key is None:
@@ -153,7 +153,7 @@ def claimed_code(token: str) -> str:
 
 def keys_of(merchant: Merchant) -> list[VoucherKey]:
     """What the merchant's devices check with, newest first; each of its communities has one."""
-    partnerships = Partnership.objects.filter(merchant=merchant).select_related("community")
+    partnerships = selectors.accepted(merchant.pk).select_related("community")
     for partnership in partnerships:
         _newest_key(partnership.community)
     return list(

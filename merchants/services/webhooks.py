@@ -20,7 +20,7 @@ from backend.accounts.models import User
 from backend.communities.selectors import tenants
 from backend.errors import Refusal
 from backend.webhooks import addresses, schedule, sending, signing
-from merchants import errors
+from merchants import errors, selectors
 from merchants.models import Merchant, WebhookDelivery, WebhookEndpoint
 from merchants.services import partners, telling
 
@@ -101,7 +101,7 @@ def ping(*, endpoint: WebhookEndpoint) -> WebhookDelivery:
     now = timezone.now()
     WebhookEndpoint.objects.filter(pk=endpoint.pk).update(silent_until=None)
     return WebhookDelivery.objects.create(
-        community_id=endpoint.merchant.partnerships.earliest("since_at").community_id,
+        community_id=selectors.first_community_of(endpoint.merchant_id),
         endpoint=endpoint,
         event="ping",
         object_id=endpoint.pk,

@@ -19,8 +19,8 @@ from backend.communities.models import Community
 from backend.communities.selectors import communities_of
 from backend.ids import new_id
 from merchants import errors
-from merchants.models import Offer, Partnership, Redemption, Wish
-from merchants.services import catalogue, redemption, sides, telling
+from merchants.models import Increase, Offer, Partnership, Redemption, Wish
+from merchants.services import catalogue, redemption, second_person, sides, telling
 from points import selectors as points
 from points.errors import InsufficientPoints
 from points.models import AccountKind
@@ -53,11 +53,13 @@ def decide(
     price_points: int | None = None,
     value_fen: int | None = None,
     because: str = "",
-) -> Wish:
+    is_confirmed: bool = False,
+) -> Wish | Increase:
     """Staff publish it for ``price_points``, or not; decided alike, nothing changes.
 
     ``value_fen``: what it is worth in a shop, of which a contract by share pays a share, and one by
-    the piece all. Raises OwnWish, WishWithoutPrice, WishStateWrong.
+    the piece all. A second person confirms it (``is_confirmed``) above the community's limit, and
+    until then it is an Increase. Raises OwnWish, WishWithoutPrice, WishStateWrong.
     """
     wish = _locked(wish)
     if wish.volunteer_id == by.pk:
@@ -69,6 +71,17 @@ def decide(
         return wish
     if wish.state != State.PROPOSED:
         raise errors.WishStateWrong(state=wish.state)
+    if accept and value_fen and not is_confirmed:
+        waiting = second_person.ask(
+            kind=Increase.Kind.WISH,
+            community=wish.community,
+            by=by,
+            amount_fen=value_fen,
+            wish=wish,
+            facts={"price_points": price_points, "value_fen": value_fen},
+        )
+        if waiting is not None:
+            return waiting
     wish.state, wish.decided_by, wish.because = state, by, because
     wish.price_points = price_points if accept else None
     wish.value_fen = value_fen if accept else None
@@ -95,8 +108,8 @@ def adopt_as_merchant(*, wish: Wish, partnership: Partnership, by: User) -> Wish
         return wish
     _check_open(wish, by)
     assert wish.price_points is not None  # a check constraint
-    assert wish.decided_by is not None  # likewise
-    sides.refuse_own(wish.decided_by, partnership, _open_since(wish))
+    for decided_by in _deciders(wish):
+        sides.refuse_own(decided_by, partnership, _open_since(wish))
     offer = catalogue.offer(
         partnership=partnership,
         code=f"wish-{new_id().hex[-16:]}",
@@ -270,6 +283,15 @@ def _let_go(wish: Wish) -> None:
         wish.state = State.PUBLISHED
         wish.save(update_fields=["donor", "hold", "state"])
     wish.refresh_from_db(fields=["state", "donor", "hold", "partnership", "redemption"])
+
+
+def _deciders(wish: Wish) -> list[User]:
+    """Who said what it costs, and who confirmed that."""
+    assert wish.decided_by is not None  # a check constraint
+    confirmed = Increase.objects.filter(
+        community_id=wish.community_id, wish=wish, decided_by__isnull=False
+    ).select_related("decided_by")
+    return [wish.decided_by, *(one.decided_by for one in confirmed if one.decided_by)]
 
 
 def _open_since(wish: Wish) -> date:

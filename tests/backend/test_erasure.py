@@ -474,6 +474,8 @@ REFERS_TO_A_PERSON = {
     "communities.Membership.ended_by": AN_ACT,
     "communities.Membership.granted_by": AN_ACT,
     "communities.Membership.user": ENDS,
+    "merchants.Increase.asked_by": AN_ACT,
+    "merchants.Increase.decided_by": AN_ACT,
     "merchants.Invitation.accepted_by": AN_ACT,
     "merchants.Invitation.invited_by": AN_ACT,
     "merchants.ActivityMatch.matched_by": AN_ACT,

@@ -299,6 +299,16 @@ def business(
         community=pond, name="书店", trade="文化", fen_per_point=10, is_donated=False
     ).merchant
     partners.employ(merchant=elsewhere, user=newcomer, role=MerchantMember.Role.OWNER)
+    asking = partners.consider(
+        community=pond, name="茶馆分店", trade="餐饮", by=newcomer, merchant_id=shop.pk
+    )
+    more = partners.agree(
+        partnership=partnership,
+        kind="per_point",
+        fen_per_point=11,
+        valid_from=date(2100, 1, 1),
+        by=newcomer,
+    )
     cause = causes.open_cause(community=community, title="助老", by=owner)
     causes.give(cause=cause, volunteer=volunteer, amount=5)
     made = []
@@ -399,7 +409,8 @@ def business(
         "payout_id": [payout],
         "batch_id": [batch],
         "wish_id": made,
-        "partnership_id": [candidate, partnership],
+        "partnership_id": [candidate, partnership, asking],
+        "increase_id": [more],
         "statement_id": statements,
         "transfer_id": points.transfers_of(wallet)[:2],
         "account_id": points.accounts_in(community)[:2],
@@ -498,6 +509,15 @@ def business(
             "reason": "到货",
         },
         "POST /api/v1/offers/{offer_id}/listed": {"is_listed": False},
+        "POST /api/v1/increases/{increase_id}/decision": {"accept": True, "because": "合理"},
+        "PUT /api/v1/communities/{code}/increase-limit": {"alone_limit_fen": 10_000},
+        "PATCH /api/v1/merchants/{merchant_id}/offers/{offer_id}/conditions": {
+            "price_points": 21,
+            **CONDITIONS,
+        },
+        "POST /api/v1/merchants/{merchant_id}/partnerships/{partnership_id}/answer": {
+            "accept": True
+        },
         "POST /api/v1/offers/{offer_id}/decision": {"accept": True, "because": "不错"},
         "POST /api/v1/offers/{offer_id}/picture": Form(photo=png.getvalue()),
         "POST /api/v1/merchants/{merchant_id}/offers/{offer_id}/picture": Form(

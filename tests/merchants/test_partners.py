@@ -9,10 +9,33 @@ from backend.audit.models import AuditEntry
 from backend.communities.models import Role
 from backend.communities.services import roles
 from backend.ids import new_id
+from backend.notices.models import Notice
+from backend.notices.texts import words
 from merchants import errors
-from merchants.models import MerchantMember, Offer, Partnership, Redemption, Terms
-from merchants.services import invitations, partners, redemption, refunds
+from merchants.models import (
+    MerchantMember,
+    Offer,
+    Partnership,
+    Redemption,
+    ScanAttempt,
+    Terms,
+)
+from merchants.services import (
+    bank_accounts,
+    catalogue,
+    causes,
+    invitations,
+    lists,
+    offline,
+    partners,
+    pay_codes,
+    redemption,
+    refunds,
+    voucher_tokens,
+)
 from merchants.services import terms as terms_of_day
+from volunteers.models import Volunteer
+from volunteers.services import people
 
 State, Kind = Partnership.State, Terms.Kind
 
@@ -24,12 +47,12 @@ def noodles(lake, zhao) -> Partnership:
 
 
 @pytest.fixture
-def agree(noodles, zhao, lake):
-    """Terms from today on: ``agree(kind=…)``."""
+def agree(noodles, zhao, lake, by_two):
+    """Terms from today on, by two people: ``agree(kind=…)``."""
 
     def make(**terms) -> Terms:
         terms = {"partnership": noodles, "valid_from": lake.today, "by": zhao} | terms
-        return partners.agree(**terms)
+        return by_two(partners.agree(**terms))
 
     return make
 
@@ -200,7 +223,7 @@ def test_a_partner_of_two_communities_is_one_merchant(lake, hill, shop, zhou, pe
         community=hill, name="山上茶馆", trade="零售", by=clerk_of_the_hill, merchant_id=shop.pk
     )
 
-    assert (made.merchant, made.state) == (shop, State.CANDIDATE)
+    assert (made.merchant, made.state) == (shop, State.ASKED)
     assert (made.merchant.name, made.merchant.trade) == ("茶馆", "餐饮")
     entry = AuditEntry.objects.get(action="partnership.consider")
     assert (entry.community, entry.actor) == (hill, clerk_of_the_hill)
@@ -397,6 +420,141 @@ def test_staff_withdraw_terms_over_http(agree, noodles, zhao, logged_in):
     assert (answer.status_code, answer.json()["code"]) == (409, "terms_in_force")
 
 
+# --- asked ------------------------------------------------------------------------------------
+@pytest.fixture
+def asked(hill, shop, zhou, person) -> Partnership:
+    """The hill's staff would like the tea house, which Zhou owns."""
+    return partners.consider(
+        community=hill, name="山上茶馆", trade="餐饮", by=person("qian"), merchant_id=shop.pk
+    )
+
+
+def act(asked, shop, zhou, person):
+    """What the auditors of each of its communities read, done once more."""
+    before = set(AuditEntry.objects.values_list("pk", flat=True))
+    bank_accounts.keep(merchant=shop, holder="周", bank="农商行", number="62220001", by=zhou)
+    _, code = invitations.invite(merchant=shop, invited_by=zhou, role=MerchantMember.Role.CLERK)
+    invitations.accept(user=person("new"), code=code)
+    offline.register_device(merchant=shop, name="平板", by=zhou)
+    told = AuditEntry.objects.exclude(pk__in=before).filter(community=asked.community)
+    return set(told.values_list("action", flat=True))
+
+
+TRAIL = {"bank_account.keep", "invitation.make", "invitation.accept", "device.register"}
+
+
+@pytest.mark.parametrize(
+    ("answers", "state", "reads"),
+    [
+        ([], State.ASKED, set()),
+        ([False, False], State.DECLINED, set()),
+        ([False, True, True], State.CANDIDATE, TRAIL),
+    ],
+)
+def test_a_community_reads_of_a_merchant_once_its_owner_said_yes(
+    asked, shop, zhou, person, answers, state, reads
+):
+    for accept in answers:
+        asked = partners.answer(partnership=asked, accept=accept, by=zhou)
+
+    assert asked.state == state
+    assert act(asked, shop, zhou, person) == reads
+
+
+@pytest.mark.parametrize("is_owed", [True, False])
+def test_a_community_whose_partnership_ended_reads_on_while_something_is_owed(
+    is_owed, tea_house, shop, zhou, zhao, person, redeemed
+):
+    if is_owed:
+        redeemed("2024-03-05 10:00")
+    ended = partners.move(partnership=tea_house, state=State.ENDED, by=zhao)
+
+    assert act(ended, shop, zhou, person) == (TRAIL if is_owed else set())
+
+
+def test_nothing_is_decided_about_a_merchant_that_only_was_asked(asked, zhou, zhao, lake):
+    for decide in (
+        lambda: partners.agree(
+            partnership=asked, kind=Kind.DONATED, valid_from=lake.today, by=zhao
+        ),
+        lambda: partners.describe(partnership=asked, by=zhao, is_staff=True, settlement_day=2),
+        lambda: invitations.invite_owner(partnership=asked, invited_by=zhao),
+        lambda: causes.sponsor(partnership=asked, words="水", given_on=lake.today, by=zhao),
+        lambda: lists.add(
+            partnership=asked, kind="need", title="x", description="", by=zhao, is_staff=True
+        ),
+        lambda: catalogue.propose(
+            partnership=asked, by=zhou, code="X", title="x", price_points=1, stock=1
+        ),
+    ):
+        with pytest.raises(errors.PartnerNotAccepted):
+            decide()
+    for state in (State.ACTIVE, State.ENDED):
+        with pytest.raises(errors.PartnerStateWrong):
+            partners.move(partnership=asked, state=state, by=zhao)
+    with pytest.raises(DatabaseError), transaction.atomic():
+        Partnership.objects.filter(pk=asked.pk).update(state=State.CANDIDATE)
+
+
+def test_a_code_of_a_community_that_only_asked_is_unknown_at_the_counter(
+    asked, shop, chen, hill, li, grant_points
+):
+    people.enrol(user=li, community=hill, kind=Volunteer.Kind.RESIDENT)
+    grant_points(li, 30, hill)
+    bakery = partners.sign_contract(
+        community=hill, name="面包房", trade="餐饮", fen_per_point=1, is_donated=False
+    )
+    bread = catalogue.offer(partnership=bakery, code="B", title="面包", price_points=3, stock=5)
+    voucher = redemption.take(offer=bread, volunteer=li)
+    _, minute = pay_codes.show(volunteer=li, community=hill)
+
+    with pytest.raises(errors.CodeUnknown):
+        redemption.scan(merchant_id=shop.pk, clerk=chen, code=voucher.code)
+    with pytest.raises(errors.CodeUnknown):
+        pay_codes.pay(merchant=shop, clerk=chen, code=minute, points=1)
+
+    assert not ScanAttempt.objects.filter(community=hill).exists()
+    assert all(key.community != hill for key in voucher_tokens.keys_of(shop))
+
+
+def test_who_said_no_is_on_record_and_not_told(asked, zhou):
+    partners.answer(partnership=asked, accept=False, by=zhou)
+
+    entry = AuditEntry.objects.get(action="partnership.answer")
+    assert (entry.community, entry.actor, entry.after) == (None, zhou, {"state": "declined"})
+
+
+def test_staff_who_work_there_do_not_bring_it_along(hill, shop, zhou):
+    roles.give(user=zhou, community=hill, role=Role.STAFF)
+
+    with pytest.raises(errors.OwnMerchant):
+        partners.consider(community=hill, name="茶馆", trade="餐饮", by=zhou, merchant_id=shop.pk)
+
+    assert not Partnership.objects.filter(community=hill).exists()
+
+
+def test_an_owner_answers_over_http(asked, hill, shop, zhou, chen, person, logged_in):
+    staff = person("staff")
+    roles.give(user=staff, community=hill, role=Role.STAFF)
+    office, desk = logged_in(zhou), logged_in(staff)
+    notice = Notice.objects.get(recipient=zhou)
+    assert notice.kind == "partnership_asked"
+    assert "山丹社区" in words(notice)[1]
+    address = f"/api/v1/merchants/{shop.pk}/partnerships/{asked.pk}/answer"
+    assert logged_in(chen).post(address, {"accept": True}).status_code == 404
+    assert desk.get(f"/api/v1/partners/{asked.pk}").json()["state"] == "asked"
+    terms = {"kind": "donated", "valid_from": "2100-01-01"}
+    refused = desk.post(f"/api/v1/partners/{asked.pk}/terms", terms)
+    assert (refused.status_code, refused.json()["code"]) == (409, "partner_not_accepted")
+
+    told = office.post(address, {"accept": True})
+
+    assert (told.status_code, told.json()["state"]) == (200, "candidate")
+    assert desk.post(f"/api/v1/partners/{asked.pk}/terms", terms).status_code == 201
+    late = office.post(address, {"accept": False})
+    assert (late.status_code, late.json()["code"]) == (409, "partner_state_wrong")
+
+
 # --- over HTTP --------------------------------------------------------------------------------
 def test_staff_take_a_business_on_over_http(lake, zhao, wang, person, logged_in):
     desk, phone = logged_in(zhao), logged_in(wang)
@@ -408,13 +566,20 @@ def test_staff_take_a_business_on_over_http(lake, zhao, wang, person, logged_in)
     assert phone.get("/api/v1/shops").json()["results"] == []
 
     terms = {"kind": "share", "share_bp": 8_000, "valid_from": lake.today.isoformat()}
-    agreed = desk.post(f"{address}/terms", terms)
-    assert agreed.status_code == 201
-    assert agreed.json() == terms | {
-        "id": agreed.json()["id"],
+    asked = desk.post(f"{address}/terms", terms)
+    assert (asked.status_code, asked.json()["state"]) == (202, "pending")
+    assert desk.get(f"{address}/terms").json()["results"] == []
+    colleague = person("sun", "孙社工")
+    roles.give(user=colleague, community=lake, role=Role.STAFF)
+    decision = f"/api/v1/increases/{asked.json()['id']}/decision"
+    confirmed = logged_in(colleague).post(decision, {"accept": True})
+    assert (confirmed.status_code, confirmed.json()["state"]) == (200, "confirmed")
+    assert confirmed.json()["decided_by"] == {"id": str(colleague.pk), "name": colleague.shown_name}
+    (agreed,) = desk.get(f"{address}/terms").json()["results"]
+    assert agreed == terms | {
         "version": 1,
         "fen_per_point": None,
-        "agreed_at": agreed.json()["agreed_at"],
+        "agreed_at": agreed["agreed_at"],
         "agreed_by": {"id": str(zhao.pk), "name": zhao.shown_name},
         "withdrawn_at": None,
         "withdrawn_by": None,
@@ -433,9 +598,8 @@ def test_staff_take_a_business_on_over_http(lake, zhao, wang, person, logged_in)
     assert desk.get(address).json() == partner | place | {
         "state": "active",
         "settlement_day": 19,
-        "terms": agreed.json(),
+        "terms": agreed,
     }
-    assert desk.get(f"{address}/terms").json()["results"] == [agreed.json()]
     assert desk.get("/api/v1/communities/lake/partners").json()["results"] == [
         desk.get(address).json()
     ]
@@ -460,7 +624,7 @@ def test_an_owner_has_a_shop_in_another_community_too(hill, shop, zhou, person, 
     made = desk.post("/api/v1/communities/hill/partners", body)
 
     assert made.status_code == 201
-    assert (made.json()["merchant_id"], made.json()["state"]) == (str(shop.pk), "candidate")
+    assert (made.json()["merchant_id"], made.json()["state"]) == (str(shop.pk), "asked")
     mine = office.get(f"/api/v1/merchants/{shop.pk}/partnerships").json()["results"]
     assert [one["community"]["code"] for one in mine] == ["hill", "lake"]
     assert mine[0] == made.json()

@@ -212,13 +212,17 @@ def test_a_clerk_enters_points(books, wang, chen, shop, shown, logged_in):
     assert phone.get(f"/api/v1/offers/{redeemed.offer_id}").status_code == 404
 
 
-def test_points_alone_need_a_contract_by_points(books, lake, wang, chen, shop, tea, shown, zhou):
-    partners.agree(
-        partnership=tea.partnership,
-        kind=Terms.Kind.SHARE,
-        share_bp=5_000,
-        valid_from=lake.today,
-        by=zhou,
+def test_points_alone_need_a_contract_by_points(
+    books, lake, wang, chen, shop, tea, shown, zhao, by_two
+):
+    by_two(
+        partners.agree(
+            partnership=tea.partnership,
+            kind=Terms.Kind.SHARE,
+            share_bp=5_000,
+            valid_from=lake.today,
+            by=zhao,
+        )
     )
     before = books(wang)
 

@@ -201,7 +201,7 @@ def test_nobody_confirms_or_pays_where_they_work(books, wang, shop, tea, voucher
 
 
 def test_a_shop_elsewhere_or_without_a_rate_takes_nothing(
-    lake, hill, wang, zhou, zhao, tea_house, counter, grant_points
+    lake, hill, wang, zhou, zhao, tea_house, counter, grant_points, by_two
 ):
     grant_points(wang, 100)
     apiary = partners.sign_contract(
@@ -211,8 +211,10 @@ def test_a_shop_elsewhere_or_without_a_rate_takes_nothing(
     with pytest.raises(errors.CodeUnknown):
         shop_codes.pay(volunteer=wang, shop_code=elsewhere, points=1)
 
-    partners.agree(
-        partnership=tea_house, kind=Terms.Kind.SHARE, share_bp=1, valid_from=lake.today, by=zhao
+    by_two(
+        partners.agree(
+            partnership=tea_house, kind=Terms.Kind.SHARE, share_bp=1, valid_from=lake.today, by=zhao
+        )
     )
     with pytest.raises(errors.PointsNotAgreed):
         shop_codes.pay(volunteer=wang, shop_code=counter, points=1)

@@ -298,10 +298,12 @@ def test_whose_wisher_left_is_not_fulfilled(published, wang, li, tea_house, zhou
     ],
 )
 def test_other_contracts_are_paid_what_staff_say_it_is_worth(
-    bicycle, lake, tea_house, zhou, zhao, terms, amount_fen
+    bicycle, lake, tea_house, zhou, zhao, by_two, terms, amount_fen
 ):
-    partners.agree(partnership=tea_house, valid_from=lake.today, by=zhao, **terms)
-    wish = wishes.decide(wish=bicycle, accept=True, price_points=80, value_fen=3_000, by=zhao)
+    by_two(partners.agree(partnership=tea_house, valid_from=lake.today, by=zhao, **terms))
+    wish = by_two(
+        wishes.decide(wish=bicycle, accept=True, price_points=80, value_fen=3_000, by=zhao)
+    )
 
     adopted = wishes.adopt_as_merchant(wish=wish, partnership=tea_house, by=zhou)
 

@@ -79,6 +79,25 @@ def change_contact(*, place: Community, changed_by: User, changes: dict[str, Any
 
 
 @transaction.atomic
+def set_alone_limit(*, community: Community, fen: int, by: User) -> Community:
+    """What one of the staff may raise alone in 30 days of what the community owes, in fen."""
+    community = Community.objects.select_for_update(no_key=True).get(pk=community.pk)
+    before = community.alone_limit_fen
+    if before != fen:
+        community.alone_limit_fen = fen
+        community.save(update_fields=["alone_limit_fen"])
+        trail.record(
+            "community.set_alone_limit",
+            actor=by,
+            community=community,
+            target=community,
+            before={"alone_limit_fen": before},
+            after={"alone_limit_fen": fen},
+        )
+    return community
+
+
+@transaction.atomic
 def make_join_code(*, community: Community, made_by: User) -> Community:
     """A fresh code to join by, for posters; the one before works no more."""
     community = Community.objects.select_for_update(no_key=True).get(pk=community.pk)
