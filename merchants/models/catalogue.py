@@ -58,7 +58,8 @@ class Offer(TenantModel):
     price_points = models.PositiveIntegerField()
     value_fen = models.PositiveIntegerField(null=True)  # what a piece costs in the shop
     settled_fen = models.PositiveIntegerField(null=True)  # agreed for a piece; by ``Terms``
-    stock = models.PositiveIntegerField()
+    # Wider than what can be put in at once: giving back, which adds to it, must never fail.
+    stock = models.PositiveBigIntegerField()
     state = models.CharField(max_length=9, choices=State, default=State.LISTED)
     staff_withdrew = models.BooleanField(default=False)  # then owners do not put it back
     # Who may take it, and when: the community's days, both included; NULL is no bound.
@@ -169,7 +170,7 @@ class StockMove(TenantModel):
 
     offer = models.ForeignKey(Offer, models.PROTECT, related_name="stock_moves", db_index=False)
     change = models.IntegerField()  # pieces
-    stock = models.PositiveIntegerField()  # afterwards
+    stock = models.PositiveBigIntegerField()  # afterwards
     reason = models.CharField(max_length=200, blank=True)
     moved_at = models.DateTimeField(db_default=Now())
     moved_by = models.ForeignKey(

@@ -62,6 +62,7 @@ from merchants.selectors.people import (
     merchants_of,
     merchants_owned_by,
     owners_of,
+    worked_at_then,
     works_at,
 )
 from merchants.selectors.redemption import (
@@ -165,5 +166,6 @@ __all__ = [
     "wishes_open_to_merchant",
     "with_offer",
     "with_totals",
+    "worked_at_then",
     "works_at",
 ]

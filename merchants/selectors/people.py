@@ -1,8 +1,9 @@
 """Reads about who works for a merchant."""
 
+from datetime import datetime
 from uuid import UUID
 
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from backend.accounts.models import User
 from merchants.models import Invitation, Merchant, MerchantMember
@@ -27,6 +28,12 @@ def jobs_of(user: User) -> QuerySet[MerchantMember]:
 def works_at(user: User, merchant_id: UUID) -> bool:
     """Whether ``user`` works there now."""
     return jobs_of(user).filter(merchant=merchant_id).exists()
+
+
+def worked_at_then(user: User, merchant: Merchant, moment: datetime) -> bool:
+    """Whether ``user`` worked there at ``moment``, whatever they do now."""
+    jobs = MerchantMember.objects.filter(merchant=merchant, user=user, since_at__lte=moment)
+    return jobs.filter(Q(ended_at__isnull=True) | Q(ended_at__gt=moment)).exists()
 
 
 def owners_of(merchant_id: UUID) -> QuerySet[MerchantMember]:
