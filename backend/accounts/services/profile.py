@@ -7,6 +7,7 @@ from django.db import transaction
 from backend.accounts import ages
 from backend.accounts.errors import BornOnImplausible, BornOnIsFinal
 from backend.accounts.models import User
+from backend.accounts.services import guardians
 from backend.accounts.services.people import locked
 from backend.audit.services import trail
 
@@ -26,6 +27,7 @@ def change(*, user: User, name: str | None = None, born_on: date | None = None) 
         user.born_on = born_on
         user.save(update_fields=["born_on"])
         trail.record("person.tell_birthday", actor=user, target=user)
+        guardians.end_if_missing(user)
     if name is not None and name != user.name:
         user.name = name
         user.save(update_fields=["name"])
