@@ -1,11 +1,14 @@
 from django.apps import AppConfig
 
+from backend import leaving
+
 
 class MerchantsConfig(AppConfig):
     name = "merchants"
 
     def ready(self) -> None:
         from backend.documents.services import Kind, register
-        from merchants.services import statement_files
+        from merchants.services import giving_back, statement_files
 
+        leaving.heard_by(giving_back.give_back)
         register("statement", Kind(statement_files.seen_by, statement_files.write))

@@ -1,6 +1,6 @@
 from django.apps import AppConfig
 
-from backend import volunteering
+from backend import leaving, volunteering
 
 
 class VolunteersConfig(AppConfig):
@@ -8,5 +8,7 @@ class VolunteersConfig(AppConfig):
 
     def ready(self) -> None:
         from volunteers import selectors
+        from volunteers.services import people
 
         volunteering.answered_by(selectors)
+        leaving.heard_by(people.end_what_runs)

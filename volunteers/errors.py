@@ -20,11 +20,6 @@ class ShiftOver(Conflict):
     title = _("This shift is over.")
 
 
-class NotAVolunteerHere(Forbidden):
-    code = "not_a_volunteer_here"
-    title = _("You are not a volunteer of this community.")
-
-
 class CheckInTooEarly(Conflict):
     code = "check_in_too_early"
     title = _("Check-in opens 30 minutes before the shift begins.")

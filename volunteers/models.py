@@ -1,5 +1,6 @@
 """Volunteers, what they do and what they report."""
 
+from datetime import datetime
 from typing import ClassVar
 
 import pgtrigger
@@ -11,6 +12,7 @@ from django.db import models
 from django.db.models import F, Func, Q
 from django.db.models.functions import Now
 
+from backend import clocks
 from backend.communities.models import Community, CoordType, TenantModel
 from backend.names import ComparedField
 
@@ -157,6 +159,11 @@ class Attendance(TenantModel):
     checked_in_at = models.DateTimeField(null=True)
     checked_out_at = models.DateTimeField(null=True)
     check_in_nonce = models.CharField(max_length=64, null=True)  # the phone's, sent with a retry
+    # What the phone's clock said where it told later, and whether that could not be (clocks.py).
+    check_in_claimed_at = models.DateTimeField(null=True)
+    check_in_mark = models.CharField(max_length=clocks.LONGEST_MARK, blank=True, default="")
+    check_out_claimed_at = models.DateTimeField(null=True)
+    check_out_mark = models.CharField(max_length=clocks.LONGEST_MARK, blank=True, default="")
     # What the verifier should look at: told from a phone that was offline, or never checked out.
     was_offline = models.BooleanField(default=False)
     check_out_was_forgotten = models.BooleanField(default=False)
@@ -174,7 +181,7 @@ class Attendance(TenantModel):
             ),
             models.UniqueConstraint(
                 name="check_in_nonce_once",
-                fields=["community", "check_in_nonce"],
+                fields=["community", "volunteer", "check_in_nonce"],
                 condition=Q(check_in_nonce__isnull=False),
             ),
             models.CheckConstraint(
@@ -230,6 +237,17 @@ class Attendance(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.volunteer_id} at {self.shift_id}: {self.status}"
+
+    @property
+    def served(self) -> tuple[datetime, datetime] | None:
+        """From when to when it counts, once it has ended: of the time they were there, the shift's.
+
+        Coming early is not paid, nor staying on.
+        """
+        if self.checked_in_at is None or self.checked_out_at is None:
+            return None
+        since = max(self.checked_in_at, self.shift.starts_at)
+        return since, max(since, min(self.checked_out_at, self.shift.ends_at))
 
     @property
     def award_source(self) -> str:

@@ -19,6 +19,7 @@ from backend.communities.selectors import (
     communities_where,
     places_below,
 )
+from backend.leaving import Leaving
 from backend.volunteering import Service, Standing
 from volunteers.errors import EstateUnknown
 from volunteers.models import Activity, Attendance, JoinRequest, Report, Shift, Volunteer
@@ -32,6 +33,15 @@ def is_volunteer(user: User, community_id: UUID) -> bool:
     return Volunteer.objects.filter(
         community_id=community_id, user=user, left_at__isnull=True
     ).exists()
+
+
+def left_at(user_id: UUID, community_id: UUID) -> datetime | None:
+    """When somebody who was enrolled there left."""
+    return (
+        Volunteer.objects.filter(community_id=community_id, user_id=user_id)
+        .values_list("left_at", flat=True)
+        .first()
+    )
 
 
 def volunteers_in(community: Community) -> QuerySet[Volunteer]:
@@ -105,13 +115,12 @@ def attendances_of(user: User) -> QuerySet[Attendance]:
     return _with_shift(Attendance.objects.filter(volunteer=user))
 
 
-def sign_ups_to_come(volunteer: Volunteer) -> QuerySet[Attendance]:
-    """What they signed up for there and has not begun, in primary-key order."""
+def what_runs(leaving: Leaving) -> QuerySet[Attendance]:
+    """Where they are checked in, and what they signed up for and has not begun; by primary key."""
     return Attendance.objects.filter(
-        community_id=volunteer.community_id,
-        volunteer_id=volunteer.user_id,
-        status=Attendance.Status.SIGNED_UP,
-        shift__starts_at__gt=Now(),
+        Q(status=Attendance.Status.CHECKED_IN)
+        | Q(status=Attendance.Status.SIGNED_UP, shift__starts_at__gt=leaving.at),
+        **leaving.whose,
     ).order_by("pk")
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django_filters import rest_framework as filters
 from rest_framework.request import Request
 
@@ -59,6 +59,21 @@ class CommunityFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter
     """Of rows that belong to a community: those of one."""
 
     community = CharFilter(field_name="community__code", help_text="A community's code.")
+
+
+class MarkFilter(filters.BooleanFilter):  # type: ignore[misc]  # django-filter is untyped
+    """Whether a device's clock could not be believed: one of ``marks``, fields, is not empty."""
+
+    def __init__(self, *marks: str, **kwargs: Any) -> None:
+        kwargs.setdefault("label", "Whether a device's clock could not be believed.")
+        super().__init__(**kwargs)
+        self.marks = marks
+
+    def filter(self, found: QuerySet[Any], value: bool | None) -> QuerySet[Any]:
+        if value is None:
+            return found
+        plain = Q(**dict.fromkeys(self.marks, ""))
+        return found.exclude(plain) if value else found.filter(plain)
 
 
 class LocalDayFilterBackend(filters.DjangoFilterBackend):  # type: ignore[misc]  # untyped

@@ -1,6 +1,13 @@
 from django.apps import AppConfig
 
+from backend import leaving
+
 
 class CommunitiesConfig(AppConfig):
     name = "backend.communities"
     label = "communities"
+
+    def ready(self) -> None:
+        from backend.communities.services import roles
+
+        leaving.heard_by(roles.hold)

@@ -25,6 +25,11 @@ class OwnRole(Forbidden):
     title = _("Nobody gives or withdraws roles of their own.")
 
 
+class NotAVolunteerHere(Forbidden):
+    code = "not_a_volunteer_here"
+    title = _("You are not a volunteer of this community.")
+
+
 class PersonUnknown(NotFound):
     code = "person_unknown"
     title = _("There is no such person.")

@@ -4,6 +4,7 @@ import json
 import os
 import secrets
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from backend.accounts.models import Consent, User
 from backend.accounts.phones import digest
 from backend.accounts.purposes import TEXTS
 from backend.accounts.services import consents
+from backend.communities.errors import NotAVolunteerHere
 from backend.communities.models import Community, Role
 from backend.communities.selectors import tenants
 from backend.communities.services import roles
@@ -105,6 +107,10 @@ def load(
         partners.employ(merchant=shop, user=people["owner"], role=MerchantMember.Role.OWNER)
         rules.publish_all(community=community, written=REPORT_RULES, valid_from=FIRST_DAY)
         shift = _shift_now(community)
+        if shift:  # since yesterday, so that a phone may tell of an hour ago
+            yesterday = shift.starts_at - timedelta(days=1)
+            with suppress(NotAVolunteerHere):
+                activities.sign_up(shift=shift, volunteer=people["volunteer"], now=yesterday)
         _reports(community, people["rider"], people["staff"])
         # As if the owner had opened the mini-program once: the stand-in for WeChat Pay pays there.
         SocialAccount.objects.get_or_create(

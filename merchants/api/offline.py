@@ -94,6 +94,9 @@ class TellSerializer(serializers.Serializer[Any]):
 class OfflineScanSerializer(serializers.ModelSerializer[ScanAttempt]):
     """``outcome`` is "redeemed", or the code of what stood against it.
 
+    It counts for ``counts_at``: the device's time, unless that could not have been, which
+    ``clock_mark`` then says: ``too_early`` or ``too_late``.
+
     Of a voucher that was taken elsewhere before, ``taken_before`` says by which device (null: with
     signal), and when.
     """
@@ -110,6 +113,8 @@ class OfflineScanSerializer(serializers.ModelSerializer[ScanAttempt]):
             "outcome",
             "device",
             "device_time",
+            "counts_at",
+            "clock_mark",
             "told_at",
             "redemption_id",
             "taken_before",
@@ -130,7 +135,7 @@ class OfflineScanSerializer(serializers.ModelSerializer[ScanAttempt]):
             and self.TakenBeforeSerializer(
                 {
                     "device": first.device and first.device.name,
-                    "at": first.device_time or first.scanned_at,
+                    "at": first.counts_at or first.scanned_at,
                 }
             ).data
         )

@@ -11,7 +11,7 @@ from rest_framework.generics import ListAPIView, RetrieveAPIView
 from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
-from backend.api.filters import CharFilter, LocalDayFilterBackend, LocalDaysFilter
+from backend.api.filters import CharFilter, LocalDayFilterBackend, LocalDaysFilter, MarkFilter
 from backend.communities.models import Community
 from backend.communities.selectors import WATCHES_OVER, communities_where
 from merchants import selectors
@@ -22,6 +22,8 @@ from merchants.api.serializers import (
 )
 from merchants.models import Redemption, ScanAttempt
 
+MARK = "`too_early` or `too_late` where the device's clock could not be believed."
+
 
 class RecordSerializer(StatementLineSerializer):
     """A redemption with what it leads to: the ledger's transfer, the statement that settles it."""
@@ -30,6 +32,10 @@ class RecordSerializer(StatementLineSerializer):
     volunteer = serializers.CharField(source="volunteer.masked_name", read_only=True)
     transfer_id = serializers.UUIDField(read_only=True)
     statement_id = serializers.UUIDField(read_only=True, allow_null=True)
+    device_time = serializers.DateTimeField(
+        read_only=True, allow_null=True, help_text="As a device told it later; null: with signal."
+    )
+    clock_mark = serializers.CharField(read_only=True, help_text=MARK)
 
     class Meta(StatementLineSerializer.Meta):
         fields = (
@@ -39,6 +45,8 @@ class RecordSerializer(StatementLineSerializer):
             "volunteer",
             "transfer_id",
             "statement_id",
+            "device_time",
+            "clock_mark",
         )
         read_only_fields = fields
 
@@ -63,6 +71,8 @@ class RefusedScanSerializer(serializers.ModelSerializer[ScanAttempt]):
             "clerk",
             "device",
             "device_time",
+            "counts_at",
+            "clock_mark",
             "scanned_at",
             "redemption_id",
         )
@@ -79,12 +89,14 @@ class RefusedScanSerializer(serializers.ModelSerializer[ScanAttempt]):
 class RecordFilter(LocalDaysFilter):
     moment = "closed_at"
     merchant = filters.UUIDFilter(field_name="partnership__merchant", help_text="Its id.")
+    marked = MarkFilter("clock_mark")
 
 
 class RefusedScanFilter(LocalDaysFilter):
     moment = "scanned_at"
     merchant = filters.UUIDFilter(help_text="Its id.")
     outcome = CharFilter(help_text="Such as `code_used`.")
+    marked = MarkFilter("clock_mark")
 
 
 class WatchedCommunity(APIView):

@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
     """
 
     dependencies = [
-        ("merchants", "0042_partners_are_asked"),
+        ("merchants", "0051_giving_back_never_fails"),
     ]
 
     operations = [

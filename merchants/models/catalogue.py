@@ -62,6 +62,7 @@ class Offer(TenantModel):
     price_points = models.PositiveIntegerField()
     value_fen = models.PositiveIntegerField(null=True)  # what a piece costs in the shop
     settled_fen = models.PositiveIntegerField(null=True)  # agreed for a piece; by ``Terms``
+    # Wider than what can be put in at once: giving back, which adds to it, must never fail.
     stock = models.PositiveBigIntegerField()
     state = models.CharField(max_length=9, choices=State, default=State.LISTED)
     staff_withdrew = models.BooleanField(default=False)  # then owners do not put it back

@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
+from backend import clocks
 from backend.communities.models import TenantModel
 from merchants import triggers
 from merchants.models.catalogue import Offer
@@ -54,6 +55,7 @@ class Redemption(TenantModel):
     offline_until = models.DateTimeField(null=True)
     cancel_asked_at = models.DateTimeField(null=True)  # given back at ``offline_until``
     signed_until = models.DateTimeField(null=True)  # until when a signed code of it is good
+    signed_at = models.DateTimeField(null=True)  # since when there is that code
     closed_at = models.DateTimeField(null=True)  # redeemed, cancelled or expired
     redeemed_by = models.ForeignKey(  # NULL: the volunteer, with the shop's code
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True
@@ -252,6 +254,9 @@ class ScanAttempt(TenantModel):
     device = models.ForeignKey(Device, models.PROTECT, related_name="+", db_index=False, null=True)
     nonce = models.CharField(max_length=64, blank=True, db_default="")
     device_time = models.DateTimeField(null=True)
+    # The moment it counts for, and whether the device's clock could not be believed (clocks.py).
+    counts_at = models.DateTimeField(null=True)
+    clock_mark = models.CharField(max_length=clocks.LONGEST_MARK, blank=True, db_default="")
 
     class Meta:
         constraints: ClassVar = [
@@ -262,8 +267,17 @@ class ScanAttempt(TenantModel):
             ),
             models.CheckConstraint(
                 name="scan_of_a_device_is_complete",
-                condition=Q(device__isnull=True, nonce="", device_time__isnull=True)
-                | Q(Q(device__isnull=False, device_time__isnull=False), ~Q(nonce="")),
+                condition=Q(
+                    device__isnull=True,
+                    nonce="",
+                    device_time__isnull=True,
+                    counts_at__isnull=True,
+                    clock_mark="",
+                )
+                | Q(
+                    Q(device__isnull=False, device_time__isnull=False, counts_at__isnull=False),
+                    ~Q(nonce=""),
+                ),
             ),
         ]
         indexes: ClassVar = [

@@ -69,6 +69,7 @@ from merchants.selectors.people import (
     merchants_owned_by,
     owners_of,
     worked_at,
+    worked_at_then,
     works_at,
 )
 from merchants.selectors.redemption import (
@@ -182,5 +183,6 @@ __all__ = [
     "with_offer",
     "with_totals",
     "worked_at",
+    "worked_at_then",
     "works_at",
 ]

@@ -1,9 +1,9 @@
 """Reads about who works for a merchant."""
 
-from datetime import date
+from datetime import date, datetime
 from uuid import UUID
 
-from django.db.models import BooleanField, DateField, F, Func, QuerySet, Value
+from django.db.models import BooleanField, DateField, F, Func, Q, QuerySet, Value
 
 from backend.accounts.models import User
 from merchants.models import Invitation, Merchant, MerchantMember, Partnership
@@ -49,6 +49,12 @@ def worked_at(user: User, partnership: Partnership, since: date | None = None) -
         F("community_id"), F("pk"), Value(user.pk), Value(since, output_field=DateField())
     )
     return its.filter(theirs).exists()
+
+
+def worked_at_then(user: User, merchant: Merchant, moment: datetime) -> bool:
+    """Whether ``user`` worked there at ``moment``, whatever they do now."""
+    jobs = MerchantMember.objects.filter(merchant=merchant, user=user, since_at__lte=moment)
+    return jobs.filter(Q(ended_at__isnull=True) | Q(ended_at__gt=moment)).exists()
 
 
 def owners_of(merchant_id: UUID) -> QuerySet[MerchantMember]:

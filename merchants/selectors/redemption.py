@@ -1,6 +1,7 @@
 """Reads about vouchers, and what counters scanned."""
 
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce
 
 from backend.accounts.models import User
 from backend.communities.models import Community
@@ -22,10 +23,23 @@ def redemptions_at(merchant: Merchant) -> QuerySet[Redemption]:
 
 
 def redemptions_in(community: Community) -> QuerySet[Redemption]:
-    """What was redeemed there, newest first, for who watches over it."""
-    return with_offer(
-        Redemption.objects.filter(community=community, status=Redemption.Status.REDEEMED)
-    ).select_related("redeemed_by")
+    """What was redeemed there, newest first, for who watches over it.
+
+    With ``device_time`` and ``clock_mark`` of the scan, if it was told later by a device.
+    """
+    scanned = ScanAttempt.objects.filter(
+        community=community, redemption=OuterRef("pk"), outcome="redeemed"
+    )
+    return (
+        with_offer(
+            Redemption.objects.filter(community=community, status=Redemption.Status.REDEEMED)
+        )
+        .select_related("redeemed_by")
+        .annotate(
+            device_time=Subquery(scanned.values("device_time")[:1]),
+            clock_mark=Coalesce(Subquery(scanned.values("clock_mark")[:1]), Value("")),
+        )
+    )
 
 
 def refused_scans_in(community: Community) -> QuerySet[ScanAttempt]:

@@ -9,6 +9,7 @@ from backend.accounts.models import User
 from backend.accounts.services import guardians
 from backend.audit.services import trail
 from backend.communities.models import Community
+from backend.communities.services import roles
 from backend.ids import new_id
 from backend.names import of_thing
 from merchants import errors, selectors
@@ -50,8 +51,9 @@ def close_cause(*, cause: Cause, by: User) -> Cause:
 def give(*, cause: Cause, volunteer: User, amount: int) -> Gift:
     """``amount`` points of the volunteer's go into the cause's pool, for good.
 
-    Raises GuardianConsentRequired, CauseClosed, InsufficientPoints.
+    Raises NotAVolunteerHere, GuardianConsentRequired, CauseClosed, InsufficientPoints.
     """
+    roles.require_volunteer(user_id=volunteer.pk, community_id=cause.community_id)
     guardians.require_guardian(volunteer)
     if cause.closed_at is not None:
         raise errors.CauseClosed

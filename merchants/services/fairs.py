@@ -19,7 +19,6 @@ from backend.communities.models import Community
 from merchants import errors
 from merchants.models import Fair, FairStall, Partnership, Redemption, Refund, ScanAttempt
 from merchants.services import sides
-from merchants.services.offline import CLOCKS_DIFFER
 
 LASTS_AT_MOST = timedelta(days=7)
 
@@ -128,7 +127,8 @@ def report(fair: Fair) -> tuple[list[Taken], Taken]:
         .select_related("partnership")
         .order_by("partnership__name")
     ]
-    # Without signal it was redeemed when the device says, and told later.
+    # Without signal it was redeemed when the device says, as far as that can be believed, and told
+    # later.
     scanned = ScanAttempt.objects.filter(
         community_id=fair.community_id, redemption=OuterRef("pk"), outcome="redeemed"
     )
@@ -136,8 +136,8 @@ def report(fair: Fair) -> tuple[list[Taken], Taken]:
         community_id=fair.community_id,
         partnership__in=stalls,
         status=Redemption.Status.REDEEMED,
-        closed_at__gte=fair.starts_at - CLOCKS_DIFFER,
-    ).annotate(at=Coalesce(Subquery(scanned.values("device_time")[:1]), "closed_at"))
+        closed_at__gte=fair.starts_at,
+    ).annotate(at=Coalesce(Subquery(scanned.values("counts_at")[:1]), "closed_at"))
     redeemed = redeemed.filter(at__gte=fair.starts_at, at__lt=fair.ends_at)
     if fair.cancelled_at is not None:
         redeemed = redeemed.none()

@@ -5,19 +5,18 @@ is given back only at ``offline_until``: an honest scan that is told by then can
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from backend import clocks
 from backend.accounts.models import User
 from backend.errors import Refusal
 from merchants import errors, selectors
 from merchants.models import Device, Merchant, Redemption, ScanAttempt
 from merchants.services import partners, redemption, voucher_tokens
 from points.services import ledger
-
-CLOCKS_DIFFER = timedelta(minutes=5)  # a device's and ours, at most
 
 
 @dataclass(frozen=True)
@@ -73,6 +72,7 @@ def _tell(device: Device, clerk: User, scan: Told) -> ScanAttempt:
         code=scan.code[:64],
         outcome="redeemed",
     )
+    _count(attempt, device.registered_at)
     try:
         with transaction.atomic():
             try:
@@ -98,9 +98,24 @@ def _again(earlier: ScanAttempt, scan: Told) -> ScanAttempt:
         device=earlier.device,
         nonce=scan.nonce,
         device_time=scan.device_time,
+        counts_at=timezone.now(),
         scanned_at=timezone.now(),
         outcome=errors.NonceReused.code,
     )
+
+
+def _count(attempt: ScanAttempt, earliest: datetime) -> None:
+    """Set the moment the scan counts for, and the mark if that is not the device's word for it.
+
+    Who tells may not be who scanned, so when they came to work there is marked, and no bound.
+    """
+    assert attempt.device_time is not None
+    told = clocks.taken(attempt.device_time, earliest=earliest, latest=timezone.now())
+    attempt.counts_at, attempt.clock_mark = told.at, told.mark
+    if not told.mark and not selectors.worked_at_then(
+        attempt.clerk, attempt.merchant, told.at + clocks.SKEW
+    ):
+        attempt.clock_mark = clocks.TOO_EARLY
 
 
 def _redeem(attempt: ScanAttempt, scan: Told) -> None:
@@ -115,7 +130,11 @@ def _redeem(attempt: ScanAttempt, scan: Told) -> None:
     if voucher is None:
         raise errors.CodeUnknown
     attempt.redemption = voucher
-    _check(voucher, attempt, min(voucher.expires_at, signed.expires_at))
+    assert attempt.device is not None
+    signed_at = voucher_tokens.signed_at(voucher, signed.expires_at)
+    earliest = max(attempt.device.registered_at, signed_at)
+    _count(attempt, earliest)
+    _check(voucher, attempt, earliest, min(voucher.expires_at, signed.expires_at))
     now = timezone.now()
     voucher.transfer_id = ledger.capture(
         community_id=voucher.community_id, hold_id=voucher.hold_id, at=now
@@ -125,9 +144,10 @@ def _redeem(attempt: ScanAttempt, scan: Told) -> None:
     voucher.save(update_fields=["status", "closed_at", "transfer_id", "redeemed_by"])
 
 
-def _check(voucher: Redemption, attempt: ScanAttempt, until: datetime) -> None:
+def _check(voucher: Redemption, attempt: ScanAttempt, earliest: datetime, until: datetime) -> None:
     assert attempt.device is not None
     assert attempt.device_time is not None
+    assert attempt.counts_at is not None
     if voucher.partnership.merchant_id != attempt.merchant_id:
         raise errors.NotYourMerchant
     if voucher.volunteer_id == attempt.clerk_id:
@@ -142,8 +162,9 @@ def _check(voucher: Redemption, attempt: ScanAttempt, until: datetime) -> None:
         raise errors.VoucherNotOffline
     if timezone.now() >= voucher.offline_until:
         raise errors.CodeCancelled if voucher.cancel_asked_at else errors.CodeExpired
-    if attempt.device_time > until + CLOCKS_DIFFER:
+    if attempt.counts_at > until + clocks.SKEW:
         raise errors.CodeExpired
+    # No minute is forgiven here: it may be in anybody's hands, and set to any time.
     retired_at = attempt.device.retired_at
-    if retired_at is not None and attempt.device_time >= retired_at:
+    if retired_at is not None and retired_at <= max(attempt.device_time, earliest):
         raise errors.DeviceRetired

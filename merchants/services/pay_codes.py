@@ -11,9 +11,10 @@ from django.utils import timezone
 
 from backend.accounts import vault
 from backend.accounts.models import User
-from backend.accounts.services import attempts, guardians
+from backend.accounts.services import attempts
 from backend.codes import as_made, new_code
 from backend.communities.models import Community
+from backend.communities.services import roles
 from backend.errors import Refusal
 from merchants import errors, selectors
 from merchants.models import Merchant, PayCode, Redemption, ScanAttempt
@@ -30,13 +31,14 @@ def show(*, volunteer: User, community: Community) -> tuple[PayCode, str]:
 
     Earlier ones run out by themselves, so a clerk who has just scanned one is not refused.
     """
-    code = new_code(LENGTH)
+    code, now = new_code(LENGTH), timezone.now()
     made = PayCode.objects.create(
         community=community,
         volunteer=volunteer,
         code_digest=_digest(as_made(code)),
         code_encrypted=vault.encrypt(code),
-        expires_at=timezone.now() + settings.PAY_CODE_LIFETIME,
+        made_at=now,
+        expires_at=now + settings.PAY_CODE_LIFETIME,
     )
     return made, code
 
@@ -96,7 +98,9 @@ def _pay(
     attempt.community_id = shown.community_id
     if shown.used_at is not None:
         raise errors.CodeUsed(redeemed_at=shown.used_at)
-    if shown.expires_at <= timezone.now():
+    role = roles.volunteering(user_id=shown.volunteer_id, community_id=shown.community_id)
+    # Leaving ends it, and coming back does not make it good again.
+    if role is None or shown.made_at < role.since_at or shown.expires_at <= timezone.now():
         raise errors.PayCodeExpired
     taken = take_together(
         merchant=merchant,
@@ -127,7 +131,6 @@ def take_together(
     Within the caller's transaction. Raises OfferUnknown, PointsNotAgreed, and as taking does.
     """
     if points is not None:
-        guardians.require_guardian(volunteer)
         return [
             redemption.set_aside(
                 offer=catalogue.plain_points(merchant, community_id),

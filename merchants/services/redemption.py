@@ -1,6 +1,6 @@
 """Vouchers: points held → shown → scanned and captured; or cancelled, or lapsed.
 
-Locks are taken in one order everywhere: voucher, hold, wallet, offer.
+Locks are taken in one order everywhere: role, voucher, hold, wallet, offer.
 """
 
 from dataclasses import dataclass, replace
@@ -17,6 +17,7 @@ from backend.accounts.errors import TooManyAttempts
 from backend.accounts.models import User
 from backend.accounts.services import attempts, guardians
 from backend.codes import as_made, new_code
+from backend.communities.services import roles
 from backend.errors import Refusal
 from backend.ids import new_id
 from merchants import errors, selectors
@@ -44,10 +45,9 @@ def take(
     """A voucher: the points and the stock are set aside, price and rate are frozen.
 
     Points are looked at before stock. ``now`` is given where the past is played again; the
-    voucher's lifetime runs by the clock all the same. Raises GuardianConsentRequired,
-    OfferWithdrawn, OfferNotOnNow, NotEligible, and what ``set_aside`` does.
+    voucher's lifetime runs by the clock all the same. Raises OfferWithdrawn, OfferNotOnNow,
+    NotEligible, and what ``set_aside`` does.
     """
-    guardians.require_guardian(volunteer)
     if offer.state != Offer.State.LISTED:
         raise errors.OfferWithdrawn
     conditions.check_open(offer, now or timezone.now())
@@ -79,8 +79,12 @@ def set_aside(
 ) -> Redemption:
     """The same for an offer that need not be listed, within the caller's transaction.
 
-    Raises PartnerNotActive, OfferNotPriced, InsufficientPoints, LimitReached, OutOfStock.
+    Raises NotAVolunteerHere, GuardianConsentRequired, PartnerNotActive, OfferNotPriced,
+    InsufficientPoints, LimitReached, OutOfStock.
     """
+    # Whoever left spends nothing, and whoever spends does not leave meanwhile.
+    roles.require_volunteer(user_id=volunteer.pk, community_id=offer.community_id)
+    guardians.require_guardian(volunteer)
     if offer.partnership.state != Partnership.State.ACTIVE:
         raise errors.PartnerNotActive
     moment = now or timezone.now()

@@ -81,8 +81,9 @@ def sign(voucher: Redemption) -> tuple[str, datetime]:
     if voucher.expires_at <= now:
         raise errors.VoucherStateWrong(state=Redemption.Status.EXPIRED)
     until = min(voucher.expires_at, now + GOOD_FOR)
-    voucher.signed_until = until
-    voucher.save(update_fields=["signed_until"])
+    if voucher.signed_until != until:  # else it is the code that is out already
+        voucher.signed_until, voucher.signed_at = until, now
+        voucher.save(update_fields=["signed_until", "signed_at"])
     return _encode(voucher, until), until
 
 
@@ -109,6 +110,19 @@ def _encode(voucher: Redemption, until: datetime) -> str:
         algorithm=ALGORITHM,
         headers={"kid": key.kid, "typ": None},
     )
+
+
+def signed_at(voucher: Redemption, expires_at: datetime) -> datetime:
+    """Since when there is the code of ``voucher`` that is good until ``expires_at``.
+
+    A code that another has followed was good for a day, for the voucher's end is the last's.
+    """
+    is_last = voucher.signed_until is not None and int(voucher.signed_until.timestamp()) == int(
+        expires_at.timestamp()
+    )
+    if is_last and voucher.signed_at is not None:
+        return voucher.signed_at
+    return max(voucher.taken_at, expires_at - GOOD_FOR)
 
 
 def read(token: str, merchant_id: UUID) -> Signed:

@@ -1,6 +1,6 @@
 """微心愿: a volunteer's wish, looked at by staff, adopted, delivered with thanks or open again.
 
-Locks are taken in one order: voucher, wish, hold, wallet, offer.
+Locks are taken in one order: role, voucher, wish, hold, wallet, offer.
 """
 
 from collections.abc import Iterator
@@ -16,8 +16,9 @@ from backend.accounts.models import User
 from backend.accounts.services import guardians
 from backend.audit.services import trail
 from backend.communities.models import Community
-from backend.communities.selectors import communities_of
+from backend.communities.services import roles
 from backend.ids import new_id
+from backend.leaving import Leaving
 from merchants import errors
 from merchants.models import Increase, Offer, Partnership, Redemption, Wish
 from merchants.services import catalogue, redemption, second_person, sides, telling
@@ -103,10 +104,11 @@ def adopt_as_merchant(*, wish: Wish, partnership: Partnership, by: User) -> Wish
     Who priced it is not on the merchant's side. Raises OwnWish, WishStateWrong, WishNotOpenNow,
     OwnMerchant, PartnerNotActive, OfferNotPriced, InsufficientPoints.
     """
+    belongs = _belongs(wish)
     wish = _locked(wish)
     if wish.state == State.ADOPTED and wish.partnership_id == partnership.pk:
         return wish
-    _check_open(wish, by)
+    _check_open(wish, by, belongs=belongs)
     assert wish.price_points is not None  # a check constraint
     for decided_by in _deciders(wish):
         sides.refuse_own(decided_by, partnership, _open_since(wish))
@@ -143,10 +145,11 @@ def adopt_as_donor(*, wish: Wish, donor: User) -> Wish:
     WishStateWrong, WishNotOpenNow, InsufficientPoints.
     """
     guardians.require_guardian(donor)
+    belongs = _belongs(wish)
     wish = _locked(wish)
     if wish.state == State.ADOPTED and wish.donor_id == donor.pk:
         return wish
-    _check_open(wish, donor)
+    _check_open(wish, donor, belongs=belongs)
     assert wish.price_points is not None  # a check constraint
     wallet = points.wallet_of(wish.community_id, wish.volunteer_id)
     if wallet is None:
@@ -255,11 +258,15 @@ def thank(*, wish: Wish, words: str) -> Wish:
 
 
 @transaction.atomic
-def forget(*, volunteer: User) -> None:
-    """Open wishes are withdrawn, and what any of them said is said no more, also on a voucher."""
-    for wish in Wish.objects.filter(volunteer=volunteer, state__in=Wish.OPEN).order_by("pk"):
+def withdraw_all(leaving: Leaving) -> None:
+    """Withdraw the open wishes of somebody who takes no part any more; a second run finds none."""
+    for wish in Wish.objects.filter(**leaving.whose, state__in=Wish.OPEN).order_by("pk"):
         with suppress(errors.WishStateWrong):  # its voucher was scanned
             withdraw(wish=wish)
+
+
+def forget(*, volunteer: User) -> None:
+    """What any wish of theirs said is said no more, also on a voucher."""
     theirs = Wish.objects.filter(volunteer=volunteer)
     Offer.objects.filter(
         pk__in=Redemption.objects.filter(volunteer=volunteer, offer__kind=Offer.Kind.WISH).values(
@@ -311,15 +318,20 @@ def _balance_untold() -> Iterator[None]:
         raise InsufficientPoints(needed=refusal.facts["needed"]) from None
 
 
-def _check_open(wish: Wish, by: User) -> None:
+def _check_open(wish: Wish, by: User, *, belongs: bool) -> None:
     if wish.volunteer_id == by.pk:
         raise errors.OwnWish
     if wish.state != State.PUBLISHED:
         raise errors.WishStateWrong(state=wish.state)
     # Who left, or whose guardian does not agree any more, spends nothing; why is nobody's business.
-    belongs = communities_of(wish.volunteer).filter(pk=wish.community_id).exists()
     if not belongs or guardians.is_missing(wish.volunteer):
         raise errors.WishNotOpenNow
+
+
+def _belongs(wish: Wish) -> bool:
+    """Whether who wished for it is a volunteer there, and stays one until the transaction ends."""
+    role = roles.volunteering(user_id=wish.volunteer_id, community_id=wish.community_id)
+    return role is not None
 
 
 def _locked(wish: Wish) -> Wish:

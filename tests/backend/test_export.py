@@ -168,6 +168,8 @@ def expected_of(wang, story):
             "checked_out_at": when(row.checked_out_at),
             "was_offline": False,
             "check_out_was_forgotten": False,
+            "check_in_claimed_at": None,
+            "check_out_claimed_at": None,
             "worked_minutes": 120,
             **rest,
         }

@@ -9,7 +9,7 @@ from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from merchants import errors
-from merchants.models import Fair, MerchantMember, Partnership
+from merchants.models import Fair, MerchantMember, Partnership, Redemption
 from merchants.services import (
     catalogue,
     fairs,
@@ -118,9 +118,18 @@ def test_what_stalls_redeem_while_it_runs_is_its_report(
     assert logged_in(zhao).get(f"/api/v1/fairs/{fair.pk}/report.xlsx").status_code == 200
 
 
-@pytest.mark.parametrize(("minutes", "counted"), [(-90, 0), (-30, 1), (-1, 0)])
+@pytest.mark.parametrize(
+    ("signed_at", "minutes", "counted"),
+    [
+        (3, -90, 0),
+        (3, -30, 1),
+        (3, -1, 0),
+        (0, -30, 0),  # by a clock that is behind: there was no such code during the fair
+        (3, -60 * 24 * 400, 0),
+    ],
+)
 def test_what_was_scanned_there_without_signal_counts_once_it_is_told(
-    lake, wang, chen, zhou, tea, tea_house, zhao, grant_points, minutes, counted
+    lake, wang, chen, zhou, tea, tea_house, zhao, grant_points, signed_at, minutes, counted
 ):
     now = timezone.now()
     made = Fair.objects.create(
@@ -135,7 +144,9 @@ def test_what_was_scanned_there_without_signal_counts_once_it_is_told(
     tea.refresh_from_db()
     grant_points(wang, 30)
     code, _ = voucher_tokens.sign(redemption.take(offer=tea, volunteer=wang))
+    Redemption.objects.update(signed_at=now - timedelta(hours=signed_at))
     device = offline.register_device(merchant=tea_house.merchant, name="平板", by=zhou)
+    device.registered_at = now - timedelta(days=30)
     scan = offline.Told(nonce="1", code=code, device_time=now + timedelta(minutes=minutes))
 
     (told,) = offline.tell(device=device, clerk=chen, scans=[scan])

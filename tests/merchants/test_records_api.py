@@ -35,6 +35,8 @@ def test_a_redemption_leads_from_the_transfer_to_the_statement(
         "volunteer": "王**",
         "transfer_id": str(taken.transfer_id),
         "statement_id": None,
+        "device_time": None,
+        "clock_mark": "",
     }
     transfer = desk.get("/api/v1/communities/lake/transfers?reason=redemption").json()["results"][0]
     assert transfer["source"] == f"redemption:{taken.pk}"
@@ -83,6 +85,8 @@ def test_what_was_refused_is_read_without_the_code(desk, redeemed, shop, chen):
         "clerk": {"id": str(chen.pk), "name": chen.name},
         "device": None,
         "device_time": None,
+        "counts_at": None,
+        "clock_mark": "",
         "scanned_at": used["scanned_at"],
         "redemption_id": str(taken.pk),
     }

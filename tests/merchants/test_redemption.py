@@ -13,6 +13,8 @@ from merchants.models import MerchantMember, Offer, Redemption, ScanAttempt, Ter
 from merchants.services import partners, redemption, refunds
 from points.errors import InsufficientPoints
 from points.models import Transfer
+from volunteers.models import Volunteer
+from volunteers.services.people import enrol
 
 LAPSED_AT_ONCE = timedelta(0)
 
@@ -345,10 +347,11 @@ def test_fifty_takes_from_a_wallet_that_can_pay_for_seven(books, wang, tea, gran
 
 
 @pytest.mark.django_db(transaction=True)
-def test_twenty_volunteers_after_the_last_item(books, person, tea, grant_points, at_once):
+def test_twenty_volunteers_after_the_last_item(books, lake, person, tea, grant_points, at_once):
     Offer.objects.filter(pk=tea.pk).update(stock=1)
     people = [person(f"volunteer{n}") for n in range(20)]
     for volunteer in people:
+        enrol(user=volunteer, community=lake, kind=Volunteer.Kind.RIDER)
         grant_points(volunteer, 30)
 
     outcomes = at_once(20, lambda n: redemption.take(offer=tea, volunteer=people[n]).status)

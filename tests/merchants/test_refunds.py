@@ -7,12 +7,15 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
+from django.utils import timezone
 
 from backend.communities.models import Role
 from backend.communities.services import roles
 from merchants import errors
-from merchants.models import Redemption, Refund, Statement
+from merchants.models import Offer, Redemption, Refund, Statement
 from merchants.services import proving, redemption, refunds, settlement
+from volunteers.models import Volunteer
+from volunteers.services import people
 
 CLOCK = ZoneInfo("Asia/Shanghai")
 MARCH = {"period_start": date(2024, 3, 1), "period_end": date(2024, 4, 1)}
@@ -42,6 +45,34 @@ def figures(statement):
 def three(redeemed) -> Redemption:
     """Three teas on 5 March, 90 points, 900 fen."""
     return redeemed("2024-03-05 10:00", quantity=3)
+
+
+@pytest.mark.parametrize("stock", [2**31 - 1, 2**31 - 2, 2**40])
+@pytest.mark.parametrize("how", ["refund", "part", "cancel", "lapse", "leave"])
+def test_giving_back_never_fails_however_much_there_is(
+    books, wang, chen, shop, tea, grant_points, stock, how
+):
+    grant_points(wang, 90)
+    voucher = redemption.take(offer=tea, volunteer=wang, quantity=3)
+    Offer.objects.filter(pk=tea.pk).update(stock=stock)
+
+    if how == "refund":
+        redemption.scan(merchant_id=shop.pk, clerk=chen, code=voucher.code)
+        refunds.refund(redemption=voucher, refunded_by=chen, reason="茶凉了")
+    elif how == "part":
+        redemption.scan_part(merchant_id=shop.pk, clerk=chen, code=voucher.code, quantity=1)
+    elif how == "cancel":
+        redemption.cancel(redemption=voucher)
+    elif how == "lapse":
+        Redemption.objects.update(expires_at=timezone.now())
+        assert redemption.expire(redemption_id=voucher.pk)
+    else:
+        people.leave(volunteer=Volunteer.objects.get(user=wang))
+
+    handed_out = 1 if how == "part" else 0
+    after = books(wang)
+    assert (after["stock"], after["held"]) == (stock + 3 - handed_out, 0)
+    assert after["available"] == 90 - 30 * handed_out
 
 
 def test_a_refund_returns_points_and_stock_and_stays_on_record(books, three, wang, chen):

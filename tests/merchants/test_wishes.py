@@ -5,10 +5,13 @@ from datetime import timedelta
 
 import pytest
 from django.db import DatabaseError, transaction
+from django.utils import timezone
 
 from backend.accounts import ages
 from backend.accounts.errors import GuardianConsentRequired
 from backend.accounts.services import profile
+from backend.communities.models import Membership
+from backend.leaving import Leaving
 from backend.notices.models import Notice
 from merchants import errors, tasks
 from merchants.models import Offer, Redemption, Terms, Wish
@@ -209,6 +212,7 @@ def test_a_child_wishes_and_gives_with_a_guardians_consent(lake, published, li, 
 def test_who_is_forgotten_has_no_words_left(published, tea_house, zhou, wang, wallet):
     wishes.adopt_as_merchant(wish=published, partnership=tea_house, by=zhou)
 
+    wishes.withdraw_all(Leaving(wang.pk, None, timezone.now()))
     wishes.forget(volunteer=wang)
 
     assert (Wish.objects.get().words, Wish.objects.get().state) == ("", State.WITHDRAWN)
@@ -280,12 +284,18 @@ def test_what_was_erased_is_nobodys_to_fulfil_when_it_is_refunded(
     assert (published.state, published.words) == (State.WITHDRAWN, "")
 
 
-def test_whose_wisher_left_is_not_fulfilled(published, wang, li, tea_house, zhou, wallet):
-    people.leave(volunteer=Volunteer.objects.get(user=wang))
+@pytest.mark.parametrize("when", ["now", "before wishes were withdrawn with who left"])
+def test_whose_wisher_left_is_not_fulfilled(published, wang, li, tea_house, zhou, wallet, when):
+    refusal = errors.WishStateWrong
+    if when == "now":
+        people.leave(volunteer=Volunteer.objects.get(user=wang))
+    else:
+        Membership.objects.filter(user=wang).update(ended_at=timezone.now())
+        refusal = errors.WishNotOpenNow
 
-    with pytest.raises(errors.WishNotOpenNow):
+    with pytest.raises(refusal):
         wishes.adopt_as_donor(wish=published, donor=li)
-    with pytest.raises(errors.WishNotOpenNow):
+    with pytest.raises(refusal):
         wishes.adopt_as_merchant(wish=published, partnership=tea_house, by=zhou)
     assert wallet() == (100, 0)
 

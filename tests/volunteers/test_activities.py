@@ -7,6 +7,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
+from backend.communities.errors import NotAVolunteerHere
 from backend.notices.models import Notice
 from backend.notices.services import notices
 from volunteers import errors, selectors
@@ -123,7 +124,7 @@ def test_only_volunteers_of_the_community_sign_up(cleaning, zhao, hill, person):
     people.enrol(user=neighbour, community=hill, kind=Volunteer.Kind.RESIDENT)
 
     for somebody in (zhao, neighbour, person("stranger")):
-        with pytest.raises(errors.NotAVolunteerHere):
+        with pytest.raises(NotAVolunteerHere):
             activities.sign_up(shift=cleaning, volunteer=somebody)
 
     assert not Attendance.objects.exists()

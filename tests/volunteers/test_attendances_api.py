@@ -1,6 +1,6 @@
 """Checking in and out, and what staff make of the hours."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -35,7 +35,9 @@ def auditor(lake, person):
 
 @pytest.fixture
 def signed_up(wang, patrol):
-    return activities.sign_up(shift=patrol, volunteer=wang)
+    return activities.sign_up(
+        shift=patrol, volunteer=wang, now=patrol.starts_at - timedelta(days=1)
+    )
 
 
 def iso(moment):
@@ -68,6 +70,10 @@ def shape(attendance, **differences):
         "worked_minutes": None,
         "was_offline": False,
         "check_out_was_forgotten": False,
+        "check_in_claimed_at": None,
+        "check_in_mark": "",
+        "check_out_claimed_at": None,
+        "check_out_mark": "",
         "verified_at": None,
         "rejected_because": "",
         "points": None,
@@ -166,6 +172,8 @@ def test_a_phone_that_was_offline_tells_later(signed_up, wang, logged_in):
         status="checked_out",
         checked_in_at=iso(came_at),
         checked_out_at=iso(left_at),
+        check_in_claimed_at=iso(came_at),
+        check_out_claimed_at=iso(left_at),
         worked_minutes=45,
         was_offline=True,
     )
@@ -208,7 +216,7 @@ def test_a_nonce_has_1_to_64_characters(signed_up, wang, logged_in, nonce, code)
 
 
 def test_a_check_in_is_refused_for_its_time_its_nonce_or_its_place(
-    lake, wang, li, patrol, signed_up, logged_in
+    lake, wang, patrol, signed_up, logged_in
 ):
     client, now = logged_in(wang), timezone.now()
     later = activities.plan_shift(
@@ -217,8 +225,6 @@ def test_a_check_in_is_refused_for_its_time_its_nonce_or_its_place(
         ends_at=now + timedelta(hours=2),
     )
     early = activities.sign_up(shift=later, volunteer=wang)
-    hers = activities.sign_up(shift=patrol, volunteer=li)
-    hours.check_in(attendance=hers, nonce="her tap")
     beside = activities.plan_shift(
         activity=patrol.activity, starts_at=patrol.starts_at, ends_at=patrol.ends_at
     )
@@ -229,13 +235,39 @@ def test_a_check_in_is_refused_for_its_time_its_nonce_or_its_place(
         return response.status_code, response.json()["code"]
 
     assert refusal(early, {}) == (409, "check_in_too_early")
-    future = (now + timedelta(hours=1)).isoformat()
-    assert refusal(signed_up, {"at": future}) == (400, "time_in_the_future")
+    over = activities.plan_shift(
+        activity=patrol.activity,
+        starts_at=now - timedelta(hours=80),
+        ends_at=now - timedelta(hours=70),
+    )
+    missed = activities.sign_up(shift=over, volunteer=wang, now=over.starts_at)
     long_ago = (now - timedelta(hours=73)).isoformat()
-    assert refusal(signed_up, {"at": long_ago}) == (409, "check_in_too_late")
-    assert refusal(signed_up, {"nonce": "her tap"}) == (409, "nonce_reused")
+    assert refusal(missed, {"at": long_ago}) == (409, "check_in_too_late")
+    hours.check_in(attendance=missed, nonce="my tap", now=over.starts_at)
+    hours.check_out(attendance=missed, now=over.ends_at)
+    assert refusal(signed_up, {"nonce": "my tap"}) == (409, "nonce_reused")
     hours.check_in(attendance=signed_up)
     assert refusal(elsewhere, {}) == (409, "already_elsewhere")
+
+
+@pytest.mark.parametrize(
+    ("claimed", "mark"), [(timedelta(hours=1), "too_late"), (timedelta(days=-9_000), "too_early")]
+)
+def test_staff_find_hours_told_by_a_clock_that_can_not_be_right(
+    wang, li, zhao, patrol, signed_up, logged_in, claimed, mark
+):
+    hours.check_in(attendance=activities.sign_up(shift=patrol, volunteer=li))
+    at = (timezone.now() + claimed).isoformat()
+
+    told = logged_in(wang).post(f"/api/v1/me/attendances/{signed_up.pk}/check-in", {"at": at})
+
+    assert (told.status_code, told.json()["check_in_mark"]) == (200, mark)
+    assert datetime.fromisoformat(told.json()["check_in_claimed_at"]) == datetime.fromisoformat(at)
+    found = logged_in(zhao).get("/api/v1/attendances", {"marked": "true"}).json()["results"]
+    assert [row["id"] for row in found] == [str(signed_up.pk)]
+    rest = logged_in(zhao).get("/api/v1/attendances", {"marked": "false"}).json()["results"]
+    assert str(signed_up.pk) not in [row["id"] for row in rest]
+    assert len(rest) == 1
 
 
 def test_what_an_attendance_does_not_allow_now_is_refused_with_its_state(

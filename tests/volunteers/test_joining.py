@@ -8,13 +8,15 @@ from django.utils import timezone
 
 from backend.accounts.errors import GuardianConsentRequired
 from backend.audit.models import AuditEntry
+from backend.communities.errors import NotAVolunteerHere
 from backend.communities.models import Membership
 from backend.communities.selectors import communities_known_to, communities_of
 from backend.communities.services import places
 from backend.notices.models import Notice
 from backend.notices.texts import words
+from points.services.rules import minutes_between
 from volunteers import errors
-from volunteers.models import Attendance, JoinRequest, Volunteer
+from volunteers.models import Attendance, JoinRequest, Shift, Volunteer
 from volunteers.selectors import is_volunteer
 from volunteers.services import activities, hours, joining, people
 
@@ -197,8 +199,36 @@ def test_who_leaves_while_checking_in_has_done_one_of_the_two_first(lake, wang, 
 
     assert answers[0] is True
     statuses = set(Attendance.objects.values_list("status", flat=True))
-    assert statuses <= {"cancelled", "checked_in"}
-    assert set(answers[1:]) <= {"checked_in", "attendance_state_wrong", "already_elsewhere"}
+    assert statuses <= {"cancelled", "checked_out"}  # nobody stays checked in
+    assert set(answers[1:]) <= {
+        "checked_in",
+        "attendance_state_wrong",
+        "already_elsewhere",
+        "not_a_volunteer_here",
+    }
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_leaves_while_signing_up_has_no_place_left(lake, wang, at_once):
+    activity = activities.plan_activity(community=lake, title="巡逻", category="巡逻")
+    begins = timezone.now() + timedelta(days=1)
+    shifts = [
+        activities.plan_shift(
+            activity=activity, starts_at=begins, ends_at=begins + timedelta(hours=1)
+        )
+        for _ in range(4)
+    ]
+
+    def act(number):
+        if number == 2:
+            return leave(wang, lake).left_at is not None
+        return activities.sign_up(shift=shifts[number % 4], volunteer=wang).status
+
+    answers = at_once(5, act)
+
+    assert answers[2] is True
+    assert set(answers) <= {True, "signed_up", "not_a_volunteer_here"}
+    assert not Attendance.objects.exclude(status="cancelled").exists()
 
 
 def test_a_child_joins_nothing_before_a_guardian_agrees(lake, sun):
@@ -241,8 +271,68 @@ def test_who_moves_away_is_missed_from_shifts_to_come_alone(lake, hill, wang, pa
     assert (is_volunteer(wang, lake.pk), is_volunteer(wang, hill.pk)) == (False, True)
     assert leave(wang, lake).left_at == left.left_at
     assert AuditEntry.objects.filter(action="volunteer.leave").count() == 1
-    with pytest.raises(errors.NotAVolunteerHere):
+    with pytest.raises(NotAVolunteerHere):
         activities.sign_up(shift=tomorrow.shift, volunteer=wang)
+
+
+def at_the_patrol(wang, patrol, since):
+    """Wang has been there for ``since``."""
+    place = activities.sign_up(
+        shift=patrol, volunteer=wang, now=patrol.starts_at - timedelta(days=1)
+    )
+    return hours.check_in(attendance=place, now=timezone.now() - since)
+
+
+def test_who_leaves_is_checked_out_of_where_they_are(lake, wang, patrol, zhao):
+    place = at_the_patrol(wang, patrol, timedelta(minutes=45))
+
+    left_at = leave(wang, lake).left_at
+
+    place.refresh_from_db()
+    assert (place.status, place.checked_out_at, place.worked_minutes) == (
+        "checked_out",
+        left_at,
+        minutes_between(place.checked_in_at, left_at),
+    )
+    assert not place.check_out_was_forgotten
+    _, award = hours.verify(attendance=place, verifier=zhao)
+    assert award.points > 0  # what was done stays theirs
+
+
+def test_a_shift_that_was_over_when_they_left_was_forgotten(lake, wang, patrol):
+    place = at_the_patrol(wang, patrol, timedelta(minutes=45))
+    Shift.objects.filter(pk=patrol.pk).update(ends_at=timezone.now() - timedelta(minutes=10))
+
+    leave(wang, lake)
+
+    place.refresh_from_db()
+    patrol.refresh_from_db()
+    assert (place.checked_out_at, place.check_out_was_forgotten) == (patrol.ends_at, True)
+
+
+@pytest.mark.parametrize(
+    ("told", "outcome"),
+    [(-20, "checked_out"), (0, "checked_out"), (10, "not_a_volunteer_here"), (None, "refused")],
+)
+def test_who_left_checks_in_for_before_alone(lake, wang, patrol, told, outcome):
+    place = activities.sign_up(
+        shift=patrol, volunteer=wang, now=patrol.starts_at - timedelta(days=1)
+    )
+    left_at = leave(wang, lake).left_at
+    at = None if told is None else left_at + timedelta(minutes=told)
+
+    if outcome == "checked_out":
+        there = hours.check_in(attendance=place, at=at)
+        assert (there.status, there.checked_in_at, there.checked_out_at) == (
+            "checked_out",
+            at,
+            left_at,
+        )
+    else:
+        with pytest.raises(NotAVolunteerHere):
+            hours.check_in(attendance=place, at=at)
+        place.refresh_from_db()
+        assert place.status == "signed_up"
 
 
 def test_who_comes_back_is_taken_back(lake, wang):

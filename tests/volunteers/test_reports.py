@@ -10,6 +10,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import IntegrityError, connection, transaction
 from PIL import Image, PngImagePlugin
 
+from backend.communities.errors import NotAVolunteerHere
 from backend.pictures import PhotoInvalid
 from points.errors import RuleMissing
 from points.models import Award, Transfer
@@ -84,7 +85,7 @@ def test_a_volunteer_reports_what_they_saw(submitted, lake, wang):
 
 def test_only_volunteers_of_the_community_report(wang, zhao, hill, lake):
     for community, reporter in ((hill, wang), (lake, zhao)):
-        with pytest.raises(errors.NotAVolunteerHere):
+        with pytest.raises(NotAVolunteerHere):
             reports.submit(community=community, reporter=reporter, **SIGHT)
 
     assert not Report.objects.exists()

@@ -2,7 +2,7 @@
 
 from django_filters import rest_framework as filters
 
-from backend.api.filters import CommunityFilter
+from backend.api.filters import CommunityFilter, MarkFilter
 from volunteers.models import Attendance, JoinRequest, Report
 
 
@@ -12,6 +12,7 @@ class MyAttendanceFilter(filters.FilterSet):  # type: ignore[misc]
 
 class AttendanceFilter(CommunityFilter):
     status = filters.ChoiceFilter(choices=Attendance.Status.choices)
+    marked = MarkFilter("check_in_mark", "check_out_mark")
 
 
 class ReportFilter(CommunityFilter):

@@ -14,7 +14,7 @@ def compare(apps: Any, schema_editor: Any) -> None:
 class Migration(migrations.Migration):
     """Activities whose titles differ in width, blanks or brackets are one to a list of hours."""
 
-    dependencies = [("volunteers", "0003_join_requests")]
+    dependencies = [("volunteers", "0010_what_a_phone_claims")]
 
     operations = [
         migrations.RemoveIndex(model_name="activity", name="activity_by_title"),

@@ -9,11 +9,10 @@ from django.utils import timezone
 from backend.accounts.models import User
 from backend.accounts.services import guardians
 from backend.communities.models import Community
+from backend.communities.services import roles
 from backend.notices.services import notices
-from volunteers import selectors
 from volunteers.errors import (
     AttendanceStateWrong,
-    NotAVolunteerHere,
     ShiftFull,
     ShiftOver,
     ShiftTimesInvalid,
@@ -51,12 +50,11 @@ def plan_shift(
 def sign_up(*, shift: Shift, volunteer: User, now: datetime | None = None) -> Attendance:
     """Take a place; again, the place is already taken. A reminder is owed from then on.
 
-    ``now`` is given where the past is played again. Raises GuardianConsentRequired,
-    NotAVolunteerHere, ShiftOver, ShiftFull.
+    ``now`` is given where the past is played again. Raises NotAVolunteerHere,
+    GuardianConsentRequired, ShiftOver, ShiftFull.
     """
+    roles.require_volunteer(user_id=volunteer.pk, community_id=shift.community_id)
     guardians.require_guardian(volunteer)
-    if not selectors.is_volunteer(volunteer, shift.community_id):
-        raise NotAVolunteerHere
     # Lock before counting: two volunteers who want the last place must queue here.
     shift = Shift.objects.select_for_update(no_key=True, of=("self",)).get(pk=shift.pk)
     known = Attendance.objects.filter(

@@ -5,13 +5,16 @@ from datetime import datetime, timedelta
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from backend import clocks
 from backend.accounts.models import User
 from backend.accounts.services import guardians
 from backend.audit.services import trail
+from backend.communities.errors import NotAVolunteerHere
+from backend.communities.services import roles
 from points.models import Award
 from points.services import awards
 from points.services.rules import minutes_between
-from volunteers import errors
+from volunteers import errors, selectors
 from volunteers.models import Attendance, Volunteer
 
 OPENS_BEFORE = timedelta(minutes=30)  # check-in opens so long before the shift begins
@@ -30,11 +33,14 @@ def check_in(
 
     ``now`` is given where the past is played again; it is the clock's time otherwise.
 
-    One ``nonce`` per tap: sent again it answers the first check-in, as does checking in twice
-    while checked in. Open from 30 minutes before the shift until its end; a phone may tell up
-    to 72 hours later. Raises GuardianConsentRequired, AttendanceStateWrong, TimeInTheFuture,
-    CheckInTooEarly, CheckInTooLate, NonceReused, AlreadyElsewhere.
+    One ``nonce`` per tap, the volunteer's own: sent again it answers the first check-in, as does
+    checking in twice while checked in. Open from 30 minutes before the shift until its end; a phone
+    may tell up to 72 hours later. What it tells is held against the sign-up, the opening, and now:
+    ``backend.clocks``. Whoever has left meanwhile tells of before, and was there until they left.
+    Raises NotAVolunteerHere, GuardianConsentRequired, AttendanceStateWrong, CheckInTooEarly,
+    CheckInTooLate, NonceReused, AlreadyElsewhere.
     """
+    role = roles.volunteering(user_id=attendance.volunteer_id, community_id=attendance.community_id)
     attendance = _locked(attendance)
     guardians.require_guardian(attendance.volunteer)
     if attendance.status == Attendance.Status.CHECKED_IN or (
@@ -46,23 +52,46 @@ def check_in(
     if (
         nonce is not None
         and Attendance.objects.filter(
-            community_id=attendance.community_id, check_in_nonce=nonce
+            community_id=attendance.community_id,
+            volunteer_id=attendance.volunteer_id,
+            check_in_nonce=nonce,
         ).exists()
     ):
         raise errors.NonceReused
-    moment = _told(at, now or timezone.now())
-    if moment < attendance.shift.starts_at - OPENS_BEFORE:
+    moment, left_at = now or timezone.now(), None
+    if role is None:
+        left_at = selectors.left_at(attendance.volunteer_id, attendance.community_id)
+        if left_at is None or at is None or at > left_at + clocks.SKEW:
+            raise NotAVolunteerHere
+    opens_at = attendance.shift.starts_at - OPENS_BEFORE
+    if moment < opens_at:
         raise errors.CheckInTooEarly
-    if moment >= attendance.shift.ends_at:
+    arrived = _told(
+        at,
+        earliest=max(opens_at, attendance.signed_up_at),
+        latest=moment if left_at is None else min(moment, left_at),
+        now=moment,
+    )
+    if arrived.at >= attendance.shift.ends_at:
         raise errors.CheckInTooLate
     attendance.status = Attendance.Status.CHECKED_IN
-    attendance.checked_in_at = moment
+    attendance.checked_in_at = arrived.at
+    attendance.check_in_claimed_at = at
+    attendance.check_in_mark = arrived.mark
     attendance.check_in_nonce = nonce
     attendance.was_offline = at is not None
     _save_where_nobody_else_is(
-        attendance, ["status", "checked_in_at", "check_in_nonce", "was_offline"]
+        attendance,
+        [
+            "status",
+            "checked_in_at",
+            "check_in_claimed_at",
+            "check_in_mark",
+            "check_in_nonce",
+            "was_offline",
+        ],
     )
-    return attendance
+    return attendance if left_at is None else end(attendance=attendance, at=left_at)
 
 
 @transaction.atomic
@@ -71,8 +100,9 @@ def check_out(
 ) -> Attendance:
     """The volunteer leaves: now, or ``at`` the time noted offline. Again, they have left.
 
-    The minutes are whole and counted here. Raises AttendanceStateWrong, TimeInTheFuture,
-    CheckInTooLate (told more than 72 hours later), CheckedOutBeforeIn.
+    The minutes are whole and counted here. What a phone tells is held against the check-in and
+    now: ``backend.clocks``. Raises AttendanceStateWrong, CheckInTooLate (told more than 72 hours
+    later), CheckedOutBeforeIn (by more than clocks differ).
     """
     attendance = _locked(attendance)
     # A phone that was offline may tell of a check-out that was taken for forgotten meanwhile.
@@ -81,11 +111,15 @@ def check_out(
         return attendance
     if attendance.status not in (Attendance.Status.CHECKED_IN, Attendance.Status.CHECKED_OUT):
         raise errors.AttendanceStateWrong(state=attendance.status)
+    assert attendance.checked_in_at is not None
+    moment = now or timezone.now()
+    left = _told(at, earliest=attendance.checked_in_at, latest=moment, now=moment)
+    if left.mark == clocks.TOO_EARLY:
+        raise errors.CheckedOutBeforeIn
     attendance.check_out_was_forgotten = False
     attendance.was_offline = attendance.was_offline or at is not None
-    # Nobody earns by staying checked in after the shift is over.
-    moment = _told(at, now or timezone.now())
-    return _leave(attendance, min(moment, attendance.shift.ends_at))
+    attendance.check_out_claimed_at, attendance.check_out_mark = at, left.mark
+    return _leave(attendance, left.at)
 
 
 @transaction.atomic
@@ -96,6 +130,21 @@ def close_forgotten(*, attendance: Attendance) -> Attendance:
         return attendance
     attendance.check_out_was_forgotten = True
     return _leave(attendance, attendance.shift.ends_at)
+
+
+@transaction.atomic
+def end(*, attendance: Attendance, at: datetime) -> Attendance:
+    """Check out at ``at`` whoever takes no part any more; of a shift over by then it was forgotten.
+
+    Who is checked in nowhere stays so.
+    """
+    attendance = _locked(attendance)
+    if attendance.shift.ends_at <= at:
+        return close_forgotten(attendance=attendance)
+    if attendance.status != Attendance.Status.CHECKED_IN:
+        return attendance
+    assert attendance.checked_in_at is not None
+    return _leave(attendance, max(at, attendance.checked_in_at))
 
 
 @transaction.atomic
@@ -111,16 +160,15 @@ def verify(
         raise errors.OwnHours
     if attendance.status not in (Attendance.Status.CHECKED_OUT, Attendance.Status.VERIFIED):
         raise errors.AttendanceStateWrong(state=attendance.status)
-    # A check constraint sees to both.
-    assert attendance.checked_in_at is not None
-    assert attendance.checked_out_at is not None
+    served = attendance.served
+    assert served is not None  # a check constraint
     award = awards.award_hours(
         community=attendance.community,
         person_id=attendance.volunteer_id,
         source=attendance.award_source,
         category=attendance.shift.activity.category,
-        checked_in_at=attendance.checked_in_at,
-        checked_out_at=attendance.checked_out_at,
+        checked_in_at=served[0],
+        checked_out_at=served[1],
     )
     if attendance.status == Attendance.Status.CHECKED_OUT:
         attendance.status = Attendance.Status.VERIFIED
@@ -175,28 +223,35 @@ def _locked(attendance: Attendance) -> Attendance:
     )
 
 
-def _told(at: datetime | None, now: datetime) -> datetime:
-    """The moment a phone tells of, if it can be believed."""
+def _told(
+    at: datetime | None, *, earliest: datetime, latest: datetime, now: datetime
+) -> clocks.Taken:
+    """The moment a phone tells of, as far as it can be believed."""
     if at is None:
-        return now
-    if at > now:
-        raise errors.TimeInTheFuture
-    if at < now - OFFLINE_FOR:
+        return clocks.Taken(now, "")
+    told = clocks.taken(at, earliest=earliest, latest=latest)
+    if told.at < now - OFFLINE_FOR:
         raise errors.CheckInTooLate
-    return at
+    return told
 
 
 def _leave(attendance: Attendance, moment: datetime) -> Attendance:
     assert attendance.checked_in_at is not None
+    # Nobody earns by staying checked in after the shift is over.
+    moment = min(moment, attendance.shift.ends_at)
     if moment < attendance.checked_in_at:
         raise errors.CheckedOutBeforeIn
     attendance.status = Attendance.Status.CHECKED_OUT
     attendance.checked_out_at = moment
-    attendance.worked_minutes = minutes_between(attendance.checked_in_at, moment)
+    served = attendance.served
+    assert served is not None
+    attendance.worked_minutes = minutes_between(*served)
     attendance.save(
         update_fields=[
             "status",
             "checked_out_at",
+            "check_out_claimed_at",
+            "check_out_mark",
             "worked_minutes",
             "was_offline",
             "check_out_was_forgotten",

@@ -6,13 +6,14 @@ from django.utils import timezone
 from backend.accounts.models import User
 from backend.accounts.services.people import locked, put_on_record
 from backend.audit.services import trail
-from backend.communities.models import Community, Membership, Role
+from backend.communities.models import Community, Role
 from backend.communities.services import places, roles
+from backend.leaving import Leaving
 from backend.names import of_thing
 from volunteers import selectors
 from volunteers.errors import VolunteerDiffers, VolunteerLeft
-from volunteers.models import JoinRequest, Volunteer
-from volunteers.services import activities
+from volunteers.models import Attendance, JoinRequest, Volunteer
+from volunteers.services import activities, hours
 
 
 @transaction.atomic
@@ -79,35 +80,48 @@ def _check_agrees(told: Volunteer | JoinRequest, kind: Volunteer.Kind, estate_na
 
 @transaction.atomic
 def leave(*, volunteer: Volunteer) -> Volunteer:
-    """Somebody moves away: shifts not begun yet go on without them. Repeating changes nothing.
+    """Somebody moves away: their role ends, and all that runs with it. Repeating changes nothing.
 
-    Hours, reports, points and what they were earned for stay theirs to see.
+    Shifts not begun yet go on without them, the one they are at ends for them now, and whoever
+    hears of ``backend.leaving`` does the like. Hours, reports, points and what they were earned for
+    stay theirs to see.
     """
     user = locked(volunteer.user_id)
-    # Locked, so that none of them is checked in to meanwhile; a check-in locks in this order too.
-    to_come = list(
-        selectors.sign_ups_to_come(volunteer).select_for_update(no_key=True, of=("self",))
-    )
+    role = roles.volunteering(user_id=user.pk, community_id=volunteer.community_id)
+    running = selectors.what_runs(Leaving(user.pk, volunteer.community_id, timezone.now()))
+    to_come = running.filter(status=Attendance.Status.SIGNED_UP).count()
+    if role is not None:
+        roles.end(membership=role, ended_by=user)
     volunteer = Volunteer.objects.select_for_update(no_key=True, of=("self",)).get(pk=volunteer.pk)
     if volunteer.left_at is not None:
         return volunteer
-    volunteer.left_at = timezone.now()
+    volunteer.left_at = role.ended_at if role else timezone.now()
     volunteer.save(update_fields=["left_at"])
     # Asked before a list enrolled them; staff who answer it now would take them back.
     JoinRequest.objects.filter(
         community_id=volunteer.community_id, user=user, status=JoinRequest.Status.PENDING
     ).update(status=JoinRequest.Status.WITHDRAWN, decided_at=volunteer.left_at)
-    for membership in Membership.objects.filter(
-        community_id=volunteer.community_id, user=user, role=Role.VOLUNTEER, ended_at__isnull=True
-    ):
-        roles.end(membership=membership, ended_by=user)
-    for attendance in to_come:
-        activities.cancel_sign_up(attendance=attendance)
     trail.record(
         "volunteer.leave",
         actor=user,
         community=volunteer.community,
         target=volunteer,
-        after={"cancelled": len(to_come)},
+        after={"cancelled": to_come},
     )
     return volunteer
+
+
+@transaction.atomic
+def end_what_runs(leaving: Leaving) -> None:
+    """Withdraw their sign-ups for shifts to come, and check them out of where they are.
+
+    A second run finds nothing. A sign-up for a shift that has begun stays: a phone that was offline
+    may tell yet that they were there before.
+    """
+    # All of them are locked before the first is ended.
+    running = list(selectors.what_runs(leaving).select_for_update(no_key=True, of=("self",)))
+    for attendance in running:
+        if attendance.status == Attendance.Status.CHECKED_IN:
+            hours.end(attendance=attendance, at=leaving.at)
+        else:
+            activities.cancel_sign_up(attendance=attendance)

@@ -66,14 +66,9 @@ class Recomputation:
 
 def _attended(attendance: Attendance) -> Record:
     facts = None
-    if (
-        attendance.status == Attendance.Status.VERIFIED
-        and attendance.checked_in_at
-        and attendance.checked_out_at
-    ):
-        facts = awards.Hours(
-            attendance.shift.activity.category, attendance.checked_in_at, attendance.checked_out_at
-        )
+    served = attendance.served
+    if attendance.status == Attendance.Status.VERIFIED and served:
+        facts = awards.Hours(attendance.shift.activity.category, *served)
     return Record(attendance.volunteer_id, attendance.status, facts)
 
 

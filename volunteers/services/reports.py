@@ -11,6 +11,7 @@ from backend.accounts.models import Consent, User
 from backend.accounts.selectors import consents_in_force
 from backend.accounts.services import guardians
 from backend.audit.services import trail
+from backend.communities.errors import NotAVolunteerHere
 from backend.communities.models import Community
 from backend.pictures import without_exif
 from points.models import Award
@@ -35,7 +36,7 @@ def submit(
     """
     guardians.require_guardian(reporter)
     if not selectors.is_volunteer(reporter, community.pk):
-        raise errors.NotAVolunteerHere
+        raise NotAVolunteerHere
     if not consents_in_force(reporter).filter(purpose=Consent.Purpose.LOCATION).exists():
         facts |= {"latitude": None, "longitude": None}
     report = Report(community=community, reporter=reporter, **facts)

@@ -14,6 +14,7 @@ from backend.accounts.services import attempts
 from backend.accounts.services.people import locked
 from backend.audit.services import trail
 from backend.codes import as_made, new_code
+from backend.leaving import Leaving, tell
 
 CODE_LENGTH = 8
 CODE_LASTS = timedelta(hours=24)
@@ -115,7 +116,11 @@ def _agree(
 
 @transaction.atomic
 def withdraw(*, guardianship: Guardianship, by: User) -> None:
-    """The guardian no longer agrees: from the child's next request on. Again changes nothing."""
+    """The guardian no longer agrees: from the child's next request on, and what runs ends.
+
+    Again changes nothing.
+    """
+    locked(guardianship.child_id)  # of two guardians who withdraw at once the second is the last
     guardianship = Guardianship.objects.select_for_update(no_key=True).get(pk=guardianship.pk)
     if guardianship.withdrawn_at is not None:
         return
@@ -126,6 +131,16 @@ def withdraw(*, guardianship: Guardianship, by: User) -> None:
         target=guardianship,
         after={"child": str(guardianship.child_id)},
     )
+    end_if_missing(guardianship.child)
+
+
+def end_if_missing(user: User) -> None:
+    """End what runs of somebody who is under 14 and for whom no guardian agrees any more, or yet.
+
+    Within the caller's transaction, which has locked ``user``.
+    """
+    if is_missing(user):
+        tell(Leaving(user.pk, None, timezone.now()))
 
 
 def move(*, fresh: User, known: User) -> None:

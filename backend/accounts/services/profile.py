@@ -8,6 +8,7 @@ from backend import days
 from backend.accounts import ages
 from backend.accounts.errors import BornOnImplausible, BornOnIsFinal
 from backend.accounts.models import User
+from backend.accounts.services import guardians
 from backend.accounts.services.people import keep_off_lists, locked
 from backend.audit.services import trail
 
@@ -27,6 +28,7 @@ def change(*, user: User, name: str | None = None, born_on: date | None = None) 
         user.born_on = born_on
         user.save(update_fields=["born_on"])
         trail.record("person.tell_birthday", actor=user, target=user)
+        guardians.end_if_missing(user)
     if name is not None and name != user.name:
         # A list has the old name: should the number go as well, it is still known.
         keep_off_lists(user)

@@ -1,5 +1,7 @@
 """Giving roles and taking them away. Volunteers join and leave instead: volunteers/services."""
 
+from uuid import UUID
+
 from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
@@ -7,9 +9,10 @@ from django.utils import timezone
 from backend.accounts.models import User
 from backend.accounts.services.people import locked
 from backend.audit.services import trail
-from backend.communities.errors import OwnRole, RoleConflict, RoleNotYours
+from backend.communities.errors import NotAVolunteerHere, OwnRole, RoleConflict, RoleNotYours
 from backend.communities.models import Community, Membership, Role
 from backend.communities.selectors import AUDITS, HANDLES, lineage
+from backend.leaving import Leaving, tell
 
 OWES_SECOND_FACTOR = (Role.MANAGER, Role.AUDITOR)
 # As the constraint auditor_changes_nothing has it, and across the tree as well.
@@ -97,9 +100,11 @@ def give(
 def end(*, membership: Membership, ended_by: User | None, because: str = "") -> bool:
     """End the role, whoever may; ``False`` if it has ended, and then nothing changes.
 
-    For ``withdraw`` and leaving.
+    For ``withdraw`` and leaving. Of a volunteer's role everybody hears whose business with them
+    ends there as well: ``backend.leaving``.
     """
     locked(membership.user_id)
+    Membership.objects.select_for_update(no_key=True).get(pk=membership.pk)  # who acts there waits
     membership.refresh_from_db(fields=["ended_at", "ended_by", "ended_because"])
     if membership.ended_at is not None:
         return False
@@ -109,7 +114,44 @@ def end(*, membership: Membership, ended_by: User | None, because: str = "") -> 
     membership.save(update_fields=["ended_at", "ended_by", "ended_because"])
     if membership.role in OWES_SECOND_FACTOR:
         _ask_for_second_factor_where_due(membership.user)
+    if membership.role == Role.VOLUNTEER:
+        tell(Leaving(membership.user_id, membership.community_id, membership.ended_at))
     return True
+
+
+def volunteering(*, user_id: UUID, community_id: UUID) -> Membership | None:
+    """The role of a volunteer there, held until the transaction ends.
+
+    Whoever is leaving waits for what is being done, or has left. It is locked before all else that
+    is theirs in that community: attendances, vouchers, wishes, the wallet.
+    """
+    return (
+        Membership.objects.select_for_update(no_key=True)
+        .filter(
+            community_id=community_id, user_id=user_id, role=Role.VOLUNTEER, ended_at__isnull=True
+        )
+        .first()
+    )
+
+
+def require_volunteer(*, user_id: UUID, community_id: UUID) -> Membership:
+    """Go on as ``volunteering`` says. Raises NotAVolunteerHere."""
+    membership = volunteering(user_id=user_id, community_id=community_id)
+    if membership is None:
+        raise NotAVolunteerHere
+    return membership
+
+
+def hold(leaving: Leaving) -> None:
+    """Lock the volunteer's roles for whatever ends everywhere though no role does.
+
+    Registered before all that is done about it.
+    """
+    if leaving.community_id is None:
+        theirs = Membership.objects.filter(
+            user_id=leaving.user_id, role=Role.VOLUNTEER, ended_at__isnull=True
+        )
+        list(theirs.select_for_update(no_key=True).order_by("pk"))
 
 
 def _require_right(by: User, *, user: User, place: Community, role: Role) -> None:

@@ -7,7 +7,6 @@ what becomes of each.
 """
 
 import secrets
-from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from uuid import UUID
@@ -19,9 +18,10 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from backend import leaving
 from backend.accounts import ages
 from backend.accounts.models import Consent, GuardianCode, Guardianship, User
-from backend.accounts.services import sessions
+from backend.accounts.services import guardians, sessions
 from backend.accounts.services.people import keep_off_lists, locked
 from backend.api.models import IdempotencyKey
 from backend.audit.services import trail
@@ -32,9 +32,8 @@ from backend.notices.models import Notice
 from backend.privacy import selectors
 from backend.privacy.errors import StillHoldsARole
 from backend.privacy.services import exports
-from merchants.errors import VoucherStateWrong
-from merchants.models import MerchantMember, Redemption
-from merchants.services import redemption, wishes
+from merchants.models import MerchantMember
+from merchants.services import wishes
 from volunteers.models import Attendance, JoinRequest, Report, Volunteer
 from volunteers.services import people
 
@@ -123,21 +122,18 @@ def _end_what_runs(user: User) -> None:
         people.leave(volunteer=volunteer)
     for membership in Membership.objects.filter(user=user, ended_at=None).order_by("pk"):
         roles.end(membership=membership, ended_by=None)
-    # All of them before the wallet: a counter that has one waits for that next.
-    held = Redemption.objects.filter(volunteer=user, status=Redemption.Status.HELD).order_by("pk")
-    list(held.select_for_update(no_key=True))
+    leaving.tell(leaving.Leaving(user.pk, None, now))  # what no role of theirs was needed for
     wishes.forget(volunteer=user)
-    for voucher in held.all():
-        with suppress(VoucherStateWrong):  # scanned since we looked
-            redemption.cancel(redemption=voucher)
     MerchantMember.objects.filter(user=user, ended_at=None).update(ended_at=now)
     JoinRequest.objects.filter(user=user, status=JoinRequest.Status.PENDING).update(
         status=JoinRequest.Status.WITHDRAWN, decided_at=now
     )
     Consent.objects.filter(user=user, withdrawn_at=None).update(withdrawn_at=now)
-    Guardianship.objects.filter(Q(child=user) | Q(guardian=user), withdrawn_at=None).update(
-        withdrawn_at=now
-    )
+    agreed = Guardianship.objects.filter(Q(child=user) | Q(guardian=user), withdrawn_at=None)
+    children = list(User.objects.filter(pk__in=agreed.values("child")).exclude(pk=user.pk))
+    agreed.update(withdrawn_at=now)
+    for child in children:
+        guardians.end_if_missing(child)
     GuardianCode.objects.filter(child=user).delete()
     Membership.objects.filter(user=user).update(ended_because="")
     JoinRequest.objects.filter(user=user).update(because="")

@@ -51,7 +51,8 @@ class MyAttendanceView(APIView):
 class CheckInView(APIView):
     """I am here: ``POST /api/v1/me/attendances/{attendance_id}/check-in``.
 
-    Sent again, with the same nonce or while checked in, it answers the first check-in.
+    Sent again, with the same nonce or while checked in, it answers the first check-in. A time that
+    could not have been counts as the nearest that could, marked in ``check_in_mark``.
     """
 
     @extend_schema(request=CheckInSerializer, responses=AttendanceSerializer)

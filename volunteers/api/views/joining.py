@@ -65,8 +65,9 @@ class JoinView(APIView):
 class LeaveView(APIView):
     """I have moved away: ``POST /api/v1/communities/{code}/leave``.
 
-    What I signed up for and has not begun is cancelled; hours, points and reports stay mine to
-    see. Repeating changes nothing.
+    What I signed up for and has not begun is cancelled, where I am checked in I am checked out, and
+    what I hold is given back: nothing can be redeemed. Hours, points and reports stay mine to see.
+    Repeating changes nothing.
     """
 
     @extend_schema(request=None, responses=VolunteeringSerializer)
