@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("communities", "0003_contact_and_join_code"),
-        ("merchants", "0085_stock_has_room"),
+        ("merchants", "0080_partners_compared"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
