@@ -43,7 +43,7 @@ from volunteers.services import activities, people
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 PASSWORD = "correct horse battery staple"
 TOTP_SECRET = "JBSWY3DPEHPK3PXP"
-PATIENCE = 120  # seconds
+PATIENCE = 300  # seconds
 
 
 class Together(LoadScopeScheduling):
