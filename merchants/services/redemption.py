@@ -51,8 +51,9 @@ def take(
     guardians.require_guardian(volunteer)
     if offer.state != Offer.State.LISTED:
         raise errors.OfferWithdrawn
-    conditions.check_open(offer, now or timezone.now())
-    conditions.check_eligible(offer, volunteer)
+    moment = now or timezone.now()
+    conditions.check_open(offer, moment)
+    conditions.check_eligible(offer, volunteer, moment)
     return set_aside(
         offer=offer,
         volunteer=volunteer,

@@ -36,7 +36,7 @@ def check_in(
     CheckInTooEarly, CheckInTooLate, NonceReused, AlreadyElsewhere.
     """
     attendance = _locked(attendance)
-    guardians.require_guardian(attendance.volunteer)
+    guardians.require_guardian(attendance.volunteer, at=at)
     if attendance.status == Attendance.Status.CHECKED_IN or (
         nonce is not None and attendance.check_in_nonce == nonce
     ):
