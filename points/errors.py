@@ -132,7 +132,10 @@ class SealBroken(Conflict):
 
 class ExpiryPolicyInvalid(Invalid):
     code = "expiry_policy_invalid"
-    title = _("Points expire never, after whole years, or after 1 to 120 months.")
+    title = _(
+        "Points expire never, after whole years, or after 1 to 120 months; what is posted late"
+        " lasts 0 to 366 days at least."
+    )
 
 
 class ExpiryDayNotOver(Conflict):

@@ -1,6 +1,6 @@
 """Reads of the ledger and the rules."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import groupby
@@ -11,8 +11,11 @@ from django.db import connection
 from django.db.models import (
     BigIntegerField,
     Case,
+    Count,
     Exists,
     F,
+    Max,
+    Min,
     OuterRef,
     Q,
     QuerySet,
@@ -22,6 +25,7 @@ from django.db.models import (
     When,
     Window,
 )
+from django.db.models.fields.json import KT
 from django.db.models.functions import Coalesce
 
 from backend.communities.models import Community
@@ -33,7 +37,6 @@ from points.models import (
     Award,
     Earned,
     ExpiryPolicy,
-    ExpiryRun,
     Reversal,
     Rule,
     RuleVersion,
@@ -453,43 +456,69 @@ def expiry_policies_of(community: Community) -> QuerySet[ExpiryPolicy]:
 
 
 def expiry_policies_from(community: Community, day: date) -> list[ExpiryPolicy]:
-    """The policy in force on ``day``, the community's own day, then each that will replace it.
+    """The policy in force on ``day``, the community's own day, then each that will replace it."""
+    known = _expiry_policies(community)
+    days = [day, *sorted({policy.valid_from for policy in known if policy.valid_from > day})]
+    return [policy for policy, _ in groupby(_in_force(known, days))]
 
-    In each place the latest that has begun counts; one of the community's own comes before those
-    of the places above. Where there is none, it is one that was never published.
-    """
+
+def expiry_policies_on(community: Community, *days: date) -> list[ExpiryPolicy]:
+    """The policy in force on each of the community's ``days``."""
+    return _in_force(_expiry_policies(community), days)
+
+
+def _expiry_policies(community: Community) -> list[ExpiryPolicy]:
+    """All that concern the community, the last word last: its own come after those of above."""
     places = [place.pk for place in lineage(community)]
-    known = sorted(
+    return sorted(
         ExpiryPolicy.objects.filter(community__in=places).select_related("community"),
         key=lambda policy: (-places.index(policy.community_id), policy.valid_from, policy.pk),
     )
+
+
+def _in_force(known: Sequence[ExpiryPolicy], days: Iterable[date]) -> list[ExpiryPolicy]:
+    """On each day the last that has begun; where there is none, one that was never published."""
     unwritten = ExpiryPolicy(kind=ExpiryPolicy.Kind.END_OF_NEXT_YEAR)
-    days = [day, *sorted({policy.valid_from for policy in known if policy.valid_from > day})]
-    in_force = [
-        next((policy for policy in reversed(known) if policy.valid_from <= each), unwritten)
-        for each in days
+    return [
+        next((policy for policy in reversed(known) if policy.valid_from <= day), unwritten)
+        for day in days
     ]
-    return [policy for policy, _ in groupby(in_force)]
-
-
-def expiry_days(community: Community, *, until: date) -> list[date]:
-    """Days up to ``until`` on which points are to expire and have not yet, overdue ones first."""
-    done = ExpiryRun.objects.filter(
-        community=OuterRef("community"), expires_on=OuterRef("expires_on")
-    )
-    promised = Earned.objects.filter(~Exists(done), community=community, expires_on__lte=until)
-    days = promised.order_by("expires_on").values_list("expires_on", flat=True).distinct()
-    return [day for day in days if day]
 
 
 def next_expiry_day(community: Community) -> date | None:
-    """The first of them, however far it is; ``None`` if nothing is to expire."""
-    return next(iter(expiry_days(community, until=date.max)), None)
+    """The first day, today or later, on which points are to expire; ``None``: there is none."""
+    days = Earned.objects.filter(community=community, expires_on__gte=community.today)
+    first: date | None = days.aggregate(first=Min("expires_on"))["first"]
+    return first
 
 
-def expiry_runs_of(community: Community) -> QuerySet[ExpiryRun]:
-    """The days on which points have expired, newest first."""
-    return ExpiryRun.objects.filter(community=community).order_by("-expires_on")
+class ExpiredDay(NamedTuple):
+    """What has been taken of the points of a day, and when the last of it was."""
+
+    expires_on: date
+    wallets: int
+    points: int
+    ran_at: datetime
+
+
+def expired_days(community: Community, most: int) -> list[ExpiredDay]:
+    """The newest ``most`` days whose points have expired, the newest first."""
+    days = (
+        Transfer.objects.filter(
+            community=community,
+            credit__in=Account.objects.filter(community=community, kind=AccountKind.EXPIRED),
+            reason="expiry",
+        )
+        .values(day=KT("explanation__expires_on"))
+        .annotate(
+            wallets=Count("debit", distinct=True), points=Sum("amount"), ran_at=Max("posted_at")
+        )
+        .order_by("-day")
+    )
+    return [
+        ExpiredDay(date.fromisoformat(one["day"]), one["wallets"], one["points"], one["ran_at"])
+        for one in days[:most]
+    ]
 
 
 class Losing(NamedTuple):
@@ -497,61 +526,60 @@ class Losing(NamedTuple):
 
     account_id: UUID
     holder: str
+    expires_on: date
     available: int
     kept: int
     points: int
 
 
-def losing(community: Community, on: date, *, since: date | None = None) -> Iterator[Losing]:
-    """Each wallet that loses something when ``on`` is over, if nothing moves before; most first.
+def losing(community: Community, until: date, *, since: date = date.min) -> Iterator[Losing]:
+    """What each wallet loses, if nothing moves before, on each day from ``since`` to ``until``.
 
-    What it will have lost by ``since``, an earlier day still to come, is not counted.
+    The nearest day first, and of a day whoever loses most.
     """
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT * FROM points_losing(%s, %s, %s) ORDER BY points DESC, account_id",
-            [community.pk, on, since],
+            """
+            SELECT a.id, a.holder, loss.*
+            FROM points_account a CROSS JOIN LATERAL points_losses(
+                a.community_id, a.id, a.credits - a.debits - a.held, %s
+            ) AS loss
+            WHERE a.community_id = %s AND a.kind = 'wallet' AND a.unit = 'points'
+                AND a.credits > a.debits + a.held AND loss.expires_on >= %s
+            ORDER BY loss.expires_on, loss.points DESC, a.id
+            """,
+            [until, community.pk, since],
         )
         while rows := cursor.fetchmany(1000):
             yield from map(Losing._make, rows)
 
 
 def losses(community: Community, on: date) -> tuple[int, int]:
-    """How many wallets lose something by the end of ``on``, and how many points together."""
+    """How many wallets lose something on that day, and how many points together."""
+    points = [loss.points for loss in losing(community, on, since=on)]
+    return len(points), sum(points)
+
+
+def losses_to_come(wallets: Collection[Account]) -> dict[UUID, list[tuple[date, int]]]:
+    """When each wallet loses how much if nothing moves before, the nearest day first.
+
+    A day that is over is among them until what it took is posted. In one statement.
+    """
+    to_come: dict[UUID, list[tuple[date, int]]] = {wallet.pk: [] for wallet in wallets}
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT count(*), coalesce(sum(points), 0)::bigint FROM points_losing(%s, %s, NULL)",
-            [community.pk, on],
+            """
+            SELECT a.id, loss.expires_on, loss.points
+            FROM points_account a CROSS JOIN LATERAL points_losses(
+                a.community_id, a.id, a.credits - a.debits - a.held, 'infinity'
+            ) AS loss
+            WHERE a.community_id = ANY(%s) AND a.id = ANY(%s) ORDER BY loss.expires_on
+            """,
+            [[wallet.community_id for wallet in wallets], list(to_come)],
         )
-        wallets, points = cursor.fetchone()
-    return wallets, points
-
-
-def expiring(wallet: Account) -> list[tuple[date, int]]:
-    """When a wallet loses how much if nothing moves before, the nearest day first.
-
-    What is left of points whose day is over goes with whatever expires next in the community.
-    """
-    earned = dict(
-        Earned.objects.filter(community_id=wallet.community_id, account=wallet).values_list(
-            "expires_on", "points"
-        )
-    )
-    own = {day for day in earned if day}
-    runs = ExpiryRun.objects.filter(community_id=wallet.community_id, expires_on__in=own)
-    over = set(runs.values_list("expires_on", flat=True))
-    days = own - over
-    left_over = wallet.available > sum(n for day, n in earned.items() if day not in over)
-    if left_over and (next_day := next_expiry_day(wallet.community)):
-        days.add(next_day)
-    losses_to_come, lost = [], 0
-    for day in sorted(days):
-        kept = sum(points for until, points in earned.items() if until is None or until > day)
-        lost_by_then = max(0, wallet.available - kept)
-        if lost_by_then > lost:
-            losses_to_come.append((day, lost_by_then - lost))
-            lost = lost_by_then
-    return losses_to_come
+        for wallet_id, day, points in cursor.fetchall():
+            to_come[wallet_id].append((day, points))
+    return to_come
 
 
 def explain(transfer: Transfer) -> dict[str, Any]:

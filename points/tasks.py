@@ -16,15 +16,15 @@ logger = logging.getLogger(__name__)
 
 @shared_task
 def sweep_expiry() -> None:
-    """Queue every community: on which days points are due to expire, its own clock tells."""
+    """Queue every community: which days are over, its own clock tells."""
     for community_id in tenants().values_list("pk", flat=True):
         expire_community.delay(str(community_id))
 
 
 @shared_task(autoretry_for=(OperationalError,), retry_backoff=True)
 def expire_community(community_id: str) -> None:
-    """Expire what is due in one community, day by day; a second run finds nothing due."""
-    expiry.expire_due(community=Community.objects.get(pk=UUID(community_id)))
+    """Take what has expired in one community; a second run finds nothing left."""
+    expiry.expire(community=Community.objects.get(pk=UUID(community_id)))
 
 
 @shared_task

@@ -101,7 +101,10 @@ _MOVE_ONE = f"""
     IF sides.credit_kind IN ({FLOORED_SQL}) THEN
         UPDATE points_account SET credits = credits + one.amount WHERE id = one.credit_id
         RETURNING shortfall INTO owed;
-        IF one.reverses_id IS NULL AND sides.credit_kind = 'wallet' THEN
+        -- A refund earns as well what of it came back after its day (points_reverse).
+        IF sides.credit_kind = 'wallet' AND (one.reverses_id IS NULL
+            OR one.expires_on IS NOT NULL AND sides.debit_kind <> 'wallet')
+        THEN
             INSERT INTO points_earned AS e (id, community_id, account_id, expires_on, points)
             VALUES (gen_random_uuid(), one.community_id, one.credit_id, one.expires_on, one.amount)
             ON CONFLICT (community_id, account_id, expires_on)
@@ -154,7 +157,9 @@ _MOVE_MANY = f"""
         INSERT INTO points_earned AS e (id, community_id, account_id, expires_on, points)
         SELECT gen_random_uuid(), posted.community_id, credit_id, expires_on, sum(amount)
         FROM posted JOIN points_account a ON a.id = credit_id AND a.kind = 'wallet'
-        WHERE reverses_id IS NULL
+        WHERE reverses_id IS NULL OR expires_on IS NOT NULL AND NOT EXISTS (
+            SELECT FROM points_account d WHERE d.id = debit_id AND d.kind = 'wallet'
+        )
         GROUP BY posted.community_id, credit_id, expires_on
         ON CONFLICT (community_id, account_id, expires_on)
             DO UPDATE SET points = e.points + excluded.points

@@ -274,6 +274,7 @@ def describe(receipt: dict[str, Any]) -> None:
             ("reason", "事由"),
             ("id", "编号"),
             ("occurred_at", "发生时间"),
+            ("expires_on", "可用至"),
         ]:
             if isinstance(leaf.get(field), (str, int, float)):
                 print(f"  {chinese} {field}: {shown(leaf[field])}")

@@ -294,6 +294,7 @@ class Report(TenantModel):
     photo = models.ImageField(upload_to="reports", blank=True)  # re-encoded, without EXIF
     status = models.CharField(max_length=9, choices=Status, default=Status.SUBMITTED)
     submitted_at = models.DateTimeField(db_default=Now())
+    is_by_child = models.BooleanField(default=False)  # as told of their age when it was submitted
     accepted_at = models.DateTimeField(null=True)
     closed_at = models.DateTimeField(null=True)
     closed_by = models.ForeignKey(

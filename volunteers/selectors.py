@@ -10,7 +10,7 @@ from django.db.models import Count, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce, Now
 
 from backend.accounts.models import User
-from backend.accounts.selectors import is_a_child
+from backend.accounts.selectors import was_a_child
 from backend.communities.models import Community
 from backend.communities.selectors import (
     HANDLES,
@@ -167,10 +167,18 @@ def public_reports(community: Community) -> QuerySet[Report]:
     return (
         Report.objects.filter(community=community)
         .exclude(category__in=Report.CONFIDENTIAL)
-        .exclude(is_a_child("reporter"))
+        .exclude(by_a_child())
         .exclude(text="")  # of a child's who was erased
         .order_by("-id")
     )
+
+
+def by_a_child() -> Q:
+    """Of reports: the reporter was under 14 when they told, and stays so in it when they grow up.
+
+    Whichever protects more: as they were known to be then, or by a birthday told since.
+    """
+    return Q(is_by_child=True) | was_a_child("reporter", at="submitted_at")
 
 
 def standing(*, community_id: UUID, user_id: UUID) -> Standing | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from django.db.models import Q, QuerySet
+from django.db.models import DateField, Func, Q, QuerySet
 
 from backend.accounts import ages
 from backend.accounts.models import Consent, GuardianCode, Guardianship, User, WithdrawnNumber
@@ -47,7 +47,16 @@ def numbers_withdrawn(listed: Collection[tuple[str, str]]) -> set[tuple[str, str
     return {digests[digest] for digest in known}
 
 
-def is_a_child(whose: str) -> Q:
-    """That the person the field ``whose`` refers to is under 14 today; they are never public."""
-    last_birthday = ages.years_before(ages.CHILD_BEFORE, ages.today())
+def was_a_child(whose: str, *, at: str) -> Q:
+    """That the person the field ``whose`` refers to was under 14 at the moment in the field ``at``.
+
+    By the birthday that is known today, whenever it was told. The day is ``ages.years_before``'s.
+    """
+    last_birthday = Func(
+        at,
+        function="",
+        template=f"((%(expressions)s AT TIME ZONE '{ages.CLOCK}')::date"
+        f" - interval '{ages.CHILD_BEFORE} years')::date",
+        output_field=DateField(),
+    )
     return Q(**{f"{whose}__born_on__gt": last_birthday})

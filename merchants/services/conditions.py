@@ -23,8 +23,11 @@ def check_open(offer: Offer, moment: datetime) -> None:
         raise errors.OfferNotOnNow
 
 
-def check_eligible(offer: Offer, volunteer: User) -> None:
-    """Raises NotEligible, with all that is missing; an age that was never told is missing."""
+def check_eligible(offer: Offer, volunteer: User, moment: datetime) -> None:
+    """Raises NotEligible, with all that is missing; an age that was never told is missing.
+
+    The age is that of the ``moment`` at which it is taken.
+    """
     missing: dict[str, Any] = {}
     if offer.min_hours or offer.min_stars or offer.groups:
         standing = volunteering.standing(
@@ -36,7 +39,7 @@ def check_eligible(offer: Offer, volunteer: User) -> None:
             missing["stars"] = offer.min_stars
         if offer.groups and standing.kind not in offer.groups:
             missing["groups"] = offer.groups
-    born_on, today = volunteer.born_on, ages.today()
+    born_on, today = volunteer.born_on, moment.astimezone(ages.CLOCK).date()
     if offer.min_age is not None and (
         born_on is None or born_on > ages.years_before(offer.min_age, today)
     ):

@@ -50,8 +50,9 @@ def take(
     """
     if offer.state != Offer.State.LISTED:
         raise errors.OfferWithdrawn
-    conditions.check_open(offer, now or timezone.now())
-    conditions.check_eligible(offer, volunteer)
+    moment = now or timezone.now()
+    conditions.check_open(offer, moment)
+    conditions.check_eligible(offer, volunteer, moment)
     return set_aside(
         offer=offer,
         volunteer=volunteer,

@@ -15,7 +15,7 @@ from backend.ids import new_id
 from merchants import errors
 from merchants.models import Offer, Redemption, Refund, Wish
 from merchants.services import sides, telling
-from points.services import ledger
+from points.services import expiry, ledger
 
 
 @transaction.atomic
@@ -82,6 +82,7 @@ def refund(
         source=f"refund:{given_back.pk}",
         explanation={"redemption": str(redemption.pk), "quantity": quantity},
         occurred_at=moment,
+        back_until=expiry.back_until(community=redemption.community),
     ).pk
     Offer.objects.filter(pk=redemption.offer_id).update(stock=F("stock") + quantity)
     given_back.save(force_insert=True)

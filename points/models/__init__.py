@@ -10,7 +10,7 @@ from points.models.books import (
     Transfer,
     Unit,
 )
-from points.models.expiry import ExpiryPolicy, ExpiryRun
+from points.models.expiry import ExpiryPolicy
 from points.models.rules import Award, Rule, RuleVersion
 from points.models.seals import Rollup, Seal, Unsealed, Verification
 
@@ -20,7 +20,6 @@ __all__ = [
     "Award",
     "Earned",
     "ExpiryPolicy",
-    "ExpiryRun",
     "Hold",
     "Movement",
     "Reversal",

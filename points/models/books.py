@@ -121,7 +121,8 @@ class Transfer(Movement):
     reverses = models.ForeignKey(
         "self", models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False, null=True
     )
-    expires_on = models.DateField(null=True)  # the last day of points earned; NULL: never
+    # The last day of points that reached a wallet; NULL: never, or nothing of the kind.
+    expires_on = models.DateField(null=True)
 
     class Meta:
         constraints: ClassVar = [

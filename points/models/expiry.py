@@ -1,4 +1,4 @@
-"""When points expire, and the days on which they did."""
+"""When points expire."""
 
 from typing import ClassVar
 
@@ -16,6 +16,8 @@ class ExpiryPolicy(TenantModel):
 
     A place without one follows the place above it; without any, points expire at the end of the
     year after they were earned. What was earned before keeps the day it was promised.
+    ``at_least_days`` is for points that arrive late: what is posted from ``valid_from`` on can be
+    spent for so many days at least, whenever it was served.
     """
 
     class Kind(models.TextChoices):
@@ -26,6 +28,7 @@ class ExpiryPolicy(TenantModel):
 
     kind = models.CharField(max_length=16, choices=Kind)
     months = models.PositiveSmallIntegerField(null=True)
+    at_least_days = models.PositiveSmallIntegerField(default=90)
     valid_from = models.DateField()  # the community's day
     published_at = models.DateTimeField(db_default=ClockTimestamp())
 
@@ -35,6 +38,9 @@ class ExpiryPolicy(TenantModel):
                 name="expiry_policy_kind_known",
                 condition=Q(kind="months", months__gte=1, months__lte=120)
                 | Q(kind__in=["never", "end_of_year", "end_of_next_year"], months__isnull=True),
+            ),
+            models.CheckConstraint(
+                name="expiry_policy_lasts_some_days", condition=Q(at_least_days__lte=366)
             ),
         ]
         indexes: ClassVar = [
@@ -49,26 +55,3 @@ class ExpiryPolicy(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.kind} from {self.valid_from}"
-
-
-class ExpiryRun(TenantModel):
-    """What was earned until ``expires_on`` and not spent has expired, once."""
-
-    expires_on = models.DateField()
-    wallets = models.PositiveIntegerField()  # how many lost something
-    points = models.PositiveBigIntegerField()  # how much, together
-    ran_at = models.DateTimeField(db_default=ClockTimestamp())
-
-    class Meta:
-        constraints: ClassVar = [
-            models.UniqueConstraint(name="expiry_run_once", fields=["community", "expires_on"])
-        ]
-        triggers: ClassVar = [
-            pgtrigger.Protect(
-                name="expiry_run_is_final", operation=pgtrigger.Update | pgtrigger.Delete
-            ),
-            triggers.not_emptied("expiry_run"),
-        ]
-
-    def __str__(self) -> str:
-        return str(self.expires_on)

@@ -115,7 +115,7 @@ def award_report(
 def explanation(
     version: RuleVersion, inputs: dict[str, Any], arithmetic: dict[str, Any]
 ) -> dict[str, Any]:
-    """What an award says of itself."""
+    """What an award says of itself, but for how long its points last."""
     return {
         "rule": {
             "id": str(version.rule_id),
@@ -145,6 +145,8 @@ def _award(community: Community, person_id: UUID, source: str, record: Hours | R
     why = explanation(version, inputs, arithmetic)
     transfer = None
     if points:
+        lasting = expiry.lasting(community=community, served_on=local_day)
+        why["expiry"] = lasting.explanation()
         transfer = ledger.post(
             ledger.Movement(
                 debit=ledger.account(community=community, kind=AccountKind.ISSUANCE),
@@ -155,7 +157,7 @@ def _award(community: Community, person_id: UUID, source: str, record: Hours | R
                 source=source,
                 explanation=why,
                 occurred_at=record.occurred_at,
-                expires_on=expiry.spendable_until(community=community, earned_on=local_day),
+                expires_on=lasting.expires_on,
             )
         )
     return Award.objects.create(

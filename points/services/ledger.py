@@ -123,6 +123,10 @@ def post_many(movements: Iterable[Movement]) -> int:
         # Wallets before keys, as everybody: two of these with the same keys wait, in no ring.
         # Where no wallet is locked for some, the keys are taken in one order, which costs a tenth.
         cursor.execute(_MANY["lock"])
+        community_id, may_be_over = cursor.fetchone()
+        if may_be_over:
+            # As points_lock_available does: what is over can not be spent.
+            cursor.execute(_MANY["expire"], [community_id, may_be_over])
         try:
             cursor.execute(_MANY["insert"].format(order="" if all_lock else "ORDER BY key"))
         except IntegrityError as error:
@@ -192,12 +196,15 @@ def reverse(
     source: str = "",
     explanation: dict[str, Any] | None = None,
     occurred_at: datetime | None = None,
+    back_until: date | None = None,
 ) -> Reversal:
     """Take back a transfer, or ``amount`` of it; ``None`` is all that is left.
 
     What a wallet has spent of it already is its ``outstanding`` shortfall, which whatever reaches
-    the wallet repays first; what of it has expired comes back from there. A fund has to have it,
-    and so has a wallet that another wallet gave it. Raises, in this order: AmountInvalid,
+    the wallet repays first; what of it has expired comes back from there. What a refund brings
+    back to a wallet after its day can be spent until the end of ``back_until``; it is over if that
+    is not given. A fund has to have the amount, and so has a wallet that another wallet gave it.
+    Raises, in this order: AmountInvalid,
     TransferUnknown, TransferIdReused (the key), ReversalOfReversal, TransferReversed,
     ReversalTooLarge, InsufficientPoints.
     """
@@ -212,7 +219,9 @@ def reverse(
         "occurred_at": occurred_at or timezone.now(),
     }
     _, reversal_id, account_id, reversed_amount, recovered, requested_at = _ask(
-        "points_reverse", [community_id, transfer_id, amount, *fields.values()], amount
+        "points_reverse",
+        [community_id, transfer_id, amount, back_until, *fields.values()],
+        amount,
     )
     return Reversal(
         **fields
@@ -303,13 +312,18 @@ _MANY = {
     "copy": f"COPY posting ({_COLUMNS}) FROM STDIN",
     "count": "ANALYZE posting",
     "lock": """
-        SELECT count(*) FROM (
-            SELECT FROM points_account a
+        SELECT min(locked.community_id::text), array_agg(locked.id) FILTER (WHERE EXISTS (
+            SELECT FROM points_earned e
+            WHERE e.community_id = locked.community_id AND e.account_id = locked.id
+                AND e.expires_on < (clock_timestamp() AT TIME ZONE 'Pacific/Kiritimati')::date
+        )) FROM (
+            SELECT a.community_id, a.id FROM points_account a
             WHERE a.kind IN ('wallet', 'fund')
                 AND a.id IN (SELECT debit_id FROM posting UNION SELECT credit_id FROM posting)
             ORDER BY a.kind DESC, a.id FOR NO KEY UPDATE
         ) AS locked
     """,
+    "expire": "SELECT FROM points_take_expired(%s, %s, 'infinity')",
     "insert": f"INSERT INTO points_transfer ({_COLUMNS}) SELECT {_COLUMNS} FROM posting"  # noqa: S608
     " {order} ON CONFLICT (community_id, key) DO NOTHING",
     "held": """

@@ -226,6 +226,12 @@ class _Evidence:
             "transfer.amount": points or None,
         }
         said = transfer.explanation if transfer else award.explanation_of_nothing
+        expires_on = None
+        if transfer and points:
+            lasting = self._lasting(transfer, local_day)
+            if lasting:
+                explanation = explanation | {"expiry": lasting.explanation()}
+                expires_on = lasting.expires_on
         if said is not None:  # else it is gone with the transfer
             found |= _flat(said)
             expected |= _flat(explanation)
@@ -247,7 +253,7 @@ class _Evidence:
                 "transfer.source": award.source,
                 "transfer.reason": facts.subject,
                 "transfer.occurred_at": _iso(facts.occurred_at),
-                "transfer.expires_on": _iso(self._expires_on(transfer, local_day)),
+                "transfer.expires_on": _iso(expires_on),
                 "transfer.reverses": None,
             }
         differing = [
@@ -286,21 +292,34 @@ class _Evidence:
             lambda version: version.pk == award.rule_version_id,
         )
 
-    def _expires_on(self, transfer: Transfer, day: date) -> date | None:
-        """What ``expiry.spendable_until`` answered when the transfer was posted."""
+    def _lasting(self, transfer: Transfer, served_on: date) -> expiry.Lasting | None:
+        """What ``expiry.lasting`` answered when the transfer was posted.
+
+        Of what could have been answered just then it is what the transfer says of itself.
+        """
         if transfer.posted_at < self.expiry_since:
             return None  # it was promised for good
-
-        def promised(policy: ExpiryPolicy) -> date | None:
-            return expiry.expires_on(policy.kind, policy.months, day)
-
-        policy = _in_force(
-            (policy for policy in self.policies if policy.valid_from <= day),
-            transfer.posted_at,
-            lambda policy: promised(policy) == transfer.expires_on,
+        said = transfer.explanation.get("expiry", {})
+        clock = self.community.clock
+        posted_on, *before = (
+            moment.astimezone(clock).date()
+            for moment in (transfer.posted_at, transfer.posted_at - BEING_PUBLISHED)
         )
-        assert policy  # the last holds always
-        return promised(policy)
+        if said.get("posted_on") in map(_iso, before):
+            posted_on = date.fromisoformat(said["posted_on"])
+
+        def in_force(day: date, *terms: tuple[str, str]) -> ExpiryPolicy:
+            policy = _in_force(
+                (policy for policy in self.policies if policy.valid_from <= day),
+                transfer.posted_at,
+                lambda policy: all(getattr(policy, name) == said.get(key) for name, key in terms),
+            )
+            assert policy  # the last holds always
+            return policy
+
+        served = in_force(served_on, ("kind", "policy"), ("months", "months"))
+        posted = in_force(posted_on, ("at_least_days", "at_least_days"))
+        return expiry.Lasting(served_on, posted_on, served, posted.at_least_days)
 
     def _local_day(self, facts: awarding.Hours | awarding.Report) -> date:
         return facts.counts_from.astimezone(self.community.clock).date()

@@ -397,6 +397,23 @@ def test_of_a_child_all_words_and_photos_go(lake, wang, due_at_once):
     assert APIClient().get("/api/v1/communities/lake/reports").json()["results"] == []
 
 
+def test_of_who_grew_up_what_they_told_as_a_child_goes(lake, wang, due_at_once):
+    fact = {"community": lake, "reporter": wang, "category": "hazard"}
+    first = reports.submit(**fact, text="井盖松动", photo=picture())
+    reports.submit(**fact, text="路灯坏了", photo=picture())
+    past = timezone.now() - timedelta(days=366)
+    Report.objects.filter(pk=first.pk).update(submitted_at=past)
+    User.objects.filter(pk=wang.pk).update(born_on=timezone.localdate() - timedelta(days=5300))
+    erasure.ask(user=wang)
+
+    erasure.erase(user_id=wang.pk)
+    erasure.finish()
+
+    left = Report.objects.order_by("pk").values_list("text", flat=True)
+    assert list(left) == ["", "路灯坏了"]
+    assert [bool(report.photo) for report in Report.objects.order_by("pk")] == [False, True]
+
+
 @pytest.mark.django_db(transaction=True)
 def test_of_two_workers_one_erases(wang, at_once, due_at_once):
     erasure.ask(user=wang)

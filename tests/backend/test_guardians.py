@@ -15,7 +15,10 @@ from backend.accounts.models import Consent, GuardianCode, Guardianship, User
 from backend.accounts.purposes import Text
 from backend.accounts.services import attempts, consents, guardians, people, phone, profile
 from backend.audit.models import AuditEntry
+from backend.communities.models import Community
 from merchants.services import redemption
+from volunteers.models import Report
+from volunteers.selectors import public_reports
 from volunteers.services import activities, hours, reports
 
 CHILDREN = "/api/v1/me/children"
@@ -358,3 +361,73 @@ def test_nothing_of_a_childs_is_public(lake, wang, child, agreed):
     assert everybody.get(f"{address}/{theirs.pk}").status_code == 404
     assert everybody.get(f"{address}/{others.pk}").status_code == 200
     assert ("Damaged facility" in board, "Hazard" in board) == (True, False)
+
+
+def a_year_ago(report):
+    Report.objects.filter(pk=report.pk).update(submitted_at=timezone.now() - timedelta(days=366))
+
+
+def told_and_grown_up(child):
+    born(child, years_ago(15))
+
+
+def told_otherwise(child):
+    """As if the birthday had been a mistake: what was taken for a child's stays hidden."""
+    born(child, years_ago(40))
+
+
+def not_told_any_more(child):
+    born(child, None)
+
+
+@pytest.mark.parametrize("since", [told_and_grown_up, told_otherwise, not_told_any_more])
+def test_what_a_child_reported_stays_hidden_whatever_becomes_of_them(lake, child, agreed, since):
+    report = reports.submit(community=lake, reporter=child, **REPORT)
+    a_year_ago(report)
+
+    since(child)
+
+    assert public() == []
+    assert APIClient().get(f"/api/v1/communities/lake/reports/{report.pk}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("born_on", "is_public"),
+    [
+        (years_ago(15), False),  # 13 when it was reported, a birthday told when they are 15
+        (years_ago(15, days=-2), True),
+        (years_ago(13), False),
+        (years_ago(40), True),
+    ],
+)
+def test_a_birthday_told_later_counts_for_what_was_reported_before(lake, wang, born_on, is_public):
+    report = reports.submit(community=lake, reporter=wang, **REPORT)
+    a_year_ago(report)
+    assert public() == [report.pk]
+
+    profile.change(user=wang, born_on=born_on)
+
+    assert public() == ([report.pk] if is_public else [])
+
+
+@pytest.mark.parametrize(("moment", "is_public"), [("23:59:59", False), ("00:00:00", True)])
+def test_the_age_is_that_of_the_day_in_shanghai(lake, wang, moment, is_public):
+    report = reports.submit(community=lake, reporter=wang, **REPORT)
+    born(wang, date(2010, 2, 28))
+    day = "2024-02-28" if is_public else "2024-02-27"
+    Report.objects.filter(pk=report.pk).update(submitted_at=f"{day}T{moment}+08:00")
+
+    assert public() == ([report.pk] if is_public else [])
+
+
+def public():
+    return [report.pk for report in public_reports(Community.objects.get(code="lake"))]
+
+
+def test_of_what_is_told_late_the_age_of_the_day_it_was_done_counts(child):
+    born(child, years_ago(14))
+
+    assert not guardians.is_missing(child)
+    assert guardians.is_missing(child, at=timezone.now() - timedelta(days=1))
+    with pytest.raises(GuardianConsentRequired):
+        guardians.require_guardian(child, at=timezone.now() - timedelta(days=1))

@@ -5,6 +5,7 @@ import pytest
 from points.models import Account, AccountKind
 from points.services import ledger
 from points.services.ledger import Movement
+from tests.points.clock import Clock
 
 
 @pytest.fixture
@@ -39,3 +40,9 @@ def earn(wallet, issuance) -> Movement:
 def spend(wallet, shop) -> Movement:
     """30 points for the shop."""
     return Movement(debit=wallet, credit=shop, amount=30, key="redemption:1", reason="redemption")
+
+
+@pytest.fixture
+def clock(db, monkeypatch) -> Clock:
+    """A clock that can be set: ``clock.noon(date(2024, 12, 31))``."""
+    return Clock(monkeypatch)

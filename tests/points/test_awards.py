@@ -1,6 +1,6 @@
 """Awards: once for each record, capped by the day, explained to the last step."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -58,7 +58,16 @@ def test_an_award_is_posted_and_says_why(award, lake, wang):
             "awarded_that_day": 0,
             "points": 34,
         },
+        "expiry": {
+            "served_on": "2024-01-01",
+            "policy": "end_of_next_year",
+            "months": None,
+            "posted_on": lake.today.isoformat(),
+            "at_least_days": 90,
+            "expires_on": transfer.expires_on.isoformat(),
+        },
     }
+    assert transfer.expires_on == max(date(2025, 12, 31), lake.today + timedelta(days=90))
 
 
 def test_the_dearest_hours_that_a_rule_may_write_are_awarded(lake, award):

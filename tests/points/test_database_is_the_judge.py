@@ -11,7 +11,6 @@ from points.models import (
     AccountKind,
     Award,
     ExpiryPolicy,
-    ExpiryRun,
     Rollup,
     RuleVersion,
     Seal,
@@ -359,12 +358,11 @@ def test_a_published_rule_and_an_award_are_final(served, wang, zhao, model):
             run(statement)
 
 
-@pytest.mark.parametrize("model", [Seal, Rollup, Verification, ExpiryPolicy, ExpiryRun])
-def test_what_was_sealed_verified_or_expired_is_final(books, lake, model):
+@pytest.mark.parametrize("model", [Seal, Rollup, Verification, ExpiryPolicy])
+def test_what_was_sealed_verified_or_promised_is_final(books, lake, model):
     sealing.seal(community=lake)
     verifying.verify(community=lake)
     expiry.set_policy(community=lake, kind="end_of_year", valid_from=date(2024, 1, 1))
-    expiry.expire(community=lake, expires_on=date(2024, 12, 31))
     table = model._meta.db_table
     assert model.objects.exists()
 

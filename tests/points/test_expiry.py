@@ -2,7 +2,7 @@
 
 import io
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 
 import pytest
@@ -19,10 +19,9 @@ from backend.notices.services import notices
 from backend.notices.texts import words
 from backend.scenarios import demo
 from points import errors, selectors, tasks
-from points.models import AccountKind, ExpiryPolicy, ExpiryRun, Transfer
-from points.services import awards, expiry, ledger
+from points.models import AccountKind, ExpiryPolicy, Transfer
+from points.services import awards, expiry, ledger, verifying
 
-HOUR = timedelta(hours=1)
 NEVER, END_OF_YEAR, END_OF_NEXT_YEAR, MONTHS = ExpiryPolicy.Kind
 Y2024, Y2025 = date(2024, 12, 31), date(2025, 12, 31)
 
@@ -30,8 +29,9 @@ Y2024, Y2025 = date(2024, 12, 31), date(2025, 12, 31)
 class Purse:
     """Somebody's wallet, and words for what happens to it."""
 
-    def __init__(self, community, user):
+    def __init__(self, community, user, clock=None):
         self.community = community
+        self.clock = clock
         self.user = user
         self.wallet = ledger.wallet(community=community, person_id=user.pk)
         self.issuance, self.shop, self.expired = (
@@ -42,14 +42,14 @@ class Purse:
 
     def earn(self, points, until, name=None):
         name = name or str(new_id())
-        self.named[name] = ledger.post(self._movement(self.issuance, self.wallet, points, until))
+        self.named[name] = ledger.post(self.movement(self.issuance, self.wallet, points, until))
 
     def spend(self, points, name="spent"):
-        self.named[name] = ledger.post(self._movement(self.wallet, self.shop, points))
+        self.named[name] = ledger.post(self.movement(self.wallet, self.shop, points))
 
     def hold(self, points, name="held"):
-        movement = self._movement(self.wallet, self.shop, points)
-        self.named[name] = ledger.hold(movement, lifetime=HOUR)
+        movement = self.movement(self.wallet, self.shop, points)
+        self.named[name] = ledger.hold(movement, lifetime=timedelta(days=2000))
 
     def capture(self, name, points=None):
         hold = self.named[name]
@@ -62,32 +62,50 @@ class Purse:
         ledger.reverse(
             community_id=self.community.pk,
             transfer_id=self.named[name].pk,
+            back_until=expiry.back_until(community=self.community),
             key=f"void:{new_id()}",
             reason="correction",
             amount=points,
         )
 
     def expire(self, day):
-        return expiry.expire(community=self.community, expires_on=day)
+        """The day is over, and its points are taken."""
+        if self.clock and day >= self.community.today:
+            self.clock.noon(day + timedelta(days=1))
+        return expiry.expire(community=self.community, until=day)
 
     @property
-    def available(self):
+    def posted(self):
+        """What the account shows, whether or not it can still be spent."""
         self.wallet.refresh_from_db()
         return self.wallet.available
 
     @property
-    def expiring(self):
+    def losses(self):
         self.wallet.refresh_from_db()
-        return selectors.expiring(self.wallet)
+        return selectors.losses_to_come([self.wallet])[self.wallet.pk]
+
+    @property
+    def expiring(self):
+        return [(day, points) for day, points in self.losses if day >= self.community.today]
+
+    @property
+    def over(self):
+        """What nobody has taken yet of what is over."""
+        return sum(points for day, points in self.losses if day < self.community.today)
+
+    @property
+    def available(self):
+        return self.posted - self.over
 
     @property
     def lost(self):
         """What of it has expired and was not given back."""
         expiries = selectors.transfers_of(self.expired)
         ours = expiries.filter(debit=self.wallet) | expiries.filter(credit=self.wallet)
-        return selectors.total(ours, self.expired)
+        return selectors.total(ours, self.expired) + self.over
 
-    def _movement(self, debit, credit, points, until=None):
+    def movement(self, debit, credit, points, until=None):
         key = f"test:{new_id()}"
         return ledger.Movement(
             debit=debit, credit=credit, amount=points, key=key, reason="test", expires_on=until
@@ -101,6 +119,13 @@ def purse(lake, wang) -> Purse:
 
 
 @pytest.fixture
+def past(clock, lake, wang) -> Purse:
+    """王小明's, on a day in 2024."""
+    clock.noon(date(2024, 6, 1))
+    return Purse(lake, wang, clock)
+
+
+@pytest.fixture
 def street(lake):
     """湖滨街道, above the lake."""
     place = places.found(code="street", name="湖滨街道", kind=Community.Kind.STREET)
@@ -111,6 +136,12 @@ def street(lake):
 
 def local_today(community) -> date:
     return timezone.now().astimezone(community.clock).date()
+
+
+def until(community, day) -> date | None:
+    """By the policy alone."""
+    (policy,) = selectors.expiry_policies_on(community, day)
+    return expiry.expires_on(policy.kind, policy.months, day)
 
 
 # --- how long points last ---------------------------------------------------------------------
@@ -138,22 +169,19 @@ def test_the_last_day_of_points(kind, months, earned_on, last_day):
 
 
 def test_without_a_policy_points_last_until_the_end_of_the_next_year(lake):
-    assert expiry.spendable_until(community=lake, earned_on=date(2024, 6, 1)) == Y2025
+    assert until(lake, date(2024, 6, 1)) == Y2025
 
 
 def test_the_policy_is_the_latest_of_the_nearest_place_that_has_one(lake, street):
-    def until(day):
-        return expiry.spendable_until(community=lake, earned_on=date.fromisoformat(day))
-
     expiry.set_policy(community=street, kind=END_OF_YEAR, valid_from=date(2024, 3, 1))
     expiry.set_policy(community=lake, kind=NEVER, valid_from=date(2024, 6, 1))
     expiry.set_policy(community=street, kind=MONTHS, months=1, valid_from=date(2024, 7, 1))
     expiry.set_policy(community=lake, kind=MONTHS, months=2, valid_from=date(2024, 9, 1))
 
-    assert until("2024-02-29") == Y2025  # none yet
-    assert until("2024-03-01") == Y2024  # the street's
-    assert until("2024-08-31") is None  # its own, whatever the street says
-    assert until("2024-09-01") == date(2024, 11, 30)
+    assert until(lake, date.fromisoformat("2024-02-29")) == Y2025  # none yet
+    assert until(lake, date.fromisoformat("2024-03-01")) == Y2024  # the street's
+    assert until(lake, date.fromisoformat("2024-08-31")) is None  # its own
+    assert until(lake, date.fromisoformat("2024-09-01")) == date(2024, 11, 30)
 
 
 def test_policies_are_told_in_the_order_in_which_they_will_count(lake, street, hill):
@@ -193,6 +221,8 @@ def test_a_policy_that_says_what_is_in_force_that_day_is_not_set_again(lake, str
         ({"kind": MONTHS}, "months"),
         ({"kind": MONTHS, "months": 0}, "months"),
         ({"kind": MONTHS, "months": 121}, "months"),
+        ({"kind": NEVER, "at_least_days": -1}, "at_least_days"),
+        ({"kind": NEVER, "at_least_days": 367}, "at_least_days"),
     ],
 )
 def test_what_is_no_policy_is_refused(lake, wrong, parameter):
@@ -211,30 +241,183 @@ def test_a_policy_set_by_several_at_once_is_one(at_once, lake):
     assert len(set(set_by)) == ExpiryPolicy.objects.count() == 1
 
 
-def test_a_policy_changed_in_the_middle_of_the_year_keeps_what_was_promised(lake, wang):
-    def award(day):
-        checked_in_at = datetime.fromisoformat(f"{day} 01:00").replace(tzinfo=UTC)
-        return awards.award_hours(
-            community=lake,
-            person_id=wang.pk,
-            source=f"hours:{day}",
-            category="邻里服务",
-            checked_in_at=checked_in_at,
-            checked_out_at=checked_in_at + HOUR,
-        ).transfer
+def served(community, user, day, minutes=60):
+    """The transfer of service at nine on that day, verified now."""
+    checked_in_at = datetime.combine(day, time(1), tzinfo=UTC)
+    return awards.award_hours(
+        community=community,
+        person_id=user.pk,
+        source=f"hours:{new_id()}",
+        category="邻里服务",
+        checked_in_at=checked_in_at,
+        checked_out_at=checked_in_at + timedelta(minutes=minutes),
+    ).transfer
 
-    first = award("2024-05-01")
+
+def test_a_policy_changed_in_the_middle_of_the_year_keeps_what_was_promised(past, lake, wang):
+    first = served(lake, wang, date(2024, 5, 1))
     expiry.set_policy(community=lake, kind=MONTHS, months=6, valid_from=date(2024, 7, 1))
-    served_before, served_after = award("2024-06-30"), award("2024-07-01")
+    past.clock.noon(date(2024, 7, 2))
+    before, after = (served(lake, wang, date(2024, *day)) for day in [(6, 30), (7, 1)])
 
     promised = dict(Transfer.objects.values_list("pk", "expires_on"))
-    assert promised == {
-        first.pk: Y2025,
-        served_before.pk: Y2025,
-        served_after.pk: date(2025, 1, 31),
+    assert promised == {first.pk: Y2025, before.pk: Y2025, after.pk: date(2025, 1, 31)}
+    assert past.expiring == [(date(2025, 1, 31), 10), (Y2025, 20)]
+
+
+# --- what arrives late ------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("policy", "served_on", "posted_on", "last_day"),
+    [
+        # December's hours, verified in January.
+        ({"kind": END_OF_YEAR}, date(2024, 12, 20), date(2025, 1, 9), date(2025, 4, 9)),
+        # Last year's book, and one from years before.
+        ({"kind": END_OF_NEXT_YEAR}, date(2022, 3, 1), date(2024, 12, 1), date(2025, 3, 1)),
+        ({"kind": MONTHS, "months": 1}, date(2020, 3, 1), date(2024, 2, 29), date(2024, 5, 29)),
+        # On the last day itself, and so early that the policy says more.
+        ({"kind": END_OF_YEAR}, Y2024, Y2024, date(2025, 3, 31)),
+        ({"kind": END_OF_YEAR}, date(2024, 10, 2), date(2024, 10, 2), Y2024),
+        ({"kind": END_OF_YEAR}, date(2024, 10, 3), date(2024, 10, 3), date(2025, 1, 1)),
+        # As the community decides.
+        (
+            {"kind": END_OF_YEAR, "at_least_days": 30},
+            date(2024, 12, 20),
+            date(2025, 1, 9),
+            date(2025, 2, 8),
+        ),
+        ({"kind": END_OF_YEAR, "at_least_days": 0}, Y2024, date(2025, 1, 9), date(2025, 1, 9)),
+        ({"kind": NEVER}, date(2020, 1, 1), date(2024, 2, 29), None),
+    ],
+)
+def test_what_is_posted_late_lasts_so_many_days_at_least(
+    clock, lake, wang, policy, served_on, posted_on, last_day
+):
+    clock.noon(posted_on)
+    expiry.set_policy(community=lake, valid_from=date(2020, 1, 1), **policy)
+
+    transfer = served(lake, wang, served_on)
+
+    assert Transfer.objects.get(pk=transfer.pk).expires_on == last_day
+    assert transfer.explanation["expiry"] == {
+        "served_on": served_on.isoformat(),
+        "policy": policy["kind"],
+        "months": policy.get("months"),
+        "posted_on": posted_on.isoformat(),
+        "at_least_days": policy.get("at_least_days", 90),
+        "expires_on": last_day and last_day.isoformat(),
     }
-    wallet = ledger.wallet(community=lake, person_id=wang.pk)
-    assert selectors.expiring(wallet) == [(date(2025, 1, 31), 10), (Y2025, 20)]
+
+
+def test_the_days_it_lasts_at_least_are_those_of_the_day_it_is_posted(past, lake, wang):
+    begin = date(2023, 1, 1)
+    expiry.set_policy(community=lake, kind=END_OF_YEAR, valid_from=begin)
+    expiry.set_policy(community=lake, kind=NEVER, at_least_days=10, valid_from=date(2024, 6, 1))
+
+    late = served(lake, wang, date(2023, 3, 1))
+
+    assert Transfer.objects.get(pk=late.pk).expires_on == date(2024, 6, 11)
+
+
+def test_what_arrived_late_can_be_spent_until_its_day_is_over(past, lake, wang):
+    expiry.set_policy(community=lake, kind=END_OF_YEAR, valid_from=date(2020, 1, 1))
+    past.clock.noon(date(2025, 1, 9))
+    served(lake, wang, date(2024, 12, 20), minutes=120)
+    expiry.expire(community=lake)
+
+    past.clock.noon(date(2025, 4, 9))
+    past.spend(5)
+    assert past.expiring == [(date(2025, 4, 9), 15)]
+    past.clock.noon(date(2025, 4, 10))
+
+    assert (past.available, past.lost) == (0, 15)
+
+
+# --- nothing hangs on when the task runs ------------------------------------------------------
+@pytest.mark.parametrize("verb", ["spend", "hold"])
+def test_what_is_over_can_not_be_spent_though_nothing_has_taken_it(past, verb):
+    past.earn(100, Y2024)
+    past.earn(50, Y2025)
+    past.clock.noon(date(2025, 1, 1))
+
+    with pytest.raises(errors.InsufficientPoints) as refusal:
+        getattr(past, verb)(51)
+    assert refusal.value.facts == {"available": 50, "needed": 51}
+    getattr(past, verb)(50)
+
+    assert (past.available, past.lost, past.over) == (0, 100, 0)
+
+
+def test_of_several_days_that_are_over_each_is_named(past):
+    past.earn(100, Y2024)
+    past.earn(50, Y2025)
+    past.earn(7, None)
+    past.clock.noon(date(2026, 2, 3))
+
+    past.spend(7)
+
+    taken = Transfer.objects.filter(reason="expiry").order_by("key")
+    assert [(t.key.rpartition(":")[2], t.amount) for t in taken] == [
+        ("2024-12-31", 100),
+        ("2025-12-31", 50),
+    ]
+    assert expiry.expire(community=past.community) == []
+
+
+def test_many_movements_at_once_spend_nothing_that_is_over(past):
+    past.earn(100, Y2024)
+    past.earn(50, Y2025)
+    past.clock.noon(date(2025, 1, 1))
+
+    with pytest.raises(errors.InsufficientPoints):
+        ledger.post_many([past.movement(past.wallet, past.shop, 51)])
+    ledger.post_many([past.movement(past.wallet, past.shop, 50)])
+
+    assert (past.available, past.lost) == (0, 100)
+
+
+def test_what_is_given_back_twice_after_its_day_goes_on_that_day_twice(past):
+    past.earn(100, Y2024)
+    past.hold(60, "first")
+    past.hold(40, "second")
+    past.clock.noon(date(2025, 1, 1))
+
+    for hold in ("first", "second"):
+        past.void(hold)
+        expiry.expire(community=past.community)
+
+    keys = Transfer.objects.filter(reason="expiry").order_by("id").values_list("key", "amount")
+    key = f"expire:{past.wallet.pk}:2024-12-31"
+    assert list(keys) == [(key, 60), (f"{key}:2", 40)]
+    findings = [f for check in verifying.books.CHECKS for f in check.findings(past.community)]
+    assert [f for f in findings if f.check == "expiry"] == []
+
+
+def test_a_refund_after_the_day_says_until_when_it_can_be_spent(past):
+    past.earn(100, Y2024)
+    past.earn(30, Y2025)
+    past.spend(100, "tea")
+    past.clock.noon(date(2025, 1, 2))
+
+    past.reverse("tea", 70)
+
+    (back,) = Transfer.objects.filter(reverses=past.named["tea"].pk)
+    assert (back.amount, back.expires_on) == (70, date(2025, 4, 2))
+    assert past.expiring == [(date(2025, 4, 2), 70), (Y2025, 30)]
+    findings = [f for check in verifying.books.CHECKS for f in check.findings(past.community)]
+    assert [f for f in findings if "its id was made at" not in f.because] == []
+
+
+def test_of_a_refund_what_is_not_over_keeps_its_day(past):
+    past.earn(40, Y2024)
+    past.earn(60, Y2025)
+    past.spend(100, "tea")
+    past.clock.noon(date(2025, 1, 2))
+
+    past.reverse("tea")
+
+    back = Transfer.objects.filter(reverses=past.named["tea"].pk).order_by("amount")
+    assert [(t.amount, t.expires_on) for t in back] == [(40, date(2025, 4, 2)), (60, None)]
+    assert past.expiring == [(date(2025, 4, 2), 40), (Y2025, 60)]
 
 
 # --- what is lost -----------------------------------------------------------------------------
@@ -280,22 +463,29 @@ EXAMPLES = {
         ("capture voucher", 0, 40),
         ("2025 is over", 0, 40),
     ],
-    "what was held over the date and given back is lost on the next": [
+    "what was held over the date and given back is over": [
         ("earn 100 by 2024", 100, 0),
         ("hold 60 as voucher", 40, 0),
         ("2024 is over", 0, 40),
-        ("void voucher", 60, 40),
+        ("void voucher", 0, 100),
         ("2025 is over", 0, 100),
     ],
-    "unless it is spent meanwhile": [
+    "what of it was captured is spent": [
         ("earn 100 by 2024", 100, 0),
         ("hold 60 as voucher", 40, 0),
         ("2024 is over", 0, 40),
-        ("capture voucher 20", 40, 40),
-        ("spend 25", 15, 40),
-        ("2025 is over", 0, 55),
+        ("capture voucher 20", 0, 80),
+        ("2025 is over", 0, 80),
     ],
-    "a refund brings back what the date has passed over, until the next": [
+    "what was held of newer points and given back is not": [
+        ("earn 100 by 2024", 100, 0),
+        ("earn 50 by 2025", 150, 0),
+        ("hold 120 as voucher", 30, 0),
+        ("2024 is over", 30, 0),
+        ("void voucher", 50, 100),
+        ("2025 is over", 0, 150),
+    ],
+    "a refund brings back what the date has passed over, for 90 days": [
         ("earn 100 by 2024", 100, 0),
         ("spend 100 as tea", 0, 0),
         ("2024 is over", 0, 0),
@@ -346,12 +536,12 @@ EXAMPLES = {
         ("earn 100 by 2025", 60, 0),
         ("2025 is over", 0, 60),
     ],
-    "an award held over its date expired on the next, and is reversed from there": [
+    "an award held over its date is over, and is reversed from there": [
         ("earn 100 by 2024 as hours", 100, 0),
         ("hold 70 as voucher", 30, 0),
         ("2024 is over", 0, 30),
-        ("void voucher", 70, 30),
-        ("earn 50 by 2026", 120, 30),
+        ("void voucher", 0, 100),
+        ("earn 50 by 2026", 50, 100),
         ("2025 is over", 50, 100),
         ("reverse hours", 50, 0),
     ],
@@ -363,16 +553,16 @@ EXAMPLES = {
         ("reverse first", 0, 10),
         ("reverse second", 0, 0, 30),
     ],
-    "an award that comes after its date is lost on the next": [
+    "what comes after its date is over": [
         ("earn 100 by 2024", 100, 0),
         ("2024 is over", 0, 100),
-        ("earn 50 by 2024", 50, 100),
+        ("earn 50 by 2024", 0, 150),
         ("2025 is over", 0, 150),
     ],
     "and reversed it brings back nothing that expired before it came": [
         ("earn 100 by 2024", 100, 0),
         ("2024 is over", 0, 100),
-        ("earn 50 by 2024 as late", 50, 100),
+        ("earn 50 by 2024 as late", 0, 150),
         ("reverse late", 0, 100),
     ],
     "who owes points loses none, and what repays them does not expire": [
@@ -416,9 +606,11 @@ def take(purse, step):
 
 
 @pytest.mark.parametrize("example", EXAMPLES.values(), ids=EXAMPLES)
-def test_what_is_lost(lake, purse, li, example):
+@pytest.mark.parametrize("with_neighbour", [True, False])
+def test_what_is_lost(lake, past, li, example, with_neighbour):
+    purse = past
     neighbour = Purse(lake, li)  # for whom something expires each year
-    for year in (2024, 2025, 2026):
+    for year in (2024, 2025, 2026) if with_neighbour else ():
         neighbour.earn(1, date(year, 12, 31))
 
     for step, available, expired, *owed in example:
@@ -435,16 +627,17 @@ def test_what_is_lost(lake, purse, li, example):
             assert sum(by_then) == expired - lost_before, step
 
 
-def test_what_has_expired_explains_itself(purse, lake):
+def test_what_has_expired_explains_itself(past):
+    purse = past
     purse.earn(100, Y2024)
     purse.earn(40, Y2025)
     purse.spend(30)
 
-    run = purse.expire(Y2024)
+    taken = purse.expire(Y2024)
 
     (transfer,) = Transfer.objects.filter(reason="expiry")
     assert transfer.key == f"expire:{purse.wallet.pk}:2024-12-31"
-    assert transfer.source == f"expiry:{run.pk}"
+    assert transfer.source == "expiry:2024-12-31"
     assert transfer.explanation == {
         "expires_on": "2024-12-31",
         "available": 110,
@@ -453,39 +646,45 @@ def test_what_has_expired_explains_itself(purse, lake):
     }
     assert (transfer.debit, transfer.credit, transfer.amount) == (purse.wallet, purse.expired, 70)
     assert transfer.occurred_at == datetime(2024, 12, 31, 16, tzinfo=UTC)  # midnight in Shanghai
-    assert (run.wallets, run.points) == (1, 70)
+    assert taken == [(Y2024, 1, 70)]
 
 
-def test_a_day_is_expired_once(purse):
-    purse.earn(100, Y2024)
-    first = purse.expire(Y2024)
-    purse.earn(50, Y2024)
-
-    again = purse.expire(Y2024)
-
-    assert again == first
-    assert (again.points, again.ran_at, purse.available) == (100, first.ran_at, 50)
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_day_expired_by_several_at_once_is_expired_once(at_once, purse):
+def test_what_was_taken_is_not_taken_again(purse):
     purse.earn(100, Y2024)
 
-    runs = at_once(8, lambda n: purse.expire(Y2024).pk)
-
-    assert len(set(runs)) == ExpiryRun.objects.count() == 1
+    assert purse.expire(Y2024) == [(Y2024, 1, 100)]
+    assert purse.expire(Y2024) == []
     assert (purse.available, purse.lost) == (0, 100)
 
 
-def test_a_day_that_nobody_lost_anything_on_is_over_too(lake):
-    run = expiry.expire(community=lake, expires_on=Y2024)
+@pytest.mark.django_db(transaction=True)
+def test_what_several_take_at_once_is_taken_once(at_once, purse):
+    purse.earn(100, Y2024)
 
-    assert (run.wallets, run.points) == (0, 0)
+    took = at_once(8, lambda n: purse.expire(Y2024))
+
+    assert [taken for one in took for taken in one] == [(Y2024, 1, 100)]
+    assert (purse.posted, purse.lost) == (0, 100)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_spent_and_expired_at_once_is_one_of_them(at_once, purse):
+    """Each spends what is not over; nobody what is."""
+    purse.earn(100, Y2024)
+    purse.earn(80, None)
+
+    def work(number):
+        return purse.expire(Y2024) if number % 2 else purse.spend(20, str(number))
+
+    at_once(8, work)
+
+    assert (purse.posted, purse.over, purse.lost) == (0, 0, 100)
 
 
 @pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Asia/Shanghai", "Pacific/Niue"])
 def test_points_can_be_spent_until_the_day_is_over_by_the_communitys_clock(purse, lake, zone):
     lake.timezone = zone
+    lake.save(update_fields=["timezone"])
     today = local_today(lake)
     purse.earn(100, today)
     purse.earn(50, today - timedelta(days=1))
@@ -493,7 +692,7 @@ def test_points_can_be_spent_until_the_day_is_over_by_the_communitys_clock(purse
     with pytest.raises(errors.ExpiryDayNotOver) as refusal:
         purse.expire(today)
     assert refusal.value.facts == {"today": today.isoformat()}
-    assert [run.points for run in expiry.expire_due(community=lake)] == [50]
+    assert [day.points for day in expiry.expire(community=lake)] == [50]
     assert purse.available == 100
 
 
@@ -504,7 +703,7 @@ def test_only_the_communitys_own_wallets_lose_points(purse, hill, wang):
 
     purse.expire(Y2024)
 
-    assert (purse.available, elsewhere.available) == (0, 100)
+    assert (purse.posted, elsewhere.posted) == (0, 100)
 
 
 def test_however_many_lose_points_the_database_is_asked_as_often(purse, lake, person):
@@ -512,7 +711,7 @@ def test_however_many_lose_points_the_database_is_asked_as_often(purse, lake, pe
         for number in range(people):
             Purse(lake, person(f"p{day}{number}")).earn(10, day)
         with CaptureQueriesContext(connection) as asked:
-            assert purse.expire(day).wallets == people
+            assert purse.expire(day) == [(day, people, 10 * people)]
         return len(asked)
 
     assert statements(Y2024, people=1) == statements(Y2025, people=20)
@@ -552,22 +751,23 @@ class Meanwhile:
 @pytest.mark.parametrize(
     ("meanwhile", "lost", "available"),
     [
-        (lambda purse: purse.earn(50, Y2025), 100, 50),
-        (lambda purse: purse.spend(80), 20, 0),
-        (lambda purse: purse.hold(80), 20, 0),
-        (lambda purse: purse.reverse("hours"), 0, 0),
+        (lambda purse: purse.earn(50, None), 100, 60),
+        (lambda purse: purse.spend(8), 100, 2),
+        (lambda purse: purse.hold(8), 100, 2),
+        (lambda purse: purse.reverse("hours"), 0, 10),
     ],
     ids=["earned", "spent", "held", "reversed"],
 )
 def test_what_happens_while_expiry_waits_for_the_wallet_counts(purse, meanwhile, lost, available):
     purse.earn(100, Y2024, "hours")
+    purse.earn(10, None)
 
     with transaction.atomic():
         meanwhile(purse)
         expiring = Meanwhile(lambda: purse.expire(Y2024))
-    run = expiring.result()
+    expiring.result()
 
-    assert (run.points, purse.lost, purse.available) == (lost, lost, available)
+    assert (purse.lost, purse.posted, purse.over) == (lost, available, 0)
 
 
 # --- seeing it come ---------------------------------------------------------------------------
@@ -581,42 +781,35 @@ def test_a_wallet_foresees_what_it_will_lose_the_nearest_day_first(purse):
     assert purse.expiring == [(date(2031, 1, 31), 15)]
 
 
-def test_what_is_left_of_a_day_that_is_over_goes_with_the_communitys_next(purse, lake, li):
-    purse.earn(100, Y2024)
-    purse.spend(60, "tea")
-    purse.expire(Y2024)
-    purse.reverse("tea")
-    assert purse.expiring == []  # nothing else expires in the community
-
-    Purse(lake, li).earn(1, date(2030, 1, 31))
-
-    assert purse.expiring == [(date(2030, 1, 31), 60)]
-
-
-def test_a_day_is_previewed_without_writing(purse, lake, li):
-    neighbour = Purse(lake, li)
+def test_a_day_is_previewed_without_writing(past, lake, li):
+    purse, neighbour = past, Purse(lake, li)
     for one, points in ((purse, 30), (neighbour, 50)):
         one.earn(points, Y2024)
         one.earn(7, Y2025)
     purse.spend(10)
 
-    losing = list(selectors.losing(lake, Y2024))
-    assert [(one.holder, one.available, one.kept, one.points) for one in losing] == [
-        (neighbour.wallet.holder, 57, 7, 50),
-        (purse.wallet.holder, 27, 7, 20),
+    losing = list(selectors.losing(lake, Y2025))
+    assert [one[1:] for one in losing] == [
+        (neighbour.wallet.holder, Y2024, 57, 7, 50),
+        (purse.wallet.holder, Y2024, 27, 7, 20),
+        *((holder, Y2025, 7, 0, 7) for holder in ordered(purse, neighbour)),
     ]
     assert selectors.losses(lake, Y2024) == (2, 70)
-    assert selectors.losses(lake, Y2025) == (2, 84)
-    assert [one.points for one in selectors.losing(lake, Y2025, since=Y2024)] == [7, 7]
-    assert not ExpiryRun.objects.exists()
+    assert selectors.losses(lake, Y2025) == (2, 14)
+    assert [one.points for one in selectors.losing(lake, Y2025, since=Y2025)] == [7, 7]
+    assert not Transfer.objects.filter(reason="expiry").exists()
 
 
-def test_the_next_day_is_the_first_that_was_not_expired_yet(purse, lake):
+def ordered(*purses):
+    return [purse.wallet.holder for purse in sorted(purses, key=lambda one: one.wallet.pk)]
+
+
+def test_the_next_day_is_the_first_that_is_not_over(past, lake):
     assert selectors.next_expiry_day(lake) is None
     for until in (Y2025, Y2024, None):
-        purse.earn(10, until)
+        past.earn(10, until)
     assert selectors.next_expiry_day(lake) == Y2024
-    purse.expire(Y2024)
+    past.clock.noon(date(2025, 1, 1))
     assert selectors.next_expiry_day(lake) == Y2025
 
 
@@ -745,8 +938,8 @@ def test_the_hourly_sweep_expires_all_that_is_due_once(purse, hill, li, street):
         tasks.sweep_expiry()
 
     assert (purse.available, elsewhere.available) == (10, 10)
-    runs = ExpiryRun.objects.filter(community=hill).values_list("expires_on", "points")
-    assert list(runs.order_by("id")) == [(Y2024, 10), (Y2025, 10)]
+    days = selectors.expired_days(hill, 12)
+    assert [one[:3] for one in days] == [(Y2025, 1, 10), (Y2024, 1, 10)]
 
 
 @pytest.mark.usefixtures("_tasks_run_at_once")
@@ -773,11 +966,11 @@ def test_an_office_sets_when_points_expire(lake, street):
 
     assert on_street == ["湖滨街道: months from 2024-06-01"]
     assert today == [f"碧沙湖社区: never from {local_today(lake)}"]
-    until = expiry.spendable_until(community=lake, earned_on=date(2024, 6, 1))
-    assert until == Y2024
+    assert until(lake, date(2024, 6, 1)) == Y2024
 
 
-def test_an_office_sees_what_would_expire_and_expires_it(purse, lake, li):
+def test_an_office_sees_what_would_expire_and_expires_it(past, lake, li):
+    purse = past
     Purse(lake, li).earn(50, Y2025)
     purse.earn(100, Y2024)
     purse.spend(30)
@@ -786,11 +979,12 @@ def test_an_office_sees_what_would_expire_and_expires_it(purse, lake, li):
 
     assert said(*preview) == [f"{holders[0]}: 70 of 70", "2024-12-31: 70 points of 1 wallets"]
     assert said(*preview, "--on", "2025-12-31") == [
-        f"{holders[0]}: 70 of 70",
         f"{holders[1]}: 50 of 50",
-        "2025-12-31: 120 points of 2 wallets",
+        "2025-12-31: 50 points of 1 wallets",
     ]
-    assert purse.lost == 0
+    assert purse.posted == 70
+    purse.clock.noon(date(2026, 2, 3))
+    assert said(*preview)[-1] == "2024-12-31: 70 points of 1 wallets"
     assert said("expire_points", "--community", "lake") == [
         "2024-12-31: 70 points of 1 wallets",
         "2025-12-31: 50 points of 1 wallets",
@@ -813,7 +1007,7 @@ def test_what_an_office_can_not_do_is_refused(lake, command, reason):
         said(*command)
 
     assert not ExpiryPolicy.objects.exists()
-    assert not ExpiryRun.objects.exists()
+    assert not Transfer.objects.filter(reason="expiry").exists()
 
 
 # --- around it --------------------------------------------------------------------------------
@@ -856,6 +1050,5 @@ def test_the_demos_points_outlast_its_year(db, tmp_path, monkeypatch):
     community = Community.objects.get(code=demo.CODE)
     assert Transfer.objects.get(community=community, reason="hours").expires_on is None
     this_year = local_today(community).year
-    until = expiry.spendable_until(community=community, earned_on=local_today(community))
-    assert until == date(this_year + 1, 12, 31)
+    assert until(community, local_today(community)) == date(this_year + 1, 12, 31)
     assert ExpiryPolicy.objects.count() == 2

@@ -14,7 +14,7 @@ from points.models import AccountKind, ExpiryPolicy, Transfer
 from points.services import expiry, ledger
 
 EXPIRY = "/api/v1/communities/lake/expiry"
-POLICY = {"kind": "months", "months": 12, "valid_from": "2100-01-01"}
+POLICY = {"kind": "months", "months": 12, "at_least_days": 60, "valid_from": "2100-01-01"}
 Y2024, Y2030 = date(2024, 12, 31), date(2030, 12, 31)
 
 
@@ -72,6 +72,28 @@ def test_i_see_what_of_mine_expires_when(wang, li, earn, logged_in):
     ]
 
 
+def test_what_is_over_is_gone_though_nothing_has_taken_it(wang, earn, logged_in):
+    earn(wang, 100, Y2024)
+    earn(wang, 30, Y2030)
+    client = logged_in(wang)
+
+    (listed,) = client.get("/api/v1/me/wallets").json()["results"]
+    wallet = client.get("/api/v1/me/wallets/lake").json()
+
+    assert wallet == listed | {"expiring": [{"expires_on": "2030-12-31", "points": 30}]}
+    assert (wallet["balance"], wallet["available"]) == (30, 30)
+
+
+def test_what_came_in_says_until_when_it_can_be_spent(wang, earn, logged_in):
+    gift = earn(wang, 100, Y2030)
+    client = logged_in(wang)
+
+    (line,) = client.get("/api/v1/me/wallets/lake/transfers").json()["results"]
+    explained = client.get(f"/api/v1/me/transfers/{gift.pk}").json()
+
+    assert line["expires_on"] == explained["expires_on"] == "2030-12-31"
+
+
 def test_i_see_what_i_owe(lake, wang, earn, logged_in):
     hours = earn(wang, 100, Y2030)
     wallet = ledger.wallet(community=lake, person_id=wang.pk)
@@ -87,7 +109,7 @@ def test_i_see_what_i_owe(lake, wang, earn, logged_in):
 
 def test_what_expired_explains_itself_to_who_lost_it(lake, wang, earn, logged_in):
     earn(wang, 100, Y2024)
-    expiry.expire(community=lake, expires_on=Y2024)
+    expiry.expire(community=lake)
     lost = Transfer.objects.get(reason="expiry")
 
     body = logged_in(wang).get(f"/api/v1/me/transfers/{lost.pk}").json()
@@ -111,7 +133,8 @@ def test_staff_see_the_policy_what_has_expired_and_what_will(lake, wang, li, ear
     for user in (wang, li):
         earn(user, 100, Y2024)
         earn(user, 30, Y2030)
-    run = expiry.expire(community=lake, expires_on=Y2024)
+    expiry.expire(community=lake)
+    last = Transfer.objects.filter(reason="expiry").latest("posted_at")
 
     response = office(role).get(EXPIRY)
 
@@ -120,18 +143,25 @@ def test_staff_see_the_policy_what_has_expired_and_what_will(lake, wang, li, ear
         "in_force": {
             "kind": "never",
             "months": None,
+            "at_least_days": 90,
             "valid_from": "2024-01-01",
             "place": brief(street),
         },
         "upcoming": [
-            {"kind": "months", "months": 6, "valid_from": "2100-01-01", "place": brief(lake)}
+            {
+                "kind": "months",
+                "months": 6,
+                "at_least_days": 90,
+                "valid_from": "2100-01-01",
+                "place": brief(lake),
+            }
         ],
         "last_runs": [
             {
                 "expires_on": "2024-12-31",
                 "wallets": 2,
                 "points": 200,
-                "ran_at": run.ran_at.isoformat().replace("+00:00", "Z"),
+                "ran_at": last.posted_at.isoformat().replace("+00:00", "Z"),
             }
         ],
         "next": {"expires_on": "2030-12-31", "wallets": 2, "points": 60},
@@ -143,6 +173,7 @@ def test_where_nothing_was_decided_points_last_until_the_end_of_the_next_year(la
         "in_force": {
             "kind": "end_of_next_year",
             "months": None,
+            "at_least_days": 90,
             "valid_from": None,
             "place": None,
         },
@@ -152,9 +183,10 @@ def test_where_nothing_was_decided_points_last_until_the_end_of_the_next_year(la
     }
 
 
-def test_the_newest_twelve_runs_are_shown(lake, office):
+def test_the_newest_twelve_runs_are_shown(lake, wang, earn, office):
     for month in range(1, 15):
-        expiry.expire(community=lake, expires_on=date(2023 + month // 13, (month - 1) % 12 + 1, 1))
+        earn(wang, 1, date(2023 + month // 13, (month - 1) % 12 + 1, 1))
+    expiry.expire(community=lake)
 
     runs = office(Role.STAFF).get(EXPIRY).json()["last_runs"]
 
@@ -199,6 +231,8 @@ def test_a_policy_begins_today_at_the_earliest(lake, office):
         ({"kind": "sometimes"}, 400, "invalid_input"),
         ({"months": 0}, 400, "invalid_input"),
         ({"months": 121}, 400, "invalid_input"),
+        ({"at_least_days": -1}, 400, "invalid_input"),
+        ({"at_least_days": 367}, 400, "invalid_input"),
         ({"valid_from": "soon"}, 400, "invalid_input"),
     ],
 )

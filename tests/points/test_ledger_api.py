@@ -90,6 +90,7 @@ def test_a_statement_says_what_came_in_and_went_out_newest_first(
                 "source": "",
                 "occurred_at": iso(spent.occurred_at),
                 "posted_at": iso(spent.posted_at),
+                "expires_on": None,
             },
             {
                 "id": str(earned.pk),
@@ -98,6 +99,7 @@ def test_a_statement_says_what_came_in_and_went_out_newest_first(
                 "source": "hours:1",
                 "occurred_at": iso(earned.occurred_at),
                 "posted_at": iso(earned.posted_at),
+                "expires_on": None,
             },
         ],
     }
@@ -250,6 +252,7 @@ def test_an_award_explains_itself_to_who_earned_it(lake, wang, zhao, served, log
         "source": f"hours:{attendance.pk}",
         "occurred_at": "2024-03-01T02:00:00Z",
         "posted_at": iso(award.transfer.posted_at),
+        "expires_on": award.transfer.expires_on.isoformat(),
         "explanation": {
             "rule": {
                 "id": str(rule.pk),
@@ -273,6 +276,14 @@ def test_an_award_explains_itself_to_who_earned_it(lake, wang, zhao, served, log
                 "daily_cap_points": 90,
                 "awarded_that_day": 0,
                 "points": 32,
+            },
+            "expiry": {
+                "served_on": "2024-03-01",
+                "policy": "end_of_next_year",
+                "months": None,
+                "posted_on": lake.today.isoformat(),
+                "at_least_days": 90,
+                "expires_on": award.transfer.expires_on.isoformat(),
             },
         },
         "award": {

@@ -3,7 +3,7 @@
 import io
 import json
 from dataclasses import asdict
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -263,7 +263,7 @@ SERVED = "UPDATE volunteers_attendance SET {change} WHERE id = '{id}'"
             [
                 "transfer.source is x, should be {source};"
                 " transfer.reason is gift, should be hours;"
-                " transfer.expires_on is None, should be 2025-12-31"
+                " transfer.expires_on is None, should be {last day}"
             ],
         ),
         (
@@ -352,6 +352,7 @@ def test_each_change_behind_our_back_is_named(lake, wang, li, year, which, state
         "li": li.pk,
         "wallet of li": ledger.wallet(community=lake, person_id=li.pk).pk,
         "shop": ledger.account(community=lake, kind=AccountKind.MERCHANT, holder="merchant:1").pk,
+        "last day": lake.today + timedelta(days=expiry.AT_LEAST_DAYS),
         "transfer": Transfer.objects.filter(key=source).values_list("pk", flat=True).first(),
         "other hazard": Award.objects.exclude(source=year["hazard"])
         .get(source__startswith="report:")
@@ -398,6 +399,51 @@ def test_an_award_follows_the_version_that_was_published_by_then(lake, wang, ver
     assert difference.startswith(
         f"{source}: version is lake hours * 1, should be lake hours * 2; points is 20, should be 40"
     )
+
+
+@pytest.mark.parametrize(
+    ("change", "differs"),
+    [
+        ("expires_on = '2099-12-31'", ["transfer.expires_on is 2099-12-31"]),
+        (
+            "expires_on = '2099-12-31', explanation ="
+            " jsonb_set(explanation, '{expiry,expires_on}', '\"2099-12-31\"')",
+            ["expiry.expires_on is 2099-12-31", "transfer.expires_on is 2099-12-31"],
+        ),
+        (
+            "explanation = jsonb_set(explanation, '{expiry,at_least_days}', '366')",
+            ["expiry.at_least_days is 366, should be 90"],
+        ),
+        (
+            "explanation = jsonb_set(explanation, '{expiry,policy}', '\"never\"')",
+            ["expiry.policy is never, should be end_of_next_year"],
+        ),
+        ("explanation = explanation - 'expiry'", ["expiry.posted_on is None"]),
+    ],
+)
+def test_how_long_its_points_last_follows_from_when_it_was_posted(
+    lake, wang, verified, change, differs
+):
+    verified(wang, "2024-03-01 13:00", "2024-03-01 15:00")
+    tamper(f"UPDATE points_transfer SET {change}")
+
+    (difference,) = told(lake)
+    assert all(one in difference for one in differs), difference
+
+
+def test_an_award_posted_as_the_day_turned_is_of_the_day_that_it_says(lake, wang, verified):
+    """Its day was read just before midnight, and it was written just after."""
+    verified(wang, "2024-03-01 13:00", "2024-03-01 15:00")
+    midnight = datetime.combine(
+        lake.today + timedelta(days=1), time(), tzinfo=ZoneInfo(lake.timezone)
+    )
+    moved = "UPDATE points_transfer SET posted_at = '{}'"
+
+    tamper(moved.format(midnight + timedelta(seconds=5)))
+    assert told(lake) == []
+    tamper(moved.format(midnight + timedelta(hours=1)))
+    (difference,) = told(lake)
+    assert "expiry.posted_on" in difference
 
 
 def test_what_the_street_lends_counts_where_there_is_nothing_nearer(

@@ -42,7 +42,7 @@ def check_in(
     """
     role = roles.volunteering(user_id=attendance.volunteer_id, community_id=attendance.community_id)
     attendance = _locked(attendance)
-    guardians.require_guardian(attendance.volunteer)
+    guardians.require_guardian(attendance.volunteer, at=at)
     if attendance.status == Attendance.Status.CHECKED_IN or (
         nonce is not None and attendance.check_in_nonce == nonce
     ):

@@ -7,6 +7,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.utils import timezone
 
+from backend.accounts import ages
 from backend.accounts.models import Consent, User
 from backend.accounts.selectors import consents_in_force
 from backend.accounts.services import guardians
@@ -39,7 +40,12 @@ def submit(
         raise NotAVolunteerHere
     if not consents_in_force(reporter).filter(purpose=Consent.Purpose.LOCATION).exists():
         facts |= {"latitude": None, "longitude": None}
-    report = Report(community=community, reporter=reporter, **facts)
+    report = Report(
+        community=community,
+        reporter=reporter,
+        is_by_child=ages.is_child(reporter.born_on),
+        **facts,
+    )
     if photo is not None:
         report.photo.save(f"{uuid4().hex}.jpg", without_exif(photo), save=False)
     report.save(force_insert=True)

@@ -20,18 +20,20 @@ CODE_LENGTH = 8
 CODE_LASTS = timedelta(hours=24)
 
 
-def require_guardian(user: User) -> None:
+def require_guardian(user: User, *, at: datetime | None = None) -> None:
     """Go on, unless ``user`` is under 14 and no guardian agrees: GuardianConsentRequired.
 
-    For everybody else it costs no statement.
+    Of what is told late, ``at`` is when it was done: the age then counts. For everybody else it
+    costs no statement.
     """
-    if is_missing(user):
+    if is_missing(user, at=at):
         raise errors.GuardianConsentRequired
 
 
-def is_missing(user: User) -> bool:
-    """Whether ``user`` is under 14 and no guardian agrees."""
-    return ages.is_child(user.born_on) and not guardianships_in_force(user).exists()
+def is_missing(user: User, *, at: datetime | None = None) -> bool:
+    """Whether ``user`` is, or was ``at`` that moment, under 14 and no guardian agrees."""
+    day = at and at.astimezone(ages.CLOCK).date()
+    return ages.is_child(user.born_on, on=day) and not guardianships_in_force(user).exists()
 
 
 @transaction.atomic

@@ -19,7 +19,6 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from backend import leaving
-from backend.accounts import ages
 from backend.accounts.models import Consent, GuardianCode, Guardianship, User
 from backend.accounts.services import guardians, sessions
 from backend.accounts.services.people import keep_off_lists, locked
@@ -35,6 +34,7 @@ from backend.privacy.services import exports
 from merchants.models import MerchantMember
 from merchants.services import wishes
 from volunteers.models import Attendance, JoinRequest, Report, Volunteer
+from volunteers.selectors import by_a_child
 from volunteers.services import people
 
 
@@ -99,7 +99,9 @@ def erase(*, user_id: UUID, now: datetime | None = None) -> bool:
 
 def finish() -> None:
     """Erase what a request on its way told after its sender was erased, and what a crash left."""
-    late = _confidential(Report.objects.filter(reporter__erased_at__isnull=False)).exclude(text="")
+    late = _told_in_confidence(Report.objects.filter(reporter__erased_at__isnull=False)).exclude(
+        text=""
+    )
     late.update(text="", place="", latitude=None, longitude=None)
     remove_photos()
 
@@ -143,15 +145,14 @@ def _end_what_runs(user: User) -> None:
 
 
 def _empty_reports(user: User) -> None:
-    """Where each was; and of what is confidential, or a child's, the words. Photos follow."""
+    """Where each was; and of what is confidential, or told as a child, the words. Photos follow."""
     theirs = Report.objects.filter(reporter=user)
-    told = theirs if ages.is_child(user.born_on) else _confidential(theirs)
-    told.update(text="", place="")
+    _told_in_confidence(theirs).update(text="", place="")
     theirs.exclude(latitude=None, longitude=None).update(latitude=None, longitude=None)
 
 
-def _confidential(reports: QuerySet[Report]) -> QuerySet[Report]:
-    return reports.filter(category__in=Report.CONFIDENTIAL)
+def _told_in_confidence(reports: QuerySet[Report]) -> QuerySet[Report]:
+    return reports.filter(Q(category__in=Report.CONFIDENTIAL) | by_a_child())
 
 
 def _end_log_ins(user: User) -> None:

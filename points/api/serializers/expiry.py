@@ -6,12 +6,14 @@ from rest_framework import serializers
 
 from backend.api.fields import DateField, IntegerField
 from backend.communities.api.serializers import CommunityInBriefSerializer
-from points.models import ExpiryPolicy, ExpiryRun
-from points.services.expiry import MOST_MONTHS
+from points.models import ExpiryPolicy
+from points.services.expiry import AT_LEAST_DAYS, MOST_AT_LEAST_DAYS, MOST_MONTHS
 
 
 class ExpiryPolicySerializer(serializers.ModelSerializer[ExpiryPolicy]):
     """How long what is earned from ``valid_from`` on can be spent.
+
+    What is posted from then on can be spent for ``at_least_days``, whenever it was served.
 
     The community's own, or lent by a place above; where none was published, ``place`` and
     ``valid_from`` are null.
@@ -22,7 +24,7 @@ class ExpiryPolicySerializer(serializers.ModelSerializer[ExpiryPolicy]):
 
     class Meta:
         model = ExpiryPolicy
-        fields = ("kind", "months", "valid_from", "place")
+        fields = ("kind", "months", "at_least_days", "valid_from", "place")
         read_only_fields = fields
 
 
@@ -37,16 +39,23 @@ class SetExpirySerializer(serializers.Serializer[Any]):
         max_value=MOST_MONTHS,
         help_text="With `months` only: points expire at the end of the month so much later.",
     )
+    at_least_days = IntegerField(
+        required=False,
+        default=AT_LEAST_DAYS,
+        min_value=0,
+        max_value=MOST_AT_LEAST_DAYS,
+        help_text="So long, whatever the day served, can be spent what is posted from then on.",
+    )
     valid_from = DateField(help_text="Today or later.")
 
 
-class ExpiryRunSerializer(serializers.ModelSerializer[ExpiryRun]):
-    """A day whose points have expired."""
+class ExpiredDaySerializer(serializers.Serializer[Any]):
+    """A day whose points have expired. ``ran_at``: when the last of them was taken."""
 
-    class Meta:
-        model = ExpiryRun
-        fields = ("expires_on", "wallets", "points", "ran_at")
-        read_only_fields = fields
+    expires_on = serializers.DateField(read_only=True)
+    wallets = serializers.IntegerField(read_only=True)
+    points = serializers.IntegerField(read_only=True)
+    ran_at = serializers.DateTimeField(read_only=True)
 
 
 class ExpiryPreviewSerializer(serializers.Serializer[Any]):
@@ -60,5 +69,5 @@ class ExpiryPreviewSerializer(serializers.Serializer[Any]):
 class ExpirySerializer(serializers.Serializer[Any]):
     in_force = ExpiryPolicySerializer(read_only=True)
     upcoming = ExpiryPolicySerializer(many=True, read_only=True, help_text="By their first day.")
-    last_runs = ExpiryRunSerializer(many=True, read_only=True, help_text="The newest twelve.")
+    last_runs = ExpiredDaySerializer(many=True, read_only=True, help_text="The newest twelve.")
     next = ExpiryPreviewSerializer(read_only=True, allow_null=True)

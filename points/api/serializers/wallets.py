@@ -1,6 +1,6 @@
 """Shapes of wallets and their statements."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from rest_framework import serializers
 
@@ -51,8 +51,14 @@ class WalletTransferSerializer(serializers.ModelSerializer[Transfer]):
             "source",
             "occurred_at",
             "posted_at",
+            "expires_on",
         )
         read_only_fields = fields
+        extra_kwargs: ClassVar = {
+            "expires_on": {
+                "help_text": "The last day on which what came in can be spent; null: for good."
+            }
+        }
 
     def get_amount(self, transfer: Transfer) -> int:
         # The context says whose wallet it is.

@@ -46,7 +46,7 @@ class ExpiryView(APIView):
         body = {
             "in_force": in_force,
             "upcoming": upcoming,
-            "last_runs": selectors.expiry_runs_of(community)[:LAST_RUNS],
+            "last_runs": selectors.expired_days(community, LAST_RUNS),
             "next": _preview(community, day) if day else None,
         }
         return Response(ExpirySerializer(body).data)

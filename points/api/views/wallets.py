@@ -1,5 +1,7 @@
 """Wallets and statements, for their owners."""
 
+from collections.abc import Collection
+from datetime import date
 from functools import cached_property
 from typing import Any
 from uuid import UUID
@@ -26,14 +28,24 @@ from points.models import Account, AccountKind, Unit
 from points.services import sealing
 
 
-def _row(community: Community, wallet: Account | None) -> dict[str, Any]:
-    """Somebody's points there; who never earned any has 0."""
+def _row(
+    community: Community, wallet: Account | None, losses: Collection[tuple[date, int]]
+) -> dict[str, Any]:
+    """Somebody's points there; who never earned any has 0.
+
+    What is over by the community's clock is gone, whether or not that has been posted.
+    """
+    today = community.today
+    over = sum(points for day, points in losses if day < today)
     return {
         "community": community,
-        "balance": wallet.credits - wallet.debits if wallet else 0,
+        "balance": wallet.credits - wallet.debits - over if wallet else 0,
         "held": wallet.held if wallet else 0,
-        "available": wallet.available if wallet else 0,
+        "available": wallet.available - over if wallet else 0,
         "shortfall": wallet.shortfall if wallet else 0,
+        "expiring": [
+            {"expires_on": day, "points": points} for day, points in losses if day >= today
+        ],
     }
 
 
@@ -47,7 +59,11 @@ class MyWalletListView(ListAPIView[Community]):
         user = signed_in(request)
         page = self.paginate_queryset(communities_known_to(user)) or []
         opened = selectors.wallets_of([community.pk for community in page], user.pk)
-        rows = [_row(community, opened.get(community.pk)) for community in page]
+        losses = selectors.losses_to_come(opened.values())
+        rows = []
+        for community in page:
+            wallet = opened.get(community.pk)
+            rows.append(_row(community, wallet, losses[wallet.pk] if wallet else []))
         return self.get_paginated_response(WalletSerializer(rows, many=True).data)
 
 
@@ -59,10 +75,8 @@ class MyWalletView(APIView):
         user = signed_in(request)
         community = community_among(communities_known_to(user), code)
         wallet = selectors.wallet_of(community.pk, user.pk)
-        expiring = selectors.expiring(wallet) if wallet else []
-        row = _row(community, wallet) | {
-            "expiring": [{"expires_on": day, "points": points} for day, points in expiring]
-        }
+        losses = selectors.losses_to_come([wallet])[wallet.pk] if wallet else []
+        row = _row(community, wallet, losses)
         return Response(WalletInFullSerializer(row).data)
 
 

@@ -14,7 +14,7 @@ from points.services import expiry
 
 
 class Command(BaseCommand):
-    """Expires what is due now, as the hourly task does, or shows what a day will take."""
+    """Takes what has expired, as the hourly task does, or shows what a day will take."""
 
     help = "Expire the points whose day is over; with --preview, show what would expire."
 
@@ -38,15 +38,16 @@ class Command(BaseCommand):
         elif options["on"]:
             raise CommandError("--on is for --preview: what expires has its day already.")
         else:
-            for run in expiry.expire_due(community=community):
-                self._sum_up(run.expires_on, run.wallets, run.points)
+            for expired in expiry.expire(community=community):
+                self._sum_up(*expired)
 
     def _preview(self, community: Community, on: date | None) -> None:
-        day = on or selectors.next_expiry_day(community)
+        due = next(selectors.losing(community, community.today), None)
+        day = on or (due.expires_on if due else selectors.next_expiry_day(community))
         if day is None:
             self.stdout.write("Nothing is to expire.")
             return
-        for wallet in selectors.losing(community, day):
+        for wallet in selectors.losing(community, day, since=day):
             self.stdout.write(f"{wallet.holder}: {wallet.points} of {wallet.available}")
         self._sum_up(day, *selectors.losses(community, day))
 

@@ -22,6 +22,13 @@ class Command(BaseCommand):
         parser.add_argument("--community", required=True, metavar="CODE")
         parser.add_argument("--months", type=int, help="with `months`: 1 to 120")
         parser.add_argument(
+            "--at-least-days",
+            type=int,
+            default=expiry.AT_LEAST_DAYS,
+            metavar="DAYS",
+            help="how long what is posted late can be spent at least: 0 to 366 (%(default)s)",
+        )
+        parser.add_argument(
             "--valid-from",
             type=days.typed,
             metavar="DATE",
@@ -38,6 +45,7 @@ class Command(BaseCommand):
                 community=place,
                 kind=options["kind"],
                 months=options["months"],
+                at_least_days=options["at_least_days"],
                 valid_from=options["valid_from"] or today,
             )
         except ExpiryPolicyInvalid as error:

@@ -24,7 +24,7 @@ from points.services.verifying.findings import Checked, Finding
 __all__ = ["LONGEST_TRANSACTION", "Checked", "Finding", "verify"]
 
 KEPT = 1000  # findings that a verification keeps; it counts all
-_TABLES = ("transfer", "account", "hold", "reversal", "earned", "award", "expiryrun", "seal")
+_TABLES = ("transfer", "account", "hold", "reversal", "earned", "award", "seal")
 
 
 def verify(

@@ -1,4 +1,4 @@
-"""What accounts, transfers, holds, reversals, awards and expiry runs owe each other.
+"""What accounts, transfers, holds, reversals, awards and expiries owe each other.
 
 Each query answers the rows that are wrong and why. Each is one statement, which sees one moment of
 the ledger, so people may post meanwhile.
@@ -105,8 +105,11 @@ _REVERSING = f"""
         WHEN t.reverses_id IS NOT NULL THEN 'it reverses a reversal, transfer ' || t.id
         WHEN (r.debit_id, r.credit_id) <> (t.credit_id, t.debit_id)
             THEN 'it does not go back the way of transfer ' || t.id
-        WHEN r.expires_on IS DISTINCT FROM t.expires_on
-            THEN 'it does not expire with transfer ' || t.id
+        WHEN r.expires_on IS DISTINCT FROM t.expires_on AND NOT EXISTS (
+            SELECT FROM points_account d, points_account c
+            WHERE d.id = t.debit_id AND d.kind = 'wallet'
+                AND c.id = t.credit_id AND c.kind <> 'wallet'
+        ) THEN 'it does not expire with transfer ' || t.id
         WHEN NOT EXISTS (
             SELECT FROM points_reversal asked
             WHERE asked.community_id = r.community_id AND asked.transfer_id = t.id AND {_ASKED_FOR}
@@ -209,8 +212,10 @@ _EARNED = f"""
         FROM (
             SELECT account_id, expires_on, points AS shown, points FROM points_earned
             WHERE community_id = %(community)s
-            UNION ALL SELECT credit_id, expires_on, 0, -amount FROM points_transfer
-            WHERE community_id = %(community)s AND reverses_id IS NULL
+            UNION ALL SELECT t.credit_id, t.expires_on, 0, -t.amount FROM points_transfer t
+            JOIN points_account d ON d.id = t.debit_id
+            WHERE t.community_id = %(community)s AND (t.reverses_id IS NULL
+                OR t.expires_on IS NOT NULL AND d.kind <> 'wallet')
             UNION ALL SELECT debit_id, expires_on, 0, amount FROM points_transfer
             WHERE community_id = %(community)s AND reverses_id IS NOT NULL
         ) AS movements GROUP BY account_id, expires_on HAVING sum(points) <> 0
@@ -246,29 +251,34 @@ _AWARDS = """
     WHERE w.community_id = %(community)s AND wrong.because IS NOT NULL
 """
 
-_EXPIRED = "t.community_id = %(community)s AND starts_with(t.key, 'expire:')"
-
-_EXPIRY_RUNS = f"""
-    SELECT format('expiry run %%s (%%s)', run.id, run.expires_on),
-        format('it says %%s from %%s wallets, its transfers are %%s from %%s',
-            run.points, run.wallets, coalesce(lost.points, 0), coalesce(lost.wallets, 0))
-    FROM points_expiryrun run
-    LEFT JOIN (
-        SELECT t.source, count(*) AS wallets, sum(t.amount) AS points
-        FROM points_transfer t WHERE {_EXPIRED} GROUP BY t.source
-    ) AS lost ON lost.source = 'expiry:' || run.id
-    WHERE run.community_id = %(community)s
-        AND (run.wallets, run.points) <> (coalesce(lost.wallets, 0), coalesce(lost.points, 0))
-"""
-
+# Of an expiry: whose it is, of which day, and that it says why.
 _EXPIRIES = f"""
-    SELECT {_TRANSFER}, 'no expiry run of its day made it'
+    SELECT {_TRANSFER}, wrong.because
     FROM points_transfer t
+    JOIN points_account d ON d.id = t.debit_id
     JOIN points_account c ON c.id = t.credit_id
-    LEFT JOIN points_expiryrun run
-        ON run.community_id = t.community_id AND t.source = 'expiry:' || run.id
-    WHERE {_EXPIRED} AND (c.kind <> 'expired'
-        OR t.key IS DISTINCT FROM 'expire:' || t.debit_id || ':' || run.expires_on)
+    JOIN communities_community place ON place.id = t.community_id
+    CROSS JOIN LATERAL (SELECT
+        (t.explanation ->> 'expires_on')::date AS day,
+        (t.explanation ->> 'available')::bigint AS available,
+        (t.explanation ->> 'kept')::bigint AS kept
+    ) AS said
+    CROSS JOIN LATERAL (SELECT CASE
+        WHEN (t.reason, c.kind, d.kind) IS DISTINCT FROM ('expiry', 'expired', 'wallet')
+            THEN 'nothing but expiry takes what a wallet loses'
+        WHEN 'expire:' || t.debit_id || ':' || said.day
+                IS DISTINCT FROM substr(t.key, 1, 54)
+            OR t.source IS DISTINCT FROM 'expiry:' || said.day
+            THEN 'it is not of the wallet and the day that it says'
+        WHEN t.amount IS DISTINCT FROM said.available - said.kept
+            THEN format('it took %%s, of %%s it had to keep %%s', t.amount, said.available,
+                said.kept)
+        WHEN t.posted_at < (said.day + 1)::timestamp AT TIME ZONE place.timezone
+            THEN 'its day was not over'
+    END AS because) AS wrong
+    WHERE t.community_id = %(community)s AND t.reverses_id IS NULL
+        AND (starts_with(t.key, 'expire:') OR t.reason = 'expiry' OR c.kind = 'expired')
+        AND wrong.because IS NOT NULL
 """
 
 CHECKS = (
@@ -311,8 +321,8 @@ CHECKS = (
     ),
     Check(
         "expiry",
-        "each run is its transfers",
-        ("transfer", "expiryrun"),
-        (_EXPIRY_RUNS, _EXPIRIES),
+        "what a wallet lost is of a day that was over, and what it did not keep",
+        ("transfer",),
+        (_EXPIRIES,),
     ),
 )
