@@ -86,7 +86,9 @@ class OffersSheet(Sheet):
         partnerships = {
             partnership.name: partnership
             for partnership in Partnership.objects.filter(
-                community=self.community, name__in=[row.values["merchant"] for row in rows]
+                community=self.community,
+                accepted_at__isnull=False,
+                name__in=[row.values["merchant"] for row in rows],
             )
         }
         known = {
