@@ -102,7 +102,7 @@ class OffersSheet(Sheet):
     def take(self, rows: list[Row]) -> BatchOutcome:
         partnerships = {
             partnership.name_compared: partnership
-            for partnership in _partnerships(self.community, rows)
+            for partnership in _partnerships(self.community, rows).filter(accepted_at__isnull=False)
         }
         known = {
             offer.code: offer

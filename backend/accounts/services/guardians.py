@@ -1,6 +1,6 @@
 """Guardians agree that a child takes part (PIPL 31): asked with a code, given, withdrawn."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.utils import timezone
