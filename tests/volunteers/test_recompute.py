@@ -151,6 +151,12 @@ HERE = "WHERE id = '{id}'"
 AWARD = "UPDATE points_award SET {change} WHERE source = '{source}'"
 MOVED = "UPDATE points_transfer SET {change} WHERE key = '{source}'"
 SERVED = "UPDATE volunteers_attendance SET {change} WHERE id = '{id}'"
+# An hour longer, and the shift as well: beyond it nothing counts.
+LONGER = (
+    SERVED.replace("{change}", "checked_out_at = checked_out_at + interval '1 hour'")
+    + "; UPDATE volunteers_shift SET ends_at = ends_at + interval '1 hour'"
+    " WHERE id = (SELECT shift_id FROM volunteers_attendance WHERE id = '{id}')"
+)
 
 
 @pytest.mark.parametrize(
@@ -158,7 +164,7 @@ SERVED = "UPDATE volunteers_attendance SET {change} WHERE id = '{id}'"
     [
         (
             "walk",
-            SERVED.replace("{change}", "checked_out_at = checked_out_at + interval '1 hour'"),
+            LONGER,
             [
                 "points is 20, should be 30; transfer.amount is 20, should be 30;"
                 " inputs.checked_out_at is 2024-03-01T07:00:00+00:00,"
@@ -173,7 +179,7 @@ SERVED = "UPDATE volunteers_attendance SET {change} WHERE id = '{id}'"
         ),
         (
             "too short",  # earned nothing, so nothing was posted
-            SERVED.replace("{change}", "checked_out_at = checked_out_at + interval '1 hour'"),
+            LONGER,
             [
                 "points is 0, should be 10; transfer.amount is None, should be 10;"
                 " inputs.checked_out_at is 2024-03-03T10:05:00+00:00,"
