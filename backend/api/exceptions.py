@@ -36,9 +36,6 @@ _REFUSALS: tuple[tuple[type[Refusal], int], ...] = (
     (Unavailable, 503),
 )
 
-# Of a problem's members, those that follow from its code.
-STANDARD_MEMBERS = ("type", "title", "status")
-
 # The first row that fits is taken, so a subclass stands above its parent.
 _OTHERS: tuple[tuple[tuple[type[Exception], ...], int, str, str | Promise], ...] = (
     ((RequestDataTooBig,), 413, "body_too_large", _("The request is too large.")),
@@ -131,25 +128,32 @@ class _RefusedBefore(Exception):
         self.title = next(titles, code)
 
 
-def refused_before(status: int, told: Mapping[str, Any]) -> Exception:
-    """The exception that is answered as an earlier one was: ``told`` are its ``code`` and facts.
+def kept(exc: Exception, body: Mapping[str, Any]) -> dict[str, Any]:
+    """What ``refused_before`` makes the same refusal of: its name, and what it told."""
+    told = {name: fact for name, fact in body.items() if name not in ("type", "title", "status")}
+    return {"name": type(exc).__name__, "told": told}
+
+
+def refused_before(status: int, *, name: str, told: Mapping[str, Any]) -> Exception:
+    """The exception that is answered as an earlier one was.
 
     Titles are those of today, in the language asked for today.
     """
+    code: str = told["code"]
     facts = {name: fact for name, fact in told.items() if name != "code"}
-    refusal = _refusals().get(told["code"])
-    return refusal(**facts) if refusal else _RefusedBefore(status, told["code"], facts)
+    refusal = _refusals().get((name, code))
+    return refusal(**facts) if refusal else _RefusedBefore(status, code, facts)
 
 
 @cache
-def _refusals() -> dict[str, type[Refusal]]:
-    """All there are, by their codes."""
+def _refusals() -> dict[tuple[str, str], type[Refusal]]:
+    """All there are; some share a code and say it in other words."""
     found, pending = {}, [Refusal]
     while pending:
         kind = pending.pop()
         pending += kind.__subclasses__()
         if hasattr(kind, "code"):
-            found[kind.code] = kind
+            found[kind.__name__, kind.code] = kind
     return found
 
 

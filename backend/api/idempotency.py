@@ -34,7 +34,7 @@ from backend.api.errors import (
     IdempotencyKeyMissing,
     IdempotencyKeyReused,
 )
-from backend.api.exceptions import STANDARD_MEMBERS, refused_before
+from backend.api.exceptions import kept, refused_before
 from backend.api.models import IdempotencyKey
 from backend.errors import Refusal
 
@@ -261,9 +261,7 @@ def _answer(
         # record of a refused scan, is committed with the answer. An exception that is no
         # refusal is raised again by handle_exception and undoes everything.
         response, about = view.handle_exception(exc), []
-        refusal = {
-            name: fact for name, fact in response.data.items() if name not in STANDARD_MEMBERS
-        }
+        refusal = kept(exc, response.data)
     if response.status_code in (401, 429) or response.status_code >= 500:
         transaction.set_rollback(True)
     else:
@@ -318,7 +316,7 @@ def _keep(
         cursor.execute(
             "INSERT INTO api_idempotencykey"
             " (user_id, key, method, path, body_sha256, status, about, refusal)"
-            " VALUES (%s, %s, %s, %s, %s, %s, %s::uuid[], %s::jsonb)",
+            " VALUES (%s, %s, %s, %s, %s, %s, %s::uuid[], %s)",
             [
                 user.pk,
                 key,
@@ -327,7 +325,7 @@ def _keep(
                 asked["body_sha256"],
                 status,
                 about,
-                None if refusal is None else json.dumps(refusal, cls=JSONEncoder),
+                json.dumps(refusal, cls=JSONEncoder, ensure_ascii=False) if refusal else "",
             ],
         )
 
@@ -336,11 +334,11 @@ def _keep(
 def _replay(
     first: IdempotencyKey, shown: Shown, view: APIView, request: Request, **named: Any
 ) -> Response:
-    if first.refusal is None:
+    if not first.refusal:
         response = Response(shown.again(request, first, **named), status=first.status)
     else:
         shown.address(request, **named)
-        refusal = refused_before(first.status, first.refusal)
+        refusal = refused_before(first.status, **json.loads(first.refusal))
         if shown.explains is not None and isinstance(refusal, Refusal):
             refusal = shown.explains(refusal)
         response = view.handle_exception(refusal)

@@ -20,7 +20,7 @@ class IdempotencyKey(models.Model):
     body_sha256 = models.CharField(max_length=64)  # of the request
     status = models.PositiveSmallIntegerField()
     about = ArrayField(models.UUIDField(), default=list)  # the ids of what was made or changed
-    refusal = models.JSONField(null=True)  # its code and facts; they name nobody
+    refusal = models.TextField(blank=True)  # JSON: which, and its facts; they name nobody
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:

@@ -646,7 +646,7 @@ IN_PROFILE = ("socialaccount.SocialAccount.user", "mfa.Authenticator.user")
 _AN_ACT = "an act on somebody else's thing: it stands among the acts"
 LEFT_OUT = {
     "account.EmailAddress.user": "nobody has an e-mail address here",
-    "accounts.GuardianCode.child": "a hash of a code, good once and for a day",
+    "accounts.GuardianCode.child": "a code, good once and for a day, unreadable once used",
     "accounts.Guardianship.withdrawn_by": "one of the two, or who ended it for them: an act",
     "accounts.User_groups.user": "no groups are used: roles are memberships",
     "accounts.User_user_permissions.user": "no such permissions are used",

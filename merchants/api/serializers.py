@@ -203,7 +203,7 @@ class InviteSerializer(serializers.Serializer[Any]):
 
 
 class InvitationSerializer(serializers.ModelSerializer[Invitation]):
-    """An invitation without its code, which nobody can read again."""
+    """An invitation without its code."""
 
     state = serializers.ChoiceField(choices=Invitation.State.choices, read_only=True)
     invited_by = ColleagueSerializer(read_only=True)
@@ -228,9 +228,9 @@ class InvitationSerializer(serializers.ModelSerializer[Invitation]):
 
 
 class NewInvitationSerializer(InvitationSerializer):
-    """With its code, this once: to be read aloud, or sent as a message."""
+    """With its code, to be read aloud or sent as a message; null once it is no longer good."""
 
-    code = serializers.CharField(read_only=True)
+    code = serializers.CharField(read_only=True, allow_null=True)
 
     class Meta(InvitationSerializer.Meta):
         fields = (*InvitationSerializer.Meta.fields, "code")

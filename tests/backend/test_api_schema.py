@@ -12,7 +12,7 @@ from rest_framework import serializers
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from backend.api.idempotency import idempotent
+from backend.api.idempotency import idempotent, myself
 
 
 class TeaSerializer(serializers.Serializer):
@@ -25,11 +25,11 @@ class TeaView(APIView):
         return Response({"title": "tea"})
 
     @extend_schema(request=TeaSerializer, responses={201: TeaSerializer})
-    @idempotent
+    @idempotent(myself, TeaSerializer)
     def post(self, request):
         return Response({"title": "tea"}, status=201)
 
-    @idempotent
+    @idempotent(myself, TeaSerializer, is_required=False)
     @extend_schema(request=TeaSerializer, responses=TeaSerializer)
     def put(self, request):
         return Response({"title": "tea"})
@@ -60,15 +60,15 @@ def test_every_operation_documents_its_errors(document, method):
     ]
 
 
-@pytest.mark.parametrize("method", ["post", "put"])
-def test_an_idempotent_operation_documents_its_key(document, method):
+@pytest.mark.parametrize(("method", "is_required"), [("post", True), ("put", False)])
+def test_an_idempotent_operation_documents_its_key(document, method, is_required):
     operation = document["paths"]["/api/v1/teas/today"][method]
 
     (parameter,) = operation["parameters"]
-    assert (parameter["name"], parameter["in"], parameter["required"]) == (
+    assert (parameter["name"], parameter["in"], parameter.get("required", False)) == (
         "Idempotency-Key",
         "header",
-        True,
+        is_required,
     )
     (status,) = operation["responses"].keys() - {"default"}
     assert list(operation["responses"][status]["headers"]) == ["Idempotency-Replayed"]

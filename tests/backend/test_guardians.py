@@ -107,7 +107,23 @@ def test_a_guardian_agrees_with_a_code_and_both_see_it(child, mother, logged_in)
     assert of_mother.get(CHILDREN).json() == [given[0].json()]
     assert not of_child.get("/api/v1/me").json()["guardian_is_missing"]
     # The code itself is not kept.
+    assert GuardianCode.objects.get().code_encrypted == ""
     assert not GuardianCode.objects.filter(digest__contains=code).exists()
+
+
+def test_a_code_is_told_again_to_the_child_until_it_is_used(child, mother, logged_in):
+    phone = logged_in(child)
+    lost, found = (
+        phone.post("/api/v1/me/guardian-code", headers={"Idempotency-Key": "k"}) for _ in range(2)
+    )
+    assert (found.status_code, found.json()) == (201, lost.json())
+    code = found.json()["code"]
+    assert code not in str(GuardianCode.objects.values().get())
+
+    assert agree(logged_in(mother), code).status_code == 201
+
+    again = phone.post("/api/v1/me/guardian-code", headers={"Idempotency-Key": "k"})
+    assert again.json() == found.json() | {"code": None}
 
 
 def test_it_is_withdrawn_by_who_gave_it_and_stays_on_record(child, mother, wang, agreed, logged_in):

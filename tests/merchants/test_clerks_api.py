@@ -1,8 +1,10 @@
 """Inviting, accepting and dismissing, over HTTP."""
 
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
+from django.utils import timezone
 
 from backend.accounts.services.attempts import CODES
 from backend.audit.models import AuditEntry
@@ -77,6 +79,40 @@ def test_an_owner_invites_and_a_newcomer_accepts(office, zhou, sun, shop, addres
             "accepted_by": shown(sun),
         }
     )
+
+
+def test_a_code_is_told_again_to_who_made_it_until_somebody_accepts_it(
+    office, zhou, sun, shop, address, logged_in
+):
+    lost, found = (
+        office.post(f"{address}/invitations", headers={"Idempotency-Key": "k"}) for _ in range(2)
+    )
+    code = found.json()["code"]
+    assert (found.status_code, code) == (201, lost.json()["code"])
+    assert Invitation.objects.count() == 1
+    assert code not in str(Invitation.objects.values().get())
+
+    logged_in(sun).post("/api/v1/invitations/accept", {"code": code})
+
+    again = office.post(f"{address}/invitations", headers={"Idempotency-Key": "k"}).json()
+    assert (again["code"], again["state"]) == (None, "accepted")
+    assert Invitation.objects.get().code_encrypted == ""
+
+
+@pytest.mark.parametrize("end", ["revoke", "expire", "dismiss"])
+def test_a_code_that_is_no_longer_good_is_not_told_again(office, zhou, address, settings, end):
+    if end == "expire":
+        settings.INVITATION_LIFETIME = timedelta(seconds=-1)
+    made = office.post(f"{address}/invitations", headers={"Idempotency-Key": "k"}).json()
+    if end == "revoke":
+        office.post(f"{address}/invitations/{made['id']}/revoke")
+    elif end == "dismiss":
+        MerchantMember.objects.filter(user=zhou).update(ended_at=timezone.now())
+
+    again = office.post(f"{address}/invitations", headers={"Idempotency-Key": "k"})
+
+    assert again.status_code == (404 if end == "dismiss" else 201)
+    assert made["code"] is None or made["code"] not in again.text
 
 
 def test_taking_an_invitation_back(office, zhou, sun, address, logged_in):

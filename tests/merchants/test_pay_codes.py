@@ -246,6 +246,8 @@ def test_a_phone_shows_a_code_and_a_counter_takes_points_once(
 
     assert made.status_code == 201
     assert made.json().keys() == {"code", "expires_at"}
+    (kept,) = PayCode.objects.values()
+    assert made.json()["code"] not in str(kept)
     address = f"/api/v1/merchants/{shop.pk}/payments"
     body = {"code": made.json()["code"], "items": [{"offer_id": str(tea.pk)}]}
     first, again = (till.post(address, body, headers={"Idempotency-Key": "k1"}) for _ in range(2))
@@ -272,9 +274,23 @@ def test_a_phone_shows_a_code_and_a_counter_takes_points_once(
     )
     assert again.content == first.content
     assert books(wang)["available"] == 70
+    assert PayCode.objects.get().code_encrypted == ""
     refused = till.post(address, body, headers={"Idempotency-Key": "k2"})
     assert (refused.status_code, refused.json()["code"]) == (409, "code_used")
     assert refused.json()["what_to_do"] == "请勿发放，该券已在所示时间核销。"
+
+
+def test_a_pay_code_is_told_again_until_it_is_used(logged_in, wang, chen, shop, grant_points):
+    grant_points(wang, 100)
+    phone, key = logged_in(wang), {"Idempotency-Key": "k"}
+    asked = "/api/v1/me/pay-codes", {"community": "lake"}
+    lost, found = (phone.post(*asked, headers=key) for _ in range(2))
+    assert (found.status_code, found.json()) == (201, lost.json())
+    assert PayCode.objects.count() == 1
+
+    pay_codes.pay(merchant=shop, clerk=chen, code=found.json()["code"], points=10)
+
+    assert phone.post(*asked, headers=key).json() == found.json() | {"code": None}
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ def utc(moment):
 
 
 def post(client, address, body=None, *, key="k1"):
-    headers = {"Idempotency-Key": key} if key else {}
+    headers = {"Idempotency-Key": key}
     return client.post(f"/api/v1/{address}", body or {}, headers=headers)
 
 

@@ -219,20 +219,56 @@ def test_it_can_all_be_told_once_more(endpoint, receiver, redeemed, sweep):
     assert len(receiver.journal) == 5
 
 
-def test_while_secrets_change_both_sign(endpoint, receiver, zhou, sweep):
-    old = receiver.secret
-    _, new = webhooks.renew_secret(endpoint=endpoint, by=zhou)
-    for secret in (old, new):
-        receiver.secret = secret
-        webhooks.ping(endpoint=endpoint)
-        sweep()
-    assert heard(receiver) == ["ping", "ping"]
-
-    WebhookEndpoint.objects.update(old_secret_until=timezone.now())
-    receiver.secret = old
+def pinged(endpoint, receiver, sweep, secret):
+    """Whether a receiver that knows ``secret`` believes us."""
+    receiver.secret = secret
     webhooks.ping(endpoint=endpoint)
     sweep()
-    assert receiver.journal[-1][2] is False
+    return receiver.journal[-1][2]
+
+
+def test_while_secrets_change_each_signs_for_a_day_after_it_was_replaced(
+    endpoint, receiver, zhou, sweep, monkeypatch
+):
+    first = receiver.secret
+    _, second = webhooks.renew_secret(endpoint=endpoint, by=zhou)
+    _, third = webhooks.renew_secret(endpoint=endpoint, by=zhou)  # before anybody knew the second
+
+    assert all(pinged(endpoint, receiver, sweep, one) for one in (first, second, third))
+
+    later = timezone.now() + webhooks.OVERLAP
+    monkeypatch.setattr(webhooks.timezone, "now", lambda: later)
+    WebhookDelivery.objects.update(state="delivered")
+    endpoint.refresh_from_db()
+    assert list(endpoint.old_secrets(later)) == []
+
+
+def test_a_secret_is_told_again_until_a_delivery_that_it_alone_signed_was_taken(
+    endpoint, receiver, zhou, sweep, shop, logged_in
+):
+    office = logged_in(zhou)
+    address = f"/api/v1/merchants/{shop.pk}/webhooks/{endpoint.pk}/secret"
+    lost, found = (office.post(address, headers={"Idempotency-Key": "k"}) for _ in range(2))
+    secret = found.json()["secret"]
+    assert (found.status_code, secret) == (200, lost.json()["secret"])
+    assert pinged(endpoint, receiver, sweep, secret)
+    # The old one signed beside it: who took that delivery may know the old one alone.
+    assert office.post(address, headers={"Idempotency-Key": "k"}).json()["secret"] == secret
+
+    WebhookEndpoint.objects.update(old_secrets_encrypted="")  # a day later
+    assert pinged(endpoint, receiver, sweep, secret)
+
+    again = office.post(address, headers={"Idempotency-Key": "k"})
+    assert (again.status_code, again.json()["secret"]) == (200, None)
+
+
+def test_a_key_of_before_tells_the_secret_that_is_in_use(endpoint, zhou, shop, logged_in):
+    office = logged_in(zhou)
+    address = f"/api/v1/merchants/{shop.pk}/webhooks/{endpoint.pk}/secret"
+    office.post(address, headers={"Idempotency-Key": "lost"})
+    newest = office.post(address, headers={"Idempotency-Key": "another"}).json()["secret"]
+
+    assert office.post(address, headers={"Idempotency-Key": "lost"}).json()["secret"] == newest
 
 
 def test_a_worker_that_dies_half_way_leaves_it_to_the_next(endpoint, receiver, redeemed, sweep):

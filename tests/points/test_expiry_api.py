@@ -50,7 +50,7 @@ def office(person, logged_in, lake):
 
 
 def set_policy(client, body, key="k1"):
-    headers = {"Idempotency-Key": key} if key else {}
+    headers = {"Idempotency-Key": key}
     return client.post(f"{EXPIRY}/policies", body, headers=headers)
 
 

@@ -53,7 +53,7 @@ def publish(community, category="*", subject=Rule.Subject.HOURS, **rule):
 
 
 def post(client, address, body, *, key="k1"):
-    return client.post(f"{RULES}/{address}", body, headers={"Idempotency-Key": key} if key else {})
+    return client.post(f"{RULES}/{address}", body, headers={"Idempotency-Key": key})
 
 
 def brief(community):

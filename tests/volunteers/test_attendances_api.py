@@ -408,7 +408,7 @@ def test_verified_hours_earn_once_and_say_why(lake, wang, zhao, served, logged_i
             },
         },
     }
-    assert same_request.content == first.content
+    assert same_request.json() == first.json()
     assert same_request["Idempotency-Replayed"] == "true"
     assert another_request.json() == first.json()
     assert wallet_of(lake.pk, wang.pk).available == 30
@@ -485,7 +485,9 @@ def test_hours_that_no_rule_covers_stay_as_they_were(lake, wang, zhao, served, l
 def test_verifying_asks_for_an_idempotency_key(wang, zhao, served, logged_in):
     attendance = served(wang, "2024-03-01 07:00", "2024-03-01 09:00")
 
-    response = logged_in(zhao).post(f"/api/v1/attendances/{attendance.pk}/verify")
+    response = logged_in(zhao).post(
+        f"/api/v1/attendances/{attendance.pk}/verify", headers=with_key(None)
+    )
 
     assert (response.status_code, response.json()["code"]) == (400, "idempotency_key_missing")
     assert not Award.objects.exists()

@@ -6,10 +6,11 @@ import pytest
 from django.core.files.base import ContentFile
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 from PIL import Image
 
 from backend.audit.models import AuditEntry
-from backend.communities.models import Role
+from backend.communities.models import Membership, Role
 from backend.communities.services import roles
 from backend.request_id import HEADER
 from volunteers.models import Volunteer
@@ -69,6 +70,25 @@ def test_a_look_at_one_is_written_down_if_it_is_confidential(
     if is_written:
         entry = AuditEntry.objects.get(action="report.view")
         assert (entry.before, entry.after, entry.request_id) == ({}, {}, answer[HEADER])
+
+
+def test_a_dispute_is_told_again_to_who_may_read_it_and_each_look_is_written_down(
+    told, zhao, lake, logged_in
+):
+    report, desk = told["dispute"], logged_in(zhao)
+    address = f"/api/v1/reports/{report.pk}/close"
+    request = (address, {"outcome": "rejected", "answer": "已劝和"})
+    key = {"Idempotency-Key": "k"}
+    first, again = (desk.post(*request, headers=key) for _ in range(2))
+    assert again.json() == first.json()
+    assert written() == [(zhao.pk, "lake", str(report.pk))] * 2
+
+    Membership.objects.filter(user=zhao).update(ended_at=timezone.now())
+
+    refused = desk.post(*request, headers=key)
+    assert refused.status_code == 404
+    assert "有事" not in refused.text
+    assert len(written()) == 2
 
 
 def test_of_a_page_those_that_are_shown_are_written_down(told, zhao, logged_in):

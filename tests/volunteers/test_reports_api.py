@@ -112,6 +112,22 @@ def with_key(key="k"):
 
 
 # --- submitting -------------------------------------------------------------------------------
+@pytest.mark.parametrize("form", ["json", "multipart"])
+def test_a_report_that_is_sent_twice_with_one_key_is_one(lake, wang, logged_in, form):
+    address, phone = "/api/v1/communities/lake/reports", logged_in(wang)
+    bodies = [HAZARD | ({"photo": picture()} if form == "multipart" else {}) for _ in range(2)]
+
+    first, again = (phone.post(address, body, form, headers=with_key()) for body in bodies)
+
+    assert (again.status_code, again.json()) == (201, first.json())
+    assert again["Idempotency-Replayed"] == "true"
+    assert Report.objects.count() == 1
+    another = phone.post(address, HAZARD | {"text": "另一处"}, headers=with_key())
+    assert (another.status_code, another.json()["code"]) == (422, "idempotency_key_reused")
+    keyless = phone.post(address, HAZARD, headers=with_key(None))
+    assert (keyless.status_code, keyless.json()["code"]) == (400, "idempotency_key_missing")
+
+
 def test_a_volunteer_reports_what_they_saw(lake, wang, logged_in):
     response = logged_in(wang).post(
         "/api/v1/communities/lake/reports",
@@ -496,7 +512,7 @@ def test_a_verified_report_earns_once_and_says_why(lake, wang, zhao, reported, l
             },
         },
     )
-    assert same_request.content == first.content
+    assert same_request.json() == first.json()
     assert same_request["Idempotency-Replayed"] == "true"
     assert another_request.json() == first.json()
     assert wallet_of(lake.pk, wang.pk).available == 20
@@ -603,7 +619,9 @@ def test_a_report_that_no_rule_covers_stays_open(wang, zhao, reported, logged_in
 def test_closing_asks_for_an_idempotency_key(wang, zhao, reported, logged_in):
     report = reported(wang)
 
-    response = logged_in(zhao).post(f"/api/v1/reports/{report.pk}/close", {"outcome": "verified"})
+    response = logged_in(zhao).post(
+        f"/api/v1/reports/{report.pk}/close", {"outcome": "verified"}, headers=with_key(None)
+    )
 
     assert (response.status_code, response.json()["code"]) == (400, "idempotency_key_missing")
 

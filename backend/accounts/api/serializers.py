@@ -84,9 +84,9 @@ class ProfileSerializer(serializers.Serializer[User]):
 
 
 class GuardianCodeSerializer(serializers.Serializer[Any]):
-    """``code``: for the guardian to enter, once, until ``expires_at``."""
+    """``code``: for the guardian to enter, once, until ``expires_at``; null once it was used."""
 
-    code = serializers.CharField(read_only=True)
+    code = serializers.CharField(read_only=True, allow_null=True)
     expires_at = serializers.DateTimeField(read_only=True)
 
 

@@ -21,7 +21,8 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="idempotencykey",
             name="refusal",
-            field=models.JSONField(null=True),
+            field=models.TextField(blank=True, default=""),
+            preserve_default=False,
         ),
         migrations.RunSQL(
             [
@@ -31,7 +32,9 @@ class Migration(migrations.Migration):
                 """,
                 """
                 UPDATE api_idempotencykey
-                SET refusal = body::jsonb - ARRAY['type', 'title', 'status'] WHERE status >= 400
+                SET refusal = jsonb_build_object(
+                    'name', '', 'told', body::jsonb - ARRAY['type', 'title', 'status']
+                )::text WHERE status >= 400
                 """,
             ],
             migrations.RunSQL.noop,

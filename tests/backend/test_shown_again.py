@@ -1,0 +1,184 @@
+"""What was shown once is no right to see it again: every operation, done once and sent again.
+
+The town has a thing for each of them, and tests/golden/queries.txt says who succeeds.
+"""
+
+import itertools
+from pathlib import Path
+
+import pytest
+from django.apps import apps
+from django.core.cache import cache
+from django.urls import URLResolver, get_resolver
+from django.utils import timezone
+from drf_spectacular.generators import SchemaGenerator
+
+from backend.api.idempotency import idempotency_of
+from backend.audit.models import AuditEntry
+from backend.communities.models import Membership
+from merchants.models import MerchantMember
+from tests.backend.test_permissions import ask, operations, send
+from tests.backend.town import Form, undone
+from volunteers.models import Volunteer
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+METHODS = ("post", "put", "patch")
+# Log-in, and what others' protocols call: they have rules of their own.
+TAKE_NO_KEY = {
+    "put api/v1/me/phone": "WeChat's code works once, and may close the log-in that sent it",
+    "post api/v1/wechatpay/callback": "WeChat Pay signs it and repeats it until it is taken",
+}
+# Nothing is looked up: run again they change nothing.
+RUN_AGAIN = {
+    "communities_people_search_create": "reads",
+    "communities_rules_tryout_create": "reads",
+    "merchants_offline_scans_create": "each scan has its nonce",
+}
+# Made without a key as well: there is one of each whoever asks how often.
+ONCE_BY_ITSELF = {
+    "communities_join_create": "one request of a person for a community",
+    "invitations_accept_create": "one job of a person at a merchant, by one code",
+    "me_children_create": "one guardianship of a pair, by one code",
+    "merchants_offers_picture_create": "an offer has one picture",
+    "merchants_offline_scans_create": "one scan of a nonce",
+    "merchants_webhooks_ping_create": "nothing but a message to the owner's own system",
+    "offers_picture_create": "an offer has one picture",
+    "shifts_attendances_create": "one attendance of a person at a shift",
+}
+ENDS_THE_LOG_IN = {"me_log_out_everywhere_create"}  # it is sent again by whoever logged in anew
+# What is one's own stays readable when one has left: it is what GET shows of it.
+ONES_OWN = {
+    "causes_gifts_create",
+    "communities_join_create",
+    "communities_leave_create",
+    "communities_reports_create",
+    "invitations_accept_create",
+    "offers_redemptions_create",
+    "shifts_attendances_create",
+    "wishes_adopt_create",
+    "wishes_release_create",
+}
+
+
+def handlers(patterns, address=""):
+    """(method and address, handler) of all that writes below ``/api/``."""
+    for pattern in patterns:
+        here = address + str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            yield from handlers(pattern.url_patterns, here)
+        elif view := getattr(pattern.callback, "cls", None):
+            for method in METHODS:
+                if handler := getattr(view, method, None):
+                    yield f"{method} {here}", handler
+
+
+def test_whatever_writes_takes_a_key():
+    found = dict(handlers(get_resolver().url_patterns))
+
+    assert {name for name, handler in found.items() if not idempotency_of(handler)} == set(
+        TAKE_NO_KEY
+    )
+
+
+def test_whatever_makes_something_requires_a_key():
+    document = SchemaGenerator().get_schema(request=None, public=True)
+    makes_without = {
+        operation["operationId"]
+        for methods in document["paths"].values()
+        for operation in methods.values()
+        if "201" in operation["responses"]
+        and not any(
+            parameter["name"] == "Idempotency-Key" and parameter.get("required")
+            for parameter in operation["parameters"]
+        )
+    }
+
+    assert makes_without == set(ONCE_BY_ITSELF)
+
+
+def writes(town):
+    """(operationId, request) of all that keeps an answer, as whoever succeeds with it."""
+    lines = (GOLDEN / "queries.txt").read_text(encoding="utf-8").splitlines()
+    callers = {line.split()[0]: line.split()[2] for line in lines if not line.startswith("#")}
+    rows, bodies = town.rows["lake"], town.bodies["lake"]
+    for operation_id, method, path, names in operations():
+        if method.lower() not in METHODS or operation_id in RUN_AGAIN:
+            continue
+        if f"{method} {path}" == "PUT /api/v1/me/phone":
+            continue
+        headers = town.headers[callers[operation_id]]
+        for values in itertools.product(*(rows[name] for name in names)):
+            address = path.format(**dict(zip(names, values, strict=True)))
+            request = (method, address, bodies.get(f"{method} {path}"), headers)
+            cache.clear()  # of how often they asked
+            if ask(*request).status_code < 300:
+                yield operation_id, request
+                break
+        else:
+            raise AssertionError(f"Nobody succeeds with {operation_id}.")
+
+
+def everything():
+    """How many rows there are of each kind, but for who looked at what."""
+    counts = {
+        model._meta.label: model._base_manager.count()
+        for model in apps.get_models()
+        if model._meta.managed and model is not AuditEntry
+    }
+    return counts | {"acts": AuditEntry.objects.exclude(action__endswith=".view").count()}
+
+
+def told(answer):
+    return answer.content and answer.json()
+
+
+def take_away():
+    """Nobody is anything anywhere any more."""
+    now = timezone.now()
+    Membership.objects.filter(ended_at=None).update(ended_at=now)
+    MerchantMember.objects.filter(ended_at=None).update(ended_at=now)
+    Volunteer.objects.filter(left_at=None).update(left_at=now)
+
+
+def is_shut_out(operation_id, answer):
+    """404 or 403 and nothing else; what is one's own may still be seen."""
+    if answer.status_code in (403, 404):
+        return answer.json().keys() <= {"type", "title", "status", "code"}
+    return operation_id.startswith("me_") or operation_id in ONES_OWN
+
+
+@pytest.mark.slow
+def test_done_once_and_shown_again_to_who_may_see_it_and_to_nobody_else(town, subtests):
+    for operation_id, request in writes(town):
+        if operation_id in ENDS_THE_LOG_IN:
+            continue
+        with subtests.test(operation_id), undone():
+            first = send(*request)
+            before = everything()
+
+            again = send(*request, boundary="another")
+
+            assert again.status_code == first.status_code
+            assert again["Idempotency-Replayed"] == "true"
+            assert told(again) == told(first)
+            assert everything() == before, "It was done twice."
+            take_away()
+            assert is_shut_out(operation_id, send(*request))
+
+
+@pytest.mark.slow
+def test_a_refusal_is_told_again_to_who_may_ask_and_to_nobody_else(town, subtests):
+    for operation_id, (method, address, body, headers) in writes(town):
+        if body is None or isinstance(body, Form):
+            continue
+        request = (method, address, {**body, next(iter(body)): {"not": "this"}}, headers)
+        with subtests.test(operation_id), undone():
+            first = send(*request)
+            assert first.status_code == 400
+
+            again = send(*request)
+
+            assert again["Idempotency-Replayed"] == "true"
+            assert told(again) == told(first)
+            take_away()
+            assert is_shut_out(operation_id, send(*request))
