@@ -194,7 +194,11 @@ def test_codes_are_each_communitys_own(take, hill, tea, lake):
 
 @pytest.mark.parametrize(
     "row",
-    ["TEA,茶馆,一壶茶,30,5", "ＴＥＡ,茶 馆,一壶\u3000茶,３０,5", "\ufeffTEA\u200b,茶馆,一壶茶,30,5"],
+    [
+        "TEA,茶馆,一壶茶,30,5",
+        "ＴＥＡ,茶 馆,一壶\u3000茶,３０,5",
+        "\ufeffTEA\u200b,茶馆,一壶茶,30,5",
+    ],
 )
 def test_another_width_is_no_other_offer(take, tea, row):
     out, _, failure = take(row)
