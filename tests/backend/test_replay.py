@@ -293,7 +293,7 @@ def test_a_difference_is_shown_and_fails(scenario):
         ({"hours.csv": [*HOURS, HOURS[1]]}, "line 3: already_elsewhere"),
         ({"hours.csv": [HOURS[0], [*HOURS[1][:4], HOURS[1][5], HOURS[1][4]]]}, "line 2: "),
         ({"volunteers.csv": [VOLUNTEERS[0][:1], ["甲"]]}, "column"),
-        ({"volunteers.csv": [*VOLUNTEERS, VOLUNTEERS[1]]}, "volunteers.csv has 1 errors"),
+        ({"volunteers.csv": [*VOLUNTEERS, ["丁", *VOLUNTEERS[1][1:]]]}, "volunteers.csv has 1 err"),
         ({"redemptions.csv": [REDEMPTIONS[0], ["2023-02-29 10:00", "1", "T1", "0"]]}, "has 3 err"),
     ],
 )
