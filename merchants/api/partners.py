@@ -275,15 +275,26 @@ class WithdrawTermsView(APIView):
     """Take back what is not in force yet, so that others may begin earlier.
 
     ``POST /api/v1/partners/{partnership_id}/terms/{terms_id}/withdraw``, as often as one likes.
-    Refused with ``terms_in_force``.
+    Where more may be owed without it, somebody else confirms it (202). Refused with
+    ``own_merchant``, ``terms_in_force``.
     """
 
-    @extend_schema(request=None, responses=TermsSerializer)
+    @extend_schema(request=None, responses={200: TermsSerializer, 202: IncreaseSerializer})
+    @idempotent(
+        below(
+            seen(selectors.partners_handled_by, "partnership_id"), selectors.terms_of, "terms_id"
+        ),
+        TermsSerializer,
+        is_required=False,
+        waiting=AS_INCREASE,
+    )
     def post(self, request: Request, partnership_id: UUID, terms_id: UUID) -> Response:
         agreed = selectors.terms_of(_handled(request, partnership_id))
         withdrawn = partners.withdraw_terms(
             terms=get_object_or_404(agreed, pk=terms_id), by=signed_in(request)
         )
+        if isinstance(withdrawn, Increase):
+            return waits(withdrawn)
         return Response(TermsSerializer(withdrawn).data)
 
 

@@ -200,6 +200,13 @@ class Terms(TenantModel):
                 operation=pgtrigger.Insert,
                 func=triggers.not_their_own("NEW.agreed_by_id"),
             ),
+            pgtrigger.Trigger(
+                name="terms_not_withdrawn_for_their_own",
+                when=pgtrigger.After,
+                operation=pgtrigger.Update,
+                condition=_IS_WITHDRAWN,
+                func=triggers.not_their_own("NEW.withdrawn_by_id"),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -67,6 +67,13 @@ def set_limit(*, community: Community, alone_limit_fen: int, by: User) -> Increa
 
 def _terms(increase: Increase, because: str) -> None:
     assert increase.partnership is not None  # a check constraint
+    if withdrawn := increase.facts.get("withdrawn_version"):
+        partners.withdraw_terms(
+            terms=increase.partnership.terms.get(version=withdrawn),
+            by=increase.asked_by,
+            is_confirmed=True,
+        )
+        return
     partners.agree(
         partnership=increase.partnership,
         by=increase.asked_by,

@@ -220,18 +220,35 @@ def agree(
 
 
 @transaction.atomic
-def withdraw_terms(*, terms: Terms, by: User) -> Terms:
+def withdraw_terms(*, terms: Terms, by: User, is_confirmed: bool = False) -> Terms | Increase:
     """Take back a version that is not in force yet: it never counts, and others may begin earlier.
 
-    Idempotent: keeps the first ``withdrawn_at``. Raises TermsInForce, also in the last minute
-    before and where something was taken by it.
+    Idempotent: keeps the first ``withdrawn_at``. Where more may be owed without it, a second person
+    confirms it (``is_confirmed``), and until then it is an Increase. Raises OwnMerchant,
+    TermsInForce, also in the last minute before and where something was taken by it.
     """
-    _locked(terms.partnership)
+    partnership = _locked(terms.partnership)
+    sides.refuse_own(by, partnership)
     terms = Terms.objects.select_related("partnership__community", "withdrawn_by").get(
         community_id=terms.community_id, pk=terms.pk
     )
     if terms.withdrawn_at is not None:
         return terms
+    if terms.valid_from is None or terms.valid_from <= partnership.community.today:
+        raise errors.TermsInForce
+    earlier = partnership.terms.filter(withdrawn_at=None, version__lt=terms.version)
+    instead = earlier.order_by("-version").first()
+    if not is_confirmed and instead and second_person.raised_by_terms(terms, instead):
+        waiting = second_person.ask(
+            kind=Increase.Kind.TERMS,
+            community=partnership.community,
+            by=by,
+            amount_fen=None,  # nobody knows what will be redeemed
+            partnership=partnership,
+            facts={"withdrawn_version": terms.version},
+        )
+        assert waiting is not None  # it has no bound
+        return waiting
     terms.withdrawn_at, terms.withdrawn_by = timezone.now(), by
     try:
         with transaction.atomic():
@@ -244,8 +261,8 @@ def withdraw_terms(*, terms: Terms, by: User) -> Terms:
     trail.record(
         "partnership.withdraw_terms",
         actor=by,
-        community=terms.partnership.community,
-        target=terms.partnership,
+        community=partnership.community,
+        target=partnership,
         after={"version": terms.version},
     )
     return terms

@@ -105,7 +105,9 @@ def _highest_rate(offer: Offer) -> int:
     """Of what counts today or will."""
     versions = list(
         Terms.objects.filter(
-            community_id=offer.community_id, partnership=offer.partnership_id
+            community_id=offer.community_id,
+            partnership=offer.partnership_id,
+            withdrawn_at__isnull=True,
         ).order_by("version")
     )
     today = offer.community.today

@@ -24,6 +24,7 @@ from merchants.services import (
     bank_accounts,
     catalogue,
     causes,
+    increases,
     invitations,
     lists,
     offline,
@@ -341,6 +342,49 @@ def test_a_contract_without_its_only_terms_pays_nothing_and_takes_others(agree, 
     with pytest.raises(errors.PartnerNotActive):
         terms_of_day.in_force(noodles, FAR)
     assert agree(kind=Kind.DONATED).version == 2
+
+
+@pytest.mark.parametrize(
+    ("first", "coming", "is_raise"),
+    [
+        ({"kind": Kind.PER_POINT, "fen_per_point": 9}, {"kind": Kind.DONATED}, True),
+        (
+            {"kind": Kind.PER_POINT, "fen_per_point": 9},
+            {"kind": Kind.PER_POINT, "fen_per_point": 8},
+            True,
+        ),
+        ({"kind": Kind.SHARE, "share_bp": 9}, {"kind": Kind.PER_PIECE}, True),
+        ({"kind": Kind.SHARE, "share_bp": 9}, {"kind": Kind.SHARE, "share_bp": 10}, False),
+        ({"kind": Kind.DONATED}, {"kind": Kind.PER_PIECE}, False),
+    ],
+)
+def test_a_coming_reduction_is_withdrawn_by_two_people(
+    agree, noodles, zhao, person, lake, first, coming, is_raise
+):
+    agree(**first)
+    terms = agree(**coming, valid_from=FAR)
+
+    asked = partners.withdraw_terms(terms=terms, by=zhao)
+    terms.refresh_from_db()
+
+    assert (terms.withdrawn_at is None) == is_raise
+    if is_raise:
+        assert partners.withdraw_terms(terms=terms, by=zhao) == asked
+        with pytest.raises(errors.OwnIncrease):
+            increases.decide(increase=asked, accept=True, by=zhao)
+        increases.decide(increase=asked, accept=True, by=person("sun"))
+        terms.refresh_from_db()
+        assert (terms.withdrawn_by, terms.withdrawn_at is None) == (zhao, False)
+
+
+def test_who_works_there_withdraws_no_terms(agree, noodles, lake, zhou, zhao):
+    terms = agree(kind=Kind.DONATED, valid_from=FAR)
+    partners.employ(merchant=noodles.merchant, user=zhou, role=MerchantMember.Role.CLERK)
+
+    with pytest.raises(errors.OwnMerchant):
+        partners.withdraw_terms(terms=terms, by=zhou)
+    with pytest.raises(DatabaseError):
+        withdraw_by_hand(terms, zhou)
 
 
 def test_terms_in_force_are_not_withdrawn(agree, tea_house, lake, zhao):
