@@ -305,6 +305,7 @@ SPECTACULAR_SETTINGS = {
 # A JSON body larger than this is refused with 413; a photo has its own limit.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
 PHOTO_MAX_BYTES = 10_485_760
+PHOTO_WAIT_SECONDS = 5.0  # while others are decoded
 # Pairs host:port that webhooks may go to whatever they are, with http too: for trying things out.
 WEBHOOK_ALLOWED = env.list("LINLI_WEBHOOK_ALLOWED", default=[])
 WEBHOOK_TIMEOUT_SECONDS = 10.0

@@ -17,6 +17,7 @@ STORAGES = {
 # Each test client is a server of its own, which would read all our files before its first answer.
 WHITENOISE_AUTOREFRESH = True
 
+PHOTO_WAIT_SECONDS = 60.0  # other tests decode at the same time
 PAGE_SECONDS = 0  # a test looks, does something, and looks again
 
 # Counters of one test process are not another's, and may be emptied.

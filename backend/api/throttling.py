@@ -5,7 +5,7 @@ What protects a secret is counted in the database (backend/accounts/services/att
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec
+from typing import Any
 
 from django.core.cache import cache
 from django.http import HttpRequest
@@ -17,7 +17,7 @@ from rest_framework.throttling import SimpleRateThrottle
 from backend.accounts.addresses import counted_as
 from backend.api.exceptions import http_problem, problem_of
 
-P = ParamSpec("P")
+View = Callable[..., HttpResponseBase]
 
 
 class CountingThrottle(SimpleRateThrottle):
@@ -29,14 +29,16 @@ class CountingThrottle(SimpleRateThrottle):
 
     def allow_request(self, request: Request | HttpRequest, view: object) -> bool:
         who = self.who(request)
-        if who is None or self.rate is None:
+        if who is None:
             return True
         key = self.cache_format % {"scope": self.scope, "ident": who}
-        count, self._seconds_left = cache.hit(key, self.duration)
-        return count <= self.num_requests
+        limit, seconds = self.parse_rate(self.rate)
+        counters: Any = cache
+        count, self._seconds_left = counters.hit(key, seconds)
+        return bool(count <= limit)
 
     def wait(self) -> float:
-        return self._seconds_left
+        return float(self._seconds_left)
 
     def who(self, request: Request | HttpRequest) -> str | None:
         """Whose requests are counted together; None: they are not counted."""
@@ -50,7 +52,7 @@ class PublicThrottle(CountingThrottle):
 
     def who(self, request: Request | HttpRequest) -> str | None:
         is_known = isinstance(request, Request) and request.user.is_authenticated
-        return None if is_known else counted_as(request)  # type: ignore[arg-type]  # reads META
+        return None if is_known else counted_as(request)
 
 
 class LogInThrottle(PublicThrottle):
@@ -72,19 +74,12 @@ class UserThrottle(CountingThrottle):
         return str(request.user.pk)
 
 
-def throttled(
-    throttle: type[CountingThrottle],
-) -> Callable[
-    [Callable[Concatenate[HttpRequest, P], HttpResponseBase]],
-    Callable[Concatenate[HttpRequest, P], HttpResponseBase],
-]:
+def throttled(throttle: type[CountingThrottle]) -> Callable[[View], View]:
     """Count what asks a view that is not REST framework's; beyond the rate it is 429."""
 
-    def decorate(
-        view: Callable[Concatenate[HttpRequest, P], HttpResponseBase],
-    ) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
+    def decorate(view: View) -> View:
         @wraps(view)
-        def counted(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        def counted(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             counter = throttle()
             if counter.allow_request(request, None):
                 return view(request, *args, **kwargs)

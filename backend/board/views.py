@@ -29,7 +29,8 @@ class KeptPage(TemplateView):
         key = f"{request.path}:{get_language()}"
         content = caches["pages"].get(key)
         if content is None:
-            content = super().get(request, *args, **kwargs).render().content
+            page: Any = self.render_to_response(self.get_context_data(**kwargs))
+            content = page.rendered_content
             caches["pages"].set(key, content, settings.PAGE_SECONDS)
         answer = HttpResponse(content)
         if settings.PAGE_SECONDS:

@@ -56,7 +56,8 @@ class MerchantPictureView(APIView):
     """Owners add one to what they propose, until it is decided on.
 
     ``POST /api/v1/merchants/{merchant_id}/offers/{offer_id}/picture``, as a form. Refused with
-    ``photo_invalid``, ``offer_state_wrong``.
+    ``photo_invalid``, ``photo_too_large`` (of pixels), ``body_too_large`` (of bytes),
+    ``photos_busy``, ``offer_state_wrong``.
     """
 
     parser_classes = (PhotoFormParser,)
@@ -75,7 +76,8 @@ class MerchantPictureView(APIView):
 class StaffPictureView(APIView):
     """Staff do at any time: ``POST /api/v1/offers/{offer_id}/picture``, as a form.
 
-    Refused with ``photo_invalid``.
+    Refused with ``photo_invalid``, ``photo_too_large`` (of pixels), ``body_too_large`` (of bytes),
+    ``photos_busy``.
     """
 
     parser_classes = (PhotoFormParser,)

@@ -4,6 +4,7 @@ from pathlib import PurePath
 from typing import Any
 from uuid import UUID, uuid4
 
+from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.db.models import F
@@ -247,30 +248,40 @@ def _prices(offer: Offer) -> dict[str, Any]:
     return {name: getattr(offer, name) for name in PRICES}
 
 
-@transaction.atomic
 def picture(
     *, offer: Offer, photo: "UploadedFile[Any] | None", by: User, only_proposed: bool = False
 ) -> Offer:
     """Show ``photo``, encoded anew, instead of what was shown before; ``None``: nothing.
 
-    ``only_proposed``: by its owner, else for the community. Raises PhotoInvalid, OwnMerchant,
-    OfferStateWrong (``only_proposed``, and it was decided on).
+    ``only_proposed``: by its owner, else for the community. Raises OwnMerchant, OfferStateWrong
+    (``only_proposed``, and it was decided on), and as ``without_exif`` does.
     """
+    if only_proposed and offer.state != Offer.State.PROPOSED:
+        raise errors.OfferStateWrong(state=offer.state)
+    # Before the offer is locked: whoever takes it meanwhile does not wait for a decoder.
+    jpeg = None if photo is None else without_exif(photo, PICTURE_SIDE)
+    return _picture(offer, jpeg, by, only_proposed)
+
+
+@transaction.atomic
+def _picture(
+    offer: Offer, jpeg: "ContentFile[bytes] | None", by: User, only_proposed: bool
+) -> Offer:
     offer = _locked(offer)
     if not only_proposed:
         sides.refuse_own(by, offer.partnership)
     if only_proposed and offer.state != Offer.State.PROPOSED:
         raise errors.OfferStateWrong(state=offer.state)
     storage, before = offer.picture.storage, offer.picture.name
-    if photo is None:
+    if jpeg is None:
         offer.picture = ""
     else:
         name = PurePath(picture_name(uuid4())).name
-        offer.picture.save(name, without_exif(photo, PICTURE_SIDE), save=False)
+        offer.picture.save(name, jpeg, save=False)
     offer.save(update_fields=["picture"])
     if before:
         transaction.on_commit(lambda: storage.delete(before))
-    _record("offer.picture", offer, by, has_picture=photo is not None)
+    _record("offer.picture", offer, by, has_picture=jpeg is not None)
     return offer
 
 

@@ -5,6 +5,7 @@ Locks are taken in one order everywhere: role, voucher, hold, wallet, offer.
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -192,12 +193,12 @@ def scan(*, merchant_id: UUID, clerk: User, code: str, now: datetime | None = No
     OwnVoucher, CodeUsed, CodeCancelled, CodeExpired.
     """
     made = _voucher_code(code, merchant_id, clerk) if "." in code else as_made(code)[:64]
-    arguments = (merchant_id, clerk.pk, made, new_id(), new_id())
     codes = attempts.CODES
+    arguments: list[Any] = [merchant_id, clerk.pk, made, new_id(), new_id()]
+    arguments += [now or timezone.now(), codes.scope, codes.limit, codes.window]
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT * FROM merchants_scan(%s, %s, %s, %s, %s, %s, %s, %s, %s)",
-            [*arguments, now or timezone.now(), codes.scope, codes.limit, codes.window],
+            "SELECT * FROM merchants_scan(%s, %s, %s, %s, %s, %s, %s, %s, %s)", arguments
         )
         wait_seconds, *row = cursor.fetchone()
     if wait_seconds:

@@ -27,6 +27,7 @@ def bench(*names):
             "BENCH_REDEMPTIONS": "8",
             "BENCH_SETTLED": "10,40",
             "BENCH_REQUESTS": "8",
+            "BENCH_PHOTOS": "4",
             "BENCH_ROWS": "10,40",
             "BENCH_TRANSFERS": "5",
             "BENCH_LEDGER_ROWS": "10,40",
@@ -69,7 +70,7 @@ def test_without_a_name_all_benches_run_and_each_has_its_figures():
 
     # So few postings may well break a bound, which is the status.
     figures = json.loads(process.said.splitlines()[-1])
-    assert figures.keys() == {"auth", "import", "ledger", "posting", "redeem"}
+    assert figures.keys() == {"auth", "import", "ledger", "photos", "posting", "redeem"}
     assert figures["auth"].keys() == {"auth_ratio"}
     assert figures["import"].keys() == {"memory_ratio", "seconds_per_row_ratio"}
     assert figures["ledger"].keys() == {
@@ -84,6 +85,7 @@ def test_without_a_name_all_benches_run_and_each_has_its_figures():
         "seal_memory",
         "verify_memory",
     }
+    assert figures["photos"].keys() == {"photo_memory"}
     assert figures["posting"].keys() == {"posting_ratio"}
     assert figures["redeem"].keys() == {
         "capture_vs_floor",
@@ -102,7 +104,7 @@ def test_an_unknown_bench_is_refused_and_the_known_are_named():
     process = bench("nonesuch")
 
     assert process.returncode == 2
-    assert "auth, import, ledger, posting, redeem" in process.complained
+    assert "auth, import, ledger, photos, posting, redeem" in process.complained
     assert not process.said
 
 

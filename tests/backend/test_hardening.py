@@ -19,10 +19,12 @@ from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
 
+from backend import decoding
 from backend.accounts import mfa
 from backend.accounts.models import Attempts, User
 from backend.accounts.services import people, sessions
 from backend.api import checks
+from backend.api.log_in import BODY_BYTES
 from backend.api.parsers import MAX_DEPTH
 from backend.api.throttling import LogInThrottle, PublicThrottle
 from backend.audit.models import AuditEntry
@@ -208,7 +210,7 @@ def test_a_form_of_too_many_parts_is_refused(lake, wang, logged_in, more):
 
 def test_the_readme_tells_the_limits_that_hold(settings):
     readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
-    (told,) = re.findall(r"What is too much is refused: (.*?)\n\n", readme, re.DOTALL)
+    (told,) = re.findall(r"What is too much is refused: (.*?)\n## ", readme, re.DOTALL)
     rates = settings.REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"]
 
     for limit in (
@@ -218,7 +220,12 @@ def test_the_readme_tells_the_limits_that_hold(settings):
         f"more than {settings.DATA_UPLOAD_MAX_NUMBER_FIELDS:,} fields",
         f"or {settings.DATA_UPLOAD_MAX_NUMBER_FILES} files",
         f"may ask {rates['public']}",
-        f"log in with WeChat {rates['log_in']}",
+        f"log in {rates['log_in']}",
+        f"sessions {rates['session']}",
+        f"to log in: {BODY_BYTES // 1024} KiB",
+        f"{decoding.JPEG_PIXELS // 1_000_000} megapixels of a JPEG",
+        f"{decoding.WHOLE_PIXELS // 1_000_000} of a PNG",
+        f"{decoding.WEBP_PIXELS // 1_000_000} of a WebP",
     ):
         assert limit in " ".join(told.split())
 

@@ -236,7 +236,7 @@ def test_a_photo_of_too_many_bytes_is_refused(lake, wang, logged_in, settings):
         return response.status_code, response.json()["code"]
 
     settings.PHOTO_MAX_BYTES = photo.size - 1
-    assert send() == (400, "photo_invalid")
+    assert send() == (413, "body_too_large")
     # Where not even the text beside it accounts for the size, it is not read at all.
     settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 100
     assert send() == (413, "body_too_large")

@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import uuid4
 
+from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.utils import timezone
@@ -21,7 +22,6 @@ from volunteers import errors, selectors
 from volunteers.models import Report
 
 
-@transaction.atomic
 def submit(
     *,
     community: Community,
@@ -33,11 +33,19 @@ def submit(
 
     Without the reporter's consent to it the place on earth is not taken, the report is.
     The photo is decoded and encoded anew, so nothing of its EXIF (place, phone, time) is kept.
-    Raises GuardianConsentRequired, NotAVolunteerHere, PhotoInvalid.
+    Raises GuardianConsentRequired, NotAVolunteerHere, and as ``without_exif`` does.
     """
     guardians.require_guardian(reporter)
     if not selectors.is_volunteer(reporter, community.pk):
         raise NotAVolunteerHere
+    jpeg = None if photo is None else without_exif(photo)
+    return _submit(community, reporter, jpeg, facts)
+
+
+@transaction.atomic
+def _submit(
+    community: Community, reporter: User, jpeg: "ContentFile[bytes] | None", facts: dict[str, Any]
+) -> Report:
     if not consents_in_force(reporter).filter(purpose=Consent.Purpose.LOCATION).exists():
         facts |= {"latitude": None, "longitude": None}
     report = Report(
@@ -46,8 +54,8 @@ def submit(
         is_by_child=ages.is_child(reporter.born_on),
         **facts,
     )
-    if photo is not None:
-        report.photo.save(f"{uuid4().hex}.jpg", without_exif(photo), save=False)
+    if jpeg is not None:
+        report.photo.save(f"{uuid4().hex}.jpg", jpeg, save=False)
     report.save(force_insert=True)
     return report
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -155,7 +156,7 @@ def forget_old() -> int:
     return total
 
 
-def _asked(budget: Budget, subject: UUID | str) -> list[object]:
+def _asked(budget: Budget, subject: UUID | str) -> list[Any]:
     return [budget.scope, str(subject), budget.limit, budget.window]
 
 

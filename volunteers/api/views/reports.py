@@ -57,7 +57,8 @@ class CommunityReportsView(ListAPIView[Report]):
 
     ``GET`` is public: how each is getting on. Disputes and calls for help are not among them.
     ``POST`` is for the community's volunteers: something they saw, as JSON or, with a photo, as
-    a form.
+    a form. Refused with ``photo_invalid``, ``photo_too_large`` (of pixels: ``megapixels`` of that
+    ``format`` can be taken), ``body_too_large`` (of bytes), ``photos_busy`` (send it again).
     """
 
     permission_classes = (IsAuthenticatedOrReadOnly, SecondFactorToWrite)

@@ -1,0 +1,128 @@
+"""What photos sent at once do to the web's memory: it must not matter how many there are.
+
+50 uploads at one moment, to the live server with 2 workers, over as many connections: PNGs of 50
+megapixels in 200 kB, which are refused, and the largest of each kind that is taken, a phone's JPEG
+of 108 megapixels among them. Memory is what the server's processes, and those that they started,
+have resident together. BENCH_PHOTOS (50) is how many are sent at once; BENCH_ROUNDS (5) how often.
+"""
+
+import io
+import os
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import httpx
+import psutil
+from PIL import Image
+
+from backend.accounts.models import User
+from backend.accounts.services import logins
+from backend.communities.models import Community
+from backend.communities.services import places
+from bench._database import own_database
+from bench._outcome import Outcome, print_table
+from bench._web import PASSWORD, live_server, token_of
+from volunteers.models import Volunteer
+from volunteers.services import people
+
+USERNAME = "bench"
+PATIENCE = 120.0  # seconds
+
+
+def run() -> Outcome:
+    """``photo_memory``: the most there is resident while they are sent ÷ after a single one."""
+    count = int(os.environ.get("BENCH_PHOTOS", "50"))
+    rounds = int(os.environ.get("BENCH_ROUNDS", "5"))
+    photos = _photos()
+    with own_database(), live_server() as url:
+        community, _ = _volunteer()
+        address = f"{url}/api/v1/communities/{community.code}/reports"
+        headers = {"Authorization": f"Bearer {token_of(url, USERNAME)}"}
+
+        def send(number: int) -> int:
+            return httpx.post(
+                address,
+                headers=headers | {"Idempotency-Key": os.urandom(8).hex()},
+                data={"category": "hazard", "text": "bench"},
+                files={"photo": photos[number % len(photos)]},
+                timeout=PATIENCE,
+            ).status_code
+
+        if (status := send(1)) != 201:
+            raise RuntimeError(f"A photo alone is answered with {status}")
+        after_one = _resident()
+        answers: Counter[int] = Counter()
+        with _watched() as peak, ThreadPoolExecutor(count) as clients:
+            for _ in range(rounds):
+                answers.update(clients.map(send, range(count)))
+    if unexpected := answers.keys() - {201, 400, 503}:
+        raise RuntimeError(f"Photos are answered with {sorted(unexpected)}")
+    ratio = peak[0] / after_one
+    print_table(
+        ("web", "resident memory", "taken", "too large", "told to come again"),
+        ("after one photo", "1.00", "1", "0", "0"),
+        (
+            f"{count} at once",
+            f"{ratio:.2f}",
+            *(str(answers[status]) for status in (201, 400, 503)),
+        ),
+    )
+    return Outcome({"photo_memory": round(ratio, 3)}, at_most={"photo_memory": 1.5})
+
+
+def _photos() -> list[bytes]:
+    """What is to be refused, and the largest that is not."""
+    return [
+        _encoded("PNG", (10_000, 5_000), "RGB"),
+        _encoded("JPEG", (12_000, 9_000), "RGB"),
+        _encoded("PNG", (3_600, 2_500), "RGBA"),
+        _encoded("JPEG", (3_600, 2_500), "RGB", progressive=True),
+        _encoded("WEBP", (2_000, 2_000), "RGBA"),
+    ]
+
+
+def _encoded(kind: str, size: tuple[int, int], mode: str, **options: bool) -> bytes:
+    written = io.BytesIO()
+    Image.new(mode, size, "red" if mode == "RGB" else 90).save(written, kind, **options)
+    return written.getvalue()
+
+
+def _volunteer() -> tuple[Community, User]:
+    community = places.found(code="bench", name="bench")
+    user = logins.open_login(username=USERNAME, name="bench", password=PASSWORD)
+    people.enrol(user=user, community=community, kind=Volunteer.Kind.RESIDENT)
+    return community, user
+
+
+def _resident() -> int:
+    """Bytes that the server and all it started have in memory: it is what we started last."""
+    total = 0
+    for web in psutil.Process().children():
+        for process in [web, *web.children(recursive=True)]:
+            try:
+                total += process.memory_info().rss
+            except psutil.NoSuchProcess:
+                continue
+    return total
+
+
+@contextmanager
+def _watched() -> Iterator[list[int]]:
+    """The most there is resident, looked at all the time."""
+    peak, stop = [0], threading.Event()
+
+    def look() -> None:
+        while not stop.is_set():
+            peak[0] = max(peak[0], _resident())
+            stop.wait(0.005)
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    try:
+        yield peak
+    finally:
+        stop.set()
+        watcher.join()
