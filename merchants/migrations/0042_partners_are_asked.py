@@ -7,21 +7,6 @@ from django.db import migrations, models
 
 # Whoever is a partner was taken on by its own staff, or by command.
 ACCEPTED = "UPDATE merchants_partnership SET accepted_at = since_at"
-# At a counter only communities count that its merchant said yes to, in whatever else it does.
-SCAN = """
-DO $$
-DECLARE
-    v_before text := pg_get_functiondef('merchants_scan'::regproc);
-    v_after text := replace(
-        v_before, 'p.merchant_id = p_merchant',
-        'p.merchant_id = p_merchant AND p.accepted_at IS NOT NULL'
-    );
-BEGIN
-    IF v_before NOT LIKE '%p.accepted_at%' THEN
-        EXECUTE v_after;
-    END IF;
-END $$;
-"""
 
 
 class Migration(migrations.Migration):
@@ -43,7 +28,6 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.RunSQL(ACCEPTED, migrations.RunSQL.noop),
-        migrations.RunSQL(SCAN, migrations.RunSQL.noop),
         migrations.AlterField(
             model_name="partnership",
             name="state",

@@ -30,7 +30,8 @@ BEGIN
     END IF;
     SELECT v.* INTO r FROM merchants_redemption v
     WHERE v.code = p_code AND v.community_id IN (
-        SELECT p.community_id FROM merchants_partnership p WHERE p.merchant_id = p_merchant
+        SELECT p.community_id FROM merchants_partnership p
+        WHERE p.merchant_id = p_merchant AND p.accepted_at IS NOT NULL
     )
     FOR NO KEY UPDATE;
     IF r.id IS NULL THEN
@@ -42,7 +43,8 @@ BEGIN
         END IF;
         refusal := 'code_unknown';
         SELECT p.community_id INTO in_community FROM merchants_partnership p
-        WHERE p.merchant_id = p_merchant ORDER BY p.since_at LIMIT 1;
+        WHERE p.merchant_id = p_merchant AND p.accepted_at IS NOT NULL
+        ORDER BY p.since_at LIMIT 1;
     ELSE
         redemption_id := r.id;
         in_community := r.community_id;
@@ -50,6 +52,7 @@ BEGIN
         IF NOT EXISTS (
             SELECT FROM merchants_partnership p
             WHERE p.id = r.partnership_id AND p.merchant_id = p_merchant
+                AND p.accepted_at IS NOT NULL
         ) THEN
             refusal := 'not_your_merchant';
         ELSIF r.volunteer_id = p_clerk THEN
