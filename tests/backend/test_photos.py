@@ -298,14 +298,15 @@ def test_one_is_decoded_at_a_time_a_few_wait_and_the_rest_are_told_to_come_again
 
 
 def test_whoever_waits_for_too_long_is_told_to_come_again(settings):
-    settings.PHOTO_WAIT_SECONDS = 0.0
-    with pictures._turn(), pytest.raises(PhotosBusy):  # as another process would have it
-        sent(SAMPLES["jpeg"])
+    with pictures._turn():  # as another process would have it
+        settings.PHOTO_WAIT_SECONDS = 0.0
+        with pytest.raises(PhotosBusy):
+            sent(SAMPLES["jpeg"])
 
 
 def test_a_busy_decoder_is_told_with_when_to_come_again(lake, wang, logged_in, settings):
-    settings.PHOTO_WAIT_SECONDS = 0.0
     with pictures._turn():
+        settings.PHOTO_WAIT_SECONDS = 0.0
         answer = logged_in(wang).post(
             "/api/v1/communities/lake/reports",
             {
