@@ -474,6 +474,7 @@ REFERS_TO_A_PERSON = {
     "communities.Membership.ended_by": AN_ACT,
     "communities.Membership.granted_by": AN_ACT,
     "communities.Membership.user": ENDS,
+    "documents.Document.asked_by": AN_ACT,  # the row; files of what is theirs go
     "merchants.Invitation.accepted_by": AN_ACT,
     "merchants.Invitation.invited_by": AN_ACT,
     "merchants.ActivityMatch.matched_by": AN_ACT,
