@@ -130,7 +130,7 @@ def test_a_long_file_is_asked_for_made_by_a_task_and_fetched(drafted, zhou, logg
     tasks.sweep_documents()
 
     for ready in (url, f"{address}.csv"):
-        there = caller.get(ready, headers={"Accept-Language": "en"})
+        there = caller.get(ready, headers={"Accept-Language": "en", "Accept": "text/csv"})
         assert there.status_code == 200
         assert there["Content-Type"] == "text/csv; charset=utf-8"
         assert there["Cache-Control"] == "no-store"

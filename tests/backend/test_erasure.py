@@ -493,6 +493,7 @@ REFERS_TO_A_PERSON = {
     "communities.Membership.user": ENDS,
     "merchants.Increase.asked_by": AN_ACT,
     "merchants.Increase.decided_by": AN_ACT,
+    "documents.Document.asked_by": AN_ACT,  # the row; files of what is theirs go
     "merchants.Invitation.accepted_by": AN_ACT,
     "merchants.Invitation.invited_by": AN_ACT,
     "merchants.ActivityMatch.matched_by": AN_ACT,

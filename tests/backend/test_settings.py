@@ -28,6 +28,7 @@ def test_sweeps_that_nobody_ran_do_not_pile_up():
         "release-expired-vouchers",
         "close-forgotten-check-outs",
         "seal-transfers",
+        "make-documents",
         "make-exports",
         "advance-payouts",
         "reopen-lapsed-wishes",

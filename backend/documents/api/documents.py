@@ -12,12 +12,12 @@ from django.utils.translation import get_language
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers, status
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from backend.api import files
 from backend.api.callers import signed_in
-from backend.api.renderers import JSONRenderer
 from backend.communities.models import Community
 from backend.documents import selectors, services
 from backend.documents.models import Document
@@ -99,6 +99,15 @@ def _fetched(request: Request, document: Document) -> HttpResponseBase:
     return sent
 
 
+class AsItWasMade(DefaultContentNegotiation):
+    """A file is of the format that was asked for before, whatever the caller takes now."""
+
+    def select_renderer(
+        self, request: Request, renderers: Any, format_suffix: str | None = None
+    ) -> tuple[Any, str]:
+        return renderers[0], renderers[0].media_type
+
+
 class DocumentView(APIView):
     """A file that a task makes: ``GET /api/v1/communities/{code}/documents/{document_id}``.
 
@@ -107,7 +116,7 @@ class DocumentView(APIView):
     ``document_unknown``; ``document_expired`` if it is gone.
     """
 
-    renderer_classes = (JSONRenderer, *files.RENDERERS)
+    content_negotiation_class = AsItWasMade
 
     @extend_schema(
         responses={
