@@ -53,13 +53,14 @@ def secrets(person, lake):
         type=Authenticator.Type.RECOVERY_CODES,
         data={"migrated_codes": [vault.encrypt("one"), vault.encrypt("two")], "viewed_at": 1},
     )
-    shop = partners.sign_contract(
+    partnership = partners.sign_contract(
         community=lake, name="茶馆", trade="餐饮", fen_per_point=10, is_donated=False
-    ).merchant
+    )
+    shop = partnership.merchant
     bank_accounts.keep(merchant=shop, holder="周", bank="农商行", number="62220001", by=wang)
     endpoint, first = webhooks.register(merchant=shop, url="https://8.8.8.8/", by=wang)
     _, second = webhooks.renew_secret(endpoint=endpoint, by=wang)
-    _, told = invitations.invite_owner(merchant=shop, invited_by=wang)
+    _, told = invitations.invite_owner(partnership=partnership, invited_by=wang)
     _, shown = pay_codes.show(volunteer=li, community=lake)
     profile.change(user=li, born_on=ages.today() - timedelta(days=4_000))
     asked, _ = guardians.ask(child=li)

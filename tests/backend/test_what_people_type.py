@@ -17,10 +17,11 @@ from django.core.cache import cache
 from django.core.management import CommandError, call_command
 from drf_spectacular.generators import SchemaGenerator
 from rest_framework import serializers
-from rest_framework.throttling import UserRateThrottle
 
 from backend import days
+from backend.accounts.api import fields as typed
 from backend.api import fields, filters
+from backend.api.throttling import UserThrottle
 from tests.backend.test_permissions import CLIENT, ask, operations
 from tests.backend.town import CALLERS, Form, undone
 from tests.conftest import PASSWORD
@@ -34,7 +35,15 @@ INSTEAD = {
     serializers.DateTimeField: fields.DateTimeField,
 }
 # Their own shape leaves room for nothing else.
-SHAPED = (serializers.RegexField, serializers.SlugField, serializers.UUIDField)
+SHAPED = (
+    serializers.RegexField,
+    serializers.SlugField,
+    serializers.UUIDField,
+    typed.CodeField,
+    typed.DialledField,
+    typed.DigitsField,
+    typed.MobileField,
+)
 NEVER = (serializers.TimeField, serializers.DurationField, serializers.JSONField)
 
 
@@ -97,6 +106,7 @@ def test_every_filter_reads_with_the_fields_that_have_bounds():
             one,
             filters.CharFilter
             | filters.DayFilter
+            | filters.MarkFilter
             | django_filters.UUIDFilter
             | django_filters.ChoiceFilter,
         )
@@ -237,7 +247,7 @@ def spoilt(body, where, value):
 
 @pytest.fixture
 def _nobody_asks_too_often(monkeypatch):
-    for throttle in UserRateThrottle.__subclasses__():
+    for throttle in UserThrottle.__subclasses__():
         monkeypatch.setattr(throttle, "rate", "1000000/hour")
 
 

@@ -145,7 +145,7 @@ def test_a_code_that_is_none(sun, logged_in, code, status, refusal):
 def test_nobody_tries_one_code_after_the_other(sun, li, shop, zhou, logged_in):
     phone = logged_in(sun)
     for _ in range(CODES.limit):
-        phone.post("/api/v1/invitations/accept", {"code": "guess"})
+        phone.post("/api/v1/invitations/accept", {"code": "GUES-SGUE-SSGU-ESSG"})
     _, code = invitations.invite(merchant=shop, invited_by=zhou, role=Role.CLERK)
 
     refused = phone.post("/api/v1/invitations/accept", {"code": code})

@@ -310,7 +310,7 @@ def test_the_page_to_print_says_what_was_received(
     (statement,) = draft(lake, MARCH)
 
     address = f"/api/v1/merchants/{shop.pk}/statements/{statement.pk}/lines"
-    page = logged_in(zhou).get(f"{address}.html", HTTP_ACCEPT_LANGUAGE=language).text
+    page = logged_in(zhou).get(f"{address}.html", HTTP_ACCEPT_LANGUAGE=language).getvalue().decode()
 
     assert words in page
     assert attendance.shift.activity.title in page

@@ -372,7 +372,7 @@ def test_a_coming_reduction_is_withdrawn_by_two_people(
         assert partners.withdraw_terms(terms=terms, by=zhao) == asked
         with pytest.raises(errors.OwnIncrease):
             increases.decide(increase=asked, accept=True, by=zhao)
-        increases.decide(increase=asked, accept=True, by=person("sun"))
+        increases.decide(increase=asked, accept=True, by=person("qian"))
         terms.refresh_from_db()
         assert (terms.withdrawn_by, terms.withdrawn_at is None) == (zhao, False)
 
@@ -406,7 +406,7 @@ def test_terms_by_which_something_was_taken_are_not_withdrawn(
     assert taken.terms_version == terms.version
 
     with pytest.raises(errors.TermsInForce):
-        partners.withdraw_terms(terms=terms, by=zhao)
+        partners.withdraw_terms(terms=terms, by=zhao, is_confirmed=True)
 
 
 @pytest.mark.parametrize(
@@ -621,6 +621,7 @@ def test_staff_take_a_business_on_over_http(lake, zhao, wang, person, logged_in)
     assert confirmed.json()["decided_by"] == {"id": str(colleague.pk), "name": colleague.shown_name}
     (agreed,) = desk.get(f"{address}/terms").json()["results"]
     assert agreed == terms | {
+        "id": agreed["id"],
         "version": 1,
         "fen_per_point": None,
         "agreed_at": agreed["agreed_at"],

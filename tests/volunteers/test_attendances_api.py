@@ -405,6 +405,14 @@ def test_verified_hours_earn_once_and_say_why(lake, wang, zhao, served, logged_i
                     "awarded_that_day": 0,
                     "points": 30,
                 },
+                "expiry": {
+                    "served_on": "2024-03-01",
+                    "policy": "end_of_next_year",
+                    "months": None,
+                    "posted_on": lake.today.isoformat(),
+                    "at_least_days": 90,
+                    "expires_on": (lake.today + timedelta(days=90)).isoformat(),
+                },
             },
         },
     }

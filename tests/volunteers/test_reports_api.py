@@ -509,6 +509,14 @@ def test_a_verified_report_earns_once_and_says_why(lake, wang, zhao, reported, l
                     "verified_at": report.closed_at.isoformat(),
                 },
                 "arithmetic": {"points": 20},
+                "expiry": {
+                    "served_on": lake.today.isoformat(),
+                    "policy": "end_of_next_year",
+                    "months": None,
+                    "posted_on": lake.today.isoformat(),
+                    "at_least_days": 90,
+                    "expires_on": f"{lake.today.year + 1}-12-31",
+                },
             },
         },
     )
