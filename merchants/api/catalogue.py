@@ -205,6 +205,7 @@ class AmendOfferView(APIView):
     """
 
     @extend_schema(request=AmendOfferSerializer, responses=KeptOfferSerializer)
+    @idempotent(at_owned(selectors.offers_at, "offer_id"), KeptOfferSerializer, is_required=False)
     def patch(self, request: Request, merchant_id: UUID, offer_id: UUID) -> Response:
         mine = selectors.offers_at(owned(request, merchant_id))
         body = AmendOfferSerializer(data=request.data)

@@ -16,6 +16,7 @@ from rest_framework.views import APIView
 from backend.api.callers import signed_in
 from backend.api.fields import IntegerField, TextField
 from backend.api.idempotency import idempotent, seen
+from backend.communities.api.shown import managed_community
 from backend.communities.models import Community
 from backend.communities.selectors import MANAGES, WATCHES_OVER, communities_where
 from merchants import selectors
@@ -137,6 +138,7 @@ class AloneLimitView(APIView):
         request=AloneLimitSerializer,
         responses={200: AloneLimitSerializer, 202: IncreaseSerializer},
     )
+    @idempotent(managed_community, AloneLimitSerializer, is_required=False, waiting=AS_INCREASE)
     def put(self, request: Request, code: str) -> Response:
         """Managers set it: ``PUT /api/v1/communities/{code}/increase-limit``.
 

@@ -371,6 +371,11 @@ class AnswerPartnershipView(APIView):
     """
 
     @extend_schema(request=AnswerPartnershipSerializer, responses=PartnershipSerializer)
+    @idempotent(
+        at_owned(selectors.partnerships_of, "partnership_id"),
+        PartnershipSerializer,
+        is_required=False,
+    )
     def post(self, request: Request, merchant_id: UUID, partnership_id: UUID) -> Response:
         mine = selectors.partnerships_of(owned(request, merchant_id))
         body = AnswerPartnershipSerializer(data=request.data)
