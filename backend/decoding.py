@@ -8,6 +8,7 @@ The exit status is one of the three below; killed or crashed means that it is no
 
 import io
 import json
+import re
 import resource
 import struct
 import sys
@@ -23,9 +24,12 @@ JPEG, PROGRESSIVE = "JPEG", "progressive JPEG"
 JPEG_PIXELS = 110_000_000
 WHOLE_PIXELS = 9_000_000  # of what has to be held whole while it is decoded
 WEBP_PIXELS = 4_000_000  # its decoder holds it several times
+SCANS = 100  # of a JPEG: each goes over all its pixels, though it says nothing; cameras write ten
 MEMORY_BYTES = 400 * 2**20  # of addresses; what is really used is far less
-CPU_SECONDS = 20
+CPU_SECONDS = 4  # the largest of what is taken needs less than one; others wait for five
 METADATA_BYTES = 2**20  # unpacked, of one text or colour profile
+# A JPEG's, but those that stand alone; what is coded has none in it (ITU-T T.81, B.1.1.2).
+MARKER = re.compile(rb"\xff+([^\x00\x01\xd0-\xd8\xff])", re.DOTALL)
 # How to turn a picture upright, by its EXIF orientation (CIPA DC-008, 4.6.5.1). Not by
 # ImageOps.exif_transpose: it writes the EXIF anew, and fails where a phone's is not quite right.
 TURNS = {
@@ -78,35 +82,32 @@ def _most_pixels(image: Image.Image, photo: IO[bytes]) -> tuple[str, int]:
         return "WebP", WEBP_PIXELS
     if image.format == "PNG":
         return "PNG", WHOLE_PIXELS
-    if _is_one_scan(photo):
+    photo.seek(0)
+    is_one_scan, scans = _scans(photo.read())
+    if scans > SCANS:
+        raise ValueError(f"{scans} scans")
+    if is_one_scan:
         return JPEG, JPEG_PIXELS
     return PROGRESSIVE, WHOLE_PIXELS * 3 // max(3, len(image.getbands()))
 
 
-def _is_one_scan(photo: IO[bytes]) -> bool:
-    """Whether the JPEG's first scan has all of its colours, at once and for good.
+def _scans(content: bytes) -> tuple[bool, int]:
+    """Whether a JPEG's first scan has all of its colours, at once and for good; how many it has.
 
     Of any other the decoder holds all coefficients until the last scan, however small it is to be
     (ITU-T T.81: SOF0 to SOF2, SOS).
     """
-    photo.seek(2)
-    components = -1
-    while True:
-        marker = photo.read(1)
-        if not marker:
-            return False
-        if marker != b"\xff":
-            continue
-        while marker == b"\xff":
-            marker = photo.read(1)
-        if marker in (b"", b"\x00", b"\x01") or b"\xd0" <= marker <= b"\xd8":
-            continue
-        (length,) = struct.unpack(">H", photo.read(2))
-        segment = photo.read(length - 2)
-        if marker in (b"\xc0", b"\xc1"):
-            components = segment[5]
-        elif marker == b"\xda":
-            return segment[0] == components
+    components, is_one, count, place = -1, False, 0, 2
+    while (found := MARKER.search(content, place)) and found[1] != b"\xd9":  # EOI
+        after = found.end()
+        (length,) = struct.unpack_from(">H", content, after)
+        if found[1] in (b"\xc0", b"\xc1"):
+            components = content[after + 7]
+        elif found[1] == b"\xda":
+            count += 1
+            is_one = is_one or (count == 1 and content[after + 2] == components)
+        place = after + length
+    return is_one, count
 
 
 def _decode_smaller(image: Image.Image, side: int, most: int) -> None:

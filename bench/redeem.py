@@ -27,6 +27,8 @@ from merchants.models import MerchantMember, Offer
 from merchants.services import catalogue, partners, redemption
 from points.models import AccountKind
 from points.services import ledger
+from volunteers.models import Volunteer
+from volunteers.services import people as enrolment
 
 CLERK, VOLUNTEER = "clerk", "volunteer"
 TRANSACTION = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE SAVEPOINT")
@@ -106,6 +108,8 @@ def _vouchers(offer: Offer, count: int) -> list[str]:
     people = User.objects.bulk_create(
         User(username=f"{VOLUNTEER}{number}", name="bench") for number in range(count)
     )
+    for user in people:
+        enrolment.enrol(user=user, community=offer.community, kind=Volunteer.Kind.RESIDENT)
     issuance = ledger.account(community=offer.community, kind=AccountKind.ISSUANCE)
     ledger.post_many(
         [

@@ -19,6 +19,7 @@ from django.db import connection, transaction
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404
+from django.utils.crypto import salted_hmac
 from rest_framework import status
 from rest_framework.request import Request, is_form_media_type
 from rest_framework.response import Response
@@ -26,6 +27,7 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.utils.encoders import JSONEncoder
 from rest_framework.views import APIView
 
+from backend.accounts import vault
 from backend.accounts.models import User
 from backend.api.callers import signed_in
 from backend.api.errors import (
@@ -119,8 +121,8 @@ def idempotent(
                 return _explained(shown, handler, view, request, *args, **kwargs)
             asked = {
                 "method": request.method,
-                "path": request.get_full_path(),
-                "body_sha256": _digest_of_body(request),
+                "path": request.path,
+                "digest": _digest(request),
             }
             # Durable: the answer leaves only after it and what it says are committed.
             with transaction.atomic(durable=True):
@@ -197,6 +199,12 @@ def _key_of(request: Request, *, is_required: bool) -> str | None:
     if not 1 <= len(key) <= MAX_KEY_CHARACTERS or any(not "!" <= char <= "~" for char in key):
         raise IdempotencyKeyInvalid
     return key
+
+
+def _digest(request: Request) -> str:
+    """Of the query and the body, keyed: a number of a few digits could be guessed otherwise."""
+    asked = request.META.get("QUERY_STRING", "") + "\0" + _digest_of_body(request)
+    return salted_hmac("backend.api.idempotency", asked, algorithm="sha256").hexdigest()
 
 
 def _digest_of_body(request: Request) -> str:
@@ -315,17 +323,17 @@ def _keep(
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO api_idempotencykey"
-            " (user_id, key, method, path, body_sha256, status, about, refusal)"
+            " (user_id, key, method, path, digest, status, about, refusal_encrypted)"
             " VALUES (%s, %s, %s, %s, %s, %s, %s::uuid[], %s)",
             [
                 user.pk,
                 key,
                 asked["method"],
                 asked["path"],
-                asked["body_sha256"],
+                asked["digest"],
                 status,
                 about,
-                json.dumps(refusal, cls=JSONEncoder, ensure_ascii=False) if refusal else "",
+                vault.encrypt(json.dumps(refusal, cls=JSONEncoder)) if refusal else "",
             ],
         )
 
@@ -334,11 +342,12 @@ def _keep(
 def _replay(
     first: IdempotencyKey, shown: Shown, view: APIView, request: Request, **named: Any
 ) -> Response:
-    if not first.refusal:
+    if not first.refusal_encrypted:
         response = Response(shown.again(request, first, **named), status=first.status)
     else:
         shown.address(request, **named)
-        refusal = refused_before(first.status, **json.loads(first.refusal))
+        told = json.loads(vault.decrypt(first.refusal_encrypted))
+        refusal = refused_before(first.status, **told)
         if shown.explains is not None and isinstance(refusal, Refusal):
             refusal = shown.explains(refusal)
         response = view.handle_exception(refusal)

@@ -9,18 +9,19 @@ from django.db.models.functions import Now
 class IdempotencyKey(models.Model):
     """One request and what it was answered with, found by who asked and the key they chose.
 
-    Of the answer only what it is about: it is rendered anew for whoever may see that.
+    Of the answer only what it is about: it is rendered anew for whoever may see that. Nothing that
+    anybody typed stands here to be read: a refusal may quote it.
     Kept for ``settings.IDEMPOTENCY_KEEP``; backend/api/idempotency.py says when it is written.
     """
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, db_index=False)
     key = models.CharField(max_length=200)
     method = models.CharField(max_length=10)
-    path = models.TextField()  # with its query
-    body_sha256 = models.CharField(max_length=64)  # of the request
+    path = models.TextField()
+    digest = models.CharField(max_length=64)  # keyed, of the query and the body
     status = models.PositiveSmallIntegerField()
     about = ArrayField(models.UUIDField(), default=list)  # the ids of what was made or changed
-    refusal = models.TextField(blank=True)  # JSON: which, and its facts; they name nobody
+    refusal_encrypted = models.TextField(blank=True)  # JSON: which, and its facts
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:

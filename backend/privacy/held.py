@@ -650,7 +650,7 @@ LEFT_OUT = {
     "accounts.Guardianship.withdrawn_by": "one of the two, or who ended it for them: an act",
     "accounts.User_groups.user": "no groups are used: roles are memberships",
     "accounts.User_user_permissions.user": "no such permissions are used",
-    "api.IdempotencyKey.user": "a hash of what was sent and the ids of what came of it, for a week",
+    "api.IdempotencyKey.user": "a hash of what was sent and what came of it, for a week",
     "documents.Document.asked_by": "files of what is here, for a day, or of a statement",
     "communities.Membership.granted_by": _AN_ACT,
     "communities.Membership.ended_by": _AN_ACT,

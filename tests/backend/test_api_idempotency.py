@@ -1,5 +1,6 @@
 """A request that is sent twice happens once, and its answer is told again to who may see it."""
 
+import hashlib
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -14,6 +15,7 @@ from django.urls import path
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from rest_framework import exceptions, serializers
+from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 from rest_framework.test import APIClient
 from rest_framework.views import APIView
@@ -52,7 +54,8 @@ def rows_to_see(request, manner):
 
 
 class OrderSerializer(serializers.Serializer):
-    amount = serializers.IntegerField()
+    amount = serializers.IntegerField(required=False)
+    colour = serializers.ChoiceField(["red"], required=False)
 
 
 class RowSerializer(serializers.ModelSerializer):
@@ -195,6 +198,25 @@ def test_nothing_that_an_answer_says_is_kept(li):
     (kept,) = IdempotencyKey.objects.values()
     assert str(kept["about"][0]) == first.json()["id"]
     assert "row1" not in str(kept)
+
+
+@pytest.mark.parametrize(
+    ("manner", "body", "query", "typed"),
+    [
+        ("check", {"colour": "王小明 13800138000"}, "", "13800138000"),  # is quoted in the refusal
+        ("check", {"amount": 13800138000}, "", "13800138000"),
+        ("order", {"phone": "13800138000"}, "?name=wang", "wang"),
+        ("refuse", {"text": "secret"}, "?text=secret", "secret"),
+    ],
+)
+def test_nothing_that_was_typed_is_kept_to_be_read_or_guessed(li, manner, body, query, typed):
+    first = send(li, manner, body, query=query)
+
+    (kept,) = IdempotencyKey.objects.values()
+    assert typed not in str(kept)
+    assert ascii(typed)[1:-1] not in str(kept)
+    assert hashlib.sha256(JSONRenderer().render(body)).hexdigest() not in str(kept)
+    assert send(li, manner, body, query=query).json() == first.json()
 
 
 @pytest.mark.parametrize("manner", ["order", "refuse"])

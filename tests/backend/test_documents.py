@@ -4,14 +4,21 @@ import base64
 import csv
 import hashlib
 import io
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections import Counter
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import psycopg
 import pytest
+from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
-from django.db import IntegrityError, OperationalError, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 from django.utils import timezone
 
 from backend.accounts.models import User
@@ -25,6 +32,7 @@ from backend.privacy.services import erasure
 from merchants.models import MerchantMember
 from merchants.services import partners, redemption, settlement
 
+PATIENCE = 60  # seconds
 BOOKS = "/api/v1/communities/lake/transfers"
 
 
@@ -365,6 +373,57 @@ def test_what_a_killed_worker_left_is_replaced(lake, some):
 
     with default_storage.open(document.stored_as) as file:
         assert hashlib.file_digest(file, "sha256").hexdigest() == document.sha256
+    assert not services.make(community_id=lake.pk, document_id=document.pk)
+
+
+MAKE = """
+import sys, django
+django.setup()
+from backend.documents.services import make
+make(community_id=sys.argv[1], document_id=sys.argv[2])
+"""
+
+
+def sessions_of(name, *, are_held=False):
+    """How many sessions a process of that name has, or has that wait for a lock."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE application_name = %s AND (wait_event_type = 'Lock' OR NOT %s)",
+            [name, are_held],
+        )
+        return cursor.fetchone()[0]
+
+
+def until(is_so):
+    given_up = time.monotonic() + PATIENCE
+    while not is_so():
+        assert time.monotonic() < given_up
+        time.sleep(0.02)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_a_worker_was_killed_over_is_made_by_the_next_and_once(lake, some):
+    """It stands in the midst of writing: the rows that come next are held by somebody."""
+    (document,) = some(1)
+    here = connection.settings_dict["NAME"]
+    environment = os.environ | {
+        "DATABASE_URL": os.environ["DATABASE_URL"].replace("/linli?", f"/{here}?"),
+        "PGAPPNAME": here,
+    }
+    told = [sys.executable, "-c", MAKE, str(lake.pk), str(document.pk)]
+    with psycopg.connect(**connection.get_connection_params()) as holding:
+        holding.execute("LOCK TABLE points_transfer IN ACCESS EXCLUSIVE MODE")
+        with subprocess.Popen(told, env=environment, cwd=settings.BASE_DIR) as worker:
+            until(lambda: sessions_of(here, are_held=True))
+            assert not services.make(community_id=lake.pk, document_id=document.pk)
+            worker.kill()
+        assert worker.returncode == -signal.SIGKILL
+        holding.rollback()
+    until(lambda: not sessions_of(here))
+
+    assert selectors.documents_owed(timezone.now()) == [document]
+    assert selectors.state_of(make(document)) == Document.State.READY
     assert not services.make(community_id=lake.pk, document_id=document.pk)
 
 

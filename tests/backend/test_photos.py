@@ -241,6 +241,36 @@ def test_a_file_that_breaks_off_or_has_other_bytes_never_breaks_more_than_itself
     assert not any(isinstance(error, MemoryError) for error in refused)
 
 
+def with_scans(content, count, *, are_empty):
+    """``content``, a JPEG, whose last scan stands there ``count`` times more."""
+    at = content.rindex(b"\xff\xda")
+    end = at + 2 + struct.unpack_from(">H", content, at + 2)[0] if are_empty else len(content) - 2
+    return content[:-2] + content[at:end] * count + content[-2:]
+
+
+MANY_SCANS = [
+    with_scans(picture("JPEG", (3_000, 3_000), "L", progressive=True), 60_000, are_empty=True),
+    with_scans(picture("JPEG", (64, 64), "L", progressive=True), 1_000, are_empty=False),
+    with_scans(picture("JPEG", (3_000, 3_000)), 60_000, are_empty=True),
+    with_scans(SAMPLES["jpeg"], decoding.SCANS, are_empty=True),
+]
+
+
+@pytest.mark.parametrize("content", MANY_SCANS, ids=range(len(MANY_SCANS)))
+def test_a_jpeg_is_not_gone_over_more_often_than_any_camera_asks_for(content):
+    """A small file, each of whose scans costs as much as all pixels of it."""
+    with pytest.raises(ValueError, match=" scans"):
+        decoding.encoded_anew(io.BytesIO(content), 2048)
+    with pytest.raises(PhotoInvalid):
+        sent(content)
+
+
+def test_as_many_scans_as_there_may_be_are_decoded():
+    content = SAMPLES["progressive"]
+
+    assert taken(with_scans(content, decoding.SCANS - content.count(b"\xff\xda"), are_empty=True))
+
+
 @pytest.mark.parametrize("name", ["progressive", "png with exif", "webp"])
 def test_a_photo_that_breaks_off_is_invalid_to_who_sent_it(name):
     with pytest.raises(PhotoInvalid):

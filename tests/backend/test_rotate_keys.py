@@ -15,6 +15,7 @@ from django.utils import timezone
 from backend.accounts import ages, vault
 from backend.accounts.models import GuardianCode, User
 from backend.accounts.services import guardians, keys, profile
+from backend.api.models import IdempotencyKey
 from merchants.models import BankAccount, Invitation, PayCode, WebhookEndpoint
 from merchants.services import bank_accounts, invitations, partners, pay_codes, webhooks
 from tests.conftest import TOTP_SECRET
@@ -64,12 +65,14 @@ def secrets(person, lake):
     _, shown = pay_codes.show(volunteer=li, community=lake)
     profile.change(user=li, born_on=ages.today() - timedelta(days=4_000))
     asked, _ = guardians.ask(child=li)
+    IdempotencyKey.objects.create(user=wang, status=400, refusal_encrypted=vault.encrypt("wrong"))
     return {
         "phones": (wang.phone, li.phone, ""),
         "codes": codes,
         "digest": wang.phone_digest,
         "shop": ("62220001", second, first),
         "shown": (told, shown, asked),
+        "refusal": "wrong",
     }
 
 
@@ -89,6 +92,7 @@ def told():
             *WebhookEndpoint.objects.get().old_secrets(timezone.now()),
         ),
         "shown": tuple(kind.objects.get().code for kind in (Invitation, PayCode, GuardianCode)),
+        "refusal": vault.decrypt(IdempotencyKey.objects.get().refusal_encrypted),
     }
 
 
@@ -104,7 +108,7 @@ def test_after_it_the_old_key_is_not_needed(secrets, use_keys, old):
     assert run() == [
         "Phone numbers: 2 encrypted anew.",
         "Second factors: 3 encrypted anew.",
-        "Bank accounts, webhook secrets and codes: 6 encrypted anew.",
+        "Bank accounts, webhook secrets and codes: 7 encrypted anew.",
     ]
 
     use_keys(NEW)
@@ -139,7 +143,7 @@ def test_stopped_half_way_it_goes_on_where_it_was(secrets, use_keys, old):
 
     assert keys.rotate_phones(batch=1) == 0
     assert keys.rotate_second_factors(batch=1) == 3
-    assert keys.rotate_columns(batch=1) == 6
+    assert keys.rotate_columns(batch=1) == 7
     use_keys(NEW)
     assert told() == secrets
 

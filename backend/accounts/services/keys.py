@@ -15,6 +15,7 @@ from backend.accounts.models import User
 # By name, for those apps stand above this one.
 ENCRYPTED = (
     ("accounts.GuardianCode", "code_encrypted"),
+    ("api.IdempotencyKey", "refusal_encrypted"),
     ("merchants.BankAccount", "number_encrypted"),
     ("merchants.BankBatchLine", "account_encrypted"),
     ("merchants.Invitation", "code_encrypted"),
