@@ -360,6 +360,23 @@ def test_who_leaves_while_spending_holds_nothing_afterwards(
 
 
 @pytest.mark.django_db(transaction=True)
+def test_who_pays_with_both_codes_at_once_for_the_first_time_there_pays_with_both(
+    lake, wang, chen, shop, wallet, at_once
+):
+    shown = [pay_codes.show(volunteer=wang, community=lake)[1] for _ in range(4)]
+
+    def pay(n):
+        if n % 2:
+            paid = shop_codes.pay(volunteer=wang, shop_code=shop.shop_code, points=5)
+        else:
+            paid = pay_codes.pay(merchant=shop.merchant, clerk=chen, code=shown[n // 2], points=5)
+        return paid[0].quantity
+
+    assert at_once(8, pay) == [5] * 8
+    assert wallet() == (2_960, 0)
+
+
+@pytest.mark.django_db(transaction=True)
 def test_two_who_leave_at_once_with_the_same_offers_both_do(
     lake, wang, li, shop, tea, wallet, grant_points, at_once
 ):
