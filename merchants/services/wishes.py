@@ -91,6 +91,7 @@ def decide(
     wish.save(
         update_fields=["state", "decided_by", "because", "price_points", "value_fen", "closed_at"]
     )
+    second_person.drop(wish.community_id, wish=wish)
     _record("wish.decide", wish, by)
     _tell(f"wish_{state}", wish, price_points=wish.price_points, because=because)
     return wish
@@ -226,6 +227,7 @@ def withdraw(*, wish: Wish) -> Wish:
         raise errors.WishStateWrong(state=wish.state)
     wish.state, wish.closed_at = State.WITHDRAWN, timezone.now()
     wish.save(update_fields=["state", "closed_at"])
+    second_person.drop(wish.community_id, wish=wish)
     return wish
 
 
