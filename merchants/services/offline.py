@@ -134,8 +134,8 @@ def _redeem(attempt: ScanAttempt, scan: Told) -> None:
     signed_at = voucher_tokens.signed_at(voucher, signed.expires_at)
     earliest = max(attempt.device.registered_at, signed_at)
     _count(attempt, earliest)
-    asked_at = voucher.cancel_asked_at
-    if asked_at is not None and attempt.counts_at > asked_at and not attempt.clock_mark:
+    asked_at, counts_at = voucher.cancel_asked_at, attempt.counts_at
+    if asked_at and counts_at and counts_at > asked_at and not attempt.clock_mark:
         attempt.clock_mark = clocks.TOO_LATE  # good faith, for the code is out; staff look
     _check(voucher, attempt, earliest, min(voucher.expires_at, signed.expires_at))
     now = timezone.now()
