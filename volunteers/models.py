@@ -255,6 +255,37 @@ class Attendance(TenantModel):
         return f"hours:{self.pk}"
 
 
+class RefusedClaim(TenantModel):
+    """What a phone told of an attendance later and was not believed: kept for staff to look at.
+
+    It gives nobody a minute.
+    """
+
+    class Act(models.TextChoices):
+        CHECK_IN = "check_in"
+        CHECK_OUT = "check_out"
+
+    attendance = models.ForeignKey(
+        Attendance, models.PROTECT, related_name="refused_claims", db_index=False
+    )
+    act = models.CharField(max_length=9, choices=Act)
+    claimed_at = models.DateTimeField()  # as the phone's clock said
+    nonce = models.CharField(max_length=64, blank=True, default="")  # empty: it told none
+    refused_as = models.CharField(max_length=64)  # the refusal's code
+    told_at = models.DateTimeField()  # first
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                name="refused_claim_once",
+                fields=["community", "attendance", "act", "nonce", "claimed_at"],
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.act} of {self.attendance_id} at {self.claimed_at}: {self.refused_as}"
+
+
 class Report(TenantModel):
     """What somebody saw on their rounds: submitted → accepted → closed as verified | rejected."""
 

@@ -1,6 +1,6 @@
 """Reads about volunteers, named for who is asking."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,7 +11,7 @@ from django.db.models.functions import Coalesce, Now
 
 from backend.accounts.models import User
 from backend.accounts.selectors import was_a_child
-from backend.communities.models import Community
+from backend.communities.models import Community, Membership, Role
 from backend.communities.selectors import (
     HANDLES,
     WATCHES_OVER,
@@ -22,7 +22,15 @@ from backend.communities.selectors import (
 from backend.leaving import Leaving
 from backend.volunteering import Service, Standing
 from volunteers.errors import EstateUnknown
-from volunteers.models import Activity, Attendance, JoinRequest, Report, Shift, Volunteer
+from volunteers.models import (
+    Activity,
+    Attendance,
+    JoinRequest,
+    RefusedClaim,
+    Report,
+    Shift,
+    Volunteer,
+)
 
 # Who takes a place in a shift: everybody signed up or further, but not who cancelled.
 TAKES_A_PLACE = ~Q(attendances__status=Attendance.Status.CANCELLED)
@@ -42,6 +50,24 @@ def left_at(user_id: UUID, community_id: UUID) -> datetime | None:
         .values_list("left_at", flat=True)
         .first()
     )
+
+
+def has_left_since(user_id: UUID, community_id: UUID, moment: datetime) -> bool:
+    """Whether they ceased to be a volunteer there after ``moment``, whatever they are today."""
+    return Membership.objects.filter(
+        community_id=community_id, user_id=user_id, role=Role.VOLUNTEER, ended_at__gte=moment
+    ).exists()
+
+
+def refused_claims_of(attendances: Sequence[Attendance]) -> dict[UUID, list[RefusedClaim]]:
+    """What phones told of each of them and was not believed, the first told first."""
+    its: dict[UUID, list[RefusedClaim]] = {attendance.pk: [] for attendance in attendances}
+    claims = RefusedClaim.objects.filter(
+        community__in={attendance.community_id for attendance in attendances}, attendance__in=its
+    )
+    for claim in claims.order_by("pk"):
+        its[claim.attendance_id].append(claim)
+    return its
 
 
 def volunteers_in(community: Community) -> QuerySet[Volunteer]:

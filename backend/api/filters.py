@@ -5,7 +5,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, Q, QuerySet
 from django_filters import rest_framework as filters
 from rest_framework.request import Request
 
@@ -62,17 +62,22 @@ class CommunityFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter
 
 
 class MarkFilter(filters.BooleanFilter):  # type: ignore[misc]  # django-filter is untyped
-    """Whether a device's clock could not be believed: one of ``marks``, fields, is not empty."""
+    """Whether a device's clock could not be believed: one of ``marks``, fields, is not empty.
 
-    def __init__(self, *marks: str, **kwargs: Any) -> None:
+    Or ``refused``, of the row, what was told and not taken.
+    """
+
+    def __init__(self, *marks: str, refused: Exists | None = None, **kwargs: Any) -> None:
         kwargs.setdefault("label", "Whether a device's clock could not be believed.")
         super().__init__(**kwargs)
-        self.marks = marks
+        self.marks, self.refused = marks, refused
 
     def filter(self, found: QuerySet[Any], value: bool | None) -> QuerySet[Any]:
         if value is None:
             return found
         plain = Q(**dict.fromkeys(self.marks, ""))
+        if self.refused is not None:
+            plain &= ~Q(self.refused)
         return found.exclude(plain) if value else found.filter(plain)
 
 

@@ -26,7 +26,7 @@ from backend.privacy.models import Export
 from merchants.models import MerchantMember, Redemption, ScanAttempt, Wish
 from points import selectors as points
 from points.models import Account, Award, Earned, Hold, Reversal
-from volunteers.models import Attendance, JoinRequest, Report, Volunteer
+from volunteers.models import Attendance, JoinRequest, RefusedClaim, Report, Volunteer
 
 PAGE = 1_000  # rows read at a time: what is in memory does not grow with what is held
 
@@ -222,6 +222,19 @@ def photos(user: User) -> Iterator[tuple[str, Any]]:
 def _reports_with_photo(user: User) -> Iterator[Report]:
     for (report_id,) in _each(Report.objects.filter(reporter=user).exclude(photo=""), "pk"):
         yield Report.objects.only("photo").get(pk=report_id)
+
+
+def _refused_claims(user: User) -> Iterator[Row]:
+    return _each(
+        RefusedClaim.objects.filter(attendance__volunteer=user),
+        "pk",
+        "community__code",
+        "attendance__shift__activity__title",
+        "act",
+        "claimed_at",
+        "told_at",
+        "refused_as",
+    )
 
 
 def _reports(user: User) -> Iterator[Row]:
@@ -454,6 +467,11 @@ TABLES = (
             "verified_at": "verified_at",
             "rejected_because": "rejected_because",
         },
+    ),
+    Table(
+        "refused_check_ins",
+        ("id", "community", "activity", "action", "occurred_at", "submitted_at", "outcome"),
+        _refused_claims,
     ),
     Table(
         "reports",

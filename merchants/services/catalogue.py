@@ -140,6 +140,7 @@ def decide(
         return waiting
     offer.state, offer.decided_by, offer.decided_at = state, by, timezone.now()
     offer.save(update_fields=["state", "decided_by", "decided_at"])
+    _drop_listing(offer)
     if accept:
         _price(offer, by)
     _record("offer.decide", offer, by, state=state, because=because)
@@ -221,7 +222,7 @@ def _changed(
     after = _prices(offer)
     if after != before:
         _price(offer, by)
-    second_person.drop(offer)
+    _drop_listing(offer)
     _record("offer.change", offer, by, changed=sorted(facts), state=offer.state, **after)
     return offer
 
@@ -242,6 +243,11 @@ def _ask(
         offer=offer,
         facts=facts,
     )
+
+
+def _drop_listing(offer: Offer) -> None:
+    """What was asked to be listed is not what is there now, or was decided on."""
+    second_person.drop(offer.community_id, offer=offer, kind=Increase.Kind.LISTING)
 
 
 def _prices(offer: Offer) -> dict[str, Any]:

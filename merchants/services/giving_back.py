@@ -12,7 +12,7 @@ from merchants.services import redemption, wishes
 
 @transaction.atomic
 def give_back(leaving: Leaving) -> None:
-    """Cancel what they hold, and withdraw what they wish for; a second run finds nothing.
+    """Cancel what they hold, end what they wish for or adopted; a second run finds nothing.
 
     Points and stock return as with any cancelled voucher: where a counter without signal may have
     taken it, once nobody can tell of it any more. Their pay codes are those of a role that has

@@ -134,6 +134,9 @@ def _redeem(attempt: ScanAttempt, scan: Told) -> None:
     signed_at = voucher_tokens.signed_at(voucher, signed.expires_at)
     earliest = max(attempt.device.registered_at, signed_at)
     _count(attempt, earliest)
+    asked_at, counts_at = voucher.cancel_asked_at, attempt.counts_at
+    if asked_at and counts_at and counts_at > asked_at and not attempt.clock_mark:
+        attempt.clock_mark = clocks.TOO_LATE  # good faith, for the code is out; staff look
     _check(voucher, attempt, earliest, min(voucher.expires_at, signed.expires_at))
     now = timezone.now()
     voucher.transfer_id = ledger.capture(

@@ -330,6 +330,8 @@ def _move(partnership: Partnership, state: Partnership.State, by: User, because:
     before = partnership.state
     partnership.state = state
     partnership.save(update_fields=["state"])
+    if state == Partnership.State.ENDED:
+        second_person.drop(partnership.community_id, partnership=partnership)
     trail.record(
         "partnership.move",
         actor=by,

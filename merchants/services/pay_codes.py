@@ -128,8 +128,11 @@ def take_together(
 ) -> list[Redemption]:
     """Vouchers for so many pieces of offers by their ids, or for plain ``points``.
 
-    Within the caller's transaction. Raises OfferUnknown, PointsNotAgreed, and as taking does.
+    Within the caller's transaction. Raises NotAVolunteerHere, OfferUnknown, PointsNotAgreed, and as
+    taking does.
     """
+    # The role before all else, also before what is made for plain points.
+    roles.require_volunteer(user_id=volunteer.pk, community_id=community_id)
     if points is not None:
         return [
             redemption.set_aside(

@@ -14,7 +14,7 @@ from backend.audit.services import trail
 from backend.ids import new_id
 from merchants import errors
 from merchants.models import Offer, Redemption, Refund, Wish
-from merchants.services import sides, telling
+from merchants.services import second_person, sides, telling
 from points.services import expiry, ledger
 
 
@@ -84,7 +84,7 @@ def refund(
         occurred_at=moment,
         back_until=expiry.back_until(community=redemption.community),
     ).pk
-    Offer.objects.filter(pk=redemption.offer_id).update(stock=F("stock") + quantity)
+    _put_back(redemption, quantity)
     given_back.save(force_insert=True)
     redemption.refunded_quantity += quantity  # as the trigger has
     trail.record(
@@ -113,6 +113,16 @@ def refund(
             about=redemption.pk,
         )
     return given_back
+
+
+def _put_back(redemption: Redemption, quantity: int) -> None:
+    """Put pieces back into the stock, but for what was gone when one person alone raised the offer.
+
+    Those were not counted then; the shop puts them in as any others, once another confirms it.
+    """
+    offer = Offer.objects.select_for_update(no_key=True).get(pk=redemption.offer_id)
+    if not second_person.is_alone(offer, since=redemption.closed_at):
+        Offer.objects.filter(pk=offer.pk).update(stock=F("stock") + quantity)
 
 
 def open_wish(redemption: Redemption) -> bool:

@@ -4,8 +4,9 @@ Below the community's limit one person does it alone: what they raised alone the
 counts against it. What has no bound is above every limit.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Sum
 from django.utils import timezone
@@ -117,21 +118,16 @@ def _highest_rate(offer: Offer) -> int:
     return max((one.fen_per_point or 0 for one in by_points), default=0)
 
 
-def drop(offer: Offer) -> None:
-    """What was asked to be listed is not what is there now: it is asked anew."""
-    Increase.objects.filter(
-        community_id=offer.community_id,
-        offer=offer,
-        kind=Increase.Kind.LISTING,
-        state=State.PENDING,
-    ).update(state=State.DROPPED)
+def drop(community_id: UUID, **about: object) -> None:
+    """Take out of the queue what was asked for ``about`` something that is not so any more."""
+    pending = Increase.objects.filter(community_id=community_id, state=State.PENDING, **about)
+    pending.update(state=State.DROPPED)
 
 
-def is_alone(offer: Offer) -> bool:
-    """Whether one person alone raised it, and no other has confirmed it since."""
-    return Increase.objects.filter(
-        community_id=offer.community_id, offer=offer, state=State.ALONE
-    ).exists()
+def is_alone(offer: Offer, since: datetime | None = None) -> bool:
+    """Whether one person alone raised it, ``since`` then, and no other has confirmed it since."""
+    alone = Increase.objects.filter(community_id=offer.community_id, offer=offer, state=State.ALONE)
+    return (alone if since is None else alone.filter(asked_at__gt=since)).exists()
 
 
 def record(action: str, increase: Increase, by: User) -> None:

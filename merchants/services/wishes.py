@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from backend.accounts.models import User
@@ -91,6 +91,7 @@ def decide(
     wish.save(
         update_fields=["state", "decided_by", "because", "price_points", "value_fen", "closed_at"]
     )
+    second_person.drop(wish.community_id, wish=wish)
     _record("wish.decide", wish, by)
     _tell(f"wish_{state}", wish, price_points=wish.price_points, because=because)
     return wish
@@ -226,6 +227,7 @@ def withdraw(*, wish: Wish) -> Wish:
         raise errors.WishStateWrong(state=wish.state)
     wish.state, wish.closed_at = State.WITHDRAWN, timezone.now()
     wish.save(update_fields=["state", "closed_at"])
+    second_person.drop(wish.community_id, wish=wish)
     return wish
 
 
@@ -259,10 +261,19 @@ def thank(*, wish: Wish, words: str) -> Wish:
 
 @transaction.atomic
 def withdraw_all(leaving: Leaving) -> None:
-    """Withdraw the open wishes of somebody who takes no part any more; a second run finds none."""
-    for wish in Wish.objects.filter(**leaving.whose, state__in=Wish.OPEN).order_by("pk"):
+    """Withdraw the wishes of somebody who takes no part any more, and release what they adopted.
+
+    Idempotent: a second run finds none.
+    """
+    where = {name: value for name, value in leaving.whose.items() if name != "volunteer_id"}
+    adopted = Q(**where, donor=leaving.user_id, state=State.ADOPTED)
+    theirs = Q(**leaving.whose, state__in=Wish.OPEN)
+    for wish in Wish.objects.filter(theirs | adopted).select_related("donor").order_by("pk"):
         with suppress(errors.WishStateWrong):  # its voucher was scanned
-            withdraw(wish=wish)
+            if wish.donor is not None and wish.donor_id == leaving.user_id:
+                release(wish=wish, by=wish.donor)
+            else:
+                withdraw(wish=wish)
 
 
 def forget(*, volunteer: User) -> None:

@@ -37,7 +37,8 @@ from merchants.services import redemption, wishes
 from points.models import Award, Earned, Hold, Reversal, Transfer
 from points.services import ledger
 from tests.conftest import SHANGHAI
-from volunteers.models import Attendance, JoinRequest, Report, Shift, Volunteer
+from volunteers.errors import AttendanceStateWrong
+from volunteers.models import Attendance, JoinRequest, RefusedClaim, Report, Shift, Volunteer
 from volunteers.services import hours, reports
 
 ENGLISH = {"Accept-Language": "en"}
@@ -75,6 +76,11 @@ def story(lake, hill, wang, li, zhao, chen, tea, served, grant_points):
     reports.close_verified(report=report, handler=zhao, answer="已处理")
     reports.submit(community=lake, reporter=li, category="dispute", text="与邻居有纠纷")
     for person in (wang, li):
+        with pytest.raises(AttendanceStateWrong):
+            hours.check_out(
+                attendance=Attendance.objects.filter(volunteer=person).latest("pk"),
+                at=timezone.now(),
+            )
         wallet = grant_points(person, 40)
         voucher = redemption.take(offer=tea, volunteer=person)
         redemption.scan(merchant_id=tea.partnership.merchant.pk, clerk=chen, code=voucher.code)
@@ -122,6 +128,7 @@ def one(model, **facts):
 def expected_of(wang, story):
     """Each table's rows as 王小明 should get them, made from the rows themselves."""
     earlier, later = Attendance.objects.filter(volunteer=wang).order_by("pk")
+    refused = one(RefusedClaim, attendance=later)
     shifts = [one(Shift, pk=attendance.shift_id) for attendance in (earlier, later)]
     report = one(Report, pk=story.report.pk)
     consent, membership = wang.consents.get(), one(Membership, user=wang)
@@ -253,6 +260,17 @@ def expected_of(wang, story):
             }
         ],
         "employments": [],
+        "refused_check_ins": [
+            {
+                "id": str(refused.pk),
+                "community": "lake",
+                "activity": "邻里服务",
+                "action": "check_out",
+                "occurred_at": when(refused.claimed_at),
+                "submitted_at": when(refused.told_at),
+                "outcome": "attendance_state_wrong",
+            }
+        ],
         "attendances": [
             attendance(
                 earlier, shifts[0], verified_at=when(earlier.verified_at), rejected_because=""

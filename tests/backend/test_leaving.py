@@ -187,6 +187,21 @@ def test_the_wish_of_who_left_is_withdrawn_and_its_points_are_free(
         wishes.thank(wish=wish, words="谢谢")
 
 
+@pytest.mark.parametrize("ended", ["left", "erased"])
+def test_the_wish_that_who_left_adopted_is_open_again(lake, wang, li, wallet, wish, ended):
+    wishes.adopt_as_donor(wish=wish, donor=li)
+    assert wallet() == (2_920, 80)
+
+    if ended == "left":
+        leave(li)
+    else:
+        erasure.ask(user=li)
+        assert erasure.erase(user_id=li.pk, now=timezone.now() + timedelta(days=16))
+
+    wish.refresh_from_db()
+    assert (wish.state, wish.donor, wallet()) == ("published", None, (3_000, 0))
+
+
 def test_what_a_counter_scanned_without_signal_before_counts(lake, wang, chen, zhao, tea, wallet):
     catalogue.change(offer=tea, by=zhao, scans_offline=True)
     tea.refresh_from_db()
@@ -201,7 +216,7 @@ def test_what_a_counter_scanned_without_signal_before_counts(lake, wang, chen, z
     # The code is out until it ends, and may be told of for a day.
     assert told_of.offline_until == until + 24 * HOUR
     (attempt,) = offline.tell(device=device, clerk=chen, scans=[scan])
-    assert attempt.outcome == "redeemed"
+    assert (attempt.outcome, attempt.clock_mark) == ("redeemed", "")
     assert wallet() == (2_940, 30)
     Redemption.objects.filter(pk=never_told_of.pk).update(offline_until=timezone.now())
     assert redemption.expire(redemption_id=never_told_of.pk)
@@ -357,6 +372,23 @@ def test_who_leaves_while_spending_holds_nothing_afterwards(
     assert Wish.objects.get().state == "withdrawn"
     spent = sum(outcome for outcome in outcomes[1:] if isinstance(outcome, int))
     assert wallet() == (3_000 - spent, 0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_pays_with_both_codes_at_once_for_the_first_time_there_pays_with_both(
+    lake, wang, chen, shop, wallet, at_once
+):
+    shown = [pay_codes.show(volunteer=wang, community=lake)[1] for _ in range(4)]
+
+    def pay(n):
+        if n % 2:
+            paid = shop_codes.pay(volunteer=wang, shop_code=shop.shop_code, points=5)
+        else:
+            paid = pay_codes.pay(merchant=shop.merchant, clerk=chen, code=shown[n // 2], points=5)
+        return paid[0].quantity
+
+    assert at_once(8, pay) == [5] * 8
+    assert wallet() == (2_960, 0)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -11,8 +11,18 @@ from backend.audit.models import AuditEntry
 from backend.communities.models import Community, Role
 from backend.communities.services import places, roles
 from merchants import errors
-from merchants.models import Increase, Offer, Terms
-from merchants.services import catalogue, increases, partners, redemption, second_person, wishes
+from merchants.models import Increase, Offer, Partnership, Terms
+from merchants.services import (
+    catalogue,
+    increases,
+    partners,
+    redemption,
+    refunds,
+    second_person,
+    wishes,
+)
+from volunteers.models import Volunteer
+from volunteers.services import people
 
 State, Kind = Increase.State, Terms.Kind
 
@@ -274,6 +284,82 @@ def test_an_owner_changes_neither_what_was_rejected_nor_what_staff_took_off(
     catalogue.set_listed(offer=tea, is_listed=False, by=zhao, is_staff=True)
     with pytest.raises(errors.StaffWithdrewIt):
         catalogue.amend(offer=tea, by=zhou, price_points=1)
+
+
+@pytest.mark.parametrize("ended", ["withdrawn", "rejected", "published for points", "left"])
+def test_what_was_asked_about_a_wish_that_was_decided_or_withdrawn_is_dropped(
+    lake, wang, zhao, qian, ended
+):
+    wish = wishes.propose(volunteer=wang, community=lake, words="一本书")
+    asked = wishes.decide(wish=wish, accept=True, price_points=1, value_fen=3_000, by=zhao)
+
+    if ended == "withdrawn":
+        wishes.withdraw(wish=wish)
+    elif ended == "left":
+        people.leave(volunteer=Volunteer.objects.get(user=wang))
+    else:
+        price = {"price_points": 1} if ended == "published for points" else {}
+        wishes.decide(wish=wish, accept=bool(price), by=qian, **price)
+
+    asked.refresh_from_db()
+    assert asked.state == State.DROPPED
+
+
+def test_of_two_prices_asked_for_one_wish_the_other_is_dropped(lake, wang, zhao, qian, person):
+    wish = wishes.propose(volunteer=wang, community=lake, words="一本书")
+    one, other = (
+        wishes.decide(wish=wish, accept=True, price_points=1, value_fen=fen, by=by)
+        for fen, by in ((3_000, zhao), (4_000, qian))
+    )
+
+    increases.decide(increase=one, accept=True, by=qian)
+
+    other.refresh_from_db()
+    wish.refresh_from_db()
+    assert (wish.value_fen, other.state) == (3_000, State.DROPPED)
+
+
+def test_what_was_asked_about_a_rejected_offer_or_an_ended_partner_is_dropped(
+    proposed, tea, tea_house, lake, zhao, qian
+):
+    listing = catalogue.decide(offer=proposed, accept=True, by=zhao)
+    catalogue.decide(offer=proposed, accept=False, by=qian)
+    listing.refresh_from_db()
+    price = dear(tea, zhao)
+    terms = partners.agree(
+        partnership=tea_house, kind=Kind.PER_POINT, fen_per_point=11, valid_from=lake.today, by=zhao
+    )
+
+    partners.move(partnership=tea_house, state=Partnership.State.ENDED, by=qian)
+
+    for asked in (price, terms):
+        asked.refresh_from_db()
+    assert {one.state for one in (listing, price, terms)} == {State.DROPPED}
+
+
+# --- pieces that come back --------------------------------------------------------------------
+@pytest.mark.parametrize("pieces", [1, 2, 3])
+def test_a_refund_puts_back_no_piece_that_was_not_counted_when_one_person_raised_it(
+    tea, shop, zhao, qian, wang, chen, grant_points, limit, pieces
+):
+    limit(1_000)
+    grant_points(wang, 150)
+    before = redemption.take(offer=tea, volunteer=wang, quantity=4)
+    redemption.scan(merchant_id=shop.pk, clerk=chen, code=before.code)
+    tea.refresh_from_db()
+    catalogue.change(offer=tea, by=zhao, value_fen=1_000)  # of the one that is left
+    after = redemption.take(offer=tea, volunteer=wang)
+    redemption.scan(merchant_id=shop.pk, clerk=chen, code=after.code)
+
+    refunds.refund(redemption=before, refunded_by=chen, reason="坏了", quantity=pieces)
+    refunds.refund(redemption=after, refunded_by=chen, reason="坏了")
+
+    tea.refresh_from_db()
+    assert tea.stock == 1
+    increases.decide(increase=Increase.objects.get(), accept=True, by=qian)
+    refunds.refund(redemption=before, refunded_by=chen, reason="坏了")
+    tea.refresh_from_db()
+    assert tea.stock == 1 + 4 - pieces
 
 
 # --- who confirms -----------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from merchants.models import Device, MerchantMember, Offer, Redemption, ScanAtte
 from merchants.services import offline, partners, redemption, voucher_tokens
 from merchants.services.offline import Told
 from volunteers.models import Volunteer
-from volunteers.services.people import enrol
+from volunteers.services.people import enrol, leave
 
 HOUR = timedelta(hours=1)
 
@@ -465,6 +465,32 @@ def test_who_tells_of_before_they_worked_there_is_marked(voucher, code, tell, ti
         "too_early",
         told.device_time,
     )
+
+
+@pytest.mark.usefixtures("code")
+@pytest.mark.parametrize("how", ["left", "cancelled", "told by a clock that is wrong as well"])
+def test_a_scan_from_after_it_was_cancelled_counts_and_is_marked(voucher, wang, tell, till, how):
+    code = signed(voucher, ago=3 * HOUR)
+    if how == "left":
+        leave(volunteer=Volunteer.objects.get(user=wang))
+    else:
+        redemption.cancel(redemption=voucher)
+    Redemption.objects.update(cancel_asked_at=timezone.now() - HOUR)
+
+    ahead = 9 * HOUR if "wrong" in how else -HOUR / 2
+    told = tell(code, at=timezone.now() + ahead)
+
+    assert (told.outcome, told.clock_mark) == ("redeemed", "too_late")
+
+
+@pytest.mark.usefixtures("code")
+def test_a_scan_from_before_it_was_cancelled_is_not_marked(voucher, tell, till):
+    code = signed(voucher, ago=3 * HOUR)
+    redemption.cancel(redemption=voucher)
+
+    told = tell(code, at=timezone.now() - HOUR)
+
+    assert (told.outcome, told.clock_mark) == ("redeemed", "")
 
 
 def test_staff_find_what_a_clock_could_not_have_seen(logged_in, zhao, voucher, code, tell):

@@ -14,7 +14,7 @@ from backend.communities.services import places, roles
 from backend.ids import new_id
 from points.models import Award, Rule
 from points.selectors import wallet_of
-from volunteers.models import Attendance, Volunteer
+from volunteers.models import Attendance, Shift, Volunteer
 from volunteers.services import activities, hours, people
 
 
@@ -71,6 +71,7 @@ def shape(attendance, **differences):
         "was_offline": False,
         "check_out_was_forgotten": False,
         "check_in_claimed_at": None,
+        "refused_claims": [],
         "check_in_mark": "",
         "check_out_claimed_at": None,
         "check_out_mark": "",
@@ -177,6 +178,40 @@ def test_a_phone_that_was_offline_tells_later(signed_up, wang, logged_in):
         worked_minutes=45,
         was_offline=True,
     )
+
+
+@pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": None}, {"Idempotency-Key": "k"}])
+def test_staff_find_what_a_phone_told_too_late(signed_up, wang, zhao, logged_in, headers):
+    Attendance.objects.filter(pk=signed_up.pk).update(
+        signed_up_at=timezone.now() - timedelta(days=9)
+    )
+    Shift.objects.update(
+        starts_at=timezone.now() - timedelta(hours=80), ends_at=timezone.now() - timedelta(hours=76)
+    )
+    at = timezone.now() - timedelta(hours=79)
+    phone, desk = logged_in(wang), logged_in(zhao)
+    for _ in ("told", "told again"):
+        refused = phone.post(
+            f"/api/v1/me/attendances/{signed_up.pk}/check-in",
+            {"nonce": "tap-1", "at": at.isoformat()},
+            headers=headers,
+        )
+        assert (refused.status_code, refused.json()["code"]) == (409, "check_in_too_late")
+
+    (found,) = desk.get("/api/v1/attendances?marked=true").json()["results"]
+    assert desk.get("/api/v1/attendances?marked=false").json()["results"] == []
+
+    (claim,) = found["refused_claims"]
+    assert claim == {
+        "act": "check_in",
+        "claimed_at": iso(at),
+        "nonce": "tap-1",
+        "refused_as": "check_in_too_late",
+        "told_at": claim["told_at"],
+    }
+    assert (found["status"], found["worked_minutes"]) == ("signed_up", None)
+    own = phone.get(f"/api/v1/me/attendances/{signed_up.pk}").json()
+    assert own["refused_claims"] == [claim]
 
 
 def test_cancelling_gives_the_place_back(signed_up, wang, logged_in):

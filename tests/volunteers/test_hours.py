@@ -1,17 +1,20 @@
 """Checking in and out, and what becomes of the hours."""
 
 from collections import Counter
+from datetime import timedelta
 
 import pytest
 from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
 
+from backend.communities.models import Membership
 from points.errors import RuleMissing
 from points.models import Award, Rule, Transfer
 from points.selectors import wallet_of
 from volunteers import errors, tasks
-from volunteers.models import Attendance
+from volunteers.models import Attendance, RefusedClaim, Volunteer
 from volunteers.selectors import standing
-from volunteers.services import activities, hours
+from volunteers.services import activities, hours, people
 from volunteers.services.recompute import Recomputation
 
 SHIFT = ("2024-03-01 07:00", "2024-03-01 09:00")
@@ -211,6 +214,109 @@ def test_who_cancelled_or_has_left_does_not_check_in(place, signed_up, wang, clo
         with pytest.raises(errors.AttendanceStateWrong) as refused:
             hours.check_in(attendance=attendance, now=clock("2024-03-01 08:30"))
         assert refused.value.facts == {"state": state}
+
+
+# --- what is not believed is kept for a human ---------------------------------------------
+def kept(place):
+    rows = RefusedClaim.objects.filter(attendance=place).order_by("pk")
+    return list(rows.values_list("act", "claimed_at", "nonce", "refused_as"))
+
+
+@pytest.mark.parametrize(
+    ("at", "now"),
+    [
+        ("2024-03-01 07:10", "2024-03-04 07:10:01"),  # 72 hours and a second later
+        ("2024-03-01 07:10", "2024-03-08 07:10"),
+        ("1970-01-01 08:00", "2024-03-05 07:10"),
+        ("2024-03-01 09:00", "2024-03-01 09:10"),  # when the shift was over
+        ("2099-01-01 08:00", "2024-03-01 09:00"),
+    ],
+)
+def test_a_check_in_told_that_is_not_believed_is_kept_and_gives_no_minute(
+    place, wang, lake, clock, at, now
+):
+    told = {"nonce": "tap", "at": clock(at)}
+    for later in ("", "23:59"):  # told again, also when it is another day
+        moment = clock(f"{now[:11]}{later}" if later else now)
+        with pytest.raises(errors.CheckInTooLate):
+            hours.check_in(attendance=place, **told, now=moment)
+
+    assert kept(place) == [("check_in", clock(at), "tap", "check_in_too_late")]
+    place.refresh_from_db()
+    assert (place.status, place.worked_minutes, points_of(wang, lake)) == ("signed_up", None, 0)
+
+
+def test_a_nonce_that_was_refused_stays_refused_and_another_does_not(place, clock):
+    at, now = clock("2024-03-02 08:00"), clock("2024-03-01 09:00")
+    with pytest.raises(errors.CheckInTooLate):
+        hours.check_in(attendance=place, nonce="tap", at=at, now=now)
+    with pytest.raises(errors.CheckInTooLate):
+        hours.check_in(attendance=place, nonce="tap", at=clock("2024-03-01 07:00"), now=now)
+
+    told = {"nonce": "tap 2", "at": clock("2024-03-01 07:00"), "now": now}
+    assert hours.check_in(attendance=place, **told).status == "checked_in"
+    assert len(kept(place)) == 1  # and stays, whatever came after it
+
+
+@pytest.mark.parametrize(
+    ("at", "now", "refusal"),
+    [
+        ("2024-03-01 07:04:59", "2024-03-01 08:00", errors.CheckedOutBeforeIn),
+        ("1970-01-01 08:00", "2024-03-01 08:00", errors.CheckedOutBeforeIn),
+        ("2024-03-01 08:00", "2024-03-04 08:00:01", errors.CheckInTooLate),
+    ],
+)
+@pytest.mark.parametrize("then", ["checked out", "forgotten"])
+def test_a_check_out_told_that_is_not_believed_is_kept(place, clock, at, now, refusal, then):
+    hours.check_in(attendance=place, now=clock("2024-03-01 07:10"))
+    for _ in ("told", "told again"):
+        with pytest.raises(refusal):
+            hours.check_out(attendance=place, at=clock(at), now=clock(now))
+
+    if then == "forgotten":
+        hours.close_forgotten(attendance=place)
+    else:
+        hours.check_out(attendance=place, now=clock("2024-03-01 08:30"))
+
+    assert kept(place) == [("check_out", clock(at), "", refusal.code)]
+
+
+def test_a_check_out_without_the_check_in_that_was_refused_is_kept_too(place, clock):
+    now = clock("2024-03-05 12:00")
+    with pytest.raises(errors.CheckInTooLate):
+        hours.check_in(attendance=place, nonce="tap", at=clock("2024-03-01 07:10"), now=now)
+    with pytest.raises(errors.AttendanceStateWrong):
+        hours.check_out(attendance=place, at=clock("2024-03-01 08:40"), now=now)
+
+    assert [(act, code) for act, _, _, code in kept(place)] == [
+        ("check_in", "check_in_too_late"),
+        ("check_out", "attendance_state_wrong"),
+    ]
+
+
+def test_what_is_refused_without_a_phones_time_is_not_kept(place, clock):
+    with pytest.raises(errors.CheckInTooLate):
+        hours.check_in(attendance=place, nonce="tap", now=clock("2024-03-01 09:00"))
+    with pytest.raises(errors.CheckInTooEarly):
+        hours.check_in(
+            attendance=place, at=clock("2024-03-01 07:00"), now=clock(SHIFT[0][:11] + "05:00")
+        )
+
+    assert kept(place) == []
+
+
+@pytest.mark.parametrize("minutes", [7, 30, 59])
+def test_who_left_and_came_back_was_not_there_before_that(patrol, wang, lake, minutes):
+    before = timezone.now() - timedelta(minutes=90)
+    place = activities.sign_up(shift=patrol, volunteer=wang, now=before)
+    people.leave(volunteer=Volunteer.objects.get(user=wang))
+    people.enrol(user=wang, community=lake, kind=Volunteer.Kind.RIDER)
+
+    told = timezone.now() - timedelta(minutes=minutes)
+    there = hours.check_in(attendance=place, nonce="tap", at=told)
+
+    assert there.checked_in_at == Membership.objects.get(user=wang, ended_at=None).since_at
+    assert (there.check_in_claimed_at, there.check_in_mark) == (told, "too_early")
 
 
 # --- nobody is in two places at once ------------------------------------------------------

@@ -10,17 +10,21 @@ from rest_framework.serializers import BaseSerializer
 
 from points.selectors import award_of, points_by_source
 from volunteers.models import Attendance, Report
+from volunteers.selectors import refused_claims_of
 
 Earning = TypeVar("Earning", Attendance, Report)
 
 
 def earnings(*records: Attendance | Report) -> dict[str, Any]:
-    """The context from which PointsEarnedField knows what each of ``records`` earned."""
+    """The context from which fields know what each of ``records`` earned, and what was refused."""
     return {
         "points": points_by_source(
             {record.community_id for record in records},
             [record.award_source for record in records],
-        )
+        ),
+        "refused_claims": refused_claims_of(
+            [record for record in records if isinstance(record, Attendance)]
+        ),
     }
 
 

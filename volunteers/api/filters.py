@@ -1,9 +1,10 @@
 """What lists can be narrowed down to."""
 
+from django.db.models import Exists, OuterRef
 from django_filters import rest_framework as filters
 
 from backend.api.filters import CommunityFilter, MarkFilter
-from volunteers.models import Attendance, JoinRequest, Report
+from volunteers.models import Attendance, JoinRequest, RefusedClaim, Report
 
 
 class MyAttendanceFilter(filters.FilterSet):  # type: ignore[misc]
@@ -12,7 +13,13 @@ class MyAttendanceFilter(filters.FilterSet):  # type: ignore[misc]
 
 class AttendanceFilter(CommunityFilter):
     status = filters.ChoiceFilter(choices=Attendance.Status.choices)
-    marked = MarkFilter("check_in_mark", "check_out_mark")
+    marked = MarkFilter(
+        "check_in_mark",
+        "check_out_mark",
+        refused=Exists(
+            RefusedClaim.objects.filter(community=OuterRef("community"), attendance=OuterRef("pk"))
+        ),
+    )
 
 
 class ReportFilter(CommunityFilter):

@@ -12,7 +12,15 @@ from backend.api.fields import CharField, DateTimeField, IntegerField, TextField
 from backend.communities.api.serializers import CommunityInBriefSerializer, CommunitySerializer
 from backend.communities.models import Community, CoordType
 from backend.communities.services.places import JOIN_CODE_LENGTH
-from volunteers.models import Activity, Attendance, JoinRequest, Report, Shift, Volunteer
+from volunteers.models import (
+    Activity,
+    Attendance,
+    JoinRequest,
+    RefusedClaim,
+    Report,
+    Shift,
+    Volunteer,
+)
 
 PUBLIC_DECIMALS = 2  # of a degree: about one kilometre
 
@@ -219,10 +227,20 @@ class PointsEarnedField(serializers.IntegerField):
         return self.context["points"].get(value)
 
 
+class RefusedClaimSerializer(serializers.ModelSerializer[RefusedClaim]):
+    """What a phone told later and was not believed."""
+
+    class Meta:
+        model = RefusedClaim
+        fields = ("act", "claimed_at", "nonce", "refused_as", "told_at")
+        read_only_fields = fields
+
+
 class AttendanceSerializer(serializers.ModelSerializer[Attendance]):
     community = CommunityInBriefSerializer(read_only=True)
     shift = ShiftInBriefSerializer(read_only=True)
     points = PointsEarnedField()
+    refused_claims = serializers.SerializerMethodField()
 
     class Meta:
         model = Attendance
@@ -240,11 +258,17 @@ class AttendanceSerializer(serializers.ModelSerializer[Attendance]):
             "check_in_mark",
             "check_out_claimed_at",
             "check_out_mark",
+            "refused_claims",
             "verified_at",
             "rejected_because",
             "points",
         )
         read_only_fields = fields
+
+    @extend_schema_field(RefusedClaimSerializer(many=True))
+    def get_refused_claims(self, attendance: Attendance) -> object:
+        claims = self.context["refused_claims"][attendance.pk]
+        return RefusedClaimSerializer(claims, many=True).data
 
 
 class WatchedAttendanceSerializer(AttendanceSerializer):

@@ -1,5 +1,7 @@
 """Checking in and out, and what becomes of the hours."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
@@ -10,18 +12,29 @@ from backend.accounts.models import User
 from backend.accounts.services import guardians
 from backend.audit.services import trail
 from backend.communities.errors import NotAVolunteerHere
+from backend.communities.models import Membership
 from backend.communities.services import roles
+from backend.errors import Refusal
 from points.models import Award
 from points.services import awards
 from points.services.rules import minutes_between
 from volunteers import errors, selectors
-from volunteers.models import Attendance, Volunteer
+from volunteers.models import Attendance, RefusedClaim, Volunteer
 
 OPENS_BEFORE = timedelta(minutes=30)  # check-in opens so long before the shift begins
 OFFLINE_FOR = timedelta(hours=72)  # a phone may tell so long afterwards
+# Told later, these are kept for a human; those that time alone never mends are told again alike.
+_FINAL: dict[str, type[Refusal]] = {
+    refusal.code: refusal for refusal in (errors.CheckInTooLate, errors.CheckedOutBeforeIn)
+}
+_KEPT: tuple[type[Refusal], ...] = (
+    *_FINAL.values(),
+    errors.AlreadyElsewhere,
+    errors.AttendanceStateWrong,
+    NotAVolunteerHere,
+)
 
 
-@transaction.atomic
 def check_in(
     *,
     attendance: Attendance,
@@ -36,10 +49,20 @@ def check_in(
     One ``nonce`` per tap, the volunteer's own: sent again it answers the first check-in, as does
     checking in twice while checked in. Open from 30 minutes before the shift until its end; a phone
     may tell up to 72 hours later. What it tells is held against the sign-up, the opening, and now:
-    ``backend.clocks``. Whoever has left meanwhile tells of before, and was there until they left.
-    Raises NotAVolunteerHere, GuardianConsentRequired, AttendanceStateWrong, CheckInTooEarly,
-    CheckInTooLate, NonceReused, AlreadyElsewhere.
+    ``backend.clocks``. Whoever has left meanwhile tells of before, and was there until they left;
+    whoever is back was not there in between. A time that is refused is kept for staff
+    (RefusedClaim), and under its nonce the answer stays. Raises NotAVolunteerHere,
+    GuardianConsentRequired, AttendanceStateWrong, CheckInTooEarly, CheckInTooLate, NonceReused,
+    AlreadyElsewhere.
     """
+    with _kept_for_staff(attendance, RefusedClaim.Act.CHECK_IN, at, nonce or "", now):
+        return _check_in(attendance, nonce, at, now)
+
+
+@transaction.atomic
+def _check_in(
+    attendance: Attendance, nonce: str | None, at: datetime | None, now: datetime | None
+) -> Attendance:
     role = roles.volunteering(user_id=attendance.volunteer_id, community_id=attendance.community_id)
     attendance = _locked(attendance)
     guardians.require_guardian(attendance.volunteer, at=at)
@@ -68,7 +91,7 @@ def check_in(
         raise errors.CheckInTooEarly
     arrived = _told(
         at,
-        earliest=max(opens_at, attendance.signed_up_at),
+        earliest=max(opens_at, attendance.signed_up_at, _back_since(attendance, role)),
         latest=moment if left_at is None else min(moment, left_at),
         now=moment,
     )
@@ -94,16 +117,22 @@ def check_in(
     return attendance if left_at is None else end(attendance=attendance, at=left_at)
 
 
-@transaction.atomic
 def check_out(
     *, attendance: Attendance, at: datetime | None = None, now: datetime | None = None
 ) -> Attendance:
     """The volunteer leaves: now, or ``at`` the time noted offline. Again, they have left.
 
     The minutes are whole and counted here. What a phone tells is held against the check-in and
-    now: ``backend.clocks``. Raises AttendanceStateWrong, CheckInTooLate (told more than 72 hours
-    later), CheckedOutBeforeIn (by more than clocks differ).
+    now: ``backend.clocks``. A time that is refused is kept for staff (RefusedClaim). Raises
+    AttendanceStateWrong, CheckInTooLate (told more than 72 hours later), CheckedOutBeforeIn (by
+    more than clocks differ).
     """
+    with _kept_for_staff(attendance, RefusedClaim.Act.CHECK_OUT, at, "", now):
+        return _check_out(attendance, at, now)
+
+
+@transaction.atomic
+def _check_out(attendance: Attendance, at: datetime | None, now: datetime | None) -> Attendance:
     attendance = _locked(attendance)
     # A phone that was offline may tell of a check-out that was taken for forgotten meanwhile.
     is_late_news = attendance.check_out_was_forgotten and at is not None
@@ -213,6 +242,43 @@ def reject(*, attendance: Attendance, verifier: User, because: str) -> Attendanc
         after={"status": attendance.status},
     )
     return attendance
+
+
+@contextmanager
+def _kept_for_staff(
+    attendance: Attendance,
+    act: RefusedClaim.Act,
+    at: datetime | None,
+    nonce: str,
+    now: datetime | None,
+) -> Iterator[None]:
+    """Keep what a phone told if it is refused; told again under its nonce, it is refused alike."""
+    known = RefusedClaim.objects.filter(
+        community_id=attendance.community_id, attendance=attendance, act=act
+    )
+    if nonce and (before := known.filter(nonce=nonce, refused_as__in=_FINAL).first()):
+        raise _FINAL[before.refused_as]
+    try:
+        yield
+    except _KEPT as refusal:
+        if at is not None:
+            RefusedClaim.objects.get_or_create(
+                community_id=attendance.community_id,
+                attendance=attendance,
+                act=act,
+                nonce=nonce,
+                claimed_at=at,
+                defaults={"refused_as": refusal.code, "told_at": now or timezone.now()},
+            )
+        raise
+
+
+def _back_since(attendance: Attendance, role: Membership | None) -> datetime:
+    """Since when they are back who had left after they signed up; else that."""
+    left_between = role is not None and selectors.has_left_since(
+        attendance.volunteer_id, attendance.community_id, attendance.signed_up_at
+    )
+    return role.since_at if role is not None and left_between else attendance.signed_up_at
 
 
 def _locked(attendance: Attendance) -> Attendance:

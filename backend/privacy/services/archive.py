@@ -30,6 +30,7 @@ join_requests     加入社区的申请 / where you asked to be taken in
 volunteering      您的志愿者登记 / where you are enrolled as a volunteer
 employments       您在商户的工作 / where you work as a clerk or owner
 attendances       志愿服务的报名、签到和时长 / shifts, check-ins and hours
+refused_check_ins 手机补报而未采信的签到和签退 / what a phone told of them and was refused
 reports           您的上报；照片在 photos/ 中 / your reports; their photos are in photos/
 wallets           各社区的积分余额 / your points in each community
 transfers         每一笔积分进出及其计算依据 / every movement of points, and why
