@@ -1,8 +1,10 @@
 """Codes that people read aloud, write on posters and type."""
 
 import secrets
+import unicodedata
 
-from backend.written import bare, is_blank, is_dash
+from backend.text import is_blank
+from backend.written import bare, is_dash
 
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # none is mistaken for another; about 5 bits each
 
@@ -14,12 +16,13 @@ def new_code(length: int) -> str:
 
 def as_made(typed: str) -> str:
     """The code that somebody typed or pasted: in whatever case and width, with any blanks, dashes
-    and dots between its characters.
+    and dots between its characters, and any punctuation around it.
 
     What our alphabet leaves out stays as it is: 0 is not read as O, since neither is ever made, and
     what was meant (Q? D?) is anybody's guess.
     """
-    return "".join(letter for letter in bare(typed).upper() if not _is_between(letter))
+    letters = "".join(letter for letter in bare(typed).upper() if not _is_between(letter))
+    return letters.strip("".join(filter(_is_punctuation, letters)))
 
 
 def is_code(made: str, length: int) -> bool:
@@ -34,8 +37,12 @@ def is_digits(made: str) -> bool:
 
 def trimmed(signed: str) -> str:
     """A signed code without what stands around it when it is pasted; inside nothing is changed."""
-    blanks = "".join(sign for sign in set(signed) if is_blank(sign))
-    return signed.strip(blanks)
+    around = (sign for sign in set(signed) - set("-_") if is_blank(sign) or _is_punctuation(sign))
+    return signed.strip("".join(around))
+
+
+def _is_punctuation(letter: str) -> bool:
+    return unicodedata.category(letter)[0] in "PS"
 
 
 def _is_between(letter: str) -> bool:

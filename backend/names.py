@@ -1,5 +1,6 @@
 """Names are shown as given, and compared as people mean them."""
 
+import unicodedata
 from typing import Any
 
 from django.db import models
@@ -10,12 +11,10 @@ COMPARED_LENGTH = 200  # NFKC makes up to 18 characters of one
 
 # What keyboards and fonts have for the dot between the parts of 阿依古丽·买买提: · · • ‧ ∙ ⋅ ・ and
 # some that only look like it. NFKC makes ･ and · of their like.
-_DOTS = frozenset("\u00b7\u0387\u2022\u2027\u2219\u22c5\u30fb\u25cf\u25e6\u2e31\ua78f\u16eb\u2981")
-_BRACKETS = {
-    ord(typed): plain
-    for plain, kind in (("(", "([{<【〔〖〈《「『"), (")", ")]}>】〕〗〉》」』"))
-    for typed in kind
-}
+_DOTS = frozenset(
+    "\u00b7\u0387\u119e\u2022\u2027\u2219\u22c5\u30fb\u25aa\u25cf\u25e6\u26ab\u2e31\ua78f\u16eb\u2981"
+)
+_QUOTES = str.maketrans(dict.fromkeys("“”„‟«»〝〞〟", '"') | dict.fromkeys("‘’‚‛‹›ʻʼʹ`", "'"))
 
 
 def of_person(name: str) -> str:
@@ -30,10 +29,10 @@ def of_person(name: str) -> str:
 def of_thing(name: str) -> str:
     """The name of a shop, an activity, its category or an estate, as it is compared.
 
-    Neither width and blanks nor the kind of bracket, dash or dot make another thing. A full stop
-    does: 1.5 小时 is not 15 小时. Cut, for no index takes a name without an end.
+    Neither width and blanks nor the kind of bracket, quote, dash or dot make another thing. A full
+    stop does: 1.5 小时 is not 15 小时. Cut, for no index takes a name without an end.
     """
-    return _folded(name).translate(_BRACKETS)[:COMPARED_LENGTH]
+    return "".join(map(_bracket, _folded(name)))[:COMPARED_LENGTH]
 
 
 def is_one_person(name: str, other: str) -> bool:
@@ -62,8 +61,14 @@ class ComparedField(models.CharField):  # type: ignore[type-arg]  # generic to m
 
 
 def _folded(name: str) -> str:
-    """Without blanks, in one case, with one kind of dash and one of dot."""
+    """Without blanks, in one case, with one kind of dash, of dot and of each quote."""
     return "".join(
         "·" if letter in _DOTS else "-" if is_dash(letter) else letter
-        for letter in bare(name).casefold()
+        for letter in bare(name).casefold().translate(_QUOTES)
     )
+
+
+def _bracket(letter: str) -> str:
+    if letter == "<" or unicodedata.category(letter) == "Ps":
+        return "("
+    return ")" if letter == ">" or unicodedata.category(letter) == "Pe" else letter

@@ -1,9 +1,9 @@
 """Pages to print, as PDF, in which every character can be read wherever they are opened.
 
-Typst sets them in fonts that are embedded. Where no font of ours has a character, its code point
-stands for it, ``[U+2CF00]``. PDF/A-2u is asked for, so that a box instead of a character is an
-error. Each document is made by a process of its own (``python backend/printing.py``), which gives
-the memory back: some 70 kB for each line of a table.
+Typst sets them in fonts that are embedded. Where no font of ours has a character, its plain form
+does, W for 𝓦, or its code point stands for it, ``[U+2CF00]``. PDF/A-2u is asked for, so that a box
+instead of a character is an error. Each document is made by a process of its own (``python
+backend/printing.py``), which gives the memory back: some 70 kB for each line of a table.
 """
 
 import json
@@ -94,8 +94,15 @@ def _readable(cluster: str) -> str:
     if seen and _is_drawn(seen) and not any(map(_is_unseen, seen)):
         return cluster
     first, carried = cluster[0], cluster[1:]
-    alone = first if _is_drawn([first]) and not _is_unseen(first) else _code_point(first)
-    return alone + "".join(map(_code_point, carried))
+    return _alone(first) + "".join(map(_code_point, carried))
+
+
+def _alone(character: str) -> str:
+    """As it is, or in its plain form (𝓦 as W), or else its code point."""
+    for form in (character, unicodedata.normalize("NFKC", character)):
+        if _is_drawn(list(form)) and not any(map(_is_unseen, form)):
+            return form
+    return _code_point(character)
 
 
 def _is_drawn(characters: list[str]) -> bool:

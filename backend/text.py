@@ -16,6 +16,8 @@ What is kept is as it was written: nothing is normalized here.
 import re
 import unicodedata
 
+from django.utils.translation import gettext_lazy as _
+
 # Lines end in many ways; the reader sees the same.
 _LINE_ENDS = re.compile("\r\n|[\r\x85\u2028\u2029]")
 _BLANK_OF_BRAILLE = "\u2800"
@@ -25,6 +27,7 @@ _HARMLESS = (
     "\u3164\ufeff\uffa0\ufffc\U0001d159"
 )
 _WITHOUT = str.maketrans(dict.fromkeys(_HARMLESS, "") | {_BLANK_OF_BRAILLE: " "})
+_NAMELESS = {"\t": "TAB", "\n": "LINE FEED", "\r": "CARRIAGE RETURN", "\x85": "NEXT LINE"}
 _SEEN_FORMATS = frozenset(  # signs under or around Arabic, Syriac and Kaithi numbers
     "\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd"
 )
@@ -60,7 +63,10 @@ _SPEAKING = "LNPS"  # letters, digits, punctuation, symbols: the rest needs one 
 
 
 class CharacterRefused(ValueError):
-    """``character``: the first that may not stand in a text."""
+    """``character``: the first that may not stand in a text. ``title`` has a place for its name."""
+
+    code = "character_refused"
+    title = _("This may not hold the invisible or broken character {character}.")
 
     def __init__(self, character: str) -> None:
         super().__init__(name_of(character))
@@ -95,9 +101,23 @@ def is_tidy(text: str) -> bool:
         return False
 
 
+def is_blank(character: str) -> bool:
+    """Whether it is a blank or a line end, or shows nothing by itself, like a byte order mark."""
+    return (
+        unicodedata.category(character) in ("Zs", "Zl", "Zp", "Cc", "Cf")
+        or ord(character) in _WITHOUT
+        or _selector(character) is not None
+    )
+
+
+def shows_nothing(text: str) -> bool:
+    """Whether nobody sees anything of it, as ``tidy`` finds, also where it would be refused."""
+    return not any(map(_is_seen, text.translate(_WITHOUT)))
+
+
 def name_of(character: str) -> str:
     """``U+202E (RIGHT-TO-LEFT OVERRIDE)``; without the name where it has none."""
-    name = unicodedata.name(character, "")
+    name = unicodedata.name(character, _NAMELESS.get(character, ""))
     return f"U+{ord(character):04X}" + (f" ({name})" if name else "")
 
 

@@ -85,6 +85,19 @@ def join_requests_of(user: User) -> QuerySet[JoinRequest]:
     return _with_asker(JoinRequest.objects.filter(user=user))
 
 
+def last_asked(user: User, community: Community) -> JoinRequest | None:
+    """How ``user`` last asked to join there."""
+    asked = JoinRequest.objects.filter(community=community, user=user)
+    return asked.select_related("estate").order_by("-id").first()
+
+
+def stays_away(user: User, community: Community) -> bool:
+    """Whether ``user`` thought better of joining there, or wants to be forgotten."""
+    asked = last_asked(user, community)
+    thought_better = asked is not None and asked.status == JoinRequest.Status.WITHDRAWN
+    return thought_better or user.erasure_requested_at is not None or not user.is_active
+
+
 def join_requests_in(community: Community) -> QuerySet[JoinRequest]:
     """Who asked to join there, newest first."""
     return _with_asker(JoinRequest.objects.filter(community=community))

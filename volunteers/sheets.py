@@ -17,6 +17,7 @@ from backend.imports.run import BatchOutcome
 from backend.imports.sheet import Sheet
 from backend.names import is_one_person, of_person, of_thing
 from points.errors import RuleMissing
+from volunteers import selectors
 from volunteers.errors import CategoryUnknown, VolunteerDiffers, VolunteerLeft
 from volunteers.models import Attendance, Volunteer
 from volunteers.services import hours, timesheets
@@ -115,9 +116,12 @@ class HoursSheet(Sheet):
                 community=self.community, user__phone_digest__in=set(digests)
             ).select_related("user")
         }
-        withdrawn = numbers_withdrawn(
-            {_who(row) for row, d in zip(rows, digests, strict=True) if d not in known}
-        )
+        strangers = {_who(row): d for row, d in zip(rows, digests, strict=True) if d not in known}
+        withdrawn = numbers_withdrawn(strangers)
+        others = {
+            user.phone_digest: user
+            for user in User.objects.filter(phone_digest__in=set(strangers.values()))
+        }
         errors: list[RowError] = []
         good: list[Row] = []
         entries: list[timesheets.PaperHours] = []
@@ -127,8 +131,7 @@ class HoursSheet(Sheet):
             if volunteer is None and _who(row) in withdrawn:
                 errors.append(_left_alone(row, PhoneWithdrawn()))
             elif volunteer is None:
-                reason = _("Nobody with this phone number volunteers here.")
-                errors.append(_phone_error(row, "volunteer_unknown", reason))
+                errors.append(self._stranger(row, others.get(phone_digest)))
             elif not is_one_person(volunteer.user.name, row.values["name"]):
                 errors.append(_left_alone(row, PhoneBelongsToAnother()))
             elif volunteer.left_at is not None and volunteer.left_at < until:
@@ -156,6 +159,15 @@ class HoursSheet(Sheet):
             errors.extend(unverified)
         created = sum(answer.is_new for _row, answer in kept)
         return created, len(kept) - created, errors
+
+    def _stranger(self, row: Row, user: User | None) -> RowError:
+        """Why nobody volunteers here who is called so; ``user`` is whose the number is."""
+        if user and not is_one_person(user.name, row.values["name"]):
+            return _left_alone(row, PhoneBelongsToAnother())
+        if user and selectors.stays_away(user, self.community):
+            return _left_alone(row, VolunteerLeft())
+        reason = _("Nobody with this phone number volunteers here.")
+        return _phone_error(row, "volunteer_unknown", reason)
 
 
 def _verified(

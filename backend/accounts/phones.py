@@ -16,12 +16,14 @@ DIALLED = re.compile(r"\+?[0-9][0-9 -]*")  # an office's, say: also a landline, 
 _COUNTRY = re.compile(r"(?:\+|00)?([1-9][0-9]{0,3})")
 
 
-def mainland(written: str, *, country: str | int | None = CHINA) -> str | None:
+def mainland(written: str, *, country: str | float | None = CHINA) -> str | None:
     """A mobile number of mainland China as its 11 digits, however written; None if it is none.
 
     ``country`` is the calling code that was told beside it, as text or number. A number is one of a
     country: the same digits elsewhere are somebody else's, and of none told it is nobody's.
     """
+    if isinstance(country, float) and country.is_integer():
+        country = int(country)  # JSON's 86.0 is 86
     told = _COUNTRY.fullmatch(_plain(str(country))) if country is not None else None
     if told is None or told[1] != CHINA:
         return None

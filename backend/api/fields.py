@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from backend import days
-from backend.text import CharacterRefused, name_of, tidy
+from backend.text import CharacterRefused, tidy
 
 INTEGER_MIN, INTEGER_MAX = -(2**31), 2**31 - 1
 OUT_OF_RANGE = _("This is not from {earliest} to {latest}.")
@@ -32,7 +32,7 @@ class CharField(serializers.CharField):
     """
 
     default_error_messages = {
-        "character_refused": _("This may not hold the invisible or broken character {character}."),
+        CharacterRefused.code: CharacterRefused.title,
     }
     lines = False
 
@@ -41,7 +41,7 @@ class CharField(serializers.CharField):
             try:
                 data = tidy(data, lines=self.lines)
             except CharacterRefused as refused:
-                self.fail("character_refused", character=name_of(refused.character))
+                self.fail(refused.code, character=refused)
         return super().run_validation(data)
 
 

@@ -10,8 +10,8 @@ from django_filters import rest_framework as filters
 from rest_framework.request import Request
 
 from backend import days
-from backend.api.fields import OUT_OF_RANGE, CharField
-from backend.text import CharacterRefused, name_of, tidy
+from backend.api.fields import OUT_OF_RANGE
+from backend.text import CharacterRefused, tidy
 
 
 class WordsField(forms.CharField):
@@ -21,10 +21,8 @@ class WordsField(forms.CharField):
         try:
             return super().to_python(tidy(value) if isinstance(value, str) else value)
         except CharacterRefused as refused:
-            message = CharField.default_error_messages["character_refused"]
-            raise ValidationError(
-                message.format(character=name_of(refused.character)), code="character_refused"
-            ) from None
+            message = refused.title.format(character=refused)
+            raise ValidationError(message, code=refused.code) from None
 
 
 class _DayField(forms.DateField):

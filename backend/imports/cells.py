@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from django.utils.translation import gettext
 
 from backend.accounts import phones
+from backend.text import CharacterRefused, is_blank, tidy
 from backend.written import bare, is_dash
 
 T = TypeVar("T")
@@ -25,24 +26,20 @@ INTEGER_MAX = 2_147_483_647  # the largest that an integer column of PostgreSQL 
 # What makes a spreadsheet compute a cell, were the text ever exported again. OWASP,
 # "CSV Injection"; the full-width forms of the signs count as well.
 FORMULA_SIGNS = frozenset("=+-@")
-# Joiners inside emoji and some scripts; every other invisible format character is refused,
-# above all those that turn the direction of writing.
-JOINERS = frozenset("\u200c\u200d")
-# Blanks of no width and byte order marks, which come with what is copied and nobody sees.
-NO_WIDTH = frozenset("\u200b\u2060\ufeff\u00ad")
 
 _SCIENTIFIC = re.compile(r"[0-9](?:\.[0-9]+)?[eE]\+?[0-9]+")
 _POINT_ZERO = re.compile(r"(?<=[0-9]{11})\.0+$")
 _WHOLE = re.compile(r"(-?)0*([0-9]+)")
 _LOCAL = re.compile(
     r"""
-    (?P<year>[0-9]{4}) (?: (?P<sep>[-/.]) (?P<month>[0-9]{1,2}) (?P=sep) (?P<day>[0-9]{1,2})
+    (?P<year>[0-9]{4}) (?:
+        \ *(?P<sep>[-/.])\ * (?P<month>[0-9]{1,2}) \ *(?P=sep)\ * (?P<day>[0-9]{1,2})
         | \ *年\ * (?P<month_>[0-9]{1,2}) \ *月\ * (?P<day_>[0-9]{1,2}) \ *[日号] )
     \ * (?: \(?(?:星期|周|礼拜)[一二三四五六日天]\)? \ * )?
     (?: (?<=\ ) | (?<=[日号天)一二三四五六]) | T\ * | (?=[上下中凌早晚AP]) )
     (?P<half>上午|下午|凌晨|早上|早晨|中午|晚上|[AP]M)? \ *
     (?P<hour>[0-9]{1,2}) (?: : (?P<minute>[0-9]{2}) (?: : (?P<second>[0-9]{2}) (?:\.0+)? )?
-        | \ *[点时]\ * (?: (?P<minute_>[0-9]{1,2}) \ *分 )? )
+        | \ *[点时點時]\ * (?: (?P<minute_>[0-9]{1,2}) \ *分 | 整 | (?P<half_past>半) )? )
     (?: \ * (?P<half_>[AP]M) )?
     """,
     re.VERBOSE | re.IGNORECASE,
@@ -67,9 +64,10 @@ _HOURS = {
     "PM": _AFTERNOON,
     "晚上": {hour: hour % 12 + 12 for hour in (*range(5, 12), *range(17, 24))},
 }
-# What stands where a character was lost: the replacement character, the geta and empty boxes that
-# are typed or printed for it.
-_LOST = frozenset("\ufffd\u3013\u25a1\u25af\u25a2")
+# What stands where a character was lost: the geta and empty boxes that are typed or printed for it,
+# its number in HTML or in a program's text, and replacement characters in UTF-8 read as GBK.
+_LOST = re.compile(r"[\u3013\u25a1\u25af\u25a2]|&\#x?[0-9a-f]+;|\\u[0-9a-f]{4}|锟斤", re.IGNORECASE)
+_BROKEN = ("Co", "Cn", "Cs")  # private use, unknown, half of one
 _YES_NO = {"是": True, "true": True, "1": True, "否": False, "false": False, "0": False}
 
 
@@ -84,11 +82,11 @@ class CellError(Exception):
 
 
 def text(*, max_length: int) -> Parser[str]:
-    """Words on one line, at most ``max_length`` characters; stripped and in NFC.
+    """Words on one line, at most ``max_length`` characters; as ``tidy`` leaves them, in NFC.
 
-    Blanks of no width, which are pasted unseen, are left out. Refuses ``formula``,
-    ``control_character``, ``too_long``, and ``character_lost``: "清?楼道" is what is left of a
-    character that the file's encoding does not have. A question may be asked at the end.
+    Refuses ``formula``, ``character_refused``, ``too_long``, and ``character_lost``: "清?楼道" is
+    what is left of a character that the file's encoding does not have. A question may be asked at
+    the end.
     """
     return _words(max_length, may_ask=True)
 
@@ -100,24 +98,13 @@ def name(*, max_length: int) -> Parser[str]:
 
 def _words(max_length: int, *, may_ask: bool) -> Parser[str]:
     def parse(cell: str) -> str:
-        value = unicodedata.normalize("NFC", _shown(cell))
+        value = unicodedata.normalize("NFC", _tidy(cell))
         starts_formula = unicodedata.normalize("NFKC", value[:1]) in FORMULA_SIGNS
         if starts_formula or cell.lstrip(" \u3000")[:1] in ("\t", "\r"):
             raise _formula()
-        if any(_is_control(character) for character in value):
-            raise CellError(
-                "control_character",
-                gettext("The cell holds a line break or an invisible character."),
-            )
         asked = value[:-1] if may_ask else value.replace("？", "?")
-        if "?" in asked or any(_is_lost(character) for character in value):
-            raise CellError(
-                "character_lost",
-                gettext(
-                    "A character was lost on the way here: the file's encoding does not have it. "
-                    "Type it again and save as “CSV UTF-8” or XLSX."
-                ),
-            )
+        if "?" in asked or _LOST.search(value):
+            raise _lost()
         if len(value) > max_length:
             raise CellError(
                 "too_long",
@@ -260,16 +247,23 @@ def _plain(cell: str) -> str:
 
     Only ``=`` and ``@`` are a formula here: a phone may begin with ``+``, a number with ``-``.
     """
-    value = unicodedata.normalize("NFKC", _shown(cell))
-    value = "".join(" " if sign.isspace() else sign for sign in value if not _is_control(sign))
+    plain = unicodedata.normalize("NFKC", cell)
+    value = "".join(
+        " " if sign.isspace() else sign for sign in plain if sign.isspace() or not is_blank(sign)
+    ).strip()
     if value.startswith(("=", "@")):
         raise _formula()
     return value
 
 
-def _shown(cell: str) -> str:
-    """The cell without blanks around it, nor blanks of no width in it."""
-    return "".join(sign for sign in cell if sign not in NO_WIDTH).strip()
+def _tidy(cell: str) -> str:
+    try:
+        return tidy(cell)
+    except CharacterRefused as refused:
+        if refused.character == "\ufffd" or unicodedata.category(refused.character) in _BROKEN:
+            raise _lost() from None
+        reason = refused.title.format(character=refused)
+        raise CellError(refused.code, reason) from None
 
 
 def _formula() -> CellError:
@@ -279,13 +273,14 @@ def _formula() -> CellError:
     )
 
 
-def _is_control(character: str) -> bool:
-    category = unicodedata.category(character)
-    return category in ("Cc", "Zl", "Zp") or (category == "Cf" and character not in JOINERS)
-
-
-def _is_lost(character: str) -> bool:
-    return character in _LOST or unicodedata.category(character) in ("Co", "Cn", "Cs")
+def _lost() -> CellError:
+    return CellError(
+        "character_lost",
+        gettext(
+            "A character was lost on the way here: the file's encoding does not have it. "
+            "Type it again and save as “CSV UTF-8” or XLSX."
+        ),
+    )
 
 
 def _no_moment() -> CellError:
@@ -312,7 +307,8 @@ def _of_words(match: re.Match[str]) -> datetime:
     """The local time that was written; 24:00 is the next day's 0:00."""
     day = _day(match)
     halves = {half.upper() for half in (match["half"], match["half_"]) if half}
-    hour, minute = int(match["hour"]), int(match["minute"] or match["minute_"] or 0)
+    past = 30 if match["half_past"] else 0
+    hour, minute = int(match["hour"]), int(match["minute"] or match["minute_"] or past)
     is_end = (hour, minute) == (24, 0) and not halves
     try:
         known = _HOURS["".join(halves)]

@@ -25,7 +25,7 @@ from backend.imports.cells import CellError
 from backend.imports.errors import TableError
 from backend.imports.workbook import OLE, is_workbook, open_sheets
 from backend.names import of_thing
-from backend.written import bare
+from backend.text import shows_nothing
 
 MAX_CELL_CHARS = 32_767  # Excel's own limit of a cell
 # A row, with all its cells and line breaks. It stays below the csv module's limit of one field,
@@ -163,7 +163,7 @@ class Table:
 
     def _read_row(self, line: int, cells: list[str]) -> Iterator[Row | RowError]:
         # A row without the delimiters of its empty last cells, or with more of them.
-        while len(cells) > self._width and not cells[-1].strip():
+        while len(cells) > self._width and shows_nothing(cells[-1]):
             cells.pop()
         cells += [""] * (self._width - len(cells))
         if len(cells) > self._width:
@@ -267,7 +267,7 @@ def excerpt(value: str, *, personal: bool = False) -> str:
 
 
 def _parse(column: Column, cell: str) -> Any:
-    if not bare(cell):
+    if shows_nothing(cell):
         if column.required:
             raise CellError("missing", gettext("The cell is empty."))
         return None
@@ -409,7 +409,7 @@ def _records(stream: IO[str], delimiter: str) -> Iterator[tuple[int, list[str]]]
             ) from error
         if cells is None:
             return
-        if any(cell.strip() for cell in cells):
+        if not all(map(shows_nothing, cells)):
             yield lines.row_line, cells
 
 

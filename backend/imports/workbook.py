@@ -25,6 +25,7 @@ from python_calamine import (
 )
 
 from backend.imports.errors import TableError
+from backend.text import shows_nothing
 
 ZIP, OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # how such files begin
 MAX_FILE_BYTES = 20_000_000
@@ -39,20 +40,34 @@ _EXACT = 10**15  # a spreadsheet's numbers have fifteen digits
 
 @dataclass
 class WorkbookSheet:
-    """One sheet: ``records`` are its rows that are not blank, each with its number."""
+    """One sheet: ``records`` are its rows that are not blank, each with its number.
+
+    Of cells that are merged downwards each holds what the first does, as people read them.
+    """
 
     name: str
     sheet: CalamineSheet
     bytes_read: int = 0  # all of it was read when the file was opened
 
     def records(self) -> Iterator[tuple[int, list[str]]]:
-        first = self.sheet.start[0] if self.sheet.start else 0
-        for number, row in enumerate(self.sheet.iter_rows(), start=first + 1):
+        left = self.sheet.start[1] if self.sheet.start else 0  # rows begin at the first, cells here
+        merged = {
+            (top, column - left): bottom
+            for (top, column), (bottom, _) in self.sheet.merged_cell_ranges or ()
+        }
+        said: dict[int, tuple[int, str]] = {}  # column → down to which row the first cell says what
+        for number, row in enumerate(self.sheet.iter_rows()):
             cells = [_as_text(value) for value in row]
-            while cells and not cells[-1].strip():
+            if all(map(shows_nothing, cells)):
+                continue
+            for column, cell in enumerate(cells):
+                if (number, column) in merged:
+                    said[column] = merged[number, column], cell
+                elif column in said and number <= said[column][0]:
+                    cells[column] = said[column][1]
+            while cells and shows_nothing(cells[-1]):
                 cells.pop()
-            if cells:
-                yield number, cells
+            yield number + 1, cells
 
 
 def is_workbook(start: bytes) -> bool:

@@ -29,6 +29,7 @@ from backend.imports import cells
 from backend.imports.reader import Column, Row, RowError, open_table
 from backend.imports.sheet import Sheet
 from backend.names import of_thing
+from backend.text import is_tidy
 from merchants.models import Merchant, MerchantMember, Offer, Statement
 from merchants.services import partners, redemption, settlement
 from merchants.sheets import MerchantsSheet, OffersSheet
@@ -110,7 +111,7 @@ class Replay:
         self._found_community()
         self._take(VolunteersSheet(self.community), "volunteers.csv")
         self._take(MerchantsSheet(self.community), "merchants.csv")
-        self._attended = self._read(HoursSheet(self.community), "hours.csv")
+        self._attended = _once(self._read(HoursSheet(self.community), "hours.csv"))
         self._enrol_who_is_on_no_list()
         self._list_merchants_who_are_on_no_list()
         self._take(OffersSheet(self.community), "offers.csv")
@@ -142,7 +143,7 @@ class Replay:
         except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):  # "Asia" is a folder
             raise ScenarioError(f"rules.json: {timezone!r} is not a timezone.") from None
         name = self._settings.get("community", self.code)
-        if not isinstance(name, str) or not 0 < len(name) <= 60 or not name.isprintable():
+        if not isinstance(name, str) or not is_tidy(name) or len(name) > 60:
             raise ScenarioError("rules.json: community is not a name of 1 to 60 characters.")
         self.community = places.found(code=self.code, name=name, timezone=timezone)
         self._publish_rules()
@@ -432,6 +433,16 @@ class Replay:
         return {}
 
 
+def _once(attended: list[Row]) -> list[Row]:
+    """One row twice is one row, as an import takes it."""
+    rows: dict[tuple[Any, ...], Row] = {}
+    for row in attended:
+        of = row.values
+        what = of_thing(of["activity"]), of_thing(of["category"])
+        rows.setdefault((of["phone"], *what, of["checked_in_at"], of["checked_out_at"]), row)
+    return list(rows.values())
+
+
 class RedemptionsSheet(Sheet):
     """时间, 手机号, 编号, 数量 (may be missing: 1): one attempt to redeem a row."""
 
@@ -440,7 +451,7 @@ class RedemptionsSheet(Sheet):
         return (
             Column(header="时间", name="at", parse=cells.local_datetime(self.community.timezone)),
             PHONE,
-            Column(header="编号", name="code", parse=cells.text(max_length=30)),
+            Column(header="编号", name="code", parse=cells.code(max_length=30)),
             Column(
                 header="数量",
                 name="quantity",

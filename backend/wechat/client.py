@@ -61,7 +61,7 @@ def code2session(code: str) -> Identity:
 class PhoneNumber:
     """``number`` is one of ``country``, its calling code: "86", or None if WeChat tells none."""
 
-    country: str | int | None
+    country: str | float | None
     number: str
 
 
@@ -75,7 +75,7 @@ def phone_number(code: str) -> PhoneNumber:
     told = told if isinstance(told, dict) else {}
     country = told.get("countryCode")
     return PhoneNumber(
-        country=country if isinstance(country, str | int) else None,
+        country=country if isinstance(country, str | float | int) else None,
         number=_text(told, "purePhoneNumber"),
     )
 

@@ -1,10 +1,11 @@
 """Settlement: drafted for a period, questioned, approved by somebody else, paid, and final."""
 
 from datetime import date, datetime, time, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Max, Q, QuerySet
+from django.db.models import Max, Min, Q, QuerySet
 from django.utils import timezone
 
 from backend.accounts.models import User
@@ -60,15 +61,15 @@ def draft(
 
 
 def draft_due(*, community: Community, day: date) -> list[Statement]:
-    """The same for each merchant's last whole period before ``day``, by its contract.
+    """Draft each merchant's whole periods before ``day``, by its contract, that have none yet.
 
-    Who is a partner has one for every period, also when nothing happened in it.
+    Who is a partner has one for every period, also when nothing happened in it. Nights that were
+    missed are made up for: the statements are those that they would have drafted.
     """
     statements = [
-        _draft_one(partnership_id, community, *period_of(settlement_day, day), None, is_due=True)
-        for partnership_id, settlement_day in _partners_of(community).values_list(
-            "pk", "settlement_day"
-        )
+        _draft_one(partnership.pk, community, *period, None, is_due=True)
+        for partnership in _partners_of(community).annotate(agreed_at=Min("terms__agreed_at"))
+        for period in _periods_due(partnership, day)
     ]
     return [statement for statement in statements if statement]
 
@@ -230,7 +231,8 @@ def _settle_points(statement: Statement) -> None:
 
 
 def _partners_of(community: Community) -> QuerySet[Partnership]:
-    return Partnership.objects.filter(community=community).order_by("pk")
+    partners = Partnership.objects.filter(community=community)
+    return partners.select_related("community").order_by("pk")
 
 
 # What is unsettled is claimed and summed by one statement, so the figures are of exactly these
@@ -317,6 +319,25 @@ def _draft_one(
     if not is_quiet:
         _tell("statement_drafted", statement, telling.owners_of(partnership.merchant_id))
     return statement
+
+
+def _periods_due(partnership: Any, day: date) -> list[tuple[date, date]]:
+    """Its periods before ``day``, from its last statement or first contract on, at least the last.
+
+    ``partnership`` has its ``agreed_at``. Who is a partner no more has no other due.
+    """
+    periods = [period_of(partnership.settlement_day, day)]
+    states = Partnership.State
+    if partnership.agreed_at is None or partnership.state not in (states.ACTIVE, states.SUSPENDED):
+        return periods
+    stated_until = Statement.objects.filter(
+        community_id=partnership.community_id, partnership=partnership
+    ).aggregate(last=Max("period_end"))["last"]
+    agreed_on = partnership.agreed_at.astimezone(partnership.community.clock).date()
+    since = max(agreed_on, stated_until or agreed_on)
+    while (start := periods[0][0]) > since:
+        periods.insert(0, (_month_earlier(start), start))
+    return periods
 
 
 def _was_a_partner(partnership: Partnership, before: datetime) -> bool:

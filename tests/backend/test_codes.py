@@ -55,6 +55,11 @@ WAYS = {
     "dots": lambda code: f"{code[:4]}.{code[4:5]}．{code[5:]}",
     "a tab and a line end": lambda code: f"\t{code[:4]}\t{code[4:]}\r\n",
     "a variation selector": lambda code: f"{code}\ufe0f",
+    "waves": lambda code: f"{code[:4]}~{code[4:5]}～{code[5:]}",
+    "a sentence's end": lambda code: f"{code}。",
+    "quotes": lambda code: f"“{code}”，",
+    "brackets": lambda code: f"【{code}】；",
+    "marks of a chat": lambda code: f"*`{code}`*!",
 }
 
 
@@ -218,7 +223,7 @@ def test_a_clerk_who_pastes_twenty_times_what_can_be_no_code_scans_the_next(door
     assert doors.voucher(wide).status_code == 201
 
 
-@pytest.mark.parametrize("around", ["\ufeff{}", "\u3000{}\u00a0", "\u200b{}\r\n"])
+@pytest.mark.parametrize("around", ["\ufeff{}", "\u3000{}\u00a0", "\u200b{}\r\n", "“{}”。"])
 def test_a_signed_code_is_freed_of_what_stands_around_it_and_nothing_else(doors, around):
     Offer.objects.filter(pk=doors.tea.pk).update(scans_offline=True)
     doors.tea.refresh_from_db()

@@ -133,6 +133,24 @@ def test_a_merged_title_and_a_header_of_two_merged_rows_are_read(xlsx):
     assert row == Row(5, {"name": "张三", "phone": "19900000001", "at": None})
 
 
+def test_cells_merged_over_several_rows_are_said_of_each(xlsx):
+    def fill(book, pages):
+        pages[0].merge_range("E5:E6", datetime(2024, 3, 1, 7), book.add_format({"num_format": 22}))
+        pages[0].merge_range("C6:C8", "李四")
+
+    estate = [[], [], [], ["", "", *HEADER[:2], "签到"]]
+    people = [["", "", "张三", 19900000001], *(["", "", "", 19900000002 + n] for n in range(4))]
+    rows = list(open_table(xlsx([*estate, *people], fill=fill), COLUMNS))
+
+    assert [(one.line, one.values["name"], one.values["at"]) for one in rows[:4]] == [
+        (5, "张三", SEVEN),
+        (6, "李四", SEVEN),
+        (7, "李四", None),
+        (8, "李四", None),
+    ]
+    assert (rows[4].line, rows[4].code) == (9, "missing")
+
+
 def test_the_sheet_with_the_columns_is_read_wherever_it_stands(xlsx):
     def fill(book, pages):
         pages[3].hide()

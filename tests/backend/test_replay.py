@@ -290,7 +290,12 @@ def test_a_difference_is_shown_and_fails(scenario):
         ),
         ({"rules.json": {"service": []}}, "service"),
         ({"hours.csv": [*HOURS, ["x", "x", "乙", "19900000002", *HOURS[1][4:]]]}, "line 3: nobody"),
-        ({"hours.csv": [*HOURS, HOURS[1]]}, "line 3: already_elsewhere"),
+        (
+            {"hours.csv": [*HOURS, ["植树", *HOURS[1][1:]]]},
+            "line 3: already_elsewhere",
+        ),
+        ({"rules.json": {"community": "\u3164\u2800"}}, "not a name"),
+        ({"rules.json": {"community": "小\u202e区"}}, "not a name"),
         ({"hours.csv": [HOURS[0], [*HOURS[1][:4], HOURS[1][5], HOURS[1][4]]]}, "line 2: "),
         ({"volunteers.csv": [VOLUNTEERS[0][:1], ["甲"]]}, "column"),
         ({"volunteers.csv": [*VOLUNTEERS, ["丁", *VOLUNTEERS[1][1:]]]}, "volunteers.csv has 1 err"),
@@ -303,6 +308,20 @@ def test_what_can_not_be_played_is_refused_and_leaves_nothing(scenario, changes,
 
     assert not Community.objects.exists()
     assert not Volunteer.objects.exists()
+
+
+def test_one_row_twice_and_a_code_in_another_width_play_as_they_stand_on_the_paper(scenario):
+    again = ["巡\u200b逻", "巡逻 ", "甲", "+86 19900000001", "2024/2/29 上午8:00", "2024.2.29 11时"]
+    wide = [
+        REDEMPTIONS[0],
+        *([one[0], one[1], "\u3000Ｔ１\u200b", one[3]] for one in REDEMPTIONS[1:]),
+    ]
+    folder = scenario(**{"hours.csv": [*HOURS, again], "redemptions.csv": wide})
+
+    table, _ = replay(folder)
+
+    assert (table["service_minutes"][0], table["records"][0]) == ("180", "1")
+    assert table["redemptions"][0] == "insufficient_points 1, out_of_stock 2, redeemed 2"
 
 
 def test_the_community_has_to_be_fresh(scenario):

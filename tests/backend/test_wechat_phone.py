@@ -107,6 +107,9 @@ def test_a_number_from_elsewhere_is_not_kept(wechat, sun, number):
         ("", NUMBER),
         (None, NUMBER),
         (True, NUMBER),
+        (86.5, NUMBER),
+        (49.0, NUMBER),
+        ("86.0", NUMBER),
         ([86], NUMBER),
         ("86", f"+49{NUMBER}"),
     ],
@@ -121,7 +124,7 @@ def test_the_same_digits_of_another_country_are_nobodys_here(wechat, listed, sun
     assert User.objects.get(pk=sun.pk).phone == ""
 
 
-@pytest.mark.parametrize("country", ["86", 86, "+86", "0086", " ８６ "])
+@pytest.mark.parametrize("country", ["86", 86, 86.0, "+86", "0086", " ８６ "])
 @pytest.mark.parametrize("number", [NUMBER, f"+86 {NUMBER}", "１９９\u20110000\u30000077"])
 def test_a_mainland_number_is_taken_however_it_is_told(wechat, sun, country, number):
     status, body = put(log_in(wechat), wechat.new_code(number, country=country))

@@ -460,6 +460,7 @@ def business(
         "POST /api/v1/communities/{code}/expiry/policies": {
             "kind": "months",
             "months": 12,
+            "at_least_days": 30,
             "valid_from": "2100-01-01",
         },
         "POST /api/v1/communities/{code}/reports": {

@@ -166,7 +166,15 @@ def test_who_donates_is_settled_at_nothing(take):
 
 
 @pytest.mark.parametrize(
-    "name", ["永辉(一店)", " 永辉（一店）", "永辉 【一店】", "永\u200b辉(一店）"]
+    "name",
+    [
+        "永辉(一店)",
+        " 永辉（一店）",
+        "永辉 【一店】",
+        "永\u200b辉(一店）",
+        "永辉⟨一店⟩",
+        "永辉\u200e︵一店︶",
+    ],
 )
 def test_another_width_or_bracket_is_no_other_merchant(take, lake, zhao, name):
     take("永辉（一店）,零售,10,否\n")

@@ -216,6 +216,33 @@ def test_each_merchant_is_settled_by_its_own_contract(lake, tea_house, redeemed)
     assert settlement.draft_due(community=lake, day=date(2024, 4, 18)) == []
 
 
+@pytest.mark.parametrize(
+    "nights",
+    [("02-01", "03-01", "04-01"), ("04-01",), ("02-20", "04-17"), ("03-05", "03-05", "04-02")],
+)
+@pytest.mark.parametrize("by_hand", [None, date(2024, 2, 15)])
+def test_statements_are_the_same_whichever_nights_were_missed(lake, redeemed, nights, by_hand):
+    _execute("SET LOCAL session_replication_role = replica")
+    _execute("UPDATE merchants_terms SET agreed_at = %s", "2024-01-10T10:00+08")
+    _execute("SET LOCAL session_replication_role = origin")
+    for moment in ("2024-01-20 10:00", "2024-03-10 10:00", "2024-03-31 23:59", "2024-04-01 00:00"):
+        redeemed(moment)
+    if by_hand:
+        settlement.draft(community=lake, period_start=date(2024, 1, 1), period_end=by_hand)
+
+    for night in nights:
+        settlement.draft_due(community=lake, day=date.fromisoformat(f"2024-{night}"))
+
+    ends = [date(2024, 2, 1), date(2024, 3, 1), date(2024, 4, 1)]
+    if by_hand:
+        ends[0] = by_hand
+    drafted = Statement.objects.order_by("period_start")
+    assert [(one.period_end, figures(one)[0]) for one in drafted] == list(
+        zip(ends, (1, 0, 2), strict=True)
+    )
+    assert drafted[0].period_start == date(2024, 1, 1)
+
+
 def test_nothing_is_on_a_statement_from_before_its_period(lake, redeemed):
     redeemed("2024-02-20 10:00")
     (first,) = settlement.draft(community=lake, **MARCH)

@@ -18,11 +18,12 @@ from backend.accounts.phones import digest
 from backend.accounts.services import phone
 from backend.communities.models import Role
 from backend.communities.services import places, roles
+from backend.privacy.services import erasure
 from points.models import Account, Award, Rule
 from points.selectors import public_figures, wallet_of
 from points.services import rules
 from volunteers.models import Activity, Attendance, Shift, Volunteer
-from volunteers.services import activities, hours, people
+from volunteers.services import activities, hours, joining, people
 
 BISHAHU = settings.BASE_DIR / "backend" / "scenarios" / "bishahu"
 HEADER = "活动,类别,姓名,手机号,签到,签退\n"
@@ -469,6 +470,32 @@ def test_who_renamed_themselves_or_gave_the_number_up_spoils_no_list(take, wang,
     ]
     assert failure == ""
     assert not Attendance.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("act", "code"),
+    [
+        ("has another name", "phone_belongs_to_another"),
+        ("asked to be erased", "volunteer_left"),
+        ("took their request back", "volunteer_left"),
+    ],
+)
+def test_who_is_known_and_was_never_enrolled_spoils_no_list(
+    take, wang, lake, person, line, act, code
+):
+    sun = person("sun", "孙师傅")
+    if act == "asked to be erased":
+        erasure.ask(user=sun)
+    elif act == "took their request back":
+        asked, _ = joining.join(user=sun, community=lake, kind=Volunteer.Kind.RESIDENT)
+        joining.withdraw(join_request=asked)
+    hours_of = {"name": "周阿姨"} if act == "has another name" else {}
+    lines = line("2024-03-01 07:00", "2024-03-01 09:00", user=sun, **hours_of)
+
+    out, err, failure = take(lines + line("2024-03-01 07:00", "2024-03-01 09:00"))
+
+    assert (out, failure) == (created(1, skipped=1), "")
+    assert [told.split(": ")[1] for told in err] == [code]
 
 
 def test_hours_until_somebody_left_are_taken_and_later_ones_named(take, wang, li, lake, line):

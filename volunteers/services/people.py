@@ -62,10 +62,9 @@ def enrol_from_list(
             raise VolunteerLeft
         _check_agrees(known, kind, estate_name)
         return known, False
-    asked = JoinRequest.objects.filter(**theirs).select_related("estate").order_by("-id").first()
-    thought_better = asked is not None and asked.status == JoinRequest.Status.WITHDRAWN
-    if thought_better or user.erasure_requested_at is not None or not user.is_active:
+    if selectors.stays_away(user, community):
         raise VolunteerLeft
+    asked = selectors.last_asked(user, community)
     if asked is not None and asked.status == JoinRequest.Status.PENDING:
         _check_agrees(asked, kind, estate_name)
     return enrol(user=user, community=community, kind=kind, estate_name=estate_name)
