@@ -255,7 +255,7 @@ def test_paper_tells_that_who_had_signed_up_was_there(lake, wang, entry, signed_
 def test_paper_does_not_add_to_what_was_checked_in_and_out(lake, wang, entry, signed_up, clock):
     place = signed_up(wang, "2024-03-01 07:00", "2024-03-01 09:00", title="清洁楼道")
     hours.check_in(attendance=place, now=clock("2024-03-01 06:30"))
-    hours.check_out(attendance=place, now=clock("2024-03-01 06:50"))
+    hours.check_out(attendance=place, now=clock("2024-03-01 07:20"))
 
     recorded = record_many(community=lake, entries=[entry("07:00", "09:00")])
 
