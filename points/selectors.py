@@ -30,6 +30,7 @@ from django.db.models.functions import Coalesce
 
 from backend.communities.models import Community
 from backend.communities.selectors import lineage
+from backend.names import of_thing
 from points.errors import AccountUnknown, TransferUnknown
 from points.models import (
     Account,
@@ -348,6 +349,15 @@ def categories_with_rule(community: Community, subject: str) -> set[str]:
             community__in=lineage(community), rule__subject=subject
         ).values_list("rule__category", flat=True)
     )
+
+
+def category_as_ruled(community: Community, subject: str, category: str) -> str:
+    """``category`` as the rule for it spells it: another width, blank or bracket makes no other."""
+    ruled = categories_with_rule(community, subject)
+    if category in ruled:
+        return category
+    fitting = sorted(one for one in ruled if of_thing(one) == of_thing(category))
+    return fitting[0] if fitting else category
 
 
 def points_awarded_that_day(account: Account, rule_id: UUID, local_day: date) -> int:

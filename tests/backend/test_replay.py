@@ -316,10 +316,15 @@ def test_one_row_twice_and_a_code_in_another_width_play_as_they_stand_on_the_pap
         REDEMPTIONS[0],
         *([one[0], one[1], "\u3000Ｔ１\u200b", one[3]] for one in REDEMPTIONS[1:]),
     ]
-    folder = scenario(**{"hours.csv": [*HOURS, again], "redemptions.csv": wide})
+    ruled = {"*": {"points_per_hour": 1}, "巡逻(早)": {"points_per_hour": 10}}
+    hours = [HOURS[0], *([one[0], "巡逻 （早）", *one[2:]] for one in (HOURS[1], again))]
+    folder = scenario(
+        **{"rules.json": {"service": ruled}, "hours.csv": hours, "redemptions.csv": wide}
+    )
 
     table, _ = replay(folder)
 
+    assert table["points_issued"][0] == "30"
     assert (table["service_minutes"][0], table["records"][0]) == ("180", "1")
     assert table["redemptions"][0] == "insufficient_points 1, out_of_stock 2, redeemed 2"
 

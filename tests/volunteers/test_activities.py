@@ -1,7 +1,7 @@
 """Shifts, places in them, and the reminder that a place brings along."""
 
 from collections import Counter
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from django.db import IntegrityError, connection, transaction
@@ -10,6 +10,8 @@ from django.utils import timezone
 from backend.communities.errors import NotAVolunteerHere
 from backend.notices.models import Notice
 from backend.notices.services import notices
+from points.models import Rule
+from points.services import rules
 from volunteers import errors, selectors
 from volunteers.models import Attendance, Shift, Volunteer
 from volunteers.services import activities, hours, people
@@ -36,6 +38,31 @@ def places_taken(shift):
 
 
 # --- planning -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("typed", "category"),
+    [
+        ("助老【急】", "助老(急)"),
+        (" 助 老（急）", "助老(急)"),
+        ("ＡＢ类", "ab类"),
+        ("助老(急)", "助老(急)"),
+        ("助老急", "助老急"),
+    ],
+)
+def test_an_activity_has_the_category_as_its_rule_spells_it(lake, typed, category):
+    for ruled in ("助老(急)", "ab类"):
+        rules.publish(
+            community=lake,
+            subject=Rule.Subject.HOURS,
+            category=ruled,
+            parameters={"points_per_hour": 7},
+            valid_from=date(2024, 1, 1),
+        )
+
+    planned = activities.plan_activity(community=lake, title="送餐", category=typed)
+
+    assert planned.category == category
 
 
 @pytest.mark.parametrize("minutes", [-60, 0, 24 * 60 + 1])

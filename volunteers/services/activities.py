@@ -11,6 +11,8 @@ from backend.accounts.services import guardians
 from backend.communities.models import Community
 from backend.communities.services import roles
 from backend.notices.services import notices
+from points import selectors as points
+from points.models import Rule
 from volunteers.errors import (
     AttendanceStateWrong,
     ShiftFull,
@@ -23,7 +25,8 @@ LONGEST_SHIFT = timedelta(hours=24)
 
 
 def plan_activity(*, community: Community, title: str, category: str, place: str = "") -> Activity:
-    """A new activity; its ``category`` decides by which rule it earns."""
+    """A new activity; its ``category``, as the rule for it spells it, decides by which it earns."""
+    category = points.category_as_ruled(community, Rule.Subject.HOURS, category)
     return Activity.objects.create(community=community, title=title, category=category, place=place)
 
 
