@@ -40,7 +40,7 @@ class Conflict(Refusal):
 
 
 class TooMany(Refusal):
-    """It was asked for too often; ``retry_after_seconds`` from now it may do (429)."""
+    """Too many requests (429); the next may come in ``retry_after_seconds``."""
 
     code = "throttled"
     title = _("Too many requests; please wait a moment.")

@@ -21,7 +21,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is
         return client_ip(request)
 
     def authenticate(self, request: HttpRequest, **credentials: Any) -> User | None:
-        """Whoever has that username and password. Raises TooManyAttempts."""
+        """Return the person with that username and password, if any. Raises TooManyAttempts."""
         tried = PasswordTry(credentials.get("username", ""), counted_as(request))
         user: User | None = super().authenticate(request, **credentials)
         if user is not None:

@@ -11,7 +11,7 @@ class PhoneBelongsToAnother(Conflict):
 
 
 class PhoneWithdrawn(Conflict):
-    """They took it off the record themselves, or were erased; a list does not put it back."""
+    """A list names a number that its person took off the record, or who was erased."""
 
     code = "phone_withdrawn"
     title = _("They took this number off the record. They can join by themselves.")

@@ -13,7 +13,7 @@ class DocumentUnknown(NotFound):
 
 
 class DocumentExpired(NotFound):
-    """It was kept for a day, could not be made, or is lost."""
+    """The file was kept for a day, could not be made, or is lost."""
 
     code = "document_expired"
     title = _("This file is no longer there. Please ask for a new one.")

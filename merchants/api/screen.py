@@ -145,7 +145,7 @@ def shown(scanned: Scanned) -> dict[str, Any]:
 
 
 def shown_again(request: Request, redemption: Redemption) -> dict[str, Any]:
-    """The same of what was redeemed before; what was given back since is taken off."""
+    """Show a clerk what was redeemed before, less what was refunded since."""
     return shown(redemptions.scanned(redemption))
 
 
@@ -166,7 +166,7 @@ def shown_together(scanned: list[Scanned]) -> dict[str, Any]:
 
 
 def shown_together_again(request: Request, redeemed: list[Redemption]) -> dict[str, Any]:
-    """The same of what was paid for before."""
+    """Show a clerk what was paid for before."""
     return shown_together([redemptions.scanned(redemption) for redemption in redeemed])
 
 

@@ -108,5 +108,5 @@ class BankBatchLine(TenantModel):
 
     @property
     def account(self) -> str:
-        """Its number, in the clear."""
+        """The account number, in the clear."""
         return vault.decrypt(self.account_encrypted) if self.account_encrypted else ""

@@ -191,7 +191,7 @@ def change(*, offer: Offer, by: User, is_confirmed: bool = False, **facts: Any) 
 
 @transaction.atomic
 def amend(*, offer: Offer, by: User, **facts: Any) -> Offer:
-    """Its owner changes prices, words or conditions: it is proposed again, and staff decide.
+    """Change prices, words or conditions as its owner: the offer is proposed again.
 
     Who holds it keeps what was agreed. Raises OfferStateWrong (rejected), StaffWithdrewIt,
     OfferIncomplete.

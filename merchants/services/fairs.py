@@ -82,7 +82,7 @@ def announce(
 
 @transaction.atomic
 def cancel(*, fair: Fair, by: User) -> Fair:
-    """It does not take place; again, the first time stands. Raises OwnMerchant, FairOver."""
+    """Cancel the fair. Idempotent: keeps the first time. Raises OwnMerchant, FairOver."""
     fair = (
         Fair.objects.select_for_update(no_key=True, of=("self",))
         .select_related("community")

@@ -34,7 +34,7 @@ def invite(*, merchant: Merchant, invited_by: User, role: Role) -> tuple[Invitat
 
 @transaction.atomic
 def invite_owner(*, partnership: Partnership, invited_by: User) -> tuple[Invitation, str]:
-    """The same by a community's staff, for a merchant's first owner.
+    """Invite a merchant's first owner, as a community's staff.
 
     Raises OwnMerchant, PartnerNotAccepted, HasOwner.
     """

@@ -64,7 +64,7 @@ def add(
 
 @transaction.atomic
 def close(*, entry: ListEntry, by: User, is_staff: bool = False) -> ListEntry:
-    """It is wanted, or lent, no more; again, the first time stands. Its matches stay.
+    """Close an entry: it is wanted, or lent, no more. Idempotent. Its matches stay.
 
     ``is_staff``: for the community. Raises OwnMerchant.
     """
@@ -106,7 +106,7 @@ def match(*, entry: ListEntry, activity_id: UUID, by: User) -> ActivityMatch:
 
 @transaction.atomic
 def end_match(*, match: ActivityMatch, by: User) -> ActivityMatch:
-    """It does not any more: what is verified there is on no later statement. Again is fine.
+    """End a match: what is verified there is on no later statement. Idempotent.
 
     Raises OwnMerchant.
     """

@@ -322,7 +322,7 @@ def _draft_one(
 
 
 def _periods_due(partnership: Any, day: date) -> list[tuple[date, date]]:
-    """Its periods before ``day``, from its last statement or first contract on, at least the last.
+    """Return a partner's periods before ``day``, from the last statement or first contract on.
 
     ``partnership`` has its ``agreed_at``. Who is a partner no more has no other due.
     """

@@ -304,7 +304,7 @@ def _let_go(wish: Wish) -> None:
 
 
 def _deciders(wish: Wish) -> list[User]:
-    """Who said what it costs, and who confirmed that."""
+    """Return who priced the wish, and who confirmed the price."""
     assert wish.decided_by is not None  # a check constraint
     confirmed = Increase.objects.filter(
         community_id=wish.community_id, wish=wish, decided_by__isnull=False

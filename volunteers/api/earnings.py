@@ -34,7 +34,7 @@ def told(shape: type[BaseSerializer[Any]]) -> Callable[[Request, Any], Any]:
 
 
 def told_with_award(shape: type[BaseSerializer[Any]]) -> Callable[[Request, Any], Any]:
-    """The same with the award, of which the rule, the inputs and the arithmetic are told."""
+    """Tell a record with its award: the rule, the inputs and the arithmetic."""
 
     def tell(request: Request, record: Attendance | Report) -> Any:
         award = award_of(record.community_id, record.award_source)

@@ -63,7 +63,7 @@ def take(budget: Budget, subject: UUID | str) -> datetime:
 
 
 def give_back(budget: Budget, subject: UUID | str, taken_at: datetime) -> None:
-    """It was no wrong guess after all."""
+    """Return the try that was taken at ``taken_at``: it was no wrong guess after all."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT accounts_give_back_attempt(%s, %s, %s)", [budget.scope, str(subject), taken_at]
