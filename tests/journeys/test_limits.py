@@ -27,7 +27,11 @@ FORM = (
 )
 def test_a_body_that_is_too_much(linli, kind, body, status, code):
     token = linli.log_in("rider").token
-    headers = {"Authorization": f"Bearer {token}", "Content-Type": kind}
+    headers = {
+        "Authorization": f"Bearer {token}",
+        "Content-Type": kind,
+        "Idempotency-Key": "too-much",
+    }
     connection = http.client.HTTPConnection(linli.url.removeprefix("http://"), timeout=30)
 
     connection.request("POST", REPORTS, body, headers)  # an iterator is sent in chunks

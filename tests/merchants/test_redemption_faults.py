@@ -32,6 +32,8 @@ from merchants.services import partners, proving, redemption
 from points import selectors as points
 from points.models import Account, AccountKind
 from points.services import verifying
+from volunteers.models import Volunteer
+from volunteers.services.people import enrol
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
@@ -47,6 +49,8 @@ def vouchers(lake, tea, person, grant_points, settings):
     Offer.objects.filter(pk=tea.pk).update(stock=REDEMPTIONS + LAPSING)
     tea.refresh_from_db()
     people = [person(f"volunteer{number}") for number in range(LAPSING)]
+    for volunteer in people:
+        enrol(user=volunteer, community=lake, kind=Volunteer.Kind.RESIDENT)
     codes = []
     for number in range(REDEMPTIONS):
         volunteer = people[number % len(people)]

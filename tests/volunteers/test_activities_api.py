@@ -165,6 +165,7 @@ def test_signing_up_takes_a_place_and_again_finds_it_taken(lake, wang, dusk, log
         "check_in_mark": "",
         "check_out_claimed_at": None,
         "check_out_mark": "",
+        "refused_claims": [],
         "verified_at": None,
         "rejected_because": "",
         "points": None,
