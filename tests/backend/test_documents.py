@@ -404,7 +404,7 @@ def until(is_so):
 
 @pytest.mark.django_db(transaction=True)
 def test_what_a_worker_was_killed_over_is_made_by_the_next_and_once(lake, some):
-    """It stands in the midst of writing: the rows that come next are held by somebody."""
+    """A writer stands in the midst of a file: the rows that come next are held by somebody."""
     (document,) = some(1)
     here = connection.settings_dict["NAME"]
     environment = os.environ | {

@@ -23,7 +23,7 @@ TALL = (300, 400)
 
 @pytest.fixture(autouse=True)
 def _as_the_decoder_has_it(monkeypatch):
-    """Its limits, in this process."""
+    """Set the decoder's limits in this process."""
     for module, name in [
         (Image, "MAX_IMAGE_PIXELS"),
         (decoding.PngImagePlugin, "MAX_TEXT_CHUNK"),
@@ -34,7 +34,7 @@ def _as_the_decoder_has_it(monkeypatch):
 
 
 def picture(kind="JPEG", size=TALL, mode="RGB", **options):
-    """Its left half is dark and its right half light, and it is not quite smooth."""
+    """A picture whose left half is dark and whose right half is light, not quite smooth."""
     image = Image.new("RGB", size, (40, 60, 80))
     image.paste((220, 200, 180), (size[0] // 2, 0, *size))
     if size[0] * size[1] < 1_000_000:
@@ -65,7 +65,7 @@ def taken(content, side=2048):
 
 
 def sent(content, side=2048):
-    """The same as it is in the web process."""
+    """Send ``content`` as the web process does."""
     return without_exif(SimpleUploadedFile("photo", content), side)
 
 
@@ -278,7 +278,7 @@ def test_a_photo_that_breaks_off_is_invalid_to_who_sent_it(name):
 
 
 def test_the_decoder_has_bounds_of_its_own():
-    """It is given more than it may use, and ends; nothing of our environment is known to it."""
+    """A decoder that asks for more than it may use ends; it knows nothing of our environment."""
     program = (
         f"import sys; sys.path.insert(0, {str(pictures.DECODER.parent)!r}); import decoding, os;"
         "decoding.confine(); print(sorted(os.environ)); bytearray(2**30)"

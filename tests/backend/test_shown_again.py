@@ -131,7 +131,7 @@ def everything():
 
 
 def told(answer):
-    """Its body; a link's token says when it was told."""
+    """The body of ``answer``, without a link's token, which says when it was told."""
     return answer.content and json.loads(re.sub(r"[?]token=[^\"]+", "", answer.content.decode()))
 
 
