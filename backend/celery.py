@@ -16,9 +16,12 @@ from backend.request_id import follow
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
 
+SWEEP_AT_MOST = 1_000  # rows that one sweep queues tasks for; the next sweep finds the rest
+
 app = Celery("linli")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+app.autodiscover_tasks(lambda: settings.SLICES)
 
 
 @setup_logging.connect

@@ -79,6 +79,18 @@ INSTALLED_APPS = [
     "backend.board",
     "backend.privacy",
 ]
+# Where an app is divided, its tasks stand in its slices.
+SLICES = [
+    "merchants.giving",
+    "merchants.partners",
+    "merchants.redemption",
+    "merchants.settlement",
+    "points.expiry",
+    "points.seals",
+    "volunteers.attendance",
+    "volunteers.reports",
+]
+
 MIDDLEWARE = [
     "backend.request_id.name_request",
     "backend.api.middleware.read_to_the_end",
@@ -273,7 +285,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums"],
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
-        "AccountKindEnum": "points.models.AccountKind",
+        "AccountKindEnum": "points.ledger.models.AccountKind",
         "AttendanceStatusEnum": "volunteers.models.Attendance.Status",
         "ExpiryPolicyKindEnum": "points.models.ExpiryPolicy.Kind",
         "ExportStateEnum": "backend.privacy.models.Export.State",
@@ -285,11 +297,11 @@ SPECTACULAR_SETTINGS = {
         "ListEntryKindEnum": "merchants.models.ListEntry.Kind",
         "MembershipRoleEnum": "backend.communities.models.Role",
         "MerchantRoleEnum": "merchants.models.MerchantMember.Role",
-        "OfferGroupEnum": "merchants.api.catalogue.GROUPS",
+        "OfferGroupEnum": "merchants.catalogue.api.offers.GROUPS",
         "OfferKindEnum": "merchants.models.Offer.Kind",
-        "OfferedKindEnum": "merchants.api.catalogue.KINDS",
+        "OfferedKindEnum": "merchants.catalogue.api.offers.KINDS",
         "OfferStateEnum": "merchants.models.Offer.State",
-        "PartnershipMoveEnum": "merchants.api.partners.MOVES",
+        "PartnershipMoveEnum": "merchants.partners.api.partnerships.MOVES",
         "PartnershipStateEnum": "merchants.models.Partnership.State",
         "PayoutStateEnum": "merchants.models.Payout.State",
         "PlaceKindEnum": "backend.communities.models.Community.Kind",
@@ -338,32 +350,32 @@ CELERY_BEAT_SCHEDULE = {
         "options": SWEEP_OPTIONS,
     },
     "release-expired-vouchers": {
-        "task": "merchants.tasks.sweep_expired_vouchers",
+        "task": "merchants.redemption.tasks.sweep_expired_vouchers",
         "schedule": SWEEP_SECONDS,
         "options": SWEEP_OPTIONS,
     },
     "forget-old-pay-codes": {
-        "task": "merchants.tasks.forget_old_pay_codes",
+        "task": "merchants.redemption.tasks.forget_old_pay_codes",
         "schedule": 600.0,
         "options": SWEEP_OPTIONS,
     },
     "reopen-lapsed-wishes": {
-        "task": "merchants.tasks.sweep_lapsed_wishes",
+        "task": "merchants.giving.tasks.sweep_lapsed_wishes",
         "schedule": 60.0,
         "options": SWEEP_OPTIONS,
     },
     "deliver-webhooks": {
-        "task": "merchants.tasks.sweep_webhooks",
+        "task": "merchants.partners.tasks.sweep_webhooks",
         "schedule": SWEEP_SECONDS,
         "options": SWEEP_OPTIONS,
     },
     "advance-payouts": {
-        "task": "merchants.tasks.sweep_payouts",
+        "task": "merchants.settlement.tasks.sweep_payouts",
         "schedule": SWEEP_SECONDS,
         "options": SWEEP_OPTIONS,
     },
     "close-forgotten-check-outs": {
-        "task": "volunteers.tasks.sweep_forgotten_check_outs",
+        "task": "volunteers.attendance.tasks.sweep_forgotten_check_outs",
         "schedule": 60.0,
         "options": SWEEP_OPTIONS,
     },
@@ -379,30 +391,30 @@ CELERY_BEAT_SCHEDULE = {
     },
     # Each hour, for it is midnight somewhere; where nothing is due, nothing happens.
     "expire-points": {
-        "task": "points.tasks.sweep_expiry",
+        "task": "points.expiry.tasks.sweep_expiry",
         "schedule": crontab(minute=5),
         "options": SWEEP_OPTIONS,
     },
     "tell-of-expiry": {
-        "task": "points.tasks.sweep_expiry_notices",
+        "task": "points.expiry.tasks.sweep_expiry_notices",
         "schedule": crontab(hour=9, minute=0),
     },
     "seal-transfers": {
-        "task": "points.tasks.sweep_unsealed",
+        "task": "points.seals.tasks.sweep_unsealed",
         "schedule": 300.0,
         "options": SWEEP_OPTIONS,
     },
     # Each night, though a period is a month: a night that was missed is made up for by the next.
     "draft-settlements": {
-        "task": "merchants.tasks.sweep_unsettled",
+        "task": "merchants.settlement.tasks.sweep_unsettled",
         "schedule": crontab(hour=2, minute=10),
     },
     "verify-ledgers": {
-        "task": "points.tasks.sweep_verifications",
+        "task": "points.seals.tasks.sweep_verifications",
         "schedule": crontab(hour=4, minute=20),
     },
     "forget-old-coordinates": {
-        "task": "volunteers.tasks.forget_old_coordinates",
+        "task": "volunteers.reports.tasks.forget_old_coordinates",
         "schedule": crontab(hour=3, minute=10),
     },
     "erase-people": {
@@ -427,7 +439,7 @@ CELERY_BEAT_SCHEDULE = {
         "options": SWEEP_OPTIONS,
     },
     "forget-old-webhooks": {
-        "task": "merchants.tasks.forget_old_webhooks",
+        "task": "merchants.partners.tasks.forget_old_webhooks",
         "schedule": crontab(hour=3, minute=55),
     },
 }

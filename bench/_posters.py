@@ -13,8 +13,8 @@ EXPLANATION = {"rule": "bench"}
 
 def main(number: str) -> None:
     """Do what we are told; all movements are of one point, between accounts drawn at random."""
+    from points.ledger import services as ledger
     from points.models import Account, AccountKind
-    from points.services import ledger
 
     draw = Random(number)
     serial = count()

@@ -10,7 +10,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.test_settings")
 django.setup()
 
 from backend.communities.models import Community  # noqa: E402
-from merchants.services import settlement  # noqa: E402
+from merchants.settlement.services import statements as settlement  # noqa: E402
 
 
 def main() -> None:

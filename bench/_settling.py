@@ -17,8 +17,8 @@ from backend.accounts.models import User
 from backend.communities.services import places
 from bench._database import own_database
 from bench._outcome import print_table
+from merchants.catalogue.services import offers as catalogue
 from merchants.models import Merchant, Partnership
-from merchants.services import catalogue
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 MERCHANTS = 1_000

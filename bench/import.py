@@ -23,9 +23,9 @@ from backend.communities.services import places
 from bench._database import own_database
 from bench._outcome import Outcome, print_table
 from points.models import Rule
-from points.services import rules
+from points.rules import services as rules
 from volunteers.models import Attendance, Volunteer
-from volunteers.services.people import enrol
+from volunteers.people.services.people import enrol
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VOLUNTEERS = 2_000

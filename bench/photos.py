@@ -28,7 +28,7 @@ from bench._database import own_database
 from bench._outcome import Outcome, print_table
 from bench._web import PASSWORD, live_server, token_of
 from volunteers.models import Volunteer
-from volunteers.services import people
+from volunteers.people.services import people
 
 USERNAME = "bench"
 PATIENCE = 120.0  # seconds, for one answer

@@ -23,12 +23,14 @@ from bench._database import own_database
 from bench._outcome import Outcome, print_table
 from bench._team import PROCESSES, Team, team
 from bench._web import PASSWORD, live_server, token_of
+from merchants.catalogue.services import offers as catalogue
 from merchants.models import MerchantMember, Offer
-from merchants.services import catalogue, partners, redemption
+from merchants.partners.services import partnerships as partners
+from merchants.redemption.services import vouchers as redemption
+from points.ledger import services as ledger
 from points.models import AccountKind
-from points.services import ledger
 from volunteers.models import Volunteer
-from volunteers.services import people as enrolment
+from volunteers.people.services import people as enrolment
 
 CLERK, VOLUNTEER = "clerk", "volunteer"
 TRANSACTION = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE SAVEPOINT")

@@ -8,7 +8,8 @@ class MerchantsConfig(AppConfig):
 
     def ready(self) -> None:
         from backend.documents.services import Kind, register
-        from merchants.services import giving_back, statement_files
+        from merchants.giving.services import giving_back
+        from merchants.settlement.services import statement_files
 
         leaving.heard_by(giving_back.give_back)
         register("statement", Kind(statement_files.seen_by, statement_files.write))

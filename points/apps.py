@@ -18,7 +18,7 @@ class PointsConfig(AppConfig):
 
     def ready(self) -> None:
         from backend.documents.services import Kind, register
-        from points.api import exports
+        from points.awards.api import exports
 
         post_migrate.connect(_never_ignore_triggers, sender=self)
         register(exports.ACCOUNT, Kind(exports.account_seen_by, exports.write_account))

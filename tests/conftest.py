@@ -31,14 +31,17 @@ from backend.celery import app
 from backend.communities.models import Community, Role
 from backend.communities.services import places, roles
 from backend.errors import Refusal
+from merchants.catalogue.services import offers as catalogue
 from merchants.models import Increase, MerchantMember, Offer
-from merchants.services import catalogue, increases, partners
+from merchants.partners.services import increases
+from merchants.partners.services import partnerships as partners
+from points.ledger import services as ledger
 from points.models import Account, AccountKind, Rule, RuleVersion
-from points.services import ledger
 from tests.standins import wechatpay
 from tests.standins.authenticator import code_of
+from volunteers.activities import services as activities
 from volunteers.models import Attendance, Volunteer
-from volunteers.services import activities, people
+from volunteers.people.services import people
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 PASSWORD = "correct horse battery staple"

@@ -7,8 +7,9 @@ class VolunteersConfig(AppConfig):
     name = "volunteers"
 
     def ready(self) -> None:
-        from volunteers import selectors
-        from volunteers.services import people
+
+        from volunteers.attendance import selectors
+        from volunteers.people.services import people
 
         volunteering.answered_by(selectors)
         leaving.heard_by(people.end_what_runs)

@@ -12,11 +12,14 @@ from django.views.generic import TemplateView
 
 from backend.communities.models import Community
 from backend.communities.selectors import community_by_code, tenants
-from merchants import selectors
+from merchants.giving import selectors
 from merchants.models import Cause, Partnership
-from points.selectors import public_figures, seals_of
+from points.ledger.selectors import public_figures
+from points.seals.selectors import seals_of
+from volunteers.attendance.selectors import verified_minutes
 from volunteers.models import Report
-from volunteers.selectors import public_reports, verified_minutes, volunteers_in
+from volunteers.people.selectors import volunteers_in
+from volunteers.reports.selectors import public_reports
 
 REPORTS_SHOWN = 20
 SPONSORSHIPS_SHOWN = 10

@@ -24,7 +24,7 @@ from backend.notices.models import Notice
 from backend.notices.texts import words
 from backend.privacy.models import Export
 from merchants.models import MerchantMember, Redemption, ScanAttempt, Wish
-from points import selectors as points
+from points.ledger import selectors as points
 from points.models import Account, Award, Earned, Hold, Reversal
 from volunteers.models import Attendance, JoinRequest, RefusedClaim, Report, Volunteer
 

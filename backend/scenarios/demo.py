@@ -24,12 +24,17 @@ from backend.communities.models import Community, Role
 from backend.communities.selectors import tenants
 from backend.communities.services import roles
 from backend.scenarios.replay import Event, Replay, ScenarioError
+from merchants.catalogue.services import fairs
+from merchants.giving.services import campaigns as causes
 from merchants.models import ListEntry, Merchant, MerchantMember, Partnership, Statement
-from merchants.services import causes, fairs, lists, partners
+from merchants.partners.services import lists
+from merchants.partners.services import partnerships as partners
+from points.expiry import services as expiry
 from points.models import ExpiryPolicy
-from points.services import expiry, rules
+from points.rules import services as rules
+from volunteers.activities import services as activities
 from volunteers.models import Activity, Report, Shift
-from volunteers.services import activities, reports
+from volunteers.reports.services import reports
 
 SCENARIO = Path(__file__).parent / "bishahu"
 CODE = "bishahu"

@@ -30,17 +30,22 @@ from backend.imports.reader import Column, Row, RowError, open_table
 from backend.imports.sheet import Sheet
 from backend.names import of_thing
 from backend.text import is_tidy
+from merchants.catalogue.sheets import OffersSheet
 from merchants.models import Merchant, MerchantMember, Offer, Statement
-from merchants.services import partners, redemption, settlement
-from merchants.sheets import MerchantsSheet, OffersSheet
-from points import selectors as points
-from points.errors import RuleInvalid, RuleMissing
+from merchants.partners.services import partnerships as partners
+from merchants.partners.sheets import MerchantsSheet
+from merchants.redemption.services import vouchers as redemption
+from merchants.settlement.services import statements as settlement
+from points.ledger import selectors as points
 from points.models import Account, AccountKind
-from points.services import rules
+from points.rules import services as rules
+from points.rules.errors import RuleInvalid, RuleMissing
+from volunteers.activities import services as activities
+from volunteers.attendance.services import hours
+from volunteers.attendance.sheets import HoursSheet
 from volunteers.models import Activity, Attendance, Volunteer
-from volunteers.services import activities, hours
-from volunteers.services.people import enrol
-from volunteers.sheets import PHONE, HoursSheet, VolunteersSheet
+from volunteers.people.services.people import enrol
+from volunteers.people.sheets import PHONE, VolunteersSheet
 
 KNOWN_FILES = {
     "volunteers.csv",

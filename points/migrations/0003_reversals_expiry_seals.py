@@ -8,7 +8,7 @@ import pgtrigger.migrations
 from django.db import migrations, models
 
 import backend.ids
-import points.models.fields
+import points.ledger.clock
 
 # What was earned before there was a policy was promised for good. Immediate: later operations
 # change the table, which they can not while checks are waiting for the commit.
@@ -78,7 +78,7 @@ class Migration(migrations.Migration):
                 ("valid_from", models.DateField()),
                 (
                     "published_at",
-                    models.DateTimeField(db_default=points.models.fields.ClockTimestamp()),
+                    models.DateTimeField(db_default=points.ledger.clock.ClockTimestamp()),
                 ),
             ],
         ),
@@ -97,7 +97,7 @@ class Migration(migrations.Migration):
                 ("expires_on", models.DateField()),
                 ("wallets", models.PositiveIntegerField()),
                 ("points", models.PositiveBigIntegerField()),
-                ("ran_at", models.DateTimeField(db_default=points.models.fields.ClockTimestamp())),
+                ("ran_at", models.DateTimeField(db_default=points.ledger.clock.ClockTimestamp())),
             ],
         ),
         migrations.CreateModel(
@@ -121,7 +121,7 @@ class Migration(migrations.Migration):
                 ("occurred_at", models.DateTimeField()),
                 (
                     "requested_at",
-                    models.DateTimeField(db_default=points.models.fields.ClockTimestamp()),
+                    models.DateTimeField(db_default=points.ledger.clock.ClockTimestamp()),
                 ),
             ],
         ),
@@ -200,7 +200,7 @@ class Migration(migrations.Migration):
                 ("started_at", models.DateTimeField()),
                 (
                     "finished_at",
-                    models.DateTimeField(db_default=points.models.fields.ClockTimestamp()),
+                    models.DateTimeField(db_default=points.ledger.clock.ClockTimestamp()),
                 ),
                 ("transfers", models.PositiveBigIntegerField()),
                 ("seals", models.PositiveBigIntegerField()),
@@ -266,22 +266,22 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name="award",
             name="awarded_at",
-            field=models.DateTimeField(db_default=points.models.fields.ClockTimestamp()),
+            field=models.DateTimeField(db_default=points.ledger.clock.ClockTimestamp()),
         ),
         migrations.AlterField(
             model_name="hold",
             name="posted_at",
-            field=models.DateTimeField(db_default=points.models.fields.ClockTimestamp()),
+            field=models.DateTimeField(db_default=points.ledger.clock.ClockTimestamp()),
         ),
         migrations.AlterField(
             model_name="ruleversion",
             name="published_at",
-            field=models.DateTimeField(db_default=points.models.fields.ClockTimestamp()),
+            field=models.DateTimeField(db_default=points.ledger.clock.ClockTimestamp()),
         ),
         migrations.AlterField(
             model_name="transfer",
             name="posted_at",
-            field=models.DateTimeField(db_default=points.models.fields.ClockTimestamp()),
+            field=models.DateTimeField(db_default=points.ledger.clock.ClockTimestamp()),
         ),
         migrations.AddIndex(
             model_name="transfer",

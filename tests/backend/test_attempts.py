@@ -24,15 +24,19 @@ from backend.accounts.tasks import forget_old_attempts
 from backend.communities.models import Role
 from backend.communities.services import roles
 from backend.errors import Refusal
-from merchants import errors
 from merchants.models import MerchantMember, ScanAttempt
-from merchants.services import invitations, partners, pay_codes, redemption, shop_codes
+from merchants.partners.errors import InvitationUnknown
+from merchants.partners.services import invitations
+from merchants.partners.services import partnerships as partners
+from merchants.redemption.errors import CodeUnknown, CodeUsed
+from merchants.redemption.services import pay_codes, shop_codes
+from merchants.redemption.services import vouchers as redemption
 from tests.conftest import PASSWORD as RIGHT
 from tests.conftest import TOTP_SECRET
 from tests.standins.authenticator import code_of
-from volunteers.errors import JoinCodeWrong
 from volunteers.models import Volunteer
-from volunteers.services import joining
+from volunteers.people.errors import JoinCodeWrong
+from volunteers.people.services import joining
 
 LOG_IN = "/_allauth/app/v1"
 WINDOW = timedelta(hours=1)
@@ -167,7 +171,7 @@ def test_every_kind_of_code_is_of_one_budget(
         with pytest.raises(Refusal) as refused:
             guess()
         assert refused.value.code in {
-            *(errors.CodeUnknown.code, errors.InvitationUnknown.code, JoinCodeWrong.code),
+            *(CodeUnknown.code, InvitationUnknown.code, JoinCodeWrong.code),
             *(GuardianCodeUnknown.code, "wechat_code_invalid"),
         }
         assert len(Attempts.objects.get().moments) == number
@@ -184,7 +188,7 @@ def test_what_is_right_or_no_guess_costs_no_try(lake, hill, wang, chen, shop, te
     grant_points(wang, 100)
     voucher = redemption.take(offer=tea, volunteer=wang)
     redemption.scan(merchant_id=shop.pk, clerk=chen, code=voucher.code)
-    with pytest.raises(errors.CodeUsed):
+    with pytest.raises(CodeUsed):
         redemption.scan(merchant_id=shop.pk, clerk=chen, code=voucher.code)
     _, shown = pay_codes.show(volunteer=wang, community=lake)
     pay_codes.pay(merchant=shop, clerk=chen, code=shown, items={tea.pk: 1})

@@ -9,9 +9,11 @@ from django.db import DatabaseError, connection, transaction
 from backend.audit.models import AuditEntry
 from backend.audit.services import trail
 from backend.request_id import HEADER
-from merchants.services import redemption, settlement
+from merchants.redemption.services import vouchers as redemption
+from merchants.settlement.services import statements as settlement
+from volunteers.attendance.services import hours
 from volunteers.models import Attendance
-from volunteers.services import hours, reports
+from volunteers.reports.services import reports
 
 
 @pytest.fixture

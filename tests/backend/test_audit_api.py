@@ -7,7 +7,8 @@ import pytest
 from backend.audit.models import AuditEntry
 from backend.communities.models import Role
 from backend.communities.services import roles
-from volunteers.services import hours, reports
+from volunteers.attendance.services import hours
+from volunteers.reports.services import reports
 
 ADDRESS = "/api/v1/communities/lake/audit-entries"
 

@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 import pytest
 from django.test import Client
 
-from merchants.services import causes
-from points.services import sealing
+from merchants.giving.services import campaigns as causes
+from points.seals.services import sealing
+from volunteers.attendance.services import hours
 from volunteers.models import Report
-from volunteers.services import hours, reports
+from volunteers.reports.services import reports
 
 
 def page(path: str, language: str = "zh-hans") -> str:

@@ -16,14 +16,10 @@ from backend.codes import ALPHABET, as_made, is_code, new_code
 from backend.communities.models import Role
 from backend.communities.services import places, roles
 from merchants.models import MerchantMember, Offer, Redemption, ScanAttempt
-from merchants.services import (
-    invitations,
-    partners,
-    pay_codes,
-    redemption,
-    shop_codes,
-    voucher_tokens,
-)
+from merchants.partners.services import invitations
+from merchants.partners.services import partnerships as partners
+from merchants.redemption.services import pay_codes, shop_codes, voucher_tokens
+from merchants.redemption.services import vouchers as redemption
 from tests.conftest import PASSWORD, TOTP_SECRET
 from tests.standins.authenticator import code_of
 

@@ -9,7 +9,7 @@ from backend.accounts.models import Consent, User
 from backend.accounts.purposes import TEXTS, Text
 from backend.accounts.services import consents
 from backend.audit.models import AuditEntry
-from volunteers.services import reports
+from volunteers.reports.services import reports
 
 PHONE, LOCATION = Consent.Purpose.PHONE, Consent.Purpose.LOCATION
 

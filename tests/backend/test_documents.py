@@ -30,7 +30,9 @@ from backend.documents.api import documents
 from backend.documents.models import Document
 from backend.privacy.services import erasure
 from merchants.models import MerchantMember
-from merchants.services import partners, redemption, settlement
+from merchants.partners.services import partnerships as partners
+from merchants.redemption.services import vouchers as redemption
+from merchants.settlement.services import statements as settlement
 
 PATIENCE = 60  # seconds
 BOOKS = "/api/v1/communities/lake/transfers"

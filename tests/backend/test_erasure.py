@@ -32,13 +32,16 @@ from backend.privacy import tasks
 from backend.privacy.models import Export
 from backend.privacy.services import erasure, exports
 from merchants.models import MerchantMember, Redemption
-from merchants.services import partners, redemption
-from points import selectors as points
-from points.services import sealing, verifying
+from merchants.partners.services import partnerships as partners
+from merchants.redemption.services import vouchers as redemption
+from points.ledger import selectors as points
+from points.seals.services import sealing, verifying
 from tests.conftest import PASSWORD, TOTP_SECRET
+from volunteers.activities import services as activities
+from volunteers.attendance.services import hours, recompute
 from volunteers.models import Attendance, JoinRequest, Report, Volunteer
-from volunteers.services import activities, hours, recompute, reports
-from volunteers.services import people as volunteering
+from volunteers.people.services import people as volunteering
+from volunteers.reports.services import reports
 
 NAME, USERNAME, PHONE = "欧阳修远", "xiuyuan-of-lake", "19911223344"
 OPENID, UNIONID = "o6-erase-me", "u6-erase-me"

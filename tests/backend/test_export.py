@@ -32,14 +32,16 @@ from backend.notices.services import notices
 from backend.privacy import held, tasks
 from backend.privacy.models import Export
 from backend.privacy.services import archive, exports
+from merchants.giving.services import wishes
 from merchants.models import MerchantMember, ScanAttempt, Wish
-from merchants.services import redemption, wishes
+from merchants.redemption.services import vouchers as redemption
+from points.ledger import services as ledger
 from points.models import Award, Earned, Hold, Reversal, Transfer
-from points.services import ledger
 from tests.conftest import SHANGHAI
-from volunteers.errors import AttendanceStateWrong
+from volunteers.attendance.errors import AttendanceStateWrong
+from volunteers.attendance.services import hours
 from volunteers.models import Attendance, JoinRequest, RefusedClaim, Report, Shift, Volunteer
-from volunteers.services import hours, reports
+from volunteers.reports.services import reports
 
 ENGLISH = {"Accept-Language": "en"}
 FORMULA = '=HYPERLINK("//evil","井盖")'

@@ -16,10 +16,12 @@ from backend.accounts.purposes import Text
 from backend.accounts.services import attempts, consents, guardians, people, phone, profile
 from backend.audit.models import AuditEntry
 from backend.communities.models import Community
-from merchants.services import redemption
+from merchants.redemption.services import vouchers as redemption
+from volunteers.activities import services as activities
+from volunteers.attendance.services import hours
 from volunteers.models import Report
-from volunteers.selectors import public_reports
-from volunteers.services import activities, hours, reports
+from volunteers.reports.selectors import public_reports
+from volunteers.reports.services import reports
 
 CHILDREN = "/api/v1/me/children"
 REPORT = {"category": "hazard", "text": "井盖松动"}

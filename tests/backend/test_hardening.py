@@ -31,12 +31,12 @@ from backend.audit.models import AuditEntry
 from backend.communities.models import Role
 from backend.communities.services import places, roles
 from backend.scenarios import demo
-from merchants.services import partners
+from merchants.partners.services import partnerships as partners
 from tests.backend.test_compose import SERVICES, filled_in
 from tests.conftest import PASSWORD, TOTP_SECRET
 from tests.standins.authenticator import code_of
 from volunteers.models import Volunteer
-from volunteers.services import people as volunteers
+from volunteers.people.services import people as volunteers
 
 LOG_IN = "/_allauth/app/v1"
 

@@ -11,23 +11,26 @@ from backend.accounts.models import Guardianship
 from backend.accounts.services import guardians, profile
 from backend.communities.errors import NotAVolunteerHere
 from backend.privacy.services import erasure
-from merchants import errors as refusals
+from merchants.catalogue.services import offers as catalogue
+from merchants.giving.errors import WishStateWrong
+from merchants.giving.services import campaigns as causes
+from merchants.giving.services import wishes
 from merchants.models import MerchantMember, Offer, Redemption, Wish
-from merchants.services import (
-    catalogue,
-    causes,
-    offline,
-    partners,
-    pay_codes,
-    redemption,
-    shop_codes,
-    voucher_tokens,
-    wishes,
+from merchants.partners.services import partnerships as partners
+from merchants.redemption.errors import (
+    CodeCancelled,
+    CodeUnknown,
+    PayCodeExpired,
+    VoucherStateWrong,
 )
-from points import selectors as points
+from merchants.redemption.services import offline, pay_codes, shop_codes, voucher_tokens
+from merchants.redemption.services import vouchers as redemption
+from points.ledger import selectors as points
 from points.models import AccountKind
+from volunteers.activities import services as activities
+from volunteers.attendance.services import hours
 from volunteers.models import Attendance, Volunteer
-from volunteers.services import activities, hours, people
+from volunteers.people.services import people
 
 HOUR = timedelta(hours=1)
 
@@ -127,14 +130,14 @@ def signed_for_no_signal(wang, chen, shop, tea, voucher, **_):
 @pytest.mark.parametrize(
     ("door", "refusal"),
     [
-        (scanned, refusals.CodeCancelled),
-        (confirmed_with_the_shops_code, refusals.CodeCancelled),
-        (paid_with_the_shops_code, refusals.CodeUnknown),
-        (paid_with_a_code_shown_before, refusals.PayCodeExpired),
-        (bought_with_a_code_shown_before, refusals.PayCodeExpired),
+        (scanned, CodeCancelled),
+        (confirmed_with_the_shops_code, CodeCancelled),
+        (paid_with_the_shops_code, CodeUnknown),
+        (paid_with_a_code_shown_before, PayCodeExpired),
+        (bought_with_a_code_shown_before, PayCodeExpired),
         (taken, NotAVolunteerHere),
         (given_to_a_cause, NotAVolunteerHere),
-        (signed_for_no_signal, refusals.VoucherStateWrong),
+        (signed_for_no_signal, VoucherStateWrong),
     ],
 )
 def test_who_left_redeems_nothing_by_any_door(
@@ -162,7 +165,7 @@ def test_a_pay_code_shown_before_leaving_is_not_good_again_on_coming_back(
     leave(wang)
     rejoin(wang, lake)
 
-    with pytest.raises(refusals.PayCodeExpired):
+    with pytest.raises(PayCodeExpired):
         pay_codes.pay(merchant=shop.merchant, clerk=chen, code=shown, points=10)
 
     _, fresh = pay_codes.show(volunteer=wang, community=lake)
@@ -183,7 +186,7 @@ def test_the_wish_of_who_left_is_withdrawn_and_its_points_are_free(
 
     wish.refresh_from_db()
     assert (wish.state, wallet()) == ("withdrawn", (3_000, 0))
-    with pytest.raises(refusals.WishStateWrong):
+    with pytest.raises(WishStateWrong):
         wishes.thank(wish=wish, words="谢谢")
 
 

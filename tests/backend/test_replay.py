@@ -16,11 +16,13 @@ from backend.scenarios import demo
 from backend.scenarios.management.commands import replay as command
 from backend.scenarios.replay import Replay
 from merchants.models import MerchantMember, Payout, Statement
-from merchants.services import partners, payouts, proving, settlement
-from points import selectors
+from merchants.partners.services import partnerships as partners
+from merchants.settlement.services import payouts, proving
+from merchants.settlement.services import statements as settlement
+from points.ledger import selectors
 from points.models import Award, Transfer
+from volunteers.attendance.services.recompute import Recomputation
 from volunteers.models import Attendance, Volunteer
-from volunteers.services.recompute import Recomputation
 
 BISHAHU = demo.SCENARIO
 SHARED = Path(__file__).parents[3] / "shared" / "scenarios" / "bishahu"

@@ -17,7 +17,10 @@ from backend.accounts.models import GuardianCode, User
 from backend.accounts.services import guardians, keys, profile
 from backend.api.models import IdempotencyKey
 from merchants.models import BankAccount, Invitation, PayCode, WebhookEndpoint
-from merchants.services import bank_accounts, invitations, partners, pay_codes, webhooks
+from merchants.partners.services import invitations, webhooks
+from merchants.partners.services import partnerships as partners
+from merchants.redemption.services import pay_codes
+from merchants.settlement.services import bank_accounts
 from tests.conftest import TOTP_SECRET
 from tests.standins.authenticator import code_of
 

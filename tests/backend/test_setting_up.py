@@ -11,8 +11,8 @@ from backend.accounts.models import User
 from backend.communities.models import Community, Membership
 from backend.scenarios import demo
 from merchants.models import MerchantMember
-from points import selectors
 from points.models import Rule, RuleVersion
+from points.rules import selectors
 
 PASSWORD = "correct horse battery staple"
 

@@ -6,8 +6,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.db import DatabaseError, connection, transaction
 
-from merchants.services import redemption, settlement
-from volunteers.services import hours, reports
+from merchants.redemption.services import vouchers as redemption
+from merchants.settlement.services import statements as settlement
+from volunteers.attendance.services import hours
+from volunteers.reports.services import reports
 
 NOON = datetime(2024, 3, 2, 12, tzinfo=ZoneInfo("Asia/Shanghai"))
 

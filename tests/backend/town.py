@@ -29,32 +29,27 @@ from backend.documents.models import Document
 from backend.notices.models import Notice
 from backend.notices.services import notices
 from backend.privacy.services import exports
+from merchants.catalogue.services import fairs
+from merchants.catalogue.services import offers as catalogue
+from merchants.giving.services import campaigns as causes
+from merchants.giving.services import wishes
 from merchants.models import MerchantMember, PayCode, Terms
-from merchants.services import (
-    bank_accounts,
-    bank_batches,
-    catalogue,
-    causes,
-    fairs,
-    invitations,
-    lists,
-    offline,
-    partners,
-    pay_codes,
-    payouts,
-    redemption,
-    settlement,
-    shop_codes,
-    statement_files,
-    voucher_tokens,
-    webhooks,
-    wishes,
-)
-from points import selectors as points
+from merchants.partners.services import invitations, lists, webhooks
+from merchants.partners.services import partnerships as partners
+from merchants.redemption.services import offline, pay_codes, shop_codes, voucher_tokens
+from merchants.redemption.services import vouchers as redemption
+from merchants.settlement.services import bank_accounts, bank_batches, payouts, statement_files
+from merchants.settlement.services import statements as settlement
+from points.ledger.selectors import accounts_in, transfers_of
 from points.models import Rule
-from points.services import rules, sealing, verifying
+from points.rules import services as rules
+from points.rules.selectors import rules_known_in
+from points.seals.services import sealing, verifying
+from volunteers.activities import services as activities
+from volunteers.attendance.services import hours
 from volunteers.models import Volunteer
-from volunteers.services import activities, hours, joining, people, reports
+from volunteers.people.services import joining, people
+from volunteers.reports.services import reports
 
 # Who asks. The neighbour and all "…_elsewhere" are the hill's, the street is above the lake only.
 CALLERS = (
@@ -412,10 +407,10 @@ def business(
         "partnership_id": [candidate, partnership, asking],
         "increase_id": [more],
         "statement_id": statements,
-        "transfer_id": points.transfers_of(wallet)[:2],
-        "account_id": points.accounts_in(community)[:2],
+        "transfer_id": transfers_of(wallet)[:2],
+        "account_id": accounts_in(community)[:2],
         "verification_id": [verifying.verify(community=community)],
-        "rule_id": points.rules_known_in(community)[:2],
+        "rule_id": rules_known_in(community)[:2],
         "guardianship_id": [guardianship],
         "join_request_id": asked,
         "membership_id": [leader],

@@ -9,8 +9,9 @@ from django.db.models import Sum
 
 from backend.accounts.models import User
 from merchants.models import Merchant, MerchantMember, Offer, Redemption
-from merchants.services import partners, redemption
-from points import selectors as points
+from merchants.partners.services import partnerships as partners
+from merchants.redemption.services import vouchers as redemption
+from points.ledger import selectors as points
 from points.models import Account, AccountKind, Hold, Unit
 
 

@@ -17,9 +17,11 @@ from backend.accounts.services import keys
 from backend.audit.models import AuditEntry
 from backend.communities.models import Role
 from backend.communities.services import roles
-from merchants import errors, selectors
 from merchants.models import BankBatch, BankBatchLine, MerchantMember, Statement
-from merchants.services import bank_accounts, bank_batches, partners, payouts, settlement
+from merchants.partners.services import partnerships as partners
+from merchants.settlement import errors, selectors
+from merchants.settlement.services import bank_accounts, bank_batches, payouts
+from merchants.settlement.services import statements as settlement
 
 KEY = {"Idempotency-Key": "k1"}
 BATCHES = "/api/v1/communities/lake/bank-batches"

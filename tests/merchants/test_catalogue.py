@@ -9,12 +9,14 @@ from django.utils import timezone
 
 from backend.accounts import ages
 from backend.accounts.services import profile
-from merchants import errors
+from merchants.catalogue import errors
+from merchants.catalogue.models.offers import PIECES_AT_MOST
+from merchants.catalogue.services import offers as catalogue
 from merchants.models import Offer, OfferPrice, Redemption, StockMove
-from merchants.models.catalogue import PIECES_AT_MOST
-from merchants.services import catalogue, conditions, redemption, refunds
-from points.errors import InsufficientPoints
-from volunteers.services import hours
+from merchants.redemption.services import conditions, refunds
+from merchants.redemption.services import vouchers as redemption
+from points.ledger.errors import InsufficientPoints
+from volunteers.attendance.services import hours
 
 State = Offer.State
 

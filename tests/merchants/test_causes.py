@@ -9,11 +9,11 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 from backend.accounts import ages
 from backend.accounts.errors import GuardianConsentRequired
 from backend.accounts.services import profile
-from merchants import errors, selectors
+from merchants.giving import errors, selectors
+from merchants.giving.services import campaigns as causes
 from merchants.models import Cause, Spending
-from merchants.services import causes
-from points import selectors as points
-from points.errors import InsufficientPoints
+from points.ledger import selectors as points
+from points.ledger.errors import InsufficientPoints
 
 KEY = {"Idempotency-Key": "k1"}
 

@@ -9,7 +9,9 @@ from django.utils import timezone
 from backend.accounts.services.attempts import CODES
 from backend.audit.models import AuditEntry
 from merchants.models import Invitation, MerchantMember
-from merchants.services import invitations, partners, redemption
+from merchants.partners.services import invitations
+from merchants.partners.services import partnerships as partners
+from merchants.redemption.services import vouchers as redemption
 
 UNKNOWN = UUID("01900000-0000-7000-8000-000000000000")
 Role = MerchantMember.Role

@@ -8,17 +8,14 @@ import pytest
 from django.db import DatabaseError, transaction
 from django.utils import timezone
 
-from merchants import errors
+from merchants.catalogue.errors import FairNotInOrder, FairOver, FairsOverlap
+from merchants.catalogue.services import fairs
+from merchants.catalogue.services import offers as catalogue
 from merchants.models import Fair, MerchantMember, Partnership, Redemption
-from merchants.services import (
-    catalogue,
-    fairs,
-    offline,
-    partners,
-    redemption,
-    refunds,
-    voucher_tokens,
-)
+from merchants.partners.errors import PartnerNotActive
+from merchants.partners.services import partnerships as partners
+from merchants.redemption.services import offline, refunds, voucher_tokens
+from merchants.redemption.services import vouchers as redemption
 
 AT_NINE = datetime.fromisoformat("2100-03-19T09:00:00+08:00")
 AT_NOON = AT_NINE + timedelta(hours=3)
@@ -187,11 +184,11 @@ def test_it_is_announced_found_and_cancelled(lake, tea_house, shop, zhao, zhou, 
 @pytest.mark.parametrize(
     ("facts", "refusal"),
     [
-        ({"ends_at": AT_NINE}, errors.FairNotInOrder),
-        ({"ends_at": AT_NINE + timedelta(days=7, seconds=1)}, errors.FairNotInOrder),
+        ({"ends_at": AT_NINE}, FairNotInOrder),
+        ({"ends_at": AT_NINE + timedelta(days=7, seconds=1)}, FairNotInOrder),
         (
             {"starts_at": AT_NINE.replace(year=2024), "ends_at": AT_NOON.replace(year=2024)},
-            errors.FairOver,
+            FairOver,
         ),
     ],
 )
@@ -204,14 +201,14 @@ def test_a_merchant_is_at_one_fair_at_a_time_and_active(
     announce, tea_house, noodle_bar, zhao, lake
 ):
     announce()
-    with pytest.raises(errors.FairsOverlap) as refused:
+    with pytest.raises(FairsOverlap) as refused:
         announce(starts_at=AT_NOON - timedelta(seconds=1), ends_at=AT_NOON + timedelta(hours=1))
     assert refused.value.facts == {"merchants": ["茶馆"]}
     announce(starts_at=AT_NOON, ends_at=AT_NOON + timedelta(hours=1))
     announce(partnerships=[noodle_bar])
 
     partners.move(partnership=noodle_bar, state=Partnership.State.SUSPENDED, by=zhao)
-    with pytest.raises(errors.PartnerNotActive):
+    with pytest.raises(PartnerNotActive):
         announce(starts_at=AT_NOON, ends_at=AT_NOON + timedelta(1), partnerships=[noodle_bar])
 
 
@@ -239,7 +236,7 @@ def test_another_communitys_partner_is_not_there(hill, lake, zhao, logged_in):
 
 
 def test_what_was_announced_stays_and_is_over_at_its_end(announce, fair, zhao):
-    with pytest.raises(errors.FairOver):
+    with pytest.raises(FairOver):
         fairs.cancel(fair=fair, by=zhao)
     with pytest.raises(DatabaseError), transaction.atomic():
         Fair.objects.update(ends_at=timezone.now())

@@ -10,9 +10,9 @@ from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
 from django.utils import translation
 
-from merchants.errors import PartnerNameTaken
 from merchants.models import Merchant, Partnership, Terms
-from merchants.services import partners
+from merchants.partners.errors import PartnerNameTaken
+from merchants.partners.services import partnerships as partners
 
 REAL = settings.BASE_DIR / "backend" / "scenarios" / "bishahu" / "merchants.csv"
 HEADER = "商户,行业,每积分结算(分),公益捐赠不结算\n"

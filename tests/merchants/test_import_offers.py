@@ -8,8 +8,10 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.utils import translation
 
+from merchants.catalogue.services import offers as catalogue
 from merchants.models import Offer, Partnership
-from merchants.services import catalogue, partners, redemption
+from merchants.partners.services import partnerships as partners
+from merchants.redemption.services import vouchers as redemption
 
 BISHAHU = settings.BASE_DIR / "backend" / "scenarios" / "bishahu"
 REAL = BISHAHU / "offers.csv"

@@ -10,19 +10,18 @@ from django.utils import timezone
 from backend.audit.models import AuditEntry
 from backend.communities.models import Community, Role
 from backend.communities.services import places, roles
-from merchants import errors
+from merchants.catalogue.errors import OfferRaisedAlone, OfferStateWrong, OwnOffer, StaffWithdrewIt
+from merchants.catalogue.services import offers as catalogue
+from merchants.giving.errors import OwnWish
+from merchants.giving.services import wishes
 from merchants.models import Increase, Offer, Partnership, Terms
-from merchants.services import (
-    catalogue,
-    increases,
-    partners,
-    redemption,
-    refunds,
-    second_person,
-    wishes,
-)
+from merchants.partners.errors import IncreaseDecided, OwnIncrease
+from merchants.partners.services import increases, second_person
+from merchants.partners.services import partnerships as partners
+from merchants.redemption.services import refunds
+from merchants.redemption.services import vouchers as redemption
 from volunteers.models import Volunteer
-from volunteers.services import people
+from volunteers.people.services import people
 
 State, Kind = Increase.State, Terms.Kind
 
@@ -202,10 +201,10 @@ def test_what_one_person_raised_alone_within_30_days_counts(
 def test_what_another_confirms_afterwards_counts_no_more(tea, zhao, qian, limit, chen):
     limit(50)
     dear(tea, zhao)
-    with pytest.raises(errors.OfferRaisedAlone):
+    with pytest.raises(OfferRaisedAlone):
         catalogue.restock(offer=tea, change=1, reason="", by=chen)
     alone = Increase.objects.get()
-    with pytest.raises(errors.IncreaseDecided):
+    with pytest.raises(IncreaseDecided):
         increases.decide(increase=alone, accept=False, by=qian)
 
     increases.decide(increase=alone, accept=True, by=qian)
@@ -213,7 +212,7 @@ def test_what_another_confirms_afterwards_counts_no_more(tea, zhao, qian, limit,
     tea.refresh_from_db()
     assert isinstance(dear(tea, zhao, price_points=32), Offer)
     assert tea.price_points == 31
-    with pytest.raises(errors.OfferRaisedAlone):
+    with pytest.raises(OfferRaisedAlone):
         catalogue.restock(offer=tea, change=1, reason="", by=chen)
     catalogue.restock(offer=tea, change=-1, reason="坏了", by=chen)
 
@@ -254,7 +253,7 @@ def test_what_its_owner_changes_goes_back_for_listing(tea, zhou, zhao, wang, gra
     grant_points(wang, 90)
     changed = catalogue.amend(offer=tea, by=zhou, price_points=20)
     assert (changed.state, changed.proposed_by) == ("proposed", zhou)
-    with pytest.raises(errors.OwnOffer):
+    with pytest.raises(OwnOffer):
         catalogue.decide(offer=tea, accept=True, by=zhou)
 
     assert catalogue.decide(offer=tea, accept=True, by=zhao).state == "listed"  # it is cheaper
@@ -268,7 +267,7 @@ def test_what_was_asked_to_be_listed_is_not_another_thing_by_then(proposed, zhou
     asked = catalogue.decide(offer=proposed, accept=True, by=zhao)
     catalogue.amend(offer=proposed, by=zhou, value_fen=100_000_000)
 
-    with pytest.raises(errors.IncreaseDecided):
+    with pytest.raises(IncreaseDecided):
         increases.decide(increase=asked, accept=True, by=qian)
 
     proposed.refresh_from_db()
@@ -279,10 +278,10 @@ def test_an_owner_changes_neither_what_was_rejected_nor_what_staff_took_off(
     tea, proposed, zhou, zhao
 ):
     catalogue.decide(offer=proposed, accept=False, by=zhao)
-    with pytest.raises(errors.OfferStateWrong):
+    with pytest.raises(OfferStateWrong):
         catalogue.amend(offer=proposed, by=zhou, price_points=1)
     catalogue.set_listed(offer=tea, is_listed=False, by=zhao, is_staff=True)
-    with pytest.raises(errors.StaffWithdrewIt):
+    with pytest.raises(StaffWithdrewIt):
         catalogue.amend(offer=tea, by=zhou, price_points=1)
 
 
@@ -366,7 +365,7 @@ def test_a_refund_puts_back_no_piece_that_was_not_counted_when_one_person_raised
 def test_who_asked_confirms_nothing_and_may_take_it_back(tea, zhao):
     asked = dear(tea, zhao)
     assert dear(tea, zhao).pk == asked.pk  # asked once
-    with pytest.raises(errors.OwnIncrease):
+    with pytest.raises(OwnIncrease):
         increases.decide(increase=asked, accept=True, by=zhao)
     with pytest.raises(IntegrityError, match="increase_confirmed_by_another"), transaction.atomic():
         Increase.objects.update(state="confirmed", decided_by=zhao, decided_at=timezone.now())
@@ -378,7 +377,7 @@ def test_a_decision_is_final(tea, zhao, qian):
     asked = dear(tea, zhao)
     increases.decide(increase=asked, accept=False, by=qian)
 
-    with pytest.raises(errors.IncreaseDecided):
+    with pytest.raises(IncreaseDecided):
         increases.decide(increase=asked, accept=True, by=qian)
     for altered in ({"state": "confirmed"}, {"facts": {}}, {"amount_fen": 0}):
         with pytest.raises(DatabaseError), transaction.atomic():
@@ -389,7 +388,7 @@ def test_the_wisher_confirms_no_price_of_their_own(lake, zhao, qian, grant_point
     wish = wishes.propose(volunteer=qian, community=lake, words="一本书")
     asked = wishes.decide(wish=wish, accept=True, price_points=1, value_fen=3_000, by=zhao)
 
-    with pytest.raises(errors.OwnWish):
+    with pytest.raises(OwnWish):
         increases.decide(increase=asked, accept=True, by=qian)
 
 

@@ -8,9 +8,10 @@ from django.db import DatabaseError, connection, transaction
 from backend.audit.models import AuditEntry
 from backend.codes import ALPHABET
 from backend.errors import Refusal
-from merchants import errors, selectors
 from merchants.models import Invitation, MerchantMember
-from merchants.services import invitations, partners
+from merchants.partners import errors, selectors
+from merchants.partners.services import invitations
+from merchants.partners.services import partnerships as partners
 
 Role = MerchantMember.Role
 

@@ -6,10 +6,13 @@ from importlib import import_module
 import pytest
 from django.db import DatabaseError, connection, transaction
 
-from merchants import errors
 from merchants.models import ListEntry, Partnership, StatedAttendance, Statement
-from merchants.services import lists, partners, proving, settlement
-from volunteers.services import hours
+from merchants.partners import errors
+from merchants.partners.services import lists
+from merchants.partners.services import partnerships as partners
+from merchants.settlement.services import proving
+from merchants.settlement.services import statements as settlement
+from volunteers.attendance.services import hours
 
 NEED, RESOURCE = ListEntry.Kind.NEED, ListEntry.Kind.RESOURCE
 MARCH = {"period_start": date(2024, 3, 1), "period_end": date(2024, 4, 1)}

@@ -17,12 +17,14 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from backend.accounts.services.attempts import CODES
-from merchants import errors, tasks
 from merchants.models import Device, MerchantMember, Offer, Redemption, ScanAttempt, VoucherKey
-from merchants.services import offline, partners, redemption, voucher_tokens
-from merchants.services.offline import Told
+from merchants.partners.services import partnerships as partners
+from merchants.redemption import errors, tasks
+from merchants.redemption.services import offline, voucher_tokens
+from merchants.redemption.services import vouchers as redemption
+from merchants.redemption.services.offline import Told
 from volunteers.models import Volunteer
-from volunteers.services.people import enrol, leave
+from volunteers.people.services.people import enrol, leave
 
 HOUR = timedelta(hours=1)
 

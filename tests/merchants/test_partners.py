@@ -11,7 +11,10 @@ from backend.communities.services import roles
 from backend.ids import new_id
 from backend.notices.models import Notice
 from backend.notices.texts import words
-from merchants import errors
+from merchants.catalogue.errors import OfferNotPriced
+from merchants.catalogue.services import offers as catalogue
+from merchants.catalogue.services import terms as terms_of_day
+from merchants.giving.services import campaigns as causes
 from merchants.models import (
     MerchantMember,
     Offer,
@@ -20,23 +23,29 @@ from merchants.models import (
     ScanAttempt,
     Terms,
 )
-from merchants.services import (
-    bank_accounts,
-    catalogue,
-    causes,
-    increases,
-    invitations,
-    lists,
-    offline,
-    partners,
-    pay_codes,
-    redemption,
-    refunds,
-    voucher_tokens,
+from merchants.partners.errors import (
+    AlreadyPartner,
+    HasOwner,
+    MerchantUnknown,
+    OwnIncrease,
+    OwnMerchant,
+    PartnerEnded,
+    PartnerNameTaken,
+    PartnerNotAccepted,
+    PartnerNotActive,
+    PartnerStateWrong,
+    TermsIncomplete,
+    TermsInForce,
+    TermsTooEarly,
 )
-from merchants.services import terms as terms_of_day
+from merchants.partners.services import increases, invitations, lists
+from merchants.partners.services import partnerships as partners
+from merchants.redemption.errors import CodeUnknown
+from merchants.redemption.services import offline, pay_codes, refunds, voucher_tokens
+from merchants.redemption.services import vouchers as redemption
+from merchants.settlement.services import bank_accounts
 from volunteers.models import Volunteer
-from volunteers.services import people
+from volunteers.people.services import people
 
 State, Kind = Partnership.State, Terms.Kind
 
@@ -132,7 +141,7 @@ def test_what_the_contract_has_no_price_for_is_not_taken(
     agree(partnership=tea_house, **terms)
     grant_points(wang, 30)
 
-    with pytest.raises(errors.OfferNotPriced):
+    with pytest.raises(OfferNotPriced):
         redemption.take(offer=tea, volunteer=wang)
 
     assert books(wang)["held"] == 0
@@ -147,7 +156,7 @@ def test_a_suspended_partner_gives_nothing_new_and_honours_what_is_held(
         partners.move(partnership=tea_house, state=state, by=zhao, because="装修")
     late = Offer.objects.select_related("partnership", "community").get(pk=tea.pk)
 
-    with pytest.raises(errors.PartnerNotActive):
+    with pytest.raises(PartnerNotActive):
         redemption.take(offer=late, volunteer=wang)
     redemption.scan(merchant_id=tea_house.merchant_id, clerk=chen, code=held.code)
 
@@ -177,7 +186,7 @@ def test_what_a_state_does_not_lead_to_is_refused(noodles, zhao, path, state):
     for step in path:
         partners.move(partnership=noodles, state=step, by=zhao)
 
-    with pytest.raises(errors.PartnerStateWrong):
+    with pytest.raises(PartnerStateWrong):
         partners.move(partnership=noodles, state=state, by=zhao)
     with pytest.raises(DatabaseError, match="Invalid transition"), transaction.atomic():
         Partnership.objects.filter(pk=noodles.pk).update(state=state)
@@ -186,14 +195,14 @@ def test_what_a_state_does_not_lead_to_is_refused(noodles, zhao, path, state):
 @pytest.mark.parametrize(
     ("terms", "refusal"),
     [
-        ({"kind": Kind.PER_POINT}, errors.TermsIncomplete),
-        ({"kind": Kind.PER_POINT, "share_bp": 1}, errors.TermsIncomplete),
-        ({"kind": Kind.PER_POINT, "fen_per_point": 1, "share_bp": 1}, errors.TermsIncomplete),
-        ({"kind": Kind.SHARE, "fen_per_point": 1}, errors.TermsIncomplete),
-        ({"kind": Kind.PER_PIECE, "fen_per_point": 1}, errors.TermsIncomplete),
-        ({"kind": Kind.DONATED, "share_bp": 1}, errors.TermsIncomplete),
-        ({"kind": Kind.DONATED, "valid_from": date(2024, 1, 1)}, errors.TermsTooEarly),
-        ({"kind": Kind.DONATED, "valid_from": date(2100, 1, 1)}, errors.TermsTooEarly),
+        ({"kind": Kind.PER_POINT}, TermsIncomplete),
+        ({"kind": Kind.PER_POINT, "share_bp": 1}, TermsIncomplete),
+        ({"kind": Kind.PER_POINT, "fen_per_point": 1, "share_bp": 1}, TermsIncomplete),
+        ({"kind": Kind.SHARE, "fen_per_point": 1}, TermsIncomplete),
+        ({"kind": Kind.PER_PIECE, "fen_per_point": 1}, TermsIncomplete),
+        ({"kind": Kind.DONATED, "share_bp": 1}, TermsIncomplete),
+        ({"kind": Kind.DONATED, "valid_from": date(2024, 1, 1)}, TermsTooEarly),
+        ({"kind": Kind.DONATED, "valid_from": date(2100, 1, 1)}, TermsTooEarly),
     ],
 )
 def test_terms_that_are_refused(agree, terms, refusal):
@@ -208,12 +217,12 @@ def test_terms_that_are_refused(agree, terms, refusal):
 def test_nothing_is_agreed_on_with_who_left(agree, noodles, zhao):
     partners.move(partnership=noodles, state=State.ENDED, by=zhao)
 
-    with pytest.raises(errors.PartnerEnded):
+    with pytest.raises(PartnerEnded):
         agree(kind=Kind.DONATED)
 
 
 def test_two_partners_of_one_name_are_not_told_apart(noodles, lake, zhao):
-    with pytest.raises(errors.PartnerNameTaken):
+    with pytest.raises(PartnerNameTaken):
         partners.consider(community=lake, name="面馆", trade="餐饮", by=zhao)
 
 
@@ -236,7 +245,7 @@ def test_who_is_or_was_a_partner_here_does_not_become_one_twice(lake, tea_house,
     if state:
         partners.move(partnership=tea_house, state=state, by=zhao)
 
-    with pytest.raises(errors.AlreadyPartner):
+    with pytest.raises(AlreadyPartner):
         partners.consider(
             community=lake, name="面馆", trade="餐饮", by=zhao, merchant_id=tea_house.merchant_id
         )
@@ -244,7 +253,7 @@ def test_who_is_or_was_a_partner_here_does_not_become_one_twice(lake, tea_house,
 
 def test_a_merchant_nobody_owns_is_not_taken_over_from_elsewhere(hill, shop, chen, zhao):
     for merchant_id in (shop.pk, new_id()):
-        with pytest.raises(errors.MerchantUnknown):
+        with pytest.raises(MerchantUnknown):
             partners.consider(
                 community=hill, name="茶馆", trade="餐饮", by=zhao, merchant_id=merchant_id
             )
@@ -285,7 +294,7 @@ def test_staff_invite_the_first_owner_and_no_second(noodles, zhao, person):
     owner = person("boss", "老板")
     assert invitations.accept(user=owner, code=code).role == MerchantMember.Role.OWNER
 
-    with pytest.raises(errors.HasOwner):
+    with pytest.raises(HasOwner):
         invitations.invite_owner(partnership=noodles, invited_by=zhao)
 
 
@@ -322,7 +331,7 @@ def where_it_is(lake, clock):
 def test_terms_for_a_far_day_are_withdrawn_and_freeze_nothing(agree, noodles, lake, zhao):
     first = agree(kind=Kind.DONATED)
     far = agree(kind=Kind.SHARE, share_bp=1, valid_from=FAR)
-    with pytest.raises(errors.TermsTooEarly):
+    with pytest.raises(TermsTooEarly):
         agree(kind=Kind.PER_PIECE)
 
     withdrawn = partners.withdraw_terms(terms=far, by=zhao)
@@ -339,7 +348,7 @@ def test_terms_for_a_far_day_are_withdrawn_and_freeze_nothing(agree, noodles, la
 def test_a_contract_without_its_only_terms_pays_nothing_and_takes_others(agree, noodles, zhao):
     partners.withdraw_terms(terms=agree(kind=Kind.DONATED, valid_from=FAR), by=zhao)
 
-    with pytest.raises(errors.PartnerNotActive):
+    with pytest.raises(PartnerNotActive):
         terms_of_day.in_force(noodles, FAR)
     assert agree(kind=Kind.DONATED).version == 2
 
@@ -370,7 +379,7 @@ def test_a_coming_reduction_is_withdrawn_by_two_people(
     assert (terms.withdrawn_at is None) == is_raise
     if is_raise:
         assert partners.withdraw_terms(terms=terms, by=zhao) == asked
-        with pytest.raises(errors.OwnIncrease):
+        with pytest.raises(OwnIncrease):
             increases.decide(increase=asked, accept=True, by=zhao)
         increases.decide(increase=asked, accept=True, by=person("qian"))
         terms.refresh_from_db()
@@ -381,7 +390,7 @@ def test_who_works_there_withdraws_no_terms(agree, noodles, lake, zhou, zhao):
     terms = agree(kind=Kind.DONATED, valid_from=FAR)
     partners.employ(merchant=noodles.merchant, user=zhou, role=MerchantMember.Role.CLERK)
 
-    with pytest.raises(errors.OwnMerchant):
+    with pytest.raises(OwnMerchant):
         partners.withdraw_terms(terms=terms, by=zhou)
     with pytest.raises(DatabaseError):
         withdraw_by_hand(terms, zhou)
@@ -390,7 +399,7 @@ def test_who_works_there_withdraws_no_terms(agree, noodles, lake, zhou, zhao):
 def test_terms_in_force_are_not_withdrawn(agree, tea_house, lake, zhao):
     (imported,) = tea_house.terms.all()
     for terms in (imported, agree(kind=Kind.DONATED)):
-        with pytest.raises(errors.TermsInForce):
+        with pytest.raises(TermsInForce):
             partners.withdraw_terms(terms=terms, by=zhao)
 
     assert not Terms.objects.exclude(withdrawn_at=None).exists()
@@ -405,7 +414,7 @@ def test_terms_by_which_something_was_taken_are_not_withdrawn(
     taken = redemption.take(offer=offer, volunteer=wang, now=datetime(2100, 6, 1, tzinfo=UTC))
     assert taken.terms_version == terms.version
 
-    with pytest.raises(errors.TermsInForce):
+    with pytest.raises(TermsInForce):
         partners.withdraw_terms(terms=terms, by=zhao, is_confirmed=True)
 
 
@@ -531,10 +540,10 @@ def test_nothing_is_decided_about_a_merchant_that_only_was_asked(asked, zhou, zh
             partnership=asked, by=zhou, code="X", title="x", price_points=1, stock=1
         ),
     ):
-        with pytest.raises(errors.PartnerNotAccepted):
+        with pytest.raises(PartnerNotAccepted):
             decide()
     for state in (State.ACTIVE, State.ENDED):
-        with pytest.raises(errors.PartnerStateWrong):
+        with pytest.raises(PartnerStateWrong):
             partners.move(partnership=asked, state=state, by=zhao)
     with pytest.raises(DatabaseError), transaction.atomic():
         Partnership.objects.filter(pk=asked.pk).update(state=State.CANDIDATE)
@@ -552,9 +561,9 @@ def test_a_code_of_a_community_that_only_asked_is_unknown_at_the_counter(
     voucher = redemption.take(offer=bread, volunteer=li)
     _, minute = pay_codes.show(volunteer=li, community=hill)
 
-    with pytest.raises(errors.CodeUnknown):
+    with pytest.raises(CodeUnknown):
         redemption.scan(merchant_id=shop.pk, clerk=chen, code=voucher.code)
-    with pytest.raises(errors.CodeUnknown):
+    with pytest.raises(CodeUnknown):
         pay_codes.pay(merchant=shop, clerk=chen, code=minute, points=1)
 
     assert not ScanAttempt.objects.filter(community=hill).exists()
@@ -571,7 +580,7 @@ def test_who_said_no_is_on_record_and_not_told(asked, zhou):
 def test_staff_who_work_there_do_not_bring_it_along(hill, shop, zhou):
     roles.give(user=zhou, community=hill, role=Role.STAFF)
 
-    with pytest.raises(errors.OwnMerchant):
+    with pytest.raises(OwnMerchant):
         partners.consider(community=hill, name="茶馆", trade="餐饮", by=zhou, merchant_id=shop.pk)
 
     assert not Partnership.objects.filter(community=hill).exists()

@@ -7,7 +7,8 @@ from uuid import UUID
 import pytest
 from django.utils import timezone
 
-from merchants import errors, tasks
+from merchants.catalogue.errors import OfferUnknown, OfferWithdrawn, OutOfStock, PointsNotAgreed
+from merchants.catalogue.services import offers as catalogue
 from merchants.models import (
     MerchantMember,
     Offer,
@@ -17,8 +18,11 @@ from merchants.models import (
     ScanAttempt,
     Terms,
 )
-from merchants.services import catalogue, partners, pay_codes
-from points.errors import InsufficientPoints
+from merchants.partners.services import partnerships as partners
+from merchants.redemption import tasks
+from merchants.redemption.errors import CodeUnknown, CodeUsed, OwnVoucher, PayCodeExpired
+from merchants.redemption.services import pay_codes
+from points.ledger.errors import InsufficientPoints
 
 UNKNOWN = UUID("01900000-0000-7000-8000-000000000000")
 
@@ -63,15 +67,15 @@ def later(shown, seconds):
 @pytest.mark.parametrize(
     ("case", "refusal"),
     [
-        ("photographed 90 s ago", errors.PayCodeExpired),
-        ("used", errors.CodeUsed),
-        ("a character was changed", errors.CodeUnknown),
-        ("another community's", errors.CodeUnknown),
-        ("of an offer that is another merchant's", errors.OfferUnknown),
-        ("of no offer", errors.OfferUnknown),
-        ("of an offer withdrawn", errors.OfferWithdrawn),
+        ("photographed 90 s ago", PayCodeExpired),
+        ("used", CodeUsed),
+        ("a character was changed", CodeUnknown),
+        ("another community's", CodeUnknown),
+        ("of an offer that is another merchant's", OfferUnknown),
+        ("of no offer", OfferUnknown),
+        ("of an offer withdrawn", OfferWithdrawn),
         ("with too few points", InsufficientPoints),
-        ("of more than there are", errors.OutOfStock),
+        ("of more than there are", OutOfStock),
     ],
 )
 def test_what_is_refused_moves_nothing_and_is_on_record(
@@ -149,9 +153,9 @@ def test_nobody_takes_their_own_points(books, wang, shop, shown, pay):
     partners.employ(merchant=shop, user=wang, role=MerchantMember.Role.OWNER)
     before = books(wang)
 
-    with pytest.raises(errors.OwnVoucher):
+    with pytest.raises(OwnVoucher):
         pay(shown, clerk=wang)
-    with pytest.raises(errors.OwnVoucher):
+    with pytest.raises(OwnVoucher):
         pay_codes.pay(merchant=shop, clerk=wang, code=shown, points=100)
 
     assert books(wang) == before
@@ -191,7 +195,7 @@ def test_of_several_items_all_are_taken_or_none(books, tea, wang, chen, shop, sh
     cake = cake_at(tea.partnership, stock=1)
     before = books(wang)
 
-    with pytest.raises(errors.OutOfStock):
+    with pytest.raises(OutOfStock):
         pay_codes.pay(merchant=shop, clerk=chen, code=shown, items={tea.pk: 1, cake.pk: 2})
 
     assert books(wang) == before
@@ -226,7 +230,7 @@ def test_points_alone_need_a_contract_by_points(
     )
     before = books(wang)
 
-    with pytest.raises(errors.PointsNotAgreed):
+    with pytest.raises(PointsNotAgreed):
         pay_codes.pay(merchant=shop, clerk=chen, code=shown, points=37)
 
     assert books(wang) == before

@@ -15,10 +15,23 @@ from backend.communities.services import roles
 from backend.notices.models import Notice
 from backend.notices.texts import words
 from backend.wechat.errors import WeChatPayNotConfigured
-from merchants import errors, tasks
 from merchants.models import MerchantMember, Payout, PayoutCallback, Statement, Terms
-from merchants.services import partners, payouts, proving, settlement
-from points import selectors as points
+from merchants.partners.errors import OwnMerchant
+from merchants.partners.services import partnerships as partners
+from merchants.settlement import tasks
+from merchants.settlement.errors import (
+    NothingToPay,
+    OwnApproval,
+    OwnPayout,
+    PayeeMissing,
+    PayoutFinished,
+    PayoutOutsideLimits,
+    PayoutUnderWay,
+    StatementStateWrong,
+)
+from merchants.settlement.services import payouts, proving
+from merchants.settlement.services import statements as settlement
+from points.ledger import selectors as points
 from tests.standins.wechatpay import BILLS, signed_event
 
 KEY = {"Idempotency-Key": "k1"}
@@ -173,7 +186,7 @@ def test_what_nobody_confirms_within_a_day_makes_room_for_another(
     ordered, approved, qian, wechat_pay
 ):
     payouts.advance(payout_id=ordered.pk)
-    with pytest.raises(errors.PayoutUnderWay):
+    with pytest.raises(PayoutUnderWay):
         payouts.order(statement=approved, ordered_by=qian)
 
     wechat_pay.ahead = 86_400 + 61
@@ -262,7 +275,7 @@ def test_it_is_cancelled_while_it_is_not_confirmed(ordered, qian, wechat_pay):
         payouts.advance(payout_id=ordered.pk)
 
     assert Payout.objects.get().state == State.CANCELLED
-    with pytest.raises(errors.PayoutFinished):
+    with pytest.raises(PayoutFinished):
         payouts.cancel(payout=ordered, by=qian)
 
 
@@ -318,7 +331,7 @@ def test_what_wechat_never_took_can_be_paid_otherwise_a_day_after_it_is_cancelle
     assert Payout.objects.get().trouble == "INVALID_REQUEST"
     asked = cancelled(ordered, qian)
     assert (asked.state, asked.trouble) == (State.UNKNOWN, "NOT_FOUND")
-    with pytest.raises(errors.PayoutUnderWay):
+    with pytest.raises(PayoutUnderWay):
         settlement.mark_paid(statement=approved, payer=qian)
 
     day_later()
@@ -370,7 +383,7 @@ def test_what_the_owner_could_confirm_is_not_over_because_wechat_has_forgotten_i
 
 
 def test_it_is_not_marked_as_paid_beside_a_payout(ordered, approved, qian):
-    with pytest.raises(errors.PayoutUnderWay):
+    with pytest.raises(PayoutUnderWay):
         settlement.mark_paid(statement=approved, payer=qian)
 
 
@@ -381,14 +394,14 @@ def test_nothing_is_ordered_where_it_is_not_set_up(approved, qian):
 
 
 def test_who_approved_does_not_order_and_who_receives_neither(approved, zhao, zhou, wechat_pay):
-    with pytest.raises(errors.OwnApproval):
+    with pytest.raises(OwnApproval):
         payouts.order(statement=approved, ordered_by=zhao)
-    with pytest.raises(errors.OwnMerchant):
+    with pytest.raises(OwnMerchant):
         payouts.order(statement=approved, ordered_by=zhou)
 
 
 def test_who_works_there_does_not_order(approved, chen, wechat_pay):
-    with pytest.raises(errors.OwnMerchant):
+    with pytest.raises(OwnMerchant):
         payouts.order(statement=approved, ordered_by=chen)
 
 
@@ -409,7 +422,7 @@ def test_who_approved_does_not_receive(approved, zhao, zhou, qian, shop, wechat_
     partners.employ(merchant=shop, user=zhao, role=MerchantMember.Role.OWNER)
     SocialAccount.objects.create(user=zhao, provider="wechat", uid="o6_zhao")
 
-    with pytest.raises(errors.OwnPayout):
+    with pytest.raises(OwnPayout):
         payouts.order(statement=approved, ordered_by=qian)
 
 
@@ -431,13 +444,13 @@ def test_an_amount_outside_the_limits_goes_by_the_bank(
     approved, qian, wechat_pay, settings, limit, value
 ):
     setattr(settings, limit, value)
-    with pytest.raises(errors.PayoutOutsideLimits):
+    with pytest.raises(PayoutOutsideLimits):
         payouts.order(statement=approved, ordered_by=qian)
 
 
 def test_without_an_owner_on_wechat_nobody_can_receive_it(approved, qian, wechat_pay):
     MerchantMember.objects.filter(role="owner").update(role="clerk")
-    with pytest.raises(errors.PayeeMissing):
+    with pytest.raises(PayeeMissing):
         payouts.order(statement=approved, ordered_by=qian)
 
 
@@ -455,11 +468,11 @@ def test_a_draft_and_a_statement_of_nothing_are_not_paid_by_wechat(
     (draft,) = settlement.draft(
         community=lake, period_start=date(2024, 3, 1), period_end=date(2024, 4, 1)
     )
-    with pytest.raises(errors.StatementStateWrong):
+    with pytest.raises(StatementStateWrong):
         payouts.order(statement=draft, ordered_by=qian)
     settlement.approve(statement=draft, approver=zhao)
 
-    with pytest.raises(errors.NothingToPay):
+    with pytest.raises(NothingToPay):
         payouts.order(statement=draft, ordered_by=qian)
 
 

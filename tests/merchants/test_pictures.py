@@ -9,9 +9,10 @@ from django.test import Client
 from PIL import Image
 
 from backend.pictures import PhotoInvalid
-from merchants import errors
+from merchants.catalogue import errors
+from merchants.catalogue.services import offers as catalogue
 from merchants.models import Offer
-from merchants.services import catalogue, redemption
+from merchants.redemption.services import vouchers as redemption
 
 
 def photo(colour="red", size=(64, 32), kind="PNG"):

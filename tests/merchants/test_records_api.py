@@ -2,9 +2,10 @@
 
 import pytest
 
-from merchants import errors
 from merchants.models import ScanAttempt
-from merchants.services import redemption, refunds
+from merchants.redemption import errors
+from merchants.redemption.services import refunds
+from merchants.redemption.services import vouchers as redemption
 
 
 @pytest.fixture

@@ -8,13 +8,26 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
-from merchants import errors, tasks
+from merchants.catalogue.errors import OfferWithdrawn, OutOfStock
 from merchants.models import MerchantMember, Offer, Redemption, ScanAttempt, Terms
-from merchants.services import partners, redemption, refunds
-from points.errors import InsufficientPoints
+from merchants.partners.errors import MerchantUnknown
+from merchants.partners.services import partnerships as partners
+from merchants.redemption import tasks
+from merchants.redemption.errors import (
+    CodeCancelled,
+    CodeExpired,
+    CodeUnknown,
+    CodeUsed,
+    NotYourMerchant,
+    OwnVoucher,
+    VoucherStateWrong,
+)
+from merchants.redemption.services import refunds
+from merchants.redemption.services import vouchers as redemption
+from points.ledger.errors import InsufficientPoints
 from points.models import Transfer
 from volunteers.models import Volunteer
-from volunteers.services.people import enrol
+from volunteers.people.services.people import enrol
 
 LAPSED_AT_ONCE = timedelta(0)
 
@@ -105,7 +118,7 @@ def test_what_was_scanned_is_not_cancelled(books, wang, voucher, scan):
     scan(voucher)
     before = books(wang)
 
-    with pytest.raises(errors.VoucherStateWrong):
+    with pytest.raises(VoucherStateWrong):
         redemption.cancel(redemption=voucher)
 
     assert books(wang) == before
@@ -171,10 +184,10 @@ def test_a_code_may_be_typed_as_it_is_read_aloud(voucher, tea_house, chen):
     [
         ({}, 4, InsufficientPoints, {"available": 100, "needed": 120}),
         ({"stock": 0}, 4, InsufficientPoints, {"available": 100, "needed": 120}),
-        ({"stock": 0}, 1, errors.OutOfStock, {}),
-        ({"stock": 2}, 3, errors.OutOfStock, {}),
-        ({"state": "withdrawn"}, 1, errors.OfferWithdrawn, {}),
-        ({"state": "withdrawn", "stock": 0}, 4, errors.OfferWithdrawn, {}),
+        ({"stock": 0}, 1, OutOfStock, {}),
+        ({"stock": 2}, 3, OutOfStock, {}),
+        ({"state": "withdrawn"}, 1, OfferWithdrawn, {}),
+        ({"state": "withdrawn", "stock": 0}, 4, OfferWithdrawn, {}),
     ],
 )
 def test_a_refused_take_moves_nothing(
@@ -224,9 +237,9 @@ def show(wang, tea, grant_points, scan, settings):
 @pytest.mark.parametrize(
     ("state", "refusal"),
     [
-        ("used", errors.CodeUsed),
-        ("cancelled", errors.CodeCancelled),
-        ("lapsed and swept", errors.CodeExpired),
+        ("used", CodeUsed),
+        ("cancelled", CodeCancelled),
+        ("lapsed and swept", CodeExpired),
     ],
 )
 def test_a_refused_scan_moves_nothing_and_stays_on_record(
@@ -252,7 +265,7 @@ def test_a_refused_scan_moves_nothing_and_stays_on_record(
 def test_a_lapsed_code_is_back_in_the_wallet_when_its_scan_says_so(books, show, scan, wang):
     lapsed = show("lapsed, no sweep has run")
 
-    with pytest.raises(errors.CodeExpired):
+    with pytest.raises(CodeExpired):
         scan(lapsed)
 
     assert books(wang) == {"available": 100, "held": 0, "merchants": 0, "settled": 0, "stock": 5}
@@ -263,7 +276,7 @@ def test_a_lapsed_code_is_back_in_the_wallet_when_its_scan_says_so(books, show, 
 def test_a_used_code_says_when_it_was_used(voucher, scan):
     closed_at = scan(voucher).redeemed_at
 
-    with pytest.raises(errors.CodeUsed) as refused:
+    with pytest.raises(CodeUsed) as refused:
         scan(voucher)
 
     assert refused.value.facts == {"redeemed_at": closed_at}
@@ -272,7 +285,7 @@ def test_a_used_code_says_when_it_was_used(voucher, scan):
 def test_who_does_not_work_there_scans_nothing(books, wang, voucher, tea_house, person):
     before = books(wang)
 
-    with pytest.raises(errors.MerchantUnknown):
+    with pytest.raises(MerchantUnknown):
         redemption.scan(merchant_id=tea_house.merchant.pk, clerk=person("feng"), code=voucher.code)
 
     assert books(wang) == before
@@ -283,13 +296,13 @@ def test_nobody_scans_their_own_voucher(books, wang, voucher, tea_house, scan):
     partners.employ(merchant=tea_house.merchant, user=wang, role=MerchantMember.Role.OWNER)
     before = books(wang)
 
-    with pytest.raises(errors.OwnVoucher):
+    with pytest.raises(OwnVoucher):
         redemption.scan(merchant_id=tea_house.merchant_id, clerk=wang, code=voucher.code)
 
     assert books(wang) == before
     assert ScanAttempt.objects.get().outcome == "own_voucher"
     scan(voucher)  # a colleague may
-    with pytest.raises(errors.OwnVoucher):
+    with pytest.raises(OwnVoucher):
         refunds.refund(redemption=voucher, refunded_by=wang, reason="退给自己")
 
 
@@ -297,7 +310,7 @@ def test_a_voucher_of_another_merchant_is_refused(books, wang, voucher, noodle_b
     clerk = clerk_of(noodle_bar)
     before = books(wang)
 
-    with pytest.raises(errors.NotYourMerchant):
+    with pytest.raises(NotYourMerchant):
         redemption.scan(merchant_id=noodle_bar.merchant.pk, clerk=clerk, code=voucher.code)
 
     assert books(wang) == before
@@ -310,7 +323,7 @@ def test_another_communitys_merchants_do_not_know_the_code(books, hill, wang, vo
     )
     before = books(wang)
 
-    with pytest.raises(errors.CodeUnknown):
+    with pytest.raises(CodeUnknown):
         redemption.scan(merchant_id=apiary.merchant.pk, clerk=clerk_of(apiary), code=voucher.code)
 
     assert books(wang) == before
@@ -320,7 +333,7 @@ def test_another_communitys_merchants_do_not_know_the_code(books, hill, wang, vo
 
 @pytest.mark.parametrize("code", ["", "234567892345", "ß" * 64, "'; DROP TABLE"])
 def test_an_unknown_code_stays_on_record(tea_house, chen, code):
-    with pytest.raises(errors.CodeUnknown):
+    with pytest.raises(CodeUnknown):
         redemption.scan(merchant_id=tea_house.merchant.pk, clerk=chen, code=code)
 
     assert ScanAttempt.objects.get().outcome == "code_unknown"

@@ -9,8 +9,10 @@ from backend.api.models import IdempotencyKey
 from backend.codes import ALPHABET
 from backend.communities.models import Role
 from backend.communities.services import roles
+from merchants.catalogue.services import offers as catalogue
 from merchants.models import MerchantMember, Offer, Redemption, ScanAttempt
-from merchants.services import catalogue, partners, redemption
+from merchants.partners.services import partnerships as partners
+from merchants.redemption.services import vouchers as redemption
 
 UNKNOWN = UUID("01900000-0000-7000-8000-000000000000")
 

@@ -28,12 +28,14 @@ from backend.accounts.services import logins
 from backend.run import start_celery
 from bench._web import PASSWORD, live_server, token_of
 from merchants.models import MerchantMember, Offer, Redemption, ScanAttempt
-from merchants.services import partners, proving, redemption
-from points import selectors as points
+from merchants.partners.services import partnerships as partners
+from merchants.redemption.services import vouchers as redemption
+from merchants.settlement.services import proving
+from points.ledger import selectors as points
 from points.models import Account, AccountKind
-from points.services import verifying
+from points.seals.services import verifying
 from volunteers.models import Volunteer
-from volunteers.services.people import enrol
+from volunteers.people.services.people import enrol
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 

@@ -17,9 +17,14 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from hypothesis.stateful import run_state_machine_as_test as run
 
 from backend.errors import Refusal
+from merchants.catalogue.services import offers as catalogue
 from merchants.models import MerchantMember, Offer, Redemption, Refund, Statement
-from merchants.services import catalogue, partners, proving, redemption, refunds, settlement
-from points import selectors as points
+from merchants.partners.services import partnerships as partners
+from merchants.redemption.services import refunds
+from merchants.redemption.services import vouchers as redemption
+from merchants.settlement.services import proving
+from merchants.settlement.services import statements as settlement
+from points.ledger import selectors as points
 
 pytestmark = pytest.mark.slow
 

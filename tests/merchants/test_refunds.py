@@ -11,11 +11,14 @@ from django.utils import timezone
 
 from backend.communities.models import Role
 from backend.communities.services import roles
-from merchants import errors
 from merchants.models import Offer, Redemption, Refund, Statement
-from merchants.services import proving, redemption, refunds, settlement
+from merchants.redemption import errors
+from merchants.redemption.services import refunds
+from merchants.redemption.services import vouchers as redemption
+from merchants.settlement.services import proving
+from merchants.settlement.services import statements as settlement
 from volunteers.models import Volunteer
-from volunteers.services import people
+from volunteers.people.services import people
 
 CLOCK = ZoneInfo("Asia/Shanghai")
 MARCH = {"period_start": date(2024, 3, 1), "period_end": date(2024, 4, 1)}

@@ -13,9 +13,25 @@ from django.utils import timezone
 
 from backend.communities.models import Role
 from backend.communities.services import places, roles
-from merchants import errors, tasks
+from merchants.catalogue.services import offers as catalogue
 from merchants.models import MerchantMember, Offer, Partnership, Redemption, Statement, Terms
-from merchants.services import catalogue, partners, proving, redemption, sealed, settlement
+from merchants.partners.errors import OwnMerchant
+from merchants.partners.services import partnerships as partners
+from merchants.redemption.services import vouchers as redemption
+from merchants.settlement import tasks
+from merchants.settlement.errors import (
+    LineUnknown,
+    OwnApproval,
+    OwnDraft,
+    OwnQuestion,
+    PeriodNotInOrder,
+    PeriodNotOver,
+    QuestionAnswered,
+    StatementQuestioned,
+    StatementStateWrong,
+)
+from merchants.settlement.services import proving, sealed
+from merchants.settlement.services import statements as settlement
 from points.models import Transfer
 
 MARCH = {"period_start": date(2024, 3, 1), "period_end": date(2024, 4, 1)}
@@ -138,10 +154,10 @@ def test_another_communitys_redemptions_are_not_ours_to_settle(lake, hill, redee
 @pytest.mark.parametrize(
     ("start", "end", "refusal"),
     [
-        (date(2024, 3, 1), date(2024, 3, 1), errors.PeriodNotInOrder),
-        (date(2024, 3, 2), date(2024, 3, 1), errors.PeriodNotInOrder),
-        (date(2024, 3, 1), date.max, errors.PeriodNotOver),
-        (date.max - timedelta(days=1), date.max, errors.PeriodNotOver),
+        (date(2024, 3, 1), date(2024, 3, 1), PeriodNotInOrder),
+        (date(2024, 3, 2), date(2024, 3, 1), PeriodNotInOrder),
+        (date(2024, 3, 1), date.max, PeriodNotOver),
+        (date.max - timedelta(days=1), date.max, PeriodNotOver),
     ],
 )
 def test_a_refused_period_drafts_nothing(lake, redeemed, start, end, refusal):
@@ -161,7 +177,7 @@ def test_a_period_is_over_when_the_communitys_own_clock_says_so(db):
     period = {"period_start": date(2024, 3, 1), "period_end": today_ahead}
 
     assert settlement.draft(community=ahead, **period) == []
-    with pytest.raises(errors.PeriodNotOver):
+    with pytest.raises(PeriodNotOver):
         settlement.draft(community=behind, **period)
 
 
@@ -353,7 +369,7 @@ def test_scanning_while_two_periods_are_drafted(
 
 
 def test_who_drafted_does_not_approve(statement, zhao, qian):
-    with pytest.raises(errors.OwnDraft):
+    with pytest.raises(OwnDraft):
         settlement.approve(statement=statement, approver=zhao)
     statement.refresh_from_db()
     assert statement.status == "draft"
@@ -391,10 +407,10 @@ def test_paying_moves_the_merchants_points_to_settled_once(books, statement, wan
     ("state", "act", "outcome"),
     [
         ("draft", "approve", "approved"),
-        ("draft", "pay", errors.StatementStateWrong),
+        ("draft", "pay", StatementStateWrong),
         ("approved", "approve", "approved"),
         ("approved", "pay", "paid"),
-        ("paid", "approve", errors.StatementStateWrong),
+        ("paid", "approve", StatementStateWrong),
         ("paid", "pay", "paid"),
     ],
 )
@@ -436,11 +452,11 @@ def test_several_people_paying_one_statement(books, statement, wang, zhao, qian,
 
 
 def test_who_works_there_neither_approves_nor_pays(statement, shop, zhou, qian, zhao):
-    with pytest.raises(errors.OwnMerchant):
+    with pytest.raises(OwnMerchant):
         settlement.approve(statement=statement, approver=zhou)
     settlement.approve(statement=statement, approver=qian)
 
-    with pytest.raises(errors.OwnMerchant):
+    with pytest.raises(OwnMerchant):
         settlement.mark_paid(statement=statement, payer=zhou)
     assert settlement.mark_paid(statement=statement, payer=zhao).status == "paid"
 
@@ -448,7 +464,7 @@ def test_who_works_there_neither_approves_nor_pays(statement, shop, zhou, qian, 
 def test_who_approved_does_not_pay(statement, qian):
     settlement.approve(statement=statement, approver=qian)
 
-    with pytest.raises(errors.OwnApproval):
+    with pytest.raises(OwnApproval):
         settlement.mark_paid(statement=statement, payer=qian)
     with pytest.raises(DatabaseError, match="statement_paid_by_another"), transaction.atomic():
         _execute(
@@ -539,13 +555,13 @@ def test_what_is_questioned_is_answered_before_it_is_approved(statement, zhou, z
     statement.refresh_from_db()
     assert statement.status == "questioned"
 
-    with pytest.raises(errors.StatementQuestioned):
+    with pytest.raises(StatementQuestioned):
         settlement.approve(statement=statement, approver=qian)
-    with pytest.raises(errors.OwnQuestion):
+    with pytest.raises(OwnQuestion):
         settlement.answer(question=asked, words="是的", answered_by=zhou, is_merchant=True)
 
     partner = person("feng", "冯合伙人")
-    with pytest.raises(errors.OwnQuestion):  # of the same side
+    with pytest.raises(OwnQuestion):  # of the same side
         settlement.answer(question=asked, words="是的", answered_by=partner, is_merchant=True)
 
     answered = settlement.answer(
@@ -553,12 +569,12 @@ def test_what_is_questioned_is_answered_before_it_is_approved(statement, zhou, z
     )
 
     assert (answered.answer, answered.answered_by) == ("是陈店员扫的", zhao)
-    with pytest.raises(errors.QuestionAnswered):
+    with pytest.raises(QuestionAnswered):
         settlement.answer(question=asked, words="再说一次", answered_by=zhao, is_merchant=False)
     with pytest.raises(DatabaseError, match="Cannot update"), transaction.atomic():
         _execute("UPDATE merchants_statementquestion SET answer = 'x'")
     assert settlement.approve(statement=statement, approver=qian).status == "approved"
-    with pytest.raises(errors.StatementStateWrong):
+    with pytest.raises(StatementStateWrong):
         settlement.ask(
             statement=statement, line_id=line.pk, words="还有", asked_by=zhou, is_merchant=True
         )
@@ -571,7 +587,7 @@ def test_who_works_there_too_does_not_answer_for_the_community(statement, shop, 
     )
     partners.employ(merchant=shop, user=zhao, role=MerchantMember.Role.OWNER)
 
-    with pytest.raises(errors.OwnMerchant):
+    with pytest.raises(OwnMerchant):
         settlement.answer(question=asked, words="是的", answered_by=zhao, is_merchant=False)
 
     settlement.answer(question=asked, words="是的", answered_by=qian, is_merchant=False)
@@ -580,7 +596,7 @@ def test_who_works_there_too_does_not_answer_for_the_community(statement, shop, 
 def test_only_lines_of_the_statement_are_questioned(statement, zhou, redeemed):
     other = redeemed("2024-04-05 10:00")
 
-    with pytest.raises(errors.LineUnknown):
+    with pytest.raises(LineUnknown):
         settlement.ask(
             statement=statement, line_id=other.pk, words="?", asked_by=zhou, is_merchant=True
         )

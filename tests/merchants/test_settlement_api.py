@@ -11,9 +11,12 @@ from pypdf import PdfReader
 
 from backend.communities.models import Role
 from backend.communities.services import roles
-from merchants.api import statement_files
 from merchants.models import MerchantMember, Offer, Refund, Statement
-from merchants.services import partners, redemption, refunds, settlement
+from merchants.partners.services import partnerships as partners
+from merchants.redemption.services import refunds
+from merchants.redemption.services import vouchers as redemption
+from merchants.settlement.api import statement_files
+from merchants.settlement.services import statements as settlement
 
 UNKNOWN = UUID("01900000-0000-7000-8000-000000000000")
 MARCH = {"period_start": "2024-03-01", "period_end": "2024-04-01"}

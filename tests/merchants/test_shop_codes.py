@@ -8,10 +8,20 @@ from django.utils import timezone
 from backend.accounts import ages
 from backend.accounts.errors import GuardianConsentRequired
 from backend.accounts.services import profile
-from merchants import errors
+from merchants.catalogue.errors import OfferUnknown, OutOfStock, PointsNotAgreed
+from merchants.catalogue.services import offers as catalogue
 from merchants.models import MerchantMember, Redemption, ScanAttempt, Terms
-from merchants.services import catalogue, partners, redemption, refunds, shop_codes
-from points.errors import InsufficientPoints
+from merchants.partners.services import partnerships as partners
+from merchants.redemption.errors import (
+    CodeCancelled,
+    CodeExpired,
+    CodeUnknown,
+    NotYourMerchant,
+    OwnVoucher,
+)
+from merchants.redemption.services import refunds, shop_codes
+from merchants.redemption.services import vouchers as redemption
+from points.ledger.errors import InsufficientPoints
 
 NOWHERE = "ZZZZZZZZZZZZ"
 
@@ -72,13 +82,13 @@ def test_a_voucher_is_confirmed_once_and_the_phone_shows_the_counter(
 @pytest.mark.parametrize(
     ("case", "refusal"),
     [
-        ("no shop's", errors.CodeUnknown),
-        ("another shop's", errors.NotYourMerchant),
-        ("the one before", errors.CodeUnknown),
-        ("cancelled", errors.CodeCancelled),
-        ("to be cancelled", errors.CodeCancelled),
-        ("lapsed", errors.CodeExpired),
-        ("lapsed and swept", errors.CodeExpired),
+        ("no shop's", CodeUnknown),
+        ("another shop's", NotYourMerchant),
+        ("the one before", CodeUnknown),
+        ("cancelled", CodeCancelled),
+        ("to be cancelled", CodeCancelled),
+        ("lapsed", CodeExpired),
+        ("lapsed and swept", CodeExpired),
     ],
 )
 def test_what_is_refused_is_on_record_and_moves_nothing(
@@ -169,9 +179,9 @@ def test_all_or_nothing(books, lake, wang, tea_house, tea, counter, grant_points
     before = books(wang)
 
     for items, refusal in (
-        ({tea.pk: 1, rare.pk: 1}, errors.OutOfStock),
+        ({tea.pk: 1, rare.pk: 1}, OutOfStock),
         ({tea.pk: 4}, InsufficientPoints),
-        ({lake.pk: 1}, errors.OfferUnknown),
+        ({lake.pk: 1}, OfferUnknown),
     ):
         with pytest.raises(refusal):
             shop_codes.pay(volunteer=wang, shop_code=counter, items=items)
@@ -190,10 +200,10 @@ def test_nobody_confirms_or_pays_where_they_work(books, wang, shop, tea, voucher
     partners.employ(merchant=shop, user=wang, role=MerchantMember.Role.CLERK)
     before = books(wang)
 
-    with pytest.raises(errors.OwnVoucher):
+    with pytest.raises(OwnVoucher):
         shop_codes.confirm(voucher=voucher, shop_code=counter)
     for what in ({"items": {tea.pk: 1}}, {"points": 5}):
-        with pytest.raises(errors.OwnVoucher):
+        with pytest.raises(OwnVoucher):
             shop_codes.pay(volunteer=wang, shop_code=counter, **what)
 
     assert books(wang) == before
@@ -208,7 +218,7 @@ def test_a_shop_elsewhere_or_without_a_rate_takes_nothing(
         community=hill, name="蜂场", trade="农产", fen_per_point=10, is_donated=False
     )
     elsewhere = shop_codes.renew(partnership=apiary, by=zhou).shop_code
-    with pytest.raises(errors.CodeUnknown):
+    with pytest.raises(CodeUnknown):
         shop_codes.pay(volunteer=wang, shop_code=elsewhere, points=1)
 
     by_two(
@@ -216,7 +226,7 @@ def test_a_shop_elsewhere_or_without_a_rate_takes_nothing(
             partnership=tea_house, kind=Terms.Kind.SHARE, share_bp=1, valid_from=lake.today, by=zhao
         )
     )
-    with pytest.raises(errors.PointsNotAgreed):
+    with pytest.raises(PointsNotAgreed):
         shop_codes.pay(volunteer=wang, shop_code=counter, points=1)
 
 

@@ -8,16 +8,14 @@ from django.utils import timezone
 
 from backend.communities.models import Role
 from backend.communities.services import roles
-from merchants import errors
+from merchants.giving.services import wishes
 from merchants.models import MerchantMember, Wish
-from merchants.services import (
-    bank_batches,
-    increases,
-    invitations,
-    partners,
-    settlement,
-    wishes,
-)
+from merchants.partners.errors import OwnMerchant
+from merchants.partners.services import increases, invitations
+from merchants.partners.services import partnerships as partners
+from merchants.settlement.errors import NothingToPay
+from merchants.settlement.services import bank_batches
+from merchants.settlement.services import statements as settlement
 
 KEY = {"Idempotency-Key": "k1"}
 MARCH = {"period_start": date(2024, 3, 1), "period_end": date(2024, 4, 1)}
@@ -123,7 +121,7 @@ def test_who_left_within_90_days_decides_nothing(ago, is_on_its_side, employed, 
         return partners.move(partnership=tea_house, state="suspended", by=zhao).state
 
     if is_on_its_side:
-        with pytest.raises(errors.OwnMerchant):
+        with pytest.raises(OwnMerchant):
             end()
     else:
         assert end() == "suspended"
@@ -143,12 +141,12 @@ def test_who_worked_there_in_a_statements_period_neither_approves_nor_pays_it(
     if may:
         assert settlement.approve(statement=statement, approver=zhao).status == "approved"
         return
-    with pytest.raises(errors.OwnMerchant):
+    with pytest.raises(OwnMerchant):
         settlement.approve(statement=statement, approver=zhao)
     settlement.approve(statement=statement, approver=qian)
-    with pytest.raises(errors.OwnMerchant):
+    with pytest.raises(OwnMerchant):
         settlement.mark_paid(statement=statement, payer=zhao)
-    with pytest.raises(errors.NothingToPay):
+    with pytest.raises(NothingToPay):
         bank_batches.make(community=lake, by=zhao)
     assert bank_batches.make(community=lake, by=sun).lines.count() == 1
 
@@ -169,7 +167,7 @@ def test_who_comes_to_work_there_takes_along_nothing_that_is_not_confirmed(
     )
     partners.employ(merchant=shop, user=zhao, role=Job.CLERK)
 
-    with pytest.raises(errors.OwnMerchant):
+    with pytest.raises(OwnMerchant):
         increases.decide(increase=asked, accept=True, by=qian)
 
     assert tea_house.terms.count() == 1
@@ -187,7 +185,7 @@ def test_a_shop_adopts_no_wish_that_either_who_priced_it_works_for(
     partners.employ(merchant=shop, user={"zhao": zhao, "qian": qian}[who], role=Job.CLERK)
     wish.refresh_from_db()
 
-    with pytest.raises(errors.OwnMerchant):
+    with pytest.raises(OwnMerchant):
         wishes.adopt_as_merchant(wish=wish, partnership=tea_house, by=zhou)
 
 

@@ -7,8 +7,13 @@ from django.utils import timezone, translation
 
 from backend.notices.models import Notice
 from backend.notices.texts import words
+from merchants.giving.services import wishes
 from merchants.models import MerchantMember, WebhookDelivery, WebhookEndpoint
-from merchants.services import partners, redemption, refunds, settlement, webhooks, wishes
+from merchants.partners.services import partnerships as partners
+from merchants.partners.services import webhooks
+from merchants.redemption.services import refunds
+from merchants.redemption.services import vouchers as redemption
+from merchants.settlement.services import statements as settlement
 
 MARCH = {"period_start": date(2024, 3, 1), "period_end": date(2024, 4, 1)}
 

@@ -11,10 +11,13 @@ from django.utils import timezone
 from backend.ids import new_id
 from backend.webhooks import schedule
 from backend.webhooks.errors import WebhookAddressRefused, WebhookHostUnknown, WebhookUrlRefused
-from merchants import errors, tasks
-from merchants.api.webhooks import PingThrottle
 from merchants.models import WebhookDelivery, WebhookEndpoint
-from merchants.services import redemption, refunds, settlement, webhooks
+from merchants.partners import errors, tasks
+from merchants.partners.api.webhooks import PingThrottle
+from merchants.partners.services import webhooks
+from merchants.redemption.services import refunds
+from merchants.redemption.services import vouchers as redemption
+from merchants.settlement.services import statements as settlement
 from tests.standins.webhook_receiver import Receiver
 
 State = WebhookDelivery.State

@@ -13,13 +13,25 @@ from backend.accounts.services import profile
 from backend.communities.models import Membership
 from backend.leaving import Leaving
 from backend.notices.models import Notice
-from merchants import errors, tasks
+from merchants.giving import tasks
+from merchants.giving.errors import (
+    OwnWish,
+    WishNotOpenNow,
+    WishNotScanned,
+    WishOpenAlready,
+    WishStateWrong,
+    WishWithoutPrice,
+)
+from merchants.giving.services import wishes
 from merchants.models import Offer, Redemption, Terms, Wish
-from merchants.services import partners, redemption, refunds, wishes
-from points import selectors as points
-from points.errors import HoldExpired, InsufficientPoints
+from merchants.partners.errors import PartnerNotActive
+from merchants.partners.services import partnerships as partners
+from merchants.redemption.services import refunds
+from merchants.redemption.services import vouchers as redemption
+from points.ledger import selectors as points
+from points.ledger.errors import HoldExpired, InsufficientPoints
 from volunteers.models import Volunteer
-from volunteers.services import people
+from volunteers.people.services import people
 
 State = Wish.State
 KEY = {"Idempotency-Key": "k1"}
@@ -54,7 +66,7 @@ def test_a_shop_fulfils_it_and_is_settled_for_it(
     for _ in range(2):
         adopted = wishes.adopt_as_merchant(wish=published, partnership=tea_house, by=zhou)
     assert (adopted.state, wallet()) == (State.ADOPTED, (20, 80))
-    with pytest.raises(errors.WishNotScanned):
+    with pytest.raises(WishNotScanned):
         wishes.thank(wish=adopted, words="谢谢")
 
     redemption.scan(merchant_id=tea_house.merchant_id, clerk=chen, code=adopted.redemption.code)
@@ -130,14 +142,14 @@ def test_a_scanned_wish_is_neither_released_nor_withdrawn(published, tea_house, 
     adopted = wishes.adopt_as_merchant(wish=published, partnership=tea_house, by=zhou)
     redemption.scan(merchant_id=tea_house.merchant_id, clerk=chen, code=adopted.redemption.code)
 
-    with pytest.raises(errors.WishStateWrong):
+    with pytest.raises(WishStateWrong):
         wishes.release(wish=adopted, by=zhou)
-    with pytest.raises(errors.WishStateWrong):
+    with pytest.raises(WishStateWrong):
         wishes.withdraw(wish=adopted)
 
 
 def test_one_wish_at_a_time(bicycle, lake, wang):
-    with pytest.raises(errors.WishOpenAlready):
+    with pytest.raises(WishOpenAlready):
         wishes.propose(volunteer=wang, community=lake, words="书包")
     wishes.withdraw(wish=bicycle)
 
@@ -145,31 +157,31 @@ def test_one_wish_at_a_time(bicycle, lake, wang):
 
 
 def test_a_wish_is_decided_by_somebody_else_once_with_a_price(bicycle, wang, zhao, li):
-    with pytest.raises(errors.OwnWish):
+    with pytest.raises(OwnWish):
         wishes.decide(wish=bicycle, accept=True, price_points=80, by=wang)
-    with pytest.raises(errors.WishWithoutPrice):
+    with pytest.raises(WishWithoutPrice):
         wishes.decide(wish=bicycle, accept=True, by=zhao)
-    with pytest.raises(errors.WishStateWrong):
+    with pytest.raises(WishStateWrong):
         wishes.adopt_as_donor(wish=bicycle, donor=li)
     for _ in range(2):
         rejected = wishes.decide(wish=bicycle, accept=False, by=zhao, because="太贵")
     assert (rejected.state, rejected.because) == (State.REJECTED, "太贵")
-    with pytest.raises(errors.WishStateWrong):
+    with pytest.raises(WishStateWrong):
         wishes.decide(wish=bicycle, accept=True, price_points=80, by=zhao)
-    with pytest.raises(errors.WishStateWrong):
+    with pytest.raises(WishStateWrong):
         wishes.withdraw(wish=bicycle)
     for act in (
         lambda: wishes.release(wish=bicycle, by=li),
         lambda: wishes.thank(wish=bicycle, words="谢谢"),
     ):
-        with pytest.raises(errors.WishStateWrong):
+        with pytest.raises(WishStateWrong):
             act()
 
 
 def test_nobody_fulfils_their_own_wish(published, tea_house, wang):
-    with pytest.raises(errors.OwnWish):
+    with pytest.raises(OwnWish):
         wishes.adopt_as_donor(wish=published, donor=wang)
-    with pytest.raises(errors.OwnWish):
+    with pytest.raises(OwnWish):
         wishes.adopt_as_merchant(wish=published, partnership=tea_house, by=wang)
     with (
         pytest.raises(DatabaseError, match=r"wish_(granted_by_another|adopted_by_one)"),
@@ -194,7 +206,7 @@ def test_what_was_spent_meanwhile_is_not_there(published, tea, tea_house, wang, 
 def test_a_suspended_partner_adopts_nothing(published, tea_house, zhao, zhou):
     suspended = partners.move(partnership=tea_house, state="suspended", by=zhao, because="装修")
 
-    with pytest.raises(errors.PartnerNotActive):
+    with pytest.raises(PartnerNotActive):
         wishes.adopt_as_merchant(wish=published, partnership=suspended, by=zhou)
 
 
@@ -286,12 +298,12 @@ def test_what_was_erased_is_nobodys_to_fulfil_when_it_is_refunded(
 
 @pytest.mark.parametrize("when", ["now", "before wishes were withdrawn with who left"])
 def test_whose_wisher_left_is_not_fulfilled(published, wang, li, tea_house, zhou, wallet, when):
-    refusal = errors.WishStateWrong
+    refusal = WishStateWrong
     if when == "now":
         people.leave(volunteer=Volunteer.objects.get(user=wang))
     else:
         Membership.objects.filter(user=wang).update(ended_at=timezone.now())
-        refusal = errors.WishNotOpenNow
+        refusal = WishNotOpenNow
 
     with pytest.raises(refusal):
         wishes.adopt_as_donor(wish=published, donor=li)

@@ -2,9 +2,9 @@
 
 import pytest
 
+from points.ledger import services as ledger
+from points.ledger.services import Movement
 from points.models import Account, AccountKind
-from points.services import ledger
-from points.services.ledger import Movement
 from tests.points.clock import Clock
 
 

@@ -4,9 +4,14 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from points import errors, selectors
+from points.awards.errors import AwardSourceReused
+from points.awards.selectors import explain
+from points.awards.services import awards
+from points.ledger import services as ledger
+from points.ledger.selectors import balance
 from points.models import AccountKind, Award, Rule, Transfer
-from points.services import awards, ledger, rules
+from points.rules import services as rules
+from points.rules.errors import RuleMissing
 
 
 def at(text: str) -> datetime:
@@ -92,7 +97,7 @@ def test_a_record_earns_once(award):
     first = award("hours:1", "2024-01-01 01:00", "2024-01-01 02:00")
 
     assert award("hours:1", "2024-01-01 01:00", "2024-01-01 02:00").pk == first.pk
-    with pytest.raises(errors.AwardSourceReused):
+    with pytest.raises(AwardSourceReused):
         award("hours:1", "2024-01-01 01:00", "2024-01-01 03:00")
     assert Transfer.objects.count() == 1
 
@@ -140,7 +145,7 @@ def test_another_version_of_the_rule_shares_the_days_cap(award, lake):
 
 
 def test_without_a_rule_nothing_is_awarded(hill, wang):
-    with pytest.raises(errors.RuleMissing) as refusal:
+    with pytest.raises(RuleMissing) as refusal:
         awards.award_report(
             community=hill,
             person_id=wang.pk,
@@ -164,7 +169,7 @@ def test_a_report_earns_its_categorys_reward_once(lake, wang):
         )
 
     assert report().pk == report().pk
-    assert selectors.balance(ledger.wallet(community=lake, person_id=wang.pk)) == 20
+    assert balance(ledger.wallet(community=lake, person_id=wang.pk)) == 20
 
 
 # --- what was reversed ----------------------------------------------------------------------------
@@ -209,7 +214,7 @@ def test_the_cap_is_free_of_what_was_reversed_but_is_still_owed(award, reverse, 
     assert reverse("hours:1").outstanding == 45
 
     assert award("hours:2", "2024-01-01 06:00", "2024-01-01 15:00").points == 80
-    assert selectors.balance(wallet) == 35
+    assert balance(wallet) == 35
 
 
 def test_a_transfer_is_explained_from_its_rule_to_what_was_taken_back_of_it(
@@ -220,7 +225,7 @@ def test_a_transfer_is_explained_from_its_rule_to_what_was_taken_back_of_it(
     transfer = Transfer.objects.get(key="hours:1")
 
     with django_assert_max_num_queries(4):
-        why = selectors.explain(transfer)
+        why = explain(transfer)
 
     version = given.rule_version
     moved = {
@@ -266,7 +271,7 @@ def test_a_transfer_is_explained_from_its_rule_to_what_was_taken_back_of_it(
         "reverses": None,
     }
     with django_assert_max_num_queries(4):
-        why = selectors.explain(Transfer.objects.get(reverses=transfer))
+        why = explain(Transfer.objects.get(reverses=transfer))
     assert (why["reverses"], why["award"], why["rule_version"]) == (moved, None, None)
 
 
@@ -290,7 +295,7 @@ def test_a_rule_lent_by_the_street_is_told_as_the_streets(award, lake, hill):
         verified_at=at("2024-01-01 01:00"),
     )
 
-    why = selectors.explain(given.transfer)
+    why = explain(given.transfer)
 
     assert why["rule_version"]["place"] == {"code": "hill", "name": hill.name}
 
@@ -298,7 +303,7 @@ def test_a_rule_lent_by_the_street_is_told_as_the_streets(award, lake, hill):
 def test_what_no_rule_brought_has_no_rule(grant_points, wang):
     grant_points(wang, 5)
 
-    why = selectors.explain(Transfer.objects.get())
+    why = explain(Transfer.objects.get())
 
     assert {name: why[name] for name in ("award", "rule_version", "inputs", "reversals")} == {
         "award": None,

@@ -6,6 +6,8 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 
 from backend.ids import new_id
+from points.expiry import services as expiry
+from points.ledger import services as ledger
 from points.models import (
     Account,
     AccountKind,
@@ -18,8 +20,8 @@ from points.models import (
     Unit,
     Verification,
 )
-from points.services import expiry, ledger, sealing, verifying
-from volunteers.services import hours
+from points.seals.services import sealing, verifying
+from volunteers.attendance.services import hours
 
 DAY = date(2031, 12, 31)
 INSERT = """

@@ -18,9 +18,23 @@ from backend.notices.models import Notice
 from backend.notices.services import notices
 from backend.notices.texts import words
 from backend.scenarios import demo
-from points import errors, selectors, tasks
+from points.awards.services import awards
+from points.expiry import selectors as expiry_selectors
+from points.expiry import services as expiry
+from points.expiry import tasks
+from points.expiry.errors import ExpiryDayNotOver, ExpiryPolicyInvalid
+from points.expiry.selectors import (
+    expired_days,
+    expiry_policies_from,
+    expiry_policies_on,
+    losses_to_come,
+    next_expiry_day,
+)
+from points.ledger import services as ledger
+from points.ledger.errors import InsufficientPoints
+from points.ledger.selectors import total, totals_by_kind, transfers_of
 from points.models import AccountKind, ExpiryPolicy, Transfer
-from points.services import awards, expiry, ledger, verifying
+from points.seals.services import verifying
 
 NEVER, END_OF_YEAR, END_OF_NEXT_YEAR, MONTHS = ExpiryPolicy.Kind
 Y2024, Y2025 = date(2024, 12, 31), date(2025, 12, 31)
@@ -83,7 +97,7 @@ class Purse:
     @property
     def losses(self):
         self.wallet.refresh_from_db()
-        return selectors.losses_to_come([self.wallet])[self.wallet.pk]
+        return losses_to_come([self.wallet])[self.wallet.pk]
 
     @property
     def expiring(self):
@@ -101,9 +115,9 @@ class Purse:
     @property
     def lost(self):
         """What of it has expired and was not given back."""
-        expiries = selectors.transfers_of(self.expired)
+        expiries = transfers_of(self.expired)
         ours = expiries.filter(debit=self.wallet) | expiries.filter(credit=self.wallet)
-        return selectors.total(ours, self.expired) + self.over
+        return total(ours, self.expired) + self.over
 
     def movement(self, debit, credit, points, until=None):
         key = f"test:{new_id()}"
@@ -140,7 +154,7 @@ def local_today(community) -> date:
 
 def until(community, day) -> date | None:
     """By the policy alone."""
-    (policy,) = selectors.expiry_policies_on(community, day)
+    (policy,) = expiry_policies_on(community, day)
     return expiry.expires_on(policy.kind, policy.months, day)
 
 
@@ -186,7 +200,7 @@ def test_the_policy_is_the_latest_of_the_nearest_place_that_has_one(lake, street
 
 def test_policies_are_told_in_the_order_in_which_they_will_count(lake, street, hill):
     def told(community, day):
-        policies = selectors.expiry_policies_from(community, date.fromisoformat(day))
+        policies = expiry_policies_from(community, date.fromisoformat(day))
         return [(policy.kind, policy.valid_from and str(policy.valid_from)) for policy in policies]
 
     expiry.set_policy(community=street, kind=END_OF_YEAR, valid_from=date(2024, 3, 1))
@@ -226,7 +240,7 @@ def test_a_policy_that_says_what_is_in_force_that_day_is_not_set_again(lake, str
     ],
 )
 def test_what_is_no_policy_is_refused(lake, wrong, parameter):
-    with pytest.raises(errors.ExpiryPolicyInvalid) as refusal:
+    with pytest.raises(ExpiryPolicyInvalid) as refusal:
         expiry.set_policy(community=lake, valid_from=date(2024, 1, 1), **wrong)
 
     assert refusal.value.facts == {"parameter": parameter}
@@ -339,7 +353,7 @@ def test_what_is_over_can_not_be_spent_though_nothing_has_taken_it(past, verb):
     past.earn(50, Y2025)
     past.clock.noon(date(2025, 1, 1))
 
-    with pytest.raises(errors.InsufficientPoints) as refusal:
+    with pytest.raises(InsufficientPoints) as refusal:
         getattr(past, verb)(51)
     assert refusal.value.facts == {"available": 50, "needed": 51}
     getattr(past, verb)(50)
@@ -368,7 +382,7 @@ def test_many_movements_at_once_spend_nothing_that_is_over(past):
     past.earn(50, Y2025)
     past.clock.noon(date(2025, 1, 1))
 
-    with pytest.raises(errors.InsufficientPoints):
+    with pytest.raises(InsufficientPoints):
         ledger.post_many([past.movement(past.wallet, past.shop, 51)])
     ledger.post_many([past.movement(past.wallet, past.shop, 50)])
 
@@ -619,7 +633,7 @@ def test_what_is_lost(lake, past, li, example, with_neighbour):
         assert purse.available == available, step
         assert purse.lost == expired, step
         assert purse.wallet.shortfall == sum(owed), step
-        assert sum(selectors.totals_by_kind(lake).values()) == 0, step
+        assert sum(totals_by_kind(lake).values()) == 0, step
         if step.endswith("over"):
             by_then = [
                 points for day, points in foretold.items() if day <= date(int(step[:4]), 12, 31)
@@ -689,7 +703,7 @@ def test_points_can_be_spent_until_the_day_is_over_by_the_communitys_clock(purse
     purse.earn(100, today)
     purse.earn(50, today - timedelta(days=1))
 
-    with pytest.raises(errors.ExpiryDayNotOver) as refusal:
+    with pytest.raises(ExpiryDayNotOver) as refusal:
         purse.expire(today)
     assert refusal.value.facts == {"today": today.isoformat()}
     assert [day.points for day in expiry.expire(community=lake)] == [50]
@@ -788,15 +802,15 @@ def test_a_day_is_previewed_without_writing(past, lake, li):
         one.earn(7, Y2025)
     purse.spend(10)
 
-    losing = list(selectors.losing(lake, Y2025))
+    losing = list(expiry_selectors.losing(lake, Y2025))
     assert [one[1:] for one in losing] == [
         (neighbour.wallet.holder, Y2024, 57, 7, 50),
         (purse.wallet.holder, Y2024, 27, 7, 20),
         *((holder, Y2025, 7, 0, 7) for holder in ordered(purse, neighbour)),
     ]
-    assert selectors.losses(lake, Y2024) == (2, 70)
-    assert selectors.losses(lake, Y2025) == (2, 14)
-    assert [one.points for one in selectors.losing(lake, Y2025, since=Y2025)] == [7, 7]
+    assert expiry_selectors.losses(lake, Y2024) == (2, 70)
+    assert expiry_selectors.losses(lake, Y2025) == (2, 14)
+    assert [one.points for one in expiry_selectors.losing(lake, Y2025, since=Y2025)] == [7, 7]
     assert not Transfer.objects.filter(reason="expiry").exists()
 
 
@@ -805,12 +819,12 @@ def ordered(*purses):
 
 
 def test_the_next_day_is_the_first_that_is_not_over(past, lake):
-    assert selectors.next_expiry_day(lake) is None
+    assert next_expiry_day(lake) is None
     for until in (Y2025, Y2024, None):
         past.earn(10, until)
-    assert selectors.next_expiry_day(lake) == Y2024
+    assert next_expiry_day(lake) == Y2024
     past.clock.noon(date(2025, 1, 1))
-    assert selectors.next_expiry_day(lake) == Y2025
+    assert next_expiry_day(lake) == Y2025
 
 
 # --- telling ----------------------------------------------------------------------------------
@@ -938,7 +952,7 @@ def test_the_hourly_sweep_expires_all_that_is_due_once(purse, hill, li, street):
         tasks.sweep_expiry()
 
     assert (purse.available, elsewhere.available) == (10, 10)
-    days = selectors.expired_days(hill, 12)
+    days = expired_days(hill, 12)
     assert [one[:3] for one in days] == [(Y2025, 1, 10), (Y2024, 1, 10)]
 
 

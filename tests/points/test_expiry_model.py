@@ -17,9 +17,13 @@ from hypothesis import strategies as st
 
 from backend.errors import Refusal
 from backend.ids import new_id
-from points import selectors
+from points.awards.services import awards
+from points.expiry import services as expiry
+from points.expiry.selectors import losses_to_come
+from points.ledger import services as ledger
+from points.ledger.selectors import totals_by_kind
 from points.models import AccountKind, Earned, ExpiryPolicy, Transfer
-from points.services import awards, expiry, ledger, verifying
+from points.seals.services import verifying
 
 pytestmark = pytest.mark.slow
 
@@ -332,7 +336,7 @@ def test_what_is_there_and_gone_is_the_models_whenever_the_task_ran(clock, lake,
         with undone():
             model, books = Model(), Ledger(clock, lake, [wang, li], runs)
             play(history, model, books)
-            losses = selectors.losses_to_come(books.wallets)
+            losses = losses_to_come(books.wallets)
             for who, wallet in enumerate(books.wallets):
                 wallet.refresh_from_db()
                 over = sum(n for day, n in losses[wallet.pk] if day < books.today)
@@ -343,7 +347,7 @@ def test_what_is_there_and_gone_is_the_models_whenever_the_task_ran(clock, lake,
                     day or date.max: n for day, n in earned.values_list("expires_on", "points")
                 } == +model.earned.get(who, Counter())
             expiry.expire(community=lake)
-            assert selectors.totals_by_kind(lake)[AccountKind.EXPIRED] == model.lost.total()
+            assert totals_by_kind(lake)[AccountKind.EXPIRED] == model.lost.total()
             found = verifying.books.CHECKS
             assert [
                 str(f)

@@ -18,9 +18,9 @@ from backend.communities.models import Role
 from backend.communities.services import roles
 from backend.documents import services
 from backend.documents.models import Document
-from points.api import exports
+from points.awards.api import exports
+from points.ledger import services as ledger
 from points.models import AccountKind, Unit
-from points.services import ledger
 
 MINE = "/api/v1/me/wallets/lake/transfers"
 BOOKS = "/api/v1/communities/lake/transfers"

@@ -7,10 +7,10 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from points import errors, selectors
+from points.ledger import errors, selectors
+from points.ledger import services as ledger
+from points.ledger.services import Movement
 from points.models import Account, AccountKind, Hold, Transfer, Unit
-from points.services import ledger
-from points.services.ledger import Movement
 
 HOUR = timedelta(hours=1)
 

@@ -9,10 +9,12 @@ from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from backend.ids import new_id
+from points.ledger import services as ledger
 from points.models import Reversal, Rule, RuleVersion, Transfer
-from points.services import ledger, sealing
+from points.seals.services import sealing
+from volunteers.attendance.services import hours
 from volunteers.models import Volunteer
-from volunteers.services import hours, people
+from volunteers.people.services import people
 
 STATEMENT = "/api/v1/me/wallets/lake/transfers"
 

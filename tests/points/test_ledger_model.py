@@ -18,10 +18,11 @@ from hypothesis.stateful import run_state_machine_as_test as run
 
 from backend.errors import Refusal
 from backend.ids import new_id
-from points import errors
+from points.expiry import services as expiry
+from points.ledger import errors
+from points.ledger import services as ledger
+from points.ledger.services import Movement
 from points.models import Account, Earned, Hold, Reversal, Transfer
-from points.services import expiry, ledger
-from points.services.ledger import Movement
 
 pytestmark = pytest.mark.slow
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from points import merkle
+from points.seals import merkle
 
 # From the reference implementation: transparency-dev/merkle, testonly/constants.go and
 # testonly/reference_test.go.

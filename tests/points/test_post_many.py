@@ -7,9 +7,9 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from points import errors, selectors
+from points.ledger import errors, selectors
+from points.ledger import services as ledger
 from points.models import Account, AccountKind, Earned, Reversal, Transfer, Unit
-from points.services import ledger
 
 HOUR = timedelta(hours=1)
 

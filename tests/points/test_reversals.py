@@ -5,10 +5,10 @@ from datetime import date, timedelta
 
 import pytest
 
-from points import errors, selectors
+from points.ledger import errors, selectors
+from points.ledger import services as ledger
+from points.ledger.services import Movement
 from points.models import Account, Earned, Reversal, Transfer
-from points.services import ledger
-from points.services.ledger import Movement
 
 HOUR = timedelta(hours=1)
 

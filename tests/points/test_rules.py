@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from backend.communities.models import Community
 from backend.communities.services import places
 from backend.ids import new_id
-from points import selectors
-from points.errors import CashNotAllowedForHours, RuleBackdated, RuleInvalid
 from points.models import Rule
-from points.services import rules
-from points.services.rules import HoursRule, hours_to_points, peak_minutes
+from points.rules import selectors
+from points.rules import services as rules
+from points.rules.errors import CashNotAllowedForHours, RuleBackdated, RuleInvalid
+from points.rules.services import HoursRule, hours_to_points, peak_minutes
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 TRAFFIC = HoursRule.read(

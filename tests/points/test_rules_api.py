@@ -12,8 +12,8 @@ from backend.communities.models import Community, Role
 from backend.communities.services import places, roles
 from backend.ids import new_id
 from points.models import Rule, RuleVersion
-from points.services import rules
-from volunteers.services import hours
+from points.rules import services as rules
+from volunteers.attendance.services import hours
 
 RULES = "/api/v1/communities/lake/rules"
 DRAFT = {"subject": "hours", "category": "*", "parameters": {"points_per_hour": 20}}

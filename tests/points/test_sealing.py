@@ -14,10 +14,13 @@ from pathlib import Path
 import pytest
 from django.db import OperationalError, connection, transaction
 
-from points import errors, merkle, selectors, tasks, verify_receipt
+from points import verify_receipt
+from points.ledger import selectors
+from points.ledger import services as ledger
+from points.ledger.services import Movement
 from points.models import AccountKind, Rollup, Seal, Transfer, Unsealed
-from points.services import ledger, sealing, verifying
-from points.services.ledger import Movement
+from points.seals import errors, merkle, tasks
+from points.seals.services import sealing, verifying
 
 
 @pytest.fixture

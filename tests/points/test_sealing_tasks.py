@@ -5,8 +5,8 @@ import io
 import pytest
 from django.core.management import CommandError, call_command
 
-from points import tasks
 from points.models import Seal, Unsealed, Verification
+from points.seals import tasks
 
 
 @pytest.mark.usefixtures("_tasks_run_at_once")

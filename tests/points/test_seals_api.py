@@ -17,8 +17,9 @@ from backend.communities.models import Role
 from backend.communities.services import roles
 from backend.ids import new_id
 from points import verify_receipt
+from points.ledger import services as ledger
 from points.models import Account, Seal, Verification
-from points.services import ledger, sealing, verifying
+from points.seals.services import sealing, verifying
 
 SEALS = "/api/v1/communities/lake/seals"
 VERIFICATIONS = "/api/v1/communities/lake/verifications"

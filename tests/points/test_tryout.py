@@ -11,10 +11,13 @@ from hypothesis import strategies as st
 
 from backend.communities.models import Community
 from backend.communities.services import places
-from points import errors
+from points.awards.services import awards
+from points.awards.services.tryout import FETCHED_AT_ONCE, tryout
+from points.ledger import services as ledger
+from points.ledger.errors import PeriodInvalid
 from points.models import Award, Rule
-from points.services import awards, ledger, rules
-from points.services.tryout import FETCHED_AT_ONCE, tryout
+from points.rules import services as rules
+from points.rules.errors import CashNotAllowedForHours, RuleInvalid
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 HOURS, REPORT = Rule.Subject.HOURS, Rule.Subject.REPORT
@@ -155,12 +158,12 @@ def test_a_period_is_of_the_communitys_days_with_both_its_ends(lake, wang, since
 @pytest.mark.parametrize(
     ("refusal", "facts", "draft"),
     [
-        (errors.PeriodInvalid, {"most_days": 366}, {"since": date(2024, 4, 1)}),
-        (errors.PeriodInvalid, {"most_days": 366}, {"until": date(2025, 3, 2)}),  # 367 days
-        (errors.RuleInvalid, {"parameter": "points_per_hour"}, {"parameters": {}}),
-        (errors.RuleInvalid, {"parameter": "category"}, {"category": "类" * 41}),
+        (PeriodInvalid, {"most_days": 366}, {"since": date(2024, 4, 1)}),
+        (PeriodInvalid, {"most_days": 366}, {"until": date(2025, 3, 2)}),  # 367 days
+        (RuleInvalid, {"parameter": "points_per_hour"}, {"parameters": {}}),
+        (RuleInvalid, {"parameter": "category"}, {"category": "类" * 41}),
         (
-            errors.CashNotAllowedForHours,
+            CashNotAllowedForHours,
             {"parameter": "reward_fen"},
             {"parameters": {"points_per_hour": 1, "reward_fen": 5}},
         ),

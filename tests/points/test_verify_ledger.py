@@ -13,8 +13,12 @@ from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 
 from backend.celery import app
-from merchants.services import redemption, settlement
-from points import tasks
+from merchants.redemption.services import vouchers as redemption
+from merchants.settlement.services import statements as settlement
+from points.awards.services import awards
+from points.expiry import services as expiry
+from points.ledger import services as ledger
+from points.ledger.services import Movement
 from points.models import (
     AccountKind,
     Award,
@@ -25,9 +29,10 @@ from points.models import (
     Transfer,
     Verification,
 )
-from points.services import awards, expiry, ledger, sealing, verifying
-from points.services.ledger import Movement
-from volunteers.services import hours, reports
+from points.seals import tasks
+from points.seals.services import sealing, verifying
+from volunteers.attendance.services import hours
+from volunteers.reports.services import reports
 
 HOUR = timedelta(hours=1)
 UUID_TEXT = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -1165,7 +1170,7 @@ def test_every_night_each_community_is_verified(books, hill):
     done = Verification.objects.order_by("community__code")
     assert [(one.community.code, one.findings_count) for one in done] == [("hill", 0), ("lake", 0)]
     schedule = app.conf.beat_schedule.values()
-    assert "points.tasks.sweep_verifications" in [entry["task"] for entry in schedule]
+    assert "points.seals.tasks.sweep_verifications" in [entry["task"] for entry in schedule]
 
 
 @pytest.mark.usefixtures("_tasks_run_at_once")

@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from backend.accounts.models import User
+from volunteers.activities import services as activities
 from volunteers.models import Attendance
-from volunteers.services import activities
 
 
 @pytest.fixture

@@ -11,10 +11,14 @@ from backend.communities.errors import NotAVolunteerHere
 from backend.notices.models import Notice
 from backend.notices.services import notices
 from points.models import Rule
-from points.services import rules
-from volunteers import errors, selectors
+from points.rules import services as rules
+from volunteers.activities import selectors
+from volunteers.activities import services as activities
+from volunteers.activities.errors import ShiftFull, ShiftOver, ShiftTimesInvalid
+from volunteers.attendance.errors import AttendanceStateWrong
+from volunteers.attendance.services import hours
 from volunteers.models import Attendance, Shift, Volunteer
-from volunteers.services import activities, hours, people
+from volunteers.people.services import people
 
 NOW = timezone.now().replace(microsecond=0)
 
@@ -67,7 +71,7 @@ def test_an_activity_has_the_category_as_its_rule_spells_it(lake, typed, categor
 
 @pytest.mark.parametrize("minutes", [-60, 0, 24 * 60 + 1])
 def test_a_shift_ends_after_it_begins_and_within_a_day(cleaning, minutes):
-    with pytest.raises(errors.ShiftTimesInvalid):
+    with pytest.raises(ShiftTimesInvalid):
         activities.plan_shift(
             activity=cleaning.activity, starts_at=NOW, ends_at=NOW + timedelta(minutes=minutes)
         )
@@ -110,7 +114,7 @@ def test_signing_up_takes_one_place_however_often_it_is_sent(cleaning, wang):
 
 @pytest.mark.parametrize("over_since", [timedelta(0), timedelta(days=30)])
 def test_a_shift_that_is_over_takes_nobody(cleaning, wang, over_since):
-    with pytest.raises(errors.ShiftOver):
+    with pytest.raises(ShiftOver):
         activities.sign_up(shift=cleaning, volunteer=wang, now=cleaning.ends_at + over_since)
 
     assert not Attendance.objects.exists()
@@ -130,7 +134,7 @@ def test_a_full_shift_takes_nobody_else(cleaning, wang, li, lake, person):
     third = person("zhang")
     people.enrol(user=third, community=lake, kind=Volunteer.Kind.COURIER)
 
-    with pytest.raises(errors.ShiftFull):
+    with pytest.raises(ShiftFull):
         activities.sign_up(shift=cleaning, volunteer=third)
 
     assert places_taken(cleaning) == 2
@@ -168,7 +172,7 @@ def test_a_place_given_back_is_free_for_others_and_can_be_taken_again(cleaning, 
     assert activities.sign_up(shift=cleaning, volunteer=wang).pk == place.pk
     activities.cancel_sign_up(attendance=place)
     activities.sign_up(shift=cleaning, volunteer=li)
-    with pytest.raises(errors.ShiftFull):
+    with pytest.raises(ShiftFull):
         activities.sign_up(shift=cleaning, volunteer=wang)
     assert Attendance.objects.get(volunteer=wang).status == "cancelled"
 
@@ -184,7 +188,7 @@ def test_who_has_been_there_does_not_cancel(signed_up, wang, zhao, clock, status
     if status == "rejected":
         hours.reject(attendance=place, verifier=zhao, because="不在场")
 
-    with pytest.raises(errors.AttendanceStateWrong) as refused:
+    with pytest.raises(AttendanceStateWrong) as refused:
         activities.cancel_sign_up(attendance=place)
 
     assert refused.value.facts == {"state": status}

@@ -11,8 +11,9 @@ from rest_framework.test import APIClient
 from backend.communities.models import Role
 from backend.communities.services import roles
 from backend.ids import new_id
+from volunteers.activities import services as activities
 from volunteers.models import Activity, Attendance, Shift, Volunteer
-from volunteers.services import activities, people
+from volunteers.people.services import people
 
 
 @pytest.fixture

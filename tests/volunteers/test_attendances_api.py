@@ -12,10 +12,12 @@ from rest_framework.test import APIClient
 from backend.communities.models import Role
 from backend.communities.services import places, roles
 from backend.ids import new_id
+from points.ledger.selectors import wallet_of
 from points.models import Award, Rule
-from points.selectors import wallet_of
+from volunteers.activities import services as activities
+from volunteers.attendance.services import hours
 from volunteers.models import Attendance, Shift, Volunteer
-from volunteers.services import activities, hours, people
+from volunteers.people.services import people
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from volunteers.models import Report
-from volunteers.services import coordinates, reports
-from volunteers.tasks import forget_old_coordinates
+from volunteers.reports.services import coordinates, reports
+from volunteers.reports.tasks import forget_old_coordinates
 
 FACTS = {"category": "hazard", "text": "井盖松动", "latitude": 28.2, "longitude": 112.9}
 

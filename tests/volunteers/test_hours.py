@@ -8,14 +8,16 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from backend.communities.models import Membership
-from points.errors import RuleMissing
+from points.ledger.selectors import wallet_of
 from points.models import Award, Rule, Transfer
-from points.selectors import wallet_of
-from volunteers import errors, tasks
+from points.rules.errors import RuleMissing
+from volunteers.activities import services as activities
+from volunteers.attendance import errors, tasks
+from volunteers.attendance.selectors import standing
+from volunteers.attendance.services import hours
+from volunteers.attendance.services.recompute import Recomputation
 from volunteers.models import Attendance, RefusedClaim, Volunteer
-from volunteers.selectors import standing
-from volunteers.services import activities, hours, people
-from volunteers.services.recompute import Recomputation
+from volunteers.people.services import people
 
 SHIFT = ("2024-03-01 07:00", "2024-03-01 09:00")
 

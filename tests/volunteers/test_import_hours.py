@@ -19,11 +19,13 @@ from backend.accounts.services import phone
 from backend.communities.models import Role
 from backend.communities.services import places, roles
 from backend.privacy.services import erasure
+from points.ledger.selectors import public_figures, wallet_of
 from points.models import Account, Award, Rule
-from points.selectors import public_figures, wallet_of
-from points.services import rules
+from points.rules import services as rules
+from volunteers.activities import services as activities
+from volunteers.attendance.services import hours
 from volunteers.models import Activity, Attendance, Shift, Volunteer
-from volunteers.services import activities, hours, joining, people
+from volunteers.people.services import joining, people
 
 BISHAHU = settings.BASE_DIR / "backend" / "scenarios" / "bishahu"
 HEADER = "活动,类别,姓名,手机号,签到,签退\n"

@@ -19,9 +19,9 @@ from backend.communities.models import Community
 from backend.communities.selectors import communities_of
 from backend.communities.services import places
 from backend.privacy.services import erasure
-from volunteers.errors import JoinRequestStateWrong
 from volunteers.models import Volunteer
-from volunteers.services import joining, people
+from volunteers.people.errors import JoinRequestStateWrong
+from volunteers.people.services import joining, people
 
 REAL = settings.BASE_DIR / "backend" / "scenarios" / "bishahu" / "volunteers.csv"
 HEADER = "姓名,手机号,身份,小区\n"

@@ -14,11 +14,13 @@ from backend.communities.selectors import communities_known_to, communities_of
 from backend.communities.services import places
 from backend.notices.models import Notice
 from backend.notices.texts import words
-from points.services.rules import minutes_between
-from volunteers import errors
+from points.rules.services import minutes_between
+from volunteers.activities import services as activities
+from volunteers.attendance.services import hours
 from volunteers.models import Attendance, JoinRequest, Shift, Volunteer
-from volunteers.selectors import is_volunteer
-from volunteers.services import activities, hours, joining, people
+from volunteers.people import errors
+from volunteers.people.selectors import is_volunteer
+from volunteers.people.services import joining, people
 
 RIDER = Volunteer.Kind.RIDER
 

@@ -10,7 +10,7 @@ from rest_framework.test import APIClient
 from backend.accounts.services import attempts
 from backend.communities.services import places
 from volunteers.models import JoinRequest, Volunteer
-from volunteers.services import people
+from volunteers.people.services import people
 
 AT_THE_LAKE = "/api/v1/communities/lake"
 

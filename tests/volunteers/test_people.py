@@ -5,8 +5,8 @@ import pytest
 from backend.communities.models import Community, Membership
 from backend.communities.selectors import communities_of
 from volunteers.models import Volunteer
-from volunteers.selectors import is_volunteer, volunteers_in
-from volunteers.services import people
+from volunteers.people.selectors import is_volunteer, volunteers_in
+from volunteers.people.services import people
 
 
 def test_enrolling_makes_a_volunteer_of_one_community(lake, hill, person):

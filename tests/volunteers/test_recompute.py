@@ -11,10 +11,13 @@ from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 
 from backend.communities.models import Community
+from points.expiry import services as expiry
+from points.ledger import services as ledger
 from points.models import AccountKind, Award, ExpiryPolicy, Rule, Transfer
-from points.services import expiry, ledger, rules
-from volunteers.services import hours, reports
-from volunteers.services.recompute import Recomputation
+from points.rules import services as rules
+from volunteers.attendance.services import hours
+from volunteers.attendance.services.recompute import Recomputation
+from volunteers.reports.services import reports
 
 
 def told(community, **options) -> list[str]:

@@ -14,7 +14,8 @@ from backend.communities.models import Membership, Role
 from backend.communities.services import roles
 from backend.request_id import HEADER
 from volunteers.models import Volunteer
-from volunteers.services import people, reports
+from volunteers.people.services import people
+from volunteers.reports.services import reports
 
 
 @pytest.fixture

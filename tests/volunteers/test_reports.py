@@ -13,12 +13,12 @@ from PIL import Image, PngImagePlugin
 
 from backend.communities.errors import NotAVolunteerHere
 from backend.pictures import PhotoInvalid, PhotoTooLarge
-from points.errors import RuleMissing
+from points.ledger.selectors import wallet_of
 from points.models import Award, Transfer
-from points.selectors import wallet_of
-from volunteers import errors, selectors
+from points.rules.errors import RuleMissing
 from volunteers.models import Report
-from volunteers.services import reports
+from volunteers.reports import errors, selectors
+from volunteers.reports.services import reports
 
 SIGHT = {
     "category": Report.Category.HAZARD,

@@ -13,10 +13,11 @@ from rest_framework.test import APIClient
 
 from backend.communities.models import Role
 from backend.communities.services import roles
+from points.ledger.selectors import wallet_of
 from points.models import Award, Rule
-from points.selectors import wallet_of
 from volunteers.models import Report, Volunteer
-from volunteers.services import people, reports
+from volunteers.people.services import people
+from volunteers.reports.services import reports
 
 
 @pytest.fixture

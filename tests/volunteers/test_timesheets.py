@@ -9,11 +9,12 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from points.models import Rule
-from points.services import rules
-from volunteers import errors
+from points.rules import services as rules
+from volunteers.activities import services as activities
+from volunteers.attendance.services import hours
+from volunteers.attendance.services.timesheets import PaperHours, record_many
 from volunteers.models import Activity, Attendance, Shift
-from volunteers.services import activities, hours
-from volunteers.services.timesheets import PaperHours, record_many
+from volunteers.reports import errors
 
 
 @pytest.fixture

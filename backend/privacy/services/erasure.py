@@ -31,11 +31,11 @@ from backend.notices.models import Notice
 from backend.privacy import selectors
 from backend.privacy.errors import StillHoldsARole
 from backend.privacy.services import exports
+from merchants.giving.services import wishes
 from merchants.models import MerchantMember
-from merchants.services import wishes
 from volunteers.models import Attendance, JoinRequest, Report, Volunteer
-from volunteers.selectors import by_a_child
-from volunteers.services import people
+from volunteers.people.services import people
+from volunteers.reports.selectors import by_a_child
 
 
 @transaction.atomic

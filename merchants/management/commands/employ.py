@@ -8,8 +8,9 @@ from django.core.management.base import BaseCommand, CommandError
 from backend.accounts.passwords import login_asked_for
 from backend.communities.command import words
 from backend.names import of_thing
-from merchants.models import MerchantMember, Partnership
-from merchants.services import partners
+from merchants.partners.models.merchants import MerchantMember
+from merchants.partners.models.partnerships import Partnership
+from merchants.partners.services import partnerships as partners
 
 
 class Command(BaseCommand):

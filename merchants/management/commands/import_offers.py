@@ -4,7 +4,7 @@ from typing import Any
 
 from backend.communities.models import Community
 from backend.imports.command import ImportCommand
-from merchants.sheets import OffersSheet
+from merchants.catalogue.sheets import OffersSheet
 
 
 class Command(ImportCommand):

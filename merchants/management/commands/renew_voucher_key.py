@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from backend.communities.models import Community
 from backend.communities.selectors import community_by_code
-from merchants.services import voucher_tokens
+from merchants.redemption.services import voucher_tokens
 
 
 class Command(BaseCommand):

@@ -6,8 +6,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from backend.communities.command import add_community, chosen_communities
-from merchants.models import Statement
-from merchants.services import proving
+from merchants.settlement.models.statements import Statement
+from merchants.settlement.services import proving
 
 
 class Command(BaseCommand):

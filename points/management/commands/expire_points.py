@@ -9,8 +9,8 @@ from django.core.management.base import BaseCommand, CommandError
 from backend import days
 from backend.communities.models import Community
 from backend.communities.selectors import community_by_code
-from points import selectors
-from points.services import expiry
+from points.expiry import selectors
+from points.expiry import services as expiry
 
 
 class Command(BaseCommand):

@@ -9,8 +9,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from backend import days
 from backend.communities.models import Community
-from points.errors import RuleInvalid
-from points.services import rules
+from points.rules import services as rules
+from points.rules.errors import RuleInvalid
 
 
 class Command(BaseCommand):

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from backend.communities.command import add_community, chosen_communities
-from points.services import sealing
+from points.seals.services import sealing
 
 
 class Command(BaseCommand):

@@ -7,9 +7,9 @@ from django.core.management.base import BaseCommand, CommandError
 
 from backend import days
 from backend.communities.models import Community
-from points.errors import ExpiryPolicyInvalid
-from points.models import ExpiryPolicy
-from points.services import expiry
+from points.expiry import services as expiry
+from points.expiry.errors import ExpiryPolicyInvalid
+from points.expiry.models import ExpiryPolicy
 
 
 class Command(BaseCommand):

@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from backend.communities.command import add_community, chosen_communities
-from points.services import verifying
+from points.seals.services import verifying
 
 
 class Command(BaseCommand):

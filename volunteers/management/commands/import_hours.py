@@ -10,7 +10,7 @@ from backend.accounts.models import User
 from backend.communities.models import Community
 from backend.communities.selectors import HANDLES, communities_where
 from backend.imports.command import ImportCommand
-from volunteers.sheets import HoursSheet
+from volunteers.attendance.sheets import HoursSheet
 
 
 class Command(ImportCommand):

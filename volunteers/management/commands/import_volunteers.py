@@ -4,7 +4,7 @@ from typing import Any
 
 from backend.communities.models import Community
 from backend.imports.command import ImportCommand
-from volunteers.sheets import VolunteersSheet
+from volunteers.people.sheets import VolunteersSheet
 
 
 class Command(ImportCommand):

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from backend.communities.command import add_community, chosen_communities
-from volunteers.services.recompute import Recomputation
+from volunteers.attendance.services.recompute import Recomputation
 
 
 class Command(BaseCommand):

@@ -1,0 +1,55 @@
+"""Shapes of offers, vouchers and statements."""
+
+from rest_framework import serializers
+
+from merchants.catalogue.models.offers import Offer
+from merchants.partners.api.serializers import PartnerCommunitySerializer, PartnerSerializer
+
+
+class OfferSerializer(serializers.ModelSerializer[Offer]):
+    """What it is, what it costs, and for whom: null or empty is no condition.
+
+    ``limit_quantity`` pieces per ``limit_period`` for one person; days are the community's, both
+    included.
+    """
+
+    merchant = PartnerSerializer(source="partnership", read_only=True)
+    community = PartnerCommunitySerializer(read_only=True)
+    picture = serializers.CharField(source="picture_url", read_only=True, allow_null=True)
+
+    class Meta:
+        model = Offer
+        fields: tuple[str, ...] = (
+            "id",
+            "code",
+            "title",
+            "kind",
+            "description",
+            "picture",
+            "starts_at",
+            "price_points",
+            "stock",
+            "valid_from",
+            "valid_until",
+            "limit_quantity",
+            "limit_period",
+            "min_hours",
+            "min_stars",
+            "groups",
+            "min_age",
+            "max_age",
+            "scans_offline",
+            "offline_hours",
+            "merchant",
+            "community",
+        )
+        read_only_fields = fields
+
+
+class TakenOfferSerializer(serializers.ModelSerializer[Offer]):
+    picture = serializers.CharField(source="picture_url", read_only=True, allow_null=True)
+
+    class Meta:
+        model = Offer
+        fields = ("id", "code", "title", "picture")
+        read_only_fields = fields

@@ -1,0 +1,211 @@
+"""What is on offer."""
+
+from pathlib import PurePath
+from typing import ClassVar
+from uuid import UUID
+
+import pgtrigger
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from backend.communities.models import TenantModel
+from merchants import triggers
+from merchants.partners.models.partnerships import Partnership
+
+PIECES_AT_MOST = 1_000_000  # that somebody puts in stock; what is given back comes on top
+
+
+class Offer(TenantModel):
+    """Something to be had for points: proposed → listed ⇄ withdrawn | rejected.
+
+    What its owner changes is proposed again. ``stock`` is what is left to be taken now. What is
+    taken keeps its price.
+    """
+
+    class State(models.TextChoices):
+        PROPOSED = "proposed"
+        LISTED = "listed"
+        REJECTED = "rejected"
+        WITHDRAWN = "withdrawn"
+
+    class Kind(models.TextChoices):
+        GOODS = "goods"
+        DISCOUNT = "discount"
+        SERVICE = "service"
+        SEAT = "seat"  # in a course that begins at ``starts_at``
+        POINTS = "points"  # plain ones, by pay code: one for each partner, never listed
+        WISH = "wish"  # somebody's, adopted: one piece, never listed
+
+    MADE_BY_US = (Kind.POINTS, Kind.WISH)
+
+    class Period(models.TextChoices):
+        """What a limit counts in, by the community's calendar; a week begins on Monday."""
+
+        DAY = "day"
+        WEEK = "week"
+        MONTH = "month"
+        YEAR = "year"
+        EVER = "ever"
+
+    partnership = models.ForeignKey(
+        Partnership, models.PROTECT, related_name="offers", db_index=False
+    )
+    code = models.CharField(max_length=30)
+    title = models.CharField(max_length=60)
+    kind = models.CharField(max_length=8, choices=Kind, default=Kind.GOODS)
+    description = models.CharField(max_length=500, blank=True)
+    picture = models.FileField(upload_to="offers", blank=True)  # re-encoded; by a random name
+    starts_at = models.DateTimeField(null=True)
+    price_points = models.PositiveIntegerField()
+    value_fen = models.PositiveIntegerField(null=True)  # what a piece costs in the shop
+    settled_fen = models.PositiveIntegerField(null=True)  # agreed for a piece; by ``Terms``
+    # Wider than what can be put in at once: giving back, which adds to it, must never fail.
+    stock = models.PositiveBigIntegerField()
+    state = models.CharField(max_length=9, choices=State, default=State.LISTED)
+    staff_withdrew = models.BooleanField(default=False)  # then owners do not put it back
+    # Who may take it, and when: the community's days, both included; NULL is no bound.
+    valid_from = models.DateField(null=True)
+    valid_until = models.DateField(null=True)
+    limit_quantity = models.PositiveIntegerField(null=True)  # pieces of one person per period
+    limit_period = models.CharField(max_length=5, choices=Period, null=True)
+    min_hours = models.PositiveIntegerField(default=0)  # verified there
+    min_stars = models.PositiveSmallIntegerField(default=0)
+    groups = ArrayField(models.CharField(max_length=10), default=list)  # empty: everybody
+    min_age = models.PositiveSmallIntegerField(null=True)
+    max_age = models.PositiveSmallIntegerField(null=True)
+    scans_offline = models.BooleanField(default=False)  # a counter without signal may take it
+    offline_hours = models.PositiveSmallIntegerField(default=24)  # which it may be told late
+    proposed_by = models.ForeignKey(  # NULL: imported
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True
+    )
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True
+    )
+    decided_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="offer_code_once", fields=["community", "code"]),
+            models.CheckConstraint(name="offer_costs_points", condition=Q(price_points__gt=0)),
+            models.CheckConstraint(
+                name="offer_decided_by_another", condition=~Q(decided_by=F("proposed_by"))
+            ),
+            models.CheckConstraint(
+                name="offer_seat_has_a_date",
+                condition=Q(kind="seat", starts_at__isnull=False)
+                | Q(~Q(kind="seat"), starts_at__isnull=True),
+            ),
+            models.CheckConstraint(
+                name="offer_days_in_order", condition=Q(valid_until__gte=F("valid_from"))
+            ),
+            models.CheckConstraint(
+                name="offer_limit_is_complete",
+                condition=Q(limit_quantity__isnull=True, limit_period__isnull=True)
+                | Q(limit_period__isnull=False, limit_quantity__gt=0, limit_quantity__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="offer_told_within_a_week", condition=Q(offline_hours__range=(1, 168))
+            ),
+            models.CheckConstraint(
+                name="offer_stars_and_ages",
+                condition=Q(min_stars__lte=5)
+                & (Q(max_age__gte=F("min_age")) | Q(max_age=None) | Q(min_age=None)),
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(name="offer_of_partner", fields=["community", "partnership"])
+        ]
+        triggers: ClassVar = [
+            pgtrigger.FSM(
+                name="offer_is_decided_once",
+                field="state",
+                transitions=[
+                    ("proposed", "listed"),
+                    ("proposed", "rejected"),
+                    ("listed", "withdrawn"),
+                    ("withdrawn", "listed"),
+                    ("listed", "proposed"),  # its owner changed it
+                    ("withdrawn", "proposed"),
+                ],
+            ),
+            pgtrigger.Trigger(
+                name="offer_not_their_own",
+                when=pgtrigger.After,
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(old__decided_by__df=pgtrigger.F("new__decided_by")),
+                func=triggers.not_their_own("NEW.decided_by_id"),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+    @property
+    def picture_url(self) -> str | None:
+        """Where it is shown; another picture has another address."""
+        return picture_url(self.pk, self.picture.name or "")
+
+
+def picture_url(offer_id: UUID, name: str) -> str | None:
+    """The same of an offer that was not fetched, by the name of its file."""
+    return f"/api/v1/offers/{offer_id}/pictures/{PurePath(name).stem}" if name else None
+
+
+class OfferPrice(TenantModel):
+    """What an offer cost from ``since_at`` on: the history of its prices.
+
+    One that ``is_proposed`` counts once it is listed, and is then on record as such.
+    """
+
+    offer = models.ForeignKey(Offer, models.PROTECT, related_name="prices", db_index=False)
+    price_points = models.PositiveIntegerField()
+    value_fen = models.PositiveIntegerField(null=True)
+    settled_fen = models.PositiveIntegerField(null=True)
+    is_proposed = models.BooleanField(default=False)
+    since_at = models.DateTimeField(db_default=Now())
+    set_by = models.ForeignKey(  # NULL: imported
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True
+    )
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(name="price_of_offer", fields=["community", "offer", "-id"])
+        ]
+        triggers: ClassVar = [
+            pgtrigger.Protect(name="price_stays", operation=pgtrigger.Update | pgtrigger.Delete)
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.offer_id}: {self.price_points}"
+
+
+class StockMove(TenantModel):
+    """Somebody put pieces in or took some out by hand; what is redeemed is not among these."""
+
+    offer = models.ForeignKey(Offer, models.PROTECT, related_name="stock_moves", db_index=False)
+    change = models.IntegerField()  # pieces
+    stock = models.PositiveBigIntegerField()  # afterwards
+    reason = models.CharField(max_length=200, blank=True)
+    moved_at = models.DateTimeField(db_default=Now())
+    moved_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False
+    )
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(name="stock_move_moves", condition=~Q(change=0))
+        ]
+        indexes: ClassVar = [
+            models.Index(name="stock_move_of_offer", fields=["community", "offer", "-id"])
+        ]
+        triggers: ClassVar = [
+            pgtrigger.Protect(
+                name="stock_move_stays", operation=pgtrigger.Update | pgtrigger.Delete
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.offer_id}: {self.change:+}"

@@ -1,0 +1,356 @@
+"""What is on offer: merchants propose it and keep its stock, staff decide and set the price."""
+
+from pathlib import PurePath
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.core.files.base import ContentFile
+from django.core.files.uploadedfile import UploadedFile
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from backend.accounts.models import User
+from backend.audit.services import trail
+from backend.pictures import without_exif
+from merchants.catalogue import errors
+from merchants.catalogue.models.offers import PIECES_AT_MOST, Offer, OfferPrice, StockMove
+from merchants.catalogue.services import terms
+from merchants.partners.models.increases import Increase
+from merchants.partners.models.merchants import Merchant
+from merchants.partners.models.partnerships import Partnership, Terms
+from merchants.partners.services import second_person, sides
+
+PLENTY = 2**31 - 1
+OURS = ("points-", "wish-")  # how codes begin that we make
+PICTURE_SIDE = 1_024  # pixels: a phone's screen, and a clerk's
+PRICES = ("price_points", "value_fen", "settled_fen")
+CAN_BE_LISTED = (Offer.State.LISTED, Offer.State.WITHDRAWN)  # without another decision
+
+
+@transaction.atomic
+def offer(
+    *, partnership: Partnership, code: str, title: str, price_points: int, stock: int, **facts: Any
+) -> Offer:
+    """Put something on offer at once, for ``price_points`` a piece: for imports."""
+    made = Offer.objects.create(
+        community_id=partnership.community_id,
+        partnership=partnership,
+        code=code,
+        title=title,
+        price_points=price_points,
+        stock=stock,
+        **facts,
+    )
+    _price(made, None)
+    trail.record(
+        "offer.make",
+        actor=None,
+        community=partnership.community,
+        target=made,
+        after={"price_points": price_points, "stock": stock},
+    )
+    return made
+
+
+def plain_points(merchant: Merchant, community_id: UUID) -> Offer:
+    """What a clerk enters points for: one point a piece, never listed, never sold out.
+
+    Raises PointsNotAgreed: what the community owes for a point is not in the contract.
+    """
+    partnership = Partnership.objects.select_related("community").get(
+        community_id=community_id, merchant=merchant
+    )
+    contract = terms.in_force(partnership, partnership.community.today)
+    if contract.kind not in (Terms.Kind.PER_POINT, Terms.Kind.DONATED):
+        raise errors.PointsNotAgreed
+    made = Offer.objects.get_or_create(
+        community_id=community_id,
+        partnership=partnership,
+        kind=Offer.Kind.POINTS,
+        defaults={
+            "code": f"points-{str(partnership.pk)[-12:]}",
+            "title": _("Points"),
+            "price_points": 1,
+            "stock": PLENTY,
+            "state": Offer.State.WITHDRAWN,
+        },
+    )[0]
+    return Offer.objects.select_related("partnership", "community").get(pk=made.pk)
+
+
+@transaction.atomic
+def propose(*, partnership: Partnership, by: User, code: str, **facts: Any) -> Offer:
+    """Somebody of the merchant wants to offer it; staff decide.
+
+    ``facts`` are title, price_points, stock and what else an offer says of itself.
+    Raises OfferIncomplete, PartnerNotAccepted, PartnerEnded, OfferCodeReserved, OfferCodeTaken.
+    """
+    partnership = (
+        Partnership.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("community")
+        .get(pk=partnership.pk)
+    )
+    sides.refuse_unasked(partnership)
+    if is_reserved(code):
+        raise errors.OfferCodeReserved
+    if Offer.objects.filter(community_id=partnership.community_id, code=code).exists():
+        raise errors.OfferCodeTaken
+    made = Offer(
+        community=partnership.community,
+        partnership=partnership,
+        code=code,
+        state=Offer.State.PROPOSED,
+        proposed_by=by,
+        **facts,
+    )
+    if not is_complete(made):
+        raise errors.OfferIncomplete
+    made.save(force_insert=True)
+    _price(made, by)
+    _record("offer.propose", made, by, price_points=made.price_points, stock=made.stock)
+    return made
+
+
+@transaction.atomic
+def decide(
+    *, offer: Offer, accept: bool, by: User, because: str = "", is_confirmed: bool = False
+) -> Offer | Increase:
+    """List it, or not, by somebody who did not propose it; decided alike, nothing changes.
+
+    Where that raises what the community owes, a second person confirms it (``is_confirmed``), and
+    until then it is an Increase. Raises OwnOffer, OwnMerchant, OfferStateWrong.
+    """
+    offer = _locked(offer)
+    state = Offer.State.LISTED if accept else Offer.State.REJECTED
+    if offer.proposed_by_id == by.pk:
+        raise errors.OwnOffer
+    sides.refuse_own(by, offer.partnership)
+    if offer.state == state:
+        return offer
+    if offer.state != Offer.State.PROPOSED:
+        raise errors.OfferStateWrong(state=offer.state)
+    if accept and not is_confirmed and (waiting := _ask(Increase.Kind.LISTING, offer, by)):
+        return waiting
+    offer.state, offer.decided_by, offer.decided_at = state, by, timezone.now()
+    offer.save(update_fields=["state", "decided_by", "decided_at"])
+    _drop_listing(offer)
+    if accept:
+        _price(offer, by)
+    _record("offer.decide", offer, by, state=state, because=because)
+    return offer
+
+
+@transaction.atomic
+def set_listed(*, offer: Offer, is_listed: bool, by: User, is_staff: bool = False) -> Offer:
+    """Take it off the list, or put it back; what is held stays good.
+
+    What staff took off (``is_staff``) only staff put back. Raises OwnMerchant (staff),
+    OfferStateWrong, StaffWithdrewIt.
+    """
+    offer = _locked(offer)
+    if is_staff:
+        sides.refuse_own(by, offer.partnership)
+    state = Offer.State.LISTED if is_listed else Offer.State.WITHDRAWN
+    if offer.state not in CAN_BE_LISTED:
+        raise errors.OfferStateWrong(state=offer.state)
+    if offer.staff_withdrew and is_listed and not is_staff:
+        raise errors.StaffWithdrewIt
+    withdrew = is_staff and not is_listed
+    if (offer.state, offer.staff_withdrew) != (state, withdrew or offer.staff_withdrew):
+        offer.state, offer.staff_withdrew = state, withdrew
+        offer.save(update_fields=["state", "staff_withdrew"])
+        _record("offer.list", offer, by, state=state)
+    return offer
+
+
+@transaction.atomic
+def change(*, offer: Offer, by: User, is_confirmed: bool = False, **facts: Any) -> Offer | Increase:
+    """Staff set prices, words and conditions from now on; who holds it keeps what was agreed.
+
+    Where that raises what the community owes, all of it waits for a second person, as ``decide``
+    does. Raises OwnMerchant, OfferIncomplete where what comes of it can not be.
+    """
+    offer = _locked(offer)
+    sides.refuse_own(by, offer.partnership)
+    before = _prices(offer)
+    _set(offer, facts)
+    is_raise = offer.state in CAN_BE_LISTED and _prices(offer) != before
+    if is_raise and not is_confirmed:
+        waiting = _ask(Increase.Kind.PRICE, offer, by, facts)
+        if waiting is not None:
+            return waiting
+    return _changed(offer, by, before, facts)
+
+
+@transaction.atomic
+def amend(*, offer: Offer, by: User, **facts: Any) -> Offer:
+    """Change prices, words or conditions as its owner: the offer is proposed again.
+
+    Who holds it keeps what was agreed. Raises OfferStateWrong (rejected), StaffWithdrewIt,
+    OfferIncomplete.
+    """
+    offer = _locked(offer)
+    if offer.state == Offer.State.REJECTED:
+        raise errors.OfferStateWrong(state=offer.state)
+    if offer.staff_withdrew:
+        raise errors.StaffWithdrewIt
+    before = _prices(offer)
+    _set(offer, facts)
+    offer.state, offer.proposed_by = Offer.State.PROPOSED, by
+    offer.decided_by = offer.decided_at = None
+    return _changed(offer, by, before, facts, "state", "proposed_by", "decided_by", "decided_at")
+
+
+def _set(offer: Offer, facts: dict[str, Any]) -> None:
+    for name, value in facts.items():
+        setattr(offer, name, value)
+    if not is_complete(offer):
+        raise errors.OfferIncomplete
+
+
+def _changed(
+    offer: Offer, by: User, before: dict[str, Any], facts: dict[str, Any], *more: str
+) -> Offer:
+    offer.save(update_fields=[*facts, *more])
+    after = _prices(offer)
+    if after != before:
+        _price(offer, by)
+    _drop_listing(offer)
+    _record("offer.change", offer, by, changed=sorted(facts), state=offer.state, **after)
+    return offer
+
+
+def _ask(
+    kind: Increase.Kind, offer: Offer, by: User, facts: dict[str, Any] | None = None
+) -> Increase | None:
+    """For a second person to confirm, if it raises what the community owes above the limit."""
+    raised = second_person.raised_by_offer_fen(offer)
+    if not raised:
+        return None
+    return second_person.ask(
+        kind=kind,
+        community=offer.community,
+        by=by,
+        amount_fen=raised,
+        partnership=offer.partnership,
+        offer=offer,
+        facts=facts,
+    )
+
+
+def _drop_listing(offer: Offer) -> None:
+    """What was asked to be listed is not what is there now, or was decided on."""
+    second_person.drop(offer.community_id, offer=offer, kind=Increase.Kind.LISTING)
+
+
+def _prices(offer: Offer) -> dict[str, Any]:
+    return {name: getattr(offer, name) for name in PRICES}
+
+
+def picture(
+    *, offer: Offer, photo: "UploadedFile[Any] | None", by: User, only_proposed: bool = False
+) -> Offer:
+    """Show ``photo``, encoded anew, instead of what was shown before; ``None``: nothing.
+
+    ``only_proposed``: by its owner, else for the community. Raises OwnMerchant, OfferStateWrong
+    (``only_proposed``, and it was decided on), and as ``without_exif`` does.
+    """
+    if only_proposed and offer.state != Offer.State.PROPOSED:
+        raise errors.OfferStateWrong(state=offer.state)
+    # Before the offer is locked: whoever takes it meanwhile does not wait for a decoder.
+    jpeg = None if photo is None else without_exif(photo, PICTURE_SIDE)
+    return _picture(offer, jpeg, by, only_proposed)
+
+
+@transaction.atomic
+def _picture(
+    offer: Offer, jpeg: "ContentFile[bytes] | None", by: User, only_proposed: bool
+) -> Offer:
+    offer = _locked(offer)
+    if not only_proposed:
+        sides.refuse_own(by, offer.partnership)
+    if only_proposed and offer.state != Offer.State.PROPOSED:
+        raise errors.OfferStateWrong(state=offer.state)
+    storage, before = offer.picture.storage, offer.picture.name
+    if jpeg is None:
+        offer.picture = ""
+    else:
+        name = PurePath(picture_name(uuid4())).name
+        offer.picture.save(name, jpeg, save=False)
+    offer.save(update_fields=["picture"])
+    if before:
+        transaction.on_commit(lambda: storage.delete(before))
+    _record("offer.picture", offer, by, has_picture=jpeg is not None)
+    return offer
+
+
+def is_reserved(code: str) -> bool:
+    """Whether only we make codes like it."""
+    return code.lower().startswith(OURS)
+
+
+def picture_name(picture_id: UUID) -> str:
+    """The file of a picture with that id."""
+    return f"offers/{picture_id}.jpg"
+
+
+def is_complete(offer: Offer) -> bool:
+    """Whether what it says goes together: a seat has a date, a limit a period, days an order."""
+    days, ages = (offer.valid_from, offer.valid_until), (offer.min_age, offer.max_age)
+    return (
+        (offer.kind == Offer.Kind.SEAT) == (offer.starts_at is not None)
+        and (offer.limit_quantity is None) == (offer.limit_period is None)
+        and (None in days or sorted(days) == list(days))  # type: ignore[type-var]
+        and (None in ages or sorted(ages) == list(ages))  # type: ignore[type-var]
+    )
+
+
+@transaction.atomic
+def restock(*, offer: Offer, change: int, reason: str, by: User) -> StockMove:
+    """Put ``change`` pieces in, or take them out if below 0.
+
+    Raises OutOfStock, StockFull, OfferRaisedAlone (its pieces were counted, and more are put in).
+    """
+    offer = _locked(offer)
+    if change > 0 and second_person.is_alone(offer):
+        raise errors.OfferRaisedAlone
+    if offer.stock + change < 0:
+        raise errors.OutOfStock(stock=offer.stock)
+    if change > 0 and offer.stock + change > PIECES_AT_MOST:
+        raise errors.StockFull(stock=offer.stock, limit=PIECES_AT_MOST)
+    Offer.objects.filter(pk=offer.pk).update(stock=F("stock") + change)
+    move = StockMove.objects.create(
+        community_id=offer.community_id,
+        offer=offer,
+        change=change,
+        stock=offer.stock + change,
+        reason=reason,
+        moved_by=by,
+    )
+    move.refresh_from_db(fields=["moved_at"])  # the database's own time
+    _record("offer.restock", offer, by, change=change, stock=move.stock)
+    return move
+
+
+def _price(offer: Offer, by: User | None) -> None:
+    OfferPrice.objects.create(
+        community_id=offer.community_id,
+        offer=offer,
+        set_by=by,
+        is_proposed=offer.state == Offer.State.PROPOSED,
+        **_prices(offer),
+    )
+
+
+def _locked(offer: Offer) -> Offer:
+    return (
+        Offer.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("partnership", "community")
+        .get(pk=offer.pk)
+    )
+
+
+def _record(action: str, offer: Offer, by: User, **after: Any) -> None:
+    trail.record(action, actor=by, community=offer.community, target=offer, after=after)

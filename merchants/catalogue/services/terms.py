@@ -1,0 +1,51 @@
+"""What a community owes for what is redeemed: the contract of the day, and its arithmetic."""
+
+from collections.abc import Iterable
+from datetime import date
+
+from merchants.catalogue import errors
+from merchants.catalogue.models.offers import Offer
+from merchants.partners.errors import PartnerNotActive
+from merchants.partners.models.partnerships import Partnership, Terms
+
+
+def in_force(partnership: Partnership, day: date) -> Terms:
+    """The version that counts on ``day``, the community's. Raises PartnerNotActive (none does)."""
+    versions = Terms.objects.filter(community_id=partnership.community_id, partnership=partnership)
+    terms = counting(versions, day)
+    if terms is None:
+        raise PartnerNotActive
+    return terms
+
+
+def counting(versions: Iterable[Terms], day: date) -> Terms | None:
+    """Of a contract's versions the one that counts on ``day``: the highest that is valid."""
+    valid = [
+        one
+        for one in versions
+        if one.withdrawn_at is None and (one.valid_from is None or one.valid_from <= day)
+    ]
+    return max(valid, key=lambda one: one.version, default=None)
+
+
+def amount_fen(terms: Terms, offer: Offer, quantity: int) -> int:
+    """What ``quantity`` of ``offer`` are worth to its merchant, in fen; a share is rounded down.
+
+    A piece is worth the same as each other. Raises OfferNotPriced (the contract needs a figure
+    that the offer does not have).
+    """
+    match terms.kind:
+        case Terms.Kind.DONATED:
+            return 0
+        case Terms.Kind.PER_POINT:
+            assert terms.fen_per_point is not None
+            return terms.fen_per_point * offer.price_points * quantity
+        case Terms.Kind.SHARE:
+            assert terms.share_bp is not None
+            if offer.value_fen is None:
+                raise errors.OfferNotPriced
+            return offer.value_fen * terms.share_bp // 10_000 * quantity
+        case _:
+            if offer.settled_fen is None:
+                raise errors.OfferNotPriced
+            return offer.settled_fen * quantity

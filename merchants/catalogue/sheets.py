@@ -1,0 +1,69 @@
+"""The spreadsheets staff keep of partners and of what they offer."""
+
+from django.utils.translation import gettext as _
+
+from backend.imports import cells
+from backend.imports.reader import Column, Row, RowError
+from backend.imports.run import BatchOutcome
+from backend.imports.sheet import Sheet
+from backend.names import of_thing
+from merchants.catalogue.errors import OfferCodeReserved
+from merchants.catalogue.models.offers import Offer
+from merchants.catalogue.services import offers as catalogue
+from merchants.partners.models.partnerships import Partnership
+from merchants.partners.sheets import MERCHANT, _ended, _partnerships
+
+
+class OffersSheet(Sheet):
+    """编号, 商户, 商品, 积分, 库存: one offer a row, known by its code.
+
+    ``库存`` is the stock to begin with: for an offer that exists it is not compared, since it
+    has been sold from.
+    """
+
+    columns = (
+        Column(header="编号", name="code", parse=cells.code(max_length=30)),
+        MERCHANT,
+        Column(header="商品", name="title", parse=cells.text(max_length=60)),
+        Column(header="积分", name="price_points", parse=cells.points),
+        Column(header="库存", name="stock", parse=cells.whole_number(minimum=0)),
+    )
+
+    def take(self, rows: list[Row]) -> BatchOutcome:
+        partnerships = {
+            partnership.name_compared: partnership
+            for partnership in _partnerships(self.community, rows).filter(accepted_at__isnull=False)
+        }
+        known = {
+            offer.code: offer
+            for offer in Offer.objects.filter(
+                community=self.community, code__in=[row.values["code"] for row in rows]
+            )
+        }
+        created, unchanged = 0, 0
+        errors: list[RowError] = []
+        for row in rows:
+            terms = dict(row.values)
+            partnership = partnerships.get(of_thing(terms.pop("merchant")))
+            offer = known.get(terms["code"])
+            if partnership is None:
+                reason = _("No merchant of this name is a partner of this community.")
+                errors.append(RowError(row.line, MERCHANT.header, "merchant_unknown", reason))
+            elif partnership.state == Partnership.State.ENDED:
+                errors.append(_ended(row))
+            elif catalogue.is_reserved(terms["code"]):
+                reason = str(OfferCodeReserved.title)
+                errors.append(RowError(row.line, "编号", OfferCodeReserved.code, reason))
+            elif offer is None:
+                known[terms["code"]] = catalogue.offer(partnership=partnership, **terms)
+                created += 1
+            elif (offer.partnership_id, of_thing(offer.title), offer.price_points) == (
+                partnership.pk,
+                of_thing(terms["title"]),
+                terms["price_points"],
+            ):
+                unchanged += 1
+            else:
+                reason = _("This code is on offer already, as something else.")
+                errors.append(RowError(row.line, "编号", "offer_differs", reason))
+        return created, unchanged, errors

@@ -1,0 +1,281 @@
+"""微心愿: a volunteer's wish, published by staff, adopted by a shop or a neighbour."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
+from django_filters import rest_framework as filters
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers, status
+from rest_framework.generics import ListAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from backend.api.callers import signed_in
+from backend.api.fields import IntegerField, TextField
+from backend.api.filters import CommunityFilter
+from backend.api.idempotency import idempotent, seen
+from backend.communities.selectors import WATCHES_OVER, communities_of, communities_where
+from merchants.giving import selectors
+from merchants.giving.models.wishes import Wish
+from merchants.giving.services import wishes
+from merchants.partners.api.increases import AS_INCREASE, FEN_AT_MOST, IncreaseSerializer, waits
+from merchants.partners.api.members import at_owned, owned
+from merchants.partners.api.serializers import ColleagueSerializer, PartnerCommunitySerializer
+from merchants.partners.models.increases import Increase
+from merchants.partners.selectors import partnerships_of
+
+
+class WishSerializer(serializers.ModelSerializer[Wish]):
+    """As everybody who may adopt it sees it; whose it is is not told.
+
+    Who fulfilled it reads the ``thanks``.
+    """
+
+    community = PartnerCommunitySerializer(read_only=True)
+
+    class Meta:
+        model = Wish
+        fields: tuple[str, ...] = ("id", "community", "words", "price_points", "state", "thanks")
+        read_only_fields = fields
+
+
+class MyWishSerializer(WishSerializer):
+    """``fulfilled_by`` is the shop, or empty; a neighbour is not named. See ``redemption_id``."""
+
+    fulfilled_by = serializers.SerializerMethodField()
+    redemption_id = serializers.UUIDField(read_only=True, allow_null=True)
+
+    class Meta(WishSerializer.Meta):
+        fields = (
+            *WishSerializer.Meta.fields,
+            "because",
+            "fulfilled_by",
+            "redemption_id",
+            "proposed_at",
+            "closed_at",
+        )
+        read_only_fields = fields
+
+    def get_fulfilled_by(self, wish: Wish) -> str:
+        return wish.partnership.name if wish.partnership else ""
+
+
+class WatchedWishSerializer(MyWishSerializer):
+    """As staff see it: whose it is, and which neighbour fulfils it."""
+
+    volunteer = ColleagueSerializer(read_only=True)
+    donor = ColleagueSerializer(read_only=True, allow_null=True)
+    decided_by = ColleagueSerializer(read_only=True, allow_null=True)
+
+    class Meta(MyWishSerializer.Meta):
+        fields = (*MyWishSerializer.Meta.fields, "volunteer", "donor", "decided_by", "value_fen")
+        read_only_fields = fields
+
+
+class ProposeWishSerializer(serializers.Serializer[Any]):
+    """``community`` is its code: whose points are to be spent."""
+
+    community = serializers.SlugField(max_length=60)
+    words = TextField(max_length=200)
+
+
+class WishDecisionSerializer(serializers.Serializer[Any]):
+    """``value_fen`` is what it is worth in a shop, for contracts by share or by the piece."""
+
+    accept = serializers.BooleanField()
+    price_points = IntegerField(min_value=1, required=False)
+    value_fen = IntegerField(min_value=0, max_value=FEN_AT_MOST, required=False, allow_null=True)
+    because = TextField(max_length=200, allow_blank=True, default="")
+
+
+class ThanksSerializer(serializers.Serializer[Any]):
+    words = TextField(max_length=200)
+
+
+# --- who wishes -------------------------------------------------------------------------------
+class MyWishListView(ListAPIView[Wish]):
+    """What I wished for, newest first: ``GET /api/v1/me/wishes``."""
+
+    serializer_class = MyWishSerializer
+    queryset = Wish.objects.none()
+
+    def get_queryset(self) -> QuerySet[Wish]:
+        return selectors.wishes_of(signed_in(self.request))
+
+    @extend_schema(request=ProposeWishSerializer, responses={201: MyWishSerializer})
+    @idempotent(seen(selectors.wishes_of), MyWishSerializer)
+    def post(self, request: Request) -> Response:
+        """I wish for something: ``POST /api/v1/me/wishes``.
+
+        Staff look at it first. Refused with ``wish_open_already``.
+        """
+        user = signed_in(request)
+        body = ProposeWishSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        community = get_object_or_404(communities_of(user), code=body.validated_data["community"])
+        wish = wishes.propose(
+            volunteer=user, community=community, words=body.validated_data["words"]
+        )
+        return Response(MyWishSerializer(wish).data, status=status.HTTP_201_CREATED)
+
+
+class MyWishWithdrawView(APIView):
+    """I do not want it after all: ``POST /api/v1/me/wishes/{wish_id}/withdraw``.
+
+    Points that were held are back. Refused with ``wish_state_wrong``.
+    """
+
+    @extend_schema(request=None, responses=MyWishSerializer)
+    @idempotent(seen(selectors.wishes_of, "wish_id"), MyWishSerializer)
+    def post(self, request: Request, wish_id: UUID) -> Response:
+        mine = selectors.wishes_of(signed_in(request))
+        wish = wishes.withdraw(wish=get_object_or_404(mine, pk=wish_id))
+        return Response(MyWishSerializer(wish).data)
+
+
+class MyWishThanksView(APIView):
+    """I have it: ``POST /api/v1/me/wishes/{wish_id}/thanks``.
+
+    A neighbour's work is done with this; a shop has scanned the voucher before. Refused with
+    ``wish_not_scanned``, ``wish_state_wrong``, ``hold_expired``.
+    """
+
+    @extend_schema(request=ThanksSerializer, responses=MyWishSerializer)
+    @idempotent(seen(selectors.wishes_of, "wish_id"), MyWishSerializer)
+    def post(self, request: Request, wish_id: UUID) -> Response:
+        mine = selectors.wishes_of(signed_in(request))
+        body = ThanksSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        wish = wishes.thank(wish=get_object_or_404(mine, pk=wish_id), **body.validated_data)
+        return Response(MyWishSerializer(wish).data)
+
+
+# --- neighbours -------------------------------------------------------------------------------
+class WishListView(ListAPIView[Wish]):
+    """What neighbours wish for, and what I adopted: ``GET /api/v1/wishes``."""
+
+    serializer_class = WishSerializer
+    queryset = Wish.objects.none()
+    filter_backends = [filters.DjangoFilterBackend]
+    filterset_class = CommunityFilter
+
+    def get_queryset(self) -> QuerySet[Wish]:
+        return selectors.wishes_open_to(signed_in(self.request))
+
+
+class AdoptView(APIView):
+    """I fulfil it for nothing: ``POST /api/v1/wishes/{wish_id}/adopt``.
+
+    Refused with ``own_wish``, ``wish_state_wrong``, ``insufficient_points`` (theirs).
+    """
+
+    @extend_schema(request=None, responses=WishSerializer)
+    @idempotent(seen(selectors.wishes_open_to, "wish_id"), WishSerializer)
+    def post(self, request: Request, wish_id: UUID) -> Response:
+        user = signed_in(request)
+        open_to_me = get_object_or_404(selectors.wishes_open_to(user), pk=wish_id)
+        return Response(WishSerializer(wishes.adopt_as_donor(wish=open_to_me, donor=user)).data)
+
+
+class ReleaseView(APIView):
+    """I can not after all: ``POST /api/v1/wishes/{wish_id}/release``. It is open again."""
+
+    @extend_schema(request=None, responses=WishSerializer)
+    @idempotent(seen(selectors.wishes_open_to, "wish_id"), WishSerializer)
+    def post(self, request: Request, wish_id: UUID) -> Response:
+        user = signed_in(request)
+        adopted = get_object_or_404(selectors.wishes_adopted_by(user), pk=wish_id)
+        return Response(WishSerializer(wishes.release(wish=adopted, by=user)).data)
+
+
+# --- owners -----------------------------------------------------------------------------------
+class MerchantWishListView(ListAPIView[Wish]):
+    """What my shop could fulfil, or has adopted: ``GET /api/v1/merchants/{merchant_id}/wishes``."""
+
+    serializer_class = WishSerializer
+    queryset = Wish.objects.none()
+
+    def get_queryset(self) -> QuerySet[Wish]:
+        return selectors.wishes_open_to_merchant(owned(self.request, self.kwargs["merchant_id"]))
+
+
+class MerchantAdoptView(APIView):
+    """My shop fulfils it: ``POST /api/v1/merchants/{merchant_id}/wishes/{wish_id}/adopt``.
+
+    The volunteer's points are held; the counter scans their voucher within 30 days. Refused with
+    ``own_wish``, ``own_merchant`` (who priced it works there), ``wish_state_wrong``,
+    ``insufficient_points``, ``offer_not_priced``.
+    """
+
+    @extend_schema(request=None, responses=WishSerializer)
+    @idempotent(at_owned(selectors.wishes_open_to_merchant, "wish_id"), WishSerializer)
+    def post(self, request: Request, merchant_id: UUID, wish_id: UUID) -> Response:
+        merchant = owned(request, merchant_id)
+        wish = get_object_or_404(selectors.wishes_open_to_merchant(merchant), pk=wish_id)
+        adopted = wishes.adopt_as_merchant(
+            wish=wish,
+            partnership=partnerships_of(merchant).get(community=wish.community_id),
+            by=signed_in(request),
+        )
+        return Response(WishSerializer(adopted).data)
+
+
+class MerchantReleaseView(APIView):
+    """It can not after all: ``POST /api/v1/merchants/{merchant_id}/wishes/{wish_id}/release``."""
+
+    @extend_schema(request=None, responses=WishSerializer)
+    @idempotent(at_owned(selectors.wishes_open_to_merchant, "wish_id"), WishSerializer)
+    def post(self, request: Request, merchant_id: UUID, wish_id: UUID) -> Response:
+        adopted = selectors.wishes_open_to_merchant(owned(request, merchant_id))
+        wish = get_object_or_404(adopted, pk=wish_id, partnership__merchant=merchant_id)
+        released = wishes.release(wish=wish, by=signed_in(request))
+        return Response(WishSerializer(released).data)
+
+
+# --- staff ------------------------------------------------------------------------------------
+class WatchedWishFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter is untyped
+    state = filters.ChoiceFilter(choices=Wish.State.choices)
+
+
+class CommunityWishListView(ListAPIView[Wish]):
+    """All wishes there, newest first: ``GET /api/v1/communities/{code}/wishes``."""
+
+    serializer_class = WatchedWishSerializer
+    queryset = Wish.objects.none()
+    filter_backends = [filters.DjangoFilterBackend]
+    filterset_class = WatchedWishFilter
+
+    def get_queryset(self) -> QuerySet[Wish]:
+        seen = communities_where(signed_in(self.request), WATCHES_OVER)
+        return selectors.wishes_in(get_object_or_404(seen, code=self.kwargs["code"]))
+
+
+class WishDecisionView(APIView):
+    """Staff publish it with its price, or not: ``POST /api/v1/wishes/{wish_id}/decision``.
+
+    What it is worth in a shop somebody else confirms (202). Refused with ``own_wish``,
+    ``wish_without_price``, ``wish_state_wrong``.
+    """
+
+    @extend_schema(
+        request=WishDecisionSerializer,
+        responses={200: WatchedWishSerializer, 202: IncreaseSerializer},
+    )
+    @idempotent(
+        seen(selectors.wishes_handled_by, "wish_id"),
+        WatchedWishSerializer,
+        is_required=False,
+        waiting=AS_INCREASE,
+    )
+    def post(self, request: Request, wish_id: UUID) -> Response:
+        user = signed_in(request)
+        wish = get_object_or_404(selectors.wishes_handled_by(user), pk=wish_id)
+        body = WishDecisionSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        decided = wishes.decide(wish=wish, by=user, **body.validated_data)
+        if isinstance(decided, Increase):
+            return waits(decided)
+        return Response(WatchedWishSerializer(decided).data)

@@ -1,0 +1,29 @@
+"""What somebody has not spent is theirs again once they take no part any more."""
+
+from contextlib import suppress
+
+from django.db import transaction
+
+from backend.leaving import Leaving
+from merchants.giving.services import wishes
+from merchants.redemption.errors import VoucherStateWrong
+from merchants.redemption.models.redemptions import Redemption
+from merchants.redemption.services import vouchers as redemption
+
+
+@transaction.atomic
+def give_back(leaving: Leaving) -> None:
+    """Cancel what they hold, end what they wish for or adopted; a second run finds nothing.
+
+    Points and stock return as with any cancelled voucher: where a counter without signal may have
+    taken it, once nobody can tell of it any more. Their pay codes are those of a role that has
+    ended, and pay nothing.
+    """
+    held = Redemption.objects.filter(**leaving.whose, status=Redemption.Status.HELD)
+    # All of them before the wallet: a counter that has one waits for that next.
+    list(held.select_for_update(no_key=True).order_by("pk"))
+    wishes.withdraw_all(leaving)
+    # By their offers, which two who leave at once may have in common, and who takes several locks.
+    for voucher in held.order_by("offer_id", "pk"):
+        with suppress(VoucherStateWrong):  # scanned since we looked
+            redemption.cancel(redemption=voucher)

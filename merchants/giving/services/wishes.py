@@ -1,0 +1,379 @@
+"""微心愿: a volunteer's wish, looked at by staff, adopted, delivered with thanks or open again.
+
+Locks are taken in one order: role, voucher, wish, hold, wallet, offer.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import date, timedelta
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from backend.accounts.models import User
+from backend.accounts.services import guardians
+from backend.audit.services import trail
+from backend.communities.models import Community
+from backend.communities.services import roles
+from backend.ids import new_id
+from backend.leaving import Leaving
+from merchants.catalogue.models.offers import Offer
+from merchants.catalogue.services import offers as catalogue
+from merchants.giving import errors
+from merchants.giving.models.wishes import Wish
+from merchants.partners.models.increases import Increase
+from merchants.partners.models.partnerships import Partnership
+from merchants.partners.services import second_person, sides, telling
+from merchants.redemption.errors import VoucherStateWrong
+from merchants.redemption.models.redemptions import Redemption
+from merchants.redemption.services import vouchers as redemption
+from points.ledger import selectors as points
+from points.ledger import services as ledger
+from points.ledger.errors import InsufficientPoints
+from points.models import AccountKind
+
+State = Wish.State
+WITHOUT_WORDS = "微心愿"
+LATELY = timedelta(days=90)  # as merchants_worked_at has it
+LIFETIME = timedelta(days=30)  # for whoever adopted it; then it is open again
+
+
+@transaction.atomic
+def propose(*, volunteer: User, community: Community, words: str) -> Wish:
+    """One at a time in a community. Raises GuardianConsentRequired, WishOpenAlready."""
+    guardians.require_guardian(volunteer)
+    User.objects.select_for_update(no_key=True).get(pk=volunteer.pk)
+    if Wish.objects.filter(community=community, volunteer=volunteer, state__in=Wish.OPEN).exists():
+        raise errors.WishOpenAlready
+    wish = Wish.objects.create(community=community, volunteer=volunteer, words=words)
+    wish.refresh_from_db(fields=["proposed_at"])  # the database's own time
+    return wish
+
+
+@transaction.atomic
+def decide(
+    *,
+    wish: Wish,
+    accept: bool,
+    by: User,
+    price_points: int | None = None,
+    value_fen: int | None = None,
+    because: str = "",
+    is_confirmed: bool = False,
+) -> Wish | Increase:
+    """Staff publish it for ``price_points``, or not; decided alike, nothing changes.
+
+    ``value_fen``: what it is worth in a shop, of which a contract by share pays a share, and one by
+    the piece all. A second person confirms it (``is_confirmed``) above the community's limit, and
+    until then it is an Increase. Raises OwnWish, WishWithoutPrice, WishStateWrong.
+    """
+    wish = _locked(wish)
+    if wish.volunteer_id == by.pk:
+        raise errors.OwnWish
+    if accept and not price_points:
+        raise errors.WishWithoutPrice
+    state = State.PUBLISHED if accept else State.REJECTED
+    if (wish.state, wish.price_points) == (state, price_points if accept else None):
+        return wish
+    if wish.state != State.PROPOSED:
+        raise errors.WishStateWrong(state=wish.state)
+    if accept and value_fen and not is_confirmed:
+        waiting = second_person.ask(
+            kind=Increase.Kind.WISH,
+            community=wish.community,
+            by=by,
+            amount_fen=value_fen,
+            wish=wish,
+            facts={"price_points": price_points, "value_fen": value_fen},
+        )
+        if waiting is not None:
+            return waiting
+    wish.state, wish.decided_by, wish.because = state, by, because
+    wish.price_points = price_points if accept else None
+    wish.value_fen = value_fen if accept else None
+    if not accept:
+        wish.closed_at = timezone.now()
+    wish.save(
+        update_fields=["state", "decided_by", "because", "price_points", "value_fen", "closed_at"]
+    )
+    second_person.drop(wish.community_id, wish=wish)
+    _record("wish.decide", wish, by)
+    _tell(f"wish_{state}", wish, price_points=wish.price_points, because=because)
+    return wish
+
+
+@transaction.atomic
+def adopt_as_merchant(*, wish: Wish, partnership: Partnership, by: User) -> Wish:
+    """A partner fulfils it: the volunteer's points are held, and the shop scans their voucher.
+
+    What it is worth to the merchant its contract says. Adopted by it already, nothing changes.
+    Who priced it is not on the merchant's side. Raises OwnWish, WishStateWrong, WishNotOpenNow,
+    OwnMerchant, PartnerNotActive, OfferNotPriced, InsufficientPoints.
+    """
+    belongs = _belongs(wish)
+    wish = _locked(wish)
+    if wish.state == State.ADOPTED and wish.partnership_id == partnership.pk:
+        return wish
+    _check_open(wish, by, belongs=belongs)
+    assert wish.price_points is not None  # a check constraint
+    for decided_by in _deciders(wish):
+        sides.refuse_own(decided_by, partnership, _open_since(wish))
+    offer = catalogue.offer(
+        partnership=partnership,
+        code=f"wish-{new_id().hex[-16:]}",
+        title=wish.words[:60],
+        price_points=wish.price_points,
+        stock=1,
+        kind=Offer.Kind.WISH,
+        state=Offer.State.WITHDRAWN,  # for nobody else
+        value_fen=wish.value_fen,
+        settled_fen=wish.value_fen,
+    )
+    with _balance_untold():
+        wish.redemption = redemption.set_aside(
+            offer=Offer.objects.select_related("partnership", "community").get(pk=offer.pk),
+            volunteer=wish.volunteer,
+            quantity=1,
+            lifetime=LIFETIME,
+        )
+    wish.partnership, wish.state = partnership, State.ADOPTED
+    wish.save(update_fields=["partnership", "redemption", "state"])
+    _record("wish.adopt", wish, by)
+    _tell("wish_adopted_by_shop", wish, merchant=partnership.name, days=LIFETIME.days)
+    return wish
+
+
+@transaction.atomic
+def adopt_as_donor(*, wish: Wish, donor: User) -> Wish:
+    """A neighbour fulfils it for nothing: the points held go into the pool of wishes.
+
+    Adopted by them already, nothing changes. Raises GuardianConsentRequired, OwnWish,
+    WishStateWrong, WishNotOpenNow, InsufficientPoints.
+    """
+    guardians.require_guardian(donor)
+    belongs = _belongs(wish)
+    wish = _locked(wish)
+    if wish.state == State.ADOPTED and wish.donor_id == donor.pk:
+        return wish
+    _check_open(wish, donor, belongs=belongs)
+    assert wish.price_points is not None  # a check constraint
+    wallet = points.wallet_of(wish.community_id, wish.volunteer_id)
+    if wallet is None:
+        raise InsufficientPoints(needed=wish.price_points)
+    source = f"wish:{wish.pk}"
+    pool = ledger.account(community=wish.community, kind=AccountKind.POOL, holder="wishes")
+    with _balance_untold():
+        wish.hold_id = ledger.hold(
+            ledger.Movement(
+                debit=wallet,
+                credit=pool,
+                amount=wish.price_points,
+                key=f"{source}:{new_id()}",  # it may be adopted again
+                reason="wish",
+                source=source,
+            ),
+            lifetime=LIFETIME,
+        ).pk
+    wish.donor, wish.state = donor, State.ADOPTED
+    wish.save(update_fields=["donor", "hold", "state"])
+    _record("wish.adopt", wish, donor)
+    _tell("wish_adopted_by_neighbour", wish)
+    return wish
+
+
+@transaction.atomic
+def release(*, wish: Wish, by: User) -> Wish:
+    """Who adopted it can not after all: the points are free, and it is open again.
+
+    Raises WishStateWrong (not adopted, or its voucher was scanned: refund it).
+    """
+    wish = _locked(wish)
+    if wish.state != State.ADOPTED:
+        raise errors.WishStateWrong(state=wish.state)
+    ended = wish.redemption_id or wish.hold_id
+    _let_go(wish)
+    _record("wish.release", wish, by)
+    _tell("wish_open_again", wish, about=ended)
+    return wish
+
+
+def lapsed() -> QuerySet[Wish]:
+    """Those whose neighbour took too long: their points are held for nothing.
+
+    A shop's voucher lapses like any other, and opens its wish.
+    """
+    return Wish.objects.filter(state=State.ADOPTED, hold__expires_at__lte=timezone.now())
+
+
+@transaction.atomic
+def reopen(*, wish_id: UUID) -> bool:
+    """One of those is open again, its points free; ``False`` if there was nothing to do."""
+    wish = lapsed().filter(pk=wish_id).first()
+    if wish is None:
+        return False
+    wish = _locked(wish)
+    if not lapsed().filter(pk=wish_id).exists():  # while we waited
+        return False
+    ended = wish.hold_id
+    _let_go(wish)
+    _tell("wish_open_again", wish, about=ended)
+    return True
+
+
+@transaction.atomic
+def withdraw(*, wish: Wish) -> Wish:
+    """The volunteer takes it back; again changes nothing. Raises WishStateWrong as above."""
+    wish = _locked(wish)
+    if wish.state == State.WITHDRAWN:
+        return wish
+    if wish.state == State.ADOPTED:
+        _let_go(wish)
+    if wish.state not in (State.PROPOSED, State.PUBLISHED):
+        raise errors.WishStateWrong(state=wish.state)
+    wish.state, wish.closed_at = State.WITHDRAWN, timezone.now()
+    wish.save(update_fields=["state", "closed_at"])
+    second_person.drop(wish.community_id, wish=wish)
+    return wish
+
+
+@transaction.atomic
+def thank(*, wish: Wish, words: str) -> Wish:
+    """The volunteer has it, and says thanks: the points move, unless the shop's scan did that.
+
+    Again, the first thanks stand. Raises WishStateWrong, WishNotScanned, HoldExpired.
+    """
+    wish = _locked(wish)
+    if wish.state == State.DELIVERED:
+        return wish
+    if wish.state != State.ADOPTED:
+        raise errors.WishStateWrong(state=wish.state)
+    if wish.redemption is not None:
+        if wish.redemption.status != Redemption.Status.REDEEMED:
+            raise errors.WishNotScanned
+    else:
+        assert wish.hold_id is not None  # a check constraint
+        ledger.capture(community_id=wish.community_id, hold_id=wish.hold_id)
+    wish.state, wish.thanks, wish.closed_at = State.DELIVERED, words, timezone.now()
+    wish.save(update_fields=["state", "thanks", "closed_at"])
+    if wish.partnership is not None:
+        fulfilled_by = telling.owners_of(wish.partnership.merchant_id)
+    else:
+        assert wish.donor_id is not None  # a check constraint
+        fulfilled_by = [wish.donor_id]
+    telling.tell("wish_thanked", community=wish.community, recipients=fulfilled_by, about=wish.pk)
+    return wish
+
+
+@transaction.atomic
+def withdraw_all(leaving: Leaving) -> None:
+    """Withdraw the wishes of somebody who takes no part any more, and release what they adopted.
+
+    Idempotent: a second run finds none.
+    """
+    where = {name: value for name, value in leaving.whose.items() if name != "volunteer_id"}
+    adopted = Q(**where, donor=leaving.user_id, state=State.ADOPTED)
+    theirs = Q(**leaving.whose, state__in=Wish.OPEN)
+    for wish in Wish.objects.filter(theirs | adopted).select_related("donor").order_by("pk"):
+        with suppress(errors.WishStateWrong):  # its voucher was scanned
+            if wish.donor is not None and wish.donor_id == leaving.user_id:
+                release(wish=wish, by=wish.donor)
+            else:
+                withdraw(wish=wish)
+
+
+def forget(*, volunteer: User) -> None:
+    """What any wish of theirs said is said no more, also on a voucher."""
+    theirs = Wish.objects.filter(volunteer=volunteer)
+    Offer.objects.filter(
+        pk__in=Redemption.objects.filter(volunteer=volunteer, offer__kind=Offer.Kind.WISH).values(
+            "offer"
+        )
+    ).update(title=WITHOUT_WORDS)
+    theirs.update(words="", because="", thanks="")
+
+
+def _let_go(wish: Wish) -> None:
+    voucher = wish.redemption
+    if voucher is not None:
+        try:
+            redemption.cancel(redemption=voucher)  # which opens the wish again
+        except VoucherStateWrong as refusal:
+            raise errors.WishStateWrong(state=State.DELIVERED) from refusal
+    else:
+        assert wish.hold_id is not None  # a check constraint
+        ledger.void(community_id=wish.community_id, hold_id=wish.hold_id)
+        wish.donor = wish.hold = None
+        wish.state = State.PUBLISHED
+        wish.save(update_fields=["donor", "hold", "state"])
+    wish.refresh_from_db(fields=["state", "donor", "hold", "partnership", "redemption"])
+
+
+def _deciders(wish: Wish) -> list[User]:
+    """Return who priced the wish, and who confirmed the price."""
+    assert wish.decided_by is not None  # a check constraint
+    confirmed = Increase.objects.filter(
+        community_id=wish.community_id, wish=wish, decided_by__isnull=False
+    ).select_related("decided_by")
+    return [wish.decided_by, *(one.decided_by for one in confirmed if one.decided_by)]
+
+
+def _open_since(wish: Wish) -> date:
+    """From when on who decides about it is on no merchant's side that adopts it: 90 days before.
+
+    Nobody knew then which merchant it would be.
+    """
+    return wish.proposed_at.astimezone(wish.community.clock).date() - LATELY
+
+
+@contextmanager
+def _balance_untold() -> Iterator[None]:
+    """Who would fulfil it is told that there are too few points, not how many there are."""
+    try:
+        yield
+    except InsufficientPoints as refusal:
+        raise InsufficientPoints(needed=refusal.facts["needed"]) from None
+
+
+def _check_open(wish: Wish, by: User, *, belongs: bool) -> None:
+    if wish.volunteer_id == by.pk:
+        raise errors.OwnWish
+    if wish.state != State.PUBLISHED:
+        raise errors.WishStateWrong(state=wish.state)
+    # Who left, or whose guardian does not agree any more, spends nothing; why is nobody's business.
+    if not belongs or guardians.is_missing(wish.volunteer):
+        raise errors.WishNotOpenNow
+
+
+def _belongs(wish: Wish) -> bool:
+    """Whether who wished for it is a volunteer there, and stays one until the transaction ends."""
+    role = roles.volunteering(user_id=wish.volunteer_id, community_id=wish.community_id)
+    return role is not None
+
+
+def _locked(wish: Wish) -> Wish:
+    # Its voucher first: whoever cancels that comes to the wish from there.
+    list(Redemption.objects.select_for_update(no_key=True, of=("self",)).filter(wishes=wish))
+    return (
+        Wish.objects.select_for_update(no_key=True, of=("self",))
+        .select_related(
+            "community", "volunteer", "partnership", "donor", "redemption", "decided_by"
+        )
+        .get(pk=wish.pk)
+    )
+
+
+def _tell(kind: str, wish: Wish, about: object = None, **facts: object) -> None:
+    telling.tell(
+        kind,
+        community=wish.community,
+        recipients=[wish.volunteer_id],
+        about=about or wish.redemption_id or wish.hold_id or wish.pk,
+        facts={"community": wish.community.name} | facts,
+    )
+
+
+def _record(action: str, wish: Wish, by: User) -> None:
+    after = {"state": wish.state, "price_points": wish.price_points}
+    trail.record(action, actor=by, community=wish.community, target=wish, after=after)

@@ -1,0 +1,54 @@
+"""Merchants, what they offer, what was redeemed and what they are owed."""
+
+from merchants.catalogue.models.fairs import Fair, FairStall
+from merchants.catalogue.models.offers import Offer, OfferPrice, StockMove
+from merchants.giving.models.campaigns import Cause, Gift, Spending, Sponsorship
+from merchants.giving.models.wishes import Wish
+from merchants.partners.models.increases import Increase
+from merchants.partners.models.lists import ActivityMatch, ListEntry
+from merchants.partners.models.merchants import Device, Invitation, Merchant, MerchantMember
+from merchants.partners.models.partnerships import Partnership, Terms
+from merchants.partners.models.webhooks import WebhookDelivery, WebhookEndpoint
+from merchants.redemption.models.pay_codes import PayCode
+from merchants.redemption.models.redemptions import Redemption, Refund, ScanAttempt
+from merchants.redemption.models.voucher_keys import VoucherKey
+from merchants.settlement.models.bank_batches import BankBatch, BankBatchLine
+from merchants.settlement.models.payouts import BankAccount, Payout, PayoutCallback
+from merchants.settlement.models.statements import StatedAttendance, Statement, StatementQuestion
+
+__all__ = [
+    "ActivityMatch",
+    "BankAccount",
+    "BankBatch",
+    "BankBatchLine",
+    "Cause",
+    "Device",
+    "Fair",
+    "FairStall",
+    "Gift",
+    "Increase",
+    "Invitation",
+    "ListEntry",
+    "Merchant",
+    "MerchantMember",
+    "Offer",
+    "OfferPrice",
+    "Partnership",
+    "PayCode",
+    "Payout",
+    "PayoutCallback",
+    "Redemption",
+    "Refund",
+    "ScanAttempt",
+    "Spending",
+    "Sponsorship",
+    "StatedAttendance",
+    "Statement",
+    "StatementQuestion",
+    "StockMove",
+    "Terms",
+    "VoucherKey",
+    "WebhookDelivery",
+    "WebhookEndpoint",
+    "Wish",
+]

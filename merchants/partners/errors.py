@@ -1,0 +1,144 @@
+"""Refusals about offers, vouchers and settlements."""
+
+from django.utils.translation import gettext_lazy as _
+
+from backend.errors import Conflict, Forbidden, Invalid, NotFound
+
+
+class PartnerNotActive(Conflict):
+    code = "partner_not_active"
+    title = _("This merchant is not a partner at present.")
+
+
+class PartnerNotAccepted(Conflict):
+    code = "partner_not_accepted"
+    title = _("The merchant's owner has not agreed to be a partner here.")
+
+
+class PartnerEnded(Conflict):
+    code = "partner_ended"
+    title = _("This partnership has ended.")
+
+
+class PartnerNameTaken(Conflict):
+    code = "partner_name_taken"
+    title = _("The community has a partner of this name.")
+
+
+class AlreadyPartner(Conflict):
+    code = "already_partner"
+    title = _("This merchant is a partner here already, or was.")
+
+
+class PartnerStateWrong(Conflict):
+    code = "partner_state_wrong"
+    title = _("This is not possible in the partnership's present state.")
+
+
+class TermsIncomplete(Invalid):
+    code = "terms_incomplete"
+    title = _("Terms say fen per point, or a share, or neither, as their kind needs.")
+
+
+class TermsTooEarly(Conflict):
+    code = "terms_too_early"
+    title = _("New terms begin today or later, and not before the last ones.")
+
+
+class TermsInForce(Conflict):
+    code = "terms_in_force"
+    title = _("These terms are in force, or will be in a minute: agree on the next instead.")
+
+
+class ListFull(Conflict):
+    """``limit`` is how many entries of a partner are open at most."""
+
+    code = "list_full"
+    title = _("The lists are full; close an entry first.")
+
+
+class ListEntryClosed(Conflict):
+    code = "list_entry_closed"
+    title = _("This entry is closed.")
+
+
+class ActivityUnknown(NotFound):
+    code = "activity_unknown"
+    title = _("The community has no such activity.")
+
+
+class PartnerUnknown(NotFound):
+    code = "partner_unknown"
+    title = _("The community has no such partner.")
+
+
+class IncreaseDecided(Conflict):
+    code = "increase_decided"
+    title = _("This has been decided on.")
+
+
+class OwnIncrease(Forbidden):
+    code = "own_increase"
+    title = _("Who asks for what the community pays more for does not confirm it.")
+
+
+class MerchantUnknown(NotFound):
+    code = "merchant_unknown"
+    title = _("There is no such merchant.")
+
+
+class InvitationUnknown(NotFound):
+    code = "invitation_unknown"
+    title = _("This invitation is not known.")
+
+
+class InvitationUsed(Conflict):
+    code = "invitation_used"
+    title = _("This invitation has been used.")
+
+
+class InvitationExpired(Conflict):
+    code = "invitation_expired"
+    title = _("This invitation has expired; ask for another.")
+
+
+class InvitationRevoked(Conflict):
+    code = "invitation_revoked"
+    title = _("This invitation was taken back.")
+
+
+class OwnInvitation(Forbidden):
+    code = "own_invitation"
+    title = _("Who invites does not accept it themselves.")
+
+
+class AlreadyWorksThere(Conflict):
+    code = "already_works_there"
+    title = _("You work there already.")
+
+
+class HasOwner(Conflict):
+    code = "has_owner"
+    title = _("This merchant has an owner, who invites others.")
+
+
+class LastOwner(Conflict):
+    code = "last_owner"
+    title = _("A merchant keeps an owner; invite another first.")
+
+
+class OwnMerchant(Forbidden):
+    code = "own_merchant"
+    title = _(
+        "Who works for a merchant, or did lately, decides nothing about it for the community."
+    )
+
+
+class WebhookKnown(Conflict):
+    code = "webhook_known"
+    title = _("This address is told already.")
+
+
+class TooManyWebhooks(Conflict):
+    code = "too_many_webhooks"
+    title = _("A merchant has at most five webhook addresses that are switched on.")

@@ -1,0 +1,100 @@
+"""What partners and volunteers do for each other."""
+
+from typing import ClassVar
+
+import pgtrigger
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from backend.communities.models import TenantModel
+from merchants import triggers
+from merchants.partners.models.partnerships import Partnership
+
+
+class ListEntry(TenantModel):
+    """A line of one of a partner's two lists, until it is closed."""
+
+    class Kind(models.TextChoices):
+        NEED = "need"  # 服务清单: what volunteers can do for it
+        RESOURCE = "resource"  # 资源清单: what it can lend them
+
+    partnership = models.ForeignKey(
+        Partnership, models.PROTECT, related_name="list_entries", db_index=False
+    )
+    kind = models.CharField(max_length=8, choices=Kind)
+    title = models.CharField(max_length=60)
+    description = models.CharField(max_length=500, blank=True)
+    added_at = models.DateTimeField(db_default=Now())
+    added_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False
+    )
+    closed_at = models.DateTimeField(null=True)
+    closed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True
+    )
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                name="list_entry_closed_by_somebody",
+                condition=Q(closed_at__isnull=True, closed_by__isnull=True)
+                | Q(closed_at__isnull=False, closed_by__isnull=False),
+            )
+        ]
+        indexes: ClassVar = [
+            models.Index(name="list_entry_of_partner", fields=["community", "partnership", "-id"])
+        ]
+        triggers: ClassVar = [
+            pgtrigger.Protect(name="list_entry_stays", operation=pgtrigger.Delete),
+            pgtrigger.ReadOnly(name="list_entry_is_final", exclude=["closed_at", "closed_by"]),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class ActivityMatch(TenantModel):
+    """An activity that serves a need, or that a resource is lent to, until it is ended.
+
+    The activity is the volunteers app's: of it merchants know what ``backend.volunteering`` tells.
+    """
+
+    entry = models.ForeignKey(ListEntry, models.PROTECT, related_name="matches", db_index=False)
+    activity_id = models.UUIDField()
+    activity_title = models.CharField(max_length=80)  # as it was then
+    matched_at = models.DateTimeField(db_default=Now())
+    matched_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False
+    )
+    ended_at = models.DateTimeField(null=True)
+    ended_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True
+    )
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                name="matched_once",
+                fields=["community", "entry", "activity_id"],
+                condition=Q(ended_at__isnull=True),
+            )
+        ]
+        triggers: ClassVar = [
+            pgtrigger.Protect(name="match_stays", operation=pgtrigger.Delete),
+            pgtrigger.ReadOnly(name="match_is_final", exclude=["ended_at", "ended_by"]),
+            pgtrigger.Trigger(
+                name="match_not_their_own",
+                when=pgtrigger.After,
+                operation=pgtrigger.Insert,
+                func=triggers.not_their_own(
+                    "NEW.matched_by_id",
+                    partnership="(SELECT e.partnership_id FROM merchants_listentry e"
+                    " WHERE e.community_id = NEW.community_id AND e.id = NEW.entry_id)",
+                ),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.entry_id}: {self.activity_title}"

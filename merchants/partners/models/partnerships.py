@@ -1,0 +1,213 @@
+"""Contracts between communities and merchants."""
+
+from typing import ClassVar
+
+import pgtrigger
+from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from backend.communities.models import CoordType, TenantModel
+from backend.names import ComparedField
+from merchants import triggers
+from merchants.partners.models.merchants import Merchant
+
+
+class Partnership(TenantModel):
+    """A merchant as a partner of one community, and its shop there. What it is paid: ``Terms``.
+
+    Of a partner elsewhere it is a request until its owner says yes: asked → candidate | declined.
+    """
+
+    class State(models.TextChoices):
+        ASKED = "asked"  # a partner elsewhere; its owner has not said yes
+        DECLINED = "declined"  # and said no, or not yet
+        CANDIDATE = "candidate"  # talked to
+        CONTRACT = "contract"  # agreed with, nothing on offer yet
+        ACTIVE = "active"
+        SUSPENDED = "suspended"  # nothing new is taken; what is held can be scanned
+        ENDED = "ended"  # the same, for good; what is owed is still settled
+
+    merchant = models.ForeignKey(
+        Merchant, models.PROTECT, related_name="partnerships", db_index=False
+    )
+    name = models.CharField(max_length=60)  # the merchant's, as this community lists it
+    name_compared = ComparedField(of="name")
+    state = models.CharField(max_length=9, choices=State, default=State.ACTIVE)
+    settlement_day = models.PositiveSmallIntegerField(default=1)  # a period starts on it
+    since_at = models.DateTimeField(db_default=Now())
+    # NULL: its owner has not said yes, and the community learns nothing of the merchant.
+    accepted_at = models.DateTimeField(null=True, db_default=Now())
+    shop_code = models.CharField(max_length=12, null=True)  # hangs at the counter; no secret
+    # The shop's: none of it is anybody's own.
+    contact_phone = models.CharField(max_length=20, blank=True)
+    address = models.CharField(max_length=120, blank=True)
+    opening_hours = models.CharField(max_length=120, blank=True)  # in words: 周一至周五 9:00–21:00
+    latitude = models.FloatField(
+        null=True, validators=[MinValueValidator(-90), MaxValueValidator(90)]
+    )
+    longitude = models.FloatField(
+        null=True, validators=[MinValueValidator(-180), MaxValueValidator(180)]
+    )
+    coord_type = models.CharField(max_length=5, choices=CoordType, default=CoordType.WGS84)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="partner_once", fields=["community", "merchant"]),
+            models.UniqueConstraint(
+                name="partner_name_once", fields=["community", "name_compared"]
+            ),
+            models.UniqueConstraint(name="shop_code_once", fields=["community", "shop_code"]),
+            models.CheckConstraint(
+                name="partner_settled_on_a_day_of_every_month",
+                condition=Q(settlement_day__range=(1, 28)),
+            ),
+            models.CheckConstraint(
+                name="partner_with_its_owners_yes",
+                condition=Q(state__in=["asked", "declined"], accepted_at__isnull=True)
+                | Q(~Q(state__in=["asked", "declined"]), accepted_at__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="partner_on_the_map_or_not",
+                condition=Q(latitude__isnull=True, longitude__isnull=True)
+                | Q(latitude__isnull=False, longitude__isnull=False),
+            ),
+        ]
+        triggers: ClassVar = [
+            pgtrigger.FSM(
+                name="partnership_goes_its_way",
+                field="state",
+                transitions=[
+                    ("asked", "candidate"),
+                    ("asked", "declined"),
+                    ("declined", "candidate"),
+                    ("candidate", "contract"),
+                    ("candidate", "ended"),
+                    ("contract", "active"),
+                    ("contract", "ended"),
+                    ("active", "suspended"),
+                    ("active", "ended"),
+                    ("suspended", "active"),
+                    ("suspended", "ended"),
+                ],
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+# Also at the commit, and a minute before midnight: neither our clock nor another's is exact, and
+# what is taken at 0:00 is taken by the version.
+_WITHDRAWN_IN_TIME = """
+    IF NEW.valid_from IS NULL OR clock_timestamp() > (
+        SELECT NEW.valid_from::timestamp AT TIME ZONE c.timezone - interval '1 minute'
+        FROM communities_community c WHERE c.id = NEW.community_id
+    ) OR EXISTS (
+        SELECT FROM merchants_redemption r WHERE r.community_id = NEW.community_id
+        AND r.partnership_id = NEW.partnership_id AND r.terms_version = NEW.version
+    ) THEN
+        RAISE EXCEPTION 'terms % are in force', NEW.id
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'terms_withdrawn_in_time';
+    END IF;
+    RETURN NEW;
+"""
+_IS_WITHDRAWN = pgtrigger.Q(old__withdrawn_at__isnull=True, new__withdrawn_at__isnull=False)
+
+
+class Terms(TenantModel):
+    """One version of a contract: what the community pays for what is redeemed. It never changes.
+
+    The highest version that is valid on the community's day counts, and is frozen into what is
+    taken on that day. One that is not in force yet can be withdrawn, once, and then never counts.
+    """
+
+    class Kind(models.TextChoices):
+        PER_POINT = "per_point"  # fen_per_point for every point
+        SHARE = "share"  # share_bp / 10,000 of what the piece costs in the shop
+        PER_PIECE = "per_piece"  # what was agreed for that offer
+        DONATED = "donated"  # 公益捐赠: nothing; fen_per_point, if told, says what was given
+
+    partnership = models.ForeignKey(
+        Partnership, models.PROTECT, related_name="terms", db_index=False
+    )
+    version = models.PositiveIntegerField()
+    kind = models.CharField(max_length=9, choices=Kind)
+    fen_per_point = models.PositiveIntegerField(null=True)
+    share_bp = models.PositiveIntegerField(null=True)
+    valid_from = models.DateField(null=True)  # the community's day; NULL: from the first one on
+    agreed_at = models.DateTimeField(db_default=Now())
+    agreed_by = models.ForeignKey(  # NULL: imported
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True
+    )
+    withdrawn_at = models.DateTimeField(null=True)
+    withdrawn_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True
+    )
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                name="terms_version_once", fields=["community", "partnership", "version"]
+            ),
+            models.CheckConstraint(
+                name="terms_are_complete",
+                condition=Q(kind="per_point", fen_per_point__isnull=False, share_bp__isnull=True)
+                | Q(kind="share", fen_per_point__isnull=True, share_bp__range=(1, 10_000))
+                | Q(kind="per_piece", fen_per_point__isnull=True, share_bp__isnull=True)
+                | Q(kind="donated", share_bp__isnull=True),
+            ),
+            models.CheckConstraint(
+                name="terms_begin_with_the_first",
+                condition=Q(version=1) | Q(version__gt=1, valid_from__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="terms_withdrawn_by_somebody",
+                condition=Q(withdrawn_at__isnull=True, withdrawn_by__isnull=True)
+                | Q(withdrawn_at__isnull=False, withdrawn_by__isnull=False),
+            ),
+        ]
+        triggers: ClassVar = [
+            pgtrigger.Protect(name="terms_stay", operation=pgtrigger.Delete),
+            pgtrigger.ReadOnly(
+                name="terms_say_what_they_said", exclude=["withdrawn_at", "withdrawn_by"]
+            ),
+            pgtrigger.Protect(
+                name="terms_withdrawn_once",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(old__withdrawn_at__isnull=False),
+            ),
+            pgtrigger.Trigger(
+                name="terms_withdrawn_in_time",
+                operation=pgtrigger.Update,
+                when=pgtrigger.Before,
+                condition=_IS_WITHDRAWN,
+                func=_WITHDRAWN_IN_TIME,
+            ),
+            pgtrigger.Trigger(
+                name="terms_withdrawn_in_time_still",
+                operation=pgtrigger.Update,
+                when=pgtrigger.After,
+                timing=pgtrigger.Deferred,
+                condition=_IS_WITHDRAWN,
+                func=_WITHDRAWN_IN_TIME,
+            ),
+            pgtrigger.Trigger(
+                name="terms_not_their_own",
+                when=pgtrigger.After,
+                operation=pgtrigger.Insert,
+                func=triggers.not_their_own("NEW.agreed_by_id"),
+            ),
+            pgtrigger.Trigger(
+                name="terms_not_withdrawn_for_their_own",
+                when=pgtrigger.After,
+                operation=pgtrigger.Update,
+                condition=_IS_WITHDRAWN,
+                func=triggers.not_their_own("NEW.withdrawn_by_id"),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.partnership_id} {self.version}: {self.kind}"

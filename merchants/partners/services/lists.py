@@ -1,0 +1,190 @@
+"""The two lists of a partner 「服务清单」「资源清单」, and which activities come of them.
+
+Staff match an activity to what a merchant needs; the hours that are verified there are services it
+received. They stand on its statement and are never worth money.
+"""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from backend import volunteering
+from backend.accounts.models import User
+from backend.audit.services import trail
+from merchants.partners import errors
+from merchants.partners.models.lists import ActivityMatch, ListEntry
+from merchants.partners.models.partnerships import Partnership
+from merchants.partners.services import sides
+from merchants.settlement.models.statements import StatedAttendance, Statement
+
+OPEN_AT_MOST = 100  # entries of a partner
+BATCH = 1_000  # rows a statement
+
+
+@transaction.atomic
+def add(
+    *,
+    partnership: Partnership,
+    kind: ListEntry.Kind,
+    title: str,
+    description: str,
+    by: User,
+    is_staff: bool = False,
+) -> ListEntry:
+    """What the merchant needs, or can lend; ``is_staff``: written down for the community.
+
+    Raises OwnMerchant, PartnerNotAccepted, PartnerEnded, ListFull.
+    """
+    partnership = (
+        Partnership.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("community")
+        .get(pk=partnership.pk)
+    )
+    if is_staff:
+        sides.refuse_own(by, partnership)
+    sides.refuse_unasked(partnership)
+    open_ones = ListEntry.objects.filter(
+        community_id=partnership.community_id, partnership=partnership, closed_at__isnull=True
+    )
+    if open_ones.count() >= OPEN_AT_MOST:
+        raise errors.ListFull(limit=OPEN_AT_MOST)
+    entry = ListEntry.objects.create(
+        community=partnership.community,
+        partnership=partnership,
+        kind=kind,
+        title=title,
+        description=description,
+        added_by=by,
+    )
+    entry.refresh_from_db(fields=["added_at"])  # the database's own time
+    _record("list_entry.add", entry, by, kind=kind)
+    return entry
+
+
+@transaction.atomic
+def close(*, entry: ListEntry, by: User, is_staff: bool = False) -> ListEntry:
+    """Close an entry: it is wanted, or lent, no more. Idempotent. Its matches stay.
+
+    ``is_staff``: for the community. Raises OwnMerchant.
+    """
+    entry = _locked(entry)
+    if is_staff:
+        sides.refuse_own(by, entry.partnership)
+    if entry.closed_at is None:
+        entry.closed_at, entry.closed_by = timezone.now(), by
+        entry.save(update_fields=["closed_at", "closed_by"])
+        _record("list_entry.close", entry, by)
+    return entry
+
+
+@transaction.atomic
+def match(*, entry: ListEntry, activity_id: UUID, by: User) -> ActivityMatch:
+    """The activity serves it; again, the first time stands.
+
+    Raises OwnMerchant, ListEntryClosed, ActivityUnknown (to that community).
+    """
+    entry = _locked(entry)
+    sides.refuse_own(by, entry.partnership)
+    if entry.closed_at is not None:
+        raise errors.ListEntryClosed
+    title = volunteering.activity_title(community_id=entry.community_id, activity_id=activity_id)
+    if title is None:
+        raise errors.ActivityUnknown
+    made, is_new = ActivityMatch.objects.get_or_create(
+        community=entry.community,
+        entry=entry,
+        activity_id=activity_id,
+        ended_at=None,
+        defaults={"matched_by": by, "activity_title": title},
+    )
+    if is_new:
+        made.refresh_from_db(fields=["matched_at"])
+        _record("list_entry.match", entry, by, activity=str(activity_id))
+    return made
+
+
+@transaction.atomic
+def end_match(*, match: ActivityMatch, by: User) -> ActivityMatch:
+    """End a match: what is verified there is on no later statement. Idempotent.
+
+    Raises OwnMerchant.
+    """
+    entry = _locked(match.entry)
+    sides.refuse_own(by, entry.partnership)
+    match.refresh_from_db()
+    if match.ended_at is None:
+        match.ended_at, match.ended_by = timezone.now(), by
+        match.save(update_fields=["ended_at", "ended_by"])
+        _record("list_entry.end_match", entry, by, activity=str(match.activity_id))
+    return match
+
+
+def received(partnership: Partnership, *, until: datetime) -> list[volunteering.Service]:
+    """What volunteers did for the merchant that no statement of its says yet: an activity each.
+
+    The hours that were verified before ``until``, in the activities that are matched to what it
+    needs now, also those that were verified or matched too late for the statement before.
+    """
+    matched = ActivityMatch.objects.filter(
+        community_id=partnership.community_id,
+        entry__partnership=partnership,
+        entry__kind=ListEntry.Kind.NEED,
+        ended_at__isnull=True,
+    )
+    activity_ids = set(matched.values_list("activity_id", flat=True))
+    if not activity_ids:
+        return []
+    stated = StatedAttendance.objects.filter(
+        community_id=partnership.community_id, partnership=partnership
+    )
+    return volunteering.services(
+        community_id=partnership.community_id,
+        activity_ids=activity_ids,
+        until=until,
+        but_for=stated.values_list("attendance_id", flat=True),
+    )
+
+
+def as_said(services: list[volunteering.Service]) -> list[dict[str, Any]]:
+    """As a statement says it: of people only how many."""
+    return [
+        {
+            "activity_id": str(service.activity_id),
+            "title": service.title,
+            "volunteers": service.volunteers,
+            "minutes": service.minutes,
+        }
+        for service in services
+    ]
+
+
+def state(services: list[volunteering.Service], *, on: Statement) -> None:
+    """They stand on this statement, and on no later one. Whoever calls it holds the partnership."""
+    StatedAttendance.objects.bulk_create(
+        (
+            StatedAttendance(
+                community_id=on.community_id,
+                partnership_id=on.partnership_id,
+                statement=on,
+                attendance_id=attendance_id,
+            )
+            for service in services
+            for attendance_id in service.attendance_ids
+        ),
+        batch_size=BATCH,
+    )
+
+
+def _locked(entry: ListEntry) -> ListEntry:
+    return (
+        ListEntry.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("partnership", "community")
+        .get(pk=entry.pk)
+    )
+
+
+def _record(action: str, entry: ListEntry, by: User, **after: Any) -> None:
+    trail.record(action, actor=by, community=entry.community, target=entry, after=after)

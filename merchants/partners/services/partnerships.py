@@ -1,0 +1,396 @@
+"""Contracts with merchants, and who works there."""
+
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, models, transaction
+from django.utils import timezone
+
+from backend.accounts.models import User
+from backend.audit.services import trail
+from backend.communities.models import Community
+from backend.names import of_thing
+from merchants.partners import errors, selectors
+from merchants.partners.models.increases import Increase
+from merchants.partners.models.merchants import Merchant, MerchantMember
+from merchants.partners.models.partnerships import Partnership, Terms
+from merchants.partners.services import second_person, sides, telling
+
+
+@transaction.atomic
+def sign_contract(
+    *,
+    community: Community,
+    name: str,
+    trade: str,
+    fen_per_point: int,
+    is_donated: bool,
+    merchant: Merchant | None = None,
+) -> Partnership:
+    """A merchant becomes an active partner at once, paid ``fen_per_point`` or donating.
+
+    ``merchant`` is given when the business is a partner elsewhere already. For imports: staff
+    begin with ``consider``.
+    """
+    partnership = Partnership.objects.create(
+        community=community,
+        merchant=merchant or Merchant.objects.create(name=name, trade=trade),
+        name=name,
+        state=Partnership.State.ACTIVE,
+    )
+    Terms.objects.create(
+        community=community,
+        partnership=partnership,
+        version=1,
+        kind=Terms.Kind.DONATED if is_donated else Terms.Kind.PER_POINT,
+        fen_per_point=fen_per_point,
+    )
+    trail.record(
+        "partnership.sign",
+        actor=None,
+        community=community,
+        target=partnership,
+        after={
+            "merchant": str(partnership.merchant_id),
+            "fen_per_point": fen_per_point,
+            "is_donated": is_donated,
+        },
+    )
+    return partnership
+
+
+@transaction.atomic
+def consider(
+    *,
+    community: Community,
+    name: str,
+    trade: str,
+    by: User,
+    merchant_id: UUID | None = None,
+) -> Partnership:
+    """A business the community talks to: a candidate.
+
+    ``merchant_id`` is given when it is a partner elsewhere already, and then keeps its trade: it is
+    asked, and a candidate once its owner says yes (``answer``). Its owner tells the id; one without
+    owners is nobody's to tell, for staff here would invite the first.
+    Raises PartnerNameTaken, MerchantUnknown, AlreadyPartner, OwnMerchant.
+    """
+    merchant = _with_an_owner(merchant_id) if merchant_id else None
+    if merchant and merchant.partnerships.filter(community=community).exists():
+        raise errors.AlreadyPartner
+    if Partnership.objects.filter(community=community, name_compared=of_thing(name)).exists():
+        raise errors.PartnerNameTaken
+    partnership = Partnership.objects.create(
+        community=community,
+        merchant=merchant or Merchant.objects.create(name=name, trade=trade),
+        name=name,
+        **(ASKED if merchant else {"state": Partnership.State.CANDIDATE}),
+    )
+    sides.refuse_own(by, partnership)
+    if merchant:
+        telling.tell(
+            "partnership_asked",
+            community=community,
+            recipients=telling.owners_of(merchant.pk),
+            about=partnership.pk,
+            facts={"community": community.name, "merchant": merchant.name},
+        )
+    trail.record(
+        "partnership.consider",
+        actor=by,
+        community=community,
+        target=partnership,
+        after={"merchant": str(partnership.merchant_id), "is_new": merchant is None},
+    )
+    return partnership
+
+
+@transaction.atomic
+def answer(*, partnership: Partnership, accept: bool, by: User) -> Partnership:
+    """The merchant's owner says yes or no to another community; a no may become a yes later.
+
+    Who said no is on record, and not where that community's auditors read. Answered alike, nothing
+    changes. Raises MerchantUnknown (owns it no more), PartnerStateWrong (a partner already).
+    """
+    partnership = _locked(partnership)
+    if not selectors.owners_of(partnership.merchant_id).filter(user=by).exists():
+        raise errors.MerchantUnknown
+    state = Partnership.State.CANDIDATE if accept else Partnership.State.DECLINED
+    if partnership.state == state:
+        return partnership
+    if partnership.accepted_at is not None:
+        raise errors.PartnerStateWrong(state=partnership.state)
+    before = partnership.state
+    partnership.state = state
+    partnership.accepted_at = timezone.now() if accept else None
+    partnership.save(update_fields=["state", "accepted_at"])
+    trail.record(
+        "partnership.answer",
+        actor=by,
+        community=partnership.community if accept else None,
+        target=partnership,
+        before={"state": before},
+        after={"state": state},
+    )
+    return partnership
+
+
+def _with_an_owner(merchant_id: UUID) -> Merchant:
+    """Locked: of two who ask for it, the second finds what the first made."""
+    merchant = Merchant.objects.select_for_update(no_key=True).filter(pk=merchant_id).first()
+    if merchant is None or not selectors.owners_of(merchant_id).exists():
+        raise errors.MerchantUnknown
+    return merchant
+
+
+ASKED: dict[str, Any] = {"state": Partnership.State.ASKED, "accepted_at": None}
+# Which of fen_per_point and share_bp terms of each kind have.
+FIGURES = {
+    Terms.Kind.PER_POINT: {(True, False)},
+    Terms.Kind.SHARE: {(False, True)},
+    Terms.Kind.PER_PIECE: {(False, False)},
+    Terms.Kind.DONATED: {(False, False), (True, False)},
+}
+
+
+@transaction.atomic
+def agree(
+    *,
+    partnership: Partnership,
+    kind: Terms.Kind,
+    by: User,
+    valid_from: date,
+    fen_per_point: int | None = None,
+    share_bp: int | None = None,
+    is_confirmed: bool = False,
+) -> Terms | Increase:
+    """The next version of the contract, from ``valid_from`` on, the community's day.
+
+    What was taken before keeps its amount. The first version makes a candidate a contract. Where
+    more may be owed by it than by the last, a second person confirms it (``is_confirmed``), and
+    until then it is an Increase. Raises OwnMerchant, PartnerNotAccepted, PartnerEnded,
+    TermsIncomplete, TermsTooEarly (before today, or the last version).
+    """
+    partnership = _locked(partnership)
+    sides.refuse_own(by, partnership)
+    sides.refuse_unasked(partnership)
+    told = (fen_per_point is not None, share_bp is not None)
+    if told not in FIGURES[kind]:
+        raise errors.TermsIncomplete
+    versions = partnership.terms.order_by("-version")
+    last = versions.filter(withdrawn_at=None).first()
+    earliest = max(partnership.community.today, (last and last.valid_from) or date.min)
+    if valid_from < earliest:
+        raise errors.TermsTooEarly(earliest=earliest.isoformat())
+    facts = {
+        "kind": kind,
+        "fen_per_point": fen_per_point,
+        "share_bp": share_bp,
+        "valid_from": valid_from,
+    }
+    terms = Terms(
+        community_id=partnership.community_id,
+        partnership=partnership,
+        version=versions[0].version + 1 if versions else 1,
+        agreed_by=by,
+        **facts,
+    )
+    if not is_confirmed and second_person.raised_by_terms(last, terms):
+        waiting = second_person.ask(
+            kind=Increase.Kind.TERMS,
+            community=partnership.community,
+            by=by,
+            amount_fen=None,  # nobody knows what will be redeemed
+            partnership=partnership,
+            facts=facts,
+        )
+        assert waiting is not None  # it has no bound
+        return waiting
+    terms.save(force_insert=True)
+    terms.refresh_from_db(fields=["agreed_at"])  # the database's own time
+    trail.record(
+        "partnership.agree",
+        actor=by,
+        community=partnership.community,
+        target=partnership,
+        after=facts | {"version": terms.version, "valid_from": valid_from.isoformat()},
+    )
+    if partnership.state == Partnership.State.CANDIDATE:
+        _move(partnership, Partnership.State.CONTRACT, by)
+    return terms
+
+
+@transaction.atomic
+def withdraw_terms(*, terms: Terms, by: User, is_confirmed: bool = False) -> Terms | Increase:
+    """Take back a version that is not in force yet: it never counts, and others may begin earlier.
+
+    Idempotent: keeps the first ``withdrawn_at``. Where more may be owed without it, a second person
+    confirms it (``is_confirmed``), and until then it is an Increase. Raises OwnMerchant,
+    TermsInForce, also in the last minute before and where something was taken by it.
+    """
+    partnership = _locked(terms.partnership)
+    sides.refuse_own(by, partnership)
+    terms = Terms.objects.select_related("partnership__community", "withdrawn_by").get(
+        community_id=terms.community_id, pk=terms.pk
+    )
+    if terms.withdrawn_at is not None:
+        return terms
+    if terms.valid_from is None or terms.valid_from <= partnership.community.today:
+        raise errors.TermsInForce
+    earlier = partnership.terms.filter(withdrawn_at=None, version__lt=terms.version)
+    instead = earlier.order_by("-version").first()
+    if not is_confirmed and instead and second_person.raised_by_terms(terms, instead):
+        waiting = second_person.ask(
+            kind=Increase.Kind.TERMS,
+            community=partnership.community,
+            by=by,
+            amount_fen=None,  # nobody knows what will be redeemed
+            partnership=partnership,
+            facts={"withdrawn_version": terms.version},
+        )
+        assert waiting is not None  # it has no bound
+        return waiting
+    terms.withdrawn_at, terms.withdrawn_by = timezone.now(), by
+    try:
+        with transaction.atomic():
+            terms.save(update_fields=["withdrawn_at", "withdrawn_by"])
+    except IntegrityError as error:
+        diagnosis = getattr(error.__cause__, "diag", None)
+        if diagnosis is None or diagnosis.constraint_name != "terms_withdrawn_in_time":
+            raise
+        raise errors.TermsInForce from error
+    trail.record(
+        "partnership.withdraw_terms",
+        actor=by,
+        community=partnership.community,
+        target=partnership,
+        after={"version": terms.version},
+    )
+    return terms
+
+
+MOVES = {
+    Partnership.State.ACTIVE: {Partnership.State.CONTRACT, Partnership.State.SUSPENDED},
+    Partnership.State.SUSPENDED: {Partnership.State.ACTIVE},
+    Partnership.State.ENDED: {
+        Partnership.State.CANDIDATE,
+        Partnership.State.CONTRACT,
+        Partnership.State.ACTIVE,
+        Partnership.State.SUSPENDED,
+    },
+}
+
+
+@transaction.atomic
+def move(
+    *, partnership: Partnership, state: Partnership.State, by: User, because: str = ""
+) -> Partnership:
+    """Start, suspend, take up again or end it; to be what it is already is fine.
+
+    Vouchers that are held stay good, and what is owed is settled. Raises OwnMerchant,
+    PartnerStateWrong.
+    """
+    partnership = _locked(partnership)
+    sides.refuse_own(by, partnership)
+    if partnership.state != state:
+        if partnership.state not in MOVES.get(state, set()):
+            raise errors.PartnerStateWrong(state=partnership.state)
+        _move(partnership, state, by, because)
+    return partnership
+
+
+@transaction.atomic
+def describe(
+    *, partnership: Partnership, by: User, is_staff: bool = False, **facts: Any
+) -> Partnership:
+    """The shop's place, hours and phone, or the day its periods start on (1 to 28).
+
+    A latitude comes with a longitude, and goes with it: a check constraint. ``is_staff``: for the
+    community. Raises OwnMerchant, PartnerNotAccepted.
+    """
+    partnership = _locked(partnership)
+    if is_staff:
+        sides.refuse_own(by, partnership)
+        if partnership.accepted_at is None:
+            raise errors.PartnerNotAccepted
+    for name, value in facts.items():
+        setattr(partnership, name, value)
+    partnership.save(update_fields=list(facts))
+    trail.record(
+        "partnership.describe",
+        actor=by,
+        community=partnership.community,
+        target=partnership,
+        after={name: facts[name] for name in facts.keys() & {"settlement_day"}}
+        | {"changed": sorted(facts)},
+    )
+    return partnership
+
+
+def _move(partnership: Partnership, state: Partnership.State, by: User, because: str = "") -> None:
+    before = partnership.state
+    partnership.state = state
+    partnership.save(update_fields=["state"])
+    if state == Partnership.State.ENDED:
+        second_person.drop(partnership.community_id, partnership=partnership)
+    trail.record(
+        "partnership.move",
+        actor=by,
+        community=partnership.community,
+        target=partnership,
+        before={"state": before},
+        after={"state": state, "because": because},
+    )
+
+
+def _locked(partnership: Partnership) -> Partnership:
+    return (
+        Partnership.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("merchant", "community")
+        .get(pk=partnership.pk)
+    )
+
+
+@transaction.atomic
+def employ(*, merchant: Merchant, user: User, role: MerchantMember.Role) -> MerchantMember:
+    """Let ``user`` work there; working there already is fine."""
+    member, is_new = take_on(merchant=merchant, user=user, role=role)
+    if is_new:
+        record(
+            "merchant_member.employ",
+            actor=None,
+            merchant=merchant,
+            target=member,
+            after={"role": member.role, "user": str(user.pk)},
+        )
+    return member
+
+
+def take_on(
+    *, merchant: Merchant, user: User, role: MerchantMember.Role
+) -> tuple[MerchantMember, bool]:
+    """Put on record that ``user`` works there; ``False`` if they do, as what they are.
+
+    For ``employ`` and invitations.
+    """
+    return MerchantMember.objects.get_or_create(
+        merchant=merchant, user=user, ended_at=None, defaults={"role": role}
+    )
+
+
+def record(
+    action: str,
+    *,
+    actor: User | None,
+    merchant: Merchant,
+    target: models.Model,
+    before: dict[str, Any] | None = None,
+    after: dict[str, Any] | None = None,
+) -> None:
+    """Write down what concerns no one community where auditors look: in each it is a partner of."""
+    communities: list[Community | None] = [*selectors.communities_told_of(merchant.pk)]
+    for community in communities or [None]:
+        trail.record(
+            action, actor=actor, community=community, target=target, before=before, after=after
+        )

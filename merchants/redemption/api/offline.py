@@ -1,0 +1,245 @@
+"""Scanning without signal: a voucher's signed code, the keys to check it with, telling it later."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import extend_schema, extend_schema_field
+from rest_framework import serializers, status
+from rest_framework.generics import ListAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from backend import codes
+from backend.api.callers import signed_in
+from backend.api.fields import CharField, DateTimeField
+from backend.api.idempotency import idempotent, repeatable, seen
+from merchants.partners.api.members import at_owned, at_workplace, owned, worked_at
+from merchants.partners.models.merchants import Device
+from merchants.redemption import selectors
+from merchants.redemption.models.redemptions import ScanAttempt
+from merchants.redemption.models.voucher_keys import VoucherKey
+from merchants.redemption.services import offline, voucher_tokens
+
+SCANS_AT_ONCE = 100
+TOKEN_CHARACTERS = 1_000
+
+
+class OfflineCodeSerializer(serializers.Serializer[Any]):
+    """A JWT with Ed25519; a counter without signal takes it until ``expires_at``.
+
+    Both are null where it is told again and the voucher is no longer held.
+    """
+
+    offline_code = serializers.CharField(read_only=True, allow_null=True)
+    expires_at = serializers.DateTimeField(read_only=True, allow_null=True)
+
+
+def _signed(code: str | None, until: datetime | None) -> Any:
+    return OfflineCodeSerializer({"offline_code": code, "expires_at": until}).data
+
+
+class VoucherKeySerializer(serializers.ModelSerializer[VoucherKey]):
+    """An Ed25519 public key as a JWK has it (RFC 8037): ``x`` is its 32 bytes in base64url."""
+
+    kty = serializers.SerializerMethodField()
+    crv = serializers.SerializerMethodField()
+    x = serializers.CharField(source="public_key", read_only=True)
+    community = serializers.CharField(source="community.code", read_only=True)
+
+    class Meta:
+        model = VoucherKey
+        fields = ("kid", "kty", "crv", "x", "community", "made_at")
+        read_only_fields = fields
+
+    def get_kty(self, key: VoucherKey) -> str:
+        return "OKP"
+
+    def get_crv(self, key: VoucherKey) -> str:
+        return "Ed25519"
+
+
+class VoucherKeysSerializer(serializers.Serializer[Any]):
+    keys = VoucherKeySerializer(many=True, read_only=True)
+
+
+class DeviceSerializer(serializers.ModelSerializer[Device]):
+    class Meta:
+        model = Device
+        fields = ("id", "name", "registered_at", "retired_at")
+        read_only_fields = fields
+
+
+class RegisterDeviceSerializer(serializers.Serializer[Any]):
+    name = CharField(max_length=40)
+
+
+class ToldSerializer(serializers.Serializer[Any]):
+    """``nonce`` is the device's own number for the scan: told twice, it is one."""
+
+    nonce = CharField(max_length=64)
+    code = CharField(max_length=TOKEN_CHARACTERS)
+    device_time = DateTimeField()
+
+    def validate_code(self, code: str) -> str:
+        return codes.trimmed(code)
+
+
+class TellSerializer(serializers.Serializer[Any]):
+    device_id = serializers.UUIDField()
+    scans = serializers.ListField(child=ToldSerializer(), min_length=1, max_length=SCANS_AT_ONCE)
+
+
+class OfflineScanSerializer(serializers.ModelSerializer[ScanAttempt]):
+    """``outcome`` is "redeemed", or the code of what stood against it.
+
+    It counts for ``counts_at``: the device's time, unless that could not have been, which
+    ``clock_mark`` then says: ``too_early`` or ``too_late``.
+
+    Of a voucher that was taken elsewhere before, ``taken_before`` says by which device (null: with
+    signal), and when.
+    """
+
+    device = DeviceSerializer(read_only=True)
+    told_at = serializers.DateTimeField(source="scanned_at", read_only=True)
+    redemption_id = serializers.UUIDField(read_only=True, allow_null=True)
+    taken_before = serializers.SerializerMethodField()
+
+    class Meta:
+        model = ScanAttempt
+        fields = (
+            "nonce",
+            "outcome",
+            "device",
+            "device_time",
+            "counts_at",
+            "clock_mark",
+            "told_at",
+            "redemption_id",
+            "taken_before",
+        )
+        read_only_fields = fields
+
+    class TakenBeforeSerializer(serializers.Serializer[Any]):
+        device = serializers.CharField(allow_null=True, read_only=True)
+        at = serializers.DateTimeField(read_only=True)
+
+    @extend_schema_field(TakenBeforeSerializer(allow_null=True))
+    def get_taken_before(self, attempt: ScanAttempt) -> object:
+        if attempt.outcome != "code_used":
+            return None
+        first = selectors.taken_by_another(attempt)
+        return (
+            first
+            and self.TakenBeforeSerializer(
+                {
+                    "device": first.device and first.device.name,
+                    "at": first.counts_at or first.scanned_at,
+                }
+            ).data
+        )
+
+
+class OfflineScansSerializer(serializers.Serializer[Any]):
+    results = OfflineScanSerializer(many=True, read_only=True)
+
+
+# --- volunteers -------------------------------------------------------------------------------
+class MyOfflineCodeView(APIView):
+    """What my phone shows: ``POST /api/v1/me/redemptions/{redemption_id}/offline-code``.
+
+    Good for a day at most; with signal the phone asks for the next. Refused with
+    ``voucher_not_offline`` where the offer needs signal, ``voucher_state_wrong``.
+    """
+
+    @extend_schema(request=None, responses={201: OfflineCodeSerializer})
+    @idempotent(
+        seen(selectors.redemptions_of, "redemption_id"),
+        lambda request, voucher: _signed(*voucher_tokens.signed_before(voucher)),
+    )
+    def post(self, request: Request, redemption_id: UUID) -> Response:
+        mine = selectors.redemptions_of(signed_in(request))
+        signed = voucher_tokens.sign(get_object_or_404(mine, pk=redemption_id))
+        return Response(_signed(*signed), status=status.HTTP_201_CREATED)
+
+
+# --- clerks and owners ------------------------------------------------------------------------
+class VoucherKeyListView(APIView):
+    """What my device checks codes with: ``GET /api/v1/merchants/{merchant_id}/voucher-keys``.
+
+    A JWK set (RFC 7517). To be fetched anew whenever there is signal.
+    """
+
+    @extend_schema(responses=VoucherKeysSerializer)
+    def get(self, request: Request, merchant_id: UUID) -> Response:
+        keys = voucher_tokens.keys_of(worked_at(request, merchant_id))
+        return Response(VoucherKeysSerializer({"keys": keys}).data)
+
+
+class DeviceListView(ListAPIView[Device]):
+    """Tills and phones of the counter: ``GET /api/v1/merchants/{merchant_id}/devices``."""
+
+    serializer_class = DeviceSerializer
+    queryset = Device.objects.none()
+
+    def get_queryset(self) -> QuerySet[Device]:
+        return selectors.devices_of(worked_at(self.request, self.kwargs["merchant_id"]))
+
+    @extend_schema(request=RegisterDeviceSerializer, responses={201: DeviceSerializer})
+    @idempotent(at_workplace(selectors.devices_of), DeviceSerializer)
+    def post(self, request: Request, merchant_id: UUID) -> Response:
+        """One more: ``POST`` to the same address, by whoever works there."""
+        merchant = worked_at(request, merchant_id)
+        body = RegisterDeviceSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        device = offline.register_device(
+            merchant=merchant, by=signed_in(request), **body.validated_data
+        )
+        return Response(DeviceSerializer(device).data, status=status.HTTP_201_CREATED)
+
+
+class RetireDeviceView(APIView):
+    """It is lost or replaced:
+    ``POST /api/v1/merchants/{merchant_id}/devices/{device_id}/retire``, by an owner."""
+
+    @extend_schema(request=None, responses=DeviceSerializer)
+    @idempotent(at_owned(selectors.devices_of, "device_id"), DeviceSerializer)
+    def post(self, request: Request, merchant_id: UUID, device_id: UUID) -> Response:
+        devices = selectors.devices_of(owned(request, merchant_id))
+        device = offline.retire_device(
+            device=get_object_or_404(devices, pk=device_id), by=signed_in(request)
+        )
+        return Response(DeviceSerializer(device).data)
+
+
+class OfflineScanListView(ListAPIView[ScanAttempt]):
+    """What was scanned without signal:
+    ``GET /api/v1/merchants/{merchant_id}/offline-scans``, newest first."""
+
+    serializer_class = OfflineScanSerializer
+    queryset = ScanAttempt.objects.none()
+
+    def get_queryset(self) -> QuerySet[ScanAttempt]:
+        return selectors.offline_scans_at(worked_at(self.request, self.kwargs["merchant_id"]))
+
+    # Nothing is kept of a key: each scan has its nonce. And each is a transaction of its own, so
+    # that two uploads never wait for each other's vouchers.
+    @extend_schema(request=TellSerializer, responses={201: OfflineScansSerializer})
+    @repeatable
+    def post(self, request: Request, merchant_id: UUID) -> Response:
+        """Tell them: ``POST`` to the same address, what came of each in the order told.
+
+        One that is refused has the refusal's code for its ``outcome`` and spoils no other.
+        """
+        devices = selectors.devices_of(worked_at(request, merchant_id))
+        body = TellSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        device = get_object_or_404(devices, pk=body.validated_data["device_id"])
+        scans = [offline.Told(**scan) for scan in body.validated_data["scans"]]
+        told = offline.tell(device=device, clerk=signed_in(request), scans=scans)
+        return Response(
+            OfflineScansSerializer({"results": told}).data, status=status.HTTP_201_CREATED
+        )

@@ -1,0 +1,122 @@
+"""A code on the volunteer's phone, and points taken with it at the counter."""
+
+from collections import Counter
+from typing import Any
+from uuid import UUID
+
+from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from backend.accounts.api.fields import CodeField
+from backend.api.callers import signed_in
+from backend.api.fields import IntegerField
+from backend.api.idempotency import idempotent, seen
+from backend.communities.selectors import communities_of
+from merchants.partners.api.members import at_workplace, worked_at
+from merchants.redemption import selectors
+from merchants.redemption.api.screen import (
+    PaidSerializer,
+    explained_to_clerk,
+    shown_together,
+    shown_together_again,
+)
+from merchants.redemption.models.pay_codes import PayCode
+from merchants.redemption.services import pay_codes
+
+
+class ShowPayCodeSerializer(serializers.Serializer[Any]):
+    """``community`` is its code: whose points are to be spent."""
+
+    community = serializers.SlugField(max_length=60)
+
+
+class PayCodeSerializer(serializers.Serializer[PayCode]):
+    """Shown until ``expires_at``; then the phone asks for the next. ``code`` is null once used."""
+
+    code = serializers.CharField(read_only=True, allow_null=True)
+    expires_at = serializers.DateTimeField(read_only=True)
+
+
+class PayCodeItemSerializer(serializers.Serializer[Any]):
+    offer_id = serializers.UUIDField()
+    quantity = IntegerField(min_value=1, max_value=100, default=1)
+
+
+class ChosenSerializer(serializers.Serializer[Any]):
+    """Either ``items``, or ``points``."""
+
+    items = serializers.ListField(
+        child=PayCodeItemSerializer(), required=False, min_length=1, max_length=20
+    )
+    points = IntegerField(min_value=1, max_value=1_000_000, required=False, allow_null=True)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if (attrs.get("items") is None) == (attrs.get("points") is None):
+            raise serializers.ValidationError(_("Either items or points."), code="either_or")
+        return attrs
+
+    def chosen(self) -> Counter[UUID]:
+        """How many of each offer: one may stand in several lines."""
+        items: Counter[UUID] = Counter()
+        for item in self.validated_data.get("items") or ():
+            items[item["offer_id"]] += item["quantity"]
+        return items
+
+
+class PayCodePaymentSerializer(ChosenSerializer):
+    """Either ``items``, or ``points`` that the clerk enters."""
+
+    code = CodeField(length=pay_codes.LENGTH)
+
+
+class MyPayCodeView(APIView):
+    """A code to pay with: ``POST /api/v1/me/pay-codes``.
+
+    Good for a minute, once, in the shops of that community. It names nobody.
+    """
+
+    @extend_schema(request=ShowPayCodeSerializer, responses={201: PayCodeSerializer})
+    @idempotent(seen(selectors.pay_codes_of), PayCodeSerializer)
+    def post(self, request: Request) -> Response:
+        user = signed_in(request)
+        body = ShowPayCodeSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        community = get_object_or_404(communities_of(user), code=body.validated_data["community"])
+        made, _ = pay_codes.show(volunteer=user, community=community)
+        return Response(PayCodeSerializer(made).data, status=status.HTTP_201_CREATED)
+
+
+class PayCodePaymentView(APIView):
+    """A clerk takes points with it: ``POST /api/v1/merchants/{merchant_id}/payments``.
+
+    Items, or points alone, are taken and redeemed in one step: all of them, or nothing. Points
+    alone need a contract by points (``points_not_agreed``). Refused with ``code_unknown``,
+    ``code_used``, ``code_expired``, ``offer_unknown``, ``insufficient_points``, ``out_of_stock``,
+    ``limit_reached``, ``not_eligible``, ``offer_not_on_now``, ``offer_withdrawn``, each with a
+    ``colour``, a ``sound`` and ``what_to_do``, and without what is the volunteer's own business.
+    """
+
+    @extend_schema(request=PayCodePaymentSerializer, responses={201: PaidSerializer})
+    @idempotent(
+        at_workplace(selectors.redemptions_at),
+        shown_together_again,
+        many=True,
+        explains=explained_to_clerk,
+    )
+    def post(self, request: Request, merchant_id: UUID) -> Response:
+        merchant = worked_at(request, merchant_id)
+        body = PayCodePaymentSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        paid = pay_codes.pay(
+            merchant=merchant,
+            clerk=signed_in(request),
+            code=body.validated_data["code"],
+            points=body.validated_data.get("points"),
+            items=body.chosen(),
+        )
+        return Response(shown_together(paid), status=status.HTTP_201_CREATED)

@@ -1,0 +1,144 @@
+"""What was redeemed in a community and what was refused, for its staff and auditors."""
+
+from functools import cached_property
+
+from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
+from django_filters import rest_framework as filters
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+from rest_framework.generics import ListAPIView, RetrieveAPIView
+from rest_framework.views import APIView
+
+from backend.api.callers import signed_in
+from backend.api.filters import CharFilter, LocalDayFilterBackend, LocalDaysFilter, MarkFilter
+from backend.communities.models import Community
+from backend.communities.selectors import WATCHES_OVER, communities_where
+from merchants.partners.api.serializers import ColleagueSerializer, PartnerSerializer
+from merchants.redemption import selectors
+from merchants.redemption.api.serializers import StatementLineSerializer
+from merchants.redemption.models.redemptions import Redemption, ScanAttempt
+
+MARK = "`too_early` or `too_late` where the device's clock could not be believed."
+
+
+class RecordSerializer(StatementLineSerializer):
+    """A redemption with what it leads to: the ledger's transfer, the statement that settles it."""
+
+    merchant = PartnerSerializer(source="partnership", read_only=True)
+    volunteer = serializers.CharField(source="volunteer.masked_name", read_only=True)
+    transfer_id = serializers.UUIDField(read_only=True)
+    statement_id = serializers.UUIDField(read_only=True, allow_null=True)
+    device_time = serializers.DateTimeField(
+        read_only=True, allow_null=True, help_text="As a device told it later; null: with signal."
+    )
+    clock_mark = serializers.CharField(read_only=True, help_text=MARK)
+
+    class Meta(StatementLineSerializer.Meta):
+        fields = (
+            *StatementLineSerializer.Meta.fields,
+            "refunded_quantity",
+            "merchant",
+            "volunteer",
+            "transfer_id",
+            "statement_id",
+            "device_time",
+            "clock_mark",
+        )
+        read_only_fields = fields
+
+
+class RefusedScanSerializer(serializers.ModelSerializer[ScanAttempt]):
+    """``outcome`` is the code of what stood against it; the voucher's own code is not told.
+
+    ``clerk`` is null where the volunteer tried to confirm it with the shop's code.
+    """
+
+    merchant_id = serializers.UUIDField(read_only=True)
+    clerk = serializers.SerializerMethodField()
+    device = serializers.CharField(source="device.name", read_only=True, allow_null=True)
+    redemption_id = serializers.UUIDField(read_only=True, allow_null=True)
+
+    class Meta:
+        model = ScanAttempt
+        fields = (
+            "id",
+            "outcome",
+            "merchant_id",
+            "clerk",
+            "device",
+            "device_time",
+            "counts_at",
+            "clock_mark",
+            "scanned_at",
+            "redemption_id",
+        )
+        read_only_fields = fields
+
+    @extend_schema_field(ColleagueSerializer(allow_null=True))
+    def get_clerk(self, attempt: ScanAttempt) -> object:
+        voucher = attempt.redemption
+        if voucher is not None and voucher.volunteer_id == attempt.clerk_id:
+            return None
+        return ColleagueSerializer(attempt.clerk).data
+
+
+class RecordFilter(LocalDaysFilter):
+    moment = "closed_at"
+    merchant = filters.UUIDFilter(field_name="partnership__merchant", help_text="Its id.")
+    marked = MarkFilter("clock_mark")
+
+
+class RefusedScanFilter(LocalDaysFilter):
+    moment = "scanned_at"
+    merchant = filters.UUIDFilter(help_text="Its id.")
+    outcome = CharFilter(help_text="Such as `code_used`.")
+    marked = MarkFilter("clock_mark")
+
+
+class WatchedCommunity(APIView):
+    """The one that an address is about, for who works there; to others there is none."""
+
+    @cached_property
+    def community(self) -> Community:
+        watched = communities_where(signed_in(self.request), WATCHES_OVER)
+        return get_object_or_404(watched, code=self.kwargs["code"])
+
+
+class RecordListView(WatchedCommunity, ListAPIView[Redemption]):
+    """All that was redeemed: ``GET /api/v1/communities/{code}/redemptions``, newest first."""
+
+    serializer_class = RecordSerializer
+    filter_backends = (LocalDayFilterBackend,)
+    filterset_class = RecordFilter
+    queryset = Redemption.objects.none()
+
+    def get_queryset(self) -> QuerySet[Redemption]:
+        return selectors.redemptions_in(self.community)
+
+
+class RecordView(WatchedCommunity, RetrieveAPIView[Redemption]):
+    """One, as a transfer's ``source`` names it:
+    ``GET /api/v1/communities/{code}/redemptions/{redemption_id}``."""
+
+    serializer_class = RecordSerializer
+    lookup_url_kwarg = "redemption_id"
+    queryset = Redemption.objects.none()
+
+    def get_queryset(self) -> QuerySet[Redemption]:
+        return selectors.redemptions_in(self.community)
+
+
+class RefusedScanListView(WatchedCommunity, ListAPIView[ScanAttempt]):
+    """What counters were refused: ``GET /api/v1/communities/{code}/refused-scans``.
+
+    Newest first.
+    """
+
+    serializer_class = RefusedScanSerializer
+    filter_backends = (LocalDayFilterBackend,)
+    filterset_class = RefusedScanFilter
+    queryset = ScanAttempt.objects.none()
+
+    def get_queryset(self) -> QuerySet[ScanAttempt]:
+        return selectors.refused_scans_in(self.community)

@@ -1,0 +1,108 @@
+"""What volunteers may take, and what they took."""
+
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
+from django_filters import rest_framework as filters
+from drf_spectacular.utils import extend_schema
+from rest_framework import status
+from rest_framework.generics import ListAPIView, RetrieveAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from backend.api.callers import signed_in
+from backend.api.filters import CharFilter, CommunityFilter
+from backend.api.idempotency import idempotent, seen
+from merchants.catalogue.api.serializers import OfferSerializer
+from merchants.catalogue.models.offers import Offer
+from merchants.catalogue.selectors import offers_known_to, offers_open_to
+from merchants.redemption import selectors
+from merchants.redemption.api.serializers import TakeSerializer, VoucherSerializer
+from merchants.redemption.models.redemptions import Redemption
+from merchants.redemption.services import vouchers as redemptions
+
+
+class OfferFilter(CommunityFilter):
+    code = CharFilter(label="The offer's own code.")
+
+
+class OfferListView(ListAPIView[Offer]):
+    """What I may spend points on: ``GET /api/v1/offers``."""
+
+    serializer_class = OfferSerializer
+    queryset = Offer.objects.none()
+    filter_backends = [filters.DjangoFilterBackend]
+    filterset_class = OfferFilter
+
+    def get_queryset(self) -> QuerySet[Offer]:
+        return offers_open_to(signed_in(self.request))
+
+
+class OfferView(RetrieveAPIView[Offer]):
+    """One of them: ``GET /api/v1/offers/{offer_id}``."""
+
+    serializer_class = OfferSerializer
+    queryset = Offer.objects.none()
+    lookup_url_kwarg = "offer_id"
+
+    def get_queryset(self) -> QuerySet[Offer]:
+        return offers_open_to(signed_in(self.request))
+
+
+class TakeView(APIView):
+    """I take it: ``POST /api/v1/offers/{offer_id}/redemptions``.
+
+    Points and stock are set aside until the voucher is scanned, cancelled or lapses. Refused
+    with ``offer_withdrawn``, ``insufficient_points``, ``out_of_stock``.
+    """
+
+    @extend_schema(request=TakeSerializer, responses={201: VoucherSerializer})
+    @idempotent(
+        seen(selectors.redemptions_of),
+        VoucherSerializer,
+        address=seen(offers_known_to, "offer_id"),
+    )
+    def post(self, request: Request, offer_id: UUID) -> Response:
+        user = signed_in(request)
+        offer = get_object_or_404(offers_known_to(user), pk=offer_id)
+        body = TakeSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        voucher = redemptions.take(offer=offer, volunteer=user, **body.validated_data)
+        return Response(VoucherSerializer(voucher).data, status=status.HTTP_201_CREATED)
+
+
+class MyVoucherListView(ListAPIView[Redemption]):
+    """What I took: ``GET /api/v1/me/redemptions``."""
+
+    serializer_class = VoucherSerializer
+    queryset = Redemption.objects.none()
+
+    def get_queryset(self) -> QuerySet[Redemption]:
+        return selectors.redemptions_of(signed_in(self.request))
+
+
+class MyVoucherView(RetrieveAPIView[Redemption]):
+    """One of them: ``GET /api/v1/me/redemptions/{redemption_id}``."""
+
+    serializer_class = VoucherSerializer
+    queryset = Redemption.objects.none()
+    lookup_url_kwarg = "redemption_id"
+
+    def get_queryset(self) -> QuerySet[Redemption]:
+        return selectors.redemptions_of(signed_in(self.request))
+
+
+class MyVoucherCancelView(APIView):
+    """I do not want it after all: ``POST /api/v1/me/redemptions/{redemption_id}/cancel``.
+
+    Refused with ``voucher_state_wrong`` once it has been scanned.
+    """
+
+    @extend_schema(request=None, responses=VoucherSerializer)
+    @idempotent(seen(selectors.redemptions_of, "redemption_id"), VoucherSerializer)
+    def post(self, request: Request, redemption_id: UUID) -> Response:
+        mine = selectors.redemptions_of(signed_in(request))
+        voucher = redemptions.cancel(redemption=get_object_or_404(mine, pk=redemption_id))
+        return Response(VoucherSerializer(voucher).data)

@@ -1,0 +1,83 @@
+"""Refusals about offers, vouchers and settlements."""
+
+from django.utils.translation import gettext_lazy as _
+
+from backend.errors import Conflict, Forbidden, Invalid, NotFound
+
+
+class CodeUnknown(NotFound):
+    code = "code_unknown"
+    title = _("This code is not known.")
+
+
+class CodeTampered(Invalid):
+    code = "code_tampered"
+    title = _("This code was altered; it is none of ours.")
+
+
+class VoucherNotOffline(Conflict):
+    code = "voucher_not_offline"
+    title = _("This can only be scanned with signal.")
+
+
+class DeviceRetired(Conflict):
+    code = "device_retired"
+    title = _("This device was taken out of use before the scan.")
+
+
+class QuantityTooLarge(Conflict):
+    """``quantity`` is what the voucher is for."""
+
+    code = "quantity_too_large"
+    title = _("The voucher is for fewer pieces.")
+
+
+class OwnVoucher(Forbidden):
+    code = "own_voucher"
+    title = _("A colleague has to take this: it is your own.")
+
+
+class NonceReused(Conflict):
+    """Only ever an ``outcome``."""
+
+    code = "scan_nonce_reused"
+    title = _("This device has told another scan under this nonce.")
+
+
+class CodeUsed(Conflict):
+    code = "code_used"
+    title = _("This code has been used.")
+
+
+class CodeExpired(Conflict):
+    code = "code_expired"
+    title = _("This code has expired; its points go back to the wallet.")
+
+
+class PayCodeExpired(CodeExpired):
+    title = _("This code has expired; ask for a new one.")
+
+
+class CodeCancelled(Conflict):
+    code = "code_cancelled"
+    title = _("This voucher was cancelled; its points go back to the wallet.")
+
+
+class NotYourMerchant(Forbidden):
+    code = "not_your_merchant"
+    title = _("This voucher is for another merchant.")
+
+
+class VoucherStateWrong(Conflict):
+    code = "voucher_state_wrong"
+    title = _("This voucher has been used or has lapsed.")
+
+
+class RefundTooLate(Conflict):
+    code = "refund_too_late"
+    title = _("A merchant refunds on the day itself; after that the community's staff do.")
+
+
+class RefundTooLarge(Conflict):
+    code = "refund_too_large"
+    title = _("That is more than is left to give back.")

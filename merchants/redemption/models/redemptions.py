@@ -1,0 +1,302 @@
+"""What was taken, and every scan."""
+
+from typing import ClassVar
+
+import pgtrigger
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from backend import clocks
+from backend.communities.models import TenantModel
+from merchants import triggers
+from merchants.catalogue.models.offers import Offer
+from merchants.partners.models.merchants import Device, Merchant
+from merchants.partners.models.partnerships import Partnership
+from merchants.settlement.models.statements import Statement
+
+
+class Redemption(TenantModel):
+    """An offer taken for points: a voucher until it is scanned, cancelled or lapses.
+
+    Price and rate are frozen when it is taken. The points are held (``hold``) until then.
+    """
+
+    class Status(models.TextChoices):
+        HELD = "held"
+        REDEEMED = "redeemed"
+        CANCELLED = "cancelled"
+        EXPIRED = "expired"
+
+    offer = models.ForeignKey(Offer, models.PROTECT, related_name="redemptions", db_index=False)
+    partnership = models.ForeignKey(
+        Partnership, models.PROTECT, related_name="redemptions", db_index=False
+    )
+    volunteer = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False
+    )
+    code = models.CharField(max_length=12)  # random; names nobody and opens nothing else
+    quantity = models.PositiveIntegerField()
+    price_points = models.PositiveBigIntegerField()  # for the whole quantity
+    terms_version = models.PositiveIntegerField(db_default=1)  # of the contract
+    fen_per_point = models.PositiveIntegerField(null=True)  # NULL: the contract is not by points
+    refunded_quantity = models.PositiveIntegerField(default=0)  # a refund's trigger counts it
+    amount_fen = models.PositiveBigIntegerField()  # what the community owes for all of it
+    status = models.CharField(max_length=9, choices=Status, default=Status.HELD)
+    hold = models.ForeignKey("points.Hold", models.PROTECT, related_name="+", db_index=False)
+    transfer = models.ForeignKey(
+        "points.Transfer", models.PROTECT, related_name="+", db_index=False, null=True
+    )
+    taken_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    # Until when a counter without signal may tell that it took it before ``expires_at``, or NULL:
+    # it needs signal. Points and stock stay set aside as long.
+    offline_until = models.DateTimeField(null=True)
+    cancel_asked_at = models.DateTimeField(null=True)  # given back at ``offline_until``
+    signed_until = models.DateTimeField(null=True)  # until when a signed code of it is good
+    signed_at = models.DateTimeField(null=True)  # since when there is that code
+    closed_at = models.DateTimeField(null=True)  # redeemed, cancelled or expired
+    redeemed_by = models.ForeignKey(  # NULL: the volunteer, with the shop's code
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True
+    )
+    statement = models.ForeignKey(
+        Statement, models.PROTECT, related_name="redemptions", db_index=False, null=True
+    )
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="voucher_code_once", fields=["community", "code"]),
+            models.CheckConstraint(name="redemption_of_something", condition=Q(quantity__gt=0)),
+            models.CheckConstraint(
+                name="refunded_at_most_what_was_redeemed",
+                condition=Q(refunded_quantity=0)
+                | Q(status="redeemed", refunded_quantity__lte=F("quantity")),
+            ),
+            models.CheckConstraint(
+                name="redeemed_moved_points",
+                condition=Q(status="redeemed", transfer__isnull=False, closed_at__isnull=False)
+                | Q(~Q(status="redeemed"), transfer__isnull=True, statement__isnull=True),
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(name="redemption_of_volunteer", fields=["community", "volunteer", "-id"]),
+            models.Index(name="redemption_at_partner", fields=["community", "partnership", "-id"]),
+            models.Index(
+                name="voucher_that_may_lapse",
+                fields=["community", "expires_at"],
+                condition=Q(status="held"),
+            ),
+            models.Index(
+                name="redemption_unsettled",
+                fields=["community", "partnership", "closed_at"],
+                condition=Q(status="redeemed", statement__isnull=True),
+            ),
+            models.Index(name="redemption_in_statement", fields=["community", "statement"]),
+        ]
+        triggers: ClassVar = [
+            pgtrigger.Protect(name="redemption_stays", operation=pgtrigger.Delete),
+            pgtrigger.Trigger(
+                name="redemption_is_told",
+                when=pgtrigger.After,
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(old__status="held", new__status="redeemed"),
+                func=triggers.REDEMPTION,
+            ),
+            pgtrigger.ReadOnly(
+                name="redemption_terms_are_final",
+                fields=[
+                    "community",
+                    "offer",
+                    "partnership",
+                    "volunteer",
+                    "code",
+                    "quantity",
+                    "price_points",
+                    "terms_version",
+                    "fen_per_point",
+                    "amount_fen",
+                    "hold",
+                ],
+            ),
+            pgtrigger.FSM(
+                name="redemption_closes_once",
+                field="status",
+                transitions=[("held", "redeemed"), ("held", "cancelled"), ("held", "expired")],
+            ),
+            # Above all closed_at, which decides the period it is settled in.
+            pgtrigger.Protect(
+                name="redemption_outcome_is_final",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Condition(
+                    "OLD.status <> 'held' AND (OLD.transfer_id, OLD.taken_at, OLD.expires_at,"
+                    " OLD.closed_at, OLD.redeemed_by_id) IS DISTINCT FROM (NEW.transfer_id,"
+                    " NEW.taken_at, NEW.expires_at, NEW.closed_at, NEW.redeemed_by_id)"
+                ),
+            ),
+            pgtrigger.Protect(
+                name="redemption_counts_its_refunds",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Condition(
+                    "OLD.refunded_quantity IS DISTINCT FROM NEW.refunded_quantity"
+                    " AND pg_trigger_depth() = 0"
+                ),
+            ),
+            pgtrigger.Protect(
+                name="redemption_settled_once",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(
+                    old__statement__isnull=False, new__statement__df=pgtrigger.F("old__statement")
+                ),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.quantity} × {self.offer_id}: {self.status}"
+
+    @property
+    def refunded_points(self) -> int:
+        """A piece costs the same as each other."""
+        return self.price_points * self.refunded_quantity // self.quantity
+
+
+class Refund(TenantModel):
+    """Pieces of a redemption given back: points to the wallet, pieces to the stock.
+
+    ``amount_fen`` is what the community does not owe for them any more.
+    """
+
+    redemption = models.ForeignKey(
+        Redemption, models.PROTECT, related_name="refunds", db_index=False
+    )
+    partnership = models.ForeignKey(
+        Partnership, models.PROTECT, related_name="refunds", db_index=False
+    )
+    quantity = models.PositiveIntegerField()
+    points = models.PositiveBigIntegerField()
+    amount_fen = models.PositiveBigIntegerField()
+    reason = models.CharField(max_length=200)
+    refunded_at = models.DateTimeField()
+    refunded_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False
+    )
+    reversal = models.ForeignKey(
+        "points.Reversal", models.PROTECT, related_name="+", db_index=False
+    )
+    statement = models.ForeignKey(
+        Statement, models.PROTECT, related_name="refunds", db_index=False, null=True
+    )
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(name="refund_of_something", condition=Q(quantity__gt=0)),
+            models.CheckConstraint(name="refund_has_a_reason", condition=~Q(reason="")),
+        ]
+        indexes: ClassVar = [
+            models.Index(name="refund_of_redemption", fields=["community", "redemption"]),
+            models.Index(
+                name="refund_unsettled",
+                fields=["community", "partnership", "refunded_at"],
+                condition=Q(statement__isnull=True),
+            ),
+            models.Index(name="refund_in_statement", fields=["community", "statement"]),
+        ]
+        triggers: ClassVar = [
+            pgtrigger.Protect(name="refund_stays", operation=pgtrigger.Delete),
+            pgtrigger.Trigger(
+                name="refund_is_told",
+                when=pgtrigger.After,
+                operation=pgtrigger.Insert,
+                func=triggers.REFUND,
+            ),
+            pgtrigger.ReadOnly(name="refund_is_final", exclude=["statement"]),
+            pgtrigger.Protect(
+                name="refund_settled_once",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(old__statement__isnull=False),
+            ),
+            # That no more is given back than was taken, the redemption's own constraint says.
+            pgtrigger.Trigger(
+                name="refund_is_counted",
+                when=pgtrigger.After,
+                operation=pgtrigger.Insert,
+                func="""
+                    UPDATE merchants_redemption
+                    SET refunded_quantity = refunded_quantity + NEW.quantity
+                    WHERE community_id = NEW.community_id AND id = NEW.redemption_id;
+                    RETURN NULL;
+                """,
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.quantity} of {self.redemption_id}"
+
+
+class ScanAttempt(TenantModel):
+    """A clerk scanned something; refused attempts stay on record with their reason.
+
+    Of a volunteer who confirms with the shop's code, ``clerk`` is that volunteer.
+    """
+
+    merchant = models.ForeignKey(Merchant, models.PROTECT, related_name="+", db_index=False)
+    clerk = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False
+    )
+    code = models.CharField(max_length=64)
+    outcome = models.CharField(max_length=30)  # "redeemed", or the refusal's code
+    redemption = models.ForeignKey(
+        Redemption, models.PROTECT, related_name="+", db_index=False, null=True
+    )
+    scanned_at = models.DateTimeField(db_default=Now())
+    # Of what was scanned without signal and told later: where, its number there, and when by the
+    # device's clock.
+    device = models.ForeignKey(Device, models.PROTECT, related_name="+", db_index=False, null=True)
+    nonce = models.CharField(max_length=64, blank=True, db_default="")
+    device_time = models.DateTimeField(null=True)
+    # The moment it counts for, and whether the device's clock could not be believed (clocks.py).
+    counts_at = models.DateTimeField(null=True)
+    clock_mark = models.CharField(max_length=clocks.LONGEST_MARK, blank=True, db_default="")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                name="scan_told_once",
+                fields=["community", "merchant", "device", "nonce"],
+                condition=Q(device__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="scan_of_a_device_is_complete",
+                condition=Q(
+                    device__isnull=True,
+                    nonce="",
+                    device_time__isnull=True,
+                    counts_at__isnull=True,
+                    clock_mark="",
+                )
+                | Q(
+                    Q(device__isnull=False, device_time__isnull=False, counts_at__isnull=False),
+                    ~Q(nonce=""),
+                ),
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(name="scan_of_voucher", fields=["community", "redemption"]),
+            models.Index(
+                name="scan_that_was_refused",
+                fields=["community", "-id"],
+                condition=~Q(outcome="redeemed"),
+            ),
+            models.Index(name="scan_at_merchant", fields=["community", "merchant", "-id"]),
+            models.Index(
+                name="scan_that_may_be_a_guess",
+                fields=["community", "merchant", "clerk", "scanned_at"],
+                condition=Q(outcome="code_unknown"),
+            ),
+        ]
+        triggers: ClassVar = [
+            pgtrigger.Protect(name="scan_stays", operation=pgtrigger.Update | pgtrigger.Delete)
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.outcome}"

@@ -1,0 +1,91 @@
+"""Who may take an offer, and when."""
+
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from django.db.models import F, Sum
+
+from backend import volunteering
+from backend.accounts import ages
+from backend.accounts.models import User
+from merchants.catalogue import errors
+from merchants.catalogue.models.offers import Offer
+from merchants.redemption.models.redemptions import Redemption
+
+
+def check_open(offer: Offer, moment: datetime) -> None:
+    """Raises OfferNotOnNow: before or after its days by the community's clock, or it has begun."""
+    day = moment.astimezone(offer.community.clock).date()
+    if (
+        (offer.valid_from is not None and day < offer.valid_from)
+        or (offer.valid_until is not None and day > offer.valid_until)
+        or (offer.starts_at is not None and moment >= offer.starts_at)
+    ):
+        raise errors.OfferNotOnNow
+
+
+def check_eligible(offer: Offer, volunteer: User, moment: datetime) -> None:
+    """Raises NotEligible, with all that is missing; an age that was never told is missing.
+
+    The age is that of the ``moment`` at which it is taken.
+    """
+    missing: dict[str, Any] = {}
+    if offer.min_hours or offer.min_stars or offer.groups:
+        standing = volunteering.standing(
+            community_id=offer.community_id, user_id=volunteer.pk
+        ) or volunteering.Standing(kind="", minutes=0)
+        if standing.minutes < offer.min_hours * 60:
+            missing["hours"] = offer.min_hours
+        if standing.stars < offer.min_stars:
+            missing["stars"] = offer.min_stars
+        if offer.groups and standing.kind not in offer.groups:
+            missing["groups"] = offer.groups
+    born_on, today = volunteer.born_on, moment.astimezone(ages.CLOCK).date()
+    if offer.min_age is not None and (
+        born_on is None or born_on > ages.years_before(offer.min_age, today)
+    ):
+        missing["min_age"] = offer.min_age
+    if offer.max_age is not None and (
+        born_on is None or born_on <= ages.years_before(offer.max_age + 1, today)
+    ):
+        missing["max_age"] = offer.max_age
+    if missing:
+        raise errors.NotEligible(missing=missing)
+
+
+def check_limit(offer: Offer, volunteer: User, quantity: int, moment: datetime) -> None:
+    """What they took in the period, less what was given back. Raises LimitReached.
+
+    The caller holds the lock of the volunteer's wallet: two phones of one person queue there.
+    """
+    if offer.limit_quantity is None or offer.limit_period is None:
+        return
+    clock = offer.community.clock
+    since = datetime.combine(
+        period_start(offer.limit_period, moment.astimezone(clock).date()), time(), tzinfo=clock
+    )
+    taken = Redemption.objects.filter(
+        community_id=offer.community_id,
+        volunteer=volunteer,
+        offer=offer,
+        status__in=[Redemption.Status.HELD, Redemption.Status.REDEEMED],
+        taken_at__gte=since,
+    ).aggregate(quantity=Sum(F("quantity") - F("refunded_quantity")))["quantity"]
+    if (taken or 0) + quantity > offer.limit_quantity:
+        raise errors.LimitReached(
+            limit=offer.limit_quantity, period=offer.limit_period, taken=taken or 0
+        )
+
+
+def period_start(period: str, day: date) -> date:
+    """The first day of the period that ``day`` is in; for ever begins in the year 1."""
+    match period:
+        case Offer.Period.DAY:
+            return day
+        case Offer.Period.WEEK:
+            return day - timedelta(days=day.weekday())
+        case Offer.Period.MONTH:
+            return day.replace(day=1)
+        case Offer.Period.YEAR:
+            return day.replace(month=1, day=1)
+    return date(1, 1, 2)  # a day's room for clocks east of Greenwich

@@ -1,0 +1,189 @@
+"""A voucher as a signed code: a JWT (RFC 7519) with Ed25519 (RFC 8037). docs/offline.md.
+
+It says the voucher's code, the merchant, the offer's code, how many and until when; no person.
+"""
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from django.db import transaction
+from django.utils import timezone
+from jwt import PyJWK
+
+from backend.communities.models import Community
+from merchants.partners import selectors
+from merchants.partners.models.merchants import Merchant
+from merchants.redemption import errors
+from merchants.redemption.models.redemptions import Redemption
+from merchants.redemption.models.voucher_keys import VoucherKey
+
+ALGORITHM = "EdDSA"
+GOOD_FOR = timedelta(hours=24)  # a code that is out in the world; a phone fetches the next
+
+
+@dataclass(frozen=True)
+class Signed:
+    """What a signed code says; its signature holds."""
+
+    community_id: UUID
+    code: str  # the voucher's
+    expires_at: datetime
+
+
+@transaction.atomic
+def make_key(community: Community) -> VoucherKey:
+    """A new key, which signs from now on; what older ones signed stays good."""
+    private = Ed25519PrivateKey.generate()
+    public = private.public_key().public_bytes_raw()
+    key = VoucherKey(
+        community=community,
+        kid=hashlib.sha256(public).hexdigest()[:8],
+        public_key=base64.urlsafe_b64encode(public).rstrip(b"=").decode(),
+    )
+    key.private_key = private.private_bytes_raw()
+    key.save(force_insert=True)
+    return key
+
+
+@transaction.atomic
+def withdraw_keys(community: Community) -> VoucherKey:
+    """Somebody may have got hold of them: a new key signs, and nothing else is taken any more.
+
+    Phones ask for a new code, devices for the keys. The answer is the new key.
+    """
+    VoucherKey.objects.filter(community=community, withdrawn_at=None).update(
+        withdrawn_at=timezone.now()
+    )
+    return make_key(community)
+
+
+@transaction.atomic
+def sign(voucher: Redemption) -> tuple[str, datetime]:
+    """The code that a counter can check by itself, and until when it is good.
+
+    At most a day, for a code can not be taken back: who cancels waits for as long. Raises
+    VoucherNotOffline, VoucherStateWrong (used, cancelled or run out).
+    """
+    voucher = (
+        Redemption.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("community", "offer", "partnership")
+        .get(pk=voucher.pk)
+    )
+    if voucher.offline_until is None:
+        raise errors.VoucherNotOffline
+    if voucher.status != Redemption.Status.HELD:
+        raise errors.VoucherStateWrong(state=voucher.status)
+    if voucher.cancel_asked_at is not None:
+        raise errors.VoucherStateWrong(state=Redemption.Status.CANCELLED)
+    now = timezone.now()
+    if voucher.expires_at <= now:
+        raise errors.VoucherStateWrong(state=Redemption.Status.EXPIRED)
+    until = min(voucher.expires_at, now + GOOD_FOR)
+    if voucher.signed_until != until:  # else it is the code that is out already
+        voucher.signed_until, voucher.signed_at = until, now
+        voucher.save(update_fields=["signed_until", "signed_at"])
+    return _encode(voucher, until), until
+
+
+def signed_before(voucher: Redemption) -> tuple[str | None, datetime | None]:
+    """The code that was signed last, and until when it is good; nothing once it is good no more."""
+    until = voucher.signed_until
+    is_held = voucher.status == Redemption.Status.HELD and voucher.cancel_asked_at is None
+    if until is None or until <= timezone.now() or not is_held:
+        return None, None
+    return _encode(voucher, until), until
+
+
+def _encode(voucher: Redemption, until: datetime) -> str:
+    key = _newest_key(voucher.community)
+    return jwt.encode(
+        {
+            "sub": voucher.code,
+            "aud": str(voucher.partnership.merchant_id),
+            "exp": int(until.timestamp()),
+            "offer": voucher.offer.code,
+            "quantity": voucher.quantity,
+        },
+        Ed25519PrivateKey.from_private_bytes(key.private_key),
+        algorithm=ALGORITHM,
+        headers={"kid": key.kid, "typ": None},
+    )
+
+
+def signed_at(voucher: Redemption, expires_at: datetime) -> datetime:
+    """Since when there is the code of ``voucher`` that is good until ``expires_at``.
+
+    A code that another has followed was good for a day, for the voucher's end is the last's.
+    """
+    is_last = voucher.signed_until is not None and int(voucher.signed_until.timestamp()) == int(
+        expires_at.timestamp()
+    )
+    if is_last and voucher.signed_at is not None:
+        return voucher.signed_at
+    return max(voucher.taken_at, expires_at - GOOD_FOR)
+
+
+def read(token: str, merchant_id: UUID) -> Signed:
+    """What a signed code of a community of the merchant's says, whoever it is for.
+
+    Raises CodeUnknown (no key of theirs), CodeTampered (the signature does not hold).
+    """
+    try:
+        header = jwt.get_unverified_header(token)
+    except (jwt.InvalidTokenError, RecursionError):
+        raise errors.CodeTampered from None
+    # Compared here: a header may say what no column can hold.
+    keys = VoucherKey.objects.filter(
+        withdrawn_at=None,
+        community__in=selectors.accepted(merchant_id).values("community"),
+    )
+    key = next((one for one in keys if one.kid == header.get("kid")), None)
+    if key is None:
+        raise errors.CodeUnknown
+    public = PyJWK({"kty": "OKP", "crv": "Ed25519", "x": key.public_key}, algorithm=ALGORITHM)
+    try:
+        # Until when, and for whom, is not refused here: each is a refusal of its own.
+        said = jwt.decode(
+            token,
+            public,
+            algorithms=[ALGORITHM],
+            options={"verify_exp": False, "verify_aud": False},
+        )
+    except jwt.InvalidTokenError:
+        raise errors.CodeTampered from None
+    return Signed(key.community_id, said["sub"], datetime.fromtimestamp(said["exp"], UTC))
+
+
+def claimed_code(token: str) -> str:
+    """The voucher's code that it says, whoever signed it; nothing if it is no such token."""
+    try:
+        said = jwt.decode(token, options={"verify_signature": False})
+    except (jwt.InvalidTokenError, RecursionError):
+        return ""
+    return str(said.get("sub", ""))
+
+
+def keys_of(merchant: Merchant) -> list[VoucherKey]:
+    """What the merchant's devices check with, newest first; each of its communities has one."""
+    partnerships = selectors.accepted(merchant.pk).select_related("community")
+    for partnership in partnerships:
+        _newest_key(partnership.community)
+    return list(
+        VoucherKey.objects.filter(community__in=partnerships.values("community"), withdrawn_at=None)
+        .select_related("community")
+        .order_by("-id")
+    )
+
+
+def _newest_key(community: Community) -> VoucherKey:
+    newest = VoucherKey.objects.filter(community=community, withdrawn_at=None).order_by("-id")
+    if (key := newest.first()) is not None:
+        return key
+    with transaction.atomic():  # of two who are first, one makes it
+        Community.objects.select_for_update(no_key=True).get(pk=community.pk)
+        return newest.first() or make_key(community)

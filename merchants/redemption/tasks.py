@@ -1,0 +1,30 @@
+"""Celery's way in."""
+
+from uuid import UUID
+
+from celery import shared_task
+from django.db import OperationalError
+
+from backend.celery import SWEEP_AT_MOST
+from merchants.redemption.services import pay_codes
+from merchants.redemption.services import vouchers as redemption
+
+
+@shared_task
+def sweep_expired_vouchers() -> None:
+    """Queue one release for every voucher that has lapsed."""
+    lapsed = redemption.lapsed().order_by("expires_at")
+    for redemption_id in lapsed.values_list("pk", flat=True)[:SWEEP_AT_MOST]:
+        release_voucher.delay(str(redemption_id))
+
+
+@shared_task(autoretry_for=(OperationalError,), retry_backoff=True)
+def release_voucher(redemption_id: str) -> None:
+    """Release one; a second run finds it released."""
+    redemption.expire(redemption_id=UUID(redemption_id))
+
+
+@shared_task
+def forget_old_pay_codes() -> None:
+    """Delete the digests of codes that ran out an hour ago."""
+    pay_codes.forget_old()

@@ -1,0 +1,112 @@
+"""What the bank is told to pay: a statement is in one batch at a time."""
+
+from typing import ClassVar
+
+import pgtrigger
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from backend.accounts import vault
+from backend.communities.models import TenantModel
+from merchants import triggers
+from merchants.settlement.models.statements import OF_STATEMENT, Statement
+
+
+class BankBatch(TenantModel):
+    """Statements that go to the bank in one file; open until it is cancelled."""
+
+    made_at = models.DateTimeField(db_default=Now())
+    made_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False
+    )
+    cancelled_at = models.DateTimeField(null=True)
+    cancelled_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True
+    )
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                name="bank_batch_cancel_is_complete",
+                condition=Q(cancelled_at__isnull=True, cancelled_by__isnull=True)
+                | Q(cancelled_at__isnull=False, cancelled_by__isnull=False),
+            )
+        ]
+        indexes: ClassVar = [models.Index(name="bank_batch_newest", fields=["community", "-id"])]
+        triggers: ClassVar = [
+            pgtrigger.Protect(name="bank_batch_stays", operation=pgtrigger.Delete),
+            pgtrigger.ReadOnly(
+                name="bank_batch_as_it_was_made", fields=["community", "made_at", "made_by"]
+            ),
+            pgtrigger.Protect(
+                name="bank_batch_cancelled_once",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(old__cancelled_at__isnull=False),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.community_id}, {self.made_at}"
+
+
+class BankBatchLine(TenantModel):
+    """A statement in a batch: nothing else pays it until it is paid, or freed.
+
+    Whom and where the bank pays is as it stood when the batch was made, whatever the owner says
+    later; an empty account was not known then.
+    """
+
+    batch = models.ForeignKey(BankBatch, models.PROTECT, related_name="lines", db_index=False)
+    statement = models.ForeignKey(
+        Statement, models.PROTECT, related_name="bank_lines", db_index=False
+    )
+    payee = models.CharField(max_length=60)
+    bank = models.CharField(max_length=60, blank=True)
+    account_encrypted = models.TextField(
+        blank=True
+    )  # a Fernet token, see backend/accounts/vault.py
+    freed_at = models.DateTimeField(null=True)  # the batch was cancelled before it was paid
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                name="bank_line_once",
+                fields=["community", "statement"],
+                condition=Q(freed_at__isnull=True),
+            ),
+            models.UniqueConstraint(
+                name="bank_line_of_batch", fields=["community", "batch", "statement"]
+            ),
+        ]
+        triggers: ClassVar = [
+            pgtrigger.Protect(name="bank_line_stays", operation=pgtrigger.Delete),
+            pgtrigger.Trigger(
+                name="bank_line_not_their_own",
+                when=pgtrigger.After,
+                operation=pgtrigger.Insert,
+                func=triggers.not_their_own(
+                    "(SELECT b.made_by_id FROM merchants_bankbatch b"
+                    " WHERE b.community_id = NEW.community_id AND b.id = NEW.batch_id)",
+                    **OF_STATEMENT,
+                ),
+            ),
+            pgtrigger.ReadOnly(
+                name="bank_line_as_it_was_made",
+                fields=["community", "batch", "statement", "payee", "bank"],
+            ),
+            pgtrigger.Protect(
+                name="bank_line_freed_once",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(old__freed_at__isnull=False),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.statement_id} in {self.batch_id}"
+
+    @property
+    def account(self) -> str:
+        """The account number, in the clear."""
+        return vault.decrypt(self.account_encrypted) if self.account_encrypted else ""

@@ -1,0 +1,350 @@
+"""What merchants are owed."""
+
+from datetime import date, timedelta
+from typing import ClassVar
+
+import pgtrigger
+from django.conf import settings
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import RangeOperators
+from django.db import models
+from django.db.models import F, Func, Q
+from django.db.models.functions import Now
+
+from backend.communities.models import TenantModel
+from merchants import triggers
+from merchants.partners.models.partnerships import Partnership
+
+
+def _of_statement(column: str) -> str:
+    return (
+        f"(SELECT s.{column} FROM merchants_statement s"  # noqa: S608  # nothing from outside
+        " WHERE s.community_id = NEW.community_id AND s.id = NEW.statement_id)"
+    )
+
+
+# What a row about a statement is about, for triggers: the partnership, from the period on.
+OF_STATEMENT = {
+    "partnership": _of_statement("partnership_id"),
+    "since": _of_statement("period_start"),
+}
+
+
+class Statement(TenantModel):
+    """What one merchant is owed for one period: drafted (and questioned) → approved → paid.
+
+    Every redemption and every refund stands in exactly one statement: it points to it. What comes
+    after the draft is a line of the next. ``points`` and ``amount_fen`` are of the lines, refunds
+    taken off; a sum below zero is carried into the next statement, where it is ``carried_fen``.
+    """
+
+    class Status(models.TextChoices):
+        DRAFT = "draft"
+        QUESTIONED = "questioned"
+        APPROVED = "approved"
+        PAID = "paid"
+
+    partnership = models.ForeignKey(
+        Partnership, models.PROTECT, related_name="statements", db_index=False
+    )
+    period_start = models.DateField()  # the community's days; the end is not included
+    period_end = models.DateField()
+    status = models.CharField(max_length=10, choices=Status, default=Status.DRAFT)
+    redemptions_count = models.PositiveIntegerField()
+    refunds_count = models.PositiveIntegerField(default=0)
+    points = models.BigIntegerField()
+    amount_fen = models.BigIntegerField()
+    carried_fen = models.BigIntegerField(default=0)  # 0 or less
+    services = models.JSONField(default=list)  # that volunteers did for it: ``lists.as_said``
+    drafted_at = models.DateTimeField(db_default=Now())
+    drafted_by = models.ForeignKey(  # NULL: the nightly task
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True
+    )
+    approved_at = models.DateTimeField(null=True)
+    approved_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True
+    )
+    # From approval on: the number within the community's year, and what seals all of it.
+    number_year = models.PositiveSmallIntegerField(null=True)
+    number_in_year = models.PositiveIntegerField(null=True)
+    digest = models.CharField(max_length=64, blank=True)
+    paid_at = models.DateTimeField(null=True)
+    paid_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True
+    )
+    payment_reference = models.CharField(max_length=64, blank=True)  # the bank's, for instance
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                name="statement_once", fields=["community", "partnership", "period_start"]
+            ),
+            models.CheckConstraint(
+                name="statement_approved_by_another",
+                condition=~Q(approved_by=F("drafted_by")),
+            ),
+            models.UniqueConstraint(
+                name="statement_number_once", fields=["community", "number_year", "number_in_year"]
+            ),
+            ExclusionConstraint(
+                name="statement_periods_apart",
+                expressions=[
+                    ("community", RangeOperators.EQUAL),
+                    ("partnership", RangeOperators.EQUAL),
+                    (
+                        Func(F("period_start"), F("period_end"), function="daterange"),
+                        RangeOperators.OVERLAPS,
+                    ),
+                ],
+            ),
+            models.CheckConstraint(
+                name="statement_carries_debts_only", condition=Q(carried_fen__lte=0)
+            ),
+            models.CheckConstraint(
+                name="statement_numbered_when_agreed_on",
+                condition=Q(number_year__isnull=True, number_in_year__isnull=True, digest="")
+                | Q(
+                    status__in=["approved", "paid"],
+                    number_year__isnull=False,
+                    number_in_year__isnull=False,
+                    digest__regex="^[0-9a-f]{64}$",
+                ),
+            ),
+            models.CheckConstraint(
+                name="statement_paid_by_another", condition=~Q(paid_by=F("approved_by"))
+            ),
+            models.CheckConstraint(
+                name="statement_status_is_complete",
+                condition=Q(
+                    status__in=["draft", "questioned"],
+                    approved_at__isnull=True,
+                    paid_at__isnull=True,
+                )
+                | Q(
+                    status="approved",
+                    approved_at__isnull=False,
+                    approved_by__isnull=False,
+                    paid_at__isnull=True,
+                )
+                | Q(
+                    status="paid",
+                    approved_at__isnull=False,
+                    approved_by__isnull=False,
+                    paid_at__isnull=False,
+                    paid_by__isnull=False,
+                ),
+            ),
+        ]
+        triggers: ClassVar = [
+            pgtrigger.Protect(name="statement_stays", operation=pgtrigger.Delete),
+            pgtrigger.Trigger(
+                name="statement_not_approved_by_their_own",
+                when=pgtrigger.After,
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(old__approved_by__df=pgtrigger.F("new__approved_by")),
+                func=triggers.not_their_own("NEW.approved_by_id", since="NEW.period_start"),
+            ),
+            # Of what was paid by a transfer, who ordered it was asked when they did.
+            pgtrigger.Trigger(
+                name="statement_not_paid_by_their_own",
+                when=pgtrigger.After,
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(old__paid_by__df=pgtrigger.F("new__paid_by")),
+                func=f"""
+                    IF NOT EXISTS (
+                        SELECT FROM merchants_payout p WHERE p.community_id = NEW.community_id
+                            AND p.statement_id = NEW.id AND p.state = 'succeeded'
+                    ) THEN
+                        {triggers.not_their_own("NEW.paid_by_id", since="NEW.period_start")}
+                    END IF;
+                    RETURN NULL;
+                """,
+            ),
+            pgtrigger.Trigger(
+                name="statement_draft_is_told",
+                when=pgtrigger.After,
+                operation=pgtrigger.Insert,
+                func=triggers.STATEMENT,
+            ),
+            pgtrigger.Trigger(
+                name="statement_is_told",
+                when=pgtrigger.After,
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(old__status__df=pgtrigger.F("new__status")),
+                func=triggers.STATEMENT,
+            ),
+            pgtrigger.ReadOnly(
+                name="statement_figures_are_final",
+                fields=[
+                    "community",
+                    "partnership",
+                    "period_start",
+                    "period_end",
+                    "redemptions_count",
+                    "refunds_count",
+                    "points",
+                    "amount_fen",
+                    "carried_fen",
+                    "services",
+                    "drafted_by",
+                ],
+            ),
+            pgtrigger.FSM(
+                name="statement_goes_forward",
+                field="status",
+                transitions=[
+                    ("draft", "questioned"),
+                    ("questioned", "draft"),
+                    ("draft", "approved"),
+                    ("approved", "paid"),
+                ],
+            ),
+            pgtrigger.Protect(
+                name="statement_agreed_on_has_a_number",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Condition(
+                    "OLD.status = 'draft' AND NEW.status = 'approved' AND NEW.digest = ''"
+                ),
+            ),
+            pgtrigger.Protect(
+                name="statement_agreed_on_stays",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Condition(
+                    "OLD.status IN ('approved', 'paid') AND (OLD.number_year, OLD.number_in_year,"
+                    " OLD.digest, OLD.approved_by_id, OLD.approved_at) IS DISTINCT FROM"
+                    " (NEW.number_year, NEW.number_in_year, NEW.digest, NEW.approved_by_id,"
+                    " NEW.approved_at)"
+                ),
+            ),
+            pgtrigger.Protect(
+                name="paid_statement_is_final",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(old__status="paid"),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.partnership_id} {self.period_start}"
+
+    @property
+    def number(self) -> str:
+        """As people write it, ``2026-0007``; nothing before it is approved."""
+        return f"{self.number_year}-{self.number_in_year:04}" if self.number_in_year else ""
+
+    @property
+    def last_day(self) -> date:
+        """Of its period."""
+        return self.period_end - timedelta(days=1)
+
+    @property
+    def due_fen(self) -> int:
+        """What is to be paid: nothing while more was refunded than redeemed."""
+        return max(0, self.amount_fen + self.carried_fen)
+
+    @property
+    def carries_fen(self) -> int:
+        """What the next statement takes off."""
+        return min(0, self.amount_fen + self.carried_fen)
+
+
+class StatedAttendance(TenantModel):
+    """Somebody's verified hours that stand on a statement, under services, once for each partner.
+
+    The attendance is the volunteers app's: of it merchants know its id.
+    """
+
+    partnership = models.ForeignKey(  # the statement's
+        Partnership, models.PROTECT, related_name="+", db_index=False
+    )
+    statement = models.ForeignKey(Statement, models.PROTECT, related_name="+", db_index=False)
+    attendance_id = models.UUIDField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                name="attendance_stated_once", fields=["community", "partnership", "attendance_id"]
+            )
+        ]
+        triggers: ClassVar = [
+            pgtrigger.Protect(
+                name="stated_attendance_stays", operation=pgtrigger.Update | pgtrigger.Delete
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.attendance_id} on {self.statement_id}"
+
+
+class StatementQuestion(TenantModel):
+    """Somebody doubts a line of a draft; until all are answered nobody can approve it."""
+
+    statement = models.ForeignKey(
+        Statement, models.PROTECT, related_name="questions", db_index=False
+    )
+    line_id = models.UUIDField()  # of a redemption or a refund in it
+    words = models.CharField(max_length=500)
+    asked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False
+    )
+    asked_by_merchant = models.BooleanField()  # else by the community; the other side answers
+    asked_at = models.DateTimeField(db_default=Now())
+    answer = models.CharField(max_length=500, blank=True)
+    answered_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True
+    )
+    answered_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                name="question_answered_by_another", condition=~Q(answered_by=F("asked_by"))
+            ),
+            models.CheckConstraint(
+                name="question_answer_is_complete",
+                condition=Q(answer="", answered_by__isnull=True, answered_at__isnull=True)
+                | Q(~Q(answer=""), answered_by__isnull=False, answered_at__isnull=False),
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(name="question_of_statement", fields=["community", "statement", "-id"])
+        ]
+        triggers: ClassVar = [
+            pgtrigger.Protect(name="question_stays", operation=pgtrigger.Delete),
+            pgtrigger.Trigger(
+                name="question_not_their_own",
+                when=pgtrigger.After,
+                operation=pgtrigger.Insert,
+                condition=pgtrigger.Q(new__asked_by_merchant=False),
+                func=triggers.not_their_own("NEW.asked_by_id", **OF_STATEMENT),
+            ),
+            pgtrigger.Trigger(
+                name="answer_not_their_own",
+                when=pgtrigger.After,
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(
+                    new__asked_by_merchant=True,
+                    old__answered_by__df=pgtrigger.F("new__answered_by"),
+                ),
+                func=triggers.not_their_own("NEW.answered_by_id", **OF_STATEMENT),
+            ),
+            pgtrigger.ReadOnly(
+                name="question_as_it_was_asked",
+                fields=[
+                    "community",
+                    "statement",
+                    "line_id",
+                    "words",
+                    "asked_by",
+                    "asked_by_merchant",
+                    "asked_at",
+                ],
+            ),
+            pgtrigger.Protect(
+                name="question_answered_once",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(old__answered_at__isnull=False),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.statement_id}: {self.words}"

@@ -1,0 +1,112 @@
+"""What the bank pays: put into a batch, which nothing else pays from then on, and marked as paid.
+
+Locks are taken in one order: batch, statements.
+"""
+
+from django.db import transaction
+from django.utils import timezone
+
+from backend.accounts.models import User
+from backend.audit.services import trail
+from backend.communities.models import Community
+from merchants.partners.services import sides
+from merchants.settlement import errors, selectors
+from merchants.settlement.models.bank_batches import BankBatch, BankBatchLine
+from merchants.settlement.models.statements import Statement
+
+
+@transaction.atomic
+def make(*, community: Community, by: User) -> BankBatch:
+    """Reserve for the bank all that ``by`` may have paid and nothing is paying yet.
+
+    What they approved themselves, or is owed to a merchant on whose side they are, is left to
+    others.
+    Raises NothingToPay.
+    """
+    approved = Statement.objects.filter(community=community, status=Statement.Status.APPROVED)
+    # Lock before looking: another batch, or an order, of one of them must queue here.
+    locked = set(
+        approved.select_for_update(no_key=True).order_by("pk").values_list("pk", flat=True)
+    )
+    to_pay = selectors.statements_to_pay(community, by)
+    statements = [statement for statement in to_pay if statement.pk in locked]
+    if not statements:
+        raise errors.NothingToPay
+    batch = BankBatch.objects.create(community=community, made_by=by)
+    BankBatchLine.objects.bulk_create(_line(batch, statement) for statement in statements)
+    trail.record(
+        "bank_batch.make",
+        actor=by,
+        community=community,
+        target=batch,
+        after={
+            "statements": [str(statement.pk) for statement in statements],
+            "amount_fen": sum(statement.due_fen for statement in statements),
+        },
+    )
+    return batch
+
+
+@transaction.atomic
+def cancel(*, batch: BankBatch, by: User) -> BankBatch:
+    """Free what is not paid yet, for another batch or for WeChat; again, it is cancelled already.
+
+    Whoever does so knows that the bank has not been told, or does not pay it. Raises OwnMerchant
+    (one that is in it).
+    """
+    batch = BankBatch.objects.select_for_update(no_key=True).get(pk=batch.pk)
+    if batch.cancelled_at is not None:
+        return batch
+    lines = BankBatchLine.objects.filter(community=batch.community_id, batch=batch)
+    statements = Statement.objects.filter(
+        community=batch.community_id, pk__in=lines.values("statement")
+    ).select_related("partnership")
+    unpaid = []
+    for statement in statements.select_for_update(no_key=True, of=("self",)).order_by("pk"):
+        sides.refuse_own(by, statement.partnership, statement.period_start)
+        if statement.status != Statement.Status.PAID:
+            unpaid.append(statement.pk)
+    batch.cancelled_at, batch.cancelled_by = timezone.now(), by
+    batch.save(update_fields=["cancelled_at", "cancelled_by"])
+    lines.filter(statement__in=unpaid).update(freed_at=batch.cancelled_at)
+    trail.record(
+        "bank_batch.cancel",
+        actor=by,
+        community=batch.community,
+        target=batch,
+        after={"freed": [str(pk) for pk in unpaid]},
+    )
+    return batch
+
+
+@transaction.atomic
+def read(*, batch: BankBatch, by: User) -> list[BankBatchLine]:
+    """What the bank is still to pay, oldest number first; that ``by`` took it is on record.
+
+    Accounts stand in it. Raises BankBatchCancelled.
+    """
+    batch = BankBatch.objects.select_related("community").get(pk=batch.pk)
+    if batch.cancelled_at is not None:
+        raise errors.BankBatchCancelled
+    lines = list(selectors.bank_lines_left_in(batch))
+    trail.record(
+        "bank_batch.read",
+        actor=by,
+        community=batch.community,
+        target=batch,
+        after={"statements": len(lines)},
+    )
+    return lines
+
+
+def _line(batch: BankBatch, statement: Statement) -> BankBatchLine:
+    """``statement`` in ``batch``, with the account that its merchant has now."""
+    account = getattr(statement.partnership.merchant, "bank_account", None)
+    return BankBatchLine(
+        community_id=batch.community_id,
+        batch=batch,
+        statement=statement,
+        payee=account.holder if account else statement.partnership.name,
+        bank=account.bank if account else "",
+        account_encrypted=account.number_encrypted if account else "",
+    )

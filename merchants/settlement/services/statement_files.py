@@ -1,0 +1,153 @@
+"""What stands in a statement's file: for a spreadsheet, as a page to print, and as PDF."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+from uuid import UUID
+
+from django.template.loader import render_to_string
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+from backend import printing, spreadsheets
+from backend.accounts.models import User
+from backend.documents.models import Document
+from backend.documents.selectors import streamed
+from backend.spreadsheets import Cell, Sheet
+from merchants.partners.selectors import merchants_owned_by
+from merchants.settlement import selectors
+from merchants.settlement.models.statements import Statement
+
+PAGE = Path(__file__).parents[1] / "templates" / "merchants" / "statement.typ"
+
+
+def about(statement: Statement) -> dict[str, str]:
+    """What its documents are about: one that is agreed on, or paid, never changes."""
+    return {"statement": str(statement.pk), "status": statement.status}
+
+
+def seen_by(user: User, document: Document) -> bool:
+    """Whether ``user`` may read the statement, as the community's or as its merchant's owner."""
+    pk = UUID(document.about["statement"])
+    its = Statement.objects.filter(
+        community=document.community_id,
+        pk=pk,
+        partnership__merchant__in=merchants_owned_by(user),
+    )
+    return selectors.statements_seen_by(user).filter(pk=pk).exists() or its.exists()
+
+
+def write(document: Document, file: IO[bytes]) -> str:
+    """Write the file, and return its name."""
+    statement = Statement.objects.select_related(
+        "community", "partnership", "drafted_by", "approved_by", "paid_by"
+    ).get(community=document.community_id, pk=document.about["statement"])
+    name = f"{_title(statement)} {statement.partnership.name} {statement.period_start}"
+    if document.ending == "html":
+        file.write(render_to_string("merchants/statement.html", _facts(statement)).encode())
+    elif document.ending == "pdf":
+        file.write(_pdf(statement))
+    else:
+        sheet = Sheet(name, _header(), _lines(statement))
+        spreadsheets.write(sheet, file, document.ending)
+    return name
+
+
+# --- what is in it ----------------------------------------------------------------------------
+def _title(statement: Statement) -> str:
+    return _("Settlement %(number)s") % {"number": statement.number or _("draft")}
+
+
+def _header() -> list[str]:
+    return [
+        _("Time"),
+        _("What happened"),
+        _("Item's code"),
+        _("Item"),
+        _("Pieces"),
+        _("Points"),
+        _("Amount (fen)"),
+        _("Line"),
+    ]
+
+
+def _lines(statement: Statement) -> Iterator[list[Cell]]:
+    """Redemptions, then refunds, which are below zero, each in their order of time."""
+    clock = statement.community.clock
+    redeemed = selectors.lines_of(statement).order_by("closed_at", "id")
+    columns = (
+        "closed_at",
+        "offer__code",
+        "offer__title",
+        "quantity",
+        "price_points",
+        "amount_fen",
+        "pk",
+    )
+    for at, code, title, quantity, points, fen, pk in streamed(redeemed.values_list(*columns)):
+        yield [at.astimezone(clock), _("Redemption"), code, title, quantity, points, fen, str(pk)]
+    given_back = selectors.refunds_in(statement).order_by("refunded_at", "id")
+    columns = (
+        "refunded_at",
+        "redemption__offer__code",
+        "redemption__offer__title",
+        "quantity",
+        "points",
+        "amount_fen",
+        "pk",
+    )
+    for at, code, title, quantity, points, fen, pk in streamed(given_back.values_list(*columns)):
+        yield [at.astimezone(clock), _("Refund"), code, title, -quantity, -points, -fen, str(pk)]
+
+
+def _facts(statement: Statement) -> dict[str, Any]:
+    """What the page and the PDF say, in the words of the reader's language."""
+    facts = [
+        (_("Merchant"), statement.partnership.name),
+        (_("Community"), statement.community.name),
+        (_("Period"), f"{statement.period_start} – {statement.last_day}"),
+        (_("Redemptions"), str(statement.redemptions_count)),
+        (_("Refunds"), str(statement.refunds_count)),
+        (_("Points"), str(statement.points)),
+        (_("Money"), yuan(statement.amount_fen)),
+        (_("Carried over"), yuan(statement.carried_fen)),
+        (_("To be paid"), yuan(statement.due_fen)),
+        (_("Drafted by"), _name(statement.drafted_by) or _("the night's task")),
+        (_("Approved by"), _name(statement.approved_by)),
+        (_("Paid by"), _name(statement.paid_by)),
+        (_("Payment reference"), statement.payment_reference),
+    ]
+    return {
+        "title": _title(statement),
+        "facts": facts,
+        "header": [*_header()[:6], _("Money")],
+        "lines": [
+            [f"{line[0]:%Y-%m-%d %H:%M}", *map(str, line[1:6]), yuan(int(str(line[6])))]
+            for line in _lines(statement)
+        ],
+        "services_title": _("Services received from volunteers"),
+        "services_header": [_("Activity"), _("Volunteers"), _("Hours")],
+        "services": [
+            [service["title"], str(service["volunteers"]), f"{service['minutes'] / 60:.1f}"]
+            for service in statement.services
+        ],
+        "digest_title": _("Digest (SHA-256)"),
+        "digest": statement.digest,
+    }
+
+
+def yuan(fen: int) -> str:
+    """``-1205`` is ``-12.05 元``."""
+    whole, rest = divmod(abs(fen), 100)
+    return f"{'-' if fen < 0 else ''}{whole:,}.{rest:02} 元"
+
+
+def _name(person: Any) -> str:
+    return person.shown_name if person else ""
+
+
+# --- PDF --------------------------------------------------------------------------------------
+def _pdf(statement: Statement) -> bytes:
+    said = {**_facts(statement), "language": (get_language() or "zh")[:2]}
+    said["facts"] = [[name, value] for name, value in said["facts"] if value]
+    return printing.pdf(PAGE, said, at=statement.approved_at or statement.drafted_at)

@@ -1,0 +1,47 @@
+"""Celery's way in."""
+
+from datetime import date
+from uuid import UUID
+
+from celery import shared_task
+from django.db import OperationalError
+from django.utils import timezone
+
+from backend.celery import SWEEP_AT_MOST
+from backend.communities.models import Community
+from backend.communities.selectors import tenants
+from backend.wechat import pay
+from merchants.settlement.models.payouts import Payout
+from merchants.settlement.services import payouts
+from merchants.settlement.services import statements as settlement
+
+
+@shared_task
+def sweep_unsettled() -> None:
+    """Queue every community's last whole periods, by its own clock."""
+    for community in tenants():
+        draft_settlement.delay(str(community.pk), community.today.isoformat())
+
+
+@shared_task(autoretry_for=(OperationalError,), retry_backoff=True)
+def draft_settlement(community_id: str, day: str) -> None:
+    """Draft what is due in a community on ``day`` (ISO 8601); a second run finds it drafted."""
+    settlement.draft_due(
+        community=Community.objects.get(pk=UUID(community_id)), day=date.fromisoformat(day)
+    )
+
+
+@shared_task
+def sweep_payouts() -> None:
+    """Queue one look for every payout that is to be sent or asked about now."""
+    if not pay.is_configured():
+        return
+    due = Payout.objects.filter(state__in=Payout.OPEN, next_at__lte=timezone.now())
+    for payout_id in due.order_by("next_at").values_list("pk", flat=True)[:SWEEP_AT_MOST]:
+        advance_payout.delay(str(payout_id))
+
+
+@shared_task(autoretry_for=(OperationalError,), retry_backoff=True)
+def advance_payout(payout_id: str) -> None:
+    """Send one, or ask how it stands; a second run asks again."""
+    payouts.advance(payout_id=UUID(payout_id))

@@ -1,0 +1,69 @@
+"""What the statement of an account is to its owner and to an auditor."""
+
+from abc import abstractmethod
+from typing import Any
+
+from django.http.response import HttpResponseBase
+from drf_spectacular.utils import extend_schema
+from rest_framework.generics import GenericAPIView, ListAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from backend.api.filters import LocalDayFilterBackend
+from backend.communities.models import Community
+from backend.documents.api import documents
+from points.awards.api import exports
+from points.ledger import selectors
+from points.ledger.api.filters import StatementFilter
+from points.ledger.models import Account, Transfer
+
+
+class OfAccount(APIView):
+    """Who asks, and by which address, decides whose it is."""
+
+    @property
+    @abstractmethod
+    def community(self) -> Community:
+        """Whose clock counts."""
+
+    @property
+    @abstractmethod
+    def account(self) -> Account:
+        """Whose statement it is."""
+
+
+class StatementView(OfAccount, ListAPIView[Transfer]):
+    """A page of it."""
+
+    filter_backends = (LocalDayFilterBackend,)
+    filterset_class = StatementFilter
+    queryset = Transfer.objects.none()
+
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        transfers = self.filter_queryset(selectors.transfers_in(self.community))
+        statement: Any = selectors.statement(self.account, transfers)  # all that paging asks for
+        page = self.paginate_queryset(statement) or []
+        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        return {**super().get_serializer_context(), "wallet": self.account}
+
+
+class StatementExportView(OfAccount, GenericAPIView[Transfer]):
+    """The same as a file; the address says of which format."""
+
+    filter_backends = StatementView.filter_backends
+    filterset_class = StatementFilter
+    queryset = Transfer.objects.none()
+
+    @extend_schema(filters=True, responses=documents.LATER)
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        transfers = self.filter_queryset(selectors.transfers_of(self.account))
+        return exports.answer(
+            request,
+            transfers,
+            community=self.community,
+            filterset=self.filterset_class,
+            account=self.account,
+        )

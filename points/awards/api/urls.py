@@ -1,0 +1,30 @@
+from django.urls import path
+
+from backend.api.files import CSVRenderer, XLSXRenderer
+from points.awards.api import books, wallets
+
+CSV = {"renderer_classes": [CSVRenderer]}
+XLSX = {"renderer_classes": [XLSXRenderer]}
+ACCOUNT = "communities/<str:code>/accounts/<uuid:account_id>"
+TRANSFER = "communities/<str:code>/transfers/<uuid:transfer_id>"
+
+urlpatterns = [
+    path("me/wallets", wallets.MyWalletListView.as_view()),
+    path("me/wallets/<str:code>", wallets.MyWalletView.as_view()),
+    path("me/wallets/<str:code>/transfers", wallets.MyStatementView.as_view()),
+    path("me/wallets/<str:code>/transfers.csv", wallets.MyStatementExportView.as_view(**CSV)),
+    path("me/wallets/<str:code>/transfers.xlsx", wallets.MyStatementExportView.as_view(**XLSX)),
+    path("me/transfers/<uuid:transfer_id>", wallets.MyTransferView.as_view()),
+    path("me/transfers/<uuid:transfer_id>/proof", wallets.MyProofView.as_view()),
+    path("communities/<str:code>/accounts", books.AccountListView.as_view()),
+    path(ACCOUNT, books.AccountView.as_view()),
+    path(f"{ACCOUNT}/transfers", books.AccountStatementView.as_view()),
+    path(f"{ACCOUNT}/transfers.csv", books.AccountStatementExportView.as_view(**CSV)),
+    path(f"{ACCOUNT}/transfers.xlsx", books.AccountStatementExportView.as_view(**XLSX)),
+    path("communities/<str:code>/trial-balance", books.TrialBalanceView.as_view()),
+    path("communities/<str:code>/transfers", books.TransferListView.as_view()),
+    path("communities/<str:code>/transfers.csv", books.TransferExportView.as_view(**CSV)),
+    path("communities/<str:code>/transfers.xlsx", books.TransferExportView.as_view(**XLSX)),
+    path(TRANSFER, books.TransferView.as_view()),
+    path(f"{TRANSFER}/proof", books.ProofView.as_view()),
+]

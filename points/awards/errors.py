@@ -1,0 +1,10 @@
+"""The ledger's and the rules' refusals, in the order in which the ledger looks for them."""
+
+from django.utils.translation import gettext_lazy as _
+
+from backend.errors import Conflict
+
+
+class AwardSourceReused(Conflict):
+    code = "award_source_reused"
+    title = _("This record has already earned points, with other contents.")

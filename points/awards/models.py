@@ -1,0 +1,57 @@
+"""Rules, their versions, and what each record earned under them."""
+
+from typing import ClassVar
+
+import pgtrigger
+from django.db import models
+from django.db.models import Q
+
+from backend.communities.models import TenantModel
+from points.ledger import triggers
+from points.ledger.clock import ClockTimestamp
+from points.ledger.models import Account, Transfer
+from points.rules.models import RuleVersion
+
+
+class Award(TenantModel):
+    """What one record earned, under which version of which rule; nothing, too, is an answer."""
+
+    source = models.CharField(max_length=80)  # the record, for example "hours:<id>"
+    account = models.ForeignKey(Account, models.PROTECT, related_name="+", db_index=False)
+    rule_version = models.ForeignKey(RuleVersion, models.PROTECT, related_name="+", db_index=False)
+    local_day = models.DateField()  # the day its cap counts for, by the community's clock
+    points = models.PositiveIntegerField()
+    transfer = models.ForeignKey(
+        Transfer, models.PROTECT, related_name="+", db_index=False, null=True
+    )
+    explanation_of_nothing = models.JSONField(null=True)  # the transfer carries it otherwise
+    awarded_at = models.DateTimeField(db_default=ClockTimestamp())
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="award_once", fields=["community", "source"]),
+            models.CheckConstraint(
+                name="award_has_transfer_or_reason",
+                condition=Q(
+                    points__gt=0, transfer__isnull=False, explanation_of_nothing__isnull=True
+                )
+                | Q(points=0, transfer__isnull=True, explanation_of_nothing__isnull=False),
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(name="award_day", fields=["community", "account", "local_day"])
+        ]
+        triggers: ClassVar = [
+            pgtrigger.Protect(name="award_is_final", operation=pgtrigger.Update | pgtrigger.Delete),
+            triggers.not_emptied("award"),
+        ]
+
+    def __str__(self) -> str:
+        return self.source
+
+    @property
+    def explanation(self) -> dict[str, object]:
+        """Rule, version, inputs and arithmetic, whether or not it earned anything."""
+        if self.transfer is not None:
+            return dict(self.transfer.explanation)
+        return dict(self.explanation_of_nothing or {})

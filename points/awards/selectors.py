@@ -1,0 +1,108 @@
+"""Reads of the ledger and the rules."""
+
+from collections.abc import Iterable
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from django.db.models import (
+    BigIntegerField,
+    F,
+    OuterRef,
+    Subquery,
+    Sum,
+)
+from django.db.models.functions import Coalesce
+
+from points.awards.models import Award
+from points.ledger.models import Account, Reversal, Transfer
+from points.rules.models import RuleVersion
+
+
+def points_awarded_that_day(account: Account, rule_id: UUID, local_day: date) -> int:
+    """What ``rule`` has brought ``account`` for that day so far, against its daily cap.
+
+    What was reversed leaves the cap free, whether or not it could be taken back yet.
+    """
+    reversals = (
+        Reversal.objects.filter(community=OuterRef("community"), transfer=OuterRef("transfer"))
+        .values("transfer")
+        .values_list(Sum("amount"))
+    )
+    net = F("points") - Coalesce(Subquery(reversals), 0, output_field=BigIntegerField())
+    awarded = Award.objects.filter(
+        community_id=account.community_id,
+        account=account,
+        local_day=local_day,
+        rule_version__rule_id=rule_id,
+    ).aggregate(points=Coalesce(Sum(net), 0))
+    return int(awarded["points"])
+
+
+def award_of(community_id: UUID, source: str) -> Award | None:
+    """What the record ``source`` earned, if it has been looked at."""
+    awards = Award.objects.select_related("transfer")
+    return awards.filter(community=community_id, source=source).first()
+
+
+def points_by_source(community_ids: Iterable[UUID], sources: Iterable[str]) -> dict[str, int]:
+    """What each of these records earned, by its source; one that has earned no award is absent."""
+    awards = Award.objects.filter(
+        community_id__in=list(community_ids), source__in=list(sources)
+    ).values_list("source", "points")
+    return dict(awards)
+
+
+def explain(transfer: Transfer) -> dict[str, Any]:
+    """Why ``transfer`` was made, and what was taken back of it, in at most three statements.
+
+    For an award: the award, the version of the rule and the place that published it, the inputs
+    and the arithmetic. Of a transfer that takes back another: ``reverses``, the other one.
+    """
+    award = (
+        Award.objects.filter(
+            community_id=transfer.community_id, source=transfer.source, transfer=transfer
+        )
+        .select_related("rule_version__rule", "rule_version__community")
+        .first()
+    )
+    reversals = Reversal.objects.filter(
+        community_id=transfer.community_id, transfer=transfer
+    ).order_by("id")
+    reverses = None
+    if transfer.reverses_id:
+        reverses = Transfer.objects.get(community_id=transfer.community_id, pk=transfer.reverses_id)
+    return {
+        "transfer": _told(transfer, "id", "amount", "reason", "source", "occurred_at", "posted_at"),
+        "award": award and _told(award, "source", "local_day", "points", "awarded_at"),
+        "rule_version": award and _version_told(award.rule_version),
+        "inputs": transfer.explanation.get("inputs", {}),
+        "arithmetic": transfer.explanation.get("arithmetic", {}),
+        "reversals": [
+            _told(
+                reversal,
+                "id",
+                "amount",
+                "recovered",
+                "outstanding",
+                "reason",
+                "occurred_at",
+                "requested_at",
+            )
+            for reversal in reversals
+        ],
+        "reverses": reverses
+        and _told(reverses, "id", "amount", "reason", "source", "occurred_at", "posted_at"),
+    }
+
+
+def _version_told(version: RuleVersion) -> dict[str, Any]:
+    return {
+        **_told(version, "id", "rule_id", "number", "parameters", "valid_from", "valid_to"),
+        **_told(version.rule, "subject", "category"),
+        "place": _told(version.community, "code", "name"),
+    }
+
+
+def _told(row: Any, *names: str) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in names}

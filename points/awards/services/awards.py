@@ -1,0 +1,194 @@
+"""Awards: a record earns points by a rule, once, and can always say why."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.db import transaction
+
+from backend.communities.models import Community
+from points.awards import selectors
+from points.awards.errors import AwardSourceReused
+from points.awards.models import Award
+from points.expiry import services as expiry
+from points.ledger import services as ledger
+from points.ledger.models import Account, AccountKind
+from points.rules.errors import RuleMissing
+from points.rules.models import Rule, RuleVersion
+from points.rules.selectors import rule_for
+from points.rules.services import HoursRule, ReportRule, hours_to_points
+
+
+@dataclass(frozen=True)
+class Hours:
+    """What a record of service says. Its rule and its cap are those of the check-in's day."""
+
+    subject: ClassVar = Rule.Subject.HOURS
+    category: str
+    checked_in_at: datetime
+    checked_out_at: datetime
+
+    @property
+    def counts_from(self) -> datetime:
+        return self.checked_in_at
+
+    @property
+    def occurred_at(self) -> datetime:
+        return self.checked_out_at
+
+    def inputs(self, community: Community) -> dict[str, Any]:
+        return {
+            "category": self.category,
+            "checked_in_at": self.checked_in_at.astimezone(UTC).isoformat(),
+            "checked_out_at": self.checked_out_at.astimezone(UTC).isoformat(),
+            "timezone": community.timezone,
+        }
+
+    def reckon(
+        self, community: Community, version: RuleVersion, awarded_that_day: int
+    ) -> tuple[int, dict[str, Any]]:
+        """The points, and every step of the arithmetic. Raises RuleInvalid."""
+        return hours_to_points(
+            HoursRule.read(version.parameters),
+            self.checked_in_at,
+            self.checked_out_at,
+            community.clock,
+            awarded_that_day,
+        )
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a verified report says."""
+
+    subject: ClassVar = Rule.Subject.REPORT
+    category: str
+    verified_at: datetime
+
+    @property
+    def counts_from(self) -> datetime:
+        return self.verified_at
+
+    @property
+    def occurred_at(self) -> datetime:
+        return self.verified_at
+
+    def inputs(self, community: Community) -> dict[str, Any]:
+        return {
+            "category": self.category,
+            "verified_at": self.verified_at.astimezone(UTC).isoformat(),
+        }
+
+    def reckon(
+        self, community: Community, version: RuleVersion, awarded_that_day: int
+    ) -> tuple[int, dict[str, Any]]:
+        """A fixed reward, whatever the day has brought. Raises RuleInvalid."""
+        points = ReportRule.read(version.parameters).reward_points
+        return points, {"points": points}
+
+
+def award_hours(
+    *,
+    community: Community,
+    person_id: UUID,
+    source: str,
+    category: str,
+    checked_in_at: datetime,
+    checked_out_at: datetime,
+) -> Award:
+    """What ``checked_in_at`` to ``checked_out_at`` of service earns, posted to the wallet.
+
+    Once per ``source``: again, it answers the first award. The rule and the day of its cap are
+    those of the check-in, by the community's clock; what was reversed leaves the cap free again.
+    Earning nothing is an award as well, of 0. Raises RuleMissing, AwardSourceReused.
+    """
+    return _award(community, person_id, source, Hours(category, checked_in_at, checked_out_at))
+
+
+def award_report(
+    *, community: Community, person_id: UUID, source: str, category: str, verified_at: datetime
+) -> Award:
+    """The fixed reward of a verified report of ``category``, posted to the wallet.
+
+    Once per ``source``: again, it answers the first award. Raises RuleMissing,
+    AwardSourceReused.
+    """
+    return _award(community, person_id, source, Report(category, verified_at))
+
+
+def explanation(
+    version: RuleVersion, inputs: dict[str, Any], arithmetic: dict[str, Any]
+) -> dict[str, Any]:
+    """What an award says of itself, but for how long its points last."""
+    return {
+        "rule": {
+            "id": str(version.rule_id),
+            "subject": version.rule.subject,
+            "category": version.rule.category,
+            "version": version.number,
+        },
+        "inputs": inputs,
+        "arithmetic": arithmetic,
+    }
+
+
+@transaction.atomic
+def _award(community: Community, person_id: UUID, source: str, record: Hours | Report) -> Award:
+    local_day = record.counts_from.astimezone(community.clock).date()
+    version = rule_for(community, record.subject, record.category, local_day)
+    if version is None:
+        raise RuleMissing(category=record.category, day=local_day.isoformat())
+    wallet = _locked_wallet(community, person_id)
+    inputs = record.inputs(community)
+    if known := _known(wallet, source, inputs):
+        return known
+    awarded_that_day = 0
+    if isinstance(record, Hours):
+        awarded_that_day = selectors.points_awarded_that_day(wallet, version.rule_id, local_day)
+    points, arithmetic = record.reckon(community, version, awarded_that_day)
+    why = explanation(version, inputs, arithmetic)
+    transfer = None
+    if points:
+        lasting = expiry.lasting(community=community, served_on=local_day)
+        why["expiry"] = lasting.explanation()
+        transfer = ledger.post(
+            ledger.Movement(
+                debit=ledger.account(community=community, kind=AccountKind.ISSUANCE),
+                credit=wallet,
+                amount=points,
+                key=source,
+                reason=record.subject,
+                source=source,
+                explanation=why,
+                occurred_at=record.occurred_at,
+                expires_on=lasting.expires_on,
+            )
+        )
+    return Award.objects.create(
+        community=community,
+        source=source,
+        account=wallet,
+        rule_version=version,
+        local_day=local_day,
+        points=points,
+        transfer=transfer,
+        explanation_of_nothing=None if transfer else why,
+    )
+
+
+def _locked_wallet(community: Community, person_id: UUID) -> Account:
+    """Awards of one person queue here, so that each sees what the day has brought before it."""
+    wallet = ledger.wallet(community=community, person_id=person_id)
+    return Account.objects.select_for_update(no_key=True).get(pk=wallet.pk)
+
+
+def _known(wallet: Account, source: str, inputs: dict[str, Any]) -> Award | None:
+    known = (
+        Award.objects.filter(community_id=wallet.community_id, source=source)
+        .select_related("transfer")
+        .first()
+    )
+    if known and (known.account_id, known.explanation["inputs"]) != (wallet.pk, inputs):
+        raise AwardSourceReused
+    return known

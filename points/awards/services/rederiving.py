@@ -1,0 +1,367 @@
+"""Awards derived anew from the records they stand on, and held against what is in the books.
+
+Nothing that an award says of itself is believed: the rule comes from the versions that were
+published by then, the cap from what the day had brought before, the arithmetic from both.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, NamedTuple, TypeVar
+from uuid import UUID
+
+from django.db.migrations.recorder import MigrationRecorder
+from django.db.models import F
+from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan
+
+from backend.communities.models import Community
+from backend.communities.selectors import lineage
+from points.awards.models import Award
+from points.awards.services import awards as awarding
+from points.expiry import services as expiry
+from points.expiry.models import ExpiryPolicy
+from points.ledger.models import Account, AccountKind, Reversal, Transfer, Unit
+from points.rules import selectors
+from points.rules.errors import RuleInvalid
+from points.rules.models import RuleVersion
+
+AT_ONCE = 1_000  # awards in memory
+# An award looks at its rule a moment before it is made: what others were publishing just then it
+# may not have seen.
+BEING_PUBLISHED = timedelta(minutes=1)
+UNWRITTEN = ExpiryPolicy.Kind.END_OF_NEXT_YEAR
+NEVER = datetime.min.replace(tzinfo=UTC)
+
+Published = TypeVar("Published", RuleVersion, ExpiryPolicy)
+
+
+@dataclass(frozen=True)
+class Record:
+    """What an award stands on, as whoever keeps it has it now."""
+
+    person_id: UUID
+    state: str  # theirs, to be shown
+    facts: awarding.Hours | awarding.Report | None  # None unless it is verified
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What is found under an award's source and what should be, by the same names, for JSON."""
+
+    source: str
+    found: dict[str, Any]
+    expected: dict[str, Any]
+
+    def __str__(self) -> str:
+        facts = (
+            f"{name} is {there}, should be {self.expected[name]}"
+            for name, there in self.found.items()
+        )
+        return f"{self.source}: {'; '.join(facts)}"
+
+
+def rederive(
+    community: Community,
+    records: Callable[[list[str]], Mapping[str, Record]],
+    *,
+    at_once: int = AT_ONCE,
+) -> Iterator[Difference | None]:
+    """For each award, by wallet and day in the order in which they were made, how it differs.
+
+    ``records`` answers the records of many sources, by source. Reads ``at_once`` awards in six
+    statements at most, besides those of ``records``, and never more into memory; writes nothing.
+    It may run while others post.
+    """
+    day: tuple[UUID, date] | None = None
+    before: list[_Brought] = []  # that day, to that wallet
+    for awards in _in_order(community, at_once):
+        # In this order: who voids a record meanwhile is seen to have reversed its award.
+        standing_on = records([award.source for award in awards])
+        evidence = _Evidence(community, awards)
+        for award in awards:
+            if day != (award.account_id, award.local_day):
+                day, before = (award.account_id, award.local_day), []
+            yield evidence.difference(award, standing_on.get(award.source), before)
+            before.append(evidence.brought(award))
+
+
+def _in_order(community: Community, at_once: int) -> Iterator[list[Award]]:
+    place = ("account_id", "local_day", "awarded_at", "id")
+    all_of_them = Award.objects.filter(community=community).select_related("transfer")
+    rest = all_of_them.order_by(*place)
+    while awards := list(rest[:at_once]):
+        yield awards
+        if len(awards) < at_once:
+            return
+        last = tuple(getattr(awards[-1], name) for name in place)
+        rest = all_of_them.filter(TupleGreaterThan(Tuple(*map(F, place)), last)).order_by(*place)
+
+
+class _Brought(NamedTuple):
+    """What one award brought towards its rule's daily cap."""
+
+    rule_id: UUID | None
+    points: int
+    reversals: list[Reversal]
+
+    def net(self, moment: datetime) -> int:
+        taken = sum(one.amount for one in self.reversals if one.requested_at < moment)
+        return self.points - taken
+
+
+class _Evidence:
+    """What it takes to derive a few awards anew, all of it read at once."""
+
+    def __init__(self, community: Community, awards: list[Award]) -> None:
+        self.community = community
+        transfers = [award.transfer for award in awards if award.transfer]
+        self.accounts = Account.objects.in_bulk(
+            {award.account_id for award in awards}
+            | {transfer.debit_id for transfer in transfers}
+            | {transfer.credit_id for transfer in transfers}
+        )
+        self.reversals: dict[UUID | None, list[Reversal]] = defaultdict(list)
+        for reversal in Reversal.objects.filter(
+            community=community, transfer__in=[award.transfer_id for award in awards]
+        ):
+            self.reversals[reversal.transfer_id].append(reversal)
+        self.places = [place.pk for place in lineage(community)]
+        self.versions = (
+            RuleVersion.objects.filter(community__in=self.places)
+            .select_related("rule", "community")
+            .in_bulk()
+        )
+        self.policies = sorted(
+            ExpiryPolicy.objects.filter(community__in=self.places),
+            key=lambda policy: (
+                self.places.index(policy.community_id),
+                -policy.valid_from.toordinal(),
+                -policy.pk.int,
+            ),
+        )
+        # Never published: what holds where there is no policy.
+        self.policies.append(ExpiryPolicy(kind=UNWRITTEN, published_at=NEVER, valid_from=date.min))
+        self.expiry_since = MigrationRecorder.Migration.objects.get(
+            app="points", name="0003_reversals_expiry_seals"
+        ).applied
+        self._ranked: dict[tuple[str, str], list[RuleVersion]] = {}
+
+    def brought(self, award: Award) -> _Brought:
+        version = self.versions.get(award.rule_version_id)
+        return _Brought(
+            version.rule_id if version else None,
+            award.points,
+            self.reversals[award.transfer_id],
+        )
+
+    def difference(
+        self, award: Award, record: Record | None, before: list[_Brought]
+    ) -> Difference | None:
+        if record is None:
+            return Difference(award.source, {"record": None}, {"record": "verified"})
+        if record.facts is None:
+            reversed_points = sum(one.amount for one in self.reversals[award.transfer_id])
+            if reversed_points == award.points:
+                return None
+            return Difference(award.source, {"record": record.state}, {"record": "verified"})
+
+        version = self._version(award, record.facts)
+        if version is None:
+            return Difference(
+                award.source,
+                {"version": _wording(self.versions.get(award.rule_version_id))},
+                {"version": None},
+            )
+        awarded_that_day = sum(
+            one.net(award.awarded_at) for one in before if one.rule_id == version.rule_id
+        )
+        try:
+            points, arithmetic = record.facts.reckon(self.community, version, awarded_that_day)
+        except RuleInvalid as refusal:
+            return Difference(
+                award.source,
+                {"version": f"{_wording(version)}: {refusal.code}"},
+                {"version": _wording(version)},
+            )
+        inputs = record.facts.inputs(self.community)
+        return self._compare(
+            award,
+            record,
+            version,
+            points,
+            awarding.explanation(version, inputs, arithmetic),
+        )
+
+    def _compare(
+        self,
+        award: Award,
+        record: Record,
+        version: RuleVersion,
+        points: int,
+        explanation: dict[str, Any],
+    ) -> Difference | None:
+        facts, transfer = record.facts, award.transfer
+        assert facts
+        local_day = self._local_day(facts)
+        wallet = f"{AccountKind.WALLET} {Unit.POINTS} person:{record.person_id}"
+        found = {
+            "wallet": self._name(award.account_id),
+            "local_day": award.local_day.isoformat(),
+            "version": _wording(self.versions.get(award.rule_version_id)),
+            "points": award.points,
+            "transfer.amount": transfer.amount if transfer else None,
+        }
+        expected = {
+            "wallet": wallet,
+            "local_day": local_day.isoformat(),
+            "version": _wording(version),
+            "points": points,
+            "transfer.amount": points or None,
+        }
+        said = transfer.explanation if transfer else award.explanation_of_nothing
+        expires_on = None
+        if transfer and points:
+            lasting = self._lasting(transfer, local_day)
+            if lasting:
+                explanation = explanation | {"expiry": lasting.explanation()}
+                expires_on = lasting.expires_on
+        if said is not None:  # else it is gone with the transfer
+            found |= _flat(said)
+            expected |= _flat(explanation)
+        if transfer and points:
+            found |= {
+                "transfer.debit": self._name(transfer.debit_id),
+                "transfer.credit": self._name(transfer.credit_id),
+                "transfer.key": transfer.key,
+                "transfer.source": transfer.source,
+                "transfer.reason": transfer.reason,
+                "transfer.occurred_at": _iso(transfer.occurred_at),
+                "transfer.expires_on": _iso(transfer.expires_on),
+                "transfer.reverses": str(transfer.reverses_id) if transfer.reverses_id else None,
+            }
+            expected |= {
+                "transfer.debit": f"{AccountKind.ISSUANCE} {Unit.POINTS}",
+                "transfer.credit": wallet,
+                "transfer.key": award.source,
+                "transfer.source": award.source,
+                "transfer.reason": facts.subject,
+                "transfer.occurred_at": _iso(facts.occurred_at),
+                "transfer.expires_on": _iso(expires_on),
+                "transfer.reverses": None,
+            }
+        differing = [
+            name for name in {**expected, **found} if found.get(name) != expected.get(name)
+        ]
+        if not differing:
+            return None
+        return Difference(
+            award.source,
+            {name: found.get(name) for name in differing},
+            {name: expected.get(name) for name in differing},
+        )
+
+    def _version(self, award: Award, facts: awarding.Hours | awarding.Report) -> RuleVersion | None:
+        """What ``selectors.rule_for`` answered when the award was made."""
+        falls_under = (facts.subject, facts.category)
+        if falls_under not in self._ranked:
+            self._ranked[falls_under] = sorted(
+                (
+                    version
+                    for version in self.versions.values()
+                    if version.rule.subject == facts.subject
+                    and version.rule.category in (facts.category, "*")
+                ),
+                key=selectors.rule_precedence(self.places),
+            )
+        day = self._local_day(facts)
+        return _in_force(
+            (
+                version
+                for version in self._ranked[falls_under]
+                if version.valid_from <= day
+                and (version.valid_to is None or day <= version.valid_to)
+            ),
+            award.awarded_at,
+            lambda version: version.pk == award.rule_version_id,
+        )
+
+    def _lasting(self, transfer: Transfer, served_on: date) -> expiry.Lasting | None:
+        """What ``expiry.lasting`` answered when the transfer was posted.
+
+        Of what could have been answered just then it is what the transfer says of itself.
+        """
+        if transfer.posted_at < self.expiry_since:
+            return None  # it was promised for good
+        said = transfer.explanation.get("expiry", {})
+        clock = self.community.clock
+        posted_on, *before = (
+            moment.astimezone(clock).date()
+            for moment in (transfer.posted_at, transfer.posted_at - BEING_PUBLISHED)
+        )
+        if said.get("posted_on") in map(_iso, before):
+            posted_on = date.fromisoformat(said["posted_on"])
+
+        def in_force(day: date, *terms: tuple[str, str]) -> ExpiryPolicy:
+            policy = _in_force(
+                (policy for policy in self.policies if policy.valid_from <= day),
+                transfer.posted_at,
+                lambda policy: all(getattr(policy, name) == said.get(key) for name, key in terms),
+            )
+            assert policy  # the last holds always
+            return policy
+
+        served = in_force(served_on, ("kind", "policy"), ("months", "months"))
+        posted = in_force(posted_on, ("at_least_days", "at_least_days"))
+        return expiry.Lasting(served_on, posted_on, served, posted.at_least_days)
+
+    def _local_day(self, facts: awarding.Hours | awarding.Report) -> date:
+        return facts.counts_from.astimezone(self.community.clock).date()
+
+    def _name(self, account_id: UUID) -> str | None:
+        account = self.accounts.get(account_id)
+        if account is None:
+            return None
+        name = f"{account.kind} {account.unit} {account.holder}".strip()
+        if account.community_id != self.community.pk:
+            return f"{name} of {account.community_id}"
+        return name
+
+
+def _in_force(
+    ranked: Iterable[Published], moment: datetime, is_on_record: Callable[[Published], bool]
+) -> Published | None:
+    """The first that was published by ``moment``, or of those that were just being, the one
+    on record."""
+    published = [one for one in ranked if one.published_at <= moment]
+    for one in published:
+        if is_on_record(one):
+            return one
+        if one.published_at < moment - BEING_PUBLISHED:
+            break
+    return next(iter(published), None)
+
+
+def _wording(version: RuleVersion | None) -> str | None:
+    """Which version of which rule of which place: ``lake hours * 1``."""
+    if version is None:
+        return None
+    rule = version.rule
+    return f"{version.community.code} {rule.subject} {rule.category} {version.number}"
+
+
+def _flat(said: Any, name: str = "") -> dict[str, Any]:
+    """An explanation's leaves by their paths: ``{"arithmetic.minutes": 205}``."""
+    if not isinstance(said, dict):
+        return {name: said}
+    return {
+        path: leaf
+        for key, inner in said.items()
+        for path, leaf in _flat(inner, f"{name}.{key}" if name else key).items()
+    }
+
+
+def _iso(moment: datetime | date | None) -> str | None:
+    if isinstance(moment, datetime):
+        return moment.astimezone(UTC).isoformat()
+    return moment.isoformat() if moment else None

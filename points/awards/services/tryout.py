@@ -1,0 +1,191 @@
+"""A draft rule on trial: what a past period would have earned, had the draft been in force."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from heapq import nlargest, nsmallest
+from itertools import groupby
+from operator import attrgetter
+from typing import Any, NamedTuple
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.db import connection, transaction
+from django.db.models import F, Q, QuerySet
+from django.db.models.fields.json import KT
+from django.db.models.functions import Coalesce
+
+from backend.communities.models import Community
+from points.awards.models import Award
+from points.ledger.errors import PeriodInvalid
+from points.rules import services as rules
+from points.rules.models import Rule
+from points.rules.services import HoursRule, ReportRule, hours_to_points
+
+MOST_DAYS = 366
+MOST_SHOWN = 10  # of who gains, and of who loses
+FETCHED_AT_ONCE = 2_000  # rows
+
+
+@dataclass(frozen=True)
+class Change:
+    """What was awarded, and what would have been."""
+
+    points_before: int
+    points_after: int
+
+    @property
+    def difference(self) -> int:
+        return self.points_after - self.points_before
+
+
+@dataclass(frozen=True)
+class HoldersChange(Change):
+    """The same of one wallet."""
+
+    holder: str  # opaque, as the account has it
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What a draft would have changed in a period."""
+
+    cost: Change
+    awards: int  # of the period, of every kind
+    awards_under_draft: int  # those of them that were reckoned anew
+    volunteers: int  # whose awards they are
+    gains: list[HoldersChange]  # who gains most, most first
+    losses: list[HoldersChange]  # who loses most, most first
+
+
+@transaction.atomic  # the server's cursor lives in it
+def tryout(
+    *,
+    community: Community,
+    subject: Rule.Subject,
+    category: str,
+    parameters: dict[str, Any],
+    since: date,
+    until: date,
+) -> Trial:
+    """What the awards of ``since`` to ``until`` had been, had the draft been the rule.
+
+    Both are the community's days and part of the period, 366 days at most. The draft is tried
+    as the community's own rule for ``category``; ``*`` stands for every category that had none
+    of its own when it earned. Only what falls under the draft is reckoned anew, in the order in
+    which it was awarded and against the draft's own daily cap; all else keeps its points. An
+    award counts as it was given, also where it has been reversed since. Writes nothing.
+    Raises RuleInvalid, PeriodInvalid.
+    """
+    draft = rules.read(subject=subject, category=category, parameters=parameters)
+    if not 0 <= (until - since).days < MOST_DAYS:
+        raise PeriodInvalid(most_days=MOST_DAYS)
+
+    changes = []
+    awards = awards_under_draft = 0
+    awarded = _streamed(_awarded(community, subject, category, since, until))
+    for holder, theirs in groupby(awarded, attrgetter("holder")):
+        points_before = points_after = 0
+        for award, points in _replayed(draft, theirs):
+            awards += 1
+            awards_under_draft += award.is_under_draft
+            points_before += award.points
+            points_after += points
+        changes.append(HoldersChange(points_before, points_after, holder))
+
+    difference = attrgetter("difference")
+    return Trial(
+        cost=Change(
+            sum(change.points_before for change in changes),
+            sum(change.points_after for change in changes),
+        ),
+        awards=awards,
+        awards_under_draft=awards_under_draft,
+        volunteers=len(changes),
+        gains=nlargest(MOST_SHOWN, (one for one in changes if one.difference > 0), difference),
+        losses=nsmallest(MOST_SHOWN, (one for one in changes if one.difference < 0), difference),
+    )
+
+
+class _Awarded(NamedTuple):
+    """One award, with what it takes to reckon it anew."""
+
+    account_id: UUID
+    local_day: date
+    id: UUID
+    holder: str
+    points: int
+    is_under_draft: bool
+    checked_in_at: str | None  # hours have both, reports neither
+    checked_out_at: str | None
+    timezone: str | None
+
+
+def _awarded(
+    community: Community, subject: Rule.Subject, category: str, since: date, until: date
+) -> QuerySet[Award, Any]:
+    """The period's awards by wallet and day, each day's in the order they were made in."""
+    if category == "*":
+        # The rule an award names tells what its record resolved to on that day.
+        falls_under = Q(rule_version__rule__category="*") | ~Q(
+            rule_version__rule__community=community
+        )
+    else:
+        falls_under = Q(category=category)
+    return (
+        Award.objects.filter(community=community, local_day__range=(since, until))
+        .annotate(why=Coalesce("transfer__explanation", "explanation_of_nothing"))
+        .annotate(
+            category=KT("why__inputs__category"),
+            holder=F("account__holder"),
+            checked_in_at=KT("why__inputs__checked_in_at"),
+            checked_out_at=KT("why__inputs__checked_out_at"),
+            timezone=KT("why__inputs__timezone"),
+            is_under_draft=Q(rule_version__rule__subject=subject) & falls_under,
+        )
+        .order_by("account_id", "local_day", "id")
+        .values_list(*_Awarded._fields)
+    )
+
+
+def _streamed(rows: QuerySet[Award, Any]) -> Iterator[_Awarded]:
+    """By a cursor of the server's: a year of awards is never in memory.
+
+    Settings turn such cursors off for those that would outlive a transaction; this one does not.
+    """
+    sql, params = rows.query.sql_with_params()
+    with connection.chunked_cursor() as cursor:
+        cursor.execute(sql, params)
+        while some := cursor.fetchmany(FETCHED_AT_ONCE):
+            yield from map(_Awarded._make, some)
+
+
+def _replayed(
+    draft: HoursRule | ReportRule, awarded: Iterable[_Awarded]
+) -> Iterator[tuple[_Awarded, int]]:
+    """Each award of one wallet, with the points it had come to."""
+    for _, that_day in groupby(awarded, attrgetter("local_day")):
+        by_draft = 0  # what the draft had brought before, that day
+        for award in that_day:
+            points = award.points
+            if award.is_under_draft:
+                points = _reckoned(draft, award, by_draft)
+                by_draft += points
+            yield award, points
+
+
+def _reckoned(draft: HoursRule | ReportRule, award: _Awarded, awarded_that_day: int) -> int:
+    if isinstance(draft, ReportRule):
+        return draft.reward_points
+    # Inputs of hours, for the draft and the award share their subject.
+    assert award.checked_in_at
+    assert award.checked_out_at
+    assert award.timezone
+    points, _ = hours_to_points(
+        draft,
+        datetime.fromisoformat(award.checked_in_at),
+        datetime.fromisoformat(award.checked_out_at),
+        ZoneInfo(award.timezone),
+        awarded_that_day,
+    )
+    return points

@@ -1,0 +1,73 @@
+"""Shapes of when points expire."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from backend.api.fields import DateField, IntegerField
+from backend.communities.api.serializers import CommunityInBriefSerializer
+from points.expiry.models import ExpiryPolicy
+from points.expiry.services import AT_LEAST_DAYS, MOST_AT_LEAST_DAYS, MOST_MONTHS
+
+
+class ExpiryPolicySerializer(serializers.ModelSerializer[ExpiryPolicy]):
+    """How long what is earned from ``valid_from`` on can be spent.
+
+    What is posted from then on can be spent for ``at_least_days``, whenever it was served.
+
+    The community's own, or lent by a place above; where none was published, ``place`` and
+    ``valid_from`` are null.
+    """
+
+    place = CommunityInBriefSerializer(source="community", read_only=True, allow_null=True)
+    valid_from = serializers.DateField(read_only=True, allow_null=True)
+
+    class Meta:
+        model = ExpiryPolicy
+        fields = ("kind", "months", "at_least_days", "valid_from", "place")
+        read_only_fields = fields
+
+
+class SetExpirySerializer(serializers.Serializer[Any]):
+    """The community's day; what was earned before keeps the day it was promised."""
+
+    kind = serializers.ChoiceField(choices=ExpiryPolicy.Kind.choices)
+    months = IntegerField(
+        required=False,
+        allow_null=True,
+        min_value=1,
+        max_value=MOST_MONTHS,
+        help_text="With `months` only: points expire at the end of the month so much later.",
+    )
+    at_least_days = IntegerField(
+        required=False,
+        default=AT_LEAST_DAYS,
+        min_value=0,
+        max_value=MOST_AT_LEAST_DAYS,
+        help_text="So long, whatever the day served, can be spent what is posted from then on.",
+    )
+    valid_from = DateField(help_text="Today or later.")
+
+
+class ExpiredDaySerializer(serializers.Serializer[Any]):
+    """A day whose points have expired. ``ran_at``: when the last of them was taken."""
+
+    expires_on = serializers.DateField(read_only=True)
+    wallets = serializers.IntegerField(read_only=True)
+    points = serializers.IntegerField(read_only=True)
+    ran_at = serializers.DateTimeField(read_only=True)
+
+
+class ExpiryPreviewSerializer(serializers.Serializer[Any]):
+    """What will expire when a day is over, if nothing is spent before."""
+
+    expires_on = serializers.DateField(read_only=True)
+    wallets = serializers.IntegerField(read_only=True)
+    points = serializers.IntegerField(read_only=True)
+
+
+class ExpirySerializer(serializers.Serializer[Any]):
+    in_force = ExpiryPolicySerializer(read_only=True)
+    upcoming = ExpiryPolicySerializer(many=True, read_only=True, help_text="By their first day.")
+    last_runs = ExpiredDaySerializer(many=True, read_only=True, help_text="The newest twelve.")
+    next = ExpiryPreviewSerializer(read_only=True, allow_null=True)

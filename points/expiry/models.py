@@ -1,0 +1,57 @@
+"""When points expire."""
+
+from typing import ClassVar
+
+import pgtrigger
+from django.db import models
+from django.db.models import Q
+
+from backend.communities.models import TenantModel
+from points.ledger import triggers
+from points.ledger.clock import ClockTimestamp
+
+
+class ExpiryPolicy(TenantModel):
+    """How long what is earned from ``valid_from`` on can be spent; never changed.
+
+    A place without one follows the place above it; without any, points expire at the end of the
+    year after they were earned. What was earned before keeps the day it was promised.
+    ``at_least_days`` is for points that arrive late: what is posted from ``valid_from`` on can be
+    spent for so many days at least, whenever it was served.
+    """
+
+    class Kind(models.TextChoices):
+        NEVER = "never"
+        END_OF_YEAR = "end_of_year"
+        END_OF_NEXT_YEAR = "end_of_next_year"
+        MONTHS = "months"  # at the end of the month that is ``months`` after the month earned
+
+    kind = models.CharField(max_length=16, choices=Kind)
+    months = models.PositiveSmallIntegerField(null=True)
+    at_least_days = models.PositiveSmallIntegerField(default=90)
+    valid_from = models.DateField()  # the community's day
+    published_at = models.DateTimeField(db_default=ClockTimestamp())
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                name="expiry_policy_kind_known",
+                condition=Q(kind="months", months__gte=1, months__lte=120)
+                | Q(kind__in=["never", "end_of_year", "end_of_next_year"], months__isnull=True),
+            ),
+            models.CheckConstraint(
+                name="expiry_policy_lasts_some_days", condition=Q(at_least_days__lte=366)
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(name="expiry_policy_of", fields=["community", "-valid_from", "-id"])
+        ]
+        triggers: ClassVar = [
+            pgtrigger.Protect(
+                name="expiry_policy_is_final", operation=pgtrigger.Update | pgtrigger.Delete
+            ),
+            triggers.not_emptied("expiry_policy"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} from {self.valid_from}"

@@ -1,0 +1,230 @@
+"""Expiry: what is earned can be spent until a day, and is lost when that day is over.
+
+The day is stamped on what is earned, by the policy in force when it was earned and not before so
+many days after the posting; there are no lots. Spending is first-expiring-first by definition, so
+when a day D is over a wallet loses ``max(0, available - earned that expires after D or never)``.
+As ``available`` is all that was earned, less what was spent, less what is held, that is the
+design's ``max(0, earned expiring ≤ D - debits - held)``. The ledger's functions take it before
+anything else moves in the wallet, so it does not matter when ``expire`` runs. docs/ledger.md,
+"Expiry", works out what follows for holds and reversals.
+"""
+
+from calendar import monthrange
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from itertools import groupby
+from operator import attrgetter
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from backend.accounts.models import User
+from backend.audit.services import trail
+from backend.communities.models import Community
+from backend.notices.services import notices
+from points.expiry import selectors
+from points.expiry.errors import ExpiryDayNotOver, ExpiryPolicyInvalid
+from points.expiry.models import ExpiryPolicy
+from points.rules.errors import RuleBackdated
+
+Kind = ExpiryPolicy.Kind
+MOST_MONTHS = 120
+AT_LEAST_DAYS, MOST_AT_LEAST_DAYS = 90, 366
+TOLD_DAYS_BEFORE = (7, 30)
+
+
+class Expired(NamedTuple):
+    """What was taken of points that could be spent until a day."""
+
+    expires_on: date
+    wallets: int
+    points: int
+
+
+def expires_on(kind: str, months: int | None, earned_on: date) -> date | None:
+    """The last day on which points earned on ``earned_on`` can be spent; ``None``: for good."""
+    if kind == Kind.NEVER:
+        return None
+    if kind == Kind.END_OF_YEAR:
+        return date(earned_on.year, 12, 31)
+    if kind == Kind.END_OF_NEXT_YEAR:
+        return date(earned_on.year + 1, 12, 31)
+    assert kind == Kind.MONTHS
+    assert months
+    years, month = divmod(earned_on.month - 1 + months, 12)
+    year = earned_on.year + years
+    return date(year, month + 1, monthrange(year, month + 1)[1])
+
+
+@dataclass(frozen=True)
+class Lasting:
+    """How long points last that were served for on one day and posted on another, and why."""
+
+    served_on: date
+    posted_on: date
+    policy: ExpiryPolicy  # in force when it was served
+    at_least_days: int  # of the policy in force when it is posted
+
+    @property
+    def expires_on(self) -> date | None:
+        """The last day on which they can be spent; ``None``: for good."""
+        day = expires_on(self.policy.kind, self.policy.months, self.served_on)
+        return day and max(day, self.posted_on + timedelta(days=self.at_least_days))
+
+    def explanation(self) -> dict[str, Any]:
+        """What an award says of it."""
+        return {
+            "served_on": self.served_on.isoformat(),
+            "policy": self.policy.kind,
+            "months": self.policy.months,
+            "posted_on": self.posted_on.isoformat(),
+            "at_least_days": self.at_least_days,
+            "expires_on": self.expires_on and self.expires_on.isoformat(),
+        }
+
+
+def lasting(*, community: Community, served_on: date) -> Lasting:
+    """How long what is posted now for service on that day lasts, by the community's days.
+
+    The day follows the policy in force on the day served, and is never earlier than so many days
+    after today: what arrives late is worth something when it arrives.
+    """
+    today = community.today
+    policy, policy_now = selectors.expiry_policies_on(community, served_on, today)
+    return Lasting(served_on, today, policy, policy_now.at_least_days)
+
+
+def back_until(*, community: Community) -> date:
+    """Until when points can be spent that come back today, after their day."""
+    today = community.today
+    (policy,) = selectors.expiry_policies_on(community, today)
+    return today + timedelta(days=policy.at_least_days)
+
+
+@transaction.atomic
+def set_policy(
+    *,
+    community: Community,
+    kind: str,
+    valid_from: date,
+    months: int | None = None,
+    at_least_days: int = AT_LEAST_DAYS,
+    set_by: User | None = None,
+) -> ExpiryPolicy:
+    """What is earned from ``valid_from`` on, a day of the place's own, expires by this.
+
+    What is posted from then on lasts ``at_least_days``, whenever it was served. What was posted
+    already keeps the day it was promised. Setting what the place's own policy
+    says for that day already answers that policy. ``set_by`` is None for a command.
+    Raises ExpiryPolicyInvalid.
+    """
+    if kind not in Kind.values:
+        raise ExpiryPolicyInvalid(parameter="kind")
+    if months not in (range(1, MOST_MONTHS + 1) if kind == Kind.MONTHS else [None]):
+        raise ExpiryPolicyInvalid(parameter="months")
+    if at_least_days not in range(MOST_AT_LEAST_DAYS + 1):
+        raise ExpiryPolicyInvalid(parameter="at_least_days")
+    Community.objects.select_for_update(no_key=True).get(pk=community.pk)  # each sees the last
+    own = ExpiryPolicy.objects.filter(community=community, valid_from__lte=valid_from)
+    latest = own.order_by("valid_from", "id").last()
+    terms = {"kind": kind, "months": months, "at_least_days": at_least_days}
+    if latest and all(getattr(latest, name) == value for name, value in terms.items()):
+        return latest
+    policy = ExpiryPolicy.objects.create(community=community, valid_from=valid_from, **terms)
+    trail.record(
+        "expiry_policy.set",
+        actor=set_by,
+        community=community,
+        target=policy,
+        before=_terms(latest) if latest else {},
+        after=_terms(policy),
+    )
+    return policy
+
+
+def announce_policy(
+    *,
+    community: Community,
+    kind: str,
+    valid_from: date,
+    months: int | None = None,
+    at_least_days: int = AT_LEAST_DAYS,
+    set_by: User | None = None,
+) -> ExpiryPolicy:
+    """``set_policy`` while the community is at work: nothing served already expires earlier.
+
+    Raises ExpiryPolicyInvalid, RuleBackdated if ``valid_from`` is before the community's today.
+    """
+    today = community.today
+    if valid_from < today:
+        raise RuleBackdated(today=today.isoformat())
+    return set_policy(
+        community=community,
+        kind=kind,
+        months=months,
+        at_least_days=at_least_days,
+        valid_from=valid_from,
+        set_by=set_by,
+    )
+
+
+def expire(*, community: Community, until: date | None = None) -> list[Expired]:
+    """Take from each wallet what it has lost by the end of ``until``, yesterday if not given.
+
+    Nothing hangs on when this runs: points whose day is over can not be spent, and are taken
+    before anything else moves in their wallet. Idempotent: answers what this call took, by day.
+    One statement, however many wallets. Raises ExpiryDayNotOver.
+    """
+    today = community.today
+    until = until or today - timedelta(days=1)
+    if until >= today:
+        raise ExpiryDayNotOver(today=today.isoformat())
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT * FROM points_expire(%s, %s)", [community.pk, until])
+        return [Expired(*row) for row in cursor.fetchall()]
+
+
+def tell(*, community: Community) -> None:
+    """Owe a notice to whoever loses points within 30 days, and another within 7, once each.
+
+    It says what goes if nothing is spent before. A night that was missed is made up for.
+    """
+    today = community.today
+    last = today + timedelta(days=max(TOLD_DAYS_BEFORE))
+    losing = selectors.losing(community, last, since=today)
+    for day, losses in groupby(losing, key=attrgetter("expires_on")):
+        window = min(most for most in TOLD_DAYS_BEFORE if (day - today).days <= most)
+        notices.owe_many(
+            community=community,
+            kind="points_expiring",
+            owed=(
+                notices.Owed(
+                    key=f"expiry:{loss.account_id}:{day}:{window}",
+                    recipient_id=UUID(loss.holder.removeprefix("person:")),
+                    facts={
+                        "points": loss.points,
+                        "expires_on": day.isoformat(),
+                        "community": community.name,
+                    },
+                )
+                for loss in losses
+            ),
+            due_at=timezone.now(),
+            stale_at=_end_of(day, community),
+        )
+
+
+def _terms(policy: ExpiryPolicy) -> dict[str, Any]:
+    """As the audit trail tells it."""
+    return {
+        "kind": policy.kind,
+        "months": policy.months,
+        "at_least_days": policy.at_least_days,
+        "valid_from": policy.valid_from.isoformat(),
+    }
+
+
+def _end_of(day: date, community: Community) -> datetime:
+    return datetime.combine(day + timedelta(days=1), time(), tzinfo=community.clock)

@@ -1,0 +1,273 @@
+"""Accounts and what moves between them. The database refuses what may never be true."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from backend.communities.models import Community, TenantModel
+from points.ledger import triggers
+from points.ledger.clock import ClockTimestamp
+
+
+class Unit(models.TextChoices):
+    """What an account counts. Nothing turns one into the other."""
+
+    POINTS = "points"
+    FEN = "fen"
+
+
+class AccountKind(models.TextChoices):
+    """What an account is for."""
+
+    WALLET = "wallet"  # a volunteer's points
+    FUND = "fund"  # a budget, in points or fen
+    ISSUANCE = "issuance"  # where points come from
+    MERCHANT = "merchant"  # redeemed, not yet settled
+    SETTLED = "settled"
+    EXPIRED = "expired"
+    POOL = "pool"  # given back
+    PAYOUT = "payout"
+
+
+class Account(TenantModel):
+    """One holder's account of one kind in one unit.
+
+    Only kinds with a floor keep running totals (``triggers.FLOORED``): the others are touched by
+    every posting, and a row that everybody updates would be a queue for everybody. Totals are
+    moved by the triggers of Transfer and Hold and by nothing else.
+    """
+
+    kind = models.CharField(max_length=10, choices=AccountKind)
+    unit = models.CharField(max_length=6, choices=Unit)
+    holder = models.CharField(max_length=60, blank=True)  # opaque: "person:…", "merchant:…"
+    credits = models.BigIntegerField(default=0)
+    debits = models.BigIntegerField(default=0)
+    held = models.BigIntegerField(default=0)
+    shortfall = models.BigIntegerField(default=0)  # reversed, but spent before: to be repaid first
+    opened_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                name="account_once", fields=["community", "kind", "unit", "holder"]
+            ),
+            # Kept short: PostgreSQL reads it anew for every posting. What is known of kind and unit
+            # is a trigger's, for they never change.
+            models.CheckConstraint(
+                name="account_never_overdrawn",
+                condition=Q(
+                    credits__gte=F("debits") + F("held"),
+                    debits__gte=0,
+                    held__gte=0,
+                    shortfall__gte=0,
+                ),
+            ),
+        ]
+        triggers: ClassVar = triggers.ACCOUNT
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.holder}".strip()
+
+    @property
+    def has_floor(self) -> bool:
+        return self.kind in triggers.FLOORED
+
+    @property
+    def available(self) -> int:
+        """What can be spent now; only for kinds with a floor."""
+        return self.credits - self.debits - self.held
+
+
+class Movement(TenantModel):
+    """What a transfer and a hold have in common: ``amount`` from ``debit`` to ``credit``.
+
+    The accounts' foreign keys stand in Python only: the triggers check the accounts without the
+    lock a foreign key would put on rows that everybody shares.
+    """
+
+    community = models.ForeignKey(
+        Community, models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
+    )
+    key = models.CharField(max_length=120)  # made from the event; one key moves points once
+    debit = models.ForeignKey(
+        Account, models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
+    )
+    credit = models.ForeignKey(
+        Account, models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
+    )
+    amount = models.BigIntegerField()  # whole points or fen
+    reason = models.CharField(max_length=30)  # why, in one word: "hours", "redemption"
+    source = models.CharField(max_length=80, blank=True)  # the record it comes from
+    explanation = models.JSONField(default=dict)  # rule, version, inputs, arithmetic
+    occurred_at = models.DateTimeField()  # when it happened in the community
+    posted_at = models.DateTimeField(db_default=ClockTimestamp())  # when the ledger learned of it
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class Transfer(Movement):
+    """One movement: ``amount`` leaves ``debit`` and reaches ``credit``.
+
+    Both sides are one row, so the books balance. It is never changed or deleted; a mistake is
+    reversed by another transfer, which names it.
+    """
+
+    reverses = models.ForeignKey(
+        "self", models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False, null=True
+    )
+    # The last day of points that reached a wallet; NULL: never, or nothing of the kind.
+    expires_on = models.DateField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="transfer_once", fields=["community", "key"]),
+            models.CheckConstraint(name="transfer_moves_something", condition=Q(amount__gt=0)),
+            models.CheckConstraint(name="transfer_two_accounts", condition=~Q(debit=F("credit"))),
+        ]
+        indexes: ClassVar = [
+            models.Index(name="transfer_out", fields=["community", "debit", "-id"]),
+            models.Index(name="transfer_in", fields=["community", "credit", "-id"]),
+            models.Index(name="transfer_newest", fields=["community", "-id"]),
+            models.Index(
+                name="transfer_reversals",
+                fields=["community", "reverses"],
+                condition=Q(reverses__isnull=False),
+            ),
+        ]
+        triggers: ClassVar = triggers.TRANSFER
+
+
+class Hold(Movement):
+    """``amount`` set aside in ``debit`` until it is captured (all or part) or voided, once.
+
+    From ``expires_at`` on it can not be captured, whether or not anything has voided it yet.
+    Capturing is what makes the transfer: a trigger writes it, under the hold's own key.
+    """
+
+    class State(models.TextChoices):
+        HELD = "held"
+        CAPTURED = "captured"
+        VOIDED = "voided"
+
+    state = models.CharField(max_length=8, choices=State, default=State.HELD)
+    expires_at = models.DateTimeField()
+    captured_amount = models.BigIntegerField(null=True)
+    transfer_id = models.UUIDField(null=True)  # the transfer that captured it
+    resolved_at = models.DateTimeField(null=True)  # when it was captured or voided
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="hold_once", fields=["community", "key"]),
+            models.CheckConstraint(name="hold_holds_something", condition=Q(amount__gt=0)),
+            models.CheckConstraint(name="hold_two_accounts", condition=~Q(debit=F("credit"))),
+            models.CheckConstraint(
+                name="hold_captured_or_not",
+                condition=Q(
+                    state="captured",
+                    captured_amount__gt=0,
+                    captured_amount__lte=F("amount"),
+                    transfer_id__isnull=False,
+                    resolved_at__isnull=False,
+                )
+                | Q(
+                    state="voided",
+                    captured_amount__isnull=True,
+                    transfer_id__isnull=True,
+                    resolved_at__isnull=False,
+                )
+                | Q(
+                    state="held",
+                    captured_amount__isnull=True,
+                    transfer_id__isnull=True,
+                    resolved_at__isnull=True,
+                ),
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(name="hold_of_account", fields=["community", "debit", "-id"])
+        ]
+        triggers: ClassVar = triggers.HOLD
+
+
+class Reversal(TenantModel):
+    """``amount`` of ``transfer`` is taken back, as far as it is still there.
+
+    What ``account`` (the one that was credited) can not give now is its shortfall: whatever
+    reaches the account repays it first, oldest reversal first. ``recovered`` follows the
+    transfers that do so; it is moved by triggers and by nothing else.
+    """
+
+    key = models.CharField(max_length=120)  # made from the event; one key reverses once
+    transfer = models.ForeignKey(
+        Transfer, models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
+    )
+    account = models.ForeignKey(
+        Account, models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
+    )
+    amount = models.BigIntegerField()
+    recovered = models.BigIntegerField()
+    reason = models.CharField(max_length=30)
+    source = models.CharField(max_length=80, blank=True)
+    explanation = models.JSONField(default=dict)
+    occurred_at = models.DateTimeField()
+    requested_at = models.DateTimeField(db_default=ClockTimestamp())
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="reversal_once", fields=["community", "key"]),
+            models.CheckConstraint(
+                name="reversal_recovers_its_amount",
+                condition=Q(amount__gt=0, recovered__gte=0, recovered__lte=F("amount")),
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(name="reversal_of_transfer", fields=["community", "transfer"]),
+            models.Index(
+                name="reversal_outstanding",
+                fields=["community", "account", "id"],
+                condition=Q(recovered__lt=F("amount")),
+            ),
+        ]
+        triggers: ClassVar = triggers.REVERSAL
+
+    def __str__(self) -> str:
+        return self.key
+
+    @property
+    def outstanding(self) -> int:
+        """What could not be taken back yet."""
+        return self.amount - self.recovered
+
+
+class Earned(TenantModel):
+    """What a wallet earned that expires at the end of ``expires_on``, reversed awards not counted.
+
+    Spending is first-expiring-first by definition, so this is all that expiry needs to know
+    (docs/ledger.md, "Expiry"). Moved by the triggers of Transfer and by nothing else.
+    """
+
+    account = models.ForeignKey(
+        Account, models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
+    )
+    expires_on = models.DateField(null=True)  # NULL: never
+    points = models.BigIntegerField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                name="earned_once",
+                fields=["community", "account", "expires_on"],
+                nulls_distinct=False,
+            ),
+            models.CheckConstraint(name="earned_not_below_zero", condition=Q(points__gte=0)),
+        ]
+        triggers: ClassVar = triggers.EARNED
+
+    def __str__(self) -> str:
+        return f"{self.points} until {self.expires_on}"

@@ -1,0 +1,293 @@
+"""Reads of the ledger and the rules."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import (
+    BigIntegerField,
+    Case,
+    F,
+    Q,
+    QuerySet,
+    RowRange,
+    Sum,
+    When,
+    Window,
+)
+from django.db.models.functions import Coalesce
+
+from backend.communities.models import Community
+from points.ledger.errors import AccountUnknown, TransferUnknown
+from points.ledger.models import Account, AccountKind, Transfer, Unit
+from points.ledger.triggers import FLOORED_SQL
+
+
+def wallet_of(community_id: UUID, person_id: UUID) -> Account | None:
+    """The person's wallet, or ``None`` for who never earned anything there."""
+    return Account.objects.filter(
+        community_id=community_id,
+        kind=AccountKind.WALLET,
+        unit=Unit.POINTS,
+        holder=f"person:{person_id}",
+    ).first()
+
+
+def wallets_of(community_ids: Iterable[UUID], person_id: UUID) -> dict[UUID, Account]:
+    """The person's wallets in those communities, by community; none where nothing was earned."""
+    wallets = Account.objects.filter(
+        community_id__in=list(community_ids),
+        kind=AccountKind.WALLET,
+        unit=Unit.POINTS,
+        holder=f"person:{person_id}",
+    )
+    return {wallet.community_id: wallet for wallet in wallets}
+
+
+def balance(account: Account, *, at: datetime | None = None) -> int:
+    """Credits less debits, in the account's unit: of all that was posted, or posted by ``at``.
+
+    What is held still counts; ``Account.available`` is what can be spent. Now, it costs the same
+    however long the account's statement is; of the past, all of it is read.
+    """
+    if at is not None:
+        return total(transfers_of(account).filter(posted_at__lte=at), account)
+    if account.has_floor:
+        account.refresh_from_db(fields=["credits", "debits", "held", "shortfall"])
+        return account.credits - account.debits
+    came_in, went_out = totals_of([account])[account.pk]
+    return came_in - went_out
+
+
+def total(transfers: QuerySet[Transfer], account: Account) -> int:
+    """What ``transfers`` brought ``account``, less what they took."""
+    sums = transfers.aggregate(
+        credits=Coalesce(Sum("amount", filter=Q(credit=account)), 0),
+        debits=Coalesce(Sum("amount", filter=Q(debit=account)), 0),
+    )
+    return int(sums["credits"] - sums["debits"])
+
+
+def totals_of(accounts: Iterable[Account]) -> dict[UUID, tuple[int, int]]:
+    """Credits and debits of each of a community's accounts, now, in one statement.
+
+    Those with a floor carry them; of the others it is what was rolled up with the last seal that
+    they were part of, and the transfers that are not sealed yet.
+    """
+    accounts = list(accounts)
+    totals = {account.pk: (account.credits, account.debits) for account in accounts}
+    tallied = [account for account in accounts if not account.has_floor]
+    if tallied:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"{_TALLY} AND a.id = ANY(%(accounts)s)",
+                {
+                    "community": tallied[0].community_id,
+                    "accounts": [account.pk for account in tallied],
+                },
+            )
+            totals |= {pk: (came_in, left) for pk, _, _, came_in, left in cursor.fetchall()}
+    return totals
+
+
+# The tail is tallied once, whatever a planner that knows nothing of a new community believes.
+_TALLY = f"""
+    WITH tail AS MATERIALIZED (
+        SELECT sides.account_id, sum(sides.credits)::bigint AS credits,
+            sum(sides.debits)::bigint AS debits
+        FROM points_unsealed u
+        JOIN points_transfer t ON t.id = u.id
+        CROSS JOIN LATERAL (
+            VALUES (t.debit_id, 0, t.amount), (t.credit_id, t.amount, 0)
+        ) AS sides (account_id, credits, debits)
+        WHERE u.community_id = %(community)s
+        GROUP BY sides.account_id
+    )
+    SELECT a.id, a.kind, a.unit,
+        coalesce(rolled.credits, 0) + coalesce(tail.credits, 0),
+        coalesce(rolled.debits, 0) + coalesce(tail.debits, 0)
+    FROM points_account a
+    LEFT JOIN LATERAL (
+        SELECT r.credits, r.debits FROM points_rollup r
+        WHERE r.community_id = a.community_id AND r.account_id = a.id
+        ORDER BY r.number DESC LIMIT 1
+    ) AS rolled ON true
+    LEFT JOIN tail ON tail.account_id = a.id
+    WHERE a.community_id = %(community)s
+        AND a.kind NOT IN ({FLOORED_SQL})
+"""  # noqa: S608
+
+
+def transfers_of(account: Account) -> QuerySet[Transfer]:
+    """All that the account was part of, newest first. For a page of it, see ``Statement``."""
+    return Transfer.objects.filter(
+        Q(debit=account) | Q(credit=account), community_id=account.community_id
+    ).order_by("-id")
+
+
+class Statement:
+    """What came into an account and left it, newest first: as much of a queryset as paging asks.
+
+    A page costs the same however long the statement is: what left and what came in are each read
+    from their own index, no further than the page goes.
+    """
+
+    model = Transfer
+
+    def __init__(self, account: Account, transfers: QuerySet[Transfer], order: str = "-id") -> None:
+        self.account = account
+        self._transfers = transfers
+        self._order = order
+
+    def filter(self, **lookups: Any) -> "Statement":
+        return Statement(self.account, self._transfers.filter(**lookups), self._order)
+
+    def order_by(self, order: str) -> "Statement":
+        return Statement(self.account, self._transfers, order)
+
+    def __getitem__(self, page: slice) -> list[Transfer]:
+        sides = (
+            self._transfers.filter(**{side: self.account}).order_by(self._order)[: page.stop]
+            for side in ("debit", "credit")
+        )
+        out, came_in = sides
+        return list(out.union(came_in, all=True).order_by(self._order)[page])
+
+
+def statement(account: Account, among: QuerySet[Transfer] | None = None) -> Statement:
+    """The account's statement, newest first, or what of it is ``among`` its community's."""
+    if among is None:
+        among = Transfer.objects.filter(community_id=account.community_id)
+    return Statement(account, among)
+
+
+def transfers_with_balance(account: Account) -> QuerySet[Transfer]:
+    """All that the account was part of, newest first, each with its ``balance_after``.
+
+    One statement, so that what is posted meanwhile can not put them out of step.
+    """
+    brought = Case(When(credit=account, then=F("amount")), default=-F("amount"))
+    balance_after = Window(
+        Sum(brought, output_field=BigIntegerField()),
+        order_by="id",
+        frame=RowRange(start=None, end=0),
+    )
+    return transfers_of(account).annotate(balance_after=balance_after)
+
+
+def accounts_in(community: Community) -> QuerySet[Account]:
+    """Every account of the community, newest first."""
+    return Account.objects.filter(community=community).order_by("-id")
+
+
+def account_in(community: Community, account_id: UUID) -> Account:
+    """One of the community's accounts; raises AccountUnknown."""
+    account = accounts_in(community).filter(pk=account_id).first()
+    if account is None:
+        raise AccountUnknown
+    return account
+
+
+@dataclass(frozen=True)
+class TrialBalanceLine:
+    """All accounts of one kind and unit in a community, together."""
+
+    unit: str
+    kind: str
+    accounts: int
+    debits: int
+    credits: int
+
+    @property
+    def balance(self) -> int:
+        return self.credits - self.debits
+
+
+def trial_balance(community: Community, *, at: datetime | None = None) -> list[TrialBalanceLine]:
+    """What each kind of account has moved, now or of all that was posted by ``at``.
+
+    In each unit debits and credits come to the same. Of the past, the whole ledger is read.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _TRIAL_BALANCE_NOW if at is None else _TRIAL_BALANCE_AT,
+            {"community": community.pk, "at": at},
+        )
+        return [TrialBalanceLine(*line) for line in cursor.fetchall()]
+
+
+_TRIAL_BALANCE_NOW = f"""
+    SELECT unit, kind, count(*), sum(debits)::bigint, sum(credits)::bigint
+    FROM (
+        SELECT a.kind, a.unit, a.credits, a.debits FROM points_account a
+        WHERE a.community_id = %(community)s
+            AND a.kind IN ({FLOORED_SQL})
+        UNION ALL
+        SELECT kind, unit, credits, debits
+        FROM ({_TALLY}) AS tallied (id, kind, unit, credits, debits)
+    ) AS accounts
+    GROUP BY unit, kind ORDER BY unit, kind
+"""  # noqa: S608
+_TRIAL_BALANCE_AT = """
+    SELECT a.unit, a.kind, count(DISTINCT a.id), sum(sides.debits)::bigint,
+        sum(sides.credits)::bigint
+    FROM points_transfer t
+    CROSS JOIN LATERAL (
+        VALUES (t.debit_id, t.amount, 0), (t.credit_id, 0, t.amount)
+    ) AS sides (account_id, debits, credits)
+    JOIN points_account a ON a.id = sides.account_id
+    WHERE t.community_id = %(community)s AND t.posted_at <= %(at)s
+    GROUP BY a.unit, a.kind ORDER BY a.unit, a.kind
+"""
+
+
+def transfers_in(community: Community) -> QuerySet[Transfer]:
+    """Everything that moved in the community, with both accounts, newest first."""
+    return (
+        Transfer.objects.filter(community=community)
+        .select_related("debit", "credit")
+        .order_by("-id")
+    )
+
+
+def transfer_of(person_id: UUID, transfer_id: UUID) -> tuple[Transfer, Account]:
+    """A transfer that reached or left the person's wallet, and that wallet.
+
+    Raises TransferUnknown, also for a transfer between others.
+    """
+    transfer = Transfer.objects.select_related("community").filter(pk=transfer_id).first()
+    wallet = wallet_of(transfer.community_id, person_id) if transfer else None
+    if not transfer or not wallet or wallet.pk not in (transfer.debit_id, transfer.credit_id):
+        raise TransferUnknown
+    return transfer, wallet
+
+
+def transfer_in(community: Community, transfer_id: UUID) -> Transfer:
+    """One of the community's transfers, with both accounts; raises TransferUnknown."""
+    transfer = transfers_in(community).filter(pk=transfer_id).first()
+    if transfer is None:
+        raise TransferUnknown
+    return transfer
+
+
+def totals_by_kind(community: Community, unit: Unit = Unit.POINTS) -> dict[str, int]:
+    """Each kind's balance in the whole community, now; together they are zero."""
+    return dict.fromkeys(AccountKind.values, 0) | {
+        line.kind: line.balance for line in trial_balance(community) if line.unit == unit
+    }
+
+
+def public_figures(community: Community) -> dict[str, int]:
+    """Points ``issued`` since the beginning, ``redeemed`` with merchants, and ``outstanding``.
+
+    The last are those in wallets, reserved ones included.
+    """
+    totals = totals_by_kind(community)
+    return {
+        "issued": -totals[AccountKind.ISSUANCE],
+        "redeemed": totals[AccountKind.MERCHANT] + totals[AccountKind.SETTLED],
+        "outstanding": totals[AccountKind.WALLET],
+    }

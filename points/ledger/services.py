@@ -1,0 +1,361 @@
+"""Moving points: the only way in to the ledger's tables.
+
+Each function but ``account`` and ``post_many`` is one statement: one round trip, and a transaction
+by itself where the caller has opened none. The ``key`` is made from the event
+(``hours:<record>``), so doing it again changes nothing and answers the same; the same key with
+other contents is refused with TransferIdReused. docs/ledger.md has the order of refusals.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
+from psycopg.errors import Diagnostic
+
+from backend.communities.models import Community
+from backend.errors import Refusal
+from backend.ids import new_id
+from points.ledger import errors
+from points.ledger.models import Account, AccountKind, Hold, Reversal, Transfer, Unit
+
+_WHOLE = -1  # points_resolve_hold's word for "all of it"
+_REFUSALS: dict[str, type[Refusal]] = {
+    refusal.code: refusal
+    for refusal in (
+        errors.TransferIdReused,
+        errors.AccountUnknown,
+        errors.UnitsDiffer,
+        errors.AccountHasNoFloor,
+        errors.InsufficientPoints,
+        errors.ShortfallOutstanding,
+        errors.HoldUnknown,
+        errors.HoldResolved,
+        errors.CaptureTooLarge,
+        errors.HoldExpired,
+        errors.TransferUnknown,
+        errors.ReversalOfReversal,
+        errors.TransferReversed,
+        errors.ReversalTooLarge,
+    )
+}
+# What the database refuses by itself where nothing before it could: an account that was never
+# opened, or a key that another transaction was using at that very moment.
+_BY_CONSTRAINT: dict[str | None, type[Refusal]] = {
+    "transfer_in_one_book": errors.AccountUnknown,
+    "hold_in_one_book": errors.AccountUnknown,
+    "transfer_once": errors.TransferIdReused,
+    "reversal_once": errors.TransferIdReused,
+    "hold_not_captured_late": errors.HoldExpired,
+    "account_never_overdrawn": errors.InsufficientPoints,
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Movement:
+    """What is to move: ``amount`` whole points or fen from ``debit`` to ``credit``.
+
+    ``occurred_at`` is when it happened in the community, now if not given; the ledger notes by
+    itself when it learned of it. ``explanation`` is JSON for whoever asks why. Points that reach
+    a wallet can be spent until the end of ``expires_on``, for good if not given.
+    """
+
+    debit: Account
+    credit: Account
+    amount: int
+    key: str
+    reason: str
+    source: str = ""
+    explanation: dict[str, Any] | None = None
+    occurred_at: datetime | None = None
+    expires_on: date | None = None
+
+
+def account(
+    *, community: Community, kind: AccountKind, holder: str = "", unit: Unit = Unit.POINTS
+) -> Account:
+    """The holder's account of that kind, opened if it is new. ``holder`` means nothing here."""
+    opened, _ = Account.objects.get_or_create(
+        community=community, kind=kind, unit=unit, holder=holder
+    )
+    return opened
+
+
+def wallet(*, community: Community, person_id: UUID) -> Account:
+    """The points of one person in one community, opened if it is new."""
+    return account(community=community, kind=AccountKind.WALLET, holder=f"person:{person_id}")
+
+
+def post(movement: Movement) -> Transfer:
+    """Move the amount now.
+
+    Raises, in this order: AmountInvalid, AccountsMustDiffer, TransferIdReused, AccountUnknown,
+    UnitsDiffer, ShortfallOutstanding, InsufficientPoints (only a debited wallet or fund has a
+    floor).
+    """
+    fields = _fields(movement)
+    _, transfer_id, posted_at = _ask(
+        "points_post",
+        [_against(movement), movement.debit.has_floor, *fields.values()],
+        movement.amount,
+    )
+    return Transfer(**fields | {"id": transfer_id, "posted_at": posted_at})
+
+
+def post_many(movements: Iterable[Movement]) -> int:
+    """Move them all, or none: how many of them are new. All are of one community.
+
+    For any number of them, which are streamed. Floors hold for the wallets as all of them leave
+    them, so their order means nothing. Refuses as ``post`` does, naming the ``key`` where it is
+    one movement's fault; raises AccountUnknown if they are of several communities.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_MANY["make"])
+        copied, all_lock = _copy(cursor, movements)
+        if not copied:
+            cursor.execute(_MANY["drop"])
+            return 0
+        cursor.execute(_MANY["count"])
+        # Wallets before keys, as everybody: two of these with the same keys wait, in no ring.
+        # Where no wallet is locked for some, the keys are taken in one order, which costs a tenth.
+        cursor.execute(_MANY["lock"])
+        community_id, may_be_over = cursor.fetchone()
+        if may_be_over:
+            # As points_lock_available does: what is over can not be spent.
+            cursor.execute(_MANY["expire"], [community_id, may_be_over])
+        try:
+            cursor.execute(_MANY["insert"].format(order="" if all_lock else "ORDER BY key"))
+        except IntegrityError as error:
+            raise _refusal_by_constraint(error) from error
+        posted: int = cursor.rowcount
+        cursor.execute(_MANY["held"])
+        if held := cursor.fetchone():
+            raise errors.TransferIdReused(key=held[0])
+        if posted < copied:
+            cursor.execute(_MANY["reused"])
+            if reused := cursor.fetchone():
+                raise errors.TransferIdReused(key=reused[0])
+        cursor.execute(_MANY["drop"])
+        return posted
+
+
+def hold(movement: Movement, *, lifetime: timedelta) -> Hold:
+    """Set the amount aside in the debited wallet or fund for ``lifetime`` from now.
+
+    Raises as ``post`` does, and AccountHasNoFloor before what concerns the floor.
+    """
+    fields = _fields(movement)
+    del fields["expires_on"]  # nothing is earned yet
+    against = _against(movement)
+    if against is None and not movement.debit.has_floor:
+        against = errors.AccountHasNoFloor.code
+    _, hold_id, posted_at, expires_at = _ask(
+        "points_hold", [against, lifetime, *fields.values()], movement.amount
+    )
+    return Hold(**fields | {"id": hold_id, "posted_at": posted_at, "expires_at": expires_at})
+
+
+def capture(
+    *, community_id: UUID, hold_id: UUID, amount: int | None = None, at: datetime | None = None
+) -> UUID:
+    """Turn a hold, or ``amount`` of it, into a transfer; the rest is free again. Its id.
+
+    ``at`` is when it happened in the community, now if not given. Capturing the same amount
+    again answers the first transfer. Raises AmountInvalid, HoldUnknown, HoldResolved (voided,
+    or captured with another amount), CaptureTooLarge, HoldExpired.
+    """
+    if amount is not None:
+        _check_amount(amount)
+    wanted = _WHOLE if amount is None else amount
+    (transfer_id,) = _ask(
+        "points_resolve_hold", [community_id, hold_id, new_id(), wanted, at or timezone.now()]
+    )
+    assert isinstance(transfer_id, UUID)
+    return transfer_id
+
+
+def void(*, community_id: UUID, hold_id: UUID, at: datetime | None = None) -> None:
+    """Release a hold, expired or not; again, it is released already.
+
+    Raises HoldUnknown, HoldResolved (it was captured).
+    """
+    _ask("points_resolve_hold", [community_id, hold_id, None, None, at])
+
+
+def reverse(
+    *,
+    community_id: UUID,
+    transfer_id: UUID,
+    key: str,
+    reason: str,
+    amount: int | None = None,
+    source: str = "",
+    explanation: dict[str, Any] | None = None,
+    occurred_at: datetime | None = None,
+    back_until: date | None = None,
+) -> Reversal:
+    """Take back a transfer, or ``amount`` of it; ``None`` is all that is left.
+
+    What a wallet has spent of it already is its ``outstanding`` shortfall, which whatever reaches
+    the wallet repays first; what of it has expired comes back from there. What a refund brings
+    back to a wallet after its day can be spent until the end of ``back_until``; it is over if that
+    is not given. A fund has to have the amount, and so has a wallet that another wallet gave it.
+    Raises, in this order: AmountInvalid,
+    TransferUnknown, TransferIdReused (the key), ReversalOfReversal, TransferReversed,
+    ReversalTooLarge, InsufficientPoints.
+    """
+    if amount is not None:
+        _check_amount(amount)
+    fields = {
+        "id": new_id(),
+        "key": key,
+        "reason": reason,
+        "source": source,
+        "explanation": explanation or {},
+        "occurred_at": occurred_at or timezone.now(),
+    }
+    _, reversal_id, account_id, reversed_amount, recovered, requested_at = _ask(
+        "points_reverse",
+        [community_id, transfer_id, amount, back_until, *fields.values()],
+        amount,
+    )
+    return Reversal(
+        **fields
+        | {
+            "id": reversal_id,
+            "community_id": community_id,
+            "transfer_id": transfer_id,
+            "account_id": account_id,
+            "amount": reversed_amount,
+            "recovered": recovered,
+            "requested_at": requested_at,
+        }
+    )
+
+
+def _fields(movement: Movement) -> dict[str, Any]:
+    """The row's columns in the order of the functions' arguments, the movement checked."""
+    _check_amount(movement.amount)
+    if movement.debit.pk == movement.credit.pk:
+        raise errors.AccountsMustDiffer
+    return {
+        "community_id": movement.debit.community_id,
+        "id": new_id(),
+        "key": movement.key,
+        "debit_id": movement.debit.pk,
+        "credit_id": movement.credit.pk,
+        "amount": movement.amount,
+        "reason": movement.reason,
+        "source": movement.source,
+        "explanation": movement.explanation or {},
+        "occurred_at": movement.occurred_at or timezone.now(),
+        "expires_on": movement.expires_on,
+    }
+
+
+def _check_amount(amount: int) -> None:
+    if not isinstance(amount, int) or isinstance(amount, bool) or not 0 < amount < 2**63:
+        raise errors.AmountInvalid
+
+
+def _against(movement: Movement) -> str | None:
+    """What the accounts are wrong for, if the key is new. What they are never changes, so that
+    nobody needs to ask for it; should it be made up, the database refuses."""
+    if movement.debit.community_id != movement.credit.community_id:
+        return errors.AccountUnknown.code
+    if movement.debit.unit != movement.credit.unit:
+        return errors.UnitsDiffer.code
+    return None
+
+
+def _ask(function: str, arguments: Sequence[Any], needed: int | None = None) -> Sequence[Any]:
+    """Call a function of migration 0004; its answer without the refusal, which is raised."""
+    given = [json.dumps(a) if isinstance(a, dict) else a for a in arguments]
+    marks = ", ".join(["%s"] * len(given))
+    with connection.cursor() as cursor:
+        try:
+            cursor.execute(f"SELECT * FROM {function}({marks})", given)  # noqa: S608
+        except IntegrityError as error:
+            raise _refusal_by_constraint(error) from error
+        row: Sequence[Any] = cursor.fetchone()
+    refusal, *answer = row
+    if refusal == errors.InsufficientPoints.code:
+        # Who asks for all that is left hears how much that was.
+        raise errors.InsufficientPoints(available=answer[0], needed=needed or answer[3])
+    if refusal == errors.ShortfallOutstanding.code:
+        raise errors.ShortfallOutstanding(shortfall=answer[0])
+    if refusal == errors.ReversalTooLarge.code:
+        raise errors.ReversalTooLarge(left=answer[0])
+    if refusal:
+        raise _REFUSALS[refusal]
+    return answer
+
+
+def _refusal_by_constraint(error: IntegrityError) -> Exception:
+    """The refusal that a constraint stands for; ``error`` itself if none does."""
+    diagnosis: Diagnostic | None = getattr(error.__cause__, "diag", None)
+    refusal = _BY_CONSTRAINT.get(diagnosis.constraint_name if diagnosis else None)
+    return refusal() if refusal else error
+
+
+_COLUMNS = (
+    "community_id, id, key, debit_id, credit_id, amount, reason, source, explanation,"
+    " occurred_at, expires_on"
+)
+_MANY = {
+    "make": "CREATE TEMPORARY TABLE posting ON COMMIT DROP AS"  # noqa: S608
+    f" SELECT {_COLUMNS} FROM points_transfer WITH NO DATA",
+    "copy": f"COPY posting ({_COLUMNS}) FROM STDIN",
+    "count": "ANALYZE posting",
+    "lock": """
+        SELECT min(locked.community_id::text), array_agg(locked.id) FILTER (WHERE EXISTS (
+            SELECT FROM points_earned e
+            WHERE e.community_id = locked.community_id AND e.account_id = locked.id
+                AND e.expires_on < (clock_timestamp() AT TIME ZONE 'Pacific/Kiritimati')::date
+        )) FROM (
+            SELECT a.community_id, a.id FROM points_account a
+            WHERE a.kind IN ('wallet', 'fund')
+                AND a.id IN (SELECT debit_id FROM posting UNION SELECT credit_id FROM posting)
+            ORDER BY a.kind DESC, a.id FOR NO KEY UPDATE
+        ) AS locked
+    """,
+    "expire": "SELECT FROM points_take_expired(%s, %s, 'infinity')",
+    "insert": f"INSERT INTO points_transfer ({_COLUMNS}) SELECT {_COLUMNS} FROM posting"  # noqa: S608
+    " {order} ON CONFLICT (community_id, key) DO NOTHING",
+    "held": """
+        SELECT key FROM posting p JOIN points_hold h USING (community_id, key)
+        WHERE NOT EXISTS (SELECT FROM points_transfer t WHERE t.id = h.transfer_id) LIMIT 1
+    """,
+    "reused": """
+        SELECT key FROM posting p JOIN points_transfer t USING (community_id, key)
+        WHERE (p.debit_id, p.credit_id, p.amount, p.reason, p.source)
+            IS DISTINCT FROM (t.debit_id, t.credit_id, t.amount, t.reason, t.source)
+        LIMIT 1
+    """,
+    "drop": "DROP TABLE posting",
+}
+
+
+def _copy(cursor: Any, movements: Iterable[Movement]) -> tuple[int, bool]:
+    """Stream the movements into the table ``posting``, each checked; how many they were, and
+    whether each of them has a wallet or fund."""
+    copied, all_lock, community_id = 0, True, None
+    with connection.wrap_database_errors, cursor.copy(_MANY["copy"]) as copy:
+        for movement in movements:
+            try:
+                fields = _fields(movement)
+                if against := _against(movement):
+                    raise _REFUSALS[against]
+            except Refusal as refusal:
+                raise type(refusal)(key=movement.key) from None
+            if fields["community_id"] != (community_id := community_id or fields["community_id"]):
+                raise errors.AccountUnknown(key=movement.key)
+            fields["explanation"] = json.dumps(fields["explanation"])
+            copy.write_row(list(fields.values()))
+            copied += 1
+            all_lock = all_lock and (movement.debit.has_floor or movement.credit.has_floor)
+    return copied, all_lock

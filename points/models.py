@@ -1,0 +1,35 @@
+"""The ledger's tables, by noun; docs/ledger.md tells what always holds and what sees to it."""
+
+from points.awards.models import Award
+from points.expiry.models import ExpiryPolicy
+from points.ledger.models import (
+    Account,
+    AccountKind,
+    Earned,
+    Hold,
+    Movement,
+    Reversal,
+    Transfer,
+    Unit,
+)
+from points.rules.models import Rule, RuleVersion
+from points.seals.models import Rollup, Seal, Unsealed, Verification
+
+__all__ = [
+    "Account",
+    "AccountKind",
+    "Award",
+    "Earned",
+    "ExpiryPolicy",
+    "Hold",
+    "Movement",
+    "Reversal",
+    "Rollup",
+    "Rule",
+    "RuleVersion",
+    "Seal",
+    "Transfer",
+    "Unit",
+    "Unsealed",
+    "Verification",
+]

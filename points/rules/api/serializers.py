@@ -1,0 +1,152 @@
+"""Shapes of rules, their versions, and of drafts on trial."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from backend.accounts.models import User
+from backend.api.fields import CharField, DateField
+from backend.communities.api.serializers import CommunityInBriefSerializer
+from points.awards.services.tryout import HoldersChange
+from points.rules.models import Rule, RuleVersion
+from points.rules.services import LONGEST_CATEGORY
+
+
+class RuleVersionSerializer(serializers.ModelSerializer[RuleVersion]):
+    """One wording. Both days are the community's own and part of its validity."""
+
+    parameters = serializers.DictField(read_only=True)
+
+    class Meta:
+        model = RuleVersion
+        fields: tuple[str, ...] = (
+            "number",
+            "parameters",
+            "valid_from",
+            "valid_to",
+            "published_at",
+        )
+        read_only_fields = fields
+
+
+class RuleSerializer(serializers.ModelSerializer[Rule]):
+    """A rule as it applies in a community: its own, or lent by a place above it.
+
+    Of several versions valid on a day the highest number counts.
+    """
+
+    place = CommunityInBriefSerializer(source="community", read_only=True)
+    is_inherited = serializers.SerializerMethodField()
+    in_force = serializers.SerializerMethodField(help_text="Null: none today.")
+    upcoming = serializers.SerializerMethodField(help_text="By their first day.")
+
+    class Meta:
+        model = Rule
+        fields = ("id", "subject", "category", "place", "is_inherited", "in_force", "upcoming")
+        read_only_fields = fields
+
+    # The context's "community", "today", and "versions" of each rule from today on.
+    def get_is_inherited(self, rule: Rule) -> bool:
+        return bool(rule.community_id != self.context["community"].pk)
+
+    @extend_schema_field(RuleVersionSerializer(allow_null=True))
+    def get_in_force(self, rule: Rule) -> object:
+        valid = [version for version in self._versions(rule) if not self._is_upcoming(version)]
+        return RuleVersionSerializer(valid[-1]).data if valid else None
+
+    @extend_schema_field(RuleVersionSerializer(many=True))
+    def get_upcoming(self, rule: Rule) -> object:
+        upcoming = [version for version in self._versions(rule) if self._is_upcoming(version)]
+        upcoming.sort(key=lambda version: version.valid_from)
+        return RuleVersionSerializer(upcoming, many=True).data
+
+    def _versions(self, rule: Rule) -> list[RuleVersion]:
+        versions: list[RuleVersion] = self.context["versions"][rule.pk]
+        return versions
+
+    def _is_upcoming(self, version: RuleVersion) -> bool:
+        return bool(version.valid_from > self.context["today"])
+
+
+class RuleInBriefSerializer(serializers.ModelSerializer[Rule]):
+    class Meta:
+        model = Rule
+        fields = ("id", "subject", "category")
+        read_only_fields = fields
+
+
+class PublishedVersionSerializer(RuleVersionSerializer):
+    """A version and whose it is."""
+
+    rule = RuleInBriefSerializer(read_only=True)
+
+    class Meta(RuleVersionSerializer.Meta):
+        fields = ("rule", *RuleVersionSerializer.Meta.fields)
+        read_only_fields = fields
+
+
+class DraftSerializer(serializers.Serializer[Any]):
+    subject = serializers.ChoiceField(choices=Rule.Subject.choices)
+    category = CharField(
+        max_length=LONGEST_CATEGORY,
+        help_text="`*` stands for every category without a rule of its own.",
+    )
+    parameters = serializers.DictField(
+        help_text="For hours `points_per_hour`, `daily_cap_points`, `peak_windows` and"
+        " `peak_multiplier_bp` (10000 is once); for a report `reward_points`."
+    )
+
+
+class PublishSerializer(DraftSerializer):
+    """The community's days, both part of the rule's validity."""
+
+    valid_from = DateField(help_text="Today or later.")
+    valid_to = DateField(
+        required=False, allow_null=True, help_text="Null: until another version counts."
+    )
+
+
+class TryoutSerializer(DraftSerializer):
+    """The community's days, both part of the period; 366 days at most."""
+
+    since = DateField()
+    until = DateField()
+
+
+class ChangeSerializer(serializers.Serializer[Any]):
+    """Whole points of a period: as awarded, and as the draft would have had them."""
+
+    points_before = serializers.IntegerField(read_only=True)
+    points_after = serializers.IntegerField(read_only=True)
+    difference = serializers.IntegerField(read_only=True)
+
+
+class WhoseChangeSerializer(serializers.ModelSerializer[User]):
+    """By name: a draft is judged by whom it would have hit."""
+
+    class Meta:
+        model = User
+        fields = ("id", "name")
+        read_only_fields = fields
+
+
+class PersonsChangeSerializer(ChangeSerializer):
+    person = serializers.SerializerMethodField()
+
+    @extend_schema_field(WhoseChangeSerializer)
+    def get_person(self, change: HoldersChange) -> object:
+        return WhoseChangeSerializer(self.context["people"][change.holder]).data
+
+
+class TrialSerializer(serializers.Serializer[Any]):
+    """What a draft would have changed, of all awards of the period."""
+
+    cost = ChangeSerializer(read_only=True)
+    awards = serializers.IntegerField(read_only=True)
+    awards_under_draft = serializers.IntegerField(
+        read_only=True, help_text="Those of them that the draft would have decided."
+    )
+    volunteers = serializers.IntegerField(read_only=True, help_text="Whose awards they are.")
+    gains = PersonsChangeSerializer(many=True, read_only=True, help_text="The ten largest.")
+    losses = PersonsChangeSerializer(many=True, read_only=True, help_text="The ten largest.")

@@ -1,0 +1,66 @@
+"""Rules, their versions, and what each record earned under them."""
+
+from typing import ClassVar
+
+import pgtrigger
+from django.db import models
+from django.db.models import F, Q
+
+from backend.communities.models import TenantModel
+from points.ledger import triggers
+from points.ledger.clock import ClockTimestamp
+
+
+class Rule(TenantModel):
+    """What a category of service or report earns; its versions say how much, and when."""
+
+    class Subject(models.TextChoices):
+        HOURS = "hours"
+        REPORT = "report"
+
+    subject = models.CharField(max_length=6, choices=Subject)
+    category = models.CharField(max_length=40)  # "*": every category without a rule of its own
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="rule_once", fields=["community", "subject", "category"])
+        ]
+        triggers: ClassVar = [
+            pgtrigger.ReadOnly(
+                name="rule_keeps_its_name", fields=["id", "community", "subject", "category"]
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.subject} {self.category}"
+
+
+class RuleVersion(TenantModel):
+    """One published wording of a rule, never changed: what it earned must stay explicable."""
+
+    rule = models.ForeignKey(Rule, models.PROTECT, related_name="versions", db_index=False)
+    number = models.PositiveIntegerField()  # 1, 2, … within the rule
+    parameters = models.JSONField()
+    valid_from = models.DateField()  # the community's days, both ends included
+    valid_to = models.DateField(null=True)
+    published_at = models.DateTimeField(db_default=ClockTimestamp())
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                name="rule_version_once", fields=["community", "rule", "number"]
+            ),
+            models.CheckConstraint(
+                name="rule_version_days_in_order",
+                condition=Q(valid_to__isnull=True) | Q(valid_to__gte=F("valid_from")),
+            ),
+        ]
+        triggers: ClassVar = [
+            pgtrigger.Protect(
+                name="rule_version_is_final", operation=pgtrigger.Update | pgtrigger.Delete
+            ),
+            triggers.not_emptied("rule_version"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.rule_id} v{self.number}"

@@ -1,0 +1,299 @@
+"""Rules: what may be written in one, publishing a version, and the arithmetic of hours.
+
+The arithmetic is that of the scenarios' README: ``points = floor(points_per_hour ×
+Σ(minutes × multiplier_bp) ÷ (60 × 10000))`` for one record, then the daily cap.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, Self
+from zoneinfo import ZoneInfo
+
+from django.db import transaction
+from django.db.models import Max
+
+from backend.accounts.models import User
+from backend.audit.services import trail
+from backend.communities.models import Community
+from backend.text import is_tidy
+from points.rules.errors import CashNotAllowedForHours, RuleBackdated, RuleInvalid
+from points.rules.models import Rule, RuleVersion
+
+ONE = 10_000  # a multiplier of 1, in basis points
+MOST = 100_000  # no number in a rule is larger: a day's award still fits its column
+LONGEST_CATEGORY = 40  # characters
+_HOUR = re.compile(r"([01]\d|2[0-3]):([0-5]\d)|24:00")
+
+
+@dataclass(frozen=True)
+class HoursRule:
+    """The parameters of a rule for hours, checked. Windows are minutes of the local day."""
+
+    points_per_hour: int
+    daily_cap_points: int | None = None
+    peak_windows: tuple[tuple[int, int], ...] = ()
+    peak_multiplier_bp: int = ONE
+
+    @classmethod
+    def read(cls, parameters: dict[str, Any]) -> Self:
+        """From a rule's JSON; raises RuleInvalid naming the parameter at fault.
+
+        One that pays fen is CashNotAllowedForHours: volunteering is unpaid by law.
+        """
+        known = {"points_per_hour", "daily_cap_points", "peak_windows", "peak_multiplier_bp"}
+        unknown = sorted(set(parameters) - known)
+        if cash := [name for name in unknown if name.endswith("_fen")]:
+            raise CashNotAllowedForHours(parameter=cash[0])
+        if unknown:
+            raise RuleInvalid(parameter=unknown[0])
+        cap = parameters.get("daily_cap_points")
+        windows = parameters.get("peak_windows", [])
+        if not isinstance(windows, list):
+            raise RuleInvalid(parameter="peak_windows")
+        if not windows and "peak_multiplier_bp" in parameters:
+            raise RuleInvalid(parameter="peak_multiplier_bp")  # of which minutes?
+        return cls(
+            points_per_hour=_number(parameters, "points_per_hour"),
+            daily_cap_points=None if cap is None else _number(parameters, "daily_cap_points"),
+            peak_windows=_merged([_window(window) for window in windows]),
+            peak_multiplier_bp=_number(parameters, "peak_multiplier_bp") if windows else ONE,
+        )
+
+
+@dataclass(frozen=True)
+class ReportRule:
+    """The parameters of a rule for reports: a fixed reward for a verified one."""
+
+    reward_points: int
+
+    @classmethod
+    def read(cls, parameters: dict[str, Any]) -> Self:
+        """From a rule's JSON; raises RuleInvalid naming the parameter at fault."""
+        if unknown := sorted(set(parameters) - {"reward_points"}):
+            raise RuleInvalid(parameter=unknown[0])
+        return cls(reward_points=_number(parameters, "reward_points"))
+
+
+READERS: dict[Rule.Subject, Callable[[dict[str, Any]], HoursRule | ReportRule]] = {
+    Rule.Subject.HOURS: HoursRule.read,
+    Rule.Subject.REPORT: ReportRule.read,
+}
+
+
+def read(
+    *, subject: Rule.Subject, category: str, parameters: dict[str, Any]
+) -> HoursRule | ReportRule:
+    """What is written as a rule for ``category``, checked. Raises RuleInvalid."""
+    if not isinstance(parameters, dict):
+        raise RuleInvalid
+    rule = READERS[subject](parameters)
+    if not is_tidy(category) or len(category) > LONGEST_CATEGORY:
+        raise RuleInvalid(parameter="category")
+    return rule
+
+
+@transaction.atomic
+def publish(
+    *,
+    community: Community,
+    subject: Rule.Subject,
+    category: str,
+    parameters: dict[str, Any],
+    valid_from: date,
+    valid_to: date | None = None,
+    published_by: User | None = None,
+) -> RuleVersion:
+    """The next version of the rule for ``category``; from then on it is never changed.
+
+    Publishing what the latest version says already changes nothing. ``published_by`` is None for
+    a command. Raises RuleInvalid.
+    """
+    read(subject=subject, category=category, parameters=parameters)
+    if valid_to is not None and valid_to < valid_from:
+        raise RuleInvalid(parameter="valid_to")
+    rule, _ = Rule.objects.get_or_create(community=community, subject=subject, category=category)
+    Rule.objects.select_for_update(no_key=True).get(pk=rule.pk)  # versions are numbered in turn
+    latest = rule.versions.order_by("number").last()
+    wording = (parameters, valid_from, valid_to)
+    if latest and (latest.parameters, latest.valid_from, latest.valid_to) == wording:
+        return latest
+    number = (rule.versions.aggregate(Max("number"))["number__max"] or 0) + 1
+    version = RuleVersion.objects.create(
+        community=community,
+        rule=rule,
+        number=number,
+        parameters=parameters,
+        valid_from=valid_from,
+        valid_to=valid_to,
+    )
+    trail.record(
+        "rule.publish",
+        actor=published_by,
+        community=community,
+        target=rule,
+        before=_wording(latest) if latest else {},
+        after=_wording(version),
+    )
+    return version
+
+
+def announce(
+    *,
+    community: Community,
+    subject: Rule.Subject,
+    category: str,
+    parameters: dict[str, Any],
+    valid_from: date,
+    valid_to: date | None = None,
+    published_by: User | None = None,
+) -> RuleVersion:
+    """``publish`` while the community is at work: what was earned stays as it was promised.
+
+    Raises RuleInvalid, RuleBackdated if ``valid_from`` is before the community's today.
+    """
+    today = community.today
+    if valid_from < today:
+        raise RuleBackdated(today=today.isoformat())
+    return publish(
+        community=community,
+        subject=subject,
+        category=category,
+        parameters=parameters,
+        valid_from=valid_from,
+        valid_to=valid_to,
+        published_by=published_by,
+    )
+
+
+SECTIONS = {"service": Rule.Subject.HOURS, "reports": Rule.Subject.REPORT}
+
+
+@transaction.atomic
+def publish_all(*, community: Community, written: Any, valid_from: date) -> list[RuleVersion]:
+    """Publish the sections ``service`` and ``reports``: parameters by category, as in rules.json.
+
+    All of them or none. Raises RuleInvalid naming the section, category and parameter at fault.
+    """
+    versions = []
+    for section, subject in SECTIONS.items():
+        rules = written.get(section, {}) if isinstance(written, dict) else None
+        if not isinstance(rules, dict):
+            raise RuleInvalid(section=section)
+        for category, parameters in rules.items():
+            try:
+                versions.append(
+                    publish(
+                        community=community,
+                        subject=subject,
+                        category=category,
+                        parameters=parameters,
+                        valid_from=valid_from,
+                    )
+                )
+            except RuleInvalid as error:
+                raise type(error)(section=section, category=category, **error.facts) from error
+    return versions
+
+
+def to_the_minute(moment: datetime) -> datetime:
+    """Times count as people read them, to the minute: seconds are dropped.
+
+    In UTC, so that differences are real minutes also when the clocks change between.
+    """
+    return moment.astimezone(UTC).replace(second=0, microsecond=0)
+
+
+def minutes_between(start: datetime, end: datetime) -> int:
+    """Whole minutes from ``start`` to ``end``, each taken to the minute."""
+    return int((to_the_minute(end) - to_the_minute(start)) / timedelta(minutes=1))
+
+
+def peak_minutes(rule: HoursRule, start: datetime, end: datetime, clock: ZoneInfo) -> int:
+    """How many minutes of ``start`` to ``end`` fall into the rule's windows, by ``clock``."""
+    start, end = to_the_minute(start), to_the_minute(end)
+    day, last = start.astimezone(clock).date(), end.astimezone(clock).date()
+    total = 0
+    while day <= last:
+        for opens, closes in rule.peak_windows:
+            since = max(start, _moment(day, opens, clock))
+            until = min(end, _moment(day, closes, clock))
+            total += max(0, minutes_between(since, until))
+        day += timedelta(days=1)
+    return total
+
+
+def hours_to_points(
+    rule: HoursRule, start: datetime, end: datetime, clock: ZoneInfo, awarded_that_day: int
+) -> tuple[int, dict[str, Any]]:
+    """What ``start`` to ``end`` earns, in whole points, and every step of the arithmetic.
+
+    ``awarded_that_day`` is what the same rule has brought the same volunteer for that day.
+    """
+    minutes = minutes_between(start, end)
+    peak = peak_minutes(rule, start, end, clock)
+    weighted = (minutes - peak) * ONE + peak * rule.peak_multiplier_bp
+    uncapped = rule.points_per_hour * weighted // (60 * ONE)
+    points = uncapped
+    if rule.daily_cap_points is not None:
+        points = min(uncapped, max(0, rule.daily_cap_points - awarded_that_day))
+    return points, {
+        "minutes": minutes,
+        "peak_minutes": peak,
+        "peak_multiplier_bp": rule.peak_multiplier_bp,
+        "weighted_minutes_bp": weighted,
+        "points_per_hour": rule.points_per_hour,
+        "points_before_cap": uncapped,
+        "daily_cap_points": rule.daily_cap_points,
+        "awarded_that_day": awarded_that_day,
+        "points": points,
+    }
+
+
+def _wording(version: RuleVersion) -> dict[str, Any]:
+    """As the audit trail tells it."""
+    return {
+        "number": version.number,
+        "parameters": version.parameters,
+        "valid_from": version.valid_from.isoformat(),
+        "valid_to": version.valid_to and version.valid_to.isoformat(),
+    }
+
+
+def _number(parameters: dict[str, Any], name: str) -> int:
+    value = parameters.get(name)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MOST:
+        raise RuleInvalid(parameter=name)
+    return value
+
+
+def _window(window: Any) -> tuple[int, int]:
+    """``["07:00", "09:00"]`` as minutes of the day. One over midnight is written as two."""
+    if (
+        not isinstance(window, list)
+        or len(window) != 2
+        or not all(isinstance(hour, str) and _HOUR.fullmatch(hour) for hour in window)
+    ):
+        raise RuleInvalid(parameter="peak_windows")
+    opens, closes = (int(hour[:2]) * 60 + int(hour[3:]) for hour in window)
+    if opens >= closes:
+        raise RuleInvalid(parameter="peak_windows")
+    return opens, closes
+
+
+def _merged(windows: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """Windows that touch become one: a minute counts once, however many windows hold it."""
+    merged: list[tuple[int, int]] = []
+    for opens, closes in sorted(windows):
+        if merged and opens <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], closes))
+        else:
+            merged.append((opens, closes))
+    return tuple(merged)
+
+
+def _moment(day: date, minute: int, clock: ZoneInfo) -> datetime:
+    if minute == 24 * 60:
+        day, minute = day + timedelta(days=1), 0
+    return datetime.combine(day, time(minute // 60, minute % 60), tzinfo=clock)

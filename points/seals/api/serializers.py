@@ -1,0 +1,82 @@
+"""Shapes of seals, of receipts, and of what was found when the ledger was verified."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from points.seals.models import Verification
+
+HASH = "64 lower-case hexadecimal digits."
+
+
+class SealHeaderSerializer(serializers.Serializer[Any]):
+    """What a seal's head is made of, each letter as it was hashed."""
+
+    community = serializers.CharField(read_only=True)
+    number = serializers.IntegerField(read_only=True, help_text="1, 2, … in the community.")
+    size = serializers.IntegerField(read_only=True, help_text="How many transfers are in it.")
+    root = serializers.CharField(read_only=True, help_text=HASH)  # type: ignore[assignment]
+    previous = serializers.CharField(
+        read_only=True, help_text="The head before it; zeros before the first."
+    )
+    sealed_at = serializers.CharField(
+        read_only=True, help_text="UTC with six decimals: `2026-11-22T21:20:32.123456Z`."
+    )
+
+
+class SealSerializer(SealHeaderSerializer):
+    """A published seal. Who keeps its ``head`` notices any later change to what it seals."""
+
+    head = serializers.CharField(read_only=True, help_text=HASH)
+
+
+class ReceiptSerializer(serializers.Serializer[Any]):
+    """A proof (RFC 6962) that the transfer in ``leaf`` is under ``head``.
+
+    ``points/verify_receipt.py`` checks it, against a page of the published seals too.
+    """
+
+    format = serializers.CharField(read_only=True)
+    leaf = serializers.CharField(read_only=True, help_text="The transfer, as it was hashed.")
+    index = serializers.IntegerField(read_only=True)
+    path = serializers.ListField(child=serializers.CharField(), read_only=True)
+    seal = SealHeaderSerializer(read_only=True)
+    head = serializers.CharField(read_only=True, help_text=HASH)
+
+
+class VerificationSerializer(serializers.ModelSerializer[Verification]):
+    """One look at the whole ledger. ``head`` is the last seal's, null if there was none."""
+
+    head = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Verification
+        fields: tuple[str, ...] = (
+            "id",
+            "started_at",
+            "finished_at",
+            "transfers",
+            "seals",
+            "head",
+            "findings_count",
+        )
+        read_only_fields = fields
+
+    def get_head(self, verification: Verification) -> str | None:
+        return None if verification.head is None else bytes(verification.head).hex()
+
+
+class FindingSerializer(serializers.Serializer[Any]):
+    check = serializers.CharField(read_only=True, help_text="What does not hold.")
+    row = serializers.CharField(read_only=True, help_text="Which row shows it.")
+    because = serializers.CharField(read_only=True)
+
+
+class VerificationInFullSerializer(VerificationSerializer):
+    """The same with what was found; of very many findings, the first."""
+
+    findings = FindingSerializer(many=True, read_only=True)
+
+    class Meta(VerificationSerializer.Meta):
+        fields = (*VerificationSerializer.Meta.fields, "findings")
+        read_only_fields = fields

@@ -1,0 +1,12 @@
+from django.urls import path
+
+from points.seals.api import views as seals
+
+urlpatterns = [
+    path("communities/<str:code>/seals", seals.SealListView.as_view(), name="seals"),
+    path("communities/<str:code>/verifications", seals.VerificationListView.as_view()),
+    path(
+        "communities/<str:code>/verifications/<uuid:verification_id>",
+        seals.VerificationView.as_view(),
+    ),
+]

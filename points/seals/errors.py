@@ -1,0 +1,15 @@
+"""The ledger's and the rules' refusals, in the order in which the ledger looks for them."""
+
+from django.utils.translation import gettext_lazy as _
+
+from backend.errors import Conflict
+
+
+class NotSealedYet(Conflict):
+    code = "not_sealed_yet"
+    title = _("This transfer is not sealed yet; try again in a few minutes.")
+
+
+class SealBroken(Conflict):
+    code = "seal_broken"
+    title = _("This transfer is not what was sealed. Please tell the auditor.")

@@ -1,0 +1,119 @@
+"""Batches of transfers closed under a chained head, and what was found when they were verified."""
+
+from typing import Any, ClassVar
+
+import pgtrigger
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import F, Q
+
+from backend.communities.models import Community, TenantModel
+from points.ledger import triggers
+from points.ledger.clock import ClockTimestamp
+from points.ledger.models import Account
+
+
+class Unsealed(TenantModel):
+    """A transfer that no seal holds yet: its ``id``. Left by the posting, taken by the sealing.
+
+    A row, not a mark beyond which all is new: whatever commits late is found, and a dump of the
+    database holds all there is to know.
+    """
+
+    community = models.ForeignKey(
+        Community, models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
+    )
+
+    class Meta:
+        indexes: ClassVar = [models.Index(name="unsealed_of", fields=["community", "id"])]
+        triggers: ClassVar = [triggers.not_emptied("unsealed")]
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
+class Seal(TenantModel):
+    """A batch of committed transfers, hashed into a tree whose head is chained to the one before.
+
+    Which transfers are in it is written down, not derived from ids or times: one that was posted
+    earlier and committed later simply is in a later one.
+    """
+
+    number = models.PositiveBigIntegerField()  # 1, 2, … within the community
+    size = models.PositiveIntegerField()
+    transfer_ids: "ArrayField[Any, Any]" = ArrayField(models.UUIDField())  # ascending, as leaves
+    first_id = models.UUIDField()  # of them; a transfer is looked for between first and last
+    last_id = models.UUIDField()
+    leaves = models.BinaryField()  # 32 bytes each: names the row that was changed
+    root = models.BinaryField()
+    previous = models.BinaryField()  # the head before; zeros for the first
+    head = models.BinaryField()
+    sealed_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="seal_once", fields=["community", "number"]),
+            models.CheckConstraint(name="seal_of_something", condition=Q(number__gt=0, size__gt=0)),
+        ]
+        indexes: ClassVar = [models.Index(name="seal_from", fields=["community", "-first_id"])]
+        triggers: ClassVar = [
+            pgtrigger.Protect(name="seal_is_final", operation=pgtrigger.Update | pgtrigger.Delete),
+            triggers.not_emptied("seal"),
+        ]
+
+    def __str__(self) -> str:
+        return f"seal {self.number}"
+
+
+class Rollup(TenantModel):
+    """What had moved in and out of an account without a floor up to and with seal ``number``.
+
+    Its balance is the latest of these and the transfers that are not sealed yet.
+    """
+
+    account = models.ForeignKey(
+        Account, models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
+    )
+    number = models.PositiveBigIntegerField()  # the seal's
+    credits = models.BigIntegerField()
+    debits = models.BigIntegerField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                F("community"), F("account"), F("number").desc(), name="rollup_once"
+            )
+        ]
+        triggers: ClassVar = [
+            pgtrigger.Protect(
+                name="rollup_is_final", operation=pgtrigger.Update | pgtrigger.Delete
+            ),
+            triggers.not_emptied("rollup"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.account_id} at seal {self.number}"
+
+
+class Verification(TenantModel):
+    """One run of ``manage.py verify_ledger``: what it looked at, and what it found."""
+
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField(db_default=ClockTimestamp())
+    transfers = models.PositiveBigIntegerField()  # rows looked at
+    seals = models.PositiveBigIntegerField()
+    head = models.BinaryField(null=True)  # of the last seal; NULL: nothing was sealed yet
+    findings = models.JSONField(default=list)  # [{"check", "row", "because"}]; empty: all is well
+    findings_count = models.PositiveBigIntegerField()  # also of those too many to be kept
+
+    class Meta:
+        indexes: ClassVar = [models.Index(name="verification_newest", fields=["community", "-id"])]
+        triggers: ClassVar = [
+            pgtrigger.Protect(
+                name="verification_is_final", operation=pgtrigger.Update | pgtrigger.Delete
+            ),
+            triggers.not_emptied("verification"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.findings_count} findings at {self.finished_at}"

@@ -1,0 +1,270 @@
+"""The seals one after the other, and every transfer against the one that holds it."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from backend.communities.models import Community
+from points.ledger.triggers import FLOORED_SQL
+from points.seals import merkle
+from points.seals.models import Seal
+from points.seals.services import sealing
+from points.seals.services.verifying.books import LONGEST_TRANSACTION
+from points.seals.services.verifying.findings import Finding, rows_of
+
+CHECK = "seals"
+PROMISE = "each transfer is what was sealed, in one seal or waiting; heads are chained"
+CHECK_PUBLISHED = "published"
+PROMISE_PUBLISHED = "seals have the heads that were published"
+
+SWAPS_AMONG = 64  # changed transfers of one seal at most, to look for two that were swapped
+
+
+class _Changed(NamedTuple):
+    """A transfer that is not what its seal holds at ``place``; gone if ``leaf`` is None."""
+
+    place: int
+    id: UUID
+    key: str
+    leaf: str | None
+
+    def __str__(self) -> str:
+        return f"transfer {self.id} ({self.key})" if self.leaf else f"transfer {self.id}"
+
+
+class Chain:
+    """A community's seals, read one by one in their order."""
+
+    def __init__(self, community: Community) -> None:
+        self.community = community
+        self.count = 0
+        self.head: bytes | None = None  # of the last
+        self._number = 0
+        # What "previous" may be: the last head as it should be, and as it is, so that a wrong one
+        # is found once. None: not known, for the seal before is missing.
+        self._before: list[bytes] | None = [bytes.fromhex(merkle.FIRST_PREVIOUS)]
+        self._reached: Seal | None = None  # the one that holds the latest id so far
+
+    def findings(self) -> Iterator[Finding]:
+        while seal := self._next():
+            if seal.number > self._number + 1:
+                yield _found(f"seal {self._number + 1}", f"it is missing; next is {seal.number}")
+                self._before = None
+            yield from self._sealed(seal)
+            yield from self._late(seal)
+            if self._reached is None or seal.last_id > self._reached.last_id:
+                self._reached = seal
+            self._number, self.head = seal.number, bytes(seal.head)
+            self.count += 1
+        yield from self._waiting_late()
+        values = {"community": self.community.pk}
+        for query in (_LISTED, _ROLLUPS, _HEADS_FOUND_BEFORE):
+            for row, because in rows_of(query, values):
+                yield _found(row, because)
+
+    def _next(self) -> Seal | None:
+        later = Seal.objects.filter(community=self.community, number__gt=self._number)
+        return later.order_by("number").first()
+
+    def _sealed(self, seal: Seal) -> Iterator[Finding]:
+        row, leaves = f"seal {seal.number}", sealing.split(bytes(seal.leaves))
+        ids = [one or UUID(int=0) for one in seal.transfer_ids]  # whatever was written there
+        if not seal.size == len(ids) == len(leaves):
+            yield _found(row, "its size is not the length of its lists")
+        if ids != sorted(set(ids)):
+            yield _found(row, "its transfers are out of order")
+        if [seal.first_id, seal.last_id] != [*ids[:1], *ids[-1:]]:
+            yield _found(row, "its first or last transfer is not that of its list")
+        changed = self._changed(ids, leaves)
+        root = merkle.root(leaves)
+        if root != bytes(seal.root):
+            mended = list(leaves)
+            for one in changed:
+                mended[one.place] = merkle.leaf_hash((one.leaf or "").encode())
+            if changed and merkle.root(mended) == bytes(seal.root):
+                for one in changed:
+                    yield _found(row, f"its leaf of {one} was changed, the transfer was not")
+                changed, root = [], bytes(seal.root)
+            else:
+                yield _found(row, "its root does not follow from its leaves")
+        for one in changed:
+            yield _found(str(one), _how(one, changed, leaves, seal.number))
+        yield from self._chained(seal, len(ids), root)
+
+    def _changed(self, ids: list[UUID], leaves: list[bytes]) -> list[_Changed]:
+        found = sealing.leaves_of(ids)
+        changed = []
+        for place, (transfer_id, sealed) in enumerate(zip(ids, leaves, strict=False)):
+            key, leaf = found.get(transfer_id, ("", None))
+            if leaf is None or merkle.leaf_hash(leaf.encode()) != sealed:
+                changed.append(_Changed(place, transfer_id, key, leaf))
+        return changed
+
+    def _chained(self, seal: Seal, size: int, root: bytes) -> Iterator[Finding]:
+        row = f"seal {seal.number}"
+        header = sealing.header(seal) | {"size": size, "root": root.hex()}
+        if self._before and bytes(seal.previous) not in self._before:
+            yield _found(row, f"it is not chained to the head of seal {seal.number - 1}")
+            header["previous"] = self._before[0].hex()
+        head = merkle.head(header)
+        if head != bytes(seal.head):
+            yield _found(row, "its head does not follow from what it is made of")
+        self._before = [head, bytes(seal.head)]
+
+    def _late(self, seal: Seal) -> Iterator[Finding]:
+        """Those that were posted long before an earlier seal passed them by."""
+        if self._reached and seal.first_id < self._reached.last_id:
+            ids = [one for one in seal.transfer_ids if one and one < self._reached.last_id]
+            yield from self._passed_by("t.id = ANY(%(ids)s)", {"ids": ids})
+
+    def _waiting_late(self) -> Iterator[Finding]:
+        yield from self._passed_by(
+            "t.id IN (SELECT u.id FROM points_unsealed u WHERE u.community_id = %(community)s)", {}
+        )
+
+    def _passed_by(self, which: str, values: Mapping[str, Any]) -> Iterator[Finding]:
+        if self._reached is None:
+            return
+        values = {
+            **values,
+            "community": self.community.pk,
+            "last": self._reached.last_id,
+            "before": self._reached.sealed_at - LONGEST_TRANSACTION,
+        }
+        for transfer_id, key, posted_at in rows_of(f"{_PASSED_BY} AND {which}", values):
+            yield _found(
+                f"transfer {transfer_id} ({key})",
+                f"it says posted at {posted_at}, and was not there when seal"
+                f" {self._reached.number} was closed at {self._reached.sealed_at}",
+            )
+
+
+def of_community(
+    community: Community, published: Sequence[Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:
+    """Those heads that do not say that they are another community's."""
+    ours = str(community.pk)
+    return [one for one in published if one.get("community", ours) == ours]
+
+
+def against_published(
+    community: Community, published: Sequence[Mapping[str, Any]]
+) -> Iterator[Finding]:
+    """Published heads that are not, or no longer, those of the community's seals."""
+    heads = dict(
+        Seal.objects.filter(
+            community=community, number__in={one["number"] for one in published}
+        ).values_list("number", "head")
+    )
+    for one in published:
+        head = heads.get(one["number"])
+        if head is None:
+            because = "it was published, and is missing"
+        elif bytes(head).hex() != one["head"].lower():
+            because = f"its head was published as {one['head']}, and is {bytes(head).hex()}"
+        else:
+            continue
+        yield Finding(CHECK_PUBLISHED, f"seal {one['number']}", because)
+
+
+def _found(row: str, because: str) -> Finding:
+    return Finding(CHECK, row, because)
+
+
+def _how(one: _Changed, changed: list[_Changed], leaves: list[bytes], number: int) -> str:
+    if one.leaf is None:
+        return f"it was sealed in seal {number}, and is gone"
+    for other in changed if len(changed) <= SWAPS_AMONG else []:
+        # The id leads the text: what was sealed under the other id, if that is what is here now.
+        leaf = one.leaf.replace(str(one.id), str(other.id), 1)
+        if other != one and merkle.leaf_hash(leaf.encode()) == leaves[other.place]:
+            return f"it has the contents that were sealed as transfer {other.id}: they were swapped"
+    says = json.loads(one.leaf)
+    debit, credit = (
+        " ".join(filter(None, (says[side]["kind"], says[side]["holder"])))
+        for side in ("debit", "credit")
+    )
+    return (
+        f"it is not what was sealed in seal {number}; it, or an account of it, was changed."
+        f" It says {says['amount']} from {debit} to {credit}"
+    )
+
+
+_PASSED_BY = """
+    SELECT t.id, t.key, t.posted_at FROM points_transfer t
+    WHERE t.community_id = %(community)s AND t.id < %(last)s AND t.posted_at < %(before)s
+"""
+
+_LISTED = """
+    SELECT format('transfer %%s', coalesce(t.id || ' (' || t.key || ')', listed.id::text)), CASE
+        WHEN listed.id IS NULL THEN 'it is neither sealed nor waiting to be'
+        WHEN t.id IS NULL THEN 'it waits to be sealed, and is gone'
+        WHEN listed.seals > 1
+            THEN format('it is sealed twice, in seals %%s and %%s', listed.first, listed.last)
+        ELSE format('it is sealed in seal %%s, and waits to be sealed again', listed.first)
+    END
+    FROM (
+        SELECT id, count(*) AS times, count(number) AS seals, min(number) AS first,
+            max(number) AS last
+        FROM (
+            SELECT unnest(transfer_ids) AS id, number FROM points_seal
+            WHERE community_id = %(community)s
+            UNION ALL SELECT id, NULL FROM points_unsealed WHERE community_id = %(community)s
+        ) AS lists WHERE id IS NOT NULL GROUP BY id
+    ) AS listed
+    FULL JOIN (
+        SELECT id, key FROM points_transfer WHERE community_id = %(community)s
+    ) AS t ON t.id = listed.id
+    WHERE listed.id IS NULL OR listed.times > 1 OR (t.id IS NULL AND listed.seals = 0)
+"""
+
+# Each rollup against what the seals moved up to it. One that is as wrong as the one before it is
+# wrong for the same reason.
+_ROLLUPS = f"""
+    WITH moved AS (
+        SELECT sides.account_id, seal.number, sum(sides.credits) AS credits,
+            sum(sides.debits) AS debits
+        FROM points_seal seal CROSS JOIN LATERAL unnest(seal.transfer_ids) AS sealed (id)
+        JOIN points_transfer t ON t.id = sealed.id
+        CROSS JOIN LATERAL (
+            VALUES (t.debit_id, 0, t.amount), (t.credit_id, t.amount, 0)
+        ) AS sides (account_id, credits, debits)
+        JOIN points_account a ON a.id = sides.account_id
+        WHERE seal.community_id = %(community)s
+            AND a.kind NOT IN ({FLOORED_SQL})
+        GROUP BY sides.account_id, seal.number
+    ), compared AS (
+        SELECT account_id, number, moved.credits IS NOT NULL AS is_due, rollup.id,
+            rollup.credits, rollup.debits,
+            coalesce(sum(moved.credits) OVER up_to, 0) AS due_credits,
+            coalesce(sum(moved.debits) OVER up_to, 0) AS due_debits
+        FROM moved FULL JOIN (
+            SELECT * FROM points_rollup WHERE community_id = %(community)s
+        ) AS rollup USING (account_id, number)
+        WINDOW up_to AS (PARTITION BY account_id ORDER BY number)
+    ), off AS (
+        SELECT *, credits - due_credits AS credits_off, debits - due_debits AS debits_off,
+            lag(credits - due_credits) OVER one_by_one AS credits_off_before,
+            lag(debits - due_debits) OVER one_by_one AS debits_off_before
+        FROM compared WINDOW one_by_one AS (PARTITION BY account_id ORDER BY number)
+    )
+    SELECT format('rollup of account %%s at seal %%s', account_id, number), CASE
+        WHEN id IS NULL THEN 'it is missing'
+        WHEN NOT is_due THEN 'nothing of the account moved in such a seal'
+        ELSE format('it says credits %%s, debits %%s; its transfers add up to %%s and %%s',
+            credits, debits, due_credits, due_debits)
+    END
+    FROM off
+    WHERE id IS NULL OR NOT is_due OR ((credits_off, debits_off) <> (0, 0)
+        AND (credits_off, debits_off) IS DISTINCT FROM (credits_off_before, debits_off_before))
+"""  # noqa: S608
+
+_HEADS_FOUND_BEFORE = """
+    SELECT 'verification ' || v.id, format('at %%s it found a head that no seal has any more: %%s',
+        v.finished_at, encode(v.head, 'hex'))
+    FROM points_verification v
+    WHERE v.community_id = %(community)s AND v.head IS NOT NULL AND NOT EXISTS (
+        SELECT FROM points_seal s WHERE s.community_id = v.community_id AND s.head = v.head
+    )
+"""

@@ -1,0 +1,49 @@
+"""Celery's way in."""
+
+import logging
+from uuid import UUID
+
+from celery import shared_task
+from django.db import OperationalError
+
+from backend.communities.models import Community
+from backend.communities.selectors import tenants
+from points.seals.models import Unsealed
+from points.seals.services import sealing, verifying
+
+logger = logging.getLogger(__name__)
+
+
+@shared_task
+def sweep_verifications() -> None:
+    """Queue every community."""
+    for community_id in tenants().values_list("pk", flat=True):
+        verify_community.delay(str(community_id))
+
+
+@shared_task(autoretry_for=(OperationalError,), retry_backoff=True)
+def verify_community(community_id: str) -> None:
+    """Look at all of one community's ledger; what is found is on record, and an error in the log.
+
+    A second run looks again.
+    """
+    community = Community.objects.get(pk=UUID(community_id))
+    found = verifying.verify(community=community).findings_count
+    if found:
+        logger.error(
+            "The ledger of %s is not as it should be. Findings: %d.", community.code, found
+        )
+
+
+@shared_task
+def sweep_unsealed() -> None:
+    """Queue every community in which something was posted since its last seal."""
+    for community_id in Unsealed.objects.values_list("community_id", flat=True).distinct():
+        seal_community.delay(str(community_id))
+
+
+@shared_task(autoretry_for=(OperationalError,), retry_backoff=True)
+def seal_community(community_id: str) -> None:
+    """Close what one community posted; a second run finds it closed, or the first at it."""
+    for _ in sealing.close_batches(community=Community.objects.get(pk=UUID(community_id))):
+        pass

@@ -1,0 +1,45 @@
+"""Refusals about activities, attendance and reports."""
+
+from django.utils.translation import gettext_lazy as _
+
+from backend.errors import Conflict, Forbidden, Invalid
+
+
+class CheckInTooEarly(Conflict):
+    code = "check_in_too_early"
+    title = _("Check-in opens 30 minutes before the shift begins.")
+
+
+class CheckInTooLate(Conflict):
+    code = "check_in_too_late"
+    title = _("This shift can no longer be checked in to.")
+
+
+class TimeInTheFuture(Invalid):
+    code = "time_in_the_future"
+    title = _("That time has not come yet.")
+
+
+class NonceReused(Conflict):
+    code = "nonce_reused"
+    title = _("This nonce belongs to another check-in.")
+
+
+class AttendanceStateWrong(Conflict):
+    code = "attendance_state_wrong"
+    title = _("This is not possible in the attendance's present state.")
+
+
+class AlreadyElsewhere(Conflict):
+    code = "already_elsewhere"
+    title = _("There is another attendance at that time.")
+
+
+class CheckedOutBeforeIn(Invalid):
+    code = "checked_out_before_in"
+    title = _("A check-out comes after its check-in.")
+
+
+class OwnHours(Forbidden):
+    code = "own_hours"
+    title = _("Nobody verifies hours of their own.")

@@ -1,0 +1,163 @@
+"""Volunteers, what they do and what they report."""
+
+from datetime import datetime
+from typing import ClassVar
+
+import pgtrigger
+from django.conf import settings
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import DateTimeRangeField, RangeBoundary, RangeOperators
+from django.db import models
+from django.db.models import F, Func, Q
+from django.db.models.functions import Now
+
+from backend import clocks
+from backend.communities.models import TenantModel
+from volunteers.activities.models import Shift
+
+
+class Attendance(TenantModel):
+    """One volunteer at one shift: signed up → checked in → checked out → verified | rejected."""
+
+    class Status(models.TextChoices):
+        SIGNED_UP = "signed_up"
+        CANCELLED = "cancelled"
+        CHECKED_IN = "checked_in"
+        CHECKED_OUT = "checked_out"
+        VERIFIED = "verified"
+        REJECTED = "rejected"
+
+    shift = models.ForeignKey(Shift, models.PROTECT, related_name="attendances", db_index=False)
+    volunteer = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False
+    )
+    status = models.CharField(max_length=11, choices=Status, default=Status.SIGNED_UP)
+    signed_up_at = models.DateTimeField(db_default=Now())
+    checked_in_at = models.DateTimeField(null=True)
+    checked_out_at = models.DateTimeField(null=True)
+    check_in_nonce = models.CharField(max_length=64, null=True)  # the phone's, sent with a retry
+    # What the phone's clock said where it told later, and whether that could not be (clocks.py).
+    check_in_claimed_at = models.DateTimeField(null=True)
+    check_in_mark = models.CharField(max_length=clocks.LONGEST_MARK, blank=True, default="")
+    check_out_claimed_at = models.DateTimeField(null=True)
+    check_out_mark = models.CharField(max_length=clocks.LONGEST_MARK, blank=True, default="")
+    # What the verifier should look at: told from a phone that was offline, or never checked out.
+    was_offline = models.BooleanField(default=False)
+    check_out_was_forgotten = models.BooleanField(default=False)
+    worked_minutes = models.PositiveIntegerField(null=True)  # computed here, never sent
+    verified_at = models.DateTimeField(null=True)
+    verified_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True
+    )
+    rejected_because = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                name="attendance_once", fields=["community", "shift", "volunteer"]
+            ),
+            models.UniqueConstraint(
+                name="check_in_nonce_once",
+                fields=["community", "volunteer", "check_in_nonce"],
+                condition=Q(check_in_nonce__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="hours_verified_by_another", condition=~Q(verified_by=F("volunteer"))
+            ),
+            models.CheckConstraint(
+                name="check_out_not_before_check_in",
+                condition=Q(checked_out_at__isnull=True)
+                | Q(checked_out_at__gte=F("checked_in_at")),
+            ),
+            models.CheckConstraint(
+                name="verified_hours_are_complete",
+                condition=~Q(status="verified")
+                | Q(
+                    checked_out_at__isnull=False,
+                    worked_minutes__isnull=False,
+                    verified_by__isnull=False,
+                    verified_at__isnull=False,
+                ),
+            ),
+            # Nobody is in two places at once; who is checked in and not out is there for good.
+            # "[)", the default boundary, lets one shift begin when another ends.
+            ExclusionConstraint(
+                name="nobody_in_two_places",
+                expressions=[
+                    ("community", RangeOperators.EQUAL),
+                    ("volunteer", RangeOperators.EQUAL),
+                    (
+                        Func(
+                            "checked_in_at",
+                            "checked_out_at",
+                            RangeBoundary(),
+                            function="tstzrange",
+                            output_field=DateTimeRangeField(),
+                        ),
+                        RangeOperators.OVERLAPS,
+                    ),
+                ],
+                condition=Q(checked_in_at__isnull=False) & ~Q(status__in=["rejected", "cancelled"]),
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(name="attendance_of_volunteer", fields=["community", "volunteer", "-id"]),
+            models.Index(name="attendance_by_status", fields=["community", "status", "-id"]),
+        ]
+        triggers: ClassVar = [
+            pgtrigger.Protect(
+                name="verified_hours_are_final",
+                operation=pgtrigger.Update | pgtrigger.Delete,
+                condition=pgtrigger.Q(old__status="verified"),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.volunteer_id} at {self.shift_id}: {self.status}"
+
+    @property
+    def served(self) -> tuple[datetime, datetime] | None:
+        """From when to when it counts, once it has ended: of the time they were there, the shift's.
+
+        Coming early is not paid, nor staying on.
+        """
+        if self.checked_in_at is None or self.checked_out_at is None:
+            return None
+        since = max(self.checked_in_at, self.shift.starts_at)
+        return since, max(since, min(self.checked_out_at, self.shift.ends_at))
+
+    @property
+    def award_source(self) -> str:
+        """The id under which these hours earn points, once."""
+        return f"hours:{self.pk}"
+
+
+class RefusedClaim(TenantModel):
+    """What a phone told of an attendance later and was not believed: kept for staff to look at.
+
+    It gives nobody a minute.
+    """
+
+    class Act(models.TextChoices):
+        CHECK_IN = "check_in"
+        CHECK_OUT = "check_out"
+
+    attendance = models.ForeignKey(
+        Attendance, models.PROTECT, related_name="refused_claims", db_index=False
+    )
+    act = models.CharField(max_length=9, choices=Act)
+    claimed_at = models.DateTimeField()  # as the phone's clock said
+    nonce = models.CharField(max_length=64, blank=True, default="")  # empty: it told none
+    refused_as = models.CharField(max_length=64)  # the refusal's code
+    told_at = models.DateTimeField()  # first
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                name="refused_claim_once",
+                fields=["community", "attendance", "act", "nonce", "claimed_at"],
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.act} of {self.attendance_id} at {self.claimed_at}: {self.refused_as}"

@@ -1,0 +1,93 @@
+"""Every award of a community held against the attendance or report that it stands on."""
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from backend.communities.models import Community
+from points.awards import selectors as points
+from points.awards.services import awards
+from points.awards.services.rederiving import AT_ONCE, Difference, Record, rederive
+from volunteers.attendance.models import Attendance
+from volunteers.reports.models import Report
+
+
+class Recomputation:
+    """Iterating derives every award anew and gives each that differs, or is missing.
+
+    For ``at_once`` awards it takes eight statements at most, and two for as many verified
+    records of a kind; nothing is written. ``awards`` is how many were looked at so far.
+    """
+
+    def __init__(self, community: Community, *, at_once: int = AT_ONCE) -> None:
+        self.community = community
+        self.awards = 0
+        self._at_once = at_once
+
+    def __iter__(self) -> Iterator[Difference]:
+        self.awards = 0
+        for difference in rederive(self.community, self._records, at_once=self._at_once):
+            self.awards += 1
+            if difference:
+                yield difference
+        for verified in (
+            Attendance.objects.filter(status=Attendance.Status.VERIFIED),
+            Report.objects.filter(status=Report.Status.VERIFIED),
+        ):
+            yield from self._without_award(verified)
+
+    def _records(self, sources: list[str]) -> dict[str, Record]:
+        records: dict[str, Record] = {}
+        if attended := _ids(sources, "hours"):
+            for attendance in Attendance.objects.filter(
+                community=self.community, pk__in=attended
+            ).select_related("shift__activity"):
+                records[attendance.award_source] = _attended(attendance)
+        if reported := _ids(sources, "report"):
+            for report in Report.objects.filter(community=self.community, pk__in=reported):
+                records[report.award_source] = _reported(report)
+        return records
+
+    def _without_award(self, verified: QuerySet[Any]) -> Iterator[Difference]:
+        verified = verified.filter(community=self.community).order_by("-id").only("id")
+        rest = verified
+        while some := list(rest[: self._at_once]):
+            sources = [record.award_source for record in some]
+            # After their records: the award of one verified meanwhile is seen as well.
+            awarded = points.points_by_source([self.community.pk], sources)
+            for source in sources:
+                if source not in awarded:
+                    yield Difference(source, {"award": None}, {"award": "given"})
+            if len(some) < self._at_once:
+                return
+            rest = verified.filter(pk__lt=some[-1].pk)
+
+
+def _attended(attendance: Attendance) -> Record:
+    facts = None
+    served = attendance.served
+    if attendance.status == Attendance.Status.VERIFIED and served:
+        facts = awards.Hours(attendance.shift.activity.category, *served)
+    return Record(attendance.volunteer_id, attendance.status, facts)
+
+
+def _reported(report: Report) -> Record:
+    facts = None
+    if report.status == Report.Status.VERIFIED and report.closed_at:
+        facts = awards.Report(report.category, report.closed_at)
+    return Record(report.reporter_id, report.status, facts)
+
+
+def _ids(sources: list[str], kind: str) -> list[UUID]:
+    """The records of that kind among the sources; what is no record's id is left out."""
+    ids = []
+    for source in sources:
+        prefix, _, pk = source.partition(":")
+        if prefix == kind:
+            try:
+                ids.append(UUID(pk))
+            except ValueError:
+                continue
+    return ids

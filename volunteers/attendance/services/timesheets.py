@@ -1,0 +1,331 @@
+"""Hours that were kept on paper or in a spreadsheet, many at a time.
+
+They wait for verification like any other hours.
+"""
+
+from bisect import bisect
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from backend.communities.models import Community
+from backend.errors import Refusal
+from backend.ids import new_id
+from backend.names import of_thing
+from points.models import Rule
+from points.rules import selectors as points
+from points.rules.services import minutes_between
+from volunteers.activities.errors import ShiftTimesInvalid
+from volunteers.activities.models import Activity, Shift
+from volunteers.activities.services import LONGEST_SHIFT
+from volunteers.attendance import errors
+from volunteers.attendance.models import Attendance
+from volunteers.reports.errors import CategoryUnknown
+
+
+@dataclass(frozen=True)
+class PaperHours:
+    """One attended shift: who, what, and from when to when, to the minute."""
+
+    volunteer_id: UUID
+    activity: str
+    category: str
+    checked_in_at: datetime
+    checked_out_at: datetime
+
+    @property
+    def times(self) -> tuple[datetime, datetime]:
+        return self.checked_in_at, self.checked_out_at
+
+
+@dataclass
+class Recorded:
+    """What became of one entry: an attendance, new or known already, or a refusal."""
+
+    attendance_id: UUID | None = None
+    is_new: bool = False
+    refusal: Refusal | None = None
+    status_before: str = ""  # of a place that was taken or cancelled before
+
+
+@transaction.atomic
+def record_many(*, community: Community, entries: list[PaperHours]) -> list[Recorded]:
+    """Put hours of enrolled volunteers on record, in a handful of statements however many.
+
+    Answers one Recorded for each entry, in their order; an entry with a refusal has written
+    nothing. The same entry again is known already, in the list or on record, and so is one that
+    was rejected. Who had signed up, or cancelled, was there after all. Refusals:
+    ShiftTimesInvalid, TimeInTheFuture, CategoryUnknown, AlreadyElsewhere (also by another entry).
+    """
+    entries = _as_on_record(community, entries)
+    answers = [Recorded(refusal=_refusal(entry)) for entry in entries]
+    _refuse_unknown_categories(community, entries, answers)
+    _compare_with_the_record(community, entries, answers)
+    _refuse_overlaps_among(entries, answers)
+    fresh = [
+        (entry, answer)
+        for entry, answer in zip(entries, answers, strict=True)
+        if not answer.refusal and not answer.attendance_id
+    ]
+    shifts = _shifts(community, [entry for entry, _ in fresh])
+    places = _places(
+        community,
+        {
+            (shifts[entry.activity, entry.category, *entry.times], entry.volunteer_id)
+            for entry, _ in fresh
+        },
+    )
+    now = timezone.now()
+    made: dict[PaperHours, UUID] = {}
+    new: list[Attendance] = []
+    kept: list[Attendance] = []
+    for entry, answer in fresh:
+        if entry in made:
+            answer.attendance_id = made[entry]
+            continue
+        shift_id = shifts[entry.activity, entry.category, *entry.times]
+        place = places.get((shift_id, entry.volunteer_id))
+        if place and place.status == Attendance.Status.REJECTED:
+            answer.attendance_id = place.pk
+            continue
+        if place and place.checked_in_at:
+            answer.refusal = errors.AlreadyElsewhere()
+            continue
+        attendance = place or Attendance(
+            id=new_id(),
+            community=community,
+            shift_id=shift_id,
+            volunteer_id=entry.volunteer_id,
+            signed_up_at=now,  # were it left to the database, inserting would take twice as long
+        )
+        answer.status_before = place.status if place else ""
+        attendance.status = Attendance.Status.CHECKED_OUT
+        attendance.checked_in_at, attendance.checked_out_at = entry.times
+        attendance.worked_minutes = minutes_between(*entry.times)
+        (kept if place else new).append(attendance)
+        answer.attendance_id, answer.is_new = attendance.pk, True
+        made[entry] = attendance.pk
+    Attendance.objects.bulk_create(new)
+    Attendance.objects.bulk_update(
+        kept, ["status", "checked_in_at", "checked_out_at", "worked_minutes"]
+    )
+    return answers
+
+
+@transaction.atomic
+def take_back(recorded: list[Recorded]) -> None:
+    """Undo what ``record_many`` wrote, before anything else has happened to it: a place that was
+    taken or cancelled is so again, the others are gone."""
+    for answer in recorded:
+        assert answer.attendance_id is not None  # what was refused has written nothing
+        mine = Attendance.objects.filter(pk=answer.attendance_id)
+        if answer.status_before:
+            mine.update(
+                status=answer.status_before,
+                checked_in_at=None,
+                checked_out_at=None,
+                worked_minutes=None,
+            )
+        else:
+            mine.delete()
+
+
+def _as_on_record(community: Community, entries: list[PaperHours]) -> list[PaperHours]:
+    """The entries with activities and categories spelled as they are here already.
+
+    Or as the first of them spells it: another width, blank or bracket makes no other.
+    """
+    categories = {
+        of_thing(category): category
+        for category in sorted(points.categories_with_rule(community, Rule.Subject.HOURS))
+    }
+    known = Activity.objects.filter(
+        community=community, title_compared__in={of_thing(entry.activity) for entry in entries}
+    ).order_by("id")
+    titles: dict[tuple[str, str], str] = {}
+    exact = set()
+    for activity in known:
+        category = categories.setdefault(of_thing(activity.category), activity.category)
+        titles.setdefault((activity.title_compared, category), activity.title)
+        exact.add((activity.title, activity.category))
+    spelled = []
+    for entry in entries:
+        category = categories.setdefault(of_thing(entry.category), entry.category)
+        title = titles.setdefault((of_thing(entry.activity), category), entry.activity)
+        if (entry.activity, category) in exact:  # several that differ so were planned here
+            title = entry.activity
+        spelled.append(replace(entry, activity=title, category=category))
+    return spelled
+
+
+def _refusal(entry: PaperHours) -> Refusal | None:
+    worked = entry.checked_out_at - entry.checked_in_at
+    if not worked or worked > LONGEST_SHIFT or entry.checked_out_at < entry.checked_in_at:
+        return ShiftTimesInvalid()
+    if entry.checked_out_at > timezone.now():
+        return errors.TimeInTheFuture()
+    return None
+
+
+def _refuse_unknown_categories(
+    community: Community, entries: list[PaperHours], answers: list[Recorded]
+) -> None:
+    known = points.categories_with_rule(community, Rule.Subject.HOURS)
+    if "*" in known:
+        return
+    for entry, answer in zip(entries, answers, strict=True):
+        if not answer.refusal and entry.category not in known:
+            answer.refusal = CategoryUnknown(category=entry.category)
+
+
+def _compare_with_the_record(
+    community: Community, entries: list[PaperHours], answers: list[Recorded]
+) -> None:
+    """Find the entries that are known already, and those that overlap what is known."""
+    asked = [number for number, answer in enumerate(answers) if not answer.refusal]
+    with connection.cursor() as cursor:
+        # The range is written as in the constraint nobody_in_two_places, to use its index; and it
+        # must be used, once per entry. The planner has not heard of the rows that this
+        # transaction has added. "OFFSET 0" keeps it from reading them all at once, and "(SELECT"
+        # from knowing which community it is: one that it believes empty it would read entry by
+        # entry from one end to the other.
+        cursor.execute(
+            """
+            SELECT entry.number, known.id, known.shift_id, known.checked_in_at,
+                known.checked_out_at
+            FROM unnest(%s::int[], %s::uuid[], %s::timestamptz[], %s::timestamptz[])
+                AS entry (number, volunteer_id, since, until)
+            CROSS JOIN LATERAL (
+                SELECT id, shift_id, checked_in_at, checked_out_at
+                FROM volunteers_attendance
+                WHERE community_id = (SELECT %s::uuid) AND volunteer_id = entry.volunteer_id
+                    AND tstzrange(checked_in_at, checked_out_at, '[)')
+                        && tstzrange(entry.since, entry.until, '[)')
+                    AND checked_in_at IS NOT NULL
+                    AND NOT (status IN ('rejected', 'cancelled'))
+                OFFSET 0
+            ) AS known
+            """,
+            [
+                asked,
+                [entries[number].volunteer_id for number in asked],
+                [entries[number].checked_in_at for number in asked],
+                [entries[number].checked_out_at for number in asked],
+                community.pk,
+            ],
+        )
+        overlaps = cursor.fetchall()
+    shifts = (
+        Shift.objects.filter(community=community)
+        .select_related("activity")
+        .in_bulk({shift_id for _, _, shift_id, _, _ in overlaps})
+    )
+    for number, known_id, shift_id, since, until in overlaps:
+        entry, activity = entries[number], shifts[shift_id].activity
+        same = of_thing(activity.title) == of_thing(entry.activity)
+        same = same and of_thing(activity.category) == of_thing(entry.category)
+        if same and entry.times == (since, until):
+            answers[number].attendance_id = known_id
+        else:
+            answers[number].refusal = errors.AlreadyElsewhere()
+
+
+def _refuse_overlaps_among(entries: list[PaperHours], answers: list[Recorded]) -> None:
+    """Of entries that overlap each other, the one that comes first in the list stands."""
+    stands: set[PaperHours] = set()
+    taken: dict[UUID, list[tuple[datetime, datetime]]] = defaultdict(list)  # ordered by time
+    for entry, answer in zip(entries, answers, strict=True):
+        if answer.refusal or answer.attendance_id or entry in stands:
+            continue
+        times = taken[entry.volunteer_id]
+        place = bisect(times, entry.times)
+        # What stands does not overlap, so only the neighbours in time can be in the way.
+        if (place and times[place - 1][1] > entry.checked_in_at) or (
+            place < len(times) and times[place][0] < entry.checked_out_at
+        ):
+            answer.refusal = errors.AlreadyElsewhere()
+        else:
+            times.insert(place, entry.times)
+            stands.add(entry)
+
+
+def _shifts(
+    community: Community, entries: Iterable[PaperHours]
+) -> dict[tuple[str, str, datetime, datetime], UUID]:
+    """The id of the shift of each activity, category and pair of times, planned where it is new."""
+    wanted = {(entry.activity, entry.category, *entry.times) for entry in entries}
+    activities = _activities(community, {(title, category) for title, category, *_ in wanted})
+    known = Shift.objects.filter(
+        community=community,
+        activity__in=activities.values(),
+        starts_at__in={starts_at for _, _, starts_at, _ in wanted},
+    ).values_list("activity__title", "activity__category", "starts_at", "ends_at", "id")
+    shifts = {
+        (title, category, starts_at, ends_at): shift_id
+        for title, category, starts_at, ends_at, shift_id in known
+    }
+    missing = {what_and_when: new_id() for what_and_when in sorted(wanted - shifts.keys())}
+    Shift.objects.bulk_create(
+        Shift(
+            id=shift_id,
+            community=community,
+            activity=activities[title, category],
+            starts_at=starts_at,
+            ends_at=ends_at,
+        )
+        for (title, category, starts_at, ends_at), shift_id in missing.items()
+    )
+    return shifts | missing
+
+
+def _activities(
+    community: Community, wanted: set[tuple[str, str]]
+) -> dict[tuple[str, str], Activity]:
+    """The activity of each title and category, planned where it is new."""
+    known = Activity.objects.filter(community=community, title__in={title for title, _ in wanted})
+    activities = {(activity.title, activity.category): activity for activity in known}
+    missing = [
+        Activity(community=community, title=title, category=category)
+        for title, category in sorted(wanted - activities.keys())
+    ]
+    for activity in Activity.objects.bulk_create(missing):
+        activities[activity.title, activity.category] = activity
+    return activities
+
+
+def _places(
+    community: Community, wanted: set[tuple[UUID, UUID]]
+) -> dict[tuple[UUID, UUID], Attendance]:
+    """What is on record already of these shifts and volunteers, by the ids of both."""
+    with connection.cursor() as cursor:
+        # Written for the planner as in _compare_with_the_record.
+        cursor.execute(
+            """
+            SELECT known.id
+            FROM unnest(%s::uuid[], %s::uuid[]) AS wanted (shift_id, volunteer_id)
+            CROSS JOIN LATERAL (
+                SELECT id
+                FROM volunteers_attendance
+                WHERE community_id = (SELECT %s::uuid) AND shift_id = wanted.shift_id
+                    AND volunteer_id = wanted.volunteer_id
+                OFFSET 0
+            ) AS known
+            """,
+            [
+                [shift_id for shift_id, _ in wanted],
+                [volunteer_id for _, volunteer_id in wanted],
+                community.pk,
+            ],
+        )
+        known = [pk for (pk,) in cursor.fetchall()]
+    return {
+        (attendance.shift_id, attendance.volunteer_id): attendance
+        for attendance in Attendance.objects.filter(pk__in=known)
+        .select_for_update(no_key=True)
+        .order_by("pk")
+    }

@@ -1,0 +1,149 @@
+"""The spreadsheets staff keep of volunteers and of hours."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from django.utils.translation import gettext as _
+
+from backend.accounts.errors import PhoneBelongsToAnother, PhoneWithdrawn
+from backend.accounts.models import User
+from backend.accounts.phones import digest
+from backend.accounts.selectors import numbers_withdrawn
+from backend.communities.models import Community
+from backend.errors import Refusal
+from backend.imports import cells
+from backend.imports.reader import Column, Row, RowError
+from backend.imports.run import BatchOutcome
+from backend.imports.sheet import Sheet
+from backend.names import is_one_person
+from points.rules.errors import RuleMissing
+from volunteers.attendance.models import Attendance
+from volunteers.attendance.services import hours, timesheets
+from volunteers.people import selectors
+from volunteers.people.errors import VolunteerDiffers, VolunteerLeft
+from volunteers.people.models import Volunteer
+from volunteers.people.sheets import NAME, PHONE, _phone_error
+from volunteers.reports.errors import CategoryUnknown
+
+
+class HoursSheet(Sheet):
+    """活动, 类别, 姓名, 手机号, 签到, 签退: one attended shift a row.
+
+    With a ``verifier`` the hours are verified as well and earn their points, in the order of
+    check-out, then phone.
+    """
+
+    def __init__(self, community: Community, verifier: User | None = None) -> None:
+        super().__init__(community)
+        self._verifier = verifier
+
+    @property
+    def columns(self) -> Sequence[Column]:
+        moment = cells.local_datetime(self.community.timezone)
+        return (
+            Column(header="活动", name="activity", parse=cells.text(max_length=80)),
+            Column(header="类别", name="category", parse=cells.text(max_length=40)),
+            NAME,
+            PHONE,
+            Column(header="签到", name="checked_in_at", parse=moment),
+            Column(header="签退", name="checked_out_at", parse=moment),
+        )
+
+    def take(self, rows: list[Row]) -> BatchOutcome:
+        digests = [digest(row.values["phone"]) for row in rows]
+        known = {
+            volunteer.user.phone_digest: volunteer
+            for volunteer in Volunteer.objects.filter(
+                community=self.community, user__phone_digest__in=set(digests)
+            ).select_related("user")
+        }
+        strangers = {_who(row): d for row, d in zip(rows, digests, strict=True) if d not in known}
+        withdrawn = numbers_withdrawn(strangers)
+        others = {
+            user.phone_digest: user
+            for user in User.objects.filter(phone_digest__in=set(strangers.values()))
+        }
+        errors: list[RowError] = []
+        good: list[Row] = []
+        entries: list[timesheets.PaperHours] = []
+        for row, phone_digest in zip(rows, digests, strict=True):
+            volunteer = known.get(phone_digest)
+            until = row.values["checked_out_at"]
+            if volunteer is None and _who(row) in withdrawn:
+                errors.append(_left_alone(row, PhoneWithdrawn()))
+            elif volunteer is None:
+                errors.append(self._stranger(row, others.get(phone_digest)))
+            elif not is_one_person(volunteer.user.name, row.values["name"]):
+                errors.append(_left_alone(row, PhoneBelongsToAnother()))
+            elif volunteer.left_at is not None and volunteer.left_at < until:
+                errors.append(_left_alone(row, VolunteerLeft()))
+            else:
+                good.append(row)
+                entries.append(
+                    timesheets.PaperHours(
+                        volunteer_id=volunteer.user_id,
+                        activity=row.values["activity"],
+                        category=row.values["category"],
+                        checked_in_at=row.values["checked_in_at"],
+                        checked_out_at=until,
+                    )
+                )
+        recorded = timesheets.record_many(community=self.community, entries=entries)
+        kept = []
+        for row, answer in zip(good, recorded, strict=True):
+            if answer.refusal:
+                errors.append(_hours_error(row, answer.refusal))
+            else:
+                kept.append((row, answer))
+        if self._verifier:
+            kept, unverified = _verified(kept, self._verifier)
+            errors.extend(unverified)
+        created = sum(answer.is_new for _row, answer in kept)
+        return created, len(kept) - created, errors
+
+    def _stranger(self, row: Row, user: User | None) -> RowError:
+        """Why nobody volunteers here who is called so; ``user`` is whose the number is."""
+        if user and not is_one_person(user.name, row.values["name"]):
+            return _left_alone(row, PhoneBelongsToAnother())
+        if user and selectors.stays_away(user, self.community):
+            return _left_alone(row, VolunteerLeft())
+        reason = _("Nobody with this phone number volunteers here.")
+        return _phone_error(row, "volunteer_unknown", reason)
+
+
+def _verified(
+    kept: list[tuple[Row, timesheets.Recorded]], verifier: User
+) -> tuple[list[tuple[Row, timesheets.Recorded]], list[RowError]]:
+    """Verify in order; what is refused is taken off the record again."""
+    verified, errors, refused = [], [], []
+    for row, answer in sorted(
+        kept, key=lambda one: (one[0].values["checked_out_at"], one[0].values["phone"])
+    ):
+        attendance = Attendance(pk=answer.attendance_id)
+        try:
+            hours.verify(attendance=attendance, verifier=verifier)
+        except Refusal as refusal:
+            errors.append(_hours_error(row, refusal))
+            if answer.is_new:
+                refused.append(answer)
+        else:
+            verified.append((row, answer))
+    # Only now: the same row may stand in the file twice.
+    timesheets.take_back(refused)
+    return verified, errors
+
+
+def _hours_error(row: Row, refusal: Refusal) -> RowError:
+    column = "类别" if isinstance(refusal, CategoryUnknown | RuleMissing) else "签到"
+    return RowError(row.line, column, refusal.code, str(refusal.title))
+
+
+def _who(row: Row) -> tuple[str, str]:
+    return row.values["phone"], row.values["name"]
+
+
+def _left_alone(row: Row, refusal: Refusal) -> RowError:
+    """What somebody did since counts: the row is named, and spoils no list."""
+    if isinstance(refusal, VolunteerDiffers):
+        return RowError(row.line, "身份", refusal.code, str(refusal.title), is_left=True)
+    return replace(_phone_error(row, refusal.code, str(refusal.title)), is_left=True)

@@ -1,0 +1,26 @@
+"""Celery's way in."""
+
+from uuid import UUID
+
+from celery import shared_task
+from django.db import OperationalError
+from django.utils import timezone
+
+from backend.celery import SWEEP_AT_MOST
+from volunteers.attendance import selectors
+from volunteers.attendance.models import Attendance
+from volunteers.attendance.services import hours
+
+
+@shared_task
+def sweep_forgotten_check_outs() -> None:
+    """Queue one closing for everybody still checked in to a shift that is over."""
+    forgotten = selectors.never_checked_out(timezone.now()).values_list("pk", flat=True)
+    for attendance_id in forgotten[:SWEEP_AT_MOST]:
+        close_forgotten.delay(str(attendance_id))
+
+
+@shared_task(autoretry_for=(OperationalError,), retry_backoff=True)
+def close_forgotten(attendance_id: str) -> None:
+    """Close one at its shift's end; a second run finds it closed."""
+    hours.close_forgotten(attendance=Attendance.objects.get(pk=UUID(attendance_id)))

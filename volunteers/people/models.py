@@ -1,0 +1,91 @@
+"""Volunteers, what they do and what they report."""
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from backend.communities.models import Community, TenantModel
+
+
+class Volunteer(TenantModel):
+    """Somebody who serves a community; the person is a User, the right a Membership."""
+
+    class Kind(models.TextChoices):
+        RESIDENT = "resident"  # 居民
+        COURIER = "courier"  # 快递员
+        RIDER = "rider"  # 外卖骑手
+        DRIVER = "driver"  # 网约车司机
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False
+    )
+    kind = models.CharField(max_length=10, choices=Kind)
+    estate = models.ForeignKey(
+        Community, models.PROTECT, related_name="+", db_index=False, null=True
+    )
+    enrolled_at = models.DateTimeField(db_default=Now())
+    left_at = models.DateTimeField(null=True)  # moved away; hours and points stay on record
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="volunteer_once", fields=["community", "user"])
+        ]
+
+    def __str__(self) -> str:
+        return str(self.user)
+
+
+class JoinRequest(TenantModel):
+    """Somebody wants to be a volunteer: pending → approved | rejected | withdrawn.
+
+    Who has the community's code is approved by it, ``decided_by`` nobody.
+    """
+
+    class Status(models.TextChoices):
+        PENDING = "pending"
+        APPROVED = "approved"
+        REJECTED = "rejected"
+        WITHDRAWN = "withdrawn"
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False
+    )
+    kind = models.CharField(max_length=10, choices=Volunteer.Kind)
+    estate = models.ForeignKey(
+        Community, models.PROTECT, related_name="+", db_index=False, null=True
+    )
+    status = models.CharField(max_length=9, choices=Status, default=Status.PENDING)
+    asked_at = models.DateTimeField(db_default=Now())
+    decided_at = models.DateTimeField(null=True)
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True
+    )
+    because = models.CharField(max_length=200, blank=True)  # what the asker reads of a rejection
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                name="join_request_pending_once",
+                fields=["community", "user"],
+                condition=Q(status="pending"),
+            ),
+            models.CheckConstraint(
+                name="join_request_decided_by_another", condition=~Q(decided_by=F("user"))
+            ),
+            models.CheckConstraint(
+                name="join_request_decided_is_complete",
+                condition=Q(status="pending", decided_at__isnull=True)
+                | Q(status__in=["approved", "withdrawn"], decided_at__isnull=False)
+                | Q(status="rejected", decided_at__isnull=False, decided_by__isnull=False),
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(name="join_request_of_user", fields=["community", "user", "-id"]),
+            models.Index(name="join_request_by_status", fields=["community", "status", "-id"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} at {self.community_id}: {self.status}"

@@ -1,0 +1,166 @@
+"""Joining a community: at once with the code on its posters, or by asking its staff."""
+
+import secrets
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from backend.accounts.models import User
+from backend.accounts.services import attempts, guardians
+from backend.accounts.services.people import locked
+from backend.audit.services import trail
+from backend.codes import as_made
+from backend.communities.models import Community
+from backend.notices.services import notices
+from volunteers.people import selectors
+from volunteers.people.errors import (
+    AlreadyAVolunteer,
+    JoinCodeWrong,
+    JoinRequestStateWrong,
+    OwnJoinRequest,
+)
+from volunteers.people.models import JoinRequest, Volunteer
+from volunteers.people.services import people
+
+Status = JoinRequest.Status
+
+
+def join(
+    *,
+    user: User,
+    community: Community,
+    kind: Volunteer.Kind,
+    estate: Community | None = None,
+    join_code: str = "",
+) -> tuple[JoinRequest, bool]:
+    """``user`` wants to be a volunteer there; with the right code they are one at once.
+
+    Without it their request waits for staff; asked twice it is the first one, and ``False``.
+    Raises TooManyAttempts, GuardianConsentRequired, AlreadyAVolunteer, JoinCodeWrong.
+    """
+    if not join_code:
+        return _join(user, community, kind, estate, join_code)
+    with attempts.guessing(user, JoinCodeWrong):
+        return _join(user, community, kind, estate, join_code)
+
+
+@transaction.atomic
+def _join(
+    user: User,
+    community: Community,
+    kind: Volunteer.Kind,
+    estate: Community | None,
+    join_code: str,
+) -> tuple[JoinRequest, bool]:
+    guardians.require_guardian(user)
+    locked(user.pk)
+    if selectors.is_volunteer(user, community.pk):
+        raise AlreadyAVolunteer
+    if join_code and not _is_right(join_code, community):
+        raise JoinCodeWrong
+    asked, is_new = JoinRequest.objects.get_or_create(
+        community=community,
+        user=user,
+        status=Status.PENDING,
+        defaults={"kind": kind, "estate": estate},
+    )
+    if join_code:
+        _enrol(asked, decided_by=None)
+    return asked, is_new
+
+
+@transaction.atomic
+def approve(*, join_request: JoinRequest, decided_by: User) -> JoinRequest:
+    """Staff take them in. Raises OwnJoinRequest, JoinRequestStateWrong."""
+    asked = _locked(join_request, decided_by=decided_by)
+    _enrol(asked, decided_by=decided_by)
+    _tell(asked)
+    return asked
+
+
+@transaction.atomic
+def reject(*, join_request: JoinRequest, decided_by: User, because: str) -> JoinRequest:
+    """Staff do not, and say why. Raises OwnJoinRequest, JoinRequestStateWrong."""
+    asked = _locked(join_request, decided_by=decided_by)
+    _decide(asked, Status.REJECTED, decided_by=decided_by, because=because)
+    _tell(asked)
+    return asked
+
+
+@transaction.atomic
+def withdraw(*, join_request: JoinRequest) -> JoinRequest:
+    """They no longer want to; repeating changes nothing. Raises JoinRequestStateWrong."""
+    asked = _locked(join_request, decided_by=None, answered=(Status.WITHDRAWN,))
+    if asked.status == Status.PENDING:
+        _decide(asked, Status.WITHDRAWN, decided_by=None)
+    return asked
+
+
+def _is_right(join_code: str, community: Community) -> bool:
+    return community.join_code is not None and secrets.compare_digest(
+        as_made(join_code).encode(), community.join_code.encode()
+    )
+
+
+def _locked(
+    join_request: JoinRequest, *, decided_by: User | None, answered: tuple[Status, ...] = ()
+) -> JoinRequest:
+    """The request as it is now, for whoever may decide on it."""
+    if decided_by is not None and decided_by.pk == join_request.user_id:
+        raise OwnJoinRequest
+    locked(join_request.user_id)
+    asked = (
+        JoinRequest.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("community", "user", "estate", "decided_by")
+        .get(pk=join_request.pk)
+    )
+    if asked.status not in (Status.PENDING, *answered):
+        raise JoinRequestStateWrong(state=asked.status)
+    return asked
+
+
+def _enrol(asked: JoinRequest, *, decided_by: User | None) -> None:
+    people.enrol(
+        user=asked.user,
+        community=asked.community,
+        kind=Volunteer.Kind(asked.kind),
+        estate=asked.estate,
+        granted_by=decided_by,
+    )
+    _decide(asked, Status.APPROVED, decided_by=decided_by)
+
+
+def _decide(
+    asked: JoinRequest, status: Status, *, decided_by: User | None, because: str = ""
+) -> None:
+    """Answer it; ``decided_by`` is None where the code did, or who asked withdrew."""
+    before: dict[str, Any] = {"status": asked.status}
+    asked.status = status
+    asked.decided_at = timezone.now()
+    asked.decided_by = decided_by
+    asked.because = because
+    asked.save(update_fields=["status", "decided_at", "decided_by", "because"])
+    trail.record(
+        {
+            Status.APPROVED: "join_request.approve",
+            Status.REJECTED: "join_request.reject",
+            Status.WITHDRAWN: "join_request.withdraw",
+        }[status],
+        actor=decided_by or asked.user,
+        community=asked.community,
+        target=asked,
+        before=before,
+        after={"status": asked.status},
+    )
+
+
+def _tell(asked: JoinRequest) -> None:
+    notices.owe(
+        community=asked.community,
+        key=f"join-request:{asked.pk}",
+        recipient=asked.user,
+        kind=f"join_{asked.status}",
+        facts={"community": asked.community.name, "because": asked.because},
+        due_at=timezone.now(),
+    )

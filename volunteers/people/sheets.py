@@ -1,0 +1,80 @@
+"""The spreadsheets staff keep of volunteers and of hours."""
+
+from django.utils.translation import gettext as _
+
+from backend.communities.models import Community
+from backend.errors import Refusal
+from backend.imports import cells
+from backend.imports.reader import Column, Row, RowError, excerpt
+from backend.imports.run import BatchOutcome
+from backend.imports.sheet import Sheet
+from backend.names import of_person, of_thing
+from volunteers.attendance.sheets import _left_alone
+from volunteers.people.models import Volunteer
+from volunteers.people.services.people import enrol_from_list
+
+KINDS = {
+    "居民": Volunteer.Kind.RESIDENT,
+    "快递员": Volunteer.Kind.COURIER,
+    "外卖骑手": Volunteer.Kind.RIDER,
+    "网约车司机": Volunteer.Kind.DRIVER,
+}
+NAME = Column(header="姓名", name="name", parse=cells.name(max_length=60))
+PHONE = Column(header="手机号", name="phone", parse=cells.phone)
+
+
+class VolunteersSheet(Sheet):
+    """姓名, 手机号, 身份, 小区 (may be missing): one volunteer a row, one row a phone.
+
+    Rows about people who have done something about it since are named and left alone.
+    """
+
+    columns = (
+        NAME,
+        PHONE,
+        Column(header="身份", name="kind", parse=cells.choice(KINDS)),
+        Column(header="小区", name="estate", parse=cells.name(max_length=60), required=False),
+    )
+
+    def __init__(self, community: Community) -> None:
+        super().__init__(community)
+        self._rows: dict[str, Row] = {}  # phone → the row that has it
+
+    def take(self, rows: list[Row]) -> BatchOutcome:
+        created, unchanged = 0, 0
+        errors: list[RowError] = []
+        for row in rows:
+            first = self._rows.setdefault(row.values["phone"], row)
+            if first is not row:
+                if _says(first) == _says(row):
+                    unchanged += 1
+                else:
+                    reason = _("The phone number stands in line %(line)d already.")
+                    errors.append(
+                        _phone_error(row, "phone_duplicate", reason % {"line": first.line})
+                    )
+                continue
+            try:
+                _volunteer, is_new = enrol_from_list(
+                    community=self.community,
+                    name=row.values["name"],
+                    phone=row.values["phone"],
+                    kind=row.values["kind"],
+                    estate_name=row.values["estate"] or "",
+                )
+            except Refusal as refusal:
+                errors.append(_left_alone(row, refusal))
+                continue
+            created, unchanged = created + is_new, unchanged + (not is_new)
+        return created, unchanged, errors
+
+
+def _says(row: Row) -> tuple[str, str, str]:
+    """What a row says of a phone's owner, as it is compared."""
+    estate = of_thing(row.values["estate"] or "")
+    return of_person(row.values["name"]), row.values["kind"], estate
+
+
+def _phone_error(row: Row, code: str, reason: str) -> RowError:
+    shown = excerpt(row.values["phone"], personal=True)
+    return RowError(row.line, PHONE.header, code, reason, shown)

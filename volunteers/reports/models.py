@@ -1,0 +1,108 @@
+"""Volunteers, what they do and what they report."""
+
+from typing import ClassVar
+
+import pgtrigger
+from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from backend.communities.models import CoordType, TenantModel
+
+
+class Report(TenantModel):
+    """What somebody saw on their rounds: submitted → accepted → closed as verified | rejected."""
+
+    class Category(models.TextChoices):
+        HAZARD = "hazard"  # 安全隐患
+        DIRTY_CORNER = "dirty_corner"  # 卫生死角
+        FACILITY = "facility"  # 设施损坏
+        DISPUTE = "dispute"  # 邻里纠纷
+        HOTLINE = "hotline"  # 市长热线
+        ASSISTANCE = "assistance"  # 帮扶救助
+
+    # Neighbours' disputes and needs never stand on a public page.
+    CONFIDENTIAL: ClassVar = (Category.DISPUTE, Category.ASSISTANCE)
+
+    class Status(models.TextChoices):
+        SUBMITTED = "submitted"
+        ACCEPTED = "accepted"
+        VERIFIED = "verified"
+        REJECTED = "rejected"
+
+    OPEN: ClassVar = (Status.SUBMITTED, Status.ACCEPTED)
+
+    reporter = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False
+    )
+    category = models.CharField(max_length=12, choices=Category)
+    text = models.CharField(max_length=1000)
+    place = models.CharField(max_length=120, blank=True)
+    # NULL where the reporter did not allow it, and once 30 days have passed.
+    latitude = models.FloatField(
+        null=True, validators=[MinValueValidator(-90), MaxValueValidator(90)]
+    )
+    longitude = models.FloatField(
+        null=True, validators=[MinValueValidator(-180), MaxValueValidator(180)]
+    )
+    coord_type = models.CharField(max_length=5, choices=CoordType, default=CoordType.WGS84)
+    photo = models.ImageField(upload_to="reports", blank=True)  # re-encoded, without EXIF
+    status = models.CharField(max_length=9, choices=Status, default=Status.SUBMITTED)
+    submitted_at = models.DateTimeField(db_default=Now())
+    is_by_child = models.BooleanField(default=False)  # as told of their age when it was submitted
+    accepted_at = models.DateTimeField(null=True)
+    closed_at = models.DateTimeField(null=True)
+    closed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True
+    )
+    answer = models.CharField(max_length=500, blank=True)  # what the public reads of the outcome
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                name="report_closed_by_another", condition=~Q(closed_by=F("reporter"))
+            ),
+            models.CheckConstraint(
+                name="report_closed_is_complete",
+                condition=Q(status__in=["submitted", "accepted"])
+                | Q(closed_at__isnull=False, closed_by__isnull=False),
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(name="report_of_reporter", fields=["community", "reporter", "-id"]),
+            models.Index(name="report_by_status", fields=["community", "status", "-id"]),
+        ]
+        triggers: ClassVar = [
+            pgtrigger.Protect(
+                name="closed_report_stays",
+                operation=pgtrigger.Delete,
+                condition=pgtrigger.Q(old__status__in=["verified", "rejected"]),
+            ),
+            # But for what privacy takes away: where it was, the photo, the reporter's own words.
+            pgtrigger.Protect(
+                name="closed_report_is_final",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Condition(
+                    "OLD.status IN ('verified', 'rejected') AND ("
+                    "to_jsonb(OLD) - '{latitude,longitude,photo,text,place}'::text[]"
+                    " IS DISTINCT FROM"
+                    " to_jsonb(NEW) - '{latitude,longitude,photo,text,place}'::text[]"
+                    " OR NEW.latitude IS DISTINCT FROM OLD.latitude AND NEW.latitude IS NOT NULL"
+                    " OR NEW.longitude IS DISTINCT FROM OLD.longitude"
+                    " AND NEW.longitude IS NOT NULL"
+                    " OR NEW.photo <> OLD.photo AND NEW.photo <> ''"
+                    " OR NEW.text <> OLD.text AND NEW.text <> ''"
+                    " OR NEW.place <> OLD.place AND NEW.place <> '')"
+                ),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.category} {self.pk}"
+
+    @property
+    def award_source(self) -> str:
+        """The id under which this report earns points, once."""
+        return f"report:{self.pk}"

@@ -1,0 +1,12 @@
+"""Celery's way in."""
+
+from celery import shared_task
+from django.db import OperationalError
+
+from volunteers.reports.services import coordinates
+
+
+@shared_task(autoretry_for=(OperationalError,), retry_backoff=True)
+def forget_old_coordinates() -> None:
+    """Of reports told more than 30 days ago; a second run finds none."""
+    coordinates.drop_old()

@@ -1,0 +1,8 @@
+from django.urls import include, path
+
+urlpatterns = [
+    path("", include("volunteers.people.api.urls")),
+    path("", include("volunteers.activities.api.urls")),
+    path("", include("volunteers.attendance.api.urls")),
+    path("", include("volunteers.reports.api.urls")),
+]
