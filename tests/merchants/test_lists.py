@@ -1,7 +1,6 @@
 """What partners need and lend, and what volunteers did for them: on statements, without money."""
 
 from datetime import UTC, date, datetime
-from importlib import import_module
 
 import pytest
 from django.db import DatabaseError, connection, transaction
@@ -161,31 +160,6 @@ def test_each_partner_that_an_activity_served_is_told_of_it(
     assert {statement.partnership for statement in statements} == {tea_house, bookshop}
     assert [one.services[0]["minutes"] for one in statements] == [120, 120]
     assert draft(lake, APRIL) == []
-
-
-def test_what_was_stated_before_that_was_kept_is_not_stated_again(
-    lake, add, verified, also_there, wang, li, zhao
-):
-    """The migration finds what each statement was the sum of, by the rule of then."""
-    entry = add()
-    first = verified(wang, "2024-03-01 08:00", "2024-03-01 09:00", on="2024-03-31T15:59:59")
-    second = also_there(first, li)
-    hours.verify(attendance=second, verifier=zhao, now=datetime(2024, 3, 31, 16, tzinfo=UTC))
-    lists.match(entry=entry, activity_id=first.shift.activity_id, by=zhao)
-    assert [len(draft(lake, period)) for period in (MARCH, APRIL)] == [1, 1]
-    stated = StatedAttendance.objects.order_by("attendance_id")
-    kept = list(stated.values_list("attendance_id", "statement_id", "partnership_id"))
-    migration = import_module("merchants.migrations.0034_services_stated_before")
-
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL session_replication_role = replica")
-        cursor.execute("DELETE FROM merchants_statedattendance")
-        cursor.execute("SET LOCAL session_replication_role = origin")
-        cursor.execute(migration.STATED)
-
-    assert len(kept) == 2
-    assert list(stated.values_list("attendance_id", "statement_id", "partnership_id")) == kept
-    assert draft(lake, MAY) == []
 
 
 @pytest.mark.django_db(transaction=True)

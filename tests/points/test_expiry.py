@@ -1028,7 +1028,7 @@ def test_what_an_office_can_not_do_is_refused(lake, command, reason):
 def test_ids_made_by_the_database_are_in_the_order_of_time_with_ours(db):
     def made():
         with connection.cursor() as cursor:
-            cursor.execute("SELECT points_uuid7()")
+            cursor.execute("SELECT uuid7()")
             return cursor.fetchone()[0]
 
     before = new_id()

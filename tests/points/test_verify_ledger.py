@@ -492,7 +492,7 @@ TAMPERING = {
     ),
     "the same, under an id of today": (
         [
-            SLIPPED_IN.format("points_uuid7()", IN_JUNE_2024[1]),
+            SLIPPED_IN.format("uuid7()", IN_JUNE_2024[1]),
             WAITS.format("slipped in"),
             WANG_HAS_MORE,
             WANG_EARNED_MORE.format("IS NULL"),
@@ -847,10 +847,10 @@ TAMPERING = {
     ),
     "a function that lies": (
         [
-            "CREATE OR REPLACE FUNCTION points_uuid7() RETURNS uuid LANGUAGE sql"
+            "CREATE OR REPLACE FUNCTION uuid7() RETURNS uuid LANGUAGE sql"
             " AS $$ SELECT gen_random_uuid() $$"
         ],
-        ["guards: function points_uuid7: it is not as declared"],
+        ["guards: function uuid7: it is not as declared"],
     ),
     "a function dropped": (
         ["DROP FUNCTION points_losses"],
@@ -1179,6 +1179,6 @@ def test_what_a_night_finds_is_logged(books, tamper, caplog):
 
     tasks.verify_community.delay(str(books.community.pk))
 
-    (record,) = [one for one in caplog.records if one.name == "points.tasks"]
+    (record,) = [one for one in caplog.records if one.name == "points.seals.tasks"]
     assert record.levelname == "ERROR"
     assert record.getMessage() == "The ledger of lake is not as it should be. Findings: 1."

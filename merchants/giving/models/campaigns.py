@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from backend.communities.models import TenantModel
+from backend.sql import sql
 from merchants import triggers
 from merchants.partners.models.partnerships import Partnership
 
@@ -90,17 +91,7 @@ class Spending(TenantModel):
                 name="spending_within_gifts",
                 when=pgtrigger.After,
                 operation=pgtrigger.Insert,
-                func="""
-                    IF (SELECT coalesce(sum(s.points), 0) FROM merchants_spending s
-                        WHERE s.community_id = NEW.community_id AND s.cause_id = NEW.cause_id)
-                        > (SELECT coalesce(sum(g.points), 0) FROM merchants_gift g
-                        WHERE g.community_id = NEW.community_id AND g.cause_id = NEW.cause_id)
-                    THEN
-                        RAISE EXCEPTION 'cause % spends more than it was given', NEW.cause_id
-                        USING ERRCODE = 'check_violation';
-                    END IF;
-                    RETURN NULL;
-                """,
+                func=sql("spending_within_gifts"),
             ),
         ]
 

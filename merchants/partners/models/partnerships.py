@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 
 from backend.communities.models import CoordType, TenantModel
 from backend.names import ComparedField
+from backend.sql import sql
 from merchants import triggers
 from merchants.partners.models.merchants import Merchant
 
@@ -99,21 +100,6 @@ class Partnership(TenantModel):
         return self.name
 
 
-# Also at the commit, and a minute before midnight: neither our clock nor another's is exact, and
-# what is taken at 0:00 is taken by the version.
-_WITHDRAWN_IN_TIME = """
-    IF NEW.valid_from IS NULL OR clock_timestamp() > (
-        SELECT NEW.valid_from::timestamp AT TIME ZONE c.timezone - interval '1 minute'
-        FROM communities_community c WHERE c.id = NEW.community_id
-    ) OR EXISTS (
-        SELECT FROM merchants_redemption r WHERE r.community_id = NEW.community_id
-        AND r.partnership_id = NEW.partnership_id AND r.terms_version = NEW.version
-    ) THEN
-        RAISE EXCEPTION 'terms % are in force', NEW.id
-            USING ERRCODE = 'check_violation', CONSTRAINT = 'terms_withdrawn_in_time';
-    END IF;
-    RETURN NEW;
-"""
 _IS_WITHDRAWN = pgtrigger.Q(old__withdrawn_at__isnull=True, new__withdrawn_at__isnull=False)
 
 
@@ -184,7 +170,7 @@ class Terms(TenantModel):
                 operation=pgtrigger.Update,
                 when=pgtrigger.Before,
                 condition=_IS_WITHDRAWN,
-                func=_WITHDRAWN_IN_TIME,
+                func=sql("terms_withdrawn_in_time"),
             ),
             pgtrigger.Trigger(
                 name="terms_withdrawn_in_time_still",
@@ -192,7 +178,7 @@ class Terms(TenantModel):
                 when=pgtrigger.After,
                 timing=pgtrigger.Deferred,
                 condition=_IS_WITHDRAWN,
-                func=_WITHDRAWN_IN_TIME,
+                func=sql("terms_withdrawn_in_time"),
             ),
             pgtrigger.Trigger(
                 name="terms_not_their_own",

@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 
 from backend import clocks
 from backend.communities.models import TenantModel
-from merchants import triggers
+from backend.sql import sql
 from merchants.catalogue.models.offers import Offer
 from merchants.partners.models.merchants import Device, Merchant
 from merchants.partners.models.partnerships import Partnership
@@ -101,7 +101,7 @@ class Redemption(TenantModel):
                 when=pgtrigger.After,
                 operation=pgtrigger.Update,
                 condition=pgtrigger.Q(old__status="held", new__status="redeemed"),
-                func=triggers.REDEMPTION,
+                func=sql("redemption_is_told"),
             ),
             pgtrigger.ReadOnly(
                 name="redemption_terms_are_final",
@@ -207,7 +207,7 @@ class Refund(TenantModel):
                 name="refund_is_told",
                 when=pgtrigger.After,
                 operation=pgtrigger.Insert,
-                func=triggers.REFUND,
+                func=sql("refund_is_told"),
             ),
             pgtrigger.ReadOnly(name="refund_is_final", exclude=["statement"]),
             pgtrigger.Protect(
@@ -215,17 +215,11 @@ class Refund(TenantModel):
                 operation=pgtrigger.Update,
                 condition=pgtrigger.Q(old__statement__isnull=False),
             ),
-            # That no more is given back than was taken, the redemption's own constraint says.
             pgtrigger.Trigger(
                 name="refund_is_counted",
                 when=pgtrigger.After,
                 operation=pgtrigger.Insert,
-                func="""
-                    UPDATE merchants_redemption
-                    SET refunded_quantity = refunded_quantity + NEW.quantity
-                    WHERE community_id = NEW.community_id AND id = NEW.redemption_id;
-                    RETURN NULL;
-                """,
+                func=sql("refund_is_counted"),
             ),
         ]
 

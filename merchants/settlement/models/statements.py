@@ -12,6 +12,7 @@ from django.db.models import F, Func, Q
 from django.db.models.functions import Now
 
 from backend.communities.models import TenantModel
+from backend.sql import sql
 from merchants import triggers
 from merchants.partners.models.partnerships import Partnership
 
@@ -144,34 +145,25 @@ class Statement(TenantModel):
                 condition=pgtrigger.Q(old__approved_by__df=pgtrigger.F("new__approved_by")),
                 func=triggers.not_their_own("NEW.approved_by_id", since="NEW.period_start"),
             ),
-            # Of what was paid by a transfer, who ordered it was asked when they did.
             pgtrigger.Trigger(
                 name="statement_not_paid_by_their_own",
                 when=pgtrigger.After,
                 operation=pgtrigger.Update,
                 condition=pgtrigger.Q(old__paid_by__df=pgtrigger.F("new__paid_by")),
-                func=f"""
-                    IF NOT EXISTS (
-                        SELECT FROM merchants_payout p WHERE p.community_id = NEW.community_id
-                            AND p.statement_id = NEW.id AND p.state = 'succeeded'
-                    ) THEN
-                        {triggers.not_their_own("NEW.paid_by_id", since="NEW.period_start")}
-                    END IF;
-                    RETURN NULL;
-                """,
+                func=sql("statement_not_paid_by_their_own"),
             ),
             pgtrigger.Trigger(
                 name="statement_draft_is_told",
                 when=pgtrigger.After,
                 operation=pgtrigger.Insert,
-                func=triggers.STATEMENT,
+                func=sql("statement_is_told"),
             ),
             pgtrigger.Trigger(
                 name="statement_is_told",
                 when=pgtrigger.After,
                 operation=pgtrigger.Update,
                 condition=pgtrigger.Q(old__status__df=pgtrigger.F("new__status")),
-                func=triggers.STATEMENT,
+                func=sql("statement_is_told"),
             ),
             pgtrigger.ReadOnly(
                 name="statement_figures_are_final",

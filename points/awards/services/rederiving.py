@@ -11,7 +11,6 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
-from django.db.migrations.recorder import MigrationRecorder
 from django.db.models import F
 from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan
 
@@ -142,9 +141,6 @@ class _Evidence:
         )
         # Never published: what holds where there is no policy.
         self.policies.append(ExpiryPolicy(kind=UNWRITTEN, published_at=NEVER, valid_from=date.min))
-        self.expiry_since = MigrationRecorder.Migration.objects.get(
-            app="points", name="0003_reversals_expiry_seals"
-        ).applied
         self._ranked: dict[tuple[str, str], list[RuleVersion]] = {}
 
     def brought(self, award: Award) -> _Brought:
@@ -291,8 +287,6 @@ class _Evidence:
 
         Of what could have been answered just then it is what the transfer says of itself.
         """
-        if transfer.posted_at < self.expiry_since:
-            return None  # it was promised for good
         said = transfer.explanation.get("expiry", {})
         clock = self.community.clock
         posted_on, *before = (

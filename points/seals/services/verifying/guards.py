@@ -1,28 +1,21 @@
 """Whether what the database itself refuses is still refused: the ledger's triggers, the functions
 they call, and the constraints stand as this version of the code declares them."""
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
 import pgtrigger
 from django.apps import apps
 from django.db import connection
-from django.db.migrations import RunSQL
-from django.db.migrations.loader import MigrationLoader
 from pgtrigger.compiler import Trigger
 
+from backend.sql import functions_in
 from points.seals.services.verifying.findings import Finding
 
 CHECK = "guards"
 PROMISE = "triggers, functions and constraints stand as declared, and nothing turns them off"
 
 _APP = "points"
-_FUNCTION = re.compile(
-    r"CREATE (?:OR REPLACE )?FUNCTION (\w+)\s*\(.*?\bAS \$\$(.*?)\$\$"
-    r"|DROP FUNCTION ([^;]+);",
-    re.DOTALL,
-)
 _TRIGGERS = """
     SELECT class.relname, trigger.tgname, trigger.tgenabled::text,
         obj_description(trigger.oid, 'pg_trigger'), function.prosrc
@@ -97,19 +90,12 @@ class Guards:
 
 
 def declared_functions() -> dict[str, str]:
-    """The bodies of the ledger's functions, by name, as its migrations leave them."""
-    bodies: dict[str, str] = {}
-    migrations = MigrationLoader(None).disk_migrations
-    for key in sorted(key for key in migrations if key[0] == _APP):
-        for operation in migrations[key].operations:
-            if isinstance(operation, RunSQL):
-                for name, body, dropped in _FUNCTION.findall(str(operation.sql)):
-                    if dropped:
-                        for gone in re.findall(r"\w+", dropped):
-                            bodies.pop(gone, None)
-                    else:
-                        bodies[name] = body
-    return bodies
+    """Return the bodies of the ledger's functions, and of what makes ids, by name."""
+    return {
+        name: text.split("$$")[1]
+        for app in (_APP, "communities")
+        for name, text in functions_in(apps.get_app_config(app).path).items()
+    }
 
 
 def _wrong_with(found: list[str] | None, declared: Trigger) -> str | None:

@@ -1,0 +1,9 @@
+"""``manage.py migrate``, which says as well when a function's file is not migrated yet."""
+
+from django.core.management.commands import migrate
+
+from backend.communities.management.commands.makemigrations import Autodetector
+
+
+class Command(migrate.Command):
+    autodetector = Autodetector

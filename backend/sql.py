@@ -1,0 +1,34 @@
+"""The project's own SQL: one function or trigger body a file, in the ``sql`` folder of its slice.
+
+A file that creates a function is migrated by ``makemigrations`` (backend/communities/management);
+the others are bodies that a trigger of a model names.
+"""
+
+from functools import cache
+from pathlib import Path
+
+_ROOT = Path(__file__).parents[1]
+_APPS = ("backend", "points", "volunteers", "merchants")
+
+
+@cache
+def _files() -> dict[str, Path]:
+    return {file.stem: file for app in _APPS for file in sorted((_ROOT / app).rglob("sql/*.sql"))}
+
+
+def sql(name: str) -> str:
+    """Return the text of NAME.sql, whichever slice it lies in. Raises KeyError if none has it."""
+    return _files()[name].read_text()
+
+
+def functions_in(folder: str) -> dict[str, str]:
+    """Return the statement that creates each function below ``folder``, by the function's name.
+
+    What stands before it is a comment: another one makes no migration.
+    """
+    texts = {name: sql(name) for name, file in _files().items() if file.is_relative_to(folder)}
+    return {
+        name: text[text.index(statement) :]
+        for name, text in texts.items()
+        if (statement := f"CREATE FUNCTION {name}(") in text
+    }

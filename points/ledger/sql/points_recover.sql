@@ -1,0 +1,28 @@
+-- What reached wallets that owe something repays it, oldest reversal first. Called by triggers
+-- that hold the wallets' locks.
+CREATE FUNCTION points_recover(p_community uuid, p_wallets uuid[])
+RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    r points_reversal;
+    t points_transfer;
+    part bigint;
+BEGIN
+    PERFORM FROM points_account WHERE kind = 'fund' AND id IN (
+        SELECT owed.debit_id FROM points_reversal o JOIN points_transfer owed ON owed.id = o.transfer_id
+        WHERE o.community_id = p_community AND o.account_id = ANY (p_wallets)
+            AND o.recovered < o.amount
+    ) ORDER BY id FOR NO KEY UPDATE;
+    FOR r IN
+        SELECT * FROM points_reversal
+        WHERE community_id = p_community AND account_id = ANY (p_wallets) AND recovered < amount
+        ORDER BY id
+    LOOP
+        SELECT least(credits - debits - held, r.amount - r.recovered) INTO part
+        FROM points_account WHERE id = r.account_id;
+        CONTINUE WHEN part <= 0;
+        SELECT * INTO t FROM points_transfer WHERE id = r.transfer_id;
+        UPDATE points_reversal SET recovered = recovered + part WHERE id = r.id;
+        PERFORM points_take_back(t, r.id, r.recovered::text, part, r.reason, r.source,
+            r.explanation, clock_timestamp());
+    END LOOP;
+END $$;

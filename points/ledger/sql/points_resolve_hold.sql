@@ -1,0 +1,36 @@
+-- Capture (p_amount, or the whole when it is -1) or void (p_amount NULL) a hold, once. Doing
+-- again what was done answers the same.
+CREATE FUNCTION points_resolve_hold(
+    p_community uuid, p_hold uuid, p_transfer uuid, p_amount bigint, p_at timestamptz,
+    OUT refusal text, OUT transfer_id uuid
+) LANGUAGE plpgsql AS $$
+DECLARE
+    h points_hold;
+    wanted bigint := p_amount;
+BEGIN
+    SELECT * INTO h FROM points_hold
+        WHERE community_id = p_community AND points_hold.id = p_hold FOR NO KEY UPDATE;
+    IF h IS NULL THEN refusal := 'hold_unknown'; RETURN; END IF;
+    IF wanted = -1 THEN wanted := h.amount; END IF;
+    IF h.state <> 'held' THEN
+        IF h.captured_amount IS NOT DISTINCT FROM wanted THEN
+            transfer_id := h.transfer_id;
+        ELSE
+            refusal := 'hold_resolved';
+        END IF;
+        RETURN;
+    END IF;
+    IF wanted > h.amount THEN refusal := 'capture_too_large'; RETURN; END IF;
+    PERFORM points_lock_available(p_community, h.debit_id, h.credit_id);
+    IF wanted IS NOT NULL AND clock_timestamp() >= h.expires_at THEN
+        refusal := 'hold_expired';
+        RETURN;
+    END IF;
+    UPDATE points_hold u SET
+        state = CASE WHEN wanted IS NULL THEN 'voided' ELSE 'captured' END,
+        captured_amount = wanted,
+        transfer_id = CASE WHEN wanted IS NULL THEN NULL ELSE p_transfer END,
+        resolved_at = coalesce(p_at, clock_timestamp())
+    WHERE u.community_id = p_community AND u.id = p_hold
+    RETURNING u.transfer_id INTO transfer_id;
+END $$;
