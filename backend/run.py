@@ -180,7 +180,7 @@ def start_wechat(home: Path) -> tuple[Child, Child]:
         file.unlink(missing_ok=True)
         return start(
             name,
-            [sys.executable, "-m", f"tests.standins.{name}", option, str(file)],
+            [sys.executable, "-m", f"backend.standins.{name}", option, str(file)],
             log=home / "log" / f"{name}.log",
             env=os.environ,
             cwd=BASE_DIR,

@@ -72,12 +72,12 @@ INSTALLED_APPS = [
     "backend.communities",
     "backend.notices",
     "backend.documents",
+    "backend.privacy",
     "points",
     "volunteers",
     "merchants",
-    "backend.scenarios",
-    "backend.board",
-    "backend.privacy",
+    "backend.top.scenarios",
+    "backend.top.pages",
 ]
 # Where an app is divided, its tasks stand in its slices.
 SLICES = [
@@ -285,7 +285,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums"],
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
-        "AccountKindEnum": "points.ledger.models.AccountKind",
+        "AccountKindEnum": "points.kinds.AccountKind",
         "AttendanceStatusEnum": "volunteers.models.Attendance.Status",
         "ExpiryPolicyKindEnum": "points.models.ExpiryPolicy.Kind",
         "ExportStateEnum": "backend.privacy.models.Export.State",

@@ -61,7 +61,7 @@ DOCUMENTS = [
 ]
 
 urlpatterns = [
-    path("", include("backend.board.urls")),
+    path("", include("backend.top.pages.urls")),
     path("healthz", healthz),
     path("readyz", readyz),
     path(
@@ -71,7 +71,7 @@ urlpatterns = [
     path("api/v1/schema", throttled(PublicThrottle)(document(openapi)), name="schema"),
     path(
         "api/v1/docs",
-        SpectacularSwaggerSplitView.as_view(template_name="board/docs.html"),
+        SpectacularSwaggerSplitView.as_view(template_name="pages/docs.html"),
         name="docs",
     ),
     *(path("api/v1/", include(urls)) for urls in API),

@@ -23,9 +23,10 @@ from backend.communities.services import places
 from backend.ids import new_id
 from bench._database import own_database
 from bench._outcome import print_table
+from points.kinds import AccountKind
 from points.ledger import selectors
 from points.ledger import services as ledger
-from points.models import Account, AccountKind
+from points.models import Account
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 WALLETS = int(os.environ.get("BENCH_WALLETS", "1000"))

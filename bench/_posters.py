@@ -13,8 +13,9 @@ EXPLANATION = {"rule": "bench"}
 
 def main(number: str) -> None:
     """Do what we are told; all movements are of one point, between accounts drawn at random."""
+    from points.kinds import AccountKind
     from points.ledger import services as ledger
-    from points.models import Account, AccountKind
+    from points.models import Account
 
     draw = Random(number)
     serial = count()

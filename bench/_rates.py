@@ -20,8 +20,8 @@ from backend.embedded import postgres_programs
 from bench._database import own_database
 from bench._outcome import print_table
 from bench._team import PROCESSES, Team, team
+from points.kinds import AccountKind
 from points.ledger import services as ledger
-from points.models import AccountKind
 
 FOLDER = Path(__file__).parent
 WALLETS = int(os.environ.get("BENCH_WALLETS", "1000"))

@@ -13,8 +13,9 @@ from django.db import connection
 from backend.communities.services import places
 from bench._database import own_database
 from bench._outcome import Outcome, print_table
+from points.kinds import AccountKind
 from points.ledger import services as ledger
-from points.models import AccountKind, Transfer
+from points.models import Transfer
 
 WALLETS = 100
 COPY = "bench_bare_transfer"

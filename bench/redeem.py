@@ -27,8 +27,8 @@ from merchants.catalogue.services import offers as catalogue
 from merchants.models import MerchantMember, Offer
 from merchants.partners.services import partnerships as partners
 from merchants.redemption.services import vouchers as redemption
+from points.kinds import AccountKind
 from points.ledger import services as ledger
-from points.models import AccountKind
 from volunteers.models import Volunteer
 from volunteers.people.services import people as enrolment
 

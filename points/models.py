@@ -2,22 +2,12 @@
 
 from points.awards.models import Award
 from points.expiry.models import ExpiryPolicy
-from points.ledger.models import (
-    Account,
-    AccountKind,
-    Earned,
-    Hold,
-    Movement,
-    Reversal,
-    Transfer,
-    Unit,
-)
+from points.ledger.models import Account, Earned, Hold, Movement, Reversal, Transfer
 from points.rules.models import Rule, RuleVersion
 from points.seals.models import Rollup, Seal, Unsealed, Verification
 
 __all__ = [
     "Account",
-    "AccountKind",
     "Award",
     "Earned",
     "ExpiryPolicy",
@@ -29,7 +19,6 @@ __all__ = [
     "RuleVersion",
     "Seal",
     "Transfer",
-    "Unit",
     "Unsealed",
     "Verification",
 ]

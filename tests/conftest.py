@@ -31,13 +31,14 @@ from backend.celery import app
 from backend.communities.models import Community, Role
 from backend.communities.services import places, roles
 from backend.errors import Refusal
+from backend.standins import wechatpay
 from merchants.catalogue.services import offers as catalogue
 from merchants.models import Increase, MerchantMember, Offer
 from merchants.partners.services import increases
 from merchants.partners.services import partnerships as partners
+from points.kinds import AccountKind
 from points.ledger import services as ledger
-from points.models import Account, AccountKind, Rule, RuleVersion
-from tests.standins import wechatpay
+from points.models import Account, Rule, RuleVersion
 from tests.standins.authenticator import code_of
 from volunteers.activities import services as activities
 from volunteers.models import Attendance, Volunteer

@@ -1,13 +1,12 @@
 from django.apps import AppConfig
 
-from backend import leaving, volunteering
+from backend.registries import leaving, volunteering
 
 
 class VolunteersConfig(AppConfig):
     name = "volunteers"
 
     def ready(self) -> None:
-
         from volunteers.attendance import selectors
         from volunteers.people.services import people
 

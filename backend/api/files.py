@@ -9,7 +9,7 @@ from django.http import FileResponse
 from rest_framework.request import Request
 
 from backend.api.renderers import FileRenderer
-from backend.spreadsheets import Sheet, write
+from backend.files.spreadsheets import Sheet, write
 
 # What Windows, Android or a shell takes for something else in a file's name.
 NOT_IN_NAMES = re.compile(r'[/\\:*?"<>|]')

@@ -1,6 +1,6 @@
 from django.apps import AppConfig
 
-from backend import leaving
+from backend.registries import leaving
 
 
 class CommunitiesConfig(AppConfig):

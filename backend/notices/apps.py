@@ -1,6 +1,11 @@
 from django.apps import AppConfig
 
+from backend.registries import discover
+
 
 class NoticesConfig(AppConfig):
     name = "backend.notices"
     label = "notices"
+
+    def ready(self) -> None:
+        discover("texts")

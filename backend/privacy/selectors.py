@@ -4,17 +4,12 @@ from datetime import datetime
 
 from django.conf import settings
 from django.core.files.storage import default_storage
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from backend.accounts.models import User
-from backend.communities.models import Membership, Role
-from backend.documents.models import Document
+from backend.privacy import held
 from backend.privacy.models import Export
-from merchants.models import MerchantMember, Statement
-from volunteers.models import Report
-
-HANDED_OVER_FIRST = (Role.STAFF, Role.MANAGER, Role.AUDITOR)
 
 
 def newest_export_of(user: User) -> Export | None:
@@ -47,14 +42,7 @@ def exports_to_remove(now: datetime) -> QuerySet[Export]:
 
 def holds_a_role(user: User) -> bool:
     """Whether others depend on ``user``: as staff, manager, auditor, or owner of a merchant."""
-    return (
-        Membership.objects.filter(
-            user=user, role__in=HANDED_OVER_FIRST, ended_at__isnull=True
-        ).exists()
-        or MerchantMember.objects.filter(
-            user=user, role=MerchantMember.Role.OWNER, ended_at__isnull=True
-        ).exists()
-    )
+    return any(is_due(user) for is_due in held.DUTIES)
 
 
 def people_to_erase(now: datetime) -> QuerySet[User]:
@@ -62,23 +50,3 @@ def people_to_erase(now: datetime) -> QuerySet[User]:
     return User.objects.filter(
         erasure_requested_at__lte=now - settings.ERASURE_GRACE, erased_at__isnull=True
     ).order_by("erasure_requested_at")
-
-
-def documents_about(user: User) -> QuerySet[Document]:
-    """Files that ``user`` asked for, and those of statements that name them."""
-    named = Statement.objects.filter(
-        Q(drafted_by=user) | Q(approved_by=user) | Q(paid_by=user)
-    ).values_list("pk", flat=True)
-    return Document.objects.filter(
-        Q(asked_by=user, is_final=False)
-        | Q(kind="statement", about__statement__in=list(map(str, named)))
-    )
-
-
-def photos_to_remove() -> QuerySet[Report]:
-    """Reports whose words were erased and whose photo is still there."""
-    return (
-        Report.objects.filter(reporter__erased_at__isnull=False, text="")
-        .exclude(photo="")
-        .order_by("pk")
-    )

@@ -19,7 +19,8 @@ from django.db.models.fields.json import KT
 from backend.communities.models import Community
 from backend.communities.selectors import lineage
 from points.expiry.models import ExpiryPolicy
-from points.ledger.models import Account, AccountKind, Earned, Transfer
+from points.kinds import AccountKind
+from points.ledger.models import Account, Earned, Transfer
 
 
 def expiry_policies_of(community: Community) -> QuerySet[ExpiryPolicy]:

@@ -7,28 +7,9 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from backend.communities.models import Community, TenantModel
+from points.kinds import AccountKind, Unit
 from points.ledger import triggers
 from points.ledger.clock import ClockTimestamp
-
-
-class Unit(models.TextChoices):
-    """What an account counts. Nothing turns one into the other."""
-
-    POINTS = "points"
-    FEN = "fen"
-
-
-class AccountKind(models.TextChoices):
-    """What an account is for."""
-
-    WALLET = "wallet"  # a volunteer's points
-    FUND = "fund"  # a budget, in points or fen
-    ISSUANCE = "issuance"  # where points come from
-    MERCHANT = "merchant"  # redeemed, not yet settled
-    SETTLED = "settled"
-    EXPIRED = "expired"
-    POOL = "pool"  # given back
-    PAYOUT = "payout"
 
 
 class Account(TenantModel):

@@ -21,8 +21,9 @@ from django.db.models import (
 from django.db.models.functions import Coalesce
 
 from backend.communities.models import Community
+from points.kinds import AccountKind, Unit
 from points.ledger.errors import AccountUnknown, TransferUnknown
-from points.ledger.models import Account, AccountKind, Transfer, Unit
+from points.ledger.models import Account, Transfer
 from points.ledger.triggers import FLOORED_SQL
 
 

@@ -20,8 +20,9 @@ from psycopg.errors import Diagnostic
 from backend.communities.models import Community
 from backend.errors import Refusal
 from backend.ids import new_id
+from points.kinds import AccountKind, Unit
 from points.ledger import errors
-from points.ledger.models import Account, AccountKind, Hold, Reversal, Transfer, Unit
+from points.ledger.models import Account, Hold, Reversal, Transfer
 
 _WHOLE = -1  # points_resolve_hold's word for "all of it"
 _REFUSALS: dict[str, type[Refusal]] = {

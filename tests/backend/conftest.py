@@ -4,9 +4,9 @@ import threading
 
 import pytest
 
+from backend.standins.wechat import Server
 from backend.wechat import client
 from tests.backend.town import Town, build
-from tests.standins.wechat import Server
 
 
 @pytest.fixture

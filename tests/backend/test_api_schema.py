@@ -100,5 +100,5 @@ def test_the_docs_page_needs_no_other_site():
     assert '"validatorUrl": null' in script
     assert len(assets) == 5
     for asset in assets:
-        assert asset.startswith(("/static/drf_spectacular_sidecar/", "/static/board/"))
+        assert asset.startswith(("/static/drf_spectacular_sidecar/", "/static/pages/"))
         assert client.get(asset).status_code == 200

@@ -19,7 +19,6 @@ from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from backend import decoding
 from backend.accounts import mfa
 from backend.accounts.models import Attempts, User
 from backend.accounts.services import people, sessions
@@ -30,7 +29,8 @@ from backend.api.throttling import LogInThrottle, PublicThrottle
 from backend.audit.models import AuditEntry
 from backend.communities.models import Role
 from backend.communities.services import places, roles
-from backend.scenarios import demo
+from backend.files import decoding
+from backend.top.scenarios import demo
 from merchants.partners.services import partnerships as partners
 from tests.backend.test_compose import SERVICES, filled_in
 from tests.conftest import PASSWORD, TOTP_SECRET
@@ -49,7 +49,7 @@ LOG_IN = "/_allauth/app/v1"
         "/board/lake",
         "/healthz",
         "/nowhere",
-        "/static/board/board.css",
+        "/static/pages/pages.css",
         "/api/v1/docs",
         "/api/v1/docs?script=",
         "/api/v1/communities",

@@ -25,8 +25,8 @@ from merchants.redemption.errors import (
 )
 from merchants.redemption.services import offline, pay_codes, shop_codes, voucher_tokens
 from merchants.redemption.services import vouchers as redemption
+from points.kinds import AccountKind
 from points.ledger import selectors as points
-from points.models import AccountKind
 from volunteers.activities import services as activities
 from volunteers.attendance.services import hours
 from volunteers.models import Attendance, Volunteer

@@ -15,8 +15,8 @@ from django.core.exceptions import RequestDataTooBig
 from django.core.files.uploadedfile import SimpleUploadedFile
 from PIL import ExifTags, Image, ImageChops, ImageStat
 
-from backend import decoding, pictures
-from backend.pictures import PhotoInvalid, PhotosBusy, PhotoTooLarge, without_exif
+from backend.files import decoding, pictures
+from backend.files.pictures import PhotoInvalid, PhotosBusy, PhotoTooLarge, without_exif
 
 TALL = (300, 400)
 

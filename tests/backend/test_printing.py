@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from pypdf import PdfReader
 
-from backend import printing
+from backend.files import printing
 
 STATEMENT = Path("merchants/templates/merchants/statement.typ").resolve()
 SPELLED_OUT = re.compile(r"\[U\+([0-9A-F]{4,6})\]")

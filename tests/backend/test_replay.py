@@ -12,9 +12,9 @@ from django.core.management import CommandError, call_command
 
 from backend.accounts.services import people
 from backend.communities.models import Community
-from backend.scenarios import demo
-from backend.scenarios.management.commands import replay as command
-from backend.scenarios.replay import Replay
+from backend.top.scenarios import demo
+from backend.top.scenarios.management.commands import replay as command
+from backend.top.scenarios.replay import Replay
 from merchants.models import MerchantMember, Payout, Statement
 from merchants.partners.services import partnerships as partners
 from merchants.settlement.services import payouts, proving

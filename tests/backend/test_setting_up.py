@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 
 from backend.accounts.models import User
 from backend.communities.models import Community, Membership
-from backend.scenarios import demo
+from backend.top.scenarios import demo
 from merchants.models import MerchantMember
 from points.models import Rule, RuleVersion
 from points.rules import selectors

@@ -12,7 +12,7 @@ from django.http import FileResponse
 from python_calamine import CalamineWorkbook
 
 from backend.api.files import named
-from backend.spreadsheets import Sheet, write_csv, write_xlsx
+from backend.files.spreadsheets import Sheet, write_csv, write_xlsx
 
 RIGHT_TO_LEFT = "\u202e"
 

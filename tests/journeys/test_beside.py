@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.scenarios import demo
+from backend.top.scenarios import demo
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.slow

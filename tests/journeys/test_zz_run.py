@@ -19,7 +19,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from backend.scenarios import demo as the_demo
+from backend.top.scenarios import demo as the_demo
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 PATIENCE = 300  # seconds; the first start loads a whole community

@@ -11,8 +11,9 @@ from backend.accounts.models import User
 from merchants.models import Merchant, MerchantMember, Offer, Redemption
 from merchants.partners.services import partnerships as partners
 from merchants.redemption.services import vouchers as redemption
+from points.kinds import AccountKind, Unit
 from points.ledger import selectors as points
-from points.models import Account, AccountKind, Hold, Unit
+from points.models import Account, Hold
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from merchants.models import Merchant, Partnership, Terms
 from merchants.partners.errors import PartnerNameTaken
 from merchants.partners.services import partnerships as partners
 
-REAL = settings.BASE_DIR / "backend" / "scenarios" / "bishahu" / "merchants.csv"
+REAL = settings.BASE_DIR / "backend" / "top" / "scenarios" / "bishahu" / "merchants.csv"
 HEADER = "商户,行业,每积分结算(分),公益捐赠不结算\n"
 
 

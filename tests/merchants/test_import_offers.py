@@ -13,7 +13,7 @@ from merchants.models import Offer, Partnership
 from merchants.partners.services import partnerships as partners
 from merchants.redemption.services import vouchers as redemption
 
-BISHAHU = settings.BASE_DIR / "backend" / "scenarios" / "bishahu"
+BISHAHU = settings.BASE_DIR / "backend" / "top" / "scenarios" / "bishahu"
 REAL = BISHAHU / "offers.csv"
 HEADER = "编号,商户,商品,积分,库存\n"
 TEA = "TEA,茶馆,一壶茶,30,5\n"

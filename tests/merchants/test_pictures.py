@@ -8,7 +8,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from PIL import Image
 
-from backend.pictures import PhotoInvalid
+from backend.files.pictures import PhotoInvalid
 from merchants.catalogue import errors
 from merchants.catalogue.services import offers as catalogue
 from merchants.models import Offer

@@ -31,8 +31,9 @@ from merchants.models import MerchantMember, Offer, Redemption, ScanAttempt
 from merchants.partners.services import partnerships as partners
 from merchants.redemption.services import vouchers as redemption
 from merchants.settlement.services import proving
+from points.kinds import AccountKind
 from points.ledger import selectors as points
-from points.models import Account, AccountKind
+from points.models import Account
 from points.seals.services import verifying
 from volunteers.models import Volunteer
 from volunteers.people.services.people import enrol

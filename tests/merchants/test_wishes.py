@@ -11,8 +11,8 @@ from backend.accounts import ages
 from backend.accounts.errors import GuardianConsentRequired
 from backend.accounts.services import profile
 from backend.communities.models import Membership
-from backend.leaving import Leaving
 from backend.notices.models import Notice
+from backend.registries.leaving import Leaving
 from merchants.giving import tasks
 from merchants.giving.errors import (
     OwnWish,

@@ -2,9 +2,10 @@
 
 import pytest
 
+from points.kinds import AccountKind
 from points.ledger import services as ledger
 from points.ledger.services import Movement
-from points.models import Account, AccountKind
+from points.models import Account
 from tests.points.clock import Clock
 
 

@@ -7,9 +7,10 @@ import pytest
 from points.awards.errors import AwardSourceReused
 from points.awards.selectors import explain
 from points.awards.services import awards
+from points.kinds import AccountKind
 from points.ledger import services as ledger
 from points.ledger.selectors import balance
-from points.models import AccountKind, Award, Rule, Transfer
+from points.models import Award, Rule, Transfer
 from points.rules import services as rules
 from points.rules.errors import RuleMissing
 

@@ -11,8 +11,9 @@ from rest_framework.test import APIClient
 from backend.communities.models import Role
 from backend.communities.services import roles
 from backend.ids import new_id
+from points.kinds import AccountKind, Unit
 from points.ledger import services as ledger
-from points.models import Account, AccountKind, Transfer, Unit
+from points.models import Account, Transfer
 from points.seals.services import sealing
 
 BOOKS = "/api/v1/communities/lake"

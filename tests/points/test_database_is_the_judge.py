@@ -7,17 +7,16 @@ from django.db import DatabaseError, connection, transaction
 
 from backend.ids import new_id
 from points.expiry import services as expiry
+from points.kinds import AccountKind, Unit
 from points.ledger import services as ledger
 from points.models import (
     Account,
-    AccountKind,
     Award,
     ExpiryPolicy,
     Rollup,
     RuleVersion,
     Seal,
     Transfer,
-    Unit,
     Verification,
 )
 from points.seals.services import sealing, verifying

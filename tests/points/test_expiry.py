@@ -17,7 +17,7 @@ from backend.ids import new_id
 from backend.notices.models import Notice
 from backend.notices.services import notices
 from backend.notices.texts import words
-from backend.scenarios import demo
+from backend.top.scenarios import demo
 from points.awards.services import awards
 from points.expiry import selectors as expiry_selectors
 from points.expiry import services as expiry
@@ -30,10 +30,11 @@ from points.expiry.selectors import (
     losses_to_come,
     next_expiry_day,
 )
+from points.kinds import AccountKind
 from points.ledger import services as ledger
 from points.ledger.errors import InsufficientPoints
 from points.ledger.selectors import total, totals_by_kind, transfers_of
-from points.models import AccountKind, ExpiryPolicy, Transfer
+from points.models import ExpiryPolicy, Transfer
 from points.seals.services import verifying
 
 NEVER, END_OF_YEAR, END_OF_NEXT_YEAR, MONTHS = ExpiryPolicy.Kind

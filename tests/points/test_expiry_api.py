@@ -11,8 +11,9 @@ from backend.communities.models import Community, Role
 from backend.communities.services import places, roles
 from backend.ids import new_id
 from points.expiry import services as expiry
+from points.kinds import AccountKind
 from points.ledger import services as ledger
-from points.models import AccountKind, ExpiryPolicy, Transfer
+from points.models import ExpiryPolicy, Transfer
 
 EXPIRY = "/api/v1/communities/lake/expiry"
 POLICY = {"kind": "months", "months": 12, "at_least_days": 60, "valid_from": "2100-01-01"}

@@ -20,9 +20,10 @@ from backend.ids import new_id
 from points.awards.services import awards
 from points.expiry import services as expiry
 from points.expiry.selectors import losses_to_come
+from points.kinds import AccountKind
 from points.ledger import services as ledger
 from points.ledger.selectors import totals_by_kind
-from points.models import AccountKind, Earned, ExpiryPolicy, Transfer
+from points.models import Earned, ExpiryPolicy, Transfer
 from points.seals.services import verifying
 
 pytestmark = pytest.mark.slow

@@ -19,8 +19,8 @@ from backend.communities.services import roles
 from backend.documents import services
 from backend.documents.models import Document
 from points.awards.api import exports
+from points.kinds import AccountKind, Unit
 from points.ledger import services as ledger
-from points.models import AccountKind, Unit
 
 MINE = "/api/v1/me/wallets/lake/transfers"
 BOOKS = "/api/v1/communities/lake/transfers"

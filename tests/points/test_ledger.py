@@ -7,10 +7,11 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from points.kinds import AccountKind, Unit
 from points.ledger import errors, selectors
 from points.ledger import services as ledger
 from points.ledger.services import Movement
-from points.models import Account, AccountKind, Hold, Transfer, Unit
+from points.models import Account, Hold, Transfer
 
 HOUR = timedelta(hours=1)
 

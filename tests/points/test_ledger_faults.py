@@ -16,10 +16,11 @@ from django.db import InterfaceError, OperationalError, connection
 from django.db.models import F, Sum
 
 from backend.errors import Refusal
+from points.kinds import AccountKind
 from points.ledger import selectors
 from points.ledger import services as ledger
 from points.ledger.services import Movement
-from points.models import Account, AccountKind, Hold, Reversal, Transfer
+from points.models import Account, Hold, Reversal, Transfer
 from points.seals.services import verifying
 
 pytestmark = pytest.mark.slow

@@ -7,9 +7,10 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from points.kinds import AccountKind, Unit
 from points.ledger import errors, selectors
 from points.ledger import services as ledger
-from points.models import Account, AccountKind, Earned, Reversal, Transfer, Unit
+from points.models import Account, Earned, Reversal, Transfer
 
 HOUR = timedelta(hours=1)
 

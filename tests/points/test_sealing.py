@@ -15,10 +15,11 @@ import pytest
 from django.db import OperationalError, connection, transaction
 
 from points import verify_receipt
+from points.kinds import AccountKind
 from points.ledger import selectors
 from points.ledger import services as ledger
 from points.ledger.services import Movement
-from points.models import AccountKind, Rollup, Seal, Transfer, Unsealed
+from points.models import Rollup, Seal, Transfer, Unsealed
 from points.seals import errors, merkle, tasks
 from points.seals.services import sealing, verifying
 

@@ -17,18 +17,10 @@ from merchants.redemption.services import vouchers as redemption
 from merchants.settlement.services import statements as settlement
 from points.awards.services import awards
 from points.expiry import services as expiry
+from points.kinds import AccountKind
 from points.ledger import services as ledger
 from points.ledger.services import Movement
-from points.models import (
-    AccountKind,
-    Award,
-    Hold,
-    Reversal,
-    Rule,
-    Seal,
-    Transfer,
-    Verification,
-)
+from points.models import Award, Hold, Reversal, Rule, Seal, Transfer, Verification
 from points.seals import tasks
 from points.seals.services import sealing, verifying
 from volunteers.attendance.services import hours

@@ -5,8 +5,8 @@ from rest_framework.test import APIClient
 
 from backend.communities.models import Community
 from backend.communities.services import places
+from points.kinds import AccountKind
 from points.ledger import services as ledger
-from points.models import AccountKind
 
 
 def page(code):

@@ -27,7 +27,7 @@ from volunteers.attendance.services import hours
 from volunteers.models import Activity, Attendance, Shift, Volunteer
 from volunteers.people.services import joining, people
 
-BISHAHU = settings.BASE_DIR / "backend" / "scenarios" / "bishahu"
+BISHAHU = settings.BASE_DIR / "backend" / "top" / "scenarios" / "bishahu"
 HEADER = "活动,类别,姓名,手机号,签到,签退\n"
 
 

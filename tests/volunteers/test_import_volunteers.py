@@ -23,7 +23,7 @@ from volunteers.models import Volunteer
 from volunteers.people.errors import JoinRequestStateWrong
 from volunteers.people.services import joining, people
 
-REAL = settings.BASE_DIR / "backend" / "scenarios" / "bishahu" / "volunteers.csv"
+REAL = settings.BASE_DIR / "backend" / "top" / "scenarios" / "bishahu" / "volunteers.csv"
 HEADER = "姓名,手机号,身份,小区\n"
 
 

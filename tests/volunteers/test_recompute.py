@@ -12,8 +12,9 @@ from django.db import connection, transaction
 
 from backend.communities.models import Community
 from points.expiry import services as expiry
+from points.kinds import AccountKind
 from points.ledger import services as ledger
-from points.models import AccountKind, Award, ExpiryPolicy, Rule, Transfer
+from points.models import Award, ExpiryPolicy, Rule, Transfer
 from points.rules import services as rules
 from volunteers.attendance.services import hours
 from volunteers.attendance.services.recompute import Recomputation

@@ -12,7 +12,7 @@ from django.db import IntegrityError, connection, transaction
 from PIL import Image, PngImagePlugin
 
 from backend.communities.errors import NotAVolunteerHere
-from backend.pictures import PhotoInvalid, PhotoTooLarge
+from backend.files.pictures import PhotoInvalid, PhotoTooLarge
 from points.ledger.selectors import wallet_of
 from points.models import Award, Transfer
 from points.rules.errors import RuleMissing

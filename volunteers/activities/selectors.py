@@ -13,7 +13,6 @@ from backend.communities.selectors import (
 from volunteers.activities.models import Activity, Shift
 from volunteers.attendance.models import Attendance
 
-# Who takes a place in a shift: everybody signed up or further, but not who cancelled.
 TAKES_A_PLACE = ~Q(attendances__status=Attendance.Status.CANCELLED)
 
 

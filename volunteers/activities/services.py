@@ -11,7 +11,7 @@ from backend.accounts.services import guardians
 from backend.communities.models import Community
 from backend.communities.services import roles
 from backend.notices.services import notices
-from points.models import Rule
+from points.awards.services import awards
 from points.rules import selectors as points
 from volunteers.activities.errors import ShiftFull, ShiftOver, ShiftTimesInvalid
 from volunteers.activities.models import Activity, Shift
@@ -23,7 +23,7 @@ LONGEST_SHIFT = timedelta(hours=24)
 
 def plan_activity(*, community: Community, title: str, category: str, place: str = "") -> Activity:
     """A new activity; its ``category``, as the rule for it spells it, decides by which it earns."""
-    category = points.category_as_ruled(community, Rule.Subject.HOURS, category)
+    category = points.category_as_ruled(community, awards.Hours.subject, category)
     return Activity.objects.create(community=community, title=title, category=category, place=place)
 
 

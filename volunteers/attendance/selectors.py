@@ -16,11 +16,14 @@ from backend.communities.selectors import (
     WATCHES_OVER,
     communities_where,
 )
-from backend.leaving import Leaving
-from backend.volunteering import Service, Standing
+from backend.registries.leaving import Leaving
+from backend.registries.volunteering import Service, Standing
 from volunteers.activities.models import Activity
 from volunteers.attendance.models import Attendance, RefusedClaim
 from volunteers.people.models import Volunteer
+
+# Who takes a place in a shift: everybody signed up or further, but not who cancelled.
+STARS_FROM_HOURS = (100, 300, 600, 1_000, 1_500)  # 志愿者星级认定: one star to five
 
 
 def refused_claims_of(attendances: Sequence[Attendance]) -> dict[UUID, list[RefusedClaim]]:
@@ -67,6 +70,16 @@ def never_checked_out(before: datetime) -> QuerySet[Attendance]:
     )
 
 
+def kinds() -> list[str]:
+    """What a volunteer can be enrolled as."""
+    return Volunteer.Kind.values
+
+
+def stars_of(minutes: int) -> int:
+    """0 to 5, by verified minutes. Source: 《志愿服务记录办法》, the usual five steps."""
+    return sum(minutes >= hours * 60 for hours in STARS_FROM_HOURS)
+
+
 def standing(*, community_id: UUID, user_id: UUID) -> Standing | None:
     """What somebody is there as a volunteer, with the minutes that others confirmed."""
     kind = (
@@ -79,7 +92,8 @@ def standing(*, community_id: UUID, user_id: UUID) -> Standing | None:
     verified = Attendance.objects.filter(
         community=community_id, volunteer=user_id, status=Attendance.Status.VERIFIED
     ).aggregate(minutes=Coalesce(Sum("worked_minutes"), 0))
-    return Standing(kind=kind, minutes=verified["minutes"])
+    minutes = verified["minutes"]
+    return Standing(kind=kind, minutes=minutes, stars=stars_of(minutes))
 
 
 def activity_title(*, community_id: UUID, activity_id: UUID) -> str | None:

@@ -1,7 +1,6 @@
 """The spreadsheets staff keep of volunteers and of hours."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from django.utils.translation import gettext as _
 
@@ -20,9 +19,9 @@ from points.rules.errors import RuleMissing
 from volunteers.attendance.models import Attendance
 from volunteers.attendance.services import hours, timesheets
 from volunteers.people import selectors
-from volunteers.people.errors import VolunteerDiffers, VolunteerLeft
+from volunteers.people.errors import VolunteerLeft
 from volunteers.people.models import Volunteer
-from volunteers.people.sheets import NAME, PHONE, _phone_error
+from volunteers.people.sheets import NAME, PHONE, _left_alone, _phone_error
 from volunteers.reports.errors import CategoryUnknown
 
 
@@ -140,10 +139,3 @@ def _hours_error(row: Row, refusal: Refusal) -> RowError:
 
 def _who(row: Row) -> tuple[str, str]:
     return row.values["phone"], row.values["name"]
-
-
-def _left_alone(row: Row, refusal: Refusal) -> RowError:
-    """What somebody did since counts: the row is named, and spoils no list."""
-    if isinstance(refusal, VolunteerDiffers):
-        return RowError(row.line, "身份", refusal.code, str(refusal.title), is_left=True)
-    return replace(_phone_error(row, refusal.code, str(refusal.title)), is_left=True)

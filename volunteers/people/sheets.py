@@ -1,5 +1,7 @@
 """The spreadsheets staff keep of volunteers and of hours."""
 
+from dataclasses import replace
+
 from django.utils.translation import gettext as _
 
 from backend.communities.models import Community
@@ -9,7 +11,7 @@ from backend.imports.reader import Column, Row, RowError, excerpt
 from backend.imports.run import BatchOutcome
 from backend.imports.sheet import Sheet
 from backend.names import of_person, of_thing
-from volunteers.attendance.sheets import _left_alone
+from volunteers.people.errors import VolunteerDiffers
 from volunteers.people.models import Volunteer
 from volunteers.people.services.people import enrol_from_list
 
@@ -78,3 +80,10 @@ def _says(row: Row) -> tuple[str, str, str]:
 def _phone_error(row: Row, code: str, reason: str) -> RowError:
     shown = excerpt(row.values["phone"], personal=True)
     return RowError(row.line, PHONE.header, code, reason, shown)
+
+
+def _left_alone(row: Row, refusal: Refusal) -> RowError:
+    """What somebody did since counts: the row is named, and spoils no list."""
+    if isinstance(refusal, VolunteerDiffers):
+        return RowError(row.line, "身份", refusal.code, str(refusal.title), is_left=True)
+    return replace(_phone_error(row, refusal.code, str(refusal.title)), is_left=True)

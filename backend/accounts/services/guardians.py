@@ -14,7 +14,7 @@ from backend.accounts.services import attempts
 from backend.accounts.services.people import locked
 from backend.audit.services import trail
 from backend.codes import as_made, new_code
-from backend.leaving import Leaving, tell
+from backend.registries.leaving import Leaving, tell
 
 CODE_LENGTH = 8
 CODE_LASTS = timedelta(hours=24)

@@ -12,7 +12,7 @@ from backend.audit.services import trail
 from backend.communities.errors import NotAVolunteerHere, OwnRole, RoleConflict, RoleNotYours
 from backend.communities.models import Community, Membership, Role
 from backend.communities.selectors import AUDITS, HANDLES, lineage
-from backend.leaving import Leaving, tell
+from backend.registries.leaving import Leaving, tell
 
 OWES_SECOND_FACTOR = (Role.MANAGER, Role.AUDITOR)
 # As the constraint auditor_changes_nothing has it, and across the tree as well.
@@ -101,7 +101,7 @@ def end(*, membership: Membership, ended_by: User | None, because: str = "") -> 
     """End the role, whoever may; ``False`` if it has ended, and then nothing changes.
 
     For ``withdraw`` and leaving. Of a volunteer's role everybody hears whose business with them
-    ends there as well: ``backend.leaving``.
+    ends there as well: ``backend.registries.leaving``.
     """
     locked(membership.user_id)
     Membership.objects.select_for_update(no_key=True).get(pk=membership.pk)  # who acts there waits

@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo
 from django.utils import timezone
 
 from backend.accounts.models import User
+from backend.files.spreadsheets import Sheet, write_csv
 from backend.privacy import held
-from backend.spreadsheets import Sheet, write_csv
 
 CLOCK = ZoneInfo("Asia/Shanghai")  # in which moments are told; each says its offset
 
@@ -22,29 +22,7 @@ ABOUT = """\
 这里是邻里系统中保存的、关于您的全部个人信息。
 This is all that Linli holds about you.
 
-profile.json      您是谁，怎样登录 / who you are and how you log in
-consents          您同意过的事项 / what you agreed to
-guardianships     监护人对未成年人参加的同意 / a guardian's consent to a child's taking part
-roles             您在各社区的角色 / what you are, in which community
-join_requests     加入社区的申请 / where you asked to be taken in
-volunteering      您的志愿者登记 / where you are enrolled as a volunteer
-employments       您在商户的工作 / where you work as a clerk or owner
-attendances       志愿服务的报名、签到和时长 / shifts, check-ins and hours
-refused_check_ins 手机补报而未采信的签到和签退 / what a phone told of them and was refused
-reports           您的上报；照片在 photos/ 中 / your reports; their photos are in photos/
-wallets           各社区的积分余额 / your points in each community
-transfers         每一笔积分进出及其计算依据 / every movement of points, and why
-awards            每条记录得到的积分 / what each record earned
-earned            获得的积分及其到期日 / points earned, and their last day
-holds             被冻结的积分 / points set aside
-reversals         被冲正的积分 / points taken back
-redemptions       兑换和兑换券 / what you redeemed
-wishes            您的微心愿 / what you wished for
-scans             您作为店员的扫码记录 / what you scanned as a clerk
-notices           给您的通知 / what you were told
-log_ins           登录的时间、地址和设备 / from where you are logged in
-acts              您做过的、以及与您有关的操作 / what you did, and what was done about you
-exports           您要求过的个人信息副本 / copies like this one
+{tables}
 
 每张表有两个文件：.json 供程序读取，.csv 可用 Excel 或 WPS 打开。时间都注明与 UTC 的时差。
 CSV 中可能被表格软件当作公式的文字，前面加了一个撇号（'）。别人的个人信息不在其中。
@@ -54,6 +32,13 @@ personal data of others is not in it.
 """
 
 
+def about() -> str:
+    """What the ZIP says of itself: every table, in Chinese and English."""
+    told = [("profile.json", "您是谁，怎样登录 / who you are and how you log in")]
+    told += [(table.name, table.about) for table in held.TABLES]
+    return ABOUT.format(tables="\n".join(f"{name:17} {words}" for name, words in told))
+
+
 def write(file: IO[bytes], user: User) -> None:
     """Write the ZIP of all that is held about ``user``, in the active language.
 
@@ -61,14 +46,16 @@ def write(file: IO[bytes], user: User) -> None:
     """
     with ZipFile(file, "w", ZIP_DEFLATED) as archive:
         with _open(archive, "README.txt") as readme:
-            readme.write(ABOUT.encode())
+            readme.write(about().encode())
         with _open(archive, "profile.json") as profile:
-            profile.write(_json(held.profile(user), indent=2) + b"\n")
+            facts = {name: fact for told in held.PROFILE for name, fact in told(user).items()}
+            profile.write(_json(facts, indent=2) + b"\n")
         for table in held.TABLES:
             _write_table(archive, table, user)
-        for name, photo in held.photos(user):
-            with photo.open("rb") as source, _open(archive, name, ZIP_STORED) as entry:
-                shutil.copyfileobj(source, entry)
+        for files in held.FILES:
+            for name, file_held in files(user):
+                with file_held, _open(archive, name, ZIP_STORED) as entry:
+                    shutil.copyfileobj(file_held, entry)
 
 
 def _write_table(archive: ZipFile, table: held.Table, user: User) -> None:

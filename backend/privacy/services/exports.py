@@ -112,7 +112,7 @@ def remove_expired(*, now: datetime | None = None) -> int:
 
 
 @transaction.atomic
-def discard(*, user: User) -> None:
+def discard(user: User) -> None:
     """Forget all exports of ``user``, files and rows: they ask to be forgotten.
 
     One that is being made is waited for.

@@ -23,7 +23,7 @@ from backend.api.filters import CommunityFilter
 from backend.api.idempotency import idempotent, seen
 from backend.communities.api.shown import in_community
 from backend.communities.selectors import HANDLES, WATCHES_OVER, communities_where
-from backend.spreadsheets import Cell, Sheet
+from backend.files.spreadsheets import Cell, Sheet
 from merchants.catalogue import selectors
 from merchants.catalogue.models.fairs import Fair
 from merchants.catalogue.services import fairs

@@ -18,6 +18,7 @@ from backend.api.callers import signed_in
 from backend.api.fields import CharField, DateField, DateTimeField, IntegerField, TextField
 from backend.api.idempotency import below, idempotent, seen
 from backend.communities.selectors import WATCHES_OVER, communities_where
+from backend.registries import volunteering
 from backend.written import bare
 from merchants.catalogue import selectors
 from merchants.catalogue.api.serializers import OfferSerializer
@@ -29,7 +30,7 @@ from merchants.partners.api.serializers import ColleagueSerializer
 from merchants.partners.models.increases import Increase
 from merchants.partners.selectors import partnerships_of
 
-GROUPS = ("resident", "courier", "rider", "driver")  # as volunteers are enrolled
+GROUPS = tuple(volunteering.source().kinds())
 
 
 # What somebody may offer: plain points are not.

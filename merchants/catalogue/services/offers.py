@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from backend.accounts.models import User
 from backend.audit.services import trail
-from backend.pictures import without_exif
+from backend.files.pictures import without_exif
 from merchants.catalogue import errors
 from merchants.catalogue.models.offers import PIECES_AT_MOST, Offer, OfferPrice, StockMove
 from merchants.catalogue.services import terms

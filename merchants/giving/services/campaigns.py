@@ -1,6 +1,7 @@
 """Points given back 公益反哺: into a cause's pool, and out of it by staff, in public."""
 
 from datetime import date
+from typing import TYPE_CHECKING
 
 from django.db import transaction
 from django.utils import timezone
@@ -17,10 +18,13 @@ from merchants.giving.models.campaigns import Cause, Gift, Spending, Sponsorship
 from merchants.partners.errors import PartnerNotAccepted
 from merchants.partners.models.partnerships import Partnership
 from merchants.partners.services import sides
+from points.kinds import AccountKind
 from points.ledger import selectors as points
 from points.ledger import services as ledger
 from points.ledger.errors import InsufficientPoints
-from points.models import Account, AccountKind
+
+if TYPE_CHECKING:
+    from points.models import Account
 
 
 @transaction.atomic
@@ -157,7 +161,7 @@ def sponsor(
     return given
 
 
-def _pool(cause: Cause) -> Account:
+def _pool(cause: Cause) -> "Account":
     return ledger.account(
         community=cause.community, kind=AccountKind.POOL, holder=f"cause:{cause.pk}"
     )

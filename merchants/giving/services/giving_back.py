@@ -4,7 +4,7 @@ from contextlib import suppress
 
 from django.db import transaction
 
-from backend.leaving import Leaving
+from backend.registries.leaving import Leaving
 from merchants.giving.services import wishes
 from merchants.redemption.errors import VoucherStateWrong
 from merchants.redemption.models.redemptions import Redemption

@@ -18,7 +18,7 @@ from backend.audit.services import trail
 from backend.communities.models import Community
 from backend.communities.services import roles
 from backend.ids import new_id
-from backend.leaving import Leaving
+from backend.registries.leaving import Leaving
 from merchants.catalogue.models.offers import Offer
 from merchants.catalogue.services import offers as catalogue
 from merchants.giving import errors
@@ -29,10 +29,10 @@ from merchants.partners.services import second_person, sides, telling
 from merchants.redemption.errors import VoucherStateWrong
 from merchants.redemption.models.redemptions import Redemption
 from merchants.redemption.services import vouchers as redemption
+from points.kinds import AccountKind
 from points.ledger import selectors as points
 from points.ledger import services as ledger
 from points.ledger.errors import InsufficientPoints
-from points.models import AccountKind
 
 State = Wish.State
 WITHOUT_WORDS = "微心愿"

@@ -58,7 +58,7 @@ class ListEntry(TenantModel):
 class ActivityMatch(TenantModel):
     """An activity that serves a need, or that a resource is lent to, until it is ended.
 
-    The activity is the volunteers app's: of it merchants know what ``backend.volunteering`` tells.
+    The activity is the volunteers app's: merchants know of it what registries/volunteering.py has.
     """
 
     entry = models.ForeignKey(ListEntry, models.PROTECT, related_name="matches", db_index=False)

@@ -11,9 +11,9 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
-from backend import volunteering
 from backend.accounts.models import User
 from backend.audit.services import trail
+from backend.registries import volunteering
 from merchants.partners import errors
 from merchants.partners.models.lists import ActivityMatch, ListEntry
 from merchants.partners.models.partnerships import Partnership
@@ -90,7 +90,9 @@ def match(*, entry: ListEntry, activity_id: UUID, by: User) -> ActivityMatch:
     sides.refuse_own(by, entry.partnership)
     if entry.closed_at is not None:
         raise errors.ListEntryClosed
-    title = volunteering.activity_title(community_id=entry.community_id, activity_id=activity_id)
+    title = volunteering.source().activity_title(
+        community_id=entry.community_id, activity_id=activity_id
+    )
     if title is None:
         raise errors.ActivityUnknown
     made, is_new = ActivityMatch.objects.get_or_create(
@@ -140,7 +142,7 @@ def received(partnership: Partnership, *, until: datetime) -> list[volunteering.
     stated = StatedAttendance.objects.filter(
         community_id=partnership.community_id, partnership=partnership
     )
-    return volunteering.services(
+    return volunteering.source().services(
         community_id=partnership.community_id,
         activity_ids=activity_ids,
         until=until,

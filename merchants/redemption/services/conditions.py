@@ -5,9 +5,9 @@ from typing import Any
 
 from django.db.models import F, Sum
 
-from backend import volunteering
 from backend.accounts import ages
 from backend.accounts.models import User
+from backend.registries import volunteering
 from merchants.catalogue import errors
 from merchants.catalogue.models.offers import Offer
 from merchants.redemption.models.redemptions import Redemption
@@ -31,9 +31,9 @@ def check_eligible(offer: Offer, volunteer: User, moment: datetime) -> None:
     """
     missing: dict[str, Any] = {}
     if offer.min_hours or offer.min_stars or offer.groups:
-        standing = volunteering.standing(
+        standing = volunteering.source().standing(
             community_id=offer.community_id, user_id=volunteer.pk
-        ) or volunteering.Standing(kind="", minutes=0)
+        ) or volunteering.Standing(kind="", minutes=0, stars=0)
         if standing.minutes < offer.min_hours * 60:
             missing["hours"] = offer.min_hours
         if standing.stars < offer.min_stars:

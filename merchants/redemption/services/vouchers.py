@@ -31,10 +31,10 @@ from merchants.partners.services import telling
 from merchants.redemption import errors
 from merchants.redemption.models.redemptions import Redemption, ScanAttempt
 from merchants.redemption.services import conditions, refunds, voucher_tokens
+from points.kinds import AccountKind
 from points.ledger import selectors as points
 from points.ledger import services as ledger
 from points.ledger.errors import InsufficientPoints
-from points.models import AccountKind
 
 CODE_LENGTH = 12
 

@@ -20,7 +20,7 @@ from backend.api.callers import signed_in
 from backend.api.idempotency import idempotent
 from backend.communities.api.shown import in_community
 from backend.communities.selectors import HANDLES, WATCHES_OVER, communities_where
-from backend.spreadsheets import Cell, Sheet
+from backend.files.spreadsheets import Cell, Sheet
 from merchants.partners.api.serializers import ColleagueSerializer
 from merchants.settlement import selectors
 from merchants.settlement.models.bank_batches import BankBatch, BankBatchLine

@@ -16,8 +16,8 @@ from merchants.partners.models.partnerships import Partnership
 from merchants.redemption.models.redemptions import Redemption, Refund
 from merchants.settlement.models.statements import Statement
 from merchants.settlement.services import sealed
+from points.kinds import AccountKind
 from points.ledger import selectors as points
-from points.models import Account, AccountKind
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def prove(community: Community) -> Iterator[Finding]:
             for statement in partnership.statements.order_by("period_start"):
                 yield from _statement(statement, carried)
                 carried = statement.carries_fen
-            yield from _account(partnership)
+            yield from _account(community, partnership)
         yield from _numbers(community)
 
 
@@ -102,13 +102,13 @@ def _statement(statement: Statement, carried: int) -> Iterator[Finding]:
         yield Finding("its digest is of something else", where)
 
 
-def _account(partnership: Partnership) -> Iterator[Finding]:
+def _account(community: Community, partnership: Partnership) -> Iterator[Finding]:
     """What the ledger keeps for the merchant is what was redeemed and is not paid for yet."""
-    account = Account.objects.filter(
-        community_id=partnership.community_id,
-        kind=AccountKind.MERCHANT,
-        holder=f"merchant:{partnership.merchant_id}",
-    ).first()
+    account = (
+        points.accounts_in(community)
+        .filter(kind=AccountKind.MERCHANT, holder=f"merchant:{partnership.merchant_id}")
+        .first()
+    )
     balance = points.balance(account) if account else 0
     redeemed = partnership.redemptions.filter(status=Redemption.Status.REDEEMED)
     owed = (

@@ -9,11 +9,11 @@ from django.template.loader import render_to_string
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from backend import printing, spreadsheets
 from backend.accounts.models import User
 from backend.documents.models import Document
 from backend.documents.selectors import streamed
-from backend.spreadsheets import Cell, Sheet
+from backend.files import printing, spreadsheets
+from backend.files.spreadsheets import Cell, Sheet
 from merchants.partners.selectors import merchants_owned_by
 from merchants.settlement import selectors
 from merchants.settlement.models.statements import Statement

@@ -19,8 +19,8 @@ from merchants.settlement import errors
 from merchants.settlement.models.payouts import Payout
 from merchants.settlement.models.statements import Statement, StatementQuestion
 from merchants.settlement.services import sealed
+from points.kinds import AccountKind
 from points.ledger import services as ledger
-from points.models import AccountKind
 
 
 def period_of(settlement_day: int, day: date) -> tuple[date, date]:

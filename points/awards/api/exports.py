@@ -8,18 +8,19 @@ from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 from rest_framework.request import Request
 
-from backend import spreadsheets
 from backend.accounts.models import User
 from backend.communities.models import Community
 from backend.communities.selectors import WATCHES_OVER, communities_known_to, communities_where
 from backend.documents.api import documents
 from backend.documents.models import Document
 from backend.documents.selectors import streamed
-from backend.spreadsheets import Cell, Sheet
+from backend.files import spreadsheets
+from backend.files.spreadsheets import Cell, Sheet
+from points.kinds import AccountKind, Unit
 from points.ledger import selectors
 from points.ledger.api.filters import StatementFilter, TransferFilter
 from points.ledger.errors import ExportTooLarge
-from points.ledger.models import Account, AccountKind, Transfer, Unit
+from points.ledger.models import Account, Transfer
 
 MOST_ROWS = 1_000_000  # what one sheet holds; what is longer is refused, not cut off
 

@@ -24,7 +24,8 @@ from points.awards.api.wallet_serializers import (
     WalletTransferSerializer,
 )
 from points.expiry.selectors import losses_to_come
-from points.ledger.models import Account, AccountKind, Unit
+from points.kinds import AccountKind, Unit
+from points.ledger.models import Account
 from points.ledger.selectors import transfer_of, wallet_of, wallets_of
 from points.seals.api.serializers import ReceiptSerializer
 from points.seals.services import sealing

@@ -12,8 +12,9 @@ from points.awards import selectors
 from points.awards.errors import AwardSourceReused
 from points.awards.models import Award
 from points.expiry import services as expiry
+from points.kinds import AccountKind
 from points.ledger import services as ledger
-from points.ledger.models import Account, AccountKind
+from points.ledger.models import Account
 from points.rules.errors import RuleMissing
 from points.rules.models import Rule, RuleVersion
 from points.rules.selectors import rule_for

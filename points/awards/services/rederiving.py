@@ -20,7 +20,8 @@ from points.awards.models import Award
 from points.awards.services import awards as awarding
 from points.expiry import services as expiry
 from points.expiry.models import ExpiryPolicy
-from points.ledger.models import Account, AccountKind, Reversal, Transfer, Unit
+from points.kinds import AccountKind, Unit
+from points.ledger.models import Account, Reversal, Transfer
 from points.rules import selectors
 from points.rules.errors import RuleInvalid
 from points.rules.models import RuleVersion

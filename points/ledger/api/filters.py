@@ -6,7 +6,8 @@ from django.db.models import Q, QuerySet
 from django_filters import rest_framework as filters
 
 from backend.api.filters import CharFilter, LocalDaysFilter
-from points.ledger.models import AccountKind, Transfer, Unit
+from points.kinds import AccountKind, Unit
+from points.ledger.models import Transfer
 
 
 class StatementFilter(LocalDaysFilter):

@@ -6,7 +6,8 @@ from typing import Any
 from rest_framework import serializers
 
 from points.awards.api.serializers import WhySerializer
-from points.ledger.models import Account, AccountKind, Transfer, Unit
+from points.kinds import AccountKind, Unit
+from points.ledger.models import Account, Transfer
 
 
 class AccountSerializer(serializers.ModelSerializer[Account]):

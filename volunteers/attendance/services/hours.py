@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -16,12 +17,14 @@ from backend.communities.models import Membership
 from backend.communities.services import roles
 from backend.errors import Refusal
 from points.awards.services import awards
-from points.models import Award
 from points.rules.services import minutes_between
 from volunteers.attendance import errors
 from volunteers.attendance.models import Attendance, RefusedClaim
 from volunteers.people import selectors
 from volunteers.people.models import Volunteer
+
+if TYPE_CHECKING:
+    from points.models import Award
 
 OPENS_BEFORE = timedelta(minutes=30)  # check-in opens so long before the shift begins
 OFFLINE_FOR = timedelta(hours=72)  # a phone may tell so long afterwards
@@ -181,7 +184,7 @@ def end(*, attendance: Attendance, at: datetime) -> Attendance:
 @transaction.atomic
 def verify(
     *, attendance: Attendance, verifier: User, now: datetime | None = None
-) -> tuple[Attendance, Award]:
+) -> "tuple[Attendance, Award]":
     """Somebody else confirms the hours, and they earn what the rule says, once.
 
     Again, by whomever: the first award. Raises OwnHours, AttendanceStateWrong, RuleMissing.

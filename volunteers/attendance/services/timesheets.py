@@ -17,7 +17,7 @@ from backend.communities.models import Community
 from backend.errors import Refusal
 from backend.ids import new_id
 from backend.names import of_thing
-from points.models import Rule
+from points.awards.services import awards
 from points.rules import selectors as points
 from points.rules.services import minutes_between
 from volunteers.activities.errors import ShiftTimesInvalid
@@ -142,7 +142,7 @@ def _as_on_record(community: Community, entries: list[PaperHours]) -> list[Paper
     """
     categories = {
         of_thing(category): category
-        for category in sorted(points.categories_with_rule(community, Rule.Subject.HOURS))
+        for category in sorted(points.categories_with_rule(community, awards.Hours.subject))
     }
     known = Activity.objects.filter(
         community=community, title_compared__in={of_thing(entry.activity) for entry in entries}
@@ -175,7 +175,7 @@ def _refusal(entry: PaperHours) -> Refusal | None:
 def _refuse_unknown_categories(
     community: Community, entries: list[PaperHours], answers: list[Recorded]
 ) -> None:
-    known = points.categories_with_rule(community, Rule.Subject.HOURS)
+    known = points.categories_with_rule(community, awards.Hours.subject)
     if "*" in known:
         return
     for entry, answer in zip(entries, answers, strict=True):

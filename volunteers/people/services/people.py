@@ -8,8 +8,8 @@ from backend.accounts.services.people import locked, put_on_record
 from backend.audit.services import trail
 from backend.communities.models import Community, Role
 from backend.communities.services import places, roles
-from backend.leaving import Leaving
 from backend.names import of_thing
+from backend.registries.leaving import Leaving
 from volunteers.activities import services as activities
 from volunteers.attendance.models import Attendance
 from volunteers.attendance.selectors import what_runs
@@ -85,8 +85,8 @@ def leave(*, volunteer: Volunteer) -> Volunteer:
     """Somebody moves away: their role ends, and all that runs with it. Repeating changes nothing.
 
     Shifts not begun yet go on without them, the one they are at ends for them now, and whoever
-    hears of ``backend.leaving`` does the like. Hours, reports, points and what they were earned for
-    stay theirs to see.
+    hears of it (``registries/leaving.py``) does the like. Hours, reports, points and what they were
+    earned for stay theirs to see.
     """
     user = locked(volunteer.user_id)
     role = roles.volunteering(user_id=user.pk, community_id=volunteer.community_id)

@@ -1,6 +1,6 @@
 """Reports: submitted by somebody on their rounds, closed by somebody else."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from django.core.files.base import ContentFile
@@ -15,12 +15,14 @@ from backend.accounts.services import guardians
 from backend.audit.services import trail
 from backend.communities.errors import NotAVolunteerHere
 from backend.communities.models import Community
-from backend.pictures import without_exif
+from backend.files.pictures import without_exif
 from points.awards.services import awards
-from points.models import Award
 from volunteers.people import selectors
 from volunteers.reports import errors
 from volunteers.reports.models import Report
+
+if TYPE_CHECKING:
+    from points.models import Award
 
 
 def submit(
@@ -79,7 +81,7 @@ def accept(*, report: Report, handler: User) -> Report:
 
 
 @transaction.atomic
-def close_verified(*, report: Report, handler: User, answer: str = "") -> tuple[Report, Award]:
+def close_verified(*, report: Report, handler: User, answer: str = "") -> "tuple[Report, Award]":
     """It was so, and is dealt with: it earns its category's reward, once.
 
     Again, by whomever: the first award. Raises OwnReport, ReportStateWrong, RuleMissing.

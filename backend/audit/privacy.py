@@ -1,0 +1,64 @@
+"""What an export tells of the trail."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.db.models import CharField, Q
+from django.db.models.functions import Cast
+from django.utils.translation import gettext_lazy as _
+
+from backend.audit.models import AuditEntry
+from backend.privacy import held
+
+UUID_CHARACTERS = 36
+
+
+def _acts(user: Any) -> Iterator[held.Row]:
+    """What they did, and what was done about them or theirs; by whom is others' business.
+
+    An act on another person is told without that person's id, and all without ``before`` and
+    ``after``, which may hold ids of others.
+    """
+    about_them = Q(target_id=str(user.pk))
+    for table in held.TABLES:
+        if table.model is not None and "id" in table.columns:
+            theirs = held.rows_of(table.model, table.whose, user)
+            about_them |= Q(target_id__in=theirs.values_list(Cast("pk", CharField())))
+    pages = held.pages(
+        AuditEntry.objects.filter(Q(actor=user) | about_them),
+        "at",
+        "action",
+        "target_type",
+        "target_id",
+        "community__code",
+        "actor_id",
+    )
+    for page in pages:
+        others = _people_among(row[3] for row in page) - {str(user.pk)}
+        for at, action, target_type, target_id, community, actor_id in page:
+            shown_id = None if target_id in others else target_id
+            yield at, action, target_type, shown_id, community, actor_id == user.pk
+
+
+def _people_among(ids: Iterable[str]) -> set[str]:
+    """Those of ``ids`` that are somebody's."""
+    uuids = {text for text in ids if len(text) == UUID_CHARACTERS}
+    people = get_user_model()._default_manager.filter(pk__in=uuids)
+    return {str(pk) for pk in people.values_list("pk", flat=True)}
+
+
+held.table(
+    "acts",
+    "您做过的、以及与您有关的操作 / what you did, and what was done about you",
+    "at action target_type target_id community by_me",
+    AuditEntry,
+    "actor",
+    rows=_acts,
+)
+held.titles(
+    at=_("Time"),
+    by_me=_("By me"),
+    target_id=_("Id of the thing"),
+    target_type=_("What kind of thing"),
+)

@@ -1,9 +1,0 @@
-from django.urls import path
-
-from backend.api.throttling import PublicThrottle, throttled
-from backend.board import views
-
-urlpatterns = [
-    path("", throttled(PublicThrottle)(views.HomeView.as_view()), name="home"),
-    path("board/<slug:code>", throttled(PublicThrottle)(views.BoardView.as_view()), name="board"),
-]

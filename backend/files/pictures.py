@@ -1,0 +1,109 @@
+"""Pictures that people send: decoded and encoded anew, so that nothing else comes along.
+
+``decoding.py`` does it, as a process that ends, and one at a time on a machine: however many are
+sent at once, no more memory is taken than one needs.
+"""
+
+import fcntl
+import json
+import logging
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import BoundedSemaphore
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
+from django.core.files.base import ContentFile
+from django.core.files.uploadedfile import UploadedFile
+from django.utils.translation import gettext_lazy as _
+
+from backend.errors import Invalid, Unavailable
+from backend.files import decoding
+
+logger = logging.getLogger(__name__)
+
+SIDE = 2048  # pixels kept on the longer side
+DECODER = Path(decoding.__file__)
+# So many threads of a process may see to photos, one of which is decoded; the others serve clerks.
+IN_HAND = 3
+DECODING_SECONDS = 30.0  # by the clock; how much it may compute is decoding.CPU_SECONDS
+_in_hand = BoundedSemaphore(IN_HAND)
+
+
+class PhotoInvalid(Invalid):
+    code = "photo_invalid"
+    title = _("A photo is a JPEG, PNG or WebP image; this is none, or it is damaged.")
+
+
+class PhotoTooLarge(Invalid):
+    """``megapixels`` of such a ``format`` can be taken."""
+
+    code = "photo_too_large"
+    title = _("This photo has too many pixels; please send it smaller, or as a JPEG.")
+
+
+class PhotosBusy(Unavailable):
+    code = "photos_busy"
+    title = _("Many photos are being sent at this moment; please send it again.")
+    retry_after_seconds = 3
+
+
+def without_exif(photo: "UploadedFile[Any]", side: int = SIDE) -> "ContentFile[bytes]":
+    """The picture itself, upright, as a JPEG of at most ``side`` pixels a side.
+
+    Call it where no row is locked: it may wait. Raises RequestDataTooBig (of bytes),
+    PhotoTooLarge (of pixels), PhotoInvalid, PhotosBusy.
+    """
+    if photo.size is None or photo.size > settings.PHOTO_MAX_BYTES:
+        raise RequestDataTooBig("A photo")
+    with _turn():
+        photo.seek(0)
+        try:
+            done = subprocess.run(
+                [sys.executable, "-I", DECODER, str(side)],
+                input=photo.read(),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                timeout=DECODING_SECONDS,
+                env={},  # nothing of ours, keys least of all
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            logger.warning("No photo can be decoded: %s", type(error).__name__)
+            raise PhotosBusy from None
+    if done.returncode == decoding.TOO_LARGE:
+        raise PhotoTooLarge(**json.loads(done.stdout))
+    if done.returncode != decoding.TAKEN:
+        raise PhotoInvalid
+    return ContentFile(done.stdout)
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    """Be the one who decodes on this machine. Raises PhotosBusy rather than wait for long."""
+    if not _in_hand.acquire(blocking=False):
+        raise PhotosBusy
+    try:
+        # Held by this open file, whichever process or thread has it; let go of with the process.
+        with DECODER.open("rb") as file:
+            _lock(file.fileno())
+            yield
+    finally:
+        _in_hand.release()
+
+
+def _lock(descriptor: int) -> None:
+    until = time.monotonic() + settings.PHOTO_WAIT_SECONDS
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > until:
+                raise PhotosBusy from None
+            time.sleep(0.02)
+        else:
+            return

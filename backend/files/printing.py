@@ -1,0 +1,189 @@
+"""Pages to print, as PDF, in which every character can be read wherever they are opened.
+
+Typst sets them in fonts that are embedded. Where no font of ours has a character, its plain form
+does, W for 𝓦, or its code point stands for it, ``[U+2CF00]``. PDF/A-2u is asked for, so that a box
+instead of a character is an error. Each document is made by a process of its own (``python
+backend/files/printing.py``), which gives the memory back: some 70 kB for each line of a table.
+"""
+
+import json
+import subprocess
+import sys
+import unicodedata
+from collections.abc import Iterator
+from datetime import datetime
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import typst
+from fontTools.ttLib import TTCollection, TTFont
+
+# The first that has a character draws it. The packages bring the files, under OFL 1.1.
+CHINESE = Path(str(files("noto_cjk_sans_otc"))) / "NotoSansCJK-Regular.ttc"
+OTHERS = Path(str(files("manimgx_fonts")))
+CHINESE_FAMILY = "Noto Sans CJK SC"
+OTHER_FAMILIES = (
+    "Noto Sans",
+    "Noto Sans Arabic",
+    "Noto Sans Armenian",
+    "Noto Sans Bengali",
+    "Noto Sans Devanagari",
+    "Noto Sans Ethiopic",
+    "Noto Sans Georgian",
+    "Noto Sans Gujarati",
+    "Noto Sans Gurmukhi",
+    "Noto Sans Hebrew",
+    "Noto Sans Kannada",
+    "Noto Sans Khmer",
+    "Noto Sans Lao",
+    "Noto Sans Malayalam",
+    "Noto Sans Myanmar",
+    "Noto Sans Oriya",
+    "Noto Sans Sinhala",
+    "Noto Sans Tamil",
+    "Noto Sans Telugu",
+    "Noto Sans Thai",
+    "Noto Sans Symbols",
+    "Noto Emoji",
+)
+JOINERS = "\u200c\u200d"  # part of how some scripts, and emoji, are written
+SECONDS = 300  # for one document; the longest that are asked for take ten
+
+
+def pdf(template: Path, said: dict[str, Any], *, at: datetime) -> bytes:
+    """``template`` with ``said``, whose texts it gets as ``sys.inputs.said``, JSON.
+
+    ``at`` is when the document says it was made: what does not change is the same file each time.
+    """
+    order = {"template": str(template), "said": said, "at": int(at.timestamp())}
+    made = subprocess.run(
+        [sys.executable, "-P", __file__],
+        input=json.dumps(order).encode(),
+        stdout=subprocess.PIPE,
+        check=True,
+        timeout=SECONDS,
+    )
+    return made.stdout
+
+
+def readable(text: str) -> str:
+    """``text`` with the code point of each character that no font of ours has, or nobody sees."""
+    composed = unicodedata.normalize("NFC", text)
+    if _usual() >= set(composed):
+        return composed
+    return "".join(map(_readable, _clusters(composed)))
+
+
+def _clusters(text: str) -> Iterator[str]:
+    """``text`` in pieces that one font has to draw: a character, and the marks that it carries."""
+    piece = ""
+    for character in text:
+        is_carried = unicodedata.category(character)[0] == "M" or character in JOINERS
+        if piece and not is_carried and piece[-1] != JOINERS[1]:
+            yield piece
+            piece = ""
+        piece += character
+    if piece:
+        yield piece
+
+
+def _readable(cluster: str) -> str:
+    seen = [character for character in cluster if not _chooses_a_shape(character)]
+    if seen and _is_drawn(seen) and not any(map(_is_unseen, seen)):
+        return cluster
+    first, carried = cluster[0], cluster[1:]
+    return _alone(first) + "".join(map(_code_point, carried))
+
+
+def _alone(character: str) -> str:
+    """As it is, or in its plain form (𝓦 as W), or else its code point."""
+    for form in (character, unicodedata.normalize("NFKC", character)):
+        if _is_drawn(list(form)) and not any(map(_is_unseen, form)):
+            return form
+    return _code_point(character)
+
+
+def _is_drawn(characters: list[str]) -> bool:
+    """Whether one of the fonts has all of them."""
+    points = set(map(ord, characters))
+    return any(points <= drawn for drawn in _drawn())
+
+
+def _is_unseen(character: str) -> bool:
+    """Controls, and what a reader may take for nothing; joiners shape what stands beside them."""
+    if character in JOINERS:
+        return False
+    return unicodedata.category(character)[0] == "C" or character in "\u2028\u2029\u115f\u3164"
+
+
+def _chooses_a_shape(character: str) -> bool:
+    """Variation selectors: a font that does not know them draws the usual shape."""
+    return "\ufe00" <= character <= "\ufe0f" or "\U000e0100" <= character <= "\U000e01ef"
+
+
+def _code_point(character: str) -> str:
+    return f"[U+{ord(character):04X}]"
+
+
+@cache
+def _usual() -> frozenset[str]:
+    """What the first font draws, each character for itself: all of most texts."""
+    return frozenset(
+        character
+        for character in map(chr, _drawn()[0])
+        if unicodedata.category(character)[0] not in "CM"
+        and not (_is_unseen(character) or _chooses_a_shape(character))
+    )
+
+
+@cache
+def _drawn() -> list[frozenset[int]]:
+    """The characters of each font, in the order in which fonts are tried."""
+    others = {}
+    for path in OTHERS.glob("*.ttf"):
+        with TTFont(path, lazy=True) as font:
+            others[font["name"].getBestFamilyName()] = frozenset(font.getBestCmap())
+    with TTCollection(CHINESE, lazy=True) as fonts:
+        (chinese,) = (
+            frozenset(font.getBestCmap())
+            for font in fonts
+            if font["name"].getBestFamilyName() == CHINESE_FAMILY
+        )
+    return [chinese, *(others[family] for family in OTHER_FAMILIES)]
+
+
+def _all_readable(said: Any) -> Any:
+    if isinstance(said, str):
+        return readable(said)
+    if isinstance(said, list):
+        return [_all_readable(one) for one in said]
+    if isinstance(said, dict):
+        return {name: _all_readable(one) for name, one in said.items()}
+    return said
+
+
+def _set(order: dict[str, Any]) -> bytes:
+    fonts = typst.Fonts(
+        include_system_fonts=False,
+        include_embedded_fonts=False,
+        font_paths=[CHINESE.parent, OTHERS],
+    )
+    said = _all_readable(order["said"])
+    said["fonts"] = [CHINESE_FAMILY, *OTHER_FAMILIES]
+    template = Path(order["template"])
+    made = typst.Compiler(
+        template, root=template.parent, font_paths=fonts, sys_inputs={"said": json.dumps(said)}
+    ).compile(
+        format="pdf",
+        pdf_standards=["a-2u"],
+        pdf_tags=False,  # they would be nine tenths of a long table
+        timestamp=order["at"],
+    )
+    assert isinstance(made, bytes)
+    return made
+
+
+if __name__ == "__main__":
+    sys.stdout.buffer.write(_set(json.load(sys.stdin)))

@@ -1,0 +1,1 @@
+"""Servers that speak WeChat's protocols: for `make run` without credentials, and for tests."""

@@ -1,0 +1,1 @@
+"""What is seen of the whole: it alone knows points, volunteers and merchants."""

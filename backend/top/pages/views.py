@@ -1,0 +1,148 @@
+"""Pages for everybody, without a log-in: what a community did, and what became of its reports."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.cache import caches
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+from django.views.generic import TemplateView
+
+from backend.communities.models import Community
+from backend.communities.selectors import community_by_code, tenants
+from merchants.giving import selectors
+from merchants.models import Cause, Partnership
+from points.ledger.selectors import public_figures
+from points.seals.selectors import seals_of
+from volunteers.attendance.selectors import verified_minutes
+from volunteers.models import Report
+from volunteers.people.selectors import volunteers_in
+from volunteers.reports.selectors import public_reports
+
+REPORTS_SHOWN = 20
+SPONSORSHIPS_SHOWN = 10
+
+
+class KeptPage(TemplateView):
+    """A page that many read, and that each process works out anew after ``PAGE_SECONDS``."""
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        key = f"{request.path}:{get_language()}"
+        content = caches["pages"].get(key)
+        if content is None:
+            page: Any = self.render_to_response(self.get_context_data(**kwargs))
+            content = page.rendered_content
+            caches["pages"].set(key, content, settings.PAGE_SECONDS)
+        answer = HttpResponse(content)
+        if settings.PAGE_SECONDS:
+            answer["Cache-Control"] = f"public, max-age={settings.PAGE_SECONDS}"
+        return answer
+
+
+class HomeView(KeptPage):
+    """All communities: ``/``."""
+
+    template_name = "pages/home.html"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return {
+            "title": _("Linli: neighbours for neighbours"),
+            "intro": _("Serve your community, earn points, redeem them next door."),
+            "api": _("Interface for developers"),
+            "none": _("There is no community yet."),
+            "communities": tenants().order_by("name"),
+        }
+
+
+class BoardView(KeptPage):
+    """One community: ``/board/{code}``."""
+
+    template_name = "pages/board.html"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        try:
+            community = community_by_code(kwargs["code"])
+        except Community.DoesNotExist:
+            raise Http404 from None
+        reports = [
+            {
+                "category": _category(report.category),
+                "status": _status(report.status),
+                "is_done": report.status == Report.Status.VERIFIED,
+                "is_open": report.status in Report.OPEN,
+                "submitted_at": report.submitted_at.astimezone(community.clock),
+                "closed_at": report.closed_at and report.closed_at.astimezone(community.clock),
+                "answer": report.answer,
+            }
+            for report in public_reports(community)[:REPORTS_SHOWN]
+        ]
+        return {
+            "title": community.name,
+            "back": _("All communities"),
+            "figures": _figures(community),
+            "seal": _latest_seal(community),
+            "causes_title": _("Points given back"),
+            "causes": selectors.with_totals(Cause.objects.filter(community=community)),
+            "given": _("given"),
+            "spent": _("spent"),
+            "sponsorships_title": _("What merchants gave"),
+            "sponsorships": selectors.sponsorships_in(community)[:SPONSORSHIPS_SHOWN],
+            "reports_title": _("What became of the reports"),
+            "reports_note": _("Disputes and calls for help are never shown here."),
+            "no_reports": _("Nothing has been reported yet."),
+            "submitted": _("Reported"),
+            "closed": _("Closed"),
+            "reports": reports,
+        }
+
+
+def _figures(community: Community) -> list[tuple[str, int]]:
+    points = public_figures(community)
+    return [
+        (_("Volunteers"), volunteers_in(community).count()),
+        (_("Hours served"), verified_minutes(community) // 60),
+        (_("Points issued"), points["issued"]),
+        # What causes spent is told below, with what for.
+        (_("Points redeemed"), points["redeemed"] - selectors.spent_in(community)),
+        (_("Points in wallets"), points["outstanding"]),
+        (_("Partner merchants"), _partners(community)),
+    ]
+
+
+def _partners(community: Community) -> int:
+    return Partnership.objects.filter(community=community, state=Partnership.State.ACTIVE).count()
+
+
+def _latest_seal(community: Community) -> dict[str, str] | None:
+    """What whoever writes it down can hold our ledger to later."""
+    seal = seals_of(community).first()
+    if seal is None:
+        return None
+    sealed_at = f"{seal.sealed_at.astimezone(community.clock):%Y-%m-%d %H:%M}"
+    return {
+        "words": _("Ledger seal no. %(number)d of %(sealed_at)s:")
+        % {"number": seal.number, "sealed_at": sealed_at},
+        "head": bytes(seal.head).hex()[:16],
+        "url": reverse("seals", kwargs={"code": community.code}),
+    }
+
+
+def _category(category: str) -> str:
+    """A public category, as people call it."""
+    return {
+        Report.Category.HAZARD.value: _("Hazard"),
+        Report.Category.DIRTY_CORNER.value: _("Dirty corner"),
+        Report.Category.FACILITY.value: _("Damaged facility"),
+        Report.Category.HOTLINE.value: _("Mayor's hotline"),
+    }[category]
+
+
+def _status(status: str) -> str:
+    return {
+        Report.Status.SUBMITTED.value: _("Submitted"),
+        Report.Status.ACCEPTED.value: _("Being handled"),
+        Report.Status.VERIFIED.value: _("Verified and dealt with"),
+        Report.Status.REJECTED.value: _("Not confirmed"),
+    }[status]

@@ -1,0 +1,198 @@
+"""The demo community: a year at 碧沙湖, people who can log in, and something to do today."""
+
+import json
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from allauth.mfa.totp.internal.auth import generate_totp_secret
+from allauth.socialaccount.models import SocialAccount
+from django.db import transaction
+
+from backend.accounts import mfa
+from backend.accounts.models import User
+from backend.accounts.phones import digest
+from backend.communities.models import Community, Role
+from backend.communities.selectors import tenants
+from backend.communities.services import roles
+from backend.top.scenarios.replay import Event, Replay, ScenarioError
+from merchants import demo as trade
+from merchants.models import Merchant, MerchantMember, Statement
+from merchants.partners.services import partnerships as partners
+from points.expiry import services as expiry
+from points.rules import services as rules
+from volunteers import demo as volunteering
+
+SCENARIO = Path(__file__).parent / "bishahu"
+CODE = "bishahu"
+# The scenario has no reports; what is closed as verified needs a rule, even one of 0 points.
+REPORT_RULES = {
+    "reports": {
+        "hazard": {"reward_points": 20},
+        "dirty_corner": {"reward_points": 10},
+        "*": {"reward_points": 0},
+    }
+}
+FIRST_DAY = date(2024, 1, 1)
+OWNERS_OPENID = "o6_demo_owner"
+# Username, the phone under which the scenario knows them (or none), what they are.
+CAST = (
+    ("volunteer", "19900000001", "resident volunteer 居民志愿者"),
+    ("rider", "19900000003", "volunteer who reports 志愿者"),
+    ("staff", "", "community staff 社工"),
+    ("manager", "", "community manager 书记"),
+    ("auditor", "", "auditor 审计"),
+    ("clerk", "", "clerk of 餐饮合伙人01 店员"),
+    ("owner", "", "owner of 餐饮合伙人01 商户负责人"),
+)
+NAMES = {
+    "staff": "社工小赵",
+    "manager": "钱书记",
+    "auditor": "孙审计",
+    "clerk": "店员小陈",
+    "owner": "周老板",
+}
+ROLES = {"staff": Role.STAFF, "manager": Role.MANAGER, "auditor": Role.AUDITOR}
+
+
+def load(
+    *,
+    home: Path,
+    tell: Callable[[str], object],
+    watch: Callable[[list[Event]], Iterator[Event]],
+) -> None:
+    """Load what is missing, and write ``home/demo.json`` for whoever shows the log-ins.
+
+    Again, it only plans a shift if none is open. The password and what codes are made from are
+    made once for each home; where that file is lost, everybody gets new ones.
+    Raises ScenarioError in a database where others have the usernames of the cast.
+    """
+    with transaction.atomic():
+        community = tenants().filter(code=CODE).first()
+        is_new = community is None
+        if community is None:
+            _leave_real_people_alone()
+            community = _year(tell, watch)
+    kept = _kept(home)
+    password = kept.get("password") or secrets.token_urlsafe(12)
+    known = _totp_secrets(kept)
+    totp_secrets = {
+        username: known.get(username) or generate_totp_secret()
+        for username, role in ROLES.items()
+        if role in roles.OWES_SECOND_FACTOR
+    }
+    with transaction.atomic():
+        people = {username: _person(username, phone, password) for username, phone, _ in CAST}
+        for username, role in ROLES.items():
+            roles.give(user=people[username], community=community, role=role)
+            if username in totp_secrets:
+                mfa.hand_out(
+                    user=people[username],
+                    secret=totp_secrets[username],
+                    anew=username not in known,
+                )
+        shop = Merchant.objects.get(
+            partnerships__community=community, partnerships__name="餐饮合伙人01"
+        )
+        partners.employ(merchant=shop, user=people["clerk"], role=MerchantMember.Role.CLERK)
+        partners.employ(merchant=shop, user=people["owner"], role=MerchantMember.Role.OWNER)
+        rules.publish_all(community=community, written=REPORT_RULES, valid_from=FIRST_DAY)
+        shift = volunteering.shift_today(community, people["volunteer"])
+        volunteering.reports_on_their_way(community, people["rider"], people["staff"])
+        # As if the owner had opened the mini-program once: the stand-in for WeChat Pay pays there.
+        SocialAccount.objects.get_or_create(
+            user=people["owner"], provider="wechat", defaults={"uid": OWNERS_OPENID}
+        )
+        if is_new and shift:
+            partnership = shop.partnerships.get(community=community)
+            trade.give_and_take(partnership, shift.activity_id, people)
+    content = {
+        "community": CODE,
+        "password": password,
+        "users": [
+            {"username": username, "name": people[username].name, "role": role}
+            | ({"totp_secret": totp_secrets[username]} if username in totp_secrets else {})
+            for username, _, role in CAST
+        ],
+    }
+    _write_private(home / "demo.json", content)
+
+
+def _leave_real_people_alone() -> None:
+    """Who is called "staff" in a database of their own would get the demo's password and roles."""
+    cast = [username for username, _, _ in CAST]
+    taken = User.objects.filter(username__in=cast).order_by("username")
+    if names := ", ".join(taken.values_list("username", flat=True)):
+        raise ScenarioError(f"This database is in use: it has people called {names}. No demo here.")
+
+
+def _year(
+    tell: Callable[[str], object], watch: Callable[[list[Event]], Iterator[Event]]
+) -> Community:
+    tell("Playing a year of 碧沙湖社区: 240 volunteers, 1,168 shifts, 280 redemptions.")
+    replay = _LastingYear(SCENARIO, code=CODE, tell=tell, watch=watch)
+    replay.play()
+    today = replay.community.today
+    expiry.set_policy(
+        community=replay.community,
+        kind=expiry.Kind.END_OF_NEXT_YEAR,
+        valid_from=today,
+    )
+    return replay.community
+
+
+class _LastingYear(Replay):
+    """Its points do not expire: the year is long over, and visitors want to spend them.
+
+    December's statements wait for a visitor to approve them.
+    """
+
+    def _found_community(self) -> None:
+        super()._found_community()
+        expiry.set_policy(
+            community=self.community, kind=expiry.Kind.NEVER, valid_from=date(2000, 1, 1)
+        )
+
+    def _pay(self, statements: list[Statement], *, is_last: bool) -> None:
+        if not is_last:
+            super()._pay(statements, is_last=is_last)
+
+
+def _kept(home: Path) -> dict[str, Any]:
+    """What an earlier load wrote down, if it is still there."""
+    path = home / "demo.json"
+    kept: dict[str, Any] = json.loads(path.read_bytes()) if path.exists() else {}
+    return kept
+
+
+def _totp_secrets(kept: dict[str, Any]) -> dict[str, str]:
+    """By username, what codes are made from."""
+    return {
+        user["username"]: user["totp_secret"]
+        for user in kept.get("users", [])
+        if "totp_secret" in user
+    }
+
+
+def _person(username: str, phone: str, password: str) -> User:
+    """Somebody of the cast, able to log in; people of the scenario get a name to log in with."""
+    user = (
+        User.objects.filter(username=username).first()
+        or (phone and User.objects.filter(phone_digest=digest(phone)).first())
+        or User(name=NAMES.get(username, username))
+    )
+    user.username = username
+    if not user.check_password(password):
+        user.set_password(password)
+    user.save()
+    return user
+
+
+def _write_private(path: Path, content: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        json.dump(content, file, ensure_ascii=False, indent=2)

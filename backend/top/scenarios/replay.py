@@ -1,0 +1,516 @@
+"""Plays a year of a community through the services that the API calls, in the order of time.
+
+A scenario is a folder of spreadsheets and two JSON files, as docs/scenarios.md describes them;
+any of them may be missing. What comes out is read back from the ledger and the tables, and held
+against ``expected.json``.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from django.db import connection, transaction
+from django.db.models import Sum
+
+from backend.accounts.models import User
+from backend.accounts.phones import digest, mask
+from backend.accounts.services.people import put_on_record
+from backend.communities.models import Community, Role
+from backend.communities.services import places, roles
+from backend.errors import Refusal
+from backend.imports import cells
+from backend.imports.reader import Column, Row, RowError, open_table
+from backend.imports.sheet import Sheet
+from backend.names import of_thing
+from backend.text import is_tidy
+from merchants.catalogue.sheets import OffersSheet
+from merchants.models import Merchant, MerchantMember, Offer, Statement
+from merchants.partners.services import partnerships as partners
+from merchants.partners.sheets import MerchantsSheet
+from merchants.redemption.services import vouchers as redemption
+from merchants.settlement.services import statements as settlement
+from points.kinds import AccountKind
+from points.ledger import selectors as points
+from points.rules import services as rules
+from points.rules.errors import RuleInvalid, RuleMissing
+from volunteers.activities import services as activities
+from volunteers.attendance.services import hours
+from volunteers.attendance.sheets import HoursSheet
+from volunteers.models import Activity, Attendance, Volunteer
+from volunteers.people.services.people import enrol
+from volunteers.people.sheets import PHONE, VolunteersSheet
+
+KNOWN_FILES = {
+    "volunteers.csv",
+    "hours.csv",
+    "merchants.csv",
+    "offers.csv",
+    "redemptions.csv",
+    "rules.json",
+    "expected.json",
+}
+KNOWN_KEYS = {"community", "timezone", "unit", "rounding", "service", "reports"}
+# At the same minute: who leaves has earned before somebody redeems; who comes, comes last.
+LEAVES, REDEEMS, ARRIVES = range(3)
+
+
+class ScenarioError(Exception):
+    """The folder can not be played; the text says why."""
+
+
+@contextmanager
+def _without_savepoints() -> Iterator[None]:
+    """For what ends the replay if it is refused: there is nothing to go back to but its start.
+
+    Thousands of them in one transaction make PostgreSQL twice as slow.
+    """
+    connection.features.uses_savepoints = False
+    try:
+        yield
+    finally:
+        connection.features.uses_savepoints = True
+
+
+@dataclass(frozen=True, order=True)
+class Event:
+    """Something that happens at a moment; of two at the same, ``rank`` and ``order`` decide."""
+
+    at: datetime
+    rank: int
+    order: tuple[str, int]
+    number: int  # the row's place in its file
+
+
+class Replay:
+    """One scenario, played into the fresh community ``code``.
+
+    ``tell`` is given a line for whoever watches; ``watch`` wraps the events, for a progress bar.
+    Raises ScenarioError, and TableError for a file that can not be read.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        code: str,
+        tell: Callable[[str], object] = lambda line: None,
+        watch: Callable[[list[Event]], Iterator[Event]] = iter,
+    ) -> None:
+        self.folder = folder
+        self.code = code
+        self.results: list[str] = []  # of each attempt to redeem, in order
+        self._tell = tell
+        self._watch = watch
+        self._settings = self._read_json("rules.json")
+
+    @transaction.atomic
+    def play(self) -> dict[str, Any]:
+        """All of it, or nothing if it can not be played; the figures, as in expected.json."""
+        self._found_community()
+        self._take(VolunteersSheet(self.community), "volunteers.csv")
+        self._take(MerchantsSheet(self.community), "merchants.csv")
+        self._attended = _once(self._read(HoursSheet(self.community), "hours.csv"))
+        self._enrol_who_is_on_no_list()
+        self._list_merchants_who_are_on_no_list()
+        self._take(OffersSheet(self.community), "offers.csv")
+        self._attempts = self._read(RedemptionsSheet(self.community), "redemptions.csv")
+        self._attendances: dict[int, Attendance] = {}
+        play = {LEAVES: self._leave, REDEEMS: self._redeem, ARRIVES: self._arrive}
+        for event in self._watch(sorted(self._events())):
+            play[event.rank](event.number)
+        self._settle()
+        return self.figures()
+
+    # --- before the first day -----------------------------------------------------------------
+
+    def _found_community(self) -> None:
+        if not self.folder.is_dir():
+            raise ScenarioError(f"{self.folder} is not a folder.")
+        names = {path.name for path in self.folder.iterdir()}
+        for name in sorted(names - KNOWN_FILES):
+            self._tell(f"{name}: not a file replay knows; ignored.")
+        if not names & (KNOWN_FILES - {"expected.json"}):
+            raise ScenarioError(f"There is nothing to play in {self.folder}.")
+        for key in sorted(self._settings.keys() - KNOWN_KEYS):
+            self._tell(f"rules.json, {key}: not a setting replay knows; ignored.")
+        if Community.objects.filter(code=self.code).exists():
+            raise ScenarioError(f"The community {self.code} exists; replay wants a fresh one.")
+        timezone = self._settings.get("timezone", "Asia/Shanghai")
+        try:
+            ZoneInfo(timezone)
+        except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):  # "Asia" is a folder
+            raise ScenarioError(f"rules.json: {timezone!r} is not a timezone.") from None
+        name = self._settings.get("community", self.code)
+        if not isinstance(name, str) or not is_tidy(name) or len(name) > 60:
+            raise ScenarioError("rules.json: community is not a name of 1 to 60 characters.")
+        self.community = places.found(code=self.code, name=name, timezone=timezone)
+        self._publish_rules()
+
+    def _publish_rules(self) -> None:
+        try:
+            rules.publish_all(
+                community=self.community,
+                written=self._settings,
+                valid_from=date(2000, 1, 1),  # from before the scenario's first day
+            )
+        except RuleInvalid as refusal:
+            raise ScenarioError(f"rules.json: {refusal.code} {refusal.facts}") from refusal
+
+    @cached_property
+    def verifier(self) -> User:
+        """The member of staff who verifies all hours."""
+        user = self._member_of_staff("staff", "社工")
+        roles.give(user=user, community=self.community, role=Role.STAFF)
+        return user
+
+    @cached_property
+    def approver(self) -> User:
+        """The manager who approves all statements."""
+        user = self._member_of_staff("manager", "书记")
+        roles.give(user=user, community=self.community, role=Role.MANAGER)
+        return user
+
+    def clerk_of(self, merchant: Merchant) -> User:
+        """The clerk who scans at ``merchant``, employed on the first scan."""
+        if merchant.pk not in self._clerks:
+            user = self._member_of_staff(f"clerk{len(self._clerks) + 1:02}", "店员")
+            partners.employ(merchant=merchant, user=user, role=MerchantMember.Role.CLERK)
+            self._clerks[merchant.pk] = user
+        return self._clerks[merchant.pk]
+
+    @cached_property
+    def _clerks(self) -> dict[Any, User]:
+        return {}
+
+    def _member_of_staff(self, role: str, name: str) -> User:
+        user = User(username=f"{self.code}.{role}", name=name)
+        user.set_unusable_password()
+        user.save(force_insert=True)
+        return user
+
+    def _enrol_who_is_on_no_list(self) -> None:
+        """Without a list of volunteers, whoever served is one."""
+        if self._has("volunteers.csv"):
+            return
+        for row in self._attended:
+            self._enrol(row.values["phone"], row.values["name"])
+
+    def _list_merchants_who_are_on_no_list(self) -> None:
+        """Without a list of merchants, whoever offers something is one, on unknown terms: 0."""
+        if self._has("merchants.csv"):
+            return
+        listed = self._read(OffersSheet(self.community), "offers.csv")
+        names = {of_thing(row.values["merchant"]): row.values["merchant"] for row in listed}
+        for name in sorted(names.values()):
+            partners.sign_contract(
+                community=self.community, name=name, trade="", fen_per_point=0, is_donated=False
+            )
+
+    # --- the year -----------------------------------------------------------------------------
+
+    def _events(self) -> Iterator[Event]:
+        for number, row in enumerate(self._attended):
+            order = (row.values["phone"], number)
+            yield Event(row.values["checked_in_at"], ARRIVES, order, number)
+            yield Event(row.values["checked_out_at"], LEAVES, order, number)
+        for number, row in enumerate(self._attempts):
+            yield Event(row.values["at"], REDEEMS, ("", number), number)
+
+    def _arrive(self, number: int) -> None:
+        row = self._attended[number]
+        user = self._person(row.values["phone"])
+        if user is None:
+            raise ScenarioError(
+                f"hours.csv, line {row.line}: nobody with this phone is in volunteers.csv."
+            )
+        starts_at, ends_at = row.values["checked_in_at"], row.values["checked_out_at"]
+        try:
+            with _without_savepoints():
+                shift = activities.plan_shift(
+                    activity=self._activity(row.values["activity"], row.values["category"]),
+                    starts_at=starts_at,
+                    ends_at=ends_at,
+                )
+                attendance = activities.sign_up(shift=shift, volunteer=user, now=starts_at)
+                self._attendances[number] = hours.check_in(attendance=attendance, now=starts_at)
+        except Refusal as refusal:
+            raise ScenarioError(
+                f"hours.csv, line {row.line}: {refusal.code}: {refusal.title}"
+            ) from refusal
+
+    def _leave(self, number: int) -> None:
+        row = self._attended[number]
+        if number not in self._attendances:
+            raise ScenarioError(
+                f"hours.csv, line {row.line}: the check-out is not after the check-in."
+            )
+        attendance, moment = self._attendances[number], row.values["checked_out_at"]
+        try:
+            with _without_savepoints():
+                attendance = hours.check_out(attendance=attendance, now=moment)
+                hours.verify(attendance=attendance, verifier=self.verifier, now=moment)
+        except RuleMissing as refusal:
+            raise ScenarioError(
+                f"hours.csv, line {row.line}: {refusal.code}: {refusal.title}"
+            ) from refusal
+
+    def _redeem(self, number: int) -> None:
+        values = self._attempts[number].values
+        user = self._person(values["phone"]) or self._enrol(values["phone"], mask(values["phone"]))
+        offer = (
+            Offer.objects.filter(community=self.community, code=values["code"])
+            .select_related("partnership__merchant", "community")
+            .first()
+        )
+        if offer is None:
+            self.results.append("offer_unknown")
+            return
+        try:
+            voucher = redemption.take(
+                offer=offer, volunteer=user, quantity=values["quantity"] or 1, now=values["at"]
+            )
+            merchant = offer.partnership.merchant
+            redemption.scan(
+                merchant_id=merchant.pk,
+                clerk=self.clerk_of(merchant),
+                code=voucher.code,
+                now=values["at"],
+            )
+        except Refusal as refusal:
+            self.results.append(refusal.code)
+        else:
+            self.results.append("redeemed")
+
+    def _settle(self) -> None:
+        """Draft every month from the first redemption to the last, as the nightly task does, and
+        have it approved and paid by two people."""
+        clock = self.community.clock
+        days = {row.values["at"].astimezone(clock).date().replace(day=1) for row in self._attempts}
+        if not days:
+            return
+        month = min(days)
+        while month <= max(days):
+            start, month = month, (month + timedelta(days=31)).replace(day=1)
+            drafted = settlement.draft(
+                community=self.community, period_start=start, period_end=month
+            )
+            self._pay(drafted, is_last=month > max(days))
+
+    def _pay(self, statements: list[Statement], *, is_last: bool) -> None:
+        """``is_last``: of the scenario's last month."""
+        for statement in statements:
+            settlement.approve(statement=statement, approver=self.approver)
+            settlement.mark_paid(statement=statement, payer=self.verifier)
+
+    # --- what came of it ----------------------------------------------------------------------
+
+    def figures(self) -> dict[str, Any]:
+        """Read back from the tables and the ledger, in the shape of expected.json."""
+        kinds = points.totals_by_kind(self.community)
+        verified = Attendance.objects.filter(
+            community=self.community, status=Attendance.Status.VERIFIED
+        )
+        statements = (
+            Statement.objects.filter(community=self.community)
+            .values_list("partnership__name")
+            .annotate(Sum("redemptions_count"), Sum("points"), Sum("amount_fen"))
+        )
+        owed = {
+            name: {"redemptions": count, "points": redeemed, "amount_fen": fen}
+            for name, count, redeemed, fen in statements
+        }
+        return {
+            "volunteers": Volunteer.objects.filter(community=self.community).count(),
+            "service_minutes": verified.aggregate(sum=Sum("worked_minutes"))["sum"] or 0,
+            "records": verified.count(),
+            "points_issued": -kinds[AccountKind.ISSUANCE],
+            "redemptions": dict(sorted(Counter(self.results).items())),
+            "redemption_results": self.results,
+            "points_redeemed": kinds[AccountKind.MERCHANT] + kinds[AccountKind.SETTLED],
+            "points_outstanding": kinds[AccountKind.WALLET],
+            "balances": self._balances(),
+            "settlement": owed,
+            "settlement_total_fen": sum(line["amount_fen"] for line in owed.values()),
+            "stock_left": dict(
+                Offer.objects.filter(community=self.community).values_list("code", "stock")
+            ),
+        }
+
+    def _balances(self) -> dict[str, int]:
+        wallets = {
+            wallet.holder: wallet.credits - wallet.debits
+            for wallet in points.accounts_in(self.community).filter(kind=AccountKind.WALLET)
+        }
+        volunteers = Volunteer.objects.filter(community=self.community).select_related("user")
+        return {
+            volunteer.user.phone: wallets.get(f"person:{volunteer.user_id}", 0)
+            for volunteer in volunteers
+        }
+
+    def expected(self) -> dict[str, Any]:
+        """What expected.json says; empty without one."""
+        return self._read_json("expected.json")
+
+    # --- reading ------------------------------------------------------------------------------
+
+    def _has(self, name: str) -> bool:
+        return (self.folder / name).is_file()
+
+    def _read_json(self, name: str) -> dict[str, Any]:
+        if not self._has(name):
+            return {}
+        try:
+            content = json.loads((self.folder / name).read_bytes())
+        except ValueError as error:
+            raise ScenarioError(f"{name} is not JSON: {error}") from error
+        if not isinstance(content, dict):
+            raise ScenarioError(f"{name} is not a JSON object.")
+        return content
+
+    def _read(self, sheet: Sheet, name: str) -> list[Row]:
+        """All rows of a file, none if it is missing; what is not known in it is named."""
+        if not self._has(name):
+            return []
+        table = open_table(self.folder / name, sheet.columns)
+        if table.ignored_columns:
+            self._tell(f"{name}: columns not known, ignored: {', '.join(table.ignored_columns)}.")
+        rows: list[Row] = []
+        errors: list[RowError] = []
+        for item in table:
+            if isinstance(item, Row):
+                rows.append(item)
+            else:
+                errors.append(item)
+        self._stop_at(name, errors)
+        return rows
+
+    def _take(self, sheet: Sheet, name: str) -> None:
+        if rows := self._read(sheet, name):
+            _created, _unchanged, errors = sheet.take(rows)
+            self._stop_at(name, errors)
+
+    def _stop_at(self, name: str, errors: list[RowError]) -> None:
+        for error in errors:
+            self._tell(f"{name}, line {error.line}, {error.column}: {error.code}: {error.reason}")
+        if errors:
+            raise ScenarioError(f"{name} has {len(errors)} errors; nothing was played.")
+
+    # --- who and what -------------------------------------------------------------------------
+
+    def _person(self, phone: str) -> User | None:
+        if phone not in self._people:
+            volunteer = (
+                Volunteer.objects.filter(community=self.community, user__phone_digest=digest(phone))
+                .select_related("user")
+                .first()
+            )
+            if volunteer is None:
+                return None
+            self._people[phone] = volunteer.user
+        return self._people[phone]
+
+    @cached_property
+    def _people(self) -> dict[str, User]:
+        return {}
+
+    def _enrol(self, phone: str, name: str) -> User:
+        user = put_on_record(name=name, phone=phone)
+        enrol(user=user, community=self.community, kind=Volunteer.Kind.RESIDENT)
+        return user
+
+    def _activity(self, title: str, category: str) -> Activity:
+        key = of_thing(title), of_thing(category)
+        if key not in self._planned:
+            self._planned[key] = activities.plan_activity(
+                community=self.community, title=title, category=category
+            )
+        return self._planned[key]
+
+    @cached_property
+    def _planned(self) -> dict[tuple[str, str], Activity]:
+        return {}
+
+
+def _once(attended: list[Row]) -> list[Row]:
+    """One row twice is one row, as an import takes it."""
+    rows: dict[tuple[Any, ...], Row] = {}
+    for row in attended:
+        of = row.values
+        what = of_thing(of["activity"]), of_thing(of["category"])
+        rows.setdefault((of["phone"], *what, of["checked_in_at"], of["checked_out_at"]), row)
+    return list(rows.values())
+
+
+class RedemptionsSheet(Sheet):
+    """时间, 手机号, 编号, 数量 (may be missing: 1): one attempt to redeem a row."""
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        return (
+            Column(header="时间", name="at", parse=cells.local_datetime(self.community.timezone)),
+            PHONE,
+            Column(header="编号", name="code", parse=cells.code(max_length=30)),
+            Column(
+                header="数量",
+                name="quantity",
+                parse=cells.whole_number(minimum=1, maximum=100),
+                required=False,
+            ),
+        )
+
+    def take(self, rows: list[Row]) -> tuple[int, int, list[RowError]]:
+        raise NotImplementedError("Attempts are played one by one.")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One figure beside what was expected of it. ``agrees`` is None if nothing was."""
+
+    name: str
+    ours: str
+    expected: str
+    agrees: bool | None
+    differences: tuple[str, ...] = ()
+
+
+def compare(ours: dict[str, Any], expected: dict[str, Any]) -> list[Comparison]:
+    """Every figure of either side; of lists and tables, how many entries, and each that differs."""
+    return [
+        _compare_one(name, ours.get(name), expected.get(name))
+        for name in [*ours, *sorted(expected.keys() - ours.keys())]
+    ]
+
+
+def _compare_one(name: str, ours: Any, expected: Any) -> Comparison:
+    if expected is None:
+        return Comparison(name, _shown(ours), "—", None)
+    if ours is None:
+        return Comparison(name, "—", _shown(expected), False, ("not a figure replay makes",))
+    differences = tuple(_differences(ours, expected))
+    return Comparison(name, _shown(ours), _shown(expected), not differences, differences)
+
+
+def _differences(ours: Any, expected: Any) -> Iterator[str]:
+    if isinstance(ours, list) and isinstance(expected, list):
+        ours, expected = (dict(enumerate(side, 1)) for side in (ours, expected))
+    if isinstance(ours, dict) and isinstance(expected, dict):
+        for key in sorted(ours.keys() | expected.keys()):
+            if ours.get(key) != expected.get(key):
+                yield f"{key}: {ours.get(key)} instead of {expected.get(key)}"
+    elif ours != expected:
+        yield f"{ours} instead of {expected}"
+
+
+def _shown(figure: Any) -> str:
+    if isinstance(figure, dict) and len(figure) <= 3:
+        return ", ".join(f"{key} {value}" for key, value in figure.items())
+    if isinstance(figure, dict | list):
+        return f"{len(figure)} entries"
+    return str(figure)

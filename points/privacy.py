@@ -1,0 +1,114 @@
+"""What is held in a person's wallets. The ledger keeps it whole: an erasure changes nothing."""
+
+from collections.abc import Iterator
+
+from django.db.models import Model
+from django.utils.translation import gettext_lazy as _
+
+from backend.accounts.models import User
+from backend.communities.selectors import tenants
+from backend.privacy import held
+from points.awards.models import Award
+from points.ledger import selectors
+from points.ledger.models import Account, Earned, Hold, Reversal
+
+
+def _wallets_of(user: User) -> list[Account]:
+    """Their wallets everywhere, also where they have left."""
+    places = list(tenants().values_list("pk", flat=True))
+    found = selectors.wallets_of(places, user.pk)
+    return [found[place] for place in places if place in found]
+
+
+def _wallets(user: User) -> Iterator[held.Row]:
+    for wallet in _wallets_of(user):
+        balance = wallet.credits - wallet.debits
+        code = wallet.community.code
+        yield code, balance, wallet.held, wallet.available, wallet.shortfall
+
+
+TRANSFERS = (
+    "id community amount reason source occurred_at posted_at expires_on reverses=reverses_id"
+    " explanation"
+)
+
+
+def _transfers(user: User) -> Iterator[held.Row]:
+    for wallet in _wallets_of(user):
+        transfers = selectors.transfers_of(wallet)
+        rows = held.each(transfers, "credit_id", *held.paths(TRANSFERS).values())
+        for credit_id, pk, community, amount, *facts in rows:
+            yield pk, community, amount if credit_id == wallet.pk else -amount, *facts
+
+
+def _of_each_wallet(name: str, about: str, columns: str, model: type[Model], of: str) -> None:
+    """Declare a table of what belongs to the person's wallets by its field ``of``."""
+
+    def rows(user: User) -> Iterator[held.Row]:
+        for wallet in _wallets_of(user):
+            theirs = model._default_manager.filter(community_id=wallet.community_id, **{of: wallet})
+            yield from held.each(theirs, *held.paths(columns).values())
+
+    held.table(name, about, columns, rows=rows)
+
+
+held.table(
+    "wallets",
+    "各社区的积分余额 / your points in each community",
+    "community balance held available shortfall",
+    rows=_wallets,
+)
+held.table(
+    "transfers",
+    "每一笔积分进出及其计算依据 / every movement of points, and why",
+    TRANSFERS,
+    rows=_transfers,
+)
+_of_each_wallet(
+    "awards",
+    "每条记录得到的积分 / what each record earned",
+    "id community source local_day points awarded_at transfer=transfer_id"
+    " explanation=explanation_of_nothing",  # that of something is the transfer's
+    Award,
+    "account",
+)
+_of_each_wallet(
+    "earned",
+    "获得的积分及其到期日 / points earned, and their last day",
+    "community expires_on points",
+    Earned,
+    "account",
+)
+_of_each_wallet(
+    "holds",
+    "被冻结的积分 / points set aside",
+    "id community amount reason source status=state occurred_at expires_at resolved_at"
+    " transfer=transfer_id explanation",
+    Hold,
+    "debit",
+)
+_of_each_wallet(
+    "reversals",
+    "被冲正的积分 / points taken back",
+    "id community reverses=transfer_id amount recovered reason source occurred_at requested_at",
+    Reversal,
+    "account",
+)
+held.titles(
+    amount=_("Amount"),
+    available=_("Available"),
+    awarded_at=_("Awarded at"),
+    balance=_("Balance"),
+    expires_on=_("Last day"),
+    explanation=_("Explanation"),
+    held=_("Held"),
+    local_day=_("Day"),
+    posted_at=_("Posted at"),
+    reason=_("Reason"),
+    recovered=_("Recovered"),
+    resolved_at=_("Resolved at"),
+    reverses=_("Takes back"),
+    shortfall=_("Shortfall"),
+    source=_("Source"),
+    transfer=_("Transfer"),
+)

@@ -1,0 +1,12 @@
+"""What owners of wallets are told."""
+
+from django.utils.translation import gettext_lazy as _
+
+from backend.notices.texts import register
+
+register(
+    points_expiring=(
+        _("Your points are about to expire"),
+        _("%(community)s: %(points)s points can be spent until %(expires_on)s, then they expire."),
+    ),
+)

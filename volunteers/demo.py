@@ -1,0 +1,66 @@
+"""What the demo community shows of volunteering today, beside the year that is over."""
+
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from backend.accounts.models import Consent, User
+from backend.accounts.purposes import TEXTS
+from backend.accounts.services import consents
+from backend.communities.errors import NotAVolunteerHere
+from backend.communities.models import Community
+from volunteers.activities import services as activities
+from volunteers.activities.models import Activity, Shift
+from volunteers.reports.models import Report
+from volunteers.reports.services import reports
+
+TITLE_TODAY = "便民活动 · 今日"
+
+
+def shift_today(community: Community, volunteer: User) -> Shift | None:
+    """A shift that began two hours ago and runs for six more, with ``volunteer`` signed up.
+
+    None if one is open for a while. They signed up yesterday, so that a phone may tell of an hour
+    ago.
+    """
+    now = timezone.now().replace(minute=0, second=0, microsecond=0)
+    soon = timezone.now() + timedelta(hours=1)
+    if Shift.objects.filter(
+        community=community, starts_at__lte=timezone.now(), ends_at__gt=soon
+    ).exists():
+        return None
+    activity = Activity.objects.filter(
+        community=community, title=TITLE_TODAY
+    ).first() or activities.plan_activity(
+        community=community, title=TITLE_TODAY, category="便民活动", place="社区服务中心"
+    )
+    shift = activities.plan_shift(
+        activity=activity,
+        starts_at=now - timedelta(hours=2),
+        ends_at=now + timedelta(hours=6),
+        capacity=30,
+    )
+    with suppress(NotAVolunteerHere):
+        yesterday = shift.starts_at - timedelta(days=1)
+        activities.sign_up(shift=shift, volunteer=volunteer, now=yesterday)
+    return shift
+
+
+def reports_on_their_way(community: Community, rider: User, staff: User) -> None:
+    """Two reports, so that the public has something to follow."""
+    if Report.objects.filter(community=community).exists():
+        return
+    location = Consent.Purpose.LOCATION
+    consents.give(user=rider, purpose=location, version=TEXTS[location].version)
+    blocked = _report(community, rider, Report.Category.HAZARD, "消防通道被车辆占用", "3号楼北侧")
+    _report(community, rider, Report.Category.DIRTY_CORNER, "垃圾桶旁堆放装修垃圾", "西门")
+    reports.accept(report=blocked, handler=staff)
+
+
+def _report(community: Community, rider: User, category: str, text: str, place: str) -> Report:
+    where: dict[str, Any] = {"latitude": 30.5283, "longitude": 114.3172, "place": place}
+    return reports.submit(
+        community=community, reporter=rider, category=category, text=text, **where
+    )

@@ -1,0 +1,159 @@
+"""What is held about what volunteers did and reported, and what an erasure leaves of it."""
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from django.core.files.storage import default_storage
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from backend.accounts.models import User
+from backend.privacy import held
+from volunteers.attendance.models import Attendance, RefusedClaim
+from volunteers.people.models import JoinRequest, Volunteer
+from volunteers.people.services import people
+from volunteers.reports.models import Report
+from volunteers.reports.selectors import by_a_child
+
+
+def photo_name(report_id: object) -> str:
+    """What the photo of a report is called in the ZIP."""
+    return f"photos/{report_id}.jpg"
+
+
+def _with_photo(row: held.Row) -> held.Row:
+    report_id, *facts, photo = row
+    is_there = photo and default_storage.exists(photo)
+    return report_id, *facts, photo_name(report_id) if is_there else None
+
+
+def _photos(user: User) -> Iterator[tuple[str, Any]]:
+    """The photos of their reports that are still there: what each is called, and the file."""
+    with_photo = Report.objects.filter(reporter=user).exclude(photo="")
+    for report_id, photo in held.each(with_photo, "pk", "photo"):
+        if default_storage.exists(photo):
+            yield photo_name(report_id), default_storage.open(photo)
+
+
+def _leave(user: User) -> None:
+    for volunteer in Volunteer.objects.filter(user=user, left_at=None).order_by("pk"):
+        people.leave(volunteer=volunteer)
+
+
+def _take_requests_back(user: User) -> None:
+    pending = JoinRequest.objects.filter(user=user, status=JoinRequest.Status.PENDING)
+    pending.update(status=JoinRequest.Status.WITHDRAWN, decided_at=timezone.now())
+
+
+def _empty_reports(user: User) -> None:
+    """Where each was; and of what is confidential, or told as a child, the words. Photos follow."""
+    theirs = Report.objects.filter(reporter=user)
+    _told_in_confidence(theirs).update(text="", place="")
+    theirs.exclude(latitude=None, longitude=None).update(latitude=None, longitude=None)
+    transaction.on_commit(partial(remove_photos, of=user.pk))
+
+
+def _told_in_confidence(reports: QuerySet[Report]) -> QuerySet[Report]:
+    return reports.filter(Q(category__in=Report.CONFIDENTIAL) | by_a_child())
+
+
+def _finish() -> None:
+    """Empty what a request on its way told after its sender was erased; remove photos left."""
+    told = _told_in_confidence(Report.objects.filter(reporter__erased_at__isnull=False))
+    told.exclude(text="").update(text="", place="", latitude=None, longitude=None)
+    remove_photos()
+
+
+def remove_photos(*, of: UUID | None = None) -> None:
+    """Remove the photos of what was erased, ``of`` that person or of everybody.
+
+    Idempotent: the row names the file until it is gone, so a second run finds what is left.
+    """
+    erased = {"reporter": of} if of else {"reporter__erased_at__isnull": False}
+    for report in Report.objects.filter(**erased, text="").exclude(photo="").order_by("pk"):
+        default_storage.delete(str(report.photo.name))
+        Report.objects.filter(pk=report.pk).update(photo="")
+
+
+held.FILES.append(_photos)
+held.ENDS.append(_leave)
+held.FORGETS += [_take_requests_back, _empty_reports]
+held.AFTERWARDS.append(_finish)
+held.table(
+    "join_requests",
+    "加入社区的申请 / where you asked to be taken in",
+    "id community kind estate=estate__name status requested_at=asked_at decided_at because",
+    JoinRequest,
+    "user",
+    emptied=["because"],
+)
+held.table(
+    "volunteering",
+    "您的志愿者登记 / where you are enrolled as a volunteer",
+    "id community kind estate=estate__name enrolled_at left_at",
+    Volunteer,
+    "user",
+)
+held.table(
+    "attendances",
+    "志愿服务的报名、签到和时长 / shifts, check-ins and hours",
+    "id community activity=shift__activity__title category=shift__activity__category"
+    " place=shift__activity__place shift_starts_at=shift__starts_at shift_ends_at=shift__ends_at"
+    " status signed_up_at checked_in_at checked_out_at was_offline check_out_was_forgotten"
+    " check_in_claimed_at check_out_claimed_at worked_minutes verified_at rejected_because",
+    Attendance,
+    "volunteer",
+    emptied=["rejected_because"],
+)
+held.table(
+    "refused_check_ins",
+    "手机补报而未采信的签到和签退 / what a phone told of them and was refused",
+    "id community activity=attendance__shift__activity__title action=act occurred_at=claimed_at"
+    " submitted_at=told_at outcome=refused_as",
+    RefusedClaim,
+    "attendance__volunteer",
+)
+held.table(
+    "reports",
+    "您的上报；照片在 photos/ 中 / your reports; their photos are in photos/",
+    "id community category text place latitude longitude coord_type status submitted_at"
+    " accepted_at closed_at answer photo",
+    Report,
+    "reporter",
+    shown=_with_photo,
+)
+held.acts(Attendance, "verified_by")
+held.acts(JoinRequest, "decided_by")
+held.acts(Report, "closed_by")
+held.titles(
+    accepted_at=_("Accepted at"),
+    activity=_("Activity"),
+    answer=_("Answer"),
+    category=_("Category"),
+    check_in_claimed_at=_("Check-in by the phone's clock"),
+    check_out_claimed_at=_("Check-out by the phone's clock"),
+    check_out_was_forgotten=_("Check-out forgotten"),
+    checked_in_at=_("Checked in at"),
+    checked_out_at=_("Checked out at"),
+    coord_type=_("Coordinate system"),
+    decided_at=_("Decided at"),
+    enrolled_at=_("Enrolled at"),
+    estate=_("Estate"),
+    latitude=_("Latitude"),
+    left_at=_("Left at"),
+    longitude=_("Longitude"),
+    photo=_("Photo"),
+    place=_("Place"),
+    rejected_because=_("Why it was rejected"),
+    shift_ends_at=_("Shift ends at"),
+    shift_starts_at=_("Shift begins at"),
+    signed_up_at=_("Signed up at"),
+    submitted_at=_("Submitted at"),
+    verified_at=_("Verified at"),
+    was_offline=_("Told later, from offline"),
+    worked_minutes=_("Minutes"),
+)
