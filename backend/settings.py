@@ -73,6 +73,7 @@ INSTALLED_APPS = [
     "backend.notices",
     "backend.documents",
     "backend.privacy",
+    "backend.webhooks",
     "points",
     "volunteers",
     "merchants",
@@ -82,7 +83,6 @@ INSTALLED_APPS = [
 # Where an app is divided, its tasks stand in its slices.
 SLICES = [
     "merchants.giving",
-    "merchants.partners",
     "merchants.redemption",
     "merchants.settlement",
     "points.expiry",
@@ -309,7 +309,7 @@ SPECTACULAR_SETTINGS = {
         "ReportStatusEnum": "volunteers.models.Report.Status",
         "StatementStatusEnum": "merchants.models.Statement.Status",
         "TermsKindEnum": "merchants.models.Terms.Kind",
-        "WebhookDeliveryStateEnum": "merchants.models.WebhookDelivery.State",
+        "WebhookDeliveryStatusEnum": "backend.webhooks.models.Delivery.Status",
         "WishStateEnum": "merchants.models.Wish.State",
         "VolunteerKindEnum": "volunteers.models.Volunteer.Kind",
     },
@@ -365,7 +365,7 @@ CELERY_BEAT_SCHEDULE = {
         "options": SWEEP_OPTIONS,
     },
     "deliver-webhooks": {
-        "task": "merchants.partners.tasks.sweep_webhooks",
+        "task": "backend.webhooks.tasks.sweep_webhooks",
         "schedule": SWEEP_SECONDS,
         "options": SWEEP_OPTIONS,
     },
@@ -439,7 +439,7 @@ CELERY_BEAT_SCHEDULE = {
         "options": SWEEP_OPTIONS,
     },
     "forget-old-webhooks": {
-        "task": "merchants.partners.tasks.forget_old_webhooks",
+        "task": "backend.webhooks.tasks.forget_old_webhooks",
         "schedule": crontab(hour=3, minute=55),
     },
 }

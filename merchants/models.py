@@ -8,7 +8,6 @@ from merchants.partners.models.increases import Increase
 from merchants.partners.models.lists import ActivityMatch, ListEntry
 from merchants.partners.models.merchants import Device, Invitation, Merchant, MerchantMember
 from merchants.partners.models.partnerships import Partnership, Terms
-from merchants.partners.models.webhooks import WebhookDelivery, WebhookEndpoint
 from merchants.redemption.models.pay_codes import PayCode
 from merchants.redemption.models.redemptions import Redemption, Refund, ScanAttempt
 from merchants.redemption.models.voucher_keys import VoucherKey
@@ -48,7 +47,5 @@ __all__ = [
     "StockMove",
     "Terms",
     "VoucherKey",
-    "WebhookDelivery",
-    "WebhookEndpoint",
     "Wish",
 ]

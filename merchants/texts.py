@@ -74,6 +74,6 @@ register(
     ),
     webhook_switched_off=(
         _("Your webhook was switched off"),
-        _("Nothing reached %(host)s for days. Mend it, switch it on and have the rest repeated."),
+        _("Nothing reached %(host)s for days. Mend it, switch it on, then redeliver."),
     ),
 )

@@ -12,17 +12,8 @@ HTTPS_PORT = 443
 # All that is given out; what lies outside (fec0::/10, for one) is no internet address.
 GIVEN_OUT = IPv6Network("2000::/3")
 # In these an IPv4 address is written, which a translator on the way may take for the target.
-CARRY_IPV4 = [
-    IPv6Network(net)
-    for net in (
-        "::/96",
-        "::ffff:0:0/96",
-        "64:ff9b::/96",
-        "64:ff9b:1::/48",
-        "2002::/16",
-        "2001::/32",
-    )
-]
+_NETS = "::/96 ::ffff:0:0/96 64:ff9b::/96 64:ff9b:1::/48 2002::/16 2001::/32"
+CARRY_IPV4 = [IPv6Network(net) for net in _NETS.split()]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,16 +44,14 @@ def checked(url: str, *, allowed: Collection[str] = ()) -> Target:
     if not is_plain or not host or "@" in parts.netloc or parts.fragment:
         raise WebhookUrlRefused
     trusted = f"{host}:{port}" in allowed
-    if parts.scheme not in ("http", "https"):
-        raise WebhookUrlRefused
-    if not trusted and (parts.scheme != "https" or port != HTTPS_PORT):
+    is_usual = (parts.scheme, port) == ("https", HTTPS_PORT)
+    if not is_usual and not (trusted and parts.scheme in ("http", "https")):
         raise WebhookUrlRefused
     try:
-        found = [
-            str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        ]
+        infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError:
         raise WebhookHostUnknown from None
+    found = [str(info[4][0]) for info in infos]
     # One bad address among good ones is a trick, or a mistake: either way none of them is used.
     if not trusted and not all(is_public(ip) for ip in found):
         raise WebhookAddressRefused

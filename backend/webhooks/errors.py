@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from backend.errors import Invalid
+from backend.errors import Conflict, Invalid
 
 
 class WebhookUrlRefused(Invalid):
@@ -18,3 +18,13 @@ class WebhookHostUnknown(Invalid):
 class WebhookAddressRefused(Invalid):
     code = "webhook_address_refused"
     title = _("Webhooks are not sent to private or reserved addresses.")
+
+
+class WebhookKnown(Conflict):
+    code = "webhook_known"
+    title = _("This address is told already.")
+
+
+class TooManyWebhooks(Conflict):
+    code = "too_many_webhooks"
+    title = _("At most five webhook addresses can be switched on.")

@@ -1,4 +1,9 @@
-"""One POST to an address that was checked. Redirects are answers like others: not followed."""
+"""One POST to an address that was checked. Redirects are answers like others: not followed.
+
+By hand, for no kept library limits the time of the whole request: ssrfguard, httpx-secure and
+microsoft-antissrf leave it to httpx and requests, which limit each read. Celery's limits stop a
+task, not a call, and only some of its pools have them.
+"""
 
 import socket
 import ssl
@@ -15,9 +20,9 @@ class NoAnswer(Exception):
 
 
 def post(*, target: Target, headers: Mapping[str, str], body: bytes, seconds: float) -> int:
-    """The status of the answer; nothing after its first line is read. Raises NoAnswer.
+    """Return the status of the answer. Nothing after its first line is read. Raises NoAnswer.
 
-    ``seconds`` are for all of it, so that a receiver that drips bytes holds no worker.
+    ``seconds`` are for the whole request, so that a receiver that drips bytes holds no worker.
     """
     until = time.monotonic() + seconds
     bracketed = f"[{target.host}]" if ":" in target.host else target.host

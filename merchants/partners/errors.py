@@ -132,13 +132,3 @@ class OwnMerchant(Forbidden):
     title = _(
         "Who works for a merchant, or did lately, decides nothing about it for the community."
     )
-
-
-class WebhookKnown(Conflict):
-    code = "webhook_known"
-    title = _("This address is told already.")
-
-
-class TooManyWebhooks(Conflict):
-    code = "too_many_webhooks"
-    title = _("A merchant has at most five webhook addresses that are switched on.")

@@ -517,7 +517,7 @@ REFERS_TO_A_PERSON = {
     "merchants.ScanAttempt.clerk": AN_ACT,
     "merchants.Statement.approved_by": AN_ACT,
     "merchants.Statement.drafted_by": AN_ACT,
-    "merchants.WebhookEndpoint.made_by": AN_ACT,
+    "webhooks.Endpoint.made_by": AN_ACT,
     "merchants.BankBatch.made_by": AN_ACT,
     "merchants.BankBatch.cancelled_by": AN_ACT,
     "merchants.Payout.ordered_by": AN_ACT,

@@ -16,8 +16,10 @@ from backend.accounts import ages, vault
 from backend.accounts.models import GuardianCode, User
 from backend.accounts.services import guardians, keys, profile
 from backend.api.models import IdempotencyKey
-from merchants.models import BankAccount, Invitation, PayCode, WebhookEndpoint
-from merchants.partners.services import invitations, webhooks
+from backend.webhooks import services as webhooks
+from backend.webhooks.models import Endpoint
+from merchants.models import BankAccount, Invitation, PayCode
+from merchants.partners.services import invitations
 from merchants.partners.services import partnerships as partners
 from merchants.redemption.services import pay_codes
 from merchants.settlement.services import bank_accounts
@@ -62,8 +64,8 @@ def secrets(person, lake):
     )
     shop = partnership.merchant
     bank_accounts.keep(merchant=shop, holder="周", bank="农商行", number="62220001", by=wang)
-    endpoint, first = webhooks.register(merchant=shop, url="https://8.8.8.8/", by=wang)
-    _, second = webhooks.renew_secret(endpoint=endpoint, by=wang)
+    endpoint, first = webhooks.create(owner_id=shop.pk, url="https://8.8.8.8/", by=wang)
+    _, second = webhooks.rotate_secret(endpoint=endpoint, by=wang)
     _, told = invitations.invite_owner(partnership=partnership, invited_by=wang)
     _, shown = pay_codes.show(volunteer=li, community=lake)
     profile.change(user=li, born_on=ages.today() - timedelta(days=4_000))
@@ -91,8 +93,8 @@ def told():
         "digest": wang.phone_digest,
         "shop": (
             BankAccount.objects.get().number,
-            WebhookEndpoint.objects.get().secret,
-            *WebhookEndpoint.objects.get().old_secrets(timezone.now()),
+            Endpoint.objects.get().secret,
+            *Endpoint.objects.get().old_secrets(timezone.now()),
         ),
         "shown": tuple(kind.objects.get().code for kind in (Invitation, PayCode, GuardianCode)),
         "refusal": vault.decrypt(IdempotencyKey.objects.get().refusal_encrypted),

@@ -26,6 +26,7 @@ def test_there_are_tenants_tables_in_every_app_that_has_a_business():
         "communities",
         "documents",
         "notices",
+        "webhooks",
         "points",
         "volunteers",
         "merchants",

@@ -1,5 +1,6 @@
 """Webhooks on the wire: who may be sent to, how it is signed, what counts as an answer."""
 
+import json
 import socket
 import ssl
 import threading
@@ -13,8 +14,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from standardwebhooks import Webhook, WebhookVerificationError
 
-from backend.webhooks import schedule, sending, signing
+from backend.webhooks import queue, sending, signing
 from backend.webhooks.addresses import Target, checked, is_public
 from backend.webhooks.errors import WebhookAddressRefused, WebhookHostUnknown, WebhookUrlRefused
 from tests.standins.webhook_receiver import Receiver
@@ -69,12 +71,35 @@ def test_a_signature_is_what_the_specification_says():
     """The example of the Standard Webhooks libraries."""
     headers = signing.headers(
         message_id="msg_p5jXN8AQM9LWM0D4loKWxJek",
-        sent_at=1614265330,
-        body=b'{"test": 2432232314}',
+        sent_at=datetime.fromtimestamp(1614265330, UTC),
+        body='{"test": 2432232314}',
         secrets_in_use=["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"],
     )
 
     assert headers["webhook-signature"] == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+
+
+def test_a_receiver_verifies_with_the_package_and_no_changed_byte_passes():
+    secret, body = signing.new_secret(), '{"type":"ping","data":{"商户":"茶馆"}}'
+    headers = signing.headers(
+        message_id="m1", sent_at=datetime.now(UTC), body=body, secrets_in_use=[secret]
+    )
+
+    assert Webhook(secret).verify(body.encode(), headers) == json.loads(body)
+    for changed in (body.encode() + b" ", b"{}"):
+        with pytest.raises(WebhookVerificationError):
+            Webhook(secret).verify(changed, headers)
+    with pytest.raises(WebhookVerificationError):
+        Webhook(secret).verify(body.encode(), headers | {"webhook-id": "m2"})
+
+
+def test_a_signature_of_ten_minutes_ago_is_not_believed():
+    secret = signing.new_secret()
+    sent_at = datetime.now(UTC) - timedelta(minutes=10)
+    headers = signing.headers(message_id="m1", sent_at=sent_at, body="{}", secrets_in_use=[secret])
+
+    with pytest.raises(WebhookVerificationError, match="too old"):
+        Webhook(secret).verify(b"{}", headers)
 
 
 @pytest.fixture
@@ -85,7 +110,8 @@ def receiver():
 
 
 def send(receiver, *, secrets, seconds=10.0):
-    signed = signing.headers(message_id="m1", sent_at=1, body=b"{}", secrets_in_use=secrets)
+    now = datetime.now(UTC)
+    signed = signing.headers(message_id="m1", sent_at=now, body="{}", secrets_in_use=secrets)
     scheme = "https" if isinstance(receiver.socket, ssl.SSLSocket) else "http"
     target = checked(f"{scheme}://{receiver.name}/hook", allowed=[receiver.name])
     return sending.post(target=target, headers=signed, body=b"{}", seconds=seconds)
@@ -185,7 +211,7 @@ def certificate(tmp_path):
 
 
 def test_who_can_not_prove_who_they_are_is_told_nothing(certificate, monkeypatch):
-    receiver = Receiver(certificate=certificate)
+    receiver = Receiver(secret=signing.new_secret(), certificate=certificate)
     try:
         with pytest.raises(sending.NoAnswer, match="SSLCertVerificationError"):
             send(receiver, secrets=[signing.new_secret()])
@@ -198,14 +224,14 @@ def test_who_can_not_prove_who_they_are_is_told_nothing(certificate, monkeypatch
 
 
 def test_an_attempt_waits_longer_than_the_one_before_and_gives_up_after_three_days():
-    waits = [schedule.wait_after(n, UUID(int=7)) for n in range(1, schedule.ATTEMPTS)]
+    waits = [queue.wait_after(n, UUID(int=7)) for n in range(1, queue.ATTEMPTS)]
 
     assert waits == sorted(waits)
     assert 60 <= sum(w.total_seconds() for w in waits) / 3600 <= 80
-    assert schedule.wait_after(schedule.ATTEMPTS, UUID(int=7)) is None
+    assert queue.wait_after(queue.ATTEMPTS, UUID(int=7)) is None
 
 
 def test_deliveries_that_failed_together_are_not_repeated_together():
-    waits = {schedule.wait_after(5, UUID(int=n)) for n in range(100)}
+    waits = {queue.wait_after(5, UUID(int=n)) for n in range(100)}
 
     assert len(waits) == 100

@@ -29,12 +29,13 @@ from backend.documents.models import Document
 from backend.notices.models import Notice
 from backend.notices.services import notices
 from backend.privacy.services import exports
+from backend.webhooks import services as webhooks
 from merchants.catalogue.services import fairs
 from merchants.catalogue.services import offers as catalogue
 from merchants.giving.services import campaigns as causes
 from merchants.giving.services import wishes
 from merchants.models import MerchantMember, PayCode, Terms
-from merchants.partners.services import invitations, lists, webhooks
+from merchants.partners.services import invitations, lists
 from merchants.partners.services import partnerships as partners
 from merchants.redemption.services import offline, pay_codes, shop_codes, voucher_tokens
 from merchants.redemption.services import vouchers as redemption
@@ -267,8 +268,8 @@ def business(
     proposed = catalogue.propose(
         partnership=partnership, by=owner, code="粥", title="粥", price_points=5, stock=9
     )
-    endpoint, _ = webhooks.register(merchant=shop, url="https://8.8.8.8/hook", by=owner)
-    told_of = webhooks.ping(endpoint=endpoint)
+    endpoint, _ = webhooks.create(owner_id=shop.pk, url="https://8.8.8.8/hook", by=owner)
+    told_of = webhooks.ping(endpoint=endpoint, community_id=partnership.community_id)
     upcoming = partners.agree(
         partnership=partnership, kind=Terms.Kind.DONATED, valid_from=date(2100, 1, 1), by=newcomer
     )
@@ -562,7 +563,7 @@ def business(
         },
         "POST /api/v1/merchants/{merchant_id}/webhooks": {"url": "https://1.1.1.1/hook"},
         "POST /api/v1/merchants/{merchant_id}/webhooks/{endpoint_id}/switch": {"is_active": False},
-        "POST /api/v1/merchants/{merchant_id}/webhooks/{endpoint_id}/repeat": {
+        "POST /api/v1/merchants/{merchant_id}/webhooks/{endpoint_id}/redeliver": {
             "since": "2024-01-01T00:00:00+08:00"
         },
         "POST /api/v1/me/wishes": {"community": pond.code, "words": "一个书包"},

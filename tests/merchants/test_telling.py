@@ -7,10 +7,11 @@ from django.utils import timezone, translation
 
 from backend.notices.models import Notice
 from backend.notices.texts import words
+from backend.webhooks import services as webhooks
+from backend.webhooks.models import Delivery, Endpoint
 from merchants.giving.services import wishes
-from merchants.models import MerchantMember, WebhookDelivery, WebhookEndpoint
+from merchants.models import MerchantMember
 from merchants.partners.services import partnerships as partners
-from merchants.partners.services import webhooks
 from merchants.redemption.services import refunds
 from merchants.redemption.services import vouchers as redemption
 from merchants.settlement.services import statements as settlement
@@ -137,11 +138,11 @@ def test_owners_follow_a_statement_from_draft_to_payment(
 
 def test_owners_are_told_of_a_webhook_that_is_switched_off(shop, lake, zhou, told, settings):
     settings.WEBHOOK_ALLOWED = ["127.0.0.1:9"]
-    endpoint, _ = webhooks.register(merchant=shop, url="https://127.0.0.1:9/hook", by=zhou)
-    ping = webhooks.ping(endpoint=endpoint)
-    WebhookDelivery.objects.filter(pk=ping.pk).update(attempts=9, next_at=timezone.now())
+    endpoint, _ = webhooks.create(owner_id=shop.pk, url="https://127.0.0.1:9/hook", by=zhou)
+    ping = webhooks.ping(endpoint=endpoint, community_id=lake.pk)
+    Delivery.objects.filter(pk=ping.pk).update(attempts=9, next_at=timezone.now())
 
-    webhooks.deliver(delivery_id=ping.pk)
+    webhooks.deliver(community_id=lake.pk, delivery_id=ping.pk)
 
-    assert WebhookEndpoint.objects.get().disabled_because == "failing"
+    assert Endpoint.objects.get().disabled_reason == "failing"
     assert told() == [("zhou", "webhook_switched_off")]

@@ -21,8 +21,8 @@ ENCRYPTED = (
     ("merchants.Invitation", "code_encrypted"),
     ("merchants.PayCode", "code_encrypted"),
     ("merchants.VoucherKey", "private_key_encrypted"),
-    ("merchants.WebhookEndpoint", "secret_encrypted"),
-    ("merchants.WebhookEndpoint", "old_secrets_encrypted"),
+    ("webhooks.Endpoint", "secret_encrypted"),
+    ("webhooks.Endpoint", "old_secrets_encrypted"),
 )
 BATCH = 500  # rows locked at a time, and lost if we are stopped
 

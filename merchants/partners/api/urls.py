@@ -1,19 +1,10 @@
 from django.urls import path
 
-from merchants.partners.api import increases, lists, webhooks
+from merchants.partners.api import increases, lists
 from merchants.partners.api import members as clerks
 from merchants.partners.api import partnerships as partners
 
-WEBHOOK = "merchants/<uuid:merchant_id>/webhooks/<uuid:endpoint_id>"
-
 urlpatterns = [
-    path("merchants/<uuid:merchant_id>/webhooks", webhooks.WebhookListView.as_view()),
-    path(f"{WEBHOOK}/secret", webhooks.WebhookSecretView.as_view()),
-    path(f"{WEBHOOK}/switch", webhooks.WebhookSwitchView.as_view()),
-    path(f"{WEBHOOK}/ping", webhooks.WebhookPingView.as_view()),
-    path(f"{WEBHOOK}/repeat", webhooks.RepeatSinceView.as_view()),
-    path(f"{WEBHOOK}/deliveries", webhooks.DeliveryListView.as_view()),
-    path(f"{WEBHOOK}/deliveries/<uuid:delivery_id>/repeat", webhooks.RepeatView.as_view()),
     path("list-entries", lists.ListEntryListView.as_view()),
     path("list-entries/<uuid:entry_id>/close", lists.ListEntryCloseView.as_view()),
     path("list-entries/<uuid:entry_id>/matches", lists.MatchView.as_view()),

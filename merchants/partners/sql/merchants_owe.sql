@@ -1,14 +1,10 @@
--- Owes an event to every active endpoint of the partner's merchant. Whoever changes the row that it
--- is about knows nothing of it; a merchant with several communities tells them apart by its data.
+-- Owes an event about the row p_object to every active endpoint of the partner's merchant. What has
+-- one p_ordering arrives in order.
 CREATE FUNCTION merchants_owe(
-    p_community uuid, p_partnership uuid, p_event text, p_object uuid, p_facts jsonb
+    p_community uuid, p_partnership uuid, p_event text, p_object uuid, p_ordering uuid
 ) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO merchants_webhookdelivery (id, community_id, endpoint_id, event, object_id,
-        data, happened_at, next_at, state, attempts, trouble)
-    SELECT uuid7(), p_community, e.id, p_event, p_object,
-        jsonb_build_object('community_id', p_community, 'partnership_id', p_partnership) || p_facts,
-        clock_timestamp(), clock_timestamp(), 'pending', 0, ''
-    FROM merchants_webhookendpoint e JOIN merchants_partnership p ON p.merchant_id = e.merchant_id
-    WHERE p.id = p_partnership AND e.disabled_at IS NULL;
+    PERFORM webhooks_owe(p_community, p.merchant_id, p_event, p_object, p_ordering)
+    FROM merchants_partnership p
+    WHERE p.community_id = p_community AND p.id = p_partnership;
 END $$;

@@ -1,8 +1,4 @@
 BEGIN
-    PERFORM merchants_owe(NEW.community_id, NEW.partnership_id, 'redemption.refunded',
-        NEW.redemption_id, jsonb_build_object(
-            'redemption_id', NEW.redemption_id, 'refund_id', NEW.id, 'quantity', NEW.quantity,
-            'points', NEW.points, 'amount_fen', NEW.amount_fen, 'refunded_at', NEW.refunded_at
-        ));
+    PERFORM merchants_owe(NEW.community_id, NEW.partnership_id, 'redemption.refunded', NEW.id, NEW.redemption_id);
     RETURN NULL;
 END;

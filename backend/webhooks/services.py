@@ -1,0 +1,234 @@
+"""Telling owners' own systems: signed, in order for each object, again until it arrives.
+
+At least once: who is told twice knows it by the same ``webhook-id``. Source: the Standard Webhooks
+specification.
+"""
+
+import json
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from backend.accounts import vault
+from backend.accounts.models import User
+from backend.communities.selectors import tenants
+from backend.errors import Refusal
+from backend.webhooks import addresses, owners, queue, selectors, sending, signing
+from backend.webhooks.errors import TooManyWebhooks, WebhookKnown
+from backend.webhooks.models import Delivery, Endpoint, Silence
+
+ENDPOINTS_AT_MOST = 5  # that are switched on
+OVERLAP = timedelta(hours=24)  # in which an old secret signs beside the new
+OLD_SECRETS_AT_MOST = 9  # a header has only so much room
+KEEP = timedelta(days=90)  # the trigger delivery_stays lets go of nothing sooner
+BATCH = 5_000  # rows a statement; keeps each transaction short
+PING = "ping"
+GONE = "gone"  # why an event is given up that nothing is left to be told of
+
+
+# --- the owner's side -------------------------------------------------------------------------
+@transaction.atomic
+def create(*, owner_id: UUID, url: str, by: User) -> tuple[Endpoint, str]:
+    """Tell ``url`` from now on. Returns its secret too, which can be read until it has been used.
+
+    Raises WebhookUrlRefused, WebhookHostUnknown, WebhookAddressRefused, WebhookKnown,
+    TooManyWebhooks.
+    """
+    addresses.checked(url, allowed=settings.WEBHOOK_ALLOWED)
+    owners.declared().lock(owner_id)
+    if selectors.endpoints_of(owner_id).filter(url=url).exists():
+        raise WebhookKnown
+    _refuse_too_many(owner_id)
+    secret = signing.new_secret()
+    endpoint = Endpoint.objects.create(
+        owner_id=owner_id, url=url, secret_encrypted=vault.encrypt(secret), made_by=by
+    )
+    endpoint.refresh_from_db(fields=["made_at"])  # the database's own time
+    _record("webhook.create", endpoint, by)
+    return endpoint, secret
+
+
+@transaction.atomic
+def rotate_secret(*, endpoint: Endpoint, by: User) -> tuple[Endpoint, str]:
+    """Make another secret. Each one before signs beside it until 24 hours after it was replaced.
+
+    Several within a day all sign: nobody knows which of them the receiver has.
+    """
+    endpoint = _locked(endpoint)
+    secret, now = signing.new_secret(), timezone.now()
+    old = {endpoint.secret: (now + OVERLAP).isoformat()} | endpoint.old_secrets(now)
+    newest = dict(list(old.items())[:OLD_SECRETS_AT_MOST])
+    endpoint.old_secrets_encrypted = vault.encrypt(json.dumps(newest))
+    endpoint.secret_encrypted, endpoint.secret_confirmed_at = vault.encrypt(secret), None
+    changed = ["secret_encrypted", "old_secrets_encrypted", "secret_confirmed_at"]
+    endpoint.save(update_fields=changed)
+    _record("webhook.rotate_secret", endpoint, by)
+    return endpoint, secret
+
+
+@transaction.atomic
+def switch(*, endpoint: Endpoint, is_active: bool, by: User) -> Endpoint:
+    """Switch an endpoint off or on. What happens while it is off is not owed to it.
+
+    Idempotent: keeps the first ``disabled_at``. Raises TooManyWebhooks.
+    """
+    # The owner first, as when one is made: only so many are on.
+    owners.declared().lock(endpoint.owner_id)
+    endpoint = _locked(endpoint)
+    if (endpoint.disabled_at is None) != is_active:
+        if is_active:
+            _refuse_too_many(endpoint.owner_id)
+        endpoint.disabled_at = None if is_active else timezone.now()
+        endpoint.disabled_reason = "" if is_active else "owner"
+        endpoint.save(update_fields=["disabled_at", "disabled_reason"])
+        Silence.objects.filter(endpoint=endpoint).delete()
+        _record("webhook.switch", endpoint, by)
+    return endpoint
+
+
+@transaction.atomic
+def ping(*, endpoint: Endpoint, community_id: UUID) -> Delivery:
+    """Owe something to try the endpoint with, kept on record in a community of the owner's.
+
+    It is delivered like all else, and ends the wait of an endpoint that gave no answer lately.
+    """
+    now = timezone.now()
+    Silence.objects.filter(endpoint=endpoint).update(until_at=now)
+    delivery = Delivery.objects.create(
+        community_id=community_id,
+        endpoint=endpoint,
+        event=PING,
+        object_id=endpoint.pk,
+        ordering_id=endpoint.pk,
+        happened_at=now,
+        next_at=now,
+    )
+    return queue.here(delivery).get()  # with the database's own defaults
+
+
+@transaction.atomic
+def redeliver(*, delivery: Delivery) -> Delivery:
+    """Send a delivery once more: with its id and its body, from the first attempt on."""
+    queue.requeue(queue.here(delivery))
+    return queue.here(delivery).get()
+
+
+@transaction.atomic
+def redeliver_since(*, endpoint: Endpoint, since: datetime) -> int:
+    """Redeliver every event that happened since ``since``. Returns the count."""
+    told = selectors.deliveries_to(endpoint).filter(happened_at__gte=since).order_by()
+    communities = told.values_list("community_id", flat=True).distinct()
+    return sum(queue.requeue(told.filter(community=one)) for one in communities)
+
+
+# --- sending ----------------------------------------------------------------------------------
+def deliver(*, community_id: UUID, delivery_id: UUID) -> None:
+    """Try one that is due. Idempotent: a second run finds it done, or not due.
+
+    Nothing is locked while the receiver is asked.
+    """
+    delivery = queue.claim(community_id=community_id, delivery_id=delivery_id)
+    if delivery is None:
+        return
+    body = _body_of(delivery)
+    if body is None:
+        queue.here(delivery).update(status=Delivery.Status.FAILED, reason=GONE)
+        return
+    endpoint = delivery.endpoint
+    secrets_in_use = [endpoint.secret, *endpoint.old_secrets(timezone.now())]
+    http_status, reason = _send(delivery, body, secrets_in_use)
+    is_taken = http_status is not None and 200 <= http_status < 300
+    with transaction.atomic():
+        status = queue.finish(delivery, is_done=is_taken, http_status=http_status, reason=reason)
+        if is_taken and secrets_in_use == [endpoint.secret] and not endpoint.secret_confirmed_at:
+            # Unless it was replaced while the receiver was asked.
+            Endpoint.objects.filter(
+                pk=endpoint.pk, secret_encrypted=endpoint.secret_encrypted
+            ).update(secret_confirmed_at=timezone.now())
+        if status == Delivery.Status.FAILED:
+            _switch_off_what_fails(delivery)
+        queue.heed_silence(delivery, is_silent=http_status is None)
+
+
+def forget_old() -> int:
+    """Delete what happened 90 days ago and is not to be sent any more. Returns the count."""
+    forgotten = 0
+    for community in tenants():
+        here = Delivery.objects.filter(community=community)
+        # By the database's clock, as the trigger has it.
+        old = here.filter(happened_at__lt=Now() - KEEP).exclude(status=Delivery.Status.PENDING)
+        deleted = BATCH
+        while deleted == BATCH:
+            batch = old.order_by("happened_at").values("pk")[:BATCH]
+            deleted, _ = here.filter(pk__in=batch).delete()
+            forgotten += deleted
+    return forgotten
+
+
+def _body_of(delivery: Delivery) -> str | None:
+    """The body, made at the first try and kept; ``None`` if nothing is left to be told."""
+    if delivery.body:
+        return delivery.body
+    data: dict[str, Any] | None = {}
+    if delivery.event != PING:
+        event = owners.declared().events.get(delivery.event)
+        where = {"community_id": delivery.community_id, "object_id": delivery.object_id}
+        data = event.tell(**where) if event else None
+    if data is None:
+        return None
+    told = {"type": delivery.event, "timestamp": delivery.happened_at, "data": data}
+    body = json.dumps(told, ensure_ascii=False, default=_written)
+    if queue.here(delivery).filter(body="").update(body=body):
+        return body
+    return queue.here(delivery).values_list("body", flat=True).get()  # another worker's
+
+
+def _written(fact: Any) -> str:
+    """Moments and days in ISO 8601, ids as text."""
+    return str(fact.isoformat() if hasattr(fact, "isoformat") else fact)
+
+
+def _send(delivery: Delivery, body: str, secrets_in_use: list[str]) -> tuple[int | None, str]:
+    """HTTP's status, or why there is none."""
+    headers = signing.headers(str(delivery.pk), timezone.now(), body, secrets_in_use)
+    try:
+        # Looked up anew each time: a name may mean another machine by now.
+        target = addresses.checked(delivery.endpoint.url, allowed=settings.WEBHOOK_ALLOWED)
+        seconds = settings.WEBHOOK_TIMEOUT_SECONDS
+        return sending.post(target=target, headers=headers, body=body.encode(), seconds=seconds), ""
+    except Refusal as refusal:
+        return None, refusal.code[:40]
+    except sending.NoAnswer as error:
+        return None, str(error)[:40]
+
+
+def _switch_off_what_fails(delivery: Delivery) -> None:
+    """Switch the endpoint off if nothing arrived there in all the time of all attempts."""
+    arrived = Delivery.objects.filter(
+        endpoint=delivery.endpoint, delivered_at__gte=delivery.happened_at
+    )
+    if not arrived.exists():
+        still_on = Endpoint.objects.filter(pk=delivery.endpoint_id, disabled_at__isnull=True)
+        if still_on.update(disabled_at=timezone.now(), disabled_reason="failing"):
+            owners.declared().tell_switched_off(delivery)
+
+
+# --- endpoints --------------------------------------------------------------------------------
+def _refuse_too_many(owner_id: UUID) -> None:
+    """Refuse one more that is on. The caller holds the owner's row."""
+    on = selectors.endpoints_of(owner_id).filter(disabled_at__isnull=True)
+    if on.count() >= ENDPOINTS_AT_MOST:
+        raise TooManyWebhooks(most=ENDPOINTS_AT_MOST)
+
+
+def _locked(endpoint: Endpoint) -> Endpoint:
+    return Endpoint.objects.select_for_update(no_key=True).get(pk=endpoint.pk)
+
+
+def _record(action: str, endpoint: Endpoint, by: User) -> None:
+    owners.declared().record(action, endpoint=endpoint, by=by)

@@ -1,0 +1,66 @@
+"""What merchants' own systems are told. How it gets there: backend/webhooks.
+
+The triggers of a row owe its event (the .sql files ending in is_told); its facts are read when it is first
+sent. So every column here is held final by the database from the event on, and what is not yet
+final at the event, such as a draft's status, is said by the event.
+"""
+
+from urllib.parse import urlsplit
+
+from backend.accounts.models import User
+from backend.webhooks.models import Delivery, Endpoint
+from backend.webhooks.owners import Event, Owners
+from merchants.partners.models.merchants import Merchant
+from merchants.partners.services import partnerships as partners
+from merchants.partners.services import telling
+from merchants.redemption.models.redemptions import Redemption, Refund
+from merchants.settlement.models.statements import Statement
+
+_WHERE = "community_id partnership_id "  # a partner of several communities tells them apart by it
+_FIGURES = _WHERE + "statement_id=pk period_start period_end points amount_fen carried_fen "
+_NUMBERED = _FIGURES + "number_year number_in_year digest"
+_NO_NUMBER = {"number_year": None, "number_in_year": None, "digest": ""}
+
+EVENTS = {
+    "redemption.redeemed": Event(
+        Redemption,
+        _WHERE + "redemption_id=pk offer_id quantity price_points amount_fen redeemed_at=closed_at",
+    ),
+    "redemption.refunded": Event(
+        Refund, _WHERE + "redemption_id refund_id=pk quantity points amount_fen refunded_at"
+    ),
+    "statement.drafted": Event(Statement, _FIGURES, status="draft", **_NO_NUMBER),
+    "statement.questioned": Event(Statement, _FIGURES, status="questioned", **_NO_NUMBER),
+    "statement.approved": Event(Statement, _NUMBERED, status="approved"),
+    "statement.paid": Event(Statement, _NUMBERED, status="paid"),
+}
+
+
+def record(action: str, *, endpoint: Endpoint, by: User) -> None:
+    """Write it down in each community that the merchant is a partner of."""
+    partners.record(
+        action,
+        actor=by,
+        merchant=Merchant.objects.get(pk=endpoint.owner_id),
+        target=endpoint,
+        after={"is_active": endpoint.disabled_at is None},
+    )
+
+
+def tell_switched_off(delivery: Delivery) -> None:
+    """Owe the merchant's owners a notice."""
+    telling.tell(
+        "webhook_switched_off",
+        community=delivery.community,
+        recipients=telling.owners_of(delivery.endpoint.owner_id),
+        about=delivery.pk,
+        facts={"host": urlsplit(delivery.endpoint.url).hostname},
+    )
+
+
+OWNERS = Owners(
+    events=EVENTS,
+    lock=lambda owner_id: Merchant.objects.select_for_update(no_key=True).get(pk=owner_id),
+    record=record,
+    tell_switched_off=tell_switched_off,
+)
