@@ -20,8 +20,8 @@ SWEEP_AT_MOST = 1_000  # rows that one sweep queues tasks for; the next sweep fi
 
 app = Celery("linli")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks()
-app.autodiscover_tasks(lambda: settings.SLICES)
+# Every module of tasks has one that runs by the clock.
+app.autodiscover_tasks(lambda: [task.split(".tasks.")[0] for task in settings.CELERY_BEAT_SCHEDULE])
 
 
 @setup_logging.connect

@@ -3,8 +3,7 @@
 import secrets
 import unicodedata
 
-from backend.text import is_blank
-from backend.written import bare, is_dash
+from backend.text import bare, is_blank, is_dash
 
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # none is mistaken for another; about 5 bits each
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db import models
 
-from backend.written import bare, is_dash
+from backend.text import bare, is_dash
 
 COMPARED_LENGTH = 200  # NFKC makes up to 18 characters of one
 

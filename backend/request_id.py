@@ -1,4 +1,7 @@
-"""One id for one request, in its answer, its log lines and its audit entries."""
+"""One id for one request, in its answer, its log lines and its audit entries.
+
+Not django-guid: it takes over whatever id a client sends, which would stand in our audit trail.
+"""
 
 import logging
 from collections.abc import Callable

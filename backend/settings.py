@@ -80,17 +80,6 @@ INSTALLED_APPS = [
     "backend.top.scenarios",
     "backend.top.pages",
 ]
-# Where an app is divided, its tasks stand in its slices.
-SLICES = [
-    "merchants.giving",
-    "merchants.redemption",
-    "merchants.settlement",
-    "points.expiry",
-    "points.seals",
-    "volunteers.attendance",
-    "volunteers.reports",
-]
-
 MIDDLEWARE = [
     "backend.request_id.name_request",
     "backend.api.middleware.read_to_the_end",
@@ -342,106 +331,36 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TIMEZONE = "Asia/Shanghai"
 # A sweep that nobody ran is made up for by the next: a day without a worker must not leave a day's
 # sweeps behind, each of which would queue all that is owed once more.
-SWEEP_OPTIONS = {"expires": 60}
-CELERY_BEAT_SCHEDULE = {
-    "deliver-due-notices": {
-        "task": "backend.notices.tasks.sweep_due_notices",
-        "schedule": SWEEP_SECONDS,
-        "options": SWEEP_OPTIONS,
-    },
-    "release-expired-vouchers": {
-        "task": "merchants.redemption.tasks.sweep_expired_vouchers",
-        "schedule": SWEEP_SECONDS,
-        "options": SWEEP_OPTIONS,
-    },
-    "forget-old-pay-codes": {
-        "task": "merchants.redemption.tasks.forget_old_pay_codes",
-        "schedule": 600.0,
-        "options": SWEEP_OPTIONS,
-    },
-    "reopen-lapsed-wishes": {
-        "task": "merchants.giving.tasks.sweep_lapsed_wishes",
-        "schedule": 60.0,
-        "options": SWEEP_OPTIONS,
-    },
-    "deliver-webhooks": {
-        "task": "backend.webhooks.tasks.sweep_webhooks",
-        "schedule": SWEEP_SECONDS,
-        "options": SWEEP_OPTIONS,
-    },
-    "advance-payouts": {
-        "task": "merchants.settlement.tasks.sweep_payouts",
-        "schedule": SWEEP_SECONDS,
-        "options": SWEEP_OPTIONS,
-    },
-    "close-forgotten-check-outs": {
-        "task": "volunteers.attendance.tasks.sweep_forgotten_check_outs",
-        "schedule": 60.0,
-        "options": SWEEP_OPTIONS,
-    },
-    "make-exports": {
-        "task": "backend.privacy.tasks.sweep_exports",
-        "schedule": SWEEP_SECONDS,
-        "options": SWEEP_OPTIONS,
-    },
-    "make-documents": {
-        "task": "backend.documents.tasks.sweep_documents",
-        "schedule": SWEEP_SECONDS,
-        "options": SWEEP_OPTIONS,
-    },
+SWEEPS = {
+    "backend.notices.tasks.sweep_due_notices": SWEEP_SECONDS,
+    "merchants.redemption.tasks.sweep_expired_vouchers": SWEEP_SECONDS,
+    "merchants.redemption.tasks.forget_old_pay_codes": 600.0,
+    "merchants.giving.tasks.sweep_lapsed_wishes": 60.0,
+    "backend.webhooks.tasks.sweep_webhooks": SWEEP_SECONDS,
+    "merchants.settlement.tasks.sweep_payouts": SWEEP_SECONDS,
+    "volunteers.attendance.tasks.sweep_forgotten_check_outs": 60.0,
+    "backend.privacy.tasks.sweep_exports": SWEEP_SECONDS,
+    "backend.documents.tasks.sweep_documents": SWEEP_SECONDS,
     # Each hour, for it is midnight somewhere; where nothing is due, nothing happens.
-    "expire-points": {
-        "task": "points.expiry.tasks.sweep_expiry",
-        "schedule": crontab(minute=5),
-        "options": SWEEP_OPTIONS,
-    },
-    "tell-of-expiry": {
-        "task": "points.expiry.tasks.sweep_expiry_notices",
-        "schedule": crontab(hour=9, minute=0),
-    },
-    "seal-transfers": {
-        "task": "points.seals.tasks.sweep_unsealed",
-        "schedule": 300.0,
-        "options": SWEEP_OPTIONS,
-    },
+    "points.expiry.tasks.sweep_expiry": crontab(minute=5),
+    "points.seals.tasks.sweep_unsealed": 300.0,
+    "backend.accounts.tasks.forget_old_attempts": 600.0,
+}
+NIGHTLY = {
+    "points.expiry.tasks.sweep_expiry_notices": crontab(hour=9, minute=0),
     # Each night, though a period is a month: a night that was missed is made up for by the next.
-    "draft-settlements": {
-        "task": "merchants.settlement.tasks.sweep_unsettled",
-        "schedule": crontab(hour=2, minute=10),
-    },
-    "verify-ledgers": {
-        "task": "points.seals.tasks.sweep_verifications",
-        "schedule": crontab(hour=4, minute=20),
-    },
-    "forget-old-coordinates": {
-        "task": "volunteers.reports.tasks.forget_old_coordinates",
-        "schedule": crontab(hour=3, minute=10),
-    },
-    "erase-people": {
-        "task": "backend.privacy.tasks.sweep_erasures",
-        "schedule": crontab(hour=2, minute=50),
-    },
-    "remove-expired-exports": {
-        "task": "backend.privacy.tasks.remove_expired_exports",
-        "schedule": crontab(hour=3, minute=25),
-    },
-    "remove-expired-documents": {
-        "task": "backend.documents.tasks.remove_expired_documents",
-        "schedule": crontab(hour=3, minute=30),
-    },
-    "forget-idempotency-keys": {
-        "task": "backend.api.tasks.forget_old_idempotency_keys",
-        "schedule": crontab(hour=3, minute=40),
-    },
-    "forget-old-attempts": {
-        "task": "backend.accounts.tasks.forget_old_attempts",
-        "schedule": 600.0,
-        "options": SWEEP_OPTIONS,
-    },
-    "forget-old-webhooks": {
-        "task": "backend.webhooks.tasks.forget_old_webhooks",
-        "schedule": crontab(hour=3, minute=55),
-    },
+    "merchants.settlement.tasks.sweep_unsettled": crontab(hour=2, minute=10),
+    "points.seals.tasks.sweep_verifications": crontab(hour=4, minute=20),
+    "volunteers.reports.tasks.forget_old_coordinates": crontab(hour=3, minute=10),
+    "backend.privacy.tasks.sweep_erasures": crontab(hour=2, minute=50),
+    "backend.privacy.tasks.remove_expired_exports": crontab(hour=3, minute=25),
+    "backend.documents.tasks.remove_expired_documents": crontab(hour=3, minute=30),
+    "backend.api.tasks.forget_old_idempotency_keys": crontab(hour=3, minute=40),
+    "backend.webhooks.tasks.forget_old_webhooks": crontab(hour=3, minute=55),
+}
+CELERY_BEAT_SCHEDULE = {
+    task: {"task": task, "schedule": schedule, "options": {"expires": 60} if task in SWEEPS else {}}
+    for task, schedule in (SWEEPS | NIGHTLY).items()
 }
 
 # --- language, time, files --------------------------------------------------------------------

@@ -59,6 +59,8 @@ _JOINING = (
     (0x10A00, 0x11FFF),
     (0x1E900, 0x1E95F),
 )
+# Strokes that are typed for a dash, beside the category Pd: _ ~ ー − ⁃ ─ ━ ╌. NFKC makes ～ a ~.
+_STROKES = frozenset("_~\u30fc\u2212\u2043\u2500\u2501\u254c")
 _SPEAKING = "LNPS"  # letters, digits, punctuation, symbols: the rest needs one of them to be seen
 
 
@@ -113,6 +115,17 @@ def is_blank(character: str) -> bool:
 def shows_nothing(text: str) -> bool:
     """Whether nobody sees anything of it, as ``tidy`` finds, also where it would be refused."""
     return not any(map(_is_seen, text.translate(_WITHOUT)))
+
+
+def bare(text: str) -> str:
+    """The text in NFKC (full-width forms made plain), without blanks and what shows nothing."""
+    plain = unicodedata.normalize("NFKC", text)
+    return "".join(character for character in plain if not is_blank(character))
+
+
+def is_dash(character: str) -> bool:
+    """Whether it is any of the dashes, or a stroke that is typed for one."""
+    return unicodedata.category(character) == "Pd" or character in _STROKES
 
 
 def name_of(character: str) -> str:

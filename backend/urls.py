@@ -15,15 +15,15 @@ from backend.api.documents import document, openapi
 from backend.api.health import healthz, readyz
 from backend.api.throttling import LogInThrottle, PublicThrottle, SessionThrottle, throttled
 
-API = [
+APIS = [
     "merchants.urls",  # the counter's comes first: addresses are looked through in their order
     "backend.accounts.api.urls",
     "backend.communities.api.urls",
-    "backend.notices.api.urls",
-    "backend.documents.api.urls",
+    "backend.notices.api",
+    "backend.documents.api",
     "points.urls",
     "volunteers.urls",
-    "backend.privacy.api.urls",
+    "backend.privacy.api",
 ]
 
 # Of what django-allauth has, what people log in with here. The rest is about e-mail addresses and
@@ -74,7 +74,7 @@ urlpatterns = [
         SpectacularSwaggerSplitView.as_view(template_name="pages/docs.html"),
         name="docs",
     ),
-    *(path("api/v1/", include(urls)) for urls in API),
+    *(path("api/v1/", include(api)) for api in APIS),
 ]
 
 handler400 = "backend.api.exceptions.request_error"

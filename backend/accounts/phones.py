@@ -8,7 +8,7 @@ import unicodedata
 from django.conf import settings
 
 from backend.names import of_person
-from backend.written import bare, is_dash
+from backend.text import bare, is_dash
 
 CHINA = "86"
 _MOBILE = re.compile(r"(?:(?:\+|00)?86)?(1[0-9]{10})")

@@ -1,4 +1,7 @@
-"""Two questions that an operator's machinery asks: is it alive, and can it serve?"""
+"""Two questions that an operator's machinery asks: is it alive, and can it serve?
+
+Not django-health-check: its check of the database waits for the pool, and anybody may repeat it.
+"""
 
 from functools import cache
 from threading import Lock

@@ -15,8 +15,7 @@ from zoneinfo import ZoneInfo
 from django.utils.translation import gettext
 
 from backend.accounts import phones
-from backend.text import CharacterRefused, is_blank, tidy
-from backend.written import bare, is_dash
+from backend.text import CharacterRefused, bare, is_blank, is_dash, tidy
 
 T = TypeVar("T")
 Parser = Callable[[str], T]

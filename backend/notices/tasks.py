@@ -6,7 +6,7 @@ from celery import shared_task
 from django.db import OperationalError
 
 from backend.notices import selectors
-from backend.notices.services import notices
+from backend.notices import services as notices
 
 SWEEP_AT_MOST = 1000  # notices a sweep; the rest are still owed at the next
 

@@ -21,9 +21,9 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from backend.accounts.models import User
-from backend.audit.services import trail
+from backend.audit import services as trail
 from backend.communities.models import Community
-from backend.notices.services import notices
+from backend.notices import services as notices
 from points.expiry import selectors
 from points.expiry.errors import ExpiryDayNotOver, ExpiryPolicyInvalid
 from points.expiry.models import ExpiryPolicy

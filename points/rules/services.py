@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import Max
 
 from backend.accounts.models import User
-from backend.audit.services import trail
+from backend.audit import services as trail
 from backend.communities.models import Community
 from backend.text import is_tidy
 from points.rules.errors import CashNotAllowedForHours, RuleBackdated, RuleInvalid

@@ -6,8 +6,8 @@ from datetime import UTC, date, datetime
 import pytest
 from django.db import DatabaseError, connection, transaction
 
+from backend.audit import services as trail
 from backend.audit.models import AuditEntry
-from backend.audit.services import trail
 from backend.request_id import HEADER
 from merchants.redemption.services import vouchers as redemption
 from merchants.settlement.services import statements as settlement

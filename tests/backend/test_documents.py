@@ -25,8 +25,8 @@ from backend.accounts.models import User
 from backend.celery import app
 from backend.communities.models import Membership, Role
 from backend.communities.services import roles
+from backend.documents import api as documents
 from backend.documents import selectors, services, tasks
-from backend.documents.api import documents
 from backend.documents.models import Document
 from backend.privacy.services import erasure
 from merchants.models import MerchantMember

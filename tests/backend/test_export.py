@@ -27,8 +27,8 @@ from backend.accounts.services import sessions
 from backend.audit.models import AuditEntry
 from backend.celery import app
 from backend.communities.models import Membership
+from backend.notices import services as notices
 from backend.notices.models import Notice
-from backend.notices.services import notices
 from backend.privacy import held, tasks
 from backend.privacy.models import Export
 from backend.privacy.services import archive, exports

@@ -9,9 +9,9 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone, translation
 
 from backend.notices import selectors, tasks
+from backend.notices import services as notices
 from backend.notices.errors import NoticeUnknown
 from backend.notices.models import Notice
-from backend.notices.services import notices
 from backend.notices.texts import words
 
 

@@ -7,8 +7,8 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from backend.ids import new_id
+from backend.notices import services as notices
 from backend.notices.models import Notice
-from backend.notices.services import notices
 
 
 @pytest.fixture

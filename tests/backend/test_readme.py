@@ -40,6 +40,14 @@ def test_the_map_names_what_is_there():
         ), place
 
 
+def test_every_place_that_the_architecture_names_exists():
+    text = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    places = re.findall(r"`((?:backend|tests|points)/[\w/.]+)`", text)
+    assert len(places) > 10
+    for place in places:
+        assert (ROOT / place).exists(), place
+
+
 def test_every_file_a_docstring_sends_the_reader_to_exists():
     for source in ROOT.glob("[bpvmt]*/**/*.py"):
         for name in re.findall(r"docs/[\w.-]+\.md", source.read_text("utf-8")):

@@ -24,14 +24,14 @@ def test_sweeps_that_nobody_ran_do_not_pile_up():
 
     often = {name for name, part in sweeps.items() if isinstance(part["schedule"], float)}
     assert often == {
-        "deliver-due-notices",
-        "release-expired-vouchers",
-        "close-forgotten-check-outs",
-        "seal-transfers",
-        "make-documents",
-        "make-exports",
-        "advance-payouts",
-        "reopen-lapsed-wishes",
-        "deliver-webhooks",
+        "backend.notices.tasks.sweep_due_notices",
+        "merchants.redemption.tasks.sweep_expired_vouchers",
+        "volunteers.attendance.tasks.sweep_forgotten_check_outs",
+        "points.seals.tasks.sweep_unsealed",
+        "backend.documents.tasks.sweep_documents",
+        "backend.privacy.tasks.sweep_exports",
+        "merchants.settlement.tasks.sweep_payouts",
+        "merchants.giving.tasks.sweep_lapsed_wishes",
+        "merchants.partners.tasks.sweep_webhooks",
     }
     assert {sweeps[name]["options"]["expires"] for name in often} == {60}

@@ -26,8 +26,8 @@ from backend.communities.models import Community, Role
 from backend.communities.services import places, roles
 from backend.documents import services as documents
 from backend.documents.models import Document
+from backend.notices import services as notices
 from backend.notices.models import Notice
-from backend.notices.services import notices
 from backend.privacy.services import exports
 from backend.webhooks import services as webhooks
 from merchants.catalogue.services import fairs

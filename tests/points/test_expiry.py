@@ -14,8 +14,8 @@ from django.utils import timezone, translation
 from backend.communities.models import Community
 from backend.communities.services import places
 from backend.ids import new_id
+from backend.notices import services as notices
 from backend.notices.models import Notice
-from backend.notices.services import notices
 from backend.notices.texts import words
 from backend.top.scenarios import demo
 from points.awards.services import awards

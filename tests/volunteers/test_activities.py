@@ -8,8 +8,8 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from backend.communities.errors import NotAVolunteerHere
+from backend.notices import services as notices
 from backend.notices.models import Notice
-from backend.notices.services import notices
 from points.models import Rule
 from points.rules import services as rules
 from volunteers.activities import selectors

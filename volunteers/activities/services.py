@@ -10,7 +10,7 @@ from backend.accounts.models import User
 from backend.accounts.services import guardians
 from backend.communities.models import Community
 from backend.communities.services import roles
-from backend.notices.services import notices
+from backend.notices import services as notices
 from points.awards.services import awards
 from points.rules import selectors as points
 from volunteers.activities.errors import ShiftFull, ShiftOver, ShiftTimesInvalid

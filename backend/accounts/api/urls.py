@@ -2,7 +2,7 @@ from django.urls import path
 
 from backend.accounts.api import guardians, views
 
-# ``me`` tells of roles as well: backend/communities/api/views.py, backend/privacy/api/urls.py.
+# ``me`` tells of roles as well: backend/communities/api/views.py, backend/privacy/api.py.
 urlpatterns = [
     path("consents", views.ConsentTextListView.as_view()),
     path("me/consents", views.MyConsentListView.as_view()),

@@ -9,7 +9,7 @@ from backend.accounts.purposes import TEXTS
 from backend.accounts.selectors import consents_in_force
 from backend.accounts.services import guardians
 from backend.accounts.services.people import locked
-from backend.audit.services import trail
+from backend.audit import services as trail
 
 
 def require(user: User, purpose: Consent.Purpose) -> Consent:

@@ -12,7 +12,7 @@ from backend.accounts.purposes import GUARDIAN_TEXT
 from backend.accounts.selectors import guardianships_in_force
 from backend.accounts.services import attempts
 from backend.accounts.services.people import locked
-from backend.audit.services import trail
+from backend.audit import services as trail
 from backend.codes import as_made, new_code
 from backend.registries.leaving import Leaving, tell
 

@@ -9,7 +9,7 @@ from backend.accounts.models import Consent, User
 from backend.accounts.phones import digest, mainland
 from backend.accounts.services import attempts, consents, guardians, sessions
 from backend.accounts.services.people import WECHAT, keep_off_lists, locked
-from backend.audit.services import trail
+from backend.audit import services as trail
 from backend.names import is_one_person
 from backend.wechat import client
 from backend.wechat.errors import WeChatCodeInvalid

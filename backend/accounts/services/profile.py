@@ -10,7 +10,7 @@ from backend.accounts.errors import BornOnImplausible, BornOnIsFinal
 from backend.accounts.models import User
 from backend.accounts.services import guardians
 from backend.accounts.services.people import keep_off_lists, locked
-from backend.audit.services import trail
+from backend.audit import services as trail
 
 
 @transaction.atomic

@@ -6,7 +6,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from backend.accounts.models import User
-from backend.audit.services import trail
+from backend.audit import services as trail
 
 
 @transaction.atomic

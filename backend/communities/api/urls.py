@@ -2,7 +2,7 @@ from django.urls import path
 
 from backend.communities.api import audit, places, roles, views
 
-# ``me`` can be left for good and is in backend/privacy/api/urls.py.
+# ``me`` can be left for good and is in backend/privacy/api.py.
 # A community's own page, communities/{code}, tells of points and hours: volunteers/api/urls.py.
 urlpatterns = [
     path("communities", views.CommunityListView.as_view()),

@@ -4,7 +4,7 @@ from django.db import transaction
 
 from backend.accounts.models import User
 from backend.accounts.services import attempts
-from backend.audit.services import trail
+from backend.audit import services as trail
 from backend.communities import selectors
 from backend.communities.models import Community
 

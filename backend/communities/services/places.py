@@ -5,7 +5,7 @@ from typing import Any
 from django.db import transaction
 
 from backend.accounts.models import User
-from backend.audit.services import trail
+from backend.audit import services as trail
 from backend.codes import new_code
 from backend.communities.models import Community
 from backend.names import of_thing

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from backend.accounts.models import User
 from backend.accounts.services.people import locked
-from backend.audit.services import trail
+from backend.audit import services as trail
 from backend.communities.errors import NotAVolunteerHere, OwnRole, RoleConflict, RoleNotYours
 from backend.communities.models import Community, Membership, Role
 from backend.communities.selectors import AUDITS, HANDLES, lineage

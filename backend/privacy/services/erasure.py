@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from backend.accounts.models import User
 from backend.accounts.services.people import keep_off_lists, locked
-from backend.audit.services import trail
+from backend.audit import services as trail
 from backend.privacy import held, selectors
 from backend.privacy.errors import StillHoldsARole
 

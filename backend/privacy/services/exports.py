@@ -14,7 +14,7 @@ from django.utils import timezone, translation
 
 from backend.accounts.models import User
 from backend.accounts.services.people import locked
-from backend.audit.services import trail
+from backend.audit import services as trail
 from backend.privacy import selectors
 from backend.privacy.errors import ExportExpired, ExportPending, ExportUnknown
 from backend.privacy.models import Export

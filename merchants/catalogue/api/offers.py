@@ -19,7 +19,7 @@ from backend.api.fields import CharField, DateField, DateTimeField, IntegerField
 from backend.api.idempotency import below, idempotent, seen
 from backend.communities.selectors import WATCHES_OVER, communities_where
 from backend.registries import volunteering
-from backend.written import bare
+from backend.text import bare
 from merchants.catalogue import selectors
 from merchants.catalogue.api.serializers import OfferSerializer
 from merchants.catalogue.models.offers import PIECES_AT_MOST, Offer, OfferPrice, StockMove

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from backend.accounts.models import User
-from backend.audit.services import trail
+from backend.audit import services as trail
 from backend.files.pictures import without_exif
 from merchants.catalogue import errors
 from merchants.catalogue.models.offers import PIECES_AT_MOST, Offer, OfferPrice, StockMove

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from backend.accounts.models import User
 from backend.accounts.services import guardians
-from backend.audit.services import trail
+from backend.audit import services as trail
 from backend.communities.models import Community
 from backend.communities.services import roles
 from backend.ids import new_id

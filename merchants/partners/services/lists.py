@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from backend.accounts.models import User
-from backend.audit.services import trail
+from backend.audit import services as trail
 from backend.registries import volunteering
 from merchants.partners import errors
 from merchants.partners.models.lists import ActivityMatch, ListEntry

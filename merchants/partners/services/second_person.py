@@ -12,7 +12,7 @@ from django.db.models import Sum
 from django.utils import timezone
 
 from backend.accounts.models import User
-from backend.audit.services import trail
+from backend.audit import services as trail
 from backend.communities.models import Community
 from merchants.catalogue.models.offers import Offer, OfferPrice
 from merchants.giving.models.wishes import Wish

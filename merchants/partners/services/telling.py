@@ -10,7 +10,7 @@ from uuid import UUID
 from django.utils import timezone
 
 from backend.communities.models import Community
-from backend.notices.services import notices
+from backend.notices import services as notices
 from merchants.partners import selectors
 from merchants.settlement.models.statements import Statement
 

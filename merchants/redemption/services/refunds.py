@@ -10,7 +10,7 @@ from django.db.models import F, Sum
 from django.utils import timezone
 
 from backend.accounts.models import User
-from backend.audit.services import trail
+from backend.audit import services as trail
 from backend.ids import new_id
 from merchants.catalogue.models.offers import Offer
 from merchants.giving.models.wishes import Wish

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from backend.accounts.models import User
 from backend.accounts.services import attempts
-from backend.audit.services import trail
+from backend.audit import services as trail
 from backend.codes import as_made, new_code
 from backend.communities.selectors import communities_of
 from backend.errors import Refusal

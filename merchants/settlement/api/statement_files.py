@@ -10,7 +10,7 @@ from rest_framework.views import APIView
 
 from backend.api import files
 from backend.api.callers import signed_in
-from backend.documents.api import documents
+from backend.documents import api as documents
 from merchants.settlement import selectors
 from merchants.settlement.api.statements import statements_owned
 from merchants.settlement.models.statements import Statement

@@ -7,7 +7,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from backend.accounts.models import User
-from backend.audit.services import trail
+from backend.audit import services as trail
 from backend.communities.models import Community
 from merchants.partners.services import sides
 from merchants.settlement import errors, selectors

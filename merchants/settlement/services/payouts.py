@@ -19,7 +19,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from backend.accounts.models import User
-from backend.audit.services import trail
+from backend.audit import services as trail
 from backend.ids import new_id
 from backend.wechat import pay
 from backend.wechat.errors import WeChatPayNotConfigured

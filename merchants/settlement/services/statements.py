@@ -9,7 +9,7 @@ from django.db.models import Max, Min, Q, QuerySet
 from django.utils import timezone
 
 from backend.accounts.models import User
-from backend.audit.services import trail
+from backend.audit import services as trail
 from backend.communities.models import Community
 from backend.ids import new_id
 from merchants.partners import selectors

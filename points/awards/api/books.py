@@ -22,7 +22,7 @@ from backend.api.fields import DateTimeField
 from backend.api.filters import LocalDayFilterBackend
 from backend.communities.models import Community
 from backend.communities.selectors import WATCHES_OVER, communities_where, community_among
-from backend.documents.api import documents
+from backend.documents import api as documents
 from points.awards import selectors
 from points.awards.api import exports
 from points.awards.api.statements import OfAccount, StatementExportView, StatementView

@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from backend.accounts.models import User
 from backend.communities.models import Community
 from backend.communities.selectors import WATCHES_OVER, communities_known_to, communities_where
-from backend.documents.api import documents
+from backend.documents import api as documents
 from backend.documents.models import Document
 from backend.documents.selectors import streamed
 from backend.files import spreadsheets

@@ -12,7 +12,7 @@ from rest_framework.views import APIView
 
 from backend.api.filters import LocalDayFilterBackend
 from backend.communities.models import Community
-from backend.documents.api import documents
+from backend.documents import api as documents
 from points.awards.api import exports
 from points.ledger import selectors
 from points.ledger.api.filters import StatementFilter

@@ -11,7 +11,7 @@ from django.utils import timezone
 from backend import clocks
 from backend.accounts.models import User
 from backend.accounts.services import guardians
-from backend.audit.services import trail
+from backend.audit import services as trail
 from backend.communities.errors import NotAVolunteerHere
 from backend.communities.models import Membership
 from backend.communities.services import roles

@@ -9,10 +9,10 @@ from django.utils import timezone
 from backend.accounts.models import User
 from backend.accounts.services import attempts, guardians
 from backend.accounts.services.people import locked
-from backend.audit.services import trail
+from backend.audit import services as trail
 from backend.codes import as_made
 from backend.communities.models import Community
-from backend.notices.services import notices
+from backend.notices import services as notices
 from volunteers.people import selectors
 from volunteers.people.errors import (
     AlreadyAVolunteer,

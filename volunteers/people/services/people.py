@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from backend.accounts.models import User
 from backend.accounts.services.people import locked, put_on_record
-from backend.audit.services import trail
+from backend.audit import services as trail
 from backend.communities.models import Community, Role
 from backend.communities.services import places, roles
 from backend.names import of_thing

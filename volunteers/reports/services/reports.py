@@ -12,7 +12,7 @@ from backend.accounts import ages
 from backend.accounts.models import Consent, User
 from backend.accounts.selectors import consents_in_force
 from backend.accounts.services import guardians
-from backend.audit.services import trail
+from backend.audit import services as trail
 from backend.communities.errors import NotAVolunteerHere
 from backend.communities.models import Community
 from backend.files.pictures import without_exif

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from django.db import transaction
 
 from backend.accounts.models import User
-from backend.audit.services import trail
+from backend.audit import services as trail
 from volunteers.reports.models import Report
 
 

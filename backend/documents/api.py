@@ -8,6 +8,7 @@ from uuid import UUID
 from django.conf import settings
 from django.http import JsonResponse
 from django.http.response import HttpResponseBase
+from django.urls import path
 from django.utils.translation import get_language
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, extend_schema_field
@@ -127,3 +128,8 @@ class DocumentView(APIView):
     def get(self, request: Request, code: str, document_id: UUID) -> HttpResponseBase:
         document = services.seen_by(signed_in(request), code=code, document_id=document_id)
         return _fetched(request, document)
+
+
+urlpatterns = [
+    path("communities/<str:code>/documents/<uuid:document_id>", DocumentView.as_view()),
+]

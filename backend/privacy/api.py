@@ -1,10 +1,11 @@
-"""Everything that is held about me, to take away."""
+"""Leaving for good, and everything that is held about me, to take away."""
 
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
 from django.http import FileResponse
+from django.urls import path
 from django.utils.translation import get_language
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
@@ -13,14 +14,48 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from backend.accounts.models import User
 from backend.api.callers import signed_in
-from backend.api.idempotency import idempotent, seen
+from backend.api.idempotency import idempotent, myself, nothing, seen
 from backend.api.permissions import SecondFactorWhereDue
 from backend.api.renderers import FileRenderer
+from backend.communities.api import views
 from backend.privacy import selectors
 from backend.privacy.errors import ExportUnknown
 from backend.privacy.models import Export
-from backend.privacy.services import exports
+from backend.privacy.services import erasure, exports
+
+
+class ErasureSerializer(serializers.Serializer[User]):
+    """``erased_from``: until then it can be taken back."""
+
+    erased_from = serializers.DateTimeField(source="erasure_due_at", read_only=True)
+
+
+class MeView(views.MeView):
+    """Who I am, and what I am where: ``/api/v1/me``.
+
+    ``GET`` also for who owes a second factor: ``second_factor_required`` says so. ``PATCH`` tells
+    my name and, once, my birthday: another one is refused with ``born_on_is_final``. ``DELETE``:
+    I leave for good. At ``erased_from`` my name, phone, log-ins and confidential reports are
+    erased; hours and points stay, with no name behind them. ``still_holds_a_role`` refuses it to
+    staff, managers, auditors and owners, who hand over first.
+    """
+
+    @extend_schema(request=None, responses={202: ErasureSerializer})
+    def delete(self, request: Request) -> Response:
+        user = erasure.ask(user=signed_in(request))
+        return Response(ErasureSerializer(user).data, status=status.HTTP_202_ACCEPTED)
+
+
+class KeepView(APIView):
+    """I stay after all: ``POST /api/v1/me/keep``; so does who never asked to be erased."""
+
+    @extend_schema(request=None, responses={204: None})
+    @idempotent(myself, nothing, is_required=False)
+    def post(self, request: Request) -> Response:
+        erasure.keep(user=signed_in(request))
+        return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 class ZIPRenderer(FileRenderer):
@@ -118,3 +153,11 @@ class DownloadView(APIView):
             content_type=ZIPRenderer.media_type,
             headers={"Cache-Control": "no-store"},
         )
+
+
+urlpatterns = [
+    path("me", MeView.as_view()),
+    path("me/keep", KeepView.as_view()),
+    path("me/export", MyExportView.as_view()),
+    path("exports/<uuid:export_id>", DownloadView.as_view()),
+]
