@@ -1,14 +1,22 @@
 # Two commands matter on a fresh machine: `make run` and `make test`. README.md has the rest.
+# `make test T=tests/points` runs the tests there, without the checks.
+T ?=
 TEST_WORKERS ?= 2
 BENCH ?=
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+# pip brings uv, of the release and hashes in the lock, and uv brings everything else: several times
+# as quick. Should uv not get through, pip, which every network is set up for, brings it all.
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 CATALOGUES := $(patsubst %.po,%.mo,$(wildcard backend/locale/*/LC_MESSAGES/*.po))
 # Throwaway PostgreSQL and Valkey around one command, unless DATABASE_URL and REDIS_URL name others.
 WITH_SERVERS := $(BIN)/python -m backend.embedded --
+PYTEST := $(BIN)/python -m pytest -n $(TEST_WORKERS)
 
-.PHONY: setup run test quick check bench lock clean
+.PHONY: setup run test quick check suite style types layers models bench lock clean
+# Dozens of processes start here, and each would compile what another had compiled.
+unexport PYTHONDONTWRITEBYTECODE
 
 setup: $(INSTALLED) $(CATALOGUES)
 
@@ -19,7 +27,12 @@ $(INSTALLED): requirements-dev.lock
 	if [ "$$python" = none ]; then echo "Linli needs Python 3.11 or later." >&2; exit 1; fi; \
 	echo "Making .venv with $$("$$python" --version)"; \
 	"$$python" -m venv .venv
-	$(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r $<
+	@sed -n '/^uv==/,/[^\\]$$/p' $< > .venv/uv.lock
+	$(PIP) --requirement .venv/uv.lock
+	@index=$$($(BIN)/python -m pip config list | sed -n "s/.*[.]index-url='\(.*\)'$$/\1/p" | tail -n 1); \
+	set -x; \
+	$(BIN)/uv pip sync --quiet --python .venv --require-hashes \
+	  $${index:+--default-index "$$index"} $< || $(PIP) --requirement $<
 	@touch $@
 
 %.mo: %.po $(INSTALLED)
@@ -30,22 +43,35 @@ run: setup
 
 test quick check bench: export DJANGO_SETTINGS_MODULE := backend.test_settings
 
-test: check
-	$(WITH_SERVERS) $(BIN)/python -m pytest -n $(TEST_WORKERS)
+# The checks run beside the tests, on their servers; style takes a second, so it goes first.
+test: setup $(if $(T),,style)
+	$(WITH_SERVERS) $(MAKE) --no-print-directory --jobs suite $(if $(T),,types layers models)
 
+# A few cases of each test that is not slow: tests/conftest.py says which.
 quick: setup
-	$(WITH_SERVERS) $(BIN)/python -m pytest -n $(TEST_WORKERS) -m "not slow"
+	$(WITH_SERVERS) $(PYTEST) --quick $(T)
 
-check: setup
+check: setup style
+	$(WITH_SERVERS) $(MAKE) --no-print-directory --jobs types layers models
+
+suite:
+	$(PYTEST) $(T)
+
+style: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types:
 	# The types of models come from the settings, which want addresses; nothing is asked of them.
 	DATABASE_URL=postgresql:///unused REDIS_URL=redis://unused $(BIN)/mypy .
+
+layers:
 	$(BIN)/lint-imports
-	$(WITH_SERVERS) sh -ec ' \
-	  $(BIN)/python manage.py check; \
-	  $(BIN)/python manage.py makemigrations --check --dry-run; \
-	  $(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null'
+
+models:
+	$(BIN)/python manage.py check
+	$(BIN)/python manage.py makemigrations --check --dry-run
+	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
 
 # `make bench BENCH=import` runs that one, `make bench` all of them; as durable as a real server.
 bench: setup

@@ -1,7 +1,8 @@
 """`make run`: everything at once on one machine, from nothing to a community one can log in to.
 
-Servers, secrets, migrations, the demo community, then web, worker and beat, until Ctrl-C or until
-one of them dies. All it keeps is under LINLI_HOME (``var/`` unless named).
+Servers, secrets, migrations, then web, worker and beat, and beside them the demo community, whose
+year takes a while to play; until Ctrl-C or until one of them dies. All it keeps is under
+LINLI_HOME (``var/`` unless named).
 """
 
 import http.client
@@ -60,9 +61,9 @@ def run(home: Path, first_port: int) -> None:
         environment.pop("LINLI_DB_POOL", None)  # only for web: worker and beat fork
 
         say("Database: applying migrations")
-        manage("migrate", environment)
-        say("Demo community: loading (what is there already stays)")
-        manage("load_demo", environment)
+        migrations = manage("migrate", environment)
+        if finish(migrations) != 0:
+            raise StartError("`manage.py migrate` failed; what it said is above.")
 
         parts: list[Child] = []
         try:
@@ -95,6 +96,12 @@ def run(home: Path, first_port: int) -> None:
                 kept_while_up(home / ENV_FILE, as_shell(environment)),
             ):
                 greet(home, **told)
+                demo = manage("load_demo", environment)
+                parts.append(demo)
+                watch(everything, until=demo)
+                if demo.process.returncode != 0:
+                    raise StartError("`manage.py load_demo` failed; what it said is above.")
+                introduce(home)
                 watch(everything)
         finally:
             say("Stopping")
@@ -121,13 +128,11 @@ def secrets_kept_in(home: Path) -> dict[str, str]:
     return {name: os.environ.get(name) or value for name, value in kept.items()}
 
 
-def manage(command: str, environment: Mapping[str, str]) -> None:
-    """Run one management command to its end, on our own output."""
-    child = start(
+def manage(command: str, environment: Mapping[str, str]) -> Child:
+    """Start one management command, on our own output."""
+    return start(
         command, [sys.executable, BASE_DIR / "manage.py", command], env=environment, cwd=BASE_DIR
     )
-    if finish(child) != 0:
-        raise StartError(f"`manage.py {command}` failed; what it said is above.")
 
 
 def listen(first_port: int) -> socket.socket:
@@ -239,9 +244,9 @@ def wait_until_ready(port: int, everything: Iterable[Child]) -> None:
         time.sleep(0.2)
 
 
-def watch(everything: Iterable[Child]) -> None:
-    """Look on until one of them dies. Raises StartError then."""
-    while True:
+def watch(everything: Iterable[Child], until: Child | None = None) -> None:
+    """Look on until one of them dies, and raise StartError then, or until ``until`` has ended."""
+    while until is None or until.running:
         raise_if_one_died(everything)
         time.sleep(0.2)
 
@@ -256,20 +261,26 @@ def raise_if_one_died(everything: Iterable[Child]) -> None:
 
 
 def greet(home: Path, *, url: str, wechat: str = "", wechatpay: str = "") -> None:
-    """Say where it is and who can log in, as the demo community wrote it down."""
-    demo = json.loads((home / "demo.json").read_text())
+    """Say where it is, and what of it is still to come."""
     say(f"\nLinli is up.\n  Web   {url}/\n  API   {url}/api/v1/docs\n  Logs  {home / 'log'}")
     say("  Commands beside it: .venv/bin/python manage.py help")
-    say(f"\nLog-ins, all with the password {demo['password']}")
-    for user in demo["users"]:
-        say(f"  {user['username']:<20} {user['role']:<16} {user['name']}")
-    asked = " and ".join(user["username"] for user in demo["users"] if "totp_secret" in user)
-    say(f"  {asked} are asked for a code as well: .venv/bin/python manage.py demo_code USERNAME")
     if wechat:
         say(f"\nWeChat's part is played by {wechat}. A newcomer logs in, within five minutes:")
         say(f"  POST {url}/_allauth/app/v1/auth/wechat with the code {log_in_code(wechat)}")
         say(f"  POST {wechat}/_standin/codes gives the next (README.md has it all)")
         say(f"Whom WeChat Pay pays confirms: POST {wechatpay}/_standin/confirm (README.md)")
+    say("\nDemo community: loading (what is there already stays; the first time plays a year).")
+    say("Who can log in is told when it is done.")
+
+
+def introduce(home: Path) -> None:
+    """Say who can log in, as the demo community wrote it down."""
+    demo = json.loads((home / "demo.json").read_text())
+    say(f"\nDemo community: loaded\nLog-ins, all with the password {demo['password']}")
+    for user in demo["users"]:
+        say(f"  {user['username']:<20} {user['role']:<16} {user['name']}")
+    asked = " and ".join(user["username"] for user in demo["users"] if "totp_secret" in user)
+    say(f"  {asked} are asked for a code as well: .venv/bin/python manage.py demo_code USERNAME")
     say("\nCtrl-C stops it.")
 
 

@@ -1,4 +1,4 @@
-"""The cast: one community, its rules, a few people and a merchant."""
+"""What all tests share: their database, their order, and the cast that tests/cast.py builds."""
 
 import hashlib
 import os
@@ -6,9 +6,10 @@ import subprocess
 import sys
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -16,38 +17,45 @@ from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
+from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.sessions.backends.db import SessionStore
 from django.core.cache import cache, caches
 from django.db import connection
-from django.db.backends.postgresql.operations import DatabaseOperations
-from django.test import Client
+from django.http import HttpRequest
+from django.test import TransactionTestCase
 from django.utils import timezone
 from rest_framework.test import APIClient
 from xdist.scheduler import LoadScopeScheduling
 
 from backend.accounts import mfa
-from backend.accounts.models import Consent, User
-from backend.accounts.services import consents
+from backend.accounts.models import User
+from backend.accounts.tokens import TokenStrategy
 from backend.celery import app
 from backend.communities.models import Community, Role
-from backend.communities.services import places, roles
+from backend.communities.services import roles
 from backend.errors import Refusal
 from backend.standins import wechatpay
-from merchants.catalogue.services import offers as catalogue
-from merchants.models import Increase, MerchantMember, Offer
+from merchants.models import Increase, Offer
 from merchants.partners.services import increases
-from merchants.partners.services import partnerships as partners
 from points.kinds import AccountKind
 from points.ledger import services as ledger
-from points.models import Account, Rule, RuleVersion
-from tests.standins.authenticator import code_of
+from points.models import Account
+from tests import cast as makers
+from tests.cast import Cast, current_transaction, name_of, somebody, what_was_written
 from volunteers.activities import services as activities
-from volunteers.models import Attendance, Volunteer
-from volunteers.people.services import people
+from volunteers.models import Attendance
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
-PASSWORD = "correct horse battery staple"
 TOTP_SECRET = "JBSWY3DPEHPK3PXP"
 PATIENCE = 300  # seconds
+
+
+CASES = 3  # of each test, that `make quick` runs
+
+
+def pytest_addoption(parser):
+    parser.addoption("--quick", action="store_true", help="A few cases of all that is not slow.")
 
 
 class Together(LoadScopeScheduling):
@@ -57,22 +65,54 @@ class Together(LoadScopeScheduling):
         return "journeys" if nodeid.startswith("tests/journeys/") else nodeid
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    """Races empty all tables after themselves: `make quick` leaves them out as well."""
-    for item in items:
-        marker = item.get_closest_marker("django_db")
-        if marker and marker.kwargs.get("transaction"):
-            item.add_marker("slow")
-
-
 def pytest_xdist_make_scheduler(config, log):
     return Together(config, log)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(config, items):
+    """Long ones first, that no worker is left with one while the others have nothing to do.
+
+    Races are slow too: what they write has to be taken away again.
+    """
+    for item in items:
+        marker = item.get_closest_marker("django_db")
+        if marker and marker.kwargs.get("transaction"):
+            item.add_marker("slow")
+    yield
+    items.sort(key=how_soon)
+    if config.option.quick:
+        kept = {id(item) for item in some_of_each(items)}
+        config.hook.pytest_deselected(items=[item for item in items if id(item) not in kept])
+        items[:] = [item for item in items if id(item) in kept]
+
+
+def how_soon(item):
+    """Journeys, whose system takes long to start; the walks through town; what else is slow."""
+    is_slow = item.get_closest_marker("slow") is not None
+    return (
+        not item.nodeid.startswith("tests/journeys/"),
+        "town" not in getattr(item, "fixturenames", ()),
+        not is_slow,
+    )
+
+
+def some_of_each(items):
+    """Of every test that is not slow CASES cases: its first, its last and those between them."""
+    of_each = defaultdict(list)
+    for item in items:
+        if not item.get_closest_marker("slow"):
+            of_each[item.nodeid.partition("[")[0]].append(item)
+    for cases in of_each.values():
+        count = min(CASES, len(cases))
+        for number in range(count):
+            yield cases[number * (len(cases) - 1) // max(1, count - 1)]
+
+
 def digest_of_migrations() -> str:
     """What names a database that was made of today's migrations."""
-    files = sorted(Path(__file__).parents[1].glob("*/**/migrations/*.py"))
+    root = Path(__file__).parents[1]
+    files = sorted([*root.glob("*/**/migrations/*.py"), *root.glob("[bpvm]*/**/*.sql")])
     return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()[:16]
 
 
@@ -103,8 +143,8 @@ class Template:
             cwd=Path(__file__).parents[1],
             env=os.environ | {"DATABASE_URL": address},
         )
-        if self.command.wait() == 0:
-            self.tell(f"ALTER DATABASE {self.name}_unfinished RENAME TO {self.name}")
+        made = self.name if self.command.wait() == 0 else f"{self.name}_failed"
+        self.tell(f"ALTER DATABASE {self.name}_unfinished RENAME TO {made}")
 
     def tell(self, statement):
         with psycopg.connect(self.server, autocommit=True) as server:
@@ -128,24 +168,52 @@ def pytest_configure(config):
 def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix):
     name = os.environ["LINLI_TEMPLATE_DATABASE"]
     deadline = time.monotonic() + PATIENCE
+    asked = "SELECT datname FROM pg_database WHERE datname IN (%s, %s)"
     with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as server:
-        while not server.execute("SELECT FROM pg_database WHERE datname = %s", [name]).fetchall():
-            assert time.monotonic() < deadline, "The template was not made; see above."
+        while not (found := server.execute(asked, [name, f"{name}_failed"]).fetchall()):
+            assert time.monotonic() < deadline, "The template was not made."
             time.sleep(0.1)
+    if found != [(name,)]:
+        pytest.exit("The migrations failed; what they said is above.", returncode=1)
     connection.settings_dict["TEST"]["TEMPLATE"] = name
 
 
+# Few tables of a hundred have rows after a test. To find those and to take their rows out costs a
+# twentieth of a TRUNCATE of all, or of another copy of the template. Triggers do not look on.
+EMPTY = """
+DO $$
+DECLARE
+    found regclass;
+    has_rows bool;
+BEGIN
+    SET LOCAL session_replication_role = replica;
+    FOR found IN
+        SELECT oid FROM pg_class
+        WHERE relkind IN ('r', 'p') AND NOT relispartition
+            AND relnamespace = 'public'::regnamespace
+            AND relname NOT IN ('django_migrations', 'django_content_type', 'auth_permission')
+    LOOP
+        EXECUTE format('SELECT EXISTS (SELECT FROM %s)', found) INTO has_rows;
+        IF has_rows THEN
+            EXECUTE format('DELETE FROM %s', found);
+        END IF;
+    END LOOP;
+END $$
+"""
+
+
 @pytest.fixture(autouse=True, scope="session")
-def _tests_may_empty_tables():
-    """Let the test runner's TRUNCATE between transactional tests pass the ledger's triggers."""
-    truly = DatabaseOperations.execute_sql_flush
+def _races_leave_nothing():
+    """After a test that commits, the database is as the migrations left it."""
+    truly = TransactionTestCase._fixture_teardown
 
-    def execute_sql_flush(self, sql_list):
-        return truly(self, ["SET LOCAL session_replication_role = replica", *sql_list])
+    def empty(self):
+        with connection.cursor() as cursor:
+            cursor.execute(EMPTY)
 
-    DatabaseOperations.execute_sql_flush = execute_sql_flush
+    TransactionTestCase._fixture_teardown = empty
     yield
-    DatabaseOperations.execute_sql_flush = truly
+    TransactionTestCase._fixture_teardown = truly
 
 
 @pytest.fixture(autouse=True)
@@ -155,46 +223,42 @@ def _nothing_was_counted():
     caches["pages"].clear()
 
 
+@pytest.fixture(scope="session")
+def cast(django_db_setup, django_db_blocker) -> Cast:
+    """Everybody in tests/cast.py, as built when the first of this worker's tests asks for them."""
+    built = Cast()
+    with django_db_blocker.unblock():
+        built.build()
+    return built
+
+
 @pytest.fixture
-def lake(db) -> Community:
+def kept(db, cast) -> Callable:
+    """What is the same for many tests of a file: ``kept(make, lake, wang)`` calls ``make`` once.
+
+    Tests after the first are given its rows and what it answered. So that must depend on nothing
+    but the cast, and fit into a pickle; and it may write rows, but delete none.
+    """
+
+    def once(maker, *of_whom):
+        if name_of(maker) in cast.kept:
+            return cast.fetch(maker)
+        _, before = what_was_written(current_transaction())
+        return cast.keep(maker, *of_whom, since=before)[0]
+
+    return once
+
+
+@pytest.fixture
+def lake(db, cast) -> Community:
     """碧沙湖: the community in which the stories play, with its rules."""
-    community = places.found(code="lake", name="碧沙湖社区")
-    written = [
-        (Rule.Subject.HOURS, "*", {"points_per_hour": 10, "daily_cap_points": 80}),
-        (
-            Rule.Subject.HOURS,
-            "交通劝导",
-            {
-                "points_per_hour": 10,
-                "peak_windows": [["07:00", "09:00"], ["17:00", "19:00"]],
-                "peak_multiplier_bp": 15000,
-                "daily_cap_points": 90,
-            },
-        ),
-        (Rule.Subject.REPORT, "hazard", {"reward_points": 20}),
-    ]
-    # As publishing leaves them, in two statements: two thousand tests play here.
-    made = Rule.objects.bulk_create(
-        Rule(community=community, subject=subject, category=category)
-        for subject, category, _ in written
-    )
-    RuleVersion.objects.bulk_create(
-        RuleVersion(
-            community=community,
-            rule=rule,
-            number=1,
-            parameters=parameters,
-            valid_from=date(2020, 1, 1),
-        )
-        for rule, (_, _, parameters) in zip(made, written, strict=True)
-    )
-    return community
+    return cast.fetch(makers.lake)
 
 
 @pytest.fixture
-def hill(db) -> Community:
+def hill(db, cast) -> Community:
     """Another community, whose business is not the lake's."""
-    return places.found(code="hill", name="山丹社区")
+    return cast.fetch(makers.hill)
 
 
 @pytest.fixture
@@ -203,39 +267,27 @@ def person(db) -> Callable[..., User]:
     phones = iter(range(19800000001, 19800009999))
 
     def make(username: str, name: str = "") -> User:
-        user = User(username=username, name=name or username)
-        user.phone = str(next(phones))
-        user.set_password(PASSWORD)
-        user.save()
-        return user
+        return somebody(username, name, phone=str(next(phones)))
 
     return make
 
 
 @pytest.fixture
-def wang(lake, person) -> User:
+def wang(lake, cast) -> User:
     """王小明, a rider who volunteers at the lake and lets it know where he is."""
-    user = person("wang", "王小明")
-    consents.give(user=user, purpose=Consent.Purpose.LOCATION, version=1)
-    people.enrol(user=user, community=lake, kind=Volunteer.Kind.RIDER)
-    return user
+    return cast.fetch(makers.wang)
 
 
 @pytest.fixture
-def li(lake, person) -> User:
+def li(lake, cast) -> User:
     """李阿姨, a resident who volunteers at the lake and lets it know where she is."""
-    user = person("li", "李阿姨")
-    consents.give(user=user, purpose=Consent.Purpose.LOCATION, version=1)
-    people.enrol(user=user, community=lake, kind=Volunteer.Kind.RESIDENT)
-    return user
+    return cast.fetch(makers.li)
 
 
 @pytest.fixture
-def zhao(lake, person) -> User:
+def zhao(lake, cast) -> User:
     """赵社工, staff at the lake."""
-    user = person("zhao", "赵社工")
-    roles.give(user=user, community=lake, role=Role.STAFF)
-    return user
+    return cast.fetch(makers.zhao)
 
 
 @pytest.fixture
@@ -259,19 +311,15 @@ def grant_points(lake) -> Callable[..., Account]:
 
 
 @pytest.fixture
-def tea_house(lake):
+def tea_house(lake, cast):
     """茶馆, a partner paid 10 fen a point."""
-    return partners.sign_contract(
-        community=lake, name="茶馆", trade="餐饮", fen_per_point=10, is_donated=False
-    )
+    return cast.fetch(makers.tea_house)
 
 
 @pytest.fixture
-def tea(tea_house) -> Offer:
+def tea(tea_house, cast) -> Offer:
     """A pot of tea: 30 points, 5 left."""
-    return catalogue.offer(
-        partnership=tea_house, code="TEA", title="一壶茶", price_points=30, stock=5
-    )
+    return cast.fetch(makers.tea)
 
 
 @pytest.fixture
@@ -297,11 +345,15 @@ def by_two(lake, person) -> Callable:
 
 
 @pytest.fixture
-def chen(tea_house, person) -> User:
+def chen(tea_house, cast) -> User:
     """陈店员, a clerk of the tea house."""
-    user = person("chen", "陈店员")
-    partners.employ(merchant=tea_house.merchant, user=user, role=MerchantMember.Role.CLERK)
-    return user
+    return cast.fetch(makers.chen)
+
+
+@pytest.fixture
+def zhou(tea_house, cast) -> User:
+    """周老板, who owns the tea house."""
+    return cast.fetch(makers.zhou)
 
 
 @pytest.fixture
@@ -368,9 +420,10 @@ class Phone(APIClient):
 
 @pytest.fixture
 def logged_in() -> Callable[[User], APIClient]:
-    """A client that has logged in the way the mini-program does: ``logged_in(wang).get(…)``.
+    """A client with what a log-in hands out: ``logged_in(wang).get(…)``.
 
-    Who owes a code has an authenticator and gives it; a code works once, so one log-in does.
+    Who owes a code has an authenticator and gave one. Nobody goes through the log-in itself:
+    tests/backend/test_api_authentication.py and test_second_factor.py do.
     """
     tokens = {}
 
@@ -380,21 +433,21 @@ def logged_in() -> Callable[[User], APIClient]:
         return Phone(HTTP_AUTHORIZATION=f"Bearer {tokens[user.pk]}")
 
     def token_of(user: User) -> str:
+        methods = ["password"]
         if user.second_factor_required:
             mfa.hand_out(user=user, secret=TOTP_SECRET)
-        answer = Client().post(
-            "/_allauth/app/v1/auth/login",
-            {"username": user.username, "password": PASSWORD},
-            content_type="application/json",
-        )
-        if user.second_factor_required:
-            answer = Client().post(
-                "/_allauth/app/v1/auth/2fa/authenticate",
-                {"code": code_of(TOTP_SECRET)},
-                content_type="application/json",
-                headers={"X-Session-Token": answer.json()["meta"]["session_token"]},
-            )
-        return answer.json()["meta"]["access_token"]
+            methods.append("mfa")
+        session = SessionStore()
+        session[SESSION_KEY] = str(user.pk)
+        session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
+        session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+        session["account_authentication_methods"] = [
+            {"method": method, "at": time.time()} for method in methods
+        ]
+        session.save()
+        request = HttpRequest()
+        request.user, request.session = user, session
+        return TokenStrategy().create_access_token(request)
 
     return log_in
 
@@ -440,24 +493,32 @@ def since_tried() -> Callable[[timedelta], None]:
     return pass_by
 
 
-@pytest.fixture
-def wechat_pay(settings):
-    """WeChat Pay, and that it is set up: ``call_back`` sends what it tells to a client's post."""
+@pytest.fixture(scope="session")
+def wechat_pay_server():
+    """Where WeChat Pay is found: at one address, so that our keys are read and checked once."""
     with wechatpay.Server() as standin:
         threading.Thread(target=standin.serve_forever, args=(0.01,), daemon=True).start()
-        settings.WECHAT_APP_ID = "wx-standin"
-        settings.WECHATPAY_API_BASE = standin.url
-        settings.WECHATPAY_MCH_ID = wechatpay.MCH_ID
-        settings.WECHATPAY_SERIAL = wechatpay.SERIAL
-        settings.WECHATPAY_PRIVATE_KEY = wechatpay.pem(wechatpay.OURS)
-        settings.WECHATPAY_PUBLIC_KEY_ID = wechatpay.PUBLIC_KEY_ID
-        settings.WECHATPAY_PUBLIC_KEY = wechatpay.pem(wechatpay.THEIRS.public_key())
-        settings.WECHATPAY_API_V3_KEY = wechatpay.API_V3_KEY
-        settings.WECHATPAY_NOTIFY_URL = "https://linli.example/api/v1/wechatpay/callback"
-        settings.WECHATPAY_TIMEOUT_SECONDS = 0.5
-        yield standin.pay
-        standin.hurry.set()
+        yield standin
         standin.shutdown()
+
+
+@pytest.fixture
+def wechat_pay(settings, wechat_pay_server):
+    """WeChat Pay, and that it is set up: ``call_back`` sends what it tells to a client's post."""
+    standin = wechat_pay_server
+    standin.pay, standin.hurry = wechatpay.WeChatPay(), threading.Event()
+    settings.WECHAT_APP_ID = "wx-standin"
+    settings.WECHATPAY_API_BASE = standin.url
+    settings.WECHATPAY_MCH_ID = wechatpay.MCH_ID
+    settings.WECHATPAY_SERIAL = wechatpay.SERIAL
+    settings.WECHATPAY_PRIVATE_KEY = wechatpay.pem(wechatpay.OURS)
+    settings.WECHATPAY_PUBLIC_KEY_ID = wechatpay.PUBLIC_KEY_ID
+    settings.WECHATPAY_PUBLIC_KEY = wechatpay.pem(wechatpay.THEIRS.public_key())
+    settings.WECHATPAY_API_V3_KEY = wechatpay.API_V3_KEY
+    settings.WECHATPAY_NOTIFY_URL = "https://linli.example/api/v1/wechatpay/callback"
+    settings.WECHATPAY_TIMEOUT_SECONDS = 0.5
+    yield standin.pay
+    standin.hurry.set()
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """What merchants' own systems are told. How it gets there: backend/webhooks.
 
 The triggers of a row owe its event (the .sql files ending in is_told); its facts are read when it
-is first sent. So every column here is held final by the database from the event on, and what is not yet
+is first sent. So every column here is held final by the database from the event on, and what is not
 final at the event, such as a draft's status, is said by the event.
 """
 

@@ -31,7 +31,7 @@ from merchants.partners.services import partnerships as partners
 from merchants.redemption.errors import CodeUnknown, CodeUsed
 from merchants.redemption.services import pay_codes, shop_codes
 from merchants.redemption.services import vouchers as redemption
-from tests.conftest import PASSWORD as RIGHT
+from tests.cast import PASSWORD as RIGHT
 from tests.conftest import TOTP_SECRET
 from tests.standins.authenticator import code_of
 from volunteers.models import Volunteer

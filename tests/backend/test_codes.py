@@ -20,7 +20,8 @@ from merchants.partners.services import invitations
 from merchants.partners.services import partnerships as partners
 from merchants.redemption.services import pay_codes, shop_codes, voucher_tokens
 from merchants.redemption.services import vouchers as redemption
-from tests.conftest import PASSWORD, TOTP_SECRET
+from tests.cast import PASSWORD
+from tests.conftest import TOTP_SECRET
 from tests.standins.authenticator import code_of
 
 

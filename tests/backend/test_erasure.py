@@ -36,7 +36,8 @@ from merchants.partners.services import partnerships as partners
 from merchants.redemption.services import vouchers as redemption
 from points.ledger import selectors as points
 from points.seals.services import sealing, verifying
-from tests.conftest import PASSWORD, TOTP_SECRET
+from tests.cast import PASSWORD
+from tests.conftest import TOTP_SECRET
 from volunteers.activities import services as activities
 from volunteers.attendance.services import hours, recompute
 from volunteers.models import Attendance, JoinRequest, Report, Volunteer

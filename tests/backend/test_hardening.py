@@ -33,7 +33,8 @@ from backend.files import decoding
 from backend.top.scenarios import demo
 from merchants.partners.services import partnerships as partners
 from tests.backend.test_compose import SERVICES, filled_in
-from tests.conftest import PASSWORD, TOTP_SECRET
+from tests.cast import PASSWORD
+from tests.conftest import TOTP_SECRET
 from tests.standins.authenticator import code_of
 from volunteers.models import Volunteer
 from volunteers.people.services import people as volunteers

@@ -9,6 +9,7 @@ import threading
 import zlib
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache, partial
 
 import pytest
 from django.core.exceptions import RequestDataTooBig
@@ -96,31 +97,39 @@ def renamed(content, size):
 
 
 # --- what is taken ----------------------------------------------------------------------------
+# Made when a test asks, here and below: whoever only reads this file draws nothing.
 SAMPLES = {
-    "jpeg": picture(),
-    "progressive": picture(progressive=True),
-    "grey jpeg": picture(mode="L"),
-    "cmyk jpeg": picture(mode="CMYK"),
-    "jpeg with exif": picture(exif=exif(1)),
-    "two pictures": picture("MPO", save_all=True, append_images=[Image.new("RGB", (30, 40))]),
-    "png": picture("PNG"),
-    "png with alpha": picture("PNG", mode="RGBA"),
-    "png of a palette": picture("PNG", mode="P"),
-    "png in black and white": picture("PNG", mode="1"),
-    "grey png with alpha": picture("PNG", mode="LA"),
-    "grey png of 16 bits": sixteen_bits(),
-    "png with exif": picture("PNG", exif=exif(1)),
-    "animated png": picture("PNG", save_all=True, append_images=[Image.new("RGB", TALL)]),
-    "webp": picture("WEBP"),
-    "webp with alpha": picture("WEBP", mode="RGBA"),
-    "webp with exif": picture("WEBP", exif=exif(1)),
-    "animated webp": picture("WEBP", save_all=True, append_images=[Image.new("RGB", TALL)]),
+    "jpeg": lambda: picture(),
+    "progressive": lambda: picture(progressive=True),
+    "grey jpeg": lambda: picture(mode="L"),
+    "cmyk jpeg": lambda: picture(mode="CMYK"),
+    "jpeg with exif": lambda: picture(exif=exif(1)),
+    "two pictures": lambda: picture(
+        "MPO", save_all=True, append_images=[Image.new("RGB", (30, 40))]
+    ),
+    "png": lambda: picture("PNG"),
+    "png with alpha": lambda: picture("PNG", mode="RGBA"),
+    "png of a palette": lambda: picture("PNG", mode="P"),
+    "png in black and white": lambda: picture("PNG", mode="1"),
+    "grey png with alpha": lambda: picture("PNG", mode="LA"),
+    "grey png of 16 bits": sixteen_bits,
+    "png with exif": lambda: picture("PNG", exif=exif(1)),
+    "animated png": lambda: picture("PNG", save_all=True, append_images=[Image.new("RGB", TALL)]),
+    "webp": lambda: picture("WEBP"),
+    "webp with alpha": lambda: picture("WEBP", mode="RGBA"),
+    "webp with exif": lambda: picture("WEBP", exif=exif(1)),
+    "animated webp": lambda: picture("WEBP", save_all=True, append_images=[Image.new("RGB", TALL)]),
 }
+
+
+@cache
+def sample(name):
+    return SAMPLES[name]()
 
 
 @pytest.mark.parametrize("name", SAMPLES)
 def test_a_photo_of_any_kind_becomes_a_jpeg_that_looks_like_it(name):
-    image = taken(SAMPLES[name])
+    image = taken(sample(name))
 
     assert (image.format, image.mode, image.size) == ("JPEG", "RGB", TALL)
     assert not image.getexif()
@@ -159,54 +168,60 @@ def test_a_large_jpeg_is_decoded_smaller(size, side, becomes):
 @pytest.mark.parametrize(
     ("content", "kind", "megapixels"),
     [
-        (picture("PNG", (10_000, 5_000)), "PNG", 9),
-        (renamed(picture("PNG"), (3_001, 3_000)), "PNG", 9),
-        (renamed(picture("PNG", mode="P"), (100_000, 100_000)), "PNG", 9),
-        (picture("WEBP", (3_000, 2_000)), "WebP", 4),
-        (renamed(picture(), (12_000, 9_200)), "JPEG", 110),
-        (renamed(picture(), (65_000, 65_000)), "JPEG", 110),
-        (renamed(picture(progressive=True), (3_001, 3_000)), "progressive JPEG", 9),
-        (renamed(picture(mode="CMYK", progressive=True), (3_000, 3_000)), "progressive JPEG", 6),
-        (renamed(two_scans(picture()), (12_000, 9_000)), "progressive JPEG", 9),
+        (lambda: picture("PNG", (10_000, 5_000)), "PNG", 9),
+        (lambda: renamed(picture("PNG"), (3_001, 3_000)), "PNG", 9),
+        (lambda: renamed(picture("PNG", mode="P"), (100_000, 100_000)), "PNG", 9),
+        (lambda: picture("WEBP", (3_000, 2_000)), "WebP", 4),
+        (lambda: renamed(picture(), (12_000, 9_200)), "JPEG", 110),
+        (lambda: renamed(picture(), (65_000, 65_000)), "JPEG", 110),
+        (lambda: renamed(picture(progressive=True), (3_001, 3_000)), "progressive JPEG", 9),
+        (
+            lambda: renamed(picture(mode="CMYK", progressive=True), (3_000, 3_000)),
+            "progressive JPEG",
+            6,
+        ),
+        (lambda: renamed(two_scans(picture()), (12_000, 9_000)), "progressive JPEG", 9),
     ],
 )
 def test_more_pixels_than_can_be_decoded_are_refused_with_the_limit(content, kind, megapixels):
     with pytest.raises(PhotoTooLarge) as refused:
-        sent(content)
+        sent(content())
 
     assert refused.value.facts == {"format": kind, "megapixels": megapixels}
 
 
 def test_a_photo_of_too_many_bytes_is_a_body_that_is_too_large(settings):
-    settings.PHOTO_MAX_BYTES = len(SAMPLES["jpeg"]) - 1
+    settings.PHOTO_MAX_BYTES = len(sample("jpeg")) - 1
 
     with pytest.raises(RequestDataTooBig):
-        sent(SAMPLES["jpeg"])
+        sent(sample("jpeg"))
 
 
 # --- what is no photo -------------------------------------------------------------------------
-BOMB = zlib.compress(bytes(50 * 2**20), 9)
+@cache
+def bomb():
+    return zlib.compress(bytes(50 * 2**20), 9)
 
 
 @pytest.mark.parametrize(
     "content",
     [
-        b"",
-        b"GIF89a",
-        picture("GIF"),
-        picture("TIFF"),
-        png_with((b"eXIf", b"II*")),
-        png_with((b"iCCP", b"profile\x00\x00" + BOMB)),
-        png_with((b"zTXt", b"comment\x00\x00" + BOMB)),
-        png_with((b"iTXt", b"XML:com.adobe.xmp\x00\x01\x00\x00\x00" + BOMB)),
-        renamed(picture("PNG"), (0, 400)),
-        picture()[:2] + b"\xff\xe1\x00\x08Exif\x00\x00" + picture()[2:-400],
-        b"RIFF\xff\xff\xff\xffWEBPVP8X",
+        lambda: b"",
+        lambda: b"GIF89a",
+        lambda: picture("GIF"),
+        lambda: picture("TIFF"),
+        lambda: png_with((b"eXIf", b"II*")),
+        lambda: png_with((b"iCCP", b"profile\x00\x00" + bomb())),
+        lambda: png_with((b"zTXt", b"comment\x00\x00" + bomb())),
+        lambda: png_with((b"iTXt", b"XML:com.adobe.xmp\x00\x01\x00\x00\x00" + bomb())),
+        lambda: renamed(picture("PNG"), (0, 400)),
+        lambda: picture()[:2] + b"\xff\xe1\x00\x08Exif\x00\x00" + picture()[2:-400],
+        lambda: b"RIFF\xff\xff\xff\xffWEBPVP8X",
     ],
 )
 def test_what_is_broken_is_refused_and_breaks_nothing(content):
     with pytest.raises(PhotoInvalid):
-        sent(content)
+        sent(content())
 
 
 @pytest.mark.parametrize(
@@ -220,7 +235,7 @@ def test_what_is_left_out_anyway_may_be_as_it_is(extra):
 @pytest.mark.parametrize("name", SAMPLES)
 def test_a_file_that_breaks_off_or_has_other_bytes_never_breaks_more_than_itself(name):
     """Either a picture comes of it, or it is refused, which is what the decoder says of errors."""
-    content, chance = SAMPLES[name], random.Random(name)
+    content, chance = sample(name), random.Random(name)
     spoilt = [content[: chance.randrange(len(content))] for _ in range(40)]
     for _ in range(120):
         other = bytearray(content)
@@ -249,16 +264,17 @@ def with_scans(content, count, *, are_empty):
 
 
 MANY_SCANS = [
-    with_scans(picture("JPEG", (3_000, 3_000), "L", progressive=True), 60_000, are_empty=True),
-    with_scans(picture("JPEG", (64, 64), "L", progressive=True), 1_000, are_empty=False),
-    with_scans(picture("JPEG", (3_000, 3_000)), 60_000, are_empty=True),
-    with_scans(SAMPLES["jpeg"], decoding.SCANS, are_empty=True),
+    (partial(picture, "JPEG", (3_000, 3_000), "L", progressive=True), 60_000, True),
+    (partial(picture, "JPEG", (64, 64), "L", progressive=True), 1_000, False),
+    (partial(picture, "JPEG", (3_000, 3_000)), 60_000, True),
+    (partial(sample, "jpeg"), decoding.SCANS, True),
 ]
 
 
-@pytest.mark.parametrize("content", MANY_SCANS, ids=range(len(MANY_SCANS)))
-def test_a_jpeg_is_not_gone_over_more_often_than_any_camera_asks_for(content):
+@pytest.mark.parametrize(("made", "count", "are_empty"), MANY_SCANS, ids=range(len(MANY_SCANS)))
+def test_a_jpeg_is_not_gone_over_more_often_than_any_camera_asks_for(made, count, are_empty):
     """A small file, each of whose scans costs as much as all pixels of it."""
+    content = with_scans(made(), count, are_empty=are_empty)
     with pytest.raises(ValueError, match=" scans"):
         decoding.encoded_anew(io.BytesIO(content), 2048)
     with pytest.raises(PhotoInvalid):
@@ -266,7 +282,7 @@ def test_a_jpeg_is_not_gone_over_more_often_than_any_camera_asks_for(content):
 
 
 def test_as_many_scans_as_there_may_be_are_decoded():
-    content = SAMPLES["progressive"]
+    content = sample("progressive")
 
     assert taken(with_scans(content, decoding.SCANS - content.count(b"\xff\xda"), are_empty=True))
 
@@ -274,7 +290,7 @@ def test_as_many_scans_as_there_may_be_are_decoded():
 @pytest.mark.parametrize("name", ["progressive", "png with exif", "webp"])
 def test_a_photo_that_breaks_off_is_invalid_to_who_sent_it(name):
     with pytest.raises(PhotoInvalid):
-        sent(SAMPLES[name][: len(SAMPLES[name]) // 2])
+        sent(sample(name)[: len(sample(name)) // 2])
 
 
 def test_the_decoder_has_bounds_of_its_own():
@@ -314,7 +330,7 @@ def test_one_is_decoded_at_a_time_a_few_wait_and_the_rest_are_told_to_come_again
     def send(_):
         together.wait(timeout=30)
         try:
-            return sent(SAMPLES["jpeg"]) and "taken"
+            return sent(sample("jpeg")) and "taken"
         except PhotosBusy as refusal:
             return refusal.code
 
@@ -324,14 +340,14 @@ def test_one_is_decoded_at_a_time_a_few_wait_and_the_rest_are_told_to_come_again
     assert most == 1
     assert told["taken"] >= pictures.IN_HAND
     assert told["taken"] + told["photos_busy"] == 20
-    assert sent(SAMPLES["jpeg"])
+    assert sent(sample("jpeg"))
 
 
 def test_whoever_waits_for_too_long_is_told_to_come_again(settings):
     with pictures._turn():  # as another process would have it
         settings.PHOTO_WAIT_SECONDS = 0.0
         with pytest.raises(PhotosBusy):
-            sent(SAMPLES["jpeg"])
+            sent(sample("jpeg"))
 
 
 def test_a_busy_decoder_is_told_with_when_to_come_again(lake, wang, logged_in, settings):
@@ -342,7 +358,7 @@ def test_a_busy_decoder_is_told_with_when_to_come_again(lake, wang, logged_in, s
             {
                 "category": "hazard",
                 "text": "井盖松动",
-                "photo": SimpleUploadedFile("a.jpg", SAMPLES["jpeg"]),
+                "photo": SimpleUploadedFile("a.jpg", sample("jpeg")),
             },
             format="multipart",
         )

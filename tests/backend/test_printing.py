@@ -5,6 +5,7 @@ import re
 import sys
 import unicodedata
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -14,13 +15,17 @@ from backend.files import printing
 
 STATEMENT = Path("merchants/templates/merchants/statement.typ").resolve()
 SPELLED_OUT = re.compile(r"\[U\+([0-9A-F]{4,6})\]")
-# All that is assigned, and of what is private or not assigned yet one in a thousand.
-POINTS = [
-    character
-    for character in map(chr, range(sys.maxunicode + 1))
-    if (category := unicodedata.category(character)) != "Cs"
-    and (category not in ("Cn", "Co") or ord(character) % 1_000 == 0)
-]
+
+
+@cache
+def points():
+    """All that is assigned, and of what is private or not assigned yet one in a thousand."""
+    return [
+        character
+        for character in map(chr, range(sys.maxunicode + 1))
+        if (category := unicodedata.category(character)) != "Cs"
+        and (category not in ("Cn", "Co") or ord(character) % 1_000 == 0)
+    ]
 
 
 def printed(*texts):
@@ -106,7 +111,7 @@ def test_what_no_font_has_or_nobody_sees_is_spelled_out(name, shown):
 
 def test_every_character_there_is_has_a_glyph_or_is_spelled_out():
     fonts = printing._drawn()
-    for character in POINTS:
+    for character in points():
         said = printing.readable(character)
         assert SPELLED_OUT.sub(lambda spelled: chr(int(spelled[1], 16)), said) in (
             unicodedata.normalize("NFC", character),
@@ -119,7 +124,7 @@ def test_every_character_there_is_has_a_glyph_or_is_spelled_out():
 
 @pytest.mark.slow
 def test_every_character_that_has_a_glyph_is_drawn_with_a_font_that_is_embedded():
-    drawn = [c for c in POINTS if printing.readable(c) == c]
+    drawn = [c for c in points() if printing.readable(c) == c]
     assert len(drawn) > 40_000
     chunks = ["".join(drawn[i : i + 60]) for i in range(0, len(drawn), 60)]
 
@@ -136,7 +141,7 @@ def test_every_character_that_has_a_glyph_is_drawn_with_a_font_that_is_embedded(
 
 @pytest.mark.slow
 def test_ideographs_can_be_copied_from_the_page():
-    named = [c for c in POINTS if unicodedata.name(c, "").startswith("CJK UNIFIED IDEOGRAPH")]
+    named = [c for c in points() if unicodedata.name(c, "").startswith("CJK UNIFIED IDEOGRAPH")]
     drawn = [c for c in named if printing.readable(c) == c]
     assert {"龯", "䶮", "𠮷", "𬭩"} <= set(drawn)
     some = [*drawn[::9], "龯", "䶮", "𠮷", "𬭩"]

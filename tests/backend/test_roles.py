@@ -13,7 +13,7 @@ from backend.communities import selectors
 from backend.communities.errors import OwnRole, RoleConflict, RoleNotYours
 from backend.communities.models import Community, Membership, Role
 from backend.communities.services import places, roles
-from tests.conftest import PASSWORD
+from tests.cast import PASSWORD
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ from backend.api.permissions import SecondFactorWhereDue
 from backend.communities.errors import RoleConflict
 from backend.communities.models import Membership, Role
 from backend.communities.services import roles
-from tests.conftest import PASSWORD, TOTP_SECRET
+from tests.cast import PASSWORD
+from tests.conftest import TOTP_SECRET
 from tests.standins.authenticator import code_of
 
 LOG_IN = "/_allauth/app/v1"

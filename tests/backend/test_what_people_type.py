@@ -25,7 +25,7 @@ from backend.api import fields, filters
 from backend.api.throttling import UserThrottle
 from tests.backend.test_permissions import CLIENT, ask, operations
 from tests.backend.town import CALLERS, Form, undone
-from tests.conftest import PASSWORD
+from tests.cast import PASSWORD
 
 OURS = ("backend.", "points.", "volunteers.", "merchants.")
 # What the framework reads, and what of it is ours.

@@ -168,7 +168,7 @@ def linli(tmp_path_factory):
             start_new_session=True,
         )
     try:
-        while not (home / "run.json").exists():
+        while "Ctrl-C stops it" not in (home / "run.log").read_text():
             assert process.poll() is None, (home / "run.log").read_text()
             time.sleep(0.2)
         yield Linli(home, process)

@@ -170,6 +170,8 @@ def test_it_says_where_it_is_and_every_way_to_end_it_is_in_good_order(linli, ter
     demo = json.loads((linli.home / "demo.json").read_text())
     assert f"{linli.url}/api/v1/docs" in said()
     assert demo["password"] in said()
+    told = ["Linli is up", "Demo community: loading", "Demo community: loaded", "Log-ins"]
+    assert sorted(told, key=said().index) == told  # web was up before the year was played
     for user in demo["users"]:
         assert re.search(rf"{user['username']} +{user['role']} +{user['name']}", said())
     secrets = (linli.home / "secrets.json").read_text()
@@ -232,4 +234,12 @@ def test_it_says_where_it_is_and_every_way_to_end_it_is_in_good_order(linli, ter
     eventually(lambda: "applying migrations" in sixth.said())
     sixth.send_signal(signal.SIGINT)
     assert sixth.wait(PATIENCE) == 0
+    assert terminal.processes() == []
+
+    # Ctrl-C while the demo community is being loaded.
+    seventh = terminal.start(free_port())
+    eventually(lambda: "Demo community: loading" in seventh.said())
+    seventh.send_signal(signal.SIGINT)
+    assert seventh.wait(PATIENCE) == 0
+    assert "Demo community: loaded" not in seventh.said()
     assert terminal.processes() == []

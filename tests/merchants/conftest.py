@@ -7,9 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.db.models import Sum
 
-from backend.accounts.models import User
-from merchants.models import Merchant, MerchantMember, Offer, Redemption
-from merchants.partners.services import partnerships as partners
+from merchants.models import Merchant, Offer, Redemption
 from merchants.redemption.services import vouchers as redemption
 from points.kinds import AccountKind, Unit
 from points.ledger import selectors as points
@@ -19,14 +17,6 @@ from points.models import Account, Hold
 @pytest.fixture
 def shop(tea_house) -> Merchant:
     return tea_house.merchant
-
-
-@pytest.fixture
-def zhou(shop, person) -> User:
-    """周老板, who owns the tea house."""
-    user = person("zhou", "周老板")
-    partners.employ(merchant=shop, user=user, role=MerchantMember.Role.OWNER)
-    return user
 
 
 @pytest.fixture

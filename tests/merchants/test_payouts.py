@@ -45,7 +45,11 @@ def qian(person):
 
 
 @pytest.fixture
-def approved(lake, zhou, zhao, redeemed) -> Statement:
+def approved(lake, zhou, zhao, redeemed, kept) -> Statement:
+    return kept(two_teas_approved, lake, zhou, zhao, redeemed)
+
+
+def two_teas_approved(lake, zhou, zhao, redeemed) -> Statement:
     """Two teas of March, 600 fen, approved by Zhao; Zhou, who is owed them, has WeChat."""
     SocialAccount.objects.create(user=zhou, provider="wechat", uid="o6_zhou")
     redeemed("2024-03-05 10:00", quantity=2)

@@ -122,9 +122,13 @@ class Books:
 
 
 @pytest.fixture
-def books(lake, wang, li, monkeypatch):
-    """A ledger in which everything has happened, in seals of four and some of it not sealed yet."""
+def books(lake, wang, li, monkeypatch, kept):
     monkeypatch.setattr(sealing, "BATCH", 4)
+    return kept(books_of_everything, lake, wang, li)
+
+
+def books_of_everything(lake, wang, li):
+    """A ledger in which everything has happened, in seals of four and some of it not sealed yet."""
     books = Books(lake, wang, li)
     books.award("wang", "hours:1", minutes=480)
     books.award("li", "hours:2")

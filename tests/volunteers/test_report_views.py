@@ -27,7 +27,11 @@ def qian(lake, person):
 
 
 @pytest.fixture
-def told(lake, wang, li, zhao):
+def told(lake, wang, li, zhao, kept):
+    return kept(reports_of_each_kind, lake, wang, li, zhao)
+
+
+def reports_of_each_kind(lake, wang, li, zhao):
     """One report of each kind: a neighbour's two confidential ones, a hazard, the staff's own."""
     people.enrol(user=zhao, community=lake, kind=Volunteer.Kind.RESIDENT)
     picture = io.BytesIO()

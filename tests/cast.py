@@ -1,0 +1,219 @@
+"""The cast: one community with its rules, a few people and a merchant, built once a worker.
+
+A test that asks for one of them is given the rows and the object as they were built, in one
+statement; what was built for another is not there. To add somebody, write their maker below and a
+fixture in conftest.py that fetches them. The fixture ``kept`` does so for what tests share.
+"""
+
+import inspect
+import pickle
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+from django.db import connection, transaction
+
+from backend.accounts.models import Consent, User
+from backend.accounts.services import consents
+from backend.communities.models import Community, Role
+from backend.communities.services import places, roles
+from merchants.catalogue.services import offers
+from merchants.models import MerchantMember
+from merchants.partners.services import partnerships
+from points.models import Rule, RuleVersion
+from volunteers.models import Volunteer
+from volunteers.people.services import people
+
+PASSWORD = "correct horse battery staple"
+
+
+# --- who they are -----------------------------------------------------------------------------
+def lake() -> Community:
+    community = places.found(code="lake", name="碧沙湖社区")
+    written = [
+        (Rule.Subject.HOURS, "*", {"points_per_hour": 10, "daily_cap_points": 80}),
+        (
+            Rule.Subject.HOURS,
+            "交通劝导",
+            {
+                "points_per_hour": 10,
+                "peak_windows": [["07:00", "09:00"], ["17:00", "19:00"]],
+                "peak_multiplier_bp": 15000,
+                "daily_cap_points": 90,
+            },
+        ),
+        (Rule.Subject.REPORT, "hazard", {"reward_points": 20}),
+    ]
+    made = Rule.objects.bulk_create(
+        Rule(community=community, subject=subject, category=category)
+        for subject, category, _ in written
+    )
+    RuleVersion.objects.bulk_create(
+        RuleVersion(
+            community=community,
+            rule=rule,
+            number=1,
+            parameters=parameters,
+            valid_from=date(2020, 1, 1),
+        )
+        for rule, (_, _, parameters) in zip(made, written, strict=True)
+    )
+    return community
+
+
+def hill() -> Community:
+    return places.found(code="hill", name="山丹社区")
+
+
+def somebody(username: str, name: str, phone: str) -> User:
+    user = User(username=username, name=name or username)
+    user.phone = phone
+    user.set_password(PASSWORD)
+    user.save()
+    return user
+
+
+def volunteer(user: User, community: Community, kind: str) -> User:
+    consents.give(user=user, purpose=Consent.Purpose.LOCATION, version=1)
+    people.enrol(user=user, community=community, kind=kind)
+    return user
+
+
+def wang(lake):
+    return volunteer(somebody("wang", "王小明", "19810000001"), lake, Volunteer.Kind.RIDER)
+
+
+def li(lake):
+    return volunteer(somebody("li", "李阿姨", "19810000002"), lake, Volunteer.Kind.RESIDENT)
+
+
+def zhao(lake):
+    user = somebody("zhao", "赵社工", "19810000003")
+    roles.give(user=user, community=lake, role=Role.STAFF)
+    return user
+
+
+def tea_house(lake):
+    return partnerships.sign_contract(
+        community=lake, name="茶馆", trade="餐饮", fen_per_point=10, is_donated=False
+    )
+
+
+def tea(tea_house):
+    return offers.offer(partnership=tea_house, code="TEA", title="一壶茶", price_points=30, stock=5)
+
+
+def chen(tea_house):
+    user = somebody("chen", "陈店员", "19810000004")
+    role = MerchantMember.Role.CLERK
+    partnerships.employ(merchant=tea_house.merchant, user=user, role=role)
+    return user
+
+
+def zhou(tea_house):
+    user = somebody("zhou", "周老板", "19810000005")
+    role = MerchantMember.Role.OWNER
+    partnerships.employ(merchant=tea_house.merchant, user=user, role=role)
+    return user
+
+
+MAKERS: tuple[Callable[..., Any], ...] = (lake, hill, wang, li, zhao, tea_house, tea, chen, zhou)
+
+
+# --- built once, fetched by each test ---------------------------------------------------------
+# A table's rows that were written since a transaction id, and the columns one may write.
+WRITTEN = """
+SELECT {name}, {columns}, {key}, jsonb_agg(to_jsonb(t))::text, max(xmin::text::bigint)
+FROM {table} t WHERE xmin::text::bigint > {since} HAVING count(*) > 0
+"""
+TABLES = """
+SELECT relid::regclass::text,
+    string_agg(quote_ident(attname), ', ' ORDER BY attnum),
+    string_agg(quote_ident(attname), ', ') FILTER (WHERE attnum = ANY (indkey))
+FROM (
+    SELECT pg_class.oid AS relid, indkey FROM pg_class JOIN pg_index ON indrelid = pg_class.oid
+    WHERE relkind IN ('r', 'p') AND NOT relispartition AND relnamespace = 'public'::regnamespace
+        AND indisprimary
+) AS tables
+JOIN pg_attribute ON attrelid = relid AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
+GROUP BY relid
+"""
+# They passed every trigger and constraint when they were built.
+UNLOOKED_AT = "SET LOCAL session_replication_role = {}"
+
+
+class Cast:
+    """What each of them is made of: the object, and the statement that writes its rows."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, tuple[bytes, str]] = {}
+
+    def build(self) -> None:
+        with transaction.atomic():
+            made: dict[str, Any] = {}
+            since = current_transaction()
+            for maker in MAKERS:
+                of_whom = [made[name] for name in inspect.signature(maker).parameters]
+                made[maker.__name__], since = self.keep(maker, *of_whom, since=since)
+            transaction.set_rollback(True)
+
+    def keep(self, maker: Callable[..., Any], *of_whom: Any, since: int) -> tuple[Any, int]:
+        """Build, and keep every row of a transaction after ``since``; answer the last of those."""
+        with transaction.atomic():
+            made = maker(*of_whom)
+            connection.check_constraints()
+        written, last = what_was_written(since)
+        self.kept[name_of(maker)] = pickle.dumps(made), written
+        return made, last
+
+    def fetch(self, maker: Callable[..., Any]) -> Any:
+        kept, written = self.kept[name_of(maker)]
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(written)
+        return pickle.loads(kept)  # noqa: S301
+
+
+def name_of(maker: Callable[..., Any]) -> str:
+    return f"{maker.__module__}.{maker.__name__}"
+
+
+def current_transaction() -> int:
+    """Its id; what is written in savepoints has later ones."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_current_xact_id()::text::bigint")
+        (number,) = cursor.fetchone()
+        return int(number)
+
+
+def what_was_written(since: int) -> tuple[str, int]:
+    """A statement that writes each row of a transaction after ``since``, and the last of those."""
+
+    def quoted(text: str) -> str:
+        return "'" + text.replace("'", "''") + "'"
+
+    with connection.cursor() as cursor:
+        cursor.execute(TABLES)
+        questions = [
+            WRITTEN.format(
+                table=table,
+                name=quoted(table),
+                columns=quoted(columns),
+                key=quoted(key),
+                since=since,
+            )
+            for table, columns, key in cursor.fetchall()
+        ]
+        cursor.execute(" UNION ALL ".join(questions))
+        found = cursor.fetchall()
+    inserts = [
+        f"INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE"
+        f" SELECT {columns} FROM jsonb_populate_recordset(NULL::{table}, {quoted(rows)})"
+        f" ON CONFLICT ({key}) DO UPDATE SET ({columns}) = ROW ({excluded(columns)})"
+        for table, columns, key, rows, _ in found
+    ]
+    statements = [UNLOOKED_AT.format("replica"), *inserts, UNLOOKED_AT.format("origin")]
+    return "; ".join(statements), max((last for *_, last in found), default=since)
+
+
+def excluded(columns: str) -> str:
+    return ", ".join(f"EXCLUDED.{column}" for column in columns.split(", "))
