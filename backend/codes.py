@@ -1,7 +1,10 @@
 """Codes that people read aloud, write on posters and type."""
 
+import io
 import secrets
 import unicodedata
+
+import segno
 
 from backend.text import bare, is_blank, is_dash
 
@@ -38,6 +41,16 @@ def trimmed(signed: str) -> str:
     """A signed code without what stands around it when it is pasted; inside nothing is changed."""
     around = (sign for sign in set(signed) - set("-_") if is_blank(sign) or _is_punctuation(sign))
     return signed.strip("".join(around))
+
+
+def picture(code: str, kind: str) -> bytes:
+    """``code`` as a QR code (ISO/IEC 18004) on white, ``svg`` or ``png``.
+
+    A seventh of it may be dirty or torn; what is long, such as a signed code, is denser.
+    """
+    drawn = io.BytesIO()
+    segno.make_qr(code, error="m").save(drawn, kind=kind, scale=8, light="white")
+    return drawn.getvalue()
 
 
 def _is_punctuation(letter: str) -> bool:

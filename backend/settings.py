@@ -97,6 +97,8 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "backend.api.middleware.tell_unchanged",
+    "backend.api.middleware.RefuseUnknown",
 ]
 ROOT_URLCONF = "backend.urls"
 CSRF_FAILURE_VIEW = "backend.api.exceptions.csrf_failure"
@@ -134,8 +136,21 @@ X_FRAME_OPTIONS = "DENY"
 # Origins whose pages may call the API. No cookie counts there, so none is sent.
 CORS_ALLOWED_ORIGINS = env.list("LINLI_CORS_ORIGINS", default=[])
 CORS_URLS_REGEX = r"^/(api|_allauth)/"
-CORS_ALLOW_HEADERS = ["authorization", "content-type", "idempotency-key", "x-session-token"]
-CORS_EXPOSE_HEADERS = ["Content-Disposition", "Idempotency-Replayed", "Retry-After", "X-Request-ID"]
+CORS_ALLOW_HEADERS = [
+    "authorization",
+    "content-type",
+    "idempotency-key",
+    "if-match",
+    "if-none-match",
+    "x-session-token",
+]
+CORS_EXPOSE_HEADERS = [
+    "Content-Disposition",
+    "ETag",
+    "Idempotency-Replayed",
+    "Retry-After",
+    "X-Request-ID",
+]
 
 # --- the database -----------------------------------------------------------------------------
 DATABASES = {"default": env.db("DATABASE_URL")}
@@ -201,8 +216,6 @@ HEADLESS_JWT_ALGORITHM = "HS256"  # signed with SECRET_KEY
 HEADLESS_JWT_ACCESS_TOKEN_EXPIRES_IN = 300
 HEADLESS_JWT_REFRESH_TOKEN_EXPIRES_IN = int(timedelta(days=30).total_seconds())
 HEADLESS_CLIENTS = ["app"]
-HEADLESS_SERVE_SPECIFICATION = True
-HEADLESS_SPECIFICATION_TEMPLATE_NAME = None  # its page would load scripts from a CDN
 MFA_ADAPTER = "backend.accounts.mfa.MFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Linli 邻里"
@@ -271,7 +284,12 @@ SPECTACULAR_SETTINGS = {
     # The validator is somebody else's website.
     # Folded: drawing every operation at once keeps a small machine busy for half a minute.
     "SWAGGER_UI_SETTINGS": {"deepLinking": True, "docExpansion": "none", "validatorUrl": None},
-    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums"],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "backend.api.labels.label_enums",
+        "backend.api.examples.give_examples",
+        "backend.api.log_in_document.add_log_in",
+    ],
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
         "AccountKindEnum": "points.kinds.AccountKind",

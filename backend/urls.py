@@ -4,14 +4,13 @@ from allauth.headless.account import views as account
 from allauth.headless.base.views import ConfigView
 from allauth.headless.constants import Client
 from allauth.headless.mfa import views as mfa
-from allauth.headless.spec import views as spec
 from allauth.headless.tokens import views as tokens
 from allauth.headless.usersessions import views as sessions
 from django.urls import include, path
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from backend.api import log_in
-from backend.api.documents import document, openapi
+from backend.api.documents import LabelListView, document, openapi
 from backend.api.health import healthz, readyz
 from backend.api.throttling import LogInThrottle, PublicThrottle, SessionThrottle, throttled
 
@@ -51,29 +50,18 @@ LOG_IN = [
     ]
 ]
 
-# Of a release: nobody makes us write them anew.
-DOCUMENTS = [
-    path(address, throttled(PublicThrottle)(document(view.as_view())), name=name)
-    for address, view, name in [
-        ("openapi.json", spec.OpenAPIJSONView, "openapi_json"),
-        ("openapi.yaml", spec.OpenAPIYAMLView, "openapi_yaml"),
-    ]
-]
-
 urlpatterns = [
     path("", include("backend.top.pages.urls")),
     path("healthz", healthz),
     path("readyz", readyz),
-    path(
-        "_allauth/",
-        include(([*LOG_IN, *DOCUMENTS], "headless")),
-    ),
+    path("_allauth/", include((LOG_IN, "headless"))),
     path("api/v1/schema", throttled(PublicThrottle)(document(openapi)), name="schema"),
     path(
         "api/v1/docs",
         SpectacularSwaggerSplitView.as_view(template_name="pages/docs.html"),
         name="docs",
     ),
+    path("api/v1/labels", LabelListView.as_view()),
     *(path("api/v1/", include(api)) for api in APIS),
 ]
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from hashlib import sha256
 from threading import Lock
 from typing import Any
 
@@ -13,6 +12,15 @@ from django.utils.translation import get_language
 from django.views.decorators.http import require_safe
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.renderers import OpenApiJsonRenderer
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from backend.api.labels import all_labels
+from backend.api.renderers import etag_of
 
 OPENAPI = "application/vnd.oai.openapi+json"
 CACHE_CONTROL = "public, max-age=3600"
@@ -68,5 +76,32 @@ def _made(answer: HttpResponse) -> _Made:
     told = ("Content-Type", "Content-Disposition")
     headers = {name: answer.headers[name] for name in told if name in answer.headers}
     headers["Cache-Control"] = CACHE_CONTROL
-    headers["ETag"] = f'"{sha256(answer.content).hexdigest()[:32]}"'
+    headers["ETag"] = etag_of(answer.content)
     return _Made(answer.content, headers)
+
+
+# --- labels -----------------------------------------------------------------------------------
+class LabelSerializer(serializers.Serializer[Any]):
+    value = serializers.CharField(read_only=True)
+    zh = serializers.CharField(read_only=True)
+    en = serializers.CharField(read_only=True)
+
+
+class EnumLabelsSerializer(serializers.Serializer[Any]):
+    """``name`` as in the OpenAPI document, without ``Enum``."""
+
+    name = serializers.CharField(read_only=True)
+    labels = LabelSerializer(many=True, read_only=True)
+
+
+class LabelListView(APIView):
+    """What every value of an enum is called, in Chinese and English: ``GET /api/v1/labels``.
+
+    Public. It changes with a release only.
+    """
+
+    permission_classes = (AllowAny,)
+
+    @extend_schema(responses=EnumLabelsSerializer(many=True))
+    def get(self, request: Request) -> Response:
+        return Response(EnumLabelsSerializer(all_labels(), many=True).data)

@@ -31,7 +31,14 @@ class IdempotencyKeyInUse(Conflict):
 
 
 class IdempotencyKeyReused(Refusal):
-    """Neither of the four kinds: the IETF draft gives it a status of its own (422)."""
+    """None of the kinds: the IETF draft gives it a status of its own (422)."""
 
     code = "idempotency_key_reused"
     title = _("This Idempotency-Key was used for another request.")
+
+
+class PreconditionFailed(Refusal):
+    """None of the kinds: HTTP gives it a status of its own (412)."""
+
+    code = "precondition_failed"
+    title = _("It has been changed since you read it; read it again first.")

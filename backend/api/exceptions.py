@@ -22,12 +22,13 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import exceptions
 from rest_framework.response import Response
 
-from backend.api.errors import IdempotencyKeyReused
+from backend.api.errors import IdempotencyKeyReused, PreconditionFailed
 from backend.api.renderers import PROBLEM_TYPE, JSONRenderer
 from backend.errors import Conflict, Forbidden, Invalid, NotFound, Refusal, TooMany, Unavailable
 
 _REFUSALS: tuple[tuple[type[Refusal], int], ...] = (
     (IdempotencyKeyReused, 422),
+    (PreconditionFailed, 412),
     (Invalid, 400),
     (Forbidden, 403),
     (NotFound, 404),
@@ -106,16 +107,24 @@ def problem(
 
 def problem_of(exc: Exception) -> dict[str, Any] | None:
     """The body that answers ``exc``, or None if it is a bug."""
-    if isinstance(exc, Refusal):
-        for kind, status in _REFUSALS:
-            if isinstance(exc, kind):
-                return problem(exc.facts, status=status, code=exc.code, title=exc.title)
+    if isinstance(exc, Refusal) and (status := status_of(type(exc))):
+        return problem(exc.facts, status=status, code=exc.code, title=exc.title)
     if isinstance(exc, _RefusedBefore):
         return problem(exc.members, status=exc.status, code=exc.code, title=exc.title)
     for kinds, status, code, title in _OTHERS:
         if isinstance(exc, kinds):
             return problem(_explained(exc), status=status, code=code, title=title)
     return None
+
+
+def status_of(refusal: type[Refusal]) -> int | None:
+    """The HTTP status that ``refusal`` is answered with; None: it is no kind of refusal."""
+    return next((status for kind, status in _REFUSALS if issubclass(refusal, kind)), None)
+
+
+def titles_of(status: int) -> dict[str, str | Promise]:
+    """By its code, the title of each refusal with ``status`` that is no service's."""
+    return {code: title for _kinds, known, code, title in _OTHERS if known == status}
 
 
 class _RefusedBefore(Exception):

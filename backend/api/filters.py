@@ -5,7 +5,8 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.db.models import Exists, Q, QuerySet
+from django.db.models import DateField, Exists, F, Func, Q, QuerySet
+from django.db.models.functions import Cast
 from django_filters import rest_framework as filters
 from rest_framework.request import Request
 
@@ -53,10 +54,56 @@ class DayFilter(filters.DateFilter):  # type: ignore[misc]  # django-filter is u
         super().__init__(*args, input_formats=["%Y-%m-%d"], **kwargs)
 
 
+class PersonFilter(filters.UUIDFilter):  # type: ignore[misc]  # django-filter is untyped
+    """Rows about one person, whose id it is."""
+
+    def __init__(self, field_name: str, **kwargs: Any) -> None:
+        super().__init__(field_name=field_name, **{"help_text": "A person's id.", **kwargs})
+
+
+class TextFilter(CharFilter):
+    """Rows with these words in one of ``fields``, in whatever case."""
+
+    def __init__(self, *fields: str, **kwargs: Any) -> None:
+        super().__init__(**{"help_text": "Words that stand in it, in whatever case.", **kwargs})
+        self.fields = fields
+
+    def filter(self, found: QuerySet[Any], value: str) -> QuerySet[Any]:
+        if not value:
+            return found
+        among = Q()
+        for field in self.fields:
+            among |= Q(**{f"{field}__icontains": value})
+        return found.filter(among)
+
+
 class CommunityFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter is untyped
     """Of rows that belong to a community: those of one."""
 
     community = CharFilter(field_name="community__code", help_text="A community's code.")
+
+
+class PeriodFilter(CommunityFilter):
+    """From one day to another by the field that ``moment`` names, of several communities' rows.
+
+    A day is that of each row's own community. A list of one community's has ``LocalDaysFilter``,
+    which an index serves.
+    """
+
+    moment: str
+    since = DayFilter(method="on_or_after", help_text="The first day, by the community's clock.")
+    until = DayFilter(method="on_or_before", help_text="The last such day.")
+
+    def on_or_after(self, found: QuerySet[Any], _: str, day: date) -> QuerySet[Any]:
+        return self._by_local_day(found).filter(local_day__gte=day)
+
+    def on_or_before(self, found: QuerySet[Any], _: str, day: date) -> QuerySet[Any]:
+        return self._by_local_day(found).filter(local_day__lte=day)
+
+    def _by_local_day(self, found: QuerySet[Any]) -> QuerySet[Any]:
+        clock = Func(F("community__timezone"), F(self.moment), function="timezone")
+        rows: QuerySet[Any] = found.alias(local_day=Cast(clock, DateField()))
+        return rows
 
 
 class MarkFilter(filters.BooleanFilter):  # type: ignore[misc]  # django-filter is untyped

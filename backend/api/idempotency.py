@@ -10,6 +10,7 @@ and rendered anew for whoever may see it today.
 import hashlib
 import json
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -20,6 +21,7 @@ from django.db.models import Model, QuerySet
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils.crypto import salted_hmac
+from django.utils.http import parse_etags
 from rest_framework import status
 from rest_framework.request import Request, is_form_media_type
 from rest_framework.response import Response
@@ -35,12 +37,15 @@ from backend.api.errors import (
     IdempotencyKeyInvalid,
     IdempotencyKeyMissing,
     IdempotencyKeyReused,
+    PreconditionFailed,
 )
 from backend.api.exceptions import kept, refused_before
 from backend.api.models import IdempotencyKey
+from backend.api.renderers import JSONRenderer, etag_of
 from backend.errors import Refusal
 
 HEADER = "Idempotency-Key"
+IF_MATCH = "If-Match"
 REPLAYED_HEADER = "Idempotency-Replayed"
 MAX_KEY_CHARACTERS = 200
 
@@ -64,6 +69,31 @@ class Shown:
     address: Finds
     explains: Callable[[Refusal], Exception] | None
     waiting: tuple[Finds, Tells] | None
+    edits: bool
+
+    def require_match(self, request: Request, **named: Any) -> None:
+        """Hold the one thing that the address names, and compare its version with the ``ETag`` that
+        the caller read.
+
+        Held until the transaction ends: what is compared is what is changed. Raises
+        PreconditionFailed.
+        """
+        if not self.edits or (asked := request.headers.get(IF_MATCH)) is None:
+            return
+        found: Any = self._one(request, **named)
+        if found is None:
+            raise PreconditionFailed
+        rows = type(found)._base_manager.filter(pk=found.pk)
+        if hasattr(found, "community_id"):
+            rows = rows.filter(community=found.community_id)
+        rows.select_for_update(no_key=True).get()
+        told = JSONRenderer().render(self._told(request, self._one(request, **named)))
+        if asked.strip() != "*" and etag_of(told) not in parse_etags(asked):
+            raise PreconditionFailed
+
+    def _one(self, request: Request, **named: Any) -> Any:
+        found = self.finds(request, **named)
+        return found.first() if isinstance(found, QuerySet) else found
 
     def again(self, request: Request, first: IdempotencyKey, **named: Any) -> Any:
         """The answer's data as things stand today. Raises Http404 where that is not to be seen."""
@@ -77,6 +107,10 @@ class Shown:
             if not found and not (self.many and not about):
                 raise Http404
             found = found if self.many else found[0]
+        return self._told(request, found, tells)
+
+    def _told(self, request: Request, found: Any, tells: Tells | None = None) -> Any:
+        tells = tells or self.tells
         if not isinstance(tells, type):
             return tells(request, found)
         return tells(found, many=self.many, context={"request": request}).data
@@ -91,6 +125,7 @@ def idempotent(
     is_required: bool = True,
     explains: Callable[[Refusal], Exception] | None = None,
     waiting: tuple[Finds, Tells] | None = None,
+    edits: bool = False,
 ) -> Callable[[Handler[View, P]], Callable[Concatenate[View, Request, P], HttpResponse]]:
     """Make a view's method do once what each of a user's keys asks for; for views that need a
     log-in and take JSON or a form.
@@ -100,13 +135,15 @@ def idempotent(
     caller see today, told by ``tells``; ``many`` where that is a list. An answer 202 is about what
     is not done yet, found and told by ``waiting``. A refusal is an answer too:
     it is told again after ``address`` (otherwise ``finds``) has let the caller in; ``explains``
-    adds to a service's refusals what a screen shows. 401, 429 and 5xx are not answers: they are not
-    kept and whatever was done is rolled back, so the request can be sent again.
+    adds to a service's refusals what a screen shows. ``edits``: what ``finds`` finds is the one
+    thing that is changed, told as ``GET`` tells it, and ``If-Match`` is honoured. 401, 412, 429 and
+    5xx are not answers: they are not kept and whatever was done is rolled back, so the request can
+    be sent again.
     Raises IdempotencyKeyMissing (unless it may be, ``is_required``), IdempotencyKeyInvalid,
     IdempotencyKeyInUse (the first is still running), IdempotencyKeyReused (the key belongs to
-    another request).
+    another request), PreconditionFailed (another ``ETag`` than that of ``If-Match``).
     """
-    shown = Shown(finds, tells, many, address or finds, explains, waiting)
+    shown = Shown(finds, tells, many, address or finds, explains, waiting, edits)
 
     def decorate(
         handler: Handler[View, P],
@@ -118,7 +155,9 @@ def idempotent(
             user = signed_in(request)
             key = _key_of(request, is_required=is_required)
             if key is None:
-                return _explained(shown, handler, view, request, *args, **kwargs)
+                is_guarded = edits and IF_MATCH in request.headers
+                with transaction.atomic() if is_guarded else nullcontext():
+                    return _explained(shown, handler, view, request, *args, **kwargs)
             asked = {
                 "method": request.method,
                 "path": request.path,
@@ -134,6 +173,7 @@ def idempotent(
                 return _replay(first, shown, view, request, **kwargs)
 
         answer_once.idempotency = "required" if is_required else "optional"  # type: ignore[attr-defined]
+        answer_once.edits = edits  # type: ignore[attr-defined]
         return answer_once
 
     return decorate
@@ -159,6 +199,11 @@ def repeatable(
 def idempotency_of(handler: object) -> str | None:
     """``required`` or ``optional``, or None for a method that takes no key."""
     return getattr(handler, "idempotency", None)
+
+
+def is_edit(handler: object) -> bool:
+    """Whether a method changes one thing that is read first, and takes ``If-Match``."""
+    return getattr(handler, "edits", False)
 
 
 # --- what views say of themselves -------------------------------------------------------------
@@ -270,7 +315,7 @@ def _answer(
         # refusal is raised again by handle_exception and undoes everything.
         response, about = view.handle_exception(exc), []
         refusal = kept(exc, response.data)
-    if response.status_code in (401, 429) or response.status_code >= 500:
+    if response.status_code in (401, 412, 429) or response.status_code >= 500:
         transaction.set_rollback(True)
     else:
         _keep(user, key, asked, response.status_code, about, refusal)
@@ -289,6 +334,7 @@ def _explained(
     **kwargs: P.kwargs,
 ) -> Response:
     try:
+        shown.require_match(request, **kwargs)
         return handler(view, request, *args, **kwargs)
     except Refusal as refusal:
         if shown.explains is None:

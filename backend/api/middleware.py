@@ -1,13 +1,17 @@
 """What has to be looked at before any view is chosen."""
 
 from collections.abc import Callable
+from typing import Any
 
 from django.core.exceptions import BadRequest
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseNotModified
 from django.http.response import HttpResponseBase
+from django.utils.http import parse_etags
 from django.utils.translation import gettext_lazy as _
+from rest_framework.exceptions import APIException
 
-from backend.api.exceptions import http_problem, problem
+from backend.api.exceptions import http_problem, problem, problem_of
+from backend.api.known import View, refuse_unknown_to
 
 PERMISSIONS_POLICY = ", ".join(
     f"{feature}=()"
@@ -64,6 +68,49 @@ def refuse_nul(
         return get_response(request)
 
     return middleware
+
+
+def tell_unchanged(
+    get_response: Callable[[HttpRequest], HttpResponseBase],
+) -> Callable[[HttpRequest], HttpResponseBase]:
+    """Answer 304 to ``If-None-Match`` with the ``ETag`` that the answer would have."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        response = get_response(request)
+        etag = response.headers.get("ETag")
+        asked = parse_etags(request.headers.get("If-None-Match", ""))
+        known = [one.removeprefix("W/") for one in asked]
+        if request.method != "GET" or response.status_code != 200 or etag not in known:
+            return response
+        unchanged = HttpResponseNotModified()
+        for name in ("ETag", "Cache-Control", "Content-Language", "Vary"):
+            if name in response:
+                unchanged[name] = response[name]
+        response.close()
+        return unchanged
+
+    return middleware
+
+
+class RefuseUnknown:
+    """Answer 400 to what the operation asked for does not know (backend/api/known.py)."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view: View, args: Any, kwargs: Any
+    ) -> HttpResponseBase | None:
+        try:
+            refuse_unknown_to(view, request)
+        except APIException as refusal:
+            body = problem_of(refusal)
+            assert body is not None
+            return http_problem(body)
+        return None
 
 
 DRAIN_BYTES = 64 * 2**20

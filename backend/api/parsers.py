@@ -29,7 +29,9 @@ class JSONParser(parsers.JSONParser):
         body = stream.read(limit + 1)
         if len(body) > limit:
             raise RequestDataTooBig
-        return read_json(body)
+        read = read_json(body)
+        _refuse_unknown(read, self.media_type, parser_context)
+        return read
 
 
 class PhotoFormParser(parsers.MultiPartParser):
@@ -49,7 +51,15 @@ class PhotoFormParser(parsers.MultiPartParser):
         length = int(context["request"].META["CONTENT_LENGTH"])
         if length > settings.PHOTO_MAX_BYTES + settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
             raise RequestDataTooBig
-        return super().parse(stream, media_type, context)
+        read = super().parse(stream, media_type, context)
+        _refuse_unknown({**read.data, **read.files}, self.media_type, parser_context)
+        return read
+
+
+def _refuse_unknown(body: Any, media_type: str, context: Mapping[str, Any] | None) -> None:
+    from backend.api.known import refuse_unknown_in  # it knows views, which are made with us
+
+    refuse_unknown_in(body, media_type, context)
 
 
 def read_json(body: bytes) -> Any:

@@ -4,6 +4,7 @@ JSON is UTF-8, unescaped, with moments as ISO 8601 in UTC (``2025-03-01T08:00:00
 """
 
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import Any
 
 from rest_framework import renderers
@@ -11,8 +12,13 @@ from rest_framework import renderers
 PROBLEM_TYPE = "application/problem+json"
 
 
+def etag_of(body: bytes) -> str:
+    """The strong ``ETag`` of a body: who was told other bytes was told another version."""
+    return f'"{sha256(body).hexdigest()[:32]}"'
+
+
 class JSONRenderer(renderers.JSONRenderer):
-    """Names an error's body for what it is (RFC 9457)."""
+    """Names an error's body for what it is (RFC 9457), and the version that any other tells."""
 
     def render(
         self,
@@ -20,10 +26,13 @@ class JSONRenderer(renderers.JSONRenderer):
         accepted_media_type: str | None = None,
         renderer_context: Mapping[str, Any] | None = None,
     ) -> bytes:
+        rendered = super().render(data, accepted_media_type, renderer_context)
         response = (renderer_context or {}).get("response")
         if response is not None and response.status_code >= 400:
             response["Content-Type"] = PROBLEM_TYPE
-        return super().render(data, accepted_media_type, renderer_context)
+        elif response is not None and response.status_code == 200:
+            response["ETag"] = etag_of(rendered)
+        return rendered
 
 
 class FileRenderer(renderers.BaseRenderer):
@@ -44,3 +53,13 @@ class FileRenderer(renderers.BaseRenderer):
 class JPEGRenderer(FileRenderer):
     media_type = "image/jpeg"
     format = "jpg"
+
+
+class SVGRenderer(FileRenderer):
+    media_type = "image/svg+xml"
+    format = "svg"
+
+
+class PNGRenderer(FileRenderer):
+    media_type = "image/png"
+    format = "png"

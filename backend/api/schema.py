@@ -1,5 +1,12 @@
-"""The OpenAPI document: what every operation has in common."""
+"""The OpenAPI document: what every operation has in common.
 
+What can be found out about an operation is, rather than written down beside it: its summary is its
+docstring's first sentence, its errors are what it can raise (backend/api/refusals.py), its example
+is made of its fields (backend/api/examples.py).
+"""
+
+import re
+from collections import defaultdict
 from typing import Any
 
 from drf_spectacular.extensions import (
@@ -7,18 +14,26 @@ from drf_spectacular.extensions import (
     OpenApiSerializerFieldExtension,
 )
 from drf_spectacular.openapi import AutoSchema as BaseAutoSchema
-from drf_spectacular.plumbing import ResolvedComponent
+from drf_spectacular.plumbing import ResolvedComponent, list_hash
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
+from rest_framework.serializers import ChoiceField
 
 from backend import days
+from backend.api import errors
+from backend.api.exceptions import status_of, titles_of
 from backend.api.idempotency import (
     HEADER,
+    IF_MATCH,
     MAX_KEY_CHARACTERS,
     REPLAYED_HEADER,
     idempotency_of,
+    is_edit,
 )
-from backend.api.renderers import PROBLEM_TYPE
+from backend.api.labels import remember
+from backend.api.permissions import SecondFactorWhereDue
+from backend.api.refusals import raised_by
+from backend.api.renderers import PROBLEM_TYPE, JSONRenderer
 
 PROBLEM_SCHEMA = {
     "type": "object",
@@ -68,17 +83,102 @@ def _key_parameter(*, required: bool) -> OpenApiParameter:
     )
 
 
+ETAG = OpenApiParameter(
+    "ETag",
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    response=[200],
+    description="The version that the body tells, for `If-Match` and `If-None-Match`.",
+)
+MATCH = OpenApiParameter(
+    IF_MATCH,
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    description="The `ETag` of what is to be changed, as it was read. If it has been changed since "
+    "then, nothing is done (412, `precondition_failed`).",
+)
+# The address, or what comes after a colon, of what a docstring says first.
+_ADDRESS = re.compile(r":?\s*``(GET|POST|PUT|PATCH|DELETE|/api)\b.*", re.DOTALL)
+_SENTENCE = re.compile(r"(?<=\w\w)\.(\s|$)")
+
+
 class AutoSchema(BaseAutoSchema):
-    """Adds to every operation its error answer and, if it has one, its ``Idempotency-Key``.
+    """Adds to every operation its summary, its errors, and the headers that it takes.
 
     Tags are the first word of the path after the prefix.
     """
 
+    @property
+    def handler(self) -> Any:
+        return getattr(self.view, self.method.lower(), None)
+
+    def get_summary(self) -> str:
+        """The first sentence of the description, without the address."""
+        first = self.get_description().strip().partition("\n\n")[0]
+        return " ".join(_SENTENCE.split(_ADDRESS.sub("", first))[0].split())
+
     def get_override_parameters(self) -> list[Any]:
         parameters: list[Any] = super().get_override_parameters()
-        if takes := idempotency_of(getattr(self.view, self.method.lower(), None)):
+        if takes := idempotency_of(self.handler):
             parameters = [*parameters, _key_parameter(required=takes == "required"), REPLAYED]
+        if is_edit(self.handler):
+            parameters = [*parameters, MATCH]
+        is_json = JSONRenderer.media_type in self.map_renderers("media_type")
+        if is_edit(self.handler) or (self.method == "GET" and is_json):
+            parameters = [*parameters, ETAG]
         return parameters
+
+    def _map_serializer_field(
+        self, field: Any, direction: Any, bypass_extensions: Any = False
+    ) -> Any:
+        if isinstance(field, ChoiceField):
+            remember(self.registry, field.choices)
+        mapped: Any = super()._map_serializer_field  # untyped
+        return mapped(field, direction, bypass_extensions)
+
+    def _errors(self) -> dict[int, dict[str, Any]]:
+        """By their status, the codes that it may be refused with, and their titles."""
+        is_write = self.method != "GET"
+        takes_key = idempotency_of(self.handler)
+        kinds = raised_by(type(self.view), self.method.lower())
+        if takes_key:
+            kinds |= {errors.IdempotencyKeyInvalid, errors.IdempotencyKeyInUse}
+            kinds |= {errors.IdempotencyKeyReused}
+        if takes_key == "required":
+            kinds |= {errors.IdempotencyKeyMissing}
+        if is_edit(self.handler):
+            kinds |= {errors.PreconditionFailed}
+        if self._is_list_view() and getattr(self.view, "pagination_class", None):
+            kinds |= {errors.InvalidCursor}
+        if any(isinstance(one, SecondFactorWhereDue) for one in self.view.get_permissions()):
+            kinds |= {errors.SecondFactorRequired}
+        statuses = [400, 404, 406, 429]
+        statuses += [413, 415] if is_write else []
+        statuses += [] if {} in self.get_auth() else [401]
+        found: dict[int, dict[str, Any]] = defaultdict(dict)
+        for status in statuses:
+            found[status] |= titles_of(status)
+        for kind in sorted(kinds, key=lambda kind: kind.code):
+            if answered := status_of(kind):
+                found[answered].setdefault(kind.code, kind.title)
+        return found
+
+    def _refused(self, status: int, titles: dict[str, Any], problem: ResolvedComponent) -> Any:
+        """The answer with one of these codes: many operations have it, so it stands once."""
+        codes = list(titles)
+        name = codes[0] if len(codes) == 1 else f"{status}_{list_hash(codes)[:8]}"
+        told = {"type": "object", "properties": {"code": {"enum": codes}}}
+        component = ResolvedComponent(  # type: ignore[no-untyped-call]
+            name=name,
+            type="responses",
+            schema={
+                "description": "\n".join(f"* `{code}`: {titles[code]}" for code in codes),
+                "content": {PROBLEM_TYPE: {"schema": {"allOf": [problem.ref, told]}}},
+            },
+            object=name,
+        )
+        self.registry.register_on_missing(component)
+        return component.ref
 
     def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
         responses: dict[str, Any] = super()._get_response_bodies(direction)
@@ -89,6 +189,8 @@ class AutoSchema(BaseAutoSchema):
             object="Problem",
         )
         self.registry.register_on_missing(component)
+        for status, titles in sorted(self._errors().items()):
+            responses[str(status)] = self._refused(status, titles, component)
         responses["default"] = {
             "description": "An error.",
             "content": {PROBLEM_TYPE: {"schema": component.ref}},

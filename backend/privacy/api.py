@@ -35,15 +35,17 @@ class ErasureSerializer(serializers.Serializer[User]):
 class MeView(views.MeView):
     """Who I am, and what I am where: ``/api/v1/me``.
 
-    ``GET`` also for who owes a second factor: ``second_factor_required`` says so. ``PATCH`` tells
-    my name and, once, my birthday: another one is refused with ``born_on_is_final``. ``DELETE``:
-    I leave for good. At ``erased_from`` my name, phone, log-ins and confidential reports are
-    erased; hours and points stay, with no name behind them. ``still_holds_a_role`` refuses it to
-    staff, managers, auditors and owners, who hand over first.
+    ``GET`` also for who owes a second factor: ``second_factor_required`` says so.
     """
 
     @extend_schema(request=None, responses={202: ErasureSerializer})
     def delete(self, request: Request) -> Response:
+        """I leave for good: ``DELETE /api/v1/me``.
+
+        At ``erased_from`` my name, phone, log-ins and confidential reports are erased; hours and
+        points stay, with no name behind them. ``still_holds_a_role`` refuses it to staff,
+        managers, auditors and owners, who hand over first.
+        """
         user = erasure.ask(user=signed_in(request))
         return Response(ErasureSerializer(user).data, status=status.HTTP_202_ACCEPTED)
 
@@ -104,16 +106,19 @@ def _told(request: Request, export: Export) -> Any:
 
 
 class MyExportView(APIView):
-    """A copy of all that is held about me: ``/api/v1/me/export``.
+    """How the newest copy of all that is held about me is getting on: ``GET /api/v1/me/export``.
 
-    ``POST`` asks for one, in the language of the request; a task makes it. While one is pending or
-    can be fetched, which is 24 hours, asking again answers with that one. ``GET`` tells how the
-    newest is getting on, or ``export_unknown`` if none was asked for.
+    Refused with ``export_unknown`` if none was asked for.
     """
 
     @extend_schema(request=None, responses={202: ExportSerializer})
     @idempotent(seen(lambda user: Export.objects.filter(user=user)), _told, is_required=False)
     def post(self, request: Request) -> Response:
+        """Ask for a copy of all that is held about me: ``POST /api/v1/me/export``.
+
+        In the language of the request; a task makes it. While one is pending or can be fetched,
+        which is 24 hours, asking again answers with that one.
+        """
         export = exports.ask(user=signed_in(request), language=get_language() or "zh-hans")
         return Response(_told(request, export), status=status.HTTP_202_ACCEPTED)
 

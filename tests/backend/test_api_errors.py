@@ -8,6 +8,7 @@ from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.http import Http404, HttpResponse
 from django.test import Client
 from django.urls import include, path
+from drf_spectacular.utils import extend_schema
 from rest_framework import exceptions, serializers
 from rest_framework.permissions import AllowAny
 from rest_framework.response import Response
@@ -80,6 +81,7 @@ class OrderSerializer(serializers.Serializer):
 class EchoView(APIView):
     permission_classes = (AllowAny,)
 
+    @extend_schema(request=OrderSerializer, responses=OrderSerializer)
     def post(self, request):
         order = OrderSerializer(data=request.data)
         order.is_valid(raise_exception=True)

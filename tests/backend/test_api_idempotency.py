@@ -14,6 +14,7 @@ from django.test.client import encode_multipart
 from django.urls import path
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema
 from rest_framework import exceptions, serializers
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
@@ -69,6 +70,7 @@ def told_with_screen(refusal):
     return refusal
 
 
+@extend_schema(exclude=True)  # reads whatever it is sent
 class OrderView(APIView):
     """Writes a row and says so, in the manner that the address names."""
 

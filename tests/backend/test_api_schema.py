@@ -2,6 +2,7 @@
 
 import re
 
+import jsonschema
 import pytest
 from django.test import Client
 from django.urls import path
@@ -13,6 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.api.idempotency import idempotent, myself
+from tests.backend.test_permissions import codes_of
 
 
 class TeaSerializer(serializers.Serializer):
@@ -70,12 +72,126 @@ def test_an_idempotent_operation_documents_its_key(document, method, is_required
         "header",
         is_required,
     )
-    (status,) = operation["responses"].keys() - {"default"}
+    (status,) = (status for status in operation["responses"] if status[0] == "2")
     assert list(operation["responses"][status]["headers"]) == ["Idempotency-Replayed"]
 
 
 def test_other_operations_have_no_key(document):
     assert "parameters" not in document["paths"]["/api/v1/teas/today"]["get"]
+
+
+# --- what every operation says ----------------------------------------------------------------
+@pytest.fixture(scope="module")
+def ours():
+    """The document of the whole API."""
+    return SchemaGenerator().get_schema(request=None, public=True)
+
+
+def operations(document):
+    for address, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield f"{method.upper()} {address}", operation
+
+
+def test_every_operation_has_a_summary_of_its_own_at_its_address(ours):
+    for address, methods in ours["paths"].items():
+        summaries = [operation["summary"] for operation in methods.values()]
+        assert all(summaries), address
+        assert len(set(summaries)) == len(summaries), address
+        for summary in summaries:
+            assert "``" not in re.sub(r"``[\w.-]+``", "", summary), summary
+            assert len(summary) < 100, summary
+
+
+@pytest.mark.parametrize(
+    ("label", "status", "codes"),
+    [
+        ("GET /api/v1/shifts", "400", {"malformed", "invalid_input", "invalid_cursor"}),
+        ("GET /api/v1/me", "401", {"not_authenticated"}),
+        ("GET /api/v1/communities/{code}", "404", {"not_found", "community_unknown"}),
+        ("GET /api/v1/communities", "429", {"throttled"}),
+        ("PATCH /api/v1/communities/{code}/contact", "412", {"precondition_failed"}),
+        ("POST /api/v1/attendances/{attendance_id}/reject", "422", {"idempotency_key_reused"}),
+        (
+            "POST /api/v1/attendances/{attendance_id}/reject",
+            "409",
+            {"attendance_state_wrong", "idempotency_key_in_use"},
+        ),
+        (
+            "POST /api/v1/attendances/{attendance_id}/reject",
+            "403",
+            {"own_hours", "second_factor_required"},
+        ),
+    ],
+)
+def test_the_codes_of_an_operation_are_those_that_it_can_raise(ours, label, status, codes):
+    assert set(codes_of(ours, dict(operations(ours))[label])[status]) == codes
+
+
+def test_what_needs_no_log_in_or_reads_nothing_says_so(ours):
+    found = dict(operations(ours))
+
+    assert "401" not in codes_of(ours, found["GET /api/v1/communities"])
+    assert not {"409", "412", "413", "415", "422"} & found["GET /api/v1/me"]["responses"].keys()
+
+
+def nullable(schema):
+    """``schema`` of OpenAPI 3.0 as JSON Schema has it, which knows no ``nullable``."""
+    if isinstance(schema, list):
+        return [nullable(inner) for inner in schema]
+    if not isinstance(schema, dict):
+        return schema
+    inner = {name: nullable(part) for name, part in schema.items() if name != "nullable"}
+    return {"anyOf": [inner, {"type": "null"}]} if schema.get("nullable") is True else inner
+
+
+def test_every_operation_has_an_example_that_its_schema_allows(ours):
+    components = nullable(ours["components"])
+    without = []
+    for label, operation in operations(ours):
+        if "/_allauth/" in label:
+            continue
+        bodies = [operation.get("requestBody", {}), *operation["responses"].values()]
+        contents = [body.get("content", {}).get("application/json", {}) for body in bodies]
+        examples = [content for content in contents if "example" in content]
+        for content in examples:
+            schema = {**nullable(content["schema"]), "components": components}
+            jsonschema.Draft202012Validator(schema).validate(content["example"])
+        if not examples and any(contents):
+            without.append(label)
+
+    assert without == []
+
+
+# --- labels -----------------------------------------------------------------------------------
+def test_every_enum_has_a_label_in_both_languages_for_each_value(ours):
+    enums = {
+        name: schema
+        for name, schema in ours["components"]["schemas"].items()
+        if "enum" in schema and schema["enum"] != [None] and not name.startswith("LogIn")
+    }
+    assert len(enums) > 30
+    for name, schema in enums.items():
+        assert [one["value"] for one in schema["x-labels"]] == schema["enum"], name
+        for one in schema["x-labels"]:
+            assert re.search("[\u4e00-\u9fff]", one["zh"]), (name, one)
+            assert re.fullmatch(r"[A-Z][\w \-]*", one["en"], re.ASCII), (name, one)
+            assert f"* `{one['value']}` - {one['zh']} / {one['en']}" in schema["description"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("language", ["en", "zh-hans"])
+def test_the_labels_are_told_to_whoever_asks(ours, language):
+    answer = Client().get("/api/v1/labels", headers={"Accept-Language": language})
+
+    told = {one["name"]: one["labels"] for one in answer.json()}
+    assert told == {
+        name.removesuffix("Enum"): schema["x-labels"]
+        for name, schema in ours["components"]["schemas"].items()
+        if "x-labels" in schema
+    }
+    assert {"value": "courier", "zh": "快递员", "en": "Courier"} in told["VolunteerKind"]
+    assert {"value": "day", "zh": "每天", "en": "Day"} in told["LimitPeriod"]
 
 
 @pytest.mark.django_db

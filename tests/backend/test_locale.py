@@ -8,6 +8,7 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 from django.utils import translation
 
+from backend.api.labels import all_labels
 from backend.errors import Refusal
 
 ROOT = Path(__file__).parents[2]
@@ -17,7 +18,8 @@ KEYWORDS = {"_": None, "gettext": None, "gettext_lazy": None}
 @pytest.fixture(scope="module")
 def written() -> set[str]:
     """Every text in the code that people read."""
-    return {
+    labels = {label["en"] for enum in all_labels() for label in enum["labels"]}
+    return labels | {
         message
         for app in ("backend", "points", "volunteers", "merchants")
         for _, _, message, _, _ in extract_from_dir(
@@ -30,7 +32,21 @@ def written() -> set[str]:
 def chinese() -> dict[str, str]:
     path = ROOT / "backend/locale/zh_Hans/LC_MESSAGES/django.po"
     with path.open("rb") as file:
-        return {message.id: message.string for message in read_po(file) if message.id}
+        return {one.id: one.string for one in read_po(file) if one.id and not one.context}
+
+
+def test_what_an_enum_calls_otherwise_is_one_of_its_labels():
+    path = ROOT / "backend/locale/zh_Hans/LC_MESSAGES/django.po"
+    with path.open("rb") as file:
+        special = {(one.context, one.id): one.string for one in read_po(file) if one.context}
+    labels = {
+        (enum["name"], label["en"]): label["zh"]
+        for enum in all_labels()
+        for label in enum["labels"]
+    }
+
+    assert special
+    assert special.items() <= labels.items()
 
 
 def test_every_text_is_in_the_catalogue_and_nothing_else(written, chinese):

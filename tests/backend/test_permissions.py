@@ -17,13 +17,15 @@ from django.test.client import BOUNDARY
 from django.test.utils import CaptureQueriesContext
 from drf_spectacular.generators import SchemaGenerator
 
+from backend.api.renderers import PROBLEM_TYPE
 from tests.backend.town import CALLERS, Form, undone
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 TRANSACTION = ("SAVEPOINT", "RELEASE SAVEPOINT", "ROLLBACK TO SAVEPOINT")
 CLIENT = Client()
 WIDTH = 48
-OF_NO_COMMUNITY = ("consents_list", "me_consents_list")
+LOG_IN = "/_allauth/"  # django-allauth's; tests/backend/test_api_authentication.py
+OF_NO_COMMUNITY = ("consents_list", "labels_list", "me_consents_list")
 
 PERMISSIONS_HEAD = """\
 # Who may do what: a row per operation (the OpenAPI document's operationId) and community, a column
@@ -42,9 +44,11 @@ QUERIES_HEAD = """\
 
 
 def operations():
-    """(operationId, method, path, names of its parameters) of all there is."""
+    """(operationId, method, path, names of its parameters) of all there is, but to log in."""
     document = SchemaGenerator().get_schema(request=None, public=True)
     for path, methods in document["paths"].items():
+        if path.startswith(LOG_IN):
+            continue
         for method, operation in methods.items():
             names = [
                 parameter["name"]
@@ -52,6 +56,27 @@ def operations():
                 if parameter["in"] == "path"
             ]
             yield operation["operationId"], method.upper(), path, names
+
+
+def codes_of(document, operation):
+    """The codes of each status that ``operation`` may be refused with."""
+    found = {}
+    for status, response in operation["responses"].items():
+        if "$ref" in response:
+            name = response["$ref"].removeprefix("#/components/responses/")
+            schema = document["components"]["responses"][name]["content"][PROBLEM_TYPE]["schema"]
+            found[status] = schema["allOf"][1]["properties"]["code"]["enum"]
+    return found
+
+
+def documented():
+    """By its operationId, every code that an operation may be refused with."""
+    document = SchemaGenerator().get_schema(request=None, public=True)
+    return {
+        operation["operationId"]: {*itertools.chain(*codes_of(document, operation).values())}
+        for path, methods in document["paths"].items()
+        for operation in methods.values()
+    }
 
 
 def ask(*request):
@@ -98,7 +123,7 @@ def agrees(name, text):
 
 @pytest.mark.slow
 def test_everybody_may_do_what_the_table_says_and_it_costs_as_much(town):
-    table, costs = {}, {}
+    table, costs, codes = {}, {}, documented()
     for operation_id, method, path, names in operations():
         is_list = operation_id.endswith("_list") and not names
         is_list &= operation_id not in OF_NO_COMMUNITY
@@ -113,7 +138,10 @@ def test_everybody_may_do_what_the_table_says_and_it_costs_as_much(town):
                 requests = {
                     caller: (method, address, body, town.headers[caller]) for caller in CALLERS
                 }
-                row = {caller: outcome(ask(*asked), things) for caller, asked in requests.items()}
+                answers = {caller: ask(*asked) for caller, asked in requests.items()}
+                refused = {one.json()["code"] for one in answers.values() if one.status_code >= 400}
+                assert refused <= codes[operation_id], operation_id
+                row = {caller: outcome(answer, things) for caller, answer in answers.items()}
                 if "ok" in row.values():
                     first = next(caller for caller in CALLERS if row[caller] == "ok")
                     costs.setdefault(operation_id, (statements_of(requests[first]), first))

@@ -50,6 +50,26 @@ def refusal(answer):
 
 
 # --- who is what ------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("asked", "names"),
+    [
+        ({"text": "小明"}, {"王小明"}),
+        ({"text": "%"}, set()),
+        ({"text": ""}, {"王小明", "赵社工", "钱书记"}),
+        ({"person": "wang"}, {"王小明"}),
+        ({"person": "wang", "role": "staff"}, set()),
+        ({"person": "nobody"}, set()),
+    ],
+)
+def test_members_are_found_by_id_and_by_name(lake, wang, zhao, qian, logged_in, asked, names):
+    people = {"wang": wang.pk, "nobody": new_id()}
+    asked = asked | ({"person": str(people[asked["person"]])} if "person" in asked else {})
+
+    found = logged_in(zhao).get(f"{AT_THE_LAKE}/members", asked).json()["results"]
+
+    assert {one["user"]["name"] for one in found} == names
+
+
 def test_staff_see_who_is_what_there_now(lake, hill, wang, zhao, qian, logged_in):
     roles.give(user=qian, community=hill, role=Role.STAFF)
     gone = Membership.objects.get(user=wang)

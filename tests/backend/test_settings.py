@@ -32,6 +32,6 @@ def test_sweeps_that_nobody_ran_do_not_pile_up():
         "backend.privacy.tasks.sweep_exports",
         "merchants.settlement.tasks.sweep_payouts",
         "merchants.giving.tasks.sweep_lapsed_wishes",
-        "merchants.partners.tasks.sweep_webhooks",
+        "backend.webhooks.tasks.sweep_webhooks",
     }
     assert {sweeps[name]["options"]["expires"] for name in often} == {60}

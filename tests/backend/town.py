@@ -362,7 +362,7 @@ def business(
     payout = payouts.order(statement=statements[4], ordered_by=newcomer)
     today = redemption.take(offer=tea, volunteer=volunteer)
     redemption.scan(merchant_id=shop.pk, clerk=clerk, code=today.code)
-    _, minute = pay_codes.show(volunteer=volunteer, community=community)
+    showing, minute = pay_codes.show(volunteer=volunteer, community=community)
     PayCode.objects.update(expires_at=now + timedelta(days=1))  # as long as the tests may take
     sealing.seal(community=community)
     grant_points(volunteer, 1, community)  # not sealed yet
@@ -421,6 +421,7 @@ def business(
         "entry_id": entries,
         "fair_id": [fair],
         "match_id": [matched],
+        "pay_code_id": [showing],
     }
     bodies: Bodies = {
         "POST /api/v1/activities/{activity_id}/shifts": {

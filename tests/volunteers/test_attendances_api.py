@@ -375,6 +375,40 @@ def test_the_list_can_be_narrowed_down_to_a_status_and_a_community(
     assert client.get("/api/v1/attendances", {"status": "x"}).status_code == 400
 
 
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ({"person": "wang"}, {"early", "late"}),
+        ({"person": "li"}, {"other"}),
+        ({"shift": "early"}, {"early"}),
+        ({"text": "探访"}, {"early", "other"}),
+        # 00:30 in Shanghai is the day before in UTC: the community's own clock counts.
+        ({"since": "2024-03-02", "until": "2024-03-02"}, {"late"}),
+        ({"until": "2024-03-01"}, {"early", "other"}),
+        ({"since": "2024-03-03"}, set()),
+        (
+            {"person": "wang", "text": "清扫", "since": "2024-03-02", "status": "checked_out"},
+            {"late"},
+        ),
+    ],
+)
+def test_staff_find_attendances_by_person_day_shift_and_text(
+    lake, wang, li, zhao, served, logged_in, asked, found
+):
+    rows = {
+        "early": served(wang, "2024-03-01 07:00", "2024-03-01 09:00", "探访"),
+        "late": served(wang, "2024-03-02 00:30", "2024-03-02 02:00", "清扫"),
+        "other": served(li, "2024-03-01 07:00", "2024-03-01 09:00", "探访"),
+    }
+    ids = {"wang": wang.pk, "li": li.pk, "early": rows["early"].shift_id}
+    query = {name: str(ids.get(value, value)) for name, value in asked.items()}
+
+    listed = logged_in(zhao).get("/api/v1/attendances", query).json()["results"]
+
+    names = {str(row.pk): name for name, row in rows.items()}
+    assert {names[one["id"]] for one in listed} == found
+
+
 def test_longer_lists_of_attendances_ask_the_database_no_more(
     wang, li, zhao, signed_up, served, logged_in
 ):

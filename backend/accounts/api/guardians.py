@@ -43,12 +43,7 @@ class MyGuardianListView(APIView):
 
 
 class MyChildListView(APIView):
-    """For whom I agreed, newest first: ``/api/v1/me/children``.
-
-    ``POST``: I am the parent or guardian of the child that showed me ``code``, have read the words
-    (``GET /api/v1/consents``, ``guardianship``) and agree. Refused with
-    ``guardian_must_be_adult`` to whoever has not told a birthday of 18 years or more.
-    """
+    """For whom I agreed, newest first: ``GET /api/v1/me/children``."""
 
     @extend_schema(responses=GuardianshipSerializer(many=True))
     def get(self, request: Request) -> Response:
@@ -58,6 +53,12 @@ class MyChildListView(APIView):
     @extend_schema(request=AgreeAsGuardianSerializer, responses={201: GuardianshipSerializer})
     @idempotent(seen(selectors.children_of), GuardianshipSerializer, is_required=False)
     def post(self, request: Request) -> Response:
+        """I agree for the child that showed me ``code``: ``POST /api/v1/me/children``.
+
+        As its parent or guardian, who has read the words (``GET /api/v1/consents``,
+        ``guardianship``). Refused with ``guardian_must_be_adult`` to whoever has not told a
+        birthday of 18 years or more.
+        """
         body = AgreeAsGuardianSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         given = guardians.agree(guardian=caller(request), **body.validated_data)

@@ -48,16 +48,17 @@ class MyConsentListView(APIView):
 
 
 class MyConsentView(APIView):
-    """I agree, or no longer do: ``/api/v1/me/consents/{purpose}``.
-
-    Refused with ``consent_version_unknown`` if those are not the words of today.
-    """
+    """What I agreed to or not, by its purpose: ``/api/v1/me/consents/{purpose}``."""
 
     @extend_schema(request=GiveConsentSerializer, responses=ConsentSerializer)
     @idempotent(
         seen(lambda user: Consent.objects.filter(user=user)), ConsentSerializer, is_required=False
     )
     def put(self, request: Request, purpose: str) -> Response:
+        """I agree: ``PUT /api/v1/me/consents/{purpose}``.
+
+        Refused with ``consent_version_unknown`` if those are not the words of today.
+        """
         body = GiveConsentSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         consent = consents.give(
@@ -67,6 +68,7 @@ class MyConsentView(APIView):
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, purpose: str) -> Response:
+        """I no longer agree: ``DELETE /api/v1/me/consents/{purpose}``."""
         consents.withdraw(user=caller(request), purpose=_purpose(purpose))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
@@ -90,14 +92,16 @@ class LogOutEverywhereView(APIView):
 
 
 class MyPhoneView(APIView):
-    """My phone number, as WeChat vouches for it: ``/api/v1/me/phone``.
-
-    PUT wants the consent ``phone`` (else ``consent_required``). ``name`` is for whom the community
-    enrolled before they logged in: told as it stands on the list, it makes the record on it theirs.
-    """
+    """My phone number, as WeChat vouches for it: ``/api/v1/me/phone``."""
 
     @extend_schema(request=BindPhoneSerializer, responses=BoundPhoneSerializer)
     def put(self, request: Request) -> Response:
+        """Tell my phone number, as WeChat vouches for it: ``PUT /api/v1/me/phone``.
+
+        Wants the consent ``phone`` (else ``consent_required``). ``name`` is for whom the community
+        enrolled before they logged in: told as it stands on the list, it makes the record on it
+        theirs.
+        """
         asking = caller(request)
         body = BindPhoneSerializer(data=request.data)
         body.is_valid(raise_exception=True)
@@ -107,6 +111,7 @@ class MyPhoneView(APIView):
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request) -> Response:
+        """Take my phone number off my record: ``DELETE /api/v1/me/phone``."""
         phone.unbind(user=caller(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
 

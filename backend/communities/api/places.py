@@ -1,5 +1,7 @@
 """How a place is reached and joined; its managers say so."""
 
+from typing import Any
+
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.permissions import IsAuthenticatedOrReadOnly
@@ -8,6 +10,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
+from backend.api.code_pictures import CodePictureView
 from backend.api.idempotency import idempotent
 from backend.api.permissions import SecondFactorToWrite
 from backend.communities import selectors
@@ -35,7 +38,7 @@ class ContactView(APIView):
         return Response(ContactSerializer(place).data)
 
     @extend_schema(request=ChangeContactSerializer, responses=ContactSerializer)
-    @idempotent(managed_place, ContactSerializer, is_required=False)
+    @idempotent(managed_place, ContactSerializer, is_required=False, edits=True)
     def patch(self, request: Request, code: str) -> Response:
         """Who manages it, or a place above, changes some of it."""
         user = signed_in(request)
@@ -75,3 +78,13 @@ class JoinCodeView(APIView):
         """A community the caller manages, or 404; streets and estates are not joined."""
         managed = selectors.communities_where(signed_in(request), selectors.MANAGES)
         return selectors.community_among(managed, code)
+
+
+class JoinCodePictureView(CodePictureView):
+    """The code on a community's posters as a QR code.
+
+    ``GET /api/v1/communities/{code}/join-code/code.{format}``, ``svg`` or ``png``.
+    """
+
+    def code(self, request: Request, **named: Any) -> str | None:
+        return managed_community(request, **named).join_code

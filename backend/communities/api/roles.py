@@ -16,6 +16,7 @@ from rest_framework.views import APIView
 
 from backend.accounts.api.serializers import PersonSerializer
 from backend.api.callers import signed_in
+from backend.api.filters import PersonFilter, TextFilter
 from backend.api.idempotency import below, idempotent, repeatable, seen
 from backend.communities import selectors
 from backend.communities.api.serializers import (
@@ -32,6 +33,8 @@ from backend.communities.services import people, roles
 
 class MemberFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter is untyped
     role = filters.ChoiceFilter(choices=Role.choices)
+    person = PersonFilter("user")
+    text = TextFilter("user__name", help_text="Of their name.")
 
 
 class MemberListView(ListAPIView[Membership]):

@@ -1,5 +1,6 @@
 from django.urls import path
 
+from backend.api.code_pictures import code_pictures
 from backend.communities.api import audit, places, roles, views
 
 # ``me`` can be left for good and is in backend/privacy/api.py.
@@ -9,6 +10,7 @@ urlpatterns = [
     path("communities/<str:code>/audit-entries", audit.AuditEntryListView.as_view()),
     path("communities/<str:code>/contact", places.ContactView.as_view()),
     path("communities/<str:code>/join-code", places.JoinCodeView.as_view()),
+    *code_pictures("communities/<str:code>/join-code", places.JoinCodePictureView),
     path("communities/<str:code>/members", roles.MemberListView.as_view()),
     path("communities/<str:code>/people/search", roles.PersonSearchView.as_view()),
     path("communities/<str:code>/roles", roles.RoleListView.as_view()),

@@ -26,8 +26,7 @@ from backend.communities.models import Community
 class MeView(APIView):
     """Who I am, and what I am where: ``/api/v1/me``.
 
-    ``GET`` also for who owes a second factor: ``second_factor_required`` says so. ``PATCH`` tells
-    my name and, once, my birthday: another one is refused with ``born_on_is_final``.
+    ``GET`` also for who owes a second factor: ``second_factor_required`` says so.
     """
 
     def get_permissions(self) -> Sequence[Any]:
@@ -38,8 +37,12 @@ class MeView(APIView):
         return Response(MeSerializer(signed_in(request)).data)
 
     @extend_schema(request=ProfileSerializer, responses=MeSerializer)
-    @idempotent(myself, MeSerializer, is_required=False)
+    @idempotent(myself, MeSerializer, is_required=False, edits=True)
     def patch(self, request: Request) -> Response:
+        """Tell my name and, once, my birthday: ``PATCH /api/v1/me``.
+
+        Refused with ``born_on_is_final`` where another birthday was told before.
+        """
         body = ProfileSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         user = profile.change(user=signed_in(request), **body.validated_data)

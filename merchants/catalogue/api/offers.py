@@ -184,7 +184,12 @@ class ListedView(APIView):
     """
 
     @extend_schema(request=ListedSerializer, responses=KeptOfferSerializer)
-    @idempotent(at_owned(selectors.offers_at, "offer_id"), KeptOfferSerializer, is_required=False)
+    @idempotent(
+        at_owned(selectors.offers_at, "offer_id"),
+        KeptOfferSerializer,
+        is_required=False,
+        edits=True,
+    )
     def post(self, request: Request, merchant_id: UUID, offer_id: UUID) -> Response:
         mine = selectors.offers_at(owned(request, merchant_id))
         body = ListedSerializer(data=request.data)
@@ -206,7 +211,12 @@ class AmendOfferView(APIView):
     """
 
     @extend_schema(request=AmendOfferSerializer, responses=KeptOfferSerializer)
-    @idempotent(at_owned(selectors.offers_at, "offer_id"), KeptOfferSerializer, is_required=False)
+    @idempotent(
+        at_owned(selectors.offers_at, "offer_id"),
+        KeptOfferSerializer,
+        is_required=False,
+        edits=True,
+    )
     def patch(self, request: Request, merchant_id: UUID, offer_id: UUID) -> Response:
         mine = selectors.offers_at(owned(request, merchant_id))
         body = AmendOfferSerializer(data=request.data)
@@ -286,6 +296,7 @@ class OfferDecisionView(APIView):
         KeptOfferSerializer,
         is_required=False,
         waiting=AS_INCREASE,
+        edits=True,
     )
     def post(self, request: Request, offer_id: UUID) -> Response:
         handled = selectors.offers_handled_by(signed_in(request))
@@ -309,7 +320,10 @@ class StaffListedView(APIView):
 
     @extend_schema(request=ListedSerializer, responses=KeptOfferSerializer)
     @idempotent(
-        seen(selectors.offers_handled_by, "offer_id"), KeptOfferSerializer, is_required=False
+        seen(selectors.offers_handled_by, "offer_id"),
+        KeptOfferSerializer,
+        is_required=False,
+        edits=True,
     )
     def post(self, request: Request, offer_id: UUID) -> Response:
         handled = selectors.offers_handled_by(signed_in(request))
@@ -340,6 +354,7 @@ class OfferChangeView(APIView):
         KeptOfferSerializer,
         is_required=False,
         waiting=AS_INCREASE,
+        edits=True,
     )
     def patch(self, request: Request, offer_id: UUID) -> Response:
         handled = selectors.offers_handled_by(signed_in(request))

@@ -138,7 +138,13 @@ class AloneLimitView(APIView):
         request=AloneLimitSerializer,
         responses={200: AloneLimitSerializer, 202: IncreaseSerializer},
     )
-    @idempotent(managed_community, AloneLimitSerializer, is_required=False, waiting=AS_INCREASE)
+    @idempotent(
+        managed_community,
+        AloneLimitSerializer,
+        is_required=False,
+        waiting=AS_INCREASE,
+        edits=True,
+    )
     def put(self, request: Request, code: str) -> Response:
         """Managers set it: ``PUT /api/v1/communities/{code}/increase-limit``.
 

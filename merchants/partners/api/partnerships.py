@@ -198,6 +198,7 @@ class PartnerView(RetrieveAPIView[Partnership]):
         seen(selectors.partners_handled_by, "partnership_id"),
         PartnershipSerializer,
         is_required=False,
+        edits=True,
     )
     def patch(self, request: Request, partnership_id: UUID) -> Response:
         """Its shop, and its settlement day: ``PATCH /api/v1/partners/{partnership_id}``."""
@@ -225,6 +226,7 @@ class PartnerStateView(APIView):
         seen(selectors.partners_handled_by, "partnership_id"),
         PartnershipSerializer,
         is_required=False,
+        edits=True,
     )
     def post(self, request: Request, partnership_id: UUID) -> Response:
         partnership = _handled(request, partnership_id)
@@ -351,6 +353,7 @@ class MyPartnershipView(APIView):
         at_owned(selectors.partnerships_of, "partnership_id"),
         PartnershipSerializer,
         is_required=False,
+        edits=True,
     )
     def patch(self, request: Request, merchant_id: UUID, partnership_id: UUID) -> Response:
         mine = selectors.partnerships_of(owned(request, merchant_id))

@@ -15,6 +15,7 @@ from rest_framework.views import APIView
 
 from backend import codes
 from backend.api.callers import signed_in
+from backend.api.code_pictures import CodePictureView
 from backend.api.fields import CharField, DateTimeField
 from backend.api.idempotency import idempotent, repeatable, seen
 from merchants.partners.api.members import at_owned, at_workplace, owned, worked_at
@@ -164,6 +165,18 @@ class MyOfflineCodeView(APIView):
         mine = selectors.redemptions_of(signed_in(request))
         signed = voucher_tokens.sign(get_object_or_404(mine, pk=redemption_id))
         return Response(_signed(*signed), status=status.HTTP_201_CREATED)
+
+
+class MyOfflineCodePictureView(CodePictureView):
+    """The signed code of a voucher as a QR code, as long as it is good.
+
+    ``GET /api/v1/me/redemptions/{redemption_id}/offline-code/code.{format}``, ``svg`` or ``png``.
+    """
+
+    def code(self, request: Request, **named: Any) -> str | None:
+        mine = selectors.redemptions_of(signed_in(request))
+        signed, _ = voucher_tokens.signed_before(get_object_or_404(mine, pk=named["redemption_id"]))
+        return signed
 
 
 # --- clerks and owners ------------------------------------------------------------------------

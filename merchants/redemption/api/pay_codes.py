@@ -14,6 +14,7 @@ from rest_framework.views import APIView
 
 from backend.accounts.api.fields import CodeField
 from backend.api.callers import signed_in
+from backend.api.code_pictures import CodePictureView
 from backend.api.fields import IntegerField
 from backend.api.idempotency import idempotent, seen
 from backend.communities.selectors import communities_of
@@ -38,6 +39,7 @@ class ShowPayCodeSerializer(serializers.Serializer[Any]):
 class PayCodeSerializer(serializers.Serializer[PayCode]):
     """Shown until ``expires_at``; then the phone asks for the next. ``code`` is null once used."""
 
+    id = serializers.UUIDField(read_only=True)
     code = serializers.CharField(read_only=True, allow_null=True)
     expires_at = serializers.DateTimeField(read_only=True)
 
@@ -89,6 +91,17 @@ class MyPayCodeView(APIView):
         community = get_object_or_404(communities_of(user), code=body.validated_data["community"])
         made, _ = pay_codes.show(volunteer=user, community=community)
         return Response(PayCodeSerializer(made).data, status=status.HTTP_201_CREATED)
+
+
+class MyPayCodePictureView(CodePictureView):
+    """A code to pay with as a QR code, until it is used.
+
+    ``GET /api/v1/me/pay-codes/{pay_code_id}/code.{format}``, ``svg`` or ``png``.
+    """
+
+    def code(self, request: Request, **named: Any) -> str | None:
+        mine = selectors.pay_codes_of(signed_in(request))
+        return get_object_or_404(mine, pk=named["pay_code_id"]).code
 
 
 class PayCodePaymentView(APIView):

@@ -12,6 +12,7 @@ from rest_framework.views import APIView
 
 from backend.accounts.api.fields import CodeField
 from backend.api.callers import signed_in
+from backend.api.code_pictures import CodePictureView
 from backend.api.idempotency import idempotent, seen
 from merchants.partners.api.members import at_owned, owned
 from merchants.partners.api.partnerships import PartnershipSerializer
@@ -57,6 +58,18 @@ class ShopCodeView(APIView):
             partnership=get_object_or_404(mine, pk=partnership_id), by=signed_in(request)
         )
         return Response(PartnershipSerializer(partnership).data, status=status.HTTP_201_CREATED)
+
+
+class ShopCodePictureView(CodePictureView):
+    """The code for my counter as a QR code, to be printed and hung up.
+
+    ``GET /api/v1/merchants/{merchant_id}/partnerships/{partnership_id}/shop-code/code.{format}``,
+    ``svg`` or ``png``.
+    """
+
+    def code(self, request: Request, **named: Any) -> str | None:
+        mine = partnerships_of(owned(request, named["merchant_id"]))
+        return get_object_or_404(mine, pk=named["partnership_id"]).shop_code
 
 
 class ConfirmView(APIView):

@@ -1,5 +1,6 @@
 from django.urls import path
 
+from backend.api.code_pictures import code_pictures
 from merchants.redemption.api import (
     counter,
     offline,
@@ -12,6 +13,7 @@ from merchants.redemption.api import (
 
 MERCHANTS_STATEMENT = "merchants/<uuid:merchant_id>/statements/<uuid:statement_id>"
 STATEMENT = "statements/<uuid:statement_id>"
+VOUCHER = "me/redemptions/<uuid:redemption_id>"
 
 urlpatterns = [
     # First, for addresses are looked through in their order, and a queue waits for this one.
@@ -23,7 +25,14 @@ urlpatterns = [
         offline.RetireDeviceView.as_view(),
     ),
     path("merchants/<uuid:merchant_id>/offline-scans", offline.OfflineScanListView.as_view()),
-    path("me/redemptions/<uuid:redemption_id>/offline-code", offline.MyOfflineCodeView.as_view()),
+    path(f"{VOUCHER}/offline-code", offline.MyOfflineCodeView.as_view()),
+    *code_pictures(f"{VOUCHER}/offline-code", offline.MyOfflineCodePictureView),
+    *code_pictures(VOUCHER, vouchers.MyVoucherCodeView),
+    *code_pictures("me/pay-codes/<uuid:pay_code_id>", pay_codes.MyPayCodePictureView),
+    *code_pictures(
+        "merchants/<uuid:merchant_id>/partnerships/<uuid:partnership_id>/shop-code",
+        shop_codes.ShopCodePictureView,
+    ),
     path(
         "merchants/<uuid:merchant_id>/partnerships/<uuid:partnership_id>/shop-code",
         shop_codes.ShopCodeView.as_view(),

@@ -1,5 +1,6 @@
 """What volunteers may take, and what they took."""
 
+from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -13,6 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
+from backend.api.code_pictures import CodePictureView
 from backend.api.filters import CharFilter, CommunityFilter
 from backend.api.idempotency import idempotent, seen
 from merchants.catalogue.api.serializers import OfferSerializer
@@ -92,6 +94,17 @@ class MyVoucherView(RetrieveAPIView[Redemption]):
 
     def get_queryset(self) -> QuerySet[Redemption]:
         return selectors.redemptions_of(signed_in(self.request))
+
+
+class MyVoucherCodeView(CodePictureView):
+    """A voucher's code as a QR code.
+
+    ``GET /api/v1/me/redemptions/{redemption_id}/code.{format}``, ``svg`` or ``png``.
+    """
+
+    def code(self, request: Request, **named: Any) -> str:
+        mine = selectors.redemptions_of(signed_in(request))
+        return get_object_or_404(mine, pk=named["redemption_id"]).code
 
 
 class MyVoucherCancelView(APIView):

@@ -166,6 +166,7 @@ class BankAccountView(APIView):
         at_owned(lambda merchant: BankAccount.objects.filter(merchant=merchant)),
         BankAccountSerializer,
         is_required=False,
+        edits=True,
     )
     def put(self, request: Request, merchant_id: UUID) -> Response:
         """Say where: ``PUT /api/v1/merchants/{merchant_id}/bank-account``. Digits alone."""

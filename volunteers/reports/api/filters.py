@@ -2,7 +2,9 @@
 
 from django_filters import rest_framework as filters
 
-from backend.api.filters import CommunityFilter
+from backend.api.filters import (
+    CommunityFilter,
+)
 from volunteers.reports.models import Report
 
 

@@ -53,12 +53,10 @@ def _noted(tells: Callable[[Request, Any], Any]) -> Callable[[Request, Any], Any
 
 # --- everybody --------------------------------------------------------------------------------
 class CommunityReportsView(ListAPIView[Report]):
-    """A community's reports: ``/api/v1/communities/{code}/reports``.
+    """A community's reports, and how each is getting on.
 
-    ``GET`` is public: how each is getting on. Disputes and calls for help are not among them.
-    ``POST`` is for the community's volunteers: something they saw, as JSON or, with a photo, as
-    a form. Refused with ``photo_invalid``, ``photo_too_large`` (of pixels: ``megapixels`` of that
-    ``format`` can be taken), ``body_too_large`` (of bytes), ``photos_busy`` (send it again).
+    ``GET /api/v1/communities/{code}/reports``. Public. Disputes and calls for help are not among
+    them.
     """
 
     permission_classes = (IsAuthenticatedOrReadOnly, SecondFactorToWrite)
@@ -78,6 +76,12 @@ class CommunityReportsView(ListAPIView[Report]):
     )
     @idempotent(seen(selectors.reports_of), told(ReportSerializer))
     def post(self, request: Request, code: str) -> Response:
+        """A volunteer reports what they saw: ``POST /api/v1/communities/{code}/reports``.
+
+        As JSON or, with a photo, as a form. Refused with ``photo_invalid``, ``photo_too_large`` (of
+        pixels: ``megapixels`` of that ``format`` can be taken), ``body_too_large`` (of bytes),
+        ``photos_busy`` (send it again).
+        """
         community = community_among(tenants(), code)
         body = SubmitReportFormSerializer(data=request.data)
         body.is_valid(raise_exception=True)

@@ -1,0 +1,149 @@
+"""What each operation may be told: anything else is refused by name, never swallowed.
+
+What is known is what the OpenAPI document says: the parameters and the body that a view's schema
+declares. Operations that are not in the document (WeChat's callback) and views that are not REST
+framework's (log-in) keep rules of their own. tests/backend/test_known.py asks every operation.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cache
+from typing import Any, TypeAlias, cast
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.utils.translation import gettext as _
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.plumbing import force_instance
+from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail, UnsupportedMediaType, ValidationError
+
+from backend.api.parsers import JSONParser, read_json
+
+View: TypeAlias = Callable[..., HttpResponseBase]
+# The fields of a body, and of what stands inside them.
+Fields: TypeAlias = Mapping[str, "Fields | None"]
+
+WITH_BODY = ("POST", "PUT", "PATCH")
+METHODS = (*WITH_BODY, "GET", "DELETE")
+MOST_NAMED = 20  # unknown names in one answer
+LONGEST_COMPARED = 60  # characters; comparing takes the square of their number
+
+
+@dataclass(frozen=True)
+class Known:
+    """``bodies``: the fields of a body by its media type, ``*`` for any; empty where none is taken.
+
+    ``parameters`` are those of the query.
+    """
+
+    parameters: frozenset[str]
+    bodies: Mapping[str, Fields | None]
+
+
+@cache
+def known_to(view: View, method: str) -> Known | None:
+    """What the operation of ``view``, as the URLs have it, may be told; None: whatever it likes."""
+    cls = getattr(view, "cls", None)
+    if method not in METHODS or not hasattr(cls, method.lower()):
+        return None
+    generator = SchemaGenerator()  # type: ignore[no-untyped-call]  # keeps what it makes
+    schema = generator.create_view(view, method).schema  # type: ignore[no-untyped-call]
+    if not isinstance(schema, AutoSchema) or schema.is_excluded():
+        return None
+    schema.path, schema.method = "", method
+    parameters = schema._get_parameters()
+    declared = schema.get_request_serializer() if method in WITH_BODY else None
+    by_type = declared if isinstance(declared, dict) else {"*": declared} if declared else {}
+    return Known(
+        parameters=frozenset(one["name"] for one in parameters if one["in"] == "query"),
+        bodies={
+            name: _fields(force_instance(one))  # type: ignore[no-untyped-call]
+            for name, one in by_type.items()
+        },
+    )
+
+
+def _fields(reader: Any) -> Fields | None:
+    """The fields that ``reader`` reads, of a list those of its elements; None: it has none."""
+    while isinstance(reader, serializers.ListField | serializers.ListSerializer):
+        reader = reader.child
+    if not isinstance(reader, serializers.BaseSerializer):
+        return None
+    fields = cast(serializers.Serializer[Any], reader).fields
+    return {name: _fields(field) for name, field in fields.items() if not field.read_only}
+
+
+# --- before the view --------------------------------------------------------------------------
+def refuse_unknown_to(view: View, request: HttpRequest) -> None:
+    """Raises ValidationError for parameters that the operation does not know, and for the fields
+    of a body where it takes none; UnsupportedMediaType for such a body that is no JSON.
+    """
+    has_body = request.META.get("CONTENT_LENGTH") not in (None, "", "0")
+    if not (request.GET or has_body):
+        return
+    known = known_to(view, "GET" if request.method == "HEAD" else cast(str, request.method))
+    if known is None:
+        return
+    _refuse(set(request.GET) - known.parameters, known.parameters, "unknown_parameter")
+    if has_body and not known.bodies and request.method not in ("GET", "HEAD"):
+        if request.content_type != JSONParser.media_type:
+            raise UnsupportedMediaType(request.content_type or "")
+        refuse_unknown_fields(read_json(request.body), {})
+
+
+# --- while the body is read -------------------------------------------------------------------
+def refuse_unknown_in(body: Any, media_type: str, context: Mapping[str, Any] | None) -> None:
+    """Raises ValidationError for what a parser read, in its context, and the operation does not
+    know."""
+    request = (context or {}).get("request")
+    match = getattr(request, "resolver_match", None)
+    known = known_to(match.func, cast(str, cast(Any, request).method)) if match else None
+    if known is not None:
+        fields = known.bodies.get(media_type, known.bodies.get("*"))
+        refuse_unknown_fields(body, fields)
+
+
+def refuse_unknown_fields(body: Any, fields: Fields | None) -> None:
+    """Raises ValidationError that names each field by its path, such as ``items.0.quantity``."""
+    found = dict(_unknown(body, fields))
+    if found:
+        _raise(found, "unknown_field")
+
+
+def _unknown(body: Any, fields: Fields | None, at: str = "") -> Iterator[tuple[str, Fields]]:
+    """The path of each field that is not known, and those that would be there."""
+    if fields is None:
+        return
+    if isinstance(body, list):
+        for number, element in enumerate(body):
+            yield from _unknown(element, fields, f"{at}{number}.")
+    elif isinstance(body, Mapping):
+        for name, value in body.items():
+            if name in fields:
+                yield from _unknown(value, fields[name], f"{at}{name}.")
+            else:
+                yield f"{at}{name}", fields
+
+
+def _refuse(names: Iterable[str], known: Iterable[str], code: str) -> None:
+    if found := dict.fromkeys(names, dict.fromkeys(known)):
+        _raise(found, code)
+
+
+def _raise(found: Mapping[str, Fields], code: str) -> None:
+    raise ValidationError(
+        {
+            path: [ErrorDetail(_message(path.rpartition(".")[2], known), code)]
+            for path, known in list(found.items())[:MOST_NAMED]
+        }
+    )
+
+
+def _message(name: str, known: Iterable[str]) -> str:
+    near = get_close_matches(name, known, n=1) if len(name) <= LONGEST_COMPARED else []
+    if near:
+        return _("This is not known here. Is “{name}” meant?").format(name=near[0])
+    return _("This is not known here.")

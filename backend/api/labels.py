@@ -1,0 +1,63 @@
+"""What every value of an enum is called, in Chinese and in English.
+
+An enum is whatever the OpenAPI document has for one: the choices of a serializer's field. Its
+labels are those of the choices, which are English unless the code says otherwise; the catalogue
+has the Chinese for each, and under an enum's name what one of the same label is called there.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from django.utils.translation import gettext, override, pgettext
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.plumbing import ComponentRegistry, build_choice_description_list
+
+SUFFIX = "Enum"
+LANGUAGES = {"zh": "zh-hans", "en": "en"}  # by the names that the labels have
+X_LABELS = "x-labels"
+
+Labels = list[dict[str, str]]
+
+
+def remember(registry: ComponentRegistry, choices: Mapping[Any, Any]) -> None:
+    """Keep ``choices`` while the document is made, by what it says of them."""
+    known: dict[str, Mapping[Any, Any]] = vars(registry).setdefault("choices", {})
+    known[build_choice_description_list(choices.items())] = dict(choices)
+
+
+def label_enums(result: dict[str, Any], generator: SchemaGenerator, **_: Any) -> dict[str, Any]:
+    """Say in both languages what each value of an enum is called: a hook of drf-spectacular's,
+    after the one that makes components of them."""
+    known = vars(generator.registry).get("choices", {})
+    for name, schema in result["components"]["schemas"].items():
+        if choices := known.get(schema.get("description")) if "enum" in schema else None:
+            schema[X_LABELS] = _labels(name.removesuffix(SUFFIX), choices)
+            schema["description"] = "\n".join(
+                f"* `{one['value']}` - {one['zh']} / {one['en']}" for one in schema[X_LABELS]
+            )
+    return result
+
+
+def _labels(enum: str, choices: Mapping[Any, Any]) -> Labels:
+    labels = [{"value": str(value)} for value in choices if value not in ("", None)]
+    for name, language in LANGUAGES.items():
+        with override(language):
+            for one in labels:
+                label = str(choices[one["value"]]).replace("_", " ")
+                label = label[0].upper() + label[1:]
+                special = pgettext(enum, label)
+                one[name] = special if special != label else gettext(label)
+    return labels
+
+
+@cache
+def all_labels() -> list[dict[str, Any]]:
+    """The labels of every enum in the document, by its name."""
+    generator = SchemaGenerator()  # type: ignore[no-untyped-call]
+    schemas = generator.get_schema(request=None, public=True)["components"]["schemas"]  # type: ignore[no-untyped-call]
+    return [
+        {"name": name.removesuffix(SUFFIX), "labels": schema[X_LABELS]}
+        for name, schema in sorted(schemas.items())
+        if X_LABELS in schema
+    ]
