@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db import connection
+
 SKEW = timedelta(minutes=5)  # by which an honest device's clock and ours may differ
 
 TOO_EARLY = "too_early"  # before it could have been
@@ -29,3 +31,12 @@ def taken(claimed: datetime, *, earliest: datetime, latest: datetime) -> Taken:
     if claimed < earliest:
         return Taken(min(earliest, latest), TOO_EARLY if claimed < earliest - SKEW else "")
     return Taken(claimed, "")
+
+
+def now() -> datetime:
+    """The database's clock at this instant: the one that decides where order matters."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        (moment,) = cursor.fetchone()
+    assert isinstance(moment, datetime)
+    return moment

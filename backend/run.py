@@ -95,13 +95,13 @@ def run(home: Path, first_port: int) -> None:
                 kept_while_up(home / "run.json", json.dumps({"pid": os.getpid(), **told})),
                 kept_while_up(home / ENV_FILE, as_shell(environment)),
             ):
-                greet(home, **told)
+                greet(home, told["url"])
                 demo = manage("load_demo", environment)
                 parts.append(demo)
                 watch(everything, until=demo)
                 if demo.process.returncode != 0:
                     raise StartError("`manage.py load_demo` failed; what it said is above.")
-                introduce(home)
+                introduce(home, **told)
                 watch(everything)
         finally:
             say("Stopping")
@@ -260,20 +260,15 @@ def raise_if_one_died(everything: Iterable[Child]) -> None:
             )
 
 
-def greet(home: Path, *, url: str, wechat: str = "", wechatpay: str = "") -> None:
+def greet(home: Path, url: str) -> None:
     """Say where it is, and what of it is still to come."""
     say(f"\nLinli is up.\n  Web   {url}/\n  API   {url}/api/v1/docs\n  Logs  {home / 'log'}")
     say("  Commands beside it: .venv/bin/python manage.py help")
-    if wechat:
-        say(f"\nWeChat's part is played by {wechat}. A newcomer logs in, within five minutes:")
-        say(f"  POST {url}/_allauth/app/v1/auth/wechat with the code {log_in_code(wechat)}")
-        say(f"  POST {wechat}/_standin/codes gives the next (README.md has it all)")
-        say(f"Whom WeChat Pay pays confirms: POST {wechatpay}/_standin/confirm (README.md)")
     say("\nDemo community: loading (what is there already stays; the first time plays a year).")
     say("Who can log in is told when it is done.")
 
 
-def introduce(home: Path) -> None:
+def introduce(home: Path, *, url: str, wechat: str = "", wechatpay: str = "") -> None:
     """Say who can log in, as the demo community wrote it down."""
     demo = json.loads((home / "demo.json").read_text())
     say(f"\nDemo community: loaded\nLog-ins, all with the password {demo['password']}")
@@ -281,6 +276,11 @@ def introduce(home: Path) -> None:
         say(f"  {user['username']:<20} {user['role']:<16} {user['name']}")
     asked = " and ".join(user["username"] for user in demo["users"] if "totp_secret" in user)
     say(f"  {asked} are asked for a code as well: .venv/bin/python manage.py demo_code USERNAME")
+    if wechat:
+        say(f"\nWeChat's part is played by {wechat}. A newcomer logs in, within five minutes:")
+        say(f"  POST {url}/_allauth/app/v1/auth/wechat with the code {log_in_code(wechat)}")
+        say(f"  POST {wechat}/_standin/codes gives the next (README.md has it all)")
+        say(f"Whom WeChat Pay pays confirms: POST {wechatpay}/_standin/confirm (README.md)")
     say("\nCtrl-C stops it.")
 
 

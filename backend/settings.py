@@ -90,6 +90,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
+    "backend.api.middleware.tell_unchanged",
     "backend.api.middleware.refuse_unknown_length",
     "backend.api.middleware.refuse_nul",
     "django.middleware.common.CommonMiddleware",
@@ -97,7 +98,6 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "backend.api.middleware.tell_unchanged",
     "backend.api.middleware.RefuseUnknown",
 ]
 ROOT_URLCONF = "backend.urls"
@@ -307,7 +307,7 @@ SPECTACULAR_SETTINGS = {
         "OfferGroupEnum": "merchants.catalogue.api.offers.GROUPS",
         "OfferKindEnum": "merchants.models.Offer.Kind",
         "OfferedKindEnum": "merchants.catalogue.api.offers.KINDS",
-        "OfferStateEnum": "merchants.models.Offer.State",
+        "OfferStatusEnum": "merchants.models.Offer.Status",
         "PartnershipMoveEnum": "merchants.partners.api.partnerships.MOVES",
         "PartnershipStateEnum": "merchants.models.Partnership.State",
         "PayoutStateEnum": "merchants.models.Payout.State",

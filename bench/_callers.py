@@ -29,7 +29,7 @@ def main() -> None:
             "me": lambda: caller.ask("GET", "/api/v1/me"),
             "open": lambda: caller.ask("GET", "/open"),
             "scan": scan,
-            "floor": lambda: caller.ask("POST", "/floor", json.dumps({"code": "FLOOR"})),
+            "floor": lambda: caller.ask("POST", "/floor", "{}"),
         }
     )
 

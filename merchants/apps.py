@@ -1,6 +1,6 @@
 from django.apps import AppConfig
 
-from backend.registries import leaving
+from backend.registries import leaving, sources
 
 
 class MerchantsConfig(AppConfig):
@@ -9,10 +9,15 @@ class MerchantsConfig(AppConfig):
     def ready(self) -> None:
         from backend.documents.services import Kind, register
         from backend.webhooks import owners
-        from merchants.giving.services import giving_back
+        from merchants.giving.services import giving_back, wishes
+        from merchants.redemption import given_back
+        from merchants.redemption.sources import of_redemptions, of_refunds
         from merchants.settlement.services import statement_files
         from merchants.webhooks import services as webhooks
 
         leaving.heard_by(giving_back.give_back)
+        given_back.heard_by(wishes.open_again)
+        sources.register("redemption", of_redemptions)
+        sources.register("refund", of_refunds)
         register("statement", Kind(statement_files.seen_by, statement_files.write))
         owners.declare(webhooks.OWNERS)

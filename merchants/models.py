@@ -1,16 +1,13 @@
 """Merchants, what they offer, what was redeemed and what they are owed."""
 
-from merchants.catalogue.models.fairs import Fair, FairStall
-from merchants.catalogue.models.offers import Offer, OfferPrice, StockMove
+from merchants.catalogue.models import Fair, FairStall, Offer, OfferPrice, StockMove
 from merchants.giving.models.campaigns import Cause, Gift, Spending, Sponsorship
 from merchants.giving.models.wishes import Wish
 from merchants.partners.models.increases import Increase
 from merchants.partners.models.lists import ActivityMatch, ListEntry
 from merchants.partners.models.merchants import Device, Invitation, Merchant, MerchantMember
 from merchants.partners.models.partnerships import Partnership, Terms
-from merchants.redemption.models.pay_codes import PayCode
-from merchants.redemption.models.redemptions import Redemption, Refund, ScanAttempt
-from merchants.redemption.models.voucher_keys import VoucherKey
+from merchants.redemption.models import PayCode, Redemption, Refund, ScanAttempt, VoucherKey
 from merchants.settlement.models.bank_batches import BankBatch, BankBatchLine
 from merchants.settlement.models.payouts import BankAccount, Payout, PayoutCallback
 from merchants.settlement.models.statements import StatedAttendance, Statement, StatementQuestion

@@ -103,21 +103,21 @@ def tea(tea_house):
     return offers.offer(partnership=tea_house, code="TEA", title="一壶茶", price_points=30, stock=5)
 
 
-def chen(tea_house):
-    user = somebody("chen", "陈店员", "19810000004")
-    role = MerchantMember.Role.CLERK
-    partnerships.employ(merchant=tea_house.merchant, user=user, role=role)
-    return user
-
-
 def zhou(tea_house):
-    user = somebody("zhou", "周老板", "19810000005")
+    user = somebody("zhou", "周老板", "19810000004")
     role = MerchantMember.Role.OWNER
     partnerships.employ(merchant=tea_house.merchant, user=user, role=role)
     return user
 
 
-MAKERS: tuple[Callable[..., Any], ...] = (lake, hill, wang, li, zhao, tea_house, tea, chen, zhou)
+def chen(tea_house):
+    user = somebody("chen", "陈店员", "19810000005")
+    role = MerchantMember.Role.CLERK
+    partnerships.employ(merchant=tea_house.merchant, user=user, role=role)
+    return user
+
+
+MAKERS: tuple[Callable[..., Any], ...] = (lake, hill, wang, li, zhao, tea_house, tea, zhou, chen)
 
 
 # --- built once, fetched by each test ---------------------------------------------------------

@@ -1,5 +1,6 @@
 """What all tests share: their database, their order, and the cast that tests/cast.py builds."""
 
+import gc
 import hashlib
 import os
 import subprocess
@@ -17,6 +18,7 @@ from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
+from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore
@@ -51,7 +53,7 @@ TOTP_SECRET = "JBSWY3DPEHPK3PXP"
 PATIENCE = 300  # seconds
 
 
-CASES = 3  # of each test, that `make quick` runs
+CASES = 2  # of each test, that `make quick` runs
 
 
 def pytest_addoption(parser):
@@ -87,6 +89,12 @@ def pytest_collection_modifyitems(config, items):
         items[:] = [item for item in items if id(item) in kept]
 
 
+def pytest_collection_finish():
+    """Keep the garbage collector from going over modules and tests, which stay, again and again."""
+    gc.collect()
+    gc.freeze()
+
+
 def how_soon(item):
     """Journeys, whose system takes long to start; the walks through town; what else is slow."""
     is_slow = item.get_closest_marker("slow") is not None
@@ -98,7 +106,7 @@ def how_soon(item):
 
 
 def some_of_each(items):
-    """Of every test that is not slow CASES cases: its first, its last and those between them."""
+    """Of every test that is not slow its first case and its last, as many as CASES."""
     of_each = defaultdict(list)
     for item in items:
         if not item.get_closest_marker("slow"):
@@ -445,6 +453,7 @@ def logged_in() -> Callable[[User], APIClient]:
             {"method": method, "at": time.time()} for method in methods
         ]
         session.save()
+        UserSession.objects.create(user=user, session_key=session.session_key, ip="192.0.2.1")
         request = HttpRequest()
         request.user, request.session = user, session
         return TokenStrategy().create_access_token(request)

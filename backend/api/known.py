@@ -89,9 +89,10 @@ def refuse_unknown_to(view: View, request: HttpRequest) -> None:
         return
     _refuse(set(request.GET) - known.parameters, known.parameters, "unknown_parameter")
     if has_body and not known.bodies and request.method not in ("GET", "HEAD"):
-        if request.content_type != JSONParser.media_type:
+        if request.content_type == JSONParser.media_type:
+            refuse_unknown_fields(read_json(request.body), {})
+        elif "Authorization" in request.headers:  # others are asked to log in first
             raise UnsupportedMediaType(request.content_type or "")
-        refuse_unknown_fields(read_json(request.body), {})
 
 
 # --- while the body is read -------------------------------------------------------------------

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.core.exceptions import BadRequest
-from django.http import HttpRequest, HttpResponseNotModified
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.http import parse_etags
 from django.utils.translation import gettext_lazy as _
@@ -80,14 +80,11 @@ def tell_unchanged(
         etag = response.headers.get("ETag")
         asked = parse_etags(request.headers.get("If-None-Match", ""))
         known = [one.removeprefix("W/") for one in asked]
-        if request.method != "GET" or response.status_code != 200 or etag not in known:
-            return response
-        unchanged = HttpResponseNotModified()
-        for name in ("ETag", "Cache-Control", "Content-Language", "Vary"):
-            if name in response:
-                unchanged[name] = response[name]
-        response.close()
-        return unchanged
+        is_read = request.method == "GET" and response.status_code == 200
+        if is_read and etag in known and isinstance(response, HttpResponse):
+            response.status_code, response.content = 304, b""
+            del response["Content-Type"], response["Content-Length"]
+        return response
 
     return middleware
 

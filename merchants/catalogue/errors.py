@@ -1,4 +1,4 @@
-"""Refusals about offers, vouchers and settlements."""
+"""Refusals about offers and fairs."""
 
 from django.utils.translation import gettext_lazy as _
 
@@ -11,7 +11,7 @@ class OutOfStock(Conflict):
 
 
 class StockFull(Conflict):
-    """``limit`` is how many pieces are put in at most."""
+    """Tells ``limit``, how many pieces are put in at most."""
 
     code = "stock_full"
     title = _("There is no room for so many pieces.")
@@ -28,7 +28,7 @@ class FairOver(Conflict):
 
 
 class FairsOverlap(Conflict):
-    """``merchants`` are the names of those that are elsewhere."""
+    """Tells ``merchants``, the names of those that are elsewhere."""
 
     code = "fairs_overlap"
     title = _("A merchant is at another fair at that time.")
@@ -61,8 +61,8 @@ class OfferRaisedAlone(Conflict):
     title = _("One person alone raised its price; before more is put in, another confirms it.")
 
 
-class OfferStateWrong(Conflict):
-    code = "offer_state_wrong"
+class OfferStatusWrong(Conflict):
+    code = "offer_status_wrong"
     title = _("This is not possible in the offer's present state.")
 
 
@@ -82,14 +82,14 @@ class OfferNotOnNow(Conflict):
 
 
 class NotEligible(Forbidden):
-    """``missing`` says what it asks for: hours, stars, groups, min_age, max_age."""
+    """Tells in ``missing`` what it asks for: hours, stars, groups, min_age, max_age."""
 
     code = "not_eligible"
     title = _("This offer is for others; it says for whom.")
 
 
 class LimitReached(Conflict):
-    """``limit`` pieces in a ``period``; ``taken`` is how many there were."""
+    """Tells ``limit`` pieces in a ``period``, and how many were ``taken``."""
 
     code = "limit_reached"
     title = _("One person may take no more of these for now.")

@@ -1,24 +1,25 @@
 """Reads about offers."""
 
-from django.db.models import Prefetch, QuerySet
+from uuid import UUID
+
+from django.db.models import Prefetch, Q, QuerySet
 from django.utils import timezone
 
 from backend.accounts.models import User
 from backend.communities.models import Community
 from backend.communities.selectors import HANDLES, WATCHES_OVER, communities_of, communities_where
-from merchants.catalogue.models.fairs import Fair, FairStall
-from merchants.catalogue.models.offers import Offer, OfferPrice, StockMove
+from merchants.catalogue.models import Fair, FairStall, Offer, OfferPrice, StockMove
 from merchants.partners.models.merchants import Merchant
 from merchants.partners.models.partnerships import Partnership
-from merchants.partners.selectors import accepted
+from merchants.partners.selectors import accepted, merchants_of, merchants_owned_by
 
 
 def offers_known_to(user: User) -> QuerySet[Offer]:
-    """All that was ever on offer in the communities where ``user`` volunteers, newest first."""
+    """Return all that was ever on offer where ``user`` volunteers, newest first."""
     return (
         Offer.objects.filter(
             community__in=communities_of(user),
-            state__in=[Offer.State.LISTED, Offer.State.WITHDRAWN],
+            status__in=[Offer.Status.LISTED, Offer.Status.WITHDRAWN],
         )
         .exclude(kind__in=Offer.MADE_BY_US)
         .select_related("partnership", "community")
@@ -27,39 +28,54 @@ def offers_known_to(user: User) -> QuerySet[Offer]:
 
 
 def offers_open_to(user: User) -> QuerySet[Offer]:
-    """What ``user`` may spend points on now, newest first; sold out ones are shown as such."""
+    """Return what ``user`` may spend points on now, sold out or not, newest first."""
     return offers_known_to(user).filter(
-        state=Offer.State.LISTED, partnership__state=Partnership.State.ACTIVE
+        status=Offer.Status.LISTED, partnership__state=Partnership.State.ACTIVE
     )
 
 
 def offers_once_listed() -> QuerySet[Offer]:
-    """Those of which everybody may see the picture: somebody decided that it may be shown."""
-    return Offer.objects.filter(state__in=[Offer.State.LISTED, Offer.State.WITHDRAWN])
+    """Return the offers whose picture everybody may see: staff listed them once."""
+    return Offer.objects.filter(status__in=[Offer.Status.LISTED, Offer.Status.WITHDRAWN])
 
 
-def offers_at(merchant: Merchant) -> QuerySet[Offer]:
-    """What the merchant ever offered, in all its communities, newest first."""
+def offers_at(merchant: Merchant | UUID) -> QuerySet[Offer]:
+    """Return what the merchant ever offered, in all its communities, newest first."""
     return _with_partner(Offer.objects.filter(partnership__merchant=merchant))
 
 
 def offers_in(community: Community) -> QuerySet[Offer]:
-    """All that was ever offered or proposed there, newest first."""
+    """Return all that was ever offered or proposed there, newest first."""
     return _with_partner(Offer.objects.filter(community=community))
 
 
 def offers_seen_by(user: User) -> QuerySet[Offer]:
-    """All that was ever offered or proposed where ``user`` is staff or auditor, newest first."""
-    return _with_partner(Offer.objects.filter(community__in=communities_where(user, WATCHES_OVER)))
+    """Return all that was ever offered or proposed where ``user`` works, is staff or auditor."""
+    return _kept(communities_where(user, WATCHES_OVER), merchants_of(user))
+
+
+def offers_changed_by(user: User) -> QuerySet[Offer]:
+    """Return the offers that ``user`` changes as an owner or as staff, newest first."""
+    return _kept(communities_where(user, HANDLES), merchants_owned_by(user))
+
+
+def offers_stocked_by(user: User) -> QuerySet[Offer]:
+    """Return the offers of which ``user`` keeps the stock: at work or as staff, newest first."""
+    return _kept(communities_where(user, HANDLES), merchants_of(user))
 
 
 def offers_handled_by(user: User) -> QuerySet[Offer]:
-    """Those ``user`` decides on as staff, newest first."""
-    return _with_partner(Offer.objects.filter(community__in=communities_where(user, HANDLES)))
+    """Return the offers that ``user`` decides on as staff, newest first."""
+    return _kept(communities_where(user, HANDLES), Merchant.objects.none())
+
+
+def _kept(communities: QuerySet[Community], merchants: QuerySet[Merchant]) -> QuerySet[Offer]:
+    theirs = Q(partnership__merchant__in=merchants.order_by().values("pk"))
+    return _with_partner(Offer.objects.filter(Q(community__in=communities) | theirs))
 
 
 def prices_of(offer: Offer) -> QuerySet[OfferPrice]:
-    """What it cost when, newest first."""
+    """Return what the offer cost when, newest first."""
     return (
         OfferPrice.objects.filter(community_id=offer.community_id, offer=offer)
         .select_related("set_by")
@@ -68,7 +84,7 @@ def prices_of(offer: Offer) -> QuerySet[OfferPrice]:
 
 
 def stock_moves_of(offer: Offer) -> QuerySet[StockMove]:
-    """What was put in or taken out by hand, newest first."""
+    """Return what was put in or taken out by hand, newest first."""
     return (
         StockMove.objects.filter(community_id=offer.community_id, offer=offer)
         .select_related("moved_by")
@@ -85,7 +101,7 @@ def _with_partner(offers: QuerySet[Offer]) -> QuerySet[Offer]:
 
 
 def fairs_open_to(user: User) -> QuerySet[Fair]:
-    """Those that are or will be where ``user`` volunteers, newest first."""
+    """Return the fairs that are or will be where ``user`` volunteers, newest first."""
     return _fairs(
         Fair.objects.filter(
             community__in=communities_of(user),
@@ -96,7 +112,7 @@ def fairs_open_to(user: User) -> QuerySet[Fair]:
 
 
 def fairs_with(merchant: Merchant) -> QuerySet[Fair]:
-    """Those at which it has a stall, newest first."""
+    """Return the fairs at which the merchant has a stall, newest first."""
     its = FairStall.objects.filter(
         community__in=accepted(merchant.pk).values("community"), partnership__merchant=merchant
     )
@@ -104,17 +120,17 @@ def fairs_with(merchant: Merchant) -> QuerySet[Fair]:
 
 
 def fairs_in(community: Community) -> QuerySet[Fair]:
-    """All that were ever announced there, newest first."""
+    """Return all fairs that were ever announced there, newest first."""
     return _fairs(Fair.objects.filter(community=community))
 
 
 def fairs_seen_by(user: User) -> QuerySet[Fair]:
-    """Those of which ``user`` reads the report as staff or auditor."""
+    """Return the fairs of which ``user`` reads the report as staff or auditor."""
     return _fairs(Fair.objects.filter(community__in=communities_where(user, WATCHES_OVER)))
 
 
 def fairs_handled_by(user: User) -> QuerySet[Fair]:
-    """Those ``user`` may cancel as staff."""
+    """Return the fairs that ``user`` may cancel as staff."""
     return _fairs(Fair.objects.filter(community__in=communities_where(user, HANDLES)))
 
 

@@ -1,4 +1,4 @@
-"""The spreadsheets staff keep of partners and of what they offer."""
+"""The spreadsheet that staff keep of what partners offer."""
 
 from django.utils.translation import gettext as _
 
@@ -8,7 +8,7 @@ from backend.imports.run import BatchOutcome
 from backend.imports.sheet import Sheet
 from backend.names import of_thing
 from merchants.catalogue.errors import OfferCodeReserved
-from merchants.catalogue.models.offers import Offer
+from merchants.catalogue.models import Offer
 from merchants.catalogue.services import offers as catalogue
 from merchants.partners.models.partnerships import Partnership
 from merchants.partners.sheets import MERCHANT, _ended, _partnerships

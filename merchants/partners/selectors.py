@@ -29,7 +29,7 @@ from merchants.partners.models.increases import Increase
 from merchants.partners.models.lists import ActivityMatch, ListEntry
 from merchants.partners.models.merchants import Invitation, Merchant, MerchantMember
 from merchants.partners.models.partnerships import Partnership, Terms
-from merchants.redemption.models.redemptions import Redemption, Refund
+from merchants.redemption.models import Redemption, Refund
 from merchants.settlement.models.statements import Statement
 
 

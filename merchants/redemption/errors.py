@@ -1,4 +1,4 @@
-"""Refusals about offers, vouchers and settlements."""
+"""Refusals about vouchers and at the counter."""
 
 from django.utils.translation import gettext_lazy as _
 
@@ -26,7 +26,7 @@ class DeviceRetired(Conflict):
 
 
 class QuantityTooLarge(Conflict):
-    """``quantity`` is what the voucher is for."""
+    """Tells ``quantity``, what the voucher is for."""
 
     code = "quantity_too_large"
     title = _("The voucher is for fewer pieces.")
@@ -38,7 +38,7 @@ class OwnVoucher(Forbidden):
 
 
 class NonceReused(Conflict):
-    """Only ever an ``outcome``."""
+    """Told only as the ``outcome`` of a scan without signal."""
 
     code = "scan_nonce_reused"
     title = _("This device has told another scan under this nonce.")
@@ -68,8 +68,8 @@ class NotYourMerchant(Forbidden):
     title = _("This voucher is for another merchant.")
 
 
-class VoucherStateWrong(Conflict):
-    code = "voucher_state_wrong"
+class VoucherStatusWrong(Conflict):
+    code = "voucher_status_wrong"
     title = _("This voucher has been used or has lapsed.")
 
 

@@ -20,7 +20,7 @@ def sweep_expired_vouchers() -> None:
 
 @shared_task(autoretry_for=(OperationalError,), retry_backoff=True)
 def release_voucher(redemption_id: str) -> None:
-    """Release one; a second run finds it released."""
+    """Release one voucher. Idempotent: a second run finds it released."""
     redemption.expire(redemption_id=UUID(redemption_id))
 
 

@@ -7,7 +7,7 @@ from backend.communities.models import Community
 from backend.communities.selectors import HANDLES, WATCHES_OVER, communities_where
 from merchants.partners.models.merchants import Merchant
 from merchants.partners.selectors import WorkedAt
-from merchants.redemption.models.redemptions import Redemption, Refund
+from merchants.redemption.models import Redemption, Refund
 from merchants.redemption.selectors import with_offer
 from merchants.settlement.models.bank_batches import BankBatch, BankBatchLine
 from merchants.settlement.models.payouts import Payout
@@ -50,11 +50,6 @@ def refunds_in(statement: Statement) -> QuerySet[Refund]:
         .select_related("redemption__offer", "refunded_by")
         .order_by("-id")
     )
-
-
-def refunds_of(redemption: Redemption) -> QuerySet[Refund]:
-    """What was given back of it."""
-    return Refund.objects.filter(community=redemption.community_id, redemption=redemption)
 
 
 def questions_about(statement: Statement) -> QuerySet[StatementQuestion]:

@@ -13,7 +13,7 @@ from backend.webhooks.owners import Event, Owners
 from merchants.partners.models.merchants import Merchant
 from merchants.partners.services import partnerships as partners
 from merchants.partners.services import telling
-from merchants.redemption.models.redemptions import Redemption, Refund
+from merchants.redemption.models import Redemption, Refund
 from merchants.settlement.models.statements import Statement
 
 _WHERE = "community_id partnership_id "  # a partner of several communities tells them apart by it

@@ -41,7 +41,7 @@ def test_an_entry_tells_who_what_before_and_after(done, sun, zhao, logged_in):
             {
                 "id": str(entry.pk),
                 "at": entry.at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
-                "actor": {"id": str(zhao.pk), "name": "赵社工", "phone": "198****0002"},
+                "actor": {"id": str(zhao.pk), "name": "赵社工", "phone": "198****0003"},
                 "action": "report.accept",
                 "target_type": "report",
                 "target_id": str(done.pk),

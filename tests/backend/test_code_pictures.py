@@ -87,11 +87,11 @@ def shown(lake, wang, owner, qian, tea, tea_house, grant_points, logged_in):
     voucher = redemption.take(offer=tea, volunteer=wang)
     phone = logged_in(wang)
     paying = phone.post("/api/v1/me/pay-codes", {"community": "lake"}).json()
-    vouchers = f"/api/v1/me/redemptions/{voucher.pk}"
+    vouchers = f"/api/v1/me/vouchers/{voucher.pk}"
     signed = phone.post(f"{vouchers}/offline-code").json()["offline_code"]
     partnership = shop_codes.renew(partnership=tea_house, by=owner)
     place = places.make_join_code(community=lake, made_by=qian)
-    shop = f"/api/v1/merchants/{tea_house.merchant_id}/partnerships/{partnership.pk}"
+    shop = f"/api/v1/partnerships/{partnership.pk}"
     return {
         vouchers: (wang, voucher.code),
         f"{vouchers}/offline-code": (wang, signed),

@@ -121,7 +121,7 @@ class Doors:
     def confirmed(self, way):
         voucher = redemption.take(offer=self.tea, volunteer=self.wang)
         code = shop_codes.renew(partnership=self.tea_house, by=self.owner).shop_code
-        address = f"me/redemptions/{voucher.pk}/confirm"
+        address = f"me/vouchers/{voucher.pk}/confirm"
         return self.post(self.phone, address, {"shop_code": way(code)})
 
     def invitation(self, way):

@@ -79,6 +79,7 @@ def test_who_knows_what_a_thing_is_like_is_not_told_again(manager):
     for known in (etag, f'"other", W/{etag}'):
         same = manager.get(CONTACT, headers={"If-None-Match": known})
         assert (same.status_code, same.content, same["ETag"]) == (304, b"", etag)
+        assert "Content-Length" not in same  # it would be the body's
     manager.patch(CONTACT, {"address": "东门"})
     assert manager.get(CONTACT, headers={"If-None-Match": etag}).json()["address"] == "东门"
 

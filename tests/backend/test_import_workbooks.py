@@ -237,6 +237,7 @@ def test_cells_that_are_only_formatted_are_no_reason_to_refuse_a_list(xlsx):
     assert row.values["name"] == "张三"
 
 
+@pytest.mark.slow
 def test_a_file_that_unpacks_to_more_than_it_should_is_refused(xlsx, monkeypatch):
     path = rewritten(xlsx(PEOPLE), sharedStrings=lambda xml: xml + b" " * 120_000_000)
 

@@ -158,7 +158,13 @@ def test_where_no_body_is_read_none_is_swallowed(client, method, address):
     assert ask(address).status_code < 300
     assert ask(address, {}, format="json").status_code < 300
     assert list(errors_in(ask(address, {"reason": "rain"}, format="json"))) == ["reason"]
-    form = client.generic(method.upper(), address, "a=1", "application/x-www-form-urlencoded")
+    form = client.generic(
+        method.upper(),
+        address,
+        "a=1",
+        "application/x-www-form-urlencoded",
+        headers={"Authorization": "Bearer x"},
+    )
     assert (form.status_code, form.json()["code"]) == (415, "unsupported_media_type")
     broken = client.generic(method.upper(), address, "{", "application/json")
     assert (broken.status_code, broken.json()["code"]) == (400, "malformed")

@@ -21,7 +21,7 @@ from merchants.redemption.errors import (
     CodeCancelled,
     CodeUnknown,
     PayCodeExpired,
-    VoucherStateWrong,
+    VoucherStatusWrong,
 )
 from merchants.redemption.services import offline, pay_codes, shop_codes, voucher_tokens
 from merchants.redemption.services import vouchers as redemption
@@ -85,7 +85,7 @@ def test_what_is_held_returns_and_can_be_read(lake, wang, tea, wallet, logged_in
     assert wallet() == (3_000, 0)
     assert Offer.objects.get(pk=tea.pk).stock == 5
     client = logged_in(wang)
-    statuses = [row["status"] for row in client.get("/api/v1/me/redemptions").json()["results"]]
+    statuses = [row["status"] for row in client.get("/api/v1/me/vouchers").json()["results"]]
     assert statuses == ["cancelled"] * len(held)
     (read,) = client.get("/api/v1/me/wallets").json()["results"]
     assert read["available"] == 3_000
@@ -137,7 +137,7 @@ def signed_for_no_signal(wang, chen, shop, tea, voucher, **_):
         (bought_with_a_code_shown_before, PayCodeExpired),
         (taken, NotAVolunteerHere),
         (given_to_a_cause, NotAVolunteerHere),
-        (signed_for_no_signal, VoucherStateWrong),
+        (signed_for_no_signal, VoucherStatusWrong),
     ],
 )
 def test_who_left_redeems_nothing_by_any_door(

@@ -48,6 +48,7 @@ def once(monkeypatch):
         monkeypatch.setattr(throttle, "rate", "1/minute", raising=False)
 
 
+@pytest.mark.slow
 def test_every_address_that_needs_no_log_in_is_counted_or_stands_on_the_list(lake, once):
     known = sorted(set(addresses()))
     assert len(known) > 100
@@ -81,6 +82,7 @@ def test_there_is_no_throttle_but_ours():
     assert UserThrottle in ours
 
 
+@pytest.mark.slow
 def test_of_1500_requests_at_once_the_limit_and_no_more_pass(db):
     throttle = PublicThrottle()
     assert throttle.num_requests == 120

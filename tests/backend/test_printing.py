@@ -109,6 +109,7 @@ def test_what_no_font_has_or_nobody_sees_is_spelled_out(name, shown):
     assert shown in words_of(printed(name))
 
 
+@pytest.mark.slow
 def test_every_character_there_is_has_a_glyph_or_is_spelled_out():
     fonts = printing._drawn()
     for character in points():

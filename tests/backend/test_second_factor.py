@@ -99,6 +99,7 @@ def test_nothing_else_is_exempt():
         "CommunityView",
         "ConsentTextListView",
         "ContactView",
+        "LabelListView",
         "OfferPictureView",
         "PublicReportView",
         "SealListView",

@@ -51,6 +51,7 @@ def test_a_files_name_is_cut_where_no_file_system_takes_more(letter):
     assert name.endswith(f"{letter[0]}.xlsx")
 
 
+@pytest.mark.slow
 def test_whatever_the_title_the_header_has_one_line_and_one_name():
     every = "".join(map(chr, range(sys.maxunicode + 1)))
     for start in range(0, len(every), 60):

@@ -393,7 +393,8 @@ def business(
         "report_id": [hazard, dispute],
         "notice_id": [reminder],
         "offer_id": [tea, yacht, proposed],
-        "redemption_id": [held, today],
+        "redemption_id": [today],
+        "voucher_id": [held, today],
         "question_id": questions,
         "merchant_id": [shop],
         "cause_id": [cause],
@@ -499,26 +500,23 @@ def business(
             "stock": 7,
             **CONDITIONS,
         },
-        "POST /api/v1/merchants/{merchant_id}/offers/{offer_id}/listed": {"is_listed": False},
-        "POST /api/v1/merchants/{merchant_id}/offers/{offer_id}/stock": {
-            "change": 3,
-            "reason": "到货",
+        "POST /api/v1/communities/{code}/offers": {
+            "partnership_id": str(partnership.pk),
+            "code": "饼",
+            "price_points": 20,
+            "stock": 7,
+            "settled_fen": 600,
+            **CONDITIONS,
         },
+        "POST /api/v1/offers/{offer_id}/stock": {"change": 3, "reason": "到货"},
         "POST /api/v1/offers/{offer_id}/listed": {"is_listed": False},
         "POST /api/v1/increases/{increase_id}/decision": {"accept": True, "because": "合理"},
         "PUT /api/v1/communities/{code}/increase-limit": {"alone_limit_fen": 10_000},
-        "PATCH /api/v1/merchants/{merchant_id}/offers/{offer_id}/conditions": {
-            "price_points": 21,
-            **CONDITIONS,
-        },
         "POST /api/v1/merchants/{merchant_id}/partnerships/{partnership_id}/answer": {
             "accept": True
         },
-        "POST /api/v1/offers/{offer_id}/decision": {"accept": True, "because": "不错"},
+        "POST /api/v1/offers/{offer_id}/decision": {"accept": True, "reason": "不错"},
         "POST /api/v1/offers/{offer_id}/picture": Form(photo=png.getvalue()),
-        "POST /api/v1/merchants/{merchant_id}/offers/{offer_id}/picture": Form(
-            photo=png.getvalue()
-        ),
         "PATCH /api/v1/offers/{offer_id}/conditions": {
             "price_points": 21,
             "settled_fen": 600,
@@ -539,7 +537,7 @@ def business(
             "ends_at": "2100-01-19T12:00:00+08:00",
             "partnership_ids": [str(partnership.pk)],
         },
-        "POST /api/v1/me/redemptions/{redemption_id}/confirm": {"shop_code": partnership.shop_code},
+        "POST /api/v1/me/vouchers/{voucher_id}/confirm": {"shop_code": partnership.shop_code},
         "POST /api/v1/me/payments": {
             "shop_code": partnership.shop_code,
             "items": [{"offer_id": str(tea.pk), "quantity": 1}],
@@ -595,10 +593,6 @@ def business(
             "device_id": str(device.pk),
             "scans": [{"nonce": "1", "code": signed, "device_time": now.isoformat()}],
         },
-        "POST /api/v1/merchants/{merchant_id}/redemptions/{redemption_id}/refunds": {
-            "quantity": 1,
-            "reason": "茶凉了",
-        },
         "POST /api/v1/redemptions/{redemption_id}/refunds": {"quantity": 1, "reason": "茶凉了"},
         **{
             f"POST /api/v1/{of_whom}statements/{{statement_id}}/questions{what}": body
@@ -608,7 +602,7 @@ def business(
                 ("/{question_id}/answer", {"words": "是陈店员扫的"}),
             )
         },
-        "POST /api/v1/offers/{offer_id}/redemptions": {"quantity": 1},
+        "POST /api/v1/offers/{offer_id}/vouchers": {"quantity": 1},
         "PUT /api/v1/me/consents/{purpose}": {"version": 1},
         "PUT /api/v1/me/phone": {"code": "", "name": "王小明"},
         "POST /api/v1/reports/{report_id}/close": {"outcome": "verified", "answer": "已修好"},

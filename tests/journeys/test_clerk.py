@@ -23,7 +23,7 @@ def test_a_clerk_is_invited_scans_and_is_dismissed_in_the_middle_of_a_shift(linl
     counter = f"merchants/{shop['id']}"
     # 抽纸, for 20 points.
     (offer,) = volunteer.get("offers?community=bishahu&code=BSH001")["results"]
-    vouchers = [volunteer.post(f"offers/{offer['id']}/redemptions") for _ in range(2)]
+    vouchers = [volunteer.post(f"offers/{offer['id']}/vouchers") for _ in range(2)]
     me = newcomer.get("me")["id"]
     stranger, _ = newcomer.send("POST", f"{counter}/scans", {"code": vouchers[0]["code"]})
 
@@ -49,5 +49,5 @@ def test_a_clerk_is_invited_scans_and_is_dismissed_in_the_middle_of_a_shift(linl
     again = newcomer.send("POST", "invitations/accept", {"code": made["code"]})
     assert (again[0], again[1]["code"]) == (409, "invitation_used")
     # Nothing came of it, and the volunteer has the points back.
-    cancelled = volunteer.post(f"me/redemptions/{vouchers[1]['id']}/cancel")
+    cancelled = volunteer.post(f"me/vouchers/{vouchers[1]['id']}/cancel")
     assert cancelled["status"] == "cancelled"

@@ -142,7 +142,7 @@ def test_a_statement_is_paid_by_wechat_when_the_owner_confirms(linli, eventually
 def test_the_same_scan_sent_again_gets_the_first_answer(linli):
     volunteer, clerk = linli.log_in("volunteer"), linli.log_in("clerk")
     offer = volunteer.get("offers?community=bishahu&code=BSH001")["results"][0]
-    voucher = volunteer.post(f"offers/{offer['id']}/redemptions", {"quantity": 1})
+    voucher = volunteer.post(f"offers/{offer['id']}/vouchers", {"quantity": 1})
     shop = clerk.get("merchants")["results"][0]
     scan = f"merchants/{shop['id']}/scans"
 

@@ -9,16 +9,19 @@ from django.utils import timezone
 
 from backend.accounts import ages
 from backend.accounts.services import profile
+from backend.communities.models import Role
+from backend.communities.services import roles
 from merchants.catalogue import errors
-from merchants.catalogue.models.offers import PIECES_AT_MOST
+from merchants.catalogue.models import PIECES_AT_MOST
 from merchants.catalogue.services import offers as catalogue
-from merchants.models import Offer, OfferPrice, Redemption, StockMove
+from merchants.models import MerchantMember, Offer, OfferPrice, Redemption, StockMove
+from merchants.partners.services import partnerships as partners
 from merchants.redemption.services import conditions, refunds
 from merchants.redemption.services import vouchers as redemption
 from points.ledger.errors import InsufficientPoints
 from volunteers.attendance.services import hours
 
-State = Offer.State
+Status = Offer.Status
 
 
 @pytest.fixture
@@ -53,7 +56,7 @@ def test_what_is_proposed_is_taken_only_once_somebody_else_lists_it(
     for _ in range(2):
         listed = catalogue.decide(offer=proposed, accept=True, by=zhao)
 
-    assert (listed.state, listed.decided_by) == (State.LISTED, zhao)
+    assert (listed.status, listed.decided_by) == (Status.LISTED, zhao)
     assert redemption.take(offer=listed, volunteer=wang).price_points == 20
 
 
@@ -61,12 +64,12 @@ def test_what_is_proposed_is_taken_only_once_somebody_else_lists_it(
 def test_it_is_decided_once(proposed, zhao, accept):
     catalogue.decide(offer=proposed, accept=not accept, by=zhao)
 
-    with pytest.raises(errors.OfferStateWrong):
+    with pytest.raises(errors.OfferStatusWrong):
         catalogue.decide(offer=proposed, accept=accept, by=zhao)
 
 
 def test_what_was_not_listed_yet_is_not_taken_off(proposed, zhou):
-    with pytest.raises(errors.OfferStateWrong):
+    with pytest.raises(errors.OfferStatusWrong):
         catalogue.set_listed(offer=proposed, is_listed=False, by=zhou)
 
 
@@ -268,13 +271,13 @@ def test_an_owner_proposes_and_staff_list_it(tea_house, zhou, zhao, wang, logged
 
     assert made.status_code == 201
     offer = made.json()
-    assert (offer["state"], offer["proposed_by"]["id"]) == ("proposed", str(zhou.pk))
+    assert (offer["status"], offer["proposed_by"]["id"]) == ("proposed", str(zhou.pk))
     assert phone.get("/api/v1/offers").json()["results"] == []
-    waiting = desk.get("/api/v1/communities/lake/offers?state=proposed").json()["results"]
+    waiting = desk.get("/api/v1/communities/lake/offers?status=proposed").json()["results"]
     assert waiting == [offer]
     listed = desk.post(f"/api/v1/offers/{offer['id']}/decision", {"accept": True})
     assert listed.json() == offer | {
-        "state": "listed",
+        "status": "listed",
         "decided_by": {"id": str(zhao.pk), "name": zhao.shown_name},
         "decided_at": listed.json()["decided_at"],
     }
@@ -284,7 +287,7 @@ def test_an_owner_proposes_and_staff_list_it(tea_house, zhou, zhao, wang, logged
 
 def test_prices_and_stock_over_http(tea, tea_house, chen, zhao, logged_in):
     counter, desk = logged_in(chen), logged_in(zhao)
-    stock = f"/api/v1/merchants/{tea_house.merchant_id}/offers/{tea.pk}/stock"
+    stock = f"/api/v1/offers/{tea.pk}/stock"
     moved = counter.post(stock, {"change": 3, "reason": "到货"}, headers=KEY)
     again = counter.post(stock, {"change": 3, "reason": "到货"}, headers=KEY)
     assert (moved.status_code, moved.json()["stock"], again.json()) == (201, 8, moved.json())
@@ -310,7 +313,7 @@ def test_a_seat_is_held_until_after_its_course_began(tea, take):
 
 def test_what_staff_took_off_the_list_owners_do_not_put_back(tea, tea_house, zhou, zhao, logged_in):
     office, desk = logged_in(zhou), logged_in(zhao)
-    theirs = f"/api/v1/merchants/{tea_house.merchant_id}/offers/{tea.pk}/listed"
+    theirs = f"/api/v1/offers/{tea.pk}/listed"
     ours = f"/api/v1/offers/{tea.pk}/listed"
     office.post(theirs, {"is_listed": False})
 
@@ -318,11 +321,11 @@ def test_what_staff_took_off_the_list_owners_do_not_put_back(tea, tea_house, zho
     refused = office.post(theirs, {"is_listed": True})
     put_back = desk.post(ours, {"is_listed": True})
 
-    assert (taken_off.status_code, taken_off.json()["state"]) == (200, "withdrawn")
+    assert (taken_off.status_code, taken_off.json()["status"]) == (200, "withdrawn")
     assert (refused.status_code, refused.json()["code"]) == (403, "staff_withdrew_it")
-    assert (put_back.status_code, put_back.json()["state"]) == (200, "listed")
-    assert office.post(theirs, {"is_listed": False}).json()["state"] == "withdrawn"
-    assert office.post(theirs, {"is_listed": True}).json()["state"] == "listed"
+    assert (put_back.status_code, put_back.json()["status"]) == (200, "listed")
+    assert office.post(theirs, {"is_listed": False}).json()["status"] == "withdrawn"
+    assert office.post(theirs, {"is_listed": True}).json()["status"] == "listed"
 
 
 @pytest.mark.parametrize("code", ["points-0123456789ab", "WISH-TEA", "wish-1"])
@@ -386,3 +389,88 @@ def test_the_dearest_by_the_hundred_is_too_dear_and_no_more(tea, wang, grant_poi
         redemption.take(offer=offer, volunteer=wang, quantity=100)
 
     assert refused.value.facts["needed"] == 100 * (2**31 - 1)
+
+
+# --- owners and staff, by the same addresses --------------------------------------------------
+@pytest.fixture
+def qian(lake, person):
+    """钱社工, who works for no shop."""
+    user = person("qian", "钱社工")
+    roles.give(user=user, community=lake, role=Role.STAFF)
+    return user
+
+
+def test_staff_put_up_an_offer_and_another_of_them_lists_it(
+    lake, tea_house, zhao, qian, zhou, wang, logged_in
+):
+    desk, address = logged_in(zhao), "/api/v1/communities/lake/offers"
+    cake = {"code": "CAKE", "title": "蛋糕", "price_points": 20, "stock": 9, "settled_fen": 0}
+    body = cake | {"partnership_id": str(tea_house.pk)}
+
+    made, again = (desk.post(address, body, headers=KEY) for _ in range(2))
+
+    assert (made.status_code, again.json()) == (201, made.json())
+    offer = made.json()
+    assert (offer["status"], offer["proposed_by"]["id"], offer["settled_fen"]) == (
+        "proposed",
+        str(zhao.pk),
+        0,
+    )
+    decision = f"/api/v1/offers/{offer['id']}/decision"
+    alone = desk.post(decision, {"accept": True})
+    assert (alone.status_code, alone.json()["code"]) == (403, "own_offer")
+    assert logged_in(qian).post(decision, {"accept": True}).json()["status"] == "listed"
+    for user, refused in ((zhou, 404), (wang, 404)):
+        assert logged_in(user).post(address, body, headers=KEY).status_code == refused
+
+
+def test_staff_put_up_nothing_for_their_own_shop_nor_keep_its_stock(
+    tea, tea_house, shop, zhao, logged_in
+):
+    partners.employ(merchant=shop, user=zhao, role=MerchantMember.Role.CLERK)
+    # Until today: on its side still, though no colleague.
+    MerchantMember.objects.filter(merchant=shop, user=zhao).update(ended_at=timezone.now())
+    desk, offer = logged_in(zhao), f"/api/v1/offers/{tea.pk}"
+    cake = {"code": "CAKE", "title": "蛋糕", "price_points": 20, "stock": 9}
+    refused = [
+        desk.post(
+            "/api/v1/communities/lake/offers",
+            cake | {"partnership_id": str(tea_house.pk)},
+            headers=KEY,
+        ),
+        desk.post(f"{offer}/stock", {"change": 1}, headers={"Idempotency-Key": "k2"}),
+        desk.post(f"{offer}/listed", {"is_listed": False}),
+        desk.patch(f"{offer}/conditions", {"title": "茶"}),
+    ]
+
+    assert [(one.status_code, one.json()["code"]) for one in refused] == [(403, "own_merchant")] * 4
+
+
+def test_one_address_of_an_offer_is_for_who_works_there_and_for_staff(
+    tea, chen, zhou, zhao, wang, hill, person, logged_in
+):
+    stranger = person("feng")
+    roles.give(user=stranger, community=hill, role=Role.STAFF)
+    offer = f"/api/v1/offers/{tea.pk}"
+
+    def told(user, method, path, body=None):
+        headers = {"Idempotency-Key": f"{user.pk}{path}"}
+        return getattr(logged_in(user), method)(f"{offer}{path}", body, headers=headers).status_code
+
+    assert [told(user, "post", "/stock", {"change": 1}) for user in (chen, zhou, zhao)] == [201] * 3
+    for path in ("", "/stock", "/prices"):
+        assert [told(user, "get", path) for user in (chen, zhou, zhao)] == [200] * 3
+    assert "value_fen" in logged_in(chen).get(offer).json()
+    assert "value_fen" not in logged_in(wang).get(offer).json()
+    # A clerk keeps the stock and changes nothing else; whose it is not finds nothing.
+    for user in (chen, wang, stranger):
+        assert told(user, "patch", "/conditions", {"title": "茶"}) == 404
+        assert told(user, "post", "/listed", {"is_listed": False}) == 404
+    for user in (wang, stranger):
+        assert told(user, "post", "/stock", {"change": 1}) == 404
+        assert told(user, "get", "/stock") == 404
+    assert told(stranger, "get", "") == 404
+    # What is agreed for a piece only staff set.
+    logged_in(zhou).patch(f"{offer}/conditions", {"title": "茶", "settled_fen": 5})
+    tea.refresh_from_db()
+    assert tea.settled_fen is None

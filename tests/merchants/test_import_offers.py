@@ -84,7 +84,7 @@ def test_the_real_file_is_imported_once(take):
 
     assert take(REAL) == ("Rows created: 32, unchanged: 0, skipped: 0.", [], "")
     assert listed() == real
-    assert Offer.objects.filter(state="listed").count() == 32
+    assert Offer.objects.filter(status="listed").count() == 32
 
     assert take(REAL) == ("Rows created: 0, unchanged: 32, skipped: 0.", [], "")
     assert listed() == real

@@ -108,7 +108,7 @@ def test_what_is_refused_moves_nothing_and_is_on_record(
     elif case == "of no offer":
         options = {"offer_id": UNKNOWN}
     elif case == "of an offer withdrawn":
-        Offer.objects.filter(pk=tea.pk).update(state="withdrawn")
+        Offer.objects.filter(pk=tea.pk).update(status="withdrawn")
     elif case == "with too few points":
         options = {"quantity": 4}
     elif case == "of more than there are":
@@ -249,7 +249,7 @@ def test_a_phone_shows_a_code_and_a_counter_takes_points_once(
     made = phone.post("/api/v1/me/pay-codes", {"community": "lake"})
 
     assert made.status_code == 201
-    assert made.json().keys() == {"code", "expires_at"}
+    assert made.json().keys() == {"id", "code", "expires_at"}
     (kept,) = PayCode.objects.values()
     assert made.json()["code"] not in str(kept)
     address = f"/api/v1/merchants/{shop.pk}/payments"
@@ -310,7 +310,7 @@ def test_a_pay_code_is_told_again_until_it_is_used(logged_in, wang, chen, shop, 
         ),
         ({"min_hours": 5, "min_age": 18}, 1, 403, {"code": "not_eligible"}),
         ({"valid_until": "2020-01-01"}, 1, 409, {"code": "offer_not_on_now"}),
-        ({"state": "withdrawn"}, 1, 409, {"code": "offer_withdrawn"}),
+        ({"status": "withdrawn"}, 1, 409, {"code": "offer_withdrawn"}),
         ({"code": "another"}, 1, 404, {"code": "offer_unknown"}),
     ],
 )

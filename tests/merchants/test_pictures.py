@@ -30,7 +30,7 @@ def cake(tea_house, zhou) -> Offer:
 
 
 def test_a_picture_is_public_once_the_offer_is_listed(cake, shop, zhou, zhao, logged_in):
-    address = f"/api/v1/merchants/{shop.pk}/offers/{cake.pk}/picture"
+    address = f"/api/v1/offers/{cake.pk}/picture"
     told = logged_in(zhou).post(address, {"photo": photo(size=(2_000, 1_000))}, format="multipart")
     assert told.status_code == 201, told.json()
     shown_at = told.json()["picture"]
@@ -49,9 +49,9 @@ def test_a_picture_is_public_once_the_offer_is_listed(cake, shop, zhou, zhao, lo
 
 def test_after_the_decision_only_staff_change_it(cake, shop, zhou, zhao, logged_in):
     catalogue.decide(offer=cake, accept=True, by=zhao)
-    mine = f"/api/v1/merchants/{shop.pk}/offers/{cake.pk}/picture"
+    mine = f"/api/v1/offers/{cake.pk}/picture"
     refused = logged_in(zhou).post(mine, {"photo": photo()}, format="multipart")
-    assert (refused.status_code, refused.json()["code"]) == (409, "offer_state_wrong")
+    assert (refused.status_code, refused.json()["code"]) == (409, "offer_status_wrong")
 
     theirs = f"/api/v1/offers/{cake.pk}/picture"
     told = logged_in(zhao).post(theirs, {"photo": photo()}, format="multipart")
@@ -88,7 +88,7 @@ def test_what_is_no_photo_is_refused_and_what_was_there_stays(cake, zhao, conten
 def test_decided_between_the_look_and_the_lock(cake, zhou, zhao):
     catalogue.decide(offer=cake, accept=False, by=zhao)
 
-    with pytest.raises(errors.OfferStateWrong):
+    with pytest.raises(errors.OfferStatusWrong):
         catalogue.picture(offer=cake, photo=photo(), by=zhou, only_proposed=True)
 
 

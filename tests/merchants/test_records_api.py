@@ -19,7 +19,7 @@ def test_a_redemption_leads_from_the_transfer_to_the_statement(
     taken = redeemed("2024-03-05 10:00", quantity=2)
     refunds.refund(redemption=taken, refunded_by=zhao, reason="凉了", quantity=1, is_late=True)
 
-    one = desk.get(f"/api/v1/communities/lake/redemptions/{taken.pk}")
+    one = desk.get(f"/api/v1/redemptions/{taken.pk}")
 
     assert one.json() == {
         "id": str(taken.pk),
@@ -111,3 +111,27 @@ def test_a_volunteer_who_tried_is_not_named(desk, wang, shop, redeemed):
 
     assert told["clerk"] is None
     assert "王" not in str(told)
+
+
+def test_lines_of_an_account_say_the_shop_and_the_item(redeemed, wang, chen, tea, shop, logged_in):
+    taken = redeemed("2024-03-05 10:00", quantity=2)
+    refunds.refund(
+        redemption=taken, refunded_by=chen, reason="凉了", quantity=1, now=taken.closed_at
+    )
+    phone = logged_in(wang)
+
+    back, spent, earned = phone.get("/api/v1/me/wallets/lake/transfers").json()["results"]
+
+    ids = {
+        "voucher_id": str(taken.pk),
+        "offer_id": str(tea.pk),
+        "merchant_id": str(shop.pk),
+    }
+    assert (spent["reason"], spent["about"]) == (
+        "redemption",
+        {"words": "茶馆: 一壶茶 × 2", "ids": ids},
+    )
+    assert (back["reason"], back["about"]) == ("refund", {"words": "茶馆: 一壶茶 × 1", "ids": ids})
+    assert earned["about"] is None
+    assert phone.get(f"/api/v1/me/transfers/{spent['id']}").json()["about"] == spent["about"]
+    assert phone.get(f"/api/v1/me/vouchers/{ids['voucher_id']}").status_code == 200

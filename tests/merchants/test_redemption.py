@@ -20,7 +20,7 @@ from merchants.redemption.errors import (
     CodeUsed,
     NotYourMerchant,
     OwnVoucher,
-    VoucherStateWrong,
+    VoucherStatusWrong,
 )
 from merchants.redemption.services import refunds
 from merchants.redemption.services import vouchers as redemption
@@ -118,7 +118,7 @@ def test_what_was_scanned_is_not_cancelled(books, wang, voucher, scan):
     scan(voucher)
     before = books(wang)
 
-    with pytest.raises(VoucherStateWrong):
+    with pytest.raises(VoucherStatusWrong):
         redemption.cancel(redemption=voucher)
 
     assert books(wang) == before
@@ -186,8 +186,8 @@ def test_a_code_may_be_typed_as_it_is_read_aloud(voucher, tea_house, chen):
         ({"stock": 0}, 4, InsufficientPoints, {"available": 100, "needed": 120}),
         ({"stock": 0}, 1, OutOfStock, {}),
         ({"stock": 2}, 3, OutOfStock, {}),
-        ({"state": "withdrawn"}, 1, OfferWithdrawn, {}),
-        ({"state": "withdrawn", "stock": 0}, 4, OfferWithdrawn, {}),
+        ({"status": "withdrawn"}, 1, OfferWithdrawn, {}),
+        ({"status": "withdrawn", "stock": 0}, 4, OfferWithdrawn, {}),
     ],
 )
 def test_a_refused_take_moves_nothing(
@@ -421,7 +421,7 @@ def test_a_cancel_and_a_scan_at_the_same_moment(books, wang, tea, scan, grant_po
     outcomes = at_once(20, cancel_or_scan)
 
     for voucher, *pair in zip(vouchers, outcomes[::2], outcomes[1::2], strict=True):
-        assert pair in (["cancelled", "code_cancelled"], ["voucher_state_wrong", "redeemed"])
+        assert pair in (["cancelled", "code_cancelled"], ["voucher_status_wrong", "redeemed"])
         voucher.refresh_from_db()
         assert voucher.status in pair
     redeemed = outcomes.count("redeemed")

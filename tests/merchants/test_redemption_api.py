@@ -132,22 +132,23 @@ def test_offers_of_one_of_my_communities(wang, hill, wangs_phone, tea, honey, qu
 
 
 def test_what_is_withdrawn_is_not_shown(wangs_phone, tea):
-    Offer.objects.filter(pk=tea.pk).update(state="withdrawn")
+    Offer.objects.filter(pk=tea.pk).update(status="withdrawn")
 
     assert wangs_phone.get("/api/v1/offers").json()["results"] == []
     assert problem(wangs_phone.get(f"/api/v1/offers/{tea.pk}")) == (404, {"code": "not_found"})
 
 
-def test_offers_are_for_volunteers(till, tea):
+def test_offers_are_for_volunteers_and_for_who_keeps_them(till, tea, person, logged_in):
     assert till.get("/api/v1/offers").json()["results"] == []
-    assert till.get(f"/api/v1/offers/{tea.pk}").status_code == 404
+    assert till.get(f"/api/v1/offers/{tea.pk}").json()["status"] == "listed"
+    assert logged_in(person("feng")).get(f"/api/v1/offers/{tea.pk}").status_code == 404
 
 
 # --- taking -------------------------------------------------------------------------------
 
 
 def test_taking_an_offer(books, wang, wangs_phone, tea):
-    answer = post(wangs_phone, f"offers/{tea.pk}/redemptions", {"quantity": 2})
+    answer = post(wangs_phone, f"offers/{tea.pk}/vouchers", {"quantity": 2})
 
     voucher = Redemption.objects.get()
     assert answer.status_code == 201
@@ -163,8 +164,8 @@ def test_taking_an_offer(books, wang, wangs_phone, tea):
 
 
 def test_one_key_takes_once(wang, books, wangs_phone, tea):
-    first = post(wangs_phone, f"offers/{tea.pk}/redemptions")
-    again = post(wangs_phone, f"offers/{tea.pk}/redemptions")
+    first = post(wangs_phone, f"offers/{tea.pk}/vouchers")
+    again = post(wangs_phone, f"offers/{tea.pk}/vouchers")
 
     assert again.content == first.content
     assert Redemption.objects.get().quantity == 1
@@ -184,7 +185,7 @@ def test_one_key_takes_once(wang, books, wangs_phone, tea):
     ],
 )
 def test_a_quantity_is_1_to_100(wangs_phone, tea, quantity, code):
-    answer = post(wangs_phone, f"offers/{tea.pk}/redemptions", {"quantity": quantity})
+    answer = post(wangs_phone, f"offers/{tea.pk}/vouchers", {"quantity": quantity})
 
     status, body = problem(answer)
     assert (status, body["code"]) == (400, "invalid_input")
@@ -197,14 +198,14 @@ def test_a_quantity_is_1_to_100(wangs_phone, tea, quantity, code):
     [
         ({}, 4, 409, {"code": "insufficient_points", "available": 100, "needed": 120}),
         ({"stock": 0}, 1, 409, {"code": "out_of_stock"}),
-        ({"state": "withdrawn"}, 1, 409, {"code": "offer_withdrawn"}),
+        ({"status": "withdrawn"}, 1, 409, {"code": "offer_withdrawn"}),
     ],
 )
 def test_a_refused_take(books, wang, wangs_phone, tea, changed, quantity, status, body):
     Offer.objects.filter(pk=tea.pk).update(**changed)
     before = books(wang)
 
-    answer = post(wangs_phone, f"offers/{tea.pk}/redemptions", {"quantity": quantity})
+    answer = post(wangs_phone, f"offers/{tea.pk}/vouchers", {"quantity": quantity})
 
     assert problem(answer) == (status, body)
     assert books(wang) == before
@@ -213,7 +214,7 @@ def test_a_refused_take(books, wang, wangs_phone, tea, changed, quantity, status
 
 def test_what_another_community_offers_is_not_there(wangs_phone, honey):
     for offer in (honey.pk, UNKNOWN):
-        answer = post(wangs_phone, f"offers/{offer}/redemptions", key=str(offer))
+        answer = post(wangs_phone, f"offers/{offer}/vouchers", key=str(offer))
         assert problem(answer) == (404, {"code": "not_found"})
     assert not Redemption.objects.exists()
 
@@ -224,15 +225,15 @@ def test_what_another_community_offers_is_not_there(wangs_phone, honey):
 def test_my_vouchers(wang, wangs_phone, tea, voucher):
     later = redemption.take(offer=tea, volunteer=wang)
 
-    listed = wangs_phone.get("/api/v1/me/redemptions").json()
+    listed = wangs_phone.get("/api/v1/me/vouchers").json()
     assert listed == {"next": None, "previous": None, "results": [shown(later), shown(voucher)]}
-    assert wangs_phone.get(f"/api/v1/me/redemptions/{voucher.pk}").json() == shown(voucher)
+    assert wangs_phone.get(f"/api/v1/me/vouchers/{voucher.pk}").json() == shown(voucher)
 
 
 def test_my_vouchers_by_the_page(wang, wangs_phone, tea, voucher):
     later = redemption.take(offer=tea, volunteer=wang)
 
-    first = wangs_phone.get("/api/v1/me/redemptions?page_size=1").json()
+    first = wangs_phone.get("/api/v1/me/vouchers?page_size=1").json()
     second = wangs_phone.get(first["next"]).json()
 
     assert first["results"] == [shown(later)]
@@ -243,18 +244,18 @@ def test_somebody_elses_voucher_is_not_there(books, wang, li, logged_in, voucher
     lis_phone = logged_in(li)
     before = books(wang)
 
-    assert lis_phone.get("/api/v1/me/redemptions").json()["results"] == []
+    assert lis_phone.get("/api/v1/me/vouchers").json()["results"] == []
     for answer in (
-        lis_phone.get(f"/api/v1/me/redemptions/{voucher.pk}"),
-        post(lis_phone, f"me/redemptions/{voucher.pk}/cancel"),
+        lis_phone.get(f"/api/v1/me/vouchers/{voucher.pk}"),
+        post(lis_phone, f"me/vouchers/{voucher.pk}/cancel"),
     ):
         assert problem(answer) == (404, {"code": "not_found"})
     assert books(wang) == before
 
 
 def test_cancelling(books, wang, wangs_phone, voucher):
-    first = post(wangs_phone, f"me/redemptions/{voucher.pk}/cancel")
-    other_key = post(wangs_phone, f"me/redemptions/{voucher.pk}/cancel", key="k2")
+    first = post(wangs_phone, f"me/vouchers/{voucher.pk}/cancel")
+    other_key = post(wangs_phone, f"me/vouchers/{voucher.pk}/cancel", key="k2")
 
     voucher.refresh_from_db()
     assert first.status_code == other_key.status_code == 200
@@ -272,9 +273,9 @@ def test_cancelling(books, wang, wangs_phone, voucher):
 def test_cancelling_what_was_scanned(wangs_phone, till, tea, voucher):
     post(till, f"merchants/{tea.partnership.merchant_id}/scans", {"code": voucher.code})
 
-    answer = post(wangs_phone, f"me/redemptions/{voucher.pk}/cancel")
+    answer = post(wangs_phone, f"me/vouchers/{voucher.pk}/cancel")
 
-    assert problem(answer) == (409, {"code": "voucher_state_wrong", "state": "redeemed"})
+    assert problem(answer) == (409, {"code": "voucher_status_wrong", "current_status": "redeemed"})
 
 
 # --- the counter --------------------------------------------------------------------------
@@ -477,10 +478,10 @@ def test_what_was_redeemed_here(till, wang, tea, tea_house, voucher):
     [
         ("get", "offers"),
         ("get", f"offers/{UNKNOWN}"),
-        ("post", f"offers/{UNKNOWN}/redemptions"),
-        ("get", "me/redemptions"),
-        ("get", f"me/redemptions/{UNKNOWN}"),
-        ("post", f"me/redemptions/{UNKNOWN}/cancel"),
+        ("post", f"offers/{UNKNOWN}/vouchers"),
+        ("get", "me/vouchers"),
+        ("get", f"me/vouchers/{UNKNOWN}"),
+        ("post", f"me/vouchers/{UNKNOWN}/cancel"),
         ("get", "merchants"),
         ("post", f"merchants/{UNKNOWN}/scans"),
         ("get", f"merchants/{UNKNOWN}/redemptions"),
@@ -493,7 +494,7 @@ def test_strangers_are_asked_to_log_in(db, client, method, address):
     )
 
 
-@pytest.mark.parametrize("address", ["offers/{tea}/redemptions", "merchants/{merchant}/scans"])
+@pytest.mark.parametrize("address", ["offers/{tea}/vouchers", "merchants/{merchant}/scans"])
 def test_what_moves_points_needs_a_key(books, wang, wangs_phone, tea, address):
     before = books(wang)
     address = address.format(tea=tea.pk, merchant=tea.partnership.merchant_id)

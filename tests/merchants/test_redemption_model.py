@@ -130,7 +130,7 @@ class Model:
     def cancel(self, number):
         voucher = self.vouchers[number]
         if voucher.status == "redeemed":
-            raise Refused("voucher_state_wrong")
+            raise Refused("voucher_status_wrong")
         if voucher.status == "held":
             self.give_back(voucher, "cancelled")
 
@@ -142,7 +142,7 @@ class Model:
     def refund(self, number, quantity, is_late, day):
         voucher = self.vouchers[number]
         if voucher.status != "redeemed":
-            raise Refused("voucher_state_wrong")
+            raise Refused("voucher_status_wrong")
         if not is_late and day != voucher.day:
             raise Refused("refund_too_late")
         if quantity > voucher.quantity - voucher.refunded:

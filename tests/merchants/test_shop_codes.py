@@ -42,7 +42,7 @@ def voucher(wang, tea, grant_points) -> Redemption:
 def test_a_voucher_is_confirmed_once_and_the_phone_shows_the_counter(
     books, wang, tea, voucher, counter, shop, zhou, logged_in
 ):
-    address = f"/api/v1/me/redemptions/{voucher.pk}/confirm"
+    address = f"/api/v1/me/vouchers/{voucher.pk}/confirm"
     typed = f"{counter[:4]}-{counter[4:8]} {counter[8:]}".lower()
 
     def confirm(key):
@@ -126,7 +126,7 @@ def test_what_is_refused_is_on_record_and_moves_nothing(
 
 def test_another_persons_voucher_is_not_there(li, voucher, counter, logged_in):
     refused = logged_in(li).post(
-        f"/api/v1/me/redemptions/{voucher.pk}/confirm",
+        f"/api/v1/me/vouchers/{voucher.pk}/confirm",
         {"shop_code": counter},
         format="json",
         headers={"Idempotency-Key": "k"},

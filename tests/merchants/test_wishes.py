@@ -387,7 +387,7 @@ def test_a_wish_over_http(lake, wang, li, zhao, zhou, tea_house, chen, grant_poi
     assert adopted.json() == seen | {"state": "adopted"}
     (told,) = phone.get("/api/v1/me/wishes").json()["results"]
     assert told["fulfilled_by"] == "茶馆"
-    voucher = phone.get(f"/api/v1/me/redemptions/{told['redemption_id']}").json()
+    voucher = phone.get(f"/api/v1/me/vouchers/{told['redemption_id']}").json()
     scan = f"/api/v1/merchants/{tea_house.merchant_id}/scans"
     assert logged_in(chen).post(scan, {"code": voucher["code"]}, headers=KEY).status_code == 201
 

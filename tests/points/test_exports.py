@@ -248,6 +248,7 @@ def test_what_is_too_long_is_refused_and_not_cut_off(
     fetch(client, address, ending, {"reason": "hours"})
 
 
+@pytest.mark.slow
 def test_a_file_of_thousands_of_lines_is_whole_and_costs_no_more_questions(
     lake, wang, earn, issuance, wallet, logged_in
 ):

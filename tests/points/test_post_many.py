@@ -190,6 +190,7 @@ def test_as_many_statements_for_one_as_for_a_thousand(awards):
     assert counts[0] == counts[1]
 
 
+@pytest.mark.slow
 def test_twenty_thousand(awards, wallets):
     assert ledger.post_many(awards(range(20_000))) == 20_000
 

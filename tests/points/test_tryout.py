@@ -234,6 +234,7 @@ def test_what_falls_under_a_draft_for_all_is_what_had_no_rule_of_its_own_then(la
 
 
 @pytest.mark.parametrize(("rate", "side"), [(20, "gains"), (0, "losses")])
+@pytest.mark.slow
 def test_the_ten_who_gain_or_lose_most_are_named_most_first(lake, person, rate, side):
     crowd = {hours: person(f"p{hours}") for hours in (3, 1, 12, 5, 2, 7, 11, 4, 9, 6, 10, 8)}
     for hours, user in crowd.items():
@@ -264,6 +265,7 @@ def test_another_communitys_awards_are_none_of_the_drafts_business(lake, hill, w
     assert (trial.awards, trial.cost.points_before, trial.cost.points_after) == (0, 0, 0)
 
 
+@pytest.mark.slow
 def test_more_awards_than_are_fetched_at_once_all_count(lake, wang):
     """Five minutes earn nothing by the lake's rule, and 5 points at 60 an hour."""
     count = 2 * FETCHED_AT_ONCE + 1
@@ -371,6 +373,7 @@ def test_the_rule_in_force_changes_nothing(lake, crowd, records):
 
 @FEW
 @given(records=records, category=st.sampled_from(["*", "交通劝导"]), draft=drafts)
+@pytest.mark.slow
 def test_a_draft_brings_what_it_would_have_brought(lake, hill, crowd, records, category, draft):
     """The same records earn at the hill, where the draft is the rule and all else is the same."""
     with transaction.atomic():

@@ -34,7 +34,7 @@ class Receiver(ThreadingHTTPServer):
         self.answers = []
         self.journal = []  # (headers, body, whether a signature was right)
         self.closing = threading.Event()
-        threading.Thread(target=self.serve_forever, daemon=True).start()
+        threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
 
     @property
     def name(self):

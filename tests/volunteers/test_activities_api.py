@@ -207,10 +207,12 @@ def test_a_shift_of_a_community_where_i_do_not_volunteer_is_unknown(
 def test_staff_plan_an_activity_and_its_shifts(lake, zhao, logged_in):
     client = logged_in(zhao)
 
-    planned = client.post(
-        "/api/v1/communities/lake/activities",
-        {"title": "99便民", "category": "便民", "place": "广场", "unknown": "ignored"},
-    )
+    told = {"title": "99便民", "category": "便民", "place": "广场"}
+
+    refused = client.post("/api/v1/communities/lake/activities", told | {"unknown": "ignored"})
+    planned = client.post("/api/v1/communities/lake/activities", told)
+    assert refused.status_code == 400
+    assert [one["code"] for one in refused.json()["errors"]["unknown"]] == ["unknown_field"]
     activity = Activity.objects.get()
     shift = client.post(
         f"/api/v1/activities/{activity.pk}/shifts",

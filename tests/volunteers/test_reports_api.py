@@ -130,11 +130,14 @@ def test_a_report_that_is_sent_twice_with_one_key_is_one(lake, wang, logged_in, 
 
 
 def test_a_volunteer_reports_what_they_saw(lake, wang, logged_in):
-    response = logged_in(wang).post(
-        "/api/v1/communities/lake/reports",
-        HAZARD | {"place": "东门", "coord_type": "gcj02", "status": "verified"},
-    )
+    told = HAZARD | {"place": "东门", "coord_type": "gcj02"}
+    phone = logged_in(wang)
 
+    presumed = phone.post("/api/v1/communities/lake/reports", told | {"status": "verified"})
+    response = phone.post("/api/v1/communities/lake/reports", told)
+
+    assert presumed.status_code == 400
+    assert [one["code"] for one in presumed.json()["errors"]["status"]] == ["unknown_field"]
     assert response.status_code == 201
     report = Report.objects.get()
     assert response.json() == shape(report, coord_type="gcj02")
@@ -244,13 +247,14 @@ def test_a_photo_of_too_many_bytes_is_refused(lake, wang, logged_in, settings):
     assert not Report.objects.exists()
 
 
-def test_a_photo_is_a_file(lake, wang, logged_in):
+@pytest.mark.parametrize(("format", "code"), [("multipart", "invalid"), ("json", "unknown_field")])
+def test_a_photo_is_a_file(lake, wang, logged_in, format, code):  # noqa: A002  # the client's
     response = logged_in(wang).post(
-        "/api/v1/communities/lake/reports", HAZARD | {"photo": "photo.jpg"}
+        "/api/v1/communities/lake/reports", HAZARD | {"photo": "photo.jpg"}, format=format
     )
 
     assert response.status_code == 400
-    assert response.json()["errors"]["photo"][0]["code"] == "invalid"
+    assert response.json()["errors"]["photo"][0]["code"] == code
 
 
 @pytest.mark.parametrize(

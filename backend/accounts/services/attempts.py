@@ -86,8 +86,23 @@ def guessing(user: User, *wrong: type[Refusal]) -> Iterator[None]:
     moment no more are told to be wrong than there are tries. A right code touches no row.
     Raises TooManyAttempts.
     """
-    if wait_seconds := wait_of(CODES, user.pk):
+    refuse_until(wait_of(CODES, user.pk))
+    with counting(user, *wrong):
+        yield
+
+
+def refuse_until(wait_seconds: int) -> None:
+    """Raises TooManyAttempts if whoever asked has to wait."""
+    if wait_seconds:
         raise TooManyAttempts(wait_seconds)
+
+
+@contextmanager
+def counting(user: User, *wrong: type[Refusal]) -> Iterator[None]:
+    """Count a code refused as ``wrong``, for whoever asks ``refuse_until`` within the block.
+
+    A statement may look the code up and ask ``accounts_attempts_wait`` as well: one round trip.
+    """
     try:
         yield
     except wrong:

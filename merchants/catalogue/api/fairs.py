@@ -1,14 +1,11 @@
-"""Redemption fairs 积分兑换集市, and what was redeemed at each."""
+"""Redemption fairs 积分兑换集市: announced, listed and cancelled."""
 
 from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
-from django.http import FileResponse
 from django.shortcuts import get_object_or_404
-from django.utils.translation import gettext as _
 from django_filters import rest_framework as filters
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.generics import ListAPIView
@@ -16,27 +13,23 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from backend.api import files
 from backend.api.callers import signed_in
 from backend.api.fields import CharField, DateTimeField
 from backend.api.filters import CommunityFilter
 from backend.api.idempotency import idempotent, seen
 from backend.communities.api.shown import in_community
 from backend.communities.selectors import HANDLES, WATCHES_OVER, communities_where
-from backend.files.spreadsheets import Cell, Sheet
 from merchants.catalogue import selectors
-from merchants.catalogue.models.fairs import Fair
+from merchants.catalogue.models import Fair
 from merchants.catalogue.services import fairs
 from merchants.partners.api.members import worked_at
 from merchants.partners.api.serializers import PartnerCommunitySerializer, PartnerSerializer
 from merchants.partners.errors import PartnerUnknown
 from merchants.partners.selectors import partners_in
 
-RENDERERS = (files.CSVRenderer, files.XLSXRenderer)
-
 
 class FairSerializer(serializers.ModelSerializer[Fair]):
-    """``cancelled_at`` is null if it takes place."""
+    """A fair; ``cancelled_at`` is null if it takes place."""
 
     community = PartnerCommunitySerializer(read_only=True)
     merchants = PartnerSerializer(source="partners", many=True, read_only=True)
@@ -57,7 +50,7 @@ class FairSerializer(serializers.ModelSerializer[Fair]):
 
 
 class AnnounceFairSerializer(serializers.Serializer[Any]):
-    """At most a week, and 100 merchants, by the ids of their partnerships."""
+    """A fair of at most a week and 100 merchants, by the ids of their partnerships."""
 
     title = CharField(max_length=60)
     place = CharField(max_length=120, allow_blank=True, default="")
@@ -68,30 +61,8 @@ class AnnounceFairSerializer(serializers.Serializer[Any]):
     )
 
 
-class TakenSerializer(serializers.Serializer[fairs.Taken]):
-    """Refunds are taken off ``points`` and ``amount_fen``."""
-
-    redemptions_count = serializers.IntegerField(read_only=True)
-    refunds_count = serializers.IntegerField(read_only=True)
-    volunteers = serializers.IntegerField(read_only=True)
-    points = serializers.IntegerField(read_only=True)
-    amount_fen = serializers.IntegerField(read_only=True)
-
-
-class StallSerializer(TakenSerializer):
-    merchant = PartnerSerializer(source="partnership", read_only=True)
-
-
-class FairReportSerializer(serializers.Serializer[Any]):
-    """``together``: who came to two stalls counts once."""
-
-    fair = FairSerializer(read_only=True)
-    stalls = StallSerializer(many=True, read_only=True)
-    together = TakenSerializer(read_only=True)
-
-
 class FairListView(ListAPIView[Fair]):
-    """Those that are or will be where I volunteer, newest first: ``GET /api/v1/fairs``."""
+    """Lists fairs that are or will be where I volunteer, newest first: ``GET /api/v1/fairs``."""
 
     serializer_class = FairSerializer
     queryset = Fair.objects.none()
@@ -103,7 +74,7 @@ class FairListView(ListAPIView[Fair]):
 
 
 class MerchantFairListView(ListAPIView[Fair]):
-    """Those at which my shop is, newest first: ``GET /api/v1/merchants/{merchant_id}/fairs``."""
+    """Lists the fairs at which my shop is: ``GET /api/v1/merchants/{merchant_id}/fairs``."""
 
     serializer_class = FairSerializer
     queryset = Fair.objects.none()
@@ -113,7 +84,7 @@ class MerchantFairListView(ListAPIView[Fair]):
 
 
 class CommunityFairListView(ListAPIView[Fair]):
-    """All of them, newest first: ``GET /api/v1/communities/{code}/fairs``."""
+    """Lists all fairs of a community, newest first: ``GET /api/v1/communities/{code}/fairs``."""
 
     serializer_class = FairSerializer
     queryset = Fair.objects.none()
@@ -125,7 +96,7 @@ class CommunityFairListView(ListAPIView[Fair]):
     @extend_schema(request=AnnounceFairSerializer, responses={201: FairSerializer})
     @idempotent(in_community(HANDLES, selectors.fairs_in), FairSerializer)
     def post(self, request: Request, code: str) -> Response:
-        """Staff announce one: ``POST /api/v1/communities/{code}/fairs``.
+        """Announces a fair, as staff: ``POST /api/v1/communities/{code}/fairs``.
 
         Refused with ``fair_not_in_order``, ``fair_over``, ``partner_unknown``,
         ``partner_not_active``, ``fairs_overlap``.
@@ -144,8 +115,10 @@ class CommunityFairListView(ListAPIView[Fair]):
 
 
 class CancelFairView(APIView):
-    """It does not take place: ``POST /api/v1/fairs/{fair_id}/cancel``. Refused with
-    ``fair_over``."""
+    """Cancels a fair, as staff: ``POST /api/v1/fairs/{fair_id}/cancel``.
+
+    Refused with ``fair_over``, ``own_merchant``.
+    """
 
     @extend_schema(request=None, responses=FairSerializer)
     @idempotent(seen(selectors.fairs_handled_by, "fair_id"), FairSerializer, is_required=False)
@@ -153,55 +126,6 @@ class CancelFairView(APIView):
         user = signed_in(request)
         fair = get_object_or_404(selectors.fairs_handled_by(user), pk=fair_id)
         return _told(fairs.cancel(fair=fair, by=user))
-
-
-class FairReportView(APIView):
-    """What was redeemed at each stall, so far or in all: ``GET /api/v1/fairs/{fair_id}/report``.
-
-    What a merchant redeems while the fair runs counts as redeemed there.
-    """
-
-    @extend_schema(responses=FairReportSerializer)
-    def get(self, request: Request, fair_id: UUID) -> Response:
-        fair = _seen(request, fair_id)
-        stalls, together = fairs.report(fair)
-        told = {"fair": fair, "stalls": stalls, "together": together}
-        return Response(FairReportSerializer(told).data)
-
-
-@extend_schema(responses=OpenApiTypes.BINARY)
-class FairReportFileView(APIView):
-    """The same for a spreadsheet: ``GET /api/v1/fairs/{fair_id}/report.{format}``: ``csv``,
-    ``xlsx``."""
-
-    def get(self, request: Request, fair_id: UUID) -> FileResponse:
-        fair = _seen(request, fair_id)
-        stalls, together = fairs.report(fair)
-        header = [
-            _("Merchant"),
-            _("Redemptions"),
-            _("Refunds"),
-            _("Volunteers"),
-            _("Points"),
-            _("Amount (fen)"),
-        ]
-        rows: list[list[Cell]] = [
-            [
-                row.partnership.name if row.partnership else _("Together"),
-                row.redemptions_count,
-                row.refunds_count,
-                row.volunteers,
-                row.points,
-                row.amount_fen,
-            ]
-            for row in (*stalls, together)
-        ]
-        day = fair.starts_at.astimezone(fair.community.clock).date()
-        return files.answer(request, Sheet(f"{fair.title} {day}", header, rows))
-
-
-def _seen(request: Request, fair_id: UUID) -> Fair:
-    return get_object_or_404(selectors.fairs_seen_by(signed_in(request)), pk=fair_id)
 
 
 def _told(fair: Fair, status_code: int = status.HTTP_200_OK) -> Response:

@@ -14,21 +14,30 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from backend.accounts.models import User
 from backend.api.callers import signed_in
 from backend.api.fields import CharField, DateField, DateTimeField, IntegerField, TextField
+from backend.api.filters import CharFilter, CommunityFilter
 from backend.api.idempotency import below, idempotent, seen
-from backend.communities.selectors import WATCHES_OVER, communities_where
+from backend.communities.api.shown import in_community
+from backend.communities.selectors import HANDLES, WATCHES_OVER, communities_where
 from backend.registries import volunteering
 from backend.text import bare
 from merchants.catalogue import selectors
 from merchants.catalogue.api.serializers import OfferSerializer
-from merchants.catalogue.models.offers import PIECES_AT_MOST, Offer, OfferPrice, StockMove
+from merchants.catalogue.models import PIECES_AT_MOST, Offer, OfferPrice, StockMove
 from merchants.catalogue.services import offers as catalogue
 from merchants.partners.api.increases import AS_INCREASE, FEN_AT_MOST, IncreaseSerializer, waits
-from merchants.partners.api.members import at_owned, at_workplace, owned, worked_at
+from merchants.partners.api.members import at_owned, owned, worked_at
 from merchants.partners.api.serializers import ColleagueSerializer
 from merchants.partners.models.increases import Increase
-from merchants.partners.selectors import partnerships_of
+from merchants.partners.models.partnerships import Partnership
+from merchants.partners.selectors import (
+    merchants_owned_by,
+    partners_in,
+    partnerships_of,
+    works_at,
+)
 
 GROUPS = tuple(volunteering.source().kinds())
 
@@ -38,7 +47,7 @@ KINDS = [choice for choice in Offer.Kind.choices if choice[0] not in Offer.MADE_
 
 
 class KeptOfferSerializer(OfferSerializer):
-    """As merchants and staff see it: also what it is worth in fen, and who decided."""
+    """An offer as merchants and staff see it: also what it is worth in fen, and who decided."""
 
     partnership_id = serializers.UUIDField(read_only=True)
     proposed_by = ColleagueSerializer(read_only=True, allow_null=True)
@@ -48,7 +57,7 @@ class KeptOfferSerializer(OfferSerializer):
         fields = (
             *OfferSerializer.Meta.fields,
             "partnership_id",
-            "state",
+            "status",
             "value_fen",
             "settled_fen",
             "proposed_by",
@@ -99,21 +108,27 @@ class ProposeSerializer(ConditionsSerializer):
         return plain
 
 
+class StaffProposeSerializer(ProposeSerializer):
+    """A proposal, with the fen agreed for a piece where the contract is by the piece."""
+
+    settled_fen = IntegerField(min_value=0, max_value=FEN_AT_MOST, required=False, allow_null=True)
+
+
 class AmendOfferSerializer(ConditionsSerializer):
-    """Also the price."""
+    """Conditions and the price."""
 
     price_points = IntegerField(min_value=1, required=False)
 
 
 class ChangeOfferSerializer(AmendOfferSerializer):
-    """Also the fen agreed for a piece where the contract is by the piece."""
+    """Conditions, the price, and the fen agreed for a piece where the contract is by the piece."""
 
     settled_fen = IntegerField(min_value=0, max_value=FEN_AT_MOST, required=False, allow_null=True)
 
 
 class DecisionSerializer(serializers.Serializer[Any]):
     accept = serializers.BooleanField()
-    because = TextField(max_length=200, allow_blank=True, default="")
+    reason = TextField(max_length=200, allow_blank=True, default="")
 
 
 class ListedSerializer(serializers.Serializer[Any]):
@@ -150,9 +165,53 @@ class OfferPriceSerializer(serializers.ModelSerializer[OfferPrice]):
         read_only_fields = fields
 
 
-# --- clerks and owners ------------------------------------------------------------------------
+def acts_for_merchant(user: User, offer: Offer) -> bool:
+    """Whether ``user`` changes the offer as its owner; else it is as staff."""
+    return merchants_owned_by(user).filter(pk=offer.partnership.merchant_id).exists()
+
+
+# --- volunteers -------------------------------------------------------------------------------
+class OfferFilter(CommunityFilter):
+    code = CharFilter(label="The offer's own code.")
+
+
+class OfferListView(ListAPIView[Offer]):
+    """Lists what I may spend points on: ``GET /api/v1/offers``."""
+
+    serializer_class = OfferSerializer
+    queryset = Offer.objects.none()
+    filter_backends = [filters.DjangoFilterBackend]
+    filterset_class = OfferFilter
+
+    def get_queryset(self) -> QuerySet[Offer]:
+        return selectors.offers_open_to(signed_in(self.request))
+
+
+AS_SEEN = {"anyOf": [{"$ref": f"#/components/schemas/{name}"} for name in ("KeptOffer", "Offer")]}
+
+
+class OfferView(APIView):
+    """Shows one offer: ``GET /api/v1/offers/{offer_id}``.
+
+    Volunteers see what they may spend points on; who works there, staff and auditors see every
+    offer, with what it is worth and who decided.
+    """
+
+    @extend_schema(responses={200: AS_SEEN})
+    def get(self, request: Request, offer_id: UUID) -> Response:
+        user = signed_in(request)
+        if kept := selectors.offers_seen_by(user).filter(pk=offer_id).first():
+            return Response(KeptOfferSerializer(kept).data)
+        offer = get_object_or_404(selectors.offers_open_to(user), pk=offer_id)
+        return Response(OfferSerializer(offer).data)
+
+
+# --- who keeps them ---------------------------------------------------------------------------
 class MerchantOfferListView(ListAPIView[Offer]):
-    """What my shop offers, in every state: ``GET /api/v1/merchants/{merchant_id}/offers``."""
+    """Lists what my shop offers, whatever its status.
+
+    ``GET /api/v1/merchants/{merchant_id}/offers``
+    """
 
     serializer_class = KeptOfferSerializer
     queryset = Offer.objects.none()
@@ -163,113 +222,19 @@ class MerchantOfferListView(ListAPIView[Offer]):
     @extend_schema(request=ProposeSerializer, responses={201: KeptOfferSerializer})
     @idempotent(at_owned(selectors.offers_at), KeptOfferSerializer)
     def post(self, request: Request, merchant_id: UUID) -> Response:
-        """Owners propose another: ``POST /api/v1/merchants/{merchant_id}/offers``.
+        """Proposes an offer as an owner: ``POST /api/v1/merchants/{merchant_id}/offers``.
 
         Staff decide. Refused with ``offer_code_taken``, ``offer_incomplete``, ``partner_ended``.
         """
-        merchant = owned(request, merchant_id)
-        body = ProposeSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        facts = dict(body.validated_data)
-        partnership = get_object_or_404(partnerships_of(merchant), pk=facts.pop("partnership_id"))
-        made = catalogue.propose(partnership=partnership, by=signed_in(request), **facts)
-        return Response(KeptOfferSerializer(made).data, status=status.HTTP_201_CREATED)
+        return _propose(request, ProposeSerializer, partnerships_of(owned(request, merchant_id)))
 
 
-class ListedView(APIView):
-    """Take it off the list, or put it back.
-
-    ``POST /api/v1/merchants/{merchant_id}/offers/{offer_id}/listed``, by owners. What is held
-    stays good. Refused with ``offer_state_wrong``, ``staff_withdrew_it``.
-    """
-
-    @extend_schema(request=ListedSerializer, responses=KeptOfferSerializer)
-    @idempotent(
-        at_owned(selectors.offers_at, "offer_id"),
-        KeptOfferSerializer,
-        is_required=False,
-        edits=True,
-    )
-    def post(self, request: Request, merchant_id: UUID, offer_id: UUID) -> Response:
-        mine = selectors.offers_at(owned(request, merchant_id))
-        body = ListedSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        offer = catalogue.set_listed(
-            offer=get_object_or_404(mine, pk=offer_id),
-            by=signed_in(request),
-            **body.validated_data,
-        )
-        return Response(KeptOfferSerializer(offer).data)
-
-
-class AmendOfferView(APIView):
-    """Owners change what they offer, and staff decide on it again.
-
-    ``PATCH /api/v1/merchants/{merchant_id}/offers/{offer_id}/conditions``. Until then it is on no
-    list; what is held stays good. Refused with ``offer_incomplete``, ``offer_state_wrong``,
-    ``staff_withdrew_it``.
-    """
-
-    @extend_schema(request=AmendOfferSerializer, responses=KeptOfferSerializer)
-    @idempotent(
-        at_owned(selectors.offers_at, "offer_id"),
-        KeptOfferSerializer,
-        is_required=False,
-        edits=True,
-    )
-    def patch(self, request: Request, merchant_id: UUID, offer_id: UUID) -> Response:
-        mine = selectors.offers_at(owned(request, merchant_id))
-        body = AmendOfferSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        offer = catalogue.amend(
-            offer=get_object_or_404(mine, pk=offer_id),
-            by=signed_in(request),
-            **body.validated_data,
-        )
-        return Response(KeptOfferSerializer(offer).data)
-
-
-class StockMoveListView(ListAPIView[StockMove]):
-    """What was put in or taken out by hand, newest first.
-
-    ``GET /api/v1/merchants/{merchant_id}/offers/{offer_id}/stock``
-    """
-
-    serializer_class = StockMoveSerializer
-    queryset = StockMove.objects.none()
-
-    def get_queryset(self) -> QuerySet[StockMove]:
-        return selectors.stock_moves_of(self._offer())
-
-    @extend_schema(request=RestockSerializer, responses={201: StockMoveSerializer})
-    @idempotent(
-        below(at_workplace(selectors.offers_at, "offer_id"), selectors.stock_moves_of),
-        StockMoveSerializer,
-    )
-    def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Put pieces in: ``POST /api/v1/merchants/{merchant_id}/offers/{offer_id}/stock``.
-
-        Refused with ``out_of_stock`` where more is taken out than is there, and with
-        ``offer_raised_alone``.
-        """
-        offer = self._offer()
-        body = RestockSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        move = catalogue.restock(offer=offer, by=signed_in(request), **body.validated_data)
-        return Response(StockMoveSerializer(move).data, status=status.HTTP_201_CREATED)
-
-    def _offer(self) -> Offer:
-        merchant = worked_at(self.request, self.kwargs["merchant_id"])
-        return get_object_or_404(selectors.offers_at(merchant), pk=self.kwargs["offer_id"])
-
-
-# --- staff ------------------------------------------------------------------------------------
 class KeptOfferFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter is untyped
-    state = filters.ChoiceFilter(choices=Offer.State.choices)
+    status = filters.ChoiceFilter(choices=Offer.Status.choices)
 
 
 class CommunityOfferListView(ListAPIView[Offer]):
-    """All that was ever offered or proposed: ``GET /api/v1/communities/{code}/offers``."""
+    """Lists all that was ever offered or proposed: ``GET /api/v1/communities/{code}/offers``."""
 
     serializer_class = KeptOfferSerializer
     queryset = Offer.objects.none()
@@ -280,12 +245,139 @@ class CommunityOfferListView(ListAPIView[Offer]):
         seen = communities_where(signed_in(self.request), WATCHES_OVER)
         return selectors.offers_in(get_object_or_404(seen, code=self.kwargs["code"]))
 
+    @extend_schema(request=StaffProposeSerializer, responses={201: KeptOfferSerializer})
+    @idempotent(in_community(HANDLES, selectors.offers_in), KeptOfferSerializer)
+    def post(self, request: Request, code: str) -> Response:
+        """Puts up an offer for a partner, as staff: ``POST /api/v1/communities/{code}/offers``.
+
+        Another of staff decides. Refused with ``own_merchant``, ``offer_code_taken``,
+        ``offer_incomplete``, ``partner_not_accepted``, ``partner_ended``.
+        """
+        handled = communities_where(signed_in(request), HANDLES)
+        community = get_object_or_404(handled, code=code)
+        return _propose(request, StaffProposeSerializer, partners_in(community), is_staff=True)
+
+
+def _propose(
+    request: Request,
+    shape: type[ProposeSerializer],
+    partnerships: QuerySet[Partnership],
+    *,
+    is_staff: bool = False,
+) -> Response:
+    body = shape(data=request.data)
+    body.is_valid(raise_exception=True)
+    facts = dict(body.validated_data)
+    partnership = get_object_or_404(partnerships, pk=facts.pop("partnership_id"))
+    made = catalogue.propose(
+        partnership=partnership, by=signed_in(request), is_staff=is_staff, **facts
+    )
+    return Response(KeptOfferSerializer(made).data, status=status.HTTP_201_CREATED)
+
+
+class OfferListedView(APIView):
+    """Takes an offer off the list, or puts it back: ``POST /api/v1/offers/{offer_id}/listed``.
+
+    For owners and staff; what is held stays good. What staff took off only staff put back. Refused
+    with ``offer_status_wrong``, ``staff_withdrew_it``, ``own_merchant``.
+    """
+
+    @extend_schema(request=ListedSerializer, responses=KeptOfferSerializer)
+    @idempotent(
+        seen(selectors.offers_changed_by, "offer_id"),
+        KeptOfferSerializer,
+        is_required=False,
+        edits=True,
+    )
+    def post(self, request: Request, offer_id: UUID) -> Response:
+        user = signed_in(request)
+        offer = get_object_or_404(selectors.offers_changed_by(user), pk=offer_id)
+        body = ListedSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        offer = catalogue.set_listed(
+            offer=offer,
+            by=user,
+            is_staff=not acts_for_merchant(user, offer),
+            **body.validated_data,
+        )
+        return Response(KeptOfferSerializer(offer).data)
+
+
+class OfferConditionsView(APIView):
+    """Changes prices, words and conditions: ``PATCH /api/v1/offers/{offer_id}/conditions``.
+
+    What is held keeps its price. What an owner changes is proposed again, and is on no list until
+    staff decide. Where what staff change raises what is owed, somebody else confirms all of it
+    (202); ``settled_fen`` is for staff. Refused with ``offer_incomplete``, ``offer_status_wrong``,
+    ``staff_withdrew_it``, ``own_merchant``.
+    """
+
+    @extend_schema(
+        request=ChangeOfferSerializer,
+        responses={200: KeptOfferSerializer, 202: IncreaseSerializer},
+    )
+    @idempotent(
+        seen(selectors.offers_changed_by, "offer_id"),
+        KeptOfferSerializer,
+        is_required=False,
+        waiting=AS_INCREASE,
+        edits=True,
+    )
+    def patch(self, request: Request, offer_id: UUID) -> Response:
+        user = signed_in(request)
+        offer = get_object_or_404(selectors.offers_changed_by(user), pk=offer_id)
+        is_owner = acts_for_merchant(user, offer)
+        body = (AmendOfferSerializer if is_owner else ChangeOfferSerializer)(data=request.data)
+        body.is_valid(raise_exception=True)
+        change = catalogue.amend if is_owner else catalogue.change
+        changed = change(offer=offer, by=user, **body.validated_data)
+        if isinstance(changed, Increase):
+            return waits(changed)
+        return Response(KeptOfferSerializer(changed).data)
+
+
+class StockMoveListView(ListAPIView[StockMove]):
+    """Lists what was put in or taken out by hand, newest first.
+
+    ``GET /api/v1/offers/{offer_id}/stock``, for who works there, staff and auditors.
+    """
+
+    serializer_class = StockMoveSerializer
+    queryset = StockMove.objects.none()
+
+    def get_queryset(self) -> QuerySet[StockMove]:
+        offers = selectors.offers_seen_by(signed_in(self.request))
+        return selectors.stock_moves_of(get_object_or_404(offers, pk=self.kwargs["offer_id"]))
+
+    @extend_schema(request=RestockSerializer, responses={201: StockMoveSerializer})
+    @idempotent(
+        below(seen(selectors.offers_stocked_by, "offer_id"), selectors.stock_moves_of),
+        StockMoveSerializer,
+    )
+    def post(self, request: Request, offer_id: UUID) -> Response:
+        """Puts pieces in, or takes them out: ``POST /api/v1/offers/{offer_id}/stock``.
+
+        For who works there and for staff. Refused with ``out_of_stock`` where more is taken out
+        than is there, ``stock_full``, ``offer_raised_alone``, ``own_merchant``.
+        """
+        user = signed_in(request)
+        offer = get_object_or_404(selectors.offers_stocked_by(user), pk=offer_id)
+        body = RestockSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        move = catalogue.restock(
+            offer=offer,
+            by=user,
+            is_staff=not works_at(user, offer.partnership.merchant_id),
+            **body.validated_data,
+        )
+        return Response(StockMoveSerializer(move).data, status=status.HTTP_201_CREATED)
+
 
 class OfferDecisionView(APIView):
-    """Staff list what was proposed, or not: ``POST /api/v1/offers/{offer_id}/decision``.
+    """Lists what was proposed, or rejects it: ``POST /api/v1/offers/{offer_id}/decision``.
 
-    Where that raises what is owed, somebody else confirms it (202). Refused with ``own_offer``,
-    ``own_merchant``, ``offer_state_wrong``.
+    For staff. Where that raises what is owed, somebody else confirms it (202). Refused with
+    ``own_offer``, ``own_merchant``, ``offer_status_wrong``.
     """
 
     @extend_schema(
@@ -312,66 +404,11 @@ class OfferDecisionView(APIView):
         return Response(KeptOfferSerializer(offer).data)
 
 
-class StaffListedView(APIView):
-    """Staff take it off the list, or put it back: ``POST /api/v1/offers/{offer_id}/listed``.
-
-    What they took off owners can not put back. Refused with ``offer_state_wrong``.
-    """
-
-    @extend_schema(request=ListedSerializer, responses=KeptOfferSerializer)
-    @idempotent(
-        seen(selectors.offers_handled_by, "offer_id"),
-        KeptOfferSerializer,
-        is_required=False,
-        edits=True,
-    )
-    def post(self, request: Request, offer_id: UUID) -> Response:
-        handled = selectors.offers_handled_by(signed_in(request))
-        body = ListedSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        offer = catalogue.set_listed(
-            offer=get_object_or_404(handled, pk=offer_id),
-            by=signed_in(request),
-            is_staff=True,
-            **body.validated_data,
-        )
-        return Response(KeptOfferSerializer(offer).data)
-
-
-class OfferChangeView(APIView):
-    """Staff set prices and conditions: ``PATCH /api/v1/offers/{offer_id}/conditions``.
-
-    From now on: what is held keeps its price. Where that raises what is owed, somebody else
-    confirms all of it (202). Refused with ``own_merchant``, ``offer_incomplete``.
-    """
-
-    @extend_schema(
-        request=ChangeOfferSerializer,
-        responses={200: KeptOfferSerializer, 202: IncreaseSerializer},
-    )
-    @idempotent(
-        seen(selectors.offers_handled_by, "offer_id"),
-        KeptOfferSerializer,
-        is_required=False,
-        waiting=AS_INCREASE,
-        edits=True,
-    )
-    def patch(self, request: Request, offer_id: UUID) -> Response:
-        handled = selectors.offers_handled_by(signed_in(request))
-        body = ChangeOfferSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        offer = catalogue.change(
-            offer=get_object_or_404(handled, pk=offer_id),
-            by=signed_in(request),
-            **body.validated_data,
-        )
-        if isinstance(offer, Increase):
-            return waits(offer)
-        return Response(KeptOfferSerializer(offer).data)
-
-
 class OfferPriceListView(ListAPIView[OfferPrice]):
-    """What it cost when, newest first: ``GET /api/v1/offers/{offer_id}/prices``, for staff."""
+    """Lists what an offer cost when, newest first: ``GET /api/v1/offers/{offer_id}/prices``.
+
+    For who works there, staff and auditors.
+    """
 
     serializer_class = OfferPriceSerializer
     queryset = OfferPrice.objects.none()

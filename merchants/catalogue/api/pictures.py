@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+from django.core.files.uploadedfile import UploadedFile
 from django.http import FileResponse, Http404
 from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
@@ -13,15 +14,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from backend.accounts.models import User
 from backend.api.callers import signed_in
 from backend.api.idempotency import idempotent, seen
 from backend.api.parsers import PhotoFormParser
 from backend.api.renderers import JPEGRenderer
 from merchants.catalogue import selectors
-from merchants.catalogue.api.offers import KeptOfferSerializer
-from merchants.catalogue.models.offers import Offer
+from merchants.catalogue.api.offers import KeptOfferSerializer, acts_for_merchant
+from merchants.catalogue.models import Offer
 from merchants.catalogue.services import offers as catalogue
-from merchants.partners.api.members import at_owned, owned
 
 FOR_A_YEAR = "public, max-age=31536000, immutable"  # another picture has another address
 
@@ -31,7 +32,7 @@ class PictureFormSerializer(serializers.Serializer[Any]):
 
 
 class OfferPictureView(APIView):
-    """The picture: ``GET /api/v1/offers/{offer_id}/pictures/{picture_id}``.
+    """Shows the picture: ``GET /api/v1/offers/{offer_id}/pictures/{picture_id}``.
 
     Public, and kept by whoever likes: the address is the offer's ``picture``. There is none before
     staff have listed the offer.
@@ -52,32 +53,12 @@ class OfferPictureView(APIView):
         )
 
 
-class MerchantPictureView(APIView):
-    """Owners add one to what they propose, until it is decided on.
+class OfferPictureFormView(APIView):
+    """Adds a picture, as a form: ``POST /api/v1/offers/{offer_id}/picture``.
 
-    ``POST /api/v1/merchants/{merchant_id}/offers/{offer_id}/picture``, as a form. Refused with
-    ``photo_invalid``, ``photo_too_large`` (of pixels), ``body_too_large`` (of bytes),
-    ``photos_busy``, ``offer_state_wrong``.
-    """
-
-    parser_classes = (PhotoFormParser,)
-
-    @extend_schema(
-        request={PhotoFormParser.media_type: PictureFormSerializer},
-        responses={201: KeptOfferSerializer},
-    )
-    @idempotent(at_owned(selectors.offers_at, "offer_id"), KeptOfferSerializer, is_required=False)
-    def post(self, request: Request, merchant_id: UUID, offer_id: UUID) -> Response:
-        mine = selectors.offers_at(owned(request, merchant_id))
-        offer = get_object_or_404(mine, pk=offer_id)
-        return _pictured(request, offer, only_proposed=True)
-
-
-class StaffPictureView(APIView):
-    """Staff do at any time: ``POST /api/v1/offers/{offer_id}/picture``, as a form.
-
-    Refused with ``photo_invalid``, ``photo_too_large`` (of pixels), ``body_too_large`` (of bytes),
-    ``photos_busy``.
+    Owners do until the offer is decided on (``offer_status_wrong``), staff at any time
+    (``own_merchant``). Refused with ``photo_invalid``, ``photo_too_large`` (of pixels),
+    ``body_too_large`` (of bytes), ``photos_busy``.
     """
 
     parser_classes = (PhotoFormParser,)
@@ -87,26 +68,25 @@ class StaffPictureView(APIView):
         responses={201: KeptOfferSerializer},
     )
     @idempotent(
-        seen(selectors.offers_handled_by, "offer_id"), KeptOfferSerializer, is_required=False
+        seen(selectors.offers_changed_by, "offer_id"), KeptOfferSerializer, is_required=False
     )
     def post(self, request: Request, offer_id: UUID) -> Response:
-        return _pictured(request, _handled(request, offer_id), only_proposed=False)
+        user = signed_in(request)
+        offer = get_object_or_404(selectors.offers_changed_by(user), pk=offer_id)
+        body = PictureFormSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        shown = _picture(user, offer, body.validated_data["photo"])
+        return Response(KeptOfferSerializer(shown).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(request=None, responses={204: None})
     def delete(self, request: Request, offer_id: UUID) -> Response:
-        """And take it away: ``DELETE /api/v1/offers/{offer_id}/picture``."""
-        catalogue.picture(offer=_handled(request, offer_id), photo=None, by=signed_in(request))
+        """Takes the picture away: ``DELETE /api/v1/offers/{offer_id}/picture``."""
+        user = signed_in(request)
+        _picture(user, get_object_or_404(selectors.offers_changed_by(user), pk=offer_id), None)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-def _handled(request: Request, offer_id: UUID) -> Offer:
-    return get_object_or_404(selectors.offers_handled_by(signed_in(request)), pk=offer_id)
-
-
-def _pictured(request: Request, offer: Offer, *, only_proposed: bool) -> Response:
-    body = PictureFormSerializer(data=request.data)
-    body.is_valid(raise_exception=True)
-    offer = catalogue.picture(
-        offer=offer, by=signed_in(request), only_proposed=only_proposed, **body.validated_data
+def _picture(user: User, offer: Offer, photo: "UploadedFile[Any] | None") -> Offer:
+    return catalogue.picture(
+        offer=offer, photo=photo, by=user, only_proposed=acts_for_merchant(user, offer)
     )
-    return Response(KeptOfferSerializer(offer).data, status=status.HTTP_201_CREATED)

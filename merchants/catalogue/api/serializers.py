@@ -1,13 +1,13 @@
-"""Shapes of offers, vouchers and statements."""
+"""Shapes of offers."""
 
 from rest_framework import serializers
 
-from merchants.catalogue.models.offers import Offer
+from merchants.catalogue.models import Offer
 from merchants.partners.api.serializers import PartnerCommunitySerializer, PartnerSerializer
 
 
 class OfferSerializer(serializers.ModelSerializer[Offer]):
-    """What it is, what it costs, and for whom: null or empty is no condition.
+    """An offer, what it costs, and for whom: null or empty is no condition.
 
     ``limit_quantity`` pieces per ``limit_period`` for one person; days are the community's, both
     included.

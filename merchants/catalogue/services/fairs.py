@@ -1,27 +1,19 @@
-"""Redemption fairs: announced by staff, and counted afterwards.
-
-A clerk scans there as in the shop, so nothing is chosen at the counter and nothing slows a scan:
-what a merchant redeems while a fair runs at which it has a stall counts as redeemed there.
-"""
+"""Redemption fairs, announced and cancelled by staff; merchants/redemption counts what is taken."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Count, OuterRef, Q, Subquery, Sum
-from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from backend.accounts.models import User
 from backend.audit import services as trail
 from backend.communities.models import Community
 from merchants.catalogue import errors
-from merchants.catalogue.models.fairs import Fair, FairStall
+from merchants.catalogue.models import Fair, FairStall
 from merchants.partners.errors import PartnerNotActive
 from merchants.partners.models.partnerships import Partnership
 from merchants.partners.services import sides
-from merchants.redemption.models.redemptions import Redemption, Refund, ScanAttempt
 
 LASTS_AT_MOST = timedelta(days=7)
 
@@ -37,9 +29,9 @@ def announce(
     partnerships: Collection[Partnership],
     by: User,
 ) -> Fair:
-    """A fair of that community's partners. A merchant is at one fair at a time.
+    """Announce a fair of that community's partners. A merchant is at one fair at a time.
 
-    Raises FairNotInOrder (ends before it starts, or lasts longer than a week), FairOver,
+    Raises FairNotInOrder if it ends before it starts or lasts longer than a week, FairOver,
     OwnMerchant, PartnerNotActive, FairsOverlap.
     """
     if not timedelta() < ends_at - starts_at <= LASTS_AT_MOST:
@@ -101,73 +93,3 @@ def cancel(*, fair: Fair, by: User) -> Fair:
         fair.save(update_fields=["cancelled_at", "cancelled_by"])
         trail.record("fair.cancel", actor=by, community=fair.community, target=fair)
     return fair
-
-
-@dataclass(frozen=True)
-class Taken:
-    """What was redeemed at a stall, or at all of them: ``partnership`` is ``None``.
-
-    Refunds are taken off ``points`` and ``amount_fen``, whenever they were; ``volunteers`` are
-    how many people came.
-    """
-
-    partnership: Partnership | None
-    redemptions_count: int
-    refunds_count: int
-    volunteers: int
-    points: int
-    amount_fen: int
-
-
-def report(fair: Fair) -> tuple[list[Taken], Taken]:
-    """A row for every stall, by the merchant's name, and what they come to together.
-
-    Of a cancelled fair, nothing was redeemed there.
-    """
-    stalls = [
-        stall.partnership
-        for stall in fair.stalls.filter(community_id=fair.community_id)
-        .select_related("partnership")
-        .order_by("partnership__name")
-    ]
-    # Without signal it was redeemed when the device says, as far as that can be believed, and told
-    # later.
-    scanned = ScanAttempt.objects.filter(
-        community_id=fair.community_id, redemption=OuterRef("pk"), outcome="redeemed"
-    )
-    redeemed = Redemption.objects.filter(
-        community_id=fair.community_id,
-        partnership__in=stalls,
-        status=Redemption.Status.REDEEMED,
-        closed_at__gte=fair.starts_at,
-    ).annotate(at=Coalesce(Subquery(scanned.values("counts_at")[:1]), "closed_at"))
-    redeemed = redeemed.filter(at__gte=fair.starts_at, at__lt=fair.ends_at)
-    if fair.cancelled_at is not None:
-        redeemed = redeemed.none()
-    given_back = Refund.objects.filter(
-        community_id=fair.community_id, redemption__in=redeemed
-    ).order_by()
-
-    def taken(partnership: Partnership | None) -> Taken:
-        whose = Q(partnership=partnership) if partnership else Q()
-        plus = redeemed.filter(whose).aggregate(
-            count=Count("pk"),
-            volunteers=Count("volunteer", distinct=True),
-            points=Coalesce(Sum("price_points"), 0),
-            fen=Coalesce(Sum("amount_fen"), 0),
-        )
-        minus = given_back.filter(whose).aggregate(
-            count=Count("pk"),
-            points=Coalesce(Sum("points"), 0),
-            fen=Coalesce(Sum("amount_fen"), 0),
-        )
-        return Taken(
-            partnership=partnership,
-            redemptions_count=plus["count"],
-            refunds_count=minus["count"],
-            volunteers=plus["volunteers"],
-            points=plus["points"] - minus["points"],
-            amount_fen=plus["fen"] - minus["fen"],
-        )
-
-    return [taken(partnership) for partnership in stalls], taken(None)

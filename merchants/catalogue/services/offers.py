@@ -15,10 +15,9 @@ from backend.accounts.models import User
 from backend.audit import services as trail
 from backend.files.pictures import without_exif
 from merchants.catalogue import errors
-from merchants.catalogue.models.offers import PIECES_AT_MOST, Offer, OfferPrice, StockMove
+from merchants.catalogue.models import PIECES_AT_MOST, Offer, OfferPrice, StockMove
 from merchants.catalogue.services import terms
 from merchants.partners.models.increases import Increase
-from merchants.partners.models.merchants import Merchant
 from merchants.partners.models.partnerships import Partnership, Terms
 from merchants.partners.services import second_person, sides
 
@@ -26,14 +25,14 @@ PLENTY = 2**31 - 1
 OURS = ("points-", "wish-")  # how codes begin that we make
 PICTURE_SIDE = 1_024  # pixels: a phone's screen, and a clerk's
 PRICES = ("price_points", "value_fen", "settled_fen")
-CAN_BE_LISTED = (Offer.State.LISTED, Offer.State.WITHDRAWN)  # without another decision
+CAN_BE_LISTED = (Offer.Status.LISTED, Offer.Status.WITHDRAWN)  # without another decision
 
 
 @transaction.atomic
 def offer(
     *, partnership: Partnership, code: str, title: str, price_points: int, stock: int, **facts: Any
 ) -> Offer:
-    """Put something on offer at once, for ``price_points`` a piece: for imports."""
+    """List an offer at once, for ``price_points`` a piece, as an import does."""
     made = Offer.objects.create(
         community_id=partnership.community_id,
         partnership=partnership,
@@ -54,13 +53,13 @@ def offer(
     return made
 
 
-def plain_points(merchant: Merchant, community_id: UUID) -> Offer:
-    """What a clerk enters points for: one point a piece, never listed, never sold out.
+def plain_points(merchant_id: UUID, community_id: UUID) -> Offer:
+    """Return what a clerk enters points for: one point a piece, never listed, never sold out.
 
-    Raises PointsNotAgreed: what the community owes for a point is not in the contract.
+    Raises PointsNotAgreed if the contract does not say what the community owes for a point.
     """
     partnership = Partnership.objects.select_related("community").get(
-        community_id=community_id, merchant=merchant
+        community_id=community_id, merchant=merchant_id
     )
     contract = terms.in_force(partnership, partnership.community.today)
     if contract.kind not in (Terms.Kind.PER_POINT, Terms.Kind.DONATED):
@@ -74,19 +73,24 @@ def plain_points(merchant: Merchant, community_id: UUID) -> Offer:
             "title": _("Points"),
             "price_points": 1,
             "stock": PLENTY,
-            "state": Offer.State.WITHDRAWN,
+            "status": Offer.Status.WITHDRAWN,
         },
     )[0]
     return Offer.objects.select_related("partnership", "community").get(pk=made.pk)
 
 
 @transaction.atomic
-def propose(*, partnership: Partnership, by: User, code: str, **facts: Any) -> Offer:
-    """Somebody of the merchant wants to offer it; staff decide.
+def propose(
+    *, partnership: Partnership, by: User, code: str, is_staff: bool = False, **facts: Any
+) -> Offer:
+    """Propose an offer as its owner, or for the merchant as ``is_staff``; another of staff decides.
 
-    ``facts`` are title, price_points, stock and what else an offer says of itself.
-    Raises OfferIncomplete, PartnerNotAccepted, PartnerEnded, OfferCodeReserved, OfferCodeTaken.
+    ``facts`` are title, price_points, stock and what else an offer says of itself. Raises
+    OwnMerchant (``is_staff``), PartnerNotAccepted, PartnerEnded, OfferCodeReserved, OfferCodeTaken,
+    OfferIncomplete.
     """
+    if is_staff:
+        sides.refuse_own(by, partnership)
     partnership = (
         Partnership.objects.select_for_update(no_key=True, of=("self",))
         .select_related("community")
@@ -101,7 +105,7 @@ def propose(*, partnership: Partnership, by: User, code: str, **facts: Any) -> O
         community=partnership.community,
         partnership=partnership,
         code=code,
-        state=Offer.State.PROPOSED,
+        status=Offer.Status.PROPOSED,
         proposed_by=by,
         **facts,
     )
@@ -115,68 +119,68 @@ def propose(*, partnership: Partnership, by: User, code: str, **facts: Any) -> O
 
 @transaction.atomic
 def decide(
-    *, offer: Offer, accept: bool, by: User, because: str = "", is_confirmed: bool = False
+    *, offer: Offer, accept: bool, by: User, reason: str = "", is_confirmed: bool = False
 ) -> Offer | Increase:
-    """List it, or not, by somebody who did not propose it; decided alike, nothing changes.
+    """List a proposed offer, or reject it, as staff who did not propose it. Idempotent.
 
     Where that raises what the community owes, a second person confirms it (``is_confirmed``), and
-    until then it is an Increase. Raises OwnOffer, OwnMerchant, OfferStateWrong.
+    until then the answer is an Increase. Raises OwnOffer, OwnMerchant, OfferStatusWrong.
     """
     offer = _locked(offer)
-    state = Offer.State.LISTED if accept else Offer.State.REJECTED
+    status = Offer.Status.LISTED if accept else Offer.Status.REJECTED
     if offer.proposed_by_id == by.pk:
         raise errors.OwnOffer
     sides.refuse_own(by, offer.partnership)
-    if offer.state == state:
+    if offer.status == status:
         return offer
-    if offer.state != Offer.State.PROPOSED:
-        raise errors.OfferStateWrong(state=offer.state)
+    if offer.status != Offer.Status.PROPOSED:
+        raise errors.OfferStatusWrong(current_status=offer.status)
     if accept and not is_confirmed and (waiting := _ask(Increase.Kind.LISTING, offer, by)):
         return waiting
-    offer.state, offer.decided_by, offer.decided_at = state, by, timezone.now()
-    offer.save(update_fields=["state", "decided_by", "decided_at"])
+    offer.status, offer.decided_by, offer.decided_at = status, by, timezone.now()
+    offer.save(update_fields=["status", "decided_by", "decided_at"])
     _drop_listing(offer)
     if accept:
         _price(offer, by)
-    _record("offer.decide", offer, by, state=state, because=because)
+    _record("offer.decide", offer, by, status=status, reason=reason)
     return offer
 
 
 @transaction.atomic
 def set_listed(*, offer: Offer, is_listed: bool, by: User, is_staff: bool = False) -> Offer:
-    """Take it off the list, or put it back; what is held stays good.
+    """Take an offer off the list, or put it back; what is held stays good. Idempotent.
 
-    What staff took off (``is_staff``) only staff put back. Raises OwnMerchant (staff),
-    OfferStateWrong, StaffWithdrewIt.
+    What staff (``is_staff``) took off only staff put back. Raises OwnMerchant (``is_staff``),
+    OfferStatusWrong, StaffWithdrewIt.
     """
     offer = _locked(offer)
     if is_staff:
         sides.refuse_own(by, offer.partnership)
-    state = Offer.State.LISTED if is_listed else Offer.State.WITHDRAWN
-    if offer.state not in CAN_BE_LISTED:
-        raise errors.OfferStateWrong(state=offer.state)
+    status = Offer.Status.LISTED if is_listed else Offer.Status.WITHDRAWN
+    if offer.status not in CAN_BE_LISTED:
+        raise errors.OfferStatusWrong(current_status=offer.status)
     if offer.staff_withdrew and is_listed and not is_staff:
         raise errors.StaffWithdrewIt
     withdrew = is_staff and not is_listed
-    if (offer.state, offer.staff_withdrew) != (state, withdrew or offer.staff_withdrew):
-        offer.state, offer.staff_withdrew = state, withdrew
-        offer.save(update_fields=["state", "staff_withdrew"])
-        _record("offer.list", offer, by, state=state)
+    if (offer.status, offer.staff_withdrew) != (status, withdrew or offer.staff_withdrew):
+        offer.status, offer.staff_withdrew = status, withdrew
+        offer.save(update_fields=["status", "staff_withdrew"])
+        _record("offer.list", offer, by, status=status)
     return offer
 
 
 @transaction.atomic
 def change(*, offer: Offer, by: User, is_confirmed: bool = False, **facts: Any) -> Offer | Increase:
-    """Staff set prices, words and conditions from now on; who holds it keeps what was agreed.
+    """Set prices, words and conditions as staff; who holds a voucher keeps what was agreed.
 
     Where that raises what the community owes, all of it waits for a second person, as ``decide``
-    does. Raises OwnMerchant, OfferIncomplete where what comes of it can not be.
+    does. Raises OwnMerchant, OfferIncomplete if what comes of it cannot be.
     """
     offer = _locked(offer)
     sides.refuse_own(by, offer.partnership)
     before = _prices(offer)
     _set(offer, facts)
-    is_raise = offer.state in CAN_BE_LISTED and _prices(offer) != before
+    is_raise = offer.status in CAN_BE_LISTED and _prices(offer) != before
     if is_raise and not is_confirmed:
         waiting = _ask(Increase.Kind.PRICE, offer, by, facts)
         if waiting is not None:
@@ -188,19 +192,19 @@ def change(*, offer: Offer, by: User, is_confirmed: bool = False, **facts: Any) 
 def amend(*, offer: Offer, by: User, **facts: Any) -> Offer:
     """Change prices, words or conditions as its owner: the offer is proposed again.
 
-    Who holds it keeps what was agreed. Raises OfferStateWrong (rejected), StaffWithdrewIt,
+    Who holds it keeps what was agreed. Raises OfferStatusWrong (rejected), StaffWithdrewIt,
     OfferIncomplete.
     """
     offer = _locked(offer)
-    if offer.state == Offer.State.REJECTED:
-        raise errors.OfferStateWrong(state=offer.state)
+    if offer.status == Offer.Status.REJECTED:
+        raise errors.OfferStatusWrong(current_status=offer.status)
     if offer.staff_withdrew:
         raise errors.StaffWithdrewIt
     before = _prices(offer)
     _set(offer, facts)
-    offer.state, offer.proposed_by = Offer.State.PROPOSED, by
+    offer.status, offer.proposed_by = Offer.Status.PROPOSED, by
     offer.decided_by = offer.decided_at = None
-    return _changed(offer, by, before, facts, "state", "proposed_by", "decided_by", "decided_at")
+    return _changed(offer, by, before, facts, "status", "proposed_by", "decided_by", "decided_at")
 
 
 def _set(offer: Offer, facts: dict[str, Any]) -> None:
@@ -218,14 +222,14 @@ def _changed(
     if after != before:
         _price(offer, by)
     _drop_listing(offer)
-    _record("offer.change", offer, by, changed=sorted(facts), state=offer.state, **after)
+    _record("offer.change", offer, by, changed=sorted(facts), status=offer.status, **after)
     return offer
 
 
 def _ask(
     kind: Increase.Kind, offer: Offer, by: User, facts: dict[str, Any] | None = None
 ) -> Increase | None:
-    """For a second person to confirm, if it raises what the community owes above the limit."""
+    """Ask a second person, if it raises what the community owes above the limit."""
     raised = second_person.raised_by_offer_fen(offer)
     if not raised:
         return None
@@ -241,7 +245,7 @@ def _ask(
 
 
 def _drop_listing(offer: Offer) -> None:
-    """What was asked to be listed is not what is there now, or was decided on."""
+    """Drop the increase that waits for a listing of what is not there now, or was decided on."""
     second_person.drop(offer.community_id, offer=offer, kind=Increase.Kind.LISTING)
 
 
@@ -252,13 +256,13 @@ def _prices(offer: Offer) -> dict[str, Any]:
 def picture(
     *, offer: Offer, photo: "UploadedFile[Any] | None", by: User, only_proposed: bool = False
 ) -> Offer:
-    """Show ``photo``, encoded anew, instead of what was shown before; ``None``: nothing.
+    """Show ``photo``, encoded anew, instead of what was shown before; ``None`` shows nothing.
 
-    ``only_proposed``: by its owner, else for the community. Raises OwnMerchant, OfferStateWrong
-    (``only_proposed``, and it was decided on), and as ``without_exif`` does.
+    ``only_proposed``: as its owner, else as staff. Raises OwnMerchant (staff), OfferStatusWrong
+    (the owner's offer was decided on), and as ``without_exif`` does.
     """
-    if only_proposed and offer.state != Offer.State.PROPOSED:
-        raise errors.OfferStateWrong(state=offer.state)
+    if only_proposed and offer.status != Offer.Status.PROPOSED:
+        raise errors.OfferStatusWrong(current_status=offer.status)
     # Before the offer is locked: whoever takes it meanwhile does not wait for a decoder.
     jpeg = None if photo is None else without_exif(photo, PICTURE_SIDE)
     return _picture(offer, jpeg, by, only_proposed)
@@ -271,8 +275,8 @@ def _picture(
     offer = _locked(offer)
     if not only_proposed:
         sides.refuse_own(by, offer.partnership)
-    if only_proposed and offer.state != Offer.State.PROPOSED:
-        raise errors.OfferStateWrong(state=offer.state)
+    if only_proposed and offer.status != Offer.Status.PROPOSED:
+        raise errors.OfferStatusWrong(current_status=offer.status)
     storage, before = offer.picture.storage, offer.picture.name
     if jpeg is None:
         offer.picture = ""
@@ -287,17 +291,20 @@ def _picture(
 
 
 def is_reserved(code: str) -> bool:
-    """Whether only we make codes like it."""
+    """Whether only the system makes codes like ``code``."""
     return code.lower().startswith(OURS)
 
 
 def picture_name(picture_id: UUID) -> str:
-    """The file of a picture with that id."""
+    """Return the name of the file of a picture with that id."""
     return f"offers/{picture_id}.jpg"
 
 
 def is_complete(offer: Offer) -> bool:
-    """Whether what it says goes together: a seat has a date, a limit a period, days an order."""
+    """Whether what the offer says goes together.
+
+    A seat has a date, a limit has a period, days and ages are in order.
+    """
     days, ages = (offer.valid_from, offer.valid_until), (offer.min_age, offer.max_age)
     return (
         (offer.kind == Offer.Kind.SEAT) == (offer.starts_at is not None)
@@ -308,12 +315,17 @@ def is_complete(offer: Offer) -> bool:
 
 
 @transaction.atomic
-def restock(*, offer: Offer, change: int, reason: str, by: User) -> StockMove:
+def restock(
+    *, offer: Offer, change: int, reason: str, by: User, is_staff: bool = False
+) -> StockMove:
     """Put ``change`` pieces in, or take them out if below 0.
 
-    Raises OutOfStock, StockFull, OfferRaisedAlone (its pieces were counted, and more are put in).
+    Raises OwnMerchant (``is_staff``), OfferRaisedAlone if more are put in than were counted when
+    one person alone raised the price, OutOfStock, StockFull.
     """
     offer = _locked(offer)
+    if is_staff:
+        sides.refuse_own(by, offer.partnership)
     if change > 0 and second_person.is_alone(offer):
         raise errors.OfferRaisedAlone
     if offer.stock + change < 0:
@@ -339,7 +351,7 @@ def _price(offer: Offer, by: User | None) -> None:
         community_id=offer.community_id,
         offer=offer,
         set_by=by,
-        is_proposed=offer.state == Offer.State.PROPOSED,
+        is_proposed=offer.status == Offer.Status.PROPOSED,
         **_prices(offer),
     )
 

@@ -4,13 +4,13 @@ from collections.abc import Iterable
 from datetime import date
 
 from merchants.catalogue import errors
-from merchants.catalogue.models.offers import Offer
+from merchants.catalogue.models import Offer
 from merchants.partners.errors import PartnerNotActive
 from merchants.partners.models.partnerships import Partnership, Terms
 
 
 def in_force(partnership: Partnership, day: date) -> Terms:
-    """The version that counts on ``day``, the community's. Raises PartnerNotActive (none does)."""
+    """Return the version that counts on ``day``, the community's. Raises PartnerNotActive."""
     versions = Terms.objects.filter(community_id=partnership.community_id, partnership=partnership)
     terms = counting(versions, day)
     if terms is None:
@@ -19,7 +19,7 @@ def in_force(partnership: Partnership, day: date) -> Terms:
 
 
 def counting(versions: Iterable[Terms], day: date) -> Terms | None:
-    """Of a contract's versions the one that counts on ``day``: the highest that is valid."""
+    """Return the version of a contract that counts on ``day``: the highest that is valid."""
     valid = [
         one
         for one in versions
@@ -29,10 +29,10 @@ def counting(versions: Iterable[Terms], day: date) -> Terms | None:
 
 
 def amount_fen(terms: Terms, offer: Offer, quantity: int) -> int:
-    """What ``quantity`` of ``offer`` are worth to its merchant, in fen; a share is rounded down.
+    """Return what ``quantity`` of ``offer`` are worth to its merchant, in fen.
 
-    A piece is worth the same as each other. Raises OfferNotPriced (the contract needs a figure
-    that the offer does not have).
+    All pieces are worth the same; a share is rounded down. Raises OfferNotPriced if the contract
+    needs a figure that the offer does not have.
     """
     match terms.kind:
         case Terms.Kind.DONATED:

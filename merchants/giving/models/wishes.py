@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 from backend.communities.models import TenantModel
 from merchants import triggers
 from merchants.partners.models.partnerships import Partnership
-from merchants.redemption.models.redemptions import Redemption
+from merchants.redemption.models import Redemption
 
 
 class Wish(TenantModel):

@@ -6,8 +6,8 @@ from django.db import transaction
 
 from backend.registries.leaving import Leaving
 from merchants.giving.services import wishes
-from merchants.redemption.errors import VoucherStateWrong
-from merchants.redemption.models.redemptions import Redemption
+from merchants.redemption.errors import VoucherStatusWrong
+from merchants.redemption.models import Redemption
 from merchants.redemption.services import vouchers as redemption
 
 
@@ -25,5 +25,5 @@ def give_back(leaving: Leaving) -> None:
     wishes.withdraw_all(leaving)
     # By their offers, which two who leave at once may have in common, and who takes several locks.
     for voucher in held.order_by("offer_id", "pk"):
-        with suppress(VoucherStateWrong):  # scanned since we looked
+        with suppress(VoucherStatusWrong):  # scanned since we looked
             redemption.cancel(redemption=voucher)

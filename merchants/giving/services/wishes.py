@@ -19,15 +19,15 @@ from backend.communities.models import Community
 from backend.communities.services import roles
 from backend.ids import new_id
 from backend.registries.leaving import Leaving
-from merchants.catalogue.models.offers import Offer
+from merchants.catalogue.models import Offer
 from merchants.catalogue.services import offers as catalogue
 from merchants.giving import errors
 from merchants.giving.models.wishes import Wish
 from merchants.partners.models.increases import Increase
 from merchants.partners.models.partnerships import Partnership
 from merchants.partners.services import second_person, sides, telling
-from merchants.redemption.errors import VoucherStateWrong
-from merchants.redemption.models.redemptions import Redemption
+from merchants.redemption.errors import VoucherStatusWrong
+from merchants.redemption.models import Redemption
 from merchants.redemption.services import vouchers as redemption
 from points.kinds import AccountKind
 from points.ledger import selectors as points
@@ -127,7 +127,7 @@ def adopt_as_merchant(*, wish: Wish, partnership: Partnership, by: User) -> Wish
         price_points=wish.price_points,
         stock=1,
         kind=Offer.Kind.WISH,
-        state=Offer.State.WITHDRAWN,  # for nobody else
+        status=Offer.Status.WITHDRAWN,  # for nobody else
         value_fen=wish.value_fen,
         settled_fen=wish.value_fen,
     )
@@ -283,6 +283,27 @@ def withdraw_all(leaving: Leaving) -> None:
                 withdraw(wish=wish)
 
 
+def open_again(redemption: Redemption, *, is_news: bool) -> None:
+    """Open the wish again that a voucher was to fulfil and does not, after all.
+
+    One whose words were erased with the person is withdrawn instead. One that thanks were said for
+    stays delivered. The volunteer is told if it ``is_news``.
+    """
+    if redemption.offer.kind != Offer.Kind.WISH:
+        return
+    wish = Wish.objects.filter(
+        community_id=redemption.community_id, redemption=redemption, state=State.ADOPTED
+    ).first()
+    if wish is None:
+        return
+    wish.partnership = wish.redemption = None
+    wish.state = State.PUBLISHED if wish.words else State.WITHDRAWN
+    wish.closed_at = None if wish.words else timezone.now()
+    wish.save(update_fields=["partnership", "redemption", "state", "closed_at"])
+    if is_news and wish.state == State.PUBLISHED:
+        _tell("wish_open_again", wish, about=redemption.pk)
+
+
 def forget(*, volunteer: User) -> None:
     """What any wish of theirs said is said no more, also on a voucher."""
     theirs = Wish.objects.filter(volunteer=volunteer)
@@ -299,7 +320,7 @@ def _let_go(wish: Wish) -> None:
     if voucher is not None:
         try:
             redemption.cancel(redemption=voucher)  # which opens the wish again
-        except VoucherStateWrong as refusal:
+        except VoucherStatusWrong as refusal:
             raise errors.WishStateWrong(state=State.DELIVERED) from refusal
     else:
         assert wish.hold_id is not None  # a check constraint

@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 
 from backend.communities.models import TenantModel
 from merchants import triggers
-from merchants.catalogue.models.offers import Offer
+from merchants.catalogue.models import Offer
 from merchants.giving.models.wishes import Wish
 from merchants.partners.models.partnerships import Partnership
 

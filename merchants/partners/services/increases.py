@@ -13,7 +13,7 @@ from django.utils import timezone
 from backend.accounts.models import User
 from backend.communities.models import Community
 from backend.communities.services import places
-from merchants.catalogue.models.offers import Offer
+from merchants.catalogue.models import Offer
 from merchants.catalogue.services import offers as catalogue
 from merchants.giving.errors import OwnWish
 from merchants.giving.models.wishes import Wish
@@ -105,7 +105,7 @@ def _listing(increase: Increase, because: str) -> None:
         offer=increase.offer,
         accept=True,
         by=increase.asked_by,
-        because=because,
+        reason=because,
         is_confirmed=True,
     )
 

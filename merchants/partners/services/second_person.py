@@ -14,11 +14,11 @@ from django.utils import timezone
 from backend.accounts.models import User
 from backend.audit import services as trail
 from backend.communities.models import Community
-from merchants.catalogue.models.offers import Offer, OfferPrice
+from merchants.catalogue.models import Offer, OfferPrice
 from merchants.giving.models.wishes import Wish
 from merchants.partners.models.increases import Increase
 from merchants.partners.models.partnerships import Partnership, Terms
-from merchants.redemption.models.redemptions import Redemption
+from merchants.redemption.models import Redemption
 
 WINDOW = timedelta(days=30)
 MOST_FEN = 10**15  # above every limit, and fits where it is kept

@@ -32,12 +32,12 @@ from merchants.redemption.api.serializers import (
     RedeemedSerializer,
     ScanSerializer,
 )
-from merchants.redemption.models.redemptions import Redemption
+from merchants.redemption.models import Redemption
 from merchants.redemption.services import vouchers as redemptions
 
 
 class WorkplaceListView(ListAPIView[Merchant]):
-    """Where I work: ``GET /api/v1/merchants``."""
+    """Lists where I work: ``GET /api/v1/merchants``."""
 
     serializer_class = WorkplaceSerializer
     queryset = Merchant.objects.none()
@@ -50,12 +50,12 @@ _SCAN = ScanSerializer()  # made once: its fields take longer to copy than to ch
 
 
 class ScanView(APIView):
-    """A clerk scans a voucher: ``POST /api/v1/merchants/{merchant_id}/scans``.
+    """Redeems a voucher that a clerk scans: ``POST /api/v1/merchants/{merchant_id}/scans``.
 
     Refused with ``code_unknown``, ``code_tampered``, ``not_your_merchant``, ``code_used`` (and
     when), ``code_cancelled``, ``code_expired``, ``quantity_too_large``, each with a ``colour``, a
-    ``sound`` and ``what_to_do``; every attempt stays on record. Nobody tries more than 20 unknown
-    codes an hour (429).
+    ``sound`` and ``what_to_do``; every attempt stays on record. Who tried 20 unknown codes within
+    the hour waits (429).
     """
 
     @extend_schema(request=ScanSerializer, responses={201: ScannedSerializer})
@@ -63,15 +63,14 @@ class ScanView(APIView):
     def post(self, request: Request, merchant_id: UUID) -> Response:
         body = _SCAN.run_validation(request.data)
         try:
-            scan = redemptions.scan_part if "quantity" in body else redemptions.scan
-            scanned = scan(merchant_id=merchant_id, clerk=signed_in(request), **body)
+            scanned = redemptions.scan(merchant_id=merchant_id, clerk=signed_in(request), **body)
         except MerchantUnknown:
             raise Http404 from None
         return Response(shown(scanned), status=status.HTTP_201_CREATED)
 
 
 class RedeemedListView(ListAPIView[Redemption]):
-    """What was redeemed here: ``GET /api/v1/merchants/{merchant_id}/redemptions``.
+    """Lists what was redeemed here: ``GET /api/v1/merchants/{merchant_id}/redemptions``.
 
     Owners see which clerk it was, ``redeemed_by``; clerks do not.
     """

@@ -18,11 +18,10 @@ from backend.api.callers import signed_in
 from backend.api.code_pictures import CodePictureView
 from backend.api.fields import CharField, DateTimeField
 from backend.api.idempotency import idempotent, repeatable, seen
-from merchants.partners.api.members import at_owned, at_workplace, owned, worked_at
+from merchants.partners.api.members import at_workplace, worked_at
 from merchants.partners.models.merchants import Device
 from merchants.redemption import selectors
-from merchants.redemption.models.redemptions import ScanAttempt
-from merchants.redemption.models.voucher_keys import VoucherKey
+from merchants.redemption.models import ScanAttempt, VoucherKey
 from merchants.redemption.services import offline, voucher_tokens
 
 SCANS_AT_ONCE = 100
@@ -30,9 +29,9 @@ TOKEN_CHARACTERS = 1_000
 
 
 class OfflineCodeSerializer(serializers.Serializer[Any]):
-    """A JWT with Ed25519; a counter without signal takes it until ``expires_at``.
+    """A JWT with Ed25519, which a counter without signal takes until ``expires_at``.
 
-    Both are null where it is told again and the voucher is no longer held.
+    Both are null in an answer that is told again of a voucher no longer held.
     """
 
     offline_code = serializers.CharField(read_only=True, allow_null=True)
@@ -46,8 +45,8 @@ def _signed(code: str | None, until: datetime | None) -> Any:
 class VoucherKeySerializer(serializers.ModelSerializer[VoucherKey]):
     """An Ed25519 public key as a JWK has it (RFC 8037): ``x`` is its 32 bytes in base64url."""
 
-    kty = serializers.SerializerMethodField()
-    crv = serializers.SerializerMethodField()
+    kty = serializers.CharField(default="OKP", read_only=True)
+    crv = serializers.CharField(default="Ed25519", read_only=True)
     x = serializers.CharField(source="public_key", read_only=True)
     community = serializers.CharField(source="community.code", read_only=True)
 
@@ -55,12 +54,6 @@ class VoucherKeySerializer(serializers.ModelSerializer[VoucherKey]):
         model = VoucherKey
         fields = ("kid", "kty", "crv", "x", "community", "made_at")
         read_only_fields = fields
-
-    def get_kty(self, key: VoucherKey) -> str:
-        return "OKP"
-
-    def get_crv(self, key: VoucherKey) -> str:
-        return "Ed25519"
 
 
 class VoucherKeysSerializer(serializers.Serializer[Any]):
@@ -79,7 +72,7 @@ class RegisterDeviceSerializer(serializers.Serializer[Any]):
 
 
 class ToldSerializer(serializers.Serializer[Any]):
-    """``nonce`` is the device's own number for the scan: told twice, it is one."""
+    """A scan as its device tells it; told twice under one ``nonce``, it is one."""
 
     nonce = CharField(max_length=64)
     code = CharField(max_length=TOKEN_CHARACTERS)
@@ -95,13 +88,11 @@ class TellSerializer(serializers.Serializer[Any]):
 
 
 class OfflineScanSerializer(serializers.ModelSerializer[ScanAttempt]):
-    """``outcome`` is "redeemed", or the code of what stood against it.
+    """A scan without signal; ``outcome`` is "redeemed", or the code of what stood against it.
 
     It counts for ``counts_at``: the device's time, unless that could not have been, which
-    ``clock_mark`` then says: ``too_early`` or ``too_late``.
-
-    Of a voucher that was taken elsewhere before, ``taken_before`` says by which device (null: with
-    signal), and when.
+    ``clock_mark`` then says: ``too_early`` or ``too_late``. ``taken_before`` says by which device
+    (null: with signal) and when a voucher was taken elsewhere before.
     """
 
     device = DeviceSerializer(read_only=True)
@@ -132,16 +123,11 @@ class OfflineScanSerializer(serializers.ModelSerializer[ScanAttempt]):
     def get_taken_before(self, attempt: ScanAttempt) -> object:
         if attempt.outcome != "code_used":
             return None
-        first = selectors.taken_by_another(attempt)
-        return (
-            first
-            and self.TakenBeforeSerializer(
-                {
-                    "device": first.device and first.device.name,
-                    "at": first.counts_at or first.scanned_at,
-                }
-            ).data
-        )
+        if (first := selectors.taken_by_another(attempt)) is None:
+            return None
+        at = first.counts_at or first.scanned_at
+        device = first.device and first.device.name
+        return self.TakenBeforeSerializer({"device": device, "at": at}).data
 
 
 class OfflineScansSerializer(serializers.Serializer[Any]):
@@ -150,40 +136,41 @@ class OfflineScansSerializer(serializers.Serializer[Any]):
 
 # --- volunteers -------------------------------------------------------------------------------
 class MyOfflineCodeView(APIView):
-    """What my phone shows: ``POST /api/v1/me/redemptions/{redemption_id}/offline-code``.
+    """Signs the code that my phone shows: ``POST /api/v1/me/vouchers/{voucher_id}/offline-code``.
 
     Good for a day at most; with signal the phone asks for the next. Refused with
-    ``voucher_not_offline`` where the offer needs signal, ``voucher_state_wrong``.
+    ``voucher_not_offline`` where the offer needs signal, ``voucher_status_wrong``.
     """
 
     @extend_schema(request=None, responses={201: OfflineCodeSerializer})
     @idempotent(
-        seen(selectors.redemptions_of, "redemption_id"),
+        seen(selectors.redemptions_of, "voucher_id"),
         lambda request, voucher: _signed(*voucher_tokens.signed_before(voucher)),
     )
-    def post(self, request: Request, redemption_id: UUID) -> Response:
+    def post(self, request: Request, voucher_id: UUID) -> Response:
         mine = selectors.redemptions_of(signed_in(request))
-        signed = voucher_tokens.sign(get_object_or_404(mine, pk=redemption_id))
+        signed = voucher_tokens.sign(get_object_or_404(mine, pk=voucher_id))
         return Response(_signed(*signed), status=status.HTTP_201_CREATED)
 
 
 class MyOfflineCodePictureView(CodePictureView):
     """The signed code of a voucher as a QR code, as long as it is good.
 
-    ``GET /api/v1/me/redemptions/{redemption_id}/offline-code/code.{format}``, ``svg`` or ``png``.
+    ``GET /api/v1/me/vouchers/{voucher_id}/offline-code/code.{format}``, ``svg`` or ``png``.
     """
 
     def code(self, request: Request, **named: Any) -> str | None:
         mine = selectors.redemptions_of(signed_in(request))
-        signed, _ = voucher_tokens.signed_before(get_object_or_404(mine, pk=named["redemption_id"]))
+        signed, _ = voucher_tokens.signed_before(get_object_or_404(mine, pk=named["voucher_id"]))
         return signed
 
 
 # --- clerks and owners ------------------------------------------------------------------------
 class VoucherKeyListView(APIView):
-    """What my device checks codes with: ``GET /api/v1/merchants/{merchant_id}/voucher-keys``.
+    """Lists the keys to check signed codes with, as a JWK set (RFC 7517).
 
-    A JWK set (RFC 7517). To be fetched anew whenever there is signal.
+    ``GET /api/v1/merchants/{merchant_id}/voucher-keys``, to be fetched anew whenever there is
+    signal.
     """
 
     @extend_schema(responses=VoucherKeysSerializer)
@@ -193,7 +180,7 @@ class VoucherKeyListView(APIView):
 
 
 class DeviceListView(ListAPIView[Device]):
-    """Tills and phones of the counter: ``GET /api/v1/merchants/{merchant_id}/devices``."""
+    """Lists the counter's tills and phones: ``GET /api/v1/merchants/{merchant_id}/devices``."""
 
     serializer_class = DeviceSerializer
     queryset = Device.objects.none()
@@ -204,7 +191,10 @@ class DeviceListView(ListAPIView[Device]):
     @extend_schema(request=RegisterDeviceSerializer, responses={201: DeviceSerializer})
     @idempotent(at_workplace(selectors.devices_of), DeviceSerializer)
     def post(self, request: Request, merchant_id: UUID) -> Response:
-        """One more: ``POST`` to the same address, by whoever works there."""
+        """Registers a device: ``POST /api/v1/merchants/{merchant_id}/devices``.
+
+        For whoever works there.
+        """
         merchant = worked_at(request, merchant_id)
         body = RegisterDeviceSerializer(data=request.data)
         body.is_valid(raise_exception=True)
@@ -215,22 +205,24 @@ class DeviceListView(ListAPIView[Device]):
 
 
 class RetireDeviceView(APIView):
-    """It is lost or replaced:
-    ``POST /api/v1/merchants/{merchant_id}/devices/{device_id}/retire``, by an owner."""
+    """Takes a lost or replaced device out of use: ``POST /api/v1/devices/{device_id}/retire``.
+
+    For owners. What it scanned before is still taken. Idempotent: keeps the first moment.
+    """
 
     @extend_schema(request=None, responses=DeviceSerializer)
-    @idempotent(at_owned(selectors.devices_of, "device_id"), DeviceSerializer)
-    def post(self, request: Request, merchant_id: UUID, device_id: UUID) -> Response:
-        devices = selectors.devices_of(owned(request, merchant_id))
-        device = offline.retire_device(
-            device=get_object_or_404(devices, pk=device_id), by=signed_in(request)
-        )
-        return Response(DeviceSerializer(device).data)
+    @idempotent(seen(selectors.devices_owned_by, "device_id"), DeviceSerializer)
+    def post(self, request: Request, device_id: UUID) -> Response:
+        user = signed_in(request)
+        device = get_object_or_404(selectors.devices_owned_by(user), pk=device_id)
+        return Response(DeviceSerializer(offline.retire_device(device=device, by=user)).data)
 
 
 class OfflineScanListView(ListAPIView[ScanAttempt]):
-    """What was scanned without signal:
-    ``GET /api/v1/merchants/{merchant_id}/offline-scans``, newest first."""
+    """Lists what was scanned without signal, newest first.
+
+    ``GET /api/v1/merchants/{merchant_id}/offline-scans``
+    """
 
     serializer_class = OfflineScanSerializer
     queryset = ScanAttempt.objects.none()
@@ -243,9 +235,10 @@ class OfflineScanListView(ListAPIView[ScanAttempt]):
     @extend_schema(request=TellSerializer, responses={201: OfflineScansSerializer})
     @repeatable
     def post(self, request: Request, merchant_id: UUID) -> Response:
-        """Tell them: ``POST`` to the same address, what came of each in the order told.
+        """Tells what was scanned: ``POST /api/v1/merchants/{merchant_id}/offline-scans``.
 
-        One that is refused has the refusal's code for its ``outcome`` and spoils no other.
+        The answer says what came of each, in the order told. A scan that is refused has the
+        refusal's code for its ``outcome`` and spoils no other.
         """
         devices = selectors.devices_of(worked_at(request, merchant_id))
         body = TellSerializer(data=request.data)

@@ -17,7 +17,7 @@ from backend.communities.selectors import WATCHES_OVER, communities_where
 from merchants.partners.api.serializers import ColleagueSerializer, PartnerSerializer
 from merchants.redemption import selectors
 from merchants.redemption.api.serializers import StatementLineSerializer
-from merchants.redemption.models.redemptions import Redemption, ScanAttempt
+from merchants.redemption.models import Redemption, ScanAttempt
 
 MARK = "`too_early` or `too_late` where the device's clock could not be believed."
 
@@ -26,7 +26,6 @@ class RecordSerializer(StatementLineSerializer):
     """A redemption with what it leads to: the ledger's transfer, the statement that settles it."""
 
     merchant = PartnerSerializer(source="partnership", read_only=True)
-    volunteer = serializers.CharField(source="volunteer.masked_name", read_only=True)
     transfer_id = serializers.UUIDField(read_only=True)
     statement_id = serializers.UUIDField(read_only=True, allow_null=True)
     device_time = serializers.DateTimeField(
@@ -49,9 +48,10 @@ class RecordSerializer(StatementLineSerializer):
 
 
 class RefusedScanSerializer(serializers.ModelSerializer[ScanAttempt]):
-    """``outcome`` is the code of what stood against it; the voucher's own code is not told.
+    """A refused scan: ``outcome`` is the code of what stood against it.
 
-    ``clerk`` is null where the volunteer tried to confirm it with the shop's code.
+    The voucher's own code is not told. ``clerk`` is null where the volunteer tried to confirm it
+    with the shop's code.
     """
 
     merchant_id = serializers.UUIDField(read_only=True)
@@ -97,7 +97,7 @@ class RefusedScanFilter(LocalDaysFilter):
 
 
 class WatchedCommunity(APIView):
-    """The one that an address is about, for who works there; to others there is none."""
+    """The community that an address is about, for its staff and auditors; 404 to others."""
 
     @cached_property
     def community(self) -> Community:
@@ -106,7 +106,7 @@ class WatchedCommunity(APIView):
 
 
 class RecordListView(WatchedCommunity, ListAPIView[Redemption]):
-    """All that was redeemed: ``GET /api/v1/communities/{code}/redemptions``, newest first."""
+    """Lists all that was redeemed: ``GET /api/v1/communities/{code}/redemptions``, newest first."""
 
     serializer_class = RecordSerializer
     filter_backends = (LocalDayFilterBackend,)
@@ -117,22 +117,24 @@ class RecordListView(WatchedCommunity, ListAPIView[Redemption]):
         return selectors.redemptions_in(self.community)
 
 
-class RecordView(WatchedCommunity, RetrieveAPIView[Redemption]):
-    """One, as a transfer's ``source`` names it:
-    ``GET /api/v1/communities/{code}/redemptions/{redemption_id}``."""
+class RecordView(RetrieveAPIView[Redemption]):
+    """Shows one redemption, as a transfer's ``source`` names it, to staff and auditors.
+
+    ``GET /api/v1/redemptions/{redemption_id}``
+    """
 
     serializer_class = RecordSerializer
     lookup_url_kwarg = "redemption_id"
     queryset = Redemption.objects.none()
 
     def get_queryset(self) -> QuerySet[Redemption]:
-        return selectors.redemptions_in(self.community)
+        return selectors.redemptions_seen_by(signed_in(self.request))
 
 
 class RefusedScanListView(WatchedCommunity, ListAPIView[ScanAttempt]):
-    """What counters were refused: ``GET /api/v1/communities/{code}/refused-scans``.
+    """Lists what counters were refused, newest first.
 
-    Newest first.
+    ``GET /api/v1/communities/{code}/refused-scans``
     """
 
     serializer_class = RefusedScanSerializer

@@ -1,4 +1,4 @@
-"""Shapes of offers, vouchers and statements."""
+"""Shapes of vouchers and redemptions."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from backend.accounts.api.fields import CodeField
 from backend.api.fields import IntegerField
 from merchants.catalogue.api.serializers import TakenOfferSerializer
 from merchants.partners.api.serializers import ColleagueSerializer, PartnerSerializer
-from merchants.redemption.models.redemptions import Redemption
+from merchants.redemption.models import Redemption
 from merchants.redemption.services import vouchers as redemption
 
 
@@ -17,7 +17,7 @@ class TakeSerializer(serializers.Serializer[Any]):
 
 
 class VoucherSerializer(serializers.ModelSerializer[Redemption]):
-    """What its owner sees: ``price_points`` is for the whole quantity.
+    """A voucher as its owner sees it: ``price_points`` is for the whole quantity.
 
     With ``offline_until`` it can be scanned without signal, see ``offline-code``, and what is
     cancelled or lapses is given back then.
@@ -49,15 +49,17 @@ class VoucherSerializer(serializers.ModelSerializer[Redemption]):
 
 
 class ScanSerializer(serializers.Serializer[Any]):
-    """The voucher's code, or its signed one. Of a voucher for several, fewer may be handed out:
-    ``quantity``; the rest is given back at once."""
+    """The voucher's code, or its signed one.
+
+    Of a voucher for several, ``quantity`` may be handed out; the rest is given back at once.
+    """
 
     code = CodeField(length=redemption.CODE_LENGTH, or_signed=True, max_length=1_000)
     quantity = IntegerField(min_value=1, max_value=100, required=False)
 
 
 class RedeemedSerializer(serializers.ModelSerializer[Redemption]):
-    """What the merchant sees: the item, and of the person a masked name and nothing else."""
+    """A redemption as the merchant sees it: of the person a masked name and nothing else."""
 
     offer_title = serializers.CharField(source="offer.title", read_only=True)
     redeemed_at = serializers.DateTimeField(source="closed_at", read_only=True)
@@ -78,7 +80,7 @@ class RedeemedSerializer(serializers.ModelSerializer[Redemption]):
 
 
 class OwnersRedeemedSerializer(RedeemedSerializer):
-    """The same as owners see it; a clerk is not told ``redeemed_by``, which clerk it was.
+    """A redemption as owners see it, with ``redeemed_by``, the clerk; clerks are not told.
 
     Null if the volunteer confirmed it with the shop's code.
     """
@@ -90,19 +92,16 @@ class OwnersRedeemedSerializer(RedeemedSerializer):
         read_only_fields = fields
 
 
-class StatementLineSerializer(serializers.ModelSerializer[Redemption]):
+class StatementLineSerializer(OwnersRedeemedSerializer):
     """One redemption with the rate that was frozen when it was taken, and the clerk it was.
 
     ``redeemed_by`` is null if the volunteer confirmed it with the shop's code.
     """
 
     offer_code = serializers.CharField(source="offer.code", read_only=True)
-    offer_title = serializers.CharField(source="offer.title", read_only=True)
-    redeemed_at = serializers.DateTimeField(source="closed_at", read_only=True)
     redeemed_by = ColleagueSerializer(read_only=True, allow_null=True)
 
-    class Meta:
-        model = Redemption
+    class Meta(RedeemedSerializer.Meta):
         fields: tuple[str, ...] = (
             "id",
             "offer_code",

@@ -1,11 +1,10 @@
-"""What volunteers may take, and what they took."""
+"""Vouchers: what volunteers took."""
 
 from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
-from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.generics import ListAPIView, RetrieveAPIView
@@ -15,49 +14,20 @@ from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
 from backend.api.code_pictures import CodePictureView
-from backend.api.filters import CharFilter, CommunityFilter
 from backend.api.idempotency import idempotent, seen
-from merchants.catalogue.api.serializers import OfferSerializer
-from merchants.catalogue.models.offers import Offer
-from merchants.catalogue.selectors import offers_known_to, offers_open_to
+from merchants.catalogue.selectors import offers_known_to
 from merchants.redemption import selectors
 from merchants.redemption.api.serializers import TakeSerializer, VoucherSerializer
-from merchants.redemption.models.redemptions import Redemption
+from merchants.redemption.models import Redemption
 from merchants.redemption.services import vouchers as redemptions
 
 
-class OfferFilter(CommunityFilter):
-    code = CharFilter(label="The offer's own code.")
-
-
-class OfferListView(ListAPIView[Offer]):
-    """What I may spend points on: ``GET /api/v1/offers``."""
-
-    serializer_class = OfferSerializer
-    queryset = Offer.objects.none()
-    filter_backends = [filters.DjangoFilterBackend]
-    filterset_class = OfferFilter
-
-    def get_queryset(self) -> QuerySet[Offer]:
-        return offers_open_to(signed_in(self.request))
-
-
-class OfferView(RetrieveAPIView[Offer]):
-    """One of them: ``GET /api/v1/offers/{offer_id}``."""
-
-    serializer_class = OfferSerializer
-    queryset = Offer.objects.none()
-    lookup_url_kwarg = "offer_id"
-
-    def get_queryset(self) -> QuerySet[Offer]:
-        return offers_open_to(signed_in(self.request))
-
-
 class TakeView(APIView):
-    """I take it: ``POST /api/v1/offers/{offer_id}/redemptions``.
+    """Takes an offer: ``POST /api/v1/offers/{offer_id}/vouchers``.
 
-    Points and stock are set aside until the voucher is scanned, cancelled or lapses. Refused
-    with ``offer_withdrawn``, ``insufficient_points``, ``out_of_stock``.
+    Points and stock are set aside until the voucher is scanned, cancelled or lapses. Refused with
+    ``offer_withdrawn``, ``offer_not_on_now``, ``not_eligible``, ``insufficient_points``,
+    ``limit_reached``, ``out_of_stock``.
     """
 
     @extend_schema(request=TakeSerializer, responses={201: VoucherSerializer})
@@ -76,7 +46,7 @@ class TakeView(APIView):
 
 
 class MyVoucherListView(ListAPIView[Redemption]):
-    """What I took: ``GET /api/v1/me/redemptions``."""
+    """Lists what I took, newest first: ``GET /api/v1/me/vouchers``."""
 
     serializer_class = VoucherSerializer
     queryset = Redemption.objects.none()
@@ -86,11 +56,11 @@ class MyVoucherListView(ListAPIView[Redemption]):
 
 
 class MyVoucherView(RetrieveAPIView[Redemption]):
-    """One of them: ``GET /api/v1/me/redemptions/{redemption_id}``."""
+    """Shows one voucher of mine: ``GET /api/v1/me/vouchers/{voucher_id}``."""
 
     serializer_class = VoucherSerializer
     queryset = Redemption.objects.none()
-    lookup_url_kwarg = "redemption_id"
+    lookup_url_kwarg = "voucher_id"
 
     def get_queryset(self) -> QuerySet[Redemption]:
         return selectors.redemptions_of(signed_in(self.request))
@@ -99,23 +69,23 @@ class MyVoucherView(RetrieveAPIView[Redemption]):
 class MyVoucherCodeView(CodePictureView):
     """A voucher's code as a QR code.
 
-    ``GET /api/v1/me/redemptions/{redemption_id}/code.{format}``, ``svg`` or ``png``.
+    ``GET /api/v1/me/vouchers/{voucher_id}/code.{format}``, ``svg`` or ``png``.
     """
 
     def code(self, request: Request, **named: Any) -> str:
         mine = selectors.redemptions_of(signed_in(request))
-        return get_object_or_404(mine, pk=named["redemption_id"]).code
+        return get_object_or_404(mine, pk=named["voucher_id"]).code
 
 
 class MyVoucherCancelView(APIView):
-    """I do not want it after all: ``POST /api/v1/me/redemptions/{redemption_id}/cancel``.
+    """Gives an unused voucher back: ``POST /api/v1/me/vouchers/{voucher_id}/cancel``.
 
-    Refused with ``voucher_state_wrong`` once it has been scanned.
+    Refused with ``voucher_status_wrong`` once it has been scanned.
     """
 
     @extend_schema(request=None, responses=VoucherSerializer)
-    @idempotent(seen(selectors.redemptions_of, "redemption_id"), VoucherSerializer)
-    def post(self, request: Request, redemption_id: UUID) -> Response:
+    @idempotent(seen(selectors.redemptions_of, "voucher_id"), VoucherSerializer)
+    def post(self, request: Request, voucher_id: UUID) -> Response:
         mine = selectors.redemptions_of(signed_in(request))
-        voucher = redemptions.cancel(redemption=get_object_or_404(mine, pk=redemption_id))
+        voucher = redemptions.cancel(redemption=get_object_or_404(mine, pk=voucher_id))
         return Response(VoucherSerializer(voucher).data)

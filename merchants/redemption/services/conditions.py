@@ -9,12 +9,12 @@ from backend.accounts import ages
 from backend.accounts.models import User
 from backend.registries import volunteering
 from merchants.catalogue import errors
-from merchants.catalogue.models.offers import Offer
-from merchants.redemption.models.redemptions import Redemption
+from merchants.catalogue.models import Offer
+from merchants.redemption.models import Redemption
 
 
 def check_open(offer: Offer, moment: datetime) -> None:
-    """Raises OfferNotOnNow: before or after its days by the community's clock, or it has begun."""
+    """Raises OfferNotOnNow before and after its days by the community's clock, and once begun."""
     day = moment.astimezone(offer.community.clock).date()
     if (
         (offer.valid_from is not None and day < offer.valid_from)
@@ -54,7 +54,7 @@ def check_eligible(offer: Offer, volunteer: User, moment: datetime) -> None:
 
 
 def check_limit(offer: Offer, volunteer: User, quantity: int, moment: datetime) -> None:
-    """What they took in the period, less what was given back. Raises LimitReached.
+    """Count what they took in the period, less what was given back. Raises LimitReached.
 
     The caller holds the lock of the volunteer's wallet: two phones of one person queue there.
     """
@@ -78,7 +78,7 @@ def check_limit(offer: Offer, volunteer: User, quantity: int, moment: datetime) 
 
 
 def period_start(period: str, day: date) -> date:
-    """The first day of the period that ``day`` is in; for ever begins in the year 1."""
+    """Return the first day of the period that ``day`` is in; for ever begins in the year 1."""
     match period:
         case Offer.Period.DAY:
             return day

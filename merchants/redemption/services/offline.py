@@ -1,4 +1,4 @@
-"""What counters scanned without signal, told when they have it again. docs/offline.md.
+"""Scans without signal, told when the counter has it again. docs/offline.md.
 
 Points and stock are set aside, the voucher is for one merchant, and what is cancelled or lapses
 is given back only at ``offline_until``: an honest scan that is told by then can not fail.
@@ -13,14 +13,20 @@ from django.utils import timezone
 from backend import clocks
 from backend.accounts.models import User
 from backend.errors import Refusal
+from merchants.partners.errors import MerchantUnknown
 from merchants.partners.models.merchants import Device, Merchant
 from merchants.partners.selectors import worked_at_then
 from merchants.partners.services import partnerships as partners
 from merchants.redemption import errors, selectors
-from merchants.redemption.models.redemptions import Redemption, ScanAttempt
+from merchants.redemption.models import Redemption, ScanAttempt
 from merchants.redemption.services import voucher_tokens
-from merchants.redemption.services import vouchers as redemption
-from points.ledger import services as ledger
+from merchants.redemption.services.redeeming import (
+    Attempt,
+    Scanned,
+    ToldLater,
+    ask,
+    refuse,
+)
 
 
 @dataclass(frozen=True)
@@ -34,7 +40,7 @@ class Told:
 
 @transaction.atomic
 def register_device(*, merchant: Merchant, name: str, by: User) -> Device:
-    """A till or phone that may scan without signal."""
+    """Register a till or phone that may scan without signal."""
     device = Device.objects.create(merchant=merchant, name=name, registered_by=by)
     partners.record("device.register", actor=by, merchant=merchant, target=device)
     return device
@@ -42,7 +48,7 @@ def register_device(*, merchant: Merchant, name: str, by: User) -> Device:
 
 @transaction.atomic
 def retire_device(*, device: Device, by: User) -> Device:
-    """It is lost or replaced: what it scanned before is still taken. Again, nothing changes."""
+    """Take a device out of use; what it scanned before is still taken. Idempotent."""
     device = (
         Device.objects.select_for_update(no_key=True, of=("self",))
         .select_related("merchant")
@@ -56,44 +62,35 @@ def retire_device(*, device: Device, by: User) -> Device:
 
 
 def tell(*, device: Device, clerk: User, scans: list[Told]) -> list[ScanAttempt]:
-    """What came of each, in their order; every one is on record, and the same nonce is one.
+    """Return what came of each, in their order; every one is on record, and the same nonce is one.
 
     A refusal is an outcome here, by its code: one bad scan spoils no other.
     """
-    return [_tell(device, clerk, scan) for scan in scans]
+    told_at = clocks.now()
+    return [_tell(device, clerk, scan, told_at) for scan in scans]
 
 
-def _tell(device: Device, clerk: User, scan: Told) -> ScanAttempt:
+def _tell(device: Device, clerk: User, scan: Told, told_at: datetime) -> ScanAttempt:
     known = selectors.told_by(device).filter(nonce=scan.nonce)
     if (earlier := known.first()) is not None:
-        return _again(earlier, scan)
-    attempt = ScanAttempt(
-        merchant=device.merchant,
-        clerk=clerk,
-        device=device,
-        nonce=scan.nonce,
-        device_time=scan.device_time,
-        code=scan.code[:64],
-        outcome="redeemed",
-    )
-    _count(attempt, device.registered_at)
+        return _again(earlier, scan, told_at)
+    told = ToldLater(device.pk, scan.nonce, scan.device_time, counts_at=told_at)
+    attempt = Attempt(merchant_id=device.merchant_id, person=clerk, shown=scan.code, told=told)
+    _count(told, device, clerk, device.registered_at, told_at)
     try:
         with transaction.atomic():
-            try:
-                with transaction.atomic():
-                    _redeem(attempt, scan)
-            except Refusal as refusal:
-                attempt.outcome = refusal.code
-            redemption.keep(attempt)
+            answer = _redeem(attempt, told, device, scan.code, told_at)
     except IntegrityError:  # the same upload, twice at once
         if (earlier := known.first()) is None:
             raise
-        return _again(earlier, scan)
-    return attempt
+        return _again(earlier, scan, told_at)
+    if isinstance(answer, MerchantUnknown):
+        raise answer  # and nothing is on record
+    return known.get()
 
 
-def _again(earlier: ScanAttempt, scan: Told) -> ScanAttempt:
-    """The same scan, told again; another one under its nonce is refused, and not taken for it."""
+def _again(earlier: ScanAttempt, scan: Told, told_at: datetime) -> ScanAttempt:
+    """Return the scan as it was told first; another one under its nonce is refused."""
     # By what it says: whether its key is still published is no matter the second time.
     if earlier.code in (scan.code[:64], voucher_tokens.claimed_code(scan.code)):
         return earlier
@@ -102,74 +99,46 @@ def _again(earlier: ScanAttempt, scan: Told) -> ScanAttempt:
         device=earlier.device,
         nonce=scan.nonce,
         device_time=scan.device_time,
-        counts_at=timezone.now(),
-        scanned_at=timezone.now(),
+        counts_at=told_at,
+        scanned_at=told_at,
         outcome=errors.NonceReused.code,
     )
 
 
-def _count(attempt: ScanAttempt, earliest: datetime) -> None:
+def _count(
+    told: ToldLater, device: Device, clerk: User, earliest: datetime, told_at: datetime
+) -> None:
     """Set the moment the scan counts for, and the mark if that is not the device's word for it.
 
     Who tells may not be who scanned, so when they came to work there is marked, and no bound.
     """
-    assert attempt.device_time is not None
-    told = clocks.taken(attempt.device_time, earliest=earliest, latest=timezone.now())
-    attempt.counts_at, attempt.clock_mark = told.at, told.mark
-    if not told.mark and not worked_at_then(attempt.clerk, attempt.merchant, told.at + clocks.SKEW):
-        attempt.clock_mark = clocks.TOO_EARLY
+    taken = clocks.taken(told.device_time, earliest=earliest, latest=told_at)
+    told.counts_at, told.clock_mark = taken.at, taken.mark
+    if not taken.mark and not worked_at_then(clerk, device.merchant, taken.at + clocks.SKEW):
+        told.clock_mark = clocks.TOO_EARLY
 
 
-def _redeem(attempt: ScanAttempt, scan: Told) -> None:
-    signed = voucher_tokens.read(scan.code, attempt.merchant_id)
-    attempt.community_id, attempt.code = signed.community_id, signed.code
+def _redeem(
+    attempt: Attempt, told: ToldLater, device: Device, code: str, told_at: datetime
+) -> Scanned | Refusal:
+    """Return what came of it, which is on record."""
+    try:
+        signed = voucher_tokens.read(code, attempt.merchant_id)
+    except Refusal as refusal:
+        return refuse(attempt, refusal)
+    attempt.community_id, attempt.shown = signed.community_id, signed.code
     voucher = (
-        Redemption.objects.select_for_update(no_key=True, of=("self",))
-        .select_related("partnership")
+        Redemption.objects.select_for_update(no_key=True)
         .filter(community_id=signed.community_id, code=signed.code)
         .first()
     )
     if voucher is None:
-        raise errors.CodeUnknown
-    attempt.redemption = voucher
-    assert attempt.device is not None
-    signed_at = voucher_tokens.signed_at(voucher, signed.expires_at)
-    earliest = max(attempt.device.registered_at, signed_at)
-    _count(attempt, earliest)
-    asked_at, counts_at = voucher.cancel_asked_at, attempt.counts_at
-    if asked_at and counts_at and counts_at > asked_at and not attempt.clock_mark:
-        attempt.clock_mark = clocks.TOO_LATE  # good faith, for the code is out; staff look
-    _check(voucher, attempt, earliest, min(voucher.expires_at, signed.expires_at))
-    now = timezone.now()
-    voucher.transfer_id = ledger.capture(
-        community_id=voucher.community_id, hold_id=voucher.hold_id, at=now
-    )
-    voucher.status, voucher.closed_at = Redemption.Status.REDEEMED, now
-    voucher.redeemed_by_id = attempt.clerk_id
-    voucher.save(update_fields=["status", "closed_at", "transfer_id", "redeemed_by"])
-
-
-def _check(voucher: Redemption, attempt: ScanAttempt, earliest: datetime, until: datetime) -> None:
-    assert attempt.device is not None
-    assert attempt.device_time is not None
-    assert attempt.counts_at is not None
-    if voucher.partnership.merchant_id != attempt.merchant_id:
-        raise errors.NotYourMerchant
-    if voucher.volunteer_id == attempt.clerk_id:
-        raise errors.OwnVoucher
-    if voucher.status == Redemption.Status.REDEEMED:
-        raise errors.CodeUsed(redeemed_at=voucher.closed_at)
-    if voucher.status == Redemption.Status.CANCELLED:
-        raise errors.CodeCancelled
-    if voucher.status == Redemption.Status.EXPIRED:
-        raise errors.CodeExpired
-    if voucher.offline_until is None:
-        raise errors.VoucherNotOffline
-    if timezone.now() >= voucher.offline_until:
-        raise errors.CodeCancelled if voucher.cancel_asked_at else errors.CodeExpired
-    if attempt.counts_at > until + clocks.SKEW:
-        raise errors.CodeExpired
-    # No minute is forgiven here: it may be in anybody's hands, and set to any time.
-    retired_at = attempt.device.retired_at
-    if retired_at is not None and retired_at <= max(attempt.device_time, earliest):
-        raise errors.DeviceRetired
+        return refuse(attempt, errors.CodeUnknown())
+    earliest = max(device.registered_at, voucher_tokens.signed_at(voucher, signed.expires_at))
+    _count(told, device, attempt.person, earliest, told_at)
+    asked_at = voucher.cancel_asked_at
+    if asked_at and told.counts_at > asked_at and not told.clock_mark:
+        told.clock_mark = clocks.TOO_LATE  # good faith, for the code is out; staff look
+    told.good_until = min(voucher.expires_at, signed.expires_at) + clocks.SKEW
+    told.scanned_at = max(told.device_time, earliest)
+    return ask(attempt, signed.code)

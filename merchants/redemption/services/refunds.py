@@ -1,4 +1,4 @@
-"""Given back after it was scanned: by the merchant on the day itself, by staff afterwards.
+"""Refunds: by the merchant on the day itself, by staff afterwards.
 
 Locks are taken as everywhere: voucher, wish, wallet, offer.
 """
@@ -12,11 +12,10 @@ from django.utils import timezone
 from backend.accounts.models import User
 from backend.audit import services as trail
 from backend.ids import new_id
-from merchants.catalogue.models.offers import Offer
-from merchants.giving.models.wishes import Wish
+from merchants.catalogue.models import Offer
 from merchants.partners.services import second_person, sides, telling
-from merchants.redemption import errors
-from merchants.redemption.models.redemptions import Redemption, Refund
+from merchants.redemption import errors, given_back
+from merchants.redemption.models import Redemption, Refund
 from points.expiry import services as expiry
 from points.ledger import services as ledger
 
@@ -33,11 +32,10 @@ def refund(
 ) -> Refund:
     """Give back ``quantity`` pieces, all that is left if not given.
 
-    The points return to the wallet and the pieces to the stock, and with the last piece the wish
-    that it fulfilled is open again; the statement takes the amount
-    off, or the next one if this was settled already. ``is_late``: staff may after the day is over
+    The points return to the wallet and the pieces to the stock; the statement takes the amount off,
+    or the next one if this was settled already. ``is_late``: staff may after the day is over
     by the community's clock. ``now`` is given where the past is played again. Raises
-    VoucherStateWrong (not redeemed), OwnVoucher, OwnMerchant (``is_late``), RefundTooLate,
+    VoucherStatusWrong (not redeemed), OwnVoucher, OwnMerchant (``is_late``), RefundTooLate,
     RefundTooLarge.
     """
     redemption = (
@@ -46,7 +44,7 @@ def refund(
         .get(pk=redemption.pk)
     )
     if redemption.status != Redemption.Status.REDEEMED:
-        raise errors.VoucherStateWrong(state=redemption.status)
+        raise errors.VoucherStatusWrong(current_status=redemption.status)
     if redemption.volunteer_id == refunded_by.pk:
         raise errors.OwnVoucher
     assert redemption.closed_at is not None
@@ -63,7 +61,7 @@ def refund(
     quantity = left if quantity is None else quantity
     if not 0 < quantity <= left:
         raise errors.RefundTooLarge(left=left)
-    given_back = Refund(
+    made = Refund(
         id=new_id(),
         community_id=redemption.community_id,
         redemption=redemption,
@@ -75,47 +73,41 @@ def refund(
         refunded_at=moment,
         refunded_by=refunded_by,
     )
-    opened = quantity == left and open_wish(redemption)
-    given_back.reversal_id = ledger.reverse(
+    if quantity == left:
+        given_back.tell(redemption, is_news=True)
+    made.reversal_id = ledger.reverse(
         community_id=redemption.community_id,
         transfer_id=redemption.transfer_id,
-        amount=given_back.points,
-        key=f"refund:{given_back.pk}",
+        amount=made.points,
+        key=f"refund:{made.pk}",
         reason="refund",
-        source=f"refund:{given_back.pk}",
+        source=f"refund:{made.pk}",
         explanation={"redemption": str(redemption.pk), "quantity": quantity},
         occurred_at=moment,
         back_until=expiry.back_until(community=redemption.community),
     ).pk
     _put_back(redemption, quantity)
-    given_back.save(force_insert=True)
+    made.save(force_insert=True)
     redemption.refunded_quantity += quantity  # as the trigger has
     trail.record(
         "redemption.refund",
         actor=refunded_by,
         community=redemption.community,
         target=redemption,
-        after={"quantity": quantity, "points": given_back.points, "is_late": is_late},
+        after={"quantity": quantity, "points": made.points, "is_late": is_late},
     )
     telling.tell(
         "redemption_refunded",
         community=redemption.community,
         recipients=[redemption.volunteer_id],
-        about=given_back.pk,
+        about=made.pk,
         facts={
             "merchant": redemption.partnership.name,
             "offer": redemption.offer.title,
-            "points": given_back.points,
+            "points": made.points,
         },
     )
-    if opened:
-        telling.tell(
-            "wish_open_again",
-            community=redemption.community,
-            recipients=[redemption.volunteer_id],
-            about=redemption.pk,
-        )
-    return given_back
+    return made
 
 
 def _put_back(redemption: Redemption, quantity: int) -> None:
@@ -128,28 +120,8 @@ def _put_back(redemption: Redemption, quantity: int) -> None:
         Offer.objects.filter(pk=offer.pk).update(stock=F("stock") + quantity)
 
 
-def open_wish(redemption: Redemption) -> bool:
-    """Whether there is a wish that it was to fulfil, which is open again: nobody has, after all.
-
-    One whose words were erased with the person is withdrawn instead. One that thanks were said for
-    stays delivered.
-    """
-    if redemption.offer.kind != Offer.Kind.WISH:
-        return False
-    wish = Wish.objects.filter(
-        community_id=redemption.community_id, redemption=redemption, state=Wish.State.ADOPTED
-    ).first()
-    if wish is None:
-        return False
-    wish.partnership = wish.redemption = None
-    wish.state = Wish.State.PUBLISHED if wish.words else Wish.State.WITHDRAWN
-    wish.closed_at = None if wish.words else timezone.now()
-    wish.save(update_fields=["partnership", "redemption", "state", "closed_at"])
-    return wish.state == Wish.State.PUBLISHED
-
-
 def _amount_fen(redemption: Redemption, quantity: int) -> int:
-    """So that all refunds of a redemption come to its amount, to the fen."""
+    """Return the part of the amount, such that all refunds come to the whole, to the fen."""
     before = redemption.refunds.aggregate(fen=Sum("amount_fen"))["fen"] or 0
     until_now = redemption.refunded_quantity + quantity
     return redemption.amount_fen * until_now // redemption.quantity - before

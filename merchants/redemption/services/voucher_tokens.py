@@ -19,8 +19,7 @@ from backend.communities.models import Community
 from merchants.partners import selectors
 from merchants.partners.models.merchants import Merchant
 from merchants.redemption import errors
-from merchants.redemption.models.redemptions import Redemption
-from merchants.redemption.models.voucher_keys import VoucherKey
+from merchants.redemption.models import Redemption, VoucherKey
 
 ALGORITHM = "EdDSA"
 GOOD_FOR = timedelta(hours=24)  # a code that is out in the world; a phone fetches the next
@@ -28,7 +27,7 @@ GOOD_FOR = timedelta(hours=24)  # a code that is out in the world; a phone fetch
 
 @dataclass(frozen=True)
 class Signed:
-    """What a signed code says; its signature holds."""
+    """The claims of a signed code whose signature holds."""
 
     community_id: UUID
     code: str  # the voucher's
@@ -37,7 +36,7 @@ class Signed:
 
 @transaction.atomic
 def make_key(community: Community) -> VoucherKey:
-    """A new key, which signs from now on; what older ones signed stays good."""
+    """Make a key, which signs from now on; what older ones signed stays good."""
     private = Ed25519PrivateKey.generate()
     public = private.public_key().public_bytes_raw()
     key = VoucherKey(
@@ -52,9 +51,9 @@ def make_key(community: Community) -> VoucherKey:
 
 @transaction.atomic
 def withdraw_keys(community: Community) -> VoucherKey:
-    """Somebody may have got hold of them: a new key signs, and nothing else is taken any more.
+    """Withdraw all keys, which somebody may have got hold of. Returns the new one, which signs.
 
-    Phones ask for a new code, devices for the keys. The answer is the new key.
+    Nothing that others signed is taken any more: phones ask for a new code, devices for the keys.
     """
     VoucherKey.objects.filter(community=community, withdrawn_at=None).update(
         withdrawn_at=timezone.now()
@@ -64,10 +63,10 @@ def withdraw_keys(community: Community) -> VoucherKey:
 
 @transaction.atomic
 def sign(voucher: Redemption) -> tuple[str, datetime]:
-    """The code that a counter can check by itself, and until when it is good.
+    """Return the code that a counter can check by itself, and until when it is good.
 
     At most a day, for a code can not be taken back: who cancels waits for as long. Raises
-    VoucherNotOffline, VoucherStateWrong (used, cancelled or run out).
+    VoucherNotOffline, VoucherStatusWrong (used, cancelled or run out).
     """
     voucher = (
         Redemption.objects.select_for_update(no_key=True, of=("self",))
@@ -77,12 +76,12 @@ def sign(voucher: Redemption) -> tuple[str, datetime]:
     if voucher.offline_until is None:
         raise errors.VoucherNotOffline
     if voucher.status != Redemption.Status.HELD:
-        raise errors.VoucherStateWrong(state=voucher.status)
+        raise errors.VoucherStatusWrong(current_status=voucher.status)
     if voucher.cancel_asked_at is not None:
-        raise errors.VoucherStateWrong(state=Redemption.Status.CANCELLED)
+        raise errors.VoucherStatusWrong(current_status=Redemption.Status.CANCELLED)
     now = timezone.now()
     if voucher.expires_at <= now:
-        raise errors.VoucherStateWrong(state=Redemption.Status.EXPIRED)
+        raise errors.VoucherStatusWrong(current_status=Redemption.Status.EXPIRED)
     until = min(voucher.expires_at, now + GOOD_FOR)
     if voucher.signed_until != until:  # else it is the code that is out already
         voucher.signed_until, voucher.signed_at = until, now
@@ -91,7 +90,7 @@ def sign(voucher: Redemption) -> tuple[str, datetime]:
 
 
 def signed_before(voucher: Redemption) -> tuple[str | None, datetime | None]:
-    """The code that was signed last, and until when it is good; nothing once it is good no more."""
+    """Return the code that was signed last and until when it is good, or None twice."""
     until = voucher.signed_until
     is_held = voucher.status == Redemption.Status.HELD and voucher.cancel_asked_at is None
     if until is None or until <= timezone.now() or not is_held:
@@ -116,7 +115,7 @@ def _encode(voucher: Redemption, until: datetime) -> str:
 
 
 def signed_at(voucher: Redemption, expires_at: datetime) -> datetime:
-    """Since when there is the code of ``voucher`` that is good until ``expires_at``.
+    """Return since when there is the code of ``voucher`` that is good until ``expires_at``.
 
     A code that another has followed was good for a day, for the voucher's end is the last's.
     """
@@ -129,7 +128,7 @@ def signed_at(voucher: Redemption, expires_at: datetime) -> datetime:
 
 
 def read(token: str, merchant_id: UUID) -> Signed:
-    """What a signed code of a community of the merchant's says, whoever it is for.
+    """Return what a signed code of a community of the merchant's says, whoever it is for.
 
     Raises CodeUnknown (no key of theirs), CodeTampered (the signature does not hold).
     """
@@ -160,7 +159,7 @@ def read(token: str, merchant_id: UUID) -> Signed:
 
 
 def claimed_code(token: str) -> str:
-    """The voucher's code that it says, whoever signed it; nothing if it is no such token."""
+    """Return the voucher's code that a token says, whoever signed it; empty if it is none."""
     try:
         said = jwt.decode(token, options={"verify_signature": False})
     except (jwt.InvalidTokenError, RecursionError):
@@ -169,7 +168,7 @@ def claimed_code(token: str) -> str:
 
 
 def keys_of(merchant: Merchant) -> list[VoucherKey]:
-    """What the merchant's devices check with, newest first; each of its communities has one."""
+    """Return the keys of the merchant's communities, newest first; each has one."""
     partnerships = selectors.accepted(merchant.pk).select_related("community")
     for partnership in partnerships:
         _newest_key(partnership.community)

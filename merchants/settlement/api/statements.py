@@ -19,7 +19,7 @@ from backend.communities.api.shown import in_community
 from backend.communities.selectors import HANDLES, communities_where
 from merchants.partners.api.members import owned
 from merchants.redemption.api.serializers import StatementLineSerializer
-from merchants.redemption.models.redemptions import Redemption
+from merchants.redemption.models import Redemption
 from merchants.settlement import selectors
 from merchants.settlement.api.serializers import (
     HandledStatementSerializer,

@@ -1,12 +1,21 @@
 from django.urls import path
 
-from merchants.settlement.api import bank_batches, payouts, questions, statement_files, statements
+from merchants.settlement.api import (
+    bank_batches,
+    payouts,
+    questions,
+    refunds,
+    statement_files,
+    statements,
+)
 
 MERCHANTS_STATEMENT = "merchants/<uuid:merchant_id>/statements/<uuid:statement_id>"
 STATEMENT = "statements/<uuid:statement_id>"
 BANK_BATCHES = "communities/<slug:code>/bank-batches"
 
 urlpatterns = [
+    path(f"{MERCHANTS_STATEMENT}/refunds", refunds.MerchantStatementRefundListView.as_view()),
+    path(f"{STATEMENT}/refunds", refunds.StatementRefundListView.as_view()),
     path("statements/<uuid:statement_id>/payouts", payouts.StatementPayoutListView.as_view()),
     path("payouts/<uuid:payout_id>/cancel", payouts.CancelPayoutView.as_view()),
     path(BANK_BATCHES, bank_batches.BankBatchListView.as_view()),

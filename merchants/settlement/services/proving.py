@@ -13,7 +13,7 @@ from django.db.models.functions import Coalesce
 
 from backend.communities.models import Community
 from merchants.partners.models.partnerships import Partnership
-from merchants.redemption.models.redemptions import Redemption, Refund
+from merchants.redemption.models import Redemption, Refund
 from merchants.settlement.models.statements import Statement
 from merchants.settlement.services import sealed
 from points.kinds import AccountKind

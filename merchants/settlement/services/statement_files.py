@@ -18,7 +18,7 @@ from merchants.partners.selectors import merchants_owned_by
 from merchants.settlement import selectors
 from merchants.settlement.models.statements import Statement
 
-PAGE = Path(__file__).parents[1] / "templates" / "merchants" / "statement.typ"
+PAGE = Path(__file__).parents[2] / "templates" / "merchants" / "statement.typ"
 
 
 def about(statement: Statement) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """What the statement of an account is to its owner and to an auditor."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Any
 
 from django.http.response import HttpResponseBase
@@ -13,6 +14,7 @@ from rest_framework.views import APIView
 from backend.api.filters import LocalDayFilterBackend
 from backend.communities.models import Community
 from backend.documents import api as documents
+from backend.registries import sources
 from points.awards.api import exports
 from points.ledger import selectors
 from points.ledger.api.filters import StatementFilter
@@ -39,15 +41,22 @@ class StatementView(OfAccount, ListAPIView[Transfer]):
     filter_backends = (LocalDayFilterBackend,)
     filterset_class = StatementFilter
     queryset = Transfer.objects.none()
+    about_page: dict[str, sources.Told]
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         transfers = self.filter_queryset(selectors.transfers_in(self.community))
         statement: Any = selectors.statement(self.account, transfers)  # all that paging asks for
         page = self.paginate_queryset(statement) or []
+        self.about_page = self.about(page)
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
     def get_serializer_context(self) -> dict[str, Any]:
-        return {**super().get_serializer_context(), "wallet": self.account}
+        context = super().get_serializer_context()
+        return {**context, "wallet": self.account, "about": self.about_page}
+
+    def about(self, page: Sequence[Transfer]) -> dict[str, sources.Told]:
+        """Return what the sources of a page's lines are, in words."""
+        return {}
 
 
 class StatementExportView(OfAccount, GenericAPIView[Transfer]):

@@ -2,9 +2,11 @@
 
 from typing import Any, ClassVar
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from backend.communities.api.serializers import CommunityInBriefSerializer
+from backend.registries.sources import Told
 from points.awards.api.serializers import WhySerializer
 from points.ledger.models import Transfer
 
@@ -35,8 +37,17 @@ class WalletInFullSerializer(WalletSerializer):
     expiring = ExpiringSerializer(many=True, read_only=True)
 
 
+class AboutSerializer(serializers.Serializer[Told]):
+    """What a transfer is about, in ``words``, and the ``ids`` of what can be opened."""
+
+    words = serializers.CharField(read_only=True)
+    ids = serializers.DictField(child=serializers.UUIDField(), read_only=True)
+
+
 class WalletTransferSerializer(serializers.ModelSerializer[Transfer]):
-    """A transfer as the owner of a wallet sees it."""
+    """A transfer as the owner of a wallet sees it; ``about`` is null where nobody can tell."""
+
+    about = serializers.SerializerMethodField()
 
     amount = serializers.SerializerMethodField(
         help_text="Whole points: above zero they came in, below zero they went out."
@@ -49,6 +60,7 @@ class WalletTransferSerializer(serializers.ModelSerializer[Transfer]):
             "amount",
             "reason",
             "source",
+            "about",
             "occurred_at",
             "posted_at",
             "expires_on",
@@ -59,6 +71,12 @@ class WalletTransferSerializer(serializers.ModelSerializer[Transfer]):
                 "help_text": "The last day on which what came in can be spent; null: for good."
             }
         }
+
+    @extend_schema_field(AboutSerializer(allow_null=True))
+    def get_about(self, transfer: Transfer) -> object:
+        # The context's "about": what is told of each source.
+        told = self.context["about"].get(transfer.source)
+        return told and AboutSerializer(told).data
 
     def get_amount(self, transfer: Transfer) -> int:
         # The context says whose wallet it is.

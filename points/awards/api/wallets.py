@@ -1,6 +1,6 @@
 """Wallets and statements, for their owners."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import date
 from functools import cached_property
 from typing import Any
@@ -15,6 +15,7 @@ from rest_framework.views import APIView
 from backend.api.callers import signed_in
 from backend.communities.models import Community
 from backend.communities.selectors import communities_known_to, community_among
+from backend.registries import sources
 from points.awards import selectors
 from points.awards.api.statements import OfAccount, StatementExportView, StatementView
 from points.awards.api.wallet_serializers import (
@@ -25,7 +26,7 @@ from points.awards.api.wallet_serializers import (
 )
 from points.expiry.selectors import losses_to_come
 from points.kinds import AccountKind, Unit
-from points.ledger.models import Account
+from points.ledger.models import Account, Transfer
 from points.ledger.selectors import transfer_of, wallet_of, wallets_of
 from points.seals.api.serializers import ReceiptSerializer
 from points.seals.services import sealing
@@ -100,9 +101,15 @@ class MyWallet(OfAccount):
 
 
 class MyStatementView(MyWallet, StatementView):
-    """What came into my wallet and left it: ``GET /api/v1/me/wallets/{code}/transfers``."""
+    """Lists what came into my wallet and left it: ``GET /api/v1/me/wallets/{code}/transfers``.
+
+    Each line says what it is ``about`` in words: the shop and the item, the activity.
+    """
 
     serializer_class = WalletTransferSerializer
+
+    def about(self, page: Sequence[Transfer]) -> dict[str, sources.Told]:
+        return sources.told(self.community.pk, [transfer.source for transfer in page])
 
 
 class MyStatementExportView(MyWallet, StatementExportView):
@@ -121,7 +128,11 @@ class MyTransferView(APIView):
     @extend_schema(responses=ExplainedTransferSerializer)
     def get(self, request: Request, transfer_id: UUID) -> Response:
         transfer, wallet = transfer_of(signed_in(request).pk, transfer_id)
-        context = {"wallet": wallet, "why": selectors.explain(transfer)}
+        context = {
+            "wallet": wallet,
+            "why": selectors.explain(transfer),
+            "about": sources.told(transfer.community_id, [transfer.source]),
+        }
         return Response(ExplainedTransferSerializer(transfer, context=context).data)
 
 

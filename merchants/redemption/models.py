@@ -1,4 +1,4 @@
-"""What was taken, and every scan."""
+"""What volunteers took, every attempt at a counter, and the codes that pay."""
 
 from typing import ClassVar
 
@@ -9,18 +9,19 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from backend import clocks
+from backend.accounts import vault
 from backend.communities.models import TenantModel
 from backend.sql import sql
-from merchants.catalogue.models.offers import Offer
+from merchants.catalogue.models import Offer
 from merchants.partners.models.merchants import Device, Merchant
 from merchants.partners.models.partnerships import Partnership
-from merchants.settlement.models.statements import Statement
 
 
 class Redemption(TenantModel):
-    """An offer taken for points: a voucher until it is scanned, cancelled or lapses.
+    """An offer taken for points, from the taking on: one row for the whole of its life.
 
-    Price and rate are frozen when it is taken. The points are held (``hold``) until then.
+    While it is ``held`` it is a voucher: the points are set aside (``hold``), price and rate are
+    frozen. Handed out at a counter it is a redemption; else it is cancelled or expires.
     """
 
     class Status(models.TextChoices):
@@ -61,7 +62,7 @@ class Redemption(TenantModel):
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True
     )
     statement = models.ForeignKey(
-        Statement, models.PROTECT, related_name="redemptions", db_index=False, null=True
+        "merchants.Statement", models.PROTECT, related_name="redemptions", db_index=False, null=True
     )
 
     class Meta:
@@ -156,7 +157,7 @@ class Redemption(TenantModel):
 
     @property
     def refunded_points(self) -> int:
-        """A piece costs the same as each other."""
+        """The points that were given back; all pieces cost the same."""
         return self.price_points * self.refunded_quantity // self.quantity
 
 
@@ -184,7 +185,7 @@ class Refund(TenantModel):
         "points.Reversal", models.PROTECT, related_name="+", db_index=False
     )
     statement = models.ForeignKey(
-        Statement, models.PROTECT, related_name="refunds", db_index=False, null=True
+        "merchants.Statement", models.PROTECT, related_name="refunds", db_index=False, null=True
     )
 
     class Meta:
@@ -228,9 +229,9 @@ class Refund(TenantModel):
 
 
 class ScanAttempt(TenantModel):
-    """A clerk scanned something; refused attempts stay on record with their reason.
+    """Somebody brought a code to a counter; a refused attempt stays on record with its outcome.
 
-    Of a volunteer who confirms with the shop's code, ``clerk`` is that volunteer.
+    ``clerk`` is the volunteer where they confirm with the shop's code.
     """
 
     merchant = models.ForeignKey(Merchant, models.PROTECT, related_name="+", db_index=False)
@@ -294,3 +295,71 @@ class ScanAttempt(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.code}: {self.outcome}"
+
+
+class PayCode(TenantModel):
+    """A code that a volunteer's phone shows for a minute; a counter takes points with it, once.
+
+    The row is found by the code's digest; the code itself is kept, encrypted, until it is used.
+    The row stays for a while after, so that an old or a used code is refused as such.
+    """
+
+    volunteer = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False
+    )
+    code_digest = models.CharField(max_length=64)
+    code_encrypted = models.TextField(blank=True)  # see backend/accounts/vault.py
+    made_at = models.DateTimeField(db_default=Now())
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="pay_code_once", fields=["community", "code_digest"])
+        ]
+        indexes: ClassVar = [
+            models.Index(name="pay_code_of_volunteer", fields=["community", "volunteer"])
+        ]
+
+    def __str__(self) -> str:
+        return f"until {self.expires_at}"
+
+    @property
+    def code(self) -> str | None:
+        """The code in the clear; None once it was used."""
+        return vault.decrypt(self.code_encrypted) if self.code_encrypted else None
+
+
+class VoucherKey(TenantModel):
+    """An Ed25519 key of one community: the newest signs.
+
+    All that are not withdrawn are published to the community's merchants.
+    """
+
+    kid = models.CharField(max_length=8)  # of the public key's SHA-256, in hexadecimal
+    public_key = models.CharField(max_length=43)  # its 32 bytes in base64url, as in a JWK
+    private_key_encrypted = models.TextField()  # a Fernet token of its 32 bytes in hexadecimal
+    made_at = models.DateTimeField(db_default=Now())
+    withdrawn_at = models.DateTimeField(null=True)  # it got out: nothing it signed is taken
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="voucher_key_once", fields=["community", "kid"])
+        ]
+        triggers: ClassVar = [
+            pgtrigger.ReadOnly(
+                name="voucher_key_is_final", exclude=["private_key_encrypted", "withdrawn_at"]
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.kid
+
+    @property
+    def private_key(self) -> bytes:
+        """The private half's 32 bytes, in the clear."""
+        return bytes.fromhex(vault.decrypt(self.private_key_encrypted))
+
+    @private_key.setter
+    def private_key(self, raw: bytes) -> None:
+        self.private_key_encrypted = vault.encrypt(raw.hex())

@@ -1,4 +1,4 @@
-"""What is on offer."""
+"""What is on offer, and the fairs 积分兑换集市 at which many merchants are."""
 
 from pathlib import PurePath
 from typing import ClassVar
@@ -25,7 +25,7 @@ class Offer(TenantModel):
     taken keeps its price.
     """
 
-    class State(models.TextChoices):
+    class Status(models.TextChoices):
         PROPOSED = "proposed"
         LISTED = "listed"
         REJECTED = "rejected"
@@ -42,7 +42,7 @@ class Offer(TenantModel):
     MADE_BY_US = (Kind.POINTS, Kind.WISH)
 
     class Period(models.TextChoices):
-        """What a limit counts in, by the community's calendar; a week begins on Monday."""
+        """The period of a limit, by the community's calendar; a week begins on Monday."""
 
         DAY = "day"
         WEEK = "week"
@@ -64,7 +64,7 @@ class Offer(TenantModel):
     settled_fen = models.PositiveIntegerField(null=True)  # agreed for a piece; by ``Terms``
     # Wider than what can be put in at once: giving back, which adds to it, must never fail.
     stock = models.PositiveBigIntegerField()
-    state = models.CharField(max_length=9, choices=State, default=State.LISTED)
+    status = models.CharField(max_length=9, choices=Status, default=Status.LISTED)
     staff_withdrew = models.BooleanField(default=False)  # then owners do not put it back
     # Who may take it, and when: the community's days, both included; NULL is no bound.
     valid_from = models.DateField(null=True)
@@ -121,7 +121,7 @@ class Offer(TenantModel):
         triggers: ClassVar = [
             pgtrigger.FSM(
                 name="offer_is_decided_once",
-                field="state",
+                field="status",
                 transitions=[
                     ("proposed", "listed"),
                     ("proposed", "rejected"),
@@ -145,19 +145,19 @@ class Offer(TenantModel):
 
     @property
     def picture_url(self) -> str | None:
-        """Where it is shown; another picture has another address."""
+        """Where the picture is shown; another picture has another address."""
         return picture_url(self.pk, self.picture.name or "")
 
 
 def picture_url(offer_id: UUID, name: str) -> str | None:
-    """The same of an offer that was not fetched, by the name of its file."""
+    """Where the picture of an offer is shown, by the name of its file."""
     return f"/api/v1/offers/{offer_id}/pictures/{PurePath(name).stem}" if name else None
 
 
 class OfferPrice(TenantModel):
-    """What an offer cost from ``since_at`` on: the history of its prices.
+    """The price of an offer from ``since_at`` on: the history of its prices.
 
-    One that ``is_proposed`` counts once it is listed, and is then on record as such.
+    A price that ``is_proposed`` counts once the offer is listed, and is then on record as such.
     """
 
     offer = models.ForeignKey(Offer, models.PROTECT, related_name="prices", db_index=False)
@@ -183,7 +183,7 @@ class OfferPrice(TenantModel):
 
 
 class StockMove(TenantModel):
-    """Somebody put pieces in or took some out by hand; what is redeemed is not among these."""
+    """Pieces put in or taken out by hand; what is redeemed is not among these."""
 
     offer = models.ForeignKey(Offer, models.PROTECT, related_name="stock_moves", db_index=False)
     change = models.IntegerField()  # pieces
@@ -209,3 +209,68 @@ class StockMove(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.offer_id}: {self.change:+}"
+
+
+class Fair(TenantModel):
+    """A redemption fair. What its merchants redeem meanwhile is what was redeemed there."""
+
+    title = models.CharField(max_length=60)
+    place = models.CharField(max_length=120, blank=True)
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    partners = models.ManyToManyField(Partnership, through="FairStall", related_name="+")
+    announced_at = models.DateTimeField(db_default=Now())
+    announced_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False
+    )
+    cancelled_at = models.DateTimeField(null=True)
+    cancelled_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True
+    )
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                name="fair_ends_after_it_begins", condition=Q(ends_at__gt=F("starts_at"))
+            )
+        ]
+        indexes: ClassVar = [models.Index(name="fair_by_end", fields=["community", "ends_at"])]
+        triggers: ClassVar = [
+            pgtrigger.Protect(name="fair_stays", operation=pgtrigger.Delete),
+            pgtrigger.ReadOnly(name="fair_is_final", exclude=["cancelled_at", "cancelled_by"]),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class FairStall(TenantModel):
+    """A merchant that is at a fair."""
+
+    fair = models.ForeignKey(Fair, models.PROTECT, related_name="stalls", db_index=False)
+    partnership = models.ForeignKey(
+        Partnership, models.PROTECT, related_name="stalls", db_index=False
+    )
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="stall_once", fields=["community", "fair", "partnership"])
+        ]
+        indexes: ClassVar = [
+            models.Index(name="stall_of_partner", fields=["community", "partnership"])
+        ]
+        triggers: ClassVar = [
+            pgtrigger.Protect(name="stall_stays", operation=pgtrigger.Update | pgtrigger.Delete),
+            pgtrigger.Trigger(
+                name="stall_not_their_own",
+                when=pgtrigger.After,
+                operation=pgtrigger.Insert,
+                func=triggers.not_their_own(
+                    "(SELECT f.announced_by_id FROM merchants_fair f"
+                    " WHERE f.community_id = NEW.community_id AND f.id = NEW.fair_id)"
+                ),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.partnership_id} at {self.fair_id}"

@@ -1,0 +1,30 @@
+"""A voucher, or the last piece of what was redeemed, was given back: who must hear of it.
+
+A slice further up registers what it does about it, in the same transaction, when the app is ready.
+"""
+
+from typing import Protocol
+
+from merchants.redemption.models import Redemption
+
+
+class Listener(Protocol):
+    def __call__(self, redemption: Redemption, *, is_news: bool) -> object: ...
+
+
+_listeners: list[Listener] = []
+
+
+def heard_by(listener: Listener) -> None:
+    """Call ``listener`` from now on. Idempotent."""
+    if listener not in _listeners:
+        _listeners.append(listener)
+
+
+def tell(redemption: Redemption, *, is_news: bool) -> None:
+    """Tell every listener, under the lock of the voucher and before the wallet's.
+
+    ``is_news``: the volunteer did not ask for it themselves.
+    """
+    for listener in _listeners:
+        listener(redemption, is_news=is_news)
