@@ -310,7 +310,7 @@ SPECTACULAR_SETTINGS = {
         "OfferStatusEnum": "merchants.models.Offer.Status",
         "PartnershipMoveEnum": "merchants.partners.api.partnerships.MOVES",
         "PartnershipStateEnum": "merchants.models.Partnership.State",
-        "PayoutStateEnum": "merchants.models.Payout.State",
+        "PayoutStatusEnum": "merchants.models.Payout.Status",
         "PlaceKindEnum": "backend.communities.models.Community.Kind",
         "RedemptionStatusEnum": "merchants.models.Redemption.Status",
         "ReportStatusEnum": "volunteers.models.Report.Status",

@@ -10,14 +10,17 @@ class MerchantsConfig(AppConfig):
         from backend.documents.services import Kind, register
         from backend.webhooks import owners
         from merchants.giving.services import giving_back, wishes
+        from merchants.partners.selectors import counts_while
         from merchants.redemption import given_back
         from merchants.redemption.sources import of_redemptions, of_refunds
-        from merchants.settlement.services import statement_files
+        from merchants.settlement.selectors import is_unsettled
+        from merchants.settlement.services import files
         from merchants.webhooks import services as webhooks
 
         leaving.heard_by(giving_back.give_back)
         given_back.heard_by(wishes.open_again)
         sources.register("redemption", of_redemptions)
         sources.register("refund", of_refunds)
-        register("statement", Kind(statement_files.seen_by, statement_files.write))
+        register("statement", Kind(files.seen_by, files.write))
+        counts_while(is_unsettled)
         owners.declare(webhooks.OWNERS)

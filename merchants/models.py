@@ -8,8 +8,8 @@ from merchants.partners.models.lists import ActivityMatch, ListEntry
 from merchants.partners.models.merchants import Device, Invitation, Merchant, MerchantMember
 from merchants.partners.models.partnerships import Partnership, Terms
 from merchants.redemption.models import PayCode, Redemption, Refund, ScanAttempt, VoucherKey
-from merchants.settlement.models.bank_batches import BankBatch, BankBatchLine
-from merchants.settlement.models.payouts import BankAccount, Payout, PayoutCallback
+from merchants.settlement.models.bank import BankAccount, BankBatch, BankBatchLine
+from merchants.settlement.models.payouts import Payout, PayoutCallback
 from merchants.settlement.models.statements import StatedAttendance, Statement, StatementQuestion
 
 __all__ = [

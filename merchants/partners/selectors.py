@@ -1,15 +1,14 @@
 """Reads about who works for a merchant."""
 
+from collections.abc import Callable
 from datetime import date, datetime
 from uuid import UUID
 
 from django.db.models import (
     BooleanField,
     DateField,
-    Exists,
     F,
     Func,
-    OuterRef,
     Prefetch,
     Q,
     QuerySet,
@@ -29,8 +28,6 @@ from merchants.partners.models.increases import Increase
 from merchants.partners.models.lists import ActivityMatch, ListEntry
 from merchants.partners.models.merchants import Invitation, Merchant, MerchantMember
 from merchants.partners.models.partnerships import Partnership, Terms
-from merchants.redemption.models import Redemption, Refund
-from merchants.settlement.models.statements import Statement
 
 
 class WorkedAt(Func):
@@ -148,25 +145,24 @@ def accepted(merchant_id: UUID) -> QuerySet[Partnership]:
     return Partnership.objects.filter(merchant=merchant_id, accepted_at__isnull=False)
 
 
-def communities_told_of(merchant_id: UUID) -> QuerySet[Community]:
-    """Whose auditors read what concerns no one community: its partners'.
+_counts_while: list[Callable[[], Q]] = []
 
-    Where it has ended, as long as something is still to be settled there, and no longer.
+
+def counts_while(condition: Callable[[], Q]) -> None:
+    """Register a condition on partnerships that one that has ended still meets, such as a debt."""
+    if condition not in _counts_while:
+        _counts_while.append(condition)
+
+
+def communities_told_of(merchant_id: UUID) -> QuerySet[Community]:
+    """Communities whose auditors read what concerns no one community.
+
+    A partnership that has ended counts for as long as a registered condition holds of it.
     """
-    its = {"community": OuterRef("community"), "partnership": OuterRef("pk")}
-    current = ~Q(state=Partnership.State.ENDED)
-    is_owed = (
-        Exists(Statement.objects.filter(**its).exclude(status=Statement.Status.PAID))
-        | Exists(
-            Redemption.objects.filter(
-                **its,
-                statement=None,
-                status__in=[Redemption.Status.HELD, Redemption.Status.REDEEMED],
-            )
-        )
-        | Exists(Refund.objects.filter(**its, statement=None))
-    )
-    told = accepted(merchant_id).filter(current | is_owed)
+    counts = ~Q(state=Partnership.State.ENDED)
+    for condition in _counts_while:
+        counts |= condition()
+    told = accepted(merchant_id).filter(counts)
     communities: QuerySet[Community] = Community.objects.filter(pk__in=told.values("community"))
     return communities.order_by("pk")
 

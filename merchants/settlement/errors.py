@@ -1,4 +1,4 @@
-"""Refusals about offers, vouchers and settlements."""
+"""Refusals of settlement: statements, questions, payouts and batches for the bank."""
 
 from django.utils.translation import gettext_lazy as _
 
@@ -15,14 +15,14 @@ class PeriodNotOver(Conflict):
     title = _("This period is not over yet.")
 
 
-class StatementStateWrong(Conflict):
-    code = "statement_state_wrong"
-    title = _("This is not possible in the statement's present state.")
+class StatementStatusWrong(Conflict):
+    code = "statement_status_wrong"
+    title = _("This is not possible in the statement's present status.")
 
 
 class OwnDraft(Forbidden):
     code = "own_draft"
-    title = _("Who drafted a settlement does not approve it.")
+    title = _("A statement is not approved by whoever drafted it.")
 
 
 class StatementQuestioned(Conflict):
@@ -42,12 +42,12 @@ class QuestionAnswered(Conflict):
 
 class OwnQuestion(Forbidden):
     code = "own_question"
-    title = _("Who asks does not answer it themselves.")
+    title = _("A question is answered by the other side.")
 
 
 class OwnApproval(Forbidden):
     code = "own_approval"
-    title = _("Who approved a settlement does not pay it.")
+    title = _("A statement is not paid by whoever approved it.")
 
 
 class NothingToPay(Conflict):
@@ -72,12 +72,12 @@ class PayeeMissing(Conflict):
 
 class PayoutFinished(Conflict):
     code = "payout_finished"
-    title = _("This payout has come to its end.")
+    title = _("This payout is finished.")
 
 
 class OwnPayout(Forbidden):
     code = "own_payout"
-    title = _("Who receives a payout neither approved the statement nor orders it.")
+    title = _("Whoever receives a payout neither approves the statement nor orders the payout.")
 
 
 class BankBatchCancelled(Conflict):

@@ -1,38 +1,42 @@
-"""Reads about statements."""
+"""Reads about statements, and about how they are paid."""
 
-from django.db.models import Exists, F, OuterRef, Prefetch, QuerySet, Value
+from django.db.models import Exists, F, OuterRef, Prefetch, Q, QuerySet, Value
 
 from backend.accounts.models import User
-from backend.communities.models import Community
+from backend.communities.models import Community, Role
 from backend.communities.selectors import HANDLES, WATCHES_OVER, communities_where
 from merchants.partners.models.merchants import Merchant
-from merchants.partners.selectors import WorkedAt
+from merchants.partners.selectors import WorkedAt, merchants_owned_by
 from merchants.redemption.models import Redemption, Refund
 from merchants.redemption.selectors import with_offer
-from merchants.settlement.models.bank_batches import BankBatch, BankBatchLine
+from merchants.settlement.models.bank import BankBatch, BankBatchLine
 from merchants.settlement.models.payouts import Payout
 from merchants.settlement.models.statements import Statement, StatementQuestion
 
 
-def statements_of(merchant: Merchant) -> QuerySet[Statement]:
-    """What the communities owe the merchant, newest first."""
-    return _with_parties(Statement.objects.filter(partnership__merchant=merchant))
-
-
+# --- statements -------------------------------------------------------------------------------
 def statements_seen_by(user: User) -> QuerySet[Statement]:
-    """What ``user`` may read as staff or auditor, newest first."""
-    return _with_parties(
-        Statement.objects.filter(community__in=communities_where(user, WATCHES_OVER))
-    )
+    """Statements that ``user`` may read, as staff, auditor or the merchant's owner."""
+    return _with_parties(Statement.objects.filter(_is_owners_or_where(user, WATCHES_OVER)))
+
+
+def statements_discussed_by(user: User) -> QuerySet[Statement]:
+    """Statements about which ``user`` may ask and answer, as staff or the merchant's owner."""
+    return _with_parties(Statement.objects.filter(_is_owners_or_where(user, HANDLES)))
 
 
 def statements_handled_by(user: User) -> QuerySet[Statement]:
-    """What ``user`` may approve and pay, newest first."""
+    """Statements that ``user`` may approve and pay as staff."""
     return _with_parties(Statement.objects.filter(community__in=communities_where(user, HANDLES)))
 
 
+def statements_of(merchant: Merchant) -> QuerySet[Statement]:
+    """What all communities owe the merchant, newest first."""
+    return _with_parties(Statement.objects.filter(partnership__merchant=merchant))
+
+
 def statements_in(community: Community) -> QuerySet[Statement]:
-    """All that were ever drafted there, newest first."""
+    """All statements of a community, newest first."""
     return _with_parties(Statement.objects.filter(community=community))
 
 
@@ -44,7 +48,7 @@ def lines_of(statement: Statement) -> QuerySet[Redemption]:
 
 
 def refunds_in(statement: Statement) -> QuerySet[Refund]:
-    """What the statement takes off, newest first."""
+    """The refunds that the statement takes off, newest first."""
     return (
         Refund.objects.filter(community_id=statement.community_id, statement=statement)
         .select_related("redemption__offer", "refunded_by")
@@ -53,11 +57,28 @@ def refunds_in(statement: Statement) -> QuerySet[Refund]:
 
 
 def questions_about(statement: Statement) -> QuerySet[StatementQuestion]:
-    """What was ever asked of its lines, newest first."""
+    """All questions about lines of the statement, newest first."""
     return (
         StatementQuestion.objects.filter(community_id=statement.community_id, statement=statement)
         .select_related("asked_by", "answered_by", "statement")
         .order_by("-id")
+    )
+
+
+def is_unsettled() -> Q:
+    """Whether, of a partnership, something is still to be redeemed, stated or paid."""
+    its = {"community": OuterRef("community"), "partnership": OuterRef("pk")}
+    running = [Redemption.Status.HELD, Redemption.Status.REDEEMED]
+    return Q(
+        Exists(Statement.objects.filter(**its).exclude(status=Statement.Status.PAID))
+        | Exists(Redemption.objects.filter(**its, statement=None, status__in=running))
+        | Exists(Refund.objects.filter(**its, statement=None))
+    )
+
+
+def _is_owners_or_where(user: User, roles: tuple[Role, ...]) -> Q:
+    return Q(community__in=communities_where(user, roles)) | Q(
+        partnership__merchant__in=merchants_owned_by(user)
     )
 
 
@@ -67,33 +88,43 @@ def _with_parties(statements: QuerySet[Statement]) -> QuerySet[Statement]:
     ).order_by("-id")
 
 
+# --- payouts by WeChat ------------------------------------------------------------------------
 def payouts_of(statement: Statement) -> QuerySet[Payout]:
-    """All transfers that were to pay it, newest first."""
-    return (
-        Payout.objects.filter(community_id=statement.community_id, statement=statement)
-        .select_related("ordered_by")
-        .order_by("-id")
-    )
+    """All payouts of a statement, newest first."""
+    return _payouts(Payout.objects.filter(community_id=statement.community_id, statement=statement))
+
+
+def payouts_in(community: Community) -> QuerySet[Payout]:
+    """All payouts of a community, newest first."""
+    return _payouts(Payout.objects.filter(community=community))
+
+
+def payouts_seen_by(user: User) -> QuerySet[Payout]:
+    """Payouts of the statements that ``user`` may read."""
+    return _payouts(Payout.objects.filter(statement__in=statements_seen_by(user)))
 
 
 def payouts_handled_by(user: User) -> QuerySet[Payout]:
-    """Those ``user`` may cancel as staff."""
-    return Payout.objects.filter(community__in=communities_where(user, HANDLES)).select_related(
-        "ordered_by"
-    )
+    """Payouts that ``user`` may cancel as staff."""
+    return _payouts(Payout.objects.filter(community__in=communities_where(user, HANDLES)))
 
 
+def _payouts(payouts: QuerySet[Payout]) -> QuerySet[Payout]:
+    return payouts.select_related("ordered_by").order_by("-id")
+
+
+# --- by the bank ------------------------------------------------------------------------------
 def statements_to_pay(community: Community, payer: User) -> QuerySet[Statement]:
-    """What is approved, due, neither being paid nor in an open batch, oldest number first.
+    """Approved statements with something due that nothing is paying yet, oldest number first.
 
-    Without what ``payer`` approved, and what is owed to a merchant on whose side they are.
+    Leaves out what ``payer`` approved, and what is owed to a merchant on whose side they are.
     """
     its = {"community": OuterRef("community"), "statement": OuterRef("pk")}
     return (
         Statement.objects.filter(community=community, status=Statement.Status.APPROVED)
         .alias(due=F("amount_fen") + F("carried_fen"))
         .filter(
-            ~Exists(Payout.objects.filter(**its, state__in=Payout.OPEN)),
+            ~Exists(Payout.objects.filter(**its, status__in=Payout.OPEN)),
             ~Exists(BankBatchLine.objects.filter(**its, freed_at__isnull=True)),
             due__gt=0,
         )
@@ -120,18 +151,31 @@ def bank_lines_left_in(batch: BankBatch) -> QuerySet[BankBatchLine]:
     )
 
 
-def bank_lines_of(statement: Statement) -> QuerySet[BankBatchLine]:
-    """In which batches it is or was; one that is not freed keeps it."""
-    return BankBatchLine.objects.filter(community=statement.community_id, statement=statement)
+def is_with_the_bank(statement: Statement) -> bool:
+    """Whether the statement is in a batch that keeps it from being paid otherwise."""
+    lines = BankBatchLine.objects.filter(community=statement.community_id, statement=statement)
+    return lines.filter(freed_at__isnull=True).exists()
 
 
 def bank_batches_in(community: Community) -> QuerySet[BankBatch]:
-    """All that were ever made there, newest first."""
-    lines = BankBatchLine.objects.filter(community=community).select_related(
-        "statement__partnership"
-    )
+    """All batches of a community, newest first."""
+    return _bank_batches(Q(community=community))
+
+
+def bank_batches_seen_by(user: User) -> QuerySet[BankBatch]:
+    """Batches that ``user`` may read as staff or auditor."""
+    return _bank_batches(Q(community__in=communities_where(user, WATCHES_OVER)))
+
+
+def bank_batches_handled_by(user: User) -> QuerySet[BankBatch]:
+    """Batches that ``user`` may cancel and hand to the bank as staff."""
+    return _bank_batches(Q(community__in=communities_where(user, HANDLES)))
+
+
+def _bank_batches(where: Q) -> QuerySet[BankBatch]:
+    lines = BankBatchLine.objects.filter(where).select_related("statement__partnership")
     return (
-        BankBatch.objects.filter(community=community)
+        BankBatch.objects.filter(where)
         .select_related("community", "made_by", "cancelled_by")
         .prefetch_related(
             Prefetch("lines", lines.order_by("statement__number_year", "statement__number_in_year"))

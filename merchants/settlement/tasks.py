@@ -1,4 +1,4 @@
-"""Celery's way in."""
+"""Tasks that draft statements at night and see payouts through."""
 
 from datetime import date
 from uuid import UUID
@@ -18,14 +18,14 @@ from merchants.settlement.services import statements as settlement
 
 @shared_task
 def sweep_unsettled() -> None:
-    """Queue every community's last whole periods, by its own clock."""
+    """Queue a draft of every community's last whole periods, by its own clock."""
     for community in tenants():
         draft_settlement.delay(str(community.pk), community.today.isoformat())
 
 
 @shared_task(autoretry_for=(OperationalError,), retry_backoff=True)
 def draft_settlement(community_id: str, day: str) -> None:
-    """Draft what is due in a community on ``day`` (ISO 8601); a second run finds it drafted."""
+    """Draft what is due in a community on ``day`` (ISO 8601). Idempotent: it is drafted then."""
     settlement.draft_due(
         community=Community.objects.get(pk=UUID(community_id)), day=date.fromisoformat(day)
     )
@@ -33,15 +33,15 @@ def draft_settlement(community_id: str, day: str) -> None:
 
 @shared_task
 def sweep_payouts() -> None:
-    """Queue one look for every payout that is to be sent or asked about now."""
+    """Queue every payout that is to be sent or asked about now."""
     if not pay.is_configured():
         return
-    due = Payout.objects.filter(state__in=Payout.OPEN, next_at__lte=timezone.now())
+    due = Payout.objects.filter(status__in=Payout.OPEN, next_at__lte=timezone.now())
     for payout_id in due.order_by("next_at").values_list("pk", flat=True)[:SWEEP_AT_MOST]:
         advance_payout.delay(str(payout_id))
 
 
 @shared_task(autoretry_for=(OperationalError,), retry_backoff=True)
 def advance_payout(payout_id: str) -> None:
-    """Send one, or ask how it stands; a second run asks again."""
+    """Send a payout, or ask WeChat how it stands. Idempotent: a second run asks again."""
     payouts.advance(payout_id=UUID(payout_id))

@@ -120,7 +120,7 @@ def make(document):
 @pytest.mark.usefixtures("_all_is_long", "_tasks_run_at_once")
 def test_a_long_file_is_asked_for_made_by_a_task_and_fetched(drafted, zhou, logged_in):
     caller = logged_in(zhou)
-    address = f"/api/v1/merchants/{drafted.partnership.merchant_id}/statements/{drafted.pk}/lines"
+    address = f"/api/v1/statements/{drafted.pk}/lines"
 
     asked = [caller.get(f"{address}.csv", headers={"Accept-Language": "en"}) for _ in range(2)]
 
@@ -167,7 +167,7 @@ def test_the_file_of_what_is_approved_is_made_once_and_kept_for_whoever_may_read
 ):
     monkeypatch.setattr(documents, "AT_ONCE", most)
     settlement.approve(statement=drafted, approver=zhao)
-    mine = f"/api/v1/merchants/{drafted.partnership.merchant_id}/statements/{drafted.pk}/lines"
+    mine = f"/api/v1/statements/{drafted.pk}/lines"
     first = logged_in(zhao).get(f"/api/v1/statements/{drafted.pk}/lines.{ending}")
     if most == 0:
         make(Document.objects.get())
@@ -191,7 +191,7 @@ def test_what_is_paid_says_so_in_a_file_of_its_own(drafted, zhao, person, lake, 
     address = f"/api/v1/statements/{drafted.pk}/lines.html"
     settlement.approve(statement=drafted, approver=zhao)
     before = logged_in(sun).get(address).getvalue().decode()
-    settlement.mark_paid(statement=drafted, payer=sun, reference="bank-77")
+    settlement.mark_paid(statement=drafted, payer=sun, payment_reference="bank-77")
 
     after = logged_in(sun).get(address).getvalue().decode()
 
@@ -240,8 +240,7 @@ def test_who_may_no_longer_read_the_statement_gets_no_file_of_it(
     drafted, hill, zhou, qian, logged_in, spoil, is_made
 ):
     caller = logged_in(zhou)
-    shop = drafted.partnership.merchant_id
-    url = caller.get(f"/api/v1/merchants/{shop}/statements/{drafted.pk}/lines.pdf")["Location"]
+    url = caller.get(f"/api/v1/statements/{drafted.pk}/lines.pdf")["Location"]
     if is_made:
         make(Document.objects.get())
     assert caller.get(url).status_code == (200 if is_made else 202)

@@ -22,7 +22,7 @@ from merchants.models import BankAccount, Invitation, PayCode
 from merchants.partners.services import invitations
 from merchants.partners.services import partnerships as partners
 from merchants.redemption.services import pay_codes
-from merchants.settlement.services import bank_accounts
+from merchants.settlement.services import bank
 from tests.conftest import TOTP_SECRET
 from tests.standins.authenticator import code_of
 
@@ -63,7 +63,7 @@ def secrets(person, lake):
         community=lake, name="茶馆", trade="餐饮", fen_per_point=10, is_donated=False
     )
     shop = partnership.merchant
-    bank_accounts.keep(merchant=shop, holder="周", bank="农商行", number="62220001", by=wang)
+    bank.keep_account(merchant=shop, holder="周", bank="农商行", number="62220001", by=wang)
     endpoint, first = webhooks.create(owner_id=shop.pk, url="https://8.8.8.8/", by=wang)
     _, second = webhooks.rotate_secret(endpoint=endpoint, by=wang)
     _, told = invitations.invite_owner(partnership=partnership, invited_by=wang)

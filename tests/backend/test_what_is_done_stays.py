@@ -28,7 +28,9 @@ def done(lake, wang, zhao, chen, tea, grant_points, person, served):
         drafted_by=person("qian"),
     )
     settlement.approve(statement=statement, approver=zhao)
-    settlement.mark_paid(statement=statement, payer=statement.drafted_by, reference="bank-1")
+    settlement.mark_paid(
+        statement=statement, payer=statement.drafted_by, payment_reference="bank-1"
+    )
     hours.verify(attendance=served(wang, "2024-03-01 10:00", "2024-03-01 12:00"), verifier=zhao)
     seen = {"category": "hazard", "text": "井盖松动", "latitude": 30.5, "longitude": 114.3}
     reports.close_verified(

@@ -39,7 +39,7 @@ from merchants.partners.services import invitations, lists
 from merchants.partners.services import partnerships as partners
 from merchants.redemption.services import offline, pay_codes, shop_codes, voucher_tokens
 from merchants.redemption.services import vouchers as redemption
-from merchants.settlement.services import bank_accounts, bank_batches, payouts, statement_files
+from merchants.settlement.services import bank, files, payouts, questions
 from merchants.settlement.services import statements as settlement
 from points.ledger.selectors import accounts_in, transfers_of
 from points.models import Rule
@@ -343,22 +343,21 @@ def business(
                 period_start=date(2024, month, 1),
                 period_end=date(2024, month + 1, 1),
             )
-    questions = [
-        settlement.ask(
+    asked_about = [
+        questions.ask(
             statement=statement,
             line_id=statement.redemptions.get().pk,
-            words="不是我店的",
+            reason="不是我店的",
             asked_by=asker,
-            is_merchant=asker == owner,
         )
         for statement, asker in zip(statements, (owner, newcomer), strict=False)
     ]
     settlement.approve(statement=statements[5], approver=volunteer)
-    batch = bank_batches.make(community=community, by=newcomer)
+    batch = bank.make_batch(community=community, by=newcomer)
     for statement in statements[3:5]:
         settlement.approve(statement=statement, approver=volunteer)
     SocialAccount.objects.create(user=owner, provider="wechat", uid=f"o6_{owner.pk}")
-    bank_accounts.keep(merchant=shop, holder="周", bank="农商行", number="62220001", by=owner)
+    bank.keep_account(merchant=shop, holder="周", bank="农商行", number="62220001", by=owner)
     payout = payouts.order(statement=statements[4], ordered_by=newcomer)
     today = redemption.take(offer=tea, volunteer=volunteer)
     redemption.scan(merchant_id=shop.pk, clerk=clerk, code=today.code)
@@ -374,7 +373,7 @@ def business(
         Document(
             community=community,
             kind="statement",
-            about=statement_files.about(statements[5]),
+            about=files.about(statements[5]),
             ending="csv",
             language="en",
             is_final=True,
@@ -395,7 +394,7 @@ def business(
         "offer_id": [tea, yacht, proposed],
         "redemption_id": [today],
         "voucher_id": [held, today],
-        "question_id": questions,
+        "question_id": asked_about,
         "merchant_id": [shop],
         "cause_id": [cause],
         "device_id": [device],
@@ -594,19 +593,18 @@ def business(
             "scans": [{"nonce": "1", "code": signed, "device_time": now.isoformat()}],
         },
         "POST /api/v1/redemptions/{redemption_id}/refunds": {"quantity": 1, "reason": "茶凉了"},
-        **{
-            f"POST /api/v1/{of_whom}statements/{{statement_id}}/questions{what}": body
-            for of_whom in ("", "merchants/{merchant_id}/")
-            for what, body in (
-                ("", {"line_id": str(statements[2].redemptions.get().pk), "words": "不是我店的"}),
-                ("/{question_id}/answer", {"words": "是陈店员扫的"}),
-            )
+        "POST /api/v1/statements/{statement_id}/questions": {
+            "line_id": str(statements[2].redemptions.get().pk),
+            "reason": "不是我店的",
+        },
+        "POST /api/v1/statements/{statement_id}/questions/{question_id}/answer": {
+            "answer": "是陈店员扫的"
         },
         "POST /api/v1/offers/{offer_id}/vouchers": {"quantity": 1},
         "PUT /api/v1/me/consents/{purpose}": {"version": 1},
         "PUT /api/v1/me/phone": {"code": "", "name": "王小明"},
         "POST /api/v1/reports/{report_id}/close": {"outcome": "verified", "answer": "已修好"},
         "POST /api/v1/roles/{membership_id}/withdraw": {"because": "调走了"},
-        "POST /api/v1/statements/{statement_id}/pay": {"reference": "2024-17"},
+        "POST /api/v1/statements/{statement_id}/pay": {"payment_reference": "2024-17"},
     }
     return rows, bodies

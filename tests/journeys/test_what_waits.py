@@ -98,11 +98,13 @@ def test_a_verified_hazard_earns_its_reward(linli):
 
 def test_a_statement_is_approved_by_another_and_paid_once(linli):
     staff, manager = linli.log_in("staff"), linli.log_in("manager")
-    statement = staff.get("statements?status=draft&community=bishahu")["results"][0]
+    statement = staff.get("communities/bishahu/statements?status=draft")["results"][0]
 
     approved = manager.post(f"statements/{statement['id']}/approve")
     paid = [
-        staff.send("POST", f"statements/{statement['id']}/pay", {"reference": "bank-1"}, key=key)
+        staff.send(
+            "POST", f"statements/{statement['id']}/pay", {"payment_reference": "bank-1"}, key=key
+        )
         for key in ("pay-1", "pay-1", "pay-2")
     ]
 
@@ -129,14 +131,14 @@ def test_a_statement_is_paid_by_wechat_when_the_owner_confirms(linli, eventually
     (waiting,) = eventually(
         lambda: [
             one
-            for one in owner.get(f"{theirs}/{statement['id']}/payouts")["results"]
+            for one in owner.get(f"statements/{statement['id']}/payouts")["results"]
             if one["package_info"]
         ]
     )
-    assert (payout["amount_fen"], waiting["state"]) == (statement["due_fen"], "waiting")
+    assert (payout["amount_fen"], waiting["status"]) == (statement["due_fen"], "waiting")
     linli.wechat("confirm", standin="wechatpay", package_info=waiting["package_info"])
 
-    assert eventually(lambda: owner.get(f"{theirs}/{statement['id']}")["status"] == "paid")
+    assert eventually(lambda: owner.get(f"statements/{statement['id']}")["status"] == "paid")
 
 
 def test_the_same_scan_sent_again_gets_the_first_answer(linli):

@@ -20,11 +20,12 @@ from backend.communities.services import roles
 from merchants.models import BankBatch, BankBatchLine, MerchantMember, Statement
 from merchants.partners.services import partnerships as partners
 from merchants.settlement import errors, selectors
-from merchants.settlement.services import bank_accounts, bank_batches, payouts
+from merchants.settlement.services import bank, payouts
 from merchants.settlement.services import statements as settlement
 
 KEY = {"Idempotency-Key": "k1"}
 BATCHES = "/api/v1/communities/lake/bank-batches"
+BATCH = "/api/v1/bank-batches"
 
 
 @pytest.fixture
@@ -60,40 +61,40 @@ def statements_in(batch):
 
 
 def test_what_is_approved_is_put_into_one_batch_and_no_other(lake, approved, april, zhao, qian):
-    batch = bank_batches.make(community=lake, by=qian)
+    batch = bank.make_batch(community=lake, by=qian)
     assert statements_in(batch) == {approved}
     with pytest.raises(errors.NothingToPay):
-        bank_batches.make(community=lake, by=qian)
+        bank.make_batch(community=lake, by=qian)
 
     settlement.approve(statement=april, approver=zhao)
-    assert statements_in(bank_batches.make(community=lake, by=qian)) == {april}
+    assert statements_in(bank.make_batch(community=lake, by=qian)) == {april}
 
 
 def test_what_is_in_a_batch_is_not_paid_by_wechat_and_the_other_way_round(
     lake, approved, zhou, qian, wechat_pay
 ):
     SocialAccount.objects.create(user=zhou, provider="wechat", uid="o6_zhou")
-    batch = bank_batches.make(community=lake, by=qian)
+    batch = bank.make_batch(community=lake, by=qian)
     with pytest.raises(errors.PayoutUnderWay):
         payouts.order(statement=approved, ordered_by=qian)
 
-    bank_batches.cancel(batch=batch, by=qian)
+    bank.cancel_batch(batch=batch, by=qian)
     payout = payouts.order(statement=approved, ordered_by=qian)
     with pytest.raises(errors.NothingToPay):
-        bank_batches.make(community=lake, by=qian)
+        bank.make_batch(community=lake, by=qian)
 
     payouts.cancel(payout=payout, by=qian)
-    assert statements_in(bank_batches.make(community=lake, by=qian)) == {approved}
+    assert statements_in(bank.make_batch(community=lake, by=qian)) == {approved}
 
 
 def test_nobody_has_the_bank_pay_what_they_approved_or_their_own_shop(
     lake, approved, zhao, qian, shop
 ):
     with pytest.raises(errors.NothingToPay):
-        bank_batches.make(community=lake, by=zhao)
+        bank.make_batch(community=lake, by=zhao)
     partners.employ(merchant=shop, user=qian, role=MerchantMember.Role.CLERK)
     with pytest.raises(errors.NothingToPay):
-        bank_batches.make(community=lake, by=qian)
+        bank.make_batch(community=lake, by=qian)
 
     assert not BankBatch.objects.exists()
 
@@ -102,20 +103,20 @@ def test_a_statement_that_is_paid_stays_in_its_batch_and_the_rest_is_freed(
     lake, approved, april, zhao, qian
 ):
     settlement.approve(statement=april, approver=zhao)
-    batch = bank_batches.make(community=lake, by=qian)
-    settlement.mark_paid(statement=approved, payer=qian, reference="bank-1")
+    batch = bank.make_batch(community=lake, by=qian)
+    settlement.mark_paid(statement=approved, payer=qian, payment_reference="bank-1")
     assert [line.statement for line in selectors.bank_lines_left_in(batch)] == [april]
 
     for _ in range(2):
-        bank_batches.cancel(batch=batch, by=qian)
+        bank.cancel_batch(batch=batch, by=qian)
 
     assert {line.statement: bool(line.freed_at) for line in batch.lines.all()} == {
         approved: False,
         april: True,
     }
     with pytest.raises(errors.BankBatchCancelled):
-        bank_batches.read(batch=batch, by=qian)
-    again = bank_batches.make(community=lake, by=qian)
+        bank.read_batch(batch=batch, by=qian)
+    again = bank.make_batch(community=lake, by=qian)
     assert statements_in(again) == {april}
     told = AuditEntry.objects.filter(action__startswith="bank_batch").order_by("pk")
     assert [(entry.action, entry.actor) for entry in told] == [
@@ -128,15 +129,15 @@ def test_a_statement_that_is_paid_stays_in_its_batch_and_the_rest_is_freed(
 
 def test_another_communitys_statements_are_not_in_it(hill, approved, qian):
     with pytest.raises(errors.NothingToPay):
-        bank_batches.make(community=hill, by=qian)
+        bank.make_batch(community=hill, by=qian)
 
 
 def test_the_database_keeps_a_statement_in_one_batch(lake, approved, qian):
-    batch = bank_batches.make(community=lake, by=qian)
+    batch = bank.make_batch(community=lake, by=qian)
     another = BankBatch.objects.create(community=lake, made_by=qian)
     with pytest.raises(IntegrityError, match="bank_line_once"), transaction.atomic():
         BankBatchLine.objects.create(community=lake, batch=another, statement=approved)
-    bank_batches.cancel(batch=batch, by=qian)
+    bank.cancel_batch(batch=batch, by=qian)
 
     for altered in (
         lambda: BankBatch.objects.filter(pk=batch.pk).update(cancelled_at=None, cancelled_by=None),
@@ -157,8 +158,8 @@ def test_one_of_many_at_once_pays_it(lake, approved, zhou, qian, wechat_pay, at_
 
     def pay(number):
         if number % 2:
-            return payouts.order(statement=approved, ordered_by=qian).state
-        return bool(bank_batches.make(community=lake, by=qian))
+            return payouts.order(statement=approved, ordered_by=qian).status
+        return bool(bank.make_batch(community=lake, by=qian))
 
     outcomes = Counter(at_once(4, pay))
 
@@ -192,13 +193,14 @@ def test_staff_make_one_once_and_cancel_it(approved, zhao, qian, logged_in):
     refused = desk.post(BATCHES, headers={"Idempotency-Key": "k2"})
     assert (refused.status_code, refused.json()["code"]) == (409, "nothing_to_pay")
 
-    cancelled = logged_in(zhao).post(f"{BATCHES}/{batch['id']}/cancel").json()
+    cancelled = logged_in(zhao).post(f"{BATCH}/{batch['id']}/cancel").json()
 
     assert cancelled["cancelled_by"]["id"] == str(zhao.pk)
     assert cancelled["lines"] == [line | {"freed_at": cancelled["cancelled_at"]}]
     again = desk.post(BATCHES, headers={"Idempotency-Key": "k3"}).json()
     assert desk.get(BATCHES).json()["results"] == [again, cancelled]
-    refused = desk.get(f"{BATCHES}/{batch['id']}/file.csv")
+    assert desk.get(f"{BATCH}/{batch['id']}").json() == cancelled
+    refused = desk.get(f"{BATCH}/{batch['id']}/file.csv")
     assert (refused.status_code, refused.json()["code"]) == (409, "bank_batch_cancelled")
 
 
@@ -216,7 +218,7 @@ def test_the_banks_files(approved, zhou, qian, shop, logged_in):
     batch = desk.post(BATCHES, headers=KEY).json()["id"]
 
     def file(kind):
-        told = desk.get(f"{BATCHES}/{batch}/file.{kind}", headers={"Accept-Language": "en"})
+        told = desk.get(f"{BATCH}/{batch}/file.{kind}", headers={"Accept-Language": "en"})
         return b"".join(told.streaming_content)
 
     assert file("csv").decode("utf-8-sig").splitlines() == [
@@ -240,12 +242,12 @@ def test_a_batchs_file_says_the_account_it_was_made_with(
     approved, zhou, qian, shop, logged_in, holder
 ):
     if holder:
-        bank_accounts.keep(merchant=shop, holder=holder, bank="农商行", number="62220001", by=zhou)
+        bank.keep_account(merchant=shop, holder=holder, bank="农商行", number="62220001", by=zhou)
     desk = logged_in(qian)
-    file = f"{BATCHES}/{desk.post(BATCHES, headers=KEY).json()['id']}/file.csv"
+    file = f"{BATCH}/{desk.post(BATCHES, headers=KEY).json()['id']}/file.csv"
     made = desk.get(file).getvalue()
 
-    bank_accounts.keep(merchant=shop, holder="周", bank="工行", number="1234567890", by=zhou)
+    bank.keep_account(merchant=shop, holder="周", bank="工行", number="1234567890", by=zhou)
     partners_name = approved.partnership.name
     approved.partnership.name = "改了名的茶馆"
     approved.partnership.save()
@@ -259,8 +261,8 @@ def test_a_batchs_file_says_the_account_it_was_made_with(
 def test_a_batchs_accounts_are_encrypted_anew_with_a_new_key(
     lake, approved, zhou, qian, shop, settings
 ):
-    bank_accounts.keep(merchant=shop, holder="周", bank="农商行", number="62220001", by=zhou)
-    bank_batches.make(community=lake, by=qian)
+    bank.keep_account(merchant=shop, holder="周", bank="农商行", number="62220001", by=zhou)
+    bank.make_batch(community=lake, by=qian)
     old, new = settings.FIELD_KEYS[0], Fernet.generate_key().decode()
     try:
         settings.FIELD_KEYS = [new, old]
@@ -281,7 +283,7 @@ def test_a_spreadsheet_adds_up_what_the_bank_pays(approved, qian, logged_in, fen
         cursor.execute("UPDATE merchants_statement SET amount_fen = %s", [fen])
         cursor.execute("SET LOCAL session_replication_role = origin")
     desk = logged_in(qian)
-    file = f"{BATCHES}/{desk.post(BATCHES, headers=KEY).json()['id']}/file"
+    file = f"{BATCH}/{desk.post(BATCHES, headers=KEY).json()['id']}/file"
 
     book = desk.get(f"{file}.xlsx").getvalue()
 

@@ -43,7 +43,7 @@ from merchants.partners.services import partnerships as partners
 from merchants.redemption.errors import CodeUnknown
 from merchants.redemption.services import offline, pay_codes, refunds, voucher_tokens
 from merchants.redemption.services import vouchers as redemption
-from merchants.settlement.services import bank_accounts
+from merchants.settlement.services import bank
 from volunteers.models import Volunteer
 from volunteers.people.services import people
 
@@ -485,7 +485,7 @@ def asked(hill, shop, zhou, person) -> Partnership:
 def act(asked, shop, zhou, person):
     """What the auditors of each of its communities read, done once more."""
     before = set(AuditEntry.objects.values_list("pk", flat=True))
-    bank_accounts.keep(merchant=shop, holder="周", bank="农商行", number="62220001", by=zhou)
+    bank.keep_account(merchant=shop, holder="周", bank="农商行", number="62220001", by=zhou)
     _, code = invitations.invite(merchant=shop, invited_by=zhou, role=MerchantMember.Role.CLERK)
     invitations.accept(user=person("new"), code=code)
     offline.register_device(merchant=shop, name="平板", by=zhou)

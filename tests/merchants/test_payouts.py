@@ -28,14 +28,14 @@ from merchants.settlement.errors import (
     PayoutFinished,
     PayoutOutsideLimits,
     PayoutUnderWay,
-    StatementStateWrong,
+    StatementStatusWrong,
 )
 from merchants.settlement.services import payouts, proving
 from merchants.settlement.services import statements as settlement
 from points.ledger import selectors as points
 
 KEY = {"Idempotency-Key": "k1"}
-State = Payout.State
+Status = Payout.Status
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def paid_once(lake, wechat_pay):
 def test_it_is_sent_confirmed_and_the_statement_paid(ordered, qian, lake, wechat_pay):
     payouts.advance(payout_id=ordered.pk)
     waiting = Payout.objects.get()
-    assert (waiting.state, waiting.wechat_state) == (State.WAITING, "WAIT_USER_CONFIRM")
+    assert (waiting.status, waiting.wechat_status) == (Status.WAITING, "WAIT_USER_CONFIRM")
     assert waiting.package_info == f"package-{ordered.out_bill_no}"
     assert Statement.objects.get().status == Statement.Status.APPROVED
 
@@ -101,7 +101,7 @@ def test_it_is_sent_confirmed_and_the_statement_paid(ordered, qian, lake, wechat
 
     statement = paid_once(lake, wechat_pay)
     finished = Payout.objects.get()
-    assert (finished.state, finished.openid, finished.package_info) == (State.SUCCEEDED, "", "")
+    assert (finished.status, finished.openid, finished.package_info) == (Status.SUCCEEDED, "", "")
     assert statement.paid_by == qian
     assert statement.payment_reference == finished.transfer_bill_no
 
@@ -113,7 +113,7 @@ def test_it_is_sent_confirmed_and_the_statement_paid(ordered, qian, lake, wechat
 def test_without_an_answer_the_same_number_is_sent_again(ordered, lake, wechat_pay, trouble):
     wechat_pay.fail_next = [trouble]
     payouts.advance(payout_id=ordered.pk)
-    assert Payout.objects.get().state == State.UNKNOWN
+    assert Payout.objects.get().status == Status.UNKNOWN
 
     payouts.advance(payout_id=ordered.pk)
     assert list(wechat_pay.bills) == [ordered.out_bill_no]
@@ -133,18 +133,18 @@ def test_after_a_month_it_is_not_sent_again_for_wechat_may_have_forgotten_it(ord
     payouts.advance(payout_id=ordered.pk)
 
     assert wechat_pay.bills == {}
-    assert (Payout.objects.get().state, Payout.objects.get().trouble) == (State.UNKNOWN, "TOO_OLD")
+    assert (Payout.objects.get().status, Payout.objects.get().reason) == (Status.UNKNOWN, "TOO_OLD")
 
 
 @pytest.mark.parametrize("how", ["signature", "serial", "timestamp", "missing"])
 def test_an_answer_that_is_not_signed_as_it_should_be_is_none(ordered, lake, wechat_pay, how):
     wechat_pay.spoil = {how}
     payouts.advance(payout_id=ordered.pk)
-    assert Payout.objects.get().state == State.UNKNOWN
+    assert Payout.objects.get().status == Status.UNKNOWN
 
     wechat_pay.spoil = {}
     payouts.advance(payout_id=ordered.pk)
-    assert Payout.objects.get().state == State.WAITING
+    assert Payout.objects.get().status == Status.WAITING
 
 
 def test_who_is_paid_and_who_ordered_it_are_told_what_they_have_to_do(ordered, wechat_pay):
@@ -176,14 +176,14 @@ def test_who_is_paid_and_who_ordered_it_are_told_what_they_have_to_do(ordered, w
 def test_where_money_is_short_it_waits_under_its_number(ordered, wechat_pay):
     wechat_pay.money_fen = 0
     payouts.advance(payout_id=ordered.pk)
-    assert (Payout.objects.get().state, Payout.objects.get().trouble) == (
-        State.UNKNOWN,
+    assert (Payout.objects.get().status, Payout.objects.get().reason) == (
+        Status.UNKNOWN,
         "NOT_ENOUGH",
     )
 
     wechat_pay.money_fen = 600
     payouts.advance(payout_id=ordered.pk)
-    assert (Payout.objects.get().state, Payout.objects.get().trouble) == (State.WAITING, "")
+    assert (Payout.objects.get().status, Payout.objects.get().reason) == (Status.WAITING, "")
 
 
 def test_what_nobody_confirms_within_a_day_makes_room_for_another(
@@ -197,7 +197,7 @@ def test_what_nobody_confirms_within_a_day_makes_room_for_another(
     payouts.advance(payout_id=ordered.pk)
 
     failed = Payout.objects.get()
-    assert (failed.state, failed.fail_reason) == (State.FAILED, "OVERDUE_CLOSE")
+    assert (failed.status, failed.reason) == (Status.FAILED, "OVERDUE_CLOSE")
     again = payouts.order(statement=approved, ordered_by=qian)
     assert again.out_bill_no != ordered.out_bill_no
 
@@ -226,7 +226,7 @@ def test_where_it_can_not_be_sent_again_it_is_asked_for_at_once(ordered, lake, w
     wechat_pay.parameters[ordered.out_bill_no] = {}  # by whatever it was made of
     payouts.advance(payout_id=ordered.pk)
     refused = Payout.objects.get()
-    assert (refused.state, refused.trouble) == (State.WAITING, "INVALID_REQUEST")
+    assert (refused.status, refused.reason) == (Status.WAITING, "INVALID_REQUEST")
     wechat_pay.finish(ordered.out_bill_no)
     payouts.advance(payout_id=ordered.pk)
 
@@ -239,7 +239,7 @@ def test_it_is_sent_until_the_owner_can_confirm_it(ordered, lake, wechat_pay):
     for _ in range(3):
         payouts.advance(payout_id=ordered.pk)
         payout = Payout.objects.get()
-        read.append((payout.wechat_state, payout.package_info))
+        read.append((payout.wechat_status, payout.package_info))
         told = Notice.objects.filter(kind="payout_waiting").count()
         assert told == bool(payout.package_info)
 
@@ -247,7 +247,7 @@ def test_it_is_sent_until_the_owner_can_confirm_it(ordered, lake, wechat_pay):
     assert read == [("ACCEPTED", ""), ("PROCESSING", ""), ("WAIT_USER_CONFIRM", package)]
     wechat_pay.transfer(ordered.out_bill_no)
     for _ in range(2):
-        assert Payout.objects.get().state == State.WAITING
+        assert Payout.objects.get().status == Status.WAITING
         payouts.advance(payout_id=ordered.pk)
     paid_once(lake, wechat_pay)
 
@@ -273,12 +273,12 @@ def test_it_is_cancelled_while_it_is_not_confirmed(ordered, qian, wechat_pay):
     payouts.advance(payout_id=ordered.pk)
     wechat_pay.cancelling_reads = 2
     asked = cancelled(ordered, qian)
-    assert (asked.state, asked.wechat_state) == (State.WAITING, "CANCELING")
+    assert (asked.status, asked.wechat_status) == (Status.WAITING, "CANCELING")
     for _ in range(3):
-        assert Payout.objects.get().state == State.WAITING
+        assert Payout.objects.get().status == Status.WAITING
         payouts.advance(payout_id=ordered.pk)
 
-    assert Payout.objects.get().state == State.CANCELLED
+    assert Payout.objects.get().status == Status.CANCELLED
     with pytest.raises(PayoutFinished):
         payouts.cancel(payout=ordered, by=qian)
 
@@ -288,16 +288,16 @@ def test_where_cancelling_fails_it_is_tried_again(ordered, qian, wechat_pay, whi
     payouts.advance(payout_id=ordered.pk)
     wechat_pay.fail_next = [("", 0)] * which + [("before", 500)]
     asked = cancelled(ordered, qian)
-    assert (asked.state, asked.trouble) == (State.WAITING, "SYSTEM_ERROR")
+    assert (asked.status, asked.reason) == (Status.WAITING, "SYSTEM_ERROR")
     assert asked.next_at < timezone.now() + timedelta(minutes=1)
     for _ in range(3):
         payouts.advance(payout_id=ordered.pk)
 
-    assert Payout.objects.get().state == State.CANCELLED
+    assert Payout.objects.get().status == Status.CANCELLED
 
 
 def test_what_was_never_sent_is_cancelled_at_once(ordered, qian, wechat_pay):
-    assert payouts.cancel(payout=ordered, by=qian).state == State.CANCELLED
+    assert payouts.cancel(payout=ordered, by=qian).status == Status.CANCELLED
     payouts.advance(payout_id=ordered.pk)
 
     assert wechat_pay.bills == {}
@@ -314,7 +314,7 @@ def test_what_is_to_be_cancelled_is_not_sent_again(ordered, qian, wechat_pay, re
     assert sent(wechat_pay) == 1
     payout = Payout.objects.get()
     # Where nothing is known of it, it may still be under way.
-    assert payout.state == (State.CANCELLED if reached_it else State.UNKNOWN)
+    assert payout.status == (Status.CANCELLED if reached_it else Status.UNKNOWN)
 
 
 def test_who_receives_it_can_not_confirm_what_is_being_cancelled(ordered, qian, wechat_pay):
@@ -322,7 +322,7 @@ def test_who_receives_it_can_not_confirm_what_is_being_cancelled(ordered, qian, 
     payouts.advance(payout_id=ordered.pk)
     wechat_pay.fail_next = [("", 0), ("before", 500)]
 
-    assert cancelled(ordered, qian).wechat_state == "WAIT_USER_CONFIRM"
+    assert cancelled(ordered, qian).wechat_status == "WAIT_USER_CONFIRM"
     assert Payout.objects.get().package_info == ""
     assert not Notice.objects.filter(kind="payout_waiting").exists()
 
@@ -332,9 +332,9 @@ def test_what_wechat_never_took_can_be_paid_otherwise_a_day_after_it_is_cancelle
 ):
     wechat_pay.most_fen = 599
     payouts.advance(payout_id=ordered.pk)
-    assert Payout.objects.get().trouble == "INVALID_REQUEST"
+    assert Payout.objects.get().reason == "INVALID_REQUEST"
     asked = cancelled(ordered, qian)
-    assert (asked.state, asked.trouble) == (State.UNKNOWN, "NOT_FOUND")
+    assert (asked.status, asked.reason) == (Status.UNKNOWN, "NOT_FOUND")
     with pytest.raises(PayoutUnderWay):
         settlement.mark_paid(statement=approved, payer=qian)
 
@@ -342,7 +342,7 @@ def test_what_wechat_never_took_can_be_paid_otherwise_a_day_after_it_is_cancelle
     payouts.advance(payout_id=ordered.pk)
 
     ended = Payout.objects.get()
-    assert (ended.state, ended.fail_reason, ended.trouble) == (State.CANCELLED, "NOT_FOUND", "")
+    assert (ended.status, ended.reason) == (Status.CANCELLED, "NOT_FOUND")
     paid = settlement.mark_paid(statement=approved, payer=qian)
     assert paid.status == Statement.Status.PAID
 
@@ -353,9 +353,9 @@ def test_what_was_sent_a_month_ago_can_be_cancelled(ordered, qian, wechat_pay):
     a_month_ago = timezone.now() - timedelta(days=30)
     Payout.objects.update(sent_at=a_month_ago, last_sent_at=a_month_ago)
     payouts.advance(payout_id=ordered.pk)
-    assert Payout.objects.get().trouble == "TOO_OLD"
+    assert Payout.objects.get().reason == "TOO_OLD"
 
-    assert cancelled(ordered, qian).state == State.CANCELLED
+    assert cancelled(ordered, qian).status == Status.CANCELLED
 
 
 def test_what_waits_and_was_never_confirmable_is_cancelled_once_wechat_has_lost_it(
@@ -364,12 +364,12 @@ def test_what_waits_and_was_never_confirmable_is_cancelled_once_wechat_has_lost_
     wechat_pay.first = ("ACCEPTED",)
     payouts.advance(payout_id=ordered.pk)
     wechat_pay.bills.clear()
-    assert cancelled(ordered, qian).state == State.WAITING
+    assert cancelled(ordered, qian).status == Status.WAITING
 
     day_later()
     payouts.advance(payout_id=ordered.pk)
 
-    assert Payout.objects.get().state == State.CANCELLED
+    assert Payout.objects.get().status == Status.CANCELLED
 
 
 def test_what_the_owner_could_confirm_is_not_over_because_wechat_has_forgotten_it(
@@ -382,7 +382,7 @@ def test_what_the_owner_could_confirm_is_not_over_because_wechat_has_forgotten_i
 
     asked = cancelled(ordered, qian)
 
-    assert (asked.state, asked.trouble) == (State.WAITING, "NOT_FOUND")
+    assert (asked.status, asked.reason) == (Status.WAITING, "NOT_FOUND")
     assert Notice.objects.filter(kind="payout_unclear").count() == 1
 
 
@@ -472,7 +472,7 @@ def test_a_draft_and_a_statement_of_nothing_are_not_paid_by_wechat(
     (draft,) = settlement.draft(
         community=lake, period_start=date(2024, 3, 1), period_end=date(2024, 4, 1)
     )
-    with pytest.raises(StatementStateWrong):
+    with pytest.raises(StatementStatusWrong):
         payouts.order(statement=draft, ordered_by=qian)
     settlement.approve(statement=draft, approver=zhao)
 
@@ -516,8 +516,8 @@ def test_another_transfer_than_ours_is_not_believed(ordered, wechat_pay, callbac
 
     assert wechat_pay.call_back(callback, ordered.out_bill_no, told=told) == 204
 
-    assert (Payout.objects.get().state, Payout.objects.get().trouble) == (
-        State.WAITING,
+    assert (Payout.objects.get().status, Payout.objects.get().reason) == (
+        Status.WAITING,
         "MISMATCH",
     )
 
@@ -542,7 +542,7 @@ def test_a_callback_that_is_not_for_us_changes_nothing(
 
     assert wechat_pay.call_back(callback, ordered.out_bill_no, **wrong) == status
 
-    assert Payout.objects.get().state == State.WAITING
+    assert Payout.objects.get().status == Status.WAITING
 
 
 def test_a_callback_where_nothing_is_set_up_is_refused(callback, db):
@@ -563,7 +563,7 @@ def test_workers_at_one_payout_pay_it_once(ordered, lake, wechat_pay, at_once):
 
 @pytest.mark.django_db(transaction=True)
 def test_it_is_ordered_once(approved, qian, wechat_pay, at_once):
-    outcomes = at_once(4, lambda _: payouts.order(statement=approved, ordered_by=qian).state)
+    outcomes = at_once(4, lambda _: payouts.order(statement=approved, ordered_by=qian).status)
 
     assert Counter(outcomes) == {"pending": 1, "payout_under_way": 3}
 
@@ -574,7 +574,7 @@ def test_the_sweep_sends_and_asks(ordered, lake, wechat_pay):
     assert len(wechat_pay.bills) == 1
     wechat_pay.finish(ordered.out_bill_no)
     tasks.sweep_payouts()  # not yet: it was asked about a moment ago
-    assert Payout.objects.get().state == State.WAITING
+    assert Payout.objects.get().status == Status.WAITING
 
     Payout.objects.update(next_at=timezone.now())
     tasks.sweep_payouts()
@@ -587,7 +587,7 @@ def test_the_sweep_rests_where_nothing_is_set_up(ordered, settings):
     settings.WECHATPAY_MCH_ID = ""
     tasks.sweep_payouts()
 
-    assert Payout.objects.get().state == State.PENDING
+    assert Payout.objects.get().status == Status.PENDING
 
 
 @pytest.mark.parametrize(
@@ -596,7 +596,7 @@ def test_the_sweep_rests_where_nothing_is_set_up(ordered, settings):
         {"amount_fen": 1},
         {"openid": "o6_thief"},
         {"sent_parameters": {"transfer_amount": 1}},
-        {"state": "succeeded"},
+        {"status": "succeeded"},
         {"payee_id": UUID(int=1)},
     ],
 )
@@ -617,22 +617,42 @@ def test_staff_order_and_the_owner_confirms(
     assert [answer.status_code for answer in made] == [201, 201]
     payout = made[0].json()
     assert made[1].json() == payout
-    assert payout["state"] == "pending"
+    assert payout["status"] == "pending"
     assert payout["out_bill_no"] == UUID(payout["id"]).hex
 
     payouts.advance(payout_id=UUID(payout["id"]))
-    mine = f"/api/v1/merchants/{shop.pk}/statements/{approved.pk}/payouts"
-    (told,) = office.get(mine).json()["results"]
-    assert told == {
+    sent = Payout.objects.get()
+    seen = {
         "id": payout["id"],
+        "statement_id": str(approved.pk),
         "amount_fen": 600,
-        "state": "waiting",
-        "fail_reason": "",
+        "status": "waiting",
+        "wechat_status": "WAIT_USER_CONFIRM",
+        "reason": "",
+        "out_bill_no": payout["out_bill_no"],
+        "transfer_bill_no": sent.transfer_bill_no,
+        "package_info": "",
+        "ordered_by": {"id": str(qian.pk), "name": qian.shown_name},
         "ordered_at": payout["ordered_at"],
+        "sent_at": sent.sent_at.isoformat().replace("+00:00", "Z"),
+        "cancel_asked_at": None,
         "finished_at": None,
-        "package_info": f"package-{payout['out_bill_no']}",
     }
-    (seen,) = desk.get(address).json()["results"]
-    assert seen["wechat_state"] == "WAIT_USER_CONFIRM"
+    told = seen | {"package_info": f"package-{payout['out_bill_no']}"}  # for who confirms it
+    one = f"/api/v1/payouts/{payout['id']}"
+    assert (desk.get(address).json()["results"], desk.get(one).json()) == ([seen], seen)
+    assert (office.get(address).json()["results"], office.get(one).json()) == ([told], told)
+    everywhere = "/api/v1/communities/lake/payouts"
+    for query, found in (
+        ("", [seen]),
+        ("?status=waiting", [seen]),
+        ("?status=failed", []),
+        (f"?partnership={approved.partnership_id}", [seen]),
+        (f"?partnership={UUID(int=1)}", []),
+        (f"?since={lake.today}&until={lake.today}", [seen]),
+        (f"?until={lake.today - timedelta(days=1)}", []),
+    ):
+        assert desk.get(f"{everywhere}{query}").json()["results"] == found, query
+    assert office.get(everywhere).status_code == 404
     cancelled = desk.post(f"/api/v1/payouts/{payout['id']}/cancel")
-    assert cancelled.json()["wechat_state"] == "CANCELING"
+    assert cancelled.json()["wechat_status"] == "CANCELING"

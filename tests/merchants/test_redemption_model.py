@@ -194,14 +194,14 @@ class Model:
         if statement.drafter == who:
             raise Refused("own_draft")
         if statement.status == "paid":
-            raise Refused("statement_state_wrong")
+            raise Refused("statement_status_wrong")
         if statement.status == "draft":
             statement.status, statement.approver = "approved", who
 
     def pay(self, number, who):
         statement = self.statements[number]
         if statement.status == "draft":
-            raise Refused("statement_state_wrong")
+            raise Refused("statement_status_wrong")
         if statement.status == "approved":
             if statement.approver == who:
                 raise Refused("own_approval")

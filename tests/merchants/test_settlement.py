@@ -28,9 +28,9 @@ from merchants.settlement.errors import (
     PeriodNotOver,
     QuestionAnswered,
     StatementQuestioned,
-    StatementStateWrong,
+    StatementStatusWrong,
 )
-from merchants.settlement.services import proving, sealed
+from merchants.settlement.services import proving, questions
 from merchants.settlement.services import statements as settlement
 from points.models import Transfer
 
@@ -389,14 +389,14 @@ def test_paying_moves_the_merchants_points_to_settled_once(books, statement, wan
     settlement.approve(statement=statement, approver=qian)
     assert (books(wang)["merchants"], books(wang)["settled"]) == (30, 0)
 
-    paid = settlement.mark_paid(statement=statement, payer=zhao, reference="bank 1")
+    paid = settlement.mark_paid(statement=statement, payer=zhao, payment_reference="bank 1")
 
     assert (paid.status, paid.paid_by, paid.payment_reference) == ("paid", zhao, "bank 1")
     assert (books(wang)["merchants"], books(wang)["settled"]) == (0, 30)
     transfer = Transfer.objects.get(key=f"settlement:{statement.pk}")
     assert transfer.explanation == {"redemptions": 1, "refunds": 0, "amount_fen": 300}
 
-    again = settlement.mark_paid(statement=statement, payer=qian, reference="bank 2")
+    again = settlement.mark_paid(statement=statement, payer=qian, payment_reference="bank 2")
 
     assert (again.paid_by, again.payment_reference) == (zhao, "bank 1")
     assert again.paid_at == paid.paid_at
@@ -407,10 +407,10 @@ def test_paying_moves_the_merchants_points_to_settled_once(books, statement, wan
     ("state", "act", "outcome"),
     [
         ("draft", "approve", "approved"),
-        ("draft", "pay", StatementStateWrong),
+        ("draft", "pay", StatementStatusWrong),
         ("approved", "approve", "approved"),
         ("approved", "pay", "paid"),
-        ("paid", "approve", StatementStateWrong),
+        ("paid", "approve", StatementStatusWrong),
         ("paid", "pay", "paid"),
     ],
 )
@@ -429,7 +429,7 @@ def test_a_statement_goes_from_draft_to_approved_to_paid(
     else:
         with pytest.raises(outcome) as refused:
             acts[act]()
-        assert refused.value.facts == {"state": state}
+        assert refused.value.facts == {"current_status": state}
         statement.refresh_from_db()
         assert statement.status == state
 
@@ -442,7 +442,7 @@ def test_several_people_paying_one_statement(books, statement, wang, zhao, qian,
         8,
         lambda n: (
             settlement.mark_paid(
-                statement=statement, payer=zhao, reference=f"bank {n}"
+                statement=statement, payer=zhao, payment_reference=f"bank {n}"
             ).payment_reference
         ),
     )
@@ -485,7 +485,7 @@ def test_what_is_agreed_on_has_a_number_and_a_digest_of_every_line(
 
     year = lake.today.year
     assert [first.number, second.number] == [f"{year}-0001", f"{year}-0002"]
-    figures_line, redemption_line = sealed.content(second)
+    figures_line, redemption_line = proving.content(second)
     assert figures_line["number"] == second.number
     assert redemption_line == {
         "redemption": str(second.redemptions.get().pk),
@@ -547,59 +547,58 @@ def test_what_is_proved_while_clerks_scan_is_of_one_moment(
 # --- questions ----------------------------------------------------------------------------
 
 
-def test_what_is_questioned_is_answered_before_it_is_approved(statement, zhou, zhao, qian, person):
+def test_what_is_questioned_is_answered_before_it_is_approved(
+    statement, shop, zhou, zhao, qian, person
+):
     line = statement.redemptions.get()
-    asked = settlement.ask(
-        statement=statement, line_id=line.pk, words="不是我店的", asked_by=zhou, is_merchant=True
-    )
+    asked = questions.ask(statement=statement, line_id=line.pk, reason="不是我店的", asked_by=zhou)
     statement.refresh_from_db()
     assert statement.status == "questioned"
 
     with pytest.raises(StatementQuestioned):
         settlement.approve(statement=statement, approver=qian)
     with pytest.raises(OwnQuestion):
-        settlement.answer(question=asked, words="是的", answered_by=zhou, is_merchant=True)
+        questions.answer(question=asked, answer="是的", answered_by=zhou)
 
     partner = person("feng", "冯合伙人")
+    partners.employ(merchant=shop, user=partner, role=MerchantMember.Role.OWNER)
     with pytest.raises(OwnQuestion):  # of the same side
-        settlement.answer(question=asked, words="是的", answered_by=partner, is_merchant=True)
+        questions.answer(question=asked, answer="是的", answered_by=partner)
 
-    answered = settlement.answer(
-        question=asked, words="是陈店员扫的", answered_by=zhao, is_merchant=False
-    )
+    answered = questions.answer(question=asked, answer="是陈店员扫的", answered_by=zhao)
 
     assert (answered.answer, answered.answered_by) == ("是陈店员扫的", zhao)
     with pytest.raises(QuestionAnswered):
-        settlement.answer(question=asked, words="再说一次", answered_by=zhao, is_merchant=False)
+        questions.answer(question=asked, answer="再说一次", answered_by=zhao)
     with pytest.raises(DatabaseError, match="Cannot update"), transaction.atomic():
         _execute("UPDATE merchants_statementquestion SET answer = 'x'")
     assert settlement.approve(statement=statement, approver=qian).status == "approved"
-    with pytest.raises(StatementStateWrong):
-        settlement.ask(
-            statement=statement, line_id=line.pk, words="还有", asked_by=zhou, is_merchant=True
-        )
+    with pytest.raises(StatementStatusWrong):
+        questions.ask(statement=statement, line_id=line.pk, reason="还有", asked_by=zhou)
 
 
-def test_who_works_there_too_does_not_answer_for_the_community(statement, shop, zhou, zhao, qian):
+@pytest.mark.parametrize(
+    ("role", "refusal"),
+    [(MerchantMember.Role.CLERK, OwnMerchant), (MerchantMember.Role.OWNER, OwnQuestion)],
+)
+def test_who_works_there_too_does_not_answer_for_the_community(
+    role, refusal, statement, shop, zhou, zhao, qian
+):
     line = statement.redemptions.get()
-    asked = settlement.ask(
-        statement=statement, line_id=line.pk, words="不是我店的", asked_by=zhou, is_merchant=True
-    )
-    partners.employ(merchant=shop, user=zhao, role=MerchantMember.Role.OWNER)
+    asked = questions.ask(statement=statement, line_id=line.pk, reason="不是我店的", asked_by=zhou)
+    partners.employ(merchant=shop, user=zhao, role=role)
 
-    with pytest.raises(OwnMerchant):
-        settlement.answer(question=asked, words="是的", answered_by=zhao, is_merchant=False)
+    with pytest.raises(refusal):
+        questions.answer(question=asked, answer="是的", answered_by=zhao)
 
-    settlement.answer(question=asked, words="是的", answered_by=qian, is_merchant=False)
+    questions.answer(question=asked, answer="是的", answered_by=qian)
 
 
 def test_only_lines_of_the_statement_are_questioned(statement, zhou, redeemed):
     other = redeemed("2024-04-05 10:00")
 
     with pytest.raises(LineUnknown):
-        settlement.ask(
-            statement=statement, line_id=other.pk, words="?", asked_by=zhou, is_merchant=True
-        )
+        questions.ask(statement=statement, line_id=other.pk, reason="?", asked_by=zhou)
 
 
 # --- what the database refuses ------------------------------------------------------------

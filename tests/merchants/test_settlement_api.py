@@ -15,7 +15,7 @@ from merchants.models import MerchantMember, Offer, Refund, Statement
 from merchants.partners.services import partnerships as partners
 from merchants.redemption.services import refunds
 from merchants.redemption.services import vouchers as redemption
-from merchants.settlement.api import statement_files
+from merchants.settlement.api import statements as views
 from merchants.settlement.services import statements as settlement
 
 UNKNOWN = UUID("01900000-0000-7000-8000-000000000000")
@@ -75,9 +75,10 @@ def statement(lake, line) -> Statement:
 
 
 def shown(statement, **changed):
-    """The whole body of a statement about two teas, as its merchant sees it."""
+    """The whole body of a statement about two teas, drafted by night."""
     return {
         "id": str(statement.pk),
+        "partnership_id": str(statement.partnership_id),
         "merchant": {"id": str(statement.partnership.merchant_id), "name": "茶馆"},
         "community": {"code": "lake", "name": "碧沙湖社区"},
         "period_start": "2024-03-01",
@@ -93,16 +94,13 @@ def shown(statement, **changed):
         "services": [],
         "digest": statement.digest,
         "drafted_at": utc(statement.drafted_at),
+        "drafted_by": None,
         "approved_at": None,
+        "approved_by": None,
         "paid_at": None,
+        "paid_by": None,
         "payment_reference": "",
     } | changed
-
-
-def handled(statement, **changed):
-    """The same as staff see it."""
-    nobody = {"drafted_by": None, "approved_by": None, "paid_by": None}
-    return shown(statement) | nobody | changed
 
 
 def page(*results):
@@ -137,16 +135,20 @@ def test_an_owner_reads_what_is_owed(owners_phone, tea_house, statement, line):
     address = f"/api/v1/merchants/{tea_house.merchant_id}/statements"
 
     assert owners_phone.get(address).json() == page(shown(statement))
-    assert owners_phone.get(f"{address}/{statement.pk}").json() == shown(statement)
-    lines = owners_phone.get(f"{address}/{statement.pk}/redemptions")
+    address = f"/api/v1/statements/{statement.pk}"
+    assert owners_phone.get(address).json() == shown(statement)
+    lines = owners_phone.get(f"{address}/redemptions")
     assert lines.json() == page(line_shown(line))
 
 
-@pytest.mark.parametrize("address", ["", "/{statement}", "/{statement}/redemptions"])
+@pytest.mark.parametrize(
+    "address",
+    ["merchants/{shop}/statements", "statements/{statement}", "statements/{statement}/redemptions"],
+)
 def test_statements_are_not_for_clerks(logged_in, chen, tea_house, statement, address):
-    address = address.format(statement=statement.pk)
+    address = address.format(shop=tea_house.merchant_id, statement=statement.pk)
 
-    answer = logged_in(chen).get(f"/api/v1/merchants/{tea_house.merchant_id}/statements{address}")
+    answer = logged_in(chen).get(f"/api/v1/{address}")
 
     assert problem(answer) == (404, {"code": "not_found"})
 
@@ -160,7 +162,7 @@ def test_an_owner_reads_no_other_merchants_statement(lake, person, logged_in, st
     partners.employ(merchant=noodle_bar.merchant, user=owner, role=MerchantMember.Role.OWNER)
     address = address.format(statement=statement.pk)
 
-    answer = logged_in(owner).get(f"/api/v1/merchants/{noodle_bar.merchant_id}/statements{address}")
+    answer = logged_in(owner).get(f"/api/v1/statements{address}")
 
     assert problem(answer) == (404, {"code": "not_found"})
 
@@ -172,28 +174,43 @@ def test_an_owner_reads_no_other_merchants_statement(lake, person, logged_in, st
 def test_who_watches_over_a_community_reads_its_statements(office, statement, line, role):
     desk = office("qian", role)
 
-    assert desk.get("/api/v1/statements").json() == page(handled(statement))
+    assert desk.get("/api/v1/communities/lake/statements").json() == page(shown(statement))
     address = f"/api/v1/statements/{statement.pk}"
-    assert desk.get(address).json() == handled(statement)
+    assert desk.get(address).json() == shown(statement)
     assert desk.get(f"{address}/redemptions").json() == page(line_shown(line))
 
 
 @pytest.mark.parametrize(
     ("query", "found"),
     [
-        ("community=lake", 1),
-        ("community=hill", 0),
+        ("", 1),
         ("status=draft", 1),
         ("status=paid", 0),
-        ("community=lake&status=draft", 1),
+        ("since=2024-03-31", 1),
+        ("since=2024-04-01", 0),
+        ("until=2024-03-01", 1),
+        ("until=2024-02-29", 0),
+        ("partnership={partnership}", 1),
+        ("partnership={unknown}", 0),
+        ("partnership={partnership}&status=draft&since=2024-03-01&until=2024-03-31", 1),
     ],
 )
-def test_statements_by_community_and_state(zhaos_desk, hill, statement, query, found):
-    assert len(zhaos_desk.get(f"/api/v1/statements?{query}").json()["results"]) == found
+def test_statements_by_status_period_and_partnership(
+    zhaos_desk, owners_phone, shop, statement, query, found
+):
+    query = query.format(partnership=statement.partnership_id, unknown=UNKNOWN)
+    for client, scope in ((zhaos_desk, "communities/lake"), (owners_phone, f"merchants/{shop.pk}")):
+        assert len(client.get(f"/api/v1/{scope}/statements?{query}").json()["results"]) == found
 
 
-def test_an_unknown_state_is_refused(zhaos_desk):
-    status, body = problem(zhaos_desk.get("/api/v1/statements?status=lost"))
+def test_staff_list_no_statements_of_another_community(zhaos_desk, hill, statement):
+    answer = zhaos_desk.get("/api/v1/communities/hill/statements")
+
+    assert problem(answer) == (404, {"code": "not_found"})
+
+
+def test_an_unknown_status_is_refused(zhaos_desk):
+    status, body = problem(zhaos_desk.get("/api/v1/communities/lake/statements?status=lost"))
 
     assert (status, body["code"], list(body["errors"])) == (400, "invalid_input", ["status"])
 
@@ -203,8 +220,11 @@ def test_neighbouring_staff_and_volunteers_see_nothing(hill, person, wang, logge
     roles.give(user=neighbour, community=hill, role=Role.MANAGER)
     for user in (neighbour, wang):
         client = logged_in(user)
-        assert client.get("/api/v1/statements").json() == page()
-        for address in (f"statements/{statement.pk}", f"statements/{statement.pk}/redemptions"):
+        for address in (
+            "communities/lake/statements",
+            f"statements/{statement.pk}",
+            f"statements/{statement.pk}/redemptions",
+        ):
             answer = client.get(f"/api/v1/{address}")
             assert problem(answer) == (404, {"code": "not_found"})
 
@@ -227,7 +247,7 @@ def test_drafting_approving_and_paying(books, wang, zhao, zhaos_desk, office, li
     drafted = post(zhaos_desk, "communities/lake/statements", MARCH)
     statement = Statement.objects.get()
     by_zhao = {"id": str(zhao.pk), "name": "赵社工"}
-    expected = handled(statement, drafted_by=by_zhao)
+    expected = shown(statement, drafted_by=by_zhao)
     assert (drafted.status_code, drafted.json()) == (201, [expected])
 
     own = post(zhaos_desk, f"statements/{statement.pk}/approve", key="k2")
@@ -244,7 +264,9 @@ def test_drafting_approving_and_paying(books, wang, zhao, zhaos_desk, office, li
     }
     assert (approved.status_code, approved.json()) == (200, expected)
 
-    paid = post(zhaos_desk, f"statements/{statement.pk}/pay", {"reference": "B-17"}, key="k3")
+    paid = post(
+        zhaos_desk, f"statements/{statement.pk}/pay", {"payment_reference": "B-17"}, key="k3"
+    )
     statement.refresh_from_db()
     expected |= {
         "status": "paid",
@@ -268,9 +290,9 @@ def test_one_key_drafts_once_and_another_finds_nothing_left(zhaos_desk, line):
 
 
 def test_paying_before_it_is_approved(zhaos_desk, statement):
-    answer = post(zhaos_desk, f"statements/{statement.pk}/pay", {"reference": "B-17"})
+    answer = post(zhaos_desk, f"statements/{statement.pk}/pay", {"payment_reference": "B-17"})
 
-    assert problem(answer) == (409, {"code": "statement_state_wrong", "state": "draft"})
+    assert problem(answer) == (409, {"code": "statement_status_wrong", "current_status": "draft"})
 
 
 @pytest.mark.parametrize(
@@ -339,22 +361,22 @@ def test_drafting_for_another_community(zhaos_desk, hill, code):
 @pytest.mark.parametrize(
     ("method", "address"),
     [
-        ("get", "statements"),
+        ("get", "communities/lake/statements"),
         ("get", f"statements/{UNKNOWN}"),
         ("get", f"statements/{UNKNOWN}/redemptions"),
         ("post", f"statements/{UNKNOWN}/approve"),
         ("post", f"statements/{UNKNOWN}/pay"),
         ("post", "communities/lake/statements"),
         ("get", f"merchants/{UNKNOWN}/statements"),
-        ("get", f"merchants/{UNKNOWN}/statements/{UNKNOWN}"),
-        ("get", f"merchants/{UNKNOWN}/statements/{UNKNOWN}/redemptions"),
+        ("get", f"statements/{UNKNOWN}/questions/{UNKNOWN}"),
+        ("get", f"payouts/{UNKNOWN}"),
+        ("get", f"bank-batches/{UNKNOWN}"),
     ],
 )
 def test_strangers_are_asked_to_log_in(db, client, method, address):
-    assert problem(getattr(client, method)(f"/api/v1/{address}")) == (
-        401,
-        {"code": "not_authenticated"},
-    )
+    answer = getattr(client, method)(f"/api/v1/{address}", content_type="application/json")
+
+    assert problem(answer) == (401, {"code": "not_authenticated"})
 
 
 # --- questions and files ------------------------------------------------------------------
@@ -364,15 +386,14 @@ def test_a_line_is_questioned_by_the_owner_and_answered_by_staff(
     owners_phone, zhaos_desk, zhao, tea_house, statement, line
 ):
     address = f"statements/{statement.pk}/questions"
-    mine = f"merchants/{tea_house.merchant_id}/{address}"
 
-    asked = post(owners_phone, mine, {"line_id": str(line.pk), "words": "不是我店的"})
+    asked = post(owners_phone, address, {"line_id": str(line.pk), "reason": "不是我店的"})
 
     question = statement.questions.get()
     expected = {
         "id": str(question.pk),
         "line_id": str(line.pk),
-        "words": "不是我店的",
+        "reason": "不是我店的",
         "asked_at": utc(question.asked_at),
         "asked_by": {"id": str(question.asked_by_id), "name": "孙老板"},
         "asked_by_merchant": True,
@@ -384,10 +405,10 @@ def test_a_line_is_questioned_by_the_owner_and_answered_by_staff(
     assert zhaos_desk.get(f"/api/v1/{address}").json() == page(expected)
     refused = post(zhaos_desk, f"statements/{statement.pk}/approve", key="k2")
     assert problem(refused) == (409, {"code": "statement_questioned"})
-    own = post(owners_phone, f"{mine}/{question.pk}/answer", {"words": "是的"}, key="k3")
+    own = post(owners_phone, f"{address}/{question.pk}/answer", {"answer": "是的"}, key="k3")
     assert problem(own) == (403, {"code": "own_question"})
 
-    answered = post(zhaos_desk, f"{address}/{question.pk}/answer", {"words": "是"}, key="k4")
+    answered = post(zhaos_desk, f"{address}/{question.pk}/answer", {"answer": "是"}, key="k4")
 
     question.refresh_from_db()
     expected |= {
@@ -396,11 +417,12 @@ def test_a_line_is_questioned_by_the_owner_and_answered_by_staff(
         "answered_by": {"id": str(zhao.pk), "name": "赵社工"},
     }
     assert (answered.status_code, answered.json()) == (200, expected)
-    assert owners_phone.get(f"/api/v1/{mine}").json() == page(expected)
+    assert owners_phone.get(f"/api/v1/{address}").json() == page(expected)
+    assert owners_phone.get(f"/api/v1/{address}/{question.pk}").json() == expected
 
 
 def test_who_only_watches_asks_nothing(office, statement, line):
-    body = {"line_id": str(line.pk), "words": "?"}
+    body = {"line_id": str(line.pk), "reason": "?"}
 
     answer = post(office("qian", Role.AUDITOR), f"statements/{statement.pk}/questions", body)
 
@@ -434,7 +456,7 @@ def test_a_statement_as_a_spreadsheet(zhaos_desk, settled, line):
 
 
 def test_a_statement_to_print(owners_phone, tea_house, settled):
-    address = f"/api/v1/merchants/{tea_house.merchant_id}/statements/{settled.pk}/lines"
+    address = f"/api/v1/statements/{settled.pk}/lines"
 
     page = owners_phone.get(f"{address}.html")
     assert page["Content-Type"] == "text/html; charset=utf-8"
@@ -449,7 +471,7 @@ def test_a_statement_to_print(owners_phone, tea_house, settled):
 
 
 def test_a_file_that_would_be_too_long_is_refused(zhaos_desk, statement, monkeypatch):
-    monkeypatch.setitem(statement_files.MOST_LINES, "pdf", 0)
+    monkeypatch.setitem(views.MOST_LINES, "pdf", 0)
 
     answer = zhaos_desk.get(f"/api/v1/statements/{statement.pk}/lines.pdf")
 
@@ -508,10 +530,10 @@ def test_after_the_day_only_staff_refund(logged_in, zhaos_desk, chen, zhou, shop
 
     assert (given_back.status_code, given_back.json()["points"]) == (201, 60)
     Refund.objects.update(statement=statement)
-    row = zhaos_desk.get(f"/api/v1/statements/{statement.pk}/refunds").json()["results"][0]
+    address = f"/api/v1/statements/{statement.pk}/refunds"
+    row = zhaos_desk.get(address).json()["results"][0]
     assert (row["points"], row["amount_fen"], row["offer_code"]) == (-60, -600, "TEA")
-    of_mine = f"/api/v1/merchants/{shop.pk}/statements/{statement.pk}/refunds"
-    assert logged_in(zhou).get(of_mine).json()["results"] == [row]
+    assert logged_in(zhou).get(address).json()["results"] == [row]
 
 
 def test_nobody_refunds_for_another_shop_or_community(

@@ -14,7 +14,7 @@ from merchants.partners.errors import OwnMerchant
 from merchants.partners.services import increases, invitations
 from merchants.partners.services import partnerships as partners
 from merchants.settlement.errors import NothingToPay
-from merchants.settlement.services import bank_batches
+from merchants.settlement.services import bank
 from merchants.settlement.services import statements as settlement
 
 KEY = {"Idempotency-Key": "k1"}
@@ -147,8 +147,8 @@ def test_who_worked_there_in_a_statements_period_neither_approves_nor_pays_it(
     with pytest.raises(OwnMerchant):
         settlement.mark_paid(statement=statement, payer=zhao)
     with pytest.raises(NothingToPay):
-        bank_batches.make(community=lake, by=zhao)
-    assert bank_batches.make(community=lake, by=sun).lines.count() == 1
+        bank.make_batch(community=lake, by=zhao)
+    assert bank.make_batch(community=lake, by=sun).lines.count() == 1
 
 
 def test_what_is_drafted_by_hand_leaves_out_their_own(lake, employed, redeemed, zhao, qian):
@@ -214,7 +214,7 @@ def test_a_shop_adopts_no_wish_that_either_who_priced_it_works_for(
         (
             "question",
             "INSERT INTO merchants_statementquestion (id, community_id, statement_id, line_id,"
-            " words, answer, asked_by_id, asked_by_merchant) SELECT gen_random_uuid(),"
+            " reason, answer, asked_by_id, asked_by_merchant) SELECT gen_random_uuid(),"
             " community_id, id, id, 'x', '', %(zhao)s, FALSE FROM merchants_statement",
         ),
         (

@@ -14,6 +14,7 @@ from merchants.models import MerchantMember
 from merchants.partners.services import partnerships as partners
 from merchants.redemption.services import refunds
 from merchants.redemption.services import vouchers as redemption
+from merchants.settlement.services import questions
 from merchants.settlement.services import statements as settlement
 
 MARCH = {"period_start": date(2024, 3, 1), "period_end": date(2024, 4, 1)}
@@ -113,14 +114,10 @@ def test_owners_follow_a_statement_from_draft_to_payment(
     MerchantMember.objects.filter(user=dismissed).update(ended_at=timezone.now())
     (statement,) = settlement.draft(community=lake, drafted_by=zhao, **MARCH)
     line = statement.redemptions.get()
-    by_staff = settlement.ask(
-        statement=statement, line_id=line.pk, words="两壶？", asked_by=zhao, is_merchant=False
-    )
-    settlement.answer(question=by_staff, words="两壶", answered_by=zhou, is_merchant=True)
-    by_owner = settlement.ask(
-        statement=statement, line_id=line.pk, words="多少？", asked_by=zhou, is_merchant=True
-    )
-    settlement.answer(question=by_owner, words="六百分", answered_by=zhao, is_merchant=False)
+    by_staff = questions.ask(statement=statement, line_id=line.pk, reason="两壶？", asked_by=zhao)
+    questions.answer(question=by_staff, answer="两壶", answered_by=zhou)
+    by_owner = questions.ask(statement=statement, line_id=line.pk, reason="多少？", asked_by=zhou)
+    questions.answer(question=by_owner, answer="六百分", answered_by=zhao)
     settlement.approve(statement=statement, approver=person("sun"))
     settlement.mark_paid(statement=statement, payer=zhao)
 

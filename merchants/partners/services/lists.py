@@ -4,7 +4,6 @@ Staff match an activity to what a merchant needs; the hours that are verified th
 received. They stand on its statement and are never worth money.
 """
 
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -18,10 +17,8 @@ from merchants.partners import errors
 from merchants.partners.models.lists import ActivityMatch, ListEntry
 from merchants.partners.models.partnerships import Partnership
 from merchants.partners.services import sides
-from merchants.settlement.models.statements import StatedAttendance, Statement
 
 OPEN_AT_MOST = 100  # entries of a partner
-BATCH = 1_000  # rows a statement
 
 
 @transaction.atomic
@@ -122,62 +119,6 @@ def end_match(*, match: ActivityMatch, by: User) -> ActivityMatch:
         match.save(update_fields=["ended_at", "ended_by"])
         _record("list_entry.end_match", entry, by, activity=str(match.activity_id))
     return match
-
-
-def received(partnership: Partnership, *, until: datetime) -> list[volunteering.Service]:
-    """What volunteers did for the merchant that no statement of its says yet: an activity each.
-
-    The hours that were verified before ``until``, in the activities that are matched to what it
-    needs now, also those that were verified or matched too late for the statement before.
-    """
-    matched = ActivityMatch.objects.filter(
-        community_id=partnership.community_id,
-        entry__partnership=partnership,
-        entry__kind=ListEntry.Kind.NEED,
-        ended_at__isnull=True,
-    )
-    activity_ids = set(matched.values_list("activity_id", flat=True))
-    if not activity_ids:
-        return []
-    stated = StatedAttendance.objects.filter(
-        community_id=partnership.community_id, partnership=partnership
-    )
-    return volunteering.source().services(
-        community_id=partnership.community_id,
-        activity_ids=activity_ids,
-        until=until,
-        but_for=stated.values_list("attendance_id", flat=True),
-    )
-
-
-def as_said(services: list[volunteering.Service]) -> list[dict[str, Any]]:
-    """As a statement says it: of people only how many."""
-    return [
-        {
-            "activity_id": str(service.activity_id),
-            "title": service.title,
-            "volunteers": service.volunteers,
-            "minutes": service.minutes,
-        }
-        for service in services
-    ]
-
-
-def state(services: list[volunteering.Service], *, on: Statement) -> None:
-    """They stand on this statement, and on no later one. Whoever calls it holds the partnership."""
-    StatedAttendance.objects.bulk_create(
-        (
-            StatedAttendance(
-                community_id=on.community_id,
-                partnership_id=on.partnership_id,
-                statement=on,
-                attendance_id=attendance_id,
-            )
-            for service in services
-            for attendance_id in service.attendance_ids
-        ),
-        batch_size=BATCH,
-    )
 
 
 def _locked(entry: ListEntry) -> ListEntry:

@@ -12,7 +12,6 @@ from django.utils import timezone
 from backend.communities.models import Community
 from backend.notices import services as notices
 from merchants.partners import selectors
-from merchants.settlement.models.statements import Statement
 
 
 def tell(
@@ -38,16 +37,3 @@ def tell(
 def owners_of(merchant_id: UUID) -> list[UUID]:
     """Who is told what concerns the merchant."""
     return list(selectors.owners_of(merchant_id).values_list("user", flat=True))
-
-
-def facts_of(statement: Statement) -> dict[str, Any]:
-    """What a notice about a statement says of it."""
-    return {
-        "community": statement.community.name,
-        "merchant": statement.partnership.name,
-        "first_day": statement.period_start.isoformat(),
-        "last_day": statement.last_day.isoformat(),
-        "number": statement.number,
-        "points": statement.points,
-        "yuan": f"{statement.due_fen / 100:.2f}",
-    }

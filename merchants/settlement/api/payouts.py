@@ -1,49 +1,53 @@
-"""Paying merchants by WeChat, what WeChat tells of it, and where a bank pays them."""
+"""Payouts: statements paid by WeChat, and what WeChat tells of them."""
 
-from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
+from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema
 from rest_framework import exceptions, permissions, serializers, status
-from rest_framework.generics import ListAPIView
+from rest_framework.generics import ListAPIView, RetrieveAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from backend.accounts.api.fields import DigitsField
 from backend.api.callers import signed_in
-from backend.api.fields import CharField
+from backend.api.filters import LocalDayFilterBackend, LocalDaysFilter
 from backend.api.idempotency import below, idempotent, seen
 from backend.wechat.pay import NotFromWeChatPay
-from merchants.partners.api.members import at_owned, owned
 from merchants.partners.api.serializers import ColleagueSerializer
+from merchants.redemption.api.records import WatchedCommunity
 from merchants.settlement import selectors
-from merchants.settlement.api.statements import statements_owned
-from merchants.settlement.models.payouts import BankAccount, Payout
-from merchants.settlement.services import bank_accounts, payouts
+from merchants.settlement.api.statements import statement_handled, statement_seen
+from merchants.settlement.models.payouts import Payout
+from merchants.settlement.services import payouts
 
 
 class PayoutSerializer(serializers.ModelSerializer[Payout]):
-    """How a transfer stands; ``wechat_state`` as WeChat calls it, ``trouble`` of the last try."""
+    """How a payout stands, and ``wechat_status`` as WeChat calls it.
+
+    ``reason`` is WeChat's code for why it failed, or for why the last try told nothing.
+    ``package_info`` is for ``wx.requestMerchantTransfer`` of the payee, and empty for others.
+    """
 
     out_bill_no = serializers.CharField(read_only=True)
     ordered_by = ColleagueSerializer(read_only=True)
+    package_info = serializers.SerializerMethodField()
 
     class Meta:
         model = Payout
-        fields: tuple[str, ...] = (
+        fields = (
             "id",
             "statement_id",
             "amount_fen",
-            "state",
-            "wechat_state",
-            "trouble",
-            "fail_reason",
+            "status",
+            "wechat_status",
+            "reason",
             "out_bill_no",
             "transfer_bill_no",
+            "package_info",
             "ordered_by",
             "ordered_at",
             "sent_at",
@@ -52,55 +56,42 @@ class PayoutSerializer(serializers.ModelSerializer[Payout]):
         )
         read_only_fields = fields
 
-
-class OwnersPayoutSerializer(serializers.ModelSerializer[Payout]):
-    """``package_info`` is for ``wx.requestMerchantTransfer`` of the payee, empty for others."""
-
-    package_info = serializers.SerializerMethodField()
-
-    class Meta:
-        model = Payout
-        fields = (
-            "id",
-            "amount_fen",
-            "state",
-            "fail_reason",
-            "ordered_at",
-            "finished_at",
-            "package_info",
-        )
-        read_only_fields = fields
-
     def get_package_info(self, payout: Payout) -> str:
         is_payee = payout.payee_id == signed_in(self.context["request"]).pk
         return payout.package_info if is_payee else ""
 
 
-class BankAccountSerializer(serializers.ModelSerializer[BankAccount]):
-    number = serializers.CharField(source="masked_number", read_only=True)
-
-    class Meta:
-        model = BankAccount
-        fields = ("holder", "bank", "number", "changed_at")
-        read_only_fields = fields
-
-
-class KeepBankAccountSerializer(serializers.Serializer[Any]):
-    holder = CharField(max_length=60)
-    bank = CharField(max_length=60)
-    number = DigitsField(min_length=8, max_length=32)
+class PayoutFilter(LocalDaysFilter):
+    moment = "ordered_at"
+    status = filters.ChoiceFilter(choices=Payout.Status.choices)
+    partnership = filters.UUIDFilter(
+        field_name="statement__partnership", help_text="The id of a partnership."
+    )
 
 
-# --- staff ------------------------------------------------------------------------------------
+class CommunityPayoutListView(WatchedCommunity, ListAPIView[Payout]):
+    """Staff and auditors list a community's payouts, newest first.
+
+    ``GET /api/v1/communities/{code}/payouts``
+    """
+
+    serializer_class = PayoutSerializer
+    queryset = Payout.objects.none()
+    filter_backends = (LocalDayFilterBackend,)
+    filterset_class = PayoutFilter
+
+    def get_queryset(self) -> QuerySet[Payout]:
+        return selectors.payouts_in(self.community)
+
+
 class StatementPayoutListView(ListAPIView[Payout]):
-    """How it was or is being paid: ``GET /api/v1/statements/{statement_id}/payouts``."""
+    """How a statement was or is paid: ``GET /api/v1/statements/{statement_id}/payouts``."""
 
     serializer_class = PayoutSerializer
     queryset = Payout.objects.none()
 
     def get_queryset(self) -> QuerySet[Payout]:
-        seen = selectors.statements_seen_by(signed_in(self.request))
-        return selectors.payouts_of(get_object_or_404(seen, pk=self.kwargs["statement_id"]))
+        return selectors.payouts_of(statement_seen(self.request, self.kwargs["statement_id"]))
 
     @extend_schema(request=None, responses={201: PayoutSerializer})
     @idempotent(
@@ -108,24 +99,35 @@ class StatementPayoutListView(ListAPIView[Payout]):
         PayoutSerializer,
     )
     def post(self, request: Request, statement_id: UUID) -> Response:
-        """Pay it by WeChat: ``POST /api/v1/statements/{statement_id}/payouts``.
+        """Staff pay it by WeChat: ``POST /api/v1/statements/{statement_id}/payouts``.
 
         The owner confirms on the phone within 24 hours. Refused with
-        ``wechat_pay_not_configured``, ``statement_state_wrong``, ``own_approval``,
-        ``nothing_to_pay``, ``payout_outside_limits``, ``payout_under_way``, ``payee_missing``,
-        ``own_payout`` (who receives it ordered it, or approved the statement).
+        ``wechat_pay_not_configured``, ``own_merchant``, ``statement_status_wrong``,
+        ``own_approval``, ``nothing_to_pay``, ``payout_outside_limits``, ``payout_under_way``,
+        ``payee_missing``, ``own_payout`` if the payee approved the statement.
         """
-        user = signed_in(request)
-        statement = get_object_or_404(selectors.statements_handled_by(user), pk=statement_id)
-        payout = payouts.order(statement=statement, ordered_by=user)
-        return Response(PayoutSerializer(payout).data, status=status.HTTP_201_CREATED)
+        payout = payouts.order(
+            statement=statement_handled(request, statement_id), ordered_by=signed_in(request)
+        )
+        return Response(self.get_serializer(payout).data, status=status.HTTP_201_CREATED)
+
+
+class PayoutView(RetrieveAPIView[Payout]):
+    """The merchant's owner, staff and auditors read one: ``GET /api/v1/payouts/{payout_id}``."""
+
+    serializer_class = PayoutSerializer
+    queryset = Payout.objects.none()
+    lookup_url_kwarg = "payout_id"
+
+    def get_queryset(self) -> QuerySet[Payout]:
+        return selectors.payouts_seen_by(signed_in(self.request))
 
 
 class CancelPayoutView(APIView):
-    """Not after all: ``POST /api/v1/payouts/{payout_id}/cancel``.
+    """Staff cancel a payout: ``POST /api/v1/payouts/{payout_id}/cancel``.
 
     WeChat cancels what is not confirmed yet, a little later; it is asked until it does. Refused
-    with ``payout_finished``.
+    with ``own_merchant``, ``payout_finished``.
     """
 
     @extend_schema(request=None, responses=PayoutSerializer)
@@ -135,53 +137,15 @@ class CancelPayoutView(APIView):
     def post(self, request: Request, payout_id: UUID) -> Response:
         user = signed_in(request)
         payout = get_object_or_404(selectors.payouts_handled_by(user), pk=payout_id)
-        return Response(PayoutSerializer(payouts.cancel(payout=payout, by=user)).data)
+        cancelled = payouts.cancel(payout=payout, by=user)
+        return Response(PayoutSerializer(cancelled, context={"request": request}).data)
 
 
-# --- owners -----------------------------------------------------------------------------------
-class MerchantPayoutListView(ListAPIView[Payout]):
-    """How my statement is being paid.
-
-    ``GET /api/v1/merchants/{merchant_id}/statements/{statement_id}/payouts``
-    """
-
-    serializer_class = OwnersPayoutSerializer
-    queryset = Payout.objects.none()
-
-    def get_queryset(self) -> QuerySet[Payout]:
-        mine = statements_owned(self.request, self.kwargs["merchant_id"])
-        return selectors.payouts_of(get_object_or_404(mine, pk=self.kwargs["statement_id"]))
-
-
-class BankAccountView(APIView):
-    """Where a bank pays my shop: ``GET /api/v1/merchants/{merchant_id}/bank-account``."""
-
-    @extend_schema(responses=BankAccountSerializer)
-    def get(self, request: Request, merchant_id: UUID) -> Response:
-        account = get_object_or_404(BankAccount, merchant=owned(request, merchant_id))
-        return Response(BankAccountSerializer(account).data)
-
-    @extend_schema(request=KeepBankAccountSerializer, responses=BankAccountSerializer)
-    @idempotent(
-        at_owned(lambda merchant: BankAccount.objects.filter(merchant=merchant)),
-        BankAccountSerializer,
-        is_required=False,
-        edits=True,
-    )
-    def put(self, request: Request, merchant_id: UUID) -> Response:
-        """Say where: ``PUT /api/v1/merchants/{merchant_id}/bank-account``. Digits alone."""
-        merchant = owned(request, merchant_id)
-        body = KeepBankAccountSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        kept = bank_accounts.keep(merchant=merchant, by=signed_in(request), **body.validated_data)
-        return Response(BankAccountSerializer(kept).data)
-
-
-# --- WeChat -----------------------------------------------------------------------------------
 class WeChatPayCallbackView(APIView):
     """WeChat tells how a transfer ended: ``POST /api/v1/wechatpay/callback``.
 
-    Signed; what is not is 401, quietly, for WeChat probes with wrong signatures.
+    A request without WeChat's signature is answered with 401 and not logged, for WeChat probes
+    with wrong signatures.
     """
 
     authentication_classes = ()

@@ -1,4 +1,4 @@
-"""What merchants are owed."""
+"""Statements of what merchants are owed, and questions about their lines."""
 
 from datetime import date, timedelta
 from typing import ClassVar
@@ -24,19 +24,22 @@ def _of_statement(column: str) -> str:
     )
 
 
-# What a row about a statement is about, for triggers: the partnership, from the period on.
+# For triggers of rows that name a statement: its partnership, and the period's beginning.
 OF_STATEMENT = {
     "partnership": _of_statement("partnership_id"),
     "since": _of_statement("period_start"),
 }
 
 
-class Statement(TenantModel):
-    """What one merchant is owed for one period: drafted (and questioned) → approved → paid.
+_IS_APPROVED = Q(approved_at__isnull=False, approved_by__isnull=False)
 
-    Every redemption and every refund stands in exactly one statement: it points to it. What comes
-    after the draft is a line of the next. ``points`` and ``amount_fen`` are of the lines, refunds
-    taken off; a sum below zero is carried into the next statement, where it is ``carried_fen``.
+
+class Statement(TenantModel):
+    """What a community owes a merchant for a period: draft (and questioned) → approved → paid.
+
+    Every redemption and every refund names the one statement in which it is a line. What comes
+    after the draft is a line of the next statement. ``points`` and ``amount_fen`` are the sums of
+    the redemptions less the refunds. A sum below zero is the next statement's ``carried_fen``.
     """
 
     class Status(models.TextChoices):
@@ -56,16 +59,16 @@ class Statement(TenantModel):
     points = models.BigIntegerField()
     amount_fen = models.BigIntegerField()
     carried_fen = models.BigIntegerField(default=0)  # 0 or less
-    services = models.JSONField(default=list)  # that volunteers did for it: ``lists.as_said``
+    services = models.JSONField(default=list)  # what volunteers did there, an object an activity
     drafted_at = models.DateTimeField(db_default=Now())
-    drafted_by = models.ForeignKey(  # NULL: the nightly task
+    drafted_by = models.ForeignKey(  # NULL: by the nightly task
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True
     )
     approved_at = models.DateTimeField(null=True)
     approved_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True
     )
-    # From approval on: the number within the community's year, and what seals all of it.
+    # From approval on: the number in the community's year, and the digest that seals all of it.
     number_year = models.PositiveSmallIntegerField(null=True)
     number_in_year = models.PositiveIntegerField(null=True)
     digest = models.CharField(max_length=64, blank=True)
@@ -116,24 +119,9 @@ class Statement(TenantModel):
             ),
             models.CheckConstraint(
                 name="statement_status_is_complete",
-                condition=Q(
-                    status__in=["draft", "questioned"],
-                    approved_at__isnull=True,
-                    paid_at__isnull=True,
-                )
-                | Q(
-                    status="approved",
-                    approved_at__isnull=False,
-                    approved_by__isnull=False,
-                    paid_at__isnull=True,
-                )
-                | Q(
-                    status="paid",
-                    approved_at__isnull=False,
-                    approved_by__isnull=False,
-                    paid_at__isnull=False,
-                    paid_by__isnull=False,
-                ),
+                condition=Q(status__in=["draft", "questioned"], approved_at=None, paid_at=None)
+                | _IS_APPROVED & Q(status="approved", paid_at=None)
+                | _IS_APPROVED & Q(status="paid", paid_at__isnull=False, paid_by__isnull=False),
             ),
         ]
         triggers: ClassVar = [
@@ -145,6 +133,7 @@ class Statement(TenantModel):
                 condition=pgtrigger.Q(old__approved_by__df=pgtrigger.F("new__approved_by")),
                 func=triggers.not_their_own("NEW.approved_by_id", since="NEW.period_start"),
             ),
+            # Whoever ordered a WeChat transfer was checked when they ordered it.
             pgtrigger.Trigger(
                 name="statement_not_paid_by_their_own",
                 when=pgtrigger.After,
@@ -220,29 +209,29 @@ class Statement(TenantModel):
 
     @property
     def number(self) -> str:
-        """As people write it, ``2026-0007``; nothing before it is approved."""
+        """The number as people write it, ``2026-0007``; empty before approval."""
         return f"{self.number_year}-{self.number_in_year:04}" if self.number_in_year else ""
 
     @property
     def last_day(self) -> date:
-        """Of its period."""
+        """The last day of the period."""
         return self.period_end - timedelta(days=1)
 
     @property
     def due_fen(self) -> int:
-        """What is to be paid: nothing while more was refunded than redeemed."""
+        """What is to be paid; 0 while more was refunded than redeemed."""
         return max(0, self.amount_fen + self.carried_fen)
 
     @property
     def carries_fen(self) -> int:
-        """What the next statement takes off."""
+        """What the next statement takes off: 0 or less."""
         return min(0, self.amount_fen + self.carried_fen)
 
 
 class StatedAttendance(TenantModel):
-    """Somebody's verified hours that stand on a statement, under services, once for each partner.
+    """Verified hours that a statement counts among its services, once for each partnership.
 
-    The attendance is the volunteers app's: of it merchants know its id.
+    The attendance belongs to the volunteers app; only its id is known here.
     """
 
     partnership = models.ForeignKey(  # the statement's
@@ -268,17 +257,17 @@ class StatedAttendance(TenantModel):
 
 
 class StatementQuestion(TenantModel):
-    """Somebody doubts a line of a draft; until all are answered nobody can approve it."""
+    """A doubt about a line of a draft. The statement is approved only after all are answered."""
 
     statement = models.ForeignKey(
         Statement, models.PROTECT, related_name="questions", db_index=False
     )
-    line_id = models.UUIDField()  # of a redemption or a refund in it
-    words = models.CharField(max_length=500)
+    line_id = models.UUIDField()  # of a redemption or a refund in the statement
+    reason = models.CharField(max_length=500)  # why it is doubted
     asked_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False
     )
-    asked_by_merchant = models.BooleanField()  # else by the community; the other side answers
+    asked_by_merchant = models.BooleanField()  # otherwise by the community
     asked_at = models.DateTimeField(db_default=Now())
     answer = models.CharField(max_length=500, blank=True)
     answered_by = models.ForeignKey(
@@ -325,7 +314,7 @@ class StatementQuestion(TenantModel):
                     "community",
                     "statement",
                     "line_id",
-                    "words",
+                    "reason",
                     "asked_by",
                     "asked_by_merchant",
                     "asked_at",
@@ -339,4 +328,4 @@ class StatementQuestion(TenantModel):
         ]
 
     def __str__(self) -> str:
-        return f"{self.statement_id}: {self.words}"
+        return f"{self.statement_id}: {self.reason}"

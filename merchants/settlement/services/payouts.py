@@ -1,8 +1,8 @@
-"""Paying a statement by WeChat: one number whatever happens, until WeChat says how it ended.
+"""Paying a statement by WeChat: a payout keeps one number until WeChat says how it ended.
 
-No answer, or none that can be trusted, means that the money may be on its way: the same number is
-sent again with the same parameters. Only one that failed or was cancelled makes room for another.
-One that staff cancel is never sent again.
+Without an answer that can be trusted the money may be on its way, so the same number is sent again
+with the same parameters. Only after a payout failed or was cancelled can there be another. A payout
+that staff cancel is never sent again.
 Locks are taken in one order: payout, statement. None is held while WeChat is asked.
 Source: shared/WECHAT.md, section 2.
 """
@@ -24,7 +24,7 @@ from backend.ids import new_id
 from backend.wechat import pay
 from backend.wechat.errors import WeChatPayNotConfigured
 from merchants.partners.selectors import owners_of
-from merchants.partners.services import sides, telling
+from merchants.partners.services import sides
 from merchants.settlement import errors, selectors
 from merchants.settlement.models.payouts import Payout, PayoutCallback
 from merchants.settlement.models.statements import Statement
@@ -32,36 +32,32 @@ from merchants.settlement.services import statements as settlement
 
 logger = logging.getLogger(__name__)
 
-State = Payout.State
-ENDS = {"SUCCESS": State.SUCCEEDED, "FAIL": State.FAILED, "CANCELLED": State.CANCELLED}
-UNCONFIRMED = ("ACCEPTED", "PROCESSING", "WAIT_USER_CONFIRM")  # what WeChat still cancels
+Status = Payout.Status
+ENDS = {"SUCCESS": Status.SUCCEEDED, "FAIL": Status.FAILED, "CANCELLED": Status.CANCELLED}
+UNCONFIRMED = ("ACCEPTED", "PROCESSING", "WAIT_USER_CONFIRM")  # WeChat still cancels these
 NOT_FOUND = "NOT_FOUND"
-# WeChat tells of a bill for 30 days; a number it has forgotten would be paid a second time.
+# WeChat knows a number for 30 days; sent again later, it would be paid a second time.
 SEND_AGAIN_FOR = timedelta(days=29)
-CLOSED_AFTER = timedelta(hours=25)  # WeChat closes after 24 what nobody confirmed; some lag
-UNCLEAR_AFTER = timedelta(hours=1)  # then somebody has to look
-ASK_AGAIN = (timedelta(seconds=15), timedelta(hours=1))  # sooner at first, then later and later
+CLOSED_AFTER = timedelta(hours=25)  # WeChat closes after 24 what nobody confirmed
+UNCLEAR_AFTER = timedelta(hours=1)  # after which somebody has to look
+ASK_AGAIN = (timedelta(seconds=15), timedelta(hours=1))  # at first, and at last
 
 
 @transaction.atomic
 def order(*, statement: Statement, ordered_by: User) -> Payout:
-    """Pay what is due to the owner who has worked there longest and logs in with WeChat.
+    """Order what is due to be paid to the owner of longest standing who logs in with WeChat.
 
-    It is sent by a task. Whoever orders it counts as who paid. Raises WeChatPayNotConfigured,
-    StatementStateWrong (not approved), OwnApproval, NothingToPay, PayoutOutsideLimits,
-    PayoutUnderWay (also by the bank), PayeeMissing, OwnPayout (who approved it receives it),
-    OwnMerchant.
+    A task sends the payout. Whoever orders it counts as the payer. Raises WeChatPayNotConfigured,
+    OwnMerchant, StatementStatusWrong unless the statement is approved, OwnApproval, NothingToPay,
+    PayoutOutsideLimits, PayoutUnderWay (the bank's too), PayeeMissing, OwnPayout if the payee
+    approved the statement.
     """
     if not pay.is_configured():
         raise WeChatPayNotConfigured
-    statement = (
-        Statement.objects.select_for_update(no_key=True, of=("self",))
-        .select_related("partnership", "community")
-        .get(pk=statement.pk)
-    )
+    statement = settlement.locked(statement)
     sides.refuse_own(ordered_by, statement.partnership, statement.period_start)
     if statement.status != Statement.Status.APPROVED:
-        raise errors.StatementStateWrong(state=statement.status)
+        raise errors.StatementStatusWrong(current_status=statement.status)
     if statement.approved_by_id == ordered_by.pk:
         raise errors.OwnApproval
     if statement.due_fen == 0:
@@ -69,12 +65,11 @@ def order(*, statement: Statement, ordered_by: User) -> Payout:
     least, most = settings.WECHATPAY_LEAST_FEN, settings.WECHATPAY_MOST_FEN
     if not least <= statement.due_fen <= most:
         raise errors.PayoutOutsideLimits(least_fen=least, most_fen=most)
-    if statement.payouts.filter(state__in=Payout.OPEN).exists():
-        raise errors.PayoutUnderWay
-    if selectors.bank_lines_of(statement).filter(freed_at__isnull=True).exists():
+    is_being_paid = statement.payouts.filter(status__in=Payout.OPEN).exists()
+    if is_being_paid or selectors.is_with_the_bank(statement):
         raise errors.PayoutUnderWay
     payee, openid = _payee(statement)
-    if payee.pk == statement.approved_by_id:  # who became an owner afterwards
+    if payee.pk == statement.approved_by_id:  # and became an owner afterwards
         raise errors.OwnPayout
     payout = Payout.objects.create(
         id=new_id(),
@@ -91,9 +86,9 @@ def order(*, statement: Statement, ordered_by: User) -> Payout:
 
 
 def advance(*, payout_id: UUID) -> None:
-    """Send it, send it again, ask how it stands, or have it cancelled.
+    """Send the payout, send it again, ask WeChat how it stands, or have it cancelled.
 
-    Harmless to repeat, by any number of workers. Raises WeChatPayNotConfigured.
+    Idempotent, also with several workers at once. Raises WeChatPayNotConfigured.
     """
     account = pay.configured()
     payout = _begin(payout_id)
@@ -110,7 +105,7 @@ def advance(*, payout_id: UUID) -> None:
     payout = _apply(payout_id, bill)
     if payout.is_finished:
         return
-    if payout.cancel_asked_at and payout.wechat_state in UNCONFIRMED:
+    if payout.cancel_asked_at and payout.wechat_status in UNCONFIRMED:
         try:
             _apply(payout_id, account.cancel(payout.out_bill_no))
         except pay.OutcomeUnknown as unknown:
@@ -120,22 +115,21 @@ def advance(*, payout_id: UUID) -> None:
 
 
 def cancel(*, payout: Payout, by: User) -> Payout:
-    """Not after all: from here on it is not sent, and what WeChat has of it is cancelled there.
+    """Cancel a payout: it is not sent from now on, and WeChat is asked to cancel what it has.
 
-    What was never sent is cancelled at once, anything else when WeChat says so, for which it is
-    asked until it does. Raises OwnMerchant, PayoutFinished, WeChatPayNotConfigured (asked once it
-    is).
+    A payout that was never sent is cancelled at once, any other when WeChat says so; WeChat is
+    asked until it does. Raises OwnMerchant, PayoutFinished, WeChatPayNotConfigured.
     """
     with transaction.atomic():
         payout = _locked(payout.pk)
         statement = payout.statement
         sides.refuse_own(by, statement.partnership, statement.period_start)
         if payout.is_finished:
-            raise errors.PayoutFinished(state=payout.state)
+            raise errors.PayoutFinished(current_status=payout.status)
         _record("payout.cancel", payout, by)
         payout.cancel_asked_at = payout.cancel_asked_at or timezone.now()
-        if payout.state == State.PENDING:
-            _finish(payout, State.CANCELLED)
+        if payout.status == Status.PENDING:
+            _finish(payout, Status.CANCELLED)
             return payout
         payout.save(update_fields=["cancel_asked_at"])
     advance(payout_id=payout.pk)
@@ -143,7 +137,7 @@ def cancel(*, payout: Payout, by: User) -> Payout:
 
 
 def called_back(*, headers: Mapping[str, str], raw: bytes) -> None:
-    """WeChat tells how one ended; told again, or once it is known, nothing changes.
+    """Take WeChat's word on how a payout ended. Idempotent, and without effect once that is known.
 
     ``raw`` are the bytes as they came. Raises NotFromWeChatPay, PayoutUnknown,
     WeChatPayNotConfigured.
@@ -164,44 +158,44 @@ def called_back(*, headers: Mapping[str, str], raw: bytes) -> None:
 
 
 def _begin(payout_id: UUID) -> Payout | None:
-    """From here on it may have been sent; ``None`` if it has ended, or somebody is at it."""
+    """Note that it may be sent now. ``None`` if it is finished or another worker is at it."""
     with transaction.atomic():
         payout = (
             Payout.objects.select_for_update(no_key=True, of=("self",), skip_locked=True)
             .select_related("statement__community", "statement__partnership")
-            .filter(pk=payout_id, state__in=Payout.OPEN)
+            .filter(pk=payout_id, status__in=Payout.OPEN)
             .first()
         )
         if payout is None:
             return None
         now = timezone.now()
         if _is_to_be_sent(payout):
-            if payout.state == State.PENDING:
-                payout.state, payout.sent_at = State.UNKNOWN, now
+            if payout.status == Status.PENDING:
+                payout.status, payout.sent_at = Status.UNKNOWN, now
             payout.last_sent_at = now
             payout.sent_parameters = payout.sent_parameters or _parameters(payout)
         payout.next_at = _again_at(payout, now)
         payout.save(
-            update_fields=["state", "sent_at", "last_sent_at", "sent_parameters", "next_at"]
+            update_fields=["status", "sent_at", "last_sent_at", "sent_parameters", "next_at"]
         )
         return payout
 
 
 def _is_to_be_sent(payout: Payout) -> bool:
-    """Until the payee can confirm it: only the answer to who sends it says with what."""
+    """Until the payee can confirm it: only the answer to sending it has the ``package_info``."""
     if payout.cancel_asked_at or payout.package_info:
         return False
     return payout.sent_at is None or payout.sent_at > timezone.now() - SEND_AGAIN_FOR
 
 
 def _send(account: pay.Pay, payout: Payout) -> tuple[dict[str, Any], str]:
-    """What WeChat says of it, and why it was refused if that is only asked for afterwards."""
+    """WeChat's bill, and the code of a refusal if the bill had to be asked for afterwards."""
     try:
         return account.create(payout.sent_parameters), ""
     except pay.OutcomeUnknown as unknown:
         if not unknown.is_refusal:
             raise
-        # It may be refused for what was made of the same number before.
+        # It may be refused because the same number was sent before.
         try:
             return account.query(payout.out_bill_no), unknown.code
         except pay.OutcomeUnknown:
@@ -214,19 +208,17 @@ def _nothing_told(payout_id: UUID, code: str) -> None:
     if payout.is_finished:
         return
     if code == NOT_FOUND and _can_not_be_confirmed(payout):
-        payout.trouble = ""
-        _finish(payout, State.CANCELLED, NOT_FOUND)
+        _finish(payout, Status.CANCELLED, NOT_FOUND)
         return
     is_too_old = not (payout.cancel_asked_at or payout.package_info or _is_to_be_sent(payout))
     _unclear(payout, "TOO_OLD" if code == NOT_FOUND and is_too_old else code)
 
 
 def _can_not_be_confirmed(payout: Payout) -> bool:
-    """Whether no money can have moved, nor will, though WeChat does not tell of it.
+    """Whether no money has moved or can move, although WeChat does not know the number.
 
-    Nobody ever had the ``package_info`` that it is confirmed with, nothing is sent any more, and
-    what is not confirmed within 24 hours WeChat closes. Once the payee could confirm it, this
-    does not hold, whatever WeChat does not find.
+    That holds where nobody ever had the ``package_info`` to confirm it with and nothing was sent
+    for so long that WeChat has closed it. It never holds once the payee could confirm it.
     """
     if payout.cancel_asked_at is None or payout.package_info or payout.last_sent_at is None:
         return False
@@ -235,7 +227,7 @@ def _can_not_be_confirmed(payout: Payout) -> bool:
 
 @transaction.atomic
 def _apply(payout_id: UUID, bill: dict[str, Any]) -> Payout:
-    """What WeChat says of it. An end is final, whatever is told later."""
+    """Write down WeChat's bill. A finished payout stays as it is, whatever is told later."""
     payout = _locked(payout_id)
     if payout.is_finished:
         return payout
@@ -243,33 +235,33 @@ def _apply(payout_id: UUID, bill: dict[str, Any]) -> Payout:
         logger.error("WeChat Pay tells of another transfer than payout %s", payout_id)
         _unclear(payout, "MISMATCH")
         return payout
-    payout.wechat_state = str(bill.get("state", ""))[:32]
+    payout.wechat_status = str(bill.get("state", ""))[:32]
     payout.transfer_bill_no = str(bill.get("transfer_bill_no") or payout.transfer_bill_no)[:64]
-    payout.trouble = ""
-    end = ENDS.get(payout.wechat_state)
+    payout.reason = ""
+    end = ENDS.get(payout.wechat_status)
     if end is None:
-        payout.state = State.WAITING
-        if not payout.cancel_asked_at:  # or they could confirm what is being cancelled
+        payout.status = Status.WAITING
+        if not payout.cancel_asked_at:  # else the payee could confirm what is being cancelled
             payout.package_info = str(bill.get("package_info") or payout.package_info)
         payout.save(
-            update_fields=["state", "wechat_state", "transfer_bill_no", "package_info", "trouble"]
+            update_fields=["status", "wechat_status", "transfer_bill_no", "package_info", "reason"]
         )
         if payout.package_info and not payout.cancel_asked_at:
             _tell("payout_waiting", payout, payout.payee_id)
         return payout
     _finish(payout, end, str(bill.get("fail_reason") or "")[:64])
-    if end == State.SUCCEEDED:
+    if end == Status.SUCCEEDED:
         settlement.mark_paid(
             statement=payout.statement,
             payer=payout.ordered_by,
-            reference=payout.transfer_bill_no,
+            payment_reference=payout.transfer_bill_no,
             was_ordered=True,
         )
     return payout
 
 
 def _is_of(bill: dict[str, Any], payout: Payout) -> bool:
-    """Whether it is this transfer, to this person, of this account; not every answer has all."""
+    """Whether the bill is of this payout, payee and account. Not every bill has all members."""
     ours = {
         "transfer_amount": payout.amount_fen,
         "openid": payout.openid,
@@ -281,55 +273,47 @@ def _is_of(bill: dict[str, Any], payout: Payout) -> bool:
     )
 
 
-def _finish(payout: Payout, state: Payout.State, fail_reason: str = "") -> None:
-    payout.state, payout.finished_at = state, timezone.now()
-    payout.fail_reason = fail_reason if state != State.SUCCEEDED else ""
+def _finish(payout: Payout, status: Payout.Status, reason: str = "") -> None:
+    payout.status, payout.finished_at = status, timezone.now()
+    payout.reason = reason if status != Status.SUCCEEDED else ""
     payout.openid = payout.package_info = ""
     payout.sent_parameters = {}
     payout.save(
         update_fields=[
-            "state",
+            "status",
             "finished_at",
-            "fail_reason",
+            "reason",
             "openid",
             "sent_parameters",
             "package_info",
-            "wechat_state",
+            "wechat_status",
             "transfer_bill_no",
-            "trouble",
             "cancel_asked_at",
         ]
     )
-    _record(f"payout.{state}", payout, None)
-    if state == State.FAILED:
-        _tell("payout_failed", payout, payout.ordered_by_id, reason=payout.fail_reason)
+    _record(f"payout.{status}", payout, None)
+    if status == Status.FAILED:
+        _tell("payout_failed", payout, payout.ordered_by_id, reason=reason)
 
 
 @transaction.atomic
-def _unclear(payout: Payout, trouble: str) -> None:
-    """What stands in the way is on record; if it stays so, whoever ordered it is told."""
-    trouble = trouble[:64]
-    Payout.objects.filter(pk=payout.pk, state__in=Payout.OPEN).update(trouble=trouble)
-    payout.trouble = trouble
+def _unclear(payout: Payout, reason: str) -> None:
+    """Write down why nothing was told. After an hour of that, whoever ordered it is told."""
+    payout.reason = reason[:64]
+    Payout.objects.filter(pk=payout.pk, status__in=Payout.OPEN).update(reason=payout.reason)
     if payout.sent_at is not None and payout.sent_at < timezone.now() - UNCLEAR_AFTER:
-        _tell("payout_unclear", payout, payout.ordered_by_id, reason=trouble)
+        _tell("payout_unclear", payout, payout.ordered_by_id, reason=payout.reason)
 
 
 def _tell(kind: str, payout: Payout, recipient: UUID, **facts: str) -> None:
     statement = Statement.objects.select_related("community", "partnership").get(
-        pk=payout.statement_id
+        community=payout.community_id, pk=payout.statement_id
     )
-    telling.tell(
-        kind,
-        community=statement.community,
-        recipients=[recipient],
-        about=payout.pk,
-        facts=telling.facts_of(statement) | facts,
-    )
+    settlement.tell(kind, statement, [recipient], about=payout.pk, **facts)
 
 
 def _parameters(payout: Payout) -> dict[str, Any]:
-    """What is sent the first time, by the row and the settings of that moment."""
+    """What is sent the first time, made of the row and the settings of that moment."""
     return {
         "appid": settings.WECHAT_APP_ID,
         "out_bill_no": payout.out_bill_no,
@@ -382,7 +366,7 @@ def _record(action: str, payout: Payout, actor: User | None) -> None:
         after={
             "statement": str(payout.statement_id),
             "amount_fen": payout.amount_fen,
-            "state": payout.state,
-            "fail_reason": payout.fail_reason,
+            "status": payout.status,
+            "reason": payout.reason,
         },
     )

@@ -1,38 +1,81 @@
-"""Proves that statements are the ledger's word: every sum, line and digest worked out again.
+"""Proof of statements: digests, and every sum, line and digest worked out again from the ledger.
 
-Reads only, and all of it as it was when it began, though people work meanwhile.
+Proving only reads, and reads all of it as it was at one moment, although people work meanwhile.
 """
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import F, Q, Sum
+from django.db.models import F, Sum
 from django.db.models.functions import Coalesce
 
 from backend.communities.models import Community
 from merchants.partners.models.partnerships import Partnership
 from merchants.redemption.models import Redemption, Refund
 from merchants.settlement.models.statements import Statement
-from merchants.settlement.services import sealed
 from points.kinds import AccountKind
 from points.ledger import selectors as points
 
-
-@dataclass(frozen=True)
-class Finding:
-    """Something that is not as it should be, and where."""
-
-    what: str
-    where: str
-
-    def __str__(self) -> str:
-        return f"{self.where}: {self.what}"
+PAGE = 1_000  # lines in memory
 
 
-def prove(community: Community) -> Iterator[Finding]:
-    """Everything that does not hold in the community's settlements; nothing if all does."""
+def digest(statement: Statement) -> str:
+    """SHA-256, in hexadecimal, over the UTF-8 lines of ``content``, each ended by a newline.
+
+    The statement needs its number first.
+    """
+    made = sha256()
+    for line in content(statement):
+        made.update(json.dumps(line, sort_keys=True, separators=(",", ":")).encode() + b"\n")
+    return made.hexdigest()
+
+
+def content(statement: Statement) -> Iterator[dict[str, Any]]:
+    """The statement's figures, then its redemptions and refunds, each in the order of their ids.
+
+    ``services`` is a member only if there are any.
+    """
+    figures: dict[str, Any] = {
+        "statement": str(statement.pk),
+        "community": str(statement.community_id),
+        "partnership": str(statement.partnership_id),
+        "number": statement.number,
+        "period_start": statement.period_start.isoformat(),
+        "period_end": statement.period_end.isoformat(),
+        "redemptions": statement.redemptions_count,
+        "refunds": statement.refunds_count,
+        "points": statement.points,
+        "amount_fen": statement.amount_fen,
+        "carried_fen": statement.carried_fen,
+    }
+    yield figures | ({"services": statement.services} if statement.services else {})
+    for name, lines, column in (
+        ("redemption", statement.redemptions, "price_points"),
+        ("refund", statement.refunds, "points"),
+    ):
+        wanted = lines.filter(community_id=statement.community_id).order_by("pk")
+        after = None
+        while page := list(
+            (wanted.filter(pk__gt=after) if after else wanted).values_list(
+                "pk", "quantity", column, "amount_fen"
+            )[:PAGE]
+        ):
+            for pk, quantity, its_points, amount_fen in page:
+                yield {
+                    name: str(pk),
+                    "quantity": quantity,
+                    "points": its_points,
+                    "amount_fen": amount_fen,
+                }
+            after = page[-1][0]
+
+
+def prove(community: Community) -> Iterator[str]:
+    """Find everything that does not hold in the community's settlements: ``where: what``."""
     with _one_moment():
         yield from _redemptions(community)
         for partnership in Partnership.objects.filter(community=community).order_by("pk"):
@@ -46,7 +89,7 @@ def prove(community: Community) -> Iterator[Finding]:
 
 @contextmanager
 def _one_moment() -> Iterator[None]:
-    """Each statement sees the same; within somebody's transaction, what that sees."""
+    """Let all SQL statements see the same moment; inside a transaction, the one it sees."""
     if connection.in_atomic_block:
         yield
         return
@@ -56,54 +99,51 @@ def _one_moment() -> Iterator[None]:
         yield
 
 
-def _redemptions(community: Community) -> Iterator[Finding]:
-    """Each moved its points from a wallet to its merchant's account, and each refund came back."""
-    redeemed = Redemption.objects.filter(
-        community=community, status=Redemption.Status.REDEEMED
-    ).exclude(
-        Q(transfer__amount=F("price_points"))
-        & Q(transfer__debit__kind=AccountKind.WALLET)
-        & Q(transfer__credit__kind=AccountKind.MERCHANT)
+def _redemptions(community: Community) -> Iterator[str]:
+    """Redemptions and refunds whose transfers or pieces are others than they say."""
+    redemptions = Redemption.objects.filter(community=community)
+    moved = redemptions.filter(status=Redemption.Status.REDEEMED).exclude(
+        transfer__amount=F("price_points"),
+        transfer__debit__kind=AccountKind.WALLET,
+        transfer__credit__kind=AccountKind.MERCHANT,
     )
-    for pk in redeemed.values_list("pk", flat=True)[:100]:
-        yield Finding("its transfer is of another amount or account", f"redemption {pk}")
     given_back = Refund.objects.filter(community=community).exclude(
         reversal__amount=F("points"), reversal__transfer=F("redemption__transfer")
     )
-    for pk in given_back.values_list("pk", flat=True)[:100]:
-        yield Finding("the ledger took back another amount", f"refund {pk}")
-    counted = (
-        Redemption.objects.filter(community=community)
-        .annotate(given_back=Coalesce(Sum("refunds__quantity"), 0))
-        .exclude(given_back=F("refunded_quantity"))
+    counted = redemptions.annotate(given_back=Coalesce(Sum("refunds__quantity"), 0)).exclude(
+        given_back=F("refunded_quantity")
     )
-    for pk in counted.values_list("pk", flat=True)[:100]:
-        yield Finding("its refunds are other pieces than it counts", f"redemption {pk}")
+    for kind, rows, what in (
+        ("redemption", moved, "its transfer is of another amount or account"),
+        ("refund", given_back, "the ledger took back another amount"),
+        ("redemption", counted, "its refunds are other pieces than it counts"),
+    ):
+        for pk in rows.values_list("pk", flat=True)[:100]:
+            yield f"{kind} {pk}: {what}"
 
 
-def _statement(statement: Statement, carried: int) -> Iterator[Finding]:
+def _statement(statement: Statement, carried: int) -> Iterator[str]:
     where = f"statement {statement.number or statement.pk}"
-    redeemed = statement.redemptions.aggregate(
-        points=Coalesce(Sum("price_points"), 0), fen=Coalesce(Sum("amount_fen"), 0)
-    )
-    given_back = statement.refunds.aggregate(
-        points=Coalesce(Sum("points"), 0), fen=Coalesce(Sum("amount_fen"), 0)
-    )
+    redeemed, given_back = statement.redemptions, statement.refunds
     for name, written, summed in (
-        ("redemptions", statement.redemptions_count, statement.redemptions.count()),
-        ("refunds", statement.refunds_count, statement.refunds.count()),
-        ("points", statement.points, int(redeemed["points"] - given_back["points"])),
-        ("amount_fen", statement.amount_fen, int(redeemed["fen"] - given_back["fen"])),
+        ("redemptions", statement.redemptions_count, redeemed.count()),
+        ("refunds", statement.refunds_count, given_back.count()),
+        ("points", statement.points, _sum(redeemed, "price_points") - _sum(given_back, "points")),
+        (
+            "amount_fen",
+            statement.amount_fen,
+            _sum(redeemed, "amount_fen") - _sum(given_back, "amount_fen"),
+        ),
         ("carried_fen", statement.carried_fen, carried),
     ):
         if written != summed:
-            yield Finding(f"{name} says {written}, its lines {summed}", where)
-    if statement.digest and statement.digest != sealed.digest(statement):
-        yield Finding("its digest is of something else", where)
+            yield f"{where}: {name} says {written}, its lines {summed}"
+    if statement.digest and statement.digest != digest(statement):
+        yield f"{where}: its digest is of something else"
 
 
-def _account(community: Community, partnership: Partnership) -> Iterator[Finding]:
-    """What the ledger keeps for the merchant is what was redeemed and is not paid for yet."""
+def _account(community: Community, partnership: Partnership) -> Iterator[str]:
+    """Compare the merchant's account with what was redeemed and is not paid yet."""
     account = (
         points.accounts_in(community)
         .filter(kind=AccountKind.MERCHANT, holder=f"merchant:{partnership.merchant_id}")
@@ -111,24 +151,19 @@ def _account(community: Community, partnership: Partnership) -> Iterator[Finding
     )
     balance = points.balance(account) if account else 0
     redeemed = partnership.redemptions.filter(status=Redemption.Status.REDEEMED)
-    owed = (
-        (redeemed.aggregate(sum=Sum("price_points"))["sum"] or 0)
-        - (partnership.refunds.aggregate(sum=Sum("points"))["sum"] or 0)
-        - (
-            partnership.statements.filter(status=Statement.Status.PAID).aggregate(
-                sum=Sum("points")
-            )["sum"]
-            or 0
-        )
-    )
+    paid = partnership.statements.filter(status=Statement.Status.PAID)
+    owed = _sum(redeemed, "price_points") - _sum(partnership.refunds, "points")
+    owed -= _sum(paid, "points")
     if balance != owed:
-        yield Finding(
-            f"the ledger keeps {balance} points, redemptions less payments are {owed}",
-            f"partner {partnership.pk}",
-        )
+        where = f"partner {partnership.pk}"
+        yield f"{where}: the ledger keeps {balance} points, redemptions less payments are {owed}"
 
 
-def _numbers(community: Community) -> Iterator[Finding]:
+def _sum(rows: Any, column: str) -> int:
+    return int(rows.aggregate(sum=Coalesce(Sum(column), 0))["sum"])
+
+
+def _numbers(community: Community) -> Iterator[str]:
     numbered = Statement.objects.filter(community=community, number_year__isnull=False)
     wanted: dict[int | None, int] = {}
     for year, number in numbered.order_by("number_year", "number_in_year").values_list(
@@ -136,5 +171,5 @@ def _numbers(community: Community) -> Iterator[Finding]:
     ):
         wanted[year] = wanted.get(year, 0) + 1
         if number != wanted[year]:
-            yield Finding(f"a number is missing before {number}", f"statements of {year}")
+            yield f"statements of {year}: a number is missing before {number}"
             return

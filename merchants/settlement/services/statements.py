@@ -1,4 +1,4 @@
-"""Settlement: drafted for a period, questioned, approved by somebody else, paid, and final."""
+"""Statements: drafted for a period, approved by one person, paid by another, and then final."""
 
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -12,21 +12,25 @@ from backend.accounts.models import User
 from backend.audit import services as trail
 from backend.communities.models import Community
 from backend.ids import new_id
+from backend.registries import volunteering
 from merchants.partners import selectors
+from merchants.partners.models.lists import ActivityMatch, ListEntry
 from merchants.partners.models.partnerships import Partnership
-from merchants.partners.services import lists, sides, telling
+from merchants.partners.services import sides, telling
 from merchants.settlement import errors
 from merchants.settlement.models.payouts import Payout
-from merchants.settlement.models.statements import Statement, StatementQuestion
-from merchants.settlement.services import sealed
+from merchants.settlement.models.statements import StatedAttendance, Statement
+from merchants.settlement.services import proving
 from points.kinds import AccountKind
 from points.ledger import services as ledger
+
+BATCH = 1_000  # rows a statement
 
 
 def period_of(settlement_day: int, day: date) -> tuple[date, date]:
     """The last whole period before ``day``: its first day, and the first day after it.
 
-    Periods start on ``settlement_day`` (1 to 28) of every month.
+    Periods begin on ``settlement_day`` (1 to 28) of every month.
     """
     end = day.replace(day=settlement_day)
     if end > day:
@@ -41,15 +45,14 @@ def draft(
     period_end: date,
     drafted_by: User | None = None,
 ) -> list[Statement]:
-    """A draft for every merchant with something before ``period_end`` that is not settled.
+    """Draft a statement for every merchant with something before ``period_end`` to be settled.
 
-    Days are the community's own; the end is not part of the period. What happened in an earlier
-    period and came too late for its statement is settled here, so each redemption and each refund
-    stands in exactly one. Services it received are on it as well, and are reason enough for one.
-    A merchant's periods leave nothing out: each begins where its last statement ended, its first
-    one no later than what is on it. Drafting a period again finds nothing left to settle.
-    Of a merchant on whose side ``drafted_by`` is nothing is drafted: the night does that, or
-    somebody else. Raises PeriodNotInOrder, PeriodNotOver.
+    Days are the community's own; the end is not part of the period. What came too late for an
+    earlier statement is settled here, so each redemption and each refund is in exactly one.
+    Services received are reason enough for a statement. A merchant's periods leave nothing out:
+    each begins where its last statement ended, the first no later than what is on it.
+    Idempotent: a second run finds nothing left to settle. Merchants on whose side ``drafted_by``
+    is are left to the nightly task, or to somebody else. Raises PeriodNotInOrder, PeriodNotOver.
     """
     if period_start >= period_end:
         raise errors.PeriodNotInOrder
@@ -65,10 +68,10 @@ def draft(
 
 
 def draft_due(*, community: Community, day: date) -> list[Statement]:
-    """Draft each merchant's whole periods before ``day``, by its contract, that have none yet.
+    """Draft each merchant's whole periods before ``day``, by its contract, that have no statement.
 
-    Who is a partner has one for every period, also when nothing happened in it. Nights that were
-    missed are made up for: the statements are those that they would have drafted.
+    A partner has a statement for every period, even if nothing happened in it. A run after missed
+    nights drafts what those nights would have drafted.
     """
     statements = [
         _draft_one(partnership.pk, community, *period, None, is_due=True)
@@ -79,74 +82,13 @@ def draft_due(*, community: Community, day: date) -> list[Statement]:
 
 
 @transaction.atomic
-def ask(
-    *, statement: Statement, line_id: UUID, words: str, asked_by: User, is_merchant: bool
-) -> StatementQuestion:
-    """Doubt a line, a redemption or a refund, of a draft. Nobody approves it until it is answered.
-
-    ``is_merchant``: on the merchant's side, not the community's. Raises OwnMerchant (who works
-    there asks as what they are), StatementStateWrong (agreed on already), LineUnknown.
-    """
-    statement = _locked(statement)
-    if not is_merchant:
-        sides.refuse_own(asked_by, statement.partnership, statement.period_start)
-    if statement.status not in (Statement.Status.DRAFT, Statement.Status.QUESTIONED):
-        raise errors.StatementStateWrong(state=statement.status)
-    if not any(
-        lines.filter(pk=line_id).exists() for lines in (statement.redemptions, statement.refunds)
-    ):
-        raise errors.LineUnknown
-    question = StatementQuestion.objects.create(
-        community_id=statement.community_id,
-        statement=statement,
-        line_id=line_id,
-        words=words,
-        asked_by=asked_by,
-        asked_by_merchant=is_merchant,
-    )
-    question.refresh_from_db(fields=["asked_at"])  # the database's own time
-    _move(statement, Statement.Status.QUESTIONED, "statement.question", asked_by)
-    if not is_merchant:
-        owners = telling.owners_of(statement.partnership.merchant_id)
-        _tell("statement_asked", statement, owners, about=question.pk)
-    return question
-
-
-@transaction.atomic
-def answer(
-    *, question: StatementQuestion, words: str, answered_by: User, is_merchant: bool
-) -> StatementQuestion:
-    """Answer what the other side asked; when all are answered the statement is a draft again.
-
-    Figures stay: what turns out wrong is refunded, and a line of the next statement. Raises
-    OwnQuestion (their own side's as well), OwnMerchant, QuestionAnswered.
-    """
-    statement = _locked(question.statement)
-    question = StatementQuestion.objects.select_related("asked_by").get(pk=question.pk)
-    if question.asked_by_id == answered_by.pk or question.asked_by_merchant == is_merchant:
-        raise errors.OwnQuestion
-    if not is_merchant:
-        sides.refuse_own(answered_by, statement.partnership, statement.period_start)
-    if question.answered_at is not None:
-        raise errors.QuestionAnswered
-    question.answer = words
-    question.answered_by = answered_by
-    question.answered_at = timezone.now()
-    question.save(update_fields=["answer", "answered_by", "answered_at"])
-    if not statement.questions.filter(answered_at__isnull=True).exists():
-        _move(statement, Statement.Status.DRAFT, "statement.answer", answered_by)
-    _tell("statement_answered", statement, [question.asked_by_id], about=question.pk)
-    return question
-
-
-@transaction.atomic
 def approve(*, statement: Statement, approver: User) -> Statement:
-    """Somebody other than the drafter agrees; again, it is approved already.
+    """Approve a draft: it gets its number and a digest of all it says, and does not change again.
 
-    From then on it has a number and a digest of all that it says, and nothing of it changes.
-    Raises OwnMerchant, OwnDraft, StatementQuestioned, StatementStateWrong (it has been paid).
+    Idempotent: an approved statement stays as it is. Raises OwnMerchant, OwnDraft,
+    StatementQuestioned, StatementStatusWrong if it is paid.
     """
-    statement = _locked(statement)
+    statement = locked(statement)
     sides.refuse_own(approver, statement.partnership, statement.period_start)
     if statement.drafted_by_id == approver.pk:
         raise errors.OwnDraft
@@ -155,11 +97,11 @@ def approve(*, statement: Statement, approver: User) -> Statement:
     if statement.status == Statement.Status.QUESTIONED:
         raise errors.StatementQuestioned
     if statement.status != Statement.Status.DRAFT:
-        raise errors.StatementStateWrong(state=statement.status)
+        raise errors.StatementStatusWrong(current_status=statement.status)
     statement.approved_by = approver
     statement.approved_at = timezone.now()
     _number(statement)
-    statement.digest = sealed.digest(statement)
+    statement.digest = proving.digest(statement)
     statement.status = Statement.Status.APPROVED
     statement.save(
         update_fields=[
@@ -177,36 +119,80 @@ def approve(*, statement: Statement, approver: User) -> Statement:
 
 @transaction.atomic
 def mark_paid(
-    *, statement: Statement, payer: User, reference: str = "", was_ordered: bool = False
+    *, statement: Statement, payer: User, payment_reference: str = "", was_ordered: bool = False
 ) -> Statement:
-    """The money has gone out: the points leave the merchant's account for ``settled``, once.
+    """Record that the money has gone out: the points leave the merchant's account for ``settled``.
 
-    Where more was refunded than redeemed they come back from there. ``reference`` is the bank's,
-    for instance. ``was_ordered``: who may pay was asked when the payout was. Again, the first
-    payment stands. Raises StatementStateWrong (not approved), OwnApproval, OwnMerchant,
-    PayoutUnderWay.
+    Where more was refunded than redeemed, points come back from there. ``payment_reference`` is
+    the bank's, for instance. ``was_ordered`` if the payer's side was checked when the payout was
+    ordered. Idempotent: the first payment stands. Raises OwnMerchant, OwnApproval, PayoutUnderWay,
+    StatementStatusWrong unless it is approved.
     """
-    statement = _locked(statement)
+    statement = locked(statement)
     if not was_ordered:
         sides.refuse_own(payer, statement.partnership, statement.period_start)
     if statement.status == Statement.Status.PAID:
         return statement
     if statement.status != Statement.Status.APPROVED:
-        raise errors.StatementStateWrong(state=statement.status)
+        raise errors.StatementStatusWrong(current_status=statement.status)
     if statement.approved_by_id == payer.pk:
         raise errors.OwnApproval
-    if statement.payouts.filter(state__in=Payout.OPEN).exists():
+    if statement.payouts.filter(status__in=Payout.OPEN).exists():
         raise errors.PayoutUnderWay
     if statement.points:
         _settle_points(statement)
     statement.status = Statement.Status.PAID
     statement.paid_by = payer
     statement.paid_at = timezone.now()
-    statement.payment_reference = reference
+    statement.payment_reference = payment_reference
     statement.save(update_fields=["status", "paid_by", "paid_at", "payment_reference"])
     _record("statement.pay", statement, payer, Statement.Status.APPROVED)
-    _tell("statement_paid", statement, telling.owners_of(statement.partnership.merchant_id))
+    tell("statement_paid", statement, telling.owners_of(statement.partnership.merchant_id))
     return statement
+
+
+def locked(statement: Statement) -> Statement:
+    """The statement with its row locked."""
+    return (
+        Statement.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("partnership", "community")
+        .get(community=statement.community_id, pk=statement.pk)
+    )
+
+
+def move(statement: Statement, status: Statement.Status, action: str, actor: User) -> None:
+    """Set the status, and put ``action`` on record."""
+    before = statement.status
+    if before != status:
+        statement.status = status
+        statement.save(update_fields=["status"])
+    _record(action, statement, actor, before)
+
+
+def tell(
+    kind: str,
+    statement: Statement,
+    recipients: list[UUID],
+    about: UUID | None = None,
+    **facts: str,
+) -> None:
+    """Owe a notice to each recipient: once for ``about``, which is the statement if not given."""
+    telling.tell(
+        kind,
+        community=statement.community,
+        recipients=recipients,
+        about=about or statement.pk,
+        facts={
+            "community": statement.community.name,
+            "merchant": statement.partnership.name,
+            "first_day": statement.period_start.isoformat(),
+            "last_day": statement.last_day.isoformat(),
+            "number": statement.number,
+            "points": statement.points,
+            "yuan": f"{statement.due_fen / 100:.2f}",
+            **facts,
+        },
+    )
 
 
 def _settle_points(statement: Statement) -> None:
@@ -239,31 +225,6 @@ def _partners_of(community: Community) -> QuerySet[Partnership]:
     return partners.select_related("community").order_by("pk")
 
 
-# What is unsettled is claimed and summed by one statement, so the figures are of exactly these
-# rows, however many they are; what is redeemed meanwhile is for the next period.
-_CLAIM = """
-    WITH redeemed AS (
-        UPDATE merchants_redemption SET statement_id = %(statement)s
-        WHERE community_id = %(community)s AND partnership_id = %(partnership)s
-            AND status = 'redeemed' AND statement_id IS NULL AND closed_at < %(before)s
-        RETURNING price_points, amount_fen, closed_at
-    ), refunded AS (
-        UPDATE merchants_refund SET statement_id = %(statement)s
-        WHERE community_id = %(community)s AND partnership_id = %(partnership)s
-            AND statement_id IS NULL AND refunded_at < %(before)s
-        RETURNING points, amount_fen, refunded_at
-    )
-    SELECT * FROM
-        (SELECT count(*), coalesce(sum(price_points), 0), coalesce(sum(amount_fen), 0)
-         FROM redeemed) AS r,
-        (SELECT count(*), coalesce(sum(points), 0), coalesce(sum(amount_fen), 0)
-         FROM refunded) AS b,
-        (SELECT min(at) FROM (
-            SELECT closed_at FROM redeemed UNION ALL SELECT refunded_at FROM refunded
-         ) AS line (at)) AS f
-"""
-
-
 @transaction.atomic
 def _draft_one(
     partnership_id: UUID,
@@ -273,8 +234,10 @@ def _draft_one(
     drafted_by: User | None,
     is_due: bool = False,
 ) -> Statement | None:
-    # Two drafts of one period queue here; the second finds the statement made.
-    partnership = Partnership.objects.select_for_update(no_key=True).get(pk=partnership_id)
+    # Two drafts of one period queue here, and the second finds the statement made.
+    partnership = Partnership.objects.select_for_update(no_key=True).get(
+        community=community, pk=partnership_id
+    )
     last = (
         Statement.objects.filter(community=community, partnership=partnership)
         .order_by("-period_start")
@@ -286,17 +249,11 @@ def _draft_one(
     before = datetime.combine(period_end, time(tzinfo=community.clock))
     with connection.cursor() as cursor:
         cursor.execute(
-            _CLAIM,
-            {
-                "statement": statement_id,
-                "community": community.pk,
-                "partnership": partnership.pk,
-                "before": before,
-            },
+            "SELECT * FROM merchants_claim_lines(%s, %s, %s, %s)",
+            [community.pk, partnership.pk, statement_id, before],
         )
-        *figures, earliest = cursor.fetchone()
-    redemptions, spent, owed, refunds, given_back, less = map(int, figures)
-    services = lists.received(partnership, until=before)
+        redemptions, refunds, points, amount_fen, earliest = cursor.fetchone()
+    services = _services(partnership, until=before)
     is_quiet = not redemptions and not refunds and not services
     if is_quiet and not (is_due and _was_a_partner(partnership, before)):
         return None
@@ -313,22 +270,75 @@ def _draft_one(
         drafted_by=drafted_by,
         redemptions_count=redemptions,
         refunds_count=refunds,
-        points=spent - given_back,
-        amount_fen=owed - less,
+        points=points,
+        amount_fen=amount_fen,
         carried_fen=last.carries_fen if last else 0,
-        services=lists.as_said(services),
+        services=[_told(service) for service in services],
     )
-    lists.state(services, on=statement)
+    _state(services, on=statement)
     _record("statement.draft", statement, drafted_by, None)
     if not is_quiet:
-        _tell("statement_drafted", statement, telling.owners_of(partnership.merchant_id))
+        tell("statement_drafted", statement, telling.owners_of(partnership.merchant_id))
     return statement
+
+
+def _services(partnership: Partnership, *, until: datetime) -> list[volunteering.Service]:
+    """What volunteers did for the merchant that no statement of its says yet, by activity.
+
+    Counts hours that were verified before ``until`` in activities that are matched now to what the
+    merchant needs, even if they were verified or matched too late for an earlier statement.
+    """
+    matched = ActivityMatch.objects.filter(
+        community_id=partnership.community_id,
+        entry__partnership=partnership,
+        entry__kind=ListEntry.Kind.NEED,
+        ended_at__isnull=True,
+    )
+    activity_ids = set(matched.values_list("activity_id", flat=True))
+    if not activity_ids:
+        return []
+    stated = StatedAttendance.objects.filter(
+        community_id=partnership.community_id, partnership=partnership
+    )
+    return volunteering.source().services(
+        community_id=partnership.community_id,
+        activity_ids=activity_ids,
+        until=until,
+        but_for=stated.values_list("attendance_id", flat=True),
+    )
+
+
+def _told(service: volunteering.Service) -> dict[str, Any]:
+    """What a statement says of a service: of people only how many."""
+    return {
+        "activity_id": str(service.activity_id),
+        "title": service.title,
+        "volunteers": service.volunteers,
+        "minutes": service.minutes,
+    }
+
+
+def _state(services: list[volunteering.Service], *, on: Statement) -> None:
+    """Keep the services off later statements. The caller holds the partnership's lock."""
+    StatedAttendance.objects.bulk_create(
+        (
+            StatedAttendance(
+                community_id=on.community_id,
+                partnership_id=on.partnership_id,
+                statement=on,
+                attendance_id=attendance_id,
+            )
+            for service in services
+            for attendance_id in service.attendance_ids
+        ),
+        batch_size=BATCH,
+    )
 
 
 def _periods_due(partnership: Any, day: date) -> list[tuple[date, date]]:
     """Return a partner's periods before ``day``, from the last statement or first contract on.
 
-    ``partnership`` has its ``agreed_at``. Who is a partner no more has no other due.
+    ``partnership`` is annotated with ``agreed_at``. A former partner has only the last period due.
     """
     periods = [period_of(partnership.settlement_day, day)]
     states = Partnership.State
@@ -345,7 +355,7 @@ def _periods_due(partnership: Any, day: date) -> list[tuple[date, date]]:
 
 
 def _was_a_partner(partnership: Partnership, before: datetime) -> bool:
-    """Whether its contract had begun by then, the community's midnight, and it still is one."""
+    """Whether its contract had begun by ``before``, a midnight there, and has not ended."""
     has_begun = Q(valid_from__isnull=True) | Q(valid_from__lt=before.date())
     return (
         partnership.state in (Partnership.State.ACTIVE, Partnership.State.SUSPENDED)
@@ -359,7 +369,7 @@ def _was_a_partner(partnership: Partnership, before: datetime) -> bool:
 
 
 def _number(statement: Statement) -> None:
-    """The next of the community's year, without gaps: who approves meanwhile waits."""
+    """Give the next number of the community's year, without gaps. Other approvals wait."""
     Community.objects.select_for_update(no_key=True).get(pk=statement.community_id)
     year = statement.community.today.year
     numbered = Statement.objects.filter(community_id=statement.community_id, number_year=year)
@@ -367,29 +377,9 @@ def _number(statement: Statement) -> None:
     statement.number_year, statement.number_in_year = year, last + 1
 
 
-def _move(statement: Statement, status: Statement.Status, action: str, actor: User) -> None:
-    before = statement.status
-    if before != status:
-        statement.status = status
-        statement.save(update_fields=["status"])
-    _record(action, statement, actor, before)
-
-
 def _month_earlier(day: date) -> date:
-    """The same day, which every month has, of the month before."""
+    """That day of the month before; days from 1 to 28 are in every month."""
     return (day.replace(day=1) - timedelta(days=1)).replace(day=day.day)
-
-
-def _tell(
-    kind: str, statement: Statement, recipients: list[UUID], about: UUID | None = None
-) -> None:
-    telling.tell(
-        kind,
-        community=statement.community,
-        recipients=recipients,
-        about=about or statement.pk,
-        facts=telling.facts_of(statement),
-    )
 
 
 def _record(action: str, statement: Statement, actor: User | None, before: str | None) -> None:
@@ -404,12 +394,4 @@ def _record(action: str, statement: Statement, actor: User | None, before: str |
             "points": statement.points,
             "amount_fen": statement.amount_fen,
         },
-    )
-
-
-def _locked(statement: Statement) -> Statement:
-    return (
-        Statement.objects.select_for_update(no_key=True, of=("self",))
-        .select_related("partnership", "community")
-        .get(pk=statement.pk)
     )

@@ -1,4 +1,4 @@
-"""What the bank pays: put into a batch, which nothing else pays from then on, and marked as paid.
+"""Payment by the bank: where a merchant's account is, and batches that nothing else pays.
 
 Locks are taken in one order: batch, statements.
 """
@@ -9,22 +9,38 @@ from django.utils import timezone
 from backend.accounts.models import User
 from backend.audit import services as trail
 from backend.communities.models import Community
+from merchants.partners.models.merchants import Merchant
+from merchants.partners.services import partnerships as partners
 from merchants.partners.services import sides
 from merchants.settlement import errors, selectors
-from merchants.settlement.models.bank_batches import BankBatch, BankBatchLine
+from merchants.settlement.models.bank import BankAccount, BankBatch, BankBatchLine
 from merchants.settlement.models.statements import Statement
 
 
 @transaction.atomic
-def make(*, community: Community, by: User) -> BankBatch:
-    """Reserve for the bank all that ``by`` may have paid and nothing is paying yet.
+def keep_account(
+    *, merchant: Merchant, holder: str, bank: str, number: str, by: User
+) -> BankAccount:
+    """Replace the merchant's account. ``number`` is digits, and encrypted at rest."""
+    Merchant.objects.select_for_update(no_key=True).get(pk=merchant.pk)
+    account = BankAccount.objects.filter(merchant=merchant).first() or BankAccount(
+        merchant=merchant
+    )
+    account.holder, account.bank, account.number = holder, bank, number
+    account.save()
+    partners.record("bank_account.keep", actor=by, merchant=merchant, target=merchant)
+    return account
 
-    What they approved themselves, or is owed to a merchant on whose side they are, is left to
-    others.
+
+@transaction.atomic
+def make_batch(*, community: Community, by: User) -> BankBatch:
+    """Put into a batch all that is to be paid and that ``by`` may have paid.
+
+    What they approved, or is owed to a merchant on whose side they are, is left to others.
     Raises NothingToPay.
     """
     approved = Statement.objects.filter(community=community, status=Statement.Status.APPROVED)
-    # Lock before looking: another batch, or an order, of one of them must queue here.
+    # Lock before looking: another batch, or a payout, of one of them must queue here.
     locked = set(
         approved.select_for_update(no_key=True).order_by("pk").values_list("pk", flat=True)
     )
@@ -48,13 +64,15 @@ def make(*, community: Community, by: User) -> BankBatch:
 
 
 @transaction.atomic
-def cancel(*, batch: BankBatch, by: User) -> BankBatch:
-    """Free what is not paid yet, for another batch or for WeChat; again, it is cancelled already.
+def cancel_batch(*, batch: BankBatch, by: User) -> BankBatch:
+    """Free what is not paid yet, for another batch or for WeChat. Idempotent.
 
-    Whoever does so knows that the bank has not been told, or does not pay it. Raises OwnMerchant
-    (one that is in it).
+    Whoever does it knows that the bank does not pay the batch. Raises OwnMerchant if ``by`` is on
+    the side of a merchant in it.
     """
-    batch = BankBatch.objects.select_for_update(no_key=True).get(pk=batch.pk)
+    batch = BankBatch.objects.select_for_update(no_key=True).get(
+        community=batch.community_id, pk=batch.pk
+    )
     if batch.cancelled_at is not None:
         return batch
     lines = BankBatchLine.objects.filter(community=batch.community_id, batch=batch)
@@ -80,12 +98,14 @@ def cancel(*, batch: BankBatch, by: User) -> BankBatch:
 
 
 @transaction.atomic
-def read(*, batch: BankBatch, by: User) -> list[BankBatchLine]:
-    """What the bank is still to pay, oldest number first; that ``by`` took it is on record.
+def read_batch(*, batch: BankBatch, by: User) -> list[BankBatchLine]:
+    """What the bank is still to pay, oldest number first, with accounts.
 
-    Accounts stand in it. Raises BankBatchCancelled.
+    Puts on record that ``by`` read it. Raises BankBatchCancelled.
     """
-    batch = BankBatch.objects.select_related("community").get(pk=batch.pk)
+    batch = BankBatch.objects.select_related("community").get(
+        community=batch.community_id, pk=batch.pk
+    )
     if batch.cancelled_at is not None:
         raise errors.BankBatchCancelled
     lines = list(selectors.bank_lines_left_in(batch))
@@ -100,7 +120,7 @@ def read(*, batch: BankBatch, by: User) -> list[BankBatchLine]:
 
 
 def _line(batch: BankBatch, statement: Statement) -> BankBatchLine:
-    """``statement`` in ``batch``, with the account that its merchant has now."""
+    """A line for ``statement``, with the account that its merchant has now."""
     account = getattr(statement.partnership.merchant, "bank_account", None)
     return BankBatchLine(
         community_id=batch.community_id,

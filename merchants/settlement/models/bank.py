@@ -1,4 +1,4 @@
-"""What the bank is told to pay: a statement is in one batch at a time."""
+"""Bank accounts of merchants, and the batches of statements that a bank is told to pay."""
 
 from typing import ClassVar
 
@@ -11,11 +11,41 @@ from django.db.models.functions import Now
 from backend.accounts import vault
 from backend.communities.models import TenantModel
 from merchants import triggers
+from merchants.partners.models.merchants import Merchant
 from merchants.settlement.models.statements import OF_STATEMENT, Statement
 
 
+class BankAccount(models.Model):
+    """The account to which a bank pays a merchant, told by its owner. The number is encrypted."""
+
+    merchant = models.OneToOneField(
+        Merchant, models.PROTECT, primary_key=True, related_name="bank_account"
+    )
+    holder = models.CharField(max_length=60)
+    bank = models.CharField(max_length=60)
+    number_encrypted = models.TextField()  # a Fernet token: backend/accounts/vault.py
+    changed_at = models.DateTimeField(auto_now=True)
+
+    def __str__(self) -> str:
+        return f"{self.bank} {self.masked_number}"
+
+    @property
+    def number(self) -> str:
+        """The account number in the clear."""
+        return vault.decrypt(self.number_encrypted)
+
+    @number.setter
+    def number(self, digits: str) -> None:
+        self.number_encrypted = vault.encrypt(digits)
+
+    @property
+    def masked_number(self) -> str:
+        """The number's last four digits: ``****0123``."""
+        return f"****{self.number[-4:]}"
+
+
 class BankBatch(TenantModel):
-    """Statements that go to the bank in one file; open until it is cancelled."""
+    """Statements that the bank pays by one file. A batch is open until it is cancelled."""
 
     made_at = models.DateTimeField(db_default=Now())
     made_by = models.ForeignKey(
@@ -52,10 +82,10 @@ class BankBatch(TenantModel):
 
 
 class BankBatchLine(TenantModel):
-    """A statement in a batch: nothing else pays it until it is paid, or freed.
+    """A statement in a batch: no other batch and no payout pays it until the line is freed.
 
-    Whom and where the bank pays is as it stood when the batch was made, whatever the owner says
-    later; an empty account was not known then.
+    Payee, bank and account are those of the moment the batch was made, whatever the owner changes
+    later. An account that was not known then is empty.
     """
 
     batch = models.ForeignKey(BankBatch, models.PROTECT, related_name="lines", db_index=False)
@@ -64,10 +94,8 @@ class BankBatchLine(TenantModel):
     )
     payee = models.CharField(max_length=60)
     bank = models.CharField(max_length=60, blank=True)
-    account_encrypted = models.TextField(
-        blank=True
-    )  # a Fernet token, see backend/accounts/vault.py
-    freed_at = models.DateTimeField(null=True)  # the batch was cancelled before it was paid
+    account_encrypted = models.TextField(blank=True)  # a Fernet token: backend/accounts/vault.py
+    freed_at = models.DateTimeField(null=True)  # the batch was cancelled before the bank paid
 
     class Meta:
         constraints: ClassVar = [
@@ -108,5 +136,5 @@ class BankBatchLine(TenantModel):
 
     @property
     def account(self) -> str:
-        """The account number, in the clear."""
+        """The account number in the clear."""
         return vault.decrypt(self.account_encrypted) if self.account_encrypted else ""

@@ -1,4 +1,4 @@
-"""What stands in a statement's file: for a spreadsheet, as a page to print, and as PDF."""
+"""Files of a statement: for a spreadsheet, as a page to print, and as PDF."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +14,6 @@ from backend.documents.models import Document
 from backend.documents.selectors import streamed
 from backend.files import printing, spreadsheets
 from backend.files.spreadsheets import Cell, Sheet
-from merchants.partners.selectors import merchants_owned_by
 from merchants.settlement import selectors
 from merchants.settlement.models.statements import Statement
 
@@ -22,23 +21,18 @@ PAGE = Path(__file__).parents[2] / "templates" / "merchants" / "statement.typ"
 
 
 def about(statement: Statement) -> dict[str, str]:
-    """What its documents are about: one that is agreed on, or paid, never changes."""
+    """What the statement's documents are about. An approved or paid statement never changes."""
     return {"statement": str(statement.pk), "status": statement.status}
 
 
 def seen_by(user: User, document: Document) -> bool:
-    """Whether ``user`` may read the statement, as the community's or as its merchant's owner."""
-    pk = UUID(document.about["statement"])
-    its = Statement.objects.filter(
-        community=document.community_id,
-        pk=pk,
-        partnership__merchant__in=merchants_owned_by(user),
-    )
-    return selectors.statements_seen_by(user).filter(pk=pk).exists() or its.exists()
+    """Whether ``user`` may read the statement that the document is about."""
+    its = selectors.statements_seen_by(user).filter(community=document.community_id)
+    return its.filter(pk=UUID(document.about["statement"])).exists()
 
 
 def write(document: Document, file: IO[bytes]) -> str:
-    """Write the file, and return its name."""
+    """Write the file. Returns its name."""
     statement = Statement.objects.select_related(
         "community", "partnership", "drafted_by", "approved_by", "paid_by"
     ).get(community=document.community_id, pk=document.about["statement"])
@@ -72,7 +66,7 @@ def _header() -> list[str]:
 
 
 def _lines(statement: Statement) -> Iterator[list[Cell]]:
-    """Redemptions, then refunds, which are below zero, each in their order of time."""
+    """Redemptions, then refunds as figures below zero, each in the order of time."""
     clock = statement.community.clock
     redeemed = selectors.lines_of(statement).order_by("closed_at", "id")
     columns = (
@@ -101,7 +95,7 @@ def _lines(statement: Statement) -> Iterator[list[Cell]]:
 
 
 def _facts(statement: Statement) -> dict[str, Any]:
-    """What the page and the PDF say, in the words of the reader's language."""
+    """What the page and the PDF say, in the reader's language."""
     facts = [
         (_("Merchant"), statement.partnership.name),
         (_("Community"), statement.community.name),
@@ -137,7 +131,7 @@ def _facts(statement: Statement) -> dict[str, Any]:
 
 
 def yuan(fen: int) -> str:
-    """``-1205`` is ``-12.05 元``."""
+    """Fen as yuan: ``-1205`` as ``-12.05 元``."""
     whole, rest = divmod(abs(fen), 100)
     return f"{'-' if fen < 0 else ''}{whole:,}.{rest:02} 元"
 
