@@ -6,6 +6,8 @@ One later would fail somewhere else: a day after 9999-12-31 is none, nor is its 
 from argparse import ArgumentTypeError
 from datetime import date
 
+from django.db.models import DateTimeField, F, Func, Value
+
 EARLIEST, LATEST = date(1900, 1, 1), date(2100, 12, 31)
 
 
@@ -22,3 +24,13 @@ def typed(text: str) -> date:
     if not is_sensible(day):
         raise ArgumentTypeError(f"{text} is not from {EARLIEST} to {LATEST}.")
     return day
+
+
+def first_moment(day: date) -> Func:
+    """Expression for the moment at which ``day`` begins in the row's community."""
+    return Func(
+        F("community__timezone"),
+        Value(day.isoformat()),
+        template="timezone(%(expressions)s::timestamp)",
+        output_field=DateTimeField(),
+    )

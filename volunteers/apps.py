@@ -8,7 +8,7 @@ class VolunteersConfig(AppConfig):
 
     def ready(self) -> None:
         from volunteers.attendance import selectors
-        from volunteers.people.services import people
+        from volunteers.attendance.services import sign_ups
 
         volunteering.answered_by(selectors)
-        leaving.heard_by(people.end_what_runs)
+        leaving.heard_by(sign_ups.end_what_runs)

@@ -13,6 +13,7 @@ from backend.communities.errors import NotAVolunteerHere
 from backend.communities.models import Community
 from volunteers.activities import services as activities
 from volunteers.activities.models import Activity, Shift
+from volunteers.attendance.services import sign_ups
 from volunteers.reports.models import Report
 from volunteers.reports.services import reports
 
@@ -34,7 +35,11 @@ def shift_today(community: Community, volunteer: User) -> Shift | None:
     activity = Activity.objects.filter(
         community=community, title=TITLE_TODAY
     ).first() or activities.plan_activity(
-        community=community, title=TITLE_TODAY, category="便民活动", place="社区服务中心"
+        community=community,
+        title=TITLE_TODAY,
+        category="便民活动",
+        place="社区服务中心",
+        is_public=True,
     )
     shift = activities.plan_shift(
         activity=activity,
@@ -44,7 +49,7 @@ def shift_today(community: Community, volunteer: User) -> Shift | None:
     )
     with suppress(NotAVolunteerHere):
         yesterday = shift.starts_at - timedelta(days=1)
-        activities.sign_up(shift=shift, volunteer=volunteer, now=yesterday)
+        sign_ups.sign_up(shift=shift, volunteer=volunteer, now=yesterday)
     return shift
 
 

@@ -86,10 +86,10 @@ held.AFTERWARDS.append(_finish)
 held.table(
     "join_requests",
     "加入社区的申请 / where you asked to be taken in",
-    "id community kind estate=estate__name status requested_at=asked_at decided_at because",
+    "id community kind estate=estate__name status requested_at=asked_at decided_at reason",
     JoinRequest,
     "user",
-    emptied=["because"],
+    emptied=["reason"],
 )
 held.table(
     "volunteering",
@@ -104,10 +104,10 @@ held.table(
     "id community activity=shift__activity__title category=shift__activity__category"
     " place=shift__activity__place shift_starts_at=shift__starts_at shift_ends_at=shift__ends_at"
     " status signed_up_at checked_in_at checked_out_at was_offline check_out_was_forgotten"
-    " check_in_claimed_at check_out_claimed_at worked_minutes verified_at rejected_because",
+    " check_in_claimed_at check_out_claimed_at worked_minutes verified_at reason",
     Attendance,
     "volunteer",
-    emptied=["rejected_because"],
+    emptied=["reason"],
 )
 held.table(
     "refused_check_ins",
@@ -148,7 +148,6 @@ held.titles(
     longitude=_("Longitude"),
     photo=_("Photo"),
     place=_("Place"),
-    rejected_because=_("Why it was rejected"),
     shift_ends_at=_("Shift ends at"),
     shift_starts_at=_("Shift begins at"),
     signed_up_at=_("Signed up at"),

@@ -1,4 +1,4 @@
-"""What volunteers are told."""
+"""The words of notices to volunteers."""
 
 from django.utils.translation import gettext_lazy as _
 
@@ -9,12 +9,20 @@ register(
         _("Your shift begins soon"),
         _("%(activity)s, %(begins)s at %(place)s. Please check in when you arrive."),
     ),
+    shift_moved=(
+        _("Your shift was moved"),
+        _("%(activity)s now begins %(begins)s at %(place)s. Cancel if you cannot come."),
+    ),
+    shift_cancelled=(
+        _("Your shift was cancelled"),
+        _("%(activity)s, %(begins)s at %(place)s, does not take place: %(reason)s"),
+    ),
     join_approved=(
         _("You are a volunteer now"),
         _("%(community)s has taken you in. See which shifts need you."),
     ),
     join_rejected=(
         _("Your request to join was not accepted"),
-        _("%(community)s says: %(because)s"),
+        _("%(community)s says: %(reason)s"),
     ),
 )

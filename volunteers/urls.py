@@ -1,7 +1,7 @@
 from django.urls import include, path
 
 urlpatterns = [
-    path("", include("volunteers.people.api.urls")),
+    path("", include("volunteers.people.api")),
     path("", include("volunteers.activities.api.urls")),
     path("", include("volunteers.attendance.api.urls")),
     path("", include("volunteers.reports.api.urls")),

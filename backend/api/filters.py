@@ -1,12 +1,11 @@
 """What lists of things that happened can be narrowed down to."""
 
-from datetime import date, datetime, time, tzinfo
+from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.db.models import DateField, Exists, F, Func, Q, QuerySet
-from django.db.models.functions import Cast
+from django.db.models import Exists, Q, QuerySet
 from django_filters import rest_framework as filters
 from rest_framework.request import Request
 
@@ -84,26 +83,30 @@ class CommunityFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter
 
 
 class PeriodFilter(CommunityFilter):
-    """From one day to another by the field that ``moment`` names, of several communities' rows.
+    """Rows of several communities, of a day or a period by the clock of each row's community.
 
-    A day is that of each row's own community. A list of one community's has ``LocalDaysFilter``,
-    which an index serves.
+    Each lasts from the field that ``moment`` names to the one that ``ends`` names, or a moment. A
+    list of one community's has ``LocalDaysFilter``.
     """
 
     moment: str
-    since = DayFilter(method="on_or_after", help_text="The first day, by the community's clock.")
-    until = DayFilter(method="on_or_before", help_text="The last such day.")
+    ends = ""
+    day = DayFilter(method="in_period", help_text="The day, by the community's clock.")
+    since = DayFilter(method="in_period", help_text="The first day, by the community's clock.")
+    until = DayFilter(method="in_period", help_text="The last such day.")
 
-    def on_or_after(self, found: QuerySet[Any], _: str, day: date) -> QuerySet[Any]:
-        return self._by_local_day(found).filter(local_day__gte=day)
+    def in_period(self, found: QuerySet[Any], name: str, day: date) -> QuerySet[Any]:
+        return found.filter(self.condition(name, day))
 
-    def on_or_before(self, found: QuerySet[Any], _: str, day: date) -> QuerySet[Any]:
-        return self._by_local_day(found).filter(local_day__lte=day)
-
-    def _by_local_day(self, found: QuerySet[Any]) -> QuerySet[Any]:
-        clock = Func(F("community__timezone"), F(self.moment), function="timezone")
-        rows: QuerySet[Any] = found.alias(local_day=Cast(clock, DateField()))
-        return rows
+    def condition(self, name: str, day: date) -> Q:
+        """Condition on rows of that ``day``, or since or until then, as ``name`` says."""
+        condition = Q()
+        if name != "until":
+            condition &= Q(**{f"{self.ends or self.moment}__gte": days.first_moment(day)})
+        if name != "since":
+            next_day = days.first_moment(day + timedelta(days=1))
+            condition &= Q(**{f"{self.moment}__lt": next_day})
+        return condition
 
 
 class MarkFilter(filters.BooleanFilter):  # type: ignore[misc]  # django-filter is untyped

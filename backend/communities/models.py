@@ -2,6 +2,7 @@
 
 from datetime import date
 from typing import ClassVar
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pgtrigger
@@ -28,7 +29,8 @@ class Community(TreeNode):  # type: ignore[misc]  # django-tree-queries is untyp
     """A place: street 街道 → community 社区 → estate or grid 小区/网格.
 
     A row of kind ``community`` is the tenant: it issues its own points and keeps its own rules,
-    merchants and ledger. Streets above it lend rules, estates below it say where people live.
+    merchants and ledger. Streets above it lend rules; people, activities and reports of a tenant
+    may belong to one of the estates below it.
     """
 
     class Kind(models.TextChoices):
@@ -72,6 +74,13 @@ class Community(TreeNode):  # type: ignore[misc]  # django-tree-queries is untyp
         return self.name
 
     @property
+    def whose(self) -> dict[str, UUID | None]:
+        """The columns of a row that belongs to this community or estate."""
+        if self.kind == self.Kind.ESTATE:
+            return {"community_id": self.parent_id, "estate_id": self.pk}
+        return {"community_id": self.pk}
+
+    @property
     def clock(self) -> ZoneInfo:
         """The zone in which this community's days begin and rush hours fall."""
         return ZoneInfo(self.timezone)
@@ -99,10 +108,9 @@ class TenantModel(models.Model):
 
 
 class Role(models.TextChoices):
-    """What somebody is in a community. Clerks and owners belong to a merchant instead."""
+    """What somebody is in a place. Clerks and owners belong to a merchant instead."""
 
     VOLUNTEER = "volunteer"
-    TEAM_LEADER = "team_leader"
     STAFF = "staff"
     MANAGER = "manager"
     AUDITOR = "auditor"
@@ -111,7 +119,7 @@ class Role(models.TextChoices):
 class Membership(TenantModel):
     """One role of one person in one place; it reaches down the tree, never sideways.
 
-    A role that was withdrawn stays on record with its end.
+    A role that was withdrawn stays on record with its end and the ``reason`` for it.
     """
 
     user = models.ForeignKey(
@@ -126,7 +134,7 @@ class Membership(TenantModel):
     ended_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True
     )
-    ended_because = models.CharField(max_length=200, blank=True)
+    reason = models.CharField(max_length=200, blank=True)
 
     class Meta:
         constraints: ClassVar = [
@@ -138,7 +146,7 @@ class Membership(TenantModel):
             models.CheckConstraint(
                 name="membership_granted_by_another", condition=~Q(granted_by=F("user"))
             ),
-            # Who audits a place neither works nor decides there.
+            # An auditor of a place neither works nor decides there.
             ExclusionConstraint(
                 name="auditor_changes_nothing",
                 expressions=[
@@ -166,7 +174,7 @@ class Membership(TenantModel):
         ]
         triggers: ClassVar = [
             pgtrigger.Protect(name="membership_stays", operation=pgtrigger.Delete),
-            # Why it ended is somebody's words about a person, and goes with them.
+            # The reason is somebody's words about a person: erasing the person empties it.
             pgtrigger.Protect(
                 name="membership_only_ends",
                 operation=pgtrigger.Update,
@@ -177,7 +185,7 @@ class Membership(TenantModel):
                     " OR OLD.ended_at IS NOT NULL AND"
                     " ((OLD.ended_at, OLD.ended_by_id) IS DISTINCT FROM"
                     " (NEW.ended_at, NEW.ended_by_id)"
-                    " OR NEW.ended_because NOT IN ('', OLD.ended_because)))"
+                    " OR NEW.reason NOT IN ('', OLD.reason)))"
                 ),
             ),
         ]

@@ -28,10 +28,10 @@ held.ENDS.append(_end_roles)
 held.table(
     "roles",
     "您在各社区的角色 / what you are, in which community",
-    "id community community_name=community__name role since_at ended_at ended_because",
+    "id community community_name=community__name role since_at ended_at reason",
     Membership,
     "user",
-    emptied=["ended_because"],
+    emptied=["reason"],
 )
 held.acts(Membership, "granted_by", "ended_by")
-held.titles(community_name=_("Community's name"), ended_because=_("Why it ended"))
+held.titles(community_name=_("Community's name"))

@@ -13,18 +13,18 @@ from backend.communities.models import Community, Membership, Role
 WATCHES_OVER = (Role.STAFF, Role.MANAGER, Role.AUDITOR)  # may read what staff read
 HANDLES = (Role.STAFF, Role.MANAGER)  # may verify, close, approve
 AUDITS = (Role.AUDITOR,)  # may read who did what
-MANAGES = (Role.MANAGER,)  # may say what is to count
-BELONGS = tuple(Role)  # anybody who is something there
+MANAGES = (Role.MANAGER,)  # may give roles and change rules
+BELONGS = tuple(Role)  # anybody who holds a role there
 
 
 def tenants() -> QuerySet[Community]:
-    """All places that keep a ledger."""
+    """Return the communities 社区: the places that keep a ledger."""
     places: QuerySet[Community] = Community.objects.filter(kind=Community.Kind.COMMUNITY)
     return places
 
 
 def lineage(community: Community) -> list[Community]:
-    """The place itself, then its parent, up to the top: nearest first."""
+    """List the place itself, then its parent, up to the top."""
     places = [community]
     while places[-1].parent_id:  # three levels at most, so no recursive query
         places.append(places[-1].parent)
@@ -32,41 +32,57 @@ def lineage(community: Community) -> list[Community]:
 
 
 def places_where(user: User, roles: tuple[Role, ...]) -> QuerySet[Community]:
-    """The places of any kind in which ``user`` holds one of ``roles``, there or in one above.
+    """Return the places of any kind in which ``user`` holds one of ``roles``, or above which.
 
-    Asked within another statement it costs none of its own: the tree is three levels.
+    A subquery of the statement that it stands in: the tree has three levels.
     """
     return _reached_by(Membership.objects.filter(user=user, role__in=roles, ended_at__isnull=True))
 
 
 def communities_where(user: User, roles: tuple[Role, ...]) -> QuerySet[Community]:
-    """The tenants among them."""
+    """Return the tenants among ``places_where``. A role at an estate reaches no whole tenant."""
     return places_where(user, roles).filter(kind=Community.Kind.COMMUNITY)
 
 
+def working_places_where(user: User, roles: tuple[Role, ...]) -> QuerySet[Community]:
+    """Return the communities and estates among ``places_where``: where rows of work belong."""
+    return places_where(user, roles).exclude(kind=Community.Kind.STREET)
+
+
+def in_reach(user: User, roles: tuple[Role, ...], *, estate: str = "estate") -> Q:
+    """Condition on rows with a ``community``: one of the ``roles`` of ``user`` reaches the row.
+
+    A role at the community, or above, reaches all of its rows; a role at an estate those whose
+    ``estate``, a path from the row, is that one.
+    """
+    places = places_where(user, roles)
+    touched = Community.objects.filter(Q(pk__in=places) | Q(children__in=places))
+    return Q(community__in=touched) & (Q(community__in=places) | Q(**{f"{estate}__in": places}))
+
+
 def places_managed_by(user: User) -> QuerySet[Community]:
-    """Where ``user`` may say who is what."""
+    """Return the places in which ``user`` gives and withdraws roles."""
     return places_where(user, MANAGES)
 
 
 def communities_of(user: User) -> QuerySet[Community]:
-    """The tenants in which ``user`` is a volunteer."""
+    """Return the tenants in which ``user`` is a volunteer."""
     return communities_where(user, (Role.VOLUNTEER,))
 
 
 def communities_known_to(user: User) -> QuerySet[Community]:
-    """The tenants in which ``user`` is or was a volunteer: what they earned there stays theirs."""
+    """Return the tenants in which ``user`` is or was a volunteer: their points stay theirs."""
     ever = Membership.objects.filter(user=user, role=Role.VOLUNTEER)
     return _reached_by(ever).filter(kind=Community.Kind.COMMUNITY)
 
 
 def community_by_code(code: str) -> Community:
-    """The tenant called ``code``; raises Community.DoesNotExist."""
+    """Return the tenant called ``code``. Raises Community.DoesNotExist."""
     return tenants().get(code=code)
 
 
 def community_among(communities: QuerySet[Community], code: str) -> Community:
-    """The one of ``communities`` called ``code``; raises CommunityUnknown."""
+    """Return the one of ``communities`` called ``code``. Raises CommunityUnknown."""
     community = communities.filter(code=code).first()
     if community is None:
         raise CommunityUnknown
@@ -74,7 +90,7 @@ def community_among(communities: QuerySet[Community], code: str) -> Community:
 
 
 def memberships_of(user: User) -> QuerySet[Membership]:
-    """What ``user`` is where, oldest first."""
+    """Return the roles that ``user`` holds now, oldest first."""
     return (
         Membership.objects.filter(user=user, ended_at__isnull=True)
         .select_related("community")
@@ -83,7 +99,7 @@ def memberships_of(user: User) -> QuerySet[Membership]:
 
 
 def members_of(place: Community) -> QuerySet[Membership]:
-    """Who is what there now, newest first."""
+    """Return the roles held in ``place`` now, newest first."""
     return (
         Membership.objects.filter(community=place, ended_at__isnull=True)
         .select_related("user")
@@ -92,7 +108,7 @@ def members_of(place: Community) -> QuerySet[Membership]:
 
 
 def roles_in(place: Community) -> QuerySet[Membership]:
-    """Every role ever given there, newest first, but for volunteers', who join."""
+    """Return every role ever given in ``place``, newest first. Volunteers join and are left out."""
     return (
         _with_people(Membership.objects.filter(community=place))
         .exclude(role=Role.VOLUNTEER)
@@ -101,7 +117,7 @@ def roles_in(place: Community) -> QuerySet[Membership]:
 
 
 def roles_managed_by(user: User) -> QuerySet[Membership]:
-    """The roles, ended ones too, in the places that ``user`` manages."""
+    """Return all roles, ended ones too, in the places that ``user`` manages."""
     return _with_people(
         Membership.objects.filter(community__in=places_managed_by(user)).exclude(
             role=Role.VOLUNTEER
@@ -110,12 +126,12 @@ def roles_managed_by(user: User) -> QuerySet[Membership]:
 
 
 def person_with(phone: str) -> User | None:
-    """Whoever has that number on record, all of it."""
+    """Return the active person with exactly this phone number."""
     return User.objects.filter(phone_digest=digest(phone), is_active=True).first()
 
 
 def person_to_appoint(user_id: UUID) -> User:
-    """Whoever has that id and may log in. Raises PersonUnknown."""
+    """Return the active person with this id. Raises PersonUnknown."""
     person = User.objects.filter(pk=user_id, is_active=True).first()
     if person is None:
         raise PersonUnknown
@@ -123,13 +139,13 @@ def person_to_appoint(user_id: UUID) -> User:
 
 
 def places_below(place: Community) -> QuerySet[Community]:
-    """A street's communities, a community's estates."""
+    """Return a street's communities, or a community's estates, by name."""
     below: QuerySet[Community] = Community.objects.filter(parent=place).order_by("name")
     return below
 
 
 def audit_entries_in(community: Community) -> QuerySet[AuditEntry]:
-    """Who did what there, newest first."""
+    """Return the audit trail of ``community``, newest first."""
     return AuditEntry.objects.filter(community=community).select_related("actor").order_by("-id")
 
 

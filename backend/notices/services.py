@@ -31,23 +31,20 @@ def owe(
 ) -> None:
     """Leave a row that says ``recipient`` is to be told from ``due_at`` on.
 
-    One ``key`` tells once. Owing it again after it was withdrawn untold makes it owed again;
-    otherwise a second call changes nothing.
+    One ``key`` tells once. As long as it was not delivered, a second call makes it owed as told
+    now, also after it was withdrawn; later it changes nothing.
     """
+    told = {"facts": facts, "due_at": due_at, "stale_at": stale_at}
     with transaction.atomic():
         notice, made = Notice.objects.get_or_create(
             community=community,
             key=key,
-            defaults={
-                "recipient": recipient,
-                "kind": kind,
-                "facts": facts,
-                "due_at": due_at,
-                "stale_at": stale_at,
-            },
+            defaults={"recipient": recipient, "kind": kind, **told},
         )
         if not made:
-            Notice.objects.filter(pk=notice.pk, delivered_at__isnull=True).update(withdrawn_at=None)
+            Notice.objects.filter(pk=notice.pk, delivered_at__isnull=True).update(
+                withdrawn_at=None, **told
+            )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

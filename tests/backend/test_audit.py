@@ -77,7 +77,7 @@ def test_every_act_of_staff_on_a_record_is_there_without_a_name(
 
 def test_what_is_undone_was_never_done(waiting, zhao):
     with transaction.atomic():
-        hours.reject(attendance=waiting, verifier=zhao, because="没有来")
+        hours.reject(attendance=waiting, verifier=zhao, reason="没有来")
         transaction.set_rollback(True)
 
     assert not AuditEntry.objects.filter(action="attendance.reject").exists()

@@ -39,10 +39,10 @@ from points.seals.services import sealing, verifying
 from tests.cast import PASSWORD
 from tests.conftest import TOTP_SECRET
 from volunteers.activities import services as activities
-from volunteers.attendance.services import hours, recompute
+from volunteers.attendance.services import hours, sign_ups
 from volunteers.models import Attendance, JoinRequest, Report, Volunteer
 from volunteers.people.services import people as volunteering
-from volunteers.reports.services import reports
+from volunteers.reports.services import recompute, reports
 
 NAME, USERNAME, PHONE = "欧阳修远", "xiuyuan-of-lake", "19911223344"
 OPENID, UNIONID = "o6-erase-me", "u6-erase-me"
@@ -75,9 +75,9 @@ def leaver(lake, hill, zhao, li, chen, tea, person, served, grant_points, patrol
     for purpose in Consent.Purpose:
         consents.give(user=user, purpose=purpose, version=1)
     volunteering.enrol(user=user, community=lake, kind=Volunteer.Kind.RIDER)
-    roles.give(user=user, community=lake, role=Role.TEAM_LEADER)
-    Membership.objects.filter(user=user).update(ended_because=WRITTEN_BY_OTHERS)
-    JoinRequest.objects.create(community=hill, user=user, kind="rider", because=WRITTEN_BY_OTHERS)
+    roles.give(user=user, community=lake, role=Role.VOLUNTEER)
+    Membership.objects.filter(user=user).update(reason=WRITTEN_BY_OTHERS)
+    JoinRequest.objects.create(community=hill, user=user, kind="rider", reason=WRITTEN_BY_OTHERS)
     partners.employ(merchant=tea.partnership.merchant, user=user, role=MerchantMember.Role.CLERK)
     Guardianship.objects.create(child=li, guardian=user, relation="parent", version=1)
     SocialAccount.objects.create(
@@ -123,8 +123,8 @@ def leaver(lake, hill, zhao, li, chen, tea, person, served, grant_points, patrol
             f"/api/v1/{address}", body, headers={"Idempotency-Key": address.replace("/", "-")}
         )
         assert answer.status_code == 200, answer.json()
-    hours.reject(attendance=not_done, verifier=zhao, because=WRITTEN_BY_OTHERS)
-    activities.sign_up(
+    hours.reject(attendance=not_done, verifier=zhao, reason=WRITTEN_BY_OTHERS)
+    sign_ups.sign_up(
         shift=activities.plan_shift(
             activity=patrol.activity,
             starts_at=timezone.now() + timedelta(days=1),

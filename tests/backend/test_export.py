@@ -38,7 +38,7 @@ from merchants.redemption.services import vouchers as redemption
 from points.ledger import services as ledger
 from points.models import Award, Earned, Hold, Reversal, Transfer
 from tests.conftest import SHANGHAI
-from volunteers.attendance.errors import AttendanceStateWrong
+from volunteers.attendance.errors import AttendanceStatusWrong
 from volunteers.attendance.services import hours
 from volunteers.models import Attendance, JoinRequest, RefusedClaim, Report, Shift, Volunteer
 from volunteers.reports.services import reports
@@ -60,7 +60,7 @@ def story(lake, hill, wang, li, zhao, chen, tea, served, grant_points):
     hours.reject(
         attendance=served(wang, "2024-03-02 07:00", "2024-03-02 09:00"),
         verifier=zhao,
-        because="+没有来",
+        reason="+没有来",
     )
     hours.verify(attendance=served(li, "2024-03-01 07:00", "2024-03-01 09:00"), verifier=zhao)
     picture = io.BytesIO()
@@ -78,7 +78,7 @@ def story(lake, hill, wang, li, zhao, chen, tea, served, grant_points):
     reports.close_verified(report=report, handler=zhao, answer="已处理")
     reports.submit(community=lake, reporter=li, category="dispute", text="与邻居有纠纷")
     for person in (wang, li):
-        with pytest.raises(AttendanceStateWrong):
+        with pytest.raises(AttendanceStatusWrong):
             hours.check_out(
                 attendance=Attendance.objects.filter(volunteer=person).latest("pk"),
                 at=timezone.now(),
@@ -236,7 +236,7 @@ def expected_of(wang, story):
                 "role": "volunteer",
                 "since_at": when(membership.since_at),
                 "ended_at": None,
-                "ended_because": "",
+                "reason": "",
             }
         ],
         "join_requests": [
@@ -248,7 +248,7 @@ def expected_of(wang, story):
                 "status": "pending",
                 "requested_at": when(asked.asked_at),
                 "decided_at": None,
-                "because": "",
+                "reason": "",
             }
         ],
         "volunteering": [
@@ -270,15 +270,15 @@ def expected_of(wang, story):
                 "action": "check_out",
                 "occurred_at": when(refused.claimed_at),
                 "submitted_at": when(refused.told_at),
-                "outcome": "attendance_state_wrong",
+                "outcome": "attendance_status_wrong",
             }
         ],
         "attendances": [
             attendance(
-                earlier, shifts[0], verified_at=when(earlier.verified_at), rejected_because=""
+                earlier, shifts[0], verified_at=when(earlier.verified_at), reason=""
             ),
             attendance(
-                later, shifts[1], verified_at=when(later.verified_at), rejected_because="+没有来"
+                later, shifts[1], verified_at=when(later.verified_at), rejected_reason="+没有来"
             ),
         ],
         "reports": [

@@ -17,8 +17,7 @@ from backend.accounts.services import attempts, consents, guardians, people, pho
 from backend.audit.models import AuditEntry
 from backend.communities.models import Community
 from merchants.redemption.services import vouchers as redemption
-from volunteers.activities import services as activities
-from volunteers.attendance.services import hours
+from volunteers.attendance.services import hours, sign_ups
 from volunteers.models import Report
 from volunteers.reports.selectors import public_reports
 from volunteers.reports.services import reports
@@ -316,7 +315,7 @@ def test_of_two_guardians_with_one_code_one_agrees(child, mother, at_once):
 
 # --- what waits for it ------------------------------------------------------------------------
 def sign_up(user, lake, patrol, tea):
-    activities.sign_up(shift=patrol, volunteer=user)
+    sign_ups.sign_up(shift=patrol, volunteer=user)
 
 
 def check_in(user, lake, patrol, tea):

@@ -118,7 +118,9 @@ def test_nobody_is_not_somebody(db):
 def test_everybody_sees_the_communities_that_keep_a_ledger(lake, hill):
     street = places.found(code="street", name="街道", kind=Community.Kind.STREET)
     places.found(code="estate", name="小区", kind=Community.Kind.ESTATE, parent=lake)
-    east = places.found(code="east", name="东社区", parent=street, timezone="Asia/Urumqi")
+    here = {"latitude": 43.8, "longitude": 87.6, "coord_type": "gcj02"}
+    nowhere = {"latitude": None, "longitude": None, "coord_type": "wgs84"}
+    east = places.found(code="east", name="东社区", parent=street, timezone="Asia/Urumqi", **here)
 
     response = APIClient().get("/api/v1/communities")
 
@@ -127,9 +129,12 @@ def test_everybody_sees_the_communities_that_keep_a_ledger(lake, hill):
         "next": None,
         "previous": None,
         "results": [
-            {"id": str(east.pk), "code": "east", "name": "东社区", "timezone": "Asia/Urumqi"},
-            {"id": str(hill.pk), "code": "hill", "name": "山丹社区", "timezone": "Asia/Shanghai"},
-            {"id": str(lake.pk), "code": "lake", "name": "碧沙湖社区", "timezone": "Asia/Shanghai"},
+            {"id": str(place.pk), "code": code, "name": name, "timezone": zone} | point
+            for place, code, name, zone, point in (
+                (east, "east", "东社区", "Asia/Urumqi", here),
+                (hill, "hill", "山丹社区", "Asia/Shanghai", nowhere),
+                (lake, "lake", "碧沙湖社区", "Asia/Shanghai", nowhere),
+            )
         ],
     }
 

@@ -21,8 +21,8 @@ from merchants.settlement.services import payouts, proving
 from merchants.settlement.services import statements as settlement
 from points.ledger import selectors
 from points.models import Award, Transfer
-from volunteers.attendance.services.recompute import Recomputation
 from volunteers.models import Attendance, Volunteer
+from volunteers.reports.services.recompute import Recomputation
 
 BISHAHU = demo.SCENARIO
 SHARED = Path(__file__).parents[3] / "shared" / "scenarios" / "bishahu"

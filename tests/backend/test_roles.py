@@ -48,7 +48,6 @@ def sun(db, person) -> User:
     ("place", "role", "refusal"),
     [
         ("lake", Role.STAFF, None),
-        ("lake", Role.TEAM_LEADER, None),
         ("lake", Role.AUDITOR, None),
         ("estate", Role.STAFF, None),
         ("estate", Role.MANAGER, None),  # from above
@@ -71,7 +70,7 @@ def test_a_manager_gives_roles_there_and_below(tree, manager, sun, place, role, 
         assert Membership.objects.filter(user=sun).count() == 1
 
 
-@pytest.mark.parametrize("role", [Role.STAFF, Role.AUDITOR, Role.TEAM_LEADER, Role.VOLUNTEER])
+@pytest.mark.parametrize("role", [Role.STAFF, Role.AUDITOR, Role.VOLUNTEER])
 def test_nobody_but_managers_gives_any(tree, sun, person, role):
     asking = person("asking")
     roles.give(user=asking, community=tree["street"], role=role)
@@ -85,7 +84,7 @@ def test_nobody_gives_or_withdraws_roles_of_their_own(tree, manager):
         roles.grant(user=manager, community=tree["lake"], role=Role.STAFF, granted_by=manager)
     own = Membership.objects.get(user=manager)
     with pytest.raises(OwnRole):
-        roles.withdraw(membership=own, withdrawn_by=manager, because="x")
+        roles.withdraw(membership=own, withdrawn_by=manager, reason="x")
     with pytest.raises(IntegrityError), transaction.atomic():
         roles.give(user=manager, community=tree["lake"], role=Role.STAFF, granted_by=manager)
 
@@ -161,13 +160,13 @@ def test_two_roles_that_exclude_each_other_given_at_once_are_one(tree, sun, at_o
 def test_a_withdrawn_role_stays_on_record_and_works_no_more(tree, manager, sun):
     held = roles.grant(user=sun, community=tree["lake"], role=Role.STAFF, granted_by=manager)
 
-    ended = roles.withdraw(membership=held, withdrawn_by=manager, because="调走")
+    ended = roles.withdraw(membership=held, withdrawn_by=manager, reason="调走")
 
-    assert (ended.ended_by, ended.ended_because) == (manager, "调走")
+    assert (ended.ended_by, ended.reason) == (manager, "调走")
     assert ended.ended_at <= timezone.now()
     assert not selectors.communities_where(sun, selectors.HANDLES).exists()
-    again = roles.withdraw(membership=held, withdrawn_by=manager, because="again")
-    assert (again.ended_at, again.ended_because) == (ended.ended_at, "调走")
+    again = roles.withdraw(membership=held, withdrawn_by=manager, reason="again")
+    assert (again.ended_at, again.reason) == (ended.ended_at, "调走")
     assert [
         (entry.action, entry.actor, entry.target_id, entry.before, entry.after)
         for entry in AuditEntry.objects.filter(community=tree["lake"]).order_by("pk")
@@ -183,7 +182,7 @@ def test_a_withdrawn_role_stays_on_record_and_works_no_more(tree, manager, sun):
     "statement",
     [
         "UPDATE communities_membership SET ended_at = NULL",
-        "UPDATE communities_membership SET ended_because = 'another'",
+        "UPDATE communities_membership SET reason = 'another'",
         "UPDATE communities_membership SET role = 'auditor'",
         "UPDATE communities_membership SET granted_by_id = NULL",
         "DELETE FROM communities_membership",
@@ -191,7 +190,7 @@ def test_a_withdrawn_role_stays_on_record_and_works_no_more(tree, manager, sun):
 )
 def test_the_record_of_a_role_is_final(tree, manager, sun, statement):
     held = roles.grant(user=sun, community=tree["lake"], role=Role.STAFF, granted_by=manager)
-    roles.withdraw(membership=held, withdrawn_by=manager, because="调走")
+    roles.withdraw(membership=held, withdrawn_by=manager, reason="调走")
 
     with (
         pytest.raises(DatabaseError, match="pgtrigger: Cannot"),
@@ -199,7 +198,7 @@ def test_the_record_of_a_role_is_final(tree, manager, sun, statement):
         connection.cursor() as cursor,
     ):
         cursor.execute(f"{statement} WHERE ended_at IS NOT NULL")
-    Membership.objects.update(ended_because="")  # as erasing somebody does
+    Membership.objects.update(reason="")  # as erasing somebody does
 
 
 @pytest.mark.parametrize(("place", "is_refused"), [("lake", True), ("street", False)])
@@ -210,9 +209,9 @@ def test_a_manager_is_unmade_from_above_alone(tree, manager, person, place, is_r
 
     if is_refused:
         with pytest.raises(RoleNotYours):
-            roles.withdraw(membership=held, withdrawn_by=other, because="x")
+            roles.withdraw(membership=held, withdrawn_by=other, reason="x")
     else:
-        roles.withdraw(membership=held, withdrawn_by=other, because="x")
+        roles.withdraw(membership=held, withdrawn_by=other, reason="x")
 
     held.refresh_from_db()
     assert (held.ended_at is None) == is_refused
@@ -230,7 +229,7 @@ def test_the_second_factor_is_owed_until_the_last_role_that_asks_for_it_has_ende
 
     owed = []
     for membership in held:
-        roles.withdraw(membership=membership, withdrawn_by=None, because="x")
+        roles.withdraw(membership=membership, withdrawn_by=None, reason="x")
         owed.append(User.objects.get(pk=sun.pk).second_factor_required)
 
     assert owed == [True, False, False]

@@ -106,15 +106,15 @@ def test_a_manager_gives_a_role_and_takes_it_away(lake, wang, qian, sun, logged_
         "granted_by": brief(qian),
         "ended_at": None,
         "ended_by": None,
-        "ended_because": "",
+        "reason": "",
     }
     assert (given.status_code, given.json()) == (201, body)
     assert logged_in(wang).get("/api/v1/attendances").json()["results"] == []
     assert logged_in(wang).get(f"{AT_THE_LAKE}/members").status_code == 200
 
-    taken = caller.post(f"/api/v1/roles/{held.pk}/withdraw", {"because": "调走"})
+    taken = caller.post(f"/api/v1/roles/{held.pk}/withdraw", {"reason": "调走"})
     held.refresh_from_db()
-    body |= {"ended_at": iso(held.ended_at), "ended_by": brief(qian), "ended_because": "调走"}
+    body |= {"ended_at": iso(held.ended_at), "ended_by": brief(qian), "reason": "调走"}
     assert (taken.status_code, taken.json()) == (200, body)
     assert refusal(logged_in(wang).get(f"{AT_THE_LAKE}/members")) == (404, "community_unknown")
 
@@ -180,7 +180,7 @@ def test_roles_that_are_not_withdrawn(
     cast = {"zhao": zhao, "sun": sun, "qian": qian, "li": li, "elsewhere": elsewhere}
     held = Membership.objects.get(user=cast[whose])
 
-    answer = logged_in(cast[who]).post(f"/api/v1/roles/{held.pk}/withdraw", {"because": "x"})
+    answer = logged_in(cast[who]).post(f"/api/v1/roles/{held.pk}/withdraw", {"reason": "x"})
 
     assert refusal(answer) == expected
     held.refresh_from_db()

@@ -32,7 +32,8 @@ def say(monkeypatch):
 
 def test_an_office_sets_up_its_community(db, say, logged_in, tmp_path):
     say("found_community", "street", "碧沙街道", "--kind", "street")
-    say("found_community", "lake", "碧沙湖社区", "--parent", "street")
+    point = ("--point", "28.2", "112.9", "--coord-type", "gcj02")
+    say("found_community", "lake", "碧沙湖社区", "--parent", "street", *point)
     published = say("publish_rules", str(demo.SCENARIO / "rules.json"), "--community", "street")
     say("appoint", "zhao", "--name", "赵社工", "--community", "street", "--role", "staff")
     merchants = str(demo.SCENARIO / "merchants.csv")
@@ -45,6 +46,7 @@ def test_an_office_sets_up_its_community(db, say, logged_in, tmp_path):
     lake = Community.objects.get(code="lake")
     rule = selectors.rule_for(lake, Rule.Subject.HOURS, "应急值守", date(2100, 1, 1))
     assert rule.parameters["points_per_hour"] == 15  # the street's, lent to the community
+    assert (lake.latitude, lake.longitude, lake.coord_type) == (28.2, 112.9, "gcj02")
     me = logged_in(User.objects.get(username="zhao")).get("/api/v1/me").json()
     assert [m["role"] for m in me["memberships"]] == ["staff"]
     for username, role in (("chen", "clerk"), ("zhou", "owner")):
@@ -77,6 +79,8 @@ def test_two_usernames_that_differ_by_capitals_are_one(lake, say, logged_in):
         (["found_community", "x", "湖", "--timezone", "Mars/Base"], "Mars/Base is not a timezone"),
         (["found_community", "x", "湖", "--timezone", "Asia"], "Asia is not a timezone"),
         (["found_community", "x", "湖", "--parent", "lake"], "no street with the code lake"),
+        (["found_community", "x", "湖", "--point", "91", "0"], "not a point on earth"),
+        (["found_community", "x", "湖", "--point", "nan", "0"], "not a point on earth"),
         (["appoint", "x", "--name", "x", "--community", "no", "--role", "staff"], "code no"),
         (["appoint", "a b", "--name", "x", "--community", "lake", "--role", "staff"], "."),
         (["employ", "x", "--name", "x", "--community", "lake", "--merchant", "茶"], "no partner"),

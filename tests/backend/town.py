@@ -6,7 +6,7 @@ operation needs here: tests/backend/test_permissions.py and test_api_fuzz.py fai
 
 import io
 from collections.abc import Callable
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import PurePath
@@ -47,12 +47,14 @@ from points.rules import services as rules
 from points.rules.selectors import rules_known_in
 from points.seals.services import sealing, verifying
 from volunteers.activities import services as activities
-from volunteers.attendance.services import hours
-from volunteers.models import Volunteer
+from volunteers.attendance.errors import AttendanceStatusWrong
+from volunteers.attendance.services import hours, sign_ups
+from volunteers.models import Attendance, RefusedClaim, Volunteer
 from volunteers.people.services import joining, people
 from volunteers.reports.services import reports
 
-# Who asks. The neighbour and all "…_elsewhere" are the hill's, the street is above the lake only.
+# Who asks. The neighbour and all "…_elsewhere" are the hill's, the street is above the lake only,
+# and the estate is below it.
 CALLERS = (
     "anonymous",
     "volunteer",
@@ -63,6 +65,7 @@ CALLERS = (
     "staff",
     "staff_elsewhere",
     "street_staff",
+    "estate_staff",
     "manager",
     "auditor",
     "child",
@@ -107,13 +110,14 @@ class Form(dict):
         )
 
 
+LONG = timedelta(hours=2)
 Rows = dict[str, list[str]]  # what a path's parameter of each name may be
 Bodies = dict[str, dict[str, Any]]  # what succeeds, by operation: "PUT /api/v1/…"
 
 
 @dataclass
 class Town:
-    """``headers`` say who is calling; ``rows`` and ``bodies`` are of "lake" and of "hill"."""
+    """``headers`` say who calls; ``rows`` and ``bodies`` are of "lake", "hill" and "estate"."""
 
     headers: dict[str, dict[str, str]]
     rows: dict[str, Rows]
@@ -157,11 +161,59 @@ def build(lake, hill, person, served, grant_points, logged_in) -> Town:
             name: [str(getattr(one, "pk", one)) for one in several]
             for name, several in found.items()
         }
+    estate = places.estate_named(community=lake, name="一区")
+    cast["estate_staff"] = person("estate_staff")
+    roles.give(user=cast["estate_staff"], community=estate, role=Role.STAFF)
+    rows["estate"] = in_estate(estate, lake, cast["volunteer"], person("resident"), person("asker"))
+    bodies["estate"] = bodies["lake"]
     headers = {
         caller: {"Authorization": logged_in(cast[caller]).defaults["HTTP_AUTHORIZATION"]}
         for caller in CALLERS[1:]
     }
     return Town(headers={"anonymous": {}, **headers}, rows=rows, bodies=bodies)
+
+
+def in_estate(
+    estate: Community, lake: Community, volunteer: User, resident: User, asker: User
+) -> Rows:
+    """A row of what an estate has of its own, which its staff reach."""
+    enrolled, _ = people.enrol(
+        user=resident, community=lake, kind=Volunteer.Kind.RESIDENT, estate=estate
+    )
+    asked, _ = joining.join(user=asker, community=lake, kind=Volunteer.Kind.RESIDENT, estate=estate)
+    sweeping = activities.plan_activity(
+        community=estate, title="楼道清扫", category="清扫", is_public=True
+    )
+    now = timezone.now()
+    tomorrow, past = (
+        activities.plan_shift(activity=sweeping, starts_at=start, ends_at=start + LONG)
+        for start in (now + timedelta(days=2), datetime(2024, 4, 1, 1, tzinfo=UTC))
+    )
+    sign_ups.sign_up(shift=tomorrow, volunteer=volunteer)
+    done = sign_ups.sign_up(shift=past, volunteer=volunteer, now=past.starts_at)
+    hours.check_in(attendance=done, now=past.starts_at)
+    done = hours.check_out(attendance=done, now=past.ends_at)
+    report = reports.submit(
+        community=lake, reporter=volunteer, category="hazard", estate=estate, **FACTS
+    )
+    found = {
+        "code": estate.code,
+        "activity_id": sweeping,
+        "shift_id": tomorrow,
+        "attendance_id": done,
+        "claim_id": refused_claim(done),
+        "report_id": report,
+        "join_request_id": asked,
+        "volunteer_id": enrolled,
+    }
+    return {name: [str(getattr(one, "pk", one))] for name, one in found.items()}
+
+
+def refused_claim(attendance: Attendance) -> RefusedClaim:
+    """What a phone tells of an attendance that has ended long ago."""
+    with suppress(AttendanceStatusWrong):
+        hours.check_in(attendance=attendance, at=timezone.now())
+    return RefusedClaim.objects.get(attendance=attendance)
 
 
 def business(
@@ -209,15 +261,17 @@ def business(
         joining.join(user=user, community=place, kind=Volunteer.Kind.RIDER)[0]
         for user, place in ((newcomer, community), (volunteer, meadow))
     ]
-    leader, _ = roles.give(user=newcomer, community=community, role=Role.TEAM_LEADER)
+    grid_worker, _ = roles.give(user=newcomer, community=estate, role=Role.STAFF)
 
-    patrol = activities.plan_activity(community=community, title="巡逻", category="巡逻")
+    patrol = activities.plan_activity(
+        community=community, title="巡逻", category="巡逻", is_public=True
+    )
     running, free, tomorrow = (
-        activities.plan_shift(activity=patrol, starts_at=start, ends_at=start + timedelta(hours=2))
+        activities.plan_shift(activity=patrol, starts_at=start, ends_at=start + LONG)
         for start in (now - timedelta(hours=1), now, now + timedelta(days=1))
     )
-    going = activities.sign_up(shift=running, volunteer=volunteer)
-    activities.sign_up(shift=tomorrow, volunteer=volunteer)
+    going = sign_ups.sign_up(shift=running, volunteer=volunteer)
+    sign_ups.sign_up(shift=tomorrow, volunteer=volunteer)
     reminder = Notice.objects.get(community=community, recipient=volunteer)
     notices.deliver(notice_id=reminder.pk)
     back = served(volunteer, "2024-03-01 07:00", "2024-03-01 09:00", community=community)
@@ -225,7 +279,7 @@ def business(
     pond = places.found(code=f"{community.code}-pond", name="池塘社区")
     people.enrol(user=volunteer, community=pond, kind=Volunteer.Kind.RIDER)
     visit = activities.plan_activity(community=pond, title="探访", category="探访")
-    there = activities.sign_up(
+    there = sign_ups.sign_up(
         shift=activities.plan_shift(
             activity=visit, starts_at=now, ends_at=now + timedelta(hours=2)
         ),
@@ -412,7 +466,9 @@ def business(
         "rule_id": rules_known_in(community)[:2],
         "guardianship_id": [guardianship],
         "join_request_id": asked,
-        "membership_id": [leader],
+        "volunteer_id": [Volunteer.objects.get(community=community, user=volunteer)],
+        "claim_id": [refused_claim(back)],
+        "membership_id": [grid_worker],
         "member_id": [member],
         "terms_id": [upcoming],
         "invitation_id": [invitation],
@@ -429,11 +485,25 @@ def business(
             "ends_at": "2031-05-01T10:00:00+08:00",
             "capacity": 3,
         },
-        "POST /api/v1/attendances/{attendance_id}/reject": {"because": "没有来"},
+        "PATCH /api/v1/activities/{activity_id}": {
+            "title": "夜间巡逻",
+            "category": "巡逻",
+            "place": "东门",
+            "is_public": False,
+        },
+        "PATCH /api/v1/shifts/{shift_id}": {
+            "starts_at": "2031-05-01T08:00:00+08:00",
+            "ends_at": "2031-05-01T10:00:00+08:00",
+            "capacity": 3,
+        },
+        "POST /api/v1/activities/{activity_id}/cancel": {"reason": "下雨"},
+        "POST /api/v1/shifts/{shift_id}/cancel": {"reason": "下雨"},
+        "POST /api/v1/attendances/{attendance_id}/reject": {"reason": "没有来"},
         "POST /api/v1/communities/{code}/activities": {
             "title": "清扫",
             "category": "清扫",
             "place": "西门",
+            "is_public": True,
         },
         "PATCH /api/v1/communities/{code}/contact": {
             "contact_phone": "0731-85550000",
@@ -462,6 +532,7 @@ def business(
             "category": "hazard",
             "place": "西门",
             "coord_type": "gcj02",
+            "estate_id": str(estate.pk),
             **FACTS,
         },
         "POST /api/v1/communities/{code}/rules/tryout": {
@@ -571,7 +642,7 @@ def business(
             "because": "合适",
         },
         "POST /api/v1/invitations/accept": {"code": told},
-        "POST /api/v1/join-requests/{join_request_id}/reject": {"because": "不住在这里"},
+        "POST /api/v1/join-requests/{join_request_id}/reject": {"reason": "不住在这里"},
         "PATCH /api/v1/me": {"name": "王小明", "born_on": "1990-01-01"},
         "POST /api/v1/me/attendances/{attendance_id}/check-in": {
             "at": now.isoformat(),
@@ -604,7 +675,7 @@ def business(
         "PUT /api/v1/me/consents/{purpose}": {"version": 1},
         "PUT /api/v1/me/phone": {"code": "", "name": "王小明"},
         "POST /api/v1/reports/{report_id}/close": {"outcome": "verified", "answer": "已修好"},
-        "POST /api/v1/roles/{membership_id}/withdraw": {"because": "调走了"},
+        "POST /api/v1/roles/{membership_id}/withdraw": {"reason": "调走了"},
         "POST /api/v1/statements/{statement_id}/pay": {"payment_reference": "2024-17"},
     }
     return rows, bodies

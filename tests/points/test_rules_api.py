@@ -19,7 +19,7 @@ RULES = "/api/v1/communities/lake/rules"
 DRAFT = {"subject": "hours", "category": "*", "parameters": {"points_per_hour": 20}}
 TO_PUBLISH = DRAFT | {"valid_from": "2100-01-01", "valid_to": None}
 TO_TRY = DRAFT | {"since": "2024-03-01", "until": "2024-03-31"}
-ANYBODY_THERE = [Role.VOLUNTEER, Role.TEAM_LEADER, Role.STAFF, Role.MANAGER, Role.AUDITOR]
+ANYBODY_THERE = [Role.VOLUNTEER, Role.STAFF, Role.MANAGER, Role.AUDITOR]
 
 
 @pytest.fixture

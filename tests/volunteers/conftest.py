@@ -8,6 +8,7 @@ import pytest
 
 from backend.accounts.models import User
 from volunteers.activities import services as activities
+from volunteers.attendance.services import sign_ups
 from volunteers.models import Attendance
 
 
@@ -32,6 +33,6 @@ def signed_up(lake, clock) -> Callable[..., Attendance]:
             activity=activity, starts_at=clock(starts), ends_at=clock(ends)
         )
         the_day_before = clock(starts) - timedelta(days=1)
-        return activities.sign_up(shift=shift, volunteer=user, now=the_day_before)
+        return sign_ups.sign_up(shift=shift, volunteer=user, now=the_day_before)
 
     return sign_up

@@ -12,11 +12,11 @@ from backend.notices import services as notices
 from backend.notices.models import Notice
 from points.models import Rule
 from points.rules import services as rules
-from volunteers.activities import selectors
 from volunteers.activities import services as activities
-from volunteers.activities.errors import ShiftFull, ShiftOver, ShiftTimesInvalid
-from volunteers.attendance.errors import AttendanceStateWrong
-from volunteers.attendance.services import hours
+from volunteers.activities.errors import ShiftOver, ShiftTimesInvalid
+from volunteers.attendance import selectors
+from volunteers.attendance.errors import AttendanceStatusWrong, ShiftFull
+from volunteers.attendance.services import hours, sign_ups
 from volunteers.models import Attendance, Shift, Volunteer
 from volunteers.people.services import people
 
@@ -38,7 +38,7 @@ def cleaning(lake):
 
 
 def places_taken(shift):
-    return selectors.with_places_taken(Shift.objects.all()).get(pk=shift.pk).places_taken
+    return selectors.with_places(Shift.objects.all()).get(pk=shift.pk).places_taken
 
 
 # --- planning -----------------------------------------------------------------------------
@@ -100,8 +100,8 @@ def test_the_database_refuses_a_shift_that_ends_before_it_begins(cleaning):
 
 
 def test_signing_up_takes_one_place_however_often_it_is_sent(cleaning, wang):
-    first = activities.sign_up(shift=cleaning, volunteer=wang)
-    again = activities.sign_up(shift=cleaning, volunteer=wang)
+    first = sign_ups.sign_up(shift=cleaning, volunteer=wang)
+    again = sign_ups.sign_up(shift=cleaning, volunteer=wang)
 
     assert (first.status, first.volunteer, first.community) == (
         "signed_up",
@@ -115,7 +115,7 @@ def test_signing_up_takes_one_place_however_often_it_is_sent(cleaning, wang):
 @pytest.mark.parametrize("over_since", [timedelta(0), timedelta(days=30)])
 def test_a_shift_that_is_over_takes_nobody(cleaning, wang, over_since):
     with pytest.raises(ShiftOver):
-        activities.sign_up(shift=cleaning, volunteer=wang, now=cleaning.ends_at + over_since)
+        sign_ups.sign_up(shift=cleaning, volunteer=wang, now=cleaning.ends_at + over_since)
 
     assert not Attendance.objects.exists()
 
@@ -123,29 +123,29 @@ def test_a_shift_that_is_over_takes_nobody(cleaning, wang, over_since):
 def test_a_shift_that_has_begun_still_takes_volunteers(cleaning, wang):
     a_minute_left = cleaning.ends_at - timedelta(minutes=1)
 
-    place = activities.sign_up(shift=cleaning, volunteer=wang, now=a_minute_left)
+    place = sign_ups.sign_up(shift=cleaning, volunteer=wang, now=a_minute_left)
 
     assert (place.status, place.signed_up_at) == ("signed_up", a_minute_left)
 
 
 def test_a_full_shift_takes_nobody_else(cleaning, wang, li, lake, person):
     for volunteer in (wang, li):
-        activities.sign_up(shift=cleaning, volunteer=volunteer)
+        sign_ups.sign_up(shift=cleaning, volunteer=volunteer)
     third = person("zhang")
     people.enrol(user=third, community=lake, kind=Volunteer.Kind.COURIER)
 
     with pytest.raises(ShiftFull):
-        activities.sign_up(shift=cleaning, volunteer=third)
+        sign_ups.sign_up(shift=cleaning, volunteer=third)
 
     assert places_taken(cleaning) == 2
-    assert activities.sign_up(shift=cleaning, volunteer=li).status == "signed_up"
+    assert sign_ups.sign_up(shift=cleaning, volunteer=li).status == "signed_up"
 
 
 def test_a_shift_without_a_capacity_is_never_full(cleaning, wang, li):
     Shift.objects.update(capacity=None)
 
     for volunteer in (wang, li):
-        activities.sign_up(shift=cleaning, volunteer=volunteer)
+        sign_ups.sign_up(shift=cleaning, volunteer=volunteer)
 
     assert places_taken(cleaning) == 2
 
@@ -156,24 +156,24 @@ def test_only_volunteers_of_the_community_sign_up(cleaning, zhao, hill, person):
 
     for somebody in (zhao, neighbour, person("stranger")):
         with pytest.raises(NotAVolunteerHere):
-            activities.sign_up(shift=cleaning, volunteer=somebody)
+            sign_ups.sign_up(shift=cleaning, volunteer=somebody)
 
     assert not Attendance.objects.exists()
 
 
 def test_a_place_given_back_is_free_for_others_and_can_be_taken_again(cleaning, wang, li):
     Shift.objects.update(capacity=1)
-    place = activities.sign_up(shift=cleaning, volunteer=wang)
+    place = sign_ups.sign_up(shift=cleaning, volunteer=wang)
 
     for _ in ("once", "again"):
-        assert activities.cancel_sign_up(attendance=place).status == "cancelled"
+        assert sign_ups.cancel(attendance=place).status == "cancelled"
         assert places_taken(cleaning) == 0
 
-    assert activities.sign_up(shift=cleaning, volunteer=wang).pk == place.pk
-    activities.cancel_sign_up(attendance=place)
-    activities.sign_up(shift=cleaning, volunteer=li)
+    assert sign_ups.sign_up(shift=cleaning, volunteer=wang).pk == place.pk
+    sign_ups.cancel(attendance=place)
+    sign_ups.sign_up(shift=cleaning, volunteer=li)
     with pytest.raises(ShiftFull):
-        activities.sign_up(shift=cleaning, volunteer=wang)
+        sign_ups.sign_up(shift=cleaning, volunteer=wang)
     assert Attendance.objects.get(volunteer=wang).status == "cancelled"
 
 
@@ -186,15 +186,15 @@ def test_who_has_been_there_does_not_cancel(signed_up, wang, zhao, clock, status
     if status == "verified":
         hours.verify(attendance=place, verifier=zhao)
     if status == "rejected":
-        hours.reject(attendance=place, verifier=zhao, because="不在场")
+        hours.reject(attendance=place, verifier=zhao, reason="不在场")
 
-    with pytest.raises(AttendanceStateWrong) as refused:
-        activities.cancel_sign_up(attendance=place)
+    with pytest.raises(AttendanceStatusWrong) as refused:
+        sign_ups.cancel(attendance=place)
 
-    assert refused.value.facts == {"state": status}
+    assert refused.value.facts == {"current_status": status}
     place.refresh_from_db()
     assert place.status == status
-    assert activities.sign_up(shift=place.shift, volunteer=wang).status == status
+    assert sign_ups.sign_up(shift=place.shift, volunteer=wang).status == status
 
 
 @pytest.mark.django_db(transaction=True)
@@ -204,7 +204,7 @@ def test_twenty_volunteers_after_the_last_place(cleaning, lake, person, at_once)
     for volunteer in crowd:
         people.enrol(user=volunteer, community=lake, kind=Volunteer.Kind.RESIDENT)
 
-    outcomes = at_once(20, lambda n: activities.sign_up(shift=cleaning, volunteer=crowd[n]).status)
+    outcomes = at_once(20, lambda n: sign_ups.sign_up(shift=cleaning, volunteer=crowd[n]).status)
 
     assert Counter(outcomes) == {"signed_up": 1, "shift_full": 19}
     assert Attendance.objects.get().volunteer == crowd[outcomes.index("signed_up")]
@@ -213,7 +213,7 @@ def test_twenty_volunteers_after_the_last_place(cleaning, lake, person, at_once)
 
 @pytest.mark.django_db(transaction=True)
 def test_one_volunteer_tapping_ten_times_at_once_takes_one_place(cleaning, wang, at_once):
-    places = at_once(10, lambda _: activities.sign_up(shift=cleaning, volunteer=wang).pk)
+    places = at_once(10, lambda _: sign_ups.sign_up(shift=cleaning, volunteer=wang).pk)
 
     assert set(places) == {Attendance.objects.get().pk}
     assert places_taken(cleaning) == 1
@@ -223,8 +223,8 @@ def test_one_volunteer_tapping_ten_times_at_once_takes_one_place(cleaning, wang,
 
 
 def test_signing_up_owes_one_reminder(cleaning, wang, settings):
-    place = activities.sign_up(shift=cleaning, volunteer=wang)
-    activities.sign_up(shift=cleaning, volunteer=wang)
+    place = sign_ups.sign_up(shift=cleaning, volunteer=wang)
+    sign_ups.sign_up(shift=cleaning, volunteer=wang)
 
     reminder = Notice.objects.get()
     assert (reminder.key, reminder.recipient, reminder.kind) == (
@@ -243,25 +243,25 @@ def test_signing_up_owes_one_reminder(cleaning, wang, settings):
 
 
 def test_cancelling_withdraws_the_reminder_and_signing_up_again_owes_it_again(cleaning, wang):
-    place = activities.sign_up(shift=cleaning, volunteer=wang)
+    place = sign_ups.sign_up(shift=cleaning, volunteer=wang)
 
-    activities.cancel_sign_up(attendance=place)
+    sign_ups.cancel(attendance=place)
     reminder = Notice.objects.get()
     assert reminder.withdrawn_at is not None
     assert not notices.deliver(notice_id=reminder.pk)
 
-    activities.sign_up(shift=cleaning, volunteer=wang)
+    sign_ups.sign_up(shift=cleaning, volunteer=wang)
     assert Notice.objects.get().withdrawn_at is None
     assert notices.deliver(notice_id=reminder.pk)
 
 
 def test_who_was_reminded_is_not_reminded_again(cleaning, wang):
-    place = activities.sign_up(shift=cleaning, volunteer=wang)
+    place = sign_ups.sign_up(shift=cleaning, volunteer=wang)
     reminder = Notice.objects.get()
     notices.deliver(notice_id=reminder.pk)
 
-    activities.cancel_sign_up(attendance=place)
-    activities.sign_up(shift=cleaning, volunteer=wang)
+    sign_ups.cancel(attendance=place)
+    sign_ups.sign_up(shift=cleaning, volunteer=wang)
 
     reminder = Notice.objects.get()
     assert (reminder.delivered_at is not None, reminder.withdrawn_at) == (True, None)
@@ -269,6 +269,6 @@ def test_who_was_reminded_is_not_reminded_again(cleaning, wang):
 
 
 def test_nobody_is_reminded_of_a_shift_that_has_begun(patrol, wang):
-    activities.sign_up(shift=patrol, volunteer=wang)
+    sign_ups.sign_up(shift=patrol, volunteer=wang)
 
     assert not Notice.objects.exists()

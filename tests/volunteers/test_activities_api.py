@@ -12,6 +12,7 @@ from backend.communities.models import Role
 from backend.communities.services import roles
 from backend.ids import new_id
 from volunteers.activities import services as activities
+from volunteers.attendance.services import sign_ups
 from volunteers.models import Activity, Attendance, Shift, Volunteer
 from volunteers.people.services import people
 
@@ -52,13 +53,23 @@ def brief(community):
     return {"id": str(community.pk), "code": community.code, "name": community.name}
 
 
+def activity_of(shift):
+    activity = shift.activity
+    return {
+        "id": str(activity.pk),
+        "title": activity.title,
+        "category": activity.category,
+        "place": activity.place,
+    }
+
+
 # --- what is open -----------------------------------------------------------------------------
 def test_open_shifts_come_soonest_first_with_the_places_taken(
     lake, hill, wang, li, patrol, dusk, served, logged_in
 ):
-    activities.sign_up(shift=patrol, volunteer=li)
-    cancelled = activities.sign_up(shift=patrol, volunteer=wang)
-    activities.cancel_sign_up(attendance=cancelled)
+    sign_ups.sign_up(shift=patrol, volunteer=li)
+    cancelled = sign_ups.sign_up(shift=patrol, volunteer=wang)
+    sign_ups.cancel(attendance=cancelled)
     served(wang, "2024-03-01 07:00", "2024-03-01 09:00")  # over
     activities.plan_shift(  # not mine to go to
         activity=activities.plan_activity(community=hill, title="山上", category="巡逻"),
@@ -76,20 +87,28 @@ def test_open_shifts_come_soonest_first_with_the_places_taken(
             {
                 "id": str(patrol.pk),
                 "community": brief(lake),
-                "activity": {"title": "交通劝导", "category": "交通劝导", "place": "东门"},
+                "activity": activity_of(patrol),
                 "starts_at": iso(patrol.starts_at),
                 "ends_at": iso(patrol.ends_at),
                 "capacity": 10,
                 "places_taken": 1,
+                "status": "planned",
+                "reason": "",
+                "cancelled_at": None,
+                "my_attendance": {"id": str(cancelled.pk), "status": "cancelled"},
             },
             {
                 "id": str(dusk.pk),
                 "community": brief(lake),
-                "activity": {"title": "夜巡", "category": "巡逻", "place": ""},
+                "activity": activity_of(dusk),
                 "starts_at": iso(dusk.starts_at),
                 "ends_at": iso(dusk.ends_at),
                 "capacity": 1,
                 "places_taken": 0,
+                "status": "planned",
+                "reason": "",
+                "cancelled_at": None,
+                "my_attendance": None,
             },
         ],
     }
@@ -154,9 +173,10 @@ def test_signing_up_takes_a_place_and_again_finds_it_taken(lake, wang, dusk, log
             "id": str(dusk.pk),
             "starts_at": iso(dusk.starts_at),
             "ends_at": iso(dusk.ends_at),
-            "activity": {"title": "夜巡", "category": "巡逻", "place": ""},
+            "activity": activity_of(dusk),
         },
         "status": "signed_up",
+        "signed_up_at": iso(Attendance.objects.get().signed_up_at),
         "checked_in_at": None,
         "checked_out_at": None,
         "worked_minutes": None,
@@ -168,15 +188,15 @@ def test_signing_up_takes_a_place_and_again_finds_it_taken(lake, wang, dusk, log
         "check_out_mark": "",
         "refused_claims": [],
         "verified_at": None,
-        "rejected_because": "",
+        "reason": "",
         "points": None,
     }
     assert again.json() == first.json()
 
 
 def test_who_cancelled_may_sign_up_anew(wang, dusk, logged_in):
-    cancelled = activities.sign_up(shift=dusk, volunteer=wang)
-    activities.cancel_sign_up(attendance=cancelled)
+    cancelled = sign_ups.sign_up(shift=dusk, volunteer=wang)
+    sign_ups.cancel(attendance=cancelled)
 
     response = logged_in(wang).post(f"/api/v1/shifts/{dusk.pk}/attendances")
 
@@ -185,7 +205,7 @@ def test_who_cancelled_may_sign_up_anew(wang, dusk, logged_in):
 
 
 def test_a_shift_that_is_full_or_over_takes_nobody(wang, li, dusk, served, logged_in):
-    activities.sign_up(shift=dusk, volunteer=li)
+    sign_ups.sign_up(shift=dusk, volunteer=li)
     over = served(li, "2024-03-01 07:00", "2024-03-01 09:00").shift
 
     for shift, code in [(dusk, "shift_full"), (over, "shift_over")]:
@@ -230,16 +250,25 @@ def test_staff_plan_an_activity_and_its_shifts(lake, zhao, logged_in):
         "title": "99便民",
         "category": "便民",
         "place": "广场",
+        "estate": None,
+        "is_public": False,
+        "status": "planned",
+        "reason": "",
+        "cancelled_at": None,
     }
     assert shift.status_code == 201
     assert shift.json() == {
         "id": str(Shift.objects.get().pk),
         "community": brief(lake),
-        "activity": {"title": "99便民", "category": "便民", "place": "广场"},
+        "activity": activity_of(Shift.objects.get()),
         "starts_at": "2030-03-19T01:00:00Z",
         "ends_at": "2030-03-19T03:30:00Z",
         "capacity": 10_000,
         "places_taken": 0,
+        "status": "planned",
+        "reason": "",
+        "cancelled_at": None,
+        "my_attendance": None,
     }
 
 

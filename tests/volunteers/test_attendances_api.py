@@ -15,7 +15,7 @@ from backend.ids import new_id
 from points.ledger.selectors import wallet_of
 from points.models import Award, Rule
 from volunteers.activities import services as activities
-from volunteers.attendance.services import hours
+from volunteers.attendance.services import hours, sign_ups
 from volunteers.models import Attendance, Shift, Volunteer
 from volunteers.people.services import people
 
@@ -37,9 +37,7 @@ def auditor(lake, person):
 
 @pytest.fixture
 def signed_up(wang, patrol):
-    return activities.sign_up(
-        shift=patrol, volunteer=wang, now=patrol.starts_at - timedelta(days=1)
-    )
+    return sign_ups.sign_up(shift=patrol, volunteer=wang, now=patrol.starts_at - timedelta(days=1))
 
 
 def iso(moment):
@@ -61,12 +59,14 @@ def shape(attendance, **differences):
             "starts_at": iso(shift.starts_at),
             "ends_at": iso(shift.ends_at),
             "activity": {
+                "id": str(shift.activity_id),
                 "title": shift.activity.title,
                 "category": shift.activity.category,
                 "place": shift.activity.place,
             },
         },
         "status": "signed_up",
+        "signed_up_at": iso(attendance.signed_up_at),
         "checked_in_at": None,
         "checked_out_at": None,
         "worked_minutes": None,
@@ -78,7 +78,7 @@ def shape(attendance, **differences):
         "check_out_claimed_at": None,
         "check_out_mark": "",
         "verified_at": None,
-        "rejected_because": "",
+        "reason": "",
         "points": None,
     } | differences
 
@@ -205,6 +205,7 @@ def test_staff_find_what_a_phone_told_too_late(signed_up, wang, zhao, logged_in,
 
     (claim,) = found["refused_claims"]
     assert claim == {
+        "id": claim["id"],
         "act": "check_in",
         "claimed_at": iso(at),
         "nonce": "tap-1",
@@ -261,11 +262,11 @@ def test_a_check_in_is_refused_for_its_time_its_nonce_or_its_place(
         starts_at=now + timedelta(hours=1),
         ends_at=now + timedelta(hours=2),
     )
-    early = activities.sign_up(shift=later, volunteer=wang)
+    early = sign_ups.sign_up(shift=later, volunteer=wang)
     beside = activities.plan_shift(
         activity=patrol.activity, starts_at=patrol.starts_at, ends_at=patrol.ends_at
     )
-    elsewhere = activities.sign_up(shift=beside, volunteer=wang)
+    elsewhere = sign_ups.sign_up(shift=beside, volunteer=wang)
 
     def refusal(attendance, body):
         response = client.post(f"/api/v1/me/attendances/{attendance.pk}/check-in", body)
@@ -277,7 +278,7 @@ def test_a_check_in_is_refused_for_its_time_its_nonce_or_its_place(
         starts_at=now - timedelta(hours=80),
         ends_at=now - timedelta(hours=70),
     )
-    missed = activities.sign_up(shift=over, volunteer=wang, now=over.starts_at)
+    missed = sign_ups.sign_up(shift=over, volunteer=wang, now=over.starts_at)
     long_ago = (now - timedelta(hours=73)).isoformat()
     assert refusal(missed, {"at": long_ago}) == (409, "check_in_too_late")
     hours.check_in(attendance=missed, nonce="my tap", now=over.starts_at)
@@ -293,7 +294,7 @@ def test_a_check_in_is_refused_for_its_time_its_nonce_or_its_place(
 def test_staff_find_hours_told_by_a_clock_that_can_not_be_right(
     wang, li, zhao, patrol, signed_up, logged_in, claimed, mark
 ):
-    hours.check_in(attendance=activities.sign_up(shift=patrol, volunteer=li))
+    hours.check_in(attendance=sign_ups.sign_up(shift=patrol, volunteer=li))
     at = (timezone.now() + claimed).isoformat()
 
     told = logged_in(wang).post(f"/api/v1/me/attendances/{signed_up.pk}/check-in", {"at": at})
@@ -315,15 +316,15 @@ def test_what_an_attendance_does_not_allow_now_is_refused_with_its_state(
 
     def refusal(action, body=None):
         response = client.post(f"{address}/{action}", body)
-        return response.status_code, response.json()["code"], response.json().get("state")
+        return response.status_code, response.json()["code"], response.json().get("current_status")
 
-    assert refusal("check-out") == (409, "attendance_state_wrong", "signed_up")
+    assert refusal("check-out") == (409, "attendance_status_wrong", "signed_up")
     hours.check_in(attendance=signed_up)
-    assert refusal("cancel") == (409, "attendance_state_wrong", "checked_in")
+    assert refusal("cancel") == (409, "attendance_status_wrong", "checked_in")
     before = (signed_up.shift.starts_at - timedelta(hours=1)).isoformat()
     assert refusal("check-out", {"at": before}) == (400, "checked_out_before_in", None)
     hours.check_out(attendance=signed_up)
-    assert refusal("check-in", {"nonce": "x"}) == (409, "attendance_state_wrong", "checked_out")
+    assert refusal("check-in", {"nonce": "x"}) == (409, "attendance_status_wrong", "checked_out")
 
 
 @pytest.mark.parametrize(
@@ -498,15 +499,15 @@ def test_rejected_hours_earn_nothing_and_say_why(wang, zhao, served, logged_in):
     client = logged_in(zhao)
     address = f"/api/v1/attendances/{attendance.pk}/reject"
 
-    first = client.post(address, {"because": "不在现场"})
-    again = client.post(address, {"because": "又一次"})
+    first = client.post(address, {"reason": "不在现场"})
+    again = client.post(address, {"reason": "又一次"})
 
     attendance.refresh_from_db()
     assert first.status_code == 200
     assert first.json() == shape(attendance) | SERVED | {
         "status": "rejected",
         "verified_at": iso(attendance.verified_at),
-        "rejected_because": "不在现场",
+        "reason": "不在现场",
         "volunteer": person_of(wang),
     }
     assert again.json() == first.json()
@@ -515,7 +516,7 @@ def test_rejected_hours_earn_nothing_and_say_why(wang, zhao, served, logged_in):
 
 @pytest.mark.parametrize(
     ("body", "code"),
-    [({}, "required"), ({"because": ""}, "blank"), ({"because": "x" * 201}, "max_length")],
+    [({}, "required"), ({"reason": ""}, "blank"), ({"reason": "x" * 201}, "max_length")],
 )
 def test_a_rejection_gives_a_reason(wang, zhao, served, logged_in, body, code):
     attendance = served(wang, "2024-03-01 07:00", "2024-03-01 09:00")
@@ -523,10 +524,10 @@ def test_a_rejection_gives_a_reason(wang, zhao, served, logged_in, body, code):
     response = logged_in(zhao).post(f"/api/v1/attendances/{attendance.pk}/reject", body)
 
     assert response.status_code == 400
-    assert response.json()["errors"]["because"][0]["code"] == code
+    assert response.json()["errors"]["reason"][0]["code"] == code
 
 
-@pytest.mark.parametrize(("action", "body"), [("verify", None), ("reject", {"because": "x"})])
+@pytest.mark.parametrize(("action", "body"), [("verify", None), ("reject", {"reason": "x"})])
 def test_nobody_judges_hours_of_their_own(lake, zhao, served, logged_in, action, body):
     people.enrol(user=zhao, community=lake, kind=Volunteer.Kind.RESIDENT)
     own = served(zhao, "2024-03-01 07:00", "2024-03-01 09:00")
@@ -538,14 +539,14 @@ def test_nobody_judges_hours_of_their_own(lake, zhao, served, logged_in, action,
     assert (response.status_code, response.json()["code"]) == (403, "own_hours")
 
 
-@pytest.mark.parametrize(("action", "body"), [("verify", None), ("reject", {"because": "x"})])
+@pytest.mark.parametrize(("action", "body"), [("verify", None), ("reject", {"reason": "x"})])
 def test_hours_that_are_not_complete_can_not_be_judged(zhao, signed_up, logged_in, action, body):
     response = logged_in(zhao).post(
         f"/api/v1/attendances/{signed_up.pk}/{action}", body, headers=with_key()
     )
 
-    assert (response.status_code, response.json()["code"]) == (409, "attendance_state_wrong")
-    assert response.json()["state"] == "signed_up"
+    assert (response.status_code, response.json()["code"]) == (409, "attendance_status_wrong")
+    assert response.json()["current_status"] == "signed_up"
 
 
 def test_hours_that_no_rule_covers_stay_as_they_were(lake, wang, zhao, served, logged_in):
@@ -576,7 +577,7 @@ def test_an_auditor_reads_and_changes_nothing(wang, auditor, served, logged_in):
     attendance = served(wang, "2024-03-01 07:00", "2024-03-01 09:00")
     client = logged_in(auditor)
 
-    for action, body in [("verify", None), ("reject", {"because": "x"})]:
+    for action, body in [("verify", None), ("reject", {"reason": "x"})]:
         response = client.post(
             f"/api/v1/attendances/{attendance.pk}/{action}", body, headers=with_key(action)
         )
@@ -594,7 +595,7 @@ def test_volunteers_and_the_staff_next_door_see_nothing(wang, li, next_door, ser
         answers = [
             client.get(address),
             client.post(f"{address}/verify", headers=with_key("v")),
-            client.post(f"{address}/reject", {"because": "x"}),
+            client.post(f"{address}/reject", {"reason": "x"}),
         ]
         assert [answer.status_code for answer in answers] == [404] * 3
         assert {answer.json()["code"] for answer in answers} == {"not_found"}

@@ -35,6 +35,9 @@ def test_a_community_shows_everybody_what_became_of_its_points(lake, wang, li, g
         "code": "lake",
         "name": "碧沙湖社区",
         "timezone": "Asia/Shanghai",
+        "latitude": None,
+        "longitude": None,
+        "coord_type": "wgs84",
         "volunteers": 2,
         "points": {"issued": 107, "redeemed": 40, "outstanding": 67},
     }

@@ -14,10 +14,10 @@ from points.rules.errors import RuleMissing
 from volunteers.activities import services as activities
 from volunteers.attendance import errors, tasks
 from volunteers.attendance.selectors import standing
-from volunteers.attendance.services import hours
-from volunteers.attendance.services.recompute import Recomputation
+from volunteers.attendance.services import hours, sign_ups
 from volunteers.models import Attendance, RefusedClaim, Volunteer
 from volunteers.people.services import people
+from volunteers.reports.services.recompute import Recomputation
 
 SHIFT = ("2024-03-01 07:00", "2024-03-01 09:00")
 
@@ -190,7 +190,7 @@ def test_nobody_was_there_before_they_signed_up(lake, wang, clock, at, mark):
     shift = activities.plan_shift(
         activity=activity, starts_at=clock(SHIFT[0]), ends_at=clock(SHIFT[1])
     )
-    place = activities.sign_up(shift=shift, volunteer=wang, now=clock("2024-03-01 08:30"))
+    place = sign_ups.sign_up(shift=shift, volunteer=wang, now=clock("2024-03-01 08:30"))
 
     hours.check_in(attendance=place, at=clock(f"2024-03-01 {at}"), now=clock("2024-03-01 08:50"))
     left = hours.check_out(attendance=place, now=clock("2024-03-01 09:00"))
@@ -210,12 +210,12 @@ def test_who_cancelled_or_has_left_does_not_check_in(place, signed_up, wang, clo
     hours.check_in(attendance=place, now=clock("2024-03-01 07:00"))
     hours.check_out(attendance=place, now=clock("2024-03-01 08:00"))
     cancelled = signed_up(wang, "2024-03-01 08:00", "2024-03-01 10:00")
-    activities.cancel_sign_up(attendance=cancelled)
+    sign_ups.cancel(attendance=cancelled)
 
     for attendance, state in ((place, "checked_out"), (cancelled, "cancelled")):
-        with pytest.raises(errors.AttendanceStateWrong) as refused:
+        with pytest.raises(errors.AttendanceStatusWrong) as refused:
             hours.check_in(attendance=attendance, now=clock("2024-03-01 08:30"))
-        assert refused.value.facts == {"state": state}
+        assert refused.value.facts == {"current_status": state}
 
 
 # --- what is not believed is kept for a human ---------------------------------------------
@@ -287,12 +287,12 @@ def test_a_check_out_without_the_check_in_that_was_refused_is_kept_too(place, cl
     now = clock("2024-03-05 12:00")
     with pytest.raises(errors.CheckInTooLate):
         hours.check_in(attendance=place, nonce="tap", at=clock("2024-03-01 07:10"), now=now)
-    with pytest.raises(errors.AttendanceStateWrong):
+    with pytest.raises(errors.AttendanceStatusWrong):
         hours.check_out(attendance=place, at=clock("2024-03-01 08:40"), now=now)
 
     assert [(act, code) for act, _, _, code in kept(place)] == [
         ("check_in", "check_in_too_late"),
-        ("check_out", "attendance_state_wrong"),
+        ("check_out", "attendance_status_wrong"),
     ]
 
 
@@ -310,7 +310,7 @@ def test_what_is_refused_without_a_phones_time_is_not_kept(place, clock):
 @pytest.mark.parametrize("minutes", [7, 30, 59])
 def test_who_left_and_came_back_was_not_there_before_that(patrol, wang, lake, minutes):
     before = timezone.now() - timedelta(minutes=90)
-    place = activities.sign_up(shift=patrol, volunteer=wang, now=before)
+    place = sign_ups.sign_up(shift=patrol, volunteer=wang, now=before)
     people.leave(volunteer=Volunteer.objects.get(user=wang))
     people.enrol(user=wang, community=lake, kind=Volunteer.Kind.RIDER)
 
@@ -514,7 +514,7 @@ def test_coming_early_is_not_paid_however_the_hours_end(place, zhao, wang, lake,
 
 
 def test_who_never_came_does_not_leave(place, clock):
-    with pytest.raises(errors.AttendanceStateWrong):
+    with pytest.raises(errors.AttendanceStatusWrong):
         hours.check_out(attendance=place, now=clock("2024-03-01 08:00"))
 
 
@@ -524,7 +524,7 @@ def test_a_forgotten_check_out_is_closed_at_the_shifts_end_and_marked(
 ):
     hours.check_in(attendance=place, now=clock("2024-03-01 07:30"))
     left_in_time = attended(li, *SHIFT)
-    still_there = hours.check_in(attendance=activities.sign_up(shift=patrol, volunteer=li))
+    still_there = hours.check_in(attendance=sign_ups.sign_up(shift=patrol, volunteer=li))
 
     for _ in ("once", "again"):
         tasks.sweep_forgotten_check_outs()
@@ -588,7 +588,7 @@ def test_nobody_verifies_or_rejects_hours_of_their_own(attended, wang, lake):
     with pytest.raises(errors.OwnHours):
         hours.verify(attendance=attendance, verifier=wang)
     with pytest.raises(errors.OwnHours):
-        hours.reject(attendance=attendance, verifier=wang, because="")
+        hours.reject(attendance=attendance, verifier=wang, reason="")
 
     attendance.refresh_from_db()
     assert (attendance.status, points_of(wang, lake)) == ("checked_out", 0)
@@ -620,17 +620,17 @@ def test_the_database_takes_no_incomplete_hours_for_verified(attended, wang, zha
 @pytest.mark.parametrize("state", ["signed_up", "cancelled", "checked_in", "rejected"])
 def test_only_hours_that_have_ended_are_verified(place, zhao, clock, lake, wang, state):
     if state == "cancelled":
-        activities.cancel_sign_up(attendance=place)
+        sign_ups.cancel(attendance=place)
     if state in ("checked_in", "rejected"):
         hours.check_in(attendance=place, now=clock("2024-03-01 07:00"))
     if state == "rejected":
         hours.check_out(attendance=place, now=clock("2024-03-01 08:00"))
-        hours.reject(attendance=place, verifier=zhao, because="不在场")
+        hours.reject(attendance=place, verifier=zhao, reason="不在场")
 
-    with pytest.raises(errors.AttendanceStateWrong) as refused:
+    with pytest.raises(errors.AttendanceStatusWrong) as refused:
         hours.verify(attendance=place, verifier=zhao)
 
-    assert refused.value.facts == {"state": state}
+    assert refused.value.facts == {"current_status": state}
     assert not Award.objects.exists()
 
 
@@ -702,9 +702,9 @@ def test_rejected_hours_earn_nothing_and_free_the_time(
 ):
     attendance = attended(wang, *SHIFT)
 
-    rejected = hours.reject(attendance=attendance, verifier=zhao, because="不在场")
+    rejected = hours.reject(attendance=attendance, verifier=zhao, reason="不在场")
 
-    assert (rejected.status, rejected.rejected_because) == ("rejected", "不在场")
+    assert (rejected.status, rejected.reason) == ("rejected", "不在场")
     assert (rejected.verified_by, points_of(wang, lake)) == (zhao, 0)
     elsewhere = signed_up(wang, "2024-03-01 08:00", "2024-03-01 10:00")
     there = hours.check_in(attendance=elsewhere, now=clock("2024-03-01 08:00"))
@@ -713,19 +713,19 @@ def test_rejected_hours_earn_nothing_and_free_the_time(
 
 def test_rejecting_again_changes_nothing(attended, wang, zhao, li):
     attendance = attended(wang, *SHIFT)
-    hours.reject(attendance=attendance, verifier=zhao, because="不在场")
+    hours.reject(attendance=attendance, verifier=zhao, reason="不在场")
 
-    again = hours.reject(attendance=attendance, verifier=li, because="别的原因")
+    again = hours.reject(attendance=attendance, verifier=li, reason="别的原因")
 
-    assert (again.verified_by, again.rejected_because) == (zhao, "不在场")
+    assert (again.verified_by, again.reason) == (zhao, "不在场")
 
 
 def test_verified_hours_are_not_rejected(attended, wang, zhao, lake):
     attendance = attended(wang, *SHIFT)
     hours.verify(attendance=attendance, verifier=zhao)
 
-    with pytest.raises(errors.AttendanceStateWrong):
-        hours.reject(attendance=attendance, verifier=zhao, because="不在场")
+    with pytest.raises(errors.AttendanceStatusWrong):
+        hours.reject(attendance=attendance, verifier=zhao, reason="不在场")
 
     assert points_of(wang, lake) == 20
 
@@ -737,10 +737,10 @@ def test_verifying_and_rejecting_at_once_agree(attended, wang, zhao, lake, at_on
     def decide(number):
         if number % 2:
             return hours.verify(attendance=attendance, verifier=zhao)[0].status
-        return hours.reject(attendance=attendance, verifier=zhao, because="不在场").status
+        return hours.reject(attendance=attendance, verifier=zhao, reason="不在场").status
 
     outcomes = at_once(10, decide)
 
     attendance.refresh_from_db()
-    assert set(outcomes) == {attendance.status, "attendance_state_wrong"}
+    assert set(outcomes) == {attendance.status, "attendance_status_wrong"}
     assert points_of(wang, lake) == (20 if attendance.status == "verified" else 0)

@@ -22,8 +22,7 @@ from backend.privacy.services import erasure
 from points.ledger.selectors import public_figures, wallet_of
 from points.models import Account, Award, Rule
 from points.rules import services as rules
-from volunteers.activities import services as activities
-from volunteers.attendance.services import hours
+from volunteers.attendance.services import hours, sign_ups
 from volunteers.models import Activity, Attendance, Shift, Volunteer
 from volunteers.people.services import joining, people
 
@@ -245,7 +244,7 @@ def test_a_refused_row_leaves_the_place_as_it_was(take, zhao, lake, line, signed
     people.enrol(user=zhao, community=lake, kind=Volunteer.Kind.RESIDENT)
     place = signed_up(zhao, "2024-03-01 07:00", "2024-03-01 09:00", title="清洁楼道")
     if then == "cancelled":
-        activities.cancel_sign_up(attendance=place)
+        sign_ups.cancel(attendance=place)
     lines = line("2024-03-01 07:00", "2024-03-01 09:00", user=zhao)
 
     _, err, _ = take(lines, "--verified-by=zhao", "--skip-bad")
@@ -273,12 +272,12 @@ def test_hours_no_version_of_a_rule_covers_are_refused_though_they_stand_twice(
 def test_rejected_hours_are_not_verified_by_a_second_import(take, wang, zhao, lake, line):
     lines = line("2024-03-01 07:00", "2024-03-01 09:00")
     take(lines)
-    hours.reject(attendance=Attendance.objects.get(), verifier=zhao, because="不在场")
+    hours.reject(attendance=Attendance.objects.get(), verifier=zhao, reason="不在场")
 
     assert take(lines) == (created(0, unchanged=1), [], "")
     _, err, _ = take(lines, "--verified-by=zhao", "--skip-bad")
 
-    assert err[0].startswith("line 2, 签到: attendance_state_wrong: ")
+    assert err[0].startswith("line 2, 签到: attendance_status_wrong: ")
     assert Attendance.objects.get().status == "rejected"
     assert not Award.objects.exists()
 

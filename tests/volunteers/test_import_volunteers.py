@@ -20,7 +20,7 @@ from backend.communities.selectors import communities_of
 from backend.communities.services import places
 from backend.privacy.services import erasure
 from volunteers.models import Volunteer
-from volunteers.people.errors import JoinRequestStateWrong
+from volunteers.people.errors import JoinRequestStatusWrong
 from volunteers.people.services import joining, people
 
 REAL = settings.BASE_DIR / "backend" / "top" / "scenarios" / "bishahu" / "volunteers.csv"
@@ -381,7 +381,7 @@ def test_a_request_older_than_the_leaving_takes_nobody_back(take, lake, zhao, su
     take(ROW)
     people.leave(volunteer=Volunteer.objects.get(user=sun))
 
-    with pytest.raises(JoinRequestStateWrong):
+    with pytest.raises(JoinRequestStatusWrong):
         joining.approve(join_request=asked, decided_by=zhao)
 
     assert Volunteer.objects.get(user=sun).left_at is not None

@@ -16,7 +16,7 @@ from backend.notices.models import Notice
 from backend.notices.texts import words
 from points.rules.services import minutes_between
 from volunteers.activities import services as activities
-from volunteers.attendance.services import hours
+from volunteers.attendance.services import hours, sign_ups
 from volunteers.models import Attendance, JoinRequest, Shift, Volunteer
 from volunteers.people import errors
 from volunteers.people.selectors import is_volunteer
@@ -101,9 +101,9 @@ def test_staff_take_somebody_in_who_is_told_of_it(lake, sun, zhao, asked):
 
 
 def test_or_not_and_say_why_and_they_may_ask_again(lake, sun, zhao, asked):
-    rejected = joining.reject(join_request=asked, decided_by=zhao, because="不住这里")
+    rejected = joining.reject(join_request=asked, decided_by=zhao, reason="不住这里")
 
-    assert (rejected.status, rejected.because) == ("rejected", "不住这里")
+    assert (rejected.status, rejected.reason) == ("rejected", "不住这里")
     assert not is_volunteer(sun, lake.pk)
     assert "不住这里" in words(Notice.objects.get(recipient=sun))[1]
     assert joining.join(user=sun, community=lake, kind=RIDER)[1] is True
@@ -113,7 +113,7 @@ def test_a_withdrawn_request_stays_withdrawn(sun, zhao, asked):
     first = joining.withdraw(join_request=asked)
 
     assert joining.withdraw(join_request=asked).decided_at == first.decided_at
-    with pytest.raises(errors.JoinRequestStateWrong):
+    with pytest.raises(errors.JoinRequestStatusWrong):
         joining.approve(join_request=asked, decided_by=zhao)
 
 
@@ -123,13 +123,13 @@ def test_a_request_is_answered_once(zhao, asked, first, then):
     def answer(verb):
         return {
             "approve": lambda: joining.approve(join_request=asked, decided_by=zhao),
-            "reject": lambda: joining.reject(join_request=asked, decided_by=zhao, because="x"),
+            "reject": lambda: joining.reject(join_request=asked, decided_by=zhao, reason="x"),
             "withdraw": lambda: joining.withdraw(join_request=asked),
         }[verb]()
 
     status = answer(first).status
 
-    with pytest.raises(errors.JoinRequestStateWrong):
+    with pytest.raises(errors.JoinRequestStatusWrong):
         answer(then)
     asked.refresh_from_db()
     assert asked.status == status
@@ -141,7 +141,7 @@ def test_nobody_answers_a_request_of_their_own(lake, zhao):
     with pytest.raises(errors.OwnJoinRequest):
         joining.approve(join_request=asked, decided_by=zhao)
     with pytest.raises(errors.OwnJoinRequest):
-        joining.reject(join_request=asked, decided_by=zhao, because="x")
+        joining.reject(join_request=asked, decided_by=zhao, reason="x")
     with pytest.raises(IntegrityError), transaction.atomic():
         JoinRequest.objects.update(status="approved", decided_at=timezone.now(), decided_by=zhao)
 
@@ -166,12 +166,12 @@ def test_of_two_who_answer_at_once_one_does(lake, sun, zhao, asked, at_once):
     def answer(number):
         if number % 2:
             return joining.approve(join_request=asked, decided_by=zhao).status
-        return joining.reject(join_request=asked, decided_by=zhao, because="x").status
+        return joining.reject(join_request=asked, decided_by=zhao, reason="x").status
 
     answers = at_once(4, answer)
 
     asked.refresh_from_db()
-    assert sorted(answers) == sorted([asked.status] + ["join_request_state_wrong"] * 3)
+    assert sorted(answers) == sorted([asked.status] + ["join_request_status_wrong"] * 3)
     assert is_volunteer(sun, lake.pk) == (asked.status == "approved")
     assert Notice.objects.filter(recipient=sun).count() == 1
 
@@ -181,7 +181,7 @@ def test_who_leaves_while_checking_in_has_done_one_of_the_two_first(lake, wang, 
     activity = activities.plan_activity(community=lake, title="巡逻", category="巡逻")
     now = timezone.now()
     going = [
-        activities.sign_up(
+        sign_ups.sign_up(
             shift=activities.plan_shift(
                 activity=activity,
                 starts_at=now + timedelta(minutes=minutes),
@@ -204,7 +204,7 @@ def test_who_leaves_while_checking_in_has_done_one_of_the_two_first(lake, wang, 
     assert statuses <= {"cancelled", "checked_out"}  # nobody stays checked in
     assert set(answers[1:]) <= {
         "checked_in",
-        "attendance_state_wrong",
+        "attendance_status_wrong",
         "already_elsewhere",
         "not_a_volunteer_here",
     }
@@ -224,7 +224,7 @@ def test_who_leaves_while_signing_up_has_no_place_left(lake, wang, at_once):
     def act(number):
         if number == 2:
             return leave(wang, lake).left_at is not None
-        return activities.sign_up(shift=shifts[number % 4], volunteer=wang).status
+        return sign_ups.sign_up(shift=shifts[number % 4], volunteer=wang).status
 
     answers = at_once(5, act)
 
@@ -251,9 +251,9 @@ def test_who_moves_away_is_missed_from_shifts_to_come_alone(lake, hill, wang, pa
         shift = activities.plan_shift(
             activity=activity, starts_at=starts_at, ends_at=starts_at + timedelta(hours=2)
         )
-        return activities.sign_up(shift=shift, volunteer=wang)
+        return sign_ups.sign_up(shift=shift, volunteer=wang)
 
-    running = activities.sign_up(shift=patrol, volunteer=wang)
+    running = sign_ups.sign_up(shift=patrol, volunteer=wang)
     tomorrow = sign_up(lake, now + timedelta(days=1))
     elsewhere = sign_up(hill, now + timedelta(days=1))
     done = served(wang, "2024-03-01 07:00", "2024-03-01 09:00")
@@ -274,14 +274,12 @@ def test_who_moves_away_is_missed_from_shifts_to_come_alone(lake, hill, wang, pa
     assert leave(wang, lake).left_at == left.left_at
     assert AuditEntry.objects.filter(action="volunteer.leave").count() == 1
     with pytest.raises(NotAVolunteerHere):
-        activities.sign_up(shift=tomorrow.shift, volunteer=wang)
+        sign_ups.sign_up(shift=tomorrow.shift, volunteer=wang)
 
 
 def at_the_patrol(wang, patrol, since):
     """Wang has been there for ``since``."""
-    place = activities.sign_up(
-        shift=patrol, volunteer=wang, now=patrol.starts_at - timedelta(days=1)
-    )
+    place = sign_ups.sign_up(shift=patrol, volunteer=wang, now=patrol.starts_at - timedelta(days=1))
     return hours.check_in(attendance=place, now=timezone.now() - since)
 
 
@@ -317,9 +315,7 @@ def test_a_shift_that_was_over_when_they_left_was_forgotten(lake, wang, patrol):
     [(-20, "checked_out"), (0, "checked_out"), (10, "not_a_volunteer_here"), (None, "refused")],
 )
 def test_who_left_checks_in_for_before_alone(lake, wang, patrol, told, outcome):
-    place = activities.sign_up(
-        shift=patrol, volunteer=wang, now=patrol.starts_at - timedelta(days=1)
-    )
+    place = sign_ups.sign_up(shift=patrol, volunteer=wang, now=patrol.starts_at - timedelta(days=1))
     left_at = leave(wang, lake).left_at
     at = None if told is None else left_at + timedelta(minutes=told)
 

@@ -52,7 +52,7 @@ def test_asking_and_being_taken_in(lake, zhao, sun, logged_in):
         "status": "pending",
         "asked_at": iso(asked.asked_at),
         "decided_at": None,
-        "because": "",
+        "reason": "",
     }
     assert (first.status_code, first.json()) == (201, mine)
     assert (again.status_code, again.json()) == (200, mine)
@@ -84,15 +84,15 @@ def test_being_rejected_and_thinking_better_of_it(lake, hill, zhao, sun, logged_
     at_the_hill, at_the_lake = JoinRequest.objects.order_by("-id")
 
     rejected = logged_in(zhao).post(
-        f"/api/v1/join-requests/{at_the_lake.pk}/reject", {"because": "不住这里"}
+        f"/api/v1/join-requests/{at_the_lake.pk}/reject", {"reason": "不住这里"}
     )
     withdrawn = logged_in(sun).post(f"/api/v1/me/join-requests/{at_the_hill.pk}/withdraw")
 
-    assert (rejected.json()["status"], rejected.json()["because"]) == ("rejected", "不住这里")
+    assert (rejected.json()["status"], rejected.json()["reason"]) == ("rejected", "不住这里")
     assert withdrawn.json()["status"] == "withdrawn"
     assert refusal(logged_in(zhao).post(f"/api/v1/join-requests/{at_the_lake.pk}/approve")) == (
         409,
-        "join_request_state_wrong",
+        "join_request_status_wrong",
     )
     assert refusal(logged_in(zhao).post(f"/api/v1/join-requests/{at_the_hill.pk}/approve")) == (
         404,  # another community's

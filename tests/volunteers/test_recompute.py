@@ -17,8 +17,8 @@ from points.ledger import services as ledger
 from points.models import Award, ExpiryPolicy, Rule, Transfer
 from points.rules import services as rules
 from volunteers.attendance.services import hours
-from volunteers.attendance.services.recompute import Recomputation
 from volunteers.reports.services import reports
+from volunteers.reports.services.recompute import Recomputation
 
 
 def told(community, **options) -> list[str]:

@@ -309,10 +309,10 @@ def test_a_closed_report_stays_as_it_was_closed(submitted, wang, zhao, lake, end
     report = end(submitted(), zhao)
     earned = points_of(wang, lake)
 
-    with pytest.raises(errors.ReportStateWrong) as refused:
+    with pytest.raises(errors.ReportStatusWrong) as refused:
         step(report, zhao)
 
-    assert refused.value.facts == {"state": report.status}
+    assert refused.value.facts == {"current_status": report.status}
     assert Report.objects.get().status == report.status
     assert points_of(wang, lake) == earned
 

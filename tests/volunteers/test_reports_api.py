@@ -73,6 +73,7 @@ def shape(report, **differences):
     return {
         "id": str(report.pk),
         "community": brief(report.community),
+        "estate": None,
         "category": "hazard",
         "text": "井盖松动",
         "place": "东门",
@@ -613,8 +614,8 @@ def test_a_closed_report_stays_as_it_is(wang, zhao, reported, logged_in, closed_
         f"/api/v1/reports/{report.pk}/{action}", body, headers=with_key()
     )
 
-    assert (response.status_code, response.json()["code"]) == (409, "report_state_wrong")
-    assert response.json()["state"] == closed_as
+    assert (response.status_code, response.json()["code"]) == (409, "report_status_wrong")
+    assert response.json()["current_status"] == closed_as
 
 
 def test_a_report_that_no_rule_covers_stays_open(wang, zhao, reported, logged_in):

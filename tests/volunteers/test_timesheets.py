@@ -10,11 +10,10 @@ from django.utils import timezone
 
 from points.models import Rule
 from points.rules import services as rules
-from volunteers.activities import services as activities
-from volunteers.attendance.services import hours
+from volunteers.activities import errors
+from volunteers.attendance.services import hours, sign_ups
 from volunteers.attendance.services.timesheets import PaperHours, record_many
 from volunteers.models import Activity, Attendance, Shift
-from volunteers.reports import errors
 
 
 @pytest.fixture
@@ -229,7 +228,7 @@ def test_rejected_hours_free_the_time_and_are_not_recorded_again(lake, zhao, ent
     paper = entry("07:00", "09:00")
     (first,) = record_many(community=lake, entries=[paper])
     rejected = Attendance.objects.get(pk=first.attendance_id)
-    hours.reject(attendance=rejected, verifier=zhao, because="不在场")
+    hours.reject(attendance=rejected, verifier=zhao, reason="不在场")
 
     other = entry("08:00", "10:00")
     for entries, expected in [([paper, paper], ["known", "known"]), ([other], ["new"])]:
@@ -242,7 +241,7 @@ def test_rejected_hours_free_the_time_and_are_not_recorded_again(lake, zhao, ent
 def test_paper_tells_that_who_had_signed_up_was_there(lake, wang, entry, signed_up, status):
     place = signed_up(wang, "2024-03-01 07:00", "2024-03-01 09:00", title="清洁楼道")
     if status == "cancelled":
-        activities.cancel_sign_up(attendance=place)
+        sign_ups.cancel(attendance=place)
 
     recorded = record_many(community=lake, entries=[entry("07:00", "09:00")])
 

@@ -1,8 +1,13 @@
-"""Refusals about activities, attendance and reports."""
+"""Refusals about activities and shifts."""
 
 from django.utils.translation import gettext_lazy as _
 
 from backend.errors import Conflict, Invalid
+
+
+class CategoryUnknown(Invalid):
+    code = "category_unknown"
+    title = _("No rule of this community covers this category.")
 
 
 class ShiftTimesInvalid(Invalid):
@@ -10,9 +15,19 @@ class ShiftTimesInvalid(Invalid):
     title = _("A shift ends after it begins, and lasts 24 hours at most.")
 
 
-class ShiftFull(Conflict):
-    code = "shift_full"
-    title = _("All places of this shift are taken.")
+class ActivityCancelled(Conflict):
+    code = "activity_cancelled"
+    title = _("This activity was cancelled.")
+
+
+class ActivityOver(Conflict):
+    code = "activity_over"
+    title = _("All shifts of this activity are over.")
+
+
+class ShiftCancelled(Conflict):
+    code = "shift_cancelled"
+    title = _("This shift was cancelled.")
 
 
 class ShiftOver(Conflict):

@@ -1,49 +1,70 @@
-"""Reads about volunteers, named for who is asking."""
+"""Reads about activities and shifts, named for who is asking."""
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
 from backend.accounts.models import User
 from backend.communities.models import Community
-from backend.communities.selectors import (
-    HANDLES,
-    communities_of,
-    communities_where,
-)
-from volunteers.activities.models import Activity, Shift
-from volunteers.attendance.models import Attendance
+from backend.communities.selectors import HANDLES, WATCHES_OVER, communities_of, in_reach
+from volunteers.activities.models import Activity, Shift, Status
 
-TAKES_A_PLACE = ~Q(attendances__status=Attendance.Status.CANCELLED)
+IS_TO_COME = Q(status=Status.PLANNED, ends_at__gt=Now())  # of shifts: running ones too
+OF_SHIFTS = "activity__estate"
 
 
-def shifts_for(user: User) -> QuerySet[Shift]:
-    """All shifts, also those that are over, in the communities where ``user`` volunteers."""
-    return Shift.objects.filter(community__in=communities_of(user)).select_related("community")
-
-
-def shifts_open_to(user: User) -> QuerySet[Shift]:
-    """Shifts that are not over, in the communities where ``user`` volunteers; soonest first."""
-    return with_places_taken(shifts_for(user).filter(ends_at__gt=Now())).order_by("starts_at", "id")
-
-
-def with_places_taken(shifts: QuerySet[Shift]) -> QuerySet[Shift]:
-    """The shifts with their activity and community, and ``places_taken``."""
-    return shifts.select_related("activity", "community").annotate(
-        places_taken=Count("attendances", filter=TAKES_A_PLACE)
-    )
+def activities_seen_by(user: User) -> QuerySet[Activity]:
+    """Return the activities of communities where ``user`` volunteers or that they watch over."""
+    seen = Q(community__in=communities_of(user)) | in_reach(user, WATCHES_OVER)
+    return _activities().filter(seen)
 
 
 def activities_handled_by(user: User) -> QuerySet[Activity]:
-    """What ``user`` may plan shifts of, newest first."""
-    return Activity.objects.filter(community__in=communities_where(user, HANDLES)).order_by("-id")
+    """Return the activities that ``user`` may change and cancel, newest first."""
+    return _activities().filter(in_reach(user, HANDLES))
 
 
-def activities_in(community: Community) -> QuerySet[Activity]:
-    """All that were ever planned there, newest first."""
-    return Activity.objects.filter(community=community).order_by("-id")
+def activities_in(place: Community) -> QuerySet[Activity]:
+    """Return all activities of a community, or of an estate, newest first."""
+    return _activities().filter(**place.whose)
+
+
+def public_activities(place: Community) -> QuerySet[Activity]:
+    """Return the public activities of a community with a shift to come, newest first."""
+    to_come = Shift.objects.filter(
+        IS_TO_COME, community=OuterRef("community"), activity=OuterRef("pk")
+    )
+    return activities_in(place).filter(Exists(to_come), is_public=True, status=Status.PLANNED)
+
+
+def shifts_for(user: User) -> QuerySet[Shift]:
+    """Return all shifts, past ones too, of the communities where ``user`` volunteers."""
+    return _shifts().filter(community__in=communities_of(user))
+
+
+def shifts_seen_by(user: User) -> QuerySet[Shift]:
+    """Return the shifts of communities where ``user`` volunteers or that they watch over."""
+    watched = in_reach(user, WATCHES_OVER, estate=OF_SHIFTS)
+    return _shifts().filter(Q(community__in=communities_of(user)) | watched)
+
+
+def shifts_watched_by(user: User) -> QuerySet[Shift]:
+    """Return the shifts whose roster ``user`` may read as staff or auditor."""
+    return _shifts().filter(in_reach(user, WATCHES_OVER, estate=OF_SHIFTS))
+
+
+def shifts_handled_by(user: User) -> QuerySet[Shift]:
+    """Return the shifts that ``user`` may change and cancel."""
+    return _shifts().filter(in_reach(user, HANDLES, estate=OF_SHIFTS))
 
 
 def shifts_of(activity: Activity) -> QuerySet[Shift]:
-    """When it takes place, and how many places are taken."""
-    its = Shift.objects.filter(community=activity.community_id, activity=activity)
-    return with_places_taken(its)
+    """Return the shifts of ``activity``, soonest first."""
+    return _shifts().filter(community=activity.community_id, activity=activity)
+
+
+def _activities() -> QuerySet[Activity]:
+    return Activity.objects.select_related("community", "estate").order_by("-id")
+
+
+def _shifts() -> QuerySet[Shift]:
+    return Shift.objects.select_related("activity", "community").order_by("starts_at", "id")

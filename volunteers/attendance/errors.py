@@ -1,8 +1,33 @@
-"""Refusals about activities, attendance and reports."""
+"""Refusals about places in shifts, check-ins and hours."""
 
 from django.utils.translation import gettext_lazy as _
 
 from backend.errors import Conflict, Forbidden, Invalid
+
+
+class ShiftFull(Conflict):
+    code = "shift_full"
+    title = _("All places of this shift are taken.")
+
+
+class CapacityTooSmall(Conflict):
+    code = "capacity_too_small"
+    title = _("More places of this shift are taken already.")
+
+
+class ActivityAttended(Conflict):
+    code = "activity_attended"
+    title = _("Somebody has checked in to this activity, so its category stays.")
+
+
+class ShiftAttended(Conflict):
+    code = "shift_attended"
+    title = _("Somebody has checked in to this shift, so its times stay.")
+
+
+class ShiftVerified(Conflict):
+    code = "shift_verified"
+    title = _("Hours of this shift are verified, so it cannot be cancelled.")
 
 
 class CheckInTooEarly(Conflict):
@@ -25,8 +50,8 @@ class NonceReused(Conflict):
     title = _("This nonce belongs to another check-in.")
 
 
-class AttendanceStateWrong(Conflict):
-    code = "attendance_state_wrong"
+class AttendanceStatusWrong(Conflict):
+    code = "attendance_status_wrong"
     title = _("This is not possible in the attendance's present state.")
 
 

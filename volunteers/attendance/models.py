@@ -17,7 +17,10 @@ from volunteers.activities.models import Shift
 
 
 class Attendance(TenantModel):
-    """One volunteer at one shift: signed up → checked in → checked out → verified | rejected."""
+    """One volunteer at one shift: signed up → checked in → checked out → verified | rejected.
+
+    A sign-up may end as cancelled before check-in. ``reason`` says why hours were rejected.
+    """
 
     class Status(models.TextChoices):
         SIGNED_UP = "signed_up"
@@ -36,12 +39,12 @@ class Attendance(TenantModel):
     checked_in_at = models.DateTimeField(null=True)
     checked_out_at = models.DateTimeField(null=True)
     check_in_nonce = models.CharField(max_length=64, null=True)  # the phone's, sent with a retry
-    # What the phone's clock said where it told later, and whether that could not be (clocks.py).
+    # The phone's clock, if it told later, and a mark if that could not be (backend/clocks.py).
     check_in_claimed_at = models.DateTimeField(null=True)
     check_in_mark = models.CharField(max_length=clocks.LONGEST_MARK, blank=True, default="")
     check_out_claimed_at = models.DateTimeField(null=True)
     check_out_mark = models.CharField(max_length=clocks.LONGEST_MARK, blank=True, default="")
-    # What the verifier should look at: told from a phone that was offline, or never checked out.
+    # The verifier should look: the phone was offline, or nobody checked out.
     was_offline = models.BooleanField(default=False)
     check_out_was_forgotten = models.BooleanField(default=False)
     worked_minutes = models.PositiveIntegerField(null=True)  # computed here, never sent
@@ -49,7 +52,7 @@ class Attendance(TenantModel):
     verified_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True
     )
-    rejected_because = models.CharField(max_length=200, blank=True)
+    reason = models.CharField(max_length=200, blank=True)
 
     class Meta:
         constraints: ClassVar = [
@@ -79,7 +82,7 @@ class Attendance(TenantModel):
                     verified_at__isnull=False,
                 ),
             ),
-            # Nobody is in two places at once; who is checked in and not out is there for good.
+            # Nobody is in two places at once. A check-in without check-out lasts for ever.
             # "[)", the default boundary, lets one shift begin when another ends.
             ExclusionConstraint(
                 name="nobody_in_two_places",
@@ -117,7 +120,7 @@ class Attendance(TenantModel):
 
     @property
     def served(self) -> tuple[datetime, datetime] | None:
-        """From when to when it counts, once it has ended: of the time they were there, the shift's.
+        """The time that counts, once it has ended: when the volunteer was there during the shift.
 
         Coming early is not paid, nor staying on.
         """
@@ -128,12 +131,12 @@ class Attendance(TenantModel):
 
     @property
     def award_source(self) -> str:
-        """The id under which these hours earn points, once."""
+        """The source under which these hours earn points, once."""
         return f"hours:{self.pk}"
 
 
 class RefusedClaim(TenantModel):
-    """What a phone told of an attendance later and was not believed: kept for staff to look at.
+    """A check-in or check-out that a phone told later and that was refused, kept for staff.
 
     It gives nobody a minute.
     """
@@ -147,9 +150,9 @@ class RefusedClaim(TenantModel):
     )
     act = models.CharField(max_length=9, choices=Act)
     claimed_at = models.DateTimeField()  # as the phone's clock said
-    nonce = models.CharField(max_length=64, blank=True, default="")  # empty: it told none
-    refused_as = models.CharField(max_length=64)  # the refusal's code
-    told_at = models.DateTimeField()  # first
+    nonce = models.CharField(max_length=64, blank=True, default="")  # empty: the phone sent none
+    refused_as = models.CharField(max_length=64)  # the code of the refusal
+    told_at = models.DateTimeField()  # the first time
 
     class Meta:
         constraints: ClassVar = [

@@ -1,33 +1,56 @@
-"""Reads about volunteers, named for who is asking."""
+"""Reads about attendances and hours, named for who is asking."""
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.contrib.postgres.aggregates import ArrayAgg
-from django.db.models import Count, Q, QuerySet, Sum
-from django.db.models.functions import Coalesce
+from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce, JSONObject
 
 from backend.accounts.models import User
 from backend.communities.models import Community
 from backend.communities.selectors import (
     HANDLES,
     WATCHES_OVER,
-    communities_where,
+    communities_known_to,
+    in_reach,
 )
+from backend.days import first_moment
 from backend.registries.leaving import Leaving
 from backend.registries.volunteering import Service, Standing
-from volunteers.activities.models import Activity
+from volunteers.activities.models import Activity, Shift
 from volunteers.attendance.models import Attendance, RefusedClaim
 from volunteers.people.models import Volunteer
 
-# Who takes a place in a shift: everybody signed up or further, but not who cancelled.
 STARS_FROM_HOURS = (100, 300, 600, 1_000, 1_500)  # 志愿者星级认定: one star to five
+OF_ATTENDANCES = "shift__activity__estate"
+
+
+def with_places(shifts: QuerySet[Shift], user: User | None = None) -> QuerySet[Shift]:
+    """Add ``places_taken`` to the shifts, and ``my_attendance``: id and status, or None."""
+    of_shift = Attendance.objects.filter(community=OuterRef("community"), shift=OuterRef("pk"))
+    taken = of_shift.exclude(status=Attendance.Status.CANCELLED).order_by().values("shift")
+    mine = of_shift.filter(volunteer=user.pk if user else None)
+    return shifts.annotate(
+        places_taken=Coalesce(Subquery(taken.values(taken=Count("pk"))), 0),
+        my_attendance=Subquery(mine.values(told=JSONObject(id="pk", status="status"))),
+    )
+
+
+def refused_claims_watched_by(user: User) -> QuerySet[RefusedClaim]:
+    """Return the times that phones told and were refused, for staff and auditors; newest first."""
+    watched = in_reach(user, WATCHES_OVER, estate=f"attendance__{OF_ATTENDANCES}")
+    return (
+        RefusedClaim.objects.filter(watched)
+        .select_related("community", "attendance__volunteer", "attendance__shift__activity")
+        .order_by("-id")
+    )
 
 
 def refused_claims_of(attendances: Sequence[Attendance]) -> dict[UUID, list[RefusedClaim]]:
-    """What phones told of each of them and was not believed, the first told first."""
+    """Return the refused claims of each attendance, the first told first."""
     its: dict[UUID, list[RefusedClaim]] = {attendance.pk: [] for attendance in attendances}
     claims = RefusedClaim.objects.filter(
         community__in={attendance.community_id for attendance in attendances}, attendance__in=its
@@ -38,12 +61,12 @@ def refused_claims_of(attendances: Sequence[Attendance]) -> dict[UUID, list[Refu
 
 
 def attendances_of(user: User) -> QuerySet[Attendance]:
-    """What ``user`` signed up for, newest first."""
+    """Return what ``user`` signed up for, newest first."""
     return _with_shift(Attendance.objects.filter(volunteer=user))
 
 
 def what_runs(leaving: Leaving) -> QuerySet[Attendance]:
-    """Where they are checked in, and what they signed up for and has not begun; by primary key."""
+    """Return where they are checked in, and sign-ups for shifts to come; by primary key."""
     return Attendance.objects.filter(
         Q(status=Attendance.Status.CHECKED_IN)
         | Q(status=Attendance.Status.SIGNED_UP, shift__starts_at__gt=leaving.at),
@@ -52,36 +75,35 @@ def what_runs(leaving: Leaving) -> QuerySet[Attendance]:
 
 
 def attendances_handled_by(user: User) -> QuerySet[Attendance]:
-    """What ``user`` may verify or reject, newest first."""
-    return _with_shift(Attendance.objects.filter(community__in=communities_where(user, HANDLES)))
+    """Return what ``user`` may verify or reject, newest first."""
+    return _with_shift(Attendance.objects.filter(in_reach(user, HANDLES, estate=OF_ATTENDANCES)))
 
 
 def attendances_watched_by(user: User) -> QuerySet[Attendance]:
-    """What ``user`` may look at as staff or auditor, newest first."""
-    return _with_shift(
-        Attendance.objects.filter(community__in=communities_where(user, WATCHES_OVER))
-    )
+    """Return what ``user`` may look at as staff or auditor, newest first."""
+    watched = in_reach(user, WATCHES_OVER, estate=OF_ATTENDANCES)
+    return _with_shift(Attendance.objects.filter(watched))
 
 
 def never_checked_out(before: datetime) -> QuerySet[Attendance]:
-    """Still checked in although the shift was over at ``before``."""
+    """Return who is still checked in although the shift was over at ``before``."""
     return Attendance.objects.filter(
         status=Attendance.Status.CHECKED_IN, shift__ends_at__lte=before
     )
 
 
 def kinds() -> list[str]:
-    """What a volunteer can be enrolled as."""
+    """List the kinds as which a volunteer can be enrolled."""
     return Volunteer.Kind.values
 
 
 def stars_of(minutes: int) -> int:
-    """0 to 5, by verified minutes. Source: 《志愿服务记录办法》, the usual five steps."""
+    """Return 0 to 5 stars for verified minutes. Source: 《志愿服务记录办法》, in five steps."""
     return sum(minutes >= hours * 60 for hours in STARS_FROM_HOURS)
 
 
 def standing(*, community_id: UUID, user_id: UUID) -> Standing | None:
-    """What somebody is there as a volunteer, with the minutes that others confirmed."""
+    """Return the kind and the verified minutes of a volunteer there; None if they are none."""
     kind = (
         Volunteer.objects.filter(community=community_id, user=user_id, left_at__isnull=True)
         .values_list("kind", flat=True)
@@ -97,7 +119,7 @@ def standing(*, community_id: UUID, user_id: UUID) -> Standing | None:
 
 
 def activity_title(*, community_id: UUID, activity_id: UUID) -> str | None:
-    """What an activity of that community is called."""
+    """Return the title of an activity of that community."""
     return (
         Activity.objects.filter(community=community_id, pk=activity_id)
         .values_list("title", flat=True)
@@ -112,7 +134,7 @@ def services(
     until: datetime,
     but_for: QuerySet[Any, UUID],
 ) -> list[Service]:
-    """The hours verified before ``until``, by activity, but for the attendances of these ids."""
+    """Sum the hours verified before ``until`` by activity, without the attendances ``but_for``."""
     verified = Attendance.objects.filter(
         community=community_id,
         shift__community=community_id,
@@ -142,11 +164,55 @@ def services(
 
 
 def verified_minutes(community: Community) -> int:
-    """Minutes of service that somebody else has confirmed."""
+    """Sum the verified minutes of ``community``."""
     verified = Attendance.objects.filter(
         community=community, status=Attendance.Status.VERIFIED
     ).aggregate(minutes=Coalesce(Sum("worked_minutes"), 0))
     return int(verified["minutes"])
+
+
+def totals_of(
+    user: User, *, since: date | None = None, until: date | None = None
+) -> list[dict[str, Any]]:
+    """Sum what ``user`` served in each community, and by category, in a period of its own days.
+
+    ``stars`` count all verified hours, whatever the period.
+    """
+    volunteering = Volunteer.objects.filter(community__in=communities_known_to(user), user=user)
+    known = volunteering.select_related("community").order_by("community__name")
+    in_period = Q(pk__isnull=False)
+    if since:
+        in_period &= Q(checked_in_at__gte=first_moment(since))
+    if until:
+        in_period &= Q(checked_in_at__lt=first_moment(until + timedelta(days=1)))
+    summed = (
+        Attendance.objects.filter(
+            community__in=communities_known_to(user),
+            volunteer=user,
+            status=Attendance.Status.VERIFIED,
+        )
+        .values("community", category=F("shift__activity__category"))
+        .annotate(
+            ever=Sum("worked_minutes"),
+            verified_minutes=Coalesce(Sum("worked_minutes", filter=in_period), 0),
+            attendances=Count("pk", filter=in_period),
+        )
+        .order_by("category")
+    )
+    totals = []
+    for volunteer in known:
+        its = [row for row in summed if row["community"] == volunteer.community_id]
+        totals.append(
+            {
+                "community": volunteer.community,
+                "kind": volunteer.kind,
+                "stars": stars_of(sum(row["ever"] for row in its)),
+                "verified_minutes": sum(row["verified_minutes"] for row in its),
+                "attendances": sum(row["attendances"] for row in its),
+                "categories": [row for row in its if row["attendances"]],
+            }
+        )
+    return totals
 
 
 def _with_shift(attendances: QuerySet[Attendance]) -> QuerySet[Attendance]:

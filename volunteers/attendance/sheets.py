@@ -1,4 +1,4 @@
-"""The spreadsheets staff keep of volunteers and of hours."""
+"""The spreadsheet that staff keep of hours."""
 
 from collections.abc import Sequence
 
@@ -16,20 +16,20 @@ from backend.imports.run import BatchOutcome
 from backend.imports.sheet import Sheet
 from backend.names import is_one_person
 from points.rules.errors import RuleMissing
+from volunteers.activities.errors import CategoryUnknown
 from volunteers.attendance.models import Attendance
 from volunteers.attendance.services import hours, timesheets
 from volunteers.people import selectors
 from volunteers.people.errors import VolunteerLeft
 from volunteers.people.models import Volunteer
-from volunteers.people.sheets import NAME, PHONE, _left_alone, _phone_error
-from volunteers.reports.errors import CategoryUnknown
+from volunteers.people.sheets import NAME, PHONE, left_alone, phone_error
 
 
 class HoursSheet(Sheet):
     """活动, 类别, 姓名, 手机号, 签到, 签退: one attended shift a row.
 
-    With a ``verifier`` the hours are verified as well and earn their points, in the order of
-    check-out, then phone.
+    With a ``verifier`` the hours are verified as well and earn points, in the order of check-out,
+    then phone number.
     """
 
     def __init__(self, community: Community, verifier: User | None = None) -> None:
@@ -69,13 +69,13 @@ class HoursSheet(Sheet):
             volunteer = known.get(phone_digest)
             until = row.values["checked_out_at"]
             if volunteer is None and _who(row) in withdrawn:
-                errors.append(_left_alone(row, PhoneWithdrawn()))
+                errors.append(left_alone(row, PhoneWithdrawn()))
             elif volunteer is None:
                 errors.append(self._stranger(row, others.get(phone_digest)))
             elif not is_one_person(volunteer.user.name, row.values["name"]):
-                errors.append(_left_alone(row, PhoneBelongsToAnother()))
+                errors.append(left_alone(row, PhoneBelongsToAnother()))
             elif volunteer.left_at is not None and volunteer.left_at < until:
-                errors.append(_left_alone(row, VolunteerLeft()))
+                errors.append(left_alone(row, VolunteerLeft()))
             else:
                 good.append(row)
                 entries.append(
@@ -101,19 +101,19 @@ class HoursSheet(Sheet):
         return created, len(kept) - created, errors
 
     def _stranger(self, row: Row, user: User | None) -> RowError:
-        """Why nobody volunteers here who is called so; ``user`` is whose the number is."""
+        """Say why no volunteer here has this name and number; ``user`` has the number."""
         if user and not is_one_person(user.name, row.values["name"]):
-            return _left_alone(row, PhoneBelongsToAnother())
+            return left_alone(row, PhoneBelongsToAnother())
         if user and selectors.stays_away(user, self.community):
-            return _left_alone(row, VolunteerLeft())
+            return left_alone(row, VolunteerLeft())
         reason = _("Nobody with this phone number volunteers here.")
-        return _phone_error(row, "volunteer_unknown", reason)
+        return phone_error(row, "volunteer_unknown", reason)
 
 
 def _verified(
     kept: list[tuple[Row, timesheets.Recorded]], verifier: User
 ) -> tuple[list[tuple[Row, timesheets.Recorded]], list[RowError]]:
-    """Verify in order; what is refused is taken off the record again."""
+    """Verify in order, and take refused hours off the record."""
     verified, errors, refused = [], [], []
     for row, answer in sorted(
         kept, key=lambda one: (one[0].values["checked_out_at"], one[0].values["phone"])
@@ -127,7 +127,7 @@ def _verified(
                 refused.append(answer)
         else:
             verified.append((row, answer))
-    # Only now: the same row may stand in the file twice.
+    # Taken back last, because the same row may stand in the file twice.
     timesheets.take_back(refused)
     return verified, errors
 

@@ -14,7 +14,7 @@ from volunteers.attendance.services import hours
 
 @shared_task
 def sweep_forgotten_check_outs() -> None:
-    """Queue one closing for everybody still checked in to a shift that is over."""
+    """Queue ``close_forgotten`` for everybody still checked in to a shift that is over."""
     forgotten = selectors.never_checked_out(timezone.now()).values_list("pk", flat=True)
     for attendance_id in forgotten[:SWEEP_AT_MOST]:
         close_forgotten.delay(str(attendance_id))
@@ -22,5 +22,5 @@ def sweep_forgotten_check_outs() -> None:
 
 @shared_task(autoretry_for=(OperationalError,), retry_backoff=True)
 def close_forgotten(attendance_id: str) -> None:
-    """Close one at its shift's end; a second run finds it closed."""
+    """Check out one volunteer at the shift's end. Idempotent."""
     hours.close_forgotten(attendance=Attendance.objects.get(pk=UUID(attendance_id)))

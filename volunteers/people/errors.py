@@ -1,4 +1,4 @@
-"""Refusals about activities, attendance and reports."""
+"""Refusals about volunteers and requests to join."""
 
 from django.utils.translation import gettext_lazy as _
 
@@ -11,14 +11,14 @@ class AlreadyAVolunteer(Conflict):
 
 
 class VolunteerLeft(Conflict):
-    """A list does not bring back who left, is about to, or thought better of joining."""
+    """A list does not enrol people who left, asked to be erased or withdrew their request."""
 
     code = "volunteer_left"
     title = _("They have left, or no longer want to join. They can join again by themselves.")
 
 
 class VolunteerDiffers(Conflict):
-    """A list does not change what somebody is."""
+    """A list does not change the kind or the estate of a volunteer."""
 
     code = "volunteer_differs"
     title = _("They are on record here as something else, or of another estate.")
@@ -34,8 +34,8 @@ class EstateUnknown(Invalid):
     title = _("There is no such estate in this community.")
 
 
-class JoinRequestStateWrong(Conflict):
-    code = "join_request_state_wrong"
+class JoinRequestStatusWrong(Conflict):
+    code = "join_request_status_wrong"
     title = _("This request has been answered.")
 
 

@@ -1,4 +1,4 @@
-"""Volunteers, what they do and what they report."""
+"""Volunteers, and requests to be one."""
 
 from typing import ClassVar
 
@@ -11,7 +11,7 @@ from backend.communities.models import Community, TenantModel
 
 
 class Volunteer(TenantModel):
-    """Somebody who serves a community; the person is a User, the right a Membership."""
+    """Somebody who serves a community. The person is a User, their right a Membership."""
 
     class Kind(models.TextChoices):
         RESIDENT = "resident"  # 居民
@@ -33,15 +33,16 @@ class Volunteer(TenantModel):
         constraints: ClassVar = [
             models.UniqueConstraint(name="volunteer_once", fields=["community", "user"])
         ]
+        indexes: ClassVar = [models.Index(name="volunteer_newest", fields=["community", "-id"])]
 
     def __str__(self) -> str:
         return str(self.user)
 
 
 class JoinRequest(TenantModel):
-    """Somebody wants to be a volunteer: pending → approved | rejected | withdrawn.
+    """Somebody asks to be a volunteer: pending → approved | rejected | withdrawn.
 
-    Who has the community's code is approved by it, ``decided_by`` nobody.
+    The community's code approves at once; ``decided_by`` is null then.
     """
 
     class Status(models.TextChoices):
@@ -63,7 +64,7 @@ class JoinRequest(TenantModel):
     decided_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True
     )
-    because = models.CharField(max_length=200, blank=True)  # what the asker reads of a rejection
+    reason = models.CharField(max_length=200, blank=True)  # what the asker reads of a rejection
 
     class Meta:
         constraints: ClassVar = [

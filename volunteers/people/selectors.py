@@ -1,4 +1,4 @@
-"""Reads about volunteers, named for who is asking."""
+"""Reads about volunteers and requests to join, named for who is asking."""
 
 from datetime import datetime
 from uuid import UUID
@@ -7,24 +7,20 @@ from django.db.models import QuerySet
 
 from backend.accounts.models import User
 from backend.communities.models import Community, Membership, Role
-from backend.communities.selectors import (
-    HANDLES,
-    communities_where,
-    places_below,
-)
+from backend.communities.selectors import HANDLES, WATCHES_OVER, in_reach, places_below
 from volunteers.people.errors import EstateUnknown
 from volunteers.people.models import JoinRequest, Volunteer
 
 
 def is_volunteer(user: User, community_id: UUID) -> bool:
-    """Whether ``user`` is enrolled there."""
+    """Tell whether ``user`` is enrolled there."""
     return Volunteer.objects.filter(
         community_id=community_id, user=user, left_at__isnull=True
     ).exists()
 
 
 def left_at(user_id: UUID, community_id: UUID) -> datetime | None:
-    """When somebody who was enrolled there left."""
+    """Tell when somebody who was enrolled there left; None if they have not."""
     return (
         Volunteer.objects.filter(community_id=community_id, user_id=user_id)
         .values_list("left_at", flat=True)
@@ -33,52 +29,54 @@ def left_at(user_id: UUID, community_id: UUID) -> datetime | None:
 
 
 def has_left_since(user_id: UUID, community_id: UUID, moment: datetime) -> bool:
-    """Whether they ceased to be a volunteer there after ``moment``, whatever they are today."""
+    """Tell whether they ceased to be a volunteer there after ``moment``, back today or not."""
     return Membership.objects.filter(
         community_id=community_id, user_id=user_id, role=Role.VOLUNTEER, ended_at__gte=moment
     ).exists()
 
 
 def volunteers_in(community: Community) -> QuerySet[Volunteer]:
-    """Who is enrolled there."""
-    return Volunteer.objects.filter(community=community, left_at__isnull=True)
+    """Return the volunteers enrolled there."""
+    enrolled = Volunteer.objects.filter(community=community, left_at__isnull=True)
+    return enrolled.select_related("estate")
+
+
+def volunteers_watched_by(user: User) -> QuerySet[Volunteer]:
+    """Return volunteers, former ones too, whom ``user`` may look at; newest first."""
+    watched = Volunteer.objects.filter(in_reach(user, WATCHES_OVER))
+    return watched.select_related("community", "user", "estate").order_by("-id")
 
 
 def volunteering_of(user: User) -> QuerySet[Volunteer]:
-    """Where ``user`` is or was a volunteer."""
+    """Return where ``user`` is or was a volunteer."""
     return Volunteer.objects.filter(user=user).select_related("community")
 
 
 def join_requests_of(user: User) -> QuerySet[JoinRequest]:
-    """Where ``user`` asked to join, newest first."""
+    """Return the requests of ``user`` to join, newest first."""
     return _with_asker(JoinRequest.objects.filter(user=user))
 
 
 def last_asked(user: User, community: Community) -> JoinRequest | None:
-    """How ``user`` last asked to join there."""
+    """Return the last request of ``user`` to join there."""
     asked = JoinRequest.objects.filter(community=community, user=user)
     return asked.select_related("estate").order_by("-id").first()
 
 
 def stays_away(user: User, community: Community) -> bool:
-    """Whether ``user`` thought better of joining there, or wants to be forgotten."""
+    """Tell whether ``user`` withdrew their last request to join, or asked to be erased."""
     asked = last_asked(user, community)
-    thought_better = asked is not None and asked.status == JoinRequest.Status.WITHDRAWN
-    return thought_better or user.erasure_requested_at is not None or not user.is_active
-
-
-def join_requests_in(community: Community) -> QuerySet[JoinRequest]:
-    """Who asked to join there, newest first."""
-    return _with_asker(JoinRequest.objects.filter(community=community))
+    has_withdrawn = asked is not None and asked.status == JoinRequest.Status.WITHDRAWN
+    return has_withdrawn or user.erasure_requested_at is not None or not user.is_active
 
 
 def join_requests_handled_by(user: User) -> QuerySet[JoinRequest]:
-    """What ``user`` may approve or reject, newest first."""
-    return _with_asker(JoinRequest.objects.filter(community__in=communities_where(user, HANDLES)))
+    """Return the requests that ``user`` may approve or reject, newest first."""
+    return _with_asker(JoinRequest.objects.filter(in_reach(user, HANDLES)))
 
 
 def estate_in(community: Community, estate_id: UUID) -> Community:
-    """The estate of that id under ``community``. Raises EstateUnknown."""
+    """Return the estate of this id under ``community``. Raises EstateUnknown."""
     estate: Community | None = places_below(community).filter(pk=estate_id).first()
     if estate is None:
         raise EstateUnknown

@@ -1,4 +1,4 @@
-"""The spreadsheets staff keep of volunteers and of hours."""
+"""The spreadsheet that staff keep of volunteers."""
 
 from dataclasses import replace
 
@@ -26,9 +26,9 @@ PHONE = Column(header="手机号", name="phone", parse=cells.phone)
 
 
 class VolunteersSheet(Sheet):
-    """姓名, 手机号, 身份, 小区 (may be missing): one volunteer a row, one row a phone.
+    """姓名, 手机号, 身份, 小区 (optional): one volunteer a row, one row a phone number.
 
-    Rows about people who have done something about it since are named and left alone.
+    A row that contradicts what its person did since is named and left alone.
     """
 
     columns = (
@@ -53,7 +53,7 @@ class VolunteersSheet(Sheet):
                 else:
                     reason = _("The phone number stands in line %(line)d already.")
                     errors.append(
-                        _phone_error(row, "phone_duplicate", reason % {"line": first.line})
+                        phone_error(row, "phone_duplicate", reason % {"line": first.line})
                     )
                 continue
             try:
@@ -65,25 +65,26 @@ class VolunteersSheet(Sheet):
                     estate_name=row.values["estate"] or "",
                 )
             except Refusal as refusal:
-                errors.append(_left_alone(row, refusal))
+                errors.append(left_alone(row, refusal))
                 continue
             created, unchanged = created + is_new, unchanged + (not is_new)
         return created, unchanged, errors
 
 
 def _says(row: Row) -> tuple[str, str, str]:
-    """What a row says of a phone's owner, as it is compared."""
+    """Return what a row says about its person, in the form in which rows are compared."""
     estate = of_thing(row.values["estate"] or "")
     return of_person(row.values["name"]), row.values["kind"], estate
 
 
-def _phone_error(row: Row, code: str, reason: str) -> RowError:
+def phone_error(row: Row, code: str, reason: str) -> RowError:
+    """Name the row by its phone number, which is shown masked."""
     shown = excerpt(row.values["phone"], personal=True)
     return RowError(row.line, PHONE.header, code, reason, shown)
 
 
-def _left_alone(row: Row, refusal: Refusal) -> RowError:
-    """What somebody did since counts: the row is named, and spoils no list."""
+def left_alone(row: Row, refusal: Refusal) -> RowError:
+    """Name a row that its person has overtaken; it does not spoil the list."""
     if isinstance(refusal, VolunteerDiffers):
         return RowError(row.line, "身份", refusal.code, str(refusal.title), is_left=True)
-    return replace(_phone_error(row, refusal.code, str(refusal.title)), is_left=True)
+    return replace(phone_error(row, refusal.code, str(refusal.title)), is_left=True)

@@ -1,8 +1,8 @@
-"""Refusals about activities, attendance and reports."""
+"""Refusals about reports."""
 
 from django.utils.translation import gettext_lazy as _
 
-from backend.errors import Conflict, Forbidden, Invalid
+from backend.errors import Conflict, Forbidden
 
 
 class OwnReport(Forbidden):
@@ -10,11 +10,6 @@ class OwnReport(Forbidden):
     title = _("Nobody closes a report of their own.")
 
 
-class ReportStateWrong(Conflict):
-    code = "report_state_wrong"
+class ReportStatusWrong(Conflict):
+    code = "report_status_wrong"
     title = _("This report has been closed.")
-
-
-class CategoryUnknown(Invalid):
-    code = "category_unknown"
-    title = _("No rule of this community covers this category.")

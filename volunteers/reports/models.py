@@ -1,4 +1,4 @@
-"""Volunteers, what they do and what they report."""
+"""Reports of what volunteers see on their rounds."""
 
 from typing import ClassVar
 
@@ -9,11 +9,14 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from backend.communities.models import CoordType, TenantModel
+from backend.communities.models import Community, CoordType, TenantModel
 
 
 class Report(TenantModel):
-    """What somebody saw on their rounds: submitted → accepted → closed as verified | rejected."""
+    """What somebody saw on their rounds: submitted → accepted → closed as verified | rejected.
+
+    The staff of its ``estate`` handle it as well as the community's.
+    """
 
     class Category(models.TextChoices):
         HAZARD = "hazard"  # 安全隐患
@@ -23,7 +26,7 @@ class Report(TenantModel):
         HOTLINE = "hotline"  # 市长热线
         ASSISTANCE = "assistance"  # 帮扶救助
 
-    # Neighbours' disputes and needs never stand on a public page.
+    # Disputes and calls for help never stand on a public page.
     CONFIDENTIAL: ClassVar = (Category.DISPUTE, Category.ASSISTANCE)
 
     class Status(models.TextChoices):
@@ -34,13 +37,16 @@ class Report(TenantModel):
 
     OPEN: ClassVar = (Status.SUBMITTED, Status.ACCEPTED)
 
+    estate = models.ForeignKey(
+        Community, models.PROTECT, related_name="+", db_index=False, null=True
+    )
     reporter = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False
     )
     category = models.CharField(max_length=12, choices=Category)
     text = models.CharField(max_length=1000)
     place = models.CharField(max_length=120, blank=True)
-    # NULL where the reporter did not allow it, and once 30 days have passed.
+    # NULL without the reporter's consent, and once 30 days have passed.
     latitude = models.FloatField(
         null=True, validators=[MinValueValidator(-90), MaxValueValidator(90)]
     )
@@ -51,13 +57,13 @@ class Report(TenantModel):
     photo = models.ImageField(upload_to="reports", blank=True)  # re-encoded, without EXIF
     status = models.CharField(max_length=9, choices=Status, default=Status.SUBMITTED)
     submitted_at = models.DateTimeField(db_default=Now())
-    is_by_child = models.BooleanField(default=False)  # as told of their age when it was submitted
+    is_by_child = models.BooleanField(default=False)  # by the age known when it was submitted
     accepted_at = models.DateTimeField(null=True)
     closed_at = models.DateTimeField(null=True)
     closed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True
     )
-    answer = models.CharField(max_length=500, blank=True)  # what the public reads of the outcome
+    answer = models.CharField(max_length=500, blank=True)  # read by the public
 
     class Meta:
         constraints: ClassVar = [
@@ -80,7 +86,7 @@ class Report(TenantModel):
                 operation=pgtrigger.Delete,
                 condition=pgtrigger.Q(old__status__in=["verified", "rejected"]),
             ),
-            # But for what privacy takes away: where it was, the photo, the reporter's own words.
+            # Privacy may still take away coordinates, the photo and the reporter's own words.
             pgtrigger.Protect(
                 name="closed_report_is_final",
                 operation=pgtrigger.Update,
@@ -104,5 +110,5 @@ class Report(TenantModel):
 
     @property
     def award_source(self) -> str:
-        """The id under which this report earns points, once."""
+        """The source under which this report earns points, once."""
         return f"report:{self.pk}"

@@ -1,55 +1,47 @@
-"""Reads about volunteers, named for who is asking."""
+"""Reads about reports, named for who is asking."""
 
 from django.db.models import Q, QuerySet
 
 from backend.accounts.models import User
 from backend.accounts.selectors import was_a_child
 from backend.communities.models import Community
-from backend.communities.selectors import (
-    HANDLES,
-    WATCHES_OVER,
-    communities_where,
-)
+from backend.communities.selectors import HANDLES, WATCHES_OVER, in_reach
 from volunteers.reports.models import Report
 
 
 def reports_of(user: User) -> QuerySet[Report]:
-    """What ``user`` reported, newest first."""
+    """Return what ``user`` reported, newest first."""
     return _with_community(Report.objects.filter(reporter=user))
 
 
 def reports_handled_by(user: User) -> QuerySet[Report]:
-    """What ``user`` may accept and close, newest first."""
-    return _with_community(Report.objects.filter(community__in=communities_where(user, HANDLES)))
+    """Return what ``user`` may accept and close, newest first."""
+    return _with_community(Report.objects.filter(in_reach(user, HANDLES)))
 
 
 def reports_watched_by(user: User) -> QuerySet[Report]:
-    """What ``user`` may look at as staff or auditor, newest first."""
-    return _with_community(
-        Report.objects.filter(community__in=communities_where(user, WATCHES_OVER))
-    )
+    """Return what ``user`` may look at as staff or auditor, newest first."""
+    return _with_community(Report.objects.filter(in_reach(user, WATCHES_OVER)))
 
 
 def public_reports(community: Community) -> QuerySet[Report]:
-    """What everybody may follow: no disputes, no calls for help, nothing of children's; newest
-    first.
-    """
+    """Return what everybody may follow, newest first: no disputes, calls for help or child's."""
     return (
         Report.objects.filter(community=community)
         .exclude(category__in=Report.CONFIDENTIAL)
         .exclude(by_a_child())
-        .exclude(text="")  # of a child's who was erased
+        .exclude(text="")  # the report of an erased child
         .order_by("-id")
     )
 
 
 def by_a_child() -> Q:
-    """Of reports: the reporter was under 14 when they told, and stays so in it when they grow up.
+    """Condition on reports whose reporter was under 14 when they submitted it.
 
-    Whichever protects more: as they were known to be then, or by a birthday told since.
+    By the age known then or by a birthday told since, whichever protects more.
     """
     return Q(is_by_child=True) | was_a_child("reporter", at="submitted_at")
 
 
 def _with_community(reports: QuerySet[Report]) -> QuerySet[Report]:
-    return reports.select_related("community", "reporter").order_by("-id")
+    return reports.select_related("community", "estate", "reporter").order_by("-id")

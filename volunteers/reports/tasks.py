@@ -8,5 +8,5 @@ from volunteers.reports.services import coordinates
 
 @shared_task(autoretry_for=(OperationalError,), retry_backoff=True)
 def forget_old_coordinates() -> None:
-    """Of reports told more than 30 days ago; a second run finds none."""
+    """Drop the coordinates of reports older than 30 days. Idempotent."""
     coordinates.drop_old()

@@ -1,4 +1,4 @@
-"""Who did what in a community, for its auditors."""
+"""The audit trail of a community, for its auditors."""
 
 from functools import cached_property
 
@@ -16,9 +16,9 @@ from backend.communities.models import Community
 
 
 class AuditEntrySerializer(serializers.ModelSerializer[AuditEntry]):
-    """One act, and what changed by it; ``actor`` is null for a command or a task.
+    """One act and what it changed. ``actor`` is null for a command or a task.
 
-    ``request_id`` is that of the request in which it happened, in the log as well.
+    ``request_id`` names the request in which it happened; the log has it as well.
     """
 
     actor = PersonSerializer(read_only=True, allow_null=True)
@@ -43,18 +43,18 @@ class AuditEntrySerializer(serializers.ModelSerializer[AuditEntry]):
 
 class AuditFilter(LocalDaysFilter):
     moment = "at"
-    actor = filters.UUIDFilter(help_text="Whose acts: the person's id.")
+    actor = filters.UUIDFilter(help_text="The id of the person who acted.")
     action = CharFilter(help_text="Such as `attendance.verify`.")
     target_type = CharFilter(help_text="Such as `attendance`.")
-    target_id = CharFilter(help_text="What it was done to: its id.")
-    request_id = CharFilter(help_text="What happened in one request.")
+    target_id = CharFilter(help_text="The id of the thing it was done to.")
+    request_id = CharFilter(help_text="The id of the request in which it happened.")
 
 
 class AuditEntryListView(ListAPIView[AuditEntry]):
-    """Who did what there, newest first: ``GET /api/v1/communities/{code}/audit-entries``.
+    """List who did what in a place: ``GET /api/v1/communities/{code}/audit-entries``.
 
-    Of a street or an estate as well. For auditors, there or in a place above; to others there is
-    no such place.
+    Newest first, also of a street or an estate. For auditors of the place or of one above; for
+    everybody else there is no such place.
     """
 
     serializer_class = AuditEntrySerializer

@@ -1,4 +1,4 @@
-"""How a place is reached and joined; its managers say so."""
+"""Contact data and join codes of places, read by everybody and changed by managers."""
 
 from typing import Any
 
@@ -25,9 +25,9 @@ from backend.communities.services import places
 
 
 class ContactView(APIView):
-    """Where a street, community or estate is: ``GET /api/v1/communities/{code}/contact``. Public.
+    """Show where a street, community or estate is: ``GET /api/v1/communities/{code}/contact``.
 
-    Which estates a community has, for whoever joins it, stands in ``below``.
+    Public. ``below`` lists the estates of a community, one of which somebody names when joining.
     """
 
     permission_classes = (IsAuthenticatedOrReadOnly, SecondFactorToWrite)
@@ -40,7 +40,7 @@ class ContactView(APIView):
     @extend_schema(request=ChangeContactSerializer, responses=ContactSerializer)
     @idempotent(managed_place, ContactSerializer, is_required=False, edits=True)
     def patch(self, request: Request, code: str) -> Response:
-        """Who manages it, or a place above, changes some of it."""
+        """Change some of it. For managers of the place or of one above."""
         user = signed_in(request)
         place = selectors.community_among(selectors.places_managed_by(user), code)
         body = ChangeContactSerializer(data=request.data)
@@ -50,38 +50,35 @@ class ContactView(APIView):
 
 
 class JoinCodeView(APIView):
-    """The code on a community's posters: ``GET /api/v1/communities/{code}/join-code``.
+    """Show the code on a community's posters: ``GET /api/v1/communities/{code}/join-code``.
 
-    For who manages it or a place above. Whoever has it joins without being asked about.
+    For managers of the community or of its street. Whoever has the code joins at once.
     """
 
     @extend_schema(responses=JoinCodeSerializer)
     def get(self, request: Request, code: str) -> Response:
-        return Response(JoinCodeSerializer(self.managed(request, code)).data)
+        return Response(JoinCodeSerializer(managed_community(request, code=code)).data)
 
     @extend_schema(request=None, responses={201: JoinCodeSerializer})
     @idempotent(managed_community, JoinCodeSerializer)
     def post(self, request: Request, code: str) -> Response:
-        """A new code; the one before works no more."""
+        """Make a new code. The one before stops working."""
         community = places.make_join_code(
-            community=self.managed(request, code), made_by=signed_in(request)
+            community=managed_community(request, code=code), made_by=signed_in(request)
         )
         return Response(JoinCodeSerializer(community).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, code: str) -> Response:
-        """There is none from now on; people ask to join."""
-        places.end_join_code(community=self.managed(request, code), ended_by=signed_in(request))
+        """End the code: from now on people ask to join. Idempotent."""
+        places.end_join_code(
+            community=managed_community(request, code=code), ended_by=signed_in(request)
+        )
         return Response(status=status.HTTP_204_NO_CONTENT)
-
-    def managed(self, request: Request, code: str) -> Community:
-        """A community the caller manages, or 404; streets and estates are not joined."""
-        managed = selectors.communities_where(signed_in(request), selectors.MANAGES)
-        return selectors.community_among(managed, code)
 
 
 class JoinCodePictureView(CodePictureView):
-    """The code on a community's posters as a QR code.
+    """Show the code on a community's posters as a QR code.
 
     ``GET /api/v1/communities/{code}/join-code/code.{format}``, ``svg`` or ``png``.
     """

@@ -1,4 +1,4 @@
-"""Who is what in a place: looked at by staff, changed by managers."""
+"""Roles in a place: read by staff, changed by managers."""
 
 from functools import cached_property
 from typing import Any
@@ -22,9 +22,9 @@ from backend.communities import selectors
 from backend.communities.api.serializers import (
     GrantRoleSerializer,
     MemberSerializer,
+    ReasonSerializer,
     RoleSerializer,
     SearchPersonSerializer,
-    WithdrawRoleSerializer,
 )
 from backend.communities.api.shown import managed_place
 from backend.communities.models import Community, Membership, Role
@@ -38,9 +38,9 @@ class MemberFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter is
 
 
 class MemberListView(ListAPIView[Membership]):
-    """Who is what there now, newest first: ``GET /api/v1/communities/{code}/members``.
+    """List the roles held in a place now, newest first: ``GET /api/v1/communities/{code}/members``.
 
-    For staff, managers and auditors, there or in a place above.
+    For staff, managers and auditors of the place or of one above.
     """
 
     serializer_class = MemberSerializer
@@ -54,10 +54,10 @@ class MemberListView(ListAPIView[Membership]):
 
 
 class PersonSearchView(APIView):
-    """Whose is this number: ``POST /api/v1/communities/{code}/people/search``.
+    """Find whose number this is: ``POST /api/v1/communities/{code}/people/search``.
 
-    For staff and managers: a list of one person or none, by the whole number alone. It stands in
-    the body, for addresses are written into logs.
+    For staff and managers. The answer is a list of one person or none. The number stands in the
+    body because addresses are written into logs.
     """
 
     @extend_schema(request=SearchPersonSerializer, responses=PersonSerializer(many=True))
@@ -73,10 +73,10 @@ class PersonSearchView(APIView):
 
 
 class RoleListView(ListAPIView[Membership]):
-    """Every role ever given there, newest first: ``GET /api/v1/communities/{code}/roles``.
+    """List every role ever given in a place: ``GET /api/v1/communities/{code}/roles``.
 
-    For managers and auditors, there or in a place above. Volunteers join and are among the
-    members alone.
+    Newest first, for managers and auditors of the place or of one above. The role of volunteers
+    is left out: they join, and stand among the members.
     """
 
     serializer_class = RoleSerializer
@@ -96,10 +96,10 @@ class RoleListView(ListAPIView[Membership]):
     @extend_schema(request=GrantRoleSerializer, responses={201: RoleSerializer})
     @idempotent(below(managed_place, selectors.roles_in), RoleSerializer)
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Somebody is something there: ``POST /api/v1/communities/{code}/roles``.
+        """Give somebody a role in a place: ``POST /api/v1/communities/{code}/roles``.
 
-        By who manages that place or one above; managers only by who manages one above. Holding
-        the role already is answered with it.
+        For managers of the place or of one above; a manager is appointed from above only.
+        Idempotent: answers with the role where the person holds it already.
         """
         user = signed_in(request)
         managed = selectors.places_managed_by(user)
@@ -116,19 +116,19 @@ class RoleListView(ListAPIView[Membership]):
 
 
 class WithdrawRoleView(APIView):
-    """Somebody is it no more, from now on: ``POST /api/v1/roles/{membership_id}/withdraw``.
+    """Withdraw a role from now on: ``POST /api/v1/roles/{membership_id}/withdraw``.
 
-    By whoever might give it. It stays on record; of one that has ended it answers the first end.
+    For those who might give it. The role stays on record. Idempotent: keeps the first end.
     """
 
-    @extend_schema(request=WithdrawRoleSerializer, responses=RoleSerializer)
+    @extend_schema(request=ReasonSerializer, responses=RoleSerializer)
     @idempotent(
         seen(selectors.roles_managed_by, "membership_id"), RoleSerializer, is_required=False
     )
     def post(self, request: Request, membership_id: UUID) -> Response:
         user = signed_in(request)
         membership = get_object_or_404(selectors.roles_managed_by(user), pk=membership_id)
-        body = WithdrawRoleSerializer(data=request.data)
+        body = ReasonSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         membership = roles.withdraw(membership=membership, withdrawn_by=user, **body.validated_data)
         return Response(RoleSerializer(membership).data)

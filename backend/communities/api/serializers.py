@@ -1,4 +1,4 @@
-"""Shapes of places, and of who is what in them."""
+"""Shapes of places, and of roles in them."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ GIVEN_ROLES = [choice for choice in Role.choices if choice[0] != Role.VOLUNTEER]
 
 
 class CommunityInBriefSerializer(serializers.ModelSerializer[Community]):
-    """Which community something belongs to."""
+    """A place that something belongs to: a community, or an estate of it."""
 
     class Meta:
         model = Community
@@ -27,16 +27,20 @@ class CommunityInBriefSerializer(serializers.ModelSerializer[Community]):
 
 
 class CommunitySerializer(serializers.ModelSerializer[Community]):
-    """``timezone`` is the IANA name of the zone in which its days begin."""
+    """A community and where its office is.
+
+    ``timezone`` is the IANA name of the zone in which its days begin. Coordinates are both null
+    where it told none, and are read as ``coord_type`` says.
+    """
 
     class Meta:
         model = Community
-        fields = ("id", "code", "name", "timezone")
+        fields = ("id", "code", "name", "timezone", "latitude", "longitude", "coord_type")
         read_only_fields = fields
 
 
 class MembershipSerializer(serializers.ModelSerializer[Membership]):
-    """One role in one place; it reaches to the places below."""
+    """One role in one place. It reaches the places below."""
 
     community = CommunityInBriefSerializer(read_only=True)
 
@@ -47,11 +51,11 @@ class MembershipSerializer(serializers.ModelSerializer[Membership]):
 
 
 class MeSerializer(serializers.ModelSerializer[User]):
-    """Whoever is logged in, and what they are where."""
+    """The person who is logged in, and the roles they hold."""
 
     phone = MaskedPhoneField(read_only=True)
     guardian_is_missing = serializers.SerializerMethodField(
-        help_text="Under 14, and no parent or guardian agrees: nothing new can be done."
+        help_text="The person is under 14 and no guardian agrees, so they can start nothing new."
     )
     erased_from = serializers.DateTimeField(
         source="erasure_due_at", read_only=True, allow_null=True
@@ -83,10 +87,10 @@ class MeSerializer(serializers.ModelSerializer[User]):
 
 # --- where to reach a place -------------------------------------------------------------------
 class ContactSerializer(serializers.ModelSerializer[Community]):
-    """Where a place is and stands in the tree.
+    """Where a place is, and its neighbours in the tree of places.
 
-    ``parent`` is the place above, null for none; ``below`` a street's communities or a community's
-    estates. Coordinates are both there or both null, to be read as ``coord_type`` says.
+    ``parent`` is the place above, or null; ``below`` lists a street's communities or a community's
+    estates. Coordinates are both set or both null, and are read as ``coord_type`` says.
     """
 
     parent = CommunityInBriefSerializer(read_only=True, allow_null=True)
@@ -115,7 +119,7 @@ class ContactSerializer(serializers.ModelSerializer[Community]):
 
 
 class ChangeContactSerializer(serializers.Serializer[Any]):
-    """What is left out stays as it is; coordinates come both, or both as null."""
+    """Fields that are left out stay as they are. Send both coordinates, or both as null."""
 
     contact_phone = DialledField(required=False, allow_blank=True)
     address = CharField(max_length=120, required=False, allow_blank=True)
@@ -135,7 +139,7 @@ class ChangeContactSerializer(serializers.Serializer[Any]):
 
 
 class JoinCodeSerializer(serializers.ModelSerializer[Community]):
-    """Null: nobody joins by a code."""
+    """The code to join by. Null: people ask to join instead."""
 
     class Meta:
         model = Community
@@ -143,9 +147,9 @@ class JoinCodeSerializer(serializers.ModelSerializer[Community]):
         read_only_fields = fields
 
 
-# --- who is what ------------------------------------------------------------------------------
+# --- roles ------------------------------------------------------------------------------------
 class MemberSerializer(serializers.ModelSerializer[Membership]):
-    """Somebody and one of their roles there."""
+    """A person and one of the roles they hold in the place."""
 
     user = PersonSerializer(read_only=True)
 
@@ -156,7 +160,7 @@ class MemberSerializer(serializers.ModelSerializer[Membership]):
 
 
 class RoleSerializer(serializers.ModelSerializer[Membership]):
-    """A role, by whom it was given and how it ended.
+    """A role: who gave it, and when, by whom and for which ``reason`` it ended.
 
     ``granted_by`` and ``ended_by`` are null where a command did it, or where it has not ended.
     """
@@ -177,21 +181,23 @@ class RoleSerializer(serializers.ModelSerializer[Membership]):
             "granted_by",
             "ended_at",
             "ended_by",
-            "ended_because",
+            "reason",
         )
         read_only_fields = fields
 
 
 class GrantRoleSerializer(serializers.Serializer[Any]):
-    """``user_id`` as ``people/search`` tells it."""
+    """A role for a person. ``people/search`` finds their ``user_id``."""
 
     user_id = serializers.UUIDField()
     role = serializers.ChoiceField(choices=GIVEN_ROLES)
 
 
-class WithdrawRoleSerializer(serializers.Serializer[Any]):
-    because = TextField(max_length=200)
+class ReasonSerializer(serializers.Serializer[Any]):
+    """Why something is withdrawn, rejected or cancelled: the person concerned reads it."""
+
+    reason = TextField(max_length=200)
 
 
 class SearchPersonSerializer(serializers.Serializer[Any]):
-    phone = MobileField(help_text="All of it, eleven digits.")
+    phone = MobileField(help_text="The whole number, eleven digits.")

@@ -1,4 +1,4 @@
-"""What somebody may see in a community today; see backend/api/idempotency.py."""
+"""Finders for backend/api/idempotency.py: the place that an address names, and what is in it."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,9 +15,9 @@ from backend.communities.models import Community, Role
 def in_community(
     roles: tuple[Role, ...], selector: Callable[[Community], QuerySet[Any]], named: str = ""
 ) -> Finds:
-    """What is in the community that the address calls ``code``, for those who are ``roles`` there.
+    """Find rows of the community that the address calls ``code``, for those who are ``roles``.
 
-    Of it the one whose id the address calls ``named``.
+    With ``named``, the one row whose id the address calls so.
     """
 
     def community(request: Request, **names: Any) -> Community:
@@ -27,13 +27,23 @@ def in_community(
     return below(community, selector, named)
 
 
+def reached_place(roles: tuple[Role, ...]) -> Callable[..., Community]:
+    """Find the community or estate that the address calls ``code``, for those who are ``roles``."""
+
+    def place(request: Request, **names: Any) -> Community:
+        reached = selectors.working_places_where(signed_in(request), roles)
+        return selectors.community_among(reached, names["code"])
+
+    return place
+
+
 def managed_community(request: Request, **names: Any) -> Community:
-    """The community ``code``, for who manages it; streets and estates are not joined."""
+    """Find the community ``code``, for its managers; streets and estates are not joined."""
     managed = selectors.communities_where(signed_in(request), selectors.MANAGES)
     return selectors.community_among(managed, names["code"])
 
 
 def managed_place(request: Request, **names: Any) -> Community:
-    """The street, community or estate ``code``, for who manages it or a place above."""
+    """Find the street, community or estate ``code``, for managers of it or of a place above."""
     managed = selectors.places_managed_by(signed_in(request))
     return selectors.community_among(managed, names["code"])

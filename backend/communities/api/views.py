@@ -1,4 +1,4 @@
-"""The communities, and what the caller is in them.
+"""The communities, and the roles of the caller.
 
 Logging in is django-allauth's: ``POST /_allauth/app/v1/auth/login``.
 """
@@ -24,9 +24,9 @@ from backend.communities.models import Community
 
 
 class MeView(APIView):
-    """Who I am, and what I am where: ``/api/v1/me``.
+    """Show who I am and which roles I hold: ``/api/v1/me``.
 
-    ``GET`` also for who owes a second factor: ``second_factor_required`` says so.
+    Also for those who still owe a second factor: ``second_factor_required`` says so.
     """
 
     def get_permissions(self) -> Sequence[Any]:
@@ -39,9 +39,9 @@ class MeView(APIView):
     @extend_schema(request=ProfileSerializer, responses=MeSerializer)
     @idempotent(myself, MeSerializer, is_required=False, edits=True)
     def patch(self, request: Request) -> Response:
-        """Tell my name and, once, my birthday: ``PATCH /api/v1/me``.
+        """Change my name and, once, my birthday: ``PATCH /api/v1/me``.
 
-        Refused with ``born_on_is_final`` where another birthday was told before.
+        Refused with ``born_on_is_final`` if I told another birthday before.
         """
         body = ProfileSerializer(data=request.data)
         body.is_valid(raise_exception=True)
@@ -50,7 +50,7 @@ class MeView(APIView):
 
 
 class CommunityListView(ListAPIView[Community]):
-    """The communities that keep a ledger here: ``GET /api/v1/communities``. Public."""
+    """List the communities and the point where each is: ``GET /api/v1/communities``. Public."""
 
     permission_classes = (AllowAny,)
     serializer_class = CommunitySerializer

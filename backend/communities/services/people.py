@@ -1,4 +1,4 @@
-"""Looking people up."""
+"""Finding people by their phone number."""
 
 from django.db import transaction
 
@@ -11,10 +11,11 @@ from backend.communities.models import Community
 
 @transaction.atomic
 def search(*, searcher: User, place: Community, phone: str) -> list[User]:
-    """Whoever has that number, for staff of ``place``: one person or none; it is written down.
+    """Find the person with this number for staff of ``place``: a list of one person or none.
 
-    The entry is about whom was found, or about the place if that was nobody. Nobody needs to try
-    all numbers: raises TooManyAttempts beyond 120 an hour.
+    Each search is written into the audit trail, as an act on the person or, if nobody has the
+    number, on the place. Raises TooManyAttempts beyond 120 searches an hour, so that nobody tries
+    all numbers.
     """
     attempts.take(attempts.SEARCHES, searcher.pk)
     found = selectors.person_with(phone)

@@ -1,4 +1,4 @@
-"""Founding places, and saying where to reach them."""
+"""Founding places, and changing how they are reached and joined."""
 
 from typing import Any
 
@@ -22,19 +22,23 @@ def found(
     kind: Community.Kind = Community.Kind.COMMUNITY,
     parent: Community | None = None,
     timezone: str = "Asia/Shanghai",
+    **point: Any,
 ) -> Community:
-    """A new place. IntegrityError if the code, or the name under that parent, is taken."""
+    """Found a place; ``point`` is its latitude, longitude and coord_type.
+
+    Raises IntegrityError if the code, or the name under that parent, is taken.
+    """
     place: Community = Community.objects.create(
-        code=code, name=name, kind=kind, parent=parent, timezone=timezone
+        code=code, name=name, kind=kind, parent=parent, timezone=timezone, **point
     )
     return place
 
 
 @transaction.atomic
 def estate_named(*, community: Community, name: str) -> Community:
-    """The estate 小区 of that name under ``community``, founded if it is new.
+    """Return the estate 小区 of that name under ``community``, founded if it is new.
 
-    Another width, blank or bracket makes no other estate.
+    Names that differ in width, blanks or brackets only are one estate.
     """
     estate: Community
     known = Community.objects.filter(parent=community)
@@ -56,9 +60,9 @@ def estate_named(*, community: Community, name: str) -> Community:
 
 @transaction.atomic
 def change_contact(*, place: Community, changed_by: User, changes: dict[str, Any]) -> Community:
-    """Where and how people reach the place: ``changes`` are fields of Community by name.
+    """Change how people reach the place; ``changes`` are fields of Community by name.
 
-    A latitude comes with a longitude, and goes with it: a check constraint.
+    A check constraint keeps latitude and longitude together. Idempotent.
     """
     place = Community.objects.select_for_update(no_key=True).get(pk=place.pk)
     changed = sorted(name for name, value in changes.items() if getattr(place, name) != value)
@@ -67,7 +71,7 @@ def change_contact(*, place: Community, changed_by: User, changes: dict[str, Any
     for name in changed:
         setattr(place, name, changes[name])
     place.save(update_fields=changed)
-    # What it says may be somebody's own phone, so only that it changed.
+    # The new value may be somebody's own phone, so the trail only names the field.
     trail.record(
         "community.change_contact",
         actor=changed_by,
@@ -80,7 +84,7 @@ def change_contact(*, place: Community, changed_by: User, changes: dict[str, Any
 
 @transaction.atomic
 def set_alone_limit(*, community: Community, fen: int, by: User) -> Community:
-    """What one of the staff may raise alone in 30 days of what the community owes, in fen."""
+    """Set how much one of the staff may add alone, in fen in 30 days, to what is owed."""
     community = Community.objects.select_for_update(no_key=True).get(pk=community.pk)
     before = community.alone_limit_fen
     if before != fen:
@@ -99,7 +103,7 @@ def set_alone_limit(*, community: Community, fen: int, by: User) -> Community:
 
 @transaction.atomic
 def make_join_code(*, community: Community, made_by: User) -> Community:
-    """A fresh code to join by, for posters; the one before works no more."""
+    """Make a fresh code to join by, for posters. The one before stops working."""
     community = Community.objects.select_for_update(no_key=True).get(pk=community.pk)
     community.join_code = new_code(JOIN_CODE_LENGTH)
     community.save(update_fields=["join_code"])
@@ -109,7 +113,7 @@ def make_join_code(*, community: Community, made_by: User) -> Community:
 
 @transaction.atomic
 def end_join_code(*, community: Community, ended_by: User) -> Community:
-    """The code works no more, and people ask to join; repeating changes nothing."""
+    """End the code, so that people ask to join. Idempotent."""
     community = Community.objects.select_for_update(no_key=True).get(pk=community.pk)
     if community.join_code is not None:
         community.join_code = None

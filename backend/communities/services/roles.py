@@ -1,4 +1,4 @@
-"""Giving roles and taking them away. Volunteers join and leave instead: volunteers/services."""
+"""Giving and withdrawing roles. Volunteers join and leave instead: volunteers/people/services."""
 
 from uuid import UUID
 
@@ -15,16 +15,16 @@ from backend.communities.selectors import AUDITS, HANDLES, lineage
 from backend.registries.leaving import Leaving, tell
 
 OWES_SECOND_FACTOR = (Role.MANAGER, Role.AUDITOR)
-# As the constraint auditor_changes_nothing has it, and across the tree as well.
+# The constraint auditor_changes_nothing says so for one place, this for the whole tree.
 EXCLUDES = dict.fromkeys(AUDITS, HANDLES) | dict.fromkeys(HANDLES, AUDITS)
 
 
 @transaction.atomic
 def grant(*, user: User, community: Community, role: Role, granted_by: User | None) -> Membership:
-    """Somebody who manages that place or one above gives ``user`` a role there; again, it is had.
+    """Give ``user`` a role in a place, by a manager of that place or of one above.
 
-    A manager is made by who manages a place above. ``granted_by`` is None for a command, which
-    may give any role. Raises OwnRole, RoleNotYours, RoleConflict.
+    A manager is appointed from above only. ``granted_by`` is None for a command, which may give
+    any role. Idempotent. Raises OwnRole, RoleNotYours, RoleConflict.
     """
     if granted_by is not None:
         _require_right(granted_by, user=user, place=community, role=role)
@@ -41,11 +41,11 @@ def grant(*, user: User, community: Community, role: Role, granted_by: User | No
 
 
 @transaction.atomic
-def withdraw(*, membership: Membership, withdrawn_by: User | None, because: str) -> Membership:
-    """The role ends now and stays on record; of one that has ended, that is its first end.
+def withdraw(*, membership: Membership, withdrawn_by: User | None, reason: str) -> Membership:
+    """End a role now, by those who might grant it. The role stays on record.
 
-    By whoever might grant it, so nobody loses a place its last manager but from above.
-    ``withdrawn_by`` is None for a command. Raises OwnRole, RoleNotYours.
+    So a place loses its last manager only to a manager above. ``withdrawn_by`` is None for a
+    command. Idempotent: keeps the first end. Raises OwnRole, RoleNotYours.
     """
     if withdrawn_by is not None:
         _require_right(
@@ -54,7 +54,7 @@ def withdraw(*, membership: Membership, withdrawn_by: User | None, because: str)
             place=membership.community,
             role=Role(membership.role),
         )
-    if end(membership=membership, ended_by=withdrawn_by, because=because):
+    if end(membership=membership, ended_by=withdrawn_by, reason=reason):
         trail.record(
             "role.withdraw",
             actor=withdrawn_by,
@@ -69,11 +69,11 @@ def withdraw(*, membership: Membership, withdrawn_by: User | None, because: str)
 def give(
     *, user: User, community: Community, role: Role, granted_by: User | None = None
 ) -> tuple[Membership, bool]:
-    """Put the role on record, whoever may give it; ``False`` if it is held already.
+    """Put the role on record without asking who may give it; ``False`` if it is held already.
 
     For ``grant``, joining, imports and scenarios. Managers and auditors owe a second factor from
-    their next request on. Raises RoleConflict: nobody audits where they work, there or in a
-    place above or below.
+    their next request on. Raises RoleConflict if the person would audit a place where they work,
+    or one above or below it.
     """
     if excluded := EXCLUDES.get(role):
         locked(user.pk)  # two roles that exclude each other must queue here
@@ -97,21 +97,21 @@ def give(
 
 
 @transaction.atomic
-def end(*, membership: Membership, ended_by: User | None, because: str = "") -> bool:
-    """End the role, whoever may; ``False`` if it has ended, and then nothing changes.
+def end(*, membership: Membership, ended_by: User | None, reason: str = "") -> bool:
+    """End the role without asking who may; ``False`` if it has ended, and then nothing changes.
 
-    For ``withdraw`` and leaving. Of a volunteer's role everybody hears whose business with them
-    ends there as well: ``backend.registries.leaving``.
+    For ``withdraw`` and leaving. The end of a volunteer's role is told to all that registered
+    with ``backend.registries.leaving``.
     """
     locked(membership.user_id)
     Membership.objects.select_for_update(no_key=True).get(pk=membership.pk)  # who acts there waits
-    membership.refresh_from_db(fields=["ended_at", "ended_by", "ended_because"])
+    membership.refresh_from_db(fields=["ended_at", "ended_by", "reason"])
     if membership.ended_at is not None:
         return False
     membership.ended_at = timezone.now()
     membership.ended_by = ended_by
-    membership.ended_because = because
-    membership.save(update_fields=["ended_at", "ended_by", "ended_because"])
+    membership.reason = reason
+    membership.save(update_fields=["ended_at", "ended_by", "reason"])
     if membership.role in OWES_SECOND_FACTOR:
         _ask_for_second_factor_where_due(membership.user)
     if membership.role == Role.VOLUNTEER:
@@ -120,10 +120,10 @@ def end(*, membership: Membership, ended_by: User | None, because: str = "") -> 
 
 
 def volunteering(*, user_id: UUID, community_id: UUID) -> Membership | None:
-    """The role of a volunteer there, held until the transaction ends.
+    """Lock the volunteer's role there until the transaction ends; None if they hold none.
 
-    Whoever is leaving waits for what is being done, or has left. It is locked before all else that
-    is theirs in that community: attendances, vouchers, wishes, the wallet.
+    Leaving waits for this lock, or has taken it before. It comes before the locks on everything
+    else of theirs in that community: attendances, vouchers, wishes, the wallet.
     """
     return (
         Membership.objects.select_for_update(no_key=True)
@@ -135,7 +135,7 @@ def volunteering(*, user_id: UUID, community_id: UUID) -> Membership | None:
 
 
 def require_volunteer(*, user_id: UUID, community_id: UUID) -> Membership:
-    """Go on as ``volunteering`` says. Raises NotAVolunteerHere."""
+    """Lock the volunteer's role as ``volunteering`` does. Raises NotAVolunteerHere."""
     membership = volunteering(user_id=user_id, community_id=community_id)
     if membership is None:
         raise NotAVolunteerHere
@@ -143,9 +143,9 @@ def require_volunteer(*, user_id: UUID, community_id: UUID) -> Membership:
 
 
 def hold(leaving: Leaving) -> None:
-    """Lock the volunteer's roles for whatever ends everywhere though no role does.
+    """Lock the person's roles as a volunteer where they end in all communities at once.
 
-    Registered before all that is done about it.
+    Registered with ``backend.registries.leaving`` before all other listeners.
     """
     if leaving.community_id is None:
         theirs = Membership.objects.filter(
@@ -155,12 +155,12 @@ def hold(leaving: Leaving) -> None:
 
 
 def _require_right(by: User, *, user: User, place: Community, role: Role) -> None:
-    """Whether ``by`` may give ``user`` that role there, and take it away."""
+    """Raise OwnRole or RoleNotYours unless ``by`` may give and withdraw this role of ``user``."""
     if by.pk == user.pk:
         raise OwnRole
     managed_from = lineage(place)
     if role == Role.MANAGER:
-        managed_from = managed_from[1:]  # nobody makes their own equal, nor unmakes them
+        managed_from = managed_from[1:]  # a manager is appointed and removed from above
     is_manager = Membership.objects.filter(
         community__in=managed_from, user=by, role=Role.MANAGER, ended_at__isnull=True
     ).exists()
@@ -169,7 +169,7 @@ def _require_right(by: User, *, user: User, place: Community, role: Role) -> Non
 
 
 def _held_along(place: Community) -> QuerySet[Membership]:
-    """Roles held there, in the places above and in those below."""
+    """Return the roles held in the place, above it and below it."""
     return Membership.objects.filter(
         Q(community__in=lineage(place))
         | Q(community__parent=place)
@@ -179,7 +179,7 @@ def _held_along(place: Community) -> QuerySet[Membership]:
 
 
 def _ask_for_second_factor_where_due(user: User) -> None:
-    """Keep what every request asks of ``user``; their row is locked."""
+    """Store on the locked user whether their requests need a second factor."""
     user.second_factor_required = Membership.objects.filter(
         user=user, role__in=OWES_SECOND_FACTOR, ended_at__isnull=True
     ).exists()

@@ -41,7 +41,7 @@ from points.ledger import selectors as points
 from points.rules import services as rules
 from points.rules.errors import RuleInvalid, RuleMissing
 from volunteers.activities import services as activities
-from volunteers.attendance.services import hours
+from volunteers.attendance.services import hours, sign_ups
 from volunteers.attendance.sheets import HoursSheet
 from volunteers.models import Activity, Attendance, Volunteer
 from volunteers.people.services.people import enrol
@@ -238,7 +238,7 @@ class Replay:
                     starts_at=starts_at,
                     ends_at=ends_at,
                 )
-                attendance = activities.sign_up(shift=shift, volunteer=user, now=starts_at)
+                attendance = sign_ups.sign_up(shift=shift, volunteer=user, now=starts_at)
                 self._attendances[number] = hours.check_in(attendance=attendance, now=starts_at)
         except Refusal as refusal:
             raise ScenarioError(

@@ -1,10 +1,14 @@
 from django.urls import path
 
-from volunteers.activities.api import views as activities
+from volunteers.activities.api import activities, shifts
 
 urlpatterns = [
-    path("shifts", activities.OpenShiftListView.as_view()),
-    path("shifts/<uuid:shift_id>/attendances", activities.SignUpView.as_view()),
-    path("communities/<str:code>/activities", activities.ActivityListView.as_view()),
-    path("activities/<uuid:activity_id>/shifts", activities.ShiftListView.as_view()),
+    path("communities/<str:code>/activities", activities.CommunityActivitiesView.as_view()),
+    path("activities", activities.ActivityListView.as_view()),
+    path("activities/<uuid:activity_id>", activities.ActivityView.as_view()),
+    path("activities/<uuid:activity_id>/cancel", activities.CancelActivityView.as_view()),
+    path("activities/<uuid:activity_id>/shifts", shifts.ActivityShiftsView.as_view()),
+    path("shifts", shifts.ShiftListView.as_view()),
+    path("shifts/<uuid:shift_id>", shifts.ShiftView.as_view()),
+    path("shifts/<uuid:shift_id>/cancel", shifts.CancelShiftView.as_view()),
 ]

@@ -1,8 +1,10 @@
 from django.urls import path
 
-from volunteers.attendance.api import views as attendances
+from volunteers.attendance.api import attendances, totals
 
 urlpatterns = [
+    path("shifts/<uuid:shift_id>/attendances", attendances.ShiftAttendancesView.as_view()),
+    path("me/totals", totals.MyTotalsView.as_view()),
     path("me/attendances", attendances.MyAttendanceListView.as_view()),
     path("me/attendances/<uuid:attendance_id>", attendances.MyAttendanceView.as_view()),
     path("me/attendances/<uuid:attendance_id>/check-in", attendances.CheckInView.as_view()),
@@ -12,4 +14,6 @@ urlpatterns = [
     path("attendances/<uuid:attendance_id>", attendances.AttendanceView.as_view()),
     path("attendances/<uuid:attendance_id>/verify", attendances.VerifyView.as_view()),
     path("attendances/<uuid:attendance_id>/reject", attendances.RejectView.as_view()),
+    path("refused-claims", attendances.RefusedClaimListView.as_view()),
+    path("refused-claims/<uuid:claim_id>", attendances.RefusedClaimView.as_view()),
 ]

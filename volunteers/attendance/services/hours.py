@@ -1,4 +1,4 @@
-"""Checking in and out, and what becomes of the hours."""
+"""Checking in and out, and verifying the hours."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,14 +28,15 @@ if TYPE_CHECKING:
 
 OPENS_BEFORE = timedelta(minutes=30)  # check-in opens so long before the shift begins
 OFFLINE_FOR = timedelta(hours=72)  # a phone may tell so long afterwards
-# Told later, these are kept for a human; those that time alone never mends are told again alike.
+# Claims refused with these are kept for staff. Time never mends the final ones, so telling them
+# again is refused alike.
 _FINAL: dict[str, type[Refusal]] = {
     refusal.code: refusal for refusal in (errors.CheckInTooLate, errors.CheckedOutBeforeIn)
 }
 _KEPT: tuple[type[Refusal], ...] = (
     *_FINAL.values(),
     errors.AlreadyElsewhere,
-    errors.AttendanceStateWrong,
+    errors.AttendanceStatusWrong,
     NotAVolunteerHere,
 )
 
@@ -47,18 +48,16 @@ def check_in(
     at: datetime | None = None,
     now: datetime | None = None,
 ) -> Attendance:
-    """The volunteer is there: now, or ``at`` the time a phone noted while it was offline.
+    """Check the volunteer in: now, or ``at`` the time that a phone noted while it was offline.
 
-    ``now`` is given where the past is played again; it is the clock's time otherwise.
-
-    One ``nonce`` per tap, the volunteer's own: sent again it answers the first check-in, as does
-    checking in twice while checked in. Open from 30 minutes before the shift until its end; a phone
-    may tell up to 72 hours later. What it tells is held against the sign-up, the opening, and now:
-    ``backend.clocks``. Whoever has left meanwhile tells of before, and was there until they left;
-    whoever is back was not there in between. A time that is refused is kept for staff
-    (RefusedClaim), and under its nonce the answer stays. Raises NotAVolunteerHere,
-    GuardianConsentRequired, AttendanceStateWrong, CheckInTooEarly, CheckInTooLate, NonceReused,
-    AlreadyElsewhere.
+    ``now`` is given where the past is played again; it is the clock's time otherwise. Check-in
+    is open from 30 minutes before the shift until its end, and a phone may tell up to 72 hours
+    later. ``backend.clocks`` bounds what it tells by the sign-up, the opening and now. A volunteer
+    who left meanwhile tells of the time before, and was there until they left; one who came back
+    was not there in between. A refused time is kept for staff (RefusedClaim).
+    Idempotent: while checked in, or with the same ``nonce``, it answers with the first check-in; a
+    refusal is repeated under its nonce. Raises NotAVolunteerHere, GuardianConsentRequired,
+    AttendanceStatusWrong, CheckInTooEarly, CheckInTooLate, NonceReused, AlreadyElsewhere.
     """
     with _kept_for_staff(attendance, RefusedClaim.Act.CHECK_IN, at, nonce or "", now):
         return _check_in(attendance, nonce, at, now)
@@ -76,7 +75,7 @@ def _check_in(
     ):
         return attendance
     if attendance.status != Attendance.Status.SIGNED_UP:
-        raise errors.AttendanceStateWrong(state=attendance.status)
+        raise errors.AttendanceStatusWrong(current_status=attendance.status)
     if (
         nonce is not None
         and Attendance.objects.filter(
@@ -125,12 +124,12 @@ def _check_in(
 def check_out(
     *, attendance: Attendance, at: datetime | None = None, now: datetime | None = None
 ) -> Attendance:
-    """The volunteer leaves: now, or ``at`` the time noted offline. Again, they have left.
+    """Check the volunteer out: now, or ``at`` the time that a phone noted while it was offline.
 
-    The minutes are whole and counted here. What a phone tells is held against the check-in and
-    now: ``backend.clocks``. A time that is refused is kept for staff (RefusedClaim). Raises
-    AttendanceStateWrong, CheckInTooLate (told more than 72 hours later), CheckedOutBeforeIn (by
-    more than clocks differ).
+    Counts the whole minutes. ``backend.clocks`` bounds what a phone tells by the check-in and now.
+    A refused time is kept for staff (RefusedClaim). Idempotent. Raises AttendanceStatusWrong,
+    CheckInTooLate if told more than 72 hours later, CheckedOutBeforeIn if earlier than the check-in
+    by more than clocks differ.
     """
     with _kept_for_staff(attendance, RefusedClaim.Act.CHECK_OUT, at, "", now):
         return _check_out(attendance, at, now)
@@ -139,12 +138,12 @@ def check_out(
 @transaction.atomic
 def _check_out(attendance: Attendance, at: datetime | None, now: datetime | None) -> Attendance:
     attendance = _locked(attendance)
-    # A phone that was offline may tell of a check-out that was taken for forgotten meanwhile.
+    # A phone that was offline may tell of a check-out that meanwhile passed for forgotten.
     is_late_news = attendance.check_out_was_forgotten and at is not None
     if attendance.status == Attendance.Status.CHECKED_OUT and not is_late_news:
         return attendance
     if attendance.status not in (Attendance.Status.CHECKED_IN, Attendance.Status.CHECKED_OUT):
-        raise errors.AttendanceStateWrong(state=attendance.status)
+        raise errors.AttendanceStatusWrong(current_status=attendance.status)
     assert attendance.checked_in_at is not None
     moment = now or timezone.now()
     left = _told(at, earliest=attendance.checked_in_at, latest=moment, now=moment)
@@ -158,7 +157,7 @@ def _check_out(attendance: Attendance, at: datetime | None, now: datetime | None
 
 @transaction.atomic
 def close_forgotten(*, attendance: Attendance) -> Attendance:
-    """End an attendance nobody checked out of at its shift's end, marked for the verifier."""
+    """Check out at the shift's end whoever forgot to, and mark it for the verifier. Idempotent."""
     attendance = _locked(attendance)
     if attendance.status != Attendance.Status.CHECKED_IN:
         return attendance
@@ -168,9 +167,9 @@ def close_forgotten(*, attendance: Attendance) -> Attendance:
 
 @transaction.atomic
 def end(*, attendance: Attendance, at: datetime) -> Attendance:
-    """Check out at ``at`` whoever takes no part any more; of a shift over by then it was forgotten.
+    """Check out at ``at`` a volunteer who leaves the community. Idempotent.
 
-    Who is checked in nowhere stays so.
+    Of a shift that was over by then the check-out was forgotten.
     """
     attendance = _locked(attendance)
     if attendance.shift.ends_at <= at:
@@ -185,15 +184,15 @@ def end(*, attendance: Attendance, at: datetime) -> Attendance:
 def verify(
     *, attendance: Attendance, verifier: User, now: datetime | None = None
 ) -> "tuple[Attendance, Award]":
-    """Somebody else confirms the hours, and they earn what the rule says, once.
+    """Verify somebody else's hours, so that they earn what the rule says.
 
-    Again, by whomever: the first award. Raises OwnHours, AttendanceStateWrong, RuleMissing.
+    Idempotent: answers with the first award. Raises OwnHours, AttendanceStatusWrong, RuleMissing.
     """
     attendance = _locked(attendance)
     if attendance.volunteer_id == verifier.pk:
         raise errors.OwnHours
     if attendance.status not in (Attendance.Status.CHECKED_OUT, Attendance.Status.VERIFIED):
-        raise errors.AttendanceStateWrong(state=attendance.status)
+        raise errors.AttendanceStatusWrong(current_status=attendance.status)
     served = attendance.served
     assert served is not None  # a check constraint
     award = awards.award_hours(
@@ -221,10 +220,10 @@ def verify(
 
 
 @transaction.atomic
-def reject(*, attendance: Attendance, verifier: User, because: str) -> Attendance:
-    """Somebody else found that these hours were not served; they earn nothing.
+def reject(*, attendance: Attendance, verifier: User, reason: str) -> Attendance:
+    """Reject somebody else's hours, which earn nothing then. Idempotent.
 
-    Rejecting again changes nothing. Raises OwnHours, AttendanceStateWrong.
+    Raises OwnHours, AttendanceStatusWrong.
     """
     attendance = _locked(attendance)
     if attendance.volunteer_id == verifier.pk:
@@ -232,12 +231,12 @@ def reject(*, attendance: Attendance, verifier: User, because: str) -> Attendanc
     if attendance.status == Attendance.Status.REJECTED:
         return attendance
     if attendance.status != Attendance.Status.CHECKED_OUT:
-        raise errors.AttendanceStateWrong(state=attendance.status)
+        raise errors.AttendanceStatusWrong(current_status=attendance.status)
     attendance.status = Attendance.Status.REJECTED
     attendance.verified_by = verifier
     attendance.verified_at = timezone.now()
-    attendance.rejected_because = because
-    attendance.save(update_fields=["status", "verified_by", "verified_at", "rejected_because"])
+    attendance.reason = reason
+    attendance.save(update_fields=["status", "verified_by", "verified_at", "reason"])
     trail.record(
         "attendance.reject",
         actor=verifier,
@@ -257,7 +256,7 @@ def _kept_for_staff(
     nonce: str,
     now: datetime | None,
 ) -> Iterator[None]:
-    """Keep what a phone told if it is refused; told again under its nonce, it is refused alike."""
+    """Keep a refused claim for staff, and refuse it again under its nonce."""
     known = RefusedClaim.objects.filter(
         community_id=attendance.community_id, attendance=attendance, act=act
     )
@@ -279,7 +278,7 @@ def _kept_for_staff(
 
 
 def _back_since(attendance: Attendance, role: Membership | None) -> datetime:
-    """Since when they are back who had left after they signed up; else that."""
+    """Return when the volunteer last joined or signed up, whichever is later."""
     left_between = role is not None and selectors.has_left_since(
         attendance.volunteer_id, attendance.community_id, attendance.signed_up_at
     )
@@ -297,7 +296,7 @@ def _locked(attendance: Attendance) -> Attendance:
 def _told(
     at: datetime | None, *, earliest: datetime, latest: datetime, now: datetime
 ) -> clocks.Taken:
-    """The moment a phone tells of, as far as it can be believed."""
+    """Return the moment that a phone tells, as far as it can be believed."""
     if at is None:
         return clocks.Taken(now, "")
     told = clocks.taken(at, earliest=earliest, latest=latest)
@@ -308,7 +307,7 @@ def _told(
 
 def _leave(attendance: Attendance, moment: datetime) -> Attendance:
     assert attendance.checked_in_at is not None
-    # Nobody earns by staying checked in after the shift is over.
+    # Staying checked in after the shift earns nothing.
     moment = min(moment, attendance.shift.ends_at)
     if moment < attendance.checked_in_at:
         raise errors.CheckedOutBeforeIn
@@ -332,7 +331,7 @@ def _leave(attendance: Attendance, moment: datetime) -> Attendance:
 
 
 def _save_where_nobody_else_is(attendance: Attendance, fields: list[str]) -> None:
-    """Save, unless the volunteer is somewhere else at that time: the database knows."""
+    """Save, or raise AlreadyElsewhere where a constraint finds the volunteer in another place."""
     # One volunteer's check-ins queue here: two that met in the constraint would each wait for
     # the other, and PostgreSQL would end one as a deadlock.
     Volunteer.objects.select_for_update(no_key=True).get(

@@ -1,7 +1,4 @@
-"""Hours that were kept on paper or in a spreadsheet, many at a time.
-
-They wait for verification like any other hours.
-"""
+"""Hours kept on paper or in a spreadsheet, many at a time; they await verification as all do."""
 
 from bisect import bisect
 from collections import defaultdict
@@ -20,12 +17,11 @@ from backend.names import of_thing
 from points.awards.services import awards
 from points.rules import selectors as points
 from points.rules.services import minutes_between
-from volunteers.activities.errors import ShiftTimesInvalid
+from volunteers.activities.errors import CategoryUnknown, ShiftTimesInvalid
 from volunteers.activities.models import Activity, Shift
 from volunteers.activities.services import LONGEST_SHIFT
 from volunteers.attendance import errors
 from volunteers.attendance.models import Attendance
-from volunteers.reports.errors import CategoryUnknown
 
 
 @dataclass(frozen=True)
@@ -45,7 +41,7 @@ class PaperHours:
 
 @dataclass
 class Recorded:
-    """What became of one entry: an attendance, new or known already, or a refusal."""
+    """The outcome of one entry: an attendance, new or known already, or a refusal."""
 
     attendance_id: UUID | None = None
     is_new: bool = False
@@ -55,11 +51,11 @@ class Recorded:
 
 @transaction.atomic
 def record_many(*, community: Community, entries: list[PaperHours]) -> list[Recorded]:
-    """Put hours of enrolled volunteers on record, in a handful of statements however many.
+    """Put hours of enrolled volunteers on record, in a constant number of statements.
 
-    Answers one Recorded for each entry, in their order; an entry with a refusal has written
-    nothing. The same entry again is known already, in the list or on record, and so is one that
-    was rejected. Who had signed up, or cancelled, was there after all. Refusals:
+    Returns one Recorded for each entry, in their order; an entry with a refusal writes nothing.
+    Idempotent: an entry that is on record, rejected ones too, or stood earlier in the list is known
+    already. A volunteer who had signed up or cancelled was there after all. Refusals:
     ShiftTimesInvalid, TimeInTheFuture, CategoryUnknown, AlreadyElsewhere (also by another entry).
     """
     entries = _as_on_record(community, entries)
@@ -119,8 +115,10 @@ def record_many(*, community: Community, entries: list[PaperHours]) -> list[Reco
 
 @transaction.atomic
 def take_back(recorded: list[Recorded]) -> None:
-    """Undo what ``record_many`` wrote, before anything else has happened to it: a place that was
-    taken or cancelled is so again, the others are gone."""
+    """Undo ``record_many`` before anything else has happened to what it wrote.
+
+    A place that had been taken or cancelled gets its status back, other attendances are deleted.
+    """
     for answer in recorded:
         assert answer.attendance_id is not None  # what was refused has written nothing
         mine = Attendance.objects.filter(pk=answer.attendance_id)
@@ -136,9 +134,10 @@ def take_back(recorded: list[Recorded]) -> None:
 
 
 def _as_on_record(community: Community, entries: list[PaperHours]) -> list[PaperHours]:
-    """The entries with activities and categories spelled as they are here already.
+    """Spell the activities and categories of the entries as the community does already.
 
-    Or as the first of them spells it: another width, blank or bracket makes no other.
+    Names that differ in width, blanks or brackets only are one; the first spelling of the list
+    counts for a new one.
     """
     categories = {
         of_thing(category): category
@@ -157,7 +156,7 @@ def _as_on_record(community: Community, entries: list[PaperHours]) -> list[Paper
     for entry in entries:
         category = categories.setdefault(of_thing(entry.category), entry.category)
         title = titles.setdefault((of_thing(entry.activity), category), entry.activity)
-        if (entry.activity, category) in exact:  # several that differ so were planned here
+        if (entry.activity, category) in exact:  # several such were planned here
             title = entry.activity
         spelled.append(replace(entry, activity=title, category=category))
     return spelled
@@ -186,7 +185,7 @@ def _refuse_unknown_categories(
 def _compare_with_the_record(
     community: Community, entries: list[PaperHours], answers: list[Recorded]
 ) -> None:
-    """Find the entries that are known already, and those that overlap what is known."""
+    """Mark the entries that are on record already, and those that overlap the record."""
     asked = [number for number, answer in enumerate(answers) if not answer.refusal]
     with connection.cursor() as cursor:
         # The range is written as in the constraint nobody_in_two_places, to use its index; and it
@@ -236,7 +235,7 @@ def _compare_with_the_record(
 
 
 def _refuse_overlaps_among(entries: list[PaperHours], answers: list[Recorded]) -> None:
-    """Of entries that overlap each other, the one that comes first in the list stands."""
+    """Refuse each entry that overlaps an earlier one of the list."""
     stands: set[PaperHours] = set()
     taken: dict[UUID, list[tuple[datetime, datetime]]] = defaultdict(list)  # ordered by time
     for entry, answer in zip(entries, answers, strict=True):
@@ -257,7 +256,7 @@ def _refuse_overlaps_among(entries: list[PaperHours], answers: list[Recorded]) -
 def _shifts(
     community: Community, entries: Iterable[PaperHours]
 ) -> dict[tuple[str, str, datetime, datetime], UUID]:
-    """The id of the shift of each activity, category and pair of times, planned where it is new."""
+    """Return the shift's id for each activity, category and pair of times; plan the new ones."""
     wanted = {(entry.activity, entry.category, *entry.times) for entry in entries}
     activities = _activities(community, {(title, category) for title, category, *_ in wanted})
     known = Shift.objects.filter(
@@ -286,7 +285,7 @@ def _shifts(
 def _activities(
     community: Community, wanted: set[tuple[str, str]]
 ) -> dict[tuple[str, str], Activity]:
-    """The activity of each title and category, planned where it is new."""
+    """Return the activity of each title and category; plan the new ones."""
     known = Activity.objects.filter(community=community, title__in={title for title, _ in wanted})
     activities = {(activity.title, activity.category): activity for activity in known}
     missing = [
@@ -301,7 +300,7 @@ def _activities(
 def _places(
     community: Community, wanted: set[tuple[UUID, UUID]]
 ) -> dict[tuple[UUID, UUID], Attendance]:
-    """What is on record already of these shifts and volunteers, by the ids of both."""
+    """Lock and return the attendances on record of these shifts and volunteers, by both ids."""
     with connection.cursor() as cursor:
         # Written for the planner as in _compare_with_the_record.
         cursor.execute(

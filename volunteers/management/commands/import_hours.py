@@ -14,7 +14,7 @@ from volunteers.attendance.sheets import HoursSheet
 
 
 class Command(ImportCommand):
-    """Takes the spreadsheet of hours; they wait for verification unless a verifier is named."""
+    """Import the spreadsheet of hours; they await verification unless a verifier is named."""
 
     help = "Import the spreadsheet of hours into one community."
 

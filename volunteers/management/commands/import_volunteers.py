@@ -8,7 +8,7 @@ from volunteers.people.sheets import VolunteersSheet
 
 
 class Command(ImportCommand):
-    """Takes the spreadsheet of volunteers."""
+    """Import the spreadsheet of volunteers."""
 
     help = "Import the spreadsheet of volunteers into one community."
 

@@ -6,11 +6,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from backend.communities.command import add_community, chosen_communities
-from volunteers.attendance.services.recompute import Recomputation
+from volunteers.reports.services.recompute import Recomputation
 
 
 class Command(BaseCommand):
-    """Derives every award anew from the hours and reports, and lists each that differs.
+    """Derive every award anew from the hours and reports, and list each that differs.
 
     Exit status 1 if any does. Reads only, and may run while people work.
     """

@@ -17,7 +17,7 @@ from volunteers.people import selectors
 from volunteers.people.errors import (
     AlreadyAVolunteer,
     JoinCodeWrong,
-    JoinRequestStateWrong,
+    JoinRequestStatusWrong,
     OwnJoinRequest,
 )
 from volunteers.people.models import JoinRequest, Volunteer
@@ -34,10 +34,11 @@ def join(
     estate: Community | None = None,
     join_code: str = "",
 ) -> tuple[JoinRequest, bool]:
-    """``user`` wants to be a volunteer there; with the right code they are one at once.
+    """Ask for ``user`` to be a volunteer there; the right code makes them one at once.
 
-    Without it their request waits for staff; asked twice it is the first one, and ``False``.
-    Raises TooManyAttempts, GuardianConsentRequired, AlreadyAVolunteer, JoinCodeWrong.
+    Without a code the request waits for staff. Idempotent: a second call answers with the first
+    request and ``False``. Raises TooManyAttempts, GuardianConsentRequired, AlreadyAVolunteer,
+    JoinCodeWrong.
     """
     if not join_code:
         return _join(user, community, kind, estate, join_code)
@@ -72,7 +73,7 @@ def _join(
 
 @transaction.atomic
 def approve(*, join_request: JoinRequest, decided_by: User) -> JoinRequest:
-    """Staff take them in. Raises OwnJoinRequest, JoinRequestStateWrong."""
+    """Enrol the person who asked. Raises OwnJoinRequest, JoinRequestStatusWrong."""
     asked = _locked(join_request, decided_by=decided_by)
     _enrol(asked, decided_by=decided_by)
     _tell(asked)
@@ -80,17 +81,17 @@ def approve(*, join_request: JoinRequest, decided_by: User) -> JoinRequest:
 
 
 @transaction.atomic
-def reject(*, join_request: JoinRequest, decided_by: User, because: str) -> JoinRequest:
-    """Staff do not, and say why. Raises OwnJoinRequest, JoinRequestStateWrong."""
+def reject(*, join_request: JoinRequest, decided_by: User, reason: str) -> JoinRequest:
+    """Reject a request and tell why. Raises OwnJoinRequest, JoinRequestStatusWrong."""
     asked = _locked(join_request, decided_by=decided_by)
-    _decide(asked, Status.REJECTED, decided_by=decided_by, because=because)
+    _decide(asked, Status.REJECTED, decided_by=decided_by, reason=reason)
     _tell(asked)
     return asked
 
 
 @transaction.atomic
 def withdraw(*, join_request: JoinRequest) -> JoinRequest:
-    """They no longer want to; repeating changes nothing. Raises JoinRequestStateWrong."""
+    """Withdraw a request. Idempotent. Raises JoinRequestStatusWrong if it was answered."""
     asked = _locked(join_request, decided_by=None, answered=(Status.WITHDRAWN,))
     if asked.status == Status.PENDING:
         _decide(asked, Status.WITHDRAWN, decided_by=None)
@@ -106,7 +107,7 @@ def _is_right(join_code: str, community: Community) -> bool:
 def _locked(
     join_request: JoinRequest, *, decided_by: User | None, answered: tuple[Status, ...] = ()
 ) -> JoinRequest:
-    """The request as it is now, for whoever may decide on it."""
+    """Lock the request for a decision. Raises OwnJoinRequest, JoinRequestStatusWrong."""
     if decided_by is not None and decided_by.pk == join_request.user_id:
         raise OwnJoinRequest
     locked(join_request.user_id)
@@ -116,7 +117,7 @@ def _locked(
         .get(pk=join_request.pk)
     )
     if asked.status not in (Status.PENDING, *answered):
-        raise JoinRequestStateWrong(state=asked.status)
+        raise JoinRequestStatusWrong(current_status=asked.status)
     return asked
 
 
@@ -132,15 +133,15 @@ def _enrol(asked: JoinRequest, *, decided_by: User | None) -> None:
 
 
 def _decide(
-    asked: JoinRequest, status: Status, *, decided_by: User | None, because: str = ""
+    asked: JoinRequest, status: Status, *, decided_by: User | None, reason: str = ""
 ) -> None:
-    """Answer it; ``decided_by`` is None where the code did, or who asked withdrew."""
+    """Close the request; ``decided_by`` is None for the code and for a withdrawal."""
     before: dict[str, Any] = {"status": asked.status}
     asked.status = status
     asked.decided_at = timezone.now()
     asked.decided_by = decided_by
-    asked.because = because
-    asked.save(update_fields=["status", "decided_at", "decided_by", "because"])
+    asked.reason = reason
+    asked.save(update_fields=["status", "decided_at", "decided_by", "reason"])
     trail.record(
         {
             Status.APPROVED: "join_request.approve",
@@ -161,6 +162,6 @@ def _tell(asked: JoinRequest) -> None:
         key=f"join-request:{asked.pk}",
         recipient=asked.user,
         kind=f"join_{asked.status}",
-        facts={"community": asked.community.name, "because": asked.because},
+        facts={"community": asked.community.name, "reason": asked.reason},
         due_at=timezone.now(),
     )

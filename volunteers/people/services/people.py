@@ -1,4 +1,4 @@
-"""Enrolling volunteers, and their moving away."""
+"""Enrolling volunteers, and their leaving."""
 
 from django.db import transaction
 from django.utils import timezone
@@ -9,11 +9,6 @@ from backend.audit import services as trail
 from backend.communities.models import Community, Role
 from backend.communities.services import places, roles
 from backend.names import of_thing
-from backend.registries.leaving import Leaving
-from volunteers.activities import services as activities
-from volunteers.attendance.models import Attendance
-from volunteers.attendance.selectors import what_runs
-from volunteers.attendance.services import hours
 from volunteers.people import selectors
 from volunteers.people.errors import VolunteerDiffers, VolunteerLeft
 from volunteers.people.models import JoinRequest, Volunteer
@@ -31,8 +26,8 @@ def enrol(
 ) -> tuple[Volunteer, bool]:
     """Make ``user`` a volunteer there; ``False`` if they are one, and then nothing changes.
 
-    Who had left is taken back, as what they are now. ``estate`` is where they live or ride, or
-    ``estate_name``, founded under the community if it is new.
+    A former volunteer is taken back with the new kind and estate. ``estate`` is where they live or
+    ride; one called ``estate_name`` is founded under the community if it is new.
     """
     if estate_name:
         estate = places.estate_named(community=community, name=estate_name)
@@ -51,11 +46,11 @@ def enrol(
 def enrol_from_list(
     *, community: Community, name: str, phone: str, kind: Volunteer.Kind, estate_name: str = ""
 ) -> tuple[Volunteer, bool]:
-    """Somebody who stands on a list of the community's; ``False`` if they are enrolled already.
+    """Enrol somebody who stands on the community's list; ``False`` if they are enrolled already.
 
     A list adds people and undoes nothing that they did. Raises PhoneBelongsToAnother,
-    PhoneWithdrawn, VolunteerLeft (also who took their request to join back, or asked to be erased),
-    VolunteerDiffers (from how they are enrolled, or asked to be).
+    PhoneWithdrawn, VolunteerLeft (also if they withdrew their request or asked to be erased),
+    VolunteerDiffers if they are enrolled, or asked to be, as another kind or in another estate.
     """
     user = put_on_record(name=name, phone=phone)
     theirs = {"community": community, "user": user}
@@ -74,7 +69,7 @@ def enrol_from_list(
 
 
 def _check_agrees(told: Volunteer | JoinRequest, kind: Volunteer.Kind, estate_name: str) -> None:
-    """Where one of the two says no estate, they agree about it. Raises VolunteerDiffers."""
+    """Raise VolunteerDiffers unless kind and estate agree. No estate agrees with any."""
     estates = {of_thing(told.estate.name if told.estate else ""), of_thing(estate_name)} - {""}
     if told.kind != kind or len(estates) > 1:
         raise VolunteerDiffers
@@ -82,16 +77,13 @@ def _check_agrees(told: Volunteer | JoinRequest, kind: Volunteer.Kind, estate_na
 
 @transaction.atomic
 def leave(*, volunteer: Volunteer) -> Volunteer:
-    """Somebody moves away: their role ends, and all that runs with it. Repeating changes nothing.
+    """End somebody's part in a community: their role, and everything that runs with it.
 
-    Shifts not begun yet go on without them, the one they are at ends for them now, and whoever
-    hears of it (``registries/leaving.py``) does the like. Hours, reports, points and what they were
-    earned for stay theirs to see.
+    All that registered with ``backend.registries.leaving`` end what they run. Hours, reports and
+    points stay theirs to see. Idempotent.
     """
     user = locked(volunteer.user_id)
     role = roles.volunteering(user_id=user.pk, community_id=volunteer.community_id)
-    running = what_runs(Leaving(user.pk, volunteer.community_id, timezone.now()))
-    to_come = running.filter(status=Attendance.Status.SIGNED_UP).count()
     if role is not None:
         roles.end(membership=role, ended_by=user)
     volunteer = Volunteer.objects.select_for_update(no_key=True, of=("self",)).get(pk=volunteer.pk)
@@ -99,7 +91,7 @@ def leave(*, volunteer: Volunteer) -> Volunteer:
         return volunteer
     volunteer.left_at = role.ended_at if role else timezone.now()
     volunteer.save(update_fields=["left_at"])
-    # Asked before a list enrolled them; staff who answer it now would take them back.
+    # A request older than the list that enrolled them: approving it would take them back.
     JoinRequest.objects.filter(
         community_id=volunteer.community_id, user=user, status=JoinRequest.Status.PENDING
     ).update(status=JoinRequest.Status.WITHDRAWN, decided_at=volunteer.left_at)
@@ -108,22 +100,5 @@ def leave(*, volunteer: Volunteer) -> Volunteer:
         actor=user,
         community=volunteer.community,
         target=volunteer,
-        after={"cancelled": to_come},
     )
     return volunteer
-
-
-@transaction.atomic
-def end_what_runs(leaving: Leaving) -> None:
-    """Withdraw their sign-ups for shifts to come, and check them out of where they are.
-
-    A second run finds nothing. A sign-up for a shift that has begun stays: a phone that was offline
-    may tell yet that they were there before.
-    """
-    # All of them are locked before the first is ended.
-    running = list(what_runs(leaving).select_for_update(no_key=True, of=("self",)))
-    for attendance in running:
-        if attendance.status == Attendance.Status.CHECKED_IN:
-            hours.end(attendance=attendance, at=leaving.at)
-        else:
-            activities.cancel_sign_up(attendance=attendance)

@@ -1,7 +1,6 @@
 from django.urls import path
 
-from volunteers.reports.api import communities
-from volunteers.reports.api import views as reports
+from volunteers.reports.api import communities, reports
 
 urlpatterns = [
     # everybody

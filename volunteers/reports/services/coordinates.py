@@ -1,4 +1,4 @@
-"""Where exactly something was is forgotten after a while; what came of it stays."""
+"""Dropping the coordinates of old reports."""
 
 from datetime import datetime, timedelta
 
@@ -11,9 +11,9 @@ KEPT_FOR = timedelta(days=30)  # DESIGN section 4
 
 
 def drop_old(*, now: datetime | None = None) -> int:
-    """Forget the coordinates of reports submitted more than 30 days ago; how many there were.
+    """Drop the coordinates of reports submitted more than 30 days ago. Returns the count.
 
-    In one statement, also of closed reports, whose trigger lets this much be taken away.
+    The trigger on closed reports allows this much to be taken away.
     """
     return Report.objects.filter(
         Q(latitude__isnull=False) | Q(longitude__isnull=False),

@@ -1,4 +1,4 @@
-"""Reports: submitted by somebody on their rounds, closed by somebody else."""
+"""Submitting reports, and handling them by somebody else."""
 
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -32,15 +32,17 @@ def submit(
     photo: "UploadedFile[Any] | None" = None,
     **facts: Any,
 ) -> Report:
-    """A new report; ``facts`` are category, text, place, latitude, longitude, coord_type.
+    """Submit a report; ``facts`` are category, text, place, coordinates, coord_type and estate.
 
-    Without the reporter's consent to it the place on earth is not taken, the report is.
-    The photo is decoded and encoded anew, so nothing of its EXIF (place, phone, time) is kept.
-    Raises GuardianConsentRequired, NotAVolunteerHere, and as ``without_exif`` does.
+    Without an estate it belongs to the reporter's own. Without the reporter's consent coordinates
+    are left out. The photo is encoded anew, so nothing of its EXIF (place, phone, time) is kept.
+    Raises GuardianConsentRequired, NotAVolunteerHere, and what ``without_exif`` raises.
     """
     guardians.require_guardian(reporter)
-    if not selectors.is_volunteer(reporter, community.pk):
+    volunteer = selectors.volunteers_in(community).filter(user=reporter).first()
+    if volunteer is None:
         raise NotAVolunteerHere
+    facts.setdefault("estate", volunteer.estate)
     jpeg = None if photo is None else without_exif(photo)
     return _submit(community, reporter, jpeg, facts)
 
@@ -65,14 +67,14 @@ def _submit(
 
 @transaction.atomic
 def accept(*, report: Report, handler: User) -> Report:
-    """Somebody looks after it; again, somebody does already. Raises OwnReport, ReportStateWrong."""
+    """Accept a report to look after it. Idempotent. Raises OwnReport, ReportStatusWrong."""
     report = _locked(report)
     if report.reporter_id == handler.pk:
         raise errors.OwnReport
     if report.status == Report.Status.ACCEPTED:
         return report
     if report.status != Report.Status.SUBMITTED:
-        raise errors.ReportStateWrong(state=report.status)
+        raise errors.ReportStatusWrong(current_status=report.status)
     report.status = Report.Status.ACCEPTED
     report.accepted_at = timezone.now()
     report.save(update_fields=["status", "accepted_at"])
@@ -82,9 +84,9 @@ def accept(*, report: Report, handler: User) -> Report:
 
 @transaction.atomic
 def close_verified(*, report: Report, handler: User, answer: str = "") -> "tuple[Report, Award]":
-    """It was so, and is dealt with: it earns its category's reward, once.
+    """Close a report as true and dealt with, so that it earns its category's reward.
 
-    Again, by whomever: the first award. Raises OwnReport, ReportStateWrong, RuleMissing.
+    Idempotent: answers with the first award. Raises OwnReport, ReportStatusWrong, RuleMissing.
     """
     report = _close(report, handler, Report.Status.VERIFIED, answer)
     assert report.closed_at is not None  # a check constraint
@@ -100,7 +102,10 @@ def close_verified(*, report: Report, handler: User, answer: str = "") -> "tuple
 
 @transaction.atomic
 def close_rejected(*, report: Report, handler: User, answer: str) -> Report:
-    """It was not so; ``answer`` says why. Again changes nothing. Raises as above."""
+    """Close a report as not true; ``answer`` says why. Idempotent.
+
+    Raises OwnReport, ReportStatusWrong.
+    """
     return _close(report, handler, Report.Status.REJECTED, answer)
 
 
@@ -111,7 +116,7 @@ def _close(report: Report, handler: User, status: Report.Status, answer: str) ->
     if report.status == status:
         return report
     if report.status not in Report.OPEN:
-        raise errors.ReportStateWrong(state=report.status)
+        raise errors.ReportStatusWrong(current_status=report.status)
     before, report.status = report.status, status
     report.closed_at = timezone.now()
     report.closed_by = handler
@@ -135,6 +140,6 @@ def _record(action: str, report: Report, handler: User, before: str) -> None:
 def _locked(report: Report) -> Report:
     return (
         Report.objects.select_for_update(no_key=True, of=("self",))
-        .select_related("community", "reporter")
+        .select_related("community", "estate", "reporter")
         .get(pk=report.pk)
     )

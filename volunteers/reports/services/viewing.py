@@ -1,4 +1,4 @@
-"""Who looked at what is confidential."""
+"""The record of who read a confidential report."""
 
 from collections.abc import Iterable
 
@@ -10,10 +10,9 @@ from volunteers.reports.models import Report
 
 
 def note(*, viewer: User, reports: Iterable[Report]) -> None:
-    """Write down that ``viewer`` is shown those of ``reports`` that are others' and confidential.
+    """Write down that ``viewer`` reads the confidential ones of other people's ``reports``.
 
-    One statement for all of them, and none where there are none. What can not be written down is
-    not shown: the caller answers only after this.
+    One statement, or none. Callers answer after it: what cannot be written down is not shown.
     """
     shown = [
         (report.community, report)

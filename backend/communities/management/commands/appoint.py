@@ -15,9 +15,9 @@ ROLES = [role.value for role in Role if role != Role.VOLUNTEER]  # volunteers ar
 
 
 class Command(BaseCommand):
-    """Gives somebody a role in a place and all below it, and a password to log in with."""
+    """Give somebody a role in a place and all below it, and a password to log in with."""
 
-    help = "Appoint staff, a manager, an auditor or a team leader; asks for their password."
+    help = "Appoint staff, a manager or an auditor; asks for their password."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("username", type=words, metavar="USERNAME")

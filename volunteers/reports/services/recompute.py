@@ -1,4 +1,4 @@
-"""Every award of a community held against the attendance or report that it stands on."""
+"""Deriving every award of a community anew from its attendance or report."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -15,10 +15,10 @@ from volunteers.reports.models import Report
 
 
 class Recomputation:
-    """Iterating derives every award anew and gives each that differs, or is missing.
+    """Iterator over the awards that differ from their records, and records without an award.
 
-    For ``at_once`` awards it takes eight statements at most, and two for as many verified
-    records of a kind; nothing is written. ``awards`` is how many were looked at so far.
+    Takes at most eight statements for ``at_once`` awards, and two for as many verified records of
+    a kind. Writes nothing. ``awards`` counts the awards looked at so far.
     """
 
     def __init__(self, community: Community, *, at_once: int = AT_ONCE) -> None:
@@ -55,7 +55,7 @@ class Recomputation:
         rest = verified
         while some := list(rest[: self._at_once]):
             sources = [record.award_source for record in some]
-            # After their records: the award of one verified meanwhile is seen as well.
+            # Read after the records, so that the award of one verified meanwhile is seen.
             awarded = points.points_by_source([self.community.pk], sources)
             for source in sources:
                 if source not in awarded:
@@ -81,7 +81,7 @@ def _reported(report: Report) -> Record:
 
 
 def _ids(sources: list[str], kind: str) -> list[UUID]:
-    """The records of that kind among the sources; what is no record's id is left out."""
+    """Return the ids of the records of that kind; other sources are left out."""
     ids = []
     for source in sources:
         prefix, _, pk = source.partition(":")

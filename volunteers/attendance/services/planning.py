@@ -1,0 +1,218 @@
+"""Changing and cancelling activities and shifts, with the places that volunteers took in them."""
+
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
+
+from backend.accounts.models import User
+from backend.audit import services as trail
+from backend.ids import new_id
+from backend.notices import services as notices
+from volunteers.activities import services as activities
+from volunteers.activities.errors import ActivityCancelled, ActivityOver, ShiftCancelled, ShiftOver
+from volunteers.activities.models import Activity, Shift, Status
+from volunteers.attendance import errors
+from volunteers.attendance.models import Attendance
+from volunteers.attendance.services import sign_ups
+
+
+@transaction.atomic
+def change_activity(*, activity: Activity, changed_by: User, changes: dict[str, Any]) -> Activity:
+    """Change title, category, place or ``is_public`` of an activity. Idempotent.
+
+    Raises ActivityCancelled, and ActivityAttended if the category would change after somebody
+    checked in: it decides what hours earn.
+    """
+    activity = _locked(activity)
+    if activity.status == Status.CANCELLED:
+        raise ActivityCancelled
+    if "category" in changes:
+        category = activities.category_as_ruled(activity, changes["category"])
+        changes = changes | {"category": category}
+        # The shifts are locked with their places, so that nobody signs up or checks in meanwhile.
+        shifts = _lock(Shift.objects.filter(community=activity.community_id, activity=activity))
+        attended = [place for place in _lock(_places(shifts)) if place.checked_in_at]
+        if attended and category != activity.category:
+            raise errors.ActivityAttended
+    _change("activity.change", activity, changed_by, changes)
+    return activity
+
+
+@transaction.atomic
+def cancel_activity(*, activity: Activity, cancelled_by: User, reason: str) -> Activity:
+    """Cancel an activity with its shifts to come, as ``cancel_shift`` does each. Idempotent.
+
+    Raises ActivityOver if it has shifts and all are over, ShiftVerified if hours of one that is
+    running are verified already.
+    """
+    activity = _locked(activity)
+    if activity.status == Status.CANCELLED:
+        return activity
+    shifts = _lock(Shift.objects.filter(community=activity.community_id, activity=activity))
+    to_come = [shift for shift in shifts if shift.ends_at > timezone.now()]
+    if shifts and not to_come:
+        raise ActivityOver
+    _cancel([shift for shift in to_come if shift.status == Status.PLANNED], cancelled_by, reason)
+    _close("activity.cancel", activity, cancelled_by, reason)
+    return activity
+
+
+@transaction.atomic
+def change_shift(*, shift: Shift, changed_by: User, changes: dict[str, Any]) -> Shift:
+    """Change the times or the capacity of a shift that is not over. Idempotent.
+
+    Whoever signed up is told of new times, and reminded of them. Raises ShiftCancelled, ShiftOver,
+    ShiftTimesInvalid, ShiftAttended if the times would change after somebody checked in,
+    AlreadyElsewhere if somebody would be in two places, CapacityTooSmall.
+    """
+    shift = _lock_shift(shift)
+    if shift.status == Status.CANCELLED:
+        raise ShiftCancelled
+    starts_at = changes.get("starts_at", shift.starts_at)
+    ends_at = changes.get("ends_at", shift.ends_at)
+    if min(shift.ends_at, ends_at) <= timezone.now():
+        raise ShiftOver
+    places = _lock(_places([shift]).exclude(status=Attendance.Status.CANCELLED))
+    is_moved = (starts_at, ends_at) != (shift.starts_at, shift.ends_at)
+    if is_moved:
+        activities.check_times(starts_at, ends_at)
+        if any(place.checked_in_at for place in places):
+            raise errors.ShiftAttended
+        if elsewhere := _elsewhere(shift, starts_at, ends_at).count():
+            raise errors.AlreadyElsewhere(volunteers=elsewhere)
+    capacity = changes.get("capacity")
+    if capacity is not None and capacity < len(places):
+        raise errors.CapacityTooSmall(places_taken=len(places))
+    _change("shift.change", shift, changed_by, changes)
+    if is_moved:
+        for place in places:
+            place.shift = shift
+            sign_ups.remind(place)
+            _tell("shift_moved", place, key=f"shift-moved:{new_id()}")  # each move is told
+    return shift
+
+
+@transaction.atomic
+def cancel_shift(*, shift: Shift, cancelled_by: User, reason: str) -> Shift:
+    """Cancel a shift that is not over, and tell whoever signed up.
+
+    Their places end as cancelled. Whoever has checked in stays so, and their hours count.
+    Idempotent. Raises ShiftOver, ShiftVerified.
+    """
+    shift = _lock_shift(shift)
+    if shift.status == Status.CANCELLED:
+        return shift
+    if shift.ends_at <= timezone.now():
+        raise ShiftOver
+    _cancel([shift], cancelled_by, reason)
+    return shift
+
+
+def _cancel(shifts: list[Shift], cancelled_by: User, reason: str) -> None:
+    places = _lock(_places(shifts))
+    if any(place.status == Attendance.Status.VERIFIED for place in places):
+        raise errors.ShiftVerified
+    for shift in shifts:
+        _close("shift.cancel", shift, cancelled_by, reason)
+    for place in places:
+        if place.status == Attendance.Status.SIGNED_UP:
+            sign_ups.cancel(attendance=place)
+            _tell("shift_cancelled", place, key=f"shift-cancelled:{place.pk}", reason=reason)
+
+
+def _close(action: str, planned: Activity | Shift, cancelled_by: User, reason: str) -> None:
+    changes = {"status": Status.CANCELLED, "reason": reason, "cancelled_at": timezone.now()}
+    _change(action, planned, cancelled_by, changes, told=("status",))
+
+
+def _change(
+    action: str,
+    planned: Activity | Shift,
+    changed_by: User,
+    changes: dict[str, Any],
+    told: tuple[str, ...] | None = None,
+) -> None:
+    """Save what differs, and write it into the trail; of ``told`` fields only where given."""
+    before = {
+        name: getattr(planned, name)
+        for name, value in changes.items()
+        if getattr(planned, name) != value
+    }
+    if not before:
+        return
+    for name in before:
+        setattr(planned, name, changes[name])
+    compared = ["title_compared"] if "title" in before else []
+    planned.save(update_fields=[*before, *compared])
+    names = before.keys() if told is None else told
+    trail.record(
+        action,
+        actor=changed_by,
+        community=planned.community,
+        target=planned,
+        before={name: _plain(before[name]) for name in names},
+        after={name: _plain(changes[name]) for name in names},
+    )
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def _tell(kind: str, place: Attendance, *, key: str, **more: str) -> None:
+    notices.owe(
+        community=place.community,
+        key=key,
+        recipient=place.volunteer,
+        kind=kind,
+        facts=sign_ups.facts(place) | more,
+        due_at=timezone.now(),
+        stale_at=place.shift.ends_at,
+    )
+
+
+def _elsewhere(shift: Shift, starts_at: datetime, ends_at: datetime) -> QuerySet[Attendance]:
+    """Return the places whose volunteers would be in another shift at the new times.
+
+    Whoever had signed up for two shifts at one time before is left alone.
+    """
+    others = Attendance.objects.filter(
+        Q(shift__starts_at__lt=ends_at, shift__ends_at__gt=starts_at),
+        ~Q(shift__starts_at__lt=shift.ends_at, shift__ends_at__gt=shift.starts_at),
+        community=shift.community_id,
+        volunteer=OuterRef("volunteer"),
+    ).exclude(status__in=[Attendance.Status.CANCELLED, Attendance.Status.REJECTED])
+    mine = _places([shift]).filter(status=Attendance.Status.SIGNED_UP)
+    return mine.filter(Exists(others.exclude(shift=shift)))
+
+
+def _places(shifts: list[Shift]) -> QuerySet[Attendance]:
+    return Attendance.objects.filter(
+        community__in={shift.community_id for shift in shifts}, shift__in=shifts
+    ).select_related("shift__activity", "community", "volunteer")
+
+
+def _locked(activity: Activity) -> Activity:
+    (activity,) = _lock(
+        Activity.objects.filter(community=activity.community_id, pk=activity.pk).select_related(
+            "community", "estate"
+        )
+    )
+    return activity
+
+
+def _lock_shift(shift: Shift) -> Shift:
+    (shift,) = _lock(
+        Shift.objects.filter(community=shift.community_id, pk=shift.pk).select_related(
+            "activity", "community"
+        )
+    )
+    return shift
+
+
+def _lock(rows: QuerySet[Any]) -> list[Any]:
+    """Lock rows in the order of their ids, until the transaction ends."""
+    return list(rows.select_for_update(no_key=True, of=("self",)).order_by("pk"))
