@@ -4,6 +4,7 @@ A file that creates a function is migrated by ``makemigrations`` (backend/commun
 the others are bodies that a trigger of a model names.
 """
 
+import re
 from functools import cache
 from pathlib import Path
 
@@ -32,3 +33,20 @@ def functions_in(folder: str) -> dict[str, str]:
         for name, text in texts.items()
         if (statement := f"CREATE FUNCTION {name}(") in text
     }
+
+
+def constraint_of(error: BaseException) -> str | None:
+    """Return the name of the constraint or trigger that refused a statement, None if none did.
+
+    What our own functions raise says it in DETAIL alone, which survives wherever the statement ran;
+    a shard names its constraint in the message, with the shard's number.
+    """
+    diagnosis = getattr(error.__cause__, "diag", None)
+    if diagnosis is None:
+        return None
+    if diagnosis.constraint_name:
+        return str(diagnosis.constraint_name)
+    if named := re.fullmatch(r"[a-z]\w*", diagnosis.message_detail or ""):
+        return named[0]
+    named = re.search(r'constraint "(\w+?)(?:_\d+)?"', diagnosis.message_primary or "")
+    return named and named[1]

@@ -283,7 +283,7 @@ def _begin(user: User, key: str) -> IdempotencyKey | None:
     digest = hashlib.blake2b(f"idempotency:{user.pk}:{key}".encode(), digest_size=8).digest()
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT is_locked, (first).id FROM api_begin_idempotent(%s, %s, %s)",
+            "SELECT is_locked, first_id FROM api_begin_idempotent(%s, %s, %s)",
             [int.from_bytes(digest, "big", signed=True), user.pk, key],
         )
         is_locked, first_id = cursor.fetchone()

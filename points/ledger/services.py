@@ -15,11 +15,11 @@ from uuid import UUID
 
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
-from psycopg.errors import Diagnostic
 
 from backend.communities.models import Community
 from backend.errors import Refusal
 from backend.ids import new_id
+from backend.sql import constraint_of
 from points.kinds import AccountKind, Unit
 from points.ledger import errors
 from points.ledger.models import Account, Hold, Reversal, Transfer
@@ -99,9 +99,10 @@ def post(movement: Movement) -> Transfer:
     floor).
     """
     fields = _fields(movement)
+    community_id, *others = fields.values()
     _, transfer_id, posted_at = _ask(
         "points_post",
-        [_against(movement), movement.debit.has_floor, *fields.values()],
+        [community_id, _against(movement), movement.debit.has_floor, *others],
         movement.amount,
     )
     return Transfer(**fields | {"id": transfer_id, "posted_at": posted_at})
@@ -116,15 +117,15 @@ def post_many(movements: Iterable[Movement]) -> int:
     """
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_MANY["make"])
-        copied, all_lock = _copy(cursor, movements)
+        copied, community_id, floored, all_lock = _copy(cursor, movements)
         if not copied:
             cursor.execute(_MANY["drop"])
             return 0
         cursor.execute(_MANY["count"])
         # Wallets before keys, as everybody: two of these with the same keys wait, in no ring.
         # Where no wallet is locked for some, the keys are taken in one order, which costs a tenth.
-        cursor.execute(_MANY["lock"])
-        community_id, may_be_over = cursor.fetchone()
+        cursor.execute(_MANY["lock"], [community_id, list(floored)])
+        (may_be_over,) = cursor.fetchone()
         if may_be_over:
             # As points_lock_available does: what is over can not be spent.
             cursor.execute(_MANY["expire"], [community_id, may_be_over])
@@ -133,11 +134,11 @@ def post_many(movements: Iterable[Movement]) -> int:
         except IntegrityError as error:
             raise _refusal_by_constraint(error) from error
         posted: int = cursor.rowcount
-        cursor.execute(_MANY["held"])
+        cursor.execute(_MANY["held"], [community_id])
         if held := cursor.fetchone():
             raise errors.TransferIdReused(key=held[0])
         if posted < copied:
-            cursor.execute(_MANY["reused"])
+            cursor.execute(_MANY["reused"], [community_id])
             if reused := cursor.fetchone():
                 raise errors.TransferIdReused(key=reused[0])
         cursor.execute(_MANY["drop"])
@@ -154,8 +155,9 @@ def hold(movement: Movement, *, lifetime: timedelta) -> Hold:
     against = _against(movement)
     if against is None and not movement.debit.has_floor:
         against = errors.AccountHasNoFloor.code
+    community_id, *others = fields.values()
     _, hold_id, posted_at, expires_at = _ask(
-        "points_hold", [against, lifetime, *fields.values()], movement.amount
+        "points_hold", [community_id, against, lifetime, *others], movement.amount
     )
     return Hold(**fields | {"id": hold_id, "posted_at": posted_at, "expires_at": expires_at})
 
@@ -274,7 +276,7 @@ def _against(movement: Movement) -> str | None:
 
 
 def _ask(function: str, arguments: Sequence[Any], needed: int | None = None) -> Sequence[Any]:
-    """Call a function of migration 0004; its answer without the refusal, which is raised."""
+    """Call a function of the ledger; its answer without the refusal, which is raised."""
     given = [json.dumps(a) if isinstance(a, dict) else a for a in arguments]
     marks = ", ".join(["%s"] * len(given))
     with connection.cursor() as cursor:
@@ -298,8 +300,7 @@ def _ask(function: str, arguments: Sequence[Any], needed: int | None = None) -> 
 
 def _refusal_by_constraint(error: IntegrityError) -> Exception:
     """The refusal that a constraint stands for; ``error`` itself if none does."""
-    diagnosis: Diagnostic | None = getattr(error.__cause__, "diag", None)
-    refusal = _BY_CONSTRAINT.get(diagnosis.constraint_name if diagnosis else None)
+    refusal = _BY_CONSTRAINT.get(constraint_of(error))
     return refusal() if refusal else error
 
 
@@ -313,27 +314,30 @@ _MANY = {
     "copy": f"COPY posting ({_COLUMNS}) FROM STDIN",
     "count": "ANALYZE posting",
     "lock": """
-        SELECT min(locked.community_id::text), array_agg(locked.id) FILTER (WHERE EXISTS (
+        SELECT array_agg(locked.id) FILTER (WHERE EXISTS (
             SELECT FROM points_earned e
             WHERE e.community_id = locked.community_id AND e.account_id = locked.id
                 AND e.expires_on < (clock_timestamp() AT TIME ZONE 'Pacific/Kiritimati')::date
         )) FROM (
             SELECT a.community_id, a.id FROM points_account a
-            WHERE a.kind IN ('wallet', 'fund')
-                AND a.id IN (SELECT debit_id FROM posting UNION SELECT credit_id FROM posting)
+            WHERE a.community_id = %s AND a.id = ANY(%s)
             ORDER BY a.kind DESC, a.id FOR NO KEY UPDATE
         ) AS locked
     """,
-    "expire": "SELECT FROM points_take_expired(%s, %s, 'infinity')",
+    "expire": "SELECT count(*) FROM points_take_expired(%s, %s, 'infinity')",
     "insert": f"INSERT INTO points_transfer ({_COLUMNS}) SELECT {_COLUMNS} FROM posting"  # noqa: S608
-    " {order} ON CONFLICT (community_id, key) DO NOTHING",
+    " {order} ON CONFLICT (community_id, key) DO NOTHING RETURNING true",
     "held": """
         SELECT key FROM posting p JOIN points_hold h USING (community_id, key)
-        WHERE NOT EXISTS (SELECT FROM points_transfer t WHERE t.id = h.transfer_id) LIMIT 1
+        WHERE h.community_id = %s AND NOT EXISTS (
+            SELECT FROM points_transfer t
+            WHERE t.community_id = h.community_id AND t.id = h.transfer_id
+        ) LIMIT 1
     """,
     "reused": """
         SELECT key FROM posting p JOIN points_transfer t USING (community_id, key)
-        WHERE (p.debit_id, p.credit_id, p.amount, p.reason, p.source)
+        WHERE t.community_id = %s
+            AND (p.debit_id, p.credit_id, p.amount, p.reason, p.source)
             IS DISTINCT FROM (t.debit_id, t.credit_id, t.amount, t.reason, t.source)
         LIMIT 1
     """,
@@ -341,10 +345,13 @@ _MANY = {
 }
 
 
-def _copy(cursor: Any, movements: Iterable[Movement]) -> tuple[int, bool]:
-    """Stream the movements into the table ``posting``, each checked; how many they were, and
-    whether each of them has a wallet or fund."""
-    copied, all_lock, community_id = 0, True, None
+def _copy(cursor: Any, movements: Iterable[Movement]) -> tuple[int, UUID | None, set[UUID], bool]:
+    """Stream the movements into the table ``posting``, each checked.
+
+    Returns how many they were, of which community, their wallets and funds, and whether each of
+    them has one.
+    """
+    copied, community_id, floored, all_lock = 0, None, set(), True
     with connection.wrap_database_errors, cursor.copy(_MANY["copy"]) as copy:
         for movement in movements:
             try:
@@ -358,5 +365,7 @@ def _copy(cursor: Any, movements: Iterable[Movement]) -> tuple[int, bool]:
             fields["explanation"] = json.dumps(fields["explanation"])
             copy.write_row(list(fields.values()))
             copied += 1
-            all_lock = all_lock and (movement.debit.has_floor or movement.credit.has_floor)
-    return copied, all_lock
+            locked = [one.pk for one in (movement.debit, movement.credit) if one.has_floor]
+            floored.update(locked)
+            all_lock = all_lock and bool(locked)
+    return copied, community_id, floored, all_lock

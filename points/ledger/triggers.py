@@ -13,7 +13,7 @@ FLOORED_SQL = ", ".join(f"'{kind}'" for kind in FLOORED)
 
 _REFUSE = """
     RAISE EXCEPTION USING ERRCODE = 'integrity_constraint_violation',
-        CONSTRAINT = '{name}', MESSAGE = '{message}';
+        DETAIL = '{name}', MESSAGE = '{message}';
 """
 
 

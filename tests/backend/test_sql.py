@@ -3,7 +3,7 @@
 import pgtrigger
 import pytest
 from django.apps import apps
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.state import ProjectState
 from django.utils import translation
@@ -17,6 +17,15 @@ FUNCTIONS = {
     for name, text in sql.functions_in(app.path).items()
 }
 BODIES = set(sql._files()) - set(FUNCTIONS)
+# Why a function is told no community: nothing that it reads or writes is a tenant's.
+OF_NO_COMMUNITY = {
+    "uuid7": "it reads no table",
+    "accounts_attempt": "guesses are counted of a person, wherever they guess",
+    "accounts_attempts_wait": "guesses are counted of a person, wherever they guess",
+    "accounts_give_back_attempt": "guesses are counted of a person, wherever they guess",
+    "api_begin_idempotent": "keys of requests are a person's",
+    "merchants_scan": "a code may be of any community that the merchant is a partner of",
+}
 
 
 def test_every_function_in_the_database_has_its_file_and_is_as_the_file_says(db):
@@ -63,3 +72,68 @@ def test_makemigrations_sees_what_became_of_a_file(changed):
         "gone": ["DeleteSQL"],
     }[changed]
     assert changes == {}
+
+
+def test_a_function_of_a_community_is_told_it_first_and_takes_and_answers_scalars(db):
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT p.proname, l.lanname, p.proargnames[1], array_agg(t.typname::text) FILTER (
+                WHERE coalesce(e.typtype, t.typtype) NOT IN ('b', 'd', 'r')
+            )
+            FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
+            CROSS JOIN LATERAL unnest(coalesce(p.proallargtypes, p.proargtypes::oid[])) AS a (type)
+            JOIN pg_type t ON t.oid = a.type LEFT JOIN pg_type e ON e.oid = t.typelem
+            WHERE p.proname = ANY(%s) GROUP BY p.oid, l.oid
+            """,
+            [list(FUNCTIONS)],
+        )
+        shapes = {name: shape for name, *shape in cursor.fetchall()}
+
+    assert {name: shapes[name] for name in set(FUNCTIONS) - set(OF_NO_COMMUNITY)} == {
+        name: ["plpgsql", "p_community", None] for name in set(FUNCTIONS) - set(OF_NO_COMMUNITY)
+    }
+    assert set(OF_NO_COMMUNITY) <= set(FUNCTIONS)
+    assert not [name for name in OF_NO_COMMUNITY if "p_community" in FUNCTIONS[name]]
+
+
+@pytest.mark.parametrize("name", sorted(sql._files()))
+def test_a_refusal_says_its_name_in_detail(name):
+    """A worker of a cluster loses the name that CONSTRAINT gives."""
+    text = sql.sql(name)
+
+    assert "CONSTRAINT = " not in text
+    assert "= CONSTRAINT_NAME" not in text
+    assert text.count("RAISE EXCEPTION USING") <= text.count("DETAIL = ")
+
+
+@pytest.mark.parametrize(
+    ("refused", "named"),
+    [
+        ("MESSAGE = 'no', DETAIL = 'hold_resolves_once'", "hold_resolves_once"),
+        ("MESSAGE = 'no', CONSTRAINT = 'account_once'", "account_once"),
+        (
+            "MESSAGE = 'duplicate key value violates unique constraint \"account_once_102270\"',"
+            " DETAIL = 'Key (id)=(1) already exists.'",
+            "account_once",
+        ),
+        ("MESSAGE = 'no', DETAIL = 'Key (id)=(1) already exists.'", None),
+        ("MESSAGE = 'no'", None),
+    ],
+)
+def test_a_refusals_constraint_is_found_wherever_its_name_is_said(db, refused, named):
+    with (
+        pytest.raises(IntegrityError) as refusal,
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(
+            "DO $do$ BEGIN RAISE EXCEPTION USING"
+            f" ERRCODE = 'integrity_constraint_violation', {refused}; END $do$"
+        )
+
+    assert sql.constraint_of(refusal.value) == named
+
+
+def test_an_error_of_no_statement_has_no_constraint():
+    assert sql.constraint_of(IntegrityError("of ours")) is None

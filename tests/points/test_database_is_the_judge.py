@@ -6,6 +6,7 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 
 from backend.ids import new_id
+from backend.sql import constraint_of
 from points.expiry import services as expiry
 from points.kinds import AccountKind, Unit
 from points.ledger import services as ledger
@@ -45,8 +46,7 @@ HOLD = """
 
 def named(refusal) -> str:
     """The constraint that refused, or the trigger function's name."""
-    diagnosis = refusal.value.__cause__.diag
-    return diagnosis.constraint_name or diagnosis.context
+    return constraint_of(refusal.value) or refusal.value.__cause__.diag.context
 
 
 def run(statement, **values):
@@ -184,6 +184,27 @@ def test_a_wrong_transfer_is_refused(books, other, refused_by):
         run(INSERT, **transfer(books, **other))
 
     assert named(refusal) == refused_by
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"credit": "foreign"}, {"credit": "fen"}, {"debit": "foreign", "credit": "foreign_too"}],
+)
+def test_a_wrong_transfer_is_refused_among_right_ones(books, hill, other):
+    """The last is right by itself: but one statement posts for one community."""
+    books["foreign_too"] = ledger.account(community=hill, kind=AccountKind.ISSUANCE).pk
+    wrong = transfer(books, **other)
+    if "debit" in other:
+        wrong["community"] = hill.pk
+    statement = INSERT + (
+        ", (gen_random_uuid(), %(lake)s, 'right', %(wallet)s, %(shop)s, 1, 'x', '', '{}', now(),"
+        " NULL, NULL)"
+    )
+
+    with pytest.raises(DatabaseError) as refusal:
+        run(statement, **books | wrong | {"lake": books["community"]})
+
+    assert named(refusal) == "transfer_in_one_book"
 
 
 @pytest.mark.parametrize(

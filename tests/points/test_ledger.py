@@ -385,3 +385,36 @@ def test_nothing_of_the_session_is_needed_between_transactions(earn):
     with connection.cursor() as cursor:
         cursor.execute("DISCARD TEMP")
     assert ledger.post(earn).pk
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["new community", "analyzed"])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT FROM points_account WHERE community_id = $1 AND id = $2 FOR NO KEY UPDATE",
+        "UPDATE points_account SET credits = credits + 1 WHERE community_id = $1 AND id = $2",
+        "SELECT FROM points_account d, points_account c WHERE d.community_id = $1 AND d.id = $2"
+        " AND c.community_id = $1 AND c.id = $3 AND d.unit = c.unit",
+    ],
+    ids=["lock", "move", "kinds"],
+)
+def test_an_account_is_found_by_its_primary_key_whatever_is_known_of_the_table(
+    lake, statement, known
+):
+    """Without statistics the planner may choose to read all wallets of the community."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO points_account (id, community_id, kind, unit, holder, credits, debits, held,
+                shortfall)
+            SELECT gen_random_uuid(), %s, 'wallet', 'points', 'person:' || number, 0, 0, 0, 0
+            FROM generate_series(1, 2000) AS number
+            """,
+            [lake.pk],
+        )
+        if known:
+            cursor.execute("ANALYZE points_account")
+        cursor.execute(f"EXPLAIN (GENERIC_PLAN) {statement}")
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+
+    assert plan.count("points_account_pkey") == statement.count("points_account")

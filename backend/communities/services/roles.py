@@ -13,6 +13,7 @@ from backend.communities.errors import NotAVolunteerHere, OwnRole, RoleConflict,
 from backend.communities.models import Community, Membership, Role
 from backend.communities.selectors import AUDITS, HANDLES, lineage
 from backend.registries.leaving import Leaving, tell
+from backend.sql import constraint_of
 
 OWES_SECOND_FACTOR = (Role.MANAGER, Role.AUDITOR)
 # The constraint auditor_changes_nothing says so for one place, this for the whole tree.
@@ -88,7 +89,7 @@ def give(
             defaults={"granted_by": granted_by},
         )
     except IntegrityError as error:
-        if "auditor_changes_nothing" in str(error):
+        if constraint_of(error) == "auditor_changes_nothing":
             raise RoleConflict from None
         raise
     if role in OWES_SECOND_FACTOR:

@@ -5,7 +5,7 @@ BEGIN
         WHERE g.community_id = NEW.community_id AND g.cause_id = NEW.cause_id)
     THEN
         RAISE EXCEPTION 'cause % spends more than it was given', NEW.cause_id
-            USING ERRCODE = 'check_violation';
+            USING ERRCODE = 'check_violation', DETAIL = 'spending_within_gifts';
     END IF;
     RETURN NULL;
 END;

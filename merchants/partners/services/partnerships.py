@@ -11,6 +11,7 @@ from backend.accounts.models import User
 from backend.audit import services as trail
 from backend.communities.models import Community
 from backend.names import of_thing
+from backend.sql import constraint_of
 from merchants.partners import errors, selectors
 from merchants.partners.models.increases import Increase
 from merchants.partners.models.merchants import Merchant, MerchantMember
@@ -256,8 +257,7 @@ def withdraw_terms(*, terms: Terms, by: User, is_confirmed: bool = False) -> Ter
         with transaction.atomic():
             terms.save(update_fields=["withdrawn_at", "withdrawn_by"])
     except IntegrityError as error:
-        diagnosis = getattr(error.__cause__, "diag", None)
-        if diagnosis is None or diagnosis.constraint_name != "terms_withdrawn_in_time":
+        if constraint_of(error) != "terms_withdrawn_in_time":
             raise
         raise errors.TermsInForce from error
     trail.record(

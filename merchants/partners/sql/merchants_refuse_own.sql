@@ -4,6 +4,6 @@ CREATE FUNCTION merchants_refuse_own(
 BEGIN
     IF merchants_worked_at(p_community, p_partnership, p_user, p_since) THEN
         RAISE EXCEPTION 'who works for a merchant decides nothing about it for the community'
-        USING ERRCODE = 'check_violation', CONSTRAINT = 'nobody_decides_for_their_own';
+        USING ERRCODE = 'check_violation', DETAIL = 'nobody_decides_for_their_own';
     END IF;
 END $$;

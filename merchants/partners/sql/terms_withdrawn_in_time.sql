@@ -9,7 +9,7 @@ BEGIN
         AND r.partnership_id = NEW.partnership_id AND r.terms_version = NEW.version
     ) THEN
         RAISE EXCEPTION 'terms % are in force', NEW.id
-            USING ERRCODE = 'check_violation', CONSTRAINT = 'terms_withdrawn_in_time';
+            USING ERRCODE = 'check_violation', DETAIL = 'terms_withdrawn_in_time';
     END IF;
     RETURN NEW;
 END;

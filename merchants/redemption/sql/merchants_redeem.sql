@@ -78,7 +78,7 @@ BEGIN
                 WHERE r.community_id = p_community AND r.id = v.id;
             END IF;
         EXCEPTION WHEN integrity_constraint_violation THEN
-            GET STACKED DIAGNOSTICS v_broken = CONSTRAINT_NAME;
+            GET STACKED DIAGNOSTICS v_broken = PG_EXCEPTION_DETAIL;
             IF v_broken <> 'hold_not_captured_late' THEN RAISE; END IF;
             refusal := 'code_expired';  -- it lapsed at this very instant
         END;

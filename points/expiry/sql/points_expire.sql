@@ -1,4 +1,5 @@
--- The same of each wallet of a community: what nobody's own movement has taken before.
+-- Takes from each wallet of a community what it lost by the end of p_until and no movement of its
+-- own has taken before.
 CREATE FUNCTION points_expire(p_community uuid, p_until date)
 RETURNS TABLE (expires_on date, wallets bigint, points bigint) LANGUAGE plpgsql AS $$
 DECLARE

@@ -1,7 +1,7 @@
 BEGIN
     IF OLD.state <> 'held' OR NEW.state = 'held' THEN
         RAISE EXCEPTION USING ERRCODE = 'integrity_constraint_violation',
-            CONSTRAINT = 'hold_resolves_once', MESSAGE = 'a hold is captured or voided, once';
+            DETAIL = 'hold_resolves_once', MESSAGE = 'a hold is captured or voided, once';
     END IF;
     IF (OLD.id, OLD.community_id, OLD.key, OLD.debit_id, OLD.credit_id, OLD.amount,
         OLD.reason, OLD.source, OLD.explanation, OLD.occurred_at, OLD.posted_at,
@@ -12,13 +12,13 @@ BEGIN
         NEW.expires_at)
     THEN
         RAISE EXCEPTION USING ERRCODE = 'integrity_constraint_violation',
-            CONSTRAINT = 'hold_terms_are_final',
+            DETAIL = 'hold_terms_are_final',
             MESSAGE = 'what was agreed is not changed afterwards';
     END IF;
     -- The wall clock, not the start of the transaction: waiting for a lock takes time.
     IF NEW.state = 'captured' AND clock_timestamp() >= OLD.expires_at THEN
         RAISE EXCEPTION USING ERRCODE = 'integrity_constraint_violation',
-            CONSTRAINT = 'hold_not_captured_late', MESSAGE = 'the hold has expired';
+            DETAIL = 'hold_not_captured_late', MESSAGE = 'the hold has expired';
     END IF;
     RETURN NEW;
 END;

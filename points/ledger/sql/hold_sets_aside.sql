@@ -1,7 +1,7 @@
 BEGIN
     IF NEW.state <> 'held' THEN
         RAISE EXCEPTION USING ERRCODE = 'integrity_constraint_violation',
-            CONSTRAINT = 'hold_begins_held', MESSAGE = 'a hold begins as held';
+            DETAIL = 'hold_begins_held', MESSAGE = 'a hold begins as held';
     END IF;
     UPDATE points_account d SET held = d.held + NEW.amount
     FROM points_account c
@@ -11,7 +11,7 @@ BEGIN
         AND c.unit = d.unit;
     IF NOT FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'integrity_constraint_violation',
-            CONSTRAINT = 'hold_in_one_book',
+            DETAIL = 'hold_in_one_book',
             MESSAGE = 'holds reserve from a wallet or fund in one book';
     END IF;
     RETURN NULL;

@@ -1,5 +1,5 @@
 -- Refuses if what was posted against a transfer is not its reversal, or more than it. Called by
--- the trigger of transfers, for whoever goes round the functions above. It has the day of its
+-- the trigger of transfers, for whoever goes round points_reverse. A reversal has the day of its
 -- transfer, but for what comes back to a wallet after its day.
 CREATE FUNCTION points_check_reversal(p_community uuid, p_reversed uuid)
 RETURNS void LANGUAGE plpgsql AS $$
@@ -22,7 +22,7 @@ BEGIN
         )
     ) THEN
         RAISE EXCEPTION USING ERRCODE = 'integrity_constraint_violation',
-            CONSTRAINT = 'transfer_reverses_at_most_all',
+            DETAIL = 'transfer_reverses_at_most_all',
             MESSAGE = 'reversals go the other way and never add up to more than was moved';
     END IF;
 END $$;

@@ -2,10 +2,9 @@
 -- one this key made before. p_refusal is what the caller has against the accounts, which can be
 -- said only if the key is new. docs/ledger.md has the order of refusals.
 CREATE FUNCTION points_post(
-    p_refusal text, p_debit_has_floor boolean,
-    p_community uuid, p_id uuid, p_key text, p_debit uuid, p_credit uuid, p_amount bigint,
-    p_reason text, p_source text, p_explanation jsonb, p_occurred_at timestamptz,
-    p_expires_on date,
+    p_community uuid, p_refusal text, p_debit_has_floor boolean, p_id uuid, p_key text,
+    p_debit uuid, p_credit uuid, p_amount bigint, p_reason text, p_source text,
+    p_explanation jsonb, p_occurred_at timestamptz, p_expires_on date,
     OUT refusal text, OUT available bigint, OUT id uuid, OUT posted_at timestamptz
 ) LANGUAGE plpgsql AS $$
 DECLARE
@@ -28,16 +27,17 @@ BEGIN
         FOR NO KEY UPDATE;
     END IF;
     IF refusal IS NULL THEN
-        INSERT INTO points_transfer AS t (id, community_id, key, debit_id, credit_id, amount,
-            reason, source, explanation, occurred_at, expires_on)
-        SELECT p_id, p_community, p_key, p_debit, p_credit, p_amount, p_reason, p_source,
-            p_explanation, p_occurred_at, p_expires_on
-        WHERE NOT EXISTS (
+        IF NOT EXISTS (
             SELECT FROM points_hold h WHERE h.community_id = p_community AND h.key = p_key
-        )
-        ON CONFLICT (community_id, key) DO NOTHING
-        RETURNING t.id, t.posted_at INTO points_post.id, points_post.posted_at;
-        IF points_post.id IS NOT NULL THEN RETURN; END IF;
+        ) THEN
+            INSERT INTO points_transfer AS t (id, community_id, key, debit_id, credit_id, amount,
+                reason, source, explanation, occurred_at, expires_on)
+            VALUES (p_id, p_community, p_key, p_debit, p_credit, p_amount, p_reason, p_source,
+                p_explanation, p_occurred_at, p_expires_on)
+            ON CONFLICT (community_id, key) DO NOTHING
+            RETURNING t.id, t.posted_at INTO points_post.id, points_post.posted_at;
+            IF points_post.id IS NOT NULL THEN RETURN; END IF;
+        END IF;
         refusal := 'transfer_id_reused';
     END IF;
     -- Only if the key is new does any other refusal count.

@@ -1,4 +1,4 @@
--- What reached wallets that owe something repays it, oldest reversal first. Called by triggers
+-- Repays what these wallets owe with what reached them, oldest reversal first. Called by triggers
 -- that hold the wallets' locks.
 CREATE FUNCTION points_recover(p_community uuid, p_wallets uuid[])
 RETURNS void LANGUAGE plpgsql AS $$
@@ -7,8 +7,10 @@ DECLARE
     t points_transfer;
     part bigint;
 BEGIN
-    PERFORM FROM points_account WHERE kind = 'fund' AND id IN (
-        SELECT owed.debit_id FROM points_reversal o JOIN points_transfer owed ON owed.id = o.transfer_id
+    PERFORM FROM points_account
+    WHERE community_id = p_community AND kind = 'fund' AND id IN (
+        SELECT owed.debit_id FROM points_reversal o
+        JOIN points_transfer owed ON owed.community_id = p_community AND owed.id = o.transfer_id
         WHERE o.community_id = p_community AND o.account_id = ANY (p_wallets)
             AND o.recovered < o.amount
     ) ORDER BY id FOR NO KEY UPDATE;
@@ -18,11 +20,13 @@ BEGIN
         ORDER BY id
     LOOP
         SELECT least(credits - debits - held, r.amount - r.recovered) INTO part
-        FROM points_account WHERE id = r.account_id;
+        FROM points_account WHERE community_id = p_community AND id = r.account_id;
         CONTINUE WHEN part <= 0;
-        SELECT * INTO t FROM points_transfer WHERE id = r.transfer_id;
-        UPDATE points_reversal SET recovered = recovered + part WHERE id = r.id;
-        PERFORM points_take_back(t, r.id, r.recovered::text, part, r.reason, r.source,
-            r.explanation, clock_timestamp());
+        SELECT * INTO t FROM points_transfer
+        WHERE community_id = p_community AND id = r.transfer_id;
+        UPDATE points_reversal SET recovered = recovered + part
+        WHERE community_id = p_community AND id = r.id;
+        PERFORM points_take_back(p_community, t.id, t.debit_id, t.credit_id, t.expires_on, r.id,
+            r.recovered::text, part, r.reason, r.source, r.explanation, clock_timestamp());
     END LOOP;
 END $$;

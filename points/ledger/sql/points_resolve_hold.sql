@@ -1,5 +1,5 @@
--- Capture (p_amount, or the whole when it is -1) or void (p_amount NULL) a hold, once. Doing
--- again what was done answers the same.
+-- Captures (p_amount, or the whole when it is -1) or voids (p_amount NULL) a hold. Idempotent: what
+-- was done before answers the same.
 CREATE FUNCTION points_resolve_hold(
     p_community uuid, p_hold uuid, p_transfer uuid, p_amount bigint, p_at timestamptz,
     OUT refusal text, OUT transfer_id uuid
@@ -7,6 +7,7 @@ CREATE FUNCTION points_resolve_hold(
 DECLARE
     h points_hold;
     wanted bigint := p_amount;
+    resolved timestamptz;
 BEGIN
     SELECT * INTO h FROM points_hold
         WHERE community_id = p_community AND points_hold.id = p_hold FOR NO KEY UPDATE;
@@ -26,11 +27,12 @@ BEGIN
         refusal := 'hold_expired';
         RETURN;
     END IF;
+    resolved := coalesce(p_at, clock_timestamp());
     UPDATE points_hold u SET
         state = CASE WHEN wanted IS NULL THEN 'voided' ELSE 'captured' END,
         captured_amount = wanted,
         transfer_id = CASE WHEN wanted IS NULL THEN NULL ELSE p_transfer END,
-        resolved_at = coalesce(p_at, clock_timestamp())
+        resolved_at = resolved
     WHERE u.community_id = p_community AND u.id = p_hold
     RETURNING u.transfer_id INTO transfer_id;
 END $$;

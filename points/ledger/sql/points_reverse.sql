@@ -85,8 +85,9 @@ BEGIN
                 recovered, reason, source, explanation, occurred_at)
             VALUES (uuid7(), p_community, 'reversal:' || p_id || ':' || part_key, expiry.id,
                 expiry.credit_id, part, part, p_reason, p_source, p_explanation, p_occurred_at);
-            PERFORM points_take_back(expiry, p_id, part_key, part, p_reason, p_source,
-                p_explanation, p_occurred_at);
+            PERFORM points_take_back(p_community, expiry.id, expiry.debit_id, expiry.credit_id,
+                expiry.expires_on, p_id, part_key, part, p_reason, p_source, p_explanation,
+                p_occurred_at);
             left_of_it := left_of_it - part;
             EXIT WHEN left_of_it = 0;
         END LOOP;
@@ -112,12 +113,11 @@ BEGIN
     RETURNING r.id, r.account_id, r.requested_at
     INTO points_reverse.id, points_reverse.account_id, points_reverse.requested_at;
     IF recovered > over THEN
-        PERFORM points_take_back(t, p_id, '0', recovered - over, p_reason, p_source,
-            p_explanation, p_occurred_at);
+        PERFORM points_take_back(p_community, t.id, t.debit_id, t.credit_id, t.expires_on, p_id,
+            '0', recovered - over, p_reason, p_source, p_explanation, p_occurred_at);
     END IF;
     IF over > 0 THEN
-        t.expires_on := p_back_until;
-        PERFORM points_take_back(t, p_id, 'late', over, p_reason, p_source, p_explanation,
-            p_occurred_at);
+        PERFORM points_take_back(p_community, t.id, t.debit_id, t.credit_id, p_back_until, p_id,
+            'late', over, p_reason, p_source, p_explanation, p_occurred_at);
     END IF;
 END $$;

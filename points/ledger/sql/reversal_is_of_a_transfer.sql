@@ -1,13 +1,15 @@
 BEGIN
     -- Reversals of one transfer queue here, each to see those before it.
-    PERFORM FROM points_transfer WHERE id = NEW.transfer_id FOR NO KEY UPDATE;
+    PERFORM FROM points_transfer
+    WHERE community_id = NEW.community_id AND id = NEW.transfer_id FOR NO KEY UPDATE;
     IF NOT EXISTS (
         SELECT FROM points_transfer t
         WHERE t.id = NEW.transfer_id AND t.community_id = NEW.community_id
             AND t.credit_id = NEW.account_id AND t.reverses_id IS NULL
             AND (NEW.recovered = NEW.amount OR EXISTS (
                 SELECT FROM points_account a
-                WHERE a.id = NEW.account_id AND a.kind = 'wallet'
+                WHERE a.community_id = NEW.community_id AND a.id = NEW.account_id
+                    AND a.kind = 'wallet'
             ))
             AND t.amount >= NEW.amount + (
                 SELECT coalesce(sum(r.amount), 0) FROM points_reversal r
@@ -15,7 +17,7 @@ BEGIN
             )
     ) THEN
         RAISE EXCEPTION USING ERRCODE = 'integrity_constraint_violation',
-            CONSTRAINT = 'reversal_is_of_a_transfer',
+            DETAIL = 'reversal_is_of_a_transfer',
             MESSAGE = 'not more is taken back than was moved';
     END IF;
     RETURN NEW;

@@ -1,33 +1,49 @@
--- Moves the totals of what a statement posted, and notes what is owed to the sealing.
+-- Moves the totals of what a statement posted, and notes what is owed to the sealing. What was
+-- posted is read by itself, never joined with a table.
 DECLARE
-    many bigint;
+    posts int := 0;
     one points_transfer;
     sides record;
     owed bigint;
-    wrong boolean;
+    book uuid;  -- one community's
+    moved_ids uuid[];  -- the accounts, and what each of them gives and gets
+    moved_debits bigint[];
+    moved_credits bigint[];
+    account_ids uuid[];  -- those of them that are of the book
+    account_kinds text[];
+    account_units text[];
+    is_wrong boolean;
+    is_reversing boolean;
+    earner_ids uuid[];
+    earned_days date[];
+    earned_points bigint[];
+    owing_ids uuid[];
 BEGIN
-    INSERT INTO points_unsealed (id, community_id) SELECT id, community_id FROM posted;
-    GET DIAGNOSTICS many = ROW_COUNT;
-    IF many = 1 THEN
+    FOR one IN SELECT * FROM posted LIMIT 2 LOOP
+        posts := posts + 1;
+    END LOOP;
+    IF posts = 1 THEN
         -- One transfer is what nearly every statement posts: by primary keys, in plans that are
         -- kept.
-        SELECT * INTO STRICT one FROM posted;
+        INSERT INTO points_unsealed (id, community_id) VALUES (one.id, one.community_id);
         SELECT d.kind AS debit_kind, c.kind AS credit_kind INTO sides
         FROM points_account d, points_account c
         WHERE d.id = one.debit_id AND d.community_id = one.community_id
             AND c.id = one.credit_id AND c.community_id = one.community_id AND d.unit = c.unit;
         IF NOT FOUND THEN
             RAISE EXCEPTION USING ERRCODE = 'integrity_constraint_violation',
-                CONSTRAINT = 'transfer_in_one_book',
+                DETAIL = 'transfer_in_one_book',
                 MESSAGE = 'both accounts share community and unit';
         END IF;
         IF sides.debit_kind IN ('wallet', 'fund') AND sides.credit_kind IN ('wallet', 'fund') THEN
             -- In one order (points_lock_available), so that nobody waits in a ring.
-            PERFORM FROM points_account WHERE id IN (one.debit_id, one.credit_id)
+            PERFORM FROM points_account
+            WHERE community_id = one.community_id AND id IN (one.debit_id, one.credit_id)
             ORDER BY kind DESC, id FOR NO KEY UPDATE;
         END IF;
         IF sides.debit_kind IN ('wallet', 'fund') THEN
-            UPDATE points_account SET debits = debits + one.amount WHERE id = one.debit_id;
+            UPDATE points_account SET debits = debits + one.amount
+            WHERE community_id = one.community_id AND id = one.debit_id;
             IF one.reverses_id IS NOT NULL AND sides.debit_kind = 'wallet' THEN
                 UPDATE points_earned SET points = points - one.amount
                 WHERE community_id = one.community_id AND account_id = one.debit_id
@@ -35,7 +51,8 @@ BEGIN
             END IF;
         END IF;
         IF sides.credit_kind IN ('wallet', 'fund') THEN
-            UPDATE points_account SET credits = credits + one.amount WHERE id = one.credit_id
+            UPDATE points_account SET credits = credits + one.amount
+            WHERE community_id = one.community_id AND id = one.credit_id
             RETURNING shortfall INTO owed;
             -- A refund earns as well what of it came back after its day (points_reverse).
             IF sides.credit_kind = 'wallet' AND (one.reverses_id IS NULL
@@ -54,67 +71,97 @@ BEGIN
         IF one.reverses_id IS NOT NULL THEN
             PERFORM points_check_reversal(one.community_id, one.reverses_id);
         END IF;
-    ELSIF many > 1 THEN
-        -- Many are planned each time for how many they are: a plan made for a million, kept, would
-        -- read every account for the next single one.
-        EXECUTE $sql$
-            SELECT EXISTS (
-                SELECT FROM posted
-                LEFT JOIN points_account d
-                    ON d.id = posted.debit_id AND d.community_id = posted.community_id
-                LEFT JOIN points_account c
-                    ON c.id = posted.credit_id AND c.community_id = posted.community_id
-                WHERE d.id IS NULL OR c.id IS NULL OR d.unit <> c.unit
-            )
-        $sql$ INTO wrong;
-        IF wrong THEN
-            RAISE EXCEPTION USING ERRCODE = 'integrity_constraint_violation',
-                CONSTRAINT = 'transfer_in_one_book',
-                MESSAGE = 'both accounts share community and unit';
-        END IF;
-        EXECUTE $sql$
-            WITH moved AS MATERIALIZED (
-                SELECT account_id, sum(debits)::bigint AS debits, sum(credits)::bigint AS credits
-                FROM (
-                    SELECT debit_id AS account_id, amount AS debits, 0 AS credits FROM posted
-                    UNION ALL SELECT credit_id, 0, amount FROM posted
-                ) AS sides
-                GROUP BY account_id
-            ), locked AS MATERIALIZED (
-                SELECT a.id FROM points_account a JOIN moved ON moved.account_id = a.id
-                WHERE a.kind IN ('wallet', 'fund')
-                ORDER BY a.kind DESC, a.id FOR NO KEY UPDATE OF a
-            )
+        RETURN NULL;
+    END IF;
+
+    -- Many are planned each time for how many they are: a plan made for a million, kept, would read
+    -- every account for the next few. Arrays carry them from what was posted to the tables.
+    book := one.community_id;
+    SELECT array_agg(id), bool_or(community_id <> book), bool_or(reverses_id IS NOT NULL)
+    INTO moved_ids, is_wrong, is_reversing FROM posted;
+    INSERT INTO points_unsealed (id, community_id) SELECT unnest(moved_ids), book;
+    SELECT array_agg(moved.id), array_agg(moved.debits), array_agg(moved.credits)
+    INTO moved_ids, moved_debits, moved_credits
+    FROM (
+        SELECT side.id, sum(side.debits)::bigint AS debits, sum(side.credits)::bigint AS credits
+        FROM (
+            SELECT debit_id AS id, amount AS debits, 0 AS credits FROM posted
+            UNION ALL SELECT credit_id, 0, amount FROM posted
+        ) AS side
+        GROUP BY side.id
+    ) AS moved;
+    EXECUTE $sql$
+        SELECT array_agg(a.id), array_agg(a.kind), array_agg(a.unit)
+        FROM unnest($2) AS moved (id)
+        JOIN points_account a ON a.community_id = $1 AND a.id = moved.id
+    $sql$ INTO account_ids, account_kinds, account_units USING book, moved_ids;
+    EXECUTE $sql$
+        SELECT $4 OR bool_or(earned.is_wrong),
+            array_agg(earned.id) FILTER (WHERE earned.points > 0),
+            array_agg(earned.day) FILTER (WHERE earned.points > 0),
+            array_agg(earned.points) FILTER (WHERE earned.points > 0)
+        FROM (
+            SELECT posted.credit_id AS id, posted.expires_on AS day,
+                sum(posted.amount) FILTER (WHERE c.kind = 'wallet' AND (posted.reverses_id IS NULL
+                    OR posted.expires_on IS NOT NULL AND d.kind <> 'wallet'))::bigint AS points,
+                bool_or((d.unit = c.unit) IS NOT TRUE) AS is_wrong
+            FROM posted
+            LEFT JOIN unnest($1, $2, $3) AS d (id, kind, unit) ON d.id = posted.debit_id
+            LEFT JOIN unnest($1, $2, $3) AS c (id, kind, unit) ON c.id = posted.credit_id
+            GROUP BY posted.credit_id, posted.expires_on
+        ) AS earned
+    $sql$ INTO is_wrong, earner_ids, earned_days, earned_points
+    USING account_ids, account_kinds, account_units, is_wrong;
+    IF is_wrong THEN
+        RAISE EXCEPTION USING ERRCODE = 'integrity_constraint_violation',
+            DETAIL = 'transfer_in_one_book',
+            MESSAGE = 'what one statement posts is of one community, both accounts of one unit';
+    END IF;
+    EXECUTE $sql$
+        WITH locked AS MATERIALIZED (
+            SELECT a.id FROM unnest($2) AS moved (id)
+            JOIN points_account a ON a.community_id = $1 AND a.id = moved.id
+            WHERE a.kind IN ('wallet', 'fund')
+            ORDER BY a.kind DESC, a.id FOR NO KEY UPDATE OF a
+        ), changed AS (
             UPDATE points_account a
             SET debits = a.debits + moved.debits, credits = a.credits + moved.credits
-            FROM moved JOIN locked ON locked.id = moved.account_id
-            WHERE a.id = moved.account_id
-        $sql$;
+            FROM unnest($2, $3, $4) AS moved (id, debits, credits)
+            JOIN locked ON locked.id = moved.id
+            WHERE a.community_id = $1 AND a.id = moved.id
+            RETURNING a.id, a.shortfall, moved.credits
+        )
+        SELECT array_agg(id) FROM changed WHERE shortfall > 0 AND credits > 0
+    $sql$ INTO owing_ids USING book, moved_ids, moved_debits, moved_credits;
+    INSERT INTO points_earned AS e (id, community_id, account_id, expires_on, points)
+    SELECT gen_random_uuid(), book, earned.account_id, earned.day, earned.points
+    FROM unnest(earner_ids, earned_days, earned_points) AS earned (account_id, day, points)
+    ON CONFLICT (community_id, account_id, expires_on)
+        DO UPDATE SET points = e.points + excluded.points;
+    IF is_reversing THEN
         EXECUTE $sql$
-            INSERT INTO points_earned AS e (id, community_id, account_id, expires_on, points)
-            SELECT gen_random_uuid(), posted.community_id, credit_id, expires_on, sum(amount)
-            FROM posted JOIN points_account a ON a.id = credit_id AND a.kind = 'wallet'
-            WHERE reverses_id IS NULL OR expires_on IS NOT NULL AND NOT EXISTS (
-                SELECT FROM points_account d WHERE d.id = debit_id AND d.kind = 'wallet'
-            )
-            GROUP BY posted.community_id, credit_id, expires_on
-            ON CONFLICT (community_id, account_id, expires_on)
-                DO UPDATE SET points = e.points + excluded.points
-        $sql$;
+            SELECT array_agg(back.id), array_agg(back.day), array_agg(back.points)
+            FROM (
+                SELECT posted.debit_id AS id, posted.expires_on AS day,
+                    sum(posted.amount)::bigint AS points
+                FROM posted
+                JOIN unnest($1, $2) AS d (id, kind)
+                    ON d.id = posted.debit_id AND d.kind = 'wallet'
+                WHERE posted.reverses_id IS NOT NULL
+                GROUP BY posted.debit_id, posted.expires_on
+            ) AS back
+        $sql$ INTO earner_ids, earned_days, earned_points USING account_ids, account_kinds;
         UPDATE points_earned e SET points = e.points - back.points
-        FROM (
-            SELECT posted.community_id, debit_id, expires_on, sum(amount) AS points
-            FROM posted JOIN points_account a ON a.id = debit_id AND a.kind = 'wallet'
-            WHERE reverses_id IS NOT NULL
-            GROUP BY posted.community_id, debit_id, expires_on
-        ) AS back
-        WHERE e.community_id = back.community_id AND e.account_id = back.debit_id
-            AND e.expires_on IS NOT DISTINCT FROM back.expires_on;
-        PERFORM points_recover(a.community_id, array_agg(a.id)) FROM points_account a
-        WHERE a.shortfall > 0 AND a.id IN (SELECT credit_id FROM posted)
-        GROUP BY a.community_id;
-        PERFORM points_check_reversal(reversed.community_id, reversed.reverses_id) FROM (
-            SELECT DISTINCT community_id, reverses_id FROM posted
+        FROM unnest(earner_ids, earned_days, earned_points) AS back (account_id, day, points)
+        WHERE e.community_id = book AND e.account_id = back.account_id
+            AND e.expires_on IS NOT DISTINCT FROM back.day;
+    END IF;
+    IF owing_ids IS NOT NULL THEN
+        PERFORM points_recover(book, owing_ids);
+    END IF;
+    IF is_reversing THEN
+        PERFORM points_check_reversal(book, reversed.id) FROM (
+            SELECT DISTINCT reverses_id AS id FROM posted
             WHERE reverses_id IS NOT NULL ORDER BY reverses_id
         ) AS reversed;
     END IF;

@@ -1,7 +1,6 @@
 """Closing batches of transfers under chained heads, and receipts that prove what is in them.
 
-Hashing is RFC 6962's (points/merkle.py); what of a transfer is hashed, ``points_leaf`` says
-(migration 0004).
+Hashing is RFC 6962's (points/seals/merkle.py).
 """
 
 from collections.abc import Iterator, Sequence
@@ -47,12 +46,12 @@ def _close_batch(community: Community, after: UUID) -> Seal | None:
         # From ``after`` on, so as not to walk over what the batches before have just deleted.
         cursor.execute(_WAITING, [community.pk, after, BATCH])
         waiting = [transfer_id for (transfer_id,) in cursor.fetchall()]
-        batch = leaves_of(waiting)
+        batch = leaves_of(community.pk, waiting)
         if not batch:
             return None
         ids = sorted(batch)
         # A row whose transfer is gone stays: it is what verifying finds of it.
-        cursor.execute("DELETE FROM points_unsealed WHERE id = ANY(%s)", [ids])
+        cursor.execute(_NO_LONGER_WAITING, [community.pk, ids])
         cursor.execute("SELECT clock_timestamp()")
         (sealed_at,) = cursor.fetchone()
     # Looked up under the lock: two runs would both make it the next number.
@@ -108,7 +107,7 @@ def receipt(transfer: Transfer) -> dict[str, Any]:
         raise errors.NotSealedYet
     leaves = split(bytes(closed.leaves))
     index = closed.transfer_ids.index(transfer.pk)
-    leaf = leaves_of([transfer.pk])[transfer.pk].leaf
+    leaf = leaves_of(transfer.community_id, [transfer.pk])[transfer.pk].leaf
     if merkle.leaf_hash(leaf.encode()) != leaves[index]:
         raise errors.SealBroken
     return {
@@ -128,10 +127,10 @@ class Leaf(NamedTuple):
     leaf: str
 
 
-def leaves_of(transfer_ids: Sequence[UUID]) -> dict[UUID, Leaf]:
+def leaves_of(community_id: UUID, transfer_ids: Sequence[UUID]) -> dict[UUID, Leaf]:
     """What is hashed of each of these transfers, as they are now; one that is gone is absent."""
     with connection.cursor() as cursor:
-        cursor.execute(_LEAVES, [list(transfer_ids)])
+        cursor.execute(_LEAVES, {"community": community_id, "ids": list(transfer_ids)})
         return {transfer_id: Leaf(key, leaf) for transfer_id, key, leaf in cursor.fetchall()}
 
 
@@ -149,11 +148,32 @@ _TRY_LOCK = "SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 0))"
 # Plain and by primary keys: a planner that knows nothing of a new community can not go wrong.
 _WAITING = "SELECT id FROM points_unsealed WHERE community_id = %s AND id > %s ORDER BY id LIMIT %s"
 
+_NO_LONGER_WAITING = "DELETE FROM points_unsealed WHERE community_id = %s AND id = ANY(%s)"
+
+# Everything a transfer says, and who the two accounts are. jsonb has one spelling.
 _LEAVES = """
-    SELECT t.id, t.key, points_leaf(t, d, c) FROM points_transfer t
-    LEFT JOIN points_account d ON d.id = t.debit_id
-    LEFT JOIN points_account c ON c.id = t.credit_id
-    WHERE t.id = ANY(%s)
+    SELECT t.id, t.key, jsonb_build_object(
+        'format', 'linli-transfer-1',
+        'id', t.id,
+        'community', t.community_id,
+        'key', t.key,
+        'debit', jsonb_build_object(
+            'id', t.debit_id, 'kind', d.kind, 'unit', d.unit, 'holder', d.holder),
+        'credit', jsonb_build_object(
+            'id', t.credit_id, 'kind', c.kind, 'unit', c.unit, 'holder', c.holder),
+        'amount', t.amount,
+        'reason', t.reason,
+        'source', t.source,
+        'explanation', t.explanation,
+        'occurred_at', to_char(t.occurred_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+        'posted_at', to_char(t.posted_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+        'reverses', t.reverses_id,
+        'expires_on', to_char(t.expires_on, 'YYYY-MM-DD')
+    )::text
+    FROM points_transfer t
+    LEFT JOIN points_account d ON d.community_id = %(community)s AND d.id = t.debit_id
+    LEFT JOIN points_account c ON c.community_id = %(community)s AND c.id = t.credit_id
+    WHERE t.community_id = %(community)s AND t.id = ANY(%(ids)s)
 """
 
 _ROLL_UP = f"""
@@ -165,8 +185,8 @@ _ROLL_UP = f"""
         FROM points_transfer t CROSS JOIN LATERAL (
             VALUES (t.debit_id, 0, t.amount), (t.credit_id, t.amount, 0)
         ) AS sides (account_id, credits, debits)
-        JOIN points_account a ON a.id = sides.account_id
-        WHERE t.id = ANY(%(ids)s)
+        JOIN points_account a ON a.community_id = %(community)s AND a.id = sides.account_id
+        WHERE t.community_id = %(community)s AND t.id = ANY(%(ids)s)
             AND a.kind NOT IN ({FLOORED_SQL})
         GROUP BY sides.account_id
     ) AS moved

@@ -16,6 +16,7 @@ from backend.communities.errors import NotAVolunteerHere
 from backend.communities.models import Membership
 from backend.communities.services import roles
 from backend.errors import Refusal
+from backend.sql import constraint_of
 from points.awards.services import awards
 from points.rules.services import minutes_between
 from volunteers.attendance import errors
@@ -341,8 +342,9 @@ def _save_where_nobody_else_is(attendance: Attendance, fields: list[str]) -> Non
         with transaction.atomic():
             attendance.save(update_fields=fields)
     except IntegrityError as error:
-        if "nobody_in_two_places" in str(error):
+        constraint = constraint_of(error)
+        if constraint == "nobody_in_two_places":
             raise errors.AlreadyElsewhere from None
-        if "check_in_nonce_once" in str(error):
+        if constraint == "check_in_nonce_once":
             raise errors.NonceReused from None
         raise

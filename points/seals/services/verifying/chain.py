@@ -93,7 +93,7 @@ class Chain:
         yield from self._chained(seal, len(ids), root)
 
     def _changed(self, ids: list[UUID], leaves: list[bytes]) -> list[_Changed]:
-        found = sealing.leaves_of(ids)
+        found = sealing.leaves_of(self.community.pk, ids)
         changed = []
         for place, (transfer_id, sealed) in enumerate(zip(ids, leaves, strict=False)):
             key, leaf = found.get(transfer_id, ("", None))
