@@ -9,9 +9,12 @@ class MerchantsConfig(AppConfig):
     def ready(self) -> None:
         from backend.documents.services import Kind, register
         from backend.webhooks import owners
+        from merchants.catalogue.services import offers, raised
         from merchants.giving.services import giving_back, wishes
         from merchants.partners.selectors import counts_while
+        from merchants.partners.services import increases, partnerships
         from merchants.redemption import given_back
+        from merchants.redemption.selectors import pieces_held
         from merchants.redemption.sources import of_redemptions, of_refunds
         from merchants.settlement.selectors import is_unsettled
         from merchants.settlement.services import files
@@ -24,3 +27,6 @@ class MerchantsConfig(AppConfig):
         register("statement", Kind(files.seen_by, files.write))
         counts_while(is_unsettled)
         owners.declare(webhooks.OWNERS)
+        for declaring in (increases, partnerships, offers, wishes):
+            increases.declare(declaring.INCREASES)
+        raised.counts_pieces(pieces_held)

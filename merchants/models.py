@@ -1,10 +1,9 @@
 """Merchants, what they offer, what was redeemed and what they are owed."""
 
 from merchants.catalogue.models import Fair, FairStall, Offer, OfferPrice, StockMove
-from merchants.giving.models.campaigns import Cause, Gift, Spending, Sponsorship
-from merchants.giving.models.wishes import Wish
+from merchants.giving.models import Campaign, Disbursement, Donation, Sponsorship, Wish
 from merchants.partners.models.increases import Increase
-from merchants.partners.models.lists import ActivityMatch, ListEntry
+from merchants.partners.models.listings import ActivityMatch, Listing
 from merchants.partners.models.merchants import Device, Invitation, Merchant, MerchantMember
 from merchants.partners.models.partnerships import Partnership, Terms
 from merchants.redemption.models import PayCode, Redemption, Refund, ScanAttempt, VoucherKey
@@ -17,14 +16,15 @@ __all__ = [
     "BankAccount",
     "BankBatch",
     "BankBatchLine",
-    "Cause",
+    "Campaign",
     "Device",
+    "Disbursement",
+    "Donation",
     "Fair",
     "FairStall",
-    "Gift",
     "Increase",
     "Invitation",
-    "ListEntry",
+    "Listing",
     "Merchant",
     "MerchantMember",
     "Offer",
@@ -36,7 +36,6 @@ __all__ = [
     "Redemption",
     "Refund",
     "ScanAttempt",
-    "Spending",
     "Sponsorship",
     "StatedAttendance",
     "Statement",

@@ -55,7 +55,7 @@ held.table(
 held.table(
     "wishes",
     "您的微心愿 / what you wished for",
-    "id community text=words status=state points=price_points proposed_at because closed_at thanks",
+    "id community text status points=price_points proposed_at reason closed_at thanks",
     models.Wish,
     "volunteer",
 )
@@ -68,18 +68,18 @@ held.table(
 )
 held.acts(models.ActivityMatch, "matched_by", "ended_by")
 held.acts(models.BankBatch, "made_by", "cancelled_by")
-held.acts(models.Cause, "opened_by")
+held.acts(models.Campaign, "opened_by")
 held.acts(models.Device, "registered_by", "retired_by")
 held.acts(models.Fair, "announced_by", "cancelled_by")
 held.acts(models.Increase, "asked_by", "decided_by")
 held.acts(models.Invitation, "invited_by", "revoked_by")
-held.acts(models.ListEntry, "added_by", "closed_by")
+held.acts(models.Listing, "added_by", "closed_by")
 held.acts(models.MerchantMember, "ended_by")
 held.acts(models.Offer, "proposed_by", "decided_by")
 held.acts(models.OfferPrice, "set_by")
 held.acts(models.Payout, "ordered_by", "payee")
 held.acts(models.Refund, "refunded_by")
-held.acts(models.Spending, "spent_by")
+held.acts(models.Disbursement, "disbursed_by")
 held.acts(models.Sponsorship, "recorded_by")
 held.acts(models.Statement, "drafted_by", "approved_by", "paid_by")
 held.acts(models.StatementQuestion, "asked_by", "answered_by")
@@ -88,7 +88,7 @@ held.acts(models.Terms, "agreed_by", "withdrawn_by")
 held.acts(models.Wish, "decided_by", "donor")
 held.left_out("the employment that came of it is told", models.Invitation, "accepted_by")
 held.left_out("a digest of what a phone showed for a minute", models.PayCode, "volunteer")
-held.left_out("the transfer into the cause's pool is told", models.Gift, "volunteer")
+held.left_out("the transfer into the campaign's pool is told", models.Donation, "volunteer")
 held.left_out(
     "somebody else's voucher: it stands among the scans", models.Redemption, "redeemed_by"
 )

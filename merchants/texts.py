@@ -11,7 +11,7 @@ register(
     ),
     wish_rejected=(
         _("Your wish was not published"),
-        _("%(community)s says: %(because)s"),
+        _("%(community)s says: %(reason)s"),
     ),
     wish_adopted_by_shop=(
         _("Your wish will be fulfilled"),

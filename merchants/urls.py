@@ -6,5 +6,5 @@ urlpatterns = [
     path("", include("merchants.catalogue.api.urls")),
     path("", include("merchants.settlement.api.urls")),
     path("", include("merchants.giving.api.urls")),
-    path("", include("merchants.webhooks.api.urls")),
+    path("", include("merchants.webhooks.api")),
 ]

@@ -38,7 +38,7 @@ from backend.communities.models import Community, Role
 from backend.communities.services import roles
 from backend.errors import Refusal
 from backend.standins import wechatpay
-from merchants.models import Increase, Offer
+from merchants.models import Increase, Offer, Wish
 from merchants.partners.services import increases
 from points.kinds import AccountKind
 from points.ledger import services as ledger
@@ -347,7 +347,8 @@ def by_two(lake, person) -> Callable:
         increases.decide(increase=asked, accept=True, by=second[0])
         if asked.kind == Increase.Kind.TERMS:
             return asked.partnership.terms.latest("version")
-        return type(asked.offer or asked.wish).objects.get(pk=asked.offer_id or asked.wish_id)
+        model = Wish if asked.kind == Increase.Kind.WISH else Offer
+        return model.objects.get(pk=asked.subject_id)
 
     return confirm
 

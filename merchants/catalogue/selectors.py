@@ -30,7 +30,7 @@ def offers_known_to(user: User) -> QuerySet[Offer]:
 def offers_open_to(user: User) -> QuerySet[Offer]:
     """Return what ``user`` may spend points on now, sold out or not, newest first."""
     return offers_known_to(user).filter(
-        status=Offer.Status.LISTED, partnership__state=Partnership.State.ACTIVE
+        status=Offer.Status.LISTED, partnership__status=Partnership.Status.ACTIVE
     )
 
 

@@ -49,7 +49,7 @@ class OffersSheet(Sheet):
             if partnership is None:
                 reason = _("No merchant of this name is a partner of this community.")
                 errors.append(RowError(row.line, MERCHANT.header, "merchant_unknown", reason))
-            elif partnership.state == Partnership.State.ENDED:
+            elif partnership.status == Partnership.Status.ENDED:
                 errors.append(_ended(row))
             elif catalogue.is_reserved(terms["code"]):
                 reason = str(OfferCodeReserved.title)

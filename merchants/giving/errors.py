@@ -1,18 +1,18 @@
-"""Refusals about offers, vouchers and settlements."""
+"""Refusals about campaigns and wishes."""
 
 from django.utils.translation import gettext_lazy as _
 
 from backend.errors import Conflict, Forbidden, Invalid
 
 
-class CauseTitleTaken(Conflict):
-    code = "cause_title_taken"
-    title = _("The community has a cause of this name.")
+class CampaignTitleTaken(Conflict):
+    code = "campaign_title_taken"
+    title = _("The community has a campaign of this name.")
 
 
-class CauseClosed(Conflict):
-    code = "cause_closed"
-    title = _("This cause takes no more points.")
+class CampaignClosed(Conflict):
+    code = "campaign_closed"
+    title = _("This campaign takes no more points.")
 
 
 class PoolTooSmall(Conflict):
@@ -35,9 +35,9 @@ class WishNotOpenNow(Conflict):
     title = _("This wish can not be fulfilled at present.")
 
 
-class WishStateWrong(Conflict):
-    code = "wish_state_wrong"
-    title = _("This is not possible in the wish's present state.")
+class WishStatusWrong(Conflict):
+    code = "wish_status_wrong"
+    title = _("This is not possible in the wish's present status.")
 
 
 class OwnWish(Forbidden):

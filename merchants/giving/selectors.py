@@ -1,4 +1,4 @@
-"""Reads about causes, gifts and sponsorships."""
+"""Reads about campaigns, donations and sponsorships."""
 
 from django.db.models import OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
@@ -6,75 +6,82 @@ from django.db.models.functions import Coalesce
 from backend.accounts.models import User
 from backend.communities.models import Community, Role
 from backend.communities.selectors import HANDLES, WATCHES_OVER, communities_of, communities_where
-from merchants.giving.models.campaigns import Cause, Gift, Spending, Sponsorship
-from merchants.giving.models.wishes import Wish
+from merchants.giving.models import Campaign, Disbursement, Donation, Sponsorship, Wish
 from merchants.partners.models.merchants import Merchant
 from merchants.partners.models.partnerships import Partnership
+from merchants.partners.selectors import partnerships_owned_by
 
 
-def communities_with_causes_for(user: User) -> QuerySet[Community]:
+def communities_with_campaigns_for(user: User) -> QuerySet[Community]:
     """Where ``user`` volunteers or works for the community."""
     return communities_where(user, (*WATCHES_OVER, Role.VOLUNTEER))
 
 
-def causes_known_to(user: User) -> QuerySet[Cause]:
+def campaigns_known_to(user: User) -> QuerySet[Campaign]:
     """What points are or were collected for where ``user`` belongs, newest first."""
-    return with_totals(Cause.objects.filter(community__in=communities_with_causes_for(user)))
+    return with_totals(Campaign.objects.filter(community__in=communities_with_campaigns_for(user)))
 
 
-def causes_open_to(user: User) -> QuerySet[Cause]:
+def campaigns_open_to(user: User) -> QuerySet[Campaign]:
     """Those to which ``user`` may give as a volunteer."""
-    return Cause.objects.filter(community__in=communities_of(user)).select_related("community")
+    return Campaign.objects.filter(community__in=communities_of(user)).select_related("community")
 
 
-def causes_handled_by(user: User) -> QuerySet[Cause]:
+def campaigns_handled_by(user: User) -> QuerySet[Campaign]:
     """Those whose points ``user`` may spend as staff."""
-    return with_totals(Cause.objects.filter(community__in=communities_where(user, HANDLES)))
+    return with_totals(Campaign.objects.filter(community__in=communities_where(user, HANDLES)))
 
 
-def causes_in(community: Community) -> QuerySet[Cause]:
+def campaigns_in(community: Community) -> QuerySet[Campaign]:
     """All that points are or were collected for there, newest first."""
-    return with_totals(Cause.objects.filter(community=community))
+    return with_totals(Campaign.objects.filter(community=community))
 
 
-def with_totals(causes: QuerySet[Cause]) -> QuerySet[Cause]:
-    """Newest first, each with ``given_points`` and ``spent_points``."""
+def with_totals(campaigns: QuerySet[Campaign]) -> QuerySet[Campaign]:
+    """Newest first, each with ``donated_points`` and ``disbursed_points``."""
 
-    def total(model: type[Gift] | type[Spending]) -> Coalesce:
-        of_cause = model.objects.filter(community=OuterRef("community"), cause=OuterRef("pk"))
-        summed = of_cause.order_by().values("cause").annotate(total=Sum("points"))
+    def total(model: type[Donation] | type[Disbursement]) -> Coalesce:
+        of_campaign = model.objects.filter(community=OuterRef("community"), campaign=OuterRef("pk"))
+        summed = of_campaign.order_by().values("campaign").annotate(total=Sum("points"))
         return Coalesce(Subquery(summed.values("total")), 0)
 
     return (
-        causes.select_related("community")
-        .annotate(given_points=total(Gift), spent_points=total(Spending))
+        campaigns.select_related("community")
+        .annotate(donated_points=total(Donation), disbursed_points=total(Disbursement))
         .order_by("-id")
     )
 
 
-def pool_of(cause: Cause) -> int:
+def pool_of(campaign: Campaign) -> int:
     """What was given to it and not spent."""
     given, spent = (
-        rows.filter(community_id=cause.community_id).aggregate(points=Sum("points"))["points"] or 0
-        for rows in (cause.gifts, cause.spendings)
+        rows.filter(community_id=campaign.community_id).aggregate(points=Sum("points"))["points"]
+        or 0
+        for rows in (campaign.donations, campaign.disbursements)
     )
     return int(given - spent)
 
 
-def spent_in(community: Community) -> int:
-    """The points of that community's causes that were spent."""
-    spent = Spending.objects.filter(community=community).aggregate(points=Sum("points"))
+def disbursed_in(community: Community) -> int:
+    """The points of that community's campaigns that were spent."""
+    spent = Disbursement.objects.filter(community=community).aggregate(points=Sum("points"))
     return spent["points"] or 0
 
 
-def gifts_of(user: User) -> QuerySet[Gift]:
+def donations_of(user: User) -> QuerySet[Donation]:
     """What ``user`` gave back, newest first."""
-    return Gift.objects.filter(volunteer=user).select_related("cause", "community").order_by("-id")
+    return (
+        Donation.objects.filter(volunteer=user)
+        .select_related("campaign", "community")
+        .order_by("-id")
+    )
 
 
-def spendings_of(cause: Cause) -> QuerySet[Spending]:
+def disbursements_of(campaign: Campaign) -> QuerySet[Disbursement]:
     """What its points were spent on, newest first."""
-    return Spending.objects.filter(community_id=cause.community_id, cause=cause).order_by("-id")
+    return Disbursement.objects.filter(
+        community_id=campaign.community_id, campaign=campaign
+    ).order_by("-id")
 
 
 def sponsorships_in(community: Community) -> QuerySet[Sponsorship]:
@@ -93,21 +100,38 @@ def wishes_of(user: User) -> QuerySet[Wish]:
 
 def wishes_open_to(user: User) -> QuerySet[Wish]:
     """What neighbours wish for where ``user`` volunteers, and what ``user`` fulfils or did."""
-    published = Q(community__in=communities_of(user), state=Wish.State.PUBLISHED)
+    published = Q(community__in=communities_of(user), status=Wish.Status.PUBLISHED)
     return _wishes(Wish.objects.filter(published | Q(donor=user)))
 
 
 def wishes_adopted_by(user: User) -> QuerySet[Wish]:
-    """Those ``user`` is to fulfil as a neighbour."""
-    return _wishes(Wish.objects.filter(donor=user))
+    """Return those ``user`` is to fulfil, as a neighbour or with a shop they own."""
+    return _wishes(Wish.objects.filter(Q(donor=user) | Q(partnership__in=_owned(user))))
+
+
+def wishes_adoptable_by(user: User) -> QuerySet[Wish]:
+    """Return those ``user`` could fulfil, does or did, as a neighbour or with a shop they own."""
+    active = _owned(user).filter(status=Partnership.Status.ACTIVE).values("community")
+    theirs = wishes_open_to(user) | wishes_adopted_by(user)
+    return theirs | _wishes(Wish.objects.filter(community__in=active, status=Wish.Status.PUBLISHED))
+
+
+def wishes_watched_by(user: User) -> QuerySet[Wish]:
+    """Return those ``user`` reads of as staff or auditor."""
+    return _wishes(Wish.objects.filter(community__in=communities_where(user, WATCHES_OVER)))
+
+
+def _owned(user: User) -> QuerySet[Partnership]:
+    return Partnership.objects.filter(pk__in=partnerships_owned_by(user).order_by().values("pk"))
 
 
 def wishes_open_to_merchant(merchant: Merchant) -> QuerySet[Wish]:
     """What is wished for where the merchant is an active partner, and what it fulfils or did."""
-    active = merchant.partnerships.filter(state=Partnership.State.ACTIVE).values("community")
+    active = merchant.partnerships.filter(status=Partnership.Status.ACTIVE).values("community")
     return _wishes(
         Wish.objects.filter(
-            Q(community__in=active, state=Wish.State.PUBLISHED) | Q(partnership__merchant=merchant)
+            Q(community__in=active, status=Wish.Status.PUBLISHED)
+            | Q(partnership__merchant=merchant)
         )
     )
 

@@ -1,4 +1,4 @@
-"""Refusals about offers, vouchers and settlements."""
+"""Refusals about partnerships, who works for a merchant, and what takes a second person."""
 
 from django.utils.translation import gettext_lazy as _
 
@@ -30,9 +30,9 @@ class AlreadyPartner(Conflict):
     title = _("This merchant is a partner here already, or was.")
 
 
-class PartnerStateWrong(Conflict):
-    code = "partner_state_wrong"
-    title = _("This is not possible in the partnership's present state.")
+class PartnerStatusWrong(Conflict):
+    code = "partner_status_wrong"
+    title = _("This is not possible in the partnership's present status.")
 
 
 class TermsIncomplete(Invalid):
@@ -51,15 +51,15 @@ class TermsInForce(Conflict):
 
 
 class ListFull(Conflict):
-    """``limit`` is how many entries of a partner are open at most."""
+    """``limit`` is how many needs and resources of a partner are open at most."""
 
     code = "list_full"
-    title = _("The lists are full; close an entry first.")
+    title = _("The lists are full; close one first.")
 
 
-class ListEntryClosed(Conflict):
-    code = "list_entry_closed"
-    title = _("This entry is closed.")
+class ListingClosed(Conflict):
+    code = "listing_closed"
+    title = _("This need or resource is closed.")
 
 
 class ActivityUnknown(NotFound):

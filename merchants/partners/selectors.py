@@ -1,6 +1,6 @@
 """Reads about who works for a merchant."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from uuid import UUID
 
@@ -16,7 +16,7 @@ from django.db.models import (
 )
 
 from backend.accounts.models import User
-from backend.communities.models import Community
+from backend.communities.models import Community, Role
 from backend.communities.selectors import (
     HANDLES,
     MANAGES,
@@ -25,7 +25,7 @@ from backend.communities.selectors import (
     communities_where,
 )
 from merchants.partners.models.increases import Increase
-from merchants.partners.models.lists import ActivityMatch, ListEntry
+from merchants.partners.models.listings import ActivityMatch, Listing
 from merchants.partners.models.merchants import Invitation, Merchant, MerchantMember
 from merchants.partners.models.partnerships import Partnership, Terms
 
@@ -95,6 +95,11 @@ def merchants_owned_by(user: User) -> QuerySet[Merchant]:
     ).order_by("-id")
 
 
+def owns(user: User, merchant_id: UUID) -> bool:
+    """Say whether ``user`` owns the merchant, and so acts for it and not for a community."""
+    return merchants_owned_by(user).filter(pk=merchant_id).exists()
+
+
 def members_of(merchant: Merchant) -> QuerySet[MerchantMember]:
     """Who works there, and who did, newest first."""
     return MerchantMember.objects.filter(merchant=merchant).select_related("user").order_by("-id")
@@ -113,26 +118,48 @@ def shops_open_to(user: User) -> QuerySet[Partnership]:
     """The active partners where ``user`` volunteers, newest first."""
     return _partners(
         Partnership.objects.filter(
-            community__in=communities_of(user), state=Partnership.State.ACTIVE
+            community__in=communities_of(user), status=Partnership.Status.ACTIVE
         )
     )
 
 
 def partners_in(community: Community) -> QuerySet[Partnership]:
-    """All that are, were or may become partners there, newest first."""
+    """Return all that are, were or may become partners there, newest first."""
     return _partners(Partnership.objects.filter(community=community))
 
 
-def partners_seen_by(user: User) -> QuerySet[Partnership]:
-    """Those ``user`` may read of as staff or auditor, newest first."""
-    seen = communities_where(user, WATCHES_OVER)
-    return _partners(Partnership.objects.filter(community__in=seen))
+def partnerships_seen_by(user: User) -> QuerySet[Partnership]:
+    """Return those ``user`` reads of, as an owner, staff or auditor, newest first."""
+    return _partners(_owned(user) | _in(user, WATCHES_OVER))
 
 
-def partners_handled_by(user: User) -> QuerySet[Partnership]:
-    """Those ``user`` agrees with as staff, newest first."""
-    handled = communities_where(user, HANDLES)
-    return _partners(Partnership.objects.filter(community__in=handled))
+def partnerships_kept_by(user: User) -> QuerySet[Partnership]:
+    """Return those ``user`` keeps up to date, as an owner or as staff, newest first."""
+    return _partners(_owned(user) | _in(user, HANDLES))
+
+
+def partnerships_handled_by(user: User) -> QuerySet[Partnership]:
+    """Return those ``user`` agrees with as staff, newest first."""
+    return _partners(_in(user, HANDLES))
+
+
+def partnerships_watched_by(user: User) -> QuerySet[Partnership]:
+    """Return those whose contracts ``user`` reads as staff or auditor, newest first."""
+    return _partners(_in(user, WATCHES_OVER))
+
+
+def partnerships_owned_by(user: User) -> QuerySet[Partnership]:
+    """Return those of the merchants that ``user`` owns, newest first."""
+    return _partners(_owned(user))
+
+
+def _owned(user: User) -> QuerySet[Partnership]:
+    owned = merchants_owned_by(user).order_by().values("pk")
+    return Partnership.objects.filter(merchant__in=owned)
+
+
+def _in(user: User, roles: tuple[Role, ...]) -> QuerySet[Partnership]:
+    return Partnership.objects.filter(community__in=communities_where(user, roles))
 
 
 def partnerships_of(merchant: Merchant) -> QuerySet[Partnership]:
@@ -159,7 +186,7 @@ def communities_told_of(merchant_id: UUID) -> QuerySet[Community]:
 
     A partnership that has ended counts for as long as a registered condition holds of it.
     """
-    counts = ~Q(state=Partnership.State.ENDED)
+    counts = ~Q(status=Partnership.Status.ENDED)
     for condition in _counts_while:
         counts |= condition()
     told = accepted(merchant_id).filter(counts)
@@ -174,6 +201,16 @@ def terms_of(partnership: Partnership) -> QuerySet[Terms]:
         .select_related("agreed_by", "withdrawn_by")
         .order_by("-id")
     )
+
+
+def counting(versions: Iterable[Terms], day: date) -> Terms | None:
+    """Return the version of a contract that counts on ``day``: the highest that is valid."""
+    valid = [
+        one
+        for one in versions
+        if one.withdrawn_at is None and (one.valid_from is None or one.valid_from <= day)
+    ]
+    return max(valid, key=lambda one: one.version, default=None)
 
 
 def first_community_of(merchant_id: UUID) -> UUID:
@@ -194,6 +231,11 @@ def increases_in(community: Community) -> QuerySet[Increase]:
     return _increases(Increase.objects.filter(community=community))
 
 
+def increases_seen_by(user: User) -> QuerySet[Increase]:
+    """Return those ``user`` reads of as staff or auditor, newest first."""
+    return _increases(Increase.objects.filter(community__in=communities_where(user, WATCHES_OVER)))
+
+
 def increases_handled_by(user: User) -> QuerySet[Increase]:
     """What ``user`` may confirm as staff, there or in a place above; a limit as a manager."""
     return _increases(
@@ -208,48 +250,61 @@ def increases_handled_by(user: User) -> QuerySet[Increase]:
 
 
 def _increases(increases: QuerySet[Increase]) -> QuerySet[Increase]:
-    return increases.select_related(
-        "community", "partnership", "offer", "wish", "asked_by", "decided_by"
-    ).order_by("-id")
+    return increases.select_related("community", "partnership", "asked_by", "decided_by").order_by(
+        "-id"
+    )
 
 
-def list_entries_open_to(user: User) -> QuerySet[ListEntry]:
+def listings_open_to(user: User) -> QuerySet[Listing]:
     """What active partners need and lend where ``user`` volunteers, newest first."""
-    return _list_entries(
-        ListEntry.objects.filter(
+    return _listings(
+        Listing.objects.filter(
             community__in=communities_of(user),
-            partnership__state=Partnership.State.ACTIVE,
+            partnership__status=Partnership.Status.ACTIVE,
             closed_at__isnull=True,
         )
     )
 
 
-def list_entries_of(partnership: Partnership) -> QuerySet[ListEntry]:
-    """Its two lists, newest first, closed entries as well."""
-    return _list_entries(
-        ListEntry.objects.filter(community=partnership.community_id, partnership=partnership)
+def listings_of(partnership: Partnership) -> QuerySet[Listing]:
+    """Its two lists, newest first, closed listings as well."""
+    return _listings(
+        Listing.objects.filter(community=partnership.community_id, partnership=partnership)
     )
 
 
-def list_entries_at(merchant: Merchant) -> QuerySet[ListEntry]:
-    """The same in all its communities."""
-    return _list_entries(ListEntry.objects.filter(partnership__merchant=merchant))
+def listings_seen_by(user: User) -> QuerySet[Listing]:
+    """Return those open to ``user``, and all that ``user`` keeps, or reads as staff or auditor."""
+    seen = partnerships_seen_by(user).order_by().values("pk")
+    where = {
+        "community__in": communities_of(user),
+        "partnership__status": Partnership.Status.ACTIVE,
+    }
+    return _listings(
+        Listing.objects.filter(Q(partnership__in=seen) | Q(**where, closed_at__isnull=True))
+    )
 
 
-def list_entries_handled_by(user: User) -> QuerySet[ListEntry]:
+def listings_kept_by(user: User) -> QuerySet[Listing]:
+    """Return those ``user`` closes, as an owner or as staff."""
+    kept = partnerships_kept_by(user).order_by().values("pk")
+    return _listings(Listing.objects.filter(partnership__in=kept))
+
+
+def listings_handled_by(user: User) -> QuerySet[Listing]:
     """Those ``user`` matches to activities as staff."""
-    return _list_entries(ListEntry.objects.filter(community__in=communities_where(user, HANDLES)))
+    return _listings(Listing.objects.filter(community__in=communities_where(user, HANDLES)))
 
 
-def matches_of(entry: ListEntry) -> QuerySet[ActivityMatch]:
+def matches_of(listing: Listing) -> QuerySet[ActivityMatch]:
     """Which activities serve it, or did."""
-    return ActivityMatch.objects.filter(community=entry.community_id, entry=entry)
+    return ActivityMatch.objects.filter(community=listing.community_id, listing=listing)
 
 
-def _list_entries(entries: QuerySet[ListEntry]) -> QuerySet[ListEntry]:
+def _listings(listings: QuerySet[Listing]) -> QuerySet[Listing]:
     current = ActivityMatch.objects.filter(ended_at__isnull=True).order_by("id")
     return (
-        entries.select_related("partnership", "community")
+        listings.select_related("partnership", "community")
         .prefetch_related(Prefetch("matches", current, to_attr="current_matches"))
         .order_by("-id")
     )

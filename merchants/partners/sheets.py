@@ -48,7 +48,7 @@ class MerchantsSheet(Sheet):
                     community=self.community, name=name, **terms
                 )
                 created += 1
-            elif partnership.state == Partnership.State.ENDED:
+            elif partnership.status == Partnership.Status.ENDED:
                 errors.append(_ended(row))
             elif (of_thing(partnership.merchant.trade), _agreed(partnership)) == (
                 of_thing(terms.pop("trade")),

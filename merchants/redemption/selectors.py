@@ -8,7 +8,7 @@ from django.db.models.functions import Coalesce
 from backend.accounts.models import User
 from backend.communities.models import Community
 from backend.communities.selectors import HANDLES, WATCHES_OVER, communities_of, communities_where
-from merchants.catalogue.models import Fair
+from merchants.catalogue.models import Fair, Offer
 from merchants.partners.models.merchants import Device, Merchant
 from merchants.partners.models.partnerships import Partnership
 from merchants.partners.selectors import accepted, merchants_of, merchants_owned_by
@@ -218,3 +218,11 @@ def taken_at(fair: Fair) -> tuple[list[Taken], Taken]:
         )
 
     return [taken(partnership) for partnership in stalls], taken(None)
+
+
+def pieces_held(offer: Offer) -> int:
+    """Return how many pieces of ``offer`` volunteers hold: any may still come back."""
+    held = Redemption.objects.filter(
+        community_id=offer.community_id, offer=offer, status=Redemption.Status.HELD
+    )
+    return held.aggregate(pieces=Sum("quantity"))["pieces"] or 0

@@ -86,7 +86,7 @@ def story(lake, hill, wang, li, zhao, chen, tea, served, grant_points):
         wallet = grant_points(person, 40)
         voucher = redemption.take(offer=tea, volunteer=person)
         redemption.scan(merchant_id=tea.partnership.merchant.pk, clerk=chen, code=voucher.code)
-        wishes.propose(volunteer=person, community=lake, words="一辆自行车")
+        wishes.propose(volunteer=person, community=lake, text="一辆自行车")
         gift = Transfer.objects.get(credit=wallet, reason="gift")
         ledger.reverse(
             community_id=lake.pk, transfer_id=gift.pk, key=f"oops:{gift.pk}", reason="reversal",

@@ -12,9 +12,8 @@ from backend.accounts.services import guardians, profile
 from backend.communities.errors import NotAVolunteerHere
 from backend.privacy.services import erasure
 from merchants.catalogue.services import offers as catalogue
-from merchants.giving.errors import WishStateWrong
-from merchants.giving.services import campaigns as causes
-from merchants.giving.services import wishes
+from merchants.giving.errors import WishStatusWrong
+from merchants.giving.services import campaigns, wishes
 from merchants.models import MerchantMember, Offer, Redemption, Wish
 from merchants.partners.services import partnerships as partners
 from merchants.redemption.errors import (
@@ -70,7 +69,7 @@ def zhou(shop, person):
 
 @pytest.fixture
 def wish(lake, wang, zhao):
-    proposed = wishes.propose(volunteer=wang, community=lake, words="一辆自行车")
+    proposed = wishes.propose(volunteer=wang, community=lake, text="一辆自行车")
     return wishes.decide(wish=proposed, accept=True, by=zhao, price_points=80)
 
 
@@ -118,8 +117,8 @@ def taken(wang, chen, shop, tea, voucher, **_):
     redemption.take(offer=tea, volunteer=wang)
 
 
-def given_to_a_cause(wang, chen, shop, tea, voucher, cause, **_):
-    causes.give(cause=cause, volunteer=wang, amount=10)
+def given_to_a_campaign(wang, chen, shop, tea, voucher, campaign, **_):
+    campaigns.donate(campaign=campaign, volunteer=wang, amount=10)
 
 
 def signed_for_no_signal(wang, chen, shop, tea, voucher, **_):
@@ -135,7 +134,7 @@ def signed_for_no_signal(wang, chen, shop, tea, voucher, **_):
         (paid_with_a_code_shown_before, PayCodeExpired),
         (bought_with_a_code_shown_before, PayCodeExpired),
         (taken, NotAVolunteerHere),
-        (given_to_a_cause, NotAVolunteerHere),
+        (given_to_a_campaign, NotAVolunteerHere),
         (signed_for_no_signal, VoucherStatusWrong),
     ],
 )
@@ -146,12 +145,12 @@ def test_who_left_redeems_nothing_by_any_door(
     tea.refresh_from_db()
     voucher = redemption.take(offer=tea, volunteer=wang)
     _, shown = pay_codes.show(volunteer=wang, community=lake)
-    cause = causes.open_cause(community=lake, title="助学", by=zhao)
+    campaign = campaigns.open_campaign(community=lake, title="助学", by=zhao)
     leave(wang)
     before = wallet()
 
     with pytest.raises(refusal):
-        door(wang, chen, shop, tea, voucher, shown=shown, cause=cause)
+        door(wang, chen, shop, tea, voucher, shown=shown, campaign=campaign)
 
     assert wallet() == before
     assert points.totals_by_kind(lake)[AccountKind.MERCHANT] == 0
@@ -184,9 +183,9 @@ def test_the_wish_of_who_left_is_withdrawn_and_its_points_are_free(
     leave(wang)
 
     wish.refresh_from_db()
-    assert (wish.state, wallet()) == ("withdrawn", (3_000, 0))
-    with pytest.raises(WishStateWrong):
-        wishes.thank(wish=wish, words="谢谢")
+    assert (wish.status, wallet()) == ("withdrawn", (3_000, 0))
+    with pytest.raises(WishStatusWrong):
+        wishes.thank(wish=wish, text="谢谢")
 
 
 @pytest.mark.parametrize("ended", ["left", "erased"])
@@ -201,7 +200,7 @@ def test_the_wish_that_who_left_adopted_is_open_again(lake, wang, li, wallet, wi
         assert erasure.erase(user_id=li.pk, now=timezone.now() + timedelta(days=16))
 
     wish.refresh_from_db()
-    assert (wish.state, wish.donor, wallet()) == ("published", None, (3_000, 0))
+    assert (wish.status, wish.donor, wallet()) == ("published", None, (3_000, 0))
 
 
 def test_what_a_counter_scanned_without_signal_before_counts(lake, wang, chen, zhao, tea, wallet):
@@ -344,15 +343,15 @@ def test_who_leaves_while_spending_holds_nothing_afterwards(
     lake, wang, li, chen, zhao, zhou, shop, tea, wallet, wish, at_once
 ):
     _, shown = pay_codes.show(volunteer=wang, community=lake)
-    cause = causes.open_cause(community=lake, title="助学", by=zhao)
+    campaign = campaigns.open_campaign(community=lake, title="助学", by=zhao)
     acts = [
         lambda: leave(wang).left_at is not None,
         lambda: redemption.take(offer=tea, volunteer=wang).status,
         lambda: pay_codes.pay(merchant=shop.merchant, clerk=chen, code=shown, points=7)[0].quantity,
         lambda: shop_codes.pay(volunteer=wang, shop_code=shop.shop_code, points=5)[0].quantity,
-        lambda: wishes.adopt_as_merchant(wish=wish, partnership=shop, by=zhou).state,
-        lambda: wishes.adopt_as_donor(wish=wish, donor=li).state,
-        lambda: causes.give(cause=cause, volunteer=wang, amount=3).points,
+        lambda: wishes.adopt_as_merchant(wish=wish, partnership=shop, by=zhou).status,
+        lambda: wishes.adopt_as_donor(wish=wish, donor=li).status,
+        lambda: campaigns.donate(campaign=campaign, volunteer=wang, amount=3).points,
     ]
 
     outcomes = at_once(7, lambda number: acts[number]())
@@ -367,11 +366,11 @@ def test_who_leaves_while_spending_holds_nothing_afterwards(
         "not_a_volunteer_here",
         "code_expired",
         "code_unknown",
-        "wish_state_wrong",
+        "wish_status_wrong",
         "wish_not_open_now",
     }
     assert not Redemption.objects.filter(status="held").exists()
-    assert Wish.objects.get().state == "withdrawn"
+    assert Wish.objects.get().status == "withdrawn"
     spent = sum(outcome for outcome in outcomes[1:] if isinstance(outcome, int))
     assert wallet() == (3_000 - spent, 0)
 

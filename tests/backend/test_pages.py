@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from django.test import Client
 
-from merchants.giving.services import campaigns as causes
+from merchants.giving.services import campaigns
 from points.seals.services import sealing
 from volunteers.attendance.services import hours
 from volunteers.models import Report
@@ -64,12 +64,12 @@ def test_what_was_given_back_and_by_merchants_is_public_without_names(
     lake, wang, zhao, tea_house, grant_points
 ):
     assert "公益反哺" not in page("/board/lake")
-    cause = causes.open_cause(community=lake, title="助老", by=zhao)
+    campaign = campaigns.open_campaign(community=lake, title="助老", by=zhao)
     grant_points(wang, 50)
-    causes.give(cause=cause, volunteer=wang, amount=40)
-    causes.spend(cause=cause, amount=15, words="送米", by=zhao)
-    causes.sponsor(
-        partnership=tea_house, words="一百瓶水", given_on=lake.today, by=zhao, value_fen=20_000
+    campaigns.donate(campaign=campaign, volunteer=wang, amount=40)
+    campaigns.disburse(campaign=campaign, amount=15, reason="送米", by=zhao)
+    campaigns.sponsor(
+        partnership=tea_house, text="一百瓶水", given_on=lake.today, by=zhao, value_fen=20_000
     )
 
     text = page("/board/lake")

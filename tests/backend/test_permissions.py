@@ -135,9 +135,8 @@ def test_everybody_may_do_what_the_table_says_and_it_costs_as_much(town):
             if not rows.keys() >= {*names}:
                 continue
             body = town.bodies[place or "lake"].get(f"{method} {path}")
-            # Every row of a list names its community's code; of a thing of its own, only ids count.
-            ids = [rows[name] for name in rows if name != "code" or path == "/api/v1/communities"]
-            things = [*itertools.chain(*ids)] if is_list else None
+            # A list has one of the things in it; where nobody's has, one that names the place.
+            ids = [*itertools.chain(*(rows[name] for name in rows if name != "code"))]
             cache.clear()  # of how often they asked
             # The first of those things with which anybody succeeds.
             for values in itertools.product(*(rows[name] for name in names)):
@@ -148,7 +147,10 @@ def test_everybody_may_do_what_the_table_says_and_it_costs_as_much(town):
                 answers = {caller: ask(*asked) for caller, asked in requests.items()}
                 refused = {one.json()["code"] for one in answers.values() if one.status_code >= 400}
                 assert refused <= codes[operation_id], operation_id
-                row = {caller: outcome(answer, things) for caller, answer in answers.items()}
+                for things in (ids, rows["code"]) if is_list else (None,):
+                    row = {caller: outcome(answer, things) for caller, answer in answers.items()}
+                    if "ok" in row.values():
+                        break
                 if "ok" in row.values():
                     first = next(caller for caller in CALLERS if row[caller] == "ok")
                     costs.setdefault(operation_id, (statements_of(requests[first]), first))

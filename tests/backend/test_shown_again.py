@@ -50,7 +50,7 @@ ONCE_BY_ITSELF = {
 ENDS_THE_LOG_IN = {"me_log_out_everywhere_create"}  # it is sent again by whoever logged in anew
 # What is one's own stays readable when one has left: it is what GET shows of it.
 ONES_OWN = {
-    "causes_gifts_create",
+    "campaigns_donations_create",
     "communities_join_create",
     "communities_leave_create",
     "communities_reports_create",

@@ -19,9 +19,9 @@ WRITES = ("POST", "PUT", "PATCH", "DELETE")
 # What is about no merchant, or leaves out those on whose side the caller is; the rest of it is
 # tests/merchants/test_sides.py.
 ABOUT_NO_MERCHANT = {
-    "causes_close_create": "a pool of points that volunteers gave",
-    "causes_spendings_create": "likewise",
-    "communities_causes_create": "likewise",
+    "campaigns_close_create": "a pool of points that volunteers gave",
+    "campaigns_disbursements_create": "likewise",
+    "communities_campaigns_create": "likewise",
     "communities_bank_batches_create": "leaves out what is owed to their own",
     "communities_statements_create": "leaves out their own",
     "invitations_accept_create": "as a person, who comes to work there",
@@ -29,7 +29,15 @@ ABOUT_NO_MERCHANT = {
 }
 
 # What its owner does as one, at the same address as staff; who left owns nothing.
-AS_OWNERS = {"statements_questions_create", "statements_questions_answer_create"}
+AS_OWNERS = {
+    "needs_close_create",
+    "partnerships_needs_create",
+    "partnerships_partial_update",
+    "partnerships_resources_create",
+    "resources_close_create",
+    "statements_questions_answer_create",
+    "statements_questions_create",
+}
 
 
 def rows_of(town, names):

@@ -32,10 +32,9 @@ from backend.privacy.services import exports
 from backend.webhooks import services as webhooks
 from merchants.catalogue.services import fairs
 from merchants.catalogue.services import offers as catalogue
-from merchants.giving.services import campaigns as causes
-from merchants.giving.services import wishes
+from merchants.giving.services import campaigns, wishes
 from merchants.models import MerchantMember, PayCode, Terms
-from merchants.partners.services import invitations, lists
+from merchants.partners.services import invitations, listings
 from merchants.partners.services import partnerships as partners
 from merchants.redemption.services import offline, pay_codes, shop_codes, voucher_tokens
 from merchants.redemption.services import vouchers as redemption
@@ -325,13 +324,16 @@ def business(
     upcoming = partners.agree(
         partnership=partnership, kind=Terms.Kind.DONATED, valid_from=date(2100, 1, 1), by=newcomer
     )
-    entries = [
-        lists.add(
-            partnership=partnership, kind="need", title=title, description="每周一次", by=owner
+    listed = [
+        listings.add(
+            partnership=partnership, kind=kind, title=title, description="每周一次", by=owner
         )
-        for title in ("门前清扫", "送货")
+        for kind, title in (("need", "门前清扫"), ("need", "送货"), ("resource", "会议室"))
     ]
-    matched = lists.match(entry=entries[0], activity_id=patrol.pk, by=newcomer)
+    matched = [
+        listings.match(listing=one, activity_id=patrol.pk, by=newcomer)
+        for one in (listed[0], listed[2])
+    ]
     partnership = shop_codes.renew(partnership=partnership, by=owner)
     fair = fairs.announce(
         community=community,
@@ -357,8 +359,8 @@ def business(
         valid_from=date(2100, 1, 1),
         by=newcomer,
     )
-    cause = causes.open_cause(community=community, title="助老", by=owner)
-    causes.give(cause=cause, volunteer=volunteer, amount=5)
+    campaign = campaigns.open_campaign(community=community, title="助老", by=owner)
+    campaigns.donate(campaign=campaign, volunteer=volunteer, amount=5)
     made = []
     neighbours = [
         User.objects.create(username=f"{community.code}-{number}", name="邻居")
@@ -374,7 +376,7 @@ def business(
         (owner, None),
     ):
         grant_points(wisher, 50, community)
-        wish = wishes.propose(volunteer=wisher, community=community, words="一辆自行车")
+        wish = wishes.propose(volunteer=wisher, community=community, text="一辆自行车")
         if wisher != owner:
             wishes.decide(wish=wish, accept=True, price_points=50, by=newcomer)
         if donor:
@@ -450,7 +452,7 @@ def business(
         "voucher_id": [held, today],
         "question_id": asked_about,
         "merchant_id": [shop],
-        "cause_id": [cause],
+        "campaign_id": [campaign],
         "device_id": [device],
         "endpoint_id": [endpoint],
         "delivery_id": [told_of],
@@ -474,9 +476,9 @@ def business(
         "invitation_id": [invitation],
         "export_id": [export],
         "picture_id": [PurePath(tea.picture.name).stem],
-        "entry_id": entries,
+        "listing_id": listed,
         "fair_id": [fair],
-        "match_id": [matched],
+        "match_id": matched,
         "pay_code_id": [showing],
     }
     bodies: Bodies = {
@@ -549,15 +551,17 @@ def business(
             "period_start": "2024-07-01",
             "period_end": "2024-08-01",
         },
-        "POST /api/v1/communities/{code}/partners": {
+        "POST /api/v1/communities/{code}/partnerships": {
             "name": "粥铺",
             "trade": "餐饮",
             "merchant_id": str(elsewhere.pk),
         },
-        "PATCH /api/v1/partners/{partnership_id}": {"settlement_day": 19, **SHOP},
-        "PATCH /api/v1/merchants/{merchant_id}/partnerships/{partnership_id}": SHOP,
-        "POST /api/v1/partners/{partnership_id}/state": {"state": "ended", "because": "搬走了"},
-        "POST /api/v1/partners/{partnership_id}/terms": {
+        "PATCH /api/v1/partnerships/{partnership_id}": SHOP,
+        "POST /api/v1/partnerships/{partnership_id}/status": {
+            "status": "ended",
+            "reason": "搬走了",
+        },
+        "POST /api/v1/partnerships/{partnership_id}/terms": {
             "kind": "per_point",
             "fen_per_point": 12,
             "share_bp": None,
@@ -580,11 +584,9 @@ def business(
         },
         "POST /api/v1/offers/{offer_id}/stock": {"change": 3, "reason": "到货"},
         "POST /api/v1/offers/{offer_id}/listed": {"is_listed": False},
-        "POST /api/v1/increases/{increase_id}/decision": {"accept": True, "because": "合理"},
+        "POST /api/v1/increases/{increase_id}/decision": {"accept": True, "reason": "合理"},
         "PUT /api/v1/communities/{code}/increase-limit": {"alone_limit_fen": 10_000},
-        "POST /api/v1/merchants/{merchant_id}/partnerships/{partnership_id}/answer": {
-            "accept": True
-        },
+        "POST /api/v1/partnerships/{partnership_id}/answer": {"accept": True},
         "POST /api/v1/offers/{offer_id}/decision": {"accept": True, "reason": "不错"},
         "POST /api/v1/offers/{offer_id}/picture": Form(photo=png.getvalue()),
         "PATCH /api/v1/offers/{offer_id}/conditions": {
@@ -593,12 +595,11 @@ def business(
             **CONDITIONS,
         },
         **{
-            f"POST /api/v1/{of_whom}partner{what}/{{partnership_id}}/list-entries": {
-                "kind": "resource",
+            f"POST /api/v1/partnerships/{{partnership_id}}/{what}": {
                 "title": "会议室",
                 "description": "周末可借",
             }
-            for of_whom, what in (("", "s"), ("merchants/{merchant_id}/", "ships"))
+            for what in ("needs", "resources")
         },
         "POST /api/v1/communities/{code}/fairs": {
             "title": "年货集市",
@@ -613,13 +614,17 @@ def business(
             "items": [{"offer_id": str(tea.pk), "quantity": 1}],
             "points": None,
         },
-        "POST /api/v1/list-entries/{entry_id}/matches": {"activity_id": str(patrol.pk)},
-        "POST /api/v1/causes/{cause_id}/gifts": {"points": 3},
-        "POST /api/v1/causes/{cause_id}/spendings": {"points": 2, "words": "为独居老人送米"},
-        "POST /api/v1/communities/{code}/causes": {"title": "助学", "description": "书包"},
+        "POST /api/v1/needs/{listing_id}/matches": {"activity_id": str(patrol.pk)},
+        "POST /api/v1/resources/{listing_id}/matches": {"activity_id": str(patrol.pk)},
+        "POST /api/v1/campaigns/{campaign_id}/donations": {"points": 3},
+        "POST /api/v1/campaigns/{campaign_id}/disbursements": {
+            "points": 2,
+            "reason": "为独居老人送米",
+        },
+        "POST /api/v1/communities/{code}/campaigns": {"title": "助学", "description": "书包"},
         "POST /api/v1/communities/{code}/sponsorships": {
             "partnership_id": str(partnership.pk),
-            "words": "一百瓶水",
+            "text": "一百瓶水",
             "value_fen": 20_000,
             "given_on": "2024-05-01",
         },
@@ -633,13 +638,13 @@ def business(
         "POST /api/v1/merchants/{merchant_id}/webhooks/{endpoint_id}/redeliver": {
             "since": "2024-01-01T00:00:00+08:00"
         },
-        "POST /api/v1/me/wishes": {"community": pond.code, "words": "一个书包"},
-        "POST /api/v1/me/wishes/{wish_id}/thanks": {"words": "谢谢"},
+        "POST /api/v1/me/wishes": {"community": pond.code, "text": "一个书包"},
+        "POST /api/v1/me/wishes/{wish_id}/thanks": {"text": "谢谢"},
         "POST /api/v1/wishes/{wish_id}/decision": {
             "accept": True,
             "price_points": 50,
             "value_fen": 30_000,
-            "because": "合适",
+            "reason": "合适",
         },
         "POST /api/v1/invitations/accept": {"code": told},
         "POST /api/v1/join-requests/{join_request_id}/reject": {"reason": "不住在这里"},

@@ -53,7 +53,7 @@ def test_an_owner_invites_and_a_newcomer_accepts(office, zhou, sun, shop, addres
     pending = {
         "id": str(invitation.pk),
         "role": "clerk",
-        "state": "pending",
+        "status": "pending",
         "invited_at": utc(invitation.invited_at),
         "invited_by": shown(zhou),
         "expires_at": utc(invitation.expires_at),
@@ -76,7 +76,7 @@ def test_an_owner_invites_and_a_newcomer_accepts(office, zhou, sun, shop, addres
     assert office.get(f"{address}/invitations").json() == page(
         pending
         | {
-            "state": "accepted",
+            "status": "accepted",
             "accepted_at": utc(invitation.accepted_at),
             "accepted_by": shown(sun),
         }
@@ -97,7 +97,7 @@ def test_a_code_is_told_again_to_who_made_it_until_somebody_accepts_it(
     logged_in(sun).post("/api/v1/invitations/accept", {"code": code})
 
     again = office.post(f"{address}/invitations", headers={"Idempotency-Key": "k"}).json()
-    assert (again["code"], again["state"]) == (None, "accepted")
+    assert (again["code"], again["status"]) == (None, "accepted")
     assert Invitation.objects.get().code_encrypted == ""
 
 
@@ -124,7 +124,10 @@ def test_taking_an_invitation_back(office, zhou, sun, address, logged_in):
 
     assert [answer.status_code for answer in answers] == [200, 200]
     assert answers[0].json() == answers[1].json()
-    assert (answers[0].json()["state"], answers[0].json()["revoked_by"]) == ("revoked", shown(zhou))
+    assert (answers[0].json()["status"], answers[0].json()["revoked_by"]) == (
+        "revoked",
+        shown(zhou),
+    )
     refused = logged_in(sun).post("/api/v1/invitations/accept", {"code": made["code"]})
     assert (refused.status_code, refused.json()["code"]) == (409, "invitation_revoked")
 

@@ -208,7 +208,7 @@ def test_a_merchant_is_at_one_fair_at_a_time_and_active(
     announce(starts_at=AT_NOON, ends_at=AT_NOON + timedelta(hours=1))
     announce(partnerships=[noodle_bar])
 
-    partners.move(partnership=noodle_bar, state=Partnership.State.SUSPENDED, by=zhao)
+    partners.move(partnership=noodle_bar, status=Partnership.Status.SUSPENDED, by=zhao)
     with pytest.raises(PartnerNotActive):
         announce(starts_at=AT_NOON, ends_at=AT_NOON + timedelta(1), partnerships=[noodle_bar])
 

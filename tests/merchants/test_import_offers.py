@@ -210,7 +210,7 @@ def test_another_width_is_no_other_offer(take, tea, row):
 
 
 def test_nothing_is_offered_by_who_is_a_partner_no_more(take, tea_house, zhao):
-    partners.move(partnership=tea_house, state=Partnership.State.ENDED, by=zhao)
+    partners.move(partnership=tea_house, status=Partnership.Status.ENDED, by=zhao)
 
     out, err, failure = take("CAKE,茶馆,蛋糕,10,1\n")
 

@@ -16,14 +16,14 @@ from merchants.giving.errors import OwnWish
 from merchants.giving.services import wishes
 from merchants.models import Increase, Offer, Partnership, Terms
 from merchants.partners.errors import IncreaseDecided, OwnIncrease
-from merchants.partners.services import increases, second_person
+from merchants.partners.services import increases
 from merchants.partners.services import partnerships as partners
 from merchants.redemption.services import refunds
 from merchants.redemption.services import vouchers as redemption
 from volunteers.models import Volunteer
 from volunteers.people.services import people
 
-State, Kind = Increase.State, Terms.Kind
+Status, Kind = Increase.Status, Terms.Kind
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ def dear(tea, zhao, **facts):
     ],
 )
 def test_which_terms_may_cost_more(last, new, is_raise):
-    assert second_person.raised_by_terms(last and Terms(**last), Terms(**new)) is is_raise
+    assert partners.may_cost_more(last and Terms(**last), Terms(**new)) is is_raise
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_a_dearer_offer_waits_for_somebody_else(tea, zhao, qian, facts, amount_f
     if amount_fen is None:
         assert isinstance(asked, Offer)
         return
-    assert (asked.state, asked.amount_fen) == (State.PENDING, amount_fen)
+    assert (asked.status, asked.amount_fen) == (Status.PENDING, amount_fen)
     assert (tea.price_points, tea.value_fen, tea.settled_fen) == (30, None, None)
     for _ in range(2):
         increases.decide(increase=asked, accept=True, by=qian)
@@ -169,7 +169,7 @@ def test_up_to_the_limit_one_person_does_it_alone(tea, zhao, limit, fen, alone):
     tea.refresh_from_db()
     assert isinstance(done, Offer) is alone
     assert tea.price_points == (31 if alone else 30)
-    assert Increase.objects.get().state == (State.ALONE if alone else State.PENDING)
+    assert Increase.objects.get().status == (Status.ALONE if alone else Status.PENDING)
 
 
 @pytest.mark.parametrize(
@@ -187,9 +187,9 @@ def test_what_one_person_raised_alone_within_30_days_counts(
         community=lake,
         kind=Increase.Kind.PRICE,
         partnership=tea_house,
-        offer=tea,
+        subject_id=tea.pk,
         amount_fen=1,
-        state=State.ALONE,
+        status=Status.ALONE,
         asked_by=zhao,
         asked_at=timezone.now() - ago,
     )
@@ -224,24 +224,24 @@ def test_terms_are_above_every_limit(tea_house, lake, zhao, limit):
         partnership=tea_house, kind=Kind.PER_POINT, fen_per_point=11, valid_from=lake.today, by=zhao
     )
 
-    assert (asked.state, asked.amount_fen) == (State.PENDING, None)
+    assert (asked.status, asked.amount_fen) == (Status.PENDING, None)
 
 
 @pytest.mark.parametrize(("fen", "alone"), [(2_999, False), (3_000, True)])
 def test_what_a_wish_is_worth_counts_once(lake, wang, zhao, grant_points, limit, fen, alone):
     limit(fen)
-    wish = wishes.propose(volunteer=wang, community=lake, words="一本书")
+    wish = wishes.propose(volunteer=wang, community=lake, text="一本书")
 
     wishes.decide(wish=wish, accept=True, price_points=1, value_fen=3_000, by=zhao)
 
     wish.refresh_from_db()
-    assert wish.state == ("published" if alone else "proposed")
+    assert wish.status == ("published" if alone else "proposed")
 
 
 # --- listing ----------------------------------------------------------------------------------
 def test_what_a_listed_piece_is_worth_takes_two(proposed, zhao, qian):
     asked = catalogue.decide(offer=proposed, accept=True, by=zhao)
-    assert (asked.state, asked.amount_fen) == (State.PENDING, 2_000 * 3)
+    assert (asked.status, asked.amount_fen) == (Status.PENDING, 2_000 * 3)
 
     increases.decide(increase=asked, accept=True, by=qian)
 
@@ -289,7 +289,7 @@ def test_an_owner_changes_neither_what_was_rejected_nor_what_staff_took_off(
 def test_what_was_asked_about_a_wish_that_was_decided_or_withdrawn_is_dropped(
     lake, wang, zhao, qian, ended
 ):
-    wish = wishes.propose(volunteer=wang, community=lake, words="一本书")
+    wish = wishes.propose(volunteer=wang, community=lake, text="一本书")
     asked = wishes.decide(wish=wish, accept=True, price_points=1, value_fen=3_000, by=zhao)
 
     if ended == "withdrawn":
@@ -301,11 +301,11 @@ def test_what_was_asked_about_a_wish_that_was_decided_or_withdrawn_is_dropped(
         wishes.decide(wish=wish, accept=bool(price), by=qian, **price)
 
     asked.refresh_from_db()
-    assert asked.state == State.DROPPED
+    assert asked.status == Status.DROPPED
 
 
 def test_of_two_prices_asked_for_one_wish_the_other_is_dropped(lake, wang, zhao, qian, person):
-    wish = wishes.propose(volunteer=wang, community=lake, words="一本书")
+    wish = wishes.propose(volunteer=wang, community=lake, text="一本书")
     one, other = (
         wishes.decide(wish=wish, accept=True, price_points=1, value_fen=fen, by=by)
         for fen, by in ((3_000, zhao), (4_000, qian))
@@ -315,7 +315,7 @@ def test_of_two_prices_asked_for_one_wish_the_other_is_dropped(lake, wang, zhao,
 
     other.refresh_from_db()
     wish.refresh_from_db()
-    assert (wish.value_fen, other.state) == (3_000, State.DROPPED)
+    assert (wish.value_fen, other.status) == (3_000, Status.DROPPED)
 
 
 def test_what_was_asked_about_a_rejected_offer_or_an_ended_partner_is_dropped(
@@ -329,11 +329,11 @@ def test_what_was_asked_about_a_rejected_offer_or_an_ended_partner_is_dropped(
         partnership=tea_house, kind=Kind.PER_POINT, fen_per_point=11, valid_from=lake.today, by=zhao
     )
 
-    partners.move(partnership=tea_house, state=Partnership.State.ENDED, by=qian)
+    partners.move(partnership=tea_house, status=Partnership.Status.ENDED, by=qian)
 
     for asked in (price, terms):
         asked.refresh_from_db()
-    assert {one.state for one in (listing, price, terms)} == {State.DROPPED}
+    assert {one.status for one in (listing, price, terms)} == {Status.DROPPED}
 
 
 # --- pieces that come back --------------------------------------------------------------------
@@ -368,9 +368,9 @@ def test_who_asked_confirms_nothing_and_may_take_it_back(tea, zhao):
     with pytest.raises(OwnIncrease):
         increases.decide(increase=asked, accept=True, by=zhao)
     with pytest.raises(IntegrityError, match="increase_confirmed_by_another"), transaction.atomic():
-        Increase.objects.update(state="confirmed", decided_by=zhao, decided_at=timezone.now())
+        Increase.objects.update(status="confirmed", decided_by=zhao, decided_at=timezone.now())
 
-    assert increases.decide(increase=asked, accept=False, by=zhao).state == State.REJECTED
+    assert increases.decide(increase=asked, accept=False, by=zhao).status == Status.REJECTED
 
 
 def test_a_decision_is_final(tea, zhao, qian):
@@ -379,13 +379,13 @@ def test_a_decision_is_final(tea, zhao, qian):
 
     with pytest.raises(IncreaseDecided):
         increases.decide(increase=asked, accept=True, by=qian)
-    for altered in ({"state": "confirmed"}, {"facts": {}}, {"amount_fen": 0}):
+    for altered in ({"status": "confirmed"}, {"facts": {}}, {"amount_fen": 0}):
         with pytest.raises(DatabaseError), transaction.atomic():
             Increase.objects.update(**altered)
 
 
 def test_the_wisher_confirms_no_price_of_their_own(lake, zhao, qian, grant_points):
-    wish = wishes.propose(volunteer=qian, community=lake, words="一本书")
+    wish = wishes.propose(volunteer=qian, community=lake, text="一本书")
     asked = wishes.decide(wish=wish, accept=True, price_points=1, value_fen=3_000, by=zhao)
 
     with pytest.raises(OwnWish):
@@ -403,13 +403,13 @@ def test_where_an_office_has_one_the_streets_manager_is_the_second(
     asked = logged_in(zhao).patch(f"/api/v1/offers/{tea.pk}/conditions", {"price_points": 31})
     assert asked.status_code == 202
     above = logged_in(manager)
-    (waiting,) = above.get("/api/v1/communities/lake/increases?state=pending").json()["results"]
+    (waiting,) = above.get("/api/v1/communities/lake/increases?status=pending").json()["results"]
     assert waiting == asked.json()
 
     told = above.post(f"/api/v1/increases/{waiting['id']}/decision", {"accept": True})
 
     assert told.json() == waiting | {
-        "state": "confirmed",
+        "status": "confirmed",
         "decided_at": told.json()["decided_at"],
         "decided_by": {"id": str(manager.pk), "name": manager.shown_name},
     }
@@ -428,7 +428,7 @@ def test_of_two_who_decide_at_once_one_does(tea, zhao, qian, person, lake, at_on
     asked = dear(tea, zhao)
 
     outcomes = at_once(
-        4, lambda n: increases.decide(increase=asked, accept=True, by=(qian, sun)[n % 2]).state
+        4, lambda n: increases.decide(increase=asked, accept=True, by=(qian, sun)[n % 2]).status
     )
 
     assert Counter(outcomes) == {"confirmed": 2, "increase_decided": 2}

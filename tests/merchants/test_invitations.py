@@ -66,14 +66,14 @@ def test_whoever_has_the_code_works_there(shop, zhou, sun, role):
     invitation.refresh_from_db()
     assert first == again == member(sun)
     assert (first.merchant, first.role) == (shop, role)
-    assert (invitation.state, invitation.accepted_by) == ("accepted", sun)
+    assert (invitation.status, invitation.accepted_by) == ("accepted", sun)
     assert written("invitation") == [
         ("invitation.make", "zhou", {}, {"role": role}),
         (
             "invitation.accept",
             "sun",
-            {"state": "pending"},
-            {"state": "accepted", "role": role, "merchant_member": str(first.pk)},
+            {"status": "pending"},
+            {"status": "accepted", "role": role, "merchant_member": str(first.pk)},
         ),
     ]
 
@@ -120,13 +120,13 @@ def told(shop, zhou, wu, person, settings):
 def test_a_refused_acceptance_lets_nobody_in(sun, told, case, refusal):
     user, code = told(case, sun)
     before = list(MerchantMember.objects.order_by("pk").values())
-    state = [invitation.state for invitation in Invitation.objects.all()]
+    status = [invitation.status for invitation in Invitation.objects.all()]
 
     with pytest.raises(refusal):
         invitations.accept(user=user, code=code)
 
     assert list(MerchantMember.objects.order_by("pk").values()) == before
-    assert [invitation.state for invitation in Invitation.objects.all()] == state
+    assert [invitation.status for invitation in Invitation.objects.all()] == status
 
 
 def test_what_a_colleague_tried_in_vain_is_good_for_whom_it_was_meant(shop, zhou, wu, sun):
@@ -152,8 +152,8 @@ def test_revoking(shop, zhou, wu, sun):
     assert written("invitation")[-1] == (
         "invitation.revoke",
         "wu",
-        {"state": "pending"},
-        {"state": "revoked"},
+        {"status": "pending"},
+        {"status": "revoked"},
     )
     assert len(written("invitation")) == 4
 
@@ -202,7 +202,7 @@ def test_an_owner_dismissed_meanwhile_does_nothing_more(shop, zhou, wu, chen):
     with pytest.raises(errors.MerchantUnknown):
         invitations.dismiss(member=member(chen), dismissed_by=zhou)
 
-    assert Invitation.objects.get().state == "pending"
+    assert Invitation.objects.get().status == "pending"
     assert member(chen)
 
 
@@ -284,7 +284,7 @@ def test_who_accepts_two_codes_at_once_is_employed_once(shop, zhou, sun, at_once
 
     assert "already_works_there" in outcomes
     assert member(sun) in outcomes
-    states = [invitation.state for invitation in selectors.invitations_to(shop)]
-    assert sorted(states) == ["accepted", "pending"]
+    statuses = [invitation.status for invitation in selectors.invitations_to(shop)]
+    assert sorted(statuses) == ["accepted", "pending"]
     with pytest.raises(Refusal):
-        invitations.accept(user=sun, code=codes[states[::-1].index("pending")])
+        invitations.accept(user=sun, code=codes[statuses[::-1].index("pending")])

@@ -14,7 +14,7 @@ from backend.notices.texts import words
 from merchants.catalogue.errors import OfferNotPriced
 from merchants.catalogue.services import offers as catalogue
 from merchants.catalogue.services import terms as terms_of_day
-from merchants.giving.services import campaigns as causes
+from merchants.giving.services import campaigns
 from merchants.models import (
     MerchantMember,
     Offer,
@@ -33,12 +33,12 @@ from merchants.partners.errors import (
     PartnerNameTaken,
     PartnerNotAccepted,
     PartnerNotActive,
-    PartnerStateWrong,
+    PartnerStatusWrong,
     TermsIncomplete,
     TermsInForce,
     TermsTooEarly,
 )
-from merchants.partners.services import increases, invitations, lists
+from merchants.partners.services import increases, invitations, listings
 from merchants.partners.services import partnerships as partners
 from merchants.redemption.errors import CodeUnknown
 from merchants.redemption.services import offline, pay_codes, refunds, voucher_tokens
@@ -47,7 +47,7 @@ from merchants.settlement.services import bank
 from volunteers.models import Volunteer
 from volunteers.people.services import people
 
-State, Kind = Partnership.State, Terms.Kind
+Status, Kind = Partnership.Status, Terms.Kind
 
 
 @pytest.fixture
@@ -152,8 +152,8 @@ def test_a_suspended_partner_gives_nothing_new_and_honours_what_is_held(
 ):
     grant_points(wang, 60)
     held = redemption.take(offer=tea, volunteer=wang)
-    for state in (State.SUSPENDED, State.SUSPENDED):
-        partners.move(partnership=tea_house, state=state, by=zhao, because="装修")
+    for status in (Status.SUSPENDED, Status.SUSPENDED):
+        partners.move(partnership=tea_house, status=status, by=zhao, reason="装修")
     late = Offer.objects.select_related("partnership", "community").get(pk=tea.pk)
 
     with pytest.raises(PartnerNotActive):
@@ -164,32 +164,32 @@ def test_a_suspended_partner_gives_nothing_new_and_honours_what_is_held(
 
 
 def test_a_candidate_becomes_a_partner_and_ends(noodles, agree, zhao):
-    assert noodles.state == State.CANDIDATE
+    assert noodles.status == Status.CANDIDATE
     agree(kind=Kind.PER_POINT, fen_per_point=5)
     noodles.refresh_from_db()
-    assert noodles.state == State.CONTRACT
-    for state in (State.ACTIVE, State.SUSPENDED, State.ACTIVE, State.ENDED):
-        noodles = partners.move(partnership=noodles, state=state, by=zhao)
-        assert noodles.state == state
+    assert noodles.status == Status.CONTRACT
+    for status in (Status.ACTIVE, Status.SUSPENDED, Status.ACTIVE, Status.ENDED):
+        noodles = partners.move(partnership=noodles, status=status, by=zhao)
+        assert noodles.status == status
 
 
 @pytest.mark.parametrize(
-    ("path", "state"),
+    ("path", "status"),
     [
-        ([], State.ACTIVE),
-        ([], State.SUSPENDED),
-        ([State.ENDED], State.ACTIVE),
-        ([State.ENDED], State.SUSPENDED),
+        ([], Status.ACTIVE),
+        ([], Status.SUSPENDED),
+        ([Status.ENDED], Status.ACTIVE),
+        ([Status.ENDED], Status.SUSPENDED),
     ],
 )
-def test_what_a_state_does_not_lead_to_is_refused(noodles, zhao, path, state):
+def test_what_a_status_does_not_lead_to_is_refused(noodles, zhao, path, status):
     for step in path:
-        partners.move(partnership=noodles, state=step, by=zhao)
+        partners.move(partnership=noodles, status=step, by=zhao)
 
-    with pytest.raises(PartnerStateWrong):
-        partners.move(partnership=noodles, state=state, by=zhao)
+    with pytest.raises(PartnerStatusWrong):
+        partners.move(partnership=noodles, status=status, by=zhao)
     with pytest.raises(DatabaseError, match="Invalid transition"), transaction.atomic():
-        Partnership.objects.filter(pk=noodles.pk).update(state=state)
+        Partnership.objects.filter(pk=noodles.pk).update(status=status)
 
 
 @pytest.mark.parametrize(
@@ -215,7 +215,7 @@ def test_terms_that_are_refused(agree, terms, refusal):
 
 
 def test_nothing_is_agreed_on_with_who_left(agree, noodles, zhao):
-    partners.move(partnership=noodles, state=State.ENDED, by=zhao)
+    partners.move(partnership=noodles, status=Status.ENDED, by=zhao)
 
     with pytest.raises(PartnerEnded):
         agree(kind=Kind.DONATED)
@@ -233,17 +233,19 @@ def test_a_partner_of_two_communities_is_one_merchant(lake, hill, shop, zhou, pe
         community=hill, name="山上茶馆", trade="零售", by=clerk_of_the_hill, merchant_id=shop.pk
     )
 
-    assert (made.merchant, made.state) == (shop, State.ASKED)
+    assert (made.merchant, made.status) == (shop, Status.ASKED)
     assert (made.merchant.name, made.merchant.trade) == ("茶馆", "餐饮")
     entry = AuditEntry.objects.get(action="partnership.consider")
     assert (entry.community, entry.actor) == (hill, clerk_of_the_hill)
     assert entry.after == {"merchant": str(shop.pk), "is_new": False}
 
 
-@pytest.mark.parametrize("state", [None, State.ENDED])
-def test_who_is_or_was_a_partner_here_does_not_become_one_twice(lake, tea_house, zhou, zhao, state):
-    if state:
-        partners.move(partnership=tea_house, state=state, by=zhao)
+@pytest.mark.parametrize("status", [None, Status.ENDED])
+def test_who_is_or_was_a_partner_here_does_not_become_one_twice(
+    lake, tea_house, zhou, zhao, status
+):
+    if status:
+        partners.move(partnership=tea_house, status=status, by=zhao)
 
     with pytest.raises(AlreadyPartner):
         partners.consider(
@@ -461,15 +463,15 @@ def test_staff_withdraw_terms_over_http(agree, noodles, zhao, logged_in):
     terms = agree(kind=Kind.DONATED, valid_from=FAR)
     desk = logged_in(zhao)
 
-    answer = desk.post(f"/api/v1/partners/{noodles.pk}/terms/{terms.pk}/withdraw")
+    answer = desk.post(f"/api/v1/partnerships/{noodles.pk}/terms/{terms.pk}/withdraw")
 
     assert answer.status_code == 200
     assert answer.json()["withdrawn_by"] == {"id": str(zhao.pk), "name": zhao.shown_name}
-    (listed,) = desk.get(f"/api/v1/partners/{noodles.pk}/terms").json()["results"]
+    (listed,) = desk.get(f"/api/v1/partnerships/{noodles.pk}/terms").json()["results"]
     assert listed == answer.json()
 
     now = agree(kind=Kind.DONATED)
-    answer = desk.post(f"/api/v1/partners/{noodles.pk}/terms/{now.pk}/withdraw")
+    answer = desk.post(f"/api/v1/partnerships/{noodles.pk}/terms/{now.pk}/withdraw")
     assert (answer.status_code, answer.json()["code"]) == (409, "terms_in_force")
 
 
@@ -497,20 +499,20 @@ TRAIL = {"bank_account.keep", "invitation.make", "invitation.accept", "device.re
 
 
 @pytest.mark.parametrize(
-    ("answers", "state", "reads"),
+    ("answers", "status", "reads"),
     [
-        ([], State.ASKED, set()),
-        ([False, False], State.DECLINED, set()),
-        ([False, True, True], State.CANDIDATE, TRAIL),
+        ([], Status.ASKED, set()),
+        ([False, False], Status.DECLINED, set()),
+        ([False, True, True], Status.CANDIDATE, TRAIL),
     ],
 )
 def test_a_community_reads_of_a_merchant_once_its_owner_said_yes(
-    asked, shop, zhou, person, answers, state, reads
+    asked, shop, zhou, person, answers, status, reads
 ):
     for accept in answers:
         asked = partners.answer(partnership=asked, accept=accept, by=zhou)
 
-    assert asked.state == state
+    assert asked.status == status
     assert act(asked, shop, zhou, person) == reads
 
 
@@ -520,7 +522,7 @@ def test_a_community_whose_partnership_ended_reads_on_while_something_is_owed(
 ):
     if is_owed:
         redeemed("2024-03-05 10:00")
-    ended = partners.move(partnership=tea_house, state=State.ENDED, by=zhao)
+    ended = partners.move(partnership=tea_house, status=Status.ENDED, by=zhao)
 
     assert act(ended, shop, zhou, person) == (TRAIL if is_owed else set())
 
@@ -532,21 +534,19 @@ def test_nothing_is_decided_about_a_merchant_that_only_was_asked(asked, zhou, zh
         ),
         lambda: partners.describe(partnership=asked, by=zhao, is_staff=True, settlement_day=2),
         lambda: invitations.invite_owner(partnership=asked, invited_by=zhao),
-        lambda: causes.sponsor(partnership=asked, words="水", given_on=lake.today, by=zhao),
-        lambda: lists.add(
-            partnership=asked, kind="need", title="x", description="", by=zhao, is_staff=True
-        ),
+        lambda: campaigns.sponsor(partnership=asked, text="水", given_on=lake.today, by=zhao),
+        lambda: listings.add(partnership=asked, kind="need", title="x", description="", by=zhao),
         lambda: catalogue.propose(
             partnership=asked, by=zhou, code="X", title="x", price_points=1, stock=1
         ),
     ):
         with pytest.raises(PartnerNotAccepted):
             decide()
-    for state in (State.ACTIVE, State.ENDED):
-        with pytest.raises(PartnerStateWrong):
-            partners.move(partnership=asked, state=state, by=zhao)
+    for status in (Status.ACTIVE, Status.ENDED):
+        with pytest.raises(PartnerStatusWrong):
+            partners.move(partnership=asked, status=status, by=zhao)
     with pytest.raises(DatabaseError), transaction.atomic():
-        Partnership.objects.filter(pk=asked.pk).update(state=State.CANDIDATE)
+        Partnership.objects.filter(pk=asked.pk).update(status=Status.CANDIDATE)
 
 
 def test_a_code_of_a_community_that_only_asked_is_unknown_at_the_counter(
@@ -574,7 +574,7 @@ def test_who_said_no_is_on_record_and_not_told(asked, zhou):
     partners.answer(partnership=asked, accept=False, by=zhou)
 
     entry = AuditEntry.objects.get(action="partnership.answer")
-    assert (entry.community, entry.actor, entry.after) == (None, zhou, {"state": "declined"})
+    assert (entry.community, entry.actor, entry.after) == (None, zhou, {"status": "declined"})
 
 
 def test_staff_who_work_there_do_not_bring_it_along(hill, shop, zhou):
@@ -593,40 +593,40 @@ def test_an_owner_answers_over_http(asked, hill, shop, zhou, chen, person, logge
     notice = Notice.objects.get(recipient=zhou)
     assert notice.kind == "partnership_asked"
     assert "山丹社区" in words(notice)[1]
-    address = f"/api/v1/merchants/{shop.pk}/partnerships/{asked.pk}/answer"
+    address = f"/api/v1/partnerships/{asked.pk}/answer"
     assert logged_in(chen).post(address, {"accept": True}).status_code == 404
-    assert desk.get(f"/api/v1/partners/{asked.pk}").json()["state"] == "asked"
+    assert desk.get(f"/api/v1/partnerships/{asked.pk}").json()["status"] == "asked"
     terms = {"kind": "donated", "valid_from": "2100-01-01"}
-    refused = desk.post(f"/api/v1/partners/{asked.pk}/terms", terms)
+    refused = desk.post(f"/api/v1/partnerships/{asked.pk}/terms", terms)
     assert (refused.status_code, refused.json()["code"]) == (409, "partner_not_accepted")
 
     told = office.post(address, {"accept": True})
 
-    assert (told.status_code, told.json()["state"]) == (200, "candidate")
-    assert desk.post(f"/api/v1/partners/{asked.pk}/terms", terms).status_code == 201
+    assert (told.status_code, told.json()["status"]) == (200, "candidate")
+    assert desk.post(f"/api/v1/partnerships/{asked.pk}/terms", terms).status_code == 201
     late = office.post(address, {"accept": False})
-    assert (late.status_code, late.json()["code"]) == (409, "partner_state_wrong")
+    assert (late.status_code, late.json()["code"]) == (409, "partner_status_wrong")
 
 
 # --- over HTTP --------------------------------------------------------------------------------
 def test_staff_take_a_business_on_over_http(lake, zhao, wang, person, logged_in):
     desk, phone = logged_in(zhao), logged_in(wang)
-    made = desk.post("/api/v1/communities/lake/partners", {"name": "面馆", "trade": "餐饮"})
+    made = desk.post("/api/v1/communities/lake/partnerships", {"name": "面馆", "trade": "餐饮"})
     assert made.status_code == 201
     partner = made.json()
-    address = f"/api/v1/partners/{partner['id']}"
-    assert (partner["state"], partner["terms"]) == ("candidate", None)
+    address = f"/api/v1/partnerships/{partner['id']}"
+    assert (partner["status"], partner["terms"]) == ("candidate", None)
     assert phone.get("/api/v1/shops").json()["results"] == []
 
     terms = {"kind": "share", "share_bp": 8_000, "valid_from": lake.today.isoformat()}
     asked = desk.post(f"{address}/terms", terms)
-    assert (asked.status_code, asked.json()["state"]) == (202, "pending")
+    assert (asked.status_code, asked.json()["status"]) == (202, "pending")
     assert desk.get(f"{address}/terms").json()["results"] == []
     colleague = person("sun", "孙社工")
     roles.give(user=colleague, community=lake, role=Role.STAFF)
     decision = f"/api/v1/increases/{asked.json()['id']}/decision"
     confirmed = logged_in(colleague).post(decision, {"accept": True})
-    assert (confirmed.status_code, confirmed.json()["state"]) == (200, "confirmed")
+    assert (confirmed.status_code, confirmed.json()["status"]) == (200, "confirmed")
     assert confirmed.json()["decided_by"] == {"id": str(colleague.pk), "name": colleague.shown_name}
     (agreed,) = desk.get(f"{address}/terms").json()["results"]
     assert agreed == terms | {
@@ -647,14 +647,14 @@ def test_staff_take_a_business_on_over_http(lake, zhao, wang, person, logged_in)
         "coord_type": "gcj02",
     }
     assert desk.patch(address, place | {"settlement_day": 19}).status_code == 200
-    assert desk.post(f"{address}/state", {"state": "active"}).status_code == 200
+    assert desk.post(f"{address}/status", {"status": "active"}).status_code == 200
 
     assert desk.get(address).json() == partner | place | {
-        "state": "active",
+        "status": "active",
         "settlement_day": 19,
         "terms": agreed,
     }
-    assert desk.get("/api/v1/communities/lake/partners").json()["results"] == [
+    assert desk.get("/api/v1/communities/lake/partnerships").json()["results"] == [
         desk.get(address).json()
     ]
     assert phone.get("/api/v1/shops?community=lake").json()["results"] == [
@@ -675,10 +675,10 @@ def test_an_owner_has_a_shop_in_another_community_too(hill, shop, zhou, person, 
     (mine,) = office.get("/api/v1/merchants").json()["results"]
     body = {"name": "茶馆", "trade": "餐饮", "merchant_id": mine["id"]}
 
-    made = desk.post("/api/v1/communities/hill/partners", body)
+    made = desk.post("/api/v1/communities/hill/partnerships", body)
 
     assert made.status_code == 201
-    assert (made.json()["merchant_id"], made.json()["state"]) == (str(shop.pk), "asked")
+    assert (made.json()["merchant_id"], made.json()["status"]) == (str(shop.pk), "asked")
     mine = office.get(f"/api/v1/merchants/{shop.pk}/partnerships").json()["results"]
     assert [one["community"]["code"] for one in mine] == ["hill", "lake"]
     assert mine[0] == made.json()
@@ -687,7 +687,7 @@ def test_an_owner_has_a_shop_in_another_community_too(hill, shop, zhou, person, 
         (new_id(), (404, "merchant_unknown")),
     ):
         answer = desk.post(
-            "/api/v1/communities/hill/partners", body | {"merchant_id": str(merchant_id)}
+            "/api/v1/communities/hill/partnerships", body | {"merchant_id": str(merchant_id)}
         )
         assert (answer.status_code, answer.json()["code"]) == refusal
 
@@ -696,13 +696,17 @@ def test_an_owner_tells_where_the_shop_is_and_sees_the_contract(zhou, tea_house,
     mine = f"/api/v1/merchants/{tea_house.merchant_id}/partnerships"
     office = logged_in(zhou)
 
-    told = office.patch(f"{mine}/{tea_house.pk}", {"opening_hours": "9:00–21:00"})
+    one = f"/api/v1/partnerships/{tea_house.pk}"
+    told = office.patch(one, {"opening_hours": "9:00–21:00"})
 
     assert told.status_code == 200
     assert told.json()["opening_hours"] == "9:00–21:00"
     assert told.json()["terms"]["fen_per_point"] == 10
     assert office.get(mine).json()["results"] == [told.json()]
-    assert office.patch(f"{mine}/{tea_house.pk}", {"latitude": 1.0}).status_code == 400
+    assert office.get(one).json() == told.json()
+    assert office.patch(one, {"latitude": 1.0}).status_code == 400
+    refused = office.patch(one, {"settlement_day": 5})
+    assert (refused.status_code, refused.json()["code"]) == (403, "own_merchant")
     tea_house.refresh_from_db()
     assert (tea_house.latitude, tea_house.settlement_day) == (None, 1)
 
@@ -711,8 +715,8 @@ def test_an_auditor_reads_contracts_and_changes_none(lake, tea_house, person, lo
     auditor = person("qian", "钱审计")
     roles.give(user=auditor, community=lake, role=Role.AUDITOR)
     desk = logged_in(auditor)
-    address = f"/api/v1/partners/{tea_house.pk}"
+    address = f"/api/v1/partnerships/{tea_house.pk}"
 
     assert desk.get(address).status_code == 200
     assert desk.patch(address, {"settlement_day": 5}).status_code == 404
-    assert desk.post(f"{address}/state", {"state": "ended"}).status_code == 404
+    assert desk.post(f"{address}/status", {"status": "ended"}).status_code == 404

@@ -66,7 +66,7 @@ def test_a_member_of_staff_who_co_owns_a_shop_gets_nothing_out_of_both(
         assert (answer.status_code, answer.json()["code"]) == (403, "own_merchant")
 
     # The contract.
-    address = f"/api/v1/partners/{tea_house.pk}/terms"
+    address = f"/api/v1/partnerships/{tea_house.pk}/terms"
     refused(desk.post(address, terms))
     asked = others[0].post(address, terms)
     decision = f"/api/v1/increases/{asked.json()['id']}/decision"
@@ -77,7 +77,7 @@ def test_a_member_of_staff_who_co_owns_a_shop_gets_nothing_out_of_both(
 
     # A wish for 1 point and a million yuan, adopted by her shop.
     grant_points(wang, 1)
-    wish = wishes.propose(volunteer=wang, community=lake, words="一支铅笔")
+    wish = wishes.propose(volunteer=wang, community=lake, text="一支铅笔")
     price = {"accept": True, "price_points": 1, "value_fen": 100_000_000}
     asked = desk.post(f"/api/v1/wishes/{wish.pk}/decision", price)
     assert asked.status_code == 202  # about no merchant yet
@@ -85,9 +85,9 @@ def test_a_member_of_staff_who_co_owns_a_shop_gets_nothing_out_of_both(
     alone = desk.post(decision, {"accept": True})
     assert (alone.status_code, alone.json()["code"]) == (403, "own_increase")
     assert others[0].post(decision, {"accept": True}).status_code == 200
-    adopt = f"/api/v1/merchants/{shop.pk}/wishes/{wish.pk}/adopt"
-    refused(office.post(adopt, headers=KEY))
-    assert Wish.objects.get().state == "published"
+    adopt = f"/api/v1/wishes/{wish.pk}/adopt"
+    refused(office.post(adopt, {"merchant_id": str(shop.pk)}, headers=KEY))
+    assert Wish.objects.get().status == "published"
 
     # Dismissed for a minute, and the statement.
     redeemed("2024-03-05 10:00")
@@ -118,7 +118,7 @@ def test_who_left_within_90_days_decides_nothing(ago, is_on_its_side, employed, 
     employed(zhao, until=None if ago is None else timezone.now() - ago)
 
     def end():
-        return partners.move(partnership=tea_house, state="suspended", by=zhao).state
+        return partners.move(partnership=tea_house, status="suspended", by=zhao).status
 
     if is_on_its_side:
         with pytest.raises(OwnMerchant):
@@ -171,7 +171,7 @@ def test_who_comes_to_work_there_takes_along_nothing_that_is_not_confirmed(
         increases.decide(increase=asked, accept=True, by=qian)
 
     assert tea_house.terms.count() == 1
-    assert increases.decide(increase=asked, accept=False, by=qian).state == "rejected"
+    assert increases.decide(increase=asked, accept=False, by=qian).status == "rejected"
 
 
 @pytest.mark.parametrize("who", ["zhao", "qian"])
@@ -179,7 +179,7 @@ def test_a_shop_adopts_no_wish_that_either_who_priced_it_works_for(
     who, lake, tea_house, shop, zhou, zhao, qian, wang, grant_points
 ):
     grant_points(wang, 50)
-    wish = wishes.propose(volunteer=wang, community=lake, words="一支铅笔")
+    wish = wishes.propose(volunteer=wang, community=lake, text="一支铅笔")
     asked = wishes.decide(wish=wish, accept=True, price_points=50, value_fen=100, by=zhao)
     increases.decide(increase=asked, accept=True, by=qian)
     partners.employ(merchant=shop, user={"zhao": zhao, "qian": qian}[who], role=Job.CLERK)
@@ -207,7 +207,7 @@ def test_a_shop_adopts_no_wish_that_either_who_priced_it_works_for(
         ),
         (
             "sponsorship",
-            "INSERT INTO merchants_sponsorship (id, community_id, partnership_id, words, given_on,"
+            "INSERT INTO merchants_sponsorship (id, community_id, partnership_id, text, given_on,"
             " recorded_by_id) SELECT gen_random_uuid(), community_id, id, 'x', '2024-01-01',"
             " %(zhao)s FROM merchants_partnership",
         ),
@@ -219,9 +219,9 @@ def test_a_shop_adopts_no_wish_that_either_who_priced_it_works_for(
         ),
         (
             "increase",
-            "INSERT INTO merchants_increase (id, community_id, kind, partnership_id, facts, state,"
-            " asked_by_id) SELECT gen_random_uuid(), community_id, 'terms', id, '{}', 'pending',"
-            " %(zhao)s FROM merchants_partnership",
+            "INSERT INTO merchants_increase (id, community_id, kind, partnership_id, subject_id,"
+            " facts, status, asked_by_id) SELECT gen_random_uuid(), community_id, 'terms', id, id,"
+            " '{}', 'pending', %(zhao)s FROM merchants_partnership",
         ),
     ],
 )

@@ -19,7 +19,7 @@ from merchants.giving.errors import (
     WishNotOpenNow,
     WishNotScanned,
     WishOpenAlready,
-    WishStateWrong,
+    WishStatusWrong,
     WishWithoutPrice,
 )
 from merchants.giving.services import wishes
@@ -33,7 +33,7 @@ from points.ledger.errors import HoldExpired, InsufficientPoints
 from volunteers.models import Volunteer
 from volunteers.people.services import people
 
-State = Wish.State
+Status = Wish.Status
 KEY = {"Idempotency-Key": "k1"}
 
 
@@ -41,7 +41,7 @@ KEY = {"Idempotency-Key": "k1"}
 def bicycle(lake, wang, grant_points) -> Wish:
     """Wang, who has 100 points, wishes for a child's bicycle."""
     grant_points(wang, 100)
-    return wishes.propose(volunteer=wang, community=lake, words="孩子的自行车")
+    return wishes.propose(volunteer=wang, community=lake, text="孩子的自行车")
 
 
 @pytest.fixture
@@ -65,15 +65,15 @@ def test_a_shop_fulfils_it_and_is_settled_for_it(
 ):
     for _ in range(2):
         adopted = wishes.adopt_as_merchant(wish=published, partnership=tea_house, by=zhou)
-    assert (adopted.state, wallet()) == (State.ADOPTED, (20, 80))
+    assert (adopted.status, wallet()) == (Status.ADOPTED, (20, 80))
     with pytest.raises(WishNotScanned):
-        wishes.thank(wish=adopted, words="谢谢")
+        wishes.thank(wish=adopted, text="谢谢")
 
     redemption.scan(merchant_id=tea_house.merchant_id, clerk=chen, code=adopted.redemption.code)
-    for words in ("谢谢", "再谢谢"):
-        delivered = wishes.thank(wish=adopted, words=words)
+    for text in ("谢谢", "再谢谢"):
+        delivered = wishes.thank(wish=adopted, text=text)
 
-    assert (delivered.state, delivered.thanks) == (State.DELIVERED, "谢谢")
+    assert (delivered.status, delivered.thanks) == (Status.DELIVERED, "谢谢")
     assert points.totals_by_kind(lake)["merchant"] == 80
     assert Redemption.objects.get().amount_fen == 800
 
@@ -84,7 +84,7 @@ def test_a_neighbour_fulfils_it_for_nothing(published, li, wallet, lake):
     assert wallet() == (20, 80)
 
     for _ in range(2):
-        wishes.thank(wish=adopted, words="谢谢")
+        wishes.thank(wish=adopted, text="谢谢")
 
     assert wallet() == (20, 0)
     assert points.totals_by_kind(lake)["pool"] == 80
@@ -96,14 +96,14 @@ def test_a_neighbour_who_takes_too_long_is_relieved_of_it(published, li, zhou, w
         hurry.setattr(wishes, "LIFETIME", timedelta(microseconds=1))
         adopted = wishes.adopt_as_donor(wish=published, donor=li)
     with pytest.raises(HoldExpired):
-        wishes.thank(wish=adopted, words="谢谢")
+        wishes.thank(wish=adopted, text="谢谢")
     assert wallet() == (20, 80)
 
     for _ in range(2):
         tasks.sweep_lapsed_wishes()
 
     open_again = Wish.objects.get()
-    assert (open_again.state, open_again.donor, open_again.hold) == (State.PUBLISHED, None, None)
+    assert (open_again.status, open_again.donor, open_again.hold) == (Status.PUBLISHED, None, None)
     assert wallet() == (100, 0)
     # Who takes it up now has all the time there is, whatever was still queued.
     wishes.adopt_as_donor(wish=open_again, donor=li)
@@ -131,29 +131,29 @@ def test_what_comes_to_nothing_gives_the_points_back(
         redemption.cancel(redemption=adopted.redemption)
         after = Wish.objects.get()
 
-    assert after.state == (State.WITHDRAWN if how == "withdrawn" else State.PUBLISHED)
+    assert after.status == (Status.WITHDRAWN if how == "withdrawn" else Status.PUBLISHED)
     assert (after.donor, after.partnership, after.redemption, after.hold) == (None,) * 4
     assert wallet() == (100, 0)
     if how != "withdrawn":
-        assert wishes.adopt_as_donor(wish=after, donor=li).state == State.ADOPTED
+        assert wishes.adopt_as_donor(wish=after, donor=li).status == Status.ADOPTED
 
 
 def test_a_scanned_wish_is_neither_released_nor_withdrawn(published, tea_house, zhou, chen):
     adopted = wishes.adopt_as_merchant(wish=published, partnership=tea_house, by=zhou)
     redemption.scan(merchant_id=tea_house.merchant_id, clerk=chen, code=adopted.redemption.code)
 
-    with pytest.raises(WishStateWrong):
+    with pytest.raises(WishStatusWrong):
         wishes.release(wish=adopted, by=zhou)
-    with pytest.raises(WishStateWrong):
+    with pytest.raises(WishStatusWrong):
         wishes.withdraw(wish=adopted)
 
 
 def test_one_wish_at_a_time(bicycle, lake, wang):
     with pytest.raises(WishOpenAlready):
-        wishes.propose(volunteer=wang, community=lake, words="书包")
+        wishes.propose(volunteer=wang, community=lake, text="书包")
     wishes.withdraw(wish=bicycle)
 
-    assert wishes.propose(volunteer=wang, community=lake, words="书包")
+    assert wishes.propose(volunteer=wang, community=lake, text="书包")
 
 
 def test_a_wish_is_decided_by_somebody_else_once_with_a_price(bicycle, wang, zhao, li):
@@ -161,20 +161,20 @@ def test_a_wish_is_decided_by_somebody_else_once_with_a_price(bicycle, wang, zha
         wishes.decide(wish=bicycle, accept=True, price_points=80, by=wang)
     with pytest.raises(WishWithoutPrice):
         wishes.decide(wish=bicycle, accept=True, by=zhao)
-    with pytest.raises(WishStateWrong):
+    with pytest.raises(WishStatusWrong):
         wishes.adopt_as_donor(wish=bicycle, donor=li)
     for _ in range(2):
-        rejected = wishes.decide(wish=bicycle, accept=False, by=zhao, because="太贵")
-    assert (rejected.state, rejected.because) == (State.REJECTED, "太贵")
-    with pytest.raises(WishStateWrong):
+        rejected = wishes.decide(wish=bicycle, accept=False, by=zhao, reason="太贵")
+    assert (rejected.status, rejected.reason) == (Status.REJECTED, "太贵")
+    with pytest.raises(WishStatusWrong):
         wishes.decide(wish=bicycle, accept=True, price_points=80, by=zhao)
-    with pytest.raises(WishStateWrong):
+    with pytest.raises(WishStatusWrong):
         wishes.withdraw(wish=bicycle)
     for act in (
         lambda: wishes.release(wish=bicycle, by=li),
-        lambda: wishes.thank(wish=bicycle, words="谢谢"),
+        lambda: wishes.thank(wish=bicycle, text="谢谢"),
     ):
-        with pytest.raises(WishStateWrong):
+        with pytest.raises(WishStatusWrong):
             act()
 
 
@@ -199,12 +199,12 @@ def test_what_was_spent_meanwhile_is_not_there(published, tea, tea_house, wang, 
         wishes.adopt_as_merchant(wish=published, partnership=tea_house, by=zhou)
 
     published.refresh_from_db()
-    assert published.state == State.PUBLISHED
+    assert published.status == Status.PUBLISHED
     assert Offer.objects.count() == 1
 
 
 def test_a_suspended_partner_adopts_nothing(published, tea_house, zhao, zhou):
-    suspended = partners.move(partnership=tea_house, state="suspended", by=zhao, because="装修")
+    suspended = partners.move(partnership=tea_house, status="suspended", by=zhao, reason="装修")
 
     with pytest.raises(PartnerNotActive):
         wishes.adopt_as_merchant(wish=published, partnership=suspended, by=zhou)
@@ -218,7 +218,7 @@ def test_a_child_wishes_and_gives_with_a_guardians_consent(lake, published, li, 
     with pytest.raises(GuardianConsentRequired):
         wishes.adopt_as_donor(wish=published, donor=li)
     with pytest.raises(GuardianConsentRequired):
-        wishes.propose(volunteer=wang, community=lake, words="书包")
+        wishes.propose(volunteer=wang, community=lake, text="书包")
 
 
 def test_who_is_forgotten_has_no_words_left(published, tea_house, zhou, wang, wallet):
@@ -227,7 +227,7 @@ def test_who_is_forgotten_has_no_words_left(published, tea_house, zhou, wang, wa
     wishes.withdraw_all(Leaving(wang.pk, None, timezone.now()))
     wishes.forget(volunteer=wang)
 
-    assert (Wish.objects.get().words, Wish.objects.get().state) == ("", State.WITHDRAWN)
+    assert (Wish.objects.get().text, Wish.objects.get().status) == ("", Status.WITHDRAWN)
     assert Offer.objects.get().title == "微心愿"
     assert wallet() == (100, 0)
 
@@ -243,7 +243,7 @@ def test_a_shop_and_neighbours_at_once(published, tea_house, zhou, person, walle
             wishes.adopt_as_donor(wish=published, donor=neighbours[number])
         return "adopted"
 
-    assert Counter(at_once(5, adopt)) == {"adopted": 1, "wish_state_wrong": 4}
+    assert Counter(at_once(5, adopt)) == {"adopted": 1, "wish_status_wrong": 4}
     assert wallet() == (20, 80)
 
 
@@ -260,8 +260,8 @@ def test_what_a_shop_refunded_is_open_again(published, tea_house, zhou, chen, wa
         refunds.refund(redemption=adopted.redemption, refunded_by=chen, reason="坏了")
 
         published.refresh_from_db()
-        assert (published.state, published.partnership, published.redemption) == (
-            State.PUBLISHED,
+        assert (published.status, published.partnership, published.redemption) == (
+            Status.PUBLISHED,
             None,
             None,
         )
@@ -269,19 +269,19 @@ def test_what_a_shop_refunded_is_open_again(published, tea_house, zhou, chen, wa
     told = Notice.objects.filter(recipient=wang, kind="wish_open_again")
     assert told.count() == 2
 
-    assert wishes.withdraw(wish=published).state == State.WITHDRAWN
+    assert wishes.withdraw(wish=published).status == Status.WITHDRAWN
 
 
 def test_what_thanks_were_said_for_stays_delivered_though_it_is_refunded(
     published, tea_house, zhou, chen, wallet
 ):
     adopted = scanned(published, tea_house, zhou, chen)
-    wishes.thank(wish=adopted, words="谢谢")
+    wishes.thank(wish=adopted, text="谢谢")
 
     refunds.refund(redemption=adopted.redemption, refunded_by=chen, reason="坏了")
 
     published.refresh_from_db()
-    assert (published.state, wallet()) == (State.DELIVERED, (100, 0))
+    assert (published.status, wallet()) == (Status.DELIVERED, (100, 0))
 
 
 def test_what_was_erased_is_nobodys_to_fulfil_when_it_is_refunded(
@@ -293,12 +293,12 @@ def test_what_was_erased_is_nobodys_to_fulfil_when_it_is_refunded(
     refunds.refund(redemption=adopted.redemption, refunded_by=chen, reason="坏了")
 
     published.refresh_from_db()
-    assert (published.state, published.words) == (State.WITHDRAWN, "")
+    assert (published.status, published.text) == (Status.WITHDRAWN, "")
 
 
 @pytest.mark.parametrize("when", ["now", "before wishes were withdrawn with who left"])
 def test_whose_wisher_left_is_not_fulfilled(published, wang, li, tea_house, zhou, wallet, when):
-    refusal = WishStateWrong
+    refusal = WishStatusWrong
     if when == "now":
         people.leave(volunteer=Volunteer.objects.get(user=wang))
     else:
@@ -362,7 +362,7 @@ def test_who_would_fulfil_it_is_not_told_how_many_points_there_are(bicycle, zhao
 def test_a_wish_over_http(lake, wang, li, zhao, zhou, tea_house, chen, grant_points, logged_in):
     grant_points(wang, 100)
     phone, neighbour, desk, office = (logged_in(who) for who in (wang, li, zhao, zhou))
-    asked = {"community": "lake", "words": "孩子的自行车"}
+    asked = {"community": "lake", "text": "孩子的自行车"}
     made = phone.post("/api/v1/me/wishes", asked, headers=KEY)
     assert made.status_code == 201
     wish = made.json()
@@ -376,15 +376,19 @@ def test_a_wish_over_http(lake, wang, li, zhao, zhou, tea_house, chen, grant_poi
     assert seen == {
         "id": wish["id"],
         "community": {"code": "lake", "name": lake.name},
-        "words": "孩子的自行车",
+        "text": "孩子的自行车",
         "price_points": 80,
-        "state": "published",
+        "status": "published",
         "thanks": "",
     }
     mine = f"/api/v1/merchants/{tea_house.merchant_id}/wishes"
     assert office.get(mine).json()["results"] == [seen]
-    adopted = office.post(f"{mine}/{wish['id']}/adopt", headers=KEY)
-    assert adopted.json() == seen | {"state": "adopted"}
+    adopted = office.post(
+        f"/api/v1/wishes/{wish['id']}/adopt",
+        {"merchant_id": str(tea_house.merchant_id)},
+        headers=KEY,
+    )
+    assert adopted.json() == seen | {"status": "adopted"}
     (told,) = phone.get("/api/v1/me/wishes").json()["results"]
     assert told["fulfilled_by"] == "茶馆"
     voucher = phone.get(f"/api/v1/me/vouchers/{told['redemption_id']}").json()
@@ -393,9 +397,9 @@ def test_a_wish_over_http(lake, wang, li, zhao, zhou, tea_house, chen, grant_poi
 
     thanked = phone.post(
         f"/api/v1/me/wishes/{wish['id']}/thanks",
-        {"words": "谢谢"},
+        {"text": "谢谢"},
         headers={"Idempotency-Key": "k2"},
     )
-    assert (thanked.json()["state"], thanked.json()["thanks"]) == ("delivered", "谢谢")
-    (watched,) = desk.get("/api/v1/communities/lake/wishes?state=delivered").json()["results"]
+    assert (thanked.json()["status"], thanked.json()["thanks"]) == ("delivered", "谢谢")
+    (watched,) = desk.get("/api/v1/communities/lake/wishes?status=delivered").json()["results"]
     assert watched["thanks"] == "谢谢"

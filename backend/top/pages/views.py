@@ -13,7 +13,7 @@ from django.views.generic import TemplateView
 from backend.communities.models import Community
 from backend.communities.selectors import community_by_code, tenants
 from merchants.giving import selectors
-from merchants.models import Cause, Partnership
+from merchants.models import Campaign, Partnership
 from points.ledger.selectors import public_figures
 from points.seals.selectors import seals_of
 from volunteers.attendance.selectors import verified_minutes
@@ -83,8 +83,8 @@ class BoardView(KeptPage):
             "back": _("All communities"),
             "figures": _figures(community),
             "seal": _latest_seal(community),
-            "causes_title": _("Points given back"),
-            "causes": selectors.with_totals(Cause.objects.filter(community=community)),
+            "campaigns_title": _("Points given back"),
+            "campaigns": selectors.with_totals(Campaign.objects.filter(community=community)),
             "given": _("given"),
             "spent": _("spent"),
             "sponsorships_title": _("What merchants gave"),
@@ -104,15 +104,15 @@ def _figures(community: Community) -> list[tuple[str, int]]:
         (_("Volunteers"), volunteers_in(community).count()),
         (_("Hours served"), verified_minutes(community) // 60),
         (_("Points issued"), points["issued"]),
-        # What causes spent is told below, with what for.
-        (_("Points redeemed"), points["redeemed"] - selectors.spent_in(community)),
+        # What campaigns disbursed is told below, with what for.
+        (_("Points redeemed"), points["redeemed"] - selectors.disbursed_in(community)),
         (_("Points in wallets"), points["outstanding"]),
         (_("Partner merchants"), _partners(community)),
     ]
 
 
 def _partners(community: Community) -> int:
-    return Partnership.objects.filter(community=community, state=Partnership.State.ACTIVE).count()
+    return Partnership.objects.filter(community=community, status=Partnership.Status.ACTIVE).count()
 
 
 def _latest_seal(community: Community) -> dict[str, str] | None:

@@ -43,7 +43,7 @@ def announce(
     there = list(locked.filter(pk__in=[one.pk for one in partnerships]))
     for one in there:
         sides.refuse_own(by, one)
-    if any(one.state != Partnership.State.ACTIVE for one in there):
+    if any(one.status != Partnership.Status.ACTIVE for one in there):
         raise PartnerNotActive
     elsewhere = FairStall.objects.filter(
         community=community,

@@ -16,10 +16,10 @@ from backend.audit import services as trail
 from backend.files.pictures import without_exif
 from merchants.catalogue import errors
 from merchants.catalogue.models import PIECES_AT_MOST, Offer, OfferPrice, StockMove
-from merchants.catalogue.services import terms
+from merchants.catalogue.services import raised, terms
 from merchants.partners.models.increases import Increase
 from merchants.partners.models.partnerships import Partnership, Terms
-from merchants.partners.services import second_person, sides
+from merchants.partners.services import increases, sides
 
 PLENTY = 2**31 - 1
 OURS = ("points-", "wish-")  # how codes begin that we make
@@ -135,11 +135,11 @@ def decide(
         return offer
     if offer.status != Offer.Status.PROPOSED:
         raise errors.OfferStatusWrong(current_status=offer.status)
-    if accept and not is_confirmed and (waiting := _ask(Increase.Kind.LISTING, offer, by)):
+    if accept and not is_confirmed and (waiting := raised.ask(Increase.Kind.LISTING, offer, by)):
         return waiting
     offer.status, offer.decided_by, offer.decided_at = status, by, timezone.now()
     offer.save(update_fields=["status", "decided_by", "decided_at"])
-    _drop_listing(offer)
+    raised.drop_listing(offer)
     if accept:
         _price(offer, by)
     _record("offer.decide", offer, by, status=status, reason=reason)
@@ -182,7 +182,7 @@ def change(*, offer: Offer, by: User, is_confirmed: bool = False, **facts: Any) 
     _set(offer, facts)
     is_raise = offer.status in CAN_BE_LISTED and _prices(offer) != before
     if is_raise and not is_confirmed:
-        waiting = _ask(Increase.Kind.PRICE, offer, by, facts)
+        waiting = raised.ask(Increase.Kind.PRICE, offer, by, facts)
         if waiting is not None:
             return waiting
     return _changed(offer, by, before, facts)
@@ -221,32 +221,9 @@ def _changed(
     after = _prices(offer)
     if after != before:
         _price(offer, by)
-    _drop_listing(offer)
+    raised.drop_listing(offer)
     _record("offer.change", offer, by, changed=sorted(facts), status=offer.status, **after)
     return offer
-
-
-def _ask(
-    kind: Increase.Kind, offer: Offer, by: User, facts: dict[str, Any] | None = None
-) -> Increase | None:
-    """Ask a second person, if it raises what the community owes above the limit."""
-    raised = second_person.raised_by_offer_fen(offer)
-    if not raised:
-        return None
-    return second_person.ask(
-        kind=kind,
-        community=offer.community,
-        by=by,
-        amount_fen=raised,
-        partnership=offer.partnership,
-        offer=offer,
-        facts=facts,
-    )
-
-
-def _drop_listing(offer: Offer) -> None:
-    """Drop the increase that waits for a listing of what is not there now, or was decided on."""
-    second_person.drop(offer.community_id, offer=offer, kind=Increase.Kind.LISTING)
 
 
 def _prices(offer: Offer) -> dict[str, Any]:
@@ -326,7 +303,7 @@ def restock(
     offer = _locked(offer)
     if is_staff:
         sides.refuse_own(by, offer.partnership)
-    if change > 0 and second_person.is_alone(offer):
+    if change > 0 and raised.is_alone(offer):
         raise errors.OfferRaisedAlone
     if offer.stock + change < 0:
         raise errors.OutOfStock(stock=offer.stock)
@@ -366,3 +343,19 @@ def _locked(offer: Offer) -> Offer:
 
 def _record(action: str, offer: Offer, by: User, **after: Any) -> None:
     trail.record(action, actor=by, community=offer.community, target=offer, after=after)
+
+
+# --- what takes a second person ---------------------------------------------------------------
+def _confirm_price(increase: Increase, offer: Offer, reason: str) -> None:
+    facts = increases.read(Offer, increase.facts)
+    change(offer=offer, by=increase.asked_by, is_confirmed=True, **facts)
+
+
+def _confirm_listing(increase: Increase, offer: Offer, reason: str) -> None:
+    decide(offer=offer, accept=True, by=increase.asked_by, reason=reason, is_confirmed=True)
+
+
+INCREASES = {
+    Increase.Kind.PRICE: increases.Declared(_confirm_price, Offer),
+    Increase.Kind.LISTING: increases.Declared(_confirm_listing, Offer),
+}

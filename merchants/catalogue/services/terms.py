@@ -1,10 +1,10 @@
 """What a community owes for what is redeemed: the contract of the day, and its arithmetic."""
 
-from collections.abc import Iterable
 from datetime import date
 
 from merchants.catalogue import errors
 from merchants.catalogue.models import Offer
+from merchants.partners import selectors
 from merchants.partners.errors import PartnerNotActive
 from merchants.partners.models.partnerships import Partnership, Terms
 
@@ -12,20 +12,10 @@ from merchants.partners.models.partnerships import Partnership, Terms
 def in_force(partnership: Partnership, day: date) -> Terms:
     """Return the version that counts on ``day``, the community's. Raises PartnerNotActive."""
     versions = Terms.objects.filter(community_id=partnership.community_id, partnership=partnership)
-    terms = counting(versions, day)
+    terms = selectors.counting(versions, day)
     if terms is None:
         raise PartnerNotActive
     return terms
-
-
-def counting(versions: Iterable[Terms], day: date) -> Terms | None:
-    """Return the version of a contract that counts on ``day``: the highest that is valid."""
-    valid = [
-        one
-        for one in versions
-        if one.withdrawn_at is None and (one.valid_from is None or one.valid_from <= day)
-    ]
-    return max(valid, key=lambda one: one.version, default=None)
 
 
 def amount_fen(terms: Terms, offer: Offer, quantity: int) -> int:

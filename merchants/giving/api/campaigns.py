@@ -8,75 +8,75 @@ from django.shortcuts import get_object_or_404
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
-from rest_framework.generics import ListAPIView
+from rest_framework.generics import ListAPIView, RetrieveAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
 from backend.api.fields import CharField, DateField, IntegerField, TextField
-from backend.api.filters import CommunityFilter
+from backend.api.filters import CommunityFilter, TextFilter
 from backend.api.idempotency import below, idempotent, seen
 from backend.communities.api.shown import in_community
 from backend.communities.selectors import HANDLES, communities_where
 from merchants.giving import selectors
-from merchants.giving.models.campaigns import Cause, Gift, Spending, Sponsorship
-from merchants.giving.services import campaigns as causes
+from merchants.giving.models import Campaign, Disbursement, Donation, Sponsorship
+from merchants.giving.services import campaigns
 from merchants.partners.api.serializers import PartnerCommunitySerializer, PartnerSerializer
 from merchants.partners.selectors import partners_in
 
 
-class CauseSerializer(serializers.ModelSerializer[Cause]):
-    """``given_points`` less ``spent_points`` is what its pool has; nobody is named."""
+class CampaignSerializer(serializers.ModelSerializer[Campaign]):
+    """``donated_points`` less ``disbursed_points`` is what its pool has; nobody is named."""
 
     community = PartnerCommunitySerializer(read_only=True)
-    given_points = serializers.IntegerField(read_only=True)
-    spent_points = serializers.IntegerField(read_only=True)
+    donated_points = serializers.IntegerField(read_only=True)
+    disbursed_points = serializers.IntegerField(read_only=True)
 
     class Meta:
-        model = Cause
+        model = Campaign
         fields = (
             "id",
             "title",
             "description",
             "community",
-            "given_points",
-            "spent_points",
+            "donated_points",
+            "disbursed_points",
             "opened_at",
             "closed_at",
         )
         read_only_fields = fields
 
 
-class OpenCauseSerializer(serializers.Serializer[Any]):
+class OpenCampaignSerializer(serializers.Serializer[Any]):
     title = CharField(max_length=60)
     description = TextField(max_length=500, allow_blank=True, default="")
 
 
-class GiveSerializer(serializers.Serializer[Any]):
+class DonateSerializer(serializers.Serializer[Any]):
     points = IntegerField(min_value=1)
 
 
-class GiftSerializer(serializers.ModelSerializer[Gift]):
-    cause = serializers.CharField(source="cause.title", read_only=True)
+class DonationSerializer(serializers.ModelSerializer[Donation]):
+    campaign = serializers.CharField(source="campaign.title", read_only=True)
     community = PartnerCommunitySerializer(read_only=True)
 
     class Meta:
-        model = Gift
-        fields = ("id", "community", "cause", "points", "given_at")
+        model = Donation
+        fields = ("id", "community", "campaign", "points", "donated_at")
         read_only_fields = fields
 
 
-class SpendSerializer(GiveSerializer):
-    """``words`` say what for, for everybody to read: they name nobody."""
+class DisburseSerializer(DonateSerializer):
+    """``reason`` says what for, for everybody to read: it names nobody."""
 
-    words = TextField(max_length=200)
+    reason = TextField(max_length=200)
 
 
-class SpendingSerializer(serializers.ModelSerializer[Spending]):
+class DisbursementSerializer(serializers.ModelSerializer[Disbursement]):
     class Meta:
-        model = Spending
-        fields = ("id", "points", "words", "spent_at")
+        model = Disbursement
+        fields = ("id", "points", "reason", "disbursed_at")
         read_only_fields = fields
 
 
@@ -84,7 +84,7 @@ class SponsorSerializer(serializers.Serializer[Any]):
     """``value_fen``: about what it would have cost."""
 
     partnership_id = serializers.UUIDField()
-    words = TextField(max_length=200)
+    text = TextField(max_length=200)
     value_fen = IntegerField(min_value=0, max_value=10**12, required=False, allow_null=True)
     given_on = DateField()
 
@@ -94,137 +94,173 @@ class SponsorshipSerializer(serializers.ModelSerializer[Sponsorship]):
 
     class Meta:
         model = Sponsorship
-        fields = ("id", "merchant", "words", "value_fen", "given_on")
+        fields = ("id", "merchant", "text", "value_fen", "given_on")
         read_only_fields = fields
 
 
+class CampaignFilter(CommunityFilter):
+    text = TextFilter("title", "description")
+    is_open = filters.BooleanFilter(
+        field_name="closed_at", lookup_expr="isnull", label="Whether it still takes points."
+    )
+
+
+class SponsorshipFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter is untyped
+    partnership_id = filters.UUIDFilter(help_text="A partnership's id.")
+    text = TextFilter("text", "partnership__name")
+
+
 # --- volunteers, and staff who read along -----------------------------------------------------
-class CauseListView(ListAPIView[Cause]):
-    """What points are collected for where I belong, newest first: ``GET /api/v1/causes``."""
+class CampaignListView(ListAPIView[Campaign]):
+    """List the campaigns where I belong, newest first: ``GET /api/v1/campaigns``."""
 
-    serializer_class = CauseSerializer
-    queryset = Cause.objects.none()
+    serializer_class = CampaignSerializer
+    queryset = Campaign.objects.none()
     filter_backends = [filters.DjangoFilterBackend]
-    filterset_class = CommunityFilter
+    filterset_class = CampaignFilter
 
-    def get_queryset(self) -> QuerySet[Cause]:
-        return selectors.causes_known_to(signed_in(self.request))
+    def get_queryset(self) -> QuerySet[Campaign]:
+        return selectors.campaigns_known_to(signed_in(self.request))
 
 
-class GiveView(APIView):
-    """I give points back, for good: ``POST /api/v1/causes/{cause_id}/gifts``.
+class CampaignView(RetrieveAPIView[Campaign]):
+    """Open a campaign: ``GET /api/v1/campaigns/{campaign_id}``."""
 
-    Refused with ``cause_closed``, ``insufficient_points``.
+    serializer_class = CampaignSerializer
+    queryset = Campaign.objects.none()
+    lookup_url_kwarg = "campaign_id"
+
+    def get_queryset(self) -> QuerySet[Campaign]:
+        return selectors.campaigns_known_to(signed_in(self.request))
+
+
+class DonateView(APIView):
+    """Give points back, for good: ``POST /api/v1/campaigns/{campaign_id}/donations``.
+
+    Refused with ``campaign_closed``, ``insufficient_points``.
     """
 
-    @extend_schema(request=GiveSerializer, responses={201: GiftSerializer})
+    @extend_schema(request=DonateSerializer, responses={201: DonationSerializer})
     @idempotent(
-        seen(selectors.gifts_of),
-        GiftSerializer,
-        address=seen(selectors.causes_open_to, "cause_id"),
+        seen(selectors.donations_of),
+        DonationSerializer,
+        address=seen(selectors.campaigns_open_to, "campaign_id"),
     )
-    def post(self, request: Request, cause_id: UUID) -> Response:
+    def post(self, request: Request, campaign_id: UUID) -> Response:
         user = signed_in(request)
-        cause = get_object_or_404(selectors.causes_open_to(user), pk=cause_id)
-        body = GiveSerializer(data=request.data)
+        campaign = get_object_or_404(selectors.campaigns_open_to(user), pk=campaign_id)
+        body = DonateSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        gift = causes.give(cause=cause, volunteer=user, amount=body.validated_data["points"])
-        return Response(GiftSerializer(gift).data, status=status.HTTP_201_CREATED)
+        donation = campaigns.donate(
+            campaign=campaign, volunteer=user, amount=body.validated_data["points"]
+        )
+        return Response(DonationSerializer(donation).data, status=status.HTTP_201_CREATED)
 
 
-class MyGiftListView(ListAPIView[Gift]):
-    """What I gave back, newest first: ``GET /api/v1/me/gifts``."""
+class MyDonationListView(ListAPIView[Donation]):
+    """List what I gave back, newest first: ``GET /api/v1/me/donations``."""
 
-    serializer_class = GiftSerializer
-    queryset = Gift.objects.none()
+    serializer_class = DonationSerializer
+    queryset = Donation.objects.none()
 
-    def get_queryset(self) -> QuerySet[Gift]:
-        return selectors.gifts_of(signed_in(self.request))
+    def get_queryset(self) -> QuerySet[Donation]:
+        return selectors.donations_of(signed_in(self.request))
 
 
-class SpendingListView(ListAPIView[Spending]):
-    """What its points were spent on, newest first: ``GET /api/v1/causes/{cause_id}/spendings``."""
+class DisbursementListView(ListAPIView[Disbursement]):
+    """List what a campaign's points were spent on, newest first.
 
-    serializer_class = SpendingSerializer
-    queryset = Spending.objects.none()
+    ``GET /api/v1/campaigns/{campaign_id}/disbursements``
+    """
 
-    def get_queryset(self) -> QuerySet[Spending]:
-        known = selectors.causes_known_to(signed_in(self.request))
-        return selectors.spendings_of(get_object_or_404(known, pk=self.kwargs["cause_id"]))
+    serializer_class = DisbursementSerializer
+    queryset = Disbursement.objects.none()
 
-    @extend_schema(request=SpendSerializer, responses={201: SpendingSerializer})
+    def get_queryset(self) -> QuerySet[Disbursement]:
+        known = selectors.campaigns_known_to(signed_in(self.request))
+        return selectors.disbursements_of(get_object_or_404(known, pk=self.kwargs["campaign_id"]))
+
+    @extend_schema(request=DisburseSerializer, responses={201: DisbursementSerializer})
     @idempotent(
-        below(seen(selectors.causes_handled_by, "cause_id"), selectors.spendings_of),
-        SpendingSerializer,
+        below(seen(selectors.campaigns_handled_by, "campaign_id"), selectors.disbursements_of),
+        DisbursementSerializer,
     )
-    def post(self, request: Request, cause_id: UUID) -> Response:
-        """Staff spend some: ``POST /api/v1/causes/{cause_id}/spendings``.
+    def post(self, request: Request, campaign_id: UUID) -> Response:
+        """Spend its points, as staff: ``POST /api/v1/campaigns/{campaign_id}/disbursements``.
 
         Refused with ``pool_too_small``.
         """
         user = signed_in(request)
-        cause = get_object_or_404(selectors.causes_handled_by(user), pk=cause_id)
-        body = SpendSerializer(data=request.data)
+        campaign = get_object_or_404(selectors.campaigns_handled_by(user), pk=campaign_id)
+        body = DisburseSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        spent = causes.spend(
-            cause=cause,
+        spent = campaigns.disburse(
+            campaign=campaign,
             by=user,
             amount=body.validated_data["points"],
-            words=body.validated_data["words"],
+            reason=body.validated_data["reason"],
         )
-        return Response(SpendingSerializer(spent).data, status=status.HTTP_201_CREATED)
+        return Response(DisbursementSerializer(spent).data, status=status.HTTP_201_CREATED)
 
 
 # --- staff ------------------------------------------------------------------------------------
-class OpenCauseView(APIView):
-    """Collect for something: ``POST /api/v1/communities/{code}/causes``.
+class OpenCampaignView(APIView):
+    """Collect points for something, as staff: ``POST /api/v1/communities/{code}/campaigns``.
 
-    Refused with ``cause_title_taken``.
+    Refused with ``campaign_title_taken``.
     """
 
-    @extend_schema(request=OpenCauseSerializer, responses={201: CauseSerializer})
-    @idempotent(in_community(HANDLES, selectors.causes_in), CauseSerializer)
+    @extend_schema(request=OpenCampaignSerializer, responses={201: CampaignSerializer})
+    @idempotent(in_community(HANDLES, selectors.campaigns_in), CampaignSerializer)
     def post(self, request: Request, code: str) -> Response:
         user = signed_in(request)
         community = get_object_or_404(communities_where(user, HANDLES), code=code)
-        body = OpenCauseSerializer(data=request.data)
+        body = OpenCampaignSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        cause = causes.open_cause(community=community, by=user, **body.validated_data)
-        return _told(cause, status.HTTP_201_CREATED)
+        campaign = campaigns.open_campaign(community=community, by=user, **body.validated_data)
+        return _told(campaign, status.HTTP_201_CREATED)
 
 
-class CloseCauseView(APIView):
-    """It takes no more: ``POST /api/v1/causes/{cause_id}/close``. Again, the first time stands."""
+class CloseCampaignView(APIView):
+    """Close a campaign, as staff: ``POST /api/v1/campaigns/{campaign_id}/close``.
 
-    @extend_schema(request=None, responses=CauseSerializer)
-    @idempotent(seen(selectors.causes_handled_by, "cause_id"), CauseSerializer, is_required=False)
-    def post(self, request: Request, cause_id: UUID) -> Response:
+    It takes no more points; what is in its pool can still be spent.
+    """
+
+    @extend_schema(request=None, responses=CampaignSerializer)
+    @idempotent(
+        seen(selectors.campaigns_handled_by, "campaign_id"), CampaignSerializer, is_required=False
+    )
+    def post(self, request: Request, campaign_id: UUID) -> Response:
         user = signed_in(request)
-        cause = get_object_or_404(selectors.causes_handled_by(user), pk=cause_id)
-        return _told(causes.close_cause(cause=cause, by=user), status.HTTP_200_OK)
+        campaign = get_object_or_404(selectors.campaigns_handled_by(user), pk=campaign_id)
+        return _told(campaigns.close_campaign(campaign=campaign, by=user), status.HTTP_200_OK)
 
 
-def _told(cause: Cause, status_code: int) -> Response:
-    told = selectors.with_totals(Cause.objects.filter(pk=cause.pk)).get()
-    return Response(CauseSerializer(told).data, status=status_code)
+def _told(campaign: Campaign, status_code: int) -> Response:
+    told = selectors.with_totals(Campaign.objects.filter(pk=campaign.pk)).get()
+    return Response(CampaignSerializer(told).data, status=status_code)
 
 
 class SponsorshipListView(ListAPIView[Sponsorship]):
-    """What merchants gave, newest first: ``GET /api/v1/communities/{code}/sponsorships``."""
+    """List what merchants gave, newest first: ``GET /api/v1/communities/{code}/sponsorships``."""
 
     serializer_class = SponsorshipSerializer
     queryset = Sponsorship.objects.none()
+    filter_backends = [filters.DjangoFilterBackend]
+    filterset_class = SponsorshipFilter
 
     def get_queryset(self) -> QuerySet[Sponsorship]:
-        known = selectors.communities_with_causes_for(signed_in(self.request))
+        known = selectors.communities_with_campaigns_for(signed_in(self.request))
         return selectors.sponsorships_in(get_object_or_404(known, code=self.kwargs["code"]))
 
     @extend_schema(request=SponsorSerializer, responses={201: SponsorshipSerializer})
     @idempotent(in_community(HANDLES, selectors.sponsorships_in), SponsorshipSerializer)
     def post(self, request: Request, code: str) -> Response:
-        """Staff put it on record: ``POST /api/v1/communities/{code}/sponsorships``.
+        """Put on record what a merchant gave, as staff.
 
-        Refused with ``given_later``: what is promised is not given yet.
+        ``POST /api/v1/communities/{code}/sponsorships``. Refused with ``given_later``: what is
+        promised is not given yet.
         """
         user = signed_in(request)
         community = get_object_or_404(communities_where(user, HANDLES), code=code)
@@ -232,5 +268,5 @@ class SponsorshipListView(ListAPIView[Sponsorship]):
         body.is_valid(raise_exception=True)
         facts = dict(body.validated_data)
         partnership = get_object_or_404(partners_in(community), pk=facts.pop("partnership_id"))
-        given = causes.sponsor(partnership=partnership, by=user, **facts)
+        given = campaigns.sponsor(partnership=partnership, by=user, **facts)
         return Response(SponsorshipSerializer(given).data, status=status.HTTP_201_CREATED)

@@ -1,31 +1,25 @@
 from django.urls import path
 
-from merchants.giving.api import campaigns as causes
-from merchants.giving.api import wishes
+from merchants.giving.api import campaigns, wishes
 
 urlpatterns = [
     path("me/wishes", wishes.MyWishListView.as_view()),
+    path("me/wishes/<uuid:wish_id>", wishes.MyWishView.as_view()),
     path("me/wishes/<uuid:wish_id>/withdraw", wishes.MyWishWithdrawView.as_view()),
     path("me/wishes/<uuid:wish_id>/thanks", wishes.MyWishThanksView.as_view()),
     path("wishes", wishes.WishListView.as_view()),
+    path("wishes/<uuid:wish_id>", wishes.WishView.as_view()),
     path("wishes/<uuid:wish_id>/adopt", wishes.AdoptView.as_view()),
     path("wishes/<uuid:wish_id>/release", wishes.ReleaseView.as_view()),
     path("wishes/<uuid:wish_id>/decision", wishes.WishDecisionView.as_view()),
     path("communities/<slug:code>/wishes", wishes.CommunityWishListView.as_view()),
     path("merchants/<uuid:merchant_id>/wishes", wishes.MerchantWishListView.as_view()),
-    path(
-        "merchants/<uuid:merchant_id>/wishes/<uuid:wish_id>/adopt",
-        wishes.MerchantAdoptView.as_view(),
-    ),
-    path(
-        "merchants/<uuid:merchant_id>/wishes/<uuid:wish_id>/release",
-        wishes.MerchantReleaseView.as_view(),
-    ),
-    path("causes", causes.CauseListView.as_view()),
-    path("causes/<uuid:cause_id>/gifts", causes.GiveView.as_view()),
-    path("causes/<uuid:cause_id>/spendings", causes.SpendingListView.as_view()),
-    path("causes/<uuid:cause_id>/close", causes.CloseCauseView.as_view()),
-    path("me/gifts", causes.MyGiftListView.as_view()),
-    path("communities/<slug:code>/causes", causes.OpenCauseView.as_view()),
-    path("communities/<slug:code>/sponsorships", causes.SponsorshipListView.as_view()),
+    path("campaigns", campaigns.CampaignListView.as_view()),
+    path("campaigns/<uuid:campaign_id>", campaigns.CampaignView.as_view()),
+    path("campaigns/<uuid:campaign_id>/donations", campaigns.DonateView.as_view()),
+    path("campaigns/<uuid:campaign_id>/disbursements", campaigns.DisbursementListView.as_view()),
+    path("campaigns/<uuid:campaign_id>/close", campaigns.CloseCampaignView.as_view()),
+    path("me/donations", campaigns.MyDonationListView.as_view()),
+    path("communities/<slug:code>/campaigns", campaigns.OpenCampaignView.as_view()),
+    path("communities/<slug:code>/sponsorships", campaigns.SponsorshipListView.as_view()),
 ]

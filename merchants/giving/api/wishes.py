@@ -8,21 +8,21 @@ from django.shortcuts import get_object_or_404
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
-from rest_framework.generics import ListAPIView
+from rest_framework.generics import ListAPIView, RetrieveAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
 from backend.api.fields import IntegerField, TextField
-from backend.api.filters import CommunityFilter
+from backend.api.filters import CommunityFilter, PersonFilter, TextFilter
 from backend.api.idempotency import idempotent, seen
 from backend.communities.selectors import WATCHES_OVER, communities_of, communities_where
 from merchants.giving import selectors
-from merchants.giving.models.wishes import Wish
+from merchants.giving.models import Wish
 from merchants.giving.services import wishes
 from merchants.partners.api.increases import AS_INCREASE, FEN_AT_MOST, IncreaseSerializer, waits
-from merchants.partners.api.members import at_owned, owned
+from merchants.partners.api.members import owned
 from merchants.partners.api.serializers import ColleagueSerializer, PartnerCommunitySerializer
 from merchants.partners.models.increases import Increase
 from merchants.partners.selectors import partnerships_of
@@ -38,7 +38,7 @@ class WishSerializer(serializers.ModelSerializer[Wish]):
 
     class Meta:
         model = Wish
-        fields: tuple[str, ...] = ("id", "community", "words", "price_points", "state", "thanks")
+        fields: tuple[str, ...] = ("id", "community", "text", "price_points", "status", "thanks")
         read_only_fields = fields
 
 
@@ -51,7 +51,7 @@ class MyWishSerializer(WishSerializer):
     class Meta(WishSerializer.Meta):
         fields = (
             *WishSerializer.Meta.fields,
-            "because",
+            "reason",
             "fulfilled_by",
             "redemption_id",
             "proposed_at",
@@ -79,7 +79,7 @@ class ProposeWishSerializer(serializers.Serializer[Any]):
     """``community`` is its code: whose points are to be spent."""
 
     community = serializers.SlugField(max_length=60)
-    words = TextField(max_length=200)
+    text = TextField(max_length=200)
 
 
 class WishDecisionSerializer(serializers.Serializer[Any]):
@@ -88,16 +88,22 @@ class WishDecisionSerializer(serializers.Serializer[Any]):
     accept = serializers.BooleanField()
     price_points = IntegerField(min_value=1, required=False)
     value_fen = IntegerField(min_value=0, max_value=FEN_AT_MOST, required=False, allow_null=True)
-    because = TextField(max_length=200, allow_blank=True, default="")
+    reason = TextField(max_length=200, allow_blank=True, default="")
+
+
+class AdoptSerializer(serializers.Serializer[Any]):
+    """``merchant_id`` of a shop that the caller owns; null or left out: as a neighbour."""
+
+    merchant_id = serializers.UUIDField(allow_null=True, default=None)
 
 
 class ThanksSerializer(serializers.Serializer[Any]):
-    words = TextField(max_length=200)
+    text = TextField(max_length=200)
 
 
 # --- who wishes -------------------------------------------------------------------------------
 class MyWishListView(ListAPIView[Wish]):
-    """What I wished for, newest first: ``GET /api/v1/me/wishes``."""
+    """List what I wished for, newest first: ``GET /api/v1/me/wishes``."""
 
     serializer_class = MyWishSerializer
     queryset = Wish.objects.none()
@@ -108,7 +114,7 @@ class MyWishListView(ListAPIView[Wish]):
     @extend_schema(request=ProposeWishSerializer, responses={201: MyWishSerializer})
     @idempotent(seen(selectors.wishes_of), MyWishSerializer)
     def post(self, request: Request) -> Response:
-        """I wish for something: ``POST /api/v1/me/wishes``.
+        """Wish for something: ``POST /api/v1/me/wishes``.
 
         Staff look at it first. Refused with ``wish_open_already``.
         """
@@ -116,16 +122,25 @@ class MyWishListView(ListAPIView[Wish]):
         body = ProposeWishSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         community = get_object_or_404(communities_of(user), code=body.validated_data["community"])
-        wish = wishes.propose(
-            volunteer=user, community=community, words=body.validated_data["words"]
-        )
+        wish = wishes.propose(volunteer=user, community=community, text=body.validated_data["text"])
         return Response(MyWishSerializer(wish).data, status=status.HTTP_201_CREATED)
 
 
-class MyWishWithdrawView(APIView):
-    """I do not want it after all: ``POST /api/v1/me/wishes/{wish_id}/withdraw``.
+class MyWishView(RetrieveAPIView[Wish]):
+    """Open my wish: ``GET /api/v1/me/wishes/{wish_id}``."""
 
-    Points that were held are back. Refused with ``wish_state_wrong``.
+    serializer_class = MyWishSerializer
+    queryset = Wish.objects.none()
+    lookup_url_kwarg = "wish_id"
+
+    def get_queryset(self) -> QuerySet[Wish]:
+        return selectors.wishes_of(signed_in(self.request))
+
+
+class MyWishWithdrawView(APIView):
+    """Withdraw my wish: ``POST /api/v1/me/wishes/{wish_id}/withdraw``.
+
+    Points that were held are back. Refused with ``wish_status_wrong``.
     """
 
     @extend_schema(request=None, responses=MyWishSerializer)
@@ -137,10 +152,10 @@ class MyWishWithdrawView(APIView):
 
 
 class MyWishThanksView(APIView):
-    """I have it: ``POST /api/v1/me/wishes/{wish_id}/thanks``.
+    """Say thanks for what I have: ``POST /api/v1/me/wishes/{wish_id}/thanks``.
 
     A neighbour's work is done with this; a shop has scanned the voucher before. Refused with
-    ``wish_not_scanned``, ``wish_state_wrong``, ``hold_expired``.
+    ``wish_not_scanned``, ``wish_status_wrong``, ``hold_expired``.
     """
 
     @extend_schema(request=ThanksSerializer, responses=MyWishSerializer)
@@ -153,95 +168,108 @@ class MyWishThanksView(APIView):
         return Response(MyWishSerializer(wish).data)
 
 
-# --- neighbours -------------------------------------------------------------------------------
+# --- who fulfils it ---------------------------------------------------------------------------
+class WishFilter(CommunityFilter):
+    text = TextFilter("text")
+
+
 class WishListView(ListAPIView[Wish]):
-    """What neighbours wish for, and what I adopted: ``GET /api/v1/wishes``."""
+    """List what neighbours wish for, and what I adopted: ``GET /api/v1/wishes``."""
 
     serializer_class = WishSerializer
     queryset = Wish.objects.none()
     filter_backends = [filters.DjangoFilterBackend]
-    filterset_class = CommunityFilter
+    filterset_class = WishFilter
 
     def get_queryset(self) -> QuerySet[Wish]:
         return selectors.wishes_open_to(signed_in(self.request))
 
 
-class AdoptView(APIView):
-    """I fulfil it for nothing: ``POST /api/v1/wishes/{wish_id}/adopt``.
+class MerchantWishListView(ListAPIView[Wish]):
+    """List what my shop could fulfil, or has adopted.
 
-    Refused with ``own_wish``, ``wish_state_wrong``, ``insufficient_points`` (theirs).
+    ``GET /api/v1/merchants/{merchant_id}/wishes``
     """
 
-    @extend_schema(request=None, responses=WishSerializer)
-    @idempotent(seen(selectors.wishes_open_to, "wish_id"), WishSerializer)
+    serializer_class = WishSerializer
+    queryset = Wish.objects.none()
+    filter_backends = [filters.DjangoFilterBackend]
+    filterset_class = WishFilter
+
+    def get_queryset(self) -> QuerySet[Wish]:
+        return selectors.wishes_open_to_merchant(owned(self.request, self.kwargs["merchant_id"]))
+
+
+AS_SEEN = {"anyOf": [{"$ref": f"#/components/schemas/{name}"} for name in ("WatchedWish", "Wish")]}
+
+
+class WishView(APIView):
+    """Open one: ``GET /api/v1/wishes/{wish_id}``.
+
+    Staff and auditors also read whose it is and who fulfils it.
+    """
+
+    @extend_schema(responses={200: AS_SEEN})
+    def get(self, request: Request, wish_id: UUID) -> Response:
+        user = signed_in(request)
+        if watched := selectors.wishes_watched_by(user).filter(pk=wish_id).first():
+            return Response(WatchedWishSerializer(watched).data)
+        wish = get_object_or_404(selectors.wishes_adoptable_by(user), pk=wish_id)
+        return Response(WishSerializer(wish).data)
+
+
+class AdoptView(APIView):
+    """Adopt a wish: ``POST /api/v1/wishes/{wish_id}/adopt``.
+
+    Without ``merchant_id`` I fulfil it as a neighbour, for nothing. With that of a shop I own, the
+    volunteer's points are held, and the counter scans their voucher within 30 days. Refused with
+    ``own_wish``, ``own_merchant`` (who priced it works there), ``wish_status_wrong``,
+    ``insufficient_points`` (theirs), ``offer_not_priced``.
+    """
+
+    @extend_schema(request=AdoptSerializer, responses=WishSerializer)
+    @idempotent(seen(selectors.wishes_adoptable_by, "wish_id"), WishSerializer)
     def post(self, request: Request, wish_id: UUID) -> Response:
         user = signed_in(request)
-        open_to_me = get_object_or_404(selectors.wishes_open_to(user), pk=wish_id)
-        return Response(WishSerializer(wishes.adopt_as_donor(wish=open_to_me, donor=user)).data)
+        body = AdoptSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        merchant_id = body.validated_data["merchant_id"]
+        if merchant_id is None:
+            wish = get_object_or_404(selectors.wishes_open_to(user), pk=wish_id)
+            return Response(WishSerializer(wishes.adopt_as_donor(wish=wish, donor=user)).data)
+        merchant = owned(request, merchant_id)
+        wish = get_object_or_404(selectors.wishes_open_to_merchant(merchant), pk=wish_id)
+        adopted = wishes.adopt_as_merchant(
+            wish=wish,
+            partnership=partnerships_of(merchant).get(community=wish.community_id),
+            by=user,
+        )
+        return Response(WishSerializer(adopted).data)
 
 
 class ReleaseView(APIView):
-    """I can not after all: ``POST /api/v1/wishes/{wish_id}/release``. It is open again."""
+    """Release what I, or my shop, cannot fulfil: ``POST /api/v1/wishes/{wish_id}/release``.
+
+    It is open again. Refused with ``wish_status_wrong``.
+    """
 
     @extend_schema(request=None, responses=WishSerializer)
-    @idempotent(seen(selectors.wishes_open_to, "wish_id"), WishSerializer)
+    @idempotent(seen(selectors.wishes_adoptable_by, "wish_id"), WishSerializer)
     def post(self, request: Request, wish_id: UUID) -> Response:
         user = signed_in(request)
         adopted = get_object_or_404(selectors.wishes_adopted_by(user), pk=wish_id)
         return Response(WishSerializer(wishes.release(wish=adopted, by=user)).data)
 
 
-# --- owners -----------------------------------------------------------------------------------
-class MerchantWishListView(ListAPIView[Wish]):
-    """What my shop could fulfil, or has adopted: ``GET /api/v1/merchants/{merchant_id}/wishes``."""
-
-    serializer_class = WishSerializer
-    queryset = Wish.objects.none()
-
-    def get_queryset(self) -> QuerySet[Wish]:
-        return selectors.wishes_open_to_merchant(owned(self.request, self.kwargs["merchant_id"]))
-
-
-class MerchantAdoptView(APIView):
-    """My shop fulfils it: ``POST /api/v1/merchants/{merchant_id}/wishes/{wish_id}/adopt``.
-
-    The volunteer's points are held; the counter scans their voucher within 30 days. Refused with
-    ``own_wish``, ``own_merchant`` (who priced it works there), ``wish_state_wrong``,
-    ``insufficient_points``, ``offer_not_priced``.
-    """
-
-    @extend_schema(request=None, responses=WishSerializer)
-    @idempotent(at_owned(selectors.wishes_open_to_merchant, "wish_id"), WishSerializer)
-    def post(self, request: Request, merchant_id: UUID, wish_id: UUID) -> Response:
-        merchant = owned(request, merchant_id)
-        wish = get_object_or_404(selectors.wishes_open_to_merchant(merchant), pk=wish_id)
-        adopted = wishes.adopt_as_merchant(
-            wish=wish,
-            partnership=partnerships_of(merchant).get(community=wish.community_id),
-            by=signed_in(request),
-        )
-        return Response(WishSerializer(adopted).data)
-
-
-class MerchantReleaseView(APIView):
-    """It can not after all: ``POST /api/v1/merchants/{merchant_id}/wishes/{wish_id}/release``."""
-
-    @extend_schema(request=None, responses=WishSerializer)
-    @idempotent(at_owned(selectors.wishes_open_to_merchant, "wish_id"), WishSerializer)
-    def post(self, request: Request, merchant_id: UUID, wish_id: UUID) -> Response:
-        adopted = selectors.wishes_open_to_merchant(owned(request, merchant_id))
-        wish = get_object_or_404(adopted, pk=wish_id, partnership__merchant=merchant_id)
-        released = wishes.release(wish=wish, by=signed_in(request))
-        return Response(WishSerializer(released).data)
-
-
 # --- staff ------------------------------------------------------------------------------------
 class WatchedWishFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter is untyped
-    state = filters.ChoiceFilter(choices=Wish.State.choices)
+    status = filters.ChoiceFilter(choices=Wish.Status.choices)
+    volunteer = PersonFilter("volunteer")
+    text = TextFilter("text")
 
 
 class CommunityWishListView(ListAPIView[Wish]):
-    """All wishes there, newest first: ``GET /api/v1/communities/{code}/wishes``."""
+    """List all wishes there, newest first: ``GET /api/v1/communities/{code}/wishes``."""
 
     serializer_class = WatchedWishSerializer
     queryset = Wish.objects.none()
@@ -254,10 +282,10 @@ class CommunityWishListView(ListAPIView[Wish]):
 
 
 class WishDecisionView(APIView):
-    """Staff publish it with its price, or not: ``POST /api/v1/wishes/{wish_id}/decision``.
+    """Publish a wish with its price, or reject it: ``POST /api/v1/wishes/{wish_id}/decision``.
 
-    What it is worth in a shop somebody else confirms (202). Refused with ``own_wish``,
-    ``wish_without_price``, ``wish_state_wrong``.
+    For staff. What it is worth in a shop somebody else confirms (202). Refused with ``own_wish``,
+    ``wish_without_price``, ``wish_status_wrong``.
     """
 
     @extend_schema(

@@ -1,4 +1,4 @@
-"""Points given back 公益反哺: into a cause's pool, and out of it by staff, in public."""
+"""Points given back 公益反哺: into a campaign's pool, and out of it by staff, in public."""
 
 from datetime import date
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ from backend.communities.services import roles
 from backend.ids import new_id
 from backend.names import of_thing
 from merchants.giving import errors, selectors
-from merchants.giving.models.campaigns import Cause, Gift, Spending, Sponsorship
+from merchants.giving.models import Campaign, Disbursement, Donation, Sponsorship
 from merchants.partners.errors import PartnerNotAccepted
 from merchants.partners.models.partnerships import Partnership
 from merchants.partners.services import sides
@@ -28,111 +28,111 @@ if TYPE_CHECKING:
 
 
 @transaction.atomic
-def open_cause(*, community: Community, title: str, by: User, description: str = "") -> Cause:
-    """Collect points for something. Raises CauseTitleTaken."""
+def open_campaign(*, community: Community, title: str, by: User, description: str = "") -> Campaign:
+    """Collect points for something. Raises CampaignTitleTaken."""
     Community.objects.select_for_update(no_key=True).get(pk=community.pk)
-    titles = Cause.objects.filter(community=community).values_list("title", flat=True)
+    titles = Campaign.objects.filter(community=community).values_list("title", flat=True)
     if of_thing(title) in map(of_thing, titles):
-        raise errors.CauseTitleTaken
-    cause = Cause.objects.create(
+        raise errors.CampaignTitleTaken
+    campaign = Campaign.objects.create(
         community=community, title=title, description=description, opened_by=by
     )
-    cause.refresh_from_db(fields=["opened_at"])  # the database's own time
-    trail.record("cause.open", actor=by, community=community, target=cause)
-    return cause
+    campaign.refresh_from_db(fields=["opened_at"])  # the database's own time
+    trail.record("campaign.open", actor=by, community=community, target=campaign)
+    return campaign
 
 
 @transaction.atomic
-def close_cause(*, cause: Cause, by: User) -> Cause:
+def close_campaign(*, campaign: Campaign, by: User) -> Campaign:
     """It takes no more; again changes nothing. What is in its pool can still be spent."""
-    cause = _locked(cause)
-    if cause.closed_at is None:
-        cause.closed_at = timezone.now()
-        cause.save(update_fields=["closed_at"])
-        trail.record("cause.close", actor=by, community=cause.community, target=cause)
-    return cause
+    campaign = _locked(campaign)
+    if campaign.closed_at is None:
+        campaign.closed_at = timezone.now()
+        campaign.save(update_fields=["closed_at"])
+        trail.record("campaign.close", actor=by, community=campaign.community, target=campaign)
+    return campaign
 
 
 @transaction.atomic
-def give(*, cause: Cause, volunteer: User, amount: int) -> Gift:
-    """``amount`` points of the volunteer's go into the cause's pool, for good.
+def donate(*, campaign: Campaign, volunteer: User, amount: int) -> Donation:
+    """``amount`` points of the volunteer's go into the campaign's pool, for good.
 
-    Raises NotAVolunteerHere, GuardianConsentRequired, CauseClosed, InsufficientPoints.
+    Raises NotAVolunteerHere, GuardianConsentRequired, CampaignClosed, InsufficientPoints.
     """
-    roles.require_volunteer(user_id=volunteer.pk, community_id=cause.community_id)
+    roles.require_volunteer(user_id=volunteer.pk, community_id=campaign.community_id)
     guardians.require_guardian(volunteer)
-    if cause.closed_at is not None:
-        raise errors.CauseClosed
-    wallet = points.wallet_of(cause.community_id, volunteer.pk)
+    if campaign.closed_at is not None:
+        raise errors.CampaignClosed
+    wallet = points.wallet_of(campaign.community_id, volunteer.pk)
     if wallet is None:
         raise InsufficientPoints(available=0, needed=amount)
-    gift = Gift(
+    donation = Donation(
         id=new_id(),
-        community_id=cause.community_id,
-        cause=cause,
+        community_id=campaign.community_id,
+        campaign=campaign,
         volunteer=volunteer,
         points=amount,
     )
-    gift.transfer_id = ledger.post(
+    donation.transfer_id = ledger.post(
         ledger.Movement(
             debit=wallet,
-            credit=_pool(cause),
+            credit=_pool(campaign),
             amount=amount,
-            key=f"gift:{gift.pk}",
-            reason="gift",
-            source=f"gift:{gift.pk}",
-            explanation={"cause": cause.title},
+            key=f"donation:{donation.pk}",
+            reason="donation",
+            source=f"donation:{donation.pk}",
+            explanation={"campaign": campaign.title},
         )
     ).pk
-    gift.save(force_insert=True)
-    gift.refresh_from_db(fields=["given_at"])  # the database's own time
-    return gift
+    donation.save(force_insert=True)
+    donation.refresh_from_db(fields=["donated_at"])  # the database's own time
+    return donation
 
 
 @transaction.atomic
-def spend(*, cause: Cause, amount: int, words: str, by: User) -> Spending:
-    """Use ``amount`` points of the pool; ``words`` say for what, for everybody to read.
+def disburse(*, campaign: Campaign, amount: int, reason: str, by: User) -> Disbursement:
+    """Use ``amount`` points of the pool; ``reason`` say for what, for everybody to read.
 
     Raises PoolTooSmall.
     """
-    cause = _locked(cause)  # two who spend queue here
-    left = selectors.pool_of(cause)
+    campaign = _locked(campaign)  # two who spend queue here
+    left = selectors.pool_of(campaign)
     if amount > left:
         raise errors.PoolTooSmall(left=left)
-    spending = Spending(
+    disbursement = Disbursement(
         id=new_id(),
-        community_id=cause.community_id,
-        cause=cause,
+        community_id=campaign.community_id,
+        campaign=campaign,
         points=amount,
-        words=words,
-        spent_by=by,
+        reason=reason,
+        disbursed_by=by,
     )
-    spending.transfer_id = ledger.post(
+    disbursement.transfer_id = ledger.post(
         ledger.Movement(
-            debit=_pool(cause),
-            credit=ledger.account(community=cause.community, kind=AccountKind.SETTLED),
+            debit=_pool(campaign),
+            credit=ledger.account(community=campaign.community, kind=AccountKind.SETTLED),
             amount=amount,
-            key=f"spending:{spending.pk}",
-            reason="cause",
-            source=f"spending:{spending.pk}",
-            explanation={"cause": cause.title, "words": words},
+            key=f"disbursement:{disbursement.pk}",
+            reason="campaign",
+            source=f"disbursement:{disbursement.pk}",
+            explanation={"campaign": campaign.title, "reason": reason},
         )
     ).pk
-    spending.save(force_insert=True)
-    spending.refresh_from_db(fields=["spent_at"])  # the database's own time
+    disbursement.save(force_insert=True)
+    disbursement.refresh_from_db(fields=["disbursed_at"])  # the database's own time
     trail.record(
-        "cause.spend",
+        "campaign.disburse",
         actor=by,
-        community=cause.community,
-        target=cause,
+        community=campaign.community,
+        target=campaign,
         after={"points": amount, "left": left - amount},
     )
-    return spending
+    return disbursement
 
 
 @transaction.atomic
 def sponsor(
-    *, partnership: Partnership, words: str, given_on: date, by: User, value_fen: int | None = None
+    *, partnership: Partnership, text: str, given_on: date, by: User, value_fen: int | None = None
 ) -> Sponsorship:
     """Put on record what a merchant gave, for everybody to read.
 
@@ -146,7 +146,7 @@ def sponsor(
     given = Sponsorship.objects.create(
         community_id=partnership.community_id,
         partnership=partnership,
-        words=words,
+        text=text,
         value_fen=value_fen,
         given_on=given_on,
         recorded_by=by,
@@ -161,15 +161,15 @@ def sponsor(
     return given
 
 
-def _pool(cause: Cause) -> "Account":
+def _pool(campaign: Campaign) -> "Account":
     return ledger.account(
-        community=cause.community, kind=AccountKind.POOL, holder=f"cause:{cause.pk}"
+        community=campaign.community, kind=AccountKind.POOL, holder=f"campaign:{campaign.pk}"
     )
 
 
-def _locked(cause: Cause) -> Cause:
+def _locked(campaign: Campaign) -> Campaign:
     return (
-        Cause.objects.select_for_update(no_key=True, of=("self",))
+        Campaign.objects.select_for_update(no_key=True, of=("self",))
         .select_related("community")
-        .get(pk=cause.pk)
+        .get(pk=campaign.pk)
     )

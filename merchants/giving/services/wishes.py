@@ -22,10 +22,10 @@ from backend.registries.leaving import Leaving
 from merchants.catalogue.models import Offer
 from merchants.catalogue.services import offers as catalogue
 from merchants.giving import errors
-from merchants.giving.models.wishes import Wish
+from merchants.giving.models import Wish
 from merchants.partners.models.increases import Increase
 from merchants.partners.models.partnerships import Partnership
-from merchants.partners.services import second_person, sides, telling
+from merchants.partners.services import increases, sides, telling
 from merchants.redemption.errors import VoucherStatusWrong
 from merchants.redemption.models import Redemption
 from merchants.redemption.services import vouchers as redemption
@@ -34,20 +34,20 @@ from points.ledger import selectors as points
 from points.ledger import services as ledger
 from points.ledger.errors import InsufficientPoints
 
-State = Wish.State
-WITHOUT_WORDS = "微心愿"
+Status = Wish.Status
+WITHOUT_TEXT = "微心愿"
 LATELY = timedelta(days=90)  # as merchants_worked_at has it
 LIFETIME = timedelta(days=30)  # for whoever adopted it; then it is open again
 
 
 @transaction.atomic
-def propose(*, volunteer: User, community: Community, words: str) -> Wish:
+def propose(*, volunteer: User, community: Community, text: str) -> Wish:
     """One at a time in a community. Raises GuardianConsentRequired, WishOpenAlready."""
     guardians.require_guardian(volunteer)
     User.objects.select_for_update(no_key=True).get(pk=volunteer.pk)
-    if Wish.objects.filter(community=community, volunteer=volunteer, state__in=Wish.OPEN).exists():
+    if Wish.objects.filter(community=community, volunteer=volunteer, status__in=Wish.OPEN).exists():
         raise errors.WishOpenAlready
-    wish = Wish.objects.create(community=community, volunteer=volunteer, words=words)
+    wish = Wish.objects.create(community=community, volunteer=volunteer, text=text)
     wish.refresh_from_db(fields=["proposed_at"])  # the database's own time
     return wish
 
@@ -60,48 +60,61 @@ def decide(
     by: User,
     price_points: int | None = None,
     value_fen: int | None = None,
-    because: str = "",
+    reason: str = "",
     is_confirmed: bool = False,
 ) -> Wish | Increase:
     """Staff publish it for ``price_points``, or not; decided alike, nothing changes.
 
     ``value_fen``: what it is worth in a shop, of which a contract by share pays a share, and one by
     the piece all. A second person confirms it (``is_confirmed``) above the community's limit, and
-    until then it is an Increase. Raises OwnWish, WishWithoutPrice, WishStateWrong.
+    until then it is an Increase. Raises OwnWish, WishWithoutPrice, WishStatusWrong.
     """
     wish = _locked(wish)
     if wish.volunteer_id == by.pk:
         raise errors.OwnWish
     if accept and not price_points:
         raise errors.WishWithoutPrice
-    state = State.PUBLISHED if accept else State.REJECTED
-    if (wish.state, wish.price_points) == (state, price_points if accept else None):
+    status = Status.PUBLISHED if accept else Status.REJECTED
+    if (wish.status, wish.price_points) == (status, price_points if accept else None):
         return wish
-    if wish.state != State.PROPOSED:
-        raise errors.WishStateWrong(state=wish.state)
+    if wish.status != Status.PROPOSED:
+        raise errors.WishStatusWrong(current_status=wish.status)
     if accept and value_fen and not is_confirmed:
-        waiting = second_person.ask(
+        waiting = increases.ask(
             kind=Increase.Kind.WISH,
             community=wish.community,
             by=by,
             amount_fen=value_fen,
-            wish=wish,
+            subject_id=wish.pk,
             facts={"price_points": price_points, "value_fen": value_fen},
         )
         if waiting is not None:
             return waiting
-    wish.state, wish.decided_by, wish.because = state, by, because
+    wish.status, wish.decided_by, wish.reason = status, by, reason
     wish.price_points = price_points if accept else None
     wish.value_fen = value_fen if accept else None
     if not accept:
         wish.closed_at = timezone.now()
     wish.save(
-        update_fields=["state", "decided_by", "because", "price_points", "value_fen", "closed_at"]
+        update_fields=["status", "decided_by", "reason", "price_points", "value_fen", "closed_at"]
     )
-    second_person.drop(wish.community_id, wish=wish)
+    increases.drop(wish.community_id, subject_id=wish.pk)
     _record("wish.decide", wish, by)
-    _tell(f"wish_{state}", wish, price_points=wish.price_points, because=because)
+    _tell(f"wish_{status}", wish, price_points=wish.price_points, reason=reason)
     return wish
+
+
+def _confirm_wish(increase: Increase, wish: Wish, reason: str) -> None:
+    facts = increase.facts
+    decide(wish=wish, accept=True, by=increase.asked_by, reason=reason, is_confirmed=True, **facts)
+
+
+def _refuse_wisher(wish: Wish, by: User) -> None:
+    if wish.volunteer_id == by.pk:
+        raise errors.OwnWish
+
+
+INCREASES = {Increase.Kind.WISH: increases.Declared(_confirm_wish, Wish, _refuse_wisher)}
 
 
 @transaction.atomic
@@ -109,12 +122,12 @@ def adopt_as_merchant(*, wish: Wish, partnership: Partnership, by: User) -> Wish
     """A partner fulfils it: the volunteer's points are held, and the shop scans their voucher.
 
     What it is worth to the merchant its contract says. Adopted by it already, nothing changes.
-    Who priced it is not on the merchant's side. Raises OwnWish, WishStateWrong, WishNotOpenNow,
+    Who priced it is not on the merchant's side. Raises OwnWish, WishStatusWrong, WishNotOpenNow,
     OwnMerchant, PartnerNotActive, OfferNotPriced, InsufficientPoints.
     """
     belongs = _belongs(wish)
     wish = _locked(wish)
-    if wish.state == State.ADOPTED and wish.partnership_id == partnership.pk:
+    if wish.status == Status.ADOPTED and wish.partnership_id == partnership.pk:
         return wish
     _check_open(wish, by, belongs=belongs)
     assert wish.price_points is not None  # a check constraint
@@ -123,7 +136,7 @@ def adopt_as_merchant(*, wish: Wish, partnership: Partnership, by: User) -> Wish
     offer = catalogue.offer(
         partnership=partnership,
         code=f"wish-{new_id().hex[-16:]}",
-        title=wish.words[:60],
+        title=wish.text[:60],
         price_points=wish.price_points,
         stock=1,
         kind=Offer.Kind.WISH,
@@ -138,8 +151,8 @@ def adopt_as_merchant(*, wish: Wish, partnership: Partnership, by: User) -> Wish
             quantity=1,
             lifetime=LIFETIME,
         )
-    wish.partnership, wish.state = partnership, State.ADOPTED
-    wish.save(update_fields=["partnership", "redemption", "state"])
+    wish.partnership, wish.status = partnership, Status.ADOPTED
+    wish.save(update_fields=["partnership", "redemption", "status"])
     _record("wish.adopt", wish, by)
     _tell("wish_adopted_by_shop", wish, merchant=partnership.name, days=LIFETIME.days)
     return wish
@@ -150,12 +163,12 @@ def adopt_as_donor(*, wish: Wish, donor: User) -> Wish:
     """A neighbour fulfils it for nothing: the points held go into the pool of wishes.
 
     Adopted by them already, nothing changes. Raises GuardianConsentRequired, OwnWish,
-    WishStateWrong, WishNotOpenNow, InsufficientPoints.
+    WishStatusWrong, WishNotOpenNow, InsufficientPoints.
     """
     guardians.require_guardian(donor)
     belongs = _belongs(wish)
     wish = _locked(wish)
-    if wish.state == State.ADOPTED and wish.donor_id == donor.pk:
+    if wish.status == Status.ADOPTED and wish.donor_id == donor.pk:
         return wish
     _check_open(wish, donor, belongs=belongs)
     assert wish.price_points is not None  # a check constraint
@@ -176,8 +189,8 @@ def adopt_as_donor(*, wish: Wish, donor: User) -> Wish:
             ),
             lifetime=LIFETIME,
         ).pk
-    wish.donor, wish.state = donor, State.ADOPTED
-    wish.save(update_fields=["donor", "hold", "state"])
+    wish.donor, wish.status = donor, Status.ADOPTED
+    wish.save(update_fields=["donor", "hold", "status"])
     _record("wish.adopt", wish, donor)
     _tell("wish_adopted_by_neighbour", wish)
     return wish
@@ -187,11 +200,11 @@ def adopt_as_donor(*, wish: Wish, donor: User) -> Wish:
 def release(*, wish: Wish, by: User) -> Wish:
     """Who adopted it can not after all: the points are free, and it is open again.
 
-    Raises WishStateWrong (not adopted, or its voucher was scanned: refund it).
+    Raises WishStatusWrong (not adopted, or its voucher was scanned: refund it).
     """
     wish = _locked(wish)
-    if wish.state != State.ADOPTED:
-        raise errors.WishStateWrong(state=wish.state)
+    if wish.status != Status.ADOPTED:
+        raise errors.WishStatusWrong(current_status=wish.status)
     ended = wish.redemption_id or wish.hold_id
     _let_go(wish)
     _record("wish.release", wish, by)
@@ -204,7 +217,7 @@ def lapsed() -> QuerySet[Wish]:
 
     A shop's voucher lapses like any other, and opens its wish.
     """
-    return Wish.objects.filter(state=State.ADOPTED, hold__expires_at__lte=timezone.now())
+    return Wish.objects.filter(status=Status.ADOPTED, hold__expires_at__lte=timezone.now())
 
 
 @transaction.atomic
@@ -224,39 +237,39 @@ def reopen(*, wish_id: UUID) -> bool:
 
 @transaction.atomic
 def withdraw(*, wish: Wish) -> Wish:
-    """The volunteer takes it back; again changes nothing. Raises WishStateWrong as above."""
+    """The volunteer takes it back; again changes nothing. Raises WishStatusWrong as above."""
     wish = _locked(wish)
-    if wish.state == State.WITHDRAWN:
+    if wish.status == Status.WITHDRAWN:
         return wish
-    if wish.state == State.ADOPTED:
+    if wish.status == Status.ADOPTED:
         _let_go(wish)
-    if wish.state not in (State.PROPOSED, State.PUBLISHED):
-        raise errors.WishStateWrong(state=wish.state)
-    wish.state, wish.closed_at = State.WITHDRAWN, timezone.now()
-    wish.save(update_fields=["state", "closed_at"])
-    second_person.drop(wish.community_id, wish=wish)
+    if wish.status not in (Status.PROPOSED, Status.PUBLISHED):
+        raise errors.WishStatusWrong(current_status=wish.status)
+    wish.status, wish.closed_at = Status.WITHDRAWN, timezone.now()
+    wish.save(update_fields=["status", "closed_at"])
+    increases.drop(wish.community_id, subject_id=wish.pk)
     return wish
 
 
 @transaction.atomic
-def thank(*, wish: Wish, words: str) -> Wish:
+def thank(*, wish: Wish, text: str) -> Wish:
     """The volunteer has it, and says thanks: the points move, unless the shop's scan did that.
 
-    Again, the first thanks stand. Raises WishStateWrong, WishNotScanned, HoldExpired.
+    Again, the first thanks stand. Raises WishStatusWrong, WishNotScanned, HoldExpired.
     """
     wish = _locked(wish)
-    if wish.state == State.DELIVERED:
+    if wish.status == Status.DELIVERED:
         return wish
-    if wish.state != State.ADOPTED:
-        raise errors.WishStateWrong(state=wish.state)
+    if wish.status != Status.ADOPTED:
+        raise errors.WishStatusWrong(current_status=wish.status)
     if wish.redemption is not None:
         if wish.redemption.status != Redemption.Status.REDEEMED:
             raise errors.WishNotScanned
     else:
         assert wish.hold_id is not None  # a check constraint
         ledger.capture(community_id=wish.community_id, hold_id=wish.hold_id)
-    wish.state, wish.thanks, wish.closed_at = State.DELIVERED, words, timezone.now()
-    wish.save(update_fields=["state", "thanks", "closed_at"])
+    wish.status, wish.thanks, wish.closed_at = Status.DELIVERED, text, timezone.now()
+    wish.save(update_fields=["status", "thanks", "closed_at"])
     if wish.partnership is not None:
         fulfilled_by = telling.owners_of(wish.partnership.merchant_id)
     else:
@@ -273,10 +286,10 @@ def withdraw_all(leaving: Leaving) -> None:
     Idempotent: a second run finds none.
     """
     where = {name: value for name, value in leaving.whose.items() if name != "volunteer_id"}
-    adopted = Q(**where, donor=leaving.user_id, state=State.ADOPTED)
-    theirs = Q(**leaving.whose, state__in=Wish.OPEN)
+    adopted = Q(**where, donor=leaving.user_id, status=Status.ADOPTED)
+    theirs = Q(**leaving.whose, status__in=Wish.OPEN)
     for wish in Wish.objects.filter(theirs | adopted).select_related("donor").order_by("pk"):
-        with suppress(errors.WishStateWrong):  # its voucher was scanned
+        with suppress(errors.WishStatusWrong):  # its voucher was scanned
             if wish.donor is not None and wish.donor_id == leaving.user_id:
                 release(wish=wish, by=wish.donor)
             else:
@@ -292,15 +305,15 @@ def open_again(redemption: Redemption, *, is_news: bool) -> None:
     if redemption.offer.kind != Offer.Kind.WISH:
         return
     wish = Wish.objects.filter(
-        community_id=redemption.community_id, redemption=redemption, state=State.ADOPTED
+        community_id=redemption.community_id, redemption=redemption, status=Status.ADOPTED
     ).first()
     if wish is None:
         return
     wish.partnership = wish.redemption = None
-    wish.state = State.PUBLISHED if wish.words else State.WITHDRAWN
-    wish.closed_at = None if wish.words else timezone.now()
-    wish.save(update_fields=["partnership", "redemption", "state", "closed_at"])
-    if is_news and wish.state == State.PUBLISHED:
+    wish.status = Status.PUBLISHED if wish.text else Status.WITHDRAWN
+    wish.closed_at = None if wish.text else timezone.now()
+    wish.save(update_fields=["partnership", "redemption", "status", "closed_at"])
+    if is_news and wish.status == Status.PUBLISHED:
         _tell("wish_open_again", wish, about=redemption.pk)
 
 
@@ -311,8 +324,8 @@ def forget(*, volunteer: User) -> None:
         pk__in=Redemption.objects.filter(volunteer=volunteer, offer__kind=Offer.Kind.WISH).values(
             "offer"
         )
-    ).update(title=WITHOUT_WORDS)
-    theirs.update(words="", because="", thanks="")
+    ).update(title=WITHOUT_TEXT)
+    theirs.update(text="", reason="", thanks="")
 
 
 def _let_go(wish: Wish) -> None:
@@ -321,21 +334,21 @@ def _let_go(wish: Wish) -> None:
         try:
             redemption.cancel(redemption=voucher)  # which opens the wish again
         except VoucherStatusWrong as refusal:
-            raise errors.WishStateWrong(state=State.DELIVERED) from refusal
+            raise errors.WishStatusWrong(current_status=Status.DELIVERED) from refusal
     else:
         assert wish.hold_id is not None  # a check constraint
         ledger.void(community_id=wish.community_id, hold_id=wish.hold_id)
         wish.donor = wish.hold = None
-        wish.state = State.PUBLISHED
-        wish.save(update_fields=["donor", "hold", "state"])
-    wish.refresh_from_db(fields=["state", "donor", "hold", "partnership", "redemption"])
+        wish.status = Status.PUBLISHED
+        wish.save(update_fields=["donor", "hold", "status"])
+    wish.refresh_from_db(fields=["status", "donor", "hold", "partnership", "redemption"])
 
 
 def _deciders(wish: Wish) -> list[User]:
     """Return who priced the wish, and who confirmed the price."""
     assert wish.decided_by is not None  # a check constraint
     confirmed = Increase.objects.filter(
-        community_id=wish.community_id, wish=wish, decided_by__isnull=False
+        community_id=wish.community_id, subject_id=wish.pk, decided_by__isnull=False
     ).select_related("decided_by")
     return [wish.decided_by, *(one.decided_by for one in confirmed if one.decided_by)]
 
@@ -360,8 +373,8 @@ def _balance_untold() -> Iterator[None]:
 def _check_open(wish: Wish, by: User, *, belongs: bool) -> None:
     if wish.volunteer_id == by.pk:
         raise errors.OwnWish
-    if wish.state != State.PUBLISHED:
-        raise errors.WishStateWrong(state=wish.state)
+    if wish.status != Status.PUBLISHED:
+        raise errors.WishStatusWrong(current_status=wish.status)
     # Who left, or whose guardian does not agree any more, spends nothing; why is nobody's business.
     if not belongs or guardians.is_missing(wish.volunteer):
         raise errors.WishNotOpenNow
@@ -396,5 +409,5 @@ def _tell(kind: str, wish: Wish, about: object = None, **facts: object) -> None:
 
 
 def _record(action: str, wish: Wish, by: User) -> None:
-    after = {"state": wish.state, "price_points": wish.price_points}
+    after = {"status": wish.status, "price_points": wish.price_points}
     trail.record(action, actor=by, community=wish.community, target=wish, after=after)

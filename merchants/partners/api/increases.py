@@ -8,13 +8,14 @@ from django.shortcuts import get_object_or_404
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
-from rest_framework.generics import ListAPIView
+from rest_framework.generics import ListAPIView, RetrieveAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
 from backend.api.fields import IntegerField, TextField
+from backend.api.filters import PersonFilter
 from backend.api.idempotency import idempotent, seen
 from backend.communities.api.shown import managed_community
 from backend.communities.models import Community
@@ -28,14 +29,15 @@ FEN_AT_MOST = 100_000_000  # a million yuan
 
 
 class IncreaseSerializer(serializers.ModelSerializer[Increase]):
-    """``facts`` are what is asked for; ``amount_fen`` is what it may cost more, null: no bound.
+    """An increase: ``facts`` are what is asked for, ``subject_id`` is of what.
 
-    ``alone``: done by one person, below the community's limit; another can still confirm it.
+    A partnership's terms, an offer's price or listing, or a wish; null for the limit.
+    ``amount_fen`` is what it may cost more, null: no bound. ``alone``: done by one person, below
+    the community's limit; another can still confirm it.
     """
 
     partnership_id = serializers.UUIDField(read_only=True, allow_null=True)
-    offer_id = serializers.UUIDField(read_only=True, allow_null=True)
-    wish_id = serializers.UUIDField(read_only=True, allow_null=True)
+    subject_id = serializers.UUIDField(read_only=True, allow_null=True)
     facts = serializers.DictField(read_only=True)
     asked_by = ColleagueSerializer(read_only=True)
     decided_by = ColleagueSerializer(read_only=True, allow_null=True)
@@ -46,11 +48,10 @@ class IncreaseSerializer(serializers.ModelSerializer[Increase]):
             "id",
             "kind",
             "partnership_id",
-            "offer_id",
-            "wish_id",
+            "subject_id",
             "facts",
             "amount_fen",
-            "state",
+            "status",
             "asked_at",
             "asked_by",
             "decided_at",
@@ -60,10 +61,10 @@ class IncreaseSerializer(serializers.ModelSerializer[Increase]):
 
 
 class IncreaseDecisionSerializer(serializers.Serializer[Any]):
-    """``because`` is told where somebody is told, as of a wish."""
+    """``reason`` is told where somebody is told, as of a wish."""
 
     accept = serializers.BooleanField()
-    because = TextField(max_length=200, allow_blank=True, default="")
+    reason = TextField(max_length=200, allow_blank=True, default="")
 
 
 class AloneLimitSerializer(serializers.ModelSerializer[Community]):
@@ -77,7 +78,9 @@ class AloneLimitSerializer(serializers.ModelSerializer[Community]):
 
 
 class IncreaseFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter is untyped
-    state = filters.ChoiceFilter(choices=Increase.State.choices)
+    status = filters.ChoiceFilter(choices=Increase.Status.choices)
+    kind = filters.ChoiceFilter(choices=Increase.Kind.choices)
+    asked_by = PersonFilter("asked_by")
 
 
 # Of an answer 202, for ``idempotent``: what waits is shown again.
@@ -90,9 +93,9 @@ def waits(increase: Increase) -> Response:
 
 
 class IncreaseListView(ListAPIView[Increase]):
-    """What takes a second person, newest first: ``GET /api/v1/communities/{code}/increases``.
+    """List what takes a second person, newest first: ``GET /api/v1/communities/{code}/increases``.
 
-    ``?state=pending`` is the queue; the rest is what became of it.
+    ``?status=pending`` is the queue; the rest is what became of it.
     """
 
     serializer_class = IncreaseSerializer
@@ -105,8 +108,19 @@ class IncreaseListView(ListAPIView[Increase]):
         return selectors.increases_in(get_object_or_404(seen, code=self.kwargs["code"]))
 
 
+class IncreaseView(RetrieveAPIView[Increase]):
+    """Open one, as staff or auditor: ``GET /api/v1/increases/{increase_id}``."""
+
+    serializer_class = IncreaseSerializer
+    queryset = Increase.objects.none()
+    lookup_url_kwarg = "increase_id"
+
+    def get_queryset(self) -> QuerySet[Increase]:
+        return selectors.increases_seen_by(signed_in(self.request))
+
+
 class IncreaseDecisionView(APIView):
-    """Somebody else of the staff confirms it: ``POST /api/v1/increases/{increase_id}/decision``.
+    """Confirm it, as somebody else of the staff: ``POST /api/v1/increases/{increase_id}/decision``.
 
     Then it is done as it was asked. A higher limit is confirmed by another manager, of the place
     or one above. Who asked can only reject it. Refused with ``own_increase``,
@@ -127,7 +141,7 @@ class IncreaseDecisionView(APIView):
 
 
 class AloneLimitView(APIView):
-    """What one person raises alone: ``GET /api/v1/communities/{code}/increase-limit``."""
+    """Read what one person raises alone: ``GET /api/v1/communities/{code}/increase-limit``."""
 
     @extend_schema(responses=AloneLimitSerializer)
     def get(self, request: Request, code: str) -> Response:
@@ -146,7 +160,7 @@ class AloneLimitView(APIView):
         edits=True,
     )
     def put(self, request: Request, code: str) -> Response:
-        """Managers set it: ``PUT /api/v1/communities/{code}/increase-limit``.
+        """Set it, as a manager: ``PUT /api/v1/communities/{code}/increase-limit``.
 
         A lower one counts at once, a higher one once another manager confirms it (202).
         """

@@ -15,15 +15,14 @@ from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
 from backend.api.fields import CharField, DateField, IntegerField, TextField
-from backend.api.filters import CommunityFilter
+from backend.api.filters import CommunityFilter, TextFilter
 from backend.api.idempotency import below, idempotent, seen
 from backend.communities.api.serializers import ChangeContactSerializer
 from backend.communities.api.shown import in_community
 from backend.communities.selectors import HANDLES, WATCHES_OVER, communities_where
-from merchants.catalogue.services import terms
 from merchants.partners import selectors
 from merchants.partners.api.increases import AS_INCREASE, IncreaseSerializer, waits
-from merchants.partners.api.members import at_owned, owned
+from merchants.partners.api.members import owned
 from merchants.partners.api.serializers import (
     ColleagueSerializer,
     NewInvitationSerializer,
@@ -34,7 +33,7 @@ from merchants.partners.models.partnerships import Partnership, Terms
 from merchants.partners.services import invitations
 from merchants.partners.services import partnerships as partners
 
-MOVES = [choice for choice in Partnership.State.choices if choice[0] in partners.MOVES]
+MOVES = [choice for choice in Partnership.Status.choices if choice[0] in partners.MOVES]
 
 
 class TermsSerializer(serializers.ModelSerializer[Terms]):
@@ -112,7 +111,7 @@ class PartnershipSerializer(serializers.ModelSerializer[Partnership]):
             "id",
             "merchant_id",
             *ShopSerializer.Meta.fields[1:],
-            "state",
+            "status",
             "settlement_day",
             "shop_code",
             "since_at",
@@ -122,7 +121,7 @@ class PartnershipSerializer(serializers.ModelSerializer[Partnership]):
 
     @extend_schema_field(TermsSerializer(allow_null=True))
     def get_terms(self, partnership: Partnership) -> object:
-        counts = terms.counting(partnership.terms.all(), partnership.community.today)
+        counts = selectors.counting(partnership.terms.all(), partnership.community.today)
         return TermsSerializer(counts).data if counts else None
 
 
@@ -134,15 +133,13 @@ class CandidateSerializer(serializers.Serializer[Any]):
     merchant_id = serializers.UUIDField(required=False, allow_null=True)
 
 
-class ChangeShopSerializer(ChangeContactSerializer):
-    """What is left out stays as it is; coordinates come both, or both as null."""
+class ChangePartnershipSerializer(ChangeContactSerializer):
+    """What is left out stays as it is; coordinates come both, or both as null.
+
+    ``settlement_day``, set by staff: of every month, 1 to 28; a period starts on it.
+    """
 
     opening_hours = TextField(max_length=120, required=False, allow_blank=True)
-
-
-class ChangePartnershipSerializer(ChangeShopSerializer):
-    """``settlement_day``: of every month, 1 to 28; a period starts on it."""
-
     settlement_day = IntegerField(min_value=1, max_value=28, required=False)
 
 
@@ -151,16 +148,26 @@ class AnswerPartnershipSerializer(serializers.Serializer[Any]):
 
 
 class MoveSerializer(serializers.Serializer[Any]):
-    state = serializers.ChoiceField(choices=MOVES)
-    because = TextField(max_length=200, allow_blank=True, default="")
+    status = serializers.ChoiceField(choices=MOVES)
+    reason = TextField(max_length=200, allow_blank=True, default="")
 
 
-# --- staff ------------------------------------------------------------------------------------
-class CommunityPartnerListView(ListAPIView[Partnership]):
-    """The community's partners, also former ones: ``GET /api/v1/communities/{code}/partners``."""
+# --- its owner, staff and auditors ------------------------------------------------------------
+class PartnershipFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter is untyped
+    status = filters.ChoiceFilter(choices=Partnership.Status.choices)
+    text = TextFilter("name", "merchant__trade")
+
+
+class CommunityPartnershipListView(ListAPIView[Partnership]):
+    """List the community's partners, also former ones.
+
+    ``GET /api/v1/communities/{code}/partnerships``
+    """
 
     serializer_class = PartnershipSerializer
     queryset = Partnership.objects.none()
+    filter_backends = [filters.DjangoFilterBackend]
+    filterset_class = PartnershipFilter
 
     def get_queryset(self) -> QuerySet[Partnership]:
         seen = communities_where(signed_in(self.request), WATCHES_OVER)
@@ -169,7 +176,7 @@ class CommunityPartnerListView(ListAPIView[Partnership]):
     @extend_schema(request=CandidateSerializer, responses={201: PartnershipSerializer})
     @idempotent(in_community(HANDLES, selectors.partners_in), PartnershipSerializer)
     def post(self, request: Request, code: str) -> Response:
-        """A business we talk to: ``POST /api/v1/communities/{code}/partners``.
+        """Put on record a business we talk to: ``POST /api/v1/communities/{code}/partnerships``.
 
         Terms make a contract of it, and starting it makes it active. Of a partner elsewhere, by
         ``merchant_id``, it is ``asked`` until its owner says yes. Refused with ``own_merchant``,
@@ -183,47 +190,83 @@ class CommunityPartnerListView(ListAPIView[Partnership]):
         return _told(made, status.HTTP_201_CREATED)
 
 
-class PartnerView(RetrieveAPIView[Partnership]):
-    """One of them: ``GET /api/v1/partners/{partnership_id}``."""
+class MerchantPartnershipListView(ListAPIView[Partnership]):
+    """List my shop's contracts: ``GET /api/v1/merchants/{merchant_id}/partnerships``."""
+
+    serializer_class = PartnershipSerializer
+    queryset = Partnership.objects.none()
+    filter_backends = [filters.DjangoFilterBackend]
+    filterset_class = PartnershipFilter
+
+    def get_queryset(self) -> QuerySet[Partnership]:
+        return selectors.partnerships_of(owned(self.request, self.kwargs["merchant_id"]))
+
+
+class PartnershipView(RetrieveAPIView[Partnership]):
+    """Open one, as its owner, staff or auditor: ``GET /api/v1/partnerships/{partnership_id}``."""
 
     serializer_class = PartnershipSerializer
     queryset = Partnership.objects.none()
     lookup_url_kwarg = "partnership_id"
 
     def get_queryset(self) -> QuerySet[Partnership]:
-        return selectors.partners_seen_by(signed_in(self.request))
+        return selectors.partnerships_seen_by(signed_in(self.request))
 
     @extend_schema(request=ChangePartnershipSerializer, responses=PartnershipSerializer)
     @idempotent(
-        seen(selectors.partners_handled_by, "partnership_id"),
+        seen(selectors.partnerships_kept_by, "partnership_id"),
         PartnershipSerializer,
         is_required=False,
         edits=True,
     )
     def patch(self, request: Request, partnership_id: UUID) -> Response:
-        """Its shop, and its settlement day: ``PATCH /api/v1/partners/{partnership_id}``."""
+        """Change the shop, as its owner or as staff; the settlement day is set by staff.
+
+        ``PATCH /api/v1/partnerships/{partnership_id}``. Refused with ``own_merchant``,
+        ``partner_not_accepted``.
+        """
+        user = signed_in(request)
+        kept = selectors.partnerships_kept_by(user)
+        partnership = get_object_or_404(kept, pk=partnership_id)
         body = ChangePartnershipSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        return _told(
-            partners.describe(
-                partnership=_handled(request, partnership_id),
-                by=signed_in(request),
-                is_staff=True,
-                **body.validated_data,
-            )
-        )
+        return _told(partners.describe(partnership=partnership, by=user, **body.validated_data))
 
 
-class PartnerStateView(APIView):
-    """Start, suspend or end it: ``POST /api/v1/partners/{partnership_id}/state``.
+class AnswerPartnershipView(APIView):
+    """Say yes or no, as its owner, to a community that asks for the shop.
+
+    ``POST /api/v1/partnerships/{partnership_id}/answer``. Until the yes it is ``asked``, and that
+    community reads nothing of the shop; a no may become a yes later. Refused with
+    ``partner_status_wrong`` once it is a partner.
+    """
+
+    @extend_schema(request=AnswerPartnershipSerializer, responses=PartnershipSerializer)
+    @idempotent(
+        seen(selectors.partnerships_owned_by, "partnership_id"),
+        PartnershipSerializer,
+        is_required=False,
+    )
+    def post(self, request: Request, partnership_id: UUID) -> Response:
+        user = signed_in(request)
+        mine = selectors.partnerships_owned_by(user)
+        partnership = get_object_or_404(mine, pk=partnership_id)
+        body = AnswerPartnershipSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        return _told(partners.answer(partnership=partnership, by=user, **body.validated_data))
+
+
+# --- staff ------------------------------------------------------------------------------------
+class PartnershipStatusView(APIView):
+    """Start, suspend or end it: ``POST /api/v1/partnerships/{partnership_id}/status``.
 
     What is held can still be scanned, and what is owed is settled. Refused with
-    ``partner_state_wrong``.
+    ``partner_status_wrong``.
     """
 
     @extend_schema(request=MoveSerializer, responses=PartnershipSerializer)
     @idempotent(
-        seen(selectors.partners_handled_by, "partnership_id"),
+        seen(selectors.partnerships_handled_by, "partnership_id"),
         PartnershipSerializer,
         is_required=False,
         edits=True,
@@ -237,29 +280,29 @@ class PartnerStateView(APIView):
         )
 
 
-class PartnerTermsView(ListAPIView[Terms]):
-    """All versions of the contract, newest first: ``GET /api/v1/partners/{partnership_id}/terms``.
+class TermsListView(ListAPIView[Terms]):
+    """List all versions of a contract, newest first, as staff or auditor.
 
-    The same as owners read it there.
+    ``GET /api/v1/partnerships/{partnership_id}/terms``
     """
 
     serializer_class = TermsSerializer
     queryset = Terms.objects.none()
 
     def get_queryset(self) -> QuerySet[Terms]:
-        seen = selectors.partners_seen_by(signed_in(self.request))
+        seen = selectors.partnerships_watched_by(signed_in(self.request))
         return selectors.terms_of(get_object_or_404(seen, pk=self.kwargs["partnership_id"]))
 
     @extend_schema(
         request=AgreeSerializer, responses={201: TermsSerializer, 202: IncreaseSerializer}
     )
     @idempotent(
-        below(seen(selectors.partners_handled_by, "partnership_id"), selectors.terms_of),
+        below(seen(selectors.partnerships_handled_by, "partnership_id"), selectors.terms_of),
         TermsSerializer,
         waiting=AS_INCREASE,
     )
     def post(self, request: Request, partnership_id: UUID) -> Response:
-        """Agree on the next: ``POST /api/v1/partners/{partnership_id}/terms``.
+        """Agree on the next: ``POST /api/v1/partnerships/{partnership_id}/terms``.
 
         What was taken before ``valid_from`` keeps its amount. Where more may be owed by it than
         before, somebody else confirms it (202). Refused with ``own_merchant``,
@@ -279,7 +322,7 @@ class PartnerTermsView(ListAPIView[Terms]):
 class WithdrawTermsView(APIView):
     """Take back what is not in force yet, so that others may begin earlier.
 
-    ``POST /api/v1/partners/{partnership_id}/terms/{terms_id}/withdraw``, as often as one likes.
+    ``POST /api/v1/partnerships/{partnership_id}/terms/{terms_id}/withdraw``, as often as one likes.
     Where more may be owed without it, somebody else confirms it (202). Refused with
     ``own_merchant``, ``terms_in_force``.
     """
@@ -287,7 +330,9 @@ class WithdrawTermsView(APIView):
     @extend_schema(request=None, responses={200: TermsSerializer, 202: IncreaseSerializer})
     @idempotent(
         below(
-            seen(selectors.partners_handled_by, "partnership_id"), selectors.terms_of, "terms_id"
+            seen(selectors.partnerships_handled_by, "partnership_id"),
+            selectors.terms_of,
+            "terms_id",
         ),
         TermsSerializer,
         is_required=False,
@@ -303,8 +348,8 @@ class WithdrawTermsView(APIView):
         return Response(TermsSerializer(withdrawn).data)
 
 
-class PartnerInvitationView(APIView):
-    """Its first owner is invited: ``POST /api/v1/partners/{partnership_id}/invitations``.
+class FirstOwnerView(APIView):
+    """Its first owner is invited: ``POST /api/v1/partnerships/{partnership_id}/invitations``.
 
     The answer has the code, until it is accepted. Refused with ``has_owner``: then owners invite.
     """
@@ -312,7 +357,7 @@ class PartnerInvitationView(APIView):
     @extend_schema(request=None, responses={201: NewInvitationSerializer})
     @idempotent(
         below(
-            seen(selectors.partners_handled_by, "partnership_id"),
+            seen(selectors.partnerships_handled_by, "partnership_id"),
             lambda partnership: selectors.invitations_to(partnership.merchant),
         ),
         NewInvitationSerializer,
@@ -326,7 +371,7 @@ class PartnerInvitationView(APIView):
 
 
 def _handled(request: Request, partnership_id: UUID) -> Partnership:
-    handled = selectors.partners_handled_by(signed_in(request))
+    handled = selectors.partnerships_handled_by(signed_in(request))
     return get_object_or_404(handled, pk=partnership_id)
 
 
@@ -334,75 +379,18 @@ def _told(partnership: Partnership, status_code: int = status.HTTP_200_OK) -> Re
     return Response(PartnershipSerializer(partnership).data, status=status_code)
 
 
-# --- the owner --------------------------------------------------------------------------------
-class MyPartnershipListView(ListAPIView[Partnership]):
-    """My contracts: ``GET /api/v1/merchants/{merchant_id}/partnerships``."""
-
-    serializer_class = PartnershipSerializer
-    queryset = Partnership.objects.none()
-
-    def get_queryset(self) -> QuerySet[Partnership]:
-        return selectors.partnerships_of(owned(self.request, self.kwargs["merchant_id"]))
-
-
-class MyPartnershipView(APIView):
-    """My shop there: ``PATCH /api/v1/merchants/{merchant_id}/partnerships/{partnership_id}``."""
-
-    @extend_schema(request=ChangeShopSerializer, responses=PartnershipSerializer)
-    @idempotent(
-        at_owned(selectors.partnerships_of, "partnership_id"),
-        PartnershipSerializer,
-        is_required=False,
-        edits=True,
-    )
-    def patch(self, request: Request, merchant_id: UUID, partnership_id: UUID) -> Response:
-        mine = selectors.partnerships_of(owned(request, merchant_id))
-        body = ChangeShopSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        return _told(
-            partners.describe(
-                partnership=get_object_or_404(mine, pk=partnership_id),
-                by=signed_in(request),
-                **body.validated_data,
-            )
-        )
-
-
-class AnswerPartnershipView(APIView):
-    """Another community would like my shop: I say yes, or no.
-
-    ``POST /api/v1/merchants/{merchant_id}/partnerships/{partnership_id}/answer``. Until I say yes
-    it is ``asked``, and that community reads nothing of my shop; a no may become a yes later.
-    Refused with ``partner_state_wrong`` once it is a partner.
-    """
-
-    @extend_schema(request=AnswerPartnershipSerializer, responses=PartnershipSerializer)
-    @idempotent(
-        at_owned(selectors.partnerships_of, "partnership_id"),
-        PartnershipSerializer,
-        is_required=False,
-    )
-    def post(self, request: Request, merchant_id: UUID, partnership_id: UUID) -> Response:
-        mine = selectors.partnerships_of(owned(request, merchant_id))
-        body = AnswerPartnershipSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        return _told(
-            partners.answer(
-                partnership=get_object_or_404(mine, pk=partnership_id),
-                by=signed_in(request),
-                **body.validated_data,
-            )
-        )
-
-
 # --- volunteers -------------------------------------------------------------------------------
+class ShopFilter(CommunityFilter):
+    text = TextFilter("name", "merchant__trade", "address")
+
+
 class ShopListView(ListAPIView[Partnership]):
-    """Where I may spend points: ``GET /api/v1/shops``."""
+    """List where I may spend points: ``GET /api/v1/shops``."""
 
     serializer_class = ShopSerializer
     queryset = Partnership.objects.none()
     filter_backends = [filters.DjangoFilterBackend]
-    filterset_class = CommunityFilter
+    filterset_class = ShopFilter
 
     def get_queryset(self) -> QuerySet[Partnership]:
         return selectors.shops_open_to(signed_in(self.request))

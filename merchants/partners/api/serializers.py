@@ -70,7 +70,7 @@ class InviteSerializer(serializers.Serializer[Any]):
 class InvitationSerializer(serializers.ModelSerializer[Invitation]):
     """An invitation without its code."""
 
-    state = serializers.ChoiceField(choices=Invitation.State.choices, read_only=True)
+    status = serializers.ChoiceField(choices=Invitation.Status.choices, read_only=True)
     invited_by = ColleagueSerializer(read_only=True)
     accepted_by = ColleagueSerializer(read_only=True, allow_null=True)
     revoked_by = ColleagueSerializer(read_only=True, allow_null=True)
@@ -80,7 +80,7 @@ class InvitationSerializer(serializers.ModelSerializer[Invitation]):
         fields: tuple[str, ...] = (
             "id",
             "role",
-            "state",
+            "status",
             "invited_at",
             "invited_by",
             "expires_at",

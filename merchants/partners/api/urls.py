@@ -1,53 +1,49 @@
 from django.urls import path
 
-from merchants.partners.api import increases, lists
-from merchants.partners.api import members as clerks
-from merchants.partners.api import partnerships as partners
+from merchants.partners.api import increases, listings, members, partnerships
+from merchants.partners.models.listings import Listing
+
+PARTNERSHIP = "partnerships/<uuid:partnership_id>"
 
 urlpatterns = [
-    path("list-entries", lists.ListEntryListView.as_view()),
-    path("list-entries/<uuid:entry_id>/close", lists.ListEntryCloseView.as_view()),
-    path("list-entries/<uuid:entry_id>/matches", lists.MatchView.as_view()),
-    path("list-entries/<uuid:entry_id>/matches/<uuid:match_id>/end", lists.EndMatchView.as_view()),
-    path("partners/<uuid:partnership_id>/list-entries", lists.PartnerListEntryListView.as_view()),
+    path("shops", partnerships.ShopListView.as_view()),
     path(
-        "merchants/<uuid:merchant_id>/partnerships/<uuid:partnership_id>/list-entries",
-        lists.MyListEntryListView.as_view(),
+        "communities/<slug:code>/partnerships", partnerships.CommunityPartnershipListView.as_view()
     ),
     path(
-        "merchants/<uuid:merchant_id>/list-entries/<uuid:entry_id>/close",
-        lists.MyListEntryCloseView.as_view(),
+        "merchants/<uuid:merchant_id>/partnerships",
+        partnerships.MerchantPartnershipListView.as_view(),
     ),
-    path("shops", partners.ShopListView.as_view()),
-    path("communities/<slug:code>/partners", partners.CommunityPartnerListView.as_view()),
-    path("partners/<uuid:partnership_id>", partners.PartnerView.as_view()),
-    path("partners/<uuid:partnership_id>/state", partners.PartnerStateView.as_view()),
-    path("partners/<uuid:partnership_id>/terms", partners.PartnerTermsView.as_view()),
-    path(
-        "partners/<uuid:partnership_id>/terms/<uuid:terms_id>/withdraw",
-        partners.WithdrawTermsView.as_view(),
-    ),
-    path("partners/<uuid:partnership_id>/invitations", partners.PartnerInvitationView.as_view()),
-    path("merchants/<uuid:merchant_id>/partnerships", partners.MyPartnershipListView.as_view()),
-    path(
-        "merchants/<uuid:merchant_id>/partnerships/<uuid:partnership_id>",
-        partners.MyPartnershipView.as_view(),
-    ),
-    path(
-        "merchants/<uuid:merchant_id>/partnerships/<uuid:partnership_id>/answer",
-        partners.AnswerPartnershipView.as_view(),
-    ),
+    path(PARTNERSHIP, partnerships.PartnershipView.as_view()),
+    path(f"{PARTNERSHIP}/answer", partnerships.AnswerPartnershipView.as_view()),
+    path(f"{PARTNERSHIP}/status", partnerships.PartnershipStatusView.as_view()),
+    path(f"{PARTNERSHIP}/terms", partnerships.TermsListView.as_view()),
+    path(f"{PARTNERSHIP}/terms/<uuid:terms_id>/withdraw", partnerships.WithdrawTermsView.as_view()),
+    path(f"{PARTNERSHIP}/invitations", partnerships.FirstOwnerView.as_view()),
     path("communities/<slug:code>/increases", increases.IncreaseListView.as_view()),
     path("communities/<slug:code>/increase-limit", increases.AloneLimitView.as_view()),
+    path("increases/<uuid:increase_id>", increases.IncreaseView.as_view()),
     path("increases/<uuid:increase_id>/decision", increases.IncreaseDecisionView.as_view()),
-    path("merchants/<uuid:merchant_id>/clerks", clerks.ClerkListView.as_view()),
+    path("merchants/<uuid:merchant_id>/clerks", members.ClerkListView.as_view()),
     path(
-        "merchants/<uuid:merchant_id>/clerks/<uuid:member_id>/dismiss", clerks.DismissView.as_view()
+        "merchants/<uuid:merchant_id>/clerks/<uuid:member_id>/dismiss",
+        members.DismissView.as_view(),
     ),
-    path("merchants/<uuid:merchant_id>/invitations", clerks.InvitationListView.as_view()),
+    path("merchants/<uuid:merchant_id>/invitations", members.InvitationListView.as_view()),
     path(
         "merchants/<uuid:merchant_id>/invitations/<uuid:invitation_id>/revoke",
-        clerks.RevokeInvitationView.as_view(),
+        members.RevokeInvitationView.as_view(),
     ),
-    path("invitations/accept", clerks.AcceptInvitationView.as_view()),
+    path("invitations/accept", members.AcceptInvitationView.as_view()),
 ]
+
+for word, kind in (("needs", Listing.Kind.NEED), ("resources", Listing.Kind.RESOURCE)):
+    one = f"{word}/<uuid:listing_id>"
+    urlpatterns += [
+        path(word, listings.ListingListView.as_view(kind=kind)),
+        path(f"{PARTNERSHIP}/{word}", listings.PartnershipListingListView.as_view(kind=kind)),
+        path(one, listings.ListingView.as_view(kind=kind)),
+        path(f"{one}/close", listings.ListingCloseView.as_view(kind=kind)),
+        path(f"{one}/matches", listings.MatchView.as_view(kind=kind)),
+        path(f"{one}/matches/<uuid:match_id>/end", listings.EndMatchView.as_view(kind=kind)),
+    ]

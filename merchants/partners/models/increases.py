@@ -1,4 +1,4 @@
-"""What raises what a community owes: asked for by one of its staff, confirmed by another."""
+"""Increases of what a community owes: asked for by one of its staff, confirmed by another."""
 
 from typing import ClassVar
 
@@ -11,27 +11,27 @@ from django.db.models.functions import Now
 
 from backend.communities.models import TenantModel
 from merchants import triggers
-from merchants.catalogue.models import Offer
-from merchants.giving.models.wishes import Wish
 from merchants.partners.models.partnerships import Partnership
 
 
 class Increase(TenantModel):
-    """Somebody of the staff wants what may cost more: pending → confirmed | rejected | dropped.
+    """An act of staff that may raise what is owed: pending → confirmed | rejected | dropped.
 
     Below the community's limit it is done at once: ``alone``, until another confirms it too.
-    ``facts`` are what is to be done, as the service of its kind takes them. ``amount_fen`` is
-    what it may cost more, NULL where that has no bound. Source: docs/settlement.md.
+    ``subject_id`` is what it is about: a partnership, an offer or a wish, as its kind has it; which
+    slice declares each kind, and how it is done, stands in apps.py. ``facts`` are what is to be
+    done, as the service of its kind takes them. ``amount_fen`` is what it may cost more, NULL where
+    that has no bound. Source: docs/settlement.md.
     """
 
     class Kind(models.TextChoices):
-        TERMS = "terms"  # of ``partnership``
-        PRICE = "price"  # and conditions of ``offer``
-        LISTING = "listing"  # of ``offer``, as it is now
+        TERMS = "terms"  # of the partnership
+        PRICE = "price"  # and conditions of an offer
+        LISTING = "listing"  # of an offer, as it is now
         WISH = "wish"  # is published
         LIMIT = "limit"  # of the community: what one person raises alone
 
-    class State(models.TextChoices):
+    class Status(models.TextChoices):
         PENDING = "pending"
         ALONE = "alone"
         CONFIRMED = "confirmed"
@@ -42,15 +42,10 @@ class Increase(TenantModel):
     partnership = models.ForeignKey(
         Partnership, models.PROTECT, related_name="increases", db_index=False, null=True
     )
-    offer = models.ForeignKey(
-        Offer, models.PROTECT, related_name="increases", db_index=False, null=True
-    )
-    wish = models.ForeignKey(
-        Wish, models.PROTECT, related_name="increases", db_index=False, null=True
-    )
+    subject_id = models.UUIDField(null=True)
     facts = models.JSONField(default=dict, encoder=DjangoJSONEncoder)
     amount_fen = models.PositiveBigIntegerField(null=True)
-    state = models.CharField(max_length=9, choices=State, default=State.PENDING)
+    status = models.CharField(max_length=9, choices=Status, default=Status.PENDING)
     asked_at = models.DateTimeField(db_default=Now())
     asked_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False
@@ -65,38 +60,34 @@ class Increase(TenantModel):
             # Who asked may take it back, and that is a rejection.
             models.CheckConstraint(
                 name="increase_confirmed_by_another",
-                condition=~Q(state="confirmed", decided_by=F("asked_by")),
+                condition=~Q(status="confirmed", decided_by=F("asked_by")),
             ),
             models.CheckConstraint(
                 name="increase_decision_is_complete",
                 condition=Q(
-                    state__in=["confirmed", "rejected"],
+                    status__in=["confirmed", "rejected"],
                     decided_at__isnull=False,
                     decided_by__isnull=False,
                 )
                 | Q(
-                    state__in=["pending", "alone", "dropped"],
+                    status__in=["pending", "alone", "dropped"],
                     decided_at__isnull=True,
                     decided_by__isnull=True,
                 ),
             ),
             models.CheckConstraint(
                 name="increase_alone_has_a_bound",
-                condition=~Q(state="alone", amount_fen__isnull=True),
+                condition=~Q(status="alone", amount_fen__isnull=True),
             ),
             models.CheckConstraint(
                 name="increase_is_about_something",
                 condition=Q(
-                    kind="terms", partnership__isnull=False, offer__isnull=True, wish__isnull=True
-                )
-                | Q(
-                    kind__in=["price", "listing"],
+                    kind__in=["terms", "price", "listing"],
                     partnership__isnull=False,
-                    offer__isnull=False,
-                    wish__isnull=True,
+                    subject_id__isnull=False,
                 )
-                | Q(kind="wish", partnership__isnull=True, offer__isnull=True, wish__isnull=False)
-                | Q(kind="limit", partnership__isnull=True, offer__isnull=True, wish__isnull=True),
+                | Q(kind="wish", partnership__isnull=True, subject_id__isnull=False)
+                | Q(kind="limit", partnership__isnull=True, subject_id__isnull=True),
             ),
         ]
         indexes: ClassVar = [
@@ -104,23 +95,18 @@ class Increase(TenantModel):
             models.Index(
                 name="increase_alone",
                 fields=["community", "asked_by", "asked_at"],
-                condition=Q(state="alone"),
+                condition=Q(status="alone"),
             ),
-            models.Index(
-                name="increase_of_offer",
-                fields=["community", "offer"],
-                condition=Q(state__in=["pending", "alone"]),
-            ),
-            models.Index(name="increase_of_wish", fields=["community", "wish"]),
+            models.Index(name="increase_of_subject", fields=["community", "subject_id"]),
         ]
         triggers: ClassVar = [
             pgtrigger.Protect(name="increase_stays", operation=pgtrigger.Delete),
             pgtrigger.ReadOnly(
-                name="increase_as_it_was_asked", exclude=["state", "decided_at", "decided_by"]
+                name="increase_as_it_was_asked", exclude=["status", "decided_at", "decided_by"]
             ),
             pgtrigger.FSM(
                 name="increase_is_decided_once",
-                field="state",
+                field="status",
                 transitions=[
                     ("pending", "confirmed"),
                     ("pending", "rejected"),
@@ -131,7 +117,7 @@ class Increase(TenantModel):
             pgtrigger.Protect(
                 name="increase_decision_is_final",
                 operation=pgtrigger.Update,
-                condition=pgtrigger.Q(old__state__in=["confirmed", "rejected", "dropped"]),
+                condition=pgtrigger.Q(old__status__in=["confirmed", "rejected", "dropped"]),
             ),
             pgtrigger.Trigger(
                 name="increase_not_their_own",
@@ -153,4 +139,4 @@ class Increase(TenantModel):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind}, {self.amount_fen} fen: {self.state}"
+        return f"{self.kind}, {self.amount_fen} fen: {self.status}"

@@ -78,7 +78,7 @@ class Invitation(models.Model):
     back: an answer may be lost on its way.
     """
 
-    class State(models.TextChoices):
+    class Status(models.TextChoices):
         PENDING = "pending"
         ACCEPTED = "accepted"
         EXPIRED = "expired"
@@ -143,18 +143,18 @@ class Invitation(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.role} of {self.merchant_id}: {self.state}"
+        return f"{self.role} of {self.merchant_id}: {self.status}"
 
     @property
     def code(self) -> str | None:
         """In the clear; None once it is no longer good."""
-        is_good = self.code_encrypted and self.state == self.State.PENDING
+        is_good = self.code_encrypted and self.status == self.Status.PENDING
         return vault.decrypt(self.code_encrypted) if is_good else None
 
     @property
-    def state(self) -> State:
+    def status(self) -> Status:
         if self.accepted_at is not None:
-            return self.State.ACCEPTED
+            return self.Status.ACCEPTED
         if self.revoked_at is not None:
-            return self.State.REVOKED
-        return self.State.EXPIRED if self.expires_at <= timezone.now() else self.State.PENDING
+            return self.Status.REVOKED
+        return self.Status.EXPIRED if self.expires_at <= timezone.now() else self.Status.PENDING

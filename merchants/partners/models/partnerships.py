@@ -22,7 +22,7 @@ class Partnership(TenantModel):
     Of a partner elsewhere it is a request until its owner says yes: asked → candidate | declined.
     """
 
-    class State(models.TextChoices):
+    class Status(models.TextChoices):
         ASKED = "asked"  # a partner elsewhere; its owner has not said yes
         DECLINED = "declined"  # and said no, or not yet
         CANDIDATE = "candidate"  # talked to
@@ -36,7 +36,7 @@ class Partnership(TenantModel):
     )
     name = models.CharField(max_length=60)  # the merchant's, as this community lists it
     name_compared = ComparedField(of="name")
-    state = models.CharField(max_length=9, choices=State, default=State.ACTIVE)
+    status = models.CharField(max_length=9, choices=Status, default=Status.ACTIVE)
     settlement_day = models.PositiveSmallIntegerField(default=1)  # a period starts on it
     since_at = models.DateTimeField(db_default=Now())
     # NULL: its owner has not said yes, and the community learns nothing of the merchant.
@@ -67,8 +67,8 @@ class Partnership(TenantModel):
             ),
             models.CheckConstraint(
                 name="partner_with_its_owners_yes",
-                condition=Q(state__in=["asked", "declined"], accepted_at__isnull=True)
-                | Q(~Q(state__in=["asked", "declined"]), accepted_at__isnull=False),
+                condition=Q(status__in=["asked", "declined"], accepted_at__isnull=True)
+                | Q(~Q(status__in=["asked", "declined"]), accepted_at__isnull=False),
             ),
             models.CheckConstraint(
                 name="partner_on_the_map_or_not",
@@ -79,7 +79,7 @@ class Partnership(TenantModel):
         triggers: ClassVar = [
             pgtrigger.FSM(
                 name="partnership_goes_its_way",
-                field="state",
+                field="status",
                 transitions=[
                     ("asked", "candidate"),
                     ("asked", "declined"),

@@ -1,70 +1,182 @@
-"""Confirming what another of the staff asked for, and the limit below which they need not ask.
+"""Increases: what raises what the community owes takes a second person of its staff.
 
-Locks are taken as everywhere: what it is about, then what was asked.
+Below the community's limit one person does it alone: what they raised alone there in 30 days counts
+against it. What has no bound is above every limit. The slice that owns what an increase is about
+declares its kinds; apps.py registers them.
 """
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypeVar
+from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Model
+from django.db.models import Model, Sum
 from django.utils import timezone
 
 from backend.accounts.models import User
+from backend.audit import services as trail
 from backend.communities.models import Community
 from backend.communities.services import places
-from merchants.catalogue.models import Offer
-from merchants.catalogue.services import offers as catalogue
-from merchants.giving.errors import OwnWish
-from merchants.giving.models.wishes import Wish
-from merchants.giving.services import wishes
 from merchants.partners import errors
 from merchants.partners.models.increases import Increase
-from merchants.partners.models.partnerships import Partnership, Terms
-from merchants.partners.services import partnerships as partners
-from merchants.partners.services import second_person, sides
+from merchants.partners.models.partnerships import Partnership
+from merchants.partners.services import sides
 
-Kind, State = Increase.Kind, Increase.State
+WINDOW = timedelta(days=30)
+Status = Increase.Status
+Subject = TypeVar("Subject", bound=Model)
+
+
+@dataclass(frozen=True)
+class Declared:
+    """A kind of increase, by the slice that owns what it is about.
+
+    ``model`` is that of its subject, what ``subject_id`` names. ``apply`` is given the increase,
+    the subject and the reason of who confirms, and does it as it was asked. ``refuse`` is given the
+    subject and who decides, and raises for whom the subject is their own.
+    """
+
+    apply: Callable[[Increase, Any, str], object]
+    model: type[Model] | None = None
+    refuse: Callable[[Any, User], object] = lambda subject, by: None
+
+
+_declared: dict[str, Declared] = {}
+
+
+def declare(kinds: Mapping[Increase.Kind, Declared]) -> None:
+    """Register what a slice declares. Idempotent."""
+    _declared.update((str(kind), how) for kind, how in kinds.items())
+
+
+def ask(
+    *,
+    kind: Increase.Kind,
+    community: Community,
+    by: User,
+    amount_fen: int | None,
+    subject_id: UUID | None = None,
+    partnership: Partnership | None = None,
+    facts: dict[str, Any] | None = None,
+) -> Increase | None:
+    """Put what ``by`` wants before a second person; ``None`` if ``by`` may do it alone.
+
+    Either is on record. Whoever calls it holds what it is about. Idempotent: what waits already is
+    returned.
+    """
+    asked = {
+        "community": community,
+        "kind": kind,
+        "asked_by": by,
+        "subject_id": subject_id,
+        "partnership": partnership,
+        "facts": facts or {},
+    }
+    waiting = Increase.objects.filter(**asked, status=Status.PENDING).first()
+    if waiting is not None:
+        return waiting
+    may_alone = amount_fen is not None and amount_fen <= _left(community, by)
+    made = Increase.objects.create(
+        **asked, amount_fen=amount_fen, status=Status.ALONE if may_alone else Status.PENDING
+    )
+    made.refresh_from_db(fields=["asked_at"])  # the database's own time
+    _record("increase.ask", made, by)
+    return None if may_alone else made
+
+
+def _left(community: Community, by: User) -> int:
+    """Return what ``by`` may still raise alone there: two acts of theirs queue at the community."""
+    limit = Community.objects.select_for_update(no_key=True).get(pk=community.pk).alone_limit_fen
+    alone = Increase.objects.filter(
+        community=community,
+        asked_by=by,
+        status=Status.ALONE,
+        asked_at__gt=timezone.now() - WINDOW,
+    )
+    return int(limit - (alone.aggregate(fen=Sum("amount_fen"))["fen"] or 0))
 
 
 @transaction.atomic
-def decide(*, increase: Increase, accept: bool, by: User, because: str = "") -> Increase:
-    """Confirm it, and it is done as it was asked, or reject it; decided so by ``by``, it stays.
+def decide(*, increase: Increase, accept: bool, by: User, reason: str = "") -> Increase:
+    """Confirm an increase, and it is done as it was asked, or reject it.
 
-    What one person did alone can be confirmed afterwards. Who asked confirms nothing, and takes
-    it back by rejecting it. Raises IncreaseDecided, OwnIncrease, OwnMerchant (either of the two),
-    OwnWish, and whatever doing it raises.
+    Idempotent for who decided so. What one person did alone can be confirmed afterwards. Who asked
+    confirms nothing, and takes it back by rejecting it. Raises IncreaseDecided, OwnIncrease,
+    OwnMerchant (either of the two), what its kind refuses with, and whatever doing it raises.
     """
-    increase = _locked(increase)
-    state = State.CONFIRMED if accept else State.REJECTED
-    if (increase.state, increase.decided_by_id) == (state, by.pk):
+    kind = _declared[increase.kind]
+    increase, subject = _locked(increase, kind.model)
+    status = Status.CONFIRMED if accept else Status.REJECTED
+    if (increase.status, increase.decided_by_id) == (status, by.pk):
         return increase
-    was_alone = increase.state == State.ALONE
-    if increase.state != State.PENDING and not (was_alone and accept):
-        raise errors.IncreaseDecided(state=increase.state)
+    was_alone = increase.status == Status.ALONE
+    if increase.status != Status.PENDING and not (was_alone and accept):
+        raise errors.IncreaseDecided(current_status=increase.status)
     if accept and increase.asked_by_id == by.pk:
         raise errors.OwnIncrease
     if increase.partnership is not None:
         sides.refuse_own(by, increase.partnership)
-    if increase.wish is not None and increase.wish.volunteer_id == by.pk:
-        raise OwnWish
-    increase.state, increase.decided_by, increase.decided_at = state, by, timezone.now()
-    increase.save(update_fields=["state", "decided_by", "decided_at"])
-    second_person.record("increase.decide", increase, by)
+    kind.refuse(subject, by)
+    increase.status, increase.decided_by, increase.decided_at = status, by, timezone.now()
+    increase.save(update_fields=["status", "decided_by", "decided_at"])
+    _record("increase.decide", increase, by)
     if accept and not was_alone:
-        _DO[Kind(increase.kind)](increase, because)
+        kind.apply(increase, subject, reason)
     return increase
 
 
+def _locked(increase: Increase, model: type[Model] | None) -> tuple[Increase, Any]:
+    """Lock its subject first: whoever changes that comes to the increase from there."""
+    subject = model and model._default_manager.select_for_update(no_key=True).get(
+        community=increase.community_id, pk=increase.subject_id
+    )
+    locked = (
+        Increase.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("community", "partnership", "asked_by")
+        .get(pk=increase.pk)
+    )
+    return locked, subject
+
+
+def drop(community_id: UUID, **about: object) -> None:
+    """Take out of the queue what was asked for ``about`` something that is not so any more."""
+    pending = Increase.objects.filter(community_id=community_id, status=Status.PENDING, **about)
+    pending.update(status=Status.DROPPED)
+
+
+def read(model: type[Model], facts: dict[str, Any]) -> dict[str, Any]:
+    """Return ``facts`` as fields of ``model``: JSON keeps days and moments as texts."""
+    fields = {field.name: field for field in model._meta.concrete_fields}
+    return {name: fields[name].to_python(facts[name]) for name in facts}
+
+
+def _record(action: str, increase: Increase, by: User) -> None:
+    trail.record(
+        action,
+        actor=by,
+        community=increase.community,
+        target=increase,
+        after={
+            "kind": increase.kind,
+            "status": increase.status,
+            "about": increase.subject_id and str(increase.subject_id),
+            "amount_fen": increase.amount_fen,
+        },
+    )
+
+
+# --- the limit --------------------------------------------------------------------------------
 @transaction.atomic
 def set_limit(*, community: Community, alone_limit_fen: int, by: User) -> Increase | None:
-    """What one person may raise alone in 30 days; a higher one waits for another manager."""
+    """Set what one person may raise alone in 30 days; a higher one waits for another manager."""
     community = Community.objects.select_for_update(no_key=True).get(pk=community.pk)
     if alone_limit_fen <= community.alone_limit_fen:
         places.set_alone_limit(community=community, fen=alone_limit_fen, by=by)
         return None
-    return second_person.ask(
-        kind=Kind.LIMIT,
+    return ask(
+        kind=Increase.Kind.LIMIT,
         community=community,
         by=by,
         amount_fen=None,
@@ -72,87 +184,10 @@ def set_limit(*, community: Community, alone_limit_fen: int, by: User) -> Increa
     )
 
 
-def _terms(increase: Increase, because: str) -> None:
-    assert increase.partnership is not None  # a check constraint
-    if withdrawn := increase.facts.get("withdrawn_version"):
-        partners.withdraw_terms(
-            terms=increase.partnership.terms.get(version=withdrawn),
-            by=increase.asked_by,
-            is_confirmed=True,
-        )
-        return
-    partners.agree(
-        partnership=increase.partnership,
-        by=increase.asked_by,
-        is_confirmed=True,
-        **_read(Terms, increase.facts),
-    )
-
-
-def _price(increase: Increase, because: str) -> None:
-    assert increase.offer is not None  # a check constraint
-    catalogue.change(
-        offer=increase.offer,
-        by=increase.asked_by,
-        is_confirmed=True,
-        **_read(Offer, increase.facts),
-    )
-
-
-def _listing(increase: Increase, because: str) -> None:
-    assert increase.offer is not None  # a check constraint
-    catalogue.decide(
-        offer=increase.offer,
-        accept=True,
-        by=increase.asked_by,
-        reason=because,
-        is_confirmed=True,
-    )
-
-
-def _wish(increase: Increase, because: str) -> None:
-    assert increase.wish is not None  # a check constraint
-    wishes.decide(
-        wish=increase.wish,
-        accept=True,
-        by=increase.asked_by,
-        because=because,
-        is_confirmed=True,
-        **increase.facts,
-    )
-
-
-def _limit(increase: Increase, because: str) -> None:
+def _raise_limit(increase: Increase, subject: None, reason: str) -> None:
     places.set_alone_limit(
         community=increase.community, fen=increase.facts["alone_limit_fen"], by=increase.asked_by
     )
 
 
-_DO: dict[Increase.Kind, Callable[[Increase, str], None]] = {
-    Kind.TERMS: _terms,
-    Kind.PRICE: _price,
-    Kind.LISTING: _listing,
-    Kind.WISH: _wish,
-    Kind.LIMIT: _limit,
-}
-
-
-def _read(model: type[Model], facts: dict[str, Any]) -> dict[str, Any]:
-    """As JSON keeps them, days and moments are texts."""
-    fields = {field.name: field for field in model._meta.concrete_fields}
-    return {name: fields[name].to_python(facts[name]) for name in facts}
-
-
-def _locked(increase: Increase) -> Increase:
-    for model, pk in (
-        (Partnership, increase.partnership_id if increase.offer_id is None else None),
-        (Offer, increase.offer_id),
-        (Wish, increase.wish_id),
-    ):
-        if pk is not None:
-            model._default_manager.select_for_update(no_key=True).get(pk=pk)
-    return (
-        Increase.objects.select_for_update(no_key=True, of=("self",))
-        .select_related("community", "partnership", "offer", "wish", "asked_by")
-        .get(pk=increase.pk)
-    )
+INCREASES = {Increase.Kind.LIMIT: Declared(_raise_limit)}

@@ -95,9 +95,9 @@ def _accept(user: User, code: str) -> MerchantMember:
         raise errors.InvitationUnknown
     if invitation.accepted_at is not None:
         return _first_accepted(invitation, user)
-    if invitation.state == Invitation.State.REVOKED:
+    if invitation.status == Invitation.Status.REVOKED:
         raise errors.InvitationRevoked
-    if invitation.state == Invitation.State.EXPIRED:
+    if invitation.status == Invitation.Status.EXPIRED:
         raise errors.InvitationExpired
     if invitation.invited_by_id == user.pk:
         raise errors.OwnInvitation
@@ -115,8 +115,8 @@ def _accept(user: User, code: str) -> MerchantMember:
         actor=user,
         merchant=invitation.merchant,
         target=invitation,
-        before={"state": Invitation.State.PENDING},
-        after={"state": invitation.state, "role": member.role, "merchant_member": str(member.pk)},
+        before={"status": Invitation.Status.PENDING},
+        after={"status": invitation.status, "role": member.role, "merchant_member": str(member.pk)},
     )
     return member
 
@@ -184,7 +184,7 @@ def _first_accepted(invitation: Invitation, user: User) -> MerchantMember:
 
 
 def _revoke(invitation: Invitation, revoked_by: User) -> None:
-    before = invitation.state
+    before = invitation.status
     invitation.revoked_at = timezone.now()
     invitation.revoked_by = revoked_by
     invitation.code_encrypted = ""
@@ -194,8 +194,8 @@ def _revoke(invitation: Invitation, revoked_by: User) -> None:
         actor=revoked_by,
         merchant=invitation.merchant,
         target=invitation,
-        before={"state": before},
-        after={"state": invitation.state},
+        before={"status": before},
+        after={"status": invitation.status},
     )
 
 

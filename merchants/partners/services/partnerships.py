@@ -16,7 +16,7 @@ from merchants.partners import errors, selectors
 from merchants.partners.models.increases import Increase
 from merchants.partners.models.merchants import Merchant, MerchantMember
 from merchants.partners.models.partnerships import Partnership, Terms
-from merchants.partners.services import second_person, sides, telling
+from merchants.partners.services import increases, sides, telling
 
 
 @transaction.atomic
@@ -38,7 +38,7 @@ def sign_contract(
         community=community,
         merchant=merchant or Merchant.objects.create(name=name, trade=trade),
         name=name,
-        state=Partnership.State.ACTIVE,
+        status=Partnership.Status.ACTIVE,
     )
     Terms.objects.create(
         community=community,
@@ -86,7 +86,7 @@ def consider(
         community=community,
         merchant=merchant or Merchant.objects.create(name=name, trade=trade),
         name=name,
-        **(ASKED if merchant else {"state": Partnership.State.CANDIDATE}),
+        **(ASKED if merchant else {"status": Partnership.Status.CANDIDATE}),
     )
     sides.refuse_own(by, partnership)
     if merchant:
@@ -112,27 +112,27 @@ def answer(*, partnership: Partnership, accept: bool, by: User) -> Partnership:
     """The merchant's owner says yes or no to another community; a no may become a yes later.
 
     Who said no is on record, and not where that community's auditors read. Answered alike, nothing
-    changes. Raises MerchantUnknown (owns it no more), PartnerStateWrong (a partner already).
+    changes. Raises MerchantUnknown (owns it no more), PartnerStatusWrong (a partner already).
     """
     partnership = _locked(partnership)
     if not selectors.owners_of(partnership.merchant_id).filter(user=by).exists():
         raise errors.MerchantUnknown
-    state = Partnership.State.CANDIDATE if accept else Partnership.State.DECLINED
-    if partnership.state == state:
+    status = Partnership.Status.CANDIDATE if accept else Partnership.Status.DECLINED
+    if partnership.status == status:
         return partnership
     if partnership.accepted_at is not None:
-        raise errors.PartnerStateWrong(state=partnership.state)
-    before = partnership.state
-    partnership.state = state
+        raise errors.PartnerStatusWrong(current_status=partnership.status)
+    before = partnership.status
+    partnership.status = status
     partnership.accepted_at = timezone.now() if accept else None
-    partnership.save(update_fields=["state", "accepted_at"])
+    partnership.save(update_fields=["status", "accepted_at"])
     trail.record(
         "partnership.answer",
         actor=by,
         community=partnership.community if accept else None,
         target=partnership,
-        before={"state": before},
-        after={"state": state},
+        before={"status": before},
+        after={"status": status},
     )
     return partnership
 
@@ -145,7 +145,7 @@ def _with_an_owner(merchant_id: UUID) -> Merchant:
     return merchant
 
 
-ASKED: dict[str, Any] = {"state": Partnership.State.ASKED, "accepted_at": None}
+ASKED: dict[str, Any] = {"status": Partnership.Status.ASKED, "accepted_at": None}
 # Which of fen_per_point and share_bp terms of each kind have.
 FIGURES = {
     Terms.Kind.PER_POINT: {(True, False)},
@@ -197,13 +197,14 @@ def agree(
         agreed_by=by,
         **facts,
     )
-    if not is_confirmed and second_person.raised_by_terms(last, terms):
-        waiting = second_person.ask(
+    if not is_confirmed and may_cost_more(last, terms):
+        waiting = increases.ask(
             kind=Increase.Kind.TERMS,
             community=partnership.community,
             by=by,
             amount_fen=None,  # nobody knows what will be redeemed
             partnership=partnership,
+            subject_id=partnership.pk,
             facts=facts,
         )
         assert waiting is not None  # it has no bound
@@ -217,9 +218,24 @@ def agree(
         target=partnership,
         after=facts | {"version": terms.version, "valid_from": valid_from.isoformat()},
     )
-    if partnership.state == Partnership.State.CANDIDATE:
-        _move(partnership, Partnership.State.CONTRACT, by)
+    if partnership.status == Partnership.Status.CANDIDATE:
+        _move(partnership, Partnership.Status.CONTRACT, by)
     return terms
+
+
+def may_cost_more(last: Terms | None, new: Terms) -> bool:
+    """Say whether ``new`` may cost more than ``last``; how much has no bound.
+
+    Nobody knows what will be redeemed under it. Another kind may always cost more, but for what is
+    donated.
+    """
+    if new.kind == Terms.Kind.DONATED:
+        return False
+    if last is None or last.kind != new.kind:
+        return True
+    return (new.fen_per_point or 0) > (last.fen_per_point or 0) or (new.share_bp or 0) > (
+        last.share_bp or 0
+    )
 
 
 @transaction.atomic
@@ -241,13 +257,14 @@ def withdraw_terms(*, terms: Terms, by: User, is_confirmed: bool = False) -> Ter
         raise errors.TermsInForce
     earlier = partnership.terms.filter(withdrawn_at=None, version__lt=terms.version)
     instead = earlier.order_by("-version").first()
-    if not is_confirmed and instead and second_person.raised_by_terms(terms, instead):
-        waiting = second_person.ask(
+    if not is_confirmed and instead and may_cost_more(terms, instead):
+        waiting = increases.ask(
             kind=Increase.Kind.TERMS,
             community=partnership.community,
             by=by,
             amount_fen=None,  # nobody knows what will be redeemed
             partnership=partnership,
+            subject_id=partnership.pk,
             facts={"withdrawn_version": terms.version},
         )
         assert waiting is not None  # it has no bound
@@ -270,47 +287,58 @@ def withdraw_terms(*, terms: Terms, by: User, is_confirmed: bool = False) -> Ter
     return terms
 
 
+def _confirm_terms(increase: Increase, partnership: Partnership, reason: str) -> None:
+    by, facts = increase.asked_by, increase.facts
+    if withdrawn := facts.get("withdrawn_version"):
+        terms = partnership.terms.get(version=withdrawn)
+        withdraw_terms(terms=terms, by=by, is_confirmed=True)
+        return
+    agree(partnership=partnership, by=by, is_confirmed=True, **increases.read(Terms, facts))
+
+
+INCREASES = {Increase.Kind.TERMS: increases.Declared(_confirm_terms, Partnership)}
+
+
 MOVES = {
-    Partnership.State.ACTIVE: {Partnership.State.CONTRACT, Partnership.State.SUSPENDED},
-    Partnership.State.SUSPENDED: {Partnership.State.ACTIVE},
-    Partnership.State.ENDED: {
-        Partnership.State.CANDIDATE,
-        Partnership.State.CONTRACT,
-        Partnership.State.ACTIVE,
-        Partnership.State.SUSPENDED,
+    Partnership.Status.ACTIVE: {Partnership.Status.CONTRACT, Partnership.Status.SUSPENDED},
+    Partnership.Status.SUSPENDED: {Partnership.Status.ACTIVE},
+    Partnership.Status.ENDED: {
+        Partnership.Status.CANDIDATE,
+        Partnership.Status.CONTRACT,
+        Partnership.Status.ACTIVE,
+        Partnership.Status.SUSPENDED,
     },
 }
 
 
 @transaction.atomic
 def move(
-    *, partnership: Partnership, state: Partnership.State, by: User, because: str = ""
+    *, partnership: Partnership, status: Partnership.Status, by: User, reason: str = ""
 ) -> Partnership:
     """Start, suspend, take up again or end it; to be what it is already is fine.
 
     Vouchers that are held stay good, and what is owed is settled. Raises OwnMerchant,
-    PartnerStateWrong.
+    PartnerStatusWrong.
     """
     partnership = _locked(partnership)
     sides.refuse_own(by, partnership)
-    if partnership.state != state:
-        if partnership.state not in MOVES.get(state, set()):
-            raise errors.PartnerStateWrong(state=partnership.state)
-        _move(partnership, state, by, because)
+    if partnership.status != status:
+        if partnership.status not in MOVES.get(status, set()):
+            raise errors.PartnerStatusWrong(current_status=partnership.status)
+        _move(partnership, status, by, reason)
     return partnership
 
 
 @transaction.atomic
-def describe(
-    *, partnership: Partnership, by: User, is_staff: bool = False, **facts: Any
-) -> Partnership:
-    """The shop's place, hours and phone, or the day its periods start on (1 to 28).
+def describe(*, partnership: Partnership, by: User, **facts: Any) -> Partnership:
+    """Set the shop's place, hours and phone, as its owner or as staff.
 
-    A latitude comes with a longitude, and goes with it: a check constraint. ``is_staff``: for the
-    community. Raises OwnMerchant, PartnerNotAccepted.
+    Staff also set the day its periods start on (1 to 28). A latitude comes with a longitude, and
+    goes with it: a check constraint. Raises OwnMerchant (an owner sets no ``settlement_day``),
+    PartnerNotAccepted.
     """
     partnership = _locked(partnership)
-    if is_staff:
+    if "settlement_day" in facts or not selectors.owns(by, partnership.merchant_id):
         sides.refuse_own(by, partnership)
         if partnership.accepted_at is None:
             raise errors.PartnerNotAccepted
@@ -328,19 +356,19 @@ def describe(
     return partnership
 
 
-def _move(partnership: Partnership, state: Partnership.State, by: User, because: str = "") -> None:
-    before = partnership.state
-    partnership.state = state
-    partnership.save(update_fields=["state"])
-    if state == Partnership.State.ENDED:
-        second_person.drop(partnership.community_id, partnership=partnership)
+def _move(partnership: Partnership, status: Partnership.Status, by: User, reason: str = "") -> None:
+    before = partnership.status
+    partnership.status = status
+    partnership.save(update_fields=["status"])
+    if status == Partnership.Status.ENDED:
+        increases.drop(partnership.community_id, partnership=partnership)
     trail.record(
         "partnership.move",
         actor=by,
         community=partnership.community,
         target=partnership,
-        before={"state": before},
-        after={"state": state, "because": because},
+        before={"status": before},
+        after={"status": status, "reason": reason},
     )
 
 

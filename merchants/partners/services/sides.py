@@ -27,5 +27,5 @@ def refuse_unasked(partnership: Partnership) -> None:
     """
     if partnership.accepted_at is None:
         raise errors.PartnerNotAccepted
-    if partnership.state == Partnership.State.ENDED:
+    if partnership.status == Partnership.Status.ENDED:
         raise errors.PartnerEnded

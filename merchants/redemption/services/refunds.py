@@ -13,7 +13,8 @@ from backend.accounts.models import User
 from backend.audit import services as trail
 from backend.ids import new_id
 from merchants.catalogue.models import Offer
-from merchants.partners.services import second_person, sides, telling
+from merchants.catalogue.services import raised
+from merchants.partners.services import sides, telling
 from merchants.redemption import errors, given_back
 from merchants.redemption.models import Redemption, Refund
 from points.expiry import services as expiry
@@ -116,7 +117,7 @@ def _put_back(redemption: Redemption, quantity: int) -> None:
     Those were not counted then; the shop puts them in as any others, once another confirms it.
     """
     offer = Offer.objects.select_for_update(no_key=True).get(pk=redemption.offer_id)
-    if not second_person.is_alone(offer, since=redemption.closed_at):
+    if not raised.is_alone(offer, since=redemption.closed_at):
         Offer.objects.filter(pk=offer.pk).update(stock=F("stock") + quantity)
 
 

@@ -87,7 +87,7 @@ def set_aside(
     # Whoever left spends nothing, and whoever spends does not leave meanwhile.
     roles.require_volunteer(user_id=volunteer.pk, community_id=offer.community_id)
     guardians.require_guardian(volunteer)
-    if offer.partnership.state != Partnership.State.ACTIVE:
+    if offer.partnership.status != Partnership.Status.ACTIVE:
         raise PartnerNotActive
     moment = now or timezone.now()
     contract = terms.in_force(offer.partnership, moment.astimezone(offer.community.clock).date())

@@ -14,7 +14,7 @@ from backend.communities.models import Community
 from backend.ids import new_id
 from backend.registries import volunteering
 from merchants.partners import selectors
-from merchants.partners.models.lists import ActivityMatch, ListEntry
+from merchants.partners.models.listings import ActivityMatch, Listing
 from merchants.partners.models.partnerships import Partnership
 from merchants.partners.services import sides, telling
 from merchants.settlement import errors
@@ -290,8 +290,8 @@ def _services(partnership: Partnership, *, until: datetime) -> list[volunteering
     """
     matched = ActivityMatch.objects.filter(
         community_id=partnership.community_id,
-        entry__partnership=partnership,
-        entry__kind=ListEntry.Kind.NEED,
+        listing__partnership=partnership,
+        listing__kind=Listing.Kind.NEED,
         ended_at__isnull=True,
     )
     activity_ids = set(matched.values_list("activity_id", flat=True))
@@ -341,8 +341,8 @@ def _periods_due(partnership: Any, day: date) -> list[tuple[date, date]]:
     ``partnership`` is annotated with ``agreed_at``. A former partner has only the last period due.
     """
     periods = [period_of(partnership.settlement_day, day)]
-    states = Partnership.State
-    if partnership.agreed_at is None or partnership.state not in (states.ACTIVE, states.SUSPENDED):
+    states = Partnership.Status
+    if partnership.agreed_at is None or partnership.status not in (states.ACTIVE, states.SUSPENDED):
         return periods
     stated_until = Statement.objects.filter(
         community_id=partnership.community_id, partnership=partnership
@@ -358,7 +358,7 @@ def _was_a_partner(partnership: Partnership, before: datetime) -> bool:
     """Whether its contract had begun by ``before``, a midnight there, and has not ended."""
     has_begun = Q(valid_from__isnull=True) | Q(valid_from__lt=before.date())
     return (
-        partnership.state in (Partnership.State.ACTIVE, Partnership.State.SUSPENDED)
+        partnership.status in (Partnership.Status.ACTIVE, Partnership.Status.SUSPENDED)
         and partnership.terms.filter(
             has_begun,
             community_id=partnership.community_id,

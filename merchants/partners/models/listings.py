@@ -13,7 +13,7 @@ from merchants import triggers
 from merchants.partners.models.partnerships import Partnership
 
 
-class ListEntry(TenantModel):
+class Listing(TenantModel):
     """A line of one of a partner's two lists, until it is closed."""
 
     class Kind(models.TextChoices):
@@ -21,7 +21,7 @@ class ListEntry(TenantModel):
         RESOURCE = "resource"  # 资源清单: what it can lend them
 
     partnership = models.ForeignKey(
-        Partnership, models.PROTECT, related_name="list_entries", db_index=False
+        Partnership, models.PROTECT, related_name="listings", db_index=False
     )
     kind = models.CharField(max_length=8, choices=Kind)
     title = models.CharField(max_length=60)
@@ -38,17 +38,17 @@ class ListEntry(TenantModel):
     class Meta:
         constraints: ClassVar = [
             models.CheckConstraint(
-                name="list_entry_closed_by_somebody",
+                name="listing_closed_by_somebody",
                 condition=Q(closed_at__isnull=True, closed_by__isnull=True)
                 | Q(closed_at__isnull=False, closed_by__isnull=False),
             )
         ]
         indexes: ClassVar = [
-            models.Index(name="list_entry_of_partner", fields=["community", "partnership", "-id"])
+            models.Index(name="listing_of_partner", fields=["community", "partnership", "-id"])
         ]
         triggers: ClassVar = [
-            pgtrigger.Protect(name="list_entry_stays", operation=pgtrigger.Delete),
-            pgtrigger.ReadOnly(name="list_entry_is_final", exclude=["closed_at", "closed_by"]),
+            pgtrigger.Protect(name="listing_stays", operation=pgtrigger.Delete),
+            pgtrigger.ReadOnly(name="listing_is_final", exclude=["closed_at", "closed_by"]),
         ]
 
     def __str__(self) -> str:
@@ -61,7 +61,7 @@ class ActivityMatch(TenantModel):
     The activity is the volunteers app's: merchants know of it what registries/volunteering.py has.
     """
 
-    entry = models.ForeignKey(ListEntry, models.PROTECT, related_name="matches", db_index=False)
+    listing = models.ForeignKey(Listing, models.PROTECT, related_name="matches", db_index=False)
     activity_id = models.UUIDField()
     activity_title = models.CharField(max_length=80)  # as it was then
     matched_at = models.DateTimeField(db_default=Now())
@@ -77,7 +77,7 @@ class ActivityMatch(TenantModel):
         constraints: ClassVar = [
             models.UniqueConstraint(
                 name="matched_once",
-                fields=["community", "entry", "activity_id"],
+                fields=["community", "listing", "activity_id"],
                 condition=Q(ended_at__isnull=True),
             )
         ]
@@ -90,11 +90,11 @@ class ActivityMatch(TenantModel):
                 operation=pgtrigger.Insert,
                 func=triggers.not_their_own(
                     "NEW.matched_by_id",
-                    partnership="(SELECT e.partnership_id FROM merchants_listentry e"
-                    " WHERE e.community_id = NEW.community_id AND e.id = NEW.entry_id)",
+                    partnership="(SELECT l.partnership_id FROM merchants_listing l"
+                    " WHERE l.community_id = NEW.community_id AND l.id = NEW.listing_id)",
                 ),
             ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.entry_id}: {self.activity_title}"
+        return f"{self.listing_id}: {self.activity_title}"

@@ -5,15 +5,15 @@ from datetime import UTC, date, datetime
 import pytest
 from django.db import DatabaseError, connection, transaction
 
-from merchants.models import ListEntry, Partnership, StatedAttendance, Statement
+from merchants.models import Listing, Partnership, StatedAttendance, Statement
 from merchants.partners import errors
-from merchants.partners.services import lists
+from merchants.partners.services import listings
 from merchants.partners.services import partnerships as partners
 from merchants.settlement.services import proving
 from merchants.settlement.services import statements as settlement
 from volunteers.attendance.services import hours
 
-NEED, RESOURCE = ListEntry.Kind.NEED, ListEntry.Kind.RESOURCE
+NEED, RESOURCE = Listing.Kind.NEED, Listing.Kind.RESOURCE
 MARCH = {"period_start": date(2024, 3, 1), "period_end": date(2024, 4, 1)}
 APRIL = {"period_start": date(2024, 4, 1), "period_end": date(2024, 5, 1)}
 MAY = {"period_start": date(2024, 5, 1), "period_end": date(2024, 6, 1)}
@@ -21,10 +21,10 @@ MAY = {"period_start": date(2024, 5, 1), "period_end": date(2024, 6, 1)}
 
 @pytest.fixture
 def add(tea_house, zhou):
-    """An entry of the tea house: ``add()`` needs its doorstep swept."""
+    """A listing of the tea house: ``add()`` needs its doorstep swept."""
 
     def make(kind=NEED, title="门前清扫"):
-        return lists.add(partnership=tea_house, kind=kind, title=title, description="", by=zhou)
+        return listings.add(partnership=tea_house, kind=kind, title=title, description="", by=zhou)
 
     return make
 
@@ -82,7 +82,7 @@ def test_services_stand_on_the_statement_and_are_no_money(
     shift, other = attendance.shift, also_there(attendance, li)
     hours.verify(attendance=other, verifier=zhao, now=datetime(2024, 3, 3, tzinfo=UTC))
     for _ in range(2):  # once is enough
-        lists.match(entry=add(), activity_id=shift.activity_id, by=zhao)
+        listings.match(listing=add(), activity_id=shift.activity_id, by=zhao)
 
     (statement,) = draft(lake, MARCH)
 
@@ -100,13 +100,13 @@ def test_services_stand_on_the_statement_and_are_no_money(
 def test_services_alone_make_a_statement_and_each_hour_is_on_one(
     lake, add, verified, wang, zhao, qian
 ):
-    entry = add()
+    listing = add()
     for day, verified_on in (
         ("01", "2024-03-31T15:59:59"),  # the last second of March at the lake
         ("02", "2024-03-31T16:00:00"),
     ):
         attendance = verified(wang, f"2024-03-{day} 08:00", f"2024-03-{day} 09:00", on=verified_on)
-        lists.match(entry=entry, activity_id=attendance.shift.activity_id, by=zhao)
+        listings.match(listing=listing, activity_id=attendance.shift.activity_id, by=zhao)
 
     (march,) = draft(lake, MARCH)
     (april,) = draft(lake, APRIL)
@@ -124,16 +124,16 @@ def test_services_alone_make_a_statement_and_each_hour_is_on_one(
 def test_what_came_too_late_for_a_statement_stands_on_the_next_alone(
     lake, add, verified, served, wang, li, zhao
 ):
-    entry = add()
+    listing = add()
     early = verified(wang, "2024-03-01 08:00", "2024-03-01 09:00", on="2024-03-02T00:00")
     late = served(li, "2024-03-03 08:00", "2024-03-03 10:00")
     unmatched = verified(wang, "2024-03-04 08:00", "2024-03-04 11:00", on="2024-03-05T00:00")
     for attendance in (early, late):
-        lists.match(entry=entry, activity_id=attendance.shift.activity_id, by=zhao)
+        listings.match(listing=listing, activity_id=attendance.shift.activity_id, by=zhao)
     (march,) = draft(lake, MARCH)
     # Verified in March, but committed after the draft was made; and matched only then.
     hours.verify(attendance=late, verifier=zhao, now=datetime(2024, 3, 31, tzinfo=UTC))
-    lists.match(entry=entry, activity_id=unmatched.shift.activity_id, by=zhao)
+    listings.match(listing=listing, activity_id=unmatched.shift.activity_id, by=zhao)
 
     (april,) = draft(lake, APRIL)
 
@@ -150,10 +150,10 @@ def test_each_partner_that_an_activity_served_is_told_of_it(
     bookshop = partners.sign_contract(
         community=lake, name="书店", trade="文化", fen_per_point=10, is_donated=False
     )
-    theirs = lists.add(partnership=bookshop, kind=NEED, title="扫雪", description="", by=zhou)
+    theirs = listings.add(partnership=bookshop, kind=NEED, title="扫雪", description="", by=zhou)
     attendance = verified(wang, "2024-03-02 08:00", "2024-03-02 10:00", "2024-03-03T00:00")
-    for entry in (add(), theirs):
-        lists.match(entry=entry, activity_id=attendance.shift.activity_id, by=zhao)
+    for listing in (add(), theirs):
+        listings.match(listing=listing, activity_id=attendance.shift.activity_id, by=zhao)
 
     statements = draft(lake, MARCH)
 
@@ -165,7 +165,7 @@ def test_each_partner_that_an_activity_served_is_told_of_it(
 @pytest.mark.django_db(transaction=True)
 def test_two_drafts_at_once_state_hours_once(lake, add, verified, wang, zhao, at_once):
     attendance = verified(wang, "2024-03-02 08:00", "2024-03-02 10:00", "2024-03-03T00:00")
-    lists.match(entry=add(), activity_id=attendance.shift.activity_id, by=zhao)
+    listings.match(listing=add(), activity_id=attendance.shift.activity_id, by=zhao)
 
     made = at_once(4, lambda number: len(draft(lake, MARCH if number % 2 else APRIL)))
 
@@ -183,7 +183,7 @@ def test_two_drafts_at_once_state_hours_once(lake, add, verified, wang, zhao, at
 )
 def test_what_was_stated_stays(lake, add, verified, wang, zhao, altered):
     attendance = verified(wang, "2024-03-02 08:00", "2024-03-02 10:00", "2024-03-03T00:00")
-    lists.match(entry=add(), activity_id=attendance.shift.activity_id, by=zhao)
+    listings.match(listing=add(), activity_id=attendance.shift.activity_id, by=zhao)
     draft(lake, MARCH)
 
     with pytest.raises(DatabaseError, match="Cannot update or delete"), transaction.atomic():
@@ -198,19 +198,19 @@ def test_what_is_lent_not_matched_any_more_or_not_verified_is_no_service(
         for user in (wang, li)
     )
     waiting = served(wang, "2024-03-05 08:00", "2024-03-05 09:00")
-    lists.match(entry=add(RESOURCE), activity_id=lent.shift.activity_id, by=zhao)
+    listings.match(listing=add(RESOURCE), activity_id=lent.shift.activity_id, by=zhao)
     need = add()
-    lists.match(entry=need, activity_id=waiting.shift.activity_id, by=zhao)
-    match = lists.match(entry=need, activity_id=ended.shift.activity_id, by=zhao)
-    first = lists.end_match(match=match, by=zhao).ended_at
-    assert lists.end_match(match=match, by=zhao).ended_at == first
+    listings.match(listing=need, activity_id=waiting.shift.activity_id, by=zhao)
+    match = listings.match(listing=need, activity_id=ended.shift.activity_id, by=zhao)
+    first = listings.end_match(match=match, by=zhao).ended_at
+    assert listings.end_match(match=match, by=zhao).ended_at == first
 
     assert draft(lake, MARCH) == []
 
 
 def test_the_digest_is_of_the_services_too(lake, add, verified, wang, zhao):
     attendance = verified(wang, "2024-03-02 08:00", "2024-03-02 10:00", "2024-03-03T00:00")
-    lists.match(entry=add(), activity_id=attendance.shift.activity_id, by=zhao)
+    listings.match(listing=add(), activity_id=attendance.shift.activity_id, by=zhao)
     (statement,) = draft(lake, MARCH)
     settlement.approve(statement=statement, approver=zhao)
 
@@ -223,31 +223,31 @@ def test_the_digest_is_of_the_services_too(lake, add, verified, wang, zhao):
 
 
 def test_an_entry_is_closed_once_and_takes_no_more_activities(add, zhou, zhao, patrol):
-    entry = add()
-    closed_at = lists.close(entry=entry, by=zhou).closed_at
+    listing = add()
+    closed_at = listings.close(listing=listing, by=zhou).closed_at
 
-    assert lists.close(entry=entry, by=zhao).closed_at == closed_at
-    with pytest.raises(errors.ListEntryClosed):
-        lists.match(entry=entry, activity_id=patrol.activity_id, by=zhao)
+    assert listings.close(listing=listing, by=zhao).closed_at == closed_at
+    with pytest.raises(errors.ListingClosed):
+        listings.match(listing=listing, activity_id=patrol.activity_id, by=zhao)
     with pytest.raises(DatabaseError), transaction.atomic():
-        ListEntry.objects.update(title="别的")
+        Listing.objects.update(title="别的")
     with pytest.raises(DatabaseError), transaction.atomic():
-        ListEntry.objects.all().delete()
+        Listing.objects.all().delete()
 
 
 def test_what_can_not_be_listed_is_refused(tea_house, add, zhao, hill, served, wang, monkeypatch):
     elsewhere = served(wang, "2024-03-01 07:00", "2024-03-01 08:00", community=hill)
     with pytest.raises(errors.ActivityUnknown):
-        lists.match(entry=add(), activity_id=elsewhere.shift.activity_id, by=zhao)
+        listings.match(listing=add(), activity_id=elsewhere.shift.activity_id, by=zhao)
 
-    monkeypatch.setattr(lists, "OPEN_AT_MOST", 2)
-    lists.close(entry=add(), by=zhao)
+    monkeypatch.setattr(listings, "OPEN_AT_MOST", 2)
+    listings.close(listing=add(), by=zhao)
     add()
     with pytest.raises(errors.ListFull) as refused:
         add()
     assert refused.value.facts == {"limit": 2}
 
-    partners.move(partnership=tea_house, state=Partnership.State.ENDED, by=zhao)
+    partners.move(partnership=tea_house, status=Partnership.Status.ENDED, by=zhao)
     with pytest.raises(errors.PartnerEnded):
         add()
 
@@ -255,24 +255,24 @@ def test_what_can_not_be_listed_is_refused(tea_house, add, zhao, hill, served, w
 def test_an_owner_lists_staff_match_and_volunteers_find_it(
     logged_in, lake, tea_house, shop, zhou, zhao, wang, patrol, redeemed
 ):
-    mine = f"/api/v1/merchants/{shop.pk}/partnerships/{tea_house.pk}/list-entries"
-    added = logged_in(zhou).post(mine, {"kind": "need", "title": "门前清扫"}, format="json")
+    mine = f"/api/v1/partnerships/{tea_house.pk}/needs"
+    added = logged_in(zhou).post(mine, {"title": "门前清扫"}, format="json")
     assert added.status_code == 201, added.json()
-    entry = added.json()["id"]
+    listing = added.json()["id"]
     matched = logged_in(zhao).post(
-        f"/api/v1/list-entries/{entry}/matches",
+        f"/api/v1/needs/{listing}/matches",
         {"activity_id": str(patrol.activity_id)},
         format="json",
     )
     assert matched.status_code == 201, matched.json()
 
-    (found,) = logged_in(wang).get("/api/v1/list-entries?kind=need").json()["results"]
+    (found,) = logged_in(wang).get("/api/v1/needs").json()["results"]
     assert found["merchant"]["name"] == "茶馆"
     assert [one["activity_id"] for one in found["activities"]] == [str(patrol.activity_id)]
 
-    logged_in(zhao).post(f"/api/v1/list-entries/{entry}/matches/{matched.json()['id']}/end")
-    logged_in(zhou).post(f"/api/v1/merchants/{shop.pk}/list-entries/{entry}/close")
-    assert logged_in(wang).get("/api/v1/list-entries").json()["results"] == []
+    logged_in(zhao).post(f"/api/v1/needs/{listing}/matches/{matched.json()['id']}/end")
+    logged_in(zhou).post(f"/api/v1/needs/{listing}/close")
+    assert logged_in(wang).get("/api/v1/needs").json()["results"] == []
     (kept,) = logged_in(zhou).get(mine).json()["results"]
     assert kept["closed_at"]
     assert kept["activities"] == []
@@ -283,7 +283,7 @@ def test_the_page_to_print_says_what_was_received(
     language, words, lake, add, verified, wang, zhao, logged_in, shop, zhou
 ):
     attendance = verified(wang, "2024-03-02 08:00", "2024-03-02 09:30", "2024-03-03T00:00")
-    lists.match(entry=add(), activity_id=attendance.shift.activity_id, by=zhao)
+    listings.match(listing=add(), activity_id=attendance.shift.activity_id, by=zhao)
     (statement,) = draft(lake, MARCH)
 
     address = f"/api/v1/statements/{statement.pk}/lines"

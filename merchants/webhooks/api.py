@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
+from django.urls import path
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.generics import ListAPIView
@@ -158,3 +159,16 @@ class RedeliverSinceView(APIView):
         endpoint, body = _mine(request, **named), _body(RedeliverSerializer, request)
         count = services.redeliver_since(endpoint=endpoint, **body)
         return Response(RedeliverSerializer({"deliveries": count}).data)
+
+
+WEBHOOK = "merchants/<uuid:merchant_id>/webhooks/<uuid:endpoint_id>"
+
+urlpatterns = [
+    path("merchants/<uuid:merchant_id>/webhooks", WebhookListView.as_view()),
+    path(f"{WEBHOOK}/secret", WebhookSecretView.as_view()),
+    path(f"{WEBHOOK}/switch", WebhookSwitchView.as_view()),
+    path(f"{WEBHOOK}/ping", WebhookPingView.as_view()),
+    path(f"{WEBHOOK}/redeliver", RedeliverSinceView.as_view()),
+    path(f"{WEBHOOK}/deliveries", DeliveryListView.as_view()),
+    path(f"{WEBHOOK}/deliveries/<uuid:delivery_id>/redeliver", RedeliverView.as_view()),
+]

@@ -13,25 +13,24 @@ from django.utils import timezone
 from backend.accounts.models import User
 from backend.audit import services as trail
 from backend.registries import volunteering
-from merchants.partners import errors
-from merchants.partners.models.lists import ActivityMatch, ListEntry
+from merchants.partners import errors, selectors
+from merchants.partners.models.listings import ActivityMatch, Listing
 from merchants.partners.models.partnerships import Partnership
 from merchants.partners.services import sides
 
-OPEN_AT_MOST = 100  # entries of a partner
+OPEN_AT_MOST = 100  # listings of a partner
 
 
 @transaction.atomic
 def add(
     *,
     partnership: Partnership,
-    kind: ListEntry.Kind,
+    kind: Listing.Kind,
     title: str,
     description: str,
     by: User,
-    is_staff: bool = False,
-) -> ListEntry:
-    """What the merchant needs, or can lend; ``is_staff``: written down for the community.
+) -> Listing:
+    """Add what the merchant needs, or can lend, as its owner or for the community.
 
     Raises OwnMerchant, PartnerNotAccepted, PartnerEnded, ListFull.
     """
@@ -40,15 +39,15 @@ def add(
         .select_related("community")
         .get(pk=partnership.pk)
     )
-    if is_staff:
+    if not selectors.owns(by, partnership.merchant_id):
         sides.refuse_own(by, partnership)
     sides.refuse_unasked(partnership)
-    open_ones = ListEntry.objects.filter(
+    open_ones = Listing.objects.filter(
         community_id=partnership.community_id, partnership=partnership, closed_at__isnull=True
     )
     if open_ones.count() >= OPEN_AT_MOST:
         raise errors.ListFull(limit=OPEN_AT_MOST)
-    entry = ListEntry.objects.create(
+    listing = Listing.objects.create(
         community=partnership.community,
         partnership=partnership,
         kind=kind,
@@ -56,52 +55,52 @@ def add(
         description=description,
         added_by=by,
     )
-    entry.refresh_from_db(fields=["added_at"])  # the database's own time
-    _record("list_entry.add", entry, by, kind=kind)
-    return entry
+    listing.refresh_from_db(fields=["added_at"])  # the database's own time
+    _record("listing.add", listing, by, kind=kind)
+    return listing
 
 
 @transaction.atomic
-def close(*, entry: ListEntry, by: User, is_staff: bool = False) -> ListEntry:
-    """Close an entry: it is wanted, or lent, no more. Idempotent. Its matches stay.
+def close(*, listing: Listing, by: User) -> Listing:
+    """Close a listing, as its owner or for the community. Its matches stay.
 
-    ``is_staff``: for the community. Raises OwnMerchant.
+    Idempotent: keeps the first ``closed_at``. Raises OwnMerchant.
     """
-    entry = _locked(entry)
-    if is_staff:
-        sides.refuse_own(by, entry.partnership)
-    if entry.closed_at is None:
-        entry.closed_at, entry.closed_by = timezone.now(), by
-        entry.save(update_fields=["closed_at", "closed_by"])
-        _record("list_entry.close", entry, by)
-    return entry
+    listing = _locked(listing)
+    if not selectors.owns(by, listing.partnership.merchant_id):
+        sides.refuse_own(by, listing.partnership)
+    if listing.closed_at is None:
+        listing.closed_at, listing.closed_by = timezone.now(), by
+        listing.save(update_fields=["closed_at", "closed_by"])
+        _record("listing.close", listing, by)
+    return listing
 
 
 @transaction.atomic
-def match(*, entry: ListEntry, activity_id: UUID, by: User) -> ActivityMatch:
-    """The activity serves it; again, the first time stands.
+def match(*, listing: Listing, activity_id: UUID, by: User) -> ActivityMatch:
+    """Match an activity that serves it. Idempotent: keeps the first match.
 
-    Raises OwnMerchant, ListEntryClosed, ActivityUnknown (to that community).
+    Raises OwnMerchant, ListingClosed, ActivityUnknown (to that community).
     """
-    entry = _locked(entry)
-    sides.refuse_own(by, entry.partnership)
-    if entry.closed_at is not None:
-        raise errors.ListEntryClosed
+    listing = _locked(listing)
+    sides.refuse_own(by, listing.partnership)
+    if listing.closed_at is not None:
+        raise errors.ListingClosed
     title = volunteering.source().activity_title(
-        community_id=entry.community_id, activity_id=activity_id
+        community_id=listing.community_id, activity_id=activity_id
     )
     if title is None:
         raise errors.ActivityUnknown
     made, is_new = ActivityMatch.objects.get_or_create(
-        community=entry.community,
-        entry=entry,
+        community=listing.community,
+        listing=listing,
         activity_id=activity_id,
         ended_at=None,
         defaults={"matched_by": by, "activity_title": title},
     )
     if is_new:
         made.refresh_from_db(fields=["matched_at"])
-        _record("list_entry.match", entry, by, activity=str(activity_id))
+        _record("listing.match", listing, by, activity=str(activity_id))
     return made
 
 
@@ -111,23 +110,23 @@ def end_match(*, match: ActivityMatch, by: User) -> ActivityMatch:
 
     Raises OwnMerchant.
     """
-    entry = _locked(match.entry)
-    sides.refuse_own(by, entry.partnership)
+    listing = _locked(match.listing)
+    sides.refuse_own(by, listing.partnership)
     match.refresh_from_db()
     if match.ended_at is None:
         match.ended_at, match.ended_by = timezone.now(), by
         match.save(update_fields=["ended_at", "ended_by"])
-        _record("list_entry.end_match", entry, by, activity=str(match.activity_id))
+        _record("listing.end_match", listing, by, activity=str(match.activity_id))
     return match
 
 
-def _locked(entry: ListEntry) -> ListEntry:
+def _locked(listing: Listing) -> Listing:
     return (
-        ListEntry.objects.select_for_update(no_key=True, of=("self",))
+        Listing.objects.select_for_update(no_key=True, of=("self",))
         .select_related("partnership", "community")
-        .get(pk=entry.pk)
+        .get(pk=listing.pk)
     )
 
 
-def _record(action: str, entry: ListEntry, by: User, **after: Any) -> None:
-    trail.record(action, actor=by, community=entry.community, target=entry, after=after)
+def _record(action: str, listing: Listing, by: User, **after: Any) -> None:
+    trail.record(action, actor=by, community=listing.community, target=listing, after=after)

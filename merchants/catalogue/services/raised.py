@@ -1,0 +1,91 @@
+"""What a price or a listing may raise of what the community owes."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from backend.accounts.models import User
+from merchants.catalogue.models import Offer, OfferPrice
+from merchants.partners.models.increases import Increase
+from merchants.partners.models.partnerships import Terms
+from merchants.partners.services import increases
+
+MOST_FEN = 10**15  # above every limit, and fits where it is kept
+
+_pieces_out: list[Callable[[Offer], int]] = []
+
+
+def counts_pieces(pieces: Callable[[Offer], int]) -> None:
+    """Register how many pieces of an offer are out and may still come back. Idempotent."""
+    if pieces not in _pieces_out:
+        _pieces_out.append(pieces)
+
+
+def ask(
+    kind: Increase.Kind, offer: Offer, by: User, facts: dict[str, Any] | None = None
+) -> Increase | None:
+    """Ask a second person, if it raises what the community owes above the limit."""
+    amount_fen = fen_more(offer)
+    if not amount_fen:
+        return None
+    return increases.ask(
+        kind=kind,
+        community=offer.community,
+        by=by,
+        amount_fen=amount_fen,
+        partnership=offer.partnership,
+        subject_id=offer.pk,
+        facts=facts,
+    )
+
+
+def drop_listing(offer: Offer) -> None:
+    """Drop the increase that waits for a listing of what is not there now, or was decided on."""
+    increases.drop(offer.community_id, subject_id=offer.pk, kind=Increase.Kind.LISTING)
+
+
+def fen_more(offer: Offer) -> int:
+    """Return what all its pieces may cost more than as it was last listed, in fen.
+
+    ``value_fen`` and ``settled_fen`` count in full, whatever the contract is by today; a price in
+    points by the highest rate that counts today or later, where it was listed before: points are
+    owed for whatever they buy. Pieces are the stock, what is held, and one at least.
+    """
+    listed = (
+        OfferPrice.objects.filter(community_id=offer.community_id, offer=offer, is_proposed=False)
+        .order_by("-id")
+        .first()
+    )
+
+    def more(name: str) -> int:
+        before = getattr(listed, name) if listed else 0
+        return max(0, (getattr(offer, name) or 0) - (before or 0))
+
+    points_fen = _highest_rate(offer) * more("price_points") if listed else 0
+    a_piece = max(points_fen, more("value_fen"), more("settled_fen"))
+    pieces = offer.stock + sum(count(offer) for count in _pieces_out)
+    return min(a_piece * max(1, pieces), MOST_FEN)
+
+
+def _highest_rate(offer: Offer) -> int:
+    """Return the most fen for a point that counts today or will."""
+    versions = list(
+        Terms.objects.filter(
+            community_id=offer.community_id,
+            partnership=offer.partnership_id,
+            withdrawn_at__isnull=True,
+        ).order_by("version")
+    )
+    today = offer.community.today
+    begun = [one for one in versions if one.valid_from is None or one.valid_from <= today]
+    counting = begun[-1:] + [one for one in versions if one not in begun]
+    by_points = [one for one in counting if one.kind == Terms.Kind.PER_POINT]
+    return max((one.fen_per_point or 0 for one in by_points), default=0)
+
+
+def is_alone(offer: Offer, since: datetime | None = None) -> bool:
+    """Say whether one person alone raised it, ``since`` then, and no other confirmed it after."""
+    alone = Increase.objects.filter(
+        community_id=offer.community_id, subject_id=offer.pk, status=Increase.Status.ALONE
+    )
+    return (alone if since is None else alone.filter(asked_at__gt=since)).exists()
