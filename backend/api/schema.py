@@ -112,6 +112,10 @@ class AutoSchema(BaseAutoSchema):
     def handler(self) -> Any:
         return getattr(self.view, self.method.lower(), None)
 
+    def _get_paginator(self) -> Any:
+        """Only what is read comes in pages."""
+        return super()._get_paginator() if self.method == "GET" else None
+
     def get_summary(self) -> str:
         """The first sentence of the description, without the address."""
         first = self.get_description().strip().partition("\n\n")[0]

@@ -556,7 +556,8 @@ def business(
             "trade": "餐饮",
             "merchant_id": str(elsewhere.pk),
         },
-        "PATCH /api/v1/partnerships/{partnership_id}": SHOP,
+        "PATCH /api/v1/partnerships/{partnership_id}": SHOP | {"settlement_day": 5},
+        "POST /api/v1/wishes/{wish_id}/adopt": {"merchant_id": None},
         "POST /api/v1/partnerships/{partnership_id}/status": {
             "status": "ended",
             "reason": "搬走了",
