@@ -278,7 +278,7 @@ def expected_of(wang, story):
                 earlier, shifts[0], verified_at=when(earlier.verified_at), reason=""
             ),
             attendance(
-                later, shifts[1], verified_at=when(later.verified_at), rejected_reason="+没有来"
+                later, shifts[1], verified_at=when(later.verified_at), reason="+没有来"
             ),
         ],
         "reports": [
@@ -366,7 +366,7 @@ def expected_of(wang, story):
                 "status": "proposed",
                 "points": None,
                 "proposed_at": when(wish.proposed_at),
-                "because": "",
+                "reason": "",
                 "closed_at": None,
                 "thanks": "",
             }

@@ -141,7 +141,7 @@ def test_a_thousand_awards_take_as_many_statements_as_one(
 ):
     verified(wang, "2024-03-01 13:00", "2024-03-01 15:00")
     reported(wang)
-    statements = 12
+    statements = 11
     with django_assert_num_queries(statements):
         assert told(lake) == []
     for day in range(2, 22):
