@@ -36,7 +36,7 @@ class NotFound(Refusal):
 
 
 class Conflict(Refusal):
-    """It can not be done as things stand now; another time it might (409)."""
+    """Refuse what can not be done as things stand now, and might be later (409)."""
 
 
 class TooMany(Refusal):

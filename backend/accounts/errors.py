@@ -37,7 +37,7 @@ class PhoneUnsupported(Invalid):
 
 
 class BornOnIsFinal(Conflict):
-    """It decides who needs a guardian, so nobody grows up overnight."""
+    """A birthday decides who needs a guardian, so it is told once."""
 
     code = "born_on_is_final"
     title = _("A birthday once told can not be changed.")

@@ -1,4 +1,4 @@
-"""Who a person is. What they may do is a Membership (backend/communities)."""
+"""People: who they are. What they may do is a Membership (backend/communities)."""
 
 from datetime import datetime
 from typing import ClassVar

@@ -17,7 +17,7 @@ from backend.privacy import held
 
 
 def _profile(user: User) -> dict[str, Any]:
-    """Who they are and how they log in; of secrets only that there are some."""
+    """Tell who a person is and how they log in; of secrets only that there are some."""
     wechat = SocialAccount.objects.filter(user=user, provider=WECHAT).first()
     return {
         "id": user.pk,

@@ -19,14 +19,14 @@ def consents_in_force(user: User) -> QuerySet[Consent]:
 
 
 def guardianships_in_force(child: User) -> QuerySet[Guardianship]:
-    """Who agrees that ``child`` takes part: not withdrawn, and to the words of today."""
+    """Return who agrees that ``child`` takes part: not withdrawn, and to the words of today."""
     return Guardianship.objects.filter(
         child=child, withdrawn_at=None, version=GUARDIAN_TEXT.version
     )
 
 
 def guardians_of(child: User) -> QuerySet[Guardianship]:
-    """Who agreed to what ``child`` does, newest first, also where they no longer do."""
+    """Return who agreed to what ``child`` does, newest first, also where they no longer do."""
     return child.guardians.select_related("guardian", "child").order_by("-id")
 
 

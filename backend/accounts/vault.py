@@ -35,5 +35,5 @@ def is_newest(token: str) -> bool:
 
 
 def reencrypt(token: str) -> str:
-    """The same text, encrypted with the first of the keys."""
+    """Return the text encrypted anew, with the first of the keys."""
     return _fernet().rotate(token).decode()

@@ -1,4 +1,4 @@
-"""Who is asking: the access token that logging in at /_allauth/app/v1/ returned."""
+"""Authentication by the access token that logging in at /_allauth/app/v1/ returned."""
 
 from datetime import datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""Who is asking."""
+"""The person who asks."""
 
 from django.http import HttpRequest
 from rest_framework.request import Request

@@ -109,7 +109,25 @@ class PeriodFilter(CommunityFilter):
         return condition
 
 
-class MarkFilter(filters.BooleanFilter):  # type: ignore[misc]  # django-filter is untyped
+class TrueOrFalse(forms.TypedChoiceField):
+    """``true`` or ``false``, in any case; Django's own field takes anything else for nothing."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        choices = [("true", "true"), ("false", "false")]
+        super().__init__(choices=choices, coerce="true".__eq__, empty_value=None, **kwargs)
+
+    def to_python(self, value: Any) -> str:
+        return str(super().to_python(value)).lower()
+
+
+class BooleanFilter(filters.BooleanFilter):  # type: ignore[misc]  # django-filter is untyped
+    field_class = TrueOrFalse
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(widget=forms.TextInput, **kwargs)
+
+
+class MarkFilter(BooleanFilter):
     """Whether a device's clock could not be believed: one of ``marks``, fields, is not empty.
 
     Or ``refused``, of the row, what was told and not taken.

@@ -8,7 +8,7 @@ framework's (log-in) keep rules of their own. tests/backend/test_known.py asks e
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import cache
+from threading import Lock
 from typing import Any, TypeAlias, cast
 
 from django.http import HttpRequest
@@ -30,6 +30,8 @@ WITH_BODY = ("POST", "PUT", "PATCH")
 METHODS = (*WITH_BODY, "GET", "DELETE")
 MOST_NAMED = 20  # unknown names in one answer
 LONGEST_COMPARED = 60  # characters; comparing takes the square of their number
+# drf-spectacular loads its extensions at the first schema, and two threads at once trip over it.
+_one_at_a_time = Lock()
 
 
 @dataclass(frozen=True)
@@ -43,9 +45,18 @@ class Known:
     bodies: Mapping[str, Fields | None]
 
 
-@cache
+_known: dict[tuple[View, str], Known | None] = {}
+
+
 def known_to(view: View, method: str) -> Known | None:
-    """What the operation of ``view``, as the URLs have it, may be told; None: whatever it likes."""
+    """Return what the operation of ``view`` may be told; ``None``: whatever it likes."""
+    if (view, method) not in _known:
+        with _one_at_a_time:
+            _known[view, method] = _declared(view, method)
+    return _known[view, method]
+
+
+def _declared(view: View, method: str) -> Known | None:
     cls = getattr(view, "cls", None)
     if method not in METHODS or not hasattr(cls, method.lower()):
         return None

@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # REST framework imports us while it makes this one
 
 
 class SecondFactorWhereDue(BasePermission):
-    """Who manages or audits anywhere logs in with a code as well, or does nothing here.
+    """A manager or auditor of any place logs in with a code as well, or does nothing here.
 
     It costs no statement: the person's row says so. Raises SecondFactorRequired.
     """

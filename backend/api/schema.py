@@ -114,7 +114,7 @@ class AutoSchema(BaseAutoSchema):
 
     def _get_paginator(self) -> Any:
         """Only what is read comes in pages."""
-        return super()._get_paginator() if self.method == "GET" else None
+        return super()._get_paginator() if self.method == "GET" else None  # type: ignore[no-untyped-call]
 
     def get_summary(self) -> str:
         """The first sentence of the description, without the address."""

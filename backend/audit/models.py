@@ -1,4 +1,4 @@
-"""Who did what: written with the change itself, and never changed."""
+"""The trail of who did what: written with the change itself, and never changed."""
 
 from typing import ClassVar
 

@@ -33,7 +33,7 @@ class ErasureSerializer(serializers.Serializer[User]):
 
 
 class MeView(views.MeView):
-    """Who I am, and what I am where: ``/api/v1/me``.
+    """Tell who I am, and what I am where: ``/api/v1/me``.
 
     ``GET`` also for who owes a second factor: ``second_factor_required`` says so.
     """

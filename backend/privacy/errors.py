@@ -13,14 +13,14 @@ class ExportUnknown(NotFound):
 
 
 class ExportPending(Conflict):
-    """Its file is yet to be made, in a minute or so."""
+    """The file of an export is yet to be made, in a minute or so."""
 
     code = "export_pending"
     title = _("This export is not ready yet.")
 
 
 class ExportExpired(NotFound):
-    """It was there for a day, or is lost."""
+    """The file of an export was there for a day, or is lost."""
 
     code = "export_expired"
     title = _("This export is no longer there. Please ask for a new one.")

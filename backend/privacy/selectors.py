@@ -46,7 +46,7 @@ def holds_a_role(user: User) -> bool:
 
 
 def people_to_erase(now: datetime) -> QuerySet[User]:
-    """Who asked for it and has had the time to think better of it."""
+    """Return who asked to be erased and has had the time to think better of it."""
     return User.objects.filter(
         erasure_requested_at__lte=now - settings.ERASURE_GRACE, erased_at__isnull=True
     ).order_by("erasure_requested_at")

@@ -90,7 +90,7 @@ class WeChat:
         return code
 
     def spend(self, code):
-        """Who or what a code stands for, once; or WeChat's error."""
+        """Return who or what a code stands for, once; or WeChat's error."""
         if code in self.used:
             return None, wrong(40163, "code been used")
         stands_for, made_at = self.codes.get(code, (None, 0))

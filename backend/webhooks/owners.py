@@ -30,7 +30,7 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True)
 class Owners:
-    """Who owners are, to their app."""
+    """What owners are, to their app."""
 
     events: Mapping[str, Event]
     lock: Callable[[UUID], object]  # the owner's own row, while its endpoints are counted

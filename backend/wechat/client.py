@@ -29,7 +29,7 @@ TOKEN_SPARE_SECONDS = 300  # a token is good for so long after WeChat has made t
 
 @dataclass(frozen=True)
 class Identity:
-    """Who sent a code: ``unionid`` is "" unless the account has an open platform's."""
+    """The person who sent a code: ``unionid`` is "" unless the account has an open platform's."""
 
     openid: str
     unionid: str

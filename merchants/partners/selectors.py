@@ -52,7 +52,7 @@ def merchants_of(user: User) -> QuerySet[Merchant]:
 
 
 def jobs_of(user: User) -> QuerySet[MerchantMember]:
-    """The same, told as what ``user`` is there."""
+    """Return where ``user`` works now, and as what."""
     return MerchantMember.objects.filter(user=user, ended_at__isnull=True).select_related(
         "merchant"
     )
@@ -79,7 +79,7 @@ def worked_at_then(user: User, merchant: Merchant, moment: datetime) -> bool:
 
 
 def owners_of(merchant_id: UUID) -> QuerySet[MerchantMember]:
-    """Who owns it now, the one of longest standing first."""
+    """Return who owns a merchant now, the one of longest standing first."""
     owners = MerchantMember.objects.filter(
         merchant=merchant_id, role=MerchantMember.Role.OWNER, ended_at__isnull=True
     )
@@ -101,7 +101,7 @@ def owns(user: User, merchant_id: UUID) -> bool:
 
 
 def members_of(merchant: Merchant) -> QuerySet[MerchantMember]:
-    """Who works there, and who did, newest first."""
+    """Return who works at a merchant, and who did, newest first."""
     return MerchantMember.objects.filter(merchant=merchant).select_related("user").order_by("-id")
 
 
@@ -267,7 +267,7 @@ def listings_open_to(user: User) -> QuerySet[Listing]:
 
 
 def listings_of(partnership: Partnership) -> QuerySet[Listing]:
-    """Its two lists, newest first, closed listings as well."""
+    """Return a partner's two lists, newest first, closed listings as well."""
     return _listings(
         Listing.objects.filter(community=partnership.community_id, partnership=partnership)
     )

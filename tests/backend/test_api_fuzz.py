@@ -55,7 +55,7 @@ CHECKS = [
     response_schema_conformance,
 ]
 UNKNOWN = "nobody_knows_this"
-# What is a rule's own, and read by what it is about (points/services/rules.py).
+# What is a rule's own, and read by what it is about (points/rules/services.py).
 FREE = {
     "POST /api/v1/communities/{code}/rules/versions": ("parameters.",),
     "POST /api/v1/communities/{code}/rules/tryout": ("parameters.",),

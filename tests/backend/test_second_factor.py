@@ -94,6 +94,7 @@ def test_nothing_else_is_exempt():
     assert exempt == {
         "LogOutEverywhereView",
         # What needs no log-in.
+        "CommunityActivitiesView",
         "CommunityListView",
         "CommunityReportsView",
         "CommunityView",

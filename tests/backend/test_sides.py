@@ -31,9 +31,14 @@ ABOUT_NO_MERCHANT = {
 # What its owner does as one, at the same address as staff; who left owns nothing.
 AS_OWNERS = {
     "needs_close_create",
+    "offers_conditions_partial_update",
+    "offers_listed_create",
+    "offers_picture_create",
+    "offers_picture_destroy",
+    "offers_stock_create",
     "partnerships_needs_create",
-    "partnerships_partial_update",
     "partnerships_resources_create",
+    "redemptions_refunds_create",
     "resources_close_create",
     "statements_questions_answer_create",
     "statements_questions_create",

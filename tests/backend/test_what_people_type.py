@@ -107,7 +107,7 @@ def test_every_filter_reads_with_the_fields_that_have_bounds():
             one,
             filters.CharFilter
             | filters.DayFilter
-            | filters.MarkFilter
+            | filters.BooleanFilter
             | django_filters.UUIDFilter
             | django_filters.ChoiceFilter,
         )

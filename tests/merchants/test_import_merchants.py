@@ -156,7 +156,7 @@ def test_whom_staff_only_talk_to_is_not_signed_by_a_file(take, lake, zhao):
     _, err, _ = take("面馆,餐饮,8,否\n")
 
     assert err == [f"line 2, {DIFFERS}"]
-    assert Partnership.objects.get().state == Partnership.Status.CANDIDATE
+    assert Partnership.objects.get().status == Partnership.Status.CANDIDATE
 
 
 def test_who_donates_is_settled_at_nothing(take):
@@ -210,4 +210,4 @@ def test_a_list_does_not_take_up_again_what_was_ended(take, tea_house, zhao):
     assert err == ["line 3, 商户: partner_ended: This partnership has ended."]
     assert (out, failure) == ("Rows created: 1, unchanged: 0, skipped: 1.", "")
     tea_house.refresh_from_db()
-    assert tea_house.state == Partnership.Status.ENDED
+    assert tea_house.status == Partnership.Status.ENDED

@@ -290,7 +290,7 @@ def test_a_partner_has_a_statement_of_a_quiet_month_too(
     _execute("SET LOCAL session_replication_role = replica")
     began = (f"{agreed}T00:00+08", valid_from)
     _execute("UPDATE merchants_terms SET agreed_at = %s, valid_from = %s", *began)
-    _execute("UPDATE merchants_partnership SET state = %s", state)
+    _execute("UPDATE merchants_partnership SET status = %s", state)
     _execute("SET LOCAL session_replication_role = origin")
 
     drafted = settlement.draft_due(community=lake, day=date(2024, 4, 1))

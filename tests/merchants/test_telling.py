@@ -41,7 +41,7 @@ def told():
 @pytest.fixture
 def bicycle(lake, wang, zhao, grant_points):
     grant_points(wang, 100)
-    wish = wishes.propose(volunteer=wang, community=lake, words="孩子的自行车")
+    wish = wishes.propose(volunteer=wang, community=lake, text="孩子的自行车")
     return wishes.decide(wish=wish, accept=True, price_points=80, by=zhao)
 
 
@@ -54,7 +54,7 @@ def test_who_wishes_is_told_how_it_goes_and_who_fulfils_it_of_the_thanks(
     adopted = wishes.adopt_as_merchant(wish=bicycle, partnership=tea_house, by=zhou)
     redemption.scan(merchant_id=tea_house.merchant_id, clerk=chen, code=adopted.redemption.code)
     for _ in range(2):
-        wishes.thank(wish=adopted, words="谢谢")
+        wishes.thank(wish=adopted, text="谢谢")
 
     assert told() == [
         ("wang", "wish_published"),
@@ -67,7 +67,7 @@ def test_who_wishes_is_told_how_it_goes_and_who_fulfils_it_of_the_thanks(
 
 def test_a_neighbour_is_thanked_too(bicycle, li, told):
     adopted = wishes.adopt_as_donor(wish=bicycle, donor=li)
-    wishes.thank(wish=adopted, words="谢谢")
+    wishes.thank(wish=adopted, text="谢谢")
 
     assert told()[1:] == [("wang", "wish_adopted_by_neighbour"), ("li", "wish_thanked")]
 
@@ -89,8 +89,8 @@ def test_who_withdraws_a_wish_is_told_nothing_of_it(bicycle, tea_house, zhou, to
 
 
 def test_a_rejected_wish_says_why(lake, wang, zhao, told):
-    wish = wishes.propose(volunteer=wang, community=lake, words="火箭")
-    wishes.decide(wish=wish, accept=False, by=zhao, because="太贵")
+    wish = wishes.propose(volunteer=wang, community=lake, text="火箭")
+    wishes.decide(wish=wish, accept=False, by=zhao, reason="太贵")
 
     assert told() == [("wang", "wish_rejected")]
     assert words(Notice.objects.get())[1] == "碧沙湖社区回复：太贵"

@@ -17,7 +17,7 @@ from rest_framework.views import APIView
 from backend.accounts.api.fields import CodeField
 from backend.accounts.api.serializers import PersonSerializer
 from backend.api.callers import signed_in
-from backend.api.filters import PeriodFilter, PersonFilter, TextFilter
+from backend.api.filters import BooleanFilter, PeriodFilter, PersonFilter, TextFilter
 from backend.api.idempotency import idempotent, seen
 from backend.communities.api.serializers import CommunityInBriefSerializer, ReasonSerializer
 from backend.communities.api.shown import reached_place
@@ -109,7 +109,7 @@ class HandledJoinRequestFilter(JoinRequestFilter):
 class VolunteerFilter(PeriodFilter):
     moment = "enrolled_at"
     kind = filters.ChoiceFilter(choices=Volunteer.Kind.choices)
-    has_left = filters.BooleanFilter(
+    has_left = BooleanFilter(
         field_name="left_at", lookup_expr="isnull", exclude=True, label="Whether they left."
     )
     person = PersonFilter("user")

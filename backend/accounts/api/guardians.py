@@ -34,7 +34,7 @@ class MyGuardianCodeView(APIView):
 
 
 class MyGuardianListView(APIView):
-    """Who agreed that I take part, newest first: ``GET /api/v1/me/guardians``."""
+    """List who agreed that I take part, newest first: ``GET /api/v1/me/guardians``."""
 
     @extend_schema(responses=GuardianshipSerializer(many=True))
     def get(self, request: Request) -> Response:

@@ -91,7 +91,7 @@ class GuardianCodeSerializer(serializers.Serializer[Any]):
 
 
 class GuardianshipSerializer(serializers.ModelSerializer[Guardianship]):
-    """Who agreed for whom; names are masked. ``in_force``: not withdrawn, to the words of today."""
+    """A guardianship; names are masked. ``in_force``: not withdrawn, and to today's words."""
 
     child = serializers.CharField(source="child.masked_name", read_only=True)
     guardian = serializers.CharField(source="guardian.masked_name", read_only=True)

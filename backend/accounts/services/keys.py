@@ -33,12 +33,12 @@ def rotate_phones(*, batch: int = BATCH) -> int:
 
 
 def rotate_second_factors(*, batch: int = BATCH) -> int:
-    """The same for what the codes of second factors are made from."""
+    """Encrypt what the codes of second factors are made from with the first key."""
     return _rotate(Authenticator.objects.all(), _rotate_second_factor, batch)
 
 
 def rotate_columns(*, batch: int = BATCH) -> int:
-    """The same for what other apps keep in columns of their own, ``ENCRYPTED``."""
+    """Encrypt with the first key what other apps keep in columns of their own, ``ENCRYPTED``."""
     return sum(
         _rotate(
             apps.get_model(model)._default_manager.exclude(**{column: ""}),

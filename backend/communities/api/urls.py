@@ -4,7 +4,7 @@ from backend.api.code_pictures import code_pictures
 from backend.communities.api import audit, places, roles, views
 
 # ``me`` can be left for good and is in backend/privacy/api.py.
-# A community's own page, communities/{code}, tells of points and hours: volunteers/api/urls.py.
+# A community's own page, communities/{code}, tells of points and hours: volunteers/reports/api.
 urlpatterns = [
     path("communities", views.CommunityListView.as_view()),
     path("communities/<str:code>/audit-entries", audit.AuditEntryListView.as_view()),

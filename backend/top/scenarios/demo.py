@@ -122,7 +122,7 @@ def load(
 
 
 def _leave_real_people_alone() -> None:
-    """Who is called "staff" in a database of their own would get the demo's password and roles."""
+    """Refuse a database whose own "staff" would get the demo's password and roles."""
     cast = [username for username, _, _ in CAST]
     taken = User.objects.filter(username__in=cast).order_by("username")
     if names := ", ".join(taken.values_list("username", flat=True)):
@@ -145,7 +145,7 @@ def _year(
 
 
 class _LastingYear(Replay):
-    """Its points do not expire: the year is long over, and visitors want to spend them.
+    """Let the demo's points not expire: the year is long over, and visitors want to spend them.
 
     December's statements wait for a visitor to approve them.
     """

@@ -114,15 +114,10 @@ class StaffProposeSerializer(ProposeSerializer):
     settled_fen = IntegerField(min_value=0, max_value=FEN_AT_MOST, required=False, allow_null=True)
 
 
-class AmendOfferSerializer(ConditionsSerializer):
-    """Conditions and the price."""
-
-    price_points = IntegerField(min_value=1, required=False)
-
-
-class ChangeOfferSerializer(AmendOfferSerializer):
+class ChangeOfferSerializer(ConditionsSerializer):
     """Conditions, the price, and the fen agreed for a piece where the contract is by the piece."""
 
+    price_points = IntegerField(min_value=1, required=False)
     settled_fen = IntegerField(min_value=0, max_value=FEN_AT_MOST, required=False, allow_null=True)
 
 
@@ -327,8 +322,10 @@ class OfferConditionsView(APIView):
         user = signed_in(request)
         offer = get_object_or_404(selectors.offers_changed_by(user), pk=offer_id)
         is_owner = acts_for_merchant(user, offer)
-        body = (AmendOfferSerializer if is_owner else ChangeOfferSerializer)(data=request.data)
+        body = ChangeOfferSerializer(data=request.data)
         body.is_valid(raise_exception=True)
+        if is_owner:  # whose price per piece the community agrees on, not they
+            body.validated_data.pop("settled_fen", None)
         change = catalogue.amend if is_owner else catalogue.change
         changed = change(offer=offer, by=user, **body.validated_data)
         if isinstance(changed, Increase):

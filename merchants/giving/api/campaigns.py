@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
 from backend.api.fields import CharField, DateField, IntegerField, TextField
-from backend.api.filters import CommunityFilter, TextFilter
+from backend.api.filters import BooleanFilter, CommunityFilter, TextFilter
 from backend.api.idempotency import below, idempotent, seen
 from backend.communities.api.shown import in_community
 from backend.communities.selectors import HANDLES, communities_where
@@ -100,7 +100,7 @@ class SponsorshipSerializer(serializers.ModelSerializer[Sponsorship]):
 
 class CampaignFilter(CommunityFilter):
     text = TextFilter("title", "description")
-    is_open = filters.BooleanFilter(
+    is_open = BooleanFilter(
         field_name="closed_at", lookup_expr="isnull", label="Whether it still takes points."
     )
 

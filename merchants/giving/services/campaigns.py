@@ -44,7 +44,7 @@ def open_campaign(*, community: Community, title: str, by: User, description: st
 
 @transaction.atomic
 def close_campaign(*, campaign: Campaign, by: User) -> Campaign:
-    """It takes no more; again changes nothing. What is in its pool can still be spent."""
+    """Close a campaign to donations. Idempotent. What is in its pool can still be spent."""
     campaign = _locked(campaign)
     if campaign.closed_at is None:
         campaign.closed_at = timezone.now()

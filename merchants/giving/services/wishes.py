@@ -198,7 +198,7 @@ def adopt_as_donor(*, wish: Wish, donor: User) -> Wish:
 
 @transaction.atomic
 def release(*, wish: Wish, by: User) -> Wish:
-    """Who adopted it can not after all: the points are free, and it is open again.
+    """Release a wish that its adopter can not fulfil: the points are free, and it is open again.
 
     Raises WishStatusWrong (not adopted, or its voucher was scanned: refund it).
     """
@@ -363,7 +363,7 @@ def _open_since(wish: Wish) -> date:
 
 @contextmanager
 def _balance_untold() -> Iterator[None]:
-    """Who would fulfil it is told that there are too few points, not how many there are."""
+    """Tell whoever would fulfil it that there are too few points, not how many there are."""
     try:
         yield
     except InsufficientPoints as refusal:

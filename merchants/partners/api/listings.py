@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
 from backend.api.fields import CharField, TextField
-from backend.api.filters import CommunityFilter, TextFilter
+from backend.api.filters import BooleanFilter, CommunityFilter, TextFilter
 from backend.api.idempotency import below, idempotent, seen
 from merchants.partners import selectors
 from merchants.partners.api.serializers import PartnerCommunitySerializer, PartnerSerializer
@@ -68,7 +68,7 @@ class ListingFilter(CommunityFilter):
 
 class KeptListingFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter is untyped
     text = TextFilter("title", "description")
-    is_open = filters.BooleanFilter(
+    is_open = BooleanFilter(
         field_name="closed_at", lookup_expr="isnull", label="Whether it is not closed."
     )
 

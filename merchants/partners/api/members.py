@@ -1,4 +1,4 @@
-"""Who works at a merchant: invited and dismissed by its owners."""
+"""People who work at a merchant, invited and dismissed by its owners."""
 
 from collections.abc import Callable
 from typing import Any
@@ -50,7 +50,7 @@ def at_workplace(selector: Callable[[Merchant], QuerySet[Any]], named: str = "")
 
 # --- the owner --------------------------------------------------------------------------------
 class ClerkListView(ListAPIView[MerchantMember]):
-    """Who works for me, newest first: ``GET /api/v1/merchants/{merchant_id}/clerks``.
+    """List who works for me, newest first: ``GET /api/v1/merchants/{merchant_id}/clerks``.
 
     Owners too.
     """
@@ -64,7 +64,9 @@ class ClerkListView(ListAPIView[MerchantMember]):
 
 
 class DismissView(APIView):
-    """They are dismissed: ``POST /api/v1/merchants/{merchant_id}/clerks/{member_id}/dismiss``.
+    """Dismiss somebody who works for me.
+
+    ``POST /api/v1/merchants/{merchant_id}/clerks/{member_id}/dismiss``.
 
     At once: their next scan finds no such merchant. Of who was dismissed already it answers the
     first time. Refused with ``last_owner``.

@@ -349,7 +349,9 @@ class WithdrawTermsView(APIView):
 
 
 class FirstOwnerView(APIView):
-    """Its first owner is invited: ``POST /api/v1/partnerships/{partnership_id}/invitations``.
+    """Invite the first owner of a merchant.
+
+    ``POST /api/v1/partnerships/{partnership_id}/invitations``.
 
     The answer has the code, until it is accepted. Refused with ``has_owner``: then owners invite.
     """

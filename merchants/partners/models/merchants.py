@@ -25,7 +25,7 @@ class Merchant(models.Model):
 
 
 class MerchantMember(models.Model):
-    """Who works at a merchant: a clerk scans, an owner also sees what is owed."""
+    """Somebody who works at a merchant: a clerk scans, an owner also sees what is owed."""
 
     class Role(models.TextChoices):
         CLERK = "clerk"

@@ -1,4 +1,4 @@
-"""Who works at a merchant: invited by an owner with a code, dismissed at once.
+"""People who work at a merchant: invited by an owner with a code, dismissed at once.
 
 What owners do queues at the merchant's row, and whoever was dismissed meanwhile does it no more.
 """
@@ -123,7 +123,7 @@ def _accept(user: User, code: str) -> MerchantMember:
 
 @transaction.atomic
 def revoke(*, invitation: Invitation, revoked_by: User) -> Invitation:
-    """Its code is no longer good. Again, the first time stands.
+    """Revoke an invitation. Idempotent: keeps the first ``revoked_at``.
 
     Raises MerchantUnknown, InvitationUsed: whoever accepted it is dismissed instead.
     """
@@ -142,9 +142,9 @@ def revoke(*, invitation: Invitation, revoked_by: User) -> Invitation:
 
 @transaction.atomic
 def dismiss(*, member: MerchantMember, dismissed_by: User) -> MerchantMember:
-    """They work there no more: from their next request on there is no such merchant for them.
+    """Dismiss somebody; from their next request on there is no such merchant for them.
 
-    An owner's open invitations end with them. Again, the first end stands.
+    An owner's open invitations end with them. Idempotent: keeps the first end.
     Raises MerchantUnknown, LastOwner.
     """
     _lock(member.merchant, for_owner=dismissed_by)

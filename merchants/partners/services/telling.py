@@ -35,5 +35,5 @@ def tell(
 
 
 def owners_of(merchant_id: UUID) -> list[UUID]:
-    """Who is told what concerns the merchant."""
+    """Return who is told what concerns a merchant."""
     return list(selectors.owners_of(merchant_id).values_list("user", flat=True))

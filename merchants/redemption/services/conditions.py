@@ -1,4 +1,4 @@
-"""Who may take an offer, and when."""
+"""Conditions of an offer: who may take it, and when."""
 
 from datetime import date, datetime, time, timedelta
 from typing import Any

@@ -132,7 +132,7 @@ class AccountStatementView(BooksAccount, StatementView):
 
 
 class AccountStatementExportView(BooksAccount, StatementExportView):
-    """The same as a file, all of it.
+    """Write the statement of an account as a file, all of it.
 
     ``GET /api/v1/communities/{code}/accounts/{account_id}/transfers.{format}``: ``csv`` or
     ``xlsx``, as the owner of a wallet gets it. Refused with ``export_too_large``,
@@ -175,7 +175,9 @@ class TransferListView(Books, ListAPIView[Transfer]):
 
 
 class TransferExportView(Books, GenericAPIView[Transfer]):
-    """The same as a file, all of it: ``GET /api/v1/communities/{code}/transfers.{format}``.
+    """Write the transfers of a community as a file, all of them.
+
+    ``GET /api/v1/communities/{code}/transfers.{format}``.
 
     ``csv`` or ``xlsx``, in the language asked for, times by the community's clock. Above 500 lines
     a task makes it: 202 until it is there, with ``Retry-After`` and, as ``Location``, where it

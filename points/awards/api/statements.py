@@ -22,7 +22,7 @@ from points.ledger.models import Account, Transfer
 
 
 class OfAccount(APIView):
-    """Who asks, and by which address, decides whose it is."""
+    """Account statements: who asks, and by which address, decides whose it is."""
 
     @property
     @abstractmethod
@@ -60,7 +60,7 @@ class StatementView(OfAccount, ListAPIView[Transfer]):
 
 
 class StatementExportView(OfAccount, GenericAPIView[Transfer]):
-    """The same as a file; the address says of which format."""
+    """Write the account statement as a file; the address says of which format."""
 
     filter_backends = StatementView.filter_backends
     filterset_class = StatementFilter

@@ -32,7 +32,7 @@ class ExpiringSerializer(serializers.Serializer[Any]):
 
 
 class WalletInFullSerializer(WalletSerializer):
-    """The same with what will expire when, if nothing is spent before; the nearest day first."""
+    """A wallet with what will expire when, if nothing is spent before; the nearest day first."""
 
     expiring = ExpiringSerializer(many=True, read_only=True)
 
@@ -85,7 +85,7 @@ class WalletTransferSerializer(serializers.ModelSerializer[Transfer]):
 
 
 class ExplainedTransferSerializer(WhySerializer, WalletTransferSerializer):
-    """The same with its reasons, and what was taken back of it."""
+    """A transfer with its reasons, and what was taken back of it."""
 
     community = CommunityInBriefSerializer(read_only=True)
 

@@ -41,7 +41,7 @@ class Change:
 
 @dataclass(frozen=True)
 class HoldersChange(Change):
-    """The same of one wallet."""
+    """What a draft changes for one wallet."""
 
     holder: str  # opaque, as the account has it
 

@@ -63,7 +63,7 @@ class AccountStandingSerializer(AccountSerializer):
 
 
 class AccountAtSerializer(AccountStandingSerializer):
-    """The same, now or at a moment of the past."""
+    """A balance now, or at a moment of the past."""
 
     at = serializers.SerializerMethodField(help_text="Null: now.")
 
@@ -99,7 +99,7 @@ class TransferSerializer(serializers.ModelSerializer[Transfer]):
 
 
 class ExplainedBooksTransferSerializer(WhySerializer, TransferSerializer):
-    """The same with its reasons, and what was taken back of it."""
+    """A transfer with its reasons, and what was taken back of it."""
 
     class Meta(TransferSerializer.Meta):
         fields = (*TransferSerializer.Meta.fields, *WhySerializer.FIELDS)

@@ -114,7 +114,7 @@ class TryoutView(APIView):
 
 
 def _people(changes: Iterable[HoldersChange]) -> dict[str, User]:
-    """Who is behind each holder."""
+    """Return the person behind each holder."""
     ids = {change.holder: UUID(change.holder.removeprefix("person:")) for change in changes}
     people = User.objects.in_bulk(list(ids.values()))
     return {holder: people[person_id] for holder, person_id in ids.items()}

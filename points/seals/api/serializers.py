@@ -73,7 +73,7 @@ class FindingSerializer(serializers.Serializer[Any]):
 
 
 class VerificationInFullSerializer(VerificationSerializer):
-    """The same with what was found; of very many findings, the first."""
+    """A verification with what was found; of very many findings, the first."""
 
     findings = FindingSerializer(many=True, read_only=True)
 
