@@ -29,10 +29,7 @@ $(INSTALLED): requirements-dev.lock
 	"$$python" -m venv .venv
 	@sed -n '/^uv==/,/[^\\]$$/p' $< > .venv/uv.lock
 	$(PIP) --requirement .venv/uv.lock
-	@index=$$($(BIN)/python -m pip config list | sed -n "s/.*[.]index-url='\(.*\)'$$/\1/p" | tail -n 1); \
-	set -x; \
-	$(BIN)/uv pip sync --quiet --python .venv --require-hashes \
-	  $${index:+--default-index "$$index"} $< || $(PIP) --requirement $<
+	$(BIN)/uv pip sync --quiet --python .venv --require-hashes $< || $(PIP) --requirement $<
 	@touch $@
 
 %.mo: %.po $(INSTALLED)

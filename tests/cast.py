@@ -178,7 +178,7 @@ def name_of(maker: Callable[..., Any]) -> str:
 
 
 def current_transaction() -> int:
-    """Its id; what is written in savepoints has later ones."""
+    """Return the id of the transaction; what savepoints write has later ones."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_current_xact_id()::text::bigint")
         (number,) = cursor.fetchone()

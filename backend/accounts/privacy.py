@@ -60,7 +60,7 @@ def _withdraw_consents(user: User) -> None:
 
 
 def _end_log_ins(user: User) -> None:
-    """Whoever logs in with the same WeChat account later is somebody new."""
+    """End all log-ins. Whoever logs in with that WeChat account later is a new person."""
     sessions.forget(user=user)
     SocialAccount.objects.filter(user=user).delete()
     Authenticator.objects.filter(user=user).delete()

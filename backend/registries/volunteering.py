@@ -67,6 +67,6 @@ def answered_by(source: Source) -> None:
 
 
 def source() -> Source:
-    """Whoever answers."""
+    """Return the app that answers."""
     (answering,) = _sources
     return answering
