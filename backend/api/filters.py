@@ -121,6 +121,8 @@ class TrueOrFalse(forms.TypedChoiceField):
 
 
 class BooleanFilter(filters.BooleanFilter):  # type: ignore[misc]  # django-filter is untyped
+    """Take ``true`` or ``false``, and refuse anything else."""
+
     field_class = TrueOrFalse
 
     def __init__(self, **kwargs: Any) -> None:

@@ -31,7 +31,6 @@ ABOUT_NO_MERCHANT = {
 # What its owner does as one, at the same address as staff; who left owns nothing.
 AS_OWNERS = {
     "needs_close_create",
-    "offers_conditions_partial_update",
     "offers_listed_create",
     "offers_picture_create",
     "offers_picture_destroy",

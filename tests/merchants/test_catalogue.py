@@ -471,6 +471,7 @@ def test_one_address_of_an_offer_is_for_who_works_there_and_for_staff(
         assert told(user, "get", "/stock") == 404
     assert told(stranger, "get", "") == 404
     # What is agreed for a piece only staff set.
-    logged_in(zhou).patch(f"{offer}/conditions", {"title": "茶", "settled_fen": 5})
+    refused = logged_in(zhou).patch(f"{offer}/conditions", {"title": "茶", "settled_fen": 5})
+    assert (refused.status_code, refused.json()["code"]) == (403, "own_merchant")
     tea.refresh_from_db()
     assert tea.settled_fen is None

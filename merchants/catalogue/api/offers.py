@@ -30,6 +30,7 @@ from merchants.catalogue.services import offers as catalogue
 from merchants.partners.api.increases import AS_INCREASE, FEN_AT_MOST, IncreaseSerializer, waits
 from merchants.partners.api.members import at_owned, owned, worked_at
 from merchants.partners.api.serializers import ColleagueSerializer
+from merchants.partners.errors import OwnMerchant
 from merchants.partners.models.increases import Increase
 from merchants.partners.models.partnerships import Partnership
 from merchants.partners.selectors import (
@@ -324,8 +325,8 @@ class OfferConditionsView(APIView):
         is_owner = acts_for_merchant(user, offer)
         body = ChangeOfferSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        if is_owner:  # whose price per piece the community agrees on, not they
-            body.validated_data.pop("settled_fen", None)
+        if is_owner and "settled_fen" in body.validated_data:
+            raise OwnMerchant
         change = catalogue.amend if is_owner else catalogue.change
         changed = change(offer=offer, by=user, **body.validated_data)
         if isinstance(changed, Increase):
