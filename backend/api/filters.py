@@ -1,13 +1,12 @@
 """What lists of things that happened can be narrowed down to."""
 
-from datetime import date, datetime, time, timedelta, tzinfo
+from datetime import date, timedelta
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import Exists, Q, QuerySet
 from django_filters import rest_framework as filters
-from rest_framework.request import Request
 
 from backend import days
 from backend.api.fields import OUT_OF_RANGE
@@ -82,16 +81,14 @@ class CommunityFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter
     community = CharFilter(field_name="community__code", help_text="A community's code.")
 
 
-class PeriodFilter(CommunityFilter):
-    """Rows of several communities, of a day or a period by the clock of each row's community.
+class DaysFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter is untyped
+    """Rows from one day to another, by the clock of each row's community.
 
-    Each lasts from the field that ``moment`` names to the one that ``ends`` names, or a moment. A
-    list of one community's has ``LocalDaysFilter``.
+    Each lasts from the field that ``moment`` names to the one that ``ends`` names, or a moment.
     """
 
     moment: str
     ends = ""
-    day = DayFilter(method="in_period", help_text="The day, by the community's clock.")
     since = DayFilter(method="in_period", help_text="The first day, by the community's clock.")
     until = DayFilter(method="in_period", help_text="The last such day.")
 
@@ -107,6 +104,12 @@ class PeriodFilter(CommunityFilter):
             next_day = days.first_moment(day + timedelta(days=1))
             condition &= Q(**{f"{self.moment}__lt": next_day})
         return condition
+
+
+class PeriodFilter(CommunityFilter, DaysFilter):
+    """Rows of several communities, of a day or a period."""
+
+    day = DayFilter(method="in_period", help_text="The day, by the community's clock.")
 
 
 class TrueOrFalse(forms.TypedChoiceField):
@@ -147,36 +150,3 @@ class MarkFilter(BooleanFilter):
         if self.refused is not None:
             plain &= ~Q(self.refused)
         return found.exclude(plain) if value else found.filter(plain)
-
-
-class LocalDayFilterBackend(filters.DjangoFilterBackend):  # type: ignore[misc]  # untyped
-    """Days are those of the view's ``community``."""
-
-    def get_filterset_kwargs(
-        self, request: Request, queryset: QuerySet[Any], view: Any
-    ) -> dict[str, Any]:
-        given: dict[str, Any] = super().get_filterset_kwargs(request, queryset, view)
-        return given | {"clock": view.community.clock}
-
-
-class LocalDaysFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter is untyped
-    """From one day to another, by the field that ``moment`` names."""
-
-    moment: str
-    since = DayFilter(
-        method="on_or_after",
-        help_text="The first day, the community's own, on which it happened.",
-    )
-    until = DayFilter(method="on_or_before", help_text="The last such day.")
-
-    def __init__(self, *args: Any, clock: tzinfo, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.clock = clock
-
-    def on_or_after(self, found: QuerySet[Any], _: str, day: date) -> QuerySet[Any]:
-        beginning = datetime.combine(day, time.min, self.clock)
-        return found.filter(**{f"{self.moment}__gte": beginning})
-
-    def on_or_before(self, found: QuerySet[Any], _: str, day: date) -> QuerySet[Any]:
-        end = datetime.combine(day, time.max, self.clock)
-        return found.filter(**{f"{self.moment}__lte": end})

@@ -19,7 +19,6 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpResponse
-from django.shortcuts import get_object_or_404
 from django.utils.crypto import salted_hmac
 from django.utils.http import parse_etags
 from rest_framework import status
@@ -60,6 +59,15 @@ Tells = type[BaseSerializer[Any]] | Callable[[Request, Any], Any]
 
 
 @dataclass(frozen=True)
+class Waiting:
+    """Rows of what is not done yet, of the model ``row``: how they are found and told again."""
+
+    row: type[Model]
+    finds: Finds
+    tells: Tells
+
+
+@dataclass(frozen=True)
 class Shown:
     """How a kept answer is shown again; see ``idempotent``."""
 
@@ -68,7 +76,7 @@ class Shown:
     many: bool
     address: Finds
     explains: Callable[[Refusal], Exception] | None
-    waiting: tuple[Finds, Tells] | None
+    waiting: Waiting | None
     edits: bool
 
     def require_match(self, request: Request, **named: Any) -> None:
@@ -83,10 +91,7 @@ class Shown:
         found: Any = self._one(request, **named)
         if found is None:
             raise PreconditionFailed
-        rows = type(found)._base_manager.filter(pk=found.pk)
-        if hasattr(found, "community_id"):
-            rows = rows.filter(community=found.community_id)
-        rows.select_for_update(no_key=True).get()
+        _only(found).select_for_update(no_key=True).get()
         told = JSONRenderer().render(self._told(request, self._one(request, **named)))
         if asked.strip() != "*" and etag_of(told) not in parse_etags(asked):
             raise PreconditionFailed
@@ -99,7 +104,7 @@ class Shown:
         """The answer's data as things stand today. Raises Http404 where that is not to be seen."""
         about, finds, tells = first.about, self.finds, self.tells
         if self.waiting and first.status == status.HTTP_202_ACCEPTED:
-            finds, tells = self.waiting
+            finds, tells = self.waiting.finds, self.waiting.tells
         found: Any = finds(request, **named)
         if isinstance(found, QuerySet):
             rows = {row.pk: row for row in found.filter(pk__in=about)}
@@ -110,10 +115,29 @@ class Shown:
         return self._told(request, found, tells)
 
     def _told(self, request: Request, found: Any, tells: Tells | None = None) -> Any:
-        tells = tells or self.tells
-        if not isinstance(tells, type):
-            return tells(request, found)
-        return tells(found, many=self.many, context={"request": request}).data
+        return tell(tells or self.tells, request, found, many=self.many)
+
+
+def tell(tells: Tells, request: Request, found: Any, *, many: bool = False) -> Any:
+    """Render one row, or ``many``.
+
+    A serializer may have two class methods. ``rows_for(rows, user)`` adds to a queryset what the
+    caller is told beside a row, which is read anew for it (whoever gives a queryset has done so);
+    ``context_of(*rows)`` makes a context, so that what all rows need is read once.
+    """
+    if not isinstance(tells, type):
+        return tells(request, found)
+    if isinstance(found, Model) and (rows_for := getattr(tells, "rows_for", None)):
+        found = rows_for(_only(found), signed_in(request)).get()
+    context: dict[str, Any] = {"request": request}
+    if context_of := getattr(tells, "context_of", None):
+        context |= context_of(*(found if many else [found]))
+    return tells(found, many=many, context=context).data
+
+
+def _only(row: Model) -> QuerySet[Any]:
+    community = {name: getattr(row, name) for name in ["community_id"] if hasattr(row, name)}
+    return type(row)._base_manager.filter(pk=row.pk, **community)
 
 
 def idempotent(
@@ -124,7 +148,7 @@ def idempotent(
     address: Finds | None = None,
     is_required: bool = True,
     explains: Callable[[Refusal], Exception] | None = None,
-    waiting: tuple[Finds, Tells] | None = None,
+    waiting: Waiting | None = None,
     edits: bool = False,
 ) -> Callable[[Handler[View, P]], Callable[Concatenate[View, Request, P], HttpResponse]]:
     """Make a view's method do once what each of a user's keys asks for; for views that need a
@@ -204,34 +228,6 @@ def idempotency_of(handler: object) -> str | None:
 def is_edit(handler: object) -> bool:
     """Whether a method changes one thing that is read first, and takes ``If-Match``."""
     return getattr(handler, "edits", False)
-
-
-# --- what views say of themselves -------------------------------------------------------------
-def myself(request: Request, **names: Any) -> User:
-    """The caller, for answers about nothing else."""
-    return signed_in(request)
-
-
-def seen(selector: Callable[[User], QuerySet[Any]], named: str = "") -> Finds:
-    """What the caller may see by ``selector``; of it the one that the address calls ``named``."""
-    return below(myself, selector, named)
-
-
-def below(place: Finds, selector: Callable[[Any], QuerySet[Any]], named: str = "") -> Finds:
-    """What ``selector`` tells of the one thing that ``place`` finds, as ``seen`` has it."""
-
-    def find(request: Request, **names: Any) -> QuerySet[Any] | Model:
-        rows = selector(place(request, **names))
-        if not named:
-            return rows
-        one: Model = get_object_or_404(rows, pk=names[named])
-        return one
-
-    return find
-
-
-def nothing(request: Request, found: object) -> None:
-    """No body, as the first answer had none."""
 
 
 # --- the key ----------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ def raised_by(view: type, method: str) -> set[type[Refusal]]:
     """What ``method``, in lower case, of the class ``view`` may be refused with."""
     handler = getattr(view, method)
     if _is_ours(unwrap(handler)):
-        start = [handler]
+        start = [handler, *getattr(handler, "parts", ())]
     else:  # the framework's, which calls whatever the view has
         start = [found for name in dir(view) if name not in METHODS for found in _own(view, name)]
     found: set[type[Refusal]] = set()

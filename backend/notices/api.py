@@ -12,7 +12,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
-from backend.api.idempotency import idempotent, seen
+from backend.api.idempotency import idempotent
+from backend.api.views import seen
 from backend.notices import selectors
 from backend.notices import services as notices
 from backend.notices.models import Notice

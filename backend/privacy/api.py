@@ -16,9 +16,10 @@ from rest_framework.views import APIView
 
 from backend.accounts.models import User
 from backend.api.callers import signed_in
-from backend.api.idempotency import idempotent, myself, nothing, seen
+from backend.api.idempotency import idempotent
 from backend.api.permissions import SecondFactorWhereDue
 from backend.api.renderers import FileRenderer
+from backend.api.views import myself, nothing, seen
 from backend.communities.api import views
 from backend.privacy import selectors
 from backend.privacy.errors import ExportUnknown

@@ -14,7 +14,8 @@ from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
-from backend.api.idempotency import below, idempotent
+from backend.api.idempotency import idempotent
+from backend.api.views import below
 from backend.webhooks import services
 from backend.webhooks.api import (
     CreateWebhookSerializer,

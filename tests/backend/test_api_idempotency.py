@@ -22,9 +22,10 @@ from rest_framework.test import APIClient
 from rest_framework.views import APIView
 
 from backend.api import tasks
-from backend.api.idempotency import idempotent, myself, nothing, repeatable
+from backend.api.idempotency import idempotent, repeatable
 from backend.api.models import IdempotencyKey
 from backend.api.parsers import JSONParser, PhotoFormParser
+from backend.api.views import myself, nothing
 from backend.errors import Conflict
 from merchants.models import Merchant
 

@@ -13,7 +13,8 @@ from rest_framework import serializers
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from backend.api.idempotency import idempotent, myself
+from backend.api.idempotency import idempotent
+from backend.api.views import myself
 from tests.backend.test_permissions import codes_of
 
 

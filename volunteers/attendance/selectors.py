@@ -33,7 +33,7 @@ def with_places(shifts: QuerySet[Shift], user: User | None = None) -> QuerySet[S
     of_shift = Attendance.objects.filter(community=OuterRef("community"), shift=OuterRef("pk"))
     taken = of_shift.exclude(status=Attendance.Status.CANCELLED).order_by().values("shift")
     mine = of_shift.filter(volunteer=user.pk if user else None)
-    return shifts.annotate(
+    return shifts.select_related("activity", "community").annotate(
         places_taken=Coalesce(Subquery(taken.values(taken=Count("pk"))), 0),
         my_attendance=Subquery(mine.values(told=JSONObject(id="pk", status="status"))),
     )

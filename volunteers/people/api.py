@@ -18,7 +18,8 @@ from backend.accounts.api.fields import CodeField
 from backend.accounts.api.serializers import PersonSerializer
 from backend.api.callers import signed_in
 from backend.api.filters import BooleanFilter, PeriodFilter, PersonFilter, TextFilter
-from backend.api.idempotency import idempotent, seen
+from backend.api.idempotency import idempotent
+from backend.api.views import seen
 from backend.communities.api.serializers import CommunityInBriefSerializer, ReasonSerializer
 from backend.communities.api.shown import reached_place
 from backend.communities.selectors import HANDLES, WATCHES_OVER, community_among, tenants
@@ -168,7 +169,6 @@ class MyJoinRequestListView(ListAPIView[JoinRequest]):
     """List my requests to join, newest first: ``GET /api/v1/me/join-requests``."""
 
     serializer_class = JoinRequestSerializer
-    filter_backends = (filters.DjangoFilterBackend,)
     filterset_class = JoinRequestFilter
     queryset = JoinRequest.objects.none()
 
@@ -212,7 +212,6 @@ class VolunteerListView(ListAPIView[Volunteer]):
     """
 
     serializer_class = WatchedVolunteerSerializer
-    filter_backends = (filters.DjangoFilterBackend,)
     filterset_class = VolunteerFilter
     queryset = Volunteer.objects.none()
 
@@ -239,7 +238,6 @@ class JoinRequestListView(ListAPIView[JoinRequest]):
     """
 
     serializer_class = HandledJoinRequestSerializer
-    filter_backends = (filters.DjangoFilterBackend,)
     filterset_class = HandledJoinRequestFilter
     queryset = JoinRequest.objects.none()
 

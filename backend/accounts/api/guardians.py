@@ -17,7 +17,8 @@ from backend.accounts.api.serializers import (
 )
 from backend.accounts.api.views import caller
 from backend.accounts.services import guardians
-from backend.api.idempotency import idempotent, seen
+from backend.api.idempotency import idempotent
+from backend.api.views import seen
 
 
 class MyGuardianCodeView(APIView):

@@ -18,7 +18,8 @@ from backend.accounts.api.serializers import (
 from backend.accounts.models import Consent, User
 from backend.accounts.purposes import GUARDIAN_TEXT, GUARDIANSHIP, TEXTS
 from backend.accounts.services import consents, phone, sessions
-from backend.api.idempotency import idempotent, myself, nothing, seen
+from backend.api.idempotency import idempotent
+from backend.api.views import myself, nothing, seen
 
 
 class ConsentTextListView(APIView):

@@ -9,7 +9,7 @@ from rest_framework.generics import ListAPIView
 
 from backend.accounts.api.serializers import PersonSerializer
 from backend.api.callers import signed_in
-from backend.api.filters import CharFilter, LocalDayFilterBackend, LocalDaysFilter
+from backend.api.filters import CharFilter, DaysFilter
 from backend.audit.models import AuditEntry
 from backend.communities import selectors
 from backend.communities.models import Community
@@ -41,7 +41,7 @@ class AuditEntrySerializer(serializers.ModelSerializer[AuditEntry]):
         read_only_fields = fields
 
 
-class AuditFilter(LocalDaysFilter):
+class AuditFilter(DaysFilter):
     moment = "at"
     actor = filters.UUIDFilter(help_text="The id of the person who acted.")
     action = CharFilter(help_text="Such as `attendance.verify`.")
@@ -58,7 +58,6 @@ class AuditEntryListView(ListAPIView[AuditEntry]):
     """
 
     serializer_class = AuditEntrySerializer
-    filter_backends = (LocalDayFilterBackend,)
     filterset_class = AuditFilter
     queryset = AuditEntry.objects.none()
 

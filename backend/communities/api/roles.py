@@ -17,7 +17,8 @@ from rest_framework.views import APIView
 from backend.accounts.api.serializers import PersonSerializer
 from backend.api.callers import signed_in
 from backend.api.filters import PersonFilter, TextFilter
-from backend.api.idempotency import below, idempotent, repeatable, seen
+from backend.api.idempotency import idempotent, repeatable
+from backend.api.views import below, seen
 from backend.communities import selectors
 from backend.communities.api.serializers import (
     GrantRoleSerializer,
@@ -44,7 +45,6 @@ class MemberListView(ListAPIView[Membership]):
     """
 
     serializer_class = MemberSerializer
-    filter_backends = (filters.DjangoFilterBackend,)
     filterset_class = MemberFilter
     queryset = Membership.objects.none()
 
@@ -80,7 +80,6 @@ class RoleListView(ListAPIView[Membership]):
     """
 
     serializer_class = RoleSerializer
-    filter_backends = (filters.DjangoFilterBackend,)
     filterset_class = MemberFilter
     queryset = Membership.objects.none()
 

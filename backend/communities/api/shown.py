@@ -7,7 +7,8 @@ from django.db.models import QuerySet
 from rest_framework.request import Request
 
 from backend.api.callers import signed_in
-from backend.api.idempotency import Finds, below
+from backend.api.idempotency import Finds
+from backend.api.views import below
 from backend.communities import selectors
 from backend.communities.models import Community, Role
 

@@ -17,7 +17,8 @@ from rest_framework.views import APIView
 from backend.accounts.api.serializers import ProfileSerializer
 from backend.accounts.services import profile
 from backend.api.callers import signed_in
-from backend.api.idempotency import idempotent, myself
+from backend.api.idempotency import idempotent
+from backend.api.views import myself
 from backend.communities import selectors
 from backend.communities.api.serializers import CommunitySerializer, MeSerializer
 from backend.communities.models import Community

@@ -5,7 +5,6 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
-from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.generics import ListAPIView
@@ -16,7 +15,8 @@ from rest_framework.views import APIView
 from backend.api.callers import signed_in
 from backend.api.fields import CharField, DateTimeField
 from backend.api.filters import CommunityFilter
-from backend.api.idempotency import idempotent, seen
+from backend.api.idempotency import idempotent
+from backend.api.views import seen
 from backend.communities.api.shown import in_community
 from backend.communities.selectors import HANDLES, WATCHES_OVER, communities_where
 from merchants.catalogue import selectors
@@ -66,7 +66,6 @@ class FairListView(ListAPIView[Fair]):
 
     serializer_class = FairSerializer
     queryset = Fair.objects.none()
-    filter_backends = [filters.DjangoFilterBackend]
     filterset_class = CommunityFilter
 
     def get_queryset(self) -> QuerySet[Fair]:

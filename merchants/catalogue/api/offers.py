@@ -18,7 +18,8 @@ from backend.accounts.models import User
 from backend.api.callers import signed_in
 from backend.api.fields import CharField, DateField, DateTimeField, IntegerField, TextField
 from backend.api.filters import CharFilter, CommunityFilter
-from backend.api.idempotency import below, idempotent, seen
+from backend.api.idempotency import idempotent
+from backend.api.views import below, seen
 from backend.communities.api.shown import in_community
 from backend.communities.selectors import HANDLES, WATCHES_OVER, communities_where
 from backend.registries import volunteering
@@ -176,7 +177,6 @@ class OfferListView(ListAPIView[Offer]):
 
     serializer_class = OfferSerializer
     queryset = Offer.objects.none()
-    filter_backends = [filters.DjangoFilterBackend]
     filterset_class = OfferFilter
 
     def get_queryset(self) -> QuerySet[Offer]:
@@ -234,7 +234,6 @@ class CommunityOfferListView(ListAPIView[Offer]):
 
     serializer_class = KeptOfferSerializer
     queryset = Offer.objects.none()
-    filter_backends = [filters.DjangoFilterBackend]
     filterset_class = KeptOfferFilter
 
     def get_queryset(self) -> QuerySet[Offer]:

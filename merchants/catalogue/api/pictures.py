@@ -16,9 +16,10 @@ from rest_framework.views import APIView
 
 from backend.accounts.models import User
 from backend.api.callers import signed_in
-from backend.api.idempotency import idempotent, seen
+from backend.api.idempotency import idempotent
 from backend.api.parsers import PhotoFormParser
 from backend.api.renderers import JPEGRenderer
+from backend.api.views import seen
 from merchants.catalogue import selectors
 from merchants.catalogue.api.offers import KeptOfferSerializer, acts_for_merchant
 from merchants.catalogue.models import Offer

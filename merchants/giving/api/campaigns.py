@@ -16,7 +16,8 @@ from rest_framework.views import APIView
 from backend.api.callers import signed_in
 from backend.api.fields import CharField, DateField, IntegerField, TextField
 from backend.api.filters import BooleanFilter, CommunityFilter, TextFilter
-from backend.api.idempotency import below, idempotent, seen
+from backend.api.idempotency import idempotent
+from backend.api.views import below, seen
 from backend.communities.api.shown import in_community
 from backend.communities.selectors import HANDLES, communities_where
 from merchants.giving import selectors
@@ -116,7 +117,6 @@ class CampaignListView(ListAPIView[Campaign]):
 
     serializer_class = CampaignSerializer
     queryset = Campaign.objects.none()
-    filter_backends = [filters.DjangoFilterBackend]
     filterset_class = CampaignFilter
 
     def get_queryset(self) -> QuerySet[Campaign]:
@@ -247,7 +247,6 @@ class SponsorshipListView(ListAPIView[Sponsorship]):
 
     serializer_class = SponsorshipSerializer
     queryset = Sponsorship.objects.none()
-    filter_backends = [filters.DjangoFilterBackend]
     filterset_class = SponsorshipFilter
 
     def get_queryset(self) -> QuerySet[Sponsorship]:

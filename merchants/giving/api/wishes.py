@@ -16,7 +16,8 @@ from rest_framework.views import APIView
 from backend.api.callers import signed_in
 from backend.api.fields import IntegerField, TextField
 from backend.api.filters import CommunityFilter, PersonFilter, TextFilter
-from backend.api.idempotency import idempotent, seen
+from backend.api.idempotency import idempotent
+from backend.api.views import seen
 from backend.communities.selectors import WATCHES_OVER, communities_of, communities_where
 from merchants.giving import selectors
 from merchants.giving.models import Wish
@@ -178,7 +179,6 @@ class WishListView(ListAPIView[Wish]):
 
     serializer_class = WishSerializer
     queryset = Wish.objects.none()
-    filter_backends = [filters.DjangoFilterBackend]
     filterset_class = WishFilter
 
     def get_queryset(self) -> QuerySet[Wish]:
@@ -193,7 +193,6 @@ class MerchantWishListView(ListAPIView[Wish]):
 
     serializer_class = WishSerializer
     queryset = Wish.objects.none()
-    filter_backends = [filters.DjangoFilterBackend]
     filterset_class = WishFilter
 
     def get_queryset(self) -> QuerySet[Wish]:
@@ -273,7 +272,6 @@ class CommunityWishListView(ListAPIView[Wish]):
 
     serializer_class = WatchedWishSerializer
     queryset = Wish.objects.none()
-    filter_backends = [filters.DjangoFilterBackend]
     filterset_class = WatchedWishFilter
 
     def get_queryset(self) -> QuerySet[Wish]:

@@ -16,7 +16,8 @@ from rest_framework.views import APIView
 from backend.api.callers import signed_in
 from backend.api.fields import IntegerField, TextField
 from backend.api.filters import PersonFilter
-from backend.api.idempotency import idempotent, seen
+from backend.api.idempotency import Waiting, idempotent
+from backend.api.views import seen
 from backend.communities.api.shown import managed_community
 from backend.communities.models import Community
 from backend.communities.selectors import MANAGES, WATCHES_OVER, communities_where
@@ -83,8 +84,8 @@ class IncreaseFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter 
     asked_by = PersonFilter("asked_by")
 
 
-# Of an answer 202, for ``idempotent``: what waits is shown again.
-AS_INCREASE = (seen(selectors.increases_handled_by), IncreaseSerializer)
+# Somebody else confirms it.
+AS_INCREASE = Waiting(Increase, seen(selectors.increases_handled_by), IncreaseSerializer)
 
 
 def waits(increase: Increase) -> Response:
@@ -100,7 +101,6 @@ class IncreaseListView(ListAPIView[Increase]):
 
     serializer_class = IncreaseSerializer
     queryset = Increase.objects.none()
-    filter_backends = [filters.DjangoFilterBackend]
     filterset_class = IncreaseFilter
 
     def get_queryset(self) -> QuerySet[Increase]:

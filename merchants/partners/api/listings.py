@@ -16,7 +16,8 @@ from rest_framework.views import APIView
 from backend.api.callers import signed_in
 from backend.api.fields import CharField, TextField
 from backend.api.filters import BooleanFilter, CommunityFilter, TextFilter
-from backend.api.idempotency import below, idempotent, seen
+from backend.api.idempotency import idempotent
+from backend.api.views import below, seen
 from merchants.partners import selectors
 from merchants.partners.api.serializers import PartnerCommunitySerializer, PartnerSerializer
 from merchants.partners.models.listings import ActivityMatch, Listing
@@ -92,7 +93,6 @@ class ListingListView(OfOneKind, ListAPIView[Listing]):
 
     serializer_class = ListingSerializer
     queryset = Listing.objects.none()
-    filter_backends = [filters.DjangoFilterBackend]
     filterset_class = ListingFilter
 
     def get_queryset(self) -> QuerySet[Listing]:
@@ -122,7 +122,6 @@ class PartnershipListingListView(OfOneKind, ListAPIView[Listing]):
 
     serializer_class = ListingSerializer
     queryset = Listing.objects.none()
-    filter_backends = [filters.DjangoFilterBackend]
     filterset_class = KeptListingFilter
 
     def get_queryset(self) -> QuerySet[Listing]:

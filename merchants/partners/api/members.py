@@ -14,7 +14,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
-from backend.api.idempotency import Finds, below, idempotent, seen
+from backend.api.idempotency import Finds, idempotent
+from backend.api.views import below, seen
 from merchants.partners import selectors
 from merchants.partners.api.serializers import (
     AcceptInvitationSerializer,

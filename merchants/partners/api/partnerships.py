@@ -16,7 +16,8 @@ from rest_framework.views import APIView
 from backend.api.callers import signed_in
 from backend.api.fields import CharField, DateField, IntegerField, TextField
 from backend.api.filters import CommunityFilter, TextFilter
-from backend.api.idempotency import below, idempotent, seen
+from backend.api.idempotency import idempotent
+from backend.api.views import below, seen
 from backend.communities.api.serializers import ChangeContactSerializer
 from backend.communities.api.shown import in_community
 from backend.communities.selectors import HANDLES, WATCHES_OVER, communities_where
@@ -166,7 +167,6 @@ class CommunityPartnershipListView(ListAPIView[Partnership]):
 
     serializer_class = PartnershipSerializer
     queryset = Partnership.objects.none()
-    filter_backends = [filters.DjangoFilterBackend]
     filterset_class = PartnershipFilter
 
     def get_queryset(self) -> QuerySet[Partnership]:
@@ -195,7 +195,6 @@ class MerchantPartnershipListView(ListAPIView[Partnership]):
 
     serializer_class = PartnershipSerializer
     queryset = Partnership.objects.none()
-    filter_backends = [filters.DjangoFilterBackend]
     filterset_class = PartnershipFilter
 
     def get_queryset(self) -> QuerySet[Partnership]:
@@ -391,7 +390,6 @@ class ShopListView(ListAPIView[Partnership]):
 
     serializer_class = ShopSerializer
     queryset = Partnership.objects.none()
-    filter_backends = [filters.DjangoFilterBackend]
     filterset_class = ShopFilter
 
     def get_queryset(self) -> QuerySet[Partnership]:

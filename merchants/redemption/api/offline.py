@@ -17,7 +17,8 @@ from backend import codes
 from backend.api.callers import signed_in
 from backend.api.code_pictures import CodePictureView
 from backend.api.fields import CharField, DateTimeField
-from backend.api.idempotency import idempotent, repeatable, seen
+from backend.api.idempotency import idempotent, repeatable
+from backend.api.views import seen
 from merchants.partners.api.members import at_workplace, worked_at
 from merchants.partners.models.merchants import Device
 from merchants.redemption import selectors

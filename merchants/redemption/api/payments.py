@@ -16,7 +16,8 @@ from backend.accounts.api.fields import CodeField
 from backend.api.callers import signed_in
 from backend.api.code_pictures import CodePictureView
 from backend.api.fields import IntegerField
-from backend.api.idempotency import idempotent, seen
+from backend.api.idempotency import idempotent
+from backend.api.views import seen
 from backend.communities.selectors import communities_of
 from merchants.partners.api.members import at_workplace, worked_at
 from merchants.partners.api.partnerships import PartnershipSerializer

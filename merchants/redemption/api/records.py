@@ -11,7 +11,7 @@ from rest_framework.generics import ListAPIView, RetrieveAPIView
 from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
-from backend.api.filters import CharFilter, LocalDayFilterBackend, LocalDaysFilter, MarkFilter
+from backend.api.filters import CharFilter, DaysFilter, MarkFilter
 from backend.communities.models import Community
 from backend.communities.selectors import WATCHES_OVER, communities_where
 from merchants.partners.api.serializers import ColleagueSerializer, PartnerSerializer
@@ -83,13 +83,13 @@ class RefusedScanSerializer(serializers.ModelSerializer[ScanAttempt]):
         return ColleagueSerializer(attempt.clerk).data
 
 
-class RecordFilter(LocalDaysFilter):
+class RecordFilter(DaysFilter):
     moment = "closed_at"
     merchant = filters.UUIDFilter(field_name="partnership__merchant", help_text="Its id.")
     marked = MarkFilter("clock_mark")
 
 
-class RefusedScanFilter(LocalDaysFilter):
+class RefusedScanFilter(DaysFilter):
     moment = "scanned_at"
     merchant = filters.UUIDFilter(help_text="Its id.")
     outcome = CharFilter(help_text="Such as `code_used`.")
@@ -109,7 +109,6 @@ class RecordListView(WatchedCommunity, ListAPIView[Redemption]):
     """Lists all that was redeemed: ``GET /api/v1/communities/{code}/redemptions``, newest first."""
 
     serializer_class = RecordSerializer
-    filter_backends = (LocalDayFilterBackend,)
     filterset_class = RecordFilter
     queryset = Redemption.objects.none()
 
@@ -138,7 +137,6 @@ class RefusedScanListView(WatchedCommunity, ListAPIView[ScanAttempt]):
     """
 
     serializer_class = RefusedScanSerializer
-    filter_backends = (LocalDayFilterBackend,)
     filterset_class = RefusedScanFilter
     queryset = ScanAttempt.objects.none()
 

@@ -12,7 +12,8 @@ from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
 from backend.api.fields import IntegerField, TextField
-from backend.api.idempotency import below, idempotent, seen
+from backend.api.idempotency import idempotent
+from backend.api.views import below, seen
 from merchants.partners.selectors import works_at
 from merchants.redemption import selectors
 from merchants.redemption.models import Refund

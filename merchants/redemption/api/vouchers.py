@@ -14,7 +14,8 @@ from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
 from backend.api.code_pictures import CodePictureView
-from backend.api.idempotency import idempotent, seen
+from backend.api.idempotency import idempotent
+from backend.api.views import seen
 from merchants.catalogue.selectors import offers_known_to
 from merchants.redemption import selectors
 from merchants.redemption.api.serializers import TakeSerializer, VoucherSerializer

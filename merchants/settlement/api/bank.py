@@ -20,7 +20,8 @@ from backend.accounts.api.fields import DigitsField
 from backend.api import files
 from backend.api.callers import signed_in
 from backend.api.fields import CharField
-from backend.api.idempotency import idempotent, seen
+from backend.api.idempotency import idempotent
+from backend.api.views import seen
 from backend.communities.api.shown import in_community
 from backend.communities.selectors import HANDLES, communities_where
 from backend.files.spreadsheets import Cell, Sheet

@@ -14,8 +14,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
-from backend.api.filters import LocalDayFilterBackend, LocalDaysFilter
-from backend.api.idempotency import below, idempotent, seen
+from backend.api.filters import DaysFilter
+from backend.api.idempotency import idempotent
+from backend.api.views import below, seen
 from backend.wechat.pay import NotFromWeChatPay
 from merchants.partners.api.serializers import ColleagueSerializer
 from merchants.redemption.api.records import WatchedCommunity
@@ -61,7 +62,7 @@ class PayoutSerializer(serializers.ModelSerializer[Payout]):
         return payout.package_info if is_payee else ""
 
 
-class PayoutFilter(LocalDaysFilter):
+class PayoutFilter(DaysFilter):
     moment = "ordered_at"
     status = filters.ChoiceFilter(choices=Payout.Status.choices)
     partnership = filters.UUIDFilter(
@@ -77,7 +78,6 @@ class CommunityPayoutListView(WatchedCommunity, ListAPIView[Payout]):
 
     serializer_class = PayoutSerializer
     queryset = Payout.objects.none()
-    filter_backends = (LocalDayFilterBackend,)
     filterset_class = PayoutFilter
 
     def get_queryset(self) -> QuerySet[Payout]:

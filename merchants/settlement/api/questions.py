@@ -14,7 +14,8 @@ from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
 from backend.api.fields import TextField
-from backend.api.idempotency import below, idempotent, seen
+from backend.api.idempotency import idempotent
+from backend.api.views import below, seen
 from merchants.partners.api.serializers import ColleagueSerializer
 from merchants.settlement import selectors
 from merchants.settlement.api.statements import statement_seen

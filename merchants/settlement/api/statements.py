@@ -17,7 +17,8 @@ from rest_framework.views import APIView
 from backend.api.callers import signed_in
 from backend.api.fields import CharField, DateField
 from backend.api.filters import DayFilter
-from backend.api.idempotency import idempotent, seen
+from backend.api.idempotency import idempotent
+from backend.api.views import seen
 from backend.communities.api.shown import in_community
 from backend.communities.selectors import HANDLES, communities_where
 from backend.documents import api as documents
@@ -157,7 +158,6 @@ class MerchantStatementListView(ListAPIView[Statement]):
 
     serializer_class = StatementSerializer
     queryset = Statement.objects.none()
-    filter_backends = [filters.DjangoFilterBackend]
     filterset_class = StatementFilter
 
     def get_queryset(self) -> QuerySet[Statement]:
@@ -172,7 +172,6 @@ class CommunityStatementListView(WatchedCommunity, ListAPIView[Statement]):
 
     serializer_class = StatementSerializer
     queryset = Statement.objects.none()
-    filter_backends = [filters.DjangoFilterBackend]
     filterset_class = StatementFilter
 
     def get_queryset(self) -> QuerySet[Statement]:

@@ -8,7 +8,6 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from django.http.response import HttpResponseBase
-from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import ValidationError
@@ -19,7 +18,6 @@ from rest_framework.views import APIView
 
 from backend.api.callers import signed_in
 from backend.api.fields import DateTimeField
-from backend.api.filters import LocalDayFilterBackend
 from backend.communities.models import Community
 from backend.communities.selectors import WATCHES_OVER, communities_where, community_among
 from backend.documents import api as documents
@@ -91,7 +89,6 @@ class AccountListView(Books, ListAPIView[Account]):
     """All accounts, newest first: ``GET /api/v1/communities/{code}/accounts``."""
 
     serializer_class = AccountStandingSerializer
-    filter_backends = (DjangoFilterBackend,)
     filterset_class = AccountFilter
     queryset = Account.objects.none()
 
@@ -166,7 +163,6 @@ class TransferListView(Books, ListAPIView[Transfer]):
     """Everything that moved, newest first: ``GET /api/v1/communities/{code}/transfers``."""
 
     serializer_class = TransferSerializer
-    filter_backends = (LocalDayFilterBackend,)
     filterset_class = TransferFilter
     queryset = Transfer.objects.none()
 
@@ -185,7 +181,6 @@ class TransferExportView(Books, GenericAPIView[Transfer]):
     ``too_many_documents``.
     """
 
-    filter_backends = TransferListView.filter_backends
     filterset_class = TransferFilter
     queryset = Transfer.objects.none()
 

@@ -74,7 +74,7 @@ def write_account(document: Document, file: IO[bytes]) -> str:
     account = selectors.accounts_in(community).filter(pk=document.about["account"]).first()
     if account is None:  # a wallet that nothing was ever earned in, nor will before it is fetched
         account = Account(community=community, kind=AccountKind.WALLET, unit=Unit.POINTS)
-    found = StatementFilter(filters, selectors.transfers_of(account), clock=community.clock).qs
+    found = StatementFilter(filters, selectors.transfers_of(account)).qs
     sheet = statement(account, found, is_whole=not filters)
     spreadsheets.write(sheet, file, document.ending)
     return sheet.name
@@ -83,7 +83,7 @@ def write_account(document: Document, file: IO[bytes]) -> str:
 def write_books(document: Document, file: IO[bytes]) -> str:
     """Write the books, and return the file's name."""
     community, filters = document.community, document.about["filters"]
-    found = TransferFilter(filters, selectors.transfers_in(community), clock=community.clock).qs
+    found = TransferFilter(filters, selectors.transfers_in(community)).qs
     sheet = books(community, found)
     spreadsheets.write(sheet, file, document.ending)
     return sheet.name

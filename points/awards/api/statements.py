@@ -11,7 +11,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from backend.api.filters import LocalDayFilterBackend
 from backend.communities.models import Community
 from backend.documents import api as documents
 from backend.registries import sources
@@ -38,7 +37,6 @@ class OfAccount(APIView):
 class StatementView(OfAccount, ListAPIView[Transfer]):
     """A page of it."""
 
-    filter_backends = (LocalDayFilterBackend,)
     filterset_class = StatementFilter
     queryset = Transfer.objects.none()
     about_page: dict[str, sources.Told]
@@ -62,7 +60,6 @@ class StatementView(OfAccount, ListAPIView[Transfer]):
 class StatementExportView(OfAccount, GenericAPIView[Transfer]):
     """Write the account statement as a file; the address says of which format."""
 
-    filter_backends = StatementView.filter_backends
     filterset_class = StatementFilter
     queryset = Transfer.objects.none()
 

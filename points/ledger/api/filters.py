@@ -5,12 +5,12 @@ from typing import Any
 from django.db.models import Q, QuerySet
 from django_filters import rest_framework as filters
 
-from backend.api.filters import CharFilter, LocalDaysFilter
+from backend.api.filters import CharFilter, DaysFilter
 from points.kinds import AccountKind, Unit
 from points.ledger.models import Transfer
 
 
-class StatementFilter(LocalDaysFilter):
+class StatementFilter(DaysFilter):
     moment = "occurred_at"
     reason = CharFilter(help_text="Such as `hours`, `report` or `redemption`.")
 

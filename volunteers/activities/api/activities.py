@@ -18,8 +18,9 @@ from rest_framework.views import APIView
 from backend.api.callers import signed_in
 from backend.api.fields import CharField
 from backend.api.filters import CharFilter, PeriodFilter, TextFilter
-from backend.api.idempotency import below, idempotent, seen
+from backend.api.idempotency import idempotent
 from backend.api.permissions import SecondFactorToWrite
+from backend.api.views import below, seen
 from backend.communities.api.serializers import CommunityInBriefSerializer, ReasonSerializer
 from backend.communities.api.shown import reached_place
 from backend.communities.models import Community
@@ -149,7 +150,6 @@ class ActivityListView(ListAPIView[Activity]):
     """
 
     serializer_class = ActivitySerializer
-    filter_backends = (filters.DjangoFilterBackend,)
     filterset_class = ActivityFilter
     queryset = Activity.objects.none()
 

@@ -1,23 +1,17 @@
 """Shifts: read by volunteers, planned, changed and cancelled by staff."""
 
 from typing import Any
-from uuid import UUID
 
 from django.db.models import QuerySet
-from django.shortcuts import get_object_or_404
 from django_filters import rest_framework as filters
-from drf_spectacular.utils import extend_schema
-from rest_framework import serializers, status
-from rest_framework.generics import ListAPIView
-from rest_framework.request import Request
-from rest_framework.response import Response
+from rest_framework import serializers
 from rest_framework.views import APIView
 
-from backend.api.callers import signed_in
+from backend.accounts.models import User
 from backend.api.fields import DateTimeField, IntegerField
 from backend.api.filters import CharFilter, PeriodFilter, TextFilter
-from backend.api.idempotency import below, idempotent, seen
 from backend.api.paging import CursorPagination
+from backend.api.views import ListView, OpenView, below, seen, writes
 from backend.communities.api.serializers import CommunityInBriefSerializer, ReasonSerializer
 from volunteers.activities import selectors, services
 from volunteers.activities.models import Activity, Shift, Status
@@ -82,6 +76,8 @@ class ShiftSerializer(PlacesSerializer):
         )
         read_only_fields = fields
 
+    rows_for = staticmethod(with_places)
+
 
 class ChangeShiftSerializer(serializers.Serializer[Any]):
     """Fields that are left out stay as they are."""
@@ -128,7 +124,7 @@ class SoonestFirst(CursorPagination):
     ordering = ("starts_at", "id")  # type: ignore[assignment]
 
 
-class ActivityShiftsView(ListAPIView[Shift]):
+class ActivityShiftsView(ListView[Shift]):
     """List the shifts of an activity: ``GET /api/v1/activities/{activity_id}/shifts``.
 
     Soonest first, past and cancelled ones too.
@@ -136,33 +132,23 @@ class ActivityShiftsView(ListAPIView[Shift]):
 
     serializer_class = ShiftSerializer
     pagination_class = SoonestFirst
-    queryset = Shift.objects.none()
+    finds = below(seen(selectors.activities_seen_by, "activity_id"), selectors.shifts_of)
 
-    def get_queryset(self) -> QuerySet[Shift]:
-        user = signed_in(self.request)
-        visible = selectors.activities_seen_by(user)
-        activity = get_object_or_404(visible, pk=self.kwargs["activity_id"])
-        return with_places(selectors.shifts_of(activity), user)
-
-    @extend_schema(request=PlanShiftSerializer, responses={201: ShiftSerializer})
-    @idempotent(
-        below(seen(selectors.activities_handled_by, "activity_id"), selectors.shifts_of),
-        lambda request, shift: shift_told(request, shift),
+    @writes(
+        ShiftSerializer,
+        seen(selectors.activities_handled_by, "activity_id"),
+        body=PlanShiftSerializer,
+        creates=selectors.shifts_of,
     )
-    def post(self, request: Request, activity_id: UUID) -> Response:
+    def post(self, user: User, activity: Activity, **facts: Any) -> Shift:
         """Plan a shift of an activity: ``POST /api/v1/activities/{activity_id}/shifts``.
 
-        For staff and managers. Refused with ``shift_times_invalid``, ``activity_cancelled``.
+        For staff and managers.
         """
-        handled = selectors.activities_handled_by(signed_in(request))
-        activity = get_object_or_404(handled, pk=activity_id)
-        body = PlanShiftSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        shift = services.plan_shift(activity=activity, **body.validated_data)
-        return Response(shift_told(request, shift), status=status.HTTP_201_CREATED)
+        return services.plan_shift(activity=activity, **facts)
 
 
-class ShiftListView(ListAPIView[Shift]):
+class ShiftListView(ListView[Shift]):
     """List shifts where I volunteer, am staff or audit, soonest first: ``GET /api/v1/shifts``.
 
     Shifts that are over or cancelled are listed only if ``day``, ``since``, ``until`` or
@@ -171,75 +157,39 @@ class ShiftListView(ListAPIView[Shift]):
 
     serializer_class = ShiftSerializer
     pagination_class = SoonestFirst
-    filter_backends = (filters.DjangoFilterBackend,)
     filterset_class = ShiftFilter
-    queryset = Shift.objects.none()
-
-    def get_queryset(self) -> QuerySet[Shift]:
-        user = signed_in(self.request)
-        return with_places(selectors.shifts_seen_by(user), user)
+    finds = seen(selectors.shifts_seen_by)
 
 
-class ShiftView(APIView):
+class ShiftView(OpenView[Shift]):
     """Open a shift: ``GET /api/v1/shifts/{shift_id}``."""
 
-    @extend_schema(responses=ShiftSerializer)
-    def get(self, request: Request, shift_id: UUID) -> Response:
-        visible = selectors.shifts_seen_by(signed_in(request))
-        return Response(shift_told(request, get_object_or_404(visible, pk=shift_id)))
+    serializer_class = ShiftSerializer
+    finds = seen(selectors.shifts_seen_by, "shift_id")
 
-    @extend_schema(request=ChangeShiftSerializer, responses=ShiftSerializer)
-    @idempotent(
+    @writes(
+        ShiftSerializer,
         seen(selectors.shifts_handled_by, "shift_id"),
-        lambda request, shift: shift_told(request, shift),
-        is_required=False,
+        body=ChangeShiftSerializer,
         edits=True,
     )
-    def patch(self, request: Request, shift_id: UUID) -> Response:
+    def patch(self, user: User, shift: Shift, **changes: Any) -> Shift:
         """Change a shift: ``PATCH /api/v1/shifts/{shift_id}``.
 
-        For staff and managers. Whoever signed up is told new times. Refused with
-        ``shift_cancelled``, ``shift_over``, ``shift_times_invalid``,
-        ``shift_attended`` (the times stay once somebody checked in),
-        ``already_elsewhere`` (so many ``volunteers`` would be in two places) and
-        ``capacity_too_small`` (below ``places_taken``).
+        For staff and managers. Whoever signed up is told new times, which stay once somebody has
+        checked in (``shift_attended``). ``already_elsewhere`` says how many ``volunteers`` would
+        be in two places, ``capacity_too_small`` how many places are taken.
         """
-        handled = selectors.shifts_handled_by(signed_in(request))
-        shift = get_object_or_404(handled, pk=shift_id)
-        body = ChangeShiftSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        shift = planning.change_shift(
-            shift=shift, changed_by=signed_in(request), changes=body.validated_data
-        )
-        return Response(shift_told(request, shift))
+        return planning.change_shift(shift=shift, changed_by=user, changes=changes)
 
 
 class CancelShiftView(APIView):
     """Cancel a shift: ``POST /api/v1/shifts/{shift_id}/cancel``.
 
     For staff and managers. Whoever signed up is told the ``reason`` and their places end as
-    cancelled; who has checked in keeps their hours. Idempotent. Refused with ``shift_over``,
-    ``shift_verified``.
+    cancelled; who has checked in keeps their hours. Idempotent.
     """
 
-    @extend_schema(request=ReasonSerializer, responses=ShiftSerializer)
-    @idempotent(
-        seen(selectors.shifts_handled_by, "shift_id"),
-        lambda request, shift: shift_told(request, shift),
-        is_required=False,
-    )
-    def post(self, request: Request, shift_id: UUID) -> Response:
-        handled = selectors.shifts_handled_by(signed_in(request))
-        shift = get_object_or_404(handled, pk=shift_id)
-        body = ReasonSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        shift = planning.cancel_shift(
-            shift=shift, cancelled_by=signed_in(request), **body.validated_data
-        )
-        return Response(shift_told(request, shift))
-
-
-def shift_told(request: Request, shift: Shift) -> Any:
-    """Render one shift with its places, as the caller sees it."""
-    one = selectors.shifts_of(shift.activity).filter(pk=shift.pk)
-    return ShiftSerializer(with_places(one, signed_in(request)).get()).data
+    @writes(ShiftSerializer, seen(selectors.shifts_handled_by, "shift_id"), body=ReasonSerializer)
+    def post(self, user: User, shift: Shift, **facts: Any) -> Shift:
+        return planning.cancel_shift(shift=shift, cancelled_by=user, **facts)

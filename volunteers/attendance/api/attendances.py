@@ -17,8 +17,9 @@ from backend.accounts.api.serializers import PersonSerializer
 from backend.api.callers import signed_in
 from backend.api.fields import CharField, DateTimeField
 from backend.api.filters import CharFilter, MarkFilter, PeriodFilter, PersonFilter, TextFilter
-from backend.api.idempotency import idempotent, seen
+from backend.api.idempotency import idempotent
 from backend.api.paging import CursorPagination
+from backend.api.views import seen
 from backend.communities.api.serializers import CommunityInBriefSerializer, ReasonSerializer
 from volunteers.activities.api.shifts import ShiftInBriefSerializer
 from volunteers.activities.selectors import shifts_for, shifts_watched_by
@@ -198,7 +199,6 @@ class ShiftAttendancesView(EarningListView[Attendance]):
 
     serializer_class = WatchedAttendanceSerializer
     pagination_class = InOrderOfSigningUp
-    filter_backends = (filters.DjangoFilterBackend,)
     filterset_class = RosterFilter
     queryset = Attendance.objects.none()
 
@@ -235,7 +235,6 @@ class MyAttendanceListView(EarningListView[Attendance]):
     """List what I signed up for, newest first: ``GET /api/v1/me/attendances``."""
 
     serializer_class = AttendanceSerializer
-    filter_backends = (filters.DjangoFilterBackend,)
     filterset_class = MyAttendanceFilter
     queryset = Attendance.objects.none()
 
@@ -324,7 +323,6 @@ class AttendanceListView(EarningListView[Attendance]):
     """List attendances where I am staff or auditor, newest first: ``GET /api/v1/attendances``."""
 
     serializer_class = WatchedAttendanceSerializer
-    filter_backends = (filters.DjangoFilterBackend,)
     filterset_class = AttendanceFilter
     queryset = Attendance.objects.none()
 
@@ -392,7 +390,6 @@ class RefusedClaimListView(ListAPIView[RefusedClaim]):
     """
 
     serializer_class = WatchedClaimSerializer
-    filter_backends = (filters.DjangoFilterBackend,)
     filterset_class = RefusedClaimFilter
     queryset = RefusedClaim.objects.none()
 

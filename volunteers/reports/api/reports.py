@@ -22,10 +22,11 @@ from backend.accounts.api.serializers import PersonSerializer
 from backend.api.callers import signed_in
 from backend.api.fields import CharField, TextField
 from backend.api.filters import CharFilter, PeriodFilter, PersonFilter, TextFilter
-from backend.api.idempotency import idempotent, seen
+from backend.api.idempotency import idempotent
 from backend.api.parsers import JSONParser, PhotoFormParser
 from backend.api.permissions import SecondFactorToWrite
 from backend.api.renderers import JPEGRenderer
+from backend.api.views import seen
 from backend.communities.api.serializers import CommunityInBriefSerializer
 from backend.communities.models import CoordType
 from backend.communities.selectors import community_among, tenants
@@ -272,7 +273,6 @@ class MyReportListView(EarningListView[Report]):
     """List my reports, newest first: ``GET /api/v1/me/reports``."""
 
     serializer_class = ReportSerializer
-    filter_backends = (filters.DjangoFilterBackend,)
     filterset_class = MyReportFilter
     queryset = Report.objects.none()
 
@@ -305,7 +305,6 @@ class ReportListView(EarningListView[Report]):
     """List reports where I am staff or auditor, newest first: ``GET /api/v1/reports``."""
 
     serializer_class = WatchedReportSerializer
-    filter_backends = (filters.DjangoFilterBackend,)
     filterset_class = ReportFilter
     queryset = Report.objects.none()
 

@@ -1,0 +1,179 @@
+"""What the API's views have in common, so that each says only what is its own.
+
+A view names what its address is about by a *finder*, such as ``seen(shifts_seen_by, "shift_id")``:
+a selector is the permission, and whatever it does not let the caller see is a 404.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
+
+from django.db.models import Model, QuerySet
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import extend_schema
+from rest_framework import generics
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+
+from backend.accounts.models import User
+from backend.api.callers import signed_in
+from backend.api.idempotency import Finds, Tells, Waiting, idempotent, repeatable, tell
+from backend.errors import Refusal
+
+Row = TypeVar("Row", bound=Model)
+
+
+# --- finders ----------------------------------------------------------------------------------
+def myself(request: Request, **names: Any) -> User:
+    """Find the caller."""
+    return signed_in(request)
+
+
+def seen(selector: Callable[[User], QuerySet[Any]], named: str = "") -> Finds:
+    """Find what the caller may see by ``selector``; of it the one that the address calls ``named``.
+
+    Raises Http404 where there is no such one.
+    """
+    return below(myself, selector, named)
+
+
+def below(place: Finds, selector: Callable[[Any], QuerySet[Any]], named: str = "") -> Finds:
+    """Find what ``selector`` tells of the one thing that ``place`` finds, as ``seen`` does."""
+
+    def find(request: Request, **names: Any) -> QuerySet[Any] | Model:
+        rows = selector(place(request, **names))
+        if not named:
+            return rows
+        one: Model = get_object_or_404(rows, pk=names[named])
+        return one
+
+    return find
+
+
+# --- reading ----------------------------------------------------------------------------------
+class _Reading(generics.GenericAPIView[Row]):
+    finds: Finds
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "finds" in vars(cls):  # a function, not a method
+            cls.finds = staticmethod(vars(cls)["finds"])
+
+    def get_queryset(self) -> QuerySet[Row]:
+        shape: Any = self.get_serializer_class()
+        if getattr(self, "swagger_fake_view", False):  # for the document: nobody asks
+            none: QuerySet[Row] = shape.Meta.model._default_manager.none()
+            return none
+        rows: Any = self.finds(self.request, **self.kwargs)
+        if rows_for := getattr(shape, "rows_for", None):
+            rows = rows_for(rows, self.request.user)
+        return rows  # type: ignore[no-any-return]
+
+
+class ListView(_Reading[Row], generics.ListAPIView[Row]):
+    """``GET`` lists the rows that ``finds`` finds, told by ``serializer_class``."""
+
+    def list(self, request: Request, *args: Any, **named: Any) -> Response:
+        rows = self.filter_queryset(self.get_queryset())
+        page = self.paginate_queryset(rows)
+        told = tell(self.get_serializer_class(), request, rows if page is None else page, many=True)
+        return Response(told) if page is None else self.get_paginated_response(told)
+
+
+class OpenView(_Reading[Row]):
+    """``GET`` opens the one row that ``finds`` finds, told by ``serializer_class``."""
+
+    def get(self, request: Request, **named: Any) -> Response:
+        return Response(tell(self.get_serializer_class(), request, self.finds(request, **named)))
+
+
+# --- writing ----------------------------------------------------------------------------------
+def nothing(request: Request, found: object) -> None:
+    """Tells no body."""
+
+
+def writes(
+    tells: Tells,
+    at: Finds | None = None,
+    *,
+    body: type[BaseSerializer[Any]] | None = None,
+    creates: Callable[[Any], QuerySet[Any]] | None = None,
+    shows: Finds | None = None,
+    needs_key: bool | None = None,
+    status: int | None = None,
+    shape: Any = None,
+    many: bool = False,
+    edits: bool = False,
+    keeps: bool = True,
+    explains: Callable[[Refusal], Exception] | None = None,
+    waiting: Waiting | None = None,
+) -> Callable[[Callable[..., Any]], Callable[..., HttpResponse]]:
+    """Make a view's method of one that is called ``(user, found, **facts)`` and returns a row.
+
+    ``found`` is what ``at`` finds (left out without ``at``), ``facts`` what ``body`` makes of the
+    request's body (a list is passed as one more argument). The row is told by ``tells``; ``found``
+    is where the method returns None, and a response is passed on as it is. ``creates`` is the
+    selector, of ``found`` or else of the caller, among whose rows the new one is: the answer is a
+    201, and ``Idempotency-Key`` is required unless ``needs_key`` says otherwise. ``shows`` finds
+    what a repeated key is about where that is neither below ``at`` nor ``at`` itself. ``shape``
+    is the answer in the OpenAPI document where ``tells`` is no serializer. Without ``keeps``, for
+    what only reads or carries ids of its own, nothing is kept of a key. A row of ``waiting``'s kind
+    is something not done yet: 202. ``many``, ``edits`` and ``explains``: see ``idempotent``.
+
+    Raises whatever ``idempotent`` raises, ValidationError for a body, Http404 by ``at``.
+    """
+    address = at or myself
+    code = status or (204 if tells is nothing else 201 if creates else 200)
+    shape = shape or (tells if isinstance(tells, type) else getattr(tells, "serializer", None))
+    shapes = {code: shape(many=True) if many and isinstance(shape, type) else shape}
+    if waiting is not None:
+        shapes[202] = waiting.tells
+
+    def decorate(handler: Callable[..., Any]) -> Callable[..., HttpResponse]:
+        @wraps(handler)
+        def answer(view: Any, request: Request, /, **named: Any) -> Response:
+            about: list[Any] = [signed_in(request)]
+            if at is not None:
+                about.append(at(request, **named))
+            facts: Any = {}
+            if body is not None:
+                read = body(data=request.data, context={"request": request})
+                read.is_valid(raise_exception=True)
+                facts = read.validated_data
+            done = (
+                handler(view, *about, **facts)
+                if isinstance(facts, dict)
+                else handler(view, *about, facts)
+            )
+            if isinstance(done, Response):
+                return done
+            if waiting is not None and isinstance(done, waiting.row):
+                return Response(tell(waiting.tells, request, done), status=202)
+            return Response(
+                tell(tells, request, about[-1] if done is None else done, many=many), code
+            )
+
+        once = (
+            repeatable
+            if not keeps
+            else idempotent(
+                shows or (below(address, creates) if creates else address),
+                tells,
+                many=many,
+                address=address,
+                is_required=bool(creates) if needs_key is None else needs_key,
+                explains=explains,
+                waiting=waiting,
+                edits=edits,
+            )
+        )
+        made: Any = once(answer)
+        made.parts = (at, creates, body)  # for backend/api/refusals.py
+        documented: Callable[..., HttpResponse] = extend_schema(request=body, responses=shapes)(
+            made
+        )
+        return documented
+
+    return decorate
