@@ -1,12 +1,30 @@
 """What triggers of several tables share: nobody decides about a merchant whom they work for."""
 
+from typing import Any
 
-def not_their_own(person: str, partnership: str = "NEW.partnership_id", since: str = "NULL") -> str:
-    """PL/pgSQL that refuses ``person`` who works for the merchant, or did lately.
+import pgtrigger
+
+
+def not_their_own(
+    name: str,
+    operation: Any,
+    person: str,
+    *,
+    partnership: str = "NEW.partnership_id",
+    since: str = "NULL",
+    condition: Any = None,
+) -> pgtrigger.Trigger:
+    """Return a trigger that refuses ``person`` who works for the merchant, or did lately.
 
     All are SQL over ``NEW``. Source: the function merchants_worked_at.
     """
-    return f"""
+    return pgtrigger.Trigger(
+        name=name,
+        when=pgtrigger.After,
+        operation=operation,
+        condition=condition,
+        func=f"""
         PERFORM merchants_refuse_own(NEW.community_id, {partnership}, {person}, {since});
         RETURN NULL;
-    """
+    """,
+    )

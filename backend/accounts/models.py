@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from backend.accounts import phones, vault
 from backend.ids import new_id
+from backend.tables import PersonKey
 
 
 class User(AbstractBaseUser, PermissionsMixin):
@@ -215,7 +216,7 @@ class GuardianCode(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    child = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    child = PersonKey(db_index=True)
     digest = models.CharField(max_length=64, unique=True)
     code_encrypted = models.TextField(blank=True)  # see vault.py; "" once used
     expires_at = models.DateTimeField()

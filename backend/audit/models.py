@@ -3,11 +3,11 @@
 from typing import ClassVar
 
 import pgtrigger
-from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
 
 from backend.ids import new_id
+from backend.tables import PersonKey
 
 
 class AuditEntry(models.Model):
@@ -22,9 +22,7 @@ class AuditEntry(models.Model):
     community = models.ForeignKey(
         "communities.Community", models.PROTECT, related_name="+", db_index=False, null=True
     )
-    actor = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True
-    )
+    actor = PersonKey(null=True)
     action = models.CharField(max_length=60)  # "attendance.verify": the noun, then the verb
     target_type = models.CharField(max_length=40)  # "attendance"
     target_id = models.CharField(max_length=64)

@@ -16,6 +16,7 @@ from django.utils import timezone
 from tree_queries.models import TreeNode
 
 from backend.ids import new_id
+from backend.tables import PersonKey, together
 
 
 class CoordType(models.TextChoices):
@@ -65,8 +66,7 @@ class Community(TreeNode):  # type: ignore[misc]  # django-tree-queries is untyp
             ),
             models.CheckConstraint(
                 name="community_on_the_map_or_not",
-                condition=Q(latitude__isnull=True, longitude__isnull=True)
-                | Q(latitude__isnull=False, longitude__isnull=False),
+                condition=together("latitude", "longitude"),
             ),
         ]
 
@@ -131,9 +131,7 @@ class Membership(TenantModel):
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True
     )
     ended_at = models.DateTimeField(null=True)
-    ended_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True
-    )
+    ended_by = PersonKey(null=True)
     reason = models.CharField(max_length=200, blank=True)
 
     class Meta:

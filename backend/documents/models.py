@@ -2,12 +2,12 @@
 
 from typing import ClassVar
 
-from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
 from backend.communities.models import TenantModel
+from backend.tables import PersonKey
 
 
 class Document(TenantModel):
@@ -29,9 +29,7 @@ class Document(TenantModel):
     language = models.CharField(max_length=10)
     is_final = models.BooleanField()
     key = models.CharField(max_length=64)  # SHA-256 of all that makes it this one and no other
-    asked_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False
-    )
+    asked_by = PersonKey()
     asked_at = models.DateTimeField(db_default=Now())
     # In the storage; random, and known before it is made, so that a second attempt replaces what
     # the first left half done.

@@ -2,11 +2,11 @@
 
 from typing import ClassVar
 
-from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
 from backend.communities.models import TenantModel
+from backend.tables import PersonKey
 
 
 class Notice(TenantModel):
@@ -17,9 +17,7 @@ class Notice(TenantModel):
     """
 
     key = models.CharField(max_length=100)  # the event's; one key tells once
-    recipient = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False
-    )
+    recipient = PersonKey()
     kind = models.SlugField(db_index=False)
     facts = models.JSONField(default=dict)
     due_at = models.DateTimeField()

@@ -2,12 +2,12 @@
 
 from typing import ClassVar
 
-from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
 from backend.ids import new_id
+from backend.tables import PersonKey
 
 
 class Export(models.Model):
@@ -22,9 +22,7 @@ class Export(models.Model):
         EXPIRED = "expired"
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False
-    )
+    user = PersonKey()
     language = models.CharField(max_length=10)  # of its titles and of the notices in it
     requested_at = models.DateTimeField(db_default=Now())
     # In the storage; random, and known before it is made, so that a second attempt replaces what

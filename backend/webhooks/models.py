@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import ClassVar
 
 import pgtrigger
-from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -13,6 +12,7 @@ from django.db.models.functions import Now
 from backend.accounts import vault
 from backend.communities.models import TenantModel
 from backend.ids import new_id
+from backend.tables import PersonKey
 
 
 class Endpoint(models.Model):
@@ -28,7 +28,7 @@ class Endpoint(models.Model):
     secret_confirmed_at = models.DateTimeField(null=True)  # a delivery it alone signed was taken
     old_secrets_encrypted = models.TextField(blank=True)  # JSON, see old_secrets
     made_at = models.DateTimeField(db_default=Now())
-    made_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    made_by = PersonKey(db_index=True)
     disabled_at = models.DateTimeField(null=True)  # nothing is owed to it from then on
     disabled_reason = models.CharField(max_length=10, blank=True)  # "owner" or "failing"
 

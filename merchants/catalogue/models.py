@@ -12,8 +12,9 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from backend.communities.models import TenantModel
-from merchants import triggers
+from backend.tables import PersonKey
 from merchants.partners.models.partnerships import Partnership
+from merchants.triggers import not_their_own
 
 PIECES_AT_MOST = 1_000_000  # that somebody puts in stock; what is given back comes on top
 
@@ -81,9 +82,7 @@ class Offer(TenantModel):
     proposed_by = models.ForeignKey(  # NULL: imported
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True
     )
-    decided_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True
-    )
+    decided_by = PersonKey(null=True)
     decided_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -131,12 +130,11 @@ class Offer(TenantModel):
                     ("withdrawn", "proposed"),
                 ],
             ),
-            pgtrigger.Trigger(
-                name="offer_not_their_own",
-                when=pgtrigger.After,
-                operation=pgtrigger.Update,
+            not_their_own(
+                "offer_not_their_own",
+                pgtrigger.Update,
+                "NEW.decided_by_id",
                 condition=pgtrigger.Q(old__decided_by__df=pgtrigger.F("new__decided_by")),
-                func=triggers.not_their_own("NEW.decided_by_id"),
             ),
         ]
 
@@ -190,9 +188,7 @@ class StockMove(TenantModel):
     stock = models.PositiveBigIntegerField()  # afterwards
     reason = models.CharField(max_length=200, blank=True)
     moved_at = models.DateTimeField(db_default=Now())
-    moved_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False
-    )
+    moved_by = PersonKey()
 
     class Meta:
         constraints: ClassVar = [
@@ -220,13 +216,9 @@ class Fair(TenantModel):
     ends_at = models.DateTimeField()
     partners = models.ManyToManyField(Partnership, through="FairStall", related_name="+")
     announced_at = models.DateTimeField(db_default=Now())
-    announced_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False
-    )
+    announced_by = PersonKey()
     cancelled_at = models.DateTimeField(null=True)
-    cancelled_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True
-    )
+    cancelled_by = PersonKey(null=True)
 
     class Meta:
         constraints: ClassVar = [
@@ -261,14 +253,11 @@ class FairStall(TenantModel):
         ]
         triggers: ClassVar = [
             pgtrigger.Protect(name="stall_stays", operation=pgtrigger.Update | pgtrigger.Delete),
-            pgtrigger.Trigger(
-                name="stall_not_their_own",
-                when=pgtrigger.After,
-                operation=pgtrigger.Insert,
-                func=triggers.not_their_own(
-                    "(SELECT f.announced_by_id FROM merchants_fair f"
-                    " WHERE f.community_id = NEW.community_id AND f.id = NEW.fair_id)"
-                ),
+            not_their_own(
+                "stall_not_their_own",
+                pgtrigger.Insert,
+                "(SELECT f.announced_by_id FROM merchants_fair f"
+                " WHERE f.community_id = NEW.community_id AND f.id = NEW.fair_id)",
             ),
         ]
 

@@ -3,16 +3,15 @@
 from typing import ClassVar
 
 import pgtrigger
-from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from backend.communities.models import TenantModel
-from backend.sql import sql
-from merchants import triggers
+from backend.tables import PersonKey, trigger
 from merchants.partners.models.partnerships import Partnership
 from merchants.redemption.models import Redemption
+from merchants.triggers import not_their_own
 
 
 class Campaign(TenantModel):
@@ -21,9 +20,7 @@ class Campaign(TenantModel):
     title = models.CharField(max_length=60)
     description = models.CharField(max_length=500, blank=True)
     opened_at = models.DateTimeField(db_default=Now())
-    opened_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False
-    )
+    opened_by = PersonKey()
     closed_at = models.DateTimeField(null=True)  # takes no more; what is there is still spent
 
     class Meta:
@@ -40,9 +37,7 @@ class Donation(TenantModel):
     """A volunteer gave points back, for good."""
 
     campaign = models.ForeignKey(Campaign, models.PROTECT, related_name="donations", db_index=False)
-    volunteer = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False
-    )
+    volunteer = PersonKey()
     points = models.PositiveIntegerField()
     donated_at = models.DateTimeField(db_default=Now())
     transfer = models.ForeignKey(
@@ -74,9 +69,7 @@ class Disbursement(TenantModel):
     points = models.PositiveIntegerField()
     reason = models.CharField(max_length=200)  # what for; names nobody
     disbursed_at = models.DateTimeField(db_default=Now())
-    disbursed_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False
-    )
+    disbursed_by = PersonKey()
     transfer = models.ForeignKey(
         "points.Transfer", models.PROTECT, related_name="+", db_index=False
     )
@@ -94,12 +87,7 @@ class Disbursement(TenantModel):
                 name="disbursement_stays", operation=pgtrigger.Update | pgtrigger.Delete
             ),
             # Under the campaign's lock, which the service takes: donations only ever add.
-            pgtrigger.Trigger(
-                name="disbursement_within_donations",
-                when=pgtrigger.After,
-                operation=pgtrigger.Insert,
-                func=sql("disbursement_within_donations"),
-            ),
+            trigger("disbursement_within_donations", pgtrigger.Insert),
         ]
 
     def __str__(self) -> str:
@@ -115,9 +103,7 @@ class Sponsorship(TenantModel):
     text = models.CharField(max_length=200)
     value_fen = models.PositiveBigIntegerField(null=True)  # about what it would have cost
     given_on = models.DateField()  # the community's day
-    recorded_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False
-    )
+    recorded_by = PersonKey()
     recorded_at = models.DateTimeField(db_default=Now())
 
     class Meta:
@@ -128,12 +114,7 @@ class Sponsorship(TenantModel):
             pgtrigger.Protect(
                 name="sponsorship_stays", operation=pgtrigger.Update | pgtrigger.Delete
             ),
-            pgtrigger.Trigger(
-                name="sponsorship_not_their_own",
-                when=pgtrigger.After,
-                operation=pgtrigger.Insert,
-                func=triggers.not_their_own("NEW.recorded_by_id"),
-            ),
+            not_their_own("sponsorship_not_their_own", pgtrigger.Insert, "NEW.recorded_by_id"),
         ]
 
     def __str__(self) -> str:
@@ -157,24 +138,18 @@ class Wish(TenantModel):
 
     OPEN = (Status.PROPOSED, Status.PUBLISHED, Status.ADOPTED)
 
-    volunteer = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False
-    )
+    volunteer = PersonKey()
     text = models.CharField(max_length=200, blank=True)  # empty: the person was erased
     status = models.CharField(max_length=9, choices=Status, default=Status.PROPOSED)
     price_points = models.PositiveIntegerField(null=True)  # staff say
     value_fen = models.PositiveIntegerField(null=True)  # likewise, where a contract asks for it
     proposed_at = models.DateTimeField(db_default=Now())
-    decided_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True
-    )
+    decided_by = PersonKey(null=True)
     reason = models.CharField(max_length=200, blank=True)
     partnership = models.ForeignKey(
         Partnership, models.PROTECT, related_name="wishes", db_index=False, null=True
     )
-    donor = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True
-    )
+    donor = PersonKey(null=True)
     redemption = models.ForeignKey(
         Redemption, models.PROTECT, related_name="wishes", db_index=False, null=True
     )
@@ -247,12 +222,11 @@ class Wish(TenantModel):
                     ("adopted", "withdrawn"),
                 ],
             ),
-            pgtrigger.Trigger(
-                name="wish_not_their_own",
-                when=pgtrigger.After,
-                operation=pgtrigger.Update,
+            not_their_own(
+                "wish_not_their_own",
+                pgtrigger.Update,
+                "NEW.decided_by_id",
                 condition=pgtrigger.Q(old__partnership__df=pgtrigger.F("new__partnership")),
-                func=triggers.not_their_own("NEW.decided_by_id"),
             ),
         ]
 

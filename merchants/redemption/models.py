@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 from backend import clocks
 from backend.accounts import vault
 from backend.communities.models import TenantModel
-from backend.sql import sql
+from backend.tables import PersonKey, set_once, trigger
 from merchants.catalogue.models import Offer
 from merchants.partners.models.merchants import Device, Merchant
 from merchants.partners.models.partnerships import Partnership
@@ -34,9 +34,7 @@ class Redemption(TenantModel):
     partnership = models.ForeignKey(
         Partnership, models.PROTECT, related_name="redemptions", db_index=False
     )
-    volunteer = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False
-    )
+    volunteer = PersonKey()
     code = models.CharField(max_length=12)  # random; names nobody and opens nothing else
     quantity = models.PositiveIntegerField()
     price_points = models.PositiveBigIntegerField()  # for the whole quantity
@@ -97,12 +95,10 @@ class Redemption(TenantModel):
         ]
         triggers: ClassVar = [
             pgtrigger.Protect(name="redemption_stays", operation=pgtrigger.Delete),
-            pgtrigger.Trigger(
-                name="redemption_is_told",
-                when=pgtrigger.After,
-                operation=pgtrigger.Update,
+            trigger(
+                "redemption_is_told",
+                pgtrigger.Update,
                 condition=pgtrigger.Q(old__status="held", new__status="redeemed"),
-                func=sql("redemption_is_told"),
             ),
             pgtrigger.ReadOnly(
                 name="redemption_terms_are_final",
@@ -178,9 +174,7 @@ class Refund(TenantModel):
     amount_fen = models.PositiveBigIntegerField()
     reason = models.CharField(max_length=200)
     refunded_at = models.DateTimeField()
-    refunded_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False
-    )
+    refunded_by = PersonKey()
     reversal = models.ForeignKey(
         "points.Reversal", models.PROTECT, related_name="+", db_index=False
     )
@@ -204,24 +198,10 @@ class Refund(TenantModel):
         ]
         triggers: ClassVar = [
             pgtrigger.Protect(name="refund_stays", operation=pgtrigger.Delete),
-            pgtrigger.Trigger(
-                name="refund_is_told",
-                when=pgtrigger.After,
-                operation=pgtrigger.Insert,
-                func=sql("refund_is_told"),
-            ),
+            trigger("refund_is_told", pgtrigger.Insert),
             pgtrigger.ReadOnly(name="refund_is_final", exclude=["statement"]),
-            pgtrigger.Protect(
-                name="refund_settled_once",
-                operation=pgtrigger.Update,
-                condition=pgtrigger.Q(old__statement__isnull=False),
-            ),
-            pgtrigger.Trigger(
-                name="refund_is_counted",
-                when=pgtrigger.After,
-                operation=pgtrigger.Insert,
-                func=sql("refund_is_counted"),
-            ),
+            set_once("refund_settled_once", "statement"),
+            trigger("refund_is_counted", pgtrigger.Insert),
         ]
 
     def __str__(self) -> str:
@@ -235,9 +215,7 @@ class ScanAttempt(TenantModel):
     """
 
     merchant = models.ForeignKey(Merchant, models.PROTECT, related_name="+", db_index=False)
-    clerk = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False
-    )
+    clerk = PersonKey()
     code = models.CharField(max_length=64)
     outcome = models.CharField(max_length=30)  # "redeemed", or the refusal's code
     redemption = models.ForeignKey(
@@ -304,9 +282,7 @@ class PayCode(TenantModel):
     The row stays for a while after, so that an old or a used code is refused as such.
     """
 
-    volunteer = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False
-    )
+    volunteer = PersonKey()
     code_digest = models.CharField(max_length=64)
     code_encrypted = models.TextField(blank=True)  # see backend/accounts/vault.py
     made_at = models.DateTimeField(db_default=Now())

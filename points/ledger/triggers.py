@@ -4,87 +4,80 @@ docs/ledger.md, "What always holds". Constraint names given with RAISE are what 
 and people look for; the ledger's functions refuse politely before these have to.
 """
 
+from typing import Any
+
 import pgtrigger
 
-from backend.sql import sql
+from backend.tables import trigger
 
+UPDATE_OF: Any = pgtrigger.UpdateOf  # untyped
+REFERENCING: Any = pgtrigger.Referencing
 FLOORED = ("wallet", "fund")  # kinds that may never go below zero, so keep running totals
 FLOORED_SQL = ", ".join(f"'{kind}'" for kind in FLOORED)
 
-_REFUSE = """
+
+def refuses(name: str, message: str, operation: Any, **how: Any) -> pgtrigger.Trigger:
+    """Return a trigger that refuses ``operation``, and names itself as a constraint does."""
+    return pgtrigger.Trigger(
+        name=name,
+        when=pgtrigger.Before,
+        operation=operation,
+        func=f"""
     RAISE EXCEPTION USING ERRCODE = 'integrity_constraint_violation',
         DETAIL = '{name}', MESSAGE = '{message}';
-"""
-
-
-def _refuse(name: str, message: str) -> str:
-    return _REFUSE.format(name=name, message=message)
+""",
+        **how,
+    )
 
 
 def not_emptied(table: str) -> pgtrigger.Trigger:
     """Refuse TRUNCATE, which no trigger on rows sees."""
-    name = f"{table}_is_not_emptied"
-    return pgtrigger.Trigger(
-        name=name,
-        when=pgtrigger.Before,
-        operation=pgtrigger.Truncate,
-        level=pgtrigger.Statement,
-        func=_refuse(name, "what is on record stays"),
-    )
+    name, message = f"{table}_is_not_emptied", "what is on record stays"
+    return refuses(name, message, pgtrigger.Truncate, level=pgtrigger.Statement)
 
 
 ACCOUNT = [
     pgtrigger.Protect(name="account_stays", operation=pgtrigger.Delete),
     not_emptied("account"),
-    pgtrigger.Trigger(
-        name="account_keeps_its_name",
-        when=pgtrigger.Before,
-        # Of these columns: nobody asks when a posting moves totals.
-        operation=pgtrigger.UpdateOf("id", "community_id", "kind", "unit", "holder"),  # type: ignore[no-untyped-call]
-        func=_refuse("account_keeps_its_name", "whose account it is never changes"),
+    refuses(
+        "account_keeps_its_name",
+        "whose account it is never changes",
+        UPDATE_OF("id", "community_id", "kind", "unit", "holder"),
     ),
     # Depth 0 is a statement somebody sent; a movement's trigger is deeper.
-    pgtrigger.Trigger(
-        name="account_totals_follow_movements",
-        when=pgtrigger.Before,
-        operation=pgtrigger.UpdateOf("credits", "debits", "held", "shortfall"),  # type: ignore[no-untyped-call]
+    refuses(
+        "account_totals_follow_movements",
+        "totals change by transfers, holds and reversals only",
+        UPDATE_OF("credits", "debits", "held", "shortfall"),
         condition=pgtrigger.Condition("pg_trigger_depth() = 0"),
-        func=_refuse(
-            "account_totals_follow_movements",
-            "totals change by transfers, holds and reversals only",
-        ),
     ),
-    pgtrigger.Trigger(
-        name="account_is_of_a_kind",
-        when=pgtrigger.Before,
-        operation=pgtrigger.Insert,
+    refuses(
+        "account_is_of_a_kind",
+        "there is no such kind of account, or no such unit",
+        pgtrigger.Insert,
         condition=pgtrigger.Condition(
             "NEW.kind NOT IN ('wallet', 'fund', 'issuance', 'merchant', 'settled', 'expired',"
             " 'pool', 'payout') OR NEW.unit NOT IN ('points', 'fen')"
         ),
-        func=_refuse("account_is_of_a_kind", "there is no such kind of account, or no such unit"),
     ),
-    pgtrigger.Trigger(
-        name="account_opens_empty",
-        when=pgtrigger.Before,
-        operation=pgtrigger.Insert,
+    refuses(
+        "account_opens_empty",
+        "an account is opened with nothing in it",
+        pgtrigger.Insert,
         condition=pgtrigger.Condition(
             "NEW.credits <> 0 OR NEW.debits <> 0 OR NEW.held <> 0 OR NEW.shortfall <> 0"
         ),
-        func=_refuse("account_opens_empty", "an account is opened with nothing in it"),
     ),
 ]
 
 TRANSFER = [
     pgtrigger.Protect(name="transfer_is_final", operation=pgtrigger.Update | pgtrigger.Delete),
     not_emptied("transfer"),
-    pgtrigger.Trigger(
-        name="transfer_moves_totals",
-        when=pgtrigger.After,
-        operation=pgtrigger.Insert,
+    trigger(
+        "transfer_moves_totals",
+        pgtrigger.Insert,
         level=pgtrigger.Statement,
-        referencing=pgtrigger.Referencing(new="posted"),  # type: ignore[no-untyped-call]
-        func=sql("transfer_moves_totals"),
+        referencing=REFERENCING(new="posted"),
     ),
 ]
 
@@ -100,18 +93,8 @@ REVERSAL = [
         name="reversal_terms_are_final",
         fields=["id", "community", "key", "transfer", "account", "amount"],
     ),
-    pgtrigger.Trigger(
-        name="reversal_is_of_a_transfer",
-        when=pgtrigger.Before,
-        operation=pgtrigger.Insert,
-        func=sql("reversal_is_of_a_transfer"),
-    ),
-    pgtrigger.Trigger(
-        name="reversal_leaves_a_shortfall",
-        when=pgtrigger.After,
-        operation=pgtrigger.Insert | pgtrigger.UpdateOf("recovered"),  # type: ignore[no-untyped-call]
-        func=sql("reversal_leaves_a_shortfall"),
-    ),
+    trigger("reversal_is_of_a_transfer", pgtrigger.Insert, when=pgtrigger.Before),
+    trigger("reversal_leaves_a_shortfall", pgtrigger.Insert | UPDATE_OF("recovered")),
 ]
 
 EARNED = [
@@ -127,22 +110,7 @@ EARNED = [
 HOLD = [
     pgtrigger.Protect(name="hold_stays", operation=pgtrigger.Delete),
     not_emptied("hold"),
-    pgtrigger.Trigger(
-        name="hold_sets_aside",
-        when=pgtrigger.After,
-        operation=pgtrigger.Insert,
-        func=sql("hold_sets_aside"),
-    ),
-    pgtrigger.Trigger(
-        name="hold_resolves_once",
-        when=pgtrigger.Before,
-        operation=pgtrigger.Update,
-        func=sql("hold_resolves_once"),
-    ),
-    pgtrigger.Trigger(
-        name="hold_gives_back",
-        when=pgtrigger.After,
-        operation=pgtrigger.Update,
-        func=sql("hold_gives_back"),
-    ),
+    trigger("hold_sets_aside", pgtrigger.Insert),
+    trigger("hold_resolves_once", pgtrigger.Update, when=pgtrigger.Before),
+    trigger("hold_gives_back", pgtrigger.Update),
 ]

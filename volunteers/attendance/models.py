@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import ClassVar
 
 import pgtrigger
-from django.conf import settings
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import DateTimeRangeField, RangeBoundary, RangeOperators
 from django.db import models
@@ -13,6 +12,7 @@ from django.db.models.functions import Now
 
 from backend import clocks
 from backend.communities.models import TenantModel
+from backend.tables import PersonKey
 from volunteers.activities.models import Shift
 
 
@@ -31,9 +31,7 @@ class Attendance(TenantModel):
         REJECTED = "rejected"
 
     shift = models.ForeignKey(Shift, models.PROTECT, related_name="attendances", db_index=False)
-    volunteer = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False
-    )
+    volunteer = PersonKey()
     status = models.CharField(max_length=11, choices=Status, default=Status.SIGNED_UP)
     signed_up_at = models.DateTimeField(db_default=Now())
     checked_in_at = models.DateTimeField(null=True)
@@ -49,9 +47,7 @@ class Attendance(TenantModel):
     check_out_was_forgotten = models.BooleanField(default=False)
     worked_minutes = models.PositiveIntegerField(null=True)  # computed here, never sent
     verified_at = models.DateTimeField(null=True)
-    verified_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True
-    )
+    verified_by = PersonKey(null=True)
     reason = models.CharField(max_length=200, blank=True)
 
     class Meta:

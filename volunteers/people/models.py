@@ -2,12 +2,12 @@
 
 from typing import ClassVar
 
-from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from backend.communities.models import Community, TenantModel
+from backend.tables import PersonKey
 
 
 class Volunteer(TenantModel):
@@ -19,9 +19,7 @@ class Volunteer(TenantModel):
         RIDER = "rider"  # 外卖骑手
         DRIVER = "driver"  # 网约车司机
 
-    user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False
-    )
+    user = PersonKey()
     kind = models.CharField(max_length=10, choices=Kind)
     estate = models.ForeignKey(
         Community, models.PROTECT, related_name="+", db_index=False, null=True
@@ -51,9 +49,7 @@ class JoinRequest(TenantModel):
         REJECTED = "rejected"
         WITHDRAWN = "withdrawn"
 
-    user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False
-    )
+    user = PersonKey()
     kind = models.CharField(max_length=10, choices=Volunteer.Kind)
     estate = models.ForeignKey(
         Community, models.PROTECT, related_name="+", db_index=False, null=True
@@ -61,9 +57,7 @@ class JoinRequest(TenantModel):
     status = models.CharField(max_length=9, choices=Status, default=Status.PENDING)
     asked_at = models.DateTimeField(db_default=Now())
     decided_at = models.DateTimeField(null=True)
-    decided_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True
-    )
+    decided_by = PersonKey(null=True)
     reason = models.CharField(max_length=200, blank=True)  # what the asker reads of a rejection
 
     class Meta:

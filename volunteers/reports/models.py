@@ -3,13 +3,13 @@
 from typing import ClassVar
 
 import pgtrigger
-from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from backend.communities.models import Community, CoordType, TenantModel
+from backend.tables import PersonKey
 
 
 class Report(TenantModel):
@@ -40,9 +40,7 @@ class Report(TenantModel):
     estate = models.ForeignKey(
         Community, models.PROTECT, related_name="+", db_index=False, null=True
     )
-    reporter = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False
-    )
+    reporter = PersonKey()
     category = models.CharField(max_length=12, choices=Category)
     text = models.CharField(max_length=1000)
     place = models.CharField(max_length=120, blank=True)
@@ -60,9 +58,7 @@ class Report(TenantModel):
     is_by_child = models.BooleanField(default=False)  # by the age known when it was submitted
     accepted_at = models.DateTimeField(null=True)
     closed_at = models.DateTimeField(null=True)
-    closed_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True
-    )
+    closed_by = PersonKey(null=True)
     answer = models.CharField(max_length=500, blank=True)  # read by the public
 
     class Meta:

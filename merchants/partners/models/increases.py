@@ -3,15 +3,15 @@
 from typing import ClassVar
 
 import pgtrigger
-from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from backend.communities.models import TenantModel
-from merchants import triggers
+from backend.tables import PersonKey
 from merchants.partners.models.partnerships import Partnership
+from merchants.triggers import not_their_own
 
 
 class Increase(TenantModel):
@@ -47,13 +47,9 @@ class Increase(TenantModel):
     amount_fen = models.PositiveBigIntegerField(null=True)
     status = models.CharField(max_length=9, choices=Status, default=Status.PENDING)
     asked_at = models.DateTimeField(db_default=Now())
-    asked_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False
-    )
+    asked_by = PersonKey()
     decided_at = models.DateTimeField(null=True)
-    decided_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True
-    )
+    decided_by = PersonKey(null=True)
 
     class Meta:
         constraints: ClassVar = [
@@ -119,22 +115,20 @@ class Increase(TenantModel):
                 operation=pgtrigger.Update,
                 condition=pgtrigger.Q(old__status__in=["confirmed", "rejected", "dropped"]),
             ),
-            pgtrigger.Trigger(
-                name="increase_not_their_own",
-                when=pgtrigger.After,
-                operation=pgtrigger.Insert,
+            not_their_own(
+                "increase_not_their_own",
+                pgtrigger.Insert,
+                "NEW.asked_by_id",
                 condition=pgtrigger.Q(new__partnership__isnull=False),
-                func=triggers.not_their_own("NEW.asked_by_id"),
             ),
-            pgtrigger.Trigger(
-                name="increase_not_decided_by_their_own",
-                when=pgtrigger.After,
-                operation=pgtrigger.Update,
+            not_their_own(
+                "increase_not_decided_by_their_own",
+                pgtrigger.Update,
+                "NEW.decided_by_id",
                 condition=pgtrigger.Q(
                     new__partnership__isnull=False,
                     old__decided_by__df=pgtrigger.F("new__decided_by"),
                 ),
-                func=triggers.not_their_own("NEW.decided_by_id"),
             ),
         ]
 

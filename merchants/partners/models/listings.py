@@ -3,14 +3,14 @@
 from typing import ClassVar
 
 import pgtrigger
-from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
 from backend.communities.models import TenantModel
-from merchants import triggers
+from backend.tables import PersonKey, together
 from merchants.partners.models.partnerships import Partnership
+from merchants.triggers import not_their_own
 
 
 class Listing(TenantModel):
@@ -27,20 +27,15 @@ class Listing(TenantModel):
     title = models.CharField(max_length=60)
     description = models.CharField(max_length=500, blank=True)
     added_at = models.DateTimeField(db_default=Now())
-    added_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False
-    )
+    added_by = PersonKey()
     closed_at = models.DateTimeField(null=True)
-    closed_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True
-    )
+    closed_by = PersonKey(null=True)
 
     class Meta:
         constraints: ClassVar = [
             models.CheckConstraint(
                 name="listing_closed_by_somebody",
-                condition=Q(closed_at__isnull=True, closed_by__isnull=True)
-                | Q(closed_at__isnull=False, closed_by__isnull=False),
+                condition=together("closed_at", "closed_by"),
             )
         ]
         indexes: ClassVar = [
@@ -65,13 +60,9 @@ class ActivityMatch(TenantModel):
     activity_id = models.UUIDField()
     activity_title = models.CharField(max_length=80)  # as it was then
     matched_at = models.DateTimeField(db_default=Now())
-    matched_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False
-    )
+    matched_by = PersonKey()
     ended_at = models.DateTimeField(null=True)
-    ended_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True
-    )
+    ended_by = PersonKey(null=True)
 
     class Meta:
         constraints: ClassVar = [
@@ -84,15 +75,12 @@ class ActivityMatch(TenantModel):
         triggers: ClassVar = [
             pgtrigger.Protect(name="match_stays", operation=pgtrigger.Delete),
             pgtrigger.ReadOnly(name="match_is_final", exclude=["ended_at", "ended_by"]),
-            pgtrigger.Trigger(
-                name="match_not_their_own",
-                when=pgtrigger.After,
-                operation=pgtrigger.Insert,
-                func=triggers.not_their_own(
-                    "NEW.matched_by_id",
-                    partnership="(SELECT l.partnership_id FROM merchants_listing l"
-                    " WHERE l.community_id = NEW.community_id AND l.id = NEW.listing_id)",
-                ),
+            not_their_own(
+                "match_not_their_own",
+                pgtrigger.Insert,
+                "NEW.matched_by_id",
+                partnership="(SELECT l.partnership_id FROM merchants_listing l"
+                " WHERE l.community_id = NEW.community_id AND l.id = NEW.listing_id)",
             ),
         ]
 

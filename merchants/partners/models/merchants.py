@@ -3,7 +3,6 @@
 from typing import ClassVar
 
 import pgtrigger
-from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
@@ -11,6 +10,7 @@ from django.utils import timezone
 
 from backend.accounts import vault
 from backend.ids import new_id
+from backend.tables import PersonKey, together
 
 
 class Merchant(models.Model):
@@ -33,13 +33,11 @@ class MerchantMember(models.Model):
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     merchant = models.ForeignKey(Merchant, models.PROTECT, related_name="members")
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    user = PersonKey(db_index=True)
     role = models.CharField(max_length=5, choices=Role)
     since_at = models.DateTimeField(db_default=Now())
     ended_at = models.DateTimeField(null=True)  # dismissed, or left; it stays on record
-    ended_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True
-    )
+    ended_by = PersonKey(db_index=True, null=True)
 
     class Meta:
         constraints: ClassVar = [
@@ -61,11 +59,9 @@ class Device(models.Model):
     merchant = models.ForeignKey(Merchant, models.PROTECT, related_name="devices")
     name = models.CharField(max_length=40)
     registered_at = models.DateTimeField(db_default=Now())
-    registered_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    registered_by = PersonKey(db_index=True)
     retired_at = models.DateTimeField(null=True)  # lost or replaced: what it scans later is refused
-    retired_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True
-    )
+    retired_by = PersonKey(db_index=True, null=True)
 
     def __str__(self) -> str:
         return self.name
@@ -89,17 +85,13 @@ class Invitation(models.Model):
     role = models.CharField(max_length=5, choices=MerchantMember.Role)
     code_digest = models.CharField(max_length=64, unique=True)
     code_encrypted = models.TextField(blank=True)  # see backend/accounts/vault.py
-    invited_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    invited_by = PersonKey(db_index=True)
     invited_at = models.DateTimeField(db_default=Now())
     expires_at = models.DateTimeField()
     accepted_at = models.DateTimeField(null=True)
-    accepted_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True
-    )
+    accepted_by = PersonKey(db_index=True, null=True)
     revoked_at = models.DateTimeField(null=True)
-    revoked_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True
-    )
+    revoked_by = PersonKey(db_index=True, null=True)
 
     class Meta:
         constraints: ClassVar = [
@@ -116,8 +108,7 @@ class Invitation(models.Model):
                         accepted_by__isnull=False,
                         revoked_at__isnull=True,
                     ),
-                    Q(revoked_at__isnull=True, revoked_by__isnull=True)
-                    | Q(revoked_at__isnull=False, revoked_by__isnull=False),
+                    together("revoked_at", "revoked_by"),
                 ),
             ),
         ]

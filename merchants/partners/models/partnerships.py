@@ -11,9 +11,9 @@ from django.db.models.functions import Now
 
 from backend.communities.models import CoordType, TenantModel
 from backend.names import ComparedField
-from backend.sql import sql
-from merchants import triggers
+from backend.tables import PersonKey, set_once, together, trigger
 from merchants.partners.models.merchants import Merchant
+from merchants.triggers import not_their_own
 
 
 class Partnership(TenantModel):
@@ -72,8 +72,7 @@ class Partnership(TenantModel):
             ),
             models.CheckConstraint(
                 name="partner_on_the_map_or_not",
-                condition=Q(latitude__isnull=True, longitude__isnull=True)
-                | Q(latitude__isnull=False, longitude__isnull=False),
+                condition=together("latitude", "longitude"),
             ),
         ]
         triggers: ClassVar = [
@@ -129,9 +128,7 @@ class Terms(TenantModel):
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True
     )
     withdrawn_at = models.DateTimeField(null=True)
-    withdrawn_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True
-    )
+    withdrawn_by = PersonKey(null=True)
 
     class Meta:
         constraints: ClassVar = [
@@ -151,8 +148,7 @@ class Terms(TenantModel):
             ),
             models.CheckConstraint(
                 name="terms_withdrawn_by_somebody",
-                condition=Q(withdrawn_at__isnull=True, withdrawn_by__isnull=True)
-                | Q(withdrawn_at__isnull=False, withdrawn_by__isnull=False),
+                condition=together("withdrawn_at", "withdrawn_by"),
             ),
         ]
         triggers: ClassVar = [
@@ -160,38 +156,26 @@ class Terms(TenantModel):
             pgtrigger.ReadOnly(
                 name="terms_say_what_they_said", exclude=["withdrawn_at", "withdrawn_by"]
             ),
-            pgtrigger.Protect(
-                name="terms_withdrawn_once",
-                operation=pgtrigger.Update,
-                condition=pgtrigger.Q(old__withdrawn_at__isnull=False),
-            ),
-            pgtrigger.Trigger(
-                name="terms_withdrawn_in_time",
-                operation=pgtrigger.Update,
+            set_once("terms_withdrawn_once", "withdrawn_at"),
+            trigger(
+                "terms_withdrawn_in_time",
+                pgtrigger.Update,
                 when=pgtrigger.Before,
                 condition=_IS_WITHDRAWN,
-                func=sql("terms_withdrawn_in_time"),
             ),
-            pgtrigger.Trigger(
-                name="terms_withdrawn_in_time_still",
-                operation=pgtrigger.Update,
-                when=pgtrigger.After,
+            trigger(
+                "terms_withdrawn_in_time_still",
+                pgtrigger.Update,
+                body="terms_withdrawn_in_time",
                 timing=pgtrigger.Deferred,
                 condition=_IS_WITHDRAWN,
-                func=sql("terms_withdrawn_in_time"),
             ),
-            pgtrigger.Trigger(
-                name="terms_not_their_own",
-                when=pgtrigger.After,
-                operation=pgtrigger.Insert,
-                func=triggers.not_their_own("NEW.agreed_by_id"),
-            ),
-            pgtrigger.Trigger(
-                name="terms_not_withdrawn_for_their_own",
-                when=pgtrigger.After,
-                operation=pgtrigger.Update,
+            not_their_own("terms_not_their_own", pgtrigger.Insert, "NEW.agreed_by_id"),
+            not_their_own(
+                "terms_not_withdrawn_for_their_own",
+                pgtrigger.Update,
+                "NEW.withdrawn_by_id",
                 condition=_IS_WITHDRAWN,
-                func=triggers.not_their_own("NEW.withdrawn_by_id"),
             ),
         ]
 

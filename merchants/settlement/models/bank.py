@@ -3,16 +3,16 @@
 from typing import ClassVar
 
 import pgtrigger
-from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
 from backend.accounts import vault
 from backend.communities.models import TenantModel
-from merchants import triggers
+from backend.tables import PersonKey, set_once, together
 from merchants.partners.models.merchants import Merchant
 from merchants.settlement.models.statements import OF_STATEMENT, Statement
+from merchants.triggers import not_their_own
 
 
 class BankAccount(models.Model):
@@ -48,20 +48,15 @@ class BankBatch(TenantModel):
     """Statements that the bank pays by one file. A batch is open until it is cancelled."""
 
     made_at = models.DateTimeField(db_default=Now())
-    made_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False
-    )
+    made_by = PersonKey()
     cancelled_at = models.DateTimeField(null=True)
-    cancelled_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True
-    )
+    cancelled_by = PersonKey(null=True)
 
     class Meta:
         constraints: ClassVar = [
             models.CheckConstraint(
                 name="bank_batch_cancel_is_complete",
-                condition=Q(cancelled_at__isnull=True, cancelled_by__isnull=True)
-                | Q(cancelled_at__isnull=False, cancelled_by__isnull=False),
+                condition=together("cancelled_at", "cancelled_by"),
             )
         ]
         indexes: ClassVar = [models.Index(name="bank_batch_newest", fields=["community", "-id"])]
@@ -70,11 +65,7 @@ class BankBatch(TenantModel):
             pgtrigger.ReadOnly(
                 name="bank_batch_as_it_was_made", fields=["community", "made_at", "made_by"]
             ),
-            pgtrigger.Protect(
-                name="bank_batch_cancelled_once",
-                operation=pgtrigger.Update,
-                condition=pgtrigger.Q(old__cancelled_at__isnull=False),
-            ),
+            set_once("bank_batch_cancelled_once", "cancelled_at"),
         ]
 
     def __str__(self) -> str:
@@ -110,25 +101,18 @@ class BankBatchLine(TenantModel):
         ]
         triggers: ClassVar = [
             pgtrigger.Protect(name="bank_line_stays", operation=pgtrigger.Delete),
-            pgtrigger.Trigger(
-                name="bank_line_not_their_own",
-                when=pgtrigger.After,
-                operation=pgtrigger.Insert,
-                func=triggers.not_their_own(
-                    "(SELECT b.made_by_id FROM merchants_bankbatch b"
-                    " WHERE b.community_id = NEW.community_id AND b.id = NEW.batch_id)",
-                    **OF_STATEMENT,
-                ),
+            not_their_own(
+                "bank_line_not_their_own",
+                pgtrigger.Insert,
+                "(SELECT b.made_by_id FROM merchants_bankbatch b"
+                " WHERE b.community_id = NEW.community_id AND b.id = NEW.batch_id)",
+                **OF_STATEMENT,
             ),
             pgtrigger.ReadOnly(
                 name="bank_line_as_it_was_made",
                 fields=["community", "batch", "statement", "payee", "bank"],
             ),
-            pgtrigger.Protect(
-                name="bank_line_freed_once",
-                operation=pgtrigger.Update,
-                condition=pgtrigger.Q(old__freed_at__isnull=False),
-            ),
+            set_once("bank_line_freed_once", "freed_at"),
         ]
 
     def __str__(self) -> str:

@@ -9,8 +9,9 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from backend.communities.models import TenantModel
-from merchants import triggers
+from backend.tables import PersonKey, set_once
 from merchants.settlement.models.statements import OF_STATEMENT, Statement
+from merchants.triggers import not_their_own
 
 # An openid is personal: it is kept only for as long as the payout may be sent again.
 _IS_OPEN = ~Q(openid="") & Q(finished_at__isnull=True)
@@ -48,9 +49,7 @@ class Payout(TenantModel):
     reason = models.CharField(max_length=64, blank=True)
     transfer_bill_no = models.CharField(max_length=64, blank=True)  # WeChat's own number
     package_info = models.TextField(blank=True)  # the payee's phone confirms it with this
-    ordered_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False
-    )
+    ordered_by = PersonKey()
     ordered_at = models.DateTimeField(db_default=Now())
     sent_at = models.DateTimeField(null=True)  # for the first time
     last_sent_at = models.DateTimeField(null=True)
@@ -85,11 +84,8 @@ class Payout(TenantModel):
         ]
         triggers: ClassVar = [
             pgtrigger.Protect(name="payout_stays", operation=pgtrigger.Delete),
-            pgtrigger.Trigger(
-                name="payout_not_their_own",
-                when=pgtrigger.After,
-                operation=pgtrigger.Insert,
-                func=triggers.not_their_own("NEW.ordered_by_id", **OF_STATEMENT),
+            not_their_own(
+                "payout_not_their_own", pgtrigger.Insert, "NEW.ordered_by_id", **OF_STATEMENT
             ),
             pgtrigger.ReadOnly(
                 name="payout_terms_are_final",
@@ -129,11 +125,7 @@ class Payout(TenantModel):
                     " AND NEW.sent_parameters NOT IN ('{}', OLD.sent_parameters)"
                 ),
             ),
-            pgtrigger.Protect(
-                name="payout_end_is_final",
-                operation=pgtrigger.Update,
-                condition=pgtrigger.Q(old__finished_at__isnull=False),
-            ),
+            set_once("payout_end_is_final", "finished_at"),
         ]
 
     def __str__(self) -> str:

@@ -12,9 +12,9 @@ from django.db.models import F, Func, Q
 from django.db.models.functions import Now
 
 from backend.communities.models import TenantModel
-from backend.sql import sql
-from merchants import triggers
+from backend.tables import PersonKey, set_once, trigger
 from merchants.partners.models.partnerships import Partnership
+from merchants.triggers import not_their_own
 
 
 def _of_statement(column: str) -> str:
@@ -65,17 +65,13 @@ class Statement(TenantModel):
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True
     )
     approved_at = models.DateTimeField(null=True)
-    approved_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True
-    )
+    approved_by = PersonKey(null=True)
     # From approval on: the number in the community's year, and the digest that seals all of it.
     number_year = models.PositiveSmallIntegerField(null=True)
     number_in_year = models.PositiveIntegerField(null=True)
     digest = models.CharField(max_length=64, blank=True)
     paid_at = models.DateTimeField(null=True)
-    paid_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True
-    )
+    paid_by = PersonKey(null=True)
     payment_reference = models.CharField(max_length=64, blank=True)  # the bank's, for instance
 
     class Meta:
@@ -126,33 +122,24 @@ class Statement(TenantModel):
         ]
         triggers: ClassVar = [
             pgtrigger.Protect(name="statement_stays", operation=pgtrigger.Delete),
-            pgtrigger.Trigger(
-                name="statement_not_approved_by_their_own",
-                when=pgtrigger.After,
-                operation=pgtrigger.Update,
+            not_their_own(
+                "statement_not_approved_by_their_own",
+                pgtrigger.Update,
+                "NEW.approved_by_id",
+                since="NEW.period_start",
                 condition=pgtrigger.Q(old__approved_by__df=pgtrigger.F("new__approved_by")),
-                func=triggers.not_their_own("NEW.approved_by_id", since="NEW.period_start"),
             ),
             # Whoever ordered a WeChat transfer was checked when they ordered it.
-            pgtrigger.Trigger(
-                name="statement_not_paid_by_their_own",
-                when=pgtrigger.After,
-                operation=pgtrigger.Update,
+            trigger(
+                "statement_not_paid_by_their_own",
+                pgtrigger.Update,
                 condition=pgtrigger.Q(old__paid_by__df=pgtrigger.F("new__paid_by")),
-                func=sql("statement_not_paid_by_their_own"),
             ),
-            pgtrigger.Trigger(
-                name="statement_draft_is_told",
-                when=pgtrigger.After,
-                operation=pgtrigger.Insert,
-                func=sql("statement_is_told"),
-            ),
-            pgtrigger.Trigger(
-                name="statement_is_told",
-                when=pgtrigger.After,
-                operation=pgtrigger.Update,
+            trigger("statement_draft_is_told", pgtrigger.Insert, body="statement_is_told"),
+            trigger(
+                "statement_is_told",
+                pgtrigger.Update,
                 condition=pgtrigger.Q(old__status__df=pgtrigger.F("new__status")),
-                func=sql("statement_is_told"),
             ),
             pgtrigger.ReadOnly(
                 name="statement_figures_are_final",
@@ -264,15 +251,11 @@ class StatementQuestion(TenantModel):
     )
     line_id = models.UUIDField()  # of a redemption or a refund in the statement
     reason = models.CharField(max_length=500)  # why it is doubted
-    asked_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False
-    )
+    asked_by = PersonKey()
     asked_by_merchant = models.BooleanField()  # otherwise by the community
     asked_at = models.DateTimeField(db_default=Now())
     answer = models.CharField(max_length=500, blank=True)
-    answered_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True
-    )
+    answered_by = PersonKey(null=True)
     answered_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -291,22 +274,22 @@ class StatementQuestion(TenantModel):
         ]
         triggers: ClassVar = [
             pgtrigger.Protect(name="question_stays", operation=pgtrigger.Delete),
-            pgtrigger.Trigger(
-                name="question_not_their_own",
-                when=pgtrigger.After,
-                operation=pgtrigger.Insert,
+            not_their_own(
+                "question_not_their_own",
+                pgtrigger.Insert,
+                "NEW.asked_by_id",
                 condition=pgtrigger.Q(new__asked_by_merchant=False),
-                func=triggers.not_their_own("NEW.asked_by_id", **OF_STATEMENT),
+                **OF_STATEMENT,
             ),
-            pgtrigger.Trigger(
-                name="answer_not_their_own",
-                when=pgtrigger.After,
-                operation=pgtrigger.Update,
+            not_their_own(
+                "answer_not_their_own",
+                pgtrigger.Update,
+                "NEW.answered_by_id",
                 condition=pgtrigger.Q(
                     new__asked_by_merchant=True,
                     old__answered_by__df=pgtrigger.F("new__answered_by"),
                 ),
-                func=triggers.not_their_own("NEW.answered_by_id", **OF_STATEMENT),
+                **OF_STATEMENT,
             ),
             pgtrigger.ReadOnly(
                 name="question_as_it_was_asked",
@@ -320,11 +303,7 @@ class StatementQuestion(TenantModel):
                     "asked_at",
                 ],
             ),
-            pgtrigger.Protect(
-                name="question_answered_once",
-                operation=pgtrigger.Update,
-                condition=pgtrigger.Q(old__answered_at__isnull=False),
-            ),
+            set_once("question_answered_once", "answered_at"),
         ]
 
     def __str__(self) -> str:

@@ -1,0 +1,52 @@
+"""What the tables of several models have in common."""
+
+from typing import Any, TypeVar
+
+import pgtrigger
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from backend.sql import sql
+
+Set = TypeVar("Set")
+Got = TypeVar("Got")
+
+
+class PersonKey(models.ForeignKey[Set, Got]):
+    """A person of whom it is kept for good that they did something; nobody asks what all."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("to", settings.AUTH_USER_MODEL)
+        kwargs.setdefault("on_delete", models.PROTECT)
+        kwargs.setdefault("related_name", "+")
+        kwargs.setdefault("db_index", False)
+        super().__init__(**kwargs)
+
+    def deconstruct(self) -> Any:
+        name, _, args, kwargs = super().deconstruct()
+        return name, "django.db.models.ForeignKey", args, kwargs
+
+    def clone(self) -> "PersonKey[Set, Got]":
+        return type(self)(**{"db_index": True} | self.deconstruct()[-1])
+
+
+def trigger(
+    name: str, operation: Any, *, body: str = "", when: Any = pgtrigger.After, **how: Any
+) -> pgtrigger.Trigger:
+    """Return the trigger whose body is the file of its name, or else of the name ``body``."""
+    return pgtrigger.Trigger(
+        name=name, operation=operation, when=when, func=sql(body or name), **how
+    )
+
+
+def set_once(name: str, column: str) -> pgtrigger.Trigger:
+    """Return a trigger that lets nothing of a row change once ``column`` is set."""
+    is_set = pgtrigger.Q(**{f"old__{column}__isnull": False})
+    return pgtrigger.Protect(name=name, operation=pgtrigger.Update, condition=is_set)
+
+
+def together(*columns: str) -> Q:
+    """Return the condition that all of ``columns`` are set, or none."""
+    all_, none = ({f"{column}__isnull": is_null for column in columns} for is_null in (False, True))
+    return Q(**none) | Q(**all_)
