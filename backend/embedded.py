@@ -22,12 +22,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from types import FrameType
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 from urllib.parse import quote
 
 import psutil
@@ -45,6 +44,7 @@ SOCKET_PATH_BYTES = 100  # the kernel's limit is 107, on other systems 103
 
 
 Answer = TypeVar("Answer")
+Account = tuple[int, int]  # user and group: whom a process runs as, and whose its files are
 
 
 class StartError(Exception):
@@ -68,22 +68,23 @@ class Signals:
         self.kept: list[int] = []
 
     def install(self) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, self._received)
+        self._hand_to(self._received)
 
     def keep(self) -> None:
         """Keep every signal for the process that is about to start: see ``pass_on_to``."""
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, lambda received, _: self.kept.append(received))
+        self._hand_to(self.kept.append)
 
     def pass_on_to(self, process: "subprocess.Popen[bytes]") -> None:
         """From now on every signal is ``process``' own matter; it decides when it has ended."""
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, lambda received, _: process.send_signal(received))
+        self._hand_to(process.send_signal)
         for kept in self.kept:
             process.send_signal(kept)
 
-    def _received(self, number: int, _frame: FrameType | None) -> None:
+    def _hand_to(self, handle: Callable[[int], None]) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, lambda received, _: handle(received))
+
+    def _received(self, number: int) -> None:
         if not self.unwinding:
             self.unwinding = True
             raise SystemExit(128 + number)
@@ -92,13 +93,6 @@ class Signals:
 
 
 signals = Signals()
-
-
-class Account(NamedTuple):
-    """Whom a process runs as and whose its files are, in numbers."""
-
-    uid: int
-    gid: int
 
 
 @dataclass(frozen=True)
@@ -136,8 +130,7 @@ def start(
     ``account`` is whom it runs as; None means as we do. Should we be killed outright, the kernel
     sends it ``stop_signal``.
     """
-    output = log.open("wb") if log else None
-    try:
+    with log.open("wb") if log else nullcontext() as output:
         process = subprocess.Popen(
             [*_setpriv(stop_signal, account), *command],
             stdin=subprocess.DEVNULL if log else None,
@@ -148,9 +141,6 @@ def start(
             start_new_session=True,
             pass_fds=pass_fds,
         )
-    finally:
-        if output:
-            output.close()
     return Child(name, process, log, stop_signal)
 
 
@@ -213,18 +203,18 @@ def servers(
     home = home.resolve()
     with _lock(home), ExitStack() as started:
         (home / "log").mkdir(exist_ok=True)
-        ours = []
-        # Started first and stopped last: what the others have on their hands is kept here.
-        database_url = os.environ.get("DATABASE_URL")
-        if not database_url:
-            say(f"PostgreSQL: starting, data in {home / 'postgresql'}")
-            postgres, database_url = _start_postgres(home, durable, started)
-            ours.append(postgres)
-        redis_url = os.environ.get("REDIS_URL")
-        if not redis_url:
-            say(f"Valkey: starting, data in {home / 'valkey'}")
-            valkey, redis_url = _start_valkey(home, durable, started)
-            ours.append(valkey)
+        urls, ours = [], []
+        for name, variable, bring_up in (
+            # Started first and stopped last: what the others have on their hands is kept here.
+            ("PostgreSQL", "DATABASE_URL", _start_postgres),
+            ("Valkey", "REDIS_URL", _start_valkey),
+        ):
+            if not (url := os.environ.get(variable)):
+                say(f"{name}: starting, data in {home / name.lower()}")
+                child, url = bring_up(home, durable, started)
+                ours.append(child)
+            urls.append(url)
+        database_url, redis_url = urls
         yield Servers(database_url, redis_url, tuple(ours))
 
 
@@ -316,12 +306,10 @@ def _initdb(initdb: Path, data: Path, durable: bool, account: Account | None) ->
     unfinished.mkdir(mode=0o700)
     _give(unfinished, account)
     command: list[str | Path] = [
-        initdb,
-        *("-D", unfinished, "--username=postgres", "--auth=trust", "--encoding=UTF8"),
+        *(initdb, "-D", unfinished, "--username=postgres", "--auth=trust", "--encoding=UTF8"),
         # PostgreSQL's own collation: the same order on every machine, no locale to install.
         *("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
-        "--no-instructions",
-        *([] if durable else ["--no-sync"]),
+        *("--no-instructions", *([] if durable else ["--no-sync"])),
     ]
     child = start("initdb", command, log=data.parent / "log" / "initdb.log", account=account)
     if finish(child) != 0:
@@ -348,12 +336,12 @@ def _postgres_account(data: Path) -> Account | None:
     if os.geteuid() != 0:
         return None
     if data.exists() and (owner := data.stat()).st_uid != 0:
-        return Account(owner.st_uid, owner.st_gid)
+        return owner.st_uid, owner.st_gid
     try:
         entry = pwd.getpwnam(ACCOUNT)
     except KeyError:
         entry = _make_account()
-    return Account(entry.pw_uid, entry.pw_gid)
+    return entry.pw_uid, entry.pw_gid
 
 
 def _make_account() -> pwd.struct_passwd:
@@ -363,11 +351,8 @@ def _make_account() -> pwd.struct_passwd:
             f"PostgreSQL does not run as root, and there is no useradd to make {ACCOUNT} for it. "
             "Start Linli as an ordinary user."
         )
-    made = subprocess.run(
-        [useradd, "--system", "--no-create-home", "--shell=/usr/sbin/nologin", ACCOUNT],
-        capture_output=True,
-        text=True,
-    )
+    command = [useradd, "--system", "--no-create-home", "--shell=/usr/sbin/nologin", ACCOUNT]
+    made = subprocess.run(command, capture_output=True, text=True)
     try:
         return pwd.getpwnam(ACCOUNT)  # another Linli may have made it while we tried
     except KeyError:
@@ -376,7 +361,7 @@ def _make_account() -> pwd.struct_passwd:
 
 def _give(directory: Path, account: Account | None) -> None:
     if account is not None:
-        os.chown(directory, account.uid, account.gid)
+        os.chown(directory, *account)
 
 
 def _setpriv(stop_signal: signal.Signals, account: Account | None) -> list[str]:
@@ -393,7 +378,7 @@ def _setpriv(stop_signal: signal.Signals, account: Account | None) -> list[str]:
         return []  # not Linux; a server that outlives us is stopped by the next start
     options = [f"--pdeathsig={stop_signal.name.removeprefix('SIG')}"]
     if account is not None:
-        options += [f"--reuid={account.uid}", f"--regid={account.gid}", "--clear-groups"]
+        options += [f"--reuid={account[0]}", f"--regid={account[1]}", "--clear-groups"]
         if rights := _rights_to_pass():
             options += [f"--inh-caps=+{rights}", f"--ambient-caps=+{rights}"]
             # Or access(2), by which initdb looks for the server, would not count it.
@@ -420,7 +405,8 @@ def _start_valkey(home: Path, durable: bool, started: ExitStack) -> tuple[Child,
     _stop_left_behind("valkey-server", str(config), signal.SIGTERM)
     password = secrets.token_urlsafe(32)
     while True:
-        port = _free_port()
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            port = probe.getsockname()[1]
         config.touch(mode=0o600)
         config.write_text(
             f"bind 127.0.0.1\nport {port}\nrequirepass {password}\ndir .\nset-proc-title no\n"
@@ -430,26 +416,17 @@ def _start_valkey(home: Path, durable: bool, started: ExitStack) -> tuple[Child,
             "Valkey", [get_binary_path(), config], log=home / "log" / "valkey.log", cwd=data
         )
         url = f"redis://:{password}@127.0.0.1:{port}/0"
-        with redis.Redis.from_url(url, retry=Retry(NoBackoff(), 0)) as client:
-            try:
+        try:
+            with redis.Redis.from_url(url, retry=Retry(NoBackoff(), 0)) as client:
                 _answer(valkey, client.ping)
-            except StartError:
-                if valkey.running or "Address already in use" not in valkey.log_tail():
-                    stop(valkey)
-                    raise
+        except BaseException as error:
+            is_taken = not valkey.running and "Address already in use" in valkey.log_tail()
+            if is_taken and isinstance(error, StartError):
                 continue  # somebody else took the port in between
-            except BaseException:
-                stop(valkey)
-                raise
+            stop(valkey)
+            raise
         started.enter_context(stopping(valkey))
         return valkey, url
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 # --- both -------------------------------------------------------------------------------------
@@ -495,7 +472,7 @@ def main(arguments: list[str]) -> int:
     """Run a command beside throwaway servers; its status is ours. 2: there was no command."""
     durable = arguments[:1] == ["--durable"]
     command = arguments[durable:]
-    command = command[1:] if command[:1] == ["--"] else command
+    command = command[command[:1] == ["--"] :]
     if not command:
         print("usage: python -m backend.embedded [--durable] -- COMMAND...", file=sys.stderr)
         return 2

@@ -1,4 +1,4 @@
-"""The settings of a running `make run`, kept in a file for commands that are typed beside it."""
+"""What a running `make run` keeps in files: its settings, for commands that are typed beside it."""
 
 import os
 import shlex
@@ -15,6 +15,15 @@ def as_shell(environment: Mapping[str, str]) -> str:
         for name, value in sorted(environment.items())
         if name in ("DATABASE_URL", "REDIS_URL") or name.startswith("LINLI_")
     )
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that nobody else can read, at no moment; all of it or nothing."""
+    unfinished = path.with_suffix(".unfinished")
+    unfinished.unlink(missing_ok=True)
+    unfinished.touch(mode=0o600)
+    unfinished.write_text(text, encoding="utf-8")
+    unfinished.rename(path)
 
 
 def borrow() -> None:

@@ -5,18 +5,17 @@ year takes a while to play; until Ctrl-C or until one of them dies. All it keeps
 LINLI_HOME (``var/`` unless named).
 """
 
-import http.client
 import json
 import os
 import secrets
 import socket
 import sys
 import time
-import urllib.request
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
+import httpx
 from cryptography.fernet import Fernet
 
 from backend.embedded import (
@@ -30,10 +29,10 @@ from backend.embedded import (
     stop,
 )
 from backend.environment import NAME as ENV_FILE
-from backend.environment import as_shell
+from backend.environment import as_shell, write_private
 
-# Under LINLI_HOME: where the stand-in for WeChat is, and how to ask the one for WeChat Pay.
-WECHAT_FILE, PAY_FILE = "wechat.url", "wechatpay.json"
+RUN_FILE = "run.json"
+STANDINS = ("wechat", "wechatpay")  # for whom, and their files in LINLI_HOME: how to ask them
 BASE_DIR = Path(__file__).resolve().parent.parent
 WEB_THREADS = 8
 READY_SECONDS = 120
@@ -67,44 +66,41 @@ def run(home: Path, first_port: int) -> None:
 
         parts: list[Child] = []
         try:
-            standin = None
-            if not environment.get("LINLI_WECHAT_APP_ID"):
-                standin, pay = start_wechat(home)
-                parts += standin, pay
-                environment |= settings_of(standin, pay, home)
             with listen(first_port) as listener:
                 port = listener.getsockname()[1]
-                if standin:
-                    address = f"http://127.0.0.1:{port}/api/v1/wechatpay/callback"
-                    environment["LINLI_WECHATPAY_NOTIFY_URL"] = address
+                told = {"url": f"http://127.0.0.1:{port}"}
+                if not environment.get("LINLI_WECHAT_APP_ID"):
+                    parts += start_wechat(home)
+                    environment |= settings_of(parts, home)
+                    callback = f"{told['url']}/api/v1/wechatpay/callback"
+                    environment["LINLI_WECHATPAY_NOTIFY_URL"] = callback
+                    for name in STANDINS:
+                        told[name] = environment[f"LINLI_{name.upper()}_API_BASE"]
                 if port != first_port:
                     say(f"Port {first_port} is taken; using {port}")
                 say("Starting web, worker and beat")
                 parts.append(start_web(home, environment, listener))
-            parts.append(start_celery("worker", worker_options(), home, environment))
-            schedule = f"--schedule={home / 'celerybeat-schedule'}"
-            parts.append(start_celery("beat", [schedule], home, environment))
+            workers = os.environ.get("LINLI_WORKER_CONCURRENCY") or 1
+            schedule = home / "celerybeat-schedule"
+            parts.append(start_celery("worker", [f"--concurrency={workers}"], home, environment))
+            parts.append(start_celery("beat", [f"--schedule={schedule}"], home, environment))
 
             everything = [*running.children, *parts]
             wait_until_ready(port, everything)
-            told = {"url": f"http://127.0.0.1:{port}"}
-            if standin:
-                told["wechat"] = environment["LINLI_WECHAT_API_BASE"]
-                told["wechatpay"] = environment["LINLI_WECHATPAY_API_BASE"]
-            with (
-                kept_while_up(home / "run.json", json.dumps({"pid": os.getpid(), **told})),
-                kept_while_up(home / ENV_FILE, as_shell(environment)),
-            ):
-                greet(home, told["url"])
-                demo = manage("load_demo", environment)
-                parts.append(demo)
-                watch(everything, until=demo)
-                if demo.process.returncode != 0:
-                    raise StartError("`manage.py load_demo` failed; what it said is above.")
-                introduce(home, **told)
-                watch(everything)
+            write_private(home / RUN_FILE, json.dumps({"pid": os.getpid(), **told}))
+            write_private(home / ENV_FILE, as_shell(environment))
+            greet(home, told["url"])
+            demo = manage("load_demo", environment)
+            parts.append(demo)
+            watch(everything, until=demo)
+            if demo.process.returncode != 0:
+                raise StartError("`manage.py load_demo` failed; what it said is above.")
+            introduce(home, **told)
+            watch(everything)
         finally:
             say("Stopping")
+            for name in (RUN_FILE, ENV_FILE):  # they tell others about us
+                (home / name).unlink(missing_ok=True)
             stop(*parts, patience=STOP_SECONDS)
 
 
@@ -120,9 +116,7 @@ def secrets_kept_in(home: Path) -> dict[str, str]:
             "LINLI_FIELD_KEYS": Fernet.generate_key().decode(),
             "LINLI_PHONE_INDEX_KEY": secrets.token_urlsafe(50),
         }
-        unfinished = path.with_suffix(".unfinished")
-        write_private(unfinished, json.dumps(made, indent=2))
-        unfinished.rename(path)
+        write_private(path, json.dumps(made, indent=2))
         say(f"Secrets: made, kept in {path}")
     kept: dict[str, str] = json.loads(path.read_text())
     return {name: os.environ.get(name) or value for name, value in kept.items()}
@@ -141,15 +135,8 @@ def listen(first_port: int) -> socket.socket:
     It is handed to the web server as it is, so nobody can take the port in between.
     """
     for port in range(first_port, first_port + 100):
-        listener = socket.socket()
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind(("127.0.0.1", port))
-            listener.listen()
-        except OSError:
-            listener.close()
-        else:
-            return listener
+        with suppress(OSError):
+            return socket.create_server(("127.0.0.1", port), backlog=128)
     raise StartError(f"None of the ports {first_port} to {first_port + 99} can be used.")
 
 
@@ -172,7 +159,7 @@ def start_web(
     )
 
 
-def start_wechat(home: Path) -> tuple[Child, Child]:
+def start_wechat(home: Path) -> list[Child]:
     """What plays WeChat's and WeChat Pay's parts where there are no credentials for the real ones.
 
     No money moves: whoever is paid confirms to the stand-in.
@@ -180,38 +167,21 @@ def start_wechat(home: Path) -> tuple[Child, Child]:
     say(
         "WeChat: no credentials (LINLI_WECHAT_APP_ID), so a stand-in on this machine plays its part"
     )
-
-    def standin(name: str, option: str, file: Path) -> Child:
-        file.unlink(missing_ok=True)
-        return start(
-            name,
-            [sys.executable, "-m", f"backend.standins.{name}", option, str(file)],
-            log=home / "log" / f"{name}.log",
-            env=os.environ,
-            cwd=BASE_DIR,
-        )
-
-    return (
-        standin("wechat", "--url-file", home / WECHAT_FILE),
-        standin("wechatpay", "--settings-file", home / PAY_FILE),
-    )
+    started = []
+    for name in STANDINS:
+        (file := home / f"{name}.json").unlink(missing_ok=True)
+        command = [sys.executable, "-m", f"backend.standins.{name}", str(file)]
+        started.append(start(name, command, log=home / "log" / f"{name}.log", cwd=BASE_DIR))
+    return started
 
 
-def settings_of(wechat: Child, pay: Child, home: Path) -> dict[str, str]:
+def settings_of(standins: Iterable[Child], home: Path) -> dict[str, str]:
     """The settings with which web finds the stand-ins, once they say where they are."""
-    while not ((home / WECHAT_FILE).exists() and (home / PAY_FILE).exists()):
-        raise_if_one_died([wechat, pay])
+    files = [home / f"{name}.json" for name in STANDINS]
+    while not all(file.exists() for file in files):
+        raise_if_one_died(standins)
         time.sleep(0.05)
-    paying: dict[str, str] = json.loads((home / PAY_FILE).read_text())
-    return paying | {
-        "LINLI_WECHAT_APP_ID": "wx-standin",
-        "LINLI_WECHAT_SECRET": "standin",
-        "LINLI_WECHAT_API_BASE": (home / WECHAT_FILE).read_text(),
-    }
-
-
-def worker_options() -> list[str]:
-    return [f"--concurrency={os.environ.get('LINLI_WORKER_CONCURRENCY') or 1}"]
+    return {name: value for file in files for name, value in json.loads(file.read_text()).items()}
 
 
 def start_celery(
@@ -231,13 +201,11 @@ def wait_until_ready(port: int, everything: Iterable[Child]) -> None:
     deadline = time.monotonic() + READY_SECONDS
     while True:
         raise_if_one_died(everything)
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-        answer = "nothing"
-        with suppress(OSError, http.client.HTTPException):
-            connection.request("GET", "/readyz")
-            answer = str(connection.getresponse().status)
-        connection.close()
-        if answer == "200":
+        answer: object = "nothing"
+        with suppress(httpx.HTTPError):
+            url = f"http://127.0.0.1:{port}/readyz"
+            answer = httpx.get(url, timeout=10, trust_env=False).status_code
+        if answer == 200:
             return
         if time.monotonic() > deadline:
             raise StartError(f"Web is not ready: /readyz answers {answer}. See log/web.log.")
@@ -286,27 +254,9 @@ def introduce(home: Path, *, url: str, wechat: str = "", wechatpay: str = "") ->
 
 def log_in_code(wechat: str) -> str:
     """A code as ``wx.login`` would give it to the phone of somebody we have never seen."""
-    body = json.dumps({"openid": f"o6_{secrets.token_urlsafe(16)}"}).encode()
-    with urllib.request.urlopen(f"{wechat}/_standin/codes", body, timeout=10) as answer:  # noqa: S310
-        code: str = json.load(answer)["code"]
-        return code
-
-
-@contextmanager
-def kept_while_up(path: Path, text: str) -> Iterator[None]:
-    """A file that tells others about us, and goes when we do."""
-    write_private(path, text)
-    try:
-        yield
-    finally:
-        path.unlink(missing_ok=True)
-
-
-def write_private(path: Path, text: str) -> None:
-    """Write a file that nobody else can read, at no moment."""
-    path.unlink(missing_ok=True)
-    path.touch(mode=0o600, exist_ok=False)
-    path.write_text(text)
+    newcomer = {"openid": f"o6_{secrets.token_urlsafe(16)}"}
+    told = httpx.post(f"{wechat}/_standin/codes", json=newcomer, timeout=10, trust_env=False)
+    return str(told.json()["code"])
 
 
 def main() -> int:
@@ -318,7 +268,7 @@ def main() -> int:
     except AlreadyRunningError as error:
         print(f"linli: {error}", file=sys.stderr)
         with suppress(OSError, ValueError):
-            print(f"It answers at {json.loads((home / 'run.json').read_text())['url']}/")
+            print(f"It answers at {json.loads((home / RUN_FILE).read_text())['url']}/")
         return 1
     except StartError as error:
         print(f"linli: {error}", file=sys.stderr)

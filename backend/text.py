@@ -36,14 +36,9 @@ _MONGOLIAN = frozenset("\u180b\u180c\u180d\u180e\u180f")  # its selectors and vo
 _EMOJI_MODIFIERS = range(0x1F3FB, 0x1F400)
 # Written with tags behind a black flag: England, Scotland, Wales. There are no others.
 _TAG = 0xE0000
-_FLAGS = re.compile(
-    "\U0001f3f4(?:{})".format(
-        "|".join(
-            "".join(chr(_TAG + ord(letter)) for letter in region) + "\U000e007f"
-            for region in ("gbeng", "gbsct", "gbwls")
-        )
-    )
-)
+_REGIONS = ("gbeng", "gbsct", "gbwls")
+_TAGGED = ("".join(chr(_TAG + ord(letter)) for letter in region) for region in _REGIONS)
+_FLAGS = re.compile("\U0001f3f4(?:{})\U000e007f".format("|".join(_TAGGED)))
 # Characters are added each year, and Python knows those of some year: what it does not know is
 # taken where only ideographs and emoji will ever stand. Both ends are included.
 _TO_COME = ((0x20000, 0x2FFFD), (0x30000, 0x3FFFD), (0x1F000, 0x1FAFF))

@@ -28,6 +28,7 @@ def main(wanted: list[str]) -> int:
     for name in wanted or known:
         print(f"--- {name}", flush=True)
         outcomes[name] = import_module(f"bench.{name}").run()
+        outcomes[name].print()
     broken = [
         f"{name}: {sentence}" for name, outcome in outcomes.items() for sentence in outcome.broken()
     ]

@@ -1,38 +1,52 @@
-"""One of those who ask a live server: see ``auth`` and ``redeem``."""
+"""One of those who ask a live server at BENCH_URL with BENCH_TOKEN: see ``auth`` and ``redeem``."""
 
+import http.client
 import json
 import os
 import sys
 from itertools import islice
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from bench._team import PROCESSES, work
-from bench._web import Caller
 
 
-def main() -> None:
-    caller = Caller()
-    # Each code is some one's of us.
-    codes = islice(
-        Path(os.environ.get("BENCH_CODES", os.devnull)).read_text().splitlines(),
-        int(sys.argv[1]),
-        None,
-        PROCESSES,
-    )
+def main(number: int) -> None:
+    server = urlsplit(os.environ["BENCH_URL"])
+    connection = http.client.HTTPConnection(server.hostname or "", server.port)
+    told = {
+        "Authorization": f"Bearer {os.environ['BENCH_TOKEN']}",
+        "Content-Type": "application/json",
+    }
+    all_codes = Path(os.environ.get("BENCH_CODES", os.devnull)).read_text().splitlines()
+    codes = islice(all_codes, number, None, PROCESSES)  # each is some one's of us
+
+    def ask(method: str, path: str, body: str | None = None, **headers: str) -> None:
+        """Raises RuntimeError for any answer but a success."""
+        try:
+            connection.request(method, path, body, told | headers)
+            answer = connection.getresponse()
+        except ConnectionError:  # the server lets go of who was silent for two seconds
+            connection.close()
+            connection.request(method, path, body, told | headers)
+            answer = connection.getresponse()
+        said = answer.read()
+        if answer.status >= 300:
+            raise RuntimeError(f"{method} {path} answers {answer.status}: {said!r}")
 
     def scan() -> None:
-        code = next(codes)
-        caller.ask("POST", os.environ["BENCH_SCANS"], json.dumps({"code": code}), key=code)
+        body = {"code": (code := next(codes))}
+        ask("POST", os.environ["BENCH_SCANS"], json.dumps(body), **{"Idempotency-Key": code})
 
     work(
         {
-            "me": lambda: caller.ask("GET", "/api/v1/me"),
-            "open": lambda: caller.ask("GET", "/open"),
+            "me": lambda: ask("GET", "/api/v1/me"),
+            "open": lambda: ask("GET", "/open"),
             "scan": scan,
-            "floor": lambda: caller.ask("POST", "/floor", "{}"),
+            "floor": lambda: ask("POST", "/floor", "{}"),
         }
     )
 
 
 if __name__ == "__main__":
-    main()
+    main(int(sys.argv[1]))

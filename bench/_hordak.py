@@ -7,17 +7,28 @@ import sys
 from random import Random
 
 import django
+from django.conf import settings
 from django.core.management import call_command
 from django.db import transaction
 
+from backend.test_settings import DATABASES
 from bench._team import work
+
+settings.configure(  # of its own, on the same server as ours
+    DATABASES=DATABASES,
+    INSTALLED_APPS=["django.contrib.contenttypes", "mptt", "hordak"],
+    USE_TZ=True,
+    DEFAULT_CURRENCY="CNY",
+    HORDAK_INTERNAL_CURRENCY="CNY",
+)
+django.setup()
+
+from hordak.models import Account, AccountType  # type: ignore[import-untyped]  # noqa: E402
+from moneyed import CNY, Money  # noqa: E402
 
 
 def prepare(wallets: int, amount: int) -> None:
     """Wallets are accounts of their own, on the side where a transfer lowers who gives."""
-    from hordak.models import Account, AccountType  # type: ignore[import-untyped]
-    from moneyed import CNY, Money
-
     call_command("migrate", verbosity=0)
     with transaction.atomic():
         # In bulk: a trigger works out everybody's code for each statement. One tree to an account.
@@ -34,10 +45,6 @@ def prepare(wallets: int, amount: int) -> None:
 
 
 def main(number: str) -> None:
-    """Do what we are told."""
-    from hordak.models import Account, AccountType
-    from moneyed import CNY, Money
-
     draw = Random(number)
     wallets = list(
         Account.objects.filter(type=AccountType.asset).order_by("pk").values_list("pk", flat=True)
@@ -48,12 +55,8 @@ def main(number: str) -> None:
     def spend() -> None:
         """Made as safe as ours: nobody else moves these two, nor is more taken than there is."""
         payer, payee = draw.sample(wallets, 2)
-        locked = {
-            account.pk: account
-            for account in Account.objects.filter(pk__in=[payer, payee])
-            .order_by("pk")
-            .select_for_update(no_key=True)
-        }
+        both = Account.objects.filter(pk__in=[payer, payee]).order_by("pk")
+        locked = {account.pk: account for account in both.select_for_update(no_key=True)}
         if locked[payer].get_simple_balance()["CNY"] < amount:
             raise RuntimeError("overdrawn")
         locked[payer].transfer_to(locked[payee], amount)
@@ -62,7 +65,6 @@ def main(number: str) -> None:
 
 
 if __name__ == "__main__":
-    django.setup()
     if sys.argv[1] == "prepare":
         prepare(*map(int, sys.argv[2:]))
     else:

@@ -1,37 +1,48 @@
-"""What a bench answers, and how its table looks."""
+"""What a bench answers, and how large it is to be."""
 
-from collections.abc import Sequence
+import operator
+import os
 from dataclasses import dataclass, field
 
 
-@dataclass(frozen=True)
+@dataclass
 class Outcome:
-    """Ratios by name, and what they may be at most and must be at least."""
+    """Ratios by name, to three places, and what they may be at most and must be at least."""
 
     figures: dict[str, float]
     at_most: dict[str, float] = field(default_factory=dict)
     at_least: dict[str, float] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self.figures = {name: round(figure, 3) for name, figure in self.figures.items()}
+
     def broken(self) -> list[str]:
         """A sentence for each figure that is out of bounds."""
         return [
-            f"{name} is {self.figures[name]}, which is more than {bound}"
-            for name, bound in self.at_most.items()
-            if not self.figures[name] <= bound
-        ] + [
-            f"{name} is {self.figures[name]}, which is less than {bound}"
-            for name, bound in self.at_least.items()
-            if not self.figures[name] >= bound
+            f"{name} is {self.figures[name]}, which is {words} {bound}"
+            for words, holds, bounds in (
+                ("more than", operator.le, self.at_most),
+                ("less than", operator.ge, self.at_least),
+            )
+            for name, bound in bounds.items()
+            if not holds(self.figures[name], bound)  # NaN holds nothing
         ]
 
+    def print(self) -> None:
+        """A line for each figure, with its bound."""
+        bounds = {name: f"at most {bound}" for name, bound in self.at_most.items()}
+        bounds |= {name: f"at least {bound}" for name, bound in self.at_least.items()}
+        for name, figure in self.figures.items():
+            print(f"{name:<22} {figure:>10,.3f}  {bounds.get(name, '')}".rstrip())
+        print(flush=True)
 
-def print_table(heading: Sequence[str], *rows: Sequence[str]) -> None:
-    """Columns as wide as they need to be; the first to the left, the others to the right."""
-    widths = [max(len(cell) for cell in column) for column in zip(heading, *rows, strict=True)]
-    for row in (heading, *rows):
-        first, *others = (
-            cell.rjust(width) if place else cell.ljust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        print("  ".join([first, *others]))
-    print(flush=True)
+
+def asked(name: str, default: int) -> int:
+    """How many, as the environment has it."""
+    return int(os.environ.get(f"BENCH_{name}", default))
+
+
+def asked_pair(name: str, default: str = "100000,1000000") -> tuple[int, int]:
+    """SMALL,LARGE: how many there are once, and once more when there is more of it."""
+    small, large = os.environ.get(f"BENCH_{name}", default).split(",")
+    return int(small), int(large)

@@ -9,10 +9,24 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
+
+
+def measured(*command: str) -> dict[str, float]:
+    """What ``python COMMAND`` took: ``seconds`` and ``peak_kib``, of resident memory."""
+    done = subprocess.run(
+        [sys.executable, __file__, sys.executable, *command],
+        cwd=Path(__file__).resolve().parent.parent,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    cost: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return cost
 
 
 def main(command: list[str]) -> int:
-    """Print ``peak_kib`` (resident memory) and ``seconds``; the command's status is ours."""
+    """Run the command, whose status is ours."""
     started = time.monotonic()
     process = subprocess.Popen(command)
     _, wait_status, usage = os.wait4(process.pid, 0)

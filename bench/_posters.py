@@ -8,15 +8,15 @@ import django
 
 from bench._team import work
 
-EXPLANATION = {"rule": "bench"}
+django.setup()
+
+from points.kinds import AccountKind  # noqa: E402
+from points.ledger import services as ledger  # noqa: E402
+from points.models import Account  # noqa: E402
 
 
 def main(number: str) -> None:
-    """Do what we are told; all movements are of one point, between accounts drawn at random."""
-    from points.kinds import AccountKind
-    from points.ledger import services as ledger
-    from points.models import Account
-
+    """All movements are of one point, between accounts drawn at random."""
     draw = Random(number)
     serial = count()
     wallets = list(Account.objects.filter(kind=AccountKind.WALLET).order_by("pk"))
@@ -30,7 +30,7 @@ def main(number: str) -> None:
                 amount=1,
                 key=f"bench:{number}:{next(serial)}",
                 reason="bench",
-                explanation=EXPLANATION,
+                explanation={"rule": "bench"},
             )
         )
 
@@ -44,5 +44,4 @@ def main(number: str) -> None:
 
 
 if __name__ == "__main__":
-    django.setup()
     main(sys.argv[1])

@@ -15,75 +15,51 @@ from statistics import median
 
 from django.db import connection, transaction
 
-from backend.communities.services import places
 from backend.embedded import postgres_programs
 from bench._database import own_database
-from bench._outcome import print_table
-from bench._team import PROCESSES, Team, team
+from bench._growth import open_books
+from bench._outcome import asked
+from bench._team import PROCESSES, first, team
 from points.kinds import AccountKind
 from points.ledger import services as ledger
 
 FOLDER = Path(__file__).parent
-WALLETS = int(os.environ.get("BENCH_WALLETS", "1000"))
+WALLETS = asked("WALLETS", 1000)
 IN_A_WALLET = 1_000_000
 ROUNDS = 5
-HORDAK_SETTINGS = "bench._hordak_settings"
-
-Round = dict[str, float]  # postings a second, by who posted
 
 
 def figures() -> dict[str, float]:
     """``post_vs_sql``, ``hot_vs_spread`` and ``post_vs_hordak``."""
-    transfers = int(os.environ.get("BENCH_TRANSFERS", "8000"))
+    each = max(asked("TRANSFERS", 8000) // PROCESSES, 1)
     with own_database():
         _warn_unless_durable()
         _open_ours()
         _open_usual()
-        _open_hordak()
-        with team("bench._posters") as ours, team("bench._hordak", HORDAK_SETTINGS) as hordak:
-            rounds = _take_turns(
-                {
-                    "usual": _usual_rate,
-                    "award": lambda each: _rate(ours, "award", each),
-                    "award_spread": lambda each: _rate(ours, "award_spread", each),
-                    "spend": lambda each: _rate(ours, "spend", each),
-                    "hordak": lambda each: _rate(hordak, "spend", max(each // 8, 1)),
-                },
-                each=max(transfers // PROCESSES, 1),
-            )
-
-    def ratio(one: str, other: str) -> float:
-        return median(rates[one] / rates[other] for rates in rounds)
-
-    print_table(
-        (f"{PROCESSES} clients", "postings a second"),
-        ("SQL by hand, wallet to wallet, by pgbench", "1.00"),
-        ("ledger.post, one issuance account to wallets", f"{ratio('award', 'usual'):.2f}"),
-        (f"ledger.post, {WALLETS:,} of them to wallets", f"{ratio('award_spread', 'usual'):.2f}"),
-        ("ledger.post, wallet to wallet", f"{ratio('spend', 'usual'):.2f}"),
-        ("django-hordak, wallet to wallet", f"{ratio('hordak', 'usual'):.2f}"),
-    )
+        hordak = [sys.executable, "-m", "bench._hordak", "prepare", str(WALLETS), str(IN_A_WALLET)]
+        subprocess.run(hordak, check=True)
+        with team("bench._posters") as ours, team("bench._hordak") as theirs:
+            sides: dict[str, Callable[[int], float]] = {
+                "usual": _usual_rate,
+                "award": lambda each: ours.rate("award", each),
+                "award_spread": lambda each: ours.rate("award_spread", each),
+                "spend": lambda each: ours.rate("spend", each),
+                "hordak": lambda each: theirs.rate("spend", max(each // 8, 1)),
+            }
+            for rate in sides.values():
+                rate(first(each))
+            rounds = []
+            for _ in range(ROUNDS):
+                rounds.append({name: rate(each) for name, rate in sides.items()})
+                sides = dict(reversed(sides.items()))  # so that no place is an advantage
     return {
-        "post_vs_sql": ratio("award", "usual"),
-        "hot_vs_spread": ratio("award", "award_spread"),
-        "post_vs_hordak": ratio("spend", "hordak"),
+        name: median(rates[one] / rates[other] for rates in rounds)
+        for name, one, other in (
+            ("post_vs_sql", "award", "usual"),
+            ("hot_vs_spread", "award", "award_spread"),
+            ("post_vs_hordak", "spend", "hordak"),
+        )
     }
-
-
-def _take_turns(sides: dict[str, Callable[[int], float]], *, each: int) -> list[Round]:
-    """Let every side post, in one order and then in the other, so that no place is an advantage."""
-    for measure in sides.values():
-        measure(max(each // 10, 1))  # first times are slow, and nobody's fault
-    order = list(sides)
-    rounds = []
-    for _ in range(ROUNDS):
-        rounds.append({name: sides[name](each) for name in order})
-        order.reverse()
-    return rounds
-
-
-def _rate(posters: Team, task: str, each: int) -> float:
-    return PROCESSES * each / posters.seconds(task, each)
 
 
 def _usual_rate(each: int) -> float:
@@ -118,25 +94,20 @@ def _warn_unless_durable() -> None:
                 print(f"{setting} is off, as it is on no real server", file=sys.stderr)
 
 
+@transaction.atomic
 def _open_ours() -> None:
-    with transaction.atomic():
-        community = places.found(code="bench", name="bench")
-        issuances = [
-            ledger.account(community=community, kind=AccountKind.ISSUANCE, holder=f"{number}")
-            for number in range(WALLETS)
-        ]
-        for number in range(WALLETS):
-            ledger.post(
-                ledger.Movement(
-                    debit=issuances[0],
-                    credit=ledger.account(
-                        community=community, kind=AccountKind.WALLET, holder=f"person:{number}"
-                    ),
-                    amount=IN_A_WALLET,
-                    key=f"open:{number}",
-                    reason="bench",
-                )
+    issuance, wallets = open_books("bench", WALLETS)
+    for number, wallet in enumerate(wallets):
+        ledger.account(community=issuance.community, kind=AccountKind.ISSUANCE, holder=f"{number}")
+        ledger.post(
+            ledger.Movement(
+                debit=issuance,
+                credit=wallet,
+                amount=IN_A_WALLET,
+                key=f"open:{number}",
+                reason="bench",
             )
+        )
 
 
 def _open_usual() -> None:
@@ -146,11 +117,3 @@ def _open_usual() -> None:
             "INSERT INTO usual_account (balance) SELECT %s FROM generate_series(1, %s)",
             [IN_A_WALLET, WALLETS],
         )
-
-
-def _open_hordak() -> None:
-    subprocess.run(
-        [sys.executable, "-m", "bench._hordak", "prepare", str(WALLETS), str(IN_A_WALLET)],
-        env=os.environ | {"DJANGO_SETTINGS_MODULE": HORDAK_SETTINGS},
-        check=True,
-    )

@@ -1,91 +1,55 @@
 """A month's settlement when there is ten times as much of it.
 
 BENCH_SETTLED=SMALL,LARGE (100000,1000000) are how many redemptions, of 1,000 merchants, or as many
-as there are redemptions if those are fewer.
+as there are redemptions if those are fewer. ``python -m bench._settling CODE`` drafts the
+statements of one community: "empty" owes nothing, and takes what it takes to start.
 """
 
-import json
-import os
-import subprocess
 import sys
-from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
+import django
 from django.db import connection, transaction
 
-from backend.accounts.models import User
-from backend.communities.services import places
 from bench._database import own_database
-from bench._outcome import print_table
-from merchants.catalogue.services import offers as catalogue
-from merchants.models import Merchant, Partnership
+from bench._outcome import asked_pair
+from bench._peak import measured
 
-BASE_DIR = Path(__file__).resolve().parent.parent
 MERCHANTS = 1_000
-# What drafting reads of a redemption; of the ledger, which it leaves alone, there is nothing.
-REDEEMED = """
-    INSERT INTO merchants_redemption (id, community_id, offer_id, partnership_id, volunteer_id,
-        code, quantity, price_points, fen_per_point, amount_fen, refunded_quantity, status,
-        hold_id, transfer_id, taken_at, expires_at, closed_at, redeemed_by_id)
-    SELECT uuidv7(), %(community)s, %(offer)s, partners.ids[1 + number %% %(partners)s],
-        %(volunteer)s, number::text, 1, 10, 10, 100, 0, 'redeemed', uuidv7(), uuidv7(), moment,
-        moment, moment, %(volunteer)s
-    FROM generate_series(1, %(rows)s) AS number,
-        (SELECT array_agg(id ORDER BY id) AS ids FROM merchants_partnership) AS partners,
-        LATERAL (SELECT timestamptz '2024-03-01 08:00+08' + number %% 30 * interval '1 day') AS
-            of_march (moment)
-"""
-
-
-@dataclass(frozen=True)
-class Cost:
-    """Seconds, and the drafting process's peak memory in KiB."""
-
-    seconds: float
-    peak_kib: int
+REDEEMED = Path(__file__).with_name("redeemed.sql")
 
 
 def figures() -> dict[str, float]:
     """``settle_growth`` (seconds) and ``settle_memory`` (peak resident memory), large ÷ small."""
-    small_rows, large_rows = map(int, os.environ.get("BENCH_SETTLED", "100000,1000000").split(","))
-    small, large = _cost(small_rows), _cost(large_rows)
-    found = {
-        "settle_growth": large.seconds / small.seconds,
-        "settle_memory": large.peak_kib / small.peak_kib,
-    }
-    print_table(
-        (f"settling {large_rows:,} redemptions", f"÷ of {small_rows:,}"),
-        ("seconds", f"{found['settle_growth']:.2f}"),
-        ("peak memory", f"{found['settle_memory']:.2f}"),
-    )
-    return found
+    small, large = map(_costs, asked_pair("SETTLED"))
+    return {name: large[name] / small[name] for name in small}
 
 
-def _cost(rows: int) -> Cost:
+def _costs(rows: int) -> dict[str, float]:
+    from merchants.models import Statement
+
     with own_database():
         _redeem(rows)
-        measured = subprocess.run(
-            [
-                sys.executable,
-                BASE_DIR / "bench" / "_peak.py",
-                sys.executable,
-                "-m",
-                "bench._settler",
-            ],
-            cwd=BASE_DIR,
-            stdout=subprocess.PIPE,
-            text=True,
-            check=True,
+        nothing, all_of_it = (
+            measured("-m", "bench._settling", code) for code in ("empty", "bench")
         )
-        said, peak = measured.stdout.splitlines()[-2:]
-        seconds, statements = said.split()
-        if int(statements) != min(MERCHANTS, rows):
-            raise RuntimeError(f"{statements} statements were drafted")
-        return Cost(float(seconds), json.loads(peak)["peak_kib"])
+        if (drafted := Statement.objects.count()) != min(MERCHANTS, rows):
+            raise RuntimeError(f"{drafted} statements were drafted")
+        return {
+            "settle_growth": all_of_it["seconds"] - nothing["seconds"],
+            "settle_memory": all_of_it["peak_kib"],
+        }
 
 
 @transaction.atomic
 def _redeem(rows: int) -> None:
+    from backend.accounts.models import User
+    from backend.communities.services import places
+    from merchants.catalogue.services import offers as catalogue
+    from merchants.models import Merchant, Partnership
+
+    places.found(code="empty", name="empty")
     community = places.found(code="bench", name="bench")
     merchants = Merchant.objects.bulk_create(
         Merchant(name=f"{number}", trade="bench") for number in range(min(MERCHANTS, rows))
@@ -100,7 +64,7 @@ def _redeem(rows: int) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL session_replication_role = replica")
         cursor.execute(
-            REDEEMED,
+            REDEEMED.read_text(encoding="utf-8"),
             {
                 "community": community.pk,
                 "offer": offer.pk,
@@ -111,3 +75,19 @@ def _redeem(rows: int) -> None:
         )
         cursor.execute("SET LOCAL session_replication_role = origin")
         cursor.execute("ANALYZE merchants_redemption")
+
+
+def main(code: str) -> None:
+    from backend.communities.models import Community
+    from merchants.settlement.services import statements
+
+    statements.draft(
+        community=Community.objects.get(code=code),
+        period_start=date(2024, 3, 1),
+        period_end=date(2024, 4, 1),
+    )
+
+
+if __name__ == "__main__":
+    django.setup()
+    main(sys.argv[1])

@@ -1,17 +1,18 @@
 """A live web server on a bench's database, and four clients that ask it."""
 
-import http.client
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
+from statistics import median
 
 import httpx
 
 from backend.embedded import stopping
 from backend.run import listen, start_web, wait_until_ready
+from bench._outcome import asked
+from bench._team import first, team
 
 WORKERS = 2
 PASSWORD = "correct horse battery staple"  # noqa: S105  # of a bench's people alone
@@ -39,27 +40,13 @@ def token_of(url: str, username: str) -> str:
     return token
 
 
-class Caller:
-    """Somebody who has logged in, over one connection: BENCH_URL and BENCH_TOKEN."""
+def versus(task: str, floor: str, each: int, **environment: str) -> float:
+    """Requests a second, ``task`` ÷ ``floor`` (``_callers``): the median of BENCH_ROUNDS (5)."""
+    with team("bench._callers", **environment) as clients:
 
-    def __init__(self) -> None:
-        server = urlsplit(os.environ["BENCH_URL"])
-        self._connection = http.client.HTTPConnection(server.hostname or "", server.port)
-        self._headers = {
-            "Authorization": f"Bearer {os.environ['BENCH_TOKEN']}",
-            "Content-Type": "application/json",
-        }
+        def ratio(times: int) -> float:
+            of_floor = clients.rate(floor, times)
+            return clients.rate(task, times) / of_floor
 
-    def ask(self, method: str, path: str, body: str | None = None, key: str = "") -> None:
-        """Raises RuntimeError for any answer but a success."""
-        headers = self._headers | ({"Idempotency-Key": key} if key else {})
-        try:
-            self._connection.request(method, path, body, headers)
-            answer = self._connection.getresponse()
-        except ConnectionError:  # the server lets go of who was silent for two seconds
-            self._connection.close()
-            self._connection.request(method, path, body, headers)
-            answer = self._connection.getresponse()
-        said = answer.read()
-        if answer.status >= 300:
-            raise RuntimeError(f"{method} {path} answers {answer.status}: {said!r}")
+        ratio(first(each))
+        return median(ratio(each) for _ in range(asked("ROUNDS", 5)))

@@ -5,12 +5,7 @@ volunteers, so only the length differs.
 """
 
 import csv
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,13 +16,13 @@ from backend.accounts.services.people import put_on_record
 from backend.communities.models import Community
 from backend.communities.services import places
 from bench._database import own_database
-from bench._outcome import Outcome, print_table
+from bench._outcome import Outcome, asked_pair
+from bench._peak import measured
 from points.models import Rule
 from points.rules import services as rules
 from volunteers.models import Attendance, Volunteer
 from volunteers.people.services.people import enrol
 
-BASE_DIR = Path(__file__).resolve().parent.parent
 VOLUNTEERS = 2_000
 FIRST_DAY = date(2010, 1, 1)
 CATEGORIES = ("邻里服务", "交通劝导", "应急值守", "便民活动")
@@ -35,71 +30,36 @@ MINUTES = (60, 90, 105, 120, 150, 205)  # as in the scenario of 碧沙湖
 HEADER = ("活动", "类别", "姓名", "手机号", "签到", "签退")
 
 
-@dataclass(frozen=True)
-class Person:
-    """A volunteer as the spreadsheet names them."""
-
-    name: str
-    phone: str
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What one import took."""
-
-    rows: int
-    peak_kib: int
-    seconds: float
+Person = tuple[str, str]  # name and phone, as the spreadsheet has them
 
 
 def run() -> Outcome:
     """``memory_ratio`` (peak resident memory) and ``seconds_per_row_ratio``, large ÷ small."""
-    small_rows, large_rows = map(int, os.environ.get("BENCH_ROWS", "10000,1000000").split(","))
-    people = [
-        Person(name=f"志愿者{number:04}", phone=str(19900000000 + number))
-        for number in range(VOLUNTEERS)
-    ]
+    lengths = asked_pair("ROWS", "10000,1000000")
+    people = [(f"志愿者{number:04}", str(19900000000 + number)) for number in range(VOLUNTEERS)]
     with own_database(), TemporaryDirectory(prefix="linli-bench-") as folder:
-        small, large = (
-            _import(Path(folder), code, people, rows)
-            for code, rows in (("small", small_rows), ("large", large_rows))
-        )
-    memory_ratio = large.peak_kib / small.peak_kib
-    seconds_ratio = (large.seconds / large.rows) / (small.seconds / small.rows)
-    print_table(
-        ("import_hours", "rows", "peak memory", "time per row"),
-        ("small", f"{small.rows:,}", "1.00", "1.00"),
-        ("large", f"{large.rows:,}", f"{memory_ratio:.2f}", f"{seconds_ratio:.2f}"),
-    )
+        small, large = (_import(Path(folder) / f"{rows}.csv", people, rows) for rows in lengths)
     return Outcome(
-        figures={
-            "memory_ratio": round(memory_ratio, 3),
-            "seconds_per_row_ratio": round(seconds_ratio, 3),
+        {
+            "memory_ratio": large["peak_kib"] / small["peak_kib"],
+            "seconds_per_row_ratio": large["seconds"] / lengths[1] / small["seconds"] * lengths[0],
         },
         at_most={"memory_ratio": 1.5},
     )
 
 
-def _import(folder: Path, code: str, people: list[Person], rows: int) -> Cost:
+def _import(file: Path, people: list[Person], rows: int) -> dict[str, float]:
     """Import ``rows`` rows into a new community, by the command in a process of its own."""
-    community = _found(code, people[:rows])
-    file = folder / f"{code}.csv"
+    community = _found(file.stem, people[:rows])
     with file.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow(HEADER)
         writer.writerows(_hours(people, rows))
-    command = [sys.executable, "manage.py", "import_hours", str(file), "--community", code]
-    measured = subprocess.run(
-        [sys.executable, BASE_DIR / "bench" / "_peak.py", *command],
-        cwd=BASE_DIR,
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
+    cost = measured("manage.py", "import_hours", str(file), "--community", community.code)
     imported = Attendance.objects.filter(community=community).count()
     if imported != rows:
         raise RuntimeError(f"{imported} of {rows} rows were imported")
-    return Cost(rows, **json.loads(measured.stdout.splitlines()[-1]))
+    return cost
 
 
 @transaction.atomic
@@ -112,8 +72,8 @@ def _found(code: str, people: list[Person]) -> Community:
         parameters={"points_per_hour": 10, "daily_cap_points": 80},
         valid_from=FIRST_DAY,
     )
-    for person in people:
-        user = put_on_record(name=person.name, phone=person.phone)
+    for name, phone in people:
+        user = put_on_record(name=name, phone=phone)
         enrol(user=user, community=community, kind=Volunteer.Kind.RESIDENT)
     return community
 
@@ -129,8 +89,7 @@ def _hours(people: list[Person], rows: int) -> Iterator[tuple[str, ...]]:
         yield (
             f"{category}-{day:%Y%m%d}",
             category,
-            people[place].name,
-            people[place].phone,
+            *people[place],
             f"{day} {checked_in // 60:02}:{checked_in % 60:02}",
             f"{day} {checked_out // 60:02}:{checked_out % 60:02}",
         )

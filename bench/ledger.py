@@ -6,9 +6,8 @@ from bench._outcome import Outcome
 
 def run() -> Outcome:
     """Postings a second, ours ÷ theirs (``_rates``); and what more of it costs (``_growth``)."""
-    figures = _rates.figures() | _growth.figures()
     return Outcome(
-        figures={name: round(figure, 3) for name, figure in figures.items()},
+        _rates.figures() | _growth.figures(),
         at_least={
             "post_vs_sql": 0.8,
             "hot_vs_spread": 0.9,

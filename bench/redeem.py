@@ -6,10 +6,7 @@ another wallet, so nobody waits for a row. BENCH_REDEMPTIONS (1000) is how many 
 BENCH_ROUNDS (5) how many rounds.
 """
 
-import os
 import tempfile
-from pathlib import Path
-from statistics import median
 
 from django.db import connection
 from django.test import Client
@@ -20,9 +17,9 @@ from backend.accounts.services import logins
 from backend.communities.services import places
 from bench import _settling
 from bench._database import own_database
-from bench._outcome import Outcome, print_table
-from bench._team import PROCESSES, Team, team
-from bench._web import PASSWORD, live_server, token_of
+from bench._outcome import Outcome, asked
+from bench._team import PROCESSES, first
+from bench._web import PASSWORD, live_server, token_of, versus
 from merchants.catalogue.services import offers as catalogue
 from merchants.models import MerchantMember, Offer
 from merchants.partners.services import partnerships as partners
@@ -38,45 +35,25 @@ TRANSACTION = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE SAVEPOINT")
 
 def run() -> Outcome:
     """``capture_vs_floor``: captures ÷ inserts a second; ``capture_statements``: of SQL, in one."""
-    each = max(int(os.environ.get("BENCH_REDEMPTIONS", "1000")) // PROCESSES, 1)
-    rounds = int(os.environ.get("BENCH_ROUNDS", "5"))
-    first = max(each // 10, 1)
-    with own_database(), live_server() as url, tempfile.TemporaryDirectory() as folder:
+    each = max(asked("REDEMPTIONS", 1000) // PROCESSES, 1)
+    count = first(each) + asked("ROUNDS", 5) * each
+    with own_database(), live_server() as url, tempfile.NamedTemporaryFile("w") as file:
         offer = _open_shop()
-        one, *codes = _vouchers(offer, 1 + (first + rounds * each) * PROCESSES)
-        (file := Path(folder) / "codes").write_text("\n".join(codes))
+        one, *codes = _vouchers(offer, 1 + count * PROCESSES)
+        file.write("\n".join(codes))
+        file.flush()
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE")  # as autovacuum has done where it has been used for a while
-        token, scans = (
-            token_of(url, CLERK),
-            f"/api/v1/merchants/{offer.partnership.merchant_id}/scans",
-        )
-        os.environ |= {
-            "BENCH_URL": url,
-            "BENCH_TOKEN": token,
-            "BENCH_CODES": str(file),
-            "BENCH_SCANS": scans,
-        }
-        with team("bench._callers") as clients:
-            _seconds(clients, first)  # first times are slow, and nobody's fault
-            turns = [_seconds(clients, each) for _ in range(rounds)]
+        token = token_of(url, CLERK)
+        scans = f"/api/v1/merchants/{offer.partnership.merchant_id}/scans"
+        asks = {"BENCH_URL": url, "BENCH_TOKEN": token}
+        ratio = versus("scan", "floor", each, **asks, BENCH_CODES=file.name, BENCH_SCANS=scans)
         statements = _statements(scans, token, one)
-    ratio = median(floor / scan for floor, scan in turns)
-    print_table(
-        ("at the counter", "requests a second", "SQL statements"),
-        ("authenticate and insert", "1.00", "2"),
-        ("capture a voucher", f"{ratio:.2f}", str(statements)),
-    )
-    settling = {name: round(figure, 3) for name, figure in _settling.figures().items()}
     return Outcome(
-        {"capture_vs_floor": round(ratio, 3), "capture_statements": statements, **settling},
+        {"capture_vs_floor": ratio, "capture_statements": statements, **_settling.figures()},
         at_least={"capture_vs_floor": 0.5},
         at_most={"capture_statements": 8, "settle_growth": 11, "settle_memory": 1.2},
     )
-
-
-def _seconds(clients: Team, each: int) -> tuple[float, float]:
-    return clients.seconds("floor", each), clients.seconds("scan", each)
 
 
 def _statements(scans: str, token: str, code: str) -> int:

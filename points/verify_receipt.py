@@ -20,6 +20,7 @@ import io
 import json
 import re
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 FORMAT = "linli-receipt-1"
@@ -75,22 +76,19 @@ def head(seal: dict[str, Any]) -> bytes:
 
 
 def read_json(path: str) -> Any:
+    name = shown(path)
     try:
         with open(path, "rb") as file:
             data = file.read(_FILE_BYTES + 1)
+        if len(data) > _FILE_BYTES:
+            raise Unreadable(f"文件 {name} 过大。", f"The file {name} is too large.")
+        return json.loads(data)
     except OSError as error:
         raise Unreadable(
-            f"打不开文件 {shown(path)}。",
-            f"The file {shown(path)} can not be opened: {error.strerror or error}.",
+            f"打不开文件 {name}。", f"The file {name} can not be opened: {error.strerror or error}."
         ) from error
-    if len(data) > _FILE_BYTES:
-        raise Unreadable(f"文件 {shown(path)} 过大。", f"The file {shown(path)} is too large.")
-    try:
-        return json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise Unreadable(
-            f"文件 {shown(path)} 不是 JSON。", f"The file {shown(path)} is not JSON."
-        ) from error
+        raise Unreadable(f"文件 {name} 不是 JSON。", f"The file {name} is not JSON.") from error
 
 
 def is_text(value: Any) -> bool:
@@ -114,16 +112,8 @@ _TEXT = (is_text, "一段文字", "text")
 _NUMBER = (is_number, "不小于 0 的整数", "a whole number, not below 0")
 _HASH = (is_hash, "64 位小写十六进制数", "64 lower-case hexadecimal digits")
 _PATH = (is_path, "若干个 64 位小写十六进制数", "a list of 64 lower-case hexadecimal digits each")
-_SEAL = {
-    "community": _TEXT,
-    "number": _NUMBER,
-    "previous": _HASH,
-    "root": _HASH,
-    "sealed_at": _TEXT,
-    "size": _NUMBER,
-}
+_SEAL = dict(zip(SEAL_FIELDS, (_TEXT, _NUMBER, _HASH, _HASH, _TEXT, _NUMBER)))  # noqa: B905  # 3.9
 _RECEIPT = {"leaf": _TEXT, "index": _NUMBER, "path": _PATH, "head": _HASH}
-_PUBLISHED = {**_SEAL, "head": _HASH}
 
 
 def shaped(value: Any, fields: dict[str, Any], chinese: str, english: str) -> dict[str, Any]:
@@ -166,7 +156,7 @@ def read_published(path: str) -> list[dict[str, Any]]:
             "公布的文件里没有封存值列表。", "The published file has no list of heads in it."
         )
     return [
-        shaped(entry, _PUBLISHED, f"公布的第 {place} 条", f"published entry {place}")
+        shaped(entry, {**_SEAL, "head": _HASH}, f"公布的第 {place} 条", f"published entry {place}")
         for place, entry in enumerate(value, start=1)
     ]
 
@@ -174,73 +164,59 @@ def read_published(path: str) -> list[dict[str, Any]]:
 # Checking: what is found wrong, a sentence each; nothing if all is well.
 
 
-def wrong_in_itself(receipt: dict[str, Any]) -> list[Both]:
-    wrong = []
+def wrong_in_itself(receipt: dict[str, Any]) -> Iterator[Both]:
     seal = receipt["seal"]
     path = [bytes.fromhex(step) for step in receipt["path"]]
     try:
         leaf = leaf_hash(receipt["leaf"].encode())
         root = root_from_path(leaf, receipt["index"], seal["size"], path).hex()
     except ValueError:
-        wrong.append(("路径的长度与位置不符。", "The path has the wrong length for this index."))
+        yield "路径的长度与位置不符。", "The path has the wrong length for this index."
     else:
         if root != seal["root"]:
-            wrong.append(
-                (
-                    "由转账原文和路径算不出批次的根：内容、位置或路径被改过。",
-                    "The leaf and its path do not lead to the root of the batch: "
-                    "the text, the index or the path was changed.",
-                )
+            yield (
+                "由转账原文和路径算不出批次的根：内容、位置或路径被改过。",
+                "The leaf and its path do not lead to the root of the batch: "
+                "the text, the index or the path was changed.",
             )
     if head(seal).hex() != receipt["head"]:
-        wrong.append(
-            (
-                "由 seal 算不出 head：批次的内容被改过。",
-                "The head does not follow from the seal: the batch was changed.",
-            )
+        yield (
+            "由 seal 算不出 head：批次的内容被改过。",
+            "The head does not follow from the seal: the batch was changed.",
         )
-    return wrong
 
 
-def wrong_with_published(receipt: dict[str, Any], published: list[dict[str, Any]]) -> list[Both]:
+def wrong_with_published(
+    receipt: dict[str, Any], published: list[dict[str, Any]]
+) -> Iterator[Both]:
     """What is wrong between the receipt and the published heads, and among those themselves."""
-    wrong = []
     by_number: dict[tuple[str, int], dict[str, Any]] = {}
     for entry in published:
         name, chinese, english = _named(entry)
         if by_number.setdefault(name, entry) != entry:
-            wrong.append(
-                (f"{chinese}公布了两个不同的版本。", f"Published twice, differently: {english}.")
-            )
+            yield f"{chinese}公布了两个不同的版本。", f"Published twice, differently: {english}."
         if head(entry).hex() != entry["head"]:
-            wrong.append(
-                (
-                    f"{chinese}公布的 head 与其内容不符。",
-                    f"The published head does not follow from what it is of: {english}.",
-                )
+            yield (
+                f"{chinese}公布的 head 与其内容不符。",
+                f"The published head does not follow from what it is of: {english}.",
             )
     for (community, number), entry in by_number.items():
         before = {"head": FIRST_PREVIOUS} if number == 1 else by_number.get((community, number - 1))
         if before is not None and entry["previous"] != before["head"]:
             _, chinese, english = _named(entry)
-            wrong.append(
-                (f"{chinese}没有接在上一批之后。", f"Not chained to the one before it: {english}.")
-            )
+            yield f"{chinese}没有接在上一批之后。", f"Not chained to the one before it: {english}."
 
     name, chinese, english = _named(receipt["seal"])
     ours = {**receipt["seal"], "head": receipt["head"]}
     theirs = by_number.get(name)
     if theirs is None:
-        wrong.append((f"公布的列表里没有{chinese}。", f"Not in the published list: {english}."))
+        yield f"公布的列表里没有{chinese}。", f"Not in the published list: {english}."
     elif theirs != ours:
         fields = ", ".join(field for field in ours if ours[field] != theirs[field])
-        wrong.append(
-            (
-                f"{chinese}与公布的不一致：{fields}。",
-                f"Not as it was published: {english} ({fields}).",
-            )
+        yield (
+            f"{chinese}与公布的不一致：{fields}。",
+            f"Not as it was published: {english} ({fields}).",
         )
-    return wrong
 
 
 def _named(seal: dict[str, Any]) -> tuple[tuple[str, int], str, str]:
@@ -317,7 +293,7 @@ def main(arguments: list[str]) -> int:
 def check(receipt_path: str, published: str | None) -> int:
     """Say what was found; the exit status. Raises Unreadable."""
     receipt = read_receipt(receipt_path)
-    wrong = wrong_in_itself(receipt)
+    wrong = list(wrong_in_itself(receipt))
     if published is None:
         compared = None
     elif re.fullmatch("[0-9a-fA-F]{64}", published):

@@ -45,6 +45,8 @@ from points.ledger import services as ledger
 from points.models import Account
 from tests import cast as makers
 from tests.cast import Cast, current_transaction, name_of, somebody, what_was_written
+from tests.standins.wechatpay import Server as PayServer
+from tests.standins.wechatpay import WeChatPay
 from volunteers.activities import services as activities
 from volunteers.models import Attendance
 
@@ -506,7 +508,7 @@ def since_tried() -> Callable[[timedelta], None]:
 @pytest.fixture(scope="session")
 def wechat_pay_server():
     """Where WeChat Pay is found: at one address, so that our keys are read and checked once."""
-    with wechatpay.Server() as standin:
+    with PayServer() as standin:
         threading.Thread(target=standin.serve_forever, args=(0.01,), daemon=True).start()
         yield standin
         standin.shutdown()
@@ -516,7 +518,7 @@ def wechat_pay_server():
 def wechat_pay(settings, wechat_pay_server):
     """WeChat Pay, and that it is set up: ``call_back`` sends what it tells to a client's post."""
     standin = wechat_pay_server
-    standin.pay, standin.hurry = wechatpay.WeChatPay(), threading.Event()
+    standin.pay, standin.hurry = WeChatPay(), threading.Event()
     settings.WECHAT_APP_ID = "wx-standin"
     settings.WECHATPAY_API_BASE = standin.url
     settings.WECHATPAY_MCH_ID = wechatpay.MCH_ID

@@ -32,8 +32,19 @@ def add_community(parser: ArgumentParser) -> None:
 def chosen_communities(options: dict[str, Any]) -> QuerySet[Community]:
     """That one, or all of them, by code. Raises CommandError if there is none called so."""
     communities = tenants().order_by("code")
-    if code := options["community"]:
-        communities = communities.filter(code=code)
-        if not communities:
-            raise CommandError(f"There is no community with the code {code}.")
+    if options["community"]:
+        communities = communities.filter(pk=chosen_place(options, communities).pk)
     return communities
+
+
+def add_place(parser: ArgumentParser) -> None:
+    """The option ``--community CODE`` that must be given, read by ``chosen_place``."""
+    parser.add_argument("--community", required=True, metavar="CODE", help="in which one")
+
+
+def chosen_place(options: dict[str, Any], among: QuerySet[Community] | None = None) -> Community:
+    """The one of ``among`` (else of all tenants) called so. Raises CommandError if none is."""
+    code, among = options["community"], tenants() if among is None else among
+    if (place := among.filter(code=code).first()) is None:
+        raise CommandError(f"There is no community with the code {code}.")
+    return place

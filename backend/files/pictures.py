@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import BoundedSemaphore
 from typing import Any
@@ -90,20 +90,14 @@ def _turn() -> Iterator[None]:
     try:
         # Held by this open file, whichever process or thread has it; let go of with the process.
         with DECODER.open("rb") as file:
-            _lock(file.fileno())
+            until = time.monotonic() + settings.PHOTO_WAIT_SECONDS
+            while True:
+                with suppress(BlockingIOError):
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                if time.monotonic() > until:
+                    raise PhotosBusy
+                time.sleep(0.02)
             yield
     finally:
         _in_hand.release()
-
-
-def _lock(descriptor: int) -> None:
-    until = time.monotonic() + settings.PHOTO_WAIT_SECONDS
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > until:
-                raise PhotosBusy from None
-            time.sleep(0.02)
-        else:
-            return

@@ -24,30 +24,7 @@ from fontTools.ttLib import TTCollection, TTFont
 CHINESE = Path(str(files("noto_cjk_sans_otc"))) / "NotoSansCJK-Regular.ttc"
 OTHERS = Path(str(files("manimgx_fonts")))
 CHINESE_FAMILY = "Noto Sans CJK SC"
-OTHER_FAMILIES = (
-    "Noto Sans",
-    "Noto Sans Arabic",
-    "Noto Sans Armenian",
-    "Noto Sans Bengali",
-    "Noto Sans Devanagari",
-    "Noto Sans Ethiopic",
-    "Noto Sans Georgian",
-    "Noto Sans Gujarati",
-    "Noto Sans Gurmukhi",
-    "Noto Sans Hebrew",
-    "Noto Sans Kannada",
-    "Noto Sans Khmer",
-    "Noto Sans Lao",
-    "Noto Sans Malayalam",
-    "Noto Sans Myanmar",
-    "Noto Sans Oriya",
-    "Noto Sans Sinhala",
-    "Noto Sans Tamil",
-    "Noto Sans Telugu",
-    "Noto Sans Thai",
-    "Noto Sans Symbols",
-    "Noto Emoji",
-)
+LAST_FAMILY = "Noto Emoji"  # of the others, all of which are tried
 JOINERS = "\u200c\u200d"  # part of how some scripts, and emoji, are written
 SECONDS = 300  # for one document; the longest that are asked for take ten
 
@@ -108,7 +85,7 @@ def _alone(character: str) -> str:
 def _is_drawn(characters: list[str]) -> bool:
     """Whether one of the fonts has all of them."""
     points = set(map(ord, characters))
-    return any(points <= drawn for drawn in _drawn())
+    return any(points <= drawn for drawn in _drawn().values())
 
 
 def _is_unseen(character: str) -> bool:
@@ -132,26 +109,24 @@ def _usual() -> frozenset[str]:
     """What the first font draws, each character for itself: all of most texts."""
     return frozenset(
         character
-        for character in map(chr, _drawn()[0])
+        for character in map(chr, _drawn()[CHINESE_FAMILY])
         if unicodedata.category(character)[0] not in "CM"
         and not (_is_unseen(character) or _chooses_a_shape(character))
     )
 
 
 @cache
-def _drawn() -> list[frozenset[int]]:
-    """The characters of each font, in the order in which fonts are tried."""
+def _drawn() -> dict[str, frozenset[int]]:
+    """The characters of each font, by its family, in the order in which fonts are tried."""
+    with TTCollection(CHINESE, lazy=True) as fonts:
+        named = {font["name"].getBestFamilyName(): font for font in fonts}
+        drawn = {CHINESE_FAMILY: frozenset(named[CHINESE_FAMILY].getBestCmap())}
     others = {}
     for path in OTHERS.glob("*.ttf"):
         with TTFont(path, lazy=True) as font:
             others[font["name"].getBestFamilyName()] = frozenset(font.getBestCmap())
-    with TTCollection(CHINESE, lazy=True) as fonts:
-        (chinese,) = (
-            frozenset(font.getBestCmap())
-            for font in fonts
-            if font["name"].getBestFamilyName() == CHINESE_FAMILY
-        )
-    return [chinese, *(others[family] for family in OTHER_FAMILIES)]
+    families = sorted(others, key=lambda family: (family == LAST_FAMILY, family))
+    return drawn | {family: others[family] for family in families}
 
 
 def _all_readable(said: Any) -> Any:
@@ -171,7 +146,7 @@ def _set(order: dict[str, Any]) -> bytes:
         font_paths=[CHINESE.parent, OTHERS],
     )
     said = _all_readable(order["said"])
-    said["fonts"] = [CHINESE_FAMILY, *OTHER_FAMILIES]
+    said["fonts"] = list(_drawn())
     template = Path(order["template"])
     made = typst.Compiler(
         template, root=template.parent, font_paths=fonts, sys_inputs={"said": json.dumps(said)}

@@ -12,9 +12,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
-from django.utils.translation import gettext
-
 from backend.accounts import phones
+from backend.imports.errors import CellError
 from backend.text import CharacterRefused, bare, is_blank, is_dash, tidy
 
 T = TypeVar("T")
@@ -70,16 +69,6 @@ _BROKEN = ("Co", "Cn", "Cs")  # private use, unknown, half of one
 _YES_NO = {"是": True, "true": True, "1": True, "否": False, "false": False, "0": False}
 
 
-class CellError(Exception):
-    """The cell can not be taken. ``personal``: its text may be a phone number, mask it."""
-
-    def __init__(self, code: str, reason: str, *, personal: bool = False) -> None:
-        super().__init__(code, reason)
-        self.code = code
-        self.reason = reason
-        self.personal = personal
-
-
 def text(*, max_length: int) -> Parser[str]:
     """Words on one line, at most ``max_length`` characters; as ``tidy`` leaves them, in NFC.
 
@@ -100,16 +89,12 @@ def _words(max_length: int, *, may_ask: bool) -> Parser[str]:
         value = unicodedata.normalize("NFC", _tidy(cell))
         starts_formula = unicodedata.normalize("NFKC", value[:1]) in FORMULA_SIGNS
         if starts_formula or cell.lstrip(" \u3000")[:1] in ("\t", "\r"):
-            raise _formula()
+            raise CellError("formula")
         asked = value[:-1] if may_ask else value.replace("？", "?")
         if "?" in asked or _LOST.search(value):
-            raise _lost()
+            raise CellError("character_lost")
         if len(value) > max_length:
-            raise CellError(
-                "too_long",
-                gettext("%(length)d characters; at most %(limit)d are allowed.")
-                % {"length": len(value), "limit": max_length},
-            )
+            raise CellError("too_long", length=len(value), limit=max_length)
         return value
 
     return parse
@@ -131,22 +116,11 @@ def phone(cell: str) -> str:
     """
     value = _plain(cell)
     if _SCIENTIFIC.fullmatch(value):
-        raise CellError(
-            "phone_scientific",
-            gettext(
-                "The spreadsheet has turned the phone number into a rounded number. "
-                "Format the column as text and type the number again."
-            ),
-            personal=True,
-        )
+        raise CellError("phone_scientific")
     # A spreadsheet that took it for a number may have added ".0".
     number = phones.mainland(_POINT_ZERO.sub("", value))
     if number is None:
-        raise CellError(
-            "phone_invalid",
-            gettext("A mobile number has 11 digits and begins with 1."),
-            personal=True,
-        )
+        raise CellError("phone_invalid")
     return number
 
 
@@ -159,22 +133,13 @@ def whole_number(*, minimum: int, maximum: int = INTEGER_MAX) -> Parser[int]:
     def parse(cell: str) -> int:
         match = _WHOLE.fullmatch(_plain(cell))
         if match is None:
-            raise CellError(
-                "number_invalid",
-                gettext("Write a whole number in digits, without separators or a unit."),
-            )
+            raise CellError("number_invalid")
         # int() refuses thousands of digits; so many are beyond any bound, whatever they are.
         value = int(match[1] + match[2][:20])
         if value < minimum:
-            raise CellError(
-                "number_too_small",
-                gettext("The number must be at least %(minimum)d.") % {"minimum": minimum},
-            )
+            raise CellError("number_too_small", minimum=minimum)
         if value > maximum:
-            raise CellError(
-                "number_too_large",
-                gettext("The number must be at most %(maximum)d.") % {"maximum": maximum},
-            )
+            raise CellError("number_too_large", maximum=maximum)
         return value
 
     return parse
@@ -189,7 +154,7 @@ def yes_no(cell: str) -> bool:
     try:
         return _YES_NO[_plain(cell).casefold()]
     except KeyError:
-        raise CellError("yes_no_invalid", gettext("Write 是 (yes) or 否 (no).")) from None
+        raise CellError("yes_no_invalid") from None
 
 
 def local_datetime(timezone: str) -> Parser[datetime]:
@@ -210,16 +175,13 @@ def local_datetime(timezone: str) -> Parser[datetime]:
         elif match := _LOCAL.fullmatch(value):
             local = _of_words(match)
         else:
-            raise _no_moment()
+            raise CellError("date_invalid")
         if local.second:
-            raise CellError("date_seconds", gettext("Times are to the minute, without seconds."))
+            raise CellError("date_seconds")
         moment = local.replace(tzinfo=zone).astimezone(UTC)
         # A time that the clocks jump over comes back from UTC as another one.
         if moment.astimezone(zone).replace(tzinfo=None) != local:
-            raise CellError(
-                "time_nonexistent",
-                gettext("Clocks in %(timezone)s skipped this time.") % {"timezone": timezone},
-            )
+            raise CellError("time_nonexistent", timezone=timezone)
         return moment
 
     return parse
@@ -233,10 +195,7 @@ def choice(labels: Mapping[str, T]) -> Parser[T]:
         try:
             return meanings[_plain(cell)]
         except KeyError:
-            raise CellError(
-                "choice_unknown",
-                gettext("Must be one of: %(labels)s.") % {"labels": ", ".join(labels)},
-            ) from None
+            raise CellError("choice_unknown", labels=", ".join(labels)) from None
 
     return parse
 
@@ -251,7 +210,7 @@ def _plain(cell: str) -> str:
         " " if sign.isspace() else sign for sign in plain if sign.isspace() or not is_blank(sign)
     ).strip()
     if value.startswith(("=", "@")):
-        raise _formula()
+        raise CellError("formula")
     return value
 
 
@@ -260,42 +219,15 @@ def _tidy(cell: str) -> str:
         return tidy(cell)
     except CharacterRefused as refused:
         if refused.character == "\ufffd" or unicodedata.category(refused.character) in _BROKEN:
-            raise _lost() from None
-        reason = refused.title.format(character=refused)
-        raise CellError(refused.code, reason) from None
-
-
-def _formula() -> CellError:
-    return CellError(
-        "formula",
-        gettext("The cell is a formula, or begins like one (= + - @). Write the plain value."),
-    )
-
-
-def _lost() -> CellError:
-    return CellError(
-        "character_lost",
-        gettext(
-            "A character was lost on the way here: the file's encoding does not have it. "
-            "Type it again and save as “CSV UTF-8” or XLSX."
-        ),
-    )
-
-
-def _no_moment() -> CellError:
-    return CellError(
-        "date_invalid",
-        gettext("Write date and time as in 2024-01-01 07:00, midnight as 24:00 of the day before."),
-    )
+            raise CellError("character_lost") from None
+        told = refused.title.format(character=refused)
+        raise CellError(refused.code, told=told) from None
 
 
 def _of_serial(match: re.Match[str]) -> datetime:
     """To the second: a spreadsheet's fraction of a day is never quite one."""
     if match[2] is None:
-        raise CellError(
-            "date_serial",
-            gettext("This is the spreadsheet's inner number of a day, without a time of day."),
-        )
+        raise CellError("date_serial")
     seconds = round(float(f"0.{match[2]}") * _SECONDS_A_DAY)
     found = _SERIAL_ZERO + timedelta(days=int(match[1]), seconds=seconds)
     _check_year(found)
@@ -313,9 +245,7 @@ def _of_words(match: re.Match[str]) -> datetime:
         known = _HOURS["".join(halves)]
         told = time(0 if is_end else known[hour], minute, int(match["second"] or 0))
     except (KeyError, ValueError):
-        raise CellError(
-            "date_invalid", gettext("There is no such time of day: 00:00 to 24:00.")
-        ) from None
+        raise CellError("date_invalid/time") from None
     return datetime.combine(day, told) + timedelta(days=is_end)
 
 
@@ -325,15 +255,11 @@ def _day(match: re.Match[str]) -> date:
     try:
         found = date(year, month, day)
     except ValueError:
-        raise CellError(
-            "date_invalid",
-            gettext("There is no day %(day)s in the calendar.")
-            % {"day": f"{year:04}-{month:02}-{day:02}"},
-        ) from None
+        raise CellError("date_invalid/day", day=f"{year:04}-{month:02}-{day:02}") from None
     _check_year(found)
     return found
 
 
 def _check_year(day: date) -> None:
     if not 2000 <= day.year <= 2100:
-        raise CellError("date_out_of_range", gettext("The year must be from 2000 to 2100."))
+        raise CellError("date_out_of_range")

@@ -8,8 +8,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import gettext
 from tqdm import tqdm
 
+from backend.communities.command import add_place
 from backend.communities.models import Community
-from backend.communities.selectors import community_by_code
+from backend.communities.selectors import tenants
 from backend.imports.errors import TableError
 from backend.imports.reader import RowError, open_table
 from backend.imports.run import ImportResult, run_import
@@ -23,24 +24,23 @@ class ImportCommand(BaseCommand):
     if any row has an error.
     """
 
+    kind: type[Sheet]  # of spreadsheet that the command takes
+
     def sheet(self, community: Community, options: dict[str, Any]) -> Sheet:
-        """The kind of spreadsheet this command takes."""
-        raise NotImplementedError
+        return self.kind(community)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path, metavar="FILE", help="a CSV or XLSX file")
-        parser.add_argument("--community", required=True, metavar="CODE", help="into which one")
+        add_place(parser)
         parser.add_argument("--dry-run", action="store_true", help="check all, import nothing")
         parser.add_argument("--skip-bad", action="store_true", help="import the good rows only")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            community = community_by_code(options["community"])
-        except Community.DoesNotExist as error:
+        code = options["community"]
+        if (community := tenants().filter(code=code).first()) is None:
             raise CommandError(
-                gettext("There is no community with the code %(code)s.")
-                % {"code": options["community"]}
-            ) from error
+                gettext("There is no community with the code %(code)s.") % {"code": code}
+            )
         try:
             result = self._import(community, options)
         except TableError as error:
@@ -73,29 +73,17 @@ class ImportCommand(BaseCommand):
             self.stderr.write(_sentence(error))
         if unlisted := result.errors_total - len(result.errors):
             self.stderr.write(gettext("and %(count)d more") % {"count": unlisted})
-        counts = {
-            "created": result.created,
-            "unchanged": result.unchanged,
-            "skipped": result.skipped,
-        }
-        if result.kept:
-            self.stdout.write(
-                gettext(
-                    "Rows created: %(created)d, unchanged: %(unchanged)d, skipped: %(skipped)d."
-                )
-                % counts
-            )
-            return
-        summary = (
-            gettext(
+        words = (
+            gettext("Rows created: %(created)d, unchanged: %(unchanged)d, skipped: %(skipped)d.")
+            if result.kept
+            else gettext(
                 "Nothing was imported. Rows good and new: %(created)d, good and already there: "
                 "%(unchanged)d, bad: %(skipped)d."
             )
-            % counts
         )
         if stopped:
-            raise CommandError(summary)
-        self.stdout.write(summary)
+            raise CommandError(words % vars(result))
+        self.stdout.write(words % vars(result))
 
 
 def _where(line: int | None) -> str:

@@ -13,18 +13,15 @@ import os
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice, zip_longest
 from pathlib import Path
 from typing import IO, Any, Protocol
 
-from django.utils.translation import gettext
-
-from backend.imports.cells import CellError
-from backend.imports.errors import TableError
+from backend.imports.errors import CellError, TableError, reason
 from backend.imports.workbook import OLE, is_workbook, open_sheets
-from backend.names import of_thing
+from backend.names import of_thing as of_heading  # width, brackets, blanks: no other heading
 from backend.text import shows_nothing
 
 MAX_CELL_CHARS = 32_767  # Excel's own limit of a cell
@@ -140,13 +137,13 @@ class Table:
         self._source = source
         self._header_records, cells = header.records, header.cells
         self._width = len(cells)
-        places = {_heading(cell): place for place, cell in enumerate(cells)}
-        self._columns = [(column, places.get(_heading(column.header))) for column in columns]
-        known = {_heading(column.header) for column in columns}
+        places = {of_heading(cell): place for place, cell in enumerate(cells)}
+        self._columns = [(column, places.get(of_heading(column.header))) for column in columns]
+        known = {of_heading(column.header) for column in columns}
         self.ignored_columns = [
-            excerpt(cell) if _heading(cell) else f"#{number}"
+            excerpt(cell) if of_heading(cell) else f"#{number}"
             for number, cell in enumerate(cells, start=1)
-            if _heading(cell) not in known
+            if of_heading(cell) not in known
         ]
         self.size = size
         self.bytes_read = 0
@@ -167,11 +164,8 @@ class Table:
             cells.pop()
         cells += [""] * (self._width - len(cells))
         if len(cells) > self._width:
-            reason = gettext("The row has %(cells)d cells, the header has %(columns)d.") % {
-                "cells": len(cells),
-                "columns": self._width,
-            }
-            yield RowError(line, "", "cell_count", reason)
+            told = reason("cell_count", cells=len(cells), columns=self._width)
+            yield RowError(line, "", "cell_count", told)
             return
         values: dict[str, Any] = {}
         sound = True
@@ -181,7 +175,7 @@ class Table:
                 values[column.name] = _parse(column, cell)
             except CellError as error:
                 sound = False
-                shown = excerpt(cell, personal=error.personal)
+                shown = excerpt(cell, personal=error.is_personal)
                 yield RowError(line, column.header, error.code, error.reason, shown)
         if sound:
             yield Row(line, values)
@@ -204,19 +198,12 @@ def open_table(path: str | Path, columns: Sequence[Column]) -> Table:
         source, header = open_it(path, columns)
         size = path.stat().st_size
     except OSError as error:
-        raise TableError(
-            "file_unreadable",
-            gettext("The file can not be read: %(error)s.") % {"error": error.strerror},
-        ) from error
-    counts = Counter(_heading(cell) for cell in header.cells if _heading(cell))
+        raise TableError("file_unreadable", error=error.strerror) from error
+    counts = Counter(of_heading(cell) for cell in header.cells if of_heading(cell))
     if repeated := [heading for heading, count in counts.items() if count > 1]:
-        raise TableError(
-            "column_duplicate",
-            gettext("Columns that appear more than once: %(columns)s.")
-            % {"columns": ", ".join(excerpt(heading) for heading in repeated)},
-        )
+        raise TableError("column_duplicate", columns=_listed(repeated))
     if next(islice(source.records(), header.records, None), None) is None:
-        raise TableError("no_rows", gettext("The file has a header and no rows below it."))
+        raise TableError("no_rows")
     return Table(source, size=size, header=header, columns=columns)
 
 
@@ -242,11 +229,7 @@ def _workbook(path: Path, columns: Sequence[Column]) -> tuple[Source, Header]:
         _, first = sheets[0]
         raise _columns_missing(_missing(columns, first.cells), first.cells)
     if len(fitting) > 1:
-        raise TableError(
-            "sheets_several",
-            gettext("Several sheets have these columns: %(sheets)s. Keep one of them.")
-            % {"sheets": ", ".join(excerpt(sheet.name) for sheet, _ in fitting)},
-        )
+        raise TableError("sheets_several", sheets=_listed(sheet.name for sheet, _ in fitting))
     return fitting[0]
 
 
@@ -266,39 +249,30 @@ def excerpt(value: str, *, personal: bool = False) -> str:
     return plain if len(plain) <= EXCERPT_CHARS else plain[: EXCERPT_CHARS - 1] + "…"
 
 
+def _listed(values: Iterable[str]) -> str:
+    return ", ".join(map(excerpt, values))
+
+
 def _parse(column: Column, cell: str) -> Any:
     if shows_nothing(cell):
         if column.required:
-            raise CellError("missing", gettext("The cell is empty."))
+            raise CellError("missing")
         return None
     if len(cell) > MAX_CELL_CHARS:
-        raise CellError(
-            "too_long",
-            gettext("%(length)d characters; at most %(limit)d are allowed.")
-            % {"length": len(cell), "limit": MAX_CELL_CHARS},
-        )
+        raise CellError("too_long", length=len(cell), limit=MAX_CELL_CHARS)
     return column.parse(cell)
 
 
 # --- the header -------------------------------------------------------------------------------
 
 
-def _heading(cell: str) -> str:
-    """A heading as it is compared: width, brackets, blanks and line breaks make no other."""
-    return of_thing(cell)
-
-
 def _missing(columns: Sequence[Column], header: list[str]) -> list[str]:
-    found = {_heading(cell) for cell in header}
-    return [c.header for c in columns if c.required and _heading(c.header) not in found]
+    found = {of_heading(cell) for cell in header}
+    return [c.header for c in columns if c.required and of_heading(c.header) not in found]
 
 
 def _columns_missing(missing: list[str], found: list[str]) -> TableError:
-    return TableError(
-        "columns_missing",
-        gettext("Missing columns: %(missing)s. Found: %(found)s.")
-        % {"missing": ", ".join(missing), "found": ", ".join(excerpt(cell) for cell in found)},
-    )
+    return TableError("columns_missing", missing=", ".join(missing), found=_listed(found))
 
 
 def _find_header(records: Iterator[tuple[int, list[str]]], columns: Sequence[Column]) -> Header:
@@ -321,7 +295,7 @@ def _find_header(records: Iterator[tuple[int, list[str]]], columns: Sequence[Col
         if first is None:
             raise
     if first is None:
-        raise TableError("file_empty", gettext("The file is empty."))
+        raise TableError("file_empty")
     return first
 
 
@@ -329,10 +303,10 @@ def _read_csv_header(
     path: Path, columns: Sequence[Column], encoding: str, errors: str = "strict"
 ) -> tuple[CsvFile, Header]:
     """The file with the delimiter under which the header shows most columns (comma if equal)."""
-    known = {_heading(column.header) for column in columns}
+    known = {of_heading(column.header) for column in columns}
 
     def shown(layout: tuple[CsvFile, Header]) -> int:
-        return len(known & {_heading(cell) for cell in layout[1].cells})
+        return len(known & {of_heading(cell) for cell in layout[1].cells})
 
     layouts: list[tuple[CsvFile, Header]] = []
     failures: list[TableError] = []
@@ -379,12 +353,8 @@ class _Lines:
             raise StopIteration
         if len(line) > self._room:
             if self._count >= self.row_line:
-                raise _quote_unclosed(self.row_line)
-            raise TableError(
-                "line_too_long",
-                gettext("The line has more than %(limit)d characters.") % {"limit": MAX_ROW_CHARS},
-                line=self.row_line,
-            )
+                raise TableError("quote_unclosed", line=self.row_line)
+            raise TableError("line_too_long", line=self.row_line, limit=MAX_ROW_CHARS)
         self._room -= len(line)
         self._count += 1
         return line
@@ -400,25 +370,13 @@ def _records(stream: IO[str], delimiter: str) -> Iterator[tuple[int, list[str]]]
             cells = next(rows, None)
         except csv.Error as error:
             if lines.ended:
-                raise _quote_unclosed(lines.row_line) from error
+                raise TableError("quote_unclosed", line=lines.row_line) from error
             # Not an error of this row alone: where the next row begins is a guess from here on.
-            raise TableError(
-                "quote_malformed",
-                gettext("A quoted cell goes on after its closing quotation mark."),
-                line=lines.row_line,
-            ) from error
+            raise TableError("quote_malformed", line=lines.row_line) from error
         if cells is None:
             return
         if not all(map(shows_nothing, cells)):
             yield lines.row_line, cells
-
-
-def _quote_unclosed(line: int) -> TableError:
-    return TableError(
-        "quote_unclosed",
-        gettext("A quotation mark is not closed in the row that begins here."),
-        line=line,
-    )
 
 
 def _open_text(path: Path, encoding: str, errors: str = "strict") -> io.TextIOWrapper:
@@ -434,9 +392,9 @@ def _open_text(path: Path, encoding: str, errors: str = "strict") -> io.TextIOWr
 
 def _require_file(path: Path) -> None:
     if not path.exists():
-        raise TableError("file_missing", gettext("There is no such file."))
+        raise TableError("file_missing")
     if not path.is_file():
-        raise TableError("not_a_file", gettext("This is not a file (perhaps a folder)."))
+        raise TableError("not_a_file")
 
 
 def _find_encoding(path: Path) -> tuple[str, int | None]:
@@ -448,20 +406,9 @@ def _find_encoding(path: Path) -> tuple[str, int | None]:
     with path.open("rb") as file:
         start = file.read(3)
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise TableError(
-            "encoding_utf16",
-            gettext("The file is UTF-16. Save it again as “CSV UTF-8 (comma delimited)”."),
-        )
+        raise TableError("encoding_utf16")
     if (offset := _find_nul(path)) is not None:
-        raise TableError(
-            "nul_byte",
-            gettext(
-                "A zero byte at offset %(offset)d: this is not a CSV file in UTF-8 or GB18030. "
-                "Save it again as “CSV UTF-8 (comma delimited)”."
-            )
-            % {"offset": offset},
-            line=_line_at(path, offset),
-        )
+        raise TableError("nul_byte", line=_line_at(path, offset), offset=offset)
     not_utf8_at = _undecodable_at(path, "utf-8")
     if not_utf8_at is None:
         return "utf-8", None
@@ -475,15 +422,7 @@ def _find_encoding(path: Path) -> tuple[str, int | None]:
 
 
 def _encoding_unknown(path: Path, offset: int) -> TableError:
-    return TableError(
-        "encoding_unknown",
-        gettext(
-            "The file is neither UTF-8 nor GB18030: the byte at offset %(offset)d does not fit. "
-            "Save it again as “CSV UTF-8 (comma delimited)”."
-        )
-        % {"offset": offset},
-        line=_line_at(path, offset),
-    )
+    return TableError("encoding_unknown", line=_line_at(path, offset), offset=offset)
 
 
 def _chunks(path: Path) -> Iterator[tuple[int, bytes]]:

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 from xml.parsers import expat
 
-from django.utils.translation import gettext
 from python_calamine import (
     CalamineError,
     CalamineSheet,
@@ -82,16 +81,13 @@ def open_sheets(path: Path) -> list[WorkbookSheet]:
     ``file_unknown``, ``file_empty``, and OSError.
     """
     if path.stat().st_size > MAX_FILE_BYTES:
-        raise _too_large()
+        raise TableError("file_too_large")
     with path.open("rb") as file:
         content = file.read(MAX_FILE_BYTES + 1)
     if content.startswith(OLE):
         if _ENCRYPTED in content:
-            raise _encrypted()
-        raise TableError(
-            "file_xls",
-            gettext("This is an old kind of workbook. Save it again as XLSX, or as “CSV UTF-8”."),
-        )
+            raise TableError("file_encrypted")
+        raise TableError("file_xls")
     try:
         book = CalamineWorkbook.from_filelike(_measured(content))
         found = [
@@ -100,10 +96,10 @@ def open_sheets(path: Path) -> list[WorkbookSheet]:
             if about.typ == SheetTypeEnum.WorkSheet and about.visible == SheetVisibleEnum.Visible
         ]
     except CalamineError as error:
-        raise _damaged() from error
+        raise TableError("file_damaged") from error
     sheets = [sheet for sheet in found if next(sheet.records(), None)]
     if not sheets:
-        raise TableError("file_empty", gettext("The file is empty."))
+        raise TableError("file_empty")
     return sheets
 
 
@@ -115,23 +111,20 @@ def _measured(content: bytes) -> io.BytesIO:
         with zipfile.ZipFile(io.BytesIO(content)) as archive, zipfile.ZipFile(copy, "w") as plain:
             members = archive.infolist()
             if any(member.flag_bits & 1 for member in members):
-                raise _encrypted()
+                raise TableError("file_encrypted")
             if "xl/workbook.xml" not in {member.filename.lower() for member in members}:
-                raise TableError(
-                    "file_unknown",
-                    gettext("This is not a workbook. Save it as XLSX, or as “CSV UTF-8”."),
-                )
+                raise TableError("file_unknown")
             for member in members:
                 reach = _Reach()
                 with archive.open(member) as packed, plain.open(member.filename, "w") as out:
                     while chunk := packed.read(_CHUNK_BYTES):
                         unpacked += len(chunk)
                         if unpacked > MAX_UNPACKED_BYTES:
-                            raise _too_large()
+                            raise TableError("file_too_large")
                         reach.follow(chunk)
                         out.write(chunk)
     except (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError, zlib.error) as error:
-        raise _damaged() from error
+        raise TableError("file_damaged") from error
     copy.seek(0)
     return copy
 
@@ -173,7 +166,7 @@ class _Reach:
             self._rows = _widened(self._rows, row)
             self._columns = _widened(self._columns, column)
             if _span(self._rows) * _span(self._columns) > MAX_CELLS:
-                raise _too_large()
+                raise TableError("file_too_large")
 
 
 def _widened(bounds: list[int], place: int) -> list[int]:
@@ -201,26 +194,3 @@ def _as_text(value: Any) -> str:
         # A fraction of a day is never quite a second.
         return str((value + timedelta(milliseconds=500)).replace(microsecond=0))
     return str(value)  # of a day and a time, too, as in ISO 8601
-
-
-def _too_large() -> TableError:
-    return TableError(
-        "file_too_large",
-        gettext(
-            "The workbook is too large: at most 20 MB, 100 MB unpacked and 3,000,000 cells. "
-            "Save the list alone as “CSV UTF-8”."
-        ),
-    )
-
-
-def _encrypted() -> TableError:
-    return TableError(
-        "file_encrypted",
-        gettext("The file is locked with a password. Save a copy without one."),
-    )
-
-
-def _damaged() -> TableError:
-    return TableError(
-        "file_damaged", gettext("The workbook is damaged. Save it again, or as “CSV UTF-8”.")
-    )

@@ -1,11 +1,10 @@
 """WeChat Pay's merchant transfers, as far as ours can tell. Source: shared/WECHAT.md, 2 and 3.
 
-It checks our signature, signs every answer, keeps bills by number, time of its own, and fails when
-told to, before the effect or after it. ``finish`` is what the receiver's phone does; as a program,
-``POST /_standin/confirm`` with ``package_info`` is, and our server is called back.
+It checks our signature, signs every answer and keeps bills by number. ``finish`` is what the
+receiver's phone does; as a program, ``POST /_standin/confirm`` with ``package_info`` is, and our
+server is called back. Tests have it fail (tests/standins/wechatpay.py).
 """
 
-import argparse
 import base64
 import json
 import re
@@ -16,13 +15,13 @@ import urllib.request
 import uuid
 from contextlib import suppress
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from backend.standins import serving
 
 BILLS = "/v3/fund-app/mch-transfer/transfer-bills"
 SCHEME = "WECHATPAY2-SHA256-RSA2048"
@@ -50,27 +49,21 @@ def pem(key):
 
 
 class Problem(Exception):
-    def __init__(self, status, code, message=""):
+    def __init__(self, status, code="PARAM_ERROR", message=""):
         self.status, self.told = status, {"code": code, "message": message}
 
 
 class WeChatPay:
-    """``fail_next`` holds what is to go wrong with the next calls: ``("before", 500)`` …
-
-    A bill is in one state after the other, each read once or as often as told to.
-    """
+    """A bill is in one state after the other, each read once or as often as told to."""
 
     def __init__(self):
         self.lock = threading.Lock()
         self.bills, self.parameters = {}, {}
         self.ahead = 0  # seconds by which our clock is ahead of the machine's
-        self.fail_next = []
-        self.spoil = {}  # how answers are signed: "signature", "serial", "timestamp", "missing"
         self.money_fen = 10**9
         self.most_fen = 20_000  # the account's limit for one transfer
         self.first = ()  # the states before WAIT_USER_CONFIRM: ("ACCEPTED", "PROCESSING")
         self.cancelling_reads = 1  # how often CANCELING is read before it is cancelled
-        self.journal = []
 
     def now(self):
         return time.time() + self.ahead
@@ -89,19 +82,21 @@ class WeChatPay:
             raise Problem(401, "SIGN_ERROR") from None
 
     def create(self, parameters):
-        number = parameters["out_bill_no"]
-        if not re.fullmatch("[0-9A-Za-z]{1,32}", number):
-            raise Problem(400, "PARAM_ERROR")
+        number, amount = parameters["out_bill_no"], parameters["transfer_amount"]
         infos = [info["info_type"] for info in parameters["transfer_scene_report_infos"]]
         if parameters["transfer_scene_id"] == "1000" and infos != ["活动名称", "奖励说明"]:
-            raise Problem(400, "PARAM_ERROR", "未传入完整且对应的转账场景报备信息")
-        amount = parameters["transfer_amount"]
-        if len(parameters["transfer_remark"]) > 32 or amount < LEAST_FEN:
-            raise Problem(400, "PARAM_ERROR")
-        if "user_name" in parameters and amount < NAME_FORBIDDEN_UNDER_FEN:
-            raise Problem(400, "PARAM_ERROR")
-        if "user_name" not in parameters and amount >= NAME_REQUIRED_FROM_FEN:
-            raise Problem(400, "PARAM_ERROR")
+            raise Problem(400, message="未传入完整且对应的转账场景报备信息")
+        least, most = (
+            (NAME_FORBIDDEN_UNDER_FEN, amount)
+            if "user_name" in parameters
+            else (LEAST_FEN, NAME_REQUIRED_FROM_FEN - 1)
+        )
+        if (
+            not re.fullmatch("[0-9A-Za-z]{1,32}", number)
+            or len(parameters["transfer_remark"]) > 32
+            or not least <= amount <= most
+        ):
+            raise Problem(400)
         if amount > self.most_fen:
             raise Problem(400, "INVALID_REQUEST", "转账金额超过单笔限额")
         if number in self.bills:
@@ -159,10 +154,6 @@ class WeChatPay:
         bill |= {"state": "CANCELING", "update_time": self.stamp(), "then": [*held, "CANCELLED"]}
         return {name: bill[name] for name in ("out_bill_no", "transfer_bill_no", "state")}
 
-    def transfer(self, number):
-        """The receiver confirmed, and the money is on its way: what is read first."""
-        self.bills[number] |= {"state": "TRANSFERING", "then": ["SUCCESS"]}
-
     def finish(self, number, state="SUCCESS", fail_reason=""):
         """The receiver confirms, or it goes on otherwise; money that did not go comes back."""
         bill = self.bills[number]
@@ -175,23 +166,13 @@ class WeChatPay:
             self.money_fen += bill["transfer_amount"]
             bill["fail_reason"] = fail_reason
 
-    def paid_fen(self):
-        """What reached receivers, by bill."""
-        return sum(b["transfer_amount"] for b in self.bills.values() if b["state"] == "SUCCESS")
-
-    def call_back(self, send, number, *, event_id=None, **wrong):
-        """Tell our server through ``send(body, headers)`` how a bill ended."""
-        bill = shown(self.bills[number]) | wrong.pop("told", {})
-        return send(*signed_event(bill, event_id=event_id, **wrong))
-
 
 def shown(bill):
     """What a bill tells of itself."""
     return {name: value for name, value in bill.items() if name not in OURS_ALONE}
 
 
-def signed_event(bill, *, event_id=None, key=API_V3_KEY, ago=0, tamper=False, signature=None):
-    """A callback's body and headers; the other arguments spoil it."""
+def signed_event(bill, *, event_id=None, key=API_V3_KEY, ago=0):
     nonce = secrets.token_hex(6)
     sealed = AESGCM(key.encode()).encrypt(nonce.encode(), json.dumps(bill).encode(), b"mch_payment")
     body = json.dumps(
@@ -210,10 +191,7 @@ def signed_event(bill, *, event_id=None, key=API_V3_KEY, ago=0, tamper=False, si
             },
         }
     ).encode()
-    headers = sign(body, ago=ago)
-    if signature is not None:
-        headers["Wechatpay-Signature"] = signature
-    return (body + b" " if tamper else body), headers
+    return body, sign(body, ago=ago)
 
 
 def sign(body, ago=0):
@@ -229,15 +207,7 @@ def sign(body, ago=0):
     }
 
 
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self):
-        self.answer(b"")
-
-    def do_POST(self):
-        self.answer(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
-
+class Handler(serving.Handler):
     def confirm(self, package_info):
         """The receiver agrees on their phone, and our server is told, once it can be."""
         pay, number = self.server.pay, package_info.removeprefix("package-")
@@ -253,33 +223,20 @@ class Handler(BaseHTTPRequestHandler):
             with suppress(OSError):  # then it is asked for
                 urllib.request.urlopen(request, timeout=10).close()
 
-        pay.call_back(send, number)
+        send(*signed_event(shown(pay.bills[number])))
         return pay.told(number)
 
     def answer(self, body):
         pay = self.server.pay
-        if self.path == "/_standin/confirm":
-            try:
-                return self.say(200, self.confirm(json.loads(body)["package_info"]), {})
-            except Problem as problem:
-                return self.say(problem.status, problem.told, {})
-        with pay.lock:
-            how, status = pay.fail_next.pop(0) if pay.fail_next else ("", 0)
-            pay.journal.append((self.command, self.path, how))
-            try:
-                if how == "before":
-                    raise Problem(status, "SYSTEM_ERROR") if status else ConnectionError
-                told = self.do(pay, body)
-                if how == "after":
-                    raise Problem(status, "SYSTEM_ERROR") if status else ConnectionError
-            except Problem as problem:
-                return self.say(problem.status, problem.told, pay.spoil)
-            except ConnectionError:
-                self.close_connection = True
-                return None
-        if how == "slow":
-            self.server.hurry.wait(30)
-        return self.say(200, told, pay.spoil)
+        try:
+            if self.path == "/_standin/confirm":
+                told = self.confirm(json.loads(body)["package_info"])
+            else:
+                with pay.lock:
+                    told = self.do(pay, body)
+            self.say(200, told)
+        except Problem as problem:
+            self.say(problem.status, problem.told)
 
     def do(self, pay, body):
         told = dict(re.findall(r'(\w+)="([^"]*)"', self.headers.get("Authorization", "")))
@@ -293,67 +250,28 @@ class Handler(BaseHTTPRequestHandler):
             return pay.cancel(number)
         return pay.told(number)
 
-    def say(self, status, told, spoil):
+    def say(self, status, told):
         body = json.dumps(told, ensure_ascii=False).encode()
-        headers = sign(body, ago=400 if "timestamp" in spoil else 0)
-        if "signature" in spoil:
-            headers["Wechatpay-Signature"] = base64.b64encode(b"no" * 128).decode()
-        if "missing" in spoil:
-            del headers["Wechatpay-Signature"]
-        if "serial" in spoil:
-            headers["Wechatpay-Serial"] = "PUB_KEY_ID_9999"
-        try:
-            self.send_response(status)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-        except OSError:
-            pass  # whoever asked did not wait
+        self.write(body, status, **self.signed(body), **{"Content-Type": "application/json"})
 
-    def log_message(self, *args):
-        pass
+    def signed(self, body):
+        return sign(body)
 
 
-class Server(ThreadingHTTPServer):
-    """Serves ``pay`` on a free port of this machine; ``url`` is where."""
-
-    daemon_threads = True
-
-    def __init__(self):
+class Server(serving.Server):
+    def __init__(self, handler=Handler):
         self.pay = WeChatPay()
-        self.hurry = threading.Event()  # set: whoever is slow answers now
-        super().__init__(("127.0.0.1", 0), Handler)
-
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.server_port}"
-
-    def handle_error(self, request, client_address):
-        pass  # connections that were closed on purpose
-
-
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--settings-file", type=Path, required=True, help="where to write how")
-    server = Server()
-    settings = {
-        "LINLI_WECHATPAY_API_BASE": server.url,
-        "LINLI_WECHATPAY_MCH_ID": MCH_ID,
-        "LINLI_WECHATPAY_SERIAL": SERIAL,
-        "LINLI_WECHATPAY_PRIVATE_KEY": pem(OURS).replace("\n", "\\n"),
-        "LINLI_WECHATPAY_PUBLIC_KEY_ID": PUBLIC_KEY_ID,
-        "LINLI_WECHATPAY_PUBLIC_KEY": pem(THEIRS.public_key()).replace("\n", "\\n"),
-        "LINLI_WECHATPAY_API_V3_KEY": API_V3_KEY,
-    }
-    unfinished = (path := parser.parse_args().settings_file).with_suffix(".unfinished")
-    unfinished.touch(mode=0o600)
-    unfinished.write_text(json.dumps(settings))
-    unfinished.rename(path)
-    server.serve_forever()
+        super().__init__(handler)
 
 
 if __name__ == "__main__":
-    main()
+    server = Server()
+    server.serve(
+        LINLI_WECHATPAY_API_BASE=server.url,
+        LINLI_WECHATPAY_MCH_ID=MCH_ID,
+        LINLI_WECHATPAY_SERIAL=SERIAL,
+        LINLI_WECHATPAY_PRIVATE_KEY=pem(OURS).replace("\n", "\\n"),
+        LINLI_WECHATPAY_PUBLIC_KEY_ID=PUBLIC_KEY_ID,
+        LINLI_WECHATPAY_PUBLIC_KEY=pem(THEIRS.public_key()).replace("\n", "\\n"),
+        LINLI_WECHATPAY_API_V3_KEY=API_V3_KEY,
+    )

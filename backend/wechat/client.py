@@ -6,6 +6,7 @@ Source: shared/WECHAT.md, section 1.
 """
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -108,13 +109,11 @@ def access_token(*, renew: bool = False) -> str:
 
 def _call_with_token(path: str, body: dict[str, Any]) -> dict[str, Any]:
     """``_call``; once more with a new token if WeChat does not take the one we have."""
-    try:
-        return _call("POST", path, params={"access_token": access_token()}, json=body)
-    except _TokenRefused:
-        try:
-            return _call("POST", path, params={"access_token": access_token(renew=True)}, json=body)
-        except _TokenRefused:
-            raise WeChatUnavailable from None
+    for renew in (False, True):
+        with suppress(_TokenRefused):
+            token = access_token(renew=renew)
+            return _call("POST", path, params={"access_token": token}, json=body)
+    raise WeChatUnavailable
 
 
 class _TokenRefused(WeChatUnavailable):

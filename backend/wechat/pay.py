@@ -125,60 +125,38 @@ class Pay:
             raise NotFromWeChatPay from error
 
 
+def is_configured() -> bool:
+    """Whether all is there that a transfer needs."""
+    return bool(settings.WECHAT_APP_ID and settings.WECHATPAY_NOTIFY_URL) and all(_words().values())
+
+
 def configured() -> Pay:
     """Our merchant account, as the environment has it. Raises WeChatPayNotConfigured."""
     if not is_configured():
         raise WeChatPayNotConfigured
-    return _account(
-        settings.WECHATPAY_API_BASE,
-        settings.WECHATPAY_MCH_ID,
-        settings.WECHATPAY_SERIAL,
-        settings.WECHATPAY_PRIVATE_KEY,
-        settings.WECHATPAY_PUBLIC_KEY_ID,
-        settings.WECHATPAY_PUBLIC_KEY,
-        settings.WECHATPAY_API_V3_KEY,
-        settings.WECHATPAY_TIMEOUT_SECONDS,
-    )
+    http = settings.WECHATPAY_API_BASE, settings.WECHATPAY_TIMEOUT_SECONDS
+    return _account(*http, **_words())
+
+
+def _words() -> dict[str, str]:
+    """What makes the account, by the names of the settings behind WECHATPAY_."""
+    names = ("MCH_ID", "SERIAL", "PRIVATE_KEY", "PUBLIC_KEY_ID", "PUBLIC_KEY", "API_V3_KEY")
+    return {name: getattr(settings, f"WECHATPAY_{name}") for name in names}
 
 
 @lru_cache(maxsize=1)  # reading a private key checks it, which takes longer than a call
-def _account(
-    base_url: str,
-    mch_id: str,
-    serial: str,
-    private_key: str,
-    public_key_id: str,
-    public_key: str,
-    api_v3_key: str,
-    timeout_seconds: float,
-) -> Pay:
-    private = serialization.load_pem_private_key(private_key.encode(), password=None)
-    public = serialization.load_pem_public_key(public_key.encode())
+def _account(base_url: str, timeout_seconds: float, **words: str) -> Pay:
+    private = serialization.load_pem_private_key(words["PRIVATE_KEY"].encode(), password=None)
+    public = serialization.load_pem_public_key(words["PUBLIC_KEY"].encode())
     assert isinstance(private, rsa.RSAPrivateKey)
     assert isinstance(public, rsa.RSAPublicKey)
     return Pay(
-        mch_id=mch_id,
-        serial=serial,
+        mch_id=words["MCH_ID"],
+        serial=words["SERIAL"],
         private_key=private,
-        platform_keys={public_key_id: public},
-        api_v3_key=api_v3_key.encode(),
+        platform_keys={words["PUBLIC_KEY_ID"]: public},
+        api_v3_key=words["API_V3_KEY"].encode(),
         http=httpx.Client(base_url=base_url, timeout=timeout_seconds),
-    )
-
-
-def is_configured() -> bool:
-    """Whether all is there that a transfer needs."""
-    return all(
-        (
-            settings.WECHAT_APP_ID,
-            settings.WECHATPAY_MCH_ID,
-            settings.WECHATPAY_SERIAL,
-            settings.WECHATPAY_PRIVATE_KEY,
-            settings.WECHATPAY_PUBLIC_KEY_ID,
-            settings.WECHATPAY_PUBLIC_KEY,
-            settings.WECHATPAY_API_V3_KEY,
-            settings.WECHATPAY_NOTIFY_URL,
-        )
     )
 
 

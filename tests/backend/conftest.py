@@ -5,10 +5,10 @@ import threading
 
 import pytest
 
-from backend.standins.wechat import Server
 from backend.wechat import client
 from tests.backend.town import Town, build
 from tests.cast import current_transaction, name_of
+from tests.standins.wechat import Server
 
 
 @pytest.fixture

@@ -16,9 +16,8 @@ from hypothesis import strategies as st
 
 from backend.communities.models import Community
 from backend.imports import cells
-from backend.imports.cells import CellError
 from backend.imports.command import ImportCommand
-from backend.imports.errors import TableError
+from backend.imports.errors import CellError, TableError
 from backend.imports.reader import (
     MAX_CELL_CHARS,
     MAX_ROW_CHARS,

@@ -111,7 +111,7 @@ def test_what_no_font_has_or_nobody_sees_is_spelled_out(name, shown):
 
 @pytest.mark.slow
 def test_every_character_there_is_has_a_glyph_or_is_spelled_out():
-    fonts = printing._drawn()
+    fonts = printing._drawn().values()
     for character in points():
         said = printing.readable(character)
         assert SPELLED_OUT.sub(lambda spelled: chr(int(spelled[1], 16)), said) in (

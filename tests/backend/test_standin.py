@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 from PIL import Image
 
-from backend.standins.wechat import Server
+from tests.standins.wechat import Server
 
 APP = {"appid": "wx-standin", "secret": "standin"}
 STABLE = {"grant_type": "client_credential", **APP}

@@ -14,7 +14,7 @@ from backend.communities.models import Role
 from backend.communities.services import roles
 from backend.notices.models import Notice
 from backend.notices.texts import words
-from backend.standins.wechatpay import BILLS, signed_event
+from backend.standins.wechatpay import BILLS
 from backend.wechat.errors import WeChatPayNotConfigured
 from merchants.models import MerchantMember, Payout, PayoutCallback, Statement, Terms
 from merchants.partners.errors import OwnMerchant
@@ -33,6 +33,7 @@ from merchants.settlement.errors import (
 from merchants.settlement.services import payouts, proving
 from merchants.settlement.services import statements as settlement
 from points.ledger import selectors as points
+from tests.standins.wechatpay import signed_event
 
 KEY = {"Idempotency-Key": "k1"}
 Status = Payout.Status

@@ -1013,7 +1013,7 @@ def test_an_office_sees_what_would_expire_and_expires_it(past, lake, li):
     [
         (["set_expiry", "never", "--community", "nowhere"], "code nowhere"),
         (["set_expiry", "months", "--community", "lake"], "'parameter': 'months'"),
-        (["expire_points", "--community", "nowhere"], "no community nowhere"),
+        (["expire_points", "--community", "nowhere"], "no community with the code nowhere"),
         (["expire_points", "--community", "lake", "--on", "2024-12-31"], "--on is for --preview"),
     ],
 )

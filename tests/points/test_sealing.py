@@ -307,8 +307,8 @@ def assert_provable(community):
     for transfer in transfers:
         receipt = json.loads(json.dumps(sealing.receipt(transfer)))
         assert json.loads(receipt["leaf"])["id"] == str(transfer.pk)
-        assert verify_receipt.wrong_in_itself(receipt) == []
-        assert verify_receipt.wrong_with_published(receipt, heads) == []
+        assert list(verify_receipt.wrong_in_itself(receipt)) == []
+        assert list(verify_receipt.wrong_with_published(receipt, heads)) == []
 
 
 @pytest.mark.usefixtures("batches_of_three")

@@ -5,6 +5,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from datetime import date, datetime
+from pathlib import Path
 from typing import IO, Any
 from uuid import UUID
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
@@ -18,25 +19,16 @@ from backend.privacy import held
 
 CLOCK = ZoneInfo("Asia/Shanghai")  # in which moments are told; each says its offset
 
-ABOUT = """\
-这里是邻里系统中保存的、关于您的全部个人信息。
-This is all that Linli holds about you.
-
-{tables}
-
-每张表有两个文件：.json 供程序读取，.csv 可用 Excel 或 WPS 打开。时间都注明与 UTC 的时差。
-CSV 中可能被表格软件当作公式的文字，前面加了一个撇号（'）。别人的个人信息不在其中。
-Each table is there twice: .json for programs, .csv for Excel or WPS. Times say their offset from
-UTC. A text in a CSV that a spreadsheet would take for a formula begins with an apostrophe ('). The
-personal data of others is not in it.
-"""
+ABOUT = Path(__file__).with_name("about.txt")
 
 
 def about() -> str:
     """What the ZIP says of itself: every table, in Chinese and English."""
     told = [("profile.json", "您是谁，怎样登录 / who you are and how you log in")]
     told += [(table.name, table.about) for table in held.TABLES]
-    return ABOUT.format(tables="\n".join(f"{name:17} {words}" for name, words in told))
+    return ABOUT.read_text(encoding="utf-8").format(
+        tables="\n".join(f"{name:17} {words}" for name, words in told)
+    )
 
 
 def write(file: IO[bytes], user: User) -> None:

@@ -66,19 +66,8 @@ class BoardView(KeptPage):
             community = community_by_code(kwargs["code"])
         except Community.DoesNotExist:
             raise Http404 from None
-        reports = [
-            {
-                "category": _category(report.category),
-                "status": _status(report.status),
-                "is_done": report.status == Report.Status.VERIFIED,
-                "is_open": report.status in Report.OPEN,
-                "submitted_at": report.submitted_at.astimezone(community.clock),
-                "closed_at": report.closed_at and report.closed_at.astimezone(community.clock),
-                "answer": report.answer,
-            }
-            for report in public_reports(community)[:REPORTS_SHOWN]
-        ]
         return {
+            "community": community,
             "title": community.name,
             "back": _("All communities"),
             "figures": _figures(community),
@@ -94,12 +83,16 @@ class BoardView(KeptPage):
             "no_reports": _("Nothing has been reported yet."),
             "submitted": _("Reported"),
             "closed": _("Closed"),
-            "reports": reports,
+            "reports": [
+                (report, _category(report.category), _status(report.status))
+                for report in public_reports(community)[:REPORTS_SHOWN]
+            ],
         }
 
 
 def _figures(community: Community) -> list[tuple[str, int]]:
     points = public_figures(community)
+    partners = Partnership.objects.filter(community=community, status=Partnership.Status.ACTIVE)
     return [
         (_("Volunteers"), volunteers_in(community).count()),
         (_("Hours served"), verified_minutes(community) // 60),
@@ -107,12 +100,8 @@ def _figures(community: Community) -> list[tuple[str, int]]:
         # What campaigns disbursed is told below, with what for.
         (_("Points redeemed"), points["redeemed"] - selectors.disbursed_in(community)),
         (_("Points in wallets"), points["outstanding"]),
-        (_("Partner merchants"), _partners(community)),
+        (_("Partner merchants"), partners.count()),
     ]
-
-
-def _partners(community: Community) -> int:
-    return Partnership.objects.filter(community=community, status=Partnership.Status.ACTIVE).count()
 
 
 def _latest_seal(community: Community) -> dict[str, str] | None:

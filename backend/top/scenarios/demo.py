@@ -1,12 +1,10 @@
 """The demo community: a year at 碧沙湖, people who can log in, and something to do today."""
 
 import json
-import os
 import secrets
 from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 from allauth.mfa.totp.internal.auth import generate_totp_secret
 from allauth.socialaccount.models import SocialAccount
@@ -18,6 +16,7 @@ from backend.accounts.phones import digest
 from backend.communities.models import Community, Role
 from backend.communities.selectors import tenants
 from backend.communities.services import roles
+from backend.environment import write_private
 from backend.top.scenarios.replay import Event, Replay, ScenarioError
 from merchants import demo as trade
 from merchants.models import Merchant, MerchantMember, Statement
@@ -38,23 +37,16 @@ REPORT_RULES = {
 }
 FIRST_DAY = date(2024, 1, 1)
 OWNERS_OPENID = "o6_demo_owner"
-# Username, the phone under which the scenario knows them (or none), what they are.
+# Username, the phone under which the scenario knows them or else their name, what they are.
 CAST = (
     ("volunteer", "19900000001", "resident volunteer 居民志愿者"),
     ("rider", "19900000003", "volunteer who reports 志愿者"),
-    ("staff", "", "community staff 社工"),
-    ("manager", "", "community manager 书记"),
-    ("auditor", "", "auditor 审计"),
-    ("clerk", "", "clerk of 餐饮合伙人01 店员"),
-    ("owner", "", "owner of 餐饮合伙人01 商户负责人"),
+    ("staff", "社工小赵", "community staff 社工"),
+    ("manager", "钱书记", "community manager 书记"),
+    ("auditor", "孙审计", "auditor 审计"),
+    ("clerk", "店员小陈", "clerk of 餐饮合伙人01 店员"),
+    ("owner", "周老板", "owner of 餐饮合伙人01 商户负责人"),
 )
-NAMES = {
-    "staff": "社工小赵",
-    "manager": "钱书记",
-    "auditor": "孙审计",
-    "clerk": "店员小陈",
-    "owner": "周老板",
-}
 ROLES = {"staff": Role.STAFF, "manager": Role.MANAGER, "auditor": Role.AUDITOR}
 
 
@@ -76,23 +68,24 @@ def load(
         if community is None:
             _leave_real_people_alone()
             community = _year(tell, watch)
-    kept = _kept(home)
+    path = home / "demo.json"
+    kept = json.loads(path.read_bytes()) if path.exists() else {"users": []}
     password = kept.get("password") or secrets.token_urlsafe(12)
-    known = _totp_secrets(kept)
+    known = {user["username"]: user.get("totp_secret") for user in kept["users"]}
     totp_secrets = {
         username: known.get(username) or generate_totp_secret()
         for username, role in ROLES.items()
         if role in roles.OWES_SECOND_FACTOR
     }
     with transaction.atomic():
-        people = {username: _person(username, phone, password) for username, phone, _ in CAST}
+        people = {username: _person(username, known_as, password) for username, known_as, _ in CAST}
         for username, role in ROLES.items():
             roles.give(user=people[username], community=community, role=role)
             if username in totp_secrets:
                 mfa.hand_out(
                     user=people[username],
                     secret=totp_secrets[username],
-                    anew=username not in known,
+                    anew=not known.get(username),
                 )
         shop = Merchant.objects.get(
             partnerships__community=community, partnerships__name="餐饮合伙人01"
@@ -118,7 +111,8 @@ def load(
             for username, _, role in CAST
         ],
     }
-    _write_private(home / "demo.json", content)
+    home.mkdir(parents=True, exist_ok=True)
+    write_private(path, json.dumps(content, ensure_ascii=False, indent=2))
 
 
 def _leave_real_people_alone() -> None:
@@ -161,38 +155,15 @@ class _LastingYear(Replay):
             super()._pay(statements, is_last=is_last)
 
 
-def _kept(home: Path) -> dict[str, Any]:
-    """What an earlier load wrote down, if it is still there."""
-    path = home / "demo.json"
-    kept: dict[str, Any] = json.loads(path.read_bytes()) if path.exists() else {}
-    return kept
-
-
-def _totp_secrets(kept: dict[str, Any]) -> dict[str, str]:
-    """By username, what codes are made from."""
-    return {
-        user["username"]: user["totp_secret"]
-        for user in kept.get("users", [])
-        if "totp_secret" in user
-    }
-
-
-def _person(username: str, phone: str, password: str) -> User:
+def _person(username: str, known_as: str, password: str) -> User:
     """Somebody of the cast, able to log in; people of the scenario get a name to log in with."""
     user = (
         User.objects.filter(username=username).first()
-        or (phone and User.objects.filter(phone_digest=digest(phone)).first())
-        or User(name=NAMES.get(username, username))
+        or User.objects.filter(phone_digest=digest(known_as)).first()
+        or User(name=known_as)
     )
     user.username = username
     if not user.check_password(password):
         user.set_password(password)
     user.save()
     return user
-
-
-def _write_private(path: Path, content: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump(content, file, ensure_ascii=False, indent=2)

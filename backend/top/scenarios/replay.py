@@ -14,6 +14,7 @@ from datetime import date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.db import connection, transaction
@@ -66,14 +67,18 @@ class ScenarioError(Exception):
 
 
 @contextmanager
-def _without_savepoints() -> Iterator[None]:
-    """For what ends the replay if it is refused: there is nothing to go back to but its start.
+def _unrefused(row: Row, refusals: type[Refusal] = Refusal) -> Iterator[None]:
+    """End the replay if ``row`` is refused: there is nothing to go back to but its start.
 
-    Thousands of them in one transaction make PostgreSQL twice as slow.
+    So there are no savepoints: thousands in one transaction make PostgreSQL twice as slow.
     """
     connection.features.uses_savepoints = False
     try:
         yield
+    except refusals as refusal:
+        raise ScenarioError(
+            f"hours.csv, line {row.line}: {refusal.code}: {refusal.title}"
+        ) from refusal
     finally:
         connection.features.uses_savepoints = True
 
@@ -109,6 +114,10 @@ class Replay:
         self._tell = tell
         self._watch = watch
         self._settings = self._read_json("rules.json")
+        self._attendances: dict[int, Attendance] = {}
+        self._clerks: dict[UUID, User] = {}  # by merchant
+        self._people: dict[str, User] = {}  # by phone
+        self._planned: dict[tuple[str, str], Activity] = {}
 
     @transaction.atomic
     def play(self) -> dict[str, Any]:
@@ -117,11 +126,13 @@ class Replay:
         self._take(VolunteersSheet(self.community), "volunteers.csv")
         self._take(MerchantsSheet(self.community), "merchants.csv")
         self._attended = _once(self._read(HoursSheet(self.community), "hours.csv"))
-        self._enrol_who_is_on_no_list()
-        self._list_merchants_who_are_on_no_list()
+        if not self._has("volunteers.csv"):  # whoever served is one
+            for row in self._attended:
+                self._enrol(row.values["phone"], row.values["name"])
+        if not self._has("merchants.csv"):
+            self._list_who_offers()
         self._take(OffersSheet(self.community), "offers.csv")
         self._attempts = self._read(RedemptionsSheet(self.community), "redemptions.csv")
-        self._attendances: dict[int, Attendance] = {}
         play = {LEAVES: self._leave, REDEEMS: self._redeem, ARRIVES: self._arrive}
         for event in self._watch(sorted(self._events())):
             play[event.rank](event.number)
@@ -151,9 +162,6 @@ class Replay:
         if not isinstance(name, str) or not is_tidy(name) or len(name) > 60:
             raise ScenarioError("rules.json: community is not a name of 1 to 60 characters.")
         self.community = places.found(code=self.code, name=name, timezone=timezone)
-        self._publish_rules()
-
-    def _publish_rules(self) -> None:
         try:
             rules.publish_all(
                 community=self.community,
@@ -166,16 +174,12 @@ class Replay:
     @cached_property
     def verifier(self) -> User:
         """The member of staff who verifies all hours."""
-        user = self._member_of_staff("staff", "社工")
-        roles.give(user=user, community=self.community, role=Role.STAFF)
-        return user
+        return self._appointed(Role.STAFF, "社工")
 
     @cached_property
     def approver(self) -> User:
         """The manager who approves all statements."""
-        user = self._member_of_staff("manager", "书记")
-        roles.give(user=user, community=self.community, role=Role.MANAGER)
-        return user
+        return self._appointed(Role.MANAGER, "书记")
 
     def clerk_of(self, merchant: Merchant) -> User:
         """The clerk who scans at ``merchant``, employed on the first scan."""
@@ -185,9 +189,10 @@ class Replay:
             self._clerks[merchant.pk] = user
         return self._clerks[merchant.pk]
 
-    @cached_property
-    def _clerks(self) -> dict[Any, User]:
-        return {}
+    def _appointed(self, role: Role, name: str) -> User:
+        user = self._member_of_staff(role.value, name)
+        roles.give(user=user, community=self.community, role=role)
+        return user
 
     def _member_of_staff(self, role: str, name: str) -> User:
         user = User(username=f"{self.code}.{role}", name=name)
@@ -195,17 +200,8 @@ class Replay:
         user.save(force_insert=True)
         return user
 
-    def _enrol_who_is_on_no_list(self) -> None:
-        """Without a list of volunteers, whoever served is one."""
-        if self._has("volunteers.csv"):
-            return
-        for row in self._attended:
-            self._enrol(row.values["phone"], row.values["name"])
-
-    def _list_merchants_who_are_on_no_list(self) -> None:
+    def _list_who_offers(self) -> None:
         """Without a list of merchants, whoever offers something is one, on unknown terms: 0."""
-        if self._has("merchants.csv"):
-            return
         listed = self._read(OffersSheet(self.community), "offers.csv")
         names = {of_thing(row.values["merchant"]): row.values["merchant"] for row in listed}
         for name in sorted(names.values()):
@@ -231,19 +227,14 @@ class Replay:
                 f"hours.csv, line {row.line}: nobody with this phone is in volunteers.csv."
             )
         starts_at, ends_at = row.values["checked_in_at"], row.values["checked_out_at"]
-        try:
-            with _without_savepoints():
-                shift = activities.plan_shift(
-                    activity=self._activity(row.values["activity"], row.values["category"]),
-                    starts_at=starts_at,
-                    ends_at=ends_at,
-                )
-                attendance = sign_ups.sign_up(shift=shift, volunteer=user, now=starts_at)
-                self._attendances[number] = hours.check_in(attendance=attendance, now=starts_at)
-        except Refusal as refusal:
-            raise ScenarioError(
-                f"hours.csv, line {row.line}: {refusal.code}: {refusal.title}"
-            ) from refusal
+        with _unrefused(row):
+            shift = activities.plan_shift(
+                activity=self._activity(row.values["activity"], row.values["category"]),
+                starts_at=starts_at,
+                ends_at=ends_at,
+            )
+            attendance = sign_ups.sign_up(shift=shift, volunteer=user, now=starts_at)
+            self._attendances[number] = hours.check_in(attendance=attendance, now=starts_at)
 
     def _leave(self, number: int) -> None:
         row = self._attended[number]
@@ -252,14 +243,9 @@ class Replay:
                 f"hours.csv, line {row.line}: the check-out is not after the check-in."
             )
         attendance, moment = self._attendances[number], row.values["checked_out_at"]
-        try:
-            with _without_savepoints():
-                attendance = hours.check_out(attendance=attendance, now=moment)
-                hours.verify(attendance=attendance, verifier=self.verifier, now=moment)
-        except RuleMissing as refusal:
-            raise ScenarioError(
-                f"hours.csv, line {row.line}: {refusal.code}: {refusal.title}"
-            ) from refusal
+        with _unrefused(row, RuleMissing):
+            attendance = hours.check_out(attendance=attendance, now=moment)
+            hours.verify(attendance=attendance, verifier=self.verifier, now=moment)
 
     def _redeem(self, number: int) -> None:
         values = self._attempts[number].values
@@ -381,15 +367,9 @@ class Replay:
         table = open_table(self.folder / name, sheet.columns)
         if table.ignored_columns:
             self._tell(f"{name}: columns not known, ignored: {', '.join(table.ignored_columns)}.")
-        rows: list[Row] = []
-        errors: list[RowError] = []
-        for item in table:
-            if isinstance(item, Row):
-                rows.append(item)
-            else:
-                errors.append(item)
-        self._stop_at(name, errors)
-        return rows
+        found = list(table)
+        self._stop_at(name, [item for item in found if isinstance(item, RowError)])
+        return [item for item in found if isinstance(item, Row)]
 
     def _take(self, sheet: Sheet, name: str) -> None:
         if rows := self._read(sheet, name):
@@ -406,19 +386,13 @@ class Replay:
 
     def _person(self, phone: str) -> User | None:
         if phone not in self._people:
-            volunteer = (
-                Volunteer.objects.filter(community=self.community, user__phone_digest=digest(phone))
-                .select_related("user")
-                .first()
+            of_phone = Volunteer.objects.filter(
+                community=self.community, user__phone_digest=digest(phone)
             )
-            if volunteer is None:
+            if (volunteer := of_phone.select_related("user").first()) is None:
                 return None
             self._people[phone] = volunteer.user
         return self._people[phone]
-
-    @cached_property
-    def _people(self) -> dict[str, User]:
-        return {}
 
     def _enrol(self, phone: str, name: str) -> User:
         user = put_on_record(name=name, phone=phone)
@@ -432,10 +406,6 @@ class Replay:
                 community=self.community, title=title, category=category
             )
         return self._planned[key]
-
-    @cached_property
-    def _planned(self) -> dict[tuple[str, str], Activity]:
-        return {}
 
 
 def _once(attended: list[Row]) -> list[Row]:

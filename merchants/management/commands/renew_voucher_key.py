@@ -3,10 +3,9 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 
-from backend.communities.models import Community
-from backend.communities.selectors import community_by_code
+from backend.communities.command import add_place, chosen_place
 from merchants.redemption.services import voucher_tokens
 
 
@@ -17,13 +16,9 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--community", required=True, metavar="CODE")
+        add_place(parser)
         parser.add_argument("--withdraw", action="store_true", help="take nothing older any more")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            community = community_by_code(options["community"])
-        except Community.DoesNotExist:
-            raise CommandError(f"There is no community {options['community']!r}.") from None
         make = voucher_tokens.withdraw_keys if options["withdraw"] else voucher_tokens.make_key
-        self.stdout.write(f"{make(community).kid} signs from now on.")
+        self.stdout.write(f"{make(chosen_place(options)).kid} signs from now on.")

@@ -7,8 +7,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from backend import days
+from backend.communities.command import add_place, chosen_place
 from backend.communities.models import Community
-from backend.communities.selectors import community_by_code
 from points.expiry import selectors
 from points.expiry import services as expiry
 
@@ -19,7 +19,7 @@ class Command(BaseCommand):
     help = "Expire the points whose day is over; with --preview, show what would expire."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--community", required=True, metavar="CODE")
+        add_place(parser)
         parser.add_argument("--preview", action="store_true", help="write nothing")
         parser.add_argument(
             "--on",
@@ -29,10 +29,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            community = community_by_code(options["community"])
-        except Community.DoesNotExist:
-            raise CommandError(f"There is no community {options['community']}.") from None
+        community = chosen_place(options)
         if options["preview"]:
             self._preview(community, options["on"])
         elif options["on"]:

@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from backend import days
+from backend.communities.command import add_place, chosen_place
 from backend.communities.models import Community
 from points.rules import services as rules
 from points.rules.errors import RuleInvalid
@@ -20,7 +21,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path, metavar="FILE")
-        parser.add_argument("--community", required=True, metavar="CODE")
+        add_place(parser)
         parser.add_argument(
             "--valid-from",
             type=days.typed,
@@ -29,14 +30,11 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        place = Community.objects.filter(code=options["community"]).first()
-        if place is None:
-            raise CommandError(f"There is no place with the code {options['community']}.")
-        today = place.today
+        place = chosen_place(options, Community.objects.all())
         try:
             written = json.loads(options["file"].read_bytes())
             versions = rules.publish_all(
-                community=place, written=written, valid_from=options["valid_from"] or today
+                community=place, written=written, valid_from=options["valid_from"] or place.today
             )
         except (OSError, ValueError) as error:
             raise CommandError(f"{options['file']}: {error}") from error

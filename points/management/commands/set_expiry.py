@@ -6,6 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from backend import days
+from backend.communities.command import add_place, chosen_place
 from backend.communities.models import Community
 from points.expiry import services as expiry
 from points.expiry.errors import ExpiryPolicyInvalid
@@ -19,7 +20,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("kind", choices=ExpiryPolicy.Kind.values)
-        parser.add_argument("--community", required=True, metavar="CODE")
+        add_place(parser)
         parser.add_argument("--months", type=int, help="with `months`: 1 to 120")
         parser.add_argument(
             "--at-least-days",
@@ -36,17 +37,14 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        place = Community.objects.filter(code=options["community"]).first()
-        if place is None:
-            raise CommandError(f"There is no place with the code {options['community']}.")
-        today = place.today
+        place = chosen_place(options, Community.objects.all())
         try:
             policy = expiry.set_policy(
                 community=place,
                 kind=options["kind"],
                 months=options["months"],
                 at_least_days=options["at_least_days"],
-                valid_from=options["valid_from"] or today,
+                valid_from=options["valid_from"] or place.today,
             )
         except ExpiryPolicyInvalid as error:
             raise CommandError(f"{error.code}: {error.facts}") from error

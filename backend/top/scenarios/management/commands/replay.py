@@ -67,16 +67,9 @@ class Command(BaseCommand):
 
     def _print(self, comparisons: list[Comparison]) -> None:
         marks = {True: "=", False: "≠", None: " "}
-        widths = [
-            max(len(cell) for cell in column)
-            for column in zip(
-                *((one.name, one.ours, one.expected) for one in comparisons), strict=True
-            )
-        ]
         for one in comparisons:
-            cells = (one.name, one.ours, one.expected)
-            line = "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
-            self.stdout.write(f"{line}  {marks[one.agrees]}")
+            line = f"{one.name:<20}  {one.ours:<40}  {one.expected:<40}  {marks[one.agrees]}"
+            self.stdout.write(line.rstrip())
             for difference in one.differences[:DIFFERENCES_SHOWN]:
                 self.stdout.write(f"    {difference}")
             if len(one.differences) > DIFFERENCES_SHOWN:

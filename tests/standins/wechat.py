@@ -1,0 +1,252 @@
+"""WeChat's stand-in as tests meet it: it fails when told to, and plays calls we do not make yet.
+
+Keeps time of its own (``POST /_standin/clock`` moves it); ``WeChat.CONTROLS`` names what else may
+be asked. Source: shared/WECHAT.md, section 1.
+"""
+
+import io
+import re
+import threading
+import uuid
+
+from PIL import Image
+
+from backend.standins import wechat
+from backend.standins.wechat import DAY, MINUTE, SESSION, wrong
+from tests.standins.wechat_values import first_wrong
+
+ACTIVE_SECONDS = 7200  # of whom a text may be checked
+UNCHECKED_PAGES = 60_000  # mini-program codes with check_path=false, ever
+
+OLD_TOKEN = "/cgi-bin/token"
+MINI_PROGRAM_CODE = "/wxa/getwxacodeunlimit"
+SEND = "/cgi-bin/message/subscribe/send"
+CHECK_TEXT, CHECK_MEDIA = "/wxa/msg_sec_check", "/wxa/media_check_async"
+
+
+class WeChat(wechat.WeChat):
+    """``fail_next`` holds what is to go wrong with the next calls."""
+
+    READS = (SESSION, OLD_TOKEN)
+    WITHOUT_TOKEN = (*wechat.WeChat.WITHOUT_TOKEN, OLD_TOKEN)
+    LIMITS = wechat.WeChat.LIMITS | {
+        MINI_PROGRAM_CODE: {MINUTE: 5_000},
+        CHECK_TEXT: {MINUTE: 4_000, DAY: 2_000_000},
+        CHECK_MEDIA: {MINUTE: 2_000, DAY: 200_000},
+    }
+
+    def __init__(self):
+        super().__init__()
+        self.pages = {"pages/index/index"}  # what is published
+        self.unchecked_pages = 0
+        self.templates = {}  # template id → its fields
+        self.quota = {}  # (openid, template id) → messages that they still accept; None: banned
+        self.sending = {}  # openid → the thread that is at it
+        self.words = {}  # word → (suggest, label)
+        self.fail_next = []  # {"path", "how", …}, taken in their order
+        self.journal = []  # calls, and the events that WeChat would tell our server
+
+    def old_token(self, query, _):
+        """Each call makes a new one; a stable token is another and stays as it is."""
+        if error := self.wrong_app(query):
+            return error
+        self.renew(OLD_TOKEN)
+        return self.token_of(OLD_TOKEN)
+
+    # --- mini-program codes ---------------------------------------------------------------
+    def getwxacodeunlimit(self, _, body):
+        """The picture of a mini-program code, as (bytes, content type)."""
+        scene, page = body.get("scene"), body.get("page", "pages/index/index")
+        width, checked = body.get("width", 430), body.get("check_path", True)
+        if not isinstance(scene, str) or not 1 <= len(scene) <= 32:
+            return wrong(40169, "invalid length for scene, or the data is not json string")
+        if not re.fullmatch(r"[0-9A-Za-z!#$&'()*+,/:;=?@\-._~]+", scene):
+            return wrong(40129, "invalid scene")
+        if "scancode_time" in scene:
+            return wrong(85096, "scancode_time is reserved")
+        versions = ("release", "trial", "develop")
+        if body.get("env_version", "release") not in versions or width not in range(280, 1281):
+            return wrong(40097, "invalid args")
+        if page.startswith("/") or "?" in page or (checked and page not in self.pages):
+            return wrong(41030, "invalid page")
+        if not checked:
+            if self.unchecked_pages >= UNCHECKED_PAGES:
+                return wrong(45009, "reach max api quota limit")
+            self.unchecked_pages += 1
+        kind = "png" if body.get("is_hyaline") else "jpeg"
+        picture = io.BytesIO()
+        Image.new("L", (width, width), 255).save(picture, kind)
+        return picture.getvalue(), f"image/{kind}"
+
+    # --- subscription messages ------------------------------------------------------------
+    def send(self, _, body):
+        to, template = body.get("touser"), body.get("template_id")
+        if to not in self.active:
+            return wrong(40003, "invalid openid")
+        if template not in self.templates:
+            return wrong(40037, "invalid template_id")
+        if body.get("page", "pages/index/index").partition("?")[0] not in self.pages:
+            return wrong(41030, "invalid page")
+        if field := first_wrong(body.get("data"), self.templates[template]):
+            return wrong(47003, f"argument invalid! data.{field}.value invalid")
+        if to in self.sending:
+            return wrong(43108, "concurrent sending to one user")
+        left = self.quota.get((to, template), 0)
+        if left is None:
+            return wrong(43107, "user banned the subscription")
+        if left == 0:
+            return wrong(43101, "user refuse to accept the msg")
+        self.quota[to, template] = left - 1
+        self.sending[to] = threading.get_ident()
+        self.journal.append(
+            {"event": "subscribe_msg_sent_event", "openid": to, "template_id": template}
+            | {"data": body["data"], "page": body.get("page", "")}
+        )
+        return {"errcode": 0, "errmsg": "ok"}
+
+    def finish_sending(self):
+        """What this thread was at is answered, however slowly."""
+        me = threading.get_ident()
+        with self.lock:
+            self.sending = {to: thread for to, thread in self.sending.items() if thread != me}
+
+    # --- whether a text or a picture may be shown -----------------------------------------
+    def msg_sec_check(self, _, body):
+        content = body.get("content")
+        if error := self.wrong_check(body):
+            return error
+        if not isinstance(content, str) or not 1 <= len(content) <= 2500:
+            return wrong(40097, "invalid args")
+        result = self.verdict(content)
+        detail = [{"strategy": "content_model", "errcode": 0, "prob": 90, **result}]
+        return {"errcode": 0, "errmsg": "ok", "result": result, "detail": detail} | {
+            "trace_id": uuid.uuid4().hex
+        }
+
+    def media_check_async(self, _, body):
+        """The verdict comes later, as an event: it is in the journal."""
+        if error := self.wrong_check(body):
+            return error
+        if body.get("media_type") not in (1, 2) or not body.get("media_url"):
+            return wrong(40097, "invalid args")
+        trace = uuid.uuid4().hex
+        result = self.verdict(body["media_url"])
+        self.journal.append({"event": "wxa_media_check", "trace_id": trace, "result": result})
+        return {"errcode": 0, "errmsg": "ok", "trace_id": trace}
+
+    def wrong_check(self, body):
+        if body.get("version") != 2 or body.get("scene") not in (1, 2, 3, 4):
+            return wrong(40097, "invalid args")
+        if body.get("openid") not in self.active:
+            return wrong(40003, "invalid openid")
+        if self.active[body["openid"]] < self.now() - ACTIVE_SECONDS:
+            return wrong(61010, "code is expired")
+        return None
+
+    def verdict(self, content):
+        found = [verdict for word, verdict in self.words.items() if word in content]
+        suggest, label = found[0] if found else ("pass", 100)
+        return {"suggest": suggest, "label": label}
+
+    CALLS = wechat.WeChat.CALLS | {
+        OLD_TOKEN: old_token,
+        MINI_PROGRAM_CODE: getwxacodeunlimit,
+        SEND: send,
+        CHECK_TEXT: msg_sec_check,
+        CHECK_MEDIA: media_check_async,
+    }
+
+    # --- what a test may ask: POST /_standin/… ----------------------------------------------
+    def move_clock(self, body):
+        self.ahead += body["seconds"]
+
+    def fail(self, body):
+        self.fail_next.append(body)
+
+    def forget_tokens(self, _):
+        self.tokens.clear()
+
+    def limit(self, body):
+        """From now on ``path`` takes ``most`` calls in ``seconds`` (60 or 86,400)."""
+        self.limits.setdefault(body["path"], {})[body["seconds"]] = body["most"]
+
+    def publish(self, body):
+        """A ``page``, or a ``template_id`` with its ``fields``."""
+        if "page" in body:
+            self.pages.add(body["page"])
+        else:
+            self.templates[body["template_id"]] = body["fields"]
+
+    def subscribe(self, body):
+        """Somebody taps: ``status`` is accept (one message more), reject or ban."""
+        key = (body["openid"], body["template_id"])
+        if body["status"] == "accept":
+            self.quota[key] = (self.quota.get(key) or 0) + 1
+        elif body["status"] == "ban":
+            self.quota[key] = None
+        self.journal.append({"event": "subscribe_msg_popup_event", **body})
+
+    def word(self, body):
+        """Texts and addresses with ``word`` in them are ``suggest`` (risky, review)."""
+        self.words[body["word"]] = (body["suggest"], body["label"])
+
+    def read_journal(self, _):
+        return {"journal": self.journal}
+
+    CONTROLS = wechat.WeChat.CONTROLS | {
+        "clock": move_clock,
+        "failures": fail,
+        "forget-tokens": forget_tokens,
+        "limits": limit,
+        "published": publish,
+        "subscriptions": subscribe,
+        "words": word,
+        "journal": read_journal,
+    }
+
+
+class Handler(wechat.Handler):
+    def call(self, wechat, path, query, body):
+        try:
+            self.fail_or_answer(wechat, path, query, body)
+        finally:
+            wechat.finish_sending()
+
+    def fail_or_answer(self, wechat, path, query, body):
+        with wechat.lock:
+            waiting = wechat.fail_next
+            failure = next((one for one in waiting if one["path"] == path), {})
+            if failure:
+                waiting.remove(failure)
+            before = failure.get("how") in ("before", "errcode", "garbage", "status")
+            told = None if before else wechat.answer(self.command, path, query, body)
+            code = failure.get("errcode") or (told.get("errcode", 0) if _is_json(told) else 0)
+            wechat.journal.append({"path": path, "errcode": code, "failure": failure})
+        how = failure.get("how")
+        if how in ("before", "after"):  # the effect, or not, and no answer
+            self.close_connection = True
+            return None
+        if how == "slow":
+            self.server.hurry.wait(failure["seconds"])
+        elif how == "errcode":
+            told = {"errcode": failure["errcode"], "errmsg": "as told"}
+        elif how == "garbage":
+            told = b"<html>", "text/html"
+        elif how == "status":
+            return self.say({}, failure["status"])
+        return self.say(told)
+
+    def say(self, told, status=200):
+        if isinstance(told, tuple):
+            self.write(told[0], status, **{"Content-Type": told[1]})
+        else:
+            super().say(told, status)
+
+
+def _is_json(told):
+    return isinstance(told, dict)
+
+
+class Server(wechat.Server):
+    def __init__(self):
+        super().__init__(WeChat(), Handler)
