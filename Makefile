@@ -44,7 +44,7 @@ test quick check bench: export DJANGO_SETTINGS_MODULE := backend.test_settings
 test: setup $(if $(T),,style)
 	$(WITH_SERVERS) $(MAKE) --no-print-directory --jobs suite $(if $(T),,types layers models)
 
-# A few cases of each test that is not slow: tests/conftest.py says which.
+# One case of each test that is not slow: tests/conftest.py says which.
 quick: setup
 	$(WITH_SERVERS) $(PYTEST) --quick $(T)
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
-PROCESSES = 4
+PROCESSES = int(os.environ.get("BENCH_PROCESSES", "4"))
 DONE = "done"
 
 

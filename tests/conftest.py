@@ -55,11 +55,14 @@ TOTP_SECRET = "JBSWY3DPEHPK3PXP"
 PATIENCE = 300  # seconds
 
 
-CASES = 2  # of each test, that `make quick` runs
+# Tests that took longer than QUICK seconds a case, and how long. ``LINLI_WRITE_SECONDS=1`` adds
+# what is run to it; best alone on a machine.
+SECONDS = Path(__file__).parent / "golden" / "seconds.txt"
+QUICK = 0.15
 
 
 def pytest_addoption(parser):
-    parser.addoption("--quick", action="store_true", help="A few cases of all that is not slow.")
+    parser.addoption("--quick", action="store_true", help="One case of all that is not slow.")
 
 
 class Together(LoadScopeScheduling):
@@ -84,39 +87,63 @@ def pytest_collection_modifyitems(config, items):
         if marker and marker.kwargs.get("transaction"):
             item.add_marker("slow")
     yield
-    items.sort(key=how_soon)
+    seconds = known_seconds()
+    items.sort(key=lambda item: how_soon(item, seconds.get(name_without_case(item.nodeid), 0)))
     if config.option.quick:
-        kept = {id(item) for item in some_of_each(items)}
+        kept = {id(item) for item in one_of_each(items, seconds)}
         config.hook.pytest_deselected(items=[item for item in items if id(item) not in kept])
         items[:] = [item for item in items if id(item) in kept]
 
 
 def pytest_collection_finish():
-    """Keep the garbage collector from going over modules and tests, which stay, again and again."""
+    """Keep the garbage collector from going over modules and tests, which stay, again and again.
+
+    What requests leave behind is little, and need not be looked for after every seven hundredth.
+    """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
-def how_soon(item):
-    """Journeys, whose system takes long to start; the walks through town; what else is slow."""
-    is_slow = item.get_closest_marker("slow") is not None
-    return (
-        not item.nodeid.startswith("tests/journeys/"),
-        "town" not in getattr(item, "fixturenames", ()),
-        not is_slow,
-    )
+def how_soon(item, seconds):
+    """Journeys, in their order, for their system takes long to start; then what takes long."""
+    if item.nodeid.startswith("tests/journeys/"):
+        return (0,)
+    return (1, -seconds, item.get_closest_marker("slow") is None)
 
 
-def some_of_each(items):
-    """Of every test that is not slow its first case and its last, as many as CASES."""
-    of_each = defaultdict(list)
+def one_of_each(items, seconds):
+    """The first case of every test that is not slow, and was not the last time."""
+    seen = set(seconds)
     for item in items:
-        if not item.get_closest_marker("slow"):
-            of_each[item.nodeid.partition("[")[0]].append(item)
-    for cases in of_each.values():
-        count = min(CASES, len(cases))
-        for number in range(count):
-            yield cases[number * (len(cases) - 1) // max(1, count - 1)]
+        name = name_without_case(item.nodeid)
+        if name not in seen and not item.get_closest_marker("slow"):
+            seen.add(name)
+            yield item
+
+
+def name_without_case(nodeid):
+    return nodeid.partition("[")[0]
+
+
+def known_seconds():
+    lines = (line.split() for line in SECONDS.read_text(encoding="utf-8").splitlines())
+    return {name: float(seconds) for seconds, name in lines}
+
+
+took = defaultdict(lambda: defaultdict(float))  # seconds of each case of a test that has run
+
+
+def pytest_runtest_logreport(report):
+    took[name_without_case(report.nodeid)][report.nodeid] += report.duration
+
+
+def pytest_sessionfinish(session):
+    if os.environ.get("LINLI_WRITE_SECONDS") and not hasattr(session.config, "workerinput"):
+        mean = {name: sum(cases.values()) / len(cases) for name, cases in took.items()}
+        known = known_seconds() | mean
+        lines = [f"{known[name]:6.1f} {name}" for name in sorted(known) if known[name] > QUICK]
+        SECONDS.write_text("\n".join([*lines, ""]), encoding="utf-8")
 
 
 def digest_of_migrations() -> str:

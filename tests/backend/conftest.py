@@ -1,6 +1,7 @@
 """WeChat, as the tests of logging in and of phone numbers meet it."""
 
 import inspect
+import logging
 import threading
 
 import pytest
@@ -35,12 +36,14 @@ def wechat(wechat_server):
 
 
 @pytest.fixture
-def town(settings, db, cast, request, wechat, wechat_pay) -> Town:
+def town(settings, db, cast, request, wechat, wechat_pay, caplog) -> Town:
     """Two communities with everybody and everything in them that an operation may be about.
 
     Built for the first of a worker's tests, and fetched by the others: tests/cast.py.
     """
     settings.HEADLESS_JWT_ACCESS_TOKEN_EXPIRES_IN = 3_600  # a slow machine asks for long
+    # Of thousands of requests the log keeps those that broke something, not what was refused.
+    caplog.set_level(logging.ERROR, "django")
     if name_of(build) in cast.kept:
         found = cast.fetch(build)
     else:

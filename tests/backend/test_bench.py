@@ -24,6 +24,7 @@ def bench(*names):
         cwd=BASE_DIR,
         env=os.environ
         | {
+            "BENCH_PROCESSES": "2",
             "BENCH_REDEMPTIONS": "8",
             "BENCH_SETTLED": "10,40",
             "BENCH_REQUESTS": "8",

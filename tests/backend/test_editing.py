@@ -1,12 +1,11 @@
 """Two people edit the same thing: who says what they read is told that it has been changed."""
 
 import pytest
-from drf_spectacular.generators import SchemaGenerator
 
 from backend.communities.models import Role
 from backend.communities.services import roles
-from tests.backend.test_permissions import ask
 from tests.backend.test_shown_again import writes
+from tests.backend.walks import ask, document
 
 pytestmark = pytest.mark.django_db
 
@@ -106,10 +105,9 @@ def test_of_two_who_read_the_same_version_one_changes_it(lake, manager, at_once)
 # --- every edit -------------------------------------------------------------------------------
 def takes_match():
     """By its operationId, of whatever takes ``If-Match``, whether it is read there."""
-    document = SchemaGenerator().get_schema(request=None, public=True)
     return {
         operation["operationId"]: "get" in methods
-        for methods in document["paths"].values()
+        for methods in document()["paths"].values()
         for operation in methods.values()
         if any(one.get("name") == "If-Match" for one in operation.get("parameters", []))
     }

@@ -16,7 +16,7 @@ from rest_framework.views import APIView
 
 from backend.api.known import MOST_NAMED
 from backend.api.parsers import JSONParser, PhotoFormParser
-from tests.backend.test_permissions import operations
+from tests.backend.walks import operations
 
 
 class LineSerializer(serializers.Serializer):

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from backend.accounts.models import User
 from merchants.models import Merchant, MerchantMember
-from tests.backend.test_permissions import ask, operations
+from tests.backend.walks import ask, operations
 
 WRITES = ("POST", "PUT", "PATCH", "DELETE")
 # What is about no merchant, or leaves out those on whose side the caller is; the rest of it is

@@ -16,15 +16,14 @@ import django_filters
 import pytest
 from django.core.cache import cache
 from django.core.management import CommandError, call_command
-from drf_spectacular.generators import SchemaGenerator
 from rest_framework import serializers
 
 from backend import days
 from backend.accounts.api import fields as typed
 from backend.api import fields, filters
 from backend.api.throttling import UserThrottle
-from tests.backend.test_permissions import CLIENT, LOG_IN, ask, operations
-from tests.backend.town import CALLERS, Form, undone
+from tests.backend.town import Form, undone
+from tests.backend.walks import CLIENT, LOG_IN, ask, document, ways
 from tests.cast import PASSWORD
 
 OURS = ("backend.", "points.", "volunteers.", "merchants.")
@@ -117,30 +116,25 @@ def test_every_filter_reads_with_the_fields_that_have_bounds():
 
 
 # --- where they are documented ----------------------------------------------------------------
-@pytest.fixture(scope="module")
-def document():
-    return SchemaGenerator().get_schema(request=None, public=True)
-
-
-def leaves(document, schema, path=()) -> Iterator[tuple[tuple[str, ...], dict]]:
+def leaves(schema, path=()) -> Iterator[tuple[tuple[str, ...], dict]]:
     """What values stand where in a body: ``("items", 0, "quantity")`` and its schema."""
     if "$ref" in schema:
-        schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+        schema = document()["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
     if "allOf" in schema:
         (inner,) = schema["allOf"]
-        yield from leaves(document, inner, path)
+        yield from leaves(inner, path)
     elif schema.get("type") == "object":
         for name, inner in schema.get("properties", {}).items():
-            yield from leaves(document, inner, (*path, name))
+            yield from leaves(inner, (*path, name))
     elif schema.get("type") == "array":
-        yield from leaves(document, schema["items"], (*path, 0))
+        yield from leaves(schema["items"], (*path, 0))
     else:
         yield path, schema
 
 
-def read_by(document):
+def read_by():
     """(operation, where, schema) of all that a request may say: in its body or its query."""
-    for path, methods in document["paths"].items():
+    for path, methods in document()["paths"].items():
         if path.startswith(LOG_IN):
             continue
         for method, operation in methods.items():
@@ -149,12 +143,12 @@ def read_by(document):
                 if parameter["in"] == "query":
                     yield label, ("?", parameter["name"]), parameter["schema"]
             for content in operation.get("requestBody", {}).get("content", {}).values():
-                for where, schema in leaves(document, content["schema"]):
+                for where, schema in leaves(content["schema"]):
                     yield label, where, schema
 
 
-def test_the_document_states_the_bounds_of_every_number_and_day_that_is_read(document):
-    read = list(read_by(document))
+def test_the_document_states_the_bounds_of_every_number_and_day_that_is_read():
+    read = list(read_by())
     unbound = [
         (label, where)
         for label, where, schema in read
@@ -265,18 +259,6 @@ def _nobody_asks_too_often(monkeypatch):
         monkeypatch.setattr(throttle, "rate", "1000000/hour")
 
 
-def way_in(town, method, path, names, body):
-    """An address of something, and who succeeds with it."""
-    rows = town.rows["lake"]
-    cache.clear()
-    for caller in CALLERS:
-        for values in itertools.product(*(rows[name] for name in names)):
-            address = path.format(**dict(zip(names, values, strict=True)))
-            if ask(method, address, body, town.headers[caller]).status_code < 300:
-                return address, town.headers[caller]
-    raise AssertionError(f"Nobody succeeds with {method} {path}.")
-
-
 def get(address, params, headers):
     with undone():
         return CLIENT.get(address, params, headers=headers)
@@ -284,25 +266,25 @@ def get(address, params, headers):
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("_nobody_asks_too_often")
-def test_whatever_is_out_of_bounds_is_refused_by_the_name_of_its_field(town, document, subtests):
+def test_whatever_is_out_of_bounds_is_refused_by_the_name_of_its_field(town, subtests):
     read = {}
-    for label, where, schema in read_by(document):
+    for label, where, schema in read_by():
         if mean := meanings(schema, where[0] == "?"):
             read.setdefault(label, []).append((where, mean, schema))
     asked, turns = 0, itertools.count()
-    for _, method, path, names in operations():
-        label = f"{method} {path}"
-        body = town.bodies["lake"].get(label)
-        if label not in read or isinstance(body, Form):
+    for way in ways(town):
+        method, address, body, headers = way.request
+        if way.label not in read or isinstance(body, Form):
             continue
-        address, headers = way_in(town, method, path, names, body)
-        for where, mean, schema in read[label]:
+        cache.clear()  # of how often they asked
+        assert ask(*way.request).status_code < 300
+        for where, mean, schema in read[way.label]:
             is_query = where[0] == "?"
             name = where[1] if is_query else ".".join(map(str, where))
             if name in ("cursor", "token"):  # ours, and made of nothing that is typed
                 continue
             turn = next(turns)
-            with subtests.test(label, field=name):
+            with subtests.test(way.label, field=name):
                 for value, code in some(mean, turn):
                     if is_query:
                         answer = get(address, {name: value}, headers)

@@ -86,22 +86,34 @@ def rows_of(name: str) -> list[dict[str, str]]:
 
 
 @pytest.fixture
-def bishahu(db, person):
-    """碧沙湖 with its own rules and its 240 volunteers."""
-    community = places.found(code="bishahu", name="碧沙湖")
-    for category, parameters in json.loads((BISHAHU / "rules.json").read_text())["service"].items():
-        rules.publish(
-            community=community,
-            subject=Rule.Subject.HOURS,
-            category=category,
-            parameters=parameters,
-            valid_from=date(2020, 1, 1),
+def bishahu(db, person, tmp_path):
+    """碧沙湖 with its own rules and as many of its 240 volunteers: ``bishahu(25)``."""
+
+    def found(volunteers):
+        community = places.found(code="bishahu", name="碧沙湖")
+        for category, parameters in json.loads((BISHAHU / "rules.json").read_text())[
+            "service"
+        ].items():
+            rules.publish(
+                community=community,
+                subject=Rule.Subject.HOURS,
+                category=category,
+                parameters=parameters,
+                valid_from=date(2020, 1, 1),
+            )
+        roles.give(user=person("qian"), community=community, role=Role.MANAGER)
+        lines = (BISHAHU / "volunteers.csv").read_text().splitlines(keepends=True)
+        assert len(lines) == 241
+        (tmp_path / "volunteers.csv").write_text("".join(lines[: 1 + volunteers]))
+        call_command(
+            "import_volunteers",
+            tmp_path / "volunteers.csv",
+            "--community=bishahu",
+            stdout=StringIO(),
         )
-    roles.give(user=person("qian"), community=community, role=Role.MANAGER)
-    call_command(
-        "import_volunteers", BISHAHU / "volunteers.csv", "--community=bishahu", stdout=StringIO()
-    )
-    return community
+        return community
+
+    return found
 
 
 def created(count, unchanged=0, skipped=0):
@@ -120,6 +132,7 @@ def nothing(good, known=0, bad=1):
 
 @pytest.mark.slow
 def test_the_real_year_waits_for_verification(take, bishahu):
+    bishahu(240)
     path = BISHAHU / "hours.csv"
     assert take(path, "--dry-run", community="bishahu") == (nothing(1168, bad=0), [], "")
     assert not Activity.objects.exists()
@@ -138,6 +151,7 @@ def test_the_real_year_waits_for_verification(take, bishahu):
 @pytest.mark.slow
 def test_the_real_hours_verified_earn_every_point_once(take, bishahu):
     """Of the first 25 volunteers. That all 240 together earn 27,702 is part of the replay."""
+    community = bishahu(25)
     answer = json.loads((BISHAHU / "expected.json").read_text())
     expected = dict(list(answer["balances"].items())[:25])
     # What they earned is what was left at the end of the year and what they redeemed.
@@ -156,10 +170,10 @@ def test_the_real_hours_verified_earn_every_point_once(take, bishahu):
     assert once == (created(len(theirs)), [], "")
     assert again == (created(0, unchanged=len(theirs)), [], "")
     assert {
-        user.phone: wallet_of(bishahu.pk, user.pk).available
+        user.phone: wallet_of(community.pk, user.pk).available
         for user in User.objects.filter(phone_digest__in=map(digest, expected))
     } == expected
-    assert public_figures(bishahu)["issued"] == sum(expected.values())
+    assert public_figures(community)["issued"] == sum(expected.values())
     assert set(Attendance.objects.values_list("status", "verified_by__username")) == {
         ("verified", "qian")
     }

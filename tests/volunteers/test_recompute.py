@@ -74,7 +74,11 @@ def reported(lake, zhao):
 
 
 @pytest.fixture
-def year(lake, wang, li, verified, reported, reverse):
+def year(lake, wang, li, zhao, verified, reported, reverse, kept):
+    return kept(a_year, lake, wang, li, verified, reported, reverse)
+
+
+def a_year(lake, wang, li, verified, reported, reverse):
     """A year with everything in it; the sources of what the tests tamper with, by name.
 
     ``walk`` and ``rush`` (20 and 25 points) have their days to themselves; on the day of

@@ -1,0 +1,88 @@
+"""What all walks through town go by: every operation of the API, and a way to succeed with it.
+
+The walk in test_permissions.py asks everything as everybody, and keeps who succeeds with what in
+tests/golden/queries.txt; the other walks need not look for it again.
+"""
+
+import functools
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django.http import HttpResponse
+from django.test import Client
+from django.test.client import BOUNDARY
+from drf_spectacular.generators import SchemaGenerator
+
+from tests.backend.town import Form, Town, undone
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+LOG_IN = "/_allauth/"  # django-allauth's; tests/backend/test_api_authentication.py
+CLIENT = Client()
+Request = tuple[str, str, Any, dict[str, str]]  # method, address, body, headers
+
+
+@functools.cache
+def document() -> dict[str, Any]:
+    """The OpenAPI document of the whole API; it takes a second to make."""
+    return SchemaGenerator().get_schema(request=None, public=True)
+
+
+def operations() -> Iterator[tuple[str, str, str, list[str]]]:
+    """(operationId, method, path, names of its parameters) of all there is, but to log in."""
+    for path, methods in document()["paths"].items():
+        if path.startswith(LOG_IN):
+            continue
+        for method, operation in methods.items():
+            names = [
+                parameter["name"]
+                for parameter in operation.get("parameters", [])
+                if parameter["in"] == "path"
+            ]
+            yield operation["operationId"], method.upper(), path, names
+
+
+@dataclass(frozen=True)
+class Way:
+    """A request about something of the lake's that succeeds."""
+
+    operation_id: str
+    label: str  # "PUT /api/v1/…"
+    path_parameters: dict[str, str]
+    request: Request
+
+
+def ways(town: Town) -> Iterator[Way]:
+    """The way to succeed with each operation, as the walk that looked for it kept it."""
+    lines = (GOLDEN / "queries.txt").read_text(encoding="utf-8").splitlines()
+    kept = {words[0]: words[2:] for words in map(str.split, lines)}
+    rows, bodies = town.rows["lake"], town.bodies["lake"]
+    for operation_id, method, path, names in operations():
+        assert operation_id in kept, f"Nobody is known to succeed with {operation_id}."
+        caller, *which = kept[operation_id]
+        numbers = map(int, which) if which else [0] * len(names)
+        values = {name: rows[name][number] for name, number in zip(names, numbers, strict=True)}
+        label = f"{method} {path}"
+        request = method, path.format(**values), bodies.get(label), town.headers[caller]
+        yield Way(operation_id, label, values, request)
+
+
+def ask(*request: Any) -> HttpResponse:
+    """The answer to what was then never asked."""
+    with undone():
+        return send(*request)
+
+
+def send(
+    method: str, path: str, body: Any, headers: dict[str, str], boundary: str = BOUNDARY
+) -> HttpResponse:
+    is_form = isinstance(body, Form)
+    return CLIENT.generic(
+        method,
+        path,
+        body.encoded(boundary) if is_form else "" if body is None else json.dumps(body),
+        f"multipart/form-data; boundary={boundary}" if is_form else "application/json",
+        headers={**headers, "Idempotency-Key": "once"},
+    )
