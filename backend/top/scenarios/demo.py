@@ -1,6 +1,7 @@
 """The demo community: a year at 碧沙湖, people who can log in, and something to do today."""
 
 import json
+import os
 import secrets
 from collections.abc import Callable, Iterator
 from datetime import date
