@@ -59,13 +59,12 @@ def reports_on_their_way(community: Community, rider: User, staff: User) -> None
         return
     location = Consent.Purpose.LOCATION
     consents.give(user=rider, purpose=location, version=TEXTS[location].version)
-    blocked = _report(community, rider, Report.Category.HAZARD, "消防通道被车辆占用", "3号楼北侧")
-    _report(community, rider, Report.Category.DIRTY_CORNER, "垃圾桶旁堆放装修垃圾", "西门")
-    reports.accept(report=blocked, handler=staff)
-
-
-def _report(community: Community, rider: User, category: str, text: str, place: str) -> Report:
-    where: dict[str, Any] = {"latitude": 30.5283, "longitude": 114.3172, "place": place}
-    return reports.submit(
-        community=community, reporter=rider, category=category, text=text, **where
-    )
+    for category, text, place in (
+        (Report.Category.DIRTY_CORNER, "垃圾桶旁堆放装修垃圾", "西门"),
+        (Report.Category.HAZARD, "消防通道被车辆占用", "3号楼北侧"),
+    ):
+        where: dict[str, Any] = {"latitude": 30.5283, "longitude": 114.3172, "place": place}
+        report = reports.submit(
+            community=community, reporter=rider, category=category, text=text, **where
+        )
+    reports.accept(report=report, handler=staff)

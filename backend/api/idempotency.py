@@ -121,17 +121,21 @@ class Shown:
 def tell(tells: Tells, request: Request, found: Any, *, many: bool = False) -> Any:
     """Render one row, or ``many``.
 
-    A serializer may have two class methods. ``rows_for(rows, user)`` adds to a queryset what the
+    A serializer may have class methods. ``rows_for(rows, user)`` adds to a queryset what the
     caller is told beside a row, which is read anew for it (whoever gives a queryset has done so);
-    ``context_of(*rows)`` makes a context, so that what all rows need is read once.
+    ``context_of(*rows)`` makes a context, so that what all rows need is read once;
+    ``shown_to(user, *rows)`` hears who reads the rows, before they are told.
     """
     if not isinstance(tells, type):
         return tells(request, found)
     if isinstance(found, Model) and (rows_for := getattr(tells, "rows_for", None)):
         found = rows_for(_only(found), signed_in(request)).get()
+    rows = found if many else [found]
     context: dict[str, Any] = {"request": request}
     if context_of := getattr(tells, "context_of", None):
-        context |= context_of(*(found if many else [found]))
+        context |= context_of(*rows)
+    if shown_to := getattr(tells, "shown_to", None):
+        shown_to(signed_in(request), *rows)
     return tells(found, many=many, context=context).data
 
 

@@ -122,6 +122,8 @@ def writes(
     what only reads or carries ids of its own, nothing is kept of a key. A row of ``waiting``'s kind
     is something not done yet: 202. ``many``, ``edits`` and ``explains``: see ``idempotent``.
 
+    ``PATCH`` needs no field of ``body``.
+
     Raises whatever ``idempotent`` raises, ValidationError for a body, Http404 by ``at``.
     """
     address = at or myself
@@ -139,7 +141,8 @@ def writes(
                 about.append(at(request, **named))
             facts: Any = {}
             if body is not None:
-                read = body(data=request.data, context={"request": request})
+                is_partial = request.method == "PATCH"
+                read = body(data=request.data, partial=is_partial, context={"request": request})
                 read.is_valid(raise_exception=True)
                 facts = read.validated_data
             done = (

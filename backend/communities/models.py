@@ -1,7 +1,7 @@
 """The tree of places, and who holds which role in which of them."""
 
 from datetime import date
-from typing import ClassVar
+from typing import Any, ClassVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -105,6 +105,12 @@ class TenantModel(models.Model):
 
     class Meta:
         abstract = True
+
+    def save_with(self, **values: Any) -> None:
+        """Set these fields and save them, and no others."""
+        for name, value in values.items():
+            setattr(self, name, value)
+        self.save(update_fields=list(values))
 
 
 class Role(models.TextChoices):

@@ -261,7 +261,7 @@ def test_no_header_breaks_anything(town, operations, subtests):
     """Headers are read in one place for all, so a page, a photo, a form and a payment will do."""
     for label in [
         "GET /api/v1/communities",
-        "GET /api/v1/me/reports/{report_id}/photo",
+        "GET /api/v1/reports/{report_id}/photo",
         "POST /api/v1/communities/{code}/reports",
         "POST /api/v1/statements/{statement_id}/pay",
     ]:

@@ -1,18 +1,26 @@
 """People read Chinese first: every text has its translation, and each fits what is put into it."""
 
 import re
+from io import BytesIO
 from pathlib import Path
 
 import pytest
-from babel.messages.extract import extract_from_dir
+from babel.messages.extract import extract_from_dir, extract_python
 from babel.messages.pofile import read_po
 from django.utils import translation
+from django.utils.translation.template import templatize
 
 from backend.api.labels import all_labels
 from backend.errors import Refusal
 
 ROOT = Path(__file__).parents[2]
 KEYWORDS = {"_": None, "gettext": None, "gettext_lazy": None}
+
+
+def in_template(file, keywords, comment_tags, options):
+    """What babel finds in a template, by the Python that Django makes of it."""
+    python = BytesIO(templatize(file.read().decode()).encode())
+    return extract_python(python, keywords, comment_tags, options)
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +31,9 @@ def written() -> set[str]:
         message
         for app in ("backend", "points", "volunteers", "merchants")
         for _, _, message, _, _ in extract_from_dir(
-            str(ROOT / app), method_map=[("**.py", "python")], keywords=KEYWORDS
+            str(ROOT / app),
+            method_map=[("**.py", "python"), ("**.html", in_template)],
+            keywords=KEYWORDS,
         )
     }
 

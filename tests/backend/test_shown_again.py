@@ -45,11 +45,15 @@ ONCE_BY_ITSELF = {
 ENDS_THE_LOG_IN = {"me_log_out_everywhere_create"}  # it is sent again by whoever logged in anew
 # What is one's own stays readable when one has left: it is what GET shows of it.
 ONES_OWN = {
+    "attendances_cancel_create",
+    "attendances_check_in_create",
+    "attendances_check_out_create",
     "campaigns_donations_create",
     "communities_join_create",
     "communities_leave_create",
     "communities_reports_create",
     "invitations_accept_create",
+    "join_requests_withdraw_create",
     "offers_vouchers_create",
     "shifts_attendances_create",
     "wishes_adopt_create",

@@ -650,11 +650,11 @@ def business(
         "POST /api/v1/invitations/accept": {"code": told},
         "POST /api/v1/join-requests/{join_request_id}/reject": {"reason": "不住在这里"},
         "PATCH /api/v1/me": {"name": "王小明", "born_on": "1990-01-01"},
-        "POST /api/v1/me/attendances/{attendance_id}/check-in": {
+        "POST /api/v1/attendances/{attendance_id}/check-in": {
             "at": now.isoformat(),
             "nonce": "tap",
         },
-        "POST /api/v1/me/attendances/{attendance_id}/check-out": {"at": timezone.now().isoformat()},
+        "POST /api/v1/attendances/{attendance_id}/check-out": {"at": timezone.now().isoformat()},
         "POST /api/v1/me/children": {"code": shown, "relation": "parent", "version": 1},
         "POST /api/v1/merchants/{merchant_id}/invitations": {"role": "clerk"},
         "POST /api/v1/me/pay-codes": {"community": community.code},

@@ -8,6 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from rest_framework.test import APIClient
 
+from backend.accounts import phones
 from backend.communities.models import Role
 from backend.communities.services import roles
 from backend.ids import new_id
@@ -175,6 +176,7 @@ def test_signing_up_takes_a_place_and_again_finds_it_taken(lake, wang, dusk, log
             "ends_at": iso(dusk.ends_at),
             "activity": activity_of(dusk),
         },
+        "volunteer": {"id": str(wang.pk), "name": wang.name, "phone": phones.mask(wang.phone)},
         "status": "signed_up",
         "signed_up_at": iso(Attendance.objects.get().signed_up_at),
         "checked_in_at": None,

@@ -7,7 +7,7 @@ from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from volunteers.models import Report
-from volunteers.reports.services import coordinates, reports
+from volunteers.reports.services import reports
 from volunteers.reports.tasks import forget_old_coordinates
 
 FACTS = {"category": "hazard", "text": "井盖松动", "latitude": 28.2, "longitude": 112.9}
@@ -28,7 +28,7 @@ def test_they_are_kept_for_thirty_days(lake, wang, closed, days, kept):
     still_open = reports.submit(community=lake, reporter=wang, **FACTS)
     later = timezone.now() + timedelta(days=days) - timedelta(minutes=1)
 
-    dropped = [coordinates.drop_old(now=later) for _ in range(2)]
+    dropped = [reports.drop_old_coordinates(now=later) for _ in range(2)]
 
     assert dropped == ([0, 0] if kept else [2, 0])
     expected = (28.2, 112.9) if kept else (None, None)

@@ -53,21 +53,25 @@ def test_asking_and_being_taken_in(lake, zhao, sun, logged_in):
         "asked_at": iso(asked.asked_at),
         "decided_at": None,
         "reason": "",
+        "user": brief(sun),
+        "decided_by": None,
     }
     assert (first.status_code, first.json()) == (201, mine)
     assert (again.status_code, again.json()) == (200, mine)
     assert logged_in(sun).get("/api/v1/me/join-requests").json()["results"] == [mine]
 
     waiting = logged_in(zhao).get(f"{AT_THE_LAKE}/join-requests", {"status": "pending"})
-    assert waiting.json()["results"] == [mine | {"user": brief(sun), "decided_by": None}]
+    assert waiting.json()["results"] == [mine]
     approved = logged_in(zhao).post(f"/api/v1/join-requests/{asked.pk}/approve")
     asked.refresh_from_db()
     assert (approved.status_code, approved.json()) == (
         200,
         mine
         | {"status": "approved", "decided_at": iso(asked.decided_at)}
-        | {"user": brief(sun), "decided_by": brief(zhao)},
+        | {"decided_by": brief(zhao)},
     )
+    own = logged_in(sun).get(f"/api/v1/join-requests/{asked.pk}")
+    assert own.json() == approved.json() | {"decided_by": None}
     assert (
         logged_in(zhao).get(f"{AT_THE_LAKE}/join-requests", {"status": "pending"}).json()["results"]
         == []
@@ -86,7 +90,7 @@ def test_being_rejected_and_thinking_better_of_it(lake, hill, zhao, sun, logged_
     rejected = logged_in(zhao).post(
         f"/api/v1/join-requests/{at_the_lake.pk}/reject", {"reason": "不住这里"}
     )
-    withdrawn = logged_in(sun).post(f"/api/v1/me/join-requests/{at_the_hill.pk}/withdraw")
+    withdrawn = logged_in(sun).post(f"/api/v1/join-requests/{at_the_hill.pk}/withdraw")
 
     assert (rejected.json()["status"], rejected.json()["reason"]) == ("rejected", "不住这里")
     assert withdrawn.json()["status"] == "withdrawn"
@@ -166,8 +170,11 @@ def test_what_was_earned_stays_readable_after_leaving(
     assert (left.status_code, left.json()) == (
         200,
         {
+            "id": str(volunteer.pk),
             "community": {"id": str(lake.pk), "code": "lake", "name": "碧沙湖社区"},
+            "user": brief(wang),
             "kind": "rider",
+            "estate": None,
             "enrolled_at": iso(volunteer.enrolled_at),
             "left_at": iso(volunteer.left_at),
         },

@@ -11,6 +11,7 @@ from django.utils import timezone
 from points.models import Rule
 from points.rules import services as rules
 from volunteers.activities import errors
+from volunteers.activities import services as activities
 from volunteers.attendance.services import hours, sign_ups
 from volunteers.attendance.services.timesheets import PaperHours, record_many
 from volunteers.models import Activity, Attendance, Shift
@@ -250,6 +251,34 @@ def test_paper_tells_that_who_had_signed_up_was_there(lake, wang, entry, signed_
     place.refresh_from_db()
     assert (place.status, place.worked_minutes) == ("checked_out", 120)
     assert outcomes(record_many(community=lake, entries=[entry("07:00", "09:00")])) == ["known"]
+
+
+def test_hours_of_a_shift_that_was_cancelled_are_refused(lake, wang, li, entry, signed_up):
+    place = signed_up(wang, "2024-03-01 07:00", "2024-03-01 09:00", title="清洁楼道")
+    Shift.objects.update(status="cancelled", reason="下雨", cancelled_at=timezone.now())
+    paper = [entry("07:00", "09:00"), entry("07:00", "09:00", li), entry("10:00", "11:00")]
+
+    recorded = record_many(community=lake, entries=paper)
+
+    assert outcomes(recorded) == ["shift_cancelled", "shift_cancelled", "new"]
+    place.refresh_from_db()
+    assert (place.status, place.checked_in_at) == ("signed_up", None)
+    assert Attendance.objects.count() == 2
+    assert Shift.objects.filter(status="planned").count() == 1
+
+
+def test_hours_count_for_the_shift_that_was_planned_in_place_of_a_cancelled_one(
+    lake, wang, entry, signed_up
+):
+    place = signed_up(wang, "2024-03-01 07:00", "2024-03-01 09:00", title="清洁楼道")
+    Shift.objects.update(status="cancelled", reason="下雨", cancelled_at=timezone.now())
+    instead = activities.plan_shift(
+        activity=place.shift.activity, starts_at=place.shift.starts_at, ends_at=place.shift.ends_at
+    )
+
+    (recorded,) = record_many(community=lake, entries=[entry("07:00", "09:00")])
+
+    assert Attendance.objects.get(pk=recorded.attendance_id).shift == instead
 
 
 def test_paper_does_not_add_to_what_was_checked_in_and_out(lake, wang, entry, signed_up, clock):

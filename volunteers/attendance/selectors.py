@@ -6,19 +6,22 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.postgres.aggregates import ArrayAgg
-from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import (
+    Count,
+    F,
+    OuterRef,
+    Prefetch,
+    Q,
+    QuerySet,
+    Subquery,
+    Sum,
+    prefetch_related_objects,
+)
 from django.db.models.functions import Coalesce, JSONObject
 
 from backend.accounts.models import User
-from backend.communities.models import Community
-from backend.communities.selectors import (
-    HANDLES,
-    WATCHES_OVER,
-    communities_known_to,
-    in_reach,
-)
+from backend.communities.selectors import HANDLES, WATCHES_OVER, communities_known_to, in_reach
 from backend.days import first_moment
-from backend.registries.leaving import Leaving
 from backend.registries.volunteering import Service, Standing
 from volunteers.activities.models import Activity, Shift
 from volunteers.attendance.models import Attendance, RefusedClaim
@@ -49,29 +52,16 @@ def refused_claims_watched_by(user: User) -> QuerySet[RefusedClaim]:
     )
 
 
-def refused_claims_of(attendances: Sequence[Attendance]) -> dict[UUID, list[RefusedClaim]]:
-    """Return the refused claims of each attendance, the first told first."""
-    its: dict[UUID, list[RefusedClaim]] = {attendance.pk: [] for attendance in attendances}
-    claims = RefusedClaim.objects.filter(
-        community__in={attendance.community_id for attendance in attendances}, attendance__in=its
-    )
-    for claim in claims.order_by("pk"):
-        its[claim.attendance_id].append(claim)
-    return its
+def prefetch_refused_claims(attendances: Sequence[Attendance]) -> None:
+    """Read the ``refused_claims`` of all attendances at once, the first told first."""
+    communities = {attendance.community_id for attendance in attendances}
+    claims = RefusedClaim.objects.filter(community__in=communities).order_by("pk")
+    prefetch_related_objects(attendances, Prefetch("refused_claims", claims))
 
 
 def attendances_of(user: User) -> QuerySet[Attendance]:
     """Return what ``user`` signed up for, newest first."""
     return _with_shift(Attendance.objects.filter(volunteer=user))
-
-
-def what_runs(leaving: Leaving) -> QuerySet[Attendance]:
-    """Return where they are checked in, and sign-ups for shifts to come; by primary key."""
-    return Attendance.objects.filter(
-        Q(status=Attendance.Status.CHECKED_IN)
-        | Q(status=Attendance.Status.SIGNED_UP, shift__starts_at__gt=leaving.at),
-        **leaving.whose,
-    ).order_by("pk")
 
 
 def attendances_handled_by(user: User) -> QuerySet[Attendance]:
@@ -81,15 +71,17 @@ def attendances_handled_by(user: User) -> QuerySet[Attendance]:
 
 def attendances_watched_by(user: User) -> QuerySet[Attendance]:
     """Return what ``user`` may look at as staff or auditor, newest first."""
-    watched = in_reach(user, WATCHES_OVER, estate=OF_ATTENDANCES)
-    return _with_shift(Attendance.objects.filter(watched))
+    return _with_shift(Attendance.objects.filter(_watched(user)))
 
 
-def never_checked_out(before: datetime) -> QuerySet[Attendance]:
-    """Return who is still checked in although the shift was over at ``before``."""
-    return Attendance.objects.filter(
-        status=Attendance.Status.CHECKED_IN, shift__ends_at__lte=before
-    )
+def attendances_seen_by(user: User) -> QuerySet[Attendance]:
+    """Return what ``user`` signed up for, or may look at as staff or auditor."""
+    return _with_shift(Attendance.objects.filter(Q(volunteer=user) | _watched(user)))
+
+
+def attendances_at(shift: Shift) -> QuerySet[Attendance]:
+    """Return the attendances of one shift."""
+    return _with_shift(Attendance.objects.filter(community=shift.community_id, shift=shift))
 
 
 def kinds() -> list[str]:
@@ -111,10 +103,7 @@ def standing(*, community_id: UUID, user_id: UUID) -> Standing | None:
     )
     if kind is None:
         return None
-    verified = Attendance.objects.filter(
-        community=community_id, volunteer=user_id, status=Attendance.Status.VERIFIED
-    ).aggregate(minutes=Coalesce(Sum("worked_minutes"), 0))
-    minutes = verified["minutes"]
+    minutes = verified_minutes(community_id, volunteer=user_id)
     return Standing(kind=kind, minutes=minutes, stars=stars_of(minutes))
 
 
@@ -143,32 +132,23 @@ def services(
         verified_at__lt=until,
     ).exclude(pk__in=but_for)
     summed = (
-        verified.values("shift__activity", "shift__activity__title")
+        verified.values(activity_id=F("shift__activity"), title=F("shift__activity__title"))
         .annotate(
             volunteers=Count("volunteer", distinct=True),
             minutes=Sum("worked_minutes"),
             attendance_ids=ArrayAgg("pk"),
         )
-        .order_by("shift__activity")
+        .order_by("activity_id")
     )
-    return [
-        Service(
-            activity_id=row["shift__activity"],
-            title=row["shift__activity__title"],
-            volunteers=row["volunteers"],
-            minutes=row["minutes"],
-            attendance_ids=row["attendance_ids"],
-        )
-        for row in summed
-    ]
+    return [Service(**row) for row in summed]
 
 
-def verified_minutes(community: Community) -> int:
-    """Sum the verified minutes of ``community``."""
+def verified_minutes(community_id: UUID, **whose: UUID) -> int:
+    """Sum the verified minutes of a community, or of one volunteer there."""
     verified = Attendance.objects.filter(
-        community=community, status=Attendance.Status.VERIFIED
-    ).aggregate(minutes=Coalesce(Sum("worked_minutes"), 0))
-    return int(verified["minutes"])
+        community=community_id, status=Attendance.Status.VERIFIED, **whose
+    )
+    return int(verified.aggregate(minutes=Coalesce(Sum("worked_minutes"), 0))["minutes"])
 
 
 def totals_of(
@@ -178,19 +158,17 @@ def totals_of(
 
     ``stars`` count all verified hours, whatever the period.
     """
-    volunteering = Volunteer.objects.filter(community__in=communities_known_to(user), user=user)
+    communities = {"community__in": communities_known_to(user)}
+    volunteering = Volunteer.objects.filter(**communities, user=user)
     known = volunteering.select_related("community").order_by("community__name")
     in_period = Q(pk__isnull=False)
     if since:
         in_period &= Q(checked_in_at__gte=first_moment(since))
     if until:
         in_period &= Q(checked_in_at__lt=first_moment(until + timedelta(days=1)))
+    status = Attendance.Status.VERIFIED
     summed = (
-        Attendance.objects.filter(
-            community__in=communities_known_to(user),
-            volunteer=user,
-            status=Attendance.Status.VERIFIED,
-        )
+        Attendance.objects.filter(**communities, volunteer=user, status=status)
         .values("community", category=F("shift__activity__category"))
         .annotate(
             ever=Sum("worked_minutes"),
@@ -213,6 +191,10 @@ def totals_of(
             }
         )
     return totals
+
+
+def _watched(user: User) -> Q:
+    return in_reach(user, WATCHES_OVER, estate=OF_ATTENDANCES)
 
 
 def _with_shift(attendances: QuerySet[Attendance]) -> QuerySet[Attendance]:

@@ -24,6 +24,8 @@ from volunteers.people.errors import VolunteerLeft
 from volunteers.people.models import Volunteer
 from volunteers.people.sheets import NAME, PHONE, left_alone, phone_error
 
+FACTS = ("activity", "category", "checked_in_at", "checked_out_at")
+
 
 class HoursSheet(Sheet):
     """活动, 类别, 姓名, 手机号, 签到, 签退: one attended shift a row.
@@ -77,16 +79,9 @@ class HoursSheet(Sheet):
             elif volunteer.left_at is not None and volunteer.left_at < until:
                 errors.append(left_alone(row, VolunteerLeft()))
             else:
+                facts = {name: row.values[name] for name in FACTS}
                 good.append(row)
-                entries.append(
-                    timesheets.PaperHours(
-                        volunteer_id=volunteer.user_id,
-                        activity=row.values["activity"],
-                        category=row.values["category"],
-                        checked_in_at=row.values["checked_in_at"],
-                        checked_out_at=until,
-                    )
-                )
+                entries.append(timesheets.PaperHours(volunteer.user_id, **facts))
         recorded = timesheets.record_many(community=self.community, entries=entries)
         kept = []
         for row, answer in zip(good, recorded, strict=True):
@@ -95,7 +90,7 @@ class HoursSheet(Sheet):
             else:
                 kept.append((row, answer))
         if self._verifier:
-            kept, unverified = _verified(kept, self._verifier)
+            kept, unverified = _verified(self.community, kept, self._verifier)
             errors.extend(unverified)
         created = sum(answer.is_new for _row, answer in kept)
         return created, len(kept) - created, errors
@@ -111,14 +106,14 @@ class HoursSheet(Sheet):
 
 
 def _verified(
-    kept: list[tuple[Row, timesheets.Recorded]], verifier: User
+    community: Community, kept: list[tuple[Row, timesheets.Recorded]], verifier: User
 ) -> tuple[list[tuple[Row, timesheets.Recorded]], list[RowError]]:
     """Verify in order, and take refused hours off the record."""
     verified, errors, refused = [], [], []
     for row, answer in sorted(
         kept, key=lambda one: (one[0].values["checked_out_at"], one[0].values["phone"])
     ):
-        attendance = Attendance(pk=answer.attendance_id)
+        attendance = Attendance(pk=answer.attendance_id, community=community)
         try:
             hours.verify(attendance=attendance, verifier=verifier)
         except Refusal as refusal:

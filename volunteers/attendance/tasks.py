@@ -7,7 +7,6 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from backend.celery import SWEEP_AT_MOST
-from volunteers.attendance import selectors
 from volunteers.attendance.models import Attendance
 from volunteers.attendance.services import hours
 
@@ -15,8 +14,10 @@ from volunteers.attendance.services import hours
 @shared_task
 def sweep_forgotten_check_outs() -> None:
     """Queue ``close_forgotten`` for everybody still checked in to a shift that is over."""
-    forgotten = selectors.never_checked_out(timezone.now()).values_list("pk", flat=True)
-    for attendance_id in forgotten[:SWEEP_AT_MOST]:
+    forgotten = Attendance.objects.filter(
+        status=Attendance.Status.CHECKED_IN, shift__ends_at__lte=timezone.now()
+    )
+    for attendance_id in forgotten.values_list("pk", flat=True)[:SWEEP_AT_MOST]:
         close_forgotten.delay(str(attendance_id))
 
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from backend.accounts.models import User
 from backend.communities.models import Community, Membership, Role
@@ -42,14 +42,18 @@ def volunteers_in(community: Community) -> QuerySet[Volunteer]:
 
 
 def volunteers_watched_by(user: User) -> QuerySet[Volunteer]:
-    """Return volunteers, former ones too, whom ``user`` may look at; newest first."""
-    watched = Volunteer.objects.filter(in_reach(user, WATCHES_OVER))
-    return watched.select_related("community", "user", "estate").order_by("-id")
+    """Return volunteers, former ones too, whom ``user`` may look at."""
+    return _with_person(Volunteer.objects.filter(in_reach(user, WATCHES_OVER)))
+
+
+def volunteers_ever_in(place: Community) -> QuerySet[Volunteer]:
+    """Return the volunteers of a community or an estate, former ones too; newest first."""
+    return _with_person(Volunteer.objects.filter(**place.whose))
 
 
 def volunteering_of(user: User) -> QuerySet[Volunteer]:
     """Return where ``user`` is or was a volunteer."""
-    return Volunteer.objects.filter(user=user).select_related("community")
+    return _with_person(Volunteer.objects.filter(user=user))
 
 
 def join_requests_of(user: User) -> QuerySet[JoinRequest]:
@@ -71,8 +75,18 @@ def stays_away(user: User, community: Community) -> bool:
 
 
 def join_requests_handled_by(user: User) -> QuerySet[JoinRequest]:
-    """Return the requests that ``user`` may approve or reject, newest first."""
+    """Return the requests that ``user`` may approve or reject."""
     return _with_asker(JoinRequest.objects.filter(in_reach(user, HANDLES)))
+
+
+def join_requests_seen_by(user: User) -> QuerySet[JoinRequest]:
+    """Return the requests of ``user``, and those that they may approve or reject."""
+    return _with_asker(JoinRequest.objects.filter(Q(user=user) | in_reach(user, HANDLES)))
+
+
+def join_requests_in(place: Community) -> QuerySet[JoinRequest]:
+    """Return the requests to join a community, or for an estate; newest first."""
+    return _with_asker(JoinRequest.objects.filter(**place.whose))
 
 
 def estate_in(community: Community, estate_id: UUID) -> Community:
@@ -85,3 +99,7 @@ def estate_in(community: Community, estate_id: UUID) -> Community:
 
 def _with_asker(asked: QuerySet[JoinRequest]) -> QuerySet[JoinRequest]:
     return asked.select_related("community", "user", "estate", "decided_by").order_by("-id")
+
+
+def _with_person(volunteers: QuerySet[Volunteer]) -> QuerySet[Volunteer]:
+    return volunteers.select_related("community", "user", "estate").order_by("-id")

@@ -24,6 +24,11 @@ def reports_watched_by(user: User) -> QuerySet[Report]:
     return _with_community(Report.objects.filter(in_reach(user, WATCHES_OVER)))
 
 
+def reports_seen_by(user: User) -> QuerySet[Report]:
+    """Return what ``user`` reported, or may look at as staff or auditor."""
+    return _with_community(Report.objects.filter(Q(reporter=user) | in_reach(user, WATCHES_OVER)))
+
+
 def public_reports(community: Community) -> QuerySet[Report]:
     """Return what everybody may follow, newest first: no disputes, calls for help or child's."""
     return (

@@ -3,10 +3,10 @@
 from celery import shared_task
 from django.db import OperationalError
 
-from volunteers.reports.services import coordinates
+from volunteers.reports.services import reports
 
 
 @shared_task(autoretry_for=(OperationalError,), retry_backoff=True)
 def forget_old_coordinates() -> None:
     """Drop the coordinates of reports older than 30 days. Idempotent."""
-    coordinates.drop_old()
+    reports.drop_old_coordinates()

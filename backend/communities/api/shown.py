@@ -28,6 +28,11 @@ def in_community(
     return below(community, selector, named)
 
 
+def tenant(request: Request, **names: Any) -> Community:
+    """Find the community that the address calls ``code``, for everybody."""
+    return selectors.community_among(selectors.tenants(), names["code"])
+
+
 def reached_place(roles: tuple[Role, ...]) -> Callable[..., Community]:
     """Find the community or estate that the address calls ``code``, for those who are ``roles``."""
 

@@ -4,14 +4,16 @@ from typing import Any
 
 from django.conf import settings
 from django.core.cache import caches
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
 from django.urls import reverse
+from django.utils.functional import Promise
 from django.utils.translation import get_language
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _
 from django.views.generic import TemplateView
 
 from backend.communities.models import Community
-from backend.communities.selectors import community_by_code, tenants
+from backend.communities.selectors import tenants
 from merchants.giving import selectors
 from merchants.models import Campaign, Partnership
 from points.ledger.selectors import public_figures
@@ -23,6 +25,16 @@ from volunteers.reports.selectors import public_reports
 
 REPORTS_SHOWN = 20
 SPONSORSHIPS_SHOWN = 10
+WORDS = {  # a public report's category and status, as people call them
+    Report.Category.HAZARD.value: _("Hazard"),
+    Report.Category.DIRTY_CORNER.value: _("Dirty corner"),
+    Report.Category.FACILITY.value: _("Damaged facility"),
+    Report.Category.HOTLINE.value: _("Mayor's hotline"),
+    Report.Status.SUBMITTED.value: _("Submitted"),
+    Report.Status.ACCEPTED.value: _("Being handled"),
+    Report.Status.VERIFIED.value: _("Verified and dealt with"),
+    Report.Status.REJECTED.value: _("Not confirmed"),
+}
 
 
 class KeptPage(TemplateView):
@@ -47,13 +59,7 @@ class HomeView(KeptPage):
     template_name = "pages/home.html"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return {
-            "title": _("Linli: neighbours for neighbours"),
-            "intro": _("Serve your community, earn points, redeem them next door."),
-            "api": _("Interface for developers"),
-            "none": _("There is no community yet."),
-            "communities": tenants().order_by("name"),
-        }
+        return {"communities": tenants().order_by("name")}
 
 
 class BoardView(KeptPage):
@@ -62,40 +68,27 @@ class BoardView(KeptPage):
     template_name = "pages/board.html"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        try:
-            community = community_by_code(kwargs["code"])
-        except Community.DoesNotExist:
-            raise Http404 from None
+        community = get_object_or_404(tenants(), code=kwargs["code"])
         return {
             "community": community,
-            "title": community.name,
-            "back": _("All communities"),
             "figures": _figures(community),
             "seal": _latest_seal(community),
-            "campaigns_title": _("Points given back"),
             "campaigns": selectors.with_totals(Campaign.objects.filter(community=community)),
-            "given": _("given"),
-            "spent": _("spent"),
-            "sponsorships_title": _("What merchants gave"),
             "sponsorships": selectors.sponsorships_in(community)[:SPONSORSHIPS_SHOWN],
-            "reports_title": _("What became of the reports"),
-            "reports_note": _("Disputes and calls for help are never shown here."),
-            "no_reports": _("Nothing has been reported yet."),
-            "submitted": _("Reported"),
-            "closed": _("Closed"),
             "reports": [
-                (report, _category(report.category), _status(report.status))
+                (report, WORDS[report.category], WORDS[report.status])
                 for report in public_reports(community)[:REPORTS_SHOWN]
             ],
         }
 
 
-def _figures(community: Community) -> list[tuple[str, int]]:
+def _figures(community: Community) -> list[tuple[str | Promise, int]]:
     points = public_figures(community)
-    partners = Partnership.objects.filter(community=community, status=Partnership.Status.ACTIVE)
+    active = Partnership.Status.ACTIVE
+    partners = Partnership.objects.filter(community=community, status=active)
     return [
         (_("Volunteers"), volunteers_in(community).count()),
-        (_("Hours served"), verified_minutes(community) // 60),
+        (_("Hours served"), verified_minutes(community.pk) // 60),
         (_("Points issued"), points["issued"]),
         # What campaigns disbursed is told below, with what for.
         (_("Points redeemed"), points["redeemed"] - selectors.disbursed_in(community)),
@@ -116,22 +109,3 @@ def _latest_seal(community: Community) -> dict[str, str] | None:
         "head": bytes(seal.head).hex()[:16],
         "url": reverse("seals", kwargs={"code": community.code}),
     }
-
-
-def _category(category: str) -> str:
-    """A public category, as people call it."""
-    return {
-        Report.Category.HAZARD.value: _("Hazard"),
-        Report.Category.DIRTY_CORNER.value: _("Dirty corner"),
-        Report.Category.FACILITY.value: _("Damaged facility"),
-        Report.Category.HOTLINE.value: _("Mayor's hotline"),
-    }[category]
-
-
-def _status(status: str) -> str:
-    return {
-        Report.Status.SUBMITTED.value: _("Submitted"),
-        Report.Status.ACCEPTED.value: _("Being handled"),
-        Report.Status.VERIFIED.value: _("Verified and dealt with"),
-        Report.Status.REJECTED.value: _("Not confirmed"),
-    }[status]

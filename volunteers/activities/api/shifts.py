@@ -11,6 +11,7 @@ from backend.accounts.models import User
 from backend.api.fields import DateTimeField, IntegerField
 from backend.api.filters import CharFilter, PeriodFilter, TextFilter
 from backend.api.paging import CursorPagination
+from backend.api.serializers import ReadSerializer
 from backend.api.views import ListView, OpenView, below, seen, writes
 from backend.communities.api.serializers import CommunityInBriefSerializer, ReasonSerializer
 from volunteers.activities import selectors, services
@@ -20,31 +21,28 @@ from volunteers.attendance.selectors import with_places
 from volunteers.attendance.services import planning
 
 
-class ActivityInBriefSerializer(serializers.ModelSerializer[Activity]):
+class ActivityInBriefSerializer(ReadSerializer[Activity]):
     class Meta:
         model = Activity
         fields = ("id", "title", "category", "place")
-        read_only_fields = fields
 
 
-class ShiftInBriefSerializer(serializers.ModelSerializer[Shift]):
+class ShiftInBriefSerializer(ReadSerializer[Shift]):
     activity = ActivityInBriefSerializer(read_only=True)
 
     class Meta:
         model = Shift
         fields = ("id", "starts_at", "ends_at", "activity")
-        read_only_fields = fields
 
 
-class PlacesSerializer(serializers.ModelSerializer[Shift]):
+class PlacesSerializer(ReadSerializer[Shift]):
     """A shift and its places. ``capacity`` is null where any number may come."""
 
     places_taken = serializers.IntegerField(read_only=True)
 
     class Meta:
         model = Shift
-        fields: tuple[str, ...] = ("id", "starts_at", "ends_at", "capacity", "places_taken")
-        read_only_fields = fields
+        fields: tuple[str, ...] = ("id", "starts_at", "ends_at", "capacity")
 
 
 class MyAttendanceSerializer(serializers.Serializer[Any]):
@@ -65,25 +63,16 @@ class ShiftSerializer(PlacesSerializer):
     my_attendance = MyAttendanceSerializer(read_only=True, allow_null=True)
 
     class Meta(PlacesSerializer.Meta):
-        fields = (
-            "community",
-            "activity",
-            *PlacesSerializer.Meta.fields,
-            "status",
-            "reason",
-            "cancelled_at",
-            "my_attendance",
-        )
-        read_only_fields = fields
+        fields = (*PlacesSerializer.Meta.fields, "status", "reason", "cancelled_at")
 
     rows_for = staticmethod(with_places)
 
 
-class ChangeShiftSerializer(serializers.Serializer[Any]):
-    """Fields that are left out stay as they are."""
+class PlanShiftSerializer(serializers.Serializer[Any]):
+    """A shift. Fields of a change that are left out stay as they are."""
 
-    starts_at = DateTimeField(required=False)
-    ends_at = DateTimeField(required=False)
+    starts_at = DateTimeField()
+    ends_at = DateTimeField()
     capacity = IntegerField(
         min_value=1,
         max_value=10_000,
@@ -91,13 +80,6 @@ class ChangeShiftSerializer(serializers.Serializer[Any]):
         allow_null=True,
         help_text="Null: any number.",
     )
-
-
-class PlanShiftSerializer(ChangeShiftSerializer):
-    """A new shift."""
-
-    starts_at = DateTimeField()
-    ends_at = DateTimeField()
 
 
 class ShiftFilter(PeriodFilter):
@@ -170,7 +152,7 @@ class ShiftView(OpenView[Shift]):
     @writes(
         ShiftSerializer,
         seen(selectors.shifts_handled_by, "shift_id"),
-        body=ChangeShiftSerializer,
+        body=PlanShiftSerializer,
         edits=True,
     )
     def patch(self, user: User, shift: Shift, **changes: Any) -> Shift:

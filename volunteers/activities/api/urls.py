@@ -4,6 +4,10 @@ from volunteers.activities.api import activities, shifts
 
 urlpatterns = [
     path("communities/<str:code>/activities", activities.CommunityActivitiesView.as_view()),
+    path(
+        "communities/<str:code>/activities/<uuid:activity_id>",
+        activities.PublicActivityView.as_view(),
+    ),
     path("activities", activities.ActivityListView.as_view()),
     path("activities/<uuid:activity_id>", activities.ActivityView.as_view()),
     path("activities/<uuid:activity_id>/cancel", activities.CancelActivityView.as_view()),

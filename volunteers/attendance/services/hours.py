@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -27,6 +27,7 @@ from volunteers.people.models import Volunteer
 if TYPE_CHECKING:
     from points.models import Award
 
+Status = Attendance.Status
 OPENS_BEFORE = timedelta(minutes=30)  # check-in opens so long before the shift begins
 OFFLINE_FOR = timedelta(hours=72)  # a phone may tell so long afterwards
 # Claims refused with these are kept for staff. Time never mends the final ones, so telling them
@@ -40,6 +41,10 @@ _KEPT: tuple[type[Refusal], ...] = (
     errors.AttendanceStatusWrong,
     NotAVolunteerHere,
 )
+_REFUSED_BY: dict[str, type[Refusal]] = {
+    "nobody_in_two_places": errors.AlreadyElsewhere,
+    "check_in_nonce_once": errors.NonceReused,
+}
 
 
 def check_in(
@@ -60,66 +65,62 @@ def check_in(
     refusal is repeated under its nonce. Raises NotAVolunteerHere, GuardianConsentRequired,
     AttendanceStatusWrong, CheckInTooEarly, CheckInTooLate, NonceReused, AlreadyElsewhere.
     """
-    with _kept_for_staff(attendance, RefusedClaim.Act.CHECK_IN, at, nonce or "", now):
-        return _check_in(attendance, nonce, at, now)
-
-
-@transaction.atomic
-def _check_in(
-    attendance: Attendance, nonce: str | None, at: datetime | None, now: datetime | None
-) -> Attendance:
-    role = roles.volunteering(user_id=attendance.volunteer_id, community_id=attendance.community_id)
-    attendance = _locked(attendance)
-    guardians.require_guardian(attendance.volunteer, at=at)
-    if attendance.status == Attendance.Status.CHECKED_IN or (
-        nonce is not None and attendance.check_in_nonce == nonce
+    moment = now or timezone.now()
+    with (
+        _kept_for_staff(attendance, RefusedClaim.Act.CHECK_IN, at, moment, nonce or ""),
+        transaction.atomic(),
     ):
-        return attendance
-    if attendance.status != Attendance.Status.SIGNED_UP:
-        raise errors.AttendanceStatusWrong(current_status=attendance.status)
-    if (
-        nonce is not None
-        and Attendance.objects.filter(
-            community_id=attendance.community_id,
-            volunteer_id=attendance.volunteer_id,
-            check_in_nonce=nonce,
-        ).exists()
-    ):
-        raise errors.NonceReused
-    moment, left_at = now or timezone.now(), None
-    if role is None:
-        left_at = selectors.left_at(attendance.volunteer_id, attendance.community_id)
-        if left_at is None or at is None or at > left_at + clocks.SKEW:
-            raise NotAVolunteerHere
-    opens_at = attendance.shift.starts_at - OPENS_BEFORE
-    if moment < opens_at:
-        raise errors.CheckInTooEarly
-    arrived = _told(
-        at,
-        earliest=max(opens_at, attendance.signed_up_at, _back_since(attendance, role)),
-        latest=moment if left_at is None else min(moment, left_at),
-        now=moment,
-    )
-    if arrived.at >= attendance.shift.ends_at:
-        raise errors.CheckInTooLate
-    attendance.status = Attendance.Status.CHECKED_IN
-    attendance.checked_in_at = arrived.at
-    attendance.check_in_claimed_at = at
-    attendance.check_in_mark = arrived.mark
-    attendance.check_in_nonce = nonce
-    attendance.was_offline = at is not None
-    _save_where_nobody_else_is(
-        attendance,
-        [
-            "status",
-            "checked_in_at",
-            "check_in_claimed_at",
-            "check_in_mark",
-            "check_in_nonce",
-            "was_offline",
-        ],
-    )
-    return attendance if left_at is None else end(attendance=attendance, at=left_at)
+        role = roles.volunteering(
+            user_id=attendance.volunteer_id, community_id=attendance.community_id
+        )
+        attendance = locked(attendance)
+        guardians.require_guardian(attendance.volunteer, at=at)
+        if attendance.status == Status.CHECKED_IN or (
+            nonce is not None and attendance.check_in_nonce == nonce
+        ):
+            return attendance
+        _require(attendance, Status.SIGNED_UP)
+        theirs = Attendance.objects.filter(
+            community_id=attendance.community_id, volunteer_id=attendance.volunteer_id
+        )
+        if nonce is not None and theirs.filter(check_in_nonce=nonce).exists():
+            raise errors.NonceReused
+        left_at = None
+        if role is None:
+            left_at = selectors.left_at(attendance.volunteer_id, attendance.community_id)
+            if left_at is None or at is None or at > left_at + clocks.SKEW:
+                raise NotAVolunteerHere
+        opens_at = attendance.shift.starts_at - OPENS_BEFORE
+        if moment < opens_at:
+            raise errors.CheckInTooEarly
+        arrived = _told(
+            at,
+            earliest=max(opens_at, attendance.signed_up_at, _back_since(attendance, role)),
+            latest=min(moment, left_at or moment),
+            now=moment,
+        )
+        if arrived.at >= attendance.shift.ends_at:
+            raise errors.CheckInTooLate
+        # One volunteer's check-ins queue here: two that met in a constraint would each wait for the
+        # other, and PostgreSQL would end one as a deadlock.
+        Volunteer.objects.select_for_update(no_key=True).get(
+            community_id=attendance.community_id, user_id=attendance.volunteer_id
+        )
+        try:
+            with transaction.atomic():
+                attendance.save_with(
+                    status=Status.CHECKED_IN,
+                    checked_in_at=arrived.at,
+                    check_in_claimed_at=at,
+                    check_in_mark=arrived.mark,
+                    check_in_nonce=nonce,
+                    was_offline=at is not None,
+                )
+        except IntegrityError as error:
+            if refusal := _REFUSED_BY.get(constraint_of(error) or ""):
+                raise refusal from None
+            raise
+        return attendance if left_at is None else end(attendance=attendance, at=left_at)
 
 
 def check_out(
@@ -132,38 +133,38 @@ def check_out(
     CheckInTooLate if told more than 72 hours later, CheckedOutBeforeIn if earlier than the check-in
     by more than clocks differ.
     """
-    with _kept_for_staff(attendance, RefusedClaim.Act.CHECK_OUT, at, "", now):
-        return _check_out(attendance, at, now)
-
-
-@transaction.atomic
-def _check_out(attendance: Attendance, at: datetime | None, now: datetime | None) -> Attendance:
-    attendance = _locked(attendance)
-    # A phone that was offline may tell of a check-out that meanwhile passed for forgotten.
-    is_late_news = attendance.check_out_was_forgotten and at is not None
-    if attendance.status == Attendance.Status.CHECKED_OUT and not is_late_news:
-        return attendance
-    if attendance.status not in (Attendance.Status.CHECKED_IN, Attendance.Status.CHECKED_OUT):
-        raise errors.AttendanceStatusWrong(current_status=attendance.status)
-    assert attendance.checked_in_at is not None
     moment = now or timezone.now()
-    left = _told(at, earliest=attendance.checked_in_at, latest=moment, now=moment)
-    if left.mark == clocks.TOO_EARLY:
-        raise errors.CheckedOutBeforeIn
-    attendance.check_out_was_forgotten = False
-    attendance.was_offline = attendance.was_offline or at is not None
-    attendance.check_out_claimed_at, attendance.check_out_mark = at, left.mark
-    return _leave(attendance, left.at)
+    with (
+        _kept_for_staff(attendance, RefusedClaim.Act.CHECK_OUT, at, moment),
+        transaction.atomic(),
+    ):
+        attendance = locked(attendance)
+        # A phone that was offline may tell of a check-out that meanwhile passed for forgotten.
+        is_late_news = attendance.check_out_was_forgotten and at is not None
+        if attendance.status == Status.CHECKED_OUT and not is_late_news:
+            return attendance
+        _require(attendance, Status.CHECKED_IN, Status.CHECKED_OUT)
+        assert attendance.checked_in_at is not None
+        left = _told(at, earliest=attendance.checked_in_at, latest=moment, now=moment)
+        if left.mark == clocks.TOO_EARLY:
+            raise errors.CheckedOutBeforeIn
+        return _leave(
+            attendance,
+            left.at,
+            check_out_was_forgotten=False,
+            was_offline=attendance.was_offline or at is not None,
+            check_out_claimed_at=at,
+            check_out_mark=left.mark,
+        )
 
 
 @transaction.atomic
 def close_forgotten(*, attendance: Attendance) -> Attendance:
     """Check out at the shift's end whoever forgot to, and mark it for the verifier. Idempotent."""
-    attendance = _locked(attendance)
-    if attendance.status != Attendance.Status.CHECKED_IN:
+    attendance = locked(attendance)
+    if attendance.status != Status.CHECKED_IN:
         return attendance
-    attendance.check_out_was_forgotten = True
-    return _leave(attendance, attendance.shift.ends_at)
+    return _leave(attendance, attendance.shift.ends_at, check_out_was_forgotten=True)
 
 
 @transaction.atomic
@@ -172,10 +173,10 @@ def end(*, attendance: Attendance, at: datetime) -> Attendance:
 
     Of a shift that was over by then the check-out was forgotten.
     """
-    attendance = _locked(attendance)
+    attendance = locked(attendance)
     if attendance.shift.ends_at <= at:
         return close_forgotten(attendance=attendance)
-    if attendance.status != Attendance.Status.CHECKED_IN:
+    if attendance.status != Status.CHECKED_IN:
         return attendance
     assert attendance.checked_in_at is not None
     return _leave(attendance, max(at, attendance.checked_in_at))
@@ -189,11 +190,7 @@ def verify(
 
     Idempotent: answers with the first award. Raises OwnHours, AttendanceStatusWrong, RuleMissing.
     """
-    attendance = _locked(attendance)
-    if attendance.volunteer_id == verifier.pk:
-        raise errors.OwnHours
-    if attendance.status not in (Attendance.Status.CHECKED_OUT, Attendance.Status.VERIFIED):
-        raise errors.AttendanceStatusWrong(current_status=attendance.status)
+    attendance = _looked_at(attendance, verifier, Status.CHECKED_OUT, Status.VERIFIED)
     served = attendance.served
     assert served is not None  # a check constraint
     award = awards.award_hours(
@@ -204,19 +201,9 @@ def verify(
         checked_in_at=served[0],
         checked_out_at=served[1],
     )
-    if attendance.status == Attendance.Status.CHECKED_OUT:
-        attendance.status = Attendance.Status.VERIFIED
-        attendance.verified_by = verifier
-        attendance.verified_at = now or timezone.now()
-        attendance.save(update_fields=["status", "verified_by", "verified_at"])
-        trail.record(
-            "attendance.verify",
-            actor=verifier,
-            community=attendance.community,
-            target=attendance,
-            before={"status": Attendance.Status.CHECKED_OUT},
-            after={"status": attendance.status, "worked_minutes": attendance.worked_minutes},
-        )
+    if attendance.status == Status.CHECKED_OUT:
+        told = {"worked_minutes": attendance.worked_minutes}
+        _decide("attendance.verify", attendance, verifier, told, Status.VERIFIED, now=now)
     return attendance, award
 
 
@@ -226,27 +213,46 @@ def reject(*, attendance: Attendance, verifier: User, reason: str) -> Attendance
 
     Raises OwnHours, AttendanceStatusWrong.
     """
-    attendance = _locked(attendance)
+    attendance = _looked_at(attendance, verifier, Status.CHECKED_OUT, Status.REJECTED)
+    if attendance.status == Status.CHECKED_OUT:
+        _decide("attendance.reject", attendance, verifier, {}, Status.REJECTED, reason=reason)
+    return attendance
+
+
+def _looked_at(attendance: Attendance, verifier: User, *allowed: Status) -> Attendance:
+    attendance = locked(attendance)
     if attendance.volunteer_id == verifier.pk:
         raise errors.OwnHours
-    if attendance.status == Attendance.Status.REJECTED:
-        return attendance
-    if attendance.status != Attendance.Status.CHECKED_OUT:
-        raise errors.AttendanceStatusWrong(current_status=attendance.status)
-    attendance.status = Attendance.Status.REJECTED
-    attendance.verified_by = verifier
-    attendance.verified_at = timezone.now()
-    attendance.reason = reason
-    attendance.save(update_fields=["status", "verified_by", "verified_at", "reason"])
+    _require(attendance, *allowed)
+    return attendance
+
+
+def _decide(
+    action: str,
+    attendance: Attendance,
+    verifier: User,
+    told: dict[str, Any],
+    status: Status,
+    *,
+    reason: str = "",
+    now: datetime | None = None,
+) -> None:
+    attendance.save_with(
+        status=status, verified_by=verifier, verified_at=now or timezone.now(), reason=reason
+    )
     trail.record(
-        "attendance.reject",
+        action,
         actor=verifier,
         community=attendance.community,
         target=attendance,
-        before={"status": Attendance.Status.CHECKED_OUT},
-        after={"status": attendance.status},
+        before={"status": Status.CHECKED_OUT},
+        after={"status": status} | told,
     )
-    return attendance
+
+
+def _require(attendance: Attendance, *allowed: Status) -> None:
+    if attendance.status not in allowed:
+        raise errors.AttendanceStatusWrong(current_status=attendance.status)
 
 
 @contextmanager
@@ -254,26 +260,27 @@ def _kept_for_staff(
     attendance: Attendance,
     act: RefusedClaim.Act,
     at: datetime | None,
-    nonce: str,
-    now: datetime | None,
+    told_at: datetime,
+    nonce: str = "",
 ) -> Iterator[None]:
     """Keep a refused claim for staff, and refuse it again under its nonce."""
-    known = RefusedClaim.objects.filter(
-        community_id=attendance.community_id, attendance=attendance, act=act
-    )
-    if nonce and (before := known.filter(nonce=nonce, refused_as__in=_FINAL).first()):
+    claim: dict[str, Any] = {
+        "community_id": attendance.community_id,
+        "attendance": attendance,
+        "act": act,
+        "nonce": nonce,
+    }
+    final = RefusedClaim.objects.filter(**claim, refused_as__in=_FINAL)
+    if nonce and (before := final.first()):
         raise _FINAL[before.refused_as]
     try:
         yield
     except _KEPT as refusal:
         if at is not None:
             RefusedClaim.objects.get_or_create(
-                community_id=attendance.community_id,
-                attendance=attendance,
-                act=act,
-                nonce=nonce,
+                **claim,
                 claimed_at=at,
-                defaults={"refused_as": refusal.code, "told_at": now or timezone.now()},
+                defaults={"refused_as": refusal.code, "told_at": told_at},
             )
         raise
 
@@ -286,11 +293,12 @@ def _back_since(attendance: Attendance, role: Membership | None) -> datetime:
     return role.since_at if role is not None and left_between else attendance.signed_up_at
 
 
-def _locked(attendance: Attendance) -> Attendance:
+def locked(attendance: Attendance) -> Attendance:
+    """Lock an attendance until the transaction ends, with all that its answer tells."""
     return (
         Attendance.objects.select_for_update(no_key=True, of=("self",))
         .select_related("shift__activity", "community", "volunteer")
-        .get(pk=attendance.pk)
+        .get(community=attendance.community_id, pk=attendance.pk)
     )
 
 
@@ -306,45 +314,18 @@ def _told(
     return told
 
 
-def _leave(attendance: Attendance, moment: datetime) -> Attendance:
+def _leave(attendance: Attendance, moment: datetime, **told: Any) -> Attendance:
     assert attendance.checked_in_at is not None
     # Staying checked in after the shift earns nothing.
-    moment = min(moment, attendance.shift.ends_at)
-    if moment < attendance.checked_in_at:
+    attendance.checked_out_at = min(moment, attendance.shift.ends_at)
+    if attendance.checked_out_at < attendance.checked_in_at:
         raise errors.CheckedOutBeforeIn
-    attendance.status = Attendance.Status.CHECKED_OUT
-    attendance.checked_out_at = moment
     served = attendance.served
     assert served is not None
-    attendance.worked_minutes = minutes_between(*served)
-    attendance.save(
-        update_fields=[
-            "status",
-            "checked_out_at",
-            "check_out_claimed_at",
-            "check_out_mark",
-            "worked_minutes",
-            "was_offline",
-            "check_out_was_forgotten",
-        ]
+    attendance.save_with(
+        status=Status.CHECKED_OUT,
+        checked_out_at=attendance.checked_out_at,
+        worked_minutes=minutes_between(*served),
+        **told,
     )
     return attendance
-
-
-def _save_where_nobody_else_is(attendance: Attendance, fields: list[str]) -> None:
-    """Save, or raise AlreadyElsewhere where a constraint finds the volunteer in another place."""
-    # One volunteer's check-ins queue here: two that met in the constraint would each wait for
-    # the other, and PostgreSQL would end one as a deadlock.
-    Volunteer.objects.select_for_update(no_key=True).get(
-        community_id=attendance.community_id, user_id=attendance.volunteer_id
-    )
-    try:
-        with transaction.atomic():
-            attendance.save(update_fields=fields)
-    except IntegrityError as error:
-        constraint = constraint_of(error)
-        if constraint == "nobody_in_two_places":
-            raise errors.AlreadyElsewhere from None
-        if constraint == "check_in_nonce_once":
-            raise errors.NonceReused from None
-        raise

@@ -1,7 +1,8 @@
 """Changing and cancelling activities and shifts, with the places that volunteers took in them."""
 
+from collections.abc import Set
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -10,13 +11,15 @@ from django.utils import timezone
 from backend.accounts.models import User
 from backend.audit import services as trail
 from backend.ids import new_id
-from backend.notices import services as notices
 from volunteers.activities import services as activities
 from volunteers.activities.errors import ActivityCancelled, ActivityOver, ShiftCancelled, ShiftOver
 from volunteers.activities.models import Activity, Shift, Status
+from volunteers.activities.selectors import shifts_of
 from volunteers.attendance import errors
 from volunteers.attendance.models import Attendance
 from volunteers.attendance.services import sign_ups
+
+Planned = TypeVar("Planned", Activity, Shift)
 
 
 @transaction.atomic
@@ -26,15 +29,15 @@ def change_activity(*, activity: Activity, changed_by: User, changes: dict[str, 
     Raises ActivityCancelled, and ActivityAttended if the category would change after somebody
     checked in: it decides what hours earn.
     """
-    activity = _locked(activity)
+    activity = _locked(activity, "estate")
     if activity.status == Status.CANCELLED:
         raise ActivityCancelled
     if "category" in changes:
         category = activities.category_as_ruled(activity, changes["category"])
         changes = changes | {"category": category}
         # The shifts are locked with their places, so that nobody signs up or checks in meanwhile.
-        shifts = _lock(Shift.objects.filter(community=activity.community_id, activity=activity))
-        attended = [place for place in _lock(_places(shifts)) if place.checked_in_at]
+        places = _lock(_places(_lock(shifts_of(activity))))
+        attended = any(place.checked_in_at for place in places)
         if attended and category != activity.category:
             raise errors.ActivityAttended
     _change("activity.change", activity, changed_by, changes)
@@ -48,10 +51,10 @@ def cancel_activity(*, activity: Activity, cancelled_by: User, reason: str) -> A
     Raises ActivityOver if it has shifts and all are over, ShiftVerified if hours of one that is
     running are verified already.
     """
-    activity = _locked(activity)
+    activity = _locked(activity, "estate")
     if activity.status == Status.CANCELLED:
         return activity
-    shifts = _lock(Shift.objects.filter(community=activity.community_id, activity=activity))
+    shifts = _lock(shifts_of(activity))
     to_come = [shift for shift in shifts if shift.ends_at > timezone.now()]
     if shifts and not to_come:
         raise ActivityOver
@@ -68,7 +71,7 @@ def change_shift(*, shift: Shift, changed_by: User, changes: dict[str, Any]) -> 
     ShiftTimesInvalid, ShiftAttended if the times would change after somebody checked in,
     AlreadyElsewhere if somebody would be in two places, CapacityTooSmall.
     """
-    shift = _lock_shift(shift)
+    shift = _locked(shift, "activity")
     if shift.status == Status.CANCELLED:
         raise ShiftCancelled
     starts_at = changes.get("starts_at", shift.starts_at)
@@ -91,7 +94,7 @@ def change_shift(*, shift: Shift, changed_by: User, changes: dict[str, Any]) -> 
         for place in places:
             place.shift = shift
             sign_ups.remind(place)
-            _tell("shift_moved", place, key=f"shift-moved:{new_id()}")  # each move is told
+            _tell("shift_moved", place, f"shift-moved:{new_id()}")  # each move is told
     return shift
 
 
@@ -102,7 +105,7 @@ def cancel_shift(*, shift: Shift, cancelled_by: User, reason: str) -> Shift:
     Their places end as cancelled. Whoever has checked in stays so, and their hours count.
     Idempotent. Raises ShiftOver, ShiftVerified.
     """
-    shift = _lock_shift(shift)
+    shift = _locked(shift, "activity")
     if shift.status == Status.CANCELLED:
         return shift
     if shift.ends_at <= timezone.now():
@@ -120,12 +123,12 @@ def _cancel(shifts: list[Shift], cancelled_by: User, reason: str) -> None:
     for place in places:
         if place.status == Attendance.Status.SIGNED_UP:
             sign_ups.cancel(attendance=place)
-            _tell("shift_cancelled", place, key=f"shift-cancelled:{place.pk}", reason=reason)
+            _tell("shift_cancelled", place, f"shift-cancelled:{place.pk}", reason=reason)
 
 
 def _close(action: str, planned: Activity | Shift, cancelled_by: User, reason: str) -> None:
     changes = {"status": Status.CANCELLED, "reason": reason, "cancelled_at": timezone.now()}
-    _change(action, planned, cancelled_by, changes, told=("status",))
+    _change(action, planned, cancelled_by, changes, told={"status"})
 
 
 def _change(
@@ -133,21 +136,16 @@ def _change(
     planned: Activity | Shift,
     changed_by: User,
     changes: dict[str, Any],
-    told: tuple[str, ...] | None = None,
+    told: Set[str] | None = None,
 ) -> None:
     """Save what differs, and write it into the trail; of ``told`` fields only where given."""
-    before = {
-        name: getattr(planned, name)
-        for name, value in changes.items()
-        if getattr(planned, name) != value
-    }
-    if not before:
+    before = {name: getattr(planned, name) for name in changes}
+    differing = {name for name, value in before.items() if value != changes[name]}
+    if not differing:
         return
-    for name in before:
-        setattr(planned, name, changes[name])
-    compared = ["title_compared"] if "title" in before else []
-    planned.save(update_fields=[*before, *compared])
-    names = before.keys() if told is None else told
+    compared = {"title_compared": ""} if "title" in differing else {}  # made on saving
+    planned.save_with(**{name: changes[name] for name in differing}, **compared)
+    names = differing if told is None else told
     trail.record(
         action,
         actor=changed_by,
@@ -162,16 +160,8 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else value
 
 
-def _tell(kind: str, place: Attendance, *, key: str, **more: str) -> None:
-    notices.owe(
-        community=place.community,
-        key=key,
-        recipient=place.volunteer,
-        kind=kind,
-        facts=sign_ups.facts(place) | more,
-        due_at=timezone.now(),
-        stale_at=place.shift.ends_at,
-    )
+def _tell(kind: str, place: Attendance, key: str, **more: str) -> None:
+    sign_ups.owe(kind, place, key, timezone.now(), place.shift.ends_at, **more)
 
 
 def _elsewhere(shift: Shift, starts_at: datetime, ends_at: datetime) -> QuerySet[Attendance]:
@@ -195,22 +185,11 @@ def _places(shifts: list[Shift]) -> QuerySet[Attendance]:
     ).select_related("shift__activity", "community", "volunteer")
 
 
-def _locked(activity: Activity) -> Activity:
-    (activity,) = _lock(
-        Activity.objects.filter(community=activity.community_id, pk=activity.pk).select_related(
-            "community", "estate"
-        )
-    )
-    return activity
-
-
-def _lock_shift(shift: Shift) -> Shift:
-    (shift,) = _lock(
-        Shift.objects.filter(community=shift.community_id, pk=shift.pk).select_related(
-            "activity", "community"
-        )
-    )
-    return shift
+def _locked(planned: Planned, *told: str) -> Planned:
+    """Lock one row, with what its answer tells of others."""
+    rows = type(planned)._default_manager.filter(community=planned.community_id, pk=planned.pk)
+    locked: list[Planned] = _lock(rows.select_related("community", *told))
+    return locked[0]
 
 
 def _lock(rows: QuerySet[Any]) -> list[Any]:

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from backend.accounts.models import User
@@ -13,7 +14,6 @@ from backend.notices import services as notices
 from backend.registries.leaving import Leaving
 from volunteers.activities.errors import ShiftCancelled, ShiftOver
 from volunteers.activities.models import Shift, Status
-from volunteers.attendance import selectors
 from volunteers.attendance.errors import AttendanceStatusWrong, ShiftFull
 from volunteers.attendance.models import Attendance
 from volunteers.attendance.services import hours
@@ -30,11 +30,13 @@ def sign_up(*, shift: Shift, volunteer: User, now: datetime | None = None) -> At
     roles.require_volunteer(user_id=volunteer.pk, community_id=shift.community_id)
     guardians.require_guardian(volunteer)
     # Lock before counting: two volunteers who want the last place must queue here.
-    shift = Shift.objects.select_for_update(no_key=True, of=("self",)).get(
+    locked = Shift.objects.select_for_update(no_key=True, of=("self",))
+    shift = locked.select_related("activity", "community").get(
         community=shift.community_id, pk=shift.pk
     )
     places = Attendance.objects.filter(community=shift.community_id, shift=shift)
-    known = places.filter(volunteer=volunteer).first()
+    told = places.select_related("shift__activity", "community", "volunteer")
+    known = told.filter(volunteer=volunteer).first()
     if known and known.status != Attendance.Status.CANCELLED:
         return known
     if shift.status == Status.CANCELLED:
@@ -45,11 +47,10 @@ def sign_up(*, shift: Shift, volunteer: User, now: datetime | None = None) -> At
     if shift.capacity is not None and taken >= shift.capacity:
         raise ShiftFull
     if known:
-        known.status = Attendance.Status.SIGNED_UP
-        known.save(update_fields=["status"])
+        known.save_with(status=Attendance.Status.SIGNED_UP)
     else:
         known = Attendance.objects.create(
-            community_id=shift.community_id,
+            community=shift.community,
             shift=shift,
             volunteer=volunteer,
             signed_up_at=now or timezone.now(),
@@ -65,15 +66,12 @@ def cancel(*, attendance: Attendance) -> Attendance:
 
     Raises AttendanceStatusWrong once the volunteer has checked in.
     """
-    attendance = Attendance.objects.select_for_update(no_key=True, of=("self",)).get(
-        community=attendance.community_id, pk=attendance.pk
-    )
+    attendance = hours.locked(attendance)
     if attendance.status == Attendance.Status.CANCELLED:
         return attendance
     if attendance.status != Attendance.Status.SIGNED_UP:
         raise AttendanceStatusWrong(current_status=attendance.status)
-    attendance.status = Attendance.Status.CANCELLED
-    attendance.save(update_fields=["status"])
+    attendance.save_with(status=Attendance.Status.CANCELLED)
     notices.withdraw(community=attendance.community, key=_reminder_key(attendance))
     return attendance
 
@@ -85,9 +83,13 @@ def end_what_runs(leaving: Leaving) -> None:
     A sign-up for a shift that has begun stays: a phone that was offline may tell yet that they
     were there before they left. Idempotent.
     """
+    running = Attendance.objects.filter(
+        Q(status=Attendance.Status.CHECKED_IN)
+        | Q(status=Attendance.Status.SIGNED_UP, shift__starts_at__gt=leaving.at),
+        **leaving.whose,
+    ).order_by("pk")
     # All of them are locked before the first is ended.
-    running = selectors.what_runs(leaving).select_for_update(no_key=True, of=("self",))
-    for attendance in list(running):
+    for attendance in list(running.select_for_update(no_key=True, of=("self",))):
         if attendance.status == Attendance.Status.CHECKED_IN:
             hours.end(attendance=attendance, at=leaving.at)
         else:
@@ -96,27 +98,31 @@ def end_what_runs(leaving: Leaving) -> None:
 
 def remind(attendance: Attendance) -> None:
     """Owe a reminder of the shift as it is planned now, which is stale once the shift begins."""
-    shift = attendance.shift
-    notices.owe(
-        community=attendance.community,
-        key=_reminder_key(attendance),
-        recipient=attendance.volunteer,
-        kind="shift_reminder",
-        facts=facts(attendance),
-        due_at=shift.starts_at - settings.REMINDER_LEAD,
-        stale_at=shift.starts_at,
-    )
+    starts_at = attendance.shift.starts_at
+    due_at = starts_at - settings.REMINDER_LEAD
+    owe("shift_reminder", attendance, _reminder_key(attendance), due_at, starts_at)
 
 
-def facts(attendance: Attendance) -> dict[str, str]:
-    """Return what notices about the shift of ``attendance`` tell."""
+def owe(
+    kind: str, attendance: Attendance, key: str, due_at: datetime, stale_at: datetime, **more: str
+) -> None:
+    """Owe the volunteer a notice about their shift, which tells ``more`` beside what and when."""
     shift = attendance.shift
-    return {
+    facts = {
         "activity": shift.activity.title,
         "place": shift.activity.place or attendance.community.name,
         "starts_at": shift.starts_at.isoformat(),
         "timezone": attendance.community.timezone,
     }
+    notices.owe(
+        community=attendance.community,
+        key=key,
+        recipient=attendance.volunteer,
+        kind=kind,
+        facts=facts | more,
+        due_at=due_at,
+        stale_at=stale_at,
+    )
 
 
 def _reminder_key(attendance: Attendance) -> str:

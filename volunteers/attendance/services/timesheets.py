@@ -2,7 +2,6 @@
 
 from bisect import bisect
 from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -17,11 +16,13 @@ from backend.names import of_thing
 from points.awards.services import awards
 from points.rules import selectors as points
 from points.rules.services import minutes_between
-from volunteers.activities.errors import CategoryUnknown, ShiftTimesInvalid
-from volunteers.activities.models import Activity, Shift
+from volunteers.activities.errors import CategoryUnknown, ShiftCancelled, ShiftTimesInvalid
+from volunteers.activities.models import Activity, Shift, Status
 from volunteers.activities.services import LONGEST_SHIFT
 from volunteers.attendance import errors
 from volunteers.attendance.models import Attendance
+
+What = tuple[str, str, datetime, datetime]  # a shift: its activity, category and times
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,10 @@ class PaperHours:
     @property
     def times(self) -> tuple[datetime, datetime]:
         return self.checked_in_at, self.checked_out_at
+
+    @property
+    def shift(self) -> What:
+        return self.activity, self.category, *self.times
 
 
 @dataclass
@@ -56,11 +61,12 @@ def record_many(*, community: Community, entries: list[PaperHours]) -> list[Reco
     Returns one Recorded for each entry, in their order; an entry with a refusal writes nothing.
     Idempotent: an entry that is on record, rejected ones too, or stood earlier in the list is known
     already. A volunteer who had signed up or cancelled was there after all. Refusals:
-    ShiftTimesInvalid, TimeInTheFuture, CategoryUnknown, AlreadyElsewhere (also by another entry).
+    ShiftTimesInvalid, TimeInTheFuture, CategoryUnknown, AlreadyElsewhere (also by another entry),
+    ShiftCancelled.
     """
-    entries = _as_on_record(community, entries)
-    answers = [Recorded(refusal=_refusal(entry)) for entry in entries]
-    _refuse_unknown_categories(community, entries, answers)
+    categories = points.categories_with_rule(community, awards.Hours.subject)
+    entries = _as_on_record(community, entries, categories)
+    answers = [Recorded(refusal=_refusal(entry, categories)) for entry in entries]
     _compare_with_the_record(community, entries, answers)
     _refuse_overlaps_among(entries, answers)
     fresh = [
@@ -68,13 +74,10 @@ def record_many(*, community: Community, entries: list[PaperHours]) -> list[Reco
         for entry, answer in zip(entries, answers, strict=True)
         if not answer.refusal and not answer.attendance_id
     ]
-    shifts = _shifts(community, [entry for entry, _ in fresh])
+    shifts = _shifts(community, {entry.shift for entry, _ in fresh})
     places = _places(
         community,
-        {
-            (shifts[entry.activity, entry.category, *entry.times], entry.volunteer_id)
-            for entry, _ in fresh
-        },
+        {(held, entry.volunteer_id) for entry, _ in fresh if (held := shifts[entry.shift])},
     )
     now = timezone.now()
     made: dict[PaperHours, UUID] = {}
@@ -84,7 +87,10 @@ def record_many(*, community: Community, entries: list[PaperHours]) -> list[Reco
         if entry in made:
             answer.attendance_id = made[entry]
             continue
-        shift_id = shifts[entry.activity, entry.category, *entry.times]
+        shift_id = shifts[entry.shift]
+        if shift_id is None:
+            answer.refusal = ShiftCancelled()
+            continue
         place = places.get((shift_id, entry.volunteer_id))
         if place and place.status == Attendance.Status.REJECTED:
             answer.attendance_id = place.pk
@@ -133,16 +139,15 @@ def take_back(recorded: list[Recorded]) -> None:
             mine.delete()
 
 
-def _as_on_record(community: Community, entries: list[PaperHours]) -> list[PaperHours]:
+def _as_on_record(
+    community: Community, entries: list[PaperHours], ruled: set[str]
+) -> list[PaperHours]:
     """Spell the activities and categories of the entries as the community does already.
 
     Names that differ in width, blanks or brackets only are one; the first spelling of the list
     counts for a new one.
     """
-    categories = {
-        of_thing(category): category
-        for category in sorted(points.categories_with_rule(community, awards.Hours.subject))
-    }
+    categories = {of_thing(category): category for category in sorted(ruled)}
     known = Activity.objects.filter(
         community=community, title_compared__in={of_thing(entry.activity) for entry in entries}
     ).order_by("id")
@@ -162,24 +167,15 @@ def _as_on_record(community: Community, entries: list[PaperHours]) -> list[Paper
     return spelled
 
 
-def _refusal(entry: PaperHours) -> Refusal | None:
+def _refusal(entry: PaperHours, categories: set[str]) -> Refusal | None:
     worked = entry.checked_out_at - entry.checked_in_at
     if not worked or worked > LONGEST_SHIFT or entry.checked_out_at < entry.checked_in_at:
         return ShiftTimesInvalid()
     if entry.checked_out_at > timezone.now():
         return errors.TimeInTheFuture()
+    if categories.isdisjoint({"*", entry.category}):
+        return CategoryUnknown(category=entry.category)
     return None
-
-
-def _refuse_unknown_categories(
-    community: Community, entries: list[PaperHours], answers: list[Recorded]
-) -> None:
-    known = points.categories_with_rule(community, awards.Hours.subject)
-    if "*" in known:
-        return
-    for entry, answer in zip(entries, answers, strict=True):
-        if not answer.refusal and entry.category not in known:
-            answer.refusal = CategoryUnknown(category=entry.category)
 
 
 def _compare_with_the_record(
@@ -253,22 +249,20 @@ def _refuse_overlaps_among(entries: list[PaperHours], answers: list[Recorded]) -
             stands.add(entry)
 
 
-def _shifts(
-    community: Community, entries: Iterable[PaperHours]
-) -> dict[tuple[str, str, datetime, datetime], UUID]:
-    """Return the shift's id for each activity, category and pair of times; plan the new ones."""
-    wanted = {(entry.activity, entry.category, *entry.times) for entry in entries}
+def _shifts(community: Community, wanted: set[What]) -> dict[What, UUID | None]:
+    """Return the id of each wanted shift, None if it was cancelled; plan the new ones."""
     activities = _activities(community, {(title, category) for title, category, *_ in wanted})
     known = Shift.objects.filter(
         community=community,
         activity__in=activities.values(),
         starts_at__in={starts_at for _, _, starts_at, _ in wanted},
-    ).values_list("activity__title", "activity__category", "starts_at", "ends_at", "id")
-    shifts = {
-        (title, category, starts_at, ends_at): shift_id
-        for title, category, starts_at, ends_at, shift_id in known
-    }
-    missing = {what_and_when: new_id() for what_and_when in sorted(wanted - shifts.keys())}
+    ).values_list("activity__title", "activity__category", "starts_at", "ends_at", "status", "id")
+    shifts: dict[What, UUID | None] = {}
+    # One that takes place comes after one that was cancelled, and counts.
+    for title, category, starts_at, ends_at, status, shift_id in known.order_by("status", "id"):
+        held = shift_id if status == Status.PLANNED else None
+        shifts[title, category, starts_at, ends_at] = held
+    missing = {what: new_id() for what in sorted(wanted - shifts.keys())}
     Shift.objects.bulk_create(
         Shift(
             id=shift_id,
@@ -279,7 +273,7 @@ def _shifts(
         )
         for (title, category, starts_at, ends_at), shift_id in missing.items()
     )
-    return shifts | missing
+    return {**shifts, **missing}
 
 
 def _activities(

@@ -1,7 +1,7 @@
 """Joining a community: at once with the code on its posters, or by asking its staff."""
 
 import secrets
-from typing import Any
+from contextlib import nullcontext
 
 from django.db import transaction
 from django.utils import timezone
@@ -24,6 +24,11 @@ from volunteers.people.models import JoinRequest, Volunteer
 from volunteers.people.services import people
 
 Status = JoinRequest.Status
+_ACTIONS = {
+    Status.APPROVED: "join_request.approve",
+    Status.REJECTED: "join_request.reject",
+    Status.WITHDRAWN: "join_request.withdraw",
+}
 
 
 def join(
@@ -40,34 +45,22 @@ def join(
     request and ``False``. Raises TooManyAttempts, GuardianConsentRequired, AlreadyAVolunteer,
     JoinCodeWrong.
     """
-    if not join_code:
-        return _join(user, community, kind, estate, join_code)
-    with attempts.guessing(user, JoinCodeWrong):
-        return _join(user, community, kind, estate, join_code)
-
-
-@transaction.atomic
-def _join(
-    user: User,
-    community: Community,
-    kind: Volunteer.Kind,
-    estate: Community | None,
-    join_code: str,
-) -> tuple[JoinRequest, bool]:
-    guardians.require_guardian(user)
-    locked(user.pk)
-    if selectors.is_volunteer(user, community.pk):
-        raise AlreadyAVolunteer
-    if join_code and not _is_right(join_code, community):
-        raise JoinCodeWrong
-    asked, is_new = JoinRequest.objects.get_or_create(
-        community=community,
-        user=user,
-        status=Status.PENDING,
-        defaults={"kind": kind, "estate": estate},
-    )
-    if join_code:
-        _enrol(asked, decided_by=None)
+    guessing = attempts.guessing(user, JoinCodeWrong) if join_code else nullcontext()
+    with guessing, transaction.atomic():
+        guardians.require_guardian(user)
+        locked(user.pk)
+        if selectors.is_volunteer(user, community.pk):
+            raise AlreadyAVolunteer
+        if join_code and not _is_right(join_code, community):
+            raise JoinCodeWrong
+        asked, is_new = JoinRequest.objects.get_or_create(
+            community=community,
+            user=user,
+            status=Status.PENDING,
+            defaults={"kind": kind, "estate": estate},
+        )
+        if join_code:
+            _enrol(asked, decided_by=None)
     return asked, is_new
 
 
@@ -136,18 +129,10 @@ def _decide(
     asked: JoinRequest, status: Status, *, decided_by: User | None, reason: str = ""
 ) -> None:
     """Close the request; ``decided_by`` is None for the code and for a withdrawal."""
-    before: dict[str, Any] = {"status": asked.status}
-    asked.status = status
-    asked.decided_at = timezone.now()
-    asked.decided_by = decided_by
-    asked.reason = reason
-    asked.save(update_fields=["status", "decided_at", "decided_by", "reason"])
+    before = {"status": asked.status}
+    asked.save_with(status=status, decided_at=timezone.now(), decided_by=decided_by, reason=reason)
     trail.record(
-        {
-            Status.APPROVED: "join_request.approve",
-            Status.REJECTED: "join_request.reject",
-            Status.WITHDRAWN: "join_request.withdraw",
-        }[status],
+        _ACTIONS[status],
         actor=decided_by or asked.user,
         community=asked.community,
         target=asked,

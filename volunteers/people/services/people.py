@@ -35,8 +35,7 @@ def enrol(
         community=community, user=user, defaults={"kind": kind, "estate": estate}
     )
     if volunteer.left_at is not None:
-        volunteer.kind, volunteer.estate, volunteer.left_at = kind, estate, None
-        volunteer.save(update_fields=["kind", "estate", "left_at"])
+        volunteer.save_with(kind=kind, estate=estate, left_at=None)
         is_new = True
     roles.give(user=user, community=community, role=Role.VOLUNTEER, granted_by=granted_by)
     return volunteer, is_new
@@ -89,16 +88,10 @@ def leave(*, volunteer: Volunteer) -> Volunteer:
     volunteer = Volunteer.objects.select_for_update(no_key=True, of=("self",)).get(pk=volunteer.pk)
     if volunteer.left_at is not None:
         return volunteer
-    volunteer.left_at = role.ended_at if role else timezone.now()
-    volunteer.save(update_fields=["left_at"])
+    volunteer.save_with(left_at=role.ended_at if role else timezone.now())
     # A request older than the list that enrolled them: approving it would take them back.
     JoinRequest.objects.filter(
         community_id=volunteer.community_id, user=user, status=JoinRequest.Status.PENDING
     ).update(status=JoinRequest.Status.WITHDRAWN, decided_at=volunteer.left_at)
-    trail.record(
-        "volunteer.leave",
-        actor=user,
-        community=volunteer.community,
-        target=volunteer,
-    )
+    trail.record("volunteer.leave", actor=user, community=volunteer.community, target=volunteer)
     return volunteer

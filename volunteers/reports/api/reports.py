@@ -1,50 +1,38 @@
 """Reports: submitted by volunteers, handled by staff, followed by the public."""
 
-from collections.abc import Callable
 from typing import Any
-from uuid import UUID
 
 from django.db.models import QuerySet
-from django.http import FileResponse, Http404
-from django.shortcuts import get_object_or_404
+from django.http import FileResponse
 from django.utils.translation import gettext_lazy as _
 from django_filters import rest_framework as filters
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema, extend_schema_field
-from rest_framework import serializers, status
-from rest_framework.generics import ListAPIView
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
 from rest_framework.permissions import AllowAny, IsAuthenticatedOrReadOnly
 from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.accounts.api.serializers import PersonSerializer
+from backend.accounts.models import User
 from backend.api.callers import signed_in
 from backend.api.fields import CharField, TextField
 from backend.api.filters import CharFilter, PeriodFilter, PersonFilter, TextFilter
-from backend.api.idempotency import idempotent
 from backend.api.parsers import JSONParser, PhotoFormParser
 from backend.api.permissions import SecondFactorToWrite
 from backend.api.renderers import JPEGRenderer
-from backend.api.views import seen
+from backend.api.serializers import ReadSerializer
+from backend.api.views import ListView, OpenView, below, seen, writes
 from backend.communities.api.serializers import CommunityInBriefSerializer
-from backend.communities.models import CoordType
-from backend.communities.selectors import community_among, tenants
-from volunteers.attendance.api.earnings import (
-    AwardSerializer,
-    EarningListView,
-    PointsEarnedField,
-    earnings,
-    told,
-    told_with_award,
-)
+from backend.communities.api.shown import tenant
+from backend.communities.models import Community, CoordType
+from volunteers.attendance.api.earnings import AwardedSerializer, EarningSerializer
 from volunteers.people.selectors import estate_in
 from volunteers.reports import selectors
 from volunteers.reports.models import Report
-from volunteers.reports.services import reports, viewing
+from volunteers.reports.services import reports
 
 PUBLIC_DECIMALS = 2  # of a degree: about one kilometre
-PHOTO = {(200, JPEGRenderer.media_type): OpenApiTypes.BINARY}
 
 
 # --- shapes -----------------------------------------------------------------------------------
@@ -58,7 +46,7 @@ class RoundedField(serializers.FloatField):
         return round(value, PUBLIC_DECIMALS)
 
 
-class PublicReportSerializer(serializers.ModelSerializer[Report]):
+class PublicReportSerializer(ReadSerializer[Report]):
     """The progress of a report, and about where it is.
 
     ``text`` and ``place`` come from the reporter and may name a person or a door, so neither is
@@ -73,8 +61,6 @@ class PublicReportSerializer(serializers.ModelSerializer[Report]):
         fields = (
             "id",
             "category",
-            "latitude",
-            "longitude",
             "coord_type",
             "status",
             "submitted_at",
@@ -82,69 +68,30 @@ class PublicReportSerializer(serializers.ModelSerializer[Report]):
             "closed_at",
             "answer",
         )
-        read_only_fields = fields
 
 
-class ReportSerializer(serializers.ModelSerializer[Report]):
-    """A report as its reporter sees it. The photo has an address of its own.
+class ReportSerializer(EarningSerializer[Report]):
+    """A report as its reporter, staff and auditors see it. The photo has an address of its own.
 
     The staff of its ``estate`` handle it as well; null for none.
     """
 
     community = CommunityInBriefSerializer(read_only=True)
     estate = CommunityInBriefSerializer(read_only=True, allow_null=True)
-    has_photo = serializers.SerializerMethodField()
-    points = PointsEarnedField()
+    reporter = PersonSerializer(read_only=True)
+    has_photo = serializers.BooleanField(source="photo", read_only=True)
 
     class Meta:
         model = Report
-        fields: tuple[str, ...] = (
-            "id",
-            "community",
-            "estate",
-            "category",
-            "text",
-            "place",
-            "latitude",
-            "longitude",
-            "coord_type",
-            "has_photo",
-            "status",
-            "submitted_at",
-            "accepted_at",
-            "closed_at",
-            "answer",
-            "points",
-        )
-        read_only_fields = fields
+        fields = (*PublicReportSerializer.Meta.fields, "text", "place", "latitude", "longitude")
 
-    def get_has_photo(self, report: Report) -> bool:
-        return bool(report.photo)
+    @classmethod
+    def shown_to(cls, reader: User, *shown: Report) -> None:
+        reports.note_reading(reader=reader, reports=shown)
 
 
-class WatchedReportSerializer(ReportSerializer):
-    """A report as staff and auditors see it."""
-
-    reporter = PersonSerializer(read_only=True)
-
-    class Meta(ReportSerializer.Meta):
-        fields = (*ReportSerializer.Meta.fields, "reporter")
-        read_only_fields = fields
-
-
-class ClosedReportSerializer(WatchedReportSerializer):
+class ClosedReportSerializer(AwardedSerializer[Report], ReportSerializer):
     """A closed report with the award that it has just earned; null if it was rejected."""
-
-    award = serializers.SerializerMethodField()
-
-    class Meta(WatchedReportSerializer.Meta):
-        fields = (*WatchedReportSerializer.Meta.fields, "award")
-        read_only_fields = fields
-
-    @extend_schema_field(AwardSerializer(allow_null=True))
-    def get_award(self, report: Report) -> object:
-        award = self.context["award"]
-        return AwardSerializer(award).data if award else None
 
 
 class SubmitReportSerializer(serializers.Serializer[Any]):
@@ -189,13 +136,10 @@ class CloseReportSerializer(serializers.Serializer[Any]):
         return attrs
 
 
-class MyReportFilter(PeriodFilter):
+class ReportFilter(PeriodFilter):
     moment = "submitted_at"
     status = filters.ChoiceFilter(choices=Report.Status.choices)
     category = filters.ChoiceFilter(choices=Report.Category.choices)
-
-
-class ReportFilter(MyReportFilter):
     estate = CharFilter(field_name="estate__code", help_text="An estate's code.")
     person = PersonFilter("reporter")
     text = TextFilter(
@@ -203,18 +147,8 @@ class ReportFilter(MyReportFilter):
     )
 
 
-def _noted(tells: Callable[[Request, Any], Any]) -> Callable[[Request, Any], Any]:
-    """Render by ``tells`` after writing down that the report is shown; see viewing.py."""
-
-    def tell(request: Request, report: Report) -> Any:
-        viewing.note(viewer=signed_in(request), reports=[report])
-        return tells(request, report)
-
-    return tell
-
-
 # --- everybody --------------------------------------------------------------------------------
-class CommunityReportsView(ListAPIView[Report]):
+class CommunityReportsView(ListView[Report]):
     """List a community's reports and their progress: ``GET /api/v1/communities/{code}/reports``.
 
     Public. Disputes and calls for help are left out.
@@ -223,184 +157,110 @@ class CommunityReportsView(ListAPIView[Report]):
     permission_classes = (IsAuthenticatedOrReadOnly, SecondFactorToWrite)
     parser_classes = (JSONParser, PhotoFormParser)
     serializer_class = PublicReportSerializer
-    queryset = Report.objects.none()
-
-    def get_queryset(self) -> QuerySet[Report]:
-        return selectors.public_reports(community_among(tenants(), self.kwargs["code"]))
+    finds = below(tenant, selectors.public_reports)
 
     @extend_schema(
         request={
             JSONParser.media_type: SubmitReportSerializer,
             PhotoFormParser.media_type: SubmitReportFormSerializer,
-        },
-        responses={201: ReportSerializer},
+        }
     )
-    @idempotent(seen(selectors.reports_of), told(ReportSerializer))
-    def post(self, request: Request, code: str) -> Response:
+    @writes(
+        ReportSerializer,
+        tenant,
+        body=SubmitReportFormSerializer,
+        shows=seen(selectors.reports_of),
+        needs_key=True,
+        status=201,
+    )
+    def post(self, user: User, community: Community, **facts: Any) -> Report:
         """Report something seen in the community: ``POST /api/v1/communities/{code}/reports``.
 
-        For its volunteers, as JSON or, with a photo, as a form. Refused with
-        ``not_a_volunteer_here``, ``guardian_consent_required``, ``estate_unknown``,
-        ``photo_invalid``, ``photo_too_large`` (in pixels: ``megapixels`` of that ``format`` can be
-        taken), ``body_too_large`` (in bytes), ``photos_busy`` (send it again).
+        For its volunteers, as JSON or, with a photo, as a form. ``photo_too_large`` is about its
+        pixels: ``megapixels`` of that ``format`` can be taken; ``body_too_large`` about its bytes.
+        After ``photos_busy`` send it again.
         """
-        community = community_among(tenants(), code)
-        body = SubmitReportFormSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        facts: dict[str, Any] = dict(body.validated_data)
         if estate_id := facts.pop("estate_id", None):
             facts["estate"] = estate_in(community, estate_id)
-        report = reports.submit(community=community, reporter=signed_in(request), **facts)
-        return Response(
-            ReportSerializer(report, context=earnings(report)).data,
-            status=status.HTTP_201_CREATED,
-        )
+        return reports.submit(community=community, reporter=user, **facts)
 
 
-class PublicReportView(APIView):
+class PublicReportView(OpenView[Report]):
     """Show a report's progress: ``GET /api/v1/communities/{code}/reports/{report_id}``. Public."""
 
     permission_classes = (AllowAny,)
-
-    @extend_schema(responses=PublicReportSerializer)
-    def get(self, request: Request, code: str, report_id: UUID) -> Response:
-        public = selectors.public_reports(community_among(tenants(), code))
-        return Response(PublicReportSerializer(get_object_or_404(public, pk=report_id)).data)
+    serializer_class = PublicReportSerializer
+    finds = below(tenant, selectors.public_reports, "report_id")
 
 
-# --- the reporter's own -----------------------------------------------------------------------
-class MyReportListView(EarningListView[Report]):
-    """List my reports, newest first: ``GET /api/v1/me/reports``."""
-
-    serializer_class = ReportSerializer
-    filterset_class = MyReportFilter
-    queryset = Report.objects.none()
-
-    def get_queryset(self) -> QuerySet[Report]:
-        return selectors.reports_of(signed_in(self.request))
-
-
-class MyReportView(APIView):
-    """Open one of my reports: ``GET /api/v1/me/reports/{report_id}``."""
-
-    @extend_schema(responses=ReportSerializer)
-    def get(self, request: Request, report_id: UUID) -> Response:
-        report = get_object_or_404(selectors.reports_of(signed_in(request)), pk=report_id)
-        return Response(ReportSerializer(report, context=earnings(report)).data)
-
-
-class MyPhotoView(APIView):
-    """Show the photo of one of my reports: ``GET /api/v1/me/reports/{report_id}/photo``."""
-
-    renderer_classes = (JPEGRenderer,)
-
-    @extend_schema(responses=PHOTO)
-    def get(self, request: Request, report_id: UUID) -> FileResponse:
-        return photo_of(_with_photo(selectors.reports_of(signed_in(request)), report_id))
-
-
-# --- staff ------------------------------------------------------------------------------------
-# Reading somebody else's dispute or call for help is written down (viewing.py).
-class ReportListView(EarningListView[Report]):
+# --- the reporter and staff -------------------------------------------------------------------
+class ReportListView(ListView[Report]):
     """List reports where I am staff or auditor, newest first: ``GET /api/v1/reports``."""
 
-    serializer_class = WatchedReportSerializer
+    serializer_class = ReportSerializer
     filterset_class = ReportFilter
-    queryset = Report.objects.none()
-
-    def get_queryset(self) -> QuerySet[Report]:
-        return selectors.reports_watched_by(signed_in(self.request))
-
-    def paginate_queryset(self, queryset: Any) -> list[Any] | None:
-        page = super().paginate_queryset(queryset)
-        viewing.note(viewer=signed_in(self.request), reports=page or [])
-        return page
+    finds = seen(selectors.reports_watched_by)
 
 
-class ReportView(APIView):
-    """Open one report, as staff or auditor: ``GET /api/v1/reports/{report_id}``."""
+class MyReportListView(ReportListView):
+    """List my reports, newest first: ``GET /api/v1/me/reports``."""
 
-    @extend_schema(responses=WatchedReportSerializer)
-    def get(self, request: Request, report_id: UUID) -> Response:
-        user = signed_in(request)
-        report = get_object_or_404(selectors.reports_watched_by(user), pk=report_id)
-        viewing.note(viewer=user, reports=[report])
-        return Response(WatchedReportSerializer(report, context=earnings(report)).data)
+    finds = seen(selectors.reports_of)
+
+
+class ReportView(OpenView[Report]):
+    """Open one report, mine or as staff or auditor: ``GET /api/v1/reports/{report_id}``."""
+
+    serializer_class = ReportSerializer
+    finds = seen(selectors.reports_seen_by, "report_id")
+
+
+def _with_photo(user: User) -> QuerySet[Report]:
+    return selectors.reports_seen_by(user).exclude(photo="")
 
 
 class PhotoView(APIView):
-    """Show a report's photo, as staff or auditor: ``GET /api/v1/reports/{report_id}/photo``."""
+    """Show a report's photo to its reporter and staff: ``GET /api/v1/reports/{report_id}/photo``.
+
+    A shared cache must not keep it.
+    """
 
     renderer_classes = (JPEGRenderer,)
 
-    @extend_schema(responses=PHOTO)
-    def get(self, request: Request, report_id: UUID) -> FileResponse:
-        user = signed_in(request)
-        report = _with_photo(selectors.reports_watched_by(user), report_id)
-        viewing.note(viewer=user, reports=[report])
-        return photo_of(report)
+    @extend_schema(responses={(200, JPEGRenderer.media_type): OpenApiTypes.BINARY})
+    def get(self, request: Request, **named: Any) -> FileResponse:
+        report: Any = seen(_with_photo, "report_id")(request, **named)
+        reports.note_reading(reader=signed_in(request), reports=[report])
+        return FileResponse(
+            report.photo.open(),
+            content_type=JPEGRenderer.media_type,
+            headers={"Cache-Control": "private, max-age=3600", "X-Content-Type-Options": "nosniff"},
+        )
+
+
+HANDLED = seen(selectors.reports_handled_by, "report_id")
 
 
 class AcceptView(APIView):
     """Accept a report: ``POST /api/v1/reports/{report_id}/accept``.
 
-    For staff and managers. Idempotent. Refused with ``own_report``, ``report_status_wrong``.
+    For staff and managers. Idempotent.
     """
 
-    @extend_schema(request=None, responses=WatchedReportSerializer)
-    @idempotent(
-        seen(selectors.reports_handled_by, "report_id"),
-        _noted(told(WatchedReportSerializer)),
-        is_required=False,
-    )
-    def post(self, request: Request, report_id: UUID) -> Response:
-        user = signed_in(request)
-        handled = get_object_or_404(selectors.reports_handled_by(user), pk=report_id)
-        report = reports.accept(report=handled, handler=user)
-        viewing.note(viewer=user, reports=[report])
-        return Response(WatchedReportSerializer(report, context=earnings(report)).data)
+    @writes(ReportSerializer, HANDLED)
+    def post(self, user: User, report: Report) -> Report:
+        return reports.accept(report=report, handler=user)
 
 
 class CloseView(APIView):
     """Close a report, which earns if it is verified: ``POST /api/v1/reports/{report_id}/close``.
 
-    For staff and managers. Idempotent: answers with the first award. Refused with ``own_report``,
-    ``report_status_wrong``, ``rule_missing``.
+    For staff and managers. Idempotent: answers with the first award.
     """
 
-    @extend_schema(request=CloseReportSerializer, responses=ClosedReportSerializer)
-    @idempotent(
-        seen(selectors.reports_handled_by, "report_id"),
-        _noted(told_with_award(ClosedReportSerializer)),
-    )
-    def post(self, request: Request, report_id: UUID) -> Response:
-        user = signed_in(request)
-        report = get_object_or_404(selectors.reports_handled_by(user), pk=report_id)
-        body = CloseReportSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        answer = body.validated_data["answer"]
-        award = None
-        if body.validated_data["outcome"] == Report.Status.VERIFIED:
-            report, award = reports.close_verified(report=report, handler=user, answer=answer)
-        else:
-            report = reports.close_rejected(report=report, handler=user, answer=answer)
-        viewing.note(viewer=user, reports=[report])
-        context = earnings(report) | {"award": award}
-        return Response(ClosedReportSerializer(report, context=context).data)
-
-
-def _with_photo(visible: QuerySet[Report], report_id: UUID) -> Report:
-    """Return the report if it has a photo, or raise Http404."""
-    report = get_object_or_404(visible, pk=report_id)
-    if not report.photo:
-        raise Http404
-    return report
-
-
-def photo_of(report: Report) -> FileResponse:
-    """Send the photo of ``report``, which a shared cache must not keep."""
-    return FileResponse(
-        report.photo.open(),
-        content_type=JPEGRenderer.media_type,
-        headers={"Cache-Control": "private, max-age=3600", "X-Content-Type-Options": "nosniff"},
-    )
+    @writes(ClosedReportSerializer, HANDLED, body=CloseReportSerializer, needs_key=True)
+    def post(self, user: User, report: Report, outcome: str, answer: str) -> Report:
+        if outcome == Report.Status.REJECTED:
+            return reports.close_rejected(report=report, handler=user, answer=answer)
+        closed, _award = reports.close_verified(report=report, handler=user, answer=answer)
+        return closed

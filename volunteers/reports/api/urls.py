@@ -1,15 +1,11 @@
 from django.urls import path
 
-from volunteers.reports.api import communities, reports
+from volunteers.reports.api import reports
 
 urlpatterns = [
-    # everybody
-    path("communities/<str:code>", communities.CommunityView.as_view()),
     path("communities/<str:code>/reports", reports.CommunityReportsView.as_view()),
     path("communities/<str:code>/reports/<uuid:report_id>", reports.PublicReportView.as_view()),
     path("me/reports", reports.MyReportListView.as_view()),
-    path("me/reports/<uuid:report_id>", reports.MyReportView.as_view()),
-    path("me/reports/<uuid:report_id>/photo", reports.MyPhotoView.as_view()),
     path("reports", reports.ReportListView.as_view()),
     path("reports/<uuid:report_id>", reports.ReportView.as_view()),
     path("reports/<uuid:report_id>/photo", reports.PhotoView.as_view()),

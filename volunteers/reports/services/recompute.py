@@ -1,6 +1,6 @@
 """Deriving every award of a community anew from its attendance or report."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +12,28 @@ from points.awards.services import awards
 from points.awards.services.rederiving import AT_ONCE, Difference, Record, rederive
 from volunteers.attendance.models import Attendance
 from volunteers.reports.models import Report
+
+
+def _attended(attendance: Attendance) -> Record:
+    facts = None
+    served = attendance.served
+    if attendance.status == Attendance.Status.VERIFIED and served:
+        facts = awards.Hours(attendance.shift.activity.category, *served)
+    return Record(attendance.volunteer_id, attendance.status, facts)
+
+
+def _reported(report: Report) -> Record:
+    facts = None
+    if report.status == Report.Status.VERIFIED and report.closed_at:
+        facts = awards.Report(report.category, report.closed_at)
+    return Record(report.reporter_id, report.status, facts)
+
+
+# By the kind of their sources: the records, and what an award stands on in one.
+KINDS: dict[str, tuple[QuerySet[Any], Callable[[Any], Record]]] = {
+    "hours": (Attendance.objects.select_related("shift__activity"), _attended),
+    "report": (Report.objects.all(), _reported),
+}
 
 
 class Recomputation:
@@ -32,27 +54,19 @@ class Recomputation:
             self.awards += 1
             if difference:
                 yield difference
-        for verified in (
-            Attendance.objects.filter(status=Attendance.Status.VERIFIED),
-            Report.objects.filter(status=Report.Status.VERIFIED),
-        ):
-            yield from self._without_award(verified)
+        for records, _ in KINDS.values():
+            yield from self._without_award(records.filter(status="verified"))
 
     def _records(self, sources: list[str]) -> dict[str, Record]:
-        records: dict[str, Record] = {}
-        if attended := _ids(sources, "hours"):
-            for attendance in Attendance.objects.filter(
-                community=self.community, pk__in=attended
-            ).select_related("shift__activity"):
-                records[attendance.award_source] = _attended(attendance)
-        if reported := _ids(sources, "report"):
-            for report in Report.objects.filter(community=self.community, pk__in=reported):
-                records[report.award_source] = _reported(report)
-        return records
+        return {
+            record.award_source: told(record)
+            for kind, (records, told) in KINDS.items()
+            for record in records.filter(community=self.community, pk__in=_ids(sources, kind))
+        }
 
     def _without_award(self, verified: QuerySet[Any]) -> Iterator[Difference]:
-        verified = verified.filter(community=self.community).order_by("-id").only("id")
-        rest = verified
+        verified = verified.filter(community=self.community).select_related(None)
+        rest = verified = verified.order_by("-id").only("id")
         while some := list(rest[: self._at_once]):
             sources = [record.award_source for record in some]
             # Read after the records, so that the award of one verified meanwhile is seen.
@@ -63,21 +77,6 @@ class Recomputation:
             if len(some) < self._at_once:
                 return
             rest = verified.filter(pk__lt=some[-1].pk)
-
-
-def _attended(attendance: Attendance) -> Record:
-    facts = None
-    served = attendance.served
-    if attendance.status == Attendance.Status.VERIFIED and served:
-        facts = awards.Hours(attendance.shift.activity.category, *served)
-    return Record(attendance.volunteer_id, attendance.status, facts)
-
-
-def _reported(report: Report) -> Record:
-    facts = None
-    if report.status == Report.Status.VERIFIED and report.closed_at:
-        facts = awards.Report(report.category, report.closed_at)
-    return Record(report.reporter_id, report.status, facts)
 
 
 def _ids(sources: list[str], kind: str) -> list[UUID]:

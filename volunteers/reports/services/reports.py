@@ -1,11 +1,13 @@
-"""Submitting reports, and handling them by somebody else."""
+"""Submitting reports, handling them by somebody else, and what is kept of reading them."""
 
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from backend.accounts import ages
@@ -23,6 +25,9 @@ from volunteers.reports.models import Report
 
 if TYPE_CHECKING:
     from points.models import Award
+
+Status = Report.Status
+COORDINATES_KEPT_FOR = timedelta(days=30)  # DESIGN section 4
 
 
 def submit(
@@ -44,42 +49,21 @@ def submit(
         raise NotAVolunteerHere
     facts.setdefault("estate", volunteer.estate)
     jpeg = None if photo is None else without_exif(photo)
-    return _submit(community, reporter, jpeg, facts)
-
-
-@transaction.atomic
-def _submit(
-    community: Community, reporter: User, jpeg: "ContentFile[bytes] | None", facts: dict[str, Any]
-) -> Report:
-    if not consents_in_force(reporter).filter(purpose=Consent.Purpose.LOCATION).exists():
-        facts |= {"latitude": None, "longitude": None}
-    report = Report(
-        community=community,
-        reporter=reporter,
-        is_by_child=ages.is_child(reporter.born_on),
-        **facts,
-    )
-    if jpeg is not None:
-        report.photo.save(f"{uuid4().hex}.jpg", jpeg, save=False)
-    report.save(force_insert=True)
+    with transaction.atomic():
+        if not consents_in_force(reporter).filter(purpose=Consent.Purpose.LOCATION).exists():
+            facts |= {"latitude": None, "longitude": None}
+        is_by_child = ages.is_child(reporter.born_on)
+        report = Report(community=community, reporter=reporter, is_by_child=is_by_child, **facts)
+        if jpeg is not None:
+            report.photo.save(f"{uuid4().hex}.jpg", jpeg, save=False)
+        report.save(force_insert=True)
     return report
 
 
 @transaction.atomic
 def accept(*, report: Report, handler: User) -> Report:
     """Accept a report to look after it. Idempotent. Raises OwnReport, ReportStatusWrong."""
-    report = _locked(report)
-    if report.reporter_id == handler.pk:
-        raise errors.OwnReport
-    if report.status == Report.Status.ACCEPTED:
-        return report
-    if report.status != Report.Status.SUBMITTED:
-        raise errors.ReportStatusWrong(current_status=report.status)
-    report.status = Report.Status.ACCEPTED
-    report.accepted_at = timezone.now()
-    report.save(update_fields=["status", "accepted_at"])
-    _record("report.accept", report, handler, Report.Status.SUBMITTED)
-    return report
+    return _handle("report.accept", report, handler, Status.ACCEPTED, moment="accepted_at")
 
 
 @transaction.atomic
@@ -88,7 +72,7 @@ def close_verified(*, report: Report, handler: User, answer: str = "") -> "tuple
 
     Idempotent: answers with the first award. Raises OwnReport, ReportStatusWrong, RuleMissing.
     """
-    report = _close(report, handler, Report.Status.VERIFIED, answer)
+    report = _close(report, handler, Status.VERIFIED, answer)
     assert report.closed_at is not None  # a check constraint
     award = awards.award_report(
         community=report.community,
@@ -106,40 +90,63 @@ def close_rejected(*, report: Report, handler: User, answer: str) -> Report:
 
     Raises OwnReport, ReportStatusWrong.
     """
-    return _close(report, handler, Report.Status.REJECTED, answer)
+    return _close(report, handler, Status.REJECTED, answer)
 
 
-def _close(report: Report, handler: User, status: Report.Status, answer: str) -> Report:
-    report = _locked(report)
+def _close(report: Report, handler: User, status: Status, answer: str) -> Report:
+    closed = {"closed_by": handler, "answer": answer}
+    return _handle("report.close", report, handler, status, moment="closed_at", **closed)
+
+
+def _handle(
+    action: str, report: Report, handler: User, status: Status, *, moment: str, **facts: Any
+) -> Report:
+    """Lead an open report to ``status``, unless it is there; ``moment`` is the field of when."""
+    report = (
+        Report.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("community", "estate", "reporter")
+        .get(community=report.community_id, pk=report.pk)
+    )
     if report.reporter_id == handler.pk:
         raise errors.OwnReport
     if report.status == status:
         return report
     if report.status not in Report.OPEN:
         raise errors.ReportStatusWrong(current_status=report.status)
-    before, report.status = report.status, status
-    report.closed_at = timezone.now()
-    report.closed_by = handler
-    report.answer = answer
-    report.save(update_fields=["status", "closed_at", "closed_by", "answer"])
-    _record("report.close", report, handler, before)
-    return report
-
-
-def _record(action: str, report: Report, handler: User, before: str) -> None:
+    before = report.status
+    report.save_with(status=status, **{moment: timezone.now()}, **facts)
     trail.record(
         action,
         actor=handler,
         community=report.community,
         target=report,
         before={"status": before},
-        after={"status": report.status},
+        after={"status": status},
     )
+    return report
 
 
-def _locked(report: Report) -> Report:
-    return (
-        Report.objects.select_for_update(no_key=True, of=("self",))
-        .select_related("community", "estate", "reporter")
-        .get(pk=report.pk)
-    )
+def note_reading(*, reader: User, reports: Iterable[Report]) -> None:
+    """Write down that ``reader`` reads the confidential ones of other people's ``reports``.
+
+    One statement, or none. Callers answer after it: what cannot be written down is not shown.
+    """
+    shown = [
+        (report.community, report)
+        for report in reports
+        if report.category in Report.CONFIDENTIAL and report.reporter_id != reader.pk
+    ]
+    if shown:
+        with transaction.atomic(savepoint=False):  # around one statement
+            trail.record_many("report.view", actor=reader, targets=shown)
+
+
+def drop_old_coordinates(*, now: datetime | None = None) -> int:
+    """Drop the coordinates of reports submitted more than 30 days ago. Returns the count.
+
+    The trigger on closed reports allows this much to be taken away.
+    """
+    return Report.objects.filter(
+        Q(latitude__isnull=False) | Q(longitude__isnull=False),
+        submitted_at__lt=(now or timezone.now()) - COORDINATES_KEPT_FOR,
+    ).update(latitude=None, longitude=None)
