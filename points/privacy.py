@@ -1,8 +1,9 @@
 """What is held in a person's wallets. The ledger keeps it whole: an erasure changes nothing."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from backend.accounts.models import User
@@ -14,7 +15,7 @@ from points.ledger.models import Account, Earned, Hold, Reversal
 
 
 def _wallets_of(user: User) -> list[Account]:
-    """Their wallets everywhere, also where they have left."""
+    """List the person's wallets everywhere, also where they have left."""
     places = list(tenants().values_list("pk", flat=True))
     found = selectors.wallets_of(places, user.pk)
     return [found[place] for place in places if place in found]
@@ -27,29 +28,22 @@ def _wallets(user: User) -> Iterator[held.Row]:
         yield code, balance, wallet.held, wallet.available, wallet.shortfall
 
 
-TRANSFERS = (
-    "id community amount reason source occurred_at posted_at expires_on reverses=reverses_id"
-    " explanation"
-)
-
-
-def _transfers(user: User) -> Iterator[held.Row]:
-    for wallet in _wallets_of(user):
-        transfers = selectors.transfers_of(wallet)
-        rows = held.each(transfers, "credit_id", *held.paths(TRANSFERS).values())
-        for credit_id, pk, community, amount, *facts in rows:
-            yield pk, community, amount if credit_id == wallet.pk else -amount, *facts
-
-
-def _of_each_wallet(name: str, about: str, columns: str, model: type[Model], of: str) -> None:
-    """Declare a table of what belongs to the person's wallets by its field ``of``."""
+def _of_each_wallet(
+    name: str, about: str, columns: str, theirs: Callable[[Account], QuerySet[Any]]
+) -> None:
+    """Declare a table of what belongs to each of the person's wallets."""
 
     def rows(user: User) -> Iterator[held.Row]:
         for wallet in _wallets_of(user):
-            theirs = model._default_manager.filter(community_id=wallet.community_id, **{of: wallet})
-            yield from held.each(theirs, *held.paths(columns).values())
+            yield from held.each(theirs(wallet), *held.paths(columns).values())
 
     held.table(name, about, columns, rows=rows)
+
+
+def _of(model: type[Model], field: str) -> Callable[[Account], QuerySet[Any]]:
+    return lambda wallet: model._default_manager.filter(
+        community_id=wallet.community_id, **{field: wallet}
+    )
 
 
 held.table(
@@ -58,41 +52,38 @@ held.table(
     "community balance held available shortfall",
     rows=_wallets,
 )
-held.table(
+_of_each_wallet(
     "transfers",
     "每一笔积分进出及其计算依据 / every movement of points, and why",
-    TRANSFERS,
-    rows=_transfers,
+    "id community amount=signed reason source occurred_at posted_at expires_on"
+    " reverses=reverses_id explanation",
+    lambda wallet: selectors.transfers_of(wallet).annotate(signed=selectors.signed(wallet)),
 )
 _of_each_wallet(
     "awards",
     "每条记录得到的积分 / what each record earned",
     "id community source local_day points awarded_at transfer=transfer_id"
     " explanation=explanation_of_nothing",  # that of something is the transfer's
-    Award,
-    "account",
+    _of(Award, "account"),
 )
 _of_each_wallet(
     "earned",
     "获得的积分及其到期日 / points earned, and their last day",
     "community expires_on points",
-    Earned,
-    "account",
+    _of(Earned, "account"),
 )
 _of_each_wallet(
     "holds",
     "被冻结的积分 / points set aside",
     "id community amount reason source status=state occurred_at expires_at resolved_at"
     " transfer=transfer_id explanation",
-    Hold,
-    "debit",
+    _of(Hold, "debit"),
 )
 _of_each_wallet(
     "reversals",
     "被冲正的积分 / points taken back",
     "id community reverses=transfer_id amount recovered reason source occurred_at requested_at",
-    Reversal,
-    "account",
+    _of(Reversal, "account"),
 )
 held.titles(
     amount=_("Amount"),

@@ -15,7 +15,7 @@ def today() -> date:
 
 
 def years_before(years: int, day: date) -> date:
-    """The last day on which somebody was born who is ``years`` old on ``day``.
+    """Return the last day on which somebody was born who is ``years`` old on ``day``.
 
     Whoever was born on 29 February has a birthday on 1 March in other years.
     """
@@ -26,10 +26,10 @@ def years_before(years: int, day: date) -> date:
 
 
 def is_child(born_on: date | None, *, on: date | None = None) -> bool:
-    """Under 14 ``on`` that day (today); who has not told is taken for an adult."""
+    """Tell whether somebody is under 14 ``on`` that day (today); unknown is taken for no."""
     return born_on is not None and born_on > years_before(CHILD_BEFORE, on or today())
 
 
 def is_adult(born_on: date | None, *, on: date | None = None) -> bool:
-    """Told, and 18 or more."""
+    """Tell whether somebody is known to be 18 or more."""
     return born_on is not None and born_on <= years_before(ADULT_FROM, on or today())

@@ -3,7 +3,6 @@ from django.apps import AppConfig
 
 class AccountsConfig(AppConfig):
     name = "backend.accounts"
-    label = "accounts"
 
     def ready(self) -> None:
         from backend.accounts import mfa

@@ -49,7 +49,7 @@ class BornOnImplausible(Invalid):
 
 
 class GuardianConsentRequired(Forbidden):
-    """Whoever is under 14 does nothing new without a guardian who agrees."""
+    """Children under 14 do nothing new without a guardian who agrees."""
 
     code = "guardian_consent_required"
     title = _("A parent or guardian has to agree first.")

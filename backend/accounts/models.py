@@ -121,7 +121,7 @@ class WithdrawnNumber(models.Model):
 
 
 class Consent(models.Model):
-    """Somebody allows us one use of their personal data, until they withdraw it (PIPL 14-16).
+    """A person allows us one use of their personal data, until they withdraw it (PIPL 14-16).
 
     ``version`` is that of the text they read (purposes.py). A withdrawn consent stays on record.
     """
@@ -227,7 +227,7 @@ class GuardianCode(models.Model):
 
     @property
     def code(self) -> str | None:
-        """In the clear; None once it was used."""
+        """The code in the clear; None once it was used."""
         return vault.decrypt(self.code_encrypted) if self.code_encrypted else None
 
 

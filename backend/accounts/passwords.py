@@ -11,7 +11,7 @@ from backend.accounts.services.logins import open_login
 
 
 def login_asked_for(*, username: str, name: str) -> User:
-    """Whoever is to log in as ``username``, with a password that is asked for now.
+    """Return the person who logs in as ``username``, with a password that is asked for now.
 
     CommandError if it is weak, typed differently twice, or the username can not be one.
     """
@@ -22,7 +22,7 @@ def login_asked_for(*, username: str, name: str) -> User:
 
 
 def _ask(username: str) -> str:
-    """The password typed twice at a terminal, or else the first line of standard input.
+    """Read the password: twice at a terminal, or else the first line of standard input.
 
     Never an argument: others on the machine could read it.
     """

@@ -17,7 +17,7 @@ _COUNTRY = re.compile(r"(?:\+|00)?([1-9][0-9]{0,3})")
 
 
 def mainland(written: str, *, country: str | float | None = CHINA) -> str | None:
-    """A mobile number of mainland China as its 11 digits, however written; None if it is none.
+    """Return a mobile number of mainland China as its 11 digits; None if it is none.
 
     ``country`` is the calling code that was told beside it, as text or number. A number is one of a
     country: the same digits elsewhere are somebody else's, and of none told it is nobody's.
@@ -32,18 +32,18 @@ def mainland(written: str, *, country: str | float | None = CHINA) -> str | None
 
 
 def as_dialled(written: str) -> str:
-    """A number that people are told to call, of any country, in plain digits, dashes and spaces."""
+    """Write a number to call, of any country, in plain digits, dashes and spaces."""
     words = unicodedata.normalize("NFKC", written).split()
     return " ".join("".join("-" if is_dash(sign) else sign for sign in bare(w)) for w in words)
 
 
 def digest(phone: str) -> str:
-    """The keyed hash (HMAC-SHA256, hex) that finds a person by phone without storing it."""
+    """Hash a phone number with a key (HMAC-SHA256, hex): finds a person without storing it."""
     return hmac.new(settings.PHONE_INDEX_KEY.encode(), phone.encode(), hashlib.sha256).hexdigest()
 
 
 def digest_when_withdrawn(phone: str, name: str) -> str:
-    """Another keyed hash, by which no person is found: it knows a row that stands on a list."""
+    """Hash a withdrawn number with its name: knows a row on a list, and finds no person."""
     return digest(f"withdrawn {phone} {of_person(name)}")
 
 
@@ -53,5 +53,5 @@ def mask(phone: str) -> str:
 
 
 def _plain(written: str) -> str:
-    """Without what people put between digits: blanks, dashes, brackets and dots."""
+    """Leave out what people put between digits: blanks, dashes, brackets and dots."""
     return "".join(sign for sign in bare(written) if not is_dash(sign) and sign not in "().·")

@@ -11,11 +11,16 @@ from backend.accounts.purposes import GUARDIAN_TEXT, TEXTS
 
 
 def consents_in_force(user: User) -> QuerySet[Consent]:
-    """What ``user`` agrees to now: not withdrawn, and to the words of today."""
+    """Return what ``user`` agrees to now: not withdrawn, and to the words of today."""
     current = Q()
     for purpose, text in TEXTS.items():
         current |= Q(purpose=purpose, version=text.version)
     return Consent.objects.filter(current, user=user, withdrawn_at=None)
+
+
+def consents_of(user: User) -> QuerySet[Consent]:
+    """Return what ``user`` ever agreed to, newest first."""
+    return Consent.objects.filter(user=user).order_by("-id")
 
 
 def guardianships_in_force(child: User) -> QuerySet[Guardianship]:
@@ -26,29 +31,29 @@ def guardianships_in_force(child: User) -> QuerySet[Guardianship]:
 
 
 def guardians_of(child: User) -> QuerySet[Guardianship]:
-    """Return who agreed to what ``child`` does, newest first, also where they no longer do."""
+    """Return who agreed to what ``child`` does, newest first, ended consents too."""
     return child.guardians.select_related("guardian", "child").order_by("-id")
 
 
 def children_of(guardian: User) -> QuerySet[Guardianship]:
-    """For whom ``guardian`` agreed, newest first, also where they no longer do."""
+    """Return the children ``guardian`` agreed for, newest first, ended consents too."""
     return guardian.children.select_related("guardian", "child").order_by("-id")
 
 
 def guardian_codes_of(child: User) -> QuerySet[GuardianCode]:
-    """What ``child`` shows a guardian, and what was used."""
+    """Return the codes that ``child`` made for a guardian, used ones too."""
     return GuardianCode.objects.filter(child=child)
 
 
 def numbers_withdrawn(listed: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
-    """Those of ``listed``, phones with a name, whose person took the number off the record."""
+    """Return those of ``listed``, phones with a name, that were taken off the record."""
     digests = {digest_when_withdrawn(phone, name): (phone, name) for phone, name in listed}
     known = WithdrawnNumber.objects.filter(digest__in=digests).values_list("digest", flat=True)
     return {digests[digest] for digest in known}
 
 
 def was_a_child(whose: str, *, at: str) -> Q:
-    """That the person the field ``whose`` refers to was under 14 at the moment in the field ``at``.
+    """Condition: the person in the field ``whose`` was under 14 at the moment in the field ``at``.
 
     By the birthday that is known today, whenever it was told. The day is ``ages.years_before``'s.
     """

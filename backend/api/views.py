@@ -39,14 +39,19 @@ def seen(selector: Callable[[User], QuerySet[Any]], named: str = "") -> Finds:
     return below(myself, selector, named)
 
 
-def below(place: Finds, selector: Callable[[Any], QuerySet[Any]], named: str = "") -> Finds:
-    """Find what ``selector`` tells of the one thing that ``place`` finds, as ``seen`` does."""
+def below(
+    place: Finds, selector: Callable[[Any], QuerySet[Any]], named: str = "", by: str = "pk"
+) -> Finds:
+    """Find what ``selector`` tells of the one thing that ``place`` finds, as ``seen`` does.
+
+    ``by`` is the field that the address tells of the one it names.
+    """
 
     def find(request: Request, **names: Any) -> QuerySet[Any] | Model:
         rows = selector(place(request, **names))
         if not named:
             return rows
-        one: Model = get_object_or_404(rows, pk=names[named])
+        one: Model = get_object_or_404(rows, **{by: names[named]})
         return one
 
     return find
@@ -119,7 +124,8 @@ def writes(
     201, and ``Idempotency-Key`` is required unless ``needs_key`` says otherwise. ``shows`` finds
     what a repeated key is about where that is neither below ``at`` nor ``at`` itself. ``shape``
     is the answer in the OpenAPI document where ``tells`` is no serializer. Without ``keeps``, for
-    what only reads or carries ids of its own, nothing is kept of a key. A row of ``waiting``'s kind
+    what only reads or carries ids of its own, nothing is kept of a key; ``delete``, which changes
+    nothing when it is run again, takes none. A row of ``waiting``'s kind
     is something not done yet: 202. ``many``, ``edits`` and ``explains``: see ``idempotent``.
 
     ``PATCH`` needs no field of ``body``.
@@ -172,7 +178,7 @@ def writes(
                 edits=edits,
             )
         )
-        made: Any = once(answer)
+        made: Any = answer if handler.__name__ == "delete" else once(answer)
         made.parts = (at, creates, body)  # for backend/api/refusals.py
         documented: Callable[..., HttpResponse] = extend_schema(request=body, responses=shapes)(
             made

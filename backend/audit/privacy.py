@@ -15,7 +15,7 @@ UUID_CHARACTERS = 36
 
 
 def _acts(user: Any) -> Iterator[held.Row]:
-    """What they did, and what was done about them or theirs; by whom is others' business.
+    """List what they did, and what was done about them or theirs; by whom is others' business.
 
     An act on another person is told without that person's id, and all without ``before`` and
     ``after``, which may hold ids of others.
@@ -42,7 +42,7 @@ def _acts(user: Any) -> Iterator[held.Row]:
 
 
 def _people_among(ids: Iterable[str]) -> set[str]:
-    """Those of ``ids`` that are somebody's."""
+    """Find those of ``ids`` that are people's."""
     uuids = {text for text in ids if len(text) == UUID_CHARACTERS}
     people = get_user_model()._default_manager.filter(pk__in=uuids)
     return {str(pk) for pk in people.values_list("pk", flat=True)}

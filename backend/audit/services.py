@@ -1,6 +1,7 @@
 """Writing down who did what, in the transaction in which it is done."""
 
 from collections.abc import Iterable
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection, models
@@ -11,6 +12,15 @@ from backend.request_id import current_request_id
 if TYPE_CHECKING:
     from backend.accounts.models import User
     from backend.communities.models import Community
+
+
+def facts_of(row: models.Model | None, *names: str) -> dict[str, Any]:
+    """Tell fields of a row for ``before`` and ``after``: days by ISO 8601, nothing of no row."""
+    facts = {name: getattr(row, name) for name in names if row is not None}
+    return {
+        name: value.isoformat() if isinstance(value, date) else value
+        for name, value in facts.items()
+    }
 
 
 def record(
@@ -28,9 +38,8 @@ def record(
     anything else that is personal, for nothing here can be erased. The request's id is added.
     Raises RuntimeError outside of a transaction: the entry and the act stand or fall together.
     """
-    _require_transaction(action)
-    entry = _entry(action, actor, community, target, before, after)
-    entry.save(force_insert=True)
+    targets = [(community, target)]
+    (entry,) = record_many(action, actor=actor, targets=targets, before=before, after=after)
     return entry
 
 
@@ -39,36 +48,25 @@ def record_many(
     *,
     actor: "User | None",
     targets: "Iterable[tuple[Community | None, models.Model]]",
-) -> None:
-    """Write that ``actor`` did ``action`` to each of ``targets``, told with its community.
-
-    In one statement, or none if there are none. Raises RuntimeError as above.
-    """
-    _require_transaction(action)
-    entries = [_entry(action, actor, community, target) for community, target in targets]
-    AuditEntry.objects.bulk_create(entries)
-
-
-def _require_transaction(action: str) -> None:
-    if not connection.in_atomic_block:
-        raise RuntimeError(f"{action} is not recorded in the transaction that does it.")
-
-
-def _entry(
-    action: str,
-    actor: "User | None",
-    community: "Community | None",
-    target: models.Model,
     before: dict[str, Any] | None = None,
     after: dict[str, Any] | None = None,
-) -> AuditEntry:
-    return AuditEntry(
-        action=action,
-        actor=actor,
-        community=community,
-        target_type=action.partition(".")[0],
-        target_id=str(target.pk),
-        before=before or {},
-        after=after or {},
-        request_id=current_request_id(),
+) -> list[AuditEntry]:
+    """Write that ``actor`` did ``action`` to each of ``targets``, told with its community.
+
+    In one statement, or none if there are none. Raises RuntimeError as ``record`` does.
+    """
+    if not connection.in_atomic_block:
+        raise RuntimeError(f"{action} is not recorded in the transaction that does it.")
+    return AuditEntry.objects.bulk_create(
+        AuditEntry(
+            action=action,
+            actor=actor,
+            community=community,
+            target_type=action.partition(".")[0],
+            target_id=str(target.pk),
+            before=before or {},
+            after=after or {},
+            request_id=current_request_id(),
+        )
+        for community, target in targets
     )

@@ -5,7 +5,6 @@ from backend.registries import leaving
 
 class CommunitiesConfig(AppConfig):
     name = "backend.communities"
-    label = "communities"
 
     def ready(self) -> None:
         from backend.communities.services import roles

@@ -14,7 +14,7 @@ LONGEST = 60  # characters of a name, whosever it is
 
 
 def words(text: str) -> str:
-    """An argument that people read, at most 60 characters. Raises ArgumentTypeError."""
+    """Read an argument that people read, at most 60 characters. Raises ArgumentTypeError."""
     try:
         tidied = tidy(text)
     except CharacterRefused as refused:
@@ -30,7 +30,7 @@ def add_community(parser: ArgumentParser) -> None:
 
 
 def chosen_communities(options: dict[str, Any]) -> QuerySet[Community]:
-    """That one, or all of them, by code. Raises CommandError if there is none called so."""
+    """Return the chosen community, or all of them, by code. Raises CommandError."""
     communities = tenants().order_by("code")
     if options["community"]:
         communities = communities.filter(pk=chosen_place(options, communities).pk)

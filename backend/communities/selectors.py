@@ -60,11 +60,6 @@ def in_reach(user: User, roles: tuple[Role, ...], *, estate: str = "estate") -> 
     return Q(community__in=touched) & (Q(community__in=places) | Q(**{f"{estate}__in": places}))
 
 
-def places_managed_by(user: User) -> QuerySet[Community]:
-    """Return the places in which ``user`` gives and withdraws roles."""
-    return places_where(user, MANAGES)
-
-
 def communities_of(user: User) -> QuerySet[Community]:
     """Return the tenants in which ``user`` is a volunteer."""
     return communities_where(user, (Role.VOLUNTEER,))
@@ -109,20 +104,18 @@ def members_of(place: Community) -> QuerySet[Membership]:
 
 def roles_in(place: Community) -> QuerySet[Membership]:
     """Return every role ever given in ``place``, newest first. Volunteers join and are left out."""
-    return (
-        _with_people(Membership.objects.filter(community=place))
-        .exclude(role=Role.VOLUNTEER)
-        .order_by("-id")
-    )
+    return _given(Membership.objects.filter(community=place))
+
+
+def roles_seen_by(user: User) -> QuerySet[Membership]:
+    """Return all roles, ended ones too, in the places that ``user`` manages or audits."""
+    seen = places_where(user, MANAGES + AUDITS)
+    return _given(Membership.objects.filter(community__in=seen))
 
 
 def roles_managed_by(user: User) -> QuerySet[Membership]:
     """Return all roles, ended ones too, in the places that ``user`` manages."""
-    return _with_people(
-        Membership.objects.filter(community__in=places_managed_by(user)).exclude(
-            role=Role.VOLUNTEER
-        )
-    )
+    return _given(Membership.objects.filter(community__in=places_where(user, MANAGES)))
 
 
 def person_with(phone: str) -> User | None:
@@ -159,5 +152,9 @@ def _reached_by(memberships: QuerySet[Membership]) -> QuerySet[Community]:
     return places
 
 
-def _with_people(memberships: QuerySet[Membership]) -> QuerySet[Membership]:
-    return memberships.select_related("community", "user", "granted_by", "ended_by")
+def _given(memberships: QuerySet[Membership]) -> QuerySet[Membership]:
+    return (
+        memberships.exclude(role=Role.VOLUNTEER)
+        .select_related("community", "user", "granted_by", "ended_by")
+        .order_by("-id")
+    )

@@ -19,6 +19,7 @@ from rest_framework.views import APIView
 
 from backend.api import files
 from backend.api.callers import signed_in
+from backend.api.serializers import ReadSerializer
 from backend.communities.models import Community
 from backend.documents import selectors, services
 from backend.documents.models import Document
@@ -27,7 +28,7 @@ AT_ONCE = 500  # lines: some tenths of a second
 JSON = "application/json"
 
 
-class DocumentSerializer(serializers.ModelSerializer[Document]):
+class DocumentSerializer(ReadSerializer[Document]):
     """A file that a task makes, until it is there. Ask at ``url`` until it answers with 200."""
 
     state = serializers.SerializerMethodField()
@@ -35,8 +36,7 @@ class DocumentSerializer(serializers.ModelSerializer[Document]):
 
     class Meta:
         model = Document
-        fields = ("id", "state", "asked_at", "url")
-        read_only_fields = fields
+        fields = ("id", "asked_at")
 
     @extend_schema_field(serializers.ChoiceField(choices=[Document.State.PENDING]))
     def get_state(self, document: Document) -> str:

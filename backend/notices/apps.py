@@ -5,7 +5,6 @@ from backend.registries import discover
 
 class NoticesConfig(AppConfig):
     name = "backend.notices"
-    label = "notices"
 
     def ready(self) -> None:
         discover("texts")

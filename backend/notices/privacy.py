@@ -8,7 +8,7 @@ from backend.privacy import held
 
 
 def _as_read(row: held.Row) -> held.Row:
-    """In the words in which they would read it."""
+    """Tell a notice in the words in which they would read it."""
     pk, community, kind, _kind, facts, *moments = row
     return (pk, community, kind, *words(Notice(kind=kind, facts=facts)), *moments)
 

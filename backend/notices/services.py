@@ -13,7 +13,6 @@ from django.db.models.functions import Now
 
 from backend.accounts.models import User
 from backend.communities.models import Community
-from backend.notices.errors import NoticeUnknown
 from backend.notices.models import Notice
 
 WRITTEN_AT_ONCE = 1_000  # rows
@@ -64,7 +63,7 @@ def owe_many(
     due_at: datetime,
     stale_at: datetime | None = None,
 ) -> None:
-    """``owe`` each of them, in a statement for every thousand; they are streamed.
+    """Owe many notices, in a statement for every thousand; they are streamed.
 
     A key that is known stays as it is, also where it was withdrawn.
     """
@@ -88,7 +87,7 @@ def owe_many(
 
 
 def withdraw(*, community: Community, key: str) -> None:
-    """What ``key`` was to tell is no longer so. Told already, or never owed: nothing happens."""
+    """Withdraw what ``key`` was to tell. Idempotent; nothing happens if it was told already."""
     Notice.objects.filter(
         community=community, key=key, delivered_at__isnull=True, withdrawn_at__isnull=True
     ).update(withdrawn_at=Now())
@@ -116,11 +115,9 @@ def deliver(*, notice_id: UUID) -> bool:
     return notice.delivered_at is not None
 
 
-def mark_read(*, user: User, notice_id: UUID) -> Notice:
-    """Remember that ``user`` has read it; the first reading counts. Raises NoticeUnknown."""
-    mine = Notice.objects.filter(pk=notice_id, recipient=user, delivered_at__isnull=False)
-    mine.filter(read_at__isnull=True).update(read_at=Now())
-    notice = mine.first()
-    if notice is None:
-        raise NoticeUnknown
+def mark_read(*, notice: Notice) -> Notice:
+    """Remember that its recipient has read the notice. Idempotent: keeps the first ``read_at``."""
+    unread = Notice.objects.filter(pk=notice.pk, read_at__isnull=True)
+    if unread.update(read_at=Now()):
+        notice.refresh_from_db(fields=["read_at"])
     return notice

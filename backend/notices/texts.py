@@ -25,7 +25,7 @@ def register(**kinds: tuple[Promise | str, Promise | str]) -> None:
 
 
 def words(notice: Notice) -> tuple[str, str]:
-    """``(title, body)`` of ``notice`` in the active language."""
+    """Return ``(title, body)`` of ``notice`` in the active language."""
     if notice.kind not in _words:
         raise ValueError(f"No words for a notice of kind {notice.kind!r}.")
     title, body = _words[notice.kind]

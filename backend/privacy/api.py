@@ -9,17 +9,16 @@ from django.urls import path
 from django.utils.translation import get_language
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
-from rest_framework import serializers, status
+from rest_framework import serializers
 from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.accounts.models import User
 from backend.api.callers import signed_in
-from backend.api.idempotency import idempotent
 from backend.api.permissions import SecondFactorWhereDue
 from backend.api.renderers import FileRenderer
-from backend.api.views import myself, nothing, seen
+from backend.api.serializers import ReadSerializer
+from backend.api.views import OpenView, nothing, seen, writes
 from backend.communities.api import views
 from backend.privacy import selectors
 from backend.privacy.errors import ExportUnknown
@@ -34,31 +33,28 @@ class ErasureSerializer(serializers.Serializer[User]):
 
 
 class MeView(views.MeView):
-    """Tell who I am, and what I am where: ``/api/v1/me``.
+    """Show who I am and which roles I hold: ``/api/v1/me``.
 
     ``GET`` also for who owes a second factor: ``second_factor_required`` says so.
     """
 
-    @extend_schema(request=None, responses={202: ErasureSerializer})
-    def delete(self, request: Request) -> Response:
-        """I leave for good: ``DELETE /api/v1/me``.
+    @writes(ErasureSerializer, status=202)
+    def delete(self, user: User) -> User:
+        """Leave for good: ``DELETE /api/v1/me``.
 
         At ``erased_from`` my name, phone, log-ins and confidential reports are erased; hours and
         points stay, with no name behind them. ``still_holds_a_role`` refuses it to staff,
         managers, auditors and owners, who hand over first.
         """
-        user = erasure.ask(user=signed_in(request))
-        return Response(ErasureSerializer(user).data, status=status.HTTP_202_ACCEPTED)
+        return erasure.ask(user=user)
 
 
 class KeepView(APIView):
-    """I stay after all: ``POST /api/v1/me/keep``; so does who never asked to be erased."""
+    """Stay after all: ``POST /api/v1/me/keep``; so does who never asked to be erased."""
 
-    @extend_schema(request=None, responses={204: None})
-    @idempotent(myself, nothing, is_required=False)
-    def post(self, request: Request) -> Response:
-        erasure.keep(user=signed_in(request))
-        return Response(status=status.HTTP_204_NO_CONTENT)
+    @writes(nothing)
+    def post(self, user: User) -> None:
+        erasure.keep(user=user)
 
 
 class ZIPRenderer(FileRenderer):
@@ -66,7 +62,7 @@ class ZIPRenderer(FileRenderer):
     format = "zip"
 
 
-class ExportSerializer(serializers.ModelSerializer[Export]):
+class ExportSerializer(ReadSerializer[Export]):
     """How an export is getting on; once it is ready, where to fetch it and until when."""
 
     state = serializers.SerializerMethodField()
@@ -76,16 +72,11 @@ class ExportSerializer(serializers.ModelSerializer[Export]):
 
     class Meta:
         model = Export
-        fields = (
-            "id",
-            "state",
-            "requested_at",
-            "finished_at",
-            "expires_at",
-            "size_bytes",
-            "download_url",
-        )
-        read_only_fields = fields
+        fields = ("id", "requested_at", "finished_at", "expires_at", "size_bytes")
+
+    @staticmethod
+    def context_of(export: Export) -> dict[str, Any]:
+        return {"state": selectors.state_of(export)}
 
     @extend_schema_field(serializers.ChoiceField(choices=Export.State.choices))
     def get_state(self, export: Export) -> str:
@@ -101,42 +92,39 @@ class ExportSerializer(serializers.ModelSerializer[Export]):
         return str(self.context["request"].build_absolute_uri(address))
 
 
-def _told(request: Request, export: Export) -> Any:
-    context = {"request": request, "state": selectors.state_of(export)}
-    return ExportSerializer(export, context=context).data
+def my_export(request: Request, **names: Any) -> Export:
+    """Find the newest export that the caller asked for. Raises ExportUnknown."""
+    export = selectors.exports_of(signed_in(request)).first()
+    if export is None:
+        raise ExportUnknown
+    return export
 
 
-class MyExportView(APIView):
-    """How the newest copy of all that is held about me is getting on: ``GET /api/v1/me/export``.
+class MyExportView(OpenView[Export]):
+    """Show how the newest copy of what is held about me is getting on: ``GET /api/v1/me/export``.
 
-    Refused with ``export_unknown`` if none was asked for.
+    ``export_unknown`` if none was asked for.
     """
 
-    @extend_schema(request=None, responses={202: ExportSerializer})
-    @idempotent(seen(lambda user: Export.objects.filter(user=user)), _told, is_required=False)
-    def post(self, request: Request) -> Response:
+    serializer_class = ExportSerializer
+    finds = my_export
+
+    @writes(ExportSerializer, shows=seen(selectors.exports_of), status=202)
+    def post(self, user: User) -> Export:
         """Ask for a copy of all that is held about me: ``POST /api/v1/me/export``.
 
         In the language of the request; a task makes it. While one is pending or can be fetched,
         which is 24 hours, asking again answers with that one.
         """
-        export = exports.ask(user=signed_in(request), language=get_language() or "zh-hans")
-        return Response(_told(request, export), status=status.HTTP_202_ACCEPTED)
-
-    @extend_schema(responses=ExportSerializer)
-    def get(self, request: Request) -> Response:
-        export = selectors.newest_export_of(signed_in(request))
-        if export is None:
-            raise ExportUnknown
-        return Response(_told(request, export))
+        return exports.ask(user=user, language=get_language() or "zh-hans")
 
 
 class DownloadView(APIView):
-    """The file: ``GET /api/v1/exports/{export_id}``, for its owner or with the ``token`` of a link.
+    """Fetch the file: ``GET /api/v1/exports/{export_id}``.
 
+    For its owner, or whoever has the ``token`` of a link.
     The link is good for 24 hours from when the file was finished, unless its owner logs out
-    everywhere. Refused with ``export_unknown``, ``export_pending`` or, if it is too late or the
-    file is lost, ``export_expired``.
+    everywhere. ``export_expired`` also if the file is lost.
     """
 
     permission_classes = (SecondFactorWhereDue,)

@@ -12,9 +12,9 @@ from backend.privacy import held
 from backend.privacy.models import Export
 
 
-def newest_export_of(user: User) -> Export | None:
-    """The last one that ``user`` asked for."""
-    return Export.objects.filter(user=user).order_by("-id").first()
+def exports_of(user: User) -> QuerySet[Export]:
+    """Return the exports that ``user`` asked for, newest first."""
+    return Export.objects.filter(user=user).order_by("-id")
 
 
 def state_of(export: Export, *, now: datetime | None = None) -> Export.State:

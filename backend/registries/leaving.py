@@ -1,4 +1,4 @@
-"""Somebody takes no part any more: who must hear of it, and acts in the same transaction.
+"""Leaving: who must hear that somebody takes no part any more, and acts in that transaction.
 
 What runs in an app ends then: shifts, vouchers. Each app registers what it does about it when it is
 ready, so that none has to know the others.
@@ -12,7 +12,7 @@ from uuid import UUID
 
 @dataclass(frozen=True)
 class Leaving:
-    """Who, where (``None``: everywhere), and since when."""
+    """Leave of a person, in one community or (``None``) everywhere, since a moment."""
 
     user_id: UUID
     community_id: UUID | None
@@ -29,12 +29,12 @@ _listeners: list[Callable[[Leaving], object]] = []
 
 
 def heard_by(listener: Callable[[Leaving], object]) -> None:
-    """Said once, when an app is ready. A second run of ``listener`` has to change nothing."""
+    """Register a listener when an app is ready. Its second run has to change nothing."""
     if listener not in _listeners:
         _listeners.append(listener)
 
 
 def tell(leaving: Leaving) -> None:
-    """Within the transaction of whatever ended it, and after its lock on the membership."""
+    """Tell all, within the transaction of what ended it and after its lock on the membership."""
     for listener in _listeners:
         listener(leaving)

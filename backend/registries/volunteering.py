@@ -62,7 +62,7 @@ _sources: list[Source] = []
 
 
 def answered_by(source: Source) -> None:
-    """Said once, when the volunteers app is ready."""
+    """Register the app that answers, once, when it is ready."""
     _sources[:] = [source]
 
 

@@ -2,7 +2,6 @@
 
 from typing import ClassVar
 
-import pgtrigger
 from django.db import models
 from django.db.models import Q
 
@@ -41,10 +40,7 @@ class Award(TenantModel):
         indexes: ClassVar = [
             models.Index(name="award_day", fields=["community", "account", "local_day"])
         ]
-        triggers: ClassVar = [
-            pgtrigger.Protect(name="award_is_final", operation=pgtrigger.Update | pgtrigger.Delete),
-            triggers.not_emptied("award"),
-        ]
+        triggers: ClassVar = triggers.final("award")
 
     def __str__(self) -> str:
         return self.source

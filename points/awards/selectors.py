@@ -1,17 +1,11 @@
-"""Reads of the ledger and the rules."""
+"""Reads of awards."""
 
 from collections.abc import Iterable
 from datetime import date
 from typing import Any
 from uuid import UUID
 
-from django.db.models import (
-    BigIntegerField,
-    F,
-    OuterRef,
-    Subquery,
-    Sum,
-)
+from django.db.models import BigIntegerField, F, OuterRef, Subquery, Sum
 from django.db.models.functions import Coalesce
 
 from points.awards.models import Award
@@ -20,7 +14,7 @@ from points.rules.models import RuleVersion
 
 
 def points_awarded_that_day(account: Account, rule_id: UUID, local_day: date) -> int:
-    """What ``rule`` has brought ``account`` for that day so far, against its daily cap.
+    """Add up what the rule has brought ``account`` for that day so far, against its daily cap.
 
     What was reversed leaves the cap free, whether or not it could be taken back yet.
     """
@@ -40,13 +34,13 @@ def points_awarded_that_day(account: Account, rule_id: UUID, local_day: date) ->
 
 
 def award_of(community_id: UUID, source: str) -> Award | None:
-    """What the record ``source`` earned, if it has been looked at."""
+    """Return what the record ``source`` earned, if it has been looked at."""
     awards = Award.objects.select_related("transfer")
     return awards.filter(community=community_id, source=source).first()
 
 
 def points_by_source(community_ids: Iterable[UUID], sources: Iterable[str]) -> dict[str, int]:
-    """What each of these records earned, by its source; one that has earned no award is absent."""
+    """Return what each of these records earned, by its source; without an award it is absent."""
     awards = Award.objects.filter(
         community_id__in=list(community_ids), source__in=list(sources)
     ).values_list("source", "points")
@@ -54,7 +48,7 @@ def points_by_source(community_ids: Iterable[UUID], sources: Iterable[str]) -> d
 
 
 def explain(transfer: Transfer) -> dict[str, Any]:
-    """Why ``transfer`` was made, and what was taken back of it, in at most three statements.
+    """Tell why ``transfer`` was made, and what was taken back of it, in three statements at most.
 
     For an award: the award, the version of the rule and the place that published it, the inputs
     and the arithmetic. Of a transfer that takes back another: ``reverses``, the other one.
@@ -72,27 +66,16 @@ def explain(transfer: Transfer) -> dict[str, Any]:
     reverses = None
     if transfer.reverses_id:
         reverses = Transfer.objects.get(community_id=transfer.community_id, pk=transfer.reverses_id)
+    moved = ("id", "amount", "reason", "source", "occurred_at", "posted_at")
+    taken = ("id", "amount", "recovered", "outstanding", "reason", "occurred_at", "requested_at")
     return {
-        "transfer": _told(transfer, "id", "amount", "reason", "source", "occurred_at", "posted_at"),
+        "transfer": _told(transfer, *moved),
         "award": award and _told(award, "source", "local_day", "points", "awarded_at"),
         "rule_version": award and _version_told(award.rule_version),
         "inputs": transfer.explanation.get("inputs", {}),
         "arithmetic": transfer.explanation.get("arithmetic", {}),
-        "reversals": [
-            _told(
-                reversal,
-                "id",
-                "amount",
-                "recovered",
-                "outstanding",
-                "reason",
-                "occurred_at",
-                "requested_at",
-            )
-            for reversal in reversals
-        ],
-        "reverses": reverses
-        and _told(reverses, "id", "amount", "reason", "source", "occurred_at", "posted_at"),
+        "reversals": [_told(reversal, *taken) for reversal in reversals],
+        "reverses": reverses and _told(reverses, *moved),
     }
 
 

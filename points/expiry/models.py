@@ -2,7 +2,6 @@
 
 from typing import ClassVar
 
-import pgtrigger
 from django.db import models
 from django.db.models import Q
 
@@ -46,12 +45,7 @@ class ExpiryPolicy(TenantModel):
         indexes: ClassVar = [
             models.Index(name="expiry_policy_of", fields=["community", "-valid_from", "-id"])
         ]
-        triggers: ClassVar = [
-            pgtrigger.Protect(
-                name="expiry_policy_is_final", operation=pgtrigger.Update | pgtrigger.Delete
-            ),
-            triggers.not_emptied("expiry_policy"),
-        ]
+        triggers: ClassVar = triggers.final("expiry_policy")
 
     def __str__(self) -> str:
         return f"{self.kind} from {self.valid_from}"

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from itertools import groupby
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -27,7 +27,7 @@ from backend.notices import services as notices
 from points.expiry import selectors
 from points.expiry.errors import ExpiryDayNotOver, ExpiryPolicyInvalid
 from points.expiry.models import ExpiryPolicy
-from points.rules.errors import RuleBackdated
+from points.rules.services import refuse_backdated
 
 Kind = ExpiryPolicy.Kind
 MOST_MONTHS = 120
@@ -35,16 +35,8 @@ AT_LEAST_DAYS, MOST_AT_LEAST_DAYS = 90, 366
 TOLD_DAYS_BEFORE = (7, 30)
 
 
-class Expired(NamedTuple):
-    """What was taken of points that could be spent until a day."""
-
-    expires_on: date
-    wallets: int
-    points: int
-
-
 def expires_on(kind: str, months: int | None, earned_on: date) -> date | None:
-    """The last day on which points earned on ``earned_on`` can be spent; ``None``: for good."""
+    """Return the last day on which points earned on that day can be spent; None: for good."""
     if kind == Kind.NEVER:
         return None
     if kind == Kind.END_OF_YEAR:
@@ -69,12 +61,12 @@ class Lasting:
 
     @property
     def expires_on(self) -> date | None:
-        """The last day on which they can be spent; ``None``: for good."""
+        """The last day on which the points can be spent; None: for good."""
         day = expires_on(self.policy.kind, self.policy.months, self.served_on)
         return day and max(day, self.posted_on + timedelta(days=self.at_least_days))
 
     def explanation(self) -> dict[str, Any]:
-        """What an award says of it."""
+        """Tell what an award says of it."""
         return {
             "served_on": self.served_on.isoformat(),
             "policy": self.policy.kind,
@@ -86,7 +78,7 @@ class Lasting:
 
 
 def lasting(*, community: Community, served_on: date) -> Lasting:
-    """How long what is posted now for service on that day lasts, by the community's days.
+    """Tell how long what is posted now for service on that day lasts, by the community's days.
 
     The day follows the policy in force on the day served, and is never earlier than so many days
     after today: what arrives late is worth something when it arrives.
@@ -97,7 +89,7 @@ def lasting(*, community: Community, served_on: date) -> Lasting:
 
 
 def back_until(*, community: Community) -> date:
-    """Until when points can be spent that come back today, after their day."""
+    """Return the last day of points that come back today, after their own."""
     today = community.today
     (policy,) = selectors.expiry_policies_on(community, today)
     return today + timedelta(days=policy.at_least_days)
@@ -113,12 +105,11 @@ def set_policy(
     at_least_days: int = AT_LEAST_DAYS,
     set_by: User | None = None,
 ) -> ExpiryPolicy:
-    """What is earned from ``valid_from`` on, a day of the place's own, expires by this.
+    """Let what is earned from ``valid_from`` on, a day of the place's own, expire by this.
 
     What is posted from then on lasts ``at_least_days``, whenever it was served. What was posted
-    already keeps the day it was promised. Setting what the place's own policy
-    says for that day already answers that policy. ``set_by`` is None for a command.
-    Raises ExpiryPolicyInvalid.
+    already keeps the day it was promised. Idempotent: answers with the place's own policy for
+    that day where it says the same. ``set_by`` is None for a command. Raises ExpiryPolicyInvalid.
     """
     if kind not in Kind.values:
         raise ExpiryPolicyInvalid(parameter="kind")
@@ -138,44 +129,28 @@ def set_policy(
         actor=set_by,
         community=community,
         target=policy,
-        before=_terms(latest) if latest else {},
-        after=_terms(policy),
+        before=trail.facts_of(latest, *terms, "valid_from"),
+        after=trail.facts_of(policy, *terms, "valid_from"),
     )
     return policy
 
 
-def announce_policy(
-    *,
-    community: Community,
-    kind: str,
-    valid_from: date,
-    months: int | None = None,
-    at_least_days: int = AT_LEAST_DAYS,
-    set_by: User | None = None,
-) -> ExpiryPolicy:
-    """``set_policy`` while the community is at work: nothing served already expires earlier.
+def announce_policy(*, community: Community, valid_from: date, **policy: Any) -> ExpiryPolicy:
+    """Set a policy while the community is at work: nothing served already expires earlier.
 
-    Raises ExpiryPolicyInvalid, RuleBackdated if ``valid_from`` is before the community's today.
+    Takes and raises what ``set_policy`` does, and RuleBackdated if ``valid_from`` is before the
+    community's today.
     """
-    today = community.today
-    if valid_from < today:
-        raise RuleBackdated(today=today.isoformat())
-    return set_policy(
-        community=community,
-        kind=kind,
-        months=months,
-        at_least_days=at_least_days,
-        valid_from=valid_from,
-        set_by=set_by,
-    )
+    refuse_backdated(community, valid_from)
+    return set_policy(community=community, valid_from=valid_from, **policy)
 
 
-def expire(*, community: Community, until: date | None = None) -> list[Expired]:
+def expire(*, community: Community, until: date | None = None) -> list[selectors.Expired]:
     """Take from each wallet what it has lost by the end of ``until``, yesterday if not given.
 
     Nothing hangs on when this runs: points whose day is over can not be spent, and are taken
-    before anything else moves in their wallet. Idempotent: answers what this call took, by day.
-    One statement, however many wallets. Raises ExpiryDayNotOver.
+    before anything else moves in their wallet. Idempotent: answers with what this call took, by
+    day. One statement, however many wallets. Raises ExpiryDayNotOver.
     """
     today = community.today
     until = until or today - timedelta(days=1)
@@ -183,13 +158,13 @@ def expire(*, community: Community, until: date | None = None) -> list[Expired]:
         raise ExpiryDayNotOver(today=today.isoformat())
     with connection.cursor() as cursor:
         cursor.execute("SELECT * FROM points_expire(%s, %s)", [community.pk, until])
-        return [Expired(*row) for row in cursor.fetchall()]
+        return [selectors.Expired(*row) for row in cursor.fetchall()]
 
 
 def tell(*, community: Community) -> None:
     """Owe a notice to whoever loses points within 30 days, and another within 7, once each.
 
-    It says what goes if nothing is spent before. A night that was missed is made up for.
+    The notice says what goes if nothing is spent before. A missed night is made up for.
     """
     today = community.today
     last = today + timedelta(days=max(TOLD_DAYS_BEFORE))
@@ -214,16 +189,6 @@ def tell(*, community: Community) -> None:
             due_at=timezone.now(),
             stale_at=_end_of(day, community),
         )
-
-
-def _terms(policy: ExpiryPolicy) -> dict[str, Any]:
-    """As the audit trail tells it."""
-    return {
-        "kind": policy.kind,
-        "months": policy.months,
-        "at_least_days": policy.at_least_days,
-        "valid_from": policy.valid_from.isoformat(),
-    }
 
 
 def _end_of(day: date, community: Community) -> datetime:

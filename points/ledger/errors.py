@@ -1,4 +1,4 @@
-"""The ledger's and the rules' refusals, in the order in which the ledger looks for them."""
+"""The ledger's refusals, in the order in which it looks for them."""
 
 from django.utils.translation import gettext_lazy as _
 

@@ -1,6 +1,6 @@
 """Accounts and what moves between them. The database refuses what may never be true."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models import F, Q
@@ -10,6 +10,22 @@ from backend.communities.models import Community, TenantModel
 from points.kinds import AccountKind, Unit
 from points.ledger import triggers
 from points.ledger.clock import ClockTimestamp
+
+
+def unchecked(to: Any, **options: Any) -> "models.ForeignKey[Any, Any]":
+    """Make a foreign key that stands in Python only.
+
+    Triggers check accounts without the lock that a foreign key would put on rows that everybody
+    shares.
+    """
+    return models.ForeignKey(
+        to,
+        models.DO_NOTHING,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
+        **options,
+    )
 
 
 class Account(TenantModel):
@@ -62,22 +78,12 @@ class Account(TenantModel):
 
 
 class Movement(TenantModel):
-    """What a transfer and a hold have in common: ``amount`` from ``debit`` to ``credit``.
+    """What a transfer and a hold have in common: ``amount`` from ``debit`` to ``credit``."""
 
-    The accounts' foreign keys stand in Python only: the triggers check the accounts without the
-    lock a foreign key would put on rows that everybody shares.
-    """
-
-    community = models.ForeignKey(
-        Community, models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
-    )
+    community = unchecked(Community)
     key = models.CharField(max_length=120)  # made from the event; one key moves points once
-    debit = models.ForeignKey(
-        Account, models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
-    )
-    credit = models.ForeignKey(
-        Account, models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
-    )
+    debit = unchecked(Account)
+    credit = unchecked(Account)
     amount = models.BigIntegerField()  # whole points or fen
     reason = models.CharField(max_length=30)  # why, in one word: "hours", "redemption"
     source = models.CharField(max_length=80, blank=True)  # the record it comes from
@@ -99,11 +105,10 @@ class Transfer(Movement):
     reversed by another transfer, which names it.
     """
 
-    reverses = models.ForeignKey(
-        "self", models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False, null=True
-    )
+    reverses = unchecked("self", null=True)
     # The last day of points that reached a wallet; NULL: never, or nothing of the kind.
     expires_on = models.DateField(null=True)
+    seen_from: Account  # of a statement's line: the account whose statement it is
 
     class Meta:
         constraints: ClassVar = [
@@ -122,6 +127,11 @@ class Transfer(Movement):
             ),
         ]
         triggers: ClassVar = triggers.TRANSFER
+
+    @property
+    def brought(self) -> int:
+        """What came into the account that it is seen from; below zero, what went out."""
+        return self.amount if self.credit_id == self.seen_from.pk else -self.amount
 
 
 class Hold(Movement):
@@ -185,12 +195,8 @@ class Reversal(TenantModel):
     """
 
     key = models.CharField(max_length=120)  # made from the event; one key reverses once
-    transfer = models.ForeignKey(
-        Transfer, models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
-    )
-    account = models.ForeignKey(
-        Account, models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
-    )
+    transfer = unchecked(Transfer)
+    account = unchecked(Account)
     amount = models.BigIntegerField()
     recovered = models.BigIntegerField()
     reason = models.CharField(max_length=30)
@@ -233,9 +239,7 @@ class Earned(TenantModel):
     (docs/ledger.md, "Expiry"). Moved by the triggers of Transfer and by nothing else.
     """
 
-    account = models.ForeignKey(
-        Account, models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
-    )
+    account = unchecked(Account)
     expires_on = models.DateField(null=True)  # NULL: never
     points = models.BigIntegerField()
 

@@ -1,4 +1,4 @@
-"""Reads of the ledger and the rules."""
+"""Reads of the ledger."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,17 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import (
-    BigIntegerField,
-    Case,
-    F,
-    Q,
-    QuerySet,
-    RowRange,
-    Sum,
-    When,
-    Window,
-)
+from django.db.models import BigIntegerField, Case, F, Q, QuerySet, RowRange, Sum, When, Window
 from django.db.models.functions import Coalesce
 
 from backend.communities.models import Community
@@ -28,17 +18,12 @@ from points.ledger.triggers import FLOORED_SQL
 
 
 def wallet_of(community_id: UUID, person_id: UUID) -> Account | None:
-    """The person's wallet, or ``None`` for who never earned anything there."""
-    return Account.objects.filter(
-        community_id=community_id,
-        kind=AccountKind.WALLET,
-        unit=Unit.POINTS,
-        holder=f"person:{person_id}",
-    ).first()
+    """Return the person's wallet, or None if they never earned anything there."""
+    return wallets_of([community_id], person_id).get(community_id)
 
 
 def wallets_of(community_ids: Iterable[UUID], person_id: UUID) -> dict[UUID, Account]:
-    """The person's wallets in those communities, by community; none where nothing was earned."""
+    """Return the person's wallets by community; none where nothing was earned."""
     wallets = Account.objects.filter(
         community_id__in=list(community_ids),
         kind=AccountKind.WALLET,
@@ -49,7 +34,7 @@ def wallets_of(community_ids: Iterable[UUID], person_id: UUID) -> dict[UUID, Acc
 
 
 def balance(account: Account, *, at: datetime | None = None) -> int:
-    """Credits less debits, in the account's unit: of all that was posted, or posted by ``at``.
+    """Return credits less debits, in the account's unit, of all that was posted, or by ``at``.
 
     What is held still counts; ``Account.available`` is what can be spent. Now, it costs the same
     however long the account's statement is; of the past, all of it is read.
@@ -64,7 +49,7 @@ def balance(account: Account, *, at: datetime | None = None) -> int:
 
 
 def total(transfers: QuerySet[Transfer], account: Account) -> int:
-    """What ``transfers`` brought ``account``, less what they took."""
+    """Add up what ``transfers`` brought ``account``, less what they took."""
     sums = transfers.aggregate(
         credits=Coalesce(Sum("amount", filter=Q(credit=account)), 0),
         debits=Coalesce(Sum("amount", filter=Q(debit=account)), 0),
@@ -73,10 +58,10 @@ def total(transfers: QuerySet[Transfer], account: Account) -> int:
 
 
 def totals_of(accounts: Iterable[Account]) -> dict[UUID, tuple[int, int]]:
-    """Credits and debits of each of a community's accounts, now, in one statement.
+    """Return credits and debits of each of a community's accounts, now, in one statement.
 
-    Those with a floor carry them; of the others it is what was rolled up with the last seal that
-    they were part of, and the transfers that are not sealed yet.
+    Accounts with a floor carry them; of the others it is what was rolled up with the last seal
+    that they were part of, and the transfers that are not sealed yet.
     """
     accounts = list(accounts)
     totals = {account.pk: (account.credits, account.debits) for account in accounts}
@@ -123,14 +108,14 @@ _TALLY = f"""
 
 
 def transfers_of(account: Account) -> QuerySet[Transfer]:
-    """All that the account was part of, newest first. For a page of it, see ``Statement``."""
+    """Return all that the account was part of, newest first. For a page, see ``Statement``."""
     return Transfer.objects.filter(
         Q(debit=account) | Q(credit=account), community_id=account.community_id
     ).order_by("-id")
 
 
 class Statement:
-    """What came into an account and left it, newest first: as much of a queryset as paging asks.
+    """Transfers into and out of an account, newest first: as much of a queryset as paging asks.
 
     A page costs the same however long the statement is: what left and what came in are each read
     from their own index, no further than the page goes.
@@ -138,41 +123,45 @@ class Statement:
 
     model = Transfer
 
-    def __init__(self, account: Account, transfers: QuerySet[Transfer], order: str = "-id") -> None:
-        self.account = account
-        self._transfers = transfers
-        self._order = order
+    def __init__(self, account: Account, among: QuerySet[Transfer], order: str = "-id") -> None:
+        self._account, self._among, self._order = account, among, order
 
     def filter(self, **lookups: Any) -> "Statement":
-        return Statement(self.account, self._transfers.filter(**lookups), self._order)
+        return Statement(self._account, self._among.filter(**lookups), self._order)
 
     def order_by(self, order: str) -> "Statement":
-        return Statement(self.account, self._transfers, order)
+        return Statement(self._account, self._among, order)
 
     def __getitem__(self, page: slice) -> list[Transfer]:
-        sides = (
-            self._transfers.filter(**{side: self.account}).order_by(self._order)[: page.stop]
+        out, came_in = (
+            self._among.filter(**{side: self._account}).order_by(self._order)[: page.stop]
             for side in ("debit", "credit")
         )
-        out, came_in = sides
-        return list(out.union(came_in, all=True).order_by(self._order)[page])
+        lines = list(out.union(came_in, all=True).order_by(self._order)[page])
+        for line in lines:
+            line.seen_from = self._account
+        return lines
 
 
 def statement(account: Account, among: QuerySet[Transfer] | None = None) -> Statement:
-    """The account's statement, newest first, or what of it is ``among`` its community's."""
+    """Return the account's statement, or what of it is ``among`` its community's transfers."""
     if among is None:
         among = Transfer.objects.filter(community_id=account.community_id)
     return Statement(account, among)
 
 
+def signed(account: Account) -> Case:
+    """Amount of a transfer as the account sees it: below zero, what went out."""
+    return Case(When(credit=account, then=F("amount")), default=-F("amount"))
+
+
 def transfers_with_balance(account: Account) -> QuerySet[Transfer]:
-    """All that the account was part of, newest first, each with its ``balance_after``.
+    """Return all that the account was part of, newest first, each with its ``balance_after``.
 
     One statement, so that what is posted meanwhile can not put them out of step.
     """
-    brought = Case(When(credit=account, then=F("amount")), default=-F("amount"))
     balance_after = Window(
-        Sum(brought, output_field=BigIntegerField()),
+        Sum(signed(account), output_field=BigIntegerField()),
         order_by="id",
         frame=RowRange(start=None, end=0),
     )
@@ -180,15 +169,16 @@ def transfers_with_balance(account: Account) -> QuerySet[Transfer]:
 
 
 def accounts_in(community: Community) -> QuerySet[Account]:
-    """Every account of the community, newest first."""
+    """Return every account of the community, newest first."""
     return Account.objects.filter(community=community).order_by("-id")
 
 
 def account_in(community: Community, account_id: UUID) -> Account:
-    """One of the community's accounts; raises AccountUnknown."""
+    """Return one of the community's accounts. Raises AccountUnknown."""
     account = accounts_in(community).filter(pk=account_id).first()
     if account is None:
         raise AccountUnknown
+    account.community = community  # known, so that nobody reads it again
     return account
 
 
@@ -208,7 +198,7 @@ class TrialBalanceLine:
 
 
 def trial_balance(community: Community, *, at: datetime | None = None) -> list[TrialBalanceLine]:
-    """What each kind of account has moved, now or of all that was posted by ``at``.
+    """Add up what each kind of account has moved, now or of all that was posted by ``at``.
 
     In each unit debits and credits come to the same. Of the past, the whole ledger is read.
     """
@@ -246,7 +236,7 @@ _TRIAL_BALANCE_AT = """
 
 
 def transfers_in(community: Community) -> QuerySet[Transfer]:
-    """Everything that moved in the community, with both accounts, newest first."""
+    """Return everything that moved in the community, with both accounts, newest first."""
     return (
         Transfer.objects.filter(community=community)
         .select_related("debit", "credit")
@@ -254,8 +244,8 @@ def transfers_in(community: Community) -> QuerySet[Transfer]:
     )
 
 
-def transfer_of(person_id: UUID, transfer_id: UUID) -> tuple[Transfer, Account]:
-    """A transfer that reached or left the person's wallet, and that wallet.
+def transfer_of(person_id: UUID, transfer_id: UUID) -> Transfer:
+    """Return a transfer that reached or left the person's wallet, seen from there.
 
     Raises TransferUnknown, also for a transfer between others.
     """
@@ -263,11 +253,12 @@ def transfer_of(person_id: UUID, transfer_id: UUID) -> tuple[Transfer, Account]:
     wallet = wallet_of(transfer.community_id, person_id) if transfer else None
     if not transfer or not wallet or wallet.pk not in (transfer.debit_id, transfer.credit_id):
         raise TransferUnknown
-    return transfer, wallet
+    transfer.seen_from = wallet
+    return transfer
 
 
 def transfer_in(community: Community, transfer_id: UUID) -> Transfer:
-    """One of the community's transfers, with both accounts; raises TransferUnknown."""
+    """Return one of the community's transfers, with both accounts. Raises TransferUnknown."""
     transfer = transfers_in(community).filter(pk=transfer_id).first()
     if transfer is None:
         raise TransferUnknown
@@ -275,16 +266,16 @@ def transfer_in(community: Community, transfer_id: UUID) -> Transfer:
 
 
 def totals_by_kind(community: Community, unit: Unit = Unit.POINTS) -> dict[str, int]:
-    """Each kind's balance in the whole community, now; together they are zero."""
+    """Return each kind's balance in the whole community, now; together they are zero."""
     return dict.fromkeys(AccountKind.values, 0) | {
         line.kind: line.balance for line in trial_balance(community) if line.unit == unit
     }
 
 
 def public_figures(community: Community) -> dict[str, int]:
-    """Points ``issued`` since the beginning, ``redeemed`` with merchants, and ``outstanding``.
+    """Return points ``issued`` so far, ``redeemed`` with merchants, and ``outstanding``.
 
-    The last are those in wallets, reserved ones included.
+    Outstanding points are those in wallets, reserved ones included.
     """
     totals = totals_by_kind(community)
     return {

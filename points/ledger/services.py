@@ -79,7 +79,7 @@ class Movement:
 def account(
     *, community: Community, kind: AccountKind, holder: str = "", unit: Unit = Unit.POINTS
 ) -> Account:
-    """The holder's account of that kind, opened if it is new. ``holder`` means nothing here."""
+    """Return the holder's account of that kind, opened if it is new; ``holder`` is opaque."""
     opened, _ = Account.objects.get_or_create(
         community=community, kind=kind, unit=unit, holder=holder
     )
@@ -87,7 +87,7 @@ def account(
 
 
 def wallet(*, community: Community, person_id: UUID) -> Account:
-    """The points of one person in one community, opened if it is new."""
+    """Return the wallet of one person in one community, opened if it is new."""
     return account(community=community, kind=AccountKind.WALLET, holder=f"person:{person_id}")
 
 
@@ -109,11 +109,12 @@ def post(movement: Movement) -> Transfer:
 
 
 def post_many(movements: Iterable[Movement]) -> int:
-    """Move them all, or none: how many of them are new. All are of one community.
+    """Move them all, or none. Returns how many of them are new.
 
-    For any number of them, which are streamed. Floors hold for the wallets as all of them leave
-    them, so their order means nothing. Refuses as ``post`` does, naming the ``key`` where it is
-    one movement's fault; raises AccountUnknown if they are of several communities.
+    For any number of movements of one community, which are streamed. Floors hold for the wallets
+    as all of them leave them, so their order means nothing. Refuses as ``post`` does, naming the
+    ``key`` where it is one movement's fault; raises AccountUnknown if they are of several
+    communities.
     """
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_MANY["make"])
@@ -165,10 +166,10 @@ def hold(movement: Movement, *, lifetime: timedelta) -> Hold:
 def capture(
     *, community_id: UUID, hold_id: UUID, amount: int | None = None, at: datetime | None = None
 ) -> UUID:
-    """Turn a hold, or ``amount`` of it, into a transfer; the rest is free again. Its id.
+    """Turn a hold, or ``amount`` of it, into a transfer; the rest is free again. Returns its id.
 
-    ``at`` is when it happened in the community, now if not given. Capturing the same amount
-    again answers the first transfer. Raises AmountInvalid, HoldUnknown, HoldResolved (voided,
+    ``at`` is when it happened in the community, now if not given. Idempotent by amount: answers
+    with the first transfer. Raises AmountInvalid, HoldUnknown, HoldResolved (voided,
     or captured with another amount), CaptureTooLarge, HoldExpired.
     """
     if amount is not None:
@@ -182,7 +183,7 @@ def capture(
 
 
 def void(*, community_id: UUID, hold_id: UUID, at: datetime | None = None) -> None:
-    """Release a hold, expired or not; again, it is released already.
+    """Release a hold, expired or not. Idempotent.
 
     Raises HoldUnknown, HoldResolved (it was captured).
     """
@@ -241,7 +242,7 @@ def reverse(
 
 
 def _fields(movement: Movement) -> dict[str, Any]:
-    """The row's columns in the order of the functions' arguments, the movement checked."""
+    """Check the movement. Returns the row's columns in the order of the functions' arguments."""
     _check_amount(movement.amount)
     if movement.debit.pk == movement.credit.pk:
         raise errors.AccountsMustDiffer
@@ -266,8 +267,8 @@ def _check_amount(amount: int) -> None:
 
 
 def _against(movement: Movement) -> str | None:
-    """What the accounts are wrong for, if the key is new. What they are never changes, so that
-    nobody needs to ask for it; should it be made up, the database refuses."""
+    """Tell what the accounts are wrong for, if the key is new. What they are never changes, so
+    that nobody needs to ask for it; should it be made up, the database refuses."""
     if movement.debit.community_id != movement.credit.community_id:
         return errors.AccountUnknown.code
     if movement.debit.unit != movement.credit.unit:
@@ -276,7 +277,7 @@ def _against(movement: Movement) -> str | None:
 
 
 def _ask(function: str, arguments: Sequence[Any], needed: int | None = None) -> Sequence[Any]:
-    """Call a function of the ledger; its answer without the refusal, which is raised."""
+    """Call a function of the ledger. Returns its answer but the refusal, which is raised."""
     given = [json.dumps(a) if isinstance(a, dict) else a for a in arguments]
     marks = ", ".join(["%s"] * len(given))
     with connection.cursor() as cursor:
@@ -299,7 +300,7 @@ def _ask(function: str, arguments: Sequence[Any], needed: int | None = None) -> 
 
 
 def _refusal_by_constraint(error: IntegrityError) -> Exception:
-    """The refusal that a constraint stands for; ``error`` itself if none does."""
+    """Return the refusal that a constraint stands for; ``error`` itself if none does."""
     refusal = _BY_CONSTRAINT.get(constraint_of(error))
     return refusal() if refusal else error
 

@@ -13,6 +13,7 @@ from backend.tables import trigger
 UPDATE_OF: Any = pgtrigger.UpdateOf  # untyped
 REFERENCING: Any = pgtrigger.Referencing
 FLOORED = ("wallet", "fund")  # kinds that may never go below zero, so keep running totals
+IS_SENT = pgtrigger.Condition("pg_trigger_depth() = 0")  # a movement's trigger is deeper
 FLOORED_SQL = ", ".join(f"'{kind}'" for kind in FLOORED)
 
 
@@ -36,20 +37,34 @@ def not_emptied(table: str) -> pgtrigger.Trigger:
     return refuses(name, message, pgtrigger.Truncate, level=pgtrigger.Statement)
 
 
+def stays(table: str) -> list[pgtrigger.Trigger]:
+    """Refuse to delete rows of ``table``."""
+    return [
+        pgtrigger.Protect(name=f"{table}_stays", operation=pgtrigger.Delete),
+        not_emptied(table),
+    ]
+
+
+def final(table: str) -> list[pgtrigger.Trigger]:
+    """Refuse to change or delete rows of ``table``."""
+    is_final = pgtrigger.Protect(
+        name=f"{table}_is_final", operation=pgtrigger.Update | pgtrigger.Delete
+    )
+    return [is_final, not_emptied(table)]
+
+
 ACCOUNT = [
-    pgtrigger.Protect(name="account_stays", operation=pgtrigger.Delete),
-    not_emptied("account"),
+    *stays("account"),
     refuses(
         "account_keeps_its_name",
         "whose account it is never changes",
         UPDATE_OF("id", "community_id", "kind", "unit", "holder"),
     ),
-    # Depth 0 is a statement somebody sent; a movement's trigger is deeper.
     refuses(
         "account_totals_follow_movements",
         "totals change by transfers, holds and reversals only",
         UPDATE_OF("credits", "debits", "held", "shortfall"),
-        condition=pgtrigger.Condition("pg_trigger_depth() = 0"),
+        condition=IS_SENT,
     ),
     refuses(
         "account_is_of_a_kind",
@@ -71,8 +86,7 @@ ACCOUNT = [
 ]
 
 TRANSFER = [
-    pgtrigger.Protect(name="transfer_is_final", operation=pgtrigger.Update | pgtrigger.Delete),
-    not_emptied("transfer"),
+    *final("transfer"),
     trigger(
         "transfer_moves_totals",
         pgtrigger.Insert,
@@ -82,12 +96,11 @@ TRANSFER = [
 ]
 
 REVERSAL = [
-    pgtrigger.Protect(name="reversal_stays", operation=pgtrigger.Delete),
-    not_emptied("reversal"),
+    *stays("reversal"),
     pgtrigger.Protect(
         name="reversal_follows_transfers",
         operation=pgtrigger.Update,
-        condition=pgtrigger.Condition("pg_trigger_depth() = 0"),
+        condition=IS_SENT,
     ),
     pgtrigger.ReadOnly(
         name="reversal_terms_are_final",
@@ -98,18 +111,16 @@ REVERSAL = [
 ]
 
 EARNED = [
-    pgtrigger.Protect(name="earned_stays", operation=pgtrigger.Delete),
-    not_emptied("earned"),
+    *stays("earned"),
     pgtrigger.Protect(
         name="earned_follows_transfers",
         operation=pgtrigger.Insert | pgtrigger.Update,
-        condition=pgtrigger.Condition("pg_trigger_depth() = 0"),
+        condition=IS_SENT,
     ),
 ]
 
 HOLD = [
-    pgtrigger.Protect(name="hold_stays", operation=pgtrigger.Delete),
-    not_emptied("hold"),
+    *stays("hold"),
     trigger("hold_sets_aside", pgtrigger.Insert),
     trigger("hold_resolves_once", pgtrigger.Update, when=pgtrigger.Before),
     trigger("hold_gives_back", pgtrigger.Update),

@@ -55,12 +55,7 @@ class RuleVersion(TenantModel):
                 condition=Q(valid_to__isnull=True) | Q(valid_to__gte=F("valid_from")),
             ),
         ]
-        triggers: ClassVar = [
-            pgtrigger.Protect(
-                name="rule_version_is_final", operation=pgtrigger.Update | pgtrigger.Delete
-            ),
-            triggers.not_emptied("rule_version"),
-        ]
+        triggers: ClassVar = triggers.final("rule_version")
 
     def __str__(self) -> str:
         return f"{self.rule_id} v{self.number}"

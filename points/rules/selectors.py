@@ -1,15 +1,10 @@
-"""Reads of the ledger and the rules."""
+"""Reads of rules and their versions."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from uuid import UUID
 
-from django.db.models import (
-    Exists,
-    OuterRef,
-    Q,
-    QuerySet,
-)
+from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet, Value
 
 from backend.communities.models import Community
 from backend.communities.selectors import lineage
@@ -18,14 +13,14 @@ from points.rules.models import Rule, RuleVersion
 
 
 def rule_for(community: Community, subject: str, category: str, day: date) -> RuleVersion | None:
-    """The version that says what ``category`` earns on ``day``, the community's own day.
+    """Return the version that says what ``category`` earns on ``day``, the community's own day.
 
     The community's own rules come first, then those of the places above it; in each place the
     category's rule comes before ``*``. Of several versions valid that day the latest counts.
     """
     places = [place.pk for place in lineage(community)]
     candidates = RuleVersion.objects.filter(
-        Q(valid_to__isnull=True) | Q(valid_to__gte=day),
+        valid_from(day),
         community__in=places,
         rule__subject=subject,
         rule__category__in=[category, "*"],
@@ -35,7 +30,7 @@ def rule_for(community: Community, subject: str, category: str, day: date) -> Ru
 
 
 def rule_precedence(places: Sequence[UUID]) -> Callable[[RuleVersion], tuple[int, bool, int]]:
-    """Orders versions as ``rule_for`` looks at them; ``places`` are ids, the nearest first."""
+    """Order versions as ``rule_for`` looks at them; ``places`` are ids, the nearest first."""
     return lambda version: (
         places.index(version.community_id),
         version.rule.category == "*",
@@ -44,7 +39,7 @@ def rule_precedence(places: Sequence[UUID]) -> Callable[[RuleVersion], tuple[int
 
 
 def categories_with_rule(community: Community, subject: str) -> set[str]:
-    """Every category that has a rule of its own, here or above; ``*`` stands for all others."""
+    """Return every category with a rule of its own, here or above; ``*`` is all others."""
     return set(
         RuleVersion.objects.filter(
             community__in=lineage(community), rule__subject=subject
@@ -53,7 +48,7 @@ def categories_with_rule(community: Community, subject: str) -> set[str]:
 
 
 def category_as_ruled(community: Community, subject: str, category: str) -> str:
-    """``category`` as the rule for it spells it: another width, blank or bracket makes no other."""
+    """Spell ``category`` as the rule for it does; width, blanks and brackets make no other."""
     ruled = categories_with_rule(community, subject)
     if category in ruled:
         return category
@@ -62,7 +57,7 @@ def category_as_ruled(community: Community, subject: str, category: str) -> str:
 
 
 def rules_known_in(community: Community) -> QuerySet[Rule]:
-    """The community's own rules and those of the places above it, newest first."""
+    """Return the community's own rules and those of the places above it, newest first."""
     return (
         Rule.objects.filter(community__in=lineage(community))
         .select_related("community")
@@ -70,16 +65,32 @@ def rules_known_in(community: Community) -> QuerySet[Rule]:
     )
 
 
-def rules_applying_in(community: Community, day: date) -> QuerySet[Rule]:
-    """The community's own rules, and those above it that it is lent on ``day`` or later.
+def rules_told_in(community: Community, day: date | None = None) -> QuerySet[Rule]:
+    """Return ``rules_known_in`` with what is told beside each as it applies in the community.
 
-    What a nearer place overrides on ``day``, by a rule for the category or by ``*``, is not lent.
+    ``is_inherited``, the community's ``day``, today if not given, and ``versions_to_come``: those
+    that are valid then or later, by their numbers.
     """
+    day = day or community.today
+    versions = RuleVersion.objects.filter(
+        valid_from(day), community__in=lineage(community)
+    ).order_by("number")
+    return (
+        rules_known_in(community)
+        .annotate(is_inherited=~Q(community=community), day=Value(day))
+        .prefetch_related(Prefetch("versions", versions, to_attr="versions_to_come"))
+    )
+
+
+def rules_applying_in(community: Community, day: date | None = None) -> QuerySet[Rule]:
+    """Return, as ``rules_told_in``, the community's own rules and those that it is lent.
+
+    What a nearer place overrides that day, by a rule for the category or by ``*``, is not lent.
+    """
+    day = day or community.today
     places = [place.pk for place in lineage(community)]
     versions = RuleVersion.objects.filter(
-        Q(valid_to__isnull=True) | Q(valid_to__gte=day),
-        community=OuterRef("community"),
-        rule=OuterRef("pk"),
+        valid_from(day), community=OuterRef("community"), rule=OuterRef("pk")
     )
     known = rules_known_in(community).annotate(
         has_versions=Exists(versions), is_in_force=Exists(versions.filter(valid_from__lte=day))
@@ -101,27 +112,19 @@ def rules_applying_in(community: Community, day: date) -> QuerySet[Rule]:
         for rule in known
         if rule.community_id == community.pk or (rule.has_versions and is_lent(rule))
     ]
-    return rules_known_in(community).filter(pk__in=applying)
-
-
-def versions_from(rules: Iterable[Rule], day: date) -> dict[UUID, list[RuleVersion]]:
-    """Each rule's versions that are valid on ``day`` or later, in the order of their numbers."""
-    rules = list(rules)
-    versions: dict[UUID, list[RuleVersion]] = {rule.pk: [] for rule in rules}
-    for version in RuleVersion.objects.filter(
-        Q(valid_to__isnull=True) | Q(valid_to__gte=day),
-        community__in={rule.community_id for rule in rules},
-        rule__in=rules,
-    ).order_by("number"):
-        versions[version.rule_id].append(version)
-    return versions
+    return rules_told_in(community, day).filter(pk__in=applying)
 
 
 def versions_in(community: Community) -> QuerySet[RuleVersion]:
-    """All wordings that were ever published there."""
+    """Return all wordings that were ever published there."""
     return RuleVersion.objects.filter(community=community).select_related("rule")
 
 
 def versions_of(rule: Rule) -> QuerySet[RuleVersion]:
-    """All that was ever published of it, newest first."""
+    """Return all that was ever published of the rule, newest first."""
     return RuleVersion.objects.filter(community_id=rule.community_id, rule=rule).order_by("-id")
+
+
+def valid_from(day: date) -> Q:
+    """Condition on versions that are valid on ``day`` or later."""
+    return Q(valid_to__isnull=True) | Q(valid_to__gte=day)

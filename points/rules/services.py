@@ -12,7 +12,6 @@ from typing import Any, Self
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
-from django.db.models import Max
 
 from backend.accounts.models import User
 from backend.audit import services as trail
@@ -24,6 +23,7 @@ from points.rules.models import Rule, RuleVersion
 ONE = 10_000  # a multiplier of 1, in basis points
 MOST = 100_000  # no number in a rule is larger: a day's award still fits its column
 LONGEST_CATEGORY = 40  # characters
+RECORDED = ("number", "parameters", "valid_from", "valid_to")  # of a version, in the trail
 _HOUR = re.compile(r"([01]\d|2[0-3]):([0-5]\d)|24:00")
 
 
@@ -38,16 +38,14 @@ class HoursRule:
 
     @classmethod
     def read(cls, parameters: dict[str, Any]) -> Self:
-        """From a rule's JSON; raises RuleInvalid naming the parameter at fault.
+        """Read a rule's JSON. Raises RuleInvalid naming the parameter at fault.
 
-        One that pays fen is CashNotAllowedForHours: volunteering is unpaid by law.
+        Raises CashNotAllowedForHours if it pays fen: volunteering is unpaid by law.
         """
         known = {"points_per_hour", "daily_cap_points", "peak_windows", "peak_multiplier_bp"}
-        unknown = sorted(set(parameters) - known)
-        if cash := [name for name in unknown if name.endswith("_fen")]:
+        if cash := sorted(name for name in set(parameters) - known if name.endswith("_fen")):
             raise CashNotAllowedForHours(parameter=cash[0])
-        if unknown:
-            raise RuleInvalid(parameter=unknown[0])
+        _refuse_unknown(parameters, known)
         cap = parameters.get("daily_cap_points")
         windows = parameters.get("peak_windows", [])
         if not isinstance(windows, list):
@@ -70,9 +68,8 @@ class ReportRule:
 
     @classmethod
     def read(cls, parameters: dict[str, Any]) -> Self:
-        """From a rule's JSON; raises RuleInvalid naming the parameter at fault."""
-        if unknown := sorted(set(parameters) - {"reward_points"}):
-            raise RuleInvalid(parameter=unknown[0])
+        """Read a rule's JSON. Raises RuleInvalid naming the parameter at fault."""
+        _refuse_unknown(parameters, {"reward_points"})
         return cls(reward_points=_number(parameters, "reward_points"))
 
 
@@ -85,7 +82,7 @@ READERS: dict[Rule.Subject, Callable[[dict[str, Any]], HoursRule | ReportRule]] 
 def read(
     *, subject: Rule.Subject, category: str, parameters: dict[str, Any]
 ) -> HoursRule | ReportRule:
-    """What is written as a rule for ``category``, checked. Raises RuleInvalid."""
+    """Read and check what is written as a rule for ``category``. Raises RuleInvalid."""
     if not isinstance(parameters, dict):
         raise RuleInvalid
     rule = READERS[subject](parameters)
@@ -105,10 +102,10 @@ def publish(
     valid_to: date | None = None,
     published_by: User | None = None,
 ) -> RuleVersion:
-    """The next version of the rule for ``category``; from then on it is never changed.
+    """Publish the next version of the rule for ``category``, which is never changed.
 
-    Publishing what the latest version says already changes nothing. ``published_by`` is None for
-    a command. Raises RuleInvalid.
+    Idempotent: answers with the latest version where it says the same already. ``published_by``
+    is None for a command. Raises RuleInvalid.
     """
     read(subject=subject, category=category, parameters=parameters)
     if valid_to is not None and valid_to < valid_from:
@@ -119,11 +116,10 @@ def publish(
     wording = (parameters, valid_from, valid_to)
     if latest and (latest.parameters, latest.valid_from, latest.valid_to) == wording:
         return latest
-    number = (rule.versions.aggregate(Max("number"))["number__max"] or 0) + 1
     version = RuleVersion.objects.create(
         community=community,
         rule=rule,
-        number=number,
+        number=latest.number + 1 if latest else 1,
         parameters=parameters,
         valid_from=valid_from,
         valid_to=valid_to,
@@ -133,38 +129,26 @@ def publish(
         actor=published_by,
         community=community,
         target=rule,
-        before=_wording(latest) if latest else {},
-        after=_wording(version),
+        before=trail.facts_of(latest, *RECORDED),
+        after=trail.facts_of(version, *RECORDED),
     )
     return version
 
 
-def announce(
-    *,
-    community: Community,
-    subject: Rule.Subject,
-    category: str,
-    parameters: dict[str, Any],
-    valid_from: date,
-    valid_to: date | None = None,
-    published_by: User | None = None,
-) -> RuleVersion:
-    """``publish`` while the community is at work: what was earned stays as it was promised.
+def announce(*, community: Community, valid_from: date, **rule: Any) -> RuleVersion:
+    """Publish while the community is at work: what was earned stays as it was promised.
 
-    Raises RuleInvalid, RuleBackdated if ``valid_from`` is before the community's today.
+    Takes and raises what ``publish`` does, and RuleBackdated if ``valid_from`` is before the
+    community's today.
     """
-    today = community.today
-    if valid_from < today:
+    refuse_backdated(community, valid_from)
+    return publish(community=community, valid_from=valid_from, **rule)
+
+
+def refuse_backdated(community: Community, day: date) -> None:
+    """Raise RuleBackdated if ``day`` is before the community's today."""
+    if day < (today := community.today):
         raise RuleBackdated(today=today.isoformat())
-    return publish(
-        community=community,
-        subject=subject,
-        category=category,
-        parameters=parameters,
-        valid_from=valid_from,
-        valid_to=valid_to,
-        published_by=published_by,
-    )
 
 
 SECTIONS = {"service": Rule.Subject.HOURS, "reports": Rule.Subject.REPORT}
@@ -206,12 +190,12 @@ def to_the_minute(moment: datetime) -> datetime:
 
 
 def minutes_between(start: datetime, end: datetime) -> int:
-    """Whole minutes from ``start`` to ``end``, each taken to the minute."""
+    """Count whole minutes from ``start`` to ``end``, each taken to the minute."""
     return int((to_the_minute(end) - to_the_minute(start)) / timedelta(minutes=1))
 
 
 def peak_minutes(rule: HoursRule, start: datetime, end: datetime, clock: ZoneInfo) -> int:
-    """How many minutes of ``start`` to ``end`` fall into the rule's windows, by ``clock``."""
+    """Count the minutes of ``start`` to ``end`` in the rule's windows, by ``clock``."""
     start, end = to_the_minute(start), to_the_minute(end)
     day, last = start.astimezone(clock).date(), end.astimezone(clock).date()
     total = 0
@@ -227,7 +211,7 @@ def peak_minutes(rule: HoursRule, start: datetime, end: datetime, clock: ZoneInf
 def hours_to_points(
     rule: HoursRule, start: datetime, end: datetime, clock: ZoneInfo, awarded_that_day: int
 ) -> tuple[int, dict[str, Any]]:
-    """What ``start`` to ``end`` earns, in whole points, and every step of the arithmetic.
+    """Reckon what ``start`` to ``end`` earns, in whole points, with every step of it.
 
     ``awarded_that_day`` is what the same rule has brought the same volunteer for that day.
     """
@@ -251,14 +235,9 @@ def hours_to_points(
     }
 
 
-def _wording(version: RuleVersion) -> dict[str, Any]:
-    """As the audit trail tells it."""
-    return {
-        "number": version.number,
-        "parameters": version.parameters,
-        "valid_from": version.valid_from.isoformat(),
-        "valid_to": version.valid_to and version.valid_to.isoformat(),
-    }
+def _refuse_unknown(parameters: dict[str, Any], known: set[str]) -> None:
+    if unknown := sorted(set(parameters) - known):
+        raise RuleInvalid(parameter=unknown[0])
 
 
 def _number(parameters: dict[str, Any], name: str) -> int:

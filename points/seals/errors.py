@@ -1,4 +1,4 @@
-"""The ledger's and the rules' refusals, in the order in which the ledger looks for them."""
+"""Refusals about seals."""
 
 from django.utils.translation import gettext_lazy as _
 

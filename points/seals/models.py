@@ -2,7 +2,6 @@
 
 from typing import Any, ClassVar
 
-import pgtrigger
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
@@ -10,7 +9,7 @@ from django.db.models import F, Q
 from backend.communities.models import Community, TenantModel
 from points.ledger import triggers
 from points.ledger.clock import ClockTimestamp
-from points.ledger.models import Account
+from points.ledger.models import Account, unchecked
 
 
 class Unsealed(TenantModel):
@@ -20,9 +19,7 @@ class Unsealed(TenantModel):
     database holds all there is to know.
     """
 
-    community = models.ForeignKey(
-        Community, models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
-    )
+    community = unchecked(Community)
 
     class Meta:
         indexes: ClassVar = [models.Index(name="unsealed_of", fields=["community", "id"])]
@@ -56,10 +53,7 @@ class Seal(TenantModel):
             models.CheckConstraint(name="seal_of_something", condition=Q(number__gt=0, size__gt=0)),
         ]
         indexes: ClassVar = [models.Index(name="seal_from", fields=["community", "-first_id"])]
-        triggers: ClassVar = [
-            pgtrigger.Protect(name="seal_is_final", operation=pgtrigger.Update | pgtrigger.Delete),
-            triggers.not_emptied("seal"),
-        ]
+        triggers: ClassVar = triggers.final("seal")
 
     def __str__(self) -> str:
         return f"seal {self.number}"
@@ -71,9 +65,7 @@ class Rollup(TenantModel):
     Its balance is the latest of these and the transfers that are not sealed yet.
     """
 
-    account = models.ForeignKey(
-        Account, models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
-    )
+    account = unchecked(Account)
     number = models.PositiveBigIntegerField()  # the seal's
     credits = models.BigIntegerField()
     debits = models.BigIntegerField()
@@ -84,12 +76,7 @@ class Rollup(TenantModel):
                 F("community"), F("account"), F("number").desc(), name="rollup_once"
             )
         ]
-        triggers: ClassVar = [
-            pgtrigger.Protect(
-                name="rollup_is_final", operation=pgtrigger.Update | pgtrigger.Delete
-            ),
-            triggers.not_emptied("rollup"),
-        ]
+        triggers: ClassVar = triggers.final("rollup")
 
     def __str__(self) -> str:
         return f"{self.account_id} at seal {self.number}"
@@ -108,12 +95,7 @@ class Verification(TenantModel):
 
     class Meta:
         indexes: ClassVar = [models.Index(name="verification_newest", fields=["community", "-id"])]
-        triggers: ClassVar = [
-            pgtrigger.Protect(
-                name="verification_is_final", operation=pgtrigger.Update | pgtrigger.Delete
-            ),
-            triggers.not_emptied("verification"),
-        ]
+        triggers: ClassVar = triggers.final("verification")
 
     def __str__(self) -> str:
         return f"{self.findings_count} findings at {self.finished_at}"

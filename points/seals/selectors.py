@@ -1,20 +1,18 @@
-"""Reads of the ledger and the rules."""
+"""Reads of seals."""
 
-from django.db.models import (
-    QuerySet,
-)
+from django.db.models import QuerySet
 
 from backend.communities.models import Community
 from points.seals.models import Seal, Verification
 
 
 def seals_of(community: Community) -> QuerySet[Seal]:
-    """The community's seals, newest first, without what is in them."""
+    """Return the community's seals, newest first, without what is in them."""
     return (
         Seal.objects.filter(community=community).defer("transfer_ids", "leaves").order_by("-number")
     )
 
 
 def verifications_of(community: Community) -> QuerySet[Verification]:
-    """What was found whenever the community's ledger was verified, newest first."""
+    """Return what was found whenever the community's ledger was verified, newest first."""
     return Verification.objects.filter(community=community).order_by("-id")

@@ -70,6 +70,21 @@ def test_the_trail_is_narrowed_down(done, sun, logged_in, asked, found):
     assert [entry["action"] for entry in answer.json()["results"]] == found
 
 
+def test_an_entry_is_opened_as_it_is_listed(done, sun, zhao, hill, logged_in):
+    listed = logged_in(sun).get(ADDRESS).json()["results"]
+
+    opened = [logged_in(sun).get(f"{ADDRESS}/{entry['id']}") for entry in listed]
+    assert [answer.json() for answer in opened] == listed
+    roles.give(user=sun, community=hill, role=Role.AUDITOR)
+    for caller, place, code in (
+        (zhao, "lake", "community_unknown"),
+        (sun, "hill", "not_found"),
+    ):
+        address = f"/api/v1/communities/{place}/audit-entries/{listed[0]['id']}"
+        answer = logged_in(caller).get(address)
+        assert (answer.status_code, answer.json()["code"]) == (404, code)
+
+
 def test_by_whom_and_to_what(done, sun, zhao, logged_in):
     caller = logged_in(sun)
 

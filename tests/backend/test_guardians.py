@@ -105,6 +105,11 @@ def test_a_guardian_agrees_with_a_code_and_both_see_it(child, mother, logged_in)
         }
     )
     assert of_child.get("/api/v1/me/guardians").json() == [given[0].json()]
+    opened = given[0].json()["id"]
+    assert of_child.get(f"/api/v1/me/guardians/{opened}").json() == given[0].json()
+    assert logged_in(mother).get(f"{CHILDREN}/{opened}").json() == given[0].json()
+    assert of_child.get(f"{CHILDREN}/{opened}").status_code == 404
+    assert logged_in(mother).get(f"/api/v1/me/guardians/{opened}").status_code == 404
     assert of_mother.get(CHILDREN).json() == [given[0].json()]
     assert not of_child.get("/api/v1/me").json()["guardian_is_missing"]
     # The code itself is not kept.

@@ -157,15 +157,16 @@ def test_two_workers_with_the_same_task_tell_once(owe, wang):
 def test_reading_is_remembered_from_the_first_time(owe, wang, li):
     notice = owe("k")
     with pytest.raises(NoticeUnknown):
-        notices.mark_read(user=wang, notice_id=notice.pk)  # not told yet
+        selectors.notice_of(wang, notice.pk)  # not told yet
     notices.deliver(notice_id=notice.pk)
     with pytest.raises(NoticeUnknown):
-        notices.mark_read(user=li, notice_id=notice.pk)
+        selectors.notice_of(li, notice.pk)
 
-    first = notices.mark_read(user=wang, notice_id=notice.pk)
+    first = notices.mark_read(notice=selectors.notice_of(wang, notice.pk))
 
     assert first.read_at is not None
-    assert notices.mark_read(user=wang, notice_id=notice.pk).read_at == first.read_at
+    again = notices.mark_read(notice=selectors.notice_of(wang, notice.pk))
+    assert again.read_at == first.read_at
 
 
 def test_the_database_lets_nobody_read_what_was_not_told(owe):

@@ -67,6 +67,14 @@ def test_the_inbox_holds_what_i_was_told_newest_first_in_my_language(wang, li, t
     }
 
 
+def test_a_notice_is_opened_as_it_is_listed_and_stays_unread(wang, told, logged_in):
+    notice, client = told(wang), logged_in(wang)
+    (listed,) = client.get("/api/v1/me/notices").json()["results"]
+
+    assert client.get(f"/api/v1/me/notices/{notice.pk}").json() == listed
+    assert client.get("/api/v1/me/notices").json()["results"] == [listed]
+
+
 def test_reading_counts_once(wang, told, logged_in):
     notice, client = told(wang), logged_in(wang)
 

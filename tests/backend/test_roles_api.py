@@ -122,6 +122,20 @@ def test_a_manager_gives_a_role_and_takes_it_away(lake, wang, qian, sun, logged_
     assert history.json()["results"] == [body]
 
 
+def test_a_role_is_opened_as_it_is_listed(lake, wang, zhao, qian, sun, logged_in):
+    ended = Membership.objects.get(user=zhao)
+    roles.withdraw(membership=ended, withdrawn_by=qian, reason="调走了")
+    listed = logged_in(sun).get(f"{AT_THE_LAKE}/roles").json()["results"]
+
+    assert {role["user"]["name"] for role in listed} == {"赵社工", "钱书记", "孙审计"}
+    for caller in (qian, sun):
+        opened = [logged_in(caller).get(f"/api/v1/roles/{role['id']}") for role in listed]
+        assert [answer.json() for answer in opened] == listed
+    for caller, role in ((zhao, ended), (wang, ended), (qian, Membership.objects.get(user=wang))):
+        answer = logged_in(caller).get(f"/api/v1/roles/{role.pk}")
+        assert refusal(answer) == (404, "not_found")
+
+
 def test_a_street_gives_and_its_estates_are_given_roles_too(lake, zhao, person, logged_in):
     street = places.found(code="street", name="街道", kind=Community.Kind.STREET)
     Community.objects.filter(pk=lake.pk).update(parent=street)

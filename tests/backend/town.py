@@ -22,6 +22,7 @@ from PIL import Image
 from backend.accounts import ages
 from backend.accounts.models import Consent, User
 from backend.accounts.services import consents, guardians, profile
+from backend.audit.models import AuditEntry
 from backend.communities.models import Community, Role
 from backend.communities.services import places, roles
 from backend.documents import services as documents
@@ -466,6 +467,8 @@ def business(
         "account_id": accounts_in(community)[:2],
         "verification_id": [verifying.verify(community=community)],
         "rule_id": rules_known_in(community)[:2],
+        "number": [1],  # of a seal, and of a rule's version
+        "entry_id": AuditEntry.objects.filter(community=community).order_by("id")[:1],
         "guardianship_id": [guardianship],
         "join_request_id": asked,
         "volunteer_id": [Volunteer.objects.get(community=community, user=volunteer)],

@@ -809,8 +809,8 @@ def test_a_day_is_previewed_without_writing(past, lake, li):
         (purse.wallet.holder, Y2024, 27, 7, 20),
         *((holder, Y2025, 7, 0, 7) for holder in ordered(purse, neighbour)),
     ]
-    assert expiry_selectors.losses(lake, Y2024) == (2, 70)
-    assert expiry_selectors.losses(lake, Y2025) == (2, 14)
+    assert expiry_selectors.losses(lake, Y2024) == (Y2024, 2, 70)
+    assert expiry_selectors.losses(lake, Y2025) == (Y2025, 2, 14)
     assert [one.points for one in expiry_selectors.losing(lake, Y2025, since=Y2025)] == [7, 7]
     assert not Transfer.objects.filter(reason="expiry").exists()
 

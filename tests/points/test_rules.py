@@ -381,10 +381,11 @@ def test_of_what_the_street_lends_only_what_counts_now_or_later_applies(street_a
 def test_the_versions_from_a_day_on_leave_out_what_is_over(hill):
     publish(hill, 1, valid_to=date(2024, 1, 31))
     publish(hill, 2)
-    rule = publish(hill, 3, valid_from=date(2024, 6, 1)).rule
+    publish(hill, 3, valid_from=date(2024, 6, 1))
 
     def numbers(day):
-        return [version.number for version in selectors.versions_from([rule], day)[rule.pk]]
+        (told,) = selectors.rules_told_in(hill, day)
+        return [version.number for version in told.versions_to_come]
 
     assert numbers(date(2024, 1, 31)) == [1, 2, 3]
     assert numbers(date(2024, 2, 1)) == [2, 3]

@@ -118,6 +118,27 @@ def test_a_rule_of_which_nothing_counts_today_says_so(lake, wang, logged_in):
     assert (row["id"], row["in_force"], row["upcoming"]) == (str(over.rule_id), None, [])
 
 
+def test_a_rule_is_opened_as_it_is_listed(lake, street, wang, logged_in):
+    client = logged_in(wang)
+    publish(lake, "交通劝导", valid_from=date(2100, 1, 1))
+    publish(street, "巡逻", valid_from=date(2100, 1, 1))
+    lent = publish(street, parameters={"points_per_hour": 3})  # overridden here
+
+    listed = client.get(RULES).json()["results"]
+    assert [client.get(f"{RULES}/{rule['id']}").json() for rule in listed] == listed
+    opened = client.get(f"{RULES}/{lent.rule_id}").json()
+    assert (opened["is_inherited"], opened["in_force"]) == (True, wording(lent))
+
+
+def test_a_version_is_opened_by_its_number(lake, wang, logged_in):
+    client = logged_in(wang)
+    second = publish(lake, "交通劝导", valid_from=date(2100, 1, 1))
+    address = f"{RULES}/{second.rule_id}/versions"
+
+    assert client.get(f"{address}/2").json() == wording(second)
+    assert client.get(f"{address}/3").json()["code"] == "not_found"
+
+
 def test_all_versions_of_a_rule_are_there_newest_first(lake, street, wang, logged_in):
     client = logged_in(wang)
     first = RuleVersion.objects.get(rule__category="交通劝导")
@@ -141,8 +162,9 @@ def test_a_rule_that_does_not_reach_here_is_unknown(lake, hill, wang, logged_in)
     foreign = publish(hill)
 
     for rule_id in (foreign.rule_id, new_id()):
-        response = logged_in(wang).get(f"{RULES}/{rule_id}/versions")
-        assert (response.status_code, response.json()["code"]) == (404, "not_found")
+        for address in ("", "/versions", "/versions/1"):
+            response = logged_in(wang).get(f"{RULES}/{rule_id}{address}")
+            assert (response.status_code, response.json()["code"]) == (404, "not_found")
 
 
 def test_more_rules_ask_the_database_no_more(lake, wang, logged_in):

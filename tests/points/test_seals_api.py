@@ -64,6 +64,16 @@ def test_everybody_sees_the_heads_newest_first_as_they_were_hashed(lake, sealed)
     assert (first["previous"], second["previous"]) == ("0" * 64, first["head"])
 
 
+def test_everybody_opens_a_head_by_its_number(sealed):
+    client = APIClient()
+    newest, *_ = client.get(SEALS).json()["results"]
+
+    assert client.get(f"{SEALS}/3").json() == newest
+    for number in (4, 10**30):
+        response = client.get(f"{SEALS}/{number}")
+        assert (response.status_code, response.json()["code"]) == (404, "not_found")
+
+
 def test_heads_are_turned_over_page_by_page(sealed):
     client = APIClient()
 

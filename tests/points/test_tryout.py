@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from backend.communities.models import Community
 from backend.communities.services import places
 from points.awards.services import awards
-from points.awards.services.tryout import FETCHED_AT_ONCE, tryout
+from points.awards.services.tryout import tryout
 from points.ledger import services as ledger
 from points.ledger.errors import PeriodInvalid
 from points.models import Award, Rule
@@ -268,7 +268,7 @@ def test_another_communitys_awards_are_none_of_the_drafts_business(lake, hill, w
 @pytest.mark.slow
 def test_more_awards_than_are_fetched_at_once_all_count(lake, wang):
     """Five minutes earn nothing by the lake's rule, and 5 points at 60 an hour."""
-    count = 2 * FETCHED_AT_ONCE + 1
+    count = 4_001
     first = earn(lake, wang, "2024-03-01 09:00", 5, "邻里服务")
     Award.objects.bulk_create(
         Award(

@@ -1,12 +1,7 @@
 """Children and their guardians."""
 
-from uuid import UUID
+from typing import Any
 
-from django.shortcuts import get_object_or_404
-from drf_spectacular.utils import extend_schema
-from rest_framework import status
-from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.accounts import selectors
@@ -15,63 +10,67 @@ from backend.accounts.api.serializers import (
     GuardianCodeSerializer,
     GuardianshipSerializer,
 )
-from backend.accounts.api.views import caller
+from backend.accounts.models import GuardianCode, Guardianship, User
 from backend.accounts.services import guardians
-from backend.api.idempotency import idempotent
-from backend.api.views import seen
+from backend.api.views import ListView, OpenView, nothing, seen, writes
 
 
 class MyGuardianCodeView(APIView):
-    """A code that I, under 14, show my guardian: ``POST /api/v1/me/guardian-code``.
+    """Make a code that I, under 14, show my guardian: ``POST /api/v1/me/guardian-code``.
 
     It is good once, for 24 hours; an earlier one no longer is.
     """
 
-    @extend_schema(request=None, responses={201: GuardianCodeSerializer})
-    @idempotent(seen(selectors.guardian_codes_of), GuardianCodeSerializer)
-    def post(self, request: Request) -> Response:
-        _, made = guardians.ask(child=caller(request))
-        return Response(GuardianCodeSerializer(made).data, status=status.HTTP_201_CREATED)
+    @writes(GuardianCodeSerializer, creates=selectors.guardian_codes_of)
+    def post(self, user: User) -> GuardianCode:
+        _, made = guardians.ask(child=user)
+        return made
 
 
-class MyGuardianListView(APIView):
+class MyGuardianListView(ListView[Guardianship]):
     """List who agreed that I take part, newest first: ``GET /api/v1/me/guardians``."""
 
-    @extend_schema(responses=GuardianshipSerializer(many=True))
-    def get(self, request: Request) -> Response:
-        mine = selectors.guardians_of(caller(request))
-        return Response(GuardianshipSerializer(mine, many=True).data)
+    serializer_class = GuardianshipSerializer
+    pagination_class = None
+    finds = seen(selectors.guardians_of)
 
 
-class MyChildListView(APIView):
-    """For whom I agreed, newest first: ``GET /api/v1/me/children``."""
+class MyGuardianView(OpenView[Guardianship]):
+    """Open a consent to my taking part: ``GET /api/v1/me/guardians/{guardianship_id}``."""
 
-    @extend_schema(responses=GuardianshipSerializer(many=True))
-    def get(self, request: Request) -> Response:
-        mine = selectors.children_of(caller(request))
-        return Response(GuardianshipSerializer(mine, many=True).data)
+    serializer_class = GuardianshipSerializer
+    finds = seen(selectors.guardians_of, "guardianship_id")
 
-    @extend_schema(request=AgreeAsGuardianSerializer, responses={201: GuardianshipSerializer})
-    @idempotent(seen(selectors.children_of), GuardianshipSerializer, is_required=False)
-    def post(self, request: Request) -> Response:
-        """I agree for the child that showed me ``code``: ``POST /api/v1/me/children``.
+
+class MyChildListView(ListView[Guardianship]):
+    """List for whom I agreed, newest first: ``GET /api/v1/me/children``."""
+
+    serializer_class = GuardianshipSerializer
+    pagination_class = None
+    finds = seen(selectors.children_of)
+
+    @writes(
+        GuardianshipSerializer,
+        body=AgreeAsGuardianSerializer,
+        creates=selectors.children_of,
+        needs_key=False,
+    )
+    def post(self, user: User, **facts: Any) -> Guardianship:
+        """Agree for the child that showed me ``code``: ``POST /api/v1/me/children``.
 
         As its parent or guardian, who has read the words (``GET /api/v1/consents``,
-        ``guardianship``). Refused with ``guardian_must_be_adult`` to whoever has not told a
-        birthday of 18 years or more.
+        ``guardianship``) and told a birthday of 18 years or more.
         """
-        body = AgreeAsGuardianSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        given = guardians.agree(guardian=caller(request), **body.validated_data)
-        return Response(GuardianshipSerializer(given).data, status=status.HTTP_201_CREATED)
+        return guardians.agree(guardian=user, **facts)
 
 
-class MyChildView(APIView):
-    """I no longer agree: ``DELETE /api/v1/me/children/{guardianship_id}``; it stays on record."""
+class MyChildView(OpenView[Guardianship]):
+    """Open my consent to a child's taking part: ``GET /api/v1/me/children/{guardianship_id}``."""
 
-    @extend_schema(responses={204: None})
-    def delete(self, request: Request, guardianship_id: UUID) -> Response:
-        user = caller(request)
-        guardianship = get_object_or_404(selectors.children_of(user), pk=guardianship_id)
+    serializer_class = GuardianshipSerializer
+    finds = seen(selectors.children_of, "guardianship_id")
+
+    @writes(nothing, seen(selectors.children_of, "guardianship_id"))
+    def delete(self, user: User, guardianship: Guardianship) -> None:
+        """Agree no longer: ``DELETE /api/v1/me/children/{guardianship_id}``; it stays on record."""
         guardians.withdraw(guardianship=guardianship, by=user)
-        return Response(status=status.HTTP_204_NO_CONTENT)

@@ -10,6 +10,7 @@ from backend.accounts.models import Consent, Guardianship, User
 from backend.accounts.purposes import GUARDIAN_TEXT, GUARDIANSHIP, TEXTS
 from backend.accounts.services.guardians import CODE_LENGTH
 from backend.api.fields import CharField, DateField, IntegerField
+from backend.api.serializers import ReadSerializer
 
 
 class MaskedPhoneField(serializers.CharField):
@@ -19,16 +20,15 @@ class MaskedPhoneField(serializers.CharField):
         return phones.mask(phone) if phone else ""
 
 
-class PersonSerializer(serializers.ModelSerializer[User]):
-    """Somebody as staff see them: by name, to tell who it was; the phone stays masked."""
+class PersonSerializer(ReadSerializer[User]):
+    """Person as staff see them: by name, to tell who it was; the phone stays masked."""
 
     name = serializers.CharField(source="shown_name", read_only=True)
     phone = MaskedPhoneField(read_only=True)
 
     class Meta:
         model = User
-        fields = ("id", "name", "phone")
-        read_only_fields = fields
+        fields = ("id",)
 
 
 class ConsentTextSerializer(serializers.Serializer[Any]):
@@ -41,15 +41,14 @@ class ConsentTextSerializer(serializers.Serializer[Any]):
     text = serializers.CharField(read_only=True)
 
 
-class ConsentSerializer(serializers.ModelSerializer[Consent]):
+class ConsentSerializer(ReadSerializer[Consent]):
     """``in_force`` is false of words that have changed since, or where it was withdrawn."""
 
     in_force = serializers.SerializerMethodField()
 
     class Meta:
         model = Consent
-        fields = ("purpose", "version", "given_at", "withdrawn_at", "in_force")
-        read_only_fields = fields
+        fields = ("purpose", "version", "given_at", "withdrawn_at")
 
     def get_in_force(self, consent: Consent) -> bool:
         current = TEXTS[Consent.Purpose(consent.purpose)].version
@@ -90,7 +89,7 @@ class GuardianCodeSerializer(serializers.Serializer[Any]):
     expires_at = serializers.DateTimeField(read_only=True)
 
 
-class GuardianshipSerializer(serializers.ModelSerializer[Guardianship]):
+class GuardianshipSerializer(ReadSerializer[Guardianship]):
     """A guardianship; names are masked. ``in_force``: not withdrawn, and to today's words."""
 
     child = serializers.CharField(source="child.masked_name", read_only=True)
@@ -99,17 +98,7 @@ class GuardianshipSerializer(serializers.ModelSerializer[Guardianship]):
 
     class Meta:
         model = Guardianship
-        fields = (
-            "id",
-            "child",
-            "guardian",
-            "relation",
-            "version",
-            "given_at",
-            "withdrawn_at",
-            "in_force",
-        )
-        read_only_fields = fields
+        fields = ("id", "relation", "version", "given_at", "withdrawn_at")
 
     def get_in_force(self, guardianship: Guardianship) -> bool:
         return guardianship.withdrawn_at is None and guardianship.version == GUARDIAN_TEXT.version

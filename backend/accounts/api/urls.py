@@ -10,6 +10,7 @@ urlpatterns = [
     path("me/log-out-everywhere", views.LogOutEverywhereView.as_view()),
     path("me/guardian-code", guardians.MyGuardianCodeView.as_view()),
     path("me/guardians", guardians.MyGuardianListView.as_view()),
+    path("me/guardians/<uuid:guardianship_id>", guardians.MyGuardianView.as_view()),
     path("me/children", guardians.MyChildListView.as_view()),
     path("me/children/<uuid:guardianship_id>", guardians.MyChildView.as_view()),
     path("me/phone", views.MyPhoneView.as_view()),

@@ -1,4 +1,4 @@
-"""How often a secret may be guessed at: counted in PostgreSQL, exact whoever asks at one moment.
+"""Guesses at a secret are counted in PostgreSQL, exactly, whoever asks at one moment.
 
 A budget is so many tries in a sliding window, of one subject: a person, or a digest of what they
 told. What only protects the machine is counted in Redis (backend/api/throttling.py).
@@ -52,7 +52,7 @@ SEARCHES = Budget("searches", 120, timedelta(hours=1))
 
 
 def take(budget: Budget, subject: UUID | str) -> datetime:
-    """Spend a try of ``subject``; when, to give it back by. Raises TooManyAttempts."""
+    """Spend a try of ``subject``. Returns when, to give it back by. Raises TooManyAttempts."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT * FROM accounts_attempt(%s, %s, %s, %s)", _asked(budget, subject))
         taken_at, wait_seconds = cursor.fetchone()
@@ -71,7 +71,7 @@ def give_back(budget: Budget, subject: UUID | str, taken_at: datetime) -> None:
 
 
 def wait_of(budget: Budget, subject: UUID | str) -> int:
-    """For how many seconds ``subject`` has no try left; 0 if there is one."""
+    """Return for how many seconds ``subject`` has no try left; 0 if there is one."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT accounts_attempts_wait(%s, %s, %s, %s)", _asked(budget, subject))
         (seconds,) = cursor.fetchone()
@@ -92,7 +92,7 @@ def guessing(user: User, *wrong: type[Refusal]) -> Iterator[None]:
 
 
 def refuse_until(wait_seconds: int) -> None:
-    """Raises TooManyAttempts if whoever asked has to wait."""
+    """Raise TooManyAttempts if whoever asked has to wait."""
     if wait_seconds:
         raise TooManyAttempts(wait_seconds)
 
@@ -112,9 +112,9 @@ def counting(user: User, *wrong: type[Refusal]) -> Iterator[None]:
 
 @contextmanager
 def trying_code(user_id: UUID) -> Iterator[None]:
-    """A code from an authenticator, or a recovery code: a try unless the block ends well.
+    """Spend a try at a second factor before anybody looks, given back if the block ends well.
 
-    The try is spent before anybody looks. Raises TooManyAttempts.
+    Raises TooManyAttempts.
     """
     taken_at = take(SECOND_FACTOR, user_id)
     yield
@@ -131,7 +131,7 @@ def is_first_use(user_id: UUID, code: str, lasts: timedelta) -> bool:
 
 
 class PasswordTry:
-    """One password for ``username`` from ``address``, spent before anybody looks.
+    """A try at a password of ``username`` from ``address``, spent before anybody looks.
 
     Raises TooManyAttempts; ``was_right`` gives it back.
     """
@@ -151,7 +151,7 @@ class PasswordTry:
             raise
 
     def was_right(self) -> None:
-        """From here the owner logs in, whatever strangers try elsewhere."""
+        """Give the try back, and know the address: strangers elsewhere lock no owner out."""
         self._give_back()
         if not wait_of(KNOWN_ADDRESS, self._pair):
             take(KNOWN_ADDRESS, self._pair)
@@ -176,5 +176,5 @@ def _asked(budget: Budget, subject: UUID | str) -> list[Any]:
 
 
 def _digest(*told: str) -> str:
-    """What was told is personal: a keyed hash finds it again, and says it to nobody."""
+    """Hash what was told, which is personal: the keyed hash finds it again and tells nobody."""
     return salted_hmac("backend.accounts.attempts", "\0".join(told), algorithm="sha256").hexdigest()

@@ -13,7 +13,7 @@ from backend.audit import services as trail
 
 
 def require(user: User, purpose: Consent.Purpose) -> Consent:
-    """The consent in force of ``user`` to ``purpose``. Raises ConsentRequired without one."""
+    """Return the consent of ``user`` in force to ``purpose``. Raises ConsentRequired."""
     consent = consents_in_force(user).filter(purpose=purpose).first()
     if consent is None:
         raise ConsentRequired(purpose=purpose)
@@ -22,7 +22,7 @@ def require(user: User, purpose: Consent.Purpose) -> Consent:
 
 @transaction.atomic
 def give(*, user: User, purpose: Consent.Purpose, version: int) -> Consent:
-    """``user`` has read the words of ``version`` and agrees; again, they have agreed already.
+    """Record that ``user`` has read the words of ``version`` and agrees. Idempotent.
 
     Raises GuardianConsentRequired, ConsentVersionUnknown unless those are the words of today.
     """
@@ -46,7 +46,7 @@ def give(*, user: User, purpose: Consent.Purpose, version: int) -> Consent:
 
 @transaction.atomic
 def withdraw(*, user: User, purpose: Consent.Purpose) -> None:
-    """``user`` no longer agrees, from now on; again, they do not. A phone number kept goes."""
+    """Withdraw the consent of ``user`` from now on. Idempotent. A phone number kept goes."""
     locked(user.pk)
     for consent in _end(user, purpose):
         trail.record("consent.withdraw", actor=user, target=consent, after={"purpose": purpose})

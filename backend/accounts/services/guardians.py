@@ -21,7 +21,7 @@ CODE_LASTS = timedelta(hours=24)
 
 
 def require_guardian(user: User, *, at: datetime | None = None) -> None:
-    """Go on, unless ``user`` is under 14 and no guardian agrees: GuardianConsentRequired.
+    """Raise GuardianConsentRequired if ``user`` is under 14 and no guardian agrees.
 
     Of what is told late, ``at`` is when it was done: the age then counts. For everybody else it
     costs no statement.
@@ -31,14 +31,14 @@ def require_guardian(user: User, *, at: datetime | None = None) -> None:
 
 
 def is_missing(user: User, *, at: datetime | None = None) -> bool:
-    """Whether ``user`` is, or was ``at`` that moment, under 14 and no guardian agrees."""
+    """Tell whether ``user`` is, or was ``at`` that moment, under 14 and no guardian agrees."""
     day = at and at.astimezone(ages.CLOCK).date()
     return ages.is_child(user.born_on, on=day) and not guardianships_in_force(user).exists()
 
 
 @transaction.atomic
 def ask(*, child: User) -> tuple[str, GuardianCode]:
-    """A code that ``child`` shows a guardian; earlier ones are no longer good.
+    """Make a code that ``child`` shows a guardian; earlier ones are no longer good.
 
     Raises GuardianNotNeeded unless ``child`` is under 14.
     """
@@ -59,9 +59,9 @@ def ask(*, child: User) -> tuple[str, GuardianCode]:
 def agree(
     *, guardian: User, code: str, relation: Guardianship.Relation, version: int
 ) -> Guardianship:
-    """``guardian`` has read the words of ``version`` and agrees for the child that showed ``code``.
+    """Record that ``guardian`` has read ``version`` and agrees for the child that showed ``code``.
 
-    Sent again it answers the first. Raises TooManyAttempts, ConsentVersionUnknown,
+    Idempotent: answers with the first. Raises TooManyAttempts, ConsentVersionUnknown,
     GuardianCodeUnknown, OwnGuardian, GuardianMustBeAdult, GuardianCodeUsed, GuardianCodeExpired,
     GuardianNotNeeded.
     """
@@ -118,10 +118,7 @@ def _agree(
 
 @transaction.atomic
 def withdraw(*, guardianship: Guardianship, by: User) -> None:
-    """The guardian no longer agrees: from the child's next request on, and what runs ends.
-
-    Again changes nothing.
-    """
+    """Withdraw the consent from the child's next request on; what runs ends. Idempotent."""
     locked(guardianship.child_id)  # of two guardians who withdraw at once the second is the last
     guardianship = Guardianship.objects.select_for_update(no_key=True).get(pk=guardianship.pk)
     if guardianship.withdrawn_at is not None:
@@ -146,7 +143,7 @@ def end_if_missing(user: User) -> None:
 
 
 def move(*, fresh: User, known: User) -> None:
-    """What ``fresh`` agreed to, or others for them, is that of ``known``: they are one person."""
+    """Make what ``fresh`` agreed to, or others for them, that of ``known``: they are one person."""
     for role in ("child", "guardian"):
         for row in Guardianship.objects.filter(**{role: fresh}, withdrawn_at=None).order_by("pk"):
             pair = {"child": row.child, "guardian": row.guardian, role: known}

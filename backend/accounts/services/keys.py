@@ -29,7 +29,8 @@ BATCH = 500  # rows locked at a time, and lost if we are stopped
 
 def rotate_phones(*, batch: int = BATCH) -> int:
     """Encrypt phone numbers with the first key; how many were not. A second run finds none."""
-    return _rotate(User.objects.exclude(phone_encrypted=""), _rotate_phone, batch)
+    rotate = partial(_rotate_column, "phone_encrypted")
+    return _rotate(User.objects.exclude(phone_encrypted=""), rotate, batch)
 
 
 def rotate_second_factors(*, batch: int = BATCH) -> int:
@@ -69,14 +70,6 @@ def _rotate(rows: QuerySet[Any], rotate: Callable[[Any], bool], batch: int) -> i
         if len(page) < batch:
             return rotated
         last = page[-1].pk
-
-
-def _rotate_phone(user: User) -> bool:
-    if vault.is_newest(user.phone_encrypted):
-        return False
-    user.phone_encrypted = vault.reencrypt(user.phone_encrypted)
-    user.save(update_fields=["phone_encrypted"])
-    return True
 
 
 def _rotate_second_factor(authenticator: Authenticator) -> bool:

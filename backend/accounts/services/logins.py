@@ -8,7 +8,7 @@ from backend.accounts.models import User
 
 @transaction.atomic
 def open_login(*, username: str, name: str, password: str) -> User:
-    """Somebody called ``name`` who logs in as ``username``; ValidationError for a weak password.
+    """Let somebody called ``name`` log in as ``username``. Raises ValidationError.
 
     Whoever has that username, in capitals or not, keeps their name and gets the password: two
     that differ by nothing else could neither of them log in.

@@ -16,13 +16,12 @@ WECHAT = "wechat"  # as django-allauth calls whose account it is
 
 
 def locked(person_id: UUID) -> User:
-    """The person as they are now, held until the transaction ends: their two taps queue here."""
+    """Lock the person until the transaction ends, as they are now: their two taps queue here."""
     return User.objects.select_for_update(no_key=True).get(pk=person_id)
 
 
 def keep_off_lists(user: User) -> None:
-    """The number of ``user`` goes off the record, or their name does: no list puts it, and them,
-    back. Nothing where there is none."""
+    """Keep lists from putting the number of ``user``, which or whose name goes, on record again."""
     if user.phone_digest is not None:
         digest = digest_when_withdrawn(user.phone, user.name)
         WithdrawnNumber.objects.get_or_create(digest=digest)
@@ -30,7 +29,7 @@ def keep_off_lists(user: User) -> None:
 
 @transaction.atomic
 def put_on_record(*, name: str, phone: str) -> User:
-    """The person with ``phone`` (11 digits), made if nobody has it; repeating changes nothing.
+    """Return the person with ``phone`` (11 digits), made if nobody has it. Idempotent.
 
     Without a password: they log in once they have one, or through WeChat.
     Raises PhoneBelongsToAnother when the number is somebody else's by name, PhoneWithdrawn when
@@ -53,7 +52,7 @@ def put_on_record(*, name: str, phone: str) -> User:
 
 
 def known_by_wechat(*, openid: str, unionid: str = "") -> User:
-    """The person with that WeChat account, put on record without a name if they are new.
+    """Return the person with that WeChat account, put on record without a name if they are new.
 
     Of two first log-ins at one instant one makes the person, and both get them.
     """

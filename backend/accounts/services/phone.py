@@ -76,7 +76,7 @@ def _bind(user: User, code: str, name: str) -> User:
 
 @transaction.atomic
 def unbind(*, user: User) -> None:
-    """Forget the number, and the hash that finds somebody by it; repeating changes nothing."""
+    """Forget the number, and the hash that finds somebody by it. Idempotent."""
     user = locked(user.pk)
     if user.phone_digest is None:
         return
@@ -133,7 +133,7 @@ def _become(fresh: User, known: User, *, name: str, consent: Consent) -> None:
 
 
 def _has_done_something(user: User) -> bool:
-    """Whether anything refers to ``user`` but what every log-in leaves behind."""
+    """Tell whether anything refers to ``user`` but what every log-in leaves behind."""
     refer_to_us = (
         relation
         for relation in User._meta.get_fields(include_hidden=True)

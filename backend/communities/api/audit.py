@@ -1,21 +1,18 @@
 """The audit trail of a community, for its auditors."""
 
-from functools import cached_property
-
-from django.db.models import QuerySet
 from django_filters import rest_framework as filters
 from rest_framework import serializers
-from rest_framework.generics import ListAPIView
 
 from backend.accounts.api.serializers import PersonSerializer
-from backend.api.callers import signed_in
 from backend.api.filters import CharFilter, DaysFilter
+from backend.api.serializers import ReadSerializer
+from backend.api.views import ListView, OpenView, below
 from backend.audit.models import AuditEntry
 from backend.communities import selectors
-from backend.communities.models import Community
+from backend.communities.api import shown
 
 
-class AuditEntrySerializer(serializers.ModelSerializer[AuditEntry]):
+class AuditEntrySerializer(ReadSerializer[AuditEntry]):
     """One act and what it changed. ``actor`` is null for a command or a task.
 
     ``request_id`` names the request in which it happened; the log has it as well.
@@ -27,18 +24,7 @@ class AuditEntrySerializer(serializers.ModelSerializer[AuditEntry]):
 
     class Meta:
         model = AuditEntry
-        fields = (
-            "id",
-            "at",
-            "actor",
-            "action",
-            "target_type",
-            "target_id",
-            "before",
-            "after",
-            "request_id",
-        )
-        read_only_fields = fields
+        fields = ("id", "at", "action", "target_type", "target_id", "request_id")
 
 
 class AuditFilter(DaysFilter):
@@ -50,7 +36,10 @@ class AuditFilter(DaysFilter):
     request_id = CharFilter(help_text="The id of the request in which it happened.")
 
 
-class AuditEntryListView(ListAPIView[AuditEntry]):
+audited_place = shown.place(selectors.AUDITS)
+
+
+class AuditEntryListView(ListView[AuditEntry]):
     """List who did what in a place: ``GET /api/v1/communities/{code}/audit-entries``.
 
     Newest first, also of a street or an estate. For auditors of the place or of one above; for
@@ -59,12 +48,11 @@ class AuditEntryListView(ListAPIView[AuditEntry]):
 
     serializer_class = AuditEntrySerializer
     filterset_class = AuditFilter
-    queryset = AuditEntry.objects.none()
+    finds = below(audited_place, selectors.audit_entries_in)
 
-    @cached_property
-    def community(self) -> Community:
-        audited = selectors.places_where(signed_in(self.request), selectors.AUDITS)
-        return selectors.community_among(audited, self.kwargs["code"])
 
-    def get_queryset(self) -> QuerySet[AuditEntry]:
-        return selectors.audit_entries_in(self.community)
+class AuditEntryView(OpenView[AuditEntry]):
+    """Open an act: ``GET /api/v1/communities/{code}/audit-entries/{entry_id}``."""
+
+    serializer_class = AuditEntrySerializer
+    finds = below(audited_place, selectors.audit_entries_in, "entry_id")

@@ -1,25 +1,16 @@
 """Roles in a place: read by staff, changed by managers."""
 
-from functools import cached_property
-from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
-from django.shortcuts import get_object_or_404
 from django_filters import rest_framework as filters
-from drf_spectacular.utils import extend_schema
-from rest_framework import status
-from rest_framework.generics import ListAPIView
-from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.accounts.api.serializers import PersonSerializer
-from backend.api.callers import signed_in
+from backend.accounts.models import User
 from backend.api.filters import PersonFilter, TextFilter
-from backend.api.idempotency import idempotent, repeatable
-from backend.api.views import below, seen
+from backend.api.views import ListView, OpenView, below, seen, writes
 from backend.communities import selectors
+from backend.communities.api import shown
 from backend.communities.api.serializers import (
     GrantRoleSerializer,
     MemberSerializer,
@@ -27,7 +18,6 @@ from backend.communities.api.serializers import (
     RoleSerializer,
     SearchPersonSerializer,
 )
-from backend.communities.api.shown import managed_place
 from backend.communities.models import Community, Membership, Role
 from backend.communities.services import people, roles
 
@@ -38,7 +28,7 @@ class MemberFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter is
     text = TextFilter("user__name", help_text="Of their name.")
 
 
-class MemberListView(ListAPIView[Membership]):
+class MemberListView(ListView[Membership]):
     """List the roles held in a place now, newest first: ``GET /api/v1/communities/{code}/members``.
 
     For staff, managers and auditors of the place or of one above.
@@ -46,11 +36,7 @@ class MemberListView(ListAPIView[Membership]):
 
     serializer_class = MemberSerializer
     filterset_class = MemberFilter
-    queryset = Membership.objects.none()
-
-    def get_queryset(self) -> QuerySet[Membership]:
-        watched = selectors.places_where(signed_in(self.request), selectors.WATCHES_OVER)
-        return selectors.members_of(selectors.community_among(watched, self.kwargs["code"]))
+    finds = below(shown.place(selectors.WATCHES_OVER), selectors.members_of)
 
 
 class PersonSearchView(APIView):
@@ -60,19 +46,18 @@ class PersonSearchView(APIView):
     body because addresses are written into logs.
     """
 
-    @extend_schema(request=SearchPersonSerializer, responses=PersonSerializer(many=True))
-    @repeatable
-    def post(self, request: Request, code: str) -> Response:
-        user = signed_in(request)
-        handled = selectors.places_where(user, selectors.HANDLES)
-        place = selectors.community_among(handled, code)
-        body = SearchPersonSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        found = people.search(searcher=user, place=place, **body.validated_data)
-        return Response(PersonSerializer(found, many=True).data)
+    @writes(
+        PersonSerializer,
+        shown.place(selectors.HANDLES),
+        body=SearchPersonSerializer,
+        many=True,
+        keeps=False,
+    )
+    def post(self, user: User, place: Community, phone: str) -> list[User]:
+        return people.search(searcher=user, place=place, phone=phone)
 
 
-class RoleListView(ListAPIView[Membership]):
+class RoleListView(ListView[Membership]):
     """List every role ever given in a place: ``GET /api/v1/communities/{code}/roles``.
 
     Newest first, for managers and auditors of the place or of one above. The role of volunteers
@@ -81,37 +66,32 @@ class RoleListView(ListAPIView[Membership]):
 
     serializer_class = RoleSerializer
     filterset_class = MemberFilter
-    queryset = Membership.objects.none()
+    finds = below(shown.place(selectors.MANAGES + selectors.AUDITS), selectors.roles_in)
 
-    @cached_property
-    def place(self) -> Community:
-        reach = selectors.MANAGES + selectors.AUDITS
-        seen = selectors.places_where(signed_in(self.request), reach)
-        return selectors.community_among(seen, self.kwargs["code"])
-
-    def get_queryset(self) -> QuerySet[Membership]:
-        return selectors.roles_in(self.place)
-
-    @extend_schema(request=GrantRoleSerializer, responses={201: RoleSerializer})
-    @idempotent(below(managed_place, selectors.roles_in), RoleSerializer)
-    def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    @writes(
+        RoleSerializer,
+        shown.managed_place,
+        body=GrantRoleSerializer,
+        creates=selectors.roles_in,
+    )
+    def post(self, user: User, place: Community, user_id: UUID, role: str) -> Membership:
         """Give somebody a role in a place: ``POST /api/v1/communities/{code}/roles``.
 
         For managers of the place or of one above; a manager is appointed from above only.
         Idempotent: answers with the role where the person holds it already.
         """
-        user = signed_in(request)
-        managed = selectors.places_managed_by(user)
-        place = selectors.community_among(managed, self.kwargs["code"])
-        body = GrantRoleSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        membership = roles.grant(
-            user=selectors.person_to_appoint(body.validated_data["user_id"]),
-            community=place,
-            role=Role(body.validated_data["role"]),
-            granted_by=user,
-        )
-        return Response(RoleSerializer(membership).data, status=status.HTTP_201_CREATED)
+        person = selectors.person_to_appoint(user_id)
+        return roles.grant(user=person, community=place, role=Role(role), granted_by=user)
+
+
+class RoleView(OpenView[Membership]):
+    """Open a role, also one that has ended: ``GET /api/v1/roles/{membership_id}``.
+
+    For managers and auditors of its place or of one above.
+    """
+
+    serializer_class = RoleSerializer
+    finds = seen(selectors.roles_seen_by, "membership_id")
 
 
 class WithdrawRoleView(APIView):
@@ -120,14 +100,8 @@ class WithdrawRoleView(APIView):
     For those who might give it. The role stays on record. Idempotent: keeps the first end.
     """
 
-    @extend_schema(request=ReasonSerializer, responses=RoleSerializer)
-    @idempotent(
-        seen(selectors.roles_managed_by, "membership_id"), RoleSerializer, is_required=False
+    @writes(
+        RoleSerializer, seen(selectors.roles_managed_by, "membership_id"), body=ReasonSerializer
     )
-    def post(self, request: Request, membership_id: UUID) -> Response:
-        user = signed_in(request)
-        membership = get_object_or_404(selectors.roles_managed_by(user), pk=membership_id)
-        body = ReasonSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        membership = roles.withdraw(membership=membership, withdrawn_by=user, **body.validated_data)
-        return Response(RoleSerializer(membership).data)
+    def post(self, user: User, membership: Membership, reason: str) -> Membership:
+        return roles.withdraw(membership=membership, withdrawn_by=user, reason=reason)

@@ -11,22 +11,22 @@ from backend.accounts.api.serializers import MaskedPhoneField, PersonSerializer
 from backend.accounts.models import User
 from backend.accounts.services import guardians
 from backend.api.fields import CharField, TextField
+from backend.api.serializers import ReadSerializer
 from backend.communities.models import Community, CoordType, Membership, Role
 from backend.communities.selectors import memberships_of, places_below
 
 GIVEN_ROLES = [choice for choice in Role.choices if choice[0] != Role.VOLUNTEER]  # they join
 
 
-class CommunityInBriefSerializer(serializers.ModelSerializer[Community]):
+class CommunityInBriefSerializer(ReadSerializer[Community]):
     """A place that something belongs to: a community, or an estate of it."""
 
     class Meta:
         model = Community
         fields = ("id", "code", "name")
-        read_only_fields = fields
 
 
-class CommunitySerializer(serializers.ModelSerializer[Community]):
+class CommunitySerializer(ReadSerializer[Community]):
     """A community and where its office is.
 
     ``timezone`` is the IANA name of the zone in which its days begin. Coordinates are both null
@@ -36,21 +36,19 @@ class CommunitySerializer(serializers.ModelSerializer[Community]):
     class Meta:
         model = Community
         fields = ("id", "code", "name", "timezone", "latitude", "longitude", "coord_type")
-        read_only_fields = fields
 
 
-class MembershipSerializer(serializers.ModelSerializer[Membership]):
-    """One role in one place. It reaches the places below."""
+class MembershipSerializer(ReadSerializer[Membership]):
+    """A role in one place, which reaches the places below."""
 
     community = CommunityInBriefSerializer(read_only=True)
 
     class Meta:
         model = Membership
-        fields = ("community", "role")
-        read_only_fields = fields
+        fields = ("role",)
 
 
-class MeSerializer(serializers.ModelSerializer[User]):
+class MeSerializer(ReadSerializer[User]):
     """The person who is logged in, and the roles they hold."""
 
     phone = MaskedPhoneField(read_only=True)
@@ -64,18 +62,7 @@ class MeSerializer(serializers.ModelSerializer[User]):
 
     class Meta:
         model = User
-        fields = (
-            "id",
-            "username",
-            "name",
-            "phone",
-            "born_on",
-            "guardian_is_missing",
-            "second_factor_required",
-            "erased_from",
-            "memberships",
-        )
-        read_only_fields = fields
+        fields = ("id", "username", "name", "born_on", "second_factor_required")
 
     def get_guardian_is_missing(self, user: User) -> bool:
         return guardians.is_missing(user)
@@ -86,7 +73,7 @@ class MeSerializer(serializers.ModelSerializer[User]):
 
 
 # --- where to reach a place -------------------------------------------------------------------
-class ContactSerializer(serializers.ModelSerializer[Community]):
+class ContactSerializer(ReadSerializer[Community]):
     """Where a place is, and its neighbours in the tree of places.
 
     ``parent`` is the place above, or null; ``below`` lists a street's communities or a community's
@@ -103,15 +90,12 @@ class ContactSerializer(serializers.ModelSerializer[Community]):
             "code",
             "name",
             "kind",
-            "parent",
-            "below",
             "contact_phone",
             "address",
             "latitude",
             "longitude",
             "coord_type",
         )
-        read_only_fields = fields
 
     @extend_schema_field(CommunityInBriefSerializer(many=True))
     def get_below(self, place: Community) -> object:
@@ -138,28 +122,26 @@ class ChangeContactSerializer(serializers.Serializer[Any]):
         return attrs
 
 
-class JoinCodeSerializer(serializers.ModelSerializer[Community]):
+class JoinCodeSerializer(ReadSerializer[Community]):
     """The code to join by. Null: people ask to join instead."""
 
     class Meta:
         model = Community
         fields = ("join_code",)
-        read_only_fields = fields
 
 
 # --- roles ------------------------------------------------------------------------------------
-class MemberSerializer(serializers.ModelSerializer[Membership]):
+class MemberSerializer(ReadSerializer[Membership]):
     """A person and one of the roles they hold in the place."""
 
     user = PersonSerializer(read_only=True)
 
     class Meta:
         model = Membership
-        fields = ("id", "user", "role", "since_at")
-        read_only_fields = fields
+        fields = ("id", "role", "since_at")
 
 
-class RoleSerializer(serializers.ModelSerializer[Membership]):
+class RoleSerializer(ReadSerializer[Membership]):
     """A role: who gave it, and when, by whom and for which ``reason`` it ended.
 
     ``granted_by`` and ``ended_by`` are null where a command did it, or where it has not ended.
@@ -172,18 +154,7 @@ class RoleSerializer(serializers.ModelSerializer[Membership]):
 
     class Meta:
         model = Membership
-        fields = (
-            "id",
-            "community",
-            "user",
-            "role",
-            "since_at",
-            "granted_by",
-            "ended_at",
-            "ended_by",
-            "reason",
-        )
-        read_only_fields = fields
+        fields = ("id", "role", "since_at", "ended_at", "reason")
 
 
 class GrantRoleSerializer(serializers.Serializer[Any]):

@@ -1,4 +1,4 @@
-"""Finders for backend/api/idempotency.py: the place that an address names, and what is in it."""
+"""Finders of the place that an address calls ``code``, and of what is in it."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 from django.db.models import QuerySet
 from rest_framework.request import Request
 
+from backend.accounts.models import User
 from backend.api.callers import signed_in
 from backend.api.idempotency import Finds
 from backend.api.views import below
@@ -13,19 +14,18 @@ from backend.communities import selectors
 from backend.communities.models import Community, Role
 
 
-def in_community(
-    roles: tuple[Role, ...], selector: Callable[[Community], QuerySet[Any]], named: str = ""
-) -> Finds:
-    """Find rows of the community that the address calls ``code``, for those who are ``roles``.
+def _among(
+    reached: Callable[[User, tuple[Role, ...]], QuerySet[Community]], roles: tuple[Role, ...]
+) -> Callable[..., Community]:
+    def find(request: Request, **names: Any) -> Community:
+        return selectors.community_among(reached(signed_in(request), roles), names["code"])
 
-    With ``named``, the one row whose id the address calls so.
-    """
+    return find
 
-    def community(request: Request, **names: Any) -> Community:
-        reached = selectors.communities_where(signed_in(request), roles)
-        return selectors.community_among(reached, names["code"])
 
-    return below(community, selector, named)
+def community(roles: tuple[Role, ...]) -> Callable[..., Community]:
+    """Find the community that the address names, for those who are ``roles``."""
+    return _among(selectors.communities_where, roles)
 
 
 def tenant(request: Request, **names: Any) -> Community:
@@ -34,22 +34,24 @@ def tenant(request: Request, **names: Any) -> Community:
 
 
 def reached_place(roles: tuple[Role, ...]) -> Callable[..., Community]:
-    """Find the community or estate that the address calls ``code``, for those who are ``roles``."""
-
-    def place(request: Request, **names: Any) -> Community:
-        reached = selectors.working_places_where(signed_in(request), roles)
-        return selectors.community_among(reached, names["code"])
-
-    return place
+    """Find the community or estate that the address names, for those who are ``roles``."""
+    return _among(selectors.working_places_where, roles)
 
 
-def managed_community(request: Request, **names: Any) -> Community:
-    """Find the community ``code``, for its managers; streets and estates are not joined."""
-    managed = selectors.communities_where(signed_in(request), selectors.MANAGES)
-    return selectors.community_among(managed, names["code"])
+def place(roles: tuple[Role, ...]) -> Callable[..., Community]:
+    """Find the place of any kind that the address names, for those who are ``roles``."""
+    return _among(selectors.places_where, roles)
 
 
-def managed_place(request: Request, **names: Any) -> Community:
-    """Find the street, community or estate ``code``, for managers of it or of a place above."""
-    managed = selectors.places_managed_by(signed_in(request))
-    return selectors.community_among(managed, names["code"])
+managed_community = community(selectors.MANAGES)
+managed_place = place(selectors.MANAGES)
+
+
+def in_community(
+    roles: tuple[Role, ...], selector: Callable[[Community], QuerySet[Any]], named: str = ""
+) -> Finds:
+    """Find rows of the community that the address names, for those who are ``roles``.
+
+    With ``named``, the one row whose id the address calls so.
+    """
+    return below(community(roles), selector, named)

@@ -8,11 +8,13 @@ from backend.communities.api import audit, places, roles, views
 urlpatterns = [
     path("communities", views.CommunityListView.as_view()),
     path("communities/<str:code>/audit-entries", audit.AuditEntryListView.as_view()),
+    path("communities/<str:code>/audit-entries/<uuid:entry_id>", audit.AuditEntryView.as_view()),
     path("communities/<str:code>/contact", places.ContactView.as_view()),
     path("communities/<str:code>/join-code", places.JoinCodeView.as_view()),
     *code_pictures("communities/<str:code>/join-code", places.JoinCodePictureView),
     path("communities/<str:code>/members", roles.MemberListView.as_view()),
     path("communities/<str:code>/people/search", roles.PersonSearchView.as_view()),
     path("communities/<str:code>/roles", roles.RoleListView.as_view()),
+    path("roles/<uuid:membership_id>", roles.RoleView.as_view()),
     path("roles/<uuid:membership_id>/withdraw", roles.WithdrawRoleView.as_view()),
 ]

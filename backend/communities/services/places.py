@@ -1,5 +1,6 @@
 """Founding places, and changing how they are reached and joined."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.db import transaction
@@ -58,65 +59,58 @@ def estate_named(*, community: Community, name: str) -> Community:
     return estate
 
 
-@transaction.atomic
 def change_contact(*, place: Community, changed_by: User, changes: dict[str, Any]) -> Community:
     """Change how people reach the place; ``changes`` are fields of Community by name.
 
     A check constraint keeps latitude and longitude together. Idempotent.
     """
-    place = Community.objects.select_for_update(no_key=True).get(pk=place.pk)
-    changed = sorted(name for name, value in changes.items() if getattr(place, name) != value)
-    if not changed:
-        return place
-    for name in changed:
-        setattr(place, name, changes[name])
-    place.save(update_fields=changed)
     # The new value may be somebody's own phone, so the trail only names the field.
-    trail.record(
+    return _change(
         "community.change_contact",
-        actor=changed_by,
-        community=place,
-        target=place,
-        after={"changed": changed},
+        place,
+        changed_by,
+        changes,
+        lambda before: {"after": {"changed": sorted(before)}},
     )
-    return place
 
 
-@transaction.atomic
 def set_alone_limit(*, community: Community, fen: int, by: User) -> Community:
     """Set how much one of the staff may add alone, in fen in 30 days, to what is owed."""
-    community = Community.objects.select_for_update(no_key=True).get(pk=community.pk)
-    before = community.alone_limit_fen
-    if before != fen:
-        community.alone_limit_fen = fen
-        community.save(update_fields=["alone_limit_fen"])
-        trail.record(
-            "community.set_alone_limit",
-            actor=by,
-            community=community,
-            target=community,
-            before={"alone_limit_fen": before},
-            after={"alone_limit_fen": fen},
-        )
-    return community
+    limit = {"alone_limit_fen": fen}
+    return _change(
+        "community.set_alone_limit",
+        community,
+        by,
+        limit,
+        lambda before: {"before": before, "after": limit},
+    )
 
 
-@transaction.atomic
 def make_join_code(*, community: Community, made_by: User) -> Community:
     """Make a fresh code to join by, for posters. The one before stops working."""
-    community = Community.objects.select_for_update(no_key=True).get(pk=community.pk)
-    community.join_code = new_code(JOIN_CODE_LENGTH)
-    community.save(update_fields=["join_code"])
-    trail.record("join_code.make", actor=made_by, community=community, target=community)
-    return community
+    return _change("join_code.make", community, made_by, {"join_code": new_code(JOIN_CODE_LENGTH)})
+
+
+def end_join_code(*, community: Community, ended_by: User) -> Community:
+    """End the code, so that people ask to join. Idempotent."""
+    return _change("join_code.end", community, ended_by, {"join_code": None})
 
 
 @transaction.atomic
-def end_join_code(*, community: Community, ended_by: User) -> Community:
-    """End the code, so that people ask to join. Idempotent."""
-    community = Community.objects.select_for_update(no_key=True).get(pk=community.pk)
-    if community.join_code is not None:
-        community.join_code = None
-        community.save(update_fields=["join_code"])
-        trail.record("join_code.end", actor=ended_by, community=community, target=community)
-    return community
+def _change(
+    action: str,
+    place: Community,
+    by: User,
+    changes: dict[str, Any],
+    told: Callable[[dict[str, Any]], dict[str, Any]] = lambda before: {},
+) -> Community:
+    """Change fields of the place and record it, as ``told`` of what they were before."""
+    place = Community.objects.select_for_update(no_key=True).get(pk=place.pk)
+    now = {name: getattr(place, name) for name in changes}
+    before = {name: value for name, value in now.items() if value != changes[name]}
+    if before:
+        for name in before:
+            setattr(place, name, changes[name])
+        place.save(update_fields=before.keys())
+        trail.record(action, actor=by, community=place, target=place, **told(before))
+    return place

@@ -32,7 +32,7 @@ def ask(*, user: User, language: str, now: datetime | None = None) -> Export:
     While one is pending or can be fetched, that one: so there is at most one new one in 24 hours.
     """
     user = locked(user.pk)
-    newest = selectors.newest_export_of(user)
+    newest = selectors.exports_of(user).first()
     if newest and selectors.state_of(newest, now=now) != Export.State.EXPIRED:
         return newest
     export = Export.objects.create(

@@ -1,37 +1,28 @@
 """The books, for staff and auditors."""
 
+from collections.abc import Iterable
 from datetime import datetime
-from functools import cached_property
 from itertools import groupby
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
-from django.http.response import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
-from rest_framework.generics import GenericAPIView, ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from backend.api.callers import signed_in
 from backend.api.fields import DateTimeField
-from backend.communities.models import Community
-from backend.communities.selectors import WATCHES_OVER, communities_where, community_among
-from backend.documents import api as documents
-from points.awards import selectors
-from points.awards.api import exports
-from points.awards.api.statements import OfAccount, StatementExportView, StatementView
-from points.ledger.api.filters import AccountFilter, TransferFilter
-from points.ledger.api.serializers import (
-    AccountAtSerializer,
-    AccountStandingSerializer,
-    ExplainedBooksTransferSerializer,
-    TransferSerializer,
-    TrialBalanceSerializer,
-)
+from backend.api.serializers import ReadSerializer
+from backend.api.views import ListView, OpenView
+from backend.communities.api.shown import community, in_community
+from backend.communities.selectors import WATCHES_OVER
+from points.awards.api.filters import AccountFilter, TransferFilter
+from points.awards.api.serializers import WhySerializer
+from points.awards.api.statements import ExportView, StatementView, receipt_of
+from points.kinds import AccountKind, Unit
 from points.ledger.models import Account, Transfer
 from points.ledger.selectors import (
     account_in,
@@ -43,7 +34,6 @@ from points.ledger.selectors import (
     trial_balance,
 )
 from points.seals.api.serializers import ReceiptSerializer
-from points.seals.services import sealing
 
 AT = OpenApiParameter(
     "at",
@@ -52,164 +42,233 @@ AT = OpenApiParameter(
 )
 
 
-class Books(APIView):
-    """The books that an address under ``communities/{code}`` is about.
+class AccountSerializer(ReadSerializer[Account]):
+    """An account. Its holder stays opaque: ``person:…`` is an id, not a name."""
 
-    For staff, managers and auditors; to others there is no such community.
+    class Meta:
+        model = Account
+        fields: tuple[str, ...] = ("id", "kind", "unit", "holder")
+
+
+class _OfAFloor(serializers.IntegerField):
+    """An amount that is known of wallets and funds, and only of now."""
+
+    def get_attribute(self, account: Account) -> Any:
+        is_known = account.has_floor and not self.context.get("at")
+        return super().get_attribute(account) if is_known else None
+
+
+class AccountStandingSerializer(AccountSerializer):
+    """An account and what is in it, in its unit: credits less debits.
+
+    Null where there is no such thing: only wallets and funds have a floor, so that something can
+    be held back in them, and only now is it known how much.
     """
 
-    @cached_property
-    def community(self) -> Community:
-        watched = communities_where(signed_in(self.request), WATCHES_OVER)
-        return community_among(watched, self.kwargs["code"])
+    balance = serializers.SerializerMethodField()
+    held = _OfAFloor(read_only=True, allow_null=True)
+    available = _OfAFloor(
+        read_only=True, allow_null=True, help_text="The balance less what is held."
+    )
+    shortfall = _OfAFloor(
+        read_only=True,
+        allow_null=True,
+        help_text="Taken back after it was spent; what comes in next repays it first.",
+    )
 
-    @property
-    def at(self) -> datetime | None:
-        """The moment asked about, if any."""
-        asked = self.request.query_params.get("at")
-        if asked is None:
-            return None
-        try:
-            moment: datetime = DateTimeField().run_validation(asked)
-            return moment
-        except ValidationError as exc:
-            raise ValidationError({"at": exc.detail}) from exc
+    class Meta(AccountSerializer.Meta):
+        fields = (*AccountSerializer.Meta.fields, "opened_at")
+
+    @staticmethod
+    def context_of(*accounts: Account) -> dict[str, Any]:
+        return {"balances": balances(accounts)}
+
+    def get_balance(self, account: Account) -> int:
+        balance: int = self.context["balances"][account.pk]
+        return balance
 
 
-class BooksAccount(Books, OfAccount):
-    """One account of theirs."""
+class AccountAtSerializer(AccountStandingSerializer):
+    """A balance now, or at a moment of the past."""
 
-    @cached_property
-    def account(self) -> Account:
-        return account_in(self.community, self.kwargs["account_id"])
+    at = serializers.SerializerMethodField(help_text="Null: now.")
+
+    class Meta(AccountStandingSerializer.Meta):
+        fields = ("at", *AccountStandingSerializer.Meta.fields)
+
+    def get_at(self, _: Account) -> datetime | None:
+        at: datetime | None = self.context["at"]
+        return at
+
+
+class TransferSerializer(ReadSerializer[Transfer]):
+    """A transfer as the books have it: ``amount`` left ``debit`` and reached ``credit``."""
+
+    debit = AccountSerializer(read_only=True)
+    credit = AccountSerializer(read_only=True)
+
+    class Meta:
+        model = Transfer
+        fields: tuple[str, ...] = (
+            "id",
+            "key",
+            "amount",
+            "reason",
+            "source",
+            "occurred_at",
+            "posted_at",
+        )
+
+
+class ExplainedBooksTransferSerializer(WhySerializer, TransferSerializer):
+    """A transfer with its reasons, and what was taken back of it."""
+
+
+class UnitSumsSerializer(serializers.Serializer[Any]):
+    unit = serializers.ChoiceField(choices=Unit.choices, read_only=True)
+    debits = serializers.IntegerField(read_only=True)
+    credits = serializers.IntegerField(read_only=True)
+
+
+class TrialBalanceLineSerializer(UnitSumsSerializer):
+    """All accounts of one kind and unit together; the balance is credits less debits."""
+
+    kind = serializers.ChoiceField(choices=AccountKind.choices, read_only=True)
+    accounts = serializers.IntegerField(read_only=True)
+    balance = serializers.IntegerField(read_only=True)
+
+
+class TrialBalanceSerializer(serializers.Serializer[Any]):
+    """Trial balance: in each unit all debits and all credits add up to the same."""
+
+    at = serializers.DateTimeField(read_only=True, allow_null=True, help_text="Null: now.")
+    lines = TrialBalanceLineSerializer(many=True, read_only=True)
+    sums = UnitSumsSerializer(many=True, read_only=True)
+
+
+# --- what an address is about; to others than staff, managers and auditors it is nothing --------
+watched = community(WATCHES_OVER)
+
+
+def account(request: Request, **names: Any) -> Account:
+    """Find one account of the books. Raises AccountUnknown."""
+    return account_in(watched(request, **names), names["account_id"])
+
+
+def transfer(request: Request, **names: Any) -> Transfer:
+    """Find one transfer of the books. Raises TransferUnknown."""
+    return transfer_in(watched(request, **names), names["transfer_id"])
+
+
+def moment(request: Request) -> datetime | None:
+    """Read the moment asked about, if any. Raises ValidationError."""
+    asked = request.query_params.get("at")
+    try:
+        return None if asked is None else DateTimeField().run_validation(asked)
+    except ValidationError as exc:
+        raise ValidationError({"at": exc.detail}) from exc
+
+
+def balances(accounts: Iterable[Account]) -> dict[UUID, int]:
+    """Read what is in each account now."""
+    return {pk: came_in - left for pk, (came_in, left) in totals_of(accounts).items()}
 
 
 # --- accounts ---------------------------------------------------------------------------------
-class AccountListView(Books, ListAPIView[Account]):
-    """All accounts, newest first: ``GET /api/v1/communities/{code}/accounts``."""
+class AccountListView(ListView[Account]):
+    """List all accounts, newest first: ``GET /api/v1/communities/{code}/accounts``."""
 
     serializer_class = AccountStandingSerializer
     filterset_class = AccountFilter
-    queryset = Account.objects.none()
-
-    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        accounts = self.filter_queryset(accounts_in(self.community))
-        page = self.paginate_queryset(accounts) or []
-        context = {"balances": balances(page)}
-        rows = AccountStandingSerializer(page, many=True, context=context).data
-        return self.get_paginated_response(rows)
+    finds = in_community(WATCHES_OVER, accounts_in)
 
 
-class AccountView(BooksAccount):
-    """One of them, now or then: ``GET /api/v1/communities/{code}/accounts/{account_id}``."""
+class AccountView(APIView):
+    """Open an account, now or then: ``GET /api/v1/communities/{code}/accounts/{account_id}``."""
 
     @extend_schema(parameters=[AT], responses=AccountAtSerializer)
-    def get(self, request: Request, code: str, account_id: UUID) -> Response:
-        if at := self.at:
-            then = {self.account.pk: balance(self.account, at=at)}
-        else:
-            then = balances([self.account])
-        context = {"balances": then, "at": at}
-        return Response(AccountAtSerializer(self.account, context=context).data)
+    def get(self, request: Request, **named: Any) -> Response:
+        found, at = account(request, **named), moment(request)
+        then = {found.pk: balance(found, at=at)} if at else balances([found])
+        return Response(AccountAtSerializer(found, context={"balances": then, "at": at}).data)
 
 
-def balances(accounts: list[Account]) -> dict[UUID, int]:
-    """What is in each now."""
-    totals = totals_of(accounts)
-    return {pk: came_in - went_out for pk, (came_in, went_out) in totals.items()}
-
-
-class AccountStatementView(BooksAccount, StatementView):
-    """What came in and left it, newest first.
+class AccountStatementView(StatementView):
+    """List what came into an account and left it, newest first.
 
     ``GET /api/v1/communities/{code}/accounts/{account_id}/transfers``
     """
 
     serializer_class = TransferSerializer
+    finds = account
 
 
-class AccountStatementExportView(BooksAccount, StatementExportView):
+class AccountStatementExportView(ExportView):
     """Write the statement of an account as a file, all of it.
 
     ``GET /api/v1/communities/{code}/accounts/{account_id}/transfers.{format}``: ``csv`` or
-    ``xlsx``, as the owner of a wallet gets it. Refused with ``export_too_large``,
-    ``too_many_documents``.
+    ``xlsx``, as the owner of a wallet gets it.
     """
 
+    serializer_class = TransferSerializer
+    finds = account
 
-class TrialBalanceView(Books):
-    """All there is by kind, now or then: ``GET /api/v1/communities/{code}/trial-balance``."""
+
+class TrialBalanceView(APIView):
+    """Add up accounts by kind, now or then: ``GET /api/v1/communities/{code}/trial-balance``."""
 
     @extend_schema(parameters=[AT], responses=TrialBalanceSerializer)
-    def get(self, request: Request, code: str) -> Response:
-        at = self.at
-        lines = trial_balance(self.community, at=at)
+    def get(self, request: Request, **named: Any) -> Response:
+        lines = trial_balance(watched(request, **named), at=(at := moment(request)))
         sums = []
         for unit, of_unit in groupby(lines, key=lambda line: line.unit):
             kinds = list(of_unit)
-            sums.append(
-                {
-                    "unit": unit,
-                    "debits": sum(line.debits for line in kinds),
-                    "credits": sum(line.credits for line in kinds),
-                }
-            )
-        body = {"at": at, "lines": lines, "sums": sums}
-        return Response(TrialBalanceSerializer(body).data)
+            sides = ("debits", "credits")
+            added = {side: sum(getattr(one, side) for one in kinds) for side in sides}
+            sums.append({"unit": unit, **added})
+        return Response(TrialBalanceSerializer({"at": at, "lines": lines, "sums": sums}).data)
 
 
 # --- transfers --------------------------------------------------------------------------------
-class TransferListView(Books, ListAPIView[Transfer]):
-    """Everything that moved, newest first: ``GET /api/v1/communities/{code}/transfers``."""
+class TransferListView(ListView[Transfer]):
+    """List everything that moved, newest first: ``GET /api/v1/communities/{code}/transfers``."""
 
     serializer_class = TransferSerializer
     filterset_class = TransferFilter
-    queryset = Transfer.objects.none()
-
-    def get_queryset(self) -> QuerySet[Transfer]:
-        return transfers_in(self.community)
+    finds = in_community(WATCHES_OVER, transfers_in)
 
 
-class TransferExportView(Books, GenericAPIView[Transfer]):
+class TransferExportView(ExportView):
     """Write the transfers of a community as a file, all of them.
 
     ``GET /api/v1/communities/{code}/transfers.{format}``.
 
     ``csv`` or ``xlsx``, in the language asked for, times by the community's clock. Above 500 lines
     a task makes it: 202 until it is there, with ``Retry-After`` and, as ``Location``, where it
-    will be for a day. Refused with ``export_too_large`` above 1,000,000 lines, or with
-    ``too_many_documents``.
+    will be for a day. ``export_too_large`` above 1,000,000 lines.
     """
 
+    serializer_class = TransferSerializer
     filterset_class = TransferFilter
-    queryset = Transfer.objects.none()
-
-    @extend_schema(filters=True, responses=documents.LATER)
-    def get(self, request: Request, code: str) -> HttpResponseBase:
-        transfers = self.filter_queryset(transfers_in(self.community))
-        return exports.answer(
-            request, transfers, community=self.community, filterset=self.filterset_class
-        )
+    finds = watched
 
 
-class TransferView(Books):
-    """One of them, explained: ``GET /api/v1/communities/{code}/transfers/{transfer_id}``."""
+class TransferView(OpenView[Transfer]):
+    """Open a transfer and why it was made.
 
-    @extend_schema(responses=ExplainedBooksTransferSerializer)
-    def get(self, request: Request, code: str, transfer_id: UUID) -> Response:
-        transfer = transfer_in(self.community, transfer_id)
-        context = {"why": selectors.explain(transfer)}
-        return Response(ExplainedBooksTransferSerializer(transfer, context=context).data)
+    ``GET /api/v1/communities/{code}/transfers/{transfer_id}``
+    """
+
+    serializer_class = ExplainedBooksTransferSerializer
+    finds = transfer
 
 
-class ProofView(Books):
-    """That it is in the sealed books.
+class ProofView(OpenView[Transfer]):
+    """Prove that a transfer is in the sealed books.
 
     ``GET /api/v1/communities/{code}/transfers/{transfer_id}/proof``: the receipt that its owner
-    gets. Refused with ``not_sealed_yet``.
+    gets.
     """
 
-    @extend_schema(responses=ReceiptSerializer)
-    def get(self, request: Request, code: str, transfer_id: UUID) -> Response:
-        transfer = transfer_in(self.community, transfer_id)
-        return Response(ReceiptSerializer(sealing.receipt(transfer)).data)
+    serializer_class = ReceiptSerializer
+    finds = receipt_of(transfer)

@@ -1,75 +1,55 @@
-"""What the statement of an account is to its owner and to an auditor."""
+"""The statement of an account, for its owner and for auditors."""
 
-from abc import abstractmethod
-from collections.abc import Sequence
 from typing import Any
 
 from django.http.response import HttpResponseBase
 from drf_spectacular.utils import extend_schema
-from rest_framework.generics import GenericAPIView, ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
-from backend.communities.models import Community
+from backend.api.idempotency import Finds, tell
+from backend.api.views import ListView, OpenView
 from backend.documents import api as documents
-from backend.registries import sources
 from points.awards.api import exports
-from points.ledger import selectors
-from points.ledger.api.filters import StatementFilter
+from points.awards.api.filters import StatementFilter
 from points.ledger.models import Account, Transfer
+from points.ledger.selectors import statement, transfers_in, transfers_of
+from points.seals.services import sealing
 
 
-class OfAccount(APIView):
-    """Account statements: who asks, and by which address, decides whose it is."""
-
-    @property
-    @abstractmethod
-    def community(self) -> Community:
-        """Whose clock counts."""
-
-    @property
-    @abstractmethod
-    def account(self) -> Account:
-        """Whose statement it is."""
-
-
-class StatementView(OfAccount, ListAPIView[Transfer]):
-    """A page of it."""
+class StatementView(ListView[Transfer]):
+    """``GET`` lists what came into and left the account that ``finds`` finds."""
 
     filterset_class = StatementFilter
-    queryset = Transfer.objects.none()
-    about_page: dict[str, sources.Told]
 
-    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        transfers = self.filter_queryset(selectors.transfers_in(self.community))
-        statement: Any = selectors.statement(self.account, transfers)  # all that paging asks for
-        page = self.paginate_queryset(statement) or []
-        self.about_page = self.about(page)
-        return self.get_paginated_response(self.get_serializer(page, many=True).data)
-
-    def get_serializer_context(self) -> dict[str, Any]:
-        context = super().get_serializer_context()
-        return {**context, "wallet": self.account, "about": self.about_page}
-
-    def about(self, page: Sequence[Transfer]) -> dict[str, sources.Told]:
-        """Return what the sources of a page's lines are, in words."""
-        return {}
+    def list(self, request: Request, *args: Any, **named: Any) -> Response:
+        account: Any = self.finds(request, **named)
+        among = self.filter_queryset(transfers_in(account.community))
+        lines: Any = statement(account, among)  # all that paging asks for
+        page = self.paginate_queryset(lines)
+        told = tell(self.get_serializer_class(), request, page, many=True)
+        return self.get_paginated_response(told)
 
 
-class StatementExportView(OfAccount, GenericAPIView[Transfer]):
-    """Write the account statement as a file; the address says of which format."""
+class ExportView(OpenView[Transfer]):
+    """``GET`` writes the transfers of the account or community that ``finds`` finds as a file."""
 
     filterset_class = StatementFilter
-    queryset = Transfer.objects.none()
 
     @extend_schema(filters=True, responses=documents.LATER)
-    def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        transfers = self.filter_queryset(selectors.transfers_of(self.account))
+    def get(self, request: Request, **named: Any) -> HttpResponseBase:  # type: ignore[override]
+        of: Any = self.finds(request, **named)
+        transfers = transfers_of(of) if isinstance(of, Account) else transfers_in(of)
         return exports.answer(
-            request,
-            transfers,
-            community=self.community,
-            filterset=self.filterset_class,
-            account=self.account,
+            request, of, self.filter_queryset(transfers), filterset=self.filterset_class
         )
+
+
+def receipt_of(transfer: Finds) -> Finds:
+    """Find the receipt of what ``transfer`` finds. Raises NotSealedYet, SealBroken."""
+
+    def find(request: Request, **names: Any) -> Any:
+        found: Any = transfer(request, **names)
+        return sealing.receipt(found)
+
+    return find

@@ -1,60 +1,151 @@
 """Wallets and statements, for their owners."""
 
-from collections.abc import Collection, Sequence
-from datetime import date
-from functools import cached_property
+from collections.abc import Sequence
 from typing import Any
-from uuid import UUID
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
+from rest_framework import serializers
 from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from backend.accounts.models import User
 from backend.api.callers import signed_in
+from backend.api.serializers import ReadSerializer
+from backend.api.views import OpenView
+from backend.communities.api.serializers import CommunityInBriefSerializer
 from backend.communities.models import Community
 from backend.communities.selectors import communities_known_to, community_among
-from backend.registries import sources
-from points.awards import selectors
-from points.awards.api.statements import OfAccount, StatementExportView, StatementView
-from points.awards.api.wallet_serializers import (
-    ExplainedTransferSerializer,
-    WalletInFullSerializer,
-    WalletSerializer,
-    WalletTransferSerializer,
-)
+from backend.registries.sources import Told, told
+from points.awards.api.serializers import WhySerializer
+from points.awards.api.statements import ExportView, StatementView, receipt_of
 from points.expiry.selectors import losses_to_come
 from points.kinds import AccountKind, Unit
 from points.ledger.models import Account, Transfer
 from points.ledger.selectors import transfer_of, wallet_of, wallets_of
 from points.seals.api.serializers import ReceiptSerializer
-from points.seals.services import sealing
 
 
-def _row(
-    community: Community, wallet: Account | None, losses: Collection[tuple[date, int]]
-) -> dict[str, Any]:
-    """Somebody's points there; who never earned any has 0.
+class WalletSerializer(serializers.Serializer[Any]):
+    """One person's points in one community: ``available`` is ``balance`` less ``held``.
+
+    ``shortfall`` was taken back after it was spent: what is earned next repays it first.
+    """
+
+    community = CommunityInBriefSerializer(read_only=True)
+    balance = serializers.IntegerField(read_only=True)
+    held = serializers.IntegerField(read_only=True)
+    available = serializers.IntegerField(read_only=True)
+    shortfall = serializers.IntegerField(read_only=True)
+
+
+class ExpiringSerializer(serializers.Serializer[Any]):
+    """Points that can be spent until the end of a day, the community's own."""
+
+    expires_on = serializers.DateField(read_only=True)
+    points = serializers.IntegerField(read_only=True)
+
+
+class WalletInFullSerializer(WalletSerializer):
+    """A wallet with what will expire when, if nothing is spent before; the nearest day first."""
+
+    expiring = ExpiringSerializer(many=True, read_only=True)
+
+
+class AboutSerializer(serializers.Serializer[Told]):
+    """What a transfer is about, in ``words``, and the ``ids`` of what can be opened."""
+
+    words = serializers.CharField(read_only=True)
+    ids = serializers.DictField(child=serializers.UUIDField(), read_only=True)
+
+
+class WalletTransferSerializer(ReadSerializer[Transfer]):
+    """A transfer as the owner of a wallet sees it; ``about`` is null where nobody can tell."""
+
+    about = serializers.SerializerMethodField()
+    amount = serializers.IntegerField(
+        source="brought",
+        read_only=True,
+        help_text="Whole points: above zero they came in, below zero they went out.",
+    )
+    expires_on = serializers.DateField(
+        read_only=True,
+        allow_null=True,
+        help_text="The last day on which what came in can be spent; null: for good.",
+    )
+
+    class Meta:
+        model = Transfer
+        fields: tuple[str, ...] = ("id", "reason", "source", "occurred_at", "posted_at")
+
+    @staticmethod
+    def context_of(*lines: Transfer) -> dict[str, Any]:
+        sources = [line.source for line in lines]
+        return {"about": told(lines[0].community_id, sources) if lines else {}}
+
+    @extend_schema_field(AboutSerializer(allow_null=True))
+    def get_about(self, transfer: Transfer) -> object:
+        about = self.context["about"].get(transfer.source)
+        return about and AboutSerializer(about).data
+
+
+class ExplainedTransferSerializer(WhySerializer, WalletTransferSerializer):
+    """A transfer with its reasons, and what was taken back of it."""
+
+    community = CommunityInBriefSerializer(read_only=True)
+
+
+# --- what an address is about -----------------------------------------------------------------
+def known_community(request: Request, **names: Any) -> Community:
+    """Find the community ``code`` where the caller is or was a volunteer."""
+    return community_among(communities_known_to(signed_in(request)), names["code"])
+
+
+def my_wallet(request: Request, **names: Any) -> Account:
+    """Find the caller's wallet there; who never earned any has one that was never opened."""
+    community = known_community(request, **names)
+    wallet = wallet_of(community.pk, signed_in(request).pk)
+    wallet = wallet or Account(kind=AccountKind.WALLET, unit=Unit.POINTS)
+    wallet.community = community
+    return wallet
+
+
+def my_transfer(request: Request, **names: Any) -> Transfer:
+    """Find a line of a statement of the caller's. Raises TransferUnknown."""
+    return transfer_of(signed_in(request).pk, names["transfer_id"])
+
+
+def _wallets(user: User, communities: Sequence[Community]) -> list[dict[str, Any]]:
+    """Tell what points ``user`` has in each; who never earned any has 0.
 
     What is over by the community's clock is gone, whether or not that has been posted.
     """
-    today = community.today
-    over = sum(points for day, points in losses if day < today)
-    return {
-        "community": community,
-        "balance": wallet.credits - wallet.debits - over if wallet else 0,
-        "held": wallet.held if wallet else 0,
-        "available": wallet.available - over if wallet else 0,
-        "shortfall": wallet.shortfall if wallet else 0,
-        "expiring": [
-            {"expires_on": day, "points": points} for day, points in losses if day >= today
-        ],
-    }
+    opened = wallets_of([community.pk for community in communities], user.pk)
+    losses = losses_to_come(opened.values())
+    rows = []
+    for community in communities:
+        today, wallet = community.today, opened.get(community.pk) or Account()
+        lost = losses.get(wallet.pk, [])
+        over = sum(points for day, points in lost if day < today)
+        rows.append(
+            {
+                "community": community,
+                "balance": wallet.credits - wallet.debits - over,
+                "held": wallet.held,
+                "available": wallet.available - over,
+                "shortfall": wallet.shortfall,
+                "expiring": [
+                    {"expires_on": day, "points": points} for day, points in lost if day >= today
+                ],
+            }
+        )
+    return rows
 
 
+# --- views ------------------------------------------------------------------------------------
 class MyWalletListView(ListAPIView[Community]):
-    """My points in each community where I volunteer or did: ``GET /api/v1/me/wallets``."""
+    """List my points in each community where I volunteer or did: ``GET /api/v1/me/wallets``."""
 
     serializer_class = WalletSerializer
     queryset = Community.objects.none()
@@ -62,88 +153,55 @@ class MyWalletListView(ListAPIView[Community]):
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         user = signed_in(request)
         page = self.paginate_queryset(communities_known_to(user)) or []
-        opened = wallets_of([community.pk for community in page], user.pk)
-        losses = losses_to_come(opened.values())
-        rows = []
-        for community in page:
-            wallet = opened.get(community.pk)
-            rows.append(_row(community, wallet, losses[wallet.pk] if wallet else []))
+        rows = _wallets(user, page)
         return self.get_paginated_response(WalletSerializer(rows, many=True).data)
 
 
 class MyWalletView(APIView):
-    """My points in one community: ``GET /api/v1/me/wallets/{code}``."""
+    """Show my points in one community: ``GET /api/v1/me/wallets/{code}``."""
 
     @extend_schema(responses=WalletInFullSerializer)
-    def get(self, request: Request, code: str) -> Response:
-        user = signed_in(request)
-        community = community_among(communities_known_to(user), code)
-        wallet = wallet_of(community.pk, user.pk)
-        losses = losses_to_come([wallet])[wallet.pk] if wallet else []
-        row = _row(community, wallet, losses)
+    def get(self, request: Request, **named: Any) -> Response:
+        (row,) = _wallets(signed_in(request), [known_community(request, **named)])
         return Response(WalletInFullSerializer(row).data)
 
 
-class MyWallet(OfAccount):
-    """The wallet that an address under ``me/wallets/{code}`` is about."""
-
-    @cached_property
-    def community(self) -> Community:
-        return community_among(communities_known_to(signed_in(self.request)), self.kwargs["code"])
-
-    @cached_property
-    def account(self) -> Account:
-        wallet = wallet_of(self.community.pk, signed_in(self.request).pk)
-        # Who never earned anything there has the statement of one that was never opened.
-        return wallet or Account(
-            community=self.community, kind=AccountKind.WALLET, unit=Unit.POINTS
-        )
-
-
-class MyStatementView(MyWallet, StatementView):
-    """Lists what came into my wallet and left it: ``GET /api/v1/me/wallets/{code}/transfers``.
+class MyStatementView(StatementView):
+    """List what came into my wallet and left it: ``GET /api/v1/me/wallets/{code}/transfers``.
 
     Each line says what it is ``about`` in words: the shop and the item, the activity.
     """
 
     serializer_class = WalletTransferSerializer
-
-    def about(self, page: Sequence[Transfer]) -> dict[str, sources.Told]:
-        return sources.told(self.community.pk, [transfer.source for transfer in page])
+    finds = my_wallet
 
 
-class MyStatementExportView(MyWallet, StatementExportView):
-    """My statement as a file, all of it: ``GET /api/v1/me/wallets/{code}/transfers.{format}``.
+class MyStatementExportView(ExportView):
+    """Write my statement as a file: ``GET /api/v1/me/wallets/{code}/transfers.{format}``.
 
     ``csv`` or ``xlsx``, in the language asked for, times by the community's clock; each line with
     the balance after it unless filters leave some out. Above 500 lines a task makes it: 202 until
-    it is there, with ``Retry-After`` and, as ``Location``, where it will be for a day. Refused with
-    ``export_too_large`` above 1,000,000 lines, or with ``too_many_documents``.
+    it is there, with ``Retry-After`` and, as ``Location``, where it will be for a day.
+    ``export_too_large`` above 1,000,000 lines.
     """
 
-
-class MyTransferView(APIView):
-    """One line of my statement, explained: ``GET /api/v1/me/transfers/{transfer_id}``."""
-
-    @extend_schema(responses=ExplainedTransferSerializer)
-    def get(self, request: Request, transfer_id: UUID) -> Response:
-        transfer, wallet = transfer_of(signed_in(request).pk, transfer_id)
-        context = {
-            "wallet": wallet,
-            "why": selectors.explain(transfer),
-            "about": sources.told(transfer.community_id, [transfer.source]),
-        }
-        return Response(ExplainedTransferSerializer(transfer, context=context).data)
+    serializer_class = WalletTransferSerializer
+    finds = my_wallet
 
 
-class MyProofView(APIView):
-    """That it is in the sealed books: ``GET /api/v1/me/transfers/{transfer_id}/proof``.
+class MyTransferView(OpenView[Transfer]):
+    """Open a line of my statement, explained: ``GET /api/v1/me/transfers/{transfer_id}``."""
+
+    serializer_class = ExplainedTransferSerializer
+    finds = my_transfer
+
+
+class MyProofView(OpenView[Transfer]):
+    """Prove that it is in the sealed books: ``GET /api/v1/me/transfers/{transfer_id}/proof``.
 
     A receipt that ``points/verify_receipt.py`` checks against the published seals, without us.
-    Refused with ``not_sealed_yet``, a few minutes long.
+    ``not_sealed_yet`` for a few minutes after the transfer.
     """
 
-    @extend_schema(responses=ReceiptSerializer)
-    def get(self, request: Request, transfer_id: UUID) -> Response:
-        transfer, _ = transfer_of(signed_in(request).pk, transfer_id)
-        return Response(ReceiptSerializer(sealing.receipt(transfer)).data)
+    serializer_class = ReceiptSerializer
+    finds = receipt_of(my_transfer)

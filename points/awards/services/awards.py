@@ -49,7 +49,7 @@ class Hours:
     def reckon(
         self, community: Community, version: RuleVersion, awarded_that_day: int
     ) -> tuple[int, dict[str, Any]]:
-        """The points, and every step of the arithmetic. Raises RuleInvalid."""
+        """Reckon the points, with every step of the arithmetic. Raises RuleInvalid."""
         return hours_to_points(
             HoursRule.read(version.parameters),
             self.checked_in_at,
@@ -71,9 +71,7 @@ class Report:
     def counts_from(self) -> datetime:
         return self.verified_at
 
-    @property
-    def occurred_at(self) -> datetime:
-        return self.verified_at
+    occurred_at = counts_from
 
     def inputs(self, community: Community) -> dict[str, Any]:
         return {
@@ -84,7 +82,7 @@ class Report:
     def reckon(
         self, community: Community, version: RuleVersion, awarded_that_day: int
     ) -> tuple[int, dict[str, Any]]:
-        """A fixed reward, whatever the day has brought. Raises RuleInvalid."""
+        """Tell the fixed reward, whatever the day has brought. Raises RuleInvalid."""
         points = ReportRule.read(version.parameters).reward_points
         return points, {"points": points}
 
@@ -98,9 +96,9 @@ def award_hours(
     checked_in_at: datetime,
     checked_out_at: datetime,
 ) -> Award:
-    """What ``checked_in_at`` to ``checked_out_at`` of service earns, posted to the wallet.
+    """Post what ``checked_in_at`` to ``checked_out_at`` of service earns to the wallet.
 
-    Once per ``source``: again, it answers the first award. The rule and the day of its cap are
+    Idempotent by ``source``: answers with the first award. The rule and the day of its cap are
     those of the check-in, by the community's clock; what was reversed leaves the cap free again.
     Earning nothing is an award as well, of 0. Raises RuleMissing, AwardSourceReused.
     """
@@ -110,10 +108,9 @@ def award_hours(
 def award_report(
     *, community: Community, person_id: UUID, source: str, category: str, verified_at: datetime
 ) -> Award:
-    """The fixed reward of a verified report of ``category``, posted to the wallet.
+    """Post the fixed reward of a verified report of ``category`` to the wallet.
 
-    Once per ``source``: again, it answers the first award. Raises RuleMissing,
-    AwardSourceReused.
+    Idempotent by ``source``: answers with the first award. Raises RuleMissing, AwardSourceReused.
     """
     return _award(community, person_id, source, Report(category, verified_at))
 
@@ -121,7 +118,7 @@ def award_report(
 def explanation(
     version: RuleVersion, inputs: dict[str, Any], arithmetic: dict[str, Any]
 ) -> dict[str, Any]:
-    """What an award says of itself, but for how long its points last."""
+    """Tell what an award says of itself, but for how long its points last."""
     return {
         "rule": {
             "id": str(version.rule_id),
@@ -140,9 +137,13 @@ def _award(community: Community, person_id: UUID, source: str, record: Hours | R
     version = rule_for(community, record.subject, record.category, local_day)
     if version is None:
         raise RuleMissing(category=record.category, day=local_day.isoformat())
-    wallet = _locked_wallet(community, person_id)
+    wallet = ledger.wallet(community=community, person_id=person_id)
+    # Awards of one person queue here, so that each sees what the day has brought before it.
+    wallet = Account.objects.select_for_update(no_key=True).get(pk=wallet.pk)
     inputs = record.inputs(community)
-    if known := _known(wallet, source, inputs):
+    if known := selectors.award_of(community.pk, source):
+        if (known.account_id, known.explanation["inputs"]) != (wallet.pk, inputs):
+            raise AwardSourceReused
         return known
     awarded_that_day = 0
     if isinstance(record, Hours):
@@ -176,20 +177,3 @@ def _award(community: Community, person_id: UUID, source: str, record: Hours | R
         transfer=transfer,
         explanation_of_nothing=None if transfer else why,
     )
-
-
-def _locked_wallet(community: Community, person_id: UUID) -> Account:
-    """Awards of one person queue here, so that each sees what the day has brought before it."""
-    wallet = ledger.wallet(community=community, person_id=person_id)
-    return Account.objects.select_for_update(no_key=True).get(pk=wallet.pk)
-
-
-def _known(wallet: Account, source: str, inputs: dict[str, Any]) -> Award | None:
-    known = (
-        Award.objects.filter(community_id=wallet.community_id, source=source)
-        .select_related("transfer")
-        .first()
-    )
-    if known and (known.account_id, known.explanation["inputs"]) != (wallet.pk, inputs):
-        raise AwardSourceReused
-    return known

@@ -20,6 +20,7 @@ from points.awards.models import Award
 from points.awards.services import awards as awarding
 from points.expiry import services as expiry
 from points.expiry.models import ExpiryPolicy
+from points.expiry.selectors import UNWRITTEN, expiry_policies_known_in
 from points.kinds import AccountKind, Unit
 from points.ledger.models import Account, Reversal, Transfer
 from points.rules import selectors
@@ -30,7 +31,6 @@ AT_ONCE = 1_000  # awards in memory
 # An award looks at its rule a moment before it is made: what others were publishing just then it
 # may not have seen.
 BEING_PUBLISHED = timedelta(minutes=1)
-UNWRITTEN = ExpiryPolicy.Kind.END_OF_NEXT_YEAR
 NEVER = datetime.min.replace(tzinfo=UTC)
 
 Published = TypeVar("Published", RuleVersion, ExpiryPolicy)
@@ -67,7 +67,7 @@ def rederive(
     *,
     at_once: int = AT_ONCE,
 ) -> Iterator[Difference | None]:
-    """For each award, by wallet and day in the order in which they were made, how it differs.
+    """Tell of each award, by wallet and day in the order in which they were made, how it differs.
 
     ``records`` answers the records of many sources, by source. Reads ``at_once`` awards in six
     statements at most, besides those of ``records``, and never more into memory; writes nothing.
@@ -132,16 +132,9 @@ class _Evidence:
             .select_related("rule", "community")
             .in_bulk()
         )
-        self.policies = sorted(
-            ExpiryPolicy.objects.filter(community__in=self.places),
-            key=lambda policy: (
-                self.places.index(policy.community_id),
-                -policy.valid_from.toordinal(),
-                -policy.pk.int,
-            ),
-        )
-        # Never published: what holds where there is no policy.
-        self.policies.append(ExpiryPolicy(kind=UNWRITTEN, published_at=NEVER, valid_from=date.min))
+        # The last was never published: what holds where there is no policy.
+        unwritten = ExpiryPolicy(kind=UNWRITTEN, published_at=NEVER, valid_from=date.min)
+        self.policies = [*reversed(expiry_policies_known_in(community)), unwritten]
         self._ranked: dict[tuple[str, str], list[RuleVersion]] = {}
 
     def brought(self, award: Award) -> _Brought:
@@ -181,85 +174,48 @@ class _Evidence:
                 {"version": f"{_wording(version)}: {refusal.code}"},
                 {"version": _wording(version)},
             )
-        inputs = record.facts.inputs(self.community)
-        return self._compare(
-            award,
-            record,
-            version,
-            points,
-            awarding.explanation(version, inputs, arithmetic),
-        )
-
-    def _compare(
-        self,
-        award: Award,
-        record: Record,
-        version: RuleVersion,
-        points: int,
-        explanation: dict[str, Any],
-    ) -> Difference | None:
         facts, transfer = record.facts, award.transfer
-        assert facts
         local_day = self._local_day(facts)
         wallet = f"{AccountKind.WALLET} {Unit.POINTS} person:{record.person_id}"
-        found = {
-            "wallet": self._name(award.account_id),
-            "local_day": award.local_day.isoformat(),
-            "version": _wording(self.versions.get(award.rule_version_id)),
-            "points": award.points,
-            "transfer.amount": transfer.amount if transfer else None,
-        }
-        expected = {
-            "wallet": wallet,
-            "local_day": local_day.isoformat(),
-            "version": _wording(version),
-            "points": points,
-            "transfer.amount": points or None,
-        }
-        said = transfer.explanation if transfer else award.explanation_of_nothing
+        explanation = awarding.explanation(version, facts.inputs(self.community), arithmetic)
         expires_on = None
         if transfer and points:
             lasting = self._lasting(transfer, local_day)
-            if lasting:
-                explanation = explanation | {"expiry": lasting.explanation()}
-                expires_on = lasting.expires_on
+            explanation["expiry"] = lasting.explanation()
+            expires_on = lasting.expires_on
+        # By its name what is found, and what is expected.
+        compared: dict[str, tuple[Any, Any]] = {
+            "wallet": (self._name(award.account_id), wallet),
+            "local_day": (_iso(award.local_day), _iso(local_day)),
+            "version": (_wording(self.versions.get(award.rule_version_id)), _wording(version)),
+            "points": (award.points, points),
+            "transfer.amount": (transfer.amount if transfer else None, points or None),
+        }
+        said = transfer.explanation if transfer else award.explanation_of_nothing
         if said is not None:  # else it is gone with the transfer
-            found |= _flat(said)
-            expected |= _flat(explanation)
+            there, due = _flat(said), _flat(explanation)
+            compared |= {name: (there.get(name), due.get(name)) for name in {**due, **there}}
         if transfer and points:
-            found |= {
-                "transfer.debit": self._name(transfer.debit_id),
-                "transfer.credit": self._name(transfer.credit_id),
-                "transfer.key": transfer.key,
-                "transfer.source": transfer.source,
-                "transfer.reason": transfer.reason,
-                "transfer.occurred_at": _iso(transfer.occurred_at),
-                "transfer.expires_on": _iso(transfer.expires_on),
-                "transfer.reverses": str(transfer.reverses_id) if transfer.reverses_id else None,
+            issuance = f"{AccountKind.ISSUANCE} {Unit.POINTS}"
+            reverses = str(transfer.reverses_id) if transfer.reverses_id else None
+            compared |= {
+                "transfer.debit": (self._name(transfer.debit_id), issuance),
+                "transfer.credit": (self._name(transfer.credit_id), wallet),
+                "transfer.key": (transfer.key, award.source),
+                "transfer.source": (transfer.source, award.source),
+                "transfer.reason": (transfer.reason, facts.subject),
+                "transfer.occurred_at": (_iso(transfer.occurred_at), _iso(facts.occurred_at)),
+                "transfer.expires_on": (_iso(transfer.expires_on), _iso(expires_on)),
+                "transfer.reverses": (reverses, None),
             }
-            expected |= {
-                "transfer.debit": f"{AccountKind.ISSUANCE} {Unit.POINTS}",
-                "transfer.credit": wallet,
-                "transfer.key": award.source,
-                "transfer.source": award.source,
-                "transfer.reason": facts.subject,
-                "transfer.occurred_at": _iso(facts.occurred_at),
-                "transfer.expires_on": _iso(expires_on),
-                "transfer.reverses": None,
-            }
-        differing = [
-            name for name in {**expected, **found} if found.get(name) != expected.get(name)
-        ]
-        if not differing:
+        wrong = {name: both for name, both in compared.items() if both[0] != both[1]}
+        if not wrong:
             return None
-        return Difference(
-            award.source,
-            {name: found.get(name) for name in differing},
-            {name: expected.get(name) for name in differing},
-        )
+        found, expected = ({name: both[side] for name, both in wrong.items()} for side in (0, 1))
+        return Difference(award.source, found, expected)
 
     def _version(self, award: Award, facts: awarding.Hours | awarding.Report) -> RuleVersion | None:
-        """What ``selectors.rule_for`` answered when the award was made."""
+        """Find what ``selectors.rule_for`` answered when the award was made."""
         falls_under = (facts.subject, facts.category)
         if falls_under not in self._ranked:
             self._ranked[falls_under] = sorted(
@@ -283,8 +239,8 @@ class _Evidence:
             lambda version: version.pk == award.rule_version_id,
         )
 
-    def _lasting(self, transfer: Transfer, served_on: date) -> expiry.Lasting | None:
-        """What ``expiry.lasting`` answered when the transfer was posted.
+    def _lasting(self, transfer: Transfer, served_on: date) -> expiry.Lasting:
+        """Tell what ``expiry.lasting`` answered when the transfer was posted.
 
         Of what could have been answered just then it is what the transfer says of itself.
         """
@@ -326,8 +282,7 @@ class _Evidence:
 def _in_force(
     ranked: Iterable[Published], moment: datetime, is_on_record: Callable[[Published], bool]
 ) -> Published | None:
-    """The first that was published by ``moment``, or of those that were just being, the one
-    on record."""
+    """Find the first that was published by ``moment``; of those just being, the one on record."""
     published = [one for one in ranked if one.published_at <= moment]
     for one in published:
         if is_on_record(one):
@@ -338,7 +293,7 @@ def _in_force(
 
 
 def _wording(version: RuleVersion | None) -> str | None:
-    """Which version of which rule of which place: ``lake hours * 1``."""
+    """Name the version of which rule of which place: ``lake hours * 1``."""
     if version is None:
         return None
     rule = version.rule
@@ -346,7 +301,7 @@ def _wording(version: RuleVersion | None) -> str | None:
 
 
 def _flat(said: Any, name: str = "") -> dict[str, Any]:
-    """An explanation's leaves by their paths: ``{"arithmetic.minutes": 205}``."""
+    """Tell an explanation's leaves by their paths: ``{"arithmetic.minutes": 205}``."""
     if not isinstance(said, dict):
         return {name: said}
     return {

@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.db import connection, transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.fields.json import KT
 from django.db.models.functions import Coalesce
 
 from backend.communities.models import Community
+from backend.documents.selectors import streamed
 from points.awards.models import Award
 from points.ledger.errors import PeriodInvalid
 from points.rules import services as rules
@@ -24,7 +24,6 @@ from points.rules.services import HoursRule, ReportRule, hours_to_points
 
 MOST_DAYS = 366
 MOST_SHOWN = 10  # of who gains, and of who loses
-FETCHED_AT_ONCE = 2_000  # rows
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,6 @@ class Trial:
     losses: list[HoldersChange]  # who loses most, most first
 
 
-@transaction.atomic  # the server's cursor lives in it
 def tryout(
     *,
     community: Community,
@@ -68,7 +66,7 @@ def tryout(
     since: date,
     until: date,
 ) -> Trial:
-    """What the awards of ``since`` to ``until`` had been, had the draft been the rule.
+    """Tell what the awards of ``since`` to ``until`` had been, had the draft been the rule.
 
     Both are the community's days and part of the period, 366 days at most. The draft is tried
     as the community's own rule for ``category``; ``*`` stands for every category that had none
@@ -83,7 +81,8 @@ def tryout(
 
     changes = []
     awards = awards_under_draft = 0
-    awarded = _streamed(_awarded(community, subject, category, since, until))
+    # A year of awards is never in memory.
+    awarded = map(_Awarded._make, streamed(_awarded(community, subject, category, since, until)))
     for holder, theirs in groupby(awarded, attrgetter("holder")):
         points_before = points_after = 0
         for award, points in _replayed(draft, theirs):
@@ -116,15 +115,15 @@ class _Awarded(NamedTuple):
     holder: str
     points: int
     is_under_draft: bool
-    checked_in_at: str | None  # hours have both, reports neither
-    checked_out_at: str | None
-    timezone: str | None
+    checked_in_at: str  # of hours these three, of reports none
+    checked_out_at: str
+    timezone: str
 
 
 def _awarded(
     community: Community, subject: Rule.Subject, category: str, since: date, until: date
 ) -> QuerySet[Award, Any]:
-    """The period's awards by wallet and day, each day's in the order they were made in."""
+    """Read the period's awards by wallet and day, each day's in the order they were made in."""
     if category == "*":
         # The rule an award names tells what its record resolved to on that day.
         falls_under = Q(rule_version__rule__category="*") | ~Q(
@@ -148,22 +147,10 @@ def _awarded(
     )
 
 
-def _streamed(rows: QuerySet[Award, Any]) -> Iterator[_Awarded]:
-    """By a cursor of the server's: a year of awards is never in memory.
-
-    Settings turn such cursors off for those that would outlive a transaction; this one does not.
-    """
-    sql, params = rows.query.sql_with_params()
-    with connection.chunked_cursor() as cursor:
-        cursor.execute(sql, params)
-        while some := cursor.fetchmany(FETCHED_AT_ONCE):
-            yield from map(_Awarded._make, some)
-
-
 def _replayed(
     draft: HoursRule | ReportRule, awarded: Iterable[_Awarded]
 ) -> Iterator[tuple[_Awarded, int]]:
-    """Each award of one wallet, with the points it had come to."""
+    """Tell each award of one wallet with the points it had come to."""
     for _, that_day in groupby(awarded, attrgetter("local_day")):
         by_draft = 0  # what the draft had brought before, that day
         for award in that_day:
@@ -178,14 +165,6 @@ def _reckoned(draft: HoursRule | ReportRule, award: _Awarded, awarded_that_day: 
     if isinstance(draft, ReportRule):
         return draft.reward_points
     # Inputs of hours, for the draft and the award share their subject.
-    assert award.checked_in_at
-    assert award.checked_out_at
-    assert award.timezone
-    points, _ = hours_to_points(
-        draft,
-        datetime.fromisoformat(award.checked_in_at),
-        datetime.fromisoformat(award.checked_out_at),
-        ZoneInfo(award.timezone),
-        awarded_that_day,
-    )
+    start, end = map(datetime.fromisoformat, (award.checked_in_at, award.checked_out_at))
+    points, _ = hours_to_points(draft, start, end, ZoneInfo(award.timezone), awarded_that_day)
     return points

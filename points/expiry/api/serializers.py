@@ -5,12 +5,13 @@ from typing import Any
 from rest_framework import serializers
 
 from backend.api.fields import DateField, IntegerField
+from backend.api.serializers import ReadSerializer
 from backend.communities.api.serializers import CommunityInBriefSerializer
 from points.expiry.models import ExpiryPolicy
 from points.expiry.services import AT_LEAST_DAYS, MOST_AT_LEAST_DAYS, MOST_MONTHS
 
 
-class ExpiryPolicySerializer(serializers.ModelSerializer[ExpiryPolicy]):
+class ExpiryPolicySerializer(ReadSerializer[ExpiryPolicy]):
     """How long what is earned from ``valid_from`` on can be spent.
 
     What is posted from then on can be spent for ``at_least_days``, whenever it was served.
@@ -24,8 +25,7 @@ class ExpiryPolicySerializer(serializers.ModelSerializer[ExpiryPolicy]):
 
     class Meta:
         model = ExpiryPolicy
-        fields = ("kind", "months", "at_least_days", "valid_from", "place")
-        read_only_fields = fields
+        fields = ("kind", "months", "at_least_days")
 
 
 class SetExpirySerializer(serializers.Serializer[Any]):
@@ -49,21 +49,18 @@ class SetExpirySerializer(serializers.Serializer[Any]):
     valid_from = DateField(help_text="Today or later.")
 
 
-class ExpiredDaySerializer(serializers.Serializer[Any]):
-    """A day whose points have expired. ``ran_at``: when the last of them was taken."""
-
-    expires_on = serializers.DateField(read_only=True)
-    wallets = serializers.IntegerField(read_only=True)
-    points = serializers.IntegerField(read_only=True)
-    ran_at = serializers.DateTimeField(read_only=True)
-
-
 class ExpiryPreviewSerializer(serializers.Serializer[Any]):
     """What will expire when a day is over, if nothing is spent before."""
 
     expires_on = serializers.DateField(read_only=True)
     wallets = serializers.IntegerField(read_only=True)
     points = serializers.IntegerField(read_only=True)
+
+
+class ExpiredDaySerializer(ExpiryPreviewSerializer):
+    """A day whose points have expired. ``ran_at``: when the last of them was taken."""
+
+    ran_at = serializers.DateTimeField(read_only=True)
 
 
 class ExpirySerializer(serializers.Serializer[Any]):

@@ -46,7 +46,7 @@ class Command(BaseCommand):
             return
         for wallet in selectors.losing(community, day, since=day):
             self.stdout.write(f"{wallet.holder}: {wallet.points} of {wallet.available}")
-        self._sum_up(day, *selectors.losses(community, day))
+        self._sum_up(*selectors.losses(community, day))
 
     def _sum_up(self, day: date, wallets: int, points: int) -> None:
         self.stdout.write(f"{day}: {points} points of {wallets} wallets")

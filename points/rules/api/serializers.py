@@ -1,79 +1,61 @@
 """Shapes of rules, their versions, and of drafts on trial."""
 
 from typing import Any
+from uuid import UUID
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from backend.accounts.models import User
 from backend.api.fields import CharField, DateField
+from backend.api.serializers import ReadSerializer
 from backend.communities.api.serializers import CommunityInBriefSerializer
-from points.awards.services.tryout import HoldersChange
+from points.awards.services.tryout import HoldersChange, Trial
 from points.rules.models import Rule, RuleVersion
 from points.rules.services import LONGEST_CATEGORY
 
 
-class RuleVersionSerializer(serializers.ModelSerializer[RuleVersion]):
-    """One wording. Both days are the community's own and part of its validity."""
+class RuleVersionSerializer(ReadSerializer[RuleVersion]):
+    """A wording of a rule. Both days are the community's own and part of its validity."""
 
     parameters = serializers.DictField(read_only=True)
 
     class Meta:
         model = RuleVersion
-        fields: tuple[str, ...] = (
-            "number",
-            "parameters",
-            "valid_from",
-            "valid_to",
-            "published_at",
-        )
-        read_only_fields = fields
+        fields: tuple[str, ...] = ("number", "valid_from", "valid_to", "published_at")
 
 
-class RuleSerializer(serializers.ModelSerializer[Rule]):
+class RuleSerializer(ReadSerializer[Rule]):
     """A rule as it applies in a community: its own, or lent by a place above it.
 
     Of several versions valid on a day the highest number counts.
     """
 
     place = CommunityInBriefSerializer(source="community", read_only=True)
-    is_inherited = serializers.SerializerMethodField()
+    is_inherited = serializers.BooleanField(read_only=True)
     in_force = serializers.SerializerMethodField(help_text="Null: none today.")
     upcoming = serializers.SerializerMethodField(help_text="By their first day.")
 
     class Meta:
         model = Rule
-        fields = ("id", "subject", "category", "place", "is_inherited", "in_force", "upcoming")
-        read_only_fields = fields
-
-    # The context's "community", "today", and "versions" of each rule from today on.
-    def get_is_inherited(self, rule: Rule) -> bool:
-        return bool(rule.community_id != self.context["community"].pk)
+        fields = ("id", "subject", "category")
 
     @extend_schema_field(RuleVersionSerializer(allow_null=True))
-    def get_in_force(self, rule: Rule) -> object:
-        valid = [version for version in self._versions(rule) if not self._is_upcoming(version)]
+    def get_in_force(self, rule: Any) -> object:
+        valid = [one for one in rule.versions_to_come if one.valid_from <= rule.day]
         return RuleVersionSerializer(valid[-1]).data if valid else None
 
     @extend_schema_field(RuleVersionSerializer(many=True))
-    def get_upcoming(self, rule: Rule) -> object:
-        upcoming = [version for version in self._versions(rule) if self._is_upcoming(version)]
+    def get_upcoming(self, rule: Any) -> object:
+        upcoming = [one for one in rule.versions_to_come if one.valid_from > rule.day]
         upcoming.sort(key=lambda version: version.valid_from)
         return RuleVersionSerializer(upcoming, many=True).data
 
-    def _versions(self, rule: Rule) -> list[RuleVersion]:
-        versions: list[RuleVersion] = self.context["versions"][rule.pk]
-        return versions
 
-    def _is_upcoming(self, version: RuleVersion) -> bool:
-        return bool(version.valid_from > self.context["today"])
-
-
-class RuleInBriefSerializer(serializers.ModelSerializer[Rule]):
+class RuleInBriefSerializer(ReadSerializer[Rule]):
     class Meta:
         model = Rule
         fields = ("id", "subject", "category")
-        read_only_fields = fields
 
 
 class PublishedVersionSerializer(RuleVersionSerializer):
@@ -83,7 +65,6 @@ class PublishedVersionSerializer(RuleVersionSerializer):
 
     class Meta(RuleVersionSerializer.Meta):
         fields = ("rule", *RuleVersionSerializer.Meta.fields)
-        read_only_fields = fields
 
 
 class DraftSerializer(serializers.Serializer[Any]):
@@ -99,7 +80,7 @@ class DraftSerializer(serializers.Serializer[Any]):
 
 
 class PublishSerializer(DraftSerializer):
-    """The community's days, both part of the rule's validity."""
+    """A version to publish. Both days are the community's own and part of its validity."""
 
     valid_from = DateField(help_text="Today or later.")
     valid_to = DateField(
@@ -108,7 +89,7 @@ class PublishSerializer(DraftSerializer):
 
 
 class TryoutSerializer(DraftSerializer):
-    """The community's days, both part of the period; 366 days at most."""
+    """A draft to try. Both days are the community's own and part of the period: 366 at most."""
 
     since = DateField()
     until = DateField()
@@ -122,13 +103,12 @@ class ChangeSerializer(serializers.Serializer[Any]):
     difference = serializers.IntegerField(read_only=True)
 
 
-class WhoseChangeSerializer(serializers.ModelSerializer[User]):
-    """By name: a draft is judged by whom it would have hit."""
+class WhoseChangeSerializer(ReadSerializer[User]):
+    """Person by name: a draft is judged by whom it would have hit."""
 
     class Meta:
         model = User
         fields = ("id", "name")
-        read_only_fields = fields
 
 
 class PersonsChangeSerializer(ChangeSerializer):
@@ -150,3 +130,12 @@ class TrialSerializer(serializers.Serializer[Any]):
     volunteers = serializers.IntegerField(read_only=True, help_text="Whose awards they are.")
     gains = PersonsChangeSerializer(many=True, read_only=True, help_text="The ten largest.")
     losses = PersonsChangeSerializer(many=True, read_only=True, help_text="The ten largest.")
+
+    @staticmethod
+    def context_of(trial: Trial) -> dict[str, Any]:
+        ids = {
+            change.holder: UUID(change.holder.removeprefix("person:"))
+            for change in (*trial.gains, *trial.losses)
+        }
+        people = User.objects.in_bulk(list(ids.values()))
+        return {"people": {holder: people[person_id] for holder, person_id in ids.items()}}

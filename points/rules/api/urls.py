@@ -2,9 +2,13 @@ from django.urls import path
 
 from points.rules.api import views as rules
 
+RULE = "communities/<str:code>/rules/<uuid:rule_id>"
+
 urlpatterns = [
     path("communities/<str:code>/rules", rules.RuleListView.as_view()),
     path("communities/<str:code>/rules/versions", rules.PublishView.as_view()),
     path("communities/<str:code>/rules/tryout", rules.TryoutView.as_view()),
-    path("communities/<str:code>/rules/<uuid:rule_id>/versions", rules.VersionListView.as_view()),
+    path(RULE, rules.RuleView.as_view()),
+    path(f"{RULE}/versions", rules.VersionListView.as_view()),
+    path(f"{RULE}/versions/<int:number>", rules.VersionView.as_view()),
 ]

@@ -4,7 +4,9 @@ from typing import Any
 
 from rest_framework import serializers
 
-from points.seals.models import Verification
+from backend.api.serializers import ReadSerializer
+from points.seals.models import Seal, Verification
+from points.seals.services import sealing
 
 HASH = "64 lower-case hexadecimal digits."
 
@@ -29,6 +31,12 @@ class SealSerializer(SealHeaderSerializer):
 
     head = serializers.CharField(read_only=True, help_text=HASH)
 
+    class Meta:
+        model = Seal
+
+    def to_representation(self, seal: Any) -> Any:
+        return super().to_representation(sealing.published(seal))
+
 
 class ReceiptSerializer(serializers.Serializer[Any]):
     """A proof (RFC 6962) that the transfer in ``leaf`` is under ``head``.
@@ -44,8 +52,8 @@ class ReceiptSerializer(serializers.Serializer[Any]):
     head = serializers.CharField(read_only=True, help_text=HASH)
 
 
-class VerificationSerializer(serializers.ModelSerializer[Verification]):
-    """One look at the whole ledger. ``head`` is the last seal's, null if there was none."""
+class VerificationSerializer(ReadSerializer[Verification]):
+    """A verification of the whole ledger. ``head`` is the last seal's, null if there was none."""
 
     head = serializers.SerializerMethodField()
 
@@ -57,10 +65,8 @@ class VerificationSerializer(serializers.ModelSerializer[Verification]):
             "finished_at",
             "transfers",
             "seals",
-            "head",
             "findings_count",
         )
-        read_only_fields = fields
 
     def get_head(self, verification: Verification) -> str | None:
         return None if verification.head is None else bytes(verification.head).hex()
@@ -76,7 +82,3 @@ class VerificationInFullSerializer(VerificationSerializer):
     """A verification with what was found; of very many findings, the first."""
 
     findings = FindingSerializer(many=True, read_only=True)
-
-    class Meta(VerificationSerializer.Meta):
-        fields = (*VerificationSerializer.Meta.fields, "findings")
-        read_only_fields = fields

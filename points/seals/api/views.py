@@ -1,25 +1,15 @@
 """Seals, for everybody, and what was found when the ledger was verified, for auditors."""
 
 from typing import Any
-from uuid import UUID
 
-from django.db.models import QuerySet
-from django.shortcuts import get_object_or_404
-from drf_spectacular.utils import extend_schema
-from rest_framework.generics import ListAPIView
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
-from rest_framework.response import Response
-from rest_framework.views import APIView
 
-from backend.api.callers import signed_in
 from backend.api.paging import CursorPagination
-from backend.communities.selectors import (
-    WATCHES_OVER,
-    communities_where,
-    community_among,
-    tenants,
-)
+from backend.api.views import ListView, OpenView, below
+from backend.communities.api.shown import in_community
+from backend.communities.models import Community
+from backend.communities.selectors import WATCHES_OVER, community_among, tenants
 from points.seals import selectors
 from points.seals.api.serializers import (
     SealSerializer,
@@ -27,15 +17,19 @@ from points.seals.api.serializers import (
     VerificationSerializer,
 )
 from points.seals.models import Seal, Verification
-from points.seals.services import sealing
 
 
 class HighestNumberFirst(CursorPagination):
     ordering = "-number"
 
 
-class SealListView(ListAPIView[Seal]):
-    """The published heads, newest first: ``GET /api/v1/communities/{code}/seals``. Public.
+def any_community(request: Request, **names: Any) -> Community:
+    """Find the community ``code``, for everybody."""
+    return community_among(tenants(), names["code"])
+
+
+class SealListView(ListView[Seal]):
+    """List the published heads, newest first: ``GET /api/v1/communities/{code}/seals``. Public.
 
     A page of it is what ``points/verify_receipt.py`` holds a receipt against.
     """
@@ -43,42 +37,35 @@ class SealListView(ListAPIView[Seal]):
     permission_classes = (AllowAny,)
     serializer_class = SealSerializer
     pagination_class = HighestNumberFirst
-    queryset = Seal.objects.none()
-
-    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        community = community_among(tenants(), kwargs["code"])
-        page = self.paginate_queryset(selectors.seals_of(community)) or []
-        published = [sealing.header(seal) | {"head": bytes(seal.head).hex()} for seal in page]
-        return self.get_paginated_response(SealSerializer(published, many=True).data)
+    finds = below(any_community, selectors.seals_of)
 
 
-class VerificationListView(ListAPIView[Verification]):
-    """Each time the ledger was verified: ``GET /api/v1/communities/{code}/verifications``.
+class SealView(OpenView[Seal]):
+    """Open a published head: ``GET /api/v1/communities/{code}/seals/{number}``. Public."""
+
+    permission_classes = (AllowAny,)
+    serializer_class = SealSerializer
+    finds = below(any_community, selectors.seals_of, "number", by="number")
+
+
+class VerificationListView(ListView[Verification]):
+    """List each verification of the ledger: ``GET /api/v1/communities/{code}/verifications``.
 
     Newest first. For staff, managers and auditors.
     """
 
     serializer_class = VerificationSerializer
-    queryset = Verification.objects.none()
+    finds = in_community(
+        WATCHES_OVER, lambda community: selectors.verifications_of(community).defer("findings")
+    )
 
-    def get_queryset(self) -> QuerySet[Verification]:
-        return verifications(self.request, self.kwargs["code"]).defer("findings")
 
-
-class VerificationView(APIView):
-    """One of them, and what was found.
+class VerificationView(OpenView[Verification]):
+    """Open a verification and what was found.
 
     ``GET /api/v1/communities/{code}/verifications/{verification_id}``. For staff, managers and
     auditors.
     """
 
-    @extend_schema(responses=VerificationInFullSerializer)
-    def get(self, request: Request, code: str, verification_id: UUID) -> Response:
-        found = get_object_or_404(verifications(request, code), pk=verification_id)
-        return Response(VerificationInFullSerializer(found).data)
-
-
-def verifications(request: Request, code: str) -> QuerySet[Verification]:
-    """The community's, if the caller watches over it."""
-    community = community_among(communities_where(signed_in(request), WATCHES_OVER), code)
-    return selectors.verifications_of(community)
+    serializer_class = VerificationInFullSerializer
+    finds = in_community(WATCHES_OVER, selectors.verifications_of, "verification_id")

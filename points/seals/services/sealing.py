@@ -21,12 +21,12 @@ HASH_BYTES = 32
 
 
 def seal(*, community: Community) -> list[Seal]:
-    """Close all that is committed and in no seal yet; the seals that this made."""
+    """Close all that is committed and in no seal yet. Returns the seals that this made."""
     return list(close_batches(community=community))
 
 
 def close_batches(*, community: Community) -> Iterator[Seal]:
-    """Close what ``seal`` closes, a batch and a transaction at a time, each as it is closed.
+    """Close what ``seal`` closes, a batch and a transaction at a time. Yields each.
 
     Nothing is locked that a posting needs. What commits meanwhile is closed by this run or the
     next; if another run is under way for this community, this one leaves the rest to it.
@@ -77,7 +77,7 @@ def _close_batch(community: Community, after: UUID) -> Seal | None:
 
 
 def header(closed: Seal) -> dict[str, Any]:
-    """What a seal's head is made of (``merkle.SEAL_FIELDS``), as people and JSON read it."""
+    """Return what a seal's head is made of (``merkle.SEAL_FIELDS``), as people and JSON read it."""
     return {
         "community": str(closed.community_id),
         "number": closed.number,
@@ -88,8 +88,13 @@ def header(closed: Seal) -> dict[str, Any]:
     }
 
 
+def published(closed: Seal) -> dict[str, Any]:
+    """Return what is published of a seal: its header and its head."""
+    return header(closed) | {"head": bytes(closed.head).hex()}
+
+
 def receipt(transfer: Transfer) -> dict[str, Any]:
-    """What proves to anybody (points/verify_receipt.py) that ``transfer`` is in a published head.
+    """Return what proves (points/verify_receipt.py) that ``transfer`` is in a published head.
 
     Raises NotSealedYet, SealBroken if the transfer is not what was sealed.
     """
@@ -128,14 +133,14 @@ class Leaf(NamedTuple):
 
 
 def leaves_of(community_id: UUID, transfer_ids: Sequence[UUID]) -> dict[UUID, Leaf]:
-    """What is hashed of each of these transfers, as they are now; one that is gone is absent."""
+    """Return what is hashed of these transfers, as they are now; one that is gone is absent."""
     with connection.cursor() as cursor:
         cursor.execute(_LEAVES, {"community": community_id, "ids": list(transfer_ids)})
         return {transfer_id: Leaf(key, leaf) for transfer_id, key, leaf in cursor.fetchall()}
 
 
 def split(leaves: bytes) -> list[bytes]:
-    """A seal's leaves, one by one."""
+    """Split a seal's leaves."""
     return [bytes(leaves[at : at + HASH_BYTES]) for at in range(0, len(leaves), HASH_BYTES)]
 
 

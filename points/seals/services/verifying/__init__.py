@@ -1,4 +1,4 @@
-"""Looking at a whole ledger: whether all that docs/ledger.md promises still holds.
+"""Verifying: whether all that docs/ledger.md promises still holds.
 
 What is sealed is compared with its seal, so a changed row is named whoever changed it. What is not
 sealed yet has only the other rows that speak of it to show: totals, its hold, award or reversal.
@@ -33,7 +33,7 @@ def verify(
     against: Sequence[Mapping[str, Any]] | None = None,
     tell: Callable[[Finding | Checked], None] = lambda told: None,
 ) -> Verification:
-    """Look at all of a community's ledger, and put down what was found.
+    """Look at all of a community's ledger, and put on record what was found.
 
     ``against`` are heads that were published: ``number`` and ``head`` of each, those of another
     ``community`` (an id) left out. ``tell`` hears of each finding when it is found, and of each
@@ -67,7 +67,7 @@ def _look(
     seals: chain.Chain,
     against: Sequence[Mapping[str, Any]] | None,
 ) -> Iterator[Finding | Checked]:
-    """Each finding as it is found, and after those of a check that it is over."""
+    """Tell each finding as it is found, and after those of a check that it is over."""
     guarded = guards.Guards()
     yield from _timed(guards.CHECK, guards.PROMISE, guarded.count, guarded.findings())
     for check in books.CHECKS:

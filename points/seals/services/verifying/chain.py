@@ -52,12 +52,15 @@ class Chain:
                 yield _found(f"seal {self._number + 1}", f"it is missing; next is {seal.number}")
                 self._before = None
             yield from self._sealed(seal)
-            yield from self._late(seal)
+            if self._reached and seal.first_id < self._reached.last_id:
+                ids = [one for one in seal.transfer_ids if one and one < self._reached.last_id]
+                yield from self._passed_by("t.id = ANY(%(ids)s)", {"ids": ids})
             if self._reached is None or seal.last_id > self._reached.last_id:
                 self._reached = seal
             self._number, self.head = seal.number, bytes(seal.head)
             self.count += 1
-        yield from self._waiting_late()
+        waiting = "SELECT u.id FROM points_unsealed u WHERE u.community_id = %(community)s"
+        yield from self._passed_by(f"t.id IN ({waiting})", {})
         values = {"community": self.community.pk}
         for query in (_LISTED, _ROLLUPS, _HEADS_FOUND_BEFORE):
             for row, because in rows_of(query, values):
@@ -112,18 +115,8 @@ class Chain:
             yield _found(row, "its head does not follow from what it is made of")
         self._before = [head, bytes(seal.head)]
 
-    def _late(self, seal: Seal) -> Iterator[Finding]:
-        """Those that were posted long before an earlier seal passed them by."""
-        if self._reached and seal.first_id < self._reached.last_id:
-            ids = [one for one in seal.transfer_ids if one and one < self._reached.last_id]
-            yield from self._passed_by("t.id = ANY(%(ids)s)", {"ids": ids})
-
-    def _waiting_late(self) -> Iterator[Finding]:
-        yield from self._passed_by(
-            "t.id IN (SELECT u.id FROM points_unsealed u WHERE u.community_id = %(community)s)", {}
-        )
-
     def _passed_by(self, which: str, values: Mapping[str, Any]) -> Iterator[Finding]:
+        """Find those transfers that were posted long before an earlier seal passed them by."""
         if self._reached is None:
             return
         values = {
@@ -143,7 +136,7 @@ class Chain:
 def of_community(
     community: Community, published: Sequence[Mapping[str, Any]]
 ) -> list[Mapping[str, Any]]:
-    """Those heads that do not say that they are another community's."""
+    """Leave out heads that say that they are another community's."""
     ours = str(community.pk)
     return [one for one in published if one.get("community", ours) == ours]
 
@@ -151,7 +144,7 @@ def of_community(
 def against_published(
     community: Community, published: Sequence[Mapping[str, Any]]
 ) -> Iterator[Finding]:
-    """Published heads that are not, or no longer, those of the community's seals."""
+    """Find published heads that are not, or no longer, those of the community's seals."""
     heads = dict(
         Seal.objects.filter(
             community=community, number__in={one["number"] for one in published}

@@ -1,4 +1,4 @@
-"""What lists can be narrowed down to."""
+"""What lists of accounts and transfers can be narrowed down to."""
 
 from typing import Any
 
@@ -18,16 +18,14 @@ class StatementFilter(DaysFilter):
 class TransferFilter(StatementFilter):
     source = CharFilter(help_text="The record it comes from, such as `hours:…`.")
     key = CharFilter(help_text="The event it was made from; one key, one transfer.")
-    account = filters.UUIDFilter(method="of_account", help_text="Its id, on either side.")
+    account = filters.UUIDFilter(method="on_a_side", help_text="Its id, on either side.")
     kind = filters.ChoiceFilter(
-        method="of_kind", choices=AccountKind.choices, help_text="An account's, on either side."
+        method="on_a_side", choices=AccountKind.choices, help_text="An account's, on either side."
     )
 
-    def of_account(self, found: QuerySet[Transfer], _: str, account: Any) -> QuerySet[Transfer]:
-        return found.filter(Q(debit=account) | Q(credit=account))
-
-    def of_kind(self, found: QuerySet[Transfer], _: str, kind: str) -> QuerySet[Transfer]:
-        return found.filter(Q(debit__kind=kind) | Q(credit__kind=kind))
+    def on_a_side(self, found: QuerySet[Transfer], name: str, given: Any) -> QuerySet[Transfer]:
+        of = "" if name == "account" else "__kind"
+        return found.filter(Q(**{f"debit{of}": given}) | Q(**{f"credit{of}": given}))
 
 
 class AccountFilter(filters.FilterSet):  # type: ignore[misc]
