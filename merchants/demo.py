@@ -12,7 +12,7 @@ from merchants.partners.services import listings
 
 
 def give_and_take(partnership: Partnership, activity_id: UUID, people: dict[str, User]) -> None:
-    """What volunteers and a merchant give each other and the community, and a fair to come."""
+    """Show what volunteers and a merchant give each other and the community, and a fair to come."""
     community, staff, owner = partnership.community, people["staff"], people["owner"]
     campaign = campaigns.open_campaign(
         community=community, title="独居老人送餐", description="每周三一次热饭", by=staff

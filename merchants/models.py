@@ -10,38 +10,3 @@ from merchants.redemption.models import PayCode, Redemption, Refund, ScanAttempt
 from merchants.settlement.models.bank import BankAccount, BankBatch, BankBatchLine
 from merchants.settlement.models.payouts import Payout, PayoutCallback
 from merchants.settlement.models.statements import StatedAttendance, Statement, StatementQuestion
-
-__all__ = [
-    "ActivityMatch",
-    "BankAccount",
-    "BankBatch",
-    "BankBatchLine",
-    "Campaign",
-    "Device",
-    "Disbursement",
-    "Donation",
-    "Fair",
-    "FairStall",
-    "Increase",
-    "Invitation",
-    "Listing",
-    "Merchant",
-    "MerchantMember",
-    "Offer",
-    "OfferPrice",
-    "Partnership",
-    "PayCode",
-    "Payout",
-    "PayoutCallback",
-    "Redemption",
-    "Refund",
-    "ScanAttempt",
-    "Sponsorship",
-    "StatedAttendance",
-    "Statement",
-    "StatementQuestion",
-    "StockMove",
-    "Terms",
-    "VoucherKey",
-    "Wish",
-]

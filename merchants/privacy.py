@@ -10,16 +10,7 @@ from backend.documents.models import Document
 from backend.privacy import held
 from merchants import models
 from merchants.giving.services import wishes
-
-
-def _owns_a_merchant(user: User) -> bool:
-    return models.MerchantMember.objects.filter(
-        user=user, role=models.MerchantMember.Role.OWNER, ended_at__isnull=True
-    ).exists()
-
-
-def _forget_wishes(user: User) -> None:
-    wishes.forget(volunteer=user)
+from merchants.partners.selectors import merchants_owned_by
 
 
 def _end_employments(user: User) -> None:
@@ -35,8 +26,8 @@ def _discard_files_that_name(user: User) -> None:
     )
 
 
-held.DUTIES.append(_owns_a_merchant)
-held.FORGETS += [_forget_wishes, _end_employments, _discard_files_that_name]
+held.DUTIES.append(lambda user: merchants_owned_by(user).exists())
+held.FORGETS += [wishes.forget, _end_employments, _discard_files_that_name]
 held.table(
     "employments",
     "您在商户的工作 / where you work as a clerk or owner",

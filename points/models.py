@@ -5,20 +5,3 @@ from points.expiry.models import ExpiryPolicy
 from points.ledger.models import Account, Earned, Hold, Movement, Reversal, Transfer
 from points.rules.models import Rule, RuleVersion
 from points.seals.models import Rollup, Seal, Unsealed, Verification
-
-__all__ = [
-    "Account",
-    "Award",
-    "Earned",
-    "ExpiryPolicy",
-    "Hold",
-    "Movement",
-    "Reversal",
-    "Rollup",
-    "Rule",
-    "RuleVersion",
-    "Seal",
-    "Transfer",
-    "Unsealed",
-    "Verification",
-]

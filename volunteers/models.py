@@ -4,5 +4,3 @@ from volunteers.activities.models import Activity, Shift
 from volunteers.attendance.models import Attendance, RefusedClaim
 from volunteers.people.models import JoinRequest, Volunteer
 from volunteers.reports.models import Report
-
-__all__ = ["Activity", "Attendance", "JoinRequest", "RefusedClaim", "Report", "Shift", "Volunteer"]

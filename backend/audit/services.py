@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import date
+from types import EllipsisType
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection, models
@@ -28,16 +29,19 @@ def record(
     *,
     actor: "User | None",
     target: models.Model,
-    community: "Community | None" = None,
+    community: "Community | EllipsisType | None" = ...,
     before: dict[str, Any] | None = None,
     after: dict[str, Any] | None = None,
 ) -> AuditEntry:
     """Write that ``actor`` did ``action``, such as ``attendance.verify``, to ``target``.
 
+    It is on record in the target's own community, if it has one, unless another is told.
     ``before`` and ``after`` tell what changed: ids, states and numbers, never a name, phone or
     anything else that is personal, for nothing here can be erased. The request's id is added.
     Raises RuntimeError outside of a transaction: the entry and the act stand or fall together.
     """
+    if isinstance(community, EllipsisType):
+        community = getattr(target, "community", None)
     targets = [(community, target)]
     (entry,) = record_many(action, actor=actor, targets=targets, before=before, after=after)
     return entry

@@ -1,7 +1,7 @@
 """The tree of places, and who holds which role in which of them."""
 
 from datetime import date
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -111,6 +111,12 @@ class TenantModel(models.Model):
         for name, value in values.items():
             setattr(self, name, value)
         self.save(update_fields=list(values))
+
+    def locked(self, *related: str) -> Self:
+        """Return the row anew, ``related`` rows with it, locked until the transaction ends."""
+        rows = type(self)._default_manager.select_for_update(no_key=True, of=("self",))
+        read_along = rows.select_related(*related) if related else rows
+        return read_along.get(community=self.community_id, pk=self.pk)
 
 
 class Role(models.TextChoices):

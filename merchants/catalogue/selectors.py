@@ -16,15 +16,7 @@ from merchants.partners.selectors import accepted, merchants_of, merchants_owned
 
 def offers_known_to(user: User) -> QuerySet[Offer]:
     """Return all that was ever on offer where ``user`` volunteers, newest first."""
-    return (
-        Offer.objects.filter(
-            community__in=communities_of(user),
-            status__in=[Offer.Status.LISTED, Offer.Status.WITHDRAWN],
-        )
-        .exclude(kind__in=Offer.MADE_BY_US)
-        .select_related("partnership", "community")
-        .order_by("-id")
-    )
+    return _with_partner(offers_once_listed().filter(community__in=communities_of(user)))
 
 
 def offers_open_to(user: User) -> QuerySet[Offer]:
@@ -102,21 +94,12 @@ def _with_partner(offers: QuerySet[Offer]) -> QuerySet[Offer]:
 
 def fairs_open_to(user: User) -> QuerySet[Fair]:
     """Return the fairs that are or will be where ``user`` volunteers, newest first."""
-    return _fairs(
-        Fair.objects.filter(
-            community__in=communities_of(user),
-            ends_at__gt=timezone.now(),
-            cancelled_at__isnull=True,
-        )
-    )
+    return _fairs(_to_come(user))
 
 
 def fairs_with(merchant: Merchant) -> QuerySet[Fair]:
     """Return the fairs at which the merchant has a stall, newest first."""
-    its = FairStall.objects.filter(
-        community__in=accepted(merchant.pk).values("community"), partnership__merchant=merchant
-    )
-    return _fairs(Fair.objects.filter(pk__in=its.values("fair")))
+    return _fairs(_with(accepted(merchant.pk)))
 
 
 def fairs_in(community: Community) -> QuerySet[Fair]:
@@ -129,9 +112,30 @@ def fairs_seen_by(user: User) -> QuerySet[Fair]:
     return _fairs(Fair.objects.filter(community__in=communities_where(user, WATCHES_OVER)))
 
 
+def fairs_known_to(user: User) -> QuerySet[Fair]:
+    """Return the fairs that ``user`` opens: as a volunteer, at work, as staff or auditor."""
+    jobs = merchants_of(user).order_by().values("pk")
+    at_work = _with(Partnership.objects.filter(merchant__in=jobs, accepted_at__isnull=False))
+    watched = Fair.objects.filter(community__in=communities_where(user, WATCHES_OVER))
+    return _fairs(watched | _to_come(user) | at_work)
+
+
 def fairs_handled_by(user: User) -> QuerySet[Fair]:
     """Return the fairs that ``user`` may cancel as staff."""
     return _fairs(Fair.objects.filter(community__in=communities_where(user, HANDLES)))
+
+
+def _to_come(user: User) -> QuerySet[Fair]:
+    return Fair.objects.filter(
+        community__in=communities_of(user), ends_at__gt=timezone.now(), cancelled_at__isnull=True
+    )
+
+
+def _with(partnerships: QuerySet[Partnership]) -> QuerySet[Fair]:
+    stalls = FairStall.objects.filter(
+        community__in=partnerships.values("community"), partnership__in=partnerships
+    )
+    return Fair.objects.filter(pk__in=stalls.values("fair"))
 
 
 def _fairs(fairs: QuerySet[Fair]) -> QuerySet[Fair]:

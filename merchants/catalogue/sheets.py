@@ -11,7 +11,7 @@ from merchants.catalogue.errors import OfferCodeReserved
 from merchants.catalogue.models import Offer
 from merchants.catalogue.services import offers as catalogue
 from merchants.partners.models.partnerships import Partnership
-from merchants.partners.sheets import MERCHANT, _ended, _partnerships
+from merchants.partners.sheets import MERCHANT, ended, partners_named
 
 
 class OffersSheet(Sheet):
@@ -32,7 +32,9 @@ class OffersSheet(Sheet):
     def take(self, rows: list[Row]) -> BatchOutcome:
         partnerships = {
             partnership.name_compared: partnership
-            for partnership in _partnerships(self.community, rows).filter(accepted_at__isnull=False)
+            for partnership in partners_named(self.community, rows).filter(
+                accepted_at__isnull=False
+            )
         }
         known = {
             offer.code: offer
@@ -50,7 +52,7 @@ class OffersSheet(Sheet):
                 reason = _("No merchant of this name is a partner of this community.")
                 errors.append(RowError(row.line, MERCHANT.header, "merchant_unknown", reason))
             elif partnership.status == Partnership.Status.ENDED:
-                errors.append(_ended(row))
+                errors.append(ended(row))
             elif catalogue.is_reserved(terms["code"]):
                 reason = str(OfferCodeReserved.title)
                 errors.append(RowError(row.line, "编号", OfferCodeReserved.code, reason))

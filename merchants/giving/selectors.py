@@ -1,4 +1,4 @@
-"""Reads about campaigns, donations and sponsorships."""
+"""Reads about campaigns, donations, sponsorships and wishes."""
 
 from django.db.models import OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
@@ -11,34 +11,31 @@ from merchants.partners.models.merchants import Merchant
 from merchants.partners.models.partnerships import Partnership
 from merchants.partners.selectors import partnerships_owned_by
 
-
-def communities_with_campaigns_for(user: User) -> QuerySet[Community]:
-    """Where ``user`` volunteers or works for the community."""
-    return communities_where(user, (*WATCHES_OVER, Role.VOLUNTEER))
+KNOWS = (*WATCHES_OVER, Role.VOLUNTEER)  # what is collected for, and what merchants gave
 
 
 def campaigns_known_to(user: User) -> QuerySet[Campaign]:
-    """What points are or were collected for where ``user`` belongs, newest first."""
-    return with_totals(Campaign.objects.filter(community__in=communities_with_campaigns_for(user)))
+    """Return what points are or were collected for where ``user`` belongs."""
+    return Campaign.objects.filter(community__in=communities_where(user, KNOWS))
 
 
 def campaigns_open_to(user: User) -> QuerySet[Campaign]:
-    """Those to which ``user`` may give as a volunteer."""
+    """Return those to which ``user`` may give as a volunteer."""
     return Campaign.objects.filter(community__in=communities_of(user)).select_related("community")
 
 
 def campaigns_handled_by(user: User) -> QuerySet[Campaign]:
-    """Those whose points ``user`` may spend as staff."""
-    return with_totals(Campaign.objects.filter(community__in=communities_where(user, HANDLES)))
+    """Return those whose points ``user`` may spend as staff."""
+    return Campaign.objects.filter(community__in=communities_where(user, HANDLES))
 
 
 def campaigns_in(community: Community) -> QuerySet[Campaign]:
-    """All that points are or were collected for there, newest first."""
-    return with_totals(Campaign.objects.filter(community=community))
+    """Return all that points are or were collected for there."""
+    return Campaign.objects.filter(community=community)
 
 
 def with_totals(campaigns: QuerySet[Campaign]) -> QuerySet[Campaign]:
-    """Newest first, each with ``donated_points`` and ``disbursed_points``."""
+    """Return campaigns newest first, with their ``donated_points`` and ``disbursed_points``."""
 
     def total(model: type[Donation] | type[Disbursement]) -> Coalesce:
         of_campaign = model.objects.filter(community=OuterRef("community"), campaign=OuterRef("pk"))
@@ -53,7 +50,7 @@ def with_totals(campaigns: QuerySet[Campaign]) -> QuerySet[Campaign]:
 
 
 def pool_of(campaign: Campaign) -> int:
-    """What was given to it and not spent."""
+    """Return how many points were given to a campaign and not spent."""
     given, spent = (
         rows.filter(community_id=campaign.community_id).aggregate(points=Sum("points"))["points"]
         or 0
@@ -63,13 +60,13 @@ def pool_of(campaign: Campaign) -> int:
 
 
 def disbursed_in(community: Community) -> int:
-    """The points of that community's campaigns that were spent."""
+    """Return how many points of that community's campaigns were spent."""
     spent = Disbursement.objects.filter(community=community).aggregate(points=Sum("points"))
     return spent["points"] or 0
 
 
 def donations_of(user: User) -> QuerySet[Donation]:
-    """What ``user`` gave back, newest first."""
+    """Return what ``user`` gave back, newest first."""
     return (
         Donation.objects.filter(volunteer=user)
         .select_related("campaign", "community")
@@ -78,14 +75,14 @@ def donations_of(user: User) -> QuerySet[Donation]:
 
 
 def disbursements_of(campaign: Campaign) -> QuerySet[Disbursement]:
-    """What its points were spent on, newest first."""
+    """Return what a campaign's points were spent on, newest first."""
     return Disbursement.objects.filter(
         community_id=campaign.community_id, campaign=campaign
     ).order_by("-id")
 
 
 def sponsorships_in(community: Community) -> QuerySet[Sponsorship]:
-    """What merchants gave there, newest first."""
+    """Return what merchants gave there, newest first."""
     return (
         Sponsorship.objects.filter(community=community)
         .select_related("partnership")
@@ -94,12 +91,12 @@ def sponsorships_in(community: Community) -> QuerySet[Sponsorship]:
 
 
 def wishes_of(user: User) -> QuerySet[Wish]:
-    """What ``user`` wished for, newest first."""
+    """Return what ``user`` wished for, newest first."""
     return _wishes(Wish.objects.filter(volunteer=user))
 
 
 def wishes_open_to(user: User) -> QuerySet[Wish]:
-    """What neighbours wish for where ``user`` volunteers, and what ``user`` fulfils or did."""
+    """Return what is wished for where ``user`` volunteers, or ``user`` fulfils or did."""
     published = Q(community__in=communities_of(user), status=Wish.Status.PUBLISHED)
     return _wishes(Wish.objects.filter(published | Q(donor=user)))
 
@@ -111,9 +108,7 @@ def wishes_adopted_by(user: User) -> QuerySet[Wish]:
 
 def wishes_adoptable_by(user: User) -> QuerySet[Wish]:
     """Return those ``user`` could fulfil, does or did, as a neighbour or with a shop they own."""
-    active = _owned(user).filter(status=Partnership.Status.ACTIVE).values("community")
-    theirs = wishes_open_to(user) | wishes_adopted_by(user)
-    return theirs | _wishes(Wish.objects.filter(community__in=active, status=Wish.Status.PUBLISHED))
+    return wishes_open_to(user) | _open_to_shops(_owned(user))
 
 
 def wishes_watched_by(user: User) -> QuerySet[Wish]:
@@ -126,24 +121,24 @@ def _owned(user: User) -> QuerySet[Partnership]:
 
 
 def wishes_open_to_merchant(merchant: Merchant) -> QuerySet[Wish]:
-    """What is wished for where the merchant is an active partner, and what it fulfils or did."""
-    active = merchant.partnerships.filter(status=Partnership.Status.ACTIVE).values("community")
-    return _wishes(
-        Wish.objects.filter(
-            Q(community__in=active, status=Wish.Status.PUBLISHED)
-            | Q(partnership__merchant=merchant)
-        )
-    )
+    """Return what is wished for where the merchant is active, or it fulfils or did."""
+    return _open_to_shops(Partnership.objects.filter(merchant=merchant))
 
 
 def wishes_in(community: Community) -> QuerySet[Wish]:
-    """All of them, newest first."""
+    """Return all wishes there, newest first."""
     return _wishes(Wish.objects.filter(community=community))
 
 
 def wishes_handled_by(user: User) -> QuerySet[Wish]:
-    """Those ``user`` decides on as staff."""
+    """Return those ``user`` decides on as staff."""
     return _wishes(Wish.objects.filter(community__in=communities_where(user, HANDLES)))
+
+
+def _open_to_shops(partnerships: QuerySet[Partnership]) -> QuerySet[Wish]:
+    active = partnerships.filter(status=Partnership.Status.ACTIVE).values("community")
+    published = Q(community__in=active, status=Wish.Status.PUBLISHED)
+    return _wishes(Wish.objects.filter(published | Q(partnership__in=partnerships)))
 
 
 def _wishes(wishes: QuerySet[Wish]) -> QuerySet[Wish]:

@@ -18,5 +18,5 @@ def sweep_lapsed_wishes() -> None:
 
 @shared_task(autoretry_for=(OperationalError,), retry_backoff=True)
 def reopen_wish(wish_id: str) -> None:
-    """Open one; a second run finds it open."""
+    """Open a lapsed wish again. Idempotent."""
     wishes.reopen(wish_id=UUID(wish_id))

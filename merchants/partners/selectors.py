@@ -1,19 +1,10 @@
-"""Reads about who works for a merchant."""
+"""Reads about partners, who works for them, their lists, and increases."""
 
 from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from uuid import UUID
 
-from django.db.models import (
-    BooleanField,
-    DateField,
-    F,
-    Func,
-    Prefetch,
-    Q,
-    QuerySet,
-    Value,
-)
+from django.db.models import BooleanField, DateField, F, Func, Prefetch, Q, QuerySet, Value
 
 from backend.accounts.models import User
 from backend.communities.models import Community, Role
@@ -43,7 +34,7 @@ class WorkedAt(Func):
 
 
 def merchants_of(user: User) -> QuerySet[Merchant]:
-    """Where ``user`` works; ``role`` says as what, a clerk or an owner."""
+    """Return where ``user`` works; ``role`` says as what, a clerk or an owner."""
     return (
         Merchant.objects.filter(members__user=user, members__ended_at__isnull=True)
         .annotate(role=F("members__role"))
@@ -87,7 +78,7 @@ def owners_of(merchant_id: UUID) -> QuerySet[MerchantMember]:
 
 
 def merchants_owned_by(user: User) -> QuerySet[Merchant]:
-    """What ``user`` owns."""
+    """Return the merchants that ``user`` owns, newest first."""
     return Merchant.objects.filter(
         members__user=user,
         members__role=MerchantMember.Role.OWNER,
@@ -105,8 +96,13 @@ def members_of(merchant: Merchant) -> QuerySet[MerchantMember]:
     return MerchantMember.objects.filter(merchant=merchant).select_related("user").order_by("-id")
 
 
+def current_members_of(merchant: Merchant) -> QuerySet[MerchantMember]:
+    """Return who works at a merchant now, newest first."""
+    return members_of(merchant).filter(ended_at__isnull=True)
+
+
 def invitations_to(merchant: Merchant) -> QuerySet[Invitation]:
-    """All that its owners ever made, newest first."""
+    """Return all invitations that a merchant's owners ever made, newest first."""
     return (
         Invitation.objects.filter(merchant=merchant)
         .select_related("invited_by", "accepted_by", "revoked_by")
@@ -115,7 +111,7 @@ def invitations_to(merchant: Merchant) -> QuerySet[Invitation]:
 
 
 def shops_open_to(user: User) -> QuerySet[Partnership]:
-    """The active partners where ``user`` volunteers, newest first."""
+    """Return the active partners where ``user`` volunteers, newest first."""
     return _partners(
         Partnership.objects.filter(
             community__in=communities_of(user), status=Partnership.Status.ACTIVE
@@ -163,12 +159,12 @@ def _in(user: User, roles: tuple[Role, ...]) -> QuerySet[Partnership]:
 
 
 def partnerships_of(merchant: Merchant) -> QuerySet[Partnership]:
-    """The merchant's contracts, newest first."""
+    """Return the merchant's contracts, newest first."""
     return _partners(Partnership.objects.filter(merchant=merchant))
 
 
 def accepted(merchant_id: UUID) -> QuerySet[Partnership]:
-    """Where it is or was a partner with its owner's yes: only there anything of it is known."""
+    """Return where it is or was a partner with its owner's yes: only there it is known."""
     return Partnership.objects.filter(merchant=merchant_id, accepted_at__isnull=False)
 
 
@@ -182,7 +178,7 @@ def counts_while(condition: Callable[[], Q]) -> None:
 
 
 def communities_told_of(merchant_id: UUID) -> QuerySet[Community]:
-    """Communities whose auditors read what concerns no one community.
+    """Return the communities whose auditors read what concerns no one community.
 
     A partnership that has ended counts for as long as a registered condition holds of it.
     """
@@ -195,7 +191,7 @@ def communities_told_of(merchant_id: UUID) -> QuerySet[Community]:
 
 
 def terms_of(partnership: Partnership) -> QuerySet[Terms]:
-    """All versions of a contract, newest first."""
+    """Return all versions of a contract, newest first."""
     return (
         Terms.objects.filter(community_id=partnership.community_id, partnership=partnership)
         .select_related("agreed_by", "withdrawn_by")
@@ -214,7 +210,7 @@ def counting(versions: Iterable[Terms], day: date) -> Terms | None:
 
 
 def first_community_of(merchant_id: UUID) -> UUID:
-    """Where it became a partner first: what belongs to no community is on record there."""
+    """Return where it became a partner first: what belongs to no community is on record there."""
     return accepted(merchant_id).earliest("since_at").community_id
 
 
@@ -227,7 +223,7 @@ def _partners(partnerships: QuerySet[Partnership]) -> QuerySet[Partnership]:
 
 
 def increases_in(community: Community) -> QuerySet[Increase]:
-    """All that was ever asked for there, newest first."""
+    """Return all that was ever asked for there, newest first."""
     return _increases(Increase.objects.filter(community=community))
 
 
@@ -237,16 +233,10 @@ def increases_seen_by(user: User) -> QuerySet[Increase]:
 
 
 def increases_handled_by(user: User) -> QuerySet[Increase]:
-    """What ``user`` may confirm as staff, there or in a place above; a limit as a manager."""
-    return _increases(
-        Increase.objects.filter(
-            Q(community__in=communities_where(user, MANAGES))
-            | Q(
-                ~Q(kind=Increase.Kind.LIMIT),
-                community__in=communities_where(user, HANDLES),
-            )
-        )
-    )
+    """Return what ``user`` may confirm as staff, there or in a place above; limits as a manager."""
+    managed = Q(community__in=communities_where(user, MANAGES))
+    handled = Q(community__in=communities_where(user, HANDLES)) & ~Q(kind=Increase.Kind.LIMIT)
+    return _increases(Increase.objects.filter(managed | handled))
 
 
 def _increases(increases: QuerySet[Increase]) -> QuerySet[Increase]:
@@ -256,55 +246,44 @@ def _increases(increases: QuerySet[Increase]) -> QuerySet[Increase]:
 
 
 def listings_open_to(user: User) -> QuerySet[Listing]:
-    """What active partners need and lend where ``user`` volunteers, newest first."""
-    return _listings(
-        Listing.objects.filter(
-            community__in=communities_of(user),
-            partnership__status=Partnership.Status.ACTIVE,
-            closed_at__isnull=True,
-        )
+    """Return what active partners need and lend where ``user`` volunteers."""
+    return Listing.objects.filter(
+        community__in=communities_of(user),
+        partnership__status=Partnership.Status.ACTIVE,
+        closed_at__isnull=True,
     )
 
 
 def listings_of(partnership: Partnership) -> QuerySet[Listing]:
-    """Return a partner's two lists, newest first, closed listings as well."""
-    return _listings(
-        Listing.objects.filter(community=partnership.community_id, partnership=partnership)
-    )
+    """Return a partner's two lists, closed listings as well."""
+    return Listing.objects.filter(community=partnership.community_id, partnership=partnership)
 
 
 def listings_seen_by(user: User) -> QuerySet[Listing]:
     """Return those open to ``user``, and all that ``user`` keeps, or reads as staff or auditor."""
     seen = partnerships_seen_by(user).order_by().values("pk")
-    where = {
-        "community__in": communities_of(user),
-        "partnership__status": Partnership.Status.ACTIVE,
-    }
-    return _listings(
-        Listing.objects.filter(Q(partnership__in=seen) | Q(**where, closed_at__isnull=True))
-    )
+    return Listing.objects.filter(partnership__in=seen) | listings_open_to(user)
 
 
 def listings_kept_by(user: User) -> QuerySet[Listing]:
     """Return those ``user`` closes, as an owner or as staff."""
     kept = partnerships_kept_by(user).order_by().values("pk")
-    return _listings(Listing.objects.filter(partnership__in=kept))
+    return Listing.objects.filter(partnership__in=kept)
 
 
 def listings_handled_by(user: User) -> QuerySet[Listing]:
-    """Those ``user`` matches to activities as staff."""
-    return _listings(Listing.objects.filter(community__in=communities_where(user, HANDLES)))
+    """Return those ``user`` matches to activities as staff."""
+    return Listing.objects.filter(community__in=communities_where(user, HANDLES))
 
 
 def matches_of(listing: Listing) -> QuerySet[ActivityMatch]:
-    """Which activities serve it, or did."""
+    """Return which activities serve it, or did."""
     return ActivityMatch.objects.filter(community=listing.community_id, listing=listing)
 
 
-def _listings(listings: QuerySet[Listing]) -> QuerySet[Listing]:
+def with_matches(listings: QuerySet[Listing], user: User) -> QuerySet[Listing]:
+    """Return listings with the activities that serve them now, ``current_matches``."""
     current = ActivityMatch.objects.filter(ended_at__isnull=True).order_by("id")
-    return (
-        listings.select_related("partnership", "community")
-        .prefetch_related(Prefetch("matches", current, to_attr="current_matches"))
-        .order_by("-id")
+    return listings.select_related("partnership", "community").prefetch_related(
+        Prefetch("matches", current, to_attr="current_matches")
     )

@@ -33,7 +33,7 @@ class MerchantsSheet(Sheet):
     def take(self, rows: list[Row]) -> BatchOutcome:
         known = {
             partnership.name_compared: partnership
-            for partnership in _partnerships(self.community, rows)
+            for partnership in partners_named(self.community, rows)
             .select_related("merchant")
             .prefetch_related("terms")
         }
@@ -49,7 +49,7 @@ class MerchantsSheet(Sheet):
                 )
                 created += 1
             elif partnership.status == Partnership.Status.ENDED:
-                errors.append(_ended(row))
+                errors.append(ended(row))
             elif (of_thing(partnership.merchant.trade), _agreed(partnership)) == (
                 of_thing(terms.pop("trade")),
                 terms,
@@ -61,19 +61,20 @@ class MerchantsSheet(Sheet):
         return created, unchanged, errors
 
 
-def _partnerships(community: Community, rows: list[Row]) -> QuerySet[Partnership]:
+def partners_named(community: Community, rows: list[Row]) -> QuerySet[Partnership]:
+    """Return the community's partners that the rows name."""
     names = {of_thing(row.values["merchant"]) for row in rows}
     return Partnership.objects.filter(community=community, name_compared__in=names)
 
 
-def _ended(row: Row) -> RowError:
-    """A list does not take up again what was ended: the row is named, and spoils no list."""
+def ended(row: Row) -> RowError:
+    """Name a row of a partner that has ended: no list takes it up again, and it spoils none."""
     reason = str(PartnerEnded.title)
     return RowError(row.line, MERCHANT.header, PartnerEnded.code, reason, is_left=True)
 
 
 def _agreed(partnership: Partnership) -> dict[str, int | bool | None]:
-    """The terms as the sheet has them, the last ones; nothing of whom staff only talk to."""
+    """Return the last terms as the sheet has them; nothing of whom staff only talk to."""
     kept = [terms for terms in partnership.terms.all() if terms.withdrawn_at is None]
     last = max(kept, key=lambda terms: terms.version, default=None)
     if last is None:

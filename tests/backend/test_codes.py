@@ -125,13 +125,13 @@ class Doors:
         return self.post(self.phone, address, {"shop_code": way(code)})
 
     def invitation(self, way):
-        _, code = invitations.invite(
+        invitation = invitations.invite(
             merchant=self.tea_house.merchant,
             invited_by=self.owner,
             role=MerchantMember.Role.CLERK,
         )
         new = self.log_in(self.person("new", "新人"))
-        return self.post(new, "invitations/accept", {"code": way(code)})
+        return self.post(new, "invitations/accept", {"code": way(invitation.code)})
 
     def join_code(self, way):
         code = places.make_join_code(community=self.lake, made_by=self.owner).join_code

@@ -66,7 +66,7 @@ def secrets(person, lake):
     bank.keep_account(merchant=shop, holder="周", bank="农商行", number="62220001", by=wang)
     endpoint, first = webhooks.create(owner_id=shop.pk, url="https://8.8.8.8/", by=wang)
     _, second = webhooks.rotate_secret(endpoint=endpoint, by=wang)
-    _, told = invitations.invite_owner(partnership=partnership, invited_by=wang)
+    told = invitations.invite_owner(partnership=partnership, invited_by=wang).code
     _, shown = pay_codes.show(volunteer=li, community=lake)
     profile.change(user=li, born_on=ages.today() - timedelta(days=4_000))
     asked, _ = guardians.ask(child=li)

@@ -31,6 +31,7 @@ from backend.notices import services as notices
 from backend.notices.models import Notice
 from backend.privacy.services import exports
 from backend.webhooks import services as webhooks
+from merchants.catalogue.selectors import prices_of
 from merchants.catalogue.services import fairs
 from merchants.catalogue.services import offers as catalogue
 from merchants.giving.services import campaigns, wishes
@@ -304,9 +305,7 @@ def business(
     shop = partnership.merchant
     member = partners.employ(merchant=shop, user=clerk, role=MerchantMember.Role.CLERK)
     partners.employ(merchant=shop, user=owner, role=MerchantMember.Role.OWNER)
-    invitation, told = invitations.invite(
-        merchant=shop, invited_by=owner, role=MerchantMember.Role.CLERK
-    )
+    invitation = invitations.invite(merchant=shop, invited_by=owner, role=MerchantMember.Role.CLERK)
     tea, yacht = (
         catalogue.offer(
             partnership=partnership, code=title, title=title, price_points=price, stock=100
@@ -361,7 +360,12 @@ def business(
         by=newcomer,
     )
     campaign = campaigns.open_campaign(community=community, title="助老", by=owner)
-    campaigns.donate(campaign=campaign, volunteer=volunteer, amount=5)
+    donated = campaigns.donate(campaign=campaign, volunteer=volunteer, amount=5)
+    spent = campaigns.disburse(campaign=campaign, amount=1, reason="米", by=newcomer)
+    given = campaigns.sponsor(
+        partnership=partnership, text="长寿面五十份", given_on=community.today, by=newcomer
+    )
+    moved = catalogue.restock(offer=tea, change=1, reason="到货", by=newcomer)
     made = []
     neighbours = [
         User.objects.create(username=f"{community.code}-{number}", name="邻居")
@@ -454,6 +458,11 @@ def business(
         "question_id": asked_about,
         "merchant_id": [shop],
         "campaign_id": [campaign],
+        "donation_id": [donated],
+        "disbursement_id": [spent],
+        "sponsorship_id": [given],
+        "move_id": [moved],
+        "price_id": [prices_of(tea)[0]],
         "device_id": [device],
         "endpoint_id": [endpoint],
         "delivery_id": [told_of],
@@ -650,7 +659,7 @@ def business(
             "value_fen": 30_000,
             "reason": "合适",
         },
-        "POST /api/v1/invitations/accept": {"code": told},
+        "POST /api/v1/invitations/accept": {"code": invitation.code},
         "POST /api/v1/join-requests/{join_request_id}/reject": {"reason": "不住在这里"},
         "PATCH /api/v1/me": {"name": "王小明", "born_on": "1990-01-01"},
         "POST /api/v1/attendances/{attendance_id}/check-in": {

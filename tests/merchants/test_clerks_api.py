@@ -151,7 +151,7 @@ def test_nobody_tries_one_code_after_the_other(sun, li, shop, zhou, logged_in):
     phone = logged_in(sun)
     for _ in range(CODES.limit):
         phone.post("/api/v1/invitations/accept", {"code": "GUES-SGUE-SSGU-ESSG"})
-    _, code = invitations.invite(merchant=shop, invited_by=zhou, role=Role.CLERK)
+    code = invitations.invite(merchant=shop, invited_by=zhou, role=Role.CLERK).code
 
     refused = phone.post("/api/v1/invitations/accept", {"code": code})
 
@@ -218,7 +218,7 @@ def test_to_all_others_there_is_no_such_thing(
     )
     neighbour = person("wu")
     partners.employ(merchant=noodle_bar.merchant, user=neighbour, role=Role.OWNER)
-    made, _ = invitations.invite(merchant=shop, invited_by=zhou, role=Role.CLERK)
+    made = invitations.invite(merchant=shop, invited_by=zhou, role=Role.CLERK)
     member = MerchantMember.objects.get(user=chen)
     path = path.format(member=member.pk, invitation=made.pk)
     before = AuditEntry.objects.count()

@@ -280,7 +280,7 @@ def test_an_owner_changes_neither_what_was_rejected_nor_what_staff_took_off(
     catalogue.decide(offer=proposed, accept=False, by=zhao)
     with pytest.raises(OfferStatusWrong):
         catalogue.amend(offer=proposed, by=zhou, price_points=1)
-    catalogue.set_listed(offer=tea, is_listed=False, by=zhao, is_staff=True)
+    catalogue.set_listed(offer=tea, is_listed=False, by=zhao)
     with pytest.raises(StaffWithdrewIt):
         catalogue.amend(offer=tea, by=zhou, price_points=1)
 

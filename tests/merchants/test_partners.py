@@ -292,7 +292,7 @@ def test_terms_never_change(tea_house, altered):
 
 
 def test_staff_invite_the_first_owner_and_no_second(noodles, zhao, person):
-    _, code = invitations.invite_owner(partnership=noodles, invited_by=zhao)
+    code = invitations.invite_owner(partnership=noodles, invited_by=zhao).code
     owner = person("boss", "老板")
     assert invitations.accept(user=owner, code=code).role == MerchantMember.Role.OWNER
 
@@ -488,7 +488,7 @@ def act(asked, shop, zhou, person):
     """What the auditors of each of its communities read, done once more."""
     before = set(AuditEntry.objects.values_list("pk", flat=True))
     bank.keep_account(merchant=shop, holder="周", bank="农商行", number="62220001", by=zhou)
-    _, code = invitations.invite(merchant=shop, invited_by=zhou, role=MerchantMember.Role.CLERK)
+    code = invitations.invite(merchant=shop, invited_by=zhou, role=MerchantMember.Role.CLERK).code
     invitations.accept(user=person("new"), code=code)
     offline.register_device(merchant=shop, name="平板", by=zhou)
     told = AuditEntry.objects.exclude(pk__in=before).filter(community=asked.community)

@@ -89,7 +89,7 @@ def test_decided_between_the_look_and_the_lock(cake, zhou, zhao):
     catalogue.decide(offer=cake, accept=False, by=zhao)
 
     with pytest.raises(errors.OfferStatusWrong):
-        catalogue.picture(offer=cake, photo=photo(), by=zhou, only_proposed=True)
+        catalogue.picture(offer=cake, photo=photo(), by=zhou)
 
 
 def test_the_clerks_screen_shows_it(tea, wang, chen, zhao, shop, grant_points, logged_in):

@@ -225,7 +225,7 @@ def test_who_is_forgotten_has_no_words_left(published, tea_house, zhou, wang, wa
     wishes.adopt_as_merchant(wish=published, partnership=tea_house, by=zhou)
 
     wishes.withdraw_all(Leaving(wang.pk, None, timezone.now()))
-    wishes.forget(volunteer=wang)
+    wishes.forget(wang)
 
     assert (Wish.objects.get().text, Wish.objects.get().status) == ("", Status.WITHDRAWN)
     assert Offer.objects.get().title == "微心愿"
@@ -288,7 +288,7 @@ def test_what_was_erased_is_nobodys_to_fulfil_when_it_is_refunded(
     published, tea_house, zhou, chen, wang
 ):
     adopted = scanned(published, tea_house, zhou, chen)
-    wishes.forget(volunteer=wang)
+    wishes.forget(wang)
 
     refunds.refund(redemption=adopted.redemption, refunded_by=chen, reason="坏了")
 

@@ -115,7 +115,7 @@ class CommunityFiguresSerializer(CommunitySerializer):
 
     class Meta(CommunitySerializer.Meta):
         fields = (*CommunitySerializer.Meta.fields, "volunteers", "points")  # type: ignore[assignment]
-        read_only_fields = fields  # type: ignore[assignment]
+        read_only_fields = fields
 
     def get_volunteers(self, community: Community) -> int:
         return selectors.volunteers_in(community).count()

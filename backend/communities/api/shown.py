@@ -28,6 +28,16 @@ def community(roles: tuple[Role, ...]) -> Callable[..., Community]:
     return _among(selectors.communities_where, roles)
 
 
+def in_community(
+    roles: tuple[Role, ...], selector: Callable[[Community], QuerySet[Any]], named: str = ""
+) -> Finds:
+    """Find rows of the community that the address names, for those who are ``roles``.
+
+    With ``named``, the one row whose id the address calls so.
+    """
+    return below(community(roles), selector, named)
+
+
 def tenant(request: Request, **names: Any) -> Community:
     """Find the community that the address calls ``code``, for everybody."""
     return selectors.community_among(selectors.tenants(), names["code"])
@@ -45,13 +55,3 @@ def place(roles: tuple[Role, ...]) -> Callable[..., Community]:
 
 managed_community = community(selectors.MANAGES)
 managed_place = place(selectors.MANAGES)
-
-
-def in_community(
-    roles: tuple[Role, ...], selector: Callable[[Community], QuerySet[Any]], named: str = ""
-) -> Finds:
-    """Find rows of the community that the address names, for those who are ``roles``.
-
-    With ``named``, the one row whose id the address calls so.
-    """
-    return below(community(roles), selector, named)

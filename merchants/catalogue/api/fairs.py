@@ -3,32 +3,27 @@
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
-from django.shortcuts import get_object_or_404
-from drf_spectacular.utils import extend_schema
-from rest_framework import serializers, status
-from rest_framework.generics import ListAPIView
-from rest_framework.request import Request
-from rest_framework.response import Response
+from rest_framework import serializers
 from rest_framework.views import APIView
 
-from backend.api.callers import signed_in
+from backend.accounts.models import User
 from backend.api.fields import CharField, DateTimeField
 from backend.api.filters import CommunityFilter
-from backend.api.idempotency import idempotent
-from backend.api.views import seen
-from backend.communities.api.shown import in_community
-from backend.communities.selectors import HANDLES, WATCHES_OVER, communities_where
+from backend.api.serializers import ReadSerializer
+from backend.api.views import ListView, OpenView, seen, writes
+from backend.communities.api.shown import community, in_community
+from backend.communities.models import Community
+from backend.communities.selectors import HANDLES, WATCHES_OVER
 from merchants.catalogue import selectors
 from merchants.catalogue.models import Fair
 from merchants.catalogue.services import fairs
-from merchants.partners.api.members import worked_at
+from merchants.partners.api.members import at_workplace
 from merchants.partners.api.serializers import PartnerCommunitySerializer, PartnerSerializer
 from merchants.partners.errors import PartnerUnknown
 from merchants.partners.selectors import partners_in
 
 
-class FairSerializer(serializers.ModelSerializer[Fair]):
+class FairSerializer(ReadSerializer[Fair]):
     """A fair; ``cancelled_at`` is null if it takes place."""
 
     community = PartnerCommunitySerializer(read_only=True)
@@ -36,17 +31,7 @@ class FairSerializer(serializers.ModelSerializer[Fair]):
 
     class Meta:
         model = Fair
-        fields = (
-            "id",
-            "community",
-            "title",
-            "place",
-            "starts_at",
-            "ends_at",
-            "cancelled_at",
-            "merchants",
-        )
-        read_only_fields = fields
+        fields = ("id", "title", "place", "starts_at", "ends_at", "cancelled_at")
 
 
 class AnnounceFairSerializer(serializers.Serializer[Any]):
@@ -61,72 +46,59 @@ class AnnounceFairSerializer(serializers.Serializer[Any]):
     )
 
 
-class FairListView(ListAPIView[Fair]):
-    """Lists fairs that are or will be where I volunteer, newest first: ``GET /api/v1/fairs``."""
+class FairListView(ListView[Fair]):
+    """List fairs that are or will be where I volunteer, newest first: ``GET /api/v1/fairs``."""
 
     serializer_class = FairSerializer
-    queryset = Fair.objects.none()
     filterset_class = CommunityFilter
-
-    def get_queryset(self) -> QuerySet[Fair]:
-        return selectors.fairs_open_to(signed_in(self.request))
+    finds = seen(selectors.fairs_open_to)
 
 
-class MerchantFairListView(ListAPIView[Fair]):
-    """Lists the fairs at which my shop is: ``GET /api/v1/merchants/{merchant_id}/fairs``."""
+class FairView(OpenView[Fair]):
+    """Open a fair: ``GET /api/v1/fairs/{fair_id}``.
 
-    serializer_class = FairSerializer
-    queryset = Fair.objects.none()
-
-    def get_queryset(self) -> QuerySet[Fair]:
-        return selectors.fairs_with(worked_at(self.request, self.kwargs["merchant_id"]))
-
-
-class CommunityFairListView(ListAPIView[Fair]):
-    """Lists all fairs of a community, newest first: ``GET /api/v1/communities/{code}/fairs``."""
+    Volunteers open those that are or will be, merchants those at which their shop is, staff and
+    auditors all.
+    """
 
     serializer_class = FairSerializer
-    queryset = Fair.objects.none()
+    finds = seen(selectors.fairs_known_to, "fair_id")
 
-    def get_queryset(self) -> QuerySet[Fair]:
-        seen = communities_where(signed_in(self.request), WATCHES_OVER)
-        return selectors.fairs_in(get_object_or_404(seen, code=self.kwargs["code"]))
 
-    @extend_schema(request=AnnounceFairSerializer, responses={201: FairSerializer})
-    @idempotent(in_community(HANDLES, selectors.fairs_in), FairSerializer)
-    def post(self, request: Request, code: str) -> Response:
-        """Announces a fair, as staff: ``POST /api/v1/communities/{code}/fairs``.
+class MerchantFairListView(ListView[Fair]):
+    """List the fairs at which my shop is: ``GET /api/v1/merchants/{merchant_id}/fairs``."""
 
-        Refused with ``fair_not_in_order``, ``fair_over``, ``partner_unknown``,
-        ``partner_not_active``, ``fairs_overlap``.
-        """
-        user = signed_in(request)
-        community = get_object_or_404(communities_where(user, HANDLES), code=code)
-        body = AnnounceFairSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        facts = dict(body.validated_data)
-        wanted = set(facts.pop("partnership_ids"))
-        there = partners_in(community).filter(pk__in=wanted)
-        if len(there) < len(wanted):
+    serializer_class = FairSerializer
+    finds = at_workplace(selectors.fairs_with)
+
+
+class CommunityFairListView(ListView[Fair]):
+    """List all fairs of a community, newest first: ``GET /api/v1/communities/{code}/fairs``."""
+
+    serializer_class = FairSerializer
+    finds = in_community(WATCHES_OVER, selectors.fairs_in)
+
+    @writes(
+        FairSerializer,
+        community(HANDLES),
+        body=AnnounceFairSerializer,
+        creates=selectors.fairs_in,
+    )
+    def post(
+        self, user: User, community: Community, partnership_ids: list[UUID], **facts: Any
+    ) -> Fair:
+        """Announce a fair, as staff: ``POST /api/v1/communities/{code}/fairs``."""
+        there = partners_in(community).filter(pk__in=partnership_ids)
+        if len(there) < len(set(partnership_ids)):
             raise PartnerUnknown
         fair = fairs.announce(community=community, partnerships=there, by=user, **facts)
-        return _told(fair, status.HTTP_201_CREATED)
+        return selectors.fairs_in(community).get(pk=fair.pk)
 
 
 class CancelFairView(APIView):
-    """Cancels a fair, as staff: ``POST /api/v1/fairs/{fair_id}/cancel``.
+    """Cancel a fair, as staff: ``POST /api/v1/fairs/{fair_id}/cancel``. Idempotent."""
 
-    Refused with ``fair_over``, ``own_merchant``.
-    """
-
-    @extend_schema(request=None, responses=FairSerializer)
-    @idempotent(seen(selectors.fairs_handled_by, "fair_id"), FairSerializer, is_required=False)
-    def post(self, request: Request, fair_id: UUID) -> Response:
-        user = signed_in(request)
-        fair = get_object_or_404(selectors.fairs_handled_by(user), pk=fair_id)
-        return _told(fairs.cancel(fair=fair, by=user))
-
-
-def _told(fair: Fair, status_code: int = status.HTTP_200_OK) -> Response:
-    told = selectors.fairs_in(fair.community).get(pk=fair.pk)
-    return Response(FairSerializer(told).data, status=status_code)
+    @writes(FairSerializer, seen(selectors.fairs_handled_by, "fair_id"))
+    def post(self, user: User, fair: Fair) -> Fair:
+        cancelled = fairs.cancel(fair=fair, by=user)
+        return selectors.fairs_in(cancelled.community).get(pk=cancelled.pk)

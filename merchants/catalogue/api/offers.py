@@ -3,13 +3,11 @@
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext_lazy as _
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema
-from rest_framework import serializers, status
-from rest_framework.generics import ListAPIView
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -18,28 +16,23 @@ from backend.accounts.models import User
 from backend.api.callers import signed_in
 from backend.api.fields import CharField, DateField, DateTimeField, IntegerField, TextField
 from backend.api.filters import CharFilter, CommunityFilter
-from backend.api.idempotency import idempotent
-from backend.api.views import below, seen
-from backend.communities.api.shown import in_community
-from backend.communities.selectors import HANDLES, WATCHES_OVER, communities_where
+from backend.api.serializers import ReadSerializer
+from backend.api.views import ListView, OpenView, below, seen, writes
+from backend.communities.api.shown import community, in_community
+from backend.communities.models import Community
+from backend.communities.selectors import HANDLES, WATCHES_OVER
 from backend.registries import volunteering
 from backend.text import bare
 from merchants.catalogue import selectors
 from merchants.catalogue.api.serializers import OfferSerializer
 from merchants.catalogue.models import PIECES_AT_MOST, Offer, OfferPrice, StockMove
 from merchants.catalogue.services import offers as catalogue
-from merchants.partners.api.increases import AS_INCREASE, FEN_AT_MOST, IncreaseSerializer, waits
-from merchants.partners.api.members import at_owned, owned, worked_at
-from merchants.partners.api.serializers import ColleagueSerializer
-from merchants.partners.errors import OwnMerchant
+from merchants.partners.api.increases import AS_INCREASE, FEN_AT_MOST
+from merchants.partners.api.members import at_workplace, owned
+from merchants.partners.api.serializers import ColleagueSerializer, DecisionSerializer
 from merchants.partners.models.increases import Increase
-from merchants.partners.models.partnerships import Partnership
-from merchants.partners.selectors import (
-    merchants_owned_by,
-    partners_in,
-    partnerships_of,
-    works_at,
-)
+from merchants.partners.models.merchants import Merchant
+from merchants.partners.selectors import owns, partners_in, partnerships_of
 
 GROUPS = tuple(volunteering.source().kinds())
 
@@ -56,17 +49,7 @@ class KeptOfferSerializer(OfferSerializer):
     decided_by = ColleagueSerializer(read_only=True, allow_null=True)
 
     class Meta(OfferSerializer.Meta):
-        fields = (
-            *OfferSerializer.Meta.fields,
-            "partnership_id",
-            "status",
-            "value_fen",
-            "settled_fen",
-            "proposed_by",
-            "decided_by",
-            "decided_at",
-        )
-        read_only_fields = fields
+        fields = (*OfferSerializer.Meta.fields, "status", "value_fen", "settled_fen", "decided_at")
 
 
 class ConditionsSerializer(serializers.Serializer[Any]):
@@ -123,11 +106,6 @@ class ChangeOfferSerializer(ConditionsSerializer):
     settled_fen = IntegerField(min_value=0, max_value=FEN_AT_MOST, required=False, allow_null=True)
 
 
-class DecisionSerializer(serializers.Serializer[Any]):
-    accept = serializers.BooleanField()
-    reason = TextField(max_length=200, allow_blank=True, default="")
-
-
 class ListedSerializer(serializers.Serializer[Any]):
     is_listed = serializers.BooleanField()
 
@@ -144,27 +122,20 @@ class RestockSerializer(serializers.Serializer[Any]):
         return change
 
 
-class StockMoveSerializer(serializers.ModelSerializer[StockMove]):
+class StockMoveSerializer(ReadSerializer[StockMove]):
     moved_by = ColleagueSerializer(read_only=True)
 
     class Meta:
         model = StockMove
-        fields = ("id", "change", "stock", "reason", "moved_at", "moved_by")
-        read_only_fields = fields
+        fields = ("id", "change", "stock", "reason", "moved_at")
 
 
-class OfferPriceSerializer(serializers.ModelSerializer[OfferPrice]):
+class OfferPriceSerializer(ReadSerializer[OfferPrice]):
     set_by = ColleagueSerializer(read_only=True, allow_null=True)
 
     class Meta:
         model = OfferPrice
-        fields = ("price_points", "value_fen", "settled_fen", "is_proposed", "since_at", "set_by")
-        read_only_fields = fields
-
-
-def acts_for_merchant(user: User, offer: Offer) -> bool:
-    """Whether ``user`` changes the offer as its owner; else it is as staff."""
-    return merchants_owned_by(user).filter(pk=offer.partnership.merchant_id).exists()
+        fields = ("id", "price_points", "value_fen", "settled_fen", "is_proposed", "since_at")
 
 
 # --- volunteers -------------------------------------------------------------------------------
@@ -172,22 +143,19 @@ class OfferFilter(CommunityFilter):
     code = CharFilter(label="The offer's own code.")
 
 
-class OfferListView(ListAPIView[Offer]):
-    """Lists what I may spend points on: ``GET /api/v1/offers``."""
+class OfferListView(ListView[Offer]):
+    """List what I may spend points on: ``GET /api/v1/offers``."""
 
     serializer_class = OfferSerializer
-    queryset = Offer.objects.none()
     filterset_class = OfferFilter
-
-    def get_queryset(self) -> QuerySet[Offer]:
-        return selectors.offers_open_to(signed_in(self.request))
+    finds = seen(selectors.offers_open_to)
 
 
 AS_SEEN = {"anyOf": [{"$ref": f"#/components/schemas/{name}"} for name in ("KeptOffer", "Offer")]}
 
 
 class OfferView(APIView):
-    """Shows one offer: ``GET /api/v1/offers/{offer_id}``.
+    """Open one offer: ``GET /api/v1/offers/{offer_id}``.
 
     Volunteers see what they may spend points on; who works there, staff and auditors see every
     offer, with what it is worth and who decided.
@@ -203,213 +171,146 @@ class OfferView(APIView):
 
 
 # --- who keeps them ---------------------------------------------------------------------------
-class MerchantOfferListView(ListAPIView[Offer]):
-    """Lists what my shop offers, whatever its status.
+class MerchantOfferListView(ListView[Offer]):
+    """List what my shop offers, whatever its status.
 
     ``GET /api/v1/merchants/{merchant_id}/offers``
     """
 
     serializer_class = KeptOfferSerializer
-    queryset = Offer.objects.none()
+    finds = at_workplace(selectors.offers_at)
 
-    def get_queryset(self) -> QuerySet[Offer]:
-        return selectors.offers_at(worked_at(self.request, self.kwargs["merchant_id"]))
+    @writes(KeptOfferSerializer, owned, body=ProposeSerializer, creates=selectors.offers_at)
+    def post(self, user: User, merchant: Merchant, partnership_id: UUID, **facts: Any) -> Offer:
+        """Propose an offer as an owner: ``POST /api/v1/merchants/{merchant_id}/offers``.
 
-    @extend_schema(request=ProposeSerializer, responses={201: KeptOfferSerializer})
-    @idempotent(at_owned(selectors.offers_at), KeptOfferSerializer)
-    def post(self, request: Request, merchant_id: UUID) -> Response:
-        """Proposes an offer as an owner: ``POST /api/v1/merchants/{merchant_id}/offers``.
-
-        Staff decide. Refused with ``offer_code_taken``, ``offer_incomplete``, ``partner_ended``.
+        Staff decide.
         """
-        return _propose(request, ProposeSerializer, partnerships_of(owned(request, merchant_id)))
+        partnership = get_object_or_404(partnerships_of(merchant), pk=partnership_id)
+        return catalogue.propose(partnership=partnership, by=user, **facts)
 
 
 class KeptOfferFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter is untyped
     status = filters.ChoiceFilter(choices=Offer.Status.choices)
 
 
-class CommunityOfferListView(ListAPIView[Offer]):
-    """Lists all that was ever offered or proposed: ``GET /api/v1/communities/{code}/offers``."""
+class CommunityOfferListView(ListView[Offer]):
+    """List all that was ever offered or proposed: ``GET /api/v1/communities/{code}/offers``."""
 
     serializer_class = KeptOfferSerializer
-    queryset = Offer.objects.none()
     filterset_class = KeptOfferFilter
+    finds = in_community(WATCHES_OVER, selectors.offers_in)
 
-    def get_queryset(self) -> QuerySet[Offer]:
-        seen = communities_where(signed_in(self.request), WATCHES_OVER)
-        return selectors.offers_in(get_object_or_404(seen, code=self.kwargs["code"]))
-
-    @extend_schema(request=StaffProposeSerializer, responses={201: KeptOfferSerializer})
-    @idempotent(in_community(HANDLES, selectors.offers_in), KeptOfferSerializer)
-    def post(self, request: Request, code: str) -> Response:
-        """Puts up an offer for a partner, as staff: ``POST /api/v1/communities/{code}/offers``.
-
-        Another of staff decides. Refused with ``own_merchant``, ``offer_code_taken``,
-        ``offer_incomplete``, ``partner_not_accepted``, ``partner_ended``.
-        """
-        handled = communities_where(signed_in(request), HANDLES)
-        community = get_object_or_404(handled, code=code)
-        return _propose(request, StaffProposeSerializer, partners_in(community), is_staff=True)
-
-
-def _propose(
-    request: Request,
-    shape: type[ProposeSerializer],
-    partnerships: QuerySet[Partnership],
-    *,
-    is_staff: bool = False,
-) -> Response:
-    body = shape(data=request.data)
-    body.is_valid(raise_exception=True)
-    facts = dict(body.validated_data)
-    partnership = get_object_or_404(partnerships, pk=facts.pop("partnership_id"))
-    made = catalogue.propose(
-        partnership=partnership, by=signed_in(request), is_staff=is_staff, **facts
+    @writes(
+        KeptOfferSerializer,
+        community(HANDLES),
+        body=StaffProposeSerializer,
+        creates=selectors.offers_in,
     )
-    return Response(KeptOfferSerializer(made).data, status=status.HTTP_201_CREATED)
+    def post(self, user: User, community: Community, partnership_id: UUID, **facts: Any) -> Offer:
+        """Put up an offer for a partner, as staff: ``POST /api/v1/communities/{code}/offers``.
+
+        Another of staff decides.
+        """
+        partnership = get_object_or_404(partners_in(community), pk=partnership_id)
+        return catalogue.propose(partnership=partnership, by=user, is_staff=True, **facts)
+
+
+one_changed = seen(selectors.offers_changed_by, "offer_id")
+one_seen = seen(selectors.offers_seen_by, "offer_id")
 
 
 class OfferListedView(APIView):
-    """Takes an offer off the list, or puts it back: ``POST /api/v1/offers/{offer_id}/listed``.
+    """Take an offer off the list, or put it back: ``POST /api/v1/offers/{offer_id}/listed``.
 
-    For owners and staff; what is held stays good. What staff took off only staff put back. Refused
-    with ``offer_status_wrong``, ``staff_withdrew_it``, ``own_merchant``.
+    For owners and staff; what is held stays good. What staff took off only staff put back.
     """
 
-    @extend_schema(request=ListedSerializer, responses=KeptOfferSerializer)
-    @idempotent(
-        seen(selectors.offers_changed_by, "offer_id"),
-        KeptOfferSerializer,
-        is_required=False,
-        edits=True,
-    )
-    def post(self, request: Request, offer_id: UUID) -> Response:
-        user = signed_in(request)
-        offer = get_object_or_404(selectors.offers_changed_by(user), pk=offer_id)
-        body = ListedSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        offer = catalogue.set_listed(
-            offer=offer,
-            by=user,
-            is_staff=not acts_for_merchant(user, offer),
-            **body.validated_data,
-        )
-        return Response(KeptOfferSerializer(offer).data)
+    @writes(KeptOfferSerializer, one_changed, body=ListedSerializer, edits=True)
+    def post(self, user: User, offer: Offer, is_listed: bool) -> Offer:
+        return catalogue.set_listed(offer=offer, by=user, is_listed=is_listed)
 
 
 class OfferConditionsView(APIView):
-    """Changes prices, words and conditions: ``PATCH /api/v1/offers/{offer_id}/conditions``.
+    """Change prices, words and conditions: ``PATCH /api/v1/offers/{offer_id}/conditions``.
 
     What is held keeps its price. What an owner changes is proposed again, and is on no list until
     staff decide. Where what staff change raises what is owed, somebody else confirms all of it
-    (202); ``settled_fen`` is for staff. Refused with ``offer_incomplete``, ``offer_status_wrong``,
-    ``staff_withdrew_it``, ``own_merchant``.
+    (202); ``settled_fen`` is for staff.
     """
 
-    @extend_schema(
-        request=ChangeOfferSerializer,
-        responses={200: KeptOfferSerializer, 202: IncreaseSerializer},
-    )
-    @idempotent(
-        seen(selectors.offers_changed_by, "offer_id"),
+    @writes(
         KeptOfferSerializer,
-        is_required=False,
+        one_changed,
+        body=ChangeOfferSerializer,
         waiting=AS_INCREASE,
         edits=True,
     )
-    def patch(self, request: Request, offer_id: UUID) -> Response:
-        user = signed_in(request)
-        offer = get_object_or_404(selectors.offers_changed_by(user), pk=offer_id)
-        is_owner = acts_for_merchant(user, offer)
-        body = ChangeOfferSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        if is_owner and "settled_fen" in body.validated_data:
-            raise OwnMerchant
+    def patch(self, user: User, offer: Offer, **facts: Any) -> Offer | Increase:
+        is_owner = owns(user, offer.partnership.merchant_id)
         change = catalogue.amend if is_owner else catalogue.change
-        changed = change(offer=offer, by=user, **body.validated_data)
-        if isinstance(changed, Increase):
-            return waits(changed)
-        return Response(KeptOfferSerializer(changed).data)
+        return change(offer=offer, by=user, **facts)
 
 
-class StockMoveListView(ListAPIView[StockMove]):
-    """Lists what was put in or taken out by hand, newest first.
+class StockMoveListView(ListView[StockMove]):
+    """List what was put in or taken out by hand, newest first.
 
     ``GET /api/v1/offers/{offer_id}/stock``, for who works there, staff and auditors.
     """
 
     serializer_class = StockMoveSerializer
-    queryset = StockMove.objects.none()
+    finds = below(one_seen, selectors.stock_moves_of)
 
-    def get_queryset(self) -> QuerySet[StockMove]:
-        offers = selectors.offers_seen_by(signed_in(self.request))
-        return selectors.stock_moves_of(get_object_or_404(offers, pk=self.kwargs["offer_id"]))
-
-    @extend_schema(request=RestockSerializer, responses={201: StockMoveSerializer})
-    @idempotent(
-        below(seen(selectors.offers_stocked_by, "offer_id"), selectors.stock_moves_of),
+    @writes(
         StockMoveSerializer,
+        seen(selectors.offers_stocked_by, "offer_id"),
+        body=RestockSerializer,
+        creates=selectors.stock_moves_of,
     )
-    def post(self, request: Request, offer_id: UUID) -> Response:
-        """Puts pieces in, or takes them out: ``POST /api/v1/offers/{offer_id}/stock``.
+    def post(self, user: User, offer: Offer, **facts: Any) -> StockMove:
+        """Put pieces in, or take them out: ``POST /api/v1/offers/{offer_id}/stock``.
 
-        For who works there and for staff. Refused with ``out_of_stock`` where more is taken out
-        than is there, ``stock_full``, ``offer_raised_alone``, ``own_merchant``.
+        For who works there and for staff.
         """
-        user = signed_in(request)
-        offer = get_object_or_404(selectors.offers_stocked_by(user), pk=offer_id)
-        body = RestockSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        move = catalogue.restock(
-            offer=offer,
-            by=user,
-            is_staff=not works_at(user, offer.partnership.merchant_id),
-            **body.validated_data,
-        )
-        return Response(StockMoveSerializer(move).data, status=status.HTTP_201_CREATED)
+        return catalogue.restock(offer=offer, by=user, **facts)
+
+
+class StockMoveView(OpenView[StockMove]):
+    """Open what was put in or taken out: ``GET /api/v1/offers/{offer_id}/stock/{move_id}``."""
+
+    serializer_class = StockMoveSerializer
+    finds = below(one_seen, selectors.stock_moves_of, "move_id")
 
 
 class OfferDecisionView(APIView):
-    """Lists what was proposed, or rejects it: ``POST /api/v1/offers/{offer_id}/decision``.
+    """List what was proposed, or reject it: ``POST /api/v1/offers/{offer_id}/decision``.
 
-    For staff. Where that raises what is owed, somebody else confirms it (202). Refused with
-    ``own_offer``, ``own_merchant``, ``offer_status_wrong``.
+    For staff. Where that raises what is owed, somebody else confirms it (202).
     """
 
-    @extend_schema(
-        request=DecisionSerializer, responses={200: KeptOfferSerializer, 202: IncreaseSerializer}
-    )
-    @idempotent(
-        seen(selectors.offers_handled_by, "offer_id"),
+    @writes(
         KeptOfferSerializer,
-        is_required=False,
+        seen(selectors.offers_handled_by, "offer_id"),
+        body=DecisionSerializer,
         waiting=AS_INCREASE,
         edits=True,
     )
-    def post(self, request: Request, offer_id: UUID) -> Response:
-        handled = selectors.offers_handled_by(signed_in(request))
-        body = DecisionSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        offer = catalogue.decide(
-            offer=get_object_or_404(handled, pk=offer_id),
-            by=signed_in(request),
-            **body.validated_data,
-        )
-        if isinstance(offer, Increase):
-            return waits(offer)
-        return Response(KeptOfferSerializer(offer).data)
+    def post(self, user: User, offer: Offer, **facts: Any) -> Offer | Increase:
+        return catalogue.decide(offer=offer, by=user, **facts)
 
 
-class OfferPriceListView(ListAPIView[OfferPrice]):
-    """Lists what an offer cost when, newest first: ``GET /api/v1/offers/{offer_id}/prices``.
+class OfferPriceListView(ListView[OfferPrice]):
+    """List what an offer cost when, newest first: ``GET /api/v1/offers/{offer_id}/prices``.
 
     For who works there, staff and auditors.
     """
 
     serializer_class = OfferPriceSerializer
-    queryset = OfferPrice.objects.none()
+    finds = below(one_seen, selectors.prices_of)
 
-    def get_queryset(self) -> QuerySet[OfferPrice]:
-        seen = selectors.offers_seen_by(signed_in(self.request))
-        return selectors.prices_of(get_object_or_404(seen, pk=self.kwargs["offer_id"]))
+
+class OfferPriceView(OpenView[OfferPrice]):
+    """Open a price of an offer: ``GET /api/v1/offers/{offer_id}/prices/{price_id}``."""
+
+    serializer_class = OfferPriceSerializer
+    finds = below(one_seen, selectors.prices_of, "price_id")

@@ -8,7 +8,7 @@ from django.http import FileResponse, Http404
 from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
-from rest_framework import serializers, status
+from rest_framework import serializers
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -16,12 +16,11 @@ from rest_framework.views import APIView
 
 from backend.accounts.models import User
 from backend.api.callers import signed_in
-from backend.api.idempotency import idempotent
 from backend.api.parsers import PhotoFormParser
 from backend.api.renderers import JPEGRenderer
-from backend.api.views import seen
+from backend.api.views import writes
 from merchants.catalogue import selectors
-from merchants.catalogue.api.offers import KeptOfferSerializer, acts_for_merchant
+from merchants.catalogue.api.offers import KeptOfferSerializer, one_changed
 from merchants.catalogue.models import Offer
 from merchants.catalogue.services import offers as catalogue
 
@@ -33,7 +32,7 @@ class PictureFormSerializer(serializers.Serializer[Any]):
 
 
 class OfferPictureView(APIView):
-    """Shows the picture: ``GET /api/v1/offers/{offer_id}/pictures/{picture_id}``.
+    """Show the picture: ``GET /api/v1/offers/{offer_id}/pictures/{picture_id}``.
 
     Public, and kept by whoever likes: the address is the offer's ``picture``. There is none before
     staff have listed the offer.
@@ -55,39 +54,20 @@ class OfferPictureView(APIView):
 
 
 class OfferPictureFormView(APIView):
-    """Adds a picture, as a form: ``POST /api/v1/offers/{offer_id}/picture``.
+    """Add a picture, as a form: ``POST /api/v1/offers/{offer_id}/picture``.
 
-    Owners do until the offer is decided on (``offer_status_wrong``), staff at any time
-    (``own_merchant``). Refused with ``photo_invalid``, ``photo_too_large`` (of pixels),
-    ``body_too_large`` (of bytes), ``photos_busy``.
+    Owners do until the offer is decided on (``offer_status_wrong``), staff at any time.
     """
 
     parser_classes = (PhotoFormParser,)
 
-    @extend_schema(
-        request={PhotoFormParser.media_type: PictureFormSerializer},
-        responses={201: KeptOfferSerializer},
-    )
-    @idempotent(
-        seen(selectors.offers_changed_by, "offer_id"), KeptOfferSerializer, is_required=False
-    )
-    def post(self, request: Request, offer_id: UUID) -> Response:
-        user = signed_in(request)
-        offer = get_object_or_404(selectors.offers_changed_by(user), pk=offer_id)
-        body = PictureFormSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        shown = _picture(user, offer, body.validated_data["photo"])
-        return Response(KeptOfferSerializer(shown).data, status=status.HTTP_201_CREATED)
+    @writes(KeptOfferSerializer, one_changed, body=PictureFormSerializer, status=201)
+    def post(self, user: User, offer: Offer, photo: "UploadedFile[Any]") -> Offer:
+        return catalogue.picture(offer=offer, photo=photo, by=user)
 
     @extend_schema(request=None, responses={204: None})
     def delete(self, request: Request, offer_id: UUID) -> Response:
-        """Takes the picture away: ``DELETE /api/v1/offers/{offer_id}/picture``."""
-        user = signed_in(request)
-        _picture(user, get_object_or_404(selectors.offers_changed_by(user), pk=offer_id), None)
-        return Response(status=status.HTTP_204_NO_CONTENT)
-
-
-def _picture(user: User, offer: Offer, photo: "UploadedFile[Any] | None") -> Offer:
-    return catalogue.picture(
-        offer=offer, photo=photo, by=user, only_proposed=acts_for_merchant(user, offer)
-    )
+        """Take the picture away: ``DELETE /api/v1/offers/{offer_id}/picture``."""
+        offer: Any = one_changed(request, offer_id=offer_id)
+        catalogue.picture(offer=offer, photo=None, by=signed_in(request))
+        return Response(status=204)

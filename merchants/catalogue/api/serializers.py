@@ -2,11 +2,12 @@
 
 from rest_framework import serializers
 
+from backend.api.serializers import ReadSerializer
 from merchants.catalogue.models import Offer
 from merchants.partners.api.serializers import PartnerCommunitySerializer, PartnerSerializer
 
 
-class OfferSerializer(serializers.ModelSerializer[Offer]):
+class OfferSerializer(ReadSerializer[Offer]):
     """An offer, what it costs, and for whom: null or empty is no condition.
 
     ``limit_quantity`` pieces per ``limit_period`` for one person; days are the community's, both
@@ -25,7 +26,6 @@ class OfferSerializer(serializers.ModelSerializer[Offer]):
             "title",
             "kind",
             "description",
-            "picture",
             "starts_at",
             "price_points",
             "stock",
@@ -40,16 +40,12 @@ class OfferSerializer(serializers.ModelSerializer[Offer]):
             "max_age",
             "scans_offline",
             "offline_hours",
-            "merchant",
-            "community",
         )
-        read_only_fields = fields
 
 
-class TakenOfferSerializer(serializers.ModelSerializer[Offer]):
+class TakenOfferSerializer(ReadSerializer[Offer]):
     picture = serializers.CharField(source="picture_url", read_only=True, allow_null=True)
 
     class Meta:
         model = Offer
-        fields = ("id", "code", "title", "picture")
-        read_only_fields = fields
+        fields = ("id", "code", "title")

@@ -65,31 +65,21 @@ def announce(
     FairStall.objects.bulk_create(
         FairStall(community=community, fair=fair, partnership=one) for one in there
     )
-    trail.record(
-        "fair.announce",
-        actor=by,
-        community=community,
-        target=fair,
-        after={"starts_at": starts_at.isoformat(), "ends_at": ends_at.isoformat()},
-    )
+    times = {"starts_at": starts_at.isoformat(), "ends_at": ends_at.isoformat()}
+    trail.record("fair.announce", actor=by, target=fair, after=times)
     return fair
 
 
 @transaction.atomic
 def cancel(*, fair: Fair, by: User) -> Fair:
     """Cancel the fair. Idempotent: keeps the first time. Raises OwnMerchant, FairOver."""
-    fair = (
-        Fair.objects.select_for_update(no_key=True, of=("self",))
-        .select_related("community")
-        .get(pk=fair.pk)
-    )
+    fair = fair.locked("community")
     for partnership in fair.partners.all():
         sides.refuse_own(by, partnership)
     if fair.cancelled_at is None:
         now = timezone.now()
         if fair.ends_at <= now:
             raise errors.FairOver
-        fair.cancelled_at, fair.cancelled_by = now, by
-        fair.save(update_fields=["cancelled_at", "cancelled_by"])
-        trail.record("fair.cancel", actor=by, community=fair.community, target=fair)
+        fair.save_with(cancelled_at=now, cancelled_by=by)
+        trail.record("fair.cancel", actor=by, target=fair)
     return fair

@@ -4,7 +4,6 @@ from pathlib import PurePath
 from typing import Any
 from uuid import UUID, uuid4
 
-from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.db.models import F
@@ -17,6 +16,8 @@ from backend.files.pictures import without_exif
 from merchants.catalogue import errors
 from merchants.catalogue.models import PIECES_AT_MOST, Offer, OfferPrice, StockMove
 from merchants.catalogue.services import raised, terms
+from merchants.partners import selectors as partners
+from merchants.partners.errors import OwnMerchant
 from merchants.partners.models.increases import Increase
 from merchants.partners.models.partnerships import Partnership, Terms
 from merchants.partners.services import increases, sides
@@ -25,31 +26,16 @@ PLENTY = 2**31 - 1
 OURS = ("points-", "wish-")  # how codes begin that we make
 PICTURE_SIDE = 1_024  # pixels: a phone's screen, and a clerk's
 PRICES = ("price_points", "value_fen", "settled_fen")
+WHOSE = ("partnership", "community")
 CAN_BE_LISTED = (Offer.Status.LISTED, Offer.Status.WITHDRAWN)  # without another decision
 
 
 @transaction.atomic
-def offer(
-    *, partnership: Partnership, code: str, title: str, price_points: int, stock: int, **facts: Any
-) -> Offer:
-    """List an offer at once, for ``price_points`` a piece, as an import does."""
-    made = Offer.objects.create(
-        community_id=partnership.community_id,
-        partnership=partnership,
-        code=code,
-        title=title,
-        price_points=price_points,
-        stock=stock,
-        **facts,
-    )
+def offer(*, partnership: Partnership, **facts: Any) -> Offer:
+    """List an offer at once, as an import does; ``facts`` are those of ``propose``."""
+    made = Offer.objects.create(community=partnership.community, partnership=partnership, **facts)
     _price(made, None)
-    trail.record(
-        "offer.make",
-        actor=None,
-        community=partnership.community,
-        target=made,
-        after={"price_points": price_points, "stock": stock},
-    )
+    _record("offer.make", made, None, price_points=made.price_points, stock=made.stock)
     return made
 
 
@@ -64,8 +50,8 @@ def plain_points(merchant_id: UUID, community_id: UUID) -> Offer:
     contract = terms.in_force(partnership, partnership.community.today)
     if contract.kind not in (Terms.Kind.PER_POINT, Terms.Kind.DONATED):
         raise errors.PointsNotAgreed
-    made = Offer.objects.get_or_create(
-        community_id=community_id,
+    made, _is_new = Offer.objects.select_related("partnership", "community").get_or_create(
+        community=partnership.community,
         partnership=partnership,
         kind=Offer.Kind.POINTS,
         defaults={
@@ -75,8 +61,8 @@ def plain_points(merchant_id: UUID, community_id: UUID) -> Offer:
             "stock": PLENTY,
             "status": Offer.Status.WITHDRAWN,
         },
-    )[0]
-    return Offer.objects.select_related("partnership", "community").get(pk=made.pk)
+    )
+    return made
 
 
 @transaction.atomic
@@ -85,17 +71,13 @@ def propose(
 ) -> Offer:
     """Propose an offer as its owner, or for the merchant as ``is_staff``; another of staff decides.
 
-    ``facts`` are title, price_points, stock and what else an offer says of itself. Raises
+    ``facts`` are a title, price_points, stock and what else an offer says of itself. Raises
     OwnMerchant (``is_staff``), PartnerNotAccepted, PartnerEnded, OfferCodeReserved, OfferCodeTaken,
     OfferIncomplete.
     """
     if is_staff:
         sides.refuse_own(by, partnership)
-    partnership = (
-        Partnership.objects.select_for_update(no_key=True, of=("self",))
-        .select_related("community")
-        .get(pk=partnership.pk)
-    )
+    partnership = partnership.locked("community")
     sides.refuse_unasked(partnership)
     if is_reserved(code):
         raise errors.OfferCodeReserved
@@ -126,19 +108,17 @@ def decide(
     Where that raises what the community owes, a second person confirms it (``is_confirmed``), and
     until then the answer is an Increase. Raises OwnOffer, OwnMerchant, OfferStatusWrong.
     """
-    offer = _locked(offer)
+    offer = offer.locked(*WHOSE)
     status = Offer.Status.LISTED if accept else Offer.Status.REJECTED
     if offer.proposed_by_id == by.pk:
         raise errors.OwnOffer
     sides.refuse_own(by, offer.partnership)
     if offer.status == status:
         return offer
-    if offer.status != Offer.Status.PROPOSED:
-        raise errors.OfferStatusWrong(current_status=offer.status)
+    _refuse_decided(offer)
     if accept and not is_confirmed and (waiting := raised.ask(Increase.Kind.LISTING, offer, by)):
         return waiting
-    offer.status, offer.decided_by, offer.decided_at = status, by, timezone.now()
-    offer.save(update_fields=["status", "decided_by", "decided_at"])
+    offer.save_with(status=status, decided_by=by, decided_at=timezone.now())
     raised.drop_listing(offer)
     if accept:
         _price(offer, by)
@@ -147,13 +127,14 @@ def decide(
 
 
 @transaction.atomic
-def set_listed(*, offer: Offer, is_listed: bool, by: User, is_staff: bool = False) -> Offer:
-    """Take an offer off the list, or put it back; what is held stays good. Idempotent.
+def set_listed(*, offer: Offer, is_listed: bool, by: User) -> Offer:
+    """Take an offer off the list, or put it back, as its owner or as staff. Idempotent.
 
-    What staff (``is_staff``) took off only staff put back. Raises OwnMerchant (``is_staff``),
+    What is held stays good. What staff took off only staff put back. Raises OwnMerchant (staff),
     OfferStatusWrong, StaffWithdrewIt.
     """
-    offer = _locked(offer)
+    offer = offer.locked(*WHOSE)
+    is_staff = not partners.owns(by, offer.partnership.merchant_id)
     if is_staff:
         sides.refuse_own(by, offer.partnership)
     status = Offer.Status.LISTED if is_listed else Offer.Status.WITHDRAWN
@@ -163,8 +144,7 @@ def set_listed(*, offer: Offer, is_listed: bool, by: User, is_staff: bool = Fals
         raise errors.StaffWithdrewIt
     withdrew = is_staff and not is_listed
     if (offer.status, offer.staff_withdrew) != (status, withdrew or offer.staff_withdrew):
-        offer.status, offer.staff_withdrew = status, withdrew
-        offer.save(update_fields=["status", "staff_withdrew"])
+        offer.save_with(status=status, staff_withdrew=withdrew)
         _record("offer.list", offer, by, status=status)
     return offer
 
@@ -176,7 +156,7 @@ def change(*, offer: Offer, by: User, is_confirmed: bool = False, **facts: Any) 
     Where that raises what the community owes, all of it waits for a second person, as ``decide``
     does. Raises OwnMerchant, OfferIncomplete if what comes of it cannot be.
     """
-    offer = _locked(offer)
+    offer = offer.locked(*WHOSE)
     sides.refuse_own(by, offer.partnership)
     before = _prices(offer)
     _set(offer, facts)
@@ -192,19 +172,20 @@ def change(*, offer: Offer, by: User, is_confirmed: bool = False, **facts: Any) 
 def amend(*, offer: Offer, by: User, **facts: Any) -> Offer:
     """Change prices, words or conditions as its owner: the offer is proposed again.
 
-    Who holds it keeps what was agreed. Raises OfferStatusWrong (rejected), StaffWithdrewIt,
-    OfferIncomplete.
+    Who holds it keeps what was agreed. Raises OwnMerchant if ``settled_fen`` is among the facts,
+    OfferStatusWrong (rejected), StaffWithdrewIt, OfferIncomplete.
     """
-    offer = _locked(offer)
+    if "settled_fen" in facts:
+        raise OwnMerchant
+    offer = offer.locked(*WHOSE)
     if offer.status == Offer.Status.REJECTED:
         raise errors.OfferStatusWrong(current_status=offer.status)
     if offer.staff_withdrew:
         raise errors.StaffWithdrewIt
     before = _prices(offer)
     _set(offer, facts)
-    offer.status, offer.proposed_by = Offer.Status.PROPOSED, by
-    offer.decided_by = offer.decided_at = None
-    return _changed(offer, by, before, facts, "status", "proposed_by", "decided_by", "decided_at")
+    proposed = {"status": Offer.Status.PROPOSED, "proposed_by": by}
+    return _changed(offer, by, before, facts, **proposed, decided_by=None, decided_at=None)
 
 
 def _set(offer: Offer, facts: dict[str, Any]) -> None:
@@ -215,9 +196,9 @@ def _set(offer: Offer, facts: dict[str, Any]) -> None:
 
 
 def _changed(
-    offer: Offer, by: User, before: dict[str, Any], facts: dict[str, Any], *more: str
+    offer: Offer, by: User, before: dict[str, Any], facts: dict[str, Any], **more: Any
 ) -> Offer:
-    offer.save(update_fields=[*facts, *more])
+    offer.save_with(**facts, **more)
     after = _prices(offer)
     if after != before:
         _price(offer, by)
@@ -230,41 +211,38 @@ def _prices(offer: Offer) -> dict[str, Any]:
     return {name: getattr(offer, name) for name in PRICES}
 
 
-def picture(
-    *, offer: Offer, photo: "UploadedFile[Any] | None", by: User, only_proposed: bool = False
-) -> Offer:
+def picture(*, offer: Offer, photo: "UploadedFile[Any] | None", by: User) -> Offer:
     """Show ``photo``, encoded anew, instead of what was shown before; ``None`` shows nothing.
 
-    ``only_proposed``: as its owner, else as staff. Raises OwnMerchant (staff), OfferStatusWrong
-    (the owner's offer was decided on), and as ``without_exif`` does.
+    Raises OwnMerchant (staff), OfferStatusWrong (the owner's offer was decided on), and as
+    ``without_exif`` does.
     """
-    if only_proposed and offer.status != Offer.Status.PROPOSED:
-        raise errors.OfferStatusWrong(current_status=offer.status)
+    is_owner = partners.owns(by, offer.partnership.merchant_id)
+    if is_owner:
+        _refuse_decided(offer)
     # Before the offer is locked: whoever takes it meanwhile does not wait for a decoder.
     jpeg = None if photo is None else without_exif(photo, PICTURE_SIDE)
-    return _picture(offer, jpeg, by, only_proposed)
-
-
-@transaction.atomic
-def _picture(
-    offer: Offer, jpeg: "ContentFile[bytes] | None", by: User, only_proposed: bool
-) -> Offer:
-    offer = _locked(offer)
-    if not only_proposed:
-        sides.refuse_own(by, offer.partnership)
-    if only_proposed and offer.status != Offer.Status.PROPOSED:
-        raise errors.OfferStatusWrong(current_status=offer.status)
-    storage, before = offer.picture.storage, offer.picture.name
-    if jpeg is None:
-        offer.picture = ""
-    else:
-        name = PurePath(picture_name(uuid4())).name
-        offer.picture.save(name, jpeg, save=False)
-    offer.save(update_fields=["picture"])
-    if before:
-        transaction.on_commit(lambda: storage.delete(before))
-    _record("offer.picture", offer, by, has_picture=jpeg is not None)
+    with transaction.atomic():
+        offer = offer.locked(*WHOSE)
+        if is_owner:
+            _refuse_decided(offer)
+        else:
+            sides.refuse_own(by, offer.partnership)
+        storage, before = offer.picture.storage, offer.picture.name
+        if jpeg is None:
+            offer.picture = ""
+        else:
+            offer.picture.save(PurePath(picture_name(uuid4())).name, jpeg, save=False)
+        offer.save(update_fields=["picture"])
+        if before:
+            transaction.on_commit(lambda: storage.delete(before))
+        _record("offer.picture", offer, by, has_picture=jpeg is not None)
     return offer
+
+
+def _refuse_decided(offer: Offer) -> None:
+    if offer.status != Offer.Status.PROPOSED:
+        raise errors.OfferStatusWrong(current_status=offer.status)
 
 
 def is_reserved(code: str) -> bool:
@@ -292,16 +270,14 @@ def is_complete(offer: Offer) -> bool:
 
 
 @transaction.atomic
-def restock(
-    *, offer: Offer, change: int, reason: str, by: User, is_staff: bool = False
-) -> StockMove:
-    """Put ``change`` pieces in, or take them out if below 0.
+def restock(*, offer: Offer, change: int, reason: str, by: User) -> StockMove:
+    """Put ``change`` pieces in, or take them out if below 0, at work there or as staff.
 
-    Raises OwnMerchant (``is_staff``), OfferRaisedAlone if more are put in than were counted when
-    one person alone raised the price, OutOfStock, StockFull.
+    Raises OwnMerchant (staff), OfferRaisedAlone if more are put in than were counted when one
+    person alone raised the price, OutOfStock, StockFull.
     """
-    offer = _locked(offer)
-    if is_staff:
+    offer = offer.locked(*WHOSE)
+    if not partners.works_at(by, offer.partnership.merchant_id):
         sides.refuse_own(by, offer.partnership)
     if change > 0 and raised.is_alone(offer):
         raise errors.OfferRaisedAlone
@@ -318,7 +294,6 @@ def restock(
         reason=reason,
         moved_by=by,
     )
-    move.refresh_from_db(fields=["moved_at"])  # the database's own time
     _record("offer.restock", offer, by, change=change, stock=move.stock)
     return move
 
@@ -333,16 +308,8 @@ def _price(offer: Offer, by: User | None) -> None:
     )
 
 
-def _locked(offer: Offer) -> Offer:
-    return (
-        Offer.objects.select_for_update(no_key=True, of=("self",))
-        .select_related("partnership", "community")
-        .get(pk=offer.pk)
-    )
-
-
-def _record(action: str, offer: Offer, by: User, **after: Any) -> None:
-    trail.record(action, actor=by, community=offer.community, target=offer, after=after)
+def _record(action: str, offer: Offer, by: User | None, **after: Any) -> None:
+    trail.record(action, actor=by, target=offer, after=after)
 
 
 # --- what takes a second person ---------------------------------------------------------------

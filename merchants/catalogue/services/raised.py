@@ -6,6 +6,7 @@ from typing import Any
 
 from backend.accounts.models import User
 from merchants.catalogue.models import Offer, OfferPrice
+from merchants.partners import selectors
 from merchants.partners.models.increases import Increase
 from merchants.partners.models.partnerships import Terms
 from merchants.partners.services import increases
@@ -28,15 +29,7 @@ def ask(
     amount_fen = fen_more(offer)
     if not amount_fen:
         return None
-    return increases.ask(
-        kind=kind,
-        community=offer.community,
-        by=by,
-        amount_fen=amount_fen,
-        partnership=offer.partnership,
-        subject_id=offer.pk,
-        facts=facts,
-    )
+    return increases.ask(kind=kind, about=offer, by=by, amount_fen=amount_fen, facts=facts)
 
 
 def drop_listing(offer: Offer) -> None:
@@ -69,17 +62,13 @@ def fen_more(offer: Offer) -> int:
 
 def _highest_rate(offer: Offer) -> int:
     """Return the most fen for a point that counts today or will."""
-    versions = list(
-        Terms.objects.filter(
-            community_id=offer.community_id,
-            partnership=offer.partnership_id,
-            withdrawn_at__isnull=True,
-        ).order_by("version")
+    versions = Terms.objects.filter(
+        community_id=offer.community_id, partnership=offer.partnership_id, withdrawn_at=None
     )
     today = offer.community.today
-    begun = [one for one in versions if one.valid_from is None or one.valid_from <= today]
-    counting = begun[-1:] + [one for one in versions if one not in begun]
-    by_points = [one for one in counting if one.kind == Terms.Kind.PER_POINT]
+    now = selectors.counting(versions, today)
+    later = [one for one in versions if one.valid_from and one.valid_from > today]
+    by_points = [one for one in (now, *later) if one and one.kind == Terms.Kind.PER_POINT]
     return max((one.fen_per_point or 0 for one in by_points), default=0)
 
 

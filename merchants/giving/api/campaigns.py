@@ -3,23 +3,19 @@
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from django_filters import rest_framework as filters
-from drf_spectacular.utils import extend_schema
-from rest_framework import serializers, status
-from rest_framework.generics import ListAPIView, RetrieveAPIView
-from rest_framework.request import Request
-from rest_framework.response import Response
+from rest_framework import serializers
 from rest_framework.views import APIView
 
-from backend.api.callers import signed_in
+from backend.accounts.models import User
 from backend.api.fields import CharField, DateField, IntegerField, TextField
 from backend.api.filters import BooleanFilter, CommunityFilter, TextFilter
-from backend.api.idempotency import idempotent
-from backend.api.views import below, seen
-from backend.communities.api.shown import in_community
-from backend.communities.selectors import HANDLES, communities_where
+from backend.api.serializers import ReadSerializer
+from backend.api.views import ListView, OpenView, below, seen, writes
+from backend.communities.api.shown import community, in_community
+from backend.communities.models import Community
+from backend.communities.selectors import HANDLES
 from merchants.giving import selectors
 from merchants.giving.models import Campaign, Disbursement, Donation, Sponsorship
 from merchants.giving.services import campaigns
@@ -27,7 +23,7 @@ from merchants.partners.api.serializers import PartnerCommunitySerializer, Partn
 from merchants.partners.selectors import partners_in
 
 
-class CampaignSerializer(serializers.ModelSerializer[Campaign]):
+class CampaignSerializer(ReadSerializer[Campaign]):
     """``donated_points`` less ``disbursed_points`` is what its pool has; nobody is named."""
 
     community = PartnerCommunitySerializer(read_only=True)
@@ -36,17 +32,9 @@ class CampaignSerializer(serializers.ModelSerializer[Campaign]):
 
     class Meta:
         model = Campaign
-        fields = (
-            "id",
-            "title",
-            "description",
-            "community",
-            "donated_points",
-            "disbursed_points",
-            "opened_at",
-            "closed_at",
-        )
-        read_only_fields = fields
+        fields = ("id", "title", "description", "opened_at", "closed_at")
+
+    rows_for = staticmethod(lambda rows, user: selectors.with_totals(rows))
 
 
 class OpenCampaignSerializer(serializers.Serializer[Any]):
@@ -58,14 +46,13 @@ class DonateSerializer(serializers.Serializer[Any]):
     points = IntegerField(min_value=1)
 
 
-class DonationSerializer(serializers.ModelSerializer[Donation]):
+class DonationSerializer(ReadSerializer[Donation]):
     campaign = serializers.CharField(source="campaign.title", read_only=True)
     community = PartnerCommunitySerializer(read_only=True)
 
     class Meta:
         model = Donation
-        fields = ("id", "community", "campaign", "points", "donated_at")
-        read_only_fields = fields
+        fields = ("id", "points", "donated_at")
 
 
 class DisburseSerializer(DonateSerializer):
@@ -74,11 +61,10 @@ class DisburseSerializer(DonateSerializer):
     reason = TextField(max_length=200)
 
 
-class DisbursementSerializer(serializers.ModelSerializer[Disbursement]):
+class DisbursementSerializer(ReadSerializer[Disbursement]):
     class Meta:
         model = Disbursement
         fields = ("id", "points", "reason", "disbursed_at")
-        read_only_fields = fields
 
 
 class SponsorSerializer(serializers.Serializer[Any]):
@@ -90,13 +76,12 @@ class SponsorSerializer(serializers.Serializer[Any]):
     given_on = DateField()
 
 
-class SponsorshipSerializer(serializers.ModelSerializer[Sponsorship]):
+class SponsorshipSerializer(ReadSerializer[Sponsorship]):
     merchant = PartnerSerializer(source="partnership", read_only=True)
 
     class Meta:
         model = Sponsorship
-        fields = ("id", "merchant", "text", "value_fen", "given_on")
-        read_only_fields = fields
+        fields = ("id", "text", "value_fen", "given_on")
 
 
 class CampaignFilter(CommunityFilter):
@@ -112,113 +97,96 @@ class SponsorshipFilter(filters.FilterSet):  # type: ignore[misc]  # django-filt
 
 
 # --- volunteers, and staff who read along -----------------------------------------------------
-class CampaignListView(ListAPIView[Campaign]):
+class CampaignListView(ListView[Campaign]):
     """List the campaigns where I belong, newest first: ``GET /api/v1/campaigns``."""
 
     serializer_class = CampaignSerializer
-    queryset = Campaign.objects.none()
     filterset_class = CampaignFilter
-
-    def get_queryset(self) -> QuerySet[Campaign]:
-        return selectors.campaigns_known_to(signed_in(self.request))
+    finds = seen(selectors.campaigns_known_to)
 
 
-class CampaignView(RetrieveAPIView[Campaign]):
+one_known = seen(selectors.campaigns_known_to, "campaign_id")
+one_handled = seen(selectors.campaigns_handled_by, "campaign_id")
+
+
+class CampaignView(OpenView[Campaign]):
     """Open a campaign: ``GET /api/v1/campaigns/{campaign_id}``."""
 
     serializer_class = CampaignSerializer
-    queryset = Campaign.objects.none()
-    lookup_url_kwarg = "campaign_id"
-
-    def get_queryset(self) -> QuerySet[Campaign]:
-        return selectors.campaigns_known_to(signed_in(self.request))
+    finds = one_known
 
 
 class DonateView(APIView):
-    """Give points back, for good: ``POST /api/v1/campaigns/{campaign_id}/donations``.
+    """Give points back, for good: ``POST /api/v1/campaigns/{campaign_id}/donations``."""
 
-    Refused with ``campaign_closed``, ``insufficient_points``.
-    """
-
-    @extend_schema(request=DonateSerializer, responses={201: DonationSerializer})
-    @idempotent(
-        seen(selectors.donations_of),
+    @writes(
         DonationSerializer,
-        address=seen(selectors.campaigns_open_to, "campaign_id"),
+        seen(selectors.campaigns_open_to, "campaign_id"),
+        body=DonateSerializer,
+        shows=seen(selectors.donations_of),
+        needs_key=True,
+        status=201,
     )
-    def post(self, request: Request, campaign_id: UUID) -> Response:
-        user = signed_in(request)
-        campaign = get_object_or_404(selectors.campaigns_open_to(user), pk=campaign_id)
-        body = DonateSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        donation = campaigns.donate(
-            campaign=campaign, volunteer=user, amount=body.validated_data["points"]
-        )
-        return Response(DonationSerializer(donation).data, status=status.HTTP_201_CREATED)
+    def post(self, user: User, campaign: Campaign, points: int) -> Donation:
+        return campaigns.donate(campaign=campaign, volunteer=user, amount=points)
 
 
-class MyDonationListView(ListAPIView[Donation]):
+class MyDonationListView(ListView[Donation]):
     """List what I gave back, newest first: ``GET /api/v1/me/donations``."""
 
     serializer_class = DonationSerializer
-    queryset = Donation.objects.none()
-
-    def get_queryset(self) -> QuerySet[Donation]:
-        return selectors.donations_of(signed_in(self.request))
+    finds = seen(selectors.donations_of)
 
 
-class DisbursementListView(ListAPIView[Disbursement]):
+class MyDonationView(OpenView[Donation]):
+    """Open what I gave back: ``GET /api/v1/me/donations/{donation_id}``."""
+
+    serializer_class = DonationSerializer
+    finds = seen(selectors.donations_of, "donation_id")
+
+
+class DisbursementListView(ListView[Disbursement]):
     """List what a campaign's points were spent on, newest first.
 
     ``GET /api/v1/campaigns/{campaign_id}/disbursements``
     """
 
     serializer_class = DisbursementSerializer
-    queryset = Disbursement.objects.none()
+    finds = below(one_known, selectors.disbursements_of)
 
-    def get_queryset(self) -> QuerySet[Disbursement]:
-        known = selectors.campaigns_known_to(signed_in(self.request))
-        return selectors.disbursements_of(get_object_or_404(known, pk=self.kwargs["campaign_id"]))
-
-    @extend_schema(request=DisburseSerializer, responses={201: DisbursementSerializer})
-    @idempotent(
-        below(seen(selectors.campaigns_handled_by, "campaign_id"), selectors.disbursements_of),
+    @writes(
         DisbursementSerializer,
+        one_handled,
+        body=DisburseSerializer,
+        creates=selectors.disbursements_of,
     )
-    def post(self, request: Request, campaign_id: UUID) -> Response:
-        """Spend its points, as staff: ``POST /api/v1/campaigns/{campaign_id}/disbursements``.
+    def post(self, user: User, campaign: Campaign, points: int, reason: str) -> Disbursement:
+        """Spend its points, as staff: ``POST /api/v1/campaigns/{campaign_id}/disbursements``."""
+        return campaigns.disburse(campaign=campaign, by=user, amount=points, reason=reason)
 
-        Refused with ``pool_too_small``.
-        """
-        user = signed_in(request)
-        campaign = get_object_or_404(selectors.campaigns_handled_by(user), pk=campaign_id)
-        body = DisburseSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        spent = campaigns.disburse(
-            campaign=campaign,
-            by=user,
-            amount=body.validated_data["points"],
-            reason=body.validated_data["reason"],
-        )
-        return Response(DisbursementSerializer(spent).data, status=status.HTTP_201_CREATED)
+
+class DisbursementView(OpenView[Disbursement]):
+    """Open what a campaign's points were spent on.
+
+    ``GET /api/v1/campaigns/{campaign_id}/disbursements/{disbursement_id}``
+    """
+
+    serializer_class = DisbursementSerializer
+    finds = below(one_known, selectors.disbursements_of, "disbursement_id")
 
 
 # --- staff ------------------------------------------------------------------------------------
 class OpenCampaignView(APIView):
-    """Collect points for something, as staff: ``POST /api/v1/communities/{code}/campaigns``.
+    """Collect points for something, as staff: ``POST /api/v1/communities/{code}/campaigns``."""
 
-    Refused with ``campaign_title_taken``.
-    """
-
-    @extend_schema(request=OpenCampaignSerializer, responses={201: CampaignSerializer})
-    @idempotent(in_community(HANDLES, selectors.campaigns_in), CampaignSerializer)
-    def post(self, request: Request, code: str) -> Response:
-        user = signed_in(request)
-        community = get_object_or_404(communities_where(user, HANDLES), code=code)
-        body = OpenCampaignSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        campaign = campaigns.open_campaign(community=community, by=user, **body.validated_data)
-        return _told(campaign, status.HTTP_201_CREATED)
+    @writes(
+        CampaignSerializer,
+        community(HANDLES),
+        body=OpenCampaignSerializer,
+        creates=selectors.campaigns_in,
+    )
+    def post(self, user: User, community: Community, **facts: Any) -> Campaign:
+        return campaigns.open_campaign(community=community, by=user, **facts)
 
 
 class CloseCampaignView(APIView):
@@ -227,45 +195,41 @@ class CloseCampaignView(APIView):
     It takes no more points; what is in its pool can still be spent.
     """
 
-    @extend_schema(request=None, responses=CampaignSerializer)
-    @idempotent(
-        seen(selectors.campaigns_handled_by, "campaign_id"), CampaignSerializer, is_required=False
-    )
-    def post(self, request: Request, campaign_id: UUID) -> Response:
-        user = signed_in(request)
-        campaign = get_object_or_404(selectors.campaigns_handled_by(user), pk=campaign_id)
-        return _told(campaigns.close_campaign(campaign=campaign, by=user), status.HTTP_200_OK)
+    @writes(CampaignSerializer, one_handled)
+    def post(self, user: User, campaign: Campaign) -> Campaign:
+        return campaigns.close_campaign(campaign=campaign, by=user)
 
 
-def _told(campaign: Campaign, status_code: int) -> Response:
-    told = selectors.with_totals(Campaign.objects.filter(pk=campaign.pk)).get()
-    return Response(CampaignSerializer(told).data, status=status_code)
-
-
-class SponsorshipListView(ListAPIView[Sponsorship]):
+class SponsorshipListView(ListView[Sponsorship]):
     """List what merchants gave, newest first: ``GET /api/v1/communities/{code}/sponsorships``."""
 
     serializer_class = SponsorshipSerializer
-    queryset = Sponsorship.objects.none()
     filterset_class = SponsorshipFilter
+    finds = in_community(selectors.KNOWS, selectors.sponsorships_in)
 
-    def get_queryset(self) -> QuerySet[Sponsorship]:
-        known = selectors.communities_with_campaigns_for(signed_in(self.request))
-        return selectors.sponsorships_in(get_object_or_404(known, code=self.kwargs["code"]))
-
-    @extend_schema(request=SponsorSerializer, responses={201: SponsorshipSerializer})
-    @idempotent(in_community(HANDLES, selectors.sponsorships_in), SponsorshipSerializer)
-    def post(self, request: Request, code: str) -> Response:
+    @writes(
+        SponsorshipSerializer,
+        community(HANDLES),
+        body=SponsorSerializer,
+        creates=selectors.sponsorships_in,
+    )
+    def post(
+        self, user: User, community: Community, partnership_id: UUID, **facts: Any
+    ) -> Sponsorship:
         """Put on record what a merchant gave, as staff.
 
-        ``POST /api/v1/communities/{code}/sponsorships``. Refused with ``given_later``: what is
-        promised is not given yet.
+        ``POST /api/v1/communities/{code}/sponsorships``. What is promised is not given yet
+        (``given_later``).
         """
-        user = signed_in(request)
-        community = get_object_or_404(communities_where(user, HANDLES), code=code)
-        body = SponsorSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        facts = dict(body.validated_data)
-        partnership = get_object_or_404(partners_in(community), pk=facts.pop("partnership_id"))
-        given = campaigns.sponsor(partnership=partnership, by=user, **facts)
-        return Response(SponsorshipSerializer(given).data, status=status.HTTP_201_CREATED)
+        partnership = get_object_or_404(partners_in(community), pk=partnership_id)
+        return campaigns.sponsor(partnership=partnership, by=user, **facts)
+
+
+class SponsorshipView(OpenView[Sponsorship]):
+    """Open what a merchant gave.
+
+    ``GET /api/v1/communities/{code}/sponsorships/{sponsorship_id}``
+    """
+
+    serializer_class = SponsorshipSerializer
+    finds = in_community(selectors.KNOWS, selectors.sponsorships_in, "sponsorship_id")

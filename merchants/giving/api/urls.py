@@ -18,8 +18,17 @@ urlpatterns = [
     path("campaigns/<uuid:campaign_id>", campaigns.CampaignView.as_view()),
     path("campaigns/<uuid:campaign_id>/donations", campaigns.DonateView.as_view()),
     path("campaigns/<uuid:campaign_id>/disbursements", campaigns.DisbursementListView.as_view()),
+    path(
+        "campaigns/<uuid:campaign_id>/disbursements/<uuid:disbursement_id>",
+        campaigns.DisbursementView.as_view(),
+    ),
     path("campaigns/<uuid:campaign_id>/close", campaigns.CloseCampaignView.as_view()),
     path("me/donations", campaigns.MyDonationListView.as_view()),
+    path("me/donations/<uuid:donation_id>", campaigns.MyDonationView.as_view()),
     path("communities/<slug:code>/campaigns", campaigns.OpenCampaignView.as_view()),
     path("communities/<slug:code>/sponsorships", campaigns.SponsorshipListView.as_view()),
+    path(
+        "communities/<slug:code>/sponsorships/<uuid:sponsorship_id>",
+        campaigns.SponsorshipView.as_view(),
+    ),
 ]

@@ -11,11 +11,9 @@ from backend.accounts.services import guardians
 from backend.audit import services as trail
 from backend.communities.models import Community
 from backend.communities.services import roles
-from backend.ids import new_id
 from backend.names import of_thing
 from merchants.giving import errors, selectors
 from merchants.giving.models import Campaign, Disbursement, Donation, Sponsorship
-from merchants.partners.errors import PartnerNotAccepted
 from merchants.partners.models.partnerships import Partnership
 from merchants.partners.services import sides
 from points.kinds import AccountKind
@@ -37,25 +35,23 @@ def open_campaign(*, community: Community, title: str, by: User, description: st
     campaign = Campaign.objects.create(
         community=community, title=title, description=description, opened_by=by
     )
-    campaign.refresh_from_db(fields=["opened_at"])  # the database's own time
-    trail.record("campaign.open", actor=by, community=community, target=campaign)
+    trail.record("campaign.open", actor=by, target=campaign)
     return campaign
 
 
 @transaction.atomic
 def close_campaign(*, campaign: Campaign, by: User) -> Campaign:
     """Close a campaign to donations. Idempotent. What is in its pool can still be spent."""
-    campaign = _locked(campaign)
+    campaign = campaign.locked("community")
     if campaign.closed_at is None:
-        campaign.closed_at = timezone.now()
-        campaign.save(update_fields=["closed_at"])
-        trail.record("campaign.close", actor=by, community=campaign.community, target=campaign)
+        campaign.save_with(closed_at=timezone.now())
+        trail.record("campaign.close", actor=by, target=campaign)
     return campaign
 
 
 @transaction.atomic
 def donate(*, campaign: Campaign, volunteer: User, amount: int) -> Donation:
-    """``amount`` points of the volunteer's go into the campaign's pool, for good.
+    """Give ``amount`` points of the volunteer's into the campaign's pool, for good.
 
     Raises NotAVolunteerHere, GuardianConsentRequired, CampaignClosed, InsufficientPoints.
     """
@@ -67,66 +63,34 @@ def donate(*, campaign: Campaign, volunteer: User, amount: int) -> Donation:
     if wallet is None:
         raise InsufficientPoints(available=0, needed=amount)
     donation = Donation(
-        id=new_id(),
-        community_id=campaign.community_id,
-        campaign=campaign,
-        volunteer=volunteer,
-        points=amount,
+        community=campaign.community, campaign=campaign, volunteer=volunteer, points=amount
     )
-    donation.transfer_id = ledger.post(
-        ledger.Movement(
-            debit=wallet,
-            credit=_pool(campaign),
-            amount=amount,
-            key=f"donation:{donation.pk}",
-            reason="donation",
-            source=f"donation:{donation.pk}",
-            explanation={"campaign": campaign.title},
-        )
-    ).pk
-    donation.save(force_insert=True)
-    donation.refresh_from_db(fields=["donated_at"])  # the database's own time
+    _post(donation, wallet, _pool(campaign), "donation", {"campaign": campaign.title})
     return donation
 
 
 @transaction.atomic
 def disburse(*, campaign: Campaign, amount: int, reason: str, by: User) -> Disbursement:
-    """Use ``amount`` points of the pool; ``reason`` say for what, for everybody to read.
+    """Use ``amount`` points of the pool; ``reason`` says for what, for everybody to read.
 
     Raises PoolTooSmall.
     """
-    campaign = _locked(campaign)  # two who spend queue here
+    campaign = campaign.locked("community")  # two who spend queue here
     left = selectors.pool_of(campaign)
     if amount > left:
         raise errors.PoolTooSmall(left=left)
     disbursement = Disbursement(
-        id=new_id(),
-        community_id=campaign.community_id,
+        community=campaign.community,
         campaign=campaign,
         points=amount,
         reason=reason,
         disbursed_by=by,
     )
-    disbursement.transfer_id = ledger.post(
-        ledger.Movement(
-            debit=_pool(campaign),
-            credit=ledger.account(community=campaign.community, kind=AccountKind.SETTLED),
-            amount=amount,
-            key=f"disbursement:{disbursement.pk}",
-            reason="campaign",
-            source=f"disbursement:{disbursement.pk}",
-            explanation={"campaign": campaign.title, "reason": reason},
-        )
-    ).pk
-    disbursement.save(force_insert=True)
-    disbursement.refresh_from_db(fields=["disbursed_at"])  # the database's own time
-    trail.record(
-        "campaign.disburse",
-        actor=by,
-        community=campaign.community,
-        target=campaign,
-        after={"points": amount, "left": left - amount},
-    )
+    settled = ledger.account(community=campaign.community, kind=AccountKind.SETTLED)
+    told = {"campaign": campaign.title, "reason": reason}
+    _post(disbursement, _pool(campaign), settled, "campaign", told)
+    points_left = {"points": amount, "left": left - amount}
+    trail.record("campaign.disburse", actor=by, target=campaign, after=points_left)
     return disbursement
 
 
@@ -139,37 +103,45 @@ def sponsor(
     Raises OwnMerchant, PartnerNotAccepted, GivenLater.
     """
     sides.refuse_own(by, partnership)
-    if partnership.accepted_at is None:
-        raise PartnerNotAccepted
+    sides.refuse_unaccepted(partnership)
     if given_on > partnership.community.today:
         raise errors.GivenLater
     given = Sponsorship.objects.create(
-        community_id=partnership.community_id,
+        community=partnership.community,
         partnership=partnership,
         text=text,
         value_fen=value_fen,
         given_on=given_on,
         recorded_by=by,
     )
-    trail.record(
-        "sponsorship.record",
-        actor=by,
-        community=partnership.community,
-        target=given,
-        after={"partnership": str(partnership.pk), "value_fen": value_fen},
-    )
+    facts = {"partnership": str(partnership.pk), "value_fen": value_fen}
+    trail.record("sponsorship.record", actor=by, target=given, after=facts)
     return given
+
+
+def _post(
+    row: Donation | Disbursement,
+    debit: "Account",
+    credit: "Account",
+    reason: str,
+    explanation: dict[str, str],
+) -> None:
+    source = f"{row._meta.model_name}:{row.pk}"
+    row.transfer_id = ledger.post(
+        ledger.Movement(
+            debit=debit,
+            credit=credit,
+            amount=row.points,
+            key=source,
+            reason=reason,
+            source=source,
+            explanation=explanation,
+        )
+    ).pk
+    row.save(force_insert=True)
 
 
 def _pool(campaign: Campaign) -> "Account":
     return ledger.account(
         community=campaign.community, kind=AccountKind.POOL, holder=f"campaign:{campaign.pk}"
-    )
-
-
-def _locked(campaign: Campaign) -> Campaign:
-    return (
-        Campaign.objects.select_for_update(no_key=True, of=("self",))
-        .select_related("community")
-        .get(pk=campaign.pk)
     )

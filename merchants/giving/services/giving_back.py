@@ -1,4 +1,4 @@
-"""What somebody has not spent is theirs again once they take no part any more."""
+"""What somebody who takes no part any more gets back: all that they have not spent."""
 
 from contextlib import suppress
 
@@ -13,7 +13,7 @@ from merchants.redemption.services import vouchers as redemption
 
 @transaction.atomic
 def give_back(leaving: Leaving) -> None:
-    """Cancel what they hold, end what they wish for or adopted; a second run finds nothing.
+    """Cancel the vouchers, and end the wishes and adoptions, of somebody who leaves. Idempotent.
 
     Points and stock return as with any cancelled voucher: where a counter without signal may have
     taken it, once nobody can tell of it any more. Their pay codes are those of a role that has

@@ -5,7 +5,7 @@ Locks are taken in one order: role, voucher, wish, hold, wallet, offer.
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import date, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 from django.db import transaction
@@ -42,14 +42,15 @@ LIFETIME = timedelta(days=30)  # for whoever adopted it; then it is open again
 
 @transaction.atomic
 def propose(*, volunteer: User, community: Community, text: str) -> Wish:
-    """One at a time in a community. Raises GuardianConsentRequired, WishOpenAlready."""
+    """Wish for something in a community, one thing at a time.
+
+    Raises GuardianConsentRequired, WishOpenAlready.
+    """
     guardians.require_guardian(volunteer)
     User.objects.select_for_update(no_key=True).get(pk=volunteer.pk)
     if Wish.objects.filter(community=community, volunteer=volunteer, status__in=Wish.OPEN).exists():
         raise errors.WishOpenAlready
-    wish = Wish.objects.create(community=community, volunteer=volunteer, text=text)
-    wish.refresh_from_db(fields=["proposed_at"])  # the database's own time
-    return wish
+    return Wish.objects.create(community=community, volunteer=volunteer, text=text)
 
 
 @transaction.atomic
@@ -63,15 +64,14 @@ def decide(
     reason: str = "",
     is_confirmed: bool = False,
 ) -> Wish | Increase:
-    """Staff publish it for ``price_points``, or not; decided alike, nothing changes.
+    """Publish a wish for ``price_points``, or reject it, as staff. Idempotent.
 
-    ``value_fen``: what it is worth in a shop, of which a contract by share pays a share, and one by
-    the piece all. A second person confirms it (``is_confirmed``) above the community's limit, and
+    ``value_fen`` is what it is worth in a shop: a contract by share pays a share of that, one by
+    the piece all. Above the community's limit a second person confirms it (``is_confirmed``), and
     until then it is an Increase. Raises OwnWish, WishWithoutPrice, WishStatusWrong.
     """
     wish = _locked(wish)
-    if wish.volunteer_id == by.pk:
-        raise errors.OwnWish
+    _refuse_wisher(wish, by)
     if accept and not price_points:
         raise errors.WishWithoutPrice
     status = Status.PUBLISHED if accept else Status.REJECTED
@@ -82,21 +82,20 @@ def decide(
     if accept and value_fen and not is_confirmed:
         waiting = increases.ask(
             kind=Increase.Kind.WISH,
-            community=wish.community,
+            about=wish,
             by=by,
             amount_fen=value_fen,
-            subject_id=wish.pk,
             facts={"price_points": price_points, "value_fen": value_fen},
         )
         if waiting is not None:
             return waiting
-    wish.status, wish.decided_by, wish.reason = status, by, reason
-    wish.price_points = price_points if accept else None
-    wish.value_fen = value_fen if accept else None
-    if not accept:
-        wish.closed_at = timezone.now()
-    wish.save(
-        update_fields=["status", "decided_by", "reason", "price_points", "value_fen", "closed_at"]
+    wish.save_with(
+        status=status,
+        decided_by=by,
+        reason=reason,
+        price_points=price_points if accept else None,
+        value_fen=value_fen if accept else None,
+        closed_at=None if accept else timezone.now(),
     )
     increases.drop(wish.community_id, subject_id=wish.pk)
     _record("wish.decide", wish, by)
@@ -119,11 +118,11 @@ INCREASES = {Increase.Kind.WISH: increases.Declared(_confirm_wish, Wish, _refuse
 
 @transaction.atomic
 def adopt_as_merchant(*, wish: Wish, partnership: Partnership, by: User) -> Wish:
-    """A partner fulfils it: the volunteer's points are held, and the shop scans their voucher.
+    """Let a partner fulfil a wish: the volunteer's points are held, and the shop scans a voucher.
 
-    What it is worth to the merchant its contract says. Adopted by it already, nothing changes.
-    Who priced it is not on the merchant's side. Raises OwnWish, WishStatusWrong, WishNotOpenNow,
-    OwnMerchant, PartnerNotActive, OfferNotPriced, InsufficientPoints.
+    The merchant's contract says what it is paid. Nobody who decided on the price works there.
+    Idempotent. Raises OwnWish, WishStatusWrong, WishNotOpenNow, OwnMerchant, PartnerNotActive,
+    OfferNotPriced, InsufficientPoints.
     """
     belongs = _belongs(wish)
     wish = _locked(wish)
@@ -131,8 +130,7 @@ def adopt_as_merchant(*, wish: Wish, partnership: Partnership, by: User) -> Wish
         return wish
     _check_open(wish, by, belongs=belongs)
     assert wish.price_points is not None  # a check constraint
-    for decided_by in _deciders(wish):
-        sides.refuse_own(decided_by, partnership, _open_since(wish))
+    _refuse_deciders(wish, partnership)
     offer = catalogue.offer(
         partnership=partnership,
         code=f"wish-{new_id().hex[-16:]}",
@@ -145,14 +143,13 @@ def adopt_as_merchant(*, wish: Wish, partnership: Partnership, by: User) -> Wish
         settled_fen=wish.value_fen,
     )
     with _balance_untold():
-        wish.redemption = redemption.set_aside(
+        voucher = redemption.set_aside(
             offer=Offer.objects.select_related("partnership", "community").get(pk=offer.pk),
             volunteer=wish.volunteer,
             quantity=1,
             lifetime=LIFETIME,
         )
-    wish.partnership, wish.status = partnership, Status.ADOPTED
-    wish.save(update_fields=["partnership", "redemption", "status"])
+    wish.save_with(partnership=partnership, redemption=voucher, status=Status.ADOPTED)
     _record("wish.adopt", wish, by)
     _tell("wish_adopted_by_shop", wish, merchant=partnership.name, days=LIFETIME.days)
     return wish
@@ -160,10 +157,10 @@ def adopt_as_merchant(*, wish: Wish, partnership: Partnership, by: User) -> Wish
 
 @transaction.atomic
 def adopt_as_donor(*, wish: Wish, donor: User) -> Wish:
-    """A neighbour fulfils it for nothing: the points held go into the pool of wishes.
+    """Let a neighbour fulfil a wish for nothing: the points held go into the pool of wishes.
 
-    Adopted by them already, nothing changes. Raises GuardianConsentRequired, OwnWish,
-    WishStatusWrong, WishNotOpenNow, InsufficientPoints.
+    Idempotent. Raises GuardianConsentRequired, OwnWish, WishStatusWrong, WishNotOpenNow,
+    InsufficientPoints.
     """
     guardians.require_guardian(donor)
     belongs = _belongs(wish)
@@ -178,7 +175,7 @@ def adopt_as_donor(*, wish: Wish, donor: User) -> Wish:
     source = f"wish:{wish.pk}"
     pool = ledger.account(community=wish.community, kind=AccountKind.POOL, holder="wishes")
     with _balance_untold():
-        wish.hold_id = ledger.hold(
+        hold = ledger.hold(
             ledger.Movement(
                 debit=wallet,
                 credit=pool,
@@ -188,9 +185,8 @@ def adopt_as_donor(*, wish: Wish, donor: User) -> Wish:
                 source=source,
             ),
             lifetime=LIFETIME,
-        ).pk
-    wish.donor, wish.status = donor, Status.ADOPTED
-    wish.save(update_fields=["donor", "hold", "status"])
+        )
+    wish.save_with(donor=donor, hold_id=hold.pk, status=Status.ADOPTED)
     _record("wish.adopt", wish, donor)
     _tell("wish_adopted_by_neighbour", wish)
     return wish
@@ -200,7 +196,7 @@ def adopt_as_donor(*, wish: Wish, donor: User) -> Wish:
 def release(*, wish: Wish, by: User) -> Wish:
     """Release a wish that its adopter can not fulfil: the points are free, and it is open again.
 
-    Raises WishStatusWrong (not adopted, or its voucher was scanned: refund it).
+    Raises WishStatusWrong if it is not adopted, or its voucher was scanned: that is refunded.
     """
     wish = _locked(wish)
     if wish.status != Status.ADOPTED:
@@ -213,7 +209,7 @@ def release(*, wish: Wish, by: User) -> Wish:
 
 
 def lapsed() -> QuerySet[Wish]:
-    """Those whose neighbour took too long: their points are held for nothing.
+    """Return the wishes whose neighbour took too long: their points are held for nothing.
 
     A shop's voucher lapses like any other, and opens its wish.
     """
@@ -222,7 +218,7 @@ def lapsed() -> QuerySet[Wish]:
 
 @transaction.atomic
 def reopen(*, wish_id: UUID) -> bool:
-    """One of those is open again, its points free; ``False`` if there was nothing to do."""
+    """Open a lapsed wish again, its points free. Returns ``False`` if there was nothing to do."""
     wish = lapsed().filter(pk=wish_id).first()
     if wish is None:
         return False
@@ -237,7 +233,10 @@ def reopen(*, wish_id: UUID) -> bool:
 
 @transaction.atomic
 def withdraw(*, wish: Wish) -> Wish:
-    """The volunteer takes it back; again changes nothing. Raises WishStatusWrong as above."""
+    """Withdraw a wish, as whoever wished for it. Idempotent.
+
+    Raises WishStatusWrong if it was rejected or delivered, or its voucher was scanned.
+    """
     wish = _locked(wish)
     if wish.status == Status.WITHDRAWN:
         return wish
@@ -245,17 +244,16 @@ def withdraw(*, wish: Wish) -> Wish:
         _let_go(wish)
     if wish.status not in (Status.PROPOSED, Status.PUBLISHED):
         raise errors.WishStatusWrong(current_status=wish.status)
-    wish.status, wish.closed_at = Status.WITHDRAWN, timezone.now()
-    wish.save(update_fields=["status", "closed_at"])
+    wish.save_with(status=Status.WITHDRAWN, closed_at=timezone.now())
     increases.drop(wish.community_id, subject_id=wish.pk)
     return wish
 
 
 @transaction.atomic
 def thank(*, wish: Wish, text: str) -> Wish:
-    """The volunteer has it, and says thanks: the points move, unless the shop's scan did that.
+    """Say thanks for what one has: the points move, unless the shop's scan has moved them.
 
-    Again, the first thanks stand. Raises WishStatusWrong, WishNotScanned, HoldExpired.
+    Idempotent: keeps the first thanks. Raises WishStatusWrong, WishNotScanned, HoldExpired.
     """
     wish = _locked(wish)
     if wish.status == Status.DELIVERED:
@@ -268,8 +266,7 @@ def thank(*, wish: Wish, text: str) -> Wish:
     else:
         assert wish.hold_id is not None  # a check constraint
         ledger.capture(community_id=wish.community_id, hold_id=wish.hold_id)
-    wish.status, wish.thanks, wish.closed_at = Status.DELIVERED, text, timezone.now()
-    wish.save(update_fields=["status", "thanks", "closed_at"])
+    wish.save_with(status=Status.DELIVERED, thanks=text, closed_at=timezone.now())
     if wish.partnership is not None:
         fulfilled_by = telling.owners_of(wish.partnership.merchant_id)
     else:
@@ -309,23 +306,21 @@ def open_again(redemption: Redemption, *, is_news: bool) -> None:
     ).first()
     if wish is None:
         return
-    wish.partnership = wish.redemption = None
-    wish.status = Status.PUBLISHED if wish.text else Status.WITHDRAWN
-    wish.closed_at = None if wish.text else timezone.now()
-    wish.save(update_fields=["partnership", "redemption", "status", "closed_at"])
+    wish.save_with(
+        partnership=None,
+        redemption=None,
+        status=Status.PUBLISHED if wish.text else Status.WITHDRAWN,
+        closed_at=None if wish.text else timezone.now(),
+    )
     if is_news and wish.status == Status.PUBLISHED:
         _tell("wish_open_again", wish, about=redemption.pk)
 
 
-def forget(*, volunteer: User) -> None:
-    """What any wish of theirs said is said no more, also on a voucher."""
-    theirs = Wish.objects.filter(volunteer=volunteer)
-    Offer.objects.filter(
-        pk__in=Redemption.objects.filter(volunteer=volunteer, offer__kind=Offer.Kind.WISH).values(
-            "offer"
-        )
-    ).update(title=WITHOUT_TEXT)
-    theirs.update(text="", reason="", thanks="")
+def forget(volunteer: User) -> None:
+    """Erase what the wishes of ``volunteer`` said, also on vouchers."""
+    vouchers = Redemption.objects.filter(volunteer=volunteer, offer__kind=Offer.Kind.WISH)
+    Offer.objects.filter(pk__in=vouchers.values("offer")).update(title=WITHOUT_TEXT)
+    Wish.objects.filter(volunteer=volunteer).update(text="", reason="", thanks="")
 
 
 def _let_go(wish: Wish) -> None:
@@ -338,27 +333,22 @@ def _let_go(wish: Wish) -> None:
     else:
         assert wish.hold_id is not None  # a check constraint
         ledger.void(community_id=wish.community_id, hold_id=wish.hold_id)
-        wish.donor = wish.hold = None
-        wish.status = Status.PUBLISHED
-        wish.save(update_fields=["donor", "hold", "status"])
+        wish.save_with(donor=None, hold=None, status=Status.PUBLISHED)
     wish.refresh_from_db(fields=["status", "donor", "hold", "partnership", "redemption"])
 
 
-def _deciders(wish: Wish) -> list[User]:
-    """Return who priced the wish, and who confirmed the price."""
-    assert wish.decided_by is not None  # a check constraint
+def _refuse_deciders(wish: Wish, partnership: Partnership) -> None:
+    """Refuse a merchant for which somebody works, or did, who decided on the price.
+
+    Of all in the 90 days before the wish too: nobody knew then which merchant it would be.
+    """
+    since = wish.proposed_at.astimezone(wish.community.clock).date() - LATELY
     confirmed = Increase.objects.filter(
         community_id=wish.community_id, subject_id=wish.pk, decided_by__isnull=False
     ).select_related("decided_by")
-    return [wish.decided_by, *(one.decided_by for one in confirmed if one.decided_by)]
-
-
-def _open_since(wish: Wish) -> date:
-    """From when on who decides about it is on no merchant's side that adopts it: 90 days before.
-
-    Nobody knew then which merchant it would be.
-    """
-    return wish.proposed_at.astimezone(wish.community.clock).date() - LATELY
+    for decider in (wish.decided_by, *(one.decided_by for one in confirmed)):
+        assert decider is not None  # a check constraint, and the filter
+        sides.refuse_own(decider, partnership, since)
 
 
 @contextmanager
@@ -371,8 +361,7 @@ def _balance_untold() -> Iterator[None]:
 
 
 def _check_open(wish: Wish, by: User, *, belongs: bool) -> None:
-    if wish.volunteer_id == by.pk:
-        raise errors.OwnWish
+    _refuse_wisher(wish, by)
     if wish.status != Status.PUBLISHED:
         raise errors.WishStatusWrong(current_status=wish.status)
     # Who left, or whose guardian does not agree any more, spends nothing; why is nobody's business.
@@ -381,7 +370,7 @@ def _check_open(wish: Wish, by: User, *, belongs: bool) -> None:
 
 
 def _belongs(wish: Wish) -> bool:
-    """Whether who wished for it is a volunteer there, and stays one until the transaction ends."""
+    """Whether the wisher is a volunteer there, and stays one until the transaction ends."""
     role = roles.volunteering(user_id=wish.volunteer_id, community_id=wish.community_id)
     return role is not None
 
@@ -389,13 +378,7 @@ def _belongs(wish: Wish) -> bool:
 def _locked(wish: Wish) -> Wish:
     # Its voucher first: whoever cancels that comes to the wish from there.
     list(Redemption.objects.select_for_update(no_key=True, of=("self",)).filter(wishes=wish))
-    return (
-        Wish.objects.select_for_update(no_key=True, of=("self",))
-        .select_related(
-            "community", "volunteer", "partnership", "donor", "redemption", "decided_by"
-        )
-        .get(pk=wish.pk)
-    )
+    return wish.locked("community", "volunteer", "partnership", "donor", "redemption", "decided_by")
 
 
 def _tell(kind: str, wish: Wish, about: object = None, **facts: object) -> None:
@@ -410,4 +393,4 @@ def _tell(kind: str, wish: Wish, about: object = None, **facts: object) -> None:
 
 def _record(action: str, wish: Wish, by: User) -> None:
     after = {"status": wish.status, "price_points": wish.price_points}
-    trail.record(action, actor=by, community=wish.community, target=wish, after=after)
+    trail.record(action, actor=by, target=wish, after=after)

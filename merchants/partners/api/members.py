@@ -6,16 +6,13 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
-from drf_spectacular.utils import extend_schema
-from rest_framework import status
-from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from backend.accounts.models import User
 from backend.api.callers import signed_in
-from backend.api.idempotency import Finds, idempotent
-from backend.api.views import below, seen
+from backend.api.idempotency import Finds
+from backend.api.views import ListView, OpenView, below, seen, writes
 from merchants.partners import selectors
 from merchants.partners.api.serializers import (
     AcceptInvitationSerializer,
@@ -29,123 +26,115 @@ from merchants.partners.models.merchants import Invitation, Merchant, MerchantMe
 from merchants.partners.services import invitations
 
 
-def worked_at(request: Request, merchant_id: UUID) -> Merchant:
-    """A merchant where the caller is a clerk or an owner, or 404."""
+def worked_at(request: Request, merchant_id: UUID, **others: Any) -> Merchant:
+    """Find the merchant, if the caller works there. Raises Http404."""
     return get_object_or_404(selectors.merchants_of(signed_in(request)), pk=merchant_id)
 
 
-def owned(request: Request, merchant_id: UUID) -> Merchant:
-    """A merchant the caller owns, or 404."""
+def owned(request: Request, merchant_id: UUID, **others: Any) -> Merchant:
+    """Find the merchant, if the caller owns it. Raises Http404."""
     return get_object_or_404(selectors.merchants_owned_by(signed_in(request)), pk=merchant_id)
 
 
 def at_owned(selector: Callable[[Merchant], QuerySet[Any]], named: str = "") -> Finds:
-    """What belongs to a merchant the caller owns; see backend/api/idempotency.py."""
-    return below(lambda request, **names: owned(request, names["merchant_id"]), selector, named)
+    """Find what belongs to a merchant that the caller owns; see backend/api/views.py."""
+    return below(owned, selector, named)
 
 
 def at_workplace(selector: Callable[[Merchant], QuerySet[Any]], named: str = "") -> Finds:
-    """What belongs to a merchant where the caller works."""
-    return below(lambda request, **names: worked_at(request, names["merchant_id"]), selector, named)
+    """Find what belongs to a merchant where the caller works."""
+    return below(worked_at, selector, named)
+
+
+class WorkplaceListView(ListView[Merchant]):
+    """List where I work: ``GET /api/v1/merchants``."""
+
+    serializer_class = WorkplaceSerializer
+    finds = seen(selectors.merchants_of)
 
 
 # --- the owner --------------------------------------------------------------------------------
-class ClerkListView(ListAPIView[MerchantMember]):
+class ClerkListView(ListView[MerchantMember]):
     """List who works for me, newest first: ``GET /api/v1/merchants/{merchant_id}/clerks``.
 
-    Owners too.
+    Owners are listed too.
     """
 
     serializer_class = MemberOfMerchantSerializer
-    queryset = MerchantMember.objects.none()
+    finds = at_owned(selectors.current_members_of)
 
-    def get_queryset(self) -> QuerySet[MerchantMember]:
-        merchant = owned(self.request, self.kwargs["merchant_id"])
-        return selectors.members_of(merchant).filter(ended_at__isnull=True)
+
+class ClerkView(OpenView[MerchantMember]):
+    """Open somebody who works for me, or did.
+
+    ``GET /api/v1/merchants/{merchant_id}/clerks/{member_id}``
+    """
+
+    serializer_class = MemberOfMerchantSerializer
+    finds = at_owned(selectors.members_of, "member_id")
 
 
 class DismissView(APIView):
     """Dismiss somebody who works for me.
 
-    ``POST /api/v1/merchants/{merchant_id}/clerks/{member_id}/dismiss``.
-
-    At once: their next scan finds no such merchant. Of who was dismissed already it answers the
-    first time. Refused with ``last_owner``.
+    ``POST /api/v1/merchants/{merchant_id}/clerks/{member_id}/dismiss``. They can scan no more from
+    then on. Idempotent: keeps the first ``ended_at``.
     """
 
-    @extend_schema(request=None, responses=MemberOfMerchantSerializer)
-    @idempotent(
-        at_owned(selectors.members_of, "member_id"), MemberOfMerchantSerializer, is_required=False
-    )
-    def post(self, request: Request, merchant_id: UUID, member_id: UUID) -> Response:
-        members = selectors.members_of(owned(request, merchant_id))
-        member = invitations.dismiss(
-            member=get_object_or_404(members, pk=member_id), dismissed_by=signed_in(request)
-        )
-        return Response(MemberOfMerchantSerializer(member).data)
+    @writes(MemberOfMerchantSerializer, at_owned(selectors.members_of, "member_id"))
+    def post(self, user: User, member: MerchantMember) -> MerchantMember:
+        return invitations.dismiss(member=member, dismissed_by=user)
 
 
-class InvitationListView(ListAPIView[Invitation]):
-    """Whom I invited, newest first: ``GET /api/v1/merchants/{merchant_id}/invitations``."""
+class InvitationListView(ListView[Invitation]):
+    """List whom I invited, newest first: ``GET /api/v1/merchants/{merchant_id}/invitations``."""
 
     serializer_class = InvitationSerializer
-    queryset = Invitation.objects.none()
+    finds = at_owned(selectors.invitations_to)
 
-    def get_queryset(self) -> QuerySet[Invitation]:
-        return selectors.invitations_to(owned(self.request, self.kwargs["merchant_id"]))
-
-    @extend_schema(request=InviteSerializer, responses={201: NewInvitationSerializer})
-    @idempotent(at_owned(selectors.invitations_to), NewInvitationSerializer)
-    def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    @writes(NewInvitationSerializer, owned, body=InviteSerializer, creates=selectors.invitations_to)
+    def post(self, user: User, merchant: Merchant, role: MerchantMember.Role) -> Invitation:
         """Invite somebody: ``POST /api/v1/merchants/{merchant_id}/invitations``.
 
-        The answer has the code; it is good for one person, for 72 hours. Sent again with the same
-        key it has the code until somebody accepts it, then null.
+        The answer has the code, which is good for one person, for 72 hours. Sent again with the
+        same key it has the code until somebody accepts it, then null.
         """
-        merchant = owned(request, kwargs["merchant_id"])
-        body = InviteSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        invitation, _ = invitations.invite(
-            merchant=merchant,
-            invited_by=signed_in(request),
-            role=MerchantMember.Role(body.validated_data["role"]),
-        )
-        return Response(NewInvitationSerializer(invitation).data, status=status.HTTP_201_CREATED)
+        return invitations.invite(merchant=merchant, invited_by=user, role=role)
+
+
+class InvitationView(OpenView[Invitation]):
+    """Open an invitation: ``GET /api/v1/merchants/{merchant_id}/invitations/{invitation_id}``."""
+
+    serializer_class = InvitationSerializer
+    finds = at_owned(selectors.invitations_to, "invitation_id")
 
 
 class RevokeInvitationView(APIView):
-    """I take it back: ``POST /api/v1/merchants/{merchant_id}/invitations/{invitation_id}/revoke``.
+    """Revoke an invitation.
 
-    Again, the first time stands. Refused with ``invitation_used``: dismiss who accepted it.
+    ``POST /api/v1/merchants/{merchant_id}/invitations/{invitation_id}/revoke``. Whoever has
+    accepted it (``invitation_used``) is dismissed instead. Idempotent: keeps the first
+    ``revoked_at``.
     """
 
-    @extend_schema(request=None, responses=InvitationSerializer)
-    @idempotent(
-        at_owned(selectors.invitations_to, "invitation_id"), InvitationSerializer, is_required=False
-    )
-    def post(self, request: Request, merchant_id: UUID, invitation_id: UUID) -> Response:
-        made = selectors.invitations_to(owned(request, merchant_id))
-        invitation = invitations.revoke(
-            invitation=get_object_or_404(made, pk=invitation_id), revoked_by=signed_in(request)
-        )
-        return Response(InvitationSerializer(invitation).data)
+    @writes(InvitationSerializer, at_owned(selectors.invitations_to, "invitation_id"))
+    def post(self, user: User, invitation: Invitation) -> Invitation:
+        return invitations.revoke(invitation=invitation, revoked_by=user)
 
 
 # --- whoever has the code ---------------------------------------------------------------------
 class AcceptInvitationView(APIView):
-    """I was told a code and work there now: ``POST /api/v1/invitations/accept``.
+    """Accept an invitation by its code, and work there: ``POST /api/v1/invitations/accept``.
 
-    It stands in the body, for addresses are written into logs. Again, the answer is the same.
-    Refused with ``invitation_unknown``, ``invitation_used``, ``invitation_expired``,
-    ``invitation_revoked``, ``own_invitation``, ``already_works_there``.
+    The code stands in the body, for addresses are written into logs. Idempotent.
     """
 
-    @extend_schema(request=AcceptInvitationSerializer, responses={201: WorkplaceSerializer})
-    @idempotent(seen(selectors.merchants_of), WorkplaceSerializer, is_required=False)
-    def post(self, request: Request) -> Response:
-        user = signed_in(request)
-        body = AcceptInvitationSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        member = invitations.accept(user=user, **body.validated_data)
-        workplace = selectors.merchants_of(user).get(pk=member.merchant_id)
-        return Response(WorkplaceSerializer(workplace).data, status=status.HTTP_201_CREATED)
+    @writes(
+        WorkplaceSerializer,
+        body=AcceptInvitationSerializer,
+        creates=selectors.merchants_of,
+        needs_key=False,
+    )
+    def post(self, user: User, code: str) -> Merchant:
+        member = invitations.accept(user=user, code=code)
+        return selectors.merchants_of(user).get(pk=member.merchant_id)

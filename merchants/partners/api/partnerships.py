@@ -1,35 +1,31 @@
 """Contracts: what staff agree on with a business, what its owner tells, what volunteers find."""
 
 from typing import Any
-from uuid import UUID
 
-from django.db.models import QuerySet
-from django.shortcuts import get_object_or_404
 from django_filters import rest_framework as filters
-from drf_spectacular.utils import extend_schema, extend_schema_field
-from rest_framework import serializers, status
-from rest_framework.generics import ListAPIView, RetrieveAPIView
-from rest_framework.request import Request
-from rest_framework.response import Response
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
 from rest_framework.views import APIView
 
-from backend.api.callers import signed_in
+from backend.accounts.models import User
 from backend.api.fields import CharField, DateField, IntegerField, TextField
 from backend.api.filters import CommunityFilter, TextFilter
-from backend.api.idempotency import idempotent
-from backend.api.views import below, seen
+from backend.api.serializers import ReadSerializer
+from backend.api.views import ListView, OpenView, below, seen, writes
 from backend.communities.api.serializers import ChangeContactSerializer
-from backend.communities.api.shown import in_community
-from backend.communities.selectors import HANDLES, WATCHES_OVER, communities_where
+from backend.communities.api.shown import community, in_community
+from backend.communities.models import Community
+from backend.communities.selectors import HANDLES, WATCHES_OVER
 from merchants.partners import selectors
-from merchants.partners.api.increases import AS_INCREASE, IncreaseSerializer, waits
-from merchants.partners.api.members import owned
+from merchants.partners.api.increases import AS_INCREASE
+from merchants.partners.api.members import at_owned
 from merchants.partners.api.serializers import (
     ColleagueSerializer,
     NewInvitationSerializer,
     PartnerCommunitySerializer,
 )
 from merchants.partners.models.increases import Increase
+from merchants.partners.models.merchants import Invitation
 from merchants.partners.models.partnerships import Partnership, Terms
 from merchants.partners.services import invitations
 from merchants.partners.services import partnerships as partners
@@ -37,7 +33,7 @@ from merchants.partners.services import partnerships as partners
 MOVES = [choice for choice in Partnership.Status.choices if choice[0] in partners.MOVES]
 
 
-class TermsSerializer(serializers.ModelSerializer[Terms]):
+class TermsSerializer(ReadSerializer[Terms]):
     """A version of a contract. ``per_point`` has ``fen_per_point``; ``share`` has ``share_bp``.
 
     A share is in ten-thousandths of what the piece costs in the shop; ``valid_from`` is null where
@@ -57,11 +53,8 @@ class TermsSerializer(serializers.ModelSerializer[Terms]):
             "share_bp",
             "valid_from",
             "agreed_at",
-            "agreed_by",
             "withdrawn_at",
-            "withdrawn_by",
         )
-        read_only_fields = fields
 
 
 class AgreeSerializer(serializers.Serializer[Any]):
@@ -71,7 +64,7 @@ class AgreeSerializer(serializers.Serializer[Any]):
     valid_from = DateField()
 
 
-class ShopSerializer(serializers.ModelSerializer[Partnership]):
+class ShopSerializer(ReadSerializer[Partnership]):
     """Where points can be spent. ``id`` is the merchant's, as in offers."""
 
     id = serializers.UUIDField(source="merchant_id", read_only=True)
@@ -83,8 +76,6 @@ class ShopSerializer(serializers.ModelSerializer[Partnership]):
         fields: tuple[str, ...] = (
             "id",
             "name",
-            "trade",
-            "community",
             "contact_phone",
             "address",
             "opening_hours",
@@ -92,33 +83,26 @@ class ShopSerializer(serializers.ModelSerializer[Partnership]):
             "longitude",
             "coord_type",
         )
-        read_only_fields = fields
 
 
-class PartnershipSerializer(serializers.ModelSerializer[Partnership]):
+class PartnershipSerializer(ShopSerializer):
     """What staff and the owner see; ``terms`` are those of today, null before any count.
 
     ``shop_code`` is for a counter without a scanner, null if it has none.
     """
 
+    id = None  # type: ignore[assignment]  # its own
     merchant_id = serializers.UUIDField(read_only=True)
-    trade = serializers.CharField(source="merchant.trade", read_only=True)
-    community = PartnerCommunitySerializer(read_only=True)
     terms = serializers.SerializerMethodField()
 
-    class Meta:
-        model = Partnership
+    class Meta(ShopSerializer.Meta):
         fields = (
-            "id",
-            "merchant_id",
-            *ShopSerializer.Meta.fields[1:],
+            *ShopSerializer.Meta.fields,
             "status",
             "settlement_day",
             "shop_code",
             "since_at",
-            "terms",
         )
-        read_only_fields = fields
 
     @extend_schema_field(TermsSerializer(allow_null=True))
     def get_terms(self, partnership: Partnership) -> object:
@@ -159,225 +143,164 @@ class PartnershipFilter(filters.FilterSet):  # type: ignore[misc]  # django-filt
     text = TextFilter("name", "merchant__trade")
 
 
-class CommunityPartnershipListView(ListAPIView[Partnership]):
+class CommunityPartnershipListView(ListView[Partnership]):
     """List the community's partners, also former ones.
 
     ``GET /api/v1/communities/{code}/partnerships``
     """
 
     serializer_class = PartnershipSerializer
-    queryset = Partnership.objects.none()
     filterset_class = PartnershipFilter
+    finds = in_community(WATCHES_OVER, selectors.partners_in)
 
-    def get_queryset(self) -> QuerySet[Partnership]:
-        seen = communities_where(signed_in(self.request), WATCHES_OVER)
-        return selectors.partners_in(get_object_or_404(seen, code=self.kwargs["code"]))
-
-    @extend_schema(request=CandidateSerializer, responses={201: PartnershipSerializer})
-    @idempotent(in_community(HANDLES, selectors.partners_in), PartnershipSerializer)
-    def post(self, request: Request, code: str) -> Response:
+    @writes(
+        PartnershipSerializer,
+        community(HANDLES),
+        body=CandidateSerializer,
+        creates=selectors.partners_in,
+    )
+    def post(self, user: User, community: Community, **facts: Any) -> Partnership:
         """Put on record a business we talk to: ``POST /api/v1/communities/{code}/partnerships``.
 
         Terms make a contract of it, and starting it makes it active. Of a partner elsewhere, by
-        ``merchant_id``, it is ``asked`` until its owner says yes. Refused with ``own_merchant``,
-        ``partner_name_taken``, ``merchant_unknown`` (or nobody owns it), ``already_partner``.
+        ``merchant_id``, it is ``asked`` until its owner says yes; a merchant that nobody owns is
+        unknown.
         """
-        user = signed_in(request)
-        community = get_object_or_404(communities_where(user, HANDLES), code=code)
-        body = CandidateSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        made = partners.consider(community=community, by=user, **body.validated_data)
-        return _told(made, status.HTTP_201_CREATED)
+        return partners.consider(community=community, by=user, **facts)
 
 
-class MerchantPartnershipListView(ListAPIView[Partnership]):
+class MerchantPartnershipListView(ListView[Partnership]):
     """List my shop's contracts: ``GET /api/v1/merchants/{merchant_id}/partnerships``."""
 
     serializer_class = PartnershipSerializer
-    queryset = Partnership.objects.none()
     filterset_class = PartnershipFilter
-
-    def get_queryset(self) -> QuerySet[Partnership]:
-        return selectors.partnerships_of(owned(self.request, self.kwargs["merchant_id"]))
+    finds = at_owned(selectors.partnerships_of)
 
 
-class PartnershipView(RetrieveAPIView[Partnership]):
+class PartnershipView(OpenView[Partnership]):
     """Open one, as its owner, staff or auditor: ``GET /api/v1/partnerships/{partnership_id}``."""
 
     serializer_class = PartnershipSerializer
-    queryset = Partnership.objects.none()
-    lookup_url_kwarg = "partnership_id"
+    finds = seen(selectors.partnerships_seen_by, "partnership_id")
 
-    def get_queryset(self) -> QuerySet[Partnership]:
-        return selectors.partnerships_seen_by(signed_in(self.request))
-
-    @extend_schema(request=ChangePartnershipSerializer, responses=PartnershipSerializer)
-    @idempotent(
-        seen(selectors.partnerships_kept_by, "partnership_id"),
+    @writes(
         PartnershipSerializer,
-        is_required=False,
+        seen(selectors.partnerships_kept_by, "partnership_id"),
+        body=ChangePartnershipSerializer,
         edits=True,
     )
-    def patch(self, request: Request, partnership_id: UUID) -> Response:
+    def patch(self, user: User, partnership: Partnership, **facts: Any) -> Partnership:
         """Change the shop, as its owner or as staff; the settlement day is set by staff.
 
-        ``PATCH /api/v1/partnerships/{partnership_id}``. Refused with ``own_merchant``,
-        ``partner_not_accepted``.
+        ``PATCH /api/v1/partnerships/{partnership_id}``
         """
-        user = signed_in(request)
-        kept = selectors.partnerships_kept_by(user)
-        partnership = get_object_or_404(kept, pk=partnership_id)
-        body = ChangePartnershipSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        return _told(partners.describe(partnership=partnership, by=user, **body.validated_data))
+        return partners.describe(partnership=partnership, by=user, **facts)
 
 
 class AnswerPartnershipView(APIView):
     """Say yes or no, as its owner, to a community that asks for the shop.
 
     ``POST /api/v1/partnerships/{partnership_id}/answer``. Until the yes it is ``asked``, and that
-    community reads nothing of the shop; a no may become a yes later. Refused with
-    ``partner_status_wrong`` once it is a partner.
+    community reads nothing of the shop; a no may become a yes later, a yes stays.
     """
 
-    @extend_schema(request=AnswerPartnershipSerializer, responses=PartnershipSerializer)
-    @idempotent(
-        seen(selectors.partnerships_owned_by, "partnership_id"),
+    @writes(
         PartnershipSerializer,
-        is_required=False,
+        seen(selectors.partnerships_owned_by, "partnership_id"),
+        body=AnswerPartnershipSerializer,
     )
-    def post(self, request: Request, partnership_id: UUID) -> Response:
-        user = signed_in(request)
-        mine = selectors.partnerships_owned_by(user)
-        partnership = get_object_or_404(mine, pk=partnership_id)
-        body = AnswerPartnershipSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        return _told(partners.answer(partnership=partnership, by=user, **body.validated_data))
+    def post(self, user: User, partnership: Partnership, **facts: Any) -> Partnership:
+        return partners.answer(partnership=partnership, by=user, **facts)
 
 
 # --- staff ------------------------------------------------------------------------------------
 class PartnershipStatusView(APIView):
     """Start, suspend or end it: ``POST /api/v1/partnerships/{partnership_id}/status``.
 
-    What is held can still be scanned, and what is owed is settled. Refused with
-    ``partner_status_wrong``.
+    What is held can still be scanned, and what is owed is settled.
     """
 
-    @extend_schema(request=MoveSerializer, responses=PartnershipSerializer)
-    @idempotent(
-        seen(selectors.partnerships_handled_by, "partnership_id"),
+    @writes(
         PartnershipSerializer,
-        is_required=False,
+        seen(selectors.partnerships_handled_by, "partnership_id"),
+        body=MoveSerializer,
         edits=True,
     )
-    def post(self, request: Request, partnership_id: UUID) -> Response:
-        partnership = _handled(request, partnership_id)
-        body = MoveSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        return _told(
-            partners.move(partnership=partnership, by=signed_in(request), **body.validated_data)
-        )
+    def post(self, user: User, partnership: Partnership, **facts: Any) -> Partnership:
+        return partners.move(partnership=partnership, by=user, **facts)
 
 
-class TermsListView(ListAPIView[Terms]):
+class TermsListView(ListView[Terms]):
     """List all versions of a contract, newest first, as staff or auditor.
 
     ``GET /api/v1/partnerships/{partnership_id}/terms``
     """
 
     serializer_class = TermsSerializer
-    queryset = Terms.objects.none()
+    finds = below(seen(selectors.partnerships_watched_by, "partnership_id"), selectors.terms_of)
 
-    def get_queryset(self) -> QuerySet[Terms]:
-        seen = selectors.partnerships_watched_by(signed_in(self.request))
-        return selectors.terms_of(get_object_or_404(seen, pk=self.kwargs["partnership_id"]))
-
-    @extend_schema(
-        request=AgreeSerializer, responses={201: TermsSerializer, 202: IncreaseSerializer}
-    )
-    @idempotent(
-        below(seen(selectors.partnerships_handled_by, "partnership_id"), selectors.terms_of),
+    @writes(
         TermsSerializer,
+        seen(selectors.partnerships_handled_by, "partnership_id"),
+        body=AgreeSerializer,
+        creates=selectors.terms_of,
         waiting=AS_INCREASE,
     )
-    def post(self, request: Request, partnership_id: UUID) -> Response:
+    def post(self, user: User, partnership: Partnership, **facts: Any) -> Terms | Increase:
         """Agree on the next: ``POST /api/v1/partnerships/{partnership_id}/terms``.
 
         What was taken before ``valid_from`` keeps its amount. Where more may be owed by it than
-        before, somebody else confirms it (202). Refused with ``own_merchant``,
-        ``terms_incomplete``, ``terms_too_early``, ``partner_ended``.
+        before, somebody else confirms it (202).
         """
-        partnership = _handled(request, partnership_id)
-        body = AgreeSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        agreed = partners.agree(
-            partnership=partnership, by=signed_in(request), **body.validated_data
-        )
-        if isinstance(agreed, Increase):
-            return waits(agreed)
-        return Response(TermsSerializer(agreed).data, status=status.HTTP_201_CREATED)
+        return partners.agree(partnership=partnership, by=user, **facts)
+
+
+class TermsView(OpenView[Terms]):
+    """Open a version of a contract, as staff or auditor.
+
+    ``GET /api/v1/partnerships/{partnership_id}/terms/{terms_id}``
+    """
+
+    serializer_class = TermsSerializer
+    finds = below(
+        seen(selectors.partnerships_watched_by, "partnership_id"), selectors.terms_of, "terms_id"
+    )
 
 
 class WithdrawTermsView(APIView):
     """Take back what is not in force yet, so that others may begin earlier.
 
-    ``POST /api/v1/partnerships/{partnership_id}/terms/{terms_id}/withdraw``, as often as one likes.
-    Where more may be owed without it, somebody else confirms it (202). Refused with
-    ``own_merchant``, ``terms_in_force``.
+    ``POST /api/v1/partnerships/{partnership_id}/terms/{terms_id}/withdraw``. Idempotent. Where more
+    may be owed without it, somebody else confirms it (202).
     """
 
-    @extend_schema(request=None, responses={200: TermsSerializer, 202: IncreaseSerializer})
-    @idempotent(
+    @writes(
+        TermsSerializer,
         below(
             seen(selectors.partnerships_handled_by, "partnership_id"),
             selectors.terms_of,
             "terms_id",
         ),
-        TermsSerializer,
-        is_required=False,
         waiting=AS_INCREASE,
     )
-    def post(self, request: Request, partnership_id: UUID, terms_id: UUID) -> Response:
-        agreed = selectors.terms_of(_handled(request, partnership_id))
-        withdrawn = partners.withdraw_terms(
-            terms=get_object_or_404(agreed, pk=terms_id), by=signed_in(request)
-        )
-        if isinstance(withdrawn, Increase):
-            return waits(withdrawn)
-        return Response(TermsSerializer(withdrawn).data)
+    def post(self, user: User, terms: Terms) -> Terms | Increase:
+        return partners.withdraw_terms(terms=terms, by=user)
 
 
 class FirstOwnerView(APIView):
     """Invite the first owner of a merchant.
 
-    ``POST /api/v1/partnerships/{partnership_id}/invitations``.
-
-    The answer has the code, until it is accepted. Refused with ``has_owner``: then owners invite.
+    ``POST /api/v1/partnerships/{partnership_id}/invitations``. The answer has the code, until it is
+    accepted. A merchant's owners invite everybody else (``has_owner``).
     """
 
-    @extend_schema(request=None, responses={201: NewInvitationSerializer})
-    @idempotent(
-        below(
-            seen(selectors.partnerships_handled_by, "partnership_id"),
-            lambda partnership: selectors.invitations_to(partnership.merchant),
-        ),
+    @writes(
         NewInvitationSerializer,
+        seen(selectors.partnerships_handled_by, "partnership_id"),
+        creates=lambda partnership: selectors.invitations_to(partnership.merchant),
     )
-    def post(self, request: Request, partnership_id: UUID) -> Response:
-        partnership = _handled(request, partnership_id)
-        invitation, _ = invitations.invite_owner(
-            partnership=partnership, invited_by=signed_in(request)
-        )
-        return Response(NewInvitationSerializer(invitation).data, status=status.HTTP_201_CREATED)
-
-
-def _handled(request: Request, partnership_id: UUID) -> Partnership:
-    handled = selectors.partnerships_handled_by(signed_in(request))
-    return get_object_or_404(handled, pk=partnership_id)
-
-
-def _told(partnership: Partnership, status_code: int = status.HTTP_200_OK) -> Response:
-    return Response(PartnershipSerializer(partnership).data, status=status_code)
+    def post(self, user: User, partnership: Partnership) -> Invitation:
+        return invitations.invite_owner(partnership=partnership, invited_by=user)
 
 
 # --- volunteers -------------------------------------------------------------------------------
@@ -385,12 +308,9 @@ class ShopFilter(CommunityFilter):
     text = TextFilter("name", "merchant__trade", "address")
 
 
-class ShopListView(ListAPIView[Partnership]):
+class ShopListView(ListView[Partnership]):
     """List where I may spend points: ``GET /api/v1/shops``."""
 
     serializer_class = ShopSerializer
-    queryset = Partnership.objects.none()
     filterset_class = ShopFilter
-
-    def get_queryset(self) -> QuerySet[Partnership]:
-        return selectors.shops_open_to(signed_in(self.request))
+    finds = seen(selectors.shops_open_to)

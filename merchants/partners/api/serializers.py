@@ -1,4 +1,4 @@
-"""Shapes of offers, vouchers and statements."""
+"""Shapes that the slices of merchants have in common, and those of who works there."""
 
 from typing import Any
 
@@ -6,13 +6,15 @@ from rest_framework import serializers
 
 from backend.accounts.api.fields import CodeField
 from backend.accounts.models import User
+from backend.api.fields import TextField
+from backend.api.serializers import ReadSerializer
 from backend.communities.models import Community
 from merchants.partners.models.merchants import Invitation, Merchant, MerchantMember
 from merchants.partners.models.partnerships import Partnership
 from merchants.partners.services import invitations
 
 
-class PartnerSerializer(serializers.ModelSerializer[Partnership]):
+class PartnerSerializer(ReadSerializer[Partnership]):
     """A merchant, under the name by which the community lists it."""
 
     id = serializers.UUIDField(source="merchant_id", read_only=True)
@@ -20,45 +22,47 @@ class PartnerSerializer(serializers.ModelSerializer[Partnership]):
     class Meta:
         model = Partnership
         fields = ("id", "name")
-        read_only_fields = fields
 
 
-class PartnerCommunitySerializer(serializers.ModelSerializer[Community]):
+class PartnerCommunitySerializer(ReadSerializer[Community]):
     class Meta:
         model = Community
         fields = ("code", "name")
-        read_only_fields = fields
 
 
-class WorkplaceSerializer(serializers.ModelSerializer[Merchant]):
+class WorkplaceSerializer(ReadSerializer[Merchant]):
     role = serializers.ChoiceField(choices=MerchantMember.Role.choices, read_only=True)
 
     class Meta:
         model = Merchant
-        fields = ("id", "name", "trade", "role")
-        read_only_fields = fields
+        fields = ("id", "name", "trade")
 
 
-class ColleagueSerializer(serializers.ModelSerializer[User]):
+class ColleagueSerializer(ReadSerializer[User]):
     """Somebody at work: four eyes, and who answers for a counter, need names."""
 
     name = serializers.CharField(source="shown_name", read_only=True)
 
     class Meta:
         model = User
-        fields = ("id", "name")
-        read_only_fields = fields
+        fields = ("id",)
 
 
-class MemberOfMerchantSerializer(serializers.ModelSerializer[MerchantMember]):
+class DecisionSerializer(serializers.Serializer[Any]):
+    """``reason`` is told where somebody is told, as of a wish."""
+
+    accept = serializers.BooleanField()
+    reason = TextField(max_length=200, allow_blank=True, default="")
+
+
+class MemberOfMerchantSerializer(ReadSerializer[MerchantMember]):
     """``ended_at`` is null while they work there."""
 
     user = ColleagueSerializer(read_only=True)
 
     class Meta:
         model = MerchantMember
-        fields = ("id", "user", "role", "since_at", "ended_at")
-        read_only_fields = fields
+        fields = ("id", "role", "since_at", "ended_at")
 
 
 class InviteSerializer(serializers.Serializer[Any]):
@@ -67,7 +71,7 @@ class InviteSerializer(serializers.Serializer[Any]):
     )
 
 
-class InvitationSerializer(serializers.ModelSerializer[Invitation]):
+class InvitationSerializer(ReadSerializer[Invitation]):
     """An invitation without its code."""
 
     status = serializers.ChoiceField(choices=Invitation.Status.choices, read_only=True)
@@ -77,29 +81,13 @@ class InvitationSerializer(serializers.ModelSerializer[Invitation]):
 
     class Meta:
         model = Invitation
-        fields: tuple[str, ...] = (
-            "id",
-            "role",
-            "status",
-            "invited_at",
-            "invited_by",
-            "expires_at",
-            "accepted_at",
-            "accepted_by",
-            "revoked_at",
-            "revoked_by",
-        )
-        read_only_fields = fields
+        fields = ("id", "role", "invited_at", "expires_at", "accepted_at", "revoked_at")
 
 
 class NewInvitationSerializer(InvitationSerializer):
     """With its code, to be read aloud or sent as a message; null once it is no longer good."""
 
     code = serializers.CharField(read_only=True, allow_null=True)
-
-    class Meta(InvitationSerializer.Meta):
-        fields = (*InvitationSerializer.Meta.fields, "code")
-        read_only_fields = fields
 
 
 class AcceptInvitationSerializer(serializers.Serializer[Any]):

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from backend.accounts.models import User
 from backend.audit import services as trail
-from backend.communities.models import Community
+from backend.communities.models import Community, TenantModel
 from backend.communities.services import places
 from merchants.partners import errors
 from merchants.partners.models.increases import Increase
@@ -54,24 +54,25 @@ def declare(kinds: Mapping[Increase.Kind, Declared]) -> None:
 def ask(
     *,
     kind: Increase.Kind,
-    community: Community,
+    about: Community | TenantModel,
     by: User,
     amount_fen: int | None,
-    subject_id: UUID | None = None,
-    partnership: Partnership | None = None,
     facts: dict[str, Any] | None = None,
 ) -> Increase | None:
     """Put what ``by`` wants before a second person; ``None`` if ``by`` may do it alone.
 
-    Either is on record. Whoever calls it holds what it is about. Idempotent: what waits already is
-    returned.
+    ``about`` is its subject, or the community where the kind declares no model.
+    Either is on record. The caller holds what it is about. Idempotent: returns what waits already.
     """
+    community = about if isinstance(about, Community) else about.community
     asked = {
         "community": community,
         "kind": kind,
         "asked_by": by,
-        "subject_id": subject_id,
-        "partnership": partnership,
+        "subject_id": None if about is community else about.pk,
+        "partnership": (
+            about if isinstance(about, Partnership) else getattr(about, "partnership", None)
+        ),
         "facts": facts or {},
     }
     waiting = Increase.objects.filter(**asked, status=Status.PENDING).first()
@@ -81,7 +82,6 @@ def ask(
     made = Increase.objects.create(
         **asked, amount_fen=amount_fen, status=Status.ALONE if may_alone else Status.PENDING
     )
-    made.refresh_from_db(fields=["asked_at"])  # the database's own time
     _record("increase.ask", made, by)
     return None if may_alone else made
 
@@ -103,7 +103,7 @@ def decide(*, increase: Increase, accept: bool, by: User, reason: str = "") -> I
     """Confirm an increase, and it is done as it was asked, or reject it.
 
     Idempotent for who decided so. What one person did alone can be confirmed afterwards. Who asked
-    confirms nothing, and takes it back by rejecting it. Raises IncreaseDecided, OwnIncrease,
+    can only reject it. Raises IncreaseDecided, OwnIncrease,
     OwnMerchant (either of the two), what its kind refuses with, and whatever doing it raises.
     """
     kind = _declared[increase.kind]
@@ -119,8 +119,7 @@ def decide(*, increase: Increase, accept: bool, by: User, reason: str = "") -> I
     if increase.partnership is not None:
         sides.refuse_own(by, increase.partnership)
     kind.refuse(subject, by)
-    increase.status, increase.decided_by, increase.decided_at = status, by, timezone.now()
-    increase.save(update_fields=["status", "decided_by", "decided_at"])
+    increase.save_with(status=status, decided_by=by, decided_at=timezone.now())
     _record("increase.decide", increase, by)
     if accept and not was_alone:
         kind.apply(increase, subject, reason)
@@ -132,12 +131,7 @@ def _locked(increase: Increase, model: type[Model] | None) -> tuple[Increase, An
     subject = model and model._default_manager.select_for_update(no_key=True).get(
         community=increase.community_id, pk=increase.subject_id
     )
-    locked = (
-        Increase.objects.select_for_update(no_key=True, of=("self",))
-        .select_related("community", "partnership", "asked_by")
-        .get(pk=increase.pk)
-    )
-    return locked, subject
+    return increase.locked("community", "partnership", "asked_by"), subject
 
 
 def drop(community_id: UUID, **about: object) -> None:
@@ -156,7 +150,6 @@ def _record(action: str, increase: Increase, by: User) -> None:
     trail.record(
         action,
         actor=by,
-        community=increase.community,
         target=increase,
         after={
             "kind": increase.kind,
@@ -169,19 +162,20 @@ def _record(action: str, increase: Increase, by: User) -> None:
 
 # --- the limit --------------------------------------------------------------------------------
 @transaction.atomic
-def set_limit(*, community: Community, alone_limit_fen: int, by: User) -> Increase | None:
+def set_limit(*, community: Community, alone_limit_fen: int, by: User) -> Community | Increase:
     """Set what one person may raise alone in 30 days; a higher one waits for another manager."""
     community = Community.objects.select_for_update(no_key=True).get(pk=community.pk)
     if alone_limit_fen <= community.alone_limit_fen:
-        places.set_alone_limit(community=community, fen=alone_limit_fen, by=by)
-        return None
-    return ask(
+        return places.set_alone_limit(community=community, fen=alone_limit_fen, by=by)
+    waiting = ask(
         kind=Increase.Kind.LIMIT,
-        community=community,
+        about=community,
         by=by,
         amount_fen=None,
         facts={"alone_limit_fen": alone_limit_fen},
     )
+    assert waiting is not None  # it has no bound
+    return waiting
 
 
 def _raise_limit(increase: Increase, subject: None, reason: str) -> None:

@@ -25,32 +25,28 @@ Role = MerchantMember.Role
 
 
 @transaction.atomic
-def invite(*, merchant: Merchant, invited_by: User, role: Role) -> tuple[Invitation, str]:
-    """An invitation to work there as ``role``, and its code, which can be read until it is used.
-
-    Raises MerchantUnknown.
-    """
+def invite(*, merchant: Merchant, invited_by: User, role: Role) -> Invitation:
+    """Invite somebody to work there as ``role``. Raises MerchantUnknown."""
     _lock(merchant, for_owner=invited_by)
     return _invite(merchant, invited_by, role)
 
 
 @transaction.atomic
-def invite_owner(*, partnership: Partnership, invited_by: User) -> tuple[Invitation, str]:
+def invite_owner(*, partnership: Partnership, invited_by: User) -> Invitation:
     """Invite a merchant's first owner, as a community's staff.
 
     Raises OwnMerchant, PartnerNotAccepted, HasOwner.
     """
     merchant = partnership.merchant
     sides.refuse_own(invited_by, partnership)
-    if partnership.accepted_at is None:
-        raise errors.PartnerNotAccepted
+    sides.refuse_unaccepted(partnership)
     Merchant.objects.select_for_update(no_key=True).get(pk=merchant.pk)
-    if merchant.members.filter(role=Role.OWNER, ended_at__isnull=True).exists():
+    if selectors.owners_of(merchant.pk).exists():
         raise errors.HasOwner
     return _invite(merchant, invited_by, Role.OWNER)
 
 
-def _invite(merchant: Merchant, invited_by: User, role: Role) -> tuple[Invitation, str]:
+def _invite(merchant: Merchant, invited_by: User, role: Role) -> Invitation:
     code = "-".join(new_code(LETTERS) for _ in range(GROUPS))
     invitation = Invitation.objects.create(
         merchant=merchant,
@@ -60,7 +56,6 @@ def _invite(merchant: Merchant, invited_by: User, role: Role) -> tuple[Invitatio
         invited_by=invited_by,
         expires_at=timezone.now() + settings.INVITATION_LIFETIME,
     )
-    invitation.refresh_from_db(fields=["invited_at"])  # the database's own time
     partners.record(
         "invitation.make",
         actor=invited_by,
@@ -68,57 +63,42 @@ def _invite(merchant: Merchant, invited_by: User, role: Role) -> tuple[Invitatio
         target=invitation,
         after={"role": invitation.role},
     )
-    return invitation, code
+    return invitation
 
 
 def accept(*, user: User, code: str) -> MerchantMember:
-    """``user`` works there from now on; whoever brings the code first, and nobody after them.
+    """Let ``user`` work at the merchant that the code is of. The first who brings it uses it up.
 
-    Again, it is the same membership, unless it has ended. Who works there already keeps the role
-    they have, and the code stays good for whom it was meant for. Raises TooManyAttempts,
-    InvitationUnknown, InvitationUsed, InvitationRevoked, InvitationExpired, OwnInvitation,
-    AlreadyWorksThere.
+    Idempotent while the membership lasts. Somebody who works there already keeps their role, and
+    the code stays good for another. Raises TooManyAttempts, InvitationUnknown, InvitationUsed,
+    InvitationRevoked, InvitationExpired, OwnInvitation, AlreadyWorksThere.
     """
-    with attempts.guessing(user, errors.InvitationUnknown):
-        return _accept(user, code)
-
-
-@transaction.atomic
-def _accept(user: User, code: str) -> MerchantMember:
-    invitation = (
-        Invitation.objects.select_for_update(no_key=True, of=("self",))
-        .select_related("merchant")
-        .filter(code_digest=_digest(code))
-        .first()
-    )
-    if invitation is None:
-        raise errors.InvitationUnknown
-    if invitation.accepted_at is not None:
-        return _first_accepted(invitation, user)
-    if invitation.status == Invitation.Status.REVOKED:
-        raise errors.InvitationRevoked
-    if invitation.status == Invitation.Status.EXPIRED:
-        raise errors.InvitationExpired
-    if invitation.invited_by_id == user.pk:
-        raise errors.OwnInvitation
-    member, is_new = partners.take_on(
-        merchant=invitation.merchant, user=user, role=Role(invitation.role)
-    )
-    if not is_new:
-        raise errors.AlreadyWorksThere
-    invitation.accepted_at = timezone.now()
-    invitation.accepted_by = user
-    invitation.code_encrypted = ""
-    invitation.save(update_fields=["accepted_at", "accepted_by", "code_encrypted"])
-    partners.record(
-        "invitation.accept",
-        actor=user,
-        merchant=invitation.merchant,
-        target=invitation,
-        before={"status": Invitation.Status.PENDING},
-        after={"status": invitation.status, "role": member.role, "merchant_member": str(member.pk)},
-    )
-    return member
+    with attempts.guessing(user, errors.InvitationUnknown), transaction.atomic():
+        invitation = (
+            Invitation.objects.select_for_update(no_key=True, of=("self",))
+            .select_related("merchant")
+            .filter(code_digest=_digest(code))
+            .first()
+        )
+        if invitation is None:
+            raise errors.InvitationUnknown
+        merchant = invitation.merchant
+        if invitation.accepted_at is not None:
+            mine = selectors.current_members_of(merchant).filter(user=user).first()
+            if mine is None or invitation.accepted_by_id != user.pk:
+                raise errors.InvitationUsed
+            return mine
+        if invitation.status == Invitation.Status.REVOKED:
+            raise errors.InvitationRevoked
+        if invitation.status == Invitation.Status.EXPIRED:
+            raise errors.InvitationExpired
+        if invitation.invited_by_id == user.pk:
+            raise errors.OwnInvitation
+        member, is_new = partners.take_on(merchant=merchant, user=user, role=Role(invitation.role))
+        if not is_new:
+            raise errors.AlreadyWorksThere
+        _end(invitation, "accept", user, role=member.role, merchant_member=str(member.pk))
+        return member
 
 
 @transaction.atomic
@@ -136,7 +116,7 @@ def revoke(*, invitation: Invitation, revoked_by: User) -> Invitation:
     if invitation.accepted_at is not None:
         raise errors.InvitationUsed
     if invitation.revoked_at is None:
-        _revoke(invitation, revoked_by)
+        _end(invitation, "revoke", revoked_by)
     return invitation
 
 
@@ -151,10 +131,10 @@ def dismiss(*, member: MerchantMember, dismissed_by: User) -> MerchantMember:
     member = MerchantMember.objects.select_related("merchant", "user").get(pk=member.pk)
     if member.ended_at is not None:
         return member
-    if member.role == Role.OWNER and not _has_other_owner(member):
+    others = selectors.owners_of(member.merchant_id).exclude(pk=member.pk)
+    if member.role == Role.OWNER and not others.filter(user__is_active=True).exists():
         raise errors.LastOwner
-    member.ended_at = timezone.now()
-    member.ended_by = dismissed_by
+    member.ended_at, member.ended_by = timezone.now(), dismissed_by
     member.save(update_fields=["ended_at", "ended_by"])
     partners.record(
         "merchant_member.dismiss",
@@ -170,43 +150,30 @@ def dismiss(*, member: MerchantMember, dismissed_by: User) -> MerchantMember:
         revoked_at__isnull=True,
     )
     for invitation in open_ones.select_related("merchant").order_by("pk"):
-        _revoke(invitation, dismissed_by)
+        _end(invitation, "revoke", dismissed_by)
     return member
 
 
-def _first_accepted(invitation: Invitation, user: User) -> MerchantMember:
-    """What ``user`` became by it, if it was them and they still are."""
-    mine = selectors.members_of(invitation.merchant).filter(user=user, ended_at__isnull=True)
-    member = mine.first() if invitation.accepted_by_id == user.pk else None
-    if member is None:
-        raise errors.InvitationUsed
-    return member
-
-
-def _revoke(invitation: Invitation, revoked_by: User) -> None:
+def _end(invitation: Invitation, verb: str, by: User, **facts: str) -> None:
     before = invitation.status
-    invitation.revoked_at = timezone.now()
-    invitation.revoked_by = revoked_by
+    outcome = {"accept": "accepted", "revoke": "revoked"}[verb]
+    setattr(invitation, f"{outcome}_at", timezone.now())
+    setattr(invitation, f"{outcome}_by", by)
     invitation.code_encrypted = ""
-    invitation.save(update_fields=["revoked_at", "revoked_by", "code_encrypted"])
+    invitation.save(update_fields=[f"{outcome}_at", f"{outcome}_by", "code_encrypted"])
     partners.record(
-        "invitation.revoke",
-        actor=revoked_by,
+        f"invitation.{verb}",
+        actor=by,
         merchant=invitation.merchant,
         target=invitation,
         before={"status": before},
-        after={"status": invitation.status},
+        after={"status": invitation.status} | facts,
     )
-
-
-def _has_other_owner(member: MerchantMember) -> bool:
-    others = selectors.members_of(member.merchant).exclude(pk=member.pk)
-    return others.filter(role=Role.OWNER, ended_at__isnull=True, user__is_active=True).exists()
 
 
 def _lock(merchant: Merchant, *, for_owner: User) -> None:
     Merchant.objects.select_for_update(no_key=True).get(pk=merchant.pk)
-    if not selectors.merchants_owned_by(for_owner).filter(pk=merchant.pk).exists():
+    if not selectors.owns(for_owner, merchant.pk):
         raise errors.MerchantUnknown
 
 

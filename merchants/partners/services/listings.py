@@ -34,11 +34,7 @@ def add(
 
     Raises OwnMerchant, PartnerNotAccepted, PartnerEnded, ListFull.
     """
-    partnership = (
-        Partnership.objects.select_for_update(no_key=True, of=("self",))
-        .select_related("community")
-        .get(pk=partnership.pk)
-    )
+    partnership = partnership.locked("community")
     if not selectors.owns(by, partnership.merchant_id):
         sides.refuse_own(by, partnership)
     sides.refuse_unasked(partnership)
@@ -55,7 +51,6 @@ def add(
         description=description,
         added_by=by,
     )
-    listing.refresh_from_db(fields=["added_at"])  # the database's own time
     _record("listing.add", listing, by, kind=kind)
     return listing
 
@@ -66,12 +61,11 @@ def close(*, listing: Listing, by: User) -> Listing:
 
     Idempotent: keeps the first ``closed_at``. Raises OwnMerchant.
     """
-    listing = _locked(listing)
+    listing = listing.locked("partnership", "community")
     if not selectors.owns(by, listing.partnership.merchant_id):
         sides.refuse_own(by, listing.partnership)
     if listing.closed_at is None:
-        listing.closed_at, listing.closed_by = timezone.now(), by
-        listing.save(update_fields=["closed_at", "closed_by"])
+        listing.save_with(closed_at=timezone.now(), closed_by=by)
         _record("listing.close", listing, by)
     return listing
 
@@ -82,7 +76,7 @@ def match(*, listing: Listing, activity_id: UUID, by: User) -> ActivityMatch:
 
     Raises OwnMerchant, ListingClosed, ActivityUnknown (to that community).
     """
-    listing = _locked(listing)
+    listing = listing.locked("partnership", "community")
     sides.refuse_own(by, listing.partnership)
     if listing.closed_at is not None:
         raise errors.ListingClosed
@@ -99,7 +93,6 @@ def match(*, listing: Listing, activity_id: UUID, by: User) -> ActivityMatch:
         defaults={"matched_by": by, "activity_title": title},
     )
     if is_new:
-        made.refresh_from_db(fields=["matched_at"])
         _record("listing.match", listing, by, activity=str(activity_id))
     return made
 
@@ -110,23 +103,14 @@ def end_match(*, match: ActivityMatch, by: User) -> ActivityMatch:
 
     Raises OwnMerchant.
     """
-    listing = _locked(match.listing)
+    listing = match.listing.locked("partnership", "community")
     sides.refuse_own(by, listing.partnership)
     match.refresh_from_db()
     if match.ended_at is None:
-        match.ended_at, match.ended_by = timezone.now(), by
-        match.save(update_fields=["ended_at", "ended_by"])
+        match.save_with(ended_at=timezone.now(), ended_by=by)
         _record("listing.end_match", listing, by, activity=str(match.activity_id))
     return match
 
 
-def _locked(listing: Listing) -> Listing:
-    return (
-        Listing.objects.select_for_update(no_key=True, of=("self",))
-        .select_related("partnership", "community")
-        .get(pk=listing.pk)
-    )
-
-
 def _record(action: str, listing: Listing, by: User, **after: Any) -> None:
-    trail.record(action, actor=by, community=listing.community, target=listing, after=after)
+    trail.record(action, actor=by, target=listing, after=after)

@@ -4,7 +4,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from django.db import IntegrityError, models, transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from backend.accounts.models import User
@@ -18,6 +18,9 @@ from merchants.partners.models.merchants import Merchant, MerchantMember
 from merchants.partners.models.partnerships import Partnership, Terms
 from merchants.partners.services import increases, sides, telling
 
+Status = Partnership.Status
+WITH = ("merchant", "community")
+
 
 @transaction.atomic
 def sign_contract(
@@ -29,7 +32,7 @@ def sign_contract(
     is_donated: bool,
     merchant: Merchant | None = None,
 ) -> Partnership:
-    """A merchant becomes an active partner at once, paid ``fen_per_point`` or donating.
+    """Make a merchant an active partner at once, paid ``fen_per_point`` or donating.
 
     ``merchant`` is given when the business is a partner elsewhere already. For imports: staff
     begin with ``consider``.
@@ -38,7 +41,7 @@ def sign_contract(
         community=community,
         merchant=merchant or Merchant.objects.create(name=name, trade=trade),
         name=name,
-        status=Partnership.Status.ACTIVE,
+        status=Status.ACTIVE,
     )
     Terms.objects.create(
         community=community,
@@ -47,17 +50,9 @@ def sign_contract(
         kind=Terms.Kind.DONATED if is_donated else Terms.Kind.PER_POINT,
         fen_per_point=fen_per_point,
     )
-    trail.record(
-        "partnership.sign",
-        actor=None,
-        community=community,
-        target=partnership,
-        after={
-            "merchant": str(partnership.merchant_id),
-            "fen_per_point": fen_per_point,
-            "is_donated": is_donated,
-        },
-    )
+    terms = {"fen_per_point": fen_per_point, "is_donated": is_donated}
+    facts = {"merchant": str(partnership.merchant_id), **terms}
+    trail.record("partnership.sign", actor=None, target=partnership, after=facts)
     return partnership
 
 
@@ -70,7 +65,7 @@ def consider(
     by: User,
     merchant_id: UUID | None = None,
 ) -> Partnership:
-    """A business the community talks to: a candidate.
+    """Put on record a business that the community talks to: a candidate.
 
     ``merchant_id`` is given when it is a partner elsewhere already, and then keeps its trade: it is
     asked, and a candidate once its owner says yes (``answer``). Its owner tells the id; one without
@@ -86,7 +81,7 @@ def consider(
         community=community,
         merchant=merchant or Merchant.objects.create(name=name, trade=trade),
         name=name,
-        **(ASKED if merchant else {"status": Partnership.Status.CANDIDATE}),
+        **(ASKED if merchant else {"status": Status.CANDIDATE}),
     )
     sides.refuse_own(by, partnership)
     if merchant:
@@ -97,35 +92,28 @@ def consider(
             about=partnership.pk,
             facts={"community": community.name, "merchant": merchant.name},
         )
-    trail.record(
-        "partnership.consider",
-        actor=by,
-        community=community,
-        target=partnership,
-        after={"merchant": str(partnership.merchant_id), "is_new": merchant is None},
-    )
+    facts = {"merchant": str(partnership.merchant_id), "is_new": merchant is None}
+    trail.record("partnership.consider", actor=by, target=partnership, after=facts)
     return partnership
 
 
 @transaction.atomic
 def answer(*, partnership: Partnership, accept: bool, by: User) -> Partnership:
-    """The merchant's owner says yes or no to another community; a no may become a yes later.
+    """Say yes or no to another community, as the merchant's owner; a no may become a yes later.
 
-    Who said no is on record, and not where that community's auditors read. Answered alike, nothing
-    changes. Raises MerchantUnknown (owns it no more), PartnerStatusWrong (a partner already).
+    Who said no is on record, and not where that community's auditors read. Idempotent. Raises
+    MerchantUnknown if ``by`` owns it no more, PartnerStatusWrong if it is a partner already.
     """
-    partnership = _locked(partnership)
-    if not selectors.owners_of(partnership.merchant_id).filter(user=by).exists():
+    partnership = partnership.locked(*WITH)
+    if not selectors.owns(by, partnership.merchant_id):
         raise errors.MerchantUnknown
-    status = Partnership.Status.CANDIDATE if accept else Partnership.Status.DECLINED
+    status = Status.CANDIDATE if accept else Status.DECLINED
     if partnership.status == status:
         return partnership
     if partnership.accepted_at is not None:
         raise errors.PartnerStatusWrong(current_status=partnership.status)
     before = partnership.status
-    partnership.status = status
-    partnership.accepted_at = timezone.now() if accept else None
-    partnership.save(update_fields=["status", "accepted_at"])
+    partnership.save_with(status=status, accepted_at=timezone.now() if accept else None)
     trail.record(
         "partnership.answer",
         actor=by,
@@ -138,14 +126,14 @@ def answer(*, partnership: Partnership, accept: bool, by: User) -> Partnership:
 
 
 def _with_an_owner(merchant_id: UUID) -> Merchant:
-    """Locked: of two who ask for it, the second finds what the first made."""
+    # Locked: of two who ask for it, the second finds what the first made.
     merchant = Merchant.objects.select_for_update(no_key=True).filter(pk=merchant_id).first()
     if merchant is None or not selectors.owners_of(merchant_id).exists():
         raise errors.MerchantUnknown
     return merchant
 
 
-ASKED: dict[str, Any] = {"status": Partnership.Status.ASKED, "accepted_at": None}
+ASKED: dict[str, Any] = {"status": Status.ASKED, "accepted_at": None}
 # Which of fen_per_point and share_bp terms of each kind have.
 FIGURES = {
     Terms.Kind.PER_POINT: {(True, False)},
@@ -166,14 +154,14 @@ def agree(
     share_bp: int | None = None,
     is_confirmed: bool = False,
 ) -> Terms | Increase:
-    """The next version of the contract, from ``valid_from`` on, the community's day.
+    """Agree on the next version of the contract, from ``valid_from`` on, the community's day.
 
     What was taken before keeps its amount. The first version makes a candidate a contract. Where
     more may be owed by it than by the last, a second person confirms it (``is_confirmed``), and
     until then it is an Increase. Raises OwnMerchant, PartnerNotAccepted, PartnerEnded,
     TermsIncomplete, TermsTooEarly (before today, or the last version).
     """
-    partnership = _locked(partnership)
+    partnership = partnership.locked(*WITH)
     sides.refuse_own(by, partnership)
     sides.refuse_unasked(partnership)
     told = (fen_per_point is not None, share_bp is not None)
@@ -184,7 +172,7 @@ def agree(
     earliest = max(partnership.community.today, (last and last.valid_from) or date.min)
     if valid_from < earliest:
         raise errors.TermsTooEarly(earliest=earliest.isoformat())
-    facts = {
+    facts: dict[str, Any] = {
         "kind": kind,
         "fen_per_point": fen_per_point,
         "share_bp": share_bp,
@@ -198,29 +186,25 @@ def agree(
         **facts,
     )
     if not is_confirmed and may_cost_more(last, terms):
-        waiting = increases.ask(
-            kind=Increase.Kind.TERMS,
-            community=partnership.community,
-            by=by,
-            amount_fen=None,  # nobody knows what will be redeemed
-            partnership=partnership,
-            subject_id=partnership.pk,
-            facts=facts,
-        )
-        assert waiting is not None  # it has no bound
-        return waiting
+        return _ask(partnership, by, facts)
     terms.save(force_insert=True)
-    terms.refresh_from_db(fields=["agreed_at"])  # the database's own time
-    trail.record(
-        "partnership.agree",
-        actor=by,
-        community=partnership.community,
-        target=partnership,
-        after=facts | {"version": terms.version, "valid_from": valid_from.isoformat()},
-    )
-    if partnership.status == Partnership.Status.CANDIDATE:
-        _move(partnership, Partnership.Status.CONTRACT, by)
+    facts |= {"version": terms.version, "valid_from": valid_from.isoformat()}
+    trail.record("partnership.agree", actor=by, target=partnership, after=facts)
+    if partnership.status == Status.CANDIDATE:
+        _move(partnership, Status.CONTRACT, by)
     return terms
+
+
+def _ask(partnership: Partnership, by: User, facts: dict[str, Any]) -> Increase:
+    waiting = increases.ask(
+        kind=Increase.Kind.TERMS,
+        about=partnership,
+        by=by,
+        amount_fen=None,  # nobody knows what will be redeemed
+        facts=facts,
+    )
+    assert waiting is not None  # it has no bound
+    return waiting
 
 
 def may_cost_more(last: Terms | None, new: Terms) -> bool:
@@ -233,9 +217,8 @@ def may_cost_more(last: Terms | None, new: Terms) -> bool:
         return False
     if last is None or last.kind != new.kind:
         return True
-    return (new.fen_per_point or 0) > (last.fen_per_point or 0) or (new.share_bp or 0) > (
-        last.share_bp or 0
-    )
+    figures = ("fen_per_point", "share_bp")
+    return any((getattr(new, name) or 0) > (getattr(last, name) or 0) for name in figures)
 
 
 @transaction.atomic
@@ -246,7 +229,7 @@ def withdraw_terms(*, terms: Terms, by: User, is_confirmed: bool = False) -> Ter
     confirms it (``is_confirmed``), and until then it is an Increase. Raises OwnMerchant,
     TermsInForce, also in the last minute before and where something was taken by it.
     """
-    partnership = _locked(terms.partnership)
+    partnership = terms.partnership.locked(*WITH)
     sides.refuse_own(by, partnership)
     terms = Terms.objects.select_related("partnership__community", "withdrawn_by").get(
         community_id=terms.community_id, pk=terms.pk
@@ -258,32 +241,16 @@ def withdraw_terms(*, terms: Terms, by: User, is_confirmed: bool = False) -> Ter
     earlier = partnership.terms.filter(withdrawn_at=None, version__lt=terms.version)
     instead = earlier.order_by("-version").first()
     if not is_confirmed and instead and may_cost_more(terms, instead):
-        waiting = increases.ask(
-            kind=Increase.Kind.TERMS,
-            community=partnership.community,
-            by=by,
-            amount_fen=None,  # nobody knows what will be redeemed
-            partnership=partnership,
-            subject_id=partnership.pk,
-            facts={"withdrawn_version": terms.version},
-        )
-        assert waiting is not None  # it has no bound
-        return waiting
-    terms.withdrawn_at, terms.withdrawn_by = timezone.now(), by
+        return _ask(partnership, by, {"withdrawn_version": terms.version})
     try:
         with transaction.atomic():
-            terms.save(update_fields=["withdrawn_at", "withdrawn_by"])
+            terms.save_with(withdrawn_at=timezone.now(), withdrawn_by=by)
     except IntegrityError as error:
         if constraint_of(error) != "terms_withdrawn_in_time":
             raise
         raise errors.TermsInForce from error
-    trail.record(
-        "partnership.withdraw_terms",
-        actor=by,
-        community=partnership.community,
-        target=partnership,
-        after={"version": terms.version},
-    )
+    told = {"version": terms.version}
+    trail.record("partnership.withdraw_terms", actor=by, target=partnership, after=told)
     return terms
 
 
@@ -300,27 +267,20 @@ INCREASES = {Increase.Kind.TERMS: increases.Declared(_confirm_terms, Partnership
 
 
 MOVES = {
-    Partnership.Status.ACTIVE: {Partnership.Status.CONTRACT, Partnership.Status.SUSPENDED},
-    Partnership.Status.SUSPENDED: {Partnership.Status.ACTIVE},
-    Partnership.Status.ENDED: {
-        Partnership.Status.CANDIDATE,
-        Partnership.Status.CONTRACT,
-        Partnership.Status.ACTIVE,
-        Partnership.Status.SUSPENDED,
-    },
+    Status.ACTIVE: {Status.CONTRACT, Status.SUSPENDED},
+    Status.SUSPENDED: {Status.ACTIVE},
+    Status.ENDED: {Status.CANDIDATE, Status.CONTRACT, Status.ACTIVE, Status.SUSPENDED},
 }
 
 
 @transaction.atomic
-def move(
-    *, partnership: Partnership, status: Partnership.Status, by: User, reason: str = ""
-) -> Partnership:
-    """Start, suspend, take up again or end it; to be what it is already is fine.
+def move(*, partnership: Partnership, status: Status, by: User, reason: str = "") -> Partnership:
+    """Start, suspend, take up again or end a partnership. Idempotent.
 
     Vouchers that are held stay good, and what is owed is settled. Raises OwnMerchant,
     PartnerStatusWrong.
     """
-    partnership = _locked(partnership)
+    partnership = partnership.locked(*WITH)
     sides.refuse_own(by, partnership)
     if partnership.status != status:
         if partnership.status not in MOVES.get(status, set()):
@@ -337,52 +297,29 @@ def describe(*, partnership: Partnership, by: User, **facts: Any) -> Partnership
     goes with it: a check constraint. Raises OwnMerchant (an owner sets no ``settlement_day``),
     PartnerNotAccepted.
     """
-    partnership = _locked(partnership)
+    partnership = partnership.locked(*WITH)
     if "settlement_day" in facts or not selectors.owns(by, partnership.merchant_id):
         sides.refuse_own(by, partnership)
-        if partnership.accepted_at is None:
-            raise errors.PartnerNotAccepted
-    for name, value in facts.items():
-        setattr(partnership, name, value)
-    partnership.save(update_fields=list(facts))
-    trail.record(
-        "partnership.describe",
-        actor=by,
-        community=partnership.community,
-        target=partnership,
-        after={name: facts[name] for name in facts.keys() & {"settlement_day"}}
-        | {"changed": sorted(facts)},
-    )
+        sides.refuse_unaccepted(partnership)
+    partnership.save_with(**facts)
+    told = {"changed": sorted(facts)}
+    told |= {name: facts[name] for name in facts.keys() & {"settlement_day"}}
+    trail.record("partnership.describe", actor=by, target=partnership, after=told)
     return partnership
 
 
-def _move(partnership: Partnership, status: Partnership.Status, by: User, reason: str = "") -> None:
-    before = partnership.status
-    partnership.status = status
-    partnership.save(update_fields=["status"])
-    if status == Partnership.Status.ENDED:
+def _move(partnership: Partnership, status: Status, by: User, reason: str = "") -> None:
+    before = {"status": partnership.status}
+    partnership.save_with(status=status)
+    if status == Status.ENDED:
         increases.drop(partnership.community_id, partnership=partnership)
-    trail.record(
-        "partnership.move",
-        actor=by,
-        community=partnership.community,
-        target=partnership,
-        before={"status": before},
-        after={"status": status, "reason": reason},
-    )
-
-
-def _locked(partnership: Partnership) -> Partnership:
-    return (
-        Partnership.objects.select_for_update(no_key=True, of=("self",))
-        .select_related("merchant", "community")
-        .get(pk=partnership.pk)
-    )
+    facts = {"status": status, "reason": reason}
+    trail.record("partnership.move", actor=by, target=partnership, before=before, after=facts)
 
 
 @transaction.atomic
 def employ(*, merchant: Merchant, user: User, role: MerchantMember.Role) -> MerchantMember:
-    """Let ``user`` work there; working there already is fine."""
+    """Let ``user`` work at a merchant. Idempotent: who works there keeps their role."""
     member, is_new = take_on(merchant=merchant, user=user, role=role)
     if is_new:
         record(
@@ -398,27 +335,17 @@ def employ(*, merchant: Merchant, user: User, role: MerchantMember.Role) -> Merc
 def take_on(
     *, merchant: Merchant, user: User, role: MerchantMember.Role
 ) -> tuple[MerchantMember, bool]:
-    """Put on record that ``user`` works there; ``False`` if they do, as what they are.
-
-    For ``employ`` and invitations.
-    """
+    """Return where ``user`` works there, and whether that is new; who does keeps their role."""
     return MerchantMember.objects.get_or_create(
         merchant=merchant, user=user, ended_at=None, defaults={"role": role}
     )
 
 
-def record(
-    action: str,
-    *,
-    actor: User | None,
-    merchant: Merchant,
-    target: models.Model,
-    before: dict[str, Any] | None = None,
-    after: dict[str, Any] | None = None,
-) -> None:
-    """Write down what concerns no one community where auditors look: in each it is a partner of."""
+def record(action: str, *, merchant: Merchant, **entry: Any) -> None:
+    """Record what concerns no one community in each that the merchant is a partner of.
+
+    ``entry`` is an actor, a target, and what was before and after, as in the audit trail.
+    """
     communities: list[Community | None] = [*selectors.communities_told_of(merchant.pk)]
     for community in communities or [None]:
-        trail.record(
-            action, actor=actor, community=community, target=target, before=before, after=after
-        )
+        trail.record(action, community=community, **entry)

@@ -20,12 +20,14 @@ def refuse_own(by: User, partnership: Partnership, since: date | None = None) ->
         raise errors.OwnMerchant
 
 
-def refuse_unasked(partnership: Partnership) -> None:
-    """Nothing is agreed on with, or written down for, who is no partner (any more).
-
-    Raises PartnerNotAccepted, PartnerEnded.
-    """
+def refuse_unaccepted(partnership: Partnership) -> None:
+    """Refuse a partnership to which the owner has not said yes. Raises PartnerNotAccepted."""
     if partnership.accepted_at is None:
         raise errors.PartnerNotAccepted
+
+
+def refuse_unasked(partnership: Partnership) -> None:
+    """Refuse who is no partner, or no more. Raises PartnerNotAccepted, PartnerEnded."""
+    refuse_unaccepted(partnership)
     if partnership.status == Partnership.Status.ENDED:
         raise errors.PartnerEnded

@@ -22,7 +22,7 @@ def tell(
     about: object,
     facts: dict[str, Any] | None = None,
 ) -> None:
-    """Owe each of them a notice of ``about``, an id of what happened; again, once."""
+    """Owe each of them a notice of ``about``, an id of what happened. Idempotent."""
     notices.owe_many(
         community=community,
         kind=kind,

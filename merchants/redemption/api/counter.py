@@ -3,7 +3,6 @@
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
@@ -16,10 +15,9 @@ from rest_framework.views import APIView
 from backend.api.callers import signed_in
 from backend.api.idempotency import idempotent
 from merchants.partners.api.members import at_workplace
-from merchants.partners.api.serializers import WorkplaceSerializer
 from merchants.partners.errors import MerchantUnknown
-from merchants.partners.models.merchants import Merchant, MerchantMember
-from merchants.partners.selectors import jobs_of, merchants_of
+from merchants.partners.models.merchants import MerchantMember
+from merchants.partners.selectors import jobs_of
 from merchants.redemption import selectors
 from merchants.redemption.api.screen import (
     ScannedSerializer,
@@ -34,17 +32,6 @@ from merchants.redemption.api.serializers import (
 )
 from merchants.redemption.models import Redemption
 from merchants.redemption.services import vouchers as redemptions
-
-
-class WorkplaceListView(ListAPIView[Merchant]):
-    """Lists where I work: ``GET /api/v1/merchants``."""
-
-    serializer_class = WorkplaceSerializer
-    queryset = Merchant.objects.none()
-
-    def get_queryset(self) -> QuerySet[Merchant]:
-        return merchants_of(signed_in(self.request))
-
 
 _SCAN = ScanSerializer()  # made once: its fields take longer to copy than to check
 

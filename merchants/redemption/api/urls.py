@@ -36,7 +36,6 @@ urlpatterns = [
     path("me/payments", payments.ShopPaymentView.as_view()),
     path("me/pay-codes", payments.MyPayCodeView.as_view()),
     path("merchants/<uuid:merchant_id>/payments", payments.PayCodePaymentView.as_view()),
-    path("merchants", counter.WorkplaceListView.as_view()),
     path("merchants/<uuid:merchant_id>/redemptions", counter.RedeemedListView.as_view()),
     path("communities/<slug:code>/redemptions", records.RecordListView.as_view()),
     path("communities/<slug:code>/refused-scans", records.RefusedScanListView.as_view()),
