@@ -46,6 +46,17 @@ def set_once(name: str, column: str) -> pgtrigger.Trigger:
     return pgtrigger.Protect(name=name, operation=pgtrigger.Update, condition=is_set)
 
 
+def never(name: str, change: str) -> pgtrigger.Trigger:
+    """Return a trigger that refuses an update of which ``change``, over OLD and NEW, is true."""
+    condition = pgtrigger.Condition(change)
+    return pgtrigger.Protect(name=name, operation=pgtrigger.Update, condition=condition)
+
+
+def changed(column: str) -> Any:
+    """Return the condition of a trigger that an update changes ``column``."""
+    return pgtrigger.Q(**{f"old__{column}__df": pgtrigger.F(f"new__{column}")})
+
+
 def together(*columns: str) -> Q:
     """Return the condition that all of ``columns`` are set, or none."""
     all_, none = ({f"{column}__isnull": is_null for column in columns} for is_null in (False, True))

@@ -3,13 +3,14 @@
 from typing import Any
 
 from django.http import Http404, HttpResponse
-from django.urls import URLPattern, path
+from django.urls import URLPattern
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from backend import codes
+from backend.api.files import in_each_format
 from backend.api.renderers import PNGRenderer, SVGRenderer
 
 
@@ -36,7 +37,4 @@ class CodePictureView(APIView):
 
 def code_pictures(address: str, view: type[CodePictureView]) -> list[URLPattern]:
     """The two addresses below that of a code."""
-    return [
-        path(f"{address}/code.{kind.format}", view.as_view(renderer_classes=[kind]))
-        for kind in (SVGRenderer, PNGRenderer)
-    ]
+    return in_each_format(f"{address}/code", view, (SVGRenderer, PNGRenderer))

@@ -6,7 +6,9 @@ import unicodedata
 from typing import IO
 
 from django.http import FileResponse
+from django.urls import URLPattern, path
 from rest_framework.request import Request
+from rest_framework.views import APIView
 
 from backend.api.renderers import FileRenderer
 from backend.files.spreadsheets import Sheet, write
@@ -39,17 +41,23 @@ class PageRenderer(FileRenderer):
     charset = "utf-8"
 
 
-RENDERERS: tuple[type[FileRenderer], ...] = (
-    CSVRenderer,
-    XLSXRenderer,
-    PDFRenderer,
-    PageRenderer,
-)
+Renderers = tuple[type[FileRenderer], ...]
+SHEETS: Renderers = (CSVRenderer, XLSXRenderer)
+RENDERERS: Renderers = (*SHEETS, PDFRenderer, PageRenderer)
 CONTENT_TYPES = {
     renderer.format: renderer.media_type
     + (f"; charset={renderer.charset}" if renderer.charset else "")
     for renderer in RENDERERS
 }
+
+
+def in_each_format(
+    address: str, view: type[APIView], renderers: Renderers = RENDERERS
+) -> list[URLPattern]:
+    """Return a file's addresses, ``{address}.{format}``."""
+    return [
+        path(f"{address}.{one.format}", view.as_view(renderer_classes=[one])) for one in renderers
+    ]
 
 
 def answer(request: Request, sheet: Sheet) -> FileResponse:

@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from backend.api.fields import CharField, DateTimeField
+from backend.api.serializers import ReadSerializer
 from backend.api.throttling import UserThrottle
 from backend.webhooks.models import Delivery, Endpoint
 
@@ -16,23 +17,18 @@ class PingThrottle(UserThrottle):
     rate = "10/hour"
 
 
-class WebhookSerializer(serializers.ModelSerializer[Endpoint]):
+class WebhookSerializer(ReadSerializer[Endpoint]):
     """``disabled_reason``: the ``owner`` switched it off, or it was ``failing`` for days."""
 
     class Meta:
         model = Endpoint
-        fields: tuple[str, ...] = ("id", "url", "made_at", "disabled_at", "disabled_reason")
-        read_only_fields = fields
+        fields = ("id", "url", "made_at", "disabled_at", "disabled_reason")
 
 
 class NewWebhookSerializer(WebhookSerializer):
     """With the secret in use; null once a delivery that it alone signed was taken."""
 
     secret = serializers.CharField(source="secret_to_tell", read_only=True, allow_null=True)
-
-    class Meta(WebhookSerializer.Meta):
-        fields = (*WebhookSerializer.Meta.fields, "secret")
-        read_only_fields = fields
 
 
 class CreateWebhookSerializer(serializers.Serializer[Any]):
@@ -50,7 +46,7 @@ class RedeliverSerializer(serializers.Serializer[Any]):
     deliveries = serializers.IntegerField(read_only=True)
 
 
-class DeliverySerializer(serializers.ModelSerializer[Delivery]):
+class DeliverySerializer(ReadSerializer[Delivery]):
     """``id`` is the ``webhook-id``, ``body`` what is sent, byte for byte; empty until the first
     try. ``http_status`` is the last answer's, ``reason`` says why there was none."""
 
@@ -69,4 +65,3 @@ class DeliverySerializer(serializers.ModelSerializer[Delivery]):
             "reason",
             "delivered_at",
         )
-        read_only_fields = fields

@@ -3,19 +3,14 @@
 A slice further up registers what it does about it, in the same transaction, when the app is ready.
 """
 
-from typing import Protocol
+from collections.abc import Callable
 
 from merchants.redemption.models import Redemption
 
-
-class Listener(Protocol):
-    def __call__(self, redemption: Redemption, *, is_news: bool) -> object: ...
+_listeners: list[Callable[..., object]] = []  # of a redemption, is_news=…
 
 
-_listeners: list[Listener] = []
-
-
-def heard_by(listener: Listener) -> None:
+def heard_by(listener: Callable[..., object]) -> None:
     """Call ``listener`` from now on. Idempotent."""
     if listener not in _listeners:
         _listeners.append(listener)

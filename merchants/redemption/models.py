@@ -3,7 +3,6 @@
 from typing import ClassVar
 
 import pgtrigger
-from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
@@ -11,7 +10,7 @@ from django.db.models.functions import Now
 from backend import clocks
 from backend.accounts import vault
 from backend.communities.models import TenantModel
-from backend.tables import PersonKey, set_once, trigger
+from backend.tables import PersonKey, never, set_once, trigger
 from merchants.catalogue.models import Offer
 from merchants.partners.models.merchants import Device, Merchant
 from merchants.partners.models.partnerships import Partnership
@@ -56,9 +55,7 @@ class Redemption(TenantModel):
     signed_until = models.DateTimeField(null=True)  # until when a signed code of it is good
     signed_at = models.DateTimeField(null=True)  # since when there is that code
     closed_at = models.DateTimeField(null=True)  # redeemed, cancelled or expired
-    redeemed_by = models.ForeignKey(  # NULL: the volunteer, with the shop's code
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True
-    )
+    redeemed_by = PersonKey(null=True)  # NULL: the volunteer, with the shop's code
     statement = models.ForeignKey(
         "merchants.Statement", models.PROTECT, related_name="redemptions", db_index=False, null=True
     )
@@ -122,22 +119,16 @@ class Redemption(TenantModel):
                 transitions=[("held", "redeemed"), ("held", "cancelled"), ("held", "expired")],
             ),
             # Above all closed_at, which decides the period it is settled in.
-            pgtrigger.Protect(
-                name="redemption_outcome_is_final",
-                operation=pgtrigger.Update,
-                condition=pgtrigger.Condition(
-                    "OLD.status <> 'held' AND (OLD.transfer_id, OLD.taken_at, OLD.expires_at,"
-                    " OLD.closed_at, OLD.redeemed_by_id) IS DISTINCT FROM (NEW.transfer_id,"
-                    " NEW.taken_at, NEW.expires_at, NEW.closed_at, NEW.redeemed_by_id)"
-                ),
+            never(
+                "redemption_outcome_is_final",
+                "OLD.status <> 'held' AND (OLD.transfer_id, OLD.taken_at, OLD.expires_at,"
+                " OLD.closed_at, OLD.redeemed_by_id) IS DISTINCT FROM (NEW.transfer_id,"
+                " NEW.taken_at, NEW.expires_at, NEW.closed_at, NEW.redeemed_by_id)",
             ),
-            pgtrigger.Protect(
-                name="redemption_counts_its_refunds",
-                operation=pgtrigger.Update,
-                condition=pgtrigger.Condition(
-                    "OLD.refunded_quantity IS DISTINCT FROM NEW.refunded_quantity"
-                    " AND pg_trigger_depth() = 0"
-                ),
+            never(
+                "redemption_counts_its_refunds",
+                "OLD.refunded_quantity IS DISTINCT FROM NEW.refunded_quantity"
+                " AND pg_trigger_depth() = 0",
             ),
             pgtrigger.Protect(
                 name="redemption_settled_once",

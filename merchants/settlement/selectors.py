@@ -1,4 +1,6 @@
-"""Reads about statements, and about how they are paid."""
+"""Reads about statements, and about how they are paid; lists are newest first."""
+
+from typing import Any
 
 from django.db.models import Exists, F, OuterRef, Prefetch, Q, QuerySet, Value
 
@@ -9,7 +11,7 @@ from merchants.partners.models.merchants import Merchant
 from merchants.partners.selectors import WorkedAt, merchants_owned_by
 from merchants.redemption.models import Redemption, Refund
 from merchants.redemption.selectors import with_offer
-from merchants.settlement.models.bank import BankBatch, BankBatchLine
+from merchants.settlement.models.bank import BankAccount, BankBatch, BankBatchLine
 from merchants.settlement.models.payouts import Payout
 from merchants.settlement.models.statements import Statement, StatementQuestion
 
@@ -17,52 +19,56 @@ from merchants.settlement.models.statements import Statement, StatementQuestion
 # --- statements -------------------------------------------------------------------------------
 def statements_seen_by(user: User) -> QuerySet[Statement]:
     """Statements that ``user`` may read, as staff, auditor or the merchant's owner."""
-    return _with_parties(Statement.objects.filter(_is_owners_or_where(user, WATCHES_OVER)))
+    return _statements(_is_owners_or_where(user, WATCHES_OVER))
 
 
 def statements_discussed_by(user: User) -> QuerySet[Statement]:
     """Statements about which ``user`` may ask and answer, as staff or the merchant's owner."""
-    return _with_parties(Statement.objects.filter(_is_owners_or_where(user, HANDLES)))
+    return _statements(_is_owners_or_where(user, HANDLES))
 
 
 def statements_handled_by(user: User) -> QuerySet[Statement]:
     """Statements that ``user`` may approve and pay as staff."""
-    return _with_parties(Statement.objects.filter(community__in=communities_where(user, HANDLES)))
+    return _statements(Q(community__in=communities_where(user, HANDLES)))
 
 
 def statements_of(merchant: Merchant) -> QuerySet[Statement]:
-    """What all communities owe the merchant, newest first."""
-    return _with_parties(Statement.objects.filter(partnership__merchant=merchant))
+    return _statements(Q(partnership__merchant=merchant))
 
 
 def statements_in(community: Community) -> QuerySet[Statement]:
-    """All statements of a community, newest first."""
-    return _with_parties(Statement.objects.filter(community=community))
+    return _statements(Q(community=community))
+
+
+def _statements(which: Q) -> QuerySet[Statement]:
+    parties = ("community", "partnership", "drafted_by", "approved_by", "paid_by")
+    return Statement.objects.filter(which).select_related(*parties).order_by("-id")
+
+
+def _is_owners_or_where(user: User, roles: tuple[Role, ...]) -> Q:
+    return Q(community__in=communities_where(user, roles)) | Q(
+        partnership__merchant__in=merchants_owned_by(user)
+    )
 
 
 def lines_of(statement: Statement) -> QuerySet[Redemption]:
-    """The redemptions that the statement settles, newest first."""
-    return with_offer(
-        Redemption.objects.filter(community_id=statement.community_id, statement=statement)
-    ).select_related("redeemed_by")
+    """Redemptions that the statement settles, newest first."""
+    return with_offer(Redemption.objects.filter(**_on(statement))).select_related("redeemed_by")
 
 
 def refunds_in(statement: Statement) -> QuerySet[Refund]:
-    """The refunds that the statement takes off, newest first."""
-    return (
-        Refund.objects.filter(community_id=statement.community_id, statement=statement)
-        .select_related("redemption__offer", "refunded_by")
-        .order_by("-id")
-    )
+    """Refunds that the statement takes off, newest first."""
+    refunds = Refund.objects.filter(**_on(statement)).order_by("-id")
+    return refunds.select_related("redemption__offer", "refunded_by")
 
 
 def questions_about(statement: Statement) -> QuerySet[StatementQuestion]:
-    """All questions about lines of the statement, newest first."""
-    return (
-        StatementQuestion.objects.filter(community_id=statement.community_id, statement=statement)
-        .select_related("asked_by", "answered_by", "statement")
-        .order_by("-id")
-    )
+    questions = StatementQuestion.objects.filter(**_on(statement)).order_by("-id")
+    return questions.select_related("asked_by", "answered_by", "statement")
+
+
+def _on(statement: Statement) -> dict[str, Any]:
+    return {"community_id": statement.community_id, "statement": statement}
 
 
 def is_unsettled() -> Q:
@@ -76,44 +82,34 @@ def is_unsettled() -> Q:
     )
 
 
-def _is_owners_or_where(user: User, roles: tuple[Role, ...]) -> Q:
-    return Q(community__in=communities_where(user, roles)) | Q(
-        partnership__merchant__in=merchants_owned_by(user)
-    )
-
-
-def _with_parties(statements: QuerySet[Statement]) -> QuerySet[Statement]:
-    return statements.select_related(
-        "community", "partnership", "drafted_by", "approved_by", "paid_by"
-    ).order_by("-id")
-
-
 # --- payouts by WeChat ------------------------------------------------------------------------
 def payouts_of(statement: Statement) -> QuerySet[Payout]:
-    """All payouts of a statement, newest first."""
-    return _payouts(Payout.objects.filter(community_id=statement.community_id, statement=statement))
+    return _payouts(Q(**_on(statement)))
 
 
 def payouts_in(community: Community) -> QuerySet[Payout]:
-    """All payouts of a community, newest first."""
-    return _payouts(Payout.objects.filter(community=community))
+    return _payouts(Q(community=community))
 
 
 def payouts_seen_by(user: User) -> QuerySet[Payout]:
     """Payouts of the statements that ``user`` may read."""
-    return _payouts(Payout.objects.filter(statement__in=statements_seen_by(user)))
+    return _payouts(Q(statement__in=statements_seen_by(user)))
 
 
 def payouts_handled_by(user: User) -> QuerySet[Payout]:
     """Payouts that ``user`` may cancel as staff."""
-    return _payouts(Payout.objects.filter(community__in=communities_where(user, HANDLES)))
+    return _payouts(Q(community__in=communities_where(user, HANDLES)))
 
 
-def _payouts(payouts: QuerySet[Payout]) -> QuerySet[Payout]:
-    return payouts.select_related("ordered_by").order_by("-id")
+def _payouts(which: Q) -> QuerySet[Payout]:
+    return Payout.objects.filter(which).select_related("ordered_by").order_by("-id")
 
 
 # --- by the bank ------------------------------------------------------------------------------
+def bank_accounts_of(merchant: Merchant) -> QuerySet[BankAccount]:
+    return BankAccount.objects.filter(merchant=merchant)
+
+
 def statements_to_pay(community: Community, payer: User) -> QuerySet[Statement]:
     """Approved statements with something due that nothing is paying yet, oldest number first.
 
@@ -153,12 +149,10 @@ def bank_lines_left_in(batch: BankBatch) -> QuerySet[BankBatchLine]:
 
 def is_with_the_bank(statement: Statement) -> bool:
     """Whether the statement is in a batch that keeps it from being paid otherwise."""
-    lines = BankBatchLine.objects.filter(community=statement.community_id, statement=statement)
-    return lines.filter(freed_at__isnull=True).exists()
+    return BankBatchLine.objects.filter(**_on(statement), freed_at__isnull=True).exists()
 
 
 def bank_batches_in(community: Community) -> QuerySet[BankBatch]:
-    """All batches of a community, newest first."""
     return _bank_batches(Q(community=community))
 
 
@@ -174,11 +168,10 @@ def bank_batches_handled_by(user: User) -> QuerySet[BankBatch]:
 
 def _bank_batches(where: Q) -> QuerySet[BankBatch]:
     lines = BankBatchLine.objects.filter(where).select_related("statement__partnership")
+    lines = lines.order_by("statement__number_year", "statement__number_in_year")
     return (
         BankBatch.objects.filter(where)
         .select_related("community", "made_by", "cancelled_by")
-        .prefetch_related(
-            Prefetch("lines", lines.order_by("statement__number_year", "statement__number_in_year"))
-        )
+        .prefetch_related(Prefetch("lines", lines))
         .order_by("-id")
     )

@@ -1,21 +1,16 @@
 """What my own systems are told: by owners. How to receive: docs/webhooks.md."""
 
+from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from django.db.models import QuerySet
 from django.urls import path
-from drf_spectacular.utils import extend_schema
-from rest_framework import status
-from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
-from backend.api.callers import signed_in
-from backend.api.idempotency import idempotent
-from backend.api.views import below
+from backend.accounts.models import User
+from backend.api.views import ListView, OpenView, below, seen, writes
 from backend.webhooks import services
 from backend.webhooks.api import (
     CreateWebhookSerializer,
@@ -29,7 +24,7 @@ from backend.webhooks.api import (
 from backend.webhooks.models import Delivery, Endpoint
 from backend.webhooks.selectors import deliveries_to, endpoints_of
 from merchants.partners import selectors
-from merchants.partners.api.members import at_owned, owned
+from merchants.partners.api.members import at_owned
 from merchants.partners.models.merchants import Merchant
 
 
@@ -37,44 +32,43 @@ def _endpoints(merchant: Merchant) -> QuerySet[Endpoint]:
     return endpoints_of(merchant.pk)
 
 
-def _body(kind: type[Serializer[Any]], request: Request) -> dict[str, Any]:
-    body = kind(data=request.data)
-    body.is_valid(raise_exception=True)
-    return dict(body.validated_data)
-
-
 def _redelivered(request: Request, endpoint: Endpoint) -> Any:
-    """How many there are since, today."""
-    since = _body(RedeliverSerializer, request)["since"]
-    told = deliveries_to(endpoint).filter(happened_at__gte=since)
+    """Tell how many there are today since the moment that is asked for."""
+    body = RedeliverSerializer(data=request.data)
+    body.is_valid(raise_exception=True)
+    told = deliveries_to(endpoint).filter(happened_at__gte=body.validated_data["since"])
     return RedeliverSerializer({"deliveries": told.count()}).data
 
 
-_mine: Any = at_owned(_endpoints, "endpoint_id")
-_delivery: Any = below(_mine, deliveries_to, "delivery_id")
+_MINE = at_owned(_endpoints, "endpoint_id")
+_DELIVERY = below(_MINE, deliveries_to, "delivery_id")
 
 
-class WebhookListView(ListAPIView[Endpoint]):
+class WebhookListView(ListView[Endpoint]):
     """List where the merchant is told: ``GET /api/v1/merchants/{merchant_id}/webhooks``."""
 
     serializer_class = WebhookSerializer
-    queryset = Endpoint.objects.none()
+    finds = at_owned(_endpoints)
 
-    def get_queryset(self) -> QuerySet[Endpoint]:
-        return _endpoints(owned(self.request, self.kwargs["merchant_id"]))
+    @writes(
+        NewWebhookSerializer,
+        seen(selectors.merchants_owned_by, "merchant_id"),
+        body=CreateWebhookSerializer,
+        creates=_endpoints,
+    )
+    def post(self, user: User, merchant: Merchant, url: str) -> Endpoint:
+        """Add an https address on the internet: ``POST /api/v1/merchants/{merchant_id}/webhooks``.
 
-    @extend_schema(request=CreateWebhookSerializer, responses={201: NewWebhookSerializer})
-    @idempotent(at_owned(_endpoints), NewWebhookSerializer)
-    def post(self, request: Request, merchant_id: UUID) -> Response:
-        """Add an address: ``POST /api/v1/merchants/{merchant_id}/webhooks``.
-
-        An https address on the internet. Refused with ``webhook_url_refused``,
-        ``webhook_host_unknown``, ``webhook_address_refused``, ``webhook_known``,
-        ``too_many_webhooks``.
+        The answer has the secret, which can be read until it has been used.
         """
-        merchant, body = owned(request, merchant_id), _body(CreateWebhookSerializer, request)
-        endpoint, _ = services.create(owner_id=merchant.pk, by=signed_in(request), **body)
-        return Response(NewWebhookSerializer(endpoint).data, status=status.HTTP_201_CREATED)
+        return services.create(owner_id=merchant.pk, by=user, url=url)[0]
+
+
+class WebhookView(OpenView[Endpoint]):
+    """Open one: ``GET /api/v1/merchants/{merchant_id}/webhooks/{endpoint_id}``."""
+
+    serializer_class = WebhookSerializer
+    finds = _MINE
 
 
 class WebhookSecretView(APIView):
@@ -83,26 +77,20 @@ class WebhookSecretView(APIView):
     The one before signs beside it for 24 hours.
     """
 
-    @extend_schema(request=None, responses=NewWebhookSerializer)
-    @idempotent(_mine, NewWebhookSerializer)
-    def post(self, request: Request, /, **named: UUID) -> Response:
-        endpoint = _mine(request, **named)
-        rotated, _ = services.rotate_secret(endpoint=endpoint, by=signed_in(request))
-        return Response(NewWebhookSerializer(rotated).data)
+    @writes(NewWebhookSerializer, _MINE, needs_key=True)
+    def post(self, user: User, endpoint: Endpoint) -> Endpoint:
+        return services.rotate_secret(endpoint=endpoint, by=user)[0]
 
 
 class WebhookSwitchView(APIView):
     """Switch it off or on: ``POST /api/v1/merchants/{merchant_id}/webhooks/{endpoint_id}/switch``.
 
-    What happens while it is off is not told later. Refused with ``too_many_webhooks``.
+    What happens while it is off is not told later.
     """
 
-    @extend_schema(request=SwitchWebhookSerializer, responses=WebhookSerializer)
-    @idempotent(_mine, WebhookSerializer, is_required=False)
-    def post(self, request: Request, /, **named: UUID) -> Response:
-        endpoint, body = _mine(request, **named), _body(SwitchWebhookSerializer, request)
-        switched = services.switch(endpoint=endpoint, by=signed_in(request), **body)
-        return Response(WebhookSerializer(switched).data)
+    @writes(WebhookSerializer, _MINE, body=SwitchWebhookSerializer)
+    def post(self, user: User, endpoint: Endpoint, *, is_active: bool) -> Endpoint:
+        return services.switch(endpoint=endpoint, is_active=is_active, by=user)
 
 
 class WebhookPingView(APIView):
@@ -113,26 +101,27 @@ class WebhookPingView(APIView):
 
     throttle_classes = (PingThrottle,)
 
-    @extend_schema(request=None, responses={201: DeliverySerializer})
-    @idempotent(below(_mine, deliveries_to), DeliverySerializer, is_required=False)
-    def post(self, request: Request, /, **named: UUID) -> Response:
-        endpoint = _mine(request, **named)
+    @writes(DeliverySerializer, _MINE, creates=deliveries_to, needs_key=False)
+    def post(self, user: User, endpoint: Endpoint) -> Delivery:
         community_id = selectors.first_community_of(endpoint.owner_id)
-        delivery = services.ping(endpoint=endpoint, community_id=community_id)
-        return Response(DeliverySerializer(delivery).data, status=status.HTTP_201_CREATED)
+        return services.ping(endpoint=endpoint, community_id=community_id)
 
 
-class DeliveryListView(ListAPIView[Delivery]):
+class DeliveryListView(ListView[Delivery]):
     """List what it was told, newest first.
 
     ``GET /api/v1/merchants/{merchant_id}/webhooks/{endpoint_id}/deliveries``
     """
 
     serializer_class = DeliverySerializer
-    queryset = Delivery.objects.none()
+    finds = below(_MINE, deliveries_to)
 
-    def get_queryset(self) -> QuerySet[Delivery]:
-        return deliveries_to(_mine(self.request, **self.kwargs))
+
+class DeliveryView(OpenView[Delivery]):
+    """Open what it was told once: ``GET …/webhooks/{endpoint_id}/deliveries/{delivery_id}``."""
+
+    serializer_class = DeliverySerializer
+    finds = _DELIVERY
 
 
 class RedeliverView(APIView):
@@ -141,11 +130,9 @@ class RedeliverView(APIView):
     ``POST …/webhooks/{endpoint_id}/deliveries/{delivery_id}/redeliver``
     """
 
-    @extend_schema(request=None, responses=DeliverySerializer)
-    @idempotent(_delivery, DeliverySerializer, is_required=False)
-    def post(self, request: Request, /, **named: UUID) -> Response:
-        delivery = services.redeliver(delivery=_delivery(request, **named))
-        return Response(DeliverySerializer(delivery).data)
+    @writes(DeliverySerializer, _DELIVERY)
+    def post(self, user: User, delivery: Delivery) -> Delivery:
+        return services.redeliver(delivery=delivery)
 
 
 class RedeliverSinceView(APIView):
@@ -154,11 +141,9 @@ class RedeliverSinceView(APIView):
     ``POST /api/v1/merchants/{merchant_id}/webhooks/{endpoint_id}/redeliver``
     """
 
-    @extend_schema(request=RedeliverSerializer, responses=RedeliverSerializer)
-    @idempotent(_mine, _redelivered, is_required=False)
-    def post(self, request: Request, /, **named: UUID) -> Response:
-        endpoint, body = _mine(request, **named), _body(RedeliverSerializer, request)
-        count = services.redeliver_since(endpoint=endpoint, **body)
+    @writes(_redelivered, _MINE, body=RedeliverSerializer, shape=RedeliverSerializer)
+    def post(self, user: User, endpoint: Endpoint, since: datetime) -> Response:
+        count = services.redeliver_since(endpoint=endpoint, since=since)
         return Response(RedeliverSerializer({"deliveries": count}).data)
 
 
@@ -166,10 +151,12 @@ WEBHOOK = "merchants/<uuid:merchant_id>/webhooks/<uuid:endpoint_id>"
 
 urlpatterns = [
     path("merchants/<uuid:merchant_id>/webhooks", WebhookListView.as_view()),
+    path(WEBHOOK, WebhookView.as_view()),
     path(f"{WEBHOOK}/secret", WebhookSecretView.as_view()),
     path(f"{WEBHOOK}/switch", WebhookSwitchView.as_view()),
     path(f"{WEBHOOK}/ping", WebhookPingView.as_view()),
     path(f"{WEBHOOK}/redeliver", RedeliverSinceView.as_view()),
     path(f"{WEBHOOK}/deliveries", DeliveryListView.as_view()),
+    path(f"{WEBHOOK}/deliveries/<uuid:delivery_id>", DeliveryView.as_view()),
     path(f"{WEBHOOK}/deliveries/<uuid:delivery_id>/redeliver", RedeliverView.as_view()),
 ]

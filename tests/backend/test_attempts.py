@@ -188,7 +188,7 @@ def test_what_is_right_or_no_guess_costs_no_try(lake, hill, wang, chen, shop, te
     redemption.scan(merchant_id=shop.pk, clerk=chen, code=voucher.code)
     with pytest.raises(CodeUsed):
         redemption.scan(merchant_id=shop.pk, clerk=chen, code=voucher.code)
-    _, shown = pay_codes.show(volunteer=wang, community=lake)
+    shown = pay_codes.show(volunteer=wang, community=lake).code
     pay_codes.pay(merchant=shop, clerk=chen, code=shown, items={tea.pk: 1})
     joining.join(user=wang, community=hill, kind=Volunteer.Kind.RIDER)
 

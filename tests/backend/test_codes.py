@@ -109,7 +109,7 @@ class Doors:
         return self.post(self.till, f"merchants/{self.tea_house.merchant_id}/scans", {"code": code})
 
     def pay_code(self, way):
-        _, code = pay_codes.show(volunteer=self.wang, community=self.lake)
+        code = pay_codes.show(volunteer=self.wang, community=self.lake).code
         body = {"code": way(code), "items": [{"offer_id": str(self.tea.pk)}]}
         return self.post(self.till, f"merchants/{self.tea_house.merchant_id}/payments", body)
 

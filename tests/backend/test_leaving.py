@@ -144,7 +144,7 @@ def test_who_left_redeems_nothing_by_any_door(
     catalogue.change(offer=tea, by=zhao, scans_offline=door is signed_for_no_signal)
     tea.refresh_from_db()
     voucher = redemption.take(offer=tea, volunteer=wang)
-    _, shown = pay_codes.show(volunteer=wang, community=lake)
+    shown = pay_codes.show(volunteer=wang, community=lake).code
     campaign = campaigns.open_campaign(community=lake, title="助学", by=zhao)
     leave(wang)
     before = wallet()
@@ -159,14 +159,14 @@ def test_who_left_redeems_nothing_by_any_door(
 def test_a_pay_code_shown_before_leaving_is_not_good_again_on_coming_back(
     lake, wang, chen, shop, wallet
 ):
-    _, shown = pay_codes.show(volunteer=wang, community=lake)
+    shown = pay_codes.show(volunteer=wang, community=lake).code
     leave(wang)
     rejoin(wang, lake)
 
     with pytest.raises(PayCodeExpired):
         pay_codes.pay(merchant=shop.merchant, clerk=chen, code=shown, points=10)
 
-    _, fresh = pay_codes.show(volunteer=wang, community=lake)
+    fresh = pay_codes.show(volunteer=wang, community=lake).code
     pay_codes.pay(merchant=shop.merchant, clerk=chen, code=fresh, points=10)
     assert wallet() == (2_990, 0)
 
@@ -342,7 +342,7 @@ def test_who_leaves_while_being_scanned_has_either_the_points_or_the_tea(
 def test_who_leaves_while_spending_holds_nothing_afterwards(
     lake, wang, li, chen, zhao, zhou, shop, tea, wallet, wish, at_once
 ):
-    _, shown = pay_codes.show(volunteer=wang, community=lake)
+    shown = pay_codes.show(volunteer=wang, community=lake).code
     campaign = campaigns.open_campaign(community=lake, title="助学", by=zhao)
     acts = [
         lambda: leave(wang).left_at is not None,
@@ -379,7 +379,7 @@ def test_who_leaves_while_spending_holds_nothing_afterwards(
 def test_who_pays_with_both_codes_at_once_for_the_first_time_there_pays_with_both(
     lake, wang, chen, shop, wallet, at_once
 ):
-    shown = [pay_codes.show(volunteer=wang, community=lake)[1] for _ in range(4)]
+    shown = [pay_codes.show(volunteer=wang, community=lake).code for _ in range(4)]
 
     def pay(n):
         if n % 2:

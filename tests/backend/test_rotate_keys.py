@@ -67,7 +67,7 @@ def secrets(person, lake):
     endpoint, first = webhooks.create(owner_id=shop.pk, url="https://8.8.8.8/", by=wang)
     _, second = webhooks.rotate_secret(endpoint=endpoint, by=wang)
     told = invitations.invite_owner(partnership=partnership, invited_by=wang).code
-    _, shown = pay_codes.show(volunteer=li, community=lake)
+    shown = pay_codes.show(volunteer=li, community=lake).code
     profile.change(user=li, born_on=ages.today() - timedelta(days=4_000))
     asked, _ = guardians.ask(child=li)
     IdempotencyKey.objects.create(user=wang, status=400, refusal_encrypted=vault.encrypt("wrong"))

@@ -393,6 +393,8 @@ def business(
     held = redemption.take(offer=tea, volunteer=volunteer)
     signed, _ = voucher_tokens.sign(held)
     device = offline.register_device(merchant=shop, name="平板", by=owner)
+    tried = offline.Told(nonce="tried", code="no.signed.code", device_time=now)
+    refused = offline.tell(device=device, clerk=clerk, scans=[tried])
     statements = []
     for month in (1, 2, 3, 4, 5, 6, 7):
         voucher = redemption.take(offer=tea, volunteer=volunteer)
@@ -422,7 +424,7 @@ def business(
     payout = payouts.order(statement=statements[4], ordered_by=newcomer)
     today = redemption.take(offer=tea, volunteer=volunteer)
     redemption.scan(merchant_id=shop.pk, clerk=clerk, code=today.code)
-    showing, minute = pay_codes.show(volunteer=volunteer, community=community)
+    showing = pay_codes.show(volunteer=volunteer, community=community)
     PayCode.objects.update(expires_at=now + timedelta(days=1))  # as long as the tests may take
     sealing.seal(community=community)
     grant_points(volunteer, 1, community)  # not sealed yet
@@ -464,6 +466,7 @@ def business(
         "move_id": [moved],
         "price_id": [prices_of(tea)[0]],
         "device_id": [device],
+        "scan_id": refused,
         "endpoint_id": [endpoint],
         "delivery_id": [told_of],
         "payout_id": [payout],
@@ -671,7 +674,7 @@ def business(
         "POST /api/v1/merchants/{merchant_id}/invitations": {"role": "clerk"},
         "POST /api/v1/me/pay-codes": {"community": community.code},
         "POST /api/v1/merchants/{merchant_id}/payments": {
-            "code": minute,
+            "code": showing.code,
             "items": [{"offer_id": str(tea.pk), "quantity": 1}],
             "points": None,
         },

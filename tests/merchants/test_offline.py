@@ -288,6 +288,7 @@ def test_another_scan_under_a_nonce_is_not_taken_for_the_first(
     first = tell(code)
 
     assert (tell(other).outcome, tell("你好").outcome) == ("scan_nonce_reused",) * 2
+    assert tell(other).pk is None  # it is not on record
     assert tell(code).pk == first.pk
     assert books(wang)["held"] == 30
     assert tell(other, nonce="2").outcome == "redeemed"
@@ -681,6 +682,8 @@ def test_two_devices_that_scanned_one_code_are_both_named(
     assert repeated.content == late.content
     listed = counter.get(f"/api/v1/merchants/{shop.pk}/offline-scans").json()["results"]
     assert [scan["device"]["name"] for scan in listed] == ["后厨", "前台"]
+    one = counter.get(f"/api/v1/merchants/{shop.pk}/offline-scans/{told['id']}")
+    assert one.json() == listed[0] == told
     assert books(wang)["merchants"] == 30
 
 
@@ -727,6 +730,9 @@ def test_who_works_there_registers_a_device_and_an_owner_retires_it(
     assert retired.json()["retired_at"] is not None
     assert logged_in(chen).get(address).json()["results"] == [retired.json()]
     assert logged_in(wang).get(address).status_code == 404
+    one = f"/api/v1/devices/{made.json()['id']}"
+    assert logged_in(chen).get(one).json() == retired.json()
+    assert logged_in(wang).get(one).status_code == 404
 
 
 # --- fewer than the voucher is for --------------------------------------------------------

@@ -103,7 +103,7 @@ class Counter:
         return attempt
 
     def pay_code(self):
-        _, code = pay_codes.show(volunteer=self.volunteer, community=self.community)
+        code = pay_codes.show(volunteer=self.volunteer, community=self.community).code
         return pay_codes.pay(
             merchant=self.shop.merchant,
             clerk=self.clerk,

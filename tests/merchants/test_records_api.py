@@ -44,6 +44,23 @@ def test_a_redemption_leads_from_the_transfer_to_the_statement(
     assert desk.get("/api/v1/communities/lake/redemptions").json()["results"] == [one.json()]
 
 
+def test_who_works_at_the_shop_opens_what_its_list_shows(
+    logged_in, lake, redeemed, chen, zhou, wang, shop
+):
+    taken = redeemed("2024-03-05 10:00")
+    address = f"/api/v1/redemptions/{taken.pk}"
+    listed = f"/api/v1/merchants/{shop.pk}/redemptions"
+
+    clerks, owners = logged_in(chen), logged_in(zhou)
+
+    assert clerks.get(listed).json()["results"] == [clerks.get(address).json()]
+    assert owners.get(listed).json()["results"] == [owners.get(address).json()]
+    assert owners.get(address).json() == clerks.get(address).json() | {
+        "redeemed_by": {"id": str(chen.pk), "name": chen.name}
+    }
+    assert logged_in(wang).get(address).status_code == 404
+
+
 @pytest.mark.parametrize(
     ("query", "found"),
     [
@@ -94,6 +111,7 @@ def test_what_was_refused_is_read_without_the_code(desk, redeemed, shop, chen):
     assert (unknown["outcome"], unknown["redemption_id"]) == ("code_unknown", None)
     only = desk.get("/api/v1/communities/lake/refused-scans?outcome=code_used").json()["results"]
     assert only == [used]
+    assert desk.get(f"/api/v1/communities/lake/refused-scans/{used['id']}").json() == used
 
 
 def test_a_volunteer_who_tried_is_not_named(desk, wang, shop, redeemed):

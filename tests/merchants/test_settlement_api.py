@@ -206,7 +206,7 @@ def test_statements_by_status_period_and_partnership(
 def test_staff_list_no_statements_of_another_community(zhaos_desk, hill, statement):
     answer = zhaos_desk.get("/api/v1/communities/hill/statements")
 
-    assert problem(answer) == (404, {"code": "not_found"})
+    assert problem(answer) == (404, {"code": "community_unknown"})
 
 
 def test_an_unknown_status_is_refused(zhaos_desk):
@@ -220,26 +220,26 @@ def test_neighbouring_staff_and_volunteers_see_nothing(hill, person, wang, logge
     roles.give(user=neighbour, community=hill, role=Role.MANAGER)
     for user in (neighbour, wang):
         client = logged_in(user)
-        for address in (
-            "communities/lake/statements",
-            f"statements/{statement.pk}",
-            f"statements/{statement.pk}/redemptions",
+        for address, code in (
+            ("communities/lake/statements", "community_unknown"),
+            (f"statements/{statement.pk}", "not_found"),
+            (f"statements/{statement.pk}/redemptions", "not_found"),
         ):
             answer = client.get(f"/api/v1/{address}")
-            assert problem(answer) == (404, {"code": "not_found"})
+            assert problem(answer) == (404, {"code": code})
 
 
 @pytest.mark.parametrize("role", [Role.AUDITOR, Role.VOLUNTEER])
 def test_who_does_not_handle_changes_nothing(office, statement, role):
     desk = office("qian", role)
 
-    for address, body in (
-        (f"statements/{statement.pk}/approve", None),
-        (f"statements/{statement.pk}/pay", {"reference": "B1"}),
-        ("communities/lake/statements", MARCH),
+    for address, body, code in (
+        (f"statements/{statement.pk}/approve", None, "not_found"),
+        (f"statements/{statement.pk}/pay", {"reference": "B1"}, "not_found"),
+        ("communities/lake/statements", MARCH, "community_unknown"),
     ):
         answer = post(desk, address, body, key=address)
-        assert problem(answer) == (404, {"code": "not_found"})
+        assert problem(answer) == (404, {"code": code})
     assert Statement.objects.get().status == "draft"
 
 
@@ -355,7 +355,7 @@ def test_the_first_day_that_can_be_told_is_a_day(zhaos_desk, lake, line):
 def test_drafting_for_another_community(zhaos_desk, hill, code):
     answer = post(zhaos_desk, f"communities/{code}/statements", MARCH)
 
-    assert problem(answer) == (404, {"code": "not_found"})
+    assert problem(answer) == (404, {"code": "community_unknown"})
 
 
 @pytest.mark.parametrize(

@@ -646,12 +646,14 @@ def test_owners_look_after_their_addresses(shop, zhou, redeemed, logged_in, sett
     refused = office.post(address, {"url": "https://10.0.0.1/hook"})
     assert (refused.status_code, refused.json()["code"]) == (400, "webhook_address_refused")
     one = f"{address}/{endpoint['id']}"
+    assert office.get(one).json() == endpoint
     assert office.post(f"{one}/secret").json()["secret"].startswith("whsec_")
     assert office.post(f"{one}/ping").status_code == 201
     redeemed("2024-03-05 10:00")
     told = office.get(f"{one}/deliveries").json()["results"]
     assert [delivery["body"] for delivery in told] == ["", ""]
     assert [delivery["event"] for delivery in told] == ["redemption.redeemed", "ping"]
+    assert office.get(f"{one}/deliveries/{told[0]['id']}").json() == told[0]
     again = office.post(f"{one}/deliveries/{told[0]['id']}/redeliver")
     assert (again.status_code, again.json()["status"]) == (200, "pending")
     since = {"since": "2024-01-01T00:00:00+08:00"}

@@ -1,10 +1,8 @@
 """What was redeemed at a fair 积分兑换集市."""
 
 from typing import Any
-from uuid import UUID
 
 from django.http import FileResponse
-from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
@@ -14,18 +12,15 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.api import files
-from backend.api.callers import signed_in
+from backend.api.views import seen
 from backend.files.spreadsheets import Cell, Sheet
 from merchants.catalogue.api.fairs import FairSerializer
-from merchants.catalogue.models import Fair
 from merchants.catalogue.selectors import fairs_seen_by
 from merchants.partners.api.serializers import PartnerSerializer
 from merchants.redemption import selectors
 
-RENDERERS = (files.CSVRenderer, files.XLSXRenderer)
 
-
-class TakenSerializer(serializers.Serializer[selectors.Taken]):
+class TakenSerializer(serializers.Serializer[Any]):
     """What was redeemed; refunds are taken off ``points`` and ``amount_fen``."""
 
     redemptions_count = serializers.IntegerField(read_only=True)
@@ -47,15 +42,18 @@ class FairReportSerializer(serializers.Serializer[Any]):
     together = TakenSerializer(read_only=True)
 
 
+_SEEN: Any = seen(fairs_seen_by, "fair_id")
+
+
 class FairReportView(APIView):
-    """Reports what was redeemed at each stall: ``GET /api/v1/fairs/{fair_id}/report``.
+    """Report what was redeemed at each stall: ``GET /api/v1/fairs/{fair_id}/report``.
 
     What a merchant redeems while the fair runs counts as redeemed there.
     """
 
     @extend_schema(responses=FairReportSerializer)
-    def get(self, request: Request, fair_id: UUID) -> Response:
-        fair = _seen(request, fair_id)
+    def get(self, request: Request, **named: Any) -> Response:
+        fair = _SEEN(request, **named)
         stalls, together = selectors.taken_at(fair)
         told = {"fair": fair, "stalls": stalls, "together": together}
         return Response(FairReportSerializer(told).data)
@@ -63,36 +61,26 @@ class FairReportView(APIView):
 
 @extend_schema(responses=OpenApiTypes.BINARY)
 class FairReportFileView(APIView):
-    """Reports a fair as a spreadsheet: ``GET /api/v1/fairs/{fair_id}/report.{format}``.
+    """Report a fair as a spreadsheet: ``GET /api/v1/fairs/{fair_id}/report.{format}``.
 
     ``csv`` or ``xlsx``.
     """
 
-    def get(self, request: Request, fair_id: UUID) -> FileResponse:
-        fair = _seen(request, fair_id)
+    def get(self, request: Request, **named: Any) -> FileResponse:
+        fair = _SEEN(request, **named)
         stalls, together = selectors.taken_at(fair)
-        header = [
-            _("Merchant"),
-            _("Redemptions"),
-            _("Refunds"),
-            _("Volunteers"),
-            _("Points"),
-            _("Amount (fen)"),
-        ]
-        rows: list[list[Cell]] = [
-            [
-                row.partnership.name if row.partnership else _("Together"),
-                row.redemptions_count,
-                row.refunds_count,
-                row.volunteers,
-                row.points,
-                row.amount_fen,
-            ]
-            for row in (*stalls, together)
-        ]
+        columns = {
+            "redemptions_count": _("Redemptions"),
+            "refunds_count": _("Refunds"),
+            "volunteers": _("Volunteers"),
+            "points": _("Points"),
+            "amount_fen": _("Amount (fen)"),
+        }
+        rows: list[list[Cell]] = []
+        for row in (*stalls, together):
+            name = row["partnership"].name if row["partnership"] else _("Together")
+            rows.append([name, *(row[column] for column in columns)])
         day = fair.starts_at.astimezone(fair.community.clock).date()
-        return files.answer(request, Sheet(f"{fair.title} {day}", header, rows))
-
-
-def _seen(request: Request, fair_id: UUID) -> Fair:
-    return get_object_or_404(fairs_seen_by(signed_in(request)), pk=fair_id)
+        return files.answer(
+            request, Sheet(f"{fair.title} {day}", [_("Merchant"), *columns.values()], rows)
+        )

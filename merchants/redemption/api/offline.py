@@ -4,25 +4,25 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema, extend_schema_field
-from rest_framework import serializers, status
-from rest_framework.generics import ListAPIView
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend import codes
-from backend.api.callers import signed_in
+from backend.accounts.models import User
 from backend.api.code_pictures import CodePictureView
 from backend.api.fields import CharField, DateTimeField
-from backend.api.idempotency import idempotent, repeatable
-from backend.api.views import seen
+from backend.api.serializers import ReadSerializer
+from backend.api.views import ListView, OpenView, seen, writes
 from merchants.partners.api.members import at_workplace, worked_at
-from merchants.partners.models.merchants import Device
+from merchants.partners.models.merchants import Device, Merchant
+from merchants.partners.selectors import merchants_of
 from merchants.redemption import selectors
-from merchants.redemption.models import ScanAttempt, VoucherKey
+from merchants.redemption.api.vouchers import MINE
+from merchants.redemption.models import Redemption, ScanAttempt, VoucherKey
 from merchants.redemption.services import offline, voucher_tokens
 
 SCANS_AT_ONCE = 100
@@ -43,7 +43,7 @@ def _signed(code: str | None, until: datetime | None) -> Any:
     return OfflineCodeSerializer({"offline_code": code, "expires_at": until}).data
 
 
-class VoucherKeySerializer(serializers.ModelSerializer[VoucherKey]):
+class VoucherKeySerializer(ReadSerializer[VoucherKey]):
     """An Ed25519 public key as a JWK has it (RFC 8037): ``x`` is its 32 bytes in base64url."""
 
     kty = serializers.CharField(default="OKP", read_only=True)
@@ -53,19 +53,17 @@ class VoucherKeySerializer(serializers.ModelSerializer[VoucherKey]):
 
     class Meta:
         model = VoucherKey
-        fields = ("kid", "kty", "crv", "x", "community", "made_at")
-        read_only_fields = fields
+        fields = ("kid", "made_at")
 
 
 class VoucherKeysSerializer(serializers.Serializer[Any]):
     keys = VoucherKeySerializer(many=True, read_only=True)
 
 
-class DeviceSerializer(serializers.ModelSerializer[Device]):
+class DeviceSerializer(ReadSerializer[Device]):
     class Meta:
         model = Device
         fields = ("id", "name", "registered_at", "retired_at")
-        read_only_fields = fields
 
 
 class RegisterDeviceSerializer(serializers.Serializer[Any]):
@@ -88,14 +86,16 @@ class TellSerializer(serializers.Serializer[Any]):
     scans = serializers.ListField(child=ToldSerializer(), min_length=1, max_length=SCANS_AT_ONCE)
 
 
-class OfflineScanSerializer(serializers.ModelSerializer[ScanAttempt]):
+class OfflineScanSerializer(ReadSerializer[ScanAttempt]):
     """A scan without signal; ``outcome`` is "redeemed", or the code of what stood against it.
 
-    It counts for ``counts_at``: the device's time, unless that could not have been, which
+    ``id`` is null for what is not on record: the device told another scan under its nonce. The
+    others count for ``counts_at``: the device's time, unless that could not have been, which
     ``clock_mark`` then says: ``too_early`` or ``too_late``. ``taken_before`` says by which device
     (null: with signal) and when a voucher was taken elsewhere before.
     """
 
+    id = serializers.UUIDField(read_only=True, allow_null=True)
     device = DeviceSerializer(read_only=True)
     told_at = serializers.DateTimeField(source="scanned_at", read_only=True)
     redemption_id = serializers.UUIDField(read_only=True, allow_null=True)
@@ -106,15 +106,10 @@ class OfflineScanSerializer(serializers.ModelSerializer[ScanAttempt]):
         fields = (
             "nonce",
             "outcome",
-            "device",
             "device_time",
             "counts_at",
             "clock_mark",
-            "told_at",
-            "redemption_id",
-            "taken_before",
         )
-        read_only_fields = fields
 
     class TakenBeforeSerializer(serializers.Serializer[Any]):
         device = serializers.CharField(allow_null=True, read_only=True)
@@ -137,21 +132,20 @@ class OfflineScansSerializer(serializers.Serializer[Any]):
 
 # --- volunteers -------------------------------------------------------------------------------
 class MyOfflineCodeView(APIView):
-    """Signs the code that my phone shows: ``POST /api/v1/me/vouchers/{voucher_id}/offline-code``.
+    """Sign the code that my phone shows: ``POST /api/v1/me/vouchers/{voucher_id}/offline-code``.
 
-    Good for a day at most; with signal the phone asks for the next. Refused with
-    ``voucher_not_offline`` where the offer needs signal, ``voucher_status_wrong``.
+    Good for a day at most; with signal the phone asks for the next.
     """
 
-    @extend_schema(request=None, responses={201: OfflineCodeSerializer})
-    @idempotent(
-        seen(selectors.redemptions_of, "voucher_id"),
+    @writes(
         lambda request, voucher: _signed(*voucher_tokens.signed_before(voucher)),
+        MINE,
+        shape=OfflineCodeSerializer,
+        needs_key=True,
+        status=201,
     )
-    def post(self, request: Request, voucher_id: UUID) -> Response:
-        mine = selectors.redemptions_of(signed_in(request))
-        signed = voucher_tokens.sign(get_object_or_404(mine, pk=voucher_id))
-        return Response(_signed(*signed), status=status.HTTP_201_CREATED)
+    def post(self, user: User, voucher: Redemption) -> Response:
+        return Response(_signed(*voucher_tokens.sign(voucher)), 201)
 
 
 class MyOfflineCodePictureView(CodePictureView):
@@ -161,14 +155,15 @@ class MyOfflineCodePictureView(CodePictureView):
     """
 
     def code(self, request: Request, **named: Any) -> str | None:
-        mine = selectors.redemptions_of(signed_in(request))
-        signed, _ = voucher_tokens.signed_before(get_object_or_404(mine, pk=named["voucher_id"]))
-        return signed
+        return voucher_tokens.signed_before(MINE(request, **named))[0]
 
 
 # --- clerks and owners ------------------------------------------------------------------------
+_WORKPLACE = seen(merchants_of, "merchant_id")
+
+
 class VoucherKeyListView(APIView):
-    """Lists the keys to check signed codes with, as a JWK set (RFC 7517).
+    """List the keys to check signed codes with, as a JWK set (RFC 7517).
 
     ``GET /api/v1/merchants/{merchant_id}/voucher-keys``, to be fetched anew whenever there is
     signal.
@@ -180,73 +175,72 @@ class VoucherKeyListView(APIView):
         return Response(VoucherKeysSerializer({"keys": keys}).data)
 
 
-class DeviceListView(ListAPIView[Device]):
-    """Lists the counter's tills and phones: ``GET /api/v1/merchants/{merchant_id}/devices``."""
+class DeviceListView(ListView[Device]):
+    """List the counter's tills and phones: ``GET /api/v1/merchants/{merchant_id}/devices``."""
 
     serializer_class = DeviceSerializer
-    queryset = Device.objects.none()
+    finds = at_workplace(selectors.devices_of)
 
-    def get_queryset(self) -> QuerySet[Device]:
-        return selectors.devices_of(worked_at(self.request, self.kwargs["merchant_id"]))
-
-    @extend_schema(request=RegisterDeviceSerializer, responses={201: DeviceSerializer})
-    @idempotent(at_workplace(selectors.devices_of), DeviceSerializer)
-    def post(self, request: Request, merchant_id: UUID) -> Response:
-        """Registers a device: ``POST /api/v1/merchants/{merchant_id}/devices``.
+    @writes(
+        DeviceSerializer,
+        _WORKPLACE,
+        body=RegisterDeviceSerializer,
+        creates=selectors.devices_of,
+    )
+    def post(self, user: User, merchant: Merchant, name: str) -> Device:
+        """Register a device: ``POST /api/v1/merchants/{merchant_id}/devices``.
 
         For whoever works there.
         """
-        merchant = worked_at(request, merchant_id)
-        body = RegisterDeviceSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        device = offline.register_device(
-            merchant=merchant, by=signed_in(request), **body.validated_data
-        )
-        return Response(DeviceSerializer(device).data, status=status.HTTP_201_CREATED)
+        return offline.register_device(merchant=merchant, by=user, name=name)
+
+
+class DeviceView(OpenView[Device]):
+    """Open a till or phone, as who works there: ``GET /api/v1/devices/{device_id}``."""
+
+    serializer_class = DeviceSerializer
+    finds = seen(selectors.devices_seen_by, "device_id")
 
 
 class RetireDeviceView(APIView):
-    """Takes a lost or replaced device out of use: ``POST /api/v1/devices/{device_id}/retire``.
+    """Take a lost or replaced device out of use: ``POST /api/v1/devices/{device_id}/retire``.
 
     For owners. What it scanned before is still taken. Idempotent: keeps the first moment.
     """
 
-    @extend_schema(request=None, responses=DeviceSerializer)
-    @idempotent(seen(selectors.devices_owned_by, "device_id"), DeviceSerializer)
-    def post(self, request: Request, device_id: UUID) -> Response:
-        user = signed_in(request)
-        device = get_object_or_404(selectors.devices_owned_by(user), pk=device_id)
-        return Response(DeviceSerializer(offline.retire_device(device=device, by=user)).data)
+    @writes(DeviceSerializer, seen(selectors.devices_owned_by, "device_id"), needs_key=True)
+    def post(self, user: User, device: Device) -> Device:
+        return offline.retire_device(device=device, by=user)
 
 
-class OfflineScanListView(ListAPIView[ScanAttempt]):
-    """Lists what was scanned without signal, newest first.
+class OfflineScanListView(ListView[ScanAttempt]):
+    """List what was scanned without signal, newest first.
 
     ``GET /api/v1/merchants/{merchant_id}/offline-scans``
     """
 
     serializer_class = OfflineScanSerializer
-    queryset = ScanAttempt.objects.none()
-
-    def get_queryset(self) -> QuerySet[ScanAttempt]:
-        return selectors.offline_scans_at(worked_at(self.request, self.kwargs["merchant_id"]))
+    finds = at_workplace(selectors.offline_scans_at)
 
     # Nothing is kept of a key: each scan has its nonce. And each is a transaction of its own, so
     # that two uploads never wait for each other's vouchers.
-    @extend_schema(request=TellSerializer, responses={201: OfflineScansSerializer})
-    @repeatable
-    def post(self, request: Request, merchant_id: UUID) -> Response:
-        """Tells what was scanned: ``POST /api/v1/merchants/{merchant_id}/offline-scans``.
+    @writes(OfflineScansSerializer, _WORKPLACE, body=TellSerializer, keeps=False, status=201)
+    def post(self, user: User, merchant: Merchant, device_id: UUID, scans: list[Any]) -> Any:
+        """Tell what was scanned: ``POST /api/v1/merchants/{merchant_id}/offline-scans``.
 
         The answer says what came of each, in the order told. A scan that is refused has the
         refusal's code for its ``outcome`` and spoils no other.
         """
-        devices = selectors.devices_of(worked_at(request, merchant_id))
-        body = TellSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        device = get_object_or_404(devices, pk=body.validated_data["device_id"])
-        scans = [offline.Told(**scan) for scan in body.validated_data["scans"]]
-        told = offline.tell(device=device, clerk=signed_in(request), scans=scans)
-        return Response(
-            OfflineScansSerializer({"results": told}).data, status=status.HTTP_201_CREATED
-        )
+        device = get_object_or_404(selectors.devices_of(merchant), pk=device_id)
+        told = [offline.Told(**scan) for scan in scans]
+        return {"results": offline.tell(device=device, clerk=user, scans=told)}
+
+
+class OfflineScanView(OpenView[ScanAttempt]):
+    """Open a scan without signal.
+
+    ``GET /api/v1/merchants/{merchant_id}/offline-scans/{scan_id}``
+    """
+
+    serializer_class = OfflineScanSerializer
+    finds = at_workplace(selectors.offline_scans_at, "scan_id")

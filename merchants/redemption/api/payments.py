@@ -6,21 +6,20 @@ from uuid import UUID
 
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext_lazy as _
-from drf_spectacular.utils import extend_schema
-from rest_framework import serializers, status
+from rest_framework import serializers
 from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.accounts.api.fields import CodeField
-from backend.api.callers import signed_in
+from backend.accounts.models import User
 from backend.api.code_pictures import CodePictureView
 from backend.api.fields import IntegerField
-from backend.api.idempotency import idempotent
-from backend.api.views import seen
+from backend.api.views import seen, writes
 from backend.communities.selectors import communities_of
-from merchants.partners.api.members import at_workplace, worked_at
 from merchants.partners.api.partnerships import PartnershipSerializer
+from merchants.partners.models.merchants import Merchant
+from merchants.partners.models.partnerships import Partnership
+from merchants.partners.selectors import merchants_of, partnerships_owned_by
 from merchants.redemption import selectors
 from merchants.redemption.api.screen import (
     PaidSerializer,
@@ -28,12 +27,15 @@ from merchants.redemption.api.screen import (
     explained,
     explained_to_clerk,
     shown,
-    shown_again,
     shown_together,
-    shown_together_again,
 )
-from merchants.redemption.models import PayCode
+from merchants.redemption.api.vouchers import MINE
+from merchants.redemption.models import PayCode, Redemption
 from merchants.redemption.services import pay_codes, shop_codes
+from merchants.redemption.services.redeeming import Scanned
+
+_MY_PAY_CODE: Any = seen(selectors.pay_codes_of, "pay_code_id")
+_MY_SHOP: Any = seen(partnerships_owned_by, "partnership_id")
 
 
 # --- codes on phones ----------------------------------------------------------------------------
@@ -67,14 +69,10 @@ class ChosenSerializer(serializers.Serializer[Any]):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if (attrs.get("items") is None) == (attrs.get("points") is None):
             raise serializers.ValidationError(_("Either items or points."), code="either_or")
-        return attrs
-
-    def chosen(self) -> Counter[UUID]:
-        """How many of each offer: one may stand in several lines."""
-        items: Counter[UUID] = Counter()
-        for item in self.validated_data.get("items") or ():
-            items[item["offer_id"]] += item["quantity"]
-        return items
+        chosen: Counter[UUID] = Counter()
+        for item in attrs.get("items") or ():  # one offer may stand in several lines
+            chosen[item["offer_id"]] += item["quantity"]
+        return {**attrs, "items": chosen}
 
 
 class PayCodePaymentSerializer(ChosenSerializer):
@@ -84,20 +82,15 @@ class PayCodePaymentSerializer(ChosenSerializer):
 
 
 class MyPayCodeView(APIView):
-    """Makes a code to pay with: ``POST /api/v1/me/pay-codes``.
+    """Make a code to pay with: ``POST /api/v1/me/pay-codes``.
 
     Good for a minute, once, in the shops of that community. It names nobody.
     """
 
-    @extend_schema(request=ShowPayCodeSerializer, responses={201: PayCodeSerializer})
-    @idempotent(seen(selectors.pay_codes_of), PayCodeSerializer)
-    def post(self, request: Request) -> Response:
-        user = signed_in(request)
-        body = ShowPayCodeSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        community = get_object_or_404(communities_of(user), code=body.validated_data["community"])
-        made, _ = pay_codes.show(volunteer=user, community=community)
-        return Response(PayCodeSerializer(made).data, status=status.HTTP_201_CREATED)
+    @writes(PayCodeSerializer, body=ShowPayCodeSerializer, creates=selectors.pay_codes_of)
+    def post(self, user: User, community: str) -> PayCode:
+        there = get_object_or_404(communities_of(user), code=community)
+        return pay_codes.show(volunteer=user, community=there)
 
 
 class MyPayCodePictureView(CodePictureView):
@@ -106,40 +99,29 @@ class MyPayCodePictureView(CodePictureView):
     ``GET /api/v1/me/pay-codes/{pay_code_id}/code.{format}``, ``svg`` or ``png``.
     """
 
-    def code(self, request: Request, **named: Any) -> str | None:
-        mine = selectors.pay_codes_of(signed_in(request))
-        return get_object_or_404(mine, pk=named["pay_code_id"]).code
+    def code(self, request: Request, **named: Any) -> Any:
+        return _MY_PAY_CODE(request, **named).code
 
 
 class PayCodePaymentView(APIView):
-    """Takes points with a pay code, as a clerk: ``POST /api/v1/merchants/{merchant_id}/payments``.
+    """Take points with a pay code, as a clerk: ``POST /api/v1/merchants/{merchant_id}/payments``.
 
     Items, or points alone, are taken and redeemed in one step: all of them, or nothing. Points
-    alone need a contract by points (``points_not_agreed``). Refused with ``code_unknown``,
-    ``code_used``, ``code_expired``, ``offer_unknown``, ``insufficient_points``, ``out_of_stock``,
-    ``limit_reached``, ``not_eligible``, ``offer_not_on_now``, ``offer_withdrawn``, each with a
-    ``colour``, a ``sound`` and ``what_to_do``, and without what is the volunteer's own business.
+    alone need a contract by points. Each refusal tells a ``colour``, a ``sound`` and
+    ``what_to_do``, and nothing of what is the volunteer's own business.
     """
 
-    @extend_schema(request=PayCodePaymentSerializer, responses={201: PaidSerializer})
-    @idempotent(
-        at_workplace(selectors.redemptions_at),
-        shown_together_again,
+    @writes(
+        shown_together,
+        seen(merchants_of, "merchant_id"),
+        body=PayCodePaymentSerializer,
+        creates=selectors.redemptions_at,
         many=True,
+        shape=PaidSerializer(),
         explains=explained_to_clerk,
     )
-    def post(self, request: Request, merchant_id: UUID) -> Response:
-        merchant = worked_at(request, merchant_id)
-        body = PayCodePaymentSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        paid = pay_codes.pay(
-            merchant=merchant,
-            clerk=signed_in(request),
-            code=body.validated_data["code"],
-            points=body.validated_data.get("points"),
-            items=body.chosen(),
-        )
-        return Response(shown_together(paid), status=status.HTTP_201_CREATED)
+    def post(self, user: User, merchant: Merchant, **facts: Any) -> list[Scanned]:
+        return pay_codes.pay(merchant=merchant, clerk=user, **facts)
 
 
 # --- codes at counters --------------------------------------------------------------------------
@@ -156,19 +138,15 @@ class ShopPaymentSerializer(ChosenSerializer):
 
 
 class ShopCodeView(APIView):
-    """Makes another code for my counter: ``POST /api/v1/partnerships/{partnership_id}/shop-code``.
+    """Make another code for my counter: ``POST /api/v1/partnerships/{partnership_id}/shop-code``.
 
     The answer's ``shop_code`` is to be printed and hung up; it is no secret. The code before is
     good no more.
     """
 
-    @extend_schema(request=None, responses={201: PartnershipSerializer})
-    @idempotent(seen(selectors.shops_owned_by, "partnership_id"), PartnershipSerializer)
-    def post(self, request: Request, partnership_id: UUID) -> Response:
-        user = signed_in(request)
-        shop = get_object_or_404(selectors.shops_owned_by(user), pk=partnership_id)
-        partnership = shop_codes.renew(partnership=shop, by=user)
-        return Response(PartnershipSerializer(partnership).data, status=status.HTTP_201_CREATED)
+    @writes(PartnershipSerializer, _MY_SHOP, needs_key=True, status=201)
+    def post(self, user: User, shop: Partnership) -> Partnership:
+        return shop_codes.renew(partnership=shop, by=user)
 
 
 class ShopCodePictureView(CodePictureView):
@@ -177,47 +155,42 @@ class ShopCodePictureView(CodePictureView):
     ``GET /api/v1/partnerships/{partnership_id}/shop-code/code.{format}``, ``svg`` or ``png``.
     """
 
-    def code(self, request: Request, **named: Any) -> str | None:
-        mine = selectors.shops_owned_by(signed_in(request))
-        return get_object_or_404(mine, pk=named["partnership_id"]).shop_code
+    def code(self, request: Request, **named: Any) -> Any:
+        return _MY_SHOP(request, **named).shop_code
 
 
 class ConfirmView(APIView):
-    """Redeems a voucher at a shop's counter: ``POST /api/v1/me/vouchers/{voucher_id}/confirm``.
+    """Redeem a voucher at a shop's counter: ``POST /api/v1/me/vouchers/{voucher_id}/confirm``.
 
-    My phone reads the shop's code and shows what a clerk's screen would. Refused with
-    ``code_unknown``, ``not_your_merchant``, ``own_voucher``, ``code_used``, ``code_cancelled``,
-    ``code_expired``.
+    My phone reads the shop's code and shows what a clerk's screen would.
     """
 
-    @extend_schema(request=ConfirmSerializer, responses={201: ScannedSerializer})
-    @idempotent(seen(selectors.redemptions_of, "voucher_id"), shown_again, explains=explained)
-    def post(self, request: Request, voucher_id: UUID) -> Response:
-        voucher = get_object_or_404(selectors.redemptions_of(signed_in(request)), pk=voucher_id)
-        body = ConfirmSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        scanned = shop_codes.confirm(voucher=voucher, **body.validated_data)
-        return Response(shown(scanned), status=status.HTTP_201_CREATED)
+    @writes(
+        shown,
+        MINE,
+        body=ConfirmSerializer,
+        shape=ScannedSerializer,
+        explains=explained,
+        needs_key=True,
+        status=201,
+    )
+    def post(self, user: User, voucher: Redemption, shop_code: str) -> Scanned:
+        return shop_codes.confirm(voucher=voucher, shop_code=shop_code)
 
 
 class ShopPaymentView(APIView):
-    """Pays at a shop's counter without a voucher: ``POST /api/v1/me/payments``.
+    """Pay at a shop's counter without a voucher: ``POST /api/v1/me/payments``.
 
-    Items or plain points, taken and redeemed in one step: all of them, or nothing. Refused with
-    ``code_unknown``, ``offer_unknown``, ``insufficient_points``, ``out_of_stock``,
-    ``offer_withdrawn``, ``points_not_agreed``.
+    Items or plain points, taken and redeemed in one step: all of them, or nothing.
     """
 
-    @extend_schema(request=ShopPaymentSerializer, responses={201: PaidSerializer})
-    @idempotent(seen(selectors.redemptions_of), shown_together_again, many=True, explains=explained)
-    def post(self, request: Request) -> Response:
-        user = signed_in(request)
-        body = ShopPaymentSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        paid = shop_codes.pay(
-            volunteer=user,
-            shop_code=body.validated_data["shop_code"],
-            points=body.validated_data.get("points"),
-            items=body.chosen(),
-        )
-        return Response(shown_together(paid), status=status.HTTP_201_CREATED)
+    @writes(
+        shown_together,
+        body=ShopPaymentSerializer,
+        creates=selectors.redemptions_of,
+        many=True,
+        shape=PaidSerializer(),
+        explains=explained,
+    )
+    def post(self, user: User, **facts: Any) -> list[Scanned]:
+        return shop_codes.pay(volunteer=user, **facts)

@@ -1,22 +1,25 @@
 """What was redeemed in a community and what was refused, for its staff and auditors."""
 
-from functools import cached_property
+from typing import Any
 
-from django.db.models import QuerySet
-from django.shortcuts import get_object_or_404
 from django_filters import rest_framework as filters
+from drf_spectacular.extensions import OpenApiSerializerExtension
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
-from rest_framework.generics import ListAPIView, RetrieveAPIView
-from rest_framework.views import APIView
 
-from backend.api.callers import signed_in
 from backend.api.filters import CharFilter, DaysFilter, MarkFilter
-from backend.communities.models import Community
-from backend.communities.selectors import WATCHES_OVER, communities_where
+from backend.api.serializers import ReadSerializer
+from backend.api.views import ListView, OpenView, seen
+from backend.communities.api.shown import in_community
+from backend.communities.selectors import WATCHES_OVER
 from merchants.partners.api.serializers import ColleagueSerializer, PartnerSerializer
 from merchants.redemption import selectors
-from merchants.redemption.api.serializers import StatementLineSerializer
+from merchants.redemption.api.serializers import (
+    TOLD_TO_ALL,
+    RedeemedSerializer,
+    StatementLineSerializer,
+    as_told,
+)
 from merchants.redemption.models import Redemption, ScanAttempt
 
 MARK = "`too_early` or `too_late` where the device's clock could not be believed."
@@ -32,22 +35,31 @@ class RecordSerializer(StatementLineSerializer):
         read_only=True, allow_null=True, help_text="As a device told it later; null: with signal."
     )
     clock_mark = serializers.CharField(read_only=True, help_text=MARK)
+    volunteer = serializers.CharField(source="volunteer.masked_name", read_only=True)
 
-    class Meta(StatementLineSerializer.Meta):
-        fields = (
-            *StatementLineSerializer.Meta.fields,
-            "refunded_quantity",
-            "merchant",
-            "volunteer",
-            "transfer_id",
-            "statement_id",
-            "device_time",
-            "clock_mark",
-        )
-        read_only_fields = fields
+    class Meta(RedeemedSerializer.Meta):
+        fields = (*RedeemedSerializer.Meta.fields, "fen_per_point", "amount_fen")
 
 
-class RefusedScanSerializer(serializers.ModelSerializer[ScanAttempt]):
+class RedemptionSerializer(RecordSerializer):
+    """A redemption, as much of it as the lists show whoever opens it.
+
+    Owners and clerks are not told what it leads to, and clerks not which of them it was.
+    """
+
+    def to_representation(self, instance: Redemption) -> dict[str, Any]:
+        return as_told(super().to_representation(instance), instance)
+
+
+class _RedemptionInDocument(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
+    target_class = RedemptionSerializer
+
+    def map_serializer(self, auto_schema: Any, direction: Any) -> Any:
+        schema = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
+        return {**schema, "required": [*TOLD_TO_ALL]}
+
+
+class RefusedScanSerializer(ReadSerializer[ScanAttempt]):
     """A refused scan: ``outcome`` is the code of what stood against it.
 
     The voucher's own code is not told. ``clerk`` is null where the volunteer tried to confirm it
@@ -64,16 +76,11 @@ class RefusedScanSerializer(serializers.ModelSerializer[ScanAttempt]):
         fields = (
             "id",
             "outcome",
-            "merchant_id",
-            "clerk",
-            "device",
             "device_time",
             "counts_at",
             "clock_mark",
             "scanned_at",
-            "redemption_id",
         )
-        read_only_fields = fields
 
     @extend_schema_field(ColleagueSerializer(allow_null=True))
     def get_clerk(self, attempt: ScanAttempt) -> object:
@@ -96,49 +103,37 @@ class RefusedScanFilter(DaysFilter):
     marked = MarkFilter("clock_mark")
 
 
-class WatchedCommunity(APIView):
-    """The community that an address is about, for its staff and auditors; 404 to others."""
-
-    @cached_property
-    def community(self) -> Community:
-        watched = communities_where(signed_in(self.request), WATCHES_OVER)
-        return get_object_or_404(watched, code=self.kwargs["code"])
-
-
-class RecordListView(WatchedCommunity, ListAPIView[Redemption]):
-    """Lists all that was redeemed: ``GET /api/v1/communities/{code}/redemptions``, newest first."""
+class RecordListView(ListView[Redemption]):
+    """List all that was redeemed: ``GET /api/v1/communities/{code}/redemptions``, newest first."""
 
     serializer_class = RecordSerializer
     filterset_class = RecordFilter
-    queryset = Redemption.objects.none()
-
-    def get_queryset(self) -> QuerySet[Redemption]:
-        return selectors.redemptions_in(self.community)
+    finds = in_community(WATCHES_OVER, selectors.redemptions_in)
 
 
-class RecordView(RetrieveAPIView[Redemption]):
-    """Shows one redemption, as a transfer's ``source`` names it, to staff and auditors.
+class RedemptionView(OpenView[Redemption]):
+    """Open a redemption, as a transfer's ``source`` names it.
 
-    ``GET /api/v1/redemptions/{redemption_id}``
+    ``GET /api/v1/redemptions/{redemption_id}``, for staff, auditors and who works at the shop.
     """
 
-    serializer_class = RecordSerializer
-    lookup_url_kwarg = "redemption_id"
-    queryset = Redemption.objects.none()
-
-    def get_queryset(self) -> QuerySet[Redemption]:
-        return selectors.redemptions_seen_by(signed_in(self.request))
+    serializer_class = RedemptionSerializer
+    finds = seen(selectors.redemptions_seen_by, "redemption_id")
 
 
-class RefusedScanListView(WatchedCommunity, ListAPIView[ScanAttempt]):
-    """Lists what counters were refused, newest first.
+class RefusedScanListView(ListView[ScanAttempt]):
+    """List what counters were refused, newest first.
 
     ``GET /api/v1/communities/{code}/refused-scans``
     """
 
     serializer_class = RefusedScanSerializer
     filterset_class = RefusedScanFilter
-    queryset = ScanAttempt.objects.none()
+    finds = in_community(WATCHES_OVER, selectors.refused_scans_in)
 
-    def get_queryset(self) -> QuerySet[ScanAttempt]:
-        return selectors.refused_scans_in(self.community)
+
+class RefusedScanView(OpenView[ScanAttempt]):
+    """Open a refused scan: ``GET /api/v1/communities/{code}/refused-scans/{scan_id}``."""
+
+    serializer_class = RefusedScanSerializer
+    finds = in_community(WATCHES_OVER, selectors.refused_scans_in, "scan_id")

@@ -109,26 +109,21 @@ class PaidSerializer(ScreenSerializer):
 _SCREEN = ScannedSerializer()  # made once: its fields take longer to copy than to fill
 
 
-def shown(scanned: Scanned) -> dict[str, Any]:
-    """Return the answer's body."""
-    return _SCREEN.to_representation(_green() | vars(scanned))
+def shown(request: Request, scanned: Scanned | Redemption) -> dict[str, Any]:
+    """Show what was just redeemed, or before: that less what was refunded since."""
+    return _SCREEN.to_representation(_green() | vars(_now(scanned)))
 
 
-def shown_again(request: Request, redemption: Redemption) -> dict[str, Any]:
-    """Show a clerk what was redeemed before, less what was refunded since."""
-    return shown(redemptions.scanned(redemption))
-
-
-def shown_together(scanned: list[Scanned]) -> dict[str, Any]:
-    """Return the answer's body for what one person paid for in one step."""
-    price_points = sum(item.price_points for item in scanned)
-    screen = _green() | vars(scanned[0]) | {"items": scanned, "price_points": price_points}
+def shown_together(request: Request, scanned: list[Any]) -> dict[str, Any]:
+    """Show what one person paid for in one step, as ``shown`` does one of them."""
+    items = [_now(item) for item in scanned]
+    price_points = sum(item.price_points for item in items)
+    screen = _green() | vars(items[0]) | {"items": items, "price_points": price_points}
     return PaidSerializer(screen).data
 
 
-def shown_together_again(request: Request, redeemed: list[Redemption]) -> dict[str, Any]:
-    """Show a clerk what was paid for before."""
-    return shown_together([redemptions.scanned(redemption) for redemption in redeemed])
+def _now(scanned: Scanned | Redemption) -> Scanned:
+    return redemptions.scanned(scanned) if isinstance(scanned, Redemption) else scanned
 
 
 def _green() -> dict[str, Any]:

@@ -6,9 +6,11 @@ from rest_framework import serializers
 
 from backend.accounts.api.fields import CodeField
 from backend.api.fields import IntegerField
+from backend.api.serializers import ReadSerializer
 from merchants.catalogue.api.serializers import TakenOfferSerializer
 from merchants.partners.api.serializers import ColleagueSerializer, PartnerSerializer
 from merchants.redemption.models import Redemption
+from merchants.redemption.selectors import told_to
 from merchants.redemption.services import vouchers as redemption
 
 
@@ -16,7 +18,7 @@ class TakeSerializer(serializers.Serializer[Any]):
     quantity = IntegerField(min_value=1, max_value=100, default=1)
 
 
-class VoucherSerializer(serializers.ModelSerializer[Redemption]):
+class VoucherSerializer(ReadSerializer[Redemption]):
     """A voucher as its owner sees it: ``price_points`` is for the whole quantity.
 
     With ``offline_until`` it can be scanned without signal, see ``offline-code``, and what is
@@ -32,12 +34,9 @@ class VoucherSerializer(serializers.ModelSerializer[Redemption]):
         fields = (
             "id",
             "code",
-            "offer",
-            "merchant",
             "quantity",
             "price_points",
             "refunded_quantity",
-            "refunded_points",
             "status",
             "taken_at",
             "expires_at",
@@ -45,7 +44,6 @@ class VoucherSerializer(serializers.ModelSerializer[Redemption]):
             "cancel_asked_at",
             "closed_at",
         )
-        read_only_fields = fields
 
 
 class ScanSerializer(serializers.Serializer[Any]):
@@ -58,7 +56,10 @@ class ScanSerializer(serializers.Serializer[Any]):
     quantity = IntegerField(min_value=1, max_value=100, required=False)
 
 
-class RedeemedSerializer(serializers.ModelSerializer[Redemption]):
+_FIGURES = ("id", "quantity", "price_points")
+
+
+class RedeemedSerializer(ReadSerializer[Redemption]):
     """A redemption as the merchant sees it: of the person a masked name and nothing else."""
 
     offer_title = serializers.CharField(source="offer.title", read_only=True)
@@ -67,16 +68,18 @@ class RedeemedSerializer(serializers.ModelSerializer[Redemption]):
 
     class Meta:
         model = Redemption
-        fields: tuple[str, ...] = (
-            "id",
-            "offer_title",
-            "quantity",
-            "price_points",
-            "refunded_quantity",
-            "redeemed_at",
-            "volunteer",
-        )
-        read_only_fields = fields
+        fields: tuple[str, ...] = (*_FIGURES, "refunded_quantity")
+
+
+TOLD_TO_ALL = tuple(RedeemedSerializer().fields)
+
+
+def as_told(told: dict[str, Any], redemption: Any) -> dict[str, Any]:
+    """Leave out what the ``reader`` of a redemption is not told."""
+    if redemption.reader == "staff":
+        return told
+    names = TOLD_TO_ALL if redemption.reader == "clerk" else (*TOLD_TO_ALL, "redeemed_by")
+    return {name: told[name] for name in names}
 
 
 class OwnersRedeemedSerializer(RedeemedSerializer):
@@ -87,12 +90,13 @@ class OwnersRedeemedSerializer(RedeemedSerializer):
 
     redeemed_by = ColleagueSerializer(required=False, allow_null=True)
 
-    class Meta(RedeemedSerializer.Meta):
-        fields = (*RedeemedSerializer.Meta.fields, "redeemed_by")
-        read_only_fields = fields
+    rows_for = staticmethod(told_to)
+
+    def to_representation(self, instance: Any) -> dict[str, Any]:
+        return as_told(super().to_representation(instance), instance)
 
 
-class StatementLineSerializer(OwnersRedeemedSerializer):
+class StatementLineSerializer(RedeemedSerializer):
     """One redemption with the rate that was frozen when it was taken, and the clerk it was.
 
     ``redeemed_by`` is null if the volunteer confirmed it with the shop's code.
@@ -100,17 +104,7 @@ class StatementLineSerializer(OwnersRedeemedSerializer):
 
     offer_code = serializers.CharField(source="offer.code", read_only=True)
     redeemed_by = ColleagueSerializer(read_only=True, allow_null=True)
+    volunteer: Any = None
 
     class Meta(RedeemedSerializer.Meta):
-        fields: tuple[str, ...] = (
-            "id",
-            "offer_code",
-            "offer_title",
-            "quantity",
-            "price_points",
-            "fen_per_point",
-            "amount_fen",
-            "redeemed_at",
-            "redeemed_by",
-        )
-        read_only_fields = fields
+        fields = (*_FIGURES, "fen_per_point", "amount_fen")

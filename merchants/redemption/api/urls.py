@@ -1,6 +1,7 @@
 from django.urls import path
 
 from backend.api.code_pictures import code_pictures
+from backend.api.files import SHEETS, in_each_format
 from merchants.redemption.api import (
     counter,
     fairs,
@@ -20,8 +21,13 @@ urlpatterns = [
     path("merchants/<uuid:merchant_id>/scans", counter.ScanView.as_view()),
     path("merchants/<uuid:merchant_id>/voucher-keys", offline.VoucherKeyListView.as_view()),
     path("merchants/<uuid:merchant_id>/devices", offline.DeviceListView.as_view()),
+    path("devices/<uuid:device_id>", offline.DeviceView.as_view()),
     path("devices/<uuid:device_id>/retire", offline.RetireDeviceView.as_view()),
     path("merchants/<uuid:merchant_id>/offline-scans", offline.OfflineScanListView.as_view()),
+    path(
+        "merchants/<uuid:merchant_id>/offline-scans/<uuid:scan_id>",
+        offline.OfflineScanView.as_view(),
+    ),
     path(SHOP_CODE, payments.ShopCodeView.as_view()),
     path("offers/<uuid:offer_id>/vouchers", vouchers.TakeView.as_view()),
     path("me/vouchers", vouchers.MyVoucherListView.as_view()),
@@ -39,14 +45,9 @@ urlpatterns = [
     path("merchants/<uuid:merchant_id>/redemptions", counter.RedeemedListView.as_view()),
     path("communities/<slug:code>/redemptions", records.RecordListView.as_view()),
     path("communities/<slug:code>/refused-scans", records.RefusedScanListView.as_view()),
-    path("redemptions/<uuid:redemption_id>", records.RecordView.as_view()),
+    path("communities/<slug:code>/refused-scans/<uuid:scan_id>", records.RefusedScanView.as_view()),
+    path("redemptions/<uuid:redemption_id>", records.RedemptionView.as_view()),
     path("redemptions/<uuid:redemption_id>/refunds", refunds.RefundView.as_view()),
     path(FAIR_REPORT, fairs.FairReportView.as_view()),
-    *(
-        path(
-            f"{FAIR_REPORT}.{renderer.format}",
-            fairs.FairReportFileView.as_view(renderer_classes=[renderer]),
-        )
-        for renderer in fairs.RENDERERS
-    ),
+    *in_each_format(FAIR_REPORT, fairs.FairReportFileView, SHEETS),
 ]

@@ -14,7 +14,7 @@ from merchants.redemption.models import Redemption
 
 
 def check_open(offer: Offer, moment: datetime) -> None:
-    """Raises OfferNotOnNow before and after its days by the community's clock, and once begun."""
+    """Look at its days by the community's clock, and whether it has begun. Raises OfferNotOnNow."""
     day = moment.astimezone(offer.community.clock).date()
     if (
         (offer.valid_from is not None and day < offer.valid_from)
@@ -25,9 +25,9 @@ def check_open(offer: Offer, moment: datetime) -> None:
 
 
 def check_eligible(offer: Offer, volunteer: User, moment: datetime) -> None:
-    """Raises NotEligible, with all that is missing; an age that was never told is missing.
+    """Look at hours, stars, group, and the age at that ``moment``; one never told is missing.
 
-    The age is that of the ``moment`` at which it is taken.
+    Raises NotEligible with all that is ``missing``.
     """
     missing: dict[str, Any] = {}
     if offer.min_hours or offer.min_stars or offer.groups:
@@ -78,14 +78,12 @@ def check_limit(offer: Offer, volunteer: User, quantity: int, moment: datetime) 
 
 
 def period_start(period: str, day: date) -> date:
-    """Return the first day of the period that ``day`` is in; for ever begins in the year 1."""
-    match period:
-        case Offer.Period.DAY:
-            return day
-        case Offer.Period.WEEK:
-            return day - timedelta(days=day.weekday())
-        case Offer.Period.MONTH:
-            return day.replace(day=1)
-        case Offer.Period.YEAR:
-            return day.replace(month=1, day=1)
-    return date(1, 1, 2)  # a day's room for clocks east of Greenwich
+    """Return the first day of the period that ``day`` is in."""
+    starts = {
+        Offer.Period.DAY: day,
+        Offer.Period.WEEK: day - timedelta(days=day.weekday()),
+        Offer.Period.MONTH: day.replace(day=1),
+        Offer.Period.YEAR: day.replace(month=1, day=1),
+    }
+    # For ever: with a day's room for clocks east of Greenwich.
+    return starts.get(Offer.Period(period), date(1, 1, 2))

@@ -71,7 +71,7 @@ def tell(*, device: Device, clerk: User, scans: list[Told]) -> list[ScanAttempt]
 
 
 def _tell(device: Device, clerk: User, scan: Told, told_at: datetime) -> ScanAttempt:
-    known = selectors.told_by(device).filter(nonce=scan.nonce)
+    known = selectors.offline_scans_at(device.merchant).filter(device=device, nonce=scan.nonce)
     if (earlier := known.first()) is not None:
         return _again(earlier, scan, told_at)
     told = ToldLater(device.pk, scan.nonce, scan.device_time, counts_at=told_at)
@@ -95,6 +95,7 @@ def _again(earlier: ScanAttempt, scan: Told, told_at: datetime) -> ScanAttempt:
     if earlier.code in (scan.code[:64], voucher_tokens.claimed_code(scan.code)):
         return earlier
     return ScanAttempt(
+        id=None,
         merchant=earlier.merchant,
         device=earlier.device,
         nonce=scan.nonce,

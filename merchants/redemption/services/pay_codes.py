@@ -7,7 +7,6 @@ from hashlib import sha256
 from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -32,14 +31,13 @@ LENGTH = 12
 KEEP = timedelta(hours=1)  # how long an old code is told from one that never was
 
 
-@transaction.atomic
-def show(*, volunteer: User, community: Community) -> tuple[PayCode, str]:
-    """Make a code for the volunteer's points in ``community``. Returns also what the phone shows.
+def show(*, volunteer: User, community: Community) -> PayCode:
+    """Make a code for the volunteer's points in ``community``.
 
     Earlier ones run out by themselves, so a clerk who has just scanned one is not refused.
     """
     code, now = new_code(LENGTH), timezone.now()
-    made = PayCode.objects.create(
+    return PayCode.objects.create(
         community=community,
         volunteer=volunteer,
         code_digest=_digest(as_made(code)),
@@ -47,7 +45,6 @@ def show(*, volunteer: User, community: Community) -> tuple[PayCode, str]:
         made_at=now,
         expires_at=now + settings.PAY_CODE_LIFETIME,
     )
-    return made, code
 
 
 def forget_old() -> int:
@@ -95,8 +92,7 @@ def pay(
         if role is None or shown.made_at < role.since_at or shown.expires_at <= shown.now:
             raise errors.PayCodeExpired
         paid = take_and_redeem(attempt, volunteer=shown.volunteer, items=items, points=points)
-        shown.used_at, shown.code_encrypted = paid[0].redeemed_at, ""
-        shown.save(update_fields=["used_at", "code_encrypted"])
+        shown.save_with(used_at=paid[0].redeemed_at, code_encrypted="")
     return paid
 
 

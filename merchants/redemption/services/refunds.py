@@ -11,7 +11,6 @@ from django.utils import timezone
 
 from backend.accounts.models import User
 from backend.audit import services as trail
-from backend.ids import new_id
 from merchants.catalogue.models import Offer
 from merchants.catalogue.services import raised
 from merchants.partners.services import sides, telling
@@ -49,21 +48,18 @@ def refund(
     if redemption.volunteer_id == refunded_by.pk:
         raise errors.OwnVoucher
     assert redemption.closed_at is not None
-    if is_late:
-        taken_on = redemption.closed_at.astimezone(redemption.community.clock).date()
-        sides.refuse_own(refunded_by, redemption.partnership, taken_on)
     assert redemption.transfer_id is not None
     moment, clock = now or timezone.now(), redemption.community.clock
-    if not is_late and (
-        moment.astimezone(clock).date() != redemption.closed_at.astimezone(clock).date()
-    ):
+    taken_on = redemption.closed_at.astimezone(clock).date()
+    if is_late:
+        sides.refuse_own(refunded_by, redemption.partnership, taken_on)
+    elif moment.astimezone(clock).date() != taken_on:
         raise errors.RefundTooLate
     left = redemption.quantity - redemption.refunded_quantity
     quantity = left if quantity is None else quantity
     if not 0 < quantity <= left:
         raise errors.RefundTooLarge(left=left)
     made = Refund(
-        id=new_id(),
         community_id=redemption.community_id,
         redemption=redemption,
         partnership=redemption.partnership,
@@ -93,7 +89,6 @@ def refund(
     trail.record(
         "redemption.refund",
         actor=refunded_by,
-        community=redemption.community,
         target=redemption,
         after={"quantity": quantity, "points": made.points, "is_late": is_late},
     )

@@ -32,16 +32,9 @@ LENGTH = 12
 @transaction.atomic
 def renew(*, partnership: Partnership, by: User) -> Partnership:
     """Make another code for the counter; the one before is good no more."""
-    partnership = (
-        Partnership.objects.select_for_update(no_key=True, of=("self",))
-        .select_related("merchant", "community")
-        .get(pk=partnership.pk)
-    )
-    partnership.shop_code = new_code(LENGTH)
-    partnership.save(update_fields=["shop_code"])
-    trail.record(
-        "partnership.shop_code", actor=by, community=partnership.community, target=partnership
-    )
+    partnership = partnership.locked("merchant", "community")
+    partnership.save_with(shop_code=new_code(LENGTH))
+    trail.record("partnership.shop_code", actor=by, target=partnership)
     return partnership
 
 

@@ -68,11 +68,7 @@ def sign(voucher: Redemption) -> tuple[str, datetime]:
     At most a day, for a code can not be taken back: who cancels waits for as long. Raises
     VoucherNotOffline, VoucherStatusWrong (used, cancelled or run out).
     """
-    voucher = (
-        Redemption.objects.select_for_update(no_key=True, of=("self",))
-        .select_related("community", "offer", "partnership")
-        .get(pk=voucher.pk)
-    )
+    voucher = voucher.locked("community", "offer", "partnership")
     if voucher.offline_until is None:
         raise errors.VoucherNotOffline
     if voucher.status != Redemption.Status.HELD:
@@ -84,8 +80,7 @@ def sign(voucher: Redemption) -> tuple[str, datetime]:
         raise errors.VoucherStatusWrong(current_status=Redemption.Status.EXPIRED)
     until = min(voucher.expires_at, now + GOOD_FOR)
     if voucher.signed_until != until:  # else it is the code that is out already
-        voucher.signed_until, voucher.signed_at = until, now
-        voucher.save(update_fields=["signed_until", "signed_at"])
+        voucher.save_with(signed_until=until, signed_at=now)
     return _encode(voucher, until), until
 
 

@@ -54,21 +54,12 @@ def take(
     moment = now or timezone.now()
     conditions.check_open(offer, moment)
     conditions.check_eligible(offer, volunteer, moment)
+    # A seat's is good until a while after the course began.
+    ahead = max(timedelta(), offer.starts_at - timezone.now()) if offer.starts_at else timedelta()
+    lifetime = ahead + settings.VOUCHER_LIFETIME
     return set_aside(
-        offer=offer,
-        volunteer=volunteer,
-        quantity=quantity,
-        lifetime=lifetime_of(offer),
-        now=now,
+        offer=offer, volunteer=volunteer, quantity=quantity, lifetime=lifetime, now=now
     )
-
-
-def lifetime_of(offer: Offer) -> timedelta:
-    """Return how long a voucher is good; for a seat, until a while after the course began."""
-    ahead = timedelta()
-    if offer.starts_at is not None:
-        ahead = max(ahead, offer.starts_at - timezone.now())
-    return ahead + settings.VOUCHER_LIFETIME
 
 
 def set_aside(
@@ -193,7 +184,6 @@ def scan(
 
 
 def _scan(attempt: Attempt, quantity: int | None, now: datetime | None) -> Scanned | Refusal:
-    codes = attempts.CODES
     wait_seconds, *row = redeeming.call(
         "merchants_scan",
         attempt.merchant_id,
@@ -203,9 +193,7 @@ def _scan(attempt: Attempt, quantity: int | None, now: datetime | None) -> Scann
         attempt.id,
         new_id(),
         now,
-        codes.scope,
-        codes.limit,
-        codes.window,
+        *vars(attempts.CODES).values(),
     )
     attempts.refuse_until(wait_seconds)
     answer = redeeming.answer_of(row)
@@ -235,7 +223,7 @@ def cancel(*, redemption: Redemption) -> Redemption:
     that can be scanned so is given back when nobody can tell of it any more.
     Idempotent, also where it has lapsed. Raises VoucherStatusWrong (used).
     """
-    redemption = _locked(redemption.pk)
+    redemption = redemption.locked("partnership", "offer", "volunteer")
     if redemption.status == Redemption.Status.REDEEMED:
         raise errors.VoucherStatusWrong(current_status=redemption.status)
     if redemption.status == Redemption.Status.HELD:
@@ -244,11 +232,10 @@ def cancel(*, redemption: Redemption) -> Redemption:
         elif redemption.cancel_asked_at is None:
             now = clocks.now()
             late = redemption.offline_until - redemption.expires_at
-            redemption.cancel_asked_at = now
-            redemption.offline_until = min(
-                redemption.offline_until, max(now, redemption.signed_until or now) + late
+            last = max(now, redemption.signed_until or now) + late
+            redemption.save_with(
+                cancel_asked_at=now, offline_until=min(redemption.offline_until, last)
             )
-            redemption.save(update_fields=["cancel_asked_at", "offline_until"])
     return redemption
 
 
@@ -266,17 +253,13 @@ def expire(*, redemption_id: UUID) -> bool:
 
     A voucher that somebody else holds a lock on is left for the next sweep.
     """
-    redemption = (
-        lapsed()
-        .select_for_update(no_key=True, of=("self",), skip_locked=True)
-        .filter(pk=redemption_id)
-        .first()
-    )
+    free = lapsed().select_for_update(no_key=True, of=("self",), skip_locked=True)
+    redemption = free.filter(pk=redemption_id).first()
     if redemption is None:
         return False
-    was_cancelled = redemption.cancel_asked_at is not None
-    status = Redemption.Status.CANCELLED if was_cancelled else Redemption.Status.EXPIRED
-    _give_back(redemption, status, is_news=True)
+    status = Redemption.Status
+    ends = status.CANCELLED if redemption.cancel_asked_at else status.EXPIRED
+    _give_back(redemption, ends, is_news=True)
     return True
 
 
@@ -286,14 +269,4 @@ def _give_back(redemption: Redemption, status: Redemption.Status, *, is_news: bo
     Offer.objects.filter(community_id=redemption.community_id, pk=redemption.offer_id).update(
         stock=F("stock") + redemption.quantity
     )
-    redemption.status = status
-    redemption.closed_at = timezone.now()
-    redemption.save(update_fields=["status", "closed_at"])
-
-
-def _locked(redemption_id: UUID) -> Redemption:
-    return (
-        Redemption.objects.select_for_update(no_key=True, of=("self",))
-        .select_related("partnership", "offer", "volunteer")
-        .get(pk=redemption_id)
-    )
+    redemption.save_with(status=status, closed_at=timezone.now())

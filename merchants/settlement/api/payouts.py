@@ -1,32 +1,29 @@
 """Payouts: statements paid by WeChat, and what WeChat tells of them."""
 
-from uuid import UUID
-
-from django.db.models import QuerySet
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema
 from rest_framework import exceptions, permissions, serializers, status
-from rest_framework.generics import ListAPIView, RetrieveAPIView
 from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from backend.accounts.models import User
 from backend.api.callers import signed_in
 from backend.api.filters import DaysFilter
-from backend.api.idempotency import idempotent
-from backend.api.views import below, seen
+from backend.api.serializers import ReadSerializer
+from backend.api.views import ListView, OpenView, below, seen, writes
+from backend.communities.api.shown import in_community
+from backend.communities.selectors import WATCHES_OVER
 from backend.wechat.pay import NotFromWeChatPay
 from merchants.partners.api.serializers import ColleagueSerializer
-from merchants.redemption.api.records import WatchedCommunity
 from merchants.settlement import selectors
-from merchants.settlement.api.statements import statement_handled, statement_seen
+from merchants.settlement.api.statements import HANDLED, SEEN
 from merchants.settlement.models.payouts import Payout
+from merchants.settlement.models.statements import Statement
 from merchants.settlement.services import payouts
 
 
-class PayoutSerializer(serializers.ModelSerializer[Payout]):
+class PayoutSerializer(ReadSerializer[Payout]):
     """How a payout stands, and ``wechat_status`` as WeChat calls it.
 
     ``reason`` is WeChat's code for why it failed, or for why the last try told nothing.
@@ -46,16 +43,12 @@ class PayoutSerializer(serializers.ModelSerializer[Payout]):
             "status",
             "wechat_status",
             "reason",
-            "out_bill_no",
             "transfer_bill_no",
-            "package_info",
-            "ordered_by",
             "ordered_at",
             "sent_at",
             "cancel_asked_at",
             "finished_at",
         )
-        read_only_fields = fields
 
     def get_package_info(self, payout: Payout) -> str:
         is_payee = payout.payee_id == signed_in(self.context["request"]).pk
@@ -70,75 +63,48 @@ class PayoutFilter(DaysFilter):
     )
 
 
-class CommunityPayoutListView(WatchedCommunity, ListAPIView[Payout]):
-    """Staff and auditors list a community's payouts, newest first.
+class CommunityPayoutListView(ListView[Payout]):
+    """List a community's payouts, as staff or auditor, newest first.
 
     ``GET /api/v1/communities/{code}/payouts``
     """
 
     serializer_class = PayoutSerializer
-    queryset = Payout.objects.none()
     filterset_class = PayoutFilter
-
-    def get_queryset(self) -> QuerySet[Payout]:
-        return selectors.payouts_in(self.community)
+    finds = in_community(WATCHES_OVER, selectors.payouts_in)
 
 
-class StatementPayoutListView(ListAPIView[Payout]):
-    """How a statement was or is paid: ``GET /api/v1/statements/{statement_id}/payouts``."""
+class StatementPayoutListView(ListView[Payout]):
+    """List how a statement was or is paid: ``GET /api/v1/statements/{statement_id}/payouts``."""
 
     serializer_class = PayoutSerializer
-    queryset = Payout.objects.none()
+    finds = below(SEEN, selectors.payouts_of)
 
-    def get_queryset(self) -> QuerySet[Payout]:
-        return selectors.payouts_of(statement_seen(self.request, self.kwargs["statement_id"]))
+    @writes(PayoutSerializer, HANDLED, creates=selectors.payouts_of)
+    def post(self, user: User, statement: Statement) -> Payout:
+        """Pay it by WeChat, as staff: ``POST /api/v1/statements/{statement_id}/payouts``.
 
-    @extend_schema(request=None, responses={201: PayoutSerializer})
-    @idempotent(
-        below(seen(selectors.statements_handled_by, "statement_id"), selectors.payouts_of),
-        PayoutSerializer,
-    )
-    def post(self, request: Request, statement_id: UUID) -> Response:
-        """Staff pay it by WeChat: ``POST /api/v1/statements/{statement_id}/payouts``.
-
-        The owner confirms on the phone within 24 hours. Refused with
-        ``wechat_pay_not_configured``, ``own_merchant``, ``statement_status_wrong``,
-        ``own_approval``, ``nothing_to_pay``, ``payout_outside_limits``, ``payout_under_way``,
-        ``payee_missing``, ``own_payout`` if the payee approved the statement.
+        The owner confirms on the phone within 24 hours.
         """
-        payout = payouts.order(
-            statement=statement_handled(request, statement_id), ordered_by=signed_in(request)
-        )
-        return Response(self.get_serializer(payout).data, status=status.HTTP_201_CREATED)
+        return payouts.order(statement=statement, ordered_by=user)
 
 
-class PayoutView(RetrieveAPIView[Payout]):
-    """The merchant's owner, staff and auditors read one: ``GET /api/v1/payouts/{payout_id}``."""
+class PayoutView(OpenView[Payout]):
+    """Open one, as the merchant's owner, staff or auditor: ``GET /api/v1/payouts/{payout_id}``."""
 
     serializer_class = PayoutSerializer
-    queryset = Payout.objects.none()
-    lookup_url_kwarg = "payout_id"
-
-    def get_queryset(self) -> QuerySet[Payout]:
-        return selectors.payouts_seen_by(signed_in(self.request))
+    finds = seen(selectors.payouts_seen_by, "payout_id")
 
 
 class CancelPayoutView(APIView):
-    """Staff cancel a payout: ``POST /api/v1/payouts/{payout_id}/cancel``.
+    """Cancel a payout, as staff: ``POST /api/v1/payouts/{payout_id}/cancel``.
 
-    WeChat cancels what is not confirmed yet, a little later; it is asked until it does. Refused
-    with ``own_merchant``, ``payout_finished``.
+    WeChat cancels what is not confirmed yet, a little later; it is asked until it does.
     """
 
-    @extend_schema(request=None, responses=PayoutSerializer)
-    @idempotent(
-        seen(selectors.payouts_handled_by, "payout_id"), PayoutSerializer, is_required=False
-    )
-    def post(self, request: Request, payout_id: UUID) -> Response:
-        user = signed_in(request)
-        payout = get_object_or_404(selectors.payouts_handled_by(user), pk=payout_id)
-        cancelled = payouts.cancel(payout=payout, by=user)
-        return Response(PayoutSerializer(cancelled, context={"request": request}).data)
+    @writes(PayoutSerializer, seen(selectors.payouts_handled_by, "payout_id"))
+    def post(self, user: User, payout: Payout) -> Payout:
+        return payouts.cancel(payout=payout, by=user)
 
 
 class WeChatPayCallbackView(APIView):

@@ -1,29 +1,22 @@
 """Questions about lines of a draft: the owner or staff ask, and the other side answers."""
 
 from typing import Any
-from uuid import UUID
 
-from django.db.models import QuerySet
-from django.shortcuts import get_object_or_404
-from drf_spectacular.utils import extend_schema
-from rest_framework import serializers, status
-from rest_framework.generics import ListAPIView, RetrieveAPIView
-from rest_framework.request import Request
-from rest_framework.response import Response
+from rest_framework import serializers
 from rest_framework.views import APIView
 
-from backend.api.callers import signed_in
+from backend.accounts.models import User
 from backend.api.fields import TextField
-from backend.api.idempotency import idempotent
-from backend.api.views import below, seen
+from backend.api.serializers import ReadSerializer
+from backend.api.views import ListView, OpenView, below, seen, writes
 from merchants.partners.api.serializers import ColleagueSerializer
 from merchants.settlement import selectors
-from merchants.settlement.api.statements import statement_seen
+from merchants.settlement.api.statements import SEEN
 from merchants.settlement.models.statements import Statement, StatementQuestion
 from merchants.settlement.services import questions
 
 
-class QuestionSerializer(serializers.ModelSerializer[StatementQuestion]):
+class QuestionSerializer(ReadSerializer[StatementQuestion]):
     """``line_id`` is of a redemption or a refund, ``reason`` says why it is doubted.
 
     ``answer`` is empty until there is one.
@@ -39,13 +32,10 @@ class QuestionSerializer(serializers.ModelSerializer[StatementQuestion]):
             "line_id",
             "reason",
             "asked_at",
-            "asked_by",
             "asked_by_merchant",
             "answer",
             "answered_at",
-            "answered_by",
         )
-        read_only_fields = fields
 
 
 class AskSerializer(serializers.Serializer[Any]):
@@ -60,64 +50,40 @@ class AnswerSerializer(serializers.Serializer[Any]):
 _DISCUSSED = seen(selectors.statements_discussed_by, "statement_id")
 
 
-def _discussed(request: Request, statement_id: UUID) -> Statement:
-    discussed = selectors.statements_discussed_by(signed_in(request))
-    return get_object_or_404(discussed, pk=statement_id)
-
-
-class QuestionListView(ListAPIView[StatementQuestion]):
+class QuestionListView(ListView[StatementQuestion]):
     """List its questions, newest first: ``GET /api/v1/statements/{statement_id}/questions``."""
 
     serializer_class = QuestionSerializer
-    queryset = StatementQuestion.objects.none()
+    finds = below(SEEN, selectors.questions_about)
 
-    def get_queryset(self) -> QuerySet[StatementQuestion]:
-        return selectors.questions_about(statement_seen(self.request, self.kwargs["statement_id"]))
+    @writes(QuestionSerializer, _DISCUSSED, body=AskSerializer, creates=selectors.questions_about)
+    def post(self, user: User, statement: Statement, **facts: Any) -> StatementQuestion:
+        """Doubt a line, as owner or staff: ``POST /api/v1/statements/{statement_id}/questions``.
 
-    @extend_schema(request=AskSerializer, responses={201: QuestionSerializer})
-    @idempotent(below(_DISCUSSED, selectors.questions_about), QuestionSerializer)
-    def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """The owner or staff doubt a line: ``POST /api/v1/statements/{statement_id}/questions``.
-
-        Nobody approves the statement until the question is answered. Refused with
-        ``line_unknown``, ``own_merchant``, ``statement_status_wrong``.
+        Nobody approves the statement until the question is answered.
         """
-        statement = _discussed(request, kwargs["statement_id"])
-        body = AskSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        asked = questions.ask(
-            statement=statement, asked_by=signed_in(request), **body.validated_data
-        )
-        return Response(QuestionSerializer(asked).data, status=status.HTTP_201_CREATED)
+        return questions.ask(statement=statement, asked_by=user, **facts)
 
 
-class QuestionView(RetrieveAPIView[StatementQuestion]):
-    """One question: ``GET /api/v1/statements/{statement_id}/questions/{question_id}``."""
+class QuestionView(OpenView[StatementQuestion]):
+    """Open one: ``GET /api/v1/statements/{statement_id}/questions/{question_id}``."""
 
     serializer_class = QuestionSerializer
-    queryset = StatementQuestion.objects.none()
-    lookup_url_kwarg = "question_id"
-
-    def get_queryset(self) -> QuerySet[StatementQuestion]:
-        return selectors.questions_about(statement_seen(self.request, self.kwargs["statement_id"]))
+    finds = below(SEEN, selectors.questions_about, "question_id")
 
 
 class AnswerView(APIView):
-    """The side that did not ask answers.
+    """Answer, from the side that did not ask.
 
     ``POST /api/v1/statements/{statement_id}/questions/{question_id}/answer``. Figures stay: what
-    turns out wrong is refunded, and a line of the next statement. Refused with ``own_question``,
-    ``own_merchant``, ``question_answered``.
+    turns out wrong is refunded, and a line of the next statement.
     """
 
-    @extend_schema(request=AnswerSerializer, responses=QuestionSerializer)
-    @idempotent(below(_DISCUSSED, selectors.questions_about, "question_id"), QuestionSerializer)
-    def post(self, request: Request, statement_id: UUID, question_id: UUID) -> Response:
-        asked = selectors.questions_about(_discussed(request, statement_id))
-        question = get_object_or_404(asked, pk=question_id)
-        body = AnswerSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        answered = questions.answer(
-            question=question, answered_by=signed_in(request), **body.validated_data
-        )
-        return Response(QuestionSerializer(answered).data)
+    @writes(
+        QuestionSerializer,
+        below(_DISCUSSED, selectors.questions_about, "question_id"),
+        body=AnswerSerializer,
+        needs_key=True,
+    )
+    def post(self, user: User, question: StatementQuestion, **facts: Any) -> StatementQuestion:
+        return questions.answer(question=question, answered_by=user, **facts)

@@ -1,34 +1,29 @@
 """Statements of what merchants are owed: their lines and files, and what staff do with them."""
 
 from typing import Any
-from uuid import UUID
 
-from django.db.models import QuerySet
 from django.http.response import HttpResponseBase
-from django.shortcuts import get_object_or_404
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema
-from rest_framework import serializers, status
-from rest_framework.generics import ListAPIView, RetrieveAPIView
+from rest_framework import serializers
 from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from backend.api.callers import signed_in
+from backend.accounts.models import User
 from backend.api.fields import CharField, DateField
 from backend.api.filters import DayFilter
-from backend.api.idempotency import idempotent
-from backend.api.views import seen
-from backend.communities.api.shown import in_community
-from backend.communities.selectors import HANDLES, communities_where
+from backend.api.serializers import ReadSerializer
+from backend.api.views import ListView, OpenView, below, seen, writes
+from backend.communities.api.shown import community, in_community
+from backend.communities.models import Community
+from backend.communities.selectors import HANDLES, WATCHES_OVER
 from backend.documents import api as documents
-from merchants.partners.api.members import owned
+from merchants.partners.api.members import at_owned
 from merchants.partners.api.serializers import (
     ColleagueSerializer,
     PartnerCommunitySerializer,
     PartnerSerializer,
 )
-from merchants.redemption.api.records import WatchedCommunity
 from merchants.redemption.api.refunds import RefundSerializer
 from merchants.redemption.api.serializers import StatementLineSerializer
 from merchants.redemption.models import Redemption, Refund
@@ -51,7 +46,7 @@ class ServiceSerializer(serializers.Serializer[Any]):
     minutes = serializers.IntegerField(read_only=True)
 
 
-class StatementSerializer(serializers.ModelSerializer[Statement]):
+class StatementSerializer(ReadSerializer[Statement]):
     """A statement. The end of the period is not part of it.
 
     ``points`` and ``amount_fen`` are the sums of its redemptions less its refunds; ``carried_fen``,
@@ -74,29 +69,20 @@ class StatementSerializer(serializers.ModelSerializer[Statement]):
         fields = (
             "id",
             "partnership_id",
-            "merchant",
-            "community",
             "period_start",
             "period_end",
             "status",
-            "number",
             "redemptions_count",
             "refunds_count",
             "points",
             "amount_fen",
             "carried_fen",
-            "due_fen",
-            "services",
             "digest",
             "drafted_at",
-            "drafted_by",
             "approved_at",
-            "approved_by",
             "paid_at",
-            "paid_by",
             "payment_reference",
         )
-        read_only_fields = fields
 
 
 class RefundLineSerializer(RefundSerializer):
@@ -107,16 +93,6 @@ class RefundLineSerializer(RefundSerializer):
     points = serializers.SerializerMethodField()
     amount_fen = serializers.SerializerMethodField()
     refunded_by = ColleagueSerializer(read_only=True)
-
-    class Meta(RefundSerializer.Meta):
-        fields = (
-            *RefundSerializer.Meta.fields,
-            "offer_code",
-            "offer_title",
-            "amount_fen",
-            "refunded_by",
-        )
-        read_only_fields = fields
 
     def get_points(self, refund: Refund) -> int:
         return -refund.points
@@ -149,106 +125,81 @@ class StatementFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter
     )
 
 
+SEEN: Any = seen(selectors.statements_seen_by, "statement_id")
+HANDLED = seen(selectors.statements_handled_by, "statement_id")
+
+
 # --- lists ------------------------------------------------------------------------------------
-class MerchantStatementListView(ListAPIView[Statement]):
-    """An owner lists the merchant's statements, newest first.
+class MerchantStatementListView(ListView[Statement]):
+    """List the merchant's statements, as owner, newest first.
 
     ``GET /api/v1/merchants/{merchant_id}/statements``
     """
 
     serializer_class = StatementSerializer
-    queryset = Statement.objects.none()
     filterset_class = StatementFilter
-
-    def get_queryset(self) -> QuerySet[Statement]:
-        return selectors.statements_of(owned(self.request, self.kwargs["merchant_id"]))
+    finds = at_owned(selectors.statements_of)
 
 
-class CommunityStatementListView(WatchedCommunity, ListAPIView[Statement]):
-    """Staff and auditors list a community's statements, newest first.
+class CommunityStatementListView(ListView[Statement]):
+    """List a community's statements, as staff or auditor, newest first.
 
     ``GET /api/v1/communities/{code}/statements``
     """
 
     serializer_class = StatementSerializer
-    queryset = Statement.objects.none()
     filterset_class = StatementFilter
+    finds = in_community(WATCHES_OVER, selectors.statements_in)
 
-    def get_queryset(self) -> QuerySet[Statement]:
-        return selectors.statements_in(self.community)
-
-    @extend_schema(request=PeriodSerializer, responses={201: StatementSerializer(many=True)})
-    @idempotent(in_community(HANDLES, selectors.statements_in), StatementSerializer, many=True)
-    def post(self, request: Request, code: str) -> Response:
-        """Staff draft a period by hand: ``POST /api/v1/communities/{code}/statements``.
+    @writes(
+        StatementSerializer,
+        community(HANDLES),
+        body=PeriodSerializer,
+        creates=selectors.statements_in,
+        many=True,
+    )
+    def post(self, user: User, community: Community, **facts: Any) -> list[Statement]:
+        """Draft a period by hand, as staff: ``POST /api/v1/communities/{code}/statements``.
 
         Answers what was drafted: nothing for a merchant whose period is drafted already, or who has
-        nothing unsettled. Refused with ``period_not_in_order``, ``period_not_over``.
+        nothing unsettled.
         """
-        user = signed_in(request)
-        community = get_object_or_404(communities_where(user, HANDLES), code=code)
-        body = PeriodSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        drafted = settlement.draft(community=community, drafted_by=user, **body.validated_data)
-        return Response(
-            StatementSerializer(drafted, many=True).data, status=status.HTTP_201_CREATED
-        )
+        return settlement.draft(community=community, drafted_by=user, **facts)
 
 
 # --- one statement ----------------------------------------------------------------------------
-def statement_seen(request: Request, statement_id: UUID) -> Statement:
-    """A statement that the caller may read, or 404."""
-    return get_object_or_404(selectors.statements_seen_by(signed_in(request)), pk=statement_id)
-
-
-def statement_handled(request: Request, statement_id: UUID) -> Statement:
-    """A statement that the caller handles as staff, or 404."""
-    return get_object_or_404(selectors.statements_handled_by(signed_in(request)), pk=statement_id)
-
-
-class StatementView(RetrieveAPIView[Statement]):
-    """The owner, staff and auditors read one: ``GET /api/v1/statements/{statement_id}``."""
+class StatementView(OpenView[Statement]):
+    """Open one, as owner, staff or auditor: ``GET /api/v1/statements/{statement_id}``."""
 
     serializer_class = StatementSerializer
-    queryset = Statement.objects.none()
-    lookup_url_kwarg = "statement_id"
-
-    def get_queryset(self) -> QuerySet[Statement]:
-        return selectors.statements_seen_by(signed_in(self.request))
+    finds = SEEN
 
 
-class StatementRedemptionListView(ListAPIView[Redemption]):
-    """The redemptions it settles: ``GET /api/v1/statements/{statement_id}/redemptions``."""
+class StatementRedemptionListView(ListView[Redemption]):
+    """List the redemptions it settles: ``GET /api/v1/statements/{statement_id}/redemptions``."""
 
     serializer_class = StatementLineSerializer
-    queryset = Redemption.objects.none()
-
-    def get_queryset(self) -> QuerySet[Redemption]:
-        return selectors.lines_of(statement_seen(self.request, self.kwargs["statement_id"]))
+    finds = below(SEEN, selectors.lines_of)
 
 
-class StatementRefundListView(ListAPIView[Refund]):
-    """The refunds it takes off: ``GET /api/v1/statements/{statement_id}/refunds``."""
+class StatementRefundListView(ListView[Refund]):
+    """List the refunds it takes off: ``GET /api/v1/statements/{statement_id}/refunds``."""
 
     serializer_class = RefundLineSerializer
-    queryset = Refund.objects.none()
-
-    def get_queryset(self) -> QuerySet[Refund]:
-        return selectors.refunds_in(statement_seen(self.request, self.kwargs["statement_id"]))
+    finds = below(SEEN, selectors.refunds_in)
 
 
 @extend_schema(responses=documents.LATER)
 class StatementFileView(APIView):
-    """A statement as a file: ``GET /api/v1/statements/{statement_id}/lines.{format}``.
+    """Fetch a statement as a file: ``GET /api/v1/statements/{statement_id}/lines.{format}``.
 
     ``csv``, ``xlsx``, ``pdf``, or ``html`` to print. Above 500 lines a task makes the file: 202
     until it is there, with ``Retry-After`` and, as ``Location``, where it will be. The file of an
-    approved statement is made once, and stays. Refused with ``export_too_large``,
-    ``too_many_documents``.
+    approved statement is made once, and stays.
     """
 
-    def get(self, request: Request, statement_id: UUID) -> HttpResponseBase:
-        statement = statement_seen(request, statement_id)
+    def get(self, request: Request, **named: Any) -> HttpResponseBase:
+        statement = SEEN(request, **named)
         limit = MOST_LINES[request.accepted_renderer.format]
         lines = statement.redemptions_count + statement.refunds_count
         if lines > limit:
@@ -264,34 +215,22 @@ class StatementFileView(APIView):
 
 
 class StatementApproveView(APIView):
-    """Staff approve a draft of somebody else's: ``POST /api/v1/statements/{statement_id}/approve``.
+    """Approve somebody else's draft, as staff: ``POST /api/v1/statements/{statement_id}/approve``.
 
-    Idempotent: an approved statement stays as it is. Refused with ``own_draft``,
-    ``own_merchant``, ``statement_questioned``, ``statement_status_wrong``.
+    Idempotent: an approved statement stays as it is.
     """
 
-    @extend_schema(request=None, responses=StatementSerializer)
-    @idempotent(seen(selectors.statements_handled_by, "statement_id"), StatementSerializer)
-    def post(self, request: Request, statement_id: UUID) -> Response:
-        statement = statement_handled(request, statement_id)
-        approved = settlement.approve(statement=statement, approver=signed_in(request))
-        return Response(StatementSerializer(approved).data)
+    @writes(StatementSerializer, HANDLED, needs_key=True)
+    def post(self, user: User, statement: Statement) -> Statement:
+        return settlement.approve(statement=statement, approver=user)
 
 
 class StatementPayView(APIView):
-    """Staff record that the money has gone out: ``POST /api/v1/statements/{statement_id}/pay``.
+    """Record that the money has gone out: ``POST /api/v1/statements/{statement_id}/pay``.
 
-    Idempotent: the first payment stands. Refused with ``own_approval``, ``own_merchant``,
-    ``payout_under_way``, and ``statement_status_wrong`` before it is approved.
+    For staff. Idempotent: keeps the first payment.
     """
 
-    @extend_schema(request=PaymentSerializer, responses=StatementSerializer)
-    @idempotent(seen(selectors.statements_handled_by, "statement_id"), StatementSerializer)
-    def post(self, request: Request, statement_id: UUID) -> Response:
-        statement = statement_handled(request, statement_id)
-        body = PaymentSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        paid = settlement.mark_paid(
-            statement=statement, payer=signed_in(request), **body.validated_data
-        )
-        return Response(StatementSerializer(paid).data)
+    @writes(StatementSerializer, HANDLED, body=PaymentSerializer, needs_key=True)
+    def post(self, user: User, statement: Statement, **facts: Any) -> Statement:
+        return settlement.mark_paid(statement=statement, payer=user, **facts)

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from backend.api.files import RENDERERS
+from backend.api.files import SHEETS, in_each_format
 from merchants.settlement.api import bank, payouts, questions, statements
 
 STATEMENT = "statements/<uuid:statement_id>"
@@ -12,13 +12,7 @@ urlpatterns = [
     path(STATEMENT, statements.StatementView.as_view()),
     path(f"{STATEMENT}/redemptions", statements.StatementRedemptionListView.as_view()),
     path(f"{STATEMENT}/refunds", statements.StatementRefundListView.as_view()),
-    *(
-        path(
-            f"{STATEMENT}/lines.{renderer.format}",
-            statements.StatementFileView.as_view(renderer_classes=[renderer]),
-        )
-        for renderer in RENDERERS
-    ),
+    *in_each_format(f"{STATEMENT}/lines", statements.StatementFileView),
     path(f"{STATEMENT}/approve", statements.StatementApproveView.as_view()),
     path(f"{STATEMENT}/pay", statements.StatementPayView.as_view()),
     path(f"{STATEMENT}/questions", questions.QuestionListView.as_view()),
@@ -33,11 +27,5 @@ urlpatterns = [
     path("communities/<slug:code>/bank-batches", bank.BankBatchListView.as_view()),
     path(BATCH, bank.BankBatchView.as_view()),
     path(f"{BATCH}/cancel", bank.CancelBankBatchView.as_view()),
-    *(
-        path(
-            f"{BATCH}/file.{renderer.format}",
-            bank.BankBatchFileView.as_view(renderer_classes=[renderer]),
-        )
-        for renderer in bank.RENDERERS
-    ),
+    *in_each_format(f"{BATCH}/file", bank.BankBatchFileView, SHEETS),
 ]

@@ -3,13 +3,12 @@
 from typing import ClassVar
 
 import pgtrigger
-from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
 from backend.communities.models import TenantModel
-from backend.tables import PersonKey, set_once
+from backend.tables import PersonKey, never, set_once
 from merchants.settlement.models.statements import OF_STATEMENT, Statement
 from merchants.triggers import not_their_own
 
@@ -36,9 +35,7 @@ class Payout(TenantModel):
     OPEN = (Status.PENDING, Status.UNKNOWN, Status.WAITING)
 
     statement = models.ForeignKey(Statement, models.PROTECT, related_name="payouts", db_index=False)
-    payee = models.ForeignKey(  # the owner who receives it for the merchant
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False
-    )
+    payee = PersonKey()  # the owner who receives it for the merchant
     openid = models.CharField(max_length=128, blank=True)  # the payee's, until it is finished
     # What was sent, and is sent again whatever the settings say by then; the openid is in it.
     sent_parameters = models.JSONField(default=dict, blank=True)
@@ -112,18 +109,11 @@ class Payout(TenantModel):
                     ("unknown", "waiting"),
                 ],
             ),
-            pgtrigger.Protect(
-                name="payout_goes_to_one_account",
-                operation=pgtrigger.Update,
-                condition=pgtrigger.Condition("NEW.openid NOT IN ('', OLD.openid)"),
-            ),
-            pgtrigger.Protect(
-                name="payout_is_sent_as_it_was",
-                operation=pgtrigger.Update,
-                condition=pgtrigger.Condition(
-                    "OLD.sent_parameters <> '{}'"
-                    " AND NEW.sent_parameters NOT IN ('{}', OLD.sent_parameters)"
-                ),
+            never("payout_goes_to_one_account", "NEW.openid NOT IN ('', OLD.openid)"),
+            never(
+                "payout_is_sent_as_it_was",
+                "OLD.sent_parameters <> '{}'"
+                " AND NEW.sent_parameters NOT IN ('{}', OLD.sent_parameters)",
             ),
             set_once("payout_end_is_final", "finished_at"),
         ]

@@ -4,7 +4,6 @@ from datetime import date, timedelta
 from typing import ClassVar
 
 import pgtrigger
-from django.conf import settings
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import RangeOperators
 from django.db import models
@@ -12,7 +11,7 @@ from django.db.models import F, Func, Q
 from django.db.models.functions import Now
 
 from backend.communities.models import TenantModel
-from backend.tables import PersonKey, set_once, trigger
+from backend.tables import PersonKey, changed, never, set_once, trigger
 from merchants.partners.models.partnerships import Partnership
 from merchants.triggers import not_their_own
 
@@ -61,9 +60,7 @@ class Statement(TenantModel):
     carried_fen = models.BigIntegerField(default=0)  # 0 or less
     services = models.JSONField(default=list)  # what volunteers did there, an object an activity
     drafted_at = models.DateTimeField(db_default=Now())
-    drafted_by = models.ForeignKey(  # NULL: by the nightly task
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, null=True
-    )
+    drafted_by = PersonKey(null=True)  # NULL: by the nightly task
     approved_at = models.DateTimeField(null=True)
     approved_by = PersonKey(null=True)
     # From approval on: the number in the community's year, and the digest that seals all of it.
@@ -127,20 +124,14 @@ class Statement(TenantModel):
                 pgtrigger.Update,
                 "NEW.approved_by_id",
                 since="NEW.period_start",
-                condition=pgtrigger.Q(old__approved_by__df=pgtrigger.F("new__approved_by")),
+                condition=changed("approved_by"),
             ),
             # Whoever ordered a WeChat transfer was checked when they ordered it.
             trigger(
-                "statement_not_paid_by_their_own",
-                pgtrigger.Update,
-                condition=pgtrigger.Q(old__paid_by__df=pgtrigger.F("new__paid_by")),
+                "statement_not_paid_by_their_own", pgtrigger.Update, condition=changed("paid_by")
             ),
             trigger("statement_draft_is_told", pgtrigger.Insert, body="statement_is_told"),
-            trigger(
-                "statement_is_told",
-                pgtrigger.Update,
-                condition=pgtrigger.Q(old__status__df=pgtrigger.F("new__status")),
-            ),
+            trigger("statement_is_told", pgtrigger.Update, condition=changed("status")),
             pgtrigger.ReadOnly(
                 name="statement_figures_are_final",
                 fields=[
@@ -167,22 +158,16 @@ class Statement(TenantModel):
                     ("approved", "paid"),
                 ],
             ),
-            pgtrigger.Protect(
-                name="statement_agreed_on_has_a_number",
-                operation=pgtrigger.Update,
-                condition=pgtrigger.Condition(
-                    "OLD.status = 'draft' AND NEW.status = 'approved' AND NEW.digest = ''"
-                ),
+            never(
+                "statement_agreed_on_has_a_number",
+                "OLD.status = 'draft' AND NEW.status = 'approved' AND NEW.digest = ''",
             ),
-            pgtrigger.Protect(
-                name="statement_agreed_on_stays",
-                operation=pgtrigger.Update,
-                condition=pgtrigger.Condition(
-                    "OLD.status IN ('approved', 'paid') AND (OLD.number_year, OLD.number_in_year,"
-                    " OLD.digest, OLD.approved_by_id, OLD.approved_at) IS DISTINCT FROM"
-                    " (NEW.number_year, NEW.number_in_year, NEW.digest, NEW.approved_by_id,"
-                    " NEW.approved_at)"
-                ),
+            never(
+                "statement_agreed_on_stays",
+                "OLD.status IN ('approved', 'paid') AND (OLD.number_year, OLD.number_in_year,"
+                " OLD.digest, OLD.approved_by_id, OLD.approved_at) IS DISTINCT FROM"
+                " (NEW.number_year, NEW.number_in_year, NEW.digest, NEW.approved_by_id,"
+                " NEW.approved_at)",
             ),
             pgtrigger.Protect(
                 name="paid_statement_is_final",
@@ -221,9 +206,9 @@ class StatedAttendance(TenantModel):
     The attendance belongs to the volunteers app; only its id is known here.
     """
 
-    partnership = models.ForeignKey(  # the statement's
+    partnership = models.ForeignKey(
         Partnership, models.PROTECT, related_name="+", db_index=False
-    )
+    )  # the statement's
     statement = models.ForeignKey(Statement, models.PROTECT, related_name="+", db_index=False)
     attendance_id = models.UUIDField()
 
@@ -278,18 +263,18 @@ class StatementQuestion(TenantModel):
                 "question_not_their_own",
                 pgtrigger.Insert,
                 "NEW.asked_by_id",
-                condition=pgtrigger.Q(new__asked_by_merchant=False),
                 **OF_STATEMENT,
+                condition=pgtrigger.Q(new__asked_by_merchant=False),
             ),
             not_their_own(
                 "answer_not_their_own",
                 pgtrigger.Update,
                 "NEW.answered_by_id",
+                **OF_STATEMENT,
                 condition=pgtrigger.Q(
                     new__asked_by_merchant=True,
                     old__answered_by__df=pgtrigger.F("new__answered_by"),
                 ),
-                **OF_STATEMENT,
             ),
             pgtrigger.ReadOnly(
                 name="question_as_it_was_asked",

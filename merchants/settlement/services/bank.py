@@ -22,12 +22,8 @@ def keep_account(
     *, merchant: Merchant, holder: str, bank: str, number: str, by: User
 ) -> BankAccount:
     """Replace the merchant's account. ``number`` is digits, and encrypted at rest."""
-    Merchant.objects.select_for_update(no_key=True).get(pk=merchant.pk)
-    account = BankAccount.objects.filter(merchant=merchant).first() or BankAccount(
-        merchant=merchant
-    )
-    account.holder, account.bank, account.number = holder, bank, number
-    account.save()
+    told = {"holder": holder, "bank": bank, "number": number}
+    account, _ = BankAccount.objects.update_or_create(merchant=merchant, defaults=told)
     partners.record("bank_account.keep", actor=by, merchant=merchant, target=merchant)
     return account
 
@@ -53,7 +49,6 @@ def make_batch(*, community: Community, by: User) -> BankBatch:
     trail.record(
         "bank_batch.make",
         actor=by,
-        community=community,
         target=batch,
         after={
             "statements": [str(statement.pk) for statement in statements],
@@ -70,9 +65,7 @@ def cancel_batch(*, batch: BankBatch, by: User) -> BankBatch:
     Whoever does it knows that the bank does not pay the batch. Raises OwnMerchant if ``by`` is on
     the side of a merchant in it.
     """
-    batch = BankBatch.objects.select_for_update(no_key=True).get(
-        community=batch.community_id, pk=batch.pk
-    )
+    batch = batch.locked()
     if batch.cancelled_at is not None:
         return batch
     lines = BankBatchLine.objects.filter(community=batch.community_id, batch=batch)
@@ -84,13 +77,11 @@ def cancel_batch(*, batch: BankBatch, by: User) -> BankBatch:
         sides.refuse_own(by, statement.partnership, statement.period_start)
         if statement.status != Statement.Status.PAID:
             unpaid.append(statement.pk)
-    batch.cancelled_at, batch.cancelled_by = timezone.now(), by
-    batch.save(update_fields=["cancelled_at", "cancelled_by"])
+    batch.save_with(cancelled_at=timezone.now(), cancelled_by=by)
     lines.filter(statement__in=unpaid).update(freed_at=batch.cancelled_at)
     trail.record(
         "bank_batch.cancel",
         actor=by,
-        community=batch.community,
         target=batch,
         after={"freed": [str(pk) for pk in unpaid]},
     )
@@ -109,13 +100,7 @@ def read_batch(*, batch: BankBatch, by: User) -> list[BankBatchLine]:
     if batch.cancelled_at is not None:
         raise errors.BankBatchCancelled
     lines = list(selectors.bank_lines_left_in(batch))
-    trail.record(
-        "bank_batch.read",
-        actor=by,
-        community=batch.community,
-        target=batch,
-        after={"statements": len(lines)},
-    )
+    trail.record("bank_batch.read", actor=by, target=batch, after={"statements": len(lines)})
     return lines
 
 

@@ -68,30 +68,17 @@ def _header() -> list[str]:
 def _lines(statement: Statement) -> Iterator[list[Cell]]:
     """Redemptions, then refunds as figures below zero, each in the order of time."""
     clock = statement.community.clock
-    redeemed = selectors.lines_of(statement).order_by("closed_at", "id")
-    columns = (
-        "closed_at",
-        "offer__code",
-        "offer__title",
-        "quantity",
-        "price_points",
-        "amount_fen",
-        "pk",
-    )
-    for at, code, title, quantity, points, fen, pk in streamed(redeemed.values_list(*columns)):
-        yield [at.astimezone(clock), _("Redemption"), code, title, quantity, points, fen, str(pk)]
-    given_back = selectors.refunds_in(statement).order_by("refunded_at", "id")
-    columns = (
-        "refunded_at",
-        "redemption__offer__code",
-        "redemption__offer__title",
-        "quantity",
-        "points",
-        "amount_fen",
-        "pk",
-    )
-    for at, code, title, quantity, points, fen, pk in streamed(given_back.values_list(*columns)):
-        yield [at.astimezone(clock), _("Refund"), code, title, -quantity, -points, -fen, str(pk)]
+    for what, sign, lines, at, of, points in (
+        (_("Redemption"), 1, selectors.lines_of(statement), "closed_at", "", "price_points"),
+        (_("Refund"), -1, selectors.refunds_in(statement), "refunded_at", "redemption__", "points"),
+    ):
+        offer = (f"{of}offer__code", f"{of}offer__title")
+        told = lines.order_by(at, "id").values_list(
+            at, *offer, "quantity", points, "amount_fen", "pk"
+        )
+        for moment, code, title, *figures, pk in streamed(told):
+            signed = (sign * figure for figure in figures)
+            yield [moment.astimezone(clock), what, code, title, *signed, str(pk)]
 
 
 def _facts(statement: Statement) -> dict[str, Any]:

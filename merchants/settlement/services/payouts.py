@@ -9,7 +9,7 @@ Source: shared/WECHAT.md, section 2.
 
 import logging
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +20,6 @@ from django.utils import timezone
 
 from backend.accounts.models import User
 from backend.audit import services as trail
-from backend.ids import new_id
 from backend.wechat import pay
 from backend.wechat.errors import WeChatPayNotConfigured
 from merchants.partners.selectors import owners_of
@@ -54,7 +53,7 @@ def order(*, statement: Statement, ordered_by: User) -> Payout:
     """
     if not pay.is_configured():
         raise WeChatPayNotConfigured
-    statement = settlement.locked(statement)
+    statement = statement.locked("partnership", "community")
     sides.refuse_own(ordered_by, statement.partnership, statement.period_start)
     if statement.status != Statement.Status.APPROVED:
         raise errors.StatementStatusWrong(current_status=statement.status)
@@ -72,7 +71,6 @@ def order(*, statement: Statement, ordered_by: User) -> Payout:
     if payee.pk == statement.approved_by_id:  # and became an owner afterwards
         raise errors.OwnPayout
     payout = Payout.objects.create(
-        id=new_id(),
         community_id=statement.community_id,
         statement=statement,
         payee=payee,
@@ -80,7 +78,6 @@ def order(*, statement: Statement, ordered_by: User) -> Payout:
         amount_fen=statement.due_fen,
         ordered_by=ordered_by,
     )
-    payout.refresh_from_db(fields=["ordered_at", "next_at"])  # the database's own time
     _record("payout.order", payout, ordered_by)
     return payout
 
@@ -127,11 +124,11 @@ def cancel(*, payout: Payout, by: User) -> Payout:
         if payout.is_finished:
             raise errors.PayoutFinished(current_status=payout.status)
         _record("payout.cancel", payout, by)
-        payout.cancel_asked_at = payout.cancel_asked_at or timezone.now()
+        asked_at = payout.cancel_asked_at or timezone.now()
         if payout.status == Status.PENDING:
-            _finish(payout, Status.CANCELLED)
+            _finish(payout, Status.CANCELLED, cancel_asked_at=asked_at)
             return payout
-        payout.save(update_fields=["cancel_asked_at"])
+        payout.save_with(cancel_asked_at=asked_at)
     advance(payout_id=payout.pk)
     return Payout.objects.select_related("ordered_by").get(pk=payout.pk)
 
@@ -157,28 +154,28 @@ def called_back(*, headers: Mapping[str, str], raw: bytes) -> None:
             _apply(payout_id, bill)
 
 
+@transaction.atomic
 def _begin(payout_id: UUID) -> Payout | None:
     """Note that it may be sent now. ``None`` if it is finished or another worker is at it."""
-    with transaction.atomic():
-        payout = (
-            Payout.objects.select_for_update(no_key=True, of=("self",), skip_locked=True)
-            .select_related("statement__community", "statement__partnership")
-            .filter(pk=payout_id, status__in=Payout.OPEN)
-            .first()
-        )
-        if payout is None:
-            return None
-        now = timezone.now()
-        if _is_to_be_sent(payout):
-            if payout.status == Status.PENDING:
-                payout.status, payout.sent_at = Status.UNKNOWN, now
-            payout.last_sent_at = now
-            payout.sent_parameters = payout.sent_parameters or _parameters(payout)
-        payout.next_at = _again_at(payout, now)
-        payout.save(
-            update_fields=["status", "sent_at", "last_sent_at", "sent_parameters", "next_at"]
-        )
-        return payout
+    free = Payout.objects.select_for_update(no_key=True, of=("self",), skip_locked=True)
+    payout = (
+        free.select_related("statement__community", "statement__partnership")
+        .filter(pk=payout_id, status__in=Payout.OPEN)
+        .first()
+    )
+    if payout is None:
+        return None
+    now = timezone.now()
+    if _is_to_be_sent(payout):
+        if payout.status == Status.PENDING:
+            payout.status, payout.sent_at = Status.UNKNOWN, now
+        payout.last_sent_at = now
+        payout.sent_parameters = payout.sent_parameters or _parameters(payout)
+    at_least, at_most = ASK_AGAIN
+    waited = now - (payout.cancel_asked_at or payout.sent_at or now)
+    payout.next_at = now + min(max(waited / 2, at_least), at_most)
+    payout.save(update_fields=["status", "sent_at", "last_sent_at", "sent_parameters", "next_at"])
+    return payout
 
 
 def _is_to_be_sent(payout: Payout) -> bool:
@@ -235,21 +232,19 @@ def _apply(payout_id: UUID, bill: dict[str, Any]) -> Payout:
         logger.error("WeChat Pay tells of another transfer than payout %s", payout_id)
         _unclear(payout, "MISMATCH")
         return payout
-    payout.wechat_status = str(bill.get("state", ""))[:32]
-    payout.transfer_bill_no = str(bill.get("transfer_bill_no") or payout.transfer_bill_no)[:64]
-    payout.reason = ""
-    end = ENDS.get(payout.wechat_status)
+    told = {
+        "wechat_status": str(bill.get("state", ""))[:32],
+        "transfer_bill_no": str(bill.get("transfer_bill_no") or payout.transfer_bill_no)[:64],
+    }
+    end = ENDS.get(told["wechat_status"])
     if end is None:
-        payout.status = Status.WAITING
         if not payout.cancel_asked_at:  # else the payee could confirm what is being cancelled
-            payout.package_info = str(bill.get("package_info") or payout.package_info)
-        payout.save(
-            update_fields=["status", "wechat_status", "transfer_bill_no", "package_info", "reason"]
-        )
+            told["package_info"] = str(bill.get("package_info") or payout.package_info)
+        payout.save_with(status=Status.WAITING, reason="", **told)
         if payout.package_info and not payout.cancel_asked_at:
             _tell("payout_waiting", payout, payout.payee_id)
         return payout
-    _finish(payout, end, str(bill.get("fail_reason") or "")[:64])
+    _finish(payout, end, str(bill.get("fail_reason") or "")[:64], **told)
     if end == Status.SUCCEEDED:
         settlement.mark_paid(
             statement=payout.statement,
@@ -273,23 +268,15 @@ def _is_of(bill: dict[str, Any], payout: Payout) -> bool:
     )
 
 
-def _finish(payout: Payout, status: Payout.Status, reason: str = "") -> None:
-    payout.status, payout.finished_at = status, timezone.now()
-    payout.reason = reason if status != Status.SUCCEEDED else ""
-    payout.openid = payout.package_info = ""
-    payout.sent_parameters = {}
-    payout.save(
-        update_fields=[
-            "status",
-            "finished_at",
-            "reason",
-            "openid",
-            "sent_parameters",
-            "package_info",
-            "wechat_status",
-            "transfer_bill_no",
-            "cancel_asked_at",
-        ]
+def _finish(payout: Payout, status: Payout.Status, reason: str = "", **told: Any) -> None:
+    payout.save_with(
+        status=status,
+        finished_at=timezone.now(),
+        reason=reason if status != Status.SUCCEEDED else "",
+        openid="",
+        sent_parameters={},
+        package_info="",
+        **told,
     )
     _record(f"payout.{status}", payout, None)
     if status == Status.FAILED:
@@ -306,10 +293,7 @@ def _unclear(payout: Payout, reason: str) -> None:
 
 
 def _tell(kind: str, payout: Payout, recipient: UUID, **facts: str) -> None:
-    statement = Statement.objects.select_related("community", "partnership").get(
-        community=payout.community_id, pk=payout.statement_id
-    )
-    settlement.tell(kind, statement, [recipient], about=payout.pk, **facts)
+    settlement.tell(kind, payout.statement, [recipient], about=payout.pk, **facts)
 
 
 def _parameters(payout: Payout) -> dict[str, Any]:
@@ -343,12 +327,6 @@ def _payee(statement: Statement) -> tuple[User, str]:
     return owner.user, on_wechat.filter(user=owner.user).earliest("pk").uid
 
 
-def _again_at(payout: Payout, now: datetime) -> datetime:
-    at_least, at_most = ASK_AGAIN
-    waited = now - (payout.cancel_asked_at or payout.sent_at or now)
-    return now + min(max(waited / 2, at_least), at_most)
-
-
 def _locked(payout_id: UUID) -> Payout:
     return (
         Payout.objects.select_for_update(no_key=True, of=("self",))
@@ -361,7 +339,6 @@ def _record(action: str, payout: Payout, actor: User | None) -> None:
     trail.record(
         action,
         actor=actor,
-        community=payout.community,
         target=payout,
         after={
             "statement": str(payout.statement_id),

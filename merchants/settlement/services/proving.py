@@ -14,13 +14,12 @@ from django.db.models import F, Sum
 from django.db.models.functions import Coalesce
 
 from backend.communities.models import Community
+from backend.documents.selectors import streamed
 from merchants.partners.models.partnerships import Partnership
 from merchants.redemption.models import Redemption, Refund
 from merchants.settlement.models.statements import Statement
 from points.kinds import AccountKind
-from points.ledger import selectors as points
-
-PAGE = 1_000  # lines in memory
+from points.ledger import selectors as ledger
 
 
 def digest(statement: Statement) -> str:
@@ -57,21 +56,11 @@ def content(statement: Statement) -> Iterator[dict[str, Any]]:
         ("redemption", statement.redemptions, "price_points"),
         ("refund", statement.refunds, "points"),
     ):
-        wanted = lines.filter(community_id=statement.community_id).order_by("pk")
-        after = None
-        while page := list(
-            (wanted.filter(pk__gt=after) if after else wanted).values_list(
-                "pk", "quantity", column, "amount_fen"
-            )[:PAGE]
+        its = lines.filter(community_id=statement.community_id).order_by("pk")
+        for pk, quantity, points, fen in streamed(
+            its.values_list("pk", "quantity", column, "amount_fen")
         ):
-            for pk, quantity, its_points, amount_fen in page:
-                yield {
-                    name: str(pk),
-                    "quantity": quantity,
-                    "points": its_points,
-                    "amount_fen": amount_fen,
-                }
-            after = page[-1][0]
+            yield {name: str(pk), "quantity": quantity, "points": points, "amount_fen": fen}
 
 
 def prove(community: Community) -> Iterator[str]:
@@ -145,11 +134,11 @@ def _statement(statement: Statement, carried: int) -> Iterator[str]:
 def _account(community: Community, partnership: Partnership) -> Iterator[str]:
     """Compare the merchant's account with what was redeemed and is not paid yet."""
     account = (
-        points.accounts_in(community)
+        ledger.accounts_in(community)
         .filter(kind=AccountKind.MERCHANT, holder=f"merchant:{partnership.merchant_id}")
         .first()
     )
-    balance = points.balance(account) if account else 0
+    balance = ledger.balance(account) if account else 0
     redeemed = partnership.redemptions.filter(status=Redemption.Status.REDEEMED)
     paid = partnership.statements.filter(status=Statement.Status.PAID)
     owed = _sum(redeemed, "price_points") - _sum(partnership.refunds, "points")

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from backend.accounts.models import User
-from merchants.partners.selectors import owners_of
+from merchants.partners.selectors import owns
 from merchants.partners.services import sides, telling
 from merchants.settlement import errors
 from merchants.settlement.models.statements import Statement, StatementQuestion
@@ -24,15 +24,14 @@ def ask(*, statement: Statement, line_id: UUID, reason: str, asked_by: User) -> 
     ``asked_by`` is on the merchant's side without owning it, StatementStatusWrong if the statement
     is approved, LineUnknown.
     """
-    statement = statements.locked(statement)
-    is_merchant = _is_owner(asked_by, statement)
+    statement = statement.locked("partnership", "community")
+    is_merchant = owns(asked_by, statement.partnership.merchant_id)
     if not is_merchant:
         sides.refuse_own(asked_by, statement.partnership, statement.period_start)
     if statement.status not in (Statement.Status.DRAFT, Statement.Status.QUESTIONED):
         raise errors.StatementStatusWrong(current_status=statement.status)
-    if not any(
-        lines.filter(pk=line_id).exists() for lines in (statement.redemptions, statement.refunds)
-    ):
+    lines = (statement.redemptions, statement.refunds)
+    if not any(some.filter(pk=line_id).exists() for some in lines):
         raise errors.LineUnknown
     question = StatementQuestion.objects.create(
         community_id=statement.community_id,
@@ -42,7 +41,6 @@ def ask(*, statement: Statement, line_id: UUID, reason: str, asked_by: User) -> 
         asked_by=asked_by,
         asked_by_merchant=is_merchant,
     )
-    question.refresh_from_db(fields=["asked_at"])  # the database's own time
     statements.move(statement, Statement.Status.QUESTIONED, "statement.question", asked_by)
     if not is_merchant:
         owners = telling.owners_of(statement.partnership.merchant_id)
@@ -57,26 +55,19 @@ def answer(*, question: StatementQuestion, answer: str, answered_by: User) -> St
     Figures stay: what turns out wrong is refunded, and a line of the next statement. Raises
     OwnQuestion if ``answered_by`` or somebody of their side asked, OwnMerchant, QuestionAnswered.
     """
-    statement = statements.locked(question.statement)
+    statement = question.statement.locked("partnership", "community")
     question = StatementQuestion.objects.select_related("asked_by").get(
         community=statement.community_id, pk=question.pk
     )
-    is_merchant = _is_owner(answered_by, statement)
+    is_merchant = owns(answered_by, statement.partnership.merchant_id)
     if question.asked_by_id == answered_by.pk or question.asked_by_merchant == is_merchant:
         raise errors.OwnQuestion
     if not is_merchant:
         sides.refuse_own(answered_by, statement.partnership, statement.period_start)
     if question.answered_at is not None:
         raise errors.QuestionAnswered
-    question.answer = answer
-    question.answered_by = answered_by
-    question.answered_at = timezone.now()
-    question.save(update_fields=["answer", "answered_by", "answered_at"])
+    question.save_with(answer=answer, answered_by=answered_by, answered_at=timezone.now())
     if not statement.questions.filter(answered_at__isnull=True).exists():
         statements.move(statement, Statement.Status.DRAFT, "statement.answer", answered_by)
     statements.tell("statement_answered", statement, [question.asked_by_id], about=question.pk)
     return question
-
-
-def _is_owner(user: User, statement: Statement) -> bool:
-    return owners_of(statement.partnership.merchant_id).filter(user=user).exists()

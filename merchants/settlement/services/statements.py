@@ -4,7 +4,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Max, Min, Q, QuerySet
 from django.utils import timezone
 
@@ -17,6 +17,7 @@ from merchants.partners import selectors
 from merchants.partners.models.listings import ActivityMatch, Listing
 from merchants.partners.models.partnerships import Partnership
 from merchants.partners.services import sides, telling
+from merchants.redemption.services.redeeming import call
 from merchants.settlement import errors
 from merchants.settlement.models.payouts import Payout
 from merchants.settlement.models.statements import StatedAttendance, Statement
@@ -25,6 +26,7 @@ from points.kinds import AccountKind
 from points.ledger import services as ledger
 
 BATCH = 1_000  # rows a statement
+_PARTNERS = (Partnership.Status.ACTIVE, Partnership.Status.SUSPENDED)
 
 
 def period_of(settlement_day: int, day: date) -> tuple[date, date]:
@@ -88,7 +90,7 @@ def approve(*, statement: Statement, approver: User) -> Statement:
     Idempotent: an approved statement stays as it is. Raises OwnMerchant, OwnDraft,
     StatementQuestioned, StatementStatusWrong if it is paid.
     """
-    statement = locked(statement)
+    statement = statement.locked("partnership", "community")
     sides.refuse_own(approver, statement.partnership, statement.period_start)
     if statement.drafted_by_id == approver.pk:
         raise errors.OwnDraft
@@ -98,20 +100,15 @@ def approve(*, statement: Statement, approver: User) -> Statement:
         raise errors.StatementQuestioned
     if statement.status != Statement.Status.DRAFT:
         raise errors.StatementStatusWrong(current_status=statement.status)
-    statement.approved_by = approver
-    statement.approved_at = timezone.now()
-    _number(statement)
-    statement.digest = proving.digest(statement)
-    statement.status = Statement.Status.APPROVED
-    statement.save(
-        update_fields=[
-            "status",
-            "approved_by",
-            "approved_at",
-            "number_year",
-            "number_in_year",
-            "digest",
-        ]
+    year, number = _next_number(statement)
+    statement.number_year, statement.number_in_year = year, number  # the digest says them
+    statement.save_with(
+        status=Statement.Status.APPROVED,
+        approved_by=approver,
+        approved_at=timezone.now(),
+        number_year=year,
+        number_in_year=number,
+        digest=proving.digest(statement),
     )
     _record("statement.approve", statement, approver, Statement.Status.DRAFT)
     return statement
@@ -128,7 +125,7 @@ def mark_paid(
     ordered. Idempotent: the first payment stands. Raises OwnMerchant, OwnApproval, PayoutUnderWay,
     StatementStatusWrong unless it is approved.
     """
-    statement = locked(statement)
+    statement = statement.locked("partnership", "community")
     if not was_ordered:
         sides.refuse_own(payer, statement.partnership, statement.period_start)
     if statement.status == Statement.Status.PAID:
@@ -141,31 +138,22 @@ def mark_paid(
         raise errors.PayoutUnderWay
     if statement.points:
         _settle_points(statement)
-    statement.status = Statement.Status.PAID
-    statement.paid_by = payer
-    statement.paid_at = timezone.now()
-    statement.payment_reference = payment_reference
-    statement.save(update_fields=["status", "paid_by", "paid_at", "payment_reference"])
+    statement.save_with(
+        status=Statement.Status.PAID,
+        paid_by=payer,
+        paid_at=timezone.now(),
+        payment_reference=payment_reference,
+    )
     _record("statement.pay", statement, payer, Statement.Status.APPROVED)
     tell("statement_paid", statement, telling.owners_of(statement.partnership.merchant_id))
     return statement
-
-
-def locked(statement: Statement) -> Statement:
-    """The statement with its row locked."""
-    return (
-        Statement.objects.select_for_update(no_key=True, of=("self",))
-        .select_related("partnership", "community")
-        .get(community=statement.community_id, pk=statement.pk)
-    )
 
 
 def move(statement: Statement, status: Statement.Status, action: str, actor: User) -> None:
     """Set the status, and put ``action`` on record."""
     before = statement.status
     if before != status:
-        statement.status = status
-        statement.save(update_fields=["status"])
+        statement.save_with(status=status)
     _record(action, statement, actor, before)
 
 
@@ -238,21 +226,15 @@ def _draft_one(
     partnership = Partnership.objects.select_for_update(no_key=True).get(
         community=community, pk=partnership_id
     )
-    last = (
-        Statement.objects.filter(community=community, partnership=partnership)
-        .order_by("-period_start")
-        .first()
-    )
+    earlier = Statement.objects.filter(community=community, partnership=partnership)
+    last = earlier.order_by("-period_start").first()
     if last and last.period_end >= period_end:
         return None
     statement_id = new_id()
     before = datetime.combine(period_end, time(tzinfo=community.clock))
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT * FROM merchants_claim_lines(%s, %s, %s, %s)",
-            [community.pk, partnership.pk, statement_id, before],
-        )
-        redemptions, refunds, points, amount_fen, earliest = cursor.fetchone()
+    redemptions, refunds, points, amount_fen, earliest = call(
+        "merchants_claim_lines", community.pk, partnership.pk, statement_id, before
+    )
     services = _services(partnership, until=before)
     is_quiet = not redemptions and not refunds and not services
     if is_quiet and not (is_due and _was_a_partner(partnership, before)):
@@ -273,7 +255,15 @@ def _draft_one(
         points=points,
         amount_fen=amount_fen,
         carried_fen=last.carries_fen if last else 0,
-        services=[_told(service) for service in services],
+        services=[
+            {
+                "activity_id": str(service.activity_id),
+                "title": service.title,
+                "volunteers": service.volunteers,  # how many
+                "minutes": service.minutes,
+            }
+            for service in services
+        ],
     )
     _state(services, on=statement)
     _record("statement.draft", statement, drafted_by, None)
@@ -308,16 +298,6 @@ def _services(partnership: Partnership, *, until: datetime) -> list[volunteering
     )
 
 
-def _told(service: volunteering.Service) -> dict[str, Any]:
-    """What a statement says of a service: of people only how many."""
-    return {
-        "activity_id": str(service.activity_id),
-        "title": service.title,
-        "volunteers": service.volunteers,
-        "minutes": service.minutes,
-    }
-
-
 def _state(services: list[volunteering.Service], *, on: Statement) -> None:
     """Keep the services off later statements. The caller holds the partnership's lock."""
     StatedAttendance.objects.bulk_create(
@@ -341,8 +321,7 @@ def _periods_due(partnership: Any, day: date) -> list[tuple[date, date]]:
     ``partnership`` is annotated with ``agreed_at``. A former partner has only the last period due.
     """
     periods = [period_of(partnership.settlement_day, day)]
-    states = Partnership.Status
-    if partnership.agreed_at is None or partnership.status not in (states.ACTIVE, states.SUSPENDED):
+    if partnership.agreed_at is None or partnership.status not in _PARTNERS:
         return periods
     stated_until = Statement.objects.filter(
         community_id=partnership.community_id, partnership=partnership
@@ -358,7 +337,7 @@ def _was_a_partner(partnership: Partnership, before: datetime) -> bool:
     """Whether its contract had begun by ``before``, a midnight there, and has not ended."""
     has_begun = Q(valid_from__isnull=True) | Q(valid_from__lt=before.date())
     return (
-        partnership.status in (Partnership.Status.ACTIVE, Partnership.Status.SUSPENDED)
+        partnership.status in _PARTNERS
         and partnership.terms.filter(
             has_begun,
             community_id=partnership.community_id,
@@ -368,13 +347,13 @@ def _was_a_partner(partnership: Partnership, before: datetime) -> bool:
     )
 
 
-def _number(statement: Statement) -> None:
-    """Give the next number of the community's year, without gaps. Other approvals wait."""
+def _next_number(statement: Statement) -> tuple[int, int]:
+    """Return the next number of the community's year, without gaps. Other approvals wait."""
     Community.objects.select_for_update(no_key=True).get(pk=statement.community_id)
     year = statement.community.today.year
     numbered = Statement.objects.filter(community_id=statement.community_id, number_year=year)
     last = numbered.aggregate(number=Max("number_in_year"))["number"] or 0
-    statement.number_year, statement.number_in_year = year, last + 1
+    return year, last + 1
 
 
 def _month_earlier(day: date) -> date:
@@ -386,7 +365,6 @@ def _record(action: str, statement: Statement, actor: User | None, before: str |
     trail.record(
         action,
         actor=actor,
-        community=statement.community,
         target=statement,
         before={"status": before} if before else {},
         after={
