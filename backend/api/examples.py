@@ -15,7 +15,6 @@ BY_NAME = {
     "title": "一壶茶",
     "address": "湖滨路 2 号",
     "reason": "志愿者没有到场",
-    "because": "志愿者没有到场",
     "category": "探访",
     "place": "西门",
     "description": "每周一次",
@@ -36,7 +35,6 @@ BY_NAME = {
     "points": 30,
     "fen": 1800,
     "version": 1,
-    "words": "一辆自行车",
     "community": "lake",
 }
 FORMATS = {

@@ -194,31 +194,41 @@ def problem_response(exc: Exception, context: dict[str, Any]) -> Response | None
     body = problem_of(exc)
     if body is None:
         return None
+    # An error is JSON also where the answer would have been something else, or nothing we have.
+    request = context["request"]
+    request.accepted_renderer = JSONRenderer()
+    request.accepted_media_type = PROBLEM_TYPE
+    return Response(body, status=body["status"], headers=_headers(exc))
+
+
+def _headers(exc: Exception) -> dict[str, str]:
     headers = {}
     if challenge := getattr(exc, "auth_header", None):
         headers["WWW-Authenticate"] = challenge
     if wait := getattr(exc, "wait", None) or getattr(exc, "retry_after_seconds", None):
         headers["Retry-After"] = str(wait)
-    # An error is JSON also where the answer would have been something else, or nothing we have.
-    request = context["request"]
-    request.accepted_renderer = JSONRenderer()
-    request.accepted_media_type = PROBLEM_TYPE
-    return Response(body, status=body["status"], headers=headers)
+    return headers
 
 
-def http_problem(body: dict[str, Any]) -> HttpResponse:
+def http_problem(body: dict[str, Any], headers: Mapping[str, str] | None = None) -> HttpResponse:
     """A problem outside of REST framework's views."""
     return HttpResponse(
-        JSONRenderer().render(body), status=body["status"], content_type=PROBLEM_TYPE
+        JSONRenderer().render(body),
+        status=body["status"],
+        content_type=PROBLEM_TYPE,
+        headers=headers,
     )
 
 
 def request_error(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """``handler400``, ``handler403`` and ``handler404`` of backend/urls.py."""
+    """Answer ``exception`` outside of REST framework's views; a bug is raised again.
+
+    Also ``handler400``, ``handler403`` and ``handler404`` of backend/urls.py.
+    """
     body = problem_of(exception)
     if body is None:
         raise exception
-    return http_problem(body)
+    return http_problem(body, _headers(exception))
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

@@ -12,13 +12,12 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
 from django.db.models import Model, QuerySet
-from django.http import Http404, HttpResponse
+from django.http import Http404
 from django.utils.crypto import salted_hmac
 from django.utils.http import parse_etags
 from rest_framework import status
@@ -48,9 +47,6 @@ IF_MATCH = "If-Match"
 REPLAYED_HEADER = "Idempotency-Replayed"
 MAX_KEY_CHARACTERS = 200
 
-P = ParamSpec("P")
-View = TypeVar("View", bound=APIView)
-Handler = Callable[Concatenate[View, Request, P], Response]
 # What the caller may see today: rows of which the kept ids tell some, or the one that the address
 # names. Called with the request and what the address names; whoever may not is refused, as first.
 Finds = Callable[..., QuerySet[Any] | Model]
@@ -68,16 +64,22 @@ class Waiting:
 
 
 @dataclass(frozen=True)
-class Shown:
-    """How a kept answer is shown again; see ``idempotent``."""
+class Operation:
+    """How a writing operation is answered, once and again; ``backend.api.views.writes`` makes it.
 
-    finds: Finds
+    ``finds`` finds what a kept answer is told of, by ``tells``, and ``address`` lets in whoever is
+    told a kept refusal. With ``edits``, ``finds`` finds the one thing that is changed.
+    """
+
     tells: Tells
-    many: bool
+    finds: Finds
     address: Finds
+    many: bool
+    edits: bool
+    needs_key: bool
+    keeps: bool
     explains: Callable[[Refusal], Exception] | None
     waiting: Waiting | None
-    edits: bool
 
     def require_match(self, request: Request, **named: Any) -> None:
         """Hold the one thing that the address names, and compare its version with the ``ETag`` that
@@ -144,94 +146,62 @@ def _only(row: Model) -> QuerySet[Any]:
     return type(row)._base_manager.filter(pk=row.pk, **community)
 
 
-def idempotent(
-    finds: Finds,
-    tells: Tells,
-    *,
-    many: bool = False,
-    address: Finds | None = None,
-    is_required: bool = True,
-    explains: Callable[[Refusal], Exception] | None = None,
-    waiting: Waiting | None = None,
-    edits: bool = False,
-) -> Callable[[Handler[View, P]], Callable[Concatenate[View, Request, P], HttpResponse]]:
-    """Make a view's method do once what each of a user's keys asks for; for views that need a
-    log-in and take JSON or a form.
+def answered_once(
+    operation: Operation,
+    answer: Callable[..., Response],
+    view: APIView,
+    request: Request,
+    **named: Any,
+) -> Response:
+    """Answer what each of a user's keys asks for by ``answer(view, request, **named)``, once.
 
     The same key with the same method, address and body does nothing more. Its answer has the first
-    one's status, is marked ``Idempotency-Replayed: true``, and is made of what ``finds`` lets the
-    caller see today, told by ``tells``; ``many`` where that is a list. An answer 202 is about what
-    is not done yet, found and told by ``waiting``. A refusal is an answer too:
-    it is told again after ``address`` (otherwise ``finds``) has let the caller in; ``explains``
-    adds to a service's refusals what a screen shows. ``edits``: what ``finds`` finds is the one
-    thing that is changed, told as ``GET`` tells it, and ``If-Match`` is honoured. 401, 412, 429 and
-    5xx are not answers: they are not kept and whatever was done is rolled back, so the request can
-    be sent again.
-    Raises IdempotencyKeyMissing (unless it may be, ``is_required``), IdempotencyKeyInvalid,
+    one's status, is marked ``Idempotency-Replayed: true``, and tells what the caller may see today.
+    A refusal is an answer too: it is told again. 401, 412, 429 and 5xx are not answers: they are
+    not kept and whatever was done is rolled back, so the request can be sent again.
+    Raises IdempotencyKeyMissing where the operation needs one, IdempotencyKeyInvalid,
     IdempotencyKeyInUse (the first is still running), IdempotencyKeyReused (the key belongs to
     another request), PreconditionFailed (another ``ETag`` than that of ``If-Match``).
     """
-    shown = Shown(finds, tells, many, address or finds, explains, waiting, edits)
 
-    def decorate(
-        handler: Handler[View, P],
-    ) -> Callable[Concatenate[View, Request, P], HttpResponse]:
-        @wraps(handler)
-        def answer_once(
-            view: View, request: Request, /, *args: P.args, **kwargs: P.kwargs
-        ) -> HttpResponse:
-            user = signed_in(request)
-            key = _key_of(request, is_required=is_required)
-            if key is None:
-                is_guarded = edits and IF_MATCH in request.headers
-                with transaction.atomic() if is_guarded else nullcontext():
-                    return _explained(shown, handler, view, request, *args, **kwargs)
-            asked = {
-                "method": request.method,
-                "path": request.path,
-                "digest": _digest(request),
-            }
-            # Durable: the answer leaves only after it and what it says are committed.
-            with transaction.atomic(durable=True):
-                first = _begin(user, key)
-                if first is None:
-                    return _answer(shown, handler, view, request, user, key, asked, *args, **kwargs)
-                if any(getattr(first, name) != value for name, value in asked.items()):
-                    raise IdempotencyKeyReused
-                return _replay(first, shown, view, request, **kwargs)
+    def act() -> Response:
+        try:
+            operation.require_match(request, **named)
+            return answer(view, request, **named)
+        except Refusal as refusal:
+            if operation.explains is None:
+                raise
+            raise operation.explains(refusal) from None
 
-        answer_once.idempotency = "required" if is_required else "optional"  # type: ignore[attr-defined]
-        answer_once.edits = edits  # type: ignore[attr-defined]
-        return answer_once
-
-    return decorate
-
-
-def repeatable(
-    handler: Handler[View, P],
-) -> Callable[Concatenate[View, Request, P], Response]:
-    """Let a view's method take a key of which nothing is kept: run again it changes nothing.
-
-    For what only reads, and for what carries ids of its own. Raises IdempotencyKeyInvalid.
-    """
-
-    @wraps(handler)
-    def answer(view: View, request: Request, /, *args: P.args, **kwargs: P.kwargs) -> Response:
-        _key_of(request, is_required=False)
-        return handler(view, request, *args, **kwargs)
-
-    answer.idempotency = "optional"  # type: ignore[attr-defined]
-    return answer
+    user = signed_in(request)
+    key = _key_of(request, is_required=operation.needs_key)
+    if key is None or not operation.keeps:
+        is_guarded = operation.edits and IF_MATCH in request.headers
+        with transaction.atomic() if is_guarded else nullcontext():
+            return act()
+    asked = {"method": request.method, "path": request.path, "digest": _digest(request)}
+    # Durable: the answer leaves only after it and what it says are committed.
+    with transaction.atomic(durable=True):
+        first = _begin(user, key)
+        if first is None:
+            return _first(act, view, request, user, key, asked)
+        if any(getattr(first, name) != value for name, value in asked.items()):
+            raise IdempotencyKeyReused
+        return _replay(first, operation, view, request, **named)
 
 
 def idempotency_of(handler: object) -> str | None:
     """``required`` or ``optional``, or None for a method that takes no key."""
-    return getattr(handler, "idempotency", None)
+    operation: Operation | None = getattr(handler, "operation", None)
+    if operation is None:
+        return None
+    return "required" if operation.needs_key else "optional"
 
 
 def is_edit(handler: object) -> bool:
     """Whether a method changes one thing that is read first, and takes ``If-Match``."""
-    return getattr(handler, "edits", False)
+    operation: Operation | None = getattr(handler, "operation", None)
+    return operation is not None and operation.edits
 
 
 # --- the key ----------------------------------------------------------------------------------
@@ -293,20 +263,17 @@ def _begin(user: User, key: str) -> IdempotencyKey | None:
 
 
 # --- the first answer -------------------------------------------------------------------------
-def _answer(
-    shown: Shown,
-    handler: Handler[View, P],
-    view: View,
+def _first(
+    act: Callable[[], Response],
+    view: APIView,
     request: Request,
     user: User,
     key: str,
     asked: dict[str, str | None],
-    *args: P.args,
-    **kwargs: P.kwargs,
 ) -> Response:
     refusal = None
     try:
-        response = _explained(shown, handler, view, request, *args, **kwargs)
+        response = act()
         about = list(_ids_in(response.data))
     except Exception as exc:
         # A refusal becomes an answer here, inside the transaction, and does not undo it: a
@@ -320,26 +287,9 @@ def _answer(
     else:
         _keep(user, key, asked, response.status_code, about, refusal)
     # Rendered before the commit: what can not be told is not done.
-    finalized: Response = view.finalize_response(request, response, *args, **kwargs)
+    finalized: Response = view.finalize_response(request, response, *view.args, **view.kwargs)
     finalized.render()
     return finalized
-
-
-def _explained(
-    shown: Shown,
-    handler: Handler[View, P],
-    view: View,
-    request: Request,
-    *args: P.args,
-    **kwargs: P.kwargs,
-) -> Response:
-    try:
-        shown.require_match(request, **kwargs)
-        return handler(view, request, *args, **kwargs)
-    except Refusal as refusal:
-        if shown.explains is None:
-            raise
-        raise shown.explains(refusal) from None
 
 
 def _ids_in(data: Any) -> Iterator[UUID]:
@@ -386,16 +336,16 @@ def _keep(
 
 # --- the answer again -------------------------------------------------------------------------
 def _replay(
-    first: IdempotencyKey, shown: Shown, view: APIView, request: Request, **named: Any
+    first: IdempotencyKey, operation: Operation, view: APIView, request: Request, **named: Any
 ) -> Response:
     if not first.refusal_encrypted:
-        response = Response(shown.again(request, first, **named), status=first.status)
+        response = Response(operation.again(request, first, **named), status=first.status)
     else:
-        shown.address(request, **named)
+        operation.address(request, **named)
         told = json.loads(vault.decrypt(first.refusal_encrypted))
         refusal = refused_before(first.status, **told)
-        if shown.explains is not None and isinstance(refusal, Refusal):
-            refusal = shown.explains(refusal)
+        if operation.explains is not None and isinstance(refusal, Refusal):
+            refusal = operation.explains(refusal)
         response = view.handle_exception(refusal)
     response[REPLAYED_HEADER] = "true"
     return response

@@ -25,10 +25,10 @@ from backend.accounts.addresses import counted_as
 from backend.accounts.errors import TooManyAttempts
 from backend.accounts.services import people
 from backend.accounts.services.attempts import PasswordTry, trying_code
-from backend.api.exceptions import http_problem, problem_of
+from backend.api.exceptions import request_error
 from backend.api.filters import WordsField
 from backend.api.parsers import read_json
-from backend.errors import Refusal, Unavailable
+from backend.errors import Refusal
 from backend.wechat import client
 
 BODY_BYTES = 262_144  # whatever is sent to log in with is far shorter
@@ -137,18 +137,9 @@ class WeChatLogInView(APIView):  # type: ignore[misc]
         try:
             sender = client.code2session(self.input.cleaned_data["code"])
         except Refusal as refusal:
-            return _refused(refusal)
+            return request_error(request, refusal)
         user = people.known_by_wechat(openid=sender.openid, unionid=sender.unionid)
         record_authentication(request, user, method="wechat")
         response = perform_login(request, user, email_verification="none")
         answered: HttpResponse = AuthenticationResponse.from_response(request, response)
         return answered
-
-
-def _refused(reason: Refusal) -> HttpResponse:
-    body = problem_of(reason)
-    assert body is not None
-    answer = http_problem(body)
-    if isinstance(reason, Unavailable):
-        answer["Retry-After"] = str(reason.retry_after_seconds)
-    return answer

@@ -10,7 +10,7 @@ from django.utils.http import parse_etags
 from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import APIException
 
-from backend.api.exceptions import http_problem, problem, problem_of
+from backend.api.exceptions import http_problem, problem, request_error
 from backend.api.known import View, refuse_unknown_to
 
 PERMISSIONS_POLICY = ", ".join(
@@ -104,9 +104,7 @@ class RefuseUnknown:
         try:
             refuse_unknown_to(view, request)
         except APIException as refusal:
-            body = problem_of(refusal)
-            assert body is not None
-            return http_problem(body)
+            return request_error(request, refusal)
         return None
 
 

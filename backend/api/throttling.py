@@ -15,7 +15,7 @@ from rest_framework.request import Request
 from rest_framework.throttling import SimpleRateThrottle
 
 from backend.accounts.addresses import counted_as
-from backend.api.exceptions import http_problem, problem_of
+from backend.api.exceptions import request_error
 
 View = Callable[..., HttpResponseBase]
 
@@ -83,17 +83,9 @@ def throttled(throttle: type[CountingThrottle]) -> Callable[[View], View]:
             counter = throttle()
             if counter.allow_request(request, None):
                 return view(request, *args, **kwargs)
-            return too_many(counter.wait())
+            throttled: Any = Throttled  # untyped
+            return request_error(request, throttled(wait=counter.wait()))
 
         return counted
 
     return decorate
-
-
-def too_many(wait_seconds: float) -> HttpResponseBase:
-    refusal: Any = Throttled(wait=wait_seconds)
-    body = problem_of(refusal)
-    assert body is not None
-    answer = http_problem(body)
-    answer["Retry-After"] = str(refusal.wait)
-    return answer

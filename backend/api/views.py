@@ -9,17 +9,17 @@ from functools import wraps
 from typing import Any, TypeVar
 
 from django.db.models import Model, QuerySet
-from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
 from rest_framework import generics
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
+from rest_framework.views import APIView
 
 from backend.accounts.models import User
 from backend.api.callers import signed_in
-from backend.api.idempotency import Finds, Tells, Waiting, idempotent, repeatable, tell
+from backend.api.idempotency import Finds, Operation, Tells, Waiting, answered_once, tell
 from backend.errors import Refusal
 
 Row = TypeVar("Row", bound=Model)
@@ -103,7 +103,7 @@ def writes(
     tells: Tells,
     at: Finds | None = None,
     *,
-    body: type[BaseSerializer[Any]] | None = None,
+    body: type[BaseSerializer[Any]] | BaseSerializer[Any] | None = None,
     creates: Callable[[Any], QuerySet[Any]] | None = None,
     shows: Finds | None = None,
     needs_key: bool | None = None,
@@ -114,75 +114,79 @@ def writes(
     keeps: bool = True,
     explains: Callable[[Refusal], Exception] | None = None,
     waiting: Waiting | None = None,
-) -> Callable[[Callable[..., Any]], Callable[..., HttpResponse]]:
+) -> Callable[[Callable[..., Any]], Callable[..., Response]]:
     """Make a view's method of one that is called ``(user, found, **facts)`` and returns a row.
 
     ``found`` is what ``at`` finds (left out without ``at``), ``facts`` what ``body`` makes of the
-    request's body (a list is passed as one more argument). The row is told by ``tells``; ``found``
+    request's body: a list is passed as one more argument, and a serializer rather than its class is
+    made once, which saves copying its fields. The row is told by ``tells``; ``found``
     is where the method returns None, and a response is passed on as it is. ``creates`` is the
     selector, of ``found`` or else of the caller, among whose rows the new one is: the answer is a
     201, and ``Idempotency-Key`` is required unless ``needs_key`` says otherwise. ``shows`` finds
     what a repeated key is about where that is neither below ``at`` nor ``at`` itself. ``shape``
     is the answer in the OpenAPI document where ``tells`` is no serializer. Without ``keeps``, for
     what only reads or carries ids of its own, nothing is kept of a key; ``delete``, which changes
-    nothing when it is run again, takes none. A row of ``waiting``'s kind
-    is something not done yet: 202. ``many``, ``edits`` and ``explains``: see ``idempotent``.
+    nothing when it is run again, takes none unless ``needs_key``. A row of ``waiting``'s kind is
+    something not done yet: 202. ``many``: rows are returned. ``edits``: ``found`` is changed, is
+    told as ``GET`` tells it, and ``If-Match`` is honoured. ``explains`` adds to a service's
+    refusals what a screen shows. ``PATCH`` needs no field of ``body``.
 
-    ``PATCH`` needs no field of ``body``.
-
-    Raises whatever ``idempotent`` raises, ValidationError for a body, Http404 by ``at``.
+    Raises what ``answered_once`` raises, ValidationError for the body, Http404 where ``at`` does.
     """
-    address = at or myself
+    address = at or shows or myself
     code = status or (204 if tells is nothing else 201 if creates else 200)
     shape = shape or (tells if isinstance(tells, type) else getattr(tells, "serializer", None))
     shapes = {code: shape(many=True) if many and isinstance(shape, type) else shape}
     if waiting is not None:
         shapes[202] = waiting.tells
+    operation = Operation(
+        tells=tells,
+        finds=shows or (below(at or myself, creates) if creates else address),
+        address=address,
+        many=many,
+        edits=edits,
+        needs_key=bool(creates) if needs_key is None else needs_key,
+        keeps=keeps,
+        explains=explains,
+        waiting=waiting,
+    )
 
-    def decorate(handler: Callable[..., Any]) -> Callable[..., HttpResponse]:
-        @wraps(handler)
-        def answer(view: Any, request: Request, /, **named: Any) -> Response:
+    def decorate(handler: Callable[..., Any]) -> Callable[..., Response]:
+        def answer(view: APIView, request: Request, **named: Any) -> Response:
             about: list[Any] = [signed_in(request)]
             if at is not None:
                 about.append(at(request, **named))
             facts: Any = {}
-            if body is not None:
+            if isinstance(body, BaseSerializer):
+                facts = body.run_validation(request.data)
+            elif body is not None:
                 is_partial = request.method == "PATCH"
                 read = body(data=request.data, partial=is_partial, context={"request": request})
                 read.is_valid(raise_exception=True)
                 facts = read.validated_data
-            done = (
-                handler(view, *about, **facts)
-                if isinstance(facts, dict)
-                else handler(view, *about, facts)
-            )
+            if isinstance(facts, dict):
+                done = handler(view, *about, **facts)
+            else:
+                done = handler(view, *about, facts)
             if isinstance(done, Response):
                 return done
             if waiting is not None and isinstance(done, waiting.row):
-                return Response(tell(waiting.tells, request, done), status=202)
-            return Response(
-                tell(tells, request, about[-1] if done is None else done, many=many), code
-            )
+                return Response(tell(waiting.tells, request, done), 202)
+            row = about[-1] if done is None else done
+            return Response(tell(tells, request, row, many=many), code)
 
-        once = (
-            repeatable
-            if not keeps
-            else idempotent(
-                shows or (below(address, creates) if creates else address),
-                tells,
-                many=many,
-                address=address,
-                is_required=bool(creates) if needs_key is None else needs_key,
-                explains=explains,
-                waiting=waiting,
-                edits=edits,
-            )
-        )
-        made: Any = answer if handler.__name__ == "delete" else once(answer)
+        takes_key = needs_key or handler.__name__ != "delete"
+
+        @extend_schema(request=body, responses=shapes)
+        @wraps(handler)
+        def method(view: APIView, request: Request, **named: Any) -> Response:
+            if takes_key:
+                return answered_once(operation, answer, view, request, **named)
+            return answer(view, request, **named)
+
+        made: Any = method
+        made.operation = operation if takes_key else None
         made.parts = (at, creates, body)  # for backend/api/refusals.py
-        documented: Callable[..., HttpResponse] = extend_schema(request=body, responses=shapes)(
-            made
-        )
-        return documented
+        return method
 
     return decorate

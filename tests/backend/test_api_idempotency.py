@@ -22,10 +22,9 @@ from rest_framework.test import APIClient
 from rest_framework.views import APIView
 
 from backend.api import tasks
-from backend.api.idempotency import idempotent, repeatable
 from backend.api.models import IdempotencyKey
 from backend.api.parsers import JSONParser, PhotoFormParser
-from backend.api.views import myself, nothing
+from backend.api.views import nothing, writes
 from backend.errors import Conflict
 from merchants.models import Merchant
 
@@ -78,24 +77,23 @@ class OrderView(APIView):
     runs = 0
     parser_classes = (JSONParser, PhotoFormParser)
 
-    @idempotent(rows_to_see, RowSerializer, explains=told_with_screen)
-    def post(self, request, manner):
+    @writes(RowSerializer, rows_to_see, needs_key=True, explains=told_with_screen)
+    def post(self, user, found):
         OrderView.runs += 1
         self.run = OrderView.runs
-        return getattr(self, manner)(request)
+        return getattr(self, self.kwargs["manner"])(self.request)
 
-    @idempotent(rows_to_see, RowSerializer, many=True, is_required=False)
-    def put(self, request, manner):
+    @writes(RowSerializer, rows_to_see, many=True)
+    def put(self, user, found):
         OrderView.runs += 1
-        return Response(RowSerializer([write_row("row1"), write_row("row2")], many=True).data)
+        return [write_row("row1"), write_row("row2")]
 
-    @idempotent(myself, nothing)
-    def delete(self, request, manner):
+    @writes(nothing, needs_key=True)
+    def delete(self, user):
         write_row("gone")
-        return Response(status=204)
 
-    @repeatable
-    def patch(self, request, manner):
+    @writes(nothing, keeps=False)
+    def patch(self, user):
         OrderView.runs += 1
         return Response({"run": OrderView.runs})
 

@@ -13,8 +13,7 @@ from rest_framework import serializers
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from backend.api.idempotency import idempotent
-from backend.api.views import myself
+from backend.api.views import writes
 from tests.backend import walks
 from tests.backend.test_permissions import codes_of
 
@@ -28,15 +27,13 @@ class TeaView(APIView):
     def get(self, request):
         return Response({"title": "tea"})
 
-    @extend_schema(request=TeaSerializer, responses={201: TeaSerializer})
-    @idempotent(myself, TeaSerializer)
-    def post(self, request):
-        return Response({"title": "tea"}, status=201)
+    @writes(TeaSerializer, body=TeaSerializer, needs_key=True, status=201)
+    def post(self, user, title):
+        return {"title": title}
 
-    @idempotent(myself, TeaSerializer, is_required=False)
-    @extend_schema(request=TeaSerializer, responses=TeaSerializer)
-    def put(self, request):
-        return Response({"title": "tea"})
+    @writes(TeaSerializer, body=TeaSerializer)
+    def put(self, user, title):
+        return {"title": title}
 
 
 @pytest.fixture

@@ -1,17 +1,12 @@
 """Where clerks and owners work: the scan, and what was redeemed there."""
 
-from uuid import UUID
+from typing import Any
 
 from django.http import Http404
-from drf_spectacular.utils import extend_schema
-from rest_framework import status
-from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from backend.api.callers import signed_in
-from backend.api.idempotency import idempotent
-from backend.api.views import ListView
+from backend.accounts.models import User
+from backend.api.views import ListView, writes
 from merchants.partners.api.members import at_workplace
 from merchants.partners.errors import MerchantUnknown
 from merchants.redemption import selectors
@@ -19,8 +14,7 @@ from merchants.redemption.api.screen import ScannedSerializer, explained_to_cler
 from merchants.redemption.api.serializers import OwnersRedeemedSerializer, ScanSerializer
 from merchants.redemption.models import Redemption
 from merchants.redemption.services import vouchers
-
-_SCAN = ScanSerializer()  # made once: its fields take longer to copy than to check
+from merchants.redemption.services.redeeming import Scanned
 
 
 class ScanView(APIView):
@@ -30,15 +24,20 @@ class ScanView(APIView):
     every attempt stays on record. Who tried 20 unknown codes within the hour waits (429).
     """
 
-    @extend_schema(request=ScanSerializer, responses={201: ScannedSerializer})
-    @idempotent(at_workplace(selectors.redemptions_at), shown, explains=explained_to_clerk)
-    def post(self, request: Request, merchant_id: UUID) -> Response:
-        body = _SCAN.run_validation(request.data)
+    @writes(
+        shown,
+        body=ScanSerializer(),
+        shows=at_workplace(selectors.redemptions_at),
+        needs_key=True,
+        status=201,
+        shape=ScannedSerializer,
+        explains=explained_to_clerk,
+    )
+    def post(self, user: User, **code: Any) -> Scanned:
         try:
-            scanned = vouchers.scan(merchant_id=merchant_id, clerk=signed_in(request), **body)
+            return vouchers.scan(merchant_id=self.kwargs["merchant_id"], clerk=user, **code)
         except MerchantUnknown:
             raise Http404 from None
-        return Response(shown(request, scanned), status=status.HTTP_201_CREATED)
 
 
 class RedeemedListView(ListView[Redemption]):
