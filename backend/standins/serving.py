@@ -50,9 +50,9 @@ class Server(ThreadingHTTPServer):
     def handle_error(self, request, client_address):
         pass  # connections that were closed on purpose
 
-    def serve(self, **told):
-        """Write ``told``, our settings, to the file that the command line names, and serve."""
+    def serve(self):
+        """Write what is ``told`` to the file that the command line names, and serve."""
         parser = argparse.ArgumentParser()
         parser.add_argument("file", type=Path, help="where to write them")
-        write_private(parser.parse_args().file, json.dumps(told))
+        write_private(parser.parse_args().file, json.dumps(self.told()))
         self.serve_forever()

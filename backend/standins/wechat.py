@@ -204,11 +204,14 @@ class Server(serving.Server):
         self.wechat = wechat or WeChat()
         super().__init__(handler)
 
+    def told(self):
+        """Our settings, for whoever is to ask this server."""
+        return {
+            "LINLI_WECHAT_API_BASE": self.url,
+            "LINLI_WECHAT_APP_ID": self.wechat.appid,
+            "LINLI_WECHAT_SECRET": self.wechat.secret,
+        }
+
 
 if __name__ == "__main__":
-    server = Server()
-    server.serve(
-        LINLI_WECHAT_API_BASE=server.url,
-        LINLI_WECHAT_APP_ID=server.wechat.appid,
-        LINLI_WECHAT_SECRET=server.wechat.secret,
-    )
+    Server().serve()

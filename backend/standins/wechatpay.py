@@ -263,15 +263,18 @@ class Server(serving.Server):
         self.pay = WeChatPay()
         super().__init__(handler)
 
+    def told(self):
+        """Our settings, for whoever is to ask this server."""
+        return {
+            "LINLI_WECHATPAY_API_BASE": self.url,
+            "LINLI_WECHATPAY_MCH_ID": MCH_ID,
+            "LINLI_WECHATPAY_SERIAL": SERIAL,
+            "LINLI_WECHATPAY_PRIVATE_KEY": pem(OURS).replace("\n", "\\n"),
+            "LINLI_WECHATPAY_PUBLIC_KEY_ID": PUBLIC_KEY_ID,
+            "LINLI_WECHATPAY_PUBLIC_KEY": pem(THEIRS.public_key()).replace("\n", "\\n"),
+            "LINLI_WECHATPAY_API_V3_KEY": API_V3_KEY,
+        }
+
 
 if __name__ == "__main__":
-    server = Server()
-    server.serve(
-        LINLI_WECHATPAY_API_BASE=server.url,
-        LINLI_WECHATPAY_MCH_ID=MCH_ID,
-        LINLI_WECHATPAY_SERIAL=SERIAL,
-        LINLI_WECHATPAY_PRIVATE_KEY=pem(OURS).replace("\n", "\\n"),
-        LINLI_WECHATPAY_PUBLIC_KEY_ID=PUBLIC_KEY_ID,
-        LINLI_WECHATPAY_PUBLIC_KEY=pem(THEIRS.public_key()).replace("\n", "\\n"),
-        LINLI_WECHATPAY_API_V3_KEY=API_V3_KEY,
-    )
+    Server().serve()

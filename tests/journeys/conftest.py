@@ -175,6 +175,7 @@ def linli(tmp_path_factory):
     environment |= {
         "LINLI_HOME": str(home),
         "LINLI_DEMO_SCENARIO": str(a_smaller_year(tmp_path_factory.mktemp("year"))),
+        "LINLI_STANDINS": "tests.standins",
         "LINLI_SWEEP_SECONDS": "0.5",
         "LINLI_LOG_LEVEL": "INFO",  # whatever is said is to be looked through
         "LINLI_WECHAT_TIMEOUT_SECONDS": "2",

@@ -250,3 +250,7 @@ def _is_json(told):
 class Server(wechat.Server):
     def __init__(self):
         super().__init__(WeChat(), Handler)
+
+
+if __name__ == "__main__":
+    Server().serve()

@@ -73,3 +73,7 @@ class Server(wechatpay.Server):
     def __init__(self):
         super().__init__(Handler)
         self.pay = WeChatPay()
+
+
+if __name__ == "__main__":
+    Server().serve()

@@ -39,6 +39,13 @@ class MemberListView(ListView[Membership]):
     finds = below(shown.place(selectors.WATCHES_OVER), selectors.members_of)
 
 
+class MemberView(OpenView[Membership]):
+    """Open one of them: ``GET /api/v1/communities/{code}/members/{membership_id}``."""
+
+    serializer_class = MemberSerializer
+    finds = below(shown.place(selectors.WATCHES_OVER), selectors.members_of, "membership_id")
+
+
 class PersonSearchView(APIView):
     """Find whose number this is: ``POST /api/v1/communities/{code}/people/search``.
 

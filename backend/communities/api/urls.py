@@ -13,6 +13,10 @@ urlpatterns = [
     path("communities/<str:code>/join-code", places.JoinCodeView.as_view()),
     *code_pictures("communities/<str:code>/join-code", places.JoinCodePictureView),
     path("communities/<str:code>/members", roles.MemberListView.as_view()),
+    path(
+        "communities/<str:code>/members/<uuid:membership_id>",
+        roles.MemberView.as_view(),
+    ),
     path("communities/<str:code>/people/search", roles.PersonSearchView.as_view()),
     path("communities/<str:code>/roles", roles.RoleListView.as_view()),
     path("roles/<uuid:membership_id>", roles.RoleView.as_view()),

@@ -53,6 +53,13 @@ class WorkplaceListView(ListView[Merchant]):
     finds = seen(selectors.merchants_of)
 
 
+class WorkplaceView(OpenView[Merchant]):
+    """Open where I work: ``GET /api/v1/merchants/{merchant_id}``."""
+
+    serializer_class = WorkplaceSerializer
+    finds = seen(selectors.merchants_of, "merchant_id")
+
+
 # --- the owner --------------------------------------------------------------------------------
 class ClerkListView(ListView[MerchantMember]):
     """List who works for me, newest first: ``GET /api/v1/merchants/{merchant_id}/clerks``.

@@ -27,6 +27,7 @@ urlpatterns = [
     path("increases/<uuid:increase_id>", increases.IncreaseView.as_view()),
     path("increases/<uuid:increase_id>/decision", increases.IncreaseDecisionView.as_view()),
     path("merchants", members.WorkplaceListView.as_view()),
+    path(MERCHANT, members.WorkplaceView.as_view()),
     path(f"{MERCHANT}/clerks", members.ClerkListView.as_view()),
     path(CLERK, members.ClerkView.as_view()),
     path(f"{CLERK}/dismiss", members.DismissView.as_view()),
