@@ -1,7 +1,7 @@
 """The Celery application: one queue, work acknowledged only when it is done.
 
-Services queue nothing. They leave rows that say what is owed; the sweeps below find such rows,
-so a lost message, a dead worker or an hour without Redis delays work and loses none.
+Services queue nothing. They leave rows that say what is owed; the sweeps below find such rows, so a
+lost message, a dead worker or an hour without Redis delays work and loses none.
 """
 
 import os
@@ -26,13 +26,13 @@ app.autodiscover_tasks(lambda: [task.split(".tasks.")[0] for task in settings.CE
 
 @setup_logging.connect
 def _log_as_the_settings_say(**_: Any) -> None:
-    """Celery would write lines of its own, without the task's id."""
+    """Configure logging, because Celery would write lines of its own, without the task's id."""
     dictConfig(settings.LOGGING)
 
 
 @task_prerun.connect
 def _name_task(task_id: str, **_: Any) -> None:
-    """What a task logs and records carries its id, as a request's does."""
+    """Give what a task logs and records the task's id, as a request's id is given."""
     follow(task_id)
 
 

@@ -1,4 +1,4 @@
-"""What a device says the time was, held against what the server knows."""
+"""Times claimed by devices, checked against what the server knows."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,17 +14,17 @@ LONGEST_MARK = 9
 
 @dataclass(frozen=True)
 class Taken:
-    """The moment that counts for what a device claimed, and what a human should know of it."""
+    """The moment that counts for a device's claim, and the mark for a human."""
 
     at: datetime
     mark: str  # empty: the claim can be believed
 
 
 def taken(claimed: datetime, *, earliest: datetime, latest: datetime) -> Taken:
-    """A device's clock is a hint: between the bounds it is believed, beyond them the bound counts.
+    """Return ``claimed`` within the bounds, else the bound: a device's clock is a hint.
 
-    Up to ``SKEW`` beyond a bound is forgiven; more is marked for a human. Where the bounds
-    contradict each other ``latest`` counts. docs/offline.md, "A device's clock".
+    Up to ``SKEW`` beyond a bound is forgiven; more is marked for a human. If the bounds contradict
+    each other ``latest`` counts. docs/offline.md, "A device's clock".
     """
     if claimed > latest:
         return Taken(latest, TOO_LATE if claimed > latest + SKEW else "")
@@ -34,7 +34,7 @@ def taken(claimed: datetime, *, earliest: datetime, latest: datetime) -> Taken:
 
 
 def now() -> datetime:
-    """The database's clock at this instant: the one that decides where order matters."""
+    """Return the database's clock at this instant, which decides where order matters."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
         (moment,) = cursor.fetchone()

@@ -12,41 +12,41 @@ ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # none is mistaken for another; ab
 
 
 def new_code(length: int) -> str:
-    """So many random characters."""
+    """Return ``length`` random characters."""
     return "".join(secrets.choice(ALPHABET) for _ in range(length))
 
 
 def as_made(typed: str) -> str:
-    """The code that somebody typed or pasted: in whatever case and width, with any blanks, dashes
+    """Return the code that somebody typed or pasted, in any case and width, with any blanks, dashes
     and dots between its characters, and any punctuation around it.
 
-    What our alphabet leaves out stays as it is: 0 is not read as O, since neither is ever made, and
-    what was meant (Q? D?) is anybody's guess.
+    Characters that our alphabet leaves out stay as they are: 0 is not read as O, since neither is
+    ever made, and what was meant (Q? D?) is anybody's guess.
     """
     letters = "".join(letter for letter in bare(typed).upper() if not _is_between(letter))
     return letters.strip("".join(filter(_is_punctuation, letters)))
 
 
 def is_code(made: str, length: int) -> bool:
-    """Whether a code of that length can be made so: whatever else is typed is no guess at one."""
+    """Tell whether we may have made ``made`` as a code of that length; else it is no guess."""
     return len(made) == length and set(made) <= set(ALPHABET)
 
 
 def is_digits(made: str) -> bool:
-    """Whether it is digits and nothing else, at least one."""
+    """Tell whether ``made`` is one or more digits and nothing else."""
     return made.isascii() and made.isdigit()
 
 
 def trimmed(signed: str) -> str:
-    """A signed code without what stands around it when it is pasted; inside nothing is changed."""
+    """Return a signed code without what was pasted around it; inside nothing is changed."""
     around = (sign for sign in set(signed) - set("-_") if is_blank(sign) or _is_punctuation(sign))
     return signed.strip("".join(around))
 
 
 def picture(code: str, kind: str) -> bytes:
-    """``code`` as a QR code (ISO/IEC 18004) on white, ``svg`` or ``png``.
+    """Return ``code`` as a QR code (ISO/IEC 18004) on white, ``svg`` or ``png``.
 
-    A seventh of it may be dirty or torn; what is long, such as a signed code, is denser.
+    A seventh of it may be dirty or torn; a long code, such as a signed one, is denser.
     """
     drawn = io.BytesIO()
     segno.make_qr(code, error="m").save(drawn, kind=kind, scale=8, light="white")

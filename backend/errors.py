@@ -1,5 +1,5 @@
-"""What a refusal is. Each app's errors.py names its own; backend/api/exceptions.py alone turns
-them into HTTP statuses."""
+"""Refusals. Each app's errors.py defines its own; backend/api/exceptions.py alone turns them into
+HTTP statuses."""
 
 from typing import Any, ClassVar
 
@@ -8,10 +8,10 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Refusal(Exception):
-    """The request was understood and is refused; nothing was changed.
+    """A request that was understood and is refused; nothing was changed.
 
-    ``code`` is part of the API and never changes; ``title`` is for people, translated, and may
-    be reworded. ``facts`` are JSON-able details shown beside them, such as
+    ``code`` is part of the API and never changes; ``title`` is for people, translated, and may be
+    reworded. ``facts`` are JSON-able details shown beside them, such as
     ``{"available": 12, "needed": 20}``; they name nobody.
     """
 
@@ -24,23 +24,23 @@ class Refusal(Exception):
 
 
 class Invalid(Refusal):
-    """What was sent can never be right, whatever the state of things (400)."""
+    """Refusal of a request that can never be right, whatever the state of things (400)."""
 
 
 class Forbidden(Refusal):
-    """The caller may see the thing and may not do this to it (403)."""
+    """Refusal of an act on a thing that the caller may see (403)."""
 
 
 class NotFound(Refusal):
-    """There is no such thing, or it is not the caller's to see: both look alike (404)."""
+    """Refusal of a thing that is not there or not the caller's to see: both look alike (404)."""
 
 
 class Conflict(Refusal):
-    """Refuse what can not be done as things stand now, and might be later (409)."""
+    """Refusal of an act that is not possible as things stand, and might be later (409)."""
 
 
 class TooMany(Refusal):
-    """Too many requests (429); the next may come in ``retry_after_seconds``."""
+    """Refusal of too many requests (429); the next may come in ``retry_after_seconds``."""
 
     code = "throttled"
     title = _("Too many requests; please wait a moment.")
@@ -51,6 +51,6 @@ class TooMany(Refusal):
 
 
 class Unavailable(Refusal):
-    """Somebody we depend on does not answer; the same request may do in a moment (503)."""
+    """Refusal while something we depend on does not answer; the request may succeed soon (503)."""
 
     retry_after_seconds: ClassVar[int] = 5

@@ -1,7 +1,7 @@
-"""How gunicorn writes its log: as we do ours, a line with the request's id.
+"""Gunicorn's log in the format of ours: a line with the request's id.
 
-``gunicorn --config=python:backend.gunicorn_config``. Of a request neither query, address, referrer
-nor user agent is written: they may tell of a person.
+``gunicorn --config=python:backend.gunicorn_config``. Query, address, referrer and user agent of a
+request are not written, because they may tell of a person.
 """
 
 access_log_format = "%({x-request-id}o)s gunicorn.access %(m)s %(U)s %(s)s %(B)s %(M)sms"

@@ -6,5 +6,5 @@ from uuid_utils.compat import uuid7
 
 
 def new_id() -> uuid.UUID:
-    """A fresh UUIDv7 (RFC 9562)."""
+    """Return a fresh UUIDv7 (RFC 9562)."""
     return uuid7()

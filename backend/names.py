@@ -1,4 +1,4 @@
-"""Names are shown as given, and compared as people mean them."""
+"""Names, shown as given and compared as people mean them."""
 
 import unicodedata
 from typing import Any
@@ -18,30 +18,30 @@ _QUOTES = str.maketrans(dict.fromkeys("“”„‟«»〝〞〟", '"') | dict.f
 
 
 def of_person(name: str) -> str:
-    """A person's name as it is compared: NFKC, in one case, without blanks and dots.
+    """Return a person's name for comparison: NFKC, in one case, without blanks and dots.
 
-    王　明 is 王明, and 阿依古丽•买买提 is 阿依古丽·买买提 or 阿依古丽.买买提.
+    王 明 is 王明, and 阿依古丽•买买提 is 阿依古丽·买买提 or 阿依古丽.买买提.
     """
     letters = (letter for letter in _folded(name) if letter not in "·.。")
     return "".join(letters)
 
 
 def of_thing(name: str) -> str:
-    """The name of a shop, an activity, its category or an estate, as it is compared.
+    """Return the name of a shop, activity, category or estate for comparison.
 
-    Neither width and blanks nor the kind of bracket, quote, dash or dot make another thing. A full
-    stop does: 1.5 小时 is not 15 小时. Cut, for no index takes a name without an end.
+    Width, blanks and the kind of bracket, quote, dash or dot make no difference. A full stop does:
+    1.5 小时 is not 15 小时. The result is cut, for no index takes a name without an end.
     """
     return "".join(map(_bracket, _folded(name)))[:COMPARED_LENGTH]
 
 
 def is_one_person(name: str, other: str) -> bool:
-    """Whether two names are one person's. A name that nobody has told is no one's."""
+    """Tell whether two names are one person's. An empty name is nobody's."""
     return of_person(name) == of_person(other) != ""
 
 
 class ComparedField(models.CharField):  # type: ignore[type-arg]  # generic to mypy alone
-    """What the row's field ``of``, the name of a thing, is compared by; written whenever it is.
+    """The comparable form of the field ``of``, a thing's name; written whenever the row is.
 
     For unique constraints, and for looking up with ``of_thing``.
     """
@@ -61,7 +61,7 @@ class ComparedField(models.CharField):  # type: ignore[type-arg]  # generic to m
 
 
 def _folded(name: str) -> str:
-    """Without blanks, in one case, with one kind of dash, of dot and of each quote."""
+    """Return the name without blanks, in one case, with one kind of dash, dot and each quote."""
     return "".join(
         "·" if letter in _DOTS else "-" if is_dash(letter) else letter
         for letter in bare(name).casefold().translate(_QUOTES)

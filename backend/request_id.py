@@ -1,4 +1,4 @@
-"""One id for one request, in its answer, its log lines and its audit entries.
+"""One id for a request, in its answer, its log lines and its audit entries.
 
 Not django-guid: it takes over whatever id a client sends, which would stand in our audit trail.
 """
@@ -17,21 +17,21 @@ _current: ContextVar[str] = ContextVar("request_id", default="")
 
 
 def current_request_id() -> str:
-    """The id of the request or task in hand, ``""`` outside of any."""
+    """Return the id of the current request or task, ``""`` outside of any."""
     return _current.get()
 
 
 def follow(request_id: str) -> None:
-    """From here on, in this thread, it is this request or task."""
+    """Set the id of the current request or task, for this thread from here on."""
     _current.set(request_id)
 
 
 def name_request(
     get_response: Callable[[HttpRequest], HttpResponseBase],
 ) -> Callable[[HttpRequest], HttpResponseBase]:
-    """Give each request an id of our own making, and tell it in the header X-Request-ID.
+    """Give each request an id of our own making, and send it in the header X-Request-ID.
 
-    What a client calls its request is not taken over: it would stand in our log and audit.
+    A client's own id is not used: it would stand in our log and audit trail.
     """
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
@@ -45,7 +45,7 @@ def name_request(
 
 
 class RequestIdFilter(logging.Filter):
-    """Adds ``request_id`` to every line; ``-`` outside of any request or task."""
+    """Filter that adds ``request_id`` to every log line; ``-`` outside of any request or task."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.request_id = current_request_id() or "-"

@@ -1,7 +1,7 @@
-"""`make run`: everything at once on one machine, from nothing to a community one can log in to.
+"""`make run`: everything on one machine, from nothing to a community one can log in to.
 
-Servers, secrets, migrations, then web, worker and beat, and beside them the demo community, whose
-year takes a while to play; until Ctrl-C or until one of them dies. All it keeps is under
+Starts servers, secrets, migrations, then web, worker and beat, and beside them the demo community,
+whose year takes a while to play; until Ctrl-C or until one of them dies. All data is under
 LINLI_HOME (``var/`` unless named).
 """
 
@@ -41,15 +41,15 @@ STOP_SECONDS = 20  # for a request or a task in hand; a task cut short is done a
 
 
 def say(line: str) -> None:
-    """Print at once. With the terminal gone there is nobody to tell, and still all to stop."""
+    """Print at once, ignoring a terminal that is gone, so that everything can still be stopped."""
     with suppress(OSError):
         print(line, flush=True)
 
 
 def run(home: Path, first_port: int) -> None:
-    """Bring everything up and keep it up until a signal comes, as SystemExit.
+    """Start everything and keep it running until a signal comes, as SystemExit.
 
-    Raises StartError when a part can not be started, or dies later. All is stopped by then.
+    Raises StartError if a part can not be started, or dies later. All is stopped by then.
     """
     with servers(home, durable=True, say=say) as running:
         environment = os.environ | running.environment | secrets_kept_in(home)
@@ -106,7 +106,7 @@ def run(home: Path, first_port: int) -> None:
 
 
 def secrets_kept_in(home: Path) -> dict[str, str]:
-    """The three secrets, from the environment or else made once and kept in ``secrets.json``.
+    """Return the three secrets, from the environment or made once, in ``secrets.json``.
 
     Losing that file makes the phone numbers in the database unreadable for good.
     """
@@ -131,9 +131,9 @@ def manage(command: str, environment: Mapping[str, str]) -> Child:
 
 
 def listen(first_port: int) -> socket.socket:
-    """A socket listening on the first free port from ``first_port`` on.
+    """Return a socket listening on the first free port from ``first_port`` on.
 
-    It is handed to the web server as it is, so nobody can take the port in between.
+    The web server gets the socket itself, so nobody can take the port in between.
     """
     for port in range(first_port, first_port + 100):
         with suppress(OSError):
@@ -161,7 +161,7 @@ def start_web(
 
 
 def start_wechat(home: Path) -> list[Child]:
-    """What plays WeChat's and WeChat Pay's parts where there are no credentials for the real ones.
+    """Start the stand-ins for WeChat and WeChat Pay, used without credentials for the real ones.
 
     No money moves: whoever is paid confirms to the stand-in.
     """
@@ -177,7 +177,7 @@ def start_wechat(home: Path) -> list[Child]:
 
 
 def settings_of(standins: Iterable[Child], home: Path) -> dict[str, str]:
-    """The settings with which web finds the stand-ins, once they say where they are."""
+    """Return the settings with which web finds the stand-ins, once they have written them."""
     files = [home / f"{name}.json" for name in STANDINS]
     while not all(file.exists() for file in files):
         raise_if_one_died(standins)
@@ -214,7 +214,7 @@ def wait_until_ready(port: int, everything: Iterable[Child]) -> None:
 
 
 def watch(everything: Iterable[Child], until: Child | None = None) -> None:
-    """Look on until one of them dies, and raise StartError then, or until ``until`` has ended."""
+    """Wait until ``until`` has ended. Raises StartError if one of ``everything`` dies."""
     while until is None or until.running:
         raise_if_one_died(everything)
         time.sleep(0.2)
@@ -230,7 +230,7 @@ def raise_if_one_died(everything: Iterable[Child]) -> None:
 
 
 def greet(home: Path, url: str) -> None:
-    """Say where it is, and what of it is still to come."""
+    """Print the addresses, and that the demo community is being loaded."""
     say(f"\nLinli is up.\n  Web   {url}/\n  API   {url}/api/v1/docs\n  Logs  {home / 'log'}")
     say("  Commands beside it: .venv/bin/python manage.py help")
     say("\nDemo community: loading (what is there already stays; the first time plays a year).")
@@ -238,7 +238,7 @@ def greet(home: Path, url: str) -> None:
 
 
 def introduce(home: Path, *, url: str, wechat: str = "", wechatpay: str = "") -> None:
-    """Say who can log in, as the demo community wrote it down."""
+    """Print who can log in, as the demo community wrote it down."""
     demo = json.loads((home / "demo.json").read_text())
     say(f"\nDemo community: loaded\nLog-ins, all with the password {demo['password']}")
     for user in demo["users"]:
@@ -254,14 +254,14 @@ def introduce(home: Path, *, url: str, wechat: str = "", wechatpay: str = "") ->
 
 
 def log_in_code(wechat: str) -> str:
-    """A code as ``wx.login`` would give it to the phone of somebody we have never seen."""
+    """Return a code as ``wx.login`` would give it to the phone of a newcomer."""
     newcomer = {"openid": f"o6_{secrets.token_urlsafe(16)}"}
     told = httpx.post(f"{wechat}/_standin/codes", json=newcomer, timeout=10, trust_env=False)
     return str(told.json()["code"])
 
 
 def main() -> int:
-    """0: stopped by a signal, in good order. 1: could not start, or a part died."""
+    """Run until stopped. Returns 0 after a signal, 1 if it could not start or a part died."""
     signals.install()
     home = Path(os.environ.get("LINLI_HOME") or BASE_DIR / "var").resolve()
     try:

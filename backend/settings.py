@@ -1,6 +1,6 @@
-"""Every setting, in one file; what differs between places comes from the environment.
+"""Every setting, in one file; differences between places come from the environment.
 
-README.md, "Configure", lists each variable; tests/backend/test_readme.py holds the two together.
+README.md, "Configure", lists each variable; tests/backend/test_readme.py compares the two.
 """
 
 from datetime import timedelta
@@ -262,7 +262,7 @@ REST_FRAMEWORK = {
     "DEFAULT_VERSIONING_CLASS": None,
     "DEFAULT_METADATA_CLASS": None,  # the document describes it; a picture's view could not
     "EXCEPTION_HANDLER": "backend.api.exceptions.problem_response",
-    # Whoever has no log-in is counted wherever they are let in, unless a view says otherwise.
+    # Requests without a log-in are throttled wherever let in, unless a view says otherwise.
     "DEFAULT_THROTTLE_CLASSES": ["backend.api.throttling.PublicThrottle"],
     "DEFAULT_THROTTLE_RATES": {
         "public": "120/minute",
@@ -348,8 +348,8 @@ CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TIMEZONE = "Asia/Shanghai"
-# A sweep that nobody ran is made up for by the next: a day without a worker must not leave a day's
-# sweeps behind, each of which would queue all that is owed once more.
+# The next sweep makes up for a missed one: a day without a worker must not leave a day's sweeps
+# behind, each of which would queue everything that is owed once more.
 SWEEPS = {
     "backend.notices.tasks.sweep_due_notices": SWEEP_SECONDS,
     "merchants.redemption.tasks.sweep_expired_vouchers": SWEEP_SECONDS,

@@ -1,7 +1,7 @@
 """The project's own SQL: one function or trigger body a file, in the ``sql`` folder of its slice.
 
-A file that creates a function is migrated by ``makemigrations`` (backend/communities/management);
-the others are bodies that a trigger of a model names.
+``makemigrations`` (backend/communities/management) migrates files that create a function; the
+others are bodies that a model's trigger names.
 """
 
 import re
@@ -18,14 +18,14 @@ def _files() -> dict[str, Path]:
 
 
 def sql(name: str) -> str:
-    """Return the text of NAME.sql, whichever slice it lies in. Raises KeyError if none has it."""
+    """Return the text of NAME.sql, whichever slice it lies in. Raises KeyError if there is none."""
     return _files()[name].read_text()
 
 
 def functions_in(folder: str) -> dict[str, str]:
     """Return the statement that creates each function below ``folder``, by the function's name.
 
-    What stands before it is a comment: another one makes no migration.
+    Text before the statement is a comment: changing it makes no migration.
     """
     texts = {name: sql(name) for name, file in _files().items() if file.is_relative_to(folder)}
     return {
@@ -38,8 +38,8 @@ def functions_in(folder: str) -> dict[str, str]:
 def constraint_of(error: BaseException) -> str | None:
     """Return the name of the constraint or trigger that refused a statement, None if none did.
 
-    What our own functions raise says it in DETAIL alone, which survives wherever the statement ran;
-    a shard names its constraint in the message, with the shard's number.
+    Our own functions give the name in DETAIL alone, which survives wherever the statement ran; a
+    shard gives its constraint in the message, with the shard's number.
     """
     diagnosis = getattr(error.__cause__, "diag", None)
     if diagnosis is None:

@@ -1,4 +1,4 @@
-"""What the tables of several models have in common."""
+"""Fields, triggers and conditions that tables of several models share."""
 
 from typing import Any, TypeVar
 
@@ -14,7 +14,7 @@ Got = TypeVar("Got")
 
 
 class PersonKey(models.ForeignKey[Set, Got]):
-    """A person of whom it is kept for good that they did something; nobody asks what all."""
+    """A key to a person who did something, kept for good, without an index: nobody lists by it."""
 
     def __init__(self, **kwargs: Any) -> None:
         kwargs.setdefault("to", settings.AUTH_USER_MODEL)
@@ -34,26 +34,26 @@ class PersonKey(models.ForeignKey[Set, Got]):
 def trigger(
     name: str, operation: Any, *, body: str = "", when: Any = pgtrigger.After, **how: Any
 ) -> pgtrigger.Trigger:
-    """Return the trigger whose body is the file of its name, or else of the name ``body``."""
+    """Return the trigger whose body is the SQL file ``name``, or ``body`` if given."""
     return pgtrigger.Trigger(
         name=name, operation=operation, when=when, func=sql(body or name), **how
     )
 
 
 def set_once(name: str, column: str) -> pgtrigger.Trigger:
-    """Return a trigger that lets nothing of a row change once ``column`` is set."""
+    """Return a trigger that refuses any change of a row once ``column`` is set."""
     is_set = pgtrigger.Q(**{f"old__{column}__isnull": False})
     return pgtrigger.Protect(name=name, operation=pgtrigger.Update, condition=is_set)
 
 
 def never(name: str, change: str) -> pgtrigger.Trigger:
-    """Return a trigger that refuses an update of which ``change``, over OLD and NEW, is true."""
+    """Return a trigger that refuses an update if ``change``, over OLD and NEW, is true."""
     condition = pgtrigger.Condition(change)
     return pgtrigger.Protect(name=name, operation=pgtrigger.Update, condition=condition)
 
 
 def changed(column: str) -> Any:
-    """Return the condition of a trigger that an update changes ``column``."""
+    """Return the trigger condition that an update changes ``column``."""
     return pgtrigger.Q(**{f"old__{column}__df": pgtrigger.F(f"new__{column}")})
 
 

@@ -1,4 +1,4 @@
-"""The settings, only quicker and harmless: cheap passwords, throwaway keys, files in memory."""
+"""The settings for tests: cheap passwords, throwaway keys, files in memory."""
 
 import os
 

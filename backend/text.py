@@ -1,7 +1,7 @@
-"""Text that people type or paste: what of it nobody sees, and what turns the rest around.
+"""Text that people type or paste: its invisible characters, and those that change directions.
 
-Unicode has characters for all scripts, and some that only steer how others are shown. Three things
-can become of one that is not seen, the first that fits:
+Unicode has characters for all scripts, and some that only control how others are shown. An
+invisible one is treated in one of three ways, the first that fits:
 
 - kept, where a script or a picture needs it: the joiners of Arabic, Mongolian and Indic letters and
   of emoji, a variation selector behind what it selects, the three flags that are written with tags;
@@ -60,7 +60,7 @@ _SPEAKING = "LNPS"  # letters, digits, punctuation, symbols: the rest needs one 
 
 
 class CharacterRefused(ValueError):
-    """``character``: the first that may not stand in a text. ``title`` has a place for its name."""
+    """The error of the first ``character`` that is not allowed; its name goes into ``title``."""
 
     code = "character_refused"
     title = _("This may not hold the invisible or broken character {character}.")
@@ -71,10 +71,10 @@ class CharacterRefused(ValueError):
 
 
 def tidy(text: str, *, lines: bool = False) -> str:
-    """``text`` without what nobody sees and without blanks around it; empty if nothing is left.
+    """Return ``text`` without invisible characters and blanks around it; empty if nothing is left.
 
-    With ``lines`` it may have several, each ending in a newline, and tabs. Idempotent: a tidy
-    text stays as it is. Raises CharacterRefused.
+    With ``lines`` it may have several, each ending in a newline, and tabs. Idempotent: a tidy text
+    stays as it is. Raises CharacterRefused.
     """
     text = text.translate(_WITHOUT).strip()
     if lines:
@@ -91,7 +91,7 @@ def tidy(text: str, *, lines: bool = False) -> str:
 
 
 def is_tidy(text: str) -> bool:
-    """Whether it is one line as ``tidy`` leaves it, and not empty."""
+    """Tell whether ``text`` is one line as ``tidy`` leaves it, and not empty."""
     try:
         return bool(text) and tidy(text) == text
     except CharacterRefused:
@@ -99,7 +99,7 @@ def is_tidy(text: str) -> bool:
 
 
 def is_blank(character: str) -> bool:
-    """Whether it is a blank or a line end, or shows nothing by itself, like a byte order mark."""
+    """Tell whether it is a blank, a line end, or invisible by itself, like a byte order mark."""
     return (
         unicodedata.category(character) in ("Zs", "Zl", "Zp", "Cc", "Cf")
         or ord(character) in _WITHOUT
@@ -108,29 +108,29 @@ def is_blank(character: str) -> bool:
 
 
 def shows_nothing(text: str) -> bool:
-    """Whether nobody sees anything of it, as ``tidy`` finds, also where it would be refused."""
+    """Tell whether nothing of ``text`` is visible, also where ``tidy`` would refuse it."""
     return not any(map(_is_seen, text.translate(_WITHOUT)))
 
 
 def bare(text: str) -> str:
-    """The text in NFKC (full-width forms made plain), without blanks and what shows nothing."""
+    """Return the text in NFKC (full-width forms made plain), without blanks and invisible signs."""
     plain = unicodedata.normalize("NFKC", text)
     return "".join(character for character in plain if not is_blank(character))
 
 
 def is_dash(character: str) -> bool:
-    """Whether it is any of the dashes, or a stroke that is typed for one."""
+    """Tell whether it is any of the dashes, or a stroke that is typed for one."""
     return unicodedata.category(character) == "Pd" or character in _STROKES
 
 
 def name_of(character: str) -> str:
-    """``U+202E (RIGHT-TO-LEFT OVERRIDE)``; without the name where it has none."""
+    """Return ``U+202E (RIGHT-TO-LEFT OVERRIDE)``, without the brackets if it has no name."""
     name = unicodedata.name(character, _NAMELESS.get(character, ""))
     return f"U+{ord(character):04X}" + (f" ({name})" if name else "")
 
 
 def _take(text: str, kept: list[str], lines: bool) -> None:
-    """Append what of ``text`` stays, where ``kept`` stands before it."""
+    """Append the characters of ``text`` that stay to ``kept``, the text before it."""
     for at, character in enumerate(text):
         before = kept[-1][-1] if kept else ""
         if character in _JOINERS:
@@ -181,7 +181,7 @@ def _is_picture(character: str) -> bool:
 
 
 def _selector(character: str) -> int | None:
-    """Which form of the character before it a variation selector asks for, from 1 on."""
+    """Return the number of the form that a variation selector asks for, from 1 on, or None."""
     if "\ufe00" <= character <= "\ufe0f":
         return ord(character) - 0xFE00 + 1
     if "\U000e0100" <= character <= "\U000e01ef":
@@ -190,7 +190,7 @@ def _selector(character: str) -> int | None:
 
 
 def _has_forms(character: str, form: int) -> bool:
-    """Ideographs have drawn forms; what is no letter may be text (15) or a picture (16)."""
+    """Tell whether ``character`` has that form; signs may be text (15) or a picture (16)."""
     if form in (15, 16):
         return character == "\u2139" or unicodedata.category(character)[0] in "NPS"
     name = unicodedata.name(character, "")

@@ -1,4 +1,4 @@
-"""Every address: the public's pages, the operator's, log-in (django-allauth), and the API."""
+"""All addresses: public pages, the operator's, log-in (django-allauth), and the API."""
 
 from allauth.headless.account import views as account
 from allauth.headless.base.views import ConfigView
@@ -25,9 +25,9 @@ APIS = [
     "backend.privacy.api",
 ]
 
-# Of what django-allauth has, what people log in with here. The rest is about e-mail addresses and
-# phones, of which it would keep its own and to which it would write; nobody has any with it.
-# Each is counted by address: a session is looked for before anybody knows whether there is one.
+# The part of django-allauth that people log in with here. The rest is about e-mail addresses and
+# phones, of which it would keep its own and write to them; nobody has any there.
+# Each is throttled by address, because a session is looked up before it is known to exist.
 LOG_IN = [
     path(
         f"app/v1/{address}",

@@ -1,6 +1,6 @@
-"""What is measured, against what: ``make bench BENCH=name``, all of them without BENCH.
+"""Benches: ``make bench BENCH=name``, or all of them without BENCH.
 
 Each file here whose name does not begin with ``_`` is a bench: a ``run()`` that prints a table and
-answers an Outcome. Its figures are ratios of two things measured in one run, never seconds or
-bytes by themselves: those say more about the machine than about us.
+returns an Outcome. Its figures are ratios of two things measured in one run, never seconds or bytes
+by themselves: those say more about the machine than about us.
 """

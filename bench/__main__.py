@@ -13,7 +13,7 @@ from bench._outcome import Outcome
 
 
 def main(wanted: list[str]) -> int:
-    """Run the benches and print their figures; 1 if any bound is broken, 2 if there is no such."""
+    """Run the benches and print their figures. Returns 1 if a bound is broken, 2 if unknown."""
     known = sorted(path.stem for path in Path(__file__).parent.glob("[!_]*.py"))
     if unknown := sorted(set(wanted) - set(known)):
         print(f"no bench {', '.join(unknown)}; there are: {', '.join(known)}", file=sys.stderr)

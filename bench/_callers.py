@@ -1,4 +1,4 @@
-"""One of those who ask a live server at BENCH_URL with BENCH_TOKEN: see ``auth`` and ``redeem``."""
+"""One of the clients of a live server, BENCH_URL, with BENCH_TOKEN: see ``auth`` and ``redeem``."""
 
 import http.client
 import json
@@ -22,7 +22,7 @@ def main(number: int) -> None:
     codes = islice(all_codes, number, None, PROCESSES)  # each is some one's of us
 
     def ask(method: str, path: str, body: str | None = None, **headers: str) -> None:
-        """Raises RuntimeError for any answer but a success."""
+        """Send a request. Raises RuntimeError for any answer but a success."""
         try:
             connection.request(method, path, body, told | headers)
             answer = connection.getresponse()

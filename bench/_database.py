@@ -16,7 +16,7 @@ from psycopg.sql import SQL, Identifier
 
 @contextmanager
 def own_database() -> Iterator[None]:
-    """An empty migrated database for us and, by DATABASE_URL, for programs we start."""
+    """Make an empty migrated database for us and, by DATABASE_URL, for programs we start."""
     outer_url, template = os.environ["DATABASE_URL"], _migrated(os.environ["DATABASE_URL"])
     name = _fresh_name()
     with psycopg.connect(outer_url, autocommit=True) as server:
@@ -34,7 +34,7 @@ def own_database() -> Iterator[None]:
 
 @cache
 def _migrated(outer_url: str) -> str:
-    """The name of a database that was migrated once, to be copied; it goes when we end.
+    """Return the name of a database that was migrated once, to be copied; dropped at exit.
 
     The tests have one, and name it.
     """

@@ -1,7 +1,7 @@
-"""The ledger when there is ten times as much of it, and posting many against a bare COPY.
+"""The ledger when it is ten times as large, and ``post_many`` against a bare COPY.
 
-BENCH_LEDGER_ROWS (100000,1000000) is how many transfers, to BENCH_WALLETS (1000); BENCH_ROUNDS (5)
-how often the sides of ``bulk_vs_copy`` take turns, each into tables that hold nothing else.
+BENCH_LEDGER_ROWS (100000,1000000) is the number of transfers, to BENCH_WALLETS (1000); BENCH_ROUNDS
+(5) is how often the sides of ``bulk_vs_copy`` take turns, each into empty tables.
 """
 
 import json
@@ -31,7 +31,7 @@ COLUMNS = (
 
 
 def figures() -> dict[str, float]:
-    """``bulk_vs_copy``, and large ÷ small of what else is done with so many transfers.
+    """Return ``bulk_vs_copy``, and large ÷ small of other work on so many transfers.
 
     That is posting them (bulk), a wallet's page and balance, sealing and verifying.
     """
@@ -48,7 +48,7 @@ def figures() -> dict[str, float]:
 
 
 def _costs(rows: int, *, look_at: int) -> dict[str, float]:
-    """Seconds, and the peak memory of what reads them all, by the figure that they go into."""
+    """Return seconds, and the peak memory of reading them all, by figure."""
     with own_database():
         costs = _take_turns(rows)
         for what in ("seal", "verify"):
@@ -63,7 +63,7 @@ def _costs(rows: int, *, look_at: int) -> dict[str, float]:
 
 
 def _take_turns(rows: int) -> dict[str, float]:
-    """Seconds of ``post_many`` and of COPY, into empty tables."""
+    """Return the seconds of ``post_many`` and of COPY, into empty tables."""
     places.found(code="empty", name="empty")
     issuance, wallets = open_books("bench", asked("WALLETS", 1000))
     with connection.cursor() as cursor:
@@ -81,7 +81,7 @@ def _take_turns(rows: int) -> dict[str, float]:
 
 @transaction.atomic
 def open_books(code: str, wallets: int) -> tuple[Account, list[Account]]:
-    """A new community's issuance, and as many wallets."""
+    """Return a new community's issuance, and ``wallets`` wallets."""
     community = places.found(code=code, name=code)
     issuance = ledger.account(community=community, kind=AccountKind.ISSUANCE)
     return issuance, [
@@ -124,7 +124,7 @@ def _copy(movements: Iterator[ledger.Movement]) -> None:
 
 
 def _look(transfers: int) -> float:
-    """Seconds for the first page and the balance of a wallet with so many transfers."""
+    """Return the seconds for the first page and the balance of a wallet with so many transfers."""
     issuance, [wallet] = open_books("look", 1)
     ledger.post_many(_movements(transfers, issuance, [wallet]))
     with connection.cursor() as cursor:

@@ -1,6 +1,6 @@
 """``python -m bench._hordak NUMBER``: one of the processes that post with django-hordak.
 
-``python -m bench._hordak prepare WALLETS AMOUNT`` makes its tables, and wallets with that in them.
+``python -m bench._hordak prepare WALLETS AMOUNT`` makes its tables, and wallets with AMOUNT.
 """
 
 import sys
@@ -28,7 +28,7 @@ from moneyed import CNY, Money  # noqa: E402
 
 
 def prepare(wallets: int, amount: int) -> None:
-    """Wallets are accounts of their own, on the side where a transfer lowers who gives."""
+    """Make the wallets: accounts of the type in which a transfer lowers the payer's balance."""
     call_command("migrate", verbosity=0)
     with transaction.atomic():
         # In bulk: a trigger works out everybody's code for each statement. One tree to an account.
@@ -53,7 +53,7 @@ def main(number: str) -> None:
 
     @transaction.atomic
     def spend() -> None:
-        """Made as safe as ours: nobody else moves these two, nor is more taken than there is."""
+        """Spend as safely as ours: nobody else moves these two, nor is more taken than there is."""
         payer, payee = draw.sample(wallets, 2)
         both = Account.objects.filter(pk__in=[payer, payee]).order_by("pk")
         locked = {account.pk: account for account in both.select_for_update(no_key=True)}

@@ -1,4 +1,4 @@
-"""What a bench answers, and how large it is to be."""
+"""The outcome of a bench, and its bounds."""
 
 import operator
 import os
@@ -17,7 +17,7 @@ class Outcome:
         self.figures = {name: round(figure, 3) for name, figure in self.figures.items()}
 
     def broken(self) -> list[str]:
-        """A sentence for each figure that is out of bounds."""
+        """Return a sentence for each figure that is out of bounds."""
         return [
             f"{name} is {self.figures[name]}, which is {words} {bound}"
             for words, holds, bounds in (
@@ -29,7 +29,7 @@ class Outcome:
         ]
 
     def print(self) -> None:
-        """A line for each figure, with its bound."""
+        """Print a line for each figure, with its bound."""
         bounds = {name: f"at most {bound}" for name, bound in self.at_most.items()}
         bounds |= {name: f"at least {bound}" for name, bound in self.at_least.items()}
         for name, figure in self.figures.items():
@@ -38,11 +38,11 @@ class Outcome:
 
 
 def asked(name: str, default: int) -> int:
-    """How many, as the environment has it."""
+    """Return the number that the environment gives, or ``default``."""
     return int(os.environ.get(f"BENCH_{name}", default))
 
 
 def asked_pair(name: str, default: str = "100000,1000000") -> tuple[int, int]:
-    """SMALL,LARGE: how many there are once, and once more when there is more of it."""
+    """Return SMALL,LARGE of the environment: the two sizes that are compared."""
     small, large = os.environ.get(f"BENCH_{name}", default).split(",")
     return int(small), int(large)

@@ -1,7 +1,7 @@
-"""Runs a command and says in JSON, as its last line, what it took.
+"""Runs a command and prints its cost as JSON, as its last line.
 
-The kernel counts what a process had in memory before it became the command as the command's own.
-So this is a program of its own, small enough for that not to show: it must not import ours.
+The kernel counts what a process had in memory before it became the command as the command's own. So
+this is a program of its own, small enough for that not to show: it must not import ours.
 """
 
 import json
@@ -13,7 +13,7 @@ from pathlib import Path
 
 
 def measured(*command: str) -> dict[str, float]:
-    """What ``python COMMAND`` took: ``seconds`` and ``peak_kib``, of resident memory."""
+    """Return the cost of ``python COMMAND``: ``seconds`` and ``peak_kib`` of resident memory."""
     done = subprocess.run(
         [sys.executable, __file__, sys.executable, *command],
         cwd=Path(__file__).resolve().parent.parent,
@@ -26,7 +26,7 @@ def measured(*command: str) -> dict[str, float]:
 
 
 def main(command: list[str]) -> int:
-    """Run the command, whose status is ours."""
+    """Run the command. Returns its status."""
     started = time.monotonic()
     process = subprocess.Popen(command)
     _, wait_status, usage = os.wait4(process.pid, 0)

@@ -16,7 +16,7 @@ from points.models import Account  # noqa: E402
 
 
 def main(number: str) -> None:
-    """All movements are of one point, between accounts drawn at random."""
+    """Post movements of one point between accounts drawn at random."""
     draw = Random(number)
     serial = count()
     wallets = list(Account.objects.filter(kind=AccountKind.WALLET).order_by("pk"))

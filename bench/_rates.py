@@ -1,8 +1,8 @@
 """Postings a second: ``ledger.post``, SQL by hand (usual.sql) and django-hordak, taking turns.
 
-Four at a time on each side, of one point, between BENCH_WALLETS (1000) drawn at random, so nobody
-waits for a row. A figure is the median of the ratios of five rounds. BENCH_TRANSFERS (8000) is how
-many a side posts in a round; django-hordak an eighth of that.
+Each side has four processes that post one point between BENCH_WALLETS (1000) drawn at random, so
+nobody waits for a row. A figure is the median of the ratios of five rounds. A side posts
+BENCH_TRANSFERS (8000) in a round; django-hordak an eighth of that.
 """
 
 import os
@@ -30,7 +30,7 @@ ROUNDS = 5
 
 
 def figures() -> dict[str, float]:
-    """``post_vs_sql``, ``hot_vs_spread`` and ``post_vs_hordak``."""
+    """Return ``post_vs_sql``, ``hot_vs_spread`` and ``post_vs_hordak``."""
     each = max(asked("TRANSFERS", 8000) // PROCESSES, 1)
     with own_database():
         _warn_unless_durable()
@@ -63,7 +63,7 @@ def figures() -> dict[str, float]:
 
 
 def _usual_rate(each: int) -> float:
-    """As pgbench says itself: without the time that its connections take."""
+    """Return the rate that pgbench prints, without the time that its connections take."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM usual_transfer")
         (posted,) = cursor.fetchone()
@@ -72,7 +72,7 @@ def _usual_rate(each: int) -> float:
             postgres_programs() / "pgbench",
             *("--no-vacuum", "--protocol=prepared", f"--file={FOLDER / 'usual_post.pgbench'}"),
             *(f"--client={PROCESSES}", f"--jobs={PROCESSES}", f"--transactions={each}"),
-            # Names what is posted in this run; no key may be used before.
+            # The number of this run, so that its keys are new.
             *(f"--define=run={posted}", "--define=n=0", f"--define=wallets={WALLETS}"),
             os.environ["DATABASE_URL"],
         ],

@@ -1,8 +1,8 @@
-"""A month's settlement when there is ten times as much of it.
+"""A month's settlement when it is ten times as large.
 
-BENCH_SETTLED=SMALL,LARGE (100000,1000000) are how many redemptions, of 1,000 merchants, or as many
-as there are redemptions if those are fewer. ``python -m bench._settling CODE`` drafts the
-statements of one community: "empty" owes nothing, and takes what it takes to start.
+BENCH_SETTLED=SMALL,LARGE (100000,1000000) are the numbers of redemptions, of 1,000 merchants, or as
+many as there are redemptions if those are fewer. ``python -m bench._settling CODE`` drafts the
+statements of one community: "empty" owes nothing, and measures the start alone.
 """
 
 import sys
@@ -21,7 +21,7 @@ REDEEMED = Path(__file__).with_name("redeemed.sql")
 
 
 def figures() -> dict[str, float]:
-    """``settle_growth`` (seconds) and ``settle_memory`` (peak resident memory), large ÷ small."""
+    """Return ``settle_growth`` (seconds) and ``settle_memory`` (peak resident), large ÷ small."""
     small, large = map(_costs, asked_pair("SETTLED"))
     return {name: large[name] / small[name] for name in small}
 

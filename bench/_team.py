@@ -1,4 +1,4 @@
-"""Python processes that work at the same time: told by a line on standard input, they answer."""
+"""Python processes that work at the same time: each reads a line of input, works, and answers."""
 
 import os
 import subprocess
@@ -19,7 +19,7 @@ class Team:
         self._wait()
 
     def rate(self, task: str, times: int) -> float:
-        """How often a second they did ``task``, each of them ``times``, until the last had."""
+        """Return how often a second ``task`` was done, ``times`` by each, until the last ended."""
         started = time.perf_counter()
         for member in self._members:
             print(task, times, file=member.stdin, flush=True)
@@ -35,7 +35,7 @@ class Team:
 
 @contextmanager
 def team(module: str, **environment: str) -> Iterator[Team]:
-    """Processes of ``python -m module NUMBER``, which must call ``work``; gone afterwards."""
+    """Run processes of ``python -m module NUMBER``, which must call ``work``, for the block."""
     with ExitStack() as running:
         members = []
         for number in range(PROCESSES):
@@ -53,7 +53,7 @@ def team(module: str, **environment: str) -> Iterator[Team]:
 
 
 def work(tasks: dict[str, Callable[[], object]]) -> None:
-    """A process' own side: do what each line says, until there are no more lines."""
+    """Do what each input line says, until there are no more: a process' own side."""
     print(DONE, flush=True)
     for line in sys.stdin:
         task, times = line.split()
@@ -63,5 +63,5 @@ def work(tasks: dict[str, Callable[[], object]]) -> None:
 
 
 def first(each: int) -> int:
-    """So many go before what is measured: first times are slow, and nobody's fault."""
+    """Return how many to do before measuring: first times are slow, and nobody's fault."""
     return max(each // 10, 1)

@@ -1,4 +1,4 @@
-"""A live web server on a bench's database, and four clients that ask it."""
+"""A live web server on a bench's database, and four clients of it."""
 
 import os
 import tempfile
@@ -20,7 +20,7 @@ PASSWORD = "correct horse battery staple"  # noqa: S105  # of a bench's people a
 
 @contextmanager
 def live_server() -> Iterator[str]:
-    """As `make run` starts it, but for the number of workers and ``_web_urls``; its address."""
+    """Start web as `make run` does, but for the workers and ``_web_urls``. Yields its address."""
     with tempfile.TemporaryDirectory(prefix="linli-") as name, listen(8000) as listener:
         home = Path(name)
         (home / "log").mkdir()
@@ -32,7 +32,7 @@ def live_server() -> Iterator[str]:
 
 
 def token_of(url: str, username: str) -> str:
-    """The access token of somebody with PASSWORD, who logs in there."""
+    """Return the access token of a person with PASSWORD, who logs in there."""
     answer = httpx.post(
         f"{url}/_allauth/app/v1/auth/login", json={"username": username, "password": PASSWORD}
     )
@@ -41,7 +41,7 @@ def token_of(url: str, username: str) -> str:
 
 
 def versus(task: str, floor: str, each: int, **environment: str) -> float:
-    """Requests a second, ``task`` ÷ ``floor`` (``_callers``): the median of BENCH_ROUNDS (5)."""
+    """Return requests a second, ``task`` ÷ ``floor`` (``_callers``), the median of the rounds."""
     with team("bench._callers", **environment) as clients:
 
         def ratio(times: int) -> float:

@@ -1,4 +1,4 @@
-"""The settings of the tests, and a few addresses more."""
+"""The settings of the tests, and a few more addresses."""
 
 from backend.test_settings import *  # noqa: F403
 

@@ -1,4 +1,4 @@
-"""Every address, and what benches measure them against."""
+"""Every address, and those that benches measure them against."""
 
 from functools import cache
 
@@ -22,7 +22,7 @@ def _somebody() -> User:
 
 
 class Told(BaseAuthentication):
-    """Reads neither a token nor a row."""
+    """Authentication that reads neither a token nor a row."""
 
     def authenticate(self, request: Request) -> tuple[User, None]:
         return _somebody(), None
@@ -34,7 +34,7 @@ def _partnership() -> Partnership:
 
 
 class FloorView(APIView):
-    """Knows who asks, and inserts a row: what a scan leaves of itself, and nothing else of it."""
+    """View that knows who asks and inserts a row, the only trace of a scan that it leaves."""
 
     def post(self, request: Request) -> Response:
         partnership = _partnership()

@@ -1,8 +1,8 @@
-"""What knowing who asks costs: ``GET /api/v1/me`` with an access token, and without asking.
+"""The cost of knowing who asks: ``GET /api/v1/me`` with an access token, and without asking.
 
-The other view is the same one, told beforehand who is asking (``_web_urls``): neither token nor
-row is read. Both over HTTP from the live server with 2 workers, to four clients, taking turns.
-BENCH_REQUESTS (2000) is how many of each in a round; BENCH_ROUNDS (5) how many rounds.
+The other view is the same one, told beforehand who is asking (``_web_urls``): neither token nor row
+is read. Both run over HTTP from the live server with 2 workers, to four clients, taking turns.
+BENCH_REQUESTS (2000) is the number of each in a round; BENCH_ROUNDS (5) that of rounds.
 """
 
 from backend.accounts.services import logins
@@ -17,7 +17,7 @@ USERNAME = "bench"
 
 
 def run() -> Outcome:
-    """``auth_ratio``: requests a second with an access token ÷ without."""
+    """Return ``auth_ratio``: requests a second with an access token ÷ without."""
     each = max(asked("REQUESTS", 2000) // PROCESSES, 1)
     with own_database(), live_server() as url:
         user = logins.open_login(username=USERNAME, name="bench", password=PASSWORD)

@@ -1,4 +1,4 @@
-"""How ``manage.py import_hours`` grows with its file: it must not, but in time.
+"""The growth of ``manage.py import_hours`` with its file: in time alone.
 
 BENCH_ROWS=SMALL,LARGE (10000,1000000) are the lengths of the two files. Both are about the same
 volunteers, so only the length differs.
@@ -34,7 +34,7 @@ Person = tuple[str, str]  # name and phone, as the spreadsheet has them
 
 
 def run() -> Outcome:
-    """``memory_ratio`` (peak resident memory) and ``seconds_per_row_ratio``, large ÷ small."""
+    """Return ``memory_ratio`` (peak resident) and ``seconds_per_row_ratio``, large ÷ small."""
     lengths = asked_pair("ROWS", "10000,1000000")
     people = [(f"志愿者{number:04}", str(19900000000 + number)) for number in range(VOLUNTEERS)]
     with own_database(), TemporaryDirectory(prefix="linli-bench-") as folder:
@@ -79,7 +79,7 @@ def _found(code: str, people: list[Person]) -> Community:
 
 
 def _hours(people: list[Person], rows: int) -> Iterator[tuple[str, ...]]:
-    """Everybody once a day, so nobody overlaps; in order of days, as such files are kept."""
+    """Yield everybody once a day, so nobody overlaps, in order of days, as such files are kept."""
     for number in range(rows):
         days, place = divmod(number, len(people))
         day = FIRST_DAY + timedelta(days=days)

@@ -1,11 +1,11 @@
-"""The ledger against what else could be used, and against itself when there is more of it."""
+"""The ledger against what else could be used, and against itself when it is larger."""
 
 from bench import _growth, _rates
 from bench._outcome import Outcome
 
 
 def run() -> Outcome:
-    """Postings a second, ours ÷ theirs (``_rates``); and what more of it costs (``_growth``)."""
+    """Return postings a second, ours ÷ theirs (``_rates``), and the cost of more (``_growth``)."""
     return Outcome(
         _rates.figures() | _growth.figures(),
         at_least={

@@ -1,10 +1,10 @@
-"""What photos sent at once do to the web's memory: it must not matter how many there are.
+"""The web's memory when photos are sent at once: their number must not matter.
 
 50 uploads at one moment, to the live server with 2 workers, over as many connections: PNGs of 50
 megapixels in 200 kB, which are refused, and the largest of each kind that is taken, a phone's JPEG
 of 108 megapixels among them. Memory is what the server's processes, and those that they started,
-have resident together. Who is told to come again does so when they were told to, until each was
-decoded or refused. BENCH_PHOTOS (50) is how many are sent at once; BENCH_ROUNDS (2) how often.
+have resident together. Clients come again when told to, until each photo was decoded or refused.
+BENCH_PHOTOS (50) is how many are sent at once; BENCH_ROUNDS (2) how often.
 """
 
 import io
@@ -34,7 +34,7 @@ TAKEN, TOO_LARGE, COME_AGAIN = 201, 400, 503
 
 
 def run() -> Outcome:
-    """``photo_memory``: the most there is resident while they are sent ÷ after a single one."""
+    """Return ``photo_memory``: the peak resident while they are sent ÷ after a single one."""
     count, rounds = asked("PHOTOS", 50), asked("ROUNDS", 2)
     photos = _photos()
     with own_database(), live_server() as url:
@@ -72,7 +72,7 @@ def run() -> Outcome:
 
 
 def _photos() -> list[bytes]:
-    """What is to be refused, and the largest that is not."""
+    """Return a photo to be refused, and the largest that are not."""
     return [
         _encoded("PNG", (10_000, 5_000), "RGB"),
         _encoded("JPEG", (12_000, 9_000), "RGB"),
@@ -89,7 +89,7 @@ def _encoded(kind: str, size: tuple[int, int], mode: str, **options: bool) -> by
 
 
 def _resident() -> int:
-    """Bytes that the server and all it started have in memory: it is what we started last."""
+    """Return the bytes that the server and all it started have resident; we started it last."""
     total = 0
     for web in psutil.Process().children():
         for process in [web, *web.children(recursive=True)]:
@@ -102,7 +102,7 @@ def _resident() -> int:
 
 @contextmanager
 def _watched() -> Iterator[list[int]]:
-    """The most there is resident, looked at all the time."""
+    """Watch the resident memory all the time. Yields its peak."""
     peak, stop = [0], threading.Event()
 
     def look() -> None:

@@ -1,9 +1,9 @@
-"""What a redemption costs at the counter: a clerk's scan, against a view that inserts one row.
+"""The cost of a redemption at the counter: a clerk's scan, against a view that inserts one row.
 
-The floor (``_web_urls``) knows who asks and writes what a scan leaves of itself, nothing else. Both
-over HTTP from the live server with 2 workers, to four clients, taking turns; each voucher is of
-another wallet, so nobody waits for a row. BENCH_REDEMPTIONS (1000) is how many of each in a round;
-BENCH_ROUNDS (5) how many rounds.
+The floor (``_web_urls``) knows who asks and writes a scan's one row, nothing else. Both run over
+HTTP from the live server with 2 workers, to four clients, taking turns; each voucher is of another
+wallet, so nobody waits for a row. BENCH_REDEMPTIONS (1000) is the number of each in a round;
+BENCH_ROUNDS (5) that of rounds.
 """
 
 import tempfile
@@ -34,7 +34,7 @@ TRANSACTION = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE SAVEPOINT")
 
 
 def run() -> Outcome:
-    """``capture_vs_floor``: captures ÷ inserts a second; ``capture_statements``: of SQL, in one."""
+    """Return ``capture_vs_floor`` (captures ÷ inserts a second) and a capture's SQL statements."""
     each = max(asked("REDEMPTIONS", 1000) // PROCESSES, 1)
     count = first(each) + asked("ROUNDS", 5) * each
     with own_database(), live_server() as url, tempfile.NamedTemporaryFile("w") as file:
@@ -57,7 +57,7 @@ def run() -> Outcome:
 
 
 def _statements(scans: str, token: str, code: str) -> int:
-    """What one scan asks the database, but for what begins and ends transactions."""
+    """Count the statements of one scan, without those that begin and end transactions."""
     with CaptureQueriesContext(connection) as captured:
         answer = Client(SERVER_NAME="localhost").post(
             scans,
@@ -83,7 +83,7 @@ def _open_shop() -> Offer:
 
 
 def _vouchers(offer: Offer, count: int) -> list[str]:
-    """As many codes, each of a voucher of somebody else."""
+    """Return ``count`` codes, each of a voucher of somebody else."""
     people = User.objects.bulk_create(
         User(username=f"{VOLUNTEER}{number}", name="bench") for number in range(count)
     )

@@ -1,4 +1,4 @@
-"""What the demo community shows of merchants, beside the year that is over."""
+"""Demo data of merchants, beside the replayed year."""
 
 from datetime import datetime, time, timedelta
 from uuid import UUID
@@ -12,7 +12,7 @@ from merchants.partners.services import listings
 
 
 def give_and_take(partnership: Partnership, activity_id: UUID, people: dict[str, User]) -> None:
-    """Show what volunteers and a merchant give each other and the community, and a fair to come."""
+    """Make gifts, matches and donations between volunteers and a merchant, and a coming fair."""
     community, staff, owner = partnership.community, people["staff"], people["owner"]
     campaign = campaigns.open_campaign(
         community=community, title="独居老人送餐", description="每周三一次热饭", by=staff

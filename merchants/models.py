@@ -1,4 +1,4 @@
-"""Merchants, what they offer, what was redeemed and what they are owed."""
+"""Merchants, their offers, redemptions, and what communities owe them."""
 
 from merchants.catalogue.models import Fair, FairStall, Offer, OfferPrice, StockMove
 from merchants.giving.models import Campaign, Disbursement, Donation, Sponsorship, Wish

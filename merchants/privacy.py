@@ -1,4 +1,4 @@
-"""What is held about what people took, wished for and scanned, and what an erasure leaves of it."""
+"""Personal data about vouchers, wishes and scans, and what an erasure leaves of it."""
 
 from django.db.models import Q
 from django.utils import timezone

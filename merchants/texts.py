@@ -1,4 +1,4 @@
-"""What merchants are told, and those who deal with them."""
+"""Notices to merchants and to people who deal with them."""
 
 from django.utils.translation import gettext_lazy as _
 

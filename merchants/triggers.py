@@ -1,4 +1,4 @@
-"""What triggers of several tables share: nobody decides about a merchant whom they work for."""
+"""Triggers that several tables share: people decide nothing about a merchant they work for."""
 
 from typing import Any
 
@@ -14,9 +14,9 @@ def not_their_own(
     since: str = "NULL",
     condition: Any = None,
 ) -> pgtrigger.Trigger:
-    """Return a trigger that refuses ``person`` who works for the merchant, or did lately.
+    """Return a trigger that refuses a ``person`` who works for the merchant, or did lately.
 
-    All are SQL over ``NEW``. Source: the function merchants_worked_at.
+    Arguments are SQL expressions over ``NEW``. Source: the function merchants_worked_at.
     """
     return pgtrigger.Trigger(
         name=name,

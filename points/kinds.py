@@ -1,17 +1,17 @@
-"""The words in which everybody speaks to the ledger; its tables are its own."""
+"""The kinds and units in which other apps speak to the ledger."""
 
 from django.db import models
 
 
 class Unit(models.TextChoices):
-    """What an account counts. Nothing turns one into the other."""
+    """The unit that an account counts. Nothing converts one into the other."""
 
     POINTS = "points"
     FEN = "fen"
 
 
 class AccountKind(models.TextChoices):
-    """What an account is for."""
+    """The purpose of an account."""
 
     WALLET = "wallet"  # a volunteer's points
     FUND = "fund"  # a budget, in points or fen

@@ -1,4 +1,4 @@
-"""The ledger's tables, by noun; docs/ledger.md tells what always holds and what sees to it."""
+"""The ledger's tables, by noun; docs/ledger.md says what always holds and what enforces it."""
 
 from points.awards.models import Award
 from points.expiry.models import ExpiryPolicy

@@ -1,4 +1,4 @@
-"""What is held in a person's wallets. The ledger keeps it whole: an erasure changes nothing."""
+"""The data held in a person's wallets. The ledger keeps all of it: an erasure changes nothing."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -15,7 +15,7 @@ from points.ledger.models import Account, Earned, Hold, Reversal
 
 
 def _wallets_of(user: User) -> list[Account]:
-    """List the person's wallets everywhere, also where they have left."""
+    """List the person's wallets everywhere, also in communities they have left."""
     places = list(tenants().values_list("pk", flat=True))
     found = selectors.wallets_of(places, user.pk)
     return [found[place] for place in places if place in found]
@@ -31,7 +31,7 @@ def _wallets(user: User) -> Iterator[held.Row]:
 def _of_each_wallet(
     name: str, about: str, columns: str, theirs: Callable[[Account], QuerySet[Any]]
 ) -> None:
-    """Declare a table of what belongs to each of the person's wallets."""
+    """Declare a table of the rows that belong to each of the person's wallets."""
 
     def rows(user: User) -> Iterator[held.Row]:
         for wallet in _wallets_of(user):

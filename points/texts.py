@@ -1,4 +1,4 @@
-"""What owners of wallets are told."""
+"""Texts of notices to owners of wallets."""
 
 from django.utils.translation import gettext_lazy as _
 

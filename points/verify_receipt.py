@@ -7,9 +7,9 @@ The second argument is what was published: a head of 64 hexadecimal digits, or a
 of heads as the public API gives it. Exit status: 0 the receipt holds, 1 it does not, 2 the input
 can not be read.
 
-This file stands alone: any Python from 3.9 runs it, with nothing of ours installed, so that
-whoever checks us need not trust or have our code. That is why it repeats the hashing of
-``points/merkle.py`` (RFC 6962, section 2.1) instead of importing it; a test holds the two together.
+This file stands alone: any Python from 3.9 runs it, with nothing of ours installed, so that people
+who check us need neither trust nor have our code. It therefore repeats the hashing of
+``points/seals/merkle.py`` (RFC 6962, section 2.1) instead of importing it; a test compares the two.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Both = tuple[str, str]  # one sentence, in Chinese and in English
 
 
 class Unreadable(Exception):
-    """The input is not what this program checks. Its text is for people, in both languages."""
+    """The error of an input that can not be read. Its text is for people, in both languages."""
 
     def __init__(self, chinese: str, english: str) -> None:
         super().__init__(f"{chinese}\n{english}")
@@ -47,7 +47,7 @@ def leaf_hash(data: bytes) -> bytes:
 
 
 def root_from_path(leaf_hash: bytes, index: int, size: int, path: list[bytes]) -> bytes:
-    """RFC 9162, 2.1.3.2. Raises ValueError if the path is too long or too short."""
+    """Return the root (RFC 9162, 2.1.3.2). Raises ValueError if the path has the wrong length."""
     node, last, steps = leaf_hash, size - 1, iter(path)
     while last:
         if index % 2 or index < last:
@@ -117,7 +117,7 @@ _RECEIPT = {"leaf": _TEXT, "index": _NUMBER, "path": _PATH, "head": _HASH}
 
 
 def shaped(value: Any, fields: dict[str, Any], chinese: str, english: str) -> dict[str, Any]:
-    """``value`` as an object that has these fields; others are left out."""
+    """Return the required fields of the object ``value``, checked. Raises Unreadable."""
     if not isinstance(value, dict):
         raise Unreadable(f"{chinese}不是 JSON 对象。", f"Not a JSON object: {english}.")
     for field, (fits, kind, kind_english) in fields.items():
@@ -189,7 +189,7 @@ def wrong_in_itself(receipt: dict[str, Any]) -> Iterator[Both]:
 def wrong_with_published(
     receipt: dict[str, Any], published: list[dict[str, Any]]
 ) -> Iterator[Both]:
-    """What is wrong between the receipt and the published heads, and among those themselves."""
+    """Yield what is wrong between the receipt and the published heads, and among the heads."""
     by_number: dict[tuple[str, int], dict[str, Any]] = {}
     for entry in published:
         name, chinese, english = _named(entry)
@@ -232,7 +232,7 @@ def _named(seal: dict[str, Any]) -> tuple[tuple[str, int], str, str]:
 
 
 def shown(value: str | float) -> str:
-    """One line of plain characters: what a receipt contains must not pass for our own words."""
+    """Return the value as one line of plain characters, which can not pass for our own words."""
     text = str(value)
     text = text if len(text) <= 200 else text[:200] + "…"
     return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
@@ -291,7 +291,7 @@ def main(arguments: list[str]) -> int:
 
 
 def check(receipt_path: str, published: str | None) -> int:
-    """Say what was found; the exit status. Raises Unreadable."""
+    """Print what was found. Returns the exit status. Raises Unreadable."""
     receipt = read_receipt(receipt_path)
     wrong = list(wrong_in_itself(receipt))
     if published is None:

@@ -143,7 +143,7 @@ UNLOOKED_AT = "SET LOCAL session_replication_role = {}"
 
 
 class Cast:
-    """What each of them is made of: the object, and the statement that writes its rows."""
+    """The cast: for each person or thing, the object and the SQL statement that writes its rows."""
 
     def __init__(self) -> None:
         self.kept: dict[str, tuple[bytes, str]] = {}

@@ -1,4 +1,4 @@
-"""What all tests share: their database, their order, and the cast that tests/cast.py builds."""
+"""Fixtures that all tests share: their database, their order, and the cast of tests/cast.py."""
 
 import gc
 import hashlib
@@ -147,7 +147,7 @@ def pytest_sessionfinish(session):
 
 
 def digest_of_migrations() -> str:
-    """What names a database that was made of today's migrations."""
+    """Return the digest that names a database made by today's migrations."""
     root = Path(__file__).parents[1]
     files = sorted([*root.glob("*/**/migrations/*.py"), *root.glob("[bpvm]*/**/*.sql")])
     return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()[:16]
@@ -262,7 +262,7 @@ def _nothing_was_counted():
 
 @pytest.fixture(scope="session")
 def cast(django_db_setup, django_db_blocker) -> Cast:
-    """Everybody in tests/cast.py, as built when the first of this worker's tests asks for them."""
+    """The whole cast of tests/cast.py, built when the first of this worker's tests asks for it."""
     built = Cast()
     with django_db_blocker.unblock():
         built.build()
@@ -271,10 +271,10 @@ def cast(django_db_setup, django_db_blocker) -> Cast:
 
 @pytest.fixture
 def kept(db, cast) -> Callable:
-    """What is the same for many tests of a file: ``kept(make, lake, wang)`` calls ``make`` once.
+    """Call ``make`` once for many tests of a file: ``kept(make, lake, wang)``.
 
-    Tests after the first are given its rows and what it answered. So that must depend on nothing
-    but the cast, and fit into a pickle; and it may write rows, but delete none.
+    Later tests are given its rows and its answer. So the answer must depend on the cast alone and
+    fit into a pickle, and ``make`` may write rows but delete none.
     """
 
     def once(maker, *of_whom):
@@ -294,7 +294,7 @@ def lake(db, cast) -> Community:
 
 @pytest.fixture
 def hill(db, cast) -> Community:
-    """Another community, whose business is not the lake's."""
+    """Another community, with business of its own."""
     return cast.fetch(makers.hill)
 
 
@@ -361,9 +361,9 @@ def tea(tea_house, cast) -> Offer:
 
 @pytest.fixture
 def by_two(lake, person) -> Callable:
-    """Somebody else of the lake's staff confirms what was asked for: ``by_two(partners.agree(…))``.
+    """Have another of the lake's staff confirm an increase: ``by_two(partners.agree(…))``.
 
-    Answers what came of it.
+    Returns the result.
     """
     second = []
 

@@ -1,4 +1,4 @@
-"""What the demo community shows of volunteering today, beside the year that is over."""
+"""Demo data of volunteering today, beside the replayed year."""
 
 from contextlib import suppress
 from datetime import timedelta
@@ -21,10 +21,10 @@ TITLE_TODAY = "便民活动 · 今日"
 
 
 def shift_today(community: Community, volunteer: User) -> Shift | None:
-    """A shift that began two hours ago and runs for six more, with ``volunteer`` signed up.
+    """Plan a shift that began two hours ago and runs for six more, with ``volunteer`` signed up.
 
-    None if one is open for a while. They signed up yesterday, so that a phone may tell of an hour
-    ago.
+    ``None`` if another shift is open for an hour yet. The sign-up is from yesterday, so that a
+    phone may report an earlier check-in.
     """
     now = timezone.now().replace(minute=0, second=0, microsecond=0)
     soon = timezone.now() + timedelta(hours=1)
@@ -54,7 +54,7 @@ def shift_today(community: Community, volunteer: User) -> Shift | None:
 
 
 def reports_on_their_way(community: Community, rider: User, staff: User) -> None:
-    """Two reports, so that the public has something to follow."""
+    """Submit two reports, so that the public has something to follow."""
     if Report.objects.filter(community=community).exists():
         return
     location = Consent.Purpose.LOCATION

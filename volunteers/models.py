@@ -1,4 +1,4 @@
-"""The app's tables, by slice."""
+"""Tables of the app, by slice."""
 
 from volunteers.activities.models import Activity, Shift
 from volunteers.attendance.models import Attendance, RefusedClaim

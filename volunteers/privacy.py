@@ -1,4 +1,4 @@
-"""What is held about what volunteers did and reported, and what an erasure leaves of it."""
+"""Personal data about what volunteers did and reported, and what an erasure leaves of it."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -21,7 +21,7 @@ from volunteers.reports.selectors import by_a_child
 
 
 def photo_name(report_id: object) -> str:
-    """What the photo of a report is called in the ZIP."""
+    """Return the name of a report's photo in the ZIP."""
     return f"photos/{report_id}.jpg"
 
 
@@ -32,7 +32,7 @@ def _with_photo(row: held.Row) -> held.Row:
 
 
 def _photos(user: User) -> Iterator[tuple[str, Any]]:
-    """The photos of their reports that are still there: what each is called, and the file."""
+    """Yield name and file of each photo that is left of the person's reports."""
     with_photo = Report.objects.filter(reporter=user).exclude(photo="")
     for report_id, photo in held.each(with_photo, "pk", "photo"):
         if default_storage.exists(photo):
@@ -50,7 +50,7 @@ def _take_requests_back(user: User) -> None:
 
 
 def _empty_reports(user: User) -> None:
-    """Where each was; and of what is confidential, or told as a child, the words. Photos follow."""
+    """Erase locations, and the text of reports confidential or made as a child; then photos."""
     theirs = Report.objects.filter(reporter=user)
     _told_in_confidence(theirs).update(text="", place="")
     theirs.exclude(latitude=None, longitude=None).update(latitude=None, longitude=None)
@@ -62,14 +62,14 @@ def _told_in_confidence(reports: QuerySet[Report]) -> QuerySet[Report]:
 
 
 def _finish() -> None:
-    """Empty what a request on its way told after its sender was erased; remove photos left."""
+    """Erase what a request under way stored after its sender's erasure, and photos left over."""
     told = _told_in_confidence(Report.objects.filter(reporter__erased_at__isnull=False))
     told.exclude(text="").update(text="", place="", latitude=None, longitude=None)
     remove_photos()
 
 
 def remove_photos(*, of: UUID | None = None) -> None:
-    """Remove the photos of what was erased, ``of`` that person or of everybody.
+    """Remove photos of erased reports, ``of`` one person or of everybody.
 
     Idempotent: the row names the file until it is gone, so a second run finds what is left.
     """

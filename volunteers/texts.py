@@ -1,4 +1,4 @@
-"""The words of notices to volunteers."""
+"""Notices to volunteers."""
 
 from django.utils.translation import gettext_lazy as _
 

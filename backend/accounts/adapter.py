@@ -1,4 +1,4 @@
-"""What allauth asks us: nobody signs up alone, and guesses are counted by us."""
+"""Our rules for allauth: nobody signs up alone, and we count the guesses."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from backend.accounts.services.attempts import PasswordTry
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is untyped
-    """People are enrolled by their community (or, later, by WeChat), not by a sign-up form."""
+    """Adapter without sign-up: people are enrolled by their community or log in by WeChat."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
@@ -29,6 +29,6 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is
         return user
 
     def set_password(self, user: User, password: str) -> None:
-        """Access tokens handed out under the old password end with it."""
+        """Set the password, and end the access tokens handed out under the old one."""
         user.tokens_valid_from = timezone.now()
         super().set_password(user, password)

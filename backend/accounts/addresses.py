@@ -1,4 +1,4 @@
-"""Where a request comes from, for whoever counts by it."""
+"""The address that a request comes from, for whatever counts by it."""
 
 from ipaddress import IPv6Address, ip_address, ip_network
 
@@ -10,9 +10,9 @@ NOWHERE = "0.0.0.0"  # noqa: S104  # a socket that is no network's, and no proxy
 
 
 def client_ip(request: HttpRequest) -> str:
-    """The address of the client, told by the outermost of our ``TRUSTED_PROXIES``.
+    """Return the client's address, as told by the outermost of our ``TRUSTED_PROXIES``.
 
-    What stands before that in X-Forwarded-For the client wrote, and nobody believes.
+    Whatever stands before that in X-Forwarded-For was written by the client and is ignored.
     """
     told = request.META.get("REMOTE_ADDR", "")
     forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "")
@@ -29,7 +29,7 @@ def client_ip(request: HttpRequest) -> str:
 
 
 def counted_as(request: HttpRequest) -> str:
-    """The client's address, or the network of it that one household has."""
+    """Return the client's address, or of an IPv6 address the network that one household has."""
     address = ip_address(client_ip(request))
     if isinstance(address, IPv6Address):
         return str(ip_network((address, HOME_PREFIX), strict=False).network_address)

@@ -1,4 +1,4 @@
-"""How old somebody is, in whole years of the Chinese calendar day."""
+"""A person's age, in whole years of the Chinese calendar day."""
 
 from datetime import date
 from zoneinfo import ZoneInfo
@@ -15,7 +15,7 @@ def today() -> date:
 
 
 def years_before(years: int, day: date) -> date:
-    """Return the last day on which somebody was born who is ``years`` old on ``day``.
+    """Return the latest birth date of somebody who is ``years`` old on ``day``.
 
     Whoever was born on 29 February has a birthday on 1 March in other years.
     """
@@ -26,10 +26,10 @@ def years_before(years: int, day: date) -> date:
 
 
 def is_child(born_on: date | None, *, on: date | None = None) -> bool:
-    """Tell whether somebody is under 14 ``on`` that day (today); unknown is taken for no."""
+    """Tell whether somebody is under 14 ``on`` that day (today); no if the birthday is unknown."""
     return born_on is not None and born_on > years_before(CHILD_BEFORE, on or today())
 
 
 def is_adult(born_on: date | None, *, on: date | None = None) -> bool:
-    """Tell whether somebody is known to be 18 or more."""
+    """Tell whether somebody is known to be 18 or older ``on`` that day (today)."""
     return born_on is not None and born_on <= years_before(ADULT_FROM, on or today())

@@ -11,21 +11,21 @@ class PhoneBelongsToAnother(Conflict):
 
 
 class PhoneWithdrawn(Conflict):
-    """A list names a number that its person took off the record, or who was erased."""
+    """Refusal of a listed number that its person took off the record, or who was erased."""
 
     code = "phone_withdrawn"
     title = _("They took this number off the record. They can join by themselves.")
 
 
 class ConsentRequired(Forbidden):
-    """Nothing is taken that was not agreed to; ``purpose`` says what for."""
+    """Refusal of an act that needs consent; ``purpose`` says what for."""
 
     code = "consent_required"
     title = _("This needs your consent first.")
 
 
 class ConsentVersionUnknown(Conflict):
-    """``version`` is that of today's words."""
+    """Refusal of another version than today's, which is ``version``."""
 
     code = "consent_version_unknown"
     title = _("The text has changed meanwhile; please read it again.")
@@ -37,7 +37,7 @@ class PhoneUnsupported(Invalid):
 
 
 class BornOnIsFinal(Conflict):
-    """A birthday decides who needs a guardian, so it is told once."""
+    """Refusal to change a birthday: it decides who needs a guardian, so it is told once."""
 
     code = "born_on_is_final"
     title = _("A birthday once told can not be changed.")
@@ -49,7 +49,7 @@ class BornOnImplausible(Invalid):
 
 
 class GuardianConsentRequired(Forbidden):
-    """Children under 14 do nothing new without a guardian who agrees."""
+    """Refusal of anything new to children under 14 without a guardian's consent."""
 
     code = "guardian_consent_required"
     title = _("A parent or guardian has to agree first.")
@@ -86,4 +86,4 @@ class GuardianCodeExpired(Conflict):
 
 
 class TooManyAttempts(TooMany):
-    """No try is left of what protects a secret; nothing was looked up."""
+    """Refusal of a guess at a secret because no try is left; nothing was looked up."""

@@ -1,4 +1,4 @@
-"""The second factor: a code from an authenticator app (TOTP, RFC 6238), django-allauth's."""
+"""The second factor: a code from an authenticator app (TOTP, RFC 6238), by django-allauth."""
 
 from datetime import timedelta
 from typing import Any
@@ -19,7 +19,7 @@ from backend.codes import as_made, is_digits
 
 
 class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth is untyped
-    """What codes are made from is encrypted at rest, like phone numbers."""
+    """Adapter that encrypts the secrets of second factors at rest, like phone numbers."""
 
     def encrypt(self, text: str) -> str:
         return vault.encrypt(text)
@@ -29,25 +29,25 @@ class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth is untyped
 
 
 def remember_used_codes() -> None:
-    """Have allauth remember a used code for as long as it would take it again (RFC 6238, 5.2).
+    """Make allauth remember a used code for as long as it would take it again (RFC 6238, 5.2).
 
-    By itself it does so for one period of 30 seconds, takes a code for three with our
-    ``MFA_TOTP_TOLERANCE``, and forgets with Redis.
+    By itself allauth remembers a code for one period of 30 seconds but, with our
+    ``MFA_TOTP_TOLERANCE``, takes it for three, and it forgets when Redis does.
     """
     TOTP._mark_code_used = _first_use
 
 
 def read_codes_as_typed() -> None:
-    """Have allauth's forms read what people type or paste: ``１２３ 456`` is 123456.
+    """Make allauth's forms read what people type or paste: ``１２３ 456`` is 123456.
 
-    By itself it takes hyphens and blanks out, and a text of no digits for a wrong guess.
+    By itself allauth removes hyphens and blanks, and counts a text without digits as a wrong guess.
     """
     for form in (AuthenticateInput, ReauthenticateInput, ActivateTOTPInput):
         form.base_fields["code"] = TypedCodeField()
 
 
 class TypedCodeField(forms.CharField):
-    """A code of digits, from an authenticator or off the paper with recovery codes."""
+    """A code of digits, from an authenticator or a printed list of recovery codes."""
 
     def to_python(self, value: Any) -> str:
         made = as_made(super().to_python(value) or "")
@@ -65,8 +65,8 @@ def _first_use(totp: TOTP, code: str) -> bool:
 def hand_out(*, user: User, secret: str, anew: bool = False) -> None:
     """Let ``user`` make codes from ``secret`` (base32), unless they have an authenticator already.
 
-    ``anew``: instead of the one they have. For people who are set up by a command; others activate
-    theirs themselves.
+    With ``anew`` it replaces the one they have. For people who are set up by a command; others
+    activate theirs themselves.
     """
     if anew:
         Authenticator.objects.filter(user=user, type=Authenticator.Type.TOTP).delete()

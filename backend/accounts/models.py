@@ -1,4 +1,4 @@
-"""People: who they are. What they may do is a Membership (backend/communities)."""
+"""People and their consents. What people may do is a Membership (backend/communities)."""
 
 from datetime import datetime
 from typing import ClassVar
@@ -19,7 +19,7 @@ from backend.tables import PersonKey
 
 
 class User(AbstractBaseUser, PermissionsMixin):
-    """One person, whatever the communities and roles.
+    """One person, whatever their communities and roles.
 
     ``name`` and the phone number are personal data: shown masked unless the reader must know.
     """
@@ -77,7 +77,7 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     @property
     def phone(self) -> str:
-        """The number in the clear, or ``""``."""
+        """The phone number decrypted, or ``""`` if there is none."""
         return vault.decrypt(self.phone_encrypted) if self.phone_encrypted else ""
 
     @phone.setter
@@ -87,29 +87,29 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     @property
     def masked_name(self) -> str:
-        """``王小明`` as ``王**``: enough for a clerk to greet someone, not to look them up."""
+        """The name masked, ``王小明`` as ``王**``: a clerk can greet them, not look them up."""
         if not self.name:
             return self.shown_name or "*"
         return self.name[:1] + "*" * max(1, len(self.name) - 1)
 
     @property
     def erasure_due_at(self) -> datetime | None:
-        """When what is theirs is erased, or None: they stay, or have been."""
+        """The moment from which the person's data is erased; None if not asked for, or done."""
         if self.erasure_requested_at is None or self.erased_at is not None:
             return None
         return self.erasure_requested_at + settings.ERASURE_GRACE
 
     @property
     def shown_name(self) -> str:
-        """The name for those who may read it; of who was erased, that they were."""
+        """The name for those who may read it; for an erased person, the word for erased."""
         return _("Erased") if self.erased_at else self.name
 
 
 class WithdrawnNumber(models.Model):
-    """A number that its person took off the record, or was erased with: no list puts it back.
+    """A number that its person took off the record or was erased with; no list brings it back.
 
-    Known together with the name that stood beside it, for the number may be another's later. Whose
-    it was can not be told from it.
+    The digest includes the name that stood beside it, because the number may be another's later. It
+    does not tell whose number it was.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -121,7 +121,7 @@ class WithdrawnNumber(models.Model):
 
 
 class Consent(models.Model):
-    """A person allows us one use of their personal data, until they withdraw it (PIPL 14-16).
+    """A person's consent to one use of their personal data, until they withdraw it (PIPL 14-16).
 
     ``version`` is that of the text they read (purposes.py). A withdrawn consent stays on record.
     """
@@ -163,9 +163,9 @@ class Consent(models.Model):
 
 
 class Guardianship(models.Model):
-    """A parent or guardian agrees that a child takes part, until they no longer do (PIPL 31).
+    """A parent's or guardian's consent that a child takes part, until withdrawn (PIPL 31).
 
-    ``version`` is that of the text they read (purposes.py). It stays on record, like a Consent.
+    ``version`` is that of the text they read (purposes.py). A withdrawn one stays on record.
     """
 
     class Relation(models.TextChoices):
@@ -210,9 +210,9 @@ class Guardianship(models.Model):
 
 
 class GuardianCode(models.Model):
-    """What a child shows a guardian, good once, for a day: found by a keyed hash.
+    """A code that a child shows a guardian, good once, for a day, and found by a keyed hash.
 
-    The code itself is kept, encrypted, until it is used: an answer may be lost on its way.
+    The code itself is kept, encrypted, until it is used, because an answer may be lost on its way.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -227,12 +227,12 @@ class GuardianCode(models.Model):
 
     @property
     def code(self) -> str | None:
-        """The code in the clear; None once it was used."""
+        """The code decrypted; None once it was used."""
         return vault.decrypt(self.code_encrypted) if self.code_encrypted else None
 
 
 class Attempts(models.Model):
-    """When one subject tried what protects a secret, of late; services/attempts.py has the limits.
+    """The recent moments at which one subject tried what protects a secret (services/attempts.py).
 
     ``subject`` is a person's id, or a keyed hash of what was told, such as a name and an address.
     """

@@ -1,4 +1,4 @@
-"""Asking for a password on the command line."""
+"""Passwords asked for on the command line."""
 
 import getpass
 import sys
@@ -13,7 +13,7 @@ from backend.accounts.services.logins import open_login
 def login_asked_for(*, username: str, name: str) -> User:
     """Return the person who logs in as ``username``, with a password that is asked for now.
 
-    CommandError if it is weak, typed differently twice, or the username can not be one.
+    Raises CommandError if it is weak or typed differently twice, or the username is not allowed.
     """
     try:
         return open_login(username=username, name=name, password=_ask(username))
@@ -22,9 +22,9 @@ def login_asked_for(*, username: str, name: str) -> User:
 
 
 def _ask(username: str) -> str:
-    """Read the password: twice at a terminal, or else the first line of standard input.
+    """Read the password: twice at a terminal, else the first line of standard input.
 
-    Never an argument: others on the machine could read it.
+    Never from an argument, which others on the machine could read.
     """
     if not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\n")

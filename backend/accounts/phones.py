@@ -1,4 +1,4 @@
-"""Phone numbers: which we keep, found by a keyed hash, masked for whoever need not see them."""
+"""Phone numbers: which ones are kept, found by a keyed hash, and masked."""
 
 import hashlib
 import hmac
@@ -17,10 +17,10 @@ _COUNTRY = re.compile(r"(?:\+|00)?([1-9][0-9]{0,3})")
 
 
 def mainland(written: str, *, country: str | float | None = CHINA) -> str | None:
-    """Return a mobile number of mainland China as its 11 digits; None if it is none.
+    """Return a mobile number of mainland China as its 11 digits; None if it is not one.
 
-    ``country`` is the calling code that was told beside it, as text or number. A number is one of a
-    country: the same digits elsewhere are somebody else's, and of none told it is nobody's.
+    ``country`` is the calling code that was told beside it, as text or number. The same digits with
+    another calling code are somebody else's number, and without any are refused.
     """
     if isinstance(country, float) and country.is_integer():
         country = int(country)  # JSON's 86.0 is 86
@@ -32,26 +32,26 @@ def mainland(written: str, *, country: str | float | None = CHINA) -> str | None
 
 
 def as_dialled(written: str) -> str:
-    """Write a number to call, of any country, in plain digits, dashes and spaces."""
+    """Return a number to call, of any country, in plain digits, dashes and spaces."""
     words = unicodedata.normalize("NFKC", written).split()
     return " ".join("".join("-" if is_dash(sign) else sign for sign in bare(w)) for w in words)
 
 
 def digest(phone: str) -> str:
-    """Hash a phone number with a key (HMAC-SHA256, hex): finds a person without storing it."""
+    """Return a phone number's keyed hash (HMAC-SHA256, hex), which finds a person by it."""
     return hmac.new(settings.PHONE_INDEX_KEY.encode(), phone.encode(), hashlib.sha256).hexdigest()
 
 
 def digest_when_withdrawn(phone: str, name: str) -> str:
-    """Hash a withdrawn number with its name: knows a row on a list, and finds no person."""
+    """Return the keyed hash of a withdrawn number and its name, to recognise it on a list."""
     return digest(f"withdrawn {phone} {of_person(name)}")
 
 
 def mask(phone: str) -> str:
-    """``19900000001`` as ``199****0001``."""
+    """Return ``19900000001`` as ``199****0001``."""
     return f"{phone[:3]}****{phone[-4:]}"
 
 
 def _plain(written: str) -> str:
-    """Leave out what people put between digits: blanks, dashes, brackets and dots."""
+    """Return the text without what people put between digits: blanks, dashes, brackets and dots."""
     return "".join(sign for sign in bare(written) if not is_dash(sign) and sign not in "().·")

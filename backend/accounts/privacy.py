@@ -1,4 +1,4 @@
-"""What is held about who somebody is and how they log in, and what an erasure leaves of it."""
+"""The data held about who somebody is and how they log in, and what an erasure leaves of it."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -17,7 +17,7 @@ from backend.privacy import held
 
 
 def _profile(user: User) -> dict[str, Any]:
-    """Tell who a person is and how they log in; of secrets only that there are some."""
+    """Return who a person is and how they log in; of secrets only that they exist."""
     wechat = SocialAccount.objects.filter(user=user, provider=WECHAT).first()
     return {
         "id": user.pk,
@@ -41,7 +41,7 @@ def _profile(user: User) -> dict[str, Any]:
 
 
 def _guardianships(user: User) -> Iterator[held.Row]:
-    """What they are in each, the child or the guardian; not who the other is."""
+    """Yield the person's guardianships as child and as guardian, without who the other is."""
     for role in ("child", "guardian"):
         theirs = held.rows_of(Guardianship, [role], user)
         for pk, *rest in held.each(theirs, "pk", "relation", "version", "given_at", "withdrawn_at"):
@@ -49,7 +49,7 @@ def _guardianships(user: User) -> Iterator[held.Row]:
 
 
 def _withdraw_consents(user: User) -> None:
-    """Consents end, of the person and as a guardian; without one, what a child does ends too."""
+    """Withdraw the person's consents and guardianships; end what children without another do."""
     now = timezone.now()
     Consent.objects.filter(user=user, withdrawn_at=None).update(withdrawn_at=now)
     agreed = held.rows_of(Guardianship, ("child", "guardian"), user).filter(withdrawn_at=None)

@@ -1,6 +1,6 @@
-"""What we ask consent for, and the words in which we ask (PIPL 14 and 17).
+"""The purposes we ask consent for, and their texts (PIPL 14 and 17).
 
-A change of the words is a new version: whoever agreed to an earlier one is asked again.
+A changed text is a new version: whoever agreed to an earlier one is asked again.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from backend.accounts.models import Consent
 
 @dataclass(frozen=True)
 class Text:
-    """The words somebody agrees to."""
+    """A text that somebody agrees to."""
 
     version: int
     words: str | Promise
@@ -37,7 +37,7 @@ TEXTS = {
     ),
 }
 
-# Not a Consent of whoever it is about: a guardian's, for a child under 14 (PIPL 31).
+# Not a Consent, which is the person's own: a guardian's, for a child under 14 (PIPL 31).
 GUARDIANSHIP = "guardianship"
 GUARDIAN_TEXT = Text(
     1,

@@ -11,7 +11,7 @@ from backend.accounts.purposes import GUARDIAN_TEXT, TEXTS
 
 
 def consents_in_force(user: User) -> QuerySet[Consent]:
-    """Return what ``user`` agrees to now: not withdrawn, and to the words of today."""
+    """Return the consents of ``user`` in force: not withdrawn, and to today's text."""
     current = Q()
     for purpose, text in TEXTS.items():
         current |= Q(purpose=purpose, version=text.version)
@@ -19,43 +19,43 @@ def consents_in_force(user: User) -> QuerySet[Consent]:
 
 
 def consents_of(user: User) -> QuerySet[Consent]:
-    """Return what ``user`` ever agreed to, newest first."""
+    """Return all consents of ``user``, newest first."""
     return Consent.objects.filter(user=user).order_by("-id")
 
 
 def guardianships_in_force(child: User) -> QuerySet[Guardianship]:
-    """Return who agrees that ``child`` takes part: not withdrawn, and to the words of today."""
+    """Return the consents in force that ``child`` takes part: not withdrawn, to today's text."""
     return Guardianship.objects.filter(
         child=child, withdrawn_at=None, version=GUARDIAN_TEXT.version
     )
 
 
 def guardians_of(child: User) -> QuerySet[Guardianship]:
-    """Return who agreed to what ``child`` does, newest first, ended consents too."""
+    """Return the guardians' consents for ``child``, newest first, including ended ones."""
     return child.guardians.select_related("guardian", "child").order_by("-id")
 
 
 def children_of(guardian: User) -> QuerySet[Guardianship]:
-    """Return the children ``guardian`` agreed for, newest first, ended consents too."""
+    """Return the consents that ``guardian`` gave for children, newest first, ended ones too."""
     return guardian.children.select_related("guardian", "child").order_by("-id")
 
 
 def guardian_codes_of(child: User) -> QuerySet[GuardianCode]:
-    """Return the codes that ``child`` made for a guardian, used ones too."""
+    """Return the codes that ``child`` made for a guardian, including used ones."""
     return GuardianCode.objects.filter(child=child)
 
 
 def numbers_withdrawn(listed: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
-    """Return those of ``listed``, phones with a name, that were taken off the record."""
+    """Return the pairs of phone and name in ``listed`` that were taken off the record."""
     digests = {digest_when_withdrawn(phone, name): (phone, name) for phone, name in listed}
     known = WithdrawnNumber.objects.filter(digest__in=digests).values_list("digest", flat=True)
     return {digests[digest] for digest in known}
 
 
 def was_a_child(whose: str, *, at: str) -> Q:
-    """Condition: the person in the field ``whose`` was under 14 at the moment in the field ``at``.
+    """Return the condition that the person in field ``whose`` was under 14 at the moment ``at``.
 
-    By the birthday that is known today, whenever it was told. The day is ``ages.years_before``'s.
+    The birthday known today counts, whenever it was told. The day is ``ages.years_before``'s.
     """
     last_birthday = Func(
         at,

@@ -1,8 +1,8 @@
-"""What a log-in hands out: a short access token and a refresh token that works once.
+"""The tokens of a log-in: a short access token and a refresh token that works once.
 
-An access token (JWT, 5 minutes) says by itself who is asking, so a request costs no session. The
-log-in behind it is a session in the database: a refresh token names it, and is good for as long
-as it lasts. Ending the session ends the refreshing.
+An access token (JWT, 5 minutes) says by itself who is asking, so a request reads no session. The
+log-in behind it is a session in the database: a refresh token names it and lasts as long. Ending
+the session ends the refreshing.
 """
 
 import time
@@ -24,9 +24,9 @@ SECOND_FACTOR = "mfa"  # of the ways in which allauth says somebody proved who t
 
 
 class TokenStrategy(JWTTokenStrategy):  # type: ignore[misc]  # allauth is untyped
-    """django-allauth's, and: a refresh token used twice ends the log-in it belongs to.
+    """Token strategy of django-allauth in which a refresh token used twice ends its log-in.
 
-    Whoever stole one and the phone it was stolen from can not both go on (RFC 9700, 4.14.2).
+    A thief and the phone the token was stolen from can not both go on (RFC 9700, 4.14.2).
     """
 
     def create_access_token(self, request: HttpRequest) -> str | None:
@@ -60,7 +60,7 @@ class TokenStrategy(JWTTokenStrategy):  # type: ignore[misc]  # allauth is untyp
 
 
 def _access_token(user: AbstractBaseUser, session: SessionBase) -> str:
-    """``methods``: how they logged in; ``issued_ms``: when, finer than ``iat``'s seconds."""
+    """Return a token with ``methods``, the ways of the log-in, and ``issued_ms``, its moment."""
     methods = [m["method"] for m in session.get("account_authentication_methods", [])]
     if SECOND_FACTOR in methods and not Authenticator.objects.filter(user=user).exists():
         methods = [method for method in methods if method != SECOND_FACTOR]  # removed since
@@ -70,7 +70,7 @@ def _access_token(user: AbstractBaseUser, session: SessionBase) -> str:
 
 
 def _locked_session(payload: dict[str, Any]) -> SessionBase | None:
-    """The log-in that a refresh token belongs to; two refreshes of one queue here."""
+    """Return the session a refresh token belongs to, locked, so that two refreshes queue here."""
     key = internal.session_key_from_sid(payload["sid"])
     if not key or not Session.objects.select_for_update().filter(session_key=key).exists():
         return None

@@ -1,6 +1,6 @@
-"""What is encrypted at rest: phone numbers, and what makes second factors.
+"""Encryption at rest: phone numbers, and the secrets of second factors.
 
-PIPL: a stolen dump of the database tells neither. The keys are the setting ``FIELD_KEYS``: the
+A stolen dump of the database reveals neither (PIPL). The keys are the setting ``FIELD_KEYS``: the
 first encrypts, all decrypt.
 """
 
@@ -16,17 +16,17 @@ def _fernet() -> MultiFernet:
 
 
 def encrypt(text: str) -> str:
-    """``text`` as a Fernet token, different each time."""
+    """Return ``text`` as a Fernet token, different each time."""
     return _fernet().encrypt(text.encode()).decode()
 
 
 def decrypt(token: str) -> str:
-    """The text behind ``token``, written with any of the keys in use."""
+    """Return the text of ``token``, encrypted with any of the keys in use."""
     return _fernet().decrypt(token).decode()
 
 
 def is_newest(token: str) -> bool:
-    """Whether ``token`` was encrypted with the first of the keys."""
+    """Tell whether ``token`` was encrypted with the first of the keys."""
     try:
         Fernet(settings.FIELD_KEYS[0]).decrypt(token)
     except InvalidToken:
@@ -35,5 +35,5 @@ def is_newest(token: str) -> bool:
 
 
 def reencrypt(token: str) -> str:
-    """Return the text encrypted anew, with the first of the keys."""
+    """Return the text of ``token`` encrypted anew with the first of the keys."""
     return _fernet().rotate(token).decode()

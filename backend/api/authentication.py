@@ -14,10 +14,10 @@ SCHEME = "Bearer"
 
 
 class AccessTokenAuthentication(BaseAuthentication):
-    """``Authorization: Bearer <token>``; what the token says is ``request.auth``.
+    """Authentication by ``Authorization: Bearer <token>``; ``request.auth`` holds the claims.
 
-    One row is read, the person's: a token of somebody made inactive since, or who has logged out
-    everywhere, is nobody's, as is one that has run out or was tampered with.
+    Reads one row, the person's. A token is refused if it has expired or was tampered with, and if
+    its person is inactive or has logged out everywhere since.
     """
 
     def authenticate(self, request: Request) -> tuple[User, dict[str, Any]] | None:

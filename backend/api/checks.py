@@ -1,4 +1,4 @@
-"""Settings that would work, and protect nobody: ``manage.py check --deploy`` names them."""
+"""Checks of settings that would work but protect nobody, run by ``manage.py check --deploy``."""
 
 import base64
 import binascii
@@ -16,7 +16,7 @@ FEWEST_BYTES = 16  # different ones among 32; chance gives fewer to one key in 1
 
 @register(Tags.security)
 def check_field_keys(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
-    """What is no key fails here rather than with the first phone number."""
+    """Check that each key is one, so that a wrong one fails here, not at the first phone number."""
     try:
         for key in settings.FIELD_KEYS:
             Fernet(key)
@@ -33,7 +33,7 @@ def check_field_keys(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[C
 
 @register(Tags.security, deploy=True)
 def check_strength(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
-    """Keys that somebody typed, one key for two purposes, and doors open to all."""
+    """Check for keys that somebody typed, one key for two purposes, and hosts open to all."""
     found: list[CheckMessage] = []
     if any(_is_typed(key) for key in settings.FIELD_KEYS):
         found.append(checks.Warning("A key in LINLI_FIELD_KEYS is not random.", id="linli.W002"))

@@ -1,4 +1,4 @@
-"""Codes as pictures: beside each code that is shown stands ``code.svg`` and ``code.png``."""
+"""Codes as pictures: ``code.svg`` and ``code.png`` below each address that shows a code."""
 
 from typing import Any
 
@@ -15,10 +15,10 @@ from backend.api.renderers import PNGRenderer, SVGRenderer
 
 
 class CodePictureView(APIView):
-    """A code as a QR code, for whoever is shown the code itself; 404 where there is none."""
+    """View of a code as a QR code, for whoever may read the code; 404 if there is none."""
 
     def code(self, request: Request, **named: Any) -> str | None:
-        """The code that is shown to the caller. Raises Http404 where that is nobody of theirs."""
+        """Return the code that is shown to the caller. Raises Http404 if they may not read it."""
         raise NotImplementedError
 
     @extend_schema(responses=OpenApiTypes.BINARY)
@@ -30,11 +30,11 @@ class CodePictureView(APIView):
         return HttpResponse(
             codes.picture(code, renderer.format),
             content_type=renderer.media_type,
-            # A code may be good for points: neither the phone nor what is on the way keeps it.
+            # A code may be worth points: neither the phone nor a proxy may keep it.
             headers={"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"},
         )
 
 
 def code_pictures(address: str, view: type[CodePictureView]) -> list[URLPattern]:
-    """The two addresses below that of a code."""
+    """Return the two picture addresses below that of a code."""
     return in_each_format(f"{address}/code", view, (SVGRenderer, PNGRenderer))

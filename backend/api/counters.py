@@ -1,4 +1,4 @@
-"""Where attempts and throttles are counted: Redis, which may be away."""
+"""Counters of attempts and throttles in Redis, which may be down."""
 
 import logging
 import sys
@@ -9,7 +9,7 @@ from redis.exceptions import RedisError
 
 
 class Briefly(logging.LoggerAdapter[logging.Logger]):
-    """One line for what django-redis tells with a whole traceback, and for each operation."""
+    """Logger with one line for what django-redis logs with a traceback at each operation."""
 
     def exception(self, msg: object, *args: object, **kwargs: Any) -> None:
         error = sys.exception()
@@ -18,11 +18,11 @@ class Briefly(logging.LoggerAdapter[logging.Logger]):
 
 
 class Counters(RedisCache):  # type: ignore[misc]  # django-redis is untyped
-    """What can not be counted is let through, and the log says so (settings, ``CACHES``).
+    """Cache that lets pass what can not be counted, and logs it (settings, ``CACHES``).
 
-    django-redis answers nothing where it ignores that Redis is away. Whoever asks whether they
-    were the first, as django-allauth does to lock its counters and to see that a code is used
-    once, would take that for no, and nobody could log in.
+    While Redis is down and ignored, django-redis returns None. Callers that ask whether they were
+    first, as django-allauth does to lock its counters and to see that a code is used once, would
+    take that for no, and nobody could log in.
     """
 
     def __init__(self, server: str, params: dict[str, Any]) -> None:
@@ -30,8 +30,8 @@ class Counters(RedisCache):  # type: ignore[misc]  # django-redis is untyped
         self.logger: Briefly = Briefly(logging.getLogger("django_redis"))
 
     def hit(self, key: str, seconds: int) -> tuple[int, int]:
-        """Count one more under ``key``, at once and for all: how many there are now, and for how
-        many seconds more they count; so many from the first one on."""
+        """Count one more under ``key``, atomically. Returns the count and the seconds until it
+        ends, which are ``seconds`` from the first one on; both are 0 if Redis can not be asked."""
         name = self.make_key(key)
         try:
             counting = self.client.get_client(write=True).pipeline(transaction=True)

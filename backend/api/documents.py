@@ -1,4 +1,4 @@
-"""What only a release changes: made once in each process and language, and then only sent."""
+"""Documents that change only with a release: made once per process and language, then served."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ CACHE_CONTROL = "public, max-age=3600"
 
 
 def openapi(request: HttpRequest) -> HttpResponse:
-    """Our own OpenAPI document, of everything whoever asks: ``GET /api/v1/schema``."""
+    """Show our own OpenAPI document, complete for everybody: ``GET /api/v1/schema``."""
     generator: Any = SchemaGenerator
     schema = generator().get_schema(request=None, public=True)
     content = OpenApiJsonRenderer().render(schema, renderer_context={})
@@ -47,9 +47,9 @@ class _Made:
 def document(
     view: Callable[[HttpRequest], HttpResponse],
 ) -> Callable[[HttpRequest], HttpResponseBase]:
-    """Ask ``view`` once for each language; whatever the query, later requests get what it answered.
+    """Call ``view`` once for each language and serve its answer from then on, whatever the query.
 
-    Whoever asks while it is made waits for that one. ``If-None-Match`` is answered with 304.
+    Requests meanwhile wait for the first. Answers ``If-None-Match`` with 304.
     """
     made: dict[str | None, _Made] = {}
     making = Lock()
@@ -88,16 +88,16 @@ class LabelSerializer(serializers.Serializer[Any]):
 
 
 class EnumLabelsSerializer(serializers.Serializer[Any]):
-    """``name`` as in the OpenAPI document, without ``Enum``."""
+    """The labels of an enum; ``name`` is that of the OpenAPI document without ``Enum``."""
 
     name = serializers.CharField(read_only=True)
     labels = LabelSerializer(many=True, read_only=True)
 
 
 class LabelListView(APIView):
-    """What every value of an enum is called, in Chinese and English: ``GET /api/v1/labels``.
+    """List the labels of every enum value in Chinese and English: ``GET /api/v1/labels``.
 
-    Public. It changes with a release only.
+    Public. The list changes only with a release.
     """
 
     permission_classes = (AllowAny,)

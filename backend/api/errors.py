@@ -1,4 +1,4 @@
-"""Refusals about the request itself, whichever endpoint it is for."""
+"""Refusals of the request itself, at any endpoint."""
 
 from django.utils.translation import gettext_lazy as _
 
@@ -31,14 +31,14 @@ class IdempotencyKeyInUse(Conflict):
 
 
 class IdempotencyKeyReused(Refusal):
-    """None of the kinds: the IETF draft gives it a status of its own (422)."""
+    """Refusal with a status of its own, 422, as the IETF draft demands."""
 
     code = "idempotency_key_reused"
     title = _("This Idempotency-Key was used for another request.")
 
 
 class PreconditionFailed(Refusal):
-    """None of the kinds: HTTP gives it a status of its own (412)."""
+    """Refusal with a status of its own, 412, as HTTP demands."""
 
     code = "precondition_failed"
     title = _("It has been changed since you read it; read it again first.")

@@ -1,7 +1,7 @@
-"""An example of each operation, made of the fields that it reads, or else of those it answers with.
+"""An example of each operation, made of the fields it reads, or else of those it answers with.
 
 A field's example is the first of: its ``example`` or ``default``, the first of its choices, what a
-field of its name holds, what its type and bounds allow. tests/backend/test_api_schema.py holds
+field of its name holds, what its type and bounds allow. tests/backend/test_api_schema.py checks
 each against its schema.
 """
 
@@ -50,7 +50,7 @@ CODE = "7KM4XQ9TRWHP"  # backend/codes.py, as long as is asked for
 
 
 def give_examples(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Give every operation one: a hook of drf-spectacular's."""
+    """Give every operation an example: a hook of drf-spectacular's."""
     schemas = result["components"]["schemas"]
     for methods in result["paths"].values():
         for operation in methods.values():
@@ -66,7 +66,7 @@ def give_examples(result: dict[str, Any], **_: Any) -> dict[str, Any]:
 
 
 def example_of(schema: dict[str, Any], schemas: dict[str, Any], name: str = "") -> Any:
-    """A value of ``schema``, of a field called ``name``."""
+    """Return a value of ``schema``, for a field called ``name``."""
     if "$ref" in schema:
         return example_of(schemas[schema["$ref"].rpartition("/")[2]], schemas, name)
     if known := schema.get("example") or schema.get("default"):

@@ -1,8 +1,8 @@
-"""Every error leaves in one shape: RFC 9457 problem details.
+"""Errors as RFC 9457 problem details.
 
 ``type`` and ``code`` are stable and part of the API; ``title`` and ``detail`` are for people, in
 the language asked for, and may be reworded. A refusal's facts stand beside them. An exception
-that has no row here is a bug: it is logged, and answered with 500 ``internal_error``.
+without a row here is a bug: it is logged, and answered with 500 ``internal_error``.
 """
 
 from collections.abc import Mapping
@@ -95,7 +95,7 @@ _OTHERS: tuple[tuple[tuple[type[Exception], ...], int, str, str | Promise], ...]
 def problem(
     members: Mapping[str, Any] | None = None, *, status: int, code: str, title: str | Promise
 ) -> dict[str, Any]:
-    """The body of an error; ``members`` stand beside the standard ones and replace none."""
+    """Return the body of an error; ``members`` stand beside the standard ones and replace none."""
     standard = {
         "type": f"/problems/{code}",
         "title": str(title),
@@ -106,7 +106,7 @@ def problem(
 
 
 def problem_of(exc: Exception) -> dict[str, Any] | None:
-    """The body that answers ``exc``, or None if it is a bug."""
+    """Return the body that answers ``exc``, or None if it is a bug."""
     if isinstance(exc, Refusal) and (status := status_of(type(exc))):
         return problem(exc.facts, status=status, code=exc.code, title=exc.title)
     if isinstance(exc, _RefusedBefore):
@@ -118,17 +118,17 @@ def problem_of(exc: Exception) -> dict[str, Any] | None:
 
 
 def status_of(refusal: type[Refusal]) -> int | None:
-    """The HTTP status that ``refusal`` is answered with; None: it is no kind of refusal."""
+    """Return the HTTP status of ``refusal``, or None if it is of no known kind."""
     return next((status for kind, status in _REFUSALS if issubclass(refusal, kind)), None)
 
 
 def titles_of(status: int) -> dict[str, str | Promise]:
-    """By its code, the title of each refusal with ``status`` that is no service's."""
+    """Return the titles, by code, of the errors with ``status`` that no service raises."""
     return {code: title for _kinds, known, code, title in _OTHERS if known == status}
 
 
 class _RefusedBefore(Exception):
-    """What was no service's refusal, or one that this version does not know."""
+    """An earlier error that was no service's refusal, or one that this version does not know."""
 
     def __init__(self, status: int, code: str, members: Mapping[str, Any]) -> None:
         super().__init__(code)
@@ -138,13 +138,13 @@ class _RefusedBefore(Exception):
 
 
 def kept(exc: Exception, body: Mapping[str, Any]) -> dict[str, Any]:
-    """What ``refused_before`` makes the same refusal of: its name, and what it told."""
+    """Return what ``refused_before`` needs to make the refusal again: its name and its facts."""
     told = {name: fact for name, fact in body.items() if name not in ("type", "title", "status")}
     return {"name": type(exc).__name__, "told": told}
 
 
 def refused_before(status: int, *, name: str, told: Mapping[str, Any]) -> Exception:
-    """The exception that is answered as an earlier one was.
+    """Return the exception that is answered as an earlier one was.
 
     Titles are those of today, in the language asked for today.
     """
@@ -156,7 +156,7 @@ def refused_before(status: int, *, name: str, told: Mapping[str, Any]) -> Except
 
 @cache
 def _refusals() -> dict[tuple[str, str], type[Refusal]]:
-    """All there are; some share a code and say it in other words."""
+    """Return all refusals by name and code; some share a code with different titles."""
     found, pending = {}, [Refusal]
     while pending:
         kind = pending.pop()
@@ -190,7 +190,7 @@ def _field_errors(detail: Any, at: str = "") -> dict[str, list[dict[str, str]]]:
 
 
 def problem_response(exc: Exception, context: dict[str, Any]) -> Response | None:
-    """REST framework's exception handler (setting ``EXCEPTION_HANDLER``)."""
+    """Answer an exception: REST framework's setting ``EXCEPTION_HANDLER``."""
     body = problem_of(exc)
     if body is None:
         return None
@@ -211,7 +211,7 @@ def _headers(exc: Exception) -> dict[str, str]:
 
 
 def http_problem(body: dict[str, Any], headers: Mapping[str, str] | None = None) -> HttpResponse:
-    """A problem outside of REST framework's views."""
+    """Return a problem as the answer of a view that is not REST framework's."""
     return HttpResponse(
         JSONRenderer().render(body),
         status=body["status"],
@@ -221,7 +221,7 @@ def http_problem(body: dict[str, Any], headers: Mapping[str, str] | None = None)
 
 
 def request_error(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer ``exception`` outside of REST framework's views; a bug is raised again.
+    """Answer ``exception`` outside of REST framework's views; raise it if it is a bug.
 
     Also ``handler400``, ``handler403`` and ``handler404`` of backend/urls.py.
     """
@@ -232,12 +232,12 @@ def request_error(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """The setting ``CSRF_FAILURE_VIEW``."""
+    """Answer a failed CSRF check: the setting ``CSRF_FAILURE_VIEW``."""
     return request_error(request, PermissionDenied(reason))
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """``handler500``: the log knows why, the client does not."""
+    """Answer a bug (``handler500``); the log knows why, the client does not."""
     return http_problem(
         problem(status=500, code="internal_error", title=_("Something went wrong on our side."))
     )

@@ -1,6 +1,6 @@
-"""The serializer fields of what people type: every one with its bounds.
+"""Serializer fields for what people type, each with bounds.
 
-tests/backend/test_what_people_type.py walks all that the API reads and finds what is none of them.
+tests/backend/test_what_people_type.py finds every field of the API that is not one of them.
 """
 
 import re
@@ -26,9 +26,9 @@ _MOMENT = re.compile(
 
 
 class CharField(serializers.CharField):
-    """Words on one line, without what nobody sees (backend/text.py); of nothing else: ``blank``.
+    """Words on one line, without invisible characters (backend/text.py); empty ones are ``blank``.
 
-    What may not stand there is refused by name, ``character_refused``.
+    Characters that are not allowed are refused by name, ``character_refused``.
     """
 
     default_error_messages = {
@@ -54,7 +54,7 @@ class TextField(CharField):
 class IntegerField(serializers.IntegerField):
     """A whole number that fits a PostgreSQL ``integer``, unless given narrower bounds.
 
-    The framework's own field takes any number of digits, and the database then fails on it.
+    The framework's own field takes any number of digits, on which the database then fails.
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -64,7 +64,7 @@ class IntegerField(serializers.IntegerField):
 
 
 class DateField(serializers.DateField):
-    """A day that can be reckoned with, ``2024-03-01``; another is ``date_out_of_range``."""
+    """A day in a sensible range, such as ``2024-03-01``; others are ``date_out_of_range``."""
 
     default_error_messages = {"date_out_of_range": OUT_OF_RANGE}
 
@@ -79,10 +79,10 @@ class DateField(serializers.DateField):
 
 
 class DateTimeField(serializers.DateTimeField):
-    """A moment with its offset from UTC, ``2024-03-01T08:00:00+08:00``, as RFC 3339 writes it.
+    """A moment with its offset from UTC as RFC 3339 writes it, ``2024-03-01T08:00:00+08:00``.
 
-    One without is refused rather than guessed at, ``naive``, as is one that can not be reckoned
-    with, ``date_out_of_range``.
+    Without an offset it is refused as ``naive`` rather than guessed at; out of the sensible range,
+    as ``date_out_of_range``.
     """
 
     default_error_messages = {

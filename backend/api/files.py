@@ -1,4 +1,4 @@
-"""Tables that go out as files for a spreadsheet, CSV and XLSX, and pages to print."""
+"""Tables as CSV and XLSX files, and pages to print."""
 
 import re
 import tempfile
@@ -54,14 +54,14 @@ CONTENT_TYPES = {
 def in_each_format(
     address: str, view: type[APIView], renderers: Renderers = RENDERERS
 ) -> list[URLPattern]:
-    """Return a file's addresses, ``{address}.{format}``."""
+    """Return the addresses of a file in each format, ``{address}.{format}``."""
     return [
         path(f"{address}.{one.format}", view.as_view(renderer_classes=[one])) for one in renderers
     ]
 
 
 def answer(request: Request, sheet: Sheet) -> FileResponse:
-    """The file, in the format that the address is for; ``sheet`` is short."""
+    """Return the short ``sheet`` as a file, in the format of the address."""
     ending = request.accepted_renderer.format
     file = tempfile.TemporaryFile()  # noqa: SIM115  # the answer closes it, and it is gone
     write(sheet, file, ending)
@@ -69,10 +69,10 @@ def answer(request: Request, sheet: Sheet) -> FileResponse:
 
 
 def sent(file: IO[bytes], title: str, ending: str) -> FileResponse:
-    """``file``, written or stored, as the answer, which closes it.
+    """Return ``file``, written or stored, as the answer, which closes it.
 
-    It is whole before the first byte is sent: a slow download keeps no query waiting, and nobody
-    takes half of it for all.
+    The file is complete before the first byte is sent: a slow download keeps no query waiting, and
+    nobody takes half of it for all.
     """
     file.seek(0)
     return FileResponse(
@@ -85,10 +85,10 @@ def sent(file: IO[bytes], title: str, ending: str) -> FileResponse:
 
 
 def named(title: str, ending: str) -> str:
-    """``title`` as the name of a file, whole: what no file system takes is ``_`` or a blank.
+    """Return ``title`` as a file name; what no file system takes becomes ``_`` or a blank.
 
-    Characters that nobody sees, or that turn the direction of the others, are left out: a name
-    must not end otherwise than it seems to.
+    Characters that are invisible or change the direction of writing are removed, so that a name
+    ends as it seems to.
     """
     seen = "".join(
         " " if character.isspace() else character

@@ -1,4 +1,4 @@
-"""What lists of things that happened can be narrowed down to."""
+"""Filters of lists of things that happened."""
 
 from datetime import date, timedelta
 from typing import Any
@@ -14,7 +14,7 @@ from backend.text import CharacterRefused, tidy
 
 
 class WordsField(forms.CharField):
-    """What backend/api/fields.py asks of words, asked of a query's or a form's."""
+    """A form field that holds words to the rules of backend/api/fields.py."""
 
     def to_python(self, value: Any) -> Any:
         try:
@@ -25,7 +25,7 @@ class WordsField(forms.CharField):
 
 
 class _DayField(forms.DateField):
-    """A day that can be reckoned with."""
+    """A form field for a day in the sensible range."""
 
     def to_python(self, value: Any) -> date | None:
         day: date | None = super().to_python(value)
@@ -38,13 +38,13 @@ class _DayField(forms.DateField):
 
 
 class CharFilter(filters.CharFilter):  # type: ignore[misc]  # django-filter is untyped
-    """Rows with exactly these words, or this id."""
+    """Filter of rows with exactly these words, or this id."""
 
     field_class = WordsField
 
 
 class DayFilter(filters.DateFilter):  # type: ignore[misc]  # django-filter is untyped
-    """Rows of a day, ``2024-03-01``."""
+    """Filter of rows of a day, ``2024-03-01``."""
 
     field_class = _DayField
 
@@ -53,14 +53,14 @@ class DayFilter(filters.DateFilter):  # type: ignore[misc]  # django-filter is u
 
 
 class PersonFilter(filters.UUIDFilter):  # type: ignore[misc]  # django-filter is untyped
-    """Rows about one person, whose id it is."""
+    """Filter of rows about the person with this id."""
 
     def __init__(self, field_name: str, **kwargs: Any) -> None:
         super().__init__(field_name=field_name, **{"help_text": "A person's id.", **kwargs})
 
 
 class TextFilter(CharFilter):
-    """Rows with these words in one of ``fields``, in whatever case."""
+    """Filter of rows with these words in one of ``fields``, in any case."""
 
     def __init__(self, *fields: str, **kwargs: Any) -> None:
         super().__init__(**{"help_text": "Words that stand in it, in whatever case.", **kwargs})
@@ -76,15 +76,15 @@ class TextFilter(CharFilter):
 
 
 class CommunityFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter is untyped
-    """Of rows that belong to a community: those of one."""
+    """Filter of rows of one community."""
 
     community = CharFilter(field_name="community__code", help_text="A community's code.")
 
 
 class DaysFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter is untyped
-    """Rows from one day to another, by the clock of each row's community.
+    """Filter of rows from one day to another, by the clock of each row's community.
 
-    Each lasts from the field that ``moment`` names to the one that ``ends`` names, or a moment.
+    A row lasts from the field ``moment`` to the field ``ends``, or is a moment without it.
     """
 
     moment: str
@@ -96,7 +96,7 @@ class DaysFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter is u
         return found.filter(self.condition(name, day))
 
     def condition(self, name: str, day: date) -> Q:
-        """Condition on rows of that ``day``, or since or until then, as ``name`` says."""
+        """Return the condition on rows of that ``day``, or since or until it, as ``name`` says."""
         condition = Q()
         if name != "until":
             condition &= Q(**{f"{self.ends or self.moment}__gte": days.first_moment(day)})
@@ -107,13 +107,13 @@ class DaysFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter is u
 
 
 class PeriodFilter(CommunityFilter, DaysFilter):
-    """Rows of several communities, of a day or a period."""
+    """Filter of rows of several communities, of a day or a period."""
 
     day = DayFilter(method="in_period", help_text="The day, by the community's clock.")
 
 
 class TrueOrFalse(forms.TypedChoiceField):
-    """``true`` or ``false``, in any case; Django's own field takes anything else for nothing."""
+    """A form field for ``true`` or ``false``, in any case; Django's own ignores anything else."""
 
     def __init__(self, **kwargs: Any) -> None:
         choices = [("true", "true"), ("false", "false")]
@@ -124,7 +124,7 @@ class TrueOrFalse(forms.TypedChoiceField):
 
 
 class BooleanFilter(filters.BooleanFilter):  # type: ignore[misc]  # django-filter is untyped
-    """Take ``true`` or ``false``, and refuse anything else."""
+    """Filter by ``true`` or ``false``; anything else is refused."""
 
     field_class = TrueOrFalse
 
@@ -133,9 +133,9 @@ class BooleanFilter(filters.BooleanFilter):  # type: ignore[misc]  # django-filt
 
 
 class MarkFilter(BooleanFilter):
-    """Whether a device's clock could not be believed: one of ``marks``, fields, is not empty.
+    """Filter by whether a device's clock could not be believed: one of the fields ``marks`` is set.
 
-    Or ``refused``, of the row, what was told and not taken.
+    ``refused``, if given, is a condition for rows of which something told was refused.
     """
 
     def __init__(self, *marks: str, refused: Exists | None = None, **kwargs: Any) -> None:

@@ -1,4 +1,4 @@
-"""Two questions that an operator's machinery asks: is it alive, and can it serve?
+"""Health checks: whether the process is alive, and whether it can serve.
 
 Not django-health-check: its check of the database waits for the pool, and anybody may repeat it.
 """
@@ -22,7 +22,7 @@ READY_FOR = 1.0  # seconds for which a good look is told again
 
 
 class NotReady(Exception):
-    """``check`` is what failed: ``database`` or ``migrations``."""
+    """The error of a failed ``check``: ``database`` or ``migrations``."""
 
     def __init__(self, check: str) -> None:
         super().__init__(check)
@@ -32,14 +32,14 @@ class NotReady(Exception):
 @require_safe
 @never_cache
 def healthz(request: HttpRequest) -> HttpResponse:
-    """The process answers; nothing else is touched, so a database outage restarts nobody."""
+    """Answer that the process is alive. Touches nothing else: a database outage restarts nobody."""
     return JsonResponse({"status": "ok"})
 
 
 @require_safe
 @never_cache
 def readyz(request: HttpRequest) -> HttpResponse:
-    """The database is reachable and has the tables that this version needs."""
+    """Answer whether the database is reachable and has the tables that this version needs."""
     try:
         look()
     except NotReady as exc:
@@ -54,8 +54,8 @@ _ready_until = 0.0  # by time.monotonic
 
 
 def look() -> None:
-    """Raises NotReady. One look at a time and one good one a second, whoever asks: each takes a
-    connection to the database, and nobody needs a log-in to ask."""
+    """Raise NotReady if a check fails. Checks run one at a time, and a good result counts for a
+    second: each takes a connection to the database, and anybody may ask without a log-in."""
     global _ready_until
     with _looking:
         if monotonic() < _ready_until:
@@ -66,13 +66,13 @@ def look() -> None:
 
 
 def look_anew() -> None:
-    """Forget the last look."""
+    """Forget the last result."""
     global _ready_until
     _ready_until = 0.0
 
 
 def require_database() -> None:
-    """Raises NotReady. Takes a connection of its own: a pool that is busy is not an outage."""
+    """Raise NotReady unless a connection of its own works: a busy pool is not an outage."""
     parameters = connection.get_connection_params() | {
         "autocommit": True,
         "connect_timeout": DATABASE_TIMEOUT,
@@ -87,8 +87,8 @@ def require_database() -> None:
 
 @cache
 def require_migrations() -> None:
-    """Raises NotReady. Asks until the answer is yes and then no more: what raises is not cached,
-    and nobody takes a migration back under a running process."""
+    """Raise NotReady until all migrations are applied. Success is cached and not asked for again:
+    nobody takes a migration back under a running process."""
     try:
         executor = MigrationExecutor(connection)
     except OperationalError as exc:

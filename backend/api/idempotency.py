@@ -1,10 +1,10 @@
 """``Idempotency-Key``: a request that is sent twice happens once (IETF draft-ietf-httpapi-
 idempotency-key-header-07).
 
-Whoever lost the connection before the answer arrived sends the same request again. Of the first
-answer only its status and the ids of what it is about are kept, in the transaction that the
-request's effect is made in: what was shown once is no right to see it again, so it is looked up
-and rendered anew for whoever may see it today.
+A client that lost the connection before the answer arrived sends the request again. Of the first
+answer only its status and the ids of its rows are kept, in the transaction of the request's effect:
+having been shown something once is no right to see it again, so the rows are looked up and rendered
+anew for whoever may see them today.
 """
 
 import hashlib
@@ -47,16 +47,16 @@ IF_MATCH = "If-Match"
 REPLAYED_HEADER = "Idempotency-Replayed"
 MAX_KEY_CHARACTERS = 200
 
-# What the caller may see today: rows of which the kept ids tell some, or the one that the address
-# names. Called with the request and what the address names; whoever may not is refused, as first.
+# Finds what the caller may see today: rows, among which are those of the kept ids, or the one that
+# the address names. Called with the request and the address's names; refuses as at first.
 Finds = Callable[..., QuerySet[Any] | Model]
-# How it is told: a serializer, or the answer's data made of the request and what was found.
+# Renders it: a serializer, or a function of the request and what was found.
 Tells = type[BaseSerializer[Any]] | Callable[[Request, Any], Any]
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """Rows of what is not done yet, of the model ``row``: how they are found and told again."""
+    """Rows, of the model ``row``, of what is not done yet: how they are found and told again."""
 
     row: type[Model]
     finds: Finds
@@ -65,10 +65,10 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Operation:
-    """How a writing operation is answered, once and again; ``backend.api.views.writes`` makes it.
+    """The answering of a writing operation; ``backend.api.views.writes`` makes it.
 
-    ``finds`` finds what a kept answer is told of, by ``tells``, and ``address`` lets in whoever is
-    told a kept refusal. With ``edits``, ``finds`` finds the one thing that is changed.
+    ``finds`` finds the rows of a kept answer, which ``tells`` renders; ``address`` lets in whoever
+    is told a kept refusal. With ``edits``, ``finds`` finds the one thing that is changed.
     """
 
     tells: Tells
@@ -82,11 +82,10 @@ class Operation:
     waiting: Waiting | None
 
     def require_match(self, request: Request, **named: Any) -> None:
-        """Hold the one thing that the address names, and compare its version with the ``ETag`` that
-        the caller read.
+        """Lock the one thing that the address names, and compare its version with ``If-Match``.
 
-        Held until the transaction ends: what is compared is what is changed. Raises
-        PreconditionFailed.
+        The lock lasts until the transaction ends, so the compared version is the one that is
+        changed. Raises PreconditionFailed if the ``ETag`` that the caller read is another.
         """
         if not self.edits or (asked := request.headers.get(IF_MATCH)) is None:
             return
@@ -103,7 +102,7 @@ class Operation:
         return found.first() if isinstance(found, QuerySet) else found
 
     def again(self, request: Request, first: IdempotencyKey, **named: Any) -> Any:
-        """The answer's data as things stand today. Raises Http404 where that is not to be seen."""
+        """Return the answer's data as of today. Raises Http404 if the caller may not see it now."""
         about, finds, tells = first.about, self.finds, self.tells
         if self.waiting and first.status == status.HTTP_202_ACCEPTED:
             finds, tells = self.waiting.finds, self.waiting.tells
@@ -123,10 +122,10 @@ class Operation:
 def tell(tells: Tells, request: Request, found: Any, *, many: bool = False) -> Any:
     """Render one row, or ``many``.
 
-    A serializer may have class methods. ``rows_for(rows, user)`` adds to a queryset what the
+    A serializer may have these class methods. ``rows_for(rows, user)`` adds to a queryset what the
     caller is told beside a row, which is read anew for it (whoever gives a queryset has done so);
-    ``context_of(*rows)`` makes a context, so that what all rows need is read once;
-    ``shown_to(user, *rows)`` hears who reads the rows, before they are told.
+    ``context_of(*rows)`` returns a context, so that data for all rows is read once;
+    ``shown_to(user, *rows)`` is called with the reader before the rows are rendered.
     """
     if not isinstance(tells, type):
         return tells(request, found)
@@ -153,15 +152,15 @@ def answered_once(
     request: Request,
     **named: Any,
 ) -> Response:
-    """Answer what each of a user's keys asks for by ``answer(view, request, **named)``, once.
+    """Answer each key of a user once, by ``answer(view, request, **named)``.
 
     The same key with the same method, address and body does nothing more. Its answer has the first
-    one's status, is marked ``Idempotency-Replayed: true``, and tells what the caller may see today.
-    A refusal is an answer too: it is told again. 401, 412, 429 and 5xx are not answers: they are
-    not kept and whatever was done is rolled back, so the request can be sent again.
-    Raises IdempotencyKeyMissing where the operation needs one, IdempotencyKeyInvalid,
-    IdempotencyKeyInUse (the first is still running), IdempotencyKeyReused (the key belongs to
-    another request), PreconditionFailed (another ``ETag`` than that of ``If-Match``).
+    one's status and ``Idempotency-Replayed: true``, and shows what the caller may see today. A
+    refusal is an answer too and is repeated. 401, 412, 429 and 5xx are not kept and whatever was
+    done is rolled back, so the request can be sent again. Raises IdempotencyKeyMissing if the
+    operation needs a key, IdempotencyKeyInvalid, IdempotencyKeyInUse (the first is still running),
+    IdempotencyKeyReused (the key belongs to another request), PreconditionFailed (another ``ETag``
+    than that of ``If-Match``).
     """
 
     def act() -> Response:
@@ -191,7 +190,7 @@ def answered_once(
 
 
 def idempotency_of(handler: object) -> str | None:
-    """``required`` or ``optional``, or None for a method that takes no key."""
+    """Return ``required`` or ``optional``, or None for a method that takes no key."""
     operation: Operation | None = getattr(handler, "operation", None)
     if operation is None:
         return None
@@ -199,7 +198,7 @@ def idempotency_of(handler: object) -> str | None:
 
 
 def is_edit(handler: object) -> bool:
-    """Whether a method changes one thing that is read first, and takes ``If-Match``."""
+    """Tell whether a method changes one thing that is read first, and takes ``If-Match``."""
     operation: Operation | None = getattr(handler, "operation", None)
     return operation is not None and operation.edits
 
@@ -217,13 +216,13 @@ def _key_of(request: Request, *, is_required: bool) -> str | None:
 
 
 def _digest(request: Request) -> str:
-    """Of the query and the body, keyed: a number of a few digits could be guessed otherwise."""
+    """Return a keyed hash of query and body; unkeyed, a number of few digits could be guessed."""
     asked = request.META.get("QUERY_STRING", "") + "\0" + _digest_of_body(request)
     return salted_hmac("backend.api.idempotency", asked, algorithm="sha256").hexdigest()
 
 
 def _digest_of_body(request: Request) -> str:
-    """SHA-256 of what is asked: JSON as it was sent, a form's fields and the content of its files.
+    """Return the SHA-256 of the body: JSON as sent, or a form's fields and its files' contents.
 
     A client may send the same form with another boundary, and its files are not read into memory.
     """
@@ -244,11 +243,11 @@ def _digest_of_body(request: Request) -> str:
 
 
 def _begin(user: User, key: str) -> IdempotencyKey | None:
-    """The answer that ``key`` got before, if any; holds (user, key) until the transaction ends.
+    """Lock (user, key) until the transaction ends. Returns the key's earlier answer, if any.
 
-    Not waiting: a client that repeats itself must not pile up connections behind its first try.
-    Two different keys with one hash merely can not run at the same moment.
-    Raises IdempotencyKeyInUse.
+    Does not wait: a client that repeats itself must not pile up connections behind its first try.
+    Two different keys with one hash merely can not run at the same moment. Raises
+    IdempotencyKeyInUse.
     """
     digest = hashlib.blake2b(f"idempotency:{user.pk}:{key}".encode(), digest_size=8).digest()
     with connection.cursor() as cursor:
@@ -286,14 +285,14 @@ def _first(
         transaction.set_rollback(True)
     else:
         _keep(user, key, asked, response.status_code, about, refusal)
-    # Rendered before the commit: what can not be told is not done.
+    # Rendered before the commit: what can not be rendered is rolled back.
     finalized: Response = view.finalize_response(request, response, *view.args, **view.kwargs)
     finalized.render()
     return finalized
 
 
 def _ids_in(data: Any) -> Iterator[UUID]:
-    """Of what an answer is about: its ``id``, the row it was made of, or those of its rows."""
+    """Yield the ids an answer is about: its ``id``, its row's, or those of its rows."""
     if isinstance(data, list):
         for row in data:
             yield from _ids_in(row)
@@ -315,7 +314,7 @@ def _keep(
     about: list[UUID],
     refusal: dict[str, Any] | None,
 ) -> None:
-    """Store the answer. In SQL: making a model of it takes longer than to write the row."""
+    """Store the answer, in SQL because making a model of it takes longer than writing the row."""
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO api_idempotencykey"

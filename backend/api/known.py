@@ -1,8 +1,8 @@
-"""What each operation may be told: anything else is refused by name, never swallowed.
+"""Known parameters and fields of each operation; any other is refused by name.
 
-What is known is what the OpenAPI document says: the parameters and the body that a view's schema
-declares. Operations that are not in the document (WeChat's callback) and views that are not REST
-framework's (log-in) keep rules of their own. tests/backend/test_known.py asks every operation.
+The OpenAPI document says what is known: the parameters and the body that a view's schema declares.
+Operations that are not in the document (WeChat's callback) and views that are not REST framework's
+(log-in) keep their own rules. tests/backend/test_known.py tries every operation.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -36,9 +36,9 @@ _one_at_a_time = Lock()
 
 @dataclass(frozen=True)
 class Known:
-    """``bodies``: the fields of a body by its media type, ``*`` for any; empty where none is taken.
+    """The query's ``parameters``, and in ``bodies`` the fields of a body by its media type.
 
-    ``parameters`` are those of the query.
+    ``*`` is any media type; ``bodies`` is empty if no body is taken.
     """
 
     parameters: frozenset[str]
@@ -49,7 +49,7 @@ _known: dict[tuple[View, str], Known | None] = {}
 
 
 def known_to(view: View, method: str) -> Known | None:
-    """Return what the operation of ``view`` may be told; ``None``: whatever it likes."""
+    """Return what the operation of ``view`` knows; None if it takes anything."""
     if (view, method) not in _known:
         with _one_at_a_time:
             _known[view, method] = _declared(view, method)
@@ -78,7 +78,7 @@ def _declared(view: View, method: str) -> Known | None:
 
 
 def _fields(reader: Any) -> Fields | None:
-    """The fields that ``reader`` reads, of a list those of its elements; None: it has none."""
+    """Return the fields that ``reader``, or each element of it, reads; None if it has none."""
     while isinstance(reader, serializers.ListField | serializers.ListSerializer):
         reader = reader.child
     if not isinstance(reader, serializers.BaseSerializer):
@@ -89,9 +89,8 @@ def _fields(reader: Any) -> Fields | None:
 
 # --- before the view --------------------------------------------------------------------------
 def refuse_unknown_to(view: View, request: HttpRequest) -> None:
-    """Raises ValidationError for parameters that the operation does not know, and for the fields
-    of a body where it takes none; UnsupportedMediaType for such a body that is no JSON.
-    """
+    """Raise ValidationError for unknown parameters, and for a body's fields where none are taken;
+    raise UnsupportedMediaType if such a body is not JSON."""
     has_body = request.META.get("CONTENT_LENGTH") not in (None, "", "0")
     if not (request.GET or has_body):
         return
@@ -108,8 +107,8 @@ def refuse_unknown_to(view: View, request: HttpRequest) -> None:
 
 # --- while the body is read -------------------------------------------------------------------
 def refuse_unknown_in(body: Any, media_type: str, context: Mapping[str, Any] | None) -> None:
-    """Raises ValidationError for what a parser read, in its context, and the operation does not
-    know."""
+    """Raise ValidationError for fields of a parsed body that the operation does not know.
+    ``context`` is the parser's."""
     request = (context or {}).get("request")
     match = getattr(request, "resolver_match", None)
     known = known_to(match.func, cast(str, cast(Any, request).method)) if match else None
@@ -119,14 +118,14 @@ def refuse_unknown_in(body: Any, media_type: str, context: Mapping[str, Any] | N
 
 
 def refuse_unknown_fields(body: Any, fields: Fields | None) -> None:
-    """Raises ValidationError that names each field by its path, such as ``items.0.quantity``."""
+    """Raise ValidationError for unknown fields, each by its path, such as ``items.0.quantity``."""
     found = dict(_unknown(body, fields))
     if found:
         _raise(found, "unknown_field")
 
 
 def _unknown(body: Any, fields: Fields | None, at: str = "") -> Iterator[tuple[str, Fields]]:
-    """The path of each field that is not known, and those that would be there."""
+    """Yield the path of each unknown field, and the fields known at its place."""
     if fields is None:
         return
     if isinstance(body, list):

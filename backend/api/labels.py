@@ -1,8 +1,8 @@
-"""What every value of an enum is called, in Chinese and in English.
+"""Labels of every enum value, in Chinese and in English.
 
-An enum is whatever the OpenAPI document has for one: the choices of a serializer's field. Its
-labels are those of the choices, which are English unless the code says otherwise; the catalogue
-has the Chinese for each, and under an enum's name what one of the same label is called there.
+The enums are those of the OpenAPI document: the choices of serializers' fields. Labels are those of
+the choices, which are English unless the code says otherwise; the catalogue has the Chinese, under
+an enum's name if the same label is called differently there.
 """
 
 from collections.abc import Mapping
@@ -21,14 +21,14 @@ Labels = list[dict[str, str]]
 
 
 def remember(registry: ComponentRegistry, choices: Mapping[Any, Any]) -> None:
-    """Keep ``choices`` while the document is made, by what it says of them."""
+    """Keep ``choices`` by their description while the document is made."""
     known: dict[str, Mapping[Any, Any]] = vars(registry).setdefault("choices", {})
     known[build_choice_description_list(choices.items())] = dict(choices)
 
 
 def label_enums(result: dict[str, Any], generator: SchemaGenerator, **_: Any) -> dict[str, Any]:
-    """Say in both languages what each value of an enum is called: a hook of drf-spectacular's,
-    after the one that makes components of them."""
+    """Add both languages' labels to each enum: a hook of drf-spectacular's, after the one that
+    makes components of enums."""
     known = vars(generator.registry).get("choices", {})
     for name, schema in result["components"]["schemas"].items():
         if choices := known.get(schema.get("description")) if "enum" in schema else None:
@@ -53,7 +53,7 @@ def _labels(enum: str, choices: Mapping[Any, Any]) -> Labels:
 
 @cache
 def all_labels() -> list[dict[str, Any]]:
-    """The labels of every enum in the document, by its name."""
+    """Return the labels of every enum in the document, by name."""
     generator = SchemaGenerator()  # type: ignore[no-untyped-call]
     schemas = generator.get_schema(request=None, public=True)["components"]["schemas"]  # type: ignore[no-untyped-call]
     return [

@@ -1,4 +1,4 @@
-"""Logging in: django-allauth's views, where what is tried is counted, and WeChat beside them."""
+"""Logging in: django-allauth's views with counted tries, and WeChat beside them."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -37,8 +37,8 @@ View = Callable[..., HttpResponseBase]
 
 
 def with_sound_body(view: View) -> View:
-    """Hold what is sent to django-allauth's views to the standard of our own: their parser lets
-    through text and nesting that fail later, with 500. Raises RequestDataTooBig."""
+    """Hold bodies for django-allauth's views to our own standard: its parser lets through text and
+    nesting that fail later, with 500. Raises RequestDataTooBig."""
 
     @wraps(view)
     def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -55,7 +55,7 @@ def with_sound_body(view: View) -> View:
 
 
 class _Counted(APIView):  # type: ignore[misc]  # allauth is untyped
-    """Answer 429 in allauth's own shape, and when to come back, where no try is left."""
+    """View that answers 429, in allauth's shape and with ``Retry-After``, if no try is left."""
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         try:
@@ -68,7 +68,7 @@ class _Counted(APIView):  # type: ignore[misc]  # allauth is untyped
 
 
 class LogInInput(LoginInput):  # type: ignore[misc]
-    """A username as it was pasted; the password stays as it is."""
+    """A log-in whose username is tidied; the password stays as it is."""
 
     username = WordsField(required=False)  # allauth requires it where it is the way to log in
 
@@ -82,7 +82,7 @@ class ReauthenticateView(_Counted, account.ReauthenticateView):  # type: ignore[
 
 
 class _ChangePasswordInput(ChangePasswordInput):  # type: ignore[misc]
-    """The password of today is one to guess at here as well."""
+    """A changed password, whose old one counts as a guess here as well."""
 
     def clean_current_password(self) -> str:
         tried = PasswordTry(self.user.username, counted_as(context.request))
@@ -96,7 +96,7 @@ class ChangePasswordView(_Counted, account.ChangePasswordView):  # type: ignore[
 
 
 class _CodeInput:
-    """A code from an authenticator, or a recovery code."""
+    """Input of a code from an authenticator, or a recovery code."""
 
     def clean_code(self) -> str:
         with trying_code(self.user.pk):  # type: ignore[attr-defined]
@@ -125,9 +125,9 @@ class WeChatLogInInput(inputs.Input):  # type: ignore[misc]
 
 
 class WeChatLogInView(APIView):  # type: ignore[misc]
-    """The mini-program sends what ``wx.login`` gave it: ``POST /_allauth/app/v1/auth/wechat``.
+    """Log in with a code of ``wx.login``: ``POST /_allauth/app/v1/auth/wechat``.
 
-    Whoever is new is put on record. The answer is that of any log-in, a second factor included.
+    New people are put on record. The answer is that of any log-in, a second factor included.
     Refused with ``wechat_code_invalid``, ``wechat_user_blocked``, ``wechat_unavailable``.
     """
 

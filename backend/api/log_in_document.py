@@ -1,4 +1,4 @@
-"""Logging in stands in our OpenAPI document: what django-allauth documents, as we serve it."""
+"""Logging in, in our OpenAPI document: django-allauth's own description, as we serve it."""
 
 import re
 from collections import defaultdict
@@ -19,8 +19,7 @@ _REF = re.compile(r"#/components/(\w+)/(\w+)")
 
 
 def add_log_in(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Add the operations of django-allauth's that backend/urls.py serves: a hook of
-    drf-spectacular's."""
+    """Add django-allauth's operations that backend/urls.py serves: a hook of drf-spectacular's."""
     for section, named in _document()["components"].items():
         result["components"].setdefault(section, {}).update(named)
     result["paths"] |= _document()["paths"]
@@ -29,7 +28,7 @@ def add_log_in(result: dict[str, Any], **_: Any) -> dict[str, Any]:
 
 @cache
 def _document() -> dict[str, Any]:
-    """What of django-allauth's document is about what we serve, under names of its own."""
+    """Return the part of django-allauth's document that we serve, its components renamed."""
     text = (Path(spec.__file__).parent / "doc/openapi.yaml").read_text("utf-8")
     theirs = yaml.load(text, yaml.CSafeLoader)  # a safe one
     for prepare in (
@@ -54,7 +53,7 @@ def _document() -> dict[str, Any]:
 
 
 def _by_wechat(operation: dict[str, Any]) -> dict[str, Any]:
-    """As any log-in, with what ``wx.login`` gave instead of a password."""
+    """Return the log-in operation with ``wx.login``'s code instead of a password."""
     summary, _, description = str(WeChatLogInView.__doc__).partition("\n\n")
     fields = WeChatLogInView.input_class.base_fields
     return operation | {
@@ -80,7 +79,7 @@ def _by_wechat(operation: dict[str, Any]) -> dict[str, Any]:
 
 
 def _add_components(ours: dict[str, Any], theirs: dict[str, Any], part: Any) -> None:
-    """Add what ``part`` refers to, and what that refers to."""
+    """Add the components that ``part`` refers to, and those that they refer to."""
     for kind, name in _REF.findall(str(part)):
         if PREFIX + name not in ours[kind]:
             component = theirs["components"][kind][name]

@@ -1,4 +1,4 @@
-"""What has to be looked at before any view is chosen."""
+"""Middleware that looks at requests before a view is chosen."""
 
 from collections.abc import Callable
 from typing import Any
@@ -24,8 +24,8 @@ CHUNKED = "HTTP_TRANSFER_ENCODING"
 def tell_browsers(
     get_response: Callable[[HttpRequest], HttpResponseBase],
 ) -> Callable[[HttpRequest], HttpResponseBase]:
-    """Our pages use nothing of the phone's; what the API tells, a view's own word aside, is kept
-    by nobody on the way. The other security headers are Django's and django-csp's."""
+    """Set ``Permissions-Policy``, as our pages use nothing of the phone's, and ``no-store`` for the
+    API unless a view says otherwise. Other security headers are Django's and django-csp's."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         response = get_response(request)
@@ -40,7 +40,7 @@ def tell_browsers(
 def refuse_unknown_length(
     get_response: Callable[[HttpRequest], HttpResponseBase],
 ) -> Callable[[HttpRequest], HttpResponseBase]:
-    """Answer 411 to a body that comes in chunks: Django would take it for none at all."""
+    """Answer 411 to a body in chunks, which Django would take for no body at all."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         if CHUNKED not in request.META:
@@ -57,9 +57,9 @@ def refuse_unknown_length(
 def refuse_nul(
     get_response: Callable[[HttpRequest], HttpResponseBase],
 ) -> Callable[[HttpRequest], HttpResponseBase]:
-    """Answer 400 to a U+0000 in the path or the query: PostgreSQL can not be asked about it.
+    """Answer 400 to U+0000 in the path or query, which PostgreSQL refuses to compare with.
 
-    Bodies are looked at by backend/api/parsers.py.
+    backend/api/parsers.py checks bodies.
     """
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
@@ -73,7 +73,7 @@ def refuse_nul(
 def tell_unchanged(
     get_response: Callable[[HttpRequest], HttpResponseBase],
 ) -> Callable[[HttpRequest], HttpResponseBase]:
-    """Answer 304 to ``If-None-Match`` with the ``ETag`` that the answer would have."""
+    """Answer 304 if ``If-None-Match`` names the ``ETag`` of the answer."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         response = get_response(request)
@@ -90,7 +90,7 @@ def tell_unchanged(
 
 
 class RefuseUnknown:
-    """Answer 400 to what the operation asked for does not know (backend/api/known.py)."""
+    """Answer 400 to parameters and fields that are not known (backend/api/known.py)."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -115,10 +115,10 @@ CHUNK_BYTES = 64 * 2**10
 def read_to_the_end(
     get_response: Callable[[HttpRequest], HttpResponseBase],
 ) -> Callable[[HttpRequest], HttpResponseBase]:
-    """Read and throw away what a view left unread of the body, up to ``DRAIN_BYTES``.
+    """Read and discard what a view left unread of the body, up to ``DRAIN_BYTES``.
 
-    A connection closed on a client that is still sending is reset, and the client never sees why
-    it was refused (RFC 9112, section 9.6): 413 and 401 would look like a broken network.
+    If the connection is closed while the client is still sending, it is reset and the client never
+    sees why it was refused (RFC 9112, section 9.6): 413 and 401 would look like a broken network.
     """
 
     def middleware(request: HttpRequest) -> HttpResponseBase:

@@ -1,4 +1,4 @@
-"""Requests already answered, so that asking again does nothing twice."""
+"""Requests already answered, so that a repeated one does nothing."""
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -7,11 +7,11 @@ from django.db.models.functions import Now
 
 
 class IdempotencyKey(models.Model):
-    """One request and what it was answered with, found by who asked and the key they chose.
+    """One request and its answer, found by the person and the key they chose.
 
-    Of the answer only what it is about: it is rendered anew for whoever may see that. Nothing that
-    anybody typed stands here to be read: a refusal may quote it.
-    Kept for ``settings.IDEMPOTENCY_KEEP``; backend/api/idempotency.py says when it is written.
+    Only the ids of the answer's rows are kept: it is rendered anew for whoever may see them.
+    Nothing that anybody typed is readable here: a refusal, which may quote it, is encrypted. Kept
+    for ``settings.IDEMPOTENCY_KEEP``; backend/api/idempotency.py says when it is written.
     """
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, db_index=False)

@@ -12,10 +12,10 @@ from backend.api.errors import InvalidCursor
 
 
 class CursorPagination(pagination.CursorPagination):
-    """Newest first unless a view says otherwise: ids are UUIDv7, so their order is that of time.
+    """Pages, newest first unless a view says otherwise: UUIDv7 ids are in the order of time.
 
-    ``page_size`` is 1 to 100, and anything else is refused as ``invalid_input`` rather than
-    quietly replaced. Raises InvalidCursor for a cursor that we did not hand out.
+    ``page_size`` is 1 to 100; anything else is refused as ``invalid_input`` rather than quietly
+    replaced. Raises InvalidCursor for a cursor that we did not hand out.
     """
 
     page_size = 20

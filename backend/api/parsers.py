@@ -1,4 +1,4 @@
-"""JSON in, and photos: what the house could not carry to PostgreSQL and back stops here."""
+"""Parsers of JSON and photos, which refuse what PostgreSQL can not store."""
 
 import json
 import math
@@ -15,8 +15,8 @@ MAX_DEPTH = 32  # objects in lists in objects; our deepest body needs a handful
 
 
 class JSONParser(parsers.JSONParser):
-    """``read_json`` for views. Raises RequestDataTooBig beyond ``DATA_UPLOAD_MAX_MEMORY_SIZE``
-    bytes."""
+    """Parser with ``read_json``. Raises RequestDataTooBig for more bytes than
+    ``DATA_UPLOAD_MAX_MEMORY_SIZE``."""
 
     def parse(
         self,
@@ -35,10 +35,10 @@ class JSONParser(parsers.JSONParser):
 
 
 class PhotoFormParser(parsers.MultiPartParser):
-    """``multipart/form-data``, always UTF-8, whatever charset the request claims.
+    """Parser of ``multipart/form-data``, always UTF-8, whatever charset the request claims.
 
-    Django counts only what is not a file against ``DATA_UPLOAD_MAX_MEMORY_SIZE``, and would
-    write any file to disk first. Raises RequestDataTooBig for more than a photo and its text.
+    Django does not count files against ``DATA_UPLOAD_MAX_MEMORY_SIZE``, and would write any file to
+    disk first. Raises RequestDataTooBig for more than a photo and its text.
     """
 
     def parse(
@@ -63,11 +63,11 @@ def _refuse_unknown(body: Any, media_type: str, context: Mapping[str, Any] | Non
 
 
 def read_json(body: bytes) -> Any:
-    """JSON as RFC 8259 has it, always UTF-8, whatever charset the request claims.
+    """Read JSON as RFC 8259 defines it, always UTF-8, whatever charset the request claims.
 
-    Raises ParseError for what is not JSON, for NaN, Infinity and numbers that overflow into
-    them, for nesting beyond ``MAX_DEPTH``, and for text that PostgreSQL can not store: U+0000
-    and lone surrogates.
+    Raises ParseError for what is not JSON, for NaN, Infinity and numbers that overflow to them, for
+    nesting beyond ``MAX_DEPTH``, and for text that PostgreSQL can not store: U+0000 and lone
+    surrogates.
     """
     try:
         value = json.loads(body.decode(), parse_float=_finite, parse_constant=_refuse_constant)

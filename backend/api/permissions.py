@@ -1,4 +1,4 @@
-"""What a log-in must be like before any view is asked."""
+"""Permissions that depend on the log-in, checked before any view."""
 
 from typing import TYPE_CHECKING, Any, cast
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:  # REST framework imports us while it makes this one
 
 
 class SecondFactorWhereDue(BasePermission):
-    """A manager or auditor of any place logs in with a code as well, or does nothing here.
+    """Permission that requires a second factor of managers and auditors of any place.
 
-    It costs no statement: the person's row says so. Raises SecondFactorRequired.
+    Costs no statement: the person's row says whether it is due. Raises SecondFactorRequired.
     """
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
@@ -28,7 +28,7 @@ class SecondFactorWhereDue(BasePermission):
 
 
 class SecondFactorToWrite(SecondFactorWhereDue):
-    """For what anybody may read without a log-in: one that lacks the code may as well."""
+    """Permission for what anybody may read without a log-in: reading needs no second factor."""
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
         return request.method in SAFE_METHODS or super().has_permission(request, view)

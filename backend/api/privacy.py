@@ -1,4 +1,4 @@
-"""What is held of requests that were sent."""
+"""The data held of requests that were sent."""
 
 from backend.api.models import IdempotencyKey
 from backend.privacy import held

@@ -1,9 +1,9 @@
-"""Which refusals an operation may answer with, found by following what its view calls.
+"""The refusals that an operation may answer with, found by following what its view calls.
 
-From the method of a view to the functions that it names, and so on: whatever they name that is a
-refusal, they may raise. That is more than happens, since what is caught on the way counts too, and
+The search goes from a view's method to the functions it names, and so on: any refusal that they
+name may be raised. That finds more than happens, since refusals caught on the way count too, and
 less only where something is called that no name leads to: then the walks of tests/backend (every
-operation, as everybody, with anything) meet a code that is not documented, and fail.
+operation, as everybody, with anything) meet an undocumented code and fail.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -19,7 +19,7 @@ METHODS = ("get", "post", "put", "patch", "delete", "head", "options")
 
 
 def raised_by(view: type, method: str) -> set[type[Refusal]]:
-    """What ``method``, in lower case, of the class ``view`` may be refused with."""
+    """Return the refusals of ``method``, in lower case, of the class ``view``."""
     handler = getattr(view, method)
     if _is_ours(unwrap(handler)):
         start = [handler, *getattr(handler, "parts", ())]
@@ -41,8 +41,8 @@ def raised_by(view: type, method: str) -> set[type[Refusal]]:
 
 @cache
 def _named_in(function: FunctionType, owner: type | None) -> list[tuple[Any, type | None]]:
-    """All that ``function``, a method of ``owner``, names, and of modules and classes what it takes
-    from them."""
+    """Return all that ``function``, a method of ``owner``, names, including what it takes from
+    modules and classes."""
     names = {name for code in _codes(function.__code__) for name in code.co_names}
     things = [function.__globals__[name] for name in names & function.__globals__.keys()]
     things += [
@@ -65,7 +65,7 @@ def _named_in(function: FunctionType, owner: type | None) -> list[tuple[Any, typ
 
 
 def _own(owner: type, name: str) -> Iterator[Any]:
-    """The attribute ``name`` of a class, if the class that has it is ours."""
+    """Yield the attribute ``name`` of a class, if the class that defines it is ours."""
     holders = (cls for cls in owner.__mro__ if name in vars(cls))
     holder = next(holders, object)
     if holder.__module__.split(".")[0] in OURS:
@@ -80,7 +80,7 @@ def _codes(code: CodeType) -> Iterator[CodeType]:
 
 
 def _function(thing: Any) -> FunctionType | None:
-    """Our function behind ``thing``, be it decorated, a property or a method of a class."""
+    """Return our function behind ``thing``, be it decorated, a property or a method of a class."""
     inner: Callable[..., Any] | None = thing
     if isinstance(thing, property):
         inner = thing.fget

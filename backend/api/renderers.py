@@ -1,4 +1,4 @@
-"""What goes out: JSON, and files.
+"""Renderers of JSON and files.
 
 JSON is UTF-8, unescaped, with moments as ISO 8601 in UTC (``2025-03-01T08:00:00Z``).
 """
@@ -13,12 +13,12 @@ PROBLEM_TYPE = "application/problem+json"
 
 
 def etag_of(body: bytes) -> str:
-    """The strong ``ETag`` of a body: who was told other bytes was told another version."""
+    """Return the strong ``ETag`` of a body: other bytes are another version."""
     return f'"{sha256(body).hexdigest()[:32]}"'
 
 
 class JSONRenderer(renderers.JSONRenderer):
-    """Names an error's body for what it is (RFC 9457), and the version that any other tells."""
+    """Renderer that marks errors as problems (RFC 9457) and gives others their ``ETag``."""
 
     def render(
         self,
@@ -36,7 +36,7 @@ class JSONRenderer(renderers.JSONRenderer):
 
 
 class FileRenderer(renderers.BaseRenderer):
-    """Says what kind of file an address answers with; the view sends the file itself."""
+    """Renderer that names the format of an address; the view sends the file itself."""
 
     charset: str | None = None
     render_style = "binary"

@@ -1,8 +1,8 @@
 """The OpenAPI document: what every operation has in common.
 
-What can be found out about an operation is, rather than written down beside it: its summary is its
-docstring's first sentence, its errors are what it can raise (backend/api/refusals.py), its example
-is made of its fields (backend/api/examples.py).
+Facts about an operation are derived rather than written down: its summary is its docstring's first
+sentence, its errors are what it can raise (backend/api/refusals.py), its example is made of its
+fields (backend/api/examples.py).
 """
 
 import re
@@ -103,7 +103,7 @@ _SENTENCE = re.compile(r"(?<=\w\w)\.(\s|$)")
 
 
 class AutoSchema(BaseAutoSchema):
-    """Adds to every operation its summary, its errors, and the headers that it takes.
+    """Schema that adds to every operation its summary, its errors and its headers.
 
     Tags are the first word of the path after the prefix.
     """
@@ -113,11 +113,11 @@ class AutoSchema(BaseAutoSchema):
         return getattr(self.view, self.method.lower(), None)
 
     def _get_paginator(self) -> Any:
-        """Only what is read comes in pages."""
+        """Return the paginator of a ``GET``; nothing else has pages."""
         return super()._get_paginator() if self.method == "GET" else None  # type: ignore[no-untyped-call]
 
     def get_summary(self) -> str:
-        """The first sentence of the description, without the address."""
+        """Return the first sentence of the description, without the address."""
         first = self.get_description().strip().partition("\n\n")[0]
         return " ".join(_SENTENCE.split(_ADDRESS.sub("", first))[0].split())
 
@@ -141,7 +141,7 @@ class AutoSchema(BaseAutoSchema):
         return mapped(field, direction, bypass_extensions)
 
     def _errors(self) -> dict[int, dict[str, Any]]:
-        """By their status, the codes that it may be refused with, and their titles."""
+        """Return the operation's refusals by status: their codes and titles."""
         is_write = self.method != "GET"
         takes_key = idempotency_of(self.handler)
         kinds = raised_by(type(self.view), self.method.lower())
@@ -168,7 +168,7 @@ class AutoSchema(BaseAutoSchema):
         return found
 
     def _refused(self, status: int, titles: dict[str, Any], problem: ResolvedComponent) -> Any:
-        """The answer with one of these codes: many operations have it, so it stands once."""
+        """Return the answer with one of these codes, as a component that operations share."""
         codes = list(titles)
         name = codes[0] if len(codes) == 1 else f"{status}_{list_hash(codes)[:8]}"
         told = {"type": "object", "properties": {"code": {"enum": codes}}}
@@ -217,7 +217,7 @@ class AccessTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-unty
 
 
 class DaysBounds(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
-    """Bounds of days are named ``x-…``: the keywords without it are for numbers alone."""
+    """Schema of days, with bounds named ``x-…``: the plain keywords are for numbers alone."""
 
     target_class = "backend.api.fields.DateField"
     format = "date"

@@ -1,4 +1,4 @@
-"""Serializers of what is told."""
+"""Serializers that render rows."""
 
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -10,7 +10,7 @@ Row = TypeVar("Row", bound=Model)
 
 
 class ReadSerializer(serializers.ModelSerializer[Row]):
-    """Tells a row: the fields that ``Meta`` names, then those that the class declares beside them.
+    """Serializer of a row: the fields that ``Meta`` names, then those that the class declares.
 
     Reads nothing from a request.
     """

@@ -12,7 +12,7 @@ BATCH = 5_000  # rows a statement; keeps each transaction short
 
 @shared_task(autoretry_for=(OperationalError,), retry_backoff=True)
 def forget_old_idempotency_keys() -> None:
-    """Delete answers older than ``settings.IDEMPOTENCY_KEEP``. A second run finds none."""
+    """Delete answers older than ``settings.IDEMPOTENCY_KEEP``. Idempotent."""
     old = IdempotencyKey.objects.filter(
         created_at__lt=timezone.now() - settings.IDEMPOTENCY_KEEP
     ).order_by("created_at")

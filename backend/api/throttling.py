@@ -1,6 +1,6 @@
-"""How often one may ask: what protects the machine, counted in Redis, which may be away.
+"""Throttles that protect the machine, counted in Redis, which may be down.
 
-What protects a secret is counted in the database (backend/accounts/services/attempts.py).
+Limits that protect a secret are counted in the database (backend/accounts/services/attempts.py).
 """
 
 from collections.abc import Callable
@@ -21,10 +21,10 @@ View = Callable[..., HttpResponseBase]
 
 
 class CountingThrottle(SimpleRateThrottle):
-    """So many requests from the first one on, however many come at once.
+    """Throttle that counts requests from the first one on, however many come at once.
 
-    The framework's own reads a list, and writes it back: of requests at one moment it counts some.
-    While Redis is away nothing is counted and nobody is refused (backend/api/counters.py).
+    The framework's own reads a list and writes it back, so it misses some of many requests at one
+    moment. While Redis is down nothing is counted and nobody is refused (backend/api/counters.py).
     """
 
     def allow_request(self, request: Request | HttpRequest, view: object) -> bool:
@@ -41,12 +41,12 @@ class CountingThrottle(SimpleRateThrottle):
         return float(self._seconds_left)
 
     def who(self, request: Request | HttpRequest) -> str | None:
-        """Whose requests are counted together; None: they are not counted."""
+        """Return the name under which requests are counted together; None: not counted."""
         raise NotImplementedError
 
 
 class PublicThrottle(CountingThrottle):
-    """By address, for what needs no log-in; the rate is the setting ``DEFAULT_THROTTLE_RATES``."""
+    """Throttle by address, without a log-in; its rate is in ``DEFAULT_THROTTLE_RATES``."""
 
     scope = "public"
 
@@ -56,26 +56,26 @@ class PublicThrottle(CountingThrottle):
 
 
 class LogInThrottle(PublicThrottle):
-    """For whatever is sent with a secret to log in with; wrong ones are counted elsewhere."""
+    """Throttle of log-ins, right and wrong; wrong secrets are also counted elsewhere."""
 
     scope = "log_in"
 
 
 class SessionThrottle(PublicThrottle):
-    """For what a phone that is logged in asks by itself, with many others behind one address."""
+    """Throttle of what logged-in phones ask by themselves, with many behind one address."""
 
     scope = "session"
 
 
 class UserThrottle(CountingThrottle):
-    """By person, for what costs others something."""
+    """Throttle by person, for operations that cost others something."""
 
     def who(self, request: Request | HttpRequest) -> str | None:
         return str(request.user.pk)
 
 
 def throttled(throttle: type[CountingThrottle]) -> Callable[[View], View]:
-    """Count what asks a view that is not REST framework's; beyond the rate it is 429."""
+    """Throttle a view that is not REST framework's; beyond the rate it answers 429."""
 
     def decorate(view: View) -> View:
         @wraps(view)

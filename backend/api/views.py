@@ -1,4 +1,4 @@
-"""What the API's views have in common, so that each says only what is its own.
+"""The common parts of the API's views, so that each says only what is its own.
 
 A view names what its address is about by a *finder*, such as ``seen(shifts_seen_by, "shift_id")``:
 a selector is the permission, and whatever it does not let the caller see is a 404.
@@ -32,9 +32,9 @@ def myself(request: Request, **names: Any) -> User:
 
 
 def seen(selector: Callable[[User], QuerySet[Any]], named: str = "") -> Finds:
-    """Find what the caller may see by ``selector``; of it the one that the address calls ``named``.
+    """Return a finder of what the caller may see by ``selector``; with ``named``, of one row.
 
-    Raises Http404 where there is no such one.
+    The row is the one whose id the address calls ``named``. Raises Http404 if there is none.
     """
     return below(myself, selector, named)
 
@@ -42,9 +42,9 @@ def seen(selector: Callable[[User], QuerySet[Any]], named: str = "") -> Finds:
 def below(
     place: Finds, selector: Callable[[Any], QuerySet[Any]], named: str = "", by: str = "pk"
 ) -> Finds:
-    """Find what ``selector`` tells of the one thing that ``place`` finds, as ``seen`` does.
+    """Return a finder of what ``selector`` returns for the one thing that ``place`` finds.
 
-    ``by`` is the field that the address tells of the one it names.
+    ``named`` is as for ``seen``; ``by`` is the field that the address gives.
     """
 
     def find(request: Request, **names: Any) -> QuerySet[Any] | Model:
@@ -78,7 +78,7 @@ class _Reading(generics.GenericAPIView[Row]):
 
 
 class ListView(_Reading[Row], generics.ListAPIView[Row]):
-    """``GET`` lists the rows that ``finds`` finds, told by ``serializer_class``."""
+    """List view of the rows that ``finds`` finds, rendered by ``serializer_class``: ``GET``."""
 
     def list(self, request: Request, *args: Any, **named: Any) -> Response:
         rows = self.filter_queryset(self.get_queryset())
@@ -88,7 +88,7 @@ class ListView(_Reading[Row], generics.ListAPIView[Row]):
 
 
 class OpenView(_Reading[Row]):
-    """``GET`` opens the one row that ``finds`` finds, told by ``serializer_class``."""
+    """View of the one row that ``finds`` finds, rendered by ``serializer_class``: ``GET``."""
 
     def get(self, request: Request, **named: Any) -> Response:
         return Response(tell(self.get_serializer_class(), request, self.finds(request, **named)))
@@ -96,7 +96,7 @@ class OpenView(_Reading[Row]):
 
 # --- writing ----------------------------------------------------------------------------------
 def nothing(request: Request, found: object) -> None:
-    """Tells no body."""
+    """Render an answer without a body."""
 
 
 def writes(
@@ -117,21 +117,20 @@ def writes(
 ) -> Callable[[Callable[..., Any]], Callable[..., Response]]:
     """Make a view's method of one that is called ``(user, found, **facts)`` and returns a row.
 
-    ``found`` is what ``at`` finds (left out without ``at``), ``facts`` what ``body`` makes of the
-    request's body: a list is passed as one more argument, and a serializer rather than its class is
-    made once, which saves copying its fields. The row is told by ``tells``; ``found``
-    is where the method returns None, and a response is passed on as it is. ``creates`` is the
-    selector, of ``found`` or else of the caller, among whose rows the new one is: the answer is a
-    201, and ``Idempotency-Key`` is required unless ``needs_key`` says otherwise. ``shows`` finds
-    what a repeated key is about where that is neither below ``at`` nor ``at`` itself. ``shape``
-    is the answer in the OpenAPI document where ``tells`` is no serializer. Without ``keeps``, for
-    what only reads or carries ids of its own, nothing is kept of a key; ``delete``, which changes
-    nothing when it is run again, takes none unless ``needs_key``. A row of ``waiting``'s kind is
-    something not done yet: 202. ``many``: rows are returned. ``edits``: ``found`` is changed, is
-    told as ``GET`` tells it, and ``If-Match`` is honoured. ``explains`` adds to a service's
-    refusals what a screen shows. ``PATCH`` needs no field of ``body``.
-
-    Raises what ``answered_once`` raises, ValidationError for the body, Http404 where ``at`` does.
+    ``found`` is what ``at`` finds (left out without ``at``), ``facts`` what ``body`` reads from the
+    request: a list is passed as one more argument, and a serializer rather than its class is made
+    once, which saves copying its fields. ``tells`` renders the row, or ``found`` if the method
+    returns None; a response is passed on as it is. ``creates`` is the selector, of ``found`` or
+    else of the caller, among whose rows the new one is: the answer is a 201, and
+    ``Idempotency-Key`` is required unless ``needs_key`` says otherwise. ``shows`` finds what a
+    repeated key is about if that is neither below ``at`` nor ``at`` itself. ``shape`` is the answer
+    in the OpenAPI document if ``tells`` is no serializer. Without ``keeps``, for what only reads or
+    carries ids of its own, nothing is kept of a key; ``delete``, which changes nothing when it is
+    run again, takes none unless ``needs_key``. A row of ``waiting``'s kind is something not done
+    yet: 202. ``many``: rows are returned. ``edits``: ``found`` is changed, is rendered as ``GET``
+    does, and ``If-Match`` is honoured. ``explains`` adds to a service's refusals what a screen
+    shows. ``PATCH`` needs no field of ``body``. Raises what ``answered_once`` raises,
+    ValidationError for the body, Http404 if ``at`` does.
     """
     address = at or shows or myself
     code = status or (204 if tells is nothing else 201 if creates else 200)

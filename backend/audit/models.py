@@ -1,4 +1,4 @@
-"""The trail of who did what: written with the change itself, and never changed."""
+"""The audit trail: written with the change itself, and never changed."""
 
 from typing import ClassVar
 
@@ -13,9 +13,9 @@ from backend.tables import PersonKey
 class AuditEntry(models.Model):
     """One act of one person on one thing, and how the thing was before and after.
 
-    It holds ids and facts, never a name, phone or other personal data: it outlives the people it
-    tells of. ``community`` is NULL for what somebody does about themselves, ``actor`` for what a
-    command or a task does.
+    An entry holds ids and facts, never a name, phone or other personal data, because it outlives
+    its people. ``community`` is NULL for acts of people about themselves, ``actor`` for acts of a
+    command or a task.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)

@@ -1,4 +1,4 @@
-"""What an export tells of the trail."""
+"""The part of the trail that an export contains."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -15,10 +15,10 @@ UUID_CHARACTERS = 36
 
 
 def _acts(user: Any) -> Iterator[held.Row]:
-    """List what they did, and what was done about them or theirs; by whom is others' business.
+    """Yield the person's acts, and acts about them or theirs without saying by whom.
 
-    An act on another person is told without that person's id, and all without ``before`` and
-    ``after``, which may hold ids of others.
+    Of an act on another person that person's id is left out; of all acts ``before`` and ``after``
+    are, because they may hold others' ids.
     """
     about_them = Q(target_id=str(user.pk))
     for table in held.TABLES:
@@ -42,7 +42,7 @@ def _acts(user: Any) -> Iterator[held.Row]:
 
 
 def _people_among(ids: Iterable[str]) -> set[str]:
-    """Find those of ``ids`` that are people's."""
+    """Return those of ``ids`` that are people's."""
     uuids = {text for text in ids if len(text) == UUID_CHARACTERS}
     people = get_user_model()._default_manager.filter(pk__in=uuids)
     return {str(pk) for pk in people.values_list("pk", flat=True)}

@@ -1,4 +1,4 @@
-"""Writing down who did what, in the transaction in which it is done."""
+"""Recording acts, in the transaction of the act."""
 
 from collections.abc import Iterable
 from datetime import date
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def facts_of(row: models.Model | None, *names: str) -> dict[str, Any]:
-    """Tell fields of a row for ``before`` and ``after``: days by ISO 8601, nothing of no row."""
+    """Return fields of ``row`` for ``before`` and ``after``, days in ISO 8601; empty for None."""
     facts = {name: getattr(row, name) for name in names if row is not None}
     return {
         name: value.isoformat() if isinstance(value, date) else value
@@ -33,12 +33,12 @@ def record(
     before: dict[str, Any] | None = None,
     after: dict[str, Any] | None = None,
 ) -> AuditEntry:
-    """Write that ``actor`` did ``action``, such as ``attendance.verify``, to ``target``.
+    """Record that ``actor`` did ``action``, such as ``attendance.verify``, to ``target``.
 
-    It is on record in the target's own community, if it has one, unless another is told.
-    ``before`` and ``after`` tell what changed: ids, states and numbers, never a name, phone or
-    anything else that is personal, for nothing here can be erased. The request's id is added.
-    Raises RuntimeError outside of a transaction: the entry and the act stand or fall together.
+    The entry belongs to the target's own community, if it has one, unless another is given.
+    ``before`` and ``after`` hold what changed: ids, states and numbers, never a name, phone or
+    anything else that is personal, for entries can not be erased. The request's id is added. Raises
+    RuntimeError outside of a transaction: the entry and the act stand or fall together.
     """
     if isinstance(community, EllipsisType):
         community = getattr(target, "community", None)
@@ -55,9 +55,9 @@ def record_many(
     before: dict[str, Any] | None = None,
     after: dict[str, Any] | None = None,
 ) -> list[AuditEntry]:
-    """Write that ``actor`` did ``action`` to each of ``targets``, told with its community.
+    """Record that ``actor`` did ``action`` to each of ``targets``, pairs of community and row.
 
-    In one statement, or none if there are none. Raises RuntimeError as ``record`` does.
+    One statement, or none without targets. Raises RuntimeError as ``record`` does.
     """
     if not connection.in_atomic_block:
         raise RuntimeError(f"{action} is not recorded in the transaction that does it.")

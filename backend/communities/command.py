@@ -1,4 +1,4 @@
-"""What commands have in common: names that are typed, and one community or all of them."""
+"""Arguments that commands share: names that are typed, and one community or all of them."""
 
 from argparse import ArgumentParser, ArgumentTypeError
 from typing import Any
@@ -25,7 +25,7 @@ def words(text: str) -> str:
 
 
 def add_community(parser: ArgumentParser) -> None:
-    """The option ``--community CODE``, read by ``chosen_communities``."""
+    """Add the option ``--community CODE``, read by ``chosen_communities``."""
     parser.add_argument("--community", metavar="CODE", help="one community (else all of them)")
 
 
@@ -38,12 +38,12 @@ def chosen_communities(options: dict[str, Any]) -> QuerySet[Community]:
 
 
 def add_place(parser: ArgumentParser) -> None:
-    """The option ``--community CODE`` that must be given, read by ``chosen_place``."""
+    """Add the required option ``--community CODE``, read by ``chosen_place``."""
     parser.add_argument("--community", required=True, metavar="CODE", help="in which one")
 
 
 def chosen_place(options: dict[str, Any], among: QuerySet[Community] | None = None) -> Community:
-    """The one of ``among`` (else of all tenants) called so. Raises CommandError if none is."""
+    """Return the chosen one of ``among`` (else of all tenants). Raises CommandError."""
     code, among = options["community"], tenants() if among is None else among
     if (place := among.filter(code=code).first()) is None:
         raise CommandError(f"There is no community with the code {code}.")

@@ -20,7 +20,7 @@ from backend.tables import PersonKey, together
 
 
 class CoordType(models.TextChoices):
-    """How a latitude and longitude are to be read: as GPS has them, or as Chinese maps do."""
+    """The datum of a latitude and longitude: GPS's, or that of Chinese maps."""
 
     WGS84 = "wgs84"
     GCJ02 = "gcj02"
@@ -87,7 +87,7 @@ class Community(TreeNode):  # type: ignore[misc]  # django-tree-queries is untyp
 
     @property
     def today(self) -> date:
-        """The day it is there now."""
+        """The local day of this community now."""
         return timezone.now().astimezone(self.clock).date()
 
 
@@ -120,7 +120,7 @@ class TenantModel(models.Model):
 
 
 class Role(models.TextChoices):
-    """What somebody is in a place. Clerks and owners belong to a merchant instead."""
+    """The roles of people in places. Clerks and owners belong to a merchant instead."""
 
     VOLUNTEER = "volunteer"
     STAFF = "staff"

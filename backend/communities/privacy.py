@@ -1,4 +1,4 @@
-"""What is held about roles, and how they end with who had them."""
+"""The data held about roles, and how they end when their person is erased."""
 
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -17,7 +17,7 @@ def _is_depended_on(user: User) -> bool:
 
 
 def _end_roles(user: User) -> None:
-    """End all roles, and what no role was needed for."""
+    """End all roles, and whatever was under way without a role."""
     for membership in Membership.objects.filter(user=user, ended_at=None).order_by("pk"):
         roles.end(membership=membership, ended_by=None)
     leaving.tell(leaving.Leaving(user.pk, None, timezone.now()))

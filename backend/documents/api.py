@@ -1,4 +1,4 @@
-"""Tables and pages to take away: at once if they are short, else made by a task and fetched."""
+"""Tables and pages as files: at once if short, else made by a task and fetched."""
 
 import tempfile
 from base64 import b64encode
@@ -29,7 +29,7 @@ JSON = "application/json"
 
 
 class DocumentSerializer(ReadSerializer[Document]):
-    """A file that a task makes, until it is there. Ask at ``url`` until it answers with 200."""
+    """A file that a task makes. Ask at ``url`` until it answers with 200."""
 
     state = serializers.SerializerMethodField()
     url = serializers.SerializerMethodField()
@@ -64,9 +64,9 @@ def answer(
     is_long: bool,
     is_final: bool = False,
 ) -> HttpResponseBase:
-    """The file that the address is for: of what is short now, of what is long when it is made.
+    """Answer with the file of the address, at once if it is short, or with 202 until it is made.
 
-    Until then 202 says where it will be, here or at ``Location``. What is final is made once, and
+    The 202 says where the file will be, here or at ``Location``. A final file is made once and
     served again. Raises TooManyDocuments.
     """
     document = Document(
@@ -101,7 +101,7 @@ def _fetched(request: Request, document: Document) -> HttpResponseBase:
 
 
 class AsItWasMade(DefaultContentNegotiation):
-    """A file is of the format that was asked for before, whatever the caller takes now."""
+    """Content negotiation that keeps the format a file was made in, whatever the caller accepts."""
 
     def select_renderer(
         self, request: Request, renderers: Any, format_suffix: str | None = None
@@ -110,11 +110,11 @@ class AsItWasMade(DefaultContentNegotiation):
 
 
 class DocumentView(APIView):
-    """A file that a task makes: ``GET /api/v1/communities/{code}/documents/{document_id}``.
+    """Fetch a file that a task makes: ``GET /api/v1/communities/{code}/documents/{document_id}``.
 
-    202 with ``Retry-After`` until it is there, then the file, for a day, or for good if it is of
-    what never changes. Who may not, or may no longer, read what it is about gets
-    ``document_unknown``; ``document_expired`` if it is gone.
+    202 with ``Retry-After`` until it is there, then the file, for a day, or for good if its
+    contents never change. ``document_unknown`` for whoever may not, or may no longer, read what it
+    is about; ``document_expired`` if it is gone.
     """
 
     content_negotiation_class = AsItWasMade

@@ -13,9 +13,9 @@ from backend.tables import PersonKey
 class Document(TenantModel):
     """One file: asked for, made by a task, removed.
 
-    ``kind`` says who may have it and how it is made (``services.register``), ``about`` of what.
-    One that is final is of what never changes: made once, kept, and for whoever asks. Others are
-    for who asked, and kept for a day. The row stays, and says that there was one.
+    ``kind`` says who may fetch it and how it is made (``services.register``), ``about`` of what. A
+    final one never changes: it is made once, kept, and for whoever asks. Others are for the person
+    who asked, and kept for a day. The row stays, and says that there was a file.
     """
 
     class State(models.TextChoices):

@@ -1,4 +1,4 @@
-"""Files that somebody asked for: they go with who asked, unless they are final."""
+"""The files that somebody asked for: erased with the person, unless they are final."""
 
 from backend.accounts.models import User
 from backend.documents import services

@@ -17,7 +17,7 @@ TRIED_FOR = timedelta(days=1)  # what could not be made by then is given up
 
 
 def state_of(document: Document, *, now: datetime | None = None) -> Document.State:
-    """Whether the file is yet to be made, there, or gone."""
+    """Tell whether the file is yet to be made, there, or gone."""
     now = now or timezone.now()
     if document.removed_at is not None:
         return Document.State.EXPIRED
@@ -31,7 +31,7 @@ def state_of(document: Document, *, now: datetime | None = None) -> Document.Sta
 
 
 def documents_owed(now: datetime) -> list[Document]:
-    """The oldest that each person waits for, oldest first: nobody's many delay everybody's."""
+    """Return the oldest that each person waits for, oldest first: many of one delay no others."""
     owed = Document.objects.filter(
         finished_at__isnull=True, removed_at__isnull=True, asked_at__gt=now - TRIED_FOR
     )
@@ -40,7 +40,7 @@ def documents_owed(now: datetime) -> list[Document]:
 
 
 def documents_to_remove(now: datetime) -> QuerySet[Document]:
-    """Which nobody can fetch any more, and which were given up."""
+    """Return the documents that nobody can fetch any more, and those that were given up."""
     return Document.objects.filter(
         Q(expires_at__lte=now) | Q(finished_at__isnull=True, asked_at__lte=now - TRIED_FOR),
         removed_at__isnull=True,
@@ -48,7 +48,7 @@ def documents_to_remove(now: datetime) -> QuerySet[Document]:
 
 
 def kept_for(user: User, community: Community) -> int:
-    """How many ``user`` waits for there, or may fetch because they asked."""
+    """Count the documents that ``user`` waits for in ``community`` or, as asker, may fetch."""
     waits = Q(finished_at__isnull=True) | Q(is_final=False)
     return Document.objects.filter(
         waits, community=community, asked_by=user, removed_at__isnull=True
@@ -56,9 +56,9 @@ def kept_for(user: User, community: Community) -> int:
 
 
 def streamed(rows: QuerySet[Any, Any]) -> Iterator[Sequence[Any]]:
-    """``rows`` as they arrive; Django's own iterator would have all of them in memory first.
+    """Yield ``rows`` as they arrive; Django's own iterator would first hold all of them in memory.
 
-    Nothing else is asked of the database before the last.
+    No other query may run on the connection before the last row.
     """
     with connection.cursor() as cursor, connection.wrap_database_errors:
         yield from cursor.stream(*rows.query.sql_with_params())

@@ -30,9 +30,9 @@ FOLDER = "documents"
 
 @dataclass(frozen=True)
 class Kind:
-    """What there are documents of.
+    """A kind of document.
 
-    ``seen_by`` says whether somebody may have one now, ``write`` writes it and returns its name.
+    ``seen_by`` tells whether somebody may have one now; ``write`` writes it and returns its name.
     """
 
     seen_by: Callable[[User, Document], bool]
@@ -43,20 +43,20 @@ _kinds: dict[str, Kind] = {}
 
 
 def register(name: str, kind: Kind) -> None:
-    """Make ``name`` a kind; each app does so with its own when it is ready."""
+    """Register the kind ``name``; each app registers its own when it is ready."""
     _kinds[name] = kind
 
 
 def write(document: Document, file: IO[bytes]) -> str:
-    """Write what ``document`` is about, in the active language; its name."""
+    """Write the contents of ``document``, in the active language. Returns its name."""
     return _kinds[document.kind].write(document, file)
 
 
 @transaction.atomic
 def ask(document: Document, *, now: datetime | None = None) -> Document:
-    """The file that ``document``, which is not saved, describes; a task makes it.
+    """Return the file that the unsaved ``document`` describes; a task makes it.
 
-    One that is the same and waits, is new, or is final and there, is that. Raises TooManyDocuments.
+    An equal one is returned if it waits, is new, or is final and there. Raises TooManyDocuments.
     """
     now = now or timezone.now()
     asker = locked(document.asked_by_id)  # whose others are counted
@@ -78,10 +78,10 @@ def ask(document: Document, *, now: datetime | None = None) -> Document:
 
 
 def make(*, community_id: UUID, document_id: UUID) -> bool:
-    """Make its file; ``False`` if it is made, or being made.
+    """Make the document's file. Returns False if it is made, or being made.
 
-    The row is locked until it is done. A worker that is killed leaves it as it was, and the next
-    begins anew under the same name.
+    The row is locked until it is done. If a worker is killed, the row stays as it was, and the next
+    worker begins anew under the same name.
     """
     with transaction.atomic():
         document = (
@@ -112,7 +112,7 @@ def make(*, community_id: UUID, document_id: UUID) -> bool:
 
 
 def seen_by(user: User, *, code: str, document_id: UUID) -> Document:
-    """The file, asked for by whomever, if ``user`` may have it now. Raises DocumentUnknown."""
+    """Return the document, whoever asked for it, for ``user``. Raises DocumentUnknown."""
     document = (
         Document.objects.select_related("community", "asked_by")
         .filter(community__code=code, pk=document_id)
@@ -124,7 +124,7 @@ def seen_by(user: User, *, code: str, document_id: UUID) -> Document:
 
 
 def fetch(document: Document) -> IO[bytes]:
-    """The file of one that is ready. Raises DocumentExpired."""
+    """Return the file of a document that is ready. Raises DocumentExpired."""
     if selectors.state_of(document) != Document.State.READY:
         raise DocumentExpired
     try:
@@ -134,16 +134,16 @@ def fetch(document: Document) -> IO[bytes]:
 
 
 def remove_expired(*, now: datetime | None = None) -> int:
-    """Remove the files that nobody can fetch any more; how many there were."""
+    """Remove the files that nobody can fetch any more. Returns the count."""
     due = selectors.documents_to_remove(now or timezone.now())
     return sum(_remove(*row) for row in due.values_list("community_id", "pk"))
 
 
 @transaction.atomic
 def discard(documents: QuerySet[Document]) -> None:
-    """Remove the files of ``documents``, also of what is final: it is made anew if asked for.
+    """Remove the files of ``documents``, including final ones, which are made anew if asked for.
 
-    One that is being made is waited for.
+    Waits for a file that is being made.
     """
     here = documents.filter(removed_at__isnull=True)
     for document in here.select_for_update(no_key=True, of=("self",)).order_by("pk"):

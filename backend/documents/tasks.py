@@ -1,4 +1,4 @@
-"""Celery's way in."""
+"""Tasks of documents."""
 
 from uuid import UUID
 
@@ -16,7 +16,7 @@ SWEEP_AT_MOST = 4  # of as many people, each sweep: workers have other things to
 def sweep_documents() -> None:
     """Queue the making of the files that people wait for.
 
-    What nobody began until the next sweep is queued anew by it.
+    A task that nobody began before the next sweep is dropped and queued anew.
     """
     for document in selectors.documents_owed(timezone.now())[:SWEEP_AT_MOST]:
         make_document.apply_async(
@@ -26,11 +26,11 @@ def sweep_documents() -> None:
 
 @shared_task(autoretry_for=(OperationalError,), retry_backoff=True)
 def make_document(community_id: str, document_id: str) -> None:
-    """Make one; a second run finds it made, or being made."""
+    """Make one file. Idempotent: a second run finds it made, or being made."""
     services.make(community_id=UUID(community_id), document_id=UUID(document_id))
 
 
 @shared_task(autoretry_for=(OperationalError,), retry_backoff=True)
 def remove_expired_documents() -> None:
-    """Remove the files that were kept long enough; a second run finds none."""
+    """Remove the files that were kept long enough. Idempotent: a second run finds none."""
     services.remove_expired()

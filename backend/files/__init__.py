@@ -1,1 +1,1 @@
-"""What comes in as a picture, and what goes out as a spreadsheet or on paper."""
+"""Incoming pictures, and outgoing spreadsheets and printed pages."""

@@ -1,9 +1,9 @@
 """Decodes one picture and encodes it anew: a program of its own, which pictures.py runs.
 
-``python -I decoding.py SIDE < photo > jpeg``. What a picture may take is held here, in a process
-that ends: its memory goes back whatever a file does to a decoder, and neither a crash nor a file
-that never ends takes anything else along. It gets no settings and imports nothing of ours.
-The exit status is one of the three below; killed or crashed means that it is no picture either.
+``python -I decoding.py SIDE < photo > jpeg``. Whatever a picture needs is held here, in a process
+that ends: its memory goes back whatever a file does to a decoder, and neither a crash nor an
+endless file takes anything else along. It gets no settings and imports nothing of ours. The exit
+status is one of the three below; killed or crashed also means that it is no picture.
 """
 
 import io
@@ -44,7 +44,7 @@ TURNS = {
 
 
 class TooLargeError(Exception):
-    """So many pixels are not decoded; ``megapixels`` of ``kind`` are."""
+    """The error of too many pixels; up to ``megapixels`` of a ``kind`` are decoded."""
 
     def __init__(self, kind: str, pixels: int) -> None:
         super().__init__(kind)
@@ -52,7 +52,7 @@ class TooLargeError(Exception):
 
 
 def encoded_anew(photo: IO[bytes], side: int) -> bytes:
-    """The picture itself, upright, as a JPEG of at most ``side`` pixels a side; of several the
+    """Return the picture, upright, as a JPEG of at most ``side`` pixels a side; of several the
     first. Raises TooLargeError, and anything at all for what is no picture."""
     with Image.open(photo, formats=FORMATS) as image:
         kind, most = _most_pixels(image, photo)
@@ -77,7 +77,7 @@ def encoded_anew(photo: IO[bytes], side: int) -> bytes:
 
 
 def _most_pixels(image: Image.Image, photo: IO[bytes]) -> tuple[str, int]:
-    """What it is, as people are told, and how many pixels of that are decoded."""
+    """Return the picture's format, as people know it, and how many pixels of it are decoded."""
     if image.format == "WEBP":
         return "WebP", WEBP_PIXELS
     if image.format == "PNG":
@@ -92,9 +92,9 @@ def _most_pixels(image: Image.Image, photo: IO[bytes]) -> tuple[str, int]:
 
 
 def _scans(content: bytes) -> tuple[bool, int]:
-    """Whether a JPEG's first scan has all of its colours, at once and for good; how many it has.
+    """Tell whether a JPEG's first scan has all its colours, once and for all, and how many scans.
 
-    Of any other the decoder holds all coefficients until the last scan, however small it is to be
+    For any other the decoder holds all coefficients until the last scan, however small the result
     (ITU-T T.81: SOF0 to SOF2, SOS).
     """
     components, is_one, count, place = -1, False, 0, 2
@@ -111,8 +111,8 @@ def _scans(content: bytes) -> tuple[bool, int]:
 
 
 def _decode_smaller(image: Image.Image, side: int, most: int) -> None:
-    """Have a JPEG decoded at a half, a quarter or an eighth: where that leaves no more than a tenth
-    less than ``side``, and down to ``most`` pixels in any case."""
+    """Make a JPEG be decoded at a half, a quarter or an eighth if that leaves at most a tenth less
+    than ``side``, and down to ``most`` pixels in any case."""
     width, height = image.size
     for part in (8, 4, 2):
         if max(width, height) >= part * side * 0.9 or width * height > most * (part // 2) ** 2:
@@ -121,8 +121,8 @@ def _decode_smaller(image: Image.Image, side: int, most: int) -> None:
 
 
 def _bands(image: Image.Image, size: tuple[int, int]) -> list[Image.Image]:
-    """The picture in that size: its three colours, or all in one. A second picture of the whole
-    size would take as much again, so one colour is looked at after the other."""
+    """Return the picture in that size: its three colours, or all in one. Colours are resized one
+    after the other because a second picture of the whole size would take as much memory again."""
     if image.mode in ("RGB", "RGBA", "RGBX"):
         return [_resized(image.getchannel(band), size) for band in "RGB"]
     if image.mode == "P":
@@ -144,7 +144,7 @@ def _resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
 
 
 def confine() -> None:
-    """Bound what this process may use, whatever the file does."""
+    """Limit the resources of this process, whatever the file does."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -152,7 +152,7 @@ def confine() -> None:
 
 
 def trust_no_metadata() -> None:
-    """Unpack no more of a text or a colour profile than any honest one has."""
+    """Limit how much of a text or colour profile is unpacked to what honest ones have."""
     warnings.simplefilter("ignore")
     Image.MAX_IMAGE_PIXELS = None  # ours are looked at before anything is decoded
     PngImagePlugin.MAX_TEXT_CHUNK = METADATA_BYTES

@@ -1,7 +1,7 @@
 """Pictures that people send: decoded and encoded anew, so that nothing else comes along.
 
-``decoding.py`` does it, as a process that ends, and one at a time on a machine: however many are
-sent at once, no more memory is taken than one needs.
+``decoding.py`` does it in a process that ends, one at a time on a machine: however many are sent at
+once, no more memory is taken than one needs.
 """
 
 import fcntl
@@ -41,7 +41,7 @@ class PhotoInvalid(Invalid):
 
 
 class PhotoTooLarge(Invalid):
-    """``megapixels`` of such a ``format`` can be taken."""
+    """Refusal of too many pixels; up to ``megapixels`` of ``format`` can be taken."""
 
     code = "photo_too_large"
     title = _("This photo has too many pixels; please send it smaller, or as a JPEG.")
@@ -54,10 +54,10 @@ class PhotosBusy(Unavailable):
 
 
 def without_exif(photo: "UploadedFile[Any]", side: int = SIDE) -> "ContentFile[bytes]":
-    """The picture itself, upright, as a JPEG of at most ``side`` pixels a side.
+    """Return the photo, upright, as a JPEG of at most ``side`` pixels a side.
 
-    Call it where no row is locked: it may wait. Raises RequestDataTooBig (of bytes),
-    PhotoTooLarge (of pixels), PhotoInvalid, PhotosBusy.
+    Call it with no row locked: it may wait. Raises RequestDataTooBig (of bytes), PhotoTooLarge (of
+    pixels), PhotoInvalid, PhotosBusy.
     """
     if photo.size is None or photo.size > settings.PHOTO_MAX_BYTES:
         raise RequestDataTooBig("A photo")
@@ -84,7 +84,7 @@ def without_exif(photo: "UploadedFile[Any]", side: int = SIDE) -> "ContentFile[b
 
 @contextmanager
 def _turn() -> Iterator[None]:
-    """Be the one who decodes on this machine. Raises PhotosBusy rather than wait for long."""
+    """Hold the machine's one turn to decode. Raises PhotosBusy rather than wait for long."""
     if not _in_hand.acquire(blocking=False):
         raise PhotosBusy
     try:

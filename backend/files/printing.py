@@ -1,7 +1,7 @@
-"""Pages to print, as PDF, in which every character can be read wherever they are opened.
+"""Pages to print, as PDF, in which every character is readable wherever they are opened.
 
-Typst sets them in fonts that are embedded. Where no font of ours has a character, its plain form
-does, W for 𝓦, or its code point stands for it, ``[U+2CF00]``. PDF/A-2u is asked for, so that a box
+Typst sets them in fonts that are embedded. If no font of ours has a character, its plain form
+stands for it, W for 𝓦, or its code point, ``[U+2CF00]``. PDF/A-2u is asked for, so that a box
 instead of a character is an error. Each document is made by a process of its own (``python
 backend/files/printing.py``), which gives the memory back: some 70 kB for each line of a table.
 """
@@ -30,9 +30,9 @@ SECONDS = 300  # for one document; the longest that are asked for take ten
 
 
 def pdf(template: Path, said: dict[str, Any], *, at: datetime) -> bytes:
-    """``template`` with ``said``, whose texts it gets as ``sys.inputs.said``, JSON.
+    """Return ``template`` with ``said``, which it gets as JSON in ``sys.inputs.said``, as a PDF.
 
-    ``at`` is when the document says it was made: what does not change is the same file each time.
+    ``at`` is when the document says it was made: unchanged contents are the same file each time.
     """
     order = {"template": str(template), "said": said, "at": int(at.timestamp())}
     made = subprocess.run(
@@ -46,7 +46,7 @@ def pdf(template: Path, said: dict[str, Any], *, at: datetime) -> bytes:
 
 
 def readable(text: str) -> str:
-    """``text`` with the code point of each character that no font of ours has, or nobody sees."""
+    """Return ``text`` with code points for characters that no font has, or that are invisible."""
     composed = unicodedata.normalize("NFC", text)
     if _usual() >= set(composed):
         return composed
@@ -54,7 +54,7 @@ def readable(text: str) -> str:
 
 
 def _clusters(text: str) -> Iterator[str]:
-    """``text`` in pieces that one font has to draw: a character, and the marks that it carries."""
+    """Yield ``text`` in pieces that one font has to draw: a character with its marks."""
     piece = ""
     for character in text:
         is_carried = unicodedata.category(character)[0] == "M" or character in JOINERS
@@ -75,7 +75,7 @@ def _readable(cluster: str) -> str:
 
 
 def _alone(character: str) -> str:
-    """As it is, or in its plain form (𝓦 as W), or else its code point."""
+    """Return the character, else its plain form (𝓦 as W), else its code point."""
     for form in (character, unicodedata.normalize("NFKC", character)):
         if _is_drawn(list(form)) and not any(map(_is_unseen, form)):
             return form
@@ -83,20 +83,20 @@ def _alone(character: str) -> str:
 
 
 def _is_drawn(characters: list[str]) -> bool:
-    """Whether one of the fonts has all of them."""
+    """Tell whether one of the fonts has all of ``characters``."""
     points = set(map(ord, characters))
     return any(points <= drawn for drawn in _drawn().values())
 
 
 def _is_unseen(character: str) -> bool:
-    """Controls, and what a reader may take for nothing; joiners shape what stands beside them."""
+    """Tell whether a character is a control or invisible; joiners shape their neighbours."""
     if character in JOINERS:
         return False
     return unicodedata.category(character)[0] == "C" or character in "\u2028\u2029\u115f\u3164"
 
 
 def _chooses_a_shape(character: str) -> bool:
-    """Variation selectors: a font that does not know them draws the usual shape."""
+    """Tell whether it is a variation selector; fonts that lack it draw the usual shape."""
     return "\ufe00" <= character <= "\ufe0f" or "\U000e0100" <= character <= "\U000e01ef"
 
 
@@ -106,7 +106,7 @@ def _code_point(character: str) -> str:
 
 @cache
 def _usual() -> frozenset[str]:
-    """What the first font draws, each character for itself: all of most texts."""
+    """Return the characters that the first font draws by themselves: all of most texts."""
     return frozenset(
         character
         for character in map(chr, _drawn()[CHINESE_FAMILY])
@@ -117,7 +117,7 @@ def _usual() -> frozenset[str]:
 
 @cache
 def _drawn() -> dict[str, frozenset[int]]:
-    """The characters of each font, by its family, in the order in which fonts are tried."""
+    """Return the characters of each font, by family, in the order in which fonts are tried."""
     with TTCollection(CHINESE, lazy=True) as fonts:
         named = {font["name"].getBestFamilyName(): font for font in fonts}
         drawn = {CHINESE_FAMILY: frozenset(named[CHINESE_FAMILY].getBestCmap())}

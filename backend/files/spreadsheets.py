@@ -1,4 +1,4 @@
-"""Tables as files for a spreadsheet: CSV and XLSX."""
+"""Tables as CSV and XLSX files."""
 
 import csv
 import io
@@ -20,7 +20,7 @@ Cell = str | int | Decimal | datetime
 
 @dataclass(frozen=True)
 class Sheet:
-    """What is written: ``rows`` are asked for once, and may be long.
+    """A table to write; ``rows`` are read once, and may be long.
 
     Moments are local. A ``Decimal`` is money, with its two places; digits that are no number, such
     as those of an account, are a ``str``.
@@ -37,7 +37,7 @@ def write(sheet: Sheet, file: IO[bytes], ending: str) -> None:
 
 
 def write_csv(sheet: Sheet, file: IO[bytes]) -> None:
-    """Texts that a spreadsheet would run as a formula begin with an apostrophe."""
+    """Write CSV; texts that a spreadsheet would run as a formula begin with an apostrophe."""
     # With a mark in front, without which Excel in China reads UTF-8 as GB18030.
     text = io.TextIOWrapper(file, "utf-8-sig", newline="")
     writer = csv.writer(text)
@@ -55,7 +55,7 @@ def _as_text(cell: Cell) -> str | int:
 
 
 def write_xlsx(sheet: Sheet, file: IO[bytes]) -> None:
-    """One row at a time is in memory."""
+    """Write XLSX with one row at a time in memory."""
     with Workbook(file, {"constant_memory": True, "remove_timezone": True}) as book:
         bold = book.add_format({"bold": True})
         formats = {

@@ -1,8 +1,8 @@
-"""What one cell of an imported spreadsheet may hold: parsers from its text to a value.
+"""Parsers of one cell of an imported spreadsheet, from its text to a value.
 
-Each parser takes the cell as it stands in the file, never blank (the reader deals with those),
-and returns the value or raises CellError. Reasons are for staff, in the active language; codes
-do not change.
+Each parser takes the cell as it stands in the file, never blank (the reader handles blank ones),
+and returns the value or raises CellError. Reasons are for staff, in the active language; codes do
+not change.
 """
 
 import re
@@ -70,17 +70,16 @@ _YES_NO = {"是": True, "true": True, "1": True, "否": False, "false": False, "
 
 
 def text(*, max_length: int) -> Parser[str]:
-    """Words on one line, at most ``max_length`` characters; as ``tidy`` leaves them, in NFC.
+    """Return a parser of words on one line, at most ``max_length`` characters, tidied and in NFC.
 
-    Refuses ``formula``, ``character_refused``, ``too_long``, and ``character_lost``: "清?楼道" is
-    what is left of a character that the file's encoding does not have. A question may be asked at
-    the end.
+    Refuses ``formula``, ``character_refused``, ``too_long``, and ``character_lost``: in "清?楼道" a
+    character is lost that the file's encoding does not have. A question mark at the end is allowed.
     """
     return _words(max_length, may_ask=True)
 
 
 def name(*, max_length: int) -> Parser[str]:
-    """As ``text``, for a name of a person, shop or place: "王?" has lost its character too."""
+    """Return a parser like ``text``, for names of people, shops and places: refuses "王?" too."""
     return _words(max_length, may_ask=False)
 
 
@@ -101,7 +100,7 @@ def _words(max_length: int, *, may_ask: bool) -> Parser[str]:
 
 
 def code(*, max_length: int) -> Parser[str]:
-    """A short code that people give things, in plain letters whatever their width, without blanks.
+    """Return a parser of short codes that people give things: plain letters without blanks.
 
     Refuses what ``text`` does.
     """
@@ -110,7 +109,7 @@ def code(*, max_length: int) -> Parser[str]:
 
 
 def phone(cell: str) -> str:
-    """A mainland mobile number, as 11 digits without the country code.
+    """Return a mainland mobile number as 11 digits without the country code.
 
     Refuses ``phone_invalid``, ``phone_scientific`` (Excel rounded the digits away), ``formula``.
     """
@@ -125,7 +124,7 @@ def phone(cell: str) -> str:
 
 
 def whole_number(*, minimum: int, maximum: int = INTEGER_MAX) -> Parser[int]:
-    """A whole number within the two bounds, both included.
+    """Return a parser of whole numbers within the two bounds, both included.
 
     Refuses ``number_invalid``, ``number_too_small``, ``number_too_large``, ``formula``.
     """
@@ -150,7 +149,7 @@ fen = whole_number(minimum=1)  # hundredths of a yuan, at least one
 
 
 def yes_no(cell: str) -> bool:
-    """是 or 否, also true or false, 1 or 0. Refuses ``yes_no_invalid``, ``formula``."""
+    """Read 是 or 否, also true or false, 1 or 0. Refuses ``yes_no_invalid``, ``formula``."""
     try:
         return _YES_NO[_plain(cell).casefold()]
     except KeyError:
@@ -158,12 +157,12 @@ def yes_no(cell: str) -> bool:
 
 
 def local_datetime(timezone: str) -> Parser[datetime]:
-    """A moment to the minute, written in the local time of ``timezone`` (an IANA name).
+    """Return a parser of moments to the minute, in the local time of ``timezone`` (an IANA name).
 
-    Returns it in UTC, so that differences are real minutes also when the clocks change between;
-    of a time that happens twice, the first. Read are 2024-03-01 07:00, also with / or ., or
-    2024年3月1日 下午3点30分, 24:00 for the day's end, and a spreadsheet's own number of a moment.
-    Refuses ``date_invalid``, ``date_serial``, ``date_out_of_range`` (outside 2000 to 2100),
+    The moment is in UTC, so that differences are real minutes even if the clocks change between; of
+    a time that happens twice, it is the first. Accepts 2024-03-01 07:00, also with / or ., or
+    2024年3月1日 下午3点30分, 24:00 for the day's end, and a spreadsheet's own number of it. Refuses
+    ``date_invalid``, ``date_serial``, ``date_out_of_range`` (outside 2000 to 2100),
     ``date_seconds``, ``time_nonexistent``, ``formula``.
     """
     zone = ZoneInfo(timezone)
@@ -188,7 +187,7 @@ def local_datetime(timezone: str) -> Parser[datetime]:
 
 
 def choice(labels: Mapping[str, T]) -> Parser[T]:
-    """One of ``labels``, as what it stands for. Refuses ``choice_unknown``, ``formula``."""
+    """Return a parser of ``labels`` to their meanings. Refuses ``choice_unknown``, ``formula``."""
     meanings = {_plain(label): meaning for label, meaning in labels.items()}
 
     def parse(cell: str) -> T:
@@ -201,7 +200,7 @@ def choice(labels: Mapping[str, T]) -> Parser[T]:
 
 
 def _plain(cell: str) -> str:
-    """The cell stripped, without what shows nothing, full-width digits and signs made plain.
+    """Return the cell stripped of what is invisible, with full-width digits and signs made plain.
 
     Only ``=`` and ``@`` are a formula here: a phone may begin with ``+``, a number with ``-``.
     """
@@ -225,7 +224,7 @@ def _tidy(cell: str) -> str:
 
 
 def _of_serial(match: re.Match[str]) -> datetime:
-    """To the second: a spreadsheet's fraction of a day is never quite one."""
+    """Return the moment, rounded to a second because a fraction of a day is never exact."""
     if match[2] is None:
         raise CellError("date_serial")
     seconds = round(float(f"0.{match[2]}") * _SECONDS_A_DAY)
@@ -235,7 +234,7 @@ def _of_serial(match: re.Match[str]) -> datetime:
 
 
 def _of_words(match: re.Match[str]) -> datetime:
-    """The local time that was written; 24:00 is the next day's 0:00."""
+    """Return the local time that was written; 24:00 is the next day's 0:00."""
     day = _day(match)
     halves = {half.upper() for half in (match["half"], match["half_"]) if half}
     past = 30 if match["half_past"] else 0

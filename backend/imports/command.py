@@ -1,4 +1,4 @@
-"""What the four import commands share: arguments, progress, and how the outcome is told."""
+"""The common parts of import commands: arguments, progress, and the report."""
 
 from argparse import ArgumentParser
 from pathlib import Path
@@ -18,10 +18,10 @@ from backend.imports.sheet import Sheet
 
 
 class ImportCommand(BaseCommand):
-    """``manage.py import_… FILE --community CODE``: one spreadsheet into one community.
+    """Base of ``manage.py import_… FILE --community CODE``: one spreadsheet into one community.
 
-    Exit status 1, and nothing imported, if the file can not be read or, without ``--skip-bad``,
-    if any row has an error.
+    Exit status 1, and nothing imported, if the file can not be read or, without ``--skip-bad``, if
+    any row has an error.
     """
 
     kind: type[Sheet]  # of spreadsheet that the command takes

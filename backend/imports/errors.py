@@ -1,4 +1,4 @@
-"""What can be wrong with a file or a cell: a sentence for staff by each code, which stays."""
+"""Errors of files and cells: a sentence for staff for each code. Codes do not change."""
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -68,7 +68,7 @@ REASONS: dict[str, str | Promise] = {
 
 
 class _Wrong(Exception):
-    """``code`` and ``reason``, the sentence about it in the active language."""
+    """An error with its ``code`` and its ``reason``, a sentence in the active language."""
 
     def __init__(self, which: str, **facts: object) -> None:
         self.code = which.partition("/")[0]
@@ -77,7 +77,7 @@ class _Wrong(Exception):
 
 
 class TableError(_Wrong):
-    """The file as a whole can not be read. ``line`` is None where no line is to blame."""
+    """An error of the file as a whole. ``line`` is None if no line is to blame."""
 
     def __init__(self, which: str, *, line: int | None = None, **facts: object) -> None:
         super().__init__(which, **facts)
@@ -85,14 +85,14 @@ class TableError(_Wrong):
 
 
 class CellError(_Wrong):
-    """The cell can not be taken."""
+    """An error of one cell."""
 
     @property
     def is_personal(self) -> bool:
-        """Whether its text may be a phone number, to be masked."""
+        """Tell whether the cell's text may be a phone number, to be masked."""
         return self.code.startswith("phone_")
 
 
 def reason(which: str, **facts: object) -> str:
-    """The sentence about ``which``, in the active language."""
+    """Return the sentence for ``which``, in the active language."""
     return str(REASONS[which]) % facts

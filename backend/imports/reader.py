@@ -1,8 +1,8 @@
-"""Reads the lists that staff keep: XLSX (workbook.py), or CSV of any length in constant memory.
+"""Reads lists that staff keep: XLSX (workbook.py), or CSV of any length in constant memory.
 
 CSV in UTF-8 with or without a byte order mark, or GB18030 (what Excel in China writes); comma,
 semicolon or tab; any line ends. Lines are counted as an editor counts them: the first is 1, and a
-row with a line break inside a quoted cell is named by the line it starts on. Those of a workbook
+row with a line break inside a quoted cell is named by the line it starts on. Lines of a workbook
 are its rows. Above the header there may be a title, and the header may take up two rows.
 """
 
@@ -46,10 +46,10 @@ _PERSONAL_NUMBER = re.compile(r"(?<![0-9])([0-9]{3})[ -]?[0-9]{4}[ -]?[0-9]*([0-
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """A column to read: its heading in the file, and what its values are called in a Row.
+    """A column to read: its heading in the file, and the name of its values in a Row.
 
-    A required column must be there and filled in every row; of another, both a missing column
-    and a blank cell read as None.
+    A required column must be there and filled in every row; an optional one reads as None where the
+    column is missing or a cell blank.
     """
 
     header: str
@@ -68,11 +68,11 @@ class Row:
 
 @dataclass(frozen=True)
 class RowError:
-    """Why a row can not be taken. ``column`` is the heading, empty if the row as a whole is wrong.
+    """An error of a row. ``column`` is the heading, empty if the row as a whole is wrong.
 
     ``excerpt`` is the offending text, made by ``excerpt()``: short, printable, phones masked.
-    ``is_left``: nothing is wrong with the row. What somebody did since counts, so it is named and
-    left alone, and the file is taken all the same.
+    ``is_left`` means that the row is correct but left alone, because what somebody did since
+    counts; it is reported, and the file is imported all the same.
     """
 
     line: int
@@ -84,12 +84,12 @@ class RowError:
 
 
 class Source(Protocol):
-    """What rows come from, again and again; ``bytes_read`` is how far the last reader is."""
+    """A source of rows that can be read repeatedly; ``bytes_read`` is the last reader's place."""
 
     bytes_read: int
 
     def records(self) -> Iterator[tuple[int, list[str]]]:
-        """Every row that is not blank, with its line; the header is among the first."""
+        """Yield every row that is not blank, with its line; the header is among the first."""
 
 
 @dataclass
@@ -113,14 +113,14 @@ class CsvFile:
 
 @dataclass(frozen=True)
 class Header:
-    """The headings, and how many records they and what stands above them take up."""
+    """The headings, and how many records they and the title above them take up."""
 
     cells: list[str]
     records: int
 
 
 class Table:
-    """The rows of one file below its header; made by ``open_table``, may be iterated again.
+    """The rows of one file below its header; made by ``open_table``, can be iterated repeatedly.
 
     ``size`` is the file's length in bytes, ``bytes_read`` how far the iteration has come;
     ``ignored_columns`` are the headings that no Column asked for (``#5`` for a nameless fifth).
@@ -149,9 +149,9 @@ class Table:
         self.bytes_read = 0
 
     def __iter__(self) -> Iterator[Row | RowError]:
-        """Every row that is not blank, or all that is wrong with it, one error a bad cell.
+        """Yield every row that is not blank or, for a bad one, an error for each bad cell.
 
-        Raises TableError where the file can not be taken apart into rows any further.
+        Raises TableError if the rest of the file can not be split into rows.
         """
         for line, cells in islice(self._source.records(), self._header_records, None):
             self.bytes_read = self._source.bytes_read
@@ -159,7 +159,7 @@ class Table:
         self.bytes_read = self.size
 
     def _read_row(self, line: int, cells: list[str]) -> Iterator[Row | RowError]:
-        # A row without the delimiters of its empty last cells, or with more of them.
+        # The row may lack the delimiters of empty last cells, or have too many.
         while len(cells) > self._width and shows_nothing(cells[-1]):
             cells.pop()
         cells += [""] * (self._width - len(cells))
@@ -182,12 +182,12 @@ class Table:
 
 
 def open_table(path: str | Path, columns: Sequence[Column]) -> Table:
-    """Find out how the file is written, check its header, and return its rows.
+    """Detect how the file is written, check its header, and return its rows.
 
     Raises TableError: ``file_missing``, ``file_unreadable``, ``not_a_file``, ``file_empty``,
     ``no_rows``, ``encoding_utf16``, ``encoding_unknown``, ``nul_byte``, ``columns_missing``,
-    ``column_duplicate``; of a workbook also ``sheets_several`` and what ``open_sheets`` raises; for
-    the quotes of the first rows ``quote_unclosed``, ``quote_malformed``, ``line_too_long``.
+    ``column_duplicate``; for a workbook also ``sheets_several`` and what ``open_sheets`` raises;
+    for the quotes of the first rows ``quote_unclosed``, ``quote_malformed``, ``line_too_long``.
     """
     path = Path(path)
     try:
@@ -222,7 +222,7 @@ def _csv(path: Path, columns: Sequence[Column]) -> tuple[Source, Header]:
 
 
 def _workbook(path: Path, columns: Sequence[Column]) -> tuple[Source, Header]:
-    """The sheet that has the columns; which one is not guessed where several have."""
+    """Return the one sheet that has the columns. Raises TableError if several have."""
     sheets = [(sheet, _find_header(sheet.records(), columns)) for sheet in open_sheets(path)]
     fitting = [one for one in sheets if not _missing(columns, one[1].cells)]
     if not fitting:
@@ -234,7 +234,7 @@ def _workbook(path: Path, columns: Sequence[Column]) -> tuple[Source, Header]:
 
 
 def excerpt(value: str, *, personal: bool = False) -> str:
-    """The value for a message: short, printable, long numbers masked as in 199****0001.
+    """Return the value for a message: short, printable, long numbers masked as in 199****0001.
 
     ``personal`` masks every digit but the first three, for what was meant to be a phone number.
     """
@@ -276,8 +276,8 @@ def _columns_missing(missing: list[str], found: list[str]) -> TableError:
 
 
 def _find_header(records: Iterator[tuple[int, list[str]]], columns: Sequence[Column]) -> Header:
-    """The first of the rows on top that has all columns, alone or with what stands above it: a
-    heading over two rows is merged into the upper or stands in the lower. Else the first row."""
+    """Return the first of the top rows that has all columns, alone or with the row above: a heading
+    over two rows is merged into the upper or stands in the lower. Else return the first row."""
     first: Header | None = None
     above: list[str] = []
     try:
@@ -302,7 +302,7 @@ def _find_header(records: Iterator[tuple[int, list[str]]], columns: Sequence[Col
 def _read_csv_header(
     path: Path, columns: Sequence[Column], encoding: str, errors: str = "strict"
 ) -> tuple[CsvFile, Header]:
-    """The file with the delimiter under which the header shows most columns (comma if equal)."""
+    """Return the file with the delimiter that shows most columns of the header (comma if equal)."""
     known = {of_heading(column.header) for column in columns}
 
     def shown(layout: tuple[CsvFile, Header]) -> int:
@@ -329,7 +329,7 @@ def _read_csv_header(
 
 
 class _Lines:
-    """The physical lines of a stream, none longer than what its row has room for."""
+    """The physical lines of a stream, none longer than its row has room for."""
 
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
@@ -339,7 +339,7 @@ class _Lines:
         self.ended = False
 
     def start_row(self) -> None:
-        """The next line begins a row."""
+        """Mark the next line as the beginning of a row."""
         self._room = MAX_ROW_CHARS
         self.row_line = self._count + 1
 
@@ -361,7 +361,7 @@ class _Lines:
 
 
 def _records(stream: IO[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """Every row that is not blank, with the line it starts on; the header is the first."""
+    """Yield every row that is not blank, with the line it starts on; the header is the first."""
     lines = _Lines(stream)
     rows = csv.reader(lines, delimiter=delimiter, strict=True)
     while True:
@@ -380,7 +380,7 @@ def _records(stream: IO[str], delimiter: str) -> Iterator[tuple[int, list[str]]]
 
 
 def _open_text(path: Path, encoding: str, errors: str = "strict") -> io.TextIOWrapper:
-    """The file as text, past its byte order mark, line ends as they are."""
+    """Open the file as text, past its byte order mark, with line ends as they are."""
     stream = path.open(encoding=encoding, errors=errors, newline="")
     if stream.read(1) != "\ufeff":
         stream.seek(0)
@@ -398,10 +398,10 @@ def _require_file(path: Path) -> None:
 
 
 def _find_encoding(path: Path) -> tuple[str, int | None]:
-    """``utf-8``, or ``gb18030`` and the offset of the first byte that is not UTF-8.
+    """Return ``utf-8``, or ``gb18030`` and the offset of the first byte that is not UTF-8.
 
-    Every byte is looked at before any row is read: a file is never half of one, half the other.
-    Raises OSError and TableError.
+    Reads every byte before any row is used: a file is never half of one, half the other. Raises
+    OSError and TableError.
     """
     with path.open("rb") as file:
         start = file.read(3)
@@ -426,7 +426,7 @@ def _encoding_unknown(path: Path, offset: int) -> TableError:
 
 
 def _chunks(path: Path) -> Iterator[tuple[int, bytes]]:
-    """The file in pieces, each with the offset of its first byte."""
+    """Yield the file in pieces, each with the offset of its first byte."""
     offset = 0
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK_BYTES):
@@ -442,7 +442,7 @@ def _find_nul(path: Path) -> int | None:
 
 
 def _undecodable_at(path: Path, encoding: str) -> int | None:
-    """The offset of the first byte that ``encoding`` can not decode, None if it can all."""
+    """Return the offset of the first byte that ``encoding`` can not decode, None without one."""
     decoder = codecs.getincrementaldecoder(encoding)()
     pending = 0  # bytes of a character begun in the last chunk; error places count from them
     offset = 0
@@ -458,7 +458,7 @@ def _undecodable_at(path: Path, encoding: str) -> int | None:
 
 
 def _line_at(path: Path, offset: int) -> int:
-    """The number of the line that the byte at ``offset`` is on; first is 1.
+    """Return the number of the line that the byte at ``offset`` is on; the first is 1.
 
     Works on bytes: neither encoding uses those of line ends inside another character.
     """

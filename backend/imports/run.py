@@ -1,4 +1,4 @@
-"""Runs an import: the rows of a table, in batches, all in one transaction, all or nothing."""
+"""Runs an import: the rows of a table, in batches, in one transaction, all or nothing."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,12 +15,12 @@ BatchOutcome = tuple[int, int, list[RowError]]
 
 @dataclass
 class ImportResult:
-    """What became of the rows: each is created, unchanged or skipped.
+    """The result of an import: each row is created, unchanged or skipped.
 
     A skipped row had at least one error, or was left alone. ``errors`` holds the first
     MAX_ERRORS_KEPT of ``errors_total``, by line; ``is_spoiled`` says that one was more than a row
-    left alone. ``kept`` is False if everything was rolled back; the counts then say what would
-    have been.
+    left alone. ``kept`` is False if everything was rolled back; the counts then say what would have
+    been.
     """
 
     created: int = 0
@@ -41,13 +41,13 @@ def run_import(
     skip_bad: bool,
     progress: Callable[[int], object],
 ) -> ImportResult:
-    """Hand every good row to ``handle_batch``, at most ``batch_rows`` at a time, in file order.
+    """Pass every good row to ``handle_batch``, at most ``batch_rows`` at a time, in file order.
 
-    All in one transaction. It is rolled back if any row had an error, unless ``skip_bad``; and
-    always if ``dry_run``. A row that is left alone is named like one with an error, and stops
-    nothing. Bad rows do not end the run early: all the others are checked too.
-    ``progress`` is told how many more bytes of the file have been read. Raises TableError, and
-    whatever ``handle_batch`` raises; nothing is kept then.
+    All run in one transaction. It is rolled back if any row had an error, unless ``skip_bad``; and
+    always if ``dry_run``. A row that is left alone is reported like one with an error, and stops
+    nothing. Bad rows do not end the run early: all others are checked too. ``progress`` is called
+    with the bytes of the file read since the last call. Raises TableError, and whatever
+    ``handle_batch`` raises; nothing is kept then.
     """
     result = ImportResult()
     batch: list[Row] = []

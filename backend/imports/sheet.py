@@ -1,4 +1,4 @@
-"""One kind of spreadsheet: its columns, and how its rows are taken."""
+"""A kind of spreadsheet: its columns, and how its rows are imported."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from backend.imports.run import BatchOutcome
 
 
 class Sheet(ABC):
-    """Made anew for each file, so that it may remember what the file has said before."""
+    """A spreadsheet, made anew for each file so that it may remember earlier rows."""
 
     def __init__(self, community: Community) -> None:
         self.community = community
@@ -23,6 +23,6 @@ class Sheet(ABC):
     def take(self, rows: list[Row]) -> BatchOutcome:
         """Write a batch through services, inside a transaction that the caller has opened.
 
-        Answers how many were created, how many were there already, and the errors; for a row
-        with an error nothing may have been written.
+        Returns how many were created, how many were there already, and the errors; nothing may have
+        been written for a row with an error.
         """

@@ -1,7 +1,7 @@
-"""Reads the sheets of an XLSX file: values, of formulas what was computed, each as its text.
+"""Reads the sheets of an XLSX file: values, and results of formulas, each as text.
 
-A workbook is read into memory as a rectangle, so how much it unpacks to, and how far its cells
-reach, is measured first: a few bytes can claim a cell at the far end of the sheet.
+A workbook is read into memory as a rectangle, so its unpacked size and the reach of its cells are
+measured first: a few bytes can claim a cell at the far end of the sheet.
 """
 
 import io
@@ -41,7 +41,7 @@ _EXACT = 10**15  # a spreadsheet's numbers have fifteen digits
 class WorkbookSheet:
     """One sheet: ``records`` are its rows that are not blank, each with its number.
 
-    Of cells that are merged downwards each holds what the first does, as people read them.
+    Cells that are merged downwards each hold the first one's value, as people read them.
     """
 
     name: str
@@ -70,12 +70,12 @@ class WorkbookSheet:
 
 
 def is_workbook(start: bytes) -> bool:
-    """Whether a file that begins so is a spreadsheet's own rather than text."""
+    """Tell whether a file that begins so is a spreadsheet's own format rather than text."""
     return start.startswith((ZIP, OLE))
 
 
 def open_sheets(path: Path) -> list[WorkbookSheet]:
-    """The sheets that are shown and hold something, in their order; they can be read at any time.
+    """Return the visible sheets that hold something, in order; they can be read at any time.
 
     Raises TableError: ``file_encrypted``, ``file_xls``, ``file_too_large``, ``file_damaged``,
     ``file_unknown``, ``file_empty``, and OSError.
@@ -104,7 +104,7 @@ def open_sheets(path: Path) -> list[WorkbookSheet]:
 
 
 def _measured(content: bytes) -> io.BytesIO:
-    """The workbook again, of the very bytes that were unpacked and measured here."""
+    """Return a copy of the workbook, made of the very bytes that were unpacked and measured."""
     copy = io.BytesIO()
     unpacked = 0
     try:
@@ -130,7 +130,7 @@ def _measured(content: bytes) -> io.BytesIO:
 
 
 class _Reach:
-    """How far apart the cells of one sheet are, as far as they hold anything."""
+    """The rectangle that holds all filled cells of one sheet."""
 
     def __init__(self) -> None:
         self._parser: expat.XMLParserType | None = expat.ParserCreate()
@@ -141,7 +141,7 @@ class _Reach:
         self._columns: list[int] = []
 
     def follow(self, chunk: bytes) -> None:
-        """Raises TableError once they are too far apart. What is no XML has no cells."""
+        """Read a chunk. Raises TableError if cells are too far apart; what is no XML has none."""
         if self._parser is not None:
             try:
                 self._parser.Parse(chunk, False)
@@ -185,7 +185,7 @@ def _column(letters: str) -> int:
 
 
 def _as_text(value: Any) -> str:
-    """The value as somebody would type it: 15112345678 of 15112345678.0, moments to the second."""
+    """Return the value as people type it: 15112345678 for 15112345678.0, moments to the second."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):

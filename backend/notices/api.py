@@ -35,12 +35,12 @@ class NoticeSerializer(ReadSerializer[Notice]):
 
 
 def my_notice(request: Request, **names: Any) -> Notice:
-    """Find a notice that the caller was told. Raises NoticeUnknown."""
+    """Return a notice that was delivered to the caller. Raises NoticeUnknown."""
     return selectors.notice_of(signed_in(request), names["notice_id"])
 
 
 class InboxView(ListView[Notice]):
-    """List what I have been told: ``GET /api/v1/me/notices``."""
+    """List my notices, newest first: ``GET /api/v1/me/notices``."""
 
     serializer_class = NoticeSerializer
     finds = seen(selectors.inbox_of)

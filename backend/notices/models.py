@@ -1,4 +1,4 @@
-"""What is owed to be told: a row first, the telling later, by a worker."""
+"""Notices owed to people: a row first, delivered later by a worker."""
 
 from typing import ClassVar
 
@@ -10,10 +10,10 @@ from backend.tables import PersonKey
 
 
 class Notice(TenantModel):
-    """Something one person is to be told, once, from ``due_at`` on and not after ``stale_at``.
+    """A notice that one person is owed once, from ``due_at`` on and not after ``stale_at``.
 
-    Delivered means: it stands in the in-app inbox. The words are made from ``kind`` and
-    ``facts`` when it is read, in the reader's language (texts.py).
+    A delivered notice stands in the in-app inbox. Its words are made from ``kind`` and ``facts``
+    when it is read, in the reader's language (texts.py).
     """
 
     key = models.CharField(max_length=100)  # the event's; one key tells once

@@ -1,4 +1,4 @@
-"""What somebody was told."""
+"""The data held of notices to somebody."""
 
 from django.utils.translation import gettext_lazy as _
 
@@ -8,7 +8,7 @@ from backend.privacy import held
 
 
 def _as_read(row: held.Row) -> held.Row:
-    """Tell a notice in the words in which they would read it."""
+    """Return the row of a notice with the words in which its person would read it."""
     pk, community, kind, _kind, facts, *moments = row
     return (pk, community, kind, *words(Notice(kind=kind, facts=facts)), *moments)
 

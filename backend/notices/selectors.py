@@ -11,12 +11,12 @@ from backend.notices.models import Notice
 
 
 def inbox_of(user: User) -> QuerySet[Notice]:
-    """Return what ``user`` has been told, newest first."""
+    """Return the notices delivered to ``user``, newest first."""
     return Notice.objects.filter(recipient=user, delivered_at__isnull=False).order_by("-id")
 
 
 def notice_of(user: User, notice_id: UUID) -> Notice:
-    """Return one notice that ``user`` has been told. Raises NoticeUnknown."""
+    """Return one notice delivered to ``user``. Raises NoticeUnknown."""
     notice = inbox_of(user).filter(pk=notice_id).first()
     if notice is None:
         raise NoticeUnknown
@@ -24,7 +24,7 @@ def notice_of(user: User, notice_id: UUID) -> Notice:
 
 
 def owed_now() -> QuerySet[Notice]:
-    """Return what is due and neither told nor withdrawn, oldest debt first."""
+    """Return the notices due and neither delivered nor withdrawn, the longest due first."""
     return Notice.objects.filter(
         delivered_at__isnull=True, withdrawn_at__isnull=True, due_at__lte=Now()
     ).order_by("due_at")

@@ -28,10 +28,10 @@ def owe(
     due_at: datetime,
     stale_at: datetime | None = None,
 ) -> None:
-    """Leave a row that says ``recipient`` is to be told from ``due_at`` on.
+    """Owe ``recipient`` a notice from ``due_at`` on.
 
-    One ``key`` tells once. As long as it was not delivered, a second call makes it owed as told
-    now, also after it was withdrawn; later it changes nothing.
+    One ``key`` is delivered once. Until then a second call replaces the facts and dates, also if it
+    was withdrawn; after delivery it changes nothing.
     """
     told = {"facts": facts, "due_at": due_at, "stale_at": stale_at}
     with transaction.atomic():
@@ -48,7 +48,7 @@ def owe(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Owed:
-    """What one of many is to be told."""
+    """One of many notices that are owed."""
 
     key: str
     recipient_id: UUID
@@ -63,9 +63,9 @@ def owe_many(
     due_at: datetime,
     stale_at: datetime | None = None,
 ) -> None:
-    """Owe many notices, in a statement for every thousand; they are streamed.
+    """Owe many notices, streamed, in a statement for every thousand.
 
-    A key that is known stays as it is, also where it was withdrawn.
+    A known key stays as it is, also if it was withdrawn.
     """
     rows = iter(owed)
     while some := list(islice(rows, WRITTEN_AT_ONCE)):
@@ -87,7 +87,7 @@ def owe_many(
 
 
 def withdraw(*, community: Community, key: str) -> None:
-    """Withdraw what ``key`` was to tell. Idempotent; nothing happens if it was told already."""
+    """Withdraw the notice of ``key``. Idempotent; does nothing if it was delivered already."""
     Notice.objects.filter(
         community=community, key=key, delivered_at__isnull=True, withdrawn_at__isnull=True
     ).update(withdrawn_at=Now())
@@ -95,9 +95,9 @@ def withdraw(*, community: Community, key: str) -> None:
 
 @transaction.atomic
 def deliver(*, notice_id: UUID) -> bool:
-    """Put one notice into its recipient's inbox; ``False`` if it was not owed any more.
+    """Put one notice into its recipient's inbox. Returns False if it is not owed any more.
 
-    Two workers may hold the same task: the row's lock lets one of them through, once.
+    If two workers hold the same task, the row's lock lets one of them through.
     """
     notice = (
         Notice.objects.select_for_update(no_key=True, skip_locked=True)
@@ -116,7 +116,7 @@ def deliver(*, notice_id: UUID) -> bool:
 
 
 def mark_read(*, notice: Notice) -> Notice:
-    """Remember that its recipient has read the notice. Idempotent: keeps the first ``read_at``."""
+    """Record that the recipient has read the notice. Idempotent: keeps the first ``read_at``."""
     unread = Notice.objects.filter(pk=notice.pk, read_at__isnull=True)
     if unread.update(read_at=Now()):
         notice.refresh_from_db(fields=["read_at"])

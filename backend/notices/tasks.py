@@ -1,4 +1,4 @@
-"""Celery's way in: find what is owed, deliver each."""
+"""Tasks of notices: find what is owed, deliver each."""
 
 from uuid import UUID
 
@@ -20,5 +20,5 @@ def sweep_due_notices() -> None:
 
 @shared_task(autoretry_for=(OperationalError,), retry_backoff=True)
 def deliver_notice(notice_id: str) -> None:
-    """Deliver one notice; a second run finds it delivered."""
+    """Deliver one notice. Idempotent: a second run finds it delivered."""
     notices.deliver(notice_id=UUID(notice_id))

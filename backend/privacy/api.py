@@ -1,4 +1,4 @@
-"""Leaving for good, and everything that is held about me, to take away."""
+"""Leaving for good, and copies of everything that is held about me."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -27,7 +27,7 @@ from backend.privacy.services import erasure, exports
 
 
 class ErasureSerializer(serializers.Serializer[User]):
-    """``erased_from``: until then it can be taken back."""
+    """A requested erasure, which can be taken back until ``erased_from``."""
 
     erased_from = serializers.DateTimeField(source="erasure_due_at", read_only=True)
 
@@ -35,7 +35,7 @@ class ErasureSerializer(serializers.Serializer[User]):
 class MeView(views.MeView):
     """Show who I am and which roles I hold: ``/api/v1/me``.
 
-    ``GET`` also for who owes a second factor: ``second_factor_required`` says so.
+    ``GET`` also without a second factor that is due: ``second_factor_required`` says so.
     """
 
     @writes(ErasureSerializer, status=202)
@@ -43,14 +43,14 @@ class MeView(views.MeView):
         """Leave for good: ``DELETE /api/v1/me``.
 
         At ``erased_from`` my name, phone, log-ins and confidential reports are erased; hours and
-        points stay, with no name behind them. ``still_holds_a_role`` refuses it to staff,
-        managers, auditors and owners, who hand over first.
+        points stay, with no name behind them. ``still_holds_a_role`` for staff, managers, auditors
+        and owners, who have to hand over first.
         """
         return erasure.ask(user=user)
 
 
 class KeepView(APIView):
-    """Stay after all: ``POST /api/v1/me/keep``; so does who never asked to be erased."""
+    """Stay after all: ``POST /api/v1/me/keep``. Idempotent, also if I never asked to be erased."""
 
     @writes(nothing)
     def post(self, user: User) -> None:
@@ -63,7 +63,7 @@ class ZIPRenderer(FileRenderer):
 
 
 class ExportSerializer(ReadSerializer[Export]):
-    """How an export is getting on; once it is ready, where to fetch it and until when."""
+    """The state of an export and, once it is ready, where to fetch it and until when."""
 
     state = serializers.SerializerMethodField()
     download_url = serializers.SerializerMethodField(
@@ -93,7 +93,7 @@ class ExportSerializer(ReadSerializer[Export]):
 
 
 def my_export(request: Request, **names: Any) -> Export:
-    """Find the newest export that the caller asked for. Raises ExportUnknown."""
+    """Return the newest export that the caller asked for. Raises ExportUnknown."""
     export = selectors.exports_of(signed_in(request)).first()
     if export is None:
         raise ExportUnknown
@@ -101,9 +101,9 @@ def my_export(request: Request, **names: Any) -> Export:
 
 
 class MyExportView(OpenView[Export]):
-    """Show how the newest copy of what is held about me is getting on: ``GET /api/v1/me/export``.
+    """Show the state of my newest export of all that is held about me: ``GET /api/v1/me/export``.
 
-    ``export_unknown`` if none was asked for.
+    ``export_unknown`` if I asked for none.
     """
 
     serializer_class = ExportSerializer
@@ -113,18 +113,18 @@ class MyExportView(OpenView[Export]):
     def post(self, user: User) -> Export:
         """Ask for a copy of all that is held about me: ``POST /api/v1/me/export``.
 
-        In the language of the request; a task makes it. While one is pending or can be fetched,
-        which is 24 hours, asking again answers with that one.
+        A task makes it, in the language of the request. Idempotent: answers with the last one while
+        that is pending or can be fetched, for 24 hours.
         """
         return exports.ask(user=user, language=get_language() or "zh-hans")
 
 
 class DownloadView(APIView):
-    """Fetch the file: ``GET /api/v1/exports/{export_id}``.
+    """Fetch the file of an export: ``GET /api/v1/exports/{export_id}``.
 
-    For its owner, or whoever has the ``token`` of a link.
-    The link is good for 24 hours from when the file was finished, unless its owner logs out
-    everywhere. ``export_expired`` also if the file is lost.
+    For its owner, or whoever has the ``token`` of a link. The link is good for 24 hours from when
+    the file was finished, unless its owner logs out everywhere. ``export_expired`` also if the file
+    is lost.
     """
 
     permission_classes = (SecondFactorWhereDue,)

@@ -1,8 +1,8 @@
-"""What is held about people. Each app declares its own in a ``privacy.py``; none is named here.
+"""The data held about people. Each app declares its own in a ``privacy.py``; none is named here.
 
-A declaration says of a table what a person's export tells of it, and what an erasure does to it.
-tests/backend/test_export.py walks every field that refers to a person: it is told, or left out for
-a reason.
+A declaration says what a person's export contains of a table, and what an erasure does to it.
+tests/backend/test_export.py checks that every field that refers to a person is exported, or left
+out for a stated reason.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -24,7 +24,7 @@ PAGE = 1_000  # rows read at a time: what is in memory does not grow with what i
 
 @dataclass(frozen=True)
 class Table:
-    """One table of an export; ``about`` tells in Chinese and English what it holds."""
+    """One table of an export; ``about`` describes it in Chinese and English."""
 
     name: str
     about: str
@@ -78,10 +78,10 @@ def table(
     emptied: Sequence[str] = (),
     is_deleted: bool = False,
 ) -> None:
-    """Declare a table of the export: ``columns`` of the rows of ``model`` that are the person's.
+    """Declare a table of the export: ``columns`` of the person's rows of ``model``.
 
-    A column is the name of a field, or ``name=path``. ``shown`` makes a row of the export of one
-    that was read; ``rows`` reads them in a way of its own. An erasure deletes the rows, or empties
+    A column is the name of a field, or ``name=path``. ``shown`` turns a row that was read into a
+    row of the export; ``rows`` reads them in its own way. An erasure deletes the rows, or empties
     their texts ``emptied``.
     """
 
@@ -95,7 +95,7 @@ def table(
 
 
 def paths(columns: str) -> dict[str, str]:
-    """Where each of ``columns`` is read, as Django writes the path to a field."""
+    """Return the path to each of ``columns``, as Django writes paths to fields."""
     written = (column.partition("=") for column in columns.split())
     return {
         name: path or {"community": "community__code"}.get(name, name) for name, _, path in written
@@ -103,26 +103,26 @@ def paths(columns: str) -> dict[str, str]:
 
 
 def left_out(reason: str, model: type[Model], *fields: str, is_deleted: bool = False) -> None:
-    """Declare fields that refer to a person and that no export tells."""
+    """Declare fields that refer to a person and that no export contains."""
     LEFT_OUT.update({f"{model._meta.label}.{field}": reason for field in fields})
     if is_deleted:
         _forget(model, fields, (), is_deleted)
 
 
 def acts(model: type[Model], *fields: str) -> None:
-    """Declare fields that say who did something to a row that is somebody else's."""
+    """Declare fields that say who did something to somebody else's row."""
     left_out("an act on somebody else's thing: it stands among the acts", model, *fields)
 
 
 def titles(**words: str | Promise) -> None:
-    """Say what a CSV calls columns. Raises ValueError if one has a title already."""
+    """Set the titles of columns in CSV files. Raises ValueError if one has a title already."""
     if twice := TITLES.keys() & words.keys():
         raise ValueError(f"These columns have two titles: {twice}.")
     TITLES.update(words)
 
 
 def rows_of(model: type[Model], whose: Sequence[str], user: "User") -> QuerySet[Any]:
-    """The rows of ``model`` that are the person's by any of the fields ``whose``."""
+    """Return the rows of ``model`` that are the person's by any of the fields ``whose``."""
     theirs = Q()
     for field in whose:
         theirs |= Q(**{field: user})
@@ -130,15 +130,15 @@ def rows_of(model: type[Model], whose: Sequence[str], user: "User") -> QuerySet[
 
 
 def each(rows: QuerySet[Any], *columns: str) -> Iterator[Row]:
-    """``columns`` of each row, oldest first."""
+    """Yield ``columns`` of each row, oldest first."""
     for page in pages(rows, *columns):
         yield from page
 
 
 def pages(rows: QuerySet[Any], *columns: str) -> Iterator[list[Row]]:
-    """``columns`` of each row, oldest first, a page at a time.
+    """Yield ``columns`` of each row, oldest first, a page at a time.
 
-    A cursor of the database's would have to outlive its statement (see the settings).
+    A database cursor would have to outlive its statement, which the settings rule out.
     """
     wanted = rows.order_by("pk").values_list("pk", *columns)
     page = list(wanted[:PAGE])

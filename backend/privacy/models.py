@@ -1,4 +1,4 @@
-"""Copies of what we hold about people, made for them."""
+"""Copies of the data we hold about people, made for them."""
 
 from typing import ClassVar
 
@@ -11,7 +11,7 @@ from backend.tables import PersonKey
 
 
 class Export(models.Model):
-    """All that is held about one person, as a ZIP: asked for, made by a task, removed.
+    """A ZIP of all that is held about one person: asked for, made by a task, removed.
 
     The row stays, and says that there was one.
     """

@@ -1,4 +1,4 @@
-"""What is held about exports themselves."""
+"""The data held about exports themselves."""
 
 from django.utils.translation import gettext_lazy as _
 

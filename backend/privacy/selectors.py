@@ -1,4 +1,4 @@
-"""Reads about exports, and about who leaves for good."""
+"""Reads about exports, and about people who leave for good."""
 
 from datetime import datetime
 
@@ -18,7 +18,7 @@ def exports_of(user: User) -> QuerySet[Export]:
 
 
 def state_of(export: Export, *, now: datetime | None = None) -> Export.State:
-    """Whether its file is yet to be made, there, or gone."""
+    """Tell whether the export's file is yet to be made, there, or gone."""
     if export.finished_at is None:
         return Export.State.PENDING
     assert export.expires_at is not None  # a check constraint
@@ -31,22 +31,22 @@ def state_of(export: Export, *, now: datetime | None = None) -> Export.State:
 
 
 def exports_owed() -> QuerySet[Export]:
-    """Asked for and not made yet, oldest first."""
+    """Return the exports that are yet to be made, oldest first."""
     return Export.objects.filter(finished_at__isnull=True).order_by("id")
 
 
 def exports_to_remove(now: datetime) -> QuerySet[Export]:
-    """Whose file nobody can fetch any more."""
+    """Return the exports whose file nobody can fetch any more."""
     return Export.objects.filter(removed_at__isnull=True, expires_at__lte=now).order_by("id")
 
 
 def holds_a_role(user: User) -> bool:
-    """Whether others depend on ``user``: as staff, manager, auditor, or owner of a merchant."""
+    """Tell whether others depend on ``user``: as staff, manager, auditor or merchant's owner."""
     return any(is_due(user) for is_due in held.DUTIES)
 
 
 def people_to_erase(now: datetime) -> QuerySet[User]:
-    """Return who asked to be erased and has had the time to think better of it."""
+    """Return the people who asked to be erased and whose grace period is over."""
     return User.objects.filter(
         erasure_requested_at__lte=now - settings.ERASURE_GRACE, erased_at__isnull=True
     ).order_by("erasure_requested_at")

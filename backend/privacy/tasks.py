@@ -1,4 +1,4 @@
-"""Celery's way in."""
+"""Tasks of exports and erasures."""
 
 from uuid import UUID
 
@@ -21,19 +21,19 @@ def sweep_exports() -> None:
 
 @shared_task(autoretry_for=(OperationalError,), retry_backoff=True)
 def make_export(export_id: str) -> None:
-    """Make one; a second run finds it made, or being made."""
+    """Make one export. Idempotent: a second run finds it made, or being made."""
     exports.make(export_id=UUID(export_id))
 
 
 @shared_task(autoretry_for=(OperationalError,), retry_backoff=True)
 def remove_expired_exports() -> None:
-    """Remove the files whose links have expired; a second run finds none."""
+    """Remove the files whose links have expired. Idempotent: a second run finds none."""
     exports.remove_expired()
 
 
 @shared_task
 def sweep_erasures() -> None:
-    """Queue the erasure of everybody whose time to think is over, and finish earlier ones."""
+    """Queue the erasure of everybody whose grace period is over, and finish earlier ones."""
     for user_id in selectors.people_to_erase(timezone.now()).values_list("pk", flat=True):
         erase_person.delay(str(user_id))
     erasure.finish()
@@ -41,5 +41,5 @@ def sweep_erasures() -> None:
 
 @shared_task(autoretry_for=(OperationalError,), retry_backoff=True)
 def erase_person(user_id: str) -> None:
-    """Erase one; a second run finds them erased."""
+    """Erase one person. Idempotent: a second run finds them erased."""
     erasure.erase(user_id=UUID(user_id))

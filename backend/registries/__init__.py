@@ -1,7 +1,7 @@
-"""How apps and the ground floor hear of each other without naming each other.
+"""Registries, through which apps and the ground floor work together without naming each other.
 
-Whoever holds data about people has a ``privacy.py``, whoever tells people something a ``texts.py``:
-the ground floor reads them all. What one app asks of another, or must hear of, has a module here.
+An app that holds data about people has a ``privacy.py``, one that sends notices a ``texts.py``: the
+ground floor reads them all. What one app asks of another, or must hear of, has a module here.
 """
 
 from importlib import import_module

@@ -1,7 +1,7 @@
-"""Leaving: who must hear that somebody takes no part any more, and acts in that transaction.
+"""Leaving: apps hear that somebody takes no part any more, and act in that transaction.
 
-What runs in an app ends then: shifts, vouchers. Each app registers what it does about it when it is
-ready, so that none has to know the others.
+Each app registers, when it is ready, how it ends what the person has under way, such as shifts and
+vouchers, so that no app has to know the others.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from uuid import UUID
 
 @dataclass(frozen=True)
 class Leaving:
-    """Leave of a person, in one community or (``None``) everywhere, since a moment."""
+    """A person's leave of one community, or of all (``None``), since a moment."""
 
     user_id: UUID
     community_id: UUID | None
@@ -20,7 +20,7 @@ class Leaving:
 
     @property
     def whose(self) -> dict[str, UUID]:
-        """What narrows a tenant table with a ``volunteer`` down to what is theirs there."""
+        """The filter of a tenant table with a ``volunteer`` for the person's rows there."""
         where = {} if self.community_id is None else {"community_id": self.community_id}
         return {"volunteer_id": self.user_id} | where
 
@@ -29,12 +29,12 @@ _listeners: list[Callable[[Leaving], object]] = []
 
 
 def heard_by(listener: Callable[[Leaving], object]) -> None:
-    """Register a listener when an app is ready. Its second run has to change nothing."""
+    """Register a listener when an app is ready. A second call of it has to change nothing."""
     if listener not in _listeners:
         _listeners.append(listener)
 
 
 def tell(leaving: Leaving) -> None:
-    """Tell all, within the transaction of what ended it and after its lock on the membership."""
+    """Call all listeners, within the leave's transaction and after its lock on the membership."""
     for listener in _listeners:
         listener(leaving)

@@ -1,7 +1,7 @@
-"""What a transfer's source is in words, for whoever's points moved.
+"""Words for a transfer's source, for the person whose points moved.
 
-A source is ``kind:id``, such as ``redemption:0190…``; the ledger does not look into it. Each app
-registers how its kinds are told when it is ready.
+A source is ``kind:id``, such as ``redemption:0190…``; the ledger does not interpret it. Each app
+registers, when it is ready, how its kinds are described.
 """
 
 from collections import defaultdict
@@ -18,19 +18,19 @@ class Told:
     ids: dict[str, UUID]
 
 
-# Of one community, what is told of some ids; what is not found is left out.
+# Returns the descriptions of some ids of a community; ids that are not found are left out.
 Tells = Callable[[UUID, list[UUID]], dict[UUID, Told]]
 
 _kinds: dict[str, Tells] = {}
 
 
 def register(kind: str, tells: Tells) -> None:
-    """Let ``tells`` say what the sources of one kind are. Idempotent."""
+    """Register ``tells`` to describe sources of one kind. Idempotent."""
     _kinds[kind] = tells
 
 
 def told(community_id: UUID, sources: Iterable[str]) -> dict[str, Told]:
-    """Return what is registered about each source, in one call for each kind."""
+    """Return the description of each source that has one, in one call for each kind."""
     ids: dict[str, list[UUID]] = defaultdict(list)
     for source in set(sources):
         kind, _, number = source.partition(":")

@@ -1,4 +1,4 @@
-"""What merchants may know of volunteering: the volunteers app answers, and is not named here."""
+"""Facts about volunteering for merchants: the volunteers app answers without being named here."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 
 @dataclass(frozen=True)
 class Standing:
-    """What somebody is as a volunteer of one community; ``minutes`` are verified ones."""
+    """A volunteer's kind, verified ``minutes`` and stars in one community."""
 
     kind: str
     minutes: int
@@ -20,9 +20,9 @@ class Standing:
 
 @dataclass(frozen=True)
 class Service:
-    """What ``volunteers`` people did together in one activity; ``minutes`` are verified ones.
+    """The verified ``minutes`` of ``volunteers`` people in one activity.
 
-    ``attendance_ids`` are what it is the sum of, for whoever asks to leave out the next time.
+    ``attendance_ids`` are its attendances, to be left out when asked the next time.
     """
 
     activity_id: UUID
@@ -33,16 +33,16 @@ class Service:
 
 
 class Source(Protocol):
-    """A module, or whatever else has these."""
+    """The interface of the answering app: a module, or any object with these functions."""
 
     def kinds(self) -> Sequence[str]:
-        """What a volunteer can be enrolled as."""
+        """Return the kinds that a volunteer can be enrolled as."""
 
     def standing(self, *, community_id: UUID, user_id: UUID) -> Standing | None:
-        """What somebody is there; None of who is no volunteer there now."""
+        """Return the person's standing there; None if they are no volunteer there now."""
 
     def activity_title(self, *, community_id: UUID, activity_id: UUID) -> str | None:
-        """What an activity of that community is called; None if it is none of its."""
+        """Return the title of one of the community's activities; None if it is not one."""
 
     def services(
         self,
@@ -52,9 +52,9 @@ class Source(Protocol):
         until: datetime,
         but_for: QuerySet[Any, UUID],
     ) -> list[Service]:
-        """The hours verified before ``until``, by activity, but for the attendances of these ids.
+        """Return the hours verified before ``until`` by activity, without those ``but_for``.
 
-        Those may be many over the years, so they are a query and never read.
+        ``but_for`` is a query of attendance ids, never read, as they may be many over the years.
         """
 
 

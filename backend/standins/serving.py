@@ -1,4 +1,4 @@
-"""How a stand-in is served: HTTP on a free port of this machine, and nothing in a log."""
+"""Serving a stand-in: HTTP on a free port of this machine, without a log."""
 
 import argparse
 import json
@@ -11,7 +11,7 @@ from backend.environment import write_private
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Reads a request for ``answer`` of who inherits."""
+    """Handler that reads a request for its subclass's ``answer``."""
 
     protocol_version = "HTTP/1.1"
 
@@ -35,7 +35,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class Server(ThreadingHTTPServer):
-    """``url`` is where; ``hurry``, once set: whoever is slow answers now."""
+    """Server at ``url``; once ``hurry`` is set, slow answers come at once."""
 
     daemon_threads = True
 

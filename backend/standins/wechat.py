@@ -1,9 +1,9 @@
-"""WeChat's mini-program server, as far as ours can tell: ``python -m backend.standins.wechat``.
+"""A stand-in for WeChat's mini-program server: ``python -m backend.standins.wechat``.
 
-It speaks section 1 of shared/WECHAT.md for the calls we make. What a phone would get from WeChat
-itself, a log-in code or a phone-number code, is handed out at ``/_standin/codes``. Where
-shared/WECHAT.md is silent, an error is WeChat's own for the case. Tests have it fail, and play
-calls that nothing of ours makes yet (tests/standins/wechat.py).
+It speaks section 1 of shared/WECHAT.md for the calls we make. Codes that a phone would get from
+WeChat itself, for a log-in or a phone number, are handed out at ``/_standin/codes``. Where
+shared/WECHAT.md is silent, an error is WeChat's own for the case. Tests make it fail, and add calls
+that nothing of ours makes yet (tests/standins/wechat.py).
 """
 
 import json
@@ -61,7 +61,7 @@ class WeChat:
         return code
 
     def spend(self, code):
-        """Return who or what a code stands for, once; or WeChat's error."""
+        """Return the person or number of a code, once; or WeChat's error."""
         if code in self.used:
             return None, wrong(40163, "code been used")
         stands_for, made_at = self.codes.get(code, (None, 0))
@@ -72,7 +72,7 @@ class WeChat:
         return stands_for, None
 
     def answer(self, method, path, query, body):
-        """What WeChat says to one call, and does."""
+        """Perform one call and return WeChat's answer."""
         if (method == "GET") != (path in self.READS):
             return wrong(43001 if path in self.READS else 43002, "require another method")
         if not isinstance(body, dict):
@@ -166,7 +166,7 @@ class WeChat:
 
     # --- what a tour may ask: POST /_standin/… ------------------------------------
     def hand_out_code(self, body):
-        """``openid``, or ``phone`` of a ``country`` ("86"): a code that stands for it."""
+        """Return a code for ``openid``, or for ``phone`` of a ``country`` ("86")."""
         stands_for = body.get("openid") or body["phone"]
         return {"code": self.new_code(stands_for, body.get("country", "86"))}
 

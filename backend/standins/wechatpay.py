@@ -1,8 +1,8 @@
-"""WeChat Pay's merchant transfers, as far as ours can tell. Source: shared/WECHAT.md, 2 and 3.
+"""A stand-in for WeChat Pay's merchant transfers. Source: shared/WECHAT.md, 2 and 3.
 
-It checks our signature, signs every answer and keeps bills by number. ``finish`` is what the
-receiver's phone does; as a program, ``POST /_standin/confirm`` with ``package_info`` is, and our
-server is called back. Tests have it fail (tests/standins/wechatpay.py).
+It checks our signature, signs every answer and keeps bills by number. ``finish`` plays the
+receiver's phone; in the running program ``POST /_standin/confirm`` with ``package_info`` does, and
+our server is called back. Tests make it fail (tests/standins/wechatpay.py).
 """
 
 import base64
@@ -36,7 +36,7 @@ OURS, THEIRS = (rsa.generate_private_key(65537, 2048) for _ in range(2))
 
 
 def pem(key):
-    """A key as the environment has it."""
+    """Return a key in the form the environment holds."""
     if isinstance(key, rsa.RSAPrivateKey):
         return key.private_bytes(
             serialization.Encoding.PEM,
@@ -54,7 +54,7 @@ class Problem(Exception):
 
 
 class WeChatPay:
-    """A bill is in one state after the other, each read once or as often as told to."""
+    """The bills. Each goes through its states, read once each or as often as configured."""
 
     def __init__(self):
         self.lock = threading.Lock()
@@ -72,7 +72,7 @@ class WeChatPay:
         return datetime.fromtimestamp(self.now(), UTC).isoformat(timespec="seconds")
 
     def check(self, told, text):
-        """``told``: the parts of our Authorization; ``text``: what it should have signed."""
+        """Check our Authorization, in parts as ``told``, against the signed ``text``."""
         if (told.get("mchid"), told.get("serial_no")) != (MCH_ID, SERIAL):
             raise Problem(401, "SIGN_ERROR")
         signature = base64.b64decode(told.get("signature", ""))
@@ -125,7 +125,7 @@ class WeChatPay:
         return self.made(number)
 
     def made(self, number):
-        """The answer to who made it: only that has ``package_info``, and only while it waits."""
+        """Return the answer to the bill's maker, the only one with ``package_info``."""
         told = self.told(number)
         if told["state"] == "WAIT_USER_CONFIRM":
             told["package_info"] = f"package-{number}"
@@ -155,7 +155,7 @@ class WeChatPay:
         return {name: bill[name] for name in ("out_bill_no", "transfer_bill_no", "state")}
 
     def finish(self, number, state="SUCCESS", fail_reason=""):
-        """The receiver confirms, or it goes on otherwise; money that did not go comes back."""
+        """Let the receiver confirm, or end the bill otherwise; unpaid money comes back."""
         bill = self.bills[number]
         if bill["state"] in ENDS:
             return
@@ -168,7 +168,7 @@ class WeChatPay:
 
 
 def shown(bill):
-    """What a bill tells of itself."""
+    """Return the fields of a bill that WeChat Pay tells."""
     return {name: value for name, value in bill.items() if name not in OURS_ALONE}
 
 
@@ -209,7 +209,7 @@ def sign(body, ago=0):
 
 class Handler(serving.Handler):
     def confirm(self, package_info):
-        """The receiver agrees on their phone, and our server is told, once it can be."""
+        """Confirm as the receiver on their phone, and call our server back."""
         pay, number = self.server.pay, package_info.removeprefix("package-")
         with pay.lock:
             if number not in pay.bills:

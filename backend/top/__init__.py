@@ -1,1 +1,1 @@
-"""What is seen of the whole: it alone knows points, volunteers and merchants."""
+"""The top floor, which alone knows points, volunteers and merchants."""

@@ -1,4 +1,4 @@
-"""Where a webhook may go: never into a network of ours (server-side request forgery)."""
+"""Addresses of webhooks: never in a network of ours (server-side request forgery)."""
 
 import socket
 from collections.abc import Collection
@@ -18,7 +18,7 @@ CARRY_IPV4 = [IPv6Network(net) for net in _NETS.split()]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Target:
-    """An address that was checked; who connects must connect to ``ip`` and look nothing up."""
+    """An address that was checked; connect to its ``ip`` without another look-up."""
 
     tls: bool
     host: str
@@ -28,10 +28,10 @@ class Target:
 
 
 def checked(url: str, *, allowed: Collection[str] = ()) -> Target:
-    """Resolve ``url`` once and say where to connect.
+    """Resolve ``url`` once. Returns where to connect.
 
-    ``allowed`` are pairs ``host:port`` that may be anything, http too: receivers in tests.
-    Raises WebhookUrlRefused, WebhookHostUnknown, WebhookAddressRefused.
+    ``allowed`` are pairs ``host:port`` that may be anything, http too: receivers in tests. Raises
+    WebhookUrlRefused, WebhookHostUnknown, WebhookAddressRefused.
     """
     try:
         parts = urlsplit(url)
@@ -52,7 +52,7 @@ def checked(url: str, *, allowed: Collection[str] = ()) -> Target:
     except OSError:
         raise WebhookHostUnknown from None
     found = [str(info[4][0]) for info in infos]
-    # One bad address among good ones is a trick, or a mistake: either way none of them is used.
+    # One bad address among good ones is a trick or a mistake: either way none is used.
     if not trusted and not all(is_public(ip) for ip in found):
         raise WebhookAddressRefused
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -60,7 +60,7 @@ def checked(url: str, *, allowed: Collection[str] = ()) -> Target:
 
 
 def is_public(ip: str) -> bool:
-    """Whether anybody on the internet can be meant by it."""
+    """Tell whether ``ip`` is a public address of the internet."""
     address = ip_address(ip)
     if address.version == 6 and (
         address not in GIVEN_OUT or any(address in net for net in CARRY_IPV4)

@@ -1,4 +1,4 @@
-"""What is shown of endpoints and deliveries. An app that has owners makes the views."""
+"""Shapes of endpoints and deliveries. The app that the owners belong to makes the views."""
 
 from typing import Any
 
@@ -11,14 +11,14 @@ from backend.webhooks.models import Delivery, Endpoint
 
 
 class PingThrottle(UserThrottle):
-    """How often an owner may try their addresses; each ping is a request of ours to somebody."""
+    """Throttle of pings by owners; each is a request of ours to somebody."""
 
     scope = "webhook_ping"
     rate = "10/hour"
 
 
 class WebhookSerializer(ReadSerializer[Endpoint]):
-    """``disabled_reason``: the ``owner`` switched it off, or it was ``failing`` for days."""
+    """An endpoint. ``disabled_reason``: its ``owner`` switched it off, or it was ``failing``."""
 
     class Meta:
         model = Endpoint
@@ -26,7 +26,7 @@ class WebhookSerializer(ReadSerializer[Endpoint]):
 
 
 class NewWebhookSerializer(WebhookSerializer):
-    """With the secret in use; null once a delivery that it alone signed was taken."""
+    """An endpoint with its secret; null once a delivery signed by it alone was accepted."""
 
     secret = serializers.CharField(source="secret_to_tell", read_only=True, allow_null=True)
 
@@ -40,15 +40,15 @@ class SwitchWebhookSerializer(serializers.Serializer[Any]):
 
 
 class RedeliverSerializer(serializers.Serializer[Any]):
-    """Asked ``since`` when; answered how many ``deliveries`` there are."""
+    """A request to redeliver ``since`` a moment; ``deliveries`` is the answer's count."""
 
     since = DateTimeField(write_only=True)
     deliveries = serializers.IntegerField(read_only=True)
 
 
 class DeliverySerializer(ReadSerializer[Delivery]):
-    """``id`` is the ``webhook-id``, ``body`` what is sent, byte for byte; empty until the first
-    try. ``http_status`` is the last answer's, ``reason`` says why there was none."""
+    """A delivery. ``id`` is the ``webhook-id``; ``body`` is sent byte for byte, empty until the
+    first try. ``http_status`` is that of the last answer; ``reason`` says why there was none."""
 
     class Meta:
         model = Delivery

@@ -1,4 +1,4 @@
-"""Where an owner's own system is told, and every delivery."""
+"""Endpoints of owners' own systems, and every delivery to them."""
 
 import json
 from datetime import datetime
@@ -47,16 +47,16 @@ class Endpoint(models.Model):
 
     @property
     def secret(self) -> str:
-        """The secret in use, in the clear."""
+        """The secret in use, decrypted."""
         return vault.decrypt(self.secret_encrypted)
 
     @property
     def secret_to_tell(self) -> str | None:
-        """The secret in use, until the receiver has shown that it knows it."""
+        """The secret in use, until the receiver has shown that it knows it; then None."""
         return self.secret if self.secret_confirmed_at is None else None
 
     def old_secrets(self, now: datetime) -> dict[str, str]:
-        """Earlier secrets that still sign, newest first, and until when (ISO 8601)."""
+        """Return earlier secrets that still sign, newest first, and until when (ISO 8601)."""
         if not self.old_secrets_encrypted:
             return {}
         kept: dict[str, str] = json.loads(vault.decrypt(self.old_secrets_encrypted))
@@ -66,10 +66,10 @@ class Endpoint(models.Model):
 
 
 class Silence(models.Model):
-    """An endpoint gave no answer ``times`` in a row and is left alone until ``until_at``.
+    """The silence of an endpoint: ``times`` without an answer, left alone until ``until_at``.
 
-    Any answer deletes the row. It changes often and is no column of Endpoint for that reason:
-    endpoints are joined by every tenant, and may stand on every machine.
+    Any answer deletes the row. It is no column of Endpoint because it changes often: endpoints are
+    joined by every tenant, and may stand on every machine.
     """
 
     endpoint = models.OneToOneField(Endpoint, models.CASCADE, primary_key=True)
@@ -81,12 +81,11 @@ class Silence(models.Model):
 
 
 class Delivery(TenantModel):
-    """One event for one endpoint: pending → delivered | failed; redelivered, it is pending again.
+    """One event for one endpoint: pending → delivered | failed; a redelivery is pending again.
 
-    The database owes it (sql/owe.sql): an event and the ``object_id`` of the row it is about.
-    ``body`` is made at the first try and sent as it stands ever after. Deliveries of one
-    ``ordering_id`` reach the endpoint in the order of ``happened_at``. 90 days after it happened
-    what is not pending is forgotten.
+    The database adds it (sql/owe.sql): an event and the ``object_id`` of its row. ``body`` is made
+    at the first try and never changed. Deliveries of one ``ordering_id`` reach the endpoint in the
+    order of ``happened_at``. 90 days after the event, deliveries that are not pending are deleted.
     """
 
     class Status(models.TextChoices):

@@ -1,4 +1,4 @@
-"""What the app that owners of endpoints belong to declares, once, when it is ready."""
+"""Declarations of the app that owners of endpoints belong to, made once, when it is ready."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,10 +10,10 @@ from backend.webhooks.models import Delivery
 
 
 class Event:
-    """What an event tells of its row: ``facts`` are keys of JSON, ``key=column`` where they differ.
+    """The facts of an event's row: ``facts`` are JSON keys, or ``key=column`` where they differ.
 
     Facts are read when the event is first sent, which may be days after it happened. So a column
-    has to be final from the event on; what changes later is ``said`` by the event itself.
+    has to be final from the event on; facts that change later are given in ``said``.
     """
 
     def __init__(self, model: type[TenantModel], facts: str, **said: Any) -> None:
@@ -30,7 +30,7 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True)
 class Owners:
-    """What owners are, to their app."""
+    """The app's side of owners: their events and callbacks."""
 
     events: Mapping[str, Event]
     lock: Callable[[UUID], object]  # the owner's own row, while its endpoints are counted

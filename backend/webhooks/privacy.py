@@ -1,4 +1,4 @@
-"""What an export tells of webhooks, and what an erasure does to them: nothing but who made one."""
+"""The data held about webhooks: only who made one."""
 
 from backend.privacy import held
 from backend.webhooks.models import Endpoint

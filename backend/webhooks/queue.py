@@ -1,7 +1,7 @@
-"""What is owed, whose turn it is, who tries it, and when it is tried again.
+"""Queue of deliveries: what is due, who tries it, and when it is tried again.
 
-Waits are by hand, for tries are counted in the row: Celery's and tenacity's live in a message or a
-process, and neither is kept for 62 hours.
+Waits are our own because tries are counted in the row: Celery's and tenacity's live in a message or
+a process, and neither lasts 62 hours.
 """
 
 from datetime import timedelta
@@ -27,9 +27,9 @@ Status = Delivery.Status
 
 # --- whose turn it is -------------------------------------------------------------------------
 def due() -> QuerySet[Delivery]:
-    """What may be sent now: of each ``ordering_id`` the earliest alone.
+    """Return the deliveries that may be sent now: of each ``ordering_id`` only the earliest.
 
-    Nothing is due to an endpoint that is switched off, or gave no answer and is left alone.
+    Leaves out endpoints that are switched off, or left alone because they gave no answer.
     """
     earlier = Delivery.objects.filter(
         community=OuterRef("community"),
@@ -49,14 +49,14 @@ def due() -> QuerySet[Delivery]:
 
 
 def to_sweep() -> QuerySet[Delivery]:
-    """What is due, of each endpoint the earliest few, so that none fills the queue."""
+    """Return the earliest few due deliveries of each endpoint, so that none fills the queue."""
     place = Window(RowNumber(), partition_by=F("endpoint"), order_by=[F("happened_at"), F("id")])
     return due().alias(place=place).filter(place__lte=SWEPT_AT_MOST).order_by("next_at")
 
 
 @transaction.atomic
 def claim(*, community_id: UUID, delivery_id: UUID) -> Delivery | None:
-    """Take one for the next minute; ``None`` if it is not due, or another worker has it.
+    """Take a delivery for the next minute; None if it is not due, or another worker has it.
 
     An endpoint that gave no answer the last time is asked by one worker at a time.
     """
@@ -83,7 +83,7 @@ def claim(*, community_id: UUID, delivery_id: UUID) -> Delivery | None:
 def finish(delivery: Delivery, *, is_done: bool, **answer: Any) -> Delivery.Status:
     """Record the end of a try: delivered, pending again after a wait, or failed for good.
 
-    A row that another worker has claimed since is left alone.
+    Leaves a row alone that another worker has claimed since.
     """
     now, ended = timezone.now(), {**answer, "status": Status.PENDING}
     if is_done:
@@ -98,9 +98,9 @@ def finish(delivery: Delivery, *, is_done: bool, **answer: Any) -> Delivery.Stat
 
 
 def heed_silence(delivery: Delivery, *, is_silent: bool) -> None:
-    """Leave an endpoint alone that gave no answer, longer each time; any answer ends that.
+    """Leave an endpoint without an answer alone, longer each time; any answer ends that.
 
-    Of tries at the same time one counts: they were one silence.
+    Several tries at the same time count as one silence.
     """
     its = Silence.objects.filter(endpoint=delivery.endpoint_id)
     if not is_silent:
@@ -114,19 +114,19 @@ def heed_silence(delivery: Delivery, *, is_silent: bool) -> None:
 
 
 def requeue(deliveries: QuerySet[Delivery]) -> int:
-    """Make ``deliveries`` pending, with all their tries before them. Returns the count."""
+    """Make ``deliveries`` pending anew, with no tries counted. Returns the count."""
     return deliveries.update(
         status=Status.PENDING, attempts=0, next_at=timezone.now(), delivered_at=None
     )
 
 
 def here(delivery: Delivery) -> QuerySet[Delivery]:
-    """The row of ``delivery``, found by its community too."""
+    """Return the row of ``delivery``, by its community and id."""
     return Delivery.objects.filter(community=delivery.community_id, pk=delivery.pk)
 
 
 def wait_after(attempts: int, delivery_id: UUID) -> timedelta | None:
-    """How long to wait after so many tries (from 1 on) failed; ``None``: it is given up."""
+    """Return the wait after the failed try number ``attempts`` (from 1 on); None gives up."""
     return None if attempts >= ATTEMPTS else _wait(attempts, delivery_id)
 
 

@@ -1,4 +1,4 @@
-"""Reads about webhooks, for whoever may see the owner's."""
+"""Reads about webhooks of an owner."""
 
 from uuid import UUID
 
@@ -8,10 +8,10 @@ from backend.webhooks.models import Delivery, Endpoint
 
 
 def endpoints_of(owner_id: UUID) -> QuerySet[Endpoint]:
-    """The owner's endpoints, newest first."""
+    """Return the owner's endpoints, newest first."""
     return Endpoint.objects.filter(owner_id=owner_id).order_by("-id")
 
 
 def deliveries_to(endpoint: Endpoint) -> QuerySet[Delivery]:
-    """What the endpoint was told or is to be told, in all communities, newest first."""
+    """Return the endpoint's deliveries in all communities, newest first."""
     return endpoint.deliveries.order_by("-id")

@@ -1,8 +1,8 @@
-"""One POST to an address that was checked. Redirects are answers like others: not followed.
+"""One POST to a checked address. Redirects are answers like others and are not followed.
 
-By hand, for no kept library limits the time of the whole request: ssrfguard, httpx-secure and
-microsoft-antissrf leave it to httpx and requests, which limit each read. Celery's limits stop a
-task, not a call, and only some of its pools have them.
+Our own code, because no maintained library limits the time of the whole request: ssrfguard,
+httpx-secure and microsoft-antissrf leave it to httpx and requests, which limit each read. Celery's
+limits stop a task, not a call, and only some of its pools have them.
 """
 
 import socket
@@ -16,13 +16,13 @@ STATUS_LINE_BYTES = 1024
 
 
 class NoAnswer(Exception):
-    """The receiver could not be reached, broke off, spoke no HTTP or took too long."""
+    """The error of a receiver that is unreachable, breaks off, speaks no HTTP or takes too long."""
 
 
 def post(*, target: Target, headers: Mapping[str, str], body: bytes, seconds: float) -> int:
-    """Return the status of the answer. Nothing after its first line is read. Raises NoAnswer.
+    """Post and return the answer's status, reading nothing after its first line. Raises NoAnswer.
 
-    ``seconds`` are for the whole request, so that a receiver that drips bytes holds no worker.
+    ``seconds`` limits the whole request, so that a receiver that drips bytes holds no worker.
     """
     until = time.monotonic() + seconds
     bracketed = f"[{target.host}]" if ":" in target.host else target.host

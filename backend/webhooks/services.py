@@ -1,7 +1,7 @@
-"""Telling owners' own systems: signed, in order for each object, again until it arrives.
+"""Webhooks to owners' own systems: signed, in order for each object, retried until they arrive.
 
-At least once: who is told twice knows it by the same ``webhook-id``. Source: the Standard Webhooks
-specification.
+Delivery is at least once: a receiver recognises a repeat by its ``webhook-id``. Source: the
+Standard Webhooks specification.
 """
 
 import json
@@ -34,7 +34,7 @@ GONE = "gone"  # why an event is given up that nothing is left to be told of
 # --- the owner's side -------------------------------------------------------------------------
 @transaction.atomic
 def create(*, owner_id: UUID, url: str, by: User) -> tuple[Endpoint, str]:
-    """Tell ``url`` from now on. Returns its secret too, which can be read until it has been used.
+    """Make an endpoint of ``url``. Returns it and its secret, which can be read until it was used.
 
     Raises WebhookUrlRefused, WebhookHostUnknown, WebhookAddressRefused, WebhookKnown,
     TooManyWebhooks.
@@ -55,9 +55,9 @@ def create(*, owner_id: UUID, url: str, by: User) -> tuple[Endpoint, str]:
 
 @transaction.atomic
 def rotate_secret(*, endpoint: Endpoint, by: User) -> tuple[Endpoint, str]:
-    """Make another secret. Each one before signs beside it until 24 hours after it was replaced.
+    """Make a new secret. Each earlier one signs beside it until 24 hours after it was replaced.
 
-    Several within a day all sign: nobody knows which of them the receiver has.
+    Several made within a day all sign, since nobody knows which one the receiver has.
     """
     endpoint = _locked(endpoint)
     secret, now = signing.new_secret(), timezone.now()
@@ -73,7 +73,7 @@ def rotate_secret(*, endpoint: Endpoint, by: User) -> tuple[Endpoint, str]:
 
 @transaction.atomic
 def switch(*, endpoint: Endpoint, is_active: bool, by: User) -> Endpoint:
-    """Switch an endpoint off or on. What happens while it is off is not owed to it.
+    """Switch an endpoint off or on. Events while it is off are not owed to it.
 
     Idempotent: keeps the first ``disabled_at``. Raises TooManyWebhooks.
     """
@@ -93,9 +93,9 @@ def switch(*, endpoint: Endpoint, is_active: bool, by: User) -> Endpoint:
 
 @transaction.atomic
 def ping(*, endpoint: Endpoint, community_id: UUID) -> Delivery:
-    """Owe something to try the endpoint with, kept on record in a community of the owner's.
+    """Owe the endpoint a ping, recorded in a community of the owner's.
 
-    It is delivered like all else, and ends the wait of an endpoint that gave no answer lately.
+    A ping is delivered like other events, and ends the wait after a silence.
     """
     now = timezone.now()
     Silence.objects.filter(endpoint=endpoint).update(until_at=now)
@@ -113,7 +113,7 @@ def ping(*, endpoint: Endpoint, community_id: UUID) -> Delivery:
 
 @transaction.atomic
 def redeliver(*, delivery: Delivery) -> Delivery:
-    """Send a delivery once more: with its id and its body, from the first attempt on."""
+    """Send a delivery once more, with its id and body, from the first try on."""
     queue.requeue(queue.here(delivery))
     return queue.here(delivery).get()
 
@@ -128,9 +128,9 @@ def redeliver_since(*, endpoint: Endpoint, since: datetime) -> int:
 
 # --- sending ----------------------------------------------------------------------------------
 def deliver(*, community_id: UUID, delivery_id: UUID) -> None:
-    """Try one that is due. Idempotent: a second run finds it done, or not due.
+    """Try one delivery that is due. Idempotent: a second run finds it done, or not due.
 
-    Nothing is locked while the receiver is asked.
+    Holds no lock while the receiver is asked.
     """
     delivery = queue.claim(community_id=community_id, delivery_id=delivery_id)
     if delivery is None:
@@ -156,7 +156,7 @@ def deliver(*, community_id: UUID, delivery_id: UUID) -> None:
 
 
 def forget_old() -> int:
-    """Delete what happened 90 days ago and is not to be sent any more. Returns the count."""
+    """Delete deliveries of events 90 days ago that are not pending. Returns the count."""
     forgotten = 0
     for community in tenants():
         here = Delivery.objects.filter(community=community)
@@ -171,7 +171,7 @@ def forget_old() -> int:
 
 
 def _body_of(delivery: Delivery) -> str | None:
-    """The body, made at the first try and kept; ``None`` if nothing is left to be told."""
+    """Return the body, made at the first try and kept; None if its row is gone."""
     if delivery.body:
         return delivery.body
     data: dict[str, Any] | None = {}
@@ -189,15 +189,15 @@ def _body_of(delivery: Delivery) -> str | None:
 
 
 def _written(fact: Any) -> str:
-    """Moments and days in ISO 8601, ids as text."""
+    """Return moments and days in ISO 8601, ids as text."""
     return str(fact.isoformat() if hasattr(fact, "isoformat") else fact)
 
 
 def _send(delivery: Delivery, body: str, secrets_in_use: list[str]) -> tuple[int | None, str]:
-    """HTTP's status, or why there is none."""
+    """Send the body. Returns HTTP's status, or None and the reason."""
     headers = signing.headers(str(delivery.pk), timezone.now(), body, secrets_in_use)
     try:
-        # Looked up anew each time: a name may mean another machine by now.
+        # Resolved each time: the name may mean another machine by now.
         target = addresses.checked(delivery.endpoint.url, allowed=settings.WEBHOOK_ALLOWED)
         seconds = settings.WEBHOOK_TIMEOUT_SECONDS
         return sending.post(target=target, headers=headers, body=body.encode(), seconds=seconds), ""
@@ -220,7 +220,7 @@ def _switch_off_what_fails(delivery: Delivery) -> None:
 
 # --- endpoints --------------------------------------------------------------------------------
 def _refuse_too_many(owner_id: UUID) -> None:
-    """Refuse one more that is on. The caller holds the owner's row."""
+    """Raise TooManyWebhooks if no more may be on. The caller has locked the owner's row."""
     on = selectors.endpoints_of(owner_id).filter(disabled_at__isnull=True)
     if on.count() >= ENDPOINTS_AT_MOST:
         raise TooManyWebhooks(most=ENDPOINTS_AT_MOST)

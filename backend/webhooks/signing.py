@@ -11,16 +11,16 @@ SECRET_BYTES = 32
 
 
 def new_secret() -> str:
-    """A fresh secret, as the specification writes them; the package makes none."""
+    """Return a fresh secret as the specification writes them; the package can not make one."""
     return "whsec_" + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
 
 
 def headers(
     message_id: str, sent_at: datetime, body: str, secrets_in_use: Sequence[str]
 ) -> dict[str, str]:
-    """The headers that go with ``body``; ``sent_at`` is in UTC.
+    """Return the headers that go with ``body``; ``sent_at`` is in UTC.
 
-    A signature for each secret: while one replaces another, a receiver may know either.
+    Each secret signs: while one replaces another, a receiver may know either.
     """
     signatures = (Webhook(secret).sign(message_id, sent_at, body) for secret in secrets_in_use)
     return {

@@ -1,8 +1,8 @@
 """WeChat's mini-program server API, as much of it as we use.
 
-Thin: one function a call, that answers plain values or raises a refusal of errors.py. What passes
-through here (codes, openids, session keys, tokens, phones) is never logged.
-Source: shared/WECHAT.md, section 1.
+One thin function a call, which returns plain values or raises a refusal of errors.py. What passes
+through here (codes, openids, session keys, tokens, phones) is never logged. Source:
+shared/WECHAT.md, section 1.
 """
 
 import logging
@@ -30,18 +30,18 @@ TOKEN_SPARE_SECONDS = 300  # a token is good for so long after WeChat has made t
 
 @dataclass(frozen=True)
 class Identity:
-    """The person who sent a code: ``unionid`` is "" unless the account has an open platform's."""
+    """The person behind a code; ``unionid`` is "" unless the account has an open platform's."""
 
     openid: str
     unionid: str
 
 
 class _Busy(Exception):
-    """WeChat says: later."""
+    """The error of WeChat being busy."""
 
 
 def code2session(code: str) -> Identity:
-    """Whose ``wx.login`` code it is. The session key stays unread: nothing here needs it.
+    """Return the person of a ``wx.login`` code. The session key is not needed and not read.
 
     Raises WeChatCodeInvalid, WeChatUserBlocked, WeChatUnavailable.
     """
@@ -60,14 +60,14 @@ def code2session(code: str) -> Identity:
 
 @dataclass(frozen=True)
 class PhoneNumber:
-    """``number`` is one of ``country``, its calling code: "86", or None if WeChat tells none."""
+    """A ``number`` of ``country``, its calling code: "86", or None if WeChat tells none."""
 
     country: str | float | None
     number: str
 
 
 def phone_number(code: str) -> PhoneNumber:
-    """The phone number that a ``getPhoneNumber`` code stands for.
+    """Return the phone number of a ``getPhoneNumber`` code.
 
     Raises WeChatCodeInvalid, WeChatUnavailable.
     """
@@ -82,7 +82,7 @@ def phone_number(code: str) -> PhoneNumber:
 
 
 def access_token(*, renew: bool = False) -> str:
-    """The one token of this mini-program, shared by all processes while Redis is there.
+    """Return the mini-program's one token, shared by all processes while Redis is there.
 
     Without Redis each call asks WeChat, which answers with the same token.
     """
@@ -108,7 +108,7 @@ def access_token(*, renew: bool = False) -> str:
 
 
 def _call_with_token(path: str, body: dict[str, Any]) -> dict[str, Any]:
-    """``_call``; once more with a new token if WeChat does not take the one we have."""
+    """Call with our access token, and once more with a new one if WeChat refuses it."""
     for renew in (False, True):
         with suppress(_TokenRefused):
             token = access_token(renew=renew)
@@ -117,13 +117,13 @@ def _call_with_token(path: str, body: dict[str, Any]) -> dict[str, Any]:
 
 
 class _TokenRefused(WeChatUnavailable):
-    """The access token is wrong, or no longer good; a call without one says so of the secret."""
+    """The refusal of an access token or, in a call without one, of the secret."""
 
 
 def _call(method: str, path: str, **sent: Any) -> dict[str, Any]:
-    """What WeChat answers, if it is an answer; tried again where that can do no harm.
+    """Call WeChat and return its answer, retrying where that can do no harm.
 
-    A request that may have arrived is not sent again: a code works once.
+    A request that may have arrived is not repeated: a code works once.
     """
     try:
         for attempt in Retrying(
@@ -141,7 +141,7 @@ def _call(method: str, path: str, **sent: Any) -> dict[str, Any]:
 
 
 def _sound(response: httpx.Response, path: str) -> dict[str, Any]:
-    """The answer, if there is no error in it. Raises what the error means to us."""
+    """Return the answer if it has no error. Raises our refusal for the error."""
     try:
         answer = response.json() if response.status_code == 200 else None
     except ValueError:
@@ -177,7 +177,7 @@ def _text(answer: dict[str, Any], name: str) -> str:
 
 @cache
 def _client() -> httpx.Client:
-    """One pool of connections a process. Not used before a worker forks."""
+    """Return the process's one connection pool. Not used before a worker forks."""
     return httpx.Client(
         base_url=settings.WECHAT_API_BASE, timeout=httpx.Timeout(settings.WECHAT_TIMEOUT_SECONDS)
     )

@@ -1,4 +1,4 @@
-"""What goes wrong with WeChat, as our own refusals. Source: shared/WECHAT.md, sections 1 and 2."""
+"""WeChat's errors as our own refusals. Source: shared/WECHAT.md, sections 1 and 2."""
 
 from django.utils.translation import gettext_lazy as _
 
@@ -6,7 +6,7 @@ from backend.errors import Conflict, Forbidden, Invalid, Unavailable
 
 
 class WeChatCodeInvalid(Invalid):
-    """A code works once and for five minutes."""
+    """Refusal of a code, which works once and for five minutes."""
 
     code = "wechat_code_invalid"
     title = _("This WeChat code was used already, or is too old. Please try again.")
@@ -18,7 +18,7 @@ class WeChatUserBlocked(Forbidden):
 
 
 class WeChatUnavailable(Unavailable):
-    """Down, slow, too busy, or answering what nobody can read; worth another try."""
+    """Refusal while WeChat is down, slow, busy or answering nonsense; worth another try."""
 
     code = "wechat_unavailable"
     title = _("WeChat can not be reached just now. Please try again in a moment.")

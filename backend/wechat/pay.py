@@ -1,7 +1,7 @@
 """WeChat Pay's merchant transfers 商家转账: signed calls, checked answers, opened callbacks.
 
-What passes through here (openids, keys, what is paid to whom) is never logged.
-Source: shared/WECHAT.md, section 2.
+What passes through here (openids, keys, who is paid what) is never logged. Source:
+shared/WECHAT.md, section 2.
 """
 
 import base64
@@ -28,9 +28,9 @@ OLD_AFTER_SECONDS = 300
 
 
 class OutcomeUnknown(Exception):
-    """No answer that can be trusted: query, or repeat the same number with the same parameters.
+    """The error of no trustworthy answer: query, or repeat with the same number and parameters.
 
-    ``code`` is WeChat Pay's, if it told one; ``is_refusal``: it said that it did not do it now.
+    ``code`` is WeChat Pay's, if any; ``is_refusal`` means that it says it did not act this time.
     """
 
     def __init__(self, code: str = "", *, is_refusal: bool = False) -> None:
@@ -39,12 +39,12 @@ class OutcomeUnknown(Exception):
 
 
 class NotFromWeChatPay(Exception):
-    """The signature is missing, wrong, too old, or by a key that is not known."""
+    """The error of a signature that is missing, wrong, too old, or by an unknown key."""
 
 
 @dataclass(frozen=True)
 class Pay:
-    """``platform_keys`` by the serial that names them; ``serial`` is our certificate's."""
+    """Our merchant account. ``platform_keys`` are by serial; ``serial`` is our certificate's."""
 
     mch_id: str
     serial: str
@@ -54,19 +54,19 @@ class Pay:
     http: httpx.Client  # kept, for the handshake is the dearest part of a call
 
     def create(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        """Make the bill, or get the one that was made of the same number. Raises OutcomeUnknown."""
+        """Make the bill, or get the one made before under its number. Raises OutcomeUnknown."""
         return self._call("POST", BILLS, json.dumps(parameters, ensure_ascii=False).encode())
 
     def query(self, out_bill_no: str) -> dict[str, Any]:
-        """Read the bill as it is now. Raises OutcomeUnknown."""
+        """Return the bill as it is now. Raises OutcomeUnknown."""
         return self._call("GET", f"{BILLS}/out-bill-no/{out_bill_no}", b"")
 
     def cancel(self, out_bill_no: str) -> dict[str, Any]:
-        """Ask for it to be cancelled, which is done later: query. Raises OutcomeUnknown."""
+        """Ask to cancel the bill, which is done later: query it. Raises OutcomeUnknown."""
         return self._call("POST", f"{BILLS}/out-bill-no/{out_bill_no}/cancel", b"")
 
     def callback(self, headers: Mapping[str, str], raw: bytes) -> tuple[str, dict[str, Any]]:
-        """The callback's id and what it tells. Raises NotFromWeChatPay."""
+        """Return a callback's id and contents. Raises NotFromWeChatPay."""
         self._verify(headers, raw)
         try:
             told = json.loads(raw)
@@ -126,12 +126,12 @@ class Pay:
 
 
 def is_configured() -> bool:
-    """Whether all is there that a transfer needs."""
+    """Tell whether all settings that a transfer needs are there."""
     return bool(settings.WECHAT_APP_ID and settings.WECHATPAY_NOTIFY_URL) and all(_words().values())
 
 
 def configured() -> Pay:
-    """Our merchant account, as the environment has it. Raises WeChatPayNotConfigured."""
+    """Return our merchant account from the environment. Raises WeChatPayNotConfigured."""
     if not is_configured():
         raise WeChatPayNotConfigured
     http = settings.WECHATPAY_API_BASE, settings.WECHATPAY_TIMEOUT_SECONDS
@@ -139,7 +139,7 @@ def configured() -> Pay:
 
 
 def _words() -> dict[str, str]:
-    """What makes the account, by the names of the settings behind WECHATPAY_."""
+    """Return the account's settings by their names after WECHATPAY_."""
     names = ("MCH_ID", "SERIAL", "PRIVATE_KEY", "PUBLIC_KEY_ID", "PUBLIC_KEY", "API_V3_KEY")
     return {name: getattr(settings, f"WECHATPAY_{name}") for name in names}
 

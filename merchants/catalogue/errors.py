@@ -11,7 +11,7 @@ class OutOfStock(Conflict):
 
 
 class StockFull(Conflict):
-    """Tells ``limit``, how many pieces are put in at most."""
+    """Stock would exceed ``limit`` pieces."""
 
     code = "stock_full"
     title = _("There is no room for so many pieces.")
@@ -28,7 +28,7 @@ class FairOver(Conflict):
 
 
 class FairsOverlap(Conflict):
-    """Tells ``merchants``, the names of those that are elsewhere."""
+    """Merchants named in ``merchants`` are at another fair at that time."""
 
     code = "fairs_overlap"
     title = _("A merchant is at another fair at that time.")
@@ -82,14 +82,14 @@ class OfferNotOnNow(Conflict):
 
 
 class NotEligible(Forbidden):
-    """Tells in ``missing`` what it asks for: hours, stars, groups, min_age, max_age."""
+    """A condition in ``missing`` is not met: hours, stars, groups, min_age or max_age."""
 
     code = "not_eligible"
     title = _("This offer is for others; it says for whom.")
 
 
 class LimitReached(Conflict):
-    """Tells ``limit`` pieces in a ``period``, and how many were ``taken``."""
+    """One person took ``taken`` pieces of ``limit`` in a ``period``."""
 
     code = "limit_reached"
     title = _("One person may take no more of these for now.")

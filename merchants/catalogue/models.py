@@ -1,4 +1,4 @@
-"""What is on offer, and the fairs 积分兑换集市 at which many merchants are."""
+"""Offers, and the fairs 积分兑换集市 at which several merchants redeem points."""
 
 from pathlib import PurePath
 from typing import ClassVar
@@ -22,8 +22,8 @@ PIECES_AT_MOST = 1_000_000  # that somebody puts in stock; what is given back co
 class Offer(TenantModel):
     """Something to be had for points: proposed → listed ⇄ withdrawn | rejected.
 
-    What its owner changes is proposed again. ``stock`` is what is left to be taken now. What is
-    taken keeps its price.
+    An offer that its owner changes is proposed again. ``stock`` counts the pieces left to take now.
+    Held vouchers keep their price.
     """
 
     class Status(models.TextChoices):
@@ -63,11 +63,11 @@ class Offer(TenantModel):
     price_points = models.PositiveIntegerField()
     value_fen = models.PositiveIntegerField(null=True)  # what a piece costs in the shop
     settled_fen = models.PositiveIntegerField(null=True)  # agreed for a piece; by ``Terms``
-    # Wider than what can be put in at once: giving back, which adds to it, must never fail.
+    # Wider than the limit for restocking: a refund, which adds to it, must never fail.
     stock = models.PositiveBigIntegerField()
     status = models.CharField(max_length=9, choices=Status, default=Status.LISTED)
     staff_withdrew = models.BooleanField(default=False)  # then owners do not put it back
-    # Who may take it, and when: the community's days, both included; NULL is no bound.
+    # Conditions of taking it. Days are the community's, both included; NULL is no bound.
     valid_from = models.DateField(null=True)
     valid_until = models.DateField(null=True)
     limit_quantity = models.PositiveIntegerField(null=True)  # pieces of one person per period
@@ -143,19 +143,19 @@ class Offer(TenantModel):
 
     @property
     def picture_url(self) -> str | None:
-        """Where the picture is shown; another picture has another address."""
+        """Address of the picture; each picture has its own."""
         return picture_url(self.pk, self.picture.name or "")
 
 
 def picture_url(offer_id: UUID, name: str) -> str | None:
-    """Where the picture of an offer is shown, by the name of its file."""
+    """Return the address of an offer's picture by its file's name; ``None`` without a file."""
     return f"/api/v1/offers/{offer_id}/pictures/{PurePath(name).stem}" if name else None
 
 
 class OfferPrice(TenantModel):
     """The price of an offer from ``since_at`` on: the history of its prices.
 
-    A price that ``is_proposed`` counts once the offer is listed, and is then on record as such.
+    A price that ``is_proposed`` does not count; listing the offer records it as one that does.
     """
 
     offer = models.ForeignKey(Offer, models.PROTECT, related_name="prices", db_index=False)
@@ -181,7 +181,7 @@ class OfferPrice(TenantModel):
 
 
 class StockMove(TenantModel):
-    """Pieces put in or taken out by hand; what is redeemed is not among these."""
+    """Pieces added or removed by hand; redemptions are not recorded here."""
 
     offer = models.ForeignKey(Offer, models.PROTECT, related_name="stock_moves", db_index=False)
     change = models.IntegerField()  # pieces
@@ -208,7 +208,7 @@ class StockMove(TenantModel):
 
 
 class Fair(TenantModel):
-    """A redemption fair. What its merchants redeem meanwhile is what was redeemed there."""
+    """A redemption fair. Redemptions of its merchants while it lasts count as the fair's."""
 
     title = models.CharField(max_length=60)
     place = models.CharField(max_length=120, blank=True)

@@ -1,4 +1,4 @@
-"""Reads about offers."""
+"""Queries for offers and fairs."""
 
 from uuid import UUID
 
@@ -15,49 +15,49 @@ from merchants.partners.selectors import accepted, merchants_of, merchants_owned
 
 
 def offers_known_to(user: User) -> QuerySet[Offer]:
-    """Return all that was ever on offer where ``user`` volunteers, newest first."""
+    """Return all offers ever listed where ``user`` volunteers, newest first."""
     return _with_partner(offers_once_listed().filter(community__in=communities_of(user)))
 
 
 def offers_open_to(user: User) -> QuerySet[Offer]:
-    """Return what ``user`` may spend points on now, sold out or not, newest first."""
+    """Return the offers ``user`` may spend points on now, sold out or not, newest first."""
     return offers_known_to(user).filter(
         status=Offer.Status.LISTED, partnership__status=Partnership.Status.ACTIVE
     )
 
 
 def offers_once_listed() -> QuerySet[Offer]:
-    """Return the offers whose picture everybody may see: staff listed them once."""
+    """Return the offers that staff have listed at least once, whose picture is public."""
     return Offer.objects.filter(status__in=[Offer.Status.LISTED, Offer.Status.WITHDRAWN])
 
 
 def offers_at(merchant: Merchant | UUID) -> QuerySet[Offer]:
-    """Return what the merchant ever offered, in all its communities, newest first."""
+    """Return all offers of the merchant, in all its communities, newest first."""
     return _with_partner(Offer.objects.filter(partnership__merchant=merchant))
 
 
 def offers_in(community: Community) -> QuerySet[Offer]:
-    """Return all that was ever offered or proposed there, newest first."""
+    """Return all offers of the community, also proposed ones, newest first."""
     return _with_partner(Offer.objects.filter(community=community))
 
 
 def offers_seen_by(user: User) -> QuerySet[Offer]:
-    """Return all that was ever offered or proposed where ``user`` works, is staff or auditor."""
+    """Return all offers where ``user`` works, is staff or auditor, newest first."""
     return _kept(communities_where(user, WATCHES_OVER), merchants_of(user))
 
 
 def offers_changed_by(user: User) -> QuerySet[Offer]:
-    """Return the offers that ``user`` changes as an owner or as staff, newest first."""
+    """Return the offers that ``user`` may change as an owner or as staff, newest first."""
     return _kept(communities_where(user, HANDLES), merchants_owned_by(user))
 
 
 def offers_stocked_by(user: User) -> QuerySet[Offer]:
-    """Return the offers of which ``user`` keeps the stock: at work or as staff, newest first."""
+    """Return the offers whose stock ``user`` keeps, at work or as staff, newest first."""
     return _kept(communities_where(user, HANDLES), merchants_of(user))
 
 
 def offers_handled_by(user: User) -> QuerySet[Offer]:
-    """Return the offers that ``user`` decides on as staff, newest first."""
+    """Return the offers that ``user`` may decide on as staff, newest first."""
     return _kept(communities_where(user, HANDLES), Merchant.objects.none())
 
 
@@ -67,7 +67,7 @@ def _kept(communities: QuerySet[Community], merchants: QuerySet[Merchant]) -> Qu
 
 
 def prices_of(offer: Offer) -> QuerySet[OfferPrice]:
-    """Return what the offer cost when, newest first."""
+    """Return the offer's prices over time, newest first."""
     return (
         OfferPrice.objects.filter(community_id=offer.community_id, offer=offer)
         .select_related("set_by")
@@ -76,7 +76,7 @@ def prices_of(offer: Offer) -> QuerySet[OfferPrice]:
 
 
 def stock_moves_of(offer: Offer) -> QuerySet[StockMove]:
-    """Return what was put in or taken out by hand, newest first."""
+    """Return the changes of stock made by hand, newest first."""
     return (
         StockMove.objects.filter(community_id=offer.community_id, offer=offer)
         .select_related("moved_by")
@@ -93,7 +93,7 @@ def _with_partner(offers: QuerySet[Offer]) -> QuerySet[Offer]:
 
 
 def fairs_open_to(user: User) -> QuerySet[Fair]:
-    """Return the fairs that are or will be where ``user`` volunteers, newest first."""
+    """Return the current and coming fairs where ``user`` volunteers, newest first."""
     return _fairs(_to_come(user))
 
 
@@ -103,17 +103,17 @@ def fairs_with(merchant: Merchant) -> QuerySet[Fair]:
 
 
 def fairs_in(community: Community) -> QuerySet[Fair]:
-    """Return all fairs that were ever announced there, newest first."""
+    """Return all fairs of the community, newest first."""
     return _fairs(Fair.objects.filter(community=community))
 
 
 def fairs_seen_by(user: User) -> QuerySet[Fair]:
-    """Return the fairs of which ``user`` reads the report as staff or auditor."""
+    """Return the fairs whose report ``user`` may read as staff or auditor, newest first."""
     return _fairs(Fair.objects.filter(community__in=communities_where(user, WATCHES_OVER)))
 
 
 def fairs_known_to(user: User) -> QuerySet[Fair]:
-    """Return the fairs that ``user`` opens: as a volunteer, at work, as staff or auditor."""
+    """Return the fairs that ``user`` may open as a volunteer, at work, as staff or as auditor."""
     jobs = merchants_of(user).order_by().values("pk")
     at_work = _with(Partnership.objects.filter(merchant__in=jobs, accepted_at__isnull=False))
     watched = Fair.objects.filter(community__in=communities_where(user, WATCHES_OVER))
@@ -121,7 +121,7 @@ def fairs_known_to(user: User) -> QuerySet[Fair]:
 
 
 def fairs_handled_by(user: User) -> QuerySet[Fair]:
-    """Return the fairs that ``user`` may cancel as staff."""
+    """Return the fairs that ``user`` may cancel as staff, newest first."""
     return _fairs(Fair.objects.filter(community__in=communities_where(user, HANDLES)))
 
 

@@ -1,4 +1,4 @@
-"""The spreadsheet that staff keep of what partners offer."""
+"""The spreadsheet of offers that staff keep."""
 
 from django.utils.translation import gettext as _
 
@@ -15,10 +15,10 @@ from merchants.partners.sheets import MERCHANT, ended, partners_named
 
 
 class OffersSheet(Sheet):
-    """编号, 商户, 商品, 积分, 库存: one offer a row, known by its code.
+    """编号, 商户, 商品, 积分, 库存: one offer a row, identified by its code.
 
-    ``库存`` is the stock to begin with: for an offer that exists it is not compared, since it
-    has been sold from.
+    ``库存`` is the initial stock. It is not compared for an offer that exists, since pieces may be
+    gone.
     """
 
     columns = (

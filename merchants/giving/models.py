@@ -1,4 +1,4 @@
-"""Points given back 公益反哺, what they were spent on, what merchants gave, and wishes 微心愿."""
+"""Donated points 公益反哺, what they were spent on, what merchants gave, and wishes 微心愿."""
 
 from typing import ClassVar
 
@@ -15,7 +15,7 @@ from merchants.triggers import not_their_own
 
 
 class Campaign(TenantModel):
-    """Something good that points are collected for: its pool is what was given and not spent."""
+    """A good cause for which points are collected. Its pool is what was donated and not spent."""
 
     title = models.CharField(max_length=60)
     description = models.CharField(max_length=500, blank=True)
@@ -34,7 +34,7 @@ class Campaign(TenantModel):
 
 
 class Donation(TenantModel):
-    """A volunteer gave points back, for good."""
+    """Points that a volunteer gave back, for good."""
 
     campaign = models.ForeignKey(Campaign, models.PROTECT, related_name="donations", db_index=False)
     volunteer = PersonKey()
@@ -61,7 +61,7 @@ class Donation(TenantModel):
 
 
 class Disbursement(TenantModel):
-    """What staff used a campaign's points for. Everybody reads it."""
+    """A use of a campaign's points by staff, which is public."""
 
     campaign = models.ForeignKey(
         Campaign, models.PROTECT, related_name="disbursements", db_index=False
@@ -86,7 +86,7 @@ class Disbursement(TenantModel):
             pgtrigger.Protect(
                 name="disbursement_stays", operation=pgtrigger.Update | pgtrigger.Delete
             ),
-            # Under the campaign's lock, which the service takes: donations only ever add.
+            # The service holds the campaign's lock; concurrent donations only add to the pool.
             trigger("disbursement_within_donations", pgtrigger.Insert),
         ]
 
@@ -122,10 +122,10 @@ class Sponsorship(TenantModel):
 
 
 class Wish(TenantModel):
-    """Proposed → published | rejected; published ⇄ adopted → delivered; or withdrawn.
+    """A wish: proposed → published | rejected; published ⇄ adopted → delivered; or withdrawn.
 
-    A merchant that adopts it is redeemed a voucher for it (``redemption``), as for any offer; a
-    neighbour is paid nothing: the points held (``hold``) go into the pool of wishes.
+    A merchant that adopts it redeems a voucher (``redemption``), as for any offer. A neighbour is
+    paid nothing: the held points (``hold``) go into the pool of wishes.
     """
 
     class Status(models.TextChoices):

@@ -1,4 +1,4 @@
-"""Reads about campaigns, donations, sponsorships and wishes."""
+"""Queries for campaigns, donations, sponsorships and wishes."""
 
 from django.db.models import OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
@@ -15,22 +15,22 @@ KNOWS = (*WATCHES_OVER, Role.VOLUNTEER)  # what is collected for, and what merch
 
 
 def campaigns_known_to(user: User) -> QuerySet[Campaign]:
-    """Return what points are or were collected for where ``user`` belongs."""
+    """Return the campaigns, open or closed, where ``user`` belongs."""
     return Campaign.objects.filter(community__in=communities_where(user, KNOWS))
 
 
 def campaigns_open_to(user: User) -> QuerySet[Campaign]:
-    """Return those to which ``user`` may give as a volunteer."""
+    """Return the campaigns to which ``user`` may donate as a volunteer."""
     return Campaign.objects.filter(community__in=communities_of(user)).select_related("community")
 
 
 def campaigns_handled_by(user: User) -> QuerySet[Campaign]:
-    """Return those whose points ``user`` may spend as staff."""
+    """Return the campaigns whose points ``user`` may spend as staff."""
     return Campaign.objects.filter(community__in=communities_where(user, HANDLES))
 
 
 def campaigns_in(community: Community) -> QuerySet[Campaign]:
-    """Return all that points are or were collected for there."""
+    """Return all campaigns of the community."""
     return Campaign.objects.filter(community=community)
 
 
@@ -50,7 +50,7 @@ def with_totals(campaigns: QuerySet[Campaign]) -> QuerySet[Campaign]:
 
 
 def pool_of(campaign: Campaign) -> int:
-    """Return how many points were given to a campaign and not spent."""
+    """Return how many points were donated to the campaign and not spent."""
     given, spent = (
         rows.filter(community_id=campaign.community_id).aggregate(points=Sum("points"))["points"]
         or 0
@@ -60,13 +60,13 @@ def pool_of(campaign: Campaign) -> int:
 
 
 def disbursed_in(community: Community) -> int:
-    """Return how many points of that community's campaigns were spent."""
+    """Return how many points of the community's campaigns were spent."""
     spent = Disbursement.objects.filter(community=community).aggregate(points=Sum("points"))
     return spent["points"] or 0
 
 
 def donations_of(user: User) -> QuerySet[Donation]:
-    """Return what ``user`` gave back, newest first."""
+    """Return the donations of ``user``, newest first."""
     return (
         Donation.objects.filter(volunteer=user)
         .select_related("campaign", "community")
@@ -75,14 +75,14 @@ def donations_of(user: User) -> QuerySet[Donation]:
 
 
 def disbursements_of(campaign: Campaign) -> QuerySet[Disbursement]:
-    """Return what a campaign's points were spent on, newest first."""
+    """Return the campaign's disbursements, newest first."""
     return Disbursement.objects.filter(
         community_id=campaign.community_id, campaign=campaign
     ).order_by("-id")
 
 
 def sponsorships_in(community: Community) -> QuerySet[Sponsorship]:
-    """Return what merchants gave there, newest first."""
+    """Return the gifts of merchants to the community, newest first."""
     return (
         Sponsorship.objects.filter(community=community)
         .select_related("partnership")
@@ -91,28 +91,28 @@ def sponsorships_in(community: Community) -> QuerySet[Sponsorship]:
 
 
 def wishes_of(user: User) -> QuerySet[Wish]:
-    """Return what ``user`` wished for, newest first."""
+    """Return the wishes of ``user``, newest first."""
     return _wishes(Wish.objects.filter(volunteer=user))
 
 
 def wishes_open_to(user: User) -> QuerySet[Wish]:
-    """Return what is wished for where ``user`` volunteers, or ``user`` fulfils or did."""
+    """Return published wishes where ``user`` volunteers, and those ``user`` adopted."""
     published = Q(community__in=communities_of(user), status=Wish.Status.PUBLISHED)
     return _wishes(Wish.objects.filter(published | Q(donor=user)))
 
 
 def wishes_adopted_by(user: User) -> QuerySet[Wish]:
-    """Return those ``user`` is to fulfil, as a neighbour or with a shop they own."""
+    """Return the wishes ``user`` adopted, as a neighbour or with a shop they own."""
     return _wishes(Wish.objects.filter(Q(donor=user) | Q(partnership__in=_owned(user))))
 
 
 def wishes_adoptable_by(user: User) -> QuerySet[Wish]:
-    """Return those ``user`` could fulfil, does or did, as a neighbour or with a shop they own."""
+    """Return the wishes ``user`` may adopt or adopted, as a neighbour or with a shop they own."""
     return wishes_open_to(user) | _open_to_shops(_owned(user))
 
 
 def wishes_watched_by(user: User) -> QuerySet[Wish]:
-    """Return those ``user`` reads of as staff or auditor."""
+    """Return the wishes that ``user`` may read as staff or auditor."""
     return _wishes(Wish.objects.filter(community__in=communities_where(user, WATCHES_OVER)))
 
 
@@ -121,17 +121,17 @@ def _owned(user: User) -> QuerySet[Partnership]:
 
 
 def wishes_open_to_merchant(merchant: Merchant) -> QuerySet[Wish]:
-    """Return what is wished for where the merchant is active, or it fulfils or did."""
+    """Return published wishes where the merchant is active, and those it adopted."""
     return _open_to_shops(Partnership.objects.filter(merchant=merchant))
 
 
 def wishes_in(community: Community) -> QuerySet[Wish]:
-    """Return all wishes there, newest first."""
+    """Return all wishes of the community, newest first."""
     return _wishes(Wish.objects.filter(community=community))
 
 
 def wishes_handled_by(user: User) -> QuerySet[Wish]:
-    """Return those ``user`` decides on as staff."""
+    """Return the wishes that ``user`` may decide on as staff."""
     return _wishes(Wish.objects.filter(community__in=communities_where(user, HANDLES)))
 
 

@@ -1,4 +1,4 @@
-"""Celery's way in."""
+"""Celery tasks of giving."""
 
 from uuid import UUID
 
@@ -11,12 +11,12 @@ from merchants.giving.services import wishes
 
 @shared_task
 def sweep_lapsed_wishes() -> None:
-    """Queue one look for every wish whose neighbour took too long."""
+    """Queue ``reopen_wish`` for the wishes whose neighbour's hold has expired."""
     for wish_id in wishes.lapsed().order_by("pk").values_list("pk", flat=True)[:SWEEP_AT_MOST]:
         reopen_wish.delay(str(wish_id))
 
 
 @shared_task(autoretry_for=(OperationalError,), retry_backoff=True)
 def reopen_wish(wish_id: str) -> None:
-    """Open a lapsed wish again. Idempotent."""
+    """Reopen a lapsed wish. Idempotent."""
     wishes.reopen(wish_id=UUID(wish_id))

@@ -1,4 +1,4 @@
-"""Refusals about partnerships, who works for a merchant, and what takes a second person."""
+"""Refusals about partnerships, people who work for a merchant, and increases."""
 
 from django.utils.translation import gettext_lazy as _
 
@@ -51,7 +51,7 @@ class TermsInForce(Conflict):
 
 
 class ListFull(Conflict):
-    """``limit`` is how many needs and resources of a partner are open at most."""
+    """A partner already has ``limit`` open needs and resources."""
 
     code = "list_full"
     title = _("The lists are full; close one first.")

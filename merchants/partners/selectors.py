@@ -1,4 +1,4 @@
-"""Reads about partners, who works for them, their lists, and increases."""
+"""Queries for partners, the people who work for them, their lists, and increases."""
 
 from collections.abc import Callable, Iterable
 from datetime import date, datetime
@@ -22,10 +22,10 @@ from merchants.partners.models.partnerships import Partnership, Terms
 
 
 class WorkedAt(Func):
-    """Whether somebody is on the merchant's side, as the database's triggers ask it too.
+    """True if a person is on the merchant's side, as the database's triggers compute it too.
 
-    Of a community, a partnership there, a person, and the first day of the period concerned or
-    ``None``: they work for the merchant, or did within 90 days, or from that day on.
+    Takes a community, a partnership, a person, and the first day of the period concerned or
+    ``None``. The person works for the merchant, or did within 90 days or since that day.
     """
 
     function = "merchants_worked_at"
@@ -34,7 +34,7 @@ class WorkedAt(Func):
 
 
 def merchants_of(user: User) -> QuerySet[Merchant]:
-    """Return where ``user`` works; ``role`` says as what, a clerk or an owner."""
+    """Return the merchants where ``user`` works, with their ``role``, newest first."""
     return (
         Merchant.objects.filter(members__user=user, members__ended_at__isnull=True)
         .annotate(role=F("members__role"))
@@ -43,19 +43,19 @@ def merchants_of(user: User) -> QuerySet[Merchant]:
 
 
 def jobs_of(user: User) -> QuerySet[MerchantMember]:
-    """Return where ``user`` works now, and as what."""
+    """Return the current memberships of ``user`` at merchants."""
     return MerchantMember.objects.filter(user=user, ended_at__isnull=True).select_related(
         "merchant"
     )
 
 
 def works_at(user: User, merchant_id: UUID) -> bool:
-    """Whether ``user`` works there now."""
+    """Tell whether ``user`` works there now."""
     return jobs_of(user).filter(merchant=merchant_id).exists()
 
 
 def worked_at(user: User, partnership: Partnership, since: date | None = None) -> bool:
-    """Whether ``user`` works for that merchant, or did within 90 days, or from ``since`` on."""
+    """Tell whether ``user`` works for the merchant, or did within 90 days or after ``since``."""
     its = Partnership.objects.filter(community=partnership.community_id, pk=partnership.pk)
     theirs = WorkedAt(
         F("community_id"), F("pk"), Value(user.pk), Value(since, output_field=DateField())
@@ -64,13 +64,13 @@ def worked_at(user: User, partnership: Partnership, since: date | None = None) -
 
 
 def worked_at_then(user: User, merchant: Merchant, moment: datetime) -> bool:
-    """Whether ``user`` worked there at ``moment``, whatever they do now."""
+    """Tell whether ``user`` worked there at ``moment``, whatever they do now."""
     jobs = MerchantMember.objects.filter(merchant=merchant, user=user, since_at__lte=moment)
     return jobs.filter(Q(ended_at__isnull=True) | Q(ended_at__gt=moment)).exists()
 
 
 def owners_of(merchant_id: UUID) -> QuerySet[MerchantMember]:
-    """Return who owns a merchant now, the one of longest standing first."""
+    """Return the current owners' memberships, oldest first."""
     owners = MerchantMember.objects.filter(
         merchant=merchant_id, role=MerchantMember.Role.OWNER, ended_at__isnull=True
     )
@@ -87,22 +87,22 @@ def merchants_owned_by(user: User) -> QuerySet[Merchant]:
 
 
 def owns(user: User, merchant_id: UUID) -> bool:
-    """Say whether ``user`` owns the merchant, and so acts for it and not for a community."""
+    """Tell whether ``user`` owns the merchant, and so acts for it and not for a community."""
     return merchants_owned_by(user).filter(pk=merchant_id).exists()
 
 
 def members_of(merchant: Merchant) -> QuerySet[MerchantMember]:
-    """Return who works at a merchant, and who did, newest first."""
+    """Return current and former members of a merchant, newest first."""
     return MerchantMember.objects.filter(merchant=merchant).select_related("user").order_by("-id")
 
 
 def current_members_of(merchant: Merchant) -> QuerySet[MerchantMember]:
-    """Return who works at a merchant now, newest first."""
+    """Return current members of a merchant, newest first."""
     return members_of(merchant).filter(ended_at__isnull=True)
 
 
 def invitations_to(merchant: Merchant) -> QuerySet[Invitation]:
-    """Return all invitations that a merchant's owners ever made, newest first."""
+    """Return all invitations to a merchant, newest first."""
     return (
         Invitation.objects.filter(merchant=merchant)
         .select_related("invited_by", "accepted_by", "revoked_by")
@@ -120,32 +120,32 @@ def shops_open_to(user: User) -> QuerySet[Partnership]:
 
 
 def partners_in(community: Community) -> QuerySet[Partnership]:
-    """Return all that are, were or may become partners there, newest first."""
+    """Return current, former and possible partners of the community, newest first."""
     return _partners(Partnership.objects.filter(community=community))
 
 
 def partnerships_seen_by(user: User) -> QuerySet[Partnership]:
-    """Return those ``user`` reads of, as an owner, staff or auditor, newest first."""
+    """Return the partnerships ``user`` may read, as an owner, staff or auditor, newest first."""
     return _partners(_owned(user) | _in(user, WATCHES_OVER))
 
 
 def partnerships_kept_by(user: User) -> QuerySet[Partnership]:
-    """Return those ``user`` keeps up to date, as an owner or as staff, newest first."""
+    """Return the partnerships ``user`` keeps up to date, as an owner or staff, newest first."""
     return _partners(_owned(user) | _in(user, HANDLES))
 
 
 def partnerships_handled_by(user: User) -> QuerySet[Partnership]:
-    """Return those ``user`` agrees with as staff, newest first."""
+    """Return the partnerships ``user`` handles as staff, newest first."""
     return _partners(_in(user, HANDLES))
 
 
 def partnerships_watched_by(user: User) -> QuerySet[Partnership]:
-    """Return those whose contracts ``user`` reads as staff or auditor, newest first."""
+    """Return the partnerships whose contracts ``user`` reads as staff or auditor, newest first."""
     return _partners(_in(user, WATCHES_OVER))
 
 
 def partnerships_owned_by(user: User) -> QuerySet[Partnership]:
-    """Return those of the merchants that ``user`` owns, newest first."""
+    """Return the partnerships of the merchants that ``user`` owns, newest first."""
     return _partners(_owned(user))
 
 
@@ -159,12 +159,12 @@ def _in(user: User, roles: tuple[Role, ...]) -> QuerySet[Partnership]:
 
 
 def partnerships_of(merchant: Merchant) -> QuerySet[Partnership]:
-    """Return the merchant's contracts, newest first."""
+    """Return the merchant's partnerships, newest first."""
     return _partners(Partnership.objects.filter(merchant=merchant))
 
 
 def accepted(merchant_id: UUID) -> QuerySet[Partnership]:
-    """Return where it is or was a partner with its owner's yes: only there it is known."""
+    """Return the merchant's partnerships, past ones too, that its owner has accepted."""
     return Partnership.objects.filter(merchant=merchant_id, accepted_at__isnull=False)
 
 
@@ -172,15 +172,15 @@ _counts_while: list[Callable[[], Q]] = []
 
 
 def counts_while(condition: Callable[[], Q]) -> None:
-    """Register a condition on partnerships that one that has ended still meets, such as a debt."""
+    """Register a condition under which an ended partnership still counts, such as a debt."""
     if condition not in _counts_while:
         _counts_while.append(condition)
 
 
 def communities_told_of(merchant_id: UUID) -> QuerySet[Community]:
-    """Return the communities whose auditors read what concerns no one community.
+    """Return the communities whose audit trails record acts on the merchant.
 
-    A partnership that has ended counts for as long as a registered condition holds of it.
+    An ended partnership counts while a condition registered with ``counts_while`` holds.
     """
     counts = ~Q(status=Partnership.Status.ENDED)
     for condition in _counts_while:
@@ -200,7 +200,7 @@ def terms_of(partnership: Partnership) -> QuerySet[Terms]:
 
 
 def counting(versions: Iterable[Terms], day: date) -> Terms | None:
-    """Return the version of a contract that counts on ``day``: the highest that is valid."""
+    """Return the version of a contract that counts on ``day``: the highest valid one."""
     valid = [
         one
         for one in versions
@@ -210,7 +210,7 @@ def counting(versions: Iterable[Terms], day: date) -> Terms | None:
 
 
 def first_community_of(merchant_id: UUID) -> UUID:
-    """Return where it became a partner first: what belongs to no community is on record there."""
+    """Return the merchant's first community, which records acts of no other community."""
     return accepted(merchant_id).earliest("since_at").community_id
 
 
@@ -223,17 +223,17 @@ def _partners(partnerships: QuerySet[Partnership]) -> QuerySet[Partnership]:
 
 
 def increases_in(community: Community) -> QuerySet[Increase]:
-    """Return all that was ever asked for there, newest first."""
+    """Return all increases of the community, newest first."""
     return _increases(Increase.objects.filter(community=community))
 
 
 def increases_seen_by(user: User) -> QuerySet[Increase]:
-    """Return those ``user`` reads of as staff or auditor, newest first."""
+    """Return the increases ``user`` may read as staff or auditor, newest first."""
     return _increases(Increase.objects.filter(community__in=communities_where(user, WATCHES_OVER)))
 
 
 def increases_handled_by(user: User) -> QuerySet[Increase]:
-    """Return what ``user`` may confirm as staff, there or in a place above; limits as a manager."""
+    """Return the increases ``user`` may confirm, as staff or, for limits, as a manager."""
     managed = Q(community__in=communities_where(user, MANAGES))
     handled = Q(community__in=communities_where(user, HANDLES)) & ~Q(kind=Increase.Kind.LIMIT)
     return _increases(Increase.objects.filter(managed | handled))
@@ -246,7 +246,7 @@ def _increases(increases: QuerySet[Increase]) -> QuerySet[Increase]:
 
 
 def listings_open_to(user: User) -> QuerySet[Listing]:
-    """Return what active partners need and lend where ``user`` volunteers."""
+    """Return the open listings of active partners where ``user`` volunteers."""
     return Listing.objects.filter(
         community__in=communities_of(user),
         partnership__status=Partnership.Status.ACTIVE,
@@ -255,34 +255,34 @@ def listings_open_to(user: User) -> QuerySet[Listing]:
 
 
 def listings_of(partnership: Partnership) -> QuerySet[Listing]:
-    """Return a partner's two lists, closed listings as well."""
+    """Return a partner's listings of both kinds, closed ones included."""
     return Listing.objects.filter(community=partnership.community_id, partnership=partnership)
 
 
 def listings_seen_by(user: User) -> QuerySet[Listing]:
-    """Return those open to ``user``, and all that ``user`` keeps, or reads as staff or auditor."""
+    """Return the listings open to ``user``, and all that ``user`` keeps or watches over."""
     seen = partnerships_seen_by(user).order_by().values("pk")
     return Listing.objects.filter(partnership__in=seen) | listings_open_to(user)
 
 
 def listings_kept_by(user: User) -> QuerySet[Listing]:
-    """Return those ``user`` closes, as an owner or as staff."""
+    """Return the listings ``user`` may close, as an owner or as staff."""
     kept = partnerships_kept_by(user).order_by().values("pk")
     return Listing.objects.filter(partnership__in=kept)
 
 
 def listings_handled_by(user: User) -> QuerySet[Listing]:
-    """Return those ``user`` matches to activities as staff."""
+    """Return the listings ``user`` may match to activities as staff."""
     return Listing.objects.filter(community__in=communities_where(user, HANDLES))
 
 
 def matches_of(listing: Listing) -> QuerySet[ActivityMatch]:
-    """Return which activities serve it, or did."""
+    """Return the listing's matches, ended ones included."""
     return ActivityMatch.objects.filter(community=listing.community_id, listing=listing)
 
 
 def with_matches(listings: QuerySet[Listing], user: User) -> QuerySet[Listing]:
-    """Return listings with the activities that serve them now, ``current_matches``."""
+    """Return listings with their current matches as ``current_matches``."""
     current = ActivityMatch.objects.filter(ended_at__isnull=True).order_by("id")
     return listings.select_related("partnership", "community").prefetch_related(
         Prefetch("matches", current, to_attr="current_matches")

@@ -1,4 +1,4 @@
-"""The spreadsheets staff keep of partners and of what they offer."""
+"""The spreadsheet of partners that staff keep."""
 
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
@@ -17,7 +17,7 @@ MERCHANT = Column(header="商户", name="merchant", parse=cells.name(max_length=
 
 
 class MerchantsSheet(Sheet):
-    """商户, 行业, 每积分结算(分), 公益捐赠不结算: one partner a row, known by name."""
+    """商户, 行业, 每积分结算(分), 公益捐赠不结算: one partner a row, identified by name."""
 
     columns = (
         MERCHANT,
@@ -62,19 +62,19 @@ class MerchantsSheet(Sheet):
 
 
 def partners_named(community: Community, rows: list[Row]) -> QuerySet[Partnership]:
-    """Return the community's partners that the rows name."""
+    """Return the community's partners whose names stand in the rows."""
     names = {of_thing(row.values["merchant"]) for row in rows}
     return Partnership.objects.filter(community=community, name_compared__in=names)
 
 
 def ended(row: Row) -> RowError:
-    """Name a row of a partner that has ended: no list takes it up again, and it spoils none."""
+    """Return the error of a row whose partner has ended; such a row stops no import."""
     reason = str(PartnerEnded.title)
     return RowError(row.line, MERCHANT.header, PartnerEnded.code, reason, is_left=True)
 
 
 def _agreed(partnership: Partnership) -> dict[str, int | bool | None]:
-    """Return the last terms as the sheet has them; nothing of whom staff only talk to."""
+    """Return the last terms as the sheet's columns; empty for a partner without a contract."""
     kept = [terms for terms in partnership.terms.all() if terms.withdrawn_at is None]
     last = max(kept, key=lambda terms: terms.version, default=None)
     if last is None:

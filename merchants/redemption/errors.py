@@ -26,7 +26,7 @@ class DeviceRetired(Conflict):
 
 
 class QuantityTooLarge(Conflict):
-    """Tells ``quantity``, what the voucher is for."""
+    """The voucher is for ``quantity`` pieces only."""
 
     code = "quantity_too_large"
     title = _("The voucher is for fewer pieces.")
@@ -38,7 +38,7 @@ class OwnVoucher(Forbidden):
 
 
 class NonceReused(Conflict):
-    """Told only as the ``outcome`` of a scan without signal."""
+    """Another scan has the nonce; used only as the ``outcome`` of a scan without signal."""
 
     code = "scan_nonce_reused"
     title = _("This device has told another scan under this nonce.")

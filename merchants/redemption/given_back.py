@@ -1,6 +1,6 @@
-"""A voucher, or the last piece of what was redeemed, was given back: who must hear of it.
+"""Listeners for vouchers, and fully refunded redemptions, that are given back.
 
-A slice further up registers what it does about it, in the same transaction, when the app is ready.
+A slice further up registers its listener when the app is ready; it runs in the same transaction.
 """
 
 from collections.abc import Callable
@@ -11,15 +11,15 @@ _listeners: list[Callable[..., object]] = []  # of a redemption, is_news=…
 
 
 def heard_by(listener: Callable[..., object]) -> None:
-    """Call ``listener`` from now on. Idempotent."""
+    """Register ``listener`` to be called from now on. Idempotent."""
     if listener not in _listeners:
         _listeners.append(listener)
 
 
 def tell(redemption: Redemption, *, is_news: bool) -> None:
-    """Tell every listener, under the lock of the voucher and before the wallet's.
+    """Call every listener, with the voucher locked and the wallet not yet.
 
-    ``is_news``: the volunteer did not ask for it themselves.
+    ``is_news`` means that the volunteer did not ask for it.
     """
     for listener in _listeners:
         listener(redemption, is_news=is_news)

@@ -1,4 +1,4 @@
-"""What volunteers took, every attempt at a counter, and the codes that pay."""
+"""Vouchers and redemptions, refunds, scans at counters, and pay codes."""
 
 from typing import ClassVar
 
@@ -17,10 +17,10 @@ from merchants.partners.models.partnerships import Partnership
 
 
 class Redemption(TenantModel):
-    """An offer taken for points, from the taking on: one row for the whole of its life.
+    """An offer taken for points: one row from the taking to the end.
 
     While it is ``held`` it is a voucher: the points are set aside (``hold``), price and rate are
-    frozen. Handed out at a counter it is a redemption; else it is cancelled or expires.
+    frozen. Handed out at a counter it is a redemption; otherwise it is cancelled or expires.
     """
 
     class Status(models.TextChoices):
@@ -48,8 +48,8 @@ class Redemption(TenantModel):
     )
     taken_at = models.DateTimeField()
     expires_at = models.DateTimeField()
-    # Until when a counter without signal may tell that it took it before ``expires_at``, or NULL:
-    # it needs signal. Points and stock stay set aside as long.
+    # Until when a counter without signal may report a scan from before ``expires_at``. NULL:
+    # scanning needs signal. Points and stock stay set aside until then.
     offline_until = models.DateTimeField(null=True)
     cancel_asked_at = models.DateTimeField(null=True)  # given back at ``offline_until``
     signed_until = models.DateTimeField(null=True)  # until when a signed code of it is good
@@ -118,7 +118,7 @@ class Redemption(TenantModel):
                 field="status",
                 transitions=[("held", "redeemed"), ("held", "cancelled"), ("held", "expired")],
             ),
-            # Above all closed_at, which decides the period it is settled in.
+            # Most of all closed_at, which decides the period of the statement.
             never(
                 "redemption_outcome_is_final",
                 "OLD.status <> 'held' AND (OLD.transfer_id, OLD.taken_at, OLD.expires_at,"
@@ -144,14 +144,14 @@ class Redemption(TenantModel):
 
     @property
     def refunded_points(self) -> int:
-        """The points that were given back; all pieces cost the same."""
+        """Points that were refunded; all pieces cost the same."""
         return self.price_points * self.refunded_quantity // self.quantity
 
 
 class Refund(TenantModel):
     """Pieces of a redemption given back: points to the wallet, pieces to the stock.
 
-    ``amount_fen`` is what the community does not owe for them any more.
+    ``amount_fen`` is what the community no longer owes for them.
     """
 
     redemption = models.ForeignKey(
@@ -200,9 +200,9 @@ class Refund(TenantModel):
 
 
 class ScanAttempt(TenantModel):
-    """Somebody brought a code to a counter; a refused attempt stays on record with its outcome.
+    """A code brought to a counter, with its outcome: refused attempts are kept too.
 
-    ``clerk`` is the volunteer where they confirm with the shop's code.
+    ``clerk`` is the volunteer if they confirm with the shop's code.
     """
 
     merchant = models.ForeignKey(Merchant, models.PROTECT, related_name="+", db_index=False)
@@ -213,12 +213,12 @@ class ScanAttempt(TenantModel):
         Redemption, models.PROTECT, related_name="+", db_index=False, null=True
     )
     scanned_at = models.DateTimeField(db_default=Now())
-    # Of what was scanned without signal and told later: where, its number there, and when by the
+    # For a scan without signal, uploaded later: the device, its nonce, and the time by the
     # device's clock.
     device = models.ForeignKey(Device, models.PROTECT, related_name="+", db_index=False, null=True)
     nonce = models.CharField(max_length=64, blank=True, db_default="")
     device_time = models.DateTimeField(null=True)
-    # The moment it counts for, and whether the device's clock could not be believed (clocks.py).
+    # The moment the scan counts for, and a mark if the device's clock is not believed (clocks.py).
     counts_at = models.DateTimeField(null=True)
     clock_mark = models.CharField(max_length=clocks.LONGEST_MARK, blank=True, db_default="")
 
@@ -267,10 +267,10 @@ class ScanAttempt(TenantModel):
 
 
 class PayCode(TenantModel):
-    """A code that a volunteer's phone shows for a minute; a counter takes points with it, once.
+    """A code that a volunteer's phone shows for a minute, and that pays at a counter once.
 
-    The row is found by the code's digest; the code itself is kept, encrypted, until it is used.
-    The row stays for a while after, so that an old or a used code is refused as such.
+    The row is found by the code's digest; the code itself is kept, encrypted, until it is used. The
+    row stays for an hour, so that an old or used code is refused as such.
     """
 
     volunteer = PersonKey()
@@ -298,9 +298,9 @@ class PayCode(TenantModel):
 
 
 class VoucherKey(TenantModel):
-    """An Ed25519 key of one community: the newest signs.
+    """An Ed25519 key of one community; the newest one signs.
 
-    All that are not withdrawn are published to the community's merchants.
+    Keys that are not withdrawn are published to the community's merchants.
     """
 
     kid = models.CharField(max_length=8)  # of the public key's SHA-256, in hexadecimal
@@ -324,7 +324,7 @@ class VoucherKey(TenantModel):
 
     @property
     def private_key(self) -> bytes:
-        """The private half's 32 bytes, in the clear."""
+        """The private key's 32 bytes, in the clear."""
         return bytes.fromhex(vault.decrypt(self.private_key_encrypted))
 
     @private_key.setter

@@ -1,4 +1,4 @@
-"""Reads about vouchers, and what counters scanned; lists are newest first."""
+"""Queries for vouchers and scans at counters; newest first."""
 
 from typing import Any
 
@@ -20,28 +20,28 @@ def redemptions_of(user: User) -> QuerySet[Redemption]:
 
 
 def redemptions_at(merchant: Merchant) -> QuerySet[Redemption]:
-    """Return what was redeemed there; vouchers are nobody else's business."""
+    """Return the merchant's redemptions; vouchers not redeemed are private."""
     return _redeemed(Q(partnership__merchant=merchant))
 
 
 def redemptions_in(community: Community) -> QuerySet[Redemption]:
-    """Return what was redeemed there, for who watches over it, as ``_with_scan`` does."""
+    """Return the community's redemptions with what a device told of their scans."""
     return _with_scan(_redeemed(Q(community=community)))
 
 
 def redemptions_seen_by(user: User) -> QuerySet[Redemption]:
-    """Return what was redeemed where ``user`` is staff or auditor, or works; see ``told_to``."""
+    """Return the redemptions ``user`` may read at work, as staff or as auditor; see ``told_to``."""
     there = Q(community__in=communities_where(user, WATCHES_OVER)) | _at_shops_of(user)
     return told_to(_with_scan(_redeemed(there)), user)
 
 
 def redemptions_refunded_by(user: User) -> QuerySet[Redemption]:
-    """Return what was redeemed where ``user`` works, or is staff."""
+    """Return the redemptions ``user`` may refund, at work or as staff."""
     return _redeemed(Q(community__in=communities_where(user, HANDLES)) | _at_shops_of(user))
 
 
 def told_to(redemptions: QuerySet[Redemption], user: User) -> QuerySet[Redemption]:
-    """Add as what ``user`` reads of each, ``reader``: staff (or auditor), owner or clerk."""
+    """Annotate each redemption with its ``reader``: staff (or auditor), owner or clerk."""
     owned = merchants_owned_by(user).order_by().values("pk")
     return redemptions.annotate(
         reader=Case(
@@ -66,7 +66,7 @@ def _at_shops_of(user: User) -> Q:
 
 
 def _with_scan(redemptions: QuerySet[Redemption]) -> QuerySet[Redemption]:
-    """Add ``device_time`` and ``clock_mark`` of the scan, if it was told later by a device."""
+    """Annotate each redemption with ``device_time`` and ``clock_mark`` of a scan told later."""
     scanned = _scan_of(OuterRef("community"))
     return redemptions.annotate(
         device_time=Subquery(scanned.values("device_time")),
@@ -75,7 +75,7 @@ def _with_scan(redemptions: QuerySet[Redemption]) -> QuerySet[Redemption]:
 
 
 def _scan_of(community: Any) -> QuerySet[ScanAttempt]:
-    """Return the scan that redeemed each redemption of a query, which this is a part of."""
+    """Return a subquery for the scan that redeemed the outer query's redemption."""
     return ScanAttempt.objects.filter(
         community=community, redemption=OuterRef("pk"), outcome="redeemed"
     )[:1]
@@ -91,7 +91,7 @@ def refunds_of(redemption: Redemption) -> QuerySet[Refund]:
 
 
 def devices_of(merchant: Merchant) -> QuerySet[Device]:
-    """Return the tills and phones of a merchant, also those that are retired."""
+    """Return the tills and phones of a merchant, retired ones included, newest first."""
     return _devices(Q(merchant=merchant))
 
 
@@ -108,7 +108,7 @@ def _devices(whose: Q) -> QuerySet[Device]:
 
 
 def offline_scans_at(merchant: Merchant) -> QuerySet[ScanAttempt]:
-    """Return what the merchant's devices scanned without signal and told later."""
+    """Return the scans without signal that the merchant's devices uploaded later."""
     scans = ScanAttempt.objects.filter(
         community__in=accepted(merchant.pk).values("community"), merchant=merchant
     )
@@ -116,7 +116,7 @@ def offline_scans_at(merchant: Merchant) -> QuerySet[ScanAttempt]:
 
 
 def taken_by_another(attempt: ScanAttempt) -> ScanAttempt | None:
-    """Return the scan that redeemed the voucher before ``attempt`` was made, if any."""
+    """Return the scan that redeemed the voucher of ``attempt``, unless it is the attempt itself."""
     if attempt.redemption_id is None:
         return None
     same = ScanAttempt.objects.filter(
@@ -129,18 +129,17 @@ def taken_by_another(attempt: ScanAttempt) -> ScanAttempt | None:
 
 
 def pay_codes_of(user: User) -> QuerySet[PayCode]:
-    """Return the codes that the phone of ``user`` shows or showed where they volunteer."""
+    """Return the pay codes of ``user`` in the communities where they volunteer."""
     return PayCode.objects.filter(community__in=communities_of(user), volunteer=user)
 
 
 def taken_at(fair: Fair) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Return a row for every stall, by the merchant's name, and what they come to together.
+    """Return a row of totals for every stall, by the merchant's name, and one for all together.
 
-    A row says its ``partnership``, or ``None`` for all of them, and how many ``volunteers`` came;
-    refunds are taken off ``points`` and ``amount_fen``, whenever they were.
-    A clerk scans there as in the shop, so nothing is chosen at the counter: what a merchant redeems
-    while a fair runs at which it has a stall counts as redeemed there. Nothing was redeemed at a
-    cancelled fair.
+    A row has its ``partnership`` (``None`` for all) and the number of ``volunteers``; refunds are
+    deducted from ``points`` and ``amount_fen``, whenever they were made. Clerks scan at a fair as
+    in the shop and choose nothing: all redemptions of a merchant with a stall count while the fair
+    runs. A cancelled fair has none.
     """
     stalls = [
         stall.partnership
@@ -148,7 +147,7 @@ def taken_at(fair: Fair) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         .select_related("partnership")
         .order_by("partnership__name")
     ]
-    # Without signal it was redeemed when the device says, as far as that can be believed, and told
+    # A scan without signal counts for the device's time, as far as it is believed, and was uploaded
     # later.
     redeemed = Redemption.objects.filter(
         community_id=fair.community_id,
@@ -183,7 +182,7 @@ def taken_at(fair: Fair) -> tuple[list[dict[str, Any]], dict[str, Any]]:
 
 
 def pieces_held(offer: Offer) -> int:
-    """Return how many pieces of ``offer`` volunteers hold: any may still come back."""
+    """Return how many pieces of ``offer`` volunteers hold and may still give back."""
     held = Redemption.objects.filter(
         community_id=offer.community_id, offer=offer, status=Redemption.Status.HELD
     )

@@ -1,4 +1,4 @@
-"""What a line of a volunteer's account says of a redemption, and of a refund."""
+"""Texts for redemptions and refunds in a volunteer's account."""
 
 from uuid import UUID
 
@@ -7,13 +7,13 @@ from merchants.redemption.models import Redemption, Refund
 
 
 def of_redemptions(community_id: UUID, ids: list[UUID]) -> dict[UUID, Told]:
-    """Return shop, item and pieces of each redemption, and the ids of its voucher and offer."""
+    """Return shop, item and pieces of each redemption, with the ids of its voucher and offer."""
     found = Redemption.objects.filter(community_id=community_id, pk__in=ids)
     return {one.pk: _told(one) for one in found.select_related("partnership", "offer")}
 
 
 def of_refunds(community_id: UUID, ids: list[UUID]) -> dict[UUID, Told]:
-    """Return what was given back, by the id of each refund."""
+    """Return shop, item and refunded pieces of each refund, by its id."""
     found = Refund.objects.filter(community_id=community_id, pk__in=ids).select_related(
         "redemption__partnership", "redemption__offer"
     )

@@ -1,4 +1,4 @@
-"""Celery's way in."""
+"""Celery tasks of redemption."""
 
 from uuid import UUID
 
@@ -12,7 +12,7 @@ from merchants.redemption.services import vouchers as redemption
 
 @shared_task
 def sweep_expired_vouchers() -> None:
-    """Queue one release for every voucher that has lapsed."""
+    """Queue ``release_voucher`` for vouchers that have lapsed."""
     lapsed = redemption.lapsed().order_by("expires_at")
     for redemption_id in lapsed.values_list("pk", flat=True)[:SWEEP_AT_MOST]:
         release_voucher.delay(str(redemption_id))
@@ -20,11 +20,11 @@ def sweep_expired_vouchers() -> None:
 
 @shared_task(autoretry_for=(OperationalError,), retry_backoff=True)
 def release_voucher(redemption_id: str) -> None:
-    """Release one voucher. Idempotent: a second run finds it released."""
+    """Release a lapsed voucher. Idempotent: a second run finds it released."""
     redemption.expire(redemption_id=UUID(redemption_id))
 
 
 @shared_task
 def forget_old_pay_codes() -> None:
-    """Delete the digests of codes that ran out an hour ago."""
+    """Delete pay codes that expired an hour ago."""
     pay_codes.forget_old()

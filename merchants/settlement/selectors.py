@@ -1,4 +1,4 @@
-"""Reads about statements, and about how they are paid; lists are newest first."""
+"""Queries for statements and their payment; newest first."""
 
 from typing import Any
 
@@ -18,17 +18,17 @@ from merchants.settlement.models.statements import Statement, StatementQuestion
 
 # --- statements -------------------------------------------------------------------------------
 def statements_seen_by(user: User) -> QuerySet[Statement]:
-    """Statements that ``user`` may read, as staff, auditor or the merchant's owner."""
+    """Return the statements ``user`` may read, as staff, auditor or the merchant's owner."""
     return _statements(_is_owners_or_where(user, WATCHES_OVER))
 
 
 def statements_discussed_by(user: User) -> QuerySet[Statement]:
-    """Statements about which ``user`` may ask and answer, as staff or the merchant's owner."""
+    """Return the statements ``user`` may ask and answer about, as staff or the merchant's owner."""
     return _statements(_is_owners_or_where(user, HANDLES))
 
 
 def statements_handled_by(user: User) -> QuerySet[Statement]:
-    """Statements that ``user`` may approve and pay as staff."""
+    """Return the statements ``user`` may approve and pay as staff."""
     return _statements(Q(community__in=communities_where(user, HANDLES)))
 
 
@@ -52,12 +52,12 @@ def _is_owners_or_where(user: User, roles: tuple[Role, ...]) -> Q:
 
 
 def lines_of(statement: Statement) -> QuerySet[Redemption]:
-    """Redemptions that the statement settles, newest first."""
+    """Return the redemptions that the statement settles, newest first."""
     return with_offer(Redemption.objects.filter(**_on(statement))).select_related("redeemed_by")
 
 
 def refunds_in(statement: Statement) -> QuerySet[Refund]:
-    """Refunds that the statement takes off, newest first."""
+    """Return the refunds that the statement deducts, newest first."""
     refunds = Refund.objects.filter(**_on(statement)).order_by("-id")
     return refunds.select_related("redemption__offer", "refunded_by")
 
@@ -72,7 +72,7 @@ def _on(statement: Statement) -> dict[str, Any]:
 
 
 def is_unsettled() -> Q:
-    """Whether, of a partnership, something is still to be redeemed, stated or paid."""
+    """Return a condition on partnerships with something unredeemed, unstated or unpaid."""
     its = {"community": OuterRef("community"), "partnership": OuterRef("pk")}
     running = [Redemption.Status.HELD, Redemption.Status.REDEEMED]
     return Q(
@@ -92,12 +92,12 @@ def payouts_in(community: Community) -> QuerySet[Payout]:
 
 
 def payouts_seen_by(user: User) -> QuerySet[Payout]:
-    """Payouts of the statements that ``user`` may read."""
+    """Return the payouts of the statements ``user`` may read."""
     return _payouts(Q(statement__in=statements_seen_by(user)))
 
 
 def payouts_handled_by(user: User) -> QuerySet[Payout]:
-    """Payouts that ``user`` may cancel as staff."""
+    """Return the payouts ``user`` may cancel as staff."""
     return _payouts(Q(community__in=communities_where(user, HANDLES)))
 
 
@@ -111,9 +111,9 @@ def bank_accounts_of(merchant: Merchant) -> QuerySet[BankAccount]:
 
 
 def statements_to_pay(community: Community, payer: User) -> QuerySet[Statement]:
-    """Approved statements with something due that nothing is paying yet, oldest number first.
+    """Return approved statements with something due and no payment yet, oldest number first.
 
-    Leaves out what ``payer`` approved, and what is owed to a merchant on whose side they are.
+    Leaves out those ``payer`` approved, and those of a merchant on whose side they are.
     """
     its = {"community": OuterRef("community"), "statement": OuterRef("pk")}
     return (
@@ -134,7 +134,7 @@ def statements_to_pay(community: Community, payer: User) -> QuerySet[Statement]:
 
 
 def bank_lines_left_in(batch: BankBatch) -> QuerySet[BankBatchLine]:
-    """What the bank is still to pay, oldest number first, with whom and where."""
+    """Return the lines the bank is still to pay, oldest statement number first."""
     return (
         BankBatchLine.objects.filter(
             community=batch.community_id,
@@ -148,7 +148,7 @@ def bank_lines_left_in(batch: BankBatch) -> QuerySet[BankBatchLine]:
 
 
 def is_with_the_bank(statement: Statement) -> bool:
-    """Whether the statement is in a batch that keeps it from being paid otherwise."""
+    """Tell whether the statement is in a batch that keeps it from being paid otherwise."""
     return BankBatchLine.objects.filter(**_on(statement), freed_at__isnull=True).exists()
 
 
@@ -157,12 +157,12 @@ def bank_batches_in(community: Community) -> QuerySet[BankBatch]:
 
 
 def bank_batches_seen_by(user: User) -> QuerySet[BankBatch]:
-    """Batches that ``user`` may read as staff or auditor."""
+    """Return the batches ``user`` may read as staff or auditor."""
     return _bank_batches(Q(community__in=communities_where(user, WATCHES_OVER)))
 
 
 def bank_batches_handled_by(user: User) -> QuerySet[BankBatch]:
-    """Batches that ``user`` may cancel and hand to the bank as staff."""
+    """Return the batches ``user`` may cancel and hand to the bank as staff."""
     return _bank_batches(Q(community__in=communities_where(user, HANDLES)))
 
 

@@ -18,14 +18,14 @@ from merchants.settlement.services import statements as settlement
 
 @shared_task
 def sweep_unsettled() -> None:
-    """Queue a draft of every community's last whole periods, by its own clock."""
+    """Queue ``draft_settlement`` for every community, for today by its own clock."""
     for community in tenants():
         draft_settlement.delay(str(community.pk), community.today.isoformat())
 
 
 @shared_task(autoretry_for=(OperationalError,), retry_backoff=True)
 def draft_settlement(community_id: str, day: str) -> None:
-    """Draft what is due in a community on ``day`` (ISO 8601). Idempotent: it is drafted then."""
+    """Draft a community's due periods on ``day`` (ISO 8601). Idempotent: drafts none twice."""
     settlement.draft_due(
         community=Community.objects.get(pk=UUID(community_id)), day=date.fromisoformat(day)
     )
@@ -33,7 +33,7 @@ def draft_settlement(community_id: str, day: str) -> None:
 
 @shared_task
 def sweep_payouts() -> None:
-    """Queue every payout that is to be sent or asked about now."""
+    """Queue every payout that is due to be sent or asked about."""
     if not pay.is_configured():
         return
     due = Payout.objects.filter(status__in=Payout.OPEN, next_at__lte=timezone.now())
@@ -43,5 +43,5 @@ def sweep_payouts() -> None:
 
 @shared_task(autoretry_for=(OperationalError,), retry_backoff=True)
 def advance_payout(payout_id: str) -> None:
-    """Send a payout, or ask WeChat how it stands. Idempotent: a second run asks again."""
+    """Send a payout, or ask WeChat for its status. Idempotent: a second run asks again."""
     payouts.advance(payout_id=UUID(payout_id))

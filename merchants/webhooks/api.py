@@ -1,4 +1,4 @@
-"""What my own systems are told: by owners. How to receive: docs/webhooks.md."""
+"""Webhooks of a merchant, managed by its owners. How to receive them: docs/webhooks.md."""
 
 from datetime import datetime
 from typing import Any
@@ -33,7 +33,7 @@ def _endpoints(merchant: Merchant) -> QuerySet[Endpoint]:
 
 
 def _redelivered(request: Request, endpoint: Endpoint) -> Any:
-    """Tell how many there are today since the moment that is asked for."""
+    """Return how many deliveries there now are since the requested moment."""
     body = RedeliverSerializer(data=request.data)
     body.is_valid(raise_exception=True)
     told = deliveries_to(endpoint).filter(happened_at__gte=body.validated_data["since"])
@@ -45,7 +45,7 @@ _DELIVERY = below(_MINE, deliveries_to, "delivery_id")
 
 
 class WebhookListView(ListView[Endpoint]):
-    """List where the merchant is told: ``GET /api/v1/merchants/{merchant_id}/webhooks``."""
+    """List a merchant's webhooks: ``GET /api/v1/merchants/{merchant_id}/webhooks``."""
 
     serializer_class = WebhookSerializer
     finds = at_owned(_endpoints)
@@ -57,24 +57,24 @@ class WebhookListView(ListView[Endpoint]):
         creates=_endpoints,
     )
     def post(self, user: User, merchant: Merchant, url: str) -> Endpoint:
-        """Add an https address on the internet: ``POST /api/v1/merchants/{merchant_id}/webhooks``.
+        """Add a webhook by its https address: ``POST /api/v1/merchants/{merchant_id}/webhooks``.
 
-        The answer has the secret, which can be read until it has been used.
+        The answer has the secret, also when repeated, until the secret has been used.
         """
         return services.create(owner_id=merchant.pk, by=user, url=url)[0]
 
 
 class WebhookView(OpenView[Endpoint]):
-    """Open one: ``GET /api/v1/merchants/{merchant_id}/webhooks/{endpoint_id}``."""
+    """Open a webhook: ``GET /api/v1/merchants/{merchant_id}/webhooks/{endpoint_id}``."""
 
     serializer_class = WebhookSerializer
     finds = _MINE
 
 
 class WebhookSecretView(APIView):
-    """Make another secret: ``POST /api/v1/merchants/{merchant_id}/webhooks/{endpoint_id}/secret``.
+    """Renew a webhook's secret; the old one signs as well for another 24 hours.
 
-    The one before signs beside it for 24 hours.
+    ``POST /api/v1/merchants/{merchant_id}/webhooks/{endpoint_id}/secret``
     """
 
     @writes(NewWebhookSerializer, _MINE, needs_key=True)
@@ -83,9 +83,9 @@ class WebhookSecretView(APIView):
 
 
 class WebhookSwitchView(APIView):
-    """Switch it off or on: ``POST /api/v1/merchants/{merchant_id}/webhooks/{endpoint_id}/switch``.
+    """Switch a webhook off or on; events while it is off are not sent later.
 
-    What happens while it is off is not told later.
+    ``POST /api/v1/merchants/{merchant_id}/webhooks/{endpoint_id}/switch``
     """
 
     @writes(WebhookSerializer, _MINE, body=SwitchWebhookSerializer)
@@ -94,9 +94,9 @@ class WebhookSwitchView(APIView):
 
 
 class WebhookPingView(APIView):
-    """Try it: ``POST /api/v1/merchants/{merchant_id}/webhooks/{endpoint_id}/ping``.
+    """Send a test event: ``POST /api/v1/merchants/{merchant_id}/webhooks/{endpoint_id}/ping``.
 
-    Ten times an hour at most; then it is ``throttled``.
+    Ten times an hour at most; more are ``throttled``.
     """
 
     throttle_classes = (PingThrottle,)
@@ -108,7 +108,7 @@ class WebhookPingView(APIView):
 
 
 class DeliveryListView(ListView[Delivery]):
-    """List what it was told, newest first.
+    """List a webhook's deliveries, newest first.
 
     ``GET /api/v1/merchants/{merchant_id}/webhooks/{endpoint_id}/deliveries``
     """
@@ -118,14 +118,14 @@ class DeliveryListView(ListView[Delivery]):
 
 
 class DeliveryView(OpenView[Delivery]):
-    """Open what it was told once: ``GET …/webhooks/{endpoint_id}/deliveries/{delivery_id}``."""
+    """Open a delivery: ``GET …/webhooks/{endpoint_id}/deliveries/{delivery_id}``."""
 
     serializer_class = DeliverySerializer
     finds = _DELIVERY
 
 
 class RedeliverView(APIView):
-    """Send one event once more, under its own id.
+    """Send a delivery once more, under the same event id.
 
     ``POST …/webhooks/{endpoint_id}/deliveries/{delivery_id}/redeliver``
     """
@@ -136,7 +136,7 @@ class RedeliverView(APIView):
 
 
 class RedeliverSinceView(APIView):
-    """Send every event once more that happened since a moment.
+    """Send all events since a moment once more.
 
     ``POST /api/v1/merchants/{merchant_id}/webhooks/{endpoint_id}/redeliver``
     """

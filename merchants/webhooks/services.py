@@ -1,8 +1,8 @@
-"""What merchants' own systems are told. How it gets there: backend/webhooks.
+"""Webhook events for merchants' own systems. Delivery is in backend/webhooks.
 
-The triggers of a row owe its event (the .sql files ending in is_told); its facts are read when it
-is first sent. So every column here is held final by the database from the event on, and what is not
-final at the event, such as a draft's status, is said by the event.
+A row's triggers queue its event (the .sql files ending in is_told), and its facts are read when it
+is first sent. So the database holds every column here final from the event on; a fact that is not
+final at the event, such as a draft's status, is given with the event.
 """
 
 from urllib.parse import urlsplit
@@ -37,7 +37,7 @@ EVENTS = {
 
 
 def record(action: str, *, endpoint: Endpoint, by: User) -> None:
-    """Write it down in each community that the merchant is a partner of."""
+    """Record ``action`` in the audit trail of each of the merchant's communities."""
     partners.record(
         action,
         actor=by,
@@ -48,7 +48,7 @@ def record(action: str, *, endpoint: Endpoint, by: User) -> None:
 
 
 def tell_switched_off(delivery: Delivery) -> None:
-    """Owe the merchant's owners a notice."""
+    """Queue a notice for the merchant's owners."""
     telling.tell(
         "webhook_switched_off",
         community=delivery.community,

@@ -1,4 +1,4 @@
-"""Rules, their versions, and what each record earned under them."""
+"""Awards: the points of each record, under a version of a rule."""
 
 from typing import ClassVar
 
@@ -13,7 +13,7 @@ from points.rules.models import RuleVersion
 
 
 class Award(TenantModel):
-    """What one record earned, under which version of which rule; nothing, too, is an answer."""
+    """The points that one record earned under a version of a rule; 0 is an award as well."""
 
     source = models.CharField(max_length=80)  # the record, for example "hours:<id>"
     account = models.ForeignKey(Account, models.PROTECT, related_name="+", db_index=False)
@@ -47,7 +47,7 @@ class Award(TenantModel):
 
     @property
     def explanation(self) -> dict[str, object]:
-        """Rule, version, inputs and arithmetic, whether or not it earned anything."""
+        """The rule, version, inputs and arithmetic, whether or not the record earned anything."""
         if self.transfer is not None:
             return dict(self.transfer.explanation)
         return dict(self.explanation_of_nothing or {})

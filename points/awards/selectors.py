@@ -14,9 +14,9 @@ from points.rules.models import RuleVersion
 
 
 def points_awarded_that_day(account: Account, rule_id: UUID, local_day: date) -> int:
-    """Add up what the rule has brought ``account`` for that day so far, against its daily cap.
+    """Return the points that the rule has brought ``account`` for that day, against its daily cap.
 
-    What was reversed leaves the cap free, whether or not it could be taken back yet.
+    Reversed points leave the cap free, whether or not they could be taken back yet.
     """
     reversals = (
         Reversal.objects.filter(community=OuterRef("community"), transfer=OuterRef("transfer"))
@@ -34,13 +34,13 @@ def points_awarded_that_day(account: Account, rule_id: UUID, local_day: date) ->
 
 
 def award_of(community_id: UUID, source: str) -> Award | None:
-    """Return what the record ``source`` earned, if it has been looked at."""
+    """Return the award of the record ``source``, or None if there is none yet."""
     awards = Award.objects.select_related("transfer")
     return awards.filter(community=community_id, source=source).first()
 
 
 def points_by_source(community_ids: Iterable[UUID], sources: Iterable[str]) -> dict[str, int]:
-    """Return what each of these records earned, by its source; without an award it is absent."""
+    """Return the points that each record earned, by source; one without an award is absent."""
     awards = Award.objects.filter(
         community_id__in=list(community_ids), source__in=list(sources)
     ).values_list("source", "points")
@@ -48,10 +48,10 @@ def points_by_source(community_ids: Iterable[UUID], sources: Iterable[str]) -> d
 
 
 def explain(transfer: Transfer) -> dict[str, Any]:
-    """Tell why ``transfer`` was made, and what was taken back of it, in three statements at most.
+    """Return why ``transfer`` was made and what was taken back of it, in three statements at most.
 
-    For an award: the award, the version of the rule and the place that published it, the inputs
-    and the arithmetic. Of a transfer that takes back another: ``reverses``, the other one.
+    An award comes with the version of the rule, the place that published it, the inputs and the
+    arithmetic. A transfer that takes back another has that one under ``reverses``.
     """
     award = (
         Award.objects.filter(

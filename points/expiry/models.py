@@ -1,4 +1,4 @@
-"""When points expire."""
+"""Policies of when points expire."""
 
 from typing import ClassVar
 
@@ -11,12 +11,12 @@ from points.ledger.clock import ClockTimestamp
 
 
 class ExpiryPolicy(TenantModel):
-    """How long what is earned from ``valid_from`` on can be spent; never changed.
+    """A policy, never changed: how long points earned from ``valid_from`` on can be spent.
 
-    A place without one follows the place above it; without any, points expire at the end of the
-    year after they were earned. What was earned before keeps the day it was promised.
-    ``at_least_days`` is for points that arrive late: what is posted from ``valid_from`` on can be
-    spent for so many days at least, whenever it was served.
+    A place without a policy follows the place above it; without any, points expire at the end of
+    the year after they were earned. Points earned before keep their last day. ``at_least_days`` is
+    for points that arrive late: what is posted from ``valid_from`` on can be spent for that many
+    days at least, whenever the service was.
     """
 
     class Kind(models.TextChoices):

@@ -1,4 +1,4 @@
-"""Reads of expiry: policies, what was lost and what will be."""
+"""Reads of expiry: policies, what has expired and what will."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date, datetime
@@ -20,7 +20,7 @@ UNWRITTEN = ExpiryPolicy.Kind.END_OF_NEXT_YEAR  # what holds where there is no p
 
 
 def expiry_policies_of(community: Community) -> QuerySet[ExpiryPolicy]:
-    """Return all that were ever decided there."""
+    """Return all policies that the community itself ever set."""
     return ExpiryPolicy.objects.filter(community=community)
 
 
@@ -37,7 +37,7 @@ def expiry_policies_on(community: Community, *days: date) -> list[ExpiryPolicy]:
 
 
 def expiry_policies_known_in(community: Community) -> list[ExpiryPolicy]:
-    """List all that concern the community, the last word last: its own after those of above."""
+    """List all policies that concern the community: first those above, last its own latest."""
     places = [place.pk for place in lineage(community)]
     return sorted(
         ExpiryPolicy.objects.filter(community__in=places).select_related("community"),
@@ -46,7 +46,7 @@ def expiry_policies_known_in(community: Community) -> list[ExpiryPolicy]:
 
 
 def _in_force(known: Sequence[ExpiryPolicy], days: Iterable[date]) -> list[ExpiryPolicy]:
-    """List for each day the last that has begun, or else one that was never published."""
+    """List for each day the latest policy that has begun, or one that was never published."""
     unwritten = ExpiryPolicy(kind=UNWRITTEN)
     return [
         next((policy for policy in reversed(known) if policy.valid_from <= day), unwritten)
@@ -55,14 +55,14 @@ def _in_force(known: Sequence[ExpiryPolicy], days: Iterable[date]) -> list[Expir
 
 
 def next_expiry_day(community: Community) -> date | None:
-    """Return the first day, today or later, on which points are to expire, if any."""
+    """Return the first day, today or later, on which points are to expire, or None."""
     days = Earned.objects.filter(community=community, expires_on__gte=community.today)
     day: date | None = days.aggregate(first=Min("expires_on"))["first"]
     return day
 
 
 class ExpiredDay(NamedTuple):
-    """What has been taken of the points of a day, and when the last of it was."""
+    """The points of one day that have expired, and when the last of them was taken."""
 
     expires_on: date
     wallets: int
@@ -71,7 +71,7 @@ class ExpiredDay(NamedTuple):
 
 
 def expired_days(community: Community, most: int) -> list[ExpiredDay]:
-    """List the newest ``most`` days whose points have expired, the newest first."""
+    """List the ``most`` newest days whose points have expired, the newest first."""
     days = (
         Transfer.objects.filter(
             community=community,
@@ -91,7 +91,7 @@ def expired_days(community: Community, most: int) -> list[ExpiredDay]:
 
 
 class Expired(NamedTuple):
-    """What is taken of points that can be spent until a day."""
+    """The points that all wallets lose when ``expires_on`` is over."""
 
     expires_on: date
     wallets: int
@@ -99,7 +99,7 @@ class Expired(NamedTuple):
 
 
 class Losing(NamedTuple):
-    """What one wallet loses on a day: of what is ``available`` it keeps what expires later."""
+    """The points that a wallet loses on a day: ``available`` less ``kept``, which expires later."""
 
     account_id: UUID
     holder: str
@@ -110,9 +110,9 @@ class Losing(NamedTuple):
 
 
 def losing(community: Community, until: date, *, since: date = date.min) -> Iterator[Losing]:
-    """Tell what each wallet loses, if nothing moves before, on the days ``since`` to ``until``.
+    """Yield what each wallet loses on the days ``since`` to ``until`` if nothing moves before.
 
-    The nearest day first, and of a day whoever loses most.
+    The nearest day comes first, and within a day the largest loss.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -134,15 +134,15 @@ _LOSSES = """
 
 
 def losses(community: Community, on: date) -> Expired:
-    """Add up what all wallets lose on that day."""
+    """Return what all wallets together lose on that day."""
     points = [loss.points for loss in losing(community, on, since=on)]
     return Expired(on, len(points), sum(points))
 
 
 def losses_to_come(wallets: Collection[Account]) -> dict[UUID, list[tuple[date, int]]]:
-    """Tell when each wallet loses how much if nothing moves before, the nearest day first.
+    """Return when each wallet loses how much if nothing moves before, the nearest day first.
 
-    A day that is over is among them until what it took is posted. One statement, or none.
+    A day that is over is included until its expiry is posted. One statement, or none.
     """
     to_come: dict[UUID, list[tuple[date, int]]] = {wallet.pk: [] for wallet in wallets}
     if not to_come:

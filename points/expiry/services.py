@@ -1,12 +1,13 @@
-"""Expiry: what is earned can be spent until a day, and is lost when that day is over.
+"""Expiry: points can be spent until a day, and are lost when that day is over.
 
-The day is stamped on what is earned, by the policy in force when it was earned and not before so
-many days after the posting; there are no lots. Spending is first-expiring-first by definition, so
-when a day D is over a wallet loses ``max(0, available - earned that expires after D or never)``.
-As ``available`` is all that was earned, less what was spent, less what is held, that is the
-design's ``max(0, earned expiring ≤ D - debits - held)``. The ledger's functions take it before
-anything else moves in the wallet, so it does not matter when ``expire`` runs. docs/ledger.md,
-"Expiry", works out what follows for holds and reversals.
+The day is stamped on the award, by the policy in force when it was earned, and is never earlier
+than so many days after the posting; there are no lots. Spending is first-expiring-first by
+definition, so when a day D is over a wallet loses
+``max(0, available - earned that expires after D or never)``. As ``available`` is all that was
+earned, less what was spent, less what is held, that is the design's
+``max(0, earned expiring ≤ D - debits - held)``. The ledger's functions take it before anything
+else moves in the wallet, so it does not matter when ``expire`` runs.
+docs/ledger.md, "Expiry", works out what follows for holds and reversals.
 """
 
 from calendar import monthrange
@@ -36,7 +37,7 @@ TOLD_DAYS_BEFORE = (7, 30)
 
 
 def expires_on(kind: str, months: int | None, earned_on: date) -> date | None:
-    """Return the last day on which points earned on that day can be spent; None: for good."""
+    """Return the last day on which points earned on that day can be spent; None means for good."""
     if kind == Kind.NEVER:
         return None
     if kind == Kind.END_OF_YEAR:
@@ -52,7 +53,7 @@ def expires_on(kind: str, months: int | None, earned_on: date) -> date | None:
 
 @dataclass(frozen=True)
 class Lasting:
-    """How long points last that were served for on one day and posted on another, and why."""
+    """The lifetime of points, from the day served and the day posted, and its reason."""
 
     served_on: date
     posted_on: date
@@ -61,12 +62,12 @@ class Lasting:
 
     @property
     def expires_on(self) -> date | None:
-        """The last day on which the points can be spent; None: for good."""
+        """The last day on which the points can be spent; None means for good."""
         day = expires_on(self.policy.kind, self.policy.months, self.served_on)
         return day and max(day, self.posted_on + timedelta(days=self.at_least_days))
 
     def explanation(self) -> dict[str, Any]:
-        """Tell what an award says of it."""
+        """Return the part of an award's explanation that is about expiry."""
         return {
             "served_on": self.served_on.isoformat(),
             "policy": self.policy.kind,
@@ -78,10 +79,10 @@ class Lasting:
 
 
 def lasting(*, community: Community, served_on: date) -> Lasting:
-    """Tell how long what is posted now for service on that day lasts, by the community's days.
+    """Return how long points last that are posted now for service on that day of the community.
 
-    The day follows the policy in force on the day served, and is never earlier than so many days
-    after today: what arrives late is worth something when it arrives.
+    The last day follows the policy in force on the day served, and is never earlier than so many
+    days after today, so that points that arrive late can still be spent.
     """
     today = community.today
     policy, policy_now = selectors.expiry_policies_on(community, served_on, today)
@@ -89,7 +90,7 @@ def lasting(*, community: Community, served_on: date) -> Lasting:
 
 
 def back_until(*, community: Community) -> date:
-    """Return the last day of points that come back today, after their own."""
+    """Return the last day of points that a refund brings back today, after their own last day."""
     today = community.today
     (policy,) = selectors.expiry_policies_on(community, today)
     return today + timedelta(days=policy.at_least_days)
@@ -105,11 +106,11 @@ def set_policy(
     at_least_days: int = AT_LEAST_DAYS,
     set_by: User | None = None,
 ) -> ExpiryPolicy:
-    """Let what is earned from ``valid_from`` on, a day of the place's own, expire by this.
+    """Set how long points earned from ``valid_from`` on, a day of the place's own, can be spent.
 
-    What is posted from then on lasts ``at_least_days``, whenever it was served. What was posted
-    already keeps the day it was promised. Idempotent: answers with the place's own policy for
-    that day where it says the same. ``set_by`` is None for a command. Raises ExpiryPolicyInvalid.
+    Points posted from then on last ``at_least_days``, whenever the service was; those posted before
+    keep their last day. Idempotent: answers with the place's own policy for that day if it says the
+    same. ``set_by`` is None for a command. Raises ExpiryPolicyInvalid.
     """
     if kind not in Kind.values:
         raise ExpiryPolicyInvalid(parameter="kind")
@@ -136,7 +137,7 @@ def set_policy(
 
 
 def announce_policy(*, community: Community, valid_from: date, **policy: Any) -> ExpiryPolicy:
-    """Set a policy while the community is at work: nothing served already expires earlier.
+    """Set a policy while the community is at work, for service from today on at the earliest.
 
     Takes and raises what ``set_policy`` does, and RuleBackdated if ``valid_from`` is before the
     community's today.
@@ -146,9 +147,9 @@ def announce_policy(*, community: Community, valid_from: date, **policy: Any) ->
 
 
 def expire(*, community: Community, until: date | None = None) -> list[selectors.Expired]:
-    """Take from each wallet what it has lost by the end of ``until``, yesterday if not given.
+    """Take from each wallet the points it has lost by the end of ``until``, by default yesterday.
 
-    Nothing hangs on when this runs: points whose day is over can not be spent, and are taken
+    It does not matter when this runs: points whose day is over can not be spent, and are taken
     before anything else moves in their wallet. Idempotent: answers with what this call took, by
     day. One statement, however many wallets. Raises ExpiryDayNotOver.
     """
@@ -162,9 +163,9 @@ def expire(*, community: Community, until: date | None = None) -> list[selectors
 
 
 def tell(*, community: Community) -> None:
-    """Owe a notice to whoever loses points within 30 days, and another within 7, once each.
+    """Owe one notice to whoever loses points within 30 days, and another within 7, once each.
 
-    The notice says what goes if nothing is spent before. A missed night is made up for.
+    The notice says what goes if nothing is spent before. The next night makes up for a missed one.
     """
     today = community.today
     last = today + timedelta(days=max(TOLD_DAYS_BEFORE))

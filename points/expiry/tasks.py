@@ -1,4 +1,4 @@
-"""Celery's way in."""
+"""Tasks of expiry."""
 
 from uuid import UUID
 
@@ -12,25 +12,25 @@ from points.expiry import services as expiry
 
 @shared_task
 def sweep_expiry() -> None:
-    """Queue every community: which days are over, its own clock tells."""
+    """Queue every community; its own clock decides which days are over."""
     for community_id in tenants().values_list("pk", flat=True):
         expire_community.delay(str(community_id))
 
 
 @shared_task(autoretry_for=(OperationalError,), retry_backoff=True)
 def expire_community(community_id: str) -> None:
-    """Take what has expired in one community; a second run finds nothing left."""
+    """Take the expired points in one community. Idempotent: a second run finds nothing left."""
     expiry.expire(community=Community.objects.get(pk=UUID(community_id)))
 
 
 @shared_task
 def sweep_expiry_notices() -> None:
-    """Queue the telling of every community's volunteers."""
+    """Queue the notices of every community's volunteers."""
     for community_id in tenants().values_list("pk", flat=True):
         tell_of_expiry.delay(str(community_id))
 
 
 @shared_task(autoretry_for=(OperationalError,), retry_backoff=True)
 def tell_of_expiry(community_id: str) -> None:
-    """Owe one community's notices; a second run finds them owed."""
+    """Owe one community's notices. Idempotent: a second run owes none twice."""
     expiry.tell(community=Community.objects.get(pk=UUID(community_id)))

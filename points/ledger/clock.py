@@ -1,4 +1,4 @@
-"""Defaults that the database gives."""
+"""Column defaults that the database computes."""
 
 from django.db import models
 from django.db.models import Func

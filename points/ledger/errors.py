@@ -1,4 +1,4 @@
-"""The ledger's refusals, in the order in which it looks for them."""
+"""The ledger's refusals, in the order in which it checks for them."""
 
 from django.utils.translation import gettext_lazy as _
 

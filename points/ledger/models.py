@@ -13,10 +13,10 @@ from points.ledger.clock import ClockTimestamp
 
 
 def unchecked(to: Any, **options: Any) -> "models.ForeignKey[Any, Any]":
-    """Make a foreign key that stands in Python only.
+    """Make a foreign key that exists in Python only.
 
-    Triggers check accounts without the lock that a foreign key would put on rows that everybody
-    shares.
+    Triggers check accounts without the lock that a real foreign key would put on rows that
+    everybody shares.
     """
     return models.ForeignKey(
         to,
@@ -31,9 +31,9 @@ def unchecked(to: Any, **options: Any) -> "models.ForeignKey[Any, Any]":
 class Account(TenantModel):
     """One holder's account of one kind in one unit.
 
-    Only kinds with a floor keep running totals (``triggers.FLOORED``): the others are touched by
-    every posting, and a row that everybody updates would be a queue for everybody. Totals are
-    moved by the triggers of Transfer and Hold and by nothing else.
+    Only kinds with a floor keep running totals (``triggers.FLOORED``): every posting touches the
+    others, and a row that everybody updates would be a queue for everybody. Only the triggers of
+    Transfer and Hold change the totals.
     """
 
     kind = models.CharField(max_length=10, choices=AccountKind)
@@ -50,8 +50,8 @@ class Account(TenantModel):
             models.UniqueConstraint(
                 name="account_once", fields=["community", "kind", "unit", "holder"]
             ),
-            # Kept short: PostgreSQL reads it anew for every posting. What is known of kind and unit
-            # is a trigger's, for they never change.
+            # Kept short, because PostgreSQL parses it for every posting. A trigger checks kind and
+            # unit, which never change.
             models.CheckConstraint(
                 name="account_never_overdrawn",
                 condition=Q(
@@ -73,12 +73,12 @@ class Account(TenantModel):
 
     @property
     def available(self) -> int:
-        """What can be spent now; only for kinds with a floor."""
+        """The amount that can be spent now; only for kinds with a floor."""
         return self.credits - self.debits - self.held
 
 
 class Movement(TenantModel):
-    """What a transfer and a hold have in common: ``amount`` from ``debit`` to ``credit``."""
+    """The fields that a transfer and a hold share: ``amount`` from ``debit`` to ``credit``."""
 
     community = unchecked(Community)
     key = models.CharField(max_length=120)  # made from the event; one key moves points once
@@ -101,12 +101,12 @@ class Movement(TenantModel):
 class Transfer(Movement):
     """One movement: ``amount`` leaves ``debit`` and reaches ``credit``.
 
-    Both sides are one row, so the books balance. It is never changed or deleted; a mistake is
-    reversed by another transfer, which names it.
+    Both sides are one row, so the books balance. A transfer is never changed or deleted; a mistake
+    is reversed by another transfer, which names it.
     """
 
     reverses = unchecked("self", null=True)
-    # The last day of points that reached a wallet; NULL: never, or nothing of the kind.
+    # The last day of points that reached a wallet; NULL: they never expire, or it was no wallet.
     expires_on = models.DateField(null=True)
     seen_from: Account  # of a statement's line: the account whose statement it is
 
@@ -130,15 +130,15 @@ class Transfer(Movement):
 
     @property
     def brought(self) -> int:
-        """What came into the account that it is seen from; below zero, what went out."""
+        """The amount as ``seen_from`` sees it: positive if it came in, negative if it went out."""
         return self.amount if self.credit_id == self.seen_from.pk else -self.amount
 
 
 class Hold(Movement):
-    """``amount`` set aside in ``debit`` until it is captured (all or part) or voided, once.
+    """An ``amount`` set aside in ``debit`` until it is captured (all or part) or voided, once.
 
-    From ``expires_at`` on it can not be captured, whether or not anything has voided it yet.
-    Capturing is what makes the transfer: a trigger writes it, under the hold's own key.
+    From ``expires_at`` on a hold can not be captured, whether or not anything has voided it yet.
+    Capturing makes the transfer: a trigger writes it, under the hold's own key.
     """
 
     class State(models.TextChoices):
@@ -187,11 +187,11 @@ class Hold(Movement):
 
 
 class Reversal(TenantModel):
-    """``amount`` of ``transfer`` is taken back, as far as it is still there.
+    """A request to take back ``amount`` of ``transfer``, as far as it is still there.
 
-    What ``account`` (the one that was credited) can not give now is its shortfall: whatever
-    reaches the account repays it first, oldest reversal first. ``recovered`` follows the
-    transfers that do so; it is moved by triggers and by nothing else.
+    What ``account`` (the one that was credited) can not give now is its shortfall: whatever reaches
+    the account repays it first, oldest reversal first. ``recovered`` is what has been repaid so
+    far; only triggers change it.
     """
 
     key = models.CharField(max_length=120)  # made from the event; one key reverses once
@@ -228,15 +228,15 @@ class Reversal(TenantModel):
 
     @property
     def outstanding(self) -> int:
-        """What could not be taken back yet."""
+        """The amount that could not be taken back yet."""
         return self.amount - self.recovered
 
 
 class Earned(TenantModel):
-    """What a wallet earned that expires at the end of ``expires_on``, reversed awards not counted.
+    """The points a wallet earned that expire at the end of ``expires_on``, less reversed awards.
 
-    Spending is first-expiring-first by definition, so this is all that expiry needs to know
-    (docs/ledger.md, "Expiry"). Moved by the triggers of Transfer and by nothing else.
+    Spending is first-expiring-first by definition, so expiry needs to know no more than this
+    (docs/ledger.md, "Expiry"). Only the triggers of Transfer change these rows.
     """
 
     account = unchecked(Account)

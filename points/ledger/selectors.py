@@ -36,8 +36,8 @@ def wallets_of(community_ids: Iterable[UUID], person_id: UUID) -> dict[UUID, Acc
 def balance(account: Account, *, at: datetime | None = None) -> int:
     """Return credits less debits, in the account's unit, of all that was posted, or by ``at``.
 
-    What is held still counts; ``Account.available`` is what can be spent. Now, it costs the same
-    however long the account's statement is; of the past, all of it is read.
+    Held amounts still count; ``Account.available`` is what can be spent. The balance of now costs
+    the same however long the statement is; for a past moment all of it is read.
     """
     if at is not None:
         return total(transfers_of(account).filter(posted_at__lte=at), account)
@@ -49,7 +49,7 @@ def balance(account: Account, *, at: datetime | None = None) -> int:
 
 
 def total(transfers: QuerySet[Transfer], account: Account) -> int:
-    """Add up what ``transfers`` brought ``account``, less what they took."""
+    """Return the sum that ``transfers`` brought ``account``, less what they took."""
     sums = transfers.aggregate(
         credits=Coalesce(Sum("amount", filter=Q(credit=account)), 0),
         debits=Coalesce(Sum("amount", filter=Q(debit=account)), 0),
@@ -60,8 +60,8 @@ def total(transfers: QuerySet[Transfer], account: Account) -> int:
 def totals_of(accounts: Iterable[Account]) -> dict[UUID, tuple[int, int]]:
     """Return credits and debits of each of a community's accounts, now, in one statement.
 
-    Accounts with a floor carry them; of the others it is what was rolled up with the last seal
-    that they were part of, and the transfers that are not sealed yet.
+    Accounts with a floor carry their totals. For the others they are the rollup of the last seal
+    that they were part of, plus the transfers that are not sealed yet.
     """
     accounts = list(accounts)
     totals = {account.pk: (account.credits, account.debits) for account in accounts}
@@ -79,7 +79,7 @@ def totals_of(accounts: Iterable[Account]) -> dict[UUID, tuple[int, int]]:
     return totals
 
 
-# The tail is tallied once, whatever a planner that knows nothing of a new community believes.
+# MATERIALIZED: the tail is tallied once, even if the planner has no statistics yet.
 _TALLY = f"""
     WITH tail AS MATERIALIZED (
         SELECT sides.account_id, sum(sides.credits)::bigint AS credits,
@@ -108,7 +108,7 @@ _TALLY = f"""
 
 
 def transfers_of(account: Account) -> QuerySet[Transfer]:
-    """Return all that the account was part of, newest first. For a page, see ``Statement``."""
+    """Return all transfers of the account, newest first. For a page, see ``Statement``."""
     return Transfer.objects.filter(
         Q(debit=account) | Q(credit=account), community_id=account.community_id
     ).order_by("-id")
@@ -144,21 +144,21 @@ class Statement:
 
 
 def statement(account: Account, among: QuerySet[Transfer] | None = None) -> Statement:
-    """Return the account's statement, or what of it is ``among`` its community's transfers."""
+    """Return the account's statement, narrowed down to ``among`` if given."""
     if among is None:
         among = Transfer.objects.filter(community_id=account.community_id)
     return Statement(account, among)
 
 
 def signed(account: Account) -> Case:
-    """Amount of a transfer as the account sees it: below zero, what went out."""
+    """Return the expression for a transfer's amount as the account sees it, negative if it left."""
     return Case(When(credit=account, then=F("amount")), default=-F("amount"))
 
 
 def transfers_with_balance(account: Account) -> QuerySet[Transfer]:
-    """Return all that the account was part of, newest first, each with its ``balance_after``.
+    """Return all transfers of the account, newest first, each with its ``balance_after``.
 
-    One statement, so that what is posted meanwhile can not put them out of step.
+    It is one statement, so that postings meanwhile can not put the balances out of step.
     """
     balance_after = Window(
         Sum(signed(account), output_field=BigIntegerField()),
@@ -174,7 +174,7 @@ def accounts_in(community: Community) -> QuerySet[Account]:
 
 
 def account_in(community: Community, account_id: UUID) -> Account:
-    """Return one of the community's accounts. Raises AccountUnknown."""
+    """Return one of the community's accounts. Raises AccountUnknown if there is none."""
     account = accounts_in(community).filter(pk=account_id).first()
     if account is None:
         raise AccountUnknown
@@ -184,7 +184,7 @@ def account_in(community: Community, account_id: UUID) -> Account:
 
 @dataclass(frozen=True)
 class TrialBalanceLine:
-    """All accounts of one kind and unit in a community, together."""
+    """The totals of all accounts of one kind and unit in a community."""
 
     unit: str
     kind: str
@@ -200,7 +200,7 @@ class TrialBalanceLine:
 def trial_balance(community: Community, *, at: datetime | None = None) -> list[TrialBalanceLine]:
     """Add up what each kind of account has moved, now or of all that was posted by ``at``.
 
-    In each unit debits and credits come to the same. Of the past, the whole ledger is read.
+    In each unit debits and credits are equal. For a past moment, the whole ledger is read.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -236,7 +236,7 @@ _TRIAL_BALANCE_AT = """
 
 
 def transfers_in(community: Community) -> QuerySet[Transfer]:
-    """Return everything that moved in the community, with both accounts, newest first."""
+    """Return every transfer of the community, with both accounts, newest first."""
     return (
         Transfer.objects.filter(community=community)
         .select_related("debit", "credit")
@@ -245,7 +245,7 @@ def transfers_in(community: Community) -> QuerySet[Transfer]:
 
 
 def transfer_of(person_id: UUID, transfer_id: UUID) -> Transfer:
-    """Return a transfer that reached or left the person's wallet, seen from there.
+    """Return a transfer that reached or left the person's wallet, seen from the wallet.
 
     Raises TransferUnknown, also for a transfer between others.
     """
@@ -266,7 +266,7 @@ def transfer_in(community: Community, transfer_id: UUID) -> Transfer:
 
 
 def totals_by_kind(community: Community, unit: Unit = Unit.POINTS) -> dict[str, int]:
-    """Return each kind's balance in the whole community, now; together they are zero."""
+    """Return each kind's balance in the whole community, now; together they add up to zero."""
     return dict.fromkeys(AccountKind.values, 0) | {
         line.kind: line.balance for line in trial_balance(community) if line.unit == unit
     }

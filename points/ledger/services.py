@@ -1,9 +1,9 @@
 """Moving points: the only way in to the ledger's tables.
 
 Each function but ``account`` and ``post_many`` is one statement: one round trip, and a transaction
-by itself where the caller has opened none. The ``key`` is made from the event
-(``hours:<record>``), so doing it again changes nothing and answers the same; the same key with
-other contents is refused with TransferIdReused. docs/ledger.md has the order of refusals.
+by itself if the caller has opened none. The ``key`` is made from the event (``hours:<record>``), so
+a repeated call changes nothing and answers the same; one key with other contents is refused with
+TransferIdReused. docs/ledger.md has the order of refusals.
 """
 
 import json
@@ -44,8 +44,8 @@ _REFUSALS: dict[str, type[Refusal]] = {
         errors.ReversalTooLarge,
     )
 }
-# What the database refuses by itself where nothing before it could: an account that was never
-# opened, or a key that another transaction was using at that very moment.
+# Refusals that only the database can make: of an account that was never opened, or of a key that
+# another transaction was using at the same moment.
 _BY_CONSTRAINT: dict[str | None, type[Refusal]] = {
     "transfer_in_one_book": errors.AccountUnknown,
     "hold_in_one_book": errors.AccountUnknown,
@@ -58,11 +58,11 @@ _BY_CONSTRAINT: dict[str | None, type[Refusal]] = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Movement:
-    """What is to move: ``amount`` whole points or fen from ``debit`` to ``credit``.
+    """A transfer to be posted: ``amount`` whole points or fen from ``debit`` to ``credit``.
 
     ``occurred_at`` is when it happened in the community, now if not given; the ledger notes by
-    itself when it learned of it. ``explanation`` is JSON for whoever asks why. Points that reach
-    a wallet can be spent until the end of ``expires_on``, for good if not given.
+    itself when it learned of it. ``explanation`` is JSON for whoever asks why. Points that reach a
+    wallet can be spent until the end of ``expires_on``, or for good if it is not given.
     """
 
     debit: Account
@@ -79,7 +79,7 @@ class Movement:
 def account(
     *, community: Community, kind: AccountKind, holder: str = "", unit: Unit = Unit.POINTS
 ) -> Account:
-    """Return the holder's account of that kind, opened if it is new; ``holder`` is opaque."""
+    """Return the holder's account of that kind, opened if it is new. ``holder`` is opaque."""
     opened, _ = Account.objects.get_or_create(
         community=community, kind=kind, unit=unit, holder=holder
     )
@@ -87,12 +87,12 @@ def account(
 
 
 def wallet(*, community: Community, person_id: UUID) -> Account:
-    """Return the wallet of one person in one community, opened if it is new."""
+    """Return the person's wallet in the community, opened if it is new."""
     return account(community=community, kind=AccountKind.WALLET, holder=f"person:{person_id}")
 
 
 def post(movement: Movement) -> Transfer:
-    """Move the amount now.
+    """Post the movement now.
 
     Raises, in this order: AmountInvalid, AccountsMustDiffer, TransferIdReused, AccountUnknown,
     UnitsDiffer, ShortfallOutstanding, InsufficientPoints (only a debited wallet or fund has a
@@ -109,11 +109,11 @@ def post(movement: Movement) -> Transfer:
 
 
 def post_many(movements: Iterable[Movement]) -> int:
-    """Move them all, or none. Returns how many of them are new.
+    """Post all movements, or none. Returns how many are new.
 
-    For any number of movements of one community, which are streamed. Floors hold for the wallets
-    as all of them leave them, so their order means nothing. Refuses as ``post`` does, naming the
-    ``key`` where it is one movement's fault; raises AccountUnknown if they are of several
+    The movements are of one community, any number, and are streamed. Floors are checked once, on
+    the wallets as all movements leave them, so their order does not matter. Raises what ``post``
+    does, with the ``key`` if one movement is at fault; raises AccountUnknown if they are of several
     communities.
     """
     with transaction.atomic(), connection.cursor() as cursor:
@@ -123,12 +123,12 @@ def post_many(movements: Iterable[Movement]) -> int:
             cursor.execute(_MANY["drop"])
             return 0
         cursor.execute(_MANY["count"])
-        # Wallets before keys, as everybody: two of these with the same keys wait, in no ring.
-        # Where no wallet is locked for some, the keys are taken in one order, which costs a tenth.
+        # Wallets are locked before keys, as everywhere, so two calls with the same keys can not
+        # deadlock. If some movements lock no wallet, keys are taken in order: a tenth slower.
         cursor.execute(_MANY["lock"], [community_id, list(floored)])
         (may_be_over,) = cursor.fetchone()
         if may_be_over:
-            # As points_lock_available does: what is over can not be spent.
+            # As points_lock_available does: expired points can not be spent.
             cursor.execute(_MANY["expire"], [community_id, may_be_over])
         try:
             cursor.execute(_MANY["insert"].format(order="" if all_lock else "ORDER BY key"))
@@ -149,7 +149,7 @@ def post_many(movements: Iterable[Movement]) -> int:
 def hold(movement: Movement, *, lifetime: timedelta) -> Hold:
     """Set the amount aside in the debited wallet or fund for ``lifetime`` from now.
 
-    Raises as ``post`` does, and AccountHasNoFloor before what concerns the floor.
+    Raises what ``post`` does, and AccountHasNoFloor before the refusals about the floor.
     """
     fields = _fields(movement)
     del fields["expires_on"]  # nothing is earned yet
@@ -166,11 +166,11 @@ def hold(movement: Movement, *, lifetime: timedelta) -> Hold:
 def capture(
     *, community_id: UUID, hold_id: UUID, amount: int | None = None, at: datetime | None = None
 ) -> UUID:
-    """Turn a hold, or ``amount`` of it, into a transfer; the rest is free again. Returns its id.
+    """Turn a hold, or ``amount`` of it, into a transfer; free the rest. Returns the transfer's id.
 
     ``at`` is when it happened in the community, now if not given. Idempotent by amount: answers
-    with the first transfer. Raises AmountInvalid, HoldUnknown, HoldResolved (voided,
-    or captured with another amount), CaptureTooLarge, HoldExpired.
+    with the first transfer. Raises AmountInvalid, HoldUnknown, HoldResolved (voided, or captured
+    with another amount), CaptureTooLarge, HoldExpired.
     """
     if amount is not None:
         _check_amount(amount)
@@ -185,7 +185,7 @@ def capture(
 def void(*, community_id: UUID, hold_id: UUID, at: datetime | None = None) -> None:
     """Release a hold, expired or not. Idempotent.
 
-    Raises HoldUnknown, HoldResolved (it was captured).
+    Raises HoldUnknown, or HoldResolved if the hold was captured.
     """
     _ask("points_resolve_hold", [community_id, hold_id, None, None, at])
 
@@ -202,15 +202,15 @@ def reverse(
     occurred_at: datetime | None = None,
     back_until: date | None = None,
 ) -> Reversal:
-    """Take back a transfer, or ``amount`` of it; ``None`` is all that is left.
+    """Take back a transfer, or ``amount`` of it; ``None`` takes back all that is left.
 
-    What a wallet has spent of it already is its ``outstanding`` shortfall, which whatever reaches
-    the wallet repays first; what of it has expired comes back from there. What a refund brings
-    back to a wallet after its day can be spent until the end of ``back_until``; it is over if that
-    is not given. A fund has to have the amount, and so has a wallet that another wallet gave it.
-    Raises, in this order: AmountInvalid,
-    TransferUnknown, TransferIdReused (the key), ReversalOfReversal, TransferReversed,
-    ReversalTooLarge, InsufficientPoints.
+    Points that the wallet has spent already become its ``outstanding`` shortfall, which whatever
+    reaches the wallet repays first; points that have expired come back from the expired account. A
+    refund that reaches a wallet after the points' last day can be spent until the end of
+    ``back_until``, or not at all if that is not given. A fund has to have the amount, and so has a
+    wallet that got it from another wallet. Raises, in this order: AmountInvalid, TransferUnknown,
+    TransferIdReused (the key), ReversalOfReversal, TransferReversed, ReversalTooLarge,
+    InsufficientPoints.
     """
     if amount is not None:
         _check_amount(amount)
@@ -267,8 +267,8 @@ def _check_amount(amount: int) -> None:
 
 
 def _against(movement: Movement) -> str | None:
-    """Tell what the accounts are wrong for, if the key is new. What they are never changes, so
-    that nobody needs to ask for it; should it be made up, the database refuses."""
+    """Return the code of what is wrong with the two accounts, if anything. No query is needed: an
+    account's community and unit never change, and the database refuses forged ones."""
     if movement.debit.community_id != movement.credit.community_id:
         return errors.AccountUnknown.code
     if movement.debit.unit != movement.credit.unit:
@@ -277,7 +277,7 @@ def _against(movement: Movement) -> str | None:
 
 
 def _ask(function: str, arguments: Sequence[Any], needed: int | None = None) -> Sequence[Any]:
-    """Call a function of the ledger. Returns its answer but the refusal, which is raised."""
+    """Call a function of the ledger. Returns its answer without the refusal, which is raised."""
     given = [json.dumps(a) if isinstance(a, dict) else a for a in arguments]
     marks = ", ".join(["%s"] * len(given))
     with connection.cursor() as cursor:
@@ -288,7 +288,7 @@ def _ask(function: str, arguments: Sequence[Any], needed: int | None = None) -> 
         row: Sequence[Any] = cursor.fetchone()
     refusal, *answer = row
     if refusal == errors.InsufficientPoints.code:
-        # Who asks for all that is left hears how much that was.
+        # If all that is left was asked for, the answer says how much that was.
         raise errors.InsufficientPoints(available=answer[0], needed=needed or answer[3])
     if refusal == errors.ShortfallOutstanding.code:
         raise errors.ShortfallOutstanding(shortfall=answer[0])
@@ -347,10 +347,10 @@ _MANY = {
 
 
 def _copy(cursor: Any, movements: Iterable[Movement]) -> tuple[int, UUID | None, set[UUID], bool]:
-    """Stream the movements into the table ``posting``, each checked.
+    """Check the movements and stream them into the table ``posting``.
 
-    Returns how many they were, of which community, their wallets and funds, and whether each of
-    them has one.
+    Returns how many there are, of which community, their wallets and funds, and whether every
+    movement has one.
     """
     copied, community_id, floored, all_lock = 0, None, set(), True
     with connection.wrap_database_errors, cursor.copy(_MANY["copy"]) as copy:

@@ -1,7 +1,7 @@
-"""What the database itself sees to, whoever asks: the ORM, a console, raw SQL.
+"""Triggers: what the database itself refuses to anybody, be it the ORM, a console or raw SQL.
 
-docs/ledger.md, "What always holds". Constraint names given with RAISE are what tests
-and people look for; the ledger's functions refuse politely before these have to.
+See docs/ledger.md, "What always holds". Tests and people look for the constraint names given with
+RAISE; the ledger's functions refuse politely before these triggers have to.
 """
 
 from typing import Any
@@ -18,7 +18,7 @@ FLOORED_SQL = ", ".join(f"'{kind}'" for kind in FLOORED)
 
 
 def refuses(name: str, message: str, operation: Any, **how: Any) -> pgtrigger.Trigger:
-    """Return a trigger that refuses ``operation``, and names itself as a constraint does."""
+    """Return a trigger that refuses ``operation`` and names itself as a constraint does."""
     return pgtrigger.Trigger(
         name=name,
         when=pgtrigger.Before,
@@ -32,13 +32,13 @@ def refuses(name: str, message: str, operation: Any, **how: Any) -> pgtrigger.Tr
 
 
 def not_emptied(table: str) -> pgtrigger.Trigger:
-    """Refuse TRUNCATE, which no trigger on rows sees."""
+    """Return a trigger that refuses TRUNCATE, which triggers on rows do not see."""
     name, message = f"{table}_is_not_emptied", "what is on record stays"
     return refuses(name, message, pgtrigger.Truncate, level=pgtrigger.Statement)
 
 
 def stays(table: str) -> list[pgtrigger.Trigger]:
-    """Refuse to delete rows of ``table``."""
+    """Return triggers that refuse to delete rows of ``table``."""
     return [
         pgtrigger.Protect(name=f"{table}_stays", operation=pgtrigger.Delete),
         not_emptied(table),
@@ -46,7 +46,7 @@ def stays(table: str) -> list[pgtrigger.Trigger]:
 
 
 def final(table: str) -> list[pgtrigger.Trigger]:
-    """Refuse to change or delete rows of ``table``."""
+    """Return triggers that refuse to change or delete rows of ``table``."""
     is_final = pgtrigger.Protect(
         name=f"{table}_is_final", operation=pgtrigger.Update | pgtrigger.Delete
     )

@@ -1,4 +1,4 @@
-"""Rules, their versions, and what each record earned under them."""
+"""Rules and their versions."""
 
 from typing import ClassVar
 
@@ -12,7 +12,7 @@ from points.ledger.clock import ClockTimestamp
 
 
 class Rule(TenantModel):
-    """What a category of service or report earns; its versions say how much, and when."""
+    """A rule: what a category of service or report earns. Its versions say how much, and when."""
 
     class Subject(models.TextChoices):
         HOURS = "hours"
@@ -36,7 +36,7 @@ class Rule(TenantModel):
 
 
 class RuleVersion(TenantModel):
-    """One published wording of a rule, never changed: what it earned must stay explicable."""
+    """One published version of a rule, never changed: awards under it must stay explicable."""
 
     rule = models.ForeignKey(Rule, models.PROTECT, related_name="versions", db_index=False)
     number = models.PositiveIntegerField()  # 1, 2, … within the rule

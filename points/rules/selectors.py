@@ -30,7 +30,7 @@ def rule_for(community: Community, subject: str, category: str, day: date) -> Ru
 
 
 def rule_precedence(places: Sequence[UUID]) -> Callable[[RuleVersion], tuple[int, bool, int]]:
-    """Order versions as ``rule_for`` looks at them; ``places`` are ids, the nearest first."""
+    """Return the sort key by which ``rule_for`` chooses; ``places`` are ids, the nearest first."""
     return lambda version: (
         places.index(version.community_id),
         version.rule.category == "*",
@@ -39,7 +39,7 @@ def rule_precedence(places: Sequence[UUID]) -> Callable[[RuleVersion], tuple[int
 
 
 def categories_with_rule(community: Community, subject: str) -> set[str]:
-    """Return every category with a rule of its own, here or above; ``*`` is all others."""
+    """Return every category with a rule of its own, here or above; ``*`` stands for all others."""
     return set(
         RuleVersion.objects.filter(
             community__in=lineage(community), rule__subject=subject
@@ -48,7 +48,7 @@ def categories_with_rule(community: Community, subject: str) -> set[str]:
 
 
 def category_as_ruled(community: Community, subject: str, category: str) -> str:
-    """Spell ``category`` as the rule for it does; width, blanks and brackets make no other."""
+    """Return ``category`` as the rule for it spells it, ignoring width, blanks and brackets."""
     ruled = categories_with_rule(community, subject)
     if category in ruled:
         return category
@@ -66,10 +66,10 @@ def rules_known_in(community: Community) -> QuerySet[Rule]:
 
 
 def rules_told_in(community: Community, day: date | None = None) -> QuerySet[Rule]:
-    """Return ``rules_known_in`` with what is told beside each as it applies in the community.
+    """Return ``rules_known_in``, each with how it applies in the community.
 
-    ``is_inherited``, the community's ``day``, today if not given, and ``versions_to_come``: those
-    that are valid then or later, by their numbers.
+    Adds ``is_inherited``, the community's ``day`` (today if not given) and ``versions_to_come``:
+    those that are valid then or later, by their numbers.
     """
     day = day or community.today
     versions = RuleVersion.objects.filter(
@@ -83,9 +83,9 @@ def rules_told_in(community: Community, day: date | None = None) -> QuerySet[Rul
 
 
 def rules_applying_in(community: Community, day: date | None = None) -> QuerySet[Rule]:
-    """Return, as ``rules_told_in``, the community's own rules and those that it is lent.
+    """Return, as ``rules_told_in``, the community's own rules and those that it inherits.
 
-    What a nearer place overrides that day, by a rule for the category or by ``*``, is not lent.
+    Rules that a nearer place overrides that day, for the category or by ``*``, are left out.
     """
     day = day or community.today
     places = [place.pk for place in lineage(community)]
@@ -116,15 +116,15 @@ def rules_applying_in(community: Community, day: date | None = None) -> QuerySet
 
 
 def versions_in(community: Community) -> QuerySet[RuleVersion]:
-    """Return all wordings that were ever published there."""
+    """Return all versions that the community itself ever published."""
     return RuleVersion.objects.filter(community=community).select_related("rule")
 
 
 def versions_of(rule: Rule) -> QuerySet[RuleVersion]:
-    """Return all that was ever published of the rule, newest first."""
+    """Return all versions of the rule, newest first."""
     return RuleVersion.objects.filter(community_id=rule.community_id, rule=rule).order_by("-id")
 
 
 def valid_from(day: date) -> Q:
-    """Condition on versions that are valid on ``day`` or later."""
+    """Return the condition that a version is valid on ``day`` or later."""
     return Q(valid_to__isnull=True) | Q(valid_to__gte=day)

@@ -1,4 +1,4 @@
-"""Rules: what may be written in one, publishing a version, and the arithmetic of hours.
+"""Rules: what one may contain, publishing a version, and the arithmetic of hours.
 
 The arithmetic is that of the scenarios' README: ``points = floor(points_per_hour ×
 Σ(minutes × multiplier_bp) ÷ (60 × 10000))`` for one record, then the daily cap.
@@ -38,9 +38,9 @@ class HoursRule:
 
     @classmethod
     def read(cls, parameters: dict[str, Any]) -> Self:
-        """Read a rule's JSON. Raises RuleInvalid naming the parameter at fault.
+        """Read a rule's JSON. Raises RuleInvalid, which names the parameter at fault.
 
-        Raises CashNotAllowedForHours if it pays fen: volunteering is unpaid by law.
+        Raises CashNotAllowedForHours if the rule pays fen: volunteering is unpaid by law.
         """
         known = {"points_per_hour", "daily_cap_points", "peak_windows", "peak_multiplier_bp"}
         if cash := sorted(name for name in set(parameters) - known if name.endswith("_fen")):
@@ -62,13 +62,13 @@ class HoursRule:
 
 @dataclass(frozen=True)
 class ReportRule:
-    """The parameters of a rule for reports: a fixed reward for a verified one."""
+    """The parameters of a rule for reports, checked: a fixed reward for a verified one."""
 
     reward_points: int
 
     @classmethod
     def read(cls, parameters: dict[str, Any]) -> Self:
-        """Read a rule's JSON. Raises RuleInvalid naming the parameter at fault."""
+        """Read a rule's JSON. Raises RuleInvalid, which names the parameter at fault."""
         _refuse_unknown(parameters, {"reward_points"})
         return cls(reward_points=_number(parameters, "reward_points"))
 
@@ -82,7 +82,7 @@ READERS: dict[Rule.Subject, Callable[[dict[str, Any]], HoursRule | ReportRule]] 
 def read(
     *, subject: Rule.Subject, category: str, parameters: dict[str, Any]
 ) -> HoursRule | ReportRule:
-    """Read and check what is written as a rule for ``category``. Raises RuleInvalid."""
+    """Read and check the parameters of a rule for ``category``. Raises RuleInvalid."""
     if not isinstance(parameters, dict):
         raise RuleInvalid
     rule = READERS[subject](parameters)
@@ -104,8 +104,8 @@ def publish(
 ) -> RuleVersion:
     """Publish the next version of the rule for ``category``, which is never changed.
 
-    Idempotent: answers with the latest version where it says the same already. ``published_by``
-    is None for a command. Raises RuleInvalid.
+    Idempotent: answers with the latest version if it says the same already. ``published_by`` is
+    None for a command. Raises RuleInvalid.
     """
     read(subject=subject, category=category, parameters=parameters)
     if valid_to is not None and valid_to < valid_from:
@@ -136,7 +136,7 @@ def publish(
 
 
 def announce(*, community: Community, valid_from: date, **rule: Any) -> RuleVersion:
-    """Publish while the community is at work: what was earned stays as it was promised.
+    """Publish while the community is at work: what was earned keeps the rule it was earned under.
 
     Takes and raises what ``publish`` does, and RuleBackdated if ``valid_from`` is before the
     community's today.
@@ -156,9 +156,9 @@ SECTIONS = {"service": Rule.Subject.HOURS, "reports": Rule.Subject.REPORT}
 
 @transaction.atomic
 def publish_all(*, community: Community, written: Any, valid_from: date) -> list[RuleVersion]:
-    """Publish the sections ``service`` and ``reports``: parameters by category, as in rules.json.
+    """Publish all rules of the sections ``service`` and ``reports``, by category as in rules.json.
 
-    All of them or none. Raises RuleInvalid naming the section, category and parameter at fault.
+    All or none. Raises RuleInvalid, which names the section, category and parameter at fault.
     """
     versions = []
     for section, subject in SECTIONS.items():
@@ -182,20 +182,20 @@ def publish_all(*, community: Community, written: Any, valid_from: date) -> list
 
 
 def to_the_minute(moment: datetime) -> datetime:
-    """Times count as people read them, to the minute: seconds are dropped.
+    """Return the moment in UTC without its seconds: times count to the minute, as people read them.
 
-    In UTC, so that differences are real minutes also when the clocks change between.
+    In UTC differences are real minutes, even if the clocks change between.
     """
     return moment.astimezone(UTC).replace(second=0, microsecond=0)
 
 
 def minutes_between(start: datetime, end: datetime) -> int:
-    """Count whole minutes from ``start`` to ``end``, each taken to the minute."""
+    """Count the whole minutes from ``start`` to ``end``, each without its seconds."""
     return int((to_the_minute(end) - to_the_minute(start)) / timedelta(minutes=1))
 
 
 def peak_minutes(rule: HoursRule, start: datetime, end: datetime, clock: ZoneInfo) -> int:
-    """Count the minutes of ``start`` to ``end`` in the rule's windows, by ``clock``."""
+    """Count the minutes from ``start`` to ``end`` inside the rule's windows, by ``clock``."""
     start, end = to_the_minute(start), to_the_minute(end)
     day, last = start.astimezone(clock).date(), end.astimezone(clock).date()
     total = 0
@@ -211,9 +211,9 @@ def peak_minutes(rule: HoursRule, start: datetime, end: datetime, clock: ZoneInf
 def hours_to_points(
     rule: HoursRule, start: datetime, end: datetime, clock: ZoneInfo, awarded_that_day: int
 ) -> tuple[int, dict[str, Any]]:
-    """Reckon what ``start`` to ``end`` earns, in whole points, with every step of it.
+    """Return what ``start`` to ``end`` earns, in whole points, with every step of the arithmetic.
 
-    ``awarded_that_day`` is what the same rule has brought the same volunteer for that day.
+    ``awarded_that_day`` is what the rule has already brought the volunteer for that day.
     """
     minutes = minutes_between(start, end)
     peak = peak_minutes(rule, start, end, clock)
@@ -248,7 +248,7 @@ def _number(parameters: dict[str, Any], name: str) -> int:
 
 
 def _window(window: Any) -> tuple[int, int]:
-    """``["07:00", "09:00"]`` as minutes of the day. One over midnight is written as two."""
+    """Return ``["07:00", "09:00"]`` as minutes of the day. One over midnight is written as two."""
     if (
         not isinstance(window, list)
         or len(window) != 2
@@ -262,7 +262,7 @@ def _window(window: Any) -> tuple[int, int]:
 
 
 def _merged(windows: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
-    """Windows that touch become one: a minute counts once, however many windows hold it."""
+    """Merge windows that touch: a minute counts once, however many windows contain it."""
     merged: list[tuple[int, int]] = []
     for opens, closes in sorted(windows):
         if merged and opens <= merged[-1][1]:

@@ -20,7 +20,7 @@ def leaf_hash(data: bytes) -> bytes:
 
 
 def root(leaves: Sequence[bytes]) -> bytes:
-    """The root over leaf hashes, in their order; that of none is SHA-256 of nothing."""
+    """Return the root over leaf hashes, in their order; that of no leaves is SHA-256 of nothing."""
     if not leaves:
         return sha256(b"").digest()
     level = leaves
@@ -30,7 +30,7 @@ def root(leaves: Sequence[bytes]) -> bytes:
 
 
 def inclusion_path(leaves: Sequence[bytes], index: int) -> list[bytes]:
-    """What leads from leaf ``index``, counted from 0, to the root: the lowest neighbour first.
+    """Return the hashes that lead from leaf ``index``, counted from 0, to the root, lowest first.
 
     Raises ValueError if there is no such leaf.
     """
@@ -47,9 +47,9 @@ def inclusion_path(leaves: Sequence[bytes], index: int) -> list[bytes]:
 
 
 def root_from_path(leaf_hash: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes:
-    """The root of ``size`` leaves that ``path`` leads to from leaf ``index`` (RFC 9162, 2.1.3.2).
+    """Return the root of ``size`` leaves that ``path`` leads to from leaf ``index``.
 
-    Raises ValueError if there is no such leaf, or the path is too long or too short for it.
+    RFC 9162, 2.1.3.2. Raises ValueError if there is no such leaf, or ``path`` has the wrong length.
     """
     if not 0 <= index < size:
         raise ValueError(f"leaf {index} of {size}")
@@ -67,9 +67,9 @@ def root_from_path(leaf_hash: bytes, index: int, size: int, path: Sequence[bytes
 
 
 def head(seal: Mapping[str, object]) -> bytes:
-    """The head of a batch: SHA-256 of its SEAL_FIELDS as canonical JSON in UTF-8.
+    """Return the head of a batch: SHA-256 of its SEAL_FIELDS as canonical JSON in UTF-8.
 
-    Hashes in it are lower-case hex; ``sealed_at`` is like 2026-11-23T21:20:32.123456Z.
+    Hashes in the JSON are lower-case hex; ``sealed_at`` is like 2026-11-23T21:20:32.123456Z.
     """
     canonical = json.dumps(
         {field: seal[field] for field in SEAL_FIELDS},

@@ -1,4 +1,4 @@
-"""Batches of transfers closed under a chained head, and what was found when they were verified."""
+"""Batches of transfers closed under a chained head, and verifications of them."""
 
 from typing import Any, ClassVar
 
@@ -13,10 +13,10 @@ from points.ledger.models import Account, unchecked
 
 
 class Unsealed(TenantModel):
-    """A transfer that no seal holds yet: its ``id``. Left by the posting, taken by the sealing.
+    """A transfer that no seal holds yet, by ``id``. Posting adds the row, sealing deletes it.
 
-    A row, not a mark beyond which all is new: whatever commits late is found, and a dump of the
-    database holds all there is to know.
+    A row, rather than a mark beyond which everything is new, finds what commits late, and a dump of
+    the database holds all there is to know.
     """
 
     community = unchecked(Community)
@@ -32,8 +32,8 @@ class Unsealed(TenantModel):
 class Seal(TenantModel):
     """A batch of committed transfers, hashed into a tree whose head is chained to the one before.
 
-    Which transfers are in it is written down, not derived from ids or times: one that was posted
-    earlier and committed later simply is in a later one.
+    The transfers in it are written down, not derived from ids or times: a transfer that was posted
+    earlier and committed later is simply in a later seal.
     """
 
     number = models.PositiveBigIntegerField()  # 1, 2, … within the community
@@ -60,9 +60,9 @@ class Seal(TenantModel):
 
 
 class Rollup(TenantModel):
-    """What had moved in and out of an account without a floor up to and with seal ``number``.
+    """The credits and debits of an account without a floor up to and including seal ``number``.
 
-    Its balance is the latest of these and the transfers that are not sealed yet.
+    The account's balance is its latest rollup plus the transfers that are not sealed yet.
     """
 
     account = unchecked(Account)
@@ -83,7 +83,7 @@ class Rollup(TenantModel):
 
 
 class Verification(TenantModel):
-    """One run of ``manage.py verify_ledger``: what it looked at, and what it found."""
+    """One run of ``manage.py verify_ledger``: what it read, and what it found."""
 
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(db_default=ClockTimestamp())

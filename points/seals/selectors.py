@@ -7,12 +7,12 @@ from points.seals.models import Seal, Verification
 
 
 def seals_of(community: Community) -> QuerySet[Seal]:
-    """Return the community's seals, newest first, without what is in them."""
+    """Return the community's seals, newest first, without their transfers and leaves."""
     return (
         Seal.objects.filter(community=community).defer("transfer_ids", "leaves").order_by("-number")
     )
 
 
 def verifications_of(community: Community) -> QuerySet[Verification]:
-    """Return what was found whenever the community's ledger was verified, newest first."""
+    """Return the community's verifications, newest first."""
     return Verification.objects.filter(community=community).order_by("-id")

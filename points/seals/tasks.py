@@ -1,4 +1,4 @@
-"""Celery's way in."""
+"""Tasks of seals."""
 
 import logging
 from uuid import UUID
@@ -16,16 +16,16 @@ logger = logging.getLogger(__name__)
 
 @shared_task
 def sweep_verifications() -> None:
-    """Queue every community."""
+    """Queue the verification of every community."""
     for community_id in tenants().values_list("pk", flat=True):
         verify_community.delay(str(community_id))
 
 
 @shared_task(autoretry_for=(OperationalError,), retry_backoff=True)
 def verify_community(community_id: str) -> None:
-    """Look at all of one community's ledger; what is found is on record, and an error in the log.
+    """Verify one community's ledger. Findings are recorded, and logged as an error.
 
-    A second run looks again.
+    Not idempotent: a second run verifies anew.
     """
     community = Community.objects.get(pk=UUID(community_id))
     found = verifying.verify(community=community).findings_count
@@ -44,6 +44,6 @@ def sweep_unsealed() -> None:
 
 @shared_task(autoretry_for=(OperationalError,), retry_backoff=True)
 def seal_community(community_id: str) -> None:
-    """Close what one community posted; a second run finds it closed, or the first at it."""
+    """Close what one community posted. Idempotent: a second run finds nothing left to close."""
     for _ in sealing.close_batches(community=Community.objects.get(pk=UUID(community_id))):
         pass

@@ -31,13 +31,13 @@ def wechat_server(settings):
 
 @pytest.fixture
 def wechat(wechat_server):
-    """What WeChat knows, and what is to go wrong there."""
+    """The state of the WeChat stand-in, and the faults it is to show."""
     return wechat_server.wechat
 
 
 @pytest.fixture
 def town(settings, db, cast, request, wechat, wechat_pay, caplog) -> Town:
-    """Two communities with everybody and everything in them that an operation may be about.
+    """Two communities with everybody and everything that an operation may be about.
 
     Built for the first of a worker's tests, and fetched by the others: tests/cast.py.
     """

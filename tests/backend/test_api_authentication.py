@@ -37,7 +37,7 @@ def li():
 
 @pytest.fixture
 def given(li):
-    """What logging in answered: ``session_token``, ``access_token``, ``refresh_token``."""
+    """The answer to logging in: ``session_token``, ``access_token``, ``refresh_token``."""
     return log_in()
 
 

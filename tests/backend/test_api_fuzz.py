@@ -65,7 +65,7 @@ JSON, FORM = "application/json", "multipart/form-data"
 # --- what there is to ask about ---------------------------------------------------------------
 @pytest.fixture
 def rows(town):
-    """What a path's parameter of each name may be: mostly of the lake, and one there is not."""
+    """Values for a path's parameters by name: mostly ids of the lake, and one of nothing."""
     return {name: [*found, str(new_id())] for name, found in town.rows["lake"].items()} | {
         "code": ["lake", "hill", "nowhere", "邻/里", "\0"],
         "purpose": ["location", "phone", "other"],
@@ -74,7 +74,7 @@ def rows(town):
 
 @pytest.fixture(autouse=True)
 def _nobody_asks_too_often(monkeypatch):
-    """What is refused for being asked often is refused before anything else is looked at."""
+    """Switch throttling off: a throttled request is refused before anything else is looked at."""
     monkeypatch.setattr(CountingThrottle, "allow_request", lambda *_: True)
 
 
@@ -88,7 +88,7 @@ def documented():
 
 @pytest.fixture
 def operations(town):
-    """What the document, as the application serves it, says can be done."""
+    """The operations in the document, as the application serves it."""
     # Each request would close the connection, and the test's transaction with it. The town comes
     # first: those who log in there use Django's client, which connects the signals again.
     signals = (request_started, request_finished)
@@ -207,7 +207,7 @@ def test_every_operation_succeeds_as_documented_and_nothing_spoilt_breaks_it(
 
 
 def nothing_unknown_is_swallowed(operation, case, headers):
-    """What no operation knows is refused by its name, wherever it stands."""
+    """Check that unknown names are refused by name, wherever they stand."""
     answer = ask(case, headers, params={UNKNOWN: "1"})
     assert codes_in(answer) == {UNKNOWN: ["unknown_parameter"]}
     if isinstance(case.body, Form):
@@ -304,7 +304,7 @@ def test_no_body_breaks_log_in(town, subtests):
 # --- generated requests -----------------------------------------------------------------------
 @st.composite
 def requests(draw, operation, rows):
-    """What fits the document or does not, mostly about rows that there are."""
+    """Requests that fit the document or do not, mostly about existing rows."""
     mode = draw(st.sampled_from(GenerationMode))
     case = draw(operation.as_strategy(generation_mode=mode))
     for name in case.path_parameters:

@@ -1,4 +1,4 @@
-"""What an operator's machinery asks."""
+"""Addresses for an operator's monitoring."""
 
 import pytest
 from django.db import connection

@@ -37,7 +37,7 @@ class OutOfStock(Conflict):
 
 
 def write_row(name):
-    """What a request does in these tests: any table will do."""
+    """Write a row, as a request does in these tests: any table will do."""
     return Merchant.objects.create(name=name, trade="邻里")
 
 

@@ -145,7 +145,7 @@ def test_a_clerk_of_two_shops_has_one_budget_however_many_codes_come_at_once(
 def test_every_kind_of_code_is_of_one_budget(
     lake, hill, wang, chen, shop, tea, tea_house, wechat, grant_points, person
 ):
-    """Each counts, and each is refused once the tries are spent."""
+    """Each kind of code counts, and each is refused once the tries are spent."""
     grant_points(wang, 100)
     voucher = redemption.take(offer=tea, volunteer=wang)
     partners.employ(merchant=shop, user=wang, role=MerchantMember.Role.CLERK)

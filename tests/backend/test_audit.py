@@ -1,4 +1,4 @@
-"""Who did what is written with the act, stands or falls with it, and is never changed."""
+"""The audit trail is written with the act, stands or falls with it, and is never changed."""
 
 import json
 from datetime import UTC, date, datetime

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 
 
 def read(png):
-    """What a phone reads."""
+    """Read a QR code as a phone does."""
     (found,) = zxingcpp.read_barcodes(Image.open(io.BytesIO(png)).convert("L"))
     return found.text
 
@@ -80,7 +80,7 @@ def qian(lake, person):
 
 @pytest.fixture
 def shown(lake, wang, owner, qian, tea, tea_house, grant_points, logged_in):
-    """Whose code stands where, and what it is."""
+    """The codes, their owners, and the addresses of their pictures."""
     grant_points(wang, 100)
     catalogue.change(offer=tea, by=qian, scans_offline=True)
     tea.refresh_from_db()

@@ -1,4 +1,4 @@
-"""What a person types or pastes is what stands on the paper, at every door that takes a code."""
+"""A code that a person types or pastes is the one on paper, at every door that takes a code."""
 
 import unicodedata
 from uuid import uuid4
@@ -85,7 +85,7 @@ def test_what_looks_like_two_characters_is_read_as_neither(look_alike):
 
 # --- the doors ----------------------------------------------------------------------------------
 class Doors:
-    """Each takes its code as ``way`` has it, and answers whether that was taken."""
+    """Doors that take a code as ``way`` has it, and answer whether it was taken."""
 
     def __init__(self, lake, wang, chen, tea, tea_house, grant_points, person, logged_in):
         self.lake, self.wang, self.tea, self.tea_house = lake, wang, tea, tea_house

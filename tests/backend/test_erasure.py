@@ -61,7 +61,7 @@ def picture():
 
 @pytest.fixture
 def due_at_once(settings):
-    """Who asks is due at once."""
+    """Requests for erasure are due at once."""
     settings.ERASURE_GRACE = timedelta(0)
 
 
@@ -151,7 +151,7 @@ def leaver(lake, hill, zhao, li, chen, tea, person, served, grant_points, patrol
 
 
 def everything():
-    """All rows of all tables, as PostgreSQL writes them."""
+    """Return all rows of all tables, as PostgreSQL writes them."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
         tables = [name for (name,) in cursor.fetchall()]

@@ -128,7 +128,7 @@ def one(model, **facts):
 
 # --- what is in it ----------------------------------------------------------------------------
 def expected_of(wang, story):
-    """Each table's rows as 王小明 should get them, made from the rows themselves."""
+    """Return each table's rows as 王小明 should get them, made from the rows themselves."""
     earlier, later = Attendance.objects.filter(volunteer=wang).order_by("pk")
     refused = one(RefusedClaim, attendance=later)
     shifts = [one(Shift, pk=attendance.shift_id) for attendance in (earlier, later)]
@@ -422,7 +422,7 @@ def as_json(rows):
 
 
 def as_csv(header, rows):
-    """What a spreadsheet gets: with a mark in front, and no text that it would run."""
+    """Return a value as a spreadsheet gets it: marked, and with no text that it would run."""
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(header)

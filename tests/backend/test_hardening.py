@@ -1,4 +1,4 @@
-"""What an attacker, a browser or a careless operator meets."""
+"""Defences against an attacker, a browser or a careless operator."""
 
 import json
 import logging
@@ -234,7 +234,7 @@ def test_the_readme_tells_the_limits_that_hold(settings):
 # --- who asks too often, and Redis away -------------------------------------------------------
 @pytest.fixture
 def no_redis(settings):
-    """Nobody listens where Redis should be."""
+    """A Redis address where nothing listens."""
     with socket.create_server(("127.0.0.1", 0)) as gone:
         port = gone.getsockname()[1]
     away = settings.CACHES["default"] | {"LOCATION": f"redis://:hidden@127.0.0.1:{port}/0"}

@@ -778,7 +778,7 @@ def community(street):
 
 
 def command(path, *arguments) -> tuple[str, str, str]:
-    """What the command printed, on standard output and error, and why it failed."""
+    """Return the command's output, on standard output and error, and why it failed."""
     out, err, failure = StringIO(), StringIO(), ""
     try:
         call_command(ImportNumbers(), str(path), *arguments, stdout=out, stderr=err, no_color=True)

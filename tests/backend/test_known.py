@@ -1,4 +1,4 @@
-"""What an operation does not know is refused by its name, with the nearest that it knows.
+"""Unknown fields and parameters are refused by name, with the nearest known name.
 
 tests/backend/test_api_fuzz.py asks every operation, as somebody who succeeds with it.
 """

@@ -18,7 +18,7 @@ KEYWORDS = {"_": None, "gettext": None, "gettext_lazy": None}
 
 
 def in_template(file, keywords, comment_tags, options):
-    """What babel finds in a template, by the Python that Django makes of it."""
+    """Return the texts babel finds in a template, by the Python that Django makes of it."""
     python = BytesIO(templatize(file.read().decode()).encode())
     return extract_python(python, keywords, comment_tags, options)
 

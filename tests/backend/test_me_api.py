@@ -1,4 +1,4 @@
-"""Who is logged in, and the list of communities."""
+"""The logged-in user, and the list of communities."""
 
 import pytest
 from rest_framework.test import APIClient

@@ -1,4 +1,4 @@
-"""What is owed to be told: told once, in time or not at all."""
+"""Notices are sent once, in time or not at all."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor

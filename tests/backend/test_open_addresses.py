@@ -1,4 +1,4 @@
-"""What needs no log-in: throttled wherever it is, exactly, and cheap."""
+"""Addresses that need no log-in are throttled everywhere, exactly, and cheaply."""
 
 import re
 from collections import Counter
@@ -43,7 +43,7 @@ def addresses(resolver=None, before="/"):
 
 @pytest.fixture
 def once(monkeypatch):
-    """One request a minute of each kind."""
+    """A limit of one request a minute of each kind."""
     for throttle in [PublicThrottle, *PublicThrottle.__subclasses__()]:
         monkeypatch.setattr(throttle, "rate", "1/minute", raising=False)
 

@@ -1,7 +1,7 @@
-"""Who may do what: every operation, as everybody, with the things of two communities.
+"""Permissions: every operation, as everybody, with the things of two communities.
 
-The answers are kept in tests/golden/permissions.txt, to be read and reviewed; what each operation
-costs the database is in tests/golden/queries.txt. ``LINLI_WRITE_GOLDEN=1`` writes both anew.
+The answers are kept in tests/golden/permissions.txt, to be read and reviewed; each operation's cost
+in queries is in tests/golden/queries.txt. ``LINLI_WRITE_GOLDEN=1`` writes both anew.
 """
 
 import itertools
@@ -66,7 +66,7 @@ def documented():
 
 
 def outcome(response, things=None):
-    """One word of what became of it; with ``things``, whether any of them is in the list."""
+    """Return the outcome in one word; with ``things``, whether any of them is in the list."""
     if response.status_code >= 300:
         return str(response.status_code)
     if things is not None and not any(f'"{thing}"' in response.text for thing in things):
@@ -85,7 +85,7 @@ def statements_of(request):
 
 
 def lines_of(name):
-    """What a table says of each operation, without its head."""
+    """Return a table's lines by operation, without its head."""
     lines = (GOLDEN / name).read_text(encoding="utf-8").splitlines()
     return [line for line in lines if not line.startswith(("#", "operation "))]
 

@@ -61,7 +61,7 @@ def exif(orientation):
 
 
 def taken(content, side=2048):
-    """What becomes of it, in this process."""
+    """Return the picture that decoding makes of ``content``, in this process."""
     return Image.open(io.BytesIO(decoding.encoded_anew(io.BytesIO(content), side)))
 
 

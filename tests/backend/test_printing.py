@@ -1,4 +1,4 @@
-"""What is printed can be read: by a reader of PDF that has no fonts of its own."""
+"""Printed text can be read by a PDF reader that has no fonts of its own."""
 
 import io
 import re
@@ -19,7 +19,7 @@ SPELLED_OUT = re.compile(r"\[U\+([0-9A-F]{4,6})\]")
 
 @cache
 def points():
-    """All that is assigned, and of what is private or not assigned yet one in a thousand."""
+    """All assigned code points, and one in a thousand of the private and unassigned ones."""
     return [
         character
         for character in map(chr, range(sys.maxunicode + 1))

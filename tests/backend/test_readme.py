@@ -1,4 +1,4 @@
-"""What the README says about configuration is what the code reads."""
+"""The README's configuration is the one the code reads."""
 
 import re
 from pathlib import Path

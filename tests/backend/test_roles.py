@@ -133,7 +133,7 @@ def test_nobody_audits_above_or_below_where_they_work(
 
 
 def test_the_database_has_the_last_word(tree, sun, monkeypatch):
-    """What was looked for and not found may have come meanwhile."""
+    """A row that was looked for and not found may have come meanwhile."""
     roles.give(user=sun, community=tree["lake"], role=Role.STAFF)
     monkeypatch.setattr(roles, "_held_along", lambda place: Membership.objects.none())
 

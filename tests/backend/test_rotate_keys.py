@@ -82,7 +82,7 @@ def secrets(person, lake):
 
 
 def told():
-    """What can be read with the keys in use."""
+    """Return the values that can be read with the keys in use."""
     wang, li, chen = (User.objects.get(username=name) for name in ("wang", "li", "chen"))
     app, codes = Authenticator.objects.filter(user=wang).order_by("type").reverse()
     assert TOTP(app).validate_code(code_of(TOTP_SECRET))

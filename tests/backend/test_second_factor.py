@@ -1,4 +1,4 @@
-"""Who manages or audits anywhere logs in with a password and a code."""
+"""Managers and auditors log in with a password and a code."""
 
 import socket
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""What the settings refuse, and what they promise about work in the background."""
+"""Settings: what they refuse, and what they promise about work in the background."""
 
 import runpy
 

@@ -1,4 +1,4 @@
-"""What was shown once is no right to see it again: every operation, done once and sent again.
+"""A repeated request is answered under today's rights: every operation, done and sent again.
 
 The town has a thing for each of them, and tests/golden/queries.txt says who succeeds.
 """
@@ -122,7 +122,7 @@ def told(answer):
 
 
 def take_away():
-    """Nobody is anything anywhere any more."""
+    """Take every role of everybody away."""
     now = timezone.now()
     Membership.objects.filter(ended_at=None).update(ended_at=now)
     MerchantMember.objects.filter(ended_at=None).update(ended_at=now)

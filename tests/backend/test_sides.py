@@ -1,7 +1,7 @@
-"""Who works for a merchant is nobody's staff about it: every operation of merchants' is walked.
+"""Staff who work for a merchant decide nothing about it, in any operation of merchants.
 
-A new operation that staff succeed with is refused to who works there, or the test fails until it
-is told below why not.
+A new operation that staff succeed with must refuse staff who work there, or be listed below with
+the reason why not.
 """
 
 from datetime import timedelta

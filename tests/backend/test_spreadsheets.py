@@ -1,4 +1,4 @@
-"""What goes out as a file: names that every machine takes, and cells that say what they are."""
+"""Exported files: names that every machine takes, and cells that say what they are."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""Each tenant's rows can be cut off from all others: every index leads with the community."""
+"""Tenants' rows can be cut off from all others: every index leads with the community."""
 
 import pytest
 from django.apps import apps

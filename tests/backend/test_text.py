@@ -1,4 +1,4 @@
-"""What becomes of characters that nobody sees."""
+"""Invisible characters in text."""
 
 import pytest
 from hypothesis import given

@@ -141,7 +141,7 @@ def test_what_is_no_answer_is_told_so(receiver, answer):
 
 
 def test_who_drips_a_status_is_given_up_in_time(receiver):
-    """Each byte comes soon: only a time for all of it ends this."""
+    """A status that comes byte by byte ends only by a time limit for all of it."""
     receiver.answers = ["status drips"]
     began = time.monotonic()
 

@@ -1,4 +1,4 @@
-"""What WeChat Pay sends is believed only if it signed it, lately, and for us."""
+"""WeChat Pay's messages are believed only if signed by it, lately, and for us."""
 
 import base64
 import json

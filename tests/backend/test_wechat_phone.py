@@ -18,7 +18,7 @@ NUMBER, MASKED = "19900000077", "199****0077"
 
 @pytest.fixture
 def sun(db):
-    """Somebody who came through WeChat, without a name, and consents to our keeping the phone."""
+    """A person who came through WeChat, without a name, and consents to our keeping the phone."""
     user = people.known_by_wechat(openid="o6_sun")
     Consent.objects.create(user=user, purpose=Consent.Purpose.PHONE, version=1)
     return user

@@ -1,4 +1,4 @@
-"""What was verified, closed, redeemed or paid stays as it is: the database refuses, by raw SQL."""
+"""Verified, closed, redeemed and paid rows stay: the database refuses changes by raw SQL."""
 
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
@@ -16,7 +16,7 @@ NOON = datetime(2024, 3, 2, 12, tzinfo=ZoneInfo("Asia/Shanghai"))
 
 @pytest.fixture
 def done(lake, wang, zhao, chen, tea, grant_points, person, served):
-    """One of each: hours verified, a report closed, a voucher scanned, a statement paid."""
+    """One of each: verified hours, a closed report, a redeemed voucher, a paid statement."""
     grant_points(wang, 100)
     voucher = redemption.take(offer=tea, volunteer=wang, now=NOON)
     merchant = tea.partnership.merchant

@@ -120,7 +120,7 @@ def test_every_filter_reads_with_the_fields_that_have_bounds():
 
 # --- where they are documented ----------------------------------------------------------------
 def leaves(schema, path=()) -> Iterator[tuple[tuple[str, ...], dict]]:
-    """What values stand where in a body: ``("items", 0, "quantity")`` and its schema."""
+    """Yield the values in a body with their place, ``("items", 0, "quantity")``, and schema."""
     if "$ref" in schema:
         schema = document()["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
     if "allOf" in schema:
@@ -222,7 +222,7 @@ def numbers(schema):
 
 
 def meanings(schema, is_query):
-    """What to send for a value of ``schema``, and the code it is refused with; None: maybe not."""
+    """Yield values for ``schema`` and the code each is refused with; None: maybe not refused."""
     match schema.get("type"), schema.get("format"):
         case (("integer" | "number"), _):
             return numbers(schema)

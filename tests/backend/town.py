@@ -1,7 +1,7 @@
 """Two communities with the same people and business, to ask every operation about.
 
-What is the lake's can then be asked for by the hill's. ``rows`` and ``bodies`` are what every new
-operation needs here: tests/backend/test_permissions.py and test_api_fuzz.py fail without.
+Things of the lake can then be asked for by people of the hill. ``rows`` and ``bodies`` are what
+every new operation needs here: tests/backend/test_permissions.py and test_api_fuzz.py fail without.
 """
 
 import io
@@ -127,7 +127,7 @@ class Town:
 
 @contextmanager
 def undone():
-    """What is written inside was never written, also where a view asked for a durable block."""
+    """Undo everything written inside, also where a view asks for a durable block."""
     block = transaction.atomic()
     block._from_testcase = True  # as django.test.TestCase marks its own
     with block:
@@ -211,7 +211,7 @@ def in_estate(
 
 
 def refused_claim(attendance: Attendance) -> RefusedClaim:
-    """What a phone tells of an attendance that has ended long ago."""
+    """A claim that a phone reports for an attendance that has ended long ago."""
     with suppress(AttendanceStatusWrong):
         hours.check_in(attendance=attendance, at=timezone.now())
     return RefusedClaim.objects.get(attendance=attendance)

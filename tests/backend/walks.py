@@ -1,4 +1,4 @@
-"""What all walks through town go by: every operation of the API, and a way to succeed with it.
+"""Basis of all walks through town: every operation of the API, and a way to succeed with it.
 
 The walk in test_permissions.py asks everything as everybody, and keeps who succeeds with what in
 tests/golden/queries.txt; the other walks need not look for it again.

@@ -45,7 +45,7 @@ class Linli:
         return json.loads((self.home / "run.json").read_text())["url"]
 
     def wechat(self, control: str, *, standin: str = "wechat", **body: Any) -> Any:
-        """What the stand-in for WeChat, or for WeChat Pay, answers to ``/_standin/{control}``."""
+        """Return the answer of the WeChat or WeChat Pay stand-in to ``/_standin/{control}``."""
         self.note(body)
         url = json.loads((self.home / "run.json").read_text())[standin]
         data = json.dumps(body).encode()
@@ -76,7 +76,7 @@ class Linli:
         return json.loads((self.home / "demo.json").read_text())["password"]
 
     def log_in(self, username: str) -> "Caller":
-        """Who is asked for a code gives it; it works once, so one log-in does for all stories."""
+        """Log in, once for all stories, because a code of the second factor works once."""
         if username not in self.callers:
             body = {"username": username, "password": self.password}
             _, answer = self.send("POST", "/_allauth/app/v1/auth/login", body, {})
@@ -115,7 +115,7 @@ class Linli:
 
 @dataclass
 class Caller:
-    """Somebody who has logged in."""
+    """A logged-in caller of the API."""
 
     linli: Linli
     token: str

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def newcomer(linli):
-    """Somebody whom nobody has seen yet opens the mini-program."""
+    """A newcomer, logged in by the mini-program for the first time."""
     code = linli.wechat("codes", openid=f"o6_{uuid4().hex[:24]}")["code"]
     _, answer = linli.send("POST", "/_allauth/app/v1/auth/wechat", {"code": code}, {})
     return Caller(linli, answer["meta"]["access_token"])

@@ -1,4 +1,4 @@
-"""What is too much is refused by the running web server with a word, not with a broken line."""
+"""Requests beyond the limits are refused by the running web server with a message."""
 
 import http.client
 import json

@@ -1,4 +1,4 @@
-"""What people see, in a real browser: nothing from foreign hosts, nothing wider than a phone."""
+"""Pages in a real browser: nothing from foreign hosts, nothing wider than a phone."""
 
 import shutil
 

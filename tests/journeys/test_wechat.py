@@ -15,7 +15,7 @@ NUMBER, MASKED = "19911110077", "199****0077"
 
 @pytest.fixture
 def openid():
-    """Somebody whom nobody has seen yet, as WeChat knows them."""
+    """The openid at WeChat of a person whom nobody has seen yet."""
     return f"o6_{uuid4().hex[:24]}"
 
 
@@ -39,7 +39,7 @@ def newcomer(linli, log_in):
 
 
 def session(linli, answer, method, path, body=None):
-    """What a phone asks with the session token of its log-in."""
+    """A phone's requests with the session token of its log-in."""
     token = answer["meta"]["session_token"]
     return linli.send(method, f"{LOG_IN}/{path}", body, {"X-Session-Token": token})
 

@@ -1,4 +1,4 @@
-"""What a worker and the clock bring about: a reminder, a lapsed voucher, a settlement."""
+"""Work that a worker and the clock do: a reminder, a lapsed voucher, a settlement."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -87,7 +87,7 @@ class Terminal:
         return status
 
     def processes(self):
-        """Whatever runs on this directory: its path is in their environment or command line."""
+        """Return the processes that have this directory's path in environment or command line."""
         found = []
         for process in psutil.process_iter(["cmdline"]):
             try:
@@ -110,7 +110,7 @@ def terminal(linli):
 
 
 def said_by_all(linli):
-    """What each process wrote, by its name; without the log-ins that `make run` prints for us."""
+    """Return each process's output by name, without the log-ins that `make run` prints for us."""
     terminal = (linli.home / "run.log").read_text()
     before, _, after = terminal.partition("\nLog-ins, all with")
     logs = {path.stem: path.read_text() for path in (linli.home / "log").iterdir()}
@@ -118,7 +118,7 @@ def said_by_all(linli):
 
 
 def known_to_few(linli):
-    """What the stories used, whom the demo knows, and what the servers and tokens are kept with."""
+    """Return the names and secrets of the stories, the demo, the servers and the tokens."""
     greeting = (linli.home / "run.log").read_text()
     demo = json.loads((linli.home / "demo.json").read_text())
     with (the_demo.SCENARIO / "volunteers.csv").open(encoding="utf-8") as file:
@@ -162,7 +162,7 @@ def test_the_log_of_all_stories_tells_of_nobody_and_each_line_whose_request_it_i
 
 
 def test_it_says_where_it_is_and_every_way_to_end_it_is_in_good_order(linli, terminal):
-    """One story, because the first start takes longer than all the others together."""
+    """Told as one story, because the first start takes longer than all the others together."""
     first = linli.process
     said = (linli.home / "run.log").read_text
     assert terminal.status_of("/readyz") == 200

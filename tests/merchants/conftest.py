@@ -1,4 +1,4 @@
-"""What the tests of merchants share: threads, a look at the books, and redemptions of the past."""
+"""Fixtures of the merchants' tests: threads, a look at the books, and past redemptions."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -21,7 +21,7 @@ def shop(tea_house) -> Merchant:
 
 @pytest.fixture
 def books(lake, tea) -> Callable[..., dict[str, int]]:
-    """What the books say of one person's points, the tea house's and the tea's stock.
+    """A look at the books: points of one person and the tea house, and the tea's stock.
 
     Each look holds every wallet's running totals against its transfers and holds.
     """

@@ -1,4 +1,4 @@
-"""What is on offer: proposed by one, listed by another, for whom and how often."""
+"""Offers: proposed by one, listed by another, for whom and how often."""
 
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta

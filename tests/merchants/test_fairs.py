@@ -53,7 +53,7 @@ def announce(lake, tea_house, zhao):
 
 @pytest.fixture
 def fair(lake, zhao, tea_house, noodle_bar) -> Fair:
-    """One of the past, at which both were."""
+    """A past fair, at which both merchants were."""
     made = Fair.objects.create(
         community=lake,
         title="九九便民集市",

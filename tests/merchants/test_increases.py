@@ -1,4 +1,4 @@
-"""What raises what the community owes takes a second person, above a limit."""
+"""Increases of what the community owes take a second person, above a limit."""
 
 from collections import Counter
 from datetime import timedelta
@@ -36,7 +36,7 @@ def qian(lake, person):
 
 @pytest.fixture
 def limit(lake):
-    """What one person raises alone there: ``limit(500)``."""
+    """Set what one person may raise alone there: ``limit(500)``."""
 
     def to(fen):
         Community.objects.filter(pk=lake.pk).update(alone_limit_fen=fen)

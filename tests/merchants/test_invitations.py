@@ -1,4 +1,4 @@
-"""Who works at a merchant: invited with a code that works once, dismissed at once."""
+"""People who work at a merchant: invited with a code that works once, dismissed at once."""
 
 from datetime import timedelta
 
@@ -36,7 +36,7 @@ def member(user):
 
 
 def written(prefix):
-    """What is on record about things of that kind: act, who did it, before and after."""
+    """Return the audit entries about things of that kind: act, actor, before and after."""
     entries = AuditEntry.objects.filter(target_type=prefix).order_by("pk")
     return list(entries.values_list("action", "actor__username", "before", "after"))
 
@@ -83,7 +83,7 @@ def test_whoever_has_the_code_works_there(shop, zhou, sun, role):
 
 @pytest.fixture
 def told(shop, zhou, wu, person, settings):
-    """What whoever shows the code is, and a code to which happened what the name says."""
+    """Return a code in the state that the name says, and the person who shows it."""
 
     def tell(case, newcomer):
         if case == "unknown":

@@ -1,4 +1,4 @@
-"""What partners need and lend, and what volunteers did for them: on statements, without money."""
+"""Partners' needs and resources, and volunteers' services, on statements without money."""
 
 from datetime import UTC, date, datetime
 

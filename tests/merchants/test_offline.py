@@ -62,7 +62,7 @@ def till(shop, zhou, chen):
 
 @pytest.fixture
 def tell(till, chen):
-    """What comes of one scan: ``tell(code)``."""
+    """Upload one scan and return its record: ``tell(code)``."""
 
     def told(code, nonce="1", device=till, clerk=chen, at=None):
         scan = Told(nonce=nonce, code=code, device_time=at or timezone.now())
@@ -73,7 +73,7 @@ def tell(till, chen):
 
 
 def lapse(voucher, ago):
-    """It ran out so long ago; nobody has swept."""
+    """Let a voucher expire so long ago, without a sweep."""
     now = timezone.now()
     Redemption.objects.filter(pk=voucher.pk).update(
         taken_at=now - ago - 24 * HOUR,
@@ -241,7 +241,7 @@ def test_what_was_told_is_used_with_signal_too(books, wang, chen, shop, voucher,
 
 @pytest.mark.parametrize("how", ["cancelled", "lapsed", "both"])
 def test_an_honest_scan_can_not_fail(books, wang, voucher, code, tell, how):
-    """Whatever the volunteer and the sweep do between the scan and its telling."""
+    """The volunteer and the sweep may do anything between the scan and its upload."""
     scanned_at = timezone.now()
     if how != "lapsed":
         redemption.cancel(redemption=voucher)

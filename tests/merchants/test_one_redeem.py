@@ -177,7 +177,7 @@ def counter(lake, wang, li, chen, zhou, tea, tea_house, grant_points):
 
 
 def outcome_of(counter, door):
-    """What is told, and what is on record of it; a clerk of no shop leaves nothing there."""
+    """Return the outcome and its record; a clerk of no shop leaves no record."""
     before = ScanAttempt.objects.count()
     try:
         answer = getattr(counter, door)()
@@ -193,7 +193,7 @@ def outcome_of(counter, door):
 
 @pytest.mark.parametrize("door", ["scan", "confirm", "tell", "pay_code", "shop_payment"])
 def test_the_earlier_refusal_is_told_by_every_door(counter, door, books):
-    """One obstacle after the other is put up, from the last to the first."""
+    """Obstacles are put up one after the other, from the last to the first."""
     before = books(counter.volunteer)
     for code, put_up, doors in reversed(ORDER):
         if door not in doors:

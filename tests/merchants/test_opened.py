@@ -1,4 +1,4 @@
-"""Whatever partners, offers and gifts list can be opened, by whoever is listed it alone."""
+"""Every row in a list of partners, offers and gifts can be opened, by its readers only."""
 
 from datetime import date, timedelta
 

@@ -485,7 +485,7 @@ def asked(hill, shop, zhou, person) -> Partnership:
 
 
 def act(asked, shop, zhou, person):
-    """What the auditors of each of its communities read, done once more."""
+    """Do acts for the merchant; return those that the asking community's auditors read."""
     before = set(AuditEntry.objects.values_list("pk", flat=True))
     bank.keep_account(merchant=shop, holder="周", bank="农商行", number="62220001", by=zhou)
     code = invitations.invite(merchant=shop, invited_by=zhou, role=MerchantMember.Role.CLERK).code

@@ -58,7 +58,7 @@ def test_an_item_is_taken_and_redeemed_in_one_step(books, wang, chen, shown, pay
 
 
 def later(shown, seconds):
-    """Nobody has touched it for so long."""
+    """Return the code as it is ``seconds`` after it was made."""
     PayCode.objects.update(expires_at=timezone.now() + timedelta(seconds=60 - seconds))
     return shown
 

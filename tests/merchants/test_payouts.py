@@ -79,7 +79,7 @@ def callback(client):
 
 
 def paid_once(lake, wechat_pay):
-    """Everybody agrees on it: the receiver, the statement and the books."""
+    """Check that the receiver, the statement and the books agree on one payment."""
     statement = Statement.objects.get()
     assert statement.status == Statement.Status.PAID
     assert wechat_pay.paid_fen() == statement.amount_fen == 600

@@ -1,4 +1,4 @@
-"""What an offer looks like: decided on like the offer, encoded anew, public from then on."""
+"""Pictures of offers: decided on like the offer, re-encoded, public from then on."""
 
 import io
 
@@ -23,7 +23,7 @@ def photo(colour="red", size=(64, 32), kind="PNG"):
 
 @pytest.fixture
 def cake(tea_house, zhou) -> Offer:
-    """What Zhou proposes."""
+    """The cake that Zhou proposes."""
     return catalogue.propose(
         partnership=tea_house, by=zhou, code="CAKE", title="蛋糕", price_points=20, stock=9
     )

@@ -1,4 +1,4 @@
-"""What was redeemed and what was refused, as staff and auditors read it."""
+"""Redemptions and refused scans, as staff and auditors read them."""
 
 import pytest
 

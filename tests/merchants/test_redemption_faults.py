@@ -68,7 +68,7 @@ def vouchers(lake, tea, person, grant_points, settings):
 
 @pytest.fixture
 def clerks(shop):
-    """Whose usernames log in."""
+    """Clerks with usernames to log in."""
     names = [f"clerk{number}" for number in range(CLERKS)]
     for name in names:
         clerk = logins.open_login(username=name, name="店员", password=PASSWORD)
@@ -160,7 +160,7 @@ class Machine:
         self.start_task_worker()
 
     def kill_database(self, draw):
-        """All of it; the next start replays its log."""
+        """Kill the whole database; the next start replays its log."""
         self._kill(self.postgres)
         self.database_up.close()
         self.start_database()

@@ -90,7 +90,7 @@ class Refused(Exception):
 
 
 class Model:
-    """What docs/settlement.md says."""
+    """A model of docs/settlement.md."""
 
     def __init__(self):
         self.free = Counter({"wang": FUNDS, "li": FUNDS})
@@ -226,7 +226,7 @@ STEPS = st.one_of(
 
 
 class Counters(RuleBasedStateMachine):
-    """Each step is asked of the services and of the model; then all that is stored is compared."""
+    """A machine that asks each step of the services and of the model, then compares all rows."""
 
     def __init__(self, community, people, merchants, settings):
         super().__init__()
@@ -252,7 +252,7 @@ class Counters(RuleBasedStateMachine):
         getattr(self, name)(*arguments)
 
     def same(self, ours, theirs):
-        """Both do it, or both refuse it with one code."""
+        """Check that both do it, or both refuse it with one code."""
         said = []
         for act in (ours, theirs):
             try:

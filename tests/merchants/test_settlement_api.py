@@ -43,7 +43,7 @@ def problem(response):
 
 @pytest.fixture
 def office(person, logged_in, lake):
-    """Somebody with a role at the lake, logged in: ``office("qian", Role.MANAGER)``."""
+    """Log in a person with a role at the lake: ``office("qian", Role.MANAGER)``."""
 
     def log_in(name: str, role: Role):
         user = person(name, name)
@@ -431,7 +431,7 @@ def test_who_only_watches_asks_nothing(office, statement, line):
 
 @pytest.fixture
 def settled(lake, line, statement, chen, zhao):
-    """The same statement with an item that is a formula, and one of two teas given back."""
+    """A statement with an item that is a formula, and one of two teas given back."""
     Offer.objects.update(title="=1+1")
     refunds.refund(redemption=line, refunded_by=zhao, reason="凉了", quantity=1, is_late=True)
     Refund.objects.update(statement=statement)

@@ -28,7 +28,7 @@ NOWHERE = "ZZZZZZZZZZZZ"
 
 @pytest.fixture
 def counter(tea_house, zhou) -> str:
-    """What hangs at the tea house's counter."""
+    """The shop's code at the tea house's counter."""
     return shop_codes.renew(partnership=tea_house, by=zhou).shop_code
 
 

@@ -1,4 +1,4 @@
-"""Whose side somebody is on: a member of staff who owns a shop, step by step."""
+"""Conflicts of interest: a member of staff who owns a shop, step by step."""
 
 from datetime import date, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""Who is told what happened around a merchant, in words that name nobody."""
+"""Notices about a merchant reach the right people, in words that name nobody."""
 
 from datetime import date, timedelta
 

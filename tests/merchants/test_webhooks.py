@@ -303,7 +303,7 @@ def test_every_fact_is_final_from_its_event_on(lake, redeemed, zhao, paid):
 
 
 def assert_final(event, row):
-    """Nothing that ``event`` tells of ``row`` can be changed, not even by SQL."""
+    """Check that no fact of ``event`` in ``row`` can be changed, not even by SQL."""
     for column in set(EVENTS[event].facts.values()) - {"pk"}:
         field = row._meta.get_field(column)
         other = OTHER.get(field.db_type(connection), "{} - 1").format(field.column)

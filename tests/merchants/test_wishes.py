@@ -51,7 +51,7 @@ def published(bicycle, zhao) -> Wish:
 
 @pytest.fixture
 def wallet(lake, wang):
-    """What Wang has free, and what is held."""
+    """Look up Wang's free and held points."""
 
     def look() -> tuple[int, int]:
         account = points.wallet_of(lake.pk, wang.pk)

@@ -1,4 +1,4 @@
-"""Each test goes round Python: raw SQL, by the tables' owner, must be refused all the same."""
+"""The database refuses raw SQL by the tables' owner as well: each test goes round Python."""
 
 from datetime import date, timedelta
 
@@ -75,10 +75,10 @@ def books(lake, hill, wang, grant_points):
 
 @pytest.fixture
 def reversed_books(books, lake, hill):
-    """The same, and 10 points of an ``award``, 6 of which went ``back``; and 5 that were ``spent``.
+    """Books with 10 points of an ``award``, 6 of which went ``back``; and 5 that were ``spent``.
 
-    20 more expire on the same day, so that only the award has too little left. What is ``abroad``
-    is another community's.
+    20 more expire on the same day, so that only the award has too little left. Rows ``abroad`` are
+    another community's.
     """
 
     def moved(debit, credit, amount, **other):

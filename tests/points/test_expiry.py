@@ -42,7 +42,7 @@ Y2024, Y2025 = date(2024, 12, 31), date(2025, 12, 31)
 
 
 class Purse:
-    """Somebody's wallet, and words for what happens to it."""
+    """A person's wallet, and words for what happens to it."""
 
     def __init__(self, community, user, clock=None):
         self.community = community
@@ -91,7 +91,7 @@ class Purse:
 
     @property
     def posted(self):
-        """What the account shows, whether or not it can still be spent."""
+        """Balance that the account shows, whether or not it can still be spent."""
         self.wallet.refresh_from_db()
         return self.wallet.available
 
@@ -106,7 +106,7 @@ class Purse:
 
     @property
     def over(self):
-        """What nobody has taken yet of what is over."""
+        """Points that are over and that nobody has taken yet."""
         return sum(points for day, points in self.losses if day < self.community.today)
 
     @property
@@ -115,7 +115,7 @@ class Purse:
 
     @property
     def lost(self):
-        """What of it has expired and was not given back."""
+        """Points of the wallet that have expired and were not given back."""
         expiries = transfers_of(self.expired)
         ours = expiries.filter(debit=self.wallet) | expiries.filter(credit=self.wallet)
         return total(ours, self.expired) + self.over
@@ -684,7 +684,7 @@ def test_what_several_take_at_once_is_taken_once(at_once, purse):
 
 @pytest.mark.django_db(transaction=True)
 def test_what_is_spent_and_expired_at_once_is_one_of_them(at_once, purse):
-    """Each spends what is not over; nobody what is."""
+    """Spending takes points that are not over, and never those that are."""
     purse.earn(100, Y2024)
     purse.earn(80, None)
 
@@ -733,7 +733,7 @@ def test_however_many_lose_points_the_database_is_asked_as_often(purse, lake, pe
 
 
 class Meanwhile:
-    """Something that another connection does, which has to wait for what is not committed here."""
+    """An act on another connection, which has to wait for uncommitted work here."""
 
     def __init__(self, work):
         self.pool = ThreadPoolExecutor(1)

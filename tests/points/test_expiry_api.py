@@ -41,7 +41,7 @@ def earn(lake):
 
 @pytest.fixture
 def office(person, logged_in, lake):
-    """Somebody with a role, at the lake if not elsewhere, logged in: ``office(Role.MANAGER)``."""
+    """Log in a person with a role, at the lake by default: ``office(Role.MANAGER)``."""
 
     def log_in(role, place=lake):
         user = person(f"{role}-at-{place.code}", "何书记")

@@ -1,5 +1,5 @@
-"""What expires follows from dates alone: played by a plain model that looks every midnight, and by
-the ledger with its task run at whatever hours, late, twice or never.
+"""Expiry follows from dates alone: played by a plain model that looks every midnight, and by the
+ledger with its task run at whatever hours, late, twice or never.
 
 ``LINLI_MODEL_EXAMPLES`` asks for so many histories, other ones each time; without it they are few
 and always the same.
@@ -61,7 +61,7 @@ class Model:
                 self.lose(who)
 
     def lose(self, who):
-        """All that could be spent until a day that is over, the earliest first."""
+        """Lose what could be spent until a day that is over, the earliest first."""
         earned = self.earned.setdefault(who, Counter())
         for day in sorted(day for day in earned if day < self.today):
             gone = self.free[who] - sum(n for until, n in earned.items() if until > day)

@@ -88,7 +88,7 @@ def test_a_wallet_never_goes_below_zero(earn, spend, wallet):
 
 
 def test_refusals_come_in_one_order(earn, spend, wallet, shop, hill):
-    """Each movement is wrong in every way that is still to come, and right in those before."""
+    """Movements are wrong in every way that is still to come, and right in those before."""
     foreign = ledger.account(community=hill, kind=AccountKind.MERCHANT)
     fen = ledger.account(community=wallet.community, kind=AccountKind.PAYOUT, unit=Unit.FEN)
     ledger.post(earn)
@@ -250,7 +250,7 @@ def test_a_captured_hold_answers_whoever_posts_or_holds_the_same_again(earn, spe
 
 
 def test_the_refusals_of_a_hold_come_in_one_order(earn, spend, wallet, shop, hill):
-    """Each movement is wrong in every way that is still to come, and right in those before."""
+    """Movements are wrong in every way that is still to come, and right in those before."""
     foreign = ledger.account(community=hill, kind=AccountKind.MERCHANT)
     fen = ledger.account(community=wallet.community, kind=AccountKind.PAYOUT, unit=Unit.FEN)
     ledger.post(earn)
@@ -359,7 +359,7 @@ def test_a_hold_captured_and_voided_at_once_is_resolved_one_way(at_once, earn, s
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("kinds", [("fund", "wallet"), ("wallet", "fund")])
 def test_holds_captured_for_whoever_pays_at_that_moment_are_no_ring(at_once, kinds, earn, lake):
-    """Both are locked before the hold is captured, whichever was opened first."""
+    """The accounts are both locked before the hold is captured, whichever was opened first."""
     opened = {kind: ledger.account(community=lake, kind=kind, holder="x") for kind in kinds}
     fund, wallet = opened["fund"], opened["wallet"]
     for number, account in enumerate((fund, wallet)):

@@ -117,7 +117,7 @@ def test_who_never_earned_anything_has_an_empty_statement(wang, logged_in):
 
 @pytest.fixture
 def busy(earn, spend):
-    """What came and went in turn, seven times, newest first."""
+    """An account with seven payments in and out in turn, newest first."""
     posted = [ledger.post(earn)]
     for number in range(2, 8):
         movement = spend if number % 2 else earn

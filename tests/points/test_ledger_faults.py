@@ -37,7 +37,7 @@ KILL = """
 
 
 class Crowd:
-    """What the threads share: whom they move points between, and what they were told is done."""
+    """State that the threads share: holders to move points between, and confirmed movements."""
 
     def __init__(self, lake):
         self.community_id = lake.pk

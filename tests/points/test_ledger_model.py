@@ -68,7 +68,7 @@ class Reversed:
 
 
 class Model:
-    """What docs/ledger.md says. Communities and keys are looked up as pairs."""
+    """A model of docs/ledger.md. Communities and keys are looked up as pairs."""
 
     def __init__(self, accounts):
         self.accounts = accounts
@@ -106,7 +106,7 @@ class Model:
                 self.take_back(r.moved, part)
 
     def lose(self, wallet):
-        """What of the wallet's is over, the earliest first: by day."""
+        """Lose the wallet's points that are over, the earliest first; by day."""
         lost = {}
         if (wallet.kind, wallet.unit) != ("wallet", "points"):
             return lost
@@ -306,7 +306,7 @@ STEPS = st.one_of(
 
 
 class Books(RuleBasedStateMachine):
-    """Each step is asked of the ledger and of the model; then all that is stored is compared."""
+    """A machine that asks each step of the ledger and of the model, then compares all rows."""
 
     def __init__(self, accounts, communities):
         super().__init__()

@@ -24,7 +24,7 @@ def reverse(transfer: Transfer, **other) -> Reversal:
 
 
 def state(account: Account) -> tuple[int, int]:
-    """What can be spent, and what is owed."""
+    """Return the points that can be spent and those that are owed."""
     account.refresh_from_db()
     return account.available, account.shortfall
 
@@ -123,7 +123,7 @@ def test_the_same_key_with_other_contents_is_refused(earn, wallet, other):
 
 
 def test_refusals_come_in_one_order(earn, fund, issuance, hill):
-    """Each is wrong in every way that is still to come, and right in those before."""
+    """Reversals are wrong in every way that is still to come, and right in those before."""
     award, other = ledger.post(earn), ledger.post(replace(earn, key="hours:2"))
     reverse(award)
     back = Transfer.objects.get(reverses=award)

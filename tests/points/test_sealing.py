@@ -58,7 +58,7 @@ def sealed(community):
 
 
 def published(community):
-    """What the public API tells of the seals."""
+    """Return the seals as the public API lists them."""
     return [
         sealing.header(seal) | {"head": bytes(seal.head).hex()}
         for seal in Seal.objects.filter(community=community).order_by("-number")
@@ -231,7 +231,7 @@ def test_a_sealer_leaves_it_to_the_one_that_is_at_work_and_nobody_waits(lake, po
 
 @pytest.fixture
 def _the_second_seal_kills():
-    """Whoever writes a seal with the number 2 loses the connection."""
+    """Kill the connection of the writer of a seal with the number 2."""
     with connection.cursor() as cursor:
         cursor.execute(
             "CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS $$"
@@ -417,7 +417,7 @@ def test_what_is_not_what_was_sealed_has_no_receipt(lake, post, change):
 # --- elsewhere --------------------------------------------------------------------------------
 @contextmanager
 def restored_elsewhere(directory):
-    """What a dump of this database restores, as the database that everything uses meanwhile."""
+    """Restore a dump of this database elsewhere, and use that database meanwhile."""
     here = connection.settings_dict["NAME"]
     there = f"{here}_restored"
     programs = os.pathsep.join([*_built_in_programs(), os.environ["PATH"]])

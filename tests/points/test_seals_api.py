@@ -1,4 +1,4 @@
-"""What everybody may see of the ledger, to hold us to it, and what verifying it has found."""
+"""Public parts of the ledger, to hold us to it, and the findings of its verification."""
 
 import json
 import shutil
@@ -112,7 +112,7 @@ def test_no_head_of_another_community_is_shown(hill, sealed):
 
 @pytest.fixture
 def check(tmp_path):
-    """What the stand-alone checker, with nothing of ours near, says of a receipt and a page."""
+    """Return what the stand-alone checker, without our code, says of a receipt and a page."""
     shutil.copy(Path(verify_receipt.__file__), tmp_path / "verify_receipt.py")
 
     def run(receipt, published):

@@ -59,7 +59,7 @@ def publish(community, category, parameters, **days):
 
 
 def changes(trial):
-    """Who gains or loses, as ``{holder: (before, after)}``."""
+    """Return gains and losses as ``{holder: (before, after)}``."""
     return {
         change.holder: (change.points_before, change.points_after)
         for change in [*trial.gains, *trial.losses]
@@ -72,7 +72,7 @@ def named(*people):
 
 @pytest.fixture
 def march(lake, wang, li):
-    """What 王小明 and 李阿姨 earned at the lake in March 2024: 110 and 30 points."""
+    """Awards of March 2024 at the lake: 110 points of 王小明 and 30 of 李阿姨."""
     given = [
         earn(lake, wang, "2024-03-01 09:00", 180, "邻里服务"),
         earn(lake, wang, "2024-03-01 13:00", 360, "便民活动"),  # 60, of which the cap leaves 50
@@ -350,7 +350,7 @@ def crowd(person):
 
 
 def earned(community, crowd):
-    """What each of the crowd has in the community now."""
+    """Return what each of the crowd now has in the community."""
     wallets = [ledger.wallet(community=community, person_id=user.pk) for user in crowd]
     return {wallet.holder: wallet.credits for wallet in wallets}
 
@@ -375,7 +375,7 @@ def test_the_rule_in_force_changes_nothing(lake, crowd, records):
 @given(records=records, category=st.sampled_from(["*", "交通劝导"]), draft=drafts)
 @pytest.mark.slow
 def test_a_draft_brings_what_it_would_have_brought(lake, hill, crowd, records, category, draft):
-    """The same records earn at the hill, where the draft is the rule and all else is the same."""
+    """A draft is compared with the hill, where it is the rule and all else is the same."""
     with transaction.atomic():
         for name, parameters in {"*": ORDINARY, "交通劝导": TRAFFIC, category: draft}.items():
             publish(hill, name, parameters)

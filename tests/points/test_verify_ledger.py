@@ -1,4 +1,4 @@
-"""Whoever changes the ledger behind its back is found, and the row is named.
+"""A change of the ledger behind its back is found, and the row is named.
 
 The tampering is a superuser's with the triggers off: the database itself refuses everybody else.
 """
@@ -92,7 +92,7 @@ class Books:
         return verifying.verify(community=self.community, **more)
 
     def found(self, **more):
-        """What is found, with the rows' names in the place of their ids."""
+        """Return the findings, with names of rows in the place of their ids."""
         findings = self.verify(**more).findings
         return [self.with_names("{check}: {row}: {because}".format(**one)) for one in findings]
 
@@ -927,7 +927,7 @@ def test_one_that_is_sealed_twice_is_named(books, tamper):
 
 @pytest.mark.parametrize(("late", "found"), [(timedelta(hours=5), 0), (timedelta(hours=7), 1)])
 def test_one_that_was_committed_late_is_told_from_one_slipped_in(books, late, found):
-    """Both have an id and a time of before the last seal, and everything else as it should be."""
+    """A transfer of either kind has an id and a time before the last seal, and no other fault."""
     then = Seal.objects.latest("number").sealed_at - late
     milliseconds = int(then.timestamp() * 1000)
     with connection.cursor() as cursor:
@@ -961,7 +961,7 @@ def test_what_nothing_else_tells_of_is_found_once_it_was_sealed(books, tamper):
 
 
 def published(community):
-    """What the public API tells of the seals, newest first."""
+    """Return the seals as the public API lists them, newest first."""
     return [
         sealing.header(seal) | {"head": bytes(seal.head).hex()}
         for seal in Seal.objects.filter(community=community).order_by("-number")

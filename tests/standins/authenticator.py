@@ -8,5 +8,5 @@ PERIOD_SECONDS = 30
 
 
 def code_of(secret: str) -> str:
-    """What an app with ``secret`` (base32) shows now."""
+    """Return the code that an app with ``secret`` (base32) shows now."""
     return auth.format_hotp_value(auth.hotp_value(secret, int(time.time()) // PERIOD_SECONDS))

@@ -47,7 +47,7 @@ class WeChat(wechat.WeChat):
         self.journal = []  # calls, and the events that WeChat would tell our server
 
     def old_token(self, query, _):
-        """Each call makes a new one; a stable token is another and stays as it is."""
+        """Make a new token with each call; a stable token is separate and stays as it is."""
         if error := self.wrong_app(query):
             return error
         self.renew(OLD_TOKEN)
@@ -105,7 +105,7 @@ class WeChat(wechat.WeChat):
         return {"errcode": 0, "errmsg": "ok"}
 
     def finish_sending(self):
-        """What this thread was at is answered, however slowly."""
+        """Mark this thread's request as answered, however slowly."""
         me = threading.get_ident()
         with self.lock:
             self.sending = {to: thread for to, thread in self.sending.items() if thread != me}
@@ -178,7 +178,7 @@ class WeChat(wechat.WeChat):
             self.templates[body["template_id"]] = body["fields"]
 
     def subscribe(self, body):
-        """Somebody taps: ``status`` is accept (one message more), reject or ban."""
+        """Tap on a subscription: ``status`` is accept (one message more), reject or ban."""
         key = (body["openid"], body["template_id"])
         if body["status"] == "accept":
             self.quota[key] = (self.quota.get(key) or 0) + 1

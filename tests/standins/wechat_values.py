@@ -1,4 +1,4 @@
-"""What the fields of a subscription message may hold. Source: shared/WECHAT.md, section 1."""
+"""Values that fields of a subscription message may hold. Source: shared/WECHAT.md, section 1."""
 
 import re
 

@@ -20,7 +20,7 @@ class WeChatPay(wechatpay.WeChatPay):
         self.bills[number] |= {"state": "TRANSFERING", "then": ["SUCCESS"]}
 
     def paid_fen(self):
-        """What reached receivers, by bill."""
+        """Return the fen that reached receivers."""
         return sum(b["transfer_amount"] for b in self.bills.values() if b["state"] == "SUCCESS")
 
     def call_back(self, send, number, *, event_id=None, **wrong):

@@ -1,4 +1,4 @@
-"""What the tests of volunteers share: threads, sign-ups of the past, and tasks that run at once."""
+"""Fixtures of the volunteers' tests: threads, past sign-ups, and tasks that run at once."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta

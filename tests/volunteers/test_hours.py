@@ -30,7 +30,7 @@ def place(signed_up, wang) -> Attendance:
 
 @pytest.fixture
 def attended(signed_up, clock):
-    """Somebody who came and left: ``attended(wang, "2024-03-01 07:00", "2024-03-01 09:00")``."""
+    """Check a volunteer in and out: ``attended(wang, "2024-03-01 07:00", "2024-03-01 09:00")``."""
 
     def attend(user, checked_in, checked_out, category="邻里服务"):
         place = signed_up(user, checked_in, checked_out, category)

@@ -1,4 +1,4 @@
-"""What volunteers, staff and newcomers read: activities, shifts, rosters, claims and totals."""
+"""Pages of volunteers, staff and newcomers: activities, shifts, rosters, claims and totals."""
 
 from datetime import timedelta
 

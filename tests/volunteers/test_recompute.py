@@ -63,7 +63,7 @@ def verified(served, zhao):
 
 @pytest.fixture
 def reported(lake, zhao):
-    """What somebody reported, a hazard, and zhao closed; its source."""
+    """Submit and close a report, a hazard by default; returns its source."""
 
     def report(user, category="hazard"):
         seen = {"category": category, "text": "井盖松动", "latitude": 30.5, "longitude": 114.3}
@@ -446,7 +446,7 @@ def test_how_long_its_points_last_follows_from_when_it_was_posted(
 
 
 def test_an_award_posted_as_the_day_turned_is_of_the_day_that_it_says(lake, wang, verified):
-    """Its day was read just before midnight, and it was written just after."""
+    """The award's day was read just before midnight, and its row was written just after."""
     verified(wang, "2024-03-01 13:00", "2024-03-01 15:00")
     midnight = datetime.combine(
         lake.today + timedelta(days=1), time(), tzinfo=ZoneInfo(lake.timezone)

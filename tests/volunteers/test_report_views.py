@@ -1,4 +1,4 @@
-"""Who looks at a neighbour's dispute or call for help is written down before it is shown."""
+"""Views of a neighbour's dispute or call for help are recorded before it is shown."""
 
 import io
 
@@ -43,7 +43,7 @@ def picture():
 
 
 def reports_of_each_kind(lake, wang, li, zhao):
-    """One report of each kind: a neighbour's two confidential ones, a hazard, the staff's own."""
+    """Reports of each kind: a neighbour's two confidential ones, a hazard, the staff's own."""
     people.enrol(user=zhao, community=lake, kind=Volunteer.Kind.RESIDENT)
     return {
         name: reports.submit(

@@ -37,7 +37,7 @@ def auditor(lake, person):
 
 @pytest.fixture
 def reported(lake):
-    """Something somebody saw: ``reported(wang)`` is a hazard at the east gate."""
+    """Submit a report: ``reported(wang)`` is a hazard at the east gate."""
 
     def report(user, category=Report.Category.HAZARD, **facts):
         said = {"text": "井盖松动", "place": "东门", "latitude": 37.87361, "longitude": 112.54957}

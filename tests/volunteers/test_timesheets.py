@@ -42,7 +42,7 @@ def entry(wang, clock):
 
 
 def outcomes(recorded) -> list[str]:
-    """What became of each: new, known, or the code of its refusal."""
+    """Return each outcome: new, known, or the refusal's code."""
     assert all(bool(one.attendance_id) != bool(one.refusal) for one in recorded)
     return [
         one.refusal.code if one.refusal else "new" if one.is_new else "known" for one in recorded

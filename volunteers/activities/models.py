@@ -36,9 +36,9 @@ class Cancellable(TenantModel):
 
 
 class Activity(Cancellable):
-    """Something that volunteers do together; its shifts say when. ``category`` sets the rule.
+    """Something that volunteers do together in its shifts. ``category`` decides the rule.
 
-    An activity of an ``estate`` is handled by the staff of that estate as well.
+    The estate's staff handle an activity of an ``estate`` as well as the community's.
     """
 
     estate = models.ForeignKey(

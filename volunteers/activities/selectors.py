@@ -1,4 +1,4 @@
-"""Reads about activities and shifts, named for who is asking."""
+"""Queries for activities and shifts, named for the reader."""
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
@@ -29,7 +29,7 @@ def activities_in(place: Community) -> QuerySet[Activity]:
 
 
 def public_activities(place: Community) -> QuerySet[Activity]:
-    """Return the public activities of a community with a shift to come, newest first."""
+    """Return the public activities of a community or estate with a coming shift, newest first."""
     to_come = Shift.objects.filter(
         IS_TO_COME, community=OuterRef("community"), activity=OuterRef("pk")
     )

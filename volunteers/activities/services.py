@@ -1,4 +1,4 @@
-"""Planning activities and shifts. volunteers/attendance/services/ changes and cancels them."""
+"""Planning of activities and shifts; volunteers/attendance/services/ changes and cancels them."""
 
 from datetime import datetime, timedelta
 
@@ -16,7 +16,7 @@ LONGEST_SHIFT = timedelta(hours=24)
 def plan_activity(
     *, community: Community, title: str, category: str, place: str = "", is_public: bool = False
 ) -> Activity:
-    """Plan an activity of a community, or of the estate that ``community`` is.
+    """Plan an activity of a community or an estate.
 
     The ``category``, spelled as in its rule, decides what the hours earn.
     """
@@ -54,11 +54,11 @@ def plan_shift(
 
 
 def category_as_ruled(activity: Activity, category: str) -> str:
-    """Spell ``category`` as the rule for hours spells it in the activity's community."""
+    """Return ``category`` as the community's rule for hours spells it."""
     return points.category_as_ruled(activity.community, awards.Hours.subject, category)
 
 
 def check_times(starts_at: datetime, ends_at: datetime) -> None:
-    """Raise ShiftTimesInvalid unless a shift may last from the one moment to the other."""
+    """Raise ShiftTimesInvalid unless a shift may last from ``starts_at`` to ``ends_at``."""
     if not timedelta(0) < ends_at - starts_at <= LONGEST_SHIFT:
         raise ShiftTimesInvalid

@@ -37,7 +37,7 @@ class Attendance(TenantModel):
     checked_in_at = models.DateTimeField(null=True)
     checked_out_at = models.DateTimeField(null=True)
     check_in_nonce = models.CharField(max_length=64, null=True)  # the phone's, sent with a retry
-    # The phone's clock, if it told later, and a mark if that could not be (backend/clocks.py).
+    # The phone's clock, if it reported later, and a mark if impossible (backend/clocks.py).
     check_in_claimed_at = models.DateTimeField(null=True)
     check_in_mark = models.CharField(max_length=clocks.LONGEST_MARK, blank=True, default="")
     check_out_claimed_at = models.DateTimeField(null=True)
@@ -78,7 +78,7 @@ class Attendance(TenantModel):
                     verified_at__isnull=False,
                 ),
             ),
-            # Nobody is in two places at once. A check-in without check-out lasts for ever.
+            # One volunteer cannot be in two places. A check-in without check-out lasts for ever.
             # "[)", the default boundary, lets one shift begin when another ends.
             ExclusionConstraint(
                 name="nobody_in_two_places",
@@ -116,9 +116,9 @@ class Attendance(TenantModel):
 
     @property
     def served(self) -> tuple[datetime, datetime] | None:
-        """The time that counts, once it has ended: when the volunteer was there during the shift.
+        """Time that counts, from and to: the volunteer's presence during the shift.
 
-        Coming early is not paid, nor staying on.
+        ``None`` until they check out. Time before and after the shift does not count.
         """
         if self.checked_in_at is None or self.checked_out_at is None:
             return None
@@ -127,14 +127,14 @@ class Attendance(TenantModel):
 
     @property
     def award_source(self) -> str:
-        """The source under which these hours earn points, once."""
+        """Source under which these hours earn points, once."""
         return f"hours:{self.pk}"
 
 
 class RefusedClaim(TenantModel):
-    """A check-in or check-out that a phone told later and that was refused, kept for staff.
+    """A refused check-in or check-out that a phone reported later, kept for staff.
 
-    It gives nobody a minute.
+    A refused claim never counts as hours.
     """
 
     class Act(models.TextChoices):

@@ -1,4 +1,4 @@
-"""Reads about attendances and hours, named for who is asking."""
+"""Queries for attendances and hours, named for the reader."""
 
 from collections.abc import Collection, Sequence
 from datetime import date, datetime, timedelta
@@ -32,7 +32,7 @@ OF_ATTENDANCES = "shift__activity__estate"
 
 
 def with_places(shifts: QuerySet[Shift], user: User | None = None) -> QuerySet[Shift]:
-    """Add ``places_taken`` to the shifts, and ``my_attendance``: id and status, or None."""
+    """Annotate shifts with ``places_taken`` and ``my_attendance`` (id and status, or ``None``)."""
     of_shift = Attendance.objects.filter(community=OuterRef("community"), shift=OuterRef("pk"))
     taken = of_shift.exclude(status=Attendance.Status.CANCELLED).order_by().values("shift")
     mine = of_shift.filter(volunteer=user.pk if user else None)
@@ -43,7 +43,7 @@ def with_places(shifts: QuerySet[Shift], user: User | None = None) -> QuerySet[S
 
 
 def refused_claims_watched_by(user: User) -> QuerySet[RefusedClaim]:
-    """Return the times that phones told and were refused, for staff and auditors; newest first."""
+    """Return the refused claims ``user`` may look at as staff or auditor, newest first."""
     watched = in_reach(user, WATCHES_OVER, estate=f"attendance__{OF_ATTENDANCES}")
     return (
         RefusedClaim.objects.filter(watched)
@@ -53,29 +53,29 @@ def refused_claims_watched_by(user: User) -> QuerySet[RefusedClaim]:
 
 
 def prefetch_refused_claims(attendances: Sequence[Attendance]) -> None:
-    """Read the ``refused_claims`` of all attendances at once, the first told first."""
+    """Prefetch the ``refused_claims`` of all attendances, oldest first."""
     communities = {attendance.community_id for attendance in attendances}
     claims = RefusedClaim.objects.filter(community__in=communities).order_by("pk")
     prefetch_related_objects(attendances, Prefetch("refused_claims", claims))
 
 
 def attendances_of(user: User) -> QuerySet[Attendance]:
-    """Return what ``user`` signed up for, newest first."""
+    """Return the attendances of ``user``, newest first."""
     return _with_shift(Attendance.objects.filter(volunteer=user))
 
 
 def attendances_handled_by(user: User) -> QuerySet[Attendance]:
-    """Return what ``user`` may verify or reject, newest first."""
+    """Return the attendances ``user`` may verify or reject, newest first."""
     return _with_shift(Attendance.objects.filter(in_reach(user, HANDLES, estate=OF_ATTENDANCES)))
 
 
 def attendances_watched_by(user: User) -> QuerySet[Attendance]:
-    """Return what ``user`` may look at as staff or auditor, newest first."""
+    """Return the attendances ``user`` may look at as staff or auditor, newest first."""
     return _with_shift(Attendance.objects.filter(_watched(user)))
 
 
 def attendances_seen_by(user: User) -> QuerySet[Attendance]:
-    """Return what ``user`` signed up for, or may look at as staff or auditor."""
+    """Return the attendances of ``user``, and those they may look at as staff or auditor."""
     return _with_shift(Attendance.objects.filter(Q(volunteer=user) | _watched(user)))
 
 
@@ -85,7 +85,7 @@ def attendances_at(shift: Shift) -> QuerySet[Attendance]:
 
 
 def kinds() -> list[str]:
-    """List the kinds as which a volunteer can be enrolled."""
+    """Return the kinds of volunteers."""
     return Volunteer.Kind.values
 
 
@@ -95,7 +95,7 @@ def stars_of(minutes: int) -> int:
 
 
 def standing(*, community_id: UUID, user_id: UUID) -> Standing | None:
-    """Return the kind and the verified minutes of a volunteer there; None if they are none."""
+    """Return kind, verified minutes and stars of a volunteer there; ``None`` for anybody else."""
     kind = (
         Volunteer.objects.filter(community=community_id, user=user_id, left_at__isnull=True)
         .values_list("kind", flat=True)
@@ -108,7 +108,7 @@ def standing(*, community_id: UUID, user_id: UUID) -> Standing | None:
 
 
 def activity_title(*, community_id: UUID, activity_id: UUID) -> str | None:
-    """Return the title of an activity of that community."""
+    """Return the title of an activity of that community; ``None`` if it has no such activity."""
     return (
         Activity.objects.filter(community=community_id, pk=activity_id)
         .values_list("title", flat=True)
@@ -123,7 +123,7 @@ def services(
     until: datetime,
     but_for: QuerySet[Any, UUID],
 ) -> list[Service]:
-    """Sum the hours verified before ``until`` by activity, without the attendances ``but_for``."""
+    """Sum the hours verified before ``until`` by activity, except the attendances ``but_for``."""
     verified = Attendance.objects.filter(
         community=community_id,
         shift__community=community_id,
@@ -144,7 +144,7 @@ def services(
 
 
 def verified_minutes(community_id: UUID, **whose: UUID) -> int:
-    """Sum the verified minutes of a community, or of one volunteer there."""
+    """Return the verified minutes of a community, or of one volunteer there."""
     verified = Attendance.objects.filter(
         community=community_id, status=Attendance.Status.VERIFIED, **whose
     )
@@ -154,7 +154,7 @@ def verified_minutes(community_id: UUID, **whose: UUID) -> int:
 def totals_of(
     user: User, *, since: date | None = None, until: date | None = None
 ) -> list[dict[str, Any]]:
-    """Sum what ``user`` served in each community, and by category, in a period of its own days.
+    """Sum the verified hours of ``user`` by community and category, in a period of its own days.
 
     ``stars`` count all verified hours, whatever the period.
     """

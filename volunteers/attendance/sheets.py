@@ -1,4 +1,4 @@
-"""The spreadsheet that staff keep of hours."""
+"""The spreadsheet of hours that staff keep."""
 
 from collections.abc import Sequence
 
@@ -96,7 +96,7 @@ class HoursSheet(Sheet):
         return created, len(kept) - created, errors
 
     def _stranger(self, row: Row, user: User | None) -> RowError:
-        """Say why no volunteer here has this name and number; ``user`` has the number."""
+        """Return the error for a row without a volunteer here; ``user`` has its phone number."""
         if user and not is_one_person(user.name, row.values["name"]):
             return left_alone(row, PhoneBelongsToAnother())
         if user and selectors.stays_away(user, self.community):
@@ -108,7 +108,7 @@ class HoursSheet(Sheet):
 def _verified(
     community: Community, kept: list[tuple[Row, timesheets.Recorded]], verifier: User
 ) -> tuple[list[tuple[Row, timesheets.Recorded]], list[RowError]]:
-    """Verify in order, and take refused hours off the record."""
+    """Verify hours in order of check-out, and remove refused new ones from the record."""
     verified, errors, refused = [], [], []
     for row, answer in sorted(
         kept, key=lambda one: (one[0].values["checked_out_at"], one[0].values["phone"])

@@ -1,4 +1,4 @@
-"""Celery's way in."""
+"""Celery tasks of attendance."""
 
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from volunteers.attendance.services import hours
 
 @shared_task
 def sweep_forgotten_check_outs() -> None:
-    """Queue ``close_forgotten`` for everybody still checked in to a shift that is over."""
+    """Queue ``close_forgotten`` for everybody still checked in to a past shift."""
     forgotten = Attendance.objects.filter(
         status=Attendance.Status.CHECKED_IN, shift__ends_at__lte=timezone.now()
     )

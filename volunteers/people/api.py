@@ -1,4 +1,4 @@
-"""What a community shows to everybody, joining it and leaving it, and its volunteers."""
+"""A community's public page, joining and leaving it, and its volunteers."""
 
 from typing import Any
 
@@ -52,7 +52,7 @@ class AskToJoinSerializer(serializers.Serializer[Any]):
 class JoinRequestSerializer(ReadSerializer[JoinRequest]):
     """A request to join. ``reason`` says why it was rejected.
 
-    ``decided_by`` tells staff who of them answered; it is null to the person who asked.
+    ``decided_by`` shows staff who answered; it is null for the person who asked.
     """
 
     community = CommunityInBriefSerializer(read_only=True)
@@ -71,7 +71,7 @@ class JoinRequestSerializer(ReadSerializer[JoinRequest]):
 
 
 class VolunteerSerializer(ReadSerializer[Volunteer]):
-    """What somebody is in a community. ``left_at`` is null while they belong to it."""
+    """A person as a volunteer of a community. ``left_at`` is null until they leave."""
 
     community = CommunityInBriefSerializer(read_only=True)
     user = PersonSerializer(read_only=True)
@@ -100,7 +100,7 @@ class VolunteerFilter(PeriodFilter):
 
 
 class PointsFiguresSerializer(serializers.Serializer[Any]):
-    """Whole points of all time. ``outstanding`` points are in volunteers' wallets."""
+    """Points of all time. ``outstanding`` points are in volunteers' wallets."""
 
     issued = serializers.IntegerField(read_only=True)
     redeemed = serializers.IntegerField(read_only=True)
@@ -137,9 +137,9 @@ class CommunityView(OpenView[Community]):
 class JoinView(APIView):
     """Ask to be a volunteer of a community: ``POST /api/v1/communities/{code}/join``.
 
-    201 with a request that is ``approved`` where the code on the posters came with it, so that I
-    am a volunteer now, and ``pending`` until staff answer it otherwise. 200 with the first request
-    if I have asked already. ``estate_id`` is one of those that the community's contact lists.
+    201 with a request: ``approved`` with the code on the posters, so that I am a volunteer now,
+    otherwise ``pending`` until staff answer. 200 with the first request if I have asked already.
+    ``estate_id`` is one of the estates that the community's contact lists.
     """
 
     @extend_schema(responses={200: JoinRequestSerializer, 201: JoinRequestSerializer})
@@ -158,16 +158,15 @@ class JoinView(APIView):
 
 
 def _volunteering(request: Request, code: str) -> Volunteer:
-    """Return what the caller is or was in that community, or raise Http404."""
+    """Return the caller's past or present record as a volunteer there. Raises Http404."""
     return get_object_or_404(selectors.volunteering_of(signed_in(request)), community__code=code)
 
 
 class LeaveView(APIView):
     """Leave a community: ``POST /api/v1/communities/{code}/leave``.
 
-    Sign-ups for shifts that have not begun are cancelled, where I am checked in I am checked out,
-    and what I hold is given back: nothing can be redeemed. Hours, points and reports stay mine to
-    see. Idempotent.
+    Cancels sign-ups for shifts that have not begun, checks me out, and gives back held points:
+    nothing can be redeemed any more. I still see my hours, points and reports. Idempotent.
     """
 
     @writes(VolunteerSerializer, _volunteering)
@@ -178,8 +177,8 @@ class LeaveView(APIView):
 class VolunteerListView(ListView[Volunteer]):
     """List volunteers, newest first: ``GET /api/v1/communities/{code}/volunteers``.
 
-    Those of a community, or of the estate that ``code`` names. For its staff, managers and
-    auditors. Former volunteers are among them: ``has_left`` tells them apart.
+    ``code`` names a community or an estate. For its staff, managers and auditors. Former volunteers
+    are included; filter them with ``has_left``.
     """
 
     serializer_class = VolunteerSerializer
@@ -188,7 +187,7 @@ class VolunteerListView(ListView[Volunteer]):
 
 
 class VolunteerView(OpenView[Volunteer]):
-    """Open one volunteer: ``GET /api/v1/volunteers/{volunteer_id}``."""
+    """Open a volunteer: ``GET /api/v1/volunteers/{volunteer_id}``."""
 
     serializer_class = VolunteerSerializer
     finds = seen(selectors.volunteers_watched_by, "volunteer_id")
@@ -198,7 +197,7 @@ class VolunteerView(OpenView[Volunteer]):
 class JoinRequestListView(ListView[JoinRequest]):
     """List requests to join, newest first: ``GET /api/v1/communities/{code}/join-requests``.
 
-    Those to a community, or for the estate that ``code`` names. For its staff and managers.
+    ``code`` names a community or an estate. For its staff and managers.
     """
 
     serializer_class = JoinRequestSerializer
@@ -213,7 +212,7 @@ class MyJoinRequestListView(JoinRequestListView):
 
 
 class JoinRequestView(OpenView[JoinRequest]):
-    """Open one request, mine or as staff: ``GET /api/v1/join-requests/{join_request_id}``."""
+    """Open a request, mine or as staff: ``GET /api/v1/join-requests/{join_request_id}``."""
 
     serializer_class = JoinRequestSerializer
     finds = seen(selectors.join_requests_seen_by, "join_request_id")
@@ -222,7 +221,7 @@ class JoinRequestView(OpenView[JoinRequest]):
 class WithdrawJoinRequestView(APIView):
     """Withdraw my request: ``POST /api/v1/join-requests/{join_request_id}/withdraw``.
 
-    Idempotent. Only until it is answered.
+    Idempotent. Only possible until it is answered.
     """
 
     @writes(JoinRequestSerializer, seen(selectors.join_requests_of, "join_request_id"))
@@ -242,7 +241,7 @@ class ApproveJoinRequestView(APIView):
 
 
 class RejectJoinRequestView(APIView):
-    """Reject a request and tell why: ``POST /api/v1/join-requests/{join_request_id}/reject``."""
+    """Reject a request, with a reason: ``POST /api/v1/join-requests/{join_request_id}/reject``."""
 
     @writes(JoinRequestSerializer, HANDLED, body=ReasonSerializer)
     def post(self, user: User, asked: JoinRequest, **facts: Any) -> JoinRequest:

@@ -11,7 +11,7 @@ from backend.tables import PersonKey
 
 
 class Volunteer(TenantModel):
-    """Somebody who serves a community. The person is a User, their right a Membership."""
+    """A person who serves a community. The person is a User, their right a Membership."""
 
     class Kind(models.TextChoices):
         RESIDENT = "resident"  # 居民
@@ -38,9 +38,9 @@ class Volunteer(TenantModel):
 
 
 class JoinRequest(TenantModel):
-    """Somebody asks to be a volunteer: pending → approved | rejected | withdrawn.
+    """A person's request to be a volunteer: pending → approved | rejected | withdrawn.
 
-    The community's code approves at once; ``decided_by`` is null then.
+    The community's code approves it at once; ``decided_by`` is then null.
     """
 
     class Status(models.TextChoices):

@@ -1,4 +1,4 @@
-"""Reads about volunteers and requests to join, named for who is asking."""
+"""Queries for volunteers and requests to join, named for the reader."""
 
 from datetime import datetime
 from uuid import UUID
@@ -20,7 +20,7 @@ def is_volunteer(user: User, community_id: UUID) -> bool:
 
 
 def left_at(user_id: UUID, community_id: UUID) -> datetime | None:
-    """Tell when somebody who was enrolled there left; None if they have not."""
+    """Return when a volunteer there left; ``None`` if they have not."""
     return (
         Volunteer.objects.filter(community_id=community_id, user_id=user_id)
         .values_list("left_at", flat=True)
@@ -29,30 +29,30 @@ def left_at(user_id: UUID, community_id: UUID) -> datetime | None:
 
 
 def has_left_since(user_id: UUID, community_id: UUID, moment: datetime) -> bool:
-    """Tell whether they ceased to be a volunteer there after ``moment``, back today or not."""
+    """Tell whether they left after ``moment``, even if they are back since."""
     return Membership.objects.filter(
         community_id=community_id, user_id=user_id, role=Role.VOLUNTEER, ended_at__gte=moment
     ).exists()
 
 
 def volunteers_in(community: Community) -> QuerySet[Volunteer]:
-    """Return the volunteers enrolled there."""
+    """Return the current volunteers of the community."""
     enrolled = Volunteer.objects.filter(community=community, left_at__isnull=True)
     return enrolled.select_related("estate")
 
 
 def volunteers_watched_by(user: User) -> QuerySet[Volunteer]:
-    """Return volunteers, former ones too, whom ``user`` may look at."""
+    """Return the volunteers, former ones included, that ``user`` may look at."""
     return _with_person(Volunteer.objects.filter(in_reach(user, WATCHES_OVER)))
 
 
 def volunteers_ever_in(place: Community) -> QuerySet[Volunteer]:
-    """Return the volunteers of a community or an estate, former ones too; newest first."""
+    """Return the volunteers of a community or an estate, former ones included; newest first."""
     return _with_person(Volunteer.objects.filter(**place.whose))
 
 
 def volunteering_of(user: User) -> QuerySet[Volunteer]:
-    """Return where ``user`` is or was a volunteer."""
+    """Return the records of ``user`` as a volunteer, former ones included."""
     return _with_person(Volunteer.objects.filter(user=user))
 
 

@@ -1,4 +1,4 @@
-"""The spreadsheet that staff keep of volunteers."""
+"""The spreadsheet of volunteers that staff keep."""
 
 from dataclasses import replace
 
@@ -28,7 +28,7 @@ PHONE = Column(header="手机号", name="phone", parse=cells.phone)
 class VolunteersSheet(Sheet):
     """姓名, 手机号, 身份, 小区 (optional): one volunteer a row, one row a phone number.
 
-    A row that contradicts what its person did since is named and left alone.
+    A row that contradicts its person's own acts since is reported and skipped.
     """
 
     columns = (
@@ -72,19 +72,19 @@ class VolunteersSheet(Sheet):
 
 
 def _says(row: Row) -> tuple[str, str, str]:
-    """Return what a row says about its person, in the form in which rows are compared."""
+    """Return the facts of a row in the form in which rows are compared."""
     estate = of_thing(row.values["estate"] or "")
     return of_person(row.values["name"]), row.values["kind"], estate
 
 
 def phone_error(row: Row, code: str, reason: str) -> RowError:
-    """Name the row by its phone number, which is shown masked."""
+    """Return an error that names the row by its phone number, masked."""
     shown = excerpt(row.values["phone"], personal=True)
     return RowError(row.line, PHONE.header, code, reason, shown)
 
 
 def left_alone(row: Row, refusal: Refusal) -> RowError:
-    """Name a row that its person has overtaken; it does not spoil the list."""
+    """Return the error of a row that is skipped; it stops no import."""
     if isinstance(refusal, VolunteerDiffers):
         return RowError(row.line, "身份", refusal.code, str(refusal.title), is_left=True)
     return replace(phone_error(row, refusal.code, str(refusal.title)), is_left=True)

@@ -13,7 +13,7 @@ from backend.tables import PersonKey
 
 
 class Report(TenantModel):
-    """What somebody saw on their rounds: submitted → accepted → closed as verified | rejected.
+    """A volunteer's report from their rounds: submitted → accepted → verified | rejected.
 
     The staff of its ``estate`` handle it as well as the community's.
     """
@@ -106,5 +106,5 @@ class Report(TenantModel):
 
     @property
     def award_source(self) -> str:
-        """The source under which this report earns points, once."""
+        """Source under which this report earns points, once."""
         return f"report:{self.pk}"

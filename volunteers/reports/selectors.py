@@ -1,4 +1,4 @@
-"""Reads about reports, named for who is asking."""
+"""Queries for reports, named for the reader."""
 
 from django.db.models import Q, QuerySet
 
@@ -10,27 +10,27 @@ from volunteers.reports.models import Report
 
 
 def reports_of(user: User) -> QuerySet[Report]:
-    """Return what ``user`` reported, newest first."""
+    """Return the reports of ``user``, newest first."""
     return _with_community(Report.objects.filter(reporter=user))
 
 
 def reports_handled_by(user: User) -> QuerySet[Report]:
-    """Return what ``user`` may accept and close, newest first."""
+    """Return the reports ``user`` may accept and close, newest first."""
     return _with_community(Report.objects.filter(in_reach(user, HANDLES)))
 
 
 def reports_watched_by(user: User) -> QuerySet[Report]:
-    """Return what ``user`` may look at as staff or auditor, newest first."""
+    """Return the reports ``user`` may look at as staff or auditor, newest first."""
     return _with_community(Report.objects.filter(in_reach(user, WATCHES_OVER)))
 
 
 def reports_seen_by(user: User) -> QuerySet[Report]:
-    """Return what ``user`` reported, or may look at as staff or auditor."""
+    """Return the reports of ``user``, and those they may look at as staff or auditor."""
     return _with_community(Report.objects.filter(Q(reporter=user) | in_reach(user, WATCHES_OVER)))
 
 
 def public_reports(community: Community) -> QuerySet[Report]:
-    """Return what everybody may follow, newest first: no disputes, calls for help or child's."""
+    """Return public reports, newest first: no disputes, no calls for help, none by children."""
     return (
         Report.objects.filter(community=community)
         .exclude(category__in=Report.CONFIDENTIAL)
@@ -41,9 +41,9 @@ def public_reports(community: Community) -> QuerySet[Report]:
 
 
 def by_a_child() -> Q:
-    """Condition on reports whose reporter was under 14 when they submitted it.
+    """Return a condition on reports whose reporter was under 14 when submitting.
 
-    By the age known then or by a birthday told since, whichever protects more.
+    Counts the age known then or a birthday given since, whichever protects more.
     """
     return Q(is_by_child=True) | was_a_child("reporter", at="submitted_at")
 

@@ -1,4 +1,4 @@
-"""Celery's way in."""
+"""Celery tasks of reports."""
 
 from celery import shared_task
 from django.db import OperationalError

@@ -10,10 +10,10 @@ from backend.accounts import phones
 
 
 class CodeField(serializers.CharField):
-    """A code of ``length`` characters, as it was made however it is typed (backend/codes.py).
+    """A code of ``length`` characters, read as it was made however it is typed (backend/codes.py).
 
-    What can not be one is refused as ``not_a_code`` before anything is looked up: no guess.
-    ``or_signed``: a JWT as well, which is left as it is but for blanks around it.
+    Text that can not be a code is refused as ``not_a_code`` before anything is looked up, and does
+    not count as a guess. With ``or_signed`` a JWT is taken as well, with blanks around it removed.
     """
 
     default_error_messages = {
@@ -39,7 +39,7 @@ class CodeField(serializers.CharField):
 
 
 class MobileField(serializers.CharField):
-    """A mobile number of mainland China, however it is written, as its eleven digits."""
+    """A mobile number of mainland China, however it is written, read as its eleven digits."""
 
     default_error_messages = {
         "phone_unsupported": _("A mobile number of mainland China has 11 digits and begins with 1.")
@@ -57,7 +57,7 @@ class MobileField(serializers.CharField):
 
 
 class DigitsField(serializers.CharField):
-    """A number that is only ever copied, such as a bank account's, with or without its groups."""
+    """A number to copy, such as a bank account's, read with or without gaps between its digits."""
 
     default_error_messages = {"invalid": _("Write it in digits.")}
 
@@ -69,7 +69,7 @@ class DigitsField(serializers.CharField):
 
 
 class DialledField(serializers.CharField):
-    """A number that people are told to call, an office's or a shop's, of any country."""
+    """A number to call, such as an office's or a shop's, of any country."""
 
     default_error_messages = {"invalid": _("Write a phone number in digits, blanks and dashes.")}
 

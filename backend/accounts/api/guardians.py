@@ -18,7 +18,7 @@ from backend.api.views import ListView, OpenView, nothing, seen, writes
 class MyGuardianCodeView(APIView):
     """Make a code that I, under 14, show my guardian: ``POST /api/v1/me/guardian-code``.
 
-    It is good once, for 24 hours; an earlier one no longer is.
+    The code is good once, for 24 hours. Earlier codes stop working.
     """
 
     @writes(GuardianCodeSerializer, creates=selectors.guardian_codes_of)
@@ -43,7 +43,7 @@ class MyGuardianView(OpenView[Guardianship]):
 
 
 class MyChildListView(ListView[Guardianship]):
-    """List for whom I agreed, newest first: ``GET /api/v1/me/children``."""
+    """List the children for whom I agreed, newest first: ``GET /api/v1/me/children``."""
 
     serializer_class = GuardianshipSerializer
     pagination_class = None
@@ -58,8 +58,8 @@ class MyChildListView(ListView[Guardianship]):
     def post(self, user: User, **facts: Any) -> Guardianship:
         """Agree for the child that showed me ``code``: ``POST /api/v1/me/children``.
 
-        As its parent or guardian, who has read the words (``GET /api/v1/consents``,
-        ``guardianship``) and told a birthday of 18 years or more.
+        For a parent or guardian who has read the text (``GET /api/v1/consents``, ``guardianship``)
+        and told a birthday at least 18 years ago.
         """
         return guardians.agree(guardian=user, **facts)
 
@@ -72,5 +72,5 @@ class MyChildView(OpenView[Guardianship]):
 
     @writes(nothing, seen(selectors.children_of, "guardianship_id"))
     def delete(self, user: User, guardianship: Guardianship) -> None:
-        """Agree no longer: ``DELETE /api/v1/me/children/{guardianship_id}``; it stays on record."""
+        """Withdraw my consent for a child: ``DELETE /api/v1/me/children/{guardianship_id}``."""
         guardians.withdraw(guardianship=guardianship, by=user)

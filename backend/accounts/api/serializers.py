@@ -14,14 +14,14 @@ from backend.api.serializers import ReadSerializer
 
 
 class MaskedPhoneField(serializers.CharField):
-    """``199****0001``, or ``""`` for who has no phone on record."""
+    """A phone number as ``199****0001``, or ``""`` if there is none on record."""
 
     def to_representation(self, phone: str) -> str:
         return phones.mask(phone) if phone else ""
 
 
 class PersonSerializer(ReadSerializer[User]):
-    """Person as staff see them: by name, to tell who it was; the phone stays masked."""
+    """A person as staff see them: the name in full, the phone masked."""
 
     name = serializers.CharField(source="shown_name", read_only=True)
     phone = MaskedPhoneField(read_only=True)
@@ -32,7 +32,7 @@ class PersonSerializer(ReadSerializer[User]):
 
 
 class ConsentTextSerializer(serializers.Serializer[Any]):
-    """What one may agree to, in the language asked for."""
+    """A purpose that one may agree to, and its text in the language asked for."""
 
     purpose = serializers.ChoiceField(
         choices=[*Consent.Purpose.choices, (GUARDIANSHIP, "Guardianship")], read_only=True
@@ -42,7 +42,7 @@ class ConsentTextSerializer(serializers.Serializer[Any]):
 
 
 class ConsentSerializer(ReadSerializer[Consent]):
-    """``in_force`` is false of words that have changed since, or where it was withdrawn."""
+    """A consent. ``in_force`` is false if it was withdrawn or the text has changed since."""
 
     in_force = serializers.SerializerMethodField()
 
@@ -56,41 +56,41 @@ class ConsentSerializer(ReadSerializer[Consent]):
 
 
 class GiveConsentSerializer(serializers.Serializer[Any]):
-    """``version`` of the words that were read."""
+    """A consent to give. ``version`` is that of the text that was read."""
 
     version = IntegerField(min_value=1, max_value=32_767)
 
 
 class BindPhoneSerializer(serializers.Serializer[User]):
-    """``code``: what ``open-type="getPhoneNumber"`` gave the mini-program, good once."""
+    """A phone number to bind. ``code``, good once, is from ``open-type="getPhoneNumber"``."""
 
     code = CharField(max_length=128)
     name = CharField(max_length=60, required=False, allow_blank=True)
 
 
 class BoundPhoneSerializer(serializers.Serializer[dict[str, Any]]):
-    """``log_in_again``: the caller is the person on record with this number from now on."""
+    """The bound number. ``log_in_again``: the caller is now the person on record with it."""
 
     phone = MaskedPhoneField(read_only=True)
     log_in_again = serializers.BooleanField(read_only=True)
 
 
 class ProfileSerializer(serializers.Serializer[User]):
-    """What somebody may tell about themselves; what is left out stays as it is."""
+    """The facts that people tell about themselves; fields that are left out stay as they are."""
 
     name = CharField(max_length=60, required=False)
     born_on = DateField(required=False, help_text="Told once, it is final.")
 
 
 class GuardianCodeSerializer(serializers.Serializer[Any]):
-    """``code``: for the guardian to enter, once, until ``expires_at``; null once it was used."""
+    """A code for the guardian to enter once, until ``expires_at``; ``code`` is null once used."""
 
     code = serializers.CharField(read_only=True, allow_null=True)
     expires_at = serializers.DateTimeField(read_only=True)
 
 
 class GuardianshipSerializer(ReadSerializer[Guardianship]):
-    """A guardianship; names are masked. ``in_force``: not withdrawn, and to today's words."""
+    """A guardianship; names are masked. ``in_force``: not withdrawn, and to today's text."""
 
     child = serializers.CharField(source="child.masked_name", read_only=True)
     guardian = serializers.CharField(source="guardian.masked_name", read_only=True)
@@ -105,7 +105,7 @@ class GuardianshipSerializer(ReadSerializer[Guardianship]):
 
 
 class AgreeAsGuardianSerializer(serializers.Serializer[Guardianship]):
-    """``code``: what the child shows; ``version`` of the words that were read."""
+    """A guardian's consent: the ``code`` that the child shows, the ``version`` that was read."""
 
     code = CodeField(length=CODE_LENGTH)
     relation = serializers.ChoiceField(choices=Guardianship.Relation.choices)

@@ -1,4 +1,4 @@
-"""What people do with their own record. Logging in is django-allauth's."""
+"""People's own record. Logging in is django-allauth's."""
 
 from typing import Any
 
@@ -24,9 +24,9 @@ from backend.api.views import ListView, myself, nothing, seen, writes
 
 
 class ConsentTextListView(APIView):
-    """List what we ask consent for, and in which words: ``GET /api/v1/consents``. Public.
+    """List the purposes we ask consent for, with the texts: ``GET /api/v1/consents``. Public.
 
-    ``guardianship`` is agreed to by a guardian, for a child: ``POST /api/v1/me/children``.
+    A guardian agrees to ``guardianship``, for a child: ``POST /api/v1/me/children``.
     """
 
     permission_classes = (AllowAny,)
@@ -49,33 +49,33 @@ class MyConsentListView(ListView[Consent]):
 
 
 def purpose(request: Request, **names: Any) -> Any:
-    """Find the purpose that the address names. Raises Http404."""
+    """Return the purpose that the address names. Raises Http404."""
     if names["purpose"] not in Consent.Purpose.values:
         raise Http404
     return Consent.Purpose(names["purpose"])
 
 
 class MyConsentView(APIView):
-    """Consent of the caller to one purpose: ``/api/v1/me/consents/{purpose}``."""
+    """The caller's consent to one purpose: ``/api/v1/me/consents/{purpose}``."""
 
     @writes(
         ConsentSerializer, purpose, body=GiveConsentSerializer, shows=seen(selectors.consents_of)
     )
     def put(self, user: User, purpose: Consent.Purpose, **facts: Any) -> Consent:
-        """Agree: ``PUT /api/v1/me/consents/{purpose}``.
+        """Agree to a purpose: ``PUT /api/v1/me/consents/{purpose}``.
 
-        ``consent_version_unknown`` if those are not the words of today.
+        ``consent_version_unknown`` if ``version`` is not that of today's text.
         """
         return consents.give(user=user, purpose=purpose, **facts)
 
     @writes(nothing, purpose)
     def delete(self, user: User, purpose: Consent.Purpose) -> None:
-        """Agree no longer: ``DELETE /api/v1/me/consents/{purpose}``."""
+        """Withdraw my consent to a purpose: ``DELETE /api/v1/me/consents/{purpose}``."""
         consents.withdraw(user=user, purpose=purpose)
 
 
 class LogOutEverywhereView(APIView):
-    """End every log-in, this one too: ``POST /api/v1/me/log-out-everywhere``."""
+    """End all my log-ins, including this one: ``POST /api/v1/me/log-out-everywhere``."""
 
     permission_classes = (IsAuthenticated,)
 
@@ -85,15 +85,15 @@ class LogOutEverywhereView(APIView):
 
 
 class MyPhoneView(APIView):
-    """Phone number of the caller, as WeChat vouches for it: ``/api/v1/me/phone``."""
+    """The caller's phone number, as WeChat vouches for it: ``/api/v1/me/phone``."""
 
     @extend_schema(request=BindPhoneSerializer, responses=BoundPhoneSerializer)
     def put(self, request: Request) -> Response:
-        """Tell my phone number, as WeChat vouches for it: ``PUT /api/v1/me/phone``.
+        """Bind my phone number, as WeChat vouches for it: ``PUT /api/v1/me/phone``.
 
-        Wants the consent ``phone`` (else ``consent_required``). ``name`` is for whom the community
-        enrolled before they logged in: told as it stands on the list, it makes the record on it
-        theirs.
+        Requires the consent ``phone`` (else ``consent_required``). ``name`` is for people whom the
+        community enrolled before they logged in: if it is the name on the list, the record there
+        becomes theirs.
         """
         asking = myself(request)
         body = BindPhoneSerializer(data=request.data)

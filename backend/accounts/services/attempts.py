@@ -1,11 +1,10 @@
-"""Guesses at a secret are counted in PostgreSQL, exactly, whoever asks at one moment.
+"""Tries at a secret are counted in PostgreSQL, exactly, however many come at one moment.
 
-A budget is so many tries in a sliding window, of one subject: a person, or a digest of what they
-told. What only protects the machine is counted in Redis (backend/api/throttling.py).
-
-Whoever asks for a slot outside of a transaction has spent it at once. Inside of one it counts with
-the answer: what is rolled back was told to nobody. Call these outside of the service's own
-transaction, which a refusal undoes.
+A budget is a number of tries of one subject in a sliding window; the subject is a person or a
+digest of what they told. Limits that only protect the machine are counted in Redis
+(backend/api/throttling.py). Outside of a transaction a try is spent at once. Inside one it counts
+only if the answer is committed: what is rolled back was told to nobody. Call these functions
+outside of the service's own transaction, which a refusal undoes.
 """
 
 from collections.abc import Iterator
@@ -28,7 +27,7 @@ BATCH = 5_000  # rows a statement; keeps each transaction short
 
 @dataclass(frozen=True)
 class Budget:
-    """``limit`` tries of one subject within ``window``."""
+    """A limit: ``limit`` tries of one subject within ``window``."""
 
     scope: str
     limit: int
@@ -52,7 +51,7 @@ SEARCHES = Budget("searches", 120, timedelta(hours=1))
 
 
 def take(budget: Budget, subject: UUID | str) -> datetime:
-    """Spend a try of ``subject``. Returns when, to give it back by. Raises TooManyAttempts."""
+    """Spend a try of ``subject``. Returns when, for ``give_back``. Raises TooManyAttempts."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT * FROM accounts_attempt(%s, %s, %s, %s)", _asked(budget, subject))
         taken_at, wait_seconds = cursor.fetchone()
@@ -63,7 +62,7 @@ def take(budget: Budget, subject: UUID | str) -> datetime:
 
 
 def give_back(budget: Budget, subject: UUID | str, taken_at: datetime) -> None:
-    """Return the try that was taken at ``taken_at``: it was no wrong guess after all."""
+    """Give back the try that was spent at ``taken_at``, because it was not a wrong guess."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT accounts_give_back_attempt(%s, %s, %s)", [budget.scope, str(subject), taken_at]
@@ -80,11 +79,10 @@ def wait_of(budget: Budget, subject: UUID | str) -> int:
 
 @contextmanager
 def guessing(user: User, *wrong: type[Refusal]) -> Iterator[None]:
-    """Let ``user`` bring a code; one refused as ``wrong`` is a try of CODES, anything else is none.
+    """Let ``user`` bring a code; only a code refused as ``wrong`` spends a try of CODES.
 
-    Nothing is looked up for whom there is no try left, and of any number of wrong codes at one
-    moment no more are told to be wrong than there are tries. A right code touches no row.
-    Raises TooManyAttempts.
+    Without a try left nothing is looked up, and of many wrong codes at one moment no more are told
+    to be wrong than there are tries. A right code writes no row. Raises TooManyAttempts.
     """
     refuse_until(wait_of(CODES, user.pk))
     with counting(user, *wrong):
@@ -92,16 +90,16 @@ def guessing(user: User, *wrong: type[Refusal]) -> Iterator[None]:
 
 
 def refuse_until(wait_seconds: int) -> None:
-    """Raise TooManyAttempts if whoever asked has to wait."""
+    """Raise TooManyAttempts if ``wait_seconds`` is not 0."""
     if wait_seconds:
         raise TooManyAttempts(wait_seconds)
 
 
 @contextmanager
 def counting(user: User, *wrong: type[Refusal]) -> Iterator[None]:
-    """Count a code refused as ``wrong``, for whoever asks ``refuse_until`` within the block.
+    """Spend a try if the block, which calls ``refuse_until``, refuses a code as ``wrong``.
 
-    A statement may look the code up and ask ``accounts_attempts_wait`` as well: one round trip.
+    One statement may look up the code and call ``accounts_attempts_wait``: one round trip.
     """
     try:
         yield
@@ -112,7 +110,7 @@ def counting(user: User, *wrong: type[Refusal]) -> Iterator[None]:
 
 @contextmanager
 def trying_code(user_id: UUID) -> Iterator[None]:
-    """Spend a try at a second factor before anybody looks, given back if the block ends well.
+    """Spend a try at a second factor before the block, and give it back if the block ends well.
 
     Raises TooManyAttempts.
     """
@@ -122,7 +120,7 @@ def trying_code(user_id: UUID) -> Iterator[None]:
 
 
 def is_first_use(user_id: UUID, code: str, lasts: timedelta) -> bool:
-    """Use a ``code`` of a person up, for as long as it ``lasts``; False if it was used before."""
+    """Use up a person's ``code`` for as long as it ``lasts``; False if it was used before."""
     try:
         take(Budget(USED_CODE, 1, lasts), _digest(str(user_id), code))
     except TooManyAttempts:
@@ -131,9 +129,9 @@ def is_first_use(user_id: UUID, code: str, lasts: timedelta) -> bool:
 
 
 class PasswordTry:
-    """A try at a password of ``username`` from ``address``, spent before anybody looks.
+    """A try at a password of ``username`` from ``address``, spent before the password is checked.
 
-    Raises TooManyAttempts; ``was_right`` gives it back.
+    Raises TooManyAttempts; ``was_right`` gives the try back.
     """
 
     def __init__(self, username: str, address: str) -> None:
@@ -151,7 +149,7 @@ class PasswordTry:
             raise
 
     def was_right(self) -> None:
-        """Give the try back, and know the address: strangers elsewhere lock no owner out."""
+        """Give the try back and remember the address: strangers elsewhere lock no owner out."""
         self._give_back()
         if not wait_of(KNOWN_ADDRESS, self._pair):
             take(KNOWN_ADDRESS, self._pair)
@@ -162,7 +160,7 @@ class PasswordTry:
 
 
 def forget_old() -> int:
-    """Delete what no longer counts. Returns how many."""
+    """Delete attempts that no longer count. Returns the number of rows."""
     old = Attempts.objects.filter(forgotten_at__lt=timezone.now()).order_by("forgotten_at")
     total, deleted = 0, BATCH
     while deleted == BATCH:
@@ -176,5 +174,5 @@ def _asked(budget: Budget, subject: UUID | str) -> list[Any]:
 
 
 def _digest(*told: str) -> str:
-    """Hash what was told, which is personal: the keyed hash finds it again and tells nobody."""
+    """Return a keyed hash of personal facts, which finds them again and reveals nothing."""
     return salted_hmac("backend.accounts.attempts", "\0".join(told), algorithm="sha256").hexdigest()

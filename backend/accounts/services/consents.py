@@ -1,4 +1,4 @@
-"""What people allow us to do with their personal data (PIPL 14-16)."""
+"""Consents to the use of personal data (PIPL 14-16)."""
 
 from django.db import transaction
 from django.utils import timezone
@@ -13,7 +13,7 @@ from backend.audit import services as trail
 
 
 def require(user: User, purpose: Consent.Purpose) -> Consent:
-    """Return the consent of ``user`` in force to ``purpose``. Raises ConsentRequired."""
+    """Return the consent of ``user`` to ``purpose`` in force. Raises ConsentRequired if none is."""
     consent = consents_in_force(user).filter(purpose=purpose).first()
     if consent is None:
         raise ConsentRequired(purpose=purpose)
@@ -22,9 +22,9 @@ def require(user: User, purpose: Consent.Purpose) -> Consent:
 
 @transaction.atomic
 def give(*, user: User, purpose: Consent.Purpose, version: int) -> Consent:
-    """Record that ``user`` has read the words of ``version`` and agrees. Idempotent.
+    """Record that ``user`` has read the text of ``version`` and agrees. Idempotent.
 
-    Raises GuardianConsentRequired, ConsentVersionUnknown unless those are the words of today.
+    Raises GuardianConsentRequired, or ConsentVersionUnknown unless it is today's text.
     """
     guardians.require_guardian(user)
     if version != TEXTS[purpose].version:
@@ -46,7 +46,7 @@ def give(*, user: User, purpose: Consent.Purpose, version: int) -> Consent:
 
 @transaction.atomic
 def withdraw(*, user: User, purpose: Consent.Purpose) -> None:
-    """Withdraw the consent of ``user`` from now on. Idempotent. A phone number kept goes."""
+    """Withdraw the consent of ``user`` and delete a phone number kept under it. Idempotent."""
     locked(user.pk)
     for consent in _end(user, purpose):
         trail.record("consent.withdraw", actor=user, target=consent, after={"purpose": purpose})

@@ -1,4 +1,4 @@
-"""Guardians agree that a child takes part (PIPL 31): asked with a code, given, withdrawn."""
+"""Guardians' consents to a child's taking part (PIPL 31): asked for by code, given, withdrawn."""
 
 from datetime import datetime, timedelta
 
@@ -23,22 +23,22 @@ CODE_LASTS = timedelta(hours=24)
 def require_guardian(user: User, *, at: datetime | None = None) -> None:
     """Raise GuardianConsentRequired if ``user`` is under 14 and no guardian agrees.
 
-    Of what is told late, ``at`` is when it was done: the age then counts. For everybody else it
-    costs no statement.
+    For something told late, ``at`` is when it was done: the age at that moment counts. Costs no
+    statement for anybody who is not a child.
     """
     if is_missing(user, at=at):
         raise errors.GuardianConsentRequired
 
 
 def is_missing(user: User, *, at: datetime | None = None) -> bool:
-    """Tell whether ``user`` is, or was ``at`` that moment, under 14 and no guardian agrees."""
+    """Tell whether ``user`` is, or was ``at`` that moment, under 14 without a guardian."""
     day = at and at.astimezone(ages.CLOCK).date()
     return ages.is_child(user.born_on, on=day) and not guardianships_in_force(user).exists()
 
 
 @transaction.atomic
 def ask(*, child: User) -> tuple[str, GuardianCode]:
-    """Make a code that ``child`` shows a guardian; earlier ones are no longer good.
+    """Make a code that ``child`` shows a guardian, and end earlier ones.
 
     Raises GuardianNotNeeded unless ``child`` is under 14.
     """
@@ -61,7 +61,7 @@ def agree(
 ) -> Guardianship:
     """Record that ``guardian`` has read ``version`` and agrees for the child that showed ``code``.
 
-    Idempotent: answers with the first. Raises TooManyAttempts, ConsentVersionUnknown,
+    Idempotent: answers with the first consent. Raises TooManyAttempts, ConsentVersionUnknown,
     GuardianCodeUnknown, OwnGuardian, GuardianMustBeAdult, GuardianCodeUsed, GuardianCodeExpired,
     GuardianNotNeeded.
     """
@@ -118,7 +118,7 @@ def _agree(
 
 @transaction.atomic
 def withdraw(*, guardianship: Guardianship, by: User) -> None:
-    """Withdraw the consent from the child's next request on; what runs ends. Idempotent."""
+    """Withdraw the consent. Idempotent. Without another, what the child has under way ends."""
     locked(guardianship.child_id)  # of two guardians who withdraw at once the second is the last
     guardianship = Guardianship.objects.select_for_update(no_key=True).get(pk=guardianship.pk)
     if guardianship.withdrawn_at is not None:
@@ -134,16 +134,16 @@ def withdraw(*, guardianship: Guardianship, by: User) -> None:
 
 
 def end_if_missing(user: User) -> None:
-    """End what runs of somebody who is under 14 and for whom no guardian agrees any more, or yet.
+    """End what ``user`` has under way if they are under 14 and no guardian agrees.
 
-    Within the caller's transaction, which has locked ``user``.
+    Runs in the caller's transaction, which has locked ``user``.
     """
     if is_missing(user):
         tell(Leaving(user.pk, None, timezone.now()))
 
 
 def move(*, fresh: User, known: User) -> None:
-    """Make what ``fresh`` agreed to, or others for them, that of ``known``: they are one person."""
+    """Move the guardianships of ``fresh`` to ``known``: they are one person."""
     for role in ("child", "guardian"):
         for row in Guardianship.objects.filter(**{role: fresh}, withdrawn_at=None).order_by("pk"):
             pair = {"child": row.child, "guardian": row.guardian, role: known}

@@ -28,18 +28,18 @@ BATCH = 500  # rows locked at a time, and lost if we are stopped
 
 
 def rotate_phones(*, batch: int = BATCH) -> int:
-    """Encrypt phone numbers with the first key; how many were not. A second run finds none."""
+    """Encrypt phone numbers with the first key. Returns how many were not. Idempotent."""
     rotate = partial(_rotate_column, "phone_encrypted")
     return _rotate(User.objects.exclude(phone_encrypted=""), rotate, batch)
 
 
 def rotate_second_factors(*, batch: int = BATCH) -> int:
-    """Encrypt what the codes of second factors are made from with the first key."""
+    """Encrypt the secrets of second factors with the first key. Returns how many were not."""
     return _rotate(Authenticator.objects.all(), _rotate_second_factor, batch)
 
 
 def rotate_columns(*, batch: int = BATCH) -> int:
-    """Encrypt with the first key what other apps keep in columns of their own, ``ENCRYPTED``."""
+    """Encrypt the columns of other apps, ``ENCRYPTED``, with the first key. Returns how many."""
     return sum(
         _rotate(
             apps.get_model(model)._default_manager.exclude(**{column: ""}),
@@ -60,7 +60,7 @@ def _rotate_column(column: str, row: Model) -> bool:
 
 
 def _rotate(rows: QuerySet[Any], rotate: Callable[[Any], bool], batch: int) -> int:
-    """``rotate`` each row, locked, in order of the primary key, a transaction for each batch."""
+    """Call ``rotate`` on each row, locked, by primary key, one transaction for each batch."""
     rotated, last = 0, None
     while True:
         with transaction.atomic():
@@ -73,7 +73,7 @@ def _rotate(rows: QuerySet[Any], rotate: Callable[[Any], bool], batch: int) -> i
 
 
 def _rotate_second_factor(authenticator: Authenticator) -> bool:
-    """The secret of an app (``secret``), or that of recovery codes: ``seed``, or each of them."""
+    """Encrypt an app's ``secret``, or recovery codes: their ``seed`` or each of them."""
     data: dict[str, Any] = authenticator.data
     fresh: dict[str, Any] = {}
     for name in ("secret", "seed"):

@@ -1,4 +1,4 @@
-"""Giving people a way to log in with a password."""
+"""Log-ins with a password."""
 
 from django.contrib.auth.password_validation import validate_password
 from django.db import transaction
@@ -10,8 +10,8 @@ from backend.accounts.models import User
 def open_login(*, username: str, name: str, password: str) -> User:
     """Let somebody called ``name`` log in as ``username``. Raises ValidationError.
 
-    Whoever has that username, in capitals or not, keeps their name and gets the password: two
-    that differ by nothing else could neither of them log in.
+    A person who has that username, in any case, keeps their name and gets the password: if two
+    usernames differed by nothing else, neither could log in.
     """
     known = User.objects.filter(username__iexact=username).first()
     user = known or User(username=username, name=name)

@@ -16,12 +16,12 @@ WECHAT = "wechat"  # as django-allauth calls whose account it is
 
 
 def locked(person_id: UUID) -> User:
-    """Lock the person until the transaction ends, as they are now: their two taps queue here."""
+    """Lock the person until the transaction ends and return them as they are now."""
     return User.objects.select_for_update(no_key=True).get(pk=person_id)
 
 
 def keep_off_lists(user: User) -> None:
-    """Keep lists from putting the number of ``user``, which or whose name goes, on record again."""
+    """Keep lists from bringing back the number of ``user``; call before number or name changes."""
     if user.phone_digest is not None:
         digest = digest_when_withdrawn(user.phone, user.name)
         WithdrawnNumber.objects.get_or_create(digest=digest)
@@ -31,9 +31,9 @@ def keep_off_lists(user: User) -> None:
 def put_on_record(*, name: str, phone: str) -> User:
     """Return the person with ``phone`` (11 digits), made if nobody has it. Idempotent.
 
-    Without a password: they log in once they have one, or through WeChat.
-    Raises PhoneBelongsToAnother when the number is somebody else's by name, PhoneWithdrawn when
-    the person of that name took it off the record.
+    A new person has no password: they log in once they have one, or through WeChat. Raises
+    PhoneBelongsToAnother if the number is on record under another name, PhoneWithdrawn if the
+    person of that name took it off the record.
     """
     known = User.objects.filter(phone_digest=digest(phone)).first()
     if known is None:
@@ -52,9 +52,9 @@ def put_on_record(*, name: str, phone: str) -> User:
 
 
 def known_by_wechat(*, openid: str, unionid: str = "") -> User:
-    """Return the person with that WeChat account, put on record without a name if they are new.
+    """Return the person with that WeChat account, put on record without a name if new.
 
-    Of two first log-ins at one instant one makes the person, and both get them.
+    If two first log-ins meet, one makes the person and both return them.
     """
     whose = SocialAccount.objects.filter(provider=WECHAT, uid=openid).select_related("user")
     if (known := whose.first()) is None:

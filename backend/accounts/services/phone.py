@@ -1,4 +1,4 @@
-"""The phone number somebody's WeChat account vouches for: bound and unbound."""
+"""Binding and unbinding the phone number that somebody's WeChat account vouches for."""
 
 from allauth.socialaccount.models import SocialAccount
 from django.db import IntegrityError, transaction
@@ -28,14 +28,14 @@ TRACES_OF_A_LOG_IN = {
 
 
 def bind(*, user: User, code: str, name: str = "") -> User:
-    """Put the number that WeChat tells for ``code`` on record for ``user``.
+    """Put the number that WeChat tells for ``code`` on record for ``user``. Returns its person.
 
-    The number may be known already: of somebody whom the community enrolled from a list and who
-    never logged in. Whoever tells the ``name`` that stands there, and has done nothing yet, is
-    them: the WeChat account becomes theirs, ``user`` is closed, and logging in again is due.
-    Returns whom the number belongs to now. A code that is none, and a name that is not the one on
-    the list, are tries. Raises TooManyAttempts, GuardianConsentRequired, ConsentRequired,
-    PhoneUnsupported, PhoneBelongsToAnother, WeChatCodeInvalid, WeChatUnavailable.
+    The number may belong to somebody whom the community enrolled from a list and who never logged
+    in. If ``user`` has done nothing yet and tells the ``name`` on the list, they are that person:
+    the WeChat account moves there, ``user`` is closed, and they have to log in again. An unknown
+    code and another name than that on the list each spend a try. Raises TooManyAttempts,
+    GuardianConsentRequired, ConsentRequired, PhoneUnsupported, PhoneBelongsToAnother,
+    WeChatCodeInvalid, WeChatUnavailable.
     """
     with attempts.guessing(user, WeChatCodeInvalid, PhoneBelongsToAnother):
         return _bind(user, code, name)
@@ -76,7 +76,7 @@ def _bind(user: User, code: str, name: str) -> User:
 
 @transaction.atomic
 def unbind(*, user: User) -> None:
-    """Forget the number, and the hash that finds somebody by it. Idempotent."""
+    """Delete the number and the hash that finds the person by it. Idempotent."""
     user = locked(user.pk)
     if user.phone_digest is None:
         return
@@ -93,9 +93,9 @@ def unbind(*, user: User) -> None:
 
 
 def _become(fresh: User, known: User, *, name: str, consent: Consent) -> None:
-    """Make the WeChat account of ``fresh`` that of ``known``; both are locked.
+    """Move the WeChat account of ``fresh`` to ``known``; both are locked.
 
-    Raises PhoneBelongsToAnother unless it is plainly one person.
+    Raises PhoneBelongsToAnother unless they are plainly one person.
     """
     never_logged_in = (
         known.is_active
@@ -119,7 +119,7 @@ def _become(fresh: User, known: User, *, name: str, consent: Consent) -> None:
     sessions.end_all(user=fresh)
     fresh.is_active = False
     keep_off_lists(fresh)
-    # Nobody would find what they told here when they ask to be forgotten.
+    # Facts left here would not be found when the person asks to be erased.
     fresh.name = fresh.phone = ""
     fresh.born_on = fresh.erasure_requested_at = None
     fresh.save()
@@ -133,7 +133,7 @@ def _become(fresh: User, known: User, *, name: str, consent: Consent) -> None:
 
 
 def _has_done_something(user: User) -> bool:
-    """Tell whether anything refers to ``user`` but what every log-in leaves behind."""
+    """Tell whether anything refers to ``user`` but the traces that every log-in leaves."""
     refer_to_us = (
         relation
         for relation in User._meta.get_fields(include_hidden=True)

@@ -1,4 +1,4 @@
-"""What people tell about themselves."""
+"""Facts that people tell about themselves."""
 
 from datetime import date
 
@@ -15,9 +15,9 @@ from backend.audit import services as trail
 
 @transaction.atomic
 def change(*, user: User, name: str | None = None, born_on: date | None = None) -> User:
-    """Put on record what ``user`` tells; what is None, and what stands there, stays as it is.
+    """Record the name and birthday that ``user`` tells; None leaves a field as it is.
 
-    Nothing of it is written in the trail. Raises BornOnImplausible, BornOnIsFinal.
+    The trail holds neither. Raises BornOnImplausible, BornOnIsFinal.
     """
     user = locked(user.pk)
     if born_on is not None and born_on != user.born_on:
@@ -30,7 +30,7 @@ def change(*, user: User, name: str | None = None, born_on: date | None = None) 
         trail.record("person.tell_birthday", actor=user, target=user)
         guardians.end_if_missing(user)
     if name is not None and name != user.name:
-        # A list has the old name: should the number go as well, it is still known.
+        # A list has the old name, with which a withdrawn number must still be recognised.
         keep_off_lists(user)
         user.name = name
         user.save(update_fields=["name"])

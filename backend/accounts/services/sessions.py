@@ -1,4 +1,4 @@
-"""Ending what somebody is logged in with."""
+"""Ending log-ins."""
 
 from allauth.usersessions.models import UserSession
 from django.contrib.sessions.models import Session
@@ -20,7 +20,7 @@ def end_all(*, user: User) -> None:
 
 @transaction.atomic
 def forget(*, user: User) -> None:
-    """Forget where ``user`` is logged in; access tokens last until they run out."""
+    """Delete the log-ins of ``user``; access tokens last until they run out."""
     sessions = UserSession.objects.filter(user=user)
     Session.objects.filter(session_key__in=sessions.values("session_key")).delete()
     sessions.delete()

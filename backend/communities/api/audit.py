@@ -40,7 +40,7 @@ audited_place = shown.place(selectors.AUDITS)
 
 
 class AuditEntryListView(ListView[AuditEntry]):
-    """List who did what in a place: ``GET /api/v1/communities/{code}/audit-entries``.
+    """List the acts in a place: ``GET /api/v1/communities/{code}/audit-entries``.
 
     Newest first, also of a street or an estate. For auditors of the place or of one above; for
     everybody else there is no such place.

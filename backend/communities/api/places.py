@@ -37,7 +37,7 @@ class ContactView(OpenView[Community]):
 
     @writes(ContactSerializer, managed_place, body=ChangeContactSerializer, edits=True)
     def patch(self, user: User, place: Community, **changes: Any) -> Community:
-        """Change some of it. For managers of the place or of one above."""
+        """Change some of the contact data. For managers of the place or of one above."""
         return places.change_contact(place=place, changed_by=user, changes=changes)
 
 

@@ -47,7 +47,7 @@ class MemberView(OpenView[Membership]):
 
 
 class PersonSearchView(APIView):
-    """Find whose number this is: ``POST /api/v1/communities/{code}/people/search``.
+    """Find the person with a phone number: ``POST /api/v1/communities/{code}/people/search``.
 
     For staff and managers. The answer is a list of one person or none. The number stands in the
     body because addresses are written into logs.

@@ -74,7 +74,7 @@ class MeSerializer(ReadSerializer[User]):
 
 # --- where to reach a place -------------------------------------------------------------------
 class ContactSerializer(ReadSerializer[Community]):
-    """Where a place is, and its neighbours in the tree of places.
+    """The location of a place, and its neighbours in the tree of places.
 
     ``parent`` is the place above, or null; ``below`` lists a street's communities or a community's
     estates. Coordinates are both set or both null, and are read as ``coord_type`` says.
@@ -123,7 +123,7 @@ class ChangeContactSerializer(serializers.Serializer[Any]):
 
 
 class JoinCodeSerializer(ReadSerializer[Community]):
-    """The code to join by. Null: people ask to join instead."""
+    """The code to join with. Null: people ask to join instead."""
 
     class Meta:
         model = Community
@@ -142,9 +142,9 @@ class MemberSerializer(ReadSerializer[Membership]):
 
 
 class RoleSerializer(ReadSerializer[Membership]):
-    """A role: who gave it, and when, by whom and for which ``reason`` it ended.
+    """A role: who gave it and when it ended, by whom and for which ``reason``.
 
-    ``granted_by`` and ``ended_by`` are null where a command did it, or where it has not ended.
+    ``granted_by`` and ``ended_by`` are null if a command did it, or if the role has not ended.
     """
 
     community = CommunityInBriefSerializer(read_only=True)
@@ -165,7 +165,7 @@ class GrantRoleSerializer(serializers.Serializer[Any]):
 
 
 class ReasonSerializer(serializers.Serializer[Any]):
-    """Why something is withdrawn, rejected or cancelled: the person concerned reads it."""
+    """A reason to withdraw, reject or cancel something: the person concerned reads it."""
 
     reason = TextField(max_length=200)
 

@@ -1,4 +1,4 @@
-"""The ZIP in which somebody gets all that is held about them: JSON, CSV, photos."""
+"""The ZIP of all that is held about somebody: JSON, CSV, photos."""
 
 import json
 import shutil
@@ -23,7 +23,7 @@ ABOUT = Path(__file__).with_name("about.txt")
 
 
 def about() -> str:
-    """What the ZIP says of itself: every table, in Chinese and English."""
+    """Return the ZIP's README, which describes every table in Chinese and English."""
     told = [("profile.json", "您是谁，怎样登录 / who you are and how you log in")]
     told += [(table.name, table.about) for table in held.TABLES]
     return ABOUT.read_text(encoding="utf-8").format(
@@ -34,7 +34,7 @@ def about() -> str:
 def write(file: IO[bytes], user: User) -> None:
     """Write the ZIP of all that is held about ``user``, in the active language.
 
-    A row, or a piece of a photo, is in memory at a time, and what is long goes through the disk.
+    Only one row, or a piece of a photo, is in memory at a time; long tables go through the disk.
     """
     with ZipFile(file, "w", ZIP_DEFLATED) as archive:
         with _open(archive, "README.txt") as readme:
@@ -51,7 +51,7 @@ def write(file: IO[bytes], user: User) -> None:
 
 
 def _write_table(archive: ZipFile, table: held.Table, user: User) -> None:
-    """The rows are read once, so both files tell the same: as JSON at once, as CSV by the way."""
+    """Write both files of a table from one reading, so that they agree."""
     header = [str(held.TITLES[column]) for column in table.columns]
     with tempfile.TemporaryFile() as spreadsheet:
         with _open(archive, f"{table.name}.json") as entry:
@@ -65,7 +65,7 @@ def _write_table(archive: ZipFile, table: held.Table, user: User) -> None:
 def _while_writing_json(
     table: held.Table, user: User, entry: IO[bytes]
 ) -> Iterator[list[str | int]]:
-    """The cells of each row, once it stands in ``entry``."""
+    """Yield the cells of each row after writing it to ``entry`` as JSON."""
     before = b"["
     for row in table.rows(user):
         named = dict(zip(table.columns, row, strict=True))

@@ -1,8 +1,8 @@
-"""Leaving for good: asked for, taken back, and done once the time to think is over (PIPL 47).
+"""Leaving for good: asked for, taken back, and done after the grace period (PIPL 47).
 
-What was done stays, with nobody's name behind it: hours, points, redemptions, the trail. Who
-somebody was, how they logged in and what was told in confidence goes, as each app declares.
-tests/backend/test_erasure.py walks every column of a person and all that refers to one, and says
+What people did stays, with nobody's name behind it: hours, points, redemptions, the trail. Who
+somebody was, how they logged in and what was told in confidence is erased, as each app declares.
+tests/backend/test_erasure.py checks every column of a person and all that refers to one, and says
 what becomes of each.
 """
 
@@ -22,7 +22,7 @@ from backend.privacy.errors import StillHoldsARole
 
 @transaction.atomic
 def ask(*, user: User) -> User:
-    """``user`` wants to be forgotten: ``erasure_due_at`` says when; again, as asked first.
+    """Ask to erase ``user`` at ``erasure_due_at``. Idempotent: keeps the first request.
 
     Until then everything works, and ``keep`` takes it back. Raises StillHoldsARole.
     """
@@ -38,7 +38,7 @@ def ask(*, user: User) -> User:
 
 @transaction.atomic
 def keep(*, user: User) -> None:
-    """``user`` stays after all; again, or without having asked, changes nothing."""
+    """Take the request to be erased back. Idempotent, also without a request."""
     user = locked(user.pk)
     if user.erasure_requested_at is not None:
         user.erasure_requested_at = None
@@ -48,7 +48,7 @@ def keep(*, user: User) -> None:
 
 @transaction.atomic
 def erase(*, user_id: UUID, now: datetime | None = None) -> bool:
-    """Forget who it is, if that is due; ``False`` if there was nothing to do.
+    """Erase the person if that is due. Returns False if there was nothing to do.
 
     Somebody who was given a role meanwhile has to hand it over first, and stays due. So does
     whoever is locked by something else.
@@ -73,6 +73,6 @@ def erase(*, user_id: UUID, now: datetime | None = None) -> bool:
 
 
 def finish() -> None:
-    """Erase what a request on its way told after its sender was erased, and what a crash left."""
+    """Erase what arrived after its sender was erased, and what a crash left."""
     for step in held.AFTERWARDS:
         step()

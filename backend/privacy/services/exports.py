@@ -1,4 +1,4 @@
-"""Copies of what we hold about somebody: asked for, made by a task, fetched by a link, removed."""
+"""Copies of the data held about somebody: asked for, made by a task, fetched by a link, removed."""
 
 import secrets
 import tempfile
@@ -27,9 +27,9 @@ _signer = TimestampSigner(salt="backend.privacy.export")
 
 @transaction.atomic
 def ask(*, user: User, language: str, now: datetime | None = None) -> Export:
-    """An export of all that is held about ``user``, titled in ``language``; a task makes it.
+    """Return an export of all that is held about ``user``, titled in ``language``; a task makes it.
 
-    While one is pending or can be fetched, that one: so there is at most one new one in 24 hours.
+    Idempotent: answers with the last one while it is pending or can be fetched, for 24 hours.
     """
     user = locked(user.pk)
     newest = selectors.exports_of(user).first()
@@ -45,10 +45,10 @@ def ask(*, user: User, language: str, now: datetime | None = None) -> Export:
 
 @transaction.atomic
 def make(*, export_id: UUID) -> bool:
-    """Make its file; ``False`` if it is made, or being made.
+    """Make the export's file. Returns False if it is made, or being made.
 
-    The row is locked until it is done. A worker that is killed leaves it as it was, and the next
-    begins anew under the same name.
+    The row is locked until it is done. If a worker is killed, the row stays as it was, and the next
+    worker begins anew under the same name.
     """
     export = (
         Export.objects.select_for_update(no_key=True, skip_locked=True, of=("self",))
@@ -71,9 +71,9 @@ def make(*, export_id: UUID) -> bool:
 
 
 def link_token(export: Export) -> str:
-    """What opens this export and nothing else, until it expires or its owner logs out everywhere.
+    """Return the token that opens this export until it expires or its owner logs out everywhere.
 
-    Whoever has it needs no log-in, so that a browser or ``wx.downloadFile`` can fetch the file.
+    The token needs no log-in, so that a browser or ``wx.downloadFile`` can fetch the file.
     """
     return _signer.sign(_named(export))
 
@@ -81,10 +81,10 @@ def link_token(export: Export) -> str:
 def fetch(
     *, export_id: UUID, user: User | None = None, token: str = "", now: datetime | None = None
 ) -> IO[bytes]:
-    """The file, for its owner or whoever has its ``token``; each time is written down.
+    """Return the file, for its owner or whoever has its ``token``; each fetch is recorded.
 
     Raises ExportUnknown, also if it is another's; ExportPending; ExportExpired if the link is too
-    old or the file no longer there.
+    old or the file is gone.
     """
     export = Export.objects.select_related("user").filter(pk=export_id).first()
     if export is None:
@@ -106,16 +106,16 @@ def fetch(
 
 
 def remove_expired(*, now: datetime | None = None) -> int:
-    """Remove the files that nobody can fetch any more; how many there were."""
+    """Remove the files that nobody can fetch any more. Returns the count."""
     due = selectors.exports_to_remove(now or timezone.now())
     return sum(_remove(export_id) for export_id in due.values_list("pk", flat=True))
 
 
 @transaction.atomic
 def discard(user: User) -> None:
-    """Forget all exports of ``user``, files and rows: they ask to be forgotten.
+    """Delete all exports of ``user``, files and rows, because they asked to be erased.
 
-    One that is being made is waited for.
+    Waits for an export that is being made.
     """
     for export in Export.objects.select_for_update().filter(user=user).order_by("pk"):
         default_storage.delete(export.file_name)
@@ -148,6 +148,6 @@ def _check(token: str, export: Export) -> None:
 
 
 def _named(export: Export) -> str:
-    """The export, and since when its owner's log-ins are good: later, the link is not."""
+    """Return the text to sign: the export's id, and from when on its owner's log-ins are good."""
     since = export.user.tokens_valid_from
     return f"{export.pk.hex}.{since.timestamp() if since else 0}"

@@ -1,4 +1,4 @@
-"""Pages for everybody, without a log-in: what a community did, and what became of its reports."""
+"""Public pages, without a log-in: what a community did, and what became of its reports."""
 
 from typing import Any
 
@@ -38,7 +38,7 @@ WORDS = {  # a public report's category and status, as people call them
 
 
 class KeptPage(TemplateView):
-    """A page that many read, and that each process works out anew after ``PAGE_SECONDS``."""
+    """A page with many readers, which each process makes anew after ``PAGE_SECONDS``."""
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         key = f"{request.path}:{get_language()}"
@@ -54,7 +54,7 @@ class KeptPage(TemplateView):
 
 
 class HomeView(KeptPage):
-    """All communities: ``/``."""
+    """The page of all communities: ``/``."""
 
     template_name = "pages/home.html"
 
@@ -63,7 +63,7 @@ class HomeView(KeptPage):
 
 
 class BoardView(KeptPage):
-    """One community: ``/board/{code}``."""
+    """The page of one community: ``/board/{code}``."""
 
     template_name = "pages/board.html"
 
@@ -98,7 +98,7 @@ def _figures(community: Community) -> list[tuple[str | Promise, int]]:
 
 
 def _latest_seal(community: Community) -> dict[str, str] | None:
-    """What whoever writes it down can hold our ledger to later."""
+    """Return the latest seal, against which whoever writes it down can check our ledger later."""
     seal = seals_of(community).first()
     if seal is None:
         return None

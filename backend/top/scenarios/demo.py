@@ -29,7 +29,7 @@ from volunteers import demo as volunteering
 # Another folder may be named, for a demo that is up sooner (docs/scenarios.md).
 SCENARIO = Path(os.environ.get("LINLI_DEMO_SCENARIO") or Path(__file__).parent / "bishahu")
 CODE = "bishahu"
-# The scenario has no reports; what is closed as verified needs a rule, even one of 0 points.
+# The scenario has no reports; a report verified later needs a rule, even one of 0 points.
 REPORT_RULES = {
     "reports": {
         "hazard": {"reward_points": 20},
@@ -58,11 +58,11 @@ def load(
     tell: Callable[[str], object],
     watch: Callable[[list[Event]], Iterator[Event]],
 ) -> None:
-    """Load what is missing, and write ``home/demo.json`` for whoever shows the log-ins.
+    """Load what is missing, and write ``home/demo.json`` with the log-ins.
 
-    Again, it only plans a shift if none is open. The password and what codes are made from are
-    made once for each home; where that file is lost, everybody gets new ones.
-    Raises ScenarioError in a database where others have the usernames of the cast.
+    Idempotent, but for a shift that is planned if none is open. Password and authenticator secrets
+    are made once for each home; if that file is lost, everybody gets new ones. Raises ScenarioError
+    in a database where others have the usernames of the cast.
     """
     with transaction.atomic():
         community = tenants().filter(code=CODE).first()
@@ -118,7 +118,7 @@ def load(
 
 
 def _leave_real_people_alone() -> None:
-    """Refuse a database whose own "staff" would get the demo's password and roles."""
+    """Raise ScenarioError if real people have usernames that would get the demo's password."""
     cast = [username for username, _, _ in CAST]
     taken = User.objects.filter(username__in=cast).order_by("username")
     if names := ", ".join(taken.values_list("username", flat=True)):
@@ -141,7 +141,7 @@ def _year(
 
 
 class _LastingYear(Replay):
-    """Let the demo's points not expire: the year is long over, and visitors want to spend them.
+    """A year whose points do not expire, since it is long over, and visitors want to spend them.
 
     December's statements wait for a visitor to approve them.
     """
@@ -158,7 +158,7 @@ class _LastingYear(Replay):
 
 
 def _person(username: str, known_as: str, password: str) -> User:
-    """Somebody of the cast, able to log in; people of the scenario get a name to log in with."""
+    """Return a person of the cast, able to log in; people of the scenario get a username."""
     user = (
         User.objects.filter(username=username).first()
         or User.objects.filter(phone_digest=digest(known_as)).first()

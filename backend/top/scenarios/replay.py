@@ -1,8 +1,8 @@
 """Plays a year of a community through the services that the API calls, in the order of time.
 
-A scenario is a folder of spreadsheets and two JSON files, as docs/scenarios.md describes them;
-any of them may be missing. What comes out is read back from the ledger and the tables, and held
-against ``expected.json``.
+A scenario is a folder of spreadsheets and two JSON files, as docs/scenarios.md describes them; any
+of them may be missing. The outcome is read from the ledger and the tables, and compared with
+``expected.json``.
 """
 
 import json
@@ -58,17 +58,17 @@ KNOWN_FILES = {
     "expected.json",
 }
 KNOWN_KEYS = {"community", "timezone", "unit", "rounding", "service", "reports"}
-# At the same minute: who leaves has earned before somebody redeems; who comes, comes last.
+# In the same minute: check-outs first, so that points are earned, redemptions, then check-ins.
 LEAVES, REDEEMS, ARRIVES = range(3)
 
 
 class ScenarioError(Exception):
-    """The folder can not be played; the text says why."""
+    """The error of a folder that can not be played; the text says why."""
 
 
 @contextmanager
 def _unrefused(row: Row, refusals: type[Refusal] = Refusal) -> Iterator[None]:
-    """End the replay if ``row`` is refused: there is nothing to go back to but its start.
+    """End the replay if ``row`` is refused; it can only be undone as a whole.
 
     So there are no savepoints: thousands in one transaction make PostgreSQL twice as slow.
     """
@@ -85,7 +85,7 @@ def _unrefused(row: Row, refusals: type[Refusal] = Refusal) -> Iterator[None]:
 
 @dataclass(frozen=True, order=True)
 class Event:
-    """Something that happens at a moment; of two at the same, ``rank`` and ``order`` decide."""
+    """An event at a moment; of two at the same, ``rank`` and ``order`` decide."""
 
     at: datetime
     rank: int
@@ -96,8 +96,8 @@ class Event:
 class Replay:
     """One scenario, played into the fresh community ``code``.
 
-    ``tell`` is given a line for whoever watches; ``watch`` wraps the events, for a progress bar.
-    Raises ScenarioError, and TableError for a file that can not be read.
+    ``tell`` is called with lines for people; ``watch`` wraps the events, for a progress bar. Raises
+    ScenarioError, and TableError for a file that can not be read.
     """
 
     def __init__(
@@ -121,7 +121,7 @@ class Replay:
 
     @transaction.atomic
     def play(self) -> dict[str, Any]:
-        """All of it, or nothing if it can not be played; the figures, as in expected.json."""
+        """Play all of it, or nothing. Returns the figures, as in expected.json."""
         self._found_community()
         self._take(VolunteersSheet(self.community), "volunteers.csv")
         self._take(MerchantsSheet(self.community), "merchants.csv")
@@ -182,7 +182,7 @@ class Replay:
         return self._appointed(Role.MANAGER, "书记")
 
     def clerk_of(self, merchant: Merchant) -> User:
-        """The clerk who scans at ``merchant``, employed on the first scan."""
+        """Return the clerk who scans at ``merchant``, employed on the first scan."""
         if merchant.pk not in self._clerks:
             user = self._member_of_staff(f"clerk{len(self._clerks) + 1:02}", "店员")
             partners.employ(merchant=merchant, user=user, role=MerchantMember.Role.CLERK)
@@ -201,7 +201,7 @@ class Replay:
         return user
 
     def _list_who_offers(self) -> None:
-        """Without a list of merchants, whoever offers something is one, on unknown terms: 0."""
+        """List everybody who offers something as a merchant, on unknown terms: 0 fen a point."""
         listed = self._read(OffersSheet(self.community), "offers.csv")
         names = {of_thing(row.values["merchant"]): row.values["merchant"] for row in listed}
         for name in sorted(names.values()):
@@ -276,7 +276,7 @@ class Replay:
 
     def _settle(self) -> None:
         """Draft every month from the first redemption to the last, as the nightly task does, and
-        have it approved and paid by two people."""
+        have two people approve and pay it."""
         clock = self.community.clock
         days = {row.values["at"].astimezone(clock).date().replace(day=1) for row in self._attempts}
         if not days:
@@ -290,7 +290,7 @@ class Replay:
             self._pay(drafted, is_last=month > max(days))
 
     def _pay(self, statements: list[Statement], *, is_last: bool) -> None:
-        """``is_last``: of the scenario's last month."""
+        """Approve and pay the statements of a month; ``is_last`` if it is the scenario's last."""
         for statement in statements:
             settlement.approve(statement=statement, approver=self.approver)
             settlement.mark_paid(statement=statement, payer=self.verifier)
@@ -298,7 +298,7 @@ class Replay:
     # --- what came of it ----------------------------------------------------------------------
 
     def figures(self) -> dict[str, Any]:
-        """Read back from the tables and the ledger, in the shape of expected.json."""
+        """Return the figures from the tables and the ledger, in the shape of expected.json."""
         kinds = points.totals_by_kind(self.community)
         verified = Attendance.objects.filter(
             community=self.community, status=Attendance.Status.VERIFIED
@@ -341,7 +341,7 @@ class Replay:
         }
 
     def expected(self) -> dict[str, Any]:
-        """What expected.json says; empty without one."""
+        """Return the contents of expected.json; empty without one."""
         return self._read_json("expected.json")
 
     # --- reading ------------------------------------------------------------------------------
@@ -361,7 +361,7 @@ class Replay:
         return content
 
     def _read(self, sheet: Sheet, name: str) -> list[Row]:
-        """All rows of a file, none if it is missing; what is not known in it is named."""
+        """Return all rows of a file, none if it is missing. Tells unknown columns."""
         if not self._has(name):
             return []
         table = open_table(self.folder / name, sheet.columns)
@@ -409,7 +409,7 @@ class Replay:
 
 
 def _once(attended: list[Row]) -> list[Row]:
-    """One row twice is one row, as an import takes it."""
+    """Return the rows without repetitions, as an import takes them."""
     rows: dict[tuple[Any, ...], Row] = {}
     for row in attended:
         of = row.values
@@ -419,7 +419,7 @@ def _once(attended: list[Row]) -> list[Row]:
 
 
 class RedemptionsSheet(Sheet):
-    """时间, 手机号, 编号, 数量 (may be missing: 1): one attempt to redeem a row."""
+    """A sheet of 时间, 手机号, 编号, 数量 (may be missing: 1): one attempt to redeem a row."""
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -441,7 +441,7 @@ class RedemptionsSheet(Sheet):
 
 @dataclass(frozen=True)
 class Comparison:
-    """One figure beside what was expected of it. ``agrees`` is None if nothing was."""
+    """One figure beside the expected one. ``agrees`` is None if nothing was expected."""
 
     name: str
     ours: str
@@ -451,7 +451,7 @@ class Comparison:
 
 
 def compare(ours: dict[str, Any], expected: dict[str, Any]) -> list[Comparison]:
-    """Every figure of either side; of lists and tables, how many entries, and each that differs."""
+    """Compare every figure of either side; in lists and tables, each entry that differs."""
     return [
         _compare_one(name, ours.get(name), expected.get(name))
         for name in [*ours, *sorted(expected.keys() - ours.keys())]

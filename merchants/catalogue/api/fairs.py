@@ -24,7 +24,7 @@ from merchants.partners.selectors import partners_in
 
 
 class FairSerializer(ReadSerializer[Fair]):
-    """A fair; ``cancelled_at`` is null if it takes place."""
+    """A fair; ``cancelled_at`` is null unless the fair was cancelled."""
 
     community = PartnerCommunitySerializer(read_only=True)
     merchants = PartnerSerializer(source="partners", many=True, read_only=True)
@@ -47,7 +47,7 @@ class AnnounceFairSerializer(serializers.Serializer[Any]):
 
 
 class FairListView(ListView[Fair]):
-    """List fairs that are or will be where I volunteer, newest first: ``GET /api/v1/fairs``."""
+    """List current and coming fairs where I volunteer, newest first: ``GET /api/v1/fairs``."""
 
     serializer_class = FairSerializer
     filterset_class = CommunityFilter
@@ -57,8 +57,7 @@ class FairListView(ListView[Fair]):
 class FairView(OpenView[Fair]):
     """Open a fair: ``GET /api/v1/fairs/{fair_id}``.
 
-    Volunteers open those that are or will be, merchants those at which their shop is, staff and
-    auditors all.
+    Volunteers open current and coming fairs, merchants those of their shop, staff and auditors all.
     """
 
     serializer_class = FairSerializer
@@ -66,7 +65,7 @@ class FairView(OpenView[Fair]):
 
 
 class MerchantFairListView(ListView[Fair]):
-    """List the fairs at which my shop is: ``GET /api/v1/merchants/{merchant_id}/fairs``."""
+    """List the fairs my shop is at: ``GET /api/v1/merchants/{merchant_id}/fairs``."""
 
     serializer_class = FairSerializer
     finds = at_workplace(selectors.fairs_with)

@@ -1,4 +1,4 @@
-"""What is on offer: merchants propose it and keep its stock, staff decide and set the price."""
+"""Offers: merchants propose them and keep their stock, staff decide on them and set prices."""
 
 from typing import Any
 from uuid import UUID
@@ -42,7 +42,7 @@ KINDS = [choice for choice in Offer.Kind.choices if choice[0] not in Offer.MADE_
 
 
 class KeptOfferSerializer(OfferSerializer):
-    """An offer as merchants and staff see it: also what it is worth in fen, and who decided."""
+    """An offer as merchants and staff see it, with its value in fen and who decided."""
 
     partnership_id = serializers.UUIDField(read_only=True)
     proposed_by = ColleagueSerializer(read_only=True, allow_null=True)
@@ -53,7 +53,7 @@ class KeptOfferSerializer(OfferSerializer):
 
 
 class ConditionsSerializer(serializers.Serializer[Any]):
-    """Words and conditions; what is left out stays as it is. ``starts_at`` is a seat's."""
+    """Texts and conditions; a field left out keeps its value. ``starts_at`` is for seats only."""
 
     title = CharField(max_length=60, required=False)
     kind = serializers.ChoiceField(choices=KINDS, required=False)
@@ -87,20 +87,20 @@ class ProposeSerializer(ConditionsSerializer):
     stock = IntegerField(min_value=0, max_value=PIECES_AT_MOST)
 
     def validate_code(self, code: str) -> str:
-        """As a list of offers has it (merchants/sheets.py)."""
+        """Return the code in the form that the spreadsheet of offers uses (merchants/sheets.py)."""
         if not (plain := bare(code)):
             raise serializers.ValidationError(_("This field may not be blank."), code="blank")
         return plain
 
 
 class StaffProposeSerializer(ProposeSerializer):
-    """A proposal, with the fen agreed for a piece where the contract is by the piece."""
+    """A proposal, with the fen agreed for a piece if the contract is by the piece."""
 
     settled_fen = IntegerField(min_value=0, max_value=FEN_AT_MOST, required=False, allow_null=True)
 
 
 class ChangeOfferSerializer(ConditionsSerializer):
-    """Conditions, the price, and the fen agreed for a piece where the contract is by the piece."""
+    """Conditions, the price, and the fen agreed for a piece if the contract is by the piece."""
 
     price_points = IntegerField(min_value=1, required=False)
     settled_fen = IntegerField(min_value=0, max_value=FEN_AT_MOST, required=False, allow_null=True)
@@ -111,7 +111,7 @@ class ListedSerializer(serializers.Serializer[Any]):
 
 
 class RestockSerializer(serializers.Serializer[Any]):
-    """``change`` pieces are put in, or taken out if below 0."""
+    """A change of stock: ``change`` pieces are added, or removed if negative."""
 
     change = IntegerField(min_value=-PIECES_AT_MOST, max_value=PIECES_AT_MOST)
     reason = TextField(max_length=200, allow_blank=True, default="")
@@ -144,7 +144,7 @@ class OfferFilter(CommunityFilter):
 
 
 class OfferListView(ListView[Offer]):
-    """List what I may spend points on: ``GET /api/v1/offers``."""
+    """List the offers I may spend points on: ``GET /api/v1/offers``."""
 
     serializer_class = OfferSerializer
     filterset_class = OfferFilter
@@ -157,8 +157,8 @@ AS_SEEN = {"anyOf": [{"$ref": f"#/components/schemas/{name}"} for name in ("Kept
 class OfferView(APIView):
     """Open one offer: ``GET /api/v1/offers/{offer_id}``.
 
-    Volunteers see what they may spend points on; who works there, staff and auditors see every
-    offer, with what it is worth and who decided.
+    Volunteers open the offers they may spend points on. People who work there, staff and auditors
+    open every offer, with its value and who decided.
     """
 
     @extend_schema(responses={200: AS_SEEN})
@@ -172,7 +172,7 @@ class OfferView(APIView):
 
 # --- who keeps them ---------------------------------------------------------------------------
 class MerchantOfferListView(ListView[Offer]):
-    """List what my shop offers, whatever its status.
+    """List my shop's offers, whatever their status.
 
     ``GET /api/v1/merchants/{merchant_id}/offers``
     """
@@ -195,7 +195,7 @@ class KeptOfferFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter
 
 
 class CommunityOfferListView(ListView[Offer]):
-    """List all that was ever offered or proposed: ``GET /api/v1/communities/{code}/offers``."""
+    """List all offers, also proposed ones: ``GET /api/v1/communities/{code}/offers``."""
 
     serializer_class = KeptOfferSerializer
     filterset_class = KeptOfferFilter
@@ -208,9 +208,9 @@ class CommunityOfferListView(ListView[Offer]):
         creates=selectors.offers_in,
     )
     def post(self, user: User, community: Community, partnership_id: UUID, **facts: Any) -> Offer:
-        """Put up an offer for a partner, as staff: ``POST /api/v1/communities/{code}/offers``.
+        """Propose an offer for a partner, as staff: ``POST /api/v1/communities/{code}/offers``.
 
-        Another of staff decides.
+        Another member of staff decides.
         """
         partnership = get_object_or_404(partners_in(community), pk=partnership_id)
         return catalogue.propose(partnership=partnership, by=user, is_staff=True, **facts)
@@ -223,7 +223,7 @@ one_seen = seen(selectors.offers_seen_by, "offer_id")
 class OfferListedView(APIView):
     """Take an offer off the list, or put it back: ``POST /api/v1/offers/{offer_id}/listed``.
 
-    For owners and staff; what is held stays good. What staff took off only staff put back.
+    For owners and staff. Held vouchers stay good. An offer that staff took off only staff put back.
     """
 
     @writes(KeptOfferSerializer, one_changed, body=ListedSerializer, edits=True)
@@ -232,11 +232,11 @@ class OfferListedView(APIView):
 
 
 class OfferConditionsView(APIView):
-    """Change prices, words and conditions: ``PATCH /api/v1/offers/{offer_id}/conditions``.
+    """Change prices, texts and conditions: ``PATCH /api/v1/offers/{offer_id}/conditions``.
 
-    What is held keeps its price. What an owner changes is proposed again, and is on no list until
-    staff decide. Where what staff change raises what is owed, somebody else confirms all of it
-    (202); ``settled_fen`` is for staff.
+    Held vouchers keep their price. An offer that its owner changes is proposed again, and is not
+    listed until staff decide. A change by staff that raises what the community owes waits until
+    somebody else confirms it (202). Only staff set ``settled_fen``.
     """
 
     @writes(
@@ -253,9 +253,9 @@ class OfferConditionsView(APIView):
 
 
 class StockMoveListView(ListView[StockMove]):
-    """List what was put in or taken out by hand, newest first.
+    """List the changes of stock made by hand, newest first.
 
-    ``GET /api/v1/offers/{offer_id}/stock``, for who works there, staff and auditors.
+    ``GET /api/v1/offers/{offer_id}/stock``, for people who work there, staff and auditors.
     """
 
     serializer_class = StockMoveSerializer
@@ -268,24 +268,24 @@ class StockMoveListView(ListView[StockMove]):
         creates=selectors.stock_moves_of,
     )
     def post(self, user: User, offer: Offer, **facts: Any) -> StockMove:
-        """Put pieces in, or take them out: ``POST /api/v1/offers/{offer_id}/stock``.
+        """Add pieces to the stock, or remove them: ``POST /api/v1/offers/{offer_id}/stock``.
 
-        For who works there and for staff.
+        For people who work there and staff.
         """
         return catalogue.restock(offer=offer, by=user, **facts)
 
 
 class StockMoveView(OpenView[StockMove]):
-    """Open what was put in or taken out: ``GET /api/v1/offers/{offer_id}/stock/{move_id}``."""
+    """Open a change of stock: ``GET /api/v1/offers/{offer_id}/stock/{move_id}``."""
 
     serializer_class = StockMoveSerializer
     finds = below(one_seen, selectors.stock_moves_of, "move_id")
 
 
 class OfferDecisionView(APIView):
-    """List what was proposed, or reject it: ``POST /api/v1/offers/{offer_id}/decision``.
+    """List a proposed offer, or reject it: ``POST /api/v1/offers/{offer_id}/decision``.
 
-    For staff. Where that raises what is owed, somebody else confirms it (202).
+    For staff. If listing raises what the community owes, somebody else confirms it (202).
     """
 
     @writes(
@@ -300,9 +300,9 @@ class OfferDecisionView(APIView):
 
 
 class OfferPriceListView(ListView[OfferPrice]):
-    """List what an offer cost when, newest first: ``GET /api/v1/offers/{offer_id}/prices``.
+    """List an offer's prices over time, newest first: ``GET /api/v1/offers/{offer_id}/prices``.
 
-    For who works there, staff and auditors.
+    For people who work there, staff and auditors.
     """
 
     serializer_class = OfferPriceSerializer

@@ -1,4 +1,4 @@
-"""What an offer looks like."""
+"""Pictures of offers."""
 
 from typing import Any
 from uuid import UUID
@@ -32,10 +32,10 @@ class PictureFormSerializer(serializers.Serializer[Any]):
 
 
 class OfferPictureView(APIView):
-    """Show the picture: ``GET /api/v1/offers/{offer_id}/pictures/{picture_id}``.
+    """Show an offer's picture: ``GET /api/v1/offers/{offer_id}/pictures/{picture_id}``.
 
-    Public, and kept by whoever likes: the address is the offer's ``picture``. There is none before
-    staff have listed the offer.
+    Public, and may be cached: the address is the offer's ``picture``. 404 before staff have listed
+    the offer.
     """
 
     permission_classes = (AllowAny,)
@@ -54,9 +54,9 @@ class OfferPictureView(APIView):
 
 
 class OfferPictureFormView(APIView):
-    """Add a picture, as a form: ``POST /api/v1/offers/{offer_id}/picture``.
+    """Set an offer's picture, by a form: ``POST /api/v1/offers/{offer_id}/picture``.
 
-    Owners do until the offer is decided on (``offer_status_wrong``), staff at any time.
+    Owners may until the offer is decided on (``offer_status_wrong``), staff at any time.
     """
 
     parser_classes = (PhotoFormParser,)
@@ -67,7 +67,7 @@ class OfferPictureFormView(APIView):
 
     @extend_schema(request=None, responses={204: None})
     def delete(self, request: Request, offer_id: UUID) -> Response:
-        """Take the picture away: ``DELETE /api/v1/offers/{offer_id}/picture``."""
+        """Remove an offer's picture: ``DELETE /api/v1/offers/{offer_id}/picture``."""
         offer: Any = one_changed(request, offer_id=offer_id)
         catalogue.picture(offer=offer, photo=None, by=signed_in(request))
         return Response(status=204)

@@ -8,10 +8,10 @@ from merchants.partners.api.serializers import PartnerCommunitySerializer, Partn
 
 
 class OfferSerializer(ReadSerializer[Offer]):
-    """An offer, what it costs, and for whom: null or empty is no condition.
+    """An offer, its price and its conditions; null or empty means no condition.
 
-    ``limit_quantity`` pieces per ``limit_period`` for one person; days are the community's, both
-    included.
+    One person takes ``limit_quantity`` pieces per ``limit_period`` at most. Days are the
+    community's; first and last are included.
     """
 
     merchant = PartnerSerializer(source="partnership", read_only=True)

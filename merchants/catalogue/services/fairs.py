@@ -1,4 +1,4 @@
-"""Redemption fairs, announced and cancelled by staff; merchants/redemption counts what is taken."""
+"""Redemption fairs, announced and cancelled by staff. merchants/redemption counts redemptions."""
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
@@ -29,7 +29,7 @@ def announce(
     partnerships: Collection[Partnership],
     by: User,
 ) -> Fair:
-    """Announce a fair of that community's partners. A merchant is at one fair at a time.
+    """Announce a fair of the community's partners. A merchant can be at one fair at a time.
 
     Raises FairNotInOrder if it ends before it starts or lasts longer than a week, FairOver,
     OwnMerchant, PartnerNotActive, FairsOverlap.
@@ -38,7 +38,7 @@ def announce(
         raise errors.FairNotInOrder
     if ends_at <= timezone.now():
         raise errors.FairOver
-    # In one order, so that two who announce the same merchants queue.
+    # In order of id, so that two announcements of the same merchants queue.
     locked = Partnership.objects.select_for_update(no_key=True).order_by("pk")
     there = list(locked.filter(pk__in=[one.pk for one in partnerships]))
     for one in there:

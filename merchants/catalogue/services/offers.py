@@ -1,4 +1,4 @@
-"""What is on offer: merchants propose it and keep its stock, staff decide and set the price."""
+"""Offers: merchants propose them and keep their stock, staff decide on them and set prices."""
 
 from pathlib import PurePath
 from typing import Any
@@ -32,7 +32,7 @@ CAN_BE_LISTED = (Offer.Status.LISTED, Offer.Status.WITHDRAWN)  # without another
 
 @transaction.atomic
 def offer(*, partnership: Partnership, **facts: Any) -> Offer:
-    """List an offer at once, as an import does; ``facts`` are those of ``propose``."""
+    """List an offer at once, for imports. ``facts`` are those that ``propose`` takes."""
     made = Offer.objects.create(community=partnership.community, partnership=partnership, **facts)
     _price(made, None)
     _record("offer.make", made, None, price_points=made.price_points, stock=made.stock)
@@ -40,7 +40,7 @@ def offer(*, partnership: Partnership, **facts: Any) -> Offer:
 
 
 def plain_points(merchant_id: UUID, community_id: UUID) -> Offer:
-    """Return what a clerk enters points for: one point a piece, never listed, never sold out.
+    """Return the partner's offer of plain points: one point a piece, never listed or sold out.
 
     Raises PointsNotAgreed if the contract does not say what the community owes for a point.
     """
@@ -69,10 +69,10 @@ def plain_points(merchant_id: UUID, community_id: UUID) -> Offer:
 def propose(
     *, partnership: Partnership, by: User, code: str, is_staff: bool = False, **facts: Any
 ) -> Offer:
-    """Propose an offer as its owner, or for the merchant as ``is_staff``; another of staff decides.
+    """Propose an offer as its owner, or as staff (``is_staff``); another member of staff decides.
 
-    ``facts`` are a title, price_points, stock and what else an offer says of itself. Raises
-    OwnMerchant (``is_staff``), PartnerNotAccepted, PartnerEnded, OfferCodeReserved, OfferCodeTaken,
+    ``facts`` are title, price_points, stock and any other field of an offer. Raises OwnMerchant
+    (``is_staff``), PartnerNotAccepted, PartnerEnded, OfferCodeReserved, OfferCodeTaken,
     OfferIncomplete.
     """
     if is_staff:
@@ -105,8 +105,8 @@ def decide(
 ) -> Offer | Increase:
     """List a proposed offer, or reject it, as staff who did not propose it. Idempotent.
 
-    Where that raises what the community owes, a second person confirms it (``is_confirmed``), and
-    until then the answer is an Increase. Raises OwnOffer, OwnMerchant, OfferStatusWrong.
+    Returns an Increase if listing raises what the community owes: a second person then confirms it
+    (``is_confirmed``). Raises OwnOffer, OwnMerchant, OfferStatusWrong.
     """
     offer = offer.locked(*WHOSE)
     status = Offer.Status.LISTED if accept else Offer.Status.REJECTED
@@ -130,8 +130,8 @@ def decide(
 def set_listed(*, offer: Offer, is_listed: bool, by: User) -> Offer:
     """Take an offer off the list, or put it back, as its owner or as staff. Idempotent.
 
-    What is held stays good. What staff took off only staff put back. Raises OwnMerchant (staff),
-    OfferStatusWrong, StaffWithdrewIt.
+    Held vouchers stay good. An offer that staff took off only staff can put back. Raises
+    OwnMerchant (staff), OfferStatusWrong, StaffWithdrewIt.
     """
     offer = offer.locked(*WHOSE)
     is_staff = not partners.owns(by, offer.partnership.merchant_id)
@@ -151,10 +151,10 @@ def set_listed(*, offer: Offer, is_listed: bool, by: User) -> Offer:
 
 @transaction.atomic
 def change(*, offer: Offer, by: User, is_confirmed: bool = False, **facts: Any) -> Offer | Increase:
-    """Set prices, words and conditions as staff; who holds a voucher keeps what was agreed.
+    """Set prices, texts and conditions as staff. Held vouchers keep what was agreed.
 
-    Where that raises what the community owes, all of it waits for a second person, as ``decide``
-    does. Raises OwnMerchant, OfferIncomplete if what comes of it cannot be.
+    Returns an Increase, and changes nothing, if a second person has to confirm it, as in
+    ``decide``. Raises OwnMerchant, OfferIncomplete if the changed fields contradict each other.
     """
     offer = offer.locked(*WHOSE)
     sides.refuse_own(by, offer.partnership)
@@ -170,9 +170,9 @@ def change(*, offer: Offer, by: User, is_confirmed: bool = False, **facts: Any) 
 
 @transaction.atomic
 def amend(*, offer: Offer, by: User, **facts: Any) -> Offer:
-    """Change prices, words or conditions as its owner: the offer is proposed again.
+    """Change prices, texts or conditions as the offer's owner, which proposes the offer again.
 
-    Who holds it keeps what was agreed. Raises OwnMerchant if ``settled_fen`` is among the facts,
+    Held vouchers keep what was agreed. Raises OwnMerchant if ``settled_fen`` is among the facts,
     OfferStatusWrong (rejected), StaffWithdrewIt, OfferIncomplete.
     """
     if "settled_fen" in facts:
@@ -212,15 +212,15 @@ def _prices(offer: Offer) -> dict[str, Any]:
 
 
 def picture(*, offer: Offer, photo: "UploadedFile[Any] | None", by: User) -> Offer:
-    """Show ``photo``, encoded anew, instead of what was shown before; ``None`` shows nothing.
+    """Replace the offer's picture by ``photo``, re-encoded; ``None`` removes the picture.
 
-    Raises OwnMerchant (staff), OfferStatusWrong (the owner's offer was decided on), and as
-    ``without_exif`` does.
+    Raises OwnMerchant (staff), OfferStatusWrong (an owner's offer that was decided on), and
+    whatever ``without_exif`` raises.
     """
     is_owner = partners.owns(by, offer.partnership.merchant_id)
     if is_owner:
         _refuse_decided(offer)
-    # Before the offer is locked: whoever takes it meanwhile does not wait for a decoder.
+    # Before the offer is locked, so that volunteers who take it do not wait for a decoder.
     jpeg = None if photo is None else without_exif(photo, PICTURE_SIDE)
     with transaction.atomic():
         offer = offer.locked(*WHOSE)
@@ -246,17 +246,17 @@ def _refuse_decided(offer: Offer) -> None:
 
 
 def is_reserved(code: str) -> bool:
-    """Whether only the system makes codes like ``code``."""
+    """Tell whether codes like ``code`` are reserved for the system."""
     return code.lower().startswith(OURS)
 
 
 def picture_name(picture_id: UUID) -> str:
-    """Return the name of the file of a picture with that id."""
+    """Return the file name of the picture with that id."""
     return f"offers/{picture_id}.jpg"
 
 
 def is_complete(offer: Offer) -> bool:
-    """Whether what the offer says goes together.
+    """Tell whether the offer's fields are consistent.
 
     A seat has a date, a limit has a period, days and ages are in order.
     """
@@ -271,10 +271,10 @@ def is_complete(offer: Offer) -> bool:
 
 @transaction.atomic
 def restock(*, offer: Offer, change: int, reason: str, by: User) -> StockMove:
-    """Put ``change`` pieces in, or take them out if below 0, at work there or as staff.
+    """Add ``change`` pieces to the stock, or remove them if negative, as clerk, owner or staff.
 
-    Raises OwnMerchant (staff), OfferRaisedAlone if more are put in than were counted when one
-    person alone raised the price, OutOfStock, StockFull.
+    Raises OwnMerchant (staff), OfferRaisedAlone if pieces are added after one person alone raised
+    the price, OutOfStock, StockFull.
     """
     offer = offer.locked(*WHOSE)
     if not partners.works_at(by, offer.partnership.merchant_id):

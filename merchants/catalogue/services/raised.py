@@ -1,4 +1,4 @@
-"""What a price or a listing may raise of what the community owes."""
+"""How much a price or a listing may raise what the community owes."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -17,7 +17,7 @@ _pieces_out: list[Callable[[Offer], int]] = []
 
 
 def counts_pieces(pieces: Callable[[Offer], int]) -> None:
-    """Register how many pieces of an offer are out and may still come back. Idempotent."""
+    """Register a function that counts an offer's pieces that may still come back. Idempotent."""
     if pieces not in _pieces_out:
         _pieces_out.append(pieces)
 
@@ -25,7 +25,7 @@ def counts_pieces(pieces: Callable[[Offer], int]) -> None:
 def ask(
     kind: Increase.Kind, offer: Offer, by: User, facts: dict[str, Any] | None = None
 ) -> Increase | None:
-    """Ask a second person, if it raises what the community owes above the limit."""
+    """Return an Increase if a second person has to confirm the offer's raise, else ``None``."""
     amount_fen = fen_more(offer)
     if not amount_fen:
         return None
@@ -33,16 +33,16 @@ def ask(
 
 
 def drop_listing(offer: Offer) -> None:
-    """Drop the increase that waits for a listing of what is not there now, or was decided on."""
+    """Drop the increase that waits for the listing: the offer has changed or was decided on."""
     increases.drop(offer.community_id, subject_id=offer.pk, kind=Increase.Kind.LISTING)
 
 
 def fen_more(offer: Offer) -> int:
-    """Return what all its pieces may cost more than as it was last listed, in fen.
+    """Return how much more all pieces may cost than when the offer was last listed, in fen.
 
-    ``value_fen`` and ``settled_fen`` count in full, whatever the contract is by today; a price in
-    points by the highest rate that counts today or later, where it was listed before: points are
-    owed for whatever they buy. Pieces are the stock, what is held, and one at least.
+    ``value_fen`` and ``settled_fen`` count in full, whatever today's contract is. If the offer was
+    listed before, its price in points counts at the highest rate of today or later. Pieces are the
+    stock and those that are out, and one at least.
     """
     listed = (
         OfferPrice.objects.filter(community_id=offer.community_id, offer=offer, is_proposed=False)
@@ -61,7 +61,7 @@ def fen_more(offer: Offer) -> int:
 
 
 def _highest_rate(offer: Offer) -> int:
-    """Return the most fen for a point that counts today or will."""
+    """Return the highest rate that counts today or later, in fen per point; 0 if there is none."""
     versions = Terms.objects.filter(
         community_id=offer.community_id, partnership=offer.partnership_id, withdrawn_at=None
     )
@@ -73,7 +73,7 @@ def _highest_rate(offer: Offer) -> int:
 
 
 def is_alone(offer: Offer, since: datetime | None = None) -> bool:
-    """Say whether one person alone raised it, ``since`` then, and no other confirmed it after."""
+    """Tell whether one person alone raised the offer (after ``since``), still unconfirmed."""
     alone = Increase.objects.filter(
         community_id=offer.community_id, subject_id=offer.pk, status=Increase.Status.ALONE
     )

@@ -1,4 +1,4 @@
-"""What a community owes for what is redeemed: the contract of the day, and its arithmetic."""
+"""What a community owes for a redemption: the contract of the day, and its arithmetic."""
 
 from datetime import date
 
@@ -10,7 +10,7 @@ from merchants.partners.models.partnerships import Partnership, Terms
 
 
 def in_force(partnership: Partnership, day: date) -> Terms:
-    """Return the version that counts on ``day``, the community's. Raises PartnerNotActive."""
+    """Return the terms that count on ``day``, a day of the community. Raises PartnerNotActive."""
     versions = Terms.objects.filter(community_id=partnership.community_id, partnership=partnership)
     terms = selectors.counting(versions, day)
     if terms is None:
@@ -19,7 +19,7 @@ def in_force(partnership: Partnership, day: date) -> Terms:
 
 
 def amount_fen(terms: Terms, offer: Offer, quantity: int) -> int:
-    """Return what ``quantity`` of ``offer`` are worth to its merchant, in fen.
+    """Return what the community owes the merchant for ``quantity`` pieces of ``offer``, in fen.
 
     All pieces are worth the same; a share is rounded down. Raises OfferNotPriced if the contract
     needs a figure that the offer does not have.

@@ -1,4 +1,4 @@
-"""Giving points back, what they were spent on, and what merchants gave."""
+"""Donated points, what they were spent on, and what merchants gave."""
 
 from typing import Any
 from uuid import UUID
@@ -24,7 +24,7 @@ from merchants.partners.selectors import partners_in
 
 
 class CampaignSerializer(ReadSerializer[Campaign]):
-    """``donated_points`` less ``disbursed_points`` is what its pool has; nobody is named."""
+    """A campaign. Its pool is ``donated_points`` less ``disbursed_points``; nobody is named."""
 
     community = PartnerCommunitySerializer(read_only=True)
     donated_points = serializers.IntegerField(read_only=True)
@@ -56,7 +56,7 @@ class DonationSerializer(ReadSerializer[Donation]):
 
 
 class DisburseSerializer(DonateSerializer):
-    """``reason`` says what for, for everybody to read: it names nobody."""
+    """A disbursement. ``reason`` says what for, in public, and must name nobody."""
 
     reason = TextField(max_length=200)
 
@@ -68,7 +68,7 @@ class DisbursementSerializer(ReadSerializer[Disbursement]):
 
 
 class SponsorSerializer(serializers.Serializer[Any]):
-    """``value_fen``: about what it would have cost."""
+    """A merchant's gift. ``value_fen`` is roughly what it would have cost."""
 
     partnership_id = serializers.UUIDField()
     text = TextField(max_length=200)
@@ -117,7 +117,7 @@ class CampaignView(OpenView[Campaign]):
 
 
 class DonateView(APIView):
-    """Give points back, for good: ``POST /api/v1/campaigns/{campaign_id}/donations``."""
+    """Donate points, for good: ``POST /api/v1/campaigns/{campaign_id}/donations``."""
 
     @writes(
         DonationSerializer,
@@ -132,21 +132,21 @@ class DonateView(APIView):
 
 
 class MyDonationListView(ListView[Donation]):
-    """List what I gave back, newest first: ``GET /api/v1/me/donations``."""
+    """List my donations of points, newest first: ``GET /api/v1/me/donations``."""
 
     serializer_class = DonationSerializer
     finds = seen(selectors.donations_of)
 
 
 class MyDonationView(OpenView[Donation]):
-    """Open what I gave back: ``GET /api/v1/me/donations/{donation_id}``."""
+    """Open my donation of points: ``GET /api/v1/me/donations/{donation_id}``."""
 
     serializer_class = DonationSerializer
     finds = seen(selectors.donations_of, "donation_id")
 
 
 class DisbursementListView(ListView[Disbursement]):
-    """List what a campaign's points were spent on, newest first.
+    """List a campaign's disbursements, newest first.
 
     ``GET /api/v1/campaigns/{campaign_id}/disbursements``
     """
@@ -161,12 +161,12 @@ class DisbursementListView(ListView[Disbursement]):
         creates=selectors.disbursements_of,
     )
     def post(self, user: User, campaign: Campaign, points: int, reason: str) -> Disbursement:
-        """Spend its points, as staff: ``POST /api/v1/campaigns/{campaign_id}/disbursements``."""
+        """Spend points, as staff: ``POST /api/v1/campaigns/{campaign_id}/disbursements``."""
         return campaigns.disburse(campaign=campaign, by=user, amount=points, reason=reason)
 
 
 class DisbursementView(OpenView[Disbursement]):
-    """Open what a campaign's points were spent on.
+    """Open a disbursement of a campaign.
 
     ``GET /api/v1/campaigns/{campaign_id}/disbursements/{disbursement_id}``
     """
@@ -177,7 +177,7 @@ class DisbursementView(OpenView[Disbursement]):
 
 # --- staff ------------------------------------------------------------------------------------
 class OpenCampaignView(APIView):
-    """Collect points for something, as staff: ``POST /api/v1/communities/{code}/campaigns``."""
+    """Open a campaign, as staff: ``POST /api/v1/communities/{code}/campaigns``."""
 
     @writes(
         CampaignSerializer,
@@ -192,7 +192,7 @@ class OpenCampaignView(APIView):
 class CloseCampaignView(APIView):
     """Close a campaign, as staff: ``POST /api/v1/campaigns/{campaign_id}/close``.
 
-    It takes no more points; what is in its pool can still be spent.
+    It takes no more points; those in its pool can still be spent.
     """
 
     @writes(CampaignSerializer, one_handled)
@@ -201,7 +201,7 @@ class CloseCampaignView(APIView):
 
 
 class SponsorshipListView(ListView[Sponsorship]):
-    """List what merchants gave, newest first: ``GET /api/v1/communities/{code}/sponsorships``."""
+    """List merchants' gifts, newest first: ``GET /api/v1/communities/{code}/sponsorships``."""
 
     serializer_class = SponsorshipSerializer
     filterset_class = SponsorshipFilter
@@ -216,9 +216,9 @@ class SponsorshipListView(ListView[Sponsorship]):
     def post(
         self, user: User, community: Community, partnership_id: UUID, **facts: Any
     ) -> Sponsorship:
-        """Put on record what a merchant gave, as staff.
+        """Record a merchant's gift, as staff.
 
-        ``POST /api/v1/communities/{code}/sponsorships``. What is promised is not given yet
+        ``POST /api/v1/communities/{code}/sponsorships``. A gift that is only promised is refused
         (``given_later``).
         """
         partnership = get_object_or_404(partners_in(community), pk=partnership_id)
@@ -226,7 +226,7 @@ class SponsorshipListView(ListView[Sponsorship]):
 
 
 class SponsorshipView(OpenView[Sponsorship]):
-    """Open what a merchant gave.
+    """Open a merchant's gift.
 
     ``GET /api/v1/communities/{code}/sponsorships/{sponsorship_id}``
     """

@@ -34,9 +34,9 @@ from merchants.partners.selectors import merchants_owned_by, partnerships_of
 
 
 class WishSerializer(ReadSerializer[Wish]):
-    """As everybody who may adopt it sees it; whose it is is not told.
+    """A wish as those who may adopt it see it, without its volunteer.
 
-    Who fulfilled it reads the ``thanks``.
+    The adopter reads the ``thanks``.
     """
 
     community = PartnerCommunitySerializer(read_only=True)
@@ -47,7 +47,7 @@ class WishSerializer(ReadSerializer[Wish]):
 
 
 class MyWishSerializer(WishSerializer):
-    """``fulfilled_by`` is the shop, or empty; a neighbour is not named. See ``redemption_id``."""
+    """My wish. ``fulfilled_by`` is the shop, empty for a neighbour; see ``redemption_id``."""
 
     fulfilled_by = serializers.SerializerMethodField()
     redemption_id = serializers.UUIDField(read_only=True, allow_null=True)
@@ -60,7 +60,7 @@ class MyWishSerializer(WishSerializer):
 
 
 class WatchedWishSerializer(MyWishSerializer):
-    """As staff see it: whose it is, and which neighbour fulfils it."""
+    """A wish as staff see it, with its volunteer and the neighbour who adopted it."""
 
     volunteer = ColleagueSerializer(read_only=True)
     donor = ColleagueSerializer(read_only=True, allow_null=True)
@@ -71,21 +71,21 @@ class WatchedWishSerializer(MyWishSerializer):
 
 
 class ProposeWishSerializer(serializers.Serializer[Any]):
-    """``community`` is its code: whose points are to be spent."""
+    """A wish, and the code of the ``community`` whose points are to be spent."""
 
     community = serializers.SlugField(max_length=60)
     text = TextField(max_length=200)
 
 
 class WishDecisionSerializer(DecisionSerializer):
-    """``value_fen`` is what it is worth in a shop, for contracts by share or by the piece."""
+    """A decision. ``value_fen`` is the price in a shop, for contracts by share or by the piece."""
 
     price_points = IntegerField(min_value=1, required=False)
     value_fen = IntegerField(min_value=0, max_value=FEN_AT_MOST, required=False, allow_null=True)
 
 
 class AdoptSerializer(serializers.Serializer[Any]):
-    """``merchant_id`` of a shop that the caller owns; null or left out: as a neighbour."""
+    """The adopter: ``merchant_id`` of a shop that the caller owns, or null for a neighbour."""
 
     merchant_id = serializers.UUIDField(allow_null=True, default=None)
 
@@ -96,14 +96,14 @@ class ThanksSerializer(serializers.Serializer[Any]):
 
 # --- who wishes -------------------------------------------------------------------------------
 class MyWishListView(ListView[Wish]):
-    """List what I wished for, newest first: ``GET /api/v1/me/wishes``."""
+    """List my wishes, newest first: ``GET /api/v1/me/wishes``."""
 
     serializer_class = MyWishSerializer
     finds = seen(selectors.wishes_of)
 
     @writes(MyWishSerializer, body=ProposeWishSerializer, creates=selectors.wishes_of)
     def post(self, user: User, community: str, text: str) -> Wish:
-        """Wish for something: ``POST /api/v1/me/wishes``. Staff look at it first."""
+        """Propose a wish: ``POST /api/v1/me/wishes``. Staff decide on it."""
         there = get_object_or_404(communities_of(user), code=community)
         return wishes.propose(volunteer=user, community=there, text=text)
 
@@ -121,7 +121,7 @@ class MyWishView(OpenView[Wish]):
 class MyWishWithdrawView(APIView):
     """Withdraw my wish: ``POST /api/v1/me/wishes/{wish_id}/withdraw``.
 
-    Points that were held are back.
+    Held points are released.
     """
 
     @writes(MyWishSerializer, mine, needs_key=True)
@@ -130,9 +130,9 @@ class MyWishWithdrawView(APIView):
 
 
 class MyWishThanksView(APIView):
-    """Say thanks for what I have: ``POST /api/v1/me/wishes/{wish_id}/thanks``.
+    """Say thanks for my wish: ``POST /api/v1/me/wishes/{wish_id}/thanks``.
 
-    A neighbour's work is done with this; a shop has scanned the voucher before.
+    This delivers a wish that a neighbour adopted. A shop scans the voucher first.
     """
 
     @writes(MyWishSerializer, mine, body=ThanksSerializer, needs_key=True)
@@ -146,7 +146,7 @@ class WishFilter(CommunityFilter):
 
 
 class WishListView(ListView[Wish]):
-    """List what neighbours wish for, and what I adopted: ``GET /api/v1/wishes``."""
+    """List the wishes of neighbours, and those I adopted: ``GET /api/v1/wishes``."""
 
     serializer_class = WishSerializer
     filterset_class = WishFilter
@@ -154,7 +154,7 @@ class WishListView(ListView[Wish]):
 
 
 class MerchantWishListView(ListView[Wish]):
-    """List what my shop could fulfil, or has adopted.
+    """List the wishes that my shop may adopt, or has adopted.
 
     ``GET /api/v1/merchants/{merchant_id}/wishes``
     """
@@ -168,9 +168,9 @@ AS_SEEN = {"anyOf": [{"$ref": f"#/components/schemas/{name}"} for name in ("Watc
 
 
 class WishView(APIView):
-    """Open one: ``GET /api/v1/wishes/{wish_id}``.
+    """Open a wish: ``GET /api/v1/wishes/{wish_id}``.
 
-    Staff and auditors also read whose it is and who fulfils it.
+    Staff and auditors also see its volunteer and its adopter.
     """
 
     @extend_schema(responses={200: AS_SEEN})
@@ -188,10 +188,10 @@ adoptable = seen(selectors.wishes_adoptable_by, "wish_id")
 class AdoptView(APIView):
     """Adopt a wish: ``POST /api/v1/wishes/{wish_id}/adopt``.
 
-    Without ``merchant_id`` I fulfil it as a neighbour, for nothing. With that of a shop I own, the
-    volunteer's points are held, and the counter scans their voucher within 30 days. A shop does not
-    adopt what somebody priced who works there (``own_merchant``); ``insufficient_points`` is about
-    the volunteer's.
+    Without ``merchant_id`` I adopt it as a neighbour, unpaid. With that of a shop I own, the
+    volunteer's points are held until the counter scans their voucher, within 30 days. A shop cannot
+    adopt a wish priced by somebody who works there (``own_merchant``). ``insufficient_points`` is
+    about the volunteer's points.
     """
 
     @writes(WishSerializer, adoptable, body=AdoptSerializer, needs_key=True)
@@ -206,9 +206,9 @@ class AdoptView(APIView):
 
 
 class ReleaseView(APIView):
-    """Release what I, or my shop, cannot fulfil: ``POST /api/v1/wishes/{wish_id}/release``.
+    """Release a wish that I or my shop cannot fulfil: ``POST /api/v1/wishes/{wish_id}/release``.
 
-    It is open again.
+    The wish reopens.
     """
 
     @writes(
@@ -229,7 +229,7 @@ class WatchedWishFilter(filters.FilterSet):  # type: ignore[misc]  # django-filt
 
 
 class CommunityWishListView(ListView[Wish]):
-    """List all wishes there, newest first: ``GET /api/v1/communities/{code}/wishes``."""
+    """List a community's wishes, newest first: ``GET /api/v1/communities/{code}/wishes``."""
 
     serializer_class = WatchedWishSerializer
     filterset_class = WatchedWishFilter
@@ -239,7 +239,7 @@ class CommunityWishListView(ListView[Wish]):
 class WishDecisionView(APIView):
     """Publish a wish with its price, or reject it: ``POST /api/v1/wishes/{wish_id}/decision``.
 
-    For staff. What it is worth in a shop somebody else confirms (202).
+    For staff. Somebody else confirms its price in a shop if that is above the limit (202).
     """
 
     @writes(

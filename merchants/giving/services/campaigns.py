@@ -1,4 +1,4 @@
-"""Points given back 公益反哺: into a campaign's pool, and out of it by staff, in public."""
+"""Points given back 公益反哺: donated into a campaign's pool, and disbursed from it by staff."""
 
 from datetime import date
 from typing import TYPE_CHECKING
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @transaction.atomic
 def open_campaign(*, community: Community, title: str, by: User, description: str = "") -> Campaign:
-    """Collect points for something. Raises CampaignTitleTaken."""
+    """Open a campaign that collects points. Raises CampaignTitleTaken."""
     Community.objects.select_for_update(no_key=True).get(pk=community.pk)
     titles = Campaign.objects.filter(community=community).values_list("title", flat=True)
     if of_thing(title) in map(of_thing, titles):
@@ -41,7 +41,7 @@ def open_campaign(*, community: Community, title: str, by: User, description: st
 
 @transaction.atomic
 def close_campaign(*, campaign: Campaign, by: User) -> Campaign:
-    """Close a campaign to donations. Idempotent. What is in its pool can still be spent."""
+    """Close a campaign to donations. Idempotent. The points in its pool can still be spent."""
     campaign = campaign.locked("community")
     if campaign.closed_at is None:
         campaign.save_with(closed_at=timezone.now())
@@ -51,7 +51,7 @@ def close_campaign(*, campaign: Campaign, by: User) -> Campaign:
 
 @transaction.atomic
 def donate(*, campaign: Campaign, volunteer: User, amount: int) -> Donation:
-    """Give ``amount`` points of the volunteer's into the campaign's pool, for good.
+    """Donate ``amount`` points from the volunteer's wallet to the campaign's pool, for good.
 
     Raises NotAVolunteerHere, GuardianConsentRequired, CampaignClosed, InsufficientPoints.
     """
@@ -71,7 +71,7 @@ def donate(*, campaign: Campaign, volunteer: User, amount: int) -> Donation:
 
 @transaction.atomic
 def disburse(*, campaign: Campaign, amount: int, reason: str, by: User) -> Disbursement:
-    """Use ``amount`` points of the pool; ``reason`` says for what, for everybody to read.
+    """Spend ``amount`` points of the pool; ``reason`` says what for, and is public.
 
     Raises PoolTooSmall.
     """
@@ -98,9 +98,9 @@ def disburse(*, campaign: Campaign, amount: int, reason: str, by: User) -> Disbu
 def sponsor(
     *, partnership: Partnership, text: str, given_on: date, by: User, value_fen: int | None = None
 ) -> Sponsorship:
-    """Put on record what a merchant gave, for everybody to read.
+    """Record a gift of a merchant to the community, which is public.
 
-    Raises OwnMerchant, PartnerNotAccepted, GivenLater.
+    Raises OwnMerchant, PartnerNotAccepted, GivenLater if ``given_on`` is in the future.
     """
     sides.refuse_own(by, partnership)
     sides.refuse_unaccepted(partnership)

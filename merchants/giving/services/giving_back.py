@@ -1,4 +1,4 @@
-"""What somebody who takes no part any more gets back: all that they have not spent."""
+"""Return of held points to people who leave a community."""
 
 from contextlib import suppress
 
@@ -13,17 +13,17 @@ from merchants.redemption.services import vouchers as redemption
 
 @transaction.atomic
 def give_back(leaving: Leaving) -> None:
-    """Cancel the vouchers, and end the wishes and adoptions, of somebody who leaves. Idempotent.
+    """Cancel a leaving person's vouchers, and end their wishes and adoptions. Idempotent.
 
-    Points and stock return as with any cancelled voucher: where a counter without signal may have
-    taken it, once nobody can tell of it any more. Their pay codes are those of a role that has
-    ended, and pay nothing.
+    Points and stock return as with any cancelled voucher. If a counter without signal may have
+    taken one, they return when it can no longer be reported. Pay codes need no step: with the role
+    ended they pay nothing.
     """
     held = Redemption.objects.filter(**leaving.whose, status=Redemption.Status.HELD)
-    # All of them before the wallet: a counter that has one waits for that next.
+    # Lock all vouchers before the wallet: a counter that holds one waits for the wallet next.
     list(held.select_for_update(no_key=True).order_by("pk"))
     wishes.withdraw_all(leaving)
-    # By their offers, which two who leave at once may have in common, and who takes several locks.
+    # In order of offer, the lock that leavers and takers of several offers may share.
     for voucher in held.order_by("offer_id", "pk"):
         with suppress(VoucherStatusWrong):  # scanned since we looked
             redemption.cancel(redemption=voucher)

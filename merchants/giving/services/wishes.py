@@ -1,4 +1,4 @@
-"""微心愿: a volunteer's wish, looked at by staff, adopted, delivered with thanks or open again.
+"""微心愿: a volunteer's wish, decided on by staff, adopted, and delivered with thanks.
 
 Locks are taken in one order: role, voucher, wish, hold, wallet, offer.
 """
@@ -42,7 +42,7 @@ LIFETIME = timedelta(days=30)  # for whoever adopted it; then it is open again
 
 @transaction.atomic
 def propose(*, volunteer: User, community: Community, text: str) -> Wish:
-    """Wish for something in a community, one thing at a time.
+    """Propose a wish in a community. A volunteer has one open wish at a time.
 
     Raises GuardianConsentRequired, WishOpenAlready.
     """
@@ -66,9 +66,9 @@ def decide(
 ) -> Wish | Increase:
     """Publish a wish for ``price_points``, or reject it, as staff. Idempotent.
 
-    ``value_fen`` is what it is worth in a shop: a contract by share pays a share of that, one by
-    the piece all. Above the community's limit a second person confirms it (``is_confirmed``), and
-    until then it is an Increase. Raises OwnWish, WishWithoutPrice, WishStatusWrong.
+    ``value_fen`` is its price in a shop: a contract by share pays a share of that, one by the piece
+    all. Returns an Increase if that is above the community's limit: a second person then confirms
+    it (``is_confirmed``). Raises OwnWish, WishWithoutPrice, WishStatusWrong.
     """
     wish = _locked(wish)
     _refuse_wisher(wish, by)
@@ -118,10 +118,10 @@ INCREASES = {Increase.Kind.WISH: increases.Declared(_confirm_wish, Wish, _refuse
 
 @transaction.atomic
 def adopt_as_merchant(*, wish: Wish, partnership: Partnership, by: User) -> Wish:
-    """Let a partner fulfil a wish: the volunteer's points are held, and the shop scans a voucher.
+    """Adopt a wish for a partner: the volunteer's points are held until the shop scans a voucher.
 
-    The merchant's contract says what it is paid. Nobody who decided on the price works there.
-    Idempotent. Raises OwnWish, WishStatusWrong, WishNotOpenNow, OwnMerchant, PartnerNotActive,
+    The merchant is paid by its contract. Idempotent. Raises OwnWish, WishStatusWrong,
+    WishNotOpenNow, OwnMerchant if somebody who decided on the price works there, PartnerNotActive,
     OfferNotPriced, InsufficientPoints.
     """
     belongs = _belongs(wish)
@@ -157,7 +157,7 @@ def adopt_as_merchant(*, wish: Wish, partnership: Partnership, by: User) -> Wish
 
 @transaction.atomic
 def adopt_as_donor(*, wish: Wish, donor: User) -> Wish:
-    """Let a neighbour fulfil a wish for nothing: the points held go into the pool of wishes.
+    """Adopt a wish as a neighbour, unpaid: the held points go into the pool of wishes.
 
     Idempotent. Raises GuardianConsentRequired, OwnWish, WishStatusWrong, WishNotOpenNow,
     InsufficientPoints.
@@ -194,9 +194,9 @@ def adopt_as_donor(*, wish: Wish, donor: User) -> Wish:
 
 @transaction.atomic
 def release(*, wish: Wish, by: User) -> Wish:
-    """Release a wish that its adopter can not fulfil: the points are free, and it is open again.
+    """Release a wish that its adopter cannot fulfil, which frees the points and reopens it.
 
-    Raises WishStatusWrong if it is not adopted, or its voucher was scanned: that is refunded.
+    Raises WishStatusWrong if it is not adopted, or its voucher was scanned (refund that instead).
     """
     wish = _locked(wish)
     if wish.status != Status.ADOPTED:
@@ -209,16 +209,16 @@ def release(*, wish: Wish, by: User) -> Wish:
 
 
 def lapsed() -> QuerySet[Wish]:
-    """Return the wishes whose neighbour took too long: their points are held for nothing.
+    """Return the wishes adopted by neighbours whose hold of the points has expired.
 
-    A shop's voucher lapses like any other, and opens its wish.
+    A wish adopted by a shop reopens when its voucher expires.
     """
     return Wish.objects.filter(status=Status.ADOPTED, hold__expires_at__lte=timezone.now())
 
 
 @transaction.atomic
 def reopen(*, wish_id: UUID) -> bool:
-    """Open a lapsed wish again, its points free. Returns ``False`` if there was nothing to do."""
+    """Reopen a lapsed wish and free its points. Returns ``False`` if there was nothing to do."""
     wish = lapsed().filter(pk=wish_id).first()
     if wish is None:
         return False
@@ -233,9 +233,9 @@ def reopen(*, wish_id: UUID) -> bool:
 
 @transaction.atomic
 def withdraw(*, wish: Wish) -> Wish:
-    """Withdraw a wish, as whoever wished for it. Idempotent.
+    """Withdraw a wish, as its volunteer. Idempotent.
 
-    Raises WishStatusWrong if it was rejected or delivered, or its voucher was scanned.
+    Raises WishStatusWrong if the wish was rejected or delivered, or its voucher was scanned.
     """
     wish = _locked(wish)
     if wish.status == Status.WITHDRAWN:
@@ -251,7 +251,7 @@ def withdraw(*, wish: Wish) -> Wish:
 
 @transaction.atomic
 def thank(*, wish: Wish, text: str) -> Wish:
-    """Say thanks for what one has: the points move, unless the shop's scan has moved them.
+    """Say thanks for a fulfilled wish, which moves the held points unless the shop's scan has.
 
     Idempotent: keeps the first thanks. Raises WishStatusWrong, WishNotScanned, HoldExpired.
     """
@@ -278,7 +278,7 @@ def thank(*, wish: Wish, text: str) -> Wish:
 
 @transaction.atomic
 def withdraw_all(leaving: Leaving) -> None:
-    """Withdraw the wishes of somebody who takes no part any more, and release what they adopted.
+    """Withdraw a leaving person's wishes, and release those they adopted.
 
     Idempotent: a second run finds none.
     """
@@ -294,10 +294,10 @@ def withdraw_all(leaving: Leaving) -> None:
 
 
 def open_again(redemption: Redemption, *, is_news: bool) -> None:
-    """Open the wish again that a voucher was to fulfil and does not, after all.
+    """Reopen the wish that a voucher was to fulfil, because the voucher ended without doing so.
 
-    One whose words were erased with the person is withdrawn instead. One that thanks were said for
-    stays delivered. The volunteer is told if it ``is_news``.
+    A wish whose text was erased with the person is withdrawn instead. A delivered wish stays so.
+    The volunteer is told if the change ``is_news``.
     """
     if redemption.offer.kind != Offer.Kind.WISH:
         return
@@ -317,7 +317,7 @@ def open_again(redemption: Redemption, *, is_news: bool) -> None:
 
 
 def forget(volunteer: User) -> None:
-    """Erase what the wishes of ``volunteer`` said, also on vouchers."""
+    """Erase the texts of the wishes of ``volunteer``, on vouchers too."""
     vouchers = Redemption.objects.filter(volunteer=volunteer, offer__kind=Offer.Kind.WISH)
     Offer.objects.filter(pk__in=vouchers.values("offer")).update(title=WITHOUT_TEXT)
     Wish.objects.filter(volunteer=volunteer).update(text="", reason="", thanks="")
@@ -338,9 +338,9 @@ def _let_go(wish: Wish) -> None:
 
 
 def _refuse_deciders(wish: Wish, partnership: Partnership) -> None:
-    """Refuse a merchant for which somebody works, or did, who decided on the price.
+    """Raise OwnMerchant if somebody who decided on the wish's price works or worked there.
 
-    Of all in the 90 days before the wish too: nobody knew then which merchant it would be.
+    Work in the 90 days before the wish counts too: nobody knew then which merchant it would be.
     """
     since = wish.proposed_at.astimezone(wish.community.clock).date() - LATELY
     confirmed = Increase.objects.filter(
@@ -353,7 +353,7 @@ def _refuse_deciders(wish: Wish, partnership: Partnership) -> None:
 
 @contextmanager
 def _balance_untold() -> Iterator[None]:
-    """Tell whoever would fulfil it that there are too few points, not how many there are."""
+    """Remove the volunteer's balance from InsufficientPoints: the adopter is not to learn it."""
     try:
         yield
     except InsufficientPoints as refusal:
@@ -364,19 +364,19 @@ def _check_open(wish: Wish, by: User, *, belongs: bool) -> None:
     _refuse_wisher(wish, by)
     if wish.status != Status.PUBLISHED:
         raise errors.WishStatusWrong(current_status=wish.status)
-    # Who left, or whose guardian does not agree any more, spends nothing; why is nobody's business.
+    # A volunteer who left or lacks a guardian's consent spends nothing; the reason is private.
     if not belongs or guardians.is_missing(wish.volunteer):
         raise errors.WishNotOpenNow
 
 
 def _belongs(wish: Wish) -> bool:
-    """Whether the wisher is a volunteer there, and stays one until the transaction ends."""
+    """Tell whether the wisher is a volunteer there, and keep it so until the transaction ends."""
     role = roles.volunteering(user_id=wish.volunteer_id, community_id=wish.community_id)
     return role is not None
 
 
 def _locked(wish: Wish) -> Wish:
-    # Its voucher first: whoever cancels that comes to the wish from there.
+    # Lock the voucher first: cancelling a voucher comes to its wish from there.
     list(Redemption.objects.select_for_update(no_key=True, of=("self",)).filter(wishes=wish))
     return wish.locked("community", "volunteer", "partnership", "donor", "redemption", "decided_by")
 

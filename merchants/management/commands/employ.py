@@ -14,7 +14,7 @@ from merchants.partners.services import partnerships as partners
 
 
 class Command(BaseCommand):
-    """Lets somebody scan for a merchant, or own it, and gives them a password to log in with."""
+    """Employs a clerk or owner of a merchant, and gives them a password to log in with."""
 
     help = "Employ a clerk, or name an owner, of a partner merchant; asks for their password."
 

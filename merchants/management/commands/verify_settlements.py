@@ -11,9 +11,9 @@ from merchants.settlement.services import proving
 
 
 class Command(BaseCommand):
-    """Works every statement out again from its lines and the ledger, and names what differs.
+    """Recomputes every statement from its lines and the ledger, and names what differs.
 
-    Exit status 1 if anything does. Writes nothing, and may run while people work.
+    Exits with status 1 if anything differs. Writes nothing, and may run while people work.
     """
 
     help = "Prove that every settlement equals its lines and the ledger, to the point."

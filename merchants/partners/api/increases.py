@@ -1,4 +1,4 @@
-"""What raises what a community owes: who asked for it, who confirmed it, and the limit."""
+"""Increases of what a community owes: who asked, who confirmed, and the limit."""
 
 from typing import Any
 
@@ -24,11 +24,11 @@ FEN_AT_MOST = 100_000_000  # a million yuan
 
 
 class IncreaseSerializer(ReadSerializer[Increase]):
-    """An increase: ``facts`` are what is asked for, ``subject_id`` is of what.
+    """An increase. ``facts`` are what is asked for; ``subject_id`` names what it is about:
 
-    A partnership's terms, an offer's price or listing, or a wish; null for the limit.
-    ``amount_fen`` is what it may cost more, null: no bound. ``alone``: done by one person, below
-    the community's limit; another can still confirm it.
+    a partnership, an offer or a wish, null for the limit. ``amount_fen`` is how much more it may
+    cost, null if there is no bound. ``alone`` was done by one person within the community's limit;
+    another can still confirm it.
     """
 
     partnership_id = serializers.UUIDField(read_only=True, allow_null=True)
@@ -43,7 +43,7 @@ class IncreaseSerializer(ReadSerializer[Increase]):
 
 
 class AloneLimitSerializer(serializers.ModelSerializer[Community]):
-    """What one person of the staff raises alone in 30 days, in fen."""
+    """The limit on what one member of staff may raise alone in 30 days, in fen."""
 
     alone_limit_fen = IntegerField(min_value=0, max_value=FEN_AT_MOST)
 
@@ -58,14 +58,14 @@ class IncreaseFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter 
     asked_by = PersonFilter("asked_by")
 
 
-# What an answer 202 is about: somebody else confirms it.
+# The body of an answer 202: an increase that somebody else confirms.
 AS_INCREASE = Waiting(Increase, seen(selectors.increases_handled_by), IncreaseSerializer)
 
 
 class IncreaseListView(ListView[Increase]):
-    """List what takes a second person, newest first: ``GET /api/v1/communities/{code}/increases``.
+    """List a community's increases, newest first: ``GET /api/v1/communities/{code}/increases``.
 
-    ``?status=pending`` is the queue; the rest is what became of it.
+    ``?status=pending`` lists those that wait for a second person.
     """
 
     serializer_class = IncreaseSerializer
@@ -83,9 +83,9 @@ class IncreaseView(OpenView[Increase]):
 class IncreaseDecisionView(APIView):
     """Confirm an increase, or reject it: ``POST /api/v1/increases/{increase_id}/decision``.
 
-    Somebody else of the staff confirms, and it is done as it was asked. A higher limit is confirmed
-    by another manager, of the place or one above. Who asked can only reject it. What doing it is
-    refused with, confirming it is.
+    Another member of staff confirms, which does what was asked. A higher limit is confirmed by
+    another manager, of the place or one above. The person who asked can only reject it. Confirming
+    is refused with whatever code the act itself is refused with.
     """
 
     @writes(
@@ -98,7 +98,7 @@ class IncreaseDecisionView(APIView):
 
 
 class AloneLimitView(OpenView[Community]):
-    """Read what one person raises alone: ``GET /api/v1/communities/{code}/increase-limit``."""
+    """Read what one person may raise alone: ``GET /api/v1/communities/{code}/increase-limit``."""
 
     serializer_class = AloneLimitSerializer
     finds = community(WATCHES_OVER)

@@ -1,4 +1,4 @@
-"""A partner's two lists: what it needs, what it can lend, and which activities come of them."""
+"""A partner's two lists: what it needs, what it can lend, and the activities matched to them."""
 
 from collections.abc import Callable
 from typing import Any
@@ -65,7 +65,7 @@ class KeptListingFilter(filters.FilterSet):  # type: ignore[misc]  # django-filt
 def listed(
     selector: Callable[[Any], QuerySet[Listing]], named: str = "", *, at: Finds = myself
 ) -> Finds:
-    """Find what ``selector`` tells of ``at``, of the ``kind`` that the address is about.
+    """Find the listings that ``selector`` returns for ``at``, of the address's ``kind``.
 
     Needs and resources have the same views, each at addresses of its own (urls.py).
     """
@@ -79,7 +79,7 @@ def listed(
 class ListingListView(ListView[Listing]):
     """List what partners need, or lend, where I volunteer, newest first.
 
-    ``GET /api/v1/needs``, ``GET /api/v1/resources``. Its activities are those one can sign up for.
+    ``GET /api/v1/needs``, ``GET /api/v1/resources``. Volunteers can sign up for their activities.
     """
 
     serializer_class = ListingSerializer
@@ -88,9 +88,9 @@ class ListingListView(ListView[Listing]):
 
 
 class ListingView(OpenView[Listing]):
-    """Open one: ``GET /api/v1/needs/{listing_id}``, ``GET /api/v1/resources/{listing_id}``.
+    """Open a listing: ``GET /api/v1/needs/{listing_id}``, ``GET /api/v1/resources/{listing_id}``.
 
-    Volunteers open what is open; its owner, staff and auditors also what is closed.
+    Volunteers open those not closed; the owner, staff and auditors open all.
     """
 
     serializer_class = ListingSerializer
@@ -115,7 +115,7 @@ class PartnershipListingListView(ListView[Listing]):
         creates=selectors.listings_of,
     )
     def post(self, user: User, partnership: Partnership, **facts: Any) -> Listing:
-        """Add what the partner needs, or lends, as its owner or as staff.
+        """Add a listing of what the partner needs, or lends, as its owner or as staff.
 
         ``POST /api/v1/partnerships/{partnership_id}/needs``, ``…/resources``.
         """
@@ -124,9 +124,9 @@ class PartnershipListingListView(ListView[Listing]):
 
 
 class ListingCloseView(APIView):
-    """Close one: ``POST /api/v1/needs/{listing_id}/close``, ``POST /api/v1/resources/…/close``.
+    """Close a need or a resource, as its owner or as staff.
 
-    For its owner and staff.
+    ``POST /api/v1/needs/{listing_id}/close``, ``POST /api/v1/resources/…/close``.
     """
 
     @writes(ListingSerializer, listed(selectors.listings_kept_by, "listing_id"))
@@ -138,10 +138,10 @@ one_handled = listed(selectors.listings_handled_by, "listing_id")
 
 
 class MatchView(APIView):
-    """Match an activity to it, as staff: ``POST /api/v1/needs/{listing_id}/matches``.
+    """Match an activity, as staff: ``POST /api/v1/needs/{listing_id}/matches``.
 
-    ``POST /api/v1/resources/{listing_id}/matches`` likewise. What is verified in an activity that
-    serves a need is a service that the merchant received. Idempotent: keeps the first match.
+    ``POST /api/v1/resources/{listing_id}/matches`` likewise. Hours verified in an activity that
+    serves a need are a service that the merchant received. Idempotent: keeps the first match.
     """
 
     @writes(
@@ -157,8 +157,8 @@ class MatchView(APIView):
 class EndMatchView(APIView):
     """End a match, as staff: ``POST /api/v1/needs/{listing_id}/matches/{match_id}/end``.
 
-    ``POST /api/v1/resources/{listing_id}/matches/{match_id}/end`` likewise. What is verified later
-    is on no statement.
+    ``POST /api/v1/resources/{listing_id}/matches/{match_id}/end`` likewise. Hours verified later
+    are on no statement.
     """
 
     @writes(

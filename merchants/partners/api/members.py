@@ -27,27 +27,27 @@ from merchants.partners.services import invitations
 
 
 def worked_at(request: Request, merchant_id: UUID, **others: Any) -> Merchant:
-    """Find the merchant, if the caller works there. Raises Http404."""
+    """Return the merchant if the caller works there. Raises Http404."""
     return get_object_or_404(selectors.merchants_of(signed_in(request)), pk=merchant_id)
 
 
 def owned(request: Request, merchant_id: UUID, **others: Any) -> Merchant:
-    """Find the merchant, if the caller owns it. Raises Http404."""
+    """Return the merchant if the caller owns it. Raises Http404."""
     return get_object_or_404(selectors.merchants_owned_by(signed_in(request)), pk=merchant_id)
 
 
 def at_owned(selector: Callable[[Merchant], QuerySet[Any]], named: str = "") -> Finds:
-    """Find what belongs to a merchant that the caller owns; see backend/api/views.py."""
+    """Find rows of a merchant that the caller owns; see backend/api/views.py."""
     return below(owned, selector, named)
 
 
 def at_workplace(selector: Callable[[Merchant], QuerySet[Any]], named: str = "") -> Finds:
-    """Find what belongs to a merchant where the caller works."""
+    """Find rows of a merchant where the caller works."""
     return below(worked_at, selector, named)
 
 
 class WorkplaceListView(ListView[Merchant]):
-    """List where I work: ``GET /api/v1/merchants``."""
+    """List the merchants where I work: ``GET /api/v1/merchants``."""
 
     serializer_class = WorkplaceSerializer
     finds = seen(selectors.merchants_of)
@@ -62,7 +62,7 @@ class WorkplaceView(OpenView[Merchant]):
 
 # --- the owner --------------------------------------------------------------------------------
 class ClerkListView(ListView[MerchantMember]):
-    """List who works for me, newest first: ``GET /api/v1/merchants/{merchant_id}/clerks``.
+    """List people who work for me, newest first: ``GET /api/v1/merchants/{merchant_id}/clerks``.
 
     Owners are listed too.
     """
@@ -84,8 +84,8 @@ class ClerkView(OpenView[MerchantMember]):
 class DismissView(APIView):
     """Dismiss somebody who works for me.
 
-    ``POST /api/v1/merchants/{merchant_id}/clerks/{member_id}/dismiss``. They can scan no more from
-    then on. Idempotent: keeps the first ``ended_at``.
+    ``POST /api/v1/merchants/{merchant_id}/clerks/{member_id}/dismiss``. They can no longer scan.
+    Idempotent: keeps the first ``ended_at``.
     """
 
     @writes(MemberOfMerchantSerializer, at_owned(selectors.members_of, "member_id"))
@@ -94,7 +94,7 @@ class DismissView(APIView):
 
 
 class InvitationListView(ListView[Invitation]):
-    """List whom I invited, newest first: ``GET /api/v1/merchants/{merchant_id}/invitations``."""
+    """List invitations, newest first: ``GET /api/v1/merchants/{merchant_id}/invitations``."""
 
     serializer_class = InvitationSerializer
     finds = at_owned(selectors.invitations_to)
@@ -103,8 +103,8 @@ class InvitationListView(ListView[Invitation]):
     def post(self, user: User, merchant: Merchant, role: MerchantMember.Role) -> Invitation:
         """Invite somebody: ``POST /api/v1/merchants/{merchant_id}/invitations``.
 
-        The answer has the code, which is good for one person, for 72 hours. Sent again with the
-        same key it has the code until somebody accepts it, then null.
+        The answer has the code, which is good for one person, for 72 hours. Repeated with the same
+        key it has the code until somebody accepts it, then null.
         """
         return invitations.invite(merchant=merchant, invited_by=user, role=role)
 
@@ -119,9 +119,8 @@ class InvitationView(OpenView[Invitation]):
 class RevokeInvitationView(APIView):
     """Revoke an invitation.
 
-    ``POST /api/v1/merchants/{merchant_id}/invitations/{invitation_id}/revoke``. Whoever has
-    accepted it (``invitation_used``) is dismissed instead. Idempotent: keeps the first
-    ``revoked_at``.
+    ``POST /api/v1/merchants/{merchant_id}/invitations/{invitation_id}/revoke``. A person who has
+    accepted (``invitation_used``) is dismissed instead. Idempotent: keeps the first ``revoked_at``.
     """
 
     @writes(InvitationSerializer, at_owned(selectors.invitations_to, "invitation_id"))
@@ -131,9 +130,9 @@ class RevokeInvitationView(APIView):
 
 # --- whoever has the code ---------------------------------------------------------------------
 class AcceptInvitationView(APIView):
-    """Accept an invitation by its code, and work there: ``POST /api/v1/invitations/accept``.
+    """Accept an invitation by its code: ``POST /api/v1/invitations/accept``.
 
-    The code stands in the body, for addresses are written into logs. Idempotent.
+    The code stands in the body because addresses are written into logs. Idempotent.
     """
 
     @writes(

@@ -1,4 +1,4 @@
-"""Contracts: what staff agree on with a business, what its owner tells, what volunteers find."""
+"""Contracts: staff agree on them with a business, owners describe the shop, volunteers find it."""
 
 from typing import Any
 
@@ -36,8 +36,8 @@ MOVES = [choice for choice in Partnership.Status.choices if choice[0] in partner
 class TermsSerializer(ReadSerializer[Terms]):
     """A version of a contract. ``per_point`` has ``fen_per_point``; ``share`` has ``share_bp``.
 
-    A share is in ten-thousandths of what the piece costs in the shop; ``valid_from`` is null where
-    it counts from the beginning, ``agreed_by`` where it was imported. A withdrawn one never counts.
+    A share is in ten-thousandths of the piece's price in the shop. ``valid_from`` is null if it
+    counts from the beginning, ``agreed_by`` if it was imported. A withdrawn version never counts.
     """
 
     agreed_by = ColleagueSerializer(read_only=True, allow_null=True)
@@ -65,7 +65,7 @@ class AgreeSerializer(serializers.Serializer[Any]):
 
 
 class ShopSerializer(ReadSerializer[Partnership]):
-    """Where points can be spent. ``id`` is the merchant's, as in offers."""
+    """A shop where points can be spent. ``id`` is the merchant's, as in offers."""
 
     id = serializers.UUIDField(source="merchant_id", read_only=True)
     trade = serializers.CharField(source="merchant.trade", read_only=True)
@@ -86,7 +86,7 @@ class ShopSerializer(ReadSerializer[Partnership]):
 
 
 class PartnershipSerializer(ShopSerializer):
-    """What staff and the owner see; ``terms`` are those of today, null before any count.
+    """A partnership as staff and the owner see it; ``terms`` are today's, null before any count.
 
     ``shop_code`` is for a counter without a scanner, null if it has none.
     """
@@ -111,7 +111,9 @@ class PartnershipSerializer(ShopSerializer):
 
 
 class CandidateSerializer(serializers.Serializer[Any]):
-    """``merchant_id``: of a partner elsewhere, told by its owner; it keeps its trade."""
+    """A candidate. With ``merchant_id``, told by its owner, a partner elsewhere, which keeps its
+    trade.
+    """
 
     name = CharField(max_length=60)
     trade = CharField(max_length=30)
@@ -119,9 +121,9 @@ class CandidateSerializer(serializers.Serializer[Any]):
 
 
 class ChangePartnershipSerializer(ChangeContactSerializer):
-    """What is left out stays as it is; coordinates come both, or both as null.
+    """Changes; a field left out keeps its value. Coordinates come both, or both as null.
 
-    ``settlement_day``, set by staff: of every month, 1 to 28; a period starts on it.
+    ``settlement_day``, set by staff, is the day of the month on which periods start, 1 to 28.
     """
 
     opening_hours = TextField(max_length=120, required=False, allow_blank=True)
@@ -144,7 +146,7 @@ class PartnershipFilter(filters.FilterSet):  # type: ignore[misc]  # django-filt
 
 
 class CommunityPartnershipListView(ListView[Partnership]):
-    """List the community's partners, also former ones.
+    """List the community's partners, former ones included.
 
     ``GET /api/v1/communities/{code}/partnerships``
     """
@@ -160,10 +162,10 @@ class CommunityPartnershipListView(ListView[Partnership]):
         creates=selectors.partners_in,
     )
     def post(self, user: User, community: Community, **facts: Any) -> Partnership:
-        """Put on record a business we talk to: ``POST /api/v1/communities/{code}/partnerships``.
+        """Record a business we talk to: ``POST /api/v1/communities/{code}/partnerships``.
 
-        Terms make a contract of it, and starting it makes it active. Of a partner elsewhere, by
-        ``merchant_id``, it is ``asked`` until its owner says yes; a merchant that nobody owns is
+        Terms turn it into a contract, and starting it makes it active. A partner elsewhere, given
+        by ``merchant_id``, is ``asked`` until its owner accepts; a merchant without an owner is
         unknown.
         """
         return partners.consider(community=community, by=user, **facts)
@@ -178,7 +180,7 @@ class MerchantPartnershipListView(ListView[Partnership]):
 
 
 class PartnershipView(OpenView[Partnership]):
-    """Open one, as its owner, staff or auditor: ``GET /api/v1/partnerships/{partnership_id}``."""
+    """Open a contract as owner, staff or auditor: ``GET /api/v1/partnerships/{partnership_id}``."""
 
     serializer_class = PartnershipSerializer
     finds = seen(selectors.partnerships_seen_by, "partnership_id")
@@ -198,10 +200,10 @@ class PartnershipView(OpenView[Partnership]):
 
 
 class AnswerPartnershipView(APIView):
-    """Say yes or no, as its owner, to a community that asks for the shop.
+    """Accept or decline, as the shop's owner, a community that asks for it.
 
-    ``POST /api/v1/partnerships/{partnership_id}/answer``. Until the yes it is ``asked``, and that
-    community reads nothing of the shop; a no may become a yes later, a yes stays.
+    ``POST /api/v1/partnerships/{partnership_id}/answer``. Until accepted it is ``asked``, and the
+    community reads nothing of the shop. A no may become a yes later; a yes stays.
     """
 
     @writes(
@@ -215,9 +217,9 @@ class AnswerPartnershipView(APIView):
 
 # --- staff ------------------------------------------------------------------------------------
 class PartnershipStatusView(APIView):
-    """Start, suspend or end it: ``POST /api/v1/partnerships/{partnership_id}/status``.
+    """Start, suspend or end a partnership: ``POST /api/v1/partnerships/{partnership_id}/status``.
 
-    What is held can still be scanned, and what is owed is settled.
+    Held vouchers can still be scanned, and what is owed is settled.
     """
 
     @writes(
@@ -247,9 +249,9 @@ class TermsListView(ListView[Terms]):
         waiting=AS_INCREASE,
     )
     def post(self, user: User, partnership: Partnership, **facts: Any) -> Terms | Increase:
-        """Agree on the next: ``POST /api/v1/partnerships/{partnership_id}/terms``.
+        """Add the next version of a contract: ``POST /api/v1/partnerships/{partnership_id}/terms``.
 
-        What was taken before ``valid_from`` keeps its amount. Where more may be owed by it than
+        Vouchers taken before ``valid_from`` keep their amount. If more may be owed under it than
         before, somebody else confirms it (202).
         """
         return partners.agree(partnership=partnership, by=user, **facts)
@@ -268,9 +270,9 @@ class TermsView(OpenView[Terms]):
 
 
 class WithdrawTermsView(APIView):
-    """Take back what is not in force yet, so that others may begin earlier.
+    """Withdraw a version that is not in force yet, so that another may begin earlier.
 
-    ``POST /api/v1/partnerships/{partnership_id}/terms/{terms_id}/withdraw``. Idempotent. Where more
+    ``POST /api/v1/partnerships/{partnership_id}/terms/{terms_id}/withdraw``. Idempotent. If more
     may be owed without it, somebody else confirms it (202).
     """
 
@@ -290,8 +292,8 @@ class WithdrawTermsView(APIView):
 class FirstOwnerView(APIView):
     """Invite the first owner of a merchant.
 
-    ``POST /api/v1/partnerships/{partnership_id}/invitations``. The answer has the code, until it is
-    accepted. A merchant's owners invite everybody else (``has_owner``).
+    ``POST /api/v1/partnerships/{partnership_id}/invitations``. The answer has the code until
+    somebody accepts it. A merchant's owners invite everybody else (``has_owner``).
     """
 
     @writes(
@@ -309,7 +311,7 @@ class ShopFilter(CommunityFilter):
 
 
 class ShopListView(ListView[Partnership]):
-    """List where I may spend points: ``GET /api/v1/shops``."""
+    """List the shops where I may spend points: ``GET /api/v1/shops``."""
 
     serializer_class = ShopSerializer
     filterset_class = ShopFilter

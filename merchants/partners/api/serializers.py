@@ -1,4 +1,4 @@
-"""Shapes that the slices of merchants have in common, and those of who works there."""
+"""Serializers that the slices of merchants share, and those of people who work there."""
 
 from typing import Any
 
@@ -39,7 +39,7 @@ class WorkplaceSerializer(ReadSerializer[Merchant]):
 
 
 class ColleagueSerializer(ReadSerializer[User]):
-    """Somebody at work: four eyes, and who answers for a counter, need names."""
+    """A person at work, by name: four eyes, and answering for a counter, need names."""
 
     name = serializers.CharField(source="shown_name", read_only=True)
 
@@ -49,14 +49,14 @@ class ColleagueSerializer(ReadSerializer[User]):
 
 
 class DecisionSerializer(serializers.Serializer[Any]):
-    """``reason`` is told where somebody is told, as of a wish."""
+    """A decision. ``reason`` is passed on where a person is told, as of a wish."""
 
     accept = serializers.BooleanField()
     reason = TextField(max_length=200, allow_blank=True, default="")
 
 
 class MemberOfMerchantSerializer(ReadSerializer[MerchantMember]):
-    """``ended_at`` is null while they work there."""
+    """A person who works or worked there; ``ended_at`` is null while they work there."""
 
     user = ColleagueSerializer(read_only=True)
 
@@ -85,12 +85,12 @@ class InvitationSerializer(ReadSerializer[Invitation]):
 
 
 class NewInvitationSerializer(InvitationSerializer):
-    """With its code, to be read aloud or sent as a message; null once it is no longer good."""
+    """An invitation with its code, to be read aloud or sent; null once it is no longer good."""
 
     code = serializers.CharField(read_only=True, allow_null=True)
 
 
 class AcceptInvitationSerializer(serializers.Serializer[Any]):
-    """``code`` as the owner told it, in any case, with or without the hyphens."""
+    """A ``code`` as the owner told it, in either case, with or without the hyphens."""
 
     code = CodeField(length=invitations.GROUPS * invitations.LETTERS)

@@ -1,4 +1,4 @@
-"""Increases of what a community owes: asked for by one of its staff, confirmed by another."""
+"""Increases of what a community owes: asked for by one member of staff, confirmed by another."""
 
 from typing import ClassVar
 
@@ -17,11 +17,11 @@ from merchants.triggers import not_their_own
 class Increase(TenantModel):
     """An act of staff that may raise what is owed: pending → confirmed | rejected | dropped.
 
-    Below the community's limit it is done at once: ``alone``, until another confirms it too.
-    ``subject_id`` is what it is about: a partnership, an offer or a wish, as its kind has it; which
-    slice declares each kind, and how it is done, stands in apps.py. ``facts`` are what is to be
-    done, as the service of its kind takes them. ``amount_fen`` is what it may cost more, NULL where
-    that has no bound. Source: docs/settlement.md.
+    Within the community's limit it is done at once and stays ``alone`` until another confirms it.
+    ``subject_id`` names its partnership, offer or wish, depending on its kind. ``facts`` are the
+    arguments for the service of its kind; slices declare their kinds, registered in apps.py.
+    ``amount_fen`` is how much more it may cost, NULL if there is no bound. Source:
+    docs/settlement.md.
     """
 
     class Kind(models.TextChoices):
@@ -53,7 +53,7 @@ class Increase(TenantModel):
 
     class Meta:
         constraints: ClassVar = [
-            # Who asked may take it back, and that is a rejection.
+            # The person who asked may take it back, which is a rejection.
             models.CheckConstraint(
                 name="increase_confirmed_by_another",
                 condition=~Q(status="confirmed", decided_by=F("asked_by")),

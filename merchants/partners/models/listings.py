@@ -1,4 +1,4 @@
-"""What partners and volunteers do for each other."""
+"""What partners need from volunteers and can lend them."""
 
 from typing import ClassVar
 
@@ -14,7 +14,7 @@ from merchants.triggers import not_their_own
 
 
 class Listing(TenantModel):
-    """A line of one of a partner's two lists, until it is closed."""
+    """One need or resource of a partner, until it is closed."""
 
     class Kind(models.TextChoices):
         NEED = "need"  # 服务清单: what volunteers can do for it
@@ -53,7 +53,7 @@ class Listing(TenantModel):
 class ActivityMatch(TenantModel):
     """An activity that serves a need, or that a resource is lent to, until it is ended.
 
-    The activity is the volunteers app's: merchants know of it what registries/volunteering.py has.
+    Activities belong to the volunteers app; merchants see them by registries/volunteering.py.
     """
 
     listing = models.ForeignKey(Listing, models.PROTECT, related_name="matches", db_index=False)

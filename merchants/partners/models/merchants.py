@@ -1,4 +1,4 @@
-"""Merchants and who works there."""
+"""Merchants and the people who work there."""
 
 from typing import ClassVar
 
@@ -25,7 +25,7 @@ class Merchant(models.Model):
 
 
 class MerchantMember(models.Model):
-    """Somebody who works at a merchant: a clerk scans, an owner also sees what is owed."""
+    """A person who works at a merchant: a clerk scans, an owner also sees what is owed."""
 
     class Role(models.TextChoices):
         CLERK = "clerk"
@@ -53,7 +53,7 @@ class MerchantMember(models.Model):
 
 
 class Device(models.Model):
-    """A till or phone at a merchant's counter, under a name that its people know it by."""
+    """A till or phone at a merchant's counter, with a name that its people know it by."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     merchant = models.ForeignKey(Merchant, models.PROTECT, related_name="devices")
@@ -68,10 +68,10 @@ class Device(models.Model):
 
 
 class Invitation(models.Model):
-    """An owner lets somebody work there: whoever brings the code first, until ``expires_at``.
+    """An owner's invitation to work there, for the first who brings its code by ``expires_at``.
 
-    It is found by the code's digest. The code itself is kept, encrypted, until it is used or taken
-    back: an answer may be lost on its way.
+    The row is found by the code's digest. The code itself is kept, encrypted, until it is used or
+    revoked, because the answer that tells it may get lost.
     """
 
     class Status(models.TextChoices):
@@ -138,7 +138,7 @@ class Invitation(models.Model):
 
     @property
     def code(self) -> str | None:
-        """In the clear; None once it is no longer good."""
+        """The code in the clear; None once it is no longer good."""
         is_good = self.code_encrypted and self.status == self.Status.PENDING
         return vault.decrypt(self.code_encrypted) if is_good else None
 

@@ -17,9 +17,9 @@ from merchants.triggers import not_their_own
 
 
 class Partnership(TenantModel):
-    """A merchant as a partner of one community, and its shop there. What it is paid: ``Terms``.
+    """A merchant as a partner of one community, and its shop there. ``Terms`` say what it is paid.
 
-    Of a partner elsewhere it is a request until its owner says yes: asked → candidate | declined.
+    A partner elsewhere is asked until its owner accepts: asked → candidate | declined.
     """
 
     class Status(models.TextChoices):
@@ -39,10 +39,10 @@ class Partnership(TenantModel):
     status = models.CharField(max_length=9, choices=Status, default=Status.ACTIVE)
     settlement_day = models.PositiveSmallIntegerField(default=1)  # a period starts on it
     since_at = models.DateTimeField(db_default=Now())
-    # NULL: its owner has not said yes, and the community learns nothing of the merchant.
+    # NULL: the owner has not accepted, and the community learns nothing of the merchant.
     accepted_at = models.DateTimeField(null=True, db_default=Now())
     shop_code = models.CharField(max_length=12, null=True)  # hangs at the counter; no secret
-    # The shop's: none of it is anybody's own.
+    # Facts of the shop: none is personal.
     contact_phone = models.CharField(max_length=20, blank=True)
     address = models.CharField(max_length=120, blank=True)
     opening_hours = models.CharField(max_length=120, blank=True)  # in words: 周一至周五 9:00–21:00
@@ -103,10 +103,10 @@ _IS_WITHDRAWN = pgtrigger.Q(old__withdrawn_at__isnull=True, new__withdrawn_at__i
 
 
 class Terms(TenantModel):
-    """One version of a contract: what the community pays for what is redeemed. It never changes.
+    """One version of a contract: what the community pays for redemptions. It never changes.
 
-    The highest version that is valid on the community's day counts, and is frozen into what is
-    taken on that day. One that is not in force yet can be withdrawn, once, and then never counts.
+    The highest version valid on the community's day counts, and is frozen into vouchers taken on
+    that day. A version not in force yet can be withdrawn, and then never counts.
     """
 
     class Kind(models.TextChoices):

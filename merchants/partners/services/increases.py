@@ -1,7 +1,7 @@
-"""Increases: what raises what the community owes takes a second person of its staff.
+"""Increases: acts that raise what the community owes, which a second member of staff confirms.
 
-Below the community's limit one person does it alone: what they raised alone there in 30 days counts
-against it. What has no bound is above every limit. The slice that owns what an increase is about
+One person may act alone within the community's limit on what they raise alone in 30 days. An
+increase without a bound is above every limit. The slice that owns the subject of an increase
 declares its kinds; apps.py registers them.
 """
 
@@ -31,11 +31,11 @@ Subject = TypeVar("Subject", bound=Model)
 
 @dataclass(frozen=True)
 class Declared:
-    """A kind of increase, by the slice that owns what it is about.
+    """A kind of increase, declared by the slice that owns its subject.
 
-    ``model`` is that of its subject, what ``subject_id`` names. ``apply`` is given the increase,
-    the subject and the reason of who confirms, and does it as it was asked. ``refuse`` is given the
-    subject and who decides, and raises for whom the subject is their own.
+    ``model`` is the model of the subject, which ``subject_id`` names. ``apply`` takes the increase,
+    the subject and the confirmer's reason, and does what was asked. ``refuse`` takes the subject
+    and the decider, and raises if the subject is the decider's own.
     """
 
     apply: Callable[[Increase, Any, str], object]
@@ -47,7 +47,7 @@ _declared: dict[str, Declared] = {}
 
 
 def declare(kinds: Mapping[Increase.Kind, Declared]) -> None:
-    """Register what a slice declares. Idempotent."""
+    """Register the kinds that a slice declares. Idempotent."""
     _declared.update((str(kind), how) for kind, how in kinds.items())
 
 
@@ -59,10 +59,10 @@ def ask(
     amount_fen: int | None,
     facts: dict[str, Any] | None = None,
 ) -> Increase | None:
-    """Put what ``by`` wants before a second person; ``None`` if ``by`` may do it alone.
+    """Ask a second person to confirm what ``by`` wants; ``None`` if ``by`` may do it alone.
 
-    ``about`` is its subject, or the community where the kind declares no model.
-    Either is on record. The caller holds what it is about. Idempotent: returns what waits already.
+    ``about`` is the subject, or the community if the kind declares no model; the caller holds its
+    lock. Both outcomes are recorded. Idempotent: returns an equal increase that is pending.
     """
     community = about if isinstance(about, Community) else about.community
     asked = {
@@ -87,7 +87,7 @@ def ask(
 
 
 def _left(community: Community, by: User) -> int:
-    """Return what ``by`` may still raise alone there: two acts of theirs queue at the community."""
+    """Return the fen ``by`` may still raise alone, and lock the community so that acts queue."""
     limit = Community.objects.select_for_update(no_key=True).get(pk=community.pk).alone_limit_fen
     alone = Increase.objects.filter(
         community=community,
@@ -100,11 +100,11 @@ def _left(community: Community, by: User) -> int:
 
 @transaction.atomic
 def decide(*, increase: Increase, accept: bool, by: User, reason: str = "") -> Increase:
-    """Confirm an increase, and it is done as it was asked, or reject it.
+    """Confirm an increase, which does what was asked, or reject it.
 
-    Idempotent for who decided so. What one person did alone can be confirmed afterwards. Who asked
-    can only reject it. Raises IncreaseDecided, OwnIncrease,
-    OwnMerchant (either of the two), what its kind refuses with, and whatever doing it raises.
+    Idempotent for the same decider. An increase made alone can be confirmed afterwards. Raises
+    IncreaseDecided, OwnIncrease if the person who asked confirms, OwnMerchant if the decider or the
+    one who asked works there, and whatever its kind's ``refuse`` and ``apply`` raise.
     """
     kind = _declared[increase.kind]
     increase, subject = _locked(increase, kind.model)
@@ -127,7 +127,7 @@ def decide(*, increase: Increase, accept: bool, by: User, reason: str = "") -> I
 
 
 def _locked(increase: Increase, model: type[Model] | None) -> tuple[Increase, Any]:
-    """Lock its subject first: whoever changes that comes to the increase from there."""
+    """Lock the subject, then the increase, in the order of those who change the subject."""
     subject = model and model._default_manager.select_for_update(no_key=True).get(
         community=increase.community_id, pk=increase.subject_id
     )
@@ -135,13 +135,13 @@ def _locked(increase: Increase, model: type[Model] | None) -> tuple[Increase, An
 
 
 def drop(community_id: UUID, **about: object) -> None:
-    """Take out of the queue what was asked for ``about`` something that is not so any more."""
+    """Drop the pending increases that match ``about``, because their subject has changed."""
     pending = Increase.objects.filter(community_id=community_id, status=Status.PENDING, **about)
     pending.update(status=Status.DROPPED)
 
 
 def read(model: type[Model], facts: dict[str, Any]) -> dict[str, Any]:
-    """Return ``facts`` as fields of ``model``: JSON keeps days and moments as texts."""
+    """Return ``facts`` as values of ``model``: JSON keeps dates and times as strings."""
     fields = {field.name: field for field in model._meta.concrete_fields}
     return {name: fields[name].to_python(facts[name]) for name in facts}
 
@@ -163,7 +163,7 @@ def _record(action: str, increase: Increase, by: User) -> None:
 # --- the limit --------------------------------------------------------------------------------
 @transaction.atomic
 def set_limit(*, community: Community, alone_limit_fen: int, by: User) -> Community | Increase:
-    """Set what one person may raise alone in 30 days; a higher one waits for another manager."""
+    """Set what one person may raise alone in 30 days. Raising it waits for another manager."""
     community = Community.objects.select_for_update(no_key=True).get(pk=community.pk)
     if alone_limit_fen <= community.alone_limit_fen:
         return places.set_alone_limit(community=community, fen=alone_limit_fen, by=by)

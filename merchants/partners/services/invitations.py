@@ -1,6 +1,6 @@
-"""People who work at a merchant: invited by an owner with a code, dismissed at once.
+"""People who work at a merchant: invited by an owner with a code, and dismissed.
 
-What owners do queues at the merchant's row, and whoever was dismissed meanwhile does it no more.
+Acts of owners lock the merchant's row, and are refused to an owner dismissed meanwhile.
 """
 
 from hashlib import sha256
@@ -33,7 +33,7 @@ def invite(*, merchant: Merchant, invited_by: User, role: Role) -> Invitation:
 
 @transaction.atomic
 def invite_owner(*, partnership: Partnership, invited_by: User) -> Invitation:
-    """Invite a merchant's first owner, as a community's staff.
+    """Invite a merchant's first owner, as staff.
 
     Raises OwnMerchant, PartnerNotAccepted, HasOwner.
     """
@@ -67,11 +67,11 @@ def _invite(merchant: Merchant, invited_by: User, role: Role) -> Invitation:
 
 
 def accept(*, user: User, code: str) -> MerchantMember:
-    """Let ``user`` work at the merchant that the code is of. The first who brings it uses it up.
+    """Let ``user`` work at the merchant that made the code. A code is good for one person.
 
-    Idempotent while the membership lasts. Somebody who works there already keeps their role, and
-    the code stays good for another. Raises TooManyAttempts, InvitationUnknown, InvitationUsed,
-    InvitationRevoked, InvitationExpired, OwnInvitation, AlreadyWorksThere.
+    Idempotent while the membership lasts. Raises TooManyAttempts, InvitationUnknown,
+    InvitationUsed, InvitationRevoked, InvitationExpired, OwnInvitation, AlreadyWorksThere (they
+    keep their role, and the code stays good).
     """
     with attempts.guessing(user, errors.InvitationUnknown), transaction.atomic():
         invitation = (
@@ -105,7 +105,7 @@ def accept(*, user: User, code: str) -> MerchantMember:
 def revoke(*, invitation: Invitation, revoked_by: User) -> Invitation:
     """Revoke an invitation. Idempotent: keeps the first ``revoked_at``.
 
-    Raises MerchantUnknown, InvitationUsed: whoever accepted it is dismissed instead.
+    Raises MerchantUnknown, InvitationUsed (dismiss the person instead).
     """
     _lock(invitation.merchant, for_owner=revoked_by)
     invitation = (
@@ -122,10 +122,10 @@ def revoke(*, invitation: Invitation, revoked_by: User) -> Invitation:
 
 @transaction.atomic
 def dismiss(*, member: MerchantMember, dismissed_by: User) -> MerchantMember:
-    """Dismiss somebody; from their next request on there is no such merchant for them.
+    """Dismiss somebody, which bars them from the merchant from their next request on.
 
-    An owner's open invitations end with them. Idempotent: keeps the first end.
-    Raises MerchantUnknown, LastOwner.
+    An owner's open invitations are revoked. Idempotent: keeps the first ``ended_at``. Raises
+    MerchantUnknown, LastOwner.
     """
     _lock(member.merchant, for_owner=dismissed_by)
     member = MerchantMember.objects.select_related("merchant", "user").get(pk=member.pk)

@@ -1,7 +1,7 @@
-"""The two lists of a partner 「服务清单」「资源清单」, and which activities come of them.
+"""The two lists of a partner 「服务清单」「资源清单」, and the activities matched to them.
 
-Staff match an activity to what a merchant needs; the hours that are verified there are services it
-received. They stand on its statement and are never worth money.
+Staff match an activity to what a merchant needs. The hours verified in it are services that the
+merchant received; its statement lists them, and they are never worth money.
 """
 
 from typing import Any
@@ -30,7 +30,7 @@ def add(
     description: str,
     by: User,
 ) -> Listing:
-    """Add what the merchant needs, or can lend, as its owner or for the community.
+    """Add a listing of what the merchant needs or can lend, as its owner or as staff.
 
     Raises OwnMerchant, PartnerNotAccepted, PartnerEnded, ListFull.
     """
@@ -57,7 +57,7 @@ def add(
 
 @transaction.atomic
 def close(*, listing: Listing, by: User) -> Listing:
-    """Close a listing, as its owner or for the community. Its matches stay.
+    """Close a listing, as its owner or as staff. Its matches stay.
 
     Idempotent: keeps the first ``closed_at``. Raises OwnMerchant.
     """
@@ -72,9 +72,9 @@ def close(*, listing: Listing, by: User) -> Listing:
 
 @transaction.atomic
 def match(*, listing: Listing, activity_id: UUID, by: User) -> ActivityMatch:
-    """Match an activity that serves it. Idempotent: keeps the first match.
+    """Match an activity to a listing. Idempotent: keeps the first match.
 
-    Raises OwnMerchant, ListingClosed, ActivityUnknown (to that community).
+    Raises OwnMerchant, ListingClosed, ActivityUnknown if the community has no such activity.
     """
     listing = listing.locked("partnership", "community")
     sides.refuse_own(by, listing.partnership)
@@ -99,7 +99,7 @@ def match(*, listing: Listing, activity_id: UUID, by: User) -> ActivityMatch:
 
 @transaction.atomic
 def end_match(*, match: ActivityMatch, by: User) -> ActivityMatch:
-    """End a match: what is verified there is on no later statement. Idempotent.
+    """End a match: hours verified later are on no statement. Idempotent.
 
     Raises OwnMerchant.
     """

@@ -1,4 +1,4 @@
-"""Contracts with merchants, and who works there."""
+"""Contracts with merchants, and the people who work there."""
 
 from datetime import date
 from typing import Any
@@ -34,8 +34,8 @@ def sign_contract(
 ) -> Partnership:
     """Make a merchant an active partner at once, paid ``fen_per_point`` or donating.
 
-    ``merchant`` is given when the business is a partner elsewhere already. For imports: staff
-    begin with ``consider``.
+    For imports; staff begin with ``consider``. ``merchant`` is given if the business is already a
+    partner elsewhere.
     """
     partnership = Partnership.objects.create(
         community=community,
@@ -65,12 +65,12 @@ def consider(
     by: User,
     merchant_id: UUID | None = None,
 ) -> Partnership:
-    """Put on record a business that the community talks to: a candidate.
+    """Record a business that the community talks to, as a candidate.
 
-    ``merchant_id`` is given when it is a partner elsewhere already, and then keeps its trade: it is
-    asked, and a candidate once its owner says yes (``answer``). Its owner tells the id; one without
-    owners is nobody's to tell, for staff here would invite the first.
-    Raises PartnerNameTaken, MerchantUnknown, AlreadyPartner, OwnMerchant.
+    With the ``merchant_id`` of a partner elsewhere, told by its owner, the business keeps its trade
+    and is asked; it becomes a candidate when its owner accepts (``answer``). Raises
+    PartnerNameTaken, MerchantUnknown (also if nobody owns the merchant: staff here would invite its
+    first owner), AlreadyPartner, OwnMerchant.
     """
     merchant = _with_an_owner(merchant_id) if merchant_id else None
     if merchant and merchant.partnerships.filter(community=community).exists():
@@ -99,10 +99,10 @@ def consider(
 
 @transaction.atomic
 def answer(*, partnership: Partnership, accept: bool, by: User) -> Partnership:
-    """Say yes or no to another community, as the merchant's owner; a no may become a yes later.
+    """Accept or decline another community, as the merchant's owner. A no may become a yes.
 
-    Who said no is on record, and not where that community's auditors read. Idempotent. Raises
-    MerchantUnknown if ``by`` owns it no more, PartnerStatusWrong if it is a partner already.
+    A no is recorded outside the community's own audit trail. Idempotent. Raises MerchantUnknown if
+    ``by`` does not own the merchant, PartnerStatusWrong if it has accepted already.
     """
     partnership = partnership.locked(*WITH)
     if not selectors.owns(by, partnership.merchant_id):
@@ -126,7 +126,7 @@ def answer(*, partnership: Partnership, accept: bool, by: User) -> Partnership:
 
 
 def _with_an_owner(merchant_id: UUID) -> Merchant:
-    # Locked: of two who ask for it, the second finds what the first made.
+    # Locked, so that the second of two requests finds what the first made.
     merchant = Merchant.objects.select_for_update(no_key=True).filter(pk=merchant_id).first()
     if merchant is None or not selectors.owners_of(merchant_id).exists():
         raise errors.MerchantUnknown
@@ -134,7 +134,7 @@ def _with_an_owner(merchant_id: UUID) -> Merchant:
 
 
 ASKED: dict[str, Any] = {"status": Status.ASKED, "accepted_at": None}
-# Which of fen_per_point and share_bp terms of each kind have.
+# The allowed combinations of (has fen_per_point, has share_bp) for each kind of terms.
 FIGURES = {
     Terms.Kind.PER_POINT: {(True, False)},
     Terms.Kind.SHARE: {(False, True)},
@@ -154,12 +154,12 @@ def agree(
     share_bp: int | None = None,
     is_confirmed: bool = False,
 ) -> Terms | Increase:
-    """Agree on the next version of the contract, from ``valid_from`` on, the community's day.
+    """Add the next version of the contract, valid from the community's day ``valid_from``.
 
-    What was taken before keeps its amount. The first version makes a candidate a contract. Where
-    more may be owed by it than by the last, a second person confirms it (``is_confirmed``), and
-    until then it is an Increase. Raises OwnMerchant, PartnerNotAccepted, PartnerEnded,
-    TermsIncomplete, TermsTooEarly (before today, or the last version).
+    Vouchers taken before keep their amount. The first version turns a candidate into a contract.
+    Returns an Increase if it may cost more than the last: a second person then confirms it
+    (``is_confirmed``). Raises OwnMerchant, PartnerNotAccepted, PartnerEnded, TermsIncomplete,
+    TermsTooEarly (before today or the start of the last version).
     """
     partnership = partnership.locked(*WITH)
     sides.refuse_own(by, partnership)
@@ -208,10 +208,9 @@ def _ask(partnership: Partnership, by: User, facts: dict[str, Any]) -> Increase:
 
 
 def may_cost_more(last: Terms | None, new: Terms) -> bool:
-    """Say whether ``new`` may cost more than ``last``; how much has no bound.
+    """Tell whether ``new`` may cost more than ``last``; how much more has no bound.
 
-    Nobody knows what will be redeemed under it. Another kind may always cost more, but for what is
-    donated.
+    A change of kind may always cost more, unless the new kind is donated.
     """
     if new.kind == Terms.Kind.DONATED:
         return False
@@ -223,11 +222,11 @@ def may_cost_more(last: Terms | None, new: Terms) -> bool:
 
 @transaction.atomic
 def withdraw_terms(*, terms: Terms, by: User, is_confirmed: bool = False) -> Terms | Increase:
-    """Take back a version that is not in force yet: it never counts, and others may begin earlier.
+    """Withdraw a version that is not in force yet, so that another may begin earlier.
 
-    Idempotent: keeps the first ``withdrawn_at``. Where more may be owed without it, a second person
-    confirms it (``is_confirmed``), and until then it is an Increase. Raises OwnMerchant,
-    TermsInForce, also in the last minute before and where something was taken by it.
+    Idempotent: keeps the first ``withdrawn_at``. Returns an Increase if more may be owed without
+    it: a second person then confirms it (``is_confirmed``). Raises OwnMerchant, TermsInForce (also
+    in the last minute before, or if something was taken under it).
     """
     partnership = terms.partnership.locked(*WITH)
     sides.refuse_own(by, partnership)
@@ -275,10 +274,9 @@ MOVES = {
 
 @transaction.atomic
 def move(*, partnership: Partnership, status: Status, by: User, reason: str = "") -> Partnership:
-    """Start, suspend, take up again or end a partnership. Idempotent.
+    """Start, suspend, resume or end a partnership. Idempotent.
 
-    Vouchers that are held stay good, and what is owed is settled. Raises OwnMerchant,
-    PartnerStatusWrong.
+    Held vouchers stay good, and what is owed is settled. Raises OwnMerchant, PartnerStatusWrong.
     """
     partnership = partnership.locked(*WITH)
     sides.refuse_own(by, partnership)
@@ -293,8 +291,8 @@ def move(*, partnership: Partnership, status: Status, by: User, reason: str = ""
 def describe(*, partnership: Partnership, by: User, **facts: Any) -> Partnership:
     """Set the shop's place, hours and phone, as its owner or as staff.
 
-    Staff also set the day its periods start on (1 to 28). A latitude comes with a longitude, and
-    goes with it: a check constraint. Raises OwnMerchant (an owner sets no ``settlement_day``),
+    Staff also set the day its periods start on (1 to 28). A check constraint wants latitude and
+    longitude both or neither. Raises OwnMerchant (an owner sets no ``settlement_day``),
     PartnerNotAccepted.
     """
     partnership = partnership.locked(*WITH)
@@ -319,7 +317,7 @@ def _move(partnership: Partnership, status: Status, by: User, reason: str = "") 
 
 @transaction.atomic
 def employ(*, merchant: Merchant, user: User, role: MerchantMember.Role) -> MerchantMember:
-    """Let ``user`` work at a merchant. Idempotent: who works there keeps their role."""
+    """Let ``user`` work at a merchant. Idempotent: keeps the role of somebody who works there."""
     member, is_new = take_on(merchant=merchant, user=user, role=role)
     if is_new:
         record(
@@ -335,16 +333,16 @@ def employ(*, merchant: Merchant, user: User, role: MerchantMember.Role) -> Merc
 def take_on(
     *, merchant: Merchant, user: User, role: MerchantMember.Role
 ) -> tuple[MerchantMember, bool]:
-    """Return where ``user`` works there, and whether that is new; who does keeps their role."""
+    """Return the membership of ``user``, and whether it is new; one that exists keeps its role."""
     return MerchantMember.objects.get_or_create(
         merchant=merchant, user=user, ended_at=None, defaults={"role": role}
     )
 
 
 def record(action: str, *, merchant: Merchant, **entry: Any) -> None:
-    """Record what concerns no one community in each that the merchant is a partner of.
+    """Record an act on a merchant in the audit trail of each of its communities.
 
-    ``entry`` is an actor, a target, and what was before and after, as in the audit trail.
+    ``entry`` has the actor, the target, and what was before and after, as ``trail.record`` takes.
     """
     communities: list[Community | None] = [*selectors.communities_told_of(merchant.pk)]
     for community in communities or [None]:

@@ -1,7 +1,7 @@
-"""Whose side somebody is on: who works for a merchant decides nothing about it for the community.
+"""Conflicts of interest: people who work for a merchant decide nothing about it as staff.
 
-Every service that staff use about a merchant asks here, and triggers ask the same function of the
-database once more (``merchants_refuse_own``).
+Every service that staff use about a merchant checks this here, and triggers check it in the
+database (``merchants_refuse_own``).
 """
 
 from datetime import date
@@ -12,22 +12,22 @@ from merchants.partners.models.partnerships import Partnership
 
 
 def refuse_own(by: User, partnership: Partnership, since: date | None = None) -> None:
-    """Refuse who works for the merchant, or did within 90 days, or from the day ``since`` on.
+    """Raise OwnMerchant if ``by`` works for the merchant, or did within 90 days or after ``since``.
 
-    ``since`` is the first day of the period concerned, where there is one. Raises OwnMerchant.
+    ``since`` is the first day of the period concerned, if there is one.
     """
     if selectors.worked_at(by, partnership, since):
         raise errors.OwnMerchant
 
 
 def refuse_unaccepted(partnership: Partnership) -> None:
-    """Refuse a partnership to which the owner has not said yes. Raises PartnerNotAccepted."""
+    """Raise PartnerNotAccepted if the merchant's owner has not accepted the partnership."""
     if partnership.accepted_at is None:
         raise errors.PartnerNotAccepted
 
 
 def refuse_unasked(partnership: Partnership) -> None:
-    """Refuse who is no partner, or no more. Raises PartnerNotAccepted, PartnerEnded."""
+    """Raise PartnerNotAccepted if the merchant has not accepted, PartnerEnded if it has ended."""
     refuse_unaccepted(partnership)
     if partnership.status == Partnership.Status.ENDED:
         raise errors.PartnerEnded

@@ -1,6 +1,6 @@
-"""What the people around a merchant are told: rows of what is owed, in the caller's transaction.
+"""Notices to people around a merchant, queued as rows in the caller's transaction.
 
-No facts name a person, for a notice outlives the person it is about.
+No facts name a person, because a notice is kept longer than the person's data.
 """
 
 from collections.abc import Iterable
@@ -22,7 +22,7 @@ def tell(
     about: object,
     facts: dict[str, Any] | None = None,
 ) -> None:
-    """Owe each of them a notice of ``about``, an id of what happened. Idempotent."""
+    """Queue a notice of ``about``, an id of what happened, for each recipient. Idempotent."""
     notices.owe_many(
         community=community,
         kind=kind,
@@ -35,5 +35,5 @@ def tell(
 
 
 def owners_of(merchant_id: UUID) -> list[UUID]:
-    """Return who is told what concerns a merchant."""
+    """Return the user ids of the owners, who are told what concerns the merchant."""
     return list(selectors.owners_of(merchant_id).values_list("user", flat=True))

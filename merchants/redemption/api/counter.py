@@ -1,4 +1,4 @@
-"""Where clerks and owners work: the scan, and what was redeemed there."""
+"""The counter: clerks and owners scan vouchers and list redemptions."""
 
 from typing import Any
 
@@ -20,8 +20,8 @@ from merchants.redemption.services.redeeming import Scanned
 class ScanView(APIView):
     """Redeem a voucher that a clerk scans: ``POST /api/v1/merchants/{merchant_id}/scans``.
 
-    Each refusal tells a ``colour``, a ``sound`` and ``what_to_do``, ``code_used`` also when it was;
-    every attempt stays on record. Who tried 20 unknown codes within the hour waits (429).
+    Refusals have a ``colour``, a ``sound`` and ``what_to_do``; ``code_used`` also ``redeemed_at``.
+    Every attempt is recorded. After 20 unknown codes in an hour the clerk has to wait (429).
     """
 
     @writes(
@@ -41,9 +41,9 @@ class ScanView(APIView):
 
 
 class RedeemedListView(ListView[Redemption]):
-    """List what was redeemed here: ``GET /api/v1/merchants/{merchant_id}/redemptions``.
+    """List my shop's redemptions: ``GET /api/v1/merchants/{merchant_id}/redemptions``.
 
-    Owners see which clerk it was, ``redeemed_by``; clerks do not.
+    Owners also see the clerk, ``redeemed_by``; clerks do not.
     """
 
     serializer_class = OwnersRedeemedSerializer

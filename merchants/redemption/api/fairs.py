@@ -1,4 +1,4 @@
-"""What was redeemed at a fair 积分兑换集市."""
+"""Reports of redemptions at a fair 积分兑换集市."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ from merchants.redemption import selectors
 
 
 class TakenSerializer(serializers.Serializer[Any]):
-    """What was redeemed; refunds are taken off ``points`` and ``amount_fen``."""
+    """Totals of redemptions; refunds are deducted from ``points`` and ``amount_fen``."""
 
     redemptions_count = serializers.IntegerField(read_only=True)
     refunds_count = serializers.IntegerField(read_only=True)
@@ -35,7 +35,7 @@ class StallSerializer(TakenSerializer):
 
 
 class FairReportSerializer(serializers.Serializer[Any]):
-    """What was redeemed at a fair; in ``together`` who came to two stalls counts once."""
+    """Redemptions at a fair; ``together`` counts a volunteer of several stalls once."""
 
     fair = FairSerializer(read_only=True)
     stalls = StallSerializer(many=True, read_only=True)
@@ -46,9 +46,9 @@ _SEEN: Any = seen(fairs_seen_by, "fair_id")
 
 
 class FairReportView(APIView):
-    """Report what was redeemed at each stall: ``GET /api/v1/fairs/{fair_id}/report``.
+    """Report the redemptions at each stall: ``GET /api/v1/fairs/{fair_id}/report``.
 
-    What a merchant redeems while the fair runs counts as redeemed there.
+    A merchant's redemptions while the fair runs count as the fair's.
     """
 
     @extend_schema(responses=FairReportSerializer)

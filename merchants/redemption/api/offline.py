@@ -1,4 +1,4 @@
-"""Scanning without signal: a voucher's signed code, the keys to check it with, telling it later."""
+"""Scans without signal: signed codes of vouchers, keys to verify them, and late uploads."""
 
 from datetime import datetime
 from typing import Any
@@ -30,9 +30,9 @@ TOKEN_CHARACTERS = 1_000
 
 
 class OfflineCodeSerializer(serializers.Serializer[Any]):
-    """A JWT with Ed25519, which a counter without signal takes until ``expires_at``.
+    """A JWT with Ed25519, which a counter without signal accepts until ``expires_at``.
 
-    Both are null in an answer that is told again of a voucher no longer held.
+    Both are null in a repeated answer about a voucher that is no longer held.
     """
 
     offline_code = serializers.CharField(read_only=True, allow_null=True)
@@ -44,7 +44,7 @@ def _signed(code: str | None, until: datetime | None) -> Any:
 
 
 class VoucherKeySerializer(ReadSerializer[VoucherKey]):
-    """An Ed25519 public key as a JWK has it (RFC 8037): ``x`` is its 32 bytes in base64url."""
+    """An Ed25519 public key as a JWK (RFC 8037): ``x`` is its 32 bytes in base64url."""
 
     kty = serializers.CharField(default="OKP", read_only=True)
     crv = serializers.CharField(default="Ed25519", read_only=True)
@@ -71,7 +71,7 @@ class RegisterDeviceSerializer(serializers.Serializer[Any]):
 
 
 class ToldSerializer(serializers.Serializer[Any]):
-    """A scan as its device tells it; told twice under one ``nonce``, it is one."""
+    """A scan as its device uploads it; a second upload under one ``nonce`` changes nothing."""
 
     nonce = CharField(max_length=64)
     code = CharField(max_length=TOKEN_CHARACTERS)
@@ -87,12 +87,12 @@ class TellSerializer(serializers.Serializer[Any]):
 
 
 class OfflineScanSerializer(ReadSerializer[ScanAttempt]):
-    """A scan without signal; ``outcome`` is "redeemed", or the code of what stood against it.
+    """A scan without signal; ``outcome`` is "redeemed" or a refusal's code.
 
-    ``id`` is null for what is not on record: the device told another scan under its nonce. The
-    others count for ``counts_at``: the device's time, unless that could not have been, which
-    ``clock_mark`` then says: ``too_early`` or ``too_late``. ``taken_before`` says by which device
-    (null: with signal) and when a voucher was taken elsewhere before.
+    ``id`` is null for a scan not recorded because its nonce belongs to another scan. A scan counts
+    for ``counts_at``, the device's time unless that is impossible: then ``clock_mark`` is
+    ``too_early`` or ``too_late``. ``taken_before`` tells when, and by which device (null: with
+    signal), the voucher was redeemed before.
     """
 
     id = serializers.UUIDField(read_only=True, allow_null=True)
@@ -132,9 +132,9 @@ class OfflineScansSerializer(serializers.Serializer[Any]):
 
 # --- volunteers -------------------------------------------------------------------------------
 class MyOfflineCodeView(APIView):
-    """Sign the code that my phone shows: ``POST /api/v1/me/vouchers/{voucher_id}/offline-code``.
+    """Sign my voucher's code: ``POST /api/v1/me/vouchers/{voucher_id}/offline-code``.
 
-    Good for a day at most; with signal the phone asks for the next.
+    The code is good for a day at most; with signal the phone fetches the next.
     """
 
     @writes(
@@ -149,7 +149,7 @@ class MyOfflineCodeView(APIView):
 
 
 class MyOfflineCodePictureView(CodePictureView):
-    """The signed code of a voucher as a QR code, as long as it is good.
+    """Show the signed code of a voucher as a QR code, while it is good.
 
     ``GET /api/v1/me/vouchers/{voucher_id}/offline-code/code.{format}``, ``svg`` or ``png``.
     """
@@ -163,10 +163,9 @@ _WORKPLACE = seen(merchants_of, "merchant_id")
 
 
 class VoucherKeyListView(APIView):
-    """List the keys to check signed codes with, as a JWK set (RFC 7517).
+    """List the keys that verify signed codes, as a JWK set (RFC 7517).
 
-    ``GET /api/v1/merchants/{merchant_id}/voucher-keys``, to be fetched anew whenever there is
-    signal.
+    ``GET /api/v1/merchants/{merchant_id}/voucher-keys``. Fetch them whenever there is signal.
     """
 
     @extend_schema(responses=VoucherKeysSerializer)
@@ -176,7 +175,7 @@ class VoucherKeyListView(APIView):
 
 
 class DeviceListView(ListView[Device]):
-    """List the counter's tills and phones: ``GET /api/v1/merchants/{merchant_id}/devices``."""
+    """List my shop's tills and phones: ``GET /api/v1/merchants/{merchant_id}/devices``."""
 
     serializer_class = DeviceSerializer
     finds = at_workplace(selectors.devices_of)
@@ -190,22 +189,22 @@ class DeviceListView(ListView[Device]):
     def post(self, user: User, merchant: Merchant, name: str) -> Device:
         """Register a device: ``POST /api/v1/merchants/{merchant_id}/devices``.
 
-        For whoever works there.
+        For people who work there.
         """
         return offline.register_device(merchant=merchant, by=user, name=name)
 
 
 class DeviceView(OpenView[Device]):
-    """Open a till or phone, as who works there: ``GET /api/v1/devices/{device_id}``."""
+    """Open a till or phone of my shop: ``GET /api/v1/devices/{device_id}``."""
 
     serializer_class = DeviceSerializer
     finds = seen(selectors.devices_seen_by, "device_id")
 
 
 class RetireDeviceView(APIView):
-    """Take a lost or replaced device out of use: ``POST /api/v1/devices/{device_id}/retire``.
+    """Retire a lost or replaced device: ``POST /api/v1/devices/{device_id}/retire``.
 
-    For owners. What it scanned before is still taken. Idempotent: keeps the first moment.
+    For owners. Its earlier scans are still accepted. Idempotent: keeps the first ``retired_at``.
     """
 
     @writes(DeviceSerializer, seen(selectors.devices_owned_by, "device_id"), needs_key=True)
@@ -214,7 +213,7 @@ class RetireDeviceView(APIView):
 
 
 class OfflineScanListView(ListView[ScanAttempt]):
-    """List what was scanned without signal, newest first.
+    """List scans without signal, newest first.
 
     ``GET /api/v1/merchants/{merchant_id}/offline-scans``
     """
@@ -222,14 +221,14 @@ class OfflineScanListView(ListView[ScanAttempt]):
     serializer_class = OfflineScanSerializer
     finds = at_workplace(selectors.offline_scans_at)
 
-    # Nothing is kept of a key: each scan has its nonce. And each is a transaction of its own, so
+    # No key is kept, because each scan has its nonce. Each is a transaction of its own, so
     # that two uploads never wait for each other's vouchers.
     @writes(OfflineScansSerializer, _WORKPLACE, body=TellSerializer, keeps=False, status=201)
     def post(self, user: User, merchant: Merchant, device_id: UUID, scans: list[Any]) -> Any:
-        """Tell what was scanned: ``POST /api/v1/merchants/{merchant_id}/offline-scans``.
+        """Upload scans without signal: ``POST /api/v1/merchants/{merchant_id}/offline-scans``.
 
-        The answer says what came of each, in the order told. A scan that is refused has the
-        refusal's code for its ``outcome`` and spoils no other.
+        The answer has the result of each scan, in the order given. A refused scan has the refusal's
+        code as its ``outcome`` and does not affect the others.
         """
         device = get_object_or_404(selectors.devices_of(merchant), pk=device_id)
         told = [offline.Told(**scan) for scan in scans]

@@ -1,4 +1,4 @@
-"""Points without a clerk's scan of a voucher: pay codes on phones, and shops' codes at counters."""
+"""Payment without a clerk's scan of a voucher: pay codes on phones, and codes at counters."""
 
 from collections import Counter
 from typing import Any
@@ -46,7 +46,7 @@ class ShowPayCodeSerializer(serializers.Serializer[Any]):
 
 
 class PayCodeSerializer(serializers.Serializer[PayCode]):
-    """A code to be shown until ``expires_at``; ``code`` is null once it was used."""
+    """A pay code to show until ``expires_at``; ``code`` is null once it was used."""
 
     id = serializers.UUIDField(read_only=True)
     code = serializers.CharField(read_only=True, allow_null=True)
@@ -59,7 +59,7 @@ class PayCodeItemSerializer(serializers.Serializer[Any]):
 
 
 class ChosenSerializer(serializers.Serializer[Any]):
-    """Either ``items``, or ``points``."""
+    """A choice of either ``items`` or ``points``."""
 
     items = serializers.ListField(
         child=PayCodeItemSerializer(), required=False, min_length=1, max_length=20
@@ -76,15 +76,15 @@ class ChosenSerializer(serializers.Serializer[Any]):
 
 
 class PayCodePaymentSerializer(ChosenSerializer):
-    """Either ``items``, or ``points`` that the clerk enters."""
+    """A pay code, with either ``items`` or the ``points`` that the clerk enters."""
 
     code = CodeField(length=pay_codes.LENGTH)
 
 
 class MyPayCodeView(APIView):
-    """Make a code to pay with: ``POST /api/v1/me/pay-codes``.
+    """Make a pay code: ``POST /api/v1/me/pay-codes``.
 
-    Good for a minute, once, in the shops of that community. It names nobody.
+    The code is good once, for a minute, in the community's shops. It names nobody.
     """
 
     @writes(PayCodeSerializer, body=ShowPayCodeSerializer, creates=selectors.pay_codes_of)
@@ -94,7 +94,7 @@ class MyPayCodeView(APIView):
 
 
 class MyPayCodePictureView(CodePictureView):
-    """A code to pay with as a QR code, until it is used.
+    """Show a pay code as a QR code, until it is used.
 
     ``GET /api/v1/me/pay-codes/{pay_code_id}/code.{format}``, ``svg`` or ``png``.
     """
@@ -104,11 +104,11 @@ class MyPayCodePictureView(CodePictureView):
 
 
 class PayCodePaymentView(APIView):
-    """Take points with a pay code, as a clerk: ``POST /api/v1/merchants/{merchant_id}/payments``.
+    """Take a payment by pay code: ``POST /api/v1/merchants/{merchant_id}/payments``.
 
-    Items, or points alone, are taken and redeemed in one step: all of them, or nothing. Points
-    alone need a contract by points. Each refusal tells a ``colour``, a ``sound`` and
-    ``what_to_do``, and nothing of what is the volunteer's own business.
+    For clerks. Items, or points alone, are taken and redeemed in one step: all or nothing. Points
+    alone need a contract by points. Refusals have a ``colour``, a ``sound`` and ``what_to_do``, and
+    tell nothing private of the volunteer.
     """
 
     @writes(
@@ -126,22 +126,21 @@ class PayCodePaymentView(APIView):
 
 # --- codes at counters --------------------------------------------------------------------------
 class ConfirmSerializer(serializers.Serializer[Any]):
-    """The code that hangs at the counter, in any case, with or without hyphens."""
+    """A code that hangs at a counter, in either case, with or without hyphens."""
 
     shop_code = CodeField(length=shop_codes.LENGTH)
 
 
 class ShopPaymentSerializer(ChosenSerializer):
-    """Either ``items``, or ``points`` that the clerk names."""
+    """A shop's code, with either ``items`` or the ``points`` that the clerk names."""
 
     shop_code = CodeField(length=shop_codes.LENGTH)
 
 
 class ShopCodeView(APIView):
-    """Make another code for my counter: ``POST /api/v1/partnerships/{partnership_id}/shop-code``.
+    """Renew my counter's code: ``POST /api/v1/partnerships/{partnership_id}/shop-code``.
 
-    The answer's ``shop_code`` is to be printed and hung up; it is no secret. The code before is
-    good no more.
+    Print the answer's ``shop_code`` and hang it up; it is no secret. It replaces the code before.
     """
 
     @writes(PartnershipSerializer, _MY_SHOP, needs_key=True, status=201)
@@ -150,7 +149,7 @@ class ShopCodeView(APIView):
 
 
 class ShopCodePictureView(CodePictureView):
-    """The code for my counter as a QR code, to be printed and hung up.
+    """Show my counter's code as a QR code, to print and hang up.
 
     ``GET /api/v1/partnerships/{partnership_id}/shop-code/code.{format}``, ``svg`` or ``png``.
     """
@@ -181,7 +180,7 @@ class ConfirmView(APIView):
 class ShopPaymentView(APIView):
     """Pay at a shop's counter without a voucher: ``POST /api/v1/me/payments``.
 
-    Items or plain points, taken and redeemed in one step: all of them, or nothing.
+    Items or plain points are taken and redeemed in one step: all or nothing.
     """
 
     @writes(

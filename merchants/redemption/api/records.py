@@ -1,4 +1,4 @@
-"""What was redeemed in a community and what was refused, for its staff and auditors."""
+"""Redemptions and refused scans of a community, for its staff and auditors."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ MARK = "`too_early` or `too_late` where the device's clock could not be believed
 
 
 class RecordSerializer(StatementLineSerializer):
-    """A redemption with what it leads to: the ledger's transfer, the statement that settles it."""
+    """A redemption with the ledger's transfer and the statement that settles it."""
 
     merchant = PartnerSerializer(source="partnership", read_only=True)
     transfer_id = serializers.UUIDField(read_only=True)
@@ -42,9 +42,9 @@ class RecordSerializer(StatementLineSerializer):
 
 
 class RedemptionSerializer(RecordSerializer):
-    """A redemption, as much of it as the lists show whoever opens it.
+    """A redemption, with the fields that its reader also sees in lists.
 
-    Owners and clerks are not told what it leads to, and clerks not which of them it was.
+    Owners and clerks see neither transfer nor statement, and clerks not which clerk it was.
     """
 
     def to_representation(self, instance: Redemption) -> dict[str, Any]:
@@ -60,10 +60,10 @@ class _RedemptionInDocument(OpenApiSerializerExtension):  # type: ignore[no-unty
 
 
 class RefusedScanSerializer(ReadSerializer[ScanAttempt]):
-    """A refused scan: ``outcome`` is the code of what stood against it.
+    """A refused scan; ``outcome`` is the refusal's code.
 
-    The voucher's own code is not told. ``clerk`` is null where the volunteer tried to confirm it
-    with the shop's code.
+    The voucher's own code is left out. ``clerk`` is null if the volunteer tried to confirm it with
+    the shop's code.
     """
 
     merchant_id = serializers.UUIDField(read_only=True)
@@ -104,7 +104,7 @@ class RefusedScanFilter(DaysFilter):
 
 
 class RecordListView(ListView[Redemption]):
-    """List all that was redeemed: ``GET /api/v1/communities/{code}/redemptions``, newest first."""
+    """List redemptions, newest first: ``GET /api/v1/communities/{code}/redemptions``."""
 
     serializer_class = RecordSerializer
     filterset_class = RecordFilter
@@ -112,9 +112,9 @@ class RecordListView(ListView[Redemption]):
 
 
 class RedemptionView(OpenView[Redemption]):
-    """Open a redemption, as a transfer's ``source`` names it.
+    """Open a redemption, by the id in a transfer's ``source``.
 
-    ``GET /api/v1/redemptions/{redemption_id}``, for staff, auditors and who works at the shop.
+    ``GET /api/v1/redemptions/{redemption_id}``, for staff, auditors and people at work there.
     """
 
     serializer_class = RedemptionSerializer
@@ -122,7 +122,7 @@ class RedemptionView(OpenView[Redemption]):
 
 
 class RefusedScanListView(ListView[ScanAttempt]):
-    """List what counters were refused, newest first.
+    """List refused scans, newest first.
 
     ``GET /api/v1/communities/{code}/refused-scans``
     """

@@ -16,14 +16,14 @@ from merchants.redemption.services import refunds
 
 
 class GiveBackSerializer(serializers.Serializer[Any]):
-    """How many pieces go back, all that is left if ``quantity`` is not given, and why."""
+    """A refund of ``quantity`` pieces, or of all that are left, and its reason."""
 
     quantity = IntegerField(min_value=1, required=False)
     reason = TextField(max_length=200)
 
 
 class RefundSerializer(ReadSerializer[Refund]):
-    """A refund: ``points`` went back to the wallet."""
+    """A refund; ``points`` went back to the wallet."""
 
     class Meta:
         model = Refund
@@ -38,10 +38,10 @@ class RefundSerializer(ReadSerializer[Refund]):
 
 
 class RefundView(APIView):
-    """Give pieces of a redemption back: ``POST /api/v1/redemptions/{redemption_id}/refunds``.
+    """Refund pieces of a redemption: ``POST /api/v1/redemptions/{redemption_id}/refunds``.
 
-    Who works at the merchant does on the day itself, staff also days later: what was settled
-    already is taken off the next statement.
+    People who work at the merchant may on the same day, staff also days later. The next statement
+    deducts what was settled already.
     """
 
     @writes(

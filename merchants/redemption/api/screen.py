@@ -1,4 +1,4 @@
-"""What a clerk's screen shows and sounds like: green and a chime, or a colour and what to do."""
+"""The clerk's screen: green and a chime, or another colour and what to do."""
 
 from typing import Any
 
@@ -38,7 +38,7 @@ class Sound(TextChoices):
     REFUSED = "refused"
 
 
-# Amber: nothing is lost, and another try may do. All else is red: nothing may be given out.
+# Amber: nothing is lost, and another try may work. The rest is red: give nothing out.
 _AMBER = (
     errors.CodeUnknown,
     errors.CodeExpired,
@@ -73,7 +73,7 @@ _TO_DO: dict[type[Refusal], Promise] = {
     ),
 }
 _OTHERWISE = _("Give nothing out, and ask the community's staff.")
-# Of the code, the offer and the shop; what else a refusal tells is of the person.
+# Facts about the code, the offer and the shop; a refusal's other facts are the person's.
 _FACTS_FOR_A_CLERK = ("redeemed_at", "quantity", "needed", "limit", "period")
 
 
@@ -86,7 +86,7 @@ class PaidItemSerializer(serializers.Serializer[Scanned]):
 
 
 class ScreenSerializer(serializers.Serializer[Any]):
-    """What is to be shown in large type: the result in a word, the points, a masked name."""
+    """A screen to show in large type: the result in a word, the points, a masked name."""
 
     result = serializers.CharField(read_only=True)
     colour = serializers.ChoiceField(choices=Colour.choices, read_only=True)
@@ -97,11 +97,11 @@ class ScreenSerializer(serializers.Serializer[Any]):
 
 
 class ScannedSerializer(ScreenSerializer, PaidItemSerializer):
-    """One item that was redeemed, with its picture."""
+    """One redeemed item, with its picture."""
 
 
 class PaidSerializer(ScreenSerializer):
-    """Several items that were redeemed at once; ``price_points`` is for all."""
+    """Several items redeemed at once; ``price_points`` is their total."""
 
     items = PaidItemSerializer(many=True, read_only=True)
 
@@ -110,12 +110,12 @@ _SCREEN = ScannedSerializer()  # made once: its fields take longer to copy than 
 
 
 def shown(request: Request, scanned: Scanned | Redemption) -> dict[str, Any]:
-    """Show what was just redeemed, or before: that less what was refunded since."""
+    """Return the screen for a voucher redeemed just now, or earlier, less later refunds."""
     return _SCREEN.to_representation(_green() | vars(_now(scanned)))
 
 
 def shown_together(request: Request, scanned: list[Any]) -> dict[str, Any]:
-    """Show what one person paid for in one step, as ``shown`` does one of them."""
+    """Return the screen for several vouchers that one person paid for in one step."""
     items = [_now(item) for item in scanned]
     price_points = sum(item.price_points for item in items)
     screen = _green() | vars(items[0]) | {"items": items, "price_points": price_points}
@@ -131,7 +131,7 @@ def _green() -> dict[str, Any]:
 
 
 def explained(refusal: Refusal) -> Refusal:
-    """Add what the screen shows to a refusal: result, colour, sound and what to do."""
+    """Add to a refusal what the screen shows: result, colour, sound and what to do."""
     is_amber = isinstance(refusal, _AMBER)
     refusal.facts |= {
         "result": _("Not redeemed"),
@@ -143,7 +143,7 @@ def explained(refusal: Refusal) -> Refusal:
 
 
 def explained_to_clerk(refusal: Refusal) -> Refusal:
-    """Explain a refusal without what it tells of the person, such as how many points there are."""
+    """Explain a refusal without its facts about the person, such as the points they have."""
     refusal.facts = {
         name: fact for name, fact in refusal.facts.items() if name in _FACTS_FOR_A_CLERK
     }

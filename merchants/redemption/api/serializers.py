@@ -1,4 +1,4 @@
-"""Shapes of vouchers and redemptions."""
+"""Serializers of vouchers and redemptions."""
 
 from typing import Any
 
@@ -21,8 +21,8 @@ class TakeSerializer(serializers.Serializer[Any]):
 class VoucherSerializer(ReadSerializer[Redemption]):
     """A voucher as its owner sees it: ``price_points`` is for the whole quantity.
 
-    With ``offline_until`` it can be scanned without signal, see ``offline-code``, and what is
-    cancelled or lapses is given back then.
+    With ``offline_until`` it can be scanned without signal (see ``offline-code``); if cancelled or
+    lapsed it is given back at that time.
     """
 
     refunded_points = serializers.IntegerField(read_only=True)
@@ -47,9 +47,9 @@ class VoucherSerializer(ReadSerializer[Redemption]):
 
 
 class ScanSerializer(serializers.Serializer[Any]):
-    """The voucher's code, or its signed one.
+    """The voucher's code, or its signed code.
 
-    Of a voucher for several, ``quantity`` may be handed out; the rest is given back at once.
+    With ``quantity``, that many pieces are handed out; the rest is refunded at once.
     """
 
     code = CodeField(length=redemption.CODE_LENGTH, or_signed=True, max_length=1_000)
@@ -60,7 +60,7 @@ _FIGURES = ("id", "quantity", "price_points")
 
 
 class RedeemedSerializer(ReadSerializer[Redemption]):
-    """A redemption as the merchant sees it: of the person a masked name and nothing else."""
+    """A redemption as the merchant sees it: a masked name, and nothing else of the person."""
 
     offer_title = serializers.CharField(source="offer.title", read_only=True)
     redeemed_at = serializers.DateTimeField(source="closed_at", read_only=True)
@@ -75,7 +75,7 @@ TOLD_TO_ALL = tuple(RedeemedSerializer().fields)
 
 
 def as_told(told: dict[str, Any], redemption: Any) -> dict[str, Any]:
-    """Leave out what the ``reader`` of a redemption is not told."""
+    """Remove the fields that the ``reader`` of a redemption may not see."""
     if redemption.reader == "staff":
         return told
     names = TOLD_TO_ALL if redemption.reader == "clerk" else (*TOLD_TO_ALL, "redeemed_by")
@@ -83,9 +83,9 @@ def as_told(told: dict[str, Any], redemption: Any) -> dict[str, Any]:
 
 
 class OwnersRedeemedSerializer(RedeemedSerializer):
-    """A redemption as owners see it, with ``redeemed_by``, the clerk; clerks are not told.
+    """A redemption as owners see it, with ``redeemed_by``, the clerk; clerks do not see it.
 
-    Null if the volunteer confirmed it with the shop's code.
+    ``redeemed_by`` is null if the volunteer confirmed it with the shop's code.
     """
 
     redeemed_by = ColleagueSerializer(required=False, allow_null=True)
@@ -97,7 +97,7 @@ class OwnersRedeemedSerializer(RedeemedSerializer):
 
 
 class StatementLineSerializer(RedeemedSerializer):
-    """One redemption with the rate that was frozen when it was taken, and the clerk it was.
+    """A redemption with its clerk, and the rate frozen when it was taken.
 
     ``redeemed_by`` is null if the volunteer confirmed it with the shop's code.
     """

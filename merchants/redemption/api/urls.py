@@ -17,7 +17,7 @@ SHOP_CODE = "partnerships/<uuid:partnership_id>/shop-code"
 FAIR_REPORT = "fairs/<uuid:fair_id>/report"
 
 urlpatterns = [
-    # First, for addresses are looked through in their order, and a queue waits for this one.
+    # First, because addresses are matched in order, and customers wait for this one.
     path("merchants/<uuid:merchant_id>/scans", counter.ScanView.as_view()),
     path("merchants/<uuid:merchant_id>/voucher-keys", offline.VoucherKeyListView.as_view()),
     path("merchants/<uuid:merchant_id>/devices", offline.DeviceListView.as_view()),

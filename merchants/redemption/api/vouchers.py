@@ -1,4 +1,4 @@
-"""Vouchers: what volunteers took."""
+"""Vouchers of volunteers."""
 
 from typing import Any
 
@@ -37,21 +37,21 @@ class TakeView(APIView):
 
 
 class MyVoucherListView(ListView[Redemption]):
-    """List what I took, newest first: ``GET /api/v1/me/vouchers``."""
+    """List my vouchers, newest first: ``GET /api/v1/me/vouchers``."""
 
     serializer_class = VoucherSerializer
     finds = seen(selectors.redemptions_of)
 
 
 class MyVoucherView(OpenView[Redemption]):
-    """Open a voucher of mine: ``GET /api/v1/me/vouchers/{voucher_id}``."""
+    """Open my voucher: ``GET /api/v1/me/vouchers/{voucher_id}``."""
 
     serializer_class = VoucherSerializer
     finds = MINE
 
 
 class MyVoucherCodeView(CodePictureView):
-    """A voucher's code as a QR code.
+    """Show a voucher's code as a QR code.
 
     ``GET /api/v1/me/vouchers/{voucher_id}/code.{format}``, ``svg`` or ``png``.
     """
@@ -61,7 +61,7 @@ class MyVoucherCodeView(CodePictureView):
 
 
 class MyVoucherCancelView(APIView):
-    """Give an unused voucher back: ``POST /api/v1/me/vouchers/{voucher_id}/cancel``."""
+    """Cancel my unused voucher: ``POST /api/v1/me/vouchers/{voucher_id}/cancel``."""
 
     @writes(VoucherSerializer, MINE, needs_key=True)
     def post(self, user: User, voucher: Redemption) -> Redemption:

@@ -14,7 +14,7 @@ from merchants.redemption.models import Redemption
 
 
 def check_open(offer: Offer, moment: datetime) -> None:
-    """Look at its days by the community's clock, and whether it has begun. Raises OfferNotOnNow."""
+    """Raise OfferNotOnNow if ``moment`` is outside the offer's days, or its event has begun."""
     day = moment.astimezone(offer.community.clock).date()
     if (
         (offer.valid_from is not None and day < offer.valid_from)
@@ -25,9 +25,9 @@ def check_open(offer: Offer, moment: datetime) -> None:
 
 
 def check_eligible(offer: Offer, volunteer: User, moment: datetime) -> None:
-    """Look at hours, stars, group, and the age at that ``moment``; one never told is missing.
+    """Check the volunteer's hours, stars, group and age at ``moment``; an unknown age fails.
 
-    Raises NotEligible with all that is ``missing``.
+    Raises NotEligible with every condition that is ``missing``.
     """
     missing: dict[str, Any] = {}
     if offer.min_hours or offer.min_stars or offer.groups:
@@ -54,9 +54,9 @@ def check_eligible(offer: Offer, volunteer: User, moment: datetime) -> None:
 
 
 def check_limit(offer: Offer, volunteer: User, quantity: int, moment: datetime) -> None:
-    """Count what they took in the period, less what was given back. Raises LimitReached.
+    """Raise LimitReached if the pieces taken in the period, less refunds, would exceed the limit.
 
-    The caller holds the lock of the volunteer's wallet: two phones of one person queue there.
+    The caller holds the lock of the volunteer's wallet, so that two phones of one person queue.
     """
     if offer.limit_quantity is None or offer.limit_period is None:
         return
@@ -78,7 +78,7 @@ def check_limit(offer: Offer, volunteer: User, quantity: int, moment: datetime) 
 
 
 def period_start(period: str, day: date) -> date:
-    """Return the first day of the period that ``day`` is in."""
+    """Return the first day of the period that contains ``day``."""
     starts = {
         Offer.Period.DAY: day,
         Offer.Period.WEEK: day - timedelta(days=day.weekday()),

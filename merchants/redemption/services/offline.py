@@ -1,7 +1,7 @@
-"""Scans without signal, told when the counter has it again. docs/offline.md.
+"""Scans without signal, uploaded when the counter has signal again. See docs/offline.md.
 
-Points and stock are set aside, the voucher is for one merchant, and what is cancelled or lapses
-is given back only at ``offline_until``: an honest scan that is told by then can not fail.
+Points and stock are set aside, the voucher is for one merchant, and a voucher cancelled or lapsed
+is given back only at ``offline_until``: an honest scan uploaded by then cannot fail.
 """
 
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ from merchants.redemption.services.redeeming import (
 
 @dataclass(frozen=True)
 class Told:
-    """One scan as a device tells it: its own number for it, and its own clock."""
+    """One scan as a device uploads it, with the device's nonce and clock."""
 
     nonce: str
     code: str  # signed
@@ -48,7 +48,7 @@ def register_device(*, merchant: Merchant, name: str, by: User) -> Device:
 
 @transaction.atomic
 def retire_device(*, device: Device, by: User) -> Device:
-    """Take a device out of use; what it scanned before is still taken. Idempotent."""
+    """Retire a device; its earlier scans are still accepted. Idempotent."""
     device = (
         Device.objects.select_for_update(no_key=True, of=("self",))
         .select_related("merchant")
@@ -62,9 +62,9 @@ def retire_device(*, device: Device, by: User) -> Device:
 
 
 def tell(*, device: Device, clerk: User, scans: list[Told]) -> list[ScanAttempt]:
-    """Return what came of each, in their order; every one is on record, and the same nonce is one.
+    """Record each scan and return the outcomes in order. A nonce told twice is one scan.
 
-    A refusal is an outcome here, by its code: one bad scan spoils no other.
+    A refusal is an outcome here, by its code, and does not affect the other scans.
     """
     told_at = clocks.now()
     return [_tell(device, clerk, scan, told_at) for scan in scans]
@@ -90,8 +90,8 @@ def _tell(device: Device, clerk: User, scan: Told, told_at: datetime) -> ScanAtt
 
 
 def _again(earlier: ScanAttempt, scan: Told, told_at: datetime) -> ScanAttempt:
-    """Return the scan as it was told first; another one under its nonce is refused."""
-    # By what it says: whether its key is still published is no matter the second time.
+    """Return the scan recorded under the nonce, or a refusal if this is another scan."""
+    # Compare claims: the second time it does not matter whether the key is still published.
     if earlier.code in (scan.code[:64], voucher_tokens.claimed_code(scan.code)):
         return earlier
     return ScanAttempt(
@@ -109,9 +109,9 @@ def _again(earlier: ScanAttempt, scan: Told, told_at: datetime) -> ScanAttempt:
 def _count(
     told: ToldLater, device: Device, clerk: User, earliest: datetime, told_at: datetime
 ) -> None:
-    """Set the moment the scan counts for, and the mark if that is not the device's word for it.
+    """Set the moment the scan counts for, and a mark if the device's clock is not believed.
 
-    Who tells may not be who scanned, so when they came to work there is marked, and no bound.
+    When the clerk who uploads began to work there sets only the mark: another may have scanned.
     """
     taken = clocks.taken(told.device_time, earliest=earliest, latest=told_at)
     told.counts_at, told.clock_mark = taken.at, taken.mark
@@ -122,7 +122,7 @@ def _count(
 def _redeem(
     attempt: Attempt, told: ToldLater, device: Device, code: str, told_at: datetime
 ) -> Scanned | Refusal:
-    """Return what came of it, which is on record."""
+    """Redeem the scanned voucher, and return the answer, which is recorded."""
     try:
         signed = voucher_tokens.read(code, attempt.merchant_id)
     except Refusal as refusal:

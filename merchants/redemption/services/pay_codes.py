@@ -1,4 +1,4 @@
-"""Paying at the counter without a voucher: a code that changes every minute and works once."""
+"""Payment at the counter without a voucher, by a code that changes every minute and works once."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -32,9 +32,9 @@ KEEP = timedelta(hours=1)  # how long an old code is told from one that never wa
 
 
 def show(*, volunteer: User, community: Community) -> PayCode:
-    """Make a code for the volunteer's points in ``community``.
+    """Make a pay code for the volunteer's points in ``community``.
 
-    Earlier ones run out by themselves, so a clerk who has just scanned one is not refused.
+    Earlier codes stay good until they expire, so a clerk who has just scanned one succeeds.
     """
     code, now = new_code(LENGTH), timezone.now()
     return PayCode.objects.create(
@@ -48,7 +48,7 @@ def show(*, volunteer: User, community: Community) -> PayCode:
 
 
 def forget_old() -> int:
-    """Delete codes that nobody needs to tell from one that never was. Returns how many."""
+    """Delete pay codes that expired more than ``KEEP`` ago. Returns the count."""
     deleted, _ = PayCode.objects.filter(expires_at__lt=timezone.now() - KEEP).delete()
     return deleted
 
@@ -61,17 +61,17 @@ def pay(
     items: Mapping[UUID, int] | None = None,
     points: int | None = None,
 ) -> list[Scanned]:
-    """Take and redeem pieces of offers of ``merchant`` by their ids, or plain ``points``, at once.
+    """Take and redeem pieces of the merchant's offers by id, or plain ``points``, in one step.
 
-    Once for a code: all, or nothing.
+    A code pays once, and for all or nothing.
 
-    A refusal moves nothing, leaves the code as it was, and stays on record. Raises TooManyAttempts,
-    CodeUnknown, CodeUsed, PayCodeExpired, OfferUnknown (also of another community),
-    PointsNotAgreed (the contract is not by points), and as taking and scanning do.
+    A refusal moves nothing, leaves the code good, and is recorded. Raises TooManyAttempts,
+    CodeUnknown, CodeUsed, PayCodeExpired, OfferUnknown (also of another community), PointsNotAgreed
+    (the contract is not by points), and whatever ``take`` and ``redeem`` raise.
     """
     attempt = Attempt(merchant_id=merchant.pk, person=clerk, shown=as_made(code)[:64])
     with attempts.guessing(clerk, errors.CodeUnknown), all_or_nothing(attempt):
-        # Whoever shows one code at two counters queues here.
+        # Two counters with one code queue here.
         shown = (
             PayCode.objects.select_for_update(no_key=True, of=("self",))
             .select_related("volunteer")
@@ -88,7 +88,7 @@ def pay(
         if shown.used_at is not None:
             raise errors.CodeUsed(redeemed_at=shown.used_at)
         role = roles.volunteering(user_id=shown.volunteer_id, community_id=shown.community_id)
-        # Leaving ends it, and coming back does not make it good again.
+        # Leaving ends a code, and coming back does not revive it.
         if role is None or shown.made_at < role.since_at or shown.expires_at <= shown.now:
             raise errors.PayCodeExpired
         paid = take_and_redeem(attempt, volunteer=shown.volunteer, items=items, points=points)
@@ -103,13 +103,13 @@ def take_and_redeem(
     items: Mapping[UUID, int] | None,
     points: int | None,
 ) -> list[Scanned]:
-    """Take and redeem so many pieces of offers by their ids, or plain ``points``.
+    """Take and redeem pieces of offers by id, or plain ``points``.
 
-    Within the caller's transaction. Raises NotAVolunteerHere, OfferUnknown, PointsNotAgreed, and as
-    taking and redeeming do.
+    Runs in the caller's transaction. Raises NotAVolunteerHere, OfferUnknown, PointsNotAgreed, and
+    whatever ``take`` and ``redeem`` raise.
     """
     assert attempt.community_id is not None
-    # The role before all else, also before what is made for plain points.
+    # Lock the role first, also before an offer of plain points is made.
     roles.require_volunteer(user_id=volunteer.pk, community_id=attempt.community_id)
     if points is not None:
         vouchers = [

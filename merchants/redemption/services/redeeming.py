@@ -1,7 +1,7 @@
-"""The one way to redeem a voucher: what each door asks of ``merchants_redeem``, and what it says.
+"""Redemption of vouchers: every door calls the SQL function ``merchants_redeem``.
 
-All that may stand against a redemption, in its order, is in sql/merchants_redeem.sql. A door says
-who hands out, which voucher, and what is on record of the attempt.
+All refusals, in their order, are in sql/merchants_redeem.sql. A door tells who hands out, which
+voucher, and what to record of the attempt.
 """
 
 from collections.abc import Iterator, Sequence
@@ -39,7 +39,7 @@ _REFUSALS: dict[str, type[Refusal]] = {
 
 @dataclass(frozen=True)
 class Scanned:
-    """What a counter needs to know of a voucher that was just redeemed there."""
+    """A voucher that was just redeemed, as far as a counter needs to know it."""
 
     id: UUID
     offer_title: str
@@ -54,8 +54,8 @@ class Scanned:
 class ToldLater:
     """A scan without signal, as the last arguments of ``merchants_redeem`` in their order.
 
-    It counts for ``counts_at``, marked ``clock_mark`` where the device's clock could not be
-    believed. The code is good until ``good_until``; it was scanned at ``scanned_at`` at the latest.
+    The scan counts for ``counts_at``, with ``clock_mark`` if the device's clock is not believed.
+    The code is good until ``good_until``, and was scanned at ``scanned_at`` at the latest.
     """
 
     device_id: UUID
@@ -69,10 +69,10 @@ class ToldLater:
 
 @dataclass(kw_only=True)
 class Attempt:
-    """Somebody brings a code to a merchant's counter; on record as ``shown``.
+    """A code brought to a merchant's counter, recorded as ``shown``.
 
-    ``person`` hands out: a clerk, or (``is_clerk`` false) the volunteer, who read the shop's code.
-    ``community_id`` is ``None`` as long as nobody knows whose code it is.
+    ``person`` is the clerk who hands out or, if not ``is_clerk``, the volunteer who read the shop's
+    code. ``community_id`` is ``None`` while the code's community is unknown.
     """
 
     merchant_id: UUID
@@ -85,11 +85,11 @@ class Attempt:
 
 
 def redeem(attempt: Attempt, code: str) -> Scanned:
-    """Redeem the voucher with that ``code``, once; the attempt stays on record with its outcome.
+    """Redeem the voucher with that ``code``, once, and record the attempt with its outcome.
 
-    Raises, in this order: MerchantUnknown (the clerk does not work there; not on record),
-    CodeUnknown (not on record), NotYourMerchant, OwnVoucher, CodeUsed, CodeCancelled, CodeExpired;
-    of a device VoucherNotOffline before the last two, and DeviceRetired after them.
+    Raises, in this order: MerchantUnknown (the clerk does not work there; not recorded),
+    CodeUnknown (not recorded), NotYourMerchant, OwnVoucher, CodeUsed, CodeCancelled, CodeExpired.
+    For a device also VoucherNotOffline before the last two, and DeviceRetired after them.
     """
     answer = ask(attempt, code)
     if isinstance(answer, Refusal):
@@ -98,16 +98,15 @@ def redeem(attempt: Attempt, code: str) -> Scanned:
 
 
 def ask(attempt: Attempt, code: str) -> Scanned | Refusal:
-    """Do what ``redeem`` does, for whoever commits the record of a refusal before raising it."""
+    """Redeem like ``redeem``, but return a refusal, so that the caller can commit its record."""
     return answer_of(_ask(attempt, code))
 
 
 def refuse(attempt: Attempt, refusal: Refusal, code: str | None = None) -> Refusal:
-    """Put on record that ``refusal`` stands against an attempt. Returns what is to be raised.
+    """Record that an attempt was refused with ``refusal``. Returns the refusal to raise.
 
-    What is of no known community is on record where the merchant became a partner first. ``code``
-    is that of the voucher it was about. Returns MerchantUnknown, with nothing on record, if the
-    clerk does not work there.
+    An attempt of no known community is recorded in the merchant's first one. ``code`` is the
+    voucher's. Returns MerchantUnknown, and records nothing, if the clerk does not work there.
     """
     try:
         attempt.community_id = attempt.community_id or first_community_of(attempt.merchant_id)
@@ -119,7 +118,7 @@ def refuse(attempt: Attempt, refusal: Refusal, code: str | None = None) -> Refus
 
 @contextmanager
 def all_or_nothing(attempt: Attempt) -> Iterator[None]:
-    """Undo what the block did if it is refused, and put the refusal on record."""
+    """Roll back the block if it raises a Refusal, then record the refusal and raise it."""
     try:
         with transaction.atomic():
             yield
@@ -128,7 +127,7 @@ def all_or_nothing(attempt: Attempt) -> Iterator[None]:
 
 
 def call(function: str, *arguments: Any) -> Sequence[Any]:
-    """Return the row that a function of sql/ answers with."""
+    """Call a function of sql/ and return its row."""
     marks = ", ".join(["%s"] * len(arguments))
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT * FROM {function}({marks})", arguments)  # noqa: S608
@@ -137,7 +136,7 @@ def call(function: str, *arguments: Any) -> Sequence[Any]:
 
 
 def answer_of(row: Sequence[Any]) -> Scanned | Refusal:
-    """Return what ``merchants_redeem`` says: what was redeemed, or why not."""
+    """Return the redeemed voucher, or the refusal, from a row of ``merchants_redeem``."""
     refusal, redemption_id, closed_at, title, quantity, price, person, name, offer_id, file = row
     if refusal == errors.CodeUsed.code:
         return errors.CodeUsed(redeemed_at=closed_at)

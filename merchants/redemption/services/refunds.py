@@ -30,13 +30,12 @@ def refund(
     is_late: bool = False,
     now: datetime | None = None,
 ) -> Refund:
-    """Give back ``quantity`` pieces, all that is left if not given.
+    """Refund ``quantity`` pieces, or all that are left if it is not given.
 
-    The points return to the wallet and the pieces to the stock; the statement takes the amount off,
-    or the next one if this was settled already. ``is_late``: staff may after the day is over
-    by the community's clock. ``now`` is given where the past is played again. Raises
-    VoucherStatusWrong (not redeemed), OwnVoucher, OwnMerchant (``is_late``), RefundTooLate,
-    RefundTooLarge.
+    Points return to the wallet, pieces to the stock, and the statement, or the next one if this is
+    settled, deducts the amount. With ``is_late``, staff refund after the community's day is over.
+    ``now`` is given to replay the past. Raises VoucherStatusWrong (not redeemed), OwnVoucher,
+    OwnMerchant (``is_late``), RefundTooLate, RefundTooLarge.
     """
     redemption = (
         Redemption.objects.select_for_update(no_key=True, of=("self",))
@@ -107,9 +106,9 @@ def refund(
 
 
 def _put_back(redemption: Redemption, quantity: int) -> None:
-    """Put pieces back into the stock, but for what was gone when one person alone raised the offer.
+    """Return pieces to the stock, unless one person alone raised the offer after the redemption.
 
-    Those were not counted then; the shop puts them in as any others, once another confirms it.
+    Such pieces were not counted for that increase; the shop adds them when another confirms it.
     """
     offer = Offer.objects.select_for_update(no_key=True).get(pk=redemption.offer_id)
     if not raised.is_alone(offer, since=redemption.closed_at):
@@ -117,7 +116,7 @@ def _put_back(redemption: Redemption, quantity: int) -> None:
 
 
 def _amount_fen(redemption: Redemption, quantity: int) -> int:
-    """Return the part of the amount, such that all refunds come to the whole, to the fen."""
+    """Return the refunded part of the amount in fen, such that all refunds add up to the whole."""
     before = redemption.refunds.aggregate(fen=Sum("amount_fen"))["fen"] or 0
     until_now = redemption.refunded_quantity + quantity
     return redemption.amount_fen * until_now // redemption.quantity - before

@@ -1,7 +1,7 @@
-"""Shops without a scanner: a code hangs at the counter, and the volunteer's phone confirms.
+"""Shops without a scanner: the volunteer's phone reads a code that hangs at the counter.
 
-It moves nobody's points but those of whoever reads it, so it is no secret: it only says where one
-stands. The phone then shows what a clerk's screen would.
+The code only moves points of the person who reads it, so it is no secret: it tells where that
+person stands. The phone then shows what a clerk's screen would.
 """
 
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ LENGTH = 12
 
 @transaction.atomic
 def renew(*, partnership: Partnership, by: User) -> Partnership:
-    """Make another code for the counter; the one before is good no more."""
+    """Make a new code for the counter, which replaces the one before."""
     partnership = partnership.locked("merchant", "community")
     partnership.save_with(shop_code=new_code(LENGTH))
     trail.record("partnership.shop_code", actor=by, target=partnership)
@@ -39,9 +39,9 @@ def renew(*, partnership: Partnership, by: User) -> Partnership:
 
 
 def confirm(*, voucher: Redemption, shop_code: str) -> Scanned:
-    """Redeem ``voucher``, once, for its volunteer, who stands at the counter.
+    """Redeem ``voucher``, once, for its volunteer at the counter.
 
-    Every attempt is on record as theirs. Raises TooManyAttempts, CodeUnknown, NotYourMerchant
+    Records every attempt as the volunteer's. Raises TooManyAttempts, CodeUnknown, NotYourMerchant
     (another shop's code), OwnVoucher (they work there), CodeUsed, CodeCancelled, CodeExpired.
     """
     volunteer = voucher.volunteer
@@ -68,10 +68,10 @@ def pay(
     items: Mapping[UUID, int] | None = None,
     points: int | None = None,
 ) -> list[Scanned]:
-    """Take and redeem so many pieces of the shop's offers, or plain points, in one step.
+    """Take and redeem pieces of the shop's offers, or plain points, in one step.
 
-    All, or nothing; what is refused at a shop is on record. Raises TooManyAttempts, CodeUnknown,
-    and as ``pay_codes.take_and_redeem`` does.
+    Takes all or nothing; a refusal at a known shop is recorded. Raises TooManyAttempts,
+    CodeUnknown, and whatever ``pay_codes.take_and_redeem`` raises.
     """
     made = as_made(shop_code)[:64]
     with attempts.guessing(volunteer, errors.CodeUnknown):

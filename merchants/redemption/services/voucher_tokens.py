@@ -1,6 +1,6 @@
-"""A voucher as a signed code: a JWT (RFC 7519) with Ed25519 (RFC 8037). docs/offline.md.
+"""Vouchers as signed codes: JWTs (RFC 7519) with Ed25519 (RFC 8037). See docs/offline.md.
 
-It says the voucher's code, the merchant, the offer's code, how many and until when; no person.
+A token has the voucher's code, the merchant, the offer's code, quantity and expiry; no person.
 """
 
 import base64
@@ -27,7 +27,7 @@ GOOD_FOR = timedelta(hours=24)  # a code that is out in the world; a phone fetch
 
 @dataclass(frozen=True)
 class Signed:
-    """The claims of a signed code whose signature holds."""
+    """The claims of a signed code with a valid signature."""
 
     community_id: UUID
     code: str  # the voucher's
@@ -36,7 +36,7 @@ class Signed:
 
 @transaction.atomic
 def make_key(community: Community) -> VoucherKey:
-    """Make a key, which signs from now on; what older ones signed stays good."""
+    """Make a new signing key; codes signed by older keys stay good."""
     private = Ed25519PrivateKey.generate()
     public = private.public_key().public_bytes_raw()
     key = VoucherKey(
@@ -51,9 +51,9 @@ def make_key(community: Community) -> VoucherKey:
 
 @transaction.atomic
 def withdraw_keys(community: Community) -> VoucherKey:
-    """Withdraw all keys, which somebody may have got hold of. Returns the new one, which signs.
+    """Withdraw all keys, which somebody may have got hold of. Returns a new signing key.
 
-    Nothing that others signed is taken any more: phones ask for a new code, devices for the keys.
+    Codes signed by withdrawn keys are refused: phones fetch a new code, and devices the keys.
     """
     VoucherKey.objects.filter(community=community, withdrawn_at=None).update(
         withdrawn_at=timezone.now()
@@ -63,10 +63,10 @@ def withdraw_keys(community: Community) -> VoucherKey:
 
 @transaction.atomic
 def sign(voucher: Redemption) -> tuple[str, datetime]:
-    """Return the code that a counter can check by itself, and until when it is good.
+    """Sign a code that a counter can check offline, and return it and its expiry.
 
-    At most a day, for a code can not be taken back: who cancels waits for as long. Raises
-    VoucherNotOffline, VoucherStatusWrong (used, cancelled or run out).
+    It is good for a day at most: a code cannot be revoked, so a cancelled voucher waits as long.
+    Raises VoucherNotOffline, VoucherStatusWrong (used, cancelled or expired).
     """
     voucher = voucher.locked("community", "offer", "partnership")
     if voucher.offline_until is None:
@@ -85,7 +85,7 @@ def sign(voucher: Redemption) -> tuple[str, datetime]:
 
 
 def signed_before(voucher: Redemption) -> tuple[str | None, datetime | None]:
-    """Return the code that was signed last and until when it is good, or None twice."""
+    """Return the code signed last and its expiry, or ``None`` twice if it is no longer good."""
     until = voucher.signed_until
     is_held = voucher.status == Redemption.Status.HELD and voucher.cancel_asked_at is None
     if until is None or until <= timezone.now() or not is_held:
@@ -110,9 +110,9 @@ def _encode(voucher: Redemption, until: datetime) -> str:
 
 
 def signed_at(voucher: Redemption, expires_at: datetime) -> datetime:
-    """Return since when there is the code of ``voucher`` that is good until ``expires_at``.
+    """Return when the voucher's code with the expiry ``expires_at`` was signed.
 
-    A code that another has followed was good for a day, for the voucher's end is the last's.
+    A code followed by another was good for a full day; only the last one ends with the voucher.
     """
     is_last = voucher.signed_until is not None and int(voucher.signed_until.timestamp()) == int(
         expires_at.timestamp()
@@ -123,15 +123,16 @@ def signed_at(voucher: Redemption, expires_at: datetime) -> datetime:
 
 
 def read(token: str, merchant_id: UUID) -> Signed:
-    """Return what a signed code of a community of the merchant's says, whoever it is for.
+    """Verify a signed code of one of the merchant's communities, and return its claims.
 
-    Raises CodeUnknown (no key of theirs), CodeTampered (the signature does not hold).
+    Does not check audience and expiry. Raises CodeUnknown (no known key), CodeTampered (bad
+    signature).
     """
     try:
         header = jwt.get_unverified_header(token)
     except (jwt.InvalidTokenError, RecursionError):
         raise errors.CodeTampered from None
-    # Compared here: a header may say what no column can hold.
+    # Compare in Python: a header may hold what no column can.
     keys = VoucherKey.objects.filter(
         withdrawn_at=None,
         community__in=selectors.accepted(merchant_id).values("community"),
@@ -141,7 +142,7 @@ def read(token: str, merchant_id: UUID) -> Signed:
         raise errors.CodeUnknown
     public = PyJWK({"kty": "OKP", "crv": "Ed25519", "x": key.public_key}, algorithm=ALGORITHM)
     try:
-        # Until when, and for whom, is not refused here: each is a refusal of its own.
+        # Expiry and audience are not checked here: each has a refusal of its own.
         said = jwt.decode(
             token,
             public,
@@ -154,7 +155,7 @@ def read(token: str, merchant_id: UUID) -> Signed:
 
 
 def claimed_code(token: str) -> str:
-    """Return the voucher's code that a token says, whoever signed it; empty if it is none."""
+    """Return the voucher's code that a token claims, unverified; empty if it is no token."""
     try:
         said = jwt.decode(token, options={"verify_signature": False})
     except (jwt.InvalidTokenError, RecursionError):
@@ -163,7 +164,7 @@ def claimed_code(token: str) -> str:
 
 
 def keys_of(merchant: Merchant) -> list[VoucherKey]:
-    """Return the keys of the merchant's communities, newest first; each has one."""
+    """Return the keys of the merchant's communities, newest first; makes missing ones."""
     partnerships = selectors.accepted(merchant.pk).select_related("community")
     for partnership in partnerships:
         _newest_key(partnership.community)

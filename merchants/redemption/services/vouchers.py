@@ -1,4 +1,4 @@
-"""Vouchers: points held → shown → scanned and captured; or cancelled, or lapsed.
+"""Vouchers: points held → shown → scanned and captured; or cancelled, or expired.
 
 Locks are taken in one order everywhere: role, voucher, hold, wallet, offer.
 """
@@ -43,18 +43,18 @@ CODE_LENGTH = 12
 def take(
     *, offer: Offer, volunteer: User, quantity: int = 1, now: datetime | None = None
 ) -> Redemption:
-    """Make a voucher: set points and stock aside, freeze price and rate.
+    """Take an offer: make a voucher, set points and stock aside, and freeze price and rate.
 
-    Points are looked at before stock. ``now`` is given where the past is played again; the
-    voucher's lifetime runs by the clock all the same. Raises OfferWithdrawn, OfferNotOnNow,
-    NotEligible, and what ``set_aside`` does.
+    Points are checked before stock. ``now`` is given to replay the past; the voucher's lifetime
+    still runs by the real clock. Raises OfferWithdrawn, OfferNotOnNow, NotEligible, and whatever
+    ``set_aside`` raises.
     """
     if offer.status != Offer.Status.LISTED:
         raise OfferWithdrawn
     moment = now or timezone.now()
     conditions.check_open(offer, moment)
     conditions.check_eligible(offer, volunteer, moment)
-    # A seat's is good until a while after the course began.
+    # A voucher for a seat is good until some time after the course began.
     ahead = max(timedelta(), offer.starts_at - timezone.now()) if offer.starts_at else timedelta()
     lifetime = ahead + settings.VOUCHER_LIFETIME
     return set_aside(
@@ -70,12 +70,12 @@ def set_aside(
     lifetime: timedelta,
     now: datetime | None = None,
 ) -> Redemption:
-    """Make a voucher for an offer that need not be listed, within the caller's transaction.
+    """Make a voucher for an offer, listed or not, in the caller's transaction.
 
     Raises NotAVolunteerHere, GuardianConsentRequired, PartnerNotActive, OfferNotPriced,
     InsufficientPoints, LimitReached, OutOfStock.
     """
-    # Whoever left spends nothing, and whoever spends does not leave meanwhile.
+    # Former volunteers spend nothing, and the lock keeps spenders from leaving meanwhile.
     roles.require_volunteer(user_id=volunteer.pk, community_id=offer.community_id)
     guardians.require_guardian(volunteer)
     if offer.partnership.status != Partnership.Status.ACTIVE:
@@ -111,7 +111,7 @@ def set_aside(
         lifetime=lifetime + late,
     )
     conditions.check_limit(offer, volunteer, quantity, moment)  # under the wallet's lock
-    # One statement looks and takes: of two volunteers after the last item, one finds a row.
+    # One SQL statement checks and takes: of two volunteers for the last item, one finds a row.
     left = Offer.objects.filter(pk=offer.pk, stock__gte=quantity)
     if not left.update(stock=F("stock") - quantity):
         raise OutOfStock
@@ -135,7 +135,7 @@ def set_aside(
 
 
 def scanned(redemption: Redemption) -> Scanned:
-    """Return what the counter is told of a voucher redeemed before, less what was refunded."""
+    """Return a redeemed voucher as the counter is told of it, less what was refunded."""
     assert redemption.closed_at is not None  # a check constraint
     return Scanned(
         id=redemption.pk,
@@ -156,13 +156,13 @@ def scan(
     quantity: int | None = None,
     now: datetime | None = None,
 ) -> Scanned:
-    """Redeem a voucher that a clerk scans where they work, once.
+    """Redeem a voucher that a clerk scans at work, once.
 
-    Of a voucher for several, ``quantity`` may be handed out: the rest is given back at once. One
-    round trip; one more for a signed code. Every attempt stays on record with its outcome; an
-    unknown code is a try of the clerk's, wherever else they work. ``now`` is given where the past
-    is played again. Raises TooManyAttempts (nothing is looked up), CodeTampered, as ``redeem``
-    does, and last QuantityTooLarge.
+    With ``quantity``, that many pieces are handed out and the rest is refunded at once. Takes one
+    round trip; one more for a signed code. Every attempt is recorded with its outcome; an unknown
+    code counts against the clerk at every merchant. ``now`` is given to replay the past. Raises
+    TooManyAttempts (nothing is looked up), CodeTampered, whatever ``redeem`` raises, and last
+    QuantityTooLarge.
     """
     attempt = Attempt(merchant_id=merchant_id, person=clerk, shown=code)
     if "." in code:
@@ -203,7 +203,7 @@ def _scan(attempt: Attempt, quantity: int | None, now: datetime | None) -> Scann
 
 
 def _hand_out(scanned: Scanned, quantity: int, clerk: User) -> Scanned:
-    """Give back what is left of a voucher of which ``quantity`` are handed out."""
+    """Refund the pieces of a redeemed voucher beyond the ``quantity`` that are handed out."""
     given_back = refunds.refund(
         redemption=Redemption(pk=scanned.id),
         refunded_by=clerk,
@@ -217,11 +217,11 @@ def _hand_out(scanned: Scanned, quantity: int, clerk: User) -> Scanned:
 
 @transaction.atomic
 def cancel(*, redemption: Redemption) -> Redemption:
-    """Give an unused voucher back: points and stock are free again, once.
+    """Cancel an unused voucher, which frees its points and stock, once.
 
-    A counter without signal may have taken it already, or still take the code that was signed: one
-    that can be scanned so is given back when nobody can tell of it any more.
-    Idempotent, also where it has lapsed. Raises VoucherStatusWrong (used).
+    A voucher that scans offline is given back only when no counter can report a scan any more: one
+    without signal may have taken it, or may still take its signed code. Idempotent, also for an
+    expired voucher. Raises VoucherStatusWrong (used).
     """
     redemption = redemption.locked("partnership", "offer", "volunteer")
     if redemption.status == Redemption.Status.REDEEMED:
@@ -240,7 +240,7 @@ def cancel(*, redemption: Redemption) -> Redemption:
 
 
 def lapsed() -> QuerySet[Redemption]:
-    """Return vouchers that hold points though nobody can scan or tell of them any more."""
+    """Return held vouchers that can no longer be scanned or reported as scanned."""
     return Redemption.objects.filter(
         Q(offline_until=None, expires_at__lte=Now()) | Q(offline_until__lte=Now()),
         status=Redemption.Status.HELD,
@@ -249,9 +249,9 @@ def lapsed() -> QuerySet[Redemption]:
 
 @transaction.atomic
 def expire(*, redemption_id: UUID) -> bool:
-    """Give back what a lapsed voucher held. Returns False if there was nothing to do.
+    """Release the points and stock of a lapsed voucher. Returns False if there was nothing to do.
 
-    A voucher that somebody else holds a lock on is left for the next sweep.
+    A locked voucher is left for the next sweep.
     """
     free = lapsed().select_for_update(no_key=True, of=("self",), skip_locked=True)
     redemption = free.filter(pk=redemption_id).first()

@@ -1,4 +1,4 @@
-"""Payment by the bank: accounts of merchants, batches of statements, and files for the bank."""
+"""Payment by the bank: merchants' accounts, batches of statements, and files for the bank."""
 
 from decimal import Decimal
 from typing import Any
@@ -47,7 +47,7 @@ class KeepBankAccountSerializer(serializers.Serializer[Any]):
 
 
 class BankBatchLineSerializer(ReadSerializer[BankBatchLine]):
-    """A statement in a batch. ``freed_at``: when the batch was cancelled before it was paid."""
+    """A statement in a batch. ``freed_at`` is set if the batch was cancelled before it was paid."""
 
     number = serializers.CharField(source="statement.number", read_only=True)
     merchant = serializers.CharField(source="statement.partnership.name", read_only=True)
@@ -76,9 +76,9 @@ class BankBatchSerializer(ReadSerializer[BankBatch]):
 
 
 class BankAccountView(OpenView[BankAccount]):
-    """Read the merchant's account, as owner: ``GET /api/v1/merchants/{merchant_id}/bank-account``.
+    """Read the bank account, as owner: ``GET /api/v1/merchants/{merchant_id}/bank-account``.
 
-    Of the number only the last four digits are told.
+    Only the last four digits of the number are shown.
     """
 
     serializer_class = BankAccountSerializer
@@ -92,9 +92,9 @@ class BankAccountView(OpenView[BankAccount]):
         edits=True,
     )
     def put(self, user: User, merchant: Merchant, **facts: Any) -> BankAccount:
-        """Replace it, as owner: ``PUT /api/v1/merchants/{merchant_id}/bank-account``.
+        """Replace the bank account, as owner: ``PUT /api/v1/merchants/{merchant_id}/bank-account``.
 
-        ``number`` is digits alone.
+        ``number`` has digits only.
         """
         return bank.keep_account(merchant=merchant, by=user, **facts)
 
@@ -110,19 +110,19 @@ class BankBatchListView(ListView[BankBatch]):
 
     @writes(BankBatchSerializer, community(HANDLES), creates=selectors.bank_batches_in)
     def post(self, user: User, community: Community) -> BankBatch:
-        """Put what is to be paid into a new batch, as staff.
+        """Make a batch of the statements to pay, as staff.
 
         ``POST /api/v1/communities/{code}/bank-batches``. Takes every approved statement with
-        something due that is neither in a batch nor being paid by WeChat, but for those that the
-        caller approved or that are owed to a merchant they work for. Nothing else pays them from
-        then on.
+        something due that is neither in a batch nor being paid by WeChat, except those that the
+        caller approved or that are owed to a merchant they work for. From then on they can be paid
+        only by this batch.
         """
         made = bank.make_batch(community=community, by=user)
         return selectors.bank_batches_in(community).get(pk=made.pk)
 
 
 class BankBatchView(OpenView[BankBatch]):
-    """Open one, as staff or auditor: ``GET /api/v1/bank-batches/{batch_id}``."""
+    """Open a batch, as staff or auditor: ``GET /api/v1/bank-batches/{batch_id}``."""
 
     serializer_class = BankBatchSerializer
     finds = seen(selectors.bank_batches_seen_by, "batch_id")
@@ -134,7 +134,7 @@ _HANDLED: Any = seen(selectors.bank_batches_handled_by, "batch_id")
 class CancelBankBatchView(APIView):
     """Cancel an unpaid batch, as staff: ``POST /api/v1/bank-batches/{batch_id}/cancel``.
 
-    What is not marked as paid may then be paid otherwise. Make sure first that the bank does not
+    Statements not marked as paid may then be paid otherwise. Make sure first that the bank does not
     pay it. Idempotent.
     """
 
@@ -149,8 +149,8 @@ class BankBatchFileView(APIView):
     """Fetch the bank's file, as staff: ``GET /api/v1/bank-batches/{batch_id}/file.{format}``.
 
     ``csv`` or ``xlsx``: a line for each statement that is not marked as paid, with number, payee,
-    bank, account and yuan. Accounts are those that merchants had when the batch was made; one that
-    was not known then is empty.
+    bank, account and yuan. Accounts are those of the moment the batch was made; one not known then
+    is empty.
     """
 
     def get(self, request: Request, **named: Any) -> FileResponse:

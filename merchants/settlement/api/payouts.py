@@ -1,4 +1,4 @@
-"""Payouts: statements paid by WeChat, and what WeChat tells of them."""
+"""Payouts: statements paid by WeChat, and WeChat's callbacks."""
 
 from django.http import HttpResponse
 from django_filters import rest_framework as filters
@@ -24,10 +24,10 @@ from merchants.settlement.services import payouts
 
 
 class PayoutSerializer(ReadSerializer[Payout]):
-    """How a payout stands, and ``wechat_status`` as WeChat calls it.
+    """A payout, with its status here and, as ``wechat_status``, at WeChat.
 
-    ``reason`` is WeChat's code for why it failed, or for why the last try told nothing.
-    ``package_info`` is for ``wx.requestMerchantTransfer`` of the payee, and empty for others.
+    ``reason`` is WeChat's code for why it failed, or why the last try gave no answer.
+    ``package_info`` is for the payee's ``wx.requestMerchantTransfer``, empty for others.
     """
 
     out_bill_no = serializers.CharField(read_only=True)
@@ -75,22 +75,22 @@ class CommunityPayoutListView(ListView[Payout]):
 
 
 class StatementPayoutListView(ListView[Payout]):
-    """List how a statement was or is paid: ``GET /api/v1/statements/{statement_id}/payouts``."""
+    """List a statement's payouts: ``GET /api/v1/statements/{statement_id}/payouts``."""
 
     serializer_class = PayoutSerializer
     finds = below(SEEN, selectors.payouts_of)
 
     @writes(PayoutSerializer, HANDLED, creates=selectors.payouts_of)
     def post(self, user: User, statement: Statement) -> Payout:
-        """Pay it by WeChat, as staff: ``POST /api/v1/statements/{statement_id}/payouts``.
+        """Pay a statement by WeChat, as staff: ``POST /api/v1/statements/{statement_id}/payouts``.
 
-        The owner confirms on the phone within 24 hours.
+        The owner has to confirm on the phone within 24 hours.
         """
         return payouts.order(statement=statement, ordered_by=user)
 
 
 class PayoutView(OpenView[Payout]):
-    """Open one, as the merchant's owner, staff or auditor: ``GET /api/v1/payouts/{payout_id}``."""
+    """Open a payout, as owner, staff or auditor: ``GET /api/v1/payouts/{payout_id}``."""
 
     serializer_class = PayoutSerializer
     finds = seen(selectors.payouts_seen_by, "payout_id")
@@ -99,7 +99,7 @@ class PayoutView(OpenView[Payout]):
 class CancelPayoutView(APIView):
     """Cancel a payout, as staff: ``POST /api/v1/payouts/{payout_id}/cancel``.
 
-    WeChat cancels what is not confirmed yet, a little later; it is asked until it does.
+    WeChat cancels an unconfirmed transfer a little later, and is asked until it does.
     """
 
     @writes(PayoutSerializer, seen(selectors.payouts_handled_by, "payout_id"))
@@ -108,10 +108,10 @@ class CancelPayoutView(APIView):
 
 
 class WeChatPayCallbackView(APIView):
-    """WeChat tells how a transfer ended: ``POST /api/v1/wechatpay/callback``.
+    """Take WeChat's word on how a transfer ended: ``POST /api/v1/wechatpay/callback``.
 
-    A request without WeChat's signature is answered with 401 and not logged, for WeChat probes
-    with wrong signatures.
+    Answers 401 without WeChat's signature, and does not log it, because WeChat probes with wrong
+    signatures.
     """
 
     authentication_classes = ()

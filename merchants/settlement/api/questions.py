@@ -17,7 +17,7 @@ from merchants.settlement.services import questions
 
 
 class QuestionSerializer(ReadSerializer[StatementQuestion]):
-    """``line_id`` is of a redemption or a refund, ``reason`` says why it is doubted.
+    """A question about the redemption or refund ``line_id``; ``reason`` says why it is doubted.
 
     ``answer`` is empty until there is one.
     """
@@ -51,32 +51,32 @@ _DISCUSSED = seen(selectors.statements_discussed_by, "statement_id")
 
 
 class QuestionListView(ListView[StatementQuestion]):
-    """List its questions, newest first: ``GET /api/v1/statements/{statement_id}/questions``."""
+    """List questions, newest first: ``GET /api/v1/statements/{statement_id}/questions``."""
 
     serializer_class = QuestionSerializer
     finds = below(SEEN, selectors.questions_about)
 
     @writes(QuestionSerializer, _DISCUSSED, body=AskSerializer, creates=selectors.questions_about)
     def post(self, user: User, statement: Statement, **facts: Any) -> StatementQuestion:
-        """Doubt a line, as owner or staff: ``POST /api/v1/statements/{statement_id}/questions``.
+        """Question a line, as owner or staff: ``POST /api/v1/statements/{statement_id}/questions``.
 
-        Nobody approves the statement until the question is answered.
+        The statement cannot be approved until the question is answered.
         """
         return questions.ask(statement=statement, asked_by=user, **facts)
 
 
 class QuestionView(OpenView[StatementQuestion]):
-    """Open one: ``GET /api/v1/statements/{statement_id}/questions/{question_id}``."""
+    """Open a question: ``GET /api/v1/statements/{statement_id}/questions/{question_id}``."""
 
     serializer_class = QuestionSerializer
     finds = below(SEEN, selectors.questions_about, "question_id")
 
 
 class AnswerView(APIView):
-    """Answer, from the side that did not ask.
+    """Answer a question, as the side that did not ask.
 
-    ``POST /api/v1/statements/{statement_id}/questions/{question_id}/answer``. Figures stay: what
-    turns out wrong is refunded, and a line of the next statement.
+    ``POST /api/v1/statements/{statement_id}/questions/{question_id}/answer``. Figures stay: an
+    error is refunded, as a line of the next statement.
     """
 
     @writes(

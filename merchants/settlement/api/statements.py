@@ -1,4 +1,4 @@
-"""Statements of what merchants are owed: their lines and files, and what staff do with them."""
+"""Statements of what merchants are owed: lines, files, approval and payment."""
 
 from typing import Any
 
@@ -33,12 +33,12 @@ from merchants.settlement.services import files
 from merchants.settlement.services import statements as settlement
 from points.ledger.errors import ExportTooLarge
 
-# What one sheet holds; and pages that somebody may still want to read, set by a process of 400 MB.
+# Limits of a sheet, and of pages that a person can read and a process of 400 MB can set.
 MOST_LINES = {"csv": 1_000_000, "xlsx": 1_000_000, "pdf": 5_000, "html": 5_000}
 
 
 class ServiceSerializer(serializers.Serializer[Any]):
-    """What volunteers did for the merchant in one activity: never worth money."""
+    """Volunteers' services for the merchant in one activity, never worth money."""
 
     activity_id = serializers.UUIDField(read_only=True)
     title = serializers.CharField(read_only=True)
@@ -49,10 +49,10 @@ class ServiceSerializer(serializers.Serializer[Any]):
 class StatementSerializer(ReadSerializer[Statement]):
     """A statement. The end of the period is not part of it.
 
-    ``points`` and ``amount_fen`` are the sums of its redemptions less its refunds; ``carried_fen``,
-    0 or less, is left over from the statement before, and ``due_fen`` is what is paid. From
-    approval on there are a ``number`` and a ``digest`` (SHA-256) of all of it. ``drafted_by`` is
-    null where the nightly task drafted it.
+    ``points`` and ``amount_fen`` are the sums of its redemptions less its refunds. ``carried_fen``,
+    0 or less, comes from the statement before; ``due_fen`` is what is to be paid. Approval adds a
+    ``number`` and a ``digest`` (SHA-256) of the content. ``drafted_by`` is null if the nightly task
+    drafted it.
     """
 
     merchant = PartnerSerializer(source="partnership", read_only=True)
@@ -86,7 +86,7 @@ class StatementSerializer(ReadSerializer[Statement]):
 
 
 class RefundLineSerializer(RefundSerializer):
-    """A refund in a statement, which takes it off: ``points`` and ``amount_fen`` are below zero."""
+    """A refund in a statement, which deducts it: ``points`` and ``amount_fen`` are negative."""
 
     offer_code = serializers.CharField(source="redemption.offer.code", read_only=True)
     offer_title = serializers.CharField(source="redemption.offer.title", read_only=True)
@@ -102,14 +102,14 @@ class RefundLineSerializer(RefundSerializer):
 
 
 class PeriodSerializer(serializers.Serializer[Any]):
-    """The community's days. The end is not part of the period."""
+    """A period in the community's days. The end is not part of it."""
 
     period_start = DateField()
     period_end = DateField()
 
 
 class PaymentSerializer(serializers.Serializer[Any]):
-    """``payment_reference`` is the bank's, for instance. It is empty where nothing was due."""
+    """A payment; ``payment_reference`` is the bank's, for instance, or empty if nothing was due."""
 
     payment_reference = CharField(max_length=64, allow_blank=True, default="")
 
@@ -161,7 +161,7 @@ class CommunityStatementListView(ListView[Statement]):
     def post(self, user: User, community: Community, **facts: Any) -> list[Statement]:
         """Draft a period by hand, as staff: ``POST /api/v1/communities/{code}/statements``.
 
-        Answers what was drafted: nothing for a merchant whose period is drafted already, or who has
+        Returns the new drafts: none for a merchant whose period is drafted already, or who has
         nothing unsettled.
         """
         return settlement.draft(community=community, drafted_by=user, **facts)
@@ -169,21 +169,21 @@ class CommunityStatementListView(ListView[Statement]):
 
 # --- one statement ----------------------------------------------------------------------------
 class StatementView(OpenView[Statement]):
-    """Open one, as owner, staff or auditor: ``GET /api/v1/statements/{statement_id}``."""
+    """Open a statement, as owner, staff or auditor: ``GET /api/v1/statements/{statement_id}``."""
 
     serializer_class = StatementSerializer
     finds = SEEN
 
 
 class StatementRedemptionListView(ListView[Redemption]):
-    """List the redemptions it settles: ``GET /api/v1/statements/{statement_id}/redemptions``."""
+    """List settled redemptions: ``GET /api/v1/statements/{statement_id}/redemptions``."""
 
     serializer_class = StatementLineSerializer
     finds = below(SEEN, selectors.lines_of)
 
 
 class StatementRefundListView(ListView[Refund]):
-    """List the refunds it takes off: ``GET /api/v1/statements/{statement_id}/refunds``."""
+    """List deducted refunds: ``GET /api/v1/statements/{statement_id}/refunds``."""
 
     serializer_class = RefundLineSerializer
     finds = below(SEEN, selectors.refunds_in)
@@ -194,8 +194,8 @@ class StatementFileView(APIView):
     """Fetch a statement as a file: ``GET /api/v1/statements/{statement_id}/lines.{format}``.
 
     ``csv``, ``xlsx``, ``pdf``, or ``html`` to print. Above 500 lines a task makes the file: 202
-    until it is there, with ``Retry-After`` and, as ``Location``, where it will be. The file of an
-    approved statement is made once, and stays.
+    until it is there, with ``Retry-After`` and its address in ``Location``. The file of an approved
+    statement is made once and kept.
     """
 
     def get(self, request: Request, **named: Any) -> HttpResponseBase:
@@ -215,9 +215,9 @@ class StatementFileView(APIView):
 
 
 class StatementApproveView(APIView):
-    """Approve somebody else's draft, as staff: ``POST /api/v1/statements/{statement_id}/approve``.
+    """Approve another's draft, as staff: ``POST /api/v1/statements/{statement_id}/approve``.
 
-    Idempotent: an approved statement stays as it is.
+    Idempotent: keeps the first approval.
     """
 
     @writes(StatementSerializer, HANDLED, needs_key=True)
@@ -226,7 +226,7 @@ class StatementApproveView(APIView):
 
 
 class StatementPayView(APIView):
-    """Record that the money has gone out: ``POST /api/v1/statements/{statement_id}/pay``.
+    """Record a payment: ``POST /api/v1/statements/{statement_id}/pay``.
 
     For staff. Idempotent: keeps the first payment.
     """

@@ -16,7 +16,7 @@ from merchants.triggers import not_their_own
 
 
 class BankAccount(models.Model):
-    """The account to which a bank pays a merchant, told by its owner. The number is encrypted."""
+    """The account where a bank pays a merchant, given by its owner. The number is encrypted."""
 
     merchant = models.OneToOneField(
         Merchant, models.PROTECT, primary_key=True, related_name="bank_account"
@@ -45,7 +45,7 @@ class BankAccount(models.Model):
 
 
 class BankBatch(TenantModel):
-    """Statements that the bank pays by one file. A batch is open until it is cancelled."""
+    """Statements that the bank pays with one file. A batch is open until it is cancelled."""
 
     made_at = models.DateTimeField(db_default=Now())
     made_by = PersonKey()
@@ -73,10 +73,10 @@ class BankBatch(TenantModel):
 
 
 class BankBatchLine(TenantModel):
-    """A statement in a batch: no other batch and no payout pays it until the line is freed.
+    """A statement in a batch, which no other batch or payout pays until the line is freed.
 
     Payee, bank and account are those of the moment the batch was made, whatever the owner changes
-    later. An account that was not known then is empty.
+    later. An account not known then is empty.
     """
 
     batch = models.ForeignKey(BankBatch, models.PROTECT, related_name="lines", db_index=False)

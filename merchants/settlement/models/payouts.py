@@ -1,4 +1,4 @@
-"""Transfers by WeChat that pay statements, and what WeChat tells of them."""
+"""Transfers by WeChat that pay statements, and WeChat's callbacks."""
 
 from typing import ClassVar
 
@@ -20,8 +20,8 @@ _IS_OVER = Q(openid="", sent_parameters={}, package_info="", finished_at__isnull
 class Payout(TenantModel):
     """One transfer by WeChat that pays one statement: pending → unknown → waiting → finished.
 
-    A payout keeps one number at WeChat, ``out_bill_no``. Only after it failed or was cancelled can
-    the statement have another, with another number. Source: shared/WECHAT.md, section 2.
+    A payout keeps one number at WeChat, ``out_bill_no``. Another payout of the statement, with
+    another number, needs this one to be failed or cancelled. Source: shared/WECHAT.md, section 2.
     """
 
     class Status(models.TextChoices):
@@ -37,12 +37,12 @@ class Payout(TenantModel):
     statement = models.ForeignKey(Statement, models.PROTECT, related_name="payouts", db_index=False)
     payee = PersonKey()  # the owner who receives it for the merchant
     openid = models.CharField(max_length=128, blank=True)  # the payee's, until it is finished
-    # What was sent, and is sent again whatever the settings say by then; the openid is in it.
+    # The parameters sent, and resent unchanged whatever the settings are then; with the openid.
     sent_parameters = models.JSONField(default=dict, blank=True)
     amount_fen = models.PositiveIntegerField()
     status = models.CharField(max_length=9, choices=Status, default=Status.PENDING)
     wechat_status = models.CharField(max_length=32, blank=True)  # as WeChat last told it
-    # WeChat's code for why it failed, or why the last try told nothing, such as OVERDUE_CLOSE.
+    # WeChat's code for why it failed, or why the last try gave no answer: OVERDUE_CLOSE, …
     reason = models.CharField(max_length=64, blank=True)
     transfer_bill_no = models.CharField(max_length=64, blank=True)  # WeChat's own number
     package_info = models.TextField(blank=True)  # the payee's phone confirms it with this
@@ -123,7 +123,7 @@ class Payout(TenantModel):
 
     @property
     def out_bill_no(self) -> str:
-        """The payout's number at WeChat, made of its id: 32 letters and digits."""
+        """Number of the payout at WeChat, made of its id: 32 letters and digits."""
         return self.pk.hex
 
     @property
@@ -132,7 +132,7 @@ class Payout(TenantModel):
 
 
 class PayoutCallback(TenantModel):
-    """A callback of WeChat's about a payout. Each of WeChat's event ids is taken once."""
+    """A callback from WeChat about a payout. Each of WeChat's event ids is accepted once."""
 
     payout = models.ForeignKey(Payout, models.PROTECT, related_name="callbacks", db_index=False)
     event_id = models.CharField(max_length=64)

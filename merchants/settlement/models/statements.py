@@ -34,11 +34,11 @@ _IS_APPROVED = Q(approved_at__isnull=False, approved_by__isnull=False)
 
 
 class Statement(TenantModel):
-    """What a community owes a merchant for a period: draft (and questioned) → approved → paid.
+    """A community's debt to a merchant for a period: draft ⇄ questioned; draft → approved → paid.
 
-    Every redemption and every refund names the one statement in which it is a line. What comes
-    after the draft is a line of the next statement. ``points`` and ``amount_fen`` are the sums of
-    the redemptions less the refunds. A sum below zero is the next statement's ``carried_fen``.
+    Every redemption and refund names the one statement in which it is a line. Lines after the draft
+    go to the next statement. ``points`` and ``amount_fen`` are the sums of the redemptions less the
+    refunds. A negative sum is the next statement's ``carried_fen``.
     """
 
     class Status(models.TextChoices):
@@ -63,7 +63,7 @@ class Statement(TenantModel):
     drafted_by = PersonKey(null=True)  # NULL: by the nightly task
     approved_at = models.DateTimeField(null=True)
     approved_by = PersonKey(null=True)
-    # From approval on: the number in the community's year, and the digest that seals all of it.
+    # Set by approval: the number in the community's year, and the digest of the content.
     number_year = models.PositiveSmallIntegerField(null=True)
     number_in_year = models.PositiveIntegerField(null=True)
     digest = models.CharField(max_length=64, blank=True)
@@ -126,7 +126,7 @@ class Statement(TenantModel):
                 since="NEW.period_start",
                 condition=changed("approved_by"),
             ),
-            # Whoever ordered a WeChat transfer was checked when they ordered it.
+            # The person who ordered a WeChat transfer was checked when ordering it.
             trigger(
                 "statement_not_paid_by_their_own", pgtrigger.Update, condition=changed("paid_by")
             ),
@@ -186,17 +186,17 @@ class Statement(TenantModel):
 
     @property
     def last_day(self) -> date:
-        """The last day of the period."""
+        """Last day of the period."""
         return self.period_end - timedelta(days=1)
 
     @property
     def due_fen(self) -> int:
-        """What is to be paid; 0 while more was refunded than redeemed."""
+        """Amount to pay, in fen; 0 while more was refunded than redeemed."""
         return max(0, self.amount_fen + self.carried_fen)
 
     @property
     def carries_fen(self) -> int:
-        """What the next statement takes off: 0 or less."""
+        """Amount in fen, 0 or less, that the next statement deducts."""
         return min(0, self.amount_fen + self.carried_fen)
 
 
@@ -229,7 +229,7 @@ class StatedAttendance(TenantModel):
 
 
 class StatementQuestion(TenantModel):
-    """A doubt about a line of a draft. The statement is approved only after all are answered."""
+    """A doubt about a line of a draft. The statement is approved only when all are answered."""
 
     statement = models.ForeignKey(
         Statement, models.PROTECT, related_name="questions", db_index=False

@@ -1,4 +1,4 @@
-"""Payment by the bank: where a merchant's account is, and batches that nothing else pays.
+"""Payment by the bank: merchants' accounts, and batches of statements to pay.
 
 Locks are taken in one order: batch, statements.
 """
@@ -21,7 +21,7 @@ from merchants.settlement.models.statements import Statement
 def keep_account(
     *, merchant: Merchant, holder: str, bank: str, number: str, by: User
 ) -> BankAccount:
-    """Replace the merchant's account. ``number`` is digits, and encrypted at rest."""
+    """Replace the merchant's account. ``number`` is digits only, and encrypted at rest."""
     told = {"holder": holder, "bank": bank, "number": number}
     account, _ = BankAccount.objects.update_or_create(merchant=merchant, defaults=told)
     partners.record("bank_account.keep", actor=by, merchant=merchant, target=merchant)
@@ -30,13 +30,13 @@ def keep_account(
 
 @transaction.atomic
 def make_batch(*, community: Community, by: User) -> BankBatch:
-    """Put into a batch all that is to be paid and that ``by`` may have paid.
+    """Make a batch of all statements that are to be paid and that ``by`` may pay.
 
-    What they approved, or is owed to a merchant on whose side they are, is left to others.
-    Raises NothingToPay.
+    Leaves out those that ``by`` approved, and those of a merchant on whose side ``by`` is. Raises
+    NothingToPay.
     """
     approved = Statement.objects.filter(community=community, status=Statement.Status.APPROVED)
-    # Lock before looking: another batch, or a payout, of one of them must queue here.
+    # Lock before looking: another batch or payout of the same statements must queue here.
     locked = set(
         approved.select_for_update(no_key=True).order_by("pk").values_list("pk", flat=True)
     )
@@ -60,9 +60,9 @@ def make_batch(*, community: Community, by: User) -> BankBatch:
 
 @transaction.atomic
 def cancel_batch(*, batch: BankBatch, by: User) -> BankBatch:
-    """Free what is not paid yet, for another batch or for WeChat. Idempotent.
+    """Cancel a batch, which frees its unpaid statements to be paid otherwise. Idempotent.
 
-    Whoever does it knows that the bank does not pay the batch. Raises OwnMerchant if ``by`` is on
+    The caller makes sure that the bank does not pay the batch. Raises OwnMerchant if ``by`` is on
     the side of a merchant in it.
     """
     batch = batch.locked()
@@ -90,9 +90,9 @@ def cancel_batch(*, batch: BankBatch, by: User) -> BankBatch:
 
 @transaction.atomic
 def read_batch(*, batch: BankBatch, by: User) -> list[BankBatchLine]:
-    """What the bank is still to pay, oldest number first, with accounts.
+    """Return the lines that the bank is still to pay, with accounts, oldest number first.
 
-    Puts on record that ``by`` read it. Raises BankBatchCancelled.
+    Records that ``by`` read them. Raises BankBatchCancelled.
     """
     batch = BankBatch.objects.select_related("community").get(
         community=batch.community_id, pk=batch.pk
@@ -105,7 +105,7 @@ def read_batch(*, batch: BankBatch, by: User) -> list[BankBatchLine]:
 
 
 def _line(batch: BankBatch, statement: Statement) -> BankBatchLine:
-    """A line for ``statement``, with the account that its merchant has now."""
+    """Return a line for ``statement`` with its merchant's present account."""
     account = getattr(statement.partnership.merchant, "bank_account", None)
     return BankBatchLine(
         community_id=batch.community_id,

@@ -21,18 +21,18 @@ PAGE = Path(__file__).parents[2] / "templates" / "merchants" / "statement.typ"
 
 
 def about(statement: Statement) -> dict[str, str]:
-    """What the statement's documents are about. An approved or paid statement never changes."""
+    """Return what a document is about. An approved or paid statement never changes."""
     return {"statement": str(statement.pk), "status": statement.status}
 
 
 def seen_by(user: User, document: Document) -> bool:
-    """Whether ``user`` may read the statement that the document is about."""
+    """Tell whether ``user`` may read the statement that the document is about."""
     its = selectors.statements_seen_by(user).filter(community=document.community_id)
     return its.filter(pk=UUID(document.about["statement"])).exists()
 
 
 def write(document: Document, file: IO[bytes]) -> str:
-    """Write the file. Returns its name."""
+    """Write the statement's file in the document's format. Returns its name."""
     statement = Statement.objects.select_related(
         "community", "partnership", "drafted_by", "approved_by", "paid_by"
     ).get(community=document.community_id, pk=document.about["statement"])
@@ -66,7 +66,7 @@ def _header() -> list[str]:
 
 
 def _lines(statement: Statement) -> Iterator[list[Cell]]:
-    """Redemptions, then refunds as figures below zero, each in the order of time."""
+    """Yield a row for each redemption, then each refund (as negative figures), by time."""
     clock = statement.community.clock
     for what, sign, lines, at, of, points in (
         (_("Redemption"), 1, selectors.lines_of(statement), "closed_at", "", "price_points"),
@@ -82,7 +82,7 @@ def _lines(statement: Statement) -> Iterator[list[Cell]]:
 
 
 def _facts(statement: Statement) -> dict[str, Any]:
-    """What the page and the PDF say, in the reader's language."""
+    """Return what the page and the PDF show, in the reader's language."""
     facts = [
         (_("Merchant"), statement.partnership.name),
         (_("Community"), statement.community.name),
@@ -118,7 +118,7 @@ def _facts(statement: Statement) -> dict[str, Any]:
 
 
 def yuan(fen: int) -> str:
-    """Fen as yuan: ``-1205`` as ``-12.05 元``."""
+    """Format fen as yuan: ``-1205`` as ``-12.05 元``."""
     whole, rest = divmod(abs(fen), 100)
     return f"{'-' if fen < 0 else ''}{whole:,}.{rest:02} 元"
 

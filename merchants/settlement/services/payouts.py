@@ -44,12 +44,12 @@ ASK_AGAIN = (timedelta(seconds=15), timedelta(hours=1))  # at first, and at last
 
 @transaction.atomic
 def order(*, statement: Statement, ordered_by: User) -> Payout:
-    """Order what is due to be paid to the owner of longest standing who logs in with WeChat.
+    """Order a payout of what is due to the longest-standing owner who logs in with WeChat.
 
-    A task sends the payout. Whoever orders it counts as the payer. Raises WeChatPayNotConfigured,
-    OwnMerchant, StatementStatusWrong unless the statement is approved, OwnApproval, NothingToPay,
-    PayoutOutsideLimits, PayoutUnderWay (the bank's too), PayeeMissing, OwnPayout if the payee
-    approved the statement.
+    A task sends the payout. The person who orders it counts as the payer. Raises
+    WeChatPayNotConfigured, OwnMerchant, StatementStatusWrong unless the statement is approved,
+    OwnApproval, NothingToPay, PayoutOutsideLimits, PayoutUnderWay (by the bank too), PayeeMissing,
+    OwnPayout if the payee approved the statement.
     """
     if not pay.is_configured():
         raise WeChatPayNotConfigured
@@ -83,7 +83,7 @@ def order(*, statement: Statement, ordered_by: User) -> Payout:
 
 
 def advance(*, payout_id: UUID) -> None:
-    """Send the payout, send it again, ask WeChat how it stands, or have it cancelled.
+    """Send or resend the payout, ask WeChat for its status, or have it cancelled.
 
     Idempotent, also with several workers at once. Raises WeChatPayNotConfigured.
     """
@@ -112,9 +112,9 @@ def advance(*, payout_id: UUID) -> None:
 
 
 def cancel(*, payout: Payout, by: User) -> Payout:
-    """Cancel a payout: it is not sent from now on, and WeChat is asked to cancel what it has.
+    """Cancel a payout: it is no longer sent, and WeChat is asked to cancel it.
 
-    A payout that was never sent is cancelled at once, any other when WeChat says so; WeChat is
+    A payout that was never sent is cancelled at once, any other once WeChat confirms, which is
     asked until it does. Raises OwnMerchant, PayoutFinished, WeChatPayNotConfigured.
     """
     with transaction.atomic():
@@ -134,10 +134,9 @@ def cancel(*, payout: Payout, by: User) -> Payout:
 
 
 def called_back(*, headers: Mapping[str, str], raw: bytes) -> None:
-    """Take WeChat's word on how a payout ended. Idempotent, and without effect once that is known.
+    """Apply a callback of WeChat about a payout. Idempotent; no effect on a finished payout.
 
-    ``raw`` are the bytes as they came. Raises NotFromWeChatPay, PayoutUnknown,
-    WeChatPayNotConfigured.
+    ``raw`` is the body as it came. Raises NotFromWeChatPay, PayoutUnknown, WeChatPayNotConfigured.
     """
     event_id, bill = pay.configured().callback(headers, raw)
     try:
@@ -156,7 +155,7 @@ def called_back(*, headers: Mapping[str, str], raw: bytes) -> None:
 
 @transaction.atomic
 def _begin(payout_id: UUID) -> Payout | None:
-    """Note that it may be sent now. ``None`` if it is finished or another worker is at it."""
+    """Lock the payout and note that it may be sent now; ``None`` if it is finished or locked."""
     free = Payout.objects.select_for_update(no_key=True, of=("self",), skip_locked=True)
     payout = (
         free.select_related("statement__community", "statement__partnership")
@@ -179,20 +178,20 @@ def _begin(payout_id: UUID) -> Payout | None:
 
 
 def _is_to_be_sent(payout: Payout) -> bool:
-    """Until the payee can confirm it: only the answer to sending it has the ``package_info``."""
+    """Tell whether to send the payout: until sending it has returned the ``package_info``."""
     if payout.cancel_asked_at or payout.package_info:
         return False
     return payout.sent_at is None or payout.sent_at > timezone.now() - SEND_AGAIN_FOR
 
 
 def _send(account: pay.Pay, payout: Payout) -> tuple[dict[str, Any], str]:
-    """WeChat's bill, and the code of a refusal if the bill had to be asked for afterwards."""
+    """Send it. Returns WeChat's bill, and a refusal's code if the bill had to be queried."""
     try:
         return account.create(payout.sent_parameters), ""
     except pay.OutcomeUnknown as unknown:
         if not unknown.is_refusal:
             raise
-        # It may be refused because the same number was sent before.
+        # WeChat may refuse the number because it was sent before.
         try:
             return account.query(payout.out_bill_no), unknown.code
         except pay.OutcomeUnknown:
@@ -212,10 +211,10 @@ def _nothing_told(payout_id: UUID, code: str) -> None:
 
 
 def _can_not_be_confirmed(payout: Payout) -> bool:
-    """Whether no money has moved or can move, although WeChat does not know the number.
+    """Tell whether no money has moved or can move, given that WeChat does not know the number.
 
-    That holds where nobody ever had the ``package_info`` to confirm it with and nothing was sent
-    for so long that WeChat has closed it. It never holds once the payee could confirm it.
+    True if the payee never had the ``package_info`` to confirm with, and the last sending is so
+    long ago that WeChat has closed it. Never true once the payee could confirm it.
     """
     if payout.cancel_asked_at is None or payout.package_info or payout.last_sent_at is None:
         return False
@@ -224,7 +223,7 @@ def _can_not_be_confirmed(payout: Payout) -> bool:
 
 @transaction.atomic
 def _apply(payout_id: UUID, bill: dict[str, Any]) -> Payout:
-    """Write down WeChat's bill. A finished payout stays as it is, whatever is told later."""
+    """Save WeChat's bill. Idempotent: a finished payout stays as it is."""
     payout = _locked(payout_id)
     if payout.is_finished:
         return payout
@@ -256,7 +255,7 @@ def _apply(payout_id: UUID, bill: dict[str, Any]) -> Payout:
 
 
 def _is_of(bill: dict[str, Any], payout: Payout) -> bool:
-    """Whether the bill is of this payout, payee and account. Not every bill has all members."""
+    """Tell whether the bill is for this payout, payee and account; missing fields pass."""
     ours = {
         "transfer_amount": payout.amount_fen,
         "openid": payout.openid,
@@ -285,7 +284,7 @@ def _finish(payout: Payout, status: Payout.Status, reason: str = "", **told: Any
 
 @transaction.atomic
 def _unclear(payout: Payout, reason: str) -> None:
-    """Write down why nothing was told. After an hour of that, whoever ordered it is told."""
+    """Save why WeChat gave no answer. After an hour without one, tell the person who ordered it."""
     payout.reason = reason[:64]
     Payout.objects.filter(pk=payout.pk, status__in=Payout.OPEN).update(reason=payout.reason)
     if payout.sent_at is not None and payout.sent_at < timezone.now() - UNCLEAR_AFTER:
@@ -297,7 +296,7 @@ def _tell(kind: str, payout: Payout, recipient: UUID, **facts: str) -> None:
 
 
 def _parameters(payout: Payout) -> dict[str, Any]:
-    """What is sent the first time, made of the row and the settings of that moment."""
+    """Return the parameters to send, made from the row and the present settings."""
     return {
         "appid": settings.WECHAT_APP_ID,
         "out_bill_no": payout.out_bill_no,

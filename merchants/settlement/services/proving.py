@@ -1,6 +1,6 @@
-"""Proof of statements: digests, and every sum, line and digest worked out again from the ledger.
+"""Proof of statements: digests, and all sums and lines recomputed from the ledger.
 
-Proving only reads, and reads all of it as it was at one moment, although people work meanwhile.
+Proving only reads, and sees all of it as it was at one moment, while people work.
 """
 
 import json
@@ -23,7 +23,7 @@ from points.ledger import selectors as ledger
 
 
 def digest(statement: Statement) -> str:
-    """SHA-256, in hexadecimal, over the UTF-8 lines of ``content``, each ended by a newline.
+    """Return the SHA-256, in hexadecimal, of the UTF-8 lines of ``content``, each with a newline.
 
     The statement needs its number first.
     """
@@ -34,9 +34,9 @@ def digest(statement: Statement) -> str:
 
 
 def content(statement: Statement) -> Iterator[dict[str, Any]]:
-    """The statement's figures, then its redemptions and refunds, each in the order of their ids.
+    """Yield the statement's figures, then its redemptions and refunds, each in order of id.
 
-    ``services`` is a member only if there are any.
+    The figures have ``services`` only if there are any.
     """
     figures: dict[str, Any] = {
         "statement": str(statement.pk),
@@ -64,7 +64,7 @@ def content(statement: Statement) -> Iterator[dict[str, Any]]:
 
 
 def prove(community: Community) -> Iterator[str]:
-    """Find everything that does not hold in the community's settlements: ``where: what``."""
+    """Yield everything that does not hold in the community's settlements, as ``where: what``."""
     with _one_moment():
         yield from _redemptions(community)
         for partnership in Partnership.objects.filter(community=community).order_by("pk"):
@@ -78,7 +78,7 @@ def prove(community: Community) -> Iterator[str]:
 
 @contextmanager
 def _one_moment() -> Iterator[None]:
-    """Let all SQL statements see the same moment; inside a transaction, the one it sees."""
+    """Make all SQL statements see one moment; inside a transaction, change nothing."""
     if connection.in_atomic_block:
         yield
         return
@@ -89,7 +89,7 @@ def _one_moment() -> Iterator[None]:
 
 
 def _redemptions(community: Community) -> Iterator[str]:
-    """Redemptions and refunds whose transfers or pieces are others than they say."""
+    """Yield redemptions and refunds that differ from their transfers or refunded pieces."""
     redemptions = Redemption.objects.filter(community=community)
     moved = redemptions.filter(status=Redemption.Status.REDEEMED).exclude(
         transfer__amount=F("price_points"),
@@ -132,7 +132,7 @@ def _statement(statement: Statement, carried: int) -> Iterator[str]:
 
 
 def _account(community: Community, partnership: Partnership) -> Iterator[str]:
-    """Compare the merchant's account with what was redeemed and is not paid yet."""
+    """Compare the merchant's account with what was redeemed and is not yet paid."""
     account = (
         ledger.accounts_in(community)
         .filter(kind=AccountKind.MERCHANT, holder=f"merchant:{partnership.merchant_id}")

@@ -1,6 +1,6 @@
-"""Questions about lines of a draft: the merchant's side or the community's asks, the other answers.
+"""Questions about lines of a draft: one side asks, merchant or community, and the other answers.
 
-Whoever owns the merchant now is on its side. Anybody else is on the community's.
+Current owners are on the merchant's side, everybody else on the community's.
 """
 
 from uuid import UUID
@@ -18,9 +18,9 @@ from merchants.settlement.services import statements
 
 @transaction.atomic
 def ask(*, statement: Statement, line_id: UUID, reason: str, asked_by: User) -> StatementQuestion:
-    """Doubt a line of a draft, a redemption or a refund, for ``reason``.
+    """Question a line of a draft, a redemption or a refund, for ``reason``.
 
-    Nobody approves the statement until the question is answered. Raises OwnMerchant if
+    The statement cannot be approved until the question is answered. Raises OwnMerchant if
     ``asked_by`` is on the merchant's side without owning it, StatementStatusWrong if the statement
     is approved, LineUnknown.
     """
@@ -50,10 +50,10 @@ def ask(*, statement: Statement, line_id: UUID, reason: str, asked_by: User) -> 
 
 @transaction.atomic
 def answer(*, question: StatementQuestion, answer: str, answered_by: User) -> StatementQuestion:
-    """Answer what the other side asked. The last answer makes the statement a draft again.
+    """Answer a question of the other side. The last answer returns the statement to draft.
 
-    Figures stay: what turns out wrong is refunded, and a line of the next statement. Raises
-    OwnQuestion if ``answered_by`` or somebody of their side asked, OwnMerchant, QuestionAnswered.
+    Figures stay: an error is refunded, as a line of the next statement. Raises OwnQuestion if
+    ``answered_by`` or their side asked, OwnMerchant, QuestionAnswered.
     """
     statement = question.statement.locked("partnership", "community")
     question = StatementQuestion.objects.select_related("asked_by").get(

@@ -1,4 +1,4 @@
-"""Statements: drafted for a period, approved by one person, paid by another, and then final."""
+"""Statements: drafted for a period, approved by one person, paid by another, then final."""
 
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -30,7 +30,7 @@ _PARTNERS = (Partnership.Status.ACTIVE, Partnership.Status.SUSPENDED)
 
 
 def period_of(settlement_day: int, day: date) -> tuple[date, date]:
-    """The last whole period before ``day``: its first day, and the first day after it.
+    """Return the last whole period before ``day``: its first day, and the first day after it.
 
     Periods begin on ``settlement_day`` (1 to 28) of every month.
     """
@@ -47,14 +47,14 @@ def draft(
     period_end: date,
     drafted_by: User | None = None,
 ) -> list[Statement]:
-    """Draft a statement for every merchant with something before ``period_end`` to be settled.
+    """Draft a statement for every merchant with something to settle before ``period_end``.
 
-    Days are the community's own; the end is not part of the period. What came too late for an
-    earlier statement is settled here, so each redemption and each refund is in exactly one.
-    Services received are reason enough for a statement. A merchant's periods leave nothing out:
-    each begins where its last statement ended, the first no later than what is on it.
-    Idempotent: a second run finds nothing left to settle. Merchants on whose side ``drafted_by``
-    is are left to the nightly task, or to somebody else. Raises PeriodNotInOrder, PeriodNotOver.
+    Days are the community's own; the end is not part of the period. Lines too late for an earlier
+    statement are settled here, so each redemption and each refund is in exactly one statement.
+    Services received suffice for a statement. A merchant's periods have no gaps: each begins where
+    its last statement ended, the first no later than its lines. Idempotent: a second run finds
+    nothing left to settle. Merchants on whose side ``drafted_by`` is are left to others. Raises
+    PeriodNotInOrder, PeriodNotOver.
     """
     if period_start >= period_end:
         raise errors.PeriodNotInOrder
@@ -70,7 +70,7 @@ def draft(
 
 
 def draft_due(*, community: Community, day: date) -> list[Statement]:
-    """Draft each merchant's whole periods before ``day``, by its contract, that have no statement.
+    """Draft each merchant's contractual periods before ``day`` that have no statement yet.
 
     A partner has a statement for every period, even if nothing happened in it. A run after missed
     nights drafts what those nights would have drafted.
@@ -85,10 +85,10 @@ def draft_due(*, community: Community, day: date) -> list[Statement]:
 
 @transaction.atomic
 def approve(*, statement: Statement, approver: User) -> Statement:
-    """Approve a draft: it gets its number and a digest of all it says, and does not change again.
+    """Approve a draft, which gets a number and a digest of its content, and becomes final.
 
-    Idempotent: an approved statement stays as it is. Raises OwnMerchant, OwnDraft,
-    StatementQuestioned, StatementStatusWrong if it is paid.
+    Idempotent: keeps the first approval. Raises OwnMerchant, OwnDraft, StatementQuestioned,
+    StatementStatusWrong if the statement is paid.
     """
     statement = statement.locked("partnership", "community")
     sides.refuse_own(approver, statement.partnership, statement.period_start)
@@ -118,12 +118,12 @@ def approve(*, statement: Statement, approver: User) -> Statement:
 def mark_paid(
     *, statement: Statement, payer: User, payment_reference: str = "", was_ordered: bool = False
 ) -> Statement:
-    """Record that the money has gone out: the points leave the merchant's account for ``settled``.
+    """Record a payment, which moves the points from the merchant's account to ``settled``.
 
-    Where more was refunded than redeemed, points come back from there. ``payment_reference`` is
-    the bank's, for instance. ``was_ordered`` if the payer's side was checked when the payout was
-    ordered. Idempotent: the first payment stands. Raises OwnMerchant, OwnApproval, PayoutUnderWay,
-    StatementStatusWrong unless it is approved.
+    If more was refunded than redeemed, points move back. ``payment_reference`` is the bank's, for
+    instance. ``was_ordered`` means that the payer's side was checked when the payout was ordered.
+    Idempotent: keeps the first payment. Raises OwnMerchant, OwnApproval, PayoutUnderWay,
+    StatementStatusWrong unless the statement is approved.
     """
     statement = statement.locked("partnership", "community")
     if not was_ordered:
@@ -150,7 +150,7 @@ def mark_paid(
 
 
 def move(statement: Statement, status: Statement.Status, action: str, actor: User) -> None:
-    """Set the status, and put ``action`` on record."""
+    """Set the status, and record ``action``."""
     before = statement.status
     if before != status:
         statement.save_with(status=status)
@@ -164,7 +164,7 @@ def tell(
     about: UUID | None = None,
     **facts: str,
 ) -> None:
-    """Owe a notice to each recipient: once for ``about``, which is the statement if not given."""
+    """Queue a notice for each recipient, once for ``about``, which defaults to the statement."""
     telling.tell(
         kind,
         community=statement.community,
@@ -222,7 +222,7 @@ def _draft_one(
     drafted_by: User | None,
     is_due: bool = False,
 ) -> Statement | None:
-    # Two drafts of one period queue here, and the second finds the statement made.
+    # Two drafts of one period queue here, and the second finds the first one's statement.
     partnership = Partnership.objects.select_for_update(no_key=True).get(
         community=community, pk=partnership_id
     )
@@ -273,10 +273,10 @@ def _draft_one(
 
 
 def _services(partnership: Partnership, *, until: datetime) -> list[volunteering.Service]:
-    """What volunteers did for the merchant that no statement of its says yet, by activity.
+    """Return the services for the merchant, by activity, that no statement of its states yet.
 
-    Counts hours that were verified before ``until`` in activities that are matched now to what the
-    merchant needs, even if they were verified or matched too late for an earlier statement.
+    Counts hours verified before ``until`` in activities that are now matched to the merchant's
+    needs, even if they were verified or matched too late for an earlier statement.
     """
     matched = ActivityMatch.objects.filter(
         community_id=partnership.community_id,
@@ -316,9 +316,9 @@ def _state(services: list[volunteering.Service], *, on: Statement) -> None:
 
 
 def _periods_due(partnership: Any, day: date) -> list[tuple[date, date]]:
-    """Return a partner's periods before ``day``, from the last statement or first contract on.
+    """Return a partner's periods before ``day``, since the last statement or first contract.
 
-    ``partnership`` is annotated with ``agreed_at``. A former partner has only the last period due.
+    ``partnership`` is annotated with ``agreed_at``. A former partner has only the last period.
     """
     periods = [period_of(partnership.settlement_day, day)]
     if partnership.agreed_at is None or partnership.status not in _PARTNERS:
@@ -334,7 +334,7 @@ def _periods_due(partnership: Any, day: date) -> list[tuple[date, date]]:
 
 
 def _was_a_partner(partnership: Partnership, before: datetime) -> bool:
-    """Whether its contract had begun by ``before``, a midnight there, and has not ended."""
+    """Tell whether the contract had begun by ``before``, a local midnight, and has not ended."""
     has_begun = Q(valid_from__isnull=True) | Q(valid_from__lt=before.date())
     return (
         partnership.status in _PARTNERS
@@ -348,7 +348,7 @@ def _was_a_partner(partnership: Partnership, before: datetime) -> bool:
 
 
 def _next_number(statement: Statement) -> tuple[int, int]:
-    """Return the next number of the community's year, without gaps. Other approvals wait."""
+    """Return the next number, without gaps, of the community's year. Other approvals wait."""
     Community.objects.select_for_update(no_key=True).get(pk=statement.community_id)
     year = statement.community.today.year
     numbered = Statement.objects.filter(community_id=statement.community_id, number_year=year)
@@ -357,7 +357,7 @@ def _next_number(statement: Statement) -> tuple[int, int]:
 
 
 def _month_earlier(day: date) -> date:
-    """That day of the month before; days from 1 to 28 are in every month."""
+    """Return the same day of the month before, for days from 1 to 28."""
     return (day.replace(day=1) - timedelta(days=1)).replace(day=day.day)
 
 

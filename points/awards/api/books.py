@@ -43,7 +43,7 @@ AT = OpenApiParameter(
 
 
 class AccountSerializer(ReadSerializer[Account]):
-    """An account. Its holder stays opaque: ``person:…`` is an id, not a name."""
+    """An account. Its holder is opaque: ``person:…`` is an id, not a name."""
 
     class Meta:
         model = Account
@@ -51,7 +51,7 @@ class AccountSerializer(ReadSerializer[Account]):
 
 
 class _OfAFloor(serializers.IntegerField):
-    """An amount that is known of wallets and funds, and only of now."""
+    """An amount that is known only for wallets and funds, and only for now."""
 
     def get_attribute(self, account: Account) -> Any:
         is_known = account.has_floor and not self.context.get("at")
@@ -59,10 +59,10 @@ class _OfAFloor(serializers.IntegerField):
 
 
 class AccountStandingSerializer(AccountSerializer):
-    """An account and what is in it, in its unit: credits less debits.
+    """An account and its balance, in its unit: credits less debits.
 
-    Null where there is no such thing: only wallets and funds have a floor, so that something can
-    be held back in them, and only now is it known how much.
+    ``held``, ``available`` and ``shortfall`` are null for accounts without a floor, and for moments
+    of the past: only wallets and funds hold something back, and only now is it known how much.
     """
 
     balance = serializers.SerializerMethodField()
@@ -89,7 +89,7 @@ class AccountStandingSerializer(AccountSerializer):
 
 
 class AccountAtSerializer(AccountStandingSerializer):
-    """A balance now, or at a moment of the past."""
+    """An account's balance now, or at a moment of the past."""
 
     at = serializers.SerializerMethodField(help_text="Null: now.")
 
@@ -121,7 +121,7 @@ class TransferSerializer(ReadSerializer[Transfer]):
 
 
 class ExplainedBooksTransferSerializer(WhySerializer, TransferSerializer):
-    """A transfer with its reasons, and what was taken back of it."""
+    """A transfer with its explanation and the reversals of it."""
 
 
 class UnitSumsSerializer(serializers.Serializer[Any]):
@@ -139,7 +139,7 @@ class TrialBalanceLineSerializer(UnitSumsSerializer):
 
 
 class TrialBalanceSerializer(serializers.Serializer[Any]):
-    """Trial balance: in each unit all debits and all credits add up to the same."""
+    """A trial balance: in each unit debits and credits add up to the same."""
 
     at = serializers.DateTimeField(read_only=True, allow_null=True, help_text="Null: now.")
     lines = TrialBalanceLineSerializer(many=True, read_only=True)
@@ -151,17 +151,17 @@ watched = community(WATCHES_OVER)
 
 
 def account(request: Request, **names: Any) -> Account:
-    """Find one account of the books. Raises AccountUnknown."""
+    """Return one account of the books. Raises AccountUnknown."""
     return account_in(watched(request, **names), names["account_id"])
 
 
 def transfer(request: Request, **names: Any) -> Transfer:
-    """Find one transfer of the books. Raises TransferUnknown."""
+    """Return one transfer of the books. Raises TransferUnknown."""
     return transfer_in(watched(request, **names), names["transfer_id"])
 
 
 def moment(request: Request) -> datetime | None:
-    """Read the moment asked about, if any. Raises ValidationError."""
+    """Return the moment that the query asks about, or None. Raises ValidationError."""
     asked = request.query_params.get("at")
     try:
         return None if asked is None else DateTimeField().run_validation(asked)
@@ -170,7 +170,7 @@ def moment(request: Request) -> datetime | None:
 
 
 def balances(accounts: Iterable[Account]) -> dict[UUID, int]:
-    """Read what is in each account now."""
+    """Return the balance of each account now."""
     return {pk: came_in - left for pk, (came_in, left) in totals_of(accounts).items()}
 
 
@@ -204,7 +204,7 @@ class AccountStatementView(StatementView):
 
 
 class AccountStatementExportView(ExportView):
-    """Write the statement of an account as a file, all of it.
+    """Export the whole statement of an account as a file.
 
     ``GET /api/v1/communities/{code}/accounts/{account_id}/transfers.{format}``: ``csv`` or
     ``xlsx``, as the owner of a wallet gets it.
@@ -231,7 +231,7 @@ class TrialBalanceView(APIView):
 
 # --- transfers --------------------------------------------------------------------------------
 class TransferListView(ListView[Transfer]):
-    """List everything that moved, newest first: ``GET /api/v1/communities/{code}/transfers``."""
+    """List all transfers, newest first: ``GET /api/v1/communities/{code}/transfers``."""
 
     serializer_class = TransferSerializer
     filterset_class = TransferFilter
@@ -239,13 +239,12 @@ class TransferListView(ListView[Transfer]):
 
 
 class TransferExportView(ExportView):
-    """Write the transfers of a community as a file, all of them.
+    """Export all transfers of a community as a file.
 
-    ``GET /api/v1/communities/{code}/transfers.{format}``.
-
-    ``csv`` or ``xlsx``, in the language asked for, times by the community's clock. Above 500 lines
-    a task makes it: 202 until it is there, with ``Retry-After`` and, as ``Location``, where it
-    will be for a day. ``export_too_large`` above 1,000,000 lines.
+    ``GET /api/v1/communities/{code}/transfers.{format}``. The format is ``csv`` or ``xlsx``, in the
+    language asked for, with times by the community's clock. Above 500 lines a task makes the file:
+    the answer is 202 until it is there, with ``Retry-After`` and, as ``Location``, where it will be
+    for a day. ``export_too_large`` above 1,000,000 lines.
     """
 
     serializer_class = TransferSerializer
@@ -254,7 +253,7 @@ class TransferExportView(ExportView):
 
 
 class TransferView(OpenView[Transfer]):
-    """Open a transfer and why it was made.
+    """Open a transfer with its explanation.
 
     ``GET /api/v1/communities/{code}/transfers/{transfer_id}``
     """

@@ -58,7 +58,7 @@ def answer(
 
 
 def account_seen_by(user: User, document: Document) -> bool:
-    """Tell whether it is their own wallet, or they watch over the books."""
+    """Tell whether the person owns the wallet or may read the community's books."""
     wallet = selectors.wallet_of(document.community_id, user.pk)
     is_theirs = wallet is not None and str(wallet.pk) == document.about["account"]
     return (
@@ -67,12 +67,12 @@ def account_seen_by(user: User, document: Document) -> bool:
 
 
 def books_seen_by(user: User, document: Document) -> bool:
-    """Tell whether they watch over the community."""
+    """Tell whether the person may read the community's books."""
     return communities_where(user, WATCHES_OVER).filter(pk=document.community_id).exists()
 
 
 def write_account(document: Document, file: IO[bytes]) -> str:
-    """Write the statement of an account, and return the file's name.
+    """Write the statement of an account. Returns the file's name.
 
     Each line has the balance after it, unless filters leave some out.
     """
@@ -97,7 +97,7 @@ def write_account(document: Document, file: IO[bytes]) -> str:
 
 
 def write_books(document: Document, file: IO[bytes]) -> str:
-    """Write the books, in their order, and return the file's name."""
+    """Write the books, in their order. Returns the file's name."""
     transfers = TransferFilter(
         document.about["filters"], selectors.transfers_in(document.community)
     ).qs
@@ -126,9 +126,9 @@ def _write(
     transfers: QuerySet[Transfer],
     columns: dict[str, str],
 ) -> str:
-    """Write ``columns``, what of a transfer stands in each and its title."""
+    """Write the transfers as a table. Returns its name. ``columns`` maps fields to titles."""
     community = document.community
-    # Reasons that others give stand for themselves.
+    # Other reasons are shown as they are.
     words: dict[str, dict[Any, str]] = {
         "reason": {
             "hours": _("Volunteer hours"),

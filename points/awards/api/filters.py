@@ -1,4 +1,4 @@
-"""What lists of accounts and transfers can be narrowed down to."""
+"""Filters of lists of accounts and transfers."""
 
 from typing import Any
 

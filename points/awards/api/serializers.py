@@ -1,4 +1,4 @@
-"""Why a transfer was made, and what was taken back of it."""
+"""Shapes of an explained transfer: why it was made, and what was taken back of it."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from points.rules.models import Rule, RuleVersion
 
 
 class AwardInBriefSerializer(ReadSerializer[Award]):
-    """``local_day`` is the day whose cap it counts for, by the community's clock."""
+    """An award in brief. It counts for the daily cap of ``local_day``, by the community's clock."""
 
     class Meta:
         model = Award
@@ -25,7 +25,7 @@ class PlaceSerializer(serializers.Serializer[Any]):
 
 
 class AppliedVersionSerializer(ReadSerializer[RuleVersion]):
-    """The wording that was applied, and the place whose it is."""
+    """The version of the rule that was applied, and the place that published it."""
 
     subject = serializers.ChoiceField(choices=Rule.Subject.choices, read_only=True)
     category = serializers.CharField(read_only=True)
@@ -38,7 +38,7 @@ class AppliedVersionSerializer(ReadSerializer[RuleVersion]):
 
 
 class ReversalSerializer(ReadSerializer[Reversal]):
-    """``amount`` was taken back: ``recovered`` so far, ``outstanding`` was spent before."""
+    """A reversal of ``amount``: ``recovered`` so far, ``outstanding`` was spent before."""
 
     outstanding = serializers.IntegerField(read_only=True)
 
@@ -48,7 +48,7 @@ class ReversalSerializer(ReadSerializer[Reversal]):
 
 
 class ReversedSerializer(ReadSerializer[Transfer]):
-    """The transfer, of ``amount``, that was taken back."""
+    """The transfer that was taken back, with its ``amount``."""
 
     class Meta:
         model = Transfer
@@ -56,7 +56,7 @@ class ReversedSerializer(ReadSerializer[Transfer]):
 
 
 class WhySerializer(serializers.Serializer[Any]):
-    """What stands beside an explained transfer."""
+    """The explanation beside a transfer."""
 
     explanation = serializers.DictField(
         read_only=True, help_text="For an award its rule, inputs and arithmetic."

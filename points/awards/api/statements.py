@@ -18,7 +18,7 @@ from points.seals.services import sealing
 
 
 class StatementView(ListView[Transfer]):
-    """``GET`` lists what came into and left the account that ``finds`` finds."""
+    """List view of the transfers of the account that ``finds`` finds: ``GET``."""
 
     filterset_class = StatementFilter
 
@@ -32,7 +32,7 @@ class StatementView(ListView[Transfer]):
 
 
 class ExportView(OpenView[Transfer]):
-    """``GET`` writes the transfers of the account or community that ``finds`` finds as a file."""
+    """View that exports the transfers of the account or community that ``finds`` finds: ``GET``."""
 
     filterset_class = StatementFilter
 
@@ -46,7 +46,7 @@ class ExportView(OpenView[Transfer]):
 
 
 def receipt_of(transfer: Finds) -> Finds:
-    """Find the receipt of what ``transfer`` finds. Raises NotSealedYet, SealBroken."""
+    """Return a finder of receipts for what ``transfer`` finds. Raises NotSealedYet, SealBroken."""
 
     def find(request: Request, **names: Any) -> Any:
         found: Any = transfer(request, **names)

@@ -30,7 +30,7 @@ from points.seals.api.serializers import ReceiptSerializer
 class WalletSerializer(serializers.Serializer[Any]):
     """One person's points in one community: ``available`` is ``balance`` less ``held``.
 
-    ``shortfall`` was taken back after it was spent: what is earned next repays it first.
+    ``shortfall`` was taken back after it was spent; what is earned next repays it first.
     """
 
     community = CommunityInBriefSerializer(read_only=True)
@@ -41,27 +41,27 @@ class WalletSerializer(serializers.Serializer[Any]):
 
 
 class ExpiringSerializer(serializers.Serializer[Any]):
-    """Points that can be spent until the end of a day, the community's own."""
+    """Points that can be spent until the end of ``expires_on``, by the community's clock."""
 
     expires_on = serializers.DateField(read_only=True)
     points = serializers.IntegerField(read_only=True)
 
 
 class WalletInFullSerializer(WalletSerializer):
-    """A wallet with what will expire when, if nothing is spent before; the nearest day first."""
+    """A wallet with the points that will expire if nothing is spent, the nearest day first."""
 
     expiring = ExpiringSerializer(many=True, read_only=True)
 
 
 class AboutSerializer(serializers.Serializer[Told]):
-    """What a transfer is about, in ``words``, and the ``ids`` of what can be opened."""
+    """The event behind a transfer, in ``words``, with the ``ids`` of what can be opened."""
 
     words = serializers.CharField(read_only=True)
     ids = serializers.DictField(child=serializers.UUIDField(), read_only=True)
 
 
 class WalletTransferSerializer(ReadSerializer[Transfer]):
-    """A transfer as the owner of a wallet sees it; ``about`` is null where nobody can tell."""
+    """A transfer as the owner of a wallet sees it; ``about`` is null if its event is not known."""
 
     about = serializers.SerializerMethodField()
     amount = serializers.IntegerField(
@@ -91,19 +91,19 @@ class WalletTransferSerializer(ReadSerializer[Transfer]):
 
 
 class ExplainedTransferSerializer(WhySerializer, WalletTransferSerializer):
-    """A transfer with its reasons, and what was taken back of it."""
+    """A transfer with its explanation and the reversals of it."""
 
     community = CommunityInBriefSerializer(read_only=True)
 
 
 # --- what an address is about -----------------------------------------------------------------
 def known_community(request: Request, **names: Any) -> Community:
-    """Find the community ``code`` where the caller is or was a volunteer."""
+    """Return the community ``code`` if the caller is or was a volunteer there."""
     return community_among(communities_known_to(signed_in(request)), names["code"])
 
 
 def my_wallet(request: Request, **names: Any) -> Account:
-    """Find the caller's wallet there; who never earned any has one that was never opened."""
+    """Return the caller's wallet in the community, unsaved if they never earned anything there."""
     community = known_community(request, **names)
     wallet = wallet_of(community.pk, signed_in(request).pk)
     wallet = wallet or Account(kind=AccountKind.WALLET, unit=Unit.POINTS)
@@ -112,14 +112,14 @@ def my_wallet(request: Request, **names: Any) -> Account:
 
 
 def my_transfer(request: Request, **names: Any) -> Transfer:
-    """Find a line of a statement of the caller's. Raises TransferUnknown."""
+    """Return a transfer of the caller's wallets. Raises TransferUnknown."""
     return transfer_of(signed_in(request).pk, names["transfer_id"])
 
 
 def _wallets(user: User, communities: Sequence[Community]) -> list[dict[str, Any]]:
-    """Tell what points ``user`` has in each; who never earned any has 0.
+    """Return the points that ``user`` has in each community; 0 where nothing was earned.
 
-    What is over by the community's clock is gone, whether or not that has been posted.
+    Points that are over by the community's clock are left out, whether or not that was posted.
     """
     opened = wallets_of([community.pk for community in communities], user.pk)
     losses = losses_to_come(opened.values())
@@ -177,12 +177,12 @@ class MyStatementView(StatementView):
 
 
 class MyStatementExportView(ExportView):
-    """Write my statement as a file: ``GET /api/v1/me/wallets/{code}/transfers.{format}``.
+    """Export my statement as a file: ``GET /api/v1/me/wallets/{code}/transfers.{format}``.
 
-    ``csv`` or ``xlsx``, in the language asked for, times by the community's clock; each line with
-    the balance after it unless filters leave some out. Above 500 lines a task makes it: 202 until
-    it is there, with ``Retry-After`` and, as ``Location``, where it will be for a day.
-    ``export_too_large`` above 1,000,000 lines.
+    The format is ``csv`` or ``xlsx``, in the language asked for, with times by the community's
+    clock. Each line has the balance after it unless filters leave some out. Above 500 lines a task
+    makes the file: 202 until it is there, with ``Retry-After`` and, as ``Location``, where it will
+    be for a day. ``export_too_large`` above 1,000,000 lines.
     """
 
     serializer_class = WalletTransferSerializer
@@ -197,9 +197,9 @@ class MyTransferView(OpenView[Transfer]):
 
 
 class MyProofView(OpenView[Transfer]):
-    """Prove that it is in the sealed books: ``GET /api/v1/me/transfers/{transfer_id}/proof``.
+    """Prove a transfer to be sealed: ``GET /api/v1/me/transfers/{transfer_id}/proof``.
 
-    A receipt that ``points/verify_receipt.py`` checks against the published seals, without us.
+    ``points/verify_receipt.py`` checks the receipt against the published seals, without our help.
     ``not_sealed_yet`` for a few minutes after the transfer.
     """
 

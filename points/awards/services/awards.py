@@ -23,7 +23,7 @@ from points.rules.services import HoursRule, ReportRule, hours_to_points
 
 @dataclass(frozen=True)
 class Hours:
-    """What a record of service says. Its rule and its cap are those of the check-in's day."""
+    """The facts of a record of service. Its rule and its cap are those of the check-in's day."""
 
     subject: ClassVar = Rule.Subject.HOURS
     category: str
@@ -49,7 +49,7 @@ class Hours:
     def reckon(
         self, community: Community, version: RuleVersion, awarded_that_day: int
     ) -> tuple[int, dict[str, Any]]:
-        """Reckon the points, with every step of the arithmetic. Raises RuleInvalid."""
+        """Return the points, with every step of the arithmetic. Raises RuleInvalid."""
         return hours_to_points(
             HoursRule.read(version.parameters),
             self.checked_in_at,
@@ -61,7 +61,7 @@ class Hours:
 
 @dataclass(frozen=True)
 class Report:
-    """What a verified report says."""
+    """The facts of a verified report."""
 
     subject: ClassVar = Rule.Subject.REPORT
     category: str
@@ -82,7 +82,7 @@ class Report:
     def reckon(
         self, community: Community, version: RuleVersion, awarded_that_day: int
     ) -> tuple[int, dict[str, Any]]:
-        """Tell the fixed reward, whatever the day has brought. Raises RuleInvalid."""
+        """Return the fixed reward, whatever was awarded that day. Raises RuleInvalid."""
         points = ReportRule.read(version.parameters).reward_points
         return points, {"points": points}
 
@@ -96,11 +96,11 @@ def award_hours(
     checked_in_at: datetime,
     checked_out_at: datetime,
 ) -> Award:
-    """Post what ``checked_in_at`` to ``checked_out_at`` of service earns to the wallet.
+    """Post what service from ``checked_in_at`` to ``checked_out_at`` earns to the person's wallet.
 
     Idempotent by ``source``: answers with the first award. The rule and the day of its cap are
-    those of the check-in, by the community's clock; what was reversed leaves the cap free again.
-    Earning nothing is an award as well, of 0. Raises RuleMissing, AwardSourceReused.
+    those of the check-in, by the community's clock; reversed points leave the cap free. A record
+    that earns nothing has an award of 0. Raises RuleMissing, AwardSourceReused.
     """
     return _award(community, person_id, source, Hours(category, checked_in_at, checked_out_at))
 
@@ -108,7 +108,7 @@ def award_hours(
 def award_report(
     *, community: Community, person_id: UUID, source: str, category: str, verified_at: datetime
 ) -> Award:
-    """Post the fixed reward of a verified report of ``category`` to the wallet.
+    """Post the fixed reward of a verified report of ``category`` to the person's wallet.
 
     Idempotent by ``source``: answers with the first award. Raises RuleMissing, AwardSourceReused.
     """
@@ -118,7 +118,7 @@ def award_report(
 def explanation(
     version: RuleVersion, inputs: dict[str, Any], arithmetic: dict[str, Any]
 ) -> dict[str, Any]:
-    """Tell what an award says of itself, but for how long its points last."""
+    """Return an award's explanation, without how long its points last."""
     return {
         "rule": {
             "id": str(version.rule_id),
@@ -138,7 +138,7 @@ def _award(community: Community, person_id: UUID, source: str, record: Hours | R
     if version is None:
         raise RuleMissing(category=record.category, day=local_day.isoformat())
     wallet = ledger.wallet(community=community, person_id=person_id)
-    # Awards of one person queue here, so that each sees what the day has brought before it.
+    # Awards of one person queue here, so that each sees the day's awards before it.
     wallet = Account.objects.select_for_update(no_key=True).get(pk=wallet.pk)
     inputs = record.inputs(community)
     if known := selectors.award_of(community.pk, source):

@@ -1,7 +1,7 @@
-"""Awards derived anew from the records they stand on, and held against what is in the books.
+"""Awards derived anew from their records, and compared with what is in the books.
 
 Nothing that an award says of itself is believed: the rule comes from the versions that were
-published by then, the cap from what the day had brought before, the arithmetic from both.
+published by then, the cap from the awards before it that day, the arithmetic from both.
 """
 
 from collections import defaultdict
@@ -28,8 +28,8 @@ from points.rules.errors import RuleInvalid
 from points.rules.models import RuleVersion
 
 AT_ONCE = 1_000  # awards in memory
-# An award looks at its rule a moment before it is made: what others were publishing just then it
-# may not have seen.
+# An award reads its rule a moment before it is made, so it may have missed a version that others
+# were publishing just then.
 BEING_PUBLISHED = timedelta(minutes=1)
 NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -38,7 +38,7 @@ Published = TypeVar("Published", RuleVersion, ExpiryPolicy)
 
 @dataclass(frozen=True)
 class Record:
-    """What an award stands on, as whoever keeps it has it now."""
+    """The record behind an award, as the app that keeps it has it now."""
 
     person_id: UUID
     state: str  # theirs, to be shown
@@ -47,7 +47,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Difference:
-    """What is found under an award's source and what should be, by the same names, for JSON."""
+    """A difference: what is found under an award's source and what should be, for JSON."""
 
     source: str
     found: dict[str, Any]
@@ -67,16 +67,16 @@ def rederive(
     *,
     at_once: int = AT_ONCE,
 ) -> Iterator[Difference | None]:
-    """Tell of each award, by wallet and day in the order in which they were made, how it differs.
+    """Yield for each award how it differs, or None: by wallet and day, in the order of awarding.
 
-    ``records`` answers the records of many sources, by source. Reads ``at_once`` awards in six
-    statements at most, besides those of ``records``, and never more into memory; writes nothing.
-    It may run while others post.
+    ``records`` returns the records of many sources, by source. Reads ``at_once`` awards in six
+    statements at most, besides those of ``records``, and never more into memory. Writes nothing and
+    may run while others post.
     """
     day: tuple[UUID, date] | None = None
     before: list[_Brought] = []  # that day, to that wallet
     for awards in _in_order(community, at_once):
-        # In this order: who voids a record meanwhile is seen to have reversed its award.
+        # Records are read before reversals, so if one is seen as voided, so is its reversal.
         standing_on = records([award.source for award in awards])
         evidence = _Evidence(community, awards)
         for award in awards:
@@ -99,7 +99,7 @@ def _in_order(community: Community, at_once: int) -> Iterator[list[Award]]:
 
 
 class _Brought(NamedTuple):
-    """What one award brought towards its rule's daily cap."""
+    """The part of one award in its rule's daily cap."""
 
     rule_id: UUID | None
     points: int
@@ -111,7 +111,7 @@ class _Brought(NamedTuple):
 
 
 class _Evidence:
-    """What it takes to derive a few awards anew, all of it read at once."""
+    """Everything needed to derive a few awards anew, read at once."""
 
     def __init__(self, community: Community, awards: list[Award]) -> None:
         self.community = community
@@ -183,7 +183,7 @@ class _Evidence:
             lasting = self._lasting(transfer, local_day)
             explanation["expiry"] = lasting.explanation()
             expires_on = lasting.expires_on
-        # By its name what is found, and what is expected.
+        # By name: what is found, and what is expected.
         compared: dict[str, tuple[Any, Any]] = {
             "wallet": (self._name(award.account_id), wallet),
             "local_day": (_iso(award.local_day), _iso(local_day)),
@@ -215,7 +215,7 @@ class _Evidence:
         return Difference(award.source, found, expected)
 
     def _version(self, award: Award, facts: awarding.Hours | awarding.Report) -> RuleVersion | None:
-        """Find what ``selectors.rule_for`` answered when the award was made."""
+        """Return what ``selectors.rule_for`` answered when the award was made."""
         falls_under = (facts.subject, facts.category)
         if falls_under not in self._ranked:
             self._ranked[falls_under] = sorted(
@@ -240,9 +240,9 @@ class _Evidence:
         )
 
     def _lasting(self, transfer: Transfer, served_on: date) -> expiry.Lasting:
-        """Tell what ``expiry.lasting`` answered when the transfer was posted.
+        """Return what ``expiry.lasting`` answered when the transfer was posted.
 
-        Of what could have been answered just then it is what the transfer says of itself.
+        Where several answers were possible at that moment, the one that the transfer names counts.
         """
         said = transfer.explanation.get("expiry", {})
         clock = self.community.clock
@@ -282,7 +282,7 @@ class _Evidence:
 def _in_force(
     ranked: Iterable[Published], moment: datetime, is_on_record: Callable[[Published], bool]
 ) -> Published | None:
-    """Find the first that was published by ``moment``; of those just being, the one on record."""
+    """Return the first published by ``moment``, of those published just then the one on record."""
     published = [one for one in ranked if one.published_at <= moment]
     for one in published:
         if is_on_record(one):
@@ -293,7 +293,7 @@ def _in_force(
 
 
 def _wording(version: RuleVersion | None) -> str | None:
-    """Name the version of which rule of which place: ``lake hours * 1``."""
+    """Return the version's name with place and rule: ``lake hours * 1``."""
     if version is None:
         return None
     rule = version.rule
@@ -301,7 +301,7 @@ def _wording(version: RuleVersion | None) -> str | None:
 
 
 def _flat(said: Any, name: str = "") -> dict[str, Any]:
-    """Tell an explanation's leaves by their paths: ``{"arithmetic.minutes": 205}``."""
+    """Return an explanation's leaves by their paths: ``{"arithmetic.minutes": 205}``."""
     if not isinstance(said, dict):
         return {name: said}
     return {

@@ -1,4 +1,4 @@
-"""A draft rule on trial: what a past period would have earned, had the draft been in force."""
+"""A draft rule on trial: what a past period would have earned under it."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ MOST_SHOWN = 10  # of who gains, and of who loses
 
 @dataclass(frozen=True)
 class Change:
-    """What was awarded, and what would have been."""
+    """Points as awarded, and as they would have been."""
 
     points_before: int
     points_after: int
@@ -40,14 +40,14 @@ class Change:
 
 @dataclass(frozen=True)
 class HoldersChange(Change):
-    """What a draft changes for one wallet."""
+    """The change that a draft makes for one wallet."""
 
     holder: str  # opaque, as the account has it
 
 
 @dataclass(frozen=True)
 class Trial:
-    """What a draft would have changed in a period."""
+    """The changes that a draft would have made in a period."""
 
     cost: Change
     awards: int  # of the period, of every kind
@@ -66,14 +66,14 @@ def tryout(
     since: date,
     until: date,
 ) -> Trial:
-    """Tell what the awards of ``since`` to ``until`` had been, had the draft been the rule.
+    """Return what the awards of ``since`` to ``until`` would have been under the draft.
 
-    Both are the community's days and part of the period, 366 days at most. The draft is tried
-    as the community's own rule for ``category``; ``*`` stands for every category that had none
-    of its own when it earned. Only what falls under the draft is reckoned anew, in the order in
-    which it was awarded and against the draft's own daily cap; all else keeps its points. An
-    award counts as it was given, also where it has been reversed since. Writes nothing.
-    Raises RuleInvalid, PeriodInvalid.
+    Both days are the community's own and part of the period, 366 at most. The draft is tried as the
+    community's own rule for ``category``; ``*`` stands for every category that had no rule of its
+    own when it earned. Only awards under the draft are computed anew, in the order in which they
+    were made and against the draft's own daily cap; all others keep their points. An award counts
+    as it was given, even if it has been reversed since. Writes nothing. Raises RuleInvalid,
+    PeriodInvalid.
     """
     draft = rules.read(subject=subject, category=category, parameters=parameters)
     if not 0 <= (until - since).days < MOST_DAYS:
@@ -107,7 +107,7 @@ def tryout(
 
 
 class _Awarded(NamedTuple):
-    """One award, with what it takes to reckon it anew."""
+    """One award, with what is needed to compute it anew."""
 
     account_id: UUID
     local_day: date
@@ -123,7 +123,7 @@ class _Awarded(NamedTuple):
 def _awarded(
     community: Community, subject: Rule.Subject, category: str, since: date, until: date
 ) -> QuerySet[Award, Any]:
-    """Read the period's awards by wallet and day, each day's in the order they were made in."""
+    """Return the period's awards by wallet and day, within a day in the order of awarding."""
     if category == "*":
         # The rule an award names tells what its record resolved to on that day.
         falls_under = Q(rule_version__rule__category="*") | ~Q(
@@ -150,7 +150,7 @@ def _awarded(
 def _replayed(
     draft: HoursRule | ReportRule, awarded: Iterable[_Awarded]
 ) -> Iterator[tuple[_Awarded, int]]:
-    """Tell each award of one wallet with the points it had come to."""
+    """Yield each award of one wallet with the points it would have had."""
     for _, that_day in groupby(awarded, attrgetter("local_day")):
         by_draft = 0  # what the draft had brought before, that day
         for award in that_day:

@@ -1,4 +1,4 @@
-"""Shapes of when points expire."""
+"""Shapes of expiry."""
 
 from typing import Any
 
@@ -12,11 +12,10 @@ from points.expiry.services import AT_LEAST_DAYS, MOST_AT_LEAST_DAYS, MOST_MONTH
 
 
 class ExpiryPolicySerializer(ReadSerializer[ExpiryPolicy]):
-    """How long what is earned from ``valid_from`` on can be spent.
+    """A policy: how long points earned from ``valid_from`` on can be spent.
 
-    What is posted from then on can be spent for ``at_least_days``, whenever it was served.
-
-    The community's own, or lent by a place above; where none was published, ``place`` and
+    Points posted from then on can be spent for ``at_least_days``, whenever the service was. The
+    policy is the community's own or that of a place above; if none was published, ``place`` and
     ``valid_from`` are null.
     """
 
@@ -29,7 +28,7 @@ class ExpiryPolicySerializer(ReadSerializer[ExpiryPolicy]):
 
 
 class SetExpirySerializer(serializers.Serializer[Any]):
-    """The community's day; what was earned before keeps the day it was promised."""
+    """A policy to set, from a day of the community on; points earned before keep their last day."""
 
     kind = serializers.ChoiceField(choices=ExpiryPolicy.Kind.choices)
     months = IntegerField(
@@ -50,7 +49,7 @@ class SetExpirySerializer(serializers.Serializer[Any]):
 
 
 class ExpiryPreviewSerializer(serializers.Serializer[Any]):
-    """What will expire when a day is over, if nothing is spent before."""
+    """The points that will expire when a day is over, if nothing is spent before."""
 
     expires_on = serializers.DateField(read_only=True)
     wallets = serializers.IntegerField(read_only=True)
@@ -58,7 +57,7 @@ class ExpiryPreviewSerializer(serializers.Serializer[Any]):
 
 
 class ExpiredDaySerializer(ExpiryPreviewSerializer):
-    """A day whose points have expired. ``ran_at``: when the last of them was taken."""
+    """A day whose points have expired. ``ran_at`` is when the last of them was taken."""
 
     ran_at = serializers.DateTimeField(read_only=True)
 

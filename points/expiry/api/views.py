@@ -1,4 +1,4 @@
-"""When points expire: watched by staff, decided by managers."""
+"""Expiry of points: read by staff, decided by managers."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ watched = shown.community(WATCHES_OVER)
 class ExpiryView(APIView):
     """Show when points expire in a community: ``GET /api/v1/communities/{code}/expiry``.
 
-    The policy in force and those to come, what has expired, and what the next day will take.
+    Shows the policy in force and those to come, what has expired, and what the next day will take.
     For staff, managers and auditors.
     """
 
@@ -49,8 +49,8 @@ class ExpiryView(APIView):
 class ExpiryPolicyView(APIView):
     """Decide when points expire: ``POST /api/v1/communities/{code}/expiry/policies``.
 
-    For managers. A policy is never changed, only replaced from another day on. Setting what is in
-    force that day is answered with what is in force.
+    For managers. A policy is never changed, only replaced from another day on. Idempotent: answers
+    with the policy in force that day if it says the same.
     """
 
     @writes(

@@ -14,7 +14,7 @@ from points.expiry import services as expiry
 
 
 class Command(BaseCommand):
-    """Takes what has expired, as the hourly task does, or shows what a day will take."""
+    """Command that expires points as the hourly task does, or shows what a day will take."""
 
     help = "Expire the points whose day is over; with --preview, show what would expire."
 

@@ -15,7 +15,7 @@ from points.rules.errors import RuleInvalid
 
 
 class Command(BaseCommand):
-    """Publishes a community's or a street's rules; what is in force already stays as it is."""
+    """Command that publishes a community's or a street's rules; those in force already stay."""
 
     help = "Publish rules from a JSON file: service and reports, parameters by category."
 

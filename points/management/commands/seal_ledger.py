@@ -10,7 +10,7 @@ from points.seals.services import sealing
 
 
 class Command(BaseCommand):
-    """Closes now what the task would close within minutes: before heads are handed to somebody."""
+    """Command that seals now what the task would seal within minutes: before handing out heads."""
 
     help = "Seal what was posted and is not sealed yet, and print the head of each community."
 

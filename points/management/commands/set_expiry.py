@@ -14,7 +14,7 @@ from points.expiry.models import ExpiryPolicy
 
 
 class Command(BaseCommand):
-    """Says how long what is earned from a day on can be spent; what was promised stays."""
+    """Command that sets how long points earned from a day on last; earlier ones keep their day."""
 
     help = "Set when points expire, in a community or in all below a street."
 

@@ -13,9 +13,9 @@ from points.seals.services import verifying
 
 
 class Command(BaseCommand):
-    """Checks all that docs/ledger.md says always holds, and names each row for which it does not.
+    """Command that checks what docs/ledger.md says always holds, and names each row that breaks it.
 
-    Exit status 1 if anything is found. Writes nothing but what it found, and may run while people
+    Exit status 1 if anything is found. Writes nothing but its findings, and may run while people
     work.
     """
 

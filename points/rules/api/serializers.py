@@ -1,4 +1,4 @@
-"""Shapes of rules, their versions, and of drafts on trial."""
+"""Shapes of rules, their versions, and drafts on trial."""
 
 from typing import Any
 from uuid import UUID
@@ -16,7 +16,7 @@ from points.rules.services import LONGEST_CATEGORY
 
 
 class RuleVersionSerializer(ReadSerializer[RuleVersion]):
-    """A wording of a rule. Both days are the community's own and part of its validity."""
+    """A version of a rule. Both days are the community's own and part of its validity."""
 
     parameters = serializers.DictField(read_only=True)
 
@@ -59,7 +59,7 @@ class RuleInBriefSerializer(ReadSerializer[Rule]):
 
 
 class PublishedVersionSerializer(RuleVersionSerializer):
-    """A version and whose it is."""
+    """A version with its rule."""
 
     rule = RuleInBriefSerializer(read_only=True)
 
@@ -89,14 +89,14 @@ class PublishSerializer(DraftSerializer):
 
 
 class TryoutSerializer(DraftSerializer):
-    """A draft to try. Both days are the community's own and part of the period: 366 at most."""
+    """A draft to try. Both days are the community's own and part of the period, 366 at most."""
 
     since = DateField()
     until = DateField()
 
 
 class ChangeSerializer(serializers.Serializer[Any]):
-    """Whole points of a period: as awarded, and as the draft would have had them."""
+    """The whole points of a period: as awarded, and as the draft would have had them."""
 
     points_before = serializers.IntegerField(read_only=True)
     points_after = serializers.IntegerField(read_only=True)
@@ -104,7 +104,7 @@ class ChangeSerializer(serializers.Serializer[Any]):
 
 
 class WhoseChangeSerializer(ReadSerializer[User]):
-    """Person by name: a draft is judged by whom it would have hit."""
+    """A person by name: staff judge a draft by whom it would have affected."""
 
     class Meta:
         model = User
@@ -120,7 +120,7 @@ class PersonsChangeSerializer(ChangeSerializer):
 
 
 class TrialSerializer(serializers.Serializer[Any]):
-    """What a draft would have changed, of all awards of the period."""
+    """The changes that a draft would have made to all awards of the period."""
 
     cost = ChangeSerializer(read_only=True)
     awards = serializers.IntegerField(read_only=True)

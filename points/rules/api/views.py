@@ -1,4 +1,4 @@
-"""Rules: read by all who belong there, tried by staff, published by managers."""
+"""Rules: read by all who belong to a community, tried by staff, published by managers."""
 
 from typing import Any
 
@@ -26,8 +26,8 @@ from points.rules.models import Rule, RuleVersion
 class RuleListView(ListView[Rule]):
     """List the rules that apply in a community: ``GET /api/v1/communities/{code}/rules``.
 
-    Its own, and those of the places above that none of its own overrides today. For all who
-    belong there, volunteers too: what earns how much is no secret, and an award names its rule.
+    Its own, and those of the places above that it does not override today. For all who belong
+    there, volunteers too: what earns how much is no secret, and an award names its rule.
     """
 
     serializer_class = RuleSerializer
@@ -37,7 +37,7 @@ class RuleListView(ListView[Rule]):
 class RuleView(OpenView[Rule]):
     """Open a rule: ``GET /api/v1/communities/{code}/rules/{rule_id}``.
 
-    For all who belong there, also a rule of a place above that is overridden.
+    For all who belong there, including rules of a place above that are overridden.
     """
 
     serializer_class = RuleSerializer
@@ -48,9 +48,9 @@ known_rule = shown.in_community(BELONGS, selectors.rules_known_in, "rule_id")
 
 
 class VersionListView(ListView[RuleVersion]):
-    """List all wordings of a rule: ``GET /api/v1/communities/{code}/rules/{rule_id}/versions``.
+    """List all versions of a rule: ``GET /api/v1/communities/{code}/rules/{rule_id}/versions``.
 
-    Newest first. For all who belong there, of rules of the places above too.
+    Newest first. For all who belong there, including rules of the places above.
     """
 
     serializer_class = RuleVersionSerializer
@@ -58,7 +58,7 @@ class VersionListView(ListView[RuleVersion]):
 
 
 class VersionView(OpenView[RuleVersion]):
-    """Open one wording of a rule.
+    """Open one version of a rule.
 
     ``GET /api/v1/communities/{code}/rules/{rule_id}/versions/{number}``
     """
@@ -70,8 +70,8 @@ class VersionView(OpenView[RuleVersion]):
 class PublishView(APIView):
     """Publish a version of a rule: ``POST /api/v1/communities/{code}/rules/versions``.
 
-    For managers. From then on it is never changed; publishing again makes the next. What the
-    latest says already is answered with the latest.
+    For managers. A published version is never changed; publishing again makes the next. Idempotent:
+    answers with the latest version if it says the same.
     """
 
     @writes(

@@ -1,4 +1,4 @@
-"""Shapes of seals, of receipts, and of what was found when the ledger was verified."""
+"""Shapes of seals, receipts, and verifications of the ledger."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ HASH = "64 lower-case hexadecimal digits."
 
 
 class SealHeaderSerializer(serializers.Serializer[Any]):
-    """What a seal's head is made of, each letter as it was hashed."""
+    """The fields that a seal's head is made of, exactly as they were hashed."""
 
     community = serializers.CharField(read_only=True)
     number = serializers.IntegerField(read_only=True, help_text="1, 2, … in the community.")
@@ -27,7 +27,7 @@ class SealHeaderSerializer(serializers.Serializer[Any]):
 
 
 class SealSerializer(SealHeaderSerializer):
-    """A published seal. Who keeps its ``head`` notices any later change to what it seals."""
+    """A published seal. Whoever keeps its ``head`` notices any later change to what it seals."""
 
     head = serializers.CharField(read_only=True, help_text=HASH)
 
@@ -41,7 +41,7 @@ class SealSerializer(SealHeaderSerializer):
 class ReceiptSerializer(serializers.Serializer[Any]):
     """A proof (RFC 6962) that the transfer in ``leaf`` is under ``head``.
 
-    ``points/verify_receipt.py`` checks it, against a page of the published seals too.
+    ``points/verify_receipt.py`` checks it, also against a page of the published seals.
     """
 
     format = serializers.CharField(read_only=True)
@@ -79,6 +79,6 @@ class FindingSerializer(serializers.Serializer[Any]):
 
 
 class VerificationInFullSerializer(VerificationSerializer):
-    """A verification with what was found; of very many findings, the first."""
+    """A verification with its findings; of very many, the first ones."""
 
     findings = FindingSerializer(many=True, read_only=True)

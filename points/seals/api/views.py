@@ -1,4 +1,4 @@
-"""Seals, for everybody, and what was found when the ledger was verified, for auditors."""
+"""Seals, for everybody, and verifications of the ledger, for those who watch over it."""
 
 from typing import Any
 
@@ -24,14 +24,14 @@ class HighestNumberFirst(CursorPagination):
 
 
 def any_community(request: Request, **names: Any) -> Community:
-    """Find the community ``code``, for everybody."""
+    """Return the community ``code``, for anybody."""
     return community_among(tenants(), names["code"])
 
 
 class SealListView(ListView[Seal]):
     """List the published heads, newest first: ``GET /api/v1/communities/{code}/seals``. Public.
 
-    A page of it is what ``points/verify_receipt.py`` holds a receipt against.
+    ``points/verify_receipt.py`` compares a receipt with a page of this list.
     """
 
     permission_classes = (AllowAny,)
@@ -49,7 +49,7 @@ class SealView(OpenView[Seal]):
 
 
 class VerificationListView(ListView[Verification]):
-    """List each verification of the ledger: ``GET /api/v1/communities/{code}/verifications``.
+    """List the verifications of the ledger: ``GET /api/v1/communities/{code}/verifications``.
 
     Newest first. For staff, managers and auditors.
     """
@@ -61,7 +61,7 @@ class VerificationListView(ListView[Verification]):
 
 
 class VerificationView(OpenView[Verification]):
-    """Open a verification and what was found.
+    """Open a verification with its findings.
 
     ``GET /api/v1/communities/{code}/verifications/{verification_id}``. For staff, managers and
     auditors.

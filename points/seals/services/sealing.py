@@ -21,15 +21,15 @@ HASH_BYTES = 32
 
 
 def seal(*, community: Community) -> list[Seal]:
-    """Close all that is committed and in no seal yet. Returns the seals that this made."""
+    """Close all committed transfers that are in no seal yet. Returns the new seals."""
     return list(close_batches(community=community))
 
 
 def close_batches(*, community: Community) -> Iterator[Seal]:
-    """Close what ``seal`` closes, a batch and a transaction at a time. Yields each.
+    """Close what ``seal`` closes, a batch and a transaction at a time. Yields each seal.
 
-    Nothing is locked that a posting needs. What commits meanwhile is closed by this run or the
-    next; if another run is under way for this community, this one leaves the rest to it.
+    Locks nothing that a posting needs. Transfers that commit meanwhile are closed by this run or
+    the next. If another run is under way for this community, this one leaves the rest to it.
     """
     after = UUID(int=0)
     while closed := _close_batch(community, after):
@@ -77,7 +77,7 @@ def _close_batch(community: Community, after: UUID) -> Seal | None:
 
 
 def header(closed: Seal) -> dict[str, Any]:
-    """Return what a seal's head is made of (``merkle.SEAL_FIELDS``), as people and JSON read it."""
+    """Return the fields of a seal's head (``merkle.SEAL_FIELDS``) as JSON shows them."""
     return {
         "community": str(closed.community_id),
         "number": closed.number,
@@ -89,14 +89,14 @@ def header(closed: Seal) -> dict[str, Any]:
 
 
 def published(closed: Seal) -> dict[str, Any]:
-    """Return what is published of a seal: its header and its head."""
+    """Return what is published of a seal: the fields of its head, and the head."""
     return header(closed) | {"head": bytes(closed.head).hex()}
 
 
 def receipt(transfer: Transfer) -> dict[str, Any]:
-    """Return what proves (points/verify_receipt.py) that ``transfer`` is in a published head.
+    """Return the receipt (points/verify_receipt.py) that ``transfer`` is in a published head.
 
-    Raises NotSealedYet, SealBroken if the transfer is not what was sealed.
+    Raises NotSealedYet, or SealBroken if the transfer is not what was sealed.
     """
     closed = (
         Seal.objects.filter(
@@ -126,21 +126,21 @@ def receipt(transfer: Transfer) -> dict[str, Any]:
 
 
 class Leaf(NamedTuple):
-    """A transfer's key, and the text of it that is hashed."""
+    """A transfer's key, and its text that is hashed."""
 
     key: str
     leaf: str
 
 
 def leaves_of(community_id: UUID, transfer_ids: Sequence[UUID]) -> dict[UUID, Leaf]:
-    """Return what is hashed of these transfers, as they are now; one that is gone is absent."""
+    """Return the hashed text of these transfers as they are now; one that is gone is absent."""
     with connection.cursor() as cursor:
         cursor.execute(_LEAVES, {"community": community_id, "ids": list(transfer_ids)})
         return {transfer_id: Leaf(key, leaf) for transfer_id, key, leaf in cursor.fetchall()}
 
 
 def split(leaves: bytes) -> list[bytes]:
-    """Split a seal's leaves."""
+    """Split a seal's leaves into hashes of 32 bytes."""
     return [bytes(leaves[at : at + HASH_BYTES]) for at in range(0, len(leaves), HASH_BYTES)]
 
 
@@ -150,12 +150,12 @@ def _written(moment: datetime) -> str:
 
 _TRY_LOCK = "SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 0))"
 
-# Plain and by primary keys: a planner that knows nothing of a new community can not go wrong.
+# Plain and by primary keys, so that the plan is right without statistics on a new community.
 _WAITING = "SELECT id FROM points_unsealed WHERE community_id = %s AND id > %s ORDER BY id LIMIT %s"
 
 _NO_LONGER_WAITING = "DELETE FROM points_unsealed WHERE community_id = %s AND id = ANY(%s)"
 
-# Everything a transfer says, and who the two accounts are. jsonb has one spelling.
+# All columns of a transfer, and who the two accounts are. jsonb has one spelling.
 _LEAVES = """
     SELECT t.id, t.key, jsonb_build_object(
         'format', 'linli-transfer-1',

@@ -28,7 +28,7 @@ from volunteers.attendance.services import planning
 
 
 class ActivitySerializer(ReadSerializer[Activity]):
-    """An activity of a community, or of an ``estate``. ``reason`` says why it was cancelled."""
+    """An activity of a community or an ``estate``. ``reason`` says why it was cancelled."""
 
     community = CommunityInBriefSerializer(read_only=True)
     estate = CommunityInBriefSerializer(read_only=True, allow_null=True)
@@ -48,7 +48,7 @@ class ActivitySerializer(ReadSerializer[Activity]):
 
 
 class PublicActivitySerializer(ReadSerializer[Activity]):
-    """A public activity and its shifts to come, soonest first."""
+    """A public activity and its coming shifts, soonest first."""
 
     estate = CommunityInBriefSerializer(read_only=True, allow_null=True)
     shifts = PlacesSerializer(source="to_come", many=True, read_only=True)
@@ -59,7 +59,7 @@ class PublicActivitySerializer(ReadSerializer[Activity]):
 
 
 class PlanActivitySerializer(serializers.Serializer[Any]):
-    """An activity. Fields of a change that are left out stay as they are."""
+    """An activity. A change keeps the fields that it leaves out."""
 
     title = CharField(max_length=80)
     category = CharField(max_length=40, help_text="Decides what the hours of the activity earn.")
@@ -92,7 +92,7 @@ class ActivityFilter(PeriodFilter):
 
 
 def _place(request: Request, **names: Any) -> Community:
-    """Find the community or estate that the address calls ``code``."""
+    """Return the community or estate that the address calls ``code``."""
     places = Community.objects.exclude(kind=Community.Kind.STREET)
     return community_among(places, names["code"])
 
@@ -106,7 +106,7 @@ def _public(place: Community) -> QuerySet[Activity]:
 
 
 class CommunityActivitiesView(ListView[Activity]):
-    """List the public activities of a community or estate, newest first, with shifts to come.
+    """List the public activities of a community or estate, newest first, with coming shifts.
 
     ``GET /api/v1/communities/{code}/activities``. Public.
     """
@@ -132,7 +132,7 @@ class CommunityActivitiesView(ListView[Activity]):
 class PublicActivityView(OpenView[Activity]):
     """Open a public activity: ``GET /api/v1/communities/{code}/activities/{activity_id}``.
 
-    Public, as long as it has shifts to come.
+    Public, as long as it has coming shifts.
     """
 
     permission_classes = (AllowAny,)
@@ -143,7 +143,7 @@ class PublicActivityView(OpenView[Activity]):
 class ActivityListView(ListView[Activity]):
     """List activities where I volunteer, am staff or audit: ``GET /api/v1/activities``.
 
-    Newest first. ``day``, ``since`` and ``until`` find activities with a shift then.
+    Newest first. ``day``, ``since`` and ``until`` find activities with a shift on those days.
     """
 
     serializer_class = ActivitySerializer
@@ -175,8 +175,8 @@ class ActivityView(OpenView[Activity]):
 class CancelActivityView(APIView):
     """Cancel an activity and its shifts: ``POST /api/v1/activities/{activity_id}/cancel``.
 
-    For staff and managers. Shifts that are over stay. Whoever signed up for the others is told the
-    ``reason``. Idempotent.
+    For staff and managers. Shifts that are over stay. People who signed up for the others are told
+    the ``reason``. Idempotent.
     """
 
     @writes(

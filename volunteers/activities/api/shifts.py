@@ -36,7 +36,7 @@ class ShiftInBriefSerializer(ReadSerializer[Shift]):
 
 
 class PlacesSerializer(ReadSerializer[Shift]):
-    """A shift and its places. ``capacity`` is null where any number may come."""
+    """A shift and its places. ``capacity`` is null if there is no limit."""
 
     places_taken = serializers.IntegerField(read_only=True)
 
@@ -53,10 +53,7 @@ class MyAttendanceSerializer(serializers.Serializer[Any]):
 
 
 class ShiftSerializer(PlacesSerializer):
-    """A shift. ``my_attendance`` is null if I never signed up; ``capacity`` for any number.
-
-    ``reason`` says why the shift was cancelled.
-    """
+    """A shift. ``my_attendance`` is null if I never signed up, ``capacity`` if without limit."""
 
     community = CommunityInBriefSerializer(read_only=True)
     activity = ActivityInBriefSerializer(read_only=True)
@@ -69,7 +66,7 @@ class ShiftSerializer(PlacesSerializer):
 
 
 class PlanShiftSerializer(serializers.Serializer[Any]):
-    """A shift. Fields of a change that are left out stay as they are."""
+    """A shift. A change keeps the fields that it leaves out."""
 
     starts_at = DateTimeField()
     ends_at = DateTimeField()
@@ -83,7 +80,7 @@ class PlanShiftSerializer(serializers.Serializer[Any]):
 
 
 class ShiftFilter(PeriodFilter):
-    """Leaves out shifts that are over or cancelled unless a day, a period or a status is given."""
+    """Filter of shifts; omits past and cancelled ones unless a day, period or status is given."""
 
     moment, ends = "starts_at", "ends_at"
     estate = CharFilter(field_name="activity__estate__code", help_text="An estate's code.")
@@ -158,9 +155,9 @@ class ShiftView(OpenView[Shift]):
     def patch(self, user: User, shift: Shift, **changes: Any) -> Shift:
         """Change a shift: ``PATCH /api/v1/shifts/{shift_id}``.
 
-        For staff and managers. Whoever signed up is told new times, which stay once somebody has
-        checked in (``shift_attended``). ``already_elsewhere`` says how many ``volunteers`` would
-        be in two places, ``capacity_too_small`` how many places are taken.
+        For staff and managers. People who signed up are told new times. Times stay once somebody
+        has checked in (``shift_attended``). ``already_elsewhere`` says how many ``volunteers``
+        would be in two places, ``capacity_too_small`` how many places are taken.
         """
         return planning.change_shift(shift=shift, changed_by=user, changes=changes)
 
@@ -168,8 +165,8 @@ class ShiftView(OpenView[Shift]):
 class CancelShiftView(APIView):
     """Cancel a shift: ``POST /api/v1/shifts/{shift_id}/cancel``.
 
-    For staff and managers. Whoever signed up is told the ``reason`` and their places end as
-    cancelled; who has checked in keeps their hours. Idempotent.
+    For staff and managers. People who signed up are told the ``reason``, and their sign-ups are
+    cancelled; people who have checked in keep their hours. Idempotent.
     """
 
     @writes(ShiftSerializer, seen(selectors.shifts_handled_by, "shift_id"), body=ReasonSerializer)

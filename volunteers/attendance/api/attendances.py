@@ -29,7 +29,7 @@ from volunteers.attendance.services import hours, sign_ups
 
 # --- shapes -----------------------------------------------------------------------------------
 class RefusedClaimSerializer(ReadSerializer[RefusedClaim]):
-    """A check-in or check-out that a phone told later and that was refused, with the code why."""
+    """A refused check-in or check-out that a phone reported later, with the refusal's code."""
 
     class Meta:
         model = RefusedClaim
@@ -46,7 +46,7 @@ class WatchedClaimSerializer(RefusedClaimSerializer):
 
 
 class AttendanceSerializer(EarningSerializer[Attendance]):
-    """An attendance. ``reason`` says why its hours were rejected, ``points`` what they earned."""
+    """An attendance. ``reason`` says why its hours were rejected; ``points`` were earned."""
 
     community = CommunityInBriefSerializer(read_only=True)
     shift = ShiftInBriefSerializer(read_only=True)
@@ -137,13 +137,13 @@ class AttendanceListView(ListView[Attendance]):
 
 
 class MyAttendanceListView(AttendanceListView):
-    """List what I signed up for, newest first: ``GET /api/v1/me/attendances``."""
+    """List my attendances, newest first: ``GET /api/v1/me/attendances``."""
 
     finds = seen(selectors.attendances_of)
 
 
 class AttendanceView(OpenView[Attendance]):
-    """Open one attendance, mine or as staff: ``GET /api/v1/attendances/{attendance_id}``."""
+    """Open an attendance, mine or as staff: ``GET /api/v1/attendances/{attendance_id}``."""
 
     serializer_class = AttendanceSerializer
     finds = seen(selectors.attendances_seen_by, "attendance_id")
@@ -152,7 +152,7 @@ class AttendanceView(OpenView[Attendance]):
 class RefusedClaimListView(ListView[RefusedClaim]):
     """List refused claims where I am staff or auditor: ``GET /api/v1/refused-claims``.
 
-    Newest first: what phones told later and was not taken, for somebody to look at.
+    Newest first. These are times that phones reported later and that were refused.
     """
 
     serializer_class = WatchedClaimSerializer
@@ -161,7 +161,7 @@ class RefusedClaimListView(ListView[RefusedClaim]):
 
 
 class RefusedClaimView(OpenView[RefusedClaim]):
-    """Open one refused claim: ``GET /api/v1/refused-claims/{claim_id}``."""
+    """Open a refused claim: ``GET /api/v1/refused-claims/{claim_id}``."""
 
     serializer_class = WatchedClaimSerializer
     finds = seen(selectors.refused_claims_watched_by, "claim_id")
@@ -203,8 +203,8 @@ MINE = seen(selectors.attendances_of, "attendance_id")
 class CheckInView(APIView):
     """Check in: ``POST /api/v1/attendances/{attendance_id}/check-in``.
 
-    Idempotent: with the same ``nonce``, or while checked in, it answers with the first check-in. A
-    time that cannot be right counts as the nearest that can, and ``check_in_mark`` says so.
+    Idempotent: with the same ``nonce``, or while checked in, it returns the first check-in. An
+    impossible time counts as the nearest possible one, and sets ``check_in_mark``.
     """
 
     @writes(AttendanceSerializer, MINE, body=CheckInSerializer)
@@ -221,7 +221,7 @@ class CheckOutView(APIView):
 
 
 class CancelView(APIView):
-    """Give my place back: ``POST /api/v1/attendances/{attendance_id}/cancel``. Idempotent.
+    """Cancel my sign-up: ``POST /api/v1/attendances/{attendance_id}/cancel``. Idempotent.
 
     Only before checking in.
     """
@@ -236,9 +236,9 @@ HANDLED = seen(selectors.attendances_handled_by, "attendance_id")
 
 
 class VerifyView(APIView):
-    """Verify hours, which earn points then: ``POST /api/v1/attendances/{attendance_id}/verify``.
+    """Verify hours, so that they earn: ``POST /api/v1/attendances/{attendance_id}/verify``.
 
-    Idempotent: answers with the first award.
+    Idempotent: returns the first award.
     """
 
     @writes(VerifiedAttendanceSerializer, HANDLED, needs_key=True)
@@ -248,7 +248,7 @@ class VerifyView(APIView):
 
 
 class RejectView(APIView):
-    """Reject hours and tell why: ``POST /api/v1/attendances/{attendance_id}/reject``.
+    """Reject hours, with a reason: ``POST /api/v1/attendances/{attendance_id}/reject``.
 
     Idempotent: keeps the first reason.
     """

@@ -1,4 +1,4 @@
-"""The points that attendances and reports earned, read once for all that are told."""
+"""Points that attendances and reports earned, read once for all records of an answer."""
 
 from typing import Any, TypeVar
 
@@ -13,14 +13,14 @@ Record = TypeVar("Record", bound=Model)
 
 
 class AwardSerializer(serializers.Serializer[Any]):
-    """What a record earned, and why: the rule, its version, the inputs and the arithmetic."""
+    """An award and its explanation: the rule, its version, the inputs and the arithmetic."""
 
     points = serializers.IntegerField(read_only=True)
     explanation = serializers.DictField(read_only=True)
 
 
 class PointsEarnedField(serializers.IntegerField):
-    """What the record earned, null until it is verified."""
+    """Points that the record earned; null until it is verified."""
 
     def to_representation(self, value: Any) -> Any:
         return self.context["points"].get(value)
@@ -42,7 +42,7 @@ class EarningSerializer(ReadSerializer[Record]):
 
 
 class AwardedSerializer(EarningSerializer[Record]):
-    """A record that was just looked at, with its award; null if it earns none."""
+    """A record that was just decided on, with its award; null if it earns none."""
 
     award = serializers.SerializerMethodField()
 

@@ -21,7 +21,7 @@ class PeriodSerializer(serializers.Serializer[Any]):
 
 
 class TotalSerializer(serializers.Serializer[Any]):
-    """Verified minutes, and the number of attendances in which they were served."""
+    """Verified minutes, and the number of attendances in which they were worked."""
 
     verified_minutes = serializers.IntegerField(read_only=True)
     attendances = serializers.IntegerField(read_only=True)
@@ -32,7 +32,7 @@ class CategoryTotalSerializer(TotalSerializer):
 
 
 class CommunityTotalSerializer(TotalSerializer):
-    """What I served in one community. ``stars`` count all my hours, whatever the period."""
+    """My totals in one community. ``stars`` count all my hours, whatever the period."""
 
     community = CommunityInBriefSerializer(read_only=True)
     kind = serializers.ChoiceField(choices=Volunteer.Kind.choices, read_only=True)
@@ -41,7 +41,7 @@ class CommunityTotalSerializer(TotalSerializer):
 
 
 class MyTotalsSerializer(TotalSerializer):
-    """What I served everywhere, and in each community."""
+    """My totals everywhere, and in each community."""
 
     communities = CommunityTotalSerializer(many=True, read_only=True)
 

@@ -1,4 +1,4 @@
-"""Checking in and out, and verifying the hours."""
+"""Check-in and check-out, and the verification of hours."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 Status = Attendance.Status
 OPENS_BEFORE = timedelta(minutes=30)  # check-in opens so long before the shift begins
 OFFLINE_FOR = timedelta(hours=72)  # a phone may tell so long afterwards
-# Claims refused with these are kept for staff. Time never mends the final ones, so telling them
+# Claims refused with these are kept for staff. The final ones stay refused, so reporting them
 # again is refused alike.
 _FINAL: dict[str, type[Refusal]] = {
     refusal.code: refusal for refusal in (errors.CheckInTooLate, errors.CheckedOutBeforeIn)
@@ -56,13 +56,13 @@ def check_in(
 ) -> Attendance:
     """Check the volunteer in: now, or ``at`` the time that a phone noted while it was offline.
 
-    ``now`` is given where the past is played again; it is the clock's time otherwise. Check-in
-    is open from 30 minutes before the shift until its end, and a phone may tell up to 72 hours
-    later. ``backend.clocks`` bounds what it tells by the sign-up, the opening and now. A volunteer
-    who left meanwhile tells of the time before, and was there until they left; one who came back
-    was not there in between. A refused time is kept for staff (RefusedClaim).
-    Idempotent: while checked in, or with the same ``nonce``, it answers with the first check-in; a
-    refusal is repeated under its nonce. Raises NotAVolunteerHere, GuardianConsentRequired,
+    ``now`` is given to replay the past, and is otherwise the present time. Check-in is open from 30
+    minutes before the shift until its end, and a phone may report it up to 72 hours later.
+    ``backend.clocks`` bounds ``at`` by the sign-up, the opening and now. A volunteer who has left
+    meanwhile may report a time before that, and is checked out when they left; for one who came
+    back, the time away is excluded. A refused time is kept for staff (RefusedClaim). Idempotent:
+    while checked in, or with the same ``nonce``, it answers with the first check-in; a refusal is
+    repeated under its nonce. Raises NotAVolunteerHere, GuardianConsentRequired,
     AttendanceStatusWrong, CheckInTooEarly, CheckInTooLate, NonceReused, AlreadyElsewhere.
     """
     moment = now or timezone.now()
@@ -128,10 +128,10 @@ def check_out(
 ) -> Attendance:
     """Check the volunteer out: now, or ``at`` the time that a phone noted while it was offline.
 
-    Counts the whole minutes. ``backend.clocks`` bounds what a phone tells by the check-in and now.
-    A refused time is kept for staff (RefusedClaim). Idempotent. Raises AttendanceStatusWrong,
-    CheckInTooLate if told more than 72 hours later, CheckedOutBeforeIn if earlier than the check-in
-    by more than clocks differ.
+    Counts whole minutes. ``backend.clocks`` bounds ``at`` by the check-in and now. A refused time
+    is kept for staff (RefusedClaim). Idempotent. Raises AttendanceStatusWrong, CheckInTooLate if
+    reported more than 72 hours later, CheckedOutBeforeIn if earlier than the check-in by more than
+    clocks differ.
     """
     moment = now or timezone.now()
     with (
@@ -139,7 +139,7 @@ def check_out(
         transaction.atomic(),
     ):
         attendance = locked(attendance)
-        # A phone that was offline may tell of a check-out that meanwhile passed for forgotten.
+        # A phone that was offline may report a check-out that was closed as forgotten meanwhile.
         is_late_news = attendance.check_out_was_forgotten and at is not None
         if attendance.status == Status.CHECKED_OUT and not is_late_news:
             return attendance
@@ -160,7 +160,7 @@ def check_out(
 
 @transaction.atomic
 def close_forgotten(*, attendance: Attendance) -> Attendance:
-    """Check out at the shift's end whoever forgot to, and mark it for the verifier. Idempotent."""
+    """Check out a volunteer who forgot to, at the shift's end, with a mark. Idempotent."""
     attendance = locked(attendance)
     if attendance.status != Status.CHECKED_IN:
         return attendance
@@ -171,7 +171,7 @@ def close_forgotten(*, attendance: Attendance) -> Attendance:
 def end(*, attendance: Attendance, at: datetime) -> Attendance:
     """Check out at ``at`` a volunteer who leaves the community. Idempotent.
 
-    Of a shift that was over by then the check-out was forgotten.
+    If the shift was over by then, the check-out counts as forgotten.
     """
     attendance = locked(attendance)
     if attendance.shift.ends_at <= at:
@@ -209,7 +209,7 @@ def verify(
 
 @transaction.atomic
 def reject(*, attendance: Attendance, verifier: User, reason: str) -> Attendance:
-    """Reject somebody else's hours, which earn nothing then. Idempotent.
+    """Reject somebody else's hours, so that they earn nothing. Idempotent.
 
     Raises OwnHours, AttendanceStatusWrong.
     """
@@ -263,7 +263,7 @@ def _kept_for_staff(
     told_at: datetime,
     nonce: str = "",
 ) -> Iterator[None]:
-    """Keep a refused claim for staff, and refuse it again under its nonce."""
+    """Keep a refused claim for staff. Raises a final refusal again under its nonce."""
     claim: dict[str, Any] = {
         "community_id": attendance.community_id,
         "attendance": attendance,
@@ -294,7 +294,7 @@ def _back_since(attendance: Attendance, role: Membership | None) -> datetime:
 
 
 def locked(attendance: Attendance) -> Attendance:
-    """Lock an attendance until the transaction ends, with all that its answer tells."""
+    """Lock and return an attendance, with the rows that its answer shows."""
     return (
         Attendance.objects.select_for_update(no_key=True, of=("self",))
         .select_related("shift__activity", "community", "volunteer")
@@ -305,7 +305,7 @@ def locked(attendance: Attendance) -> Attendance:
 def _told(
     at: datetime | None, *, earliest: datetime, latest: datetime, now: datetime
 ) -> clocks.Taken:
-    """Return the moment that a phone tells, as far as it can be believed."""
+    """Return the moment that ``at`` counts for, with its mark. Raises CheckInTooLate."""
     if at is None:
         return clocks.Taken(now, "")
     told = clocks.taken(at, earliest=earliest, latest=latest)

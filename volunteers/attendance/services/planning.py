@@ -1,4 +1,4 @@
-"""Changing and cancelling activities and shifts, with the places that volunteers took in them."""
+"""Changes and cancellations of activities and shifts, and of the places taken in them."""
 
 from collections.abc import Set
 from datetime import datetime
@@ -46,10 +46,10 @@ def change_activity(*, activity: Activity, changed_by: User, changes: dict[str, 
 
 @transaction.atomic
 def cancel_activity(*, activity: Activity, cancelled_by: User, reason: str) -> Activity:
-    """Cancel an activity with its shifts to come, as ``cancel_shift`` does each. Idempotent.
+    """Cancel an activity and each of its coming shifts, as ``cancel_shift`` does. Idempotent.
 
-    Raises ActivityOver if it has shifts and all are over, ShiftVerified if hours of one that is
-    running are verified already.
+    Raises ActivityOver if it has shifts and all are over, ShiftVerified if hours of a running shift
+    are verified already.
     """
     activity = _locked(activity, "estate")
     if activity.status == Status.CANCELLED:
@@ -67,7 +67,7 @@ def cancel_activity(*, activity: Activity, cancelled_by: User, reason: str) -> A
 def change_shift(*, shift: Shift, changed_by: User, changes: dict[str, Any]) -> Shift:
     """Change the times or the capacity of a shift that is not over. Idempotent.
 
-    Whoever signed up is told of new times, and reminded of them. Raises ShiftCancelled, ShiftOver,
+    People who signed up are told new times, and reminded by them. Raises ShiftCancelled, ShiftOver,
     ShiftTimesInvalid, ShiftAttended if the times would change after somebody checked in,
     AlreadyElsewhere if somebody would be in two places, CapacityTooSmall.
     """
@@ -100,10 +100,10 @@ def change_shift(*, shift: Shift, changed_by: User, changes: dict[str, Any]) -> 
 
 @transaction.atomic
 def cancel_shift(*, shift: Shift, cancelled_by: User, reason: str) -> Shift:
-    """Cancel a shift that is not over, and tell whoever signed up.
+    """Cancel a shift that is not over, and tell the people who signed up.
 
-    Their places end as cancelled. Whoever has checked in stays so, and their hours count.
-    Idempotent. Raises ShiftOver, ShiftVerified.
+    Cancels their sign-ups. People who have checked in stay so, and their hours count. Idempotent.
+    Raises ShiftOver, ShiftVerified.
     """
     shift = _locked(shift, "activity")
     if shift.status == Status.CANCELLED:
@@ -138,7 +138,7 @@ def _change(
     changes: dict[str, Any],
     told: Set[str] | None = None,
 ) -> None:
-    """Save what differs, and write it into the trail; of ``told`` fields only where given."""
+    """Save the fields that differ and record them, or only the ``told`` fields, in the trail."""
     before = {name: getattr(planned, name) for name in changes}
     differing = {name for name, value in before.items() if value != changes[name]}
     if not differing:
@@ -167,7 +167,7 @@ def _tell(kind: str, place: Attendance, key: str, **more: str) -> None:
 def _elsewhere(shift: Shift, starts_at: datetime, ends_at: datetime) -> QuerySet[Attendance]:
     """Return the places whose volunteers would be in another shift at the new times.
 
-    Whoever had signed up for two shifts at one time before is left alone.
+    Leaves out volunteers whose two shifts overlapped before the change.
     """
     others = Attendance.objects.filter(
         Q(shift__starts_at__lt=ends_at, shift__ends_at__gt=starts_at),
@@ -186,12 +186,12 @@ def _places(shifts: list[Shift]) -> QuerySet[Attendance]:
 
 
 def _locked(planned: Planned, *told: str) -> Planned:
-    """Lock one row, with what its answer tells of others."""
+    """Lock and return one row, with the rows ``told`` that its answer shows."""
     rows = type(planned)._default_manager.filter(community=planned.community_id, pk=planned.pk)
     locked: list[Planned] = _lock(rows.select_related("community", *told))
     return locked[0]
 
 
 def _lock(rows: QuerySet[Any]) -> list[Any]:
-    """Lock rows in the order of their ids, until the transaction ends."""
+    """Lock rows in order of id, and return them."""
     return list(rows.select_for_update(no_key=True, of=("self",)).order_by("pk"))

@@ -1,4 +1,4 @@
-"""Places in shifts: taken, given back, and ended where somebody leaves the community."""
+"""Places in shifts: taken, given back, and ended when somebody leaves the community."""
 
 from datetime import datetime
 
@@ -21,11 +21,10 @@ from volunteers.attendance.services import hours
 
 @transaction.atomic
 def sign_up(*, shift: Shift, volunteer: User, now: datetime | None = None) -> Attendance:
-    """Take a place in the shift, and owe a reminder of it.
+    """Take a place in the shift, and queue a reminder.
 
-    ``now`` is given where the past is played again. Idempotent: answers with the place that is
-    taken already. Raises NotAVolunteerHere, GuardianConsentRequired, ShiftCancelled, ShiftOver,
-    ShiftFull.
+    ``now`` is given to replay the past. Idempotent: returns the place taken already. Raises
+    NotAVolunteerHere, GuardianConsentRequired, ShiftCancelled, ShiftOver, ShiftFull.
     """
     roles.require_volunteer(user_id=volunteer.pk, community_id=shift.community_id)
     guardians.require_guardian(volunteer)
@@ -62,7 +61,7 @@ def sign_up(*, shift: Shift, volunteer: User, now: datetime | None = None) -> At
 
 @transaction.atomic
 def cancel(*, attendance: Attendance) -> Attendance:
-    """Give the place back before check-in. Idempotent.
+    """Cancel a sign-up before check-in. Idempotent.
 
     Raises AttendanceStatusWrong once the volunteer has checked in.
     """
@@ -78,10 +77,10 @@ def cancel(*, attendance: Attendance) -> Attendance:
 
 @transaction.atomic
 def end_what_runs(leaving: Leaving) -> None:
-    """Cancel the sign-ups of somebody who leaves for shifts to come, and check them out.
+    """Cancel a leaving person's sign-ups for coming shifts, and check them out.
 
-    A sign-up for a shift that has begun stays: a phone that was offline may tell yet that they
-    were there before they left. Idempotent.
+    A sign-up for a shift that has begun stays: a phone that was offline may still report a check-in
+    from before they left. Idempotent.
     """
     running = Attendance.objects.filter(
         Q(status=Attendance.Status.CHECKED_IN)
@@ -97,7 +96,7 @@ def end_what_runs(leaving: Leaving) -> None:
 
 
 def remind(attendance: Attendance) -> None:
-    """Owe a reminder of the shift as it is planned now, which is stale once the shift begins."""
+    """Queue a reminder of the shift as planned now, to be sent before the shift begins."""
     starts_at = attendance.shift.starts_at
     due_at = starts_at - settings.REMINDER_LEAD
     owe("shift_reminder", attendance, _reminder_key(attendance), due_at, starts_at)
@@ -106,7 +105,7 @@ def remind(attendance: Attendance) -> None:
 def owe(
     kind: str, attendance: Attendance, key: str, due_at: datetime, stale_at: datetime, **more: str
 ) -> None:
-    """Owe the volunteer a notice about their shift, which tells ``more`` beside what and when."""
+    """Queue a notice to the volunteer about their shift, with ``more`` facts."""
     shift = attendance.shift
     facts = {
         "activity": shift.activity.title,

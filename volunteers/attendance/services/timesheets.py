@@ -1,4 +1,4 @@
-"""Hours kept on paper or in a spreadsheet, many at a time; they await verification as all do."""
+"""Hours kept on paper or in a spreadsheet, recorded in bulk; they await verification as usual."""
 
 from bisect import bisect
 from collections import defaultdict
@@ -27,7 +27,7 @@ What = tuple[str, str, datetime, datetime]  # a shift: its activity, category an
 
 @dataclass(frozen=True)
 class PaperHours:
-    """One attended shift: who, what, and from when to when, to the minute."""
+    """One attended shift: the volunteer, the activity, and the times to the minute."""
 
     volunteer_id: UUID
     activity: str
@@ -56,11 +56,11 @@ class Recorded:
 
 @transaction.atomic
 def record_many(*, community: Community, entries: list[PaperHours]) -> list[Recorded]:
-    """Put hours of enrolled volunteers on record, in a constant number of statements.
+    """Record hours of enrolled volunteers, in a constant number of SQL statements.
 
     Returns one Recorded for each entry, in their order; an entry with a refusal writes nothing.
-    Idempotent: an entry that is on record, rejected ones too, or stood earlier in the list is known
-    already. A volunteer who had signed up or cancelled was there after all. Refusals:
+    Idempotent: an entry that is recorded, even as rejected, or stood earlier in the list is known
+    already. A place that was signed up for or cancelled is checked out. Refusals:
     ShiftTimesInvalid, TimeInTheFuture, CategoryUnknown, AlreadyElsewhere (also by another entry),
     ShiftCancelled.
     """
@@ -123,7 +123,7 @@ def record_many(*, community: Community, entries: list[PaperHours]) -> list[Reco
 def take_back(recorded: list[Recorded]) -> None:
     """Undo ``record_many`` before anything else has happened to what it wrote.
 
-    A place that had been taken or cancelled gets its status back, other attendances are deleted.
+    An attendance that existed before gets its status back; others are deleted.
     """
     for answer in recorded:
         assert answer.attendance_id is not None  # what was refused has written nothing
@@ -142,10 +142,10 @@ def take_back(recorded: list[Recorded]) -> None:
 def _as_on_record(
     community: Community, entries: list[PaperHours], ruled: set[str]
 ) -> list[PaperHours]:
-    """Spell the activities and categories of the entries as the community does already.
+    """Return the entries with activities and categories spelled as the community does already.
 
-    Names that differ in width, blanks or brackets only are one; the first spelling of the list
-    counts for a new one.
+    Names that differ only in width, blanks or brackets are the same; a new name keeps the first
+    spelling in the list.
     """
     categories = {of_thing(category): category for category in sorted(ruled)}
     known = Activity.objects.filter(
@@ -181,7 +181,7 @@ def _refusal(entry: PaperHours, categories: set[str]) -> Refusal | None:
 def _compare_with_the_record(
     community: Community, entries: list[PaperHours], answers: list[Recorded]
 ) -> None:
-    """Mark the entries that are on record already, and those that overlap the record."""
+    """Mark the entries that are recorded already, and refuse those that overlap the record."""
     asked = [number for number, answer in enumerate(answers) if not answer.refusal]
     with connection.cursor() as cursor:
         # The range is written as in the constraint nobody_in_two_places, to use its index; and it
@@ -250,7 +250,7 @@ def _refuse_overlaps_among(entries: list[PaperHours], answers: list[Recorded]) -
 
 
 def _shifts(community: Community, wanted: set[What]) -> dict[What, UUID | None]:
-    """Return the id of each wanted shift, None if it was cancelled; plan the new ones."""
+    """Return the id of each wanted shift, ``None`` if it was cancelled; plans missing ones."""
     activities = _activities(community, {(title, category) for title, category, *_ in wanted})
     known = Shift.objects.filter(
         community=community,
@@ -258,7 +258,7 @@ def _shifts(community: Community, wanted: set[What]) -> dict[What, UUID | None]:
         starts_at__in={starts_at for _, _, starts_at, _ in wanted},
     ).values_list("activity__title", "activity__category", "starts_at", "ends_at", "status", "id")
     shifts: dict[What, UUID | None] = {}
-    # One that takes place comes after one that was cancelled, and counts.
+    # A planned shift comes after a cancelled one, and replaces it.
     for title, category, starts_at, ends_at, status, shift_id in known.order_by("status", "id"):
         held = shift_id if status == Status.PLANNED else None
         shifts[title, category, starts_at, ends_at] = held
@@ -279,7 +279,7 @@ def _shifts(community: Community, wanted: set[What]) -> dict[What, UUID | None]:
 def _activities(
     community: Community, wanted: set[tuple[str, str]]
 ) -> dict[tuple[str, str], Activity]:
-    """Return the activity of each title and category; plan the new ones."""
+    """Return the activity of each title and category; plans missing ones."""
     known = Activity.objects.filter(community=community, title__in={title for title, _ in wanted})
     activities = {(activity.title, activity.category): activity for activity in known}
     missing = [
@@ -294,7 +294,7 @@ def _activities(
 def _places(
     community: Community, wanted: set[tuple[UUID, UUID]]
 ) -> dict[tuple[UUID, UUID], Attendance]:
-    """Lock and return the attendances on record of these shifts and volunteers, by both ids."""
+    """Lock and return the recorded attendances of these shifts and volunteers, by both ids."""
     with connection.cursor() as cursor:
         # Written for the planner as in _compare_with_the_record.
         cursor.execute(

@@ -14,7 +14,7 @@ from volunteers.attendance.sheets import HoursSheet
 
 
 class Command(ImportCommand):
-    """Import the spreadsheet of hours; they await verification unless a verifier is named."""
+    """Imports the spreadsheet of hours; they await verification unless a verifier is named."""
 
     help = "Import the spreadsheet of hours into one community."
 

@@ -10,9 +10,9 @@ from volunteers.reports.services.recompute import Recomputation
 
 
 class Command(BaseCommand):
-    """Derive every award anew from the hours and reports, and list each that differs.
+    """Derives every award anew from hours and reports, and lists each that differs.
 
-    Exit status 1 if any does. Reads only, and may run while people work.
+    Exits with status 1 if any differs. Reads only, and may run while people work.
     """
 
     help = "Recompute every award from its source, and list what differs."

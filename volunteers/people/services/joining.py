@@ -1,4 +1,4 @@
-"""Joining a community: at once with the code on its posters, or by asking its staff."""
+"""Joining a community: at once with the code on its posters, or by a request to its staff."""
 
 import secrets
 from contextlib import nullcontext
@@ -39,10 +39,10 @@ def join(
     estate: Community | None = None,
     join_code: str = "",
 ) -> tuple[JoinRequest, bool]:
-    """Ask for ``user`` to be a volunteer there; the right code makes them one at once.
+    """Request that ``user`` become a volunteer; the right code enrols them at once.
 
-    Without a code the request waits for staff. Idempotent: a second call answers with the first
-    request and ``False``. Raises TooManyAttempts, GuardianConsentRequired, AlreadyAVolunteer,
+    Without a code the request waits for staff. Idempotent: a second call returns the first request
+    and ``False``. Raises TooManyAttempts, GuardianConsentRequired, AlreadyAVolunteer,
     JoinCodeWrong.
     """
     guessing = attempts.guessing(user, JoinCodeWrong) if join_code else nullcontext()
@@ -75,7 +75,7 @@ def approve(*, join_request: JoinRequest, decided_by: User) -> JoinRequest:
 
 @transaction.atomic
 def reject(*, join_request: JoinRequest, decided_by: User, reason: str) -> JoinRequest:
-    """Reject a request and tell why. Raises OwnJoinRequest, JoinRequestStatusWrong."""
+    """Reject a request, and tell the person why. Raises OwnJoinRequest, JoinRequestStatusWrong."""
     asked = _locked(join_request, decided_by=decided_by)
     _decide(asked, Status.REJECTED, decided_by=decided_by, reason=reason)
     _tell(asked)
@@ -128,7 +128,7 @@ def _enrol(asked: JoinRequest, *, decided_by: User | None) -> None:
 def _decide(
     asked: JoinRequest, status: Status, *, decided_by: User | None, reason: str = ""
 ) -> None:
-    """Close the request; ``decided_by`` is None for the code and for a withdrawal."""
+    """Close the request; ``decided_by`` is ``None`` for the code and for a withdrawal."""
     before = {"status": asked.status}
     asked.save_with(status=status, decided_at=timezone.now(), decided_by=decided_by, reason=reason)
     trail.record(

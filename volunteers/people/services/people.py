@@ -1,4 +1,4 @@
-"""Enrolling volunteers, and their leaving."""
+"""Enrolling volunteers, and leaving."""
 
 from django.db import transaction
 from django.utils import timezone
@@ -24,10 +24,10 @@ def enrol(
     estate: Community | None = None,
     granted_by: User | None = None,
 ) -> tuple[Volunteer, bool]:
-    """Make ``user`` a volunteer there; ``False`` if they are one, and then nothing changes.
+    """Make ``user`` a volunteer there. Idempotent: returns ``False`` if they are one already.
 
-    A former volunteer is taken back with the new kind and estate. ``estate`` is where they live or
-    ride; one called ``estate_name`` is founded under the community if it is new.
+    A former volunteer is enrolled again with the new kind and estate. ``estate`` is where they live
+    or ride; an estate named ``estate_name`` is created if the community has none.
     """
     if estate_name:
         estate = places.estate_named(community=community, name=estate_name)
@@ -45,11 +45,11 @@ def enrol(
 def enrol_from_list(
     *, community: Community, name: str, phone: str, kind: Volunteer.Kind, estate_name: str = ""
 ) -> tuple[Volunteer, bool]:
-    """Enrol somebody who stands on the community's list; ``False`` if they are enrolled already.
+    """Enrol a person on the community's list; ``False`` if they are enrolled already.
 
-    A list adds people and undoes nothing that they did. Raises PhoneBelongsToAnother,
+    A list adds people, and never undoes their own acts. Raises PhoneBelongsToAnother,
     PhoneWithdrawn, VolunteerLeft (also if they withdrew their request or asked to be erased),
-    VolunteerDiffers if they are enrolled, or asked to be, as another kind or in another estate.
+    VolunteerDiffers if they are enrolled, or asked to be, with another kind or estate.
     """
     user = put_on_record(name=name, phone=phone)
     theirs = {"community": community, "user": user}
@@ -68,7 +68,7 @@ def enrol_from_list(
 
 
 def _check_agrees(told: Volunteer | JoinRequest, kind: Volunteer.Kind, estate_name: str) -> None:
-    """Raise VolunteerDiffers unless kind and estate agree. No estate agrees with any."""
+    """Raise VolunteerDiffers unless kind and estate agree; a missing estate agrees with any."""
     estates = {of_thing(told.estate.name if told.estate else ""), of_thing(estate_name)} - {""}
     if told.kind != kind or len(estates) > 1:
         raise VolunteerDiffers
@@ -76,10 +76,10 @@ def _check_agrees(told: Volunteer | JoinRequest, kind: Volunteer.Kind, estate_na
 
 @transaction.atomic
 def leave(*, volunteer: Volunteer) -> Volunteer:
-    """End somebody's part in a community: their role, and everything that runs with it.
+    """End a volunteer's part in a community: their role, and everything that runs with it.
 
-    All that registered with ``backend.registries.leaving`` end what they run. Hours, reports and
-    points stay theirs to see. Idempotent.
+    Listeners of ``backend.registries.leaving`` end what they run. The person still sees their
+    hours, reports and points. Idempotent.
     """
     user = locked(volunteer.user_id)
     role = roles.volunteering(user_id=user.pk, community_id=volunteer.community_id)

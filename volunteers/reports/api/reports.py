@@ -37,7 +37,7 @@ PUBLIC_DECIMALS = 2  # of a degree: about one kilometre
 
 # --- shapes -----------------------------------------------------------------------------------
 class RoundedField(serializers.FloatField):
-    """A coordinate to about a kilometre; null where none was told, or it is old."""
+    """A coordinate rounded to about a kilometre; null if none was given or it is too old."""
 
     def __init__(self) -> None:
         super().__init__(read_only=True, allow_null=True, help_text="Rounded to about a kilometre.")
@@ -47,7 +47,7 @@ class RoundedField(serializers.FloatField):
 
 
 class PublicReportSerializer(ReadSerializer[Report]):
-    """The progress of a report, and about where it is.
+    """A report as the public sees it: its progress and its rough location.
 
     ``text`` and ``place`` come from the reporter and may name a person or a door, so neither is
     public, nor is the photo. ``answer`` is written by staff for the public.
@@ -73,7 +73,7 @@ class PublicReportSerializer(ReadSerializer[Report]):
 class ReportSerializer(EarningSerializer[Report]):
     """A report as its reporter, staff and auditors see it. The photo has an address of its own.
 
-    The staff of its ``estate`` handle it as well; null for none.
+    The staff of its ``estate`` (or null) handle it as well.
     """
 
     community = CommunityInBriefSerializer(read_only=True)
@@ -95,7 +95,7 @@ class ClosedReportSerializer(AwardedSerializer[Report], ReportSerializer):
 
 
 class SubmitReportSerializer(serializers.Serializer[Any]):
-    """A new report. Coordinates, both or neither, are kept with the consent ``location`` only."""
+    """A new report. Coordinates, both or neither, are kept only with the consent ``location``."""
 
     category = serializers.ChoiceField(choices=Report.Category.choices)
     text = TextField(max_length=1000)
@@ -123,7 +123,7 @@ class SubmitReportFormSerializer(SubmitReportSerializer):
 
 
 class CloseReportSerializer(serializers.Serializer[Any]):
-    """How a report is closed. The public reads ``answer``; a rejection needs one."""
+    """The closing of a report. ``answer`` is public; a rejection needs one."""
 
     outcome = serializers.ChoiceField(choices=[Report.Status.VERIFIED, Report.Status.REJECTED])
     answer = TextField(max_length=500, allow_blank=True, default="")
@@ -151,7 +151,7 @@ class ReportFilter(PeriodFilter):
 class CommunityReportsView(ListView[Report]):
     """List a community's reports and their progress: ``GET /api/v1/communities/{code}/reports``.
 
-    Public. Disputes and calls for help are left out.
+    Public. Leaves out disputes, calls for help and reports of children.
     """
 
     permission_classes = (IsAuthenticatedOrReadOnly, SecondFactorToWrite)
@@ -176,9 +176,9 @@ class CommunityReportsView(ListView[Report]):
     def post(self, user: User, community: Community, **facts: Any) -> Report:
         """Report something seen in the community: ``POST /api/v1/communities/{code}/reports``.
 
-        For its volunteers, as JSON or, with a photo, as a form. ``photo_too_large`` is about its
-        pixels: ``megapixels`` of that ``format`` can be taken; ``body_too_large`` about its bytes.
-        After ``photos_busy`` send it again.
+        For its volunteers, as JSON or, with a photo, as a form. ``photo_too_large`` tells how many
+        ``megapixels`` a photo of that ``format`` may have; ``body_too_large`` is about bytes. After
+        ``photos_busy`` send it again.
         """
         if estate_id := facts.pop("estate_id", None):
             facts["estate"] = estate_in(community, estate_id)
@@ -209,7 +209,7 @@ class MyReportListView(ReportListView):
 
 
 class ReportView(OpenView[Report]):
-    """Open one report, mine or as staff or auditor: ``GET /api/v1/reports/{report_id}``."""
+    """Open a report, mine or as staff or auditor: ``GET /api/v1/reports/{report_id}``."""
 
     serializer_class = ReportSerializer
     finds = seen(selectors.reports_seen_by, "report_id")
@@ -222,7 +222,7 @@ def _with_photo(user: User) -> QuerySet[Report]:
 class PhotoView(APIView):
     """Show a report's photo to its reporter and staff: ``GET /api/v1/reports/{report_id}/photo``.
 
-    A shared cache must not keep it.
+    Shared caches must not keep it.
     """
 
     renderer_classes = (JPEGRenderer,)
@@ -253,9 +253,9 @@ class AcceptView(APIView):
 
 
 class CloseView(APIView):
-    """Close a report, which earns if it is verified: ``POST /api/v1/reports/{report_id}/close``.
+    """Close a report, so that it may earn: ``POST /api/v1/reports/{report_id}/close``.
 
-    For staff and managers. Idempotent: answers with the first award.
+    For staff and managers. Idempotent: returns the first award.
     """
 
     @writes(ClosedReportSerializer, HANDLED, body=CloseReportSerializer, needs_key=True)

@@ -1,4 +1,4 @@
-"""Deriving every award of a community anew from its attendance or report."""
+"""Recomputation of every award of a community from its attendance or report."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -29,7 +29,7 @@ def _reported(report: Report) -> Record:
     return Record(report.reporter_id, report.status, facts)
 
 
-# By the kind of their sources: the records, and what an award stands on in one.
+# Records by the kind of their source, and how to derive an award's facts from one.
 KINDS: dict[str, tuple[QuerySet[Any], Callable[[Any], Record]]] = {
     "hours": (Attendance.objects.select_related("shift__activity"), _attended),
     "report": (Report.objects.all(), _reported),
@@ -39,8 +39,8 @@ KINDS: dict[str, tuple[QuerySet[Any], Callable[[Any], Record]]] = {
 class Recomputation:
     """Iterator over the awards that differ from their records, and records without an award.
 
-    Takes at most eight statements for ``at_once`` awards, and two for as many verified records of
-    a kind. Writes nothing. ``awards`` counts the awards looked at so far.
+    Takes at most eight SQL statements for ``at_once`` awards, and two for as many verified records
+    of a kind. Writes nothing. ``awards`` counts the awards looked at so far.
     """
 
     def __init__(self, community: Community, *, at_once: int = AT_ONCE) -> None:
@@ -80,7 +80,7 @@ class Recomputation:
 
 
 def _ids(sources: list[str], kind: str) -> list[UUID]:
-    """Return the ids of the records of that kind; other sources are left out."""
+    """Return the ids of the sources of that kind; skips other sources."""
     ids = []
     for source in sources:
         prefix, _, pk = source.partition(":")

@@ -1,4 +1,4 @@
-"""Submitting reports, handling them by somebody else, and what is kept of reading them."""
+"""Submission and handling of reports, and the record of who reads confidential ones."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -39,9 +39,9 @@ def submit(
 ) -> Report:
     """Submit a report; ``facts`` are category, text, place, coordinates, coord_type and estate.
 
-    Without an estate it belongs to the reporter's own. Without the reporter's consent coordinates
-    are left out. The photo is encoded anew, so nothing of its EXIF (place, phone, time) is kept.
-    Raises GuardianConsentRequired, NotAVolunteerHere, and what ``without_exif`` raises.
+    The estate defaults to the reporter's own. Coordinates need the reporter's consent, or are left
+    out. The photo is re-encoded, so that none of its EXIF (place, phone, time) is kept. Raises
+    GuardianConsentRequired, NotAVolunteerHere, and whatever ``without_exif`` raises.
     """
     guardians.require_guardian(reporter)
     volunteer = selectors.volunteers_in(community).filter(user=reporter).first()
@@ -62,15 +62,15 @@ def submit(
 
 @transaction.atomic
 def accept(*, report: Report, handler: User) -> Report:
-    """Accept a report to look after it. Idempotent. Raises OwnReport, ReportStatusWrong."""
+    """Accept a report to be dealt with. Idempotent. Raises OwnReport, ReportStatusWrong."""
     return _handle("report.accept", report, handler, Status.ACCEPTED, moment="accepted_at")
 
 
 @transaction.atomic
 def close_verified(*, report: Report, handler: User, answer: str = "") -> "tuple[Report, Award]":
-    """Close a report as true and dealt with, so that it earns its category's reward.
+    """Close a report as verified, so that it earns its category's reward.
 
-    Idempotent: answers with the first award. Raises OwnReport, ReportStatusWrong, RuleMissing.
+    Idempotent: returns the first award. Raises OwnReport, ReportStatusWrong, RuleMissing.
     """
     report = _close(report, handler, Status.VERIFIED, answer)
     assert report.closed_at is not None  # a check constraint
@@ -86,7 +86,7 @@ def close_verified(*, report: Report, handler: User, answer: str = "") -> "tuple
 
 @transaction.atomic
 def close_rejected(*, report: Report, handler: User, answer: str) -> Report:
-    """Close a report as not true; ``answer`` says why. Idempotent.
+    """Close a report as rejected; ``answer`` says why. Idempotent.
 
     Raises OwnReport, ReportStatusWrong.
     """
@@ -101,7 +101,7 @@ def _close(report: Report, handler: User, status: Status, answer: str) -> Report
 def _handle(
     action: str, report: Report, handler: User, status: Status, *, moment: str, **facts: Any
 ) -> Report:
-    """Lead an open report to ``status``, unless it is there; ``moment`` is the field of when."""
+    """Set an open report's status, and its ``moment`` field to now. Idempotent."""
     report = (
         Report.objects.select_for_update(no_key=True, of=("self",))
         .select_related("community", "estate", "reporter")
@@ -127,9 +127,9 @@ def _handle(
 
 
 def note_reading(*, reader: User, reports: Iterable[Report]) -> None:
-    """Write down that ``reader`` reads the confidential ones of other people's ``reports``.
+    """Record that ``reader`` reads other people's ``reports``, if they are confidential.
 
-    One statement, or none. Callers answer after it: what cannot be written down is not shown.
+    Takes one SQL statement, or none. Callers answer afterwards, so that all reading is recorded.
     """
     shown = [
         (report.community, report)
@@ -144,7 +144,7 @@ def note_reading(*, reader: User, reports: Iterable[Report]) -> None:
 def drop_old_coordinates(*, now: datetime | None = None) -> int:
     """Drop the coordinates of reports submitted more than 30 days ago. Returns the count.
 
-    The trigger on closed reports allows this much to be taken away.
+    The trigger on closed reports allows this change.
     """
     return Report.objects.filter(
         Q(latitude__isnull=False) | Q(longitude__isnull=False),

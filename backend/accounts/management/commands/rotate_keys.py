@@ -1,4 +1,4 @@
-"""``manage.py rotate_keys``: encrypt with the first of LINLI_FIELD_KEYS what another one did."""
+"""``manage.py rotate_keys``: encrypt anew, with the first of LINLI_FIELD_KEYS."""
 
 from typing import Any
 

@@ -33,7 +33,7 @@ def _declared() -> SQLStateGraph:
 
 
 class Autodetector(TriggersMixin, SQLAutodetector):  # type: ignore[misc]
-    """Compares models, their triggers and the functions in files with what migrations make."""
+    """Autodetector that compares models, triggers and functions in files with the migrations."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs, to_sql_graph=_declared())

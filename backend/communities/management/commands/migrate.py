@@ -1,4 +1,4 @@
-"""``manage.py migrate``, which says as well when a function's file is not migrated yet."""
+"""``manage.py migrate``, which also says if a function's file is not migrated yet."""
 
 from django.core.management.commands import migrate
 

@@ -1,7 +1,7 @@
 """Verifying: whether all that docs/ledger.md promises still holds.
 
-What is sealed is compared with its seal, so a changed row is named whoever changed it. What is not
-sealed yet has only the other rows that speak of it to show: totals, its hold, award or reversal.
+Sealed rows are compared with their seal, so a changed row is named whoever changed it. Rows that
+are not sealed yet are compared with the others about them: totals, the hold, award or reversal.
 Against whoever rewrites everything, seals included, there are the heads published before.
 """
 
@@ -33,12 +33,12 @@ def verify(
     against: Sequence[Mapping[str, Any]] | None = None,
     tell: Callable[[Finding | Checked], None] = lambda told: None,
 ) -> Verification:
-    """Look at all of a community's ledger, and put on record what was found.
+    """Check a community's whole ledger, and record what was found.
 
-    ``against`` are heads that were published: ``number`` and ``head`` of each, those of another
-    ``community`` (an id) left out. ``tell`` hears of each finding when it is found, and of each
-    check when it is over. Locks nothing; people may post meanwhile. It reads a few times all that
-    was ever posted, and holds one seal in memory.
+    ``against`` are published heads: ``number`` and ``head`` of each; those of another ``community``
+    (an id) are left out. ``tell`` is called with each finding when it is found, and with each check
+    when it is over. Locks nothing; people may post meanwhile. Reads all that was ever posted a few
+    times, and keeps one seal in memory.
     """
     started_at = timezone.now()
     rows = _count(community)
@@ -67,7 +67,7 @@ def _look(
     seals: chain.Chain,
     against: Sequence[Mapping[str, Any]] | None,
 ) -> Iterator[Finding | Checked]:
-    """Tell each finding as it is found, and after those of a check that it is over."""
+    """Yield each finding as it is found, and after those of a check that the check is over."""
     guarded = guards.Guards()
     yield from _timed(guards.CHECK, guards.PROMISE, guarded.count, guarded.findings())
     for check in books.CHECKS:

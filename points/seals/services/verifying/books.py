@@ -1,6 +1,6 @@
-"""What accounts, transfers, holds, reversals, awards and expiries owe each other.
+"""Checks of accounts, transfers, holds, reversals, awards and expiries against each other.
 
-Each query answers the rows that are wrong and why. Each is one statement, which sees one moment of
+Each query returns the rows that are wrong and why. Each is one statement, which sees one moment of
 the ledger, so people may post meanwhile.
 """
 
@@ -22,7 +22,7 @@ _SPAN = f"interval '{LONGEST_TRANSACTION.total_seconds():.0f} s'"
 
 
 class Check(NamedTuple):
-    """``queries`` answer the rows that break ``promise``, which they read from ``tables``."""
+    """A check: ``queries`` return the rows of ``tables`` that break ``promise``."""
 
     name: str
     promise: str

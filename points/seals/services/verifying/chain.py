@@ -1,4 +1,4 @@
-"""The seals one after the other, and every transfer against the one that holds it."""
+"""Checks of the seals one after the other, and of every transfer against its seal."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,7 +22,7 @@ SWAPS_AMONG = 64  # changed transfers of one seal at most, to look for two that 
 
 
 class _Changed(NamedTuple):
-    """A transfer that is not what its seal holds at ``place``; gone if ``leaf`` is None."""
+    """A transfer that differs from what its seal holds at ``place``; gone if ``leaf`` is None."""
 
     place: int
     id: UUID
@@ -116,7 +116,7 @@ class Chain:
         self._before = [head, bytes(seal.head)]
 
     def _passed_by(self, which: str, values: Mapping[str, Any]) -> Iterator[Finding]:
-        """Find those transfers that were posted long before an earlier seal passed them by."""
+        """Find transfers that were posted long before an earlier seal was closed without them."""
         if self._reached is None:
             return
         values = {
@@ -136,7 +136,7 @@ class Chain:
 def of_community(
     community: Community, published: Sequence[Mapping[str, Any]]
 ) -> list[Mapping[str, Any]]:
-    """Leave out heads that say that they are another community's."""
+    """Leave out heads that name another community."""
     ours = str(community.pk)
     return [one for one in published if one.get("community", ours) == ours]
 
@@ -144,7 +144,7 @@ def of_community(
 def against_published(
     community: Community, published: Sequence[Mapping[str, Any]]
 ) -> Iterator[Finding]:
-    """Find published heads that are not, or no longer, those of the community's seals."""
+    """Find published heads that are not those of the community's seals, or no longer."""
     heads = dict(
         Seal.objects.filter(
             community=community, number__in={one["number"] for one in published}

@@ -1,4 +1,4 @@
-"""What looking at the ledger tells."""
+"""Results of verifying the ledger."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from django.db import connection
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One row that is not as it must be: which check found it, its name, and what is wrong."""
+    """One row that is wrong: the check that found it, the row's name, and what is wrong."""
 
     check: str
     row: str
@@ -21,7 +21,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A check is over: what it holds the ledger to, how many rows it read, and how long it took."""
+    """A finished check: its promise, how many rows it read, and how long it took."""
 
     check: str
     promise: str
@@ -30,6 +30,6 @@ class Checked:
 
 
 def rows_of(statement: str, values: Mapping[str, Any]) -> Iterator[Sequence[Any]]:
-    """The answer's rows as they arrive: what is found may be as long as the ledger."""
+    """Yield the query's rows as they arrive: findings may be as many as the ledger is long."""
     with connection.cursor() as cursor, connection.wrap_database_errors:
         yield from cursor.stream(statement, values)

@@ -1,5 +1,5 @@
-"""Whether what the database itself refuses is still refused: the ledger's triggers, the functions
-they call, and the constraints stand as this version of the code declares them."""
+"""Checks that the database still refuses what it should: the ledger's triggers, the functions they
+call, and the constraints stand as this version of the code declares them."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -45,7 +45,7 @@ _TURNED_OFF = """
 
 
 class Guards:
-    """What is declared, against what is there; ``count`` is how many guards are declared."""
+    """The declared guards, compared with those in the database; ``count`` is how many there are."""
 
     def __init__(self) -> None:
         self._models: list[Any] = list(apps.get_app_config(_APP).get_models())
@@ -90,7 +90,7 @@ class Guards:
 
 
 def declared_functions() -> dict[str, str]:
-    """Return the bodies of the ledger's functions, and of what makes ids, by name."""
+    """Return the bodies of the ledger's functions, and of those that make ids, by name."""
     return {
         name: text.split("$$")[1]
         for app in (_APP, "communities")

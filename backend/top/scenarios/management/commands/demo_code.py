@@ -13,7 +13,7 @@ PERIOD_SECONDS = 30  # RFC 6238, 5.2
 
 
 class Command(BaseCommand):
-    """Shows the second factor of somebody of the demo community, good for half a minute."""
+    """Command that shows a demo person's second factor, good for half a minute."""
 
     help = "Show the code that somebody of the demo community logs in with, beside the password."
 

@@ -1,4 +1,4 @@
-"""``manage.py load_demo``: what `make run` shows."""
+"""``manage.py load_demo``: the community that `make run` shows."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from backend.top.scenarios.replay import ScenarioError
 
 
 class Command(BaseCommand):
-    """Loads the demo community where it is missing; again, it changes next to nothing."""
+    """Command that loads the demo community if it is missing; then it changes next to nothing."""
 
     help = "Load the demo community and write its log-ins to $LINLI_HOME/demo.json."
 

@@ -17,7 +17,7 @@ DIFFERENCES_SHOWN = 20
 
 
 def fresh_code(name: str) -> str:
-    """``name``, or the first of ``name-2``, ``name-3``, … that is no community yet."""
+    """Return ``name``, or the first of ``name-2``, ``name-3``, … that is no community yet."""
     numbered = (f"{name}-{number}" for number in count(2))
     return next(
         code for code in chain([name], numbered) if not Community.objects.filter(code=code).exists()
@@ -25,10 +25,10 @@ def fresh_code(name: str) -> str:
 
 
 class Command(BaseCommand):
-    """Plays a scenario into a fresh community and holds the outcome against expected.json.
+    """Command that plays a scenario into a fresh community and compares it with expected.json.
 
-    Exit status 1 if any figure differs, or if the scenario can not be played; then nothing of
-    it is kept.
+    Exit status 1 if any figure differs, or if the scenario can not be played; then nothing of it is
+    kept.
     """
 
     help = "Play a scenario through the services, and compare with its expected.json."
