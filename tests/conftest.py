@@ -58,7 +58,7 @@ PATIENCE = 300  # seconds
 # Tests that took longer than QUICK seconds a case, and how long. ``LINLI_WRITE_SECONDS=1`` adds
 # what is run to it; best alone on a machine.
 SECONDS = Path(__file__).parent / "golden" / "seconds.txt"
-QUICK = 0.15
+QUICK = 0.1
 
 
 def pytest_addoption(parser):
@@ -142,7 +142,7 @@ def pytest_sessionfinish(session):
     if os.environ.get("LINLI_WRITE_SECONDS") and not hasattr(session.config, "workerinput"):
         mean = {name: sum(cases.values()) / len(cases) for name, cases in took.items()}
         known = known_seconds() | mean
-        lines = [f"{known[name]:6.1f} {name}" for name in sorted(known) if known[name] > QUICK]
+        lines = [f"{known[name]:7.2f} {name}" for name in sorted(known) if known[name] > QUICK]
         SECONDS.write_text("\n".join([*lines, ""]), encoding="utf-8")
 
 

@@ -182,8 +182,8 @@ MEAN_HEADERS = {
 
 
 def some(spoilt, turn):
-    """A tenth of it, another one each turn: what reads it is the same for many operations."""
-    return list(spoilt) if EXAMPLES else list(spoilt)[turn % 10 :: 10]
+    """One in twenty, another one each turn: what reads it is the same for many operations."""
+    return list(spoilt) if EXAMPLES else list(spoilt)[turn % 20 :: 20]
 
 
 def fields(operation, media_type):

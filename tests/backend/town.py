@@ -23,7 +23,7 @@ from backend.accounts import ages
 from backend.accounts.models import Consent, User
 from backend.accounts.services import consents, guardians, profile
 from backend.audit.models import AuditEntry
-from backend.communities.models import Community, Role
+from backend.communities.models import Community, Membership, Role
 from backend.communities.services import places, roles
 from backend.documents import services as documents
 from backend.documents.models import Document
@@ -485,7 +485,7 @@ def business(
         "join_request_id": asked,
         "volunteer_id": [Volunteer.objects.get(community=community, user=volunteer)],
         "claim_id": [refused_claim(back)],
-        "membership_id": [grid_worker],
+        "membership_id": [grid_worker, Membership.objects.filter(community=community).first()],
         "member_id": [member],
         "terms_id": [upcoming],
         "invitation_id": [invitation],

@@ -208,11 +208,14 @@ class WeChat(wechat.WeChat):
 class Handler(wechat.Handler):
     def call(self, wechat, path, query, body):
         try:
-            self.fail_or_answer(wechat, path, query, body)
-        finally:
+            answer = self.fail_or_answer(wechat, path, query, body)
+        finally:  # before it is sent: whoever has the answer may send the next message
             wechat.finish_sending()
+        if answer is not None:
+            self.say(*answer)
 
     def fail_or_answer(self, wechat, path, query, body):
+        """What to say and the status, or None for no answer at all."""
         with wechat.lock:
             waiting = wechat.fail_next
             failure = next((one for one in waiting if one["path"] == path), {})
@@ -233,8 +236,8 @@ class Handler(wechat.Handler):
         elif how == "garbage":
             told = b"<html>", "text/html"
         elif how == "status":
-            return self.say({}, failure["status"])
-        return self.say(told)
+            return {}, failure["status"]
+        return told, 200
 
     def say(self, told, status=200):
         if isinstance(told, tuple):
