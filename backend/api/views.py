@@ -134,7 +134,7 @@ def writes(
     """
     address = at or shows or myself
     code = status or (204 if tells is nothing else 201 if creates else 200)
-    shape = shape or (tells if isinstance(tells, type) else getattr(tells, "serializer", None))
+    shape = shape or (tells if isinstance(tells, type) else None)
     shapes = {code: shape(many=True) if many and isinstance(shape, type) else shape}
     if waiting is not None:
         shapes[202] = waiting.tells

@@ -71,11 +71,6 @@ def communities_known_to(user: User) -> QuerySet[Community]:
     return _reached_by(ever).filter(kind=Community.Kind.COMMUNITY)
 
 
-def community_by_code(code: str) -> Community:
-    """Return the tenant called ``code``. Raises Community.DoesNotExist."""
-    return tenants().get(code=code)
-
-
 def community_among(communities: QuerySet[Community], code: str) -> Community:
     """Return the one of ``communities`` called ``code``. Raises CommunityUnknown."""
     community = communities.filter(code=code).first()

@@ -88,10 +88,10 @@ def test_the_lineage_of_a_place_leads_from_it_to_the_top(tree, place, upwards):
 
 def test_only_communities_keep_a_ledger(tree):
     assert {place.code for place in selectors.tenants()} == {"bridge", "garden", "mill"}
-    assert selectors.community_by_code("bridge") == tree["bridge"]
+    assert selectors.tenants().get(code="bridge") == tree["bridge"]
     for code in ("east", tree["estate"].code, "nowhere"):
         with pytest.raises(Community.DoesNotExist):
-            selectors.community_by_code(code)
+            selectors.tenants().get(code=code)
 
 
 def test_a_community_out_of_reach_is_as_unknown_as_one_that_is_not_there(tree, person):
