@@ -54,17 +54,15 @@ from volunteers.models import Attendance, RefusedClaim, Volunteer
 from volunteers.people.services import joining, people
 from volunteers.reports.services import reports
 
-# Who asks. The neighbour and all "…_elsewhere" are the hill's, the street is above the lake only,
-# and the estate is below it.
+# Who asks. All are the lake's, but one who is everything at the hill. The street is above the lake,
+# the estate below it.
 CALLERS = (
     "anonymous",
     "volunteer",
-    "neighbour",
+    "elsewhere",
     "clerk",
-    "clerk_elsewhere",
     "owner",
     "staff",
-    "staff_elsewhere",
     "street_staff",
     "estate_staff",
     "manager",
@@ -136,22 +134,24 @@ def undone():
 
 
 def build(lake, hill, person, served, grant_points, logged_in) -> Town:
-    street = places.found(code="street", name="湖畔街道", kind=Community.Kind.STREET)
-    lake.parent = street
-    lake.save(update_fields=["parent"])
+    for below, code, name in ((lake, "shore", "湖畔街道"), (hill, "slope", "山麓街道")):
+        below.parent = places.found(code=code, name=name, kind=Community.Kind.STREET)
+        below.save(update_fields=["parent"])
     cast: dict[str, User] = {}
-    for role, place in (("staff", lake), ("staff_elsewhere", hill), ("street_staff", street)):
-        cast[role] = person(role)
-        roles.give(user=cast[role], community=place, role=Role.STAFF)
-    for role in (Role.MANAGER, Role.AUDITOR):
-        cast[role] = person(role)
-        roles.give(user=cast[role], community=lake, role=role)
+    for name, place, role in (
+        ("staff", lake, Role.STAFF),
+        ("street_staff", lake.parent, Role.STAFF),
+        ("manager", lake, Role.MANAGER),
+        ("auditor", lake, Role.AUDITOR),
+    ):
+        cast[name] = person(name)
+        roles.give(user=cast[name], community=place, role=role)
 
     rows: dict[str, Rows] = {}
     bodies: dict[str, Bodies] = {}
     for community, names in (
         (lake, ("volunteer", "clerk", "owner", "newcomer", "child")),
-        (hill, ("neighbour", "clerk_elsewhere", "owner_elsewhere", "other", "child_elsewhere")),
+        (hill, ("neighbour", "other_clerk", "other_owner", "other_newcomer", "other_child")),
     ):
         people_there = [person(name) for name in names]
         cast |= zip(names, people_there, strict=True)
@@ -162,6 +162,8 @@ def build(lake, hill, person, served, grant_points, logged_in) -> Town:
             name: [str(getattr(one, "pk", one)) for one in several]
             for name, several in found.items()
         }
+    cast["elsewhere"] = person("elsewhere")
+    everything(cast["elsewhere"], hill, cast["other_owner"])
     estate = places.estate_named(community=lake, name="一区")
     cast["estate_staff"] = person("estate_staff")
     roles.give(user=cast["estate_staff"], community=estate, role=Role.STAFF)
@@ -172,6 +174,21 @@ def build(lake, hill, person, served, grant_points, logged_in) -> Town:
         for caller in CALLERS[1:]
     }
     return Town(headers={"anonymous": {}, **headers}, rows=rows, bodies=bodies)
+
+
+def everything(user: User, community: Community, owner: User) -> None:
+    """Make ``user`` all there is in ``community``, and at its shop, at once.
+
+    An auditor may be nothing else along the tree, so the row is made here, and a street's roles
+    stand for the community's.
+    """
+    people.enrol(user=user, community=community, kind=Volunteer.Kind.RIDER)
+    for role in (Role.STAFF, Role.MANAGER):
+        roles.give(user=user, community=community.parent, role=role)
+    Membership.objects.create(user=user, community=community, role=Role.AUDITOR)
+    shop = MerchantMember.objects.get(user=owner, role=MerchantMember.Role.OWNER).merchant
+    for kind in MerchantMember.Role:
+        partners.employ(merchant=shop, user=user, role=kind)
 
 
 def in_estate(

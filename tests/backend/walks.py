@@ -54,15 +54,21 @@ class Way:
     request: Request
 
 
+@functools.cache
+def kept() -> dict[str, tuple[str, tuple[int, ...]]]:
+    """By operation, who succeeds and with which rows, if not with the first of each."""
+    lines = (GOLDEN / "queries.txt").read_text(encoding="utf-8").splitlines()
+    told = (line.split() for line in lines if not line.startswith(("#", "operation ")))
+    return {name: (caller, tuple(map(int, which))) for name, _, caller, *which in told}
+
+
 def ways(town: Town) -> Iterator[Way]:
     """The way to succeed with each operation, as the walk that looked for it kept it."""
-    lines = (GOLDEN / "queries.txt").read_text(encoding="utf-8").splitlines()
-    kept = {words[0]: words[2:] for words in map(str.split, lines)}
     rows, bodies = town.rows["lake"], town.bodies["lake"]
     for operation_id, method, path, names in operations():
-        assert operation_id in kept, f"Nobody is known to succeed with {operation_id}."
-        caller, *which = kept[operation_id]
-        numbers = map(int, which) if which else [0] * len(names)
+        assert operation_id in kept(), f"Nobody is known to succeed with {operation_id}."
+        caller, which = kept()[operation_id]
+        numbers = which or [0] * len(names)
         values = {name: rows[name][number] for name, number in zip(names, numbers, strict=True)}
         label = f"{method} {path}"
         request = method, path.format(**values), bodies.get(label), town.headers[caller]
