@@ -53,6 +53,7 @@ CHECKS = [
     response_headers_conformance,
     response_schema_conformance,
 ]
+FUZZERS = ("anonymous", "volunteer", "manager", "owner")
 UNKNOWN = "nobody_knows_this"
 # What is a rule's own, and read by what it is about (points/rules/services.py).
 FREE = {
@@ -117,12 +118,11 @@ def ask(case, headers, **sent):
     return response
 
 
-def way_in(operation, town):
+def way_in(operation, way):
     """A request that succeeds, and the headers of who sends it."""
-    way = next(way for way in ways(town) if way.label == operation.label)
     _, _, sent, headers = way.request
     body = {}
-    if operation.label in town.bodies["lake"]:
+    if sent is not None:
         body = {"body": sent, "media_type": FORM if isinstance(sent, Form) else JSON}
     case = operation.Case(
         path_parameters=way.path_parameters, headers={"Idempotency-Key": "once"}, **body
@@ -196,9 +196,10 @@ def fields(operation, media_type):
 def test_every_operation_succeeds_as_documented_and_nothing_spoilt_breaks_it(
     town, operations, subtests
 ):
+    known = ways(town)
     for turn, operation in enumerate(operations):
         with subtests.test(operation.label):
-            case, headers = way_in(operation, town)
+            case, headers = way_in(operation, known[operation.label])
             nothing_unknown_is_swallowed(operation, case, headers)
             if operation.body:
                 no_body_breaks(operation, case, headers, turn)
@@ -266,7 +267,7 @@ def test_no_header_breaks_anything(town, operations, subtests):
         "POST /api/v1/statements/{statement_id}/pay",
     ]:
         (operation,) = (found for found in operations if found.label == label)
-        case, headers = way_in(operation, town)
+        case, headers = way_in(operation, ways(town)[label])
         with subtests.test(label):
             for name, values in MEAN_HEADERS.items():
                 for value in values:
@@ -314,15 +315,19 @@ def requests(draw, operation, rows):
     return case
 
 
-@pytest.mark.parametrize("caller", ["anonymous", "volunteer", "manager", "owner"])
-def test_whatever_is_sent_the_answer_is_as_documented(town, rows, operations, caller, subtests):
-    for operation in operations:
+@pytest.mark.parametrize("turn", range(len(FUZZERS)))
+def test_whatever_is_sent_the_answer_is_as_documented(town, rows, operations, turn, subtests):
+    for number, operation in enumerate(operations):
+        # Of the callers one, another one each turn: who may do what is another test's.
+        caller = FUZZERS[turn]
+        if not EXAMPLES and number % len(FUZZERS) != turn:
+            continue
         is_forbidden = caller == "anonymous" and {} not in operation.definition.raw["security"]
 
         @GENERATED
         @hypothesis.given(case=requests(operation, rows))
         def is_answered_as_documented(case):
-            answer = ask(case, town.headers[caller])
+            answer = ask(case, town.headers[caller])  # noqa: B023
             assert answer.status_code >= 400 or not is_forbidden  # noqa: B023
 
         with subtests.test(operation.label):

@@ -9,6 +9,7 @@ import re
 import pytest
 from django.apps import apps
 from django.core.cache import cache
+from django.db import connection
 from django.urls import URLResolver, get_resolver
 from django.utils import timezone
 
@@ -98,7 +99,7 @@ def test_whatever_makes_something_requires_a_key():
 
 def writes(town):
     """(operationId, request) of all that keeps an answer, as whoever succeeds with it."""
-    for way in ways(town):
+    for way in ways(town).values():
         method, *_ = way.request
         is_phone = way.label == "PUT /api/v1/me/phone"
         if method.lower() in METHODS and way.operation_id not in RUN_AGAIN and not is_phone:
@@ -108,12 +109,19 @@ def writes(town):
 
 def everything():
     """How many rows there are of each kind, but for who looked at what."""
-    counts = {
-        model._meta.label: model._base_manager.count()
+    tables = (
+        model._meta.db_table
         for model in apps.get_models()
         if model._meta.managed and model is not AuditEntry
-    }
-    return counts | {"acts": AuditEntry.objects.exclude(action__endswith=".view").count()}
+    )
+    counts = "".join(f", (SELECT count(*) FROM {table}) AS {table}" for table in tables)
+    with connection.cursor() as cursor:  # in one statement: there are a hundred tables
+        cursor.execute(
+            "SELECT (SELECT count(*) FROM audit_auditentry WHERE action NOT LIKE '%.view') AS acts"
+            + counts
+        )
+        names = [column.name for column in cursor.description]
+        return dict(zip(names, cursor.fetchone(), strict=True))
 
 
 def told(answer):

