@@ -1,4 +1,4 @@
-"""One of the clients of a live server, BENCH_URL, with BENCH_TOKEN: see ``auth`` and ``redeem``."""
+"""One of the clients of a live server, BENCH_URL, with BENCH_TOKEN: see the benches over HTTP."""
 
 import http.client
 import json
@@ -12,8 +12,8 @@ from bench._team import PROCESSES, work
 
 
 def main(number: int) -> None:
-    server = urlsplit(os.environ["BENCH_URL"])
-    connection = http.client.HTTPConnection(server.hostname or "", server.port)
+    ours = _connected_to(url := os.environ["BENCH_URL"])
+    bare = _connected_to(os.environ.get("BENCH_BARE_URL", url))
     told = {
         "Authorization": f"Bearer {os.environ['BENCH_TOKEN']}",
         "Content-Type": "application/json",
@@ -21,7 +21,13 @@ def main(number: int) -> None:
     all_codes = Path(os.environ.get("BENCH_CODES", os.devnull)).read_text().splitlines()
     codes = islice(all_codes, number, None, PROCESSES)  # each is some one's of us
 
-    def ask(method: str, path: str, body: str | None = None, **headers: str) -> None:
+    def ask(
+        method: str,
+        path: str,
+        body: str | None = None,
+        connection: http.client.HTTPConnection = ours,
+        **headers: str,
+    ) -> None:
         """Send a request. Raises RuntimeError for any answer but a success."""
         try:
             connection.request(method, path, body, told | headers)
@@ -44,8 +50,14 @@ def main(number: int) -> None:
             "open": lambda: ask("GET", "/open"),
             "scan": scan,
             "floor": lambda: ask("POST", "/floor", "{}"),
+            "bare": lambda: ask("POST", "/bare", "{}", bare),
         }
     )
+
+
+def _connected_to(url: str) -> http.client.HTTPConnection:
+    server = urlsplit(url)
+    return http.client.HTTPConnection(server.hostname or "", server.port)
 
 
 if __name__ == "__main__":

@@ -71,7 +71,7 @@ def test_without_a_name_all_benches_run_and_each_has_its_figures():
 
     # So few postings may well break a bound, which is the status.
     figures = json.loads(process.said.splitlines()[-1])
-    assert figures.keys() == {"auth", "import", "ledger", "photos", "redeem"}
+    assert figures.keys() == {"auth", "import", "ledger", "photos", "redeem", "web"}
     assert figures["auth"].keys() == {"auth_ratio"}
     assert figures["import"].keys() == {"memory_ratio", "seconds_per_row_ratio"}
     assert figures["ledger"].keys() == {
@@ -93,6 +93,7 @@ def test_without_a_name_all_benches_run_and_each_has_its_figures():
         "settle_growth",
         "settle_memory",
     }
+    assert figures["web"].keys() == {"floor_vs_bare"}
     assert figures["redeem"]["capture_statements"] == 4
     # Of next to nothing, what two commands took less what they take to start may be below 0.
     assert all(isfinite(figure) for bench in figures.values() for figure in bench.values())
