@@ -4,8 +4,6 @@ import io
 import secrets
 import unicodedata
 
-import segno
-
 from backend.text import bare, is_blank, is_dash
 
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # none is mistaken for another; about 5 bits each
@@ -48,6 +46,8 @@ def picture(code: str, kind: str) -> bytes:
 
     A seventh of it may be dirty or torn; a long code, such as a signed one, is denser.
     """
+    import segno
+
     drawn = io.BytesIO()
     segno.make_qr(code, error="m").save(drawn, kind=kind, scale=8, light="white")
     return drawn.getvalue()

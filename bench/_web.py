@@ -1,4 +1,4 @@
-"""A live web server on a bench's database, and four clients of it."""
+"""A live web server on a bench's database, with BENCH_WORKERS (2), and four clients of it."""
 
 import os
 import tempfile
@@ -14,7 +14,7 @@ from backend.run import listen, start_web, wait_until_ready
 from bench._outcome import asked
 from bench._team import first, team
 
-WORKERS = 2
+WORKERS = asked("WORKERS", 2)
 PASSWORD = "correct horse battery staple"  # noqa: S105  # of a bench's people alone
 
 

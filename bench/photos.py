@@ -108,7 +108,7 @@ def _watched() -> Iterator[list[int]]:
     def look() -> None:
         while not stop.is_set():
             peak[0] = max(peak[0], _resident())
-            stop.wait(0.005)
+            stop.wait(0.05)  # a look goes over all processes, and a photo takes longer
 
     watcher = threading.Thread(target=look)
     watcher.start()

@@ -1,13 +1,18 @@
+from typing import TYPE_CHECKING
+
 from django.apps import AppConfig
 
 from backend.registries import leaving, sources
+
+if TYPE_CHECKING:
+    from backend.documents.services import Kind
 
 
 class MerchantsConfig(AppConfig):
     name = "merchants"
 
     def ready(self) -> None:
-        from backend.documents.services import Kind, register
+        from backend.documents.services import register
         from backend.webhooks import owners
         from merchants.catalogue.services import offers, raised
         from merchants.giving.services import giving_back, wishes
@@ -17,16 +22,22 @@ class MerchantsConfig(AppConfig):
         from merchants.redemption.selectors import pieces_held
         from merchants.redemption.sources import of_redemptions, of_refunds
         from merchants.settlement.selectors import is_unsettled
-        from merchants.settlement.services import files
         from merchants.webhooks import services as webhooks
 
         leaving.heard_by(giving_back.give_back)
         given_back.heard_by(wishes.open_again)
         sources.register("redemption", of_redemptions)
         sources.register("refund", of_refunds)
-        register("statement", Kind(files.seen_by, files.write))
+        register("statement", _statement)
         counts_while(is_unsettled)
         owners.declare(webhooks.OWNERS)
         for declaring in (increases, partnerships, offers, wishes):
             increases.declare(declaring.INCREASES)
         raised.counts_pieces(pieces_held)
+
+
+def _statement() -> "Kind":
+    from backend.documents.services import Kind
+    from merchants.settlement.services import files
+
+    return Kind(files.seen_by, files.write)

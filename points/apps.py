@@ -1,8 +1,11 @@
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.apps import AppConfig
 from django.db import connections
 from django.db.models.signals import post_migrate
+
+if TYPE_CHECKING:
+    from backend.documents.services import Kind
 
 # django-pgtrigger lets a session name triggers to be ignored (SET pgtrigger.ignore). What guards
 # the ledger guards it against everybody, so the function it asks answers no; and being plain SQL it
@@ -17,12 +20,25 @@ class PointsConfig(AppConfig):
     name = "points"
 
     def ready(self) -> None:
-        from backend.documents.services import Kind, register
-        from points.awards.api import exports
+        from backend.documents.services import register
 
         post_migrate.connect(_never_ignore_triggers, sender=self)
-        register(exports.ACCOUNT, Kind(exports.account_seen_by, exports.write_account))
-        register(exports.BOOKS, Kind(exports.books_seen_by, exports.write_books))
+        register("account", _account)
+        register("books", _books)
+
+
+def _account() -> "Kind":
+    from backend.documents.services import Kind
+    from points.awards.api import exports
+
+    return Kind(exports.account_seen_by, exports.write_account)
+
+
+def _books() -> "Kind":
+    from backend.documents.services import Kind
+    from points.awards.api import exports
+
+    return Kind(exports.books_seen_by, exports.write_books)
 
 
 def _never_ignore_triggers(*, using: str, **_: Any) -> None:

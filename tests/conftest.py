@@ -96,13 +96,9 @@ def pytest_collection_modifyitems(config, items):
 
 
 def pytest_collection_finish():
-    """Keep the garbage collector from going over modules and tests, which stay, again and again.
-
-    What requests leave behind is little, and need not be looked for after every seven hundredth.
-    """
+    """Keep the garbage collector from going over modules and tests, which stay."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
 
 
 def how_soon(item, seconds):

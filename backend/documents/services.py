@@ -39,17 +39,20 @@ class Kind:
     write: Callable[[Document, IO[bytes]], str]
 
 
-_kinds: dict[str, Kind] = {}
+_kinds: dict[str, Callable[[], Kind]] = {}
 
 
-def register(name: str, kind: Kind) -> None:
-    """Register the kind ``name``; each app registers its own when it is ready."""
+def register(name: str, kind: Callable[[], Kind]) -> None:
+    """Register the kind ``name``; each app registers its own when it is ready.
+
+    ``kind`` is called where a document is made or fetched: what draws one takes long to import.
+    """
     _kinds[name] = kind
 
 
 def write(document: Document, file: IO[bytes]) -> str:
     """Write the contents of ``document``, in the active language. Returns its name."""
-    return _kinds[document.kind].write(document, file)
+    return _kinds[document.kind]().write(document, file)
 
 
 @transaction.atomic
@@ -118,7 +121,7 @@ def seen_by(user: User, *, code: str, document_id: UUID) -> Document:
         .filter(community__code=code, pk=document_id)
         .first()
     )
-    if document is None or not _kinds[document.kind].seen_by(user, document):
+    if document is None or not _kinds[document.kind]().seen_by(user, document):
         raise DocumentUnknown
     return document
 

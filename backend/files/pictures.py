@@ -23,12 +23,11 @@ from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext_lazy as _
 
 from backend.errors import Invalid, Unavailable
-from backend.files import decoding
 
 logger = logging.getLogger(__name__)
 
 SIDE = 2048  # pixels kept on the longer side
-DECODER = Path(decoding.__file__)
+DECODER = Path(__file__).with_name("decoding.py")
 # So many threads of a process may see to photos, one of which is decoded; the others serve clerks.
 IN_HAND = 3
 DECODING_SECONDS = 30.0  # by the clock; how much it may compute is decoding.CPU_SECONDS
@@ -59,6 +58,8 @@ def without_exif(photo: "UploadedFile[Any]", side: int = SIDE) -> "ContentFile[b
     Call it with no row locked: it may wait. Raises RequestDataTooBig (of bytes), PhotoTooLarge (of
     pixels), PhotoInvalid, PhotosBusy.
     """
+    from backend.files import decoding
+
     if photo.size is None or photo.size > settings.PHOTO_MAX_BYTES:
         raise RequestDataTooBig("A photo")
     with _turn():

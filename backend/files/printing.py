@@ -17,9 +17,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import typst
-from fontTools.ttLib import TTCollection, TTFont
-
 # The first that has a character draws it. The packages bring the files, under OFL 1.1.
 CHINESE = Path(str(files("noto_cjk_sans_otc"))) / "NotoSansCJK-Regular.ttc"
 OTHERS = Path(str(files("manimgx_fonts")))
@@ -85,7 +82,7 @@ def _alone(character: str) -> str:
 def _is_drawn(characters: list[str]) -> bool:
     """Tell whether one of the fonts has all of ``characters``."""
     points = set(map(ord, characters))
-    return any(points <= drawn for drawn in _drawn().values())
+    return any(points <= _drawn_by(family) for family in _files())
 
 
 def _is_unseen(character: str) -> bool:
@@ -109,24 +106,36 @@ def _usual() -> frozenset[str]:
     """Return the characters that the first font draws by themselves: all of most texts."""
     return frozenset(
         character
-        for character in map(chr, _drawn()[CHINESE_FAMILY])
+        for character in map(chr, _drawn_by(CHINESE_FAMILY))
         if unicodedata.category(character)[0] not in "CM"
         and not (_is_unseen(character) or _chooses_a_shape(character))
     )
 
 
 @cache
-def _drawn() -> dict[str, frozenset[int]]:
-    """Return the characters of each font, by family, in the order in which fonts are tried."""
-    with TTCollection(CHINESE, lazy=True) as fonts:
-        named = {font["name"].getBestFamilyName(): font for font in fonts}
-        drawn = {CHINESE_FAMILY: frozenset(named[CHINESE_FAMILY].getBestCmap())}
+def _files() -> dict[str, Path]:
+    """Return the file of each font, by family, in the order in which fonts are tried."""
+    from fontTools.ttLib import TTFont
+
     others = {}
     for path in OTHERS.glob("*.ttf"):
         with TTFont(path, lazy=True) as font:
-            others[font["name"].getBestFamilyName()] = frozenset(font.getBestCmap())
+            others[font["name"].getBestFamilyName()] = path
     families = sorted(others, key=lambda family: (family == LAST_FAMILY, family))
-    return drawn | {family: others[family] for family in families}
+    return {CHINESE_FAMILY: CHINESE} | {family: others[family] for family in families}
+
+
+@cache
+def _drawn_by(family: str) -> frozenset[int]:
+    """Return the characters of a font, each of which is read when a text first wants it."""
+    from fontTools.ttLib import TTCollection, TTFont
+
+    if family != CHINESE_FAMILY:
+        with TTFont(_files()[family], lazy=True) as font:
+            return frozenset(font.getBestCmap())
+    with TTCollection(CHINESE, lazy=True) as fonts:
+        named = (font for font in fonts if font["name"].getBestFamilyName() == CHINESE_FAMILY)
+        return frozenset(next(named).getBestCmap())
 
 
 def _all_readable(said: Any) -> Any:
@@ -140,13 +149,15 @@ def _all_readable(said: Any) -> Any:
 
 
 def _set(order: dict[str, Any]) -> bytes:
+    import typst
+
     fonts = typst.Fonts(
         include_system_fonts=False,
         include_embedded_fonts=False,
         font_paths=[CHINESE.parent, OTHERS],
     )
     said = _all_readable(order["said"])
-    said["fonts"] = list(_drawn())
+    said["fonts"] = list(_files())
     template = Path(order["template"])
     made = typst.Compiler(
         template, root=template.parent, font_paths=fonts, sys_inputs={"said": json.dumps(said)}

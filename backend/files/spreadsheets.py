@@ -9,8 +9,6 @@ from datetime import datetime
 from decimal import Decimal
 from typing import IO
 
-from xlsxwriter import Workbook
-
 EXACT_DIGITS = 15  # of a spreadsheet's numbers; what has more is written as text
 # What a spreadsheet takes for a formula, or for the end of the cell before.
 FORMULA = re.compile(r"\s*[=+\-@＝＋－＠]|[\t\r\n]")
@@ -56,6 +54,8 @@ def _as_text(cell: Cell) -> str | int:
 
 def write_xlsx(sheet: Sheet, file: IO[bytes]) -> None:
     """Write XLSX with one row at a time in memory."""
+    from xlsxwriter import Workbook
+
     with Workbook(file, {"constant_memory": True, "remove_timezone": True}) as book:
         bold = book.add_format({"bold": True})
         formats = {

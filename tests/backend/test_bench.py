@@ -25,6 +25,7 @@ def bench(*names):
         env=os.environ
         | {
             "BENCH_PROCESSES": "2",
+            "BENCH_WORKERS": "1",
             "BENCH_REDEMPTIONS": "8",
             "BENCH_SETTLED": "10,40",
             "BENCH_REQUESTS": "8",

@@ -150,13 +150,13 @@ def eventually() -> Callable[[Callable[[], Any]], Any]:
 
 
 def a_smaller_year(folder: Path) -> Path:
-    """The demo's year with an eighth of what happened in it: no journey needs more.
+    """The demo's year with an eighth of its people and what they did: no journey needs more.
 
     All of it is played in tests/backend/test_replay.py.
     """
     for path in demo.SCENARIO.iterdir():
         shutil.copy(path, folder)
-    for name in ("hours.csv", "redemptions.csv"):
+    for name in ("volunteers.csv", "hours.csv", "redemptions.csv"):
         with (folder / name).open(encoding="utf-8", newline="") as file:
             head, *rows = csv.reader(file)
         # The demo's volunteer and rider are the first and third; 177 was at its shop in December.

@@ -36,7 +36,7 @@ def eventually(condition):
     deadline = time.monotonic() + PATIENCE
     while not (outcome := condition()):
         assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.1)
+        time.sleep(0.2)
     return outcome
 
 
@@ -201,30 +201,33 @@ def test_it_says_where_it_is_and_every_way_to_end_it_is_in_good_order(linli, ter
     assert not (linli.home / "run.json").exists()
     assert not (linli.home / "env").exists()
 
-    # The next day; and a part dies.
+    # The next day; the supervisor itself is killed.
     with socket.create_server(("127.0.0.1", free_port())) as taken:
         port = taken.getsockname()[1]
         third = terminal.start_and_wait(port)
         assert f"Port {port} is taken" in third.said()
     assert (linli.home / "secrets.json").read_text() == secrets
     assert json.loads((linli.home / "demo.json").read_text()) == demo
+    third.kill()
+    third.wait()
+
+    # The next start carries on; and a part dies.
+    fourth = terminal.start_and_wait(free_port())
+    assert terminal.status_of("/readyz") == 200
     eventually(lambda: " ready." in (linli.home / "log" / "worker.log").read_text())
     worker = next(
         child
-        for child in psutil.Process(third.pid).children()
+        for child in psutil.Process(fourth.pid).children()
         if {"celery", "worker"} <= set(child.cmdline())
     )
     worker.kill()
-    assert third.wait(PATIENCE) == 1
-    assert f"worker has died (status {-signal.SIGKILL})" in third.said()
+    assert fourth.wait(PATIENCE) == 1
+    assert f"worker has died (status {-signal.SIGKILL})" in fourth.said()
     log = (linli.home / "log" / "worker.log").read_text()
-    assert log.splitlines()[-1] in third.said()  # the end of its log
+    assert log.splitlines()[-1] in fourth.said()  # the end of its log
     assert terminal.processes() == []
 
-    # The supervisor itself is killed; the next start carries on.
-    fourth = terminal.start_and_wait(free_port())
-    fourth.kill()
-    fourth.wait()
+    # Told to stop.
     fifth = terminal.start_and_wait(free_port())
     assert terminal.status_of("/readyz") == 200
     fifth.terminate()
