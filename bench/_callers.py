@@ -25,16 +25,16 @@ def main(number: int) -> None:
         method: str,
         path: str,
         body: str | None = None,
+        headers: dict[str, str] | None = None,
         connection: http.client.HTTPConnection = ours,
-        **headers: str,
     ) -> None:
         """Send a request. Raises RuntimeError for any answer but a success."""
         try:
-            connection.request(method, path, body, told | headers)
+            connection.request(method, path, body, told | (headers or {}))
             answer = connection.getresponse()
         except ConnectionError:  # the server lets go of who was silent for two seconds
             connection.close()
-            connection.request(method, path, body, told | headers)
+            connection.request(method, path, body, told | (headers or {}))
             answer = connection.getresponse()
         said = answer.read()
         if answer.status >= 300:
@@ -42,7 +42,7 @@ def main(number: int) -> None:
 
     def scan() -> None:
         body = {"code": (code := next(codes))}
-        ask("POST", os.environ["BENCH_SCANS"], json.dumps(body), **{"Idempotency-Key": code})
+        ask("POST", os.environ["BENCH_SCANS"], json.dumps(body), {"Idempotency-Key": code})
 
     work(
         {
@@ -50,7 +50,7 @@ def main(number: int) -> None:
             "open": lambda: ask("GET", "/open"),
             "scan": scan,
             "floor": lambda: ask("POST", "/floor", "{}"),
-            "bare": lambda: ask("POST", "/bare", "{}", bare),
+            "bare": lambda: ask("POST", "/bare", "{}", connection=bare),
         }
     )
 
