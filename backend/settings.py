@@ -70,6 +70,7 @@ INSTALLED_APPS = [
     "backend.audit",
     "backend.accounts",
     "backend.communities",
+    "backend.outbox",
     "backend.notices",
     "backend.documents",
     "backend.privacy",
@@ -351,15 +352,12 @@ CELERY_TIMEZONE = "Asia/Shanghai"
 # The next sweep makes up for a missed one: a day without a worker must not leave a day's sweeps
 # behind, each of which would queue everything that is owed once more.
 SWEEPS = {
-    "backend.notices.tasks.sweep_due_notices": SWEEP_SECONDS,
+    "backend.outbox.tasks.sweep_outbox": SWEEP_SECONDS,
     "merchants.redemption.tasks.sweep_expired_vouchers": SWEEP_SECONDS,
     "merchants.redemption.tasks.forget_old_pay_codes": 600.0,
     "merchants.giving.tasks.sweep_lapsed_wishes": 60.0,
-    "backend.webhooks.tasks.sweep_webhooks": SWEEP_SECONDS,
     "merchants.settlement.tasks.sweep_payouts": SWEEP_SECONDS,
     "volunteers.attendance.tasks.sweep_forgotten_check_outs": 60.0,
-    "backend.privacy.tasks.sweep_exports": SWEEP_SECONDS,
-    "backend.documents.tasks.sweep_documents": SWEEP_SECONDS,
     # Each hour, for it is midnight somewhere; where nothing is due, nothing happens.
     "points.expiry.tasks.sweep_expiry": crontab(minute=5),
     "points.seals.tasks.sweep_unsealed": 300.0,

@@ -18,6 +18,7 @@ APIS = [
     "merchants.urls",  # the counter's comes first: addresses are looked through in their order
     "backend.accounts.api.urls",
     "backend.communities.api.urls",
+    "backend.outbox.api",
     "backend.notices.api",
     "backend.documents.api",
     "points.urls",

@@ -17,6 +17,8 @@ from backend.accounts.models import Consent, User
 from backend.accounts.services import consents
 from backend.communities.models import Community, Role
 from backend.communities.services import places, roles
+from backend.notices.models import Notice
+from backend.outbox import services as outbox
 from merchants.catalogue.services import offers
 from merchants.models import MerchantMember
 from merchants.partners.services import partnerships
@@ -71,6 +73,13 @@ def somebody(username: str, name: str, phone: str) -> User:
     user.set_password(PASSWORD)
     user.save()
     return user
+
+
+def tell(notice: Notice, *, is_due: bool = False) -> bool:
+    """Deliver a notice, before its time unless ``is_due``. Returns whether that was done now."""
+    where = {"community_id": notice.community_id, "pk": notice.pk}
+    is_done = outbox.attempt("notice", is_due=is_due, **where)
+    return is_done and Notice.objects.get(**where).delivered_at is not None
 
 
 def volunteer(user: User, community: Community, kind: str) -> User:

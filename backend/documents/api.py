@@ -23,6 +23,7 @@ from backend.api.serializers import ReadSerializer
 from backend.communities.models import Community
 from backend.documents import selectors, services
 from backend.documents.models import Document
+from backend.outbox import services as outbox
 
 AT_ONCE = 500  # lines: some tenths of a second
 JSON = "application/json"
@@ -84,7 +85,7 @@ def answer(
         return files.sent(file, name, document.ending)
     document = services.ask(document)
     if not is_long and document.finished_at is None:
-        services.make(community_id=community.pk, document_id=document.pk)
+        outbox.attempt("document", community_id=community.pk, pk=document.pk)
         document.refresh_from_db()
     return _fetched(request, document)
 

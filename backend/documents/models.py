@@ -7,10 +7,11 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from backend.communities.models import TenantModel
+from backend.outbox.models import Owed, owed_indexes, owed_or_given_up
 from backend.tables import PersonKey
 
 
-class Document(TenantModel):
+class Document(TenantModel, Owed):
     """One file: asked for, made by a task, removed.
 
     ``kind`` says who may fetch it and how it is made (``services.register``), ``about`` of what. A
@@ -70,14 +71,11 @@ class Document(TenantModel):
                     sha256__regex="^[0-9a-f]{64}$",
                 ),
             ),
+            owed_or_given_up("document"),
         ]
         indexes: ClassVar = [
             models.Index(name="document_by_key", fields=["community", "key", "-id"]),
-            models.Index(
-                name="document_owed",
-                fields=["community", "id"],
-                condition=Q(finished_at__isnull=True, removed_at__isnull=True),
-            ),
+            *owed_indexes("document", "community", "asked_by"),
             models.Index(
                 name="document_there",
                 fields=["community", "asked_by"],

@@ -22,21 +22,12 @@ def state_of(document: Document, *, now: datetime | None = None) -> Document.Sta
     if document.removed_at is not None:
         return Document.State.EXPIRED
     if document.finished_at is None:
-        is_given_up = document.asked_at + TRIED_FOR <= now
+        is_given_up = document.given_up_at is not None or document.asked_at + TRIED_FOR <= now
         return Document.State.EXPIRED if is_given_up else Document.State.PENDING
     is_there = (document.expires_at is None or now < document.expires_at) and (
         default_storage.exists(document.stored_as)
     )
     return Document.State.READY if is_there else Document.State.EXPIRED
-
-
-def documents_owed(now: datetime) -> list[Document]:
-    """Return the oldest that each person waits for, oldest first: many of one delay no others."""
-    owed = Document.objects.filter(
-        finished_at__isnull=True, removed_at__isnull=True, asked_at__gt=now - TRIED_FOR
-    )
-    first = owed.order_by("asked_by", "id").distinct("asked_by")
-    return sorted(first, key=lambda document: document.id)
 
 
 def documents_to_remove(now: datetime) -> QuerySet[Document]:

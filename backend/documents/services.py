@@ -3,14 +3,12 @@
 import hashlib
 import json
 import secrets
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import IO, Any
 from uuid import UUID
 
-from django.core.files import File
 from django.core.files.storage import default_storage
 from django.db import transaction
 from django.db.models import QuerySet
@@ -21,6 +19,8 @@ from backend.accounts.services.people import locked
 from backend.documents import selectors
 from backend.documents.errors import DocumentExpired, DocumentUnknown, TooManyDocuments
 from backend.documents.models import Document
+from backend.files.storing import store
+from backend.outbox.kinds import Done
 
 KEPT_FOR = timedelta(hours=24)  # what is not final, from when it is finished
 NEW_FOR = timedelta(minutes=10)  # so long it is the answer to who asks for the same
@@ -80,38 +80,28 @@ def ask(document: Document, *, now: datetime | None = None) -> Document:
     return same.all()[0]
 
 
-def make(*, community_id: UUID, document_id: UUID) -> bool:
-    """Make the document's file. Returns False if it is made, or being made.
+def make(document: Document) -> Done | None:
+    """Make the document's file, or let go of one that nobody waits for any more.
 
-    The row is locked until it is done. If a worker is killed, the row stays as it was, and the next
-    worker begins anew under the same name.
+    If a worker is killed over it, the next one begins anew under the same name.
     """
-    with transaction.atomic():
-        document = (
-            Document.objects.select_for_update(no_key=True, skip_locked=True, of=("self",))
-            .select_related("community", "asked_by")
-            .filter(
-                community=community_id,
-                pk=document_id,
-                finished_at__isnull=True,
-                removed_at__isnull=True,
-            )
-            .first()
-        )
-        if document is None:
-            return False
-        with tempfile.TemporaryFile() as file, translation.override(document.language):
-            document.name = write(document, file)
-            document.size_bytes = file.tell()
-            file.seek(0)
-            document.sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-            file.seek(0)
-            default_storage.delete(document.stored_as)
-            default_storage.save(document.stored_as, File(file))
-        document.finished_at = timezone.now()
-        document.expires_at = None if document.is_final else document.finished_at + KEPT_FOR
-        document.save(update_fields=["name", "size_bytes", "sha256", "finished_at", "expires_at"])
-    return True
+    if selectors.state_of(document) != Document.State.PENDING:
+        _forget(document)
+        return None
+
+    def written(file: IO[bytes]) -> None:
+        document.name = write(document, file)
+
+    with translation.override(document.language):
+        size_bytes, sha256 = store(document.stored_as, written)
+    now = timezone.now()
+    return Done(
+        name=document.name,
+        size_bytes=size_bytes,
+        sha256=sha256,
+        finished_at=now,
+        expires_at=None if document.is_final else now + KEPT_FOR,
+    )
 
 
 def seen_by(user: User, *, code: str, document_id: UUID) -> Document:
@@ -168,8 +158,7 @@ def _remove(community_id: UUID, document_id: UUID) -> bool:
 
 def _forget(document: Document) -> None:
     default_storage.delete(document.stored_as)
-    document.removed_at = timezone.now()
-    document.save(update_fields=["removed_at"])
+    document.save_with(removed_at=timezone.now(), next_at=None, given_up_at=None)
 
 
 def _still_answers(document: Document, now: datetime) -> bool:

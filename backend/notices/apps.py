@@ -7,4 +7,16 @@ class NoticesConfig(AppConfig):
     name = "backend.notices"
 
     def ready(self) -> None:
+        from backend.notices import services
+        from backend.notices.models import Notice
+        from backend.outbox.kinds import Kind, register
+
         discover("texts")
+        notice = Kind(
+            model=Notice,
+            act=services.deliver,
+            since="due_at",
+            claimed_at_once=100,
+            swept_at_most=1_000,
+        )
+        register("notice", notice)

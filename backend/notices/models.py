@@ -6,10 +6,11 @@ from django.db import models
 from django.db.models import Q
 
 from backend.communities.models import TenantModel
+from backend.outbox.models import Owed, owed_indexes, owed_or_given_up
 from backend.tables import PersonKey
 
 
-class Notice(TenantModel):
+class Notice(TenantModel, Owed):
     """A notice that one person is owed once, from ``due_at`` on and not after ``stale_at``.
 
     A delivered notice stands in the in-app inbox. Its words are made from ``kind`` and ``facts``
@@ -34,14 +35,11 @@ class Notice(TenantModel):
                 name="notice_read_after_delivery",
                 condition=Q(read_at__isnull=True) | Q(delivered_at__isnull=False),
             ),
+            owed_or_given_up("notice"),
         ]
         indexes: ClassVar = [
             models.Index(name="notice_inbox", fields=["community", "recipient", "-id"]),
-            models.Index(
-                name="notice_owed",
-                fields=["community", "due_at"],
-                condition=Q(delivered_at__isnull=True, withdrawn_at__isnull=True),
-            ),
+            *owed_indexes("notice", "community"),
         ]
 
     def __str__(self) -> str:

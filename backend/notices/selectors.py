@@ -3,7 +3,6 @@
 from uuid import UUID
 
 from django.db.models import QuerySet
-from django.db.models.functions import Now
 
 from backend.accounts.models import User
 from backend.notices.errors import NoticeUnknown
@@ -21,10 +20,3 @@ def notice_of(user: User, notice_id: UUID) -> Notice:
     if notice is None:
         raise NoticeUnknown
     return notice
-
-
-def owed_now() -> QuerySet[Notice]:
-    """Return the notices due and neither delivered nor withdrawn, the longest due first."""
-    return Notice.objects.filter(
-        delivered_at__isnull=True, withdrawn_at__isnull=True, due_at__lte=Now()
-    ).order_by("due_at")

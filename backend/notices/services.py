@@ -8,12 +8,13 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Case, F, Q, When
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from backend.accounts.models import User
 from backend.communities.models import Community
 from backend.notices.models import Notice
+from backend.outbox.kinds import Done
 
 WRITTEN_AT_ONCE = 1_000  # rows
 
@@ -33,7 +34,7 @@ def owe(
     One ``key`` is delivered once. Until then a second call replaces the facts and dates, also if it
     was withdrawn; after delivery it changes nothing.
     """
-    told = {"facts": facts, "due_at": due_at, "stale_at": stale_at}
+    told = {"facts": facts, "due_at": due_at, "next_at": due_at, "stale_at": stale_at}
     with transaction.atomic():
         notice, made = Notice.objects.get_or_create(
             community=community,
@@ -41,9 +42,10 @@ def owe(
             defaults={"recipient": recipient, "kind": kind, **told},
         )
         if not made:
-            Notice.objects.filter(pk=notice.pk, delivered_at__isnull=True).update(
-                withdrawn_at=None, **told
+            untold = Notice.objects.filter(
+                community=community, pk=notice.pk, delivered_at__isnull=True
             )
+            untold.update(withdrawn_at=None, given_up_at=None, attempts=0, **told)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,6 +80,7 @@ def owe_many(
                     kind=kind,
                     facts=one.facts,
                     due_at=due_at,
+                    next_at=due_at,
                     stale_at=stale_at,
                 )
                 for one in some
@@ -90,29 +93,13 @@ def withdraw(*, community: Community, key: str) -> None:
     """Withdraw the notice of ``key``. Idempotent; does nothing if it was delivered already."""
     Notice.objects.filter(
         community=community, key=key, delivered_at__isnull=True, withdrawn_at__isnull=True
-    ).update(withdrawn_at=Now())
+    ).update(withdrawn_at=Now(), next_at=None, given_up_at=None)
 
 
-@transaction.atomic
-def deliver(*, notice_id: UUID) -> bool:
-    """Put one notice into its recipient's inbox. Returns False if it is not owed any more.
-
-    If two workers hold the same task, the row's lock lets one of them through.
-    """
-    notice = (
-        Notice.objects.select_for_update(no_key=True, skip_locked=True)
-        .filter(pk=notice_id, delivered_at__isnull=True, withdrawn_at__isnull=True)
-        .first()
-    )
-    if notice is None:
-        return False
-    is_stale = Q(stale_at__isnull=False, stale_at__lte=Now())
-    Notice.objects.filter(pk=notice.pk).update(
-        withdrawn_at=Case(When(is_stale, then=Now()), default=F("withdrawn_at")),
-        delivered_at=Case(When(is_stale, then=None), default=Now()),
-    )
-    notice.refresh_from_db()
-    return notice.delivered_at is not None
+def deliver(notice: Notice) -> Done:
+    """Put a notice into its recipient's inbox, or withdraw it if it has become stale."""
+    is_stale = notice.stale_at is not None and notice.stale_at <= timezone.now()
+    return Done(withdrawn_at=Now()) if is_stale else Done(delivered_at=Now())
 
 
 def mark_read(*, notice: Notice) -> Notice:

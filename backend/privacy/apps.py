@@ -7,4 +7,18 @@ class PrivacyConfig(AppConfig):
     name = "backend.privacy"
 
     def ready(self) -> None:
+        from backend.outbox.kinds import Kind, register
+        from backend.privacy.models import Export
+        from backend.privacy.services import exports
+
         discover("privacy")
+        export = Kind(
+            model=Export,
+            act=exports.make,
+            since="requested_at",
+            holds_row=True,
+            fair_by=("user_id",),
+            related=("user",),
+            shares_at_most=100,
+        )
+        register("export", export)

@@ -7,10 +7,11 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from backend.ids import new_id
+from backend.outbox.models import Owed, owed_indexes, owed_or_given_up
 from backend.tables import PersonKey
 
 
-class Export(models.Model):
+class Export(Owed):
     """A ZIP of all that is held about one person: asked for, made by a task, removed.
 
     The row stays, and says that there was one.
@@ -54,8 +55,10 @@ class Export(models.Model):
                     expires_at__isnull=False,
                 ),
             ),
+            owed_or_given_up("export"),
         ]
         indexes: ClassVar = [
+            *owed_indexes("export", "user"),
             models.Index(name="export_of_person", fields=["user", "-id"]),
             models.Index(
                 name="export_to_be_removed",

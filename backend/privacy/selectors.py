@@ -30,11 +30,6 @@ def state_of(export: Export, *, now: datetime | None = None) -> Export.State:
     return Export.State.READY if is_there else Export.State.EXPIRED
 
 
-def exports_owed() -> QuerySet[Export]:
-    """Return the exports that are yet to be made, oldest first."""
-    return Export.objects.filter(finished_at__isnull=True).order_by("id")
-
-
 def exports_to_remove(now: datetime) -> QuerySet[Export]:
     """Return the exports whose file nobody can fetch any more."""
     return Export.objects.filter(removed_at__isnull=True, expires_at__lte=now).order_by("id")

@@ -9,21 +9,6 @@ from django.utils import timezone
 from backend.privacy import selectors
 from backend.privacy.services import erasure, exports
 
-SWEEP_AT_MOST = 100  # exports a sweep; the rest are still owed at the next
-
-
-@shared_task
-def sweep_exports() -> None:
-    """Queue the making of every export that somebody waits for."""
-    for export_id in selectors.exports_owed().values_list("pk", flat=True)[:SWEEP_AT_MOST]:
-        make_export.delay(str(export_id))
-
-
-@shared_task(autoretry_for=(OperationalError,), retry_backoff=True)
-def make_export(export_id: str) -> None:
-    """Make one export. Idempotent: a second run finds it made, or being made."""
-    exports.make(export_id=UUID(export_id))
-
 
 @shared_task(autoretry_for=(OperationalError,), retry_backoff=True)
 def remove_expired_exports() -> None:

@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 from backend.accounts import vault
 from backend.communities.models import TenantModel
 from backend.ids import new_id
+from backend.outbox.models import Owed, owed_indexes, owed_or_given_up
 from backend.tables import PersonKey
 
 
@@ -80,7 +81,7 @@ class Silence(models.Model):
         return f"{self.endpoint_id}: {self.times}"
 
 
-class Delivery(TenantModel):
+class Delivery(TenantModel, Owed):
     """One event for one endpoint: pending → delivered | failed; a redelivery is pending again.
 
     The database adds it (sql/owe.sql): an event and the ``object_id`` of its row. ``body`` is made
@@ -102,23 +103,17 @@ class Delivery(TenantModel):
     body = models.TextField(blank=True, db_default="")  # JSON; empty until it is first tried
     happened_at = models.DateTimeField()
     status = models.CharField(max_length=9, choices=Status, db_default=Status.PENDING)
-    attempts = models.PositiveSmallIntegerField(db_default=0)
-    next_at = models.DateTimeField()  # also while a worker tries it, for the worker may die
     http_status = models.PositiveSmallIntegerField(null=True)  # of the last answer
-    reason = models.CharField(max_length=40, blank=True, db_default="")  # why there was no answer
     delivered_at = models.DateTimeField(null=True)
 
     class Meta:
+        constraints: ClassVar = [owed_or_given_up("delivery")]
         indexes: ClassVar = [
-            models.Index(
-                name="delivery_owed",
-                fields=["community", "next_at"],
-                condition=Q(status="pending"),
-            ),
+            *owed_indexes("delivery", "community", "endpoint"),
             models.Index(
                 name="delivery_in_order",
                 fields=["community", "endpoint", "ordering_id", "happened_at"],
-                condition=Q(status="pending"),
+                condition=Q(next_at__isnull=False),
             ),
             models.Index(name="delivery_newest", fields=["community", "endpoint", "-id"]),
             models.Index(

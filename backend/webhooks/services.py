@@ -18,6 +18,8 @@ from backend.accounts import vault
 from backend.accounts.models import User
 from backend.communities.selectors import tenants
 from backend.errors import Refusal
+from backend.outbox import services as outbox
+from backend.outbox.kinds import Done, Failed
 from backend.webhooks import addresses, owners, queue, selectors, sending, signing
 from backend.webhooks.errors import TooManyWebhooks, WebhookKnown
 from backend.webhooks.models import Delivery, Endpoint, Silence
@@ -114,7 +116,7 @@ def ping(*, endpoint: Endpoint, community_id: UUID) -> Delivery:
 @transaction.atomic
 def redeliver(*, delivery: Delivery) -> Delivery:
     """Send a delivery once more, with its id and body, from the first try on."""
-    queue.requeue(queue.here(delivery))
+    outbox.owe_anew("webhook", queue.here(delivery))
     return queue.here(delivery).get()
 
 
@@ -123,36 +125,36 @@ def redeliver_since(*, endpoint: Endpoint, since: datetime) -> int:
     """Redeliver every event that happened since ``since``. Returns the count."""
     told = selectors.deliveries_to(endpoint).filter(happened_at__gte=since).order_by()
     communities = told.values_list("community_id", flat=True).distinct()
-    return sum(queue.requeue(told.filter(community=one)) for one in communities)
+    return sum(outbox.owe_anew("webhook", told.filter(community=one)) for one in communities)
 
 
 # --- sending ----------------------------------------------------------------------------------
-def deliver(*, community_id: UUID, delivery_id: UUID) -> None:
-    """Try one delivery that is due. Idempotent: a second run finds it done, or not due.
-
-    Holds no lock while the receiver is asked.
-    """
-    delivery = queue.claim(community_id=community_id, delivery_id=delivery_id)
-    if delivery is None:
-        return
+def deliver(delivery: Delivery) -> Done | Failed:
+    """Send a delivery to its endpoint, which is asked without a lock."""
     body = _body_of(delivery)
     if body is None:
-        queue.here(delivery).update(status=Delivery.Status.FAILED, reason=GONE)
-        return
+        return Failed(GONE, for_good=True)
     endpoint = delivery.endpoint
     secrets_in_use = [endpoint.secret, *endpoint.old_secrets(timezone.now())]
     http_status, reason = _send(delivery, body, secrets_in_use)
-    is_taken = http_status is not None and 200 <= http_status < 300
-    with transaction.atomic():
-        status = queue.finish(delivery, is_done=is_taken, http_status=http_status, reason=reason)
-        if is_taken and secrets_in_use == [endpoint.secret] and not endpoint.secret_confirmed_at:
-            # Unless it was replaced while the receiver was asked.
-            Endpoint.objects.filter(
-                pk=endpoint.pk, secret_encrypted=endpoint.secret_encrypted
-            ).update(secret_confirmed_at=timezone.now())
-        if status == Delivery.Status.FAILED:
-            _switch_off_what_fails(delivery)
-        queue.heed_silence(delivery, is_silent=http_status is None)
+    queue.heed_silence(delivery, is_silent=http_status is None)
+    if http_status is None or not 200 <= http_status < 300:
+        return Failed(reason, http_status=http_status)
+    if secrets_in_use == [endpoint.secret] and not endpoint.secret_confirmed_at:
+        # Unless it was replaced while the receiver was asked.
+        Endpoint.objects.filter(pk=endpoint.pk, secret_encrypted=endpoint.secret_encrypted).update(
+            secret_confirmed_at=timezone.now()
+        )
+    return Done(
+        status=Delivery.Status.DELIVERED, delivered_at=timezone.now(), http_status=http_status
+    )
+
+
+def give_up(delivery: Delivery) -> None:
+    """Record that a delivery failed; switch its endpoint off if nothing else arrived there."""
+    queue.here(delivery).update(status=Delivery.Status.FAILED)
+    if delivery.reason != GONE:
+        _switch_off_what_fails(delivery)
 
 
 def forget_old() -> int:
@@ -202,9 +204,9 @@ def _send(delivery: Delivery, body: str, secrets_in_use: list[str]) -> tuple[int
         seconds = settings.WEBHOOK_TIMEOUT_SECONDS
         return sending.post(target=target, headers=headers, body=body.encode(), seconds=seconds), ""
     except Refusal as refusal:
-        return None, refusal.code[:40]
+        return None, refusal.code
     except sending.NoAnswer as error:
-        return None, str(error)[:40]
+        return None, str(error)
 
 
 def _switch_off_what_fails(delivery: Delivery) -> None:

@@ -70,6 +70,7 @@ def rows(town):
     return {name: [*found, str(new_id())] for name, found in town.rows["lake"].items()} | {
         "code": ["lake", "hill", "nowhere", "邻/里", "\0"],
         "purpose": ["location", "phone", "other"],
+        "kind": ["notice", "export", "other"],
     }
 
 

@@ -33,6 +33,7 @@ def bench(*names):
             "BENCH_ROWS": "10,40",
             "BENCH_TRANSFERS": "5",
             "BENCH_LEDGER_ROWS": "10,40",
+            "BENCH_OWED": "10,40",
             "BENCH_WALLETS": "20",
             "BENCH_ROUNDS": "1",
         },
@@ -72,7 +73,7 @@ def test_without_a_name_all_benches_run_and_each_has_its_figures():
 
     # So few postings may well break a bound, which is the status.
     figures = json.loads(process.said.splitlines()[-1])
-    assert figures.keys() == {"auth", "import", "ledger", "photos", "redeem", "web"}
+    assert figures.keys() == {"auth", "import", "ledger", "outbox", "photos", "redeem", "web"}
     assert figures["auth"].keys() == {"auth_ratio"}
     assert figures["import"].keys() == {"memory_ratio", "seconds_per_row_ratio"}
     assert figures["ledger"].keys() == {
@@ -87,6 +88,7 @@ def test_without_a_name_all_benches_run_and_each_has_its_figures():
         "seal_memory",
         "verify_memory",
     }
+    assert figures["outbox"].keys() == {"claim_growth"}
     assert figures["photos"].keys() == {"photo_memory"}
     assert figures["redeem"].keys() == {
         "capture_vs_floor",
@@ -106,7 +108,7 @@ def test_an_unknown_bench_is_refused_and_the_known_are_named():
     process = bench("nonesuch")
 
     assert process.returncode == 2
-    assert "auth, import, ledger, photos, redeem" in process.complained
+    assert "auth, import, ledger, outbox, photos, redeem" in process.complained
     assert not process.said
 
 

@@ -26,8 +26,10 @@ from backend.celery import app
 from backend.communities.models import Membership, Role
 from backend.communities.services import roles
 from backend.documents import api as documents
-from backend.documents import selectors, services, tasks
+from backend.documents import selectors, services
 from backend.documents.models import Document
+from backend.outbox import services as outbox
+from backend.outbox.tasks import sweep_outbox, work_outbox
 from backend.privacy.services import erasure
 from merchants.models import MerchantMember
 from merchants.partners.services import partnerships as partners
@@ -111,7 +113,7 @@ def utc(moment):
 
 
 def make(document):
-    assert services.make(community_id=document.community_id, document_id=document.pk)
+    assert outbox.attempt("document", community_id=document.community_id, pk=document.pk)
     document.refresh_from_db()
     return document
 
@@ -136,8 +138,8 @@ def test_a_long_file_is_asked_for_made_by_a_task_and_fetched(drafted, zhou, logg
         }
         assert (told["Location"], told["Retry-After"]) == (url, "15")
 
-    tasks.sweep_documents()
-    tasks.sweep_documents()
+    sweep_outbox()
+    sweep_outbox()
 
     for ready in (url, f"{address}.csv"):
         there = caller.get(ready, headers={"Accept-Language": "en", "Accept": "text/csv"})
@@ -301,7 +303,9 @@ def test_what_could_not_be_made_within_a_day_is_given_up(lake, some, is_final):
     document.refresh_from_db()
 
     assert selectors.state_of(document) == Document.State.EXPIRED
-    assert not selectors.documents_owed(timezone.now())
+    assert outbox.work("document", *outbox.shares("document")) == 1
+    document.refresh_from_db()
+    assert (document.next_at, selectors.state_of(document)) == (None, Document.State.EXPIRED)
     (anew,) = some(1, is_final=is_final)
     assert anew.pk != document.pk
 
@@ -341,7 +345,7 @@ def test_nobodys_many_files_delay_another_persons(qian, zhao, some):
     many = some(10)
     (one,) = some(1, by=zhao)
 
-    tasks.sweep_documents()
+    sweep_outbox()
 
     for document, state in (
         (many[0], Document.State.READY),
@@ -361,7 +365,7 @@ def test_of_many_who_ask_for_the_same_at_once_each_gets_the_one_that_is_made_onc
     asked = at_once(6, lambda number: some(1, by=(qian, zhao)[number % 2], is_final=True)[0].pk)
     assert len(set(asked)) == 1
 
-    made = at_once(4, lambda _: services.make(community_id=lake.pk, document_id=asked[0]))
+    made = at_once(4, lambda _: outbox.attempt("document", community_id=lake.pk, pk=asked[0]))
 
     assert Counter(made) == {True: 1, False: 3}
 
@@ -374,14 +378,15 @@ def test_what_a_killed_worker_left_is_replaced(lake, some):
 
     with default_storage.open(document.stored_as) as file:
         assert hashlib.file_digest(file, "sha256").hexdigest() == document.sha256
-    assert not services.make(community_id=lake.pk, document_id=document.pk)
+    assert not outbox.attempt("document", community_id=lake.pk, pk=document.pk)
 
 
 MAKE = """
 import sys, django
 django.setup()
-from backend.documents.services import make
-make(community_id=sys.argv[1], document_id=sys.argv[2])
+from backend.outbox.services import attempt
+from backend.outbox.tasks import sweep_outbox, work_outbox
+attempt("document", community_id=sys.argv[1], pk=sys.argv[2])
 """
 
 
@@ -417,15 +422,16 @@ def test_what_a_worker_was_killed_over_is_made_by_the_next_and_once(lake, some):
         holding.execute("LOCK TABLE points_transfer IN ACCESS EXCLUSIVE MODE")
         with subprocess.Popen(told, env=environment, cwd=settings.BASE_DIR) as worker:
             until(lambda: sessions_of(here, are_held=True))
-            assert not services.make(community_id=lake.pk, document_id=document.pk)
+            assert not outbox.attempt("document", community_id=lake.pk, pk=document.pk)
             worker.kill()
         assert worker.returncode == -signal.SIGKILL
         holding.rollback()
     until(lambda: not sessions_of(here))
 
-    assert selectors.documents_owed(timezone.now()) == [document]
+    assert outbox.shares("document") == []  # until its lease runs out
+    Document.objects.update(next_at=timezone.now())
     assert selectors.state_of(make(document)) == Document.State.READY
-    assert not services.make(community_id=lake.pk, document_id=document.pk)
+    assert not outbox.attempt("document", community_id=lake.pk, pk=document.pk)
 
 
 def test_without_redis_it_is_asked_for_and_made_later(qian, some, monkeypatch):
@@ -435,11 +441,11 @@ def test_without_redis_it_is_asked_for_and_made_later(qian, some, monkeypatch):
         raise OperationalError
 
     with monkeypatch.context() as broken:
-        broken.setattr(tasks.make_document, "apply_async", is_down)
+        broken.setattr(work_outbox, "apply_async", is_down)
         with pytest.raises(OperationalError):
-            tasks.sweep_documents()
+            sweep_outbox()
 
-    assert selectors.documents_owed(timezone.now()) == [document]
+    assert len(outbox.shares("document")) == 1
     assert selectors.state_of(make(document)) == Document.State.READY
 
 

@@ -28,6 +28,7 @@ from backend.celery import app
 from backend.communities.models import Membership, Role
 from backend.communities.services import roles
 from backend.notices.models import Notice
+from backend.outbox import services as outbox
 from backend.privacy import tasks
 from backend.privacy.models import Export
 from backend.privacy.services import erasure, exports
@@ -136,7 +137,7 @@ def leaver(lake, hill, zhao, li, chen, tea, person, served, grant_points, patrol
     spent, held = (redemption.take(offer=tea, volunteer=user) for _ in range(2))
     redemption.scan(merchant_id=tea.partnership.merchant.pk, clerk=chen, code=spent.code)
     export = exports.ask(user=user, language="en")
-    exports.make(export_id=export.pk)
+    outbox.attempt("export", pk=export.pk)
     export.refresh_from_db()
     sealing.seal(community=lake)
     return SimpleNamespace(

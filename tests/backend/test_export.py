@@ -29,6 +29,8 @@ from backend.celery import app
 from backend.communities.models import Membership
 from backend.notices import services as notices
 from backend.notices.models import Notice
+from backend.outbox import services as outbox
+from backend.outbox.tasks import sweep_outbox
 from backend.privacy import held, tasks
 from backend.privacy.models import Export
 from backend.privacy.services import archive, exports
@@ -113,7 +115,7 @@ def story(lake, hill, wang, li, zhao, chen, tea, served, grant_points):
 def export_of(user, language="en"):
     """The files in the ZIP that ``user`` gets, by name."""
     export = exports.ask(user=user, language=language)
-    assert exports.make(export_id=export.pk)
+    assert outbox.attempt("export", pk=export.pk)
     with (
         exports.fetch(export_id=export.pk, user=user) as file,
         zipfile.ZipFile(file) as unpacked,
@@ -607,7 +609,7 @@ def test_ten_times_as_much_takes_no_more_memory(wang, patrol, monkeypatch):
 def ready(wang):
     """An export of 王小明's that can be fetched."""
     export = exports.ask(user=wang, language="en")
-    exports.make(export_id=export.pk)
+    outbox.attempt("export", pk=export.pk)
     export.refresh_from_db()
     return export
 
@@ -619,8 +621,8 @@ def test_it_is_asked_for_made_by_a_task_and_fetched_by_a_link(wang, logged_in):
     asked = caller.post("/api/v1/me/export", headers=ENGLISH)
     again = caller.post("/api/v1/me/export")
 
-    tasks.sweep_exports()
-    tasks.sweep_exports()
+    sweep_outbox()
+    sweep_outbox()
     told = caller.get("/api/v1/me/export")
 
     export = Export.objects.get()
@@ -734,7 +736,7 @@ def test_a_link_opens_one_file_for_a_day(ready, spoil, code):
 def test_each_gets_their_own_with_or_without_the_link(wang, li, ready, logged_in):
     theirs = exports.ask(user=li, language="en")
     early = logged_in(li).get(f"/api/v1/exports/{theirs.pk}")
-    exports.make(export_id=theirs.pk)
+    outbox.attempt("export", pk=theirs.pk)
 
     told = {user: logged_in(user).get("/api/v1/me/export").json() for user in (wang, li)}
 
@@ -765,7 +767,7 @@ def test_files_that_nobody_can_fetch_are_removed_at_night(wang, li, settings, tm
     disk = {"BACKEND": "django.core.files.storage.FileSystemStorage"}
     settings.MEDIA_ROOT, settings.STORAGES = tmp_path, settings.STORAGES | {"default": disk}
     made, pending = (exports.ask(user=user, language="en") for user in (wang, li))
-    assert exports.make(export_id=made.pk)
+    assert outbox.attempt("export", pk=made.pk)
     made.refresh_from_db()
     (file,) = tmp_path.glob("exports/*")
 
@@ -779,15 +781,15 @@ def test_files_that_nobody_can_fetch_are_removed_at_night(wang, li, settings, tm
     made.refresh_from_db()
     assert made.removed_at
     assert not file.exists()
-    assert exports.make(export_id=pending.pk)
-    assert not exports.make(export_id=made.pk)
+    assert outbox.attempt("export", pk=pending.pk)
+    assert not outbox.attempt("export", pk=made.pk)
 
 
 def test_what_a_killed_worker_left_is_replaced(wang):
     export = exports.ask(user=wang, language="en")
     default_storage.save(export.file_name, ContentFile(b"half of it"))
 
-    assert exports.make(export_id=export.pk)
+    assert outbox.attempt("export", pk=export.pk)
 
     with default_storage.open(export.file_name) as file:
         assert zipfile.ZipFile(file).testzip() is None
@@ -796,7 +798,7 @@ def test_what_a_killed_worker_left_is_replaced(wang):
 @pytest.mark.django_db(transaction=True)
 def test_of_two_workers_one_makes_it_and_two_taps_are_one_export(wang, at_once):
     asked = at_once(3, lambda _: exports.ask(user=wang, language="en").pk)
-    made = at_once(3, lambda _: exports.make(export_id=asked[0]))
+    made = at_once(3, lambda _: outbox.attempt("export", pk=asked[0]))
 
     assert len(set(asked)) == Export.objects.count() == 1
     assert sorted(made) == [False, False, True]
@@ -804,6 +806,6 @@ def test_of_two_workers_one_makes_it_and_two_taps_are_one_export(wang, at_once):
 
 def test_the_sweeps_are_there(settings):
     assert {
-        "backend.privacy.tasks.sweep_exports",
-        "backend.privacy.tasks.remove_expired_exports",
+        "backend.outbox.tasks.sweep_outbox",
+        tasks.remove_expired_exports.name,
     } <= {part["task"] for part in settings.CELERY_BEAT_SCHEDULE.values()} & set(app.tasks)

@@ -8,11 +8,15 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone, translation
 
-from backend.notices import selectors, tasks
+from backend.notices import selectors
 from backend.notices import services as notices
 from backend.notices.errors import NoticeUnknown
 from backend.notices.models import Notice
 from backend.notices.texts import words
+from backend.outbox import kinds
+from backend.outbox import services as outbox
+from backend.outbox.tasks import sweep_outbox
+from tests.cast import tell
 
 
 @pytest.fixture
@@ -44,10 +48,10 @@ def test_one_key_is_told_once(owe, wang):
     notice = owe("k")
     assert owe("k") == notice
 
-    assert notices.deliver(notice_id=notice.pk)
+    assert tell(notice)
     told_at = Notice.objects.get().delivered_at
     assert owe("k") == notice
-    assert not notices.deliver(notice_id=notice.pk)
+    assert not tell(notice)
 
     assert Notice.objects.get().delivered_at == told_at
     assert list(selectors.inbox_of(wang)) == [notice]
@@ -62,9 +66,9 @@ def test_what_is_no_longer_so_is_not_told(owe, lake, wang):
 
     notices.withdraw(community=lake, key="k")
 
-    assert not notices.deliver(notice_id=notice.pk)
+    assert not tell(notice)
     assert not selectors.inbox_of(wang).exists()
-    assert not selectors.owed_now().exists()
+    assert outbox.shares("notice") == []
 
 
 def test_what_was_withdrawn_untold_can_be_owed_again(owe, lake):
@@ -73,19 +77,19 @@ def test_what_was_withdrawn_untold_can_be_owed_again(owe, lake):
 
     assert owe("k") == notice
 
-    assert notices.deliver(notice_id=notice.pk)
+    assert tell(notice)
 
 
 def test_what_was_told_is_not_withdrawn_and_not_owed_again(owe, lake, wang):
     notice = owe("k")
-    notices.deliver(notice_id=notice.pk)
+    tell(notice)
 
     notices.withdraw(community=lake, key="k")
     owe("k")
 
     notice.refresh_from_db()
     assert (notice.withdrawn_at, list(selectors.inbox_of(wang))) == (None, [notice])
-    assert not selectors.owed_now().exists()
+    assert outbox.shares("notice") == []
 
 
 def test_withdrawing_what_was_never_owed_is_nothing(owe, lake, hill):
@@ -94,13 +98,13 @@ def test_withdrawing_what_was_never_owed_is_nothing(owe, lake, hill):
     notices.withdraw(community=hill, key="k")
     notices.withdraw(community=lake, key="another")
 
-    assert notices.deliver(notice_id=notice.pk)
+    assert tell(notice)
 
 
 def test_what_has_become_stale_is_withdrawn_and_not_told(owe, wang):
     notice = owe("k", due_in=-120, stale_in=-1)
 
-    assert not notices.deliver(notice_id=notice.pk)
+    assert not tell(notice)
 
     notice.refresh_from_db()
     assert (notice.delivered_at, notice.withdrawn_at is not None) == (None, True)
@@ -108,7 +112,7 @@ def test_what_has_become_stale_is_withdrawn_and_not_told(owe, wang):
 
 
 def test_what_is_not_stale_yet_is_told(owe, wang):
-    assert notices.deliver(notice_id=owe("k", stale_in=60).pk)
+    assert tell(owe("k", stale_in=60))
     assert selectors.inbox_of(wang).get().withdrawn_at is None
 
 
@@ -119,20 +123,21 @@ def test_the_sweep_delivers_what_is_due_and_nothing_else(owe, lake, wang, hill, 
     elsewhere = owe("due", community=hill, recipient=li)
     notices.withdraw(community=lake, key="withdrawn")
 
-    tasks.sweep_due_notices()
+    sweep_outbox()
     told = dict(Notice.objects.values_list("pk", "delivered_at"))
-    tasks.sweep_due_notices()
-    tasks.deliver_notice(str(due.pk))
+    sweep_outbox()
+    assert not tell(due, is_due=True)
 
     assert {pk for pk, at in told.items() if at} == {due.pk, elsewhere.pk}
     assert {pk for pk, at in told.items() if not at} == {tomorrow.pk, withdrawn.pk, stale.pk}
     assert dict(Notice.objects.values_list("pk", "delivered_at")) == told
 
 
-def test_debts_are_paid_oldest_first(owe):
+def test_debts_are_paid_oldest_first(owe, lake):
     later, sooner = owe("later", due_in=-1), owe("sooner", due_in=-5)
 
-    assert list(selectors.owed_now()) == [sooner, later]
+    claimed = outbox.claim(kinds.registered["notice"], {"community_id": lake.pk}, at_most=2)
+    assert claimed == [sooner, later]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -143,7 +148,7 @@ def test_two_workers_with_the_same_task_tell_once(owe, wang):
         try:
             connection.ensure_connection()
             together.wait(timeout=30)
-            return notices.deliver(notice_id=notice.pk)
+            return tell(notice, is_due=True)
         finally:
             connection.close()
 
@@ -158,7 +163,7 @@ def test_reading_is_remembered_from_the_first_time(owe, wang, li):
     notice = owe("k")
     with pytest.raises(NoticeUnknown):
         selectors.notice_of(wang, notice.pk)  # not told yet
-    notices.deliver(notice_id=notice.pk)
+    tell(notice)
     with pytest.raises(NoticeUnknown):
         selectors.notice_of(li, notice.pk)
 

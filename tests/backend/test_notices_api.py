@@ -9,6 +9,7 @@ from rest_framework.test import APIClient
 from backend.ids import new_id
 from backend.notices import services as notices
 from backend.notices.models import Notice
+from tests import cast
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def told(lake):
         )
         notice = Notice.objects.get(key=key)
         if deliver:
-            assert notices.deliver(notice_id=notice.pk)
+            assert cast.tell(notice)
             notice.refresh_from_db()
         return notice
 

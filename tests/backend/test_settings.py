@@ -24,14 +24,11 @@ def test_sweeps_that_nobody_ran_do_not_pile_up():
 
     often = {name for name, part in sweeps.items() if isinstance(part["schedule"], float)}
     assert often == {
-        "backend.notices.tasks.sweep_due_notices",
+        "backend.outbox.tasks.sweep_outbox",
         "merchants.redemption.tasks.sweep_expired_vouchers",
         "volunteers.attendance.tasks.sweep_forgotten_check_outs",
         "points.seals.tasks.sweep_unsealed",
-        "backend.documents.tasks.sweep_documents",
-        "backend.privacy.tasks.sweep_exports",
         "merchants.settlement.tasks.sweep_payouts",
         "merchants.giving.tasks.sweep_lapsed_wishes",
-        "backend.webhooks.tasks.sweep_webhooks",
     }
     assert {sweeps[name]["options"]["expires"] for name in often} == {60}

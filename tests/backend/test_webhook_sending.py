@@ -7,7 +7,6 @@ import threading
 import time
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
-from uuid import UUID
 
 import pytest
 from cryptography import x509
@@ -16,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from backend.webhooks import queue, sending, signing
+from backend.webhooks import sending, signing
 from backend.webhooks.addresses import Target, checked, is_public
 from backend.webhooks.errors import WebhookAddressRefused, WebhookHostUnknown, WebhookUrlRefused
 from tests.standins.webhook_receiver import Receiver
@@ -221,17 +220,3 @@ def test_who_can_not_prove_who_they_are_is_told_nothing(certificate, monkeypatch
         assert send(receiver, secrets=[signing.new_secret()]) == 204
     finally:
         receiver.stop()
-
-
-def test_an_attempt_waits_longer_than_the_one_before_and_gives_up_after_three_days():
-    waits = [queue.wait_after(n, UUID(int=7)) for n in range(1, queue.ATTEMPTS)]
-
-    assert waits == sorted(waits)
-    assert 60 <= sum(w.total_seconds() for w in waits) / 3600 <= 80
-    assert queue.wait_after(queue.ATTEMPTS, UUID(int=7)) is None
-
-
-def test_deliveries_that_failed_together_are_not_repeated_together():
-    waits = {queue.wait_after(5, UUID(int=n)) for n in range(100)}
-
-    assert len(waits) == 100

@@ -27,8 +27,8 @@ from backend.communities.models import Community, Membership, Role
 from backend.communities.services import places, roles
 from backend.documents import services as documents
 from backend.documents.models import Document
-from backend.notices import services as notices
 from backend.notices.models import Notice
+from backend.outbox import services as outbox
 from backend.privacy.services import exports
 from backend.webhooks import services as webhooks
 from merchants.catalogue.selectors import prices_of
@@ -47,6 +47,7 @@ from points.models import Rule
 from points.rules import services as rules
 from points.rules.selectors import rules_known_in
 from points.seals.services import sealing, verifying
+from tests.cast import tell
 from volunteers.activities import services as activities
 from volunteers.attendance.errors import AttendanceStatusWrong
 from volunteers.attendance.services import hours, sign_ups
@@ -291,7 +292,7 @@ def business(
     going = sign_ups.sign_up(shift=running, volunteer=volunteer)
     sign_ups.sign_up(shift=tomorrow, volunteer=volunteer)
     reminder = Notice.objects.get(community=community, recipient=volunteer)
-    notices.deliver(notice_id=reminder.pk)
+    tell(reminder)
     back = served(volunteer, "2024-03-01 07:00", "2024-03-01 09:00", community=community)
     # In a place of its own: nobody who is there could check in to something else.
     pond = places.found(code=f"{community.code}-pond", name="池塘社区")
@@ -447,7 +448,7 @@ def business(
     grant_points(volunteer, 1, community)  # not sealed yet
 
     export = exports.ask(user=volunteer, language="en")
-    exports.make(export_id=export.pk)
+    outbox.attempt("export", pk=export.pk)
 
     paper = documents.ask(
         Document(
@@ -460,12 +461,13 @@ def business(
             asked_by=owner,
         )
     )
-    documents.make(community_id=community.pk, document_id=paper.pk)
+    outbox.attempt("document", community_id=community.pk, pk=paper.pk)
 
     rows = {
         "code": [community.code],
         "document_id": [paper],
         "purpose": ["location"],
+        "kind": ["notice"],
         "activity_id": [patrol],
         "shift_id": [running, free],
         "attendance_id": [going, there, back],

@@ -6,8 +6,6 @@ without it.
 
 import os
 import random
-import signal
-import subprocess
 import tempfile
 import time
 from collections import Counter
@@ -17,7 +15,6 @@ from datetime import timedelta
 from pathlib import Path
 from queue import SimpleQueue
 
-import environ
 import httpx
 import psutil
 import pytest
@@ -35,6 +32,7 @@ from points.kinds import AccountKind
 from points.ledger import selectors as points
 from points.models import Account
 from points.seals.services import verifying
+from tests.machine import PATIENCE, Machine
 from volunteers.models import Volunteer
 from volunteers.people.services.people import enrol
 
@@ -42,8 +40,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
 REDEMPTIONS = int(os.environ.get("LINLI_FAULT_REDEMPTIONS", "60"))
 LAPSING, LIFETIME = 12, timedelta(seconds=8)  # vouchers that nobody scans, for the task worker
-CLERKS, TRIES, PATIENCE = 4, 600, 60
-DUMP = ("--no-owner", "--format=plain")
+CLERKS, TRIES = 4, 600
 
 
 @pytest.fixture
@@ -76,67 +73,20 @@ def clerks(shop):
     return names
 
 
-class Machine:
-    """A database as durable as a real one with all that the test has made, and what uses it."""
-
-    def __init__(self, home, monkeypatch, everything):
-        self.home, self.monkeypatch, self.everything = home, monkeypatch, everything
-        self.database_up = everything.enter_context(ExitStack())
+class Shop(Machine):
+    """A machine with web and task workers."""
 
     def start(self):
-        dump = subprocess.run(
-            [embedded.postgres_programs() / "pg_dump", *DUMP, self.address_of_ours()],
-            check=True,
-            capture_output=True,
-        ).stdout
-        address = self.start_database()
-        subprocess.run(
-            [embedded.postgres_programs() / "psql", "-qv", "ON_ERROR_STOP=1", address],
-            input=dump,
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
-        with self.monkeypatch.context() as only:
-            only.setenv("DATABASE_URL", address)
-            only.delenv("REDIS_URL")
-            queue = self.everything.enter_context(
-                embedded.servers(self.home / "queue", durable=True)
-            )
-        for name, value in (
-            ("DATABASE_URL", address),
-            ("REDIS_URL", queue.redis_url),
-            ("LINLI_SWEEP_SECONDS", "0.5"),
-        ):
-            self.monkeypatch.setenv(name, value)
-        connection.close()
-        ours = dict(connection.settings_dict)
-        self.everything.callback(connection.settings_dict.update, ours)
-        self.everything.callback(connection.close)
-        connection.settings_dict.update(environ.Env().db_url("DATABASE_URL"))
+        super().start()
         self.url = self.everything.enter_context(live_server())
         (self.home / "log").mkdir()
         self.start_task_worker()
         self.everything.callback(lambda: embedded.stop(self.task_worker))
 
-    def address_of_ours(self):
-        server = os.environ["DATABASE_URL"]
-        return server.replace("/linli?", f"/{connection.settings_dict['NAME']}?")
-
-    def start_database(self):
-        with self.monkeypatch.context() as only:
-            only.delenv("DATABASE_URL")
-            only.setenv("REDIS_URL", "redis://unused")
-            servers = self.database_up.enter_context(
-                embedded.servers(self.home / "data", durable=True)
-            )
-        (self.postgres,) = servers.children
-        return servers.database_url
-
     def start_task_worker(self):
         options = ["--concurrency=1", "--beat", f"--schedule={self.home / 'schedule'}"]
         self.task_worker = start_celery("worker", options, self.home, os.environ)
 
-    # --- what is killed -----------------------------------------------------------------------
     def kill_web_worker(self, draw):
         (web,) = (
             child
@@ -156,31 +106,14 @@ class Machine:
                 cursor.execute("SELECT pg_terminate_backend(%s)", [draw.choice(sessions)[0]])
 
     def kill_task_worker(self, draw):
-        self._kill(self.task_worker)
+        self.kill(self.task_worker, with_family=True)
         self.start_task_worker()
-
-    def kill_database(self, draw):
-        """Kill the whole database; the next start replays its log."""
-        self._kill(self.postgres)
-        self.database_up.close()
-        self.start_database()
-
-    def _kill(self, child):
-        process = psutil.Process(child.process.pid)
-        process.suspend()  # so that it has no child more than we find
-        family = [process, *process.children(recursive=True)]
-        child.process.send_signal(signal.SIGKILL)
-        if child is self.task_worker:
-            for process in family[1:]:
-                process.kill()
-        child.process.wait()
-        psutil.wait_procs(family[1:], timeout=PATIENCE)
 
 
 @pytest.fixture
 def machine(lake, tea, clerks, vouchers, monkeypatch):
     with tempfile.TemporaryDirectory(prefix="linli-", dir="/tmp") as home, ExitStack() as stack:
-        machine = Machine(Path(home), monkeypatch, stack)
+        machine = Shop(Path(home), monkeypatch, stack)
         machine.start()
         yield machine
 

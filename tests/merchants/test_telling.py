@@ -7,6 +7,7 @@ from django.utils import timezone, translation
 
 from backend.notices.models import Notice
 from backend.notices.texts import words
+from backend.outbox import services as outbox
 from backend.webhooks import services as webhooks
 from backend.webhooks.models import Delivery, Endpoint
 from merchants.giving.services import wishes
@@ -139,7 +140,7 @@ def test_owners_are_told_of_a_webhook_that_is_switched_off(shop, lake, zhou, tol
     ping = webhooks.ping(endpoint=endpoint, community_id=lake.pk)
     Delivery.objects.filter(pk=ping.pk).update(attempts=9, next_at=timezone.now())
 
-    webhooks.deliver(community_id=lake.pk, delivery_id=ping.pk)
+    outbox.attempt("webhook", community_id=lake.pk, pk=ping.pk)
 
     assert Endpoint.objects.get().disabled_reason == "failing"
     assert told() == [("zhou", "webhook_switched_off")]

@@ -9,6 +9,9 @@ from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from backend.ids import new_id
+from backend.outbox import kinds
+from backend.outbox import services as outbox
+from backend.outbox.tasks import sweep_outbox, work_outbox
 from backend.webhooks import errors, queue, tasks
 from backend.webhooks import services as webhooks
 from backend.webhooks.api import PingThrottle
@@ -21,6 +24,7 @@ from merchants.webhooks.services import EVENTS
 from tests.standins.webhook_receiver import Receiver
 
 Status = Delivery.Status
+ATTEMPTS = len(kinds.WAITS) + 1
 
 
 @pytest.fixture
@@ -54,7 +58,7 @@ def told(lake, endpoint):
             object_id=new_id(),
             ordering_id=new_id(),
             happened_at=happened_at,
-            next_at=happened_at,
+            next_at=happened_at if status == Status.PENDING else None,
             status=status,
         )
 
@@ -68,14 +72,15 @@ def sweep(_tasks_run_at_once):
     def run():
         Delivery.objects.filter(status=Status.PENDING).update(next_at=timezone.now())
         Silence.objects.update(until_at=timezone.now())
-        tasks.sweep_webhooks()
+        sweep_outbox()
 
     return run
 
 
 def claim(delivery):
     """As a worker does before it asks the receiver."""
-    return queue.claim(community_id=delivery.community_id, delivery_id=delivery.pk)
+    where = {"community_id": delivery.community_id, "pk": delivery.pk}
+    return next(iter(outbox.claim(kinds.registered["webhook"], where)), None)
 
 
 def heard(receiver):
@@ -169,7 +174,7 @@ def test_what_did_not_arrive_is_told_again_under_the_same_id(
     owed = Delivery.objects.get()
     assert (owed.status, owed.http_status, owed.reason) == (Status.PENDING, http_status, reason)
     assert owed.next_at > timezone.now()
-    tasks.sweep_webhooks()  # not yet
+    sweep_outbox()  # not yet
     assert len(receiver.journal) == 1
 
     sweep()
@@ -199,12 +204,12 @@ def test_what_never_arrives_is_given_up_and_the_address_switched_off(
     endpoint, receiver, redeemed, sweep
 ):
     redeemed("2024-03-05 10:00")
-    receiver.answers = [500] * (queue.ATTEMPTS + 1)
+    receiver.answers = [500] * (ATTEMPTS + 1)
 
-    for _ in range(queue.ATTEMPTS + 1):
+    for _ in range(ATTEMPTS + 1):
         sweep()
 
-    assert len(receiver.journal) == queue.ATTEMPTS
+    assert len(receiver.journal) == ATTEMPTS
     assert Delivery.objects.get().status == Status.FAILED
     endpoint.refresh_from_db()
     assert endpoint.disabled_reason == "failing"
@@ -396,7 +401,7 @@ def test_a_key_of_before_tells_the_secret_that_is_in_use(endpoint, zhou, shop, l
 def test_a_worker_that_dies_half_way_leaves_it_to_the_next(endpoint, receiver, redeemed, sweep):
     redeemed("2024-03-05 10:00")
     assert claim(Delivery.objects.get()) is not None  # and was killed
-    tasks.sweep_webhooks()
+    sweep_outbox()
     assert receiver.journal == []  # it may be at it still
 
     sweep()  # a minute later
@@ -411,7 +416,7 @@ def test_who_gives_no_answer_is_asked_about_one_thing_and_then_about_the_rest(
     first, *others = [told() for _ in range(3)]
     receiver.answers = ["silent"]
     for _ in range(2):
-        tasks.sweep_webhooks()
+        sweep_outbox()
 
     assert len(receiver.journal) == 1
     tries = Delivery.objects.order_by("happened_at").values_list("attempts", "reason")
@@ -454,9 +459,9 @@ def test_who_refuses_did_give_an_answer(endpoint, receiver, told, sweep):
 def test_who_mended_it_need_not_wait(endpoint, receiver, told, zhou, how):
     told()
     receiver.answers = ["silent"]
-    tasks.sweep_webhooks()
+    sweep_outbox()
     told()
-    tasks.sweep_webhooks()
+    sweep_outbox()
     assert len(receiver.journal) == 1
 
     if how == "ping":
@@ -464,7 +469,7 @@ def test_who_mended_it_need_not_wait(endpoint, receiver, told, zhou, how):
     else:
         for is_active in (False, True):
             webhooks.switch(endpoint=endpoint, is_active=is_active, by=zhou)
-    tasks.sweep_webhooks()
+    sweep_outbox()
 
     assert len(receiver.journal) > 1
 
@@ -494,17 +499,24 @@ def test_a_sweep_queues_the_earliest_few_of_an_address_until_the_next_sweep(
 ):
     queued = {}
     monkeypatch.setattr(
-        tasks.deliver_webhook,
+        work_outbox,
         "apply_async",
-        lambda arguments, *, expires: queued.update({arguments: expires}),
+        lambda arguments, *, expires: queued.update({str(arguments): (arguments, expires)}),
     )
     other, _ = webhooks.create(owner_id=shop.pk, url=f"http://{receiver.name}/other", by=zhou)
     few = [told() for _ in range(11)][:10]
     one = told(to=other)
 
-    tasks.sweep_webhooks()
+    sweep_outbox()
 
-    assert queued == {(str(lake.pk), str(owed.pk)): house.SWEEP_SECONDS for owed in (*few, one)}
+    queued = [(*arguments, expires) for arguments, expires in queued.values()]
+    queued = [each for each in queued if each[0] == "webhook"]
+    shares = [{"community_id": str(lake.pk), "endpoint_id": str(to.pk)} for to in (endpoint, other)]
+    assert queued == [("webhook", share, house.SWEEP_SECONDS) for share in shares]
+    for kind, share, _ in queued:
+        work_outbox(kind, share)
+    tried = Delivery.objects.filter(attempts=1)
+    assert {delivery.pk for delivery in tried} == {owed.pk for owed in (*few, one)}
 
 
 @pytest.mark.django_db(transaction=True)
@@ -512,7 +524,7 @@ def test_workers_at_one_delivery_send_it_once(lake, endpoint, receiver, redeemed
     redeemed("2024-03-05 10:00")
     delivery = Delivery.objects.get()
 
-    at_once(4, lambda _: webhooks.deliver(community_id=lake.pk, delivery_id=delivery.pk))
+    at_once(4, lambda _: outbox.attempt("webhook", community_id=lake.pk, pk=delivery.pk))
 
     assert heard(receiver) == ["redemption.redeemed"]
 

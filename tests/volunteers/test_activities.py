@@ -8,10 +8,10 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from backend.communities.errors import NotAVolunteerHere
-from backend.notices import services as notices
 from backend.notices.models import Notice
 from points.models import Rule
 from points.rules import services as rules
+from tests.cast import tell
 from volunteers.activities import services as activities
 from volunteers.activities.errors import ShiftOver, ShiftTimesInvalid
 from volunteers.attendance import selectors
@@ -248,24 +248,24 @@ def test_cancelling_withdraws_the_reminder_and_signing_up_again_owes_it_again(cl
     sign_ups.cancel(attendance=place)
     reminder = Notice.objects.get()
     assert reminder.withdrawn_at is not None
-    assert not notices.deliver(notice_id=reminder.pk)
+    assert not tell(reminder)
 
     sign_ups.sign_up(shift=cleaning, volunteer=wang)
     assert Notice.objects.get().withdrawn_at is None
-    assert notices.deliver(notice_id=reminder.pk)
+    assert tell(reminder)
 
 
 def test_who_was_reminded_is_not_reminded_again(cleaning, wang):
     place = sign_ups.sign_up(shift=cleaning, volunteer=wang)
     reminder = Notice.objects.get()
-    notices.deliver(notice_id=reminder.pk)
+    tell(reminder)
 
     sign_ups.cancel(attendance=place)
     sign_ups.sign_up(shift=cleaning, volunteer=wang)
 
     reminder = Notice.objects.get()
     assert (reminder.delivered_at is not None, reminder.withdrawn_at) == (True, None)
-    assert not notices.deliver(notice_id=reminder.pk)
+    assert not tell(reminder)
 
 
 def test_nobody_is_reminded_of_a_shift_that_has_begun(patrol, wang):

@@ -7,11 +7,11 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone, translation
 
 from backend.audit.models import AuditEntry
-from backend.notices import services as notices
 from backend.notices.models import Notice
 from backend.notices.texts import words
 from points.models import Rule
 from points.rules import services as rules
+from tests.cast import tell
 from volunteers.activities import services as activities
 from volunteers.activities.errors import (
     ActivityCancelled,
@@ -81,7 +81,7 @@ def test_cancelling_a_shift_ends_its_places_and_tells_whoever_signed_up(tomorrow
     assert {place.status for place in Attendance.objects.all()} == {"cancelled"}
     assert told("shift_cancelled") == [wang]
     notice = Notice.objects.get(kind="shift_cancelled")
-    assert notices.deliver(notice_id=notice.pk)
+    assert tell(notice)
     with translation.override("zh-hans"):
         assert words(notice)[1].endswith("取消：下雨")
     assert Notice.objects.get(kind="shift_reminder", recipient=wang).withdrawn_at is not None

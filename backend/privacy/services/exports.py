@@ -1,12 +1,10 @@
 """Copies of the data held about somebody: asked for, made by a task, fetched by a link, removed."""
 
 import secrets
-import tempfile
 from datetime import datetime, timedelta
 from typing import IO
 from uuid import UUID
 
-from django.core.files import File
 from django.core.files.storage import default_storage
 from django.core.signing import BadSignature, SignatureExpired, TimestampSigner
 from django.db import transaction
@@ -15,6 +13,9 @@ from django.utils import timezone, translation
 from backend.accounts.models import User
 from backend.accounts.services.people import locked
 from backend.audit import services as trail
+from backend.files.storing import store
+from backend.outbox import services as outbox
+from backend.outbox.kinds import Done
 from backend.privacy import selectors
 from backend.privacy.errors import ExportExpired, ExportPending, ExportUnknown
 from backend.privacy.models import Export
@@ -29,9 +30,11 @@ _signer = TimestampSigner(salt="backend.privacy.export")
 def ask(*, user: User, language: str, now: datetime | None = None) -> Export:
     """Return an export of all that is held about ``user``, titled in ``language``; a task makes it.
 
-    Idempotent: answers with the last one while it is pending or can be fetched, for 24 hours.
+    Idempotent: answers with the last one while it is pending or can be fetched, for 24 hours. One
+    that could not be made is tried anew.
     """
     user = locked(user.pk)
+    outbox.owe_anew("export", Export.objects.filter(user=user, given_up_at__isnull=False))
     newest = selectors.exports_of(user).first()
     if newest and selectors.state_of(newest, now=now) != Export.State.EXPIRED:
         return newest
@@ -43,31 +46,15 @@ def ask(*, user: User, language: str, now: datetime | None = None) -> Export:
     return export
 
 
-@transaction.atomic
-def make(*, export_id: UUID) -> bool:
-    """Make the export's file. Returns False if it is made, or being made.
+def make(export: Export) -> Done:
+    """Make the export's file.
 
-    The row is locked until it is done. If a worker is killed, the row stays as it was, and the next
-    worker begins anew under the same name.
+    If a worker is killed over it, the next one begins anew under the same name.
     """
-    export = (
-        Export.objects.select_for_update(no_key=True, skip_locked=True, of=("self",))
-        .select_related("user")
-        .filter(pk=export_id, finished_at__isnull=True)
-        .first()
-    )
-    if export is None:
-        return False
-    with tempfile.TemporaryFile() as file, translation.override(export.language):
-        archive.write(file, export.user)
-        export.size_bytes = file.tell()
-        file.seek(0)
-        default_storage.delete(export.file_name)
-        default_storage.save(export.file_name, File(file))
-    export.finished_at = timezone.now()
-    export.expires_at = export.finished_at + KEPT_FOR
-    export.save(update_fields=["finished_at", "expires_at", "size_bytes"])
-    return True
+    with translation.override(export.language):
+        size_bytes, _ = store(export.file_name, lambda file: archive.write(file, export.user))
+    now = timezone.now()
+    return Done(finished_at=now, expires_at=now + KEPT_FOR, size_bytes=size_bytes)
 
 
 def link_token(export: Export) -> str:

@@ -1,0 +1,22 @@
+from django.apps import AppConfig
+
+
+class DocumentsConfig(AppConfig):
+    name = "backend.documents"
+
+    def ready(self) -> None:
+        from backend.documents import services
+        from backend.documents.models import Document
+        from backend.outbox.kinds import Kind, register
+
+        document = Kind(
+            model=Document,
+            act=services.make,
+            since="asked_at",
+            holds_row=True,
+            fair_by=("asked_by_id",),
+            related=("community", "asked_by"),
+            swept_at_most=1,
+            shares_at_most=4,  # workers have other things to do as well
+        )
+        register("document", document)

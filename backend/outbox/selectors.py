@@ -1,0 +1,42 @@
+"""Reads about what is owed."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Count, Min, QuerySet
+
+from backend import clocks
+from backend.outbox.kinds import Kind, registered
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What is owed of one kind: how much, since when the oldest, and how much was given up."""
+
+    kind: str
+    owed: int
+    oldest_at: datetime | None
+    given_up: int
+
+
+def figures(**where: Any) -> list[Figures]:
+    """Return the figures of every kind, or of the kinds of communities if ``where`` names one."""
+    now = clocks.now()
+    asked = registered.items()
+    return [
+        _figures(name, kind, now, where) for name, kind in asked if kind.is_tenants or not where
+    ]
+
+
+def given_up(kind: Kind, **where: Any) -> QuerySet[Any]:
+    """Return the dead letters of a kind."""
+    return kind.model._default_manager.filter(given_up_at__isnull=False, **where)
+
+
+def _figures(name: str, kind: Kind, now: datetime, where: dict[str, Any]) -> Figures:
+    owed = kind.model._default_manager.filter(next_at__isnull=False, **where)
+    found = owed.filter(**{f"{kind.since}__lte": now}).aggregate(
+        owed=Count("pk"), oldest_at=Min(kind.since)
+    )
+    return Figures(name, found["owed"], found["oldest_at"], given_up(kind, **where).count())

@@ -1,0 +1,205 @@
+"""Trying what is owed: whose turn it is, who has claimed it, how a try ended, when it is retried.
+
+A share is a community's rows, or what a kind divides a community's by (``Kind.fair_by``). Shares
+with due rows are read without a lock and each is given its turn, so nobody's thousand delay
+another's one. A claim takes a few rows of one share for the length of a lease and holds no lock
+afterwards. Workers that are killed lose their lease, and the next ones try again.
+
+Waits are our own because tries are counted in the row: Celery's and tenacity's live in a message or
+a process, and neither lasts 62 hours. Not django-outbox-pattern nor Procrastinate: they bring a
+table of their own, while what is owed here is a row that its app shows and constrains.
+"""
+
+import logging
+import time
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Min, QuerySet, Window
+from django.db.models.functions import RowNumber
+
+from backend import clocks
+from backend.accounts.models import User
+from backend.audit import services as trail
+from backend.communities.models import Community
+from backend.outbox import selectors
+from backend.outbox.errors import OwedKindUnknown
+from backend.outbox.kinds import Done, Failed, Kind, Later, Outcome, registered
+
+logger = logging.getLogger(__name__)
+
+JITTER = 0.1  # at most a tenth longer
+
+
+class WorkerLost(Exception):
+    """The error of a row whose every try ended with its worker."""
+
+
+# --- whose turn it is -------------------------------------------------------------------------
+def due(kind: Kind, now: datetime | None = None) -> QuerySet[Any]:
+    """Return the rows of ``kind`` that may be tried now."""
+    rows = kind.model._default_manager.filter(next_at__lte=now or clocks.now())
+    return kind.among(rows)
+
+
+def shares(name: str) -> list[dict[str, str]]:
+    """List the shares of a kind that have due rows, as text. Takes no lock.
+
+    The first share of each community comes before any community's second, and among those the one
+    that has waited longest.
+    """
+    kind = registered[name]
+    if not kind.is_ready():
+        return []
+    if not kind.share:
+        return [{}] if due(kind).exists() else []
+    longest = due(kind).order_by().values(*kind.share).annotate(waits_since=Min("next_at"))
+    order = "waits_since"
+    if kind.is_tenants and kind.fair_by:
+        turn = Window(RowNumber(), partition_by=F("community_id"), order_by=order)
+        longest, order = longest.annotate(turn=turn), "turn"
+    found = longest.order_by(order, "waits_since")[: kind.shares_at_most]
+    return [{column: str(row[column]) for column in kind.share} for row in found]
+
+
+def claim(
+    kind: Kind, where: Mapping[str, Any], *, at_most: int = 1, is_due: bool = True
+) -> list[Any]:
+    """Take up to ``at_most`` due rows of a share for the length of a lease, and count a try.
+
+    Rows that another worker holds, or is about to claim, are skipped. Without ``is_due`` rows are
+    taken before their time, also from whoever has the lease.
+    """
+    now = clocks.now()
+    rows = due(kind, now) if is_due else kind.model._default_manager.filter(next_at__isnull=False)
+    with transaction.atomic():
+        free = _locked(kind, rows.filter(**where), skip_locked=True).order_by("next_at", "pk")
+        claimed = [row for row in free[:at_most] if kind.admits(row)]
+        for row in claimed:
+            row.next_at, row.attempts = now + kind.lease, row.attempts + 1
+        if claimed:
+            ours = {"pk__in": [row.pk for row in claimed], **_community_of(kind, claimed[0])}
+            kind.model._default_manager.filter(**ours).update(
+                next_at=now + kind.lease, attempts=F("attempts") + 1
+            )
+    return claimed
+
+
+# --- a try ------------------------------------------------------------------------------------
+def work(name: str, share: Mapping[str, str]) -> int:
+    """Try what is due of one share, in claims of a few, for about as long as between two sweeps.
+
+    Returns the number of tries.
+    """
+    kind, until, tried = registered[name], time.monotonic() + settings.SWEEP_SECONDS, 0
+    while tried < kind.swept_at_most and time.monotonic() < until:
+        begun = time.monotonic()
+        most = min(kind.claimed_at_once, kind.swept_at_most - tried)
+        claimed = claim(kind, share, at_most=most)
+        for row in claimed:
+            if time.monotonic() - begun < kind.lease.total_seconds():  # else others have it
+                _try(kind, row)
+        tried += len(claimed)
+        if len(claimed) < most:
+            break
+    return tried
+
+
+def attempt(name: str, *, is_due: bool = True, **where: Any) -> bool:
+    """Try the one row that ``where`` names, its community first. Returns whether it is done.
+
+    False also if it is not owed, not due, or another worker has it.
+    """
+    kind = registered[name]
+    claimed = claim(kind, where, is_due=is_due)
+    return bool(claimed) and _try(kind, claimed[0])
+
+
+def _try(kind: Kind, row: Any) -> bool:
+    """Do what is owed and record how it ended. Returns whether it is done."""
+    # As long as the lease is ours: it may run out, or somebody may owe the row anew.
+    ours = kind.model._default_manager.filter(
+        pk=row.pk, next_at=row.next_at, **_community_of(kind, row)
+    )
+    try:
+        if row.attempts > len(kind.waits) + 1:
+            raise WorkerLost
+        if not kind.holds_row:
+            outcome = kind.act(row)
+        else:
+            with transaction.atomic():
+                held = _locked(kind, ours).first()
+                return held is not None and _record(kind, held, ours, kind.act(held))
+    except Exception as error:
+        logger.exception("%s %s failed", kind.model._meta.label, row.pk)
+        outcome = Failed(getattr(error, "code", type(error).__name__))
+    with transaction.atomic():
+        return _record(kind, row, ours, outcome)
+
+
+def _record(kind: Kind, row: Any, ours: QuerySet[Any], outcome: Outcome) -> bool:
+    """Record the end of a try in the row, if it is still ours. Returns whether it is done."""
+    values = {"next_at": None, "reason": "", **(outcome.values if outcome else {})}
+    if isinstance(outcome, Later):
+        values |= {"next_at": clocks.now() + outcome.after, "attempts": 0}
+    elif isinstance(outcome, Failed):
+        wait = None if outcome.for_good else wait_after(kind, row.attempts, row.pk)
+        end = {"next_at": clocks.now() + wait} if wait else {"given_up_at": clocks.now()}
+        values |= {"reason": outcome.reason[:64], **end}
+    is_recorded = bool(ours.update(**values))
+    if is_recorded and "given_up_at" in values:
+        for name, value in values.items():
+            setattr(row, name, value)
+        kind.gave_up(row)
+    return outcome is None or (is_recorded and isinstance(outcome, Done))
+
+
+def _locked(kind: Kind, rows: QuerySet[Any], *, skip_locked: bool = False) -> QuerySet[Any]:
+    locked = rows.select_for_update(no_key=True, of=("self",), skip_locked=skip_locked)
+    return locked.select_related(*kind.related) if kind.related else locked
+
+
+def _community_of(kind: Kind, row: Any) -> dict[str, UUID]:
+    return {"community_id": row.community_id} if kind.is_tenants else {}
+
+
+def wait_after(kind: Kind, attempts: int, row_id: UUID) -> timedelta | None:
+    """Return the wait after the failed try number ``attempts`` (from 1 on); None gives up."""
+    return None if attempts > len(kind.waits) else spread(kind.waits[attempts - 1], row_id)
+
+
+def spread(seconds: float, row_id: UUID) -> timedelta:
+    """Return ``seconds`` and up to a tenth more.
+
+    The id decides how much, so that what failed together does not come back together. The last bits
+    of a UUIDv7 are random, the first ones are a clock.
+    """
+    return timedelta(seconds=seconds * (1 + JITTER * (row_id.int & 0xFFFF) / 0xFFFF))
+
+
+# --- owed anew ----------------------------------------------------------------------------------
+def owe_anew(name: str, rows: QuerySet[Any]) -> int:
+    """Owe ``rows`` of a kind anew, from now on and with no tries counted. Returns the count."""
+    anew = registered[name].anew
+    return rows.update(next_at=clocks.now(), attempts=0, given_up_at=None, **anew)
+
+
+@transaction.atomic
+def retry(name: str, *, community: Community | None, by: User | None) -> int:
+    """Owe anew what was given up of a kind, in ``community`` if it belongs to communities.
+
+    Returns the count. Idempotent: a second call finds none. Raises OwedKindUnknown.
+    """
+    kind = registered.get(name)
+    if kind is None or kind.is_tenants != (community is not None):
+        raise OwedKindUnknown
+    where = {"community": community} if community else {}
+    count = owe_anew(name, selectors.given_up(kind, **where))
+    if count and community:
+        after = {"kind": name, "count": count}
+        trail.record("outbox.retry", actor=by, target=community, community=community, after=after)
+    return count
