@@ -75,6 +75,7 @@ INSTALLED_APPS = [
     "backend.documents",
     "backend.privacy",
     "backend.webhooks",
+    "backend.payouts",
     "points",
     "volunteers",
     "merchants",
@@ -233,8 +234,8 @@ WECHATPAY_API_BASE = env.str("LINLI_WECHATPAY_API_BASE", default="https://api.mc
 WECHATPAY_MCH_ID = env.str("LINLI_WECHATPAY_MCH_ID", default="")
 WECHATPAY_SERIAL = env.str("LINLI_WECHATPAY_SERIAL", default="")
 WECHATPAY_PRIVATE_KEY = env.str("LINLI_WECHATPAY_PRIVATE_KEY", default="", multiline=True)
-WECHATPAY_PUBLIC_KEY_ID = env.str("LINLI_WECHATPAY_PUBLIC_KEY_ID", default="")
-WECHATPAY_PUBLIC_KEY = env.str("LINLI_WECHATPAY_PUBLIC_KEY", default="", multiline=True)
+# WeChat Pay's own: id:PEM with commas between. We name the first; answers may be signed by any.
+WECHATPAY_PUBLIC_KEYS = env.str("LINLI_WECHATPAY_PUBLIC_KEYS", default="", multiline=True)
 WECHATPAY_API_V3_KEY = env.str("LINLI_WECHATPAY_API_V3_KEY", default="")
 WECHATPAY_NOTIFY_URL = env.str("LINLI_WECHATPAY_NOTIFY_URL", default="")
 WECHATPAY_TIMEOUT_SECONDS = 10.0
@@ -311,7 +312,7 @@ SPECTACULAR_SETTINGS = {
         "OfferStatusEnum": "merchants.models.Offer.Status",
         "PartnershipMoveEnum": "merchants.partners.api.partnerships.MOVES",
         "PartnershipStatusEnum": "merchants.models.Partnership.Status",
-        "PayoutStatusEnum": "merchants.models.Payout.Status",
+        "PayoutStatusEnum": "backend.payouts.models.Payout.Status",
         "PlannedStatusEnum": "volunteers.activities.models.Status",
         "PlaceKindEnum": "backend.communities.models.Community.Kind",
         "RedemptionStatusEnum": "merchants.models.Redemption.Status",
@@ -356,7 +357,6 @@ SWEEPS = {
     "merchants.redemption.tasks.sweep_expired_vouchers": SWEEP_SECONDS,
     "merchants.redemption.tasks.forget_old_pay_codes": 600.0,
     "merchants.giving.tasks.sweep_lapsed_wishes": 60.0,
-    "merchants.settlement.tasks.sweep_payouts": SWEEP_SECONDS,
     "volunteers.attendance.tasks.sweep_forgotten_check_outs": 60.0,
     # Each hour, for it is midnight somewhere; where nothing is due, nothing happens.
     "points.expiry.tasks.sweep_expiry": crontab(minute=5),

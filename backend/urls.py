@@ -21,6 +21,7 @@ APIS = [
     "backend.outbox.api",
     "backend.notices.api",
     "backend.documents.api",
+    "backend.payouts.api",
     "points.urls",
     "volunteers.urls",
     "backend.privacy.api",

@@ -13,6 +13,7 @@ class MerchantsConfig(AppConfig):
 
     def ready(self) -> None:
         from backend.documents.services import register
+        from backend.payouts import subjects
         from backend.webhooks import owners
         from merchants.catalogue.services import offers, raised
         from merchants.giving.services import giving_back, wishes
@@ -22,6 +23,7 @@ class MerchantsConfig(AppConfig):
         from merchants.redemption.selectors import pieces_held
         from merchants.redemption.sources import of_redemptions, of_refunds
         from merchants.settlement.selectors import is_unsettled
+        from merchants.settlement.services import payouts
         from merchants.webhooks import services as webhooks
 
         leaving.heard_by(giving_back.give_back)
@@ -29,6 +31,7 @@ class MerchantsConfig(AppConfig):
         sources.register("redemption", of_redemptions)
         sources.register("refund", of_refunds)
         register("statement", _statement)
+        subjects.register("statement", payouts.KIND)
         counts_while(is_unsettled)
         owners.declare(webhooks.OWNERS)
         for declaring in (increases, partnerships, offers, wishes):

@@ -8,5 +8,5 @@ from merchants.partners.models.merchants import Device, Invitation, Merchant, Me
 from merchants.partners.models.partnerships import Partnership, Terms
 from merchants.redemption.models import PayCode, Redemption, Refund, ScanAttempt, VoucherKey
 from merchants.settlement.models.bank import BankAccount, BankBatch, BankBatchLine
-from merchants.settlement.models.payouts import Payout, PayoutCallback
+from merchants.settlement.models.payouts import StatementPayout
 from merchants.settlement.models.statements import StatedAttendance, Statement, StatementQuestion

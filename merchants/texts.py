@@ -56,22 +56,6 @@ register(
         _("Your statement has been paid"),
         _("%(community)s, %(number)s: %(yuan)s yuan."),
     ),
-    payout_waiting=(
-        _("Confirm your money in WeChat"),
-        _("%(community)s sends you %(yuan)s yuan. Not confirmed within a day, it goes back."),
-    ),
-    payout_failed=(
-        _("A payout failed"),
-        _("%(merchant)s, statement %(number)s: %(reason)s. The statement is still to be paid."),
-    ),
-    payout_unclear=(
-        _("A payout needs you"),
-        _(
-            "%(merchant)s, statement %(number)s: WeChat has not told for an hour how it ended"
-            " (%(reason)s). Look it up at the merchant platform; do not pay it another way yet."
-            " You can cancel it; if WeChat does not know it, it is then closed a day later."
-        ),
-    ),
     webhook_switched_off=(
         _("Your webhook was switched off"),
         _("Nothing reached %(host)s for days. Mend it, switch it on, then redeliver."),

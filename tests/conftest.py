@@ -547,8 +547,7 @@ def wechat_pay(settings, wechat_pay_server):
     settings.WECHATPAY_MCH_ID = wechatpay.MCH_ID
     settings.WECHATPAY_SERIAL = wechatpay.SERIAL
     settings.WECHATPAY_PRIVATE_KEY = wechatpay.pem(wechatpay.OURS)
-    settings.WECHATPAY_PUBLIC_KEY_ID = wechatpay.PUBLIC_KEY_ID
-    settings.WECHATPAY_PUBLIC_KEY = wechatpay.pem(wechatpay.THEIRS.public_key())
+    settings.WECHATPAY_PUBLIC_KEYS = wechatpay.PUBLIC_KEYS
     settings.WECHATPAY_API_V3_KEY = wechatpay.API_V3_KEY
     settings.WECHATPAY_NOTIFY_URL = "https://linli.example/api/v1/wechatpay/callback"
     settings.WECHATPAY_TIMEOUT_SECONDS = 0.5

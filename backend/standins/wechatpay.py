@@ -28,6 +28,7 @@ SCHEME = "WECHATPAY2-SHA256-RSA2048"
 ENDS = ("SUCCESS", "FAIL", "CANCELLED")
 UNCONFIRMED = ("ACCEPTED", "PROCESSING", "WAIT_USER_CONFIRM")
 OURS_ALONE = ("made", "then")  # what a bill has that is not told
+MADE = ("out_bill_no", "transfer_bill_no", "create_time", "state")  # what its maker is told
 OVERDUE_SECONDS, LAG_SECONDS = 86_400, 60
 LEAST_FEN, NAME_FORBIDDEN_UNDER_FEN, NAME_REQUIRED_FROM_FEN = 10, 30, 200_000
 API_V3_KEY = "0123456789abcdef0123456789abcdef"
@@ -46,6 +47,9 @@ def pem(key):
     return key.public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     ).decode()
+
+
+PUBLIC_KEYS = f"{PUBLIC_KEY_ID}:{pem(THEIRS.public_key())}"
 
 
 class Problem(Exception):
@@ -125,8 +129,9 @@ class WeChatPay:
         return self.made(number)
 
     def made(self, number):
-        """Return the answer to the bill's maker, the only one with ``package_info``."""
+        """Return the answer to the bill's maker: with ``package_info``, and without the amount."""
         told = self.told(number)
+        told = {name: told[name] for name in MADE}
         if told["state"] == "WAIT_USER_CONFIRM":
             told["package_info"] = f"package-{number}"
         return told
@@ -270,8 +275,7 @@ class Server(serving.Server):
             "LINLI_WECHATPAY_MCH_ID": MCH_ID,
             "LINLI_WECHATPAY_SERIAL": SERIAL,
             "LINLI_WECHATPAY_PRIVATE_KEY": pem(OURS).replace("\n", "\\n"),
-            "LINLI_WECHATPAY_PUBLIC_KEY_ID": PUBLIC_KEY_ID,
-            "LINLI_WECHATPAY_PUBLIC_KEY": pem(THEIRS.public_key()).replace("\n", "\\n"),
+            "LINLI_WECHATPAY_PUBLIC_KEYS": PUBLIC_KEYS.replace("\n", "\\n"),
             "LINLI_WECHATPAY_API_V3_KEY": API_V3_KEY,
         }
 

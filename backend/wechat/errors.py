@@ -26,4 +26,4 @@ class WeChatUnavailable(Unavailable):
 
 class WeChatPayNotConfigured(Conflict):
     code = "wechat_pay_not_configured"
-    title = _("Paying by WeChat is not set up here; use the bank file.")
+    title = _("Paying by WeChat is not set up here; pay another way.")

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 
 from backend.wechat.errors import WeChatPayNotConfigured
 
@@ -44,7 +45,10 @@ class NotFromWeChatPay(Exception):
 
 @dataclass(frozen=True)
 class Pay:
-    """Our merchant account. ``platform_keys`` are by serial; ``serial`` is our certificate's."""
+    """Our merchant account. ``serial`` is our certificate's.
+
+    ``platform_keys`` are WeChat Pay's, by serial: any of them may sign, and we name the first.
+    """
 
     mch_id: str
     serial: str
@@ -140,24 +144,36 @@ def configured() -> Pay:
 
 def _words() -> dict[str, str]:
     """Return the account's settings by their names after WECHATPAY_."""
-    names = ("MCH_ID", "SERIAL", "PRIVATE_KEY", "PUBLIC_KEY_ID", "PUBLIC_KEY", "API_V3_KEY")
+    names = ("MCH_ID", "SERIAL", "PRIVATE_KEY", "PUBLIC_KEYS", "API_V3_KEY")
     return {name: getattr(settings, f"WECHATPAY_{name}") for name in names}
 
 
 @lru_cache(maxsize=1)  # reading a private key checks it, which takes longer than a call
 def _account(base_url: str, timeout_seconds: float, **words: str) -> Pay:
     private = serialization.load_pem_private_key(words["PRIVATE_KEY"].encode(), password=None)
-    public = serialization.load_pem_public_key(words["PUBLIC_KEY"].encode())
     assert isinstance(private, rsa.RSAPrivateKey)
-    assert isinstance(public, rsa.RSAPublicKey)
     return Pay(
         mch_id=words["MCH_ID"],
         serial=words["SERIAL"],
         private_key=private,
-        platform_keys={words["PUBLIC_KEY_ID"]: public},
+        platform_keys=_public_keys(words["PUBLIC_KEYS"]),
         api_v3_key=words["API_V3_KEY"].encode(),
         http=httpx.Client(base_url=base_url, timeout=timeout_seconds),
     )
+
+
+def _public_keys(words: str) -> dict[str, rsa.RSAPublicKey]:
+    """Return the keys by their ids, of ``id:PEM`` with commas between."""
+    keys = {}
+    for one in words.split(","):
+        key_id, _, pem = one.strip().partition(":")
+        try:
+            key = serialization.load_pem_public_key(pem.encode())
+        except ValueError:
+            raise ImproperlyConfigured("LINLI_WECHATPAY_PUBLIC_KEYS is not id:PEM,id:PEM") from None
+        assert isinstance(key, rsa.RSAPublicKey)
+        keys[key_id] = key
+    return keys
 
 
 def _code(answer: httpx.Response) -> str:

@@ -1,4 +1,4 @@
-"""Refusals of settlement: statements, questions, payouts and batches for the bank."""
+"""Refusals of settlement: statements, questions, payment and batches for the bank."""
 
 from django.utils.translation import gettext_lazy as _
 
@@ -55,36 +55,11 @@ class NothingToPay(Conflict):
     title = _("There is nothing to pay; a statement that owes nothing is marked as paid.")
 
 
-class PayoutUnderWay(Conflict):
-    code = "payout_under_way"
-    title = _("This statement is being paid already.")
-
-
-class PayoutOutsideLimits(Conflict):
-    code = "payout_outside_limits"
-    title = _("WeChat does not transfer such an amount at once; use the bank file.")
-
-
 class PayeeMissing(Conflict):
     code = "payee_missing"
     title = _("No owner of this merchant logs in with WeChat; use the bank file.")
 
 
-class PayoutFinished(Conflict):
-    code = "payout_finished"
-    title = _("This payout is finished.")
-
-
-class OwnPayout(Forbidden):
-    code = "own_payout"
-    title = _("Whoever receives a payout neither approves the statement nor orders the payout.")
-
-
 class BankBatchCancelled(Conflict):
     code = "bank_batch_cancelled"
     title = _("This batch for the bank was cancelled. Make another one.")
-
-
-class PayoutUnknown(NotFound):
-    code = "payout_unknown"
-    title = _("There is no such payout.")

@@ -2,18 +2,23 @@
 
 from typing import Any
 
-from django.db.models import Exists, F, OuterRef, Prefetch, Q, QuerySet, Value
+from django.db.models import CharField, Exists, F, OuterRef, Prefetch, Q, QuerySet, Value
+from django.db.models.functions import Cast, Concat
 
 from backend.accounts.models import User
 from backend.communities.models import Community, Role
 from backend.communities.selectors import HANDLES, WATCHES_OVER, communities_where
+from backend.payouts import selectors as payouts
+from backend.payouts.models import Payout
 from merchants.partners.models.merchants import Merchant
 from merchants.partners.selectors import WorkedAt, merchants_owned_by
 from merchants.redemption.models import Redemption, Refund
 from merchants.redemption.selectors import with_offer
 from merchants.settlement.models.bank import BankAccount, BankBatch, BankBatchLine
-from merchants.settlement.models.payouts import Payout
 from merchants.settlement.models.statements import Statement, StatementQuestion
+
+# The same as Statement.subject.
+_SUBJECT = Concat(Value("statement:"), Cast("pk", CharField()))
 
 
 # --- statements -------------------------------------------------------------------------------
@@ -84,25 +89,12 @@ def is_unsettled() -> Q:
 
 # --- payouts by WeChat ------------------------------------------------------------------------
 def payouts_of(statement: Statement) -> QuerySet[Payout]:
-    return _payouts(Q(**_on(statement)))
+    return payouts.payouts_of(statement.community_id, statement.subject)
 
 
-def payouts_in(community: Community) -> QuerySet[Payout]:
-    return _payouts(Q(community=community))
-
-
-def payouts_seen_by(user: User) -> QuerySet[Payout]:
-    """Return the payouts of the statements ``user`` may read."""
-    return _payouts(Q(statement__in=statements_seen_by(user)))
-
-
-def payouts_handled_by(user: User) -> QuerySet[Payout]:
-    """Return the payouts ``user`` may cancel as staff."""
-    return _payouts(Q(community__in=communities_where(user, HANDLES)))
-
-
-def _payouts(which: Q) -> QuerySet[Payout]:
-    return Payout.objects.filter(which).select_related("ordered_by").order_by("-id")
+def subjects_of(statements: QuerySet[Statement]) -> QuerySet[Statement, str]:
+    """Return the statements as subjects of payouts."""
+    return statements.order_by().values_list(_SUBJECT)
 
 
 # --- by the bank ------------------------------------------------------------------------------
@@ -115,13 +107,13 @@ def statements_to_pay(community: Community, payer: User) -> QuerySet[Statement]:
 
     Leaves out those ``payer`` approved, and those of a merchant on whose side they are.
     """
-    its = {"community": OuterRef("community"), "statement": OuterRef("pk")}
+    lines = BankBatchLine.objects.filter(community=community, statement=OuterRef("pk"))
     return (
         Statement.objects.filter(community=community, status=Statement.Status.APPROVED)
-        .alias(due=F("amount_fen") + F("carried_fen"))
+        .alias(due=F("amount_fen") + F("carried_fen"), as_subject=_SUBJECT)
         .filter(
-            ~Exists(Payout.objects.filter(**its, status__in=Payout.OPEN)),
-            ~Exists(BankBatchLine.objects.filter(**its, freed_at__isnull=True)),
+            ~Exists(payouts.under_way(community.pk, OuterRef("as_subject"))),
+            ~Exists(lines.filter(freed_at__isnull=True)),
             due__gt=0,
         )
         .exclude(approved_by=payer)

@@ -21,6 +21,7 @@ from backend.notices.models import Notice
 from backend.outbox import kinds, selectors, tasks
 from backend.outbox import services as outbox
 from backend.outbox.kinds import WAITS, Done, Failed, Later
+from backend.payouts.models import Payout
 from backend.privacy.models import Export
 from backend.privacy.services import exports
 from backend.webhooks.models import Delivery, Endpoint
@@ -67,7 +68,26 @@ def an_export(community, person) -> Export:
     return Export.objects.create(user=person, language="en", file_name=f"exports/{new_id().hex}")
 
 
-OWED = {"notice": a_notice, "webhook": a_webhook, "document": a_document, "export": an_export}
+def a_payout(community, person) -> Payout:
+    payer, _ = User.objects.get_or_create(username="payer")
+    return Payout.objects.create(
+        community=community,
+        subject=f"statement:{new_id()}",
+        purpose={},
+        payee=person,
+        openid="o6_somebody",
+        amount_fen=1,
+        ordered_by=payer,
+    )
+
+
+OWED = {
+    "notice": a_notice,
+    "webhook": a_webhook,
+    "document": a_document,
+    "export": an_export,
+    "payout": a_payout,
+}
 
 
 @pytest.fixture(params=KINDS)
@@ -99,6 +119,7 @@ def acting(name, monkeypatch) -> Callable:
             asked.append(row.pk)
             return act(row)
 
+        changes.setdefault("is_ready", lambda: True)
         monkeypatch.setitem(kinds.registered, name, replace(kind, act=noting, **changes))
         return asked
 

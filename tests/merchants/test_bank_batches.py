@@ -17,6 +17,8 @@ from backend.accounts.services import keys
 from backend.audit.models import AuditEntry
 from backend.communities.models import Role
 from backend.communities.services import roles
+from backend.payouts import services as advancing
+from backend.payouts.errors import PayoutUnderWay
 from merchants.models import BankBatch, BankBatchLine, MerchantMember, Statement
 from merchants.partners.services import partnerships as partners
 from merchants.settlement import errors, selectors
@@ -75,7 +77,7 @@ def test_what_is_in_a_batch_is_not_paid_by_wechat_and_the_other_way_round(
 ):
     SocialAccount.objects.create(user=zhou, provider="wechat", uid="o6_zhou")
     batch = bank.make_batch(community=lake, by=qian)
-    with pytest.raises(errors.PayoutUnderWay):
+    with pytest.raises(PayoutUnderWay):
         payouts.order(statement=approved, ordered_by=qian)
 
     bank.cancel_batch(batch=batch, by=qian)
@@ -83,7 +85,7 @@ def test_what_is_in_a_batch_is_not_paid_by_wechat_and_the_other_way_round(
     with pytest.raises(errors.NothingToPay):
         bank.make_batch(community=lake, by=qian)
 
-    payouts.cancel(payout=payout, by=qian)
+    advancing.cancel(payout=payout, by=qian)
     assert statements_in(bank.make_batch(community=lake, by=qian)) == {approved}
 
 

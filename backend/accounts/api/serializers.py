@@ -31,6 +31,16 @@ class PersonSerializer(ReadSerializer[User]):
         fields = ("id",)
 
 
+class ColleagueSerializer(ReadSerializer[User]):
+    """A person at work, by name: four eyes, and answering for a counter, need names."""
+
+    name = serializers.CharField(source="shown_name", read_only=True)
+
+    class Meta:
+        model = User
+        fields = ("id",)
+
+
 class ConsentTextSerializer(serializers.Serializer[Any]):
     """A purpose that one may agree to, and its text in the language asked for."""
 

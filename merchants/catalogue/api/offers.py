@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from backend.accounts.api.serializers import ColleagueSerializer
 from backend.accounts.models import User
 from backend.api.callers import signed_in
 from backend.api.fields import CharField, DateField, DateTimeField, IntegerField, TextField
@@ -29,7 +30,7 @@ from merchants.catalogue.models import PIECES_AT_MOST, Offer, OfferPrice, StockM
 from merchants.catalogue.services import offers as catalogue
 from merchants.partners.api.increases import AS_INCREASE, FEN_AT_MOST
 from merchants.partners.api.members import at_workplace, owned
-from merchants.partners.api.serializers import ColleagueSerializer, DecisionSerializer
+from merchants.partners.api.serializers import DecisionSerializer
 from merchants.partners.models.increases import Increase
 from merchants.partners.models.merchants import Merchant
 from merchants.partners.selectors import owns, partners_in, partnerships_of

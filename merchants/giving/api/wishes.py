@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from backend.accounts.api.serializers import ColleagueSerializer
 from backend.accounts.models import User
 from backend.api.callers import signed_in
 from backend.api.fields import IntegerField, TextField
@@ -25,7 +26,6 @@ from merchants.giving.services import wishes
 from merchants.partners.api.increases import AS_INCREASE, FEN_AT_MOST
 from merchants.partners.api.members import at_owned
 from merchants.partners.api.serializers import (
-    ColleagueSerializer,
     DecisionSerializer,
     PartnerCommunitySerializer,
 )

@@ -6,6 +6,7 @@ from django_filters import rest_framework as filters
 from rest_framework import serializers
 from rest_framework.views import APIView
 
+from backend.accounts.api.serializers import ColleagueSerializer
 from backend.accounts.models import User
 from backend.api.fields import IntegerField
 from backend.api.filters import PersonFilter
@@ -16,7 +17,7 @@ from backend.communities.api.shown import community, in_community, managed_commu
 from backend.communities.models import Community
 from backend.communities.selectors import WATCHES_OVER
 from merchants.partners import selectors
-from merchants.partners.api.serializers import ColleagueSerializer, DecisionSerializer
+from merchants.partners.api.serializers import DecisionSerializer
 from merchants.partners.models.increases import Increase
 from merchants.partners.services import increases
 

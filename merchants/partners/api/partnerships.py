@@ -7,6 +7,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.views import APIView
 
+from backend.accounts.api.serializers import ColleagueSerializer
 from backend.accounts.models import User
 from backend.api.fields import CharField, DateField, IntegerField, TextField
 from backend.api.filters import CommunityFilter, TextFilter
@@ -20,7 +21,6 @@ from merchants.partners import selectors
 from merchants.partners.api.increases import AS_INCREASE
 from merchants.partners.api.members import at_owned
 from merchants.partners.api.serializers import (
-    ColleagueSerializer,
     NewInvitationSerializer,
     PartnerCommunitySerializer,
 )

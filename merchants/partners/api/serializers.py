@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from backend.accounts.api.fields import CodeField
-from backend.accounts.models import User
+from backend.accounts.api.serializers import ColleagueSerializer
 from backend.api.fields import TextField
 from backend.api.serializers import ReadSerializer
 from backend.communities.models import Community
@@ -36,16 +36,6 @@ class WorkplaceSerializer(ReadSerializer[Merchant]):
     class Meta:
         model = Merchant
         fields = ("id", "name", "trade")
-
-
-class ColleagueSerializer(ReadSerializer[User]):
-    """A person at work, by name: four eyes, and answering for a counter, need names."""
-
-    name = serializers.CharField(source="shown_name", read_only=True)
-
-    class Meta:
-        model = User
-        fields = ("id",)
 
 
 class DecisionSerializer(serializers.Serializer[Any]):

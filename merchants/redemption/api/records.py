@@ -7,12 +7,13 @@ from drf_spectacular.extensions import OpenApiSerializerExtension
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from backend.accounts.api.serializers import ColleagueSerializer
 from backend.api.filters import CharFilter, DaysFilter, MarkFilter
 from backend.api.serializers import ReadSerializer
 from backend.api.views import ListView, OpenView, seen
 from backend.communities.api.shown import in_community
 from backend.communities.selectors import WATCHES_OVER
-from merchants.partners.api.serializers import ColleagueSerializer, PartnerSerializer
+from merchants.partners.api.serializers import PartnerSerializer
 from merchants.redemption import selectors
 from merchants.redemption.api.serializers import (
     TOLD_TO_ALL,

@@ -5,10 +5,11 @@ from typing import Any
 from rest_framework import serializers
 
 from backend.accounts.api.fields import CodeField
+from backend.accounts.api.serializers import ColleagueSerializer
 from backend.api.fields import IntegerField
 from backend.api.serializers import ReadSerializer
 from merchants.catalogue.api.serializers import TakenOfferSerializer
-from merchants.partners.api.serializers import ColleagueSerializer, PartnerSerializer
+from merchants.partners.api.serializers import PartnerSerializer
 from merchants.redemption.models import Redemption
 from merchants.redemption.selectors import told_to
 from merchants.redemption.services import vouchers as redemption

@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from backend.accounts.api.fields import DigitsField
+from backend.accounts.api.serializers import ColleagueSerializer
 from backend.accounts.models import User
 from backend.api import files
 from backend.api.callers import signed_in
@@ -23,7 +24,6 @@ from backend.communities.models import Community
 from backend.communities.selectors import HANDLES, WATCHES_OVER
 from backend.files.spreadsheets import Cell, Sheet
 from merchants.partners.api.members import at_owned
-from merchants.partners.api.serializers import ColleagueSerializer
 from merchants.partners.models.merchants import Merchant
 from merchants.partners.selectors import merchants_owned_by
 from merchants.settlement import selectors

@@ -5,11 +5,11 @@ from typing import Any
 from rest_framework import serializers
 from rest_framework.views import APIView
 
+from backend.accounts.api.serializers import ColleagueSerializer
 from backend.accounts.models import User
 from backend.api.fields import TextField
 from backend.api.serializers import ReadSerializer
 from backend.api.views import ListView, OpenView, below, seen, writes
-from merchants.partners.api.serializers import ColleagueSerializer
 from merchants.settlement import selectors
 from merchants.settlement.api.statements import SEEN
 from merchants.settlement.models.statements import Statement, StatementQuestion

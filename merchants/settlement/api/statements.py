@@ -9,6 +9,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from backend.accounts.api.serializers import ColleagueSerializer
 from backend.accounts.models import User
 from backend.api.fields import CharField, DateField
 from backend.api.filters import DayFilter
@@ -20,7 +21,6 @@ from backend.communities.selectors import HANDLES, WATCHES_OVER
 from backend.documents import api as documents
 from merchants.partners.api.members import at_owned
 from merchants.partners.api.serializers import (
-    ColleagueSerializer,
     PartnerCommunitySerializer,
     PartnerSerializer,
 )

@@ -16,18 +16,17 @@ from merchants.partners.models.partnerships import Partnership
 from merchants.triggers import not_their_own
 
 
-def _of_statement(column: str) -> str:
-    return (
-        f"(SELECT s.{column} FROM merchants_statement s"  # noqa: S608  # nothing from outside
-        " WHERE s.community_id = NEW.community_id AND s.id = NEW.statement_id)"
-    )
+def of_statement(statement: str) -> dict[str, str]:
+    """Return the partnership and the period's beginning of the statement, for ``not_their_own``."""
+    columns = {"partnership": "partnership_id", "since": "period_start"}
+    return {
+        name: f"(SELECT s.{column} FROM merchants_statement s"  # noqa: S608  # nothing from outside
+        f" WHERE s.community_id = NEW.community_id AND s.id = {statement})"
+        for name, column in columns.items()
+    }
 
 
-# For triggers of rows that name a statement: its partnership, and the period's beginning.
-OF_STATEMENT = {
-    "partnership": _of_statement("partnership_id"),
-    "since": _of_statement("period_start"),
-}
+OF_STATEMENT = of_statement("NEW.statement_id")
 
 
 _IS_APPROVED = Q(approved_at__isnull=False, approved_by__isnull=False)
@@ -183,6 +182,11 @@ class Statement(TenantModel):
     def number(self) -> str:
         """The number as people write it, ``2026-0007``; empty before approval."""
         return f"{self.number_year}-{self.number_in_year:04}" if self.number_in_year else ""
+
+    @property
+    def subject(self) -> str:
+        """The statement as the subject of a payout."""
+        return f"statement:{self.pk}"
 
     @property
     def last_day(self) -> date:

@@ -12,6 +12,8 @@ from backend.accounts.models import User
 from backend.audit import services as trail
 from backend.communities.models import Community
 from backend.ids import new_id
+from backend.payouts.errors import PayoutUnderWay
+from backend.payouts.selectors import under_way
 from backend.registries import volunteering
 from merchants.partners import selectors
 from merchants.partners.models.listings import ActivityMatch, Listing
@@ -19,7 +21,6 @@ from merchants.partners.models.partnerships import Partnership
 from merchants.partners.services import sides, telling
 from merchants.redemption.services.redeeming import call
 from merchants.settlement import errors
-from merchants.settlement.models.payouts import Payout
 from merchants.settlement.models.statements import StatedAttendance, Statement
 from merchants.settlement.services import proving
 from points.kinds import AccountKind
@@ -121,7 +122,8 @@ def mark_paid(
     """Record a payment, which moves the points from the merchant's account to ``settled``.
 
     If more was refunded than redeemed, points move back. ``payment_reference`` is the bank's, for
-    instance. ``was_ordered`` means that the payer's side was checked when the payout was ordered.
+    instance. ``was_ordered`` means that a payout succeeded, whose payer was checked when it was
+    ordered.
     Idempotent: keeps the first payment. Raises OwnMerchant, OwnApproval, PayoutUnderWay,
     StatementStatusWrong unless the statement is approved.
     """
@@ -134,8 +136,8 @@ def mark_paid(
         raise errors.StatementStatusWrong(current_status=statement.status)
     if statement.approved_by_id == payer.pk:
         raise errors.OwnApproval
-    if statement.payouts.filter(status__in=Payout.OPEN).exists():
-        raise errors.PayoutUnderWay
+    if not was_ordered and under_way(statement.community_id, statement.subject).exists():
+        raise PayoutUnderWay
     if statement.points:
         _settle_points(statement)
     statement.save_with(

@@ -55,7 +55,7 @@ class Autodetector(TriggersMixin, SQLAutodetector):  # type: ignore[misc]
         for step, operations in zip(steps, late, strict=True):
             tables = {}
             for one in step.operations:
-                if isinstance(one, CreateModel):
+                if isinstance(one, CreateModel) and not one.options.get("proxy"):  # has no table
                     tables[one.name_lower] = one
                 elif isinstance(one, FieldOperation):  # what comes later may be about its column
                     tables.pop(one.model_name_lower, None)

@@ -1,0 +1,24 @@
+"""Notices about payouts."""
+
+from django.utils.translation import gettext_lazy as _
+
+from backend.notices.texts import register
+
+register(
+    payout_waiting=(
+        _("Confirm your money in WeChat"),
+        _("%(community)s sends you %(yuan)s yuan. Not confirmed within a day, it goes back."),
+    ),
+    payout_failed=(
+        _("A payout failed"),
+        _("%(title)s: %(reason)s. It is still to be paid."),
+    ),
+    payout_unclear=(
+        _("A payout needs you"),
+        _(
+            "%(title)s: WeChat has not told for an hour how it ended (%(reason)s). Look it up at"
+            " the merchant platform; do not pay it another way yet. You can cancel it; if WeChat"
+            " does not know it, it is then closed a day later."
+        ),
+    ),
+)
