@@ -296,6 +296,8 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "AccountKindEnum": "points.kinds.AccountKind",
         "AttendanceStatusEnum": "volunteers.models.Attendance.Status",
+        "ClaimStatusEnum": "points.models.Claim.Status",
+        "EntryKindEnum": "points.funds.selectors.EntryKind",
         "ExpiryPolicyKindEnum": "points.models.ExpiryPolicy.Kind",
         "ExportStateEnum": "backend.privacy.models.Export.State",
         "GivenRoleEnum": "backend.communities.api.serializers.GIVEN_ROLES",
@@ -361,6 +363,7 @@ SWEEPS = {
     # Each hour, for it is midnight somewhere; where nothing is due, nothing happens.
     "points.expiry.tasks.sweep_expiry": crontab(minute=5),
     "points.seals.tasks.sweep_unsealed": 300.0,
+    "points.funds.tasks.sweep_waiting_claims": 300.0,
     "backend.accounts.tasks.forget_old_attempts": 600.0,
 }
 NIGHTLY = {

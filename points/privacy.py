@@ -10,6 +10,8 @@ from backend.accounts.models import User
 from backend.communities.selectors import tenants
 from backend.privacy import held
 from points.awards.models import Award
+from points.funds.models import Claim, Fund, TopUp
+from points.funds.services import PAYEES
 from points.ledger import selectors
 from points.ledger.models import Account, Earned, Hold, Reversal
 
@@ -44,6 +46,20 @@ def _of(model: type[Model], field: str) -> Callable[[Account], QuerySet[Any]]:
     return lambda wallet: model._default_manager.filter(
         community_id=wallet.community_id, **{field: wallet}
     )
+
+
+_CLAIM_COLUMNS = (
+    "id community amount unit=payee__unit reason source=subject status closed_at"
+    " requested_at=claimed_at resolved_at explanation"
+)
+
+
+def _claims(user: User) -> Iterator[held.Row]:
+    payees = Account.objects.filter(
+        community__in=tenants(), kind__in=PAYEES.values(), holder=f"person:{user.pk}"
+    )
+    theirs = Claim.objects.filter(community__in=tenants(), payee__in=payees)
+    return held.each(theirs, *held.paths(_CLAIM_COLUMNS).values())
 
 
 held.table(
@@ -85,6 +101,15 @@ _of_each_wallet(
     "id community reverses=transfer_id amount recovered reason source occurred_at requested_at",
     _of(Reversal, "account"),
 )
+held.table(
+    "claims",
+    "由专项资金支付给您的款项或积分 / what funds pay you",
+    _CLAIM_COLUMNS,
+    rows=_claims,
+)
+held.acts(Fund, "opened_by", "ended_by")
+held.acts(TopUp, "topped_up_by")
+held.acts(Claim, "asked_by", "approved_by")
 held.titles(
     amount=_("Amount"),
     available=_("Available"),
@@ -102,4 +127,5 @@ held.titles(
     shortfall=_("Shortfall"),
     source=_("Source"),
     transfer=_("Transfer"),
+    unit=_("Unit"),
 )

@@ -137,7 +137,8 @@ class Transfer(Movement):
 class Hold(Movement):
     """An ``amount`` set aside in ``debit`` until it is captured (all or part) or voided, once.
 
-    From ``expires_at`` on a hold can not be captured, whether or not anything has voided it yet.
+    From ``expires_at`` on a hold can not be captured, whether or not anything has voided it yet;
+    NULL: it never expires.
     Capturing makes the transfer: a trigger writes it, under the hold's own key.
     """
 
@@ -147,7 +148,7 @@ class Hold(Movement):
         VOIDED = "voided"
 
     state = models.CharField(max_length=8, choices=State, default=State.HELD)
-    expires_at = models.DateTimeField()
+    expires_at = models.DateTimeField(null=True)
     captured_amount = models.BigIntegerField(null=True)
     transfer_id = models.UUIDField(null=True)  # the transfer that captured it
     resolved_at = models.DateTimeField(null=True)  # when it was captured or voided

@@ -275,11 +275,12 @@ def totals_by_kind(community: Community, unit: Unit = Unit.POINTS) -> dict[str, 
 def public_figures(community: Community) -> dict[str, int]:
     """Return points ``issued`` so far, ``redeemed`` with merchants, and ``outstanding``.
 
-    Outstanding points are those in wallets, reserved ones included.
+    Outstanding points are those in wallets, reserved ones included. A fund's points are issued
+    when they leave it.
     """
     totals = totals_by_kind(community)
     return {
-        "issued": -totals[AccountKind.ISSUANCE],
+        "issued": -totals[AccountKind.ISSUANCE] - totals[AccountKind.FUND],
         "redeemed": totals[AccountKind.MERCHANT] + totals[AccountKind.SETTLED],
         "outstanding": totals[AccountKind.WALLET],
     }

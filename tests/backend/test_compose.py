@@ -153,6 +153,11 @@ def free_port():
         return str(probe.getsockname()[1])
 
 
+# A look at the health of what has not begun yet takes as long as a start.
+BEGUN = {"web": "Listening at", "worker": " ready.", "beat": "beat: Starting"}
+ONE_OF_EACH = {"LINLI_WEB_WORKERS": "1", "LINLI_WORKER_CONCURRENCY": "1"}
+
+
 @pytest.mark.slow
 def test_each_command_line_does_its_work_and_each_health_check_sees_it(tmp_path, monkeypatch):
     monkeypatch.delenv("DATABASE_URL")
@@ -161,8 +166,12 @@ def test_each_command_line_does_its_work_and_each_health_check_sees_it(tmp_path,
 
     def command(name):
         # What is a container's own, and would be shared here: its /tmp.
-        words = [filled_in(word) for word in SERVICES[name]["command"]]
+        words = [filled_in(word, FILLED_IN | ONE_OF_EACH) for word in SERVICES[name]["command"]]
         return [word.replace("/tmp/", f"{tmp_path}/") for word in words]  # noqa: S108
+
+    def has_said(name, words):
+        assert started[name].running, started[name].log_tail()
+        return words in started[name].log.read_text()
 
     def healthy(name):
         assert started[name].running, started[name].log_tail()
@@ -193,7 +202,8 @@ def test_each_command_line_does_its_work_and_each_health_check_sees_it(tmp_path,
                     env=environments[name],
                     cwd=BASE_DIR,
                 )
-            for name in started:
+            for name, begun in BEGUN.items():
+                eventually(lambda name=name, begun=begun: has_said(name, begun))
                 eventually(lambda name=name: healthy(name))
             eventually(lambda: "Sending due task" in started["beat"].log.read_text())
             eventually(

@@ -37,8 +37,10 @@ from backend.privacy.services import archive, exports
 from merchants.giving.services import wishes
 from merchants.models import MerchantMember, ScanAttempt, Wish
 from merchants.redemption.services import vouchers as redemption
+from points.funds import services as funds
+from points.kinds import Unit
 from points.ledger import services as ledger
-from points.models import Award, Earned, Hold, Reversal, Transfer
+from points.models import Award, Claim, Earned, Hold, Reversal, Transfer
 from tests.conftest import SHANGHAI
 from volunteers.attendance.errors import AttendanceStatusWrong
 from volunteers.attendance.services import hours
@@ -79,7 +81,20 @@ def story(lake, hill, wang, li, zhao, chen, tea, served, grant_points):
     )
     reports.close_verified(report=report, handler=zhao, answer="已处理")
     reports.submit(community=lake, reporter=li, category="dispute", text="与邻居有纠纷")
+    fund = funds.open_fund(community=lake, name="红包", year=2024, unit=Unit.FEN, opened_by=chen)
+    funds.top_up(fund=fund, amount=1_000, reason="拨款", topped_up_by=chen)
     for person in (wang, li):
+        claim = funds.claim(
+            fund=fund,
+            subject=f"report:{person.username}",
+            payee=f"person:{person.pk}",
+            amount=300,
+            closed_at=timezone.now(),
+            reason="report",
+            asked_by=zhao,
+            explanation={"category": "hazard"},
+        )
+        funds.commit(claim=claim)
         with pytest.raises(AttendanceStatusWrong):
             hours.check_out(
                 attendance=Attendance.objects.filter(volunteer=person).latest("pk"),
@@ -139,6 +154,7 @@ def expected_of(wang, story):
     volunteer, notice = one(Volunteer, user=wang), one(Notice, recipient=wang)
     guardianship, asked = one(Guardianship), one(JoinRequest)
     session, export = one(UserSession, user=wang), one(Export, user=wang)
+    claim = one(Claim, subject="report:wang")
     hold = Hold.objects.get(source__in=[f"redemption:{r.pk}" for r in redemptions_of(wang)])
     (voucher,) = redemptions_of(wang)
     wish = one(Wish, volunteer=wang)
@@ -343,6 +359,21 @@ def expected_of(wang, story):
                 "source": "",
                 "occurred_at": when(reversal.occurred_at),
                 "requested_at": when(reversal.requested_at),
+            }
+        ],
+        "claims": [
+            {
+                "id": str(claim.pk),
+                "community": "lake",
+                "amount": 300,
+                "unit": "fen",
+                "reason": "report",
+                "source": "report:wang",
+                "status": "committed",
+                "closed_at": when(claim.closed_at),
+                "requested_at": when(claim.claimed_at),
+                "resolved_at": when(claim.resolved_at),
+                "explanation": {"category": "hazard"},
             }
         ],
         "redemptions": [

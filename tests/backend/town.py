@@ -42,6 +42,8 @@ from merchants.redemption.services import offline, pay_codes, shop_codes, vouche
 from merchants.redemption.services import vouchers as redemption
 from merchants.settlement.services import bank, files, payouts, questions
 from merchants.settlement.services import statements as settlement
+from points.funds import services as funds
+from points.kinds import Unit
 from points.ledger.selectors import accounts_in, transfers_of
 from points.models import Rule
 from points.rules import services as rules
@@ -383,6 +385,27 @@ def business(
     given = campaigns.sponsor(
         partnership=partnership, text="长寿面五十份", given_on=community.today, by=newcomer
     )
+    budget, old_budget = (
+        funds.open_fund(
+            community=community,
+            name=name,
+            year=community.today.year - 1,
+            unit=Unit.FEN,
+            opened_by=newcomer,
+            approval_above=100,
+        )
+        for name in ("红包", "旧红包")  # something is reserved in the first alone
+    )
+    funds.top_up(fund=budget, amount=900, reason="拨款", topped_up_by=newcomer)
+    claimed = funds.claim(
+        fund=budget,
+        subject=f"report:{hazard.pk}",
+        payee=f"person:{volunteer.pk}",
+        amount=500,
+        closed_at=now,
+        reason="report",
+        asked_by=newcomer,
+    )
     moved = catalogue.restock(offer=tea, change=1, reason="到货", by=newcomer)
     made = []
     neighbours = [
@@ -512,6 +535,9 @@ def business(
         "picture_id": [PurePath(tea.picture.name).stem],
         "listing_id": listed,
         "fair_id": [fair],
+        "fund_id": [budget, old_budget],
+        "fund_claim_id": [claimed],
+        "fund_entry_id": transfers_of(budget.account)[:1],
         "match_id": matched,
         "pay_code_id": [showing],
     }
@@ -635,6 +661,16 @@ def business(
                 "description": "周末可借",
             }
             for what in ("needs", "resources")
+        },
+        "POST /api/v1/communities/{code}/funds": {
+            "name": "微心愿",
+            "year": 2030,
+            "unit": "points",
+            "approval_above": 200,
+        },
+        "POST /api/v1/communities/{code}/funds/{fund_id}/top-ups": {
+            "amount": 100,
+            "reason": "街道拨款",
         },
         "POST /api/v1/communities/{code}/fairs": {
             "title": "年货集市",

@@ -1072,6 +1072,8 @@ def test_the_command_says_what_it_checked_how_much_and_how_long(verify_ledger):
             " anew) (N rows, N s)",
             "  expiry: what a wallet lost is of a day that was over, and what it did not keep"
             " (N rows, N s)",
+            "  funds: each transfer of a fund has its event, each reservation its hold, and nobody"
+            " overtook (N rows, N s)",
             "  balance: accounts of a unit add up to zero; at any past moment, each transfer does"
             " (N rows, N s)",
             "  seals: each transfer is what was sealed, in one seal or waiting; heads are chained"

@@ -110,6 +110,7 @@ def set_aside(
         ),
         lifetime=lifetime + late,
     )
+    assert hold.expires_at  # it has a lifetime
     conditions.check_limit(offer, volunteer, quantity, moment)  # under the wallet's lock
     # One SQL statement checks and takes: of two volunteers for the last item, one finds a row.
     left = Offer.objects.filter(pk=offer.pk, stock__gte=quantity)

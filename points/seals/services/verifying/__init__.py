@@ -17,14 +17,25 @@ from django.utils import timezone
 from backend.communities.models import Community
 from points.ledger import selectors
 from points.seals.models import Verification
-from points.seals.services.verifying import books, chain, guards
+from points.seals.services.verifying import books, chain, funds, guards
 from points.seals.services.verifying.books import LONGEST_TRANSACTION
 from points.seals.services.verifying.findings import Checked, Finding
 
 __all__ = ["LONGEST_TRANSACTION", "Checked", "Finding", "verify"]
 
 KEPT = 1000  # findings that a verification keeps; it counts all
-_TABLES = ("transfer", "account", "hold", "reversal", "earned", "award", "seal")
+_TABLES = (
+    "transfer",
+    "account",
+    "hold",
+    "reversal",
+    "earned",
+    "award",
+    "fund",
+    "topup",
+    "claim",
+    "seal",
+)
 
 
 def verify(
@@ -70,7 +81,7 @@ def _look(
     """Yield each finding as it is found, and after those of a check that the check is over."""
     guarded = guards.Guards()
     yield from _timed(guards.CHECK, guards.PROMISE, guarded.count, guarded.findings())
-    for check in books.CHECKS:
+    for check in (*books.CHECKS, funds.CHECK):
         looked_at = sum(rows[table] for table in check.tables)
         yield from _timed(check.name, check.promise, looked_at, check.findings(community))
     yield from _timed(*_BALANCE, rows["account"], _balance(community))

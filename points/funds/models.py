@@ -1,0 +1,235 @@
+"""Funds: budgets, what was put into them, and what is claimed from them."""
+
+from typing import ClassVar
+
+import pgtrigger
+from django.db import models
+from django.db.models import F, Q
+
+from backend.communities.models import TenantModel
+from backend.tables import PersonKey, never, set_once, together, trigger
+from points.ledger import triggers
+from points.ledger.clock import ClockTimestamp
+from points.ledger.models import Account, Hold
+from points.ledger.triggers import UPDATE_OF
+
+
+class Fund(TenantModel):
+    """A budget of one year, in points or fen, kept by an account of kind ``fund``.
+
+    A claim above ``approval_above`` is paid once a second person approves it; NULL: none has to.
+    After its year the fund ends: what is left is carried over into another fund, or returned.
+    """
+
+    class Ending(models.TextChoices):
+        CARRIED_OVER = "carried_over"
+        RETURNED = "returned"
+
+    account = models.ForeignKey(Account, models.PROTECT, related_name="+", db_index=False)
+    year = models.PositiveSmallIntegerField()  # by the community's clock
+    name = models.CharField(max_length=40)
+    approval_above = models.BigIntegerField(null=True)  # in the account's unit
+    opened_at = models.DateTimeField(db_default=ClockTimestamp())
+    opened_by = PersonKey()
+    ending = models.CharField(max_length=12, choices=Ending, null=True)
+    ended_at = models.DateTimeField(null=True)
+    ended_by = PersonKey(null=True)
+    ended_amount = models.BigIntegerField(null=True)  # what was left, and is elsewhere now
+    carried_into = models.ForeignKey(
+        "self", models.PROTECT, related_name="+", db_index=False, null=True
+    )
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="fund_once", fields=["community", "year", "name"]),
+            models.UniqueConstraint(name="fund_has_an_account", fields=["community", "account"]),
+            models.UniqueConstraint(
+                name="fund_carried_into_once", fields=["community", "carried_into"]
+            ),
+            models.CheckConstraint(
+                name="fund_threshold_not_below_zero",
+                condition=Q(approval_above__isnull=True) | Q(approval_above__gte=0),
+            ),
+            models.CheckConstraint(
+                name="fund_ending_is_complete",
+                condition=together("ending", "ended_at", "ended_by", "ended_amount")
+                & (
+                    Q(ending="carried_over", carried_into__isnull=False)
+                    | (Q(ending__isnull=True) | Q(ending="returned")) & Q(carried_into__isnull=True)
+                )
+                & (Q(ended_amount__isnull=True) | Q(ended_amount__gte=0)),
+            ),
+        ]
+        triggers: ClassVar = [
+            *triggers.stays("fund"),
+            pgtrigger.ReadOnly(
+                name="fund_keeps_its_terms",
+                fields=[
+                    "id",
+                    "community",
+                    "account",
+                    "year",
+                    "name",
+                    "approval_above",
+                    "opened_at",
+                    "opened_by",
+                ],
+            ),
+            set_once("fund_ends_once", "ending"),
+            trigger("fund_has_its_own_account", pgtrigger.Insert, when=pgtrigger.Before),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.year}"
+
+
+class TopUp(TenantModel):
+    """An amount put into a fund, and why. Its transfer has the key ``fund_top_up:<id>``."""
+
+    fund = models.ForeignKey(Fund, models.PROTECT, related_name="+", db_index=False)
+    amount = models.BigIntegerField()
+    reason = models.CharField(max_length=200)  # in words: whose decision, which document
+    topped_up_at = models.DateTimeField(db_default=ClockTimestamp())
+    topped_up_by = PersonKey()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                name="top_up_is_something", condition=Q(amount__gt=0) & ~Q(reason="")
+            )
+        ]
+        indexes: ClassVar = [models.Index(name="top_up_of_fund", fields=["community", "fund"])]
+        triggers: ClassVar = triggers.final("top_up")
+
+    def __str__(self) -> str:
+        return f"{self.amount}: {self.reason}"
+
+
+class Claim(TenantModel):
+    """An amount that ``subject`` claims from a fund for ``payee``.
+
+    waiting → reserved → committed; an open one can be released; reserved → unclaimed → waiting.
+    Whoever waits is served by ``closed_at``, then by id, and nobody overtakes. ``hold`` is the
+    latest reservation, which never expires. A committed claim has a transfer with the key
+    ``fund_claim:<id>``.
+    """
+
+    class Status(models.TextChoices):
+        WAITING = "waiting"  # for money
+        RESERVED = "reserved"
+        UNCLAIMED = "unclaimed"  # nobody took it: waits until its person asks
+        COMMITTED = "committed"
+        RELEASED = "released"  # for good
+
+    OPEN: ClassVar = (Status.WAITING, Status.RESERVED, Status.UNCLAIMED)
+
+    fund = models.ForeignKey(Fund, models.PROTECT, related_name="+", db_index=False)
+    subject = models.CharField(max_length=80)  # opaque, such as "report:…"; it claims once
+    payee = models.ForeignKey(Account, models.PROTECT, related_name="+", db_index=False)
+    amount = models.BigIntegerField()
+    closed_at = models.DateTimeField()  # the subject's closing time, which is its place
+    reason = models.CharField(max_length=30)  # the transfer's
+    explanation = models.JSONField(default=dict)  # the transfer's
+    status = models.CharField(max_length=9, choices=Status, default=Status.WAITING)
+    claimed_at = models.DateTimeField(db_default=ClockTimestamp())
+    asked_by = PersonKey()
+    needs_approval = models.BooleanField()
+    approved_at = models.DateTimeField(null=True)
+    approved_by = PersonKey(null=True)
+    waiting_since = models.DateTimeField(db_default=ClockTimestamp())  # this time
+    reserved_at = models.DateTimeField(null=True)  # the last time
+    reservations = models.PositiveSmallIntegerField(default=0)  # so far; numbers their holds
+    hold = models.ForeignKey(Hold, models.PROTECT, related_name="+", db_index=False, null=True)
+    resolved_at = models.DateTimeField(null=True)  # when it was committed or released
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="claim_once", fields=["community", "subject"]),
+            models.CheckConstraint(name="claim_claims_something", condition=Q(amount__gt=0)),
+            models.CheckConstraint(
+                name="claim_approved_by_another", condition=~Q(approved_by=F("asked_by"))
+            ),
+            models.CheckConstraint(
+                name="claim_approval_is_complete", condition=together("approved_at", "approved_by")
+            ),
+            models.CheckConstraint(
+                name="claim_committed_is_approved",
+                condition=~Q(status="committed", needs_approval=True, approved_by__isnull=True),
+            ),
+            models.CheckConstraint(
+                name="claim_reservation_is_complete",
+                condition=together("hold", "reserved_at")
+                & (Q(reservations=0, hold__isnull=True) | Q(reservations__gt=0))
+                & (
+                    Q(status__in=["waiting", "released"])
+                    | Q(
+                        status__in=["reserved", "unclaimed", "committed"], reserved_at__isnull=False
+                    )
+                ),
+            ),
+            models.CheckConstraint(
+                name="claim_resolved_or_open",
+                condition=Q(status__in=["committed", "released"], resolved_at__isnull=False)
+                | Q(status__in=["waiting", "reserved", "unclaimed"], resolved_at__isnull=True),
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(name="claim_newest", fields=["community", "fund", "-id"]),
+            models.Index(
+                name="claim_open",
+                fields=["community", "fund", "status", "closed_at", "id"],
+                condition=Q(status__in=["waiting", "reserved", "unclaimed"]),
+            ),
+        ]
+        triggers: ClassVar = [
+            *triggers.stays("claim"),
+            pgtrigger.ReadOnly(
+                name="claim_keeps_its_terms",
+                fields=[
+                    "id",
+                    "community",
+                    "subject",
+                    "payee",
+                    "amount",
+                    "closed_at",
+                    "reason",
+                    "explanation",
+                    "claimed_at",
+                    "asked_by",
+                    "needs_approval",
+                ],
+            ),
+            pgtrigger.FSM(
+                name="claim_goes_its_way",
+                field="status",
+                transitions=[
+                    ("waiting", "reserved"),
+                    ("waiting", "released"),
+                    ("reserved", "committed"),
+                    ("reserved", "released"),
+                    ("reserved", "unclaimed"),
+                    ("unclaimed", "waiting"),
+                    ("unclaimed", "released"),
+                ],
+            ),
+            set_once("claim_ends_once", "resolved_at"),
+            never(
+                "claim_is_approved_once",
+                "OLD.approved_by_id IS NOT NULL AND (OLD.approved_by_id, OLD.approved_at)"
+                " IS DISTINCT FROM (NEW.approved_by_id, NEW.approved_at)",
+            ),
+            never(
+                "claim_moves_while_nothing_is_reserved",
+                "OLD.fund_id <> NEW.fund_id"
+                " AND (OLD.status NOT IN ('waiting', 'unclaimed') OR OLD.status <> NEW.status)",
+            ),
+            trigger("claim_begins_waiting", pgtrigger.Insert, when=pgtrigger.Before),
+            trigger(
+                "claim_follows_the_ledger",
+                UPDATE_OF("status", "hold_id", "approved_by_id"),
+                when=pgtrigger.Before,
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.subject}: {self.status}"
