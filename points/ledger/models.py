@@ -181,9 +181,6 @@ class Hold(Movement):
                 ),
             ),
         ]
-        indexes: ClassVar = [
-            models.Index(name="hold_of_account", fields=["community", "debit", "-id"])
-        ]
         triggers: ClassVar = triggers.HOLD
 
 

@@ -8,12 +8,15 @@ TransferIdReused. docs/ledger.md has the order of refusals.
 
 import json
 from collections.abc import Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
+from functools import cache
+from itertools import islice
+from typing import Any, TypeVar
 from uuid import UUID
 
-from django.db import IntegrityError, connection, transaction
+from django.db import DEFAULT_DB_ALIAS, IntegrityError, connection, transaction
 from django.utils import timezone
 
 from backend.communities.models import Community
@@ -23,7 +26,11 @@ from backend.sql import constraint_of
 from points.kinds import AccountKind, Unit
 from points.ledger import errors
 from points.ledger.models import Account, Hold, Reversal, Transfer
+from points.ledger.triggers import FLOORED_SQL
 
+Row = TypeVar("Row", Transfer, Hold)
+
+BATCH = 20_000  # movements that post_many reads while those before them are inserted
 _WHOLE = -1  # points_resolve_hold's word for "all of it"
 _REFUSALS: dict[str, type[Refusal]] = {
     refusal.code: refusal
@@ -98,14 +105,16 @@ def post(movement: Movement) -> Transfer:
     UnitsDiffer, ShortfallOutstanding, InsufficientPoints (only a debited wallet or fund has a
     floor).
     """
-    fields = _fields(movement)
-    community_id, *others = fields.values()
+    transfer_id, community_id, *fields = _fields(movement)
     _, transfer_id, posted_at = _ask(
         "points_post",
-        [community_id, _against(movement), movement.debit.has_floor, *others],
+        [
+            *(community_id, _against(movement), movement.debit.kind, movement.credit.kind),
+            *(transfer_id, *fields, movement.expires_on),
+        ],
         movement.amount,
     )
-    return Transfer(**fields | {"id": transfer_id, "posted_at": posted_at})
+    return _row(Transfer, transfer_id, community_id, *fields, posted_at, None, movement.expires_on)
 
 
 def post_many(movements: Iterable[Movement]) -> int:
@@ -114,35 +123,57 @@ def post_many(movements: Iterable[Movement]) -> int:
     The movements are of one community, any number, and are streamed. Floors are checked once, on
     the wallets as all movements leave them, so their order does not matter. Raises what ``post``
     does, with the ``key`` if one movement is at fault; raises AccountUnknown if they are of several
-    communities.
+    communities. While more than BATCH are posted, nothing else moves in the community's wallets:
+    what only reaches them is inserted while the next movements are read.
     """
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(_MANY["make"])
-        copied, community_id, floored, all_lock = _copy(cursor, movements)
-        if not copied:
-            cursor.execute(_MANY["drop"])
-            return 0
-        cursor.execute(_MANY["count"])
+    stream = iter(movements)
+    community_id: UUID | None = None
+    floored: set[UUID] = set()
+    insertions: list[Future[int]] = []
+    waiting, all_lock, is_long = 0, True, False
+    with transaction.atomic(), connection.cursor() as cursor, ThreadPoolExecutor(1) as beside:
+        cursor.execute(_MANY["make"].format(table="posting"))
+        while batch := list(islice(stream, BATCH)):
+            is_long = is_long or len(batch) == BATCH
+            community_id = community_id or batch[0].debit.community_id
+            crediting, others = [], []
+            for movement in batch:
+                row = _checked(movement, community_id)
+                locked = [one.pk for one in (movement.debit, movement.credit) if one.has_floor]
+                if is_long and locked == [movement.credit.pk]:
+                    crediting.append(row)
+                else:
+                    others.append(row)
+                    floored.update(locked)
+                    all_lock = all_lock and bool(locked)
+            if insertions:
+                insertions[-1].result()
+            _copy(cursor, "posting", others)
+            waiting += len(others)
+            if crediting:
+                if not insertions:
+                    # All wallets before any key, for nobody knows yet which are to come.
+                    cursor.execute(_MANY["lock_all"], [community_id, community_id])
+                    cursor.execute(_MANY["make"].format(table="crediting"))
+                _copy(cursor, "crediting", crediting)
+                insertions.append(
+                    beside.submit(_insert, cursor, "crediting", community_id, len(crediting))
+                )
+        posted = sum(insertion.result() for insertion in insertions)
+        if insertions:
+            cursor.execute(_MANY["drop"].format(table="crediting"))
         # Wallets are locked before keys, as everywhere, so two calls with the same keys can not
         # deadlock. If some movements lock no wallet, keys are taken in order: a tenth slower.
         cursor.execute(_MANY["lock"], [community_id, list(floored)])
+        cursor.execute(_MANY["over"], [list(floored), community_id])
         (may_be_over,) = cursor.fetchone()
         if may_be_over:
             # As points_lock_available does: expired points can not be spent.
             cursor.execute(_MANY["expire"], [community_id, may_be_over])
-        try:
-            cursor.execute(_MANY["insert"].format(order="" if all_lock else "ORDER BY key"))
-        except IntegrityError as error:
-            raise _refusal_by_constraint(error) from error
-        posted: int = cursor.rowcount
-        cursor.execute(_MANY["held"], [community_id])
-        if held := cursor.fetchone():
-            raise errors.TransferIdReused(key=held[0])
-        if posted < copied:
-            cursor.execute(_MANY["reused"], [community_id])
-            if reused := cursor.fetchone():
-                raise errors.TransferIdReused(key=reused[0])
-        cursor.execute(_MANY["drop"])
+        if waiting:
+            order = "" if all_lock else "ORDER BY key"
+            posted += _insert(cursor, "posting", community_id, waiting, order)
+        cursor.execute(_MANY["drop"].format(table="posting"))
         return posted
 
 
@@ -151,16 +182,20 @@ def hold(movement: Movement, *, lifetime: timedelta) -> Hold:
 
     Raises what ``post`` does, and AccountHasNoFloor before the refusals about the floor.
     """
-    fields = _fields(movement)
-    del fields["expires_on"]  # nothing is earned yet
+    hold_id, community_id, *fields = _fields(movement)
     against = _against(movement)
     if against is None and not movement.debit.has_floor:
         against = errors.AccountHasNoFloor.code
-    community_id, *others = fields.values()
     _, hold_id, posted_at, expires_at = _ask(
-        "points_hold", [community_id, against, lifetime, *others], movement.amount
+        "points_hold",
+        [
+            *(community_id, against, movement.debit.kind, movement.credit.kind),
+            *(lifetime, hold_id, *fields),
+        ],
+        movement.amount,
     )
-    return Hold(**fields | {"id": hold_id, "posted_at": posted_at, "expires_at": expires_at})
+    held = (Hold.State.HELD, expires_at, None, None, None)
+    return _row(Hold, hold_id, community_id, *fields, posted_at, *held)
 
 
 def capture(
@@ -241,24 +276,28 @@ def reverse(
     )
 
 
-def _fields(movement: Movement) -> dict[str, Any]:
-    """Check the movement. Returns the row's columns in the order of the functions' arguments."""
+def _fields(movement: Movement) -> tuple[Any, ...]:
+    """Check the movement. Returns the columns that transfers and holds share, in their order."""
     _check_amount(movement.amount)
     if movement.debit.pk == movement.credit.pk:
         raise errors.AccountsMustDiffer
-    return {
-        "community_id": movement.debit.community_id,
-        "id": new_id(),
-        "key": movement.key,
-        "debit_id": movement.debit.pk,
-        "credit_id": movement.credit.pk,
-        "amount": movement.amount,
-        "reason": movement.reason,
-        "source": movement.source,
-        "explanation": movement.explanation or {},
-        "occurred_at": movement.occurred_at or timezone.now(),
-        "expires_on": movement.expires_on,
-    }
+    return (
+        new_id(),
+        movement.debit.community_id,
+        movement.key,
+        movement.debit.pk,
+        movement.credit.pk,
+        movement.amount,
+        movement.reason,
+        movement.source,
+        movement.explanation or {},
+        movement.occurred_at or timezone.now(),
+    )
+
+
+def _row(model: type[Row], *values: Any) -> Row:
+    """Return the row as one that was read; quicker than giving each field its name."""
+    return model.from_db(DEFAULT_DB_ALIAS, (), values)  # all of its fields, so none is named
 
 
 def _check_amount(amount: int) -> None:
@@ -278,11 +317,10 @@ def _against(movement: Movement) -> str | None:
 
 def _ask(function: str, arguments: Sequence[Any], needed: int | None = None) -> Sequence[Any]:
     """Call a function of the ledger. Returns its answer without the refusal, which is raised."""
-    given = [json.dumps(a) if isinstance(a, dict) else a for a in arguments]
-    marks = ", ".join(["%s"] * len(given))
+    given = [json.dumps(a) if type(a) is dict else a for a in arguments]
     with connection.cursor() as cursor:
         try:
-            cursor.execute(f"SELECT * FROM {function}({marks})", given)  # noqa: S608
+            cursor.execute(_call(function, len(given)), given)
         except IntegrityError as error:
             raise _refusal_by_constraint(error) from error
         row: Sequence[Any] = cursor.fetchone()
@@ -299,6 +337,11 @@ def _ask(function: str, arguments: Sequence[Any], needed: int | None = None) -> 
     return answer
 
 
+@cache
+def _call(function: str, arguments: int) -> str:
+    return f"SELECT * FROM {function}({', '.join(['%s'] * arguments)})"  # noqa: S608
+
+
 def _refusal_by_constraint(error: IntegrityError) -> Exception:
     """Return the refusal that a constraint stands for; ``error`` itself if none does."""
     refusal = _BY_CONSTRAINT.get(constraint_of(error))
@@ -306,67 +349,81 @@ def _refusal_by_constraint(error: IntegrityError) -> Exception:
 
 
 _COLUMNS = (
-    "community_id, id, key, debit_id, credit_id, amount, reason, source, explanation,"
+    "id, community_id, key, debit_id, credit_id, amount, reason, source, explanation,"
     " occurred_at, expires_on"
 )
 _MANY = {
-    "make": "CREATE TEMPORARY TABLE posting ON COMMIT DROP AS"  # noqa: S608
+    "make": "CREATE TEMPORARY TABLE {table} ON COMMIT DROP AS"  # noqa: S608
     f" SELECT {_COLUMNS} FROM points_transfer WITH NO DATA",
-    "copy": f"COPY posting ({_COLUMNS}) FROM STDIN",
-    "count": "ANALYZE posting",
-    "lock": """
-        SELECT array_agg(locked.id) FILTER (WHERE EXISTS (
+    "copy": f"COPY {{table}} ({_COLUMNS}) FROM STDIN",
+    "count": "ANALYZE {table}",
+    "lock_all": f"""
+        SELECT points_lock(%s, array_agg(a.id)) FROM points_account a
+        WHERE a.community_id = %s AND a.kind IN ({FLOORED_SQL})
+    """,  # noqa: S608
+    "lock": "SELECT points_lock(%s, %s)",
+    "over": """
+        SELECT array_agg(floored.id) FROM unnest(%s::uuid[]) AS floored (id) WHERE EXISTS (
             SELECT FROM points_earned e
-            WHERE e.community_id = locked.community_id AND e.account_id = locked.id
+            WHERE e.community_id = %s AND e.account_id = floored.id
                 AND e.expires_on < (clock_timestamp() AT TIME ZONE 'Pacific/Kiritimati')::date
-        )) FROM (
-            SELECT a.community_id, a.id FROM points_account a
-            WHERE a.community_id = %s AND a.id = ANY(%s)
-            ORDER BY a.kind DESC, a.id FOR NO KEY UPDATE
-        ) AS locked
+        )
     """,
     "expire": "SELECT count(*) FROM points_take_expired(%s, %s, 'infinity')",
-    "insert": f"INSERT INTO points_transfer ({_COLUMNS}) SELECT {_COLUMNS} FROM posting"  # noqa: S608
+    "insert": f"INSERT INTO points_transfer ({_COLUMNS}) SELECT {_COLUMNS} FROM {{table}}"  # noqa: S608
     " {order} ON CONFLICT (community_id, key) DO NOTHING RETURNING true",
     "held": """
-        SELECT key FROM posting p JOIN points_hold h USING (community_id, key)
+        SELECT key FROM {table} p JOIN points_hold h USING (community_id, key)
         WHERE h.community_id = %s AND NOT EXISTS (
             SELECT FROM points_transfer t
             WHERE t.community_id = h.community_id AND t.id = h.transfer_id
         ) LIMIT 1
     """,
     "reused": """
-        SELECT key FROM posting p JOIN points_transfer t USING (community_id, key)
+        SELECT key FROM {table} p JOIN points_transfer t USING (community_id, key)
         WHERE t.community_id = %s
             AND (p.debit_id, p.credit_id, p.amount, p.reason, p.source)
             IS DISTINCT FROM (t.debit_id, t.credit_id, t.amount, t.reason, t.source)
         LIMIT 1
     """,
-    "drop": "DROP TABLE posting",
+    "empty": "TRUNCATE {table}",
+    "drop": "DROP TABLE {table}",
 }
 
 
-def _copy(cursor: Any, movements: Iterable[Movement]) -> tuple[int, UUID | None, set[UUID], bool]:
-    """Check the movements and stream them into the table ``posting``.
+def _checked(movement: Movement, community_id: UUID) -> tuple[Any, ...]:
+    """Check one of many movements. Returns its row of _COLUMNS."""
+    try:
+        *fields, explanation, occurred_at = _fields(movement)
+        if fields[1] != community_id:
+            raise errors.AccountUnknown
+        if against := _against(movement):
+            raise _REFUSALS[against]
+    except Refusal as refusal:
+        raise type(refusal)(key=movement.key) from None
+    return *fields, json.dumps(explanation), occurred_at, movement.expires_on
 
-    Returns how many there are, of which community, their wallets and funds, and whether every
-    movement has one.
-    """
-    copied, community_id, floored, all_lock = 0, None, set(), True
-    with connection.wrap_database_errors, cursor.copy(_MANY["copy"]) as copy:
-        for movement in movements:
-            try:
-                fields = _fields(movement)
-                if against := _against(movement):
-                    raise _REFUSALS[against]
-            except Refusal as refusal:
-                raise type(refusal)(key=movement.key) from None
-            if fields["community_id"] != (community_id := community_id or fields["community_id"]):
-                raise errors.AccountUnknown(key=movement.key)
-            fields["explanation"] = json.dumps(fields["explanation"])
-            copy.write_row(list(fields.values()))
-            copied += 1
-            locked = [one.pk for one in (movement.debit, movement.credit) if one.has_floor]
-            floored.update(locked)
-            all_lock = all_lock and bool(locked)
-    return copied, community_id, floored, all_lock
+
+def _copy(cursor: Any, table: str, rows: list[tuple[Any, ...]]) -> None:
+    with (
+        connection.wrap_database_errors,
+        cursor.copy(_MANY["copy"].format(table=table)) as copy,
+    ):
+        for row in rows:
+            copy.write_row(row)
+
+
+def _insert(cursor: Any, table: str, community_id: UUID, copied: int, order: str = "") -> int:
+    """Post what was copied into ``table``, and empty it. Returns how many are new."""
+    cursor.execute(_MANY["count"].format(table=table))
+    try:
+        cursor.execute(_MANY["insert"].format(table=table, order=order))
+    except IntegrityError as error:
+        raise _refusal_by_constraint(error) from error
+    posted: int = cursor.rowcount
+    for wrong in ("held", "reused") if posted < copied else ("held",):
+        cursor.execute(_MANY[wrong].format(table=table), [community_id])
+        if named := cursor.fetchone():
+            raise errors.TransferIdReused(key=named[0])
+    cursor.execute(_MANY["empty"].format(table=table))
+    return posted

@@ -59,11 +59,13 @@ ACCOUNT = [
         "account_keeps_its_name",
         "whose account it is never changes",
         UPDATE_OF("id", "community_id", "kind", "unit", "holder"),
+        level=pgtrigger.Statement,
     ),
     refuses(
         "account_totals_follow_movements",
         "totals change by transfers, holds and reversals only",
         UPDATE_OF("credits", "debits", "held", "shortfall"),
+        level=pgtrigger.Statement,
         condition=IS_SENT,
     ),
     refuses(
@@ -112,9 +114,11 @@ REVERSAL = [
 
 EARNED = [
     *stays("earned"),
-    pgtrigger.Protect(
-        name="earned_follows_transfers",
-        operation=pgtrigger.Insert | pgtrigger.Update,
+    refuses(
+        "earned_follows_transfers",
+        "what was earned follows from transfers",
+        pgtrigger.Insert | pgtrigger.Update,
+        level=pgtrigger.Statement,
         condition=IS_SENT,
     ),
 ]

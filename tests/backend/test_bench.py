@@ -77,6 +77,7 @@ def test_without_a_name_all_benches_run_and_each_has_its_figures():
     assert figures["auth"].keys() == {"auth_ratio"}
     assert figures["import"].keys() == {"memory_ratio", "seconds_per_row_ratio"}
     assert figures["ledger"].keys() == {
+        "function_vs_sql",
         "post_vs_sql",
         "hot_vs_spread",
         "post_vs_hordak",

@@ -15,6 +15,13 @@ from points.models import Account, Earned, Reversal, Transfer
 HOUR = timedelta(hours=1)
 
 
+@pytest.fixture(autouse=True, params=[ledger.BATCH, 2], ids=["at once", "batch by batch"])
+def batch(request, monkeypatch):
+    """Post as many as usual before the next are read, or two."""
+    monkeypatch.setattr(ledger, "BATCH", request.param)
+    return request.param
+
+
 def available(account: Account) -> int:
     account.refresh_from_db()
     return account.available
@@ -151,7 +158,8 @@ def test_whoever_fails_to_name_them_all_leaves_nothing(awards):
     assert ledger.post_many(awards(range(3))) == 3
 
 
-def test_wallets_that_owe_repay_first(earn, spend, wallet, wallets):
+def test_wallets_that_owe_repay_first(earn, spend, wallet, wallets, monkeypatch):
+    monkeypatch.setattr(ledger, "BATCH", 2_000)  # of several batches they would repay in parts
     award = ledger.post(earn)
     ledger.post(replace(spend, amount=100))
     ledger.reverse(community_id=award.community_id, transfer_id=award.pk, key="undo", reason="x")
@@ -178,7 +186,8 @@ def test_what_was_earned_is_kept_by_its_last_day(awards, wallets):
     assert dict(earned) == {this: 30, next_: 10, None: 10}
 
 
-def test_as_many_statements_for_one_as_for_a_thousand(awards):
+def test_as_many_statements_for_one_as_for_a_thousand(awards, monkeypatch):
+    monkeypatch.setattr(ledger, "BATCH", 2_000)
     counts = []
     for numbers in (range(1), range(1, 1001)):
         with CaptureQueriesContext(
@@ -191,11 +200,35 @@ def test_as_many_statements_for_one_as_for_a_thousand(awards):
 
 
 @pytest.mark.slow
-def test_twenty_thousand(awards, wallets):
+def test_twenty_thousand(awards, wallets, batch, monkeypatch):
+    monkeypatch.setattr(ledger, "BATCH", batch if batch > 2 else 7_000)
     assert ledger.post_many(awards(range(20_000))) == 20_000
 
     assert [available(wallet) for wallet in wallets] == [40_000] * 5
     assert ledger.post_many(awards(range(19_999, 20_001))) == 1
+
+
+def test_what_is_wrong_while_others_are_inserted_refuses_all(awards, monkeypatch):
+    monkeypatch.setattr(ledger, "BATCH", 3)
+    *many, last = awards(range(10))
+
+    with pytest.raises(errors.AmountInvalid) as refusal:
+        ledger.post_many([*many, replace(last, amount=0)])
+
+    assert refusal.value.facts == {"key": "hours:9"}
+    assert not Transfer.objects.exists()
+
+
+def test_a_wallet_may_spend_first_what_reaches_it_many_batches_later(awards, spend, monkeypatch):
+    monkeypatch.setattr(ledger, "BATCH", 3)
+    awarded = list(awards(range(20)))
+    spent = [
+        replace(spend, debit=award.credit, amount=10, key=f"redemption:{award.key}")
+        for award in awarded
+    ]
+
+    assert ledger.post_many([*spent, *awarded]) == 40
+    assert available(awarded[0].credit) == 0
 
 
 @pytest.mark.django_db(transaction=True)

@@ -11,9 +11,7 @@ DECLARE
             ))
     );
 BEGIN
-    PERFORM FROM points_account a
-    WHERE a.community_id = p_community AND a.id = ANY (losing)
-    ORDER BY a.id FOR NO KEY UPDATE;
+    PERFORM points_lock(p_community, losing);
     -- A statement of its own sees what was committed while the locks were waited for.
     RETURN QUERY SELECT * FROM points_take_expired(p_community, losing, p_until);
 END $$;

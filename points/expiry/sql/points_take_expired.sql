@@ -27,10 +27,11 @@ BEGIN
         array_agg(jsonb_build_object('expires_on', loss.expires_on, 'available', loss.available,
             'kept', loss.kept, 'points', loss.points) ORDER BY a.id, loss.expires_on)
     INTO loser_ids, keys, days, lost, explanations
-    FROM points_account a CROSS JOIN LATERAL points_losses(
-        p_community, a.id, a.credits - a.debits - a.held, until
-    ) AS loss
-    WHERE a.community_id = p_community AND a.id = ANY (p_wallets);
+    FROM unnest(p_wallets) AS given (id) CROSS JOIN LATERAL (
+        SELECT w.id, w.credits - w.debits - w.held AS available FROM points_account w
+        WHERE w.community_id = p_community AND w.id = given.id
+        OFFSET 0  -- each by its id, never all accounts of the community
+    ) AS a CROSS JOIN LATERAL points_losses(p_community, a.id, a.available, until) AS loss;
     -- One statement, whose trigger moves all totals at once.
     INSERT INTO points_transfer (id, community_id, key, debit_id, credit_id, amount, reason,
         source, explanation, occurred_at)

@@ -1,26 +1,38 @@
--- Two questions each movement out of a wallet or fund asks: locks those of the two accounts that
--- have a floor, and answers what the debited one can spend, and what it owes. Points whose day is
--- over can not be spent, whether or not anything has taken them: it takes them. Everybody locks
--- wallets in the order of ids, then funds: what repays a shortfall finds out late which fund is
--- to have it.
+-- Locks the two accounts of a movement, those of them that have a floor, and answers what the
+-- debited one can spend; NULL if it has no floor. Points whose day is over can not be spent,
+-- whether or not anything has taken them: it takes them. Everybody locks wallets in the order of
+-- ids, then funds: what repays a shortfall finds out late which fund is to have it.
+--
+-- Each account is found by its community and id, one at a time: there is one row and one index for
+-- that, whatever the planner knows. A kind, or two ids at once, and in a new community it reads all
+-- accounts there are.
 CREATE FUNCTION points_lock_available(
-    p_community uuid, p_debit uuid, p_credit uuid, OUT available bigint, OUT shortfall bigint
-) LANGUAGE plpgsql AS $$
+    p_community uuid, p_debit uuid, p_debit_kind text, p_credit uuid, p_credit_kind text
+) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
-    may_be_over boolean;
+    available bigint;
+    debit_first boolean := p_debit_kind = 'wallet' AND p_credit_kind = 'fund'
+        OR p_debit_kind = p_credit_kind AND p_debit < p_credit;
 BEGIN
-    PERFORM FROM points_account a
-    WHERE a.community_id = p_community AND a.id IN (p_debit, p_credit)
-        AND a.kind IN ('wallet', 'fund')
-    ORDER BY a.kind DESC, a.id FOR NO KEY UPDATE;
+    IF p_credit_kind IN ('wallet', 'fund') AND NOT debit_first THEN
+        PERFORM FROM points_account a
+        WHERE a.community_id = p_community AND a.id = p_credit FOR NO KEY UPDATE;
+    END IF;
+    IF p_debit_kind NOT IN ('wallet', 'fund') THEN
+        RETURN NULL;
+    END IF;
+    SELECT a.credits - a.debits - a.held INTO available FROM points_account a
+    WHERE a.community_id = p_community AND a.id = p_debit FOR NO KEY UPDATE;
+    IF p_credit_kind IN ('wallet', 'fund') AND debit_first THEN
+        PERFORM FROM points_account a
+        WHERE a.community_id = p_community AND a.id = p_credit FOR NO KEY UPDATE;
+    END IF;
     -- By the clock that is first to see a day over: nobody else's needs to be looked up.
-    SELECT a.credits - a.debits - a.held, a.shortfall, EXISTS (
+    IF available > 0 AND EXISTS (
         SELECT FROM points_earned e
         WHERE e.community_id = p_community AND e.account_id = p_debit
             AND e.expires_on < (clock_timestamp() AT TIME ZONE 'Pacific/Kiritimati')::date
-    ) INTO available, shortfall, may_be_over
-    FROM points_account a WHERE a.community_id = p_community AND a.id = p_debit;
-    IF may_be_over AND available > 0 AND EXISTS (SELECT FROM points_losses(
+    ) AND EXISTS (SELECT FROM points_losses(
         p_community, p_debit, available, points_yesterday(p_community)
     )) THEN
         available := available - (
@@ -29,4 +41,5 @@ BEGIN
             ) AS taken
         );
     END IF;
+    RETURN available;
 END $$;

@@ -7,13 +7,15 @@ DECLARE
     t points_transfer;
     part bigint;
 BEGIN
-    PERFORM FROM points_account
-    WHERE community_id = p_community AND kind = 'fund' AND id IN (
-        SELECT owed.debit_id FROM points_reversal o
-        JOIN points_transfer owed ON owed.community_id = p_community AND owed.id = o.transfer_id
+    PERFORM points_lock(p_community, ARRAY(
+        SELECT owed.debit_id FROM points_reversal o CROSS JOIN LATERAL (
+            SELECT f.debit_id FROM points_transfer f
+            WHERE f.community_id = p_community AND f.id = o.transfer_id
+            OFFSET 0  -- each by its id, never all transfers of the community
+        ) AS owed
         WHERE o.community_id = p_community AND o.account_id = ANY (p_wallets)
             AND o.recovered < o.amount
-    ) ORDER BY id FOR NO KEY UPDATE;
+    ));
     FOR r IN
         SELECT * FROM points_reversal
         WHERE community_id = p_community AND account_id = ANY (p_wallets) AND recovered < amount

@@ -8,6 +8,8 @@ DECLARE
     h points_hold;
     wanted bigint := p_amount;
     resolved timestamptz;
+    debit_kind text;
+    credit_kind text;
 BEGIN
     SELECT * INTO h FROM points_hold
         WHERE community_id = p_community AND points_hold.id = p_hold FOR NO KEY UPDATE;
@@ -22,7 +24,10 @@ BEGIN
         RETURN;
     END IF;
     IF wanted > h.amount THEN refusal := 'capture_too_large'; RETURN; END IF;
-    PERFORM points_lock_available(p_community, h.debit_id, h.credit_id);
+    SELECT d.kind, c.kind INTO debit_kind, credit_kind FROM points_account d, points_account c
+    WHERE d.community_id = p_community AND d.id = h.debit_id
+        AND c.community_id = p_community AND c.id = h.credit_id;
+    PERFORM points_lock_available(p_community, h.debit_id, debit_kind, h.credit_id, credit_kind);
     IF wanted IS NOT NULL AND clock_timestamp() >= h.expires_at THEN
         refusal := 'hold_expired';
         RETURN;

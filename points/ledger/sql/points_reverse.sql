@@ -11,8 +11,8 @@ DECLARE
     t points_transfer;
     expiry points_transfer;
     known points_reversal;
-    kind text;
-    is_out_of_wallet boolean;
+    debit_kind text;
+    credit_kind text;
     left_of_it bigint;
     part bigint;
     part_key text;
@@ -23,8 +23,11 @@ BEGIN
     IF t IS NULL THEN refusal := 'transfer_unknown'; RETURN; END IF;
     -- Accounts before the transfer, as whoever repays a shortfall locks them. Of both, what is
     -- over is taken first: what comes back, or goes, is not part of it.
-    PERFORM points_lock_available(p_community, t.debit_id, t.credit_id);
-    PERFORM points_lock_available(p_community, t.credit_id, t.debit_id);
+    SELECT d.kind, c.kind INTO debit_kind, credit_kind FROM points_account d, points_account c
+    WHERE d.community_id = p_community AND d.id = t.debit_id
+        AND c.community_id = p_community AND c.id = t.credit_id;
+    PERFORM points_lock_available(p_community, t.debit_id, debit_kind, t.credit_id, credit_kind);
+    PERFORM points_lock_available(p_community, t.credit_id, credit_kind, t.debit_id, debit_kind);
     PERFORM FROM points_transfer
     WHERE community_id = p_community AND points_transfer.id = t.id FOR NO KEY UPDATE;
 
@@ -53,18 +56,17 @@ BEGIN
     IF available = 0 THEN refusal := 'transfer_reversed'; RETURN; END IF;
     IF amount > available THEN refusal := 'reversal_too_large'; RETURN; END IF;
 
-    SELECT c.kind, c.credits - c.debits - c.held, d.kind = 'wallet'
-    INTO kind, part, is_out_of_wallet
-    FROM points_account c, points_account d
-    WHERE c.community_id = p_community AND c.id = t.credit_id
-        AND d.community_id = p_community AND d.id = t.debit_id;
+    SELECT c.credits - c.debits - c.held INTO part FROM points_account c
+    WHERE c.community_id = p_community AND c.id = t.credit_id;
     -- No wallet owes another: repaying it would lock a second wallet out of turn.
-    IF (kind = 'fund' OR kind = 'wallet' AND is_out_of_wallet) AND part < amount THEN
+    IF part < amount AND (
+        credit_kind = 'fund' OR credit_kind = 'wallet' AND debit_kind = 'wallet'
+    ) THEN
         refusal := 'insufficient_points';
         available := part;
         RETURN;
     END IF;
-    IF kind = 'wallet' AND t.expires_on IS NOT NULL THEN
+    IF credit_kind = 'wallet' AND t.expires_on IS NOT NULL THEN
         -- From its own date on: what was spent of it may have expired on a later one.
         left_of_it := amount;
         FOR expiry IN
@@ -94,10 +96,10 @@ BEGIN
     END IF;
 
     recovered := amount;
-    IF kind = 'wallet' THEN
+    IF credit_kind = 'wallet' THEN
         SELECT least(amount, a.credits - a.debits - a.held) INTO recovered
         FROM points_account a WHERE a.community_id = p_community AND a.id = t.credit_id;
-    ELSIF is_out_of_wallet AND p_back_until IS NOT NULL THEN
+    ELSIF debit_kind = 'wallet' AND p_back_until IS NOT NULL THEN
         -- What reaches the wallet beyond what it earned that is not over yet.
         SELECT greatest(least(amount, a.credits - a.debits - a.held + amount - a.shortfall - (
             SELECT coalesce(sum(e.points), 0) FROM points_earned e

@@ -6,10 +6,9 @@ BEGIN
         SELECT FROM points_transfer t
         WHERE t.id = NEW.transfer_id AND t.community_id = NEW.community_id
             AND t.credit_id = NEW.account_id AND t.reverses_id IS NULL
-            AND (NEW.recovered = NEW.amount OR EXISTS (
-                SELECT FROM points_account a
+            AND (NEW.recovered = NEW.amount OR 'wallet' = (
+                SELECT a.kind FROM points_account a
                 WHERE a.community_id = NEW.community_id AND a.id = NEW.account_id
-                    AND a.kind = 'wallet'
             ))
             AND t.amount >= NEW.amount + (
                 SELECT coalesce(sum(r.amount), 0) FROM points_reversal r

@@ -4,6 +4,7 @@ DECLARE
     posts int := 0;
     one points_transfer;
     sides record;
+    total record;
     owed bigint;
     book uuid;  -- one community's
     moved_ids uuid[];  -- the accounts, and what each of them gives and gets
@@ -35,12 +36,7 @@ BEGIN
                 DETAIL = 'transfer_in_one_book',
                 MESSAGE = 'both accounts share community and unit';
         END IF;
-        IF sides.debit_kind IN ('wallet', 'fund') AND sides.credit_kind IN ('wallet', 'fund') THEN
-            -- In one order (points_lock_available), so that nobody waits in a ring.
-            PERFORM FROM points_account
-            WHERE community_id = one.community_id AND id IN (one.debit_id, one.credit_id)
-            ORDER BY kind DESC, id FOR NO KEY UPDATE;
-        END IF;
+        -- Whoever posts has locked both before, in one order (points_lock_available).
         IF sides.debit_kind IN ('wallet', 'fund') THEN
             UPDATE points_account SET debits = debits + one.amount
             WHERE community_id = one.community_id AND id = one.debit_id;
@@ -58,11 +54,14 @@ BEGIN
             IF sides.credit_kind = 'wallet' AND (one.reverses_id IS NULL
                 OR one.expires_on IS NOT NULL AND sides.debit_kind <> 'wallet')
             THEN
-                INSERT INTO points_earned AS e (id, community_id, account_id, expires_on, points)
-                VALUES (gen_random_uuid(), one.community_id, one.credit_id, one.expires_on,
-                    one.amount)
-                ON CONFLICT (community_id, account_id, expires_on)
-                    DO UPDATE SET points = e.points + excluded.points;
+                UPDATE points_earned SET points = points + one.amount
+                WHERE community_id = one.community_id AND account_id = one.credit_id
+                    AND expires_on IS NOT DISTINCT FROM one.expires_on;
+                IF NOT FOUND THEN
+                    INSERT INTO points_earned (id, community_id, account_id, expires_on, points)
+                    VALUES (gen_random_uuid(), one.community_id, one.credit_id, one.expires_on,
+                        one.amount);
+                END IF;
             END IF;
             IF owed > 0 THEN
                 PERFORM points_recover(one.community_id, ARRAY[one.credit_id]);
@@ -74,8 +73,7 @@ BEGIN
         RETURN NULL;
     END IF;
 
-    -- Many are planned each time for how many they are: a plan made for a million, kept, would read
-    -- every account for the next few. Arrays carry them from what was posted to the tables.
+    -- Arrays carry them from what was posted to the tables.
     book := one.community_id;
     SELECT array_agg(id), bool_or(community_id <> book), bool_or(reverses_id IS NOT NULL)
     INTO moved_ids, is_wrong, is_reversing FROM posted;
@@ -90,11 +88,15 @@ BEGIN
         ) AS side
         GROUP BY side.id
     ) AS moved;
-    EXECUTE $sql$
-        SELECT array_agg(a.id), array_agg(a.kind), array_agg(a.unit)
-        FROM unnest($2) AS moved (id)
-        JOIN points_account a ON a.community_id = $1 AND a.id = moved.id
-    $sql$ INTO account_ids, account_kinds, account_units USING book, moved_ids;
+    SELECT array_agg(moved.id), array_agg(known.kind), array_agg(known.unit),
+        array_agg(moved.debits), array_agg(moved.credits)
+    INTO account_ids, account_kinds, account_units, moved_debits, moved_credits
+    FROM unnest(moved_ids, moved_debits, moved_credits) AS moved (id, debits, credits)
+    CROSS JOIN LATERAL (
+        SELECT a.kind, a.unit FROM points_account a
+        WHERE a.community_id = book AND a.id = moved.id
+        OFFSET 0  -- each by its id, never all accounts of the community
+    ) AS known;
     EXECUTE $sql$
         SELECT $4 OR bool_or(earned.is_wrong),
             array_agg(earned.id) FILTER (WHERE earned.points > 0),
@@ -117,22 +119,18 @@ BEGIN
             DETAIL = 'transfer_in_one_book',
             MESSAGE = 'what one statement posts is of one community, both accounts of one unit';
     END IF;
-    EXECUTE $sql$
-        WITH locked AS MATERIALIZED (
-            SELECT a.id FROM unnest($2) AS moved (id)
-            JOIN points_account a ON a.community_id = $1 AND a.id = moved.id
-            WHERE a.kind IN ('wallet', 'fund')
-            ORDER BY a.kind DESC, a.id FOR NO KEY UPDATE OF a
-        ), changed AS (
-            UPDATE points_account a
-            SET debits = a.debits + moved.debits, credits = a.credits + moved.credits
-            FROM unnest($2, $3, $4) AS moved (id, debits, credits)
-            JOIN locked ON locked.id = moved.id
-            WHERE a.community_id = $1 AND a.id = moved.id
-            RETURNING a.id, a.shortfall, moved.credits
-        )
-        SELECT array_agg(id) FROM changed WHERE shortfall > 0 AND credits > 0
-    $sql$ INTO owing_ids USING book, moved_ids, moved_debits, moved_credits;
+    FOR total IN
+        SELECT moved.id, moved.debits, moved.credits
+        FROM unnest(account_ids, account_kinds, moved_debits, moved_credits)
+            AS moved (id, kind, debits, credits)
+        WHERE moved.kind IN ('wallet', 'fund')
+        ORDER BY moved.kind DESC, moved.id  -- as points_lock
+    LOOP
+        UPDATE points_account SET debits = debits + total.debits, credits = credits + total.credits
+        WHERE community_id = book AND id = total.id
+        RETURNING CASE WHEN total.credits > 0 THEN shortfall END INTO owed;
+        IF owed > 0 THEN owing_ids := owing_ids || total.id; END IF;
+    END LOOP;
     INSERT INTO points_earned AS e (id, community_id, account_id, expires_on, points)
     SELECT gen_random_uuid(), book, earned.account_id, earned.day, earned.points
     FROM unnest(earner_ids, earned_days, earned_points) AS earned (account_id, day, points)
