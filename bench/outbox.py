@@ -1,4 +1,4 @@
-"""The growth of a claim with all that was ever owed: a sweep's look and a claim, among settled rows.
+"""The growth of a sweep's look and its claims with what was owed before and is settled.
 
 BENCH_OWED=SMALL,LARGE (5000,5000000) are the settled notices of 100 communities; in both runs as
 many are due, so only what is done already differs. BENCH_ROUNDS (5) looks are timed, each with 50
@@ -7,6 +7,7 @@ claims.
 
 import time
 from statistics import median
+from typing import Any
 
 from django.db import connection
 from django.utils import timezone
@@ -41,7 +42,7 @@ def _seconds(settled: int) -> float:
     rounds = asked("ROUNDS", 5)
     with own_database():
         found = [places.found(code=f"bench{n}", name=f"bench{n}") for n in range(COMMUNITIES)]
-        owed = {
+        owed: dict[str, Any] = {
             "communities": [community.pk for community in found],
             "recipient": User.objects.create(username="bench").pk,
         }

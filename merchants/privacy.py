@@ -86,7 +86,6 @@ held.titles(
     code=_("Code"),
     merchant=_("Merchant"),
     offer=_("Offer"),
-    proposed_at=_("Proposed at"),
     quantity=_("Quantity"),
     scanned_at=_("Scanned at"),
     taken_at=_("Taken at"),

@@ -21,10 +21,14 @@ class PointsConfig(AppConfig):
 
     def ready(self) -> None:
         from backend.documents.services import register
+        from points.awards.kinds import register as register_kind
+        from points.awards.services.adjustments import KINDS
 
         post_migrate.connect(_never_ignore_triggers, sender=self)
         register("account", _account)
         register("books", _books)
+        for kind in KINDS.values():
+            register_kind(kind)
 
 
 def _account() -> "Kind":

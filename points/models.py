@@ -1,6 +1,6 @@
 """The ledger's tables, by noun; docs/ledger.md says what always holds and what enforces it."""
 
-from points.awards.models import Award
+from points.awards.models import Adjustment, Award, Void
 from points.expiry.models import ExpiryPolicy
 from points.funds.models import Claim, Fund, TopUp
 from points.ledger.models import Account, Earned, Hold, Movement, Reversal, Transfer

@@ -1,4 +1,4 @@
-"""The data held in a person's wallets. The ledger keeps all of it: an erasure changes nothing."""
+"""The data held in a person's wallets. The ledger keeps its numbers: an erasure takes words."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -9,25 +9,26 @@ from django.utils.translation import gettext_lazy as _
 from backend.accounts.models import User
 from backend.communities.selectors import tenants
 from backend.privacy import held
-from points.awards.models import Award
+from points.awards.models import Adjustment, Award, Void
 from points.funds.models import Claim, Fund, TopUp
 from points.funds.services import PAYEES
+from points.kinds import Unit
 from points.ledger import selectors
 from points.ledger.models import Account, Earned, Hold, Reversal
 
 
 def _wallets_of(user: User) -> list[Account]:
-    """List the person's wallets everywhere, also in communities they have left."""
+    """List the person's wallets of both units everywhere, also in communities they have left."""
     places = list(tenants().values_list("pk", flat=True))
-    found = selectors.wallets_of(places, user.pk)
-    return [found[place] for place in places if place in found]
+    found = [selectors.wallets_of(places, user.pk, unit) for unit in Unit]
+    return [wallets[place] for place in places for wallets in found if place in wallets]
 
 
 def _wallets(user: User) -> Iterator[held.Row]:
     for wallet in _wallets_of(user):
         balance = wallet.credits - wallet.debits
         code = wallet.community.code
-        yield code, balance, wallet.held, wallet.available, wallet.shortfall
+        yield code, wallet.unit, balance, wallet.held, wallet.available, wallet.shortfall
 
 
 def _of_each_wallet(
@@ -62,10 +63,18 @@ def _claims(user: User) -> Iterator[held.Row]:
     return held.each(theirs, *held.paths(_CLAIM_COLUMNS).values())
 
 
+
+def _empty_reasons(user: User) -> None:
+    for wallet in _wallets_of(user):
+        theirs = Void.objects.filter(community=wallet.community_id, award__account=wallet)
+        theirs.exclude(reason="").update(reason="")
+
+
+held.FORGETS.append(_empty_reasons)
 held.table(
     "wallets",
     "各社区的积分余额 / your points in each community",
-    "community balance held available shortfall",
+    "community unit balance held available shortfall",
     rows=_wallets,
 )
 _of_each_wallet(
@@ -78,9 +87,15 @@ _of_each_wallet(
 _of_each_wallet(
     "awards",
     "每条记录得到的积分 / what each record earned",
-    "id community source local_day points awarded_at transfer=transfer_id"
+    "id community source local_day unit amount awarded_at transfer=transfer_id"
     " explanation=explanation_of_nothing",  # that of something is the transfer's
     _of(Award, "account"),
+)
+_of_each_wallet(
+    "voids",
+    "被作废的记录及原因 / records that were voided, and why",
+    "id community source=award__source reason voided_at",
+    _of(Void, "award__account"),
 )
 _of_each_wallet(
     "earned",
@@ -110,6 +125,15 @@ held.table(
 held.acts(Fund, "opened_by", "ended_by")
 held.acts(TopUp, "topped_up_by")
 held.acts(Claim, "asked_by", "approved_by")
+held.table(
+    "adjustments",
+    "带入的纸质积分和更正 / points brought along from paper, and corrections",
+    "id community kind amount expires_on reason status proposed_at decided_at",
+    Adjustment,
+    "person",
+    emptied=["reason"],
+)
+held.acts(Adjustment, "proposed_by", "decided_by")
 held.titles(
     amount=_("Amount"),
     available=_("Available"),

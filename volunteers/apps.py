@@ -7,8 +7,13 @@ class VolunteersConfig(AppConfig):
     name = "volunteers"
 
     def ready(self) -> None:
+        from points.awards.kinds import register
         from volunteers.attendance import selectors
+        from volunteers.attendance.awards import HOURS
         from volunteers.attendance.services import sign_ups
+        from volunteers.reports.awards import REPORT
 
+        register(HOURS)
+        register(REPORT)
         volunteering.answered_by(selectors)
         leaving.heard_by(sign_ups.end_what_runs)

@@ -104,7 +104,7 @@ held.table(
     "id community activity=shift__activity__title category=shift__activity__category"
     " place=shift__activity__place shift_starts_at=shift__starts_at shift_ends_at=shift__ends_at"
     " status signed_up_at checked_in_at checked_out_at was_offline check_out_was_forgotten"
-    " check_in_claimed_at check_out_claimed_at worked_minutes verified_at reason",
+    " check_in_claimed_at check_out_claimed_at worked_minutes verified_at voided_at reason",
     Attendance,
     "volunteer",
     emptied=["reason"],
@@ -121,14 +121,15 @@ held.table(
     "reports",
     "您的上报；照片在 photos/ 中 / your reports; their photos are in photos/",
     "id community category text place latitude longitude coord_type status submitted_at"
-    " accepted_at closed_at answer photo",
+    " accepted_at closed_at answer voided_at reason photo",
     Report,
     "reporter",
     shown=_with_photo,
+    emptied=["reason"],
 )
-held.acts(Attendance, "verified_by")
+held.acts(Attendance, "verified_by", "voided_by")
 held.acts(JoinRequest, "decided_by")
-held.acts(Report, "closed_by")
+held.acts(Report, "closed_by", "voided_by")
 held.titles(
     accepted_at=_("Accepted at"),
     activity=_("Activity"),
@@ -153,6 +154,7 @@ held.titles(
     signed_up_at=_("Signed up at"),
     submitted_at=_("Submitted at"),
     verified_at=_("Verified at"),
+    voided_at=_("Voided at"),
     was_offline=_("Told later, from offline"),
     worked_minutes=_("Minutes"),
 )

@@ -25,4 +25,12 @@ register(
         _("Your request to join was not accepted"),
         _("%(community)s says: %(reason)s"),
     ),
+    hours_voided=(
+        _("Hours of yours were voided"),
+        _("%(activity)s, %(begins)s: %(reason)s. What they earned is taken back."),
+    ),
+    report_voided=(
+        _("A report of yours was voided"),
+        _("Your report of %(begins)s: %(reason)s. What it earned is taken back."),
+    ),
 )

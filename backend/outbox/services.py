@@ -136,7 +136,7 @@ def _try(kind: Kind, row: Any) -> bool:
                 return held is not None and _record(kind, held, ours, kind.act(held))
     except Exception as error:
         logger.exception("%s %s failed", kind.model._meta.label, row.pk)
-        outcome = Failed(getattr(error, "code", type(error).__name__))
+        outcome = Failed(str(getattr(error, "code", type(error).__name__)))
     with transaction.atomic():
         return _record(kind, row, ours, outcome)
 
@@ -181,7 +181,7 @@ def spread(seconds: float, row_id: UUID) -> timedelta:
     return timedelta(seconds=seconds * (1 + JITTER * (row_id.int & 0xFFFF) / 0xFFFF))
 
 
-# --- owed anew ----------------------------------------------------------------------------------
+# --- owed anew --------------------------------------------------------------------------------
 def owe_anew(name: str, rows: QuerySet[Any]) -> int:
     """Owe ``rows`` of a kind anew, from now on and with no tries counted. Returns the count."""
     anew = registered[name].anew

@@ -1,5 +1,7 @@
 """Tasks of the outbox: find whose turn it is, try what they are owed."""
 
+from itertools import zip_longest
+
 from celery import shared_task
 from django.conf import settings
 from django.db import OperationalError
@@ -9,14 +11,15 @@ from backend.outbox import kinds, services
 
 @shared_task
 def sweep_outbox() -> None:
-    """Queue work for every share of every kind that has due rows.
+    """Queue work for every share that has due rows, one of each kind in turn.
 
     Work that nobody began before the next sweep is dropped and queued anew: what keeps workers
     waiting must not pile up before everything else.
     """
-    for name in kinds.registered:
-        for share in services.shares(name):
-            work_outbox.apply_async((name, share), expires=settings.SWEEP_SECONDS)
+    queued = [[(name, share) for share in services.shares(name)] for name in kinds.registered]
+    for turn in zip_longest(*queued):
+        for work in filter(None, turn):
+            work_outbox.apply_async(work, expires=settings.SWEEP_SECONDS)
 
 
 @shared_task(autoretry_for=(OperationalError,), retry_backoff=True)

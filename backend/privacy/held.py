@@ -49,6 +49,7 @@ TITLES: dict[str, str | Promise] = {
     "occurred_at": _("Happened at"),
     "outcome": _("Outcome"),
     "points": _("Points"),
+    "proposed_at": _("Proposed at"),
     "requested_at": _("Asked for at"),
     "role": _("Role"),
     "since_at": _("Since"),

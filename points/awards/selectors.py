@@ -5,10 +5,11 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from django.db.models import BigIntegerField, F, OuterRef, Subquery, Sum
+from django.db.models import BigIntegerField, Case, Exists, F, OuterRef, Subquery, Sum, When
 from django.db.models.functions import Coalesce
 
-from points.awards.models import Award
+from points.awards.models import Award, Void
+from points.kinds import Unit
 from points.ledger.models import Account, Reversal, Transfer
 from points.rules.models import RuleVersion
 
@@ -23,7 +24,7 @@ def points_awarded_that_day(account: Account, rule_id: UUID, local_day: date) ->
         .values("transfer")
         .values_list(Sum("amount"))
     )
-    net = F("points") - Coalesce(Subquery(reversals), 0, output_field=BigIntegerField())
+    net = F("amount") - Coalesce(Subquery(reversals), 0, output_field=BigIntegerField())
     awarded = Award.objects.filter(
         community_id=account.community_id,
         account=account,
@@ -35,15 +36,26 @@ def points_awarded_that_day(account: Account, rule_id: UUID, local_day: date) ->
 
 def award_of(community_id: UUID, source: str) -> Award | None:
     """Return the award of the record ``source``, or None if there is none yet."""
-    awards = Award.objects.select_related("transfer")
+    awards = Award.objects.select_related("transfer", "account")
     return awards.filter(community=community_id, source=source).first()
 
 
+def void_of(award: Award) -> Void | None:
+    """Return the void of the award, or None if it stands."""
+    return Void.objects.filter(community_id=award.community_id, award=award).first()
+
+
 def points_by_source(community_ids: Iterable[UUID], sources: Iterable[str]) -> dict[str, int]:
-    """Return the points that each record earned, by source; one without an award is absent."""
+    """Return the points that each record brings, by source: 0 if voided, or if it brings fen.
+
+    A record without an award is absent.
+    """
+    voids = Void.objects.filter(community=OuterRef("community"), award=OuterRef("pk"))
     awards = Award.objects.filter(
         community_id__in=list(community_ids), source__in=list(sources)
-    ).values_list("source", "points")
+    ).values_list(
+        "source", Case(When(~Exists(voids), unit=Unit.POINTS, then=F("amount")), default=0)
+    )
     return dict(awards)
 
 
@@ -70,8 +82,9 @@ def explain(transfer: Transfer) -> dict[str, Any]:
     taken = ("id", "amount", "recovered", "outstanding", "reason", "occurred_at", "requested_at")
     return {
         "transfer": _told(transfer, *moved),
-        "award": award and _told(award, "source", "local_day", "points", "awarded_at"),
-        "rule_version": award and _version_told(award.rule_version),
+        "award": award
+        and _told(award, "source", "local_day", "awarded_at") | {"points": award.amount},
+        "rule_version": award and award.rule_version and _version_told(award.rule_version),
         "inputs": transfer.explanation.get("inputs", {}),
         "arithmetic": transfer.explanation.get("arithmetic", {}),
         "reversals": [_told(reversal, *taken) for reversal in reversals],

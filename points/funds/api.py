@@ -263,12 +263,13 @@ class CarryOverView(APIView):
     """End a fund after its year: carry over what is left, and who waits, to the next year's.
 
     ``POST /api/v1/communities/{code}/funds/{fund_id}/carry-over``. For managers. The fund of the
-    next year is opened if it is not there, and answered. Idempotent. Nothing may be reserved.
+    next year, ``carried_into_id``, is opened if it is not there. Idempotent. Nothing may be
+    reserved.
     """
 
     @writes(FundSerializer, managed_fund)
-    def post(self, user: User, fund: Fund) -> Fund:
-        return funds.carry_over(fund=fund, ended_by=user)
+    def post(self, user: User, fund: Fund) -> None:
+        funds.carry_over(fund=fund, ended_by=user)
 
 
 class ReturnView(APIView):

@@ -22,12 +22,14 @@ def wallet_of(community_id: UUID, person_id: UUID) -> Account | None:
     return wallets_of([community_id], person_id).get(community_id)
 
 
-def wallets_of(community_ids: Iterable[UUID], person_id: UUID) -> dict[UUID, Account]:
+def wallets_of(
+    community_ids: Iterable[UUID], person_id: UUID, unit: Unit = Unit.POINTS
+) -> dict[UUID, Account]:
     """Return the person's wallets by community; none where nothing was earned."""
     wallets = Account.objects.filter(
         community_id__in=list(community_ids),
         kind=AccountKind.WALLET,
-        unit=Unit.POINTS,
+        unit=unit,
         holder=f"person:{person_id}",
     )
     return {wallet.community_id: wallet for wallet in wallets}

@@ -93,9 +93,10 @@ def account(
     return opened
 
 
-def wallet(*, community: Community, person_id: UUID) -> Account:
+def wallet(*, community: Community, person_id: UUID, unit: Unit = Unit.POINTS) -> Account:
     """Return the person's wallet in the community, opened if it is new."""
-    return account(community=community, kind=AccountKind.WALLET, holder=f"person:{person_id}")
+    holder = f"person:{person_id}"
+    return account(community=community, kind=AccountKind.WALLET, holder=holder, unit=unit)
 
 
 def post(movement: Movement) -> Transfer:

@@ -17,6 +17,7 @@ from backend.accounts.models import User
 from backend.audit import services as trail
 from backend.communities.models import Community
 from backend.text import is_tidy
+from points.kinds import Unit
 from points.rules.errors import CashNotAllowedForHours, RuleBackdated, RuleInvalid
 from points.rules.models import Rule, RuleVersion
 
@@ -27,12 +28,19 @@ RECORDED = ("number", "parameters", "valid_from", "valid_to")  # of a version, i
 _HOUR = re.compile(r"([01]\d|2[0-3]):([0-5]\d)|24:00")
 
 
-@dataclass(frozen=True)
-class HoursRule:
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """The limits that every rule may set to what a record brings, checked."""
+
+    daily_cap_points: int | None = None  # per volunteer, rule and local day
+    earns_during_activity: bool = False  # beside the hours of the activity
+
+
+@dataclass(frozen=True, kw_only=True)
+class HoursRule(Limits):
     """The parameters of a rule for hours, checked. Windows are minutes of the local day."""
 
     points_per_hour: int
-    daily_cap_points: int | None = None
     peak_windows: tuple[tuple[int, int], ...] = ()
     peak_multiplier_bp: int = ONE
 
@@ -46,7 +54,6 @@ class HoursRule:
         if cash := sorted(name for name in set(parameters) - known if name.endswith("_fen")):
             raise CashNotAllowedForHours(parameter=cash[0])
         _refuse_unknown(parameters, known)
-        cap = parameters.get("daily_cap_points")
         windows = parameters.get("peak_windows", [])
         if not isinstance(windows, list):
             raise RuleInvalid(parameter="peak_windows")
@@ -54,14 +61,14 @@ class HoursRule:
             raise RuleInvalid(parameter="peak_multiplier_bp")  # of which minutes?
         return cls(
             points_per_hour=_number(parameters, "points_per_hour"),
-            daily_cap_points=None if cap is None else _number(parameters, "daily_cap_points"),
+            daily_cap_points=_cap(parameters),
             peak_windows=_merged([_window(window) for window in windows]),
             peak_multiplier_bp=_number(parameters, "peak_multiplier_bp") if windows else ONE,
         )
 
 
-@dataclass(frozen=True)
-class ReportRule:
+@dataclass(frozen=True, kw_only=True)
+class ReportRule(Limits):
     """The parameters of a rule for reports, checked: a fixed reward for a verified one."""
 
     reward_points: int
@@ -69,8 +76,15 @@ class ReportRule:
     @classmethod
     def read(cls, parameters: dict[str, Any]) -> Self:
         """Read a rule's JSON. Raises RuleInvalid, which names the parameter at fault."""
-        _refuse_unknown(parameters, {"reward_points"})
-        return cls(reward_points=_number(parameters, "reward_points"))
+        _refuse_unknown(parameters, {"reward_points", "daily_cap_points", "earns_during_activity"})
+        earns_during_activity = parameters.get("earns_during_activity", False)
+        if not isinstance(earns_during_activity, bool):
+            raise RuleInvalid(parameter="earns_during_activity")
+        return cls(
+            reward_points=_number(parameters, "reward_points"),
+            daily_cap_points=_cap(parameters),
+            earns_during_activity=earns_during_activity,
+        )
 
 
 READERS: dict[Rule.Subject, Callable[[dict[str, Any]], HoursRule | ReportRule]] = {
@@ -209,30 +223,48 @@ def peak_minutes(rule: HoursRule, start: datetime, end: datetime, clock: ZoneInf
 
 
 def hours_to_points(
-    rule: HoursRule, start: datetime, end: datetime, clock: ZoneInfo, awarded_that_day: int
+    rule: HoursRule, start: datetime, end: datetime, clock: ZoneInfo
 ) -> tuple[int, dict[str, Any]]:
-    """Return what ``start`` to ``end`` earns, in whole points, with every step of the arithmetic.
-
-    ``awarded_that_day`` is what the rule has already brought the volunteer for that day.
-    """
+    """Return what ``start`` to ``end`` earns without limits, with every step of the arithmetic."""
     minutes = minutes_between(start, end)
     peak = peak_minutes(rule, start, end, clock)
     weighted = (minutes - peak) * ONE + peak * rule.peak_multiplier_bp
-    uncapped = rule.points_per_hour * weighted // (60 * ONE)
-    points = uncapped
-    if rule.daily_cap_points is not None:
-        points = min(uncapped, max(0, rule.daily_cap_points - awarded_that_day))
-    return points, {
+    return rule.points_per_hour * weighted // (60 * ONE), {
         "minutes": minutes,
         "peak_minutes": peak,
         "peak_multiplier_bp": rule.peak_multiplier_bp,
         "weighted_minutes_bp": weighted,
         "points_per_hour": rule.points_per_hour,
-        "points_before_cap": uncapped,
-        "daily_cap_points": rule.daily_cap_points,
-        "awarded_that_day": awarded_that_day,
-        "points": points,
     }
+
+
+def limited(
+    rule: Limits,
+    earned: int,
+    steps: dict[str, Any],
+    *,
+    awarded_that_day: int,
+    during: str = "",
+    unit: Unit = Unit.POINTS,
+) -> tuple[int, dict[str, Any]]:
+    """Return what the rule's limits leave of the amount ``earned``, with ``steps`` and theirs.
+
+    ``awarded_that_day`` is what the rule has already brought the volunteer for that day; its cap is
+    one of points. ``during`` is the source of the activity that the record was made in: the hours
+    are its reward, unless the rule says otherwise.
+    """
+    amount = earned
+    if during:
+        steps = steps | {"earns_during_activity": rule.earns_during_activity}
+        amount = earned if rule.earns_during_activity else 0
+    if rule.daily_cap_points is not None and unit == Unit.POINTS:
+        steps = steps | {
+            "points_before_cap": amount,
+            "daily_cap_points": rule.daily_cap_points,
+            "awarded_that_day": awarded_that_day,
+        }
+        amount = min(amount, max(0, rule.daily_cap_points - awarded_that_day))
+    return amount, steps | {unit.value: amount}
 
 
 def _refuse_unknown(parameters: dict[str, Any], known: set[str]) -> None:
@@ -245,6 +277,11 @@ def _number(parameters: dict[str, Any], name: str) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MOST:
         raise RuleInvalid(parameter=name)
     return value
+
+
+def _cap(parameters: dict[str, Any]) -> int | None:
+    cap = parameters.get("daily_cap_points")
+    return None if cap is None else _number(parameters, "daily_cap_points")
 
 
 def _window(window: Any) -> tuple[int, int]:

@@ -35,7 +35,10 @@ from backend.privacy.services import erasure, exports
 from merchants.models import MerchantMember, Redemption
 from merchants.partners.services import partnerships as partners
 from merchants.redemption.services import vouchers as redemption
+from points.awards.services import adjustments
+from points.awards.services.rederiving import Recomputation
 from points.ledger import selectors as points
+from points.models import Adjustment, Void
 from points.seals.services import sealing, verifying
 from tests.cast import PASSWORD
 from tests.conftest import TOTP_SECRET
@@ -43,7 +46,7 @@ from volunteers.activities import services as activities
 from volunteers.attendance.services import hours, sign_ups
 from volunteers.models import Attendance, JoinRequest, Report, Volunteer
 from volunteers.people.services import people as volunteering
-from volunteers.reports.services import recompute, reports
+from volunteers.reports.services import reports
 
 NAME, USERNAME, PHONE = "欧阳修远", "xiuyuan-of-lake", "19911223344"
 OPENID, UNIONID = "o6-erase-me", "u6-erase-me"
@@ -232,7 +235,7 @@ def test_nothing_tells_who_it_was_and_the_books_are_as_they_were(
     # The ledger verifies, and every award still follows from its record.
     sealing.seal(community=lake)
     assert verifying.verify(community=lake).findings == []
-    assert list(recompute.Recomputation(lake)) == []
+    assert list(Recomputation(lake)) == []
     # Staff see the hours and the wallet, of somebody erased; the public what it saw.
     by_staff = logged_in(zhao)
     seen = by_staff.get("/api/v1/attendances", headers={"Accept-Language": "en"}).json()["results"]
@@ -344,6 +347,30 @@ def test_who_was_given_a_role_meanwhile_waits_until_it_ends(lake, wang, due_at_o
     roles.end(membership=membership, ended_by=None)
 
     assert erasure.erase(user_id=wang.pk)
+
+
+def test_the_words_of_what_was_voided_or_corrected_go_and_the_points_stay(
+    lake, wang, zhao, chen, served, due_at_once
+):
+    attendance, _ = hours.verify(
+        attendance=served(wang, "2024-03-01 07:00", "2024-03-01 09:00"), verifier=zhao
+    )
+    hours.void(attendance=attendance, voider=chen, reason="他不在现场")
+    seen = reports.submit(community=lake, reporter=wang, category="hazard", text="井盖松动")
+    closed, _ = reports.close_verified(report=seen, handler=zhao)
+    reports.void(report=closed, voider=chen, reason="他说了谎")
+    asked = adjustments.propose(
+        community=lake, kind="opening", person=wang, amount=30, reason="他的册子", by=zhao
+    )
+    adjustments.decide(adjustment=asked, accept=True, by=chen)
+
+    erasure.ask(user=wang)
+    erasure.erase(user_id=wang.pk)
+
+    for rows in (Attendance, Report, Void, Adjustment):
+        assert set(rows.objects.values_list("reason", flat=True)) == {""}, rows
+    assert points.wallets_of([lake.pk], wang.pk)[lake.pk].credits == 70
+    assert list(Recomputation(lake)) == []
 
 
 # --- the sweep --------------------------------------------------------------------------------
@@ -542,14 +569,19 @@ REFERS_TO_A_PERSON = {
     "merchants.StatementQuestion.asked_by": AN_ACT,
     "mfa.Authenticator.user": GOES,
     "notices.Notice.recipient": GOES,
+    "points.Adjustment.decided_by": AN_ACT,
+    "points.Adjustment.person": "stays without its words: points moved",
+    "points.Adjustment.proposed_by": AN_ACT,
     "privacy.Export.user": GOES,
     "socialaccount.SocialAccount.user": GOES,
     "usersessions.UserSession.user": GOES,
     "volunteers.Attendance.verified_by": AN_ACT,
+    "volunteers.Attendance.voided_by": AN_ACT,
     "volunteers.Attendance.volunteer": "stays: hours; what is to come is cancelled",
     "volunteers.JoinRequest.decided_by": AN_ACT,
     "volunteers.JoinRequest.user": ENDS,
     "volunteers.Report.closed_by": AN_ACT,
+    "volunteers.Report.voided_by": AN_ACT,
     "volunteers.Report.reporter": "stays; coordinates and what was told in confidence go",
     "volunteers.Volunteer.user": ENDS,
 }

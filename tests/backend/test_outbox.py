@@ -1,6 +1,7 @@
 """The outbox: what is owed is tried until it is done, once, and fairly; proved for every kind."""
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,6 +13,7 @@ from django.core.management import call_command
 from django.db import IntegrityError, OperationalError, transaction
 from django.utils import timezone
 
+from backend.accounts import vault
 from backend.accounts.models import User
 from backend.audit.models import AuditEntry
 from backend.documents import services as documents
@@ -24,14 +26,16 @@ from backend.outbox.kinds import WAITS, Done, Failed, Later
 from backend.payouts.models import Payout
 from backend.privacy.models import Export
 from backend.privacy.services import exports
+from backend.webhooks import signing
 from backend.webhooks.models import Delivery, Endpoint
+from tests.standins.webhook_receiver import Receiver
 
 KINDS = sorted(kinds.registered)
 
 
 # --- something of every kind is owed ----------------------------------------------------------
 def a_notice(community, person) -> Notice:
-    return Notice.objects.create(
+    return Notice(
         community=community,
         key=str(new_id()),
         recipient=person,
@@ -44,11 +48,11 @@ def a_webhook(community, person) -> Delivery:
     url = f"https://8.8.8.8/{person.pk}"
     endpoint, _ = Endpoint.objects.get_or_create(url=url, owner_id=person.pk, made_by=person)
     facts = {"object_id": new_id(), "ordering_id": new_id(), "happened_at": timezone.now()}
-    return Delivery.objects.create(community=community, endpoint=endpoint, event="ping", **facts)
+    return Delivery(community=community, endpoint=endpoint, event="ping", **facts)
 
 
 def a_document(community, person) -> Document:
-    return Document.objects.create(
+    return Document(
         community=community,
         kind="books",
         about={},
@@ -62,10 +66,9 @@ def a_document(community, person) -> Document:
 
 
 def an_export(community, person) -> Export:
-    """One at a time for each person."""
-    if Export.objects.filter(user=person).exists():
-        person = User.objects.create(username=new_id().hex)
-    return Export.objects.create(user=person, language="en", file_name=f"exports/{new_id().hex}")
+    """Of somebody else each time, for everybody has one at a time."""
+    somebody = User.objects.create(username=new_id().hex)
+    return Export(user=somebody, language="en", file_name=f"exports/{new_id().hex}")
 
 
 def a_payout(community, person) -> Payout:
@@ -102,9 +105,15 @@ def owe(name, lake, person) -> Callable:
     somebody = person("somebody")
 
     def make(count=1, community=lake, to=somebody):
-        return [OWED[name](community, to) for _ in range(count)]
+        return write(name, *(OWED[name](community, to) for _ in range(count)))
 
     return make
+
+
+def write(name, *rows):
+    """Owe ``rows``; returns them as the database has them."""
+    kinds.registered[name].model.objects.bulk_create(rows)
+    return now_of(rows)
 
 
 @pytest.fixture
@@ -138,6 +147,12 @@ def is_due_again(rows):
     type(rows[0]).objects.filter(next_at__isnull=False).update(next_at=timezone.now())
 
 
+def attempt(name, row, **how):
+    """Try the one row, and no other."""
+    where = {column: getattr(row, column) for column in kinds.registered[name].share}
+    return outbox.attempt(name, **where, pk=row.pk, **how)
+
+
 def sweep(name):
     """What a sweep and the workers do, one after the other; the number of tries."""
     return sum(outbox.work(name, share) for share in outbox.shares(name))
@@ -163,10 +178,10 @@ def test_what_is_not_due_waits(name, owe, acting):
     type(row).objects.update(next_at=timezone.now() + timedelta(minutes=1))
 
     assert outbox.shares(name) == []
-    assert outbox.attempt(name, pk=row.pk) is False
+    assert attempt(name, row) is False
     assert asked == []
 
-    assert outbox.attempt(name, pk=row.pk, is_due=False)
+    assert attempt(name, row, is_due=False)
     assert asked == [row.pk]
 
 
@@ -202,7 +217,7 @@ def test_an_outcome_that_comes_after_the_lease_does_not_count(name, owe, acting)
     acting(act)
     (share,) = outbox.shares(name)
 
-    outbox.attempt(name, pk=row.pk)
+    attempt(name, row)
     (between,) = now_of([row])
     assert (between.reason, between.given_up_at) == ("owed anew", None)
 
@@ -235,8 +250,7 @@ def test_while_it_is_done_another_worker_is_not_held_up(name, owe, acting, at_on
     def work(number):
         if number:
             assert begun.wait(timeout=30)
-        where = {"pk": rows[number].pk}
-        is_done = outbox.attempt(name, **where)
+        is_done = attempt(name, rows[number])
         if number:
             done.set()
         return is_done
@@ -334,7 +348,7 @@ def test_an_act_may_record_the_end_itself(name, owe, acting):
     acting(act)
     (row,) = owe()
 
-    assert outbox.attempt(name, pk=row.pk)
+    assert attempt(name, row)
     (done,) = now_of([row])
     assert (done.reason, done.next_at, done.given_up_at) == ("said so", None, None)
 
@@ -374,6 +388,18 @@ def test_a_thousand_of_one_community_do_not_delay_one_of_another(name, owe, acti
 
     assert one.pk in asked
     assert [row.pk for row in many[:5]] == asked[:5]
+
+
+def test_no_kind_waits_for_all_of_another(lake, hill, wang, monkeypatch):
+    queued = []
+    monkeypatch.setattr(tasks.work_outbox, "apply_async", lambda work, **_: queued.append(work[0]))
+    for community in (lake, hill):
+        write("notice", a_notice(community, wang))
+        write("webhook", a_webhook(community, wang))
+
+    tasks.sweep_outbox()
+
+    assert {*queued[:2]} == {*queued[2:]} == {"notice", "webhook"}
 
 
 # --- Redis ------------------------------------------------------------------------------------
@@ -435,11 +461,11 @@ def dead(lake, wang, monkeypatch):
     """Two notices that were given up, and one that waits."""
     kind = kinds.registered["notice"]
     failing = replace(kind, act=lambda row: Failed("gone", for_good=True))
-    rows = [a_notice(lake, wang) for _ in range(2)]
+    rows = write("notice", *(a_notice(lake, wang) for _ in range(2)))
     with monkeypatch.context() as broken:
         broken.setitem(kinds.registered, "notice", failing)
         sweep("notice")
-    return [*rows, a_notice(lake, wang)]
+    return [*rows, *write("notice", a_notice(lake, wang))]
 
 
 def test_staff_see_what_was_given_up_and_retry_it(lake, dead, zhao, logged_in):
@@ -452,10 +478,10 @@ def test_staff_see_what_was_given_up_and_retry_it(lake, dead, zhao, logged_in):
     after = staff.post(f"{address}/notice/retry")
     staff.post(f"{address}/notice/retry")
 
-    others = [{"kind": kind, **nothing} for kind in ("document", "webhook")]
+    others = [{"kind": kind, **nothing} for kind in ("document", "payout", "webhook")]
     notice = {"kind": "notice", "owed": 1, "oldest_at": waits_since, "given_up": 2}
     told = before.json()["kinds"]
-    assert sorted(told, key=lambda one: one["kind"]) == [others[0], notice, others[1]]
+    assert sorted(told, key=lambda one: one["kind"]) == [others[0], notice, *others[1:]]
     oldest = dead[0].due_at.isoformat().replace("+00:00", "Z")
     retried = {"kind": "notice", "owed": 3, "oldest_at": oldest, "given_up": 0}
     assert retried in after.json()["kinds"]
@@ -486,7 +512,7 @@ def test_an_operator_sees_what_was_given_up_and_retries_it(lake, hill, dead, wan
     assert said("--community", "hill", "--retry", "notice")[0] == "notice: 0 owed anew"
     assert said("--retry", "notice")[0] == "notice: 2 owed anew"
     assert Notice.objects.filter(next_at__isnull=False).count() == 3
-    an_export(lake, wang)
+    write("export", an_export(lake, wang))
     Export.objects.update(next_at=None, given_up_at=timezone.now())
     assert said("--retry", "export")[0] == "export: 1 owed anew"
 
@@ -507,3 +533,34 @@ def test_somebody_whose_document_was_given_up_asks_for_another(lake, wang):
 
     assert documents.ask(Document(**about)) != first
     assert Document.objects.filter(given_up_at__isnull=False).count() == 0
+
+
+# --- receivers that are dead ------------------------------------------------------------------
+def test_a_dead_receiver_costs_the_others_one_wait_and_no_more(lake, person, settings):
+    """Of fifty for each receiver: the dead one is asked once, and then left alone for a while."""
+    dead, alive = (Receiver(secret=signing.new_secret()) for _ in range(2))
+    settings.WEBHOOK_ALLOWED, settings.WEBHOOK_TIMEOUT_SECONDS = [dead.name, alive.name], 0.5
+    dead.answers = ["silent"] * 50
+    owner = person("owner")
+    for receiver in (dead, alive):
+        endpoint = Endpoint.objects.create(
+            url=f"http://{receiver.name}/",
+            owner_id=owner.pk,
+            made_by=owner,
+            secret_encrypted=vault.encrypt(receiver.secret),
+        )
+        facts = {"community": lake, "endpoint": endpoint, "event": "ping"}
+        for _ in range(50):
+            about = {"object_id": new_id(), "ordering_id": new_id()}
+            Delivery.objects.create(happened_at=timezone.now(), **about, **facts)
+
+    began, sweeps = time.monotonic(), 0
+    while len(alive.journal) < 50 and sweeps < 50:
+        sweep("webhook")
+        sweeps += 1
+    took = time.monotonic() - began
+    dead.stop()
+    alive.stop()
+
+    assert sweeps == 50 / kinds.registered["webhook"].swept_at_most  # as without the other
+    assert 1 <= len(dead.journal) <= 1 + took // WAITS[0]  # each of which costs half a second

@@ -33,7 +33,7 @@ from backend.outbox import services as outbox
 from backend.outbox.tasks import sweep_outbox
 from backend.webhooks import services as webhooks
 from backend.webhooks.models import Delivery
-from tests.backend.test_outbox import KINDS, OWED, is_due_again, now_of
+from tests.backend.test_outbox import KINDS, OWED, is_due_again, now_of, write
 from tests.machine import PATIENCE, Machine
 from tests.standins.webhook_receiver import Receiver
 
@@ -94,11 +94,12 @@ def dies(name, file):
         outbox.work(name, share)
 
 
+@pytest.mark.usefixtures("wechat_pay")  # payouts are tried where it is set up
 @pytest.mark.parametrize("name", KINDS)
 def test_what_a_worker_was_killed_over_is_done_by_the_next(
     name, lake, person, tmp_path, monkeypatch
 ):
-    row, file = OWED[name](lake, person("somebody")), tmp_path / "effects"
+    (row,), file = write(name, OWED[name](lake, person("somebody"))), tmp_path / "effects"
     worker = start(dies, name, file)
     worker.join(PATIENCE)
     assert worker.exitcode == -9

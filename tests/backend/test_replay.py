@@ -22,10 +22,10 @@ from merchants.models import MerchantMember, Statement
 from merchants.partners.services import partnerships as partners
 from merchants.settlement.services import payouts, proving
 from merchants.settlement.services import statements as settlement
+from points.awards.services.rederiving import Recomputation
 from points.ledger import selectors
 from points.models import Award, Transfer
 from volunteers.models import Attendance, Volunteer
-from volunteers.reports.services.recompute import Recomputation
 
 BISHAHU = demo.SCENARIO
 SHARED = Path(__file__).parents[3] / "shared" / "scenarios" / "bishahu"

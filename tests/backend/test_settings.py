@@ -28,6 +28,7 @@ def test_sweeps_that_nobody_ran_do_not_pile_up():
         "merchants.redemption.tasks.sweep_expired_vouchers",
         "volunteers.attendance.tasks.sweep_forgotten_check_outs",
         "points.seals.tasks.sweep_unsealed",
+        "points.funds.tasks.sweep_waiting_claims",
         "merchants.giving.tasks.sweep_lapsed_wishes",
     }
     assert {sweeps[name]["options"]["expires"] for name in often} == {60}

@@ -25,7 +25,9 @@ METHODS = ("post", "put", "patch")
 # Log-in, and what others' protocols call: they have rules of their own.
 TAKE_NO_KEY = {
     "put api/v1/me/phone": "WeChat's code works once, and may close the log-in that sent it",
-    "post api/v1/wechatpay/callback": "WeChat Pay signs it and repeats it until it is taken",
+    "post api/v1/wechatpay/callback/<uuid:community_id>": (
+        "WeChat Pay signs it and repeats it until it is taken"
+    ),
 }
 # Nothing is looked up: run again they change nothing.
 RUN_AGAIN = {

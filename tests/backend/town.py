@@ -53,7 +53,7 @@ from tests.cast import tell
 from volunteers.activities import services as activities
 from volunteers.attendance.errors import AttendanceStatusWrong
 from volunteers.attendance.services import hours, sign_ups
-from volunteers.models import Attendance, RefusedClaim, Volunteer
+from volunteers.models import Attendance, RefusedClaim, Shift, Volunteer
 from volunteers.people.services import joining, people
 from volunteers.reports.services import reports
 
@@ -206,28 +206,43 @@ def in_estate(
         community=estate, title="楼道清扫", category="清扫", is_public=True
     )
     now = timezone.now()
-    tomorrow, past = (
+    tomorrow, *past = (
         activities.plan_shift(activity=sweeping, starts_at=start, ends_at=start + LONG)
-        for start in (now + timedelta(days=2), datetime(2024, 4, 1, 1, tzinfo=UTC))
+        for start in (
+            now + timedelta(days=2),
+            *(datetime(2024, month, 1, 1, tzinfo=UTC) for month in (4, 5)),
+        )
     )
     sign_ups.sign_up(shift=tomorrow, volunteer=volunteer)
-    done = sign_ups.sign_up(shift=past, volunteer=volunteer, now=past.starts_at)
-    hours.check_in(attendance=done, now=past.starts_at)
-    done = hours.check_out(attendance=done, now=past.ends_at)
-    report = reports.submit(
-        community=lake, reporter=volunteer, category="hazard", estate=estate, **FACTS
+
+    def attended(shift: Shift) -> Attendance:
+        done = sign_ups.sign_up(shift=shift, volunteer=volunteer, now=shift.starts_at)
+        hours.check_in(attendance=done, now=shift.starts_at)
+        return hours.check_out(attendance=done, now=shift.ends_at)
+
+    done, verified = map(attended, past)
+    hours.verify(attendance=verified, verifier=asker)
+    report, closed = (
+        reports.submit(
+            community=lake, reporter=volunteer, category="hazard", estate=estate, **FACTS
+        )
+        for _ in range(2)
     )
+    reports.close_verified(report=closed, handler=asker)
     found = {
         "code": estate.code,
         "activity_id": sweeping,
         "shift_id": tomorrow,
-        "attendance_id": done,
+        "attendance_id": [done, verified],
         "claim_id": refused_claim(done),
-        "report_id": report,
+        "report_id": [report, closed],
         "join_request_id": asked,
         "volunteer_id": enrolled,
     }
-    return {name: [str(getattr(one, "pk", one))] for name, one in found.items()}
+    return {
+        name: [str(getattr(one, "pk", one)) for one in (some if isinstance(some, list) else [some])]
+        for name, some in found.items()
+    }
 
 
 def refused_claim(attendance: Attendance) -> RefusedClaim:
@@ -296,6 +311,8 @@ def business(
     reminder = Notice.objects.get(community=community, recipient=volunteer)
     tell(reminder)
     back = served(volunteer, "2024-03-01 07:00", "2024-03-01 09:00", community=community)
+    verified = served(volunteer, "2024-03-02 07:00", "2024-03-02 09:00", community=community)
+    hours.verify(attendance=verified, verifier=clerk)
     # In a place of its own: nobody who is there could check in to something else.
     pond = places.found(code=f"{community.code}-pond", name="池塘社区")
     people.enrol(user=volunteer, community=pond, kind=Volunteer.Kind.RIDER)
@@ -318,6 +335,8 @@ def business(
         **FACTS,
     )
     dispute = reports.submit(community=community, reporter=volunteer, category="dispute", **FACTS)
+    closed = reports.submit(community=community, reporter=volunteer, category="hazard", **FACTS)
+    reports.close_verified(report=closed, handler=clerk)
 
     partnership = partners.sign_contract(
         community=community, name="茶馆", trade="餐饮", fen_per_point=10, is_donated=False
@@ -493,8 +512,8 @@ def business(
         "kind": ["notice"],
         "activity_id": [patrol],
         "shift_id": [running, free],
-        "attendance_id": [going, there, back],
-        "report_id": [hazard, dispute],
+        "attendance_id": [going, there, back, verified],
+        "report_id": [hazard, dispute, closed],
         "notice_id": [reminder],
         "offer_id": [tea, yacht, proposed],
         "redemption_id": [today],
@@ -561,6 +580,8 @@ def business(
         "POST /api/v1/activities/{activity_id}/cancel": {"reason": "下雨"},
         "POST /api/v1/shifts/{shift_id}/cancel": {"reason": "下雨"},
         "POST /api/v1/attendances/{attendance_id}/reject": {"reason": "没有来"},
+        "POST /api/v1/attendances/{attendance_id}/void": {"reason": "没有来"},
+        "POST /api/v1/reports/{report_id}/void": {"reason": "误报"},
         "POST /api/v1/communities/{code}/activities": {
             "title": "清扫",
             "category": "清扫",

@@ -6,13 +6,13 @@ import pytest
 
 from points.awards.errors import AwardSourceReused
 from points.awards.selectors import explain
-from points.awards.services import awards
 from points.kinds import AccountKind
 from points.ledger import services as ledger
 from points.ledger.selectors import balance
 from points.models import Award, Rule, Transfer
 from points.rules import services as rules
 from points.rules.errors import RuleMissing
+from tests.points.earning import award_hours, award_report
 
 
 def at(text: str) -> datetime:
@@ -24,7 +24,7 @@ def award(lake, wang):
     """Awards 王小明 hours: ``award("hours:1", "2024-01-01 01:00", "2024-01-01 02:00")``, in UTC."""
 
     def give(source, checked_in, checked_out, category="邻里服务"):
-        return awards.award_hours(
+        return award_hours(
             community=lake,
             person_id=wang.pk,
             source=source,
@@ -40,12 +40,13 @@ def test_an_award_is_posted_and_says_why(award, lake, wang):
     given = award("hours:1", "2024-01-01 01:00", "2024-01-01 04:25")
 
     transfer = Transfer.objects.get()
-    assert (given.points, transfer.amount, transfer.key) == (34, 34, "hours:1")
+    assert (given.amount, transfer.amount, transfer.key) == (34, 34, "hours:1")
     assert transfer.credit.holder == f"person:{wang.pk}"
     assert transfer.occurred_at == at("2024-01-01 04:25")
     rule = Rule.objects.get(community=lake, subject="hours", category="*")
     assert given.explanation == transfer.explanation
     assert transfer.explanation == {
+        "kind": {"name": "hours", "inputs": 1},
         "rule": {"id": str(rule.pk), "subject": "hours", "category": "*", "version": 1},
         "inputs": {
             "category": "邻里服务",
@@ -91,7 +92,7 @@ def test_the_dearest_hours_that_a_rule_may_write_are_awarded(lake, award):
 
     given = award("hours:1", "2024-01-01 00:00", "2024-01-02 00:00")
 
-    assert given.points == given.transfer.amount == 24_000_000
+    assert given.amount == given.transfer.amount == 24_000_000
 
 
 def test_a_record_earns_once(award):
@@ -111,13 +112,13 @@ def test_the_cap_is_shared_by_all_categories_without_a_rule_of_their_own(award):
         ("hours:4", "2024-01-01 12:00", "2024-01-01 13:00", "交通劝导", 10),  # its own cap
     ]
     for source, checked_in, checked_out, category, points in records:
-        assert award(source, checked_in, checked_out, category).points == points
+        assert award(source, checked_in, checked_out, category).amount == points
 
 
 def test_earning_nothing_is_an_award_with_its_reason(award):
     nothing = award("hours:1", "2024-01-01 01:00", "2024-01-01 01:05")
 
-    assert nothing.points == 0
+    assert nothing.amount == 0
     assert nothing.transfer is None
     assert nothing.explanation["arithmetic"]["minutes"] == 5
     assert not Transfer.objects.exists()
@@ -128,8 +129,8 @@ def test_the_day_of_the_cap_is_that_of_the_check_in_by_the_communitys_clock(awar
     late = award("hours:1", "2024-01-01 15:30", "2024-01-02 00:30")
     early = award("hours:2", "2024-01-01 16:30", "2024-01-02 01:30")
 
-    assert (late.local_day, late.points) == (date(2024, 1, 1), 80)
-    assert (early.local_day, early.points) == (date(2024, 1, 2), 80)
+    assert (late.local_day, late.amount) == (date(2024, 1, 1), 80)
+    assert (early.local_day, early.amount) == (date(2024, 1, 2), 80)
 
 
 def test_another_version_of_the_rule_shares_the_days_cap(award, lake):
@@ -142,12 +143,12 @@ def test_another_version_of_the_rule_shares_the_days_cap(award, lake):
         valid_from=date(2024, 1, 1),
     )
 
-    assert award("hours:2", "2024-01-01 08:00", "2024-01-01 09:00").points == 10
+    assert award("hours:2", "2024-01-01 08:00", "2024-01-01 09:00").amount == 10
 
 
 def test_without_a_rule_nothing_is_awarded(hill, wang):
     with pytest.raises(RuleMissing) as refusal:
-        awards.award_report(
+        award_report(
             community=hill,
             person_id=wang.pk,
             source="report:1",
@@ -161,7 +162,7 @@ def test_without_a_rule_nothing_is_awarded(hill, wang):
 
 def test_a_report_earns_its_categorys_reward_once(lake, wang):
     def report():
-        return awards.award_report(
+        return award_report(
             community=lake,
             person_id=wang.pk,
             source="report:1",
@@ -203,7 +204,7 @@ def test_what_was_reversed_leaves_the_days_cap_free(award, reverse, reversed_poi
 
     right = award("hours:2", "2024-01-01 06:00", "2024-01-01 15:00")
 
-    assert right.points == left
+    assert right.amount == left
     assert right.explanation["arithmetic"]["awarded_that_day"] == 80 - left
 
 
@@ -214,7 +215,7 @@ def test_the_cap_is_free_of_what_was_reversed_but_is_still_owed(award, reverse, 
     ledger.post(ledger.Movement(debit=wallet, credit=shop, amount=45, key="tea", reason="x"))
     assert reverse("hours:1").outstanding == 45
 
-    assert award("hours:2", "2024-01-01 06:00", "2024-01-01 15:00").points == 80
+    assert award("hours:2", "2024-01-01 06:00", "2024-01-01 15:00").amount == 80
     assert balance(wallet) == 35
 
 
@@ -288,7 +289,7 @@ def test_a_rule_lent_by_the_street_is_told_as_the_streets(award, lake, hill):
         parameters={"reward_points": 5},
         valid_from=date(2020, 1, 1),
     )
-    given = awards.award_report(
+    given = award_report(
         community=lake,
         person_id=lake.pk,
         source="report:1",

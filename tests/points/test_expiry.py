@@ -18,7 +18,6 @@ from backend.notices import services as notices
 from backend.notices.models import Notice
 from backend.notices.texts import words
 from backend.top.scenarios import demo
-from points.awards.services import awards
 from points.expiry import selectors as expiry_selectors
 from points.expiry import services as expiry
 from points.expiry import tasks
@@ -36,6 +35,7 @@ from points.ledger.errors import InsufficientPoints
 from points.ledger.selectors import total, totals_by_kind, transfers_of
 from points.models import ExpiryPolicy, Transfer
 from points.seals.services import verifying
+from tests.points.earning import award_hours
 
 NEVER, END_OF_YEAR, END_OF_NEXT_YEAR, MONTHS = ExpiryPolicy.Kind
 Y2024, Y2025 = date(2024, 12, 31), date(2025, 12, 31)
@@ -259,7 +259,7 @@ def test_a_policy_set_by_several_at_once_is_one(at_once, lake):
 def served(community, user, day, minutes=60):
     """The transfer of service at nine on that day, verified now."""
     checked_in_at = datetime.combine(day, time(1), tzinfo=UTC)
-    return awards.award_hours(
+    return award_hours(
         community=community,
         person_id=user.pk,
         source=f"hours:{new_id()}",

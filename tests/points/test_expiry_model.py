@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 
 from backend.errors import Refusal
 from backend.ids import new_id
-from points.awards.services import awards
 from points.expiry import services as expiry
 from points.expiry.selectors import losses_to_come
 from points.kinds import AccountKind
@@ -25,6 +24,7 @@ from points.ledger import services as ledger
 from points.ledger.selectors import totals_by_kind
 from points.models import Earned, ExpiryPolicy, Transfer
 from points.seals.services import verifying
+from tests.points.earning import award_hours
 
 pytestmark = pytest.mark.slow
 
@@ -198,7 +198,7 @@ class Ledger:
     def award(self, who, hours, days_ago):
         self.number += 1
         served = datetime.combine(self.today - timedelta(days=days_ago), time(1), tzinfo=UTC)
-        award = awards.award_hours(
+        award = award_hours(
             community=self.community,
             person_id=self.people[who].pk,
             source=f"hours:{self.number}",

@@ -259,6 +259,7 @@ def test_an_award_explains_itself_to_who_earned_it(lake, wang, zhao, served, log
         "posted_at": iso(award.transfer.posted_at),
         "expires_on": award.transfer.expires_on.isoformat(),
         "explanation": {
+            "kind": {"name": "hours", "inputs": 1},
             "rule": {
                 "id": str(rule.pk),
                 "subject": "hours",

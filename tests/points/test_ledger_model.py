@@ -111,7 +111,11 @@ class Model:
         if (wallet.kind, wallet.unit) != ("wallet", "points"):
             return lost
         for day in OVER:
-            kept = sum(self.earned[wallet, d] for d in (None, *DAYS) if not d or d > day)
+            kept = sum(
+                points
+                for (earner, until), points in self.earned.items()
+                if earner == wallet and (until is None or until > day)
+            )
             points = self.available(wallet) - kept
             if self.earned[wallet, day] and points > 0:
                 key = f"expire:{wallet.pk}:{day}"

@@ -17,6 +17,7 @@ from points.kinds import AccountKind
 from points.ledger import services as ledger
 from points.ledger.services import Movement
 from points.models import Account
+from points.seals.services import sealing
 
 WALLETS = 1200
 A_FEW = 6  # rows of a table that one statement may look at
@@ -228,3 +229,19 @@ def test_whatever_is_posted_reads_its_own_rows_and_not_the_communitys(books, pla
         ]
 
     assert not too_many, "\n".join(too_many)
+
+
+@pytest.mark.slow
+def test_a_seal_reads_what_it_closes_and_not_all_that_waits(books, plans_of, monkeypatch):
+    monkeypatch.setattr(sealing, "BATCH", A_FEW)
+
+    plans = plans_of(lambda: next(sealing.close_batches(community=books.community)))
+
+    read = [
+        (node["Relation Name"], rows_looked_at(node))
+        for node, _ in plans
+        if node.get("Relation Name") in {"points_unsealed", "points_transfer"}
+        and "Scan" in node["Node Type"]
+    ]
+    assert len(read) >= 4
+    assert max(rows for _, rows in read) <= A_FEW

@@ -17,7 +17,7 @@ from points.models import Rule
 from points.rules import selectors
 from points.rules import services as rules
 from points.rules.errors import CashNotAllowedForHours, RuleBackdated, RuleInvalid
-from points.rules.services import HoursRule, hours_to_points, peak_minutes
+from points.rules.services import HoursRule, hours_to_points, limited, peak_minutes
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 TRAFFIC = HoursRule.read(
@@ -28,6 +28,11 @@ TRAFFIC = HoursRule.read(
         "daily_cap_points": 90,
     }
 )
+
+
+def reckoned(rule, start, end, clock, awarded_that_day):
+    earned, steps = hours_to_points(rule, start, end, clock)
+    return limited(rule, earned, steps, awarded_that_day=awarded_that_day)
 
 
 def at(text: str) -> datetime:
@@ -52,18 +57,14 @@ def at(text: str) -> datetime:
     ],
 )
 def test_worked_examples(checked_in, checked_out, earlier, points):
-    earned, arithmetic = hours_to_points(
-        TRAFFIC, at(checked_in), at(checked_out), SHANGHAI, earlier
-    )
+    earned, arithmetic = reckoned(TRAFFIC, at(checked_in), at(checked_out), SHANGHAI, earlier)
 
     assert earned == points
     assert arithmetic["points"] == points
 
 
 def test_the_arithmetic_is_told_step_by_step():
-    _, arithmetic = hours_to_points(
-        TRAFFIC, at("2024-01-01 06:30"), at("2024-01-01 09:30"), SHANGHAI, 60
-    )
+    _, arithmetic = reckoned(TRAFFIC, at("2024-01-01 06:30"), at("2024-01-01 09:30"), SHANGHAI, 60)
 
     assert arithmetic == {
         "minutes": 180,
@@ -100,7 +101,7 @@ def test_minutes_are_real_ones_where_clocks_change(since, until, minutes, peak):
         datetime.fromisoformat(moment).replace(tzinfo=new_york) for moment in (since, until)
     )
 
-    _, arithmetic = hours_to_points(rule, start, end, new_york, 0)
+    _, arithmetic = reckoned(rule, start, end, new_york, 0)
 
     assert (arithmetic["minutes"], arithmetic["peak_minutes"]) == (minutes, peak)
 

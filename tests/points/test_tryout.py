@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from backend.communities.models import Community
 from backend.communities.services import places
-from points.awards.services import awards
 from points.awards.services.tryout import tryout
 from points.ledger import services as ledger
 from points.ledger.errors import PeriodInvalid
 from points.models import Award, Rule
 from points.rules import services as rules
 from points.rules.errors import CashNotAllowedForHours, RuleInvalid
+from tests.points.earning import award_hours, award_report
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 HOURS, REPORT = Rule.Subject.HOURS, Rule.Subject.REPORT
@@ -38,7 +38,7 @@ def local(text: str) -> datetime:
 
 def earn(community, user, checked_in, minutes, category):
     checked_in_at = local(checked_in)
-    return awards.award_hours(
+    return award_hours(
         community=community,
         person_id=user.pk,
         source=f"hours:{user.pk}:{category}:{checked_in}",
@@ -78,7 +78,7 @@ def march(lake, wang, li):
         earn(lake, wang, "2024-03-01 13:00", 360, "便民活动"),  # 60, of which the cap leaves 50
         earn(lake, wang, "2024-03-02 07:00", 120, "交通劝导"),
         earn(lake, li, "2024-03-02 09:00", 60, "交通劝导"),
-        awards.award_report(
+        award_report(
             community=lake,
             person_id=li.pk,
             source="report:1",
@@ -86,7 +86,7 @@ def march(lake, wang, li):
             verified_at=local("2024-03-03 10:00"),
         ),
     ]
-    assert [award.points for award in given] == [30, 50, 30, 10, 20]
+    assert [award.amount for award in given] == [30, 50, 30, 10, 20]
 
 
 @pytest.mark.parametrize(
@@ -274,10 +274,13 @@ def test_more_awards_than_are_fetched_at_once_all_count(lake, wang):
         Award(
             community=lake,
             source=f"hours:{number}",
+            kind="hours",
+            inputs_version=1,
+            unit="points",
             account=first.account,
             rule_version=first.rule_version,
             local_day=first.local_day,
-            points=0,
+            amount=0,
             explanation_of_nothing=first.explanation,
         )
         for number in range(1, count)

@@ -23,6 +23,7 @@ from points.ledger.services import Movement
 from points.models import Award, Hold, Reversal, Rule, Seal, Transfer, Verification
 from points.seals import tasks
 from points.seals.services import sealing, verifying
+from tests.points.earning import award_hours
 from volunteers.attendance.services import hours
 from volunteers.reports.services import reports
 
@@ -60,7 +61,7 @@ class Books:
 
     def award(self, who, source, minutes=60, day=1):
         begins = datetime(2024, 3, day, 1, tzinfo=UTC)
-        awards.award_hours(
+        award_hours(
             community=self.community,
             person_id=self.people[who].pk,
             source=source,
@@ -765,7 +766,7 @@ TAMPERING = {
         ["totals: account wang: held 10, should be 11"],
     ),
     "an award's points": (
-        ["UPDATE points_award SET points = 11 WHERE source = 'hours:9'"],
+        ["UPDATE points_award SET amount = 11 WHERE source = 'hours:9'"],
         ["awards: award hours:9: it earned 11, transfer hours:9 moves 10"],
     ),
     "an award's wallet": (
@@ -775,7 +776,7 @@ TAMPERING = {
     "why an award is nothing": (
         [
             "UPDATE points_award SET explanation_of_nothing ="
-            " jsonb_set(explanation_of_nothing, '{rule,version}', '2') WHERE points = 0"
+            " jsonb_set(explanation_of_nothing, '{rule,version}', '2') WHERE amount = 0"
         ],
         ["awards: award hours:nothing: it stands on version 1 of rule rule"],
     ),
@@ -925,6 +926,91 @@ def test_one_that_is_sealed_twice_is_named(books, tamper):
     ]
 
 
+VOIDED = {
+    "an award voided twice": (
+        [
+            "ALTER TABLE points_void DROP CONSTRAINT void_once",
+            "INSERT INTO points_void (id, community_id, award_id, reversal_id, reason)"
+            " SELECT uuid7(), community_id, award_id, reversal_id, reason FROM points_void",
+        ],
+        [
+            "guards: constraint void_once of points_void: it is not in force",
+            "voids: void new (hours:10): its award was voided before",
+        ],
+    ),
+    "a void without a reversal": (
+        ["UPDATE points_void SET reversal_id = NULL"],
+        [
+            "voids: void hours:10: no reversal takes back its award",
+            "voids: reversal void:hours:10: nothing was voided by it",
+        ],
+    ),
+    "a void whose reversal is gone": (
+        ["DELETE FROM points_reversal WHERE key = 'void:hours:10'"],
+        [
+            "reversals: transfer reversal:void:hours:10:0: no reversal of transfer hours:10 asked",
+            "voids: void hours:10: no reversal takes back its award",
+        ],
+    ),
+    "a void by another reversal": (
+        ["UPDATE points_void SET reversal_id = '<waiting refund>'"],
+        [
+            "voids: void hours:10: reversal waiting refund is not of its award",
+            "voids: reversal void:hours:10: nothing was voided by it",
+        ],
+    ),
+    "a void of a part": (
+        ["UPDATE points_reversal SET amount = 7, recovered = 7 WHERE key = 'void:hours:10'"],
+        [
+            "reversals: reversal void:hours:10: it says 7 of 7 recovered",
+            "voids: void hours:10: 7 of 10 are taken back",
+        ],
+    ),
+    "a reversal that nothing was voided by": (
+        ["DELETE FROM points_void"],
+        ["voids: reversal void:hours:10: nothing was voided by it"],
+    ),
+    "an award that was voided, gone": (
+        ["DELETE FROM points_award WHERE source = 'hours:10'"],
+        ["voids: void hours:10 (): award hours:10 is gone"],
+    ),
+    "an award's kind": (
+        ["UPDATE points_award SET kind = 'report' WHERE source = 'hours:9'"],
+        ["awards: award hours:9: it is of report 1, its explanation of hours 1"],
+    ),
+    "an award's version of inputs": (
+        ["UPDATE points_award SET inputs_version = 2 WHERE source = 'hours:9'"],
+        ["awards: award hours:9: it is of hours 2, its explanation of hours 1"],
+    ),
+    "an award's unit": (
+        [
+            "ALTER TABLE points_award DROP CONSTRAINT award_of_hours_is_never_cash",
+            "UPDATE points_award SET unit = 'fen' WHERE source = 'hours:9'",
+        ],
+        [
+            "guards: constraint award_of_hours_is_never_cash of points_award: it is not in force",
+            "awards: award hours:9: it is in fen, its wallet in points",
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize(("statements", "found"), VOIDED.values(), ids=VOIDED)
+def test_what_was_voided_was_voided_once_and_whole(books, tamper, statements, found):
+    books.award("wang", "hours:10", day=3)
+    void = awards.void(community=books.community, source="hours:10", reason="误报")
+    books.remember()
+    books.names[str(void.pk)] = "hours:10"
+    assert books.found() == []
+
+    tamper(*statements)
+
+    findings = books.found()
+    assert len(findings) == len(found)
+    for finding, expected in zip(findings, found, strict=True):
+        assert finding.startswith(expected)
+
+
 @pytest.mark.parametrize(("late", "found"), [(timedelta(hours=5), 0), (timedelta(hours=7), 1)])
 def test_one_that_was_committed_late_is_told_from_one_slipped_in(books, late, found):
     """A transfer of either kind has an id and a time before the last seal, and no other fault."""
@@ -1070,6 +1156,8 @@ def test_the_command_says_what_it_checked_how_much_and_how_long(verify_ledger):
             " (N rows, N s)",
             "  awards: each has its transfer and names its rule version (`recompute` derives them"
             " anew) (N rows, N s)",
+            "  voids: each takes back one award, whole, and each award is voided once"
+            " (N rows, N s)",
             "  expiry: what a wallet lost is of a day that was over, and what it did not keep"
             " (N rows, N s)",
             "  funds: each transfer of a fund has its event, each reservation its hold, and nobody"

@@ -190,6 +190,7 @@ def test_signing_up_takes_a_place_and_again_finds_it_taken(lake, wang, dusk, log
         "check_out_mark": "",
         "refused_claims": [],
         "verified_at": None,
+        "voided_at": None,
         "reason": "",
         "points": None,
     }

@@ -79,6 +79,7 @@ def shape(attendance, **differences):
         "check_out_claimed_at": None,
         "check_out_mark": "",
         "verified_at": None,
+        "voided_at": None,
         "reason": "",
         "points": None,
     } | differences
@@ -457,6 +458,7 @@ def test_verified_hours_earn_once_and_say_why(lake, wang, zhao, served, logged_i
         "award": {
             "points": 30,
             "explanation": {
+                "kind": {"name": "hours", "inputs": 1},
                 "rule": {
                     "id": str(Rule.objects.get(category="交通劝导").pk),
                     "subject": "hours",

@@ -8,6 +8,7 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from backend.communities.models import Membership
+from points.awards.services.rederiving import Recomputation
 from points.ledger.selectors import wallet_of
 from points.models import Award, Rule, Transfer
 from points.rules.errors import RuleMissing
@@ -17,7 +18,6 @@ from volunteers.attendance.selectors import standing
 from volunteers.attendance.services import hours, sign_ups
 from volunteers.models import Attendance, RefusedClaim, Volunteer
 from volunteers.people.services import people
-from volunteers.reports.services.recompute import Recomputation
 
 SHIFT = ("2024-03-01 07:00", "2024-03-01 09:00")
 
@@ -508,7 +508,7 @@ def test_coming_early_is_not_paid_however_the_hours_end(place, zhao, wang, lake,
     _, award = hours.verify(attendance=place, verifier=zhao)
 
     assert (left.checked_in_at, left.worked_minutes) == (clock("2024-03-01 06:30"), 120)
-    assert (award.points, award.explanation["arithmetic"]["minutes"]) == (20, 120)
+    assert (award.amount, award.explanation["arithmetic"]["minutes"]) == (20, 120)
     assert list(Recomputation(lake)) == []
     assert standing(community_id=lake.pk, user_id=wang.pk).minutes == 120
 
@@ -567,7 +567,7 @@ def test_verified_hours_earn_what_the_rule_says(attended, wang, zhao, lake):
 
     assert (verified.status, verified.verified_by) == ("verified", zhao)
     assert verified.verified_at is not None
-    assert (award.points, award.source) == (20, f"hours:{verified.pk}")
+    assert (award.amount, award.source) == (20, f"hours:{verified.pk}")
     assert points_of(wang, lake) == 20
 
 
@@ -650,7 +650,7 @@ def test_no_time_at_all_is_verified_and_earns_nothing(attended, wang, zhao, lake
         attendance=attended(wang, "2024-03-01 07:00", "2024-03-01 07:05"), verifier=zhao
     )
 
-    assert (verified.status, award.points, award.transfer) == ("verified", 0, None)
+    assert (verified.status, award.amount, award.transfer) == ("verified", 0, None)
     assert points_of(wang, lake) == 0
 
 
@@ -672,7 +672,7 @@ def test_a_days_cap_holds_though_ten_records_are_verified_at_once(
         attended(wang, f"2024-03-01 {n:02}:00", f"2024-03-01 {n + 1:02}:00") for n in range(10)
     ]
 
-    points = at_once(10, lambda n: hours.verify(attendance=records[n], verifier=zhao)[1].points)
+    points = at_once(10, lambda n: hours.verify(attendance=records[n], verifier=zhao)[1].amount)
 
     assert Counter(points) == {10: 8, 0: 2}
     assert points_of(wang, lake) == 80
@@ -687,7 +687,7 @@ def test_each_rule_has_a_cap_of_its_own_and_each_day(attended, wang, zhao, lake)
         ("邻里服务", "2024-03-02 02:00", "2024-03-02 03:00", 10),
     ]:
         attendance = attended(wang, checked_in, checked_out, category)
-        assert hours.verify(attendance=attendance, verifier=zhao)[1].points == points
+        assert hours.verify(attendance=attendance, verifier=zhao)[1].amount == points
 
     assert points_of(wang, lake) == 110
     assert Award.objects.filter(rule_version__rule__category="交通劝导").count() == 1

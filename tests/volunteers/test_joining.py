@@ -296,7 +296,7 @@ def test_who_leaves_is_checked_out_of_where_they_are(lake, wang, patrol, zhao):
     )
     assert not place.check_out_was_forgotten
     _, award = hours.verify(attendance=place, verifier=zhao)
-    assert award.points > 0  # what was done stays theirs
+    assert award.amount > 0  # what was done stays theirs
 
 
 def test_a_shift_that_was_over_when_they_left_was_forgotten(lake, wang, patrol):

@@ -11,6 +11,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 
 from backend.communities.models import Community
+from points.awards.services.rederiving import Recomputation
 from points.expiry import services as expiry
 from points.kinds import AccountKind
 from points.ledger import services as ledger
@@ -18,7 +19,6 @@ from points.models import Award, ExpiryPolicy, Rule, Transfer
 from points.rules import services as rules
 from volunteers.attendance.services import hours
 from volunteers.reports.services import reports
-from volunteers.reports.services.recompute import Recomputation
 
 
 def told(community, **options) -> list[str]:
@@ -119,7 +119,7 @@ def a_year(lake, wang, li, verified, reported, reverse):
         community=lake, kind=ExpiryPolicy.Kind.MONTHS, months=6, valid_from=date(2024, 3, 1)
     )
     verified(wang, "2024-06-01 13:00", "2024-06-01 15:00")
-    assert sorted(Award.objects.values_list("points", flat=True)) == [
+    assert sorted(Award.objects.values_list("amount", flat=True)) == [
         *[0, 0, 0, 20, 20, 20, 20, 25, 30, 40, 50, 60, 80, 90, 180],
     ]
     return sources
@@ -145,7 +145,7 @@ def test_a_thousand_awards_take_as_many_statements_as_one(
 ):
     verified(wang, "2024-03-01 13:00", "2024-03-01 15:00")
     reported(wang)
-    statements = 11
+    statements = 14  # one for voids, one for what is to be awarded of each of four kinds
     with django_assert_num_queries(statements):
         assert told(lake) == []
     for day in range(2, 22):
@@ -227,7 +227,7 @@ LONGER = (
             "DELETE FROM points_award WHERE source = '{source}'",
             ["award is None, should be given"],
         ),
-        ("walk", AWARD.replace("{change}", "points = 21"), ["points is 21, should be 20"]),
+        ("walk", AWARD.replace("{change}", "amount = 21"), ["points is 21, should be 20"]),
         (
             "walk",
             AWARD.replace("{change}", "local_day = '2024-02-29'"),
@@ -479,8 +479,8 @@ def test_what_the_street_lends_counts_where_there_is_nothing_nearer(
     verified(wang, "2024-03-01 13:00", "2024-03-01 14:00", "巡逻")  # by the lake's own "*"
     reported(wang, "facility")
 
-    awarded = Award.objects.order_by("points").values_list(
-        "points", "rule_version__community__code", "transfer__expires_on"
+    awarded = Award.objects.order_by("amount").values_list(
+        "amount", "rule_version__community__code", "transfer__expires_on"
     )
     assert list(awarded) == [(5, "hill", None), (10, "lake", None)]
     assert told(lake) == []
@@ -504,7 +504,7 @@ def test_awards_and_reversals_at_once_have_an_order(lake, wang, zhao, served, re
     def work(number):
         if number % 2:
             return reverse(mistaken[number // 2]).amount
-        return hours.verify(attendance=right[number // 2], verifier=zhao)[1].points
+        return hours.verify(attendance=right[number // 2], verifier=zhao)[1].amount
 
     assert at_once(8, work) == [10] * 8
     recomputation = Recomputation(lake)
@@ -532,7 +532,7 @@ def test_the_command_looks_at_every_community_or_at_one(lake, hill, year):
 
 
 def test_the_command_lists_what_differs_and_fails(lake, hill, year):
-    tamper(f"UPDATE points_award SET points = 21 WHERE source = '{year['walk']}'")
+    tamper(f"UPDATE points_award SET amount = 21 WHERE source = '{year['walk']}'")
 
     (difference,) = Recomputation(lake)
     assert json.loads(json.dumps(asdict(difference))) == {

@@ -254,7 +254,7 @@ def test_a_verified_report_earns_its_categorys_reward_once(submitted, wang, zhao
         closed.closed_at,
         "已换新井盖",
     )
-    assert (same, award.points, award.source) == (award, 20, f"report:{report.pk}")
+    assert (same, award.amount, award.source) == (award, 20, f"report:{report.pk}")
     assert points_of(wang, lake) == 20
 
 

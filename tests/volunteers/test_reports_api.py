@@ -86,6 +86,8 @@ def shape(report, **differences):
         "accepted_at": None,
         "closed_at": None,
         "answer": "",
+        "voided_at": None,
+        "reason": "",
         "points": None,
         "reporter": person_of(report.reporter),
     } | differences
@@ -503,6 +505,7 @@ def test_a_verified_report_earns_once_and_says_why(lake, wang, zhao, reported, l
         award={
             "points": 20,
             "explanation": {
+                "kind": {"name": "report", "inputs": 1},
                 "rule": {
                     "id": str(Rule.objects.get(category="hazard").pk),
                     "subject": "report",

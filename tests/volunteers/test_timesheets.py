@@ -58,7 +58,7 @@ def test_what_is_recorded_waits_for_verification_like_any_hours(lake, wang, zhao
     shift = attendance.shift
     assert (shift.starts_at, shift.ends_at) == (attendance.checked_in_at, attendance.checked_out_at)
     assert (shift.activity.title, shift.activity.category) == ("清洁楼道", "邻里服务")
-    assert hours.verify(attendance=attendance, verifier=zhao)[1].points == 25
+    assert hours.verify(attendance=attendance, verifier=zhao)[1].amount == 25
 
 
 def test_people_who_did_the_same_share_a_shift_of_one_activity(lake, wang, li, entry):

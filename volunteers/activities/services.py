@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from backend.communities.models import Community
-from points.awards.services import awards
 from points.rules import selectors as points
 from volunteers.activities.errors import ActivityCancelled, ShiftTimesInvalid
 from volunteers.activities.models import Activity, Shift, Status
@@ -55,7 +54,7 @@ def plan_shift(
 
 def category_as_ruled(activity: Activity, category: str) -> str:
     """Return ``category`` as the community's rule for hours spells it."""
-    return points.category_as_ruled(activity.community, awards.Hours.subject, category)
+    return points.category_as_ruled(activity.community, "hours", category)
 
 
 def check_times(starts_at: datetime, ends_at: datetime) -> None:

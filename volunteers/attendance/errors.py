@@ -67,4 +67,9 @@ class CheckedOutBeforeIn(Invalid):
 
 class OwnHours(Forbidden):
     code = "own_hours"
-    title = _("Nobody verifies hours of their own.")
+    title = _("Nobody verifies or voids hours of their own.")
+
+
+class OwnVerification(Forbidden):
+    code = "own_verification"
+    title = _("Somebody else than who verified this has to void it.")

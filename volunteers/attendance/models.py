@@ -12,14 +12,32 @@ from django.db.models.functions import Now
 
 from backend import clocks
 from backend.communities.models import TenantModel
-from backend.tables import PersonKey
+from backend.tables import PersonKey, never
 from volunteers.activities.models import Shift
+
+
+def beyond_a_void(*may_change: str) -> str:
+    """Return the trigger condition that an update of a final row does more than may be done to it.
+
+    It may be voided, once, and be relieved of its reason; the columns ``may_change`` are somebody
+    else's to look after.
+    """
+    names = ",".join(("status", "voided_at", "voided_by_id", "reason", *may_change))
+    return f"""(
+        to_jsonb(OLD) - '{{{names}}}'::text[] IS DISTINCT FROM to_jsonb(NEW) - '{{{names}}}'::text[]
+        OR (OLD.status, NEW.status) <> ('verified', 'voided') AND (
+            (OLD.status, OLD.voided_at, OLD.voided_by_id)
+                IS DISTINCT FROM (NEW.status, NEW.voided_at, NEW.voided_by_id)
+            OR NEW.reason <> OLD.reason AND NEW.reason <> ''
+        )
+    )"""
 
 
 class Attendance(TenantModel):
     """One volunteer at one shift: signed up → checked in → checked out → verified | rejected.
 
-    A sign-up may end as cancelled before check-in. ``reason`` says why hours were rejected.
+    A sign-up may end as cancelled before check-in, and verified hours as voided. ``reason`` says
+    why hours were rejected or voided.
     """
 
     class Status(models.TextChoices):
@@ -29,6 +47,9 @@ class Attendance(TenantModel):
         CHECKED_OUT = "checked_out"
         VERIFIED = "verified"
         REJECTED = "rejected"
+        VOIDED = "voided"
+
+    DOES_NOT_COUNT: ClassVar = (Status.REJECTED, Status.CANCELLED, Status.VOIDED)
 
     shift = models.ForeignKey(Shift, models.PROTECT, related_name="attendances", db_index=False)
     volunteer = PersonKey()
@@ -48,6 +69,8 @@ class Attendance(TenantModel):
     worked_minutes = models.PositiveIntegerField(null=True)  # computed here, never sent
     verified_at = models.DateTimeField(null=True)
     verified_by = PersonKey(null=True)
+    voided_at = models.DateTimeField(null=True)
+    voided_by = PersonKey(null=True)
     reason = models.CharField(max_length=200, blank=True)
 
     class Meta:
@@ -64,13 +87,22 @@ class Attendance(TenantModel):
                 name="hours_verified_by_another", condition=~Q(verified_by=F("volunteer"))
             ),
             models.CheckConstraint(
+                name="hours_voided_by_another",
+                condition=~Q(voided_by=F("volunteer")) & ~Q(voided_by=F("verified_by")),
+            ),
+            models.CheckConstraint(
+                name="hours_void_is_complete",
+                condition=Q(status="voided", voided_at__isnull=False, voided_by__isnull=False)
+                | ~Q(status="voided") & Q(voided_at__isnull=True, voided_by__isnull=True),
+            ),
+            models.CheckConstraint(
                 name="check_out_not_before_check_in",
                 condition=Q(checked_out_at__isnull=True)
                 | Q(checked_out_at__gte=F("checked_in_at")),
             ),
             models.CheckConstraint(
                 name="verified_hours_are_complete",
-                condition=~Q(status="verified")
+                condition=~Q(status__in=["verified", "voided"])
                 | Q(
                     checked_out_at__isnull=False,
                     worked_minutes__isnull=False,
@@ -96,7 +128,8 @@ class Attendance(TenantModel):
                         RangeOperators.OVERLAPS,
                     ),
                 ],
-                condition=Q(checked_in_at__isnull=False) & ~Q(status__in=["rejected", "cancelled"]),
+                condition=Q(checked_in_at__isnull=False)
+                & ~Q(status__in=["rejected", "cancelled", "voided"]),
             ),
         ]
         indexes: ClassVar = [
@@ -105,10 +138,14 @@ class Attendance(TenantModel):
         ]
         triggers: ClassVar = [
             pgtrigger.Protect(
-                name="verified_hours_are_final",
-                operation=pgtrigger.Update | pgtrigger.Delete,
-                condition=pgtrigger.Q(old__status="verified"),
-            )
+                name="verified_hours_stay",
+                operation=pgtrigger.Delete,
+                condition=pgtrigger.Q(old__status__in=["verified", "voided"]),
+            ),
+            never(
+                "verified_hours_are_final",
+                f"OLD.status IN ('verified', 'voided') AND {beyond_a_void()}",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -84,6 +84,20 @@ def attendances_at(shift: Shift) -> QuerySet[Attendance]:
     return _with_shift(Attendance.objects.filter(community=shift.community_id, shift=shift))
 
 
+def attendance_during(community_id: UUID, user_id: UUID, moment: datetime) -> Attendance | None:
+    """Return the attendance at which the person was at that moment, if it counts or still may."""
+    return (
+        Attendance.objects.filter(
+            Q(checked_out_at__isnull=True) | Q(checked_out_at__gt=moment),
+            community=community_id,
+            volunteer=user_id,
+            checked_in_at__lte=moment,
+        )
+        .exclude(status__in=Attendance.DOES_NOT_COUNT)
+        .first()
+    )
+
+
 def kinds() -> list[str]:
     """Return the kinds of volunteers."""
     return Volunteer.Kind.values

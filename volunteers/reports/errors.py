@@ -7,9 +7,9 @@ from backend.errors import Conflict, Forbidden
 
 class OwnReport(Forbidden):
     code = "own_report"
-    title = _("Nobody closes a report of their own.")
+    title = _("Nobody closes or voids a report of their own.")
 
 
 class ReportStatusWrong(Conflict):
     code = "report_status_wrong"
-    title = _("This report has been closed.")
+    title = _("This is not possible in the report's present state.")

@@ -9,13 +9,16 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from backend.communities.models import Community, CoordType, TenantModel
-from backend.tables import PersonKey
+from backend.tables import PersonKey, never
+from volunteers.attendance.models import Attendance, beyond_a_void
 
 
 class Report(TenantModel):
     """A volunteer's report from their rounds: submitted → accepted → verified | rejected.
 
-    The staff of its ``estate`` handle it as well as the community's.
+    A verified one may end as voided; ``reason`` says why. ``made_during`` is the attendance at
+    which its reporter was when they submitted it, as known when it was verified. The staff of its
+    ``estate`` handle it as well as the community's.
     """
 
     class Category(models.TextChoices):
@@ -34,6 +37,7 @@ class Report(TenantModel):
         ACCEPTED = "accepted"
         VERIFIED = "verified"
         REJECTED = "rejected"
+        VOIDED = "voided"
 
     OPEN: ClassVar = (Status.SUBMITTED, Status.ACCEPTED)
 
@@ -60,6 +64,12 @@ class Report(TenantModel):
     closed_at = models.DateTimeField(null=True)
     closed_by = PersonKey(null=True)
     answer = models.CharField(max_length=500, blank=True)  # read by the public
+    made_during = models.ForeignKey(
+        Attendance, models.PROTECT, related_name="+", db_index=False, null=True
+    )
+    voided_at = models.DateTimeField(null=True)
+    voided_by = PersonKey(null=True)
+    reason = models.CharField(max_length=200, blank=True)
 
     class Meta:
         constraints: ClassVar = [
@@ -71,6 +81,15 @@ class Report(TenantModel):
                 condition=Q(status__in=["submitted", "accepted"])
                 | Q(closed_at__isnull=False, closed_by__isnull=False),
             ),
+            models.CheckConstraint(
+                name="report_voided_by_another",
+                condition=~Q(voided_by=F("reporter")) & ~Q(voided_by=F("closed_by")),
+            ),
+            models.CheckConstraint(
+                name="report_void_is_complete",
+                condition=Q(status="voided", voided_at__isnull=False, voided_by__isnull=False)
+                | ~Q(status="voided") & Q(voided_at__isnull=True, voided_by__isnull=True),
+            ),
         ]
         indexes: ClassVar = [
             models.Index(name="report_of_reporter", fields=["community", "reporter", "-id"]),
@@ -80,24 +99,19 @@ class Report(TenantModel):
             pgtrigger.Protect(
                 name="closed_report_stays",
                 operation=pgtrigger.Delete,
-                condition=pgtrigger.Q(old__status__in=["verified", "rejected"]),
+                condition=pgtrigger.Q(old__status__in=["verified", "rejected", "voided"]),
             ),
-            # Privacy may still take away coordinates, the photo and the reporter's own words.
-            pgtrigger.Protect(
-                name="closed_report_is_final",
-                operation=pgtrigger.Update,
-                condition=pgtrigger.Condition(
-                    "OLD.status IN ('verified', 'rejected') AND ("
-                    "to_jsonb(OLD) - '{latitude,longitude,photo,text,place}'::text[]"
-                    " IS DISTINCT FROM"
-                    " to_jsonb(NEW) - '{latitude,longitude,photo,text,place}'::text[]"
-                    " OR NEW.latitude IS DISTINCT FROM OLD.latitude AND NEW.latitude IS NOT NULL"
-                    " OR NEW.longitude IS DISTINCT FROM OLD.longitude"
-                    " AND NEW.longitude IS NOT NULL"
-                    " OR NEW.photo <> OLD.photo AND NEW.photo <> ''"
-                    " OR NEW.text <> OLD.text AND NEW.text <> ''"
-                    " OR NEW.place <> OLD.place AND NEW.place <> '')"
-                ),
+            # A verified one may be voided, once. Privacy may still take away coordinates, the photo
+            # and people's own words.
+            never(
+                "closed_report_is_final",
+                "OLD.status IN ('verified', 'rejected', 'voided') AND ("
+                + beyond_a_void("latitude", "longitude", "photo", "text", "place")
+                + " OR NEW.latitude IS DISTINCT FROM OLD.latitude AND NEW.latitude IS NOT NULL"
+                " OR NEW.longitude IS DISTINCT FROM OLD.longitude AND NEW.longitude IS NOT NULL"
+                " OR NEW.photo <> OLD.photo AND NEW.photo <> ''"
+                " OR NEW.text <> OLD.text AND NEW.text <> ''"
+                " OR NEW.place <> OLD.place AND NEW.place <> '')",
             ),
         ]
 

@@ -34,6 +34,7 @@ WORDS = {  # a public report's category and status, as people call them
     Report.Status.ACCEPTED.value: _("Being handled"),
     Report.Status.VERIFIED.value: _("Verified and dealt with"),
     Report.Status.REJECTED.value: _("Not confirmed"),
+    Report.Status.VOIDED.value: _("Voided"),
 }
 
 

@@ -1,179 +1,198 @@
-"""Awards: a record earns points by a rule, once, and can always say why."""
+"""Awards: a record earns by a rule, once, can always say why, and can be voided as a whole."""
 
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 
 from backend.communities.models import Community
 from points.awards import selectors
-from points.awards.errors import AwardSourceReused
-from points.awards.models import Award
+from points.awards.errors import AdjustmentNotVoided, AwardSourceReused, AwardUnknown, PayerInvalid
+from points.awards.kinds import Facts, Kind
+from points.awards.models import Adjustment, Award, Void
 from points.expiry import services as expiry
-from points.kinds import AccountKind
+from points.kinds import AccountKind, Unit
 from points.ledger import services as ledger
 from points.ledger.models import Account
+from points.rules import services as rules
 from points.rules.errors import RuleMissing
 from points.rules.models import Rule, RuleVersion
 from points.rules.selectors import rule_for
-from points.rules.services import HoursRule, ReportRule, hours_to_points
 
 
-@dataclass(frozen=True)
-class Hours:
-    """The facts of a record of service. Its rule and its cap are those of the check-in's day."""
-
-    subject: ClassVar = Rule.Subject.HOURS
-    category: str
-    checked_in_at: datetime
-    checked_out_at: datetime
-
-    @property
-    def counts_from(self) -> datetime:
-        return self.checked_in_at
-
-    @property
-    def occurred_at(self) -> datetime:
-        return self.checked_out_at
-
-    def inputs(self, community: Community) -> dict[str, Any]:
-        return {
-            "category": self.category,
-            "checked_in_at": self.checked_in_at.astimezone(UTC).isoformat(),
-            "checked_out_at": self.checked_out_at.astimezone(UTC).isoformat(),
-            "timezone": community.timezone,
-        }
-
-    def reckon(
-        self, community: Community, version: RuleVersion, awarded_that_day: int
-    ) -> tuple[int, dict[str, Any]]:
-        """Return the points, with every step of the arithmetic. Raises RuleInvalid."""
-        return hours_to_points(
-            HoursRule.read(version.parameters),
-            self.checked_in_at,
-            self.checked_out_at,
-            community.clock,
-            awarded_that_day,
-        )
-
-
-@dataclass(frozen=True)
-class Report:
-    """The facts of a verified report."""
-
-    subject: ClassVar = Rule.Subject.REPORT
-    category: str
-    verified_at: datetime
-
-    @property
-    def counts_from(self) -> datetime:
-        return self.verified_at
-
-    occurred_at = counts_from
-
-    def inputs(self, community: Community) -> dict[str, Any]:
-        return {
-            "category": self.category,
-            "verified_at": self.verified_at.astimezone(UTC).isoformat(),
-        }
-
-    def reckon(
-        self, community: Community, version: RuleVersion, awarded_that_day: int
-    ) -> tuple[int, dict[str, Any]]:
-        """Return the fixed reward, whatever was awarded that day. Raises RuleInvalid."""
-        points = ReportRule.read(version.parameters).reward_points
-        return points, {"points": points}
-
-
-def award_hours(
+@transaction.atomic
+def award(
+    kind: Kind,
     *,
     community: Community,
     person_id: UUID,
     source: str,
-    category: str,
-    checked_in_at: datetime,
-    checked_out_at: datetime,
+    facts: Facts,
+    payer: Account | None = None,
 ) -> Award:
-    """Post what service from ``checked_in_at`` to ``checked_out_at`` earns to the person's wallet.
+    """Post what a record earns to the person's wallet in the kind's unit.
 
-    Idempotent by ``source``: answers with the first award. The rule and the day of its cap are
-    those of the check-in, by the community's clock; reversed points leave the cap free. A record
-    that earns nothing has an award of 0. Raises RuleMissing, AwardSourceReused.
+    ``payer`` is the fund that pays, None if the kind's points are issued. Idempotent by ``source``:
+    answers with the first award, whatever versions the kind's inputs have had since. The rule and
+    the day of its cap are those of ``facts.counts_from``; reversed points leave the cap free. A
+    record that earns nothing has an award of 0. Raises PayerInvalid, RuleMissing,
+    AwardSourceReused, and InsufficientPoints if the fund has too little, or the wallet if the award
+    takes points.
     """
-    return _award(community, person_id, source, Hours(category, checked_in_at, checked_out_at))
-
-
-def award_report(
-    *, community: Community, person_id: UUID, source: str, category: str, verified_at: datetime
-) -> Award:
-    """Post the fixed reward of a verified report of ``category`` to the person's wallet.
-
-    Idempotent by ``source``: answers with the first award. Raises RuleMissing, AwardSourceReused.
-    """
-    return _award(community, person_id, source, Report(category, verified_at))
-
-
-def explanation(
-    version: RuleVersion, inputs: dict[str, Any], arithmetic: dict[str, Any]
-) -> dict[str, Any]:
-    """Return an award's explanation, without how long its points last."""
-    return {
-        "rule": {
-            "id": str(version.rule_id),
-            "subject": version.rule.subject,
-            "category": version.rule.category,
-            "version": version.number,
-        },
-        "inputs": inputs,
-        "arithmetic": arithmetic,
-    }
-
-
-@transaction.atomic
-def _award(community: Community, person_id: UUID, source: str, record: Hours | Report) -> Award:
-    local_day = record.counts_from.astimezone(community.clock).date()
-    version = rule_for(community, record.subject, record.category, local_day)
-    if version is None:
-        raise RuleMissing(category=record.category, day=local_day.isoformat())
-    wallet = ledger.wallet(community=community, person_id=person_id)
+    payer = _payer(kind, community, payer)
+    local_day = facts.counts_from.astimezone(community.clock).date()
+    version = None
+    if kind.subject is not None:
+        version = rule_for(community, kind.subject, facts.category, local_day)
+        if version is None:
+            raise RuleMissing(category=facts.category, day=local_day.isoformat())
+    wallet = ledger.wallet(community=community, person_id=person_id, unit=kind.unit)
     # Awards of one person queue here, so that each sees the day's awards before it.
-    wallet = Account.objects.select_for_update(no_key=True).get(pk=wallet.pk)
-    inputs = record.inputs(community)
+    wallet = _locked(wallet)
     if known := selectors.award_of(community.pk, source):
-        if (known.account_id, known.explanation["inputs"]) != (wallet.pk, inputs):
+        why = known.explanation
+        if (known.kind, known.account_id, why["inputs"], why.get("payer")) != (
+            kind.name,
+            wallet.pk,
+            inputs_of(kind, known.inputs_version, facts, community),
+            paid_by(payer),
+        ):
             raise AwardSourceReused
         return known
     awarded_that_day = 0
-    if isinstance(record, Hours):
+    if version is not None and version.parameters.get("daily_cap_points") is not None:
         awarded_that_day = selectors.points_awarded_that_day(wallet, version.rule_id, local_day)
-    points, arithmetic = record.reckon(community, version, awarded_that_day)
-    why = explanation(version, inputs, arithmetic)
+    amount, why = reckon(kind, len(kind.versions), community, facts, version, awarded_that_day)
+    if payer.kind == AccountKind.FUND:
+        why["payer"] = paid_by(payer)
     transfer = None
-    if points:
-        lasting = expiry.lasting(community=community, served_on=local_day)
-        why["expiry"] = lasting.explanation()
+    if amount:
+        expires_on = facts.expires_on
+        if version is not None and kind.unit == Unit.POINTS:
+            lasting = expiry.lasting(community=community, served_on=local_day)
+            why["expiry"] = lasting.explanation()
+            expires_on = lasting.expires_on
+        debit, credit = (payer, wallet) if amount > 0 else (wallet, payer)
         transfer = ledger.post(
             ledger.Movement(
-                debit=ledger.account(community=community, kind=AccountKind.ISSUANCE),
-                credit=wallet,
-                amount=points,
+                debit=debit,
+                credit=credit,
+                amount=abs(amount),
                 key=source,
-                reason=record.subject,
+                reason=kind.name,
                 source=source,
                 explanation=why,
-                occurred_at=record.occurred_at,
-                expires_on=lasting.expires_on,
+                occurred_at=facts.occurred_at,
+                expires_on=expires_on,
             )
         )
     return Award.objects.create(
         community=community,
         source=source,
+        kind=kind.name,
+        inputs_version=len(kind.versions),
         account=wallet,
         rule_version=version,
         local_day=local_day,
-        points=points,
+        unit=kind.unit,
+        amount=amount,
         transfer=transfer,
         explanation_of_nothing=None if transfer else why,
+    )
+
+
+@transaction.atomic
+def void(*, community: Community, source: str, reason: str) -> Void:
+    """Take back the whole award of the record ``source``.
+
+    What the wallet has spent of it is its shortfall, which the next awards repay; points of the
+    day's cap are free again. Idempotent: answers with the first void. Raises AwardUnknown,
+    AdjustmentNotVoided, and TransferReversed if all of it was taken back otherwise.
+    """
+    award = selectors.award_of(community.pk, source)
+    if award is None:
+        raise AwardUnknown
+    if award.kind in Adjustment.Kind.values:
+        raise AdjustmentNotVoided
+    _locked(award.account)
+    if known := selectors.void_of(award):
+        return known
+    reversal = None
+    if award.transfer is not None:
+        reversal = ledger.reverse(
+            community_id=community.pk,
+            transfer_id=award.transfer.pk,
+            key=f"void:{source}",
+            reason="void",
+            source=source,
+        )
+    return Void.objects.create(community=community, award=award, reversal=reversal, reason=reason)
+
+
+def reckon(
+    kind: Kind,
+    inputs_version: int,
+    community: Community,
+    facts: Facts,
+    version: RuleVersion | None,
+    awarded_that_day: int,
+) -> tuple[int, dict[str, Any]]:
+    """Return what the facts earn in the kind's unit, and why, without how long it lasts.
+
+    ``awarded_that_day`` is what the rule has already brought for that day. Raises RuleInvalid.
+    """
+    earns = kind.versions[inputs_version - 1].earns
+    inputs = inputs_of(kind, inputs_version, facts, community)
+    why: dict[str, Any] = {"kind": {"name": kind.name, "inputs": inputs_version}}
+    if version is None:
+        amount, steps = earns(inputs, None)
+        arithmetic = steps | {kind.unit.value: amount}
+    else:
+        why["rule"] = {
+            "id": str(version.rule_id),
+            "subject": version.rule.subject,
+            "category": version.rule.category,
+            "version": version.number,
+        }
+        rule = rules.READERS[Rule.Subject(version.rule.subject)](version.parameters)
+        earned, steps = earns(inputs, rule)
+        amount, arithmetic = rules.limited(
+            rule,
+            earned,
+            steps,
+            unit=kind.unit,
+            awarded_that_day=awarded_that_day,
+            during=facts.during,
+        )
+    return amount, why | {"inputs": inputs, "arithmetic": arithmetic}
+
+
+def inputs_of(
+    kind: Kind, inputs_version: int, facts: Facts, community: Community
+) -> dict[str, Any]:
+    """Return what that version of the kind's inputs reads of the facts, for JSON."""
+    inputs = kind.versions[inputs_version - 1].inputs(facts, community)
+    return inputs | ({"during": facts.during} if facts.during else {})
+
+
+def paid_by(payer: Account) -> str | None:
+    """Return the id of the fund that pays, None for issuance, of which there is one."""
+    return str(payer.pk) if payer.kind == AccountKind.FUND else None
+
+
+def _payer(kind: Kind, community: Community, payer: Account | None) -> Account:
+    if payer is None and kind.payer == AccountKind.ISSUANCE:
+        return ledger.account(community=community, kind=AccountKind.ISSUANCE)
+    if payer is None or (payer.community_id, payer.kind, payer.unit) != (
+        community.pk,
+        kind.payer,
+        kind.unit,
+    ):
+        raise PayerInvalid
+    return payer
+
+
+def _locked(wallet: Account) -> Account:
+    return Account.objects.select_for_update(no_key=True).get(
+        community=wallet.community_id, pk=wallet.pk
     )

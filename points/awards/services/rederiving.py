@@ -1,22 +1,26 @@
 """Awards derived anew from their records, and compared with what is in the books.
 
 Nothing that an award says of itself is believed: the rule comes from the versions that were
-published by then, the cap from the awards before it that day, the arithmetic from both.
+published by then, the cap from the awards before it that day, the arithmetic from both and from the
+version of its kind's inputs that it was made under.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan
+from django.utils import timezone
 
 from backend.communities.models import Community
 from backend.communities.selectors import lineage
-from points.awards.models import Award
+from points.awards.kinds import Facts, Kind, Record, kind_of, registered
+from points.awards.models import Award, Void
+from points.awards.selectors import points_by_source
 from points.awards.services import awards as awarding
 from points.expiry import services as expiry
 from points.expiry.models import ExpiryPolicy
@@ -31,18 +35,10 @@ AT_ONCE = 1_000  # awards in memory
 # An award reads its rule a moment before it is made, so it may have missed a version that others
 # were publishing just then.
 BEING_PUBLISHED = timedelta(minutes=1)
+BEING_VOIDED = timedelta(minutes=1)  # a record is read a moment before the voids
 NEVER = datetime.min.replace(tzinfo=UTC)
 
 Published = TypeVar("Published", RuleVersion, ExpiryPolicy)
-
-
-@dataclass(frozen=True)
-class Record:
-    """The record behind an award, as the app that keeps it has it now."""
-
-    person_id: UUID
-    state: str  # theirs, to be shown
-    facts: awarding.Hours | awarding.Report | None  # None unless it is verified
 
 
 @dataclass(frozen=True)
@@ -61,29 +57,67 @@ class Difference:
         return f"{self.source}: {'; '.join(facts)}"
 
 
-def rederive(
-    community: Community,
-    records: Callable[[list[str]], Mapping[str, Record]],
-    *,
-    at_once: int = AT_ONCE,
-) -> Iterator[Difference | None]:
-    """Yield for each award how it differs, or None: by wallet and day, in the order of awarding.
+class Recomputation:
+    """Iterator over the awards that differ from their records, and records without an award.
 
-    ``records`` returns the records of many sources, by source. Reads ``at_once`` awards in six
-    statements at most, besides those of ``records``, and never more into memory. Writes nothing and
-    may run while others post.
+    Takes at most nine SQL statements for ``at_once`` awards, besides one for the records of each
+    kind, and two for as many records that must have an award. Writes nothing, never reads more than
+    ``at_once`` awards into memory, and may run while others post. ``awards`` counts the awards
+    looked at so far.
     """
-    day: tuple[UUID, date] | None = None
-    before: list[_Brought] = []  # that day, to that wallet
-    for awards in _in_order(community, at_once):
-        # Records are read before reversals, so if one is seen as voided, so is its reversal.
-        standing_on = records([award.source for award in awards])
-        evidence = _Evidence(community, awards)
+
+    def __init__(self, community: Community, *, at_once: int = AT_ONCE) -> None:
+        self.community = community
+        self.awards = 0
+        self._at_once = at_once
+
+    def __iter__(self) -> Iterator[Difference]:
+        self.awards = 0
+        for difference in self._awarded():
+            self.awards += 1
+            if difference:
+                yield difference
+        for kind in registered():
+            earning = kind.records.earning(self.community)
+            if earning is not None:
+                yield from self._without_award(earning)
+
+    def _awarded(self) -> Iterator[Difference | None]:
+        """Yield for each award how it differs, or None: by wallet and day, in order of awarding."""
+        day: tuple[UUID, date] | None = None
+        before: list[_Brought] = []  # that day, to that wallet
+        for awards in _in_order(self.community, self._at_once):
+            # Records are read before voids and reversals, so if one is seen as voided, so are they.
+            records = self._records(awards)
+            evidence = _Evidence(self.community, awards)
+            for award in awards:
+                if day != (award.account_id, award.local_day):
+                    day, before = (award.account_id, award.local_day), []
+                yield evidence.difference(award, records.get(award.source), before)
+                before.append(evidence.brought(award))
+
+    def _records(self, awards: list[Award]) -> dict[str, Record]:
+        sources: dict[str, list[str]] = defaultdict(list)
         for award in awards:
-            if day != (award.account_id, award.local_day):
-                day, before = (award.account_id, award.local_day), []
-            yield evidence.difference(award, standing_on.get(award.source), before)
-            before.append(evidence.brought(award))
+            sources[award.source.partition(":")[0]].append(award.source)
+        records: dict[str, Record] = {}
+        for name, theirs in sources.items():
+            if kind := kind_of(name):
+                records |= kind.records.by_source(self.community, theirs)
+        return records
+
+    def _without_award(self, earning: QuerySet[Any]) -> Iterator[Difference]:
+        rest = earning = earning.order_by("-id")
+        while some := list(rest[: self._at_once]):
+            sources = [record.award_source for record in some]
+            # Read after the records, so that the award of one verified meanwhile is seen.
+            awarded = points_by_source([self.community.pk], sources)
+            for source in sources:
+                if source not in awarded:
+                    yield Difference(source, {"award": None}, {"award": "given"})
+            if len(some) < self._at_once:
+                return
+            rest = earning.filter(pk__lt=some[-1].pk)
 
 
 def _in_order(community: Community, at_once: int) -> Iterator[list[Award]]:
@@ -126,6 +160,12 @@ class _Evidence:
             community=community, transfer__in=[award.transfer_id for award in awards]
         ):
             self.reversals[reversal.transfer_id].append(reversal)
+        self.voided = dict(
+            Void.objects.filter(community=community, award__in=awards).values_list(
+                "award_id", "voided_at"
+            )
+        )
+        self.read_at = timezone.now()
         self.places = [place.pk for place in lineage(community)]
         self.versions = (
             RuleVersion.objects.filter(community__in=self.places)
@@ -141,7 +181,7 @@ class _Evidence:
         version = self.versions.get(award.rule_version_id)
         return _Brought(
             version.rule_id if version else None,
-            award.points,
+            award.amount,
             self.reversals[award.transfer_id],
         )
 
@@ -150,24 +190,39 @@ class _Evidence:
     ) -> Difference | None:
         if record is None:
             return Difference(award.source, {"record": None}, {"record": "verified"})
-        if record.facts is None:
-            reversed_points = sum(one.amount for one in self.reversals[award.transfer_id])
-            if reversed_points == award.points:
-                return None
+        is_back = sum(one.amount for one in self.reversals[award.transfer_id]) == abs(award.amount)
+        if (record.facts is None or record.is_voided) and not is_back:
             return Difference(award.source, {"record": record.state}, {"record": "verified"})
+        if record.facts is None:
+            return None
+        voided_at = self.voided.get(award.pk)
+        if record.is_voided and voided_at is None:
+            return Difference(award.source, {"voided": False}, {"voided": True})
+        if not record.is_voided and voided_at and voided_at < self.read_at - BEING_VOIDED:
+            return Difference(award.source, {"voided": True}, {"voided": False})
 
-        version = self._version(award, record.facts)
-        if version is None:
-            return Difference(
-                award.source,
-                {"version": _wording(self.versions.get(award.rule_version_id))},
-                {"version": None},
-            )
+        kind = kind_of(award.kind)
+        if kind is None or not 0 < award.inputs_version <= len(kind.versions):
+            unknown = f"{award.kind} {award.inputs_version}"
+            return Difference(award.source, {"kind": unknown}, {"kind": None})
+        version = None
+        if kind.subject is not None:
+            version = self._version(award, kind.subject, record.facts)
+            if version is None:
+                return Difference(
+                    award.source,
+                    {"version": _wording(self.versions.get(award.rule_version_id))},
+                    {"version": None},
+                )
         awarded_that_day = sum(
-            one.net(award.awarded_at) for one in before if one.rule_id == version.rule_id
+            one.net(award.awarded_at)
+            for one in before
+            if version and one.rule_id == version.rule_id
         )
         try:
-            points, arithmetic = record.facts.reckon(self.community, version, awarded_that_day)
+            amount, explanation = awarding.reckon(
+                kind, award.inputs_version, self.community, record.facts, version, awarded_that_day
+            )
         except RuleInvalid as refusal:
             return Difference(
                 award.source,
@@ -176,10 +231,12 @@ class _Evidence:
             )
         facts, transfer = record.facts, award.transfer
         local_day = self._local_day(facts)
-        wallet = f"{AccountKind.WALLET} {Unit.POINTS} person:{record.person_id}"
-        explanation = awarding.explanation(version, facts.inputs(self.community), arithmetic)
-        expires_on = None
-        if transfer and points:
+        wallet = f"{AccountKind.WALLET} {kind.unit} person:{record.person_id}"
+        payer = self._payer(award, kind)
+        if kind.payer == AccountKind.FUND:
+            explanation["payer"] = award.explanation.get("payer")
+        expires_on = facts.expires_on
+        if transfer and amount and version and kind.unit == Unit.POINTS:
             lasting = self._lasting(transfer, local_day)
             explanation["expiry"] = lasting.explanation()
             expires_on = lasting.expires_on
@@ -188,22 +245,23 @@ class _Evidence:
             "wallet": (self._name(award.account_id), wallet),
             "local_day": (_iso(award.local_day), _iso(local_day)),
             "version": (_wording(self.versions.get(award.rule_version_id)), _wording(version)),
-            "points": (award.points, points),
-            "transfer.amount": (transfer.amount if transfer else None, points or None),
+            "unit": (award.unit, kind.unit.value),
+            kind.unit.value: (award.amount, amount),
+            "transfer.amount": (transfer.amount if transfer else None, abs(amount) or None),
         }
         said = transfer.explanation if transfer else award.explanation_of_nothing
         if said is not None:  # else it is gone with the transfer
             there, due = _flat(said), _flat(explanation)
             compared |= {name: (there.get(name), due.get(name)) for name in {**due, **there}}
-        if transfer and points:
-            issuance = f"{AccountKind.ISSUANCE} {Unit.POINTS}"
+        if transfer and amount:
+            debit, credit = (payer, wallet) if amount > 0 else (wallet, payer)
             reverses = str(transfer.reverses_id) if transfer.reverses_id else None
             compared |= {
-                "transfer.debit": (self._name(transfer.debit_id), issuance),
-                "transfer.credit": (self._name(transfer.credit_id), wallet),
+                "transfer.debit": (self._name(transfer.debit_id), debit),
+                "transfer.credit": (self._name(transfer.credit_id), credit),
                 "transfer.key": (transfer.key, award.source),
                 "transfer.source": (transfer.source, award.source),
-                "transfer.reason": (transfer.reason, facts.subject),
+                "transfer.reason": (transfer.reason, kind.name),
                 "transfer.occurred_at": (_iso(transfer.occurred_at), _iso(facts.occurred_at)),
                 "transfer.expires_on": (_iso(transfer.expires_on), _iso(expires_on)),
                 "transfer.reverses": (reverses, None),
@@ -214,15 +272,15 @@ class _Evidence:
         found, expected = ({name: both[side] for name, both in wrong.items()} for side in (0, 1))
         return Difference(award.source, found, expected)
 
-    def _version(self, award: Award, facts: awarding.Hours | awarding.Report) -> RuleVersion | None:
+    def _version(self, award: Award, subject: str, facts: Facts) -> RuleVersion | None:
         """Return what ``selectors.rule_for`` answered when the award was made."""
-        falls_under = (facts.subject, facts.category)
+        falls_under = (subject, facts.category)
         if falls_under not in self._ranked:
             self._ranked[falls_under] = sorted(
                 (
                     version
                     for version in self.versions.values()
-                    if version.rule.subject == facts.subject
+                    if version.rule.subject == subject
                     and version.rule.category in (facts.category, "*")
                 ),
                 key=selectors.rule_precedence(self.places),
@@ -266,7 +324,17 @@ class _Evidence:
         posted = in_force(posted_on, ("at_least_days", "at_least_days"))
         return expiry.Lasting(served_on, posted_on, served, posted.at_least_days)
 
-    def _local_day(self, facts: awarding.Hours | awarding.Report) -> date:
+    def _payer(self, award: Award, kind: Kind) -> str | None:
+        """Return the name of the account that pays: the fund that the award says, or issuance."""
+        if kind.payer == AccountKind.ISSUANCE:
+            return f"{AccountKind.ISSUANCE} {kind.unit}"
+        said = award.explanation.get("payer")
+        fund = next((one for pk, one in self.accounts.items() if str(pk) == said), None)
+        if fund is None or (fund.kind, fund.unit) != (AccountKind.FUND, kind.unit):
+            return f"{AccountKind.FUND} {kind.unit}"
+        return self._name(fund.pk)
+
+    def _local_day(self, facts: Facts) -> date:
         return facts.counts_from.astimezone(self.community.clock).date()
 
     def _name(self, account_id: UUID) -> str | None:

@@ -1,26 +1,28 @@
 """A draft rule on trial: what a past period would have earned under it."""
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from heapq import nlargest, nsmallest
 from itertools import groupby
 from operator import attrgetter
 from typing import Any, NamedTuple
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from django.db.models import F, Q, QuerySet
-from django.db.models.fields.json import KT
+from django.db.models.fields.json import KT, KeyTransform
 from django.db.models.functions import Coalesce
 
 from backend.communities.models import Community
 from backend.documents.selectors import streamed
+from points.awards.kinds import kind_of
 from points.awards.models import Award
+from points.kinds import Unit
 from points.ledger.errors import PeriodInvalid
 from points.rules import services as rules
 from points.rules.models import Rule
-from points.rules.services import HoursRule, ReportRule, hours_to_points
+from points.rules.services import Limits, limited
 
 MOST_DAYS = 366
 MOST_SHOWN = 10  # of who gains, and of who loses
@@ -50,7 +52,7 @@ class Trial:
     """The changes that a draft would have made in a period."""
 
     cost: Change
-    awards: int  # of the period, of every kind
+    awards: int  # of the period, by any rule
     awards_under_draft: int  # those of them that were reckoned anew
     volunteers: int  # whose awards they are
     gains: list[HoldersChange]  # who gains most, most first
@@ -88,7 +90,7 @@ def tryout(
         for award, points in _replayed(draft, theirs):
             awards += 1
             awards_under_draft += award.is_under_draft
-            points_before += award.points
+            points_before += award.amount
             points_after += points
         changes.append(HoldersChange(points_before, points_after, holder))
 
@@ -113,17 +115,17 @@ class _Awarded(NamedTuple):
     local_day: date
     id: UUID
     holder: str
-    points: int
+    kind: str
+    inputs_version: int
+    amount: int
     is_under_draft: bool
-    checked_in_at: str  # of hours these three, of reports none
-    checked_out_at: str
-    timezone: str
+    inputs: str  # JSON, as it is streamed
 
 
 def _awarded(
     community: Community, subject: Rule.Subject, category: str, since: date, until: date
 ) -> QuerySet[Award, Any]:
-    """Return the period's awards by wallet and day, within a day in the order of awarding."""
+    """Return what rules brought in the period, by wallet and day, then in the order of awarding."""
     if category == "*":
         # The rule an award names tells what its record resolved to on that day.
         falls_under = Q(rule_version__rule__category="*") | ~Q(
@@ -132,14 +134,17 @@ def _awarded(
     else:
         falls_under = Q(category=category)
     return (
-        Award.objects.filter(community=community, local_day__range=(since, until))
+        Award.objects.filter(
+            community=community,
+            local_day__range=(since, until),
+            unit=Unit.POINTS,
+            rule_version__isnull=False,
+        )
         .annotate(why=Coalesce("transfer__explanation", "explanation_of_nothing"))
         .annotate(
             category=KT("why__inputs__category"),
             holder=F("account__holder"),
-            checked_in_at=KT("why__inputs__checked_in_at"),
-            checked_out_at=KT("why__inputs__checked_out_at"),
-            timezone=KT("why__inputs__timezone"),
+            inputs=KeyTransform("inputs", "why"),
             is_under_draft=Q(rule_version__rule__subject=subject) & falls_under,
         )
         .order_by("account_id", "local_day", "id")
@@ -147,24 +152,28 @@ def _awarded(
     )
 
 
-def _replayed(
-    draft: HoursRule | ReportRule, awarded: Iterable[_Awarded]
-) -> Iterator[tuple[_Awarded, int]]:
+def _replayed(draft: Limits, awarded: Iterable[_Awarded]) -> Iterator[tuple[_Awarded, int]]:
     """Yield each award of one wallet with the points it would have had."""
     for _, that_day in groupby(awarded, attrgetter("local_day")):
         by_draft = 0  # what the draft had brought before, that day
         for award in that_day:
-            points = award.points
+            points = award.amount
             if award.is_under_draft:
                 points = _reckoned(draft, award, by_draft)
                 by_draft += points
             yield award, points
 
 
-def _reckoned(draft: HoursRule | ReportRule, award: _Awarded, awarded_that_day: int) -> int:
-    if isinstance(draft, ReportRule):
-        return draft.reward_points
-    # Inputs of hours, for the draft and the award share their subject.
-    start, end = map(datetime.fromisoformat, (award.checked_in_at, award.checked_out_at))
-    points, _ = hours_to_points(draft, start, end, ZoneInfo(award.timezone), awarded_that_day)
+def _reckoned(draft: Limits, award: _Awarded, awarded_that_day: int) -> int:
+    kind = kind_of(award.kind)
+    assert kind is not None  # the app that registered it made the award
+    inputs = json.loads(award.inputs)
+    earned, steps = kind.versions[award.inputs_version - 1].earns(inputs, draft)
+    points, _ = limited(
+        draft,
+        earned,
+        steps,
+        awarded_that_day=awarded_that_day,
+        during=inputs.get("during", ""),
+    )
     return points

@@ -75,7 +75,8 @@ class DraftSerializer(serializers.Serializer[Any]):
     )
     parameters = serializers.DictField(
         help_text="For hours `points_per_hour`, `daily_cap_points`, `peak_windows` and"
-        " `peak_multiplier_bp` (10000 is once); for a report `reward_points`."
+        " `peak_multiplier_bp` (10000 is once); for a report `reward_points`, `daily_cap_points`"
+        " and `earns_during_activity`: whether one made during an activity earns beside the hours."
     )
 
 

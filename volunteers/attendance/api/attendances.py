@@ -46,7 +46,7 @@ class WatchedClaimSerializer(RefusedClaimSerializer):
 
 
 class AttendanceSerializer(EarningSerializer[Attendance]):
-    """An attendance. ``reason`` says why its hours were rejected; ``points`` were earned."""
+    """An attendance. ``points`` were earned; ``reason`` says why its hours do not count."""
 
     community = CommunityInBriefSerializer(read_only=True)
     shift = ShiftInBriefSerializer(read_only=True)
@@ -69,6 +69,7 @@ class AttendanceSerializer(EarningSerializer[Attendance]):
             "check_out_claimed_at",
             "check_out_mark",
             "verified_at",
+            "voided_at",
             "reason",
         )
 
@@ -256,3 +257,15 @@ class RejectView(APIView):
     @writes(AttendanceSerializer, HANDLED, body=ReasonSerializer)
     def post(self, user: User, attendance: Attendance, **facts: Any) -> Attendance:
         return hours.reject(attendance=attendance, verifier=user, **facts)
+
+
+class VoidView(APIView):
+    """Void verified hours, with a reason: ``POST /api/v1/attendances/{attendance_id}/void``.
+
+    For staff other than who verified them. Takes back what they earned; what was spent of it is
+    repaid by what the volunteer earns next, who gets a notice. Idempotent: keeps the first reason.
+    """
+
+    @writes(AttendanceSerializer, HANDLED, body=ReasonSerializer, needs_key=True)
+    def post(self, user: User, attendance: Attendance, **facts: Any) -> Attendance:
+        return hours.void(attendance=attendance, voider=user, **facts)

@@ -15,12 +15,12 @@ Record = TypeVar("Record", bound=Model)
 class AwardSerializer(serializers.Serializer[Any]):
     """An award and its explanation: the rule, its version, the inputs and the arithmetic."""
 
-    points = serializers.IntegerField(read_only=True)
+    points = serializers.IntegerField(source="amount", read_only=True)
     explanation = serializers.DictField(read_only=True)
 
 
 class PointsEarnedField(serializers.IntegerField):
-    """Points that the record earned; null until it is verified."""
+    """Points that the record earned; null until it is verified, 0 once it is voided."""
 
     def to_representation(self, value: Any) -> Any:
         return self.context["points"].get(value)

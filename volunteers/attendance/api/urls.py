@@ -13,6 +13,7 @@ urlpatterns = [
     path("attendances/<uuid:attendance_id>/cancel", attendances.CancelView.as_view()),
     path("attendances/<uuid:attendance_id>/verify", attendances.VerifyView.as_view()),
     path("attendances/<uuid:attendance_id>/reject", attendances.RejectView.as_view()),
+    path("attendances/<uuid:attendance_id>/void", attendances.VoidView.as_view()),
     path("refused-claims", attendances.RefusedClaimListView.as_view()),
     path("refused-claims/<uuid:claim_id>", attendances.RefusedClaimView.as_view()),
 ]

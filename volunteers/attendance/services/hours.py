@@ -16,10 +16,12 @@ from backend.communities.errors import NotAVolunteerHere
 from backend.communities.models import Membership
 from backend.communities.services import roles
 from backend.errors import Refusal
+from backend.notices import services as notices
 from backend.sql import constraint_of
 from points.awards.services import awards
 from points.rules.services import minutes_between
 from volunteers.attendance import errors
+from volunteers.attendance.awards import HOURS, facts_of
 from volunteers.attendance.models import Attendance, RefusedClaim
 from volunteers.people import selectors
 from volunteers.people.models import Volunteer
@@ -191,15 +193,12 @@ def verify(
     Idempotent: answers with the first award. Raises OwnHours, AttendanceStatusWrong, RuleMissing.
     """
     attendance = _looked_at(attendance, verifier, Status.CHECKED_OUT, Status.VERIFIED)
-    served = attendance.served
-    assert served is not None  # a check constraint
-    award = awards.award_hours(
+    award = awards.award(
+        HOURS,
         community=attendance.community,
         person_id=attendance.volunteer_id,
         source=attendance.award_source,
-        category=attendance.shift.activity.category,
-        checked_in_at=served[0],
-        checked_out_at=served[1],
+        facts=facts_of(attendance),
     )
     if attendance.status == Status.CHECKED_OUT:
         told = {"worked_minutes": attendance.worked_minutes}
@@ -216,6 +215,39 @@ def reject(*, attendance: Attendance, verifier: User, reason: str) -> Attendance
     attendance = _looked_at(attendance, verifier, Status.CHECKED_OUT, Status.REJECTED)
     if attendance.status == Status.CHECKED_OUT:
         _decide("attendance.reject", attendance, verifier, {}, Status.REJECTED, reason=reason)
+    return attendance
+
+
+@transaction.atomic
+def void(*, attendance: Attendance, voider: User, reason: str) -> Attendance:
+    """Void verified hours, take back what they earned, and tell the volunteer. Idempotent.
+
+    What the volunteer has spent of it is repaid by what they earn next. Raises OwnHours,
+    OwnVerification if ``voider`` verified them, AttendanceStatusWrong.
+    """
+    attendance = _looked_at(attendance, voider, Status.VERIFIED, Status.VOIDED)
+    if attendance.status == Status.VOIDED:
+        return attendance
+    if attendance.verified_by_id == voider.pk:
+        raise errors.OwnVerification
+    awards.void(community=attendance.community, source=attendance.award_source, reason=reason)
+    attendance.save_with(
+        status=Status.VOIDED, voided_by=voider, voided_at=timezone.now(), reason=reason
+    )
+    _record("attendance.void", attendance, voider, Status.VERIFIED, {})
+    notices.owe(
+        community=attendance.community,
+        key=f"hours-voided:{attendance.pk}",
+        recipient=attendance.volunteer,
+        kind="hours_voided",
+        facts={
+            "activity": attendance.shift.activity.title,
+            "starts_at": attendance.shift.starts_at.isoformat(),
+            "timezone": attendance.community.timezone,
+            "reason": reason,
+        },
+        due_at=timezone.now(),
+    )
     return attendance
 
 
@@ -240,13 +272,19 @@ def _decide(
     attendance.save_with(
         status=status, verified_by=verifier, verified_at=now or timezone.now(), reason=reason
     )
+    _record(action, attendance, verifier, Status.CHECKED_OUT, told)
+
+
+def _record(
+    action: str, attendance: Attendance, actor: User, before: Status, told: dict[str, Any]
+) -> None:
     trail.record(
         action,
-        actor=verifier,
+        actor=actor,
         community=attendance.community,
         target=attendance,
-        before={"status": Status.CHECKED_OUT},
-        after={"status": status} | told,
+        before={"status": before},
+        after={"status": attendance.status} | told,
     )
 
 

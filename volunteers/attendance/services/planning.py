@@ -174,7 +174,7 @@ def _elsewhere(shift: Shift, starts_at: datetime, ends_at: datetime) -> QuerySet
         ~Q(shift__starts_at__lt=shift.ends_at, shift__ends_at__gt=shift.starts_at),
         community=shift.community_id,
         volunteer=OuterRef("volunteer"),
-    ).exclude(status__in=[Attendance.Status.CANCELLED, Attendance.Status.REJECTED])
+    ).exclude(status__in=Attendance.DOES_NOT_COUNT)
     mine = _places([shift]).filter(status=Attendance.Status.SIGNED_UP)
     return mine.filter(Exists(others.exclude(shift=shift)))
 

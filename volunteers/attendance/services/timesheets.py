@@ -13,7 +13,6 @@ from backend.communities.models import Community
 from backend.errors import Refusal
 from backend.ids import new_id
 from backend.names import of_thing
-from points.awards.services import awards
 from points.rules import selectors as points
 from points.rules.services import minutes_between
 from volunteers.activities.errors import CategoryUnknown, ShiftCancelled, ShiftTimesInvalid
@@ -59,12 +58,12 @@ def record_many(*, community: Community, entries: list[PaperHours]) -> list[Reco
     """Record hours of enrolled volunteers, in a constant number of SQL statements.
 
     Returns one Recorded for each entry, in their order; an entry with a refusal writes nothing.
-    Idempotent: an entry that is recorded, even as rejected, or stood earlier in the list is known
-    already. A place that was signed up for or cancelled is checked out. Refusals:
+    Idempotent: an entry that is recorded, even as rejected or voided, or stood earlier in the list
+    is known already. A place that was signed up for or cancelled is checked out. Refusals:
     ShiftTimesInvalid, TimeInTheFuture, CategoryUnknown, AlreadyElsewhere (also by another entry),
     ShiftCancelled.
     """
-    categories = points.categories_with_rule(community, awards.Hours.subject)
+    categories = points.categories_with_rule(community, "hours")
     entries = _as_on_record(community, entries, categories)
     answers = [Recorded(refusal=_refusal(entry, categories)) for entry in entries]
     _compare_with_the_record(community, entries, answers)
@@ -92,7 +91,7 @@ def record_many(*, community: Community, entries: list[PaperHours]) -> list[Reco
             answer.refusal = ShiftCancelled()
             continue
         place = places.get((shift_id, entry.volunteer_id))
-        if place and place.status == Attendance.Status.REJECTED:
+        if place and place.status in (Attendance.Status.REJECTED, Attendance.Status.VOIDED):
             answer.attendance_id = place.pk
             continue
         if place and place.checked_in_at:
@@ -202,7 +201,7 @@ def _compare_with_the_record(
                     AND tstzrange(checked_in_at, checked_out_at, '[)')
                         && tstzrange(entry.since, entry.until, '[)')
                     AND checked_in_at IS NOT NULL
-                    AND NOT (status IN ('rejected', 'cancelled'))
+                    AND NOT (status IN ('rejected', 'cancelled', 'voided'))
                 OFFSET 0
             ) AS known
             """,

@@ -23,7 +23,7 @@ from backend.api.permissions import SecondFactorToWrite
 from backend.api.renderers import JPEGRenderer
 from backend.api.serializers import ReadSerializer
 from backend.api.views import ListView, OpenView, below, seen, writes
-from backend.communities.api.serializers import CommunityInBriefSerializer
+from backend.communities.api.serializers import CommunityInBriefSerializer, ReasonSerializer
 from backend.communities.api.shown import tenant
 from backend.communities.models import Community, CoordType
 from volunteers.attendance.api.earnings import AwardedSerializer, EarningSerializer
@@ -73,7 +73,7 @@ class PublicReportSerializer(ReadSerializer[Report]):
 class ReportSerializer(EarningSerializer[Report]):
     """A report as its reporter, staff and auditors see it. The photo has an address of its own.
 
-    The staff of its ``estate`` (or null) handle it as well.
+    The staff of its ``estate`` (or null) handle it as well. ``reason`` says why it was voided.
     """
 
     community = CommunityInBriefSerializer(read_only=True)
@@ -83,7 +83,10 @@ class ReportSerializer(EarningSerializer[Report]):
 
     class Meta:
         model = Report
-        fields = (*PublicReportSerializer.Meta.fields, "text", "place", "latitude", "longitude")
+        fields = (
+            *PublicReportSerializer.Meta.fields,
+            *("text", "place", "latitude", "longitude", "voided_at", "reason"),
+        )
 
     @classmethod
     def shown_to(cls, reader: User, *shown: Report) -> None:
@@ -264,3 +267,15 @@ class CloseView(APIView):
             return reports.close_rejected(report=report, handler=user, answer=answer)
         closed, _award = reports.close_verified(report=report, handler=user, answer=answer)
         return closed
+
+
+class VoidView(APIView):
+    """Void a verified report, with a reason: ``POST /api/v1/reports/{report_id}/void``.
+
+    For staff other than who verified it. Takes back what it earned; what was spent of it is repaid
+    by what the reporter earns next, who gets a notice. Idempotent: keeps the first reason.
+    """
+
+    @writes(ReportSerializer, HANDLED, body=ReasonSerializer, needs_key=True)
+    def post(self, user: User, report: Report, **facts: Any) -> Report:
+        return reports.void(report=report, voider=user, **facts)

@@ -11,4 +11,5 @@ urlpatterns = [
     path("reports/<uuid:report_id>/photo", reports.PhotoView.as_view()),
     path("reports/<uuid:report_id>/accept", reports.AcceptView.as_view()),
     path("reports/<uuid:report_id>/close", reports.CloseView.as_view()),
+    path("reports/<uuid:report_id>/void", reports.VoidView.as_view()),
 ]

@@ -18,9 +18,13 @@ from backend.audit import services as trail
 from backend.communities.errors import NotAVolunteerHere
 from backend.communities.models import Community
 from backend.files.pictures import without_exif
+from backend.notices import services as notices
 from points.awards.services import awards
+from volunteers.attendance.errors import OwnVerification
+from volunteers.attendance.selectors import attendance_during
 from volunteers.people import selectors
 from volunteers.reports import errors
+from volunteers.reports.awards import REPORT, facts_of
 from volunteers.reports.models import Report
 
 if TYPE_CHECKING:
@@ -70,16 +74,17 @@ def accept(*, report: Report, handler: User) -> Report:
 def close_verified(*, report: Report, handler: User, answer: str = "") -> "tuple[Report, Award]":
     """Close a report as verified, so that it earns its category's reward.
 
-    Idempotent: returns the first award. Raises OwnReport, ReportStatusWrong, RuleMissing.
+    One made during an activity earns beside the hours only if its rule says so. Idempotent: returns
+    the first award. Raises OwnReport, ReportStatusWrong, RuleMissing.
     """
-    report = _close(report, handler, Status.VERIFIED, answer)
-    assert report.closed_at is not None  # a check constraint
-    award = awards.award_report(
+    made_during = attendance_during(report.community_id, report.reporter_id, report.submitted_at)
+    report = _close(report, handler, Status.VERIFIED, answer, made_during=made_during)
+    award = awards.award(
+        REPORT,
         community=report.community,
         person_id=report.reporter_id,
         source=report.award_source,
-        category=report.category,
-        verified_at=report.closed_at,
+        facts=facts_of(report),
     )
     return report, award
 
@@ -93,8 +98,40 @@ def close_rejected(*, report: Report, handler: User, answer: str) -> Report:
     return _close(report, handler, Status.REJECTED, answer)
 
 
-def _close(report: Report, handler: User, status: Status, answer: str) -> Report:
-    closed = {"closed_by": handler, "answer": answer}
+@transaction.atomic
+def void(*, report: Report, voider: User, reason: str) -> Report:
+    """Void a verified report, take back what it earned, and tell the reporter. Idempotent.
+
+    What the reporter has spent of it is repaid by what they earn next. Raises OwnReport,
+    OwnVerification if ``voider`` verified it, ReportStatusWrong.
+    """
+    report = _locked(report, voider)
+    if report.status == Status.VOIDED:
+        return report
+    if report.status != Status.VERIFIED:
+        raise errors.ReportStatusWrong(current_status=report.status)
+    if report.closed_by_id == voider.pk:
+        raise OwnVerification
+    awards.void(community=report.community, source=report.award_source, reason=reason)
+    facts = {"voided_by": voider, "reason": reason}
+    _set("report.void", report, voider, Status.VOIDED, moment="voided_at", **facts)
+    notices.owe(
+        community=report.community,
+        key=f"report-voided:{report.pk}",
+        recipient=report.reporter,
+        kind="report_voided",
+        facts={
+            "starts_at": report.submitted_at.isoformat(),
+            "timezone": report.community.timezone,
+            "reason": reason,
+        },
+        due_at=timezone.now(),
+    )
+    return report
+
+
+def _close(report: Report, handler: User, status: Status, answer: str, **facts: Any) -> Report:
+    closed = {"closed_by": handler, "answer": answer} | facts
     return _handle("report.close", report, handler, status, moment="closed_at", **closed)
 
 
@@ -102,17 +139,25 @@ def _handle(
     action: str, report: Report, handler: User, status: Status, *, moment: str, **facts: Any
 ) -> Report:
     """Set an open report's status, and its ``moment`` field to now. Idempotent."""
-    report = (
-        Report.objects.select_for_update(no_key=True, of=("self",))
-        .select_related("community", "estate", "reporter")
-        .get(community=report.community_id, pk=report.pk)
-    )
-    if report.reporter_id == handler.pk:
-        raise errors.OwnReport
+    report = _locked(report, handler)
     if report.status == status:
         return report
     if report.status not in Report.OPEN:
         raise errors.ReportStatusWrong(current_status=report.status)
+    _set(action, report, handler, status, moment=moment, **facts)
+    return report
+
+
+def _locked(report: Report, handler: User) -> Report:
+    report = report.locked("community", "estate", "reporter")
+    if report.reporter_id == handler.pk:
+        raise errors.OwnReport
+    return report
+
+
+def _set(
+    action: str, report: Report, handler: User, status: Status, *, moment: str, **facts: Any
+) -> None:
     before = report.status
     report.save_with(status=status, **{moment: timezone.now()}, **facts)
     trail.record(
@@ -123,7 +168,6 @@ def _handle(
         before={"status": before},
         after={"status": status},
     )
-    return report
 
 
 def note_reading(*, reader: User, reports: Iterable[Report]) -> None:

@@ -31,6 +31,7 @@ _TABLES = (
     "reversal",
     "earned",
     "award",
+    "void",
     "fund",
     "topup",
     "claim",

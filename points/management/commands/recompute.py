@@ -6,11 +6,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from backend.communities.command import add_community, chosen_communities
-from volunteers.reports.services.recompute import Recomputation
+from points.awards.services.rederiving import Recomputation
 
 
 class Command(BaseCommand):
-    """Derives every award anew from hours and reports, and lists each that differs.
+    """Derives every award anew from its record, and lists each that differs.
 
     Exits with status 1 if any differs. Reads only, and may run while people work.
     """

@@ -1,0 +1,148 @@
+"""Kinds of awards. An app registers its own when it is ready, so that its records earn.
+
+A kind says which facts of a record count (its inputs), in which unit it earns, who pays, and how
+the inputs become an amount. Inputs have versions: a new way of reading a record, or of reckoning
+with it, is a new version, and what was awarded under an earlier one is recomputed as that for ever.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from backend.communities.models import Community
+from points.kinds import AccountKind, Unit
+from points.rules.errors import CashNotAllowedForHours
+from points.rules.models import Rule
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """The facts of a record that may earn; ``more`` are those that only its kind knows.
+
+    The rule and the day of its cap are those of ``counts_from``, by the community's clock.
+    ``during`` is the source of the activity in which the record was made, empty if there was none.
+    ``expires_on`` counts for kinds without a rule only.
+    """
+
+    counts_from: datetime
+    occurred_at: datetime
+    category: str = ""
+    during: str = ""
+    expires_on: date | None = None
+    more: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version of a kind's inputs, never changed once something was awarded under it.
+
+    ``inputs`` returns what counts of some facts, as JSON. ``earns`` returns what such inputs bring
+    in the kind's unit, before the limits of the rule, with every step of the arithmetic. Its second
+    argument is the rule, read, or None if the kind has no rule.
+    """
+
+    inputs: Callable[[Facts, Community], dict[str, Any]]
+    earns: Callable[[dict[str, Any], Any], tuple[int, dict[str, Any]]]
+
+
+@dataclass(frozen=True)
+class Record:
+    """The record behind an award, as the app that keeps it has it now."""
+
+    person_id: UUID
+    state: str  # theirs, to be shown
+    facts: Facts | None  # None unless it was verified
+    is_voided: bool = False
+
+
+class Records(Protocol):
+    """The records of a kind, opened by their sources."""
+
+    def by_source(self, community: Community, sources: Sequence[str]) -> Mapping[str, Record]:
+        """Return the records of the sources; one that is not there is absent."""
+
+    def earning(self, community: Community) -> QuerySet[Any] | None:
+        """Return the rows that must have an award, with their ``award_source``; None: not known."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Records that are rows of a table, each with an ``award_source`` that ends in its id.
+
+    ``told`` makes a record of a row; rows that must have an award fulfil ``earns``.
+    """
+
+    rows: QuerySet[Any]
+    told: Callable[[Any], Record]
+    earns: Q
+
+    def by_source(self, community: Community, sources: Sequence[str]) -> Mapping[str, Record]:
+        rows = self.rows.filter(community=community, pk__in=_ids(sources))
+        return {row.award_source: self.told(row) for row in rows}
+
+    def earning(self, community: Community) -> QuerySet[Any]:
+        return self.rows.filter(self.earns, community=community).select_related(None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """A kind of awards. ``name`` begins its sources, ``hours:<id>``, and is its transfers' reason.
+
+    ``payer`` is the kind of account that pays: issuance, which has points without end, or a fund,
+    which each award names. A kind with a ``subject`` earns by the rules about it.
+    """
+
+    name: str
+    versions: Sequence[Version]  # new awards are made under the last
+    records: Records
+    subject: str | None = None  # one of Rule.Subject
+    unit: Unit = Unit.POINTS
+    payer: AccountKind = AccountKind.ISSUANCE
+
+
+_kinds: dict[str, Kind] = {}
+
+
+def register(kind: Kind) -> None:
+    """Register a kind, or more versions of one. Idempotent.
+
+    Raises CashNotAllowedForHours if hours would earn fen, and ValueError if a version that is known
+    is missing or another, if there are no rules about its subject, or if nobody could pay.
+    """
+    if kind.subject is not None:
+        Rule.Subject(kind.subject)
+    if kind.unit == Unit.FEN and kind.subject == Rule.Subject.HOURS:
+        raise CashNotAllowedForHours
+    if kind.payer not in (AccountKind.ISSUANCE, AccountKind.FUND):
+        raise ValueError(f"No award is paid from an account of kind {kind.payer}.")
+    if kind.unit == Unit.FEN and kind.payer != AccountKind.FUND:
+        raise ValueError("Money comes out of a fund: nobody issues it.")
+    known = _kinds[kind.name].versions if kind.name in _kinds else ()
+    if not kind.versions or tuple(kind.versions[: len(known)]) != tuple(known):
+        raise ValueError(f"A version of {kind.name} that something was awarded under stays.")
+    _kinds[kind.name] = kind
+
+
+def kind_of(name: str) -> Kind | None:
+    """Return the kind of that name, None if no app has registered one."""
+    return _kinds.get(name)
+
+
+def registered() -> Collection[Kind]:
+    """Return all kinds."""
+    return list(_kinds.values())
+
+
+def _ids(sources: Sequence[str]) -> list[UUID]:
+    """Return the ids in the sources; skips what is none."""
+    ids = []
+    for source in sources:
+        try:
+            ids.append(UUID(source.partition(":")[2]))
+        except ValueError:
+            continue
+    return ids

@@ -1,0 +1,61 @@
+"""Hours as a kind of awards: verified attendances earn by the rules for hours."""
+
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.db.models import Q
+
+from backend.communities.models import Community
+from points.awards.kinds import Facts, Kind, Record, Rows, Version
+from points.rules.services import HoursRule, hours_to_points
+from volunteers.attendance.models import Attendance
+
+Status = Attendance.Status
+
+
+def facts_of(attendance: Attendance) -> Facts:
+    """Return the facts of an attendance that is over: its rule is that of the check-in's day."""
+    served = attendance.served
+    assert served is not None  # it is checked out
+    return Facts(
+        category=attendance.shift.activity.category, counts_from=served[0], occurred_at=served[1]
+    )
+
+
+def _inputs(facts: Facts, community: Community) -> dict[str, Any]:
+    return {
+        "category": facts.category,
+        "checked_in_at": facts.counts_from.astimezone(UTC).isoformat(),
+        "checked_out_at": facts.occurred_at.astimezone(UTC).isoformat(),
+        "timezone": community.timezone,
+    }
+
+
+def _earns(inputs: dict[str, Any], rule: HoursRule) -> tuple[int, dict[str, Any]]:
+    start, end = (
+        datetime.fromisoformat(inputs[name]) for name in ("checked_in_at", "checked_out_at")
+    )
+    return hours_to_points(rule, start, end, ZoneInfo(inputs["timezone"]))
+
+
+def _told(attendance: Attendance) -> Record:
+    was_verified = attendance.status in (Status.VERIFIED, Status.VOIDED)
+    return Record(
+        attendance.volunteer_id,
+        attendance.status,
+        facts_of(attendance) if was_verified and attendance.served else None,
+        is_voided=attendance.status == Status.VOIDED,
+    )
+
+
+HOURS = Kind(
+    name="hours",
+    subject="hours",
+    versions=[Version(_inputs, _earns)],
+    records=Rows(
+        Attendance.objects.select_related("shift__activity"),
+        _told,
+        Q(status__in=(Status.VERIFIED, Status.VOIDED)),
+    ),
+)
