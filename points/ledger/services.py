@@ -171,7 +171,7 @@ def post_many(movements: Iterable[Movement]) -> int:
         if may_be_over:
             # As points_lock_available does: expired points can not be spent.
             cursor.execute(_MANY["expire"], [community_id, may_be_over])
-        if waiting:
+        if waiting and community_id:
             order = "" if all_lock else "ORDER BY key"
             posted += _insert(cursor, "posting", community_id, waiting, order)
         cursor.execute(_MANY["drop"].format(table="posting"))

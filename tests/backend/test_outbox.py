@@ -73,7 +73,7 @@ def an_export(community, person) -> Export:
 
 def a_payout(community, person) -> Payout:
     payer, _ = User.objects.get_or_create(username="payer")
-    return Payout.objects.create(
+    return Payout(
         community=community,
         subject=f"statement:{new_id()}",
         purpose={},

@@ -18,6 +18,7 @@ from backend.communities.models import Role
 from backend.communities.services import roles
 from backend.documents import services
 from backend.documents.models import Document
+from backend.outbox import services as outbox
 from points.awards.api import exports
 from points.kinds import AccountKind, Unit
 from points.ledger import services as ledger
@@ -260,7 +261,7 @@ def test_a_file_of_thousands_of_lines_is_whole_and_costs_no_more_questions(
         assert told.status_code == 202
         document = Document.objects.get(pk=told.json()["id"])
         with CaptureQueriesContext(connection) as questions:
-            services.make(community_id=lake.pk, document_id=document.pk)
+            outbox.attempt("document", community_id=lake.pk, pk=document.pk)
         answer = client.get(told["Location"])
         rows = (read_csv if ending == "csv" else read_xlsx)(answer)
         services.discard(Document.objects.filter(pk=document.pk))
@@ -295,7 +296,7 @@ def test_a_long_file_is_asked_for_and_made_with_the_filters_of_its_address(
         client = logged_in(caller)
         told = client.get(f"{address}.csv", asked, headers={"Accept-Language": "en"})
         assert told.status_code == 202
-        services.make(community_id=lake.pk, document_id=told.json()["id"])
+        outbox.attempt("document", community_id=lake.pk, pk=told.json()["id"])
 
         header, *rows = read_csv(client.get(told["Location"]))
 

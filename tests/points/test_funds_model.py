@@ -300,7 +300,9 @@ STEPS = st.one_of(
     st.tuples(st.just("verb"), st.sampled_from(["release", "ask_again"]), some),
     st.tuples(st.just("approve"), some, st.sampled_from(["zhao", "manager", "wang", "li"])),
     st.tuples(st.just("lapse"), some, st.sampled_from([True, True, False])),
-    st.tuples(st.just("end"), st.sampled_from(["carry_over"] * 3 + ["return_rest"]), some),
+    st.tuples(
+        st.just("end"), st.sampled_from(["carry_over"] * 3 + ["return_rest"]), some, st.booleans()
+    ),
     st.tuples(st.just("settle"), some),
     st.tuples(st.just("open_year"), st.integers(0, YEARS_BACK)),
     st.tuples(st.just("again"), some),
@@ -375,12 +377,22 @@ class Histories(RuleBasedStateMachine):
         if one := self.a_claim(which):
             self.ask("lapse", one, is_latest)
 
-    def end(self, verb, which):
-        self.ask(verb, self.a_fund(which))
+    def end(self, verb, which, settles):
+        fund = self.a_fund(which)
+        if settles:
+            self.settle_all(fund, which)
+        self.ask(verb, fund)
 
     def settle(self, which):
-        """Pay or give up all that is reserved, which hinders the end of the year."""
-        for one in self.model.on(self.a_fund(which), "reserved"):
+        self.settle_all(self.a_fund(which), which)
+
+    def settle_all(self, fund, which):
+        """Pay, give up or let lapse all that is reserved, which hinders the end of the year."""
+        while reserved := self.model.on(fund, "reserved"):
+            one, which = reserved[0], which + 1
+            if which % 2:
+                self.ask("lapse", one, True)
+                continue
             self.ask("approve", one, "manager")
             self.ask("commit", one)
             if one.status == "reserved":
