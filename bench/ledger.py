@@ -9,10 +9,11 @@ def run() -> Outcome:
     return Outcome(
         _rates.figures() | _growth.figures(),
         at_least={
-            "post_vs_sql": 0.8,
+            "function_vs_sql": 0.75,
+            "post_vs_sql": 0.45,
             "hot_vs_spread": 0.9,
-            "post_vs_hordak": 8,
-            "bulk_vs_copy": 0.6,
+            "post_vs_hordak": 4.5,
+            "bulk_vs_copy": 0.55,
         },
         at_most={
             "bulk_growth": 11,

@@ -163,15 +163,16 @@ def post_many(movements: Iterable[Movement]) -> int:
         posted = sum(insertion.result() for insertion in insertions)
         if insertions:
             cursor.execute(_MANY["drop"].format(table="crediting"))
-        # Wallets are locked before keys, as everywhere, so two calls with the same keys can not
-        # deadlock. If some movements lock no wallet, keys are taken in order: a tenth slower.
-        cursor.execute(_MANY["lock"], [community_id, list(floored)])
-        cursor.execute(_MANY["over"], [list(floored), community_id])
-        (may_be_over,) = cursor.fetchone()
-        if may_be_over:
-            # As points_lock_available does: expired points can not be spent.
-            cursor.execute(_MANY["expire"], [community_id, may_be_over])
-        if waiting and community_id:
+        if community_id and waiting:
+            # Wallets are locked before keys, as everywhere, so two calls with the same keys can
+            # not deadlock. If some movements lock no wallet, keys are taken in order: a tenth
+            # slower.
+            cursor.execute(_MANY["lock"], [community_id, list(floored)])
+            cursor.execute(_MANY["over"], [list(floored), community_id])
+            (may_be_over,) = cursor.fetchone()
+            if may_be_over:
+                # As points_lock_available does: expired points can not be spent.
+                cursor.execute(_MANY["expire"], [community_id, may_be_over])
             order = "" if all_lock else "ORDER BY key"
             posted += _insert(cursor, "posting", community_id, waiting, order)
         cursor.execute(_MANY["drop"].format(table="posting"))
