@@ -63,7 +63,6 @@ def _claims(user: User) -> Iterator[held.Row]:
     return held.each(theirs, *held.paths(_CLAIM_COLUMNS).values())
 
 
-
 def _empty_reasons(user: User) -> None:
     for wallet in _wallets_of(user):
         theirs = Void.objects.filter(community=wallet.community_id, award__account=wallet)
