@@ -254,7 +254,7 @@ def test_what_the_ledger_brings_back_is_taken_up_by_a_sweep(lake, fund, ask):
     ask(5_000, day=2)
     waiting = ask(5_000, day=3)
     transfer = Transfer.objects.get(key=f"fund_claim:{paid.pk}")
-    ledger.reverse(community_id=lake.pk, transfer_id=transfer.pk, key="void:1", reason="void")
+    ledger.reverse(community_id=lake.pk, transfer_id=transfer.pk, key="return:1", reason="return")
 
     tasks.sweep_waiting_claims()
     tasks.sweep_waiting_claims()

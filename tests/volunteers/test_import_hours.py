@@ -245,7 +245,7 @@ def test_nobody_verifies_hours_of_their_own_by_importing_them(take, wang, zhao, 
     )
 
     out, err, failure = take(lines, "--verified-by=zhao")
-    assert err == ["line 3, 签到: own_hours: Nobody verifies hours of their own."]
+    assert err == ["line 3, 签到: own_hours: Nobody verifies or voids hours of their own."]
     assert (out, failure) == ("", nothing(1))
     assert not Award.objects.exists()
 
@@ -263,7 +263,7 @@ def test_a_refused_row_leaves_the_place_as_it_was(take, zhao, lake, line, signed
 
     _, err, _ = take(lines, "--verified-by=zhao", "--skip-bad")
 
-    assert err == ["line 2, 签到: own_hours: Nobody verifies hours of their own."]
+    assert err == ["line 2, 签到: own_hours: Nobody verifies or voids hours of their own."]
     place.refresh_from_db()
     assert (place.status, place.checked_in_at, place.worked_minutes) == (then, None, None)
 
