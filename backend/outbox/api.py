@@ -1,4 +1,4 @@
-"""What a community's people and systems are still owed, for its staff."""
+"""Figures of what a community's people and systems are still owed, for its staff."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ class OwedSerializer(serializers.Serializer[Any]):
 
 
 class OutboxSerializer(serializers.Serializer[Community]):
-    """What is owed in a community, by kind."""
+    """Figures of what is owed in a community, by kind."""
 
     kinds = serializers.SerializerMethodField()
 

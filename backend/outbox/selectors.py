@@ -12,7 +12,7 @@ from backend.outbox.kinds import Kind, registered
 
 @dataclass(frozen=True)
 class Figures:
-    """What is owed of one kind: how much, since when the oldest, and how much was given up."""
+    """Figures of one kind: how much is owed, since when the oldest, and how much was given up."""
 
     kind: str
     owed: int

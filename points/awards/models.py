@@ -22,7 +22,7 @@ _NEW_WORDS = "NEW.reason <> OLD.reason AND NEW.reason <> ''"
 
 
 class Award(TenantModel):
-    """What one record brought under a version of a rule; 0 is an award as well.
+    """Amount that one record brought under a version of a rule; 0 is an award as well.
 
     ``amount`` is whole points or fen; below zero it is a correction that took them. A kind without
     a rule, such as ``opening``, has no ``rule_version``.

@@ -102,7 +102,7 @@ def with_figures(funds: QuerySet[Fund]) -> QuerySet[Fund]:
 
 # --- the statement ----------------------------------------------------------------------------
 class EntryKind(TextChoices):
-    """What brought money into a fund, or took it out."""
+    """Kind of event that brought money into a fund, or took it out."""
 
     TOP_UP = "top_up"
     CLAIM = "claim"
