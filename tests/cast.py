@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datetime import date
 from typing import Any
 
+from django.core.files.storage import Storage
 from django.db import connection, transaction
 
 from backend.accounts.models import Consent, User
@@ -156,6 +157,7 @@ class Cast:
 
     def __init__(self) -> None:
         self.kept: dict[str, tuple[bytes, str]] = {}
+        self.files: Storage | None = None  # that were stored for what is kept
 
     def build(self) -> None:
         with transaction.atomic():

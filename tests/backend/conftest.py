@@ -5,6 +5,7 @@ import logging
 import threading
 
 import pytest
+from django.core.files.storage import default_storage, storages
 
 from backend.wechat import client
 from tests.backend.town import Town, build
@@ -39,17 +40,20 @@ def wechat(wechat_server):
 def town(settings, db, cast, request, wechat, wechat_pay, caplog) -> Town:
     """Two communities with everybody and everything that an operation may be about.
 
-    Built for the first of a worker's tests, and fetched by the others: tests/cast.py.
+    Built for the first of a worker's tests, and fetched by the others: tests/cast.py. Its files are
+    fetched as well: a test that stores its own elsewhere leaves an empty storage behind.
     """
     settings.HEADLESS_JWT_ACCESS_TOKEN_EXPIRES_IN = 3_600  # a slow machine asks for long
     # Of thousands of requests the log keeps those that broke something, not what was refused.
     caplog.set_level(logging.ERROR, "django")
     if name_of(build) in cast.kept:
         found = cast.fetch(build)
+        default_storage._wrapped = storages._storages["default"] = cast.files
     else:
         since = current_transaction()
         needed = [request.getfixturevalue(name) for name in inspect.signature(build).parameters]
         found, _ = cast.keep(build, *needed, since=since)
+        cast.files = storages["default"]
     wechat.codes_work_once = False  # what is asked is undone, but not there
     code = wechat.new_code("19900000077")
     wechat.codes[code] = ("19900000077", wechat.now() + 3_600)
