@@ -12,6 +12,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from backend.accounts.api.serializers import ColleagueSerializer
 from backend.accounts.models import User
 from backend.api.fields import CharField, IntegerField
 from backend.api.filters import BooleanFilter
@@ -28,16 +29,6 @@ from points.kinds import Unit
 from points.ledger.models import Account, Transfer
 
 FEN_AT_MOST = 2_000_000_000  # 20 million yuan
-
-
-class StaffSerializer(ReadSerializer[User]):
-    """A person at work, by name: four eyes need names."""
-
-    name = serializers.CharField(source="shown_name", read_only=True)
-
-    class Meta:
-        model = User
-        fields = ("id",)
 
 
 class FundSerializer(ReadSerializer[Fund]):
@@ -98,7 +89,7 @@ class OpenFundSerializer(serializers.Serializer[Any]):
 class TopUpSerializer(ReadSerializer[TopUp]):
     """An amount that was put into a fund, and why."""
 
-    topped_up_by = StaffSerializer(read_only=True)
+    topped_up_by = ColleagueSerializer(read_only=True)
 
     class Meta:
         model = TopUp
@@ -121,8 +112,8 @@ class ClaimSerializer(ReadSerializer[Claim]):
     """
 
     payee = serializers.CharField(source="payee.holder", read_only=True)
-    asked_by = StaffSerializer(read_only=True)
-    approved_by = StaffSerializer(read_only=True, allow_null=True)
+    asked_by = ColleagueSerializer(read_only=True)
+    approved_by = ColleagueSerializer(read_only=True, allow_null=True)
 
     class Meta:
         model = Claim

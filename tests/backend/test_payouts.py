@@ -610,7 +610,7 @@ def test_what_was_ordered_and_sent_never_changes(ordered, wechat_pay, altered):
 def test_another_is_refused_at_once_while_one_is_just_ending(
     order, wechat_pay, kinds, at_once, monkeypatch
 ):
-    """Whoever orders may hold a lock that is needed to hear of the end."""
+    """A person who orders may hold a lock that is needed to hear of the end."""
     payout = order()
     advance(payout)
     wechat_pay.finish(payout.out_bill_no)

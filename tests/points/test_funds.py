@@ -836,7 +836,7 @@ def test_claims_on_a_fund_that_is_carried_over_meanwhile_are_on_one_of_the_two(
 def test_those_who_have_a_wallet_locked_may_claim_while_others_are_paid(
     lake, qian, zhao, person, at_once
 ):
-    """Whoever awards locks a wallet, then claims; paying locks a claim, then the wallet."""
+    """Awarding locks a wallet, then a claim; paying locks the claim, then the wallet."""
     fund = funds.open_fund(community=lake, name="积分", year=2024, unit=Unit.POINTS, opened_by=qian)
     people = [person(f"p{n}") for n in range(3)]
     wallets = [ledger.wallet(community=lake, person_id=one.pk) for one in people]
