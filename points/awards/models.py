@@ -8,9 +8,8 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from backend.communities.models import TenantModel
-from backend.tables import PersonKey, never
+from backend.tables import PersonKey, final, never, stays
 from points.kinds import Unit
-from points.ledger import triggers
 from points.ledger.clock import ClockTimestamp
 from points.ledger.models import Account, Reversal, Transfer
 from points.rules.models import RuleVersion
@@ -64,7 +63,7 @@ class Award(TenantModel):
         indexes: ClassVar = [
             models.Index(name="award_day", fields=["community", "account", "local_day"])
         ]
-        triggers: ClassVar = triggers.final("award")
+        triggers: ClassVar = final("award")
 
     def __str__(self) -> str:
         return self.source
@@ -92,7 +91,7 @@ class Void(TenantModel):
             models.UniqueConstraint(name="void_once", fields=["community", "award"])
         ]
         triggers: ClassVar = [
-            *triggers.stays("void"),
+            *stays("void"),
             never("void_is_final", f"{_BUT_THE_WORDS} OR {_NEW_WORDS}"),
         ]
 
@@ -163,7 +162,7 @@ class Adjustment(TenantModel):
             models.Index(name="adjustment_by_status", fields=["community", "status", "-id"])
         ]
         triggers: ClassVar = [
-            *triggers.stays("adjustment"),
+            *stays("adjustment"),
             pgtrigger.ReadOnly(
                 name="adjustment_terms_are_final",
                 fields=[

@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import Q
 
 from backend.communities.models import TenantModel
-from points.ledger import triggers
+from backend.tables import final
 from points.ledger.clock import ClockTimestamp
 
 
@@ -45,7 +45,7 @@ class ExpiryPolicy(TenantModel):
         indexes: ClassVar = [
             models.Index(name="expiry_policy_of", fields=["community", "-valid_from", "-id"])
         ]
-        triggers: ClassVar = triggers.final("expiry_policy")
+        triggers: ClassVar = final("expiry_policy")
 
     def __str__(self) -> str:
         return f"{self.kind} from {self.valid_from}"

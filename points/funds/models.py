@@ -7,8 +7,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from backend.communities.models import TenantModel
-from backend.tables import PersonKey, never, set_once, together, trigger
-from points.ledger import triggers
+from backend.tables import PersonKey, final, never, set_once, stays, together, trigger
 from points.ledger.clock import ClockTimestamp
 from points.ledger.models import Account, Hold
 from points.ledger.triggers import UPDATE_OF
@@ -61,7 +60,7 @@ class Fund(TenantModel):
             ),
         ]
         triggers: ClassVar = [
-            *triggers.stays("fund"),
+            *stays("fund"),
             pgtrigger.ReadOnly(
                 name="fund_keeps_its_terms",
                 fields=[
@@ -99,7 +98,7 @@ class TopUp(TenantModel):
             )
         ]
         indexes: ClassVar = [models.Index(name="top_up_of_fund", fields=["community", "fund"])]
-        triggers: ClassVar = triggers.final("top_up")
+        triggers: ClassVar = final("top_up")
 
     def __str__(self) -> str:
         return f"{self.amount}: {self.reason}"
@@ -182,7 +181,7 @@ class Claim(TenantModel):
             ),
         ]
         triggers: ClassVar = [
-            *triggers.stays("claim"),
+            *stays("claim"),
             pgtrigger.ReadOnly(
                 name="claim_keeps_its_terms",
                 fields=[

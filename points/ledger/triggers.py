@@ -8,49 +8,13 @@ from typing import Any
 
 import pgtrigger
 
-from backend.tables import trigger
+from backend.tables import final, refuses, stays, trigger
 
 UPDATE_OF: Any = pgtrigger.UpdateOf  # untyped
 REFERENCING: Any = pgtrigger.Referencing
 FLOORED = ("wallet", "fund")  # kinds that may never go below zero, so keep running totals
 IS_SENT = pgtrigger.Condition("pg_trigger_depth() = 0")  # a movement's trigger is deeper
 FLOORED_SQL = ", ".join(f"'{kind}'" for kind in FLOORED)
-
-
-def refuses(name: str, message: str, operation: Any, **how: Any) -> pgtrigger.Trigger:
-    """Return a trigger that refuses ``operation`` and names itself as a constraint does."""
-    return pgtrigger.Trigger(
-        name=name,
-        when=pgtrigger.Before,
-        operation=operation,
-        func=f"""
-    RAISE EXCEPTION USING ERRCODE = 'integrity_constraint_violation',
-        DETAIL = '{name}', MESSAGE = '{message}';
-""",
-        **how,
-    )
-
-
-def not_emptied(table: str) -> pgtrigger.Trigger:
-    """Return a trigger that refuses TRUNCATE, which triggers on rows do not see."""
-    name, message = f"{table}_is_not_emptied", "what is on record stays"
-    return refuses(name, message, pgtrigger.Truncate, level=pgtrigger.Statement)
-
-
-def stays(table: str) -> list[pgtrigger.Trigger]:
-    """Return triggers that refuse to delete rows of ``table``."""
-    return [
-        pgtrigger.Protect(name=f"{table}_stays", operation=pgtrigger.Delete),
-        not_emptied(table),
-    ]
-
-
-def final(table: str) -> list[pgtrigger.Trigger]:
-    """Return triggers that refuse to change or delete rows of ``table``."""
-    is_final = pgtrigger.Protect(
-        name=f"{table}_is_final", operation=pgtrigger.Update | pgtrigger.Delete
-    )
-    return [is_final, not_emptied(table)]
 
 
 ACCOUNT = [

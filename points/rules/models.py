@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from backend.communities.models import TenantModel
-from points.ledger import triggers
+from backend.tables import final
 from points.ledger.clock import ClockTimestamp
 
 
@@ -55,7 +55,7 @@ class RuleVersion(TenantModel):
                 condition=Q(valid_to__isnull=True) | Q(valid_to__gte=F("valid_from")),
             ),
         ]
-        triggers: ClassVar = triggers.final("rule_version")
+        triggers: ClassVar = final("rule_version")
 
     def __str__(self) -> str:
         return f"{self.rule_id} v{self.number}"

@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from backend.communities.models import Community, TenantModel
-from points.ledger import triggers
+from backend.tables import final, not_emptied
 from points.ledger.clock import ClockTimestamp
 from points.ledger.models import Account, unchecked
 
@@ -23,7 +23,7 @@ class Unsealed(TenantModel):
 
     class Meta:
         indexes: ClassVar = [models.Index(name="unsealed_of", fields=["community", "id"])]
-        triggers: ClassVar = [triggers.not_emptied("unsealed")]
+        triggers: ClassVar = [not_emptied("unsealed")]
 
     def __str__(self) -> str:
         return str(self.pk)
@@ -53,7 +53,7 @@ class Seal(TenantModel):
             models.CheckConstraint(name="seal_of_something", condition=Q(number__gt=0, size__gt=0)),
         ]
         indexes: ClassVar = [models.Index(name="seal_from", fields=["community", "-first_id"])]
-        triggers: ClassVar = triggers.final("seal")
+        triggers: ClassVar = final("seal")
 
     def __str__(self) -> str:
         return f"seal {self.number}"
@@ -76,7 +76,7 @@ class Rollup(TenantModel):
                 F("community"), F("account"), F("number").desc(), name="rollup_once"
             )
         ]
-        triggers: ClassVar = triggers.final("rollup")
+        triggers: ClassVar = final("rollup")
 
     def __str__(self) -> str:
         return f"{self.account_id} at seal {self.number}"
@@ -95,7 +95,7 @@ class Verification(TenantModel):
 
     class Meta:
         indexes: ClassVar = [models.Index(name="verification_newest", fields=["community", "-id"])]
-        triggers: ClassVar = triggers.final("verification")
+        triggers: ClassVar = final("verification")
 
     def __str__(self) -> str:
         return f"{self.findings_count} findings at {self.finished_at}"
