@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -20,13 +20,24 @@ Cell = str | int | Decimal | datetime
 class Sheet:
     """A table to write; ``rows`` are read once, and may be long.
 
-    Moments are local. A ``Decimal`` is money, with its two places; digits that are no number, such
-    as those of an account, are a ``str``.
+    ``head`` stands above it: a name and a value a line, then an empty line. Moments are local. A
+    ``Decimal`` is money, with its two places; digits that are no number, such as those of an
+    account, are a ``str``.
     """
 
     name: str
     header: Sequence[str]
     rows: Iterable[Sequence[Cell]]
+    head: Sequence[tuple[str, Cell]] = ()
+
+    @property
+    def lines(self) -> Iterator[Sequence[Cell]]:
+        """The lines of the head, the titles of the columns, and the rows."""
+        yield from self.head
+        if self.head:
+            yield ()
+        yield self.header
+        yield from self.rows
 
 
 def write(sheet: Sheet, file: IO[bytes], ending: str) -> None:
@@ -39,8 +50,7 @@ def write_csv(sheet: Sheet, file: IO[bytes]) -> None:
     # With a mark in front, without which Excel in China reads UTF-8 as GB18030.
     text = io.TextIOWrapper(file, "utf-8-sig", newline="")
     writer = csv.writer(text)
-    writer.writerow(sheet.header)
-    writer.writerows([_as_text(cell) for cell in row] for row in sheet.rows)
+    writer.writerows([_as_text(cell) for cell in row] for row in sheet.lines)
     text.detach()
 
 
@@ -63,16 +73,15 @@ def write_xlsx(sheet: Sheet, file: IO[bytes]) -> None:
             Decimal: book.add_format({"num_format": "0.00"}),
         }
         page = book.add_worksheet()
-        page.freeze_panes(1, 0)
+        titles = len(sheet.head) + 1 if sheet.head else 0  # the line with the columns' titles
+        page.freeze_panes(titles + 1, 0)
         page.set_column(0, len(sheet.header) - 1, 20)
-        for column, title in enumerate(sheet.header):
-            page.write_string(0, column, title, bold)
-        for number, row in enumerate(sheet.rows, start=1):
+        for number, row in enumerate(sheet.lines):
             for column, cell in enumerate(row):
                 if isinstance(cell, datetime):
                     page.write_datetime(number, column, cell, formats[datetime])
                 elif isinstance(cell, str):
-                    page.write_string(number, column, cell)
+                    page.write_string(number, column, cell, bold if number == titles else None)
                 elif len(Decimal(cell).as_tuple().digits) <= EXACT_DIGITS:
                     page.write_number(number, column, cell, formats.get(type(cell)))
                 else:

@@ -110,3 +110,24 @@ def test_every_character_survives_in_a_cell():
 
     assert as_csv(*texts) == texts
     assert as_xlsx(*texts) == texts
+
+
+@pytest.mark.parametrize("write", [write_csv, write_xlsx])
+def test_a_head_stands_above_the_columns_with_an_empty_line_between(write):
+    file = io.BytesIO()
+    head = [("期间", "2024-03"), ("总体", 3), ("公式", "=1+1")]
+
+    write(Sheet("抽样", ["编号", "积分"], [["一", 5], ["二", 6]], head=head), file)
+
+    if write is write_csv:
+        lines = list(csv.reader(file.getvalue().decode("utf-8-sig").splitlines()))
+        assert lines == [
+            *(["期间", "2024-03"], ["总体", "3"], ["公式", "'=1+1"], []),
+            *(["编号", "积分"], ["一", "5"], ["二", "6"]),
+        ]
+    else:
+        lines = CalamineWorkbook.from_filelike(file).get_sheet_by_index(0).to_python()
+        assert lines == [
+            *(["期间", "2024-03"], ["总体", 3], ["公式", "=1+1"], ["", ""]),
+            *(["编号", "积分"], ["一", 5], ["二", 6]),
+        ]
