@@ -22,6 +22,7 @@ APIS = [
     "backend.notices.api",
     "backend.documents.api",
     "backend.payouts.api",
+    "backend.sampling.api",
     "points.urls",
     "volunteers.urls",
     "backend.privacy.api",

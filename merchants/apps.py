@@ -14,12 +14,14 @@ class MerchantsConfig(AppConfig):
     def ready(self) -> None:
         from backend.documents.services import register
         from backend.payouts import subjects
+        from backend.sampling import subjects as sampling
         from backend.webhooks import owners
         from merchants.catalogue.services import offers, raised
         from merchants.giving.services import giving_back, wishes
         from merchants.partners.selectors import counts_while
         from merchants.partners.services import increases, partnerships
         from merchants.redemption import given_back
+        from merchants.redemption.sampled import REDEMPTIONS
         from merchants.redemption.selectors import pieces_held
         from merchants.redemption.sources import of_redemptions, of_refunds
         from merchants.settlement.selectors import is_unsettled
@@ -32,6 +34,7 @@ class MerchantsConfig(AppConfig):
         sources.register("refund", of_refunds)
         register("statement", _statement)
         subjects.register("statement", payouts.KIND)
+        sampling.register("redemption", REDEMPTIONS)
         counts_while(is_unsettled)
         owners.declare(webhooks.OWNERS)
         for declaring in (increases, partnerships, offers, wishes):

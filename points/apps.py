@@ -21,12 +21,18 @@ class PointsConfig(AppConfig):
 
     def ready(self) -> None:
         from backend.documents.services import register
+        from backend.registries import heads
+        from backend.sampling import subjects
         from points.awards.kinds import register as register_kind
+        from points.awards.sampled import AWARDS
         from points.awards.services.adjustments import KINDS
+        from points.seals.selectors import last_head
 
         post_migrate.connect(_never_ignore_triggers, sender=self)
         register("account", _account)
         register("books", _books)
+        heads.answered_by(last_head)
+        subjects.register("award", AWARDS)
         for kind in KINDS.values():
             register_kind(kind)
 

@@ -93,7 +93,8 @@ class Kind:
     """A kind of awards. ``name`` begins its sources, ``hours:<id>``, and is its transfers' reason.
 
     ``payer`` is the kind of account that pays: issuance, which has points without end, or a fund,
-    which each award names. A kind with a ``subject`` earns by the rules about it.
+    which each award names. A kind with a ``subject`` earns by the rules about it. ``noun`` is what
+    the audit trail calls its records, if not by the kind's name.
     """
 
     name: str
@@ -102,6 +103,7 @@ class Kind:
     subject: str | None = None  # one of Rule.Subject
     unit: Unit = Unit.POINTS
     payer: AccountKind = AccountKind.ISSUANCE
+    noun: str = ""
 
 
 _kinds: dict[str, Kind] = {}

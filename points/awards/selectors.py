@@ -84,7 +84,7 @@ def explain(transfer: Transfer) -> dict[str, Any]:
         "transfer": _told(transfer, *moved),
         "award": award
         and _told(award, "source", "local_day", "awarded_at") | {"points": award.amount},
-        "rule_version": award and award.rule_version and _version_told(award.rule_version),
+        "rule_version": award and award.rule_version and version_told(award.rule_version),
         "inputs": transfer.explanation.get("inputs", {}),
         "arithmetic": transfer.explanation.get("arithmetic", {}),
         "reversals": [_told(reversal, *taken) for reversal in reversals],
@@ -92,7 +92,8 @@ def explain(transfer: Transfer) -> dict[str, Any]:
     }
 
 
-def _version_told(version: RuleVersion) -> dict[str, Any]:
+def version_told(version: RuleVersion) -> dict[str, Any]:
+    """Return what a version of a rule says, and the place that published it."""
     return {
         **_told(version, "id", "rule_id", "number", "parameters", "valid_from", "valid_to"),
         **_told(version.rule, "subject", "category"),

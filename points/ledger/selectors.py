@@ -1,6 +1,6 @@
 """Reads of the ledger."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -265,6 +265,31 @@ def transfer_in(community: Community, transfer_id: UUID) -> Transfer:
     if transfer is None:
         raise TransferUnknown
     return transfer
+
+
+def movements(
+    community_id: UUID, transfer_ids: Collection[UUID | None]
+) -> dict[UUID | None, list[dict[str, Any]]]:
+    """Return what each transfer says, followed by what the transfers that reverse it say.
+
+    For None, which stands for no transfer, it is nothing.
+    """
+    rows = (
+        Transfer.objects.filter(
+            Q(pk__in=transfer_ids) | Q(reverses__in=transfer_ids), community=community_id
+        )
+        .select_related("debit", "credit")
+        .order_by("id")
+    )
+    said: dict[UUID | None, list[dict[str, Any]]] = {pk: [] for pk in (None, *transfer_ids)}
+    told = ("id", "key", "amount", "reason", "source", "occurred_at", "posted_at", "expires_on")
+    for row in rows:
+        facts = {name: getattr(row, name) for name in told}
+        sides = {"unit": row.debit.unit, "debit": str(row.debit), "credit": str(row.credit)}
+        for of in {row.pk, row.reverses_id} - {None}:
+            if of in said:
+                said[of].append(facts | sides | {"reverses": row.reverses_id})
+    return said
 
 
 def totals_by_kind(community: Community, unit: Unit = Unit.POINTS) -> dict[str, int]:

@@ -1,8 +1,11 @@
 """Reads of seals."""
 
+from uuid import UUID
+
 from django.db.models import QuerySet
 
 from backend.communities.models import Community
+from backend.registries.heads import Head
 from points.seals.models import Seal, Verification
 
 
@@ -11,6 +14,13 @@ def seals_of(community: Community) -> QuerySet[Seal]:
     return (
         Seal.objects.filter(community=community).defer("transfer_ids", "leaves").order_by("-number")
     )
+
+
+def last_head(community_id: UUID) -> Head | None:
+    """Return the head of the community's last seal, None if nothing was sealed yet."""
+    seals = Seal.objects.filter(community=community_id).order_by("-number")
+    last = seals.values_list("number", "head").first()
+    return Head(last[0], bytes(last[1]).hex()) if last else None
 
 
 def verifications_of(community: Community) -> QuerySet[Verification]:

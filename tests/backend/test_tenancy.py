@@ -30,6 +30,7 @@ def test_there_are_tenants_tables_in_every_app_that_has_a_business():
         "notices",
         "webhooks",
         "payouts",
+        "sampling",
         "points",
         "volunteers",
         "merchants",

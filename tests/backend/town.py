@@ -30,6 +30,8 @@ from backend.documents.models import Document
 from backend.notices.models import Notice
 from backend.outbox import services as outbox
 from backend.privacy.services import exports
+from backend.sampling import services as sampling
+from backend.sampling.selectors import items_of
 from backend.webhooks import services as webhooks
 from merchants.catalogue.selectors import prices_of
 from merchants.catalogue.services import fairs
@@ -489,6 +491,20 @@ def business(
     sealing.seal(community=community)
     grant_points(volunteer, 1, community)  # not sealed yet
 
+    samples = [
+        sampling.draw(
+            community=community,
+            subject="redemption",
+            since=date(2024, 1, 1),
+            until=date(2024, 6, 30),
+            size=2,
+            drawn_by=newcomer,
+        )
+        for _ in range(2)  # the second is marked
+    ]
+    for item in items_of(samples[1]):
+        sampling.mark(item=item, mark="right", note="", marked_by=newcomer)
+
     export = exports.ask(user=volunteer, language="en")
     outbox.attempt("export", pk=export.pk)
 
@@ -559,6 +575,8 @@ def business(
         "fund_entry_id": transfers_of(budget.account)[:1],
         "match_id": matched,
         "pay_code_id": [showing],
+        "sample_id": samples,
+        "item_id": items_of(samples[0])[:1],
     }
     bodies: Bodies = {
         "POST /api/v1/activities/{activity_id}/shifts": {
@@ -628,6 +646,15 @@ def business(
             "valid_to": None,
             **DRAFT,
         },
+        "POST /api/v1/communities/{code}/samples": {
+            "subject": "redemption",
+            "since": "2024-01-01",
+            "until": "2024-06-30",
+            "size": 2,
+            "seed": "骰子",
+        },
+        "PUT /api/v1/samples/{sample_id}/items/{item_id}": {"mark": "doubtful", "note": "没有签名"},
+        "POST /api/v1/samples/{sample_id}/sign-off": {"conclusion": "无异议"},
         "POST /api/v1/communities/{code}/statements": {
             "period_start": "2024-07-01",
             "period_end": "2024-08-01",

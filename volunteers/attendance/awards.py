@@ -51,6 +51,7 @@ def _told(attendance: Attendance) -> Record:
 
 HOURS = Kind(
     name="hours",
+    noun="attendance",
     subject="hours",
     versions=[Version(_inputs, _earns)],
     records=Rows(

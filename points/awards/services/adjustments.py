@@ -133,6 +133,7 @@ def _earns(inputs: dict[str, Any], rule: None) -> tuple[int, dict[str, Any]]:
 KINDS = {
     str(name): kinds.Kind(
         name=name,
+        noun="adjustment",
         versions=[kinds.Version(_inputs, _earns)],
         records=kinds.Rows(Adjustment.objects.filter(kind=name), _told, Q(status=Status.APPROVED)),
     )
