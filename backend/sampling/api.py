@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 from backend.accounts.api.serializers import ColleagueSerializer
 from backend.accounts.models import User
 from backend.api.fields import CharField, DateField, IntegerField, TextField
-from backend.api.files import XLSXRenderer, in_each_format
+from backend.api.files import CSVRenderer, XLSXRenderer, in_each_format
 from backend.api.filters import BooleanFilter, DaysFilter
 from backend.api.paging import CursorPagination
 from backend.api.serializers import ReadSerializer
@@ -279,13 +279,30 @@ class SampleFileView(APIView):
 
     def get(self, request: Request, **named: Any) -> HttpResponseBase:
         sample = SEEN(request, **named)
-        return documents.answer(
-            request,
-            community=sample.community,
-            kind="sample",
-            about=files.about(sample),
-            is_long=min(sample.size_asked, sample.population) > documents.AT_ONCE,
-        )
+        return _file(request, sample, "sample", lines=min(sample.size_asked, sample.population))
+
+
+@extend_schema(responses=documents.LATER)
+class DrawFileView(APIView):
+    """Fetch what a sample was drawn from: ``GET /api/v1/samples/{sample_id}/draw.csv``.
+
+    Every row of the period, as it is now, in the order of the draw: the sample is the first ones.
+    Of more than 500 rows a task makes the file, as it does for ``items.xlsx``.
+    """
+
+    def get(self, request: Request, **named: Any) -> HttpResponseBase:
+        sample = SEEN(request, **named)
+        return _file(request, sample, "draw", lines=sample.population)
+
+
+def _file(request: Request, sample: Sample, kind: str, *, lines: int) -> HttpResponseBase:
+    return documents.answer(
+        request,
+        community=sample.community,
+        kind=kind,
+        about=files.about(sample),
+        is_long=lines > documents.AT_ONCE,
+    )
 
 
 # --- items ------------------------------------------------------------------------------------
@@ -333,4 +350,5 @@ urlpatterns = [
     path(f"{SAMPLE}/items", SampleItemListView.as_view()),
     path(f"{SAMPLE}/items/<uuid:item_id>", SampleItemView.as_view()),
     *in_each_format(f"{SAMPLE}/items", SampleFileView, (XLSXRenderer,)),
+    *in_each_format(f"{SAMPLE}/draw", DrawFileView, (CSVRenderer,)),
 ]

@@ -13,6 +13,7 @@ class SamplingConfig(AppConfig):
         from backend.documents.services import register
 
         register("sample", _sample)
+        register("draw", _draw)
 
 
 def _sample() -> "Kind":
@@ -20,3 +21,10 @@ def _sample() -> "Kind":
     from backend.sampling import files
 
     return Kind(files.seen_by, files.write)
+
+
+def _draw() -> "Kind":
+    from backend.documents.services import Kind
+    from backend.sampling import files
+
+    return Kind(files.seen_by, files.write_draw)

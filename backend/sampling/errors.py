@@ -11,10 +11,10 @@ class PeriodBackwards(Invalid):
 
 
 class DaysNotOver(Conflict):
-    """Refusal of days that are not over: their population would still grow."""
+    """Refusal of days that are not over for six hours: their population might still grow."""
 
     code = "days_not_over"
-    title = _("A sample is drawn of days that are over.")
+    title = _("A sample is drawn of days that have been over for six hours.")
 
 
 class NothingToDraw(Conflict):

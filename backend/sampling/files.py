@@ -1,6 +1,6 @@
-"""A sample as a file for a spreadsheet: how it was drawn, and each item with its mark and note.
+"""Files of a sample: its items with their marks and notes, and all that it was drawn from.
 
-It has no words of a report: those of a dispute are nobody's to carry away.
+Neither has the words of a report: those of a dispute are nobody's to carry away.
 """
 
 from collections.abc import Iterator
@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from backend.accounts.models import User
 from backend.documents.models import Document
+from backend.documents.selectors import streamed
 from backend.files import spreadsheets
 from backend.files.spreadsheets import Cell, Sheet
 from backend.sampling import selectors, subjects
@@ -30,14 +31,33 @@ def seen_by(user: User, document: Document) -> bool:
 
 
 def write(document: Document, file: IO[bytes]) -> str:
-    """Write the sample's file. Returns its name."""
-    community = document.community
-    sample = selectors.samples_in(community).get(pk=document.about["sample"])
-    title = subjects.subject(sample.subject).title
-    name = f"{community.name} {_('Sample')} {title} {sample.since} – {sample.until}"
+    """Write how the sample was drawn, and its items. Returns the file's name."""
+    sample, name = _sample(document)
     sheet = Sheet(name, _header(), _rows(sample), head=_head(sample))
     spreadsheets.write(sheet, file, document.ending)
     return name
+
+
+def write_draw(document: Document, file: IO[bytes]) -> str:
+    """Write every row of the period, as it is now, in the order of the draw. Returns the name.
+
+    The first rows are those of the sample, so whoever has the file can draw again.
+    """
+    sample, name = _sample(document)
+    ordered = selectors.in_order(selectors.population_of(sample), sample.seed)
+    lines = enumerate(streamed(ordered.values_list("pk", "rank")), start=1)
+    rows = ([number, str(pk), rank] for number, (pk, rank) in lines)
+    header = [_("No."), _("Id"), _("SHA-256 of seed:id")]
+    spreadsheets.write(Sheet(name, header, rows), file, document.ending)
+    return name
+
+
+def _sample(document: Document) -> tuple[Sample, str]:
+    """Return the sample that the document is about, and its title."""
+    sample = selectors.samples_in(document.community).get(pk=document.about["sample"])
+    title = subjects.subject(sample.subject).title
+    of = f"{title} {sample.since} – {sample.until}"
+    return sample, f"{document.community.name} {_('Sample')} {of}"
 
 
 def _head(sample: Sample) -> list[tuple[str, Cell]]:

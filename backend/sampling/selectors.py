@@ -84,34 +84,48 @@ def _samples(which: Q) -> QuerySet[Sample]:
 
 # --- the draw ---------------------------------------------------------------------------------
 def population(community: Community, subject: str, since: date, until: date) -> QuerySet[Any]:
-    """Return the rows of the period's days, by the community's clock, in the order of their ids."""
+    """Return the rows of the days ``since`` to ``until``, by the community's clock."""
     kind = subjects.subject(subject)
     begins, ends = (
         datetime.combine(day, time.min, tzinfo=community.clock)
         for day in (since, until + timedelta(days=1))
     )
     period = {f"{kind.moment}__gte": begins, f"{kind.moment}__lt": ends}
-    return kind.rows(community).filter(**period).order_by("pk")
+    return kind.rows(community).filter(**period).order_by()
 
 
-def drawn(rows: QuerySet[Any], *, seed: str, size: int) -> tuple[list[UUID], int]:
-    """Return the ids of the first ``size`` of ``rows`` in the order of the draw, and their number.
+def population_of(sample: Sample) -> QuerySet[Any]:
+    """Return the rows of the sample's days, as they are now."""
+    return population(sample.community, sample.subject, sample.since, sample.until)
 
-    The order is that of SHA-256 of ``<seed>:<id>``: nobody can know it before the seed is, and
-    everybody can find it again. It is one statement of one moment, and the rows stay in the
-    database.
+
+def in_order(rows: QuerySet[Any], seed: str) -> QuerySet[Any]:
+    """Return ``rows`` in the order of the draw, each with its ``rank``.
+
+    The rank is SHA-256 of ``<seed>:<id>``: nobody can know it before the seed is, and everybody can
+    find it again.
     """
     said = Concat(Value(f"{seed}:"), Cast("pk", TextField()), output_field=TextField())
     rank = Func(
         said, template="sha256(convert_to(%(expressions)s, 'UTF8'))", output_field=BinaryField()
     )
-    first = (
-        rows.order_by(rank, "pk")
-        .annotate(counted=Window(Count("*")))
-        .values_list("pk", "counted")[:size]
+    return (
+        rows.alias(rank_bytes=rank)
+        .order_by("rank_bytes", "pk")
+        .annotate(
+            rank=Func("rank_bytes", Value("hex"), function="encode", output_field=TextField())
+        )
     )
-    found = list(first)
-    return [pk for pk, _ in found], found[0][1] if found else 0
+
+
+def drawn(rows: QuerySet[Any], *, seed: str, size: int) -> tuple[list[UUID], int]:
+    """Return the ids of the first ``size`` of ``rows`` in the order of the draw, and their number.
+
+    It is one statement of one moment, and the rows stay in the database.
+    """
+    ordered = in_order(rows, seed).annotate(counted=Window(Count("*")))
+    first = list(ordered.values_list("pk", "counted")[:size])
+    return [pk for pk, _ in first], first[0][1] if first else 0
 
 
 # --- the evidence -----------------------------------------------------------------------------

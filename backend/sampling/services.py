@@ -15,6 +15,7 @@ from backend.audit import services as trail
 from backend.communities.models import Community
 from backend.errors import Refusal
 from backend.registries import heads
+from backend.registries.checks import LONGEST_TRANSACTION
 from backend.sampling import errors, selectors, subjects
 from backend.sampling.models import Sample, SampleItem
 from backend.sql import constraint_of
@@ -42,13 +43,15 @@ def draw(
 ) -> Sample:
     """Draw ``size`` rows of the period by chance, or all if there are fewer.
 
-    The order of the draw is that of SHA-256 of ``<seed>:<id>`` (``selectors.drawn``); without a
+    The order of the draw is that of SHA-256 of ``<seed>:<id>`` (``selectors.in_order``); without a
     ``seed`` a random one is made. It is kept with the sample, as are the period and the number of
     its rows, so that anybody can draw again. Raises PeriodBackwards, DaysNotOver, NothingToDraw.
     """
     if until < since:
         raise errors.PeriodBackwards
-    if until >= (now or timezone.now()).astimezone(community.clock).date():
+    # Of such days no transaction is still to be committed, so the population grows no more.
+    settled = (now or timezone.now()) - LONGEST_TRANSACTION
+    if until >= settled.astimezone(community.clock).date():
         raise errors.DaysNotOver
     kept_seed = seed or secrets.token_hex(16)
     rows = selectors.population(community, subject, since, until)

@@ -1,5 +1,6 @@
 """An auditor draws a sample, looks into each row, marks it and signs off: then nothing changes."""
 
+import csv
 import hashlib
 import io
 import json
@@ -25,6 +26,8 @@ from backend.communities.services import roles
 from backend.documents import api as documents
 from backend.documents.models import Document
 from backend.outbox import services as outbox
+from backend.registries import checks
+from backend.sampling import checks as sampling
 from backend.sampling import errors, selectors, services
 from backend.sampling.models import Sample
 from merchants.models import MerchantMember, Redemption
@@ -203,12 +206,12 @@ def test_what_can_not_be_drawn_is_refused(lake, qian, teas, facts, refusal):
 
 
 def test_a_day_that_is_not_over_is_not_drawn_from(lake, qian, seen):
-    midnight = datetime(2024, 3, 31, 16, tzinfo=UTC)  # by the lake's clock
+    six_hours_later = datetime(2024, 3, 31, 22, tzinfo=UTC)  # than midnight by the lake's clock
 
     with pytest.raises(errors.DaysNotOver):
-        draw(lake, qian, "report", now=midnight - timedelta(seconds=1))
+        draw(lake, qian, "report", now=six_hours_later - timedelta(seconds=1))
 
-    assert draw(lake, qian, "report", now=midnight).population == 40
+    assert draw(lake, qian, "report", now=six_hours_later).population == 40
 
 
 def test_how_far_the_ledger_was_sealed_is_kept(lake, qian, teas):
@@ -764,6 +767,7 @@ def test_an_auditor_of_another_community_finds_nothing(lake, hill, person, qian,
         by_stranger.get(address),
         by_stranger.get(f"{address}/items"),
         by_stranger.get(f"{address}/items.xlsx"),
+        by_stranger.get(f"{address}/draw.csv"),
         by_stranger.get(f"{address}/items/{item.pk}"),
         by_stranger.put(f"{address}/items/{item.pk}", {"mark": "right"}),
         by_stranger.post(f"{address}/sign-off", {"conclusion": "好"}),
@@ -857,6 +861,20 @@ def test_a_file_has_no_words_of_a_report(lake, wang, zhao, qian, logged_in):
     assert not [cell for line in read(answer) for cell in line if "夫妻" in str(cell)]
 
 
+def test_all_that_it_was_drawn_from_is_a_file_in_the_order_of_the_draw(lake, qian, seen, logged_in):
+    sample = draw(lake, qian, "report", 7)
+
+    answer = logged_in(qian).get(f"/api/v1/samples/{sample.pk}/draw.csv")
+
+    text = b"".join(answer.streaming_content).decode("utf-8-sig")
+    _, *lines = csv.reader(text.splitlines())
+    assert [UUID(line[1]) for line in lines] == by_hand("一二三", [one.pk for one in seen], 40)
+    assert [line[1] for line in lines[:7]] == [
+        str(item.subject_id) for item in selectors.items_of(sample)
+    ]
+    assert lines[0][2] == hashlib.sha256(f"一二三:{lines[0][1]}".encode()).hexdigest()
+
+
 def test_a_long_file_is_made_by_a_task_for_who_may_still_read_it(
     lake, qian, zhao, teas, logged_in, monkeypatch
 ):
@@ -872,3 +890,109 @@ def test_a_long_file_is_made_by_a_task_for_who_may_still_read_it(
     assert len(read(by_staff.get(asked.json()["url"]))) == 21
     roles.end(membership=zhao.memberships.get(), ended_by=None)
     assert by_staff.get(asked.json()["url"]).status_code == 404
+
+
+# --- what a superuser changes -----------------------------------------------------------------
+def found(community, since=None):
+    scope = checks.Scope(community, since)
+    return [
+        (finding.check, finding.table, finding.row)
+        for check in (sampling.DRAWN, sampling.ON_RECORD)
+        for finding in check.findings(scope)
+    ]
+
+
+DRAW, RECORD = "samples_drawn", "samples_on_record"
+TAMPERINGS = [
+    ("UPDATE sampling_sample SET subject = 'report' WHERE id = %s", {DRAW, RECORD}),
+    ("UPDATE sampling_sample SET subject = 'person' WHERE id = %s", {DRAW, RECORD}),
+    ("UPDATE sampling_sample SET since = since - 1 WHERE id = %s", {RECORD}),
+    ("UPDATE sampling_sample SET until = until + 1 WHERE id = %s", {RECORD}),
+    ("UPDATE sampling_sample SET size_asked = 3 WHERE id = %s", {DRAW, RECORD}),
+    ("UPDATE sampling_sample SET population = 2 WHERE id = %s", {DRAW, RECORD}),
+    ("UPDATE sampling_sample SET seed = 'other' WHERE id = %s", {DRAW, RECORD}),
+    ("UPDATE sampling_sample SET is_seed_given = false WHERE id = %s", {RECORD}),
+    ("UPDATE sampling_sample SET head_number = 7, head = 'ff' WHERE id = %s", {RECORD}),
+    ("UPDATE sampling_sample SET drawn_by_id = {other} WHERE id = %s", {RECORD}),
+    ("UPDATE sampling_sample SET drawn_at = now() - interval '9 days' WHERE id = %s", {RECORD}),
+    ("UPDATE sampling_sample SET signed_off_by_id = {other} WHERE id = %s", {RECORD}),
+    ("UPDATE sampling_sample SET conclusion = '有异议' WHERE id = %s", {RECORD}),
+    ("UPDATE sampling_sample SET digest = repeat('f', 64) WHERE id = %s", {RECORD}),
+    (
+        "UPDATE sampling_sample SET signed_off_at = NULL, signed_off_by_id = NULL,"
+        " conclusion = '', digest = '' WHERE id = %s",
+        {RECORD},
+    ),
+    ("UPDATE sampling_sampleitem SET {item} = {value} WHERE sample_id = %s", {RECORD}),
+    ("DELETE FROM sampling_sampleitem WHERE position = 1 AND sample_id = %s", {DRAW, RECORD}),
+    (
+        "WITH gone AS (DELETE FROM sampling_sample WHERE id = %s RETURNING id)"
+        " DELETE FROM sampling_sampleitem WHERE sample_id IN (SELECT id FROM gone)",
+        {RECORD},
+    ),
+]
+ITEMS = {
+    "subject_id": "gen_random_uuid()",
+    "position": "position + 10",
+    "evidence_digest": "''",
+    "mark": "'wrong', note = '错了'",
+    "note": "'错了'",
+    "marked_by_id": "{other}",
+    "marked_at": "now() - interval '9 days'",
+}
+
+
+def tamperings():
+    for statement, by in TAMPERINGS:
+        if "{item}" not in statement:
+            yield statement, by
+            continue
+        for item, value in ITEMS.items():
+            changed = statement.replace("{item}", item).replace("{value}", value)
+            yield changed, by | ({DRAW} if item in ("subject_id", "position") else set())
+
+
+@pytest.mark.parametrize(("statement", "by"), list(tamperings()))
+def test_a_change_of_a_sample_behind_its_back_is_found_and_undone_is_clean(
+    lake, wang, qian, teas, statement, by
+):
+    done = signed_off(draw(lake, qian), qian)
+    draw(lake, qian)  # another, which stays as it is
+    its = {str(done.pk), *(str(item.pk) for item in done.items.all())}
+    assert found(lake) == []
+
+    with transaction.atomic():
+        by_superuser(statement.replace("{other}", f"'{wang.pk}'"), done.pk)
+        told = found(lake)
+        transaction.set_rollback(True)
+
+    assert {check for check, _, _ in told} == by
+    assert {row for _, _, row in told} <= its
+    assert found(lake) == []
+
+
+def test_what_became_of_the_rows_it_was_drawn_from_is_found(lake, qian, teas):
+    sample = draw(lake, qian, size=3)
+
+    by_superuser(GONE, teas[0].pk)
+
+    told = found(lake)
+    assert (DRAW, "sampling_sample", str(sample.pk)) in told
+    assert {check for check, _, _ in told} == {DRAW}
+
+
+def test_between_two_runs_only_new_samples_are_read(lake, qian, teas):
+    signed_off(draw(lake, qian), qian)
+    by_superuser("UPDATE sampling_sample SET seed = 'other' WHERE community_id = %s", lake.pk)
+
+    later = timezone.now() + timedelta(days=1)
+    assert found(lake) != []
+    assert found(lake, since=later) == []
+
+
+def test_the_samples_of_one_community_are_checked_without_anothers(lake, hill, qian, teas):
+    draw(lake, qian)
+    by_superuser("UPDATE sampling_sample SET seed = 'other' WHERE community_id = %s", lake.pk)
+
+    assert found(hill) == []
+    assert found(lake) != []

@@ -118,6 +118,7 @@ def test_a_head_stands_above_the_columns_with_an_empty_line_between(write):
     head = [("期间", "2024-03"), ("总体", 3), ("公式", "=1+1")]
 
     write(Sheet("抽样", ["编号", "积分"], [["一", 5], ["二", 6]], head=head), file)
+    file.seek(0)
 
     if write is write_csv:
         lines = list(csv.reader(file.getvalue().decode("utf-8-sig").splitlines()))
