@@ -109,13 +109,11 @@ def in_order(rows: QuerySet[Any], seed: str) -> QuerySet[Any]:
     rank = Func(
         said, template="sha256(convert_to(%(expressions)s, 'UTF8'))", output_field=BinaryField()
     )
-    return (
-        rows.alias(rank_bytes=rank)
-        .order_by("rank_bytes", "pk")
-        .annotate(
-            rank=Func("rank_bytes", Value("hex"), function="encode", output_field=TextField())
-        )
+    told = Func("rank_bytes", Value("hex"), function="encode", output_field=TextField())
+    ordered: QuerySet[Any] = (
+        rows.alias(rank_bytes=rank).order_by("rank_bytes", "pk").annotate(rank=told)
     )
+    return ordered
 
 
 def drawn(rows: QuerySet[Any], *, seed: str, size: int) -> tuple[list[UUID], int]:
