@@ -904,11 +904,11 @@ def found(community, since=None):
 
 DRAW, RECORD = "samples_drawn", "samples_on_record"
 TAMPERINGS = [
-    ("UPDATE sampling_sample SET subject = 'report' WHERE id = %s", {DRAW, RECORD}),
+    ("UPDATE sampling_sample SET subject = 'award' WHERE id = %s", {DRAW, RECORD}),
     ("UPDATE sampling_sample SET subject = 'person' WHERE id = %s", {DRAW, RECORD}),
     ("UPDATE sampling_sample SET since = since - 1 WHERE id = %s", {RECORD}),
     ("UPDATE sampling_sample SET until = until + 1 WHERE id = %s", {RECORD}),
-    ("UPDATE sampling_sample SET size_asked = 3 WHERE id = %s", {DRAW, RECORD}),
+    ("UPDATE sampling_sample SET size_asked = 4 WHERE id = %s", {DRAW, RECORD}),
     ("UPDATE sampling_sample SET population = 2 WHERE id = %s", {DRAW, RECORD}),
     ("UPDATE sampling_sample SET seed = 'other' WHERE id = %s", {DRAW, RECORD}),
     ("UPDATE sampling_sample SET is_seed_given = false WHERE id = %s", {RECORD}),
@@ -954,10 +954,10 @@ def tamperings():
 
 @pytest.mark.parametrize(("statement", "by"), list(tamperings()))
 def test_a_change_of_a_sample_behind_its_back_is_found_and_undone_is_clean(
-    lake, wang, qian, teas, statement, by
+    lake, wang, qian, seen, statement, by
 ):
-    done = signed_off(draw(lake, qian), qian)
-    draw(lake, qian)  # another, which stays as it is
+    done = signed_off(draw(lake, qian, "report", 3), qian)
+    draw(lake, qian, "report", 3)  # another, which stays as it is
     its = {str(done.pk), *(str(item.pk) for item in done.items.all())}
     assert found(lake) == []
 
