@@ -279,7 +279,7 @@ class SampleFileView(APIView):
 
     def get(self, request: Request, **named: Any) -> HttpResponseBase:
         sample = SEEN(request, **named)
-        return _file(request, sample, "sample", lines=min(sample.size_asked, sample.population))
+        return _file(request, sample, lines=min(sample.size_asked, sample.population))
 
 
 @extend_schema(responses=documents.LATER)
@@ -292,14 +292,14 @@ class DrawFileView(APIView):
 
     def get(self, request: Request, **named: Any) -> HttpResponseBase:
         sample = SEEN(request, **named)
-        return _file(request, sample, "draw", lines=sample.population)
+        return _file(request, sample, lines=sample.population)
 
 
-def _file(request: Request, sample: Sample, kind: str, *, lines: int) -> HttpResponseBase:
+def _file(request: Request, sample: Sample, *, lines: int) -> HttpResponseBase:
     return documents.answer(
         request,
         community=sample.community,
-        kind=kind,
+        kind="sample",
         about=files.about(sample),
         is_long=lines > documents.AT_ONCE,
     )

@@ -13,7 +13,6 @@ class SamplingConfig(AppConfig):
         from backend.documents.services import register
 
         register("sample", _sample)
-        register("draw", _draw)
 
 
 def _sample() -> "Kind":
@@ -21,10 +20,3 @@ def _sample() -> "Kind":
     from backend.sampling import files
 
     return Kind(files.seen_by, files.write)
-
-
-def _draw() -> "Kind":
-    from backend.documents.services import Kind
-    from backend.sampling import files
-
-    return Kind(files.seen_by, files.write_draw)

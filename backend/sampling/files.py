@@ -19,9 +19,9 @@ from backend.sampling.models import Sample, SampleItem
 from backend.sampling.subjects import Evidence
 
 
-def about(sample: Sample) -> dict[str, str]:
-    """Return what a document is about."""
-    return {"sample": str(sample.pk)}
+def about(sample: Sample) -> dict[str, Any]:
+    """Return what a document is about. A file from before the sign-off is not that of after it."""
+    return {"sample": str(sample.pk), "is_signed_off": sample.signed_off_at is not None}
 
 
 def seen_by(user: User, document: Document) -> bool:
@@ -31,33 +31,26 @@ def seen_by(user: User, document: Document) -> bool:
 
 
 def write(document: Document, file: IO[bytes]) -> str:
-    """Write how the sample was drawn, and its items. Returns the file's name."""
-    sample, name = _sample(document)
-    sheet = Sheet(name, _header(), _rows(sample), head=_head(sample))
+    """Write a sample's items (XLSX) or all that it was drawn from (CSV). Returns the file's name."""
+    community = document.community
+    sample = selectors.samples_in(community).get(pk=document.about["sample"])
+    title = subjects.subject(sample.subject).title
+    name = f"{community.name} {_('Sample')} {title} {sample.since} – {sample.until}"
+    sheet = _items(name, sample) if document.ending == "xlsx" else _draw(name, sample)
     spreadsheets.write(sheet, file, document.ending)
     return name
 
 
-def write_draw(document: Document, file: IO[bytes]) -> str:
-    """Write every row of the period, as it is now, in the order of the draw. Returns the name.
+def _items(name: str, sample: Sample) -> Sheet:
+    return Sheet(name, _header(), _rows(sample), head=_head(sample))
 
-    The first rows are those of the sample, so whoever has the file can draw again.
-    """
-    sample, name = _sample(document)
+
+def _draw(name: str, sample: Sample) -> Sheet:
+    """Return every row of the period, as it is now, in the order of the draw."""
     ordered = selectors.in_order(selectors.population_of(sample), sample.seed)
     lines = enumerate(streamed(ordered.values_list("pk", "rank")), start=1)
     rows = ([number, str(pk), rank] for number, (pk, rank) in lines)
-    header = [_("No."), _("Id"), _("SHA-256 of seed:id")]
-    spreadsheets.write(Sheet(name, header, rows), file, document.ending)
-    return name
-
-
-def _sample(document: Document) -> tuple[Sample, str]:
-    """Return the sample that the document is about, and its title."""
-    sample = selectors.samples_in(document.community).get(pk=document.about["sample"])
-    title = subjects.subject(sample.subject).title
-    of = f"{title} {sample.since} – {sample.until}"
-    return sample, f"{document.community.name} {_('Sample')} {of}"
+    return Sheet(name, [_("No."), _("Id"), _("SHA-256 of seed:id")], rows)
 
 
 def _head(sample: Sample) -> list[tuple[str, Cell]]:

@@ -888,6 +888,8 @@ def test_a_long_file_is_made_by_a_task_for_who_may_still_read_it(
     outbox.attempt("document", community_id=lake.pk, pk=made.pk)
 
     assert len(read(by_staff.get(asked.json()["url"]))) == 21
+    signed_off(sample, qian)
+    assert by_staff.get(f"/api/v1/samples/{sample.pk}/items.xlsx").status_code == 202  # another
     roles.end(membership=zhao.memberships.get(), ended_by=None)
     assert by_staff.get(asked.json()["url"]).status_code == 404
 
