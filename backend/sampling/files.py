@@ -31,7 +31,7 @@ def seen_by(user: User, document: Document) -> bool:
 
 
 def write(document: Document, file: IO[bytes]) -> str:
-    """Write a sample's items (XLSX) or all that it was drawn from (CSV). Returns the file's name."""
+    """Write a sample's items (XLSX), or all it was drawn from (CSV). Returns the file's name."""
     community = document.community
     sample = selectors.samples_in(community).get(pk=document.about["sample"])
     title = subjects.subject(sample.subject).title

@@ -1,7 +1,7 @@
 """Reads about samples, and the draw."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
@@ -127,21 +127,16 @@ def drawn(rows: QuerySet[Any], *, seed: str, size: int) -> tuple[list[UUID], int
 
 
 # --- the evidence -----------------------------------------------------------------------------
-def evidence_of(items: Iterable[SampleItem]) -> dict[UUID, Evidence]:
+def evidence_of(items: Sequence[SampleItem]) -> dict[UUID, Evidence]:
     """Return the evidence of each item whose row is still there, read now, by the item's id.
 
-    The items have their samples and communities.
+    The items are of one sample, and have it and its community.
     """
-    of_sample: dict[Sample, list[SampleItem]] = defaultdict(list)
-    for item in items:
-        of_sample[item.sample].append(item)
-    found: dict[UUID, Evidence] = {}
-    for sample, its in of_sample.items():
-        read = subjects.subject(sample.subject).evidence(
-            sample.community, [item.subject_id for item in its]
-        )
-        found |= {item.pk: read[item.subject_id] for item in its if item.subject_id in read}
-    return found
+    if not items:
+        return {}
+    sample, ids = items[0].sample, [item.subject_id for item in items]
+    read = subjects.subject(sample.subject).evidence(sample.community, ids)
+    return {item.pk: read[item.subject_id] for item in items if item.subject_id in read}
 
 
 def people_in(evidence: Iterable[Evidence]) -> dict[UUID, User]:

@@ -1,11 +1,9 @@
 """Drawing samples, marking their items, signing them off."""
 
 import secrets
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import NoReturn
-from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -137,21 +135,19 @@ def sign_off(*, sample: Sample, conclusion: str, signed_off_by: User) -> Sample:
             )
     except IntegrityError as error:
         _refuse(error)
-    sample.refresh_from_db(fields=["digest"])
+    sample = sample.locked("community")  # with the digest that the trigger made
     facts = {"digest": sample.digest, **selectors.marks_of([sample])[sample.pk]}
     trail.record("sample.sign_off", actor=signed_off_by, target=sample, after=facts)
     return sample
 
 
-def note_reading(*, reader: User, items: Iterable[SampleItem]) -> None:
-    """Write down who reads the evidence of ``items``, where it is confidential.
+def note_reading(*, reader: User, items: Sequence[SampleItem]) -> None:
+    """Write down who reads the evidence of ``items`` of one sample, where it is confidential.
 
-    The items have their samples and communities. Callers answer afterwards.
+    The items have their sample and its community. Callers answer afterwards.
     """
-    rows: dict[Sample, list[UUID]] = defaultdict(list)
-    for item in items:
-        rows[item.sample].append(item.subject_id)
-    for sample, ids in rows.items():
+    if items:
+        sample, ids = items[0].sample, [item.subject_id for item in items]
         subjects.subject(sample.subject).note_reading(reader, sample.community, ids)
 
 
