@@ -153,7 +153,7 @@ UNLOOKED_AT = "SET LOCAL session_replication_role = {}"
 
 
 class Cast:
-    """The cast: for each person or thing, the object and the SQL statement that writes its rows."""
+    """The cast: for each person or thing, the object and the SQL statements that write its rows."""
 
     def __init__(self) -> None:
         self.kept: dict[str, tuple[bytes, str]] = {}
@@ -177,11 +177,15 @@ class Cast:
         self.kept[name_of(maker)] = pickle.dumps(made), written
         return made, last
 
-    def fetch(self, maker: Callable[..., Any]) -> Any:
-        kept, written = self.kept[name_of(maker)]
+    def write(self, *of_makers: Callable[..., Any]) -> None:
+        """Write the rows of each, in this order."""
+        inserts = [self.kept[name_of(maker)][1] for maker in of_makers]
+        statements = [UNLOOKED_AT.format("replica"), *inserts, UNLOOKED_AT.format("origin")]
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(written)
-        return pickle.loads(kept)  # noqa: S301
+            cursor.execute("; ".join(statements))
+
+    def object_of(self, maker: Callable[..., Any]) -> Any:
+        return pickle.loads(self.kept[name_of(maker)][0])  # noqa: S301
 
 
 def name_of(maker: Callable[..., Any]) -> str:
@@ -197,7 +201,7 @@ def current_transaction() -> int:
 
 
 def what_was_written(since: int) -> tuple[str, int]:
-    """A statement that writes each row of a transaction after ``since``, and the last of those."""
+    """Statements that write each row of a transaction after ``since``, and the last of those."""
 
     def quoted(text: str) -> str:
         return "'" + text.replace("'", "''") + "'"
@@ -222,8 +226,7 @@ def what_was_written(since: int) -> tuple[str, int]:
         f" ON CONFLICT ({key}) DO UPDATE SET ({columns}) = ROW ({excluded(columns)})"
         for table, columns, key, rows, _ in found
     ]
-    statements = [UNLOOKED_AT.format("replica"), *inserts, UNLOOKED_AT.format("origin")]
-    return "; ".join(statements), max((last for *_, last in found), default=since)
+    return "; ".join(inserts), max((last for *_, last in found), default=since)
 
 
 def excluded(columns: str) -> str:

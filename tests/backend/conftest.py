@@ -47,7 +47,8 @@ def town(settings, db, cast, request, wechat, wechat_pay, caplog) -> Town:
     # Of thousands of requests the log keeps those that broke something, not what was refused.
     caplog.set_level(logging.ERROR, "django")
     if name_of(build) in cast.kept:
-        found = cast.fetch(build)
+        cast.write(build)
+        found = cast.object_of(build)
         default_storage._wrapped = storages._storages["default"] = cast.files
     else:
         since = current_transaction()
