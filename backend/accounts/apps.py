@@ -8,4 +8,3 @@ class AccountsConfig(AppConfig):
         from backend.accounts import mfa
 
         mfa.remember_used_codes()
-        mfa.read_codes_as_typed()

@@ -4,7 +4,6 @@ from datetime import timedelta
 from typing import Any
 
 from allauth.core.internal.cryptokit import normalize_user_code
-from allauth.headless.mfa.inputs import ActivateTOTPInput, AuthenticateInput, ReauthenticateInput
 from allauth.mfa import app_settings
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
@@ -37,12 +36,12 @@ def remember_used_codes() -> None:
     TOTP._mark_code_used = _first_use
 
 
-def read_codes_as_typed() -> None:
+def read_codes_as_typed(*asked: type[forms.Form]) -> None:
     """Make allauth's forms read what people type or paste: ``１２３ 456`` is 123456.
 
     By itself allauth removes hyphens and blanks, and counts a text without digits as a wrong guess.
     """
-    for form in (AuthenticateInput, ReauthenticateInput, ActivateTOTPInput):
+    for form in asked:
         form.base_fields["code"] = TypedCodeField()
 
 

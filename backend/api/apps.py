@@ -6,6 +6,4 @@ class ApiConfig(AppConfig):
     label = "api"
 
     def ready(self) -> None:
-        # The checks register themselves; the tasks of all apps belong to this Celery application.
-        from backend import celery  # noqa: F401
-        from backend.api import checks  # noqa: F401
+        from backend.api import checks  # noqa: F401  # they register themselves

@@ -23,6 +23,7 @@ from rest_framework.exceptions import ParseError
 
 from backend.accounts.addresses import counted_as
 from backend.accounts.errors import TooManyAttempts
+from backend.accounts.mfa import read_codes_as_typed
 from backend.accounts.services import people
 from backend.accounts.services.attempts import PasswordTry, trying_code
 from backend.api.exceptions import request_error
@@ -34,6 +35,10 @@ from backend.wechat import client
 BODY_BYTES = 262_144  # whatever is sent to log in with is far shorter
 
 View = Callable[..., HttpResponseBase]
+
+read_codes_as_typed(
+    mfa_inputs.AuthenticateInput, mfa_inputs.ReauthenticateInput, mfa_inputs.ActivateTOTPInput
+)
 
 
 def with_sound_body(view: View) -> View:

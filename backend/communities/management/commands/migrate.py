@@ -26,5 +26,5 @@ class Command(migrate.Command):
     autodetector = Autodetector
 
     def handle(self, *args: Any, **options: Any) -> Any:
-        ProjectState.add_model = _add_model  # type: ignore[method-assign]
+        ProjectState.add_model = _add_model  # type: ignore[method-assign, assignment]
         return super().handle(*args, **options)
