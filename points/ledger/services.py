@@ -84,19 +84,33 @@ class Movement:
 
 
 def account(
-    *, community: Community, kind: AccountKind, holder: str = "", unit: Unit = Unit.POINTS
+    *,
+    community: Community,
+    kind: AccountKind,
+    holder: str = "",
+    unit: Unit = Unit.POINTS,
+    is_locked: bool = False,
 ) -> Account:
-    """Return the holder's account of that kind, opened if it is new. ``holder`` is opaque."""
-    opened, _ = Account.objects.get_or_create(
-        community=community, kind=kind, unit=unit, holder=holder
-    )
+    """Return the holder's account of that kind, opened if it is new. ``holder`` is opaque.
+
+    With ``is_locked``, it is locked until the transaction ends.
+    """
+    accounts = Account.objects.select_for_update(no_key=True) if is_locked else Account.objects
+    opened, _ = accounts.get_or_create(community=community, kind=kind, unit=unit, holder=holder)
     return opened
 
 
-def wallet(*, community: Community, person_id: UUID, unit: Unit = Unit.POINTS) -> Account:
-    """Return the person's wallet in the community, opened if it is new."""
-    holder = f"person:{person_id}"
-    return account(community=community, kind=AccountKind.WALLET, holder=holder, unit=unit)
+def wallet(
+    *, community: Community, person_id: UUID, unit: Unit = Unit.POINTS, is_locked: bool = False
+) -> Account:
+    """Return the person's wallet in the community as ``account`` does."""
+    return account(
+        community=community,
+        kind=AccountKind.WALLET,
+        holder=f"person:{person_id}",
+        unit=unit,
+        is_locked=is_locked,
+    )
 
 
 def post(movement: Movement) -> Transfer:

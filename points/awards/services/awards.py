@@ -46,9 +46,8 @@ def award(
         version = rule_for(community, kind.subject, facts.category, local_day)
         if version is None:
             raise RuleMissing(category=facts.category, day=local_day.isoformat())
-    wallet = ledger.wallet(community=community, person_id=person_id, unit=kind.unit)
     # Awards of one person queue here, so that each sees the day's awards before it.
-    wallet = _locked(wallet)
+    wallet = ledger.wallet(community=community, person_id=person_id, unit=kind.unit, is_locked=True)
     if known := selectors.award_of(community.pk, source):
         why = known.explanation
         if (known.kind, known.account_id, why["inputs"], why.get("payer")) != (

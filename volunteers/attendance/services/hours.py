@@ -95,12 +95,14 @@ def check_in(
         opens_at = attendance.shift.starts_at - OPENS_BEFORE
         if moment < opens_at:
             raise errors.CheckInTooEarly
-        arrived = _told(
-            at,
-            earliest=max(opens_at, attendance.signed_up_at, _back_since(attendance, role)),
-            latest=min(moment, left_at or moment),
-            now=moment,
-        )
+        arrived = clocks.Taken(moment, "")
+        if at is not None:
+            arrived = _told(
+                at,
+                earliest=max(opens_at, attendance.signed_up_at, _back_since(attendance, role)),
+                latest=min(moment, left_at or moment),
+                now=moment,
+            )
         if arrived.at >= attendance.shift.ends_at:
             raise errors.CheckInTooLate
         # One volunteer's check-ins queue here: two that met in a constraint would each wait for the
@@ -147,7 +149,9 @@ def check_out(
             return attendance
         _require(attendance, Status.CHECKED_IN, Status.CHECKED_OUT)
         assert attendance.checked_in_at is not None
-        left = _told(at, earliest=attendance.checked_in_at, latest=moment, now=moment)
+        left = clocks.Taken(moment, "")
+        if at is not None:
+            left = _told(at, earliest=attendance.checked_in_at, latest=moment, now=moment)
         if left.mark == clocks.TOO_EARLY:
             raise errors.CheckedOutBeforeIn
         return _leave(
@@ -340,12 +344,8 @@ def locked(attendance: Attendance) -> Attendance:
     )
 
 
-def _told(
-    at: datetime | None, *, earliest: datetime, latest: datetime, now: datetime
-) -> clocks.Taken:
+def _told(at: datetime, *, earliest: datetime, latest: datetime, now: datetime) -> clocks.Taken:
     """Return the moment that ``at`` counts for, with its mark. Raises CheckInTooLate."""
-    if at is None:
-        return clocks.Taken(now, "")
     told = clocks.taken(at, earliest=earliest, latest=latest)
     if told.at < now - OFFLINE_FOR:
         raise errors.CheckInTooLate

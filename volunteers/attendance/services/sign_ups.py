@@ -42,8 +42,8 @@ def sign_up(*, shift: Shift, volunteer: User, now: datetime | None = None) -> At
         raise ShiftCancelled
     if (now or timezone.now()) >= shift.ends_at:
         raise ShiftOver
-    taken = places.exclude(status=Attendance.Status.CANCELLED).count()
-    if shift.capacity is not None and taken >= shift.capacity:
+    taken = places.exclude(status=Attendance.Status.CANCELLED)
+    if shift.capacity is not None and taken.count() >= shift.capacity:
         raise ShiftFull
     if known:
         known.save_with(status=Attendance.Status.SIGNED_UP)
