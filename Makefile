@@ -14,7 +14,7 @@ CATALOGUES := $(patsubst %.po,%.mo,$(wildcard backend/locale/*/LC_MESSAGES/*.po)
 WITH_SERVERS := $(BIN)/python -m backend.embedded --
 PYTEST := $(BIN)/python -m pytest -n $(TEST_WORKERS)
 
-.PHONY: setup run test quick check suite style types layers models bench lock clean
+.PHONY: setup run test quick check suite checks style types layers models bench lock clean
 # Dozens of processes start here, and each would compile what another had compiled.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -42,7 +42,7 @@ test quick check bench: export DJANGO_SETTINGS_MODULE := backend.test_settings
 
 # The checks run beside the tests, on their servers; style takes a second, so it goes first.
 test: setup $(if $(T),,style)
-	$(WITH_SERVERS) $(MAKE) --no-print-directory --jobs suite $(if $(T),,types layers models)
+	$(WITH_SERVERS) $(MAKE) --no-print-directory --jobs suite $(if $(T),,checks)
 
 # One case of each test that is not slow: tests/conftest.py says which.
 quick: setup
@@ -53,6 +53,13 @@ check: setup style
 
 suite:
 	$(PYTEST) $(T)
+
+# One after the other, and first what does not import Django: on a fresh machine nothing of it is
+# compiled, and all that begin at once compile all of it.
+checks:
+	@$(MAKE) --no-print-directory layers
+	@$(MAKE) --no-print-directory types
+	@$(MAKE) --no-print-directory models
 
 style: setup
 	$(BIN)/ruff check .
