@@ -91,27 +91,34 @@ def test_a_script_that_joins_its_letters_is_drawn_with_a_font_of_its_own(name):
     assert drawn - {"NotoSansCJKsc-Regular-Identity-H", "NotoSans-Regular"}
 
 
-@pytest.mark.parametrize(
-    ("name", "shown"),
-    [
-        ("王\U0002cf00", "王[U+2CF00]"),
-        ("བོད", "[U+0F56][U+0F7C][U+0F51]"),
-        ("ᠮᠣᠩ", "[U+182E][U+1823][U+1829]"),
-        ("王\ue000", "王[U+E000]"),
-        ("茶\u202egpj", "茶[U+202E]gpj"),
-        ("茶\u200b馆", "茶[U+200B]馆"),
-        ("王\u0f72", "王[U+0F72]"),
-        ("王\u0f72\u0301", "王[U+0F72][U+0301]"),
-        ("\u0f72", "[U+0F72]"),
-        ("\U0010ffff", "[U+10FFFF]"),
-        ("𝓦𝓪𝓷𝓰", "Wang"),
-        ("𝟙𝟘", "10"),
-        ("🅰\ufe0f𝔏𝔦", "🅰\ufe0fLi"),
-    ],
-)
-def test_what_no_font_has_or_nobody_sees_is_spelled_out(name, shown):
+SPELLED_NAMES = {
+    "王\U0002cf00": "王[U+2CF00]",
+    "བོད": "[U+0F56][U+0F7C][U+0F51]",
+    "ᠮᠣᠩ": "[U+182E][U+1823][U+1829]",
+    "王\ue000": "王[U+E000]",
+    "茶\u202egpj": "茶[U+202E]gpj",
+    "茶\u200b馆": "茶[U+200B]馆",
+    "王\u0f72": "王[U+0F72]",
+    "王\u0f72\u0301": "王[U+0F72][U+0301]",
+    "\u0f72": "[U+0F72]",
+    "\U0010ffff": "[U+10FFFF]",
+    "𝓦𝓪𝓷𝓰": "Wang",
+    "𝟙𝟘": "10",
+    "🅰\ufe0f𝔏𝔦": "🅰\ufe0fLi",
+}
+
+
+@cache
+def words_of_all_spelled_names():
+    """The words of one page, on which each name ends with a mark and its number."""
+    return words_of(printed(*(f"{name}〉{n}号" for n, name in enumerate(SPELLED_NAMES))))
+
+
+@pytest.mark.parametrize("name", SPELLED_NAMES)
+def test_what_no_font_has_or_nobody_sees_is_spelled_out(name):
+    shown = SPELLED_NAMES[name]
     assert printing.readable(name) == shown
-    assert shown in words_of(printed(name))
+    assert f"{shown}〉{list(SPELLED_NAMES).index(name)}号" in words_of_all_spelled_names()
 
 
 @pytest.mark.slow
