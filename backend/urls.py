@@ -1,18 +1,22 @@
 """All addresses: public pages, the operator's, log-in (django-allauth), and the API."""
 
+from collections.abc import Iterator
+
 from allauth.headless.account import views as account
 from allauth.headless.base.views import ConfigView
 from allauth.headless.constants import Client
 from allauth.headless.mfa import views as mfa
 from allauth.headless.tokens import views as tokens
 from allauth.headless.usersessions import views as sessions
-from django.urls import include, path
+from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from backend.api import log_in
 from backend.api.documents import LabelListView, document, openapi
 from backend.api.health import healthz, readyz
 from backend.api.throttling import LogInThrottle, PublicThrottle, SessionThrottle, throttled
+
+Pattern = URLPattern | URLResolver
 
 APIS = [
     "merchants.urls",  # the counter's comes first: addresses are looked through in their order
@@ -53,6 +57,35 @@ LOG_IN = [
     ]
 ]
 
+
+def by_first_word(patterns: list[Pattern]) -> list[Pattern]:
+    """Return the addresses below ``patterns``, those with the same first word together.
+
+    Django looks through addresses one by one, and of 300 that was a tenth of what a request costs.
+    Those that begin alike stay in their order.
+    """
+    found: dict[str, list[Pattern]] = {}
+    for route, one in _each(patterns):
+        word, slash, rest = route.partition("/")
+        view = path(rest if slash else word, one.callback, one.default_args, one.name)
+        found.setdefault(word + slash, []).append(view)
+    return [
+        one
+        for begin, views in found.items()
+        for one in ([path(begin, include(views))] if begin.endswith("/") else views)
+    ]
+
+
+def _each(patterns: list[Pattern], begin: str = "") -> Iterator[tuple[str, URLPattern]]:
+    """Yield every address below ``patterns``, with its whole route."""
+    for one in patterns:
+        route = f"{begin}{one.pattern}"
+        if isinstance(one, URLResolver):
+            yield from _each(one.url_patterns, route)
+        else:
+            yield route, one
+
+
 urlpatterns = [
     path("", include("backend.top.pages.urls")),
     path("healthz", healthz),
@@ -65,7 +98,7 @@ urlpatterns = [
         name="docs",
     ),
     path("api/v1/labels", LabelListView.as_view()),
-    *(path("api/v1/", include(api)) for api in APIS),
+    path("api/v1/", include(by_first_word([path("", include(api)) for api in APIS]))),
 ]
 
 handler400 = "backend.api.exceptions.request_error"

@@ -117,6 +117,24 @@ def test_the_tables_are_about_all_operations_and_no_others(name):
 
 
 @pytest.mark.slow
+def test_what_is_read_of_a_community_holds_nothing_of_anothers(town, subtests):
+    """As whoever is everything at the hill: of the lake's things nothing is in the hill's lists,
+    and none of them is found below the hill's address."""
+    theirs = {name: ids for name, ids in town.rows["lake"].items() if len(ids[0]) == 36}
+    lists = 0
+    for operation_id, method, path, names in operations():
+        if method != "GET" or "code" not in names or not {*names} <= {"code", *theirs}:
+            continue
+        with subtests.test(operation_id):
+            address = path.format(code="hill", **{name: theirs[name][0] for name in names[1:]})
+            answer = ask(method, address, None, town.headers["elsewhere"])
+            assert answer.status_code in ((200,) if names == ["code"] else (404,)), answer.text
+            lists += names == ["code"]
+            assert not [one for ids in theirs.values() for one in ids if f'"{one}"' in answer.text]
+    assert lists > 30
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("part", range(PARTS))
 def test_everybody_may_do_what_the_table_says_and_it_costs_as_much(town, part):
     table, costs, codes = {}, {}, documented()

@@ -209,6 +209,15 @@ def test_staff_list_no_statements_of_another_community(zhaos_desk, hill, stateme
     assert problem(answer) == (404, {"code": "community_unknown"})
 
 
+def test_a_communitys_list_holds_its_own_statements_alone(hill, person, logged_in, statement):
+    their_staff = person("he", "何社工")
+    roles.give(user=their_staff, community=hill, role=Role.STAFF)
+
+    answer = logged_in(their_staff).get("/api/v1/communities/hill/statements")
+
+    assert answer.json() == page()
+
+
 def test_an_unknown_status_is_refused(zhaos_desk):
     status, body = problem(zhaos_desk.get("/api/v1/communities/lake/statements?status=lost"))
 

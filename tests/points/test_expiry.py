@@ -435,6 +435,18 @@ def test_of_a_refund_what_is_not_over_keeps_its_day(past):
     assert past.expiring == [(date(2025, 4, 2), 40), (Y2025, 60)]
 
 
+def test_on_their_last_day_points_are_spent_and_what_is_refunded_keeps_the_day(past):
+    past.earn(50, Y2024 - timedelta(days=1))
+    past.earn(100, Y2024)
+    past.clock.noon(Y2024)
+
+    past.spend(100, "tea")
+    past.reverse("tea", 70)
+
+    assert (past.available, past.lost) == (70, 50)
+    assert past.expiring == [(Y2024, 70)]
+
+
 # --- what is lost -----------------------------------------------------------------------------
 # What happens, and then: what can be spent, what has expired, what is owed (0 if not said).
 EXAMPLES = {
