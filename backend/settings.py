@@ -105,6 +105,7 @@ MIDDLEWARE = [
     "backend.api.middleware.RefuseUnknown",
 ]
 ROOT_URLCONF = "backend.urls"
+APPEND_SLASH = False  # no address ends with one, and each 404 would be looked for with one
 CSRF_FAILURE_VIEW = "backend.api.exceptions.csrf_failure"
 WSGI_APPLICATION = "backend.wsgi.application"
 TEMPLATES = [
