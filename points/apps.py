@@ -4,16 +4,10 @@ from django.apps import AppConfig
 from django.db import connections
 from django.db.models.signals import post_migrate
 
+from backend.tables import NEVER_IGNORED
+
 if TYPE_CHECKING:
     from backend.documents.services import Kind
-
-# django-pgtrigger lets a session name triggers to be ignored (SET pgtrigger.ignore). What guards
-# the ledger guards it against everybody, so the function it asks answers no; and being plain SQL it
-# costs a posting nothing. Each migration of a trigger makes the function anew, hence each time.
-NEVER_IGNORED = """
-    CREATE OR REPLACE FUNCTION public._pgtrigger_should_ignore(trigger_name name)
-    RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT false'
-"""
 
 
 class PointsConfig(AppConfig):

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Check a receipt of Linli 邻里: is this transfer in the published, sealed ledger?
+"""Check a receipt of Linli 邻里: is this transfer or statement in the published, sealed books?
 
     python3 verify_receipt.py RECEIPT.json [HEAD-OR-HEADS.json]
 
@@ -175,7 +175,7 @@ def wrong_in_itself(receipt: dict[str, Any]) -> Iterator[Both]:
     else:
         if root != seal["root"]:
             yield (
-                "由转账原文和路径算不出批次的根：内容、位置或路径被改过。",
+                "由原文和路径算不出批次的根：内容、位置或路径被改过。",
                 "The leaf and its path do not lead to the root of the batch: "
                 "the text, the index or the path was changed.",
             )
@@ -251,6 +251,15 @@ def describe(receipt: dict[str, Any]) -> None:
             ("id", "编号"),
             ("occurred_at", "发生时间"),
             ("expires_on", "可用至"),
+            ("number_year", "编号年度"),  # of a merchant's statement, from here on
+            ("number_in_year", "年度编号"),
+            ("period_start", "账期首日"),
+            ("period_end", "账期止于（不含）"),
+            ("points", "积分"),
+            ("amount_fen", "金额（分）"),
+            ("carried_fen", "上期结转（分）"),
+            ("approved_at", "批准时间"),
+            ("digest", "摘要"),
         ]:
             if isinstance(leaf.get(field), (str, int, float)):
                 print(f"  {chinese} {field}: {shown(leaf[field])}")
@@ -270,8 +279,8 @@ def main(arguments: list[str]) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")
         sys.stderr.reconfigure(errors="backslashreplace")
     parser = argparse.ArgumentParser(
-        description="核对邻里凭证：这笔转账是否在已公布的封存账本里。"
-        " Check a Linli receipt: is this transfer in the published, sealed ledger?",
+        description="核对邻里凭证：这笔转账或这份结算单是否在已公布的封存账本里。"
+        " Check a Linli receipt: is this transfer or statement in the published, sealed books?",
         epilog="退出码 exit status: 0 成立 it holds; 1 不成立 it does not; 2 无法读取 unreadable",
     )
     parser.add_argument("receipt", metavar="RECEIPT.json", help="凭证 the receipt")
@@ -326,7 +335,7 @@ def check(receipt_path: str, published: str | None) -> int:
         return 0
     print(
         f"结论：凭证成立，与{compared[0]}相符。\n"
-        f"The receipt holds: this transfer is sealed in what was published.\n"
+        f"The receipt holds: what it says is sealed in what was published.\n"
         f"Compared with {compared[1]}."
     )
     return 0

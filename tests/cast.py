@@ -150,6 +150,11 @@ GROUP BY relid
 """
 # They passed every trigger and constraint when they were built.
 UNLOOKED_AT = "SET LOCAL session_replication_role = {}"
+SEALED = """
+DELETE FROM points_unsealed u USING points_seal s
+CROSS JOIN LATERAL unnest(s.other_ids, s.other_kinds) AS sealed (id, kind)
+WHERE u.community_id = s.community_id AND u.row_id = sealed.id AND u.kind = sealed.kind
+"""
 
 
 class Cast:
@@ -226,7 +231,9 @@ def what_was_written(since: int) -> tuple[str, int]:
         f" ON CONFLICT ({key}) DO UPDATE SET ({columns}) = ROW ({excluded(columns)})"
         for table, columns, key, rows, _ in found
     ]
-    return "; ".join(inserts), max((last for *_, last in found), default=since)
+    # What another maker made, and this one sealed, no longer waits.
+    sealed = [SEALED] if any(table == "points_seal" for table, *_ in found) else []
+    return "; ".join([*inserts, *sealed]), max((last for *_, last in found), default=since)
 
 
 def excluded(columns: str) -> str:

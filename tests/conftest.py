@@ -269,11 +269,9 @@ def cast(django_db_setup, django_db_blocker) -> Cast:
 def called(request, db, cast) -> Callable:
     """Fetch one of the cast: ``called(makers.lake)``.
 
-    The first call fetches all whom the test names, in one statement; not those whom its module
-    makes itself.
+    The first call fetches all whom the test names, in one statement.
     """
-    names = {name for name in request.fixturenames if not hasattr(request.module, name)}
-    named = [maker for maker in makers.MAKERS if maker.__name__ in names]
+    named = [maker for maker in makers.MAKERS if maker.__name__ in request.fixturenames]
     there = set()
 
     def call(maker):

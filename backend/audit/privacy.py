@@ -1,21 +1,23 @@
 """The part of the trail that an export contains."""
 
 from collections.abc import Iterable, Iterator
+from heapq import merge
+from operator import itemgetter
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.db.models import CharField, Q
+from django.db.models import CharField, F, Q, QuerySet, Value
 from django.db.models.functions import Cast
 from django.utils.translation import gettext_lazy as _
 
-from backend.audit.models import AuditEntry
+from backend.audit.models import AuditEntry, OwnAct
 from backend.privacy import held
 
 UUID_CHARACTERS = 36
 
 
 def _acts(user: Any) -> Iterator[held.Row]:
-    """Yield the person's acts, and acts about them or theirs without saying by whom.
+    """Return the person's acts, and acts about them or theirs without saying by whom.
 
     Of an act on another person that person's id is left out; of all acts ``before`` and ``after``
     are, because they may hold others' ids.
@@ -25,16 +27,17 @@ def _acts(user: Any) -> Iterator[held.Row]:
         if table.model is not None and "id" in table.columns:
             theirs = held.rows_of(table.model, table.whose, user)
             about_them |= Q(target_id__in=theirs.values_list(Cast("pk", CharField())))
-    pages = held.pages(
-        AuditEntry.objects.filter(Q(actor=user) | about_them),
-        "at",
-        "action",
-        "target_type",
-        "target_id",
-        "community__code",
-        "actor_id",
+    trails = (
+        AuditEntry.objects.annotate(code=F("community__code")),
+        OwnAct.objects.annotate(code=Value(None, CharField())),
     )
-    for page in pages:
+    found = [_shown(trail.filter(Q(actor=user) | about_them), user) for trail in trails]
+    return merge(*found, key=itemgetter(0))  # oldest first
+
+
+def _shown(acts: QuerySet[Any], user: Any) -> Iterator[held.Row]:
+    columns = ("at", "action", "target_type", "target_id", "code", "actor_id")
+    for page in held.pages(acts, *columns):
         others = _people_among(row[3] for row in page) - {str(user.pk)}
         for at, action, target_type, target_id, community, actor_id in page:
             shown_id = None if target_id in others else target_id
@@ -56,6 +59,7 @@ held.table(
     "actor",
     rows=_acts,
 )
+held.left_out("it stands among the acts", OwnAct, "actor")
 held.titles(
     at=_("Time"),
     by_me=_("By me"),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import connection, models
 
-from backend.audit.models import AuditEntry
+from backend.audit.models import Act, AuditEntry, OwnAct
 from backend.request_id import current_request_id
 
 if TYPE_CHECKING:
@@ -32,10 +32,10 @@ def record(
     community: "Community | EllipsisType | None" = ...,
     before: dict[str, Any] | None = None,
     after: dict[str, Any] | None = None,
-) -> AuditEntry:
+) -> Act:
     """Record that ``actor`` did ``action``, such as ``attendance.verify``, to ``target``.
 
-    The entry belongs to the target's own community, if it has one, unless another is given.
+    The act belongs to the target's own community, unless another is given, or to none.
     ``before`` and ``after`` hold what changed: ids, states and numbers, never a name, phone or
     anything else that is personal, for entries can not be erased. The request's id is added. Raises
     RuntimeError outside of a transaction: the entry and the act stand or fall together.
@@ -54,23 +54,29 @@ def record_many(
     targets: "Iterable[tuple[Community | None, models.Model]]",
     before: dict[str, Any] | None = None,
     after: dict[str, Any] | None = None,
-) -> list[AuditEntry]:
+) -> list[Act]:
     """Record that ``actor`` did ``action`` to each of ``targets``, pairs of community and row.
 
-    One statement, or none without targets. Raises RuntimeError as ``record`` does.
+    A statement for those of communities, and one for others. Raises RuntimeError as ``record``.
     """
     if not connection.in_atomic_block:
         raise RuntimeError(f"{action} is not recorded in the transaction that does it.")
-    return AuditEntry.objects.bulk_create(
-        AuditEntry(
-            action=action,
-            actor=actor,
-            community=community,
-            target_type=action.partition(".")[0],
-            target_id=str(target.pk),
-            before=before or {},
-            after=after or {},
-            request_id=current_request_id(),
-        )
-        for community, target in targets
-    )
+    entries: list[AuditEntry] = []
+    own: list[OwnAct] = []
+    for community, target in targets:
+        facts: dict[str, Any] = {
+            "action": action,
+            "actor": actor,
+            "target_type": action.partition(".")[0],
+            "target_id": str(target.pk),
+            "before": before or {},
+            "after": after or {},
+            "request_id": current_request_id(),
+        }
+        if community is None:
+            own.append(OwnAct(**facts))
+        else:
+            entries.append(AuditEntry(community=community, **facts))
+    AuditEntry.objects.bulk_create(entries)
+    OwnAct.objects.bulk_create(own)
+    return [*entries, *own]

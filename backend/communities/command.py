@@ -29,9 +29,14 @@ def add_community(parser: ArgumentParser) -> None:
     parser.add_argument("--community", metavar="CODE", help="one community (else all of them)")
 
 
-def chosen_communities(options: dict[str, Any]) -> QuerySet[Community]:
-    """Return the chosen community, or all of them, by code. Raises CommandError."""
-    communities = tenants().order_by("code")
+def chosen_communities(
+    options: dict[str, Any], among: QuerySet[Community] | None = None
+) -> QuerySet[Community]:
+    """Return the chosen one of ``among`` (else of all tenants), or all of them, by code.
+
+    Raises CommandError.
+    """
+    communities = (tenants() if among is None else among).order_by("code")
     if options["community"]:
         communities = communities.filter(pk=chosen_place(options, communities).pk)
     return communities

@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 
 from backend.communities.models import TenantModel
 from backend.outbox.models import Owed, owed_indexes, owed_or_given_up
+from backend.registries import sealed
 from backend.tables import PersonKey, never
 
 LONGEST = 32  # characters of a text that WeChat takes
@@ -42,6 +43,7 @@ class Purpose:
         }
 
 
+_SUCCEEDED = "{row}.status = 'succeeded'"
 # An openid is personal: it is kept only for as long as the payout may be sent again.
 _IS_OPEN = ~Q(openid="") & Q(finished_at__isnull=True)
 _IS_OVER = Q(openid="", sent_parameters={}, package_info="", finished_at__isnull=False)
@@ -158,6 +160,7 @@ class Payout(TenantModel, Owed):
                 "OLD.finished_at IS NOT NULL"
                 f" AND to_jsonb(OLD) - {_OWED} <> to_jsonb(NEW) - {_OWED}",
             ),
+            sealed.marked("payout", _SUCCEEDED),
         ]
 
     def __str__(self) -> str:
@@ -171,6 +174,21 @@ class Payout(TenantModel, Owed):
     @property
     def is_finished(self) -> bool:
         return self.status not in self.OPEN
+
+
+sealed.register(
+    sealed.Kind(
+        name="payout",
+        table="payouts_payout",
+        facts=sealed.facts_of(
+            Payout,
+            "subject holder payee amount_fen status transfer_bill_no ordered_by ordered_at sent_at"
+            " finished_at",
+        ),
+        due=_SUCCEEDED,
+        title="t.subject",
+    )
+)
 
 
 class PayoutCallback(TenantModel):

@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import Q
 
 from backend.communities.models import TenantModel
+from backend.registries import sealed
 from backend.tables import final
 from points.ledger.clock import ClockTimestamp
 
@@ -45,7 +46,18 @@ class ExpiryPolicy(TenantModel):
         indexes: ClassVar = [
             models.Index(name="expiry_policy_of", fields=["community", "-valid_from", "-id"])
         ]
-        triggers: ClassVar = final("expiry_policy")
+        triggers: ClassVar = [*final("expiry_policy"), sealed.marked("expiry_policy")]
 
     def __str__(self) -> str:
         return f"{self.kind} from {self.valid_from}"
+
+
+sealed.register(
+    sealed.Kind(
+        name="expiry_policy",
+        table="points_expirypolicy",
+        facts=sealed.facts_of(ExpiryPolicy, "kind months at_least_days valid_from published_at"),
+        title="t.kind",
+        happened="published_at",
+    )
+)

@@ -7,6 +7,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from backend.communities.models import Community, TenantModel
+from backend.registries import sealed
 from points.kinds import AccountKind, Unit
 from points.ledger import triggers
 from points.ledger.clock import ClockTimestamp
@@ -132,6 +133,33 @@ class Transfer(Movement):
     def brought(self) -> int:
         """The amount as ``seen_from`` sees it: positive if it came in, negative if it went out."""
         return self.amount if self.credit_id == self.seen_from.pk else -self.amount
+
+
+sealed.register(
+    sealed.Kind(
+        name="transfer",
+        table="points_transfer",
+        facts={
+            **sealed.facts_of(
+                Transfer,
+                "key amount reason source explanation occurred_at posted_at reverses expires_on",
+            ),
+            # Who the two accounts are as well.
+            **{
+                side: f"jsonb_build_object('id', t.{side}_id, 'kind', {side}.kind,"
+                f" 'unit', {side}.unit, 'holder', {side}.holder)"
+                for side in ("debit", "credit")
+            },
+        },
+        joins="\n".join(
+            f"LEFT JOIN points_account {side}"
+            f" ON {side}.community_id = t.community_id AND {side}.id = t.{side}_id"
+            for side in ("debit", "credit")
+        ),
+        title="t.key",
+        happened="posted_at",
+    )
+)
 
 
 class Hold(Movement):

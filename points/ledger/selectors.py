@@ -91,7 +91,7 @@ _TALLY = f"""
         CROSS JOIN LATERAL (
             VALUES (t.debit_id, 0, t.amount), (t.credit_id, t.amount, 0)
         ) AS sides (account_id, credits, debits)
-        WHERE u.community_id = %(community)s
+        WHERE u.community_id = %(community)s AND u.kind = 'transfer'
         GROUP BY sides.account_id
     )
     SELECT a.id, a.kind, a.unit,

@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from backend.communities.models import TenantModel
+from backend.registries import sealed
 from backend.tables import final
 from points.ledger.clock import ClockTimestamp
 
@@ -55,7 +56,26 @@ class RuleVersion(TenantModel):
                 condition=Q(valid_to__isnull=True) | Q(valid_to__gte=F("valid_from")),
             ),
         ]
-        triggers: ClassVar = final("rule_version")
+        triggers: ClassVar = [*final("rule_version"), sealed.marked("rule_version")]
 
     def __str__(self) -> str:
         return f"{self.rule_id} v{self.number}"
+
+
+sealed.register(
+    sealed.Kind(
+        name="rule_version",
+        table="points_ruleversion",
+        facts={
+            **sealed.facts_of(
+                RuleVersion, "rule number parameters valid_from valid_to published_at"
+            ),
+            "subject": "rule.subject",
+            "category": "rule.category",
+        },
+        joins="LEFT JOIN points_rule rule"
+        " ON rule.community_id = t.community_id AND rule.id = t.rule_id",
+        title="'version ' || t.number",
+        happened="published_at",
+    )
+)

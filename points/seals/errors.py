@@ -7,9 +7,9 @@ from backend.errors import Conflict
 
 class NotSealedYet(Conflict):
     code = "not_sealed_yet"
-    title = _("This transfer is not sealed yet; try again in a few minutes.")
+    title = _("This is not sealed yet; try again in a few minutes.")
 
 
 class SealBroken(Conflict):
     code = "seal_broken"
-    title = _("This transfer is not what was sealed. Please tell the auditor.")
+    title = _("This is not what was sealed. Please tell the auditor.")

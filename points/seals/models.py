@@ -1,6 +1,7 @@
-"""Batches of transfers closed under a chained head, and verifications of them."""
+"""Batches of rows, mostly transfers, closed under a chained head, and verifications of them."""
 
 from typing import Any, ClassVar
+from uuid import UUID
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -13,16 +14,19 @@ from points.ledger.models import Account, unchecked
 
 
 class Unsealed(TenantModel):
-    """A transfer that no seal holds yet, by ``id``. Posting adds the row, sealing deletes it.
+    """A transfer, by ``id``, or another row to be sealed that no seal holds yet.
 
-    A row, rather than a mark beyond which everything is new, finds what commits late, and a dump of
-    the database holds all there is to know.
+    Posting adds the row, or the trigger of a kind (backend/registries/sealed.py); sealing deletes
+    it. A row, rather than a mark beyond which everything is new, finds what commits late, and a
+    dump of the database holds all there is to know.
     """
 
     community = unchecked(Community)
+    kind = models.CharField(max_length=20, db_default="transfer")
+    row_id = models.UUIDField(null=True)  # NULL: ``id``. One row may be of two kinds
 
     class Meta:
-        indexes: ClassVar = [models.Index(name="unsealed_of", fields=["community", "id"])]
+        indexes: ClassVar = [models.Index(name="unsealed_of", fields=["community", "kind", "id"])]
         triggers: ClassVar = [not_emptied("unsealed")]
 
     def __str__(self) -> str:
@@ -30,16 +34,20 @@ class Unsealed(TenantModel):
 
 
 class Seal(TenantModel):
-    """A batch of committed transfers, hashed into a tree whose head is chained to the one before.
+    """A batch of committed rows, hashed into a tree whose head is chained to the one before.
 
-    The transfers in it are written down, not derived from ids or times: a transfer that was posted
-    earlier and committed later is simply in a later seal.
+    The rows in it are written down, not derived from ids or times: a transfer that was posted
+    earlier and committed later is simply in a later seal. Leaves are those of the transfers, then
+    those of the others.
     """
 
     number = models.PositiveBigIntegerField()  # 1, 2, … within the community
     size = models.PositiveIntegerField()
     transfer_ids: "ArrayField[Any, Any]" = ArrayField(models.UUIDField())  # ascending, as leaves
-    first_id = models.UUIDField()  # of them; a transfer is looked for between first and last
+    # Rows of other kinds (backend/registries/sealed.py), by kind and id.
+    other_ids: "ArrayField[Any, Any]" = ArrayField(models.UUIDField(), default=list)
+    other_kinds: "ArrayField[Any, Any]" = ArrayField(models.CharField(max_length=20), default=list)
+    first_id = models.UUIDField()  # of all; a row is looked for between first and last
     last_id = models.UUIDField()
     leaves = models.BinaryField()  # 32 bytes each: names the row that was changed
     root = models.BinaryField()
@@ -57,6 +65,12 @@ class Seal(TenantModel):
 
     def __str__(self) -> str:
         return f"seal {self.number}"
+
+    @property
+    def rows(self) -> list[tuple[str, UUID]]:
+        """Kind and id of each row, in the order of the leaves."""
+        transfers = [("transfer", one) for one in self.transfer_ids]
+        return transfers + list(zip(self.other_kinds, self.other_ids, strict=False))
 
 
 class Rollup(TenantModel):

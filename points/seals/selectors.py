@@ -2,18 +2,31 @@
 
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from backend.communities.models import Community
 from backend.registries.heads import Head
-from points.seals.models import Seal, Verification
+from points.seals.models import Seal, Unsealed, Verification
+
+
+def places() -> QuerySet[Community]:
+    """Return the places with seals of their own.
+
+    Communities keep a ledger; acts, rules and policies belong to streets and estates as well.
+    """
+    its = {"community": OuterRef("pk")}
+    found: QuerySet[Community] = Community.objects.filter(
+        Q(kind=Community.Kind.COMMUNITY)
+        | Exists(Seal.objects.filter(**its))
+        | Exists(Unsealed.objects.filter(**its))
+    )
+    return found
 
 
 def seals_of(community: Community) -> QuerySet[Seal]:
-    """Return the community's seals, newest first, without their transfers and leaves."""
-    return (
-        Seal.objects.filter(community=community).defer("transfer_ids", "leaves").order_by("-number")
-    )
+    """Return the community's seals, newest first, without their rows and leaves."""
+    rows = ("transfer_ids", "other_ids", "other_kinds", "leaves")
+    return Seal.objects.filter(community=community).defer(*rows).order_by("-number")
 
 
 def last_head(community_id: UUID) -> Head | None:

@@ -7,8 +7,8 @@ from celery import shared_task
 from django.db import OperationalError
 
 from backend.communities.models import Community
-from backend.communities.selectors import tenants
 from points.seals.models import Unsealed
+from points.seals.selectors import places
 from points.seals.services import sealing, verifying
 
 logger = logging.getLogger(__name__)
@@ -16,8 +16,8 @@ logger = logging.getLogger(__name__)
 
 @shared_task
 def sweep_verifications() -> None:
-    """Queue the verification of every community."""
-    for community_id in tenants().values_list("pk", flat=True):
+    """Queue the verification of every place that has seals."""
+    for community_id in places().values_list("pk", flat=True):
         verify_community.delay(str(community_id))
 
 

@@ -91,10 +91,17 @@ def test_nothing_is_recorded_outside_of_the_transaction_that_does_it(lake):
 
 
 @pytest.mark.parametrize(
-    "change", ["UPDATE audit_auditentry SET action = 'x'", "DELETE FROM audit_auditentry"]
+    "change",
+    [
+        "UPDATE audit_auditentry SET action = 'x'",
+        "DELETE FROM audit_auditentry",
+        "UPDATE audit_ownact SET action = 'x'",
+        "DELETE FROM audit_ownact",
+    ],
 )
 def test_the_database_lets_nobody_change_an_entry(waiting, zhao, change):
     hours.verify(attendance=waiting, verifier=zhao)
+    trail.record("person.rename", actor=zhao, target=zhao)
 
     with pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(change)

@@ -8,7 +8,7 @@ from backend.accounts.errors import ConsentRequired, ConsentVersionUnknown
 from backend.accounts.models import Consent, User
 from backend.accounts.purposes import TEXTS, Text
 from backend.accounts.services import consents
-from backend.audit.models import AuditEntry
+from backend.audit.models import OwnAct
 from volunteers.reports.services import reports
 
 PHONE, LOCATION = Consent.Purpose.PHONE, Consent.Purpose.LOCATION
@@ -48,7 +48,7 @@ def test_consent_is_given_once_and_withdrawn_on_record(sun, logged_in):
     newest, oldest = caller.get("/api/v1/me/consents").json()
     assert newest == again
     assert (oldest["in_force"], oldest["given_at"]) == (False, first[0]["given_at"])
-    written = AuditEntry.objects.filter(actor=sun).order_by("pk").values_list("action", flat=True)
+    written = OwnAct.objects.filter(actor=sun).order_by("pk").values_list("action", flat=True)
     assert list(written) == ["consent.give", "consent.withdraw", "consent.give"]
 
 

@@ -23,7 +23,7 @@ from backend.accounts.models import Consent, Guardianship, User
 from backend.accounts.phones import digest
 from backend.accounts.services import consents, people, profile
 from backend.api.models import IdempotencyKey
-from backend.audit.models import AuditEntry
+from backend.audit.models import OwnAct
 from backend.celery import app
 from backend.communities.models import Membership, Role
 from backend.communities.services import roles
@@ -245,7 +245,7 @@ def test_nothing_tells_who_it_was_and_the_books_are_as_they_were(
     now = APIClient().get(f"/api/v1/communities/lake/reports/{leaver.hazard.pk}").json()
     assert now == public | {"latitude": None, "longitude": None}
     assert APIClient().get("/board/lake").status_code == 200
-    written = AuditEntry.objects.filter(target_type="person", target_id=str(user.pk))
+    written = OwnAct.objects.filter(target_type="person", target_id=str(user.pk))
     assert list(written.order_by("pk").values_list("action", "actor"))[-2:] == [
         ("person.ask_erasure", user.pk),
         ("person.erase", None),
@@ -308,7 +308,7 @@ def test_there_are_fifteen_days_to_take_it_back(wang, logged_in, settings):
     assert [caller.post("/api/v1/me/keep").status_code for _ in range(2)] == [204, 204]
     assert caller.get("/api/v1/me").json()["erased_from"] is None
     assert not erasure.erase(user_id=wang.pk, now=due)
-    written = AuditEntry.objects.filter(action__startswith="person.", actor=wang).order_by("pk")
+    written = OwnAct.objects.filter(action__startswith="person.", actor=wang).order_by("pk")
     assert list(written.values_list("action", "before", "after")) == [
         ("person.ask_erasure", {}, {}),
         ("person.keep", {}, {}),
@@ -385,7 +385,7 @@ def test_each_night_whoever_is_due_is_erased(wang, li, due_at_once):
     li.refresh_from_db()
     assert (bool(wang.erased_at), wang.is_active, wang.name) == (True, False, "")
     assert (li.erased_at, li.name) == (None, "李阿姨")
-    assert AuditEntry.objects.filter(action="person.erase").count() == 1
+    assert OwnAct.objects.filter(action="person.erase").count() == 1
 
 
 def test_the_sweep_is_there(settings):
@@ -520,6 +520,7 @@ REFERS_TO_A_PERSON = {
     "accounts.User_user_permissions.user": GOES,
     "api.IdempotencyKey.user": GOES,
     "audit.AuditEntry.actor": AN_ACT,
+    "audit.OwnAct.actor": AN_ACT,
     "communities.Membership.ended_by": AN_ACT,
     "communities.Membership.granted_by": AN_ACT,
     "communities.Membership.user": ENDS,

@@ -14,7 +14,7 @@ from backend.accounts.errors import GuardianConsentRequired
 from backend.accounts.models import Consent, GuardianCode, Guardianship, User
 from backend.accounts.purposes import Text
 from backend.accounts.services import attempts, consents, guardians, people, phone, profile
-from backend.audit.models import AuditEntry
+from backend.audit.models import OwnAct
 from backend.communities.models import Community
 from merchants.redemption.services import vouchers as redemption
 from volunteers.attendance.services import hours, sign_ups
@@ -145,7 +145,7 @@ def test_it_is_withdrawn_by_who_gave_it_and_stays_on_record(child, mother, wang,
     assert Guardianship.objects.get().withdrawn_by == mother
     refused = caller.post("/api/v1/communities/lake/reports", REPORT)
     assert (refused.status_code, refused.json()["code"]) == (403, "guardian_consent_required")
-    written = AuditEntry.objects.filter(target_type="guardianship").order_by("pk")
+    written = OwnAct.objects.filter(target_type="guardianship").order_by("pk")
     assert list(written.values_list("action", "actor", "after")) == [
         (
             "guardianship.give",

@@ -26,7 +26,7 @@ from backend.api import checks
 from backend.api.log_in import BODY_BYTES
 from backend.api.parsers import MAX_DEPTH
 from backend.api.throttling import LogInThrottle, PublicThrottle
-from backend.audit.models import AuditEntry
+from backend.audit.models import OwnAct
 from backend.communities.models import Role
 from backend.communities.services import places, roles
 from backend.files import decoding
@@ -293,7 +293,7 @@ def test_a_used_code_is_remembered_for_as_long_as_it_would_be_taken(lake, person
 def test_logging_out_everywhere_is_written_down(wang):
     sessions.end_all(user=wang)
 
-    entry = AuditEntry.objects.get(action="person.log_out_everywhere")
+    entry = OwnAct.objects.get(action="person.log_out_everywhere")
     assert (entry.actor_id, entry.target_id) == (wang.pk, str(wang.pk))
 
 

@@ -5,7 +5,7 @@ from rest_framework.test import APIClient
 
 from backend.accounts.models import User
 from backend.api.throttling import PublicThrottle
-from backend.audit.models import AuditEntry
+from backend.audit.models import OwnAct
 from backend.communities.models import Community, Role
 from backend.communities.services import places, roles
 
@@ -69,7 +69,7 @@ def test_people_tell_their_name_and_once_their_birthday(wang, logged_in):
     assert told.json() == before | {"name": "王 小明", "born_on": "1990-05-01"}
     assert (changed.status_code, changed.json()["code"]) == (409, "born_on_is_final")
     assert caller.get("/api/v1/me").json() == again.json() == told.json()
-    written = AuditEntry.objects.filter(action__startswith="person.").order_by("pk")
+    written = OwnAct.objects.filter(action__startswith="person.").order_by("pk")
     assert list(written.values_list("action", "actor", "before", "after")) == [
         ("person.tell_birthday", wang.pk, {}, {}),
         ("person.rename", wang.pk, {}, {}),

@@ -8,7 +8,7 @@ from rest_framework.test import APIClient
 from backend.accounts.errors import PhoneWithdrawn
 from backend.accounts.models import Consent, User
 from backend.accounts.services import people, phone
-from backend.audit.models import AuditEntry
+from backend.audit.models import OwnAct
 from backend.communities.models import Role
 from backend.communities.services import roles
 
@@ -47,7 +47,7 @@ def test_a_phone_is_bound_shown_masked_and_unbound(wechat, sun):
     assert (shown, kept.phone) == (MASKED, NUMBER)
     assert unbound == [204, 204]
     assert (after.phone_encrypted, after.phone_digest) == ("", None)
-    written = AuditEntry.objects.filter(target_id=str(sun.pk)).order_by("pk")
+    written = OwnAct.objects.filter(target_id=str(sun.pk)).order_by("pk")
     assert [(entry.action, entry.actor_id) for entry in written] == [
         ("person.bind_phone", sun.pk),
         ("person.unbind_phone", sun.pk),

@@ -240,6 +240,7 @@ def test_whatever_is_posted_reads_its_own_rows_and_not_the_communitys(books, pla
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("_no_rules")
 def test_a_seal_reads_what_it_closes_and_not_all_that_waits(books, plans_of, monkeypatch):
     monkeypatch.setattr(sealing, "BATCH", A_FEW)
 

@@ -23,6 +23,8 @@ from points.models import Rollup, Seal, Transfer, Unsealed
 from points.seals import errors, merkle, tasks
 from points.seals.services import sealing, verifying
 
+pytestmark = pytest.mark.usefixtures("_no_rules")
+
 
 @pytest.fixture
 def post(wallet, issuance):

@@ -4,9 +4,14 @@ import io
 
 import pytest
 from django.core.management import CommandError, call_command
+from rest_framework.test import APIClient
 
+from backend.communities.models import Community
+from points.expiry import services as expiry
 from points.models import Seal, Unsealed, Verification
 from points.seals import tasks
+
+pytestmark = pytest.mark.usefixtures("_no_rules")
 
 
 @pytest.mark.usefixtures("_tasks_run_at_once")
@@ -44,8 +49,24 @@ def test_sealing_by_hand_tells_the_head(lake, wang, grant_points):
 
     head = Seal.objects.get().head.hex()
     assert [out.getvalue() for out in said] == [
-        f"lake: 1 transfers, 1 seals\n1 {head}\n",
-        "lake: 0 transfers, 0 seals\n",
+        f"lake: 1 rows, 1 seals\n1 {head}\n",
+        "lake: 0 rows, 0 seals\n",
     ]
     with pytest.raises(CommandError, match="nowhere"):
         call_command("seal_ledger", community="nowhere")
+
+
+@pytest.mark.usefixtures("_tasks_run_at_once")
+def test_what_is_done_on_a_street_is_sealed_published_and_verified(lake):
+    street = Community.objects.create(kind=Community.Kind.STREET, code="street", name="湖滨街道")
+    expiry.set_policy(community=street, kind="never", valid_from=street.today)
+    tasks.sweep_unsealed()
+
+    tasks.sweep_verifications()
+
+    seal = Seal.objects.get(community=street)
+    assert [kind for kind, _ in seal.rows] == ["audit", "expiry_policy"]
+    (head,) = APIClient().get(f"/api/v1/communities/{street.code}/seals").json()["results"]
+    assert head["head"] == bytes(seal.head).hex()
+    done = Verification.objects.get(community=street)
+    assert (done.seals, done.findings_count) == (1, 0)

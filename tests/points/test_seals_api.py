@@ -21,6 +21,8 @@ from points.ledger import services as ledger
 from points.models import Account, Seal, Verification
 from points.seals.services import sealing, verifying
 
+pytestmark = pytest.mark.usefixtures("_no_rules")
+
 SEALS = "/api/v1/communities/lake/seals"
 VERIFICATIONS = "/api/v1/communities/lake/verifications"
 

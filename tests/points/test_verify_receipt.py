@@ -137,7 +137,7 @@ def test_all_that_is_said_of_a_receipt_without_a_published_head(verify):
     ("change", "words"),
     [
         ({"leaf": TEXTS[2].replace("32", "320")}, "do not lead to the root"),
-        ({"leaf": TEXTS[2] + " "}, "由转账原文和路径算不出批次的根"),
+        ({"leaf": TEXTS[2] + " "}, "由原文和路径算不出批次的根"),
         ({"leaf": TEXTS[1]}, "do not lead to the root"),
         ({"index": 3}, "do not lead to the root"),
         ({"index": 4}, "wrong length"),

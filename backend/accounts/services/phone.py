@@ -21,6 +21,7 @@ TRACES_OF_A_LOG_IN = {
     "accounts.guardianship",
     "api.idempotencykey",
     "audit.auditentry",
+    "audit.ownact",
     "privacy.export",
     "socialaccount.socialaccount",
     "usersessions.usersession",

@@ -1,6 +1,6 @@
 """Contracts between communities and merchants."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pgtrigger
 from django.conf import settings
@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 
 from backend.communities.models import CoordType, TenantModel
 from backend.names import ComparedField
+from backend.registries import sealed
 from backend.tables import PersonKey, set_once, together, trigger
 from merchants.partners.models.merchants import Merchant
 from merchants.triggers import not_their_own
@@ -100,6 +101,7 @@ class Partnership(TenantModel):
 
 
 _IS_WITHDRAWN = pgtrigger.Q(old__withdrawn_at__isnull=True, new__withdrawn_at__isnull=False)
+_HAS_ENDED = "{row}.withdrawn_at IS NOT NULL"
 
 
 class Terms(TenantModel):
@@ -177,7 +179,30 @@ class Terms(TenantModel):
                 "NEW.withdrawn_by_id",
                 condition=_IS_WITHDRAWN,
             ),
+            sealed.marked("terms"),
+            sealed.marked("withdrawal", _HAS_ENDED),
         ]
 
     def __str__(self) -> str:
         return f"{self.partnership_id} {self.version}: {self.kind}"
+
+
+_OF_TERMS: Any = {"table": "merchants_terms", "title": "'version ' || t.version"}
+sealed.register(
+    sealed.Kind(
+        name="terms",
+        facts=sealed.facts_of(
+            Terms,
+            "partnership version kind fen_per_point share_bp valid_from agreed_at agreed_by",
+        ),
+        **_OF_TERMS,
+    )
+)
+sealed.register(
+    sealed.Kind(
+        name="withdrawal",
+        facts=sealed.facts_of(Terms, "partnership version withdrawn_at withdrawn_by"),
+        due=_HAS_ENDED,
+        **_OF_TERMS,
+    )
+)

@@ -32,6 +32,8 @@ from merchants.settlement.models.statements import Statement
 from merchants.settlement.services import files
 from merchants.settlement.services import statements as settlement
 from points.ledger.errors import ExportTooLarge
+from points.seals.api.serializers import ReceiptSerializer
+from points.seals.api.views import receipt_of
 
 # Limits of a sheet, and of pages that a person can read and a process of 400 MB can set.
 MOST_LINES = {"csv": 1_000_000, "xlsx": 1_000_000, "pdf": 5_000, "html": 5_000}
@@ -173,6 +175,18 @@ class StatementView(OpenView[Statement]):
 
     serializer_class = StatementSerializer
     finds = SEEN
+
+
+class StatementProofView(OpenView[Statement]):
+    """Prove an approved statement to be sealed, as owner, staff or auditor.
+
+    ``GET /api/v1/statements/{statement_id}/proof``. ``points/verify_receipt.py`` checks the receipt
+    against the published seals, without our help. ``not_sealed_yet`` for a few minutes after the
+    approval, and before it.
+    """
+
+    serializer_class = ReceiptSerializer
+    finds = receipt_of(SEEN, "statement")
 
 
 class StatementRedemptionListView(ListView[Redemption]):

@@ -10,6 +10,7 @@ urlpatterns = [
     path("merchants/<uuid:merchant_id>/statements", statements.MerchantStatementListView.as_view()),
     path("communities/<slug:code>/statements", statements.CommunityStatementListView.as_view()),
     path(STATEMENT, statements.StatementView.as_view()),
+    path(f"{STATEMENT}/proof", statements.StatementProofView.as_view()),
     path(f"{STATEMENT}/redemptions", statements.StatementRedemptionListView.as_view()),
     path(f"{STATEMENT}/refunds", statements.StatementRefundListView.as_view()),
     *in_each_format(f"{STATEMENT}/lines", statements.StatementFileView),

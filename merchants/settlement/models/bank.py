@@ -9,6 +9,7 @@ from django.db.models.functions import Now
 
 from backend.accounts import vault
 from backend.communities.models import TenantModel
+from backend.registries import sealed
 from backend.tables import PersonKey, set_once, together
 from merchants.partners.models.merchants import Merchant
 from merchants.settlement.models.statements import OF_STATEMENT, Statement
@@ -113,6 +114,7 @@ class BankBatchLine(TenantModel):
                 fields=["community", "batch", "statement", "payee", "bank"],
             ),
             set_once("bank_line_freed_once", "freed_at"),
+            sealed.marked("bank_line"),
         ]
 
     def __str__(self) -> str:
@@ -122,3 +124,18 @@ class BankBatchLine(TenantModel):
     def account(self) -> str:
         """The account number in the clear."""
         return vault.decrypt(self.account_encrypted) if self.account_encrypted else ""
+
+
+# Payee and account are personal, and the account is encrypted anew when keys change.
+sealed.register(
+    sealed.Kind(
+        name="bank_line",
+        table="merchants_bankbatchline",
+        facts={
+            **sealed.facts_of(BankBatchLine, "batch statement"),
+            "made_by": "batch.made_by_id",
+        },
+        joins="LEFT JOIN merchants_bankbatch batch"
+        " ON batch.community_id = t.community_id AND batch.id = t.batch_id",
+    )
+)

@@ -1,7 +1,7 @@
 """Statements of what merchants are owed, and questions about their lines."""
 
 from datetime import date, timedelta
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pgtrigger
 from django.contrib.postgres.constraints import ExclusionConstraint
@@ -11,6 +11,7 @@ from django.db.models import F, Func, Q
 from django.db.models.functions import Now
 
 from backend.communities.models import TenantModel
+from backend.registries import sealed
 from backend.tables import PersonKey, changed, never, set_once, trigger
 from merchants.partners.models.partnerships import Partnership
 from merchants.triggers import not_their_own
@@ -29,6 +30,8 @@ def of_statement(statement: str) -> dict[str, str]:
 OF_STATEMENT = of_statement("NEW.statement_id")
 
 
+_AGREED_ON = "{row}.status IN ('approved', 'paid')"
+_PAID = "{row}.status = 'paid'"
 _IS_APPROVED = Q(approved_at__isnull=False, approved_by__isnull=False)
 
 
@@ -173,6 +176,8 @@ class Statement(TenantModel):
                 operation=pgtrigger.Update,
                 condition=pgtrigger.Q(old__status="paid"),
             ),
+            sealed.marked("statement", _AGREED_ON),
+            sealed.marked("payment", _PAID),
         ]
 
     def __str__(self) -> str:
@@ -202,6 +207,35 @@ class Statement(TenantModel):
     def carries_fen(self) -> int:
         """Amount in fen, 0 or less, that the next statement deducts."""
         return min(0, self.amount_fen + self.carried_fen)
+
+
+_OF_STATEMENTS: Any = {
+    "table": "merchants_statement",
+    "title": "concat_ws('-', t.number_year, to_char(t.number_in_year, 'FM0000'))",
+}
+sealed.register(
+    sealed.Kind(
+        name="statement",
+        facts=sealed.facts_of(
+            Statement,
+            "partnership period_start period_end redemptions_count refunds_count points amount_fen"
+            " carried_fen services drafted_at drafted_by approved_at approved_by number_year"
+            " number_in_year digest",
+        ),
+        due=_AGREED_ON,
+        **_OF_STATEMENTS,
+    )
+)
+sealed.register(
+    sealed.Kind(
+        name="payment",
+        facts=sealed.facts_of(
+            Statement, "amount_fen carried_fen paid_at paid_by payment_reference"
+        ),
+        due=_PAID,
+        **_OF_STATEMENTS,
+    )
+)
 
 
 class StatedAttendance(TenantModel):

@@ -21,7 +21,7 @@ from backend.communities.api.shown import community, in_community
 from backend.communities.selectors import WATCHES_OVER
 from points.awards.api.filters import AccountFilter, TransferFilter
 from points.awards.api.serializers import WhySerializer
-from points.awards.api.statements import ExportView, StatementView, receipt_of
+from points.awards.api.statements import ExportView, StatementView
 from points.kinds import AccountKind, Unit
 from points.ledger.models import Account, Transfer
 from points.ledger.selectors import (
@@ -34,6 +34,7 @@ from points.ledger.selectors import (
     trial_balance,
 )
 from points.seals.api.serializers import ReceiptSerializer
+from points.seals.api.views import receipt_of
 
 AT = OpenApiParameter(
     "at",

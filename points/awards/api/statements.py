@@ -7,14 +7,13 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from backend.api.idempotency import Finds, tell
+from backend.api.idempotency import tell
 from backend.api.views import ListView, OpenView
 from backend.documents import api as documents
 from points.awards.api import exports
 from points.awards.api.filters import StatementFilter
 from points.ledger.models import Account, Transfer
 from points.ledger.selectors import statement, transfers_in, transfers_of
-from points.seals.services import sealing
 
 
 class StatementView(ListView[Transfer]):
@@ -43,13 +42,3 @@ class ExportView(OpenView[Transfer]):
         return exports.answer(
             request, of, self.filter_queryset(transfers), filterset=self.filterset_class
         )
-
-
-def receipt_of(transfer: Finds) -> Finds:
-    """Return a finder of receipts for what ``transfer`` finds. Raises NotSealedYet, SealBroken."""
-
-    def find(request: Request, **names: Any) -> Any:
-        found: Any = transfer(request, **names)
-        return sealing.receipt(found)
-
-    return find

@@ -19,12 +19,13 @@ from backend.communities.models import Community
 from backend.communities.selectors import communities_known_to, community_among
 from backend.registries.sources import Told, told
 from points.awards.api.serializers import WhySerializer
-from points.awards.api.statements import ExportView, StatementView, receipt_of
+from points.awards.api.statements import ExportView, StatementView
 from points.expiry.selectors import losses_to_come
 from points.kinds import AccountKind, Unit
 from points.ledger.models import Account, Transfer
 from points.ledger.selectors import transfer_of, wallet_of, wallets_of
 from points.seals.api.serializers import ReceiptSerializer
+from points.seals.api.views import receipt_of
 
 
 class WalletSerializer(serializers.Serializer[Any]):

@@ -9,6 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from backend.communities.command import add_community, chosen_communities
+from points.seals.selectors import places
 from points.seals.services import verifying
 
 
@@ -31,7 +32,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        communities = chosen_communities(options)
+        communities = chosen_communities(options, places())
         against = _published(options["against"]) if options["against"] else None
         if against and not options["community"] and any("community" not in one for one in against):
             raise CommandError("The heads do not say whose they are: give --community as well.")

@@ -16,7 +16,7 @@ class SealHeaderSerializer(serializers.Serializer[Any]):
 
     community = serializers.CharField(read_only=True)
     number = serializers.IntegerField(read_only=True, help_text="1, 2, … in the community.")
-    size = serializers.IntegerField(read_only=True, help_text="How many transfers are in it.")
+    size = serializers.IntegerField(read_only=True, help_text="How many rows are in it.")
     root = serializers.CharField(read_only=True, help_text=HASH)  # type: ignore[assignment]
     previous = serializers.CharField(
         read_only=True, help_text="The head before it; zeros before the first."
@@ -39,13 +39,13 @@ class SealSerializer(SealHeaderSerializer):
 
 
 class ReceiptSerializer(serializers.Serializer[Any]):
-    """A proof (RFC 6962) that the transfer in ``leaf`` is under ``head``.
+    """A proof (RFC 6962) that the row in ``leaf``, such as a transfer, is under ``head``.
 
     ``points/verify_receipt.py`` checks it, also against a page of the published seals.
     """
 
     format = serializers.CharField(read_only=True)
-    leaf = serializers.CharField(read_only=True, help_text="The transfer, as it was hashed.")
+    leaf = serializers.CharField(read_only=True, help_text="The row, as it was hashed.")
     index = serializers.IntegerField(read_only=True)
     path = serializers.ListField(child=serializers.CharField(), read_only=True)
     seal = SealHeaderSerializer(read_only=True)

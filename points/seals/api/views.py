@@ -5,11 +5,12 @@ from typing import Any
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 
+from backend.api.idempotency import Finds
 from backend.api.paging import CursorPagination
 from backend.api.views import ListView, OpenView, below
 from backend.communities.api.shown import in_community
 from backend.communities.models import Community
-from backend.communities.selectors import WATCHES_OVER, community_among, tenants
+from backend.communities.selectors import WATCHES_OVER, community_among
 from points.seals import selectors
 from points.seals.api.serializers import (
     SealSerializer,
@@ -17,15 +18,26 @@ from points.seals.api.serializers import (
     VerificationSerializer,
 )
 from points.seals.models import Seal, Verification
+from points.seals.services import sealing
 
 
 class HighestNumberFirst(CursorPagination):
     ordering = "-number"
 
 
-def any_community(request: Request, **names: Any) -> Community:
-    """Return the community ``code``, for anybody."""
-    return community_among(tenants(), names["code"])
+def any_place(request: Request, **names: Any) -> Community:
+    """Return the place ``code`` that has seals, for anybody."""
+    return community_among(selectors.places(), names["code"])
+
+
+def receipt_of(row: Finds, kind: str = "transfer") -> Finds:
+    """Return a finder of receipts for what ``row`` finds. Raises NotSealedYet, SealBroken."""
+
+    def find(request: Request, **names: Any) -> Any:
+        found: Any = row(request, **names)
+        return sealing.receipt(found, kind)
+
+    return find
 
 
 class SealListView(ListView[Seal]):
@@ -37,7 +49,7 @@ class SealListView(ListView[Seal]):
     permission_classes = (AllowAny,)
     serializer_class = SealSerializer
     pagination_class = HighestNumberFirst
-    finds = below(any_community, selectors.seals_of)
+    finds = below(any_place, selectors.seals_of)
 
 
 class SealView(OpenView[Seal]):
@@ -45,7 +57,7 @@ class SealView(OpenView[Seal]):
 
     permission_classes = (AllowAny,)
     serializer_class = SealSerializer
-    finds = below(any_community, selectors.seals_of, "number", by="number")
+    finds = below(any_place, selectors.seals_of, "number", by="number")
 
 
 class VerificationListView(ListView[Verification]):

@@ -1,4 +1,4 @@
-"""Closing batches of transfers under chained heads, and receipts that prove what is in them.
+"""Closing batches of rows under chained heads, and receipts that prove what is in them.
 
 Hashing is RFC 6962's (points/seals/merkle.py).
 """
@@ -10,61 +10,78 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from backend.communities.models import Community
-from points.ledger.models import Transfer
+from backend.communities.models import Community, TenantModel
+from backend.registries import sealed
 from points.ledger.triggers import FLOORED_SQL
 from points.seals import errors, merkle
 from points.seals.models import Seal
 
-BATCH = 4096  # transfers in one seal at most: a receipt has twelve hashes and reads one seal
+BATCH = 4096  # rows of a kind in one seal at most: a receipt has some twelve hashes
 HASH_BYTES = 32
 
 
+class Leaf(NamedTuple):
+    """The hashed text of a row, and what people know the row by."""
+
+    title: str
+    leaf: str
+
+
 def seal(*, community: Community) -> list[Seal]:
-    """Close all committed transfers that are in no seal yet. Returns the new seals."""
+    """Close all committed rows that are in no seal yet. Returns the new seals."""
     return list(close_batches(community=community))
 
 
 def close_batches(*, community: Community) -> Iterator[Seal]:
     """Close what ``seal`` closes, a batch and a transaction at a time. Yields each seal.
 
-    Locks nothing that a posting needs. Transfers that commit meanwhile are closed by this run or
-    the next. If another run is under way for this community, this one leaves the rest to it.
+    Locks nothing that a posting needs. What commits meanwhile is closed by this run or the next. If
+    another run is under way for this community, this one leaves the rest to it.
     """
-    after = UUID(int=0)
+    after = dict.fromkeys(sealed.registered(), UUID(int=0))
     while closed := _close_batch(community, after):
         yield closed
-        after = closed.last_id
 
 
 @transaction.atomic
-def _close_batch(community: Community, after: UUID) -> Seal | None:
+def _close_batch(community: Community, after: dict[str, UUID]) -> Seal | None:
+    """Close the first rows of each kind whose marks come ``after``, and move it on."""
     with connection.cursor() as cursor:
         cursor.execute(_TRY_LOCK, [f"points_seal:{community.pk}"])
         if not cursor.fetchone()[0]:
             return None
         cursor.execute(_IN_ORDER)
-        # From ``after`` on, so as not to walk over what the batches before have just deleted.
-        cursor.execute(_WAITING, [community.pk, after, BATCH])
-        waiting = [transfer_id for (transfer_id,) in cursor.fetchall()]
-        batch = leaves_of(community.pk, waiting)
+        batch: dict[tuple[str, UUID], str] = {}
+        for kind in after:
+            cursor.execute(_WAITING, [community.pk, kind, after[kind], BATCH])
+            waiting = {row_id: mark for mark, row_id in cursor.fetchall()}
+            if not waiting:
+                continue
+            after[kind] = max(waiting.values())
+            found = leaves_of(community.pk, kind, list(waiting))
+            batch |= {(kind, row_id): leaf.leaf for row_id, leaf in found.items()}
+            # A mark whose row is gone stays: it is what verifying finds of it.
+            closing = [waiting[row_id] for row_id in found]
+            cursor.execute(_NO_LONGER_WAITING, [community.pk, kind, closing])
         if not batch:
             return None
-        ids = sorted(batch)
-        # A row whose transfer is gone stays: it is what verifying finds of it.
-        cursor.execute(_NO_LONGER_WAITING, [community.pk, ids])
         cursor.execute("SELECT clock_timestamp()")
         (sealed_at,) = cursor.fetchone()
+    rows = sorted(batch, key=in_order)
+    leaves = [merkle.leaf_hash(batch[row].encode()) for row in rows]
+    ids = [row_id for _, row_id in rows]
+    transfers = sum(kind == "transfer" for kind, _ in rows)
     # Looked up under the lock: two runs would both make it the next number.
     last = Seal.objects.filter(community=community).only("number", "head").order_by("number").last()
-    leaves = [merkle.leaf_hash(batch[transfer_id].leaf.encode()) for transfer_id in ids]
     closed = Seal(
         community=community,
         number=last.number + 1 if last else 1,
-        size=len(batch),
-        transfer_ids=ids,
-        first_id=ids[0],
-        last_id=ids[-1],
+        size=len(rows),
+        transfer_ids=ids[:transfers],
+        other_ids=ids[transfers:],
+        other_kinds=[kind for kind, _ in rows[transfers:]],
+        first_id=min(ids),
+        last_id=max(ids),
         leaves=b"".join(leaves),
         root=merkle.root(leaves),
         previous=bytes(last.head) if last else bytes.fromhex(merkle.FIRST_PREVIOUS),
@@ -73,8 +90,16 @@ def _close_batch(community: Community, after: UUID) -> Seal | None:
     closed.head = merkle.head(header(closed))
     closed.save(force_insert=True)
     with connection.cursor() as cursor:
-        cursor.execute(_ROLL_UP, {"community": community.pk, "number": closed.number, "ids": ids})
+        cursor.execute(
+            _ROLL_UP,
+            {"community": community.pk, "number": closed.number, "ids": closed.transfer_ids},
+        )
     return closed
+
+
+def in_order(row: tuple[str, UUID]) -> tuple[bool, str, UUID]:
+    """Return what sorts the rows of a seal by kind and id, transfers first."""
+    return row[0] != "transfer", *row
 
 
 def header(closed: Seal) -> dict[str, Any]:
@@ -94,28 +119,27 @@ def published(closed: Seal) -> dict[str, Any]:
     return header(closed) | {"head": bytes(closed.head).hex()}
 
 
-def receipt(transfer: Transfer) -> dict[str, Any]:
-    """Return the receipt (points/verify_receipt.py) that ``transfer`` is in a published head.
+def receipt(row: TenantModel, kind: str = "transfer") -> dict[str, Any]:
+    """Return the receipt (points/verify_receipt.py) that ``row`` is in a published head.
 
-    Raises NotSealedYet, or SealBroken if the transfer is not what was sealed.
+    Raises NotSealedYet, or SealBroken if the row is not what was sealed.
     """
-    closed = (
-        Seal.objects.filter(
-            community_id=transfer.community_id,
-            first_id__lte=transfer.pk,
-            last_id__gte=transfer.pk,
-            transfer_ids__contains=[transfer.pk],
-        )
-        .order_by("-first_id")  # nearly always the first that is looked into
-        .first()
-    )
+    seals = Seal.objects.filter(
+        community_id=row.community_id, first_id__lte=row.pk, last_id__gte=row.pk
+    ).order_by("-first_id")  # nearly always the first that is looked into
+    if kind == "transfer":
+        seals = seals.filter(transfer_ids__contains=[row.pk])
+    else:
+        seals = seals.filter(other_ids__contains=[row.pk], other_kinds__contains=[kind])
+    closed = next((one for one in seals.iterator() if (kind, row.pk) in one.rows), None)
     if closed is None:
         raise errors.NotSealedYet
     leaves = split(bytes(closed.leaves))
-    index = closed.transfer_ids.index(transfer.pk)
-    leaf = leaves_of(transfer.community_id, [transfer.pk])[transfer.pk].leaf
-    if merkle.leaf_hash(leaf.encode()) != leaves[index]:
+    index = closed.rows.index((kind, row.pk))
+    found = leaves_of(row.community_id, kind, [row.pk]).get(row.pk)
+    if found is None or merkle.leaf_hash(found.leaf.encode()) != leaves[index]:
         raise errors.SealBroken
+    leaf = found.leaf
     return {
         "format": "linli-receipt-1",
         "leaf": leaf,
@@ -126,18 +150,15 @@ def receipt(transfer: Transfer) -> dict[str, Any]:
     }
 
 
-class Leaf(NamedTuple):
-    """A transfer's key, and its text that is hashed."""
-
-    key: str
-    leaf: str
-
-
-def leaves_of(community_id: UUID, transfer_ids: Sequence[UUID]) -> dict[UUID, Leaf]:
-    """Return the hashed text of these transfers as they are now; one that is gone is absent."""
+def leaves_of(community_id: UUID, kind: str, ids: Sequence[UUID]) -> dict[UUID, Leaf]:
+    """Return the hashed text of these rows as they are now; one that is gone is absent."""
+    if not ids or kind not in sealed.registered():
+        return {}
     with connection.cursor() as cursor:
-        cursor.execute(_LEAVES, {"community": community_id, "ids": list(transfer_ids)})
-        return {transfer_id: Leaf(key, leaf) for transfer_id, key, leaf in cursor.fetchall()}
+        cursor.execute(
+            sealed.registered()[kind].leaves, {"community": community_id, "ids": list(ids)}
+        )
+        return {row_id: Leaf(title, leaf) for row_id, title, leaf in cursor.fetchall()}
 
 
 def split(leaves: bytes) -> list[bytes]:
@@ -154,37 +175,13 @@ _TRY_LOCK = "SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 0))"
 # Without statistics PostgreSQL takes a million that wait for a few, and sorts all of them for each
 # batch. It is told to read them in the order of their index.
 _IN_ORDER = "SET LOCAL enable_bitmapscan = off"
-_WAITING = "SELECT id FROM points_unsealed WHERE community_id = %s AND id > %s ORDER BY id LIMIT %s"
-
-_NO_LONGER_WAITING = "DELETE FROM points_unsealed WHERE community_id = %s AND id = ANY(%s)"
-
-# All columns of a transfer, and who the two accounts are. jsonb has one spelling.
-_LEAVES = """
-    SELECT t.id, t.key, jsonb_build_object(
-        'format', 'linli-transfer-1',
-        'id', t.id,
-        'community', t.community_id,
-        'key', t.key,
-        'debit', jsonb_build_object(
-            'id', t.debit_id, 'kind', d.kind, 'unit', d.unit, 'holder', d.holder),
-        'credit', jsonb_build_object(
-            'id', t.credit_id, 'kind', c.kind, 'unit', c.unit, 'holder', c.holder),
-        'amount', t.amount,
-        'reason', t.reason,
-        'source', t.source,
-        'explanation', t.explanation,
-        'occurred_at', to_char(t.occurred_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
-        'posted_at', to_char(t.posted_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
-        'reverses', t.reverses_id,
-        'expires_on', to_char(t.expires_on, 'YYYY-MM-DD')
-    )::text
-    FROM unnest(%(ids)s::uuid[]) AS given (id)
-    CROSS JOIN LATERAL (
-        SELECT * FROM points_transfer t WHERE t.community_id = %(community)s AND t.id = given.id
-        OFFSET 0  -- each by its id, whatever the planner knows of them
-    ) AS t
-    LEFT JOIN points_account d ON d.community_id = %(community)s AND d.id = t.debit_id
-    LEFT JOIN points_account c ON c.community_id = %(community)s AND c.id = t.credit_id
+# From an id on, so as not to walk over what the batches before have just deleted.
+_WAITING = """
+    SELECT u.id, coalesce(u.row_id, u.id) FROM points_unsealed u
+    WHERE u.community_id = %s AND u.kind = %s AND u.id > %s ORDER BY u.id LIMIT %s
+"""
+_NO_LONGER_WAITING = """
+    DELETE FROM points_unsealed u WHERE u.community_id = %s AND u.kind = %s AND u.id = ANY(%s)
 """
 
 _ROLL_UP = f"""

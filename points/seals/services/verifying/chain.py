@@ -1,11 +1,14 @@
-"""Checks of the seals one after the other, and of every transfer against its seal."""
+"""Checks of the seals one after the other, and of every row against its seal."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from backend.communities.models import Community
+from backend.registries import sealed
 from points.ledger.triggers import FLOORED_SQL
 from points.seals import merkle
 from points.seals.models import Seal
@@ -14,23 +17,29 @@ from points.seals.services.verifying.books import LONGEST_TRANSACTION
 from points.seals.services.verifying.findings import Finding, rows_of
 
 CHECK = "seals"
-PROMISE = "each transfer is what was sealed, in one seal or waiting; heads are chained"
+PROMISE = "each row is what was sealed, in one seal or waiting; heads are chained"
 CHECK_PUBLISHED = "published"
 PROMISE_PUBLISHED = "seals have the heads that were published"
 
-SWAPS_AMONG = 64  # changed transfers of one seal at most, to look for two that were swapped
+SWAPS_AMONG = 64  # changed rows of one seal at most, to look for two that were swapped
+SAYS_AT_MOST = 500  # characters of what a changed row says
 
 
 class _Changed(NamedTuple):
-    """A transfer that differs from what its seal holds at ``place``; gone if ``leaf`` is None."""
+    """A row that differs from what its seal holds at ``place``; gone if ``leaf`` is None."""
 
     place: int
+    kind: str
     id: UUID
-    key: str
+    title: str
     leaf: str | None
 
     def __str__(self) -> str:
-        return f"transfer {self.id} ({self.key})" if self.leaf else f"transfer {self.id}"
+        return _named(self.kind, self.id, self.title)
+
+    @property
+    def what(self) -> str:
+        return self.kind.replace("_", " ")
 
 
 class Chain:
@@ -53,16 +62,20 @@ class Chain:
                 self._before = None
             yield from self._sealed(seal)
             if self._reached and seal.first_id < self._reached.last_id:
-                ids = [one for one in seal.transfer_ids if one and one < self._reached.last_id]
-                yield from self._passed_by("t.id = ANY(%(ids)s)", {"ids": ids})
+                for kind, rows in groupby(seal.rows, itemgetter(0)):
+                    ids = [one for _, one in rows if one and one < self._reached.last_id]
+                    yield from self._passed_by(kind, "t.id = ANY(%(ids)s)", {"ids": ids})
             if self._reached is None or seal.last_id > self._reached.last_id:
                 self._reached = seal
             self._number, self.head = seal.number, bytes(seal.head)
             self.count += 1
-        waiting = "SELECT u.id FROM points_unsealed u WHERE u.community_id = %(community)s"
-        yield from self._passed_by(f"t.id IN ({waiting})", {})
         values = {"community": self.community.pk}
-        for query in (_LISTED, _ROLLUPS, _HEADS_FOUND_BEFORE):
+        for kind in sealed.registered().values():
+            waiting = f"t.id IN ({_WAITING.format(kind=kind.name)})"
+            yield from self._passed_by(kind.name, waiting, {})
+            for row_id, title, because in rows_of(_listed(kind), values):
+                yield _found(_named(kind.name, row_id, title), because)
+        for query in (_ROLLUPS, _HEADS_FOUND_BEFORE):
             for row, because in rows_of(query, values):
                 yield _found(row, because)
 
@@ -72,14 +85,22 @@ class Chain:
 
     def _sealed(self, seal: Seal) -> Iterator[Finding]:
         row, leaves = f"seal {seal.number}", sealing.split(bytes(seal.leaves))
-        ids = [one or UUID(int=0) for one in seal.transfer_ids]  # whatever was written there
-        if not seal.size == len(ids) == len(leaves):
+        # Whatever was written there.
+        rows = [(str(kind), one or UUID(int=0)) for kind, one in seal.rows]
+        runs = [[one for _, one in run] for _, run in groupby(rows, itemgetter(0))]
+        if not seal.size == len(rows) == len(leaves) or (
+            len(seal.other_ids) != len(seal.other_kinds)
+        ):
             yield _found(row, "its size is not the length of its lists")
-        if ids != sorted(set(ids)):
-            yield _found(row, "its transfers are out of order")
-        if [seal.first_id, seal.last_id] != [*ids[:1], *ids[-1:]]:
-            yield _found(row, "its first or last transfer is not that of its list")
-        changed = self._changed(ids, leaves)
+        if rows != sorted(set(rows), key=sealing.in_order):
+            yield _found(row, "its rows are out of order")
+        ends = (
+            min((run[0] for run in runs), default=None),
+            max((run[-1] for run in runs), default=None),
+        )
+        if (seal.first_id, seal.last_id) != ends:
+            yield _found(row, "its first or last row is not that of its lists")
+        changed = self._changed(rows, leaves)
         root = merkle.root(leaves)
         if root != bytes(seal.root):
             mended = list(leaves)
@@ -87,21 +108,24 @@ class Chain:
                 mended[one.place] = merkle.leaf_hash((one.leaf or "").encode())
             if changed and merkle.root(mended) == bytes(seal.root):
                 for one in changed:
-                    yield _found(row, f"its leaf of {one} was changed, the transfer was not")
+                    yield _found(row, f"its leaf of {one} was changed, the {one.what} was not")
                 changed, root = [], bytes(seal.root)
             else:
                 yield _found(row, "its root does not follow from its leaves")
         for one in changed:
             yield _found(str(one), _how(one, changed, leaves, seal.number))
-        yield from self._chained(seal, len(ids), root)
+        yield from self._chained(seal, len(rows), root)
 
-    def _changed(self, ids: list[UUID], leaves: list[bytes]) -> list[_Changed]:
-        found = sealing.leaves_of(self.community.pk, ids)
+    def _changed(self, rows: list[tuple[str, UUID]], leaves: list[bytes]) -> list[_Changed]:
+        found = {}
+        for kind, of_kind in groupby(rows, itemgetter(0)):
+            leaves_now = sealing.leaves_of(self.community.pk, kind, [one for _, one in of_kind])
+            found.update({(kind, one): leaf for one, leaf in leaves_now.items()})
         changed = []
-        for place, (transfer_id, sealed) in enumerate(zip(ids, leaves, strict=False)):
-            key, leaf = found.get(transfer_id, ("", None))
-            if leaf is None or merkle.leaf_hash(leaf.encode()) != sealed:
-                changed.append(_Changed(place, transfer_id, key, leaf))
+        for place, (row, hashed) in enumerate(zip(rows, leaves, strict=False)):
+            title, leaf = found.get(row, ("", None))
+            if leaf is None or merkle.leaf_hash(leaf.encode()) != hashed:
+                changed.append(_Changed(place, *row, title, leaf))
         return changed
 
     def _chained(self, seal: Seal, size: int, root: bytes) -> Iterator[Finding]:
@@ -115,9 +139,12 @@ class Chain:
             yield _found(row, "its head does not follow from what it is made of")
         self._before = [head, bytes(seal.head)]
 
-    def _passed_by(self, which: str, values: Mapping[str, Any]) -> Iterator[Finding]:
-        """Find transfers that were posted long before an earlier seal was closed without them."""
-        if self._reached is None:
+    def _passed_by(
+        self, kind_name: str, which: str, values: Mapping[str, Any]
+    ) -> Iterator[Finding]:
+        """Find rows that say they were made long before an earlier seal closed without them."""
+        kind = sealed.registered().get(kind_name)
+        if self._reached is None or kind is None or not kind.happened:
             return
         values = {
             **values,
@@ -125,10 +152,11 @@ class Chain:
             "last": self._reached.last_id,
             "before": self._reached.sealed_at - LONGEST_TRANSACTION,
         }
-        for transfer_id, key, posted_at in rows_of(f"{_PASSED_BY} AND {which}", values):
+        passed_by = _PASSED_BY.format(title=kind.title, happened=kind.happened, table=kind.table)
+        for row_id, title, happened in rows_of(f"{passed_by} AND {which}", values):
             yield _found(
-                f"transfer {transfer_id} ({key})",
-                f"it says posted at {posted_at}, and was not there when seal"
+                _named(kind_name, row_id, title),
+                f"it says {kind.happened.replace('_', ' ')} {happened}, and was not there when seal"
                 f" {self._reached.number} was closed at {self._reached.sealed_at}",
             )
 
@@ -165,6 +193,10 @@ def _found(row: str, because: str) -> Finding:
     return Finding(CHECK, row, because)
 
 
+def _named(kind: str, row_id: object, title: str | None) -> str:
+    return f"{kind.replace('_', ' ')} {row_id}" + (f" ({title})" if title else "")
+
+
 def _how(one: _Changed, changed: list[_Changed], leaves: list[bytes], number: int) -> str:
     if one.leaf is None:
         return f"it was sealed in seal {number}, and is gone"
@@ -172,8 +204,15 @@ def _how(one: _Changed, changed: list[_Changed], leaves: list[bytes], number: in
         # The id leads the text: what was sealed under the other id, if that is what is here now.
         leaf = one.leaf.replace(str(one.id), str(other.id), 1)
         if other != one and merkle.leaf_hash(leaf.encode()) == leaves[other.place]:
-            return f"it has the contents that were sealed as transfer {other.id}: they were swapped"
+            return (
+                f"it has the contents that were sealed as {other.what} {other.id}:"
+                " they were swapped"
+            )
     says = json.loads(one.leaf)
+    if one.kind != "transfer":
+        facts = {name: fact for name, fact in says.items() if name not in _SAID_ANYWAY}
+        told = json.dumps(facts, ensure_ascii=False)
+        return f"it is not what was sealed in seal {number}. It says {told[:SAYS_AT_MOST]}"
     debit, credit = (
         " ".join(filter(None, (says[side]["kind"], says[side]["holder"])))
         for side in ("debit", "credit")
@@ -184,33 +223,55 @@ def _how(one: _Changed, changed: list[_Changed], leaves: list[bytes], number: in
     )
 
 
+_SAID_ANYWAY = {"format", "id", "community"}
+
 _PASSED_BY = """
-    SELECT t.id, t.key, t.posted_at FROM points_transfer t
-    WHERE t.community_id = %(community)s AND t.id < %(last)s AND t.posted_at < %(before)s
+    SELECT t.id, {title}, t.{happened} FROM {table} t
+    WHERE t.community_id = %(community)s AND t.id < %(last)s AND t.{happened} < %(before)s
 """
 
-_LISTED = """
-    SELECT format('transfer %%s', coalesce(t.id || ' (' || t.key || ')', listed.id::text)), CASE
-        WHEN listed.id IS NULL THEN 'it is neither sealed nor waiting to be'
-        WHEN t.id IS NULL THEN 'it waits to be sealed, and is gone'
-        WHEN listed.seals > 1
-            THEN format('it is sealed twice, in seals %%s and %%s', listed.first, listed.last)
-        ELSE format('it is sealed in seal %%s, and waits to be sealed again', listed.first)
-    END
-    FROM (
-        SELECT id, count(*) AS times, count(number) AS seals, min(number) AS first,
-            max(number) AS last
-        FROM (
-            SELECT unnest(transfer_ids) AS id, number FROM points_seal
-            WHERE community_id = %(community)s
-            UNION ALL SELECT id, NULL FROM points_unsealed WHERE community_id = %(community)s
-        ) AS lists WHERE id IS NOT NULL GROUP BY id
-    ) AS listed
-    FULL JOIN (
-        SELECT id, key FROM points_transfer WHERE community_id = %(community)s
-    ) AS t ON t.id = listed.id
-    WHERE listed.id IS NULL OR listed.times > 1 OR (t.id IS NULL AND listed.seals = 0)
+_WAITING = """
+    SELECT coalesce(u.row_id, u.id) AS id FROM points_unsealed u
+    WHERE u.community_id = %(community)s AND u.kind = '{kind}'
 """
+
+
+def _listed(kind: sealed.Kind) -> str:
+    """Return the query of the kind's rows that are not in exactly one seal, or waiting for one."""
+    if kind.name == "transfer":
+        lists = "unnest(s.transfer_ids) AS sealed (id)"
+    else:
+        lists = (
+            "unnest(s.other_ids, s.other_kinds) AS sealed (id, kind)"
+            f" WHERE sealed.kind = '{kind.name}'"
+        )
+    return f"""
+        SELECT coalesce(t.id, listed.id), t.title, CASE
+            WHEN listed.id IS NULL THEN 'it is neither sealed nor waiting to be'
+            WHEN t.id IS NULL THEN 'it waits to be sealed, and is gone'
+            WHEN listed.seals > 1
+                THEN format('it is sealed twice, in seals %%s and %%s', listed.first, listed.last)
+            WHEN listed.seals = 0 THEN 'it waits to be sealed twice'
+            ELSE format('it is sealed in seal %%s, and waits to be sealed again', listed.first)
+        END
+        FROM (
+            SELECT id, count(*) AS times, count(number) AS seals, min(number) AS first,
+                max(number) AS last
+            FROM (
+                SELECT sealed.id, s.number
+                FROM (
+                    SELECT * FROM points_seal s WHERE s.community_id = %(community)s
+                ) AS s CROSS JOIN LATERAL {lists}
+                UNION ALL SELECT w.id, NULL FROM ({_WAITING.format(kind=kind.name)}) AS w
+            ) AS lists WHERE id IS NOT NULL GROUP BY id
+        ) AS listed
+        FULL JOIN (
+            SELECT t.id, {kind.title} AS title FROM {kind.table} t
+            WHERE t.community_id = %(community)s AND {kind.is_due}
+        ) AS t ON t.id = listed.id
+        WHERE listed.id IS NULL OR listed.times > 1 OR (t.id IS NULL AND listed.seals = 0)
+    """  # noqa: S608
+
 
 # Each rollup against what the seals moved up to it. One that is as wrong as the one before it is
 # wrong for the same reason.

@@ -1,0 +1,316 @@
+"""The check that the database still refuses what it should.
+
+What the migrations make, tables with their columns and constraints, triggers and functions, is made
+anew from the models and the ``.sql`` files, as temporary tables and functions that are rolled back.
+PostgreSQL describes both those and what stands; whatever differs is a finding. So no text of ours
+has to look like the server's, whatever its version.
+
+Whoever is superuser can turn all of this off for a session, and leave no trace here. What such a
+session leaves among the rows, the other checks find.
+"""
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import NamedTuple
+
+import pgtrigger
+from django.apps import apps
+from django.db import connection, transaction
+from django.utils.translation import gettext_lazy as _
+
+from backend.registries import ours
+from backend.registries.checks import Check, Finding, Kind, Scope, register
+from backend.sql import functions_in
+from backend.tables import NEVER_IGNORED
+
+NAME = "guards"
+
+
+class Guard(NamedTuple):
+    """A guard as PostgreSQL describes it: ``state`` says why it does not work, if it does not."""
+
+    what: str  # "trigger", "constraint", …
+    table: str
+    name: str
+    definition: str
+    state: str
+
+
+Key = tuple[str, str, str]
+
+
+def findings(scope: Scope | None = None) -> Iterator[Finding]:
+    """Yield each guard that does not stand as declared, or that nobody declared.
+
+    Reads the catalogue, whatever the ``scope``: guards are of no community.
+    """
+    declared, called = _declared(), _names_of_triggers()
+    standing = _described("ANY(current_schemas(false)::regnamespace[])")
+    for key in sorted(declared.keys() | standing.keys()):
+        what, table, name = key
+        if because := _compared(what, declared.get(key), standing.get(key)):
+            if what == "function" and key in declared:
+                name = name.partition("(")[0]
+            name = called.get((table, name), name)
+            yield Finding(NAME, table, f"{what} {name}".strip(), because)
+    with connection.cursor() as cursor:
+        for query in (_EVERYWHERE, _HANDS):
+            cursor.execute(query, {"tables": _tables(), "functions": list(_functions())})
+            for table, row, because in cursor.fetchall():
+                yield Finding(NAME, table, row or "table", because)
+
+
+def count() -> int:
+    """Return how many guards are declared."""
+    return len(_declared())
+
+
+def _compared(what: str, declared: Guard | None, standing: Guard | None) -> str:
+    is_of_a_table = what in ("constraint", "index")
+    if declared is None:
+        assert standing is not None
+        # A column or an index more keeps nothing from anybody.
+        return "" if what == "column" else "nobody declared it"
+    if standing is None:
+        return "it is not in force" if is_of_a_table else "it is not installed"
+    if standing.state != declared.state:
+        return standing.state or declared.state
+    if standing.definition == declared.definition:
+        return ""
+    if what in ("trigger", "function"):
+        return "it is not as declared"
+    says = f"it is {standing.definition}, and should be {declared.definition}"
+    return f"it is not in force as declared: {says}" if is_of_a_table else says
+
+
+def _tables() -> list[str]:
+    """List the tables of our apps, and those of others on which our triggers stand."""
+    labels = {app.label for app in ours()}
+    models = [
+        model
+        for model in apps.get_models(include_auto_created=True)
+        if model._meta.app_label in labels and model._meta.managed
+    ]
+    triggered = [model for model, _ in pgtrigger.registered()]
+    return sorted({model._meta.db_table for model in models + triggered})
+
+
+def _functions() -> dict[str, str]:
+    """Return the statements that make the functions of our files, and pgtrigger's, by name."""
+    files = [functions_in(app.path) for app in apps.get_app_configs()]
+    return {name: text for functions in files for name, text in functions.items()} | {
+        "_pgtrigger_should_ignore": NEVER_IGNORED
+    }
+
+
+def _names_of_triggers() -> dict[tuple[str, str], str]:
+    return {
+        (model._meta.db_table, trigger.get_pgid(model)): str(trigger.name)
+        for model, trigger in pgtrigger.registered()
+    }
+
+
+@cache
+def _declared() -> dict[Key, Guard]:
+    """Describe the guards as the migrations make them: of this code, on this server."""
+    with connection.schema_editor(collect_sql=True) as editor:
+        for model in apps.get_models():
+            if model._meta.managed and not model._meta.proxy:
+                editor.create_model(model)
+    made = [
+        # Triggers are among what the editor makes, but those of proxies.
+        re.sub("^CREATE TABLE", "CREATE TEMPORARY TABLE", statement)
+        for statement in editor.collected_sql
+        if not statement.lstrip().startswith("CREATE OR REPLACE FUNCTION")
+    ]
+    made += [
+        re.sub(r"CREATE (OR REPLACE )?FUNCTION (public\.)?", "CREATE FUNCTION pg_temp.", text)
+        for text in _functions().values()
+    ]
+    for triggered, trigger in pgtrigger.registered():
+        install = trigger.compile(triggered).install_sql
+        # Without the function that every trigger's statement makes anew.
+        own = install.partition("LANGUAGE plpgsql;")[2].replace("CREATE OR REPLACE", "CREATE")
+        for before in ("CREATE FUNCTION", "EXECUTE PROCEDURE"):
+            own = own.replace(f"{before} ", f"{before} pg_temp.")
+        made.append(own)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT set_config('search_path', 'pg_temp, ' || current_setting('search_path'), true),"
+            " set_config('check_function_bodies', 'off', true),"
+            " set_config('client_min_messages', 'warning', true)"
+        )
+        cursor.execute(";\n".join(one.rstrip().rstrip(";") for one in made))
+        described = _described("pg_my_temp_schema()")
+        transaction.set_rollback(True)
+    return described
+
+
+def _described(schemas: str) -> dict[Key, Guard]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _CATALOGUE.format(schemas=schemas),
+            {"tables": _tables(), "functions": list(_functions())},
+        )
+        guards = [
+            Guard(what, table, name, _SCHEMA.sub("", definition), state)
+            for what, table, name, definition, state in cursor.fetchall()
+        ]
+    return {guard[:3]: guard for guard in guards}
+
+
+# The schema of a function differs between what stands and what is made anew.
+_SCHEMA = re.compile(r"(?<=CREATE OR REPLACE FUNCTION )[^(]+?\.")
+
+_CATALOGUE = """
+    WITH ours AS MATERIALIZED (
+        SELECT c.* FROM unnest(%(tables)s::text[]) AS given (name)
+        JOIN pg_class AS c ON c.oid = to_regclass(quote_ident(given.name))
+    )
+    SELECT 'table', c.relname, '', concat_ws(', ',
+            CASE c.relkind WHEN 'r' THEN 'a table' ELSE 'no table' END,
+            CASE c.relpersistence WHEN 'u' THEN 'unlogged' END,
+            CASE WHEN c.relrowsecurity THEN 'with row security' END,
+            CASE WHEN EXISTS (
+                SELECT FROM pg_inherits WHERE inhparent = c.oid OR inhrelid = c.oid
+            ) THEN 'part of an inheritance' END,
+            CASE WHEN NOT c.relhastriggers
+                AND EXISTS (SELECT FROM pg_trigger WHERE tgrelid = c.oid)
+                THEN 'as if it had no triggers' END,
+            CASE WHEN NOT c.relhasindex AND EXISTS (SELECT FROM pg_index WHERE indrelid = c.oid)
+                THEN 'as if it had no indexes' END,
+            CASE WHEN c.relchecks <> (
+                SELECT count(*) FROM pg_constraint WHERE conrelid = c.oid AND contype = 'c'
+            ) THEN 'as if it had other constraints' END
+        ), ''
+    FROM ours AS c
+    UNION ALL
+    SELECT 'column', c.relname, a.attname, concat_ws(' ',
+            format_type(a.atttypid, a.atttypmod),
+            CASE WHEN a.attcollation <> t.typcollation THEN 'of another collation' END,
+            CASE WHEN a.attnotnull THEN 'not null' ELSE 'null' END,
+            (
+                SELECT 'not validated' FROM pg_constraint AS n
+                WHERE n.conrelid = c.oid AND n.contype = 'n' AND n.conkey = ARRAY[a.attnum]
+                    AND NOT n.convalidated
+            ),
+            nullif(a.attidentity, ''), nullif(a.attgenerated, ''),
+            'default ' || pg_get_expr(d.adbin, d.adrelid)
+        ), ''
+    FROM ours AS c
+    JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+    JOIN pg_type AS t ON t.oid = a.atttypid
+    LEFT JOIN pg_attrdef AS d ON d.adrelid = c.oid AND d.adnum = a.attnum
+    UNION ALL
+    SELECT 'constraint', c.relname, k.conname, pg_get_constraintdef(k.oid),
+        CASE WHEN k.contype IN ('p', 'u', 'x')
+            AND NOT (i.indisvalid AND i.indisready AND i.indislive)
+            THEN 'its index is not valid'
+        WHEN EXISTS (
+            SELECT FROM pg_trigger AS g
+            WHERE g.tgconstraint = k.oid AND g.tgenabled NOT IN ('O', 'A')
+        ) THEN 'its triggers are disabled'
+        WHEN k.contype = 'f' AND 4 > (
+            SELECT count(*) FROM pg_trigger AS g WHERE g.tgconstraint = k.oid
+        ) THEN 'its triggers are gone'
+        ELSE '' END
+    FROM ours AS c
+    JOIN pg_constraint AS k ON k.conrelid = c.oid AND k.contype NOT IN ('n', 't')
+    LEFT JOIN pg_index AS i ON i.indexrelid = k.conindid
+    UNION ALL
+    SELECT 'index', c.relname, x.relname, pg_get_indexdef(i.indexrelid, 0, true),
+        CASE WHEN i.indisvalid AND i.indisready AND i.indislive THEN '' ELSE 'it is not valid' END
+    FROM ours AS c
+    JOIN pg_index AS i ON i.indrelid = c.oid AND i.indisunique
+    JOIN pg_class AS x ON x.oid = i.indexrelid
+    WHERE NOT EXISTS (
+        SELECT FROM pg_constraint AS k WHERE k.conrelid = c.oid AND k.conindid = i.indexrelid
+    )
+    UNION ALL
+    SELECT 'trigger', c.relname, g.tgname,
+        -- With its function, whose name is beside it and in it.
+        regexp_replace(pg_get_triggerdef(g.oid, true), 'EXECUTE FUNCTION .*', '')
+            || pg_get_functiondef(g.tgfoid),
+        CASE g.tgenabled WHEN 'O' THEN '' WHEN 'A' THEN '' ELSE 'it is disabled' END
+    FROM ours AS c JOIN pg_trigger AS g ON g.tgrelid = c.oid AND NOT g.tgisinternal
+    UNION ALL
+    SELECT 'rule', c.relname, r.rulename, pg_get_ruledef(r.oid), ''
+    FROM ours AS c JOIN pg_rewrite AS r ON r.ev_class = c.oid
+    UNION ALL
+    SELECT 'policy', c.relname, p.polname, '', ''
+    FROM ours AS c JOIN pg_policy AS p ON p.polrelid = c.oid
+    UNION ALL
+    SELECT 'function', '', format('%%s(%%s)', p.proname, pg_get_function_identity_arguments(p.oid)),
+        pg_get_functiondef(p.oid), ''
+    FROM pg_proc AS p WHERE p.proname = ANY(%(functions)s) AND p.pronamespace = {schemas}
+"""
+
+# What nobody declared, and fires in all of the database.
+_EVERYWHERE = """
+    SELECT '', 'event trigger ' || e.evtname, 'nobody declared it' FROM pg_event_trigger AS e
+    WHERE NOT EXISTS (
+        SELECT FROM pg_depend AS d
+        WHERE d.classid = 'pg_event_trigger'::regclass AND d.objid = e.oid AND d.deptype = 'e'
+    )
+    UNION ALL
+    SELECT '', 'setting of the ' || whose, setting || ' turns triggers off'
+    FROM (
+        SELECT coalesce('role ' || nullif(setrole, 0)::regrole, 'database') AS whose,
+            unnest(setconfig) AS setting
+        FROM pg_db_role_setting
+        WHERE setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
+        UNION ALL
+        SELECT 'server', format('%%s=%%s', s.name, s.reset_val) FROM pg_settings AS s
+        WHERE s.source IN ('configuration file', 'command line')
+    ) AS settings
+    WHERE setting ~ '^(session_replication_role=(?!origin)|pgtrigger[.]ignore=)'
+"""
+
+# Whoever owns a table or a function, or may pass on what is granted, can do away with a guard.
+_HANDS = """
+    WITH ours AS MATERIALIZED (
+        SELECT c.relname::text AS table, '' AS function, c.relowner AS owner,
+            coalesce(c.relacl, acldefault('r', c.relowner)) AS acl
+        FROM unnest(%(tables)s::text[]) AS given (name)
+        JOIN pg_class AS c ON c.oid = to_regclass(quote_ident(given.name))
+        UNION ALL
+        SELECT '', 'function ' || p.proname, p.proowner,
+            coalesce(p.proacl, acldefault('f', p.proowner))
+        FROM pg_proc AS p
+        WHERE p.pronamespace = ANY(current_schemas(false)::regnamespace[])
+            AND (p.proname = ANY(%(functions)s) OR p.proname ~ '^pgtrigger_')
+    ), owner AS (
+        SELECT mode() WITHIN GROUP (ORDER BY o.owner) AS oid FROM ours AS o
+    )
+    SELECT o.table, o.function, format('it is owned by %%s, and should be by %%s',
+        o.owner::regrole, owner.oid::regrole)
+    FROM ours AS o, owner WHERE o.owner <> owner.oid
+    UNION ALL
+    SELECT o.table, o.function, format('%%s may %%s it%%s',
+        CASE granted.grantee WHEN 0 THEN 'everybody' ELSE granted.grantee::regrole::text END,
+        lower(granted.privilege_type),
+        CASE WHEN granted.is_grantable THEN ', and grant it to others' ELSE '' END)
+    FROM ours AS o, aclexplode(o.acl) AS granted
+    WHERE granted.grantee <> o.owner
+        AND (granted.is_grantable OR granted.privilege_type IN ('TRIGGER', 'TRUNCATE', 'MAINTAIN'))
+"""
+
+register(
+    Check(
+        name=NAME,
+        kind=Kind.GUARDS,
+        promise=_(
+            "Tables, constraints, triggers and functions stand as declared, in one owner's hands,"
+            " and nothing turns them off."
+        ),
+        advice=_(
+            "The database no longer refuses what it should. Ask whoever runs it who changed this"
+            " and why, have the migrations put it back, and verify everything. The service's own"
+            " user of the database should be no superuser: such a session can turn triggers off,"
+            " and only what it changes can be found."
+        ),
+        tables=(),
+        findings=findings,
+    )
+)
