@@ -78,6 +78,7 @@ INSTALLED_APPS = [
     "backend.webhooks",
     "backend.payouts",
     "backend.sampling",
+    "backend.verification",
     "points",
     "volunteers",
     "merchants",
@@ -299,10 +300,12 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "AccountKindEnum": "points.kinds.AccountKind",
         "AttendanceStatusEnum": "volunteers.models.Attendance.Status",
+        "CheckKindEnum": "backend.registries.checks.Kind",
         "ClaimStatusEnum": "points.models.Claim.Status",
         "EntryKindEnum": "points.funds.selectors.EntryKind",
         "ExpiryPolicyKindEnum": "points.models.ExpiryPolicy.Kind",
         "ExportStateEnum": "backend.privacy.models.Export.State",
+        "FindingStatusEnum": "backend.verification.models.Finding.Status",
         "GivenRoleEnum": "backend.communities.api.serializers.GIVEN_ROLES",
         "IncreaseKindEnum": "merchants.models.Increase.Kind",
         "IncreaseStatusEnum": "merchants.models.Increase.Status",
@@ -326,6 +329,8 @@ SPECTACULAR_SETTINGS = {
         "StatementStatusEnum": "merchants.models.Statement.Status",
         "SubjectEnum": "points.models.Rule.Subject",
         "TermsKindEnum": "merchants.models.Terms.Kind",
+        "VerificationKindEnum": "backend.verification.models.KINDS",
+        "VerificationStatusEnum": "backend.verification.models.Verification.Status",
         "WebhookDeliveryStatusEnum": "backend.webhooks.models.Delivery.Status",
         "WishStatusEnum": "merchants.models.Wish.Status",
         "VolunteerKindEnum": "volunteers.models.Volunteer.Kind",
@@ -345,6 +350,8 @@ VOUCHER_LIFETIME = timedelta(minutes=env.int("LINLI_VOUCHER_MINUTES", default=14
 PAY_CODE_LIFETIME = timedelta(seconds=60)
 INVITATION_LIFETIME = timedelta(hours=72)
 REMINDER_LEAD = timedelta(minutes=env.int("LINLI_REMINDER_LEAD_MINUTES", default=120))
+# Within so many days each community's books are read whole; the other nights, what is new.
+VERIFY_WHOLE_DAYS = env.int("LINLI_VERIFY_WHOLE_DAYS", default=7)
 # How long somebody who asked to be erased can think better of it.
 ERASURE_GRACE = timedelta(days=env.int("LINLI_ERASURE_GRACE_DAYS", default=15))
 
@@ -375,7 +382,7 @@ NIGHTLY: dict[str, Any] = {
     "points.expiry.tasks.sweep_expiry_notices": {"hour": 9, "minute": 0},
     # Each night, though a period is a month: a night that was missed is made up for by the next.
     "merchants.settlement.tasks.sweep_unsettled": {"hour": 2, "minute": 10},
-    "points.seals.tasks.sweep_verifications": {"hour": 4, "minute": 20},
+    "backend.verification.tasks.sweep_verifications": {"hour": 4, "minute": 20},
     "volunteers.reports.tasks.forget_old_coordinates": {"hour": 3, "minute": 10},
     "backend.privacy.tasks.sweep_erasures": {"hour": 2, "minute": 50},
     "backend.privacy.tasks.remove_expired_exports": {"hour": 3, "minute": 25},

@@ -27,6 +27,7 @@ APIS = [
     "backend.documents.api",
     "backend.payouts.api",
     "backend.sampling.api",
+    "backend.verification.api",
     "points.urls",
     "volunteers.urls",
     "backend.privacy.api",

@@ -34,7 +34,7 @@ COLUMNS = (
 def figures() -> dict[str, float]:
     """Return ``bulk_vs_copy``, and large ÷ small of other work on so many transfers.
 
-    That is posting them (bulk), a wallet's page and balance, sealing and verifying.
+    That is posting them (bulk), a wallet's page and balance, and sealing.
     """
     small_rows, large_rows = asked_pair("LEDGER_ROWS")
     small, large = _costs(small_rows, look_at=100), _costs(large_rows, look_at=large_rows)
@@ -52,22 +52,21 @@ def _costs(rows: int, *, look_at: int) -> dict[str, float]:
     """Return seconds, and the peak memory of reading them all, by figure."""
     with own_database():
         costs = _take_turns(rows)
-        for what in ("seal", "verify"):
-            all_of_it = _told_to(what, "bench")
-            costs[f"{what}_growth"] = all_of_it["seconds"] - _seconds_to_start(what)
-            costs[f"{what}_memory"] = all_of_it["peak_kib"]
+        all_of_it = _seal("bench")
+        costs["seal_growth"] = all_of_it["seconds"] - _seconds_to_start()
+        costs["seal_memory"] = all_of_it["peak_kib"]
         return costs | {"wallet_growth": _look(look_at)}
 
 
 @cache
-def _seconds_to_start(what: str) -> float:
+def _seconds_to_start() -> float:
     """Return what it takes of a community without transfers."""
-    return _told_to(what, "empty")["seconds"]
+    return _seal("empty")["seconds"]
 
 
-def _told_to(what: str, code: str) -> dict[str, float]:
+def _seal(code: str) -> dict[str, float]:
     # Django's checks would read every address first.
-    return measured("manage.py", f"{what}_ledger", "--skip-checks", "--community", code)
+    return measured("manage.py", "seal_ledger", "--skip-checks", "--community", code)
 
 
 def _take_turns(rows: int) -> dict[str, float]:

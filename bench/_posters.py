@@ -30,6 +30,7 @@ def main(number: str) -> None:
                 amount=1,
                 key=f"bench:{number}:{next(serial)}",
                 reason="bench",
+                source=f"test:bench:{number}:{next(serial)}",
                 explanation={"rule": "bench"},
             )
         )

@@ -123,6 +123,7 @@ def _open_ours() -> None:
                 amount=IN_A_WALLET,
                 key=f"open:{number}",
                 reason="bench",
+                source=f"test:open:{number}",
             )
         )
 

@@ -19,8 +19,6 @@ def run() -> Outcome:
             "bulk_growth": 11,
             "wallet_growth": 2,
             "seal_growth": 11,
-            "verify_growth": 11,
             "seal_memory": 1.5,
-            "verify_memory": 1.5,
         },
     )

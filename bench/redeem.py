@@ -98,6 +98,7 @@ def _vouchers(offer: Offer, count: int) -> list[str]:
                 amount=10,
                 key=f"open:{user.pk}",
                 reason="bench",
+                source=f"test:open:{user.pk}",
             )
             for user in people
         ]

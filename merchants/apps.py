@@ -2,7 +2,7 @@ from typing import TYPE_CHECKING
 
 from django.apps import AppConfig
 
-from backend.registries import leaving, sources
+from backend.registries import leaving
 
 if TYPE_CHECKING:
     from backend.documents.services import Kind
@@ -23,15 +23,12 @@ class MerchantsConfig(AppConfig):
         from merchants.redemption import given_back
         from merchants.redemption.sampled import REDEMPTIONS
         from merchants.redemption.selectors import pieces_held
-        from merchants.redemption.sources import of_redemptions, of_refunds
         from merchants.settlement.selectors import is_unsettled
         from merchants.settlement.services import payouts
         from merchants.webhooks import services as webhooks
 
         leaving.heard_by(giving_back.give_back)
         given_back.heard_by(wishes.open_again)
-        sources.register("redemption", of_redemptions)
-        sources.register("refund", of_refunds)
         register("statement", _statement)
         subjects.register("statement", payouts.KIND)
         sampling.register("redemption", REDEMPTIONS)

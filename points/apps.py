@@ -15,20 +15,21 @@ class PointsConfig(AppConfig):
 
     def ready(self) -> None:
         from backend.documents.services import register
-        from backend.registries import heads
+        from backend.registries import discover, heads
         from backend.sampling import subjects
         from points.awards.kinds import register as register_kind
         from points.awards.sampled import AWARDS
         from points.awards.services.adjustments import KINDS
-        from points.seals.selectors import last_head
+        from points.seals.selectors import last_head, places
 
         post_migrate.connect(_never_ignore_triggers, sender=self)
         register("account", _account)
         register("books", _books)
-        heads.answered_by(last_head)
+        heads.answered_by(last_head, places)
         subjects.register("award", AWARDS)
         for kind in KINDS.values():
             register_kind(kind)
+        discover("events")
 
 
 def _account() -> "Kind":

@@ -5,4 +5,4 @@ from points.expiry.models import ExpiryPolicy
 from points.funds.models import Claim, Fund, TopUp
 from points.ledger.models import Account, Earned, Hold, Movement, Reversal, Transfer
 from points.rules.models import Rule, RuleVersion
-from points.seals.models import Rollup, Seal, Unsealed, Verification
+from points.seals.models import Rollup, Seal, Unsealed

@@ -44,6 +44,7 @@ from points.kinds import AccountKind
 from points.ledger import services as ledger
 from points.models import Account
 from tests import cast as makers
+from tests import events  # noqa: F401  # registers those of what tests post by hand
 from tests.cast import Cast, current_transaction, name_of, somebody, what_was_written
 from tests.standins.wechatpay import Server as PayServer
 from tests.standins.wechatpay import WeChatPay
@@ -269,9 +270,11 @@ def cast(django_db_setup, django_db_blocker) -> Cast:
 def called(request, db, cast) -> Callable:
     """Fetch one of the cast: ``called(makers.lake)``.
 
-    The first call fetches all whom the test names, in one statement.
+    The first call fetches all whom the test names, in one statement; not those whom its module
+    makes itself.
     """
-    named = [maker for maker in makers.MAKERS if maker.__name__ in request.fixturenames]
+    names = {name for name in request.fixturenames if not hasattr(request.module, name)}
+    named = [maker for maker in makers.MAKERS if maker.__name__ in names]
     there = set()
 
     def call(maker):
@@ -349,13 +352,15 @@ def grant_points(lake) -> Callable[..., Account]:
 
     def give(user: User, amount: int, community: Community = lake) -> Account:
         wallet = ledger.wallet(community=community, person_id=user.pk)
+        gift = f"gift:{user.pk}:{timezone.now().timestamp()}"
         ledger.post(
             ledger.Movement(
                 debit=ledger.account(community=community, kind=AccountKind.ISSUANCE),
                 credit=wallet,
                 amount=amount,
-                key=f"gift:{user.pk}:{timezone.now().timestamp()}",
+                key=gift,
                 reason="gift",
+                source=f"test:{gift}",
             )
         )
         return wallet

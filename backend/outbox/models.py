@@ -1,5 +1,7 @@
 """Columns and indexes of a row that is owed; backend/outbox/kinds.py tells how to owe something."""
 
+from datetime import datetime
+
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -16,6 +18,7 @@ class Owed(models.Model):
     attempts = models.PositiveSmallIntegerField(db_default=0)  # begun, since it was last owed
     reason = models.CharField(max_length=64, blank=True, db_default="")  # why the last one failed
     given_up_at = models.DateTimeField(null=True)  # a dead letter, until somebody retries it
+    leased_until: datetime  # of a claimed row, as long as its worker knows: what ``next_at`` was
 
     class Meta:
         abstract = True

@@ -12,7 +12,8 @@ table of their own, while what is owed here is a row that its app shows and cons
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -80,7 +81,8 @@ def claim(
         free = _locked(kind, rows.filter(**where), skip_locked=True).order_by("next_at", "pk")
         claimed = [row for row in free[:at_most] if kind.admits(row)]
         for row in claimed:
-            row.next_at, row.attempts = now + kind.lease, row.attempts + 1
+            row.next_at = row.leased_until = now + kind.lease
+            row.attempts += 1
         if claimed:
             ours = {"pk__in": [row.pk for row in claimed], **_community_of(kind, claimed[0])}
             kind.model._default_manager.filter(**ours).update(
@@ -109,22 +111,26 @@ def work(name: str, share: Mapping[str, str]) -> int:
     return tried
 
 
-def attempt(name: str, *, is_due: bool = True, **where: Any) -> bool:
+def attempt(
+    name: str,
+    act: Callable[[Any], Outcome] | None = None,
+    /,
+    *,
+    is_due: bool = True,
+    **where: Any,
+) -> bool:
     """Try the one row that ``where`` names, its community first. Returns whether it is done.
 
-    False also if it is not owed, not due, or another worker has it.
+    ``act`` is done instead of the kind's. False also if it is not owed, not due, or another worker
+    has it.
     """
-    kind = registered[name]
+    kind = replace(registered[name], act=act or registered[name].act)
     claimed = claim(kind, where, is_due=is_due)
     return bool(claimed) and _try(kind, claimed[0])
 
 
 def _try(kind: Kind, row: Any) -> bool:
     """Do what is owed and record how it ended. Returns whether it is done."""
-    # As long as the lease is ours: it may run out, or somebody may owe the row anew.
-    ours = kind.model._default_manager.filter(
-        pk=row.pk, next_at=row.next_at, **_community_of(kind, row)
-    )
     try:
         if row.attempts > len(kind.waits) + 1:
             raise WorkerLost
@@ -132,16 +138,41 @@ def _try(kind: Kind, row: Any) -> bool:
             outcome = kind.act(row)
         else:
             with transaction.atomic():
-                held = _locked(kind, ours).first()
-                return held is not None and _record(kind, held, ours, kind.act(held))
+                held = _locked(kind, _ours(kind, row)).first()
+                if held is None:
+                    return False
+                held.leased_until = row.leased_until
+                return _record(kind, held, kind.act(held))
     except Exception as error:
         logger.exception("%s %s failed", kind.model._meta.label, row.pk)
         outcome = Failed(str(getattr(error, "code", type(error).__name__)))
     with transaction.atomic():
-        return _record(kind, row, ours, outcome)
+        return _record(kind, row, outcome)
 
 
-def _record(kind: Kind, row: Any, ours: QuerySet[Any], outcome: Outcome) -> bool:
+def _ours(kind: Kind, row: Any) -> QuerySet[Any]:
+    """Return the row as long as its lease is ours: it may run out, or be owed anew by somebody."""
+    return kind.model._default_manager.filter(
+        pk=row.pk, next_at=row.leased_until, **_community_of(kind, row)
+    )
+
+
+def prolong(name: str, row: Any, **values: Any) -> bool:
+    """Let the lease of a claimed row begin anew, and record ``values`` in it.
+
+    For an act that takes longer than a lease, and records how far it has come: whoever goes on
+    after a crash finds that, and tries are counted from there. Returns False, and changes nothing,
+    if the lease is no longer ours.
+    """
+    kind = registered[name]
+    until = clocks.now() + kind.lease
+    is_ours = bool(_ours(kind, row).update(next_at=until, **values))
+    if is_ours:
+        row.next_at = row.leased_until = until
+    return is_ours
+
+
+def _record(kind: Kind, row: Any, outcome: Outcome) -> bool:
     """Record the end of a try in the row, if it is still ours. Returns whether it is done."""
     values = {"next_at": None, "reason": "", **(outcome.values if outcome else {})}
     if isinstance(outcome, Later):
@@ -150,7 +181,7 @@ def _record(kind: Kind, row: Any, ours: QuerySet[Any], outcome: Outcome) -> bool
         wait = None if outcome.for_good else wait_after(kind, row.attempts, row.pk)
         end = {"next_at": clocks.now() + wait} if wait else {"given_up_at": clocks.now()}
         values |= {"reason": outcome.reason[:64], **end}
-    is_recorded = bool(ours.update(**values))
+    is_recorded = bool(_ours(kind, row).update(**values))
     if is_recorded and "given_up_at" in values:
         for name, value in values.items():
             setattr(row, name, value)

@@ -23,6 +23,16 @@ if TYPE_CHECKING:
 LONGEST_TRANSACTION = timedelta(hours=6)
 
 
+# The seconds of it, for SQL.
+SPAN = f"interval '{LONGEST_TRANSACTION.total_seconds():.0f} s'"
+
+
+def made_at(column: str) -> str:
+    """Return the SQL of the moment when the UUIDv7 in ``column`` was made, which it begins with."""
+    milliseconds = f"('x' || translate(left({column}::text, 13), '-', ''))::bit(48)::bigint"
+    return f"to_timestamp({milliseconds} / 1000::float8)"
+
+
 class Kind(TextChoices):
     """What a verification looks into; a check is of one kind."""
 
@@ -49,39 +59,54 @@ class Finding:
         return f"{self.check}: {self.table} {self.row}: {self.because}"
 
 
+# Of rows made since the beginning of time: the parameters of a scope without ``since``.
+EVERYTHING: dict[str, Any] = {
+    "since": "-infinity",
+    "since_id": UUID(int=0),
+    "seal": 0,
+    "whole": True,
+}
+
+
 @dataclass(frozen=True)
 class Scope:
     """The rows that a check is to read: those of a community, all or what is new.
 
     ``since`` is when the verification before this one began, and ``seal`` the number of the last
     seal that it read; None and 0: read everything. A check reads in full each row that was made or
-    changed since then, and what belongs to it. It may read more.
+    changed since then, and what belongs to it. It may read more. ``against`` are heads of seals
+    as they were published, ``number`` and ``head`` of each, for the check that compares them.
     """
 
     community: "Community"
     since: datetime | None = None
     seal: int = 0
+    against: Sequence[Mapping[str, Any]] = ()
+
+    @property
+    def since_id(self) -> UUID:
+        """The least UUIDv7 id of a row that was made since then."""
+        if self.since is None:
+            return UUID(int=0)
+        since = self.since - LONGEST_TRANSACTION
+        return UUID(int=int(since.timestamp() * 1000) << 80)
 
     @property
     def values(self) -> dict[str, Any]:
-        """The parameters of a check's query: ``community``, ``since``, ``since_id`` and ``seal``.
+        """The parameters of a check's query.
 
-        ``since`` leaves room for the longest transaction; rows with UUIDv7 ids from ``since_id`` on
-        were made since then. Without ``since`` they are the least there are.
+        They are ``community``, ``since``, ``since_id``, ``seal`` and ``whole``, which is true
+        without ``since``. ``since`` leaves room for the longest transaction; rows with UUIDv7 ids
+        from ``since_id`` on were made since then. Without ``since`` they are the least there are.
         """
         if self.since is None:
-            return {
-                "community": self.community.pk,
-                "since": "-infinity",
-                "since_id": UUID(int=0),
-                "seal": 0,
-            }
-        since = self.since - LONGEST_TRANSACTION
+            return {"community": self.community.pk, **EVERYTHING}
         return {
             "community": self.community.pk,
-            "since": since,
-            "since_id": UUID(int=int(since.timestamp() * 1000) << 80),
+            "since": self.since - LONGEST_TRANSACTION,
+            "since_id": self.since_id,
             "seal": self.seal,
+            "whole": False,
         }
 
 
@@ -98,6 +123,7 @@ class Check:
     advice: Any
     tables: tuple[str, ...]  # the database's names: their rows are counted as read
     findings: Callable[[Scope], Iterator[Finding]]
+    is_against_heads: bool = False  # made only where there are published heads to compare with
 
 
 def queried(check: str, *queries: str) -> Callable[[Scope], Iterator[Finding]]:
@@ -132,3 +158,8 @@ def register(*checks: Check) -> None:
 def registered(kind: Kind | None = None) -> list[Check]:
     """Return the checks of a kind, or all, in the order of registration."""
     return [check for check in _checks.values() if kind in (None, check.kind)]
+
+
+def named(name: str) -> Check | None:
+    """Return the check of that name, None if no slice declares one."""
+    return _checks.get(name)

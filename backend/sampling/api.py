@@ -200,7 +200,7 @@ class MarkSerializer(serializers.Serializer[Any]):
     note = TextField(max_length=NOTE_MAX, allow_blank=True, default="", help_text=NAMELESS)
 
 
-class SignOffSerializer(serializers.Serializer[Any]):
+class SampleSignOffSerializer(serializers.Serializer[Any]):
     """A sign-off, with what the auditor concludes."""
 
     conclusion = TextField(max_length=CONCLUSION_MAX, help_text=NAMELESS)
@@ -264,7 +264,7 @@ class SignOffView(APIView):
     words.
     """
 
-    @writes(SampleSerializer, AUDITED, body=SignOffSerializer, needs_key=True)
+    @writes(SampleSerializer, AUDITED, body=SampleSignOffSerializer, needs_key=True)
     def post(self, user: User, sample: Sample, conclusion: str) -> Sample:
         return services.sign_off(sample=sample, conclusion=conclusion, signed_off_by=user)
 

@@ -1,0 +1,1 @@
+"""Verifications of what points and money depend on, and what they found."""

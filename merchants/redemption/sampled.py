@@ -13,8 +13,8 @@ from backend.communities.models import Community
 from backend.sampling.subjects import Evidence, Subject
 from merchants.partners.models.partnerships import Terms
 from merchants.partners.selectors import worked_at
+from merchants.redemption.events import of_redemptions
 from merchants.redemption.models import Redemption, Refund, ScanAttempt
-from merchants.redemption.sources import of_redemptions
 from points.ledger.selectors import movements
 
 _FROZEN = ("quantity", "price_points", "fen_per_point", "amount_fen", "refunded_quantity")

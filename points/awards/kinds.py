@@ -14,6 +14,8 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 
 from backend.communities.models import Community
+from backend.registries import events
+from backend.registries.checks import Scope
 from points.kinds import AccountKind, Unit
 from points.rules.errors import CashNotAllowedForHours
 from points.rules.models import Rule
@@ -65,27 +67,35 @@ class Records(Protocol):
     def by_source(self, community: Community, sources: Sequence[str]) -> Mapping[str, Record]:
         """Return the records of the sources; one that is not there is absent."""
 
-    def earning(self, community: Community) -> QuerySet[Any] | None:
-        """Return the rows that must have an award, with their ``award_source``; None: not known."""
+    def earning(self, scope: Scope) -> QuerySet[Any] | None:
+        """Return the rows that must have an award, with their ``award_source``; None: not known.
+
+        Of those of ``scope``: all, or what came to earn since then.
+        """
 
 
 @dataclass(frozen=True)
 class Rows:
     """Records that are rows of a table, each with an ``award_source`` that ends in its id.
 
-    ``told`` makes a record of a row; rows that must have an award fulfil ``earns``.
+    ``told`` makes a record of a row; rows that must have an award fulfil ``earns``, since the
+    moment in the column ``earns_since``.
     """
 
     rows: QuerySet[Any]
     told: Callable[[Any], Record]
     earns: Q
+    earns_since: str
 
     def by_source(self, community: Community, sources: Sequence[str]) -> Mapping[str, Record]:
         rows = self.rows.filter(community=community, pk__in=_ids(sources))
         return {row.award_source: self.told(row) for row in rows}
 
-    def earning(self, community: Community) -> QuerySet[Any]:
-        return self.rows.filter(self.earns, community=community).select_related(None)
+    def earning(self, scope: Scope) -> QuerySet[Any]:
+        rows = self.rows.filter(self.earns, community=scope.community).select_related(None)
+        if scope.since is None:
+            return rows
+        return rows.filter(**{f"{self.earns_since}__gte": scope.values["since"]})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +104,7 @@ class Kind:
 
     ``payer`` is the kind of account that pays: issuance, which has points without end, or a fund,
     which each award names. A kind with a ``subject`` earns by the rules about it. ``noun`` is what
-    the audit trail calls its records, if not by the kind's name.
+    the audit trail calls its records, if not by the kind's name. ``tells`` words them.
     """
 
     name: str
@@ -104,6 +114,7 @@ class Kind:
     unit: Unit = Unit.POINTS
     payer: AccountKind = AccountKind.ISSUANCE
     noun: str = ""
+    tells: events.Tells = events.untold
 
 
 _kinds: dict[str, Kind] = {}
@@ -127,6 +138,31 @@ def register(kind: Kind) -> None:
     if not kind.versions or tuple(kind.versions[: len(known)]) != tuple(known):
         raise ValueError(f"A version of {kind.name} that something was awarded under stays.")
     _kinds[kind.name] = kind
+    events.register(_as_events(kind))
+
+
+def _as_events(kind: Kind) -> events.Kind:
+    """Return the kind's awards as events: the record's points, to or from the person's wallet."""
+    holder = "''" if kind.payer == AccountKind.ISSUANCE else "NULL"
+    return events.Kind(
+        name=kind.name,
+        table="points_award",
+        relation=f"""
+            SELECT w.id, w.source, w.source AS key, w.amount <> 0 AS moves,
+                w.transfer_id AS named, abs(w.amount)::bigint AS amount, w.unit,
+                CASE WHEN w.amount < 0 THEN a.kind ELSE payer.kind END AS debit_kind,
+                CASE WHEN w.amount < 0 THEN a.holder ELSE payer.holder END AS debit_holder,
+                CASE WHEN w.amount < 0 THEN payer.kind ELSE a.kind END AS credit_kind,
+                CASE WHEN w.amount < 0 THEN payer.holder ELSE a.holder END AS credit_holder,
+                w.kind AS reason, NULL::timestamptz AS at, w.awarded_at >= %(since)s AS is_new
+            FROM points_award w
+            LEFT JOIN points_account a ON a.community_id = %(community)s AND a.id = w.account_id
+            CROSS JOIN (VALUES ('{kind.payer}', {holder})) AS payer (kind, holder)
+            WHERE w.community_id = %(community)s AND w.kind = '{kind.name}'
+        """,  # noqa: S608
+        tells=kind.tells,
+        is_by_source=True,
+    )
 
 
 def kind_of(name: str) -> Kind | None:

@@ -232,3 +232,8 @@ class Claim(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.subject}: {self.status}"
+
+    @property
+    def source(self) -> str:
+        """The claim as the source and the key of its transfer."""
+        return f"fund_claim:{self.pk}"

@@ -21,7 +21,7 @@ from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
 from backend.communities.models import Community
-from backend.registries.sources import told
+from backend.registries.events import told
 from points.funds.errors import FundEntryUnknown
 from points.funds.models import Claim, Fund, TopUp
 from points.ledger.models import Transfer
@@ -109,7 +109,7 @@ class EntryKind(TextChoices):
     CARRIED_OVER = "carried_over"
     RETURNED = "returned"
     TAKEN_BACK = "taken_back"  # a paid claim was reversed
-    UNKNOWN = "unknown"  # no fund made it: a finding of verify_ledger
+    UNKNOWN = "unknown"  # no fund made it: a finding of the check `funds`
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ def entries(transfers: Sequence[Transfer]) -> dict[UUID, Entry]:
     community_id = transfers[0].community_id
     events = {transfer.pk: _event_of(transfer) for transfer in transfers}
 
-    def rows(kind: EntryKind, model: Any, *related: str) -> dict[UUID, Any]:
+    def rows(kind: EntryKind, model: Any, *related: str) -> dict[UUID | None, Any]:
         ids = [pk for event, pk in events.values() if event == kind]
         found: QuerySet[Any] = model.objects.select_related(*related)
         return {row.pk: row for row in found.filter(community=community_id, pk__in=ids)}
@@ -146,25 +146,17 @@ def entries(transfers: Sequence[Transfer]) -> dict[UUID, Entry]:
     top_ups = rows(EntryKind.TOP_UP, TopUp, "topped_up_by")
     claims = rows(EntryKind.CLAIM, Claim, "payee", "asked_by", "approved_by")
     ended = rows(EntryKind.CARRIED_OVER, Fund)
-    about = told(community_id, (claim.subject for claim in claims.values()))
+    about = told(community_id, (transfer.source for transfer in transfers))
 
     def entry(transfer: Transfer) -> Entry:
         kind, pk = events[transfer.pk]
-        if pk in top_ups:
-            return Entry(kind, top_ups[pk].reason, top_up=top_ups[pk])
-        if pk in claims:
-            subject = claims[pk].subject
-            words = about[subject].words if subject in about else subject
-            return Entry(kind, _("Paid: %(what)s") % {"what": words}, claim=claims[pk])
-        if pk in ended:
-            if transfer.brought > 0:
-                return Entry(kind, _("Carried over from %(year)s") % {"year": ended[pk].year})
-            return Entry(kind, _("Carried over to %(year)s") % {"year": ended[pk].year + 1})
-        if kind == EntryKind.RETURNED:
-            return Entry(kind, _("Returned at the end of the year"))
         if kind == EntryKind.TAKEN_BACK:
             return Entry(kind, _("Taken back after it was paid"))
-        return Entry(EntryKind.UNKNOWN)
+        if kind == EntryKind.UNKNOWN or transfer.source not in about:
+            return Entry(EntryKind.UNKNOWN)
+        if pk in ended and transfer.brought < 0:
+            return Entry(kind, _("Carried over to %(year)s") % {"year": ended[pk].year + 1})
+        return Entry(kind, about[transfer.source].words, top_ups.get(pk), claims.get(pk))
 
     return {transfer.pk: entry(transfer) for transfer in transfers}
 

@@ -29,6 +29,9 @@ def unchecked(to: Any, **options: Any) -> "models.ForeignKey[Any, Any]":
     )
 
 
+_OF_A_KIND = Q(source__contains=":")  # "redemption:<id>"; whether it opens, a verification tells
+
+
 class Account(TenantModel):
     """One holder's account of one kind in one unit.
 
@@ -87,7 +90,7 @@ class Movement(TenantModel):
     credit = unchecked(Account)
     amount = models.BigIntegerField()  # whole points or fen
     reason = models.CharField(max_length=30)  # why, in one word: "hours", "redemption"
-    source = models.CharField(max_length=80, blank=True)  # the record it comes from
+    source = models.CharField(max_length=80)  # opens its event: backend/registries/events.py
     explanation = models.JSONField(default=dict)  # rule, version, inputs, arithmetic
     occurred_at = models.DateTimeField()  # when it happened in the community
     posted_at = models.DateTimeField(db_default=ClockTimestamp())  # when the ledger learned of it
@@ -116,6 +119,7 @@ class Transfer(Movement):
             models.UniqueConstraint(name="transfer_once", fields=["community", "key"]),
             models.CheckConstraint(name="transfer_moves_something", condition=Q(amount__gt=0)),
             models.CheckConstraint(name="transfer_two_accounts", condition=~Q(debit=F("credit"))),
+            models.CheckConstraint(name="transfer_has_a_source", condition=_OF_A_KIND),
         ]
         indexes: ClassVar = [
             models.Index(name="transfer_out", fields=["community", "debit", "-id"]),
@@ -186,6 +190,7 @@ class Hold(Movement):
             models.UniqueConstraint(name="hold_once", fields=["community", "key"]),
             models.CheckConstraint(name="hold_holds_something", condition=Q(amount__gt=0)),
             models.CheckConstraint(name="hold_two_accounts", condition=~Q(debit=F("credit"))),
+            models.CheckConstraint(name="hold_has_a_source", condition=_OF_A_KIND),
             models.CheckConstraint(
                 name="hold_captured_or_not",
                 condition=Q(
@@ -226,7 +231,7 @@ class Reversal(TenantModel):
     amount = models.BigIntegerField()
     recovered = models.BigIntegerField()
     reason = models.CharField(max_length=30)
-    source = models.CharField(max_length=80, blank=True)
+    source = models.CharField(max_length=80)
     explanation = models.JSONField(default=dict)
     occurred_at = models.DateTimeField()
     requested_at = models.DateTimeField(db_default=ClockTimestamp())
@@ -238,6 +243,7 @@ class Reversal(TenantModel):
                 name="reversal_recovers_its_amount",
                 condition=Q(amount__gt=0, recovered__gte=0, recovered__lte=F("amount")),
             ),
+            models.CheckConstraint(name="reversal_has_a_source", condition=_OF_A_KIND),
         ]
         indexes: ClassVar = [
             models.Index(name="reversal_of_transfer", fields=["community", "transfer"]),

@@ -67,6 +67,7 @@ _BY_CONSTRAINT: dict[str | None, type[Refusal]] = {
 class Movement:
     """A transfer to be posted: ``amount`` whole points or fen from ``debit`` to ``credit``.
 
+    ``source`` opens the event behind it (backend/registries/events.py).
     ``occurred_at`` is when it happened in the community, now if not given; the ledger notes by
     itself when it learned of it. ``explanation`` is JSON for whoever asks why. Points that reach a
     wallet can be spent until the end of ``expires_on``, or for good if it is not given.
@@ -77,7 +78,7 @@ class Movement:
     amount: int
     key: str
     reason: str
-    source: str = ""
+    source: str
     explanation: dict[str, Any] | None = None
     occurred_at: datetime | None = None
     expires_on: date | None = None
@@ -247,8 +248,8 @@ def reverse(
     transfer_id: UUID,
     key: str,
     reason: str,
+    source: str,
     amount: int | None = None,
-    source: str = "",
     explanation: dict[str, Any] | None = None,
     occurred_at: datetime | None = None,
     back_until: date | None = None,

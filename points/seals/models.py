@@ -1,4 +1,4 @@
-"""Batches of rows, mostly transfers, closed under a chained head, and verifications of them."""
+"""Batches of rows, mostly transfers, closed under a chained head."""
 
 from typing import Any, ClassVar
 from uuid import UUID
@@ -9,7 +9,6 @@ from django.db.models import F, Q
 
 from backend.communities.models import Community, TenantModel
 from backend.tables import final, not_emptied
-from points.ledger.clock import ClockTimestamp
 from points.ledger.models import Account, unchecked
 
 
@@ -94,22 +93,3 @@ class Rollup(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.account_id} at seal {self.number}"
-
-
-class Verification(TenantModel):
-    """One run of ``manage.py verify_ledger``: what it read, and what it found."""
-
-    started_at = models.DateTimeField()
-    finished_at = models.DateTimeField(db_default=ClockTimestamp())
-    transfers = models.PositiveBigIntegerField()  # rows looked at
-    seals = models.PositiveBigIntegerField()
-    head = models.BinaryField(null=True)  # of the last seal; NULL: nothing was sealed yet
-    findings = models.JSONField(default=list)  # [{"check", "row", "because"}]; empty: all is well
-    findings_count = models.PositiveBigIntegerField()  # also of those too many to be kept
-
-    class Meta:
-        indexes: ClassVar = [models.Index(name="verification_newest", fields=["community", "-id"])]
-        triggers: ClassVar = final("verification")
-
-    def __str__(self) -> str:
-        return f"{self.findings_count} findings at {self.finished_at}"

@@ -6,7 +6,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from backend.communities.models import Community
 from backend.registries.heads import Head
-from points.seals.models import Seal, Unsealed, Verification
+from points.seals.models import Seal, Unsealed
 
 
 def places() -> QuerySet[Community]:
@@ -36,6 +36,6 @@ def last_head(community_id: UUID) -> Head | None:
     return Head(last[0], bytes(last[1]).hex()) if last else None
 
 
-def verifications_of(community: Community) -> QuerySet[Verification]:
-    """Return the community's verifications, newest first."""
-    return Verification.objects.filter(community=community).order_by("-id")
+def seal_reaching_furthest(community: Community, *, up_to: int) -> Seal | None:
+    """Return the seal that holds the latest transfer of those up to the number ``up_to``."""
+    return seals_of(community).filter(number__lte=up_to).order_by("-last_id").first()

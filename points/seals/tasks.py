@@ -1,6 +1,5 @@
 """Tasks of seals."""
 
-import logging
 from uuid import UUID
 
 from celery import shared_task
@@ -8,31 +7,7 @@ from django.db import OperationalError
 
 from backend.communities.models import Community
 from points.seals.models import Unsealed
-from points.seals.selectors import places
-from points.seals.services import sealing, verifying
-
-logger = logging.getLogger(__name__)
-
-
-@shared_task
-def sweep_verifications() -> None:
-    """Queue the verification of every place that has seals."""
-    for community_id in places().values_list("pk", flat=True):
-        verify_community.delay(str(community_id))
-
-
-@shared_task(autoretry_for=(OperationalError,), retry_backoff=True)
-def verify_community(community_id: str) -> None:
-    """Verify one community's ledger. Findings are recorded, and logged as an error.
-
-    Not idempotent: a second run verifies anew.
-    """
-    community = Community.objects.get(pk=UUID(community_id))
-    found = verifying.verify(community=community).findings_count
-    if found:
-        logger.error(
-            "The ledger of %s is not as it should be. Findings: %d.", community.code, found
-        )
+from points.seals.services import sealing
 
 
 @shared_task

@@ -107,7 +107,7 @@ def story(lake, hill, wang, li, zhao, chen, tea, served, grant_points):
         gift = Transfer.objects.get(credit=wallet, reason="gift")
         ledger.reverse(
             community_id=lake.pk, transfer_id=gift.pk, key=f"oops:{gift.pk}", reason="reversal",
-            amount=5,
+            source=f"undo:oops:{gift.pk}", amount=5,
         )  # fmt: skip
         notices.owe(
             community=lake,
@@ -377,7 +377,7 @@ def expected_of(wang, story):
                 "amount": 5,
                 "recovered": 5,
                 "reason": "reversal",
-                "source": "",
+                "source": f"undo:oops:{gift.pk}",
                 "occurred_at": when(reversal.occurred_at),
                 "requested_at": when(reversal.requested_at),
             }

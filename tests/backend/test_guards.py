@@ -11,7 +11,7 @@ from django.db import connection
 from backend import sql
 from backend.registries import ours
 from backend.registries.checks import Kind, registered
-from backend.verification import guards
+from backend.verification import checks as guards
 
 IN_FORCE = "it is not in force"
 # The constraints of our tables, but of what hangs together with the rest.
@@ -286,7 +286,7 @@ def test_what_nobody_declared_is_named():
 def test_each_column_that_may_be_null_by_now_is_named():
     columns = [
         (table, name)
-        for (what, table, name), guard in guards._declared().items()
+        for (what, table, name), (guard, _) in guards._declared().items()
         if what == "column" and " not null" in guard.definition
     ]
     keys = our_constraints("p")

@@ -26,6 +26,7 @@ from backend.outbox.kinds import WAITS, Done, Failed, Later
 from backend.payouts.models import Payout
 from backend.privacy.models import Export
 from backend.privacy.services import exports
+from backend.verification.models import Verification
 from backend.webhooks import signing
 from backend.webhooks.models import Delivery, Endpoint
 from tests.standins.webhook_receiver import Receiver
@@ -84,12 +85,24 @@ def a_payout(community, person) -> Payout:
     )
 
 
+def a_verification(community, person) -> Verification:
+    """One that failed and is owed anew: of those that wait, a community has one of a kind."""
+    return Verification(
+        community=community,
+        kind="guards",
+        is_whole=True,
+        status=Verification.Status.FAILED,
+        finished_at=timezone.now(),
+    )
+
+
 OWED = {
     "notice": a_notice,
     "webhook": a_webhook,
     "document": a_document,
     "export": an_export,
     "payout": a_payout,
+    "verification": a_verification,
 }
 
 
@@ -478,7 +491,9 @@ def test_staff_see_what_was_given_up_and_retry_it(lake, dead, zhao, logged_in):
     after = staff.post(f"{address}/notice/retry")
     staff.post(f"{address}/notice/retry")
 
-    others = [{"kind": kind, **nothing} for kind in ("document", "payout", "webhook")]
+    others = [
+        {"kind": kind, **nothing} for kind in ("document", "payout", "verification", "webhook")
+    ]
     notice = {"kind": "notice", "owed": 1, "oldest_at": waits_since, "given_up": 2}
     told = before.json()["kinds"]
     assert sorted(told, key=lambda one: one["kind"]) == [others[0], notice, *others[1:]]

@@ -36,6 +36,7 @@ def test_there_are_tenants_tables_in_every_app_that_has_a_business():
         "webhooks",
         "payouts",
         "sampling",
+        "verification",
         "points",
         "volunteers",
         "merchants",

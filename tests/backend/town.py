@@ -32,6 +32,8 @@ from backend.outbox import services as outbox
 from backend.privacy.services import exports
 from backend.sampling import services as sampling
 from backend.sampling.selectors import items_of
+from backend.verification.models import Finding
+from backend.verification.services import asking as verifications
 from backend.webhooks import services as webhooks
 from merchants.catalogue.selectors import prices_of
 from merchants.catalogue.services import fairs
@@ -50,7 +52,7 @@ from points.ledger.selectors import accounts_in, transfers_of
 from points.models import Rule
 from points.rules import services as rules
 from points.rules.selectors import rules_known_in
-from points.seals.services import sealing, verifying
+from points.seals.services import sealing
 from tests.cast import tell
 from volunteers.activities import services as activities
 from volunteers.attendance.errors import AttendanceStatusWrong
@@ -490,6 +492,18 @@ def business(
     PayCode.objects.update(expires_at=now + timedelta(days=1))  # as long as the tests may take
     sealing.seal(community=community)
     grant_points(volunteer, 1, community)  # not sealed yet
+    verification = verifications.ask(community=community, kind="guards", is_whole=True)
+    finding = Finding.objects.create(
+        community=community,
+        kind="guards",
+        check_name="guards",
+        table="points_seal",
+        row="trigger seal_is_final",
+        because="it is disabled",
+        digest="5f" * 32,
+        first_found_by=verification,
+        last_seen_by=verification,
+    )
 
     samples = [
         sampling.draw(
@@ -554,7 +568,8 @@ def business(
         "statement_id": statements,
         "transfer_id": transfers_of(wallet)[:2],
         "account_id": accounts_in(community)[:2],
-        "verification_id": [verifying.verify(community=community)],
+        "verification_id": [verification],
+        "finding_id": [finding],
         "rule_id": rules_known_in(community)[:2],
         "number": [1],  # of a seal, and of a rule's version
         "entry_id": AuditEntry.objects.filter(community=community).order_by("id")[:1],
@@ -655,6 +670,8 @@ def business(
         },
         "PUT /api/v1/samples/{sample_id}/items/{item_id}": {"mark": "doubtful", "note": "没有签名"},
         "POST /api/v1/samples/{sample_id}/sign-off": {"conclusion": "无异议"},
+        "POST /api/v1/communities/{code}/verifications": {"kind": "ledger", "is_whole": False},
+        "POST /api/v1/findings/{finding_id}/sign-off": {"words": "已重新启用"},
         "POST /api/v1/communities/{code}/statements": {
             "period_start": "2024-07-01",
             "period_end": "2024-08-01",

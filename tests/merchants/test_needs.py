@@ -5,12 +5,13 @@ from datetime import UTC, date, datetime
 import pytest
 from django.db import DatabaseError, connection, transaction
 
+from backend.registries.checks import Kind
 from merchants.models import Listing, Partnership, StatedAttendance, Statement
 from merchants.partners import errors
 from merchants.partners.services import listings
 from merchants.partners.services import partnerships as partners
-from merchants.settlement.services import proving
 from merchants.settlement.services import statements as settlement
+from tests.verified import found_in
 from volunteers.attendance.services import hours
 
 NEED, RESOURCE = Listing.Kind.NEED, Listing.Kind.RESOURCE
@@ -118,7 +119,7 @@ def test_services_alone_make_a_statement_and_each_hour_is_on_one(
         approved = settlement.approve(statement=statement, approver=zhao)
         settlement.mark_paid(statement=approved, payer=qian)
     assert march.services[0]["activity_id"] != april.services[0]["activity_id"]
-    assert list(proving.prove(lake)) == []
+    assert found_in(lake) == []
 
 
 def test_what_came_too_late_for_a_statement_stands_on_the_next_alone(
@@ -219,7 +220,7 @@ def test_the_digest_is_of_the_services_too(lake, add, verified, wang, zhao):
     with transaction.atomic():
         connection.cursor().execute("SET LOCAL session_replication_role = replica")
         Statement.objects.update(services=[])
-    assert [str(finding) for finding in proving.prove(lake)] != []
+    assert [str(finding) for finding in found_in(lake, Kind.SETTLEMENTS)] != []
 
 
 def test_an_entry_is_closed_once_and_takes_no_more_activities(add, zhou, zhao, patrol):

@@ -28,9 +28,10 @@ from merchants.settlement.errors import (
     PayeeMissing,
     StatementStatusWrong,
 )
-from merchants.settlement.services import bank, payouts, proving
+from merchants.settlement.services import bank, payouts
 from merchants.settlement.services import statements as settlement
 from points.ledger import selectors as points
+from tests.verified import found_in
 
 KEY = {"Idempotency-Key": "k1"}
 Status = Payout.Status
@@ -85,7 +86,7 @@ def paid_once(lake, wechat_pay):
     assert wechat_pay.paid_fen() == statement.amount_fen == 600
     totals = points.totals_by_kind(lake)
     assert (totals["settled"], totals["merchant"]) == (60, 0)
-    assert list(proving.prove(lake)) == []
+    assert found_in(lake) == []
     return statement
 
 

@@ -27,12 +27,11 @@ from bench._web import PASSWORD, live_server, token_of
 from merchants.models import MerchantMember, Offer, Redemption, ScanAttempt
 from merchants.partners.services import partnerships as partners
 from merchants.redemption.services import vouchers as redemption
-from merchants.settlement.services import proving
 from points.kinds import AccountKind
 from points.ledger import selectors as points
 from points.models import Account
-from points.seals.services import verifying
 from tests.machine import PATIENCE, Machine
+from tests.verified import found_in, found_in_books
 from volunteers.models import Volunteer
 from volunteers.people.services.people import enrol
 
@@ -209,5 +208,5 @@ def test_every_voucher_is_redeemed_once_whatever_is_killed(
     assert set(attempts.values()) == {1}
     assert {outcome for _, outcome in attempts} == {"redeemed"}
     assert points.totals_by_kind(lake)["merchant"] == 30 * REDEMPTIONS
-    assert list(proving.prove(lake)) == []
-    assert verifying.verify(community=lake).findings == []
+    assert found_in(lake) == []
+    assert found_in_books(lake) == []

@@ -16,6 +16,7 @@ from backend.communities.services import roles
 from backend.outbox import services as outbox
 from backend.privacy.services import erasure
 from backend.registries import sealed
+from backend.registries.checks import Scope
 from merchants.models import Statement, Terms
 from merchants.partners.services import partnerships as partners
 from merchants.settlement.services import bank, payouts
@@ -23,8 +24,9 @@ from merchants.settlement.services import statements as settlement
 from points import verify_receipt
 from points.expiry import services as expiry
 from points.models import Seal, Unsealed
-from points.seals.services import sealing, verifying
-from points.seals.services.verifying import chain
+from points.seals.checks import Chain
+from points.seals.services import sealing
+from tests import verified
 
 KINDS = sorted(sealed.registered())
 OTHERS = [name for name in KINDS if name != "transfer"]
@@ -87,7 +89,7 @@ def untriggered(*statements):
 
 
 def found_in(community):
-    return [str(one) for one in chain.Chain(community).findings()]
+    return [str(one) for one in Chain(Scope(community)).findings()]
 
 
 def rows_of(kind):
@@ -96,20 +98,21 @@ def rows_of(kind):
         return [row_id for (row_id,) in cursor.fetchall()]
 
 
-def named(name):
-    return name.replace("_", " ")
+def named(name, row_id):
+    """How a finding of a row that is sealed as this kind begins."""
+    return f"seals: {sealed.registered()[name].table} {row_id}: {name.replace('_', ' ')}: "
 
 
 # --- nothing is found -------------------------------------------------------------------------
 def test_each_kind_is_sealed_in_the_seals_of_transfers_and_nothing_is_found(story):
-    assert verifying.verify(community=story).findings == []
+    assert verified.found_in(story) == []
 
     (seal,) = sealing.seal(community=story)
 
     assert {kind for kind, _ in seal.rows} == set(KINDS)
     assert seal.size == len(seal.rows) == len(set(seal.rows))
     assert not Unsealed.objects.exists()
-    assert verifying.verify(community=story).findings == []
+    assert verified.found_in(story) == []
     for kind in sealed.registered().values():
         assert {one for name, one in seal.rows if name == kind.name} == set(rows_of(kind))
 
@@ -215,7 +218,7 @@ def test_each_sealed_row_that_is_changed_is_named_whichever_column_it_is(closed,
             untriggered(f"UPDATE {kind.table} SET {column} = {another} WHERE id = '{row_id}'")
             found = found_in(closed)
             transaction.set_rollback(True)
-        assert any(f"seals: {named(name)} {row_id}" in one for one in found), column
+        assert any(one.startswith(named(name, row_id)) for one in found), column
         assert all("in seal 1" in one for one in found), found
 
     assert found_in(closed) == []
@@ -234,11 +237,11 @@ def constraints_of(table):
 def test_a_rule_is_sealed_with_the_versions_and_a_batch_with_its_lines(closed):
     with transaction.atomic():
         untriggered("UPDATE points_rule SET category = 'another' WHERE category = '*'")
-        assert "seals: rule version" in found_in(closed)[0]
+        assert ": rule version: " in found_in(closed)[0]
         transaction.set_rollback(True)
     untriggered("UPDATE merchants_bankbatch SET made_by_id = gen_random_uuid()")
     (found,) = found_in(closed)
-    assert "seals: bank line" in found
+    assert ": bank line: " in found
 
 
 @pytest.mark.parametrize("name", OTHERS)
@@ -249,9 +252,7 @@ def test_each_sealed_row_that_is_deleted_is_named(closed, name):
     untriggered(f"DELETE FROM {kind.table} WHERE id = '{row_id}'")
 
     # A statement is one of two kinds, and so are withdrawn terms.
-    assert f"seals: {named(name)} {row_id}: it was sealed in seal 1, and is gone" in found_in(
-        closed
-    )
+    assert f"{named(name, row_id)}it was sealed in seal 1, and is gone" in found_in(closed)
 
 
 @pytest.mark.parametrize("name", OTHERS)
@@ -277,7 +278,7 @@ def test_each_row_that_is_slipped_in_is_named(closed, name):
         f" SELECT '{copy}', {columns} FROM {kind.table} WHERE id = '{row_id}'",
     )
 
-    found = [one for one in found_in(closed) if f"seals: {named(name)} {copy}" in one]
+    found = [one for one in found_in(closed) if one.startswith(named(name, copy))]
     assert len(found) == 1
     assert found[0].endswith(": it is neither sealed nor waiting to be")
 
@@ -308,7 +309,7 @@ def test_one_that_is_slipped_in_with_a_mark_and_an_early_moment_is_named(closed,
 
     for _ in range(2):  # while it waits, and once it was sealed
         (found,) = found_in(closed)
-        assert f"seals: {named(name)} {copy}" in found
+        assert found.startswith(named(name, copy))
         assert "and was not there when seal 1 was closed at" in found
         sealing.seal(community=closed)
 
@@ -318,29 +319,29 @@ def test_one_that_is_slipped_in_with_a_mark_and_an_early_moment_is_named(closed,
     [
         (
             "UPDATE merchants_terms SET withdrawn_at = NULL, withdrawn_by_id = NULL",
-            ["withdrawal .* it was sealed in seal 1, and is gone"],
+            ["merchants_terms .*: withdrawal: it was sealed in seal 1, and is gone"],
         ),
         (
             "UPDATE merchants_terms SET withdrawn_at = now(), withdrawn_by_id = agreed_by_id"
             " WHERE withdrawn_at IS NULL AND version = 1",
-            ["withdrawal .* it is neither sealed nor waiting to be"],
+            ["merchants_terms .*: withdrawal: it is neither sealed nor waiting to be"],
         ),
         (
             "UPDATE merchants_statement SET status = 'approved', paid_at = NULL, paid_by_id = NULL"
             " WHERE payment_reference = 'bank-1'",
-            ["payment .* it was sealed in seal 1, and is gone"],
+            ["merchants_statement .*: payment: it was sealed in seal 1, and is gone"],
         ),
         (
             "UPDATE points_seal SET other_ids[1] = other_ids[2], other_ids[2] = other_ids[1]",
-            ["seal 1: its rows are out of order"],
+            ["points_seal .*: seal 1: its rows are out of order"],
         ),
         (
             "UPDATE points_seal SET other_kinds[1] = 'terms'",
-            ["seal 1: its rows are out of order"],
+            ["points_seal .*: seal 1: its rows are out of order"],
         ),
         (
             "UPDATE points_seal SET other_kinds = '{}'",
-            ["seal 1: its size is not the length of its lists"],
+            ["points_seal .*: seal 1: its size is not the length of its lists"],
         ),
     ],
 )

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from backend.communities.models import Role
 from backend.communities.services import places, roles
+from backend.registries.checks import Kind
 from merchants.catalogue.services import offers as catalogue
 from merchants.models import MerchantMember, Offer, Partnership, Redemption, Statement, Terms
 from merchants.partners.errors import OwnMerchant
@@ -33,6 +34,7 @@ from merchants.settlement.errors import (
 from merchants.settlement.services import proving, questions
 from merchants.settlement.services import statements as settlement
 from points.models import Transfer
+from tests.verified import found_in
 
 MARCH = {"period_start": date(2024, 3, 1), "period_end": date(2024, 4, 1)}
 APRIL = {"period_start": date(2024, 4, 1), "period_end": date(2024, 5, 1)}
@@ -300,7 +302,7 @@ def test_a_partner_has_a_statement_of_a_quiet_month_too(
     for statement in drafted:
         settlement.approve(statement=statement, approver=qian)
         assert settlement.mark_paid(statement=statement, payer=zhao).status == "paid"
-    assert list(proving.prove(lake)) == []
+    assert found_in(lake, Kind.SETTLEMENTS) == []
 
 
 def test_a_period_begins_where_the_last_ended(lake, redeemed, tea_house):
@@ -536,7 +538,7 @@ def test_what_is_proved_while_clerks_scan_is_of_one_moment(
 
     def scan_or_prove(number):
         if number == 0:
-            return [finding for _ in range(20) for finding in proving.prove(lake)]
+            return [finding for _ in range(20) for finding in found_in(lake, Kind.SETTLEMENTS)]
         for code in codes[number - 1 :: 2]:
             redemption.scan(merchant_id=tea_house.merchant_id, clerk=chen, code=code)
         return []

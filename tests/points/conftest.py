@@ -51,7 +51,14 @@ def earn(wallet, issuance) -> Movement:
 @pytest.fixture
 def spend(wallet, shop) -> Movement:
     """30 points for the shop."""
-    return Movement(debit=wallet, credit=shop, amount=30, key="redemption:1", reason="redemption")
+    return Movement(
+        debit=wallet,
+        credit=shop,
+        amount=30,
+        key="redemption:1",
+        reason="redemption",
+        source="test:redemption:1",
+    )
 
 
 @pytest.fixture

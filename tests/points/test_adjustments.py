@@ -17,7 +17,7 @@ from points.ledger import services as ledger
 from points.ledger.errors import InsufficientPoints, ShortfallOutstanding
 from points.ledger.selectors import balance
 from points.models import Adjustment, Award, Transfer
-from points.seals.services import verifying
+from tests.verified import found_in_books
 from volunteers.models import Volunteer
 from volunteers.people.services import people
 
@@ -58,7 +58,7 @@ def points_of(lake, wang):
 
 def is_in_order(lake):
     assert list(Recomputation(lake)) == []
-    assert verifying.verify(community=lake).findings == []
+    assert found_in_books(lake) == []
 
 
 def test_an_opening_brings_paper_points_along_once_approved(
@@ -117,9 +117,13 @@ def test_a_correction_takes_nothing_while_points_are_owed(lake, wang, propose, a
     approve(propose(CORRECTION, 15))
     wallet = ledger.wallet(community=lake, person_id=wang.pk)
     shop = ledger.account(community=lake, kind=AccountKind.MERCHANT, holder="merchant:1")
-    ledger.post(ledger.Movement(debit=wallet, credit=shop, amount=15, key="tea", reason="x"))
+    ledger.post(
+        ledger.Movement(
+            debit=wallet, credit=shop, amount=15, key="tea", reason="x", source="test:tea"
+        )
+    )
     given = Transfer.objects.get(reason="correction")
-    ledger.reverse(community_id=lake.pk, transfer_id=given.pk, key="x", reason="x")
+    ledger.reverse(community_id=lake.pk, transfer_id=given.pk, key="x", reason="x", source="undo:x")
 
     with pytest.raises(ShortfallOutstanding):
         approve(propose(CORRECTION, -20))

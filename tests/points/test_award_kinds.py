@@ -119,7 +119,14 @@ def cash(lake):
     fund = account_of(lake, AccountKind.FUND, holder="fund:1")
     donor = account_of(lake, AccountKind.PAYOUT, holder="donor")
     ledger.post(
-        ledger.Movement(debit=donor, credit=fund, amount=10_000, key="top-up", reason="top_up")
+        ledger.Movement(
+            debit=donor,
+            credit=fund,
+            amount=10_000,
+            key="top-up",
+            reason="top_up",
+            source="test:top-up",
+        )
     )
     return fund
 
@@ -299,7 +306,14 @@ def test_points_may_come_out_of_a_fund_as_well(lake, wang, give, register, grant
     fund = account_of(lake, AccountKind.FUND, Unit.POINTS, "fund:2")
     issuance = account_of(lake, AccountKind.ISSUANCE, Unit.POINTS)
     ledger.post(
-        ledger.Movement(debit=issuance, credit=fund, amount=40, key="budget", reason="budget")
+        ledger.Movement(
+            debit=issuance,
+            credit=fund,
+            amount=40,
+            key="budget",
+            reason="budget",
+            source="test:budget",
+        )
     )
 
     give(kind, "1", fund, expires_on=date(2099, 12, 31))
@@ -379,7 +393,9 @@ def test_an_award_in_fen_that_was_spent_is_repaid_to_its_fund(lake, wang, give, 
     wallet = wallet_of(lake, wang, Unit.FEN)
     payout = account_of(lake, AccountKind.PAYOUT)
     ledger.post(
-        ledger.Movement(debit=wallet, credit=payout, amount=400, key="paid", reason="payout")
+        ledger.Movement(
+            debit=wallet, credit=payout, amount=400, key="paid", reason="payout", source="test:paid"
+        )
     )
 
     void = awards.void(community=lake, source="assistance:1", reason="误报")
@@ -400,7 +416,9 @@ def test_points_do_not_repay_fen(lake, wang, give, assistance, confirmation, cas
     wallet = wallet_of(lake, wang, Unit.FEN)
     payout = account_of(lake, AccountKind.PAYOUT)
     ledger.post(
-        ledger.Movement(debit=wallet, credit=payout, amount=500, key="paid", reason="payout")
+        ledger.Movement(
+            debit=wallet, credit=payout, amount=500, key="paid", reason="payout", source="test:paid"
+        )
     )
     awards.void(community=lake, source="assistance:1", reason="误报")
 
@@ -413,7 +431,12 @@ def test_points_do_not_repay_fen(lake, wang, give, assistance, confirmation, cas
 def test_a_void_of_what_was_partly_reversed_takes_the_rest(lake, wang, give, confirmation):
     award = give(confirmation, "1")
     ledger.reverse(
-        community_id=lake.pk, transfer_id=award.transfer_id, key="x", reason="x", amount=4
+        community_id=lake.pk,
+        transfer_id=award.transfer_id,
+        key="x",
+        reason="x",
+        source="undo:x",
+        amount=4,
     )
 
     assert awards.void(community=lake, source="confirmation:1", reason="误报").reversal.amount == 6
@@ -421,7 +444,9 @@ def test_a_void_of_what_was_partly_reversed_takes_the_rest(lake, wang, give, con
 
 def test_what_was_reversed_whole_has_nothing_to_void(lake, give, confirmation):
     award = give(confirmation, "1")
-    ledger.reverse(community_id=lake.pk, transfer_id=award.transfer_id, key="x", reason="x")
+    ledger.reverse(
+        community_id=lake.pk, transfer_id=award.transfer_id, key="x", reason="x", source="undo:x"
+    )
 
     with pytest.raises(TransferReversed):
         awards.void(community=lake, source="confirmation:1", reason="误报")

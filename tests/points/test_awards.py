@@ -187,6 +187,7 @@ def reverse(lake):
             transfer_id=Transfer.objects.get(key=source).pk,
             key=f"void:{source}:{points}",
             reason="mistake",
+            source=f"undo:void:{source}:{points}",
             amount=points,
         )
 
@@ -212,7 +213,11 @@ def test_the_cap_is_free_of_what_was_reversed_but_is_still_owed(award, reverse, 
     award("hours:1", "2024-01-01 01:00", "2024-01-01 06:00")
     wallet = ledger.wallet(community=lake, person_id=wang.pk)
     shop = ledger.account(community=lake, kind=AccountKind.MERCHANT, holder="merchant:1")
-    ledger.post(ledger.Movement(debit=wallet, credit=shop, amount=45, key="tea", reason="x"))
+    ledger.post(
+        ledger.Movement(
+            debit=wallet, credit=shop, amount=45, key="tea", reason="x", source="test:tea"
+        )
+    )
     assert reverse("hours:1").outstanding == 45
 
     assert award("hours:2", "2024-01-01 06:00", "2024-01-01 15:00").amount == 80

@@ -14,6 +14,7 @@ from hypothesis.stateful import invariant, rule
 from hypothesis.stateful import run_state_machine_as_test as run
 
 from backend.ids import new_id
+from backend.registries import events
 from points.awards import errors, kinds
 from points.awards.kinds import Facts, Kind, Record, Version
 from points.awards.services import awards
@@ -22,7 +23,6 @@ from points.kinds import AccountKind, Unit
 from points.ledger import services as ledger
 from points.ledger.services import Movement
 from points.models import Award, Void
-from points.seals.services import verifying
 from tests.points.test_ledger_model import (
     SETTINGS,
     WALLETS,
@@ -38,6 +38,7 @@ from tests.points.test_ledger_model import (
     spenders,
     tenths,
 )
+from tests.verified import found_in_books
 from volunteers.attendance.awards import HOURS
 
 pytestmark = pytest.mark.slow
@@ -81,7 +82,10 @@ def registered(monkeypatch):
         "aid": kind("aid", payer=AccountKind.FUND, unit=Unit.FEN),
         "hours": replace(HOURS, records=Shelf()),
     }
-    monkeypatch.setattr(kinds, "_kinds", made)
+    monkeypatch.setattr(kinds, "_kinds", {})
+    monkeypatch.setattr(events, "_kinds", dict(events._kinds))
+    for one in made.values():
+        kinds.register(one)
     return made
 
 
@@ -132,6 +136,7 @@ class AwardsModel(Model):
                     amount=amount,
                     key=source,
                     reason="x",
+                    source=f"test:{source}",
                     expires_on=until,
                 )
             )
@@ -228,7 +233,7 @@ class Awards(Books):
         try:
             lake = self.communities["lake"]
             assert list(Recomputation(lake)) == []
-            assert verifying.verify(community=lake).findings == []
+            assert found_in_books(lake) == []
         finally:
             super().teardown()
 

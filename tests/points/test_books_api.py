@@ -49,7 +49,8 @@ def client(auditor, logged_in):
 def story(lake, earn, spend):
     """100 points earned, 30 spent, 20 held."""
     earned, spent = ledger.post(earn), ledger.post(spend)
-    ledger.hold(replace(spend, key="redemption:2", amount=20), lifetime=timedelta(hours=1))
+    held = replace(spend, key="redemption:2", source="test:redemption:2", amount=20)
+    ledger.hold(held, lifetime=timedelta(hours=1))
     return earned, spent
 
 
@@ -101,7 +102,13 @@ def test_every_account_says_what_is_in_it(lake, client, story, wallet, issuance,
 
 
 def test_a_shortfall_is_shown(lake, client, story, wallet):
-    ledger.reverse(community_id=lake.pk, transfer_id=story[0].pk, key="void:1", reason="reversal")
+    ledger.reverse(
+        community_id=lake.pk,
+        transfer_id=story[0].pk,
+        key="void:1",
+        reason="reversal",
+        source="undo:void:1",
+    )
 
     body = client.get(f"{BOOKS}/accounts/{wallet.pk}").json()
 
@@ -203,7 +210,14 @@ def cash(lake):
         for kind in (AccountKind.PAYOUT, AccountKind.FUND)
     )
     return ledger.post(
-        ledger.Movement(debit=payout, credit=fund, amount=20_000_000, key="grant:1", reason="grant")
+        ledger.Movement(
+            debit=payout,
+            credit=fund,
+            amount=20_000_000,
+            key="grant:1",
+            reason="grant",
+            source="test:grant:1",
+        )
     )
 
 
@@ -280,7 +294,22 @@ def test_the_books_name_no_person(client, story, wallet, issuance, shop):
             "credit": named(shop),
             "amount": 30,
             "reason": "redemption",
-            "source": "",
+            "source": "test:redemption:1",
+            "event": {
+                "kind": "test",
+                "id": str(spent.pk),
+                "words": "test:redemption:1",
+                "ids": {},
+                "moves": True,
+                "amount": None,
+                "unit": None,
+                "debit_kind": None,
+                "debit_holder": None,
+                "credit_kind": None,
+                "credit_holder": None,
+                "reason": "redemption",
+                "at": None,
+            },
             "occurred_at": iso(spent.occurred_at),
             "posted_at": iso(spent.posted_at),
         },
@@ -292,6 +321,7 @@ def test_the_books_name_no_person(client, story, wallet, issuance, shop):
             "amount": 100,
             "reason": "hours",
             "source": "hours:1",
+            "event": None,  # nobody was awarded
             "occurred_at": iso(earned.occurred_at),
             "posted_at": iso(earned.posted_at),
         },
@@ -318,7 +348,9 @@ def test_the_books_name_no_person(client, story, wallet, issuance, shop):
 )
 def test_transfers_can_be_narrowed_down(client, story, earn, asked, found):
     afternoon = datetime(2024, 3, 1, 15, 59, 59, tzinfo=UTC)  # still 1 March at the lake
-    ledger.post(replace(earn, key="gift:1", reason="gift", source="", occurred_at=afternoon))
+    ledger.post(
+        replace(earn, key="gift:1", reason="gift", source="test:gift", occurred_at=afternoon)
+    )
 
     rows = client.get(f"{BOOKS}/transfers", asked).json()["results"]
 
@@ -371,7 +403,12 @@ def test_a_longer_page_of_transfers_asks_the_database_no_more(client, story, ear
 def test_a_transfer_is_explained_with_both_sides(lake, client, story, wallet, shop):
     _, spent = story
     ledger.reverse(
-        community_id=lake.pk, transfer_id=spent.pk, key="refund:1", reason="refund", amount=10
+        community_id=lake.pk,
+        transfer_id=spent.pk,
+        key="refund:1",
+        reason="refund",
+        source="undo:refund:1",
+        amount=10,
     )
     taken = Transfer.objects.get(reverses=spent.pk)
 

@@ -18,28 +18,27 @@ from points.models import (
     RuleVersion,
     Seal,
     Transfer,
-    Verification,
 )
-from points.seals.services import sealing, verifying
+from points.seals.services import sealing
 from volunteers.attendance.services import hours
 
 DAY = date(2031, 12, 31)
 INSERT = """
     INSERT INTO points_transfer (id, community_id, key, debit_id, credit_id, amount, reason,
         source, explanation, occurred_at, reverses_id, expires_on)
-    VALUES (%(id)s, %(community)s, %(key)s, %(debit)s, %(credit)s, %(amount)s, 'x', '', '{}', now(),
-        %(reverses)s, %(expires_on)s)
+    VALUES (%(id)s, %(community)s, %(key)s, %(debit)s, %(credit)s, %(amount)s, 'x', 'test:x', '{}',
+        now(), %(reverses)s, %(expires_on)s)
 """
 REVERSAL = """
     INSERT INTO points_reversal (id, community_id, key, transfer_id, account_id, amount, recovered,
         reason, source, explanation, occurred_at)
     VALUES (%(id)s, %(community)s, %(key)s, %(reverses)s, %(account)s, %(amount)s, %(recovered)s,
-        'x', '', '{}', now())
+        'x', 'test:x', '{}', now())
 """
 HOLD = """
     INSERT INTO points_hold (id, community_id, key, debit_id, credit_id, amount, reason, source,
         explanation, occurred_at, state, expires_at)
-    VALUES (%(id)s, %(community)s, %(key)s, %(debit)s, %(credit)s, %(amount)s, 'x', '', '{}',
+    VALUES (%(id)s, %(community)s, %(key)s, %(debit)s, %(credit)s, %(amount)s, 'x', 'test:x', '{}',
         now(), %(state)s, now() + interval '1 hour')
 """
 
@@ -60,7 +59,9 @@ def books(lake, hill, wang, grant_points):
     """A wallet with 100 points, 30 of them held; what raw SQL needs to know of it."""
     wallet = grant_points(wang, 100)
     shop = ledger.account(community=lake, kind=AccountKind.MERCHANT, holder="merchant:1")
-    movement = ledger.Movement(debit=wallet, credit=shop, amount=30, key="held", reason="x")
+    movement = ledger.Movement(
+        debit=wallet, credit=shop, amount=30, key="held", reason="x", source="test:held"
+    )
     hold = ledger.hold(movement, lifetime=timedelta(hours=1))
     return {
         "community": lake.pk,
@@ -83,7 +84,13 @@ def reversed_books(books, lake, hill):
 
     def moved(debit, credit, amount, **other):
         movement = ledger.Movement(
-            debit=debit, credit=credit, amount=amount, key=f"{amount}", reason="x", **other
+            debit=debit,
+            credit=credit,
+            amount=amount,
+            key=f"{amount}",
+            reason="x",
+            source=f"test:{amount}",
+            **other,
         )
         return ledger.post(movement)
 
@@ -92,7 +99,14 @@ def reversed_books(books, lake, hill):
     )
     award = moved(issuance, wallet, 10, expires_on=DAY)
     moved(issuance, wallet, 20, expires_on=DAY)
-    ledger.reverse(community_id=lake.pk, transfer_id=award.pk, amount=6, key="reversed", reason="x")
+    ledger.reverse(
+        community_id=lake.pk,
+        transfer_id=award.pk,
+        amount=6,
+        key="reversed",
+        reason="x",
+        source="undo:reversed",
+    )
     abroad = moved(
         ledger.account(community=hill, kind=AccountKind.ISSUANCE),
         ledger.account(community=hill, kind=AccountKind.WALLET),
@@ -197,8 +211,8 @@ def test_a_wrong_transfer_is_refused_among_right_ones(books, hill, other):
     if "debit" in other:
         wrong["community"] = hill.pk
     statement = INSERT + (
-        ", (gen_random_uuid(), %(lake)s, 'right', %(wallet)s, %(shop)s, 1, 'x', '', '{}', now(),"
-        " NULL, NULL)"
+        ", (gen_random_uuid(), %(lake)s, 'right', %(wallet)s, %(shop)s, 1, 'x', 'test:x', '{}',"
+        " now(), NULL, NULL)"
     )
 
     with pytest.raises(DatabaseError) as refusal:
@@ -275,7 +289,7 @@ def test_a_wrong_reversal_is_refused(reversed_books, other, together):
         statement += (
             ", (%(right_id)s, %(community)s, 'right', %(right_debit)s, %(right_credit)s, 1,"
         )
-        statement += " 'x', '', '{}', now(), %(right_reverses)s, NULL)"
+        statement += " 'x', 'test:x', '{}', now(), %(right_reverses)s, NULL)"
         values |= {f"right_{name}": value for name, value in right.items()}
 
     with pytest.raises(DatabaseError) as refusal:
@@ -380,10 +394,9 @@ def test_a_published_rule_and_an_award_are_final(served, wang, zhao, model):
             run(statement)
 
 
-@pytest.mark.parametrize("model", [Seal, Rollup, Verification, ExpiryPolicy])
-def test_what_was_sealed_verified_or_promised_is_final(books, lake, model):
+@pytest.mark.parametrize("model", [Seal, Rollup, ExpiryPolicy])
+def test_what_was_sealed_or_promised_is_final(books, lake, model):
     sealing.seal(community=lake)
-    verifying.verify(community=lake)
     expiry.set_policy(community=lake, kind="end_of_year", valid_from=date(2024, 1, 1))
     table = model._meta.db_table
     assert model.objects.exists()

@@ -33,9 +33,9 @@ from points.kinds import AccountKind
 from points.ledger import services as ledger
 from points.ledger.errors import InsufficientPoints
 from points.ledger.selectors import total, totals_by_kind, transfers_of
-from points.models import ExpiryPolicy, Transfer
-from points.seals.services import verifying
+from points.models import Earned, ExpiryPolicy, Transfer
 from tests.points.earning import award_hours
+from tests.verified import found_in_books
 
 NEVER, END_OF_YEAR, END_OF_NEXT_YEAR, MONTHS = ExpiryPolicy.Kind
 Y2024, Y2025 = date(2024, 12, 31), date(2025, 12, 31)
@@ -80,6 +80,7 @@ class Purse:
             back_until=expiry.back_until(community=self.community),
             key=f"void:{new_id()}",
             reason="correction",
+            source=f"undo:void:{new_id()}",
             amount=points,
         )
 
@@ -123,7 +124,13 @@ class Purse:
     def movement(self, debit, credit, points, until=None):
         key = f"test:{new_id()}"
         return ledger.Movement(
-            debit=debit, credit=credit, amount=points, key=key, reason="test", expires_on=until
+            debit=debit,
+            credit=credit,
+            amount=points,
+            key=key,
+            reason="test",
+            source=f"test:{key}",
+            expires_on=until,
         )
 
 
@@ -403,7 +410,7 @@ def test_what_is_given_back_twice_after_its_day_goes_on_that_day_twice(past):
     keys = Transfer.objects.filter(reason="expiry").order_by("id").values_list("key", "amount")
     key = f"expire:{past.wallet.pk}:2024-12-31"
     assert list(keys) == [(key, 60), (f"{key}:2", 40)]
-    findings = [f for check in verifying.books.CHECKS for f in check.findings(past.community)]
+    findings = found_in_books(past.community)
     assert [f for f in findings if f.check == "expiry"] == []
 
 
@@ -418,7 +425,7 @@ def test_a_refund_after_the_day_says_until_when_it_can_be_spent(past):
     (back,) = Transfer.objects.filter(reverses=past.named["tea"].pk)
     assert (back.amount, back.expires_on) == (70, date(2025, 4, 2))
     assert past.expiring == [(date(2025, 4, 2), 70), (Y2025, 30)]
-    findings = [f for check in verifying.books.CHECKS for f in check.findings(past.community)]
+    findings = found_in_books(past.community)
     assert [f for f in findings if "its id was made at" not in f.because] == []
 
 
@@ -664,7 +671,8 @@ def test_what_has_expired_explains_itself(past):
 
     (transfer,) = Transfer.objects.filter(reason="expiry")
     assert transfer.key == f"expire:{purse.wallet.pk}:2024-12-31"
-    assert transfer.source == "expiry:2024-12-31"
+    earned = Earned.objects.get(account=purse.wallet, expires_on=Y2024)
+    assert transfer.source == f"expiry:{earned.pk}"
     assert transfer.explanation == {
         "expires_on": "2024-12-31",
         "available": 110,

@@ -32,6 +32,7 @@ def earn(lake):
                 amount=points,
                 key=f"gift:{new_id()}",
                 reason="gift",
+                source=f"test:gift:{new_id()}",
                 expires_on=until,
             )
         )
@@ -100,9 +101,17 @@ def test_i_see_what_i_owe(lake, wang, earn, logged_in):
     hours = earn(wang, 100, Y2030)
     wallet = ledger.wallet(community=lake, person_id=wang.pk)
     shop = ledger.account(community=lake, kind=AccountKind.MERCHANT)
-    spent = ledger.Movement(debit=wallet, credit=shop, amount=60, key="tea", reason="redemption")
+    spent = ledger.Movement(
+        debit=wallet, credit=shop, amount=60, key="tea", reason="redemption", source="test:tea"
+    )
     ledger.post(spent)
-    ledger.reverse(community_id=lake.pk, transfer_id=hours.pk, key="void", reason="correction")
+    ledger.reverse(
+        community_id=lake.pk,
+        transfer_id=hours.pk,
+        key="void",
+        reason="correction",
+        source="undo:void",
+    )
 
     wallet = logged_in(wang).get("/api/v1/me/wallets/lake").json()
 

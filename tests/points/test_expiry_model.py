@@ -23,8 +23,8 @@ from points.kinds import AccountKind
 from points.ledger import services as ledger
 from points.ledger.selectors import totals_by_kind
 from points.models import Earned, ExpiryPolicy, Transfer
-from points.seals.services import verifying
 from tests.points.earning import award_hours
+from tests.verified import found_in_books
 
 pytestmark = pytest.mark.slow
 
@@ -184,6 +184,7 @@ class Ledger:
             amount=points,
             key=f"k{self.number}",
             reason="test",
+            source=f"test:k{self.number}",
         )
 
     def policy(self, kind, months, at_least_days):
@@ -235,6 +236,7 @@ class Ledger:
             transfer_id=transfer_id,
             key=f"reverse:{new_id()}",
             reason="correction",
+            source=f"undo:reverse:{new_id()}",
             amount=points,
             **more,
         )
@@ -349,13 +351,8 @@ def test_what_is_there_and_gone_is_the_models_whenever_the_task_ran(clock, lake,
                 } == +model.earned.get(who, Counter())
             expiry.expire(community=lake)
             assert totals_by_kind(lake)[AccountKind.EXPIRED] == model.lost.total()
-            found = verifying.books.CHECKS
-            assert [
-                str(f)
-                for check in found
-                for f in check.findings(lake)
-                if "its id was made at" not in f.because
-            ] == []
+            found = found_in_books(lake)
+            assert [str(f) for f in found if "its id was made at" not in f.because] == []
 
     examples()
 

@@ -19,7 +19,7 @@ from points.ledger import errors as ledger_errors
 from points.ledger import services as ledger
 from points.ledger.selectors import balance
 from points.models import Account, Claim, Fund, Hold, TopUp, Transfer
-from points.seals.services import verifying
+from tests.verified import found_in_books
 
 Status = Claim.Status
 WUZHUER = Path(scenarios.__file__).parent / "wuzhuer"
@@ -79,7 +79,7 @@ def statuses(*claims):
 
 
 def findings(community):
-    return verifying.verify(community=community).findings
+    return found_in_books(community)
 
 
 # --- money in, money out ----------------------------------------------------------------------
@@ -93,7 +93,7 @@ def test_a_claim_is_reserved_then_paid_and_each_step_is_in_the_ledger(lake, fund
 
     assert (claim.status, figures(fund)) == (Status.COMMITTED, (10_000, 0, 3_000, 7_000, 0, 0))
     paid = Transfer.objects.get(key=f"fund_claim:{claim.pk}")
-    assert (paid.amount, paid.reason, paid.source) == (3_000, "report", "report:1")
+    assert (paid.amount, paid.reason, paid.source) == (3_000, "report", claim.source)
     payee = Account.objects.get(pk=paid.credit_id)
     assert (payee.kind, payee.unit, payee.holder) == ("payout", "fen", f"person:{wang.pk}")
     source = ledger.account(community=lake, kind=AccountKind.ISSUANCE, unit=Unit.FEN)
@@ -117,7 +117,7 @@ def test_points_of_a_fund_reach_the_wallet_with_their_last_day_and_why(lake, qia
 
     funds.commit(claim=claim, expires_on=date(2099, 12, 31), at=closed(2))
 
-    paid = Transfer.objects.get(source="proposal:1")
+    paid = Transfer.objects.get(source=claim.source)
     assert (paid.expires_on, paid.occurred_at) == (date(2099, 12, 31), closed(2))
     assert paid.explanation == {"rule": "tariff"}
     assert balance(ledger.wallet(community=lake, person_id=wang.pk)) == 20
@@ -254,7 +254,13 @@ def test_what_the_ledger_brings_back_is_taken_up_by_a_sweep(lake, fund, ask):
     ask(5_000, day=2)
     waiting = ask(5_000, day=3)
     transfer = Transfer.objects.get(key=f"fund_claim:{paid.pk}")
-    ledger.reverse(community_id=lake.pk, transfer_id=transfer.pk, key="return:1", reason="return")
+    ledger.reverse(
+        community_id=lake.pk,
+        transfer_id=transfer.pk,
+        key="return:1",
+        reason="return",
+        source="undo:return:1",
+    )
 
     tasks.sweep_waiting_claims()
     tasks.sweep_waiting_claims()
@@ -526,6 +532,7 @@ def test_the_database_lets_nobody_overtake(queue, fund, qian):
         credit=claim.payee,
         amount=claim.amount,
         reason="x",
+        source=claim.source,
         occurred_at=closed(1),
         expires_at=None,
     )
@@ -562,6 +569,7 @@ def test_the_database_pays_nothing_above_the_threshold_without_approval(queue, f
         amount=claim.amount,
         key=f"fund_claim:{claim.pk}",
         reason="x",
+        source=f"test:fund_claim:{claim.pk}",
     )
     ledger.post(movement)
     with pytest.raises(DatabaseError) as refusal, transaction.atomic():
@@ -639,7 +647,7 @@ def execute(statement, *values):
 TAMPERING = {
     "a top-up without its transfer": (
         "DELETE FROM points_transfer WHERE key LIKE 'fund_top_up:%'",
-        ["event: its transfer is gone"],
+        ["topup: its transfer is gone"],
     ),
     "a transfer without its top-up": (
         "DELETE FROM points_topup",
@@ -647,12 +655,12 @@ TAMPERING = {
     ),
     "a top-up that says more": (
         "UPDATE points_topup SET amount = amount + 1",
-        ["event: it says that 10001 moved, transfer … moves 10000"],
+        ["topup: it says that 10001 moved, transfer … moves 10000"],
     ),
     "a payment to somebody else": (
         "UPDATE points_transfer SET credit_id = (SELECT id FROM points_account"
         " WHERE holder = 'person:another') WHERE key LIKE 'fund_claim:%'",
-        ["event: it says that 1000 moved"],
+        ["claim: it says that 1000 moved"],
     ),
     "a payment that nobody claimed": (
         "UPDATE points_claim SET status = 'released' WHERE subject = 'report:1'",
@@ -669,7 +677,8 @@ TAMPERING = {
         ],
     ),
     "a reservation that nothing holds": (
-        "UPDATE points_hold SET state = 'voided', resolved_at = now() WHERE source = 'report:3'",
+        "UPDATE points_hold SET state = 'voided', resolved_at = now()"
+        " WHERE id = (SELECT hold_id FROM points_claim WHERE subject = 'report:3')",
         ["claim: it is reserved, and its hold is voided"],
     ),
     "a hold that no claim reserves": (
@@ -724,7 +733,7 @@ def test_what_was_changed_behind_the_back_is_named(queue, fund, lake, name):
         cursor.execute(statement)
         cursor.execute("SET LOCAL session_replication_role = origin")
 
-    found = [one for one in findings(lake) if one["check"] == "funds"]
+    found = [one for one in findings(lake) if one.check == "funds"]
     told = [tidied(one) for one in found]
     assert len(told) == len(expected), told
     for one, beginning in zip(sorted(told), sorted(expected), strict=True):
@@ -733,7 +742,7 @@ def test_what_was_changed_behind_the_back_is_named(queue, fund, lake, name):
 
 def tidied(finding):
     """Name the row by what it is, and leave out ids."""
-    text = f"{finding['row'].split()[0]}: {finding['because']}"
+    text = f"{finding.table.removeprefix('points_')}: {finding.because}"
     return re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "…", text)
 
 

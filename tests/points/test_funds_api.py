@@ -160,7 +160,14 @@ def test_the_statement_says_in_words_what_came_in_and_went_out_and_each_line_ope
     claim = funds.approve(claim=ask(6_000, "paid"), approved_by=qian)
     claim = funds.commit(claim=claim, at=NOON)
     paid = Transfer.objects.get(key=f"fund_claim:{claim.pk}")
-    ledger.reverse(community_id=lake.pk, transfer_id=paid.pk, key="void", reason="void", amount=50)
+    ledger.reverse(
+        community_id=lake.pk,
+        transfer_id=paid.pk,
+        key="void",
+        reason="void",
+        source="undo:void",
+        amount=50,
+    )
     into = funds.carry_over(fund=fund, ended_by=qian)
 
     english = {"Accept-Language": "en"}

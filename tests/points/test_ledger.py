@@ -330,6 +330,7 @@ def test_wallets_that_pay_each_other_do_not_wait_for_each_other_in_a_ring(
                     amount=1,
                     key=f"swap:{number}:{turn}",
                     reason="gift",
+                    source=f"test:swap:{number}:{turn}",
                 )
             )
 
@@ -364,7 +365,9 @@ def test_holds_captured_for_whoever_pays_at_that_moment_are_no_ring(at_once, kin
     fund, wallet = opened["fund"], opened["wallet"]
     for number, account in enumerate((fund, wallet)):
         ledger.post(replace(earn, credit=account, key=f"budget:{number}"))
-    back = Movement(debit=wallet, credit=fund, amount=1, key="back", reason="gift")
+    back = Movement(
+        debit=wallet, credit=fund, amount=1, key="back", reason="gift", source="test:back"
+    )
     holds = [ledger.hold(replace(back, key=f"back:{n}"), lifetime=HOUR) for n in range(40)]
 
     def work(number):

@@ -89,7 +89,7 @@ def test_a_statement_says_what_came_in_and_went_out_newest_first(
                 "id": str(spent.pk),
                 "amount": -30,
                 "reason": "redemption",
-                "source": "",
+                "source": "test:redemption:1",
                 "about": None,
                 "occurred_at": iso(spent.occurred_at),
                 "posted_at": iso(spent.posted_at),
@@ -254,7 +254,7 @@ def test_an_award_explains_itself_to_who_earned_it(lake, wang, zhao, served, log
         "amount": 32,
         "reason": "hours",
         "source": f"hours:{attendance.pk}",
-        "about": None,
+        "about": {"words": "交通劝导", "ids": {"attendance_id": str(attendance.pk)}},
         "occurred_at": "2024-03-01T02:00:00Z",
         "posted_at": iso(award.transfer.posted_at),
         "expires_on": award.transfer.expires_on.isoformat(),
@@ -329,7 +329,12 @@ def test_what_was_taken_back_says_how_much_and_what_is_still_owed(
     earned = ledger.post(earn)
     ledger.post(spend)
     reversal = ledger.reverse(
-        community_id=lake.pk, transfer_id=earned.pk, key="void:1", reason="reversal", amount=90
+        community_id=lake.pk,
+        transfer_id=earned.pk,
+        key="void:1",
+        reason="reversal",
+        source="undo:void:1",
+        amount=90,
     )
     client = logged_in(wang)
 

@@ -272,6 +272,7 @@ class Ledger:
             key=key,
             amount=amount,
             reason="x",
+            source=f"undo:{key}",
         )
         return Reversal.objects.get(pk=answer.pk).key, answer.amount, answer.recovered
 
@@ -345,6 +346,7 @@ class Books(RuleBasedStateMachine):
             amount=amount,
             key=self.key(number),
             reason="x",
+            source=f"test:{self.key(number)}",
             expires_on=expires_on,
         )
 

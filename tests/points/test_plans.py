@@ -63,7 +63,13 @@ class Books:
 
     def moves(self, debit, credit, amount, **more):
         return Movement(
-            debit=debit, credit=credit, amount=amount, key=f"{next(serial)}", reason="test", **more
+            debit=debit,
+            credit=credit,
+            amount=amount,
+            key=f"{next(serial)}",
+            reason="test",
+            source=f"test:{next(serial)}",
+            **more,
         )
 
     def award(self, wallet, amount, **more):
@@ -75,6 +81,7 @@ class Books:
             transfer_id=transfer.pk,
             key=f"{next(serial)}",
             reason="test",
+            source=f"undo:{next(serial)}",
         )
 
 

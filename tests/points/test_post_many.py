@@ -162,7 +162,13 @@ def test_wallets_that_owe_repay_first(earn, spend, wallet, wallets, monkeypatch)
     monkeypatch.setattr(ledger, "BATCH", 2_000)  # of several batches they would repay in parts
     award = ledger.post(earn)
     ledger.post(replace(spend, amount=100))
-    ledger.reverse(community_id=award.community_id, transfer_id=award.pk, key="undo", reason="x")
+    ledger.reverse(
+        community_id=award.community_id,
+        transfer_id=award.pk,
+        key="undo",
+        reason="x",
+        source="undo:undo",
+    )
 
     ledger.post_many(
         replace(earn, credit=credit, amount=amount, key=f"many:{number}")

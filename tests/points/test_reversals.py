@@ -19,6 +19,7 @@ def reverse(transfer: Transfer, **other) -> Reversal:
         "transfer_id": transfer.pk,
         "key": "undo:1",
         "reason": "mistake",
+        "source": "undo:1",
     }
     return ledger.reverse(**arguments | other)
 
@@ -128,7 +129,14 @@ def test_refusals_come_in_one_order(earn, fund, issuance, hill):
     reverse(award)
     back = Transfer.objects.get(reverses=award)
     budget = ledger.post(
-        Movement(debit=issuance, credit=fund, amount=100, key="budget", reason="budget")
+        Movement(
+            debit=issuance,
+            credit=fund,
+            amount=100,
+            key="budget",
+            reason="budget",
+            source="test:budget",
+        )
     )
     ledger.post(replace(earn, debit=fund, amount=60, key="report:1"))
     wrongs = [

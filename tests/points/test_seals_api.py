@@ -1,4 +1,4 @@
-"""Public parts of the ledger, to hold us to it, and the findings of its verification."""
+"""Public parts of the ledger, to hold us to it."""
 
 import json
 import shutil
@@ -15,16 +15,14 @@ from rest_framework.test import APIClient
 
 from backend.communities.models import Role
 from backend.communities.services import roles
-from backend.ids import new_id
 from points import verify_receipt
 from points.ledger import services as ledger
-from points.models import Account, Seal, Verification
-from points.seals.services import sealing, verifying
+from points.models import Seal
+from points.seals.services import sealing
 
 pytestmark = pytest.mark.usefixtures("_no_rules")
 
 SEALS = "/api/v1/communities/lake/seals"
-VERIFICATIONS = "/api/v1/communities/lake/verifications"
 
 
 @pytest.fixture
@@ -32,7 +30,7 @@ def sealed(lake, earn):
     """Three seals of one transfer each, the first first."""
     seals = []
     for number in range(3):
-        ledger.post(replace(earn, key=f"hours:{number}"))
+        ledger.post(replace(earn, key=f"hours:{number}", source=f"test:{number}"))
         seals += sealing.seal(community=lake)
     return seals
 
@@ -148,68 +146,3 @@ def test_a_receipt_holds_against_the_page_as_it_was_downloaded(
     changed = json.loads(receipt)
     changed["leaf"] = changed["leaf"].replace('"amount": 100', '"amount": 900')
     assert check(json.dumps(changed).encode(), page).returncode == 1
-
-
-# --- auditors ---------------------------------------------------------------------------------
-def shown(run, **more):
-    moments = {
-        name: getattr(run, name).isoformat().replace("+00:00", "Z")
-        for name in ("started_at", "finished_at")
-    }
-    return {"id": str(run.pk), **moments} | more
-
-
-def test_what_verifying_found_is_listed_newest_first(lake, client, sealed):
-    nothing_wrong = verifying.verify(community=lake)
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL session_replication_role = replica")
-        cursor.execute("UPDATE points_account SET credits = credits + 1 WHERE kind = 'wallet'")
-        cursor.execute("SET LOCAL session_replication_role = origin")
-    something_wrong = verifying.verify(community=lake)
-
-    response = client.get(VERIFICATIONS)
-
-    looked_at = {"transfers": 3, "seals": 3, "head": bytes(sealed[-1].head).hex()}
-    well, ill = (
-        shown(Verification.objects.get(pk=run.pk), **looked_at, findings_count=count)
-        for run, count in ((nothing_wrong, 0), (something_wrong, something_wrong.findings_count))
-    )
-    assert response.status_code == 200
-    assert response.json() == {"next": None, "previous": None, "results": [ill, well]}
-    assert client.get(f"{VERIFICATIONS}/{nothing_wrong.pk}").json() == well | {"findings": []}
-    body = client.get(f"{VERIFICATIONS}/{something_wrong.pk}").json()
-    assert body == ill | {"findings": something_wrong.findings}
-    wallet = Account.objects.get(kind="wallet")
-    assert any(str(wallet.pk) in finding["row"] for finding in body["findings"])
-
-
-def test_before_the_first_seal_there_is_no_head(lake, client):
-    verifying.verify(community=lake)
-
-    (row,) = client.get(VERIFICATIONS).json()["results"]
-
-    assert (row["transfers"], row["seals"], row["head"]) == (0, 0, None)
-
-
-@pytest.mark.parametrize("address", ["", "/{run}"])
-def test_what_verifying_found_is_for_those_who_watch_over_the_community(
-    lake, hill, wang, person, logged_in, address
-):
-    run = verifying.verify(community=lake)
-    next_door = person("sun", "孙社工")
-    roles.give(user=next_door, community=hill, role=Role.STAFF)
-    address = VERIFICATIONS + address.format(run=run.pk)
-
-    for user in (wang, next_door):
-        response = logged_in(user).get(address)
-        assert (response.status_code, response.json()["code"]) == (404, "community_unknown")
-    response = APIClient().get(address)
-    assert (response.status_code, response.json()["code"]) == (401, "not_authenticated")
-
-
-def test_a_verification_of_other_books_is_not_found_in_these(lake, hill, client):
-    theirs = verifying.verify(community=hill)
-
-    for pk in (theirs.pk, new_id()):
-        response = client.get(f"{VERIFICATIONS}/{pk}")
-        assert (response.status_code, response.json()["code"]) == (404, "not_found")

@@ -11,8 +11,11 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
+from django.utils import timezone, translation
 
-from backend.celery import app
+from backend.registries.checks import Kind, registered
+from backend.verification.models import Verification
+from backend.verification.services import asking, running
 from merchants.redemption.services import vouchers as redemption
 from merchants.settlement.services import statements as settlement
 from points.awards.services import awards
@@ -20,15 +23,28 @@ from points.expiry import services as expiry
 from points.kinds import AccountKind
 from points.ledger import services as ledger
 from points.ledger.services import Movement
-from points.models import Award, Hold, Reversal, Rule, Seal, Transfer, Verification
-from points.seals import tasks
-from points.seals.services import sealing, verifying
+from points.models import Award, Hold, Reversal, Rule, Seal, Transfer
+from points.seals.services import sealing
 from tests.points.earning import award_hours
+from tests.verified import found_in, found_in_books
 from volunteers.attendance.services import hours
 from volunteers.reports.services import reports
 
 HOUR = timedelta(hours=1)
 UUID_TEXT = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def as_told(finding):
+    """Say ``totals: account <id>: …`` of a row, and its name alone of what is none."""
+    table, row, because = finding.table.removeprefix("points_"), finding.row, finding.because
+    if finding.check == "guards":
+        row = f"{row} of {finding.table}" if table else row
+    elif table in ("seal", "rollup"):  # by their numbers
+        row, _, because = because.partition(": ")
+        row = f"rollup of {row}" if table == "rollup" else row
+    elif " " not in row:
+        row = f"{table} {row}"
+    return f"{finding.check}: {row}: {because}"
 
 
 class Books:
@@ -53,6 +69,7 @@ class Books:
             amount=amount,
             key=key,
             reason="test",
+            source=f"test:{key}",
             **more,
         )
 
@@ -83,6 +100,7 @@ class Books:
             transfer_id=transfer.pk,
             key=key,
             reason="correction",
+            source=f"undo:{key}",
             amount=amount,
         )
 
@@ -90,12 +108,11 @@ class Books:
         return sealing.seal(community=self.community)
 
     def verify(self, **more):
-        return verifying.verify(community=self.community, **more)
+        return running.verify(community=self.community, kind="ledger", **more)
 
     def found(self, **more):
         """Return the findings, with names of rows in the place of their ids."""
-        findings = self.verify(**more).findings
-        return [self.with_names("{check}: {row}: {because}".format(**one)) for one in findings]
+        return [self.with_names(as_told(one)) for one in found_in_books(self.community, **more)]
 
     def remember(self):
         """The names that rows have now, for when they are gone or others."""
@@ -201,22 +218,7 @@ def test_nothing_is_found_where_nothing_was_sealed_or_even_posted(lake, hill, wa
     assert books.found() == []
     books.post("issuance", "wang", 5, "gift")
     assert books.found() == []
-    assert verifying.verify(community=hill).findings == []
-
-
-def test_a_verification_is_on_record(books):
-    done = books.verify()
-
-    stored = Verification.objects.get()
-    last = Seal.objects.order_by("number").last()
-    assert (stored.pk, stored.transfers, stored.seals, bytes(stored.head)) == (
-        done.pk,
-        Transfer.objects.count(),
-        last.number,
-        bytes(last.head),
-    )
-    assert (stored.findings, stored.findings_count) == ([], 0)
-    assert stored.started_at < stored.finished_at
+    assert found_in_books(hill) == []
 
 
 def test_a_days_business_leaves_nothing_to_be_found(
@@ -244,9 +246,9 @@ def test_a_days_business_leaves_nothing_to_be_found(
         report=reports.submit(community=lake, reporter=wang, **seen), handler=zhao
     )
 
-    assert verifying.verify(community=lake).findings == []
+    assert found_in(lake) == []
     assert sealing.seal(community=lake)
-    assert verifying.verify(community=lake).findings == []
+    assert found_in(lake) == []
 
 
 @pytest.mark.slow
@@ -390,7 +392,7 @@ TAMPERING = {
     ),
     "a key": (
         ["UPDATE points_transfer SET key = 'another' WHERE key = 'present'"],
-        ["seals: transfer present (another): it is not what was sealed in seal 2"],
+        ["seals: transfer present: it is not what was sealed in seal 2"],
     ),
     "who was credited": (
         ["UPDATE points_transfer SET credit_id = '<li>' WHERE key = 'gift'"],
@@ -469,15 +471,15 @@ TAMPERING = {
         ],
         ["holds: hold waiting cake: it was captured, and transfer waiting cake is gone"],
     ),
-    "one slipped into the past": (
+    "one slipped into June": (
         [SLIPPED_IN.format(*IN_JUNE_2024)],
         [
             "totals: account wang: credits 342, should be 347",
             "totals: account wang: earned until ever: 150, should be 155",
-            "seals: transfer new (slipped in): it is neither sealed nor waiting to be",
+            "seals: transfer new: it is neither sealed nor waiting to be",
         ],
     ),
-    "one slipped into the past, to be sealed, and all totals with it": (
+    "one slipped into June, to be sealed, and all totals with it": (
         [
             SLIPPED_IN.format(*IN_JUNE_2024),
             WAITS.format("slipped in"),
@@ -485,33 +487,27 @@ TAMPERING = {
             WANG_EARNED_MORE.format("IS NULL"),
         ],
         [
-            "seals: transfer new (slipped in): it says posted at <moment>, and was not there when"
+            "seals: transfer new: it says posted at <moment>, and was not there when"
             " seal 4 was closed at <moment>"
         ],
     ),
-    "the same, under an id of today": (
+    "one slipped into June, under an id of today": (
         [
             SLIPPED_IN.format("uuid7()", IN_JUNE_2024[1]),
             WAITS.format("slipped in"),
             WANG_HAS_MORE,
             WANG_EARNED_MORE.format("IS NULL"),
         ],
-        [
-            "books: transfer new (slipped in): it says posted at <moment>, its id was made at"
-            " <moment>"
-        ],
+        ["books: transfer new: it says posted at <moment>, its id was made at <moment>"],
     ),
-    "the same, with an id of then and posted today": (
+    "one slipped into June, posted today": (
         [
             SLIPPED_IN.format(IN_JUNE_2024[0], "clock_timestamp()"),
             WAITS.format("slipped in"),
             WANG_HAS_MORE,
             WANG_EARNED_MORE.format("IS NULL"),
         ],
-        [
-            "books: transfer new (slipped in): it says posted at <moment>, its id was made at"
-            " <moment>"
-        ],
+        ["books: transfer new: it says posted at <moment>, its id was made at <moment>"],
     ),
     "one that is not to be sealed": (
         ["DELETE FROM points_unsealed WHERE id = '<waiting gift>'"],
@@ -531,9 +527,9 @@ TAMPERING = {
             "UPDATE points_transfer SET id = '<present>' WHERE key = 'old'",
         ],
         [
-            "seals: transfer present (old): it has the contents that were sealed as transfer old:"
+            "seals: transfer present: it has the contents that were sealed as transfer old:"
             " they were swapped",
-            "seals: transfer old (present): it has the contents that were sealed as transfer"
+            "seals: transfer old: it has the contents that were sealed as transfer"
             " present: they were swapped",
         ],
     ),
@@ -885,7 +881,7 @@ TAMPERING = {
         ],
         [
             "guards: constraint transfer_once of points_transfer: it is not in force",
-            "keys: transfer with the key gift: there are 2, among them gift and waiting gift",
+            "keys: transfer gift: its key gift is that of 2 rows, also of waiting gift",
         ],
     ),
     "an amount of less than nothing": (
@@ -915,6 +911,9 @@ def test_what_was_changed_is_named(books, tamper, name):
     assert len(found) == len(expected), found
     for one, beginning in zip(sorted(found), sorted(expected), strict=True):
         assert one.startswith(beginning)
+    # All of it is new, but for what pretends to be of long ago.
+    as_new = books.found(since=timezone.now() - HOUR)
+    assert sorted(as_new) == sorted(found) or ("June" in name and set(as_new) < set(found))
 
 
 def test_one_that_is_sealed_twice_is_named(books, tamper):
@@ -935,7 +934,7 @@ VOIDED = {
         ],
         [
             "guards: constraint void_once of points_void: it is not in force",
-            "voids: void new (hours:10): its award was voided before",
+            "voids: void new: its award was voided before",
         ],
     ),
     "a void without a reversal": (
@@ -972,7 +971,7 @@ VOIDED = {
     ),
     "an award that was voided, gone": (
         ["DELETE FROM points_award WHERE source = 'hours:10'"],
-        ["voids: void hours:10 (): award hours:10 is gone"],
+        ["voids: void hours:10: award hours:10 is gone"],
     ),
     "an award's kind": (
         ["UPDATE points_award SET kind = 'report' WHERE source = 'hours:9'"],
@@ -1007,7 +1006,7 @@ def test_what_was_voided_was_voided_once_and_whole(books, tamper, statements, fo
 
     findings = books.found()
     assert len(findings) == len(found)
-    for finding, expected in zip(findings, found, strict=True):
+    for finding, expected in zip(sorted(findings), sorted(found), strict=True):
         assert finding.startswith(expected)
 
 
@@ -1071,7 +1070,7 @@ REWRITTEN = (
 def test_a_ledger_rewritten_with_its_seals_is_told_by_the_heads_that_were_published(books, tamper):
     heads = published(books.community)
     assert books.found(against=heads) == []
-    tamper(*REWRITTEN, "DELETE FROM points_verification")
+    tamper(*REWRITTEN)
     books.seal()
 
     assert books.found() == []  # nothing in it contradicts the rest
@@ -1087,7 +1086,8 @@ def test_a_ledger_rewritten_with_its_seals_is_told_by_an_earlier_verification(bo
     books.seal()
 
     assert books.found() == [
-        "seals: verification new: at <moment> it found a head that no seal has any more: <head>"
+        "seals: verification_verification new: at <moment> it found a head that no seal has any"
+        " more: <head>"
     ]
 
 
@@ -1112,18 +1112,7 @@ def test_heads_of_another_community_are_not_missed(books, hill):
     assert books.found(against=heads) == []
 
 
-def test_of_many_findings_some_are_kept_and_all_are_counted(books, tamper, monkeypatch):
-    monkeypatch.setattr(verifying, "KEPT", 2)
-    tamper("UPDATE points_transfer SET occurred_at = now()")
-
-    done = books.verify()
-
-    assert len(done.findings) == 2
-    assert done.findings_count == sum(map(len, Seal.objects.values_list("transfer_ids", flat=True)))
-    assert done.findings[0].keys() == {"check", "row", "because"}
-
-
-# --- the command and the task -----------------------------------------------------------------
+# --- the command -----------------------------------------------------------------------------
 @pytest.fixture
 def verify_ledger(books):
     """Runs the command; answers what it printed, without figures of time, and how it failed."""
@@ -1131,7 +1120,7 @@ def verify_ledger(books):
     def run(*arguments):
         out, failure = io.StringIO(), None
         try:
-            call_command("verify_ledger", *arguments, stdout=out)
+            call_command("verify", *arguments, "--kind", "ledger", stdout=out)
         except CommandError as error:
             failure = str(error)
         printed = re.sub(r"[\d,.]+ (rows|s)\b", r"N \1", books.with_names(out.getvalue()))
@@ -1141,39 +1130,22 @@ def verify_ledger(books):
 
 
 def test_the_command_says_what_it_checked_how_much_and_how_long(verify_ledger):
-    assert verify_ledger("--community", "lake") == (
-        [
-            "lake 碧沙湖社区",
-            "  guards: triggers, functions and constraints stand as declared, and nothing turns"
-            " them off (N rows, N s)",
-            "  floors: no account is below zero (N rows, N s)",
-            "  keys: one key moves points once (N rows, N s)",
-            "  books: amounts are positive, both accounts are there, differ, share community and"
-            " unit (N rows, N s)",
-            "  reversals: each goes back the way of its transfer, never more than it, as far as is"
-            " on record (N rows, N s)",
-            "  holds: what was captured is its transfer, in time; what was not has none"
-            " (N rows, N s)",
-            "  totals: what accounts show is the sum of their transfers, holds and reversals"
-            " (N rows, N s)",
-            "  awards: each has its transfer and names its rule version (`recompute` derives them"
-            " anew) (N rows, N s)",
-            "  voids: each takes back one award, whole, and each award is voided once"
-            " (N rows, N s)",
-            "  expiry: what a wallet lost is of a day that was over, and what it did not keep"
-            " (N rows, N s)",
-            "  funds: each transfer of a fund has its event, each reservation its hold, and nobody"
-            " overtook (N rows, N s)",
-            "  balance: accounts of a unit add up to zero; at any past moment, each transfer does"
-            " (N rows, N s)",
-            "  seals: each row is what was sealed, in one seal or waiting; heads are chained"
-            " (N rows, N s)",
-            "  22 transfers, 4 seals, N s; last head <head>",
-            "Nothing was found: all that was checked holds.",
-            "Heads were not compared with published ones (--against FILE).",
-        ],
-        None,
-    )
+    lines, failure = verify_ledger("--community", "lake")
+
+    assert failure is None
+    assert lines[0] == "lake 碧沙湖社区"
+    with translation.override("en"):
+        assert lines[1:-3] == [
+            f"  {check.name}: {check.promise} (N rows, N s)"
+            for check in registered(Kind.LEDGER)
+            if not check.is_against_heads
+        ]
+    assert lines[-3:] == [
+        "  finished, N s; seal 4, head <head>",
+        "Nothing was found: all that was checked holds.",
+        "Heads were not compared with published ones (--against FILE).",
+    ]
+    assert "  floors: No account is below zero. (N rows, N s)" in lines
 
 
 def test_the_command_names_what_it_finds_where_it_finds_it_and_fails(verify_ledger, tamper):
@@ -1181,9 +1153,9 @@ def test_the_command_names_what_it_finds_where_it_finds_it_and_fails(verify_ledg
 
     lines, failure = verify_ledger()
 
-    place = lines.index("  FOUND totals: account wang: held 0, should be 10")
+    place = lines.index("  FOUND totals: points_account wang: held 0, should be 10")
     assert lines[place + 1].startswith("  totals: ")
-    assert failure == "The ledger is NOT as it should be. Findings: 1."
+    assert failure == "Not all is as it should be. Findings: 1."
 
 
 def test_the_command_looks_at_every_community_or_at_one(verify_ledger, hill):
@@ -1205,15 +1177,16 @@ def test_the_command_compares_with_a_file_of_published_heads(
     file.write_text(json.dumps(shape(published(books.community))))
     lines, failure = verify_ledger("--against", str(file))
     assert failure is None
-    assert "  published: seals have the heads that were published (N rows, N s)" in lines
+    assert "  published: Seals have the heads that were published. (N rows, N s)" in lines
     assert lines[-1] == "Nothing was found: all that was checked holds."
 
-    tamper(*REWRITTEN, "DELETE FROM points_verification")
+    tamper(*REWRITTEN, "DELETE FROM verification_verification")
     books.seal()
 
     lines, failure = verify_ledger("--against", str(file))
-    assert "  FOUND published: seal 4: its head was published as <head>, and is <head>" in lines
-    assert failure == "The ledger is NOT as it should be. Findings: 4."
+    found = "points_seal seal 4: seal 4: its head was published as <head>, and is <head>"
+    assert f"  FOUND published: {found}" in lines
+    assert failure == "Not all is as it should be. Findings: 4."
 
 
 HEAD = {"number": 1, "head": "5f" * 32}
@@ -1253,22 +1226,16 @@ def test_heads_that_do_not_say_whose_they_are_are_for_one_community(verify_ledge
     assert verify_ledger("--against", str(file), "--community", "lake")[1] is None
 
 
-@pytest.mark.usefixtures("_tasks_run_at_once")
-def test_every_night_each_community_is_verified(books, hill):
-    tasks.sweep_verifications.delay()
+def test_the_command_reads_what_is_new_and_waits_for_nobody(verify_ledger, books):
+    assert verify_ledger("--since-last")[1] is None
+    assert verify_ledger("--since-last")[1] is None
+    last, first = Verification.objects.order_by("-id")
+    assert [(one.is_whole, one.since_id) for one in (first, last)] == [
+        (True, None),
+        (False, first.pk),
+    ]
 
-    done = Verification.objects.order_by("community__code")
-    assert [(one.community.code, one.findings_count) for one in done] == [("hill", 0), ("lake", 0)]
-    schedule = app.conf.beat_schedule.values()
-    assert "points.seals.tasks.sweep_verifications" in [entry["task"] for entry in schedule]
-
-
-@pytest.mark.usefixtures("_tasks_run_at_once")
-def test_what_a_night_finds_is_logged(books, tamper, caplog):
-    tamper("UPDATE points_account SET held = 0 WHERE id = '<wang>'")
-
-    tasks.verify_community.delay(str(books.community.pk))
-
-    (record,) = [one for one in caplog.records if one.name == "points.seals.tasks"]
-    assert record.levelname == "ERROR"
-    assert record.getMessage() == "The ledger of lake is not as it should be. Findings: 1."
+    asking.ask(community=books.community, kind="ledger", is_whole=True)
+    assert verify_ledger()[1] == (
+        "lake: A verification of this kind is already waiting or running here."
+    )

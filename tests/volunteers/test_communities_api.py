@@ -24,6 +24,7 @@ def test_a_community_shows_everybody_what_became_of_its_points(lake, wang, li, g
                 amount=20,
                 key=f"to {kind}",
                 reason="redemption",
+                source=f"test:to {kind}",
             )
         )
 

@@ -1,22 +1,23 @@
-"""``manage.py recompute``: every award follows from its record, and what does not is named."""
+"""Recomputing: every award follows from its record, and what does not is named."""
 
-import io
 import json
 from dataclasses import asdict
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from django.core.management import CommandError, call_command
 from django.db import connection, transaction
+from django.utils import timezone
 
 from backend.communities.models import Community
+from backend.registries.checks import Kind, Scope
 from points.awards.services.rederiving import Recomputation
 from points.expiry import services as expiry
 from points.kinds import AccountKind
 from points.ledger import services as ledger
 from points.models import Award, ExpiryPolicy, Rule, Transfer
 from points.rules import services as rules
+from tests.verified import found_in
 from volunteers.attendance.services import hours
 from volunteers.reports.services import reports
 
@@ -45,6 +46,7 @@ def reverse(lake):
             transfer_id=Transfer.objects.get(key=source).pk,
             key=f"void:{source}:{points}",
             reason="mistake",
+            source=f"undo:void:{source}:{points}",
             amount=points,
         )
 
@@ -99,7 +101,11 @@ def a_year(lake, wang, li, verified, reported, reverse):
     wrong = verified(li, "2024-03-02 08:00", "2024-03-02 16:00")
     wallet = ledger.wallet(community=lake, person_id=li.pk)
     shop = ledger.account(community=lake, kind=AccountKind.MERCHANT, holder="merchant:1")
-    ledger.post(ledger.Movement(debit=wallet, credit=shop, amount=170, key="tea", reason="x"))
+    ledger.post(
+        ledger.Movement(
+            debit=wallet, credit=shop, amount=170, key="tea", reason="x", source="test:tea"
+        )
+    )
     verified(li, "2024-03-02 16:00", "2024-03-02 16:30")  # 0 of 5
     assert reverse(wrong, 30).outstanding > 0
     verified(li, "2024-03-02 17:00", "2024-03-02 19:00")  # 20 of 20
@@ -273,9 +279,9 @@ LONGER = (
         ),
         (
             "walk",
-            MOVED.replace("{change}", "reason = 'gift', source = 'x', expires_on = NULL"),
+            MOVED.replace("{change}", "reason = 'gift', source = 'x:1', expires_on = NULL"),
             [
-                "transfer.source is x, should be {source};"
+                "transfer.source is x:1, should be {source};"
                 " transfer.reason is gift, should be hours;"
                 " transfer.expires_on is None, should be {last day}"
             ],
@@ -512,42 +518,77 @@ def test_awards_and_reversals_at_once_have_an_order(lake, wang, zhao, served, re
     assert recomputation.awards == 8
 
 
-# --- the command ----------------------------------------------------------------------------------
+# --- as a check -----------------------------------------------------------------------------------
 
 
-def recompute(**options) -> str:
-    out = io.StringIO()
-    try:
-        call_command("recompute", stdout=out, **options)
-    finally:
-        recompute.printed = out.getvalue()
-    return recompute.printed
+def test_what_differs_is_told_by_the_award_and_a_missing_one_by_its_record(lake, year):
+    tamper(
+        f"UPDATE points_award SET amount = 21 WHERE source = '{year['walk']}'",
+        f"DELETE FROM points_award WHERE source = '{year['hazard']}'",
+    )
 
-
-def test_the_command_looks_at_every_community_or_at_one(lake, hill, year):
-    assert recompute() == "hill: 0 awards looked at.\nlake: 15 awards looked at.\n"
-    assert recompute(community="hill") == "hill: 0 awards looked at.\n"
-    with pytest.raises(CommandError, match="no community with the code sea"):
-        recompute(community="sea")
-
-
-def test_the_command_lists_what_differs_and_fails(lake, hill, year):
-    tamper(f"UPDATE points_award SET amount = 21 WHERE source = '{year['walk']}'")
-
-    (difference,) = Recomputation(lake)
-    assert json.loads(json.dumps(asdict(difference))) == {
+    differs = {
+        "table": "points_award",
+        "row": str(Award.objects.get(source=year["walk"]).pk),
         "source": year["walk"],
         "found": {"points": 21},
         "expected": {"points": 20},
     }
-    with pytest.raises(CommandError, match=r"Differences: 1\."):
-        recompute()
+    missing = {
+        "table": "volunteers_report",
+        "row": year["hazard"].partition(":")[2],
+        "source": year["hazard"],
+        "found": {"award": None},
+        "expected": {"award": "given"},
+    }
+    told = [json.loads(json.dumps(asdict(difference))) for difference in Recomputation(lake)]
+    assert told == [differs, missing]
+    assert [
+        (one.check, one.table, one.row, one.because)
+        for one in found_in(lake, Kind.AWARDS)
+        if one.check == "rederived"
+    ] == [
+        (
+            "rederived",
+            "points_award",
+            differs["row"],
+            f"{year['walk']}: points is 21, should be 20",
+        ),
+        (
+            "rederived",
+            "volunteers_report",
+            missing["row"],
+            f"{year['hazard']}: award is None, should be given",
+        ),
+    ]
 
-    assert recompute.printed == (
-        "hill: 0 awards looked at.\n"
-        f"lake: {year['walk']}: points is 21, should be 20\n"
-        "lake: 15 awards looked at.\n"
+
+def test_of_what_is_new_whole_days_are_derived_anew(lake, wang, year, verified, reverse):
+    """What a day's cap cut depends on all awards of the day; other days are not read."""
+    tamper(
+        # All that was there is of days ago; the day of "long" and "cut" goes on below.
+        "UPDATE points_award SET id = overlay(id::text PLACING '01900000' FROM 1)::uuid",
+        "UPDATE points_reversal SET id = overlay(id::text PLACING '01900000' FROM 1)::uuid",
+        f"UPDATE points_award SET amount = 21 WHERE source IN ('{year['walk']}', '{year['cut']}')",
     )
+    since = timezone.now()
+    new = verified(wang, "2024-03-02 19:00", "2024-03-02 20:00")
+
+    def derived(**when):
+        recomputation = Recomputation(lake, scope=Scope(lake, **when))
+        return [one.source for one in recomputation], recomputation.awards
+
+    # What "cut" says it brought is what it left of the cap to the one after it.
+    that_day = [year["cut"], year["nothing left"]]
+    assert derived(since=since) == (that_day, 4)
+    assert derived() == ([year["walk"], *that_day], 16)
+    assert derived(since=since + timedelta(days=1)) == ([], 0)
+    tamper(f"DELETE FROM points_award WHERE source IN ('{new}', '{year['walk']}')")
+    tamper(
+        "UPDATE volunteers_attendance SET verified_at = verified_at - interval '2 d'"
+        f" WHERE id = '{year['walk'].partition(':')[2]}'"
+    )
+    assert derived(since=since) == ([new], 0)
 
 
 def test_recomputing_writes_nothing(lake, year):

@@ -50,7 +50,11 @@ def closed(lake, wang, zhao):
 def spend(lake, wang, points):
     wallet = ledger.wallet(community=lake, person_id=wang.pk)
     shop = ledger.account(community=lake, kind=AccountKind.MERCHANT, holder="merchant:1")
-    ledger.post(ledger.Movement(debit=wallet, credit=shop, amount=points, key="tea", reason="x"))
+    ledger.post(
+        ledger.Movement(
+            debit=wallet, credit=shop, amount=points, key="tea", reason="x", source="test:tea"
+        )
+    )
 
 
 def balance(lake, wang):

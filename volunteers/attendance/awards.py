@@ -2,11 +2,13 @@
 
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.db.models import Q
 
 from backend.communities.models import Community
+from backend.registries.events import Told
 from points.awards.kinds import Facts, Kind, Record, Rows, Version
 from points.rules.services import HoursRule, hours_to_points
 from volunteers.attendance.models import Attendance
@@ -49,6 +51,14 @@ def _told(attendance: Attendance) -> Record:
     )
 
 
+def _words(community_id: UUID, ids: list[UUID]) -> dict[UUID, Told]:
+    found = Attendance.objects.filter(community_id=community_id, pk__in=ids)
+    return {
+        one.pk: Told(one.shift.activity.title, {"attendance_id": one.pk})
+        for one in found.select_related("shift__activity")
+    }
+
+
 HOURS = Kind(
     name="hours",
     noun="attendance",
@@ -58,5 +68,7 @@ HOURS = Kind(
         Attendance.objects.select_related("shift__activity"),
         _told,
         Q(status__in=(Status.VERIFIED, Status.VOIDED)),
+        "verified_at",
     ),
+    tells=_words,
 )

@@ -2,10 +2,13 @@
 
 from datetime import UTC
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Q
+from django.utils.translation import gettext
 
 from backend.communities.models import Community
+from backend.registries.events import Told
 from points.awards.kinds import Facts, Kind, Record, Rows, Version
 from points.rules.services import ReportRule
 from volunteers.reports.models import Report
@@ -45,9 +48,23 @@ def _told(report: Report) -> Record:
     )
 
 
+def _words(community_id: UUID, ids: list[UUID]) -> dict[UUID, Told]:
+    found = Report.objects.filter(community_id=community_id, pk__in=ids)
+    return {
+        pk: Told(gettext(str(Report.Category(category).label)), {"report_id": pk})
+        for pk, category in found.values_list("pk", "category")
+    }
+
+
 REPORT = Kind(
     name="report",
     subject="report",
     versions=[Version(_inputs, _earns)],
-    records=Rows(Report.objects.all(), _told, Q(status__in=(Status.VERIFIED, Status.VOIDED))),
+    records=Rows(
+        Report.objects.all(),
+        _told,
+        Q(status__in=(Status.VERIFIED, Status.VOIDED)),
+        "closed_at",
+    ),
+    tells=_words,
 )

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
@@ -19,6 +19,7 @@ from backend.api.serializers import ReadSerializer
 from backend.api.views import ListView, OpenView
 from backend.communities.api.shown import community, in_community
 from backend.communities.selectors import WATCHES_OVER
+from backend.registries.events import Event, opened
 from points.awards.api.filters import AccountFilter, TransferFilter
 from points.awards.api.serializers import WhySerializer
 from points.awards.api.statements import ExportView, StatementView
@@ -102,11 +103,37 @@ class AccountAtSerializer(AccountStandingSerializer):
         return at
 
 
+class EventSerializer(serializers.Serializer[Event]):
+    """The event behind a transfer: its ``id``, in ``words``, and the ``ids`` of what can be opened.
+
+    ``amount``, ``unit``, accounts, ``reason`` and moment are those that it says itself, null where
+    it does not; ``moves`` is whether it should have moved points once, null: as often as need be.
+    """
+
+    kind = serializers.CharField(read_only=True)
+    id = serializers.UUIDField(read_only=True)
+    words = serializers.CharField(read_only=True)
+    ids = serializers.DictField(child=serializers.UUIDField(), read_only=True)
+    moves = serializers.BooleanField(read_only=True, allow_null=True)
+    amount = serializers.IntegerField(read_only=True, allow_null=True)
+    unit = serializers.ChoiceField(choices=Unit.choices, read_only=True, allow_null=True)
+    debit_kind = serializers.CharField(read_only=True, allow_null=True)
+    debit_holder = serializers.CharField(read_only=True, allow_null=True)
+    credit_kind = serializers.CharField(read_only=True, allow_null=True)
+    credit_holder = serializers.CharField(read_only=True, allow_null=True)
+    reason = serializers.CharField(read_only=True, allow_null=True)
+    at = serializers.DateTimeField(read_only=True, allow_null=True)
+
+
 class TransferSerializer(ReadSerializer[Transfer]):
-    """A transfer as the books have it: ``amount`` left ``debit`` and reached ``credit``."""
+    """A transfer as the books have it: ``amount`` left ``debit`` and reached ``credit``.
+
+    ``event`` is what its source opens; null: nothing, which a verification finds.
+    """
 
     debit = AccountSerializer(read_only=True)
     credit = AccountSerializer(read_only=True)
+    event = serializers.SerializerMethodField()
 
     class Meta:
         model = Transfer
@@ -119,6 +146,16 @@ class TransferSerializer(ReadSerializer[Transfer]):
             "occurred_at",
             "posted_at",
         )
+
+    @staticmethod
+    def context_of(*transfers: Transfer) -> dict[str, Any]:
+        sources = [transfer.source for transfer in transfers]
+        return {"events": opened(transfers[0].community_id, sources) if transfers else {}}
+
+    @extend_schema_field(EventSerializer(allow_null=True))
+    def get_event(self, transfer: Transfer) -> object:
+        event = self.context["events"].get(transfer.source)
+        return event and EventSerializer(event).data
 
 
 class ExplainedBooksTransferSerializer(WhySerializer, TransferSerializer):

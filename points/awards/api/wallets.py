@@ -17,7 +17,7 @@ from backend.api.views import OpenView
 from backend.communities.api.serializers import CommunityInBriefSerializer
 from backend.communities.models import Community
 from backend.communities.selectors import communities_known_to, community_among
-from backend.registries.sources import Told, told
+from backend.registries.events import Told, told
 from points.awards.api.serializers import WhySerializer
 from points.awards.api.statements import ExportView, StatementView
 from points.expiry.selectors import losses_to_come

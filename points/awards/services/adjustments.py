@@ -2,15 +2,18 @@
 
 from datetime import date
 from typing import Any
+from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from backend.accounts.models import User
 from backend.audit import services as trail
 from backend.communities.models import Community
 from backend.communities.services import roles
+from backend.registries.events import Told
 from backend.sql import constraint_of
 from points.awards import errors, kinds
 from points.awards.models import Adjustment
@@ -130,12 +133,23 @@ def _earns(inputs: dict[str, Any], rule: None) -> tuple[int, dict[str, Any]]:
     return inputs["points"], {}
 
 
+def _words(community_id: UUID, ids: list[UUID]) -> dict[UUID, Told]:
+    found = Adjustment.objects.filter(community_id=community_id, pk__in=ids)
+    words = {"opening": _("Opening balance"), "correction": _("Correction")}
+    return {
+        pk: Told(words[kind], {"adjustment_id": pk}) for pk, kind in found.values_list("pk", "kind")
+    }
+
+
 KINDS = {
     str(name): kinds.Kind(
         name=name,
         noun="adjustment",
         versions=[kinds.Version(_inputs, _earns)],
-        records=kinds.Rows(Adjustment.objects.filter(kind=name), _told, Q(status=Status.APPROVED)),
+        records=kinds.Rows(
+            Adjustment.objects.filter(kind=name), _told, Q(status=Status.APPROVED), "decided_at"
+        ),
+        tells=_words,
     )
     for name in Adjustment.Kind.values
 }

@@ -6,6 +6,7 @@ from uuid import UUID
 from django.db import transaction
 
 from backend.communities.models import Community
+from backend.ids import new_id
 from points.awards import selectors
 from points.awards.errors import AdjustmentNotVoided, AwardSourceReused, AwardUnknown, PayerInvalid
 from points.awards.kinds import Facts, Kind
@@ -116,16 +117,17 @@ def void(*, community: Community, source: str, reason: str) -> Void:
     _locked(award.account)
     if known := selectors.void_of(award):
         return known
-    reversal = None
+    made = Void(id=new_id(), community=community, award=award, reason=reason)
     if award.transfer is not None:
-        reversal = ledger.reverse(
+        made.reversal = ledger.reverse(
             community_id=community.pk,
             transfer_id=award.transfer.pk,
             key=f"void:{source}",
             reason="void",
-            source=source,
+            source=f"void:{made.pk}",
         )
-    return Void.objects.create(community=community, award=award, reversal=reversal, reason=reason)
+    made.save(force_insert=True)
+    return made
 
 
 def reckon(

@@ -12,12 +12,13 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
-from django.db.models import F, QuerySet
+from django.db.models import Exists, F, OuterRef, QuerySet
 from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan
 from django.utils import timezone
 
 from backend.communities.models import Community
 from backend.communities.selectors import lineage
+from backend.registries.checks import Scope
 from points.awards.kinds import Facts, Kind, Record, kind_of, registered
 from points.awards.models import Award, Void
 from points.awards.selectors import points_by_source
@@ -43,8 +44,13 @@ Published = TypeVar("Published", RuleVersion, ExpiryPolicy)
 
 @dataclass(frozen=True)
 class Difference:
-    """A difference: what is found under an award's source and what should be, for JSON."""
+    """A difference: what is found under an award's source and what should be, for JSON.
 
+    ``table`` and ``row`` are the award's, or the record's if that has none.
+    """
+
+    table: str
+    row: str
     source: str
     found: dict[str, Any]
     expected: dict[str, Any]
@@ -60,14 +66,18 @@ class Difference:
 class Recomputation:
     """Iterator over the awards that differ from their records, and records without an award.
 
+    Looks at all awards, or at those of the days on which something was awarded or taken back since
+    then, and at records that came to earn since then.
     Takes at most nine SQL statements for ``at_once`` awards, besides one for the records of each
     kind, and two for as many records that must have an award. Writes nothing, never reads more than
     ``at_once`` awards into memory, and may run while others post. ``awards`` counts the awards
     looked at so far.
     """
 
-    def __init__(self, community: Community, *, at_once: int = AT_ONCE) -> None:
-        self.community = community
+    def __init__(
+        self, community: Community, *, scope: Scope | None = None, at_once: int = AT_ONCE
+    ) -> None:
+        self.community, self._scope = community, scope or Scope(community)
         self.awards = 0
         self._at_once = at_once
 
@@ -78,7 +88,7 @@ class Recomputation:
             if difference:
                 yield difference
         for kind in registered():
-            earning = kind.records.earning(self.community)
+            earning = kind.records.earning(self._scope)
             if earning is not None:
                 yield from self._without_award(earning)
 
@@ -86,7 +96,7 @@ class Recomputation:
         """Yield for each award how it differs, or None: by wallet and day, in order of awarding."""
         day: tuple[UUID, date] | None = None
         before: list[_Brought] = []  # that day, to that wallet
-        for awards in _in_order(self.community, self._at_once):
+        for awards in _in_order(self._awards(), self._at_once):
             # Records are read before voids and reversals, so if one is seen as voided, so are they.
             records = self._records(awards)
             evidence = _Evidence(self.community, awards)
@@ -95,6 +105,26 @@ class Recomputation:
                     day, before = (award.account_id, award.local_day), []
                 yield evidence.difference(award, records.get(award.source), before)
                 before.append(evidence.brought(award))
+
+    def _awards(self) -> QuerySet[Award]:
+        """Return the awards to look at: whole days of a wallet, for what a day's cap cut."""
+        awards = Award.objects.filter(community=self.community).select_related("transfer")
+        if self._scope.since is None:
+            return awards
+        made_since = {"community": self.community, "pk__gte": self._scope.since_id}
+        voids = Void.objects.filter(**made_since)
+        taken_back = Award.objects.filter(
+            community=self.community,
+            transfer__in=Reversal.objects.filter(**made_since).values("transfer"),
+        )
+        new = Award.objects.filter(**made_since).values("pk")
+        touched = Award.objects.filter(
+            community=self.community,
+            pk__in=new.union(voids.values("award"), taken_back.values("pk")),
+            account=OuterRef("account"),
+            local_day=OuterRef("local_day"),
+        )
+        return awards.filter(Exists(touched))
 
     def _records(self, awards: list[Award]) -> dict[str, Record]:
         sources: dict[str, list[str]] = defaultdict(list)
@@ -109,27 +139,32 @@ class Recomputation:
     def _without_award(self, earning: QuerySet[Any]) -> Iterator[Difference]:
         rest = earning = earning.order_by("-id")
         while some := list(rest[: self._at_once]):
-            sources = [record.award_source for record in some]
+            of_source = {record.award_source: record for record in some}
             # Read after the records, so that the award of one verified meanwhile is seen.
-            awarded = points_by_source([self.community.pk], sources)
-            for source in sources:
+            awarded = points_by_source([self.community.pk], of_source)
+            for source, record in of_source.items():
                 if source not in awarded:
-                    yield Difference(source, {"award": None}, {"award": "given"})
+                    yield Difference(
+                        record._meta.db_table,
+                        str(record.pk),
+                        source,
+                        {"award": None},
+                        {"award": "given"},
+                    )
             if len(some) < self._at_once:
                 return
             rest = earning.filter(pk__lt=some[-1].pk)
 
 
-def _in_order(community: Community, at_once: int) -> Iterator[list[Award]]:
+def _in_order(rows: QuerySet[Award], at_once: int) -> Iterator[list[Award]]:
     place = ("account_id", "local_day", "awarded_at", "id")
-    all_of_them = Award.objects.filter(community=community).select_related("transfer")
-    rest = all_of_them.order_by(*place)
+    rest = rows.order_by(*place)
     while awards := list(rest[:at_once]):
         yield awards
         if len(awards) < at_once:
             return
         last = tuple(getattr(awards[-1], name) for name in place)
-        rest = all_of_them.filter(TupleGreaterThan(Tuple(*map(F, place)), last)).order_by(*place)
+        rest = rows.filter(TupleGreaterThan(Tuple(*map(F, place)), last)).order_by(*place)
 
 
 class _Brought(NamedTuple):
@@ -189,28 +224,28 @@ class _Evidence:
         self, award: Award, record: Record | None, before: list[_Brought]
     ) -> Difference | None:
         if record is None:
-            return Difference(award.source, {"record": None}, {"record": "verified"})
+            return _of(award, {"record": None}, {"record": "verified"})
         is_back = sum(one.amount for one in self.reversals[award.transfer_id]) == abs(award.amount)
         if (record.facts is None or record.is_voided) and not is_back:
-            return Difference(award.source, {"record": record.state}, {"record": "verified"})
+            return _of(award, {"record": record.state}, {"record": "verified"})
         if record.facts is None:
             return None
         voided_at = self.voided.get(award.pk)
         if record.is_voided and voided_at is None:
-            return Difference(award.source, {"voided": False}, {"voided": True})
+            return _of(award, {"voided": False}, {"voided": True})
         if not record.is_voided and voided_at and voided_at < self.read_at - BEING_VOIDED:
-            return Difference(award.source, {"voided": True}, {"voided": False})
+            return _of(award, {"voided": True}, {"voided": False})
 
         kind = kind_of(award.kind)
         if kind is None or not 0 < award.inputs_version <= len(kind.versions):
             unknown = f"{award.kind} {award.inputs_version}"
-            return Difference(award.source, {"kind": unknown}, {"kind": None})
+            return _of(award, {"kind": unknown}, {"kind": None})
         version = None
         if kind.subject is not None:
             version = self._version(award, kind.subject, record.facts)
             if version is None:
-                return Difference(
-                    award.source,
+                return _of(
+                    award,
                     {"version": _wording(self.versions.get(award.rule_version_id))},
                     {"version": None},
                 )
@@ -224,8 +259,8 @@ class _Evidence:
                 kind, award.inputs_version, self.community, record.facts, version, awarded_that_day
             )
         except RuleInvalid as refusal:
-            return Difference(
-                award.source,
+            return _of(
+                award,
                 {"version": f"{_wording(version)}: {refusal.code}"},
                 {"version": _wording(version)},
             )
@@ -250,7 +285,7 @@ class _Evidence:
             "transfer.amount": (transfer.amount if transfer else None, abs(amount) or None),
         }
         said = transfer.explanation if transfer else award.explanation_of_nothing
-        if said is not None:  # else it is gone with the transfer
+        if said not in (None, explanation):  # None: it is gone with the transfer
             there, due = _flat(said), _flat(explanation)
             compared |= {name: (there.get(name), due.get(name)) for name in {**due, **there}}
         if transfer and amount:
@@ -270,7 +305,7 @@ class _Evidence:
         if not wrong:
             return None
         found, expected = ({name: both[side] for name, both in wrong.items()} for side in (0, 1))
-        return Difference(award.source, found, expected)
+        return _of(award, found, expected)
 
     def _version(self, award: Award, subject: str, facts: Facts) -> RuleVersion | None:
         """Return what ``selectors.rule_for`` answered when the award was made."""
@@ -345,6 +380,10 @@ class _Evidence:
         if account.community_id != self.community.pk:
             return f"{name} of {account.community_id}"
         return name
+
+
+def _of(award: Award, found: dict[str, Any], expected: dict[str, Any]) -> Difference:
+    return Difference("points_award", str(award.pk), award.source, found, expected)
 
 
 def _in_force(

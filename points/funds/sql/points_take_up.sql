@@ -23,7 +23,7 @@ BEGIN
             source, explanation, occurred_at, state, expires_at)
         VALUES (uuid7(), p_community,
             format('fund_claim:%s:%s', c.id, c.reservations + 1), p_account, c.payee_id, c.amount,
-            c.reason, c.subject, c.explanation, c.closed_at, 'held', NULL)
+            c.reason, 'fund_claim:' || c.id, c.explanation, c.closed_at, 'held', NULL)
         RETURNING id, posted_at INTO hold, held_at;
         UPDATE points_claim SET status = 'reserved', hold_id = hold, reserved_at = held_at,
             reservations = c.reservations + 1

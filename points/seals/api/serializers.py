@@ -1,11 +1,10 @@
-"""Shapes of seals, receipts, and verifications of the ledger."""
+"""Shapes of seals and receipts."""
 
 from typing import Any
 
 from rest_framework import serializers
 
-from backend.api.serializers import ReadSerializer
-from points.seals.models import Seal, Verification
+from points.seals.models import Seal
 from points.seals.services import sealing
 
 HASH = "64 lower-case hexadecimal digits."
@@ -50,35 +49,3 @@ class ReceiptSerializer(serializers.Serializer[Any]):
     path = serializers.ListField(child=serializers.CharField(), read_only=True)
     seal = SealHeaderSerializer(read_only=True)
     head = serializers.CharField(read_only=True, help_text=HASH)
-
-
-class VerificationSerializer(ReadSerializer[Verification]):
-    """A verification of the whole ledger. ``head`` is the last seal's, null if there was none."""
-
-    head = serializers.SerializerMethodField()
-
-    class Meta:
-        model = Verification
-        fields: tuple[str, ...] = (
-            "id",
-            "started_at",
-            "finished_at",
-            "transfers",
-            "seals",
-            "findings_count",
-        )
-
-    def get_head(self, verification: Verification) -> str | None:
-        return None if verification.head is None else bytes(verification.head).hex()
-
-
-class FindingSerializer(serializers.Serializer[Any]):
-    check = serializers.CharField(read_only=True, help_text="What does not hold.")
-    row = serializers.CharField(read_only=True, help_text="Which row shows it.")
-    because = serializers.CharField(read_only=True)
-
-
-class VerificationInFullSerializer(VerificationSerializer):
-    """A verification with its findings; of very many, the first ones."""
-
-    findings = FindingSerializer(many=True, read_only=True)

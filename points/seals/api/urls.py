@@ -5,9 +5,4 @@ from points.seals.api import views as seals
 urlpatterns = [
     path("communities/<str:code>/seals", seals.SealListView.as_view(), name="seals"),
     path("communities/<str:code>/seals/<int:number>", seals.SealView.as_view()),
-    path("communities/<str:code>/verifications", seals.VerificationListView.as_view()),
-    path(
-        "communities/<str:code>/verifications/<uuid:verification_id>",
-        seals.VerificationView.as_view(),
-    ),
 ]

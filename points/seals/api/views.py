@@ -1,4 +1,4 @@
-"""Seals, for everybody, and verifications of the ledger, for those who watch over it."""
+"""Seals, for everybody."""
 
 from typing import Any
 
@@ -8,16 +8,11 @@ from rest_framework.request import Request
 from backend.api.idempotency import Finds
 from backend.api.paging import CursorPagination
 from backend.api.views import ListView, OpenView, below
-from backend.communities.api.shown import in_community
 from backend.communities.models import Community
-from backend.communities.selectors import WATCHES_OVER, community_among
+from backend.communities.selectors import community_among
 from points.seals import selectors
-from points.seals.api.serializers import (
-    SealSerializer,
-    VerificationInFullSerializer,
-    VerificationSerializer,
-)
-from points.seals.models import Seal, Verification
+from points.seals.api.serializers import SealSerializer
+from points.seals.models import Seal
 from points.seals.services import sealing
 
 
@@ -58,26 +53,3 @@ class SealView(OpenView[Seal]):
     permission_classes = (AllowAny,)
     serializer_class = SealSerializer
     finds = below(any_place, selectors.seals_of, "number", by="number")
-
-
-class VerificationListView(ListView[Verification]):
-    """List the verifications of the ledger: ``GET /api/v1/communities/{code}/verifications``.
-
-    Newest first. For staff, managers and auditors.
-    """
-
-    serializer_class = VerificationSerializer
-    finds = in_community(
-        WATCHES_OVER, lambda community: selectors.verifications_of(community).defer("findings")
-    )
-
-
-class VerificationView(OpenView[Verification]):
-    """Open a verification with its findings.
-
-    ``GET /api/v1/communities/{code}/verifications/{verification_id}``. For staff, managers and
-    auditors.
-    """
-
-    serializer_class = VerificationInFullSerializer
-    finds = in_community(WATCHES_OVER, selectors.verifications_of, "verification_id")

@@ -67,7 +67,7 @@ def submit(
 @transaction.atomic
 def accept(*, report: Report, handler: User) -> Report:
     """Accept a report to be dealt with. Idempotent. Raises OwnReport, ReportStatusWrong."""
-    return _handle("report.accept", report, handler, Status.ACCEPTED, moment="accepted_at")
+    return _handle("report.accept", report, handler, Status.ACCEPTED, "accepted_at")
 
 
 @transaction.atomic
@@ -113,8 +113,8 @@ def void(*, report: Report, voider: User, reason: str) -> Report:
     if report.closed_by_id == voider.pk:
         raise OwnVerification
     awards.void(community=report.community, source=report.award_source, reason=reason)
-    facts = {"voided_by": voider, "reason": reason}
-    _set("report.void", report, voider, Status.VOIDED, moment="voided_at", **facts)
+    facts = dict[str, Any](voided_by=voider, reason=reason)
+    _set("report.void", report, voider, Status.VOIDED, "voided_at", **facts)
     notices.owe(
         community=report.community,
         key=f"report-voided:{report.pk}",
@@ -132,11 +132,18 @@ def void(*, report: Report, voider: User, reason: str) -> Report:
 
 def _close(report: Report, handler: User, status: Status, answer: str, **facts: Any) -> Report:
     closed = {"closed_by": handler, "answer": answer} | facts
-    return _handle("report.close", report, handler, status, moment="closed_at", **closed)
+    told = dict[str, Any](category=report.category, reporter=str(report.reporter_id))
+    return _handle("report.close", report, handler, status, "closed_at", told, **closed)
 
 
 def _handle(
-    action: str, report: Report, handler: User, status: Status, *, moment: str, **facts: Any
+    action: str,
+    report: Report,
+    handler: User,
+    status: Status,
+    moment: str,
+    told: dict[str, Any] | None = None,
+    **facts: Any,
 ) -> Report:
     """Set an open report's status, and its ``moment`` field to now. Idempotent."""
     report = _locked(report, handler)
@@ -144,7 +151,7 @@ def _handle(
         return report
     if report.status not in Report.OPEN:
         raise errors.ReportStatusWrong(current_status=report.status)
-    _set(action, report, handler, status, moment=moment, **facts)
+    _set(action, report, handler, status, moment, told, **facts)
     return report
 
 
@@ -156,7 +163,13 @@ def _locked(report: Report, handler: User) -> Report:
 
 
 def _set(
-    action: str, report: Report, handler: User, status: Status, *, moment: str, **facts: Any
+    action: str,
+    report: Report,
+    handler: User,
+    status: Status,
+    moment: str,
+    told: dict[str, Any] | None = None,
+    **facts: Any,
 ) -> None:
     before = report.status
     report.save_with(status=status, **{moment: timezone.now()}, **facts)
@@ -166,7 +179,7 @@ def _set(
         community=report.community,
         target=report,
         before={"status": before},
-        after={"status": status},
+        after={"status": status} | (told or {}),
     )
 
 

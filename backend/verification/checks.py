@@ -10,7 +10,7 @@ session leaves among the rows, the other checks find.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -49,7 +49,7 @@ def findings(scope: Scope | None = None) -> Iterator[Finding]:
     standing = _described("ANY(current_schemas(false)::regnamespace[])")
     for key in sorted(declared.keys() | standing.keys()):
         what, table, name = key
-        if because := _compared(what, declared.get(key), standing.get(key)):
+        if because := _compared(what, declared.get(key, ()), standing.get(key)):
             if what == "function" and key in declared:
                 name = name.partition("(")[0]
             name = called.get((table, name), name)
@@ -61,26 +61,20 @@ def findings(scope: Scope | None = None) -> Iterator[Finding]:
                 yield Finding(NAME, table, row or "table", because)
 
 
-def count() -> int:
-    """Return how many guards are declared."""
-    return len(_declared())
-
-
-def _compared(what: str, declared: Guard | None, standing: Guard | None) -> str:
+def _compared(what: str, declared: Sequence[Guard], standing: Guard | None) -> str:
     is_of_a_table = what in ("constraint", "index")
-    if declared is None:
-        assert standing is not None
-        # A column or an index more keeps nothing from anybody.
+    if not declared:
+        # One column more keeps nothing from anybody.
         return "" if what == "column" else "nobody declared it"
     if standing is None:
         return "it is not in force" if is_of_a_table else "it is not installed"
-    if standing.state != declared.state:
-        return standing.state or declared.state
-    if standing.definition == declared.definition:
+    if standing.state:
+        return standing.state
+    if standing in declared:
         return ""
     if what in ("trigger", "function"):
         return "it is not as declared"
-    says = f"it is {standing.definition}, and should be {declared.definition}"
+    says = f"it is {standing.definition}, and should be {declared[0].definition}"
     return f"it is not in force as declared: {says}" if is_of_a_table else says
 
 
@@ -112,8 +106,8 @@ def _names_of_triggers() -> dict[tuple[str, str], str]:
 
 
 @cache
-def _declared() -> dict[Key, Guard]:
-    """Describe the guards as the migrations make them: of this code, on this server."""
+def _declared() -> dict[Key, tuple[Guard, Guard]]:
+    """Describe the guards as the migrations and as a restored dump make them, on this server."""
     with connection.schema_editor(collect_sql=True) as editor:
         for model in apps.get_models():
             if model._meta.managed and not model._meta.proxy:
@@ -142,9 +136,13 @@ def _declared() -> dict[Key, Guard]:
             " set_config('client_min_messages', 'warning', true)"
         )
         cursor.execute(";\n".join(one.rstrip().rstrip(";") for one in made))
-        described = _described("pg_my_temp_schema()")
+        declared = _described("pg_my_temp_schema()")
+        # A dump that was restored spells some of it in another way, which stays as it is then.
+        cursor.execute(_AS_DUMPED, {"tables": _tables()})
+        cursor.execute(";\n".join(statement for (statement,) in cursor.fetchall()))
+        restored = _described("pg_my_temp_schema()")
         transaction.set_rollback(True)
-    return described
+    return {key: (guard, restored[key]) for key, guard in declared.items()}
 
 
 def _described(schemas: str) -> dict[Key, Guard]:
@@ -244,6 +242,23 @@ _CATALOGUE = """
     SELECT 'function', '', format('%%s(%%s)', p.proname, pg_get_function_identity_arguments(p.oid)),
         pg_get_functiondef(p.oid), ''
     FROM pg_proc AS p WHERE p.proname = ANY(%(functions)s) AND p.pronamespace = {schemas}
+"""
+
+# As pg_dump writes them.
+_AS_DUMPED = """
+    WITH ours AS MATERIALIZED (
+        SELECT to_regclass(quote_ident(name)) AS oid FROM unnest(%(tables)s::text[]) AS name
+    )
+    SELECT format('ALTER TABLE %%s DROP CONSTRAINT %%I, ADD CONSTRAINT %%I %%s',
+        ours.oid, k.conname, k.conname, pg_get_constraintdef(k.oid))
+    FROM ours JOIN pg_constraint AS k ON k.conrelid = ours.oid AND k.contype IN ('c', 'x')
+    UNION ALL
+    SELECT format('DROP INDEX %%s; %%s', i.indexrelid::regclass, pg_get_indexdef(i.indexrelid))
+    FROM ours JOIN pg_index AS i ON i.indrelid = ours.oid AND i.indisunique
+    WHERE NOT EXISTS (SELECT FROM pg_constraint AS k WHERE k.conindid = i.indexrelid)
+    UNION ALL
+    SELECT format('DROP TRIGGER %%I ON %%s; %%s', g.tgname, ours.oid, pg_get_triggerdef(g.oid))
+    FROM ours JOIN pg_trigger AS g ON g.tgrelid = ours.oid AND NOT g.tgisinternal
 """
 
 # What nobody declared, and fires in all of the database.

@@ -1,0 +1,24 @@
+from django.apps import AppConfig
+
+from backend.registries import discover
+
+
+class VerificationConfig(AppConfig):
+    name = "backend.verification"
+
+    def ready(self) -> None:
+        from backend.outbox.kinds import Kind, register
+        from backend.verification.models import Verification
+        from backend.verification.services import running
+
+        discover("checks")
+        verification = Kind(
+            model=Verification,
+            act=running.run,
+            since="asked_at",
+            related=("community",),
+            swept_at_most=1,
+            shares_at_most=4,  # workers have other things to do as well
+            gave_up=running.gave_up,
+        )
+        register(running.OWED, verification)

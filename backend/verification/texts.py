@@ -1,0 +1,15 @@
+"""Texts of notices to those who audit or manage a community."""
+
+from django.utils.translation import gettext_lazy as _
+
+from backend.notices.texts import register
+
+register(
+    findings=(
+        _("A verification has found something new"),
+        _(
+            "%(community)s: %(count)s new findings. Please look at each, and sign it off with what"
+            " was done."
+        ),
+    ),
+)

@@ -1,0 +1,5 @@
+"""Checks of merchants that stand in a module of their own."""
+
+from merchants.settlement import money
+
+__all__ = ["money"]
