@@ -6,6 +6,9 @@ import pgtrigger
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.db.models.fields.related_descriptors import ForwardManyToOneDescriptor
+from django.db.models.fields.related_lookups import RelatedExact, RelatedIn
+from django.db.models.lookups import Exact, In
 
 from backend.sql import sql
 
@@ -37,6 +40,77 @@ class PersonKey(models.ForeignKey[Set, Got]):
 
     def clone(self) -> "PersonKey[Set, Got]":
         return type(self)(**{"db_index": True} | self.deconstruct()[-1])
+
+
+class _ForwardInCommunity(ForwardManyToOneDescriptor):  # type: ignore[type-arg]
+    """``row.offer``: one row of the row's own community."""
+
+    def get_prefetch_querysets(self, instances: Any, querysets: Any = None) -> Any:
+        rows = querysets[0] if querysets else self.get_queryset(instance=instances[0])
+        whose = {instance.community_id for instance in instances}
+        return super().get_prefetch_querysets(instances, [rows.filter(community__in=whose)])
+
+
+class TenantForeignKey(models.ForeignKey[Set, Got]):
+    """A key from one tenant's row to another of the same community, which every use names.
+
+    A join compares the communities of both sides; so do ``row.offer``, ``prefetch_related`` and a
+    condition that is given rows instead of ids, ``filter(offer=offer)``, as a related manager is.
+    """
+
+    forward_related_accessor_class = _ForwardInCommunity
+
+    def deconstruct(self) -> Any:
+        name, _, args, kwargs = super().deconstruct()
+        return name, "django.db.models.ForeignKey", args, kwargs
+
+    def clone(self) -> "TenantForeignKey[Set, Got]":
+        _, _, args, kwargs = self.deconstruct()
+        return type(self)(*args, **kwargs)
+
+    def get_extra_restriction(self, alias: Any, related_alias: Any) -> Any:
+        theirs = _community_of(self.remote_field.model, alias)
+        return Exact(theirs, _community_of(self.model, related_alias))
+
+    def get_extra_descriptor_filter(self, instance: Any) -> Any:
+        return {"community": instance.community_id}
+
+
+def _community_of(model: Any, alias: Any) -> Any:
+    return model._meta.get_field("community").get_col(alias)
+
+
+class _InCommunity:
+    """A comparison of a TenantForeignKey that compares communities where it is given rows."""
+
+    lhs: Any
+    rhs: Any
+    communities: frozenset[Any] = frozenset()
+
+    def get_prep_lookup(self) -> Any:
+        given = self.rhs if isinstance(self.rhs, list | tuple | set | frozenset) else [self.rhs]
+        whose = {getattr(row, "community_id", None) for row in given}
+        if None not in whose:
+            self.communities = frozenset(whose)
+        return super().get_prep_lookup()  # type: ignore[misc]
+
+    def as_sql(self, compiler: Any, connection: Any) -> Any:
+        sql, params = super().as_sql(compiler, connection)  # type: ignore[misc]
+        if not self.communities:
+            return sql, params
+        column = _community_of(self.lhs.target.model, self.lhs.alias)
+        named, whose = compiler.compile(In(column, list(self.communities)))
+        return f"({sql} AND {named})", [*params, *whose]
+
+
+@TenantForeignKey.register_lookup
+class _ExactInCommunity(_InCommunity, RelatedExact):
+    pass
+
+
+@TenantForeignKey.register_lookup
+class _AnyInCommunity(_InCommunity, RelatedIn):
+    pass
 
 
 def trigger(

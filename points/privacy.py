@@ -65,7 +65,8 @@ def _claims(user: User) -> Iterator[held.Row]:
 
 def _empty_reasons(user: User) -> None:
     for wallet in _wallets_of(user):
-        theirs = Void.objects.filter(community=wallet.community_id, award__account=wallet)
+        awards = Award.objects.filter(account=wallet)
+        theirs = Void.objects.filter(community=wallet.community_id, award__in=awards)
         theirs.exclude(reason="").update(reason="")
 
 

@@ -44,7 +44,10 @@ from points.kinds import AccountKind
 from points.ledger import services as ledger
 from points.models import Account
 from tests import cast as makers
-from tests import events  # noqa: F401  # registers those of what tests post by hand
+from tests import (
+    events,  # noqa: F401  # registers those of what tests post by hand
+    whose,
+)
 from tests.cast import Cast, current_transaction, name_of, somebody, what_was_written
 from tests.standins.wechatpay import Server as PayServer
 from tests.standins.wechatpay import WeChatPay
@@ -248,6 +251,19 @@ def _races_leave_nothing():
     TransactionTestCase._fixture_teardown = empty
     yield
     TransactionTestCase._fixture_teardown = truly
+
+
+whose.watch()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call():
+    """Fail a test of which a statement was refused, also where what was raised was caught."""
+    whose.refused.clear()
+    outcome = yield
+    if whose.refused:
+        raise whose.CommunityLeftOut(whose.refused[0])
+    return outcome
 
 
 @pytest.fixture(autouse=True)

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from backend.accounts.models import User
+from backend.communities.selectors import known_to
 from backend.privacy import held
 from volunteers.attendance.models import Attendance, RefusedClaim
 from volunteers.people.models import JoinRequest, Volunteer
@@ -40,7 +41,8 @@ def _photos(user: User) -> Iterator[tuple[str, Any]]:
 
 
 def _leave(user: User) -> None:
-    for volunteer in Volunteer.objects.filter(user=user, left_at=None).order_by("pk"):
+    theirs = Volunteer.objects.filter(community__in=known_to(user), user=user)
+    for volunteer in theirs.filter(left_at=None).order_by("pk"):
         people.leave(volunteer=volunteer)
 
 
@@ -51,9 +53,11 @@ def _take_requests_back(user: User) -> None:
 
 def _empty_reports(user: User) -> None:
     """Erase locations, and the text of reports confidential or made as a child; then photos."""
-    theirs = Report.objects.filter(reporter=user)
-    _told_in_confidence(theirs).update(text="", place="")
-    theirs.exclude(latitude=None, longitude=None).update(latitude=None, longitude=None)
+    for community_id in known_to(user):
+        theirs = Report.objects.filter(community=community_id, reporter=user)
+        told = list(_told_in_confidence(theirs).values_list("pk", flat=True))
+        theirs.filter(pk__in=told).update(text="", place="")
+        theirs.exclude(latitude=None, longitude=None).update(latitude=None, longitude=None)
     transaction.on_commit(partial(remove_photos, of=user.pk))
 
 
@@ -64,7 +68,8 @@ def _told_in_confidence(reports: QuerySet[Report]) -> QuerySet[Report]:
 def _finish() -> None:
     """Erase what a request under way stored after its sender's erasure, and photos left over."""
     told = _told_in_confidence(Report.objects.filter(reporter__erased_at__isnull=False))
-    told.exclude(text="").update(text="", place="", latitude=None, longitude=None)
+    for report in told.exclude(text=""):
+        report.save_with(text="", place="", latitude=None, longitude=None)
     remove_photos()
 
 
@@ -76,7 +81,7 @@ def remove_photos(*, of: UUID | None = None) -> None:
     erased = {"reporter": of} if of else {"reporter__erased_at__isnull": False}
     for report in Report.objects.filter(**erased, text="").exclude(photo="").order_by("pk"):
         default_storage.delete(str(report.photo.name))
-        Report.objects.filter(pk=report.pk).update(photo="")
+        report.save_with(photo="")
 
 
 held.FILES.append(_photos)

@@ -9,4 +9,4 @@ class CommunitiesConfig(AppConfig):
     def ready(self) -> None:
         from backend.communities.services import roles
 
-        leaving.heard_by(roles.hold)
+        leaving.places_by(roles.hold)

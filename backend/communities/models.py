@@ -106,6 +106,17 @@ class TenantModel(models.Model):
     class Meta:
         abstract = True
 
+    def _do_update(self, base_qs: Any, *how: Any) -> Any:
+        return super()._do_update(base_qs.filter(community=self.community_id), *how)
+
+    def refresh_from_db(
+        self, using: Any = None, fields: Any = None, from_queryset: Any = None
+    ) -> None:
+        rows = type(self)._base_manager.using(using) if from_queryset is None else from_queryset
+        if "community_id" in vars(self):  # else it is what is read now
+            rows = rows.filter(community=self.community_id)
+        super().refresh_from_db(using, fields, rows)
+
     def save_with(self, **values: Any) -> None:
         """Set these fields and save them, and no others."""
         for name, value in values.items():

@@ -20,7 +20,7 @@ def _end_roles(user: User) -> None:
     """End all roles, and whatever was under way without a role."""
     for membership in Membership.objects.filter(user=user, ended_at=None).order_by("pk"):
         roles.end(membership=membership, ended_by=None)
-    leaving.tell(leaving.Leaving(user.pk, None, timezone.now()))
+    leaving.tell_everywhere(user.pk, timezone.now())
 
 
 held.DUTIES.append(_is_depended_on)

@@ -71,6 +71,15 @@ def communities_known_to(user: User) -> QuerySet[Community]:
     return _reached_by(ever).filter(kind=Community.Kind.COMMUNITY)
 
 
+def known_to(user: User) -> list[UUID]:
+    """Return the ids of the tenants in which ``user`` is or was a volunteer.
+
+    A statement about what is the person's own names them: as a list, they tell whose rows to read.
+    """
+    ever = Membership.objects.filter(user=user, role=Role.VOLUNTEER)
+    return list(ever.values_list("community_id", flat=True).distinct())
+
+
 def community_among(communities: QuerySet[Community], code: str) -> Community:
     """Return the one of ``communities`` called ``code``. Raises CommunityUnknown."""
     community = communities.filter(code=code).first()

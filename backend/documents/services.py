@@ -16,6 +16,7 @@ from django.utils import timezone, translation
 
 from backend.accounts.models import User
 from backend.accounts.services.people import locked
+from backend.communities.models import Community
 from backend.documents import selectors
 from backend.documents.errors import DocumentExpired, DocumentUnknown, TooManyDocuments
 from backend.documents.models import Document
@@ -106,11 +107,9 @@ def make(document: Document) -> Done | None:
 
 def seen_by(user: User, *, code: str, document_id: UUID) -> Document:
     """Return the document, whoever asked for it, for ``user``. Raises DocumentUnknown."""
-    document = (
-        Document.objects.select_related("community", "asked_by")
-        .filter(community__code=code, pk=document_id)
-        .first()
-    )
+    community = Community.objects.filter(code=code).first()
+    documents = Document.objects.select_related("community", "asked_by")
+    document = documents.filter(community=community, pk=document_id).first() if community else None
     if document is None or not _kinds[document.kind]().seen_by(user, document):
         raise DocumentUnknown
     return document
@@ -138,9 +137,10 @@ def discard(documents: QuerySet[Document]) -> None:
 
     Waits for a file that is being made.
     """
-    here = documents.filter(removed_at__isnull=True)
-    for document in here.select_for_update(no_key=True, of=("self",)).order_by("pk"):
-        _forget(document)
+    for document in documents.filter(removed_at__isnull=True).order_by("pk"):
+        here = document.locked()
+        if here.removed_at is None:
+            _forget(here)
 
 
 @transaction.atomic

@@ -104,7 +104,9 @@ def deliver(notice: Notice) -> Done:
 
 def mark_read(*, notice: Notice) -> Notice:
     """Record that the recipient has read the notice. Idempotent: keeps the first ``read_at``."""
-    unread = Notice.objects.filter(pk=notice.pk, read_at__isnull=True)
+    unread = Notice.objects.filter(
+        community=notice.community_id, pk=notice.pk, read_at__isnull=True
+    )
     if unread.update(read_at=Now()):
         notice.refresh_from_db(fields=["read_at"])
     return notice

@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 from backend.communities.models import TenantModel
 from backend.outbox.models import Owed, owed_indexes, owed_or_given_up
 from backend.registries import sealed
-from backend.tables import PersonKey, never
+from backend.tables import PersonKey, TenantForeignKey, never
 
 LONGEST = 32  # characters of a text that WeChat takes
 
@@ -194,7 +194,7 @@ sealed.register(
 class PayoutCallback(TenantModel):
     """A callback from WeChat about a payout. Each of WeChat's event ids is accepted once."""
 
-    payout = models.ForeignKey(Payout, models.PROTECT, related_name="callbacks", db_index=False)
+    payout = TenantForeignKey(Payout, models.PROTECT, related_name="callbacks", db_index=False)
     event_id = models.CharField(max_length=64)
     received_at = models.DateTimeField(db_default=Now())
 

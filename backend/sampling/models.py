@@ -8,7 +8,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from backend.communities.models import TenantModel
-from backend.tables import PersonKey, set_once, stays, together, trigger
+from backend.tables import PersonKey, TenantForeignKey, set_once, stays, together, trigger
 
 SIZE_MAX = 1_000  # items: more than anybody looks into one by one
 SEED_MAX = 64  # characters
@@ -92,7 +92,7 @@ class SampleItem(TenantModel):
         DOUBTFUL = "doubtful"
         WRONG = "wrong"
 
-    sample = models.ForeignKey(Sample, models.PROTECT, related_name="items", db_index=False)
+    sample = TenantForeignKey(Sample, models.PROTECT, related_name="items", db_index=False)
     position = models.PositiveIntegerField()
     subject_id = models.UUIDField()
     evidence_digest = models.CharField(max_length=64)

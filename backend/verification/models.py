@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from backend.communities.models import TenantModel
 from backend.outbox.models import Owed, owed_indexes, owed_or_given_up
 from backend.registries.checks import Kind
-from backend.tables import PersonKey, never, not_emptied, together
+from backend.tables import PersonKey, TenantForeignKey, never, not_emptied, together
 
 EVERYTHING = "all"
 KINDS = [*Kind.choices, (EVERYTHING, _("Everything"))]
@@ -37,7 +37,7 @@ class Verification(TenantModel, Owed):
     kind = models.CharField(max_length=12, choices=KINDS)
     status = models.CharField(max_length=8, choices=Status, default=Status.WAITING)
     is_whole = models.BooleanField()
-    since = models.ForeignKey(
+    since = TenantForeignKey(
         "self", models.PROTECT, related_name="+", db_index=False, null=True
     )  # what that one read is not read again, unless it was found wrong
     asked_by = PersonKey(null=True)  # NULL: the clock, or a command
@@ -109,10 +109,10 @@ class Finding(TenantModel):
     row = models.CharField(max_length=200)  # its id, or the name of what is no row
     because = models.TextField()  # what is there, and what should be
     digest = models.CharField(max_length=64)  # SHA-256 of all that makes it this one
-    first_found_by: "models.ForeignKey[Any, Any]" = models.ForeignKey(
+    first_found_by: "TenantForeignKey[Any, Any]" = TenantForeignKey(
         Verification, models.PROTECT, related_name="+", db_index=False
     )
-    last_seen_by: "models.ForeignKey[Any, Any]" = models.ForeignKey(
+    last_seen_by: "TenantForeignKey[Any, Any]" = TenantForeignKey(
         Verification, models.PROTECT, related_name="+", db_index=False
     )
     found_at = models.DateTimeField(db_default=Now())

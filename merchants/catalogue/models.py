@@ -12,7 +12,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from backend.communities.models import TenantModel
-from backend.tables import PersonKey
+from backend.tables import PersonKey, TenantForeignKey
 from merchants.partners.models.partnerships import Partnership
 from merchants.triggers import not_their_own
 
@@ -51,7 +51,7 @@ class Offer(TenantModel):
         YEAR = "year"
         EVER = "ever"
 
-    partnership = models.ForeignKey(
+    partnership = TenantForeignKey(
         Partnership, models.PROTECT, related_name="offers", db_index=False
     )
     code = models.CharField(max_length=30)
@@ -158,7 +158,7 @@ class OfferPrice(TenantModel):
     A price that ``is_proposed`` does not count; listing the offer records it as one that does.
     """
 
-    offer = models.ForeignKey(Offer, models.PROTECT, related_name="prices", db_index=False)
+    offer = TenantForeignKey(Offer, models.PROTECT, related_name="prices", db_index=False)
     price_points = models.PositiveIntegerField()
     value_fen = models.PositiveIntegerField(null=True)
     settled_fen = models.PositiveIntegerField(null=True)
@@ -183,7 +183,7 @@ class OfferPrice(TenantModel):
 class StockMove(TenantModel):
     """Pieces added or removed by hand; redemptions are not recorded here."""
 
-    offer = models.ForeignKey(Offer, models.PROTECT, related_name="stock_moves", db_index=False)
+    offer = TenantForeignKey(Offer, models.PROTECT, related_name="stock_moves", db_index=False)
     change = models.IntegerField()  # pieces
     stock = models.PositiveBigIntegerField()  # afterwards
     reason = models.CharField(max_length=200, blank=True)
@@ -239,8 +239,8 @@ class Fair(TenantModel):
 class FairStall(TenantModel):
     """A merchant that is at a fair."""
 
-    fair = models.ForeignKey(Fair, models.PROTECT, related_name="stalls", db_index=False)
-    partnership = models.ForeignKey(
+    fair = TenantForeignKey(Fair, models.PROTECT, related_name="stalls", db_index=False)
+    partnership = TenantForeignKey(
         Partnership, models.PROTECT, related_name="stalls", db_index=False
     )
 

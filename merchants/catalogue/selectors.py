@@ -1,8 +1,9 @@
 """Queries for offers and fairs."""
 
+from typing import Any
 from uuid import UUID
 
-from django.db.models import Prefetch, Q, QuerySet
+from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 from django.utils import timezone
 
 from backend.accounts.models import User
@@ -11,7 +12,11 @@ from backend.communities.selectors import HANDLES, WATCHES_OVER, communities_of,
 from merchants.catalogue.models import Fair, FairStall, Offer, OfferPrice, StockMove
 from merchants.partners.models.merchants import Merchant
 from merchants.partners.models.partnerships import Partnership
-from merchants.partners.selectors import accepted, merchants_of, merchants_owned_by
+from merchants.partners.selectors import (
+    communities_with,
+    merchants_of,
+    merchants_owned_by,
+)
 
 
 def offers_known_to(user: User) -> QuerySet[Offer]:
@@ -31,9 +36,15 @@ def offers_once_listed() -> QuerySet[Offer]:
     return Offer.objects.filter(status__in=[Offer.Status.LISTED, Offer.Status.WITHDRAWN])
 
 
-def offers_at(merchant: Merchant | UUID) -> QuerySet[Offer]:
+def offers_at(merchant: Merchant) -> QuerySet[Offer]:
     """Return all offers of the merchant, in all its communities, newest first."""
-    return _with_partner(Offer.objects.filter(partnership__merchant=merchant))
+    return offers_of(merchant.pk, *communities_with(merchant.pk))
+
+
+def offers_of(merchant_id: UUID, *community_ids: UUID) -> QuerySet[Offer]:
+    """Return all offers of the merchant in these communities, newest first."""
+    there = Offer.objects.filter(community__in=community_ids)
+    return _with_partner(there.filter(partnership__merchant=merchant_id))
 
 
 def offers_in(community: Community) -> QuerySet[Offer]:
@@ -99,7 +110,8 @@ def fairs_open_to(user: User) -> QuerySet[Fair]:
 
 def fairs_with(merchant: Merchant) -> QuerySet[Fair]:
     """Return the fairs at which the merchant has a stall, newest first."""
-    return _fairs(_with(accepted(merchant.pk)))
+    there = Fair.objects.filter(community__in=communities_with(merchant.pk))
+    return _fairs(there.filter(_has_stall(partnership__merchant=merchant)))
 
 
 def fairs_in(community: Community) -> QuerySet[Fair]:
@@ -115,7 +127,7 @@ def fairs_seen_by(user: User) -> QuerySet[Fair]:
 def fairs_known_to(user: User) -> QuerySet[Fair]:
     """Return the fairs that ``user`` may open as a volunteer, at work, as staff or as auditor."""
     jobs = merchants_of(user).order_by().values("pk")
-    at_work = _with(Partnership.objects.filter(merchant__in=jobs, accepted_at__isnull=False))
+    at_work = Fair.objects.filter(_has_stall(partnership__merchant__in=jobs))
     watched = Fair.objects.filter(community__in=communities_where(user, WATCHES_OVER))
     return _fairs(watched | _to_come(user) | at_work)
 
@@ -131,11 +143,9 @@ def _to_come(user: User) -> QuerySet[Fair]:
     )
 
 
-def _with(partnerships: QuerySet[Partnership]) -> QuerySet[Fair]:
-    stalls = FairStall.objects.filter(
-        community__in=partnerships.values("community"), partnership__in=partnerships
-    )
-    return Fair.objects.filter(pk__in=stalls.values("fair"))
+def _has_stall(**whose: Any) -> Q:
+    stalls = FairStall.objects.filter(community=OuterRef("community"), fair=OuterRef("pk"), **whose)
+    return Q(Exists(stalls.filter(partnership__accepted_at__isnull=False)))
 
 
 def _fairs(fairs: QuerySet[Fair]) -> QuerySet[Fair]:

@@ -8,7 +8,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from backend.communities.models import TenantModel
-from backend.tables import PersonKey, trigger
+from backend.tables import PersonKey, TenantForeignKey, trigger
 from merchants.partners.models.partnerships import Partnership
 from merchants.redemption.models import Redemption
 from merchants.triggers import not_their_own
@@ -36,13 +36,11 @@ class Campaign(TenantModel):
 class Donation(TenantModel):
     """Points that a volunteer gave back, for good."""
 
-    campaign = models.ForeignKey(Campaign, models.PROTECT, related_name="donations", db_index=False)
+    campaign = TenantForeignKey(Campaign, models.PROTECT, related_name="donations", db_index=False)
     volunteer = PersonKey()
     points = models.PositiveIntegerField()
     donated_at = models.DateTimeField(db_default=Now())
-    transfer = models.ForeignKey(
-        "points.Transfer", models.PROTECT, related_name="+", db_index=False
-    )
+    transfer = TenantForeignKey("points.Transfer", models.PROTECT, related_name="+", db_index=False)
 
     class Meta:
         constraints: ClassVar = [
@@ -63,16 +61,14 @@ class Donation(TenantModel):
 class Disbursement(TenantModel):
     """A use of a campaign's points by staff, which is public."""
 
-    campaign = models.ForeignKey(
+    campaign = TenantForeignKey(
         Campaign, models.PROTECT, related_name="disbursements", db_index=False
     )
     points = models.PositiveIntegerField()
     reason = models.CharField(max_length=200)  # what for; names nobody
     disbursed_at = models.DateTimeField(db_default=Now())
     disbursed_by = PersonKey()
-    transfer = models.ForeignKey(
-        "points.Transfer", models.PROTECT, related_name="+", db_index=False
-    )
+    transfer = TenantForeignKey("points.Transfer", models.PROTECT, related_name="+", db_index=False)
 
     class Meta:
         constraints: ClassVar = [
@@ -97,7 +93,7 @@ class Disbursement(TenantModel):
 class Sponsorship(TenantModel):
     """What a merchant gave to the community without being paid: goods, a room, a prize."""
 
-    partnership = models.ForeignKey(
+    partnership = TenantForeignKey(
         Partnership, models.PROTECT, related_name="sponsorships", db_index=False
     )
     text = models.CharField(max_length=200)
@@ -146,14 +142,14 @@ class Wish(TenantModel):
     proposed_at = models.DateTimeField(db_default=Now())
     decided_by = PersonKey(null=True)
     reason = models.CharField(max_length=200, blank=True)
-    partnership = models.ForeignKey(
+    partnership = TenantForeignKey(
         Partnership, models.PROTECT, related_name="wishes", db_index=False, null=True
     )
     donor = PersonKey(null=True)
-    redemption = models.ForeignKey(
+    redemption = TenantForeignKey(
         Redemption, models.PROTECT, related_name="wishes", db_index=False, null=True
     )
-    hold = models.ForeignKey(
+    hold = TenantForeignKey(
         "points.Hold", models.PROTECT, related_name="+", db_index=False, null=True
     )
     closed_at = models.DateTimeField(null=True)

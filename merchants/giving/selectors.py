@@ -1,15 +1,23 @@
 """Queries for campaigns, donations, sponsorships and wishes."""
 
-from django.db.models import OuterRef, Q, QuerySet, Subquery, Sum
+from typing import Any
+
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 
 from backend.accounts.models import User
 from backend.communities.models import Community, Role
-from backend.communities.selectors import HANDLES, WATCHES_OVER, communities_of, communities_where
+from backend.communities.selectors import (
+    HANDLES,
+    WATCHES_OVER,
+    communities_of,
+    communities_where,
+    known_to,
+)
 from merchants.giving.models import Campaign, Disbursement, Donation, Sponsorship, Wish
 from merchants.partners.models.merchants import Merchant
 from merchants.partners.models.partnerships import Partnership
-from merchants.partners.selectors import partnerships_owned_by
+from merchants.partners.selectors import communities_with, merchants_owned_by
 
 KNOWS = (*WATCHES_OVER, Role.VOLUNTEER)  # what is collected for, and what merchants gave
 
@@ -68,7 +76,7 @@ def disbursed_in(community: Community) -> int:
 def donations_of(user: User) -> QuerySet[Donation]:
     """Return the donations of ``user``, newest first."""
     return (
-        Donation.objects.filter(volunteer=user)
+        Donation.objects.filter(community__in=known_to(user), volunteer=user)
         .select_related("campaign", "community")
         .order_by("-id")
     )
@@ -92,23 +100,26 @@ def sponsorships_in(community: Community) -> QuerySet[Sponsorship]:
 
 def wishes_of(user: User) -> QuerySet[Wish]:
     """Return the wishes of ``user``, newest first."""
-    return _wishes(Wish.objects.filter(volunteer=user))
+    return _wishes(Wish.objects.filter(community__in=known_to(user), volunteer=user))
 
 
 def wishes_open_to(user: User) -> QuerySet[Wish]:
     """Return published wishes where ``user`` volunteers, and those ``user`` adopted."""
     published = Q(community__in=communities_of(user), status=Wish.Status.PUBLISHED)
-    return _wishes(Wish.objects.filter(published | Q(donor=user)))
+    theirs = Q(community__in=known_to(user), donor=user)
+    return _wishes(Wish.objects.filter(published | theirs))
 
 
 def wishes_adopted_by(user: User) -> QuerySet[Wish]:
     """Return the wishes ``user`` adopted, as a neighbour or with a shop they own."""
-    return _wishes(Wish.objects.filter(Q(donor=user) | Q(partnership__in=_owned(user))))
+    owned = Q(partnership__merchant__in=merchants_owned_by(user).order_by().values("pk"))
+    return _wishes(Wish.objects.filter(Q(donor=user) | owned))
 
 
 def wishes_adoptable_by(user: User) -> QuerySet[Wish]:
     """Return the wishes ``user`` may adopt or adopted, as a neighbour or with a shop they own."""
-    return wishes_open_to(user) | _open_to_shops(_owned(user))
+    owned = merchants_owned_by(user).order_by().values("pk")
+    return wishes_open_to(user) | _open_to_shops(merchant__in=owned)
 
 
 def wishes_watched_by(user: User) -> QuerySet[Wish]:
@@ -116,13 +127,10 @@ def wishes_watched_by(user: User) -> QuerySet[Wish]:
     return _wishes(Wish.objects.filter(community__in=communities_where(user, WATCHES_OVER)))
 
 
-def _owned(user: User) -> QuerySet[Partnership]:
-    return Partnership.objects.filter(pk__in=partnerships_owned_by(user).order_by().values("pk"))
-
-
 def wishes_open_to_merchant(merchant: Merchant) -> QuerySet[Wish]:
     """Return published wishes where the merchant is active, and those it adopted."""
-    return _open_to_shops(Partnership.objects.filter(merchant=merchant))
+    there = communities_with(merchant.pk)
+    return _open_to_shops(merchant=merchant).filter(community__in=there)
 
 
 def wishes_in(community: Community) -> QuerySet[Wish]:
@@ -135,10 +143,12 @@ def wishes_handled_by(user: User) -> QuerySet[Wish]:
     return _wishes(Wish.objects.filter(community__in=communities_where(user, HANDLES)))
 
 
-def _open_to_shops(partnerships: QuerySet[Partnership]) -> QuerySet[Wish]:
-    active = partnerships.filter(status=Partnership.Status.ACTIVE).values("community")
-    published = Q(community__in=active, status=Wish.Status.PUBLISHED)
-    return _wishes(Wish.objects.filter(published | Q(partnership__in=partnerships)))
+def _open_to_shops(**merchants: Any) -> QuerySet[Wish]:
+    theirs = Partnership.objects.filter(community=OuterRef("community"), **merchants)
+    active = theirs.filter(status=Partnership.Status.ACTIVE)
+    published = Q(Exists(active), status=Wish.Status.PUBLISHED)
+    adopted = Q(partnership__in=theirs.values("pk"))
+    return _wishes(Wish.objects.filter(published | adopted))
 
 
 def _wishes(wishes: QuerySet[Wish]) -> QuerySet[Wish]:

@@ -12,11 +12,12 @@ from merchants.giving.services import wishes
 @shared_task
 def sweep_lapsed_wishes() -> None:
     """Queue ``reopen_wish`` for the wishes whose neighbour's hold has expired."""
-    for wish_id in wishes.lapsed().order_by("pk").values_list("pk", flat=True)[:SWEEP_AT_MOST]:
-        reopen_wish.delay(str(wish_id))
+    lapsed = wishes.lapsed().order_by("pk")
+    for community_id, wish_id in lapsed.values_list("community_id", "pk")[:SWEEP_AT_MOST]:
+        reopen_wish.delay(str(community_id), str(wish_id))
 
 
 @shared_task(autoretry_for=(OperationalError,), retry_backoff=True)
-def reopen_wish(wish_id: str) -> None:
+def reopen_wish(community_id: str, wish_id: str) -> None:
     """Reopen a lapsed wish. Idempotent."""
-    wishes.reopen(wish_id=UUID(wish_id))
+    wishes.reopen(community_id=UUID(community_id), wish_id=UUID(wish_id))

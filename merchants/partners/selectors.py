@@ -2,9 +2,20 @@
 
 from collections.abc import Callable, Iterable
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
-from django.db.models import BooleanField, DateField, F, Func, Prefetch, Q, QuerySet, Value
+from django.db.models import (
+    BooleanField,
+    DateField,
+    F,
+    Func,
+    OuterRef,
+    Prefetch,
+    Q,
+    QuerySet,
+    Value,
+)
 
 from backend.accounts.models import User
 from backend.communities.models import Community, Role
@@ -19,6 +30,8 @@ from merchants.partners.models.increases import Increase
 from merchants.partners.models.listings import ActivityMatch, Listing
 from merchants.partners.models.merchants import Invitation, Merchant, MerchantMember
 from merchants.partners.models.partnerships import Partnership, Terms
+
+ACCEPTED = {"accepted_at__isnull": False}  # by the merchant's owner
 
 
 class WorkedAt(Func):
@@ -160,12 +173,24 @@ def _in(user: User, roles: tuple[Role, ...]) -> QuerySet[Partnership]:
 
 def partnerships_of(merchant: Merchant) -> QuerySet[Partnership]:
     """Return the merchant's partnerships, newest first."""
-    return _partners(Partnership.objects.filter(merchant=merchant))
+    return _partners(
+        Partnership.objects.filter(community__in=communities_with(merchant.pk), merchant=merchant)
+    )
+
+
+def communities_with(merchant_id: UUID, **which: Any) -> list[UUID]:
+    """Return the ids of the communities with a partnership of the merchant, or with ``which``.
+
+    Whoever looks for a merchant's rows names these communities.
+    """
+    rows = Partnership.objects.filter(merchant=merchant_id, **which).order_by("community_id")
+    return list(rows.values_list("community_id", flat=True).distinct())
 
 
 def accepted(merchant_id: UUID) -> QuerySet[Partnership]:
     """Return the merchant's partnerships, past ones too, that its owner has accepted."""
-    return Partnership.objects.filter(merchant=merchant_id, accepted_at__isnull=False)
+    there = communities_with(merchant_id, **ACCEPTED)
+    return Partnership.objects.filter(community__in=there, merchant=merchant_id, **ACCEPTED)
 
 
 _counts_while: list[Callable[[], Q]] = []
@@ -177,7 +202,7 @@ def counts_while(condition: Callable[[], Q]) -> None:
         _counts_while.append(condition)
 
 
-def communities_told_of(merchant_id: UUID) -> QuerySet[Community]:
+def communities_told_of(merchant_id: UUID) -> list[Community]:
     """Return the communities whose audit trails record acts on the merchant.
 
     An ended partnership counts while a condition registered with ``counts_while`` holds.
@@ -185,9 +210,8 @@ def communities_told_of(merchant_id: UUID) -> QuerySet[Community]:
     counts = ~Q(status=Partnership.Status.ENDED)
     for condition in _counts_while:
         counts |= condition()
-    told = accepted(merchant_id).filter(counts)
-    communities: QuerySet[Community] = Community.objects.filter(pk__in=told.values("community"))
-    return communities.order_by("pk")
+    told = Partnership.objects.filter(counts, merchant=merchant_id, **ACCEPTED)
+    return list(Community.objects.filter(pk__in=told.values("community")).order_by("pk"))
 
 
 def terms_of(partnership: Partnership) -> QuerySet[Terms]:
@@ -211,7 +235,8 @@ def counting(versions: Iterable[Terms], day: date) -> Terms | None:
 
 def first_community_of(merchant_id: UUID) -> UUID:
     """Return the merchant's first community, which records acts of no other community."""
-    return accepted(merchant_id).earliest("since_at").community_id
+    theirs = Partnership.objects.filter(merchant=merchant_id, **ACCEPTED)
+    return theirs.earliest("since_at").community_id
 
 
 def _partners(partnerships: QuerySet[Partnership]) -> QuerySet[Partnership]:
@@ -261,14 +286,18 @@ def listings_of(partnership: Partnership) -> QuerySet[Listing]:
 
 def listings_seen_by(user: User) -> QuerySet[Listing]:
     """Return the listings open to ``user``, and all that ``user`` keeps or watches over."""
-    seen = partnerships_seen_by(user).order_by().values("pk")
+    seen = _ids_beside(partnerships_seen_by(user))
     return Listing.objects.filter(partnership__in=seen) | listings_open_to(user)
 
 
 def listings_kept_by(user: User) -> QuerySet[Listing]:
     """Return the listings ``user`` may close, as an owner or as staff."""
-    kept = partnerships_kept_by(user).order_by().values("pk")
-    return Listing.objects.filter(partnership__in=kept)
+    return Listing.objects.filter(partnership__in=_ids_beside(partnerships_kept_by(user)))
+
+
+def _ids_beside(partnerships: QuerySet[Partnership]) -> QuerySet[Partnership, Any]:
+    """Return a subquery of the ids, in the community of the outer query's row."""
+    return partnerships.filter(community=OuterRef("community")).order_by().values("pk")
 
 
 def listings_handled_by(user: User) -> QuerySet[Listing]:

@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from backend import clocks
 from backend.accounts import vault
 from backend.communities.models import TenantModel
-from backend.tables import PersonKey, never, set_once, trigger
+from backend.tables import PersonKey, TenantForeignKey, never, set_once, trigger
 from merchants.catalogue.models import Offer
 from merchants.partners.models.merchants import Device, Merchant
 from merchants.partners.models.partnerships import Partnership
@@ -29,8 +29,8 @@ class Redemption(TenantModel):
         CANCELLED = "cancelled"
         EXPIRED = "expired"
 
-    offer = models.ForeignKey(Offer, models.PROTECT, related_name="redemptions", db_index=False)
-    partnership = models.ForeignKey(
+    offer = TenantForeignKey(Offer, models.PROTECT, related_name="redemptions", db_index=False)
+    partnership = TenantForeignKey(
         Partnership, models.PROTECT, related_name="redemptions", db_index=False
     )
     volunteer = PersonKey()
@@ -42,8 +42,8 @@ class Redemption(TenantModel):
     refunded_quantity = models.PositiveIntegerField(default=0)  # a refund's trigger counts it
     amount_fen = models.PositiveBigIntegerField()  # what the community owes for all of it
     status = models.CharField(max_length=9, choices=Status, default=Status.HELD)
-    hold = models.ForeignKey("points.Hold", models.PROTECT, related_name="+", db_index=False)
-    transfer = models.ForeignKey(
+    hold = TenantForeignKey("points.Hold", models.PROTECT, related_name="+", db_index=False)
+    transfer = TenantForeignKey(
         "points.Transfer", models.PROTECT, related_name="+", db_index=False, null=True
     )
     taken_at = models.DateTimeField()
@@ -56,7 +56,7 @@ class Redemption(TenantModel):
     signed_at = models.DateTimeField(null=True)  # since when there is that code
     closed_at = models.DateTimeField(null=True)  # redeemed, cancelled or expired
     redeemed_by = PersonKey(null=True)  # NULL: the volunteer, with the shop's code
-    statement = models.ForeignKey(
+    statement = TenantForeignKey(
         "merchants.Statement", models.PROTECT, related_name="redemptions", db_index=False, null=True
     )
 
@@ -154,10 +154,10 @@ class Refund(TenantModel):
     ``amount_fen`` is what the community no longer owes for them.
     """
 
-    redemption = models.ForeignKey(
+    redemption = TenantForeignKey(
         Redemption, models.PROTECT, related_name="refunds", db_index=False
     )
-    partnership = models.ForeignKey(
+    partnership = TenantForeignKey(
         Partnership, models.PROTECT, related_name="refunds", db_index=False
     )
     quantity = models.PositiveIntegerField()
@@ -166,10 +166,8 @@ class Refund(TenantModel):
     reason = models.CharField(max_length=200)
     refunded_at = models.DateTimeField()
     refunded_by = PersonKey()
-    reversal = models.ForeignKey(
-        "points.Reversal", models.PROTECT, related_name="+", db_index=False
-    )
-    statement = models.ForeignKey(
+    reversal = TenantForeignKey("points.Reversal", models.PROTECT, related_name="+", db_index=False)
+    statement = TenantForeignKey(
         "merchants.Statement", models.PROTECT, related_name="refunds", db_index=False, null=True
     )
 
@@ -209,7 +207,7 @@ class ScanAttempt(TenantModel):
     clerk = PersonKey()
     code = models.CharField(max_length=64)
     outcome = models.CharField(max_length=30)  # "redeemed", or the refusal's code
-    redemption = models.ForeignKey(
+    redemption = TenantForeignKey(
         Redemption, models.PROTECT, related_name="+", db_index=False, null=True
     )
     scanned_at = models.DateTimeField(db_default=Now())

@@ -7,21 +7,28 @@ from django.db.models.functions import Coalesce
 
 from backend.accounts.models import User
 from backend.communities.models import Community
-from backend.communities.selectors import HANDLES, WATCHES_OVER, communities_of, communities_where
+from backend.communities.selectors import (
+    HANDLES,
+    WATCHES_OVER,
+    communities_of,
+    communities_where,
+    known_to,
+)
 from merchants.catalogue.models import Fair, Offer
 from merchants.partners.models.merchants import Device, Merchant
 from merchants.partners.models.partnerships import Partnership
-from merchants.partners.selectors import accepted, merchants_of, merchants_owned_by
+from merchants.partners.selectors import communities_with, merchants_of, merchants_owned_by
 from merchants.redemption.models import PayCode, Redemption, Refund, ScanAttempt
 
 
 def redemptions_of(user: User) -> QuerySet[Redemption]:
-    return with_offer(Redemption.objects.filter(volunteer=user))
+    return with_offer(Redemption.objects.filter(community__in=known_to(user), volunteer=user))
 
 
 def redemptions_at(merchant: Merchant) -> QuerySet[Redemption]:
     """Return the merchant's redemptions; vouchers not redeemed are private."""
-    return _redeemed(Q(partnership__merchant=merchant))
+    there = Q(community__in=communities_with(merchant.pk))
+    return _redeemed(there & Q(partnership__merchant=merchant))
 
 
 def redemptions_in(community: Community) -> QuerySet[Redemption]:
@@ -110,7 +117,7 @@ def _devices(whose: Q) -> QuerySet[Device]:
 def offline_scans_at(merchant: Merchant) -> QuerySet[ScanAttempt]:
     """Return the scans without signal that the merchant's devices uploaded later."""
     scans = ScanAttempt.objects.filter(
-        community__in=accepted(merchant.pk).values("community"), merchant=merchant
+        community__in=communities_with(merchant.pk), merchant=merchant
     )
     return scans.filter(device__isnull=False).select_related("device").order_by("-id")
 

@@ -14,14 +14,14 @@ from merchants.redemption.services import vouchers as redemption
 def sweep_expired_vouchers() -> None:
     """Queue ``release_voucher`` for vouchers that have lapsed."""
     lapsed = redemption.lapsed().order_by("expires_at")
-    for redemption_id in lapsed.values_list("pk", flat=True)[:SWEEP_AT_MOST]:
-        release_voucher.delay(str(redemption_id))
+    for community_id, redemption_id in lapsed.values_list("community_id", "pk")[:SWEEP_AT_MOST]:
+        release_voucher.delay(str(community_id), str(redemption_id))
 
 
 @shared_task(autoretry_for=(OperationalError,), retry_backoff=True)
-def release_voucher(redemption_id: str) -> None:
+def release_voucher(community_id: str, redemption_id: str) -> None:
     """Release a lapsed voucher. Idempotent: a second run finds it released."""
-    redemption.expire(redemption_id=UUID(redemption_id))
+    redemption.expire(community_id=UUID(community_id), redemption_id=UUID(redemption_id))
 
 
 @shared_task

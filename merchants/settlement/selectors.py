@@ -11,7 +11,7 @@ from backend.communities.selectors import HANDLES, WATCHES_OVER, communities_whe
 from backend.payouts import selectors as payouts
 from backend.payouts.models import Payout
 from merchants.partners.models.merchants import Merchant
-from merchants.partners.selectors import WorkedAt, merchants_owned_by
+from merchants.partners.selectors import WorkedAt, communities_with, merchants_owned_by
 from merchants.redemption.models import Redemption, Refund
 from merchants.redemption.selectors import with_offer
 from merchants.settlement.models.bank import BankAccount, BankBatch, BankBatchLine
@@ -38,7 +38,8 @@ def statements_handled_by(user: User) -> QuerySet[Statement]:
 
 
 def statements_of(merchant: Merchant) -> QuerySet[Statement]:
-    return _statements(Q(partnership__merchant=merchant))
+    there = Q(community__in=communities_with(merchant.pk))
+    return _statements(there & Q(partnership__merchant=merchant))
 
 
 def statements_in(community: Community) -> QuerySet[Statement]:

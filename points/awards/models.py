@@ -8,7 +8,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from backend.communities.models import TenantModel
-from backend.tables import PersonKey, final, never, stays
+from backend.tables import PersonKey, TenantForeignKey, final, never, stays
 from points.kinds import Unit
 from points.ledger.clock import ClockTimestamp
 from points.ledger.models import Account, Reversal, Transfer
@@ -30,14 +30,15 @@ class Award(TenantModel):
     source = models.CharField(max_length=80)  # the record, for example "hours:<id>"
     kind = models.CharField(max_length=30)  # points/awards/kinds.py
     inputs_version = models.PositiveSmallIntegerField()
-    account = models.ForeignKey(Account, models.PROTECT, related_name="+", db_index=False)
+    account = TenantForeignKey(Account, models.PROTECT, related_name="+", db_index=False)
+    # Not a TenantForeignKey: the street above may lend the rule.
     rule_version = models.ForeignKey(
         RuleVersion, models.PROTECT, related_name="+", db_index=False, null=True
     )
     local_day = models.DateField()  # the day its cap counts for, by the community's clock
     unit = models.CharField(max_length=6, choices=Unit)
     amount = models.IntegerField()
-    transfer = models.ForeignKey(
+    transfer = TenantForeignKey(
         Transfer, models.PROTECT, related_name="+", db_index=False, null=True
     )
     explanation_of_nothing = models.JSONField(null=True)  # the transfer carries it otherwise
@@ -79,8 +80,8 @@ class Award(TenantModel):
 class Void(TenantModel):
     """A whole award taken back, once, with its reason. An award of 0 has no ``reversal``."""
 
-    award = models.ForeignKey(Award, models.PROTECT, related_name="voids", db_index=False)
-    reversal = models.ForeignKey(
+    award = TenantForeignKey(Award, models.PROTECT, related_name="voids", db_index=False)
+    reversal = TenantForeignKey(
         Reversal, models.PROTECT, related_name="+", db_index=False, null=True
     )
     reason = models.CharField(max_length=REASON_MAX)  # people's words; an erasure empties it

@@ -7,7 +7,16 @@ from django.db import models
 from django.db.models import F, Q
 
 from backend.communities.models import TenantModel
-from backend.tables import PersonKey, final, never, set_once, stays, together, trigger
+from backend.tables import (
+    PersonKey,
+    TenantForeignKey,
+    final,
+    never,
+    set_once,
+    stays,
+    together,
+    trigger,
+)
 from points.ledger.clock import ClockTimestamp
 from points.ledger.models import Account, Hold
 from points.ledger.triggers import UPDATE_OF
@@ -24,7 +33,7 @@ class Fund(TenantModel):
         CARRIED_OVER = "carried_over"
         RETURNED = "returned"
 
-    account = models.ForeignKey(Account, models.PROTECT, related_name="+", db_index=False)
+    account = TenantForeignKey(Account, models.PROTECT, related_name="+", db_index=False)
     year = models.PositiveSmallIntegerField()  # by the community's clock
     name = models.CharField(max_length=40)
     approval_above = models.BigIntegerField(null=True)  # in the account's unit
@@ -34,7 +43,7 @@ class Fund(TenantModel):
     ended_at = models.DateTimeField(null=True)
     ended_by = PersonKey(null=True)
     ended_amount = models.BigIntegerField(null=True)  # what was left, and is elsewhere now
-    carried_into = models.ForeignKey(
+    carried_into = TenantForeignKey(
         "self", models.PROTECT, related_name="+", db_index=False, null=True
     )
 
@@ -85,7 +94,7 @@ class Fund(TenantModel):
 class TopUp(TenantModel):
     """An amount put into a fund, and why. Its transfer has the key ``fund_top_up:<id>``."""
 
-    fund = models.ForeignKey(Fund, models.PROTECT, related_name="+", db_index=False)
+    fund = TenantForeignKey(Fund, models.PROTECT, related_name="+", db_index=False)
     amount = models.BigIntegerField()
     reason = models.CharField(max_length=200)  # in words: whose decision, which document
     topped_up_at = models.DateTimeField(db_default=ClockTimestamp())
@@ -122,9 +131,9 @@ class Claim(TenantModel):
 
     OPEN: ClassVar = (Status.WAITING, Status.RESERVED, Status.UNCLAIMED)
 
-    fund = models.ForeignKey(Fund, models.PROTECT, related_name="+", db_index=False)
+    fund = TenantForeignKey(Fund, models.PROTECT, related_name="+", db_index=False)
     subject = models.CharField(max_length=80)  # opaque, such as "report:…"; it claims once
-    payee = models.ForeignKey(Account, models.PROTECT, related_name="+", db_index=False)
+    payee = TenantForeignKey(Account, models.PROTECT, related_name="+", db_index=False)
     amount = models.BigIntegerField()
     closed_at = models.DateTimeField()  # the subject's closing time, which is its place
     reason = models.CharField(max_length=30)  # the transfer's
@@ -138,7 +147,7 @@ class Claim(TenantModel):
     waiting_since = models.DateTimeField(db_default=ClockTimestamp())  # this time
     reserved_at = models.DateTimeField(null=True)  # the last time
     reservations = models.PositiveSmallIntegerField(default=0)  # so far; numbers their holds
-    hold = models.ForeignKey(Hold, models.PROTECT, related_name="+", db_index=False, null=True)
+    hold = TenantForeignKey(Hold, models.PROTECT, related_name="+", db_index=False, null=True)
     resolved_at = models.DateTimeField(null=True)  # when it was committed or released
 
     class Meta:

@@ -8,6 +8,7 @@ from django.db.models.functions import Now
 
 from backend.communities.models import Community, TenantModel
 from backend.registries import sealed
+from backend.tables import TenantForeignKey
 from points.kinds import AccountKind, Unit
 from points.ledger import triggers
 from points.ledger.clock import ClockTimestamp
@@ -19,7 +20,8 @@ def unchecked(to: Any, **options: Any) -> "models.ForeignKey[Any, Any]":
     Triggers check accounts without the lock that a real foreign key would put on rows that
     everybody shares.
     """
-    return models.ForeignKey(
+    key = models.ForeignKey if to is Community else TenantForeignKey
+    return key(
         to,
         models.DO_NOTHING,
         related_name="+",

@@ -8,7 +8,7 @@ from django.db.models import F, Q
 
 from backend.communities.models import TenantModel
 from backend.registries import sealed
-from backend.tables import final
+from backend.tables import TenantForeignKey, final
 from points.ledger.clock import ClockTimestamp
 
 
@@ -39,7 +39,7 @@ class Rule(TenantModel):
 class RuleVersion(TenantModel):
     """One published version of a rule, never changed: awards under it must stay explicable."""
 
-    rule = models.ForeignKey(Rule, models.PROTECT, related_name="versions", db_index=False)
+    rule = TenantForeignKey(Rule, models.PROTECT, related_name="versions", db_index=False)
     number = models.PositiveIntegerField()  # 1, 2, … within the rule
     parameters = models.JSONField()
     valid_from = models.DateField()  # the community's days, both ends included

@@ -125,7 +125,7 @@ def publish(
     if valid_to is not None and valid_to < valid_from:
         raise RuleInvalid(parameter="valid_to")
     rule, _ = Rule.objects.get_or_create(community=community, subject=subject, category=category)
-    Rule.objects.select_for_update(no_key=True).get(pk=rule.pk)  # versions are numbered in turn
+    rule = rule.locked()  # versions are numbered in turn
     latest = rule.versions.order_by("number").last()
     wording = (parameters, valid_from, valid_to)
     if latest and (latest.parameters, latest.valid_from, latest.valid_to) == wording:

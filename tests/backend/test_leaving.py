@@ -220,7 +220,9 @@ def test_what_a_counter_scanned_without_signal_before_counts(lake, wang, chen, z
     assert (attempt.outcome, attempt.clock_mark) == ("redeemed", "")
     assert wallet() == (2_940, 30)
     Redemption.objects.filter(pk=never_told_of.pk).update(offline_until=timezone.now())
-    assert redemption.expire(redemption_id=never_told_of.pk)
+    assert redemption.expire(
+        community_id=never_told_of.community_id, redemption_id=never_told_of.pk
+    )
     assert wallet() == (2_970, 0)
 
 

@@ -7,6 +7,7 @@ from django.db import connection
 
 from backend.audit.models import AuditEntry
 from backend.communities.models import Community, TenantModel
+from backend.tables import TenantForeignKey
 
 # The trail lies below communities in the house, so it can not inherit what they declare.
 TENANT_MODELS = [
@@ -72,6 +73,17 @@ def test_a_tenants_row_always_says_whose_it_is():
     for model in TENANT_MODELS:
         community = model._meta.get_field("community")
         assert (community.null, community.related_model) == (False, Community), model
+
+
+def test_keys_between_tenants_compare_their_communities():
+    plain = [
+        f"{model._meta.label}.{field.name}"
+        for model in TENANT_MODELS
+        for field in model._meta.concrete_fields
+        if field.related_model in TENANT_MODELS and not isinstance(field, TenantForeignKey)
+    ]
+
+    assert plain == ["points.Award.rule_version"]  # the street above may lend it
 
 
 def test_whatever_belongs_to_a_community_is_a_tenants_table():

@@ -249,7 +249,7 @@ def test_an_honest_scan_can_not_fail(books, wang, voucher, code, tell, how):
         lapse(voucher, ago=23 * HOUR)
         scanned_at -= 24 * HOUR
     tasks.sweep_expired_vouchers()
-    assert redemption.expire(redemption_id=voucher.pk) is False
+    assert redemption.expire(community_id=voucher.community_id, redemption_id=voucher.pk) is False
     assert books(wang)["held"] == 30
 
     assert tell(code, at=scanned_at).outcome == "redeemed"
@@ -268,12 +268,14 @@ def test_after_a_day_points_and_stock_are_free(
         redemption.cancel(redemption=voucher)
     lapse(voucher, ago=25 * HOUR)
     if swept:
-        assert redemption.expire(redemption_id=voucher.pk)
+        assert redemption.expire(community_id=voucher.community_id, redemption_id=voucher.pk)
 
     attempt = tell(code, at=timezone.now() - 26 * HOUR)
 
     assert attempt.outcome == refusal
-    assert redemption.expire(redemption_id=voucher.pk) is not swept
+    assert (
+        redemption.expire(community_id=voucher.community_id, redemption_id=voucher.pk) is not swept
+    )
     voucher.refresh_from_db()
     assert voucher.status == status
     assert books(wang) == {

@@ -144,8 +144,8 @@ def test_the_sweep_gives_back_what_lapsed_once(books, wang, tea, voucher, settin
         lapsed.pk: "expired",
     }
     tasks.sweep_expired_vouchers()
-    tasks.release_voucher(str(lapsed.pk))
-    tasks.release_voucher(str(voucher.pk))
+    tasks.release_voucher(str(lapsed.community_id), str(lapsed.pk))
+    tasks.release_voucher(str(voucher.community_id), str(voucher.pk))
     assert books(wang) == only_the_other_is_held
 
 
@@ -228,7 +228,7 @@ def show(wang, tea, grant_points, scan, settings):
         elif state == "cancelled":
             redemption.cancel(redemption=voucher)
         elif state == "lapsed and swept":
-            assert redemption.expire(redemption_id=voucher.pk)
+            assert redemption.expire(community_id=voucher.community_id, redemption_id=voucher.pk)
         return voucher
 
     return voucher_that_is
@@ -453,7 +453,7 @@ def test_the_sweep_and_scans_at_the_instant_vouchers_lapse(
             return scan(voucher) and "redeemed"
         until = voucher.expires_at + timedelta(milliseconds=100)
         while timezone.now() < until:
-            if redemption.expire(redemption_id=voucher.pk):
+            if redemption.expire(community_id=voucher.community_id, redemption_id=voucher.pk):
                 return "released"
         return "left alone"
 
@@ -483,7 +483,9 @@ def test_several_workers_releasing_one_voucher(books, wang, tea, grant_points, s
     grant_points(wang, 30)
     voucher = redemption.take(offer=tea, volunteer=wang)
 
-    released = at_once(8, lambda _: redemption.expire(redemption_id=voucher.pk))
+    released = at_once(
+        8, lambda _: redemption.expire(community_id=voucher.community_id, redemption_id=voucher.pk)
+    )
 
     assert Counter(released) == {True: 1, False: 7}
     assert books(wang) == {

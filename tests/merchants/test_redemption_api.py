@@ -368,7 +368,7 @@ def code_of(lake, wang, tea, wangs_phone, settings):
         if case == "cancelled":
             redemption.cancel(redemption=voucher)
         if case == "lapsed":
-            redemption.expire(redemption_id=voucher.pk)
+            redemption.expire(community_id=voucher.community_id, redemption_id=voucher.pk)
         return voucher.code
 
     return code

@@ -299,7 +299,7 @@ class Counters(RuleBasedStateMachine):
 
     def sweep(self):
         for voucher in self.vouchers:
-            redemption.expire(redemption_id=voucher.pk)
+            redemption.expire(community_id=voucher.community_id, redemption_id=voucher.pk)
         self.model.sweep()
 
     def refund(self, number, quantity, is_late):

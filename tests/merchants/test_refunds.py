@@ -68,7 +68,7 @@ def test_giving_back_never_fails_however_much_there_is(
         redemption.cancel(redemption=voucher)
     elif how == "lapse":
         Redemption.objects.update(expires_at=timezone.now())
-        assert redemption.expire(redemption_id=voucher.pk)
+        assert redemption.expire(community_id=voucher.community_id, redemption_id=voucher.pk)
     else:
         people.leave(volunteer=Volunteer.objects.get(user=wang))
 

@@ -111,7 +111,7 @@ def test_what_is_refused_is_on_record_and_moves_nothing(
     elif case.startswith("lapsed"):
         Redemption.objects.update(expires_at=timezone.now())
         if case == "lapsed and swept":
-            redemption.expire(redemption_id=voucher.pk)
+            redemption.expire(community_id=voucher.community_id, redemption_id=voucher.pk)
     before = books(wang)
 
     with pytest.raises(refusal):

@@ -78,7 +78,7 @@ def test_what_nobody_scanned_in_time_is_told_as_well(bicycle, tea_house, zhou, t
     adopted = wishes.adopt_as_merchant(wish=bicycle, partnership=tea_house, by=zhou)
 
     for _ in range(2):
-        redemption.expire(redemption_id=adopted.redemption_id)
+        redemption.expire(community_id=adopted.community_id, redemption_id=adopted.redemption_id)
 
     assert told()[2:] == [("wang", "wish_open_again")]
 

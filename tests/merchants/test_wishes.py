@@ -107,7 +107,7 @@ def test_a_neighbour_who_takes_too_long_is_relieved_of_it(published, li, zhou, w
     assert wallet() == (100, 0)
     # Who takes it up now has all the time there is, whatever was still queued.
     wishes.adopt_as_donor(wish=open_again, donor=li)
-    tasks.reopen_wish(str(open_again.pk))
+    tasks.reopen_wish(str(open_again.community_id), str(open_again.pk))
     tasks.sweep_lapsed_wishes()
     assert wallet() == (20, 80)
 
@@ -221,10 +221,10 @@ def test_a_child_wishes_and_gives_with_a_guardians_consent(lake, published, li, 
         wishes.propose(volunteer=wang, community=lake, text="书包")
 
 
-def test_who_is_forgotten_has_no_words_left(published, tea_house, zhou, wang, wallet):
+def test_who_is_forgotten_has_no_words_left(published, tea_house, zhou, wang, lake, wallet):
     wishes.adopt_as_merchant(wish=published, partnership=tea_house, by=zhou)
 
-    wishes.withdraw_all(Leaving(wang.pk, None, timezone.now()))
+    wishes.withdraw_all(Leaving(wang.pk, lake.pk, timezone.now()))
     wishes.forget(wang)
 
     assert (Wish.objects.get().text, Wish.objects.get().status) == ("", Status.WITHDRAWN)

@@ -528,7 +528,7 @@ def test_a_forgotten_check_out_is_closed_at_the_shifts_end_and_marked(
 
     for _ in ("once", "again"):
         tasks.sweep_forgotten_check_outs()
-        tasks.close_forgotten(str(left_in_time.pk))
+        tasks.close_forgotten(str(left_in_time.community_id), str(left_in_time.pk))
 
         place.refresh_from_db()
         assert (place.status, place.worked_minutes) == ("checked_out", 90)

@@ -8,6 +8,7 @@ from django.db.models.functions import Now
 
 from backend.communities.models import Community, TenantModel
 from backend.names import ComparedField
+from backend.tables import TenantForeignKey
 
 
 class Status(models.TextChoices):
@@ -64,7 +65,7 @@ class Activity(Cancellable):
 class Shift(Cancellable):
     """One time slot of an activity, for at most ``capacity`` volunteers (NULL: any number)."""
 
-    activity = models.ForeignKey(Activity, models.PROTECT, related_name="shifts", db_index=False)
+    activity = TenantForeignKey(Activity, models.PROTECT, related_name="shifts", db_index=False)
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField()
     capacity = models.PositiveSmallIntegerField(null=True)

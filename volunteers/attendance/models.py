@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 
 from backend import clocks
 from backend.communities.models import TenantModel
-from backend.tables import PersonKey, never
+from backend.tables import PersonKey, TenantForeignKey, never
 from volunteers.activities.models import Shift
 
 
@@ -51,7 +51,7 @@ class Attendance(TenantModel):
 
     DOES_NOT_COUNT: ClassVar = (Status.REJECTED, Status.CANCELLED, Status.VOIDED)
 
-    shift = models.ForeignKey(Shift, models.PROTECT, related_name="attendances", db_index=False)
+    shift = TenantForeignKey(Shift, models.PROTECT, related_name="attendances", db_index=False)
     volunteer = PersonKey()
     status = models.CharField(max_length=11, choices=Status, default=Status.SIGNED_UP)
     signed_up_at = models.DateTimeField(db_default=Now())
@@ -178,7 +178,7 @@ class RefusedClaim(TenantModel):
         CHECK_IN = "check_in"
         CHECK_OUT = "check_out"
 
-    attendance = models.ForeignKey(
+    attendance = TenantForeignKey(
         Attendance, models.PROTECT, related_name="refused_claims", db_index=False
     )
     act = models.CharField(max_length=9, choices=Act)

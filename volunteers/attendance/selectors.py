@@ -20,7 +20,7 @@ from django.db.models import (
 from django.db.models.functions import Coalesce, JSONObject
 
 from backend.accounts.models import User
-from backend.communities.selectors import HANDLES, WATCHES_OVER, communities_known_to, in_reach
+from backend.communities.selectors import HANDLES, WATCHES_OVER, in_reach, known_to
 from backend.days import first_moment
 from backend.registries.volunteering import Service, Standing
 from volunteers.activities.models import Activity, Shift
@@ -61,7 +61,7 @@ def prefetch_refused_claims(attendances: Sequence[Attendance]) -> None:
 
 def attendances_of(user: User) -> QuerySet[Attendance]:
     """Return the attendances of ``user``, newest first."""
-    return _with_shift(Attendance.objects.filter(volunteer=user))
+    return _with_shift(Attendance.objects.filter(community__in=known_to(user), volunteer=user))
 
 
 def attendances_handled_by(user: User) -> QuerySet[Attendance]:
@@ -172,7 +172,7 @@ def totals_of(
 
     ``stars`` count all verified hours, whatever the period.
     """
-    communities = {"community__in": communities_known_to(user)}
+    communities = {"community__in": known_to(user)}
     volunteering = Volunteer.objects.filter(**communities, user=user)
     known = volunteering.select_related("community").order_by("community__name")
     in_period = Q(pk__isnull=False)

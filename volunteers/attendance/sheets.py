@@ -123,7 +123,7 @@ def _verified(
         else:
             verified.append((row, answer))
     # Taken back last, because the same row may stand in the file twice.
-    timesheets.take_back(refused)
+    timesheets.take_back(community, refused)
     return verified, errors
 
 

@@ -17,11 +17,12 @@ def sweep_forgotten_check_outs() -> None:
     forgotten = Attendance.objects.filter(
         status=Attendance.Status.CHECKED_IN, shift__ends_at__lte=timezone.now()
     )
-    for attendance_id in forgotten.values_list("pk", flat=True)[:SWEEP_AT_MOST]:
-        close_forgotten.delay(str(attendance_id))
+    for community_id, attendance_id in forgotten.values_list("community_id", "pk")[:SWEEP_AT_MOST]:
+        close_forgotten.delay(str(community_id), str(attendance_id))
 
 
 @shared_task(autoretry_for=(OperationalError,), retry_backoff=True)
-def close_forgotten(attendance_id: str) -> None:
+def close_forgotten(community_id: str, attendance_id: str) -> None:
     """Check out one volunteer at the shift's end. Idempotent."""
-    hours.close_forgotten(attendance=Attendance.objects.get(pk=UUID(attendance_id)))
+    place = Attendance.objects.get(community=UUID(community_id), pk=UUID(attendance_id))
+    hours.close_forgotten(attendance=place)

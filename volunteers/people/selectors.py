@@ -7,7 +7,7 @@ from django.db.models import Q, QuerySet
 
 from backend.accounts.models import User
 from backend.communities.models import Community, Membership, Role
-from backend.communities.selectors import HANDLES, WATCHES_OVER, in_reach, places_below
+from backend.communities.selectors import HANDLES, WATCHES_OVER, in_reach, known_to, places_below
 from volunteers.people.errors import EstateUnknown
 from volunteers.people.models import JoinRequest, Volunteer
 
@@ -53,7 +53,7 @@ def volunteers_ever_in(place: Community) -> QuerySet[Volunteer]:
 
 def volunteering_of(user: User) -> QuerySet[Volunteer]:
     """Return the records of ``user`` as a volunteer, former ones included."""
-    return _with_person(Volunteer.objects.filter(user=user))
+    return _with_person(Volunteer.objects.filter(community__in=known_to(user), user=user))
 
 
 def join_requests_of(user: User) -> QuerySet[JoinRequest]:

@@ -9,7 +9,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from backend.communities.models import Community, CoordType, TenantModel
-from backend.tables import PersonKey, never
+from backend.tables import PersonKey, TenantForeignKey, never
 from volunteers.attendance.models import Attendance, beyond_a_void
 
 
@@ -64,7 +64,7 @@ class Report(TenantModel):
     closed_at = models.DateTimeField(null=True)
     closed_by = PersonKey(null=True)
     answer = models.CharField(max_length=500, blank=True)  # read by the public
-    made_during = models.ForeignKey(
+    made_during = TenantForeignKey(
         Attendance, models.PROTECT, related_name="+", db_index=False, null=True
     )
     voided_at = models.DateTimeField(null=True)

@@ -5,13 +5,13 @@ from django.db.models import Q, QuerySet
 from backend.accounts.models import User
 from backend.accounts.selectors import was_a_child
 from backend.communities.models import Community
-from backend.communities.selectors import HANDLES, WATCHES_OVER, in_reach
+from backend.communities.selectors import HANDLES, WATCHES_OVER, in_reach, known_to
 from volunteers.reports.models import Report
 
 
 def reports_of(user: User) -> QuerySet[Report]:
     """Return the reports of ``user``, newest first."""
-    return _with_community(Report.objects.filter(reporter=user))
+    return _with_community(Report.objects.filter(community__in=known_to(user), reporter=user))
 
 
 def reports_handled_by(user: User) -> QuerySet[Report]:

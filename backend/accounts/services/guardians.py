@@ -14,7 +14,7 @@ from backend.accounts.services import attempts
 from backend.accounts.services.people import locked
 from backend.audit import services as trail
 from backend.codes import as_made, new_code
-from backend.registries.leaving import Leaving, tell
+from backend.registries.leaving import tell_everywhere
 
 CODE_LENGTH = 8
 CODE_LASTS = timedelta(hours=24)
@@ -139,7 +139,7 @@ def end_if_missing(user: User) -> None:
     Runs in the caller's transaction, which has locked ``user``.
     """
     if is_missing(user):
-        tell(Leaving(user.pk, None, timezone.now()))
+        tell_everywhere(user.pk, timezone.now())
 
 
 def move(*, fresh: User, known: User) -> None:

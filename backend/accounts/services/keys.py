@@ -41,13 +41,18 @@ def rotate_second_factors(*, batch: int = BATCH) -> int:
 def rotate_columns(*, batch: int = BATCH) -> int:
     """Encrypt the columns of other apps, ``ENCRYPTED``, with the first key. Returns how many."""
     return sum(
-        _rotate(
-            apps.get_model(model)._default_manager.exclude(**{column: ""}),
-            partial(_rotate_column, column),
-            batch,
-        )
+        _rotate(rows, partial(_rotate_column, column), batch)
         for model, column in ENCRYPTED
+        for rows in _apart(apps.get_model(model)._default_manager.exclude(**{column: ""}))
     )
+
+
+def _apart(rows: QuerySet[Any]) -> list[QuerySet[Any]]:
+    """Return the rows of each community on their own, if they are of any, for locks to name it."""
+    if "community" not in {field.name for field in rows.model._meta.fields}:
+        return [rows]
+    communities = rows.order_by().values_list("community_id", flat=True).distinct()
+    return [rows.filter(community=one) for one in communities]
 
 
 def _rotate_column(column: str, row: Model) -> bool:

@@ -143,16 +143,13 @@ def require_volunteer(*, user_id: UUID, community_id: UUID) -> Membership:
     return membership
 
 
-def hold(leaving: Leaving) -> None:
-    """Lock the person's roles as a volunteer where they end in all communities at once.
+def hold(user_id: UUID) -> list[UUID]:
+    """Lock the person's roles as a volunteer; return all communities where they ever had one.
 
-    Registered with ``backend.registries.leaving`` before all other listeners.
+    Registered with ``backend.registries.leaving``, for where they end in all at once.
     """
-    if leaving.community_id is None:
-        theirs = Membership.objects.filter(
-            user_id=leaving.user_id, role=Role.VOLUNTEER, ended_at__isnull=True
-        )
-        list(theirs.select_for_update(no_key=True).order_by("pk"))
+    theirs = Membership.objects.filter(user_id=user_id, role=Role.VOLUNTEER).order_by("pk")
+    return list({one.community_id for one in theirs.select_for_update(no_key=True)})
 
 
 def _require_right(by: User, *, user: User, place: Community, role: Role) -> None:

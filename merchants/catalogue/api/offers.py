@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+from django.http import Http404
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext_lazy as _
 from django_filters import rest_framework as filters
@@ -14,7 +15,6 @@ from rest_framework.views import APIView
 
 from backend.accounts.api.serializers import ColleagueSerializer
 from backend.accounts.models import User
-from backend.api.callers import signed_in
 from backend.api.fields import CharField, DateField, DateTimeField, IntegerField, TextField
 from backend.api.filters import CharFilter, CommunityFilter
 from backend.api.serializers import ReadSerializer
@@ -164,11 +164,12 @@ class OfferView(APIView):
 
     @extend_schema(responses={200: AS_SEEN})
     def get(self, request: Request, offer_id: UUID) -> Response:
-        user = signed_in(request)
-        if kept := selectors.offers_seen_by(user).filter(pk=offer_id).first():
-            return Response(KeptOfferSerializer(kept).data)
-        offer = get_object_or_404(selectors.offers_open_to(user), pk=offer_id)
-        return Response(OfferSerializer(offer).data)
+        try:
+            kept: Any = seen(selectors.offers_seen_by, "offer_id")(request, offer_id=offer_id)
+        except Http404:
+            offer: Any = seen(selectors.offers_open_to, "offer_id")(request, offer_id=offer_id)
+            return Response(OfferSerializer(offer).data)
+        return Response(KeptOfferSerializer(kept).data)
 
 
 # --- who keeps them ---------------------------------------------------------------------------

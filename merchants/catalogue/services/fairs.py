@@ -40,7 +40,7 @@ def announce(
         raise errors.FairOver
     # In order of id, so that two announcements of the same merchants queue.
     locked = Partnership.objects.select_for_update(no_key=True).order_by("pk")
-    there = list(locked.filter(pk__in=[one.pk for one in partnerships]))
+    there = list(locked.filter(community=community, pk__in=[one.pk for one in partnerships]))
     for one in there:
         sides.refuse_own(by, one)
     if any(one.status != Partnership.Status.ACTIVE for one in there):
@@ -74,8 +74,8 @@ def announce(
 def cancel(*, fair: Fair, by: User) -> Fair:
     """Cancel the fair. Idempotent: keeps the first time. Raises OwnMerchant, FairOver."""
     fair = fair.locked("community")
-    for partnership in fair.partners.all():
-        sides.refuse_own(by, partnership)
+    for stall in fair.stalls.select_related("partnership"):
+        sides.refuse_own(by, stall.partnership)
     if fair.cancelled_at is None:
         now = timezone.now()
         if fair.ends_at <= now:

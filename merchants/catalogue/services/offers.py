@@ -285,7 +285,9 @@ def restock(*, offer: Offer, change: int, reason: str, by: User) -> StockMove:
         raise errors.OutOfStock(stock=offer.stock)
     if change > 0 and offer.stock + change > PIECES_AT_MOST:
         raise errors.StockFull(stock=offer.stock, limit=PIECES_AT_MOST)
-    Offer.objects.filter(pk=offer.pk).update(stock=F("stock") + change)
+    Offer.objects.filter(community=offer.community_id, pk=offer.pk).update(
+        stock=F("stock") + change
+    )
     move = StockMove.objects.create(
         community_id=offer.community_id,
         offer=offer,

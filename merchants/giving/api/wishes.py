@@ -178,11 +178,10 @@ class WishView(APIView):
         user = signed_in(request)
         if watched := selectors.wishes_watched_by(user).filter(pk=wish_id).first():
             return Response(WatchedWishSerializer(watched).data)
-        wish = get_object_or_404(selectors.wishes_adoptable_by(user), pk=wish_id)
-        return Response(WishSerializer(wish).data)
+        return Response(WishSerializer(adoptable(request, wish_id=wish_id)).data)
 
 
-adoptable = seen(selectors.wishes_adoptable_by, "wish_id")
+adoptable: Any = seen(selectors.wishes_adoptable_by, "wish_id")
 
 
 class AdoptView(APIView):

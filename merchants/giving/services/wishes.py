@@ -16,6 +16,7 @@ from backend.accounts.models import User
 from backend.accounts.services import guardians
 from backend.audit import services as trail
 from backend.communities.models import Community
+from backend.communities.selectors import known_to
 from backend.communities.services import roles
 from backend.ids import new_id
 from backend.registries.leaving import Leaving
@@ -47,7 +48,7 @@ def propose(*, volunteer: User, community: Community, text: str) -> Wish:
     Raises GuardianConsentRequired, WishOpenAlready.
     """
     guardians.require_guardian(volunteer)
-    User.objects.select_for_update(no_key=True).get(pk=volunteer.pk)
+    roles.volunteering(user_id=volunteer.pk, community_id=community.pk)  # one at a time
     if Wish.objects.filter(community=community, volunteer=volunteer, status__in=Wish.OPEN).exists():
         raise errors.WishOpenAlready
     return Wish.objects.create(community=community, volunteer=volunteer, text=text)
@@ -144,7 +145,9 @@ def adopt_as_merchant(*, wish: Wish, partnership: Partnership, by: User) -> Wish
     )
     with _balance_untold():
         voucher = redemption.set_aside(
-            offer=Offer.objects.select_related("partnership", "community").get(pk=offer.pk),
+            offer=Offer.objects.select_related("partnership", "community").get(
+                community=offer.community_id, pk=offer.pk
+            ),
             volunteer=wish.volunteer,
             quantity=1,
             lifetime=LIFETIME,
@@ -217,13 +220,14 @@ def lapsed() -> QuerySet[Wish]:
 
 
 @transaction.atomic
-def reopen(*, wish_id: UUID) -> bool:
+def reopen(*, community_id: UUID, wish_id: UUID) -> bool:
     """Reopen a lapsed wish and free its points. Returns ``False`` if there was nothing to do."""
-    wish = lapsed().filter(pk=wish_id).first()
+    its = lapsed().filter(community=community_id, pk=wish_id)
+    wish = its.first()
     if wish is None:
         return False
     wish = _locked(wish)
-    if not lapsed().filter(pk=wish_id).exists():  # while we waited
+    if not its.all().exists():  # while we waited
         return False
     ended = wish.hold_id
     _let_go(wish)
@@ -318,9 +322,13 @@ def open_again(redemption: Redemption, *, is_news: bool) -> None:
 
 def forget(volunteer: User) -> None:
     """Erase the texts of the wishes of ``volunteer``, on vouchers too."""
-    vouchers = Redemption.objects.filter(volunteer=volunteer, offer__kind=Offer.Kind.WISH)
-    Offer.objects.filter(pk__in=vouchers.values("offer")).update(title=WITHOUT_TEXT)
-    Wish.objects.filter(volunteer=volunteer).update(text="", reason="", thanks="")
+    for community_id in known_to(volunteer):
+        theirs = Redemption.objects.filter(community=community_id, volunteer=volunteer)
+        wished_for = theirs.filter(offer__kind=Offer.Kind.WISH).values("offer")
+        its = Offer.objects.filter(community=community_id, pk__in=wished_for)
+        its.update(title=WITHOUT_TEXT)
+        wishes = Wish.objects.filter(community=community_id, volunteer=volunteer)
+        wishes.update(text="", reason="", thanks="")
 
 
 def _let_go(wish: Wish) -> None:

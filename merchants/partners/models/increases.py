@@ -9,7 +9,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from backend.communities.models import TenantModel
-from backend.tables import PersonKey
+from backend.tables import PersonKey, TenantForeignKey
 from merchants.partners.models.partnerships import Partnership
 from merchants.triggers import not_their_own
 
@@ -39,7 +39,7 @@ class Increase(TenantModel):
         DROPPED = "dropped"  # what it is about was changed meanwhile
 
     kind = models.CharField(max_length=7, choices=Kind)
-    partnership = models.ForeignKey(
+    partnership = TenantForeignKey(
         Partnership, models.PROTECT, related_name="increases", db_index=False, null=True
     )
     subject_id = models.UUIDField(null=True)

@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from backend.communities.models import TenantModel
-from backend.tables import PersonKey, together
+from backend.tables import PersonKey, TenantForeignKey, together
 from merchants.partners.models.partnerships import Partnership
 from merchants.triggers import not_their_own
 
@@ -20,7 +20,7 @@ class Listing(TenantModel):
         NEED = "need"  # 服务清单: what volunteers can do for it
         RESOURCE = "resource"  # 资源清单: what it can lend them
 
-    partnership = models.ForeignKey(
+    partnership = TenantForeignKey(
         Partnership, models.PROTECT, related_name="listings", db_index=False
     )
     kind = models.CharField(max_length=8, choices=Kind)
@@ -56,7 +56,7 @@ class ActivityMatch(TenantModel):
     Activities belong to the volunteers app; merchants see them by registries/volunteering.py.
     """
 
-    listing = models.ForeignKey(Listing, models.PROTECT, related_name="matches", db_index=False)
+    listing = TenantForeignKey(Listing, models.PROTECT, related_name="matches", db_index=False)
     activity_id = models.UUIDField()
     activity_title = models.CharField(max_length=80)  # as it was then
     matched_at = models.DateTimeField(db_default=Now())

@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 from backend.communities.models import CoordType, TenantModel
 from backend.names import ComparedField
 from backend.registries import sealed
-from backend.tables import PersonKey, set_once, together, trigger
+from backend.tables import PersonKey, TenantForeignKey, set_once, together, trigger
 from merchants.partners.models.merchants import Merchant
 from merchants.triggers import not_their_own
 
@@ -117,7 +117,7 @@ class Terms(TenantModel):
         PER_PIECE = "per_piece"  # what was agreed for that offer
         DONATED = "donated"  # 公益捐赠: nothing; fen_per_point, if told, says what was given
 
-    partnership = models.ForeignKey(
+    partnership = TenantForeignKey(
         Partnership, models.PROTECT, related_name="terms", db_index=False
     )
     version = models.PositiveIntegerField()

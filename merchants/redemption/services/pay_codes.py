@@ -18,10 +18,10 @@ from backend.communities.models import Community
 from backend.communities.services import roles
 from backend.ids import new_id
 from merchants.catalogue.errors import OfferUnknown
-from merchants.catalogue.selectors import offers_at
+from merchants.catalogue.selectors import offers_of
 from merchants.catalogue.services import offers as catalogue
 from merchants.partners.models.merchants import Merchant
-from merchants.partners.selectors import accepted
+from merchants.partners.selectors import ACCEPTED, communities_with
 from merchants.redemption import errors
 from merchants.redemption.models import PayCode
 from merchants.redemption.services import vouchers as redemption
@@ -72,16 +72,15 @@ def pay(
     attempt = Attempt(merchant_id=merchant.pk, person=clerk, shown=as_made(code)[:64])
     with attempts.guessing(clerk, errors.CodeUnknown), all_or_nothing(attempt):
         # Two counters with one code queue here.
-        shown = (
+        codes = (
             PayCode.objects.select_for_update(no_key=True, of=("self",))
             .select_related("volunteer")
             .annotate(now=Now())
-            .filter(
-                community__in=accepted(merchant.pk).values("community"),
-                code_digest=_digest(attempt.shown),
-            )
-            .first()
+            .filter(code_digest=_digest(attempt.shown))
         )
+        there = communities_with(merchant.pk, **ACCEPTED)
+        found = (codes.filter(community=community_id).first() for community_id in there)
+        shown = next(filter(None, found), None)
         if shown is None:
             raise errors.CodeUnknown
         attempt.community_id = shown.community_id
@@ -122,9 +121,7 @@ def take_and_redeem(
         ]
     else:
         wanted = items or {}
-        offers = offers_at(attempt.merchant_id).filter(
-            community=attempt.community_id, pk__in=wanted
-        )
+        offers = offers_of(attempt.merchant_id, attempt.community_id).filter(pk__in=wanted)
         if len(offers) < len(wanted):
             raise OfferUnknown
         vouchers = [

@@ -37,11 +37,7 @@ def refund(
     ``now`` is given to replay the past. Raises VoucherStatusWrong (not redeemed), OwnVoucher,
     OwnMerchant (``is_late``), RefundTooLate, RefundTooLarge.
     """
-    redemption = (
-        Redemption.objects.select_for_update(no_key=True, of=("self",))
-        .select_related("community", "offer", "partnership", "volunteer")
-        .get(pk=redemption.pk)
-    )
+    redemption = redemption.locked("community", "offer", "partnership", "volunteer")
     if redemption.status != Redemption.Status.REDEEMED:
         raise errors.VoucherStatusWrong(current_status=redemption.status)
     if redemption.volunteer_id == refunded_by.pk:
@@ -110,9 +106,10 @@ def _put_back(redemption: Redemption, quantity: int) -> None:
 
     Such pieces were not counted for that increase; the shop adds them when another confirms it.
     """
-    offer = Offer.objects.select_for_update(no_key=True).get(pk=redemption.offer_id)
+    its = Offer.objects.filter(community=redemption.community_id, pk=redemption.offer_id)
+    offer = its.select_for_update(no_key=True).get()
     if not raised.is_alone(offer, since=redemption.closed_at):
-        Offer.objects.filter(pk=offer.pk).update(stock=F("stock") + quantity)
+        its.update(stock=F("stock") + quantity)
 
 
 def _amount_fen(redemption: Redemption, quantity: int) -> int:

@@ -133,10 +133,8 @@ def read(token: str, merchant_id: UUID) -> Signed:
     except (jwt.InvalidTokenError, RecursionError):
         raise errors.CodeTampered from None
     # Compare in Python: a header may hold what no column can.
-    keys = VoucherKey.objects.filter(
-        withdrawn_at=None,
-        community__in=selectors.accepted(merchant_id).values("community"),
-    )
+    there = selectors.communities_with(merchant_id, **selectors.ACCEPTED)
+    keys = VoucherKey.objects.filter(community__in=there, withdrawn_at=None)
     key = next((one for one in keys if one.kid == header.get("kid")), None)
     if key is None:
         raise errors.CodeUnknown
@@ -169,7 +167,9 @@ def keys_of(merchant: Merchant) -> list[VoucherKey]:
     for partnership in partnerships:
         _newest_key(partnership.community)
     return list(
-        VoucherKey.objects.filter(community__in=partnerships.values("community"), withdrawn_at=None)
+        VoucherKey.objects.filter(
+            community__in=[one.community_id for one in partnerships], withdrawn_at=None
+        )
         .select_related("community")
         .order_by("-id")
     )

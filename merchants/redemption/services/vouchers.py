@@ -27,6 +27,7 @@ from merchants.catalogue.models import Offer
 from merchants.catalogue.services import terms
 from merchants.partners.errors import PartnerNotActive
 from merchants.partners.models.partnerships import Partnership, Terms
+from merchants.partners.selectors import communities_with
 from merchants.redemption import errors, given_back
 from merchants.redemption.models import Redemption
 from merchants.redemption.services import conditions, redeeming, refunds, voucher_tokens
@@ -113,7 +114,7 @@ def set_aside(
     assert hold.expires_at  # it has a lifetime
     conditions.check_limit(offer, volunteer, quantity, moment)  # under the wallet's lock
     # One SQL statement checks and takes: of two volunteers for the last item, one finds a row.
-    left = Offer.objects.filter(pk=offer.pk, stock__gte=quantity)
+    left = Offer.objects.filter(community=offer.community_id, pk=offer.pk, stock__gte=quantity)
     if not left.update(stock=F("stock") - quantity):
         raise OutOfStock
     return Redemption.objects.create(
@@ -176,7 +177,7 @@ def scan(
         with transaction.atomic() if quantity else nullcontext():
             answer = _scan(attempt, quantity, now)
             if isinstance(answer, Scanned) and quantity and quantity < answer.quantity:
-                answer = _hand_out(answer, quantity, clerk)
+                answer = _hand_out(attempt, answer, quantity)
         if isinstance(answer, errors.CodeUnknown):
             raise refuse(attempt, answer)
         if isinstance(answer, Refusal):
@@ -199,15 +200,23 @@ def _scan(attempt: Attempt, quantity: int | None, now: datetime | None) -> Scann
     attempts.refuse_until(wait_seconds)
     answer = redeeming.answer_of(row)
     if isinstance(answer, errors.CodeExpired):
-        expire(redemption_id=row[1])  # the clerk is told the points are back
+        voucher = _at_shop(attempt.merchant_id, row[1])
+        # The clerk is told the points are back.
+        expire(community_id=voucher.community_id, redemption_id=voucher.pk)
     return answer
 
 
-def _hand_out(scanned: Scanned, quantity: int, clerk: User) -> Scanned:
+def _at_shop(merchant_id: UUID, redemption_id: UUID) -> Redemption:
+    """Return a voucher that was scanned, for a scan does not say of which community it is."""
+    there = communities_with(merchant_id)
+    return Redemption.objects.get(community__in=there, pk=redemption_id)
+
+
+def _hand_out(attempt: Attempt, scanned: Scanned, quantity: int) -> Scanned:
     """Refund the pieces of a redeemed voucher beyond the ``quantity`` that are handed out."""
     given_back = refunds.refund(
-        redemption=Redemption(pk=scanned.id),
-        refunded_by=clerk,
+        redemption=_at_shop(attempt.merchant_id, scanned.id),
+        refunded_by=attempt.person,
         reason=_("Not handed out at the scan"),
         quantity=scanned.quantity - quantity,
         now=scanned.redeemed_at,  # the same day, also where it ends meanwhile
@@ -249,13 +258,13 @@ def lapsed() -> QuerySet[Redemption]:
 
 
 @transaction.atomic
-def expire(*, redemption_id: UUID) -> bool:
+def expire(*, community_id: UUID, redemption_id: UUID) -> bool:
     """Release the points and stock of a lapsed voucher. Returns False if there was nothing to do.
 
     A locked voucher is left for the next sweep.
     """
     free = lapsed().select_for_update(no_key=True, of=("self",), skip_locked=True)
-    redemption = free.filter(pk=redemption_id).first()
+    redemption = free.filter(community=community_id, pk=redemption_id).first()
     if redemption is None:
         return False
     status = Redemption.Status

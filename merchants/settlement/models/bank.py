@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from backend.accounts import vault
 from backend.communities.models import TenantModel
 from backend.registries import sealed
-from backend.tables import PersonKey, set_once, together
+from backend.tables import PersonKey, TenantForeignKey, set_once, together
 from merchants.partners.models.merchants import Merchant
 from merchants.settlement.models.statements import OF_STATEMENT, Statement
 from merchants.triggers import not_their_own
@@ -80,8 +80,8 @@ class BankBatchLine(TenantModel):
     later. An account not known then is empty.
     """
 
-    batch = models.ForeignKey(BankBatch, models.PROTECT, related_name="lines", db_index=False)
-    statement = models.ForeignKey(
+    batch = TenantForeignKey(BankBatch, models.PROTECT, related_name="lines", db_index=False)
+    statement = TenantForeignKey(
         Statement, models.PROTECT, related_name="bank_lines", db_index=False
     )
     payee = models.CharField(max_length=60)

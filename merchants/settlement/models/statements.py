@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 
 from backend.communities.models import TenantModel
 from backend.registries import sealed
-from backend.tables import PersonKey, changed, never, set_once, trigger
+from backend.tables import PersonKey, TenantForeignKey, changed, never, set_once, trigger
 from merchants.partners.models.partnerships import Partnership
 from merchants.triggers import not_their_own
 
@@ -49,7 +49,7 @@ class Statement(TenantModel):
         APPROVED = "approved"
         PAID = "paid"
 
-    partnership = models.ForeignKey(
+    partnership = TenantForeignKey(
         Partnership, models.PROTECT, related_name="statements", db_index=False
     )
     period_start = models.DateField()  # the community's days; the end is not included
@@ -244,10 +244,10 @@ class StatedAttendance(TenantModel):
     The attendance belongs to the volunteers app; only its id is known here.
     """
 
-    partnership = models.ForeignKey(
+    partnership = TenantForeignKey(
         Partnership, models.PROTECT, related_name="+", db_index=False
     )  # the statement's
-    statement = models.ForeignKey(Statement, models.PROTECT, related_name="+", db_index=False)
+    statement = TenantForeignKey(Statement, models.PROTECT, related_name="+", db_index=False)
     attendance_id = models.UUIDField()
 
     class Meta:
@@ -269,7 +269,7 @@ class StatedAttendance(TenantModel):
 class StatementQuestion(TenantModel):
     """A doubt about a line of a draft. The statement is approved only when all are answered."""
 
-    statement = models.ForeignKey(
+    statement = TenantForeignKey(
         Statement, models.PROTECT, related_name="questions", db_index=False
     )
     line_id = models.UUIDField()  # of a redemption or a refund in the statement

@@ -6,7 +6,7 @@ Locks are taken in one order: payout, statement.
 from allauth.socialaccount.models import SocialAccount
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import OuterRef, Q
 
 from backend.accounts.models import User
 from backend.payouts import services as payouts
@@ -89,7 +89,8 @@ def _refuse(payout: Payout, by: User) -> None:
 
 
 def _seen_by(user: User) -> Q:
-    return Q(subject__in=selectors.subjects_of(selectors.statements_seen_by(user)))
+    there = selectors.statements_seen_by(user).filter(community=OuterRef("community"))
+    return Q(subject__in=selectors.subjects_of(there))
 
 
 def _statement(payout: Payout) -> Statement:

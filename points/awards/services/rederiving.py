@@ -185,7 +185,7 @@ class _Evidence:
     def __init__(self, community: Community, awards: list[Award]) -> None:
         self.community = community
         transfers = [award.transfer for award in awards if award.transfer]
-        self.accounts = Account.objects.in_bulk(
+        self.accounts = Account.objects.filter(community=community).in_bulk(
             {award.account_id for award in awards}
             | {transfer.debit_id for transfer in transfers}
             | {transfer.credit_id for transfer in transfers}

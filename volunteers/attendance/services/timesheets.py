@@ -112,21 +112,21 @@ def record_many(*, community: Community, entries: list[PaperHours]) -> list[Reco
         answer.attendance_id, answer.is_new = attendance.pk, True
         made[entry] = attendance.pk
     Attendance.objects.bulk_create(new)
-    Attendance.objects.bulk_update(
+    Attendance.objects.filter(community=community).bulk_update(
         kept, ["status", "checked_in_at", "checked_out_at", "worked_minutes"]
     )
     return answers
 
 
 @transaction.atomic
-def take_back(recorded: list[Recorded]) -> None:
+def take_back(community: Community, recorded: list[Recorded]) -> None:
     """Undo ``record_many`` before anything else has happened to what it wrote.
 
     An attendance that existed before gets its status back; others are deleted.
     """
     for answer in recorded:
         assert answer.attendance_id is not None  # what was refused has written nothing
-        mine = Attendance.objects.filter(pk=answer.attendance_id)
+        mine = Attendance.objects.filter(community=community, pk=answer.attendance_id)
         if answer.status_before:
             mine.update(
                 status=answer.status_before,
@@ -135,7 +135,7 @@ def take_back(recorded: list[Recorded]) -> None:
                 worked_minutes=None,
             )
         else:
-            mine.delete()
+            mine._raw_delete(mine.db)  # nothing refers to it yet; else the database refuses
 
 
 def _as_on_record(
@@ -317,7 +317,7 @@ def _places(
         known = [pk for (pk,) in cursor.fetchall()]
     return {
         (attendance.shift_id, attendance.volunteer_id): attendance
-        for attendance in Attendance.objects.filter(pk__in=known)
+        for attendance in Attendance.objects.filter(community=community, pk__in=known)
         .select_for_update(no_key=True)
         .order_by("pk")
     }

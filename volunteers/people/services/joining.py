@@ -104,11 +104,7 @@ def _locked(
     if decided_by is not None and decided_by.pk == join_request.user_id:
         raise OwnJoinRequest
     locked(join_request.user_id)
-    asked = (
-        JoinRequest.objects.select_for_update(no_key=True, of=("self",))
-        .select_related("community", "user", "estate", "decided_by")
-        .get(pk=join_request.pk)
-    )
+    asked = join_request.locked("community", "user", "estate", "decided_by")
     if asked.status not in (Status.PENDING, *answered):
         raise JoinRequestStatusWrong(current_status=asked.status)
     return asked

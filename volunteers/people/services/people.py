@@ -85,7 +85,7 @@ def leave(*, volunteer: Volunteer) -> Volunteer:
     role = roles.volunteering(user_id=user.pk, community_id=volunteer.community_id)
     if role is not None:
         roles.end(membership=role, ended_by=user)
-    volunteer = Volunteer.objects.select_for_update(no_key=True, of=("self",)).get(pk=volunteer.pk)
+    volunteer = volunteer.locked()
     if volunteer.left_at is not None:
         return volunteer
     volunteer.save_with(left_at=role.ended_at if role else timezone.now())

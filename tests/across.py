@@ -1,0 +1,54 @@
+"""What may leave the community out of a statement on a tenant's table, and why.
+
+A place is ``file:function`` of the project, the innermost that the statement comes from. With a
+table's name behind it, it may leave out the community of that table alone. Even here, tables of one
+statement are joined on their communities.
+"""
+
+BY_ID = "An address without a community names a row by its id; whoever goes on names the community."
+SWEEP = "A sweep reads, or removes what is old, in all communities; each then gets its own task."
+MERCHANT = "It finds out in which communities a merchant is a partner."
+ENDPOINT = "An endpoint is told of what happens in all communities of its owner."
+MINE = "A list of what is mine, wherever it came from."
+ERASURE = "An erasure or export of a person goes wherever they left a trace."
+
+ACROSS = {
+    "backend/api/views.py:below.<locals>.find": BY_ID,
+    "backend/api/idempotency.py:Operation.again": BY_ID,  # what the first answer was about
+    "backend/notices/selectors.py:notice_of": BY_ID,
+    "merchants/catalogue/api/pictures.py:OfferPictureView.get": BY_ID,
+    "points/ledger/selectors.py:transfer_of": BY_ID,
+    # People are told things by communities of which they are no volunteer, and ask to join those.
+    "backend/api/paging.py:CursorPagination.paginate_queryset notices_notice": MINE,
+    "backend/api/paging.py:CursorPagination.paginate_queryset volunteers_joinrequest": MINE,
+    "merchants/partners/selectors.py:communities_with": MERCHANT,
+    "merchants/partners/selectors.py:communities_told_of": MERCHANT,
+    "merchants/partners/selectors.py:first_community_of": MERCHANT,
+    "backend/api/paging.py:CursorPagination.paginate_queryset webhooks_delivery": ENDPOINT,
+    "backend/webhooks/services.py:_switch_off_what_fails": ENDPOINT,
+    "backend/webhooks/services.py:redeliver_since": ENDPOINT,
+    "merchants/webhooks/api.py:_redelivered": ENDPOINT,
+    "backend/outbox/services.py:shares": SWEEP,
+    "backend/outbox/selectors.py:_figures": "An operator's figures are those of all communities.",
+    "merchants/redemption/services/pay_codes.py:forget_old": SWEEP,
+    "merchants/redemption/tasks.py:sweep_expired_vouchers": SWEEP,
+    "merchants/giving/tasks.py:sweep_lapsed_wishes": SWEEP,
+    "points/seals/tasks.py:sweep_unsealed": SWEEP,
+    "points/funds/tasks.py:sweep_waiting_claims": SWEEP,
+    "volunteers/attendance/tasks.py:sweep_forgotten_check_outs": SWEEP,
+    "volunteers/reports/services/reports.py:drop_old_coordinates": SWEEP,
+    "backend/accounts/services/keys.py:_apart": "An operator's keys are those of everybody.",
+    "backend/accounts/services/phone.py:_has_done_something": "Whoever did a thing anywhere stays.",
+    "backend/documents/services.py:remove_expired": SWEEP,
+    "backend/documents/services.py:discard": ERASURE,
+    "backend/privacy/held.py:_forget.<locals>.forget": ERASURE,
+    "backend/privacy/held.py:pages": ERASURE,
+    "merchants/privacy.py:_discard_files_that_name": ERASURE,
+    "volunteers/privacy.py:_finish": ERASURE,
+    "volunteers/privacy.py:_take_requests_back": ERASURE,
+    "volunteers/privacy.py:remove_photos": ERASURE,
+}
+
+# Where several tables are asked at once that are not tied to one another: what was done to things
+# of a person is found in the audit trail by the ids of their things of every kind.
+UNTIED = {"backend/privacy/held.py:pages"}
