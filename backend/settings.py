@@ -393,7 +393,7 @@ NIGHTLY: dict[str, Any] = {
 
 
 def _beat_schedule() -> dict[str, Any]:
-    """Read only by Celery's own processes: the others start sooner without its clock."""
+    """Return beat's schedule. Other processes do not read it, and start sooner without it."""
     from celery.schedules import crontab
 
     return {

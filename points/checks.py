@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from backend.audit.entries import latest, said_by
 from backend.registries import events
-from backend.registries.checks import Check, Finding, Kind, Scope, queried, register, rows_of
+from backend.registries.checks import Check, Finding, Kind, Scope, queried, register
 
 SOURCES, EVENTS, LOSSES, ADJUSTMENTS = "sources", "events", "losses", "adjustments"
 
@@ -115,12 +115,13 @@ def _moved(kind: events.Kind) -> str:
     """
 
 
-def _of_no_kind(table: str, posted: str) -> str:
-    """Return the query for what was posted with a source that no app knows."""
+def _of_no_kind(table: str, posted: str, kinds: list[str]) -> str:
+    """Return the query for what was posted with a source that is of none of ``kinds``."""
+    known = ", ".join(f"'{name}'" for name in kinds)
     return f"""
         SELECT '{table}', t.id, format('its source is %%s, and there is no such kind of event',
             coalesce(nullif(t.source, ''), 'empty'))
-        FROM ({posted}) AS t WHERE split_part(t.source, ':', 1) <> ALL (%(kinds)s)
+        FROM ({posted}) AS t WHERE split_part(t.source, ':', 1) NOT IN ({known})
     """
 
 
@@ -129,8 +130,6 @@ _PARTS = {
     "points_transfer": "p.reverses_id IS NOT NULL",
     "points_reversal": "starts_with(p.key, 'reversal:')",
 }
-
-
 _WHOSE = _uuid("substr(p.key, length('reversal:') + 1, 36)")
 _PARTS_OF_MORE = f"""
     SELECT 'points_reversal', r.id, format('it is of %%s, its parts of what expired come to %%s',
@@ -151,8 +150,7 @@ def _part(table: str, is_part: str) -> str:
                 r.id, r.reason, r.source)
         END
         FROM {table} p
-        LEFT JOIN points_reversal r ON r.community_id = %(community)s
-            AND r.id = {_WHOSE}
+        LEFT JOIN points_reversal r ON r.community_id = %(community)s AND r.id = {_WHOSE}
         WHERE p.community_id = %(community)s AND p.id >= %(since_id)s AND {is_part}
             AND (p.reason, p.source) IS DISTINCT FROM (r.reason, r.source)
     """
@@ -161,26 +159,19 @@ def _part(table: str, is_part: str) -> str:
 def _sources(scope: Scope) -> Iterator[Finding]:
     """Yield what was posted, held or taken back, and differs from the event that it names."""
     known: dict[tuple[str, str], list[str]] = {}
+    queries = []
     for kind in events.registered():
         for looked_at in _posted(kind):
             known.setdefault(looked_at, []).append(kind.name)
-            yield from _found(SOURCES, _opens(kind, *looked_at), scope)
-    for looked_at, names in known.items():
-        yield from _found(SOURCES, _of_no_kind(*looked_at), scope, kinds=names)
-    for table, is_part in _PARTS.items():
-        yield from _found(SOURCES, _part(table, is_part), scope)
-    yield from _found(SOURCES, _PARTS_OF_MORE, scope)
+            queries.append(_opens(kind, *looked_at))
+    queries += [_of_no_kind(*looked_at, names) for looked_at, names in known.items()]
+    queries += [_part(table, is_part) for table, is_part in _PARTS.items()]
+    return queried(SOURCES, *queries, _PARTS_OF_MORE)(scope)
 
 
 def _events(scope: Scope) -> Iterator[Finding]:
     """Yield the events that should have moved points, and have not, or name another's transfer."""
-    for kind in events.registered():
-        yield from _found(EVENTS, _moved(kind), scope)
-
-
-def _found(check: str, query: str, scope: Scope, **more: object) -> Iterator[Finding]:
-    for table, row, because in rows_of(query, scope.values | more):
-        yield Finding(check, table, str(row), because)
+    return queried(EVENTS, *map(_moved, events.registered()))(scope)
 
 
 # What a wallet had when points of a day were taken from it, less what it earned for later days. All
@@ -268,7 +259,7 @@ register(
         kind=Kind.LEDGER,
         promise=_(
             "The source of what was posted, held or taken back opens one event of the same amount,"
-            " accounts, unit and reason, and no event stands behind two transfers"
+            " accounts, unit and reason, and no event stands behind two transfers."
         ),
         advice=_ADVICE,
         tables=("points_transfer", "points_hold", "points_reversal"),
@@ -278,7 +269,7 @@ register(
         name=EVENTS,
         kind=Kind.LEDGER,
         promise=_(
-            "Each event that should have moved points has moved them once, as it says itself"
+            "Each event that should have moved points has moved them once, as it says itself."
         ),
         advice=_ADVICE,
         tables=("points_award", "points_void", "points_topup", "points_claim", "points_fund"),
@@ -287,7 +278,7 @@ register(
     Check(
         name=LOSSES,
         kind=Kind.LEDGER,
-        promise=_("What expired is what the wallet had then, less what it earned for later days"),
+        promise=_("What expired is what the wallet had then, less what it earned for later days."),
         advice=_(
             "Compare the wallet's statement with the transfer's explanation; points that expired"
             " wrongly are brought back by a correction."
@@ -298,7 +289,7 @@ register(
     Check(
         name=ADJUSTMENTS,
         kind=Kind.AWARDS,
-        promise=_("Openings and corrections were proposed and approved by whom the trail names"),
+        promise=_("Openings and corrections were proposed and approved by whom the trail names."),
         advice=_("Ask both people named, and correct what neither of them has decided."),
         tables=("points_adjustment",),
         findings=queried(ADJUSTMENTS, _ADJUSTMENTS),

@@ -34,6 +34,7 @@ ACROSS = {
     "merchants/redemption/tasks.py:sweep_expired_vouchers": SWEEP,
     "merchants/giving/tasks.py:sweep_lapsed_wishes": SWEEP,
     "points/seals/tasks.py:sweep_unsealed": SWEEP,
+    "points/seals/selectors.py:places": SWEEP,
     "points/funds/tasks.py:sweep_waiting_claims": SWEEP,
     "volunteers/attendance/tasks.py:sweep_forgotten_check_outs": SWEEP,
     "volunteers/reports/services/reports.py:drop_old_coordinates": SWEEP,
@@ -50,5 +51,6 @@ ACROSS = {
 }
 
 # Where several tables are asked at once that are not tied to one another: what was done to things
-# of a person is found in the audit trail by the ids of their things of every kind.
-UNTIED = {"backend/privacy/held.py:pages"}
+# of a person is found in the audit trail by the ids of their things of every kind; and which places
+# have seals, or something to be sealed, is asked place by place.
+UNTIED = {"backend/privacy/held.py:pages", "points/seals/selectors.py:places"}

@@ -1,4 +1,4 @@
-"""Whoever asks for a tenant's row says whose: every statement of ours names the community.
+"""Statements on tenants' tables: each of ours has to name the community.
 
 ``watch`` reads every statement that the project executes while the tests run, on every connection.
 A statement must say of each tenant's table in it ``alias.community_id = …`` (or ``= ANY``, or

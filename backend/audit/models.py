@@ -71,7 +71,6 @@ sealed.register(
         facts=sealed.facts_of(
             AuditEntry, "actor action target_type target_id before after request_id at"
         ),
-        title="t.action",
         happened="at",
     )
 )

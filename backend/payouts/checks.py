@@ -53,7 +53,7 @@ register(
     Check(
         name=PAYOUTS,
         kind=Kind.SETTLEMENTS,
-        promise=_("Payouts are what was ordered, and what WeChat is told"),
+        promise=_("Payouts are what was ordered, and what WeChat is told."),
         advice=_("Cancel it if it is under way, and ask WeChat about its number otherwise."),
         tables=("payouts_payout",),
         findings=queried(PAYOUTS, _PAYOUTS),

@@ -186,7 +186,6 @@ sealed.register(
             " finished_at",
         ),
         due=_SUCCEEDED,
-        title="t.subject",
     )
 )
 

@@ -21,10 +21,7 @@ if TYPE_CHECKING:
 # A row has its id and its times within this span of being committed. Nobody's transaction may last
 # longer.
 LONGEST_TRANSACTION = timedelta(hours=6)
-
-
-# The seconds of it, for SQL.
-SPAN = f"interval '{LONGEST_TRANSACTION.total_seconds():.0f} s'"
+SPAN = f"interval '{LONGEST_TRANSACTION.total_seconds():.0f} s'"  # in SQL
 
 
 def made_at(column: str) -> str:
@@ -34,7 +31,7 @@ def made_at(column: str) -> str:
 
 
 class Kind(TextChoices):
-    """What a verification looks into; a check is of one kind."""
+    """A part of what a verification looks into; each check is of one kind."""
 
     LEDGER = "ledger", _("Ledger")
     AWARDS = "awards", _("Awards")

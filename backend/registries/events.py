@@ -104,7 +104,7 @@ def told(community_id: UUID, sources: Iterable[str]) -> dict[str, Told]:
     return {
         f"{kind.name}:{number}": one
         for kind, theirs in _by_kind(sources)
-        for number, one in kind.tells(community_id, _ids(theirs)).items()
+        for number, one in kind.tells(community_id, ids_in(theirs)).items()
     }
 
 
@@ -114,7 +114,7 @@ def opened(community_id: UUID, sources: Iterable[str]) -> dict[str, Event]:
     words = told(community_id, sources)
     events = {}
     for kind, theirs in _by_kind(sources):
-        by, asked = ("source", theirs) if kind.is_by_source else ("id", _ids(theirs))
+        by, asked = ("source", theirs) if kind.is_by_source else ("id", ids_in(theirs))
         columns = ", ".join(f"e.{name}" for name in _FACTS)
         with connection.cursor() as cursor:
             cursor.execute(
@@ -145,7 +145,7 @@ def _by_kind(sources: Iterable[str]) -> Iterator[tuple[Kind, list[str]]]:
             yield kind, some
 
 
-def _ids(sources: Iterable[str]) -> list[UUID]:
+def ids_in(sources: Iterable[str]) -> list[UUID]:
     """Return the ids in which the sources end; skips what is none."""
     ids = []
     for source in sources:

@@ -21,8 +21,8 @@ class Kind:
     """A kind of sealed rows: those of ``table`` that are ``due``, SQL over ``{row}``.
 
     ``facts`` are what a leaf says beside id and community: SQL over the row ``t`` and over what
-    ``joins`` adds. ``title`` is what people know the row by, SQL over ``t``. ``happened`` names the
-    column of the moment, if rows become due in the transaction that makes their ids.
+    ``joins`` adds. ``happened`` names the column of the moment, if rows become due in the
+    transaction that makes their ids.
     """
 
     name: str  # its leaves are of the format linli-NAME-1
@@ -30,7 +30,6 @@ class Kind:
     facts: Mapping[str, str]
     joins: str = ""
     due: str = "true"
-    title: str = "''"
     happened: str = ""
 
     @property
@@ -40,13 +39,13 @@ class Kind:
 
     @property
     def leaves(self) -> str:
-        """The query of id, title and leaf of the rows ``ids``, without those that are gone.
+        """The query of id and leaf of the rows ``ids``, without those that are gone.
 
         jsonb has one spelling, so a leaf has.
         """
         facts = "".join(f", '{name}', {sql}" for name, sql in self.facts.items())
         return f"""
-            SELECT t.id, {self.title}, jsonb_build_object(
+            SELECT t.id, jsonb_build_object(
                 'format', 'linli-{self.name.replace("_", "-")}-1', 'id', t.id,
                 'community', t.community_id{facts}
             )::text
@@ -102,9 +101,9 @@ def marked(kind: str, due: str = "") -> pgtrigger.Trigger:
 _kinds: dict[str, Kind] = {}
 
 
-def register(kind: Kind) -> None:
-    """Register a kind, by its name. Idempotent."""
-    _kinds[kind.name] = kind
+def register(*kinds: Kind) -> None:
+    """Register kinds, by their names. Idempotent."""
+    _kinds.update({kind.name: kind for kind in kinds})
 
 
 def registered() -> Mapping[str, Kind]:

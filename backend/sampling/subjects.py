@@ -16,7 +16,7 @@ from backend.communities.models import Community
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """What is known of one row, read now.
+    """The evidence of one row, read now.
 
     ``basis`` is the rule or the terms, ``transfers`` are the ledger's, each with its id and key;
     ``more`` is whatever else the row says. ``passing`` comes and goes rightly, and words change

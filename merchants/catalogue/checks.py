@@ -50,7 +50,7 @@ register(
     Check(
         name=PRICES,
         kind=Kind.SETTLEMENTS,
-        promise=_("Each price in an offer's history was set by whom the trail names, as it says"),
+        promise=_("Each price in an offer's history was set by whom the trail names, as it says."),
         advice=_("Ask who set the price; vouchers taken meanwhile are worth what it was then."),
         tables=("merchants_offerprice",),
         findings=queried(PRICES, _PRICES),

@@ -68,7 +68,7 @@ register(
     Check(
         name=GIVING,
         kind=Kind.SETTLEMENTS,
-        promise=_("Wishes, what campaigns spent and gifts are as they were decided and recorded"),
+        promise=_("Wishes, what campaigns spent and gifts are as they were decided and recorded."),
         advice=_("Ask whom the trail names; release a wish that was changed."),
         tables=("merchants_wish", "merchants_disbursement", "merchants_sponsorship"),
         findings=queried(GIVING, _WISHES, _DISBURSED, _GIFTS),

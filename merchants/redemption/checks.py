@@ -160,6 +160,23 @@ _REFUNDS = """
     WHERE wrong.because IS NOT NULL
 """
 
+_COUNTED = """
+    SELECT 'merchants_redemption', r.id,
+        format('its refunds are other pieces than it counts: %%s, it counts %%s',
+            coalesce(given.back, 0), r.refunded_quantity)
+    FROM merchants_redemption r
+    LEFT JOIN (
+        SELECT g.redemption_id, sum(g.quantity) AS back FROM merchants_refund g
+        WHERE g.community_id = %(community)s GROUP BY g.redemption_id
+    ) AS given ON given.redemption_id = r.id
+    WHERE r.community_id = %(community)s
+        AND (r.closed_at >= %(since)s OR r.id IN (
+            SELECT g.redemption_id FROM merchants_refund g
+            WHERE g.community_id = %(community)s AND g.id >= %(since_id)s
+        ))
+        AND coalesce(given.back, 0) <> r.refunded_quantity
+"""
+
 # Whoever handed it out is whose attempt succeeded; a volunteer with the shop's code is not named.
 _HANDED_OUT = """
     SELECT 'merchants_redemption', r.id, CASE
@@ -189,7 +206,7 @@ register(
     Check(
         name=RATES,
         kind=Kind.SETTLEMENTS,
-        promise=_("Each version of a contract says what was agreed, as the trail has it"),
+        promise=_("Each version of a contract says what was agreed, as the trail has it."),
         advice=_("Ask who agreed for the paper contract, and settle nothing under it until then."),
         tables=("merchants_terms",),
         findings=queried(RATES, _RATES),
@@ -198,7 +215,8 @@ register(
         name=VOUCHERS,
         kind=Kind.SETTLEMENTS,
         promise=_(
-            "Each voucher costs and is worth what its offer's price and the contract of its day say"
+            "Each voucher costs and is worth what its offer's price and the contract of its day"
+            " say."
         ),
         advice=_ADVICE,
         tables=("merchants_redemption",),
@@ -207,15 +225,18 @@ register(
     Check(
         name=REFUNDS,
         kind=Kind.SETTLEMENTS,
-        promise=_("Each refund gives back its part of the points and of the money"),
+        promise=_(
+            "Each refund gives back its part of the points and of the money, and its redemption"
+            " counts its pieces."
+        ),
         advice=_ADVICE,
         tables=("merchants_refund",),
-        findings=queried(REFUNDS, _REFUNDS),
+        findings=queried(REFUNDS, _REFUNDS, _COUNTED),
     ),
     Check(
         name=HANDED_OUT,
         kind=Kind.SETTLEMENTS,
-        promise=_("Each redemption was handed out by whom the scan at the counter names"),
+        promise=_("Each redemption was handed out by whom the scan at the counter names."),
         advice=_("Ask the merchant and the volunteer whether anything was handed out."),
         tables=("merchants_scanattempt",),
         findings=queried(HANDED_OUT, _HANDED_OUT),

@@ -1,58 +1,38 @@
-"""Checks of settlement: redemptions against the ledger, statements against their lines.
+"""Checks of statements and of what leaves the house: lines, people, batches for the bank, payouts.
 
-Each query is one statement, which sees one moment, so people may redeem and settle meanwhile.
+Each query is one statement, which sees one moment, so people may redeem and settle meanwhile. What
+each line is worth is checked where it is made (merchants/redemption/checks.py).
 """
+
+# ruff: noqa: S608  # SQL made of constants
 
 from collections.abc import Iterator
 
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from backend.registries.checks import Check, Finding, Kind, Scope, queried, register
+from backend.audit.entries import latest, said_by
+from backend.registries.checks import (
+    SPAN,
+    Check,
+    Finding,
+    Kind,
+    Scope,
+    made_at,
+    queried,
+    register,
+)
+from merchants.settlement.models.bank import BankBatchLine
 from merchants.settlement.models.statements import Statement
 from merchants.settlement.services import proving
 
-_MOVED = """
-    SELECT 'merchants_redemption', r.id, CASE
-        WHEN t.id IS NULL THEN 'its transfer is gone'
-        ELSE format('its transfer is of another amount or account: %%s points from a %%s to a %%s,'
-            ' should be %%s from a wallet to a merchant', t.amount, d.kind, c.kind, r.price_points)
-    END
-    FROM merchants_redemption r
-    LEFT JOIN points_transfer t ON t.community_id = r.community_id AND t.id = r.transfer_id
-    LEFT JOIN points_account d ON d.community_id = t.community_id AND d.id = t.debit_id
-    LEFT JOIN points_account c ON c.community_id = t.community_id AND c.id = t.credit_id
-    WHERE r.community_id = %(community)s AND r.status = 'redeemed' AND r.closed_at >= %(since)s
-        AND (t.amount, d.kind, c.kind) IS DISTINCT FROM (r.price_points, 'wallet', 'merchant')
-"""
-
-_GIVEN_BACK = """
-    SELECT 'merchants_refund', g.id, format('the ledger took back another amount: %%s, should be'
-        ' %%s of the redemption''s transfer', back.amount, g.points)
-    FROM merchants_refund g
-    LEFT JOIN points_reversal back
-        ON back.community_id = g.community_id AND back.id = g.reversal_id
-    LEFT JOIN merchants_redemption r ON r.community_id = g.community_id AND r.id = g.redemption_id
-    WHERE g.community_id = %(community)s AND g.id >= %(since_id)s
-        AND (back.amount, back.transfer_id) IS DISTINCT FROM (g.points, r.transfer_id)
-"""
-
-_COUNTED = """
-    SELECT 'merchants_redemption', r.id,
-        format('its refunds are other pieces than it counts: %%s, it counts %%s',
-            coalesce(given.back, 0), r.refunded_quantity)
-    FROM merchants_redemption r
-    LEFT JOIN (
-        SELECT g.redemption_id, sum(g.quantity) AS back FROM merchants_refund g
-        WHERE g.community_id = %(community)s GROUP BY g.redemption_id
-    ) AS given ON given.redemption_id = r.id
-    WHERE r.community_id = %(community)s
-        AND (r.closed_at >= %(since)s OR r.id IN (
-            SELECT g.redemption_id FROM merchants_refund g
-            WHERE g.community_id = %(community)s AND g.id >= %(since_id)s
-        ))
-        AND coalesce(given.back, 0) <> r.refunded_quantity
-"""
+LINES, DECISIONS, BATCHES, RECEIVERS, PAID_OUT = (
+    "lines",
+    "decisions",
+    "bank_batches",
+    "bank_receivers",
+    "statement_payouts",
+)
 
 _STATEMENTS = """
     WITH stated AS (
@@ -163,6 +143,177 @@ _KEPT = """
 """
 
 
+def _lines(table: str, at: str) -> str:
+    """Return the query for lines that are in a statement where they do not belong."""
+    return f"""
+        SELECT '{table}', n.id, CASE
+            WHEN s.id IS NULL THEN 'statement ' || n.statement_id || ' is gone'
+            WHEN s.partnership_id <> n.partnership_id
+                THEN format('it is of partner %%s, its statement %%s of %%s', n.partnership_id,
+                    s.id, s.partnership_id)
+            ELSE format('it is of %%s, its statement %%s ends on %%s', n.{at}, s.id, s.period_end)
+        END
+        FROM {table} n
+        JOIN communities_community place ON place.id = n.community_id
+        LEFT JOIN merchants_statement s ON s.community_id = %(community)s AND s.id = n.statement_id
+        WHERE n.community_id = %(community)s AND n.statement_id IS NOT NULL
+            AND (n.id >= %(since_id)s OR s.drafted_at >= %(since)s)
+            AND (s.id IS NULL OR s.partnership_id <> n.partnership_id
+                OR n.{at} >= s.period_end::timestamp AT TIME ZONE place.timezone)
+    """
+
+
+def _left_out(table: str, at: str, of_them: str) -> str:
+    """Return the query for lines that are in no statement, though one was drafted for their day.
+
+    Of each partner only those before its last period's end are read, which should be none.
+    """
+    return f"""
+        SELECT '{table}', n.id,
+            'it is in no statement, and one of its partner until a later day was drafted'
+        FROM (
+            SELECT d.partnership_id, max(d.drafted_at) AS drafted_at,
+                max(d.period_end)::timestamp AT TIME ZONE place.timezone AS until_at
+            FROM merchants_statement d
+            JOIN communities_community place ON place.id = d.community_id
+            WHERE d.community_id = %(community)s
+            GROUP BY d.partnership_id, place.timezone
+        ) AS last
+        JOIN {table} n ON n.community_id = %(community)s
+            AND n.partnership_id = last.partnership_id AND n.{at} < last.until_at
+        WHERE n.statement_id IS NULL AND {of_them}
+            AND greatest(n.{at}, {made_at("n.id")}) < last.drafted_at - {SPAN}
+    """
+
+
+# Who drafted, approved and paid each statement, and for how much, as the trail has it.
+_DECISIONS = f"""
+    SELECT 'merchants_statement', s.id, wrong.because
+    FROM merchants_statement s
+    {latest("s", "drafted", "statement.draft")}
+    {latest("s", "approved", "statement.approve")}
+    {latest("s", "paid", "statement.pay")}
+    CROSS JOIN LATERAL (SELECT CASE
+        WHEN drafted.id IS NULL THEN 'the trail does not tell that it was drafted'
+        WHEN (drafted.after ->> 'points', drafted.after ->> 'amount_fen')
+                <> (s.points::text, s.amount_fen::text)
+            THEN format('it says %%s points and %%s fen, it was drafted with %%s and %%s', s.points,
+                s.amount_fen, drafted.after ->> 'points', drafted.after ->> 'amount_fen')
+        {said_by("s.drafted_by_id", "drafted", "drafted")}
+        WHEN (s.status IN ('approved', 'paid')) <> (approved.id IS NOT NULL)
+                OR (s.status = 'paid') <> (paid.id IS NOT NULL)
+            THEN format('it is %%s, the trail says %%s', s.status, CASE
+                WHEN paid.id IS NOT NULL THEN 'paid'
+                WHEN approved.id IS NOT NULL THEN 'approved' ELSE 'draft' END)
+        {said_by("s.approved_by_id", "approved", "approved")}
+        {said_by("s.paid_by_id", "paid", "paid")}
+        WHEN s.approved_by_id IN (s.drafted_by_id, s.paid_by_id)
+            THEN 'who approved it also drafted or paid it'
+    END AS because) AS wrong
+    WHERE s.community_id = %(community)s AND wrong.because IS NOT NULL
+        AND greatest(s.drafted_at, s.approved_at, s.paid_at) >= %(since)s
+"""
+
+# A batch says no amounts: its file has those of its statements, and the trail what they came to.
+_BATCHES = f"""
+    SELECT 'merchants_bankbatch', b.id, wrong.because
+    FROM merchants_bankbatch b
+    {latest("b", "made", "bank_batch.make")}
+    {latest("b", "cancelled", "bank_batch.cancel")}
+    CROSS JOIN LATERAL (
+        SELECT coalesce(sum(greatest(0, s.amount_fen + s.carried_fen)), 0) AS due_fen,
+            coalesce(jsonb_agg(n.statement_id::text ORDER BY n.statement_id), '[]') AS statements,
+            coalesce(jsonb_agg(n.statement_id::text ORDER BY n.statement_id)
+                FILTER (WHERE n.freed_at IS NOT NULL), '[]') AS freed
+        FROM merchants_bankbatchline n
+        LEFT JOIN merchants_statement s
+            ON s.community_id = %(community)s AND s.id = n.statement_id
+        WHERE n.community_id = %(community)s AND n.batch_id = b.id
+    ) AS its
+    CROSS JOIN LATERAL (SELECT CASE
+        WHEN made.id IS NULL THEN 'the trail does not tell that it was made'
+        {said_by("b.made_by_id", "made", "made")}
+        WHEN NOT (its.statements @> (made.after -> 'statements')
+                AND its.statements <@ (made.after -> 'statements'))
+            THEN format('it is of statements %%s, the trail says %%s', its.statements,
+                made.after -> 'statements')
+        WHEN its.due_fen::text <> made.after ->> 'amount_fen'
+            THEN format('its statements come to %%s fen, the bank was told %%s', its.due_fen,
+                made.after ->> 'amount_fen')
+        {said_by("b.cancelled_by_id", "cancelled", "cancelled")}
+        WHEN NOT (its.freed @> coalesce(cancelled.after -> 'freed', '[]')
+                AND its.freed <@ coalesce(cancelled.after -> 'freed', '[]'))
+            THEN format('statements %%s are freed, the trail says %%s', its.freed,
+                coalesce(cancelled.after -> 'freed', '[]'))
+    END AS because) AS wrong
+    WHERE b.community_id = %(community)s AND wrong.because IS NOT NULL
+        AND (b.id >= %(since_id)s OR b.cancelled_at >= %(since)s)
+"""
+
+# What WeChat was asked for is what the statement is due, to an owner; and paid once.
+_PAID_OUT = f"""
+    SELECT 'payouts_payout', o.id, wrong.because
+    FROM payouts_payout o
+    LEFT JOIN merchants_statement s ON s.community_id = %(community)s
+        AND s.id = substr(o.subject, length('statement:') + 1)::uuid
+    LEFT JOIN merchants_partnership p
+        ON p.community_id = %(community)s AND p.id = s.partnership_id
+    CROSS JOIN LATERAL (SELECT greatest(0, s.amount_fen + s.carried_fen) AS fen) AS due
+    CROSS JOIN LATERAL (SELECT CASE
+        WHEN s.id IS NULL THEN 'there is no ' || o.subject
+        WHEN s.number_in_year IS NULL THEN o.subject || ' was never approved'
+        WHEN o.amount_fen <> due.fen
+            THEN format('amount_fen is %%s, %%s is due %%s', o.amount_fen, o.subject, due.fen)
+        WHEN o.holder <> 'merchant:' || p.merchant_id
+            THEN format('it is for %%s, %%s of merchant %%s', o.holder, o.subject, p.merchant_id)
+        WHEN right(o.title, 10) !~ (s.number_year || '-' || lpad(s.number_in_year::text, 4, '0'))
+            THEN format('its title is %%s, the number of %%s is %%s-%%s', o.title, o.subject,
+                s.number_year, lpad(s.number_in_year::text, 4, '0'))
+        WHEN NOT EXISTS (
+            SELECT FROM merchants_merchantmember m
+            WHERE m.merchant_id = p.merchant_id AND m.user_id = o.payee_id AND m.role = 'owner'
+                AND m.since_at <= o.ordered_at + {SPAN}
+                AND coalesce(m.ended_at, 'infinity') >= o.ordered_at - {SPAN}
+        ) THEN format('its payee %%s was no owner of merchant %%s', o.payee_id, p.merchant_id)
+        WHEN s.approved_by_id IN (o.ordered_by_id, o.payee_id)
+            THEN 'who approved the statement ordered it, or is paid by it'
+        WHEN o.status = 'succeeded' AND o.next_at IS NULL AND o.given_up_at IS NULL
+                AND s.status <> 'paid'
+            THEN format('it succeeded, and %%s is %%s', o.subject, s.status)
+        WHEN o.status = 'succeeded' AND s.status = 'paid'
+                AND (s.paid_by_id, s.payment_reference) <> (o.ordered_by_id, o.transfer_bill_no)
+            THEN format('%%s was paid by %%s as %%s, this by %%s as %%s', o.subject, s.paid_by_id,
+                s.payment_reference, o.ordered_by_id, o.transfer_bill_no)
+        WHEN o.status NOT IN ('failed', 'cancelled') AND EXISTS (
+            SELECT FROM merchants_bankbatchline n
+            WHERE n.community_id = %(community)s AND n.statement_id = s.id AND n.freed_at IS NULL
+        ) THEN o.subject || ' is paid by the bank as well'
+    END AS because) AS wrong
+    WHERE o.community_id = %(community)s AND starts_with(o.subject, 'statement:')
+        AND (o.id >= %(since_id)s OR o.finished_at >= %(since)s) AND wrong.because IS NOT NULL
+"""
+
+
+def _receivers(scope: Scope) -> Iterator[Finding]:
+    """Yield lines whose bank or account is not the merchant's, if that has not changed since."""
+    lines = BankBatchLine.objects.filter(
+        community=scope.community, pk__gte=scope.values["since_id"]
+    ).select_related("batch", "statement__partnership__merchant__bank_account")
+    for line in lines.order_by("pk").iterator(chunk_size=1000):
+        account = getattr(line.statement.partnership.merchant, "bank_account", None)
+        if account is None or account.changed_at > line.batch.made_at:
+            continue
+        told = (line.payee, line.bank, line.account)
+        if told != (account.holder, account.bank, account.number):
+            yield Finding(
+                RECEIVERS,
+                BankBatchLine._meta.db_table,
+                str(line.pk),
+                f"the bank was told {line.payee}, {line.bank}, ****{line.account[-4:]}, should be"
+                f" {account.holder}, {account.bank}, {account.masked_number}",
+            )
+
+
 def _digests(scope: Scope) -> Iterator[Finding]:
     approved = Statement.objects.filter(community=scope.community).exclude(digest="")
     if scope.since is not None:
@@ -175,18 +326,8 @@ def _digests(scope: Scope) -> Iterator[Finding]:
             yield Finding("digests", "merchants_statement", str(pk), because)
 
 
+_ADVICE = _("Pay nothing on account of it until two people have compared it with the contract.")
 register(
-    Check(
-        name="redemptions",
-        kind=Kind.SETTLEMENTS,
-        promise=_("Each redemption and refund moved the points that it says."),
-        advice=_(
-            "What the merchant handed over and what the volunteer paid differ. Ask both, and refund"
-            " or correct the difference before the next statement is approved."
-        ),
-        tables=("merchants_redemption", "merchants_refund"),
-        findings=queried("redemptions", _MOVED, _GIVEN_BACK, _COUNTED),
-    ),
     Check(
         name="statements",
         kind=Kind.SETTLEMENTS,
@@ -219,5 +360,53 @@ register(
         ),
         tables=("merchants_partnership", "merchants_redemption", "merchants_refund"),
         findings=queried("merchants", _KEPT),
+    ),
+    Check(
+        name=LINES,
+        kind=Kind.SETTLEMENTS,
+        promise=_("Each redemption and refund is in the statement of its partner and its period."),
+        advice=_ADVICE,
+        tables=("merchants_redemption", "merchants_refund"),
+        findings=queried(
+            LINES,
+            _lines("merchants_redemption", "closed_at"),
+            _lines("merchants_refund", "refunded_at"),
+            _left_out("merchants_redemption", "closed_at", "n.status = 'redeemed'"),
+            _left_out("merchants_refund", "refunded_at", "true"),
+        ),
+    ),
+    Check(
+        name=DECISIONS,
+        kind=Kind.SETTLEMENTS,
+        promise=_(
+            "Statements were drafted, approved and paid by whom the trail names, as it says."
+        ),
+        advice=_ADVICE,
+        tables=("merchants_statement",),
+        findings=queried(DECISIONS, _DECISIONS),
+    ),
+    Check(
+        name=BATCHES,
+        kind=Kind.SETTLEMENTS,
+        promise=_("A batch for the bank has the statements and the sum with which it was made."),
+        advice=_ADVICE,
+        tables=("merchants_bankbatch", "merchants_bankbatchline"),
+        findings=queried(BATCHES, _BATCHES),
+    ),
+    Check(
+        name=RECEIVERS,
+        kind=Kind.SETTLEMENTS,
+        promise=_("The bank is told the account that the merchant's owner gave."),
+        advice=_("Ask the owner for the account before the bank pays, or call the bank."),
+        tables=("merchants_bankbatchline",),
+        findings=_receivers,
+    ),
+    Check(
+        name=PAID_OUT,
+        kind=Kind.SETTLEMENTS,
+        promise=_("WeChat pays an owner what is due on the statement, once."),
+        advice=_ADVICE,
+        tables=("payouts_payout",),
+        findings=queried(PAID_OUT, _PAID_OUT),
     ),
 )

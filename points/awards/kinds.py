@@ -88,7 +88,7 @@ class Rows:
     earns_since: str
 
     def by_source(self, community: Community, sources: Sequence[str]) -> Mapping[str, Record]:
-        rows = self.rows.filter(community=community, pk__in=_ids(sources))
+        rows = self.rows.filter(community=community, pk__in=events.ids_in(sources))
         return {row.award_source: self.told(row) for row in rows}
 
     def earning(self, scope: Scope) -> QuerySet[Any]:
@@ -173,14 +173,3 @@ def kind_of(name: str) -> Kind | None:
 def registered() -> Collection[Kind]:
     """Return all kinds."""
     return list(_kinds.values())
-
-
-def _ids(sources: Sequence[str]) -> list[UUID]:
-    """Return the ids in the sources; skips what is none."""
-    ids = []
-    for source in sources:
-        try:
-            ids.append(UUID(source.partition(":")[2]))
-        except ValueError:
-            continue
-    return ids

@@ -57,7 +57,6 @@ sealed.register(
         name="expiry_policy",
         table="points_expirypolicy",
         facts=sealed.facts_of(ExpiryPolicy, "kind months at_least_days valid_from published_at"),
-        title="t.kind",
         happened="published_at",
     )
 )

@@ -1,4 +1,4 @@
-"""What funds do, as events: top-ups, claims, and the end of the year."""
+"""Top-ups, claims, and the end of a fund's year as events."""
 
 from typing import Any
 from uuid import UUID

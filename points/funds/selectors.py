@@ -109,7 +109,7 @@ class EntryKind(TextChoices):
     CARRIED_OVER = "carried_over"
     RETURNED = "returned"
     TAKEN_BACK = "taken_back"  # a paid claim was reversed
-    UNKNOWN = "unknown"  # no fund made it: a finding of the check `funds`
+    UNKNOWN = "unknown"  # no fund made it: a finding of the check `sources`
 
 
 @dataclass(frozen=True)

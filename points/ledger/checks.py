@@ -12,18 +12,17 @@ from collections.abc import Iterator
 from django.utils.translation import gettext_lazy as _
 
 from backend.registries.checks import (
-    LONGEST_TRANSACTION,
+    SPAN,
     Check,
     Finding,
     Kind,
     Scope,
+    made_at,
     queried,
     register,
 )
 from points.ledger import selectors
 from points.ledger.triggers import FLOORED_SQL
-
-_SPAN = f"interval '{LONGEST_TRANSACTION.total_seconds():.0f} s'"
 
 # Whoever something moved from or to since then; all there are if everything is read.
 _TOUCHED = """
@@ -71,12 +70,6 @@ def _used_twice(table: str) -> str:
     """
 
 
-# UUIDv7 begins with milliseconds.
-_MADE_AT = """to_timestamp(
-    ('x' || translate(left(t.id::text, 13), '-', ''))::bit(48)::bigint / 1000::float8
-)"""
-
-
 def _in_one_book(table: str, of_its_own: str) -> str:
     return f"""
         SELECT '{table}', t.id, wrong.because
@@ -96,8 +89,9 @@ def _in_one_book(table: str, of_its_own: str) -> str:
     """
 
 
+_MADE_AT = made_at("t.id")
 _POSTED_WHEN_MADE = f"""
-    WHEN t.posted_at NOT BETWEEN {_MADE_AT} - {_SPAN} AND {_MADE_AT} + {_SPAN}
+    WHEN t.posted_at NOT BETWEEN {_MADE_AT} - {SPAN} AND {_MADE_AT} + {SPAN}
         THEN 'it says posted at ' || t.posted_at || ', its id was made at ' || {_MADE_AT}
 """
 _HELD_OF_A_FLOOR = f"""
@@ -180,7 +174,7 @@ _HOLDS = f"""
                 h.captured_amount, h.amount, t.id, t.amount)
         WHEN h.captured_amount > h.amount
             THEN format('%%s were captured of %%s', h.captured_amount, h.amount)
-        WHEN t.posted_at > h.expires_at + {_SPAN}
+        WHEN t.posted_at > h.expires_at + {SPAN}
             THEN format('it expired at %%s and was captured at %%s', h.expires_at, t.posted_at)
     END AS because) AS wrong
     WHERE h.community_id = %(community)s AND (h.id >= %(since_id)s OR h.resolved_at >= %(since)s)

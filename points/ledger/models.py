@@ -162,7 +162,6 @@ sealed.register(
             f" ON {side}.community_id = t.community_id AND {side}.id = t.{side}_id"
             for side in ("debit", "credit")
         ),
-        title="t.key",
         happened="posted_at",
     )
 )

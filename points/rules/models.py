@@ -75,7 +75,6 @@ sealed.register(
         },
         joins="LEFT JOIN points_rule rule"
         " ON rule.community_id = t.community_id AND rule.id = t.rule_id",
-        title="'version ' || t.number",
         happened="published_at",
     )
 )

@@ -46,7 +46,7 @@ class _Changed(NamedTuple):
 
 
 class Chain:
-    """A community's seals, read one by one in their order: those after the last that was read."""
+    """The seals of a community after the last that was read, one by one in their order."""
 
     def __init__(self, scope: Scope) -> None:
         self.community, self._values = scope.community, scope.values
@@ -128,7 +128,7 @@ class Chain:
             found.update({(kind, one): leaf for one, leaf in leaves_now.items()})
         changed = []
         for place, (row, hashed) in enumerate(zip(rows, leaves, strict=False)):
-            leaf = found[row].leaf if row in found else None
+            leaf = found.get(row)
             if leaf is None or merkle.leaf_hash(leaf.encode()) != hashed:
                 changed.append(_Changed(place, *row, leaf))
         return changed

@@ -15,10 +15,11 @@ def places() -> QuerySet[Community]:
     Communities keep a ledger; acts, rules and policies belong to streets and estates as well.
     """
     its = {"community": OuterRef("pk")}
+    acting = Community.objects.exclude(kind=Community.Kind.COMMUNITY).filter(
+        Exists(Seal.objects.filter(**its)) | Exists(Unsealed.objects.filter(**its))
+    )
     found: QuerySet[Community] = Community.objects.filter(
-        Q(kind=Community.Kind.COMMUNITY)
-        | Exists(Seal.objects.filter(**its))
-        | Exists(Unsealed.objects.filter(**its))
+        Q(kind=Community.Kind.COMMUNITY) | Q(pk__in=list(acting.values_list("pk", flat=True)))
     )
     return found
 
@@ -37,5 +38,5 @@ def last_head(community_id: UUID) -> Head | None:
 
 
 def seal_reaching_furthest(community: Community, *, up_to: int) -> Seal | None:
-    """Return the seal that holds the latest transfer of those up to the number ``up_to``."""
+    """Return the seal that holds the latest id of those up to the number ``up_to``."""
     return seals_of(community).filter(number__lte=up_to).order_by("-last_id").first()

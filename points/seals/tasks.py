@@ -12,13 +12,13 @@ from points.seals.services import sealing
 
 @shared_task
 def sweep_unsealed() -> None:
-    """Queue every community in which something was posted since its last seal."""
+    """Queue every place in which something waits to be sealed."""
     for community_id in Unsealed.objects.values_list("community_id", flat=True).distinct():
         seal_community.delay(str(community_id))
 
 
 @shared_task(autoretry_for=(OperationalError,), retry_backoff=True)
 def seal_community(community_id: str) -> None:
-    """Close what one community posted. Idempotent: a second run finds nothing left to close."""
+    """Close what waits in one place. Idempotent: a second run finds nothing left to close."""
     for _ in sealing.close_batches(community=Community.objects.get(pk=UUID(community_id))):
         pass

@@ -1,4 +1,4 @@
-"""What apps promise about their tables, and that nothing changed behind their back passes unseen.
+"""Promises of apps about their tables: nothing that breaks them passes unseen.
 
 The tampering is a superuser's with the triggers off, in a town in which everything has happened.
 """
@@ -245,7 +245,10 @@ TAMPERING = {
     ),
     "a deleted refund": (
         f"DELETE FROM merchants_refund WHERE {OF} AND quantity = 2 RETURNING reversal_id",
-        ["sources: points_reversal <row>: its source refund:… opens nothing"],
+        [
+            "refunds: merchants_redemption …: its refunds are other pieces than it counts: 1, it",
+            "sources: points_reversal <row>: its source refund:… opens nothing",
+        ],
     ),
     "a deleted transfer": (
         f"""
@@ -654,6 +657,10 @@ def told(finding, rows) -> str:
     return f"{finding.check}: {finding.table} {named}: {because}"
 
 
+# The checks that this table is about; others find some of it as well.
+LOOKED_INTO = {said.partition(":")[0] for _, expected in TAMPERING.values() for said in expected}
+
+
 def test_what_was_changed_behind_the_back_is_named(lake, subtests):
     """Each change is found, the row is named and what it should be; undone, nothing is found."""
     for name, (statement, expected) in TAMPERING.items():
@@ -661,7 +668,7 @@ def test_what_was_changed_behind_the_back_is_named(lake, subtests):
             with triggers_off() as cursor:
                 cursor.execute(statement)
                 rows = {str(row) for (row,) in cursor.fetchall()}
-            found = sorted({told(finding, rows) for finding in found_in(lake)})
+            found = sorted({told(one, rows) for one in found_in(lake) if one.check in LOOKED_INTO})
             transaction.set_rollback(True)
             assert len(found) == len(expected), found
             for said, due in zip(found, expected, strict=True):

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 from django.conf import settings
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, connection
 from django.utils import timezone
 from rest_framework.test import APIClient
 
@@ -29,21 +29,12 @@ from backend.verification.models import KINDS, Finding, Verification
 from backend.verification.services import asking, findings, running
 from points.models import Account, Seal, Transfer
 from points.seals.services import sealing
+from tests.verified import untriggered
 
 MORE = "UPDATE points_account SET credits = credits + 5 WHERE kind = 'wallet'"
 LESS = "UPDATE points_account SET credits = credits - 5 WHERE kind = 'wallet'"
 PROMISE_OF_EXPIRY = "What a wallet lost is of a day that was over, and what it did not keep."
 VERIFICATIONS = "/api/v1/communities/lake/verifications"
-
-
-def tamper(*statements):
-    """Change the tables as a superuser may, with all triggers off."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # as if the fixtures had committed
-        cursor.execute("SET LOCAL session_replication_role = replica")
-        for statement in statements:
-            cursor.execute(statement)
-        cursor.execute("SET LOCAL session_replication_role = origin")
 
 
 @pytest.fixture
@@ -177,7 +168,7 @@ def test_who_fails_and_is_retried_while_another_runs_leaves_it_to_that(lake):
 
 # --- what is found ----------------------------------------------------------------------------
 def test_what_is_found_is_kept_row_by_row(lake, wallet):
-    tamper(MORE)
+    untriggered(MORE)
 
     done = verify(lake)
 
@@ -198,7 +189,7 @@ def test_what_is_found_is_kept_row_by_row(lake, wallet):
 
 
 def test_the_same_finding_again_is_one(lake, wallet):
-    tamper(MORE)
+    untriggered(MORE)
     first, second = verify(lake), verify(lake)
 
     assert (second.findings_count, second.new_findings_count) == (2, 0)
@@ -208,9 +199,9 @@ def test_the_same_finding_again_is_one(lake, wallet):
 
 
 def test_what_is_gone_says_so_and_stays_open_until_it_is_signed_off(lake, wallet, auditor):
-    tamper(MORE)
+    untriggered(MORE)
     verify(lake)
-    tamper(LESS)
+    untriggered(LESS)
     verify(lake)
 
     for one in found_in(lake):
@@ -229,7 +220,7 @@ def test_what_is_gone_says_so_and_stays_open_until_it_is_signed_off(lake, wallet
 
 
 def test_signed_off_it_stays_so_until_something_else_is_wrong_with_the_row(lake, wallet, auditor):
-    tamper(MORE)
+    untriggered(MORE)
     verify(lake)
     for one in found_in(lake):
         findings.sign_off(finding=one, by=auditor, words="等银行答复")
@@ -237,7 +228,7 @@ def test_signed_off_it_stays_so_until_something_else_is_wrong_with_the_row(lake,
     assert verify(lake).new_findings_count == 0
     assert not found_in(lake, status="open").exists()
 
-    tamper(MORE)
+    untriggered(MORE)
     assert verify(lake).new_findings_count == 2
     assert told(found_in(lake, status="open", check_name="totals")) == [
         ("totals", "points_account", str(wallet.pk), "credits 110, should be 100")
@@ -246,18 +237,18 @@ def test_signed_off_it_stays_so_until_something_else_is_wrong_with_the_row(lake,
 
 
 def test_what_comes_back_is_the_finding_that_it_was(lake, wallet):
-    tamper(MORE)
+    untriggered(MORE)
     verify(lake)
-    tamper(LESS)
+    untriggered(LESS)
     verify(lake)
-    tamper(MORE)
+    untriggered(MORE)
 
     assert verify(lake).new_findings_count == 2
     assert [one.gone_since for one in found_in(lake)] == [None, None]
 
 
 def test_words_of_a_finding_are_final(lake, wallet, auditor, manager):
-    tamper(MORE)
+    untriggered(MORE)
     verify(lake)
     finding = found_in(lake).first()
     findings.sign_off(finding=finding, by=auditor, words="好")
@@ -273,7 +264,7 @@ def test_of_many_findings_some_are_kept_and_all_are_counted(lake, wang, grant_po
     for _ in range(5):
         grant_points(wang, 1)
     sealing.seal(community=lake)
-    tamper("UPDATE points_transfer SET occurred_at = now()")
+    untriggered("UPDATE points_transfer SET occurred_at = now()")
 
     first, second = verify(lake), verify(lake)
 
@@ -286,7 +277,7 @@ def test_two_changes_that_cancel_each_other_in_the_sums_are_found_as_two(lake, w
     grant_points(wang, 100)
     grant_points(wang, 50)
     sealing.seal(community=lake)
-    tamper("UPDATE points_transfer SET amount = 150 - amount")  # 50 and 100
+    untriggered("UPDATE points_transfer SET amount = 150 - amount")  # 50 and 100
 
     verify(lake)
 
@@ -300,7 +291,7 @@ def test_a_planners_view_of_many_communities_verifies_each_alone(hill, lake, wan
     for place in (lake, hill):
         grant_points(wang, 10, place)
         sealing.seal(community=place)
-    tamper(f"{MORE} AND community_id = '{hill.pk}'")
+    untriggered(f"{MORE} AND community_id = '{hill.pk}'")
 
     assert [verify(place).findings_count for place in (lake, hill)] == [0, 2]
 
@@ -316,7 +307,7 @@ def test_who_audits_or_manages_hears_once_of_what_is_new(
     roles.give(user=elsewhere, community=hill, role=Role.AUDITOR)
     verify(lake)
     assert not Notice.objects.exists()
-    tamper(MORE)
+    untriggered(MORE)
 
     verify(lake)
     verify(lake)
@@ -331,7 +322,7 @@ def test_who_audits_or_manages_hears_once_of_what_is_new(
 
 
 def test_what_is_found_is_logged(lake, wallet, caplog):
-    tamper(MORE)
+    untriggered(MORE)
 
     verify(lake)
 
@@ -345,11 +336,11 @@ def test_what_is_found_is_logged(lake, wallet, caplog):
 def read_whole(lake, wallet):
     """A verification of a week ago that read everything until then."""
     done = verify(lake)
-    tamper(
+    untriggered(
         "UPDATE verification_verification SET"
         " asked_at = asked_at - interval '7 d', started_at = started_at - interval '7 d'"
     )
-    tamper(
+    untriggered(
         "UPDATE points_transfer SET id = ('01900000' || right(id::text, 28))::uuid",
         "UPDATE points_account SET id = ('01900000' || right(id::text, 28))::uuid",
         "UPDATE points_transfer SET posted_at = '2024-06-10 02:35:18Z',"
@@ -362,7 +353,7 @@ def read_whole(lake, wallet):
 
 
 def test_between_two_runs_only_what_is_new_is_read(lake, li, read_whole, grant_points):
-    tamper(MORE)  # of what was read, and has not moved since
+    untriggered(MORE)  # of what was read, and has not moved since
     other = grant_points(li, 30)
     sealing.seal(community=lake)
 
@@ -372,7 +363,7 @@ def test_between_two_runs_only_what_is_new_is_read(lake, li, read_whole, grant_p
     assert {one["rows"] for one in found.checks if one["check"] == "expiry"} == {1}
     assert [one.check_name for one in found_in(lake)] == ["balance"]  # which adds up everything
 
-    tamper(f"UPDATE points_account SET debits = 1 WHERE id = '{other.pk}'")
+    untriggered(f"UPDATE points_account SET debits = 1 WHERE id = '{other.pk}'")
     verify(lake, is_whole=False)
     assert ("totals", str(other.pk)) in {(one.check_name, one.row) for one in found_in(lake)}
 
@@ -393,9 +384,9 @@ def test_what_is_new_is_what_came_after_one_that_covered_the_kind(lake, wallet):
 
 def test_a_check_that_found_something_open_reads_everything_again(lake, wallet, auditor):
     verify(lake)
-    tamper(MORE)
+    untriggered(MORE)
     verify(lake)
-    tamper(LESS)
+    untriggered(LESS)
 
     again = verify(lake, is_whole=False)
 
@@ -422,7 +413,7 @@ def test_a_new_check_reads_everything_once(lake, wallet, declare):
 
 
 def test_a_seal_that_was_read_and_is_another_now_is_found_by_its_head(lake, read_whole):
-    tamper("UPDATE points_seal SET head = sha256('x')")
+    untriggered("UPDATE points_seal SET head = sha256('x')")
 
     verify(lake, is_whole=False)
 
@@ -605,7 +596,7 @@ def test_each_night_all_are_verified_and_within_a_week_each_is_read_whole(lake, 
             one.asked_at = now
         assert len(asked) == 14
         whole.append({one.community_id for one in asked if one.is_whole})
-        tamper(
+        untriggered(
             "UPDATE verification_verification SET status = 'finished', next_at = NULL,"
             f" asked_at = '{now}', started_at = '{now}', finished_at = '{now}'"
             " WHERE status = 'waiting'"
@@ -622,7 +613,7 @@ def test_each_night_all_are_verified_and_within_a_week_each_is_read_whole(lake, 
 def test_a_night_that_was_missed_is_made_up_for(lake):
     asking.ask_tonight()
     now = timezone.now()
-    tamper(
+    untriggered(
         "UPDATE verification_verification SET status = 'finished', next_at = NULL,"
         " asked_at = now() - interval '9 d', started_at = now() - interval '9 d',"
         " finished_at = now()"
@@ -662,7 +653,7 @@ def test_the_clock_asks_once_while_it_waits(lake, hill):
     ],
 )
 def test_what_was_found_and_signed_off_is_not_edited_or_deleted(lake, wallet, auditor, change):
-    tamper(MORE)
+    untriggered(MORE)
     verify(lake)
     for one in found_in(lake):
         findings.sign_off(finding=one, by=auditor, words="好")
@@ -684,7 +675,7 @@ def moment(when):
 
 
 def test_an_auditor_asks_watches_and_reads_what_was_found(lake, wallet, auditor, desk):
-    tamper(MORE)
+    untriggered(MORE)
 
     asked = desk.post(VERIFICATIONS, {"kind": "ledger"}, format="json")
 
@@ -724,8 +715,8 @@ def test_an_auditor_asks_watches_and_reads_what_was_found(lake, wallet, auditor,
         "findings_count": 2,
         "new_findings_count": 2,
     }
-    promises = [one.pop("promise") for one in checks_over]
-    assert promises[0] == PROMISE_OF_EXPIRY
+    promises = {one["check"]: one.pop("promise") for one in checks_over}
+    assert promises["expiry"] == PROMISE_OF_EXPIRY
     assert all(one.pop("advice") for one in checks_over)
     assert checks_over == done.checks
     assert desk.get(VERIFICATIONS).json()["results"] == [opened]
@@ -797,7 +788,7 @@ def test_a_key_sent_twice_is_one_verification(lake, desk):
 
 def test_what_may_not_be_is_refused_by_its_code(lake, wallet, desk):
     waiting = desk.post(VERIFICATIONS, {"kind": "guards"}, format="json").json()["id"]
-    tamper(MORE)
+    untriggered(MORE)
     done = verify(lake)
     finding = found_in(lake).first()
     sign_off = f"/api/v1/findings/{finding.pk}/sign-off"
@@ -833,7 +824,7 @@ def test_auditors_and_managers_ask_and_sign_off_and_staff_read(
     street = places.found(code="shore", name="湖畔街道", kind=Community.Kind.STREET)
     lake.parent = street
     lake.save(update_fields=["parent"])
-    tamper(MORE)
+    untriggered(MORE)
     done = verify(lake)
     finding, waiting = found_in(lake).first(), ask(lake, "guards")
     user = person("somebody")

@@ -16,7 +16,7 @@ from merchants.redemption import errors
 from merchants.redemption.services import refunds
 from merchants.redemption.services import vouchers as redemption
 from merchants.settlement.services import statements as settlement
-from tests.verified import found_in
+from tests.verified import found_in, untriggered
 from volunteers.models import Volunteer
 from volunteers.people.services import people
 
@@ -108,7 +108,7 @@ def test_what_is_left_can_be_given_back_and_no_more(three, chen):
 
 
 def test_parts_of_an_amount_that_does_not_divide_come_to_all_of_it(three, chen):
-    behind_our_back("UPDATE merchants_redemption SET amount_fen = 100")
+    untriggered("UPDATE merchants_redemption SET amount_fen = 100")
 
     given_back = [give_back(three, chen, quantity=1).amount_fen for _ in range(3)]
 
@@ -245,9 +245,9 @@ def _pay(statement, approver, payer):
         ("UPDATE merchants_statement SET points = points + 1", "points says"),
         ("UPDATE merchants_statement SET amount_fen = 1", "amount_fen says"),
         ("UPDATE merchants_statement SET carried_fen = -5", "carried_fen says"),
-        ("UPDATE merchants_redemption SET price_points = 91", "its transfer is of another"),
+        ("UPDATE merchants_redemption SET price_points = 91", "its hold set 90 aside"),
         ("UPDATE merchants_redemption SET refunded_quantity = 2", "other pieces"),
-        ("UPDATE merchants_refund SET points = 29", "took back another amount"),
+        ("UPDATE merchants_refund SET points = 29", "points is 29, should be 30"),
         ("UPDATE merchants_statement SET number_in_year = 3", "a number is missing"),
         ("UPDATE merchants_redemption SET quantity = 4", "digest"),
     ],
@@ -257,7 +257,7 @@ def test_what_was_altered_behind_our_back_is_found(lake, three, chen, zhao, chan
     (march,) = settlement.draft(community=lake, **MARCH)
     settlement.approve(statement=march, approver=zhao)
     assert found_in(lake) == []
-    behind_our_back(change)
+    untriggered(change)
 
     everything = found_in(lake, Kind.SETTLEMENTS)
     assert any(found in one.because for one in everything)
@@ -268,13 +268,6 @@ def test_what_was_altered_behind_our_back_is_found(lake, three, chen, zhao, chan
     assert {one.because for one in rest} == {
         one.because for one in everything if "a number is missing" in one.because
     }
-
-
-def behind_our_back(change):
-    """As a superuser would who turns the triggers off."""
-    _execute("SET LOCAL session_replication_role = replica")
-    _execute(change)
-    _execute("SET LOCAL session_replication_role = origin")
 
 
 def _execute(statement):

@@ -1,4 +1,4 @@
-"""What is sealed beside transfers: what was changed of it is found, and an owner can prove it."""
+"""Rows sealed beside transfers: what was changed of them is found, and an owner can prove them."""
 
 import json
 import re
@@ -27,6 +27,7 @@ from points.models import Seal, Unsealed
 from points.seals.checks import Chain
 from points.seals.services import sealing
 from tests import verified
+from tests.verified import untriggered
 
 KINDS = sorted(sealed.registered())
 OTHERS = [name for name in KINDS if name != "transfer"]
@@ -76,16 +77,6 @@ def closed(story):
     """The story, sealed."""
     sealing.seal(community=story)
     return story
-
-
-def untriggered(*statements):
-    """What a superuser does who has turned the triggers off."""
-    with connection.cursor() as cursor:
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # as if the fixtures had committed
-        cursor.execute("SET LOCAL session_replication_role = replica")
-        for statement in statements:
-            cursor.execute(statement)
-        cursor.execute("SET LOCAL session_replication_role = origin")
 
 
 def found_in(community):
@@ -147,7 +138,7 @@ def test_what_is_rolled_back_leaves_no_mark(lake, zhao):
 def test_leaves_hold_ids_and_facts_and_no_names(closed, zhao, zhou, qian, tea_house):
     (seal,) = Seal.objects.all()
     leaves = [
-        leaf.leaf
+        leaf
         for kind in KINDS
         for leaf in sealing.leaves_of(
             closed.pk, kind, [one for name, one in seal.rows if name == kind]

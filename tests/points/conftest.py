@@ -1,23 +1,19 @@
 """A wallet, and who it earns from and spends with."""
 
 import pytest
-from django.db import connection, transaction
 
 from points.kinds import AccountKind
 from points.ledger import services as ledger
 from points.ledger.services import Movement
 from points.models import Account
 from tests.points.clock import Clock
+from tests.verified import untriggered
 
 
 @pytest.fixture
 def _no_rules(lake) -> None:
     """The lake as if it had no rules: nothing waits to be sealed but what a test does."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # as if the fixtures had committed
-        cursor.execute("SET LOCAL session_replication_role = replica")
-        cursor.execute("DELETE FROM points_ruleversion; DELETE FROM points_unsealed")
-        cursor.execute("SET LOCAL session_replication_role = origin")
+    untriggered("DELETE FROM points_ruleversion; DELETE FROM points_unsealed")
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 
 from points.awards import errors, kinds
 from points.awards.kinds import Facts, Kind, Record, Version
@@ -19,6 +19,7 @@ from points.ledger.selectors import balance
 from points.models import Award, Rule, Transfer, Void
 from points.rules import services as rules
 from points.rules.errors import CashNotAllowedForHours, RuleMissing
+from tests.verified import untriggered
 from volunteers.attendance.awards import HOURS
 
 MOMENT = datetime(2024, 3, 1, 1, tzinfo=UTC)
@@ -214,9 +215,7 @@ def test_an_award_made_under_the_first_version_is_recomputed_as_that_for_ever(
         give(both, "2", more={"with_photo": False})
 
 
-def test_an_award_under_another_version_than_it_says_is_found(
-    lake, register, confirmation, give, tampered
-):
+def test_an_award_under_another_version_than_it_says_is_found(lake, register, confirmation, give):
     award = give(confirmation, "1", more={"with_photo": True})
     register(
         name="confirmation",
@@ -224,7 +223,7 @@ def test_an_award_under_another_version_than_it_says_is_found(
         versions=[CONFIRMATION_V1, CONFIRMATION_V2],
         records=confirmation.records,
     )
-    tampered("UPDATE points_award SET inputs_version = 2")
+    untriggered("UPDATE points_award SET inputs_version = 2")
 
     (difference,) = Recomputation(lake)
 
@@ -233,7 +232,7 @@ def test_an_award_under_another_version_than_it_says_is_found(
     assert difference.expected["points"] == 6
     assert (difference.found["kind.inputs"], difference.expected["kind.inputs"]) == (1, 2)
 
-    tampered("UPDATE points_award SET inputs_version = 3")
+    untriggered("UPDATE points_award SET inputs_version = 3")
     (difference,) = Recomputation(lake)
     assert difference.found == {"kind": "confirmation 3"}
 
@@ -261,20 +260,6 @@ def test_a_draft_is_tried_on_each_award_as_its_kind_and_version_reckon(
     )
 
     assert (trial.cost.points_before, trial.cost.points_after) == (10 + 6 + 0, 30 + 20 + 0)
-
-
-@pytest.fixture
-def tampered(db):
-    """Changes the tables as nobody may, with all triggers off."""
-
-    def run(statement):
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-            cursor.execute("SET LOCAL session_replication_role = replica")
-            cursor.execute(statement)
-            cursor.execute("SET LOCAL session_replication_role = origin")
-
-    return run
 
 
 # --- who pays ---------------------------------------------------------------------------------
@@ -352,12 +337,10 @@ def test_another_payer_is_another_award(lake, give, assistance, cash):
     assert give(assistance, "2", cash, more={"fen": 0}).pk == nothing.pk
 
 
-def test_an_award_paid_by_another_account_than_it_says_is_found(
-    lake, give, assistance, cash, tampered
-):
+def test_an_award_paid_by_another_account_than_it_says_is_found(lake, give, assistance, cash):
     give(assistance, "1", cash, more={"fen": 500})
     other = account_of(lake, AccountKind.FUND, holder="fund:2")
-    tampered(f"UPDATE points_transfer SET debit_id = '{other.pk}' WHERE key = 'assistance:1'")
+    untriggered(f"UPDATE points_transfer SET debit_id = '{other.pk}' WHERE key = 'assistance:1'")
 
     (difference,) = Recomputation(lake)
 
@@ -472,9 +455,7 @@ def test_a_void_stays_but_for_its_words(lake, give, confirmation):
     assert Void.objects.update(reason="") == 1
 
 
-def test_recompute_finds_a_void_without_a_voided_record_and_the_other_way(
-    lake, give, confirmation, tampered
-):
+def test_recompute_finds_a_void_without_a_voided_record_and_the_other_way(lake, give, confirmation):
     give(confirmation, "1")
     records = confirmation.records.records
     records["confirmation:1"] = replace(records["confirmation:1"], is_voided=True, state="voided")
@@ -486,12 +467,12 @@ def test_recompute_finds_a_void_without_a_voided_record_and_the_other_way(
 
     records["confirmation:1"] = replace(records["confirmation:1"], is_voided=False)
     assert list(Recomputation(lake)) == []  # it may be voided at this moment
-    tampered("UPDATE points_void SET voided_at = voided_at - interval '1 hour'")
+    untriggered("UPDATE points_void SET voided_at = voided_at - interval '1 hour'")
     (difference,) = Recomputation(lake)
     assert (difference.found, difference.expected) == ({"voided": True}, {"voided": False})
 
     records["confirmation:1"] = replace(records["confirmation:1"], is_voided=True)
-    tampered("DELETE FROM points_void")
+    untriggered("DELETE FROM points_void")
     (difference,) = Recomputation(lake)
     assert (difference.found, difference.expected) == ({"voided": False}, {"voided": True})
 

@@ -161,7 +161,6 @@ def test_a_thousand_awards_take_as_many_statements_as_one(
         assert told(lake) == []
 
 
-HERE = "WHERE id = '{id}'"
 AWARD = "UPDATE points_award SET {change} WHERE source = '{source}'"
 MOVED = "UPDATE points_transfer SET {change} WHERE key = '{source}'"
 SERVED = "UPDATE volunteers_attendance SET {change} WHERE id = '{id}'"

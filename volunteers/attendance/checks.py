@@ -61,7 +61,7 @@ register(
         kind=Kind.AWARDS,
         promise=_(
             "Worked minutes follow from the times and the shift; hours were decided on by whom the"
-            " trail names, and nobody by their own"
+            " trail names, and nobody by their own."
         ),
         advice=_(
             "Ask who verified the hours, and the volunteer. Hours that nobody verified are voided."

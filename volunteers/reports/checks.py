@@ -42,7 +42,7 @@ register(
         kind=Kind.AWARDS,
         promise=_(
             "A report's verdict, category and reporter are those with which it was closed, by whom"
-            " the trail names"
+            " the trail names."
         ),
         advice=_("Ask who closed it. A report that was verified wrongly is voided."),
         tables=("volunteers_report",),

@@ -1,4 +1,4 @@
-"""What a check finds: kept once, gone when it is gone, and signed off with words."""
+"""Findings: kept once, gone when they are not found again, and signed off with words."""
 
 from collections.abc import Iterable, Iterator
 from hashlib import sha256

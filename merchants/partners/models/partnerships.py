@@ -1,6 +1,6 @@
 """Contracts between communities and merchants."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pgtrigger
 from django.conf import settings
@@ -187,22 +187,19 @@ class Terms(TenantModel):
         return f"{self.partnership_id} {self.version}: {self.kind}"
 
 
-_OF_TERMS: Any = {"table": "merchants_terms", "title": "'version ' || t.version"}
 sealed.register(
     sealed.Kind(
         name="terms",
+        table="merchants_terms",
         facts=sealed.facts_of(
             Terms,
             "partnership version kind fen_per_point share_bp valid_from agreed_at agreed_by",
         ),
-        **_OF_TERMS,
-    )
-)
-sealed.register(
+    ),
     sealed.Kind(
         name="withdrawal",
+        table="merchants_terms",
         facts=sealed.facts_of(Terms, "partnership version withdrawn_at withdrawn_by"),
         due=_HAS_ENDED,
-        **_OF_TERMS,
-    )
+    ),
 )

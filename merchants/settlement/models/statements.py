@@ -1,7 +1,7 @@
 """Statements of what merchants are owed, and questions about their lines."""
 
 from datetime import date, timedelta
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pgtrigger
 from django.contrib.postgres.constraints import ExclusionConstraint
@@ -209,13 +209,10 @@ class Statement(TenantModel):
         return min(0, self.amount_fen + self.carried_fen)
 
 
-_OF_STATEMENTS: Any = {
-    "table": "merchants_statement",
-    "title": "concat_ws('-', t.number_year, to_char(t.number_in_year, 'FM0000'))",
-}
 sealed.register(
     sealed.Kind(
         name="statement",
+        table="merchants_statement",
         facts=sealed.facts_of(
             Statement,
             "partnership period_start period_end redemptions_count refunds_count points amount_fen"
@@ -223,18 +220,15 @@ sealed.register(
             " number_in_year digest",
         ),
         due=_AGREED_ON,
-        **_OF_STATEMENTS,
-    )
-)
-sealed.register(
+    ),
     sealed.Kind(
         name="payment",
+        table="merchants_statement",
         facts=sealed.facts_of(
             Statement, "amount_fen carried_fen paid_at paid_by payment_reference"
         ),
         due=_PAID,
-        **_OF_STATEMENTS,
-    )
+    ),
 )
 
 

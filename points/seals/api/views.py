@@ -22,7 +22,7 @@ class HighestNumberFirst(CursorPagination):
 
 def any_place(request: Request, **names: Any) -> Community:
     """Return the place ``code`` that has seals, for anybody."""
-    return community_among(selectors.places(), names["code"])
+    return community_among(Community.objects.all(), names["code"])
 
 
 def receipt_of(row: Finds, kind: str = "transfer") -> Finds:

@@ -5,7 +5,7 @@ Hashing is RFC 6962's (points/seals/merkle.py).
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -18,13 +18,6 @@ from points.seals.models import Seal
 
 BATCH = 4096  # rows of a kind in one seal at most: a receipt has some twelve hashes
 HASH_BYTES = 32
-
-
-class Leaf(NamedTuple):
-    """The hashed text of a row, and what people know the row by."""
-
-    title: str
-    leaf: str
 
 
 def seal(*, community: Community) -> list[Seal]:
@@ -59,7 +52,7 @@ def _close_batch(community: Community, after: dict[str, UUID]) -> Seal | None:
                 continue
             after[kind] = max(waiting.values())
             found = leaves_of(community.pk, kind, list(waiting))
-            batch |= {(kind, row_id): leaf.leaf for row_id, leaf in found.items()}
+            batch |= {(kind, row_id): leaf for row_id, leaf in found.items()}
             # A mark whose row is gone stays: it is what verifying finds of it.
             closing = [waiting[row_id] for row_id in found]
             cursor.execute(_NO_LONGER_WAITING, [community.pk, kind, closing])
@@ -136,10 +129,9 @@ def receipt(row: TenantModel, kind: str = "transfer") -> dict[str, Any]:
         raise errors.NotSealedYet
     leaves = split(bytes(closed.leaves))
     index = closed.rows.index((kind, row.pk))
-    found = leaves_of(row.community_id, kind, [row.pk]).get(row.pk)
-    if found is None or merkle.leaf_hash(found.leaf.encode()) != leaves[index]:
+    leaf = leaves_of(row.community_id, kind, [row.pk]).get(row.pk)
+    if leaf is None or merkle.leaf_hash(leaf.encode()) != leaves[index]:
         raise errors.SealBroken
-    leaf = found.leaf
     return {
         "format": "linli-receipt-1",
         "leaf": leaf,
@@ -150,7 +142,7 @@ def receipt(row: TenantModel, kind: str = "transfer") -> dict[str, Any]:
     }
 
 
-def leaves_of(community_id: UUID, kind: str, ids: Sequence[UUID]) -> dict[UUID, Leaf]:
+def leaves_of(community_id: UUID, kind: str, ids: Sequence[UUID]) -> dict[UUID, str]:
     """Return the hashed text of these rows as they are now; one that is gone is absent."""
     if not ids or kind not in sealed.registered():
         return {}
@@ -158,7 +150,7 @@ def leaves_of(community_id: UUID, kind: str, ids: Sequence[UUID]) -> dict[UUID, 
         cursor.execute(
             sealed.registered()[kind].leaves, {"community": community_id, "ids": list(ids)}
         )
-        return {row_id: Leaf(title, leaf) for row_id, title, leaf in cursor.fetchall()}
+        return dict(cursor.fetchall())
 
 
 def split(leaves: bytes) -> list[bytes]:
