@@ -80,12 +80,14 @@ class PromiseSerializer(serializers.Serializer[Any]):
 class CheckSerializer(PromiseSerializer):
     """A check that is over: the rows it read, how long it took and how much it found.
 
+    ``new``: how many of its findings no verification had found before.
     ``is_whole``: it read everything, not only what is new. ``error`` is empty unless it broke off.
     """
 
     rows = serializers.IntegerField(read_only=True)
     seconds = serializers.FloatField(read_only=True)
     findings = serializers.IntegerField(read_only=True)
+    new = serializers.IntegerField(read_only=True)
     is_whole = serializers.BooleanField(read_only=True)
     error = serializers.CharField(read_only=True)
 

@@ -9,6 +9,8 @@ Whoever is superuser can turn all of this off for a session, and leave no trace 
 session leaves among the rows, the other checks find.
 """
 
+# ruff: noqa: S608  # SQL made of constants
+
 import re
 from collections.abc import Iterator, Sequence
 from functools import cache
@@ -19,12 +21,14 @@ from django.apps import apps
 from django.db import connection, transaction
 from django.utils.translation import gettext_lazy as _
 
+from backend.audit.entries import latest, said_by
 from backend.registries import ours
-from backend.registries.checks import Check, Finding, Kind, Scope, register
+from backend.registries.checks import Check, Finding, Kind, Scope, queried, register
 from backend.sql import functions_in
 from backend.tables import NEVER_IGNORED
+from backend.verification.models import LONGEST_ROW
 
-NAME = "guards"
+NAME, FINDINGS = "guards", "findings"
 
 
 class Guard(NamedTuple):
@@ -311,7 +315,49 @@ _HANDS = """
         AND (granted.is_grantable OR granted.privilege_type IN ('TRIGGER', 'TRUNCATE', 'MAINTAIN'))
 """
 
+# What was found, as its digest has it, and who signed it off, as the trail has it. All findings are
+# read each time: they are few, and whoever hides one changes an old one.
+_FOUND = f"""
+    SELECT 'verification_finding', f.id, wrong.because
+    FROM verification_finding f
+    {latest("f", "signed", "finding.sign_off")}
+    CROSS JOIN LATERAL (SELECT CASE
+        WHEN length(f.row) < {LONGEST_ROW} AND f.digest <> encode(sha256(
+                convert_to(f.table, 'UTF8') || '\\x00' || convert_to(f.row, 'UTF8') || '\\x00'
+                || convert_to(f.because, 'UTF8')), 'hex')
+            THEN 'it is not what was found'
+        WHEN (f.signed_off_at IS NOT NULL) <> (signed.id IS NOT NULL)
+            THEN format('it is %%s, the trail says %%s', f.status,
+                CASE WHEN signed.id IS NULL THEN 'open' ELSE 'signed_off' END)
+        {said_by("f.signed_off_by_id", "signed", "signed off")}
+        WHEN signed.after ->> 'words' <> encode(sha256(convert_to(f.words, 'UTF8')), 'hex')
+            THEN 'its words are not those with which it was signed off'
+    END AS because) AS wrong
+    WHERE f.community_id = %(community)s AND wrong.because IS NOT NULL
+"""
+_FEWER = """
+    SELECT 'verification_verification', v.id,
+        format('it kept %%s new findings of %%s, and there are %%s', made.new, made.check,
+            there.are)
+    FROM verification_verification v
+    CROSS JOIN LATERAL jsonb_to_recordset(v.checks) AS made ("check" text, new bigint)
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS are FROM verification_finding f
+        WHERE f.community_id = %(community)s AND f.first_found_by_id = v.id
+            AND f.check_name = made.check
+    ) AS there
+    WHERE v.community_id = %(community)s AND made.new <> there.are
+"""
+
 register(
+    Check(
+        name=FINDINGS,
+        kind=Kind.GUARDS,
+        promise=_("What was found is kept as it was, and signed off by whom the trail names"),
+        advice=_("Somebody hid a finding: verify everything, and ask who had the database open."),
+        tables=("verification_finding",),
+        findings=queried(FINDINGS, _FOUND, _FEWER),
+    ),
     Check(
         name=NAME,
         kind=Kind.GUARDS,
@@ -327,5 +373,5 @@ register(
         ),
         tables=(),
         findings=findings,
-    )
+    ),
 )

@@ -14,6 +14,7 @@ from backend.registries.checks import Kind
 from backend.tables import PersonKey, TenantForeignKey, never, not_emptied, together
 
 EVERYTHING = "all"
+LONGEST_ROW = 200
 KINDS = [*Kind.choices, (EVERYTHING, _("Everything"))]
 
 
@@ -50,7 +51,7 @@ class Verification(TenantModel, Owed):
     head = models.BinaryField(null=True)  # NULL: nothing was sealed yet
     under_way = models.SlugField(blank=True, db_index=False)  # the check
     checks_count = models.PositiveSmallIntegerField(default=0)
-    # Those that are over: [{"check", "rows", "seconds", "findings", "is_whole", "error"}]
+    # Those that are over: [{"check", "rows", "seconds", "findings", "new", "is_whole", "error"}]
     checks = models.JSONField(default=list)
     findings_count = models.PositiveBigIntegerField(default=0)
     new_findings_count = models.PositiveIntegerField(default=0)
@@ -106,7 +107,7 @@ class Finding(TenantModel):
     kind = models.CharField(max_length=12, choices=Kind)
     check_name = models.SlugField(db_index=False)
     table = models.CharField(max_length=63)  # the database's name
-    row = models.CharField(max_length=200)  # its id, or the name of what is no row
+    row = models.CharField(max_length=LONGEST_ROW)  # its id, or the name of what is no row
     because = models.TextField()  # what is there, and what should be
     digest = models.CharField(max_length=64)  # SHA-256 of all that makes it this one
     first_found_by: "TenantForeignKey[Any, Any]" = TenantForeignKey(

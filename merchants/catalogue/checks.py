@@ -46,6 +46,21 @@ _PRICES = """
             IS DISTINCT FROM (due.price_points, due.value_fen, due.settled_fen, said.actor_id))
 """
 
+# An offer costs what was kept last of it. All are read: they do not say when they changed.
+_NOW = """
+    SELECT 'merchants_offer', o.id, format('it is %%s points, worth %%s, settled with %%s fen; its'
+        ' history says %%s, %%s and %%s', o.price_points, coalesce(o.value_fen::text, 'nothing'),
+        coalesce(o.settled_fen::text, 'no'), q.price_points, coalesce(q.value_fen::text, 'nothing'),
+        coalesce(q.settled_fen::text, 'no'))
+    FROM merchants_offer o
+    LEFT JOIN LATERAL (
+        SELECT p.price_points, p.value_fen, p.settled_fen FROM merchants_offerprice p
+        WHERE p.community_id = %(community)s AND p.offer_id = o.id ORDER BY p.id DESC LIMIT 1
+    ) AS q ON true
+    WHERE o.community_id = %(community)s AND (o.price_points, o.value_fen, o.settled_fen)
+        IS DISTINCT FROM (q.price_points, q.value_fen, q.settled_fen)
+"""
+
 register(
     Check(
         name=PRICES,
@@ -53,6 +68,6 @@ register(
         promise=_("Each price in an offer's history was set by whom the trail names, as it says."),
         advice=_("Ask who set the price; vouchers taken meanwhile are worth what it was then."),
         tables=("merchants_offerprice",),
-        findings=queried(PRICES, _PRICES),
+        findings=queried(PRICES, _PRICES, _NOW),
     )
 )

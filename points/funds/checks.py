@@ -5,7 +5,10 @@ That money moved as funds say is checked for all events at once (points/checks.p
 
 from django.utils.translation import gettext_lazy as _
 
+from backend.audit.entries import latest, said_by
 from backend.registries.checks import Check, Kind, queried, register
+
+DECISIONS = "fund_decisions"
 
 _FUNDS = """
     SELECT 'points_fund', f.id, wrong.because
@@ -81,6 +84,53 @@ _QUEUE = """
         END
 """
 
+# Who opened a fund, put money into it, approved a claim and ended it, as the trail has it. Funds
+# are few; what they paid is not read here.
+_DECIDED = f"""
+    SELECT 'points_fund', f.id, wrong.because
+    FROM points_fund f
+    {latest("f", "opened", "fund.open")}
+    {latest("f", "ended", "fund.end")}
+    CROSS JOIN LATERAL (SELECT opened.after ->> 'name' AS name, opened.after ->> 'year' AS year,
+        opened.after ->> 'approval_above' AS above
+    ) AS said
+    CROSS JOIN LATERAL (SELECT CASE
+        {said_by("f.opened_by_id", "opened", "opened")}
+        WHEN (f.name, f.year::text, f.approval_above::text) IS DISTINCT FROM (said.name, said.year,
+                said.above)
+            THEN format('it is %%s %%s with approval above %%s, the trail says %%s %%s with %%s',
+                f.name, f.year, coalesce(f.approval_above::text, 'nothing'), said.name, said.year,
+                coalesce(said.above, 'nothing'))
+        {said_by("f.ended_by_id", "ended", "ended")}
+        WHEN (f.ending, f.ended_amount::text, f.carried_into_id::text) IS DISTINCT FROM
+                (ended.after ->> 'ending', ended.after ->> 'amount', ended.after ->> 'carried_into')
+            THEN format('it ended as %%s with %%s, the trail says %%s with %%s', f.ending,
+                f.ended_amount, ended.after ->> 'ending', ended.after ->> 'amount')
+    END AS because) AS wrong
+    WHERE f.community_id = %(community)s AND wrong.because IS NOT NULL
+    UNION ALL
+    SELECT 'points_topup', u.id, format('%%s put %%s into it, and the trail does not say so',
+        u.topped_up_by_id, u.amount)
+    FROM points_topup u
+    WHERE u.community_id = %(community)s AND u.id >= %(since_id)s AND NOT EXISTS (
+        SELECT FROM audit_auditentry x
+        WHERE x.community_id = %(community)s AND x.target_type = 'fund'
+            AND x.target_id = u.fund_id::text AND x.action = 'fund.top_up'
+            AND x.actor_id = u.topped_up_by_id AND x.after ->> 'top_up' = u.id::text
+            AND x.after ->> 'amount' = u.amount::text
+    )
+    UNION ALL
+    SELECT 'points_claim', c.id, wrong.because
+    FROM points_claim c
+    {latest("c", "approved", "claim.approve")}
+    CROSS JOIN LATERAL (SELECT CASE
+        {said_by("c.approved_by_id", "approved", "approved")}
+    END AS because) AS wrong
+    WHERE c.community_id = %(community)s AND wrong.because IS NOT NULL AND (
+        c.id >= %(since_id)s OR c.approved_at >= %(since)s OR c.resolved_at >= %(since)s
+    )
+"""
+
 register(
     Check(
         name="funds",
@@ -92,5 +142,15 @@ register(
         ),
         tables=("points_fund", "points_topup", "points_claim"),
         findings=queried("funds", _FUNDS, _CLAIMS, _QUEUE),
+    ),
+    Check(
+        name=DECISIONS,
+        kind=Kind.AWARDS,
+        promise=_(
+            "Funds were opened, filled and ended, and claims approved, by whom the trail names"
+        ),
+        advice=_("Ask whom the trail names, and pay nothing from the fund until then."),
+        tables=("points_fund", "points_topup", "points_claim"),
+        findings=queried(DECISIONS, _DECIDED),
     ),
 )

@@ -16,6 +16,7 @@ from backend.registries.checks import (
     Finding,
     Kind,
     Scope,
+    made_at,
     register,
     rows_of,
 )
@@ -156,11 +157,16 @@ class Chain:
             "last": self._reached.last_id,
             "before": self._reached.sealed_at - LONGEST_TRANSACTION,
         }
-        passed_by = _PASSED_BY.format(happened=kind.happened, table=kind.table)
-        for row_id, happened in rows_of(f"{passed_by} AND {which}", values):
+        passed_by = _PASSED_BY.format(
+            happened=kind.happened, table=kind.table, made_at=made_at("t.id")
+        )
+        for row_id, happened, made in rows_of(f"{passed_by} AND {which}", values):
+            says = f"says {kind.happened.replace('_', ' ')} {happened}"
+            if happened >= values["before"]:
+                says = f"has an id that was made {made}"
             because = (
-                f"it says {kind.happened.replace('_', ' ')} {happened}, and was not there when seal"
-                f" {self._reached.number} was closed at {self._reached.sealed_at}"
+                f"it {says}, and was not there when seal {self._reached.number} was closed at"
+                f" {self._reached.sealed_at}"
             )
             yield _row(kind_name, row_id, because)
 
@@ -227,8 +233,9 @@ def _how(one: _Changed, changed: list[_Changed], leaves: list[bytes], number: in
 _SAID_ANYWAY = {"format", "id", "community"}
 
 _PASSED_BY = """
-    SELECT t.id, t.{happened} FROM {table} t
-    WHERE t.community_id = %(community)s AND t.id < %(last)s AND t.{happened} < %(before)s
+    SELECT t.id, t.{happened}, {made_at} FROM {table} t
+    WHERE t.community_id = %(community)s AND t.id < %(last)s
+        AND least(t.{happened}, {made_at}) < %(before)s
 """
 
 _WAITING = """

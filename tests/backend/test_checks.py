@@ -297,7 +297,10 @@ TAMPERING = {
     ),
     "a fund that returned more": (
         one("points_fund", "ended_amount = ended_amount + 1", "ending = 'returned'"),
-        ["sources: points_transfer …: it is of 40, fund_returned:… of 41"],
+        [
+            "fund_decisions: points_fund <row>: it ended as returned with 41, the trail says",
+            "sources: points_transfer …: it is of 40, fund_returned:… of 41",
+        ],
     ),
     "a reversal's reason": (
         one("points_reversal", "reason = 'gift'", "reason = 'refund'"),
@@ -345,6 +348,40 @@ TAMPERING = {
             " WHERE id = debit_id) LIMIT 1)",
         ),
         ["sources: points_transfer <row>: it takes from wallet"],
+    ),
+    # --- funds -----------------------------------------------------------------------------------
+    "from where on a fund's claims are approved": (
+        one("points_fund", "approval_above = 999999", "ending IS NULL"),
+        ["fund_decisions: points_fund <row>: it is 红包"],
+    ),
+    "who opened a fund": (
+        one("points_fund", f"opened_by_id = {ANOTHER}", "ending IS NULL"),
+        ["fund_decisions: points_fund <row>: it was opened by …, the trail says …"],
+    ),
+    "who ended a fund": (
+        one("points_fund", f"ended_by_id = {ANOTHER}", "ending = 'returned'"),
+        ["fund_decisions: points_fund <row>: it was ended by …, the trail says …"],
+    ),
+    "who put money into a fund": (
+        one("points_topup", f"topped_up_by_id = {ANOTHER}", "amount = 40"),
+        ["fund_decisions: points_topup <row>: … put 40 into it, and the trail does not say so"],
+    ),
+    "who approved a claim": (
+        one("points_claim", f"approved_by_id = {ANOTHER}"),
+        ["fund_decisions: points_claim <row>: it was approved by …, the trail says …"],
+    ),
+    # --- what the trail tells of ---------------------------------------------------------------
+    "a deleted payout": (
+        f"DELETE FROM payouts_payout WHERE {OF} RETURNING id",
+        ["on_record: payouts_payout <row>: it is gone; the trail tells of it (payout.order)"],
+    ),
+    "a deleted wish": (
+        f"DELETE FROM merchants_wish WHERE {OF} AND status = 'published' RETURNING id",
+        ["on_record: merchants_wish <row>: it is gone; the trail tells of it (wish."],
+    ),
+    "a deleted gift": (
+        f"DELETE FROM merchants_sponsorship WHERE {OF} RETURNING id",
+        ["on_record: merchants_sponsorship <row>: it is gone; the trail tells of it (sponsorship."],
     ),
     # --- money ---------------------------------------------------------------------------------
     "a redemption's amount_fen times a thousand": (
@@ -529,6 +566,7 @@ TAMPERING = {
     "a price in the past": (
         one("merchants_offerprice", "price_points = 31", "price_points = 30"),
         [
+            "prices: merchants_offer …: it is 30 points, worth nothing, settled with no fen; its",
             "prices: merchants_offerprice <row>: it is 31 points",
             "vouchers: merchants_redemption …: it costs 30 points and amount_fen is 300, should be"
             " 31 and 310",
@@ -549,6 +587,10 @@ TAMPERING = {
             " should be 30 and 300"
             for fen in (290, 310)
         ],
+    ),
+    "what an offer costs now": (
+        one("merchants_offer", "price_points = 1", "price_points = 30 AND status = 'listed'"),
+        ["prices: merchants_offer <row>: it is 1 points, worth nothing, settled with no fen; its"],
     ),
     "a wish's price": (
         one("merchants_wish", "price_points = 49", "status = 'published'"),

@@ -105,6 +105,13 @@ def found_in(community, **where):
     return Finding.objects.filter(community=community, **where).order_by("check_name", "because")
 
 
+def found_by(community, *names):
+    """What these checks find of what is new, in words."""
+    scope = checks.Scope(community, since=timezone.now())
+    named = [checks.named(name) for name in names]
+    return sorted(found.because for check in named for found in check.findings(scope))
+
+
 # --- asking and running -----------------------------------------------------------------------
 def test_a_worker_makes_all_checks_of_a_kind_and_keeps_how_far_it_came(lake, wallet):
     asked = ask(lake, "all")
@@ -662,6 +669,86 @@ def test_what_was_found_and_signed_off_is_not_edited_or_deleted(lake, wallet, au
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # as if the fixtures had committed
         with pytest.raises(DatabaseError):
             cursor.execute(change)
+
+
+# --- what is done to findings behind the back -------------------------------------------------
+SIGNED = "status = 'signed_off', signed_off_at = now(), words = '好', signed_off_by_id = "
+
+
+@pytest.mark.parametrize(
+    ("change", "because"),
+    [
+        (
+            f"UPDATE verification_finding SET {SIGNED}(SELECT id FROM accounts_user LIMIT 1)"
+            " WHERE status = 'open'",
+            ["it is signed_off, the trail says open"],
+        ),
+        (
+            "UPDATE verification_finding SET status = 'open', words = '', signed_off_at = NULL,"
+            " signed_off_by_id = NULL",
+            ["it is open, the trail says signed_off"],
+        ),
+        (
+            "UPDATE verification_finding SET signed_off_by_id = (SELECT id FROM accounts_user"
+            " WHERE username <> 'auditor' LIMIT 1) WHERE status = 'signed_off'",
+            ["it was signed off by"],
+        ),
+        (
+            "UPDATE verification_finding SET words = '坏' WHERE status = 'signed_off'",
+            ["its words are not those with which it was signed off"],
+        ),
+        (
+            "UPDATE verification_finding SET because = 'nothing' WHERE status = 'open'",
+            ["it is not what was found"],
+        ),
+        (
+            "DELETE FROM verification_finding WHERE status = 'open'",
+            ["it kept 1 new findings of balance, and there are 0"],
+        ),
+        (
+            "DELETE FROM verification_finding",
+            [
+                "it is gone; the trail tells of it (finding.sign_off)",
+                "it kept 1 new findings of balance, and there are 0",
+                "it kept 1 new findings of totals, and there are 0",
+            ],
+        ),
+        (
+            "DELETE FROM verification_verification",
+            ["it is gone; the trail tells of it (verification.ask)"],
+        ),
+    ],
+)
+def test_what_is_done_to_findings_behind_the_back_is_found(lake, wallet, auditor, change, because):
+    """Also by a verification of what is new: all findings are read each time."""
+    tamper(MORE)
+    work(ask(lake, "ledger", asked_by=auditor))
+    findings.sign_off(finding=found_in(lake, check_name="totals").get(), by=auditor, words="好")
+    assert found_by(lake, "findings", "on_record") == []
+
+    tamper(change)
+
+    said = found_by(lake, "findings", "on_record")
+    assert all(one.startswith(due) for one, due in zip(said, because, strict=True)), said
+
+
+def test_two_kinds_at_once_that_find_one_row_keep_it_once(lake, wallet, monkeypatch):
+    """A verification of everything meets what one of the ledger found a moment before."""
+    tamper(MORE)
+    record = findings.Findings.record
+
+    def after_another(self, *, is_whole):
+        monkeypatch.setattr(findings.Findings, "record", record)
+        verify(lake, "ledger")
+        return record(self, is_whole=is_whole)
+
+    everything = ask(lake, "all")
+    monkeypatch.setattr(findings.Findings, "record", after_another)
+    work(everything)
+
+    assert everything.status == "finished"
+    assert Counter(one.check_name for one in found_in(lake)) == {"totals": 1, "balance": 1}
+    assert everything.new_findings_count == 0
 
 
 # --- the API ----------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from hashlib import sha256
 from pathlib import PurePath
 from typing import Any
 
@@ -500,7 +501,7 @@ def business(
         table="points_seal",
         row="trigger seal_is_final",
         because="it is disabled",
-        digest="5f" * 32,
+        digest=sha256(b"points_seal\0trigger seal_is_final\0it is disabled").hexdigest(),
         first_found_by=verification,
         last_seen_by=verification,
     )

@@ -499,7 +499,11 @@ TAMPERING = {
             WANG_HAS_MORE,
             WANG_EARNED_MORE.format("IS NULL"),
         ],
-        ["books: transfer new: it says posted at <moment>, its id was made at <moment>"],
+        [
+            "books: transfer new: it says posted at <moment>, its id was made at <moment>",
+            "seals: transfer new: it has an id that was made <moment>, and was not there when"
+            " seal 4 was closed at <moment>",
+        ],
     ),
     "one that is not to be sealed": (
         ["DELETE FROM points_unsealed WHERE id = '<waiting gift>'"],

@@ -15,11 +15,10 @@ from backend.registries import checks
 from backend.registries.checks import Check
 from backend.verification import selectors
 from backend.verification.errors import FindingSignedOff
-from backend.verification.models import Finding, Verification
+from backend.verification.models import LONGEST_ROW, Finding, Verification
 
 KEPT = 1_000  # standing findings of one check at most; all are counted
 AT_ONCE = 1_000  # rows of one statement
-_LONGEST_ROW = Finding._meta.get_field("row").max_length
 
 
 class Findings:
@@ -56,29 +55,33 @@ class Findings:
                 kind=self._check.kind,
                 check_name=found.check,
                 table=found.table,
-                row=found.row[:_LONGEST_ROW],
+                row=found.row[:LONGEST_ROW],
                 because=found.because,
                 digest=digest,
                 first_found_by=self._verification,
                 last_seen_by=self._verification,
             )
 
-    def record(self, *, is_whole: bool) -> int:
-        """Write what was found, in the caller's transaction. Returns how many are new.
+    def record(self, *, is_whole: bool) -> tuple[int, int]:
+        """Write what was found, in the caller's transaction.
 
-        What was not found again is gone, if the check read everything: ``is_whole``.
+        What was not found again is gone, if the check read everything: ``is_whole``. What another
+        verification has found meanwhile is that one's. Returns how many this verification has
+        found first in all, and how many are new or back since the last call.
         """
-        back = 0
+        back, ours = 0, self._rows.filter(first_found_by=self._verification)
+        before = ours.count()
         for some in _in_turn(self._known[digest] for digest in sorted(self._seen)):
             seen = self._rows.filter(pk__in=some)
             back += seen.filter(gone_since__isnull=False).update(gone_since=None)
             seen.update(last_seen_by=self._verification)
-        Finding.objects.bulk_create(self._new.values(), batch_size=AT_ONCE)
+        Finding.objects.bulk_create(self._new.values(), batch_size=AT_ONCE, ignore_conflicts=True)
         unseen = self._known.keys() - self._seen if is_whole else ()
         for some in _in_turn(self._known[digest] for digest in unseen):
             here = self._rows.filter(pk__in=some, gone_since__isnull=True)
             here.update(gone_since=timezone.now())
-        return back + len(self._new)
+        new = ours.count()
+        return new, new - before + back
 
 
 def tell(verification: Verification) -> None:
@@ -122,7 +125,8 @@ def sign_off(*, finding: Finding, by: User, words: str) -> Finding:
         signed_off_at=timezone.now(),
         words=words,
     )
-    trail.record("finding.sign_off", actor=by, target=finding)
+    after = {"words": sha256(words.encode()).hexdigest()}  # which may name somebody
+    trail.record("finding.sign_off", actor=by, target=finding, after=after)
     return finding
 
 

@@ -196,7 +196,8 @@ class _Run:
         verification.findings_count = sum(one["findings"] for one in verification.checks)
         with self._lock, transaction.atomic():
             is_whole = scope.since is None and not error
-            verification.new_findings_count += findings.record(is_whole=is_whole)
+            made["new"], came = findings.record(is_whole=is_whole)
+            verification.new_findings_count += came
             # A check that is over is progress: tries are counted from here.
             self._save("checks", "findings_count", "new_findings_count", attempts=1)
         self._says(Checked(check, rows, seconds))
