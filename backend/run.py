@@ -83,7 +83,10 @@ def run(home: Path, first_port: int) -> None:
                 parts.append(start_web(home, environment, listener))
             workers = os.environ.get("LINLI_WORKER_CONCURRENCY") or 1
             schedule = home / "celerybeat-schedule"
-            parts.append(start_celery("worker", [f"--concurrency={workers}"], home, environment))
+            # Nobody listens to a worker's heartbeats, and one that is to end when Redis has ended
+            # would wait for ever to send the last.
+            options = ["--without-heartbeat", "--without-gossip", f"--concurrency={workers}"]
+            parts.append(start_celery("worker", options, home, environment))
             parts.append(start_celery("beat", [f"--schedule={schedule}"], home, environment))
 
             everything = [*running.children, *parts]

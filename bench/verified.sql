@@ -52,6 +52,8 @@ SELECT (jsonb_populate_record(t, jsonb_build_object(
     'debit_id', CASE t.debit_id WHEN %(wallet)s THEN line.wallet ELSE t.debit_id END,
     'credit_id', CASE t.credit_id WHEN %(wallet)s THEN line.wallet ELSE t.credit_id END,
     'posted_at', clock_timestamp() - %(age)s::interval,
+    'occurred_at', CASE t.reason WHEN 'redemption' THEN t.occurred_at - %(age)s::interval
+        ELSE t.occurred_at END,
     'explanation', CASE WHEN t.explanation ? 'expiry'
         THEN jsonb_set(t.explanation, '{expiry,posted_on}', to_jsonb(
             ((clock_timestamp() - %(age)s::interval) AT TIME ZONE 'Asia/Shanghai')::date::text))
@@ -85,5 +87,22 @@ SELECT (jsonb_populate_record(r, jsonb_build_object(
     'closed_at', r.closed_at - %(age)s::interval))).*
 FROM line JOIN merchants_redemption r ON r.id = line.of
 WHERE r.community_id = %(community)s;
+
+INSERT INTO merchants_scanattempt
+SELECT (jsonb_populate_record(s, jsonb_build_object('id', pg_temp.id_of(%(age)s::interval),
+    'redemption_id', line.id, 'scanned_at', s.scanned_at - %(age)s::interval))).*
+FROM line JOIN merchants_scanattempt s ON s.redemption_id = line.of
+WHERE s.community_id = %(community)s;
+
+WITH acts AS (
+    INSERT INTO audit_auditentry
+    SELECT (jsonb_populate_record(x, jsonb_build_object('id', pg_temp.id_of(%(age)s::interval),
+        'target_id', line.id, 'at', x.at - %(age)s::interval))).*
+    FROM line JOIN audit_auditentry x ON x.target_id = line.of::text
+    WHERE x.community_id = %(community)s
+    RETURNING id
+)
+INSERT INTO points_unsealed (id, community_id, kind, row_id)
+SELECT gen_random_uuid(), %(community)s, 'audit', acts.id FROM acts;
 
 INSERT INTO points_unsealed (id, community_id) SELECT line.transfer, %(community)s FROM line;

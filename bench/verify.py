@@ -119,6 +119,12 @@ def _a_year(community: Community) -> User:
         partnership=partnership, code="bench", title="bench", price_points=30, stock=9
     )
     now = timezone.now()
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        cursor.execute("UPDATE merchants_offerprice SET since_at = now() - interval '30 days'")
+        cursor.execute("UPDATE merchants_terms SET agreed_at = now() - interval '30 days'")
+        cursor.execute("SET LOCAL session_replication_role = origin")
     voucher = redemption.take(offer=offer, volunteer=person, now=now)
     redemption.scan(merchant_id=partnership.merchant_id, clerk=clerk, code=voucher.code, now=now)
     return person

@@ -1,4 +1,4 @@
-"""What may leave the community out of a statement on a tenant's table, and why.
+"""Places that may leave the community out of a statement on a tenant's table, and why.
 
 A place is ``file:function`` of the project, the innermost that the statement comes from. With a
 table's name behind it, it may leave out the community of that table alone. Even here, tables of one

@@ -54,7 +54,7 @@ def tables():
 
 
 class Level:
-    """What stands between two parentheses: its tables, and its conditions clause by clause."""
+    """The part between two parentheses: its tables, and its conditions clause by clause."""
 
     def __init__(self, outer=None, *, is_negated=False):
         self.outer = outer

@@ -58,7 +58,7 @@ register(
     Check(
         name=NAME,
         kind=Kind.LEDGER,
-        promise=_("Whatever the audit trail tells of and nobody may delete is still there"),
+        promise=_("Whatever the audit trail tells of and nobody may delete is still there."),
         advice=_(
             "Somebody deleted a row in the database. The trail tells what it was and who knows it;"
             " a backup from before has the rest."

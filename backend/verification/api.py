@@ -38,6 +38,7 @@ class VerificationSerializer(ReadSerializer[Verification]):
     asked_by = ColleagueSerializer(read_only=True, allow_null=True)
     stopped_by = ColleagueSerializer(read_only=True, allow_null=True)
     head = serializers.SerializerMethodField()
+    under_way = serializers.CharField(read_only=True)  # "" between checks
     checks_over = serializers.SerializerMethodField()
 
     class Meta:

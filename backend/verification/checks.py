@@ -353,7 +353,7 @@ register(
     Check(
         name=FINDINGS,
         kind=Kind.GUARDS,
-        promise=_("What was found is kept as it was, and signed off by whom the trail names"),
+        promise=_("What was found is kept as it was, and signed off by whom the trail names."),
         advice=_("Somebody hid a finding: verify everything, and ask who had the database open."),
         tables=("verification_finding",),
         findings=queried(FINDINGS, _FOUND, _FEWER),

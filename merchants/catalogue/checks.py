@@ -67,7 +67,7 @@ register(
         kind=Kind.SETTLEMENTS,
         promise=_("Each price in an offer's history was set by whom the trail names, as it says."),
         advice=_("Ask who set the price; vouchers taken meanwhile are worth what it was then."),
-        tables=("merchants_offerprice",),
+        tables=("merchants_offer", "merchants_offerprice"),
         findings=queried(PRICES, _PRICES, _NOW),
     )
 )

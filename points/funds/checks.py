@@ -3,6 +3,8 @@
 That money moved as funds say is checked for all events at once (points/checks.py).
 """
 
+# ruff: noqa: S608  # SQL made of constants
+
 from django.utils.translation import gettext_lazy as _
 
 from backend.audit.entries import latest, said_by
@@ -147,7 +149,7 @@ register(
         name=DECISIONS,
         kind=Kind.AWARDS,
         promise=_(
-            "Funds were opened, filled and ended, and claims approved, by whom the trail names"
+            "Funds were opened, filled and ended, and claims approved, by whom the trail names."
         ),
         advice=_("Ask whom the trail names, and pay nothing from the fund until then."),
         tables=("points_fund", "points_topup", "points_claim"),

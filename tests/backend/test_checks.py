@@ -9,95 +9,18 @@ from datetime import timedelta
 import pytest
 from django.db import transaction
 
-from backend.accounts.models import User
 from backend.communities.models import Community
-from backend.outbox import services as outbox
-from backend.payouts.models import Payout
 from backend.registries import events
 from backend.top.scenarios import demo
-from merchants.giving.models import Wish
-from merchants.giving.services import wishes
-from merchants.models import Offer, Statement
-from merchants.redemption.services import refunds
-from merchants.redemption.services import vouchers as redemption
-from merchants.settlement.services import statements as settlement
-from points.awards.services import adjustments
-from points.expiry import services as expiry
-from points.funds import services as funds
-from points.kinds import AccountKind
-from points.ledger import services as ledger
-from points.models import Adjustment, Claim, Fund, Transfer
+from points.models import Transfer
+from tests.backend.town import live_on
 from tests.journeys.conftest import a_smaller_year
 from tests.verified import found_in, triggers_off
-from volunteers.attendance.services import hours
-from volunteers.models import Attendance, Report
-from volunteers.reports.services import reports
 
 
 @pytest.fixture
 def lake(town) -> Community:
-    """The town's lake, after some more that its rows leave open."""
-    lake = Community.objects.get(code="lake")
-    volunteer, clerk, newcomer, staff = (
-        User.objects.get(username=name) for name in ("volunteer", "clerk", "newcomer", "staff")
-    )
-    tea = Offer.objects.select_related("partnership", "community").get(
-        community=lake, title="一壶茶"
-    )
-    shop = tea.partnership.merchant
-    taken = redemption.take(offer=tea, volunteer=volunteer, quantity=3)
-    redemption.scan(merchant_id=shop.pk, clerk=clerk, code=taken.code)
-    for quantity in (1, 2):
-        refunds.refund(redemption=taken, refunded_by=clerk, reason="凉了", quantity=quantity)
-    redemption.cancel(redemption=redemption.take(offer=tea, volunteer=volunteer))
-
-    settlement.mark_paid(
-        statement=Statement.objects.filter(community=lake, status="approved").latest("period_end"),
-        payer=newcomer,
-        payment_reference="ICBC 1",
-    )
-    payout = Payout.objects.get(community=lake)
-    outbox.attempt("payout", is_due=False, community_id=lake.pk, pk=payout.pk)
-
-    adjusted = [
-        adjustments.propose(
-            community=lake, kind=kind, person=volunteer, amount=amount, reason="纸质台账", by=staff
-        )
-        for kind, amount in ((Adjustment.Kind.OPENING, 60), (Adjustment.Kind.CORRECTION, -7))
-    ]
-    for one in adjusted:
-        adjustments.decide(adjustment=one, accept=True, by=clerk)
-
-    wish = Wish.objects.get(
-        community=lake, status="adopted", hold__isnull=False, volunteer=volunteer
-    )
-    wishes.thank(wish=wish, text="谢谢")
-
-    claim = Claim.objects.get(community=lake)
-    funds.commit(claim=funds.approve(claim=claim, approved_by=staff))
-    old = Fund.objects.get(community=lake, name="旧红包")
-    funds.top_up(fund=old, amount=40, reason="拨款", topped_up_by=staff)
-    funds.return_rest(fund=old, ended_by=staff)
-    funds.carry_over(fund=Fund.objects.get(community=lake, name="红包"), ended_by=staff)
-
-    ledger.post(
-        ledger.Movement(
-            debit=ledger.account(community=lake, kind=AccountKind.ISSUANCE),
-            credit=ledger.wallet(community=lake, person_id=staff.pk),
-            amount=9,
-            key="last year's",
-            reason="gift",
-            source="test:last year's",
-            expires_on=lake.today - timedelta(days=1),
-        )
-    )
-    expiry.expire(community=lake)
-
-    verified = Attendance.objects.get(community=lake, status="verified", verified_by=clerk)
-    hours.void(attendance=verified, voider=staff, reason="不在场")
-    report = Report.objects.get(community=lake, status="verified", closed_by=clerk)
-    reports.void(report=report, voider=staff, reason="重复")
-    return lake
+    return live_on()
 
 
 def test_nothing_is_found_in_a_town_in_which_everything_has_happened(lake):

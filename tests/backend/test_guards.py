@@ -1,4 +1,4 @@
-"""Whatever keeps the database from refusing what it should is found, and named.
+"""Guards of the database: each that is gone, off or changed is found, and named.
 
 Each tampering is done to all of its kind at once, in a transaction that is rolled back.
 """
@@ -70,7 +70,7 @@ def test_the_guards_of_every_app_are_declared(db):
                 assert (model._meta.db_table, constraint.name) in names
     for table, in_database, _ in our_triggers():
         assert (table, in_database) in names
-    assert {one.name for one in registered(Kind.GUARDS)} == {"guards"}
+    assert {one.name for one in registered(Kind.GUARDS)} == {"guards", "findings"}
 
 
 # --- triggers ---------------------------------------------------------------------------------

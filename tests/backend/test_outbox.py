@@ -86,7 +86,7 @@ def a_payout(community, person) -> Payout:
 
 
 def a_verification(community, person) -> Verification:
-    """One that failed and is owed anew: of those that wait, a community has one of a kind."""
+    """Return one that failed and is owed anew: a community has one of a kind that waits."""
     return Verification(
         community=community,
         kind="guards",

@@ -87,7 +87,7 @@ def ask(community, kind="ledger", *, is_whole=True, **more):
 
 
 def work(verification):
-    """What a worker does that the sweep tells of it."""
+    """Run a verification as a worker does that the sweep tells of it."""
     outbox.attempt("verification", community_id=verification.community_id, pk=verification.pk)
     verification.refresh_from_db()
     return verification
@@ -106,7 +106,7 @@ def found_in(community, **where):
 
 
 def found_by(community, *names):
-    """What these checks find of what is new, in words."""
+    """Return what these checks find of what is new, in words."""
     scope = checks.Scope(community, since=timezone.now())
     named = [checks.named(name) for name in names]
     return sorted(found.because for check in named for found in check.findings(scope))
@@ -513,7 +513,7 @@ def test_while_it_runs_no_other_worker_takes_it(lake, declare, monkeypatch):
 
 
 class Killed(BaseException):
-    """What nothing of ours catches, as a kill."""
+    """An end that nothing of ours catches, as a kill."""
 
 
 def test_when_a_worker_is_killed_the_next_goes_on_with_what_is_not_over(lake, wallet, declare):
@@ -721,12 +721,12 @@ SIGNED = "status = 'signed_off', signed_off_at = now(), words = '好', signed_of
 )
 def test_what_is_done_to_findings_behind_the_back_is_found(lake, wallet, auditor, change, because):
     """Also by a verification of what is new: all findings are read each time."""
-    tamper(MORE)
+    untriggered(MORE)
     work(ask(lake, "ledger", asked_by=auditor))
     findings.sign_off(finding=found_in(lake, check_name="totals").get(), by=auditor, words="好")
     assert found_by(lake, "findings", "on_record") == []
 
-    tamper(change)
+    untriggered(change)
 
     said = found_by(lake, "findings", "on_record")
     assert all(one.startswith(due) for one, due in zip(said, because, strict=True)), said
@@ -734,7 +734,7 @@ def test_what_is_done_to_findings_behind_the_back_is_found(lake, wallet, auditor
 
 def test_two_kinds_at_once_that_find_one_row_keep_it_once(lake, wallet, monkeypatch):
     """A verification of everything meets what one of the ledger found a moment before."""
-    tamper(MORE)
+    untriggered(MORE)
     record = findings.Findings.record
 
     def after_another(self, *, is_whole):

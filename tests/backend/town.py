@@ -30,6 +30,7 @@ from backend.documents import services as documents
 from backend.documents.models import Document
 from backend.notices.models import Notice
 from backend.outbox import services as outbox
+from backend.payouts.models import Payout
 from backend.privacy.services import exports
 from backend.sampling import services as sampling
 from backend.sampling.selectors import items_of
@@ -39,18 +40,22 @@ from backend.webhooks import services as webhooks
 from merchants.catalogue.selectors import prices_of
 from merchants.catalogue.services import fairs
 from merchants.catalogue.services import offers as catalogue
+from merchants.giving.models import Wish
 from merchants.giving.services import campaigns, wishes
-from merchants.models import MerchantMember, PayCode, Terms
+from merchants.models import MerchantMember, Offer, PayCode, Statement, Terms
 from merchants.partners.services import invitations, listings
 from merchants.partners.services import partnerships as partners
-from merchants.redemption.services import offline, pay_codes, shop_codes, voucher_tokens
+from merchants.redemption.services import offline, pay_codes, refunds, shop_codes, voucher_tokens
 from merchants.redemption.services import vouchers as redemption
 from merchants.settlement.services import bank, files, payouts, questions
 from merchants.settlement.services import statements as settlement
+from points.awards.services import adjustments
+from points.expiry import services as expiry
 from points.funds import services as funds
-from points.kinds import Unit
+from points.kinds import AccountKind, Unit
+from points.ledger import services as ledger
 from points.ledger.selectors import accounts_in, transfers_of
-from points.models import Rule
+from points.models import Adjustment, Claim, Fund, Rule
 from points.rules import services as rules
 from points.rules.selectors import rules_known_in
 from points.seals.services import sealing
@@ -58,7 +63,7 @@ from tests.cast import tell
 from volunteers.activities import services as activities
 from volunteers.attendance.errors import AttendanceStatusWrong
 from volunteers.attendance.services import hours, sign_ups
-from volunteers.models import Attendance, RefusedClaim, Shift, Volunteer
+from volunteers.models import Attendance, RefusedClaim, Report, Shift, Volunteer
 from volunteers.people.services import joining, people
 from volunteers.reports.services import reports
 
@@ -821,3 +826,68 @@ def business(
         "POST /api/v1/statements/{statement_id}/pay": {"payment_reference": "2024-17"},
     }
     return rows, bodies
+
+
+def live_on() -> Community:
+    """Return the town's lake, after some more has happened that its rows leave open."""
+    lake = Community.objects.get(code="lake")
+    volunteer, clerk, newcomer, staff = (
+        User.objects.get(username=name) for name in ("volunteer", "clerk", "newcomer", "staff")
+    )
+    tea = Offer.objects.select_related("partnership", "community").get(
+        community=lake, title="一壶茶"
+    )
+    shop = tea.partnership.merchant
+    taken = redemption.take(offer=tea, volunteer=volunteer, quantity=3)
+    redemption.scan(merchant_id=shop.pk, clerk=clerk, code=taken.code)
+    for quantity in (1, 2):
+        refunds.refund(redemption=taken, refunded_by=clerk, reason="凉了", quantity=quantity)
+    redemption.cancel(redemption=redemption.take(offer=tea, volunteer=volunteer))
+
+    settlement.mark_paid(
+        statement=Statement.objects.filter(community=lake, status="approved").latest("period_end"),
+        payer=newcomer,
+        payment_reference="ICBC 1",
+    )
+    payout = Payout.objects.get(community=lake)
+    outbox.attempt("payout", is_due=False, community_id=lake.pk, pk=payout.pk)
+
+    adjusted = [
+        adjustments.propose(
+            community=lake, kind=kind, person=volunteer, amount=amount, reason="纸质台账", by=staff
+        )
+        for kind, amount in ((Adjustment.Kind.OPENING, 60), (Adjustment.Kind.CORRECTION, -7))
+    ]
+    for one in adjusted:
+        adjustments.decide(adjustment=one, accept=True, by=clerk)
+
+    wish = Wish.objects.get(
+        community=lake, status="adopted", hold__isnull=False, volunteer=volunteer
+    )
+    wishes.thank(wish=wish, text="谢谢")
+
+    claim = Claim.objects.get(community=lake)
+    funds.commit(claim=funds.approve(claim=claim, approved_by=staff))
+    old = Fund.objects.get(community=lake, name="旧红包")
+    funds.top_up(fund=old, amount=40, reason="拨款", topped_up_by=staff)
+    funds.return_rest(fund=old, ended_by=staff)
+    funds.carry_over(fund=Fund.objects.get(community=lake, name="红包"), ended_by=staff)
+
+    ledger.post(
+        ledger.Movement(
+            debit=ledger.account(community=lake, kind=AccountKind.ISSUANCE),
+            credit=ledger.wallet(community=lake, person_id=staff.pk),
+            amount=9,
+            key="last year's",
+            reason="gift",
+            source="test:last year's",
+            expires_on=lake.today - timedelta(days=1),
+        )
+    )
+    expiry.expire(community=lake)
+
+    verified = Attendance.objects.get(community=lake, status="verified", verified_by=clerk)
+    hours.void(attendance=verified, voider=staff, reason="不在场")
+    report = Report.objects.get(community=lake, status="verified", closed_by=clerk)
+    reports.void(report=report, voider=staff, reason="重复")
+    return lake

@@ -302,7 +302,8 @@ def test_a_partner_has_a_statement_of_a_quiet_month_too(
     for statement in drafted:
         settlement.approve(statement=statement, approver=qian)
         assert settlement.mark_paid(statement=statement, payer=zhao).status == "paid"
-    assert found_in(lake, Kind.SETTLEMENTS) == []
+    # The contract was changed behind the trail's back, above.
+    assert {one.check for one in found_in(lake, Kind.SETTLEMENTS)} <= {"rates"}
 
 
 def test_a_period_begins_where_the_last_ended(lake, redeemed, tea_house):

@@ -7,6 +7,7 @@ from django.core.management import CommandError, call_command
 from rest_framework.test import APIClient
 
 from backend.communities.models import Community
+from backend.outbox import services as outbox
 from backend.verification.models import Verification
 from backend.verification.tasks import sweep_verifications
 from points.expiry import services as expiry
@@ -55,10 +56,12 @@ def test_what_is_done_on_a_street_is_sealed_published_and_verified(lake):
     tasks.sweep_unsealed()
 
     sweep_verifications()
+    done = Verification.objects.get(community=street)
+    outbox.attempt("verification", community_id=street.pk, pk=done.pk)
 
     seal = Seal.objects.get(community=street)
     assert [kind for kind, _ in seal.rows] == ["audit", "expiry_policy"]
     (head,) = APIClient().get(f"/api/v1/communities/{street.code}/seals").json()["results"]
     assert head["head"] == bytes(seal.head).hex()
-    done = Verification.objects.get(community=street)
+    done.refresh_from_db()
     assert (done.seal, done.findings_count) == (1, 0)

@@ -563,7 +563,7 @@ def test_what_differs_is_told_by_the_award_and_a_missing_one_by_its_record(lake,
 
 
 def test_of_what_is_new_whole_days_are_derived_anew(lake, wang, year, verified, reverse):
-    """What a day's cap cut depends on all awards of the day; other days are not read."""
+    """The part that a day's cap cut depends on all awards of the day; other days are not read."""
     tamper(
         # All that was there is of days ago; the day of "long" and "cut" goes on below.
         "UPDATE points_award SET id = overlay(id::text PLACING '01900000' FROM 1)::uuid",

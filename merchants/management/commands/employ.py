@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from backend.accounts.passwords import login_asked_for
 from backend.communities.command import words
+from backend.communities.models import Community
 from backend.names import of_thing
 from merchants.partners.models.merchants import MerchantMember
 from merchants.partners.models.partnerships import Partnership
@@ -28,7 +29,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         partnership = (
             Partnership.objects.filter(
-                community__code=options["community"], name_compared=of_thing(options["merchant"])
+                community__in=Community.objects.filter(code=options["community"]),
+                name_compared=of_thing(options["merchant"]),
             )
             .select_related("merchant")
             .first()

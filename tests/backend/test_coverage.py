@@ -1,0 +1,380 @@
+"""Every column that a balance, a statement, hours or a verdict follows from is verified.
+
+Each column of each table is changed in all rows that count, with triggers off, and the checks that
+read the table must name every one of these rows. What no check covers is listed, with its reason;
+a new column fails until it is one or the other.
+"""
+
+import pytest
+from django.apps import apps
+from django.contrib.postgres.fields import ArrayField
+from django.db import IntegrityError, connection, models, transaction
+
+from backend.communities.models import TenantModel
+from backend.registries import checks
+from points.expiry import services as expiry
+from points.seals.services import sealing
+from tests.backend.town import live_on
+
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
+
+
+# Tables from which no balance, statement, hours or verdict follows.
+FREE_TABLES = {
+    "communities_membership": "The trail tells who had which role when something was decided.",
+    "documents_document": "A file is made anew from the rows that it shows.",
+    "merchants_activitymatch": "It brings a need and an activity together, for people to read.",
+    "merchants_fair": "It tells when and where; what is redeemed there is a redemption.",
+    "merchants_fairstall": "It tells who stands there.",
+    "merchants_listing": "It tells what a merchant needs or offers, for people to read.",
+    "merchants_paycode": "A secret of a minute; what it paid is a redemption.",
+    "merchants_statedattendance": "The service minutes of a statement are sealed with it.",
+    "merchants_statementquestion": "Words between people about a line that is sealed.",
+    "merchants_stockmove": "Stock is counted on a shelf; nobody is owed it.",
+    "merchants_voucherkey": "It signs codes; whom a code was from is asked of the voucher.",
+    "notices_notice": "It tells what happened, and decides nothing.",
+    "payouts_payoutcallback": "It is kept to know a message of WeChat that comes again.",
+    "points_unsealed": "A mark; a row without one is found as neither sealed nor waiting.",
+    "volunteers_joinrequest": "It asks to belong; what counts is done by members.",
+    "volunteers_refusedclaim": "It is kept for a human, who decides on the hours.",
+    "volunteers_volunteer": "Who takes part; what they did stands in its own rows.",
+    "webhooks_delivery": "It tells a merchant's system, and decides nothing.",
+}
+
+WORDS = "Words for people to read; nothing is computed from them."
+MOMENT = "It tells when; no order, price, rule or period turns on it."
+STATE = "How far the work on it has come; what it came to is covered."
+
+# Columns that no check covers, by table, each group with its reason.
+FREE: dict[str, dict[str, str]] = {
+    "merchants_bankbatch": {"made_at": MOMENT},
+    "merchants_bankbatchline": {
+        "bank account_encrypted freed_at": "The owner's until it is paid; then the bank has it.",
+        "payee": "The owner's name for it, taken out by an erasure; the account is covered.",
+    },
+    "merchants_campaign": {
+        "title description": WORDS,
+        "opened_at opened_by_id closed_at": "Whoever opened it, what it got and spent is covered.",
+    },
+    "merchants_disbursement": {"reason": WORDS, "disbursed_at": MOMENT},
+    "merchants_donation": {"donated_at": MOMENT},
+    "merchants_increase": {
+        "kind partnership_id subject_id facts amount_fen asked_at asked_by_id": (
+            "It does nothing until somebody else has looked at it; what it did then is covered."
+        )
+    },
+    "merchants_offer": {
+        "code title description picture": WORDS,
+        "partnership_id kind starts_at stock status staff_withdrew valid_from valid_until"
+        " limit_quantity limit_period min_hours min_stars groups min_age max_age scans_offline"
+        " offline_hours": "Who may take it, and when; what was taken is covered.",
+        "proposed_by_id decided_by_id decided_at": "The trail names them with each price.",
+    },
+    "merchants_offerprice": {
+        "is_proposed": "Whether the offer was listed with it.",
+        "since_at": "It chooses the price: where it chooses another, it is found.",
+    },
+    "merchants_partnership": {
+        "name name_compared contact_phone address opening_hours": WORDS,
+        "latitude longitude coord_type": WORDS,
+        "status settlement_day shop_code since_at accepted_at": (
+            "It tells who may redeem from now on; what was redeemed stands on its terms."
+        ),
+    },
+    "merchants_redemption": {
+        "code offline_until signed_until signed_at cancel_asked_at": "How it could be shown.",
+        "taken_at": "It chooses the price and the terms: where it chooses others, it is found.",
+        "expires_at": "Until when it could be redeemed; the hold has its own.",
+    },
+    "merchants_refund": {"reason": WORDS},
+    "merchants_scanattempt": {
+        "merchant_id code scanned_at device_id nonce device_time counts_at clock_mark": (
+            "How the code came to the counter; who redeemed what is covered."
+        )
+    },
+    "merchants_sponsorship": {"text": WORDS, "given_on recorded_at": MOMENT},
+    "merchants_statement": {
+        "payment_reference services": "Sealed with the statement once that is approved or paid.",
+        "period_start": "Of an approved one it is sealed; a draft begins where the last ended.",
+        "drafted_at": MOMENT,
+    },
+    "merchants_wish": {
+        "text reason thanks": WORDS,
+        "value_fen": "What a donor is told it costs; what is owed stands on the redemption.",
+        "proposed_at closed_at": MOMENT,
+        "donor_id": "Who gives it; nobody owes them for it.",
+    },
+    "payouts_payout": {
+        "next_at attempts reason given_up_at wechat_status fail_reason transfer_bill_no"
+        " package_info sent_at last_sent_at cancel_asked_at sent_parameters": (
+            "How WeChat was asked; WeChat itself is asked how it ended (verify_payouts)."
+        ),
+        "title": WORDS,
+        "ordered_at": MOMENT,
+    },
+    "points_account": {"opened_at": MOMENT},
+    "points_adjustment": {"reason": WORDS, "proposed_at": MOMENT},
+    "points_award": {
+        "awarded_at": "It orders the awards of a day under a cap: where that cuts, it is found."
+    },
+    "points_claim": {
+        "explanation": WORDS,
+        "subject asked_by_id": "Whoever closed the subject, and what was paid of it, is covered.",
+        "closed_at claimed_at waiting_since reserved_at approved_at resolved_at": (
+            "They order the claims on a fund: where one overtook another, it is found."
+        ),
+    },
+    "points_fund": {"opened_at": MOMENT},
+    "points_hold": {
+        "explanation": WORDS,
+        "key": "Of one that was captured it is its transfer's, which is sealed.",
+        "occurred_at posted_at": "A hold moves nothing; the transfer of its capture is sealed.",
+        "expires_at": "Past it nothing is captured: where something was, it is found.",
+    },
+    "points_reversal": {
+        "explanation": WORDS,
+        "requested_at": MOMENT,
+        "occurred_at": "The transfers that took the points back are sealed.",
+    },
+    "points_topup": {"reason": WORDS, "topped_up_at": MOMENT},
+    "points_void": {"reason": WORDS, "voided_at": MOMENT},
+    "sampling_sample": {"drawn_at": MOMENT},
+    "sampling_sampleitem": {
+        "sample_id evidence_digest": "Until the sign-off; its digest holds them from then on."
+    },
+    "volunteers_activity": {
+        "reason title title_compared place": WORDS,
+        "estate_id is_public created_at": "Who is told of it; hours are earned by its category.",
+    },
+    "volunteers_attendance": {
+        "reason": WORDS,
+        "signed_up_at verified_at": MOMENT,
+        "check_in_nonce check_in_claimed_at check_in_mark check_out_claimed_at check_out_mark"
+        " was_offline check_out_was_forgotten": (
+            "What the person who verified was shown; the times that count are covered."
+        ),
+    },
+    "volunteers_report": {
+        "text place latitude longitude coord_type photo answer reason": (
+            "What the person who closed it was shown and said; the verdict is covered."
+        ),
+        "estate_id": "Whose staff are told of it.",
+        "submitted_at accepted_at is_by_child": MOMENT,
+    },
+    "volunteers_shift": {
+        "reason": WORDS,
+        "capacity": "How many could come; who came is covered.",
+        "ends_at": "It bounds the minutes: where it cuts others, it is found.",
+    },
+    "verification_finding": {
+        "kind check_name first_found_by_id last_seen_by_id found_at gone_since": (
+            "When and by what it was found; what was found, and who signed it off, is covered."
+        )
+    },
+    "verification_verification": {
+        "next_at attempts reason kind status is_whole asked_by_id asked_at started_at stopped_by_id"
+        " seal under_way checks_count checks findings_count new_findings_count": (
+            "How it was run; the trail tells who asked, and what it found is covered."
+        )
+    },
+}
+
+# Columns whose change is found in rows that follow from them, and named there.
+FOUND_ELSEWHERE = {
+    "merchants_offerprice": "value_fen settled_fen",
+    "merchants_partnership": "merchant_id",
+    "merchants_scanattempt": "clerk_id outcome redemption_id",
+    "points_account": "kind holder",
+    "points_earned": "account_id expires_on points",
+    "points_rollup": "credits debits",
+    "volunteers_activity": "category",
+    "volunteers_shift": "activity_id",
+}
+
+# The rows that count; others of the table feed nothing yet, or no more.
+COUNTS = {
+    "merchants_redemption": "status = 'redeemed'",
+    "merchants_wish": "decided_by_id IS NOT NULL AND hold_id IS NOT NULL",
+    "merchants_scanattempt": "outcome = 'redeemed'",
+    "volunteers_activity": """EXISTS (
+        SELECT FROM volunteers_shift s JOIN volunteers_attendance a ON a.shift_id = s.id
+        WHERE s.activity_id = t.id AND a.status IN ('verified', 'voided')
+    )""",
+    "volunteers_attendance": "status IN ('verified', 'voided')",
+    "volunteers_report": "status IN ('verified', 'voided')",
+    "volunteers_shift": """EXISTS (
+        SELECT FROM volunteers_attendance a
+        WHERE a.shift_id = t.id AND a.status IN ('verified', 'voided')
+    )""",
+}
+
+
+def tables():
+    ours = ("backend.", "points", "volunteers", "merchants")
+    for model in apps.get_models():
+        if model.__module__.startswith(ours) and not model._meta.proxy:
+            yield model
+
+
+def audited():
+    tenants = (model for model in tables() if issubclass(model, TenantModel))
+    return [model for model in tenants if model._meta.db_table not in FREE_TABLES]
+
+
+def free_columns(model):
+    groups = FREE.get(model._meta.db_table, {})
+    return [column for columns in groups for column in columns.split()]
+
+
+def test_what_is_free_is_there_and_free_for_one_reason():
+    known = {model._meta.db_table: model for model in tables()}
+    assert set(FREE_TABLES) | set(FREE) | set(COUNTS) | set(FOUND_ELSEWHERE) <= set(known)
+    assert not set(FREE_TABLES) & (set(FREE) | set(COUNTS) | set(FOUND_ELSEWHERE))
+    for table, model in known.items():
+        free = [*free_columns(model), *FOUND_ELSEWHERE.get(table, "").split()]
+        assert len(free) == len(set(free)), table
+        assert set(free) <= {column.column for column in model._meta.concrete_fields}, table
+
+
+@pytest.fixture
+def verified(town):
+    """A lake in which everything has happened, sealed, with nothing to be found."""
+    lake = live_on()
+    expiry.set_policy(community=lake, kind="end_of_next_year", valid_from=lake.today)
+    sealing.seal(community=lake)
+    assert [str(one) for one in found_in(lake)] == []
+    return lake
+
+
+def test_a_change_of_any_column_is_found_in_every_row(verified, subtests):
+    for model in audited():
+        with subtests.test(model._meta.db_table):
+            assert not unnoticed_in(model, verified)
+
+
+def unnoticed_in(model, community):
+    """Of each column that somebody has to notice a change of: the rows that nobody names."""
+    table = model._meta.db_table
+    free, elsewhere = free_columns(model), FOUND_ELSEWHERE.get(table, "").split()
+    where = COUNTS.get(table, "true")
+    rows = rows_of(model, community, where)
+    assert rows, f"The town has no {table} that counts: {where}"
+    unnoticed = {}
+    for column in model._meta.concrete_fields:
+        name = column.column
+        # Another id, or another's, is another row: rows that are gone are looked for by others.
+        if name in free or name in ("id", "community_id"):
+            continue
+        with undone():
+            changed = tamper(model, column, community, where)
+            # Those that read the table find most; all are asked for the rest.
+            missed = changed - named(found_in(community, table), changed)
+            found = found_in(community) if missed else []
+            missed -= missed if found and name in elsewhere else named(found, missed)
+            if missed:
+                unnoticed[name] = f"{len(missed)} of {len(rows)}, such as {min(missed)}"
+    return unnoticed and {table: unnoticed}
+
+
+class undone:
+    """A block whose changes are taken back."""
+
+    def __enter__(self):
+        self.block = transaction.atomic()
+        self.block.__enter__()
+
+    def __exit__(self, kind, error, traceback):
+        transaction.set_rollback(True)
+        self.block.__exit__(None, None, None)
+
+
+def write(statement, *values):
+    """Execute a superuser's statement with triggers off; return what it returned."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        cursor.execute(statement, values)
+        rows = cursor.fetchall() if cursor.description else []
+        cursor.execute("SET LOCAL session_replication_role = origin")
+    return rows
+
+
+def rows_of(model, community, where):
+    table = model._meta.db_table
+    asked = f"SELECT t.id FROM {table} t WHERE t.community_id = %s AND {where} ORDER BY t.id"
+    with connection.cursor() as cursor:
+        cursor.execute(asked, [community.pk])
+        return [str(pk) for (pk,) in cursor.fetchall()]
+
+
+def tamper(model, column, community, where):
+    """Change the column in all rows that count. Returns their ids; none if a constraint refuses."""
+    table, name = model._meta.db_table, column.column
+    value = other_value(column)
+    statement = f"""
+        WITH counts AS (SELECT t.id FROM {table} t WHERE t.community_id = %s AND {where})
+        UPDATE {table} t SET "{name}" = {value} FROM counts WHERE t.id = counts.id
+        RETURNING counts.id
+    """
+    try:
+        with transaction.atomic():
+            return {str(pk) for (pk,) in write(statement, community.pk)}
+    except IntegrityError:
+        return set()  # to change it so, a constraint must go first: the guards find that
+
+
+def other_value(column):
+    """SQL for another value than the column's, of its type."""
+    name = f't."{column.column}"'
+    if column.choices:
+        values = [value for value, _ in column.flatchoices]
+        if len(values) == 1:
+            return "NULL"
+        pairs = " ".join(
+            f"WHEN '{one}' THEN '{other}'"
+            for one, other in zip(values, values[1:] + values[:1], strict=True)
+        )
+        return f"CASE {name} {pairs} ELSE '{values[0]}' END"
+    if isinstance(column, models.BooleanField):
+        return f"NOT coalesce({name}, false)"
+    if isinstance(column, ArrayField):
+        added = "gen_random_uuid()" if isinstance(column.base_field, models.UUIDField) else "'x'"
+        return f"array_append({name}, {added})"
+    if isinstance(column, models.JSONField):
+        return f"""CASE jsonb_typeof({name})
+            WHEN 'array' THEN {name} || '[{{"tampered": 1}}]'
+            WHEN 'object' THEN {name} || '{{"tampered": 1}}'
+            ELSE '{{"tampered": 1}}' END"""
+    if isinstance(column, models.UUIDField | models.ForeignKey):
+        return "gen_random_uuid()"
+    if isinstance(column, models.DateTimeField):
+        return f"coalesce({name} + interval '1 day', now())"
+    if isinstance(column, models.DateField):
+        return f"coalesce({name} + 1, current_date)"
+    if isinstance(column, models.TimeField):
+        return f"coalesce({name} + interval '1 hour', '12:00')"
+    if isinstance(column, models.BinaryField):
+        return f"""CASE WHEN coalesce(length({name}), 0) = 0 THEN '\\x01'
+            ELSE set_byte({name}, 0, (get_byte({name}, 0) + 1) %% 256) END"""
+    if isinstance(column, models.IntegerField | models.FloatField | models.DecimalField):
+        return f"coalesce({name}, 0) + CASE WHEN {name} > 1000000 THEN -1 ELSE 1 END"
+    return f"""CASE WHEN coalesce({name}, '') = '' THEN 'x'
+        ELSE overlay({name} placing CASE WHEN {name} LIKE 'x%%' THEN 'y' ELSE 'x' END from 1 for 1)
+        END"""
+
+
+def found_in(community, table=None):
+    scope = checks.Scope(community)
+    looked_into = (check for check in checks.registered() if table is None or table in check.tables)
+    return [
+        finding
+        for check in looked_into
+        if check.name != "guards"  # of the catalogue, not of rows
+        for finding in check.findings(scope)
+    ]
+
+
+def named(findings, ids):
+    """Return those of ``ids`` that a finding names."""
+    rows = {finding.row for finding in findings}
+    said = " ".join(finding.because for finding in findings)
+    return {pk for pk in ids if pk in rows or pk in said}
