@@ -11,7 +11,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from backend.registries import ours
-from backend.registries.checks import Check, Finding, Kind, Scope, register, rows_of
+from backend.registries.checks import Check, Finding, Kind, Scope, queried, register
 
 NAME = "on_record"
 
@@ -49,9 +49,7 @@ def _gone(noun: str, table: str) -> str:
 
 
 def _findings(scope: Scope) -> Iterator[Finding]:
-    for noun, table in kept().items():
-        for where, row, because in rows_of(_gone(noun, table), scope.values):
-            yield Finding(NAME, where, row, because)
+    return queried(NAME, *(_gone(noun, table) for noun, table in kept().items()))(scope)
 
 
 register(

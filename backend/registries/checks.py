@@ -8,12 +8,15 @@ and what it should say. Nothing that a row says of itself is believed where anot
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.db import connection
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
+
+from backend.registries import discover
 
 if TYPE_CHECKING:
     from backend.communities.models import Community
@@ -152,11 +155,19 @@ def register(*checks: Check) -> None:
     _checks.update({check.name: check for check in checks})
 
 
+@cache
+def _found() -> None:
+    """Find all checks, the first time that one is asked for: most processes never do."""
+    discover("checks")
+
+
 def registered(kind: Kind | None = None) -> list[Check]:
     """Return the checks of a kind, or all, in the order of registration."""
+    _found()
     return [check for check in _checks.values() if kind in (None, check.kind)]
 
 
 def named(name: str) -> Check | None:
     """Return the check of that name, None if no slice declares one."""
+    _found()
     return _checks.get(name)

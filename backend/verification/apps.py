@@ -1,7 +1,5 @@
 from django.apps import AppConfig
 
-from backend.registries import discover
-
 
 class VerificationConfig(AppConfig):
     name = "backend.verification"
@@ -11,7 +9,6 @@ class VerificationConfig(AppConfig):
         from backend.verification.models import Verification
         from backend.verification.services import running
 
-        discover("checks")
         verification = Kind(
             model=Verification,
             act=running.run,

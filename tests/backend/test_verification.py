@@ -61,6 +61,7 @@ def manager(lake, person):
 @pytest.fixture
 def declare(monkeypatch):
     """Declares checks in the place of all others: ``declare(first=function, …)``."""
+    checks.registered()  # found by now, so that none is added to those declared here
 
     def declare(**functions):
         monkeypatch.setattr(
@@ -482,6 +483,7 @@ def test_a_long_statement_is_cancelled_when_somebody_stops_it(lake, auditor, dec
     began = time.monotonic()
     worker.start()
     while not Verification.objects.filter(pk=asked.pk, under_way="long").exists():
+        assert worker.is_alive()
         time.sleep(0.05)
 
     asking.stop(verification=asked, by=auditor)
