@@ -71,6 +71,7 @@ INSTALLED_APPS = [
     "backend.audit",
     "backend.accounts",
     "backend.communities",
+    "backend.events",
     "backend.outbox",
     "backend.notices",
     "backend.documents",

@@ -27,7 +27,7 @@ from points.ledger import services as ledger
 from points.models import Rule
 from points.rules import services as rules
 from volunteers.activities import services as activities
-from volunteers.attendance.services import hours, sign_ups
+from volunteers.attendance.services import hours, presence, sign_ups
 from volunteers.models import Volunteer
 from volunteers.people.services import people as enrolment
 
@@ -109,8 +109,10 @@ def _a_year(community: Community) -> User:
         ends_at = starts_at + timedelta(hours=2)
         shift = activities.plan_shift(activity=activity, starts_at=starts_at, ends_at=ends_at)
         attendance = sign_ups.sign_up(shift=shift, volunteer=person, now=starts_at)
-        hours.check_in(attendance=attendance, now=starts_at)
-        hours.verify(attendance=hours.check_out(attendance=attendance, now=ends_at), verifier=staff)
+        presence.check_in(attendance=attendance, now=starts_at)
+        hours.verify(
+            attendance=presence.check_out(attendance=attendance, now=ends_at), verifier=staff
+        )
     partnership = partners.sign_contract(
         community=community, name="bench", trade="bench", fen_per_point=10, is_donated=False
     )

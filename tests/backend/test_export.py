@@ -43,7 +43,7 @@ from points.ledger import services as ledger
 from points.models import Award, Claim, Earned, Hold, Reversal, Transfer
 from tests.conftest import SHANGHAI
 from volunteers.attendance.errors import AttendanceStatusWrong
-from volunteers.attendance.services import hours
+from volunteers.attendance.services import hours, presence
 from volunteers.models import Attendance, JoinRequest, RefusedClaim, Report, Shift, Volunteer
 from volunteers.reports.services import reports
 
@@ -96,7 +96,7 @@ def story(lake, hill, wang, li, zhao, chen, tea, served, grant_points):
         )
         funds.commit(claim=claim)
         with pytest.raises(AttendanceStatusWrong):
-            hours.check_out(
+            presence.check_out(
                 attendance=Attendance.objects.filter(volunteer=person).latest("pk"),
                 at=timezone.now(),
             )

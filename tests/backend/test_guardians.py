@@ -17,7 +17,7 @@ from backend.accounts.services import attempts, consents, guardians, people, pho
 from backend.audit.models import OwnAct
 from backend.communities.models import Community
 from merchants.redemption.services import vouchers as redemption
-from volunteers.attendance.services import hours, sign_ups
+from volunteers.attendance.services import presence, sign_ups
 from volunteers.models import Report
 from volunteers.reports.selectors import public_reports
 from volunteers.reports.services import reports
@@ -325,7 +325,7 @@ def sign_up(user, lake, patrol, tea):
 
 def check_in(user, lake, patrol, tea):
     attendance, _ = patrol.attendances.get_or_create(community=lake, volunteer=user)
-    hours.check_in(attendance=attendance)
+    presence.check_in(attendance=attendance)
 
 
 def report(user, lake, patrol, tea):

@@ -26,7 +26,7 @@ from merchants.redemption.services import offline, pay_codes, shop_codes, vouche
 from merchants.redemption.services import vouchers as redemption
 from points.kinds import AccountKind
 from points.ledger import selectors as points
-from volunteers.attendance.services import hours, sign_ups
+from volunteers.attendance.services import presence, sign_ups
 from volunteers.models import Attendance, Volunteer
 from volunteers.people.services import people
 
@@ -244,7 +244,7 @@ def test_elsewhere_nothing_ends(lake, hill, wang, wallet, grant_points):
 def test_who_is_erased_leaves_likewise(lake, wang, tea, patrol, wallet):
     redemption.take(offer=tea, volunteer=wang)
     place = sign_ups.sign_up(shift=patrol, volunteer=wang, now=patrol.starts_at)
-    hours.check_in(attendance=place)
+    presence.check_in(attendance=place)
     erasure.ask(user=wang)
 
     assert erasure.erase(user_id=wang.pk, now=timezone.now() + timedelta(days=16))
@@ -282,7 +282,7 @@ def agreed(child, person):
 def test_with_the_last_guardians_consent_ends_what_runs(lake, child, agreed, tea, patrol, wallet):
     redemption.take(offer=tea, volunteer=child)
     place = sign_ups.sign_up(shift=patrol, volunteer=child, now=patrol.starts_at)
-    hours.check_in(attendance=place)
+    presence.check_in(attendance=place)
 
     guardians.withdraw(guardianship=agreed["mother"], by=agreed["mother"].guardian)
     assert wallet()[1] == 30

@@ -62,7 +62,7 @@ from points.seals.services import sealing
 from tests.cast import tell
 from volunteers.activities import services as activities
 from volunteers.attendance.errors import AttendanceStatusWrong
-from volunteers.attendance.services import hours, sign_ups
+from volunteers.attendance.services import hours, presence, sign_ups
 from volunteers.models import Attendance, RefusedClaim, Report, Shift, Volunteer
 from volunteers.people.services import joining, people
 from volunteers.reports.services import reports
@@ -227,8 +227,8 @@ def in_estate(
 
     def attended(shift: Shift) -> Attendance:
         done = sign_ups.sign_up(shift=shift, volunteer=volunteer, now=shift.starts_at)
-        hours.check_in(attendance=done, now=shift.starts_at)
-        return hours.check_out(attendance=done, now=shift.ends_at)
+        presence.check_in(attendance=done, now=shift.starts_at)
+        return presence.check_out(attendance=done, now=shift.ends_at)
 
     done, verified = map(attended, past)
     hours.verify(attendance=verified, verifier=asker)
@@ -258,7 +258,7 @@ def in_estate(
 def refused_claim(attendance: Attendance) -> RefusedClaim:
     """A claim that a phone reports for an attendance that has ended long ago."""
     with suppress(AttendanceStatusWrong):
-        hours.check_in(attendance=attendance, at=timezone.now())
+        presence.check_in(attendance=attendance, at=timezone.now())
     return RefusedClaim.objects.get(attendance=attendance)
 
 
@@ -333,7 +333,7 @@ def business(
         ),
         volunteer=volunteer,
     )
-    hours.check_in(attendance=there)
+    presence.check_in(attendance=there)
 
     png = io.BytesIO()
     Image.new("RGB", (2, 2)).save(png, "PNG")

@@ -16,7 +16,7 @@ from volunteers.activities import services as activities
 from volunteers.activities.errors import ShiftOver, ShiftTimesInvalid
 from volunteers.attendance import selectors
 from volunteers.attendance.errors import AttendanceStatusWrong, ShiftFull
-from volunteers.attendance.services import hours, sign_ups
+from volunteers.attendance.services import hours, presence, sign_ups
 from volunteers.models import Attendance, Shift, Volunteer
 from volunteers.people.services import people
 
@@ -180,9 +180,9 @@ def test_a_place_given_back_is_free_for_others_and_can_be_taken_again(cleaning, 
 @pytest.mark.parametrize("status", ["checked_in", "checked_out", "verified", "rejected"])
 def test_who_has_been_there_does_not_cancel(signed_up, wang, zhao, clock, status):
     place = signed_up(wang, "2024-03-01 07:00", "2024-03-01 09:00")
-    hours.check_in(attendance=place, now=clock("2024-03-01 07:00"))
+    presence.check_in(attendance=place, now=clock("2024-03-01 07:00"))
     if status != "checked_in":
-        hours.check_out(attendance=place, now=clock("2024-03-01 09:00"))
+        presence.check_out(attendance=place, now=clock("2024-03-01 09:00"))
     if status == "verified":
         hours.verify(attendance=place, verifier=zhao)
     if status == "rejected":

@@ -15,7 +15,7 @@ from backend.ids import new_id
 from points.ledger.selectors import wallet_of
 from points.models import Award, Rule
 from volunteers.activities import services as activities
-from volunteers.attendance.services import hours, sign_ups
+from volunteers.attendance.services import hours, presence, sign_ups
 from volunteers.models import Attendance, Shift, Volunteer
 from volunteers.people.services import people
 
@@ -283,10 +283,10 @@ def test_a_check_in_is_refused_for_its_time_its_nonce_or_its_place(
     missed = sign_ups.sign_up(shift=over, volunteer=wang, now=over.starts_at)
     long_ago = (now - timedelta(hours=73)).isoformat()
     assert refusal(missed, {"at": long_ago}) == (409, "check_in_too_late")
-    hours.check_in(attendance=missed, nonce="my tap", now=over.starts_at)
-    hours.check_out(attendance=missed, now=over.ends_at)
+    presence.check_in(attendance=missed, nonce="my tap", now=over.starts_at)
+    presence.check_out(attendance=missed, now=over.ends_at)
     assert refusal(signed_up, {"nonce": "my tap"}) == (409, "nonce_reused")
-    hours.check_in(attendance=signed_up)
+    presence.check_in(attendance=signed_up)
     assert refusal(elsewhere, {}) == (409, "already_elsewhere")
 
 
@@ -296,7 +296,7 @@ def test_a_check_in_is_refused_for_its_time_its_nonce_or_its_place(
 def test_staff_find_hours_told_by_a_clock_that_can_not_be_right(
     wang, li, zhao, patrol, signed_up, logged_in, claimed, mark
 ):
-    hours.check_in(attendance=sign_ups.sign_up(shift=patrol, volunteer=li))
+    presence.check_in(attendance=sign_ups.sign_up(shift=patrol, volunteer=li))
     at = (timezone.now() + claimed).isoformat()
 
     told = logged_in(wang).post(f"/api/v1/attendances/{signed_up.pk}/check-in", {"at": at})
@@ -321,11 +321,11 @@ def test_what_an_attendance_does_not_allow_now_is_refused_with_its_state(
         return response.status_code, response.json()["code"], response.json().get("current_status")
 
     assert refusal("check-out") == (409, "attendance_status_wrong", "signed_up")
-    hours.check_in(attendance=signed_up)
+    presence.check_in(attendance=signed_up)
     assert refusal("cancel") == (409, "attendance_status_wrong", "checked_in")
     before = (signed_up.shift.starts_at - timedelta(hours=1)).isoformat()
     assert refusal("check-out", {"at": before}) == (400, "checked_out_before_in", None)
-    hours.check_out(attendance=signed_up)
+    presence.check_out(attendance=signed_up)
     assert refusal("check-in", {"nonce": "x"}) == (409, "attendance_status_wrong", "checked_out")
 
 

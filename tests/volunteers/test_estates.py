@@ -5,7 +5,7 @@ import pytest
 from backend.communities.models import Role
 from backend.communities.services import places, roles
 from volunteers.activities import services as activities
-from volunteers.attendance.services import hours, sign_ups
+from volunteers.attendance.services import presence, sign_ups
 from volunteers.models import Activity, Attendance, JoinRequest, Report, Volunteer
 from volunteers.people.services import joining, people
 from volunteers.reports.services import reports
@@ -49,8 +49,8 @@ def done(lake, place, user, signed_up_in):
     begins, ends = signed_up_in
     shift = activities.plan_shift(activity=activity, starts_at=begins, ends_at=ends)
     attendance = sign_ups.sign_up(shift=shift, volunteer=user, now=begins)
-    hours.check_in(attendance=attendance, now=begins)
-    return hours.check_out(attendance=attendance, now=ends)
+    presence.check_in(attendance=attendance, now=begins)
+    return presence.check_out(attendance=attendance, now=ends)
 
 
 def test_staff_of_an_estate_handle_its_hours_alone(lake, east, wang, li, zhao, ask, clock):

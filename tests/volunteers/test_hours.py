@@ -15,7 +15,7 @@ from points.rules.errors import RuleMissing
 from volunteers.activities import services as activities
 from volunteers.attendance import errors, tasks
 from volunteers.attendance.selectors import standing
-from volunteers.attendance.services import hours, sign_ups
+from volunteers.attendance.services import hours, presence, sign_ups
 from volunteers.models import Attendance, RefusedClaim, Volunteer
 from volunteers.people.services import people
 
@@ -34,8 +34,8 @@ def attended(signed_up, clock):
 
     def attend(user, checked_in, checked_out, category="邻里服务"):
         place = signed_up(user, checked_in, checked_out, category)
-        hours.check_in(attendance=place, now=clock(checked_in))
-        return hours.check_out(attendance=place, now=clock(checked_out))
+        presence.check_in(attendance=place, now=clock(checked_in))
+        return presence.check_out(attendance=place, now=clock(checked_out))
 
     return attend
 
@@ -66,7 +66,7 @@ def test_check_in_is_open_from_half_an_hour_before_the_shift_until_its_end(
     place, clock, told, refusal
 ):
     with pytest.raises(refusal):
-        hours.check_in(attendance=place, now=clock(told))
+        presence.check_in(attendance=place, now=clock(told))
 
     place.refresh_from_db()
     assert (place.status, place.checked_in_at) == ("signed_up", None)
@@ -74,7 +74,7 @@ def test_check_in_is_open_from_half_an_hour_before_the_shift_until_its_end(
 
 @pytest.mark.parametrize("told", ["2024-03-01 06:30", "2024-03-01 07:00", "2024-03-01 08:59:59"])
 def test_who_is_there_is_checked_in(place, clock, told):
-    there = hours.check_in(attendance=place, nonce="tap", now=clock(told))
+    there = presence.check_in(attendance=place, nonce="tap", now=clock(told))
 
     assert (there.status, there.checked_in_at, there.was_offline) == (
         "checked_in",
@@ -84,15 +84,15 @@ def test_who_is_there_is_checked_in(place, clock, told):
 
 
 def test_checking_in_again_changes_nothing(place, clock):
-    first = hours.check_in(attendance=place, now=clock("2024-03-01 07:00"))
+    first = presence.check_in(attendance=place, now=clock("2024-03-01 07:00"))
 
-    again = hours.check_in(attendance=place, nonce="other", now=clock("2024-03-01 08:00"))
+    again = presence.check_in(attendance=place, nonce="other", now=clock("2024-03-01 08:00"))
 
     assert (again.checked_in_at, again.check_in_nonce) == (first.checked_in_at, None)
 
 
 def test_a_phone_tells_later_what_it_noted_offline(place, clock):
-    there = hours.check_in(
+    there = presence.check_in(
         attendance=place,
         nonce="tap",
         at=clock("2024-03-01 07:10"),
@@ -105,23 +105,23 @@ def test_a_phone_tells_later_what_it_noted_offline(place, clock):
 
 def test_the_same_nonce_twice_is_one_check_in(place, clock):
     told = {"nonce": "tap", "at": clock("2024-03-01 07:10")}
-    first = hours.check_in(attendance=place, **told, now=clock("2024-03-01 08:00"))
+    first = presence.check_in(attendance=place, **told, now=clock("2024-03-01 08:00"))
 
-    again = hours.check_in(attendance=place, **told, now=clock("2024-03-01 08:30"))
+    again = presence.check_in(attendance=place, **told, now=clock("2024-03-01 08:30"))
     assert (again.pk, again.checked_in_at) == (first.pk, first.checked_in_at)
 
     # Also when the retry comes after the check-out.
-    hours.check_out(attendance=place, now=clock("2024-03-01 08:40"))
-    again = hours.check_in(attendance=place, **told, now=clock("2024-03-01 08:50"))
+    presence.check_out(attendance=place, now=clock("2024-03-01 08:40"))
+    again = presence.check_in(attendance=place, **told, now=clock("2024-03-01 08:50"))
     assert (again.status, again.checked_in_at) == ("checked_out", first.checked_in_at)
 
 
 def test_a_nonce_of_ones_own_other_check_in_is_refused(place, signed_up, wang, clock):
-    hours.check_in(attendance=place, nonce="tap", now=clock("2024-03-01 07:00"))
+    presence.check_in(attendance=place, nonce="tap", now=clock("2024-03-01 07:00"))
     another = signed_up(wang, "2024-03-01 09:00", "2024-03-01 10:00")
 
     with pytest.raises(errors.NonceReused):
-        hours.check_in(attendance=another, nonce="tap", now=another.shift.starts_at)
+        presence.check_in(attendance=another, nonce="tap", now=another.shift.starts_at)
 
     assert Attendance.objects.filter(status="checked_in").get() == place
 
@@ -131,8 +131,8 @@ def test_a_nonce_is_one_volunteers_own(place, signed_up, li, clock, nonce):
     hers = signed_up(li, *SHIFT)
     now = clock("2024-03-01 07:00")
 
-    first = hours.check_in(attendance=place, nonce=nonce, now=now)
-    second = hours.check_in(attendance=hers, nonce=nonce, now=now)
+    first = presence.check_in(attendance=place, nonce=nonce, now=now)
+    second = presence.check_in(attendance=hers, nonce=nonce, now=now)
 
     assert (first.pk, second.pk) == (place.pk, hers.pk)
     assert second.status == first.status == "checked_in"
@@ -151,7 +151,7 @@ def test_a_check_in_outside_the_shift_is_refused_whenever_it_is_told(
     place, clock, at, now, refusal
 ):
     with pytest.raises(refusal):
-        hours.check_in(attendance=place, nonce="tap", at=clock(at), now=clock(now))
+        presence.check_in(attendance=place, nonce="tap", at=clock(at), now=clock(now))
 
     place.refresh_from_db()
     assert (place.status, place.check_in_nonce) == ("signed_up", None)
@@ -174,7 +174,7 @@ def test_a_check_in_outside_the_shift_is_refused_whenever_it_is_told(
 def test_what_a_phones_clock_says_is_held_to_what_we_know_and_marked(
     place, clock, at, now, taken, mark
 ):
-    there = hours.check_in(attendance=place, nonce="tap", at=clock(at), now=clock(now))
+    there = presence.check_in(attendance=place, nonce="tap", at=clock(at), now=clock(now))
 
     assert there.checked_in_at == clock(f"2024-03-01 {taken}")
     assert (there.check_in_claimed_at, there.check_in_mark) == (clock(at), mark)
@@ -192,14 +192,14 @@ def test_nobody_was_there_before_they_signed_up(lake, wang, clock, at, mark):
     )
     place = sign_ups.sign_up(shift=shift, volunteer=wang, now=clock("2024-03-01 08:30"))
 
-    hours.check_in(attendance=place, at=clock(f"2024-03-01 {at}"), now=clock("2024-03-01 08:50"))
-    left = hours.check_out(attendance=place, now=clock("2024-03-01 09:00"))
+    presence.check_in(attendance=place, at=clock(f"2024-03-01 {at}"), now=clock("2024-03-01 08:50"))
+    left = presence.check_out(attendance=place, now=clock("2024-03-01 09:00"))
 
     assert (left.worked_minutes, left.check_in_mark) == (20 if at == "08:40" else 30, mark)
 
 
 def test_seventy_two_hours_are_not_too_late(place, clock):
-    there = hours.check_in(
+    there = presence.check_in(
         attendance=place, at=clock("2024-03-01 07:10"), now=clock("2024-03-04 07:10")
     )
 
@@ -207,14 +207,14 @@ def test_seventy_two_hours_are_not_too_late(place, clock):
 
 
 def test_who_cancelled_or_has_left_does_not_check_in(place, signed_up, wang, clock):
-    hours.check_in(attendance=place, now=clock("2024-03-01 07:00"))
-    hours.check_out(attendance=place, now=clock("2024-03-01 08:00"))
+    presence.check_in(attendance=place, now=clock("2024-03-01 07:00"))
+    presence.check_out(attendance=place, now=clock("2024-03-01 08:00"))
     cancelled = signed_up(wang, "2024-03-01 08:00", "2024-03-01 10:00")
     sign_ups.cancel(attendance=cancelled)
 
     for attendance, state in ((place, "checked_out"), (cancelled, "cancelled")):
         with pytest.raises(errors.AttendanceStatusWrong) as refused:
-            hours.check_in(attendance=attendance, now=clock("2024-03-01 08:30"))
+            presence.check_in(attendance=attendance, now=clock("2024-03-01 08:30"))
         assert refused.value.facts == {"current_status": state}
 
 
@@ -241,7 +241,7 @@ def test_a_check_in_told_that_is_not_believed_is_kept_and_gives_no_minute(
     for later in ("", "23:59"):  # told again, also when it is another day
         moment = clock(f"{now[:11]}{later}" if later else now)
         with pytest.raises(errors.CheckInTooLate):
-            hours.check_in(attendance=place, **told, now=moment)
+            presence.check_in(attendance=place, **told, now=moment)
 
     assert kept(place) == [("check_in", clock(at), "tap", "check_in_too_late")]
     place.refresh_from_db()
@@ -251,12 +251,12 @@ def test_a_check_in_told_that_is_not_believed_is_kept_and_gives_no_minute(
 def test_a_nonce_that_was_refused_stays_refused_and_another_does_not(place, clock):
     at, now = clock("2024-03-02 08:00"), clock("2024-03-01 09:00")
     with pytest.raises(errors.CheckInTooLate):
-        hours.check_in(attendance=place, nonce="tap", at=at, now=now)
+        presence.check_in(attendance=place, nonce="tap", at=at, now=now)
     with pytest.raises(errors.CheckInTooLate):
-        hours.check_in(attendance=place, nonce="tap", at=clock("2024-03-01 07:00"), now=now)
+        presence.check_in(attendance=place, nonce="tap", at=clock("2024-03-01 07:00"), now=now)
 
     told = {"nonce": "tap 2", "at": clock("2024-03-01 07:00"), "now": now}
-    assert hours.check_in(attendance=place, **told).status == "checked_in"
+    assert presence.check_in(attendance=place, **told).status == "checked_in"
     assert len(kept(place)) == 1  # and stays, whatever came after it
 
 
@@ -270,15 +270,15 @@ def test_a_nonce_that_was_refused_stays_refused_and_another_does_not(place, cloc
 )
 @pytest.mark.parametrize("then", ["checked out", "forgotten"])
 def test_a_check_out_told_that_is_not_believed_is_kept(place, clock, at, now, refusal, then):
-    hours.check_in(attendance=place, now=clock("2024-03-01 07:10"))
+    presence.check_in(attendance=place, now=clock("2024-03-01 07:10"))
     for _ in ("told", "told again"):
         with pytest.raises(refusal):
-            hours.check_out(attendance=place, at=clock(at), now=clock(now))
+            presence.check_out(attendance=place, at=clock(at), now=clock(now))
 
     if then == "forgotten":
-        hours.close_forgotten(attendance=place)
+        presence.close_forgotten(attendance=place)
     else:
-        hours.check_out(attendance=place, now=clock("2024-03-01 08:30"))
+        presence.check_out(attendance=place, now=clock("2024-03-01 08:30"))
 
     assert kept(place) == [("check_out", clock(at), "", refusal.code)]
 
@@ -286,9 +286,9 @@ def test_a_check_out_told_that_is_not_believed_is_kept(place, clock, at, now, re
 def test_a_check_out_without_the_check_in_that_was_refused_is_kept_too(place, clock):
     now = clock("2024-03-05 12:00")
     with pytest.raises(errors.CheckInTooLate):
-        hours.check_in(attendance=place, nonce="tap", at=clock("2024-03-01 07:10"), now=now)
+        presence.check_in(attendance=place, nonce="tap", at=clock("2024-03-01 07:10"), now=now)
     with pytest.raises(errors.AttendanceStatusWrong):
-        hours.check_out(attendance=place, at=clock("2024-03-01 08:40"), now=now)
+        presence.check_out(attendance=place, at=clock("2024-03-01 08:40"), now=now)
 
     assert [(act, code) for act, _, _, code in kept(place)] == [
         ("check_in", "check_in_too_late"),
@@ -298,9 +298,9 @@ def test_a_check_out_without_the_check_in_that_was_refused_is_kept_too(place, cl
 
 def test_what_is_refused_without_a_phones_time_is_not_kept(place, clock):
     with pytest.raises(errors.CheckInTooLate):
-        hours.check_in(attendance=place, nonce="tap", now=clock("2024-03-01 09:00"))
+        presence.check_in(attendance=place, nonce="tap", now=clock("2024-03-01 09:00"))
     with pytest.raises(errors.CheckInTooEarly):
-        hours.check_in(
+        presence.check_in(
             attendance=place, at=clock("2024-03-01 07:00"), now=clock(SHIFT[0][:11] + "05:00")
         )
 
@@ -315,7 +315,7 @@ def test_who_left_and_came_back_was_not_there_before_that(patrol, wang, lake, mi
     people.enrol(user=wang, community=lake, kind=Volunteer.Kind.RIDER)
 
     told = timezone.now() - timedelta(minutes=minutes)
-    there = hours.check_in(attendance=place, nonce="tap", at=told)
+    there = presence.check_in(attendance=place, nonce="tap", at=told)
 
     assert there.checked_in_at == Membership.objects.get(user=wang, ended_at=None).since_at
     assert (there.check_in_claimed_at, there.check_in_mark) == (told, "too_early")
@@ -325,11 +325,11 @@ def test_who_left_and_came_back_was_not_there_before_that(patrol, wang, lake, mi
 
 
 def test_who_is_checked_in_is_not_checked_in_elsewhere(place, signed_up, wang, clock):
-    hours.check_in(attendance=place, now=clock("2024-03-01 07:00"))
+    presence.check_in(attendance=place, now=clock("2024-03-01 07:00"))
     elsewhere = signed_up(wang, "2024-03-01 08:00", "2024-03-01 10:00")
 
     with pytest.raises(errors.AlreadyElsewhere):
-        hours.check_in(attendance=elsewhere, now=clock("2024-03-01 08:00"))
+        presence.check_in(attendance=elsewhere, now=clock("2024-03-01 08:00"))
 
     elsewhere.refresh_from_db()
     assert elsewhere.status == "signed_up"
@@ -340,7 +340,7 @@ def test_who_was_there_at_the_time_told_later_is_not_elsewhere(attended, signed_
     elsewhere = signed_up(wang, "2024-03-01 08:00", "2024-03-01 10:00")
 
     with pytest.raises(errors.AlreadyElsewhere):
-        hours.check_in(
+        presence.check_in(
             attendance=elsewhere, at=clock("2024-03-01 08:59"), now=clock("2024-03-01 12:00")
         )
 
@@ -380,7 +380,7 @@ def test_ten_check_ins_at_once_of_one_volunteer_leave_them_in_one_place(
     places = [signed_up(wang, *SHIFT) for _ in range(10)]
     now = clock("2024-03-01 07:00")
 
-    outcomes = at_once(10, lambda n: hours.check_in(attendance=places[n], now=now).status)
+    outcomes = at_once(10, lambda n: presence.check_in(attendance=places[n], now=now).status)
 
     assert Counter(outcomes) == {"checked_in": 1, "already_elsewhere": 9}
     assert Attendance.objects.get(status="checked_in") == places[outcomes.index("checked_in")]
@@ -400,7 +400,9 @@ def test_one_nonce_told_for_ten_places_at_once_counts_for_one_of_each_volunteer(
     outcomes = at_once(
         10,
         lambda n: (
-            hours.check_in(attendance=places[n], nonce="tap", now=places[n].shift.starts_at).status
+            presence.check_in(
+                attendance=places[n], nonce="tap", now=places[n].shift.starts_at
+            ).status
         ),
     )
 
@@ -428,36 +430,36 @@ def test_one_nonce_told_for_ten_places_at_once_counts_for_one_of_each_volunteer(
     ],
 )
 def test_minutes_are_whole_and_seconds_are_dropped(place, clock, checked_in, checked_out, minutes):
-    hours.check_in(attendance=place, now=clock(f"2024-03-01 {checked_in}"))
+    presence.check_in(attendance=place, now=clock(f"2024-03-01 {checked_in}"))
 
-    left = hours.check_out(attendance=place, now=clock(f"2024-03-01 {checked_out}"))
+    left = presence.check_out(attendance=place, now=clock(f"2024-03-01 {checked_out}"))
 
     assert (left.status, left.worked_minutes) == ("checked_out", minutes)
     assert left.checked_out_at == clock(f"2024-03-01 {checked_out}")
 
 
 def test_staying_on_after_the_shift_counts_to_its_end(place, clock):
-    hours.check_in(attendance=place, now=clock("2024-03-01 08:00"))
+    presence.check_in(attendance=place, now=clock("2024-03-01 08:00"))
 
-    left = hours.check_out(attendance=place, now=clock("2024-03-01 23:00"))
+    left = presence.check_out(attendance=place, now=clock("2024-03-01 23:00"))
 
     assert (left.checked_out_at, left.worked_minutes) == (clock("2024-03-01 09:00"), 60)
     assert not left.check_out_was_forgotten
 
 
 def test_leaving_again_changes_nothing(place, clock):
-    hours.check_in(attendance=place, now=clock("2024-03-01 07:00"))
-    hours.check_out(attendance=place, now=clock("2024-03-01 08:00"))
+    presence.check_in(attendance=place, now=clock("2024-03-01 07:00"))
+    presence.check_out(attendance=place, now=clock("2024-03-01 08:00"))
 
-    again = hours.check_out(attendance=place, now=clock("2024-03-01 08:30"))
+    again = presence.check_out(attendance=place, now=clock("2024-03-01 08:30"))
 
     assert again.worked_minutes == 60
 
 
 def test_a_check_out_noted_offline_counts_from_its_own_time(place, clock):
-    hours.check_in(attendance=place, now=clock("2024-03-01 07:00"))
+    presence.check_in(attendance=place, now=clock("2024-03-01 07:00"))
 
-    left = hours.check_out(
+    left = presence.check_out(
         attendance=place, at=clock("2024-03-01 08:00"), now=clock("2024-03-01 12:00")
     )
 
@@ -474,10 +476,10 @@ def test_a_check_out_noted_offline_counts_from_its_own_time(place, clock):
     ],
 )
 def test_a_check_out_that_can_not_be_believed_is_refused(place, clock, at, now, refusal):
-    hours.check_in(attendance=place, now=clock("2024-03-01 07:10"))
+    presence.check_in(attendance=place, now=clock("2024-03-01 07:10"))
 
     with pytest.raises(refusal):
-        hours.check_out(attendance=place, at=clock(at), now=clock(now))
+        presence.check_out(attendance=place, at=clock(at), now=clock(now))
 
     place.refresh_from_db()
     assert (place.status, place.worked_minutes) == ("checked_in", None)
@@ -488,10 +490,10 @@ def test_a_check_out_that_can_not_be_believed_is_refused(place, clock, at, now, 
     [("07:06", 0, ""), ("08:05", 50, ""), ("08:05:01", 50, "too_late"), ("23:59", 50, "too_late")],
 )
 def test_a_check_out_told_for_later_than_now_counts_to_now(place, clock, at, minutes, mark):
-    hours.check_in(attendance=place, now=clock("2024-03-01 07:10"))
+    presence.check_in(attendance=place, now=clock("2024-03-01 07:10"))
 
     at = clock(f"2024-03-01 {at}")
-    left = hours.check_out(attendance=place, at=at, now=clock("2024-03-01 08:00"))
+    left = presence.check_out(attendance=place, at=at, now=clock("2024-03-01 08:00"))
 
     assert (left.worked_minutes, left.check_out_claimed_at) == (minutes, at)
     assert left.check_out_mark == mark
@@ -499,11 +501,11 @@ def test_a_check_out_told_for_later_than_now_counts_to_now(place, clock, at, min
 
 @pytest.mark.parametrize("how", ["checked out", "forgotten"])
 def test_coming_early_is_not_paid_however_the_hours_end(place, zhao, wang, lake, clock, how):
-    hours.check_in(attendance=place, now=clock("2024-03-01 06:30"))
+    presence.check_in(attendance=place, now=clock("2024-03-01 06:30"))
     if how == "checked out":
-        left = hours.check_out(attendance=place, now=clock("2024-03-01 09:30"))
+        left = presence.check_out(attendance=place, now=clock("2024-03-01 09:30"))
     else:
-        left = hours.close_forgotten(attendance=place)
+        left = presence.close_forgotten(attendance=place)
 
     _, award = hours.verify(attendance=place, verifier=zhao)
 
@@ -515,16 +517,16 @@ def test_coming_early_is_not_paid_however_the_hours_end(place, zhao, wang, lake,
 
 def test_who_never_came_does_not_leave(place, clock):
     with pytest.raises(errors.AttendanceStatusWrong):
-        hours.check_out(attendance=place, now=clock("2024-03-01 08:00"))
+        presence.check_out(attendance=place, now=clock("2024-03-01 08:00"))
 
 
 @pytest.mark.usefixtures("_tasks_run_at_once")
 def test_a_forgotten_check_out_is_closed_at_the_shifts_end_and_marked(
     place, patrol, li, attended, clock
 ):
-    hours.check_in(attendance=place, now=clock("2024-03-01 07:30"))
+    presence.check_in(attendance=place, now=clock("2024-03-01 07:30"))
     left_in_time = attended(li, *SHIFT)
-    still_there = hours.check_in(attendance=sign_ups.sign_up(shift=patrol, volunteer=li))
+    still_there = presence.check_in(attendance=sign_ups.sign_up(shift=patrol, volunteer=li))
 
     for _ in ("once", "again"):
         tasks.sweep_forgotten_check_outs()
@@ -542,12 +544,12 @@ def test_a_forgotten_check_out_is_closed_at_the_shifts_end_and_marked(
 
 
 def test_a_phone_may_still_tell_of_a_check_out_that_was_taken_for_forgotten(place, clock):
-    hours.check_in(attendance=place, now=clock("2024-03-01 07:30"))
-    hours.close_forgotten(attendance=place)
+    presence.check_in(attendance=place, now=clock("2024-03-01 07:30"))
+    presence.close_forgotten(attendance=place)
 
     told = {"at": clock("2024-03-01 08:30"), "now": clock("2024-03-01 12:00")}
     for _ in ("told", "told again"):
-        left = hours.check_out(attendance=place, **told)
+        left = presence.check_out(attendance=place, **told)
         assert (left.checked_out_at, left.worked_minutes) == (clock("2024-03-01 08:30"), 60)
         assert (left.check_out_was_forgotten, left.was_offline) == (False, True)
 
@@ -622,9 +624,9 @@ def test_only_hours_that_have_ended_are_verified(place, zhao, clock, lake, wang,
     if state == "cancelled":
         sign_ups.cancel(attendance=place)
     if state in ("checked_in", "rejected"):
-        hours.check_in(attendance=place, now=clock("2024-03-01 07:00"))
+        presence.check_in(attendance=place, now=clock("2024-03-01 07:00"))
     if state == "rejected":
-        hours.check_out(attendance=place, now=clock("2024-03-01 08:00"))
+        presence.check_out(attendance=place, now=clock("2024-03-01 08:00"))
         hours.reject(attendance=place, verifier=zhao, reason="不在场")
 
     with pytest.raises(errors.AttendanceStatusWrong) as refused:
@@ -707,7 +709,7 @@ def test_rejected_hours_earn_nothing_and_free_the_time(
     assert (rejected.status, rejected.reason) == ("rejected", "不在场")
     assert (rejected.verified_by, points_of(wang, lake)) == (zhao, 0)
     elsewhere = signed_up(wang, "2024-03-01 08:00", "2024-03-01 10:00")
-    there = hours.check_in(attendance=elsewhere, now=clock("2024-03-01 08:00"))
+    there = presence.check_in(attendance=elsewhere, now=clock("2024-03-01 08:00"))
     assert there.status == "checked_in"
 
 

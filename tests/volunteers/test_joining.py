@@ -16,7 +16,7 @@ from backend.notices.models import Notice
 from backend.notices.texts import words
 from points.rules.services import minutes_between
 from volunteers.activities import services as activities
-from volunteers.attendance.services import hours, sign_ups
+from volunteers.attendance.services import hours, presence, sign_ups
 from volunteers.models import Attendance, JoinRequest, Shift, Volunteer
 from volunteers.people import errors
 from volunteers.people.selectors import is_volunteer
@@ -194,7 +194,7 @@ def test_who_leaves_while_checking_in_has_done_one_of_the_two_first(lake, wang, 
 
     def act(number):
         if number:
-            return hours.check_in(attendance=going[number - 1]).status
+            return presence.check_in(attendance=going[number - 1]).status
         return leave(wang, lake).left_at is not None
 
     answers = at_once(3, act)
@@ -280,7 +280,7 @@ def test_who_moves_away_is_missed_from_shifts_to_come_alone(lake, hill, wang, pa
 def at_the_patrol(wang, patrol, since):
     """Wang has been there for ``since``."""
     place = sign_ups.sign_up(shift=patrol, volunteer=wang, now=patrol.starts_at - timedelta(days=1))
-    return hours.check_in(attendance=place, now=timezone.now() - since)
+    return presence.check_in(attendance=place, now=timezone.now() - since)
 
 
 def test_who_leaves_is_checked_out_of_where_they_are(lake, wang, patrol, zhao):
@@ -320,7 +320,7 @@ def test_who_left_checks_in_for_before_alone(lake, wang, patrol, told, outcome):
     at = None if told is None else left_at + timedelta(minutes=told)
 
     if outcome == "checked_out":
-        there = hours.check_in(attendance=place, at=at)
+        there = presence.check_in(attendance=place, at=at)
         assert (there.status, there.checked_in_at, there.checked_out_at) == (
             "checked_out",
             at,
@@ -328,7 +328,7 @@ def test_who_left_checks_in_for_before_alone(lake, wang, patrol, told, outcome):
         )
     else:
         with pytest.raises(NotAVolunteerHere):
-            hours.check_in(attendance=place, at=at)
+            presence.check_in(attendance=place, at=at)
         place.refresh_from_db()
         assert place.status == "signed_up"
 

@@ -27,7 +27,7 @@ from volunteers.attendance.errors import (
     ShiftAttended,
     ShiftVerified,
 )
-from volunteers.attendance.services import hours, planning, sign_ups
+from volunteers.attendance.services import hours, planning, presence, sign_ups
 from volunteers.models import Activity, Attendance, Shift, Volunteer
 from volunteers.people.services import people
 
@@ -104,7 +104,7 @@ def test_nobody_signs_up_for_a_cancelled_shift(tomorrow, wang, li, zhao):
 
 def test_who_has_checked_in_stays_and_their_hours_count(patrol, wang, li, zhao):
     there, coming = (sign_ups.sign_up(shift=patrol, volunteer=user) for user in (wang, li))
-    hours.check_in(attendance=there)
+    presence.check_in(attendance=there)
 
     cancel(patrol, zhao)
 
@@ -112,7 +112,7 @@ def test_who_has_checked_in_stays_and_their_hours_count(patrol, wang, li, zhao):
     coming.refresh_from_db()
     assert (there.status, coming.status) == ("checked_in", "cancelled")
     assert told("shift_cancelled") == [li]
-    left = hours.check_out(attendance=there)
+    left = presence.check_out(attendance=there)
     assert hours.verify(attendance=left, verifier=zhao)[0].status == "verified"
 
 
@@ -129,8 +129,8 @@ def test_a_shift_that_is_over_is_not_cancelled(planned, zhao, over_for):
 def test_a_shift_with_verified_hours_is_not_cancelled(patrol, wang, li, zhao):
     for user in (wang, li):
         sign_ups.sign_up(shift=patrol, volunteer=user)
-    there = hours.check_in(attendance=Attendance.objects.get(volunteer=wang))
-    hours.verify(attendance=hours.check_out(attendance=there), verifier=zhao)
+    there = presence.check_in(attendance=Attendance.objects.get(volunteer=wang))
+    hours.verify(attendance=presence.check_out(attendance=there), verifier=zhao)
 
     with pytest.raises(ShiftVerified):
         cancel(patrol, zhao)
@@ -226,7 +226,7 @@ def test_a_shift_is_moved_although_somebody_had_signed_up_for_two_at_once(planne
 
 
 def test_the_times_stay_once_somebody_has_checked_in(patrol, wang, zhao):
-    hours.check_in(attendance=sign_ups.sign_up(shift=patrol, volunteer=wang))
+    presence.check_in(attendance=sign_ups.sign_up(shift=patrol, volunteer=wang))
 
     with pytest.raises(ShiftAttended):
         change(patrol, zhao, ends_at=patrol.ends_at + HOUR)
@@ -331,7 +331,7 @@ def test_a_changed_activity_is_found_by_its_new_name_and_category(lake, tomorrow
 
 
 def test_the_category_stays_once_somebody_has_checked_in(patrol, wang, zhao):
-    hours.check_in(attendance=sign_ups.sign_up(shift=patrol, volunteer=wang))
+    presence.check_in(attendance=sign_ups.sign_up(shift=patrol, volunteer=wang))
 
     def rename(**changes):
         return planning.change_activity(activity=patrol.activity, changed_by=zhao, changes=changes)

@@ -12,7 +12,7 @@ from backend.communities.models import Role
 from backend.communities.services import places, roles
 from volunteers.activities import services as activities
 from volunteers.attendance.errors import CheckInTooLate
-from volunteers.attendance.services import hours, planning, sign_ups
+from volunteers.attendance.services import hours, planning, presence, sign_ups
 from volunteers.models import Attendance, RefusedClaim, Volunteer
 from volunteers.people.services import joining, people
 
@@ -154,7 +154,7 @@ def test_what_people_who_are_there_forbid_is_refused_with_its_code(
     wang, li, zhao, patrol, logged_in, act, code
 ):
     for user in (wang, li):
-        hours.check_in(attendance=sign_ups.sign_up(shift=patrol, volunteer=user))
+        presence.check_in(attendance=sign_ups.sign_up(shift=patrol, volunteer=user))
 
     refused = act(logged_in(zhao), patrol)
 
@@ -238,7 +238,7 @@ def test_staff_open_what_a_phone_told_and_was_refused(
         shift=patrol, volunteer=wang, now=patrol.starts_at - timedelta(days=9)
     )
     with pytest.raises(CheckInTooLate):
-        hours.check_in(
+        presence.check_in(
             attendance=attendance, at=patrol.starts_at, now=patrol.starts_at + timedelta(hours=80)
         )
     claim = RefusedClaim.objects.get()

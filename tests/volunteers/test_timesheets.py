@@ -12,7 +12,7 @@ from points.models import Rule
 from points.rules import services as rules
 from volunteers.activities import errors
 from volunteers.activities import services as activities
-from volunteers.attendance.services import hours, sign_ups
+from volunteers.attendance.services import hours, presence, sign_ups
 from volunteers.attendance.services.timesheets import PaperHours, record_many
 from volunteers.models import Activity, Attendance, Shift
 
@@ -216,7 +216,7 @@ def test_however_the_list_is_cut_the_same_hours_stand(lake, wang, li, entry, bat
 
 def test_whoever_is_still_checked_in_is_there_and_nowhere_else(lake, wang, entry, signed_up, clock):
     place = signed_up(wang, "2024-03-01 07:00", "2024-03-01 09:00")
-    hours.check_in(attendance=place, now=clock("2024-03-01 08:00"))
+    presence.check_in(attendance=place, now=clock("2024-03-01 08:00"))
 
     recorded = record_many(
         community=lake, entries=[entry("07:00", "08:00"), entry("10:00", "11:00")]
@@ -283,8 +283,8 @@ def test_hours_count_for_the_shift_that_was_planned_in_place_of_a_cancelled_one(
 
 def test_paper_does_not_add_to_what_was_checked_in_and_out(lake, wang, entry, signed_up, clock):
     place = signed_up(wang, "2024-03-01 07:00", "2024-03-01 09:00", title="清洁楼道")
-    hours.check_in(attendance=place, now=clock("2024-03-01 07:10"))
-    hours.check_out(attendance=place, now=clock("2024-03-01 07:30"))
+    presence.check_in(attendance=place, now=clock("2024-03-01 07:10"))
+    presence.check_out(attendance=place, now=clock("2024-03-01 07:30"))
 
     recorded = record_many(community=lake, entries=[entry("07:00", "09:00")])
 

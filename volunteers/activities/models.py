@@ -2,38 +2,44 @@
 
 from typing import ClassVar
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from backend.communities.models import Community, TenantModel
+from backend.events.models import Cancellable, Scheduled, Series, Venue
 from backend.names import ComparedField
-from backend.tables import TenantForeignKey
+from backend.tables import PersonKey, TenantForeignKey
+from volunteers.teams.models import Team
 
 
-class Status(models.TextChoices):
-    """Whether an activity or a shift takes place."""
+class ServicePolicy(TenantModel):
+    """What a community decides about its volunteering; one row, made by the first change.
 
-    PLANNED = "planned"
-    CANCELLED = "cancelled"
+    ``categories`` lists what activities may be planned as; empty: whatever has a rule for hours.
+    """
 
-
-class Cancellable(TenantModel):
-    """A planned thing that may be cancelled, with the ``reason`` that volunteers read."""
-
-    status = models.CharField(max_length=9, choices=Status, default=Status.PLANNED)
-    reason = models.CharField(max_length=200, blank=True)
-    cancelled_at = models.DateTimeField(null=True)
+    categories = ArrayField(models.CharField(max_length=40), default=list)
+    leaders_verify = models.BooleanField(default=False)  # hours of their own team's activities
+    publicity_days = models.PositiveSmallIntegerField(default=0)  # before hours become final
+    longest_day_minutes = models.PositiveSmallIntegerField(null=True)  # of one volunteer and day
 
     class Meta:
-        abstract = True
         constraints: ClassVar = [
-            models.CheckConstraint(
-                name="%(class)s_cancelled_is_complete",
-                condition=Q(status="planned", cancelled_at__isnull=True)
-                | Q(status="cancelled", cancelled_at__isnull=False),
-            )
+            models.UniqueConstraint(name="service_policy_once", fields=["community"])
         ]
+
+    def __str__(self) -> str:
+        return f"service policy of {self.community_id}"
+
+
+class CheckInMode(models.TextChoices):
+    """How presence at an activity is recorded."""
+
+    IN_OUT = "in_out"  # check in and out; minutes between
+    IN_ONLY = "in_only"  # check in; minutes run to the shift's end
+    LEADER = "leader"  # a leader marks who was there; the whole shift unless shortened
 
 
 class Activity(Cancellable):
@@ -48,11 +54,37 @@ class Activity(Cancellable):
     title = models.CharField(max_length=80)
     title_compared = ComparedField(of="title")
     category = models.CharField(max_length=40)
+    description = models.CharField(max_length=500, blank=True)
+    team = TenantForeignKey(  # its leaders plan and mark; NULL: the staff do
+        Team, models.PROTECT, related_name="activities", db_index=False, null=True
+    )
+    series = TenantForeignKey(
+        Series, models.PROTECT, related_name="activities", db_index=False, null=True
+    )
+    venue = TenantForeignKey(
+        Venue, models.PROTECT, related_name="activities", db_index=False, null=True
+    )
     place = models.CharField(max_length=120, blank=True)
     is_public = models.BooleanField(default=False)  # a place may be somebody's home
+    check_in_mode = models.CharField(max_length=7, choices=CheckInMode, default=CheckInMode.IN_OUT)
+    geofence_metres = models.PositiveIntegerField(null=True)  # around the venue; NULL: none
+    walk_ins = models.BooleanField(default=False)  # whoever comes may check in without a sign-up
+    min_age = models.PositiveSmallIntegerField(null=True)
+    skills = ArrayField(models.CharField(max_length=20), default=list)  # wanted, not required
+    # What counts at most of one record, and of one volunteer's records of the activity in all.
+    longest_minutes = models.PositiveSmallIntegerField(null=True)
+    most_minutes = models.PositiveIntegerField(null=True)
+    serves = PersonKey(null=True)  # a person who is helped, and may say how it was
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta(Cancellable.Meta):
+        constraints: ClassVar = [
+            *Cancellable.Meta.constraints,
+            models.CheckConstraint(
+                name="activity_geofence_has_a_venue",
+                condition=Q(geofence_metres__isnull=True) | Q(venue__isnull=False),
+            ),
+        ]
         indexes: ClassVar = [
             models.Index(name="activity_by_title", fields=["community", "title_compared"]),
             models.Index(name="activity_newest", fields=["community", "-id"]),
@@ -62,19 +94,47 @@ class Activity(Cancellable):
         return self.title
 
 
-class Shift(Cancellable):
-    """One time slot of an activity, for at most ``capacity`` volunteers (NULL: any number)."""
+class ShiftPattern(TenantModel):
+    """A time slot that an activity has on each occurrence of its series, by the local clock."""
+
+    activity = TenantForeignKey(Activity, models.PROTECT, related_name="patterns", db_index=False)
+    from_time = models.TimeField()
+    until_time = models.TimeField()
+    capacity = models.PositiveSmallIntegerField(null=True)
+    wanted = models.PositiveSmallIntegerField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                name="shift_pattern_once", fields=["community", "activity", "from_time"]
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.activity_id} at {self.from_time}"
+
+
+class Shift(Scheduled):
+    """One time slot of an activity, for at most ``capacity`` volunteers (NULL: any number).
+
+    ``wanted`` is how many are needed, say at rush hour.
+    """
 
     activity = TenantForeignKey(Activity, models.PROTECT, related_name="shifts", db_index=False)
-    starts_at = models.DateTimeField()
-    ends_at = models.DateTimeField()
+    pattern = TenantForeignKey(
+        ShiftPattern, models.PROTECT, related_name="shifts", db_index=False, null=True
+    )
     capacity = models.PositiveSmallIntegerField(null=True)
+    wanted = models.PositiveSmallIntegerField(null=True)
 
-    class Meta(Cancellable.Meta):
+    class Meta(Scheduled.Meta):
         constraints: ClassVar = [
-            *Cancellable.Meta.constraints,
+            *Scheduled.Meta.constraints,
+            models.UniqueConstraint(
+                name="shift_once_an_occurrence", fields=["community", "occurrence", "pattern"]
+            ),
             models.CheckConstraint(
-                name="shift_ends_after_it_begins", condition=Q(ends_at__gt=F("starts_at"))
+                name="shift_wants_no_more_than_fit", condition=Q(wanted__lte=F("capacity"))
             ),
         ]
         indexes: ClassVar = [

@@ -6,7 +6,8 @@ from django.db.models.functions import Now
 from backend.accounts.models import User
 from backend.communities.models import Community
 from backend.communities.selectors import HANDLES, WATCHES_OVER, communities_of, in_reach
-from volunteers.activities.models import Activity, Shift, Status
+from backend.events.models import Status
+from volunteers.activities.models import Activity, Shift
 
 IS_TO_COME = Q(status=Status.PLANNED, ends_at__gt=Now())  # of shifts: running ones too
 OF_SHIFTS = "activity__estate"

@@ -5,9 +5,10 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from backend.communities.models import Community
+from backend.events.models import Status
 from points.rules import selectors as points
 from volunteers.activities.errors import ActivityCancelled, ShiftTimesInvalid
-from volunteers.activities.models import Activity, Shift, Status
+from volunteers.activities.models import Activity, Shift
 
 LONGEST_SHIFT = timedelta(hours=24)
 

@@ -5,7 +5,12 @@ from typing import ClassVar
 
 import pgtrigger
 from django.contrib.postgres.constraints import ExclusionConstraint
-from django.contrib.postgres.fields import DateTimeRangeField, RangeBoundary, RangeOperators
+from django.contrib.postgres.fields import (
+    ArrayField,
+    DateTimeRangeField,
+    RangeBoundary,
+    RangeOperators,
+)
 from django.db import models
 from django.db.models import F, Func, Q
 from django.db.models.functions import Now
@@ -33,11 +38,20 @@ def beyond_a_void(*may_change: str) -> str:
     )"""
 
 
+class PositionMark(models.TextChoices):
+    """Why a position does not show that somebody was at the venue."""
+
+    NONE_SENT = "none_sent"
+    INACCURATE = "inaccurate"
+    OUTSIDE = "outside"
+
+
 class Attendance(TenantModel):
     """One volunteer at one shift: signed up → checked in → checked out → verified | rejected.
 
-    A sign-up may end as cancelled before check-in, and verified hours as voided. ``reason`` says
-    why hours were rejected or voided.
+    A sign-up may end as cancelled before check-in or as a no-show, and verified hours as voided.
+    Where hours are made public first, they are published between check-out and verified.
+    ``reason`` says why hours were rejected or voided.
     """
 
     class Status(models.TextChoices):
@@ -46,10 +60,33 @@ class Attendance(TenantModel):
         CHECKED_IN = "checked_in"
         CHECKED_OUT = "checked_out"
         VERIFIED = "verified"
+        PUBLISHED = "published"  # verified, and open to objections until it is final
         REJECTED = "rejected"
         VOIDED = "voided"
+        NO_SHOW = "no_show"
 
-    DOES_NOT_COUNT: ClassVar = (Status.REJECTED, Status.CANCELLED, Status.VOIDED)
+    class Proof(models.TextChoices):
+        """How presence was shown."""
+
+        OWN_WORD = "own_word"
+        VENUE_CODE = "venue_code"
+        OWN_CODE = "own_code"  # the volunteer's, scanned by a leader
+        LEADER = "leader"  # who marked them
+        PAPER = "paper"
+
+    class Cut(models.TextChoices):
+        """Which limit cut the minutes."""
+
+        RECORD = "record"
+        ACTIVITY = "activity"
+        DAY = "day"
+
+    DOES_NOT_COUNT: ClassVar = (
+        Status.REJECTED,
+        Status.CANCELLED,
+        Status.VOIDED,
+        Status.NO_SHOW,
+    )
 
     shift = TenantForeignKey(Shift, models.PROTECT, related_name="attendances", db_index=False)
     volunteer = PersonKey()
@@ -66,6 +103,21 @@ class Attendance(TenantModel):
     # The verifier should look: the phone was offline, or nobody checked out.
     was_offline = models.BooleanField(default=False)
     check_out_was_forgotten = models.BooleanField(default=False)
+    # How presence was shown, by whom if not by the volunteer, and what stands against it.
+    proof = models.CharField(max_length=10, choices=Proof, default=Proof.OWN_WORD)
+    checked_in_by = PersonKey(null=True)
+    checked_out_by = PersonKey(null=True)
+    corrected_by = PersonKey(null=True)  # the last time; each correction is on record
+    position_mark = models.CharField(max_length=10, choices=PositionMark, blank=True, default="")
+    distance_metres = models.PositiveIntegerField(null=True)  # from the venue; no position is kept
+    accuracy_metres = models.PositiveIntegerField(null=True)  # as the phone said
+    device_digest = models.CharField(max_length=64, blank=True, default="")
+    is_walk_in = models.BooleanField(default=False)
+    is_backfilled = models.BooleanField(default=False)  # from paper or an import
+    signals = ArrayField(models.CharField(max_length=20), default=list)  # what a verifier looks at
+    # Minutes count to here, if a limit cuts them before the check-out.
+    counts_until = models.DateTimeField(null=True)
+    cut_by = models.CharField(max_length=8, choices=Cut, blank=True, default="")
     worked_minutes = models.PositiveIntegerField(null=True)  # computed here, never sent
     verified_at = models.DateTimeField(null=True)
     verified_by = PersonKey(null=True)
@@ -84,7 +136,16 @@ class Attendance(TenantModel):
                 condition=Q(check_in_nonce__isnull=False),
             ),
             models.CheckConstraint(
-                name="hours_verified_by_another", condition=~Q(verified_by=F("volunteer"))
+                name="hours_verified_by_another",
+                condition=~Q(verified_by=F("volunteer"))
+                & ~Q(verified_by=F("checked_in_by"))
+                & ~Q(verified_by=F("checked_out_by"))
+                & ~Q(verified_by=F("corrected_by")),
+            ),
+            models.CheckConstraint(
+                name="hours_cut_is_complete",
+                condition=Q(cut_by="", counts_until__isnull=True)
+                | ~Q(cut_by="") & Q(counts_until__isnull=False),
             ),
             models.CheckConstraint(
                 name="hours_voided_by_another",
@@ -102,7 +163,7 @@ class Attendance(TenantModel):
             ),
             models.CheckConstraint(
                 name="verified_hours_are_complete",
-                condition=~Q(status__in=["verified", "voided"])
+                condition=~Q(status__in=["published", "verified", "voided"])
                 | Q(
                     checked_out_at__isnull=False,
                     worked_minutes__isnull=False,
@@ -129,7 +190,7 @@ class Attendance(TenantModel):
                     ),
                 ],
                 condition=Q(checked_in_at__isnull=False)
-                & ~Q(status__in=["rejected", "cancelled", "voided"]),
+                & ~Q(status__in=["rejected", "cancelled", "voided", "no_show"]),
             ),
         ]
         indexes: ClassVar = [
@@ -160,7 +221,8 @@ class Attendance(TenantModel):
         if self.checked_in_at is None or self.checked_out_at is None:
             return None
         since = max(self.checked_in_at, self.shift.starts_at)
-        return since, max(since, min(self.checked_out_at, self.shift.ends_at))
+        until = self.counts_until or self.checked_out_at
+        return since, max(since, min(until, self.shift.ends_at))
 
     @property
     def award_source(self) -> str:

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from backend.celery import SWEEP_AT_MOST
 from volunteers.attendance.models import Attendance
-from volunteers.attendance.services import hours
+from volunteers.attendance.services import presence
 
 
 @shared_task
@@ -25,4 +25,4 @@ def sweep_forgotten_check_outs() -> None:
 def close_forgotten(community_id: str, attendance_id: str) -> None:
     """Check out one volunteer at the shift's end. Idempotent."""
     place = Attendance.objects.get(community=UUID(community_id), pk=UUID(attendance_id))
-    hours.close_forgotten(attendance=place)
+    presence.close_forgotten(attendance=place)

@@ -42,7 +42,7 @@ from points.ledger import selectors as points
 from points.rules import services as rules
 from points.rules.errors import RuleInvalid, RuleMissing
 from volunteers.activities import services as activities
-from volunteers.attendance.services import hours, sign_ups
+from volunteers.attendance.services import hours, presence, sign_ups
 from volunteers.attendance.sheets import HoursSheet
 from volunteers.models import Activity, Attendance, Volunteer
 from volunteers.people.services.people import enrol
@@ -234,7 +234,7 @@ class Replay:
                 ends_at=ends_at,
             )
             attendance = sign_ups.sign_up(shift=shift, volunteer=user, now=starts_at)
-            self._attendances[number] = hours.check_in(attendance=attendance, now=starts_at)
+            self._attendances[number] = presence.check_in(attendance=attendance, now=starts_at)
 
     def _leave(self, number: int) -> None:
         row = self._attended[number]
@@ -244,7 +244,7 @@ class Replay:
             )
         attendance, moment = self._attendances[number], row.values["checked_out_at"]
         with _unrefused(row, RuleMissing):
-            attendance = hours.check_out(attendance=attendance, now=moment)
+            attendance = presence.check_out(attendance=attendance, now=moment)
             hours.verify(attendance=attendance, verifier=self.verifier, now=moment)
 
     def _redeem(self, number: int) -> None:

@@ -20,9 +20,10 @@ from backend.communities.api.serializers import CommunityInBriefSerializer, Reas
 from backend.communities.api.shown import reached_place
 from backend.communities.models import Community
 from backend.communities.selectors import HANDLES, community_among
+from backend.events.models import Status
 from volunteers.activities import selectors, services
 from volunteers.activities.api.shifts import PlacesSerializer
-from volunteers.activities.models import Activity, Shift, Status
+from volunteers.activities.models import Activity, Shift
 from volunteers.attendance.selectors import with_places
 from volunteers.attendance.services import planning
 

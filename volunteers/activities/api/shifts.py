@@ -14,8 +14,9 @@ from backend.api.paging import CursorPagination
 from backend.api.serializers import ReadSerializer
 from backend.api.views import ListView, OpenView, below, seen, writes
 from backend.communities.api.serializers import CommunityInBriefSerializer, ReasonSerializer
+from backend.events.models import Status
 from volunteers.activities import selectors, services
-from volunteers.activities.models import Activity, Shift, Status
+from volunteers.activities.models import Activity, Shift
 from volunteers.attendance.models import Attendance
 from volunteers.attendance.selectors import with_places
 from volunteers.attendance.services import planning

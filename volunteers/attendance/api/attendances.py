@@ -24,7 +24,7 @@ from volunteers.activities.selectors import shifts_for, shifts_watched_by
 from volunteers.attendance import selectors
 from volunteers.attendance.api.earnings import AwardedSerializer, EarningSerializer
 from volunteers.attendance.models import Attendance, RefusedClaim
-from volunteers.attendance.services import hours, sign_ups
+from volunteers.attendance.services import hours, presence, sign_ups
 
 
 # --- shapes -----------------------------------------------------------------------------------
@@ -210,7 +210,7 @@ class CheckInView(APIView):
 
     @writes(AttendanceSerializer, MINE, body=CheckInSerializer)
     def post(self, user: User, attendance: Attendance, **facts: Any) -> Attendance:
-        return hours.check_in(attendance=attendance, **facts)
+        return presence.check_in(attendance=attendance, **facts)
 
 
 class CheckOutView(APIView):
@@ -218,7 +218,7 @@ class CheckOutView(APIView):
 
     @writes(AttendanceSerializer, MINE, body=CheckOutSerializer)
     def post(self, user: User, attendance: Attendance, **facts: Any) -> Attendance:
-        return hours.check_out(attendance=attendance, **facts)
+        return presence.check_out(attendance=attendance, **facts)
 
 
 class CancelView(APIView):

@@ -10,10 +10,11 @@ from django.utils import timezone
 
 from backend.accounts.models import User
 from backend.audit import services as trail
+from backend.events.models import Status
 from backend.ids import new_id
 from volunteers.activities import services as activities
 from volunteers.activities.errors import ActivityCancelled, ActivityOver, ShiftCancelled, ShiftOver
-from volunteers.activities.models import Activity, Shift, Status
+from volunteers.activities.models import Activity, Shift
 from volunteers.activities.selectors import shifts_of
 from volunteers.attendance import errors
 from volunteers.attendance.models import Attendance

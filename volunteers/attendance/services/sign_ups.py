@@ -10,13 +10,14 @@ from django.utils import timezone
 from backend.accounts.models import User
 from backend.accounts.services import guardians
 from backend.communities.services import roles
+from backend.events.models import Status
 from backend.notices import services as notices
 from backend.registries.leaving import Leaving
 from volunteers.activities.errors import ShiftCancelled, ShiftOver
-from volunteers.activities.models import Shift, Status
+from volunteers.activities.models import Shift
 from volunteers.attendance.errors import AttendanceStatusWrong, ShiftFull
 from volunteers.attendance.models import Attendance
-from volunteers.attendance.services import hours
+from volunteers.attendance.services import presence
 
 
 @transaction.atomic
@@ -65,7 +66,7 @@ def cancel(*, attendance: Attendance) -> Attendance:
 
     Raises AttendanceStatusWrong once the volunteer has checked in.
     """
-    attendance = hours.locked(attendance)
+    attendance = presence.locked(attendance)
     if attendance.status == Attendance.Status.CANCELLED:
         return attendance
     if attendance.status != Attendance.Status.SIGNED_UP:
@@ -90,7 +91,7 @@ def end_what_runs(leaving: Leaving) -> None:
     # All of them are locked before the first is ended.
     for attendance in list(running.select_for_update(no_key=True, of=("self",))):
         if attendance.status == Attendance.Status.CHECKED_IN:
-            hours.end(attendance=attendance, at=leaving.at)
+            presence.end(attendance=attendance, at=leaving.at)
         else:
             cancel(attendance=attendance)
 

@@ -11,12 +11,13 @@ from django.utils import timezone
 
 from backend.communities.models import Community
 from backend.errors import Refusal
+from backend.events.models import Status
 from backend.ids import new_id
 from backend.names import of_thing
 from points.rules import selectors as points
 from points.rules.services import minutes_between
 from volunteers.activities.errors import CategoryUnknown, ShiftCancelled, ShiftTimesInvalid
-from volunteers.activities.models import Activity, Shift, Status
+from volunteers.activities.models import Activity, Shift
 from volunteers.activities.services import LONGEST_SHIFT
 from volunteers.attendance import errors
 from volunteers.attendance.models import Attendance
@@ -106,6 +107,8 @@ def record_many(*, community: Community, entries: list[PaperHours]) -> list[Reco
         )
         answer.status_before = place.status if place else ""
         attendance.status = Attendance.Status.CHECKED_OUT
+        attendance.proof = Attendance.Proof.PAPER
+        attendance.is_backfilled = True
         attendance.checked_in_at, attendance.checked_out_at = entry.times
         attendance.worked_minutes = minutes_between(*entry.times)
         (kept if place else new).append(attendance)
@@ -113,7 +116,8 @@ def record_many(*, community: Community, entries: list[PaperHours]) -> list[Reco
         made[entry] = attendance.pk
     Attendance.objects.bulk_create(new)
     Attendance.objects.filter(community=community).bulk_update(
-        kept, ["status", "checked_in_at", "checked_out_at", "worked_minutes"]
+        kept,
+        ["status", "proof", "is_backfilled", "checked_in_at", "checked_out_at", "worked_minutes"],
     )
     return answers
 
@@ -130,6 +134,8 @@ def take_back(community: Community, recorded: list[Recorded]) -> None:
         if answer.status_before:
             mine.update(
                 status=answer.status_before,
+                proof=Attendance.Proof.OWN_WORD,
+                is_backfilled=False,
                 checked_in_at=None,
                 checked_out_at=None,
                 worked_minutes=None,

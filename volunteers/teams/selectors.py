@@ -1,0 +1,14 @@
+"""Queries for teams and their members, named for the reader."""
+
+from django.db.models import QuerySet
+
+from backend.accounts.models import User
+from volunteers.teams.models import Team, TeamMember
+
+
+def led_by(user: User) -> QuerySet[Team]:
+    """Return the teams that ``user`` leads now, in whatever community."""
+    leads = TeamMember.objects.filter(volunteer=user, is_leader=True)
+    return Team.objects.filter(
+        community__in=leads.values("community"), pk__in=leads.values("team"), dissolved_at=None
+    )
