@@ -322,7 +322,7 @@ SPECTACULAR_SETTINGS = {
         "PartnershipMoveEnum": "merchants.partners.api.partnerships.MOVES",
         "PartnershipStatusEnum": "merchants.models.Partnership.Status",
         "PayoutStatusEnum": "backend.payouts.models.Payout.Status",
-        "PlannedStatusEnum": "volunteers.activities.models.Status",
+        "PlannedStatusEnum": "backend.events.models.Status",
         "PlaceKindEnum": "backend.communities.models.Community.Kind",
         "RedemptionStatusEnum": "merchants.models.Redemption.Status",
         "ReportStatusEnum": "volunteers.models.Report.Status",
@@ -350,6 +350,8 @@ IDEMPOTENCY_KEEP = timedelta(days=7)
 VOUCHER_LIFETIME = timedelta(minutes=env.int("LINLI_VOUCHER_MINUTES", default=1440))
 PAY_CODE_LIFETIME = timedelta(seconds=60)
 INVITATION_LIFETIME = timedelta(hours=72)
+# How far ahead the occurrences of a series are made.
+SERIES_AHEAD = timedelta(days=env.int("LINLI_SERIES_AHEAD_DAYS", default=62))
 REMINDER_LEAD = timedelta(minutes=env.int("LINLI_REMINDER_LEAD_MINUTES", default=120))
 # Within so many days each community's books are read whole; the other nights, what is new.
 VERIFY_WHOLE_DAYS = env.int("LINLI_VERIFY_WHOLE_DAYS", default=7)
@@ -383,6 +385,7 @@ NIGHTLY: dict[str, Any] = {
     "points.expiry.tasks.sweep_expiry_notices": {"hour": 9, "minute": 0},
     # Each night, though a period is a month: a night that was missed is made up for by the next.
     "merchants.settlement.tasks.sweep_unsettled": {"hour": 2, "minute": 10},
+    "backend.events.tasks.sweep_series": {"hour": 1, "minute": 20},
     "backend.verification.tasks.sweep_verifications": {"hour": 4, "minute": 20},
     "volunteers.reports.tasks.forget_old_coordinates": {"hour": 3, "minute": 10},
     "backend.privacy.tasks.sweep_erasures": {"hour": 2, "minute": 50},

@@ -25,6 +25,7 @@ APIS = [
     "backend.outbox.api",
     "backend.notices.api",
     "backend.documents.api",
+    "backend.events.api",
     "backend.payouts.api",
     "backend.sampling.api",
     "backend.verification.api",

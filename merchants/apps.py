@@ -13,10 +13,11 @@ class MerchantsConfig(AppConfig):
 
     def ready(self) -> None:
         from backend.documents.services import register
+        from backend.events import planners
         from backend.payouts import subjects
         from backend.sampling import subjects as sampling
         from backend.webhooks import owners
-        from merchants.catalogue.services import offers, raised
+        from merchants.catalogue.services import fairs, offers, raised
         from merchants.giving.services import giving_back, wishes
         from merchants.partners.selectors import counts_while
         from merchants.partners.services import increases, partnerships
@@ -34,6 +35,7 @@ class MerchantsConfig(AppConfig):
         sampling.register("redemption", REDEMPTIONS)
         counts_while(is_unsettled)
         owners.declare(webhooks.OWNERS)
+        planners.register(fairs.PLANNER)
         for declaring in (increases, partnerships, offers, wishes):
             increases.declare(declaring.INCREASES)
         raised.counts_pieces(pieces_held)

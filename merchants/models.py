@@ -1,6 +1,13 @@
 """Merchants, their offers, redemptions, and what communities owe them."""
 
-from merchants.catalogue.models import Fair, FairStall, Offer, OfferPrice, StockMove
+from merchants.catalogue.models import (
+    Fair,
+    FairStall,
+    Offer,
+    OfferPrice,
+    SeriesStall,
+    StockMove,
+)
 from merchants.giving.models import Campaign, Disbursement, Donation, Sponsorship, Wish
 from merchants.partners.models.increases import Increase
 from merchants.partners.models.listings import ActivityMatch, Listing

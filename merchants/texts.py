@@ -56,6 +56,18 @@ register(
         _("Your statement has been paid"),
         _("%(community)s, %(number)s: %(yuan)s yuan."),
     ),
+    fair_reminder=(
+        _("Your stall opens soon"),
+        _("%(fair)s, %(begins)s at %(place)s: %(merchant)s has a stall there."),
+    ),
+    fair_moved=(
+        _("A fair with your stall was moved"),
+        _("%(fair)s now begins %(begins)s at %(place)s. %(merchant)s has a stall there."),
+    ),
+    fair_cancelled=(
+        _("A fair with your stall was cancelled"),
+        _("%(fair)s, %(begins)s at %(place)s, does not take place: %(reason)s"),
+    ),
     webhook_switched_off=(
         _("Your webhook was switched off"),
         _("Nothing reached %(host)s for days. Mend it, switch it on, then redeliver."),

@@ -28,6 +28,7 @@ ACROSS = {
     "backend/webhooks/services.py:_switch_off_what_fails": ENDPOINT,
     "backend/webhooks/services.py:redeliver_since": ENDPOINT,
     "merchants/webhooks/api.py:_redelivered": ENDPOINT,
+    "backend/events/tasks.py:sweep_series": SWEEP,
     "backend/outbox/services.py:shares": SWEEP,
     "backend/outbox/selectors.py:_figures": "An operator's figures are those of all communities.",
     "merchants/redemption/services/pay_codes.py:forget_old": SWEEP,

@@ -23,6 +23,8 @@ BY_NAME = {
     "bank": "农商行",
     "nonce": "lift-1",
     "hours": "周一至周日 9:00–21:00",
+    "from_time": "09:00",
+    "until_time": "11:30",
     "ends_at": "2026-03-01T10:00:00+08:00",
     "period_end": "2026-04-01",
     "valid_until": "2026-12-31",

@@ -4,7 +4,7 @@ tests/backend/test_what_people_type.py finds every field of the API that is not 
 """
 
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -76,6 +76,20 @@ class DateField(serializers.DateField):
         if not days.is_sensible(day):
             self.fail("date_out_of_range", earliest=days.EARLIEST, latest=days.LATEST)
         return day
+
+
+class TimeOfDayField(serializers.RegexField):
+    """A time by a community's clock, to the minute, such as ``07:30``."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(r"^(?:[01][0-9]|2[0-3]):[0-5][0-9]\Z", **kwargs)
+
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        told = super().run_validation(data)
+        return time.fromisoformat(told) if isinstance(told, str) else told
+
+    def to_representation(self, value: Any) -> str:
+        return value if isinstance(value, str) else f"{value:%H:%M}"
 
 
 class DateTimeField(serializers.DateTimeField):

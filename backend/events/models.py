@@ -39,8 +39,9 @@ class Cancellable(TenantModel):
 class Venue(TenantModel):
     """A place where things happen: a station, a square, a hall.
 
-    ``opening_hours`` are ``[weekday, "HH:MM", "HH:MM"]`` by the community's clock, Monday being 1;
-    an empty list means always open. A venue with a point can prove presence.
+    ``opening_hours`` are a ``weekday``, Monday being 1, with ``from_time`` and ``until_time`` as
+    ``"HH:MM"`` by the community's clock, of which an ``until_time`` of 00:00 is the day's end; an
+    empty list means always open. A venue with a point can prove presence.
     """
 
     estate = models.ForeignKey(

@@ -27,6 +27,16 @@ class FairOver(Conflict):
     title = _("This fair is over.")
 
 
+class FairBegun(Conflict):
+    code = "fair_begun"
+    title = _("This fair has begun; it can not be moved.")
+
+
+class FairCancelled(Conflict):
+    code = "fair_cancelled"
+    title = _("This fair was cancelled.")
+
+
 class FairsOverlap(Conflict):
     """Merchants named in ``merchants`` are at another fair at that time."""
 

@@ -12,7 +12,8 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from backend.communities.models import TenantModel
-from backend.tables import PersonKey, TenantForeignKey
+from backend.events.models import Scheduled, Series, Venue
+from backend.tables import PersonKey, TenantForeignKey, never, set_once
 from merchants.partners.models.partnerships import Partnership
 from merchants.triggers import not_their_own
 
@@ -207,33 +208,75 @@ class StockMove(TenantModel):
         return f"{self.offer_id}: {self.change:+}"
 
 
-class Fair(TenantModel):
-    """A redemption fair. Redemptions of its merchants while it lasts count as the fair's."""
+class SeriesStall(TenantModel):
+    """A merchant that is to have a stall at the fair of each occurrence of a series."""
 
-    title = models.CharField(max_length=60)
-    place = models.CharField(max_length=120, blank=True)
-    starts_at = models.DateTimeField()
-    ends_at = models.DateTimeField()
-    partners = models.ManyToManyField(Partnership, through="FairStall", related_name="+")
-    announced_at = models.DateTimeField(db_default=Now())
-    announced_by = PersonKey()
-    cancelled_at = models.DateTimeField(null=True)
-    cancelled_by = PersonKey(null=True)
+    series = TenantForeignKey(Series, models.PROTECT, related_name="stalls", db_index=False)
+    partnership = TenantForeignKey(
+        Partnership, models.PROTECT, related_name="series_stalls", db_index=False
+    )
+    placed_by = PersonKey()  # whose fairs they are
 
     class Meta:
         constraints: ClassVar = [
-            models.CheckConstraint(
-                name="fair_ends_after_it_begins", condition=Q(ends_at__gt=F("starts_at"))
+            models.UniqueConstraint(
+                name="series_stall_once", fields=["community", "series", "partnership"]
             )
+        ]
+        triggers: ClassVar = [
+            not_their_own("series_stall_not_their_own", pgtrigger.Insert, "NEW.placed_by_id")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.partnership_id} at {self.series_id}"
+
+
+class Fair(Scheduled):
+    """A redemption fair. Redemptions of its merchants while it lasts count as the fair's.
+
+    It may be moved until it begins.
+    """
+
+    title = models.CharField(max_length=60)
+    venue = TenantForeignKey(Venue, models.PROTECT, related_name="+", db_index=False, null=True)
+    place = models.CharField(max_length=120, blank=True)
+    partners = models.ManyToManyField(Partnership, through="FairStall", related_name="+")
+    announced_at = models.DateTimeField(db_default=Now())
+    announced_by = PersonKey()
+    cancelled_by = PersonKey(null=True)
+
+    class Meta(Scheduled.Meta):
+        constraints: ClassVar = [
+            *Scheduled.Meta.constraints,
+            models.UniqueConstraint(
+                name="fair_once_an_occurrence", fields=["community", "occurrence"]
+            ),
         ]
         indexes: ClassVar = [models.Index(name="fair_by_end", fields=["community", "ends_at"])]
         triggers: ClassVar = [
             pgtrigger.Protect(name="fair_stays", operation=pgtrigger.Delete),
-            pgtrigger.ReadOnly(name="fair_is_final", exclude=["cancelled_at", "cancelled_by"]),
+            pgtrigger.ReadOnly(
+                name="fair_is_final",
+                exclude=[
+                    *("starts_at", "ends_at", "venue", "place"),
+                    *("status", "reason", "cancelled_at", "cancelled_by"),
+                ],
+            ),
+            never(
+                "fair_begun_is_not_moved",
+                "OLD.starts_at <= now() AND (OLD.starts_at, OLD.ends_at, OLD.venue_id, OLD.place)"
+                " IS DISTINCT FROM (NEW.starts_at, NEW.ends_at, NEW.venue_id, NEW.place)",
+            ),
+            set_once("fair_cancelled_stays_so", "cancelled_at"),
         ]
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def where(self) -> str:
+        """The venue and the place there, in words; empty if nothing is said of it."""
+        return " ".join(filter(None, [self.venue.name if self.venue else "", self.place]))
 
 
 class FairStall(TenantModel):

@@ -9,7 +9,15 @@ from django.utils import timezone
 from backend.accounts.models import User
 from backend.communities.models import Community
 from backend.communities.selectors import HANDLES, WATCHES_OVER, communities_of, communities_where
-from merchants.catalogue.models import Fair, FairStall, Offer, OfferPrice, StockMove
+from backend.events.models import Series, Status
+from merchants.catalogue.models import (
+    Fair,
+    FairStall,
+    Offer,
+    OfferPrice,
+    SeriesStall,
+    StockMove,
+)
 from merchants.partners.models.merchants import Merchant
 from merchants.partners.models.partnerships import Partnership
 from merchants.partners.selectors import (
@@ -133,13 +141,32 @@ def fairs_known_to(user: User) -> QuerySet[Fair]:
 
 
 def fairs_handled_by(user: User) -> QuerySet[Fair]:
-    """Return the fairs that ``user`` may cancel as staff, newest first."""
+    """Return the fairs that ``user`` may move and cancel as staff, newest first."""
     return _fairs(Fair.objects.filter(community__in=communities_where(user, HANDLES)))
+
+
+def series_with_stalls(user: User) -> QuerySet[Series]:
+    """Return the series whose stalls ``user`` may read as staff or auditor."""
+    return _series(communities_where(user, WATCHES_OVER))
+
+
+def series_given_stalls_by(user: User) -> QuerySet[Series]:
+    """Return the series whose stalls ``user`` may set as staff."""
+    return _series(communities_where(user, HANDLES))
+
+
+def _series(communities: QuerySet[Community]) -> QuerySet[Series]:
+    stalls = SeriesStall.objects.filter(community__in=communities).select_related("partnership")
+    return (
+        Series.objects.filter(community__in=communities)
+        .select_related("community")
+        .prefetch_related(Prefetch("stalls", stalls.order_by("partnership__name")))
+    )
 
 
 def _to_come(user: User) -> QuerySet[Fair]:
     return Fair.objects.filter(
-        community__in=communities_of(user), ends_at__gt=timezone.now(), cancelled_at__isnull=True
+        community__in=communities_of(user), ends_at__gt=timezone.now(), status=Status.PLANNED
     )
 
 
@@ -150,7 +177,7 @@ def _has_stall(**whose: Any) -> Q:
 
 def _fairs(fairs: QuerySet[Fair]) -> QuerySet[Fair]:
     return (
-        fairs.select_related("community")
+        fairs.select_related("community", "venue")
         .prefetch_related(Prefetch("partners", Partnership.objects.order_by("name")))
         .order_by("-id")
     )

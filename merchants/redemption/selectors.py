@@ -14,6 +14,7 @@ from backend.communities.selectors import (
     communities_where,
     known_to,
 )
+from backend.events.models import Status
 from merchants.catalogue.models import Fair, Offer
 from merchants.partners.models.merchants import Device, Merchant
 from merchants.partners.models.partnerships import Partnership
@@ -163,7 +164,7 @@ def taken_at(fair: Fair) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         closed_at__gte=fair.starts_at,
     ).annotate(at=Coalesce(Subquery(_scan_of(fair.community_id).values("counts_at")), "closed_at"))
     redeemed = redeemed.filter(at__gte=fair.starts_at, at__lt=fair.ends_at)
-    if fair.cancelled_at is not None:
+    if fair.status == Status.CANCELLED:
         redeemed = redeemed.none()
     given_back = Refund.objects.filter(
         community_id=fair.community_id, redemption__in=redeemed

@@ -28,6 +28,7 @@ FREE_TABLES = {
     "merchants_fairstall": "It tells who stands there.",
     "merchants_listing": "It tells what a merchant needs or offers, for people to read.",
     "merchants_paycode": "A secret of a minute; what it paid is a redemption.",
+    "merchants_seriesstall": "It tells who is to stand there.",
     "merchants_statedattendance": "The service minutes of a statement are sealed with it.",
     "merchants_statementquestion": "Words between people about a line that is sealed.",
     "merchants_stockmove": "Stock is counted on a shelf; nobody is owed it.",

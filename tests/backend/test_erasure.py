@@ -534,6 +534,7 @@ REFERS_TO_A_PERSON = {
     "merchants.ActivityMatch.ended_by": AN_ACT,
     "merchants.Fair.announced_by": AN_ACT,
     "merchants.Fair.cancelled_by": AN_ACT,
+    "merchants.SeriesStall.placed_by": AN_ACT,
     "merchants.Listing.added_by": AN_ACT,
     "merchants.Listing.closed_by": AN_ACT,
     "merchants.Invitation.revoked_by": AN_ACT,

@@ -2,17 +2,28 @@
 
 import csv
 import io
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 
 import pytest
 from django.db import DatabaseError, transaction
 from django.utils import timezone
 
-from merchants.catalogue.errors import FairNotInOrder, FairOver, FairsOverlap
+from backend.events.errors import SeriesCancelled, VenueClosed
+from backend.events.recurrence import Recurrence
+from backend.events.services import series as events
+from backend.events.services import venues
+from backend.notices.models import Notice
+from merchants.catalogue.errors import (
+    FairBegun,
+    FairCancelled,
+    FairNotInOrder,
+    FairOver,
+    FairsOverlap,
+)
 from merchants.catalogue.services import fairs
 from merchants.catalogue.services import offers as catalogue
 from merchants.models import Fair, MerchantMember, Partnership, Redemption
-from merchants.partners.errors import PartnerNotActive
+from merchants.partners.errors import OwnMerchant, PartnerNotActive
 from merchants.partners.services import partnerships as partners
 from merchants.redemption.selectors import taken_at
 from merchants.redemption.services import offline, refunds, voucher_tokens
@@ -172,8 +183,9 @@ def test_it_is_announced_found_and_cancelled(lake, tea_house, shop, zhao, zhou, 
         assert [merchant["name"] for merchant in found["merchants"]] == ["茶馆"]
 
     fair = f"/api/v1/fairs/{made.json()['id']}"
-    first = logged_in(zhao).post(f"{fair}/cancel").json()["cancelled_at"]
-    assert logged_in(zhao).post(f"{fair}/cancel").json()["cancelled_at"] == first
+    first = logged_in(zhao).post(f"{fair}/cancel", {"reason": "下雨"}).json()
+    assert (first["status"], first["reason"]) == ("cancelled", "下雨")
+    assert logged_in(zhao).post(f"{fair}/cancel", {"reason": "又下"}).json() == first
     assert logged_in(wang).get("/api/v1/fairs").json()["results"] == []
     assert logged_in(zhao).get(f"{fair}/report").json()["together"]["redemptions_count"] == 0
     assert (
@@ -238,8 +250,150 @@ def test_another_communitys_partner_is_not_there(hill, lake, zhao, logged_in):
 
 def test_what_was_announced_stays_and_is_over_at_its_end(announce, fair, zhao):
     with pytest.raises(FairOver):
-        fairs.cancel(fair=fair, by=zhao)
+        fairs.cancel(fair=fair, by=zhao, reason="雨")
     with pytest.raises(DatabaseError), transaction.atomic():
         Fair.objects.update(ends_at=timezone.now())
     with pytest.raises(DatabaseError), transaction.atomic():
         fair.stalls.all().delete()
+
+
+# --- moved, and told of -----------------------------------------------------------------------
+def told(user, kind):
+    return list(Notice.objects.filter(recipient=user, kind=kind).order_by("id"))
+
+
+def test_owners_are_reminded_and_told_of_a_move_and_of_the_end(announce, zhao, zhou, chen, lake):
+    fair = announce()
+    square = venues.make(place=lake, by=zhao, name="湖滨广场")
+    later = {
+        "starts_at": AT_NINE + timedelta(days=1),
+        "ends_at": AT_NOON + timedelta(days=1),
+        "venue_id": square.pk,
+        "place": "东侧",
+    }
+
+    (before,) = told(zhou, "fair_reminder")
+    for _ in range(2):
+        fairs.change(fair=fair, by=zhao, changes=later)
+    (reminder,) = told(zhou, "fair_reminder")
+    (moved,) = told(zhou, "fair_moved")
+
+    assert before.due_at == AT_NINE - timedelta(hours=2)
+    assert reminder.due_at == before.due_at + timedelta(days=1)
+    assert moved.facts["place"] == "湖滨广场 东侧"
+    assert moved.facts["merchant"] == "茶馆"
+
+    fairs.cancel(fair=fair, by=zhao, reason="下雨")
+
+    (cancelled,) = told(zhou, "fair_cancelled")
+    assert cancelled.facts["reason"] == "下雨"
+    (reminder,) = told(zhou, "fair_reminder")
+    assert reminder.withdrawn_at is not None
+    assert not Notice.objects.filter(recipient=chen).exists()  # a clerk
+
+
+def test_a_fair_that_has_begun_or_was_cancelled_is_not_moved(announce, zhao, fair):
+    later = {"ends_at": AT_NOON + timedelta(hours=1)}
+    with pytest.raises(FairBegun):
+        fairs.change(fair=fair, by=zhao, changes=later)
+    coming = fairs.cancel(fair=announce(), by=zhao, reason="雨")
+    with pytest.raises(FairCancelled):
+        fairs.change(fair=coming, by=zhao, changes=later)
+    for change in ({"title": "别的"}, {"cancelled_at": None, "status": "planned"}):
+        with pytest.raises(DatabaseError), transaction.atomic():
+            Fair.objects.filter(pk=coming.pk).update(**change)
+
+
+def test_a_fair_is_moved_to_no_other_fair_of_its_merchants(announce, zhao):
+    announce()
+    second = announce(starts_at=AT_NOON, ends_at=AT_NOON + timedelta(hours=1))
+    with pytest.raises(FairsOverlap):
+        fairs.change(fair=second, by=zhao, changes={"starts_at": AT_NOON - timedelta(hours=1)})
+    with pytest.raises(FairNotInOrder):
+        fairs.change(fair=second, by=zhao, changes={"ends_at": AT_NOON})
+
+
+def test_whoever_works_there_moves_no_fair_and_sets_no_stall(announce, tea_house, zhao, series):
+    fair = announce()
+    partners.employ(merchant=tea_house.merchant, user=zhao, role=MerchantMember.Role.CLERK)
+    with pytest.raises(OwnMerchant):
+        fairs.change(fair=fair, by=zhao, changes={"place": "我家门口"})
+    with pytest.raises(OwnMerchant):
+        fairs.set_stalls(series=series, partnerships=[tea_house], by=zhao)
+
+
+def test_no_fair_is_announced_when_its_venue_is_closed(announce, lake, zhao):
+    hours = [{"weekday": 1, "from_time": "08:00", "until_time": "09:00"}]
+    hall = venues.make(place=lake, by=zhao, name="礼堂", opening_hours=hours)
+    with pytest.raises(VenueClosed):
+        announce(venue_id=hall.pk)
+
+
+def test_staff_move_a_fair_and_find_it(announce, zhao, wang, logged_in):
+    fair = announce()
+    address = f"/api/v1/fairs/{fair.pk}"
+    body = {"place": "西门", "ends_at": (AT_NOON + timedelta(hours=1)).isoformat()}
+
+    moved = logged_in(zhao).patch(address, body, format="json").json()
+
+    assert moved["place"] == "西门"
+    assert datetime.fromisoformat(moved["ends_at"]) == AT_NOON + timedelta(hours=1)
+    assert logged_in(wang).get(address).json() == moved
+    assert logged_in(wang).patch(address, body, format="json").status_code == 404
+    for asked, found in (("day=2100-03-19", 1), ("day=2100-03-20", 0), ("text=西门", 1)):
+        listed = logged_in(zhao).get(f"/api/v1/communities/lake/fairs?{asked}").json()
+        assert len(listed["results"]) == found
+
+
+# --- of a series ------------------------------------------------------------------------------
+@pytest.fixture
+def series(lake, zhao):
+    return events.plan(
+        place=lake,
+        by=zhao,
+        title="99便民活动",
+        recurrence=Recurrence("week", (6,)),
+        starts_on=lake.today + timedelta(days=1),
+        from_time=time(9),
+        until_time=time(12),
+    )
+
+
+def test_each_occurrence_has_a_fair_with_the_stalls_of_the_series(
+    series, tea_house, noodle_bar, zhao, zhou, announce
+):
+    first, second, *others = events.coming_occurrences(series)
+    times = {"starts_at": second.starts_at, "ends_at": second.ends_at}
+    announce(partnerships=[noodle_bar], **times)  # the noodle bar is there instead
+
+    for _ in range(2):
+        fairs.set_stalls(series=series, partnerships=[tea_house, noodle_bar], by=zhao)
+
+    made = {fair.occurrence_id: fair for fair in Fair.objects.filter(occurrence__series=series)}
+    assert len(made) == len(others) + 2
+    assert set(made[first.pk].partners.all()) == {tea_house, noodle_bar}
+    assert set(made[second.pk].partners.all()) == {tea_house}
+    assert len(told(zhou, "fair_reminder")) == len(made)
+
+    fairs.set_stalls(series=series, partnerships=[tea_house], by=zhao)
+    partners.move(partnership=tea_house, status=Partnership.Status.SUSPENDED, by=zhao)
+    events.make_occurrences(series=series, until=series.made_until + timedelta(days=7))
+    assert Fair.objects.filter(occurrence__series=series).count() == len(made)  # nobody is there
+
+
+def test_staff_set_the_stalls_of_a_series(series, tea_house, noodle_bar, zhao, wang, logged_in):
+    address = f"/api/v1/series/{series.pk}/stalls"
+    body = {"partnership_ids": [str(noodle_bar.pk), str(tea_house.pk)]}
+
+    told = logged_in(zhao).put(address, body, format="json").json()
+
+    assert [stall["merchant"]["name"] for stall in told["stalls"]] == ["茶馆", "面馆"]
+    assert logged_in(zhao).get(address).json() == told
+    assert logged_in(wang).get(address).status_code == 404
+    unknown = {"partnership_ids": [str(series.pk)]}
+    refused = logged_in(zhao).put(address, unknown, format="json")
+    assert (refused.status_code, refused.json()["code"]) == (404, "partner_unknown")
+    events.cancel(series=series, by=zhao, reason="不办了")
+    with pytest.raises(SeriesCancelled):
+        fairs.set_stalls(series=series, partnerships=[], by=zhao)
+    assert set(Fair.objects.values_list("status", flat=True)) == {"cancelled"}

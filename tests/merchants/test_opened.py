@@ -79,7 +79,7 @@ def test_a_fair_to_come_is_opened_by_neighbours_merchants_and_staff(
 
     for reader in (chen, wang, zhao):
         assert logged_in(reader).get(f"/api/v1/fairs/{fair['id']}").json() == fair
-    logged_in(zhao).post(f"/api/v1/fairs/{fair['id']}/cancel")
+    logged_in(zhao).post(f"/api/v1/fairs/{fair['id']}/cancel", {"reason": "雨"})
     statuses = [
         logged_in(reader).get(f"/api/v1/fairs/{fair['id']}").status_code
         for reader in (chen, wang, zhao)

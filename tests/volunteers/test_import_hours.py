@@ -420,9 +420,7 @@ def test_a_category_no_rule_covers_is_refused_where_no_rule_is_for_all(take, hil
 
     _, err, failure = take(lines, community="hill")
 
-    assert err == [
-        "line 3, 类别: category_unknown: No rule of this community covers this category."
-    ]
+    assert err == ["line 3, 类别: category_unknown: The community has no such category."]
     assert failure == nothing(1)
 
 

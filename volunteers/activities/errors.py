@@ -2,12 +2,39 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from backend.errors import Conflict, Invalid
+from backend.errors import Conflict, Forbidden, Invalid, NotFound
 
 
 class CategoryUnknown(Invalid):
+    """The community pays hours of other categories, or lists those to choose from, if told."""
+
     code = "category_unknown"
-    title = _("No rule of this community covers this category.")
+    title = _("The community has no such category.")
+
+
+class TeamUnknown(NotFound):
+    code = "team_unknown"
+    title = _("There is no such team here.")
+
+
+class OwnTeamOnly(Forbidden):
+    code = "own_team_only"
+    title = _("Leaders plan for the teams that they lead; the staff plan the rest.")
+
+
+class GeofenceNeedsVenue(Invalid):
+    code = "geofence_needs_venue"
+    title = _("A geofence lies around a venue that has coordinates.")
+
+
+class WantedExceedsCapacity(Invalid):
+    code = "wanted_exceeds_capacity"
+    title = _("No more can be wanted than there are places.")
+
+
+class PatternsNeedSeries(Conflict):
+    code = "patterns_need_series"
+    title = _("Only an activity of a series has shifts that recur.")
 
 
 class ShiftTimesInvalid(Invalid):

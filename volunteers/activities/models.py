@@ -93,6 +93,16 @@ class Activity(Cancellable):
     def __str__(self) -> str:
         return self.title
 
+    @property
+    def where(self) -> str:
+        """The venue and the place there, in words; empty if nothing is said of it."""
+        return " ".join(filter(None, [self.venue.name if self.venue else "", self.place]))
+
+    @property
+    def current_patterns(self) -> "models.QuerySet[ShiftPattern]":
+        """What is planned on new occurrences of its series, in the order of the day."""
+        return self.patterns.filter(ended_at=None).order_by("from_time")
+
 
 class ShiftPattern(TenantModel):
     """A time slot that an activity has on each occurrence of its series, by the local clock."""
@@ -102,6 +112,7 @@ class ShiftPattern(TenantModel):
     until_time = models.TimeField()
     capacity = models.PositiveSmallIntegerField(null=True)
     wanted = models.PositiveSmallIntegerField(null=True)
+    ended_at = models.DateTimeField(null=True)  # planned no more; its shifts stay
 
     class Meta:
         constraints: ClassVar = [

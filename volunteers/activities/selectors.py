@@ -1,13 +1,13 @@
 """Queries for activities and shifts, named for the reader."""
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Case, Exists, OuterRef, Q, QuerySet, UUIDField, When
 from django.db.models.functions import Now
 
 from backend.accounts.models import User
 from backend.communities.models import Community
 from backend.communities.selectors import HANDLES, WATCHES_OVER, communities_of, in_reach
 from backend.events.models import Status
-from volunteers.activities.models import Activity, Shift
+from volunteers.activities.models import Activity, ServicePolicy, Shift
 
 IS_TO_COME = Q(status=Status.PLANNED, ends_at__gt=Now())  # of shifts: running ones too
 OF_SHIFTS = "activity__estate"
@@ -27,6 +27,18 @@ def activities_handled_by(user: User) -> QuerySet[Activity]:
 def activities_in(place: Community) -> QuerySet[Activity]:
     """Return all activities of a community, or of an estate, newest first."""
     return _activities().filter(**place.whose)
+
+
+def planned_in(place: Community) -> QuerySet[Activity]:
+    """Return all activities of a place and, of a community, those of its estates' teams."""
+    whose = place.whose
+    return _activities().filter(Q(**whose) | Q(community=whose["community_id"], team__isnull=False))
+
+
+def with_serves(activities: QuerySet[Activity], user: User) -> QuerySet[Activity]:
+    """Annotate activities with ``serves_told``: the person helped, if ``user`` is of the staff."""
+    told = When(in_reach(user, HANDLES), then="serves_id")
+    return activities.annotate(serves_told=Case(told, output_field=UUIDField()))
 
 
 def public_activities(place: Community) -> QuerySet[Activity]:
@@ -63,8 +75,15 @@ def shifts_of(activity: Activity) -> QuerySet[Shift]:
     return _shifts().filter(community=activity.community_id, activity=activity)
 
 
+def policy_of(community: Community) -> ServicePolicy:
+    """Return what the community decides about its volunteering; by default what it does not."""
+    policy = ServicePolicy.objects.filter(community=community).first()
+    return policy or ServicePolicy(community=community)
+
+
 def _activities() -> QuerySet[Activity]:
-    return Activity.objects.select_related("community", "estate").order_by("-id")
+    told = ("community", "estate", "team", "series", "venue")
+    return Activity.objects.select_related(*told).order_by("-id")
 
 
 def _shifts() -> QuerySet[Shift]:

@@ -8,6 +8,7 @@ urlpatterns = [
     path("fairs", fairs.FairListView.as_view()),
     path("fairs/<uuid:fair_id>", fairs.FairView.as_view()),
     path("fairs/<uuid:fair_id>/cancel", fairs.CancelFairView.as_view()),
+    path("series/<uuid:series_id>/stalls", fairs.SeriesStallsView.as_view()),
     path("communities/<slug:code>/fairs", fairs.CommunityFairListView.as_view()),
     path("merchants/<uuid:merchant_id>/fairs", fairs.MerchantFairListView.as_view()),
     path("offers", offers.OfferListView.as_view()),

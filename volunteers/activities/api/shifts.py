@@ -2,14 +2,15 @@
 
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django_filters import rest_framework as filters
 from rest_framework import serializers
 from rest_framework.views import APIView
 
 from backend.accounts.models import User
+from backend.api.callers import signed_in
 from backend.api.fields import DateTimeField, IntegerField
-from backend.api.filters import CharFilter, PeriodFilter, TextFilter
+from backend.api.filters import BooleanFilter, CharFilter, PeriodFilter, TextFilter
 from backend.api.paging import CursorPagination
 from backend.api.serializers import ReadSerializer
 from backend.api.views import ListView, OpenView, below, seen, writes
@@ -37,13 +38,13 @@ class ShiftInBriefSerializer(ReadSerializer[Shift]):
 
 
 class PlacesSerializer(ReadSerializer[Shift]):
-    """A shift and its places. ``capacity`` is null if there is no limit."""
+    """A shift and its places. ``capacity`` is null if there is no limit; ``wanted`` are needed."""
 
     places_taken = serializers.IntegerField(read_only=True)
 
     class Meta:
         model = Shift
-        fields: tuple[str, ...] = ("id", "starts_at", "ends_at", "capacity")
+        fields: tuple[str, ...] = ("id", "starts_at", "ends_at", "capacity", "wanted")
 
 
 class MyAttendanceSerializer(serializers.Serializer[Any]):
@@ -66,11 +67,9 @@ class ShiftSerializer(PlacesSerializer):
     rows_for = staticmethod(with_places)
 
 
-class PlanShiftSerializer(serializers.Serializer[Any]):
-    """A shift. A change keeps the fields that it leaves out."""
+class PlacesWantedSerializer(serializers.Serializer[Any]):
+    """How many a shift takes, and how many it needs."""
 
-    starts_at = DateTimeField()
-    ends_at = DateTimeField()
     capacity = IntegerField(
         min_value=1,
         max_value=10_000,
@@ -78,6 +77,37 @@ class PlanShiftSerializer(serializers.Serializer[Any]):
         allow_null=True,
         help_text="Null: any number.",
     )
+    wanted = IntegerField(
+        min_value=1,
+        max_value=10_000,
+        required=False,
+        allow_null=True,
+        help_text="How many are needed, say at rush hour. Null: not said.",
+    )
+
+
+class PlanShiftSerializer(PlacesWantedSerializer):
+    """A shift. A change keeps the fields that it leaves out."""
+
+    starts_at = DateTimeField()
+    ends_at = DateTimeField()
+
+
+class MineFilter(BooleanFilter):
+    """Filter by whether the caller has a place; ``path`` leads from an attendance to the row."""
+
+    def __init__(self, path: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.path = path
+
+    def filter(self, found: QuerySet[Any], value: bool | None) -> QuerySet[Any]:
+        if value is None:
+            return found
+        user = signed_in(self.parent.request)
+        places = Attendance.objects.filter(
+            community=OuterRef("community"), volunteer=user, **{self.path: OuterRef("pk")}
+        ).exclude(status=Attendance.Status.CANCELLED)
+        return found.filter(Exists(places) if value else ~Exists(places))
 
 
 class ShiftFilter(PeriodFilter):
@@ -86,6 +116,12 @@ class ShiftFilter(PeriodFilter):
     moment, ends = "starts_at", "ends_at"
     estate = CharFilter(field_name="activity__estate__code", help_text="An estate's code.")
     activity = filters.UUIDFilter(help_text="An activity's id.")
+    occurrence = filters.UUIDFilter(help_text="An occurrence's id.")
+    category = CharFilter(field_name="activity__category", help_text="Exactly this category.")
+    team = filters.UUIDFilter(field_name="activity__team", help_text="A team's id.")
+    series = filters.UUIDFilter(field_name="activity__series", help_text="A series' id.")
+    venue = filters.UUIDFilter(field_name="activity__venue", help_text="A venue's id.")
+    mine = MineFilter("shift", help_text="Whether I am in.")
     status = filters.ChoiceFilter(choices=Status.choices)
     text = TextFilter(
         "activity__title",

@@ -10,6 +10,8 @@ urlpatterns = [
     ),
     path("activities", activities.ActivityListView.as_view()),
     path("activities/<uuid:activity_id>", activities.ActivityView.as_view()),
+    path("communities/<str:code>/service-policy", activities.ServicePolicyView.as_view()),
+    path("activities/<uuid:activity_id>/patterns", activities.PatternsView.as_view()),
     path("activities/<uuid:activity_id>/cancel", activities.CancelActivityView.as_view()),
     path("activities/<uuid:activity_id>/shifts", shifts.ActivityShiftsView.as_view()),
     path("shifts", shifts.ShiftListView.as_view()),

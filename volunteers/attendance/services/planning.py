@@ -3,6 +3,7 @@
 from collections.abc import Set
 from datetime import datetime
 from typing import Any, TypeVar
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -11,11 +12,12 @@ from django.utils import timezone
 from backend.accounts.models import User
 from backend.audit import services as trail
 from backend.events.models import Status
+from backend.events.services import venues
 from backend.ids import new_id
 from volunteers.activities import services as activities
 from volunteers.activities.errors import ActivityCancelled, ActivityOver, ShiftCancelled, ShiftOver
 from volunteers.activities.models import Activity, Shift
-from volunteers.activities.selectors import shifts_of
+from volunteers.activities.selectors import IS_TO_COME, shifts_of
 from volunteers.attendance import errors
 from volunteers.attendance.models import Attendance
 from volunteers.attendance.services import sign_ups
@@ -25,24 +27,37 @@ Planned = TypeVar("Planned", Activity, Shift)
 
 @transaction.atomic
 def change_activity(*, activity: Activity, changed_by: User, changes: dict[str, Any]) -> Activity:
-    """Change title, category, place or ``is_public`` of an activity. Idempotent.
+    """Change what is said of an activity, where it is and how one takes part. Idempotent.
 
-    Raises ActivityCancelled, and ActivityAttended if the category would change after somebody
-    checked in: it decides what hours earn.
+    People who signed up for coming shifts are told another venue or place. Raises
+    ActivityCancelled, ActivityAttended if the category would change after somebody checked in (it
+    decides what hours earn), VenueClosed for coming shifts, and what ``settled`` raises.
     """
-    activity = _locked(activity, "estate")
+    activity = _locked(activity, "estate", "team", "series", "venue")
     if activity.status == Status.CANCELLED:
         raise ActivityCancelled
-    if "category" in changes:
-        category = activities.category_as_ruled(activity, changes["category"])
-        changes = changes | {"category": category}
+    changes = activities.settled(activity, changes, changed_by)
+    was_at = activity.venue_id, activity.place
+    if changes.get("category", activity.category) != activity.category:
         # The shifts are locked with their places, so that nobody signs up or checks in meanwhile.
         places = _lock(_places(_lock(shifts_of(activity))))
-        attended = any(place.checked_in_at for place in places)
-        if attended and category != activity.category:
+        if any(place.checked_in_at for place in places):
             raise errors.ActivityAttended
     _change("activity.change", activity, changed_by, changes)
+    if (activity.venue_id, activity.place) != was_at:
+        _move_to_venue(activity)
     return activity
+
+
+def _move_to_venue(activity: Activity) -> None:
+    """Check that the activity's venue is open, and tell those who signed up for what is to come."""
+    to_come = _lock(shifts_of(activity).filter(IS_TO_COME))
+    for shift in to_come:
+        venues.check_open(activity.venue, shift.starts_at, shift.ends_at)
+    for place in _lock(_places(to_come).filter(status=Attendance.Status.SIGNED_UP)):
+        place.shift.activity = activity
+        sign_ups.remind(place)
+        _tell("shift_moved", place, f"shift-moved:{new_id()}")
 
 
 @transaction.atomic
@@ -66,11 +81,12 @@ def cancel_activity(*, activity: Activity, cancelled_by: User, reason: str) -> A
 
 @transaction.atomic
 def change_shift(*, shift: Shift, changed_by: User, changes: dict[str, Any]) -> Shift:
-    """Change the times or the capacity of a shift that is not over. Idempotent.
+    """Change times, capacity or how many are wanted of a shift that is not over. Idempotent.
 
     People who signed up are told new times, and reminded by them. Raises ShiftCancelled, ShiftOver,
     ShiftTimesInvalid, ShiftAttended if the times would change after somebody checked in,
-    AlreadyElsewhere if somebody would be in two places, CapacityTooSmall.
+    AlreadyElsewhere if somebody would be in two places, VenueClosed, CapacityTooSmall,
+    WantedExceedsCapacity.
     """
     shift = _locked(shift, "activity")
     if shift.status == Status.CANCELLED:
@@ -83,12 +99,14 @@ def change_shift(*, shift: Shift, changed_by: User, changes: dict[str, Any]) -> 
     is_moved = (starts_at, ends_at) != (shift.starts_at, shift.ends_at)
     if is_moved:
         activities.check_times(starts_at, ends_at)
+        venues.check_open(shift.activity.venue, starts_at, ends_at)
         if any(place.checked_in_at for place in places):
             raise errors.ShiftAttended
         if elsewhere := _elsewhere(shift, starts_at, ends_at).count():
             raise errors.AlreadyElsewhere(volunteers=elsewhere)
-    capacity = changes.get("capacity")
-    if capacity is not None and capacity < len(places):
+    capacity = changes.get("capacity", shift.capacity)
+    activities.check_wanted(changes.get("wanted", shift.wanted), capacity)
+    if "capacity" in changes and capacity is not None and capacity < len(places):
         raise errors.CapacityTooSmall(places_taken=len(places))
     _change("shift.change", shift, changed_by, changes)
     if is_moved:
@@ -158,6 +176,8 @@ def _change(
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, UUID):
+        return str(value)
     return value.isoformat() if isinstance(value, datetime) else value
 
 
@@ -183,7 +203,7 @@ def _elsewhere(shift: Shift, starts_at: datetime, ends_at: datetime) -> QuerySet
 def _places(shifts: list[Shift]) -> QuerySet[Attendance]:
     return Attendance.objects.filter(
         community__in={shift.community_id for shift in shifts}, shift__in=shifts
-    ).select_related("shift__activity", "community", "volunteer")
+    ).select_related("shift__activity__venue", "community", "volunteer")
 
 
 def _locked(planned: Planned, *told: str) -> Planned:

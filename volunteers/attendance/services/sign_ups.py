@@ -110,7 +110,7 @@ def owe(
     shift = attendance.shift
     facts = {
         "activity": shift.activity.title,
-        "place": shift.activity.place or attendance.community.name,
+        "place": shift.activity.where or attendance.community.name,
         "starts_at": shift.starts_at.isoformat(),
         "timezone": attendance.community.timezone,
     }

@@ -1,0 +1,33 @@
+"""Celery tasks of series."""
+
+from uuid import UUID
+
+from celery import shared_task
+from django.conf import settings
+from django.db import OperationalError
+from django.db.models import F, Q
+from django.utils import timezone
+
+from backend.celery import SWEEP_AT_MOST
+from backend.events.models import Series, Status
+from backend.events.services import series as services
+
+
+@shared_task
+def sweep_series() -> None:
+    """Queue ``make_occurrences`` for each series whose occurrences are not made far ahead."""
+    until = timezone.now().date() + settings.SERIES_AHEAD
+    behind = Series.objects.filter(
+        Q(ends_on__isnull=True) | Q(made_until__lt=F("ends_on")),
+        made_until__lt=until,
+        status=Status.PLANNED,
+    )
+    for community_id, series_id in behind.values_list("community_id", "pk")[:SWEEP_AT_MOST]:
+        make_occurrences.delay(str(community_id), str(series_id))
+
+
+@shared_task(autoretry_for=(OperationalError,), retry_backoff=True)
+def make_occurrences(community_id: str, series_id: str) -> None:
+    """Make the occurrences of one series as far ahead as the settings say. Idempotent."""
+    series = Series.objects.get(community=UUID(community_id), pk=UUID(series_id))
+    services.make_occurrences(series=series)
