@@ -329,6 +329,8 @@ SPECTACULAR_SETTINGS = {
         "SampledSubjectEnum": "backend.sampling.api.SUBJECTS",
         "StatementStatusEnum": "merchants.models.Statement.Status",
         "SubjectEnum": "points.models.Rule.Subject",
+        "TeamKindEnum": "volunteers.models.Team.Kind",
+        "TeamMemberStatusEnum": "volunteers.models.TeamMember.Status",
         "TermsKindEnum": "merchants.models.Terms.Kind",
         "VerificationKindEnum": "backend.verification.models.KINDS",
         "VerificationStatusEnum": "backend.verification.models.Verification.Status",

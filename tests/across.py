@@ -18,6 +18,7 @@ ACROSS = {
     "backend/notices/selectors.py:notice_of": BY_ID,
     "merchants/catalogue/api/pictures.py:OfferPictureView.get": BY_ID,
     "points/ledger/selectors.py:transfer_of": BY_ID,
+    "volunteers/attendance/api/figures.py:TeamFiguresView.get": BY_ID,
     # People are told things by communities of which they are no volunteer, and ask to join those.
     "backend/api/paging.py:CursorPagination.paginate_queryset notices_notice": MINE,
     "backend/api/paging.py:CursorPagination.paginate_queryset volunteers_joinrequest": MINE,

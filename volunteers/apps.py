@@ -15,6 +15,7 @@ class VolunteersConfig(AppConfig):
         from volunteers.attendance.services import occurrences, sign_ups
         from volunteers.reports.awards import REPORT
         from volunteers.reports.sampled import REPORTS
+        from volunteers.teams import services as teams
 
         register(HOURS)
         register(REPORT)
@@ -22,3 +23,4 @@ class VolunteersConfig(AppConfig):
         planners.register(occurrences.PLANNER)
         volunteering.answered_by(selectors)
         leaving.heard_by(sign_ups.end_what_runs)
+        leaving.heard_by(teams.end_memberships)

@@ -19,6 +19,7 @@ from volunteers.people.models import JoinRequest, Volunteer
 from volunteers.people.services import people
 from volunteers.reports.models import Report
 from volunteers.reports.selectors import by_a_child
+from volunteers.teams.models import TeamMember
 
 
 def photo_name(report_id: object) -> str:
@@ -104,6 +105,14 @@ held.table(
     "user",
 )
 held.table(
+    "teams",
+    "您加入或申请加入的队伍 / teams that you belong to, or asked to join",
+    "id community team=team__name status is_leader requested_at=asked_at joined_at left_at reason",
+    TeamMember,
+    "volunteer",
+    emptied=["reason"],
+)
+held.table(
     "attendances",
     "志愿服务的报名、签到和时长 / shifts, check-ins and hours",
     "id community activity=shift__activity__title category=shift__activity__category"
@@ -134,6 +143,7 @@ held.table(
 )
 held.acts(Attendance, "verified_by", "voided_by")
 held.acts(JoinRequest, "decided_by")
+held.acts(TeamMember, "decided_by")
 held.acts(Report, "closed_by", "voided_by")
 held.titles(
     accepted_at=_("Accepted at"),
@@ -149,6 +159,8 @@ held.titles(
     decided_at=_("Decided at"),
     enrolled_at=_("Enrolled at"),
     estate=_("Estate"),
+    is_leader=_("Leads the team"),
+    joined_at=_("Joined at"),
     latitude=_("Latitude"),
     left_at=_("Left at"),
     longitude=_("Longitude"),
@@ -158,6 +170,7 @@ held.titles(
     shift_starts_at=_("Shift begins at"),
     signed_up_at=_("Signed up at"),
     submitted_at=_("Submitted at"),
+    team=_("Team"),
     verified_at=_("Verified at"),
     voided_at=_("Voided at"),
     was_offline=_("Told later, from offline"),

@@ -33,4 +33,20 @@ register(
         _("A report of yours was voided"),
         _("Your report of %(begins)s: %(reason)s. What it earned is taken back."),
     ),
+    team_accepted=(
+        _("You belong to the team %(team)s now"),
+        _("%(team)s has taken you in. See which of its shifts need you."),
+    ),
+    team_rejected=(
+        _("Your request to join a team was not accepted"),
+        _("%(team)s says: %(reason)s"),
+    ),
+    team_removed=(
+        _("You no longer belong to the team %(team)s"),
+        _("%(team)s says: %(reason)s"),
+    ),
+    team_dissolved=(
+        _("The team %(team)s was dissolved"),
+        _("%(team)s no longer exists: %(reason)s. Hours and points stay yours."),
+    ),
 )

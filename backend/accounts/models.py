@@ -46,6 +46,7 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     USERNAME_FIELD = "username"
     REQUIRED_FIELDS: ClassVar[list[str]] = ["name"]
+    is_shown_without_phone = False  # set where the reader may see the name alone
 
     objects = BaseUserManager()
 

@@ -64,7 +64,7 @@ def _declared(view: View, method: str) -> Known | None:
     schema = generator.create_view(view, method).schema  # type: ignore[no-untyped-call]
     if not isinstance(schema, AutoSchema) or schema.is_excluded():
         return None
-    schema.path, schema.method = "", method
+    schema.path, schema.method, schema.registry = "", method, generator.registry
     parameters = schema._get_parameters()
     declared = schema.get_request_serializer() if method in WITH_BODY else None
     by_type = declared if isinstance(declared, dict) else {"*": declared} if declared else {}

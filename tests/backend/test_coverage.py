@@ -38,6 +38,8 @@ FREE_TABLES = {
     "points_unsealed": "A mark; a row without one is found as neither sealed nor waiting.",
     "volunteers_joinrequest": "It asks to belong; what counts is done by members.",
     "volunteers_refusedclaim": "It is kept for a human, who decides on the hours.",
+    "volunteers_team": "Whose activity it was, for people to read; hours stand on attendances.",
+    "volunteers_teammember": "The trail tells who led a team when something was decided.",
     "volunteers_volunteer": "Who takes part; what they did stands in its own rows.",
     "webhooks_delivery": "It tells a merchant's system, and decides nothing.",
 }

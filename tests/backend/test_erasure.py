@@ -45,9 +45,10 @@ from tests.conftest import TOTP_SECRET
 from tests.verified import found_in_books
 from volunteers.activities import services as activities
 from volunteers.attendance.services import hours, sign_ups
-from volunteers.models import Attendance, JoinRequest, Report, Volunteer
+from volunteers.models import Attendance, JoinRequest, Report, TeamMember, Volunteer
 from volunteers.people.services import people as volunteering
 from volunteers.reports.services import reports
+from volunteers.teams import services as teams
 
 NAME, USERNAME, PHONE = "欧阳修远", "xiuyuan-of-lake", "19911223344"
 OPENID, UNIONID = "o6-erase-me", "u6-erase-me"
@@ -83,6 +84,9 @@ def leaver(lake, hill, zhao, li, chen, tea, person, served, grant_points, patrol
     roles.give(user=user, community=lake, role=Role.VOLUNTEER)
     Membership.objects.filter(user=user).update(reason=WRITTEN_BY_OTHERS)
     JoinRequest.objects.create(community=hill, user=user, kind="rider", reason=WRITTEN_BY_OTHERS)
+    team = teams.found(place=lake, founded_by=zhao, name="绿丝带", is_open=True)
+    teams.join(team=team, volunteer=user)
+    TeamMember.objects.update(reason=WRITTEN_BY_OTHERS)
     partners.employ(merchant=tea.partnership.merchant, user=user, role=MerchantMember.Role.CLERK)
     Guardianship.objects.create(child=li, guardian=user, relation="parent", version=1)
     SocialAccount.objects.create(
@@ -220,6 +224,7 @@ def test_nothing_tells_who_it_was_and_the_books_are_as_they_were(
     assert tea.stock == 4
     assert not Attendance.objects.filter(volunteer=user, status="signed_up").exists()
     assert not JoinRequest.objects.filter(user=user, status="pending").exists()
+    assert TeamMember.objects.get(volunteer=user).status == "left"
     for ended in (
         Membership.objects.filter(user=user, ended_at=None),
         MerchantMember.objects.filter(user=user, ended_at=None),
@@ -597,6 +602,8 @@ REFERS_TO_A_PERSON = {
     "volunteers.Report.closed_by": AN_ACT,
     "volunteers.Report.voided_by": AN_ACT,
     "volunteers.Report.reporter": "stays; coordinates and what was told in confidence go",
+    "volunteers.TeamMember.decided_by": AN_ACT,
+    "volunteers.TeamMember.volunteer": ENDS,
     "volunteers.Volunteer.user": ENDS,
 }
 

@@ -44,8 +44,17 @@ from points.models import Award, Claim, Earned, Hold, Reversal, Transfer
 from tests.conftest import SHANGHAI
 from volunteers.attendance.errors import AttendanceStatusWrong
 from volunteers.attendance.services import hours, presence
-from volunteers.models import Attendance, JoinRequest, RefusedClaim, Report, Shift, Volunteer
+from volunteers.models import (
+    Attendance,
+    JoinRequest,
+    RefusedClaim,
+    Report,
+    Shift,
+    TeamMember,
+    Volunteer,
+)
 from volunteers.reports.services import reports
+from volunteers.teams import services as teams
 
 ENGLISH = {"Accept-Language": "en"}
 FORMULA = '=HYPERLINK("//evil","井盖")'
@@ -60,6 +69,9 @@ def story(lake, hill, wang, li, zhao, chen, tea, served, grant_points):
     """One of everything that can be held about 王小明, and other people's next to it."""
     Guardianship.objects.create(child=wang, guardian=li, relation="parent", version=1)
     JoinRequest.objects.create(community=hill, user=wang, kind="rider")
+    team = teams.found(place=lake, founded_by=zhao, name="绿丝带")
+    for person in (wang, li):
+        teams.join(team=team, volunteer=person)
     hours.verify(attendance=served(wang, "2024-03-01 07:00", "2024-03-01 09:00"), verifier=zhao)
     hours.reject(
         attendance=served(wang, "2024-03-02 07:00", "2024-03-02 09:00"),
@@ -152,6 +164,7 @@ def expected_of(wang, story):
     report = one(Report, pk=story.report.pk)
     consent, membership = wang.consents.get(), one(Membership, user=wang)
     volunteer, notice = one(Volunteer, user=wang), one(Notice, recipient=wang)
+    in_team = one(TeamMember, volunteer=wang)
     guardianship, asked = one(Guardianship), one(JoinRequest)
     session, export = one(UserSession, user=wang), one(Export, user=wang)
     claim = one(Claim, subject="report:wang")
@@ -282,6 +295,19 @@ def expected_of(wang, story):
             }
         ],
         "employments": [],
+        "teams": [
+            {
+                "id": str(in_team.pk),
+                "community": "lake",
+                "team": "绿丝带",
+                "status": "asked",
+                "is_leader": False,
+                "requested_at": when(in_team.asked_at),
+                "joined_at": None,
+                "left_at": None,
+                "reason": "",
+            }
+        ],
         "refused_check_ins": [
             {
                 "id": str(refused.pk),

@@ -66,6 +66,7 @@ from volunteers.attendance.services import hours, presence, sign_ups
 from volunteers.models import Attendance, RefusedClaim, Report, Shift, Volunteer
 from volunteers.people.services import joining, people
 from volunteers.reports.services import reports
+from volunteers.teams import services as teams
 
 # Who asks. All are the lake's, but one who is everything at the hill. The street is above the lake,
 # the estate below it.
@@ -239,8 +240,14 @@ def in_estate(
         for _ in range(2)
     )
     reports.close_verified(report=closed, handler=asker)
+    watch = teams.found(place=estate, founded_by=asker, name="楼道队")
+    member, _ = teams.join(team=watch, volunteer=volunteer)
+    teams.accept(member=member, decided_by=asker)
+    waiting, _ = teams.join(team=watch, volunteer=resident)
     found = {
         "code": estate.code,
+        "team_id": watch,
+        "team_member_id": [member, waiting],
         "activity_id": sweeping,
         "shift_id": tomorrow,
         "attendance_id": [done, verified],
@@ -308,6 +315,11 @@ def business(
         for user, place in ((newcomer, community), (volunteer, meadow))
     ]
     grid_worker, _ = roles.give(user=newcomer, community=estate, role=Role.STAFF)
+    its_teams = [
+        teams.found(place=community, founded_by=newcomer, name=name, is_open=is_open)
+        for name, is_open in (("绿丝带", True), ("红马甲", False), ("蓝帽子", False))
+    ]
+    in_teams = [teams.join(team=team, volunteer=volunteer)[0] for team in its_teams[:2]]
 
     patrol = activities.plan_activity(
         community=community, title="巡逻", category="巡逻", is_public=True
@@ -546,6 +558,8 @@ def business(
         "document_id": [paper],
         "purpose": ["location"],
         "kind": ["notice"],
+        "team_id": its_teams,
+        "team_member_id": in_teams,
         "activity_id": [patrol],
         "shift_id": [running, free],
         "attendance_id": [going, there, back, verified],
@@ -615,6 +629,23 @@ def business(
             "starts_at": "2031-05-01T08:00:00+08:00",
             "ends_at": "2031-05-01T10:00:00+08:00",
             "capacity": 3,
+        },
+        "POST /api/v1/communities/{code}/teams": {
+            "name": "巡河队",
+            "kind": "organisation",
+            "description": "护河",
+            "is_open": True,
+        },
+        "PATCH /api/v1/teams/{team_id}": {
+            "name": "巡夜队",
+            "kind": "interest_group",
+            "description": "守夜",
+            "is_open": True,
+        },
+        "POST /api/v1/teams/{team_id}/dissolve": {"reason": "合并"},
+        **{
+            f"POST /api/v1/teams/{{team_id}}/members/{{team_member_id}}/{verb}": {"reason": "人满"}
+            for verb in ("reject", "remove")
         },
         "POST /api/v1/activities/{activity_id}/cancel": {"reason": "下雨"},
         "POST /api/v1/shifts/{shift_id}/cancel": {"reason": "下雨"},

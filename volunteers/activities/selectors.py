@@ -4,13 +4,24 @@ from django.db.models import Case, Exists, OuterRef, Q, QuerySet, UUIDField, Whe
 from django.db.models.functions import Now
 
 from backend.accounts.models import User
-from backend.communities.models import Community
+from backend.communities.models import Community, Role
 from backend.communities.selectors import HANDLES, WATCHES_OVER, communities_of, in_reach
 from backend.events.models import Status
 from volunteers.activities.models import Activity, ServicePolicy, Shift
+from volunteers.teams.selectors import in_teams_led_by
 
 IS_TO_COME = Q(status=Status.PLANNED, ends_at__gt=Now())  # of shifts: running ones too
-OF_SHIFTS = "activity__estate"
+OF_SHIFTS = "activity__"
+
+
+def in_charge(user: User, roles: tuple[Role, ...], *, activity: str = "") -> Q:
+    """Condition on rows of activities: a role reaches them, or ``user`` leads the activity's team.
+
+    ``activity`` is the path from the row to its activity, ``shift__activity__``.
+    """
+    return in_reach(user, roles, estate=f"{activity}estate") | in_teams_led_by(
+        user, team=f"{activity}team"
+    )
 
 
 def activities_seen_by(user: User) -> QuerySet[Activity]:
@@ -20,8 +31,8 @@ def activities_seen_by(user: User) -> QuerySet[Activity]:
 
 
 def activities_handled_by(user: User) -> QuerySet[Activity]:
-    """Return the activities that ``user`` may change and cancel, newest first."""
-    return _activities().filter(in_reach(user, HANDLES))
+    """Return the activities that ``user`` may change and cancel, as staff or leader."""
+    return _activities().filter(in_charge(user, HANDLES))
 
 
 def activities_in(place: Community) -> QuerySet[Activity]:
@@ -56,18 +67,18 @@ def shifts_for(user: User) -> QuerySet[Shift]:
 
 def shifts_seen_by(user: User) -> QuerySet[Shift]:
     """Return the shifts of communities where ``user`` volunteers or that they watch over."""
-    watched = in_reach(user, WATCHES_OVER, estate=OF_SHIFTS)
+    watched = in_reach(user, WATCHES_OVER, estate=f"{OF_SHIFTS}estate")
     return _shifts().filter(Q(community__in=communities_of(user)) | watched)
 
 
 def shifts_watched_by(user: User) -> QuerySet[Shift]:
-    """Return the shifts whose roster ``user`` may read as staff or auditor."""
-    return _shifts().filter(in_reach(user, WATCHES_OVER, estate=OF_SHIFTS))
+    """Return the shifts whose roster ``user`` may read as staff, auditor or leader of the team."""
+    return _shifts().filter(in_charge(user, WATCHES_OVER, activity=OF_SHIFTS))
 
 
 def shifts_handled_by(user: User) -> QuerySet[Shift]:
-    """Return the shifts that ``user`` may change and cancel."""
-    return _shifts().filter(in_reach(user, HANDLES, estate=OF_SHIFTS))
+    """Return the shifts that ``user`` may change and cancel, as staff or leader of the team."""
+    return _shifts().filter(in_charge(user, HANDLES, activity=OF_SHIFTS))
 
 
 def shifts_of(activity: Activity) -> QuerySet[Shift]:

@@ -73,3 +73,10 @@ class OwnHours(Forbidden):
 class OwnVerification(Forbidden):
     code = "own_verification"
     title = _("Somebody else than who verified this has to void it.")
+
+
+class FiguresTooFine(Forbidden):
+    """Months of a team or an estate might tell of single people."""
+
+    code = "figures_too_fine"
+    title = _("The months of a team or an estate are shown to its staff and leaders.")

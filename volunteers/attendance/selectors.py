@@ -8,6 +8,7 @@ from uuid import UUID
 from django.contrib.postgres.aggregates import ArrayAgg
 from django.db.models import (
     Count,
+    Exists,
     F,
     OuterRef,
     Prefetch,
@@ -20,15 +21,19 @@ from django.db.models import (
 from django.db.models.functions import Coalesce, JSONObject
 
 from backend.accounts.models import User
+from backend.communities.models import Role
 from backend.communities.selectors import HANDLES, WATCHES_OVER, in_reach, known_to
 from backend.days import first_moment
 from backend.registries.volunteering import Service, Standing
-from volunteers.activities.models import Activity, Shift
+from volunteers.activities.models import Activity, ServicePolicy, Shift
+from volunteers.activities.selectors import in_charge
 from volunteers.attendance.models import Attendance, RefusedClaim
+from volunteers.people import selectors as people
 from volunteers.people.models import Volunteer
+from volunteers.teams.selectors import in_teams_led_by
 
 STARS_FROM_HOURS = (100, 300, 600, 1_000, 1_500)  # 志愿者星级认定: one star to five
-OF_ATTENDANCES = "shift__activity__estate"
+OF_ATTENDANCES = "shift__activity__"
 
 
 def with_places(shifts: QuerySet[Shift], user: User | None = None) -> QuerySet[Shift]:
@@ -43,13 +48,18 @@ def with_places(shifts: QuerySet[Shift], user: User | None = None) -> QuerySet[S
 
 
 def refused_claims_watched_by(user: User) -> QuerySet[RefusedClaim]:
-    """Return the refused claims ``user`` may look at as staff or auditor, newest first."""
-    watched = in_reach(user, WATCHES_OVER, estate=f"attendance__{OF_ATTENDANCES}")
+    """Return the refused claims that staff, auditors and leaders may look at, newest first."""
+    watched = in_charge(user, WATCHES_OVER, activity=f"attendance__{OF_ATTENDANCES}")
     return (
         RefusedClaim.objects.filter(watched)
         .select_related("community", "attendance__volunteer", "attendance__shift__activity")
         .order_by("-id")
     )
+
+
+def hide_phones(reader: User, attendances: Sequence[Attendance]) -> None:
+    """Mark the volunteers whose phone ``reader`` does not see: leaders see names alone."""
+    people.hide_phones(reader, attendances, _of_staff(reader, WATCHES_OVER))
 
 
 def prefetch_refused_claims(attendances: Sequence[Attendance]) -> None:
@@ -65,17 +75,34 @@ def attendances_of(user: User) -> QuerySet[Attendance]:
 
 
 def attendances_handled_by(user: User) -> QuerySet[Attendance]:
-    """Return the attendances ``user`` may verify or reject, newest first."""
-    return _with_shift(Attendance.objects.filter(in_reach(user, HANDLES, estate=OF_ATTENDANCES)))
+    """Return the attendances ``user`` may verify or reject, newest first.
+
+    Leaders may only where their community's ServicePolicy lets them.
+    """
+    lets_leaders = ServicePolicy.objects.filter(
+        community=OuterRef("community"), leaders_verify=True
+    )
+    leads = in_teams_led_by(user, team=f"{OF_ATTENDANCES}team") & Q(Exists(lets_leaders))
+    return _with_shift(Attendance.objects.filter(_of_staff(user, HANDLES) | leads))
+
+
+def attendances_voided_by(user: User) -> QuerySet[Attendance]:
+    """Return the attendances whose verified hours ``user`` may void: those of the staff's."""
+    return _with_shift(Attendance.objects.filter(_of_staff(user, HANDLES)))
+
+
+def attendances_marked_by(user: User) -> QuerySet[Attendance]:
+    """Return the attendances ``user`` may mark, scan and correct, as staff or leader."""
+    return _with_shift(Attendance.objects.filter(in_charge(user, HANDLES, activity=OF_ATTENDANCES)))
 
 
 def attendances_watched_by(user: User) -> QuerySet[Attendance]:
-    """Return the attendances ``user`` may look at as staff or auditor, newest first."""
+    """Return the attendances that staff, auditors and leaders may look at, newest first."""
     return _with_shift(Attendance.objects.filter(_watched(user)))
 
 
 def attendances_seen_by(user: User) -> QuerySet[Attendance]:
-    """Return the attendances of ``user``, and those they may look at as staff or auditor."""
+    """Return the attendances of ``user``, and those they may look at for others."""
     return _with_shift(Attendance.objects.filter(Q(volunteer=user) | _watched(user)))
 
 
@@ -208,7 +235,11 @@ def totals_of(
 
 
 def _watched(user: User) -> Q:
-    return in_reach(user, WATCHES_OVER, estate=OF_ATTENDANCES)
+    return in_charge(user, WATCHES_OVER, activity=OF_ATTENDANCES)
+
+
+def _of_staff(user: User, roles: tuple[Role, ...]) -> Q:
+    return in_reach(user, roles, estate=f"{OF_ATTENDANCES}estate")
 
 
 def _with_shift(attendances: QuerySet[Attendance]) -> QuerySet[Attendance]:

@@ -1,4 +1,4 @@
-"""The spreadsheet of hours that staff keep."""
+"""The spreadsheet of hours that staff keep, and the roster of a shift."""
 
 from collections.abc import Sequence
 
@@ -6,10 +6,12 @@ from django.utils.translation import gettext as _
 
 from backend.accounts.errors import PhoneBelongsToAnother, PhoneWithdrawn
 from backend.accounts.models import User
-from backend.accounts.phones import digest
+from backend.accounts.phones import digest, mask
 from backend.accounts.selectors import numbers_withdrawn
 from backend.communities.models import Community
 from backend.errors import Refusal
+from backend.files import spreadsheets
+from backend.files.spreadsheets import Cell
 from backend.imports import cells
 from backend.imports.reader import Column, Row, RowError
 from backend.imports.run import BatchOutcome
@@ -17,9 +19,11 @@ from backend.imports.sheet import Sheet
 from backend.names import is_one_person
 from points.rules.errors import RuleMissing
 from volunteers.activities.errors import CategoryUnknown
+from volunteers.activities.models import Shift
+from volunteers.attendance import selectors
 from volunteers.attendance.models import Attendance
 from volunteers.attendance.services import hours, timesheets
-from volunteers.people import selectors
+from volunteers.people import selectors as people
 from volunteers.people.errors import VolunteerLeft
 from volunteers.people.models import Volunteer
 from volunteers.people.sheets import NAME, PHONE, left_alone, phone_error
@@ -99,7 +103,7 @@ class HoursSheet(Sheet):
         """Return the error for a row without a volunteer here; ``user`` has its phone number."""
         if user and not is_one_person(user.name, row.values["name"]):
             return left_alone(row, PhoneBelongsToAnother())
-        if user and selectors.stays_away(user, self.community):
+        if user and people.stays_away(user, self.community):
             return left_alone(row, VolunteerLeft())
         reason = _("Nobody with this phone number volunteers here.")
         return phone_error(row, "volunteer_unknown", reason)
@@ -134,3 +138,39 @@ def _hours_error(row: Row, refusal: Refusal) -> RowError:
 
 def _who(row: Row) -> tuple[str, str]:
     return row.values["phone"], row.values["name"]
+
+
+def roster(shift: Shift, reader: User) -> spreadsheets.Sheet:
+    """Return who signed up for a shift and what became of it, in the order of signing up.
+
+    Phone numbers are masked, and left out for leaders.
+    """
+    clock = shift.community.clock
+    places = list(selectors.attendances_at(shift).order_by("signed_up_at", "id"))
+    selectors.hide_phones(reader, places)
+    rows: list[list[Cell]] = []
+    for place in places:
+        person = place.volunteer
+        phone = "" if person.is_shown_without_phone or not person.phone else mask(person.phone)
+        moments = (place.signed_up_at, place.checked_in_at, place.checked_out_at)
+        minutes: Cell = "" if place.worked_minutes is None else place.worked_minutes
+        rows.append(
+            [
+                person.shown_name,
+                phone,
+                _(str(Attendance.Status(place.status).label)),
+                *(moment.astimezone(clock) if moment else "" for moment in moments),
+                minutes,
+            ]
+        )
+    header = [
+        _("Name"),
+        _("Phone"),
+        _("Status"),
+        _("Signed up at"),
+        _("Checked in at"),
+        _("Checked out at"),
+        _("Minutes"),
+    ]
+    begins = shift.starts_at.astimezone(clock)
+    return spreadsheets.Sheet(f"{shift.activity.title} {begins:%Y-%m-%d %H%M}", header, rows)

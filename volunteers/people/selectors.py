@@ -1,6 +1,8 @@
 """Queries for volunteers and requests to join, named for the reader."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
@@ -95,6 +97,23 @@ def estate_in(community: Community, estate_id: UUID) -> Community:
     if estate is None:
         raise EstateUnknown
     return estate
+
+
+def hide_phones(reader: User, rows: Sequence[Any], staffs: Q) -> None:
+    """Mark volunteers of ``rows`` of one table whose phone ``reader`` does not see.
+
+    The phone is seen by the person and by ``staffs``, a condition on the rows that the reader
+    reaches as staff or auditor; leaders see the names of their people.
+    """
+    others = [row for row in rows if row.volunteer_id != reader.pk]
+    if not others:
+        return
+    reached = type(others[0])._default_manager.filter(
+        staffs, community__in={row.community_id for row in others}, pk__in=[r.pk for r in others]
+    )
+    seen = set(reached.values_list("pk", flat=True))
+    for row in others:
+        row.volunteer.is_shown_without_phone = row.pk not in seen
 
 
 def _with_asker(asked: QuerySet[JoinRequest]) -> QuerySet[JoinRequest]:

@@ -57,6 +57,8 @@ class TeamMember(TenantModel):
         LEFT = "left"
         REJECTED = "rejected"
 
+    COUNTS: ClassVar = (Status.ASKED, Status.MEMBER)  # a person has one such place in a team
+
     team = TenantForeignKey(Team, models.PROTECT, related_name="members", db_index=False)
     volunteer = PersonKey()
     status = models.CharField(max_length=8, choices=Status, default=Status.ASKED)
@@ -64,7 +66,8 @@ class TeamMember(TenantModel):
     asked_at = models.DateTimeField(db_default=Now())
     joined_at = models.DateTimeField(null=True)
     left_at = models.DateTimeField(null=True)
-    decided_by = PersonKey(null=True)  # NULL: an open team took them in
+    # Who accepted, rejected or removed them, the last of it; NULL: an open team, or themselves.
+    decided_by = PersonKey(null=True)
     reason = models.CharField(max_length=200, blank=True)
 
     class Meta:

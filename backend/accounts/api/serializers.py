@@ -21,14 +21,21 @@ class MaskedPhoneField(serializers.CharField):
 
 
 class PersonSerializer(ReadSerializer[User]):
-    """A person as staff see them: the name in full, the phone masked."""
+    """A person as staff see them: the name in full, the phone masked.
+
+    The phone is empty for whoever may read the name alone, such as a team's leader.
+    """
 
     name = serializers.CharField(source="shown_name", read_only=True)
-    phone = MaskedPhoneField(read_only=True)
+    phone = serializers.SerializerMethodField()
 
     class Meta:
         model = User
         fields = ("id",)
+
+    def get_phone(self, user: User) -> str:
+        phone = "" if user.is_shown_without_phone else user.phone
+        return MaskedPhoneField().to_representation(phone)
 
 
 class ColleagueSerializer(ReadSerializer[User]):

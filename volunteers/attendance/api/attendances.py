@@ -3,14 +3,19 @@
 from typing import Any
 
 from django.db.models import Exists, OuterRef
+from django.http import FileResponse
 from django_filters import rest_framework as filters
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
+from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.accounts.api.serializers import PersonSerializer
 from backend.accounts.models import User
+from backend.api import files
+from backend.api.callers import signed_in
 from backend.api.fields import CharField, DateTimeField
 from backend.api.filters import CharFilter, MarkFilter, PeriodFilter, PersonFilter, TextFilter
 from backend.api.idempotency import tell
@@ -21,7 +26,7 @@ from backend.communities.api.serializers import CommunityInBriefSerializer, Reas
 from volunteers.activities.api.shifts import ShiftInBriefSerializer
 from volunteers.activities.models import Shift
 from volunteers.activities.selectors import shifts_for, shifts_watched_by
-from volunteers.attendance import selectors
+from volunteers.attendance import selectors, sheets
 from volunteers.attendance.api.earnings import AwardedSerializer, EarningSerializer
 from volunteers.attendance.models import Attendance, RefusedClaim
 from volunteers.attendance.services import hours, presence, sign_ups
@@ -43,6 +48,10 @@ class WatchedClaimSerializer(RefusedClaimSerializer):
     attendance_id = serializers.UUIDField(read_only=True)
     shift = ShiftInBriefSerializer(source="attendance.shift", read_only=True)
     volunteer = PersonSerializer(source="attendance.volunteer", read_only=True)
+
+    @classmethod
+    def shown_to(cls, reader: User, *claims: RefusedClaim) -> None:
+        selectors.hide_phones(reader, [claim.attendance for claim in claims])
 
 
 class AttendanceSerializer(EarningSerializer[Attendance]):
@@ -77,6 +86,10 @@ class AttendanceSerializer(EarningSerializer[Attendance]):
     def context_of(cls, *attendances: Attendance) -> dict[str, Any]:
         selectors.prefetch_refused_claims(attendances)
         return super().context_of(*attendances)
+
+    @classmethod
+    def shown_to(cls, reader: User, *attendances: Attendance) -> None:
+        selectors.hide_phones(reader, attendances)
 
 
 class VerifiedAttendanceSerializer(AwardedSerializer[Attendance], AttendanceSerializer):
@@ -130,7 +143,10 @@ class InOrderOfSigningUp(CursorPagination):
 
 # --- reading ----------------------------------------------------------------------------------
 class AttendanceListView(ListView[Attendance]):
-    """List attendances where I am staff or auditor, newest first: ``GET /api/v1/attendances``."""
+    """List attendances where I am staff or auditor, or lead the team: ``GET /api/v1/attendances``.
+
+    Newest first. Leaders see names, and no phone numbers.
+    """
 
     serializer_class = AttendanceSerializer
     filterset_class = AttendanceFilter
@@ -144,14 +160,14 @@ class MyAttendanceListView(AttendanceListView):
 
 
 class AttendanceView(OpenView[Attendance]):
-    """Open an attendance, mine or as staff: ``GET /api/v1/attendances/{attendance_id}``."""
+    """Open an attendance, mine, as staff or leader: ``GET /api/v1/attendances/{attendance_id}``."""
 
     serializer_class = AttendanceSerializer
     finds = seen(selectors.attendances_seen_by, "attendance_id")
 
 
 class RefusedClaimListView(ListView[RefusedClaim]):
-    """List refused claims where I am staff or auditor: ``GET /api/v1/refused-claims``.
+    """List refused claims where I am staff, auditor or leader: ``GET /api/v1/refused-claims``.
 
     Newest first. These are times that phones reported later and that were refused.
     """
@@ -172,7 +188,7 @@ class RefusedClaimView(OpenView[RefusedClaim]):
 class ShiftAttendancesView(AttendanceListView):
     """Read the roster of a shift: ``GET /api/v1/shifts/{shift_id}/attendances``.
 
-    In the order of signing up, for staff, managers and auditors.
+    In the order of signing up, for staff, managers, auditors and the leaders of the team.
     """
 
     pagination_class = InOrderOfSigningUp
@@ -196,6 +212,19 @@ class ShiftAttendancesView(AttendanceListView):
         if is_repeated:
             return Response(tell(AttendanceSerializer, self.request, attendance))
         return attendance
+
+
+@extend_schema(responses=OpenApiTypes.BINARY)
+class RosterFileView(APIView):
+    """Export the roster of a shift: ``GET /api/v1/shifts/{shift_id}/roster.{format}``.
+
+    ``csv`` or ``xlsx``. For staff, managers, auditors and the leaders of the team. Phone numbers
+    are masked, and left out for leaders.
+    """
+
+    def get(self, request: Request, **named: Any) -> FileResponse:
+        shift: Any = seen(shifts_watched_by, "shift_id")(request, **named)
+        return files.answer(request, sheets.roster(shift, signed_in(request)))
 
 
 MINE = seen(selectors.attendances_of, "attendance_id")
@@ -234,6 +263,7 @@ class CancelView(APIView):
 
 # --- staff ------------------------------------------------------------------------------------
 HANDLED = seen(selectors.attendances_handled_by, "attendance_id")
+STAFFS = seen(selectors.attendances_voided_by, "attendance_id")
 
 
 class VerifyView(APIView):
@@ -266,6 +296,6 @@ class VoidView(APIView):
     repaid by what the volunteer earns next, who gets a notice. Idempotent: keeps the first reason.
     """
 
-    @writes(AttendanceSerializer, HANDLED, body=ReasonSerializer, needs_key=True)
+    @writes(AttendanceSerializer, STAFFS, body=ReasonSerializer, needs_key=True)
     def post(self, user: User, attendance: Attendance, **facts: Any) -> Attendance:
         return hours.void(attendance=attendance, voider=user, **facts)

@@ -1,9 +1,13 @@
 from django.urls import path
 
-from volunteers.attendance.api import attendances, totals
+from backend.api.files import SHEETS, in_each_format
+from volunteers.attendance.api import attendances, figures, totals
 
 urlpatterns = [
     path("shifts/<uuid:shift_id>/attendances", attendances.ShiftAttendancesView.as_view()),
+    *in_each_format("shifts/<uuid:shift_id>/roster", attendances.RosterFileView, SHEETS),
+    path("communities/<str:code>/service-figures", figures.PlaceFiguresView.as_view()),
+    path("teams/<uuid:team_id>/service-figures", figures.TeamFiguresView.as_view()),
     path("me/totals", totals.MyTotalsView.as_view()),
     path("me/attendances", attendances.MyAttendanceListView.as_view()),
     path("attendances", attendances.AttendanceListView.as_view()),
