@@ -334,6 +334,7 @@ SPECTACULAR_SETTINGS = {
         "TermsKindEnum": "merchants.models.Terms.Kind",
         "VerificationKindEnum": "backend.verification.models.KINDS",
         "VerificationStatusEnum": "backend.verification.models.Verification.Status",
+        "WaitingPlaceStatusEnum": "volunteers.models.WaitingPlace.Status",
         "WebhookDeliveryStatusEnum": "backend.webhooks.models.Delivery.Status",
         "WishStatusEnum": "merchants.models.Wish.Status",
         "VolunteerKindEnum": "volunteers.models.Volunteer.Kind",
@@ -376,7 +377,7 @@ SWEEPS: dict[str, Any] = {
     "merchants.redemption.tasks.sweep_expired_vouchers": SWEEP_SECONDS,
     "merchants.redemption.tasks.forget_old_pay_codes": 600.0,
     "merchants.giving.tasks.sweep_lapsed_wishes": 60.0,
-    "volunteers.attendance.tasks.sweep_forgotten_check_outs": 60.0,
+    "volunteers.attendance.tasks.sweep_ended_shifts": 60.0,
     # Each hour, for it is midnight somewhere; where nothing is due, nothing happens.
     "points.expiry.tasks.sweep_expiry": {"minute": 5},
     "points.seals.tasks.sweep_unsealed": 300.0,

@@ -38,7 +38,7 @@ ACROSS = {
     "points/seals/tasks.py:sweep_unsealed": SWEEP,
     "points/seals/selectors.py:places": SWEEP,
     "points/funds/tasks.py:sweep_waiting_claims": SWEEP,
-    "volunteers/attendance/tasks.py:sweep_forgotten_check_outs": SWEEP,
+    "volunteers/attendance/services/closing.py:due": SWEEP,
     "volunteers/reports/services/reports.py:drop_old_coordinates": SWEEP,
     "backend/accounts/services/keys.py:_apart": "An operator's keys are those of everybody.",
     "backend/accounts/services/phone.py:_has_done_something": "Whoever did a thing anywhere stays.",

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from backend.accounts.models import User
 from backend.communities.selectors import known_to
 from backend.privacy import held
-from volunteers.attendance.models import Attendance, RefusedClaim
+from volunteers.attendance.models import Attendance, CallOut, RefusedClaim, WaitingPlace
 from volunteers.people.models import JoinRequest, Volunteer
 from volunteers.people.services import people
 from volunteers.reports.models import Report
@@ -100,7 +100,7 @@ held.table(
 held.table(
     "volunteering",
     "您的志愿者登记 / where you are enrolled as a volunteer",
-    "id community kind estate=estate__name enrolled_at left_at",
+    "id community kind estate=estate__name skills enrolled_at left_at",
     Volunteer,
     "user",
 )
@@ -111,6 +111,14 @@ held.table(
     TeamMember,
     "volunteer",
     emptied=["reason"],
+)
+held.table(
+    "waiting_lists",
+    "您的候补 / waiting lists that you were on",
+    "id community activity=shift__activity__title shift_starts_at=shift__starts_at status"
+    " since_at ended_at",
+    WaitingPlace,
+    "volunteer",
 )
 held.table(
     "attendances",
@@ -142,6 +150,7 @@ held.table(
     emptied=["reason"],
 )
 held.acts(Attendance, "verified_by", "voided_by")
+held.acts(CallOut, "called_by")
 held.acts(JoinRequest, "decided_by")
 held.acts(TeamMember, "decided_by")
 held.acts(Report, "closed_by", "voided_by")
@@ -169,6 +178,7 @@ held.titles(
     shift_ends_at=_("Shift ends at"),
     shift_starts_at=_("Shift begins at"),
     signed_up_at=_("Signed up at"),
+    skills=_("Skills"),
     submitted_at=_("Submitted at"),
     team=_("Team"),
     verified_at=_("Verified at"),

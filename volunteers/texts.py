@@ -17,6 +17,36 @@ register(
         _("Your shift was cancelled"),
         _("%(activity)s, %(begins)s at %(place)s, does not take place: %(reason)s"),
     ),
+    waiting_promoted=(
+        _("You have a place now"),
+        _("%(activity)s, %(begins)s at %(place)s: a place became free. Cancel if you cannot come."),
+    ),
+    waiting_passed_over=(
+        _("You are off a waiting list"),
+        _(
+            "A place became free in %(activity)s, %(begins)s, but you have another shift then, or"
+            " a guardian's consent is missing. So you are off its waiting list."
+        ),
+    ),
+    waiting_moved=(
+        _("A shift that you wait for was moved"),
+        _("%(activity)s now begins %(begins)s at %(place)s. You are still on its waiting list."),
+    ),
+    call_out=(
+        _("People are wanted"),
+        _(
+            "%(activity)s, %(begins)s at %(place)s: %(message)s Sign up; whoever is first has a"
+            " place, the others wait for one."
+        ),
+    ),
+    check_out_forgotten=(
+        _("You did not check out"),
+        _("%(activity)s, %(begins)s: you were checked out at its end, for somebody to look at."),
+    ),
+    no_show=(
+        _("You were missed"),
+        _("%(activity)s, %(begins)s: you signed up, but did not check in. Appeal if you came."),
+    ),
     join_approved=(
         _("You are a volunteer now"),
         _("%(community)s has taken you in. See which shifts need you."),

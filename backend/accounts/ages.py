@@ -32,4 +32,9 @@ def is_child(born_on: date | None, *, on: date | None = None) -> bool:
 
 def is_adult(born_on: date | None, *, on: date | None = None) -> bool:
     """Tell whether somebody is known to be 18 or older ``on`` that day (today)."""
-    return born_on is not None and born_on <= years_before(ADULT_FROM, on or today())
+    return is_at_least(ADULT_FROM, born_on, on=on)
+
+
+def is_at_least(years: int, born_on: date | None, *, on: date | None = None) -> bool:
+    """Tell whether somebody is known to be ``years`` old or older ``on`` that day (today)."""
+    return born_on is not None and born_on <= years_before(years, on or today())

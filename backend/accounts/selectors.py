@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from django.db.models import DateField, Func, Q, QuerySet
+from django.db.models import DateField, Exists, Func, OuterRef, Q, QuerySet
 
 from backend.accounts import ages
 from backend.accounts.models import Consent, GuardianCode, Guardianship, User, WithdrawnNumber
@@ -23,11 +23,21 @@ def consents_of(user: User) -> QuerySet[Consent]:
     return Consent.objects.filter(user=user).order_by("-id")
 
 
-def guardianships_in_force(child: User) -> QuerySet[Guardianship]:
-    """Return the consents in force that ``child`` takes part: not withdrawn, to today's text."""
+def guardianships_in_force(child: User | OuterRef) -> QuerySet[Guardianship]:
+    """Return the consents in force that ``child`` takes part: not withdrawn, to today's text.
+
+    ``child`` may be a column of an outer query.
+    """
     return Guardianship.objects.filter(
         child=child, withdrawn_at=None, version=GUARDIAN_TEXT.version
     )
+
+
+def may_take_part(whose: str) -> Q:
+    """Return the condition that the person in field ``whose`` is no child, or has a guardian."""
+    last_birthday = ages.years_before(ages.CHILD_BEFORE, ages.today())
+    is_child = Q(**{f"{whose}__born_on__isnull": False, f"{whose}__born_on__gt": last_birthday})
+    return ~is_child | Q(Exists(guardianships_in_force(OuterRef(whose))))
 
 
 def guardians_of(child: User) -> QuerySet[Guardianship]:

@@ -96,6 +96,14 @@ def withdraw(*, community: Community, key: str) -> None:
     ).update(withdrawn_at=Now(), next_at=None, given_up_at=None)
 
 
+def withdraw_many(*, community: Community, prefix: str) -> None:
+    """Withdraw the notices whose keys begin with ``prefix`` and that were not delivered yet."""
+    owed = Notice.objects.filter(community=community, next_at__isnull=False)
+    owed.filter(key__startswith=prefix, delivered_at__isnull=True).update(
+        withdrawn_at=Now(), next_at=None
+    )
+
+
 def deliver(notice: Notice) -> Done:
     """Put a notice into its recipient's inbox, or withdraw it if it has become stale."""
     is_stale = notice.stale_at is not None and notice.stale_at <= timezone.now()

@@ -36,11 +36,13 @@ FREE_TABLES = {
     "notices_notice": "It tells what happened, and decides nothing.",
     "payouts_payoutcallback": "It is kept to know a message of WeChat that comes again.",
     "points_unsealed": "A mark; a row without one is found as neither sealed nor waiting.",
+    "volunteers_callout": "It tells people that a shift wants them; who came is covered.",
     "volunteers_joinrequest": "It asks to belong; what counts is done by members.",
     "volunteers_refusedclaim": "It is kept for a human, who decides on the hours.",
     "volunteers_team": "Whose activity it was, for people to read; hours stand on attendances.",
     "volunteers_teammember": "The trail tells who led a team when something was decided.",
     "volunteers_volunteer": "Who takes part; what they did stands in its own rows.",
+    "volunteers_waitingplace": "It tells who may come next; who came is covered.",
     "webhooks_delivery": "It tells a merchant's system, and decides nothing.",
 }
 

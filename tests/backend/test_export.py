@@ -52,6 +52,7 @@ from volunteers.models import (
     Shift,
     TeamMember,
     Volunteer,
+    WaitingPlace,
 )
 from volunteers.reports.services import reports
 from volunteers.teams import services as teams
@@ -112,6 +113,14 @@ def story(lake, hill, wang, li, zhao, chen, tea, served, grant_points):
                 attendance=Attendance.objects.filter(volunteer=person).latest("pk"),
                 at=timezone.now(),
             )
+        WaitingPlace.objects.create(
+            community=lake,
+            shift=Attendance.objects.filter(volunteer=person).latest("pk").shift,
+            volunteer=person,
+            status="left",
+            ended_at=timezone.now(),
+        )
+        Volunteer.objects.filter(user=person).update(skills=["急救"])
         wallet = grant_points(person, 40)
         voucher = redemption.take(offer=tea, volunteer=person)
         redemption.scan(merchant_id=tea.partnership.merchant.pk, clerk=chen, code=voucher.code)
@@ -160,6 +169,7 @@ def expected_of(wang, story):
     """Return each table's rows as 王小明 should get them, made from the rows themselves."""
     earlier, later = Attendance.objects.filter(volunteer=wang).order_by("pk")
     refused = one(RefusedClaim, attendance=later)
+    waiting = one(WaitingPlace, volunteer=wang)
     shifts = [one(Shift, pk=attendance.shift_id) for attendance in (earlier, later)]
     report = one(Report, pk=story.report.pk)
     consent, membership = wang.consents.get(), one(Membership, user=wang)
@@ -290,6 +300,7 @@ def expected_of(wang, story):
                 "community": "lake",
                 "kind": "rider",
                 "estate": None,
+                "skills": ["急救"],
                 "enrolled_at": when(volunteer.enrolled_at),
                 "left_at": None,
             }
@@ -306,6 +317,17 @@ def expected_of(wang, story):
                 "joined_at": None,
                 "left_at": None,
                 "reason": "",
+            }
+        ],
+        "waiting_lists": [
+            {
+                "id": str(waiting.pk),
+                "community": "lake",
+                "activity": "邻里服务",
+                "shift_starts_at": when(waiting.shift.starts_at),
+                "status": "left",
+                "since_at": when(waiting.since_at),
+                "ended_at": when(waiting.ended_at),
             }
         ],
         "refused_check_ins": [

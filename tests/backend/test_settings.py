@@ -26,7 +26,7 @@ def test_sweeps_that_nobody_ran_do_not_pile_up():
     assert often == {
         "backend.outbox.tasks.sweep_outbox",
         "merchants.redemption.tasks.sweep_expired_vouchers",
-        "volunteers.attendance.tasks.sweep_forgotten_check_outs",
+        "volunteers.attendance.tasks.sweep_ended_shifts",
         "points.seals.tasks.sweep_unsealed",
         "points.funds.tasks.sweep_waiting_claims",
         "merchants.giving.tasks.sweep_lapsed_wishes",

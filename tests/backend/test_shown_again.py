@@ -59,6 +59,7 @@ ONES_OWN = {
     "join_requests_withdraw_create",
     "offers_vouchers_create",
     "shifts_attendances_create",
+    "waiting_places_leave_create",
     "wishes_adopt_create",
     "wishes_release_create",
 }

@@ -62,8 +62,16 @@ from points.seals.services import sealing
 from tests.cast import tell
 from volunteers.activities import services as activities
 from volunteers.attendance.errors import AttendanceStatusWrong
-from volunteers.attendance.services import hours, presence, sign_ups
-from volunteers.models import Attendance, RefusedClaim, Report, Shift, Volunteer
+from volunteers.attendance.services import call_outs, hours, presence, sign_ups
+from volunteers.models import (
+    Attendance,
+    RefusedClaim,
+    Report,
+    Shift,
+    Team,
+    TeamMember,
+    Volunteer,
+)
 from volunteers.people.services import joining, people
 from volunteers.reports.services import reports
 from volunteers.teams import services as teams
@@ -225,6 +233,13 @@ def in_estate(
         )
     )
     sign_ups.sign_up(shift=tomorrow, volunteer=volunteer)
+    full = activities.plan_shift(
+        activity=sweeping,
+        starts_at=now + timedelta(days=4),
+        ends_at=now + timedelta(days=4, hours=2),
+        capacity=1,
+    )
+    sign_ups.sign_up(shift=full, volunteer=resident)
 
     def attended(shift: Shift) -> Attendance:
         done = sign_ups.sign_up(shift=shift, volunteer=volunteer, now=shift.starts_at)
@@ -251,6 +266,8 @@ def in_estate(
         "activity_id": sweeping,
         "shift_id": tomorrow,
         "attendance_id": [done, verified],
+        "waiting_place_id": sign_ups.sign_up_or_wait(shift=full, volunteer=volunteer),
+        "call_out_id": call_outs.call_out(shift=full, called_by=asker, message="缺人手。"),
         "claim_id": refused_claim(done),
         "report_id": [report, closed],
         "join_request_id": asked,
@@ -326,10 +343,28 @@ def business(
     )
     running, free, tomorrow = (
         activities.plan_shift(activity=patrol, starts_at=start, ends_at=start + LONG)
-        for start in (now - timedelta(hours=1), now, now + timedelta(days=1))
+        for start in (now - timedelta(hours=1), now + LONG, now + timedelta(days=1))
     )
     going = sign_ups.sign_up(shift=running, volunteer=volunteer)
     sign_ups.sign_up(shift=tomorrow, volunteer=volunteer)
+    full = activities.plan_shift(
+        activity=patrol,
+        starts_at=now + timedelta(days=3),
+        ends_at=now + timedelta(days=3, hours=2),
+        capacity=1,
+    )
+    sign_ups.sign_up(shift=full, volunteer=child)
+    waits = sign_ups.sign_up_or_wait(shift=full, volunteer=volunteer)
+    nurse = User.objects.create(username=f"{community.code}-nurse", name="护士")
+    skilled, _ = people.enrol(
+        user=nurse, community=community, kind=Volunteer.Kind.RESIDENT, estate=estate
+    )
+    people.set_skills(volunteer=skilled, skills=["急救"], changed_by=nurse)
+    first_aid = Team.objects.create(community=community, name="急救队")
+    TeamMember.objects.create(
+        community=community, team=first_aid, volunteer=nurse, status="member", joined_at=now
+    )
+    called = call_outs.call_out(shift=full, called_by=newcomer, message="缺人手。")
     reminder = Notice.objects.get(community=community, recipient=volunteer)
     tell(reminder)
     back = served(volunteer, "2024-03-01 07:00", "2024-03-01 09:00", community=community)
@@ -563,6 +598,8 @@ def business(
         "activity_id": [patrol],
         "shift_id": [running, free],
         "attendance_id": [going, there, back, verified],
+        "waiting_place_id": [waits],
+        "call_out_id": [called],
         "report_id": [hazard, dispute, closed],
         "notice_id": [reminder],
         "offer_id": [tea, yacht, proposed],
@@ -614,6 +651,15 @@ def business(
         "item_id": items_of(samples[0])[:1],
     }
     bodies: Bodies = {
+        "POST /api/v1/shifts/{shift_id}/attendances": {"waits": True},
+        "POST /api/v1/shifts/{shift_id}/call-outs": {
+            "message": "请带铁锹。",
+            "team_id": str(first_aid.pk),
+            "estate_id": str(estate.pk),
+            "kind": "resident",
+            "skill": "急救",
+        },
+        "PATCH /api/v1/volunteers/{volunteer_id}": {"skills": ["急救"]},
         "POST /api/v1/activities/{activity_id}/shifts": {
             "starts_at": "2031-05-01T08:00:00+08:00",
             "ends_at": "2031-05-01T10:00:00+08:00",

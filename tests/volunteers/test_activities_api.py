@@ -94,10 +94,12 @@ def test_open_shifts_come_soonest_first_with_the_places_taken(
                 "capacity": 10,
                 "wanted": None,
                 "places_taken": 1,
+                "waiting": 0,
                 "status": "planned",
                 "reason": "",
                 "cancelled_at": None,
                 "my_attendance": {"id": str(cancelled.pk), "status": "cancelled"},
+                "my_waiting_place": None,
             },
             {
                 "id": str(dusk.pk),
@@ -108,10 +110,12 @@ def test_open_shifts_come_soonest_first_with_the_places_taken(
                 "capacity": 1,
                 "wanted": None,
                 "places_taken": 0,
+                "waiting": 0,
                 "status": "planned",
                 "reason": "",
                 "cancelled_at": None,
                 "my_attendance": None,
+                "my_waiting_place": None,
             },
         ],
     }
@@ -283,10 +287,12 @@ def test_staff_plan_an_activity_and_its_shifts(lake, zhao, logged_in):
         "capacity": 10_000,
         "wanted": None,
         "places_taken": 0,
+        "waiting": 0,
         "status": "planned",
         "reason": "",
         "cancelled_at": None,
         "my_attendance": None,
+        "my_waiting_place": None,
     }
 
 

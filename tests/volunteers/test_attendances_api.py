@@ -264,11 +264,11 @@ def test_a_check_in_is_refused_for_its_time_its_nonce_or_its_place(
         starts_at=now + timedelta(hours=1),
         ends_at=now + timedelta(hours=2),
     )
-    early = sign_ups.sign_up(shift=later, volunteer=wang)
+    early = Attendance.objects.create(community=lake, shift=later, volunteer=wang)
     beside = activities.plan_shift(
         activity=patrol.activity, starts_at=patrol.starts_at, ends_at=patrol.ends_at
     )
-    elsewhere = sign_ups.sign_up(shift=beside, volunteer=wang)
+    elsewhere = Attendance.objects.create(community=lake, shift=beside, volunteer=wang)
 
     def refusal(attendance, body):
         response = client.post(f"/api/v1/attendances/{attendance.pk}/check-in", body)

@@ -529,8 +529,8 @@ def test_a_forgotten_check_out_is_closed_at_the_shifts_end_and_marked(
     still_there = presence.check_in(attendance=sign_ups.sign_up(shift=patrol, volunteer=li))
 
     for _ in ("once", "again"):
-        tasks.sweep_forgotten_check_outs()
-        tasks.close_forgotten(str(left_in_time.community_id), str(left_in_time.pk))
+        tasks.sweep_ended_shifts()
+        tasks.close_shift(str(left_in_time.community_id), str(left_in_time.shift_id))
 
         place.refresh_from_db()
         assert (place.status, place.worked_minutes) == ("checked_out", 90)

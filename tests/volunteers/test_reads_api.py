@@ -215,7 +215,9 @@ def test_a_newcomer_reads_public_activities_with_their_shifts_to_come(
                     "starts_at": public.starts_at.isoformat().replace("+00:00", "Z"),
                     "ends_at": public.ends_at.isoformat().replace("+00:00", "Z"),
                     "capacity": None,
+                    "wanted": None,
                     "places_taken": 1,
+                    "waiting": 0,
                 }
             ],
         }

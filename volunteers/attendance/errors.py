@@ -10,6 +10,16 @@ class ShiftFull(Conflict):
     title = _("All places of this shift are taken.")
 
 
+class TooYoung(Conflict):
+    code = "too_young"
+    title = _("You are too young for this activity.")
+
+
+class AgeUnknown(Conflict):
+    code = "age_unknown"
+    title = _("This activity asks for an age, so your birthday has to be known first.")
+
+
 class CapacityTooSmall(Conflict):
     code = "capacity_too_small"
     title = _("More places of this shift are taken already.")
@@ -80,3 +90,8 @@ class FiguresTooFine(Forbidden):
 
     code = "figures_too_fine"
     title = _("The months of a team or an estate are shown to its staff and leaders.")
+
+
+class CallOutReachesNobody(Conflict):
+    code = "call_out_reaches_nobody"
+    title = _("Nobody whom this would call could come to this shift.")

@@ -7,29 +7,37 @@ from uuid import UUID
 
 from django.contrib.postgres.aggregates import ArrayAgg
 from django.db.models import (
+    Case,
     Count,
     Exists,
     F,
+    IntegerField,
     OuterRef,
     Prefetch,
     Q,
     QuerySet,
     Subquery,
     Sum,
+    When,
     prefetch_related_objects,
 )
 from django.db.models.functions import Coalesce, JSONObject
+from django.db.models.lookups import LessThan
 
+from backend.accounts import ages
 from backend.accounts.models import User
-from backend.communities.models import Role
+from backend.accounts.selectors import may_take_part
+from backend.communities.models import Community, Role
 from backend.communities.selectors import HANDLES, WATCHES_OVER, in_reach, known_to
 from backend.days import first_moment
 from backend.registries.volunteering import Service, Standing
+from volunteers.activities.errors import TeamUnknown
 from volunteers.activities.models import Activity, ServicePolicy, Shift
 from volunteers.activities.selectors import in_charge
-from volunteers.attendance.models import Attendance, RefusedClaim
+from volunteers.attendance.models import Attendance, CallOut, RefusedClaim, WaitingPlace
 from volunteers.people import selectors as people
 from volunteers.people.models import Volunteer
+from volunteers.teams.models import Team, TeamMember
 from volunteers.teams.selectors import in_teams_led_by
 
 STARS_FROM_HOURS = (100, 300, 600, 1_000, 1_500)  # 志愿者星级认定: one star to five
@@ -37,14 +45,146 @@ OF_ATTENDANCES = "shift__activity__"
 
 
 def with_places(shifts: QuerySet[Shift], user: User | None = None) -> QuerySet[Shift]:
-    """Annotate shifts with ``places_taken`` and ``my_attendance`` (id and status, or ``None``)."""
-    of_shift = Attendance.objects.filter(community=OuterRef("community"), shift=OuterRef("pk"))
+    """Annotate shifts with their places, those taken and those waited for, and with the caller's.
+
+    ``my_attendance`` (id and status) and ``my_waiting_place`` (id and position) may be ``None``.
+    """
+    whose = {"community": OuterRef("community"), "shift": OuterRef("pk")}
+    of_shift = Attendance.objects.filter(**whose)
     taken = of_shift.exclude(status=Attendance.Status.CANCELLED).order_by().values("shift")
-    mine = of_shift.filter(volunteer=user.pk if user else None)
+    waiting = WaitingPlace.objects.filter(**whose, status=WaitingPlace.Status.WAITING).order_by()
+    caller = {"volunteer": user.pk if user else None}
+    mine = with_position(waiting.filter(**caller))
     return shifts.select_related("activity", "community").annotate(
         places_taken=Coalesce(Subquery(taken.values(taken=Count("pk"))), 0),
-        my_attendance=Subquery(mine.values(told=JSONObject(id="pk", status="status"))),
+        waiting=Coalesce(Subquery(waiting.values("shift").values(waiting=Count("pk"))), 0),
+        my_attendance=Subquery(
+            of_shift.filter(**caller).values(told=JSONObject(id="pk", status="status"))
+        ),
+        my_waiting_place=Subquery(mine.values(told=JSONObject(id="pk", position="position"))),
     )
+
+
+def still_wants_people() -> Q:
+    """Return the condition that a shift ``with_places`` wants more people than it has.
+
+    If no number is wanted, it wants as many as fit.
+    """
+    enough = Coalesce("wanted", "capacity")
+    return Q(wanted=None, capacity=None) | Q(LessThan(F("places_taken"), enough))
+
+
+# --- waiting lists and call-outs --------------------------------------------------------------
+def with_position(
+    places: QuerySet[WaitingPlace], user: User | None = None
+) -> QuerySet[WaitingPlace]:
+    """Annotate places on waiting lists with ``position``: 1 is first in line, ``None`` is off."""
+    before = WaitingPlace.objects.filter(
+        Q(since_at__lt=OuterRef("since_at"))
+        | Q(since_at=OuterRef("since_at"), pk__lte=OuterRef("pk")),
+        community=OuterRef("community"),
+        shift=OuterRef("shift"),
+        status=WaitingPlace.Status.WAITING,
+    )
+    count = before.order_by().values("shift").values(before=Count("pk"))
+    is_waiting = When(status=WaitingPlace.Status.WAITING, then=Subquery(count))
+    told = places.select_related("shift__activity", "community", "volunteer")
+    return told.annotate(position=Case(is_waiting, output_field=IntegerField()))
+
+
+def waiting_places_of(user: User) -> QuerySet[WaitingPlace]:
+    """Return the places of ``user`` on waiting lists, ended ones included, newest first."""
+    theirs = WaitingPlace.objects.filter(community__in=known_to(user), volunteer=user)
+    return theirs.order_by("-id")
+
+
+def waiting_places_seen_by(user: User) -> QuerySet[WaitingPlace]:
+    """Return the places of ``user``, and those they may look at as staff or auditor."""
+    return WaitingPlace.objects.filter(Q(volunteer=user) | _watched(user))
+
+
+def waiting_places_at(shift: Shift) -> QuerySet[WaitingPlace]:
+    """Return the places on the waiting list of one shift, ended ones included, in their order."""
+    its = WaitingPlace.objects.filter(community=shift.community_id, shift=shift)
+    return its.order_by("since_at", "id")
+
+
+def call_outs_at(shift: Shift) -> QuerySet[CallOut]:
+    """Return the call-outs for one shift, newest first."""
+    return _called(CallOut.objects.filter(community=shift.community_id, shift=shift))
+
+
+def call_outs_watched_by(user: User) -> QuerySet[CallOut]:
+    """Return the call-outs ``user`` may look at as staff or auditor."""
+    return _called(CallOut.objects.filter(_watched(user)))
+
+
+def call_outs_handled_by(user: User) -> QuerySet[CallOut]:
+    """Return the call-outs ``user`` may end."""
+    return _called(CallOut.objects.filter(in_reach(user, HANDLES, estate=OF_ATTENDANCES)))
+
+
+def with_turnout(volunteers: QuerySet[Volunteer], user: User | None = None) -> QuerySet[Volunteer]:
+    """Annotate volunteers with the shifts that they ``attended``, and with their ``no_shows``.
+
+    Hours that were rejected or voided are not attended.
+    """
+    theirs = Attendance.objects.filter(community=OuterRef("community"), volunteer=OuterRef("user"))
+    no_shows = theirs.filter(status=Attendance.Status.NO_SHOW)
+    attended = theirs.filter(checked_in_at__isnull=False)
+    attended = attended.exclude(status__in=Attendance.DOES_NOT_COUNT)
+
+    def count(rows: QuerySet[Attendance]) -> Coalesce:
+        return Coalesce(Subquery(rows.order_by().values("volunteer").values(n=Count("pk"))), 0)
+
+    return volunteers.annotate(attended=count(attended), no_shows=count(no_shows))
+
+
+def team_in(community_id: UUID, team_id: UUID) -> Team:
+    """Return the team of this id in a community. Raises TeamUnknown, also if it was dissolved."""
+    team = Team.objects.filter(community=community_id, pk=team_id, dissolved_at=None).first()
+    if team is None:
+        raise TeamUnknown
+    return team
+
+
+def who_could_come(
+    shift: Shift,
+    busy: QuerySet[Attendance],
+    *,
+    team: Team | None = None,
+    estate: Community | None = None,
+    kind: str = "",
+    skill: str = "",
+) -> QuerySet[Volunteer]:
+    """Return the volunteers who could still sign up for ``shift``, of those that are asked for.
+
+    ``busy`` are the places that are taken elsewhere at that time.
+    """
+    whose = {"community": shift.community_id, "volunteer": OuterRef("user")}
+    at_shift = Attendance.objects.filter(**whose, shift=shift)
+    waiting = WaitingPlace.objects.filter(**whose, shift=shift, status=WaitingPlace.Status.WAITING)
+    found = Volunteer.objects.filter(
+        ~Exists(at_shift.exclude(status=Attendance.Status.CANCELLED)),
+        ~Exists(waiting),
+        ~Exists(busy.filter(volunteer=OuterRef("user"))),
+        may_take_part("user"),
+        community=shift.community_id,
+        left_at__isnull=True,
+    )
+    if shift.activity.min_age is not None:
+        day = shift.starts_at.astimezone(ages.CLOCK).date()
+        found = found.filter(user__born_on__lte=ages.years_before(shift.activity.min_age, day))
+    if team is not None:
+        members = TeamMember.objects.filter(**whose, team=team, status=TeamMember.Status.MEMBER)
+        found = found.filter(Exists(members))
+    if estate is not None:
+        found = found.filter(estate=estate)
+    if kind:
+        found = found.filter(kind=kind)
+    if skill:
+        found = found.filter(skills__contains=[skill])
+    return found
 
 
 def refused_claims_watched_by(user: User) -> QuerySet[RefusedClaim]:
@@ -232,6 +372,11 @@ def totals_of(
             }
         )
     return totals
+
+
+def _called(call_outs: QuerySet[CallOut]) -> QuerySet[CallOut]:
+    related = ("shift__activity", "community", "called_by", "team", "estate")
+    return call_outs.select_related(*related).order_by("-id")
 
 
 def _watched(user: User) -> Q:

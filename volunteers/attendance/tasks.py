@@ -7,22 +7,17 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from backend.celery import SWEEP_AT_MOST
-from volunteers.attendance.models import Attendance
-from volunteers.attendance.services import presence
+from volunteers.attendance.services import closing
 
 
 @shared_task
-def sweep_forgotten_check_outs() -> None:
-    """Queue ``close_forgotten`` for everybody still checked in to a past shift."""
-    forgotten = Attendance.objects.filter(
-        status=Attendance.Status.CHECKED_IN, shift__ends_at__lte=timezone.now()
-    )
-    for community_id, attendance_id in forgotten.values_list("community_id", "pk")[:SWEEP_AT_MOST]:
-        close_forgotten.delay(str(community_id), str(attendance_id))
+def sweep_ended_shifts() -> None:
+    """Queue ``close_shift`` for every shift that is over and leaves something to close."""
+    for community_id, shift_id in closing.due(now=timezone.now(), at_most=SWEEP_AT_MOST):
+        close_shift.delay(str(community_id), str(shift_id))
 
 
 @shared_task(autoretry_for=(OperationalError,), retry_backoff=True)
-def close_forgotten(community_id: str, attendance_id: str) -> None:
-    """Check out one volunteer at the shift's end. Idempotent."""
-    place = Attendance.objects.get(community=UUID(community_id), pk=UUID(attendance_id))
-    presence.close_forgotten(attendance=place)
+def close_shift(community_id: str, shift_id: str) -> None:
+    """Close what a shift leaves open. Idempotent."""
+    closing.close(community_id=UUID(community_id), shift_id=UUID(shift_id), now=timezone.now())

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from django.urls import path
 from django_filters import rest_framework as filters
@@ -16,7 +17,8 @@ from backend.accounts.api.fields import CodeField
 from backend.accounts.api.serializers import PersonSerializer
 from backend.accounts.models import User
 from backend.api.callers import signed_in
-from backend.api.filters import BooleanFilter, PeriodFilter, PersonFilter, TextFilter
+from backend.api.fields import INTEGER_MAX, CharField
+from backend.api.filters import BooleanFilter, CharFilter, PeriodFilter, PersonFilter, TextFilter
 from backend.api.idempotency import tell
 from backend.api.serializers import ReadSerializer
 from backend.api.views import ListView, OpenView, below, seen, writes
@@ -30,6 +32,7 @@ from backend.communities.models import Community
 from backend.communities.selectors import HANDLES, WATCHES_OVER
 from backend.communities.services.places import JOIN_CODE_LENGTH
 from points.ledger.selectors import public_figures
+from volunteers.attendance.selectors import with_turnout
 from volunteers.people import selectors
 from volunteers.people.models import JoinRequest, Volunteer
 from volunteers.people.services import joining, people
@@ -71,15 +74,28 @@ class JoinRequestSerializer(ReadSerializer[JoinRequest]):
 
 
 class VolunteerSerializer(ReadSerializer[Volunteer]):
-    """A person as a volunteer of a community. ``left_at`` is null until they leave."""
+    """A person as a volunteer of a community. ``left_at`` is null until they leave.
+
+    ``attended`` counts the shifts where they were, ``no_shows`` those that they missed.
+    """
 
     community = CommunityInBriefSerializer(read_only=True)
     user = PersonSerializer(read_only=True)
     estate = CommunityInBriefSerializer(read_only=True, allow_null=True)
+    attended = serializers.IntegerField(read_only=True)
+    no_shows = serializers.IntegerField(read_only=True)
 
     class Meta:
         model = Volunteer
-        fields = ("id", "kind", "enrolled_at", "left_at")
+        fields = ("id", "kind", "skills", "enrolled_at", "left_at")
+
+    rows_for = staticmethod(with_turnout)
+
+
+class SkillsSerializer(serializers.Serializer[Any]):
+    skills = serializers.ListField(
+        child=CharField(max_length=20), max_length=20, help_text="What the person can help with."
+    )
 
 
 class JoinRequestFilter(PeriodFilter):
@@ -96,7 +112,14 @@ class VolunteerFilter(PeriodFilter):
         field_name="left_at", lookup_expr="isnull", exclude=True, label="Whether they left."
     )
     person = PersonFilter("user")
+    no_shows = filters.NumberFilter(
+        lookup_expr="gte", min_value=0, max_value=INTEGER_MAX, help_text="At least so many."
+    )
+    skill = CharFilter(field_name="skills", method="with_skill", help_text="A skill they have.")
     text = TextFilter("user__name", help_text="Part of the person's name.")
+
+    def with_skill(self, found: QuerySet[Volunteer], name: str, skill: str) -> QuerySet[Volunteer]:
+        return found.filter(skills__contains=[skill])
 
 
 class PointsFiguresSerializer(serializers.Serializer[Any]):
@@ -186,11 +209,34 @@ class VolunteerListView(ListView[Volunteer]):
     finds = below(reached_place(WATCHES_OVER), selectors.volunteers_ever_in)
 
 
-class VolunteerView(OpenView[Volunteer]):
-    """Open a volunteer: ``GET /api/v1/volunteers/{volunteer_id}``."""
+class MyVolunteerListView(ListView[Volunteer]):
+    """List where I am, or was, a volunteer, newest first: ``GET /api/v1/me/volunteers``."""
 
     serializer_class = VolunteerSerializer
-    finds = seen(selectors.volunteers_watched_by, "volunteer_id")
+    filterset_class = VolunteerFilter
+    finds = seen(selectors.volunteering_of)
+
+
+class VolunteerView(OpenView[Volunteer]):
+    """Open a volunteer, me or as staff: ``GET /api/v1/volunteers/{volunteer_id}``."""
+
+    serializer_class = VolunteerSerializer
+    finds = seen(selectors.volunteers_seen_by, "volunteer_id")
+
+    @writes(
+        VolunteerSerializer,
+        seen(selectors.volunteers_kept_by, "volunteer_id"),
+        body=SkillsSerializer,
+        edits=True,
+    )
+    def patch(self, user: User, volunteer: Volunteer, **facts: Any) -> Volunteer | None:
+        """Set what a volunteer can help with: ``PATCH /api/v1/volunteers/{volunteer_id}``.
+
+        For the person, and for staff and managers.
+        """
+        if not facts:
+            return None
+        return people.set_skills(volunteer=volunteer, changed_by=user, **facts)
 
 
 # --- requests to join -------------------------------------------------------------------------
@@ -253,6 +299,7 @@ urlpatterns = [
     path("communities/<str:code>/join", JoinView.as_view()),
     path("communities/<str:code>/leave", LeaveView.as_view()),
     path("communities/<str:code>/volunteers", VolunteerListView.as_view()),
+    path("me/volunteers", MyVolunteerListView.as_view()),
     path("volunteers/<uuid:volunteer_id>", VolunteerView.as_view()),
     path("communities/<str:code>/join-requests", JoinRequestListView.as_view()),
     path("me/join-requests", MyJoinRequestListView.as_view()),

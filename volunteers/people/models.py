@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
@@ -24,6 +25,7 @@ class Volunteer(TenantModel):
     estate = models.ForeignKey(
         Community, models.PROTECT, related_name="+", db_index=False, null=True
     )
+    skills = ArrayField(models.CharField(max_length=20), default=list)  # what they can help with
     enrolled_at = models.DateTimeField(db_default=Now())
     left_at = models.DateTimeField(null=True)  # moved away; hours and points stay on record
 

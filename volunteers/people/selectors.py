@@ -43,9 +43,16 @@ def volunteers_in(community: Community) -> QuerySet[Volunteer]:
     return enrolled.select_related("estate")
 
 
-def volunteers_watched_by(user: User) -> QuerySet[Volunteer]:
-    """Return the volunteers, former ones included, that ``user`` may look at."""
-    return _with_person(Volunteer.objects.filter(in_reach(user, WATCHES_OVER)))
+def volunteers_seen_by(user: User) -> QuerySet[Volunteer]:
+    """Return the records of ``user`` as a volunteer, and those that they may look at."""
+    seen = Q(user=user) | in_reach(user, WATCHES_OVER)
+    return _with_person(Volunteer.objects.filter(seen))
+
+
+def volunteers_kept_by(user: User) -> QuerySet[Volunteer]:
+    """Return the current volunteers whose skills ``user`` may set: themselves, or as staff."""
+    kept = Q(user=user) | in_reach(user, HANDLES)
+    return _with_person(Volunteer.objects.filter(kept, left_at__isnull=True))
 
 
 def volunteers_ever_in(place: Community) -> QuerySet[Volunteer]:

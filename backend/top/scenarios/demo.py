@@ -98,6 +98,7 @@ def load(
         partners.employ(merchant=shop, user=people["owner"], role=MerchantMember.Role.OWNER)
         rules.publish_all(community=community, written=REPORT_RULES, valid_from=FIRST_DAY)
         shift = volunteering.shift_today(community, people["volunteer"])
+        volunteering.people_at_work(community, people["volunteer"], people["rider"])
         volunteering.reports_on_their_way(community, people["rider"], people["staff"])
         # As if the owner had opened the mini-program once: the stand-in for WeChat Pay pays there.
         SocialAccount.objects.get_or_create(

@@ -19,7 +19,7 @@ from backend.events.models import Status
 from volunteers.activities import selectors, services
 from volunteers.activities.models import Activity, Shift
 from volunteers.attendance.models import Attendance
-from volunteers.attendance.selectors import with_places
+from volunteers.attendance.selectors import still_wants_people, with_places
 from volunteers.attendance.services import planning
 
 
@@ -38,9 +38,13 @@ class ShiftInBriefSerializer(ReadSerializer[Shift]):
 
 
 class PlacesSerializer(ReadSerializer[Shift]):
-    """A shift and its places. ``capacity`` is null if there is no limit; ``wanted`` are needed."""
+    """A shift and its places. ``capacity`` is null if there is no limit.
+
+    ``wanted`` is how many people are needed, null if nobody said; ``waiting`` how many wait.
+    """
 
     places_taken = serializers.IntegerField(read_only=True)
+    waiting = serializers.IntegerField(read_only=True)
 
     class Meta:
         model = Shift
@@ -54,12 +58,23 @@ class MyAttendanceSerializer(serializers.Serializer[Any]):
     status = serializers.ChoiceField(choices=Attendance.Status.choices, read_only=True)
 
 
+class MyWaitingPlaceSerializer(serializers.Serializer[Any]):
+    """The caller's own place on a waiting list; ``position`` 1 is first."""
+
+    id = serializers.UUIDField(read_only=True)
+    position = serializers.IntegerField(read_only=True)
+
+
 class ShiftSerializer(PlacesSerializer):
-    """A shift. ``my_attendance`` is null if I never signed up, ``capacity`` if without limit."""
+    """A shift. ``my_attendance`` is null if I never signed up, ``capacity`` if without limit.
+
+    ``my_waiting_place`` is null unless I wait for a place.
+    """
 
     community = CommunityInBriefSerializer(read_only=True)
     activity = ActivityInBriefSerializer(read_only=True)
     my_attendance = MyAttendanceSerializer(read_only=True, allow_null=True)
+    my_waiting_place = MyWaitingPlaceSerializer(read_only=True, allow_null=True)
 
     class Meta(PlacesSerializer.Meta):
         fields = (*PlacesSerializer.Meta.fields, "status", "reason", "cancelled_at")
@@ -123,12 +138,20 @@ class ShiftFilter(PeriodFilter):
     venue = filters.UUIDFilter(field_name="activity__venue", help_text="A venue's id.")
     mine = MineFilter("shift", help_text="Whether I am in.")
     status = filters.ChoiceFilter(choices=Status.choices)
+    wants_people = BooleanFilter(
+        method="wanting",
+        label="Whether fewer people have signed up than are wanted, or fit if no number was set.",
+    )
     text = TextFilter(
         "activity__title",
         "activity__category",
         "activity__place",
         help_text="Part of the activity's title, category or place.",
     )
+
+    def wanting(self, found: QuerySet[Shift], name: str, is_wanting: bool) -> QuerySet[Shift]:
+        condition = still_wants_people()
+        return found.filter(condition) if is_wanting else found.exclude(condition)
 
     def filter_queryset(self, found: QuerySet[Shift]) -> QuerySet[Shift]:
         narrowed: QuerySet[Shift] = super().filter_queryset(found)

@@ -28,7 +28,8 @@ from volunteers.activities.models import Shift
 from volunteers.activities.selectors import shifts_for, shifts_watched_by
 from volunteers.attendance import selectors, sheets
 from volunteers.attendance.api.earnings import AwardedSerializer, EarningSerializer
-from volunteers.attendance.models import Attendance, RefusedClaim
+from volunteers.attendance.api.waiting import AS_WAITING, WaitingPlaceSerializer
+from volunteers.attendance.models import Attendance, RefusedClaim, WaitingPlace
 from volunteers.attendance.services import hours, presence, sign_ups
 
 
@@ -105,6 +106,12 @@ class CheckOutSerializer(serializers.Serializer[Any]):
 class CheckInSerializer(CheckOutSerializer):
     nonce = CharField(
         max_length=64, required=False, allow_null=True, help_text="One a tap, made by the phone."
+    )
+
+
+class SignUpSerializer(serializers.Serializer[Any]):
+    waits = serializers.BooleanField(
+        required=False, help_text="Whether to wait for a place if the shift is full."
     )
 
 
@@ -194,21 +201,33 @@ class ShiftAttendancesView(AttendanceListView):
     pagination_class = InOrderOfSigningUp
     finds = below(seen(shifts_watched_by, "shift_id"), selectors.attendances_at)
 
-    @extend_schema(responses={200: AttendanceSerializer, 201: AttendanceSerializer})
+    @extend_schema(
+        responses={
+            200: AttendanceSerializer,
+            201: AttendanceSerializer,
+            202: WaitingPlaceSerializer,
+        }
+    )
     @writes(
         AttendanceSerializer,
         seen(shifts_for, "shift_id"),
+        body=SignUpSerializer,
         shows=seen(selectors.attendances_of),
         status=201,
+        waiting=AS_WAITING,
     )
-    def post(self, user: User, shift: Shift) -> Attendance | Response:
+    def post(
+        self, user: User, shift: Shift, *, waits: bool = False
+    ) -> Attendance | WaitingPlace | Response:
         """Sign up for a shift: ``POST /api/v1/shifts/{shift_id}/attendances``.
 
-        201 with my attendance, 200 if I have signed up already.
+        201 with my attendance, 200 if I have signed up already. If the shift is full, 202 with my
+        place on its waiting list, provided that I said ``waits``.
         """
         mine = selectors.attendances_at(shift).filter(volunteer=user)
         is_repeated = mine.exclude(status=Attendance.Status.CANCELLED).exists()
-        attendance = sign_ups.sign_up(shift=shift, volunteer=user)
+        sign_up = sign_ups.sign_up_or_wait if waits else sign_ups.sign_up
+        attendance = sign_up(shift=shift, volunteer=user)
         if is_repeated:
             return Response(tell(AttendanceSerializer, self.request, attendance))
         return attendance

@@ -1,7 +1,7 @@
 from django.urls import path
 
 from backend.api.files import SHEETS, in_each_format
-from volunteers.attendance.api import attendances, figures, totals
+from volunteers.attendance.api import attendances, call_outs, figures, totals, waiting
 
 urlpatterns = [
     path("shifts/<uuid:shift_id>/attendances", attendances.ShiftAttendancesView.as_view()),
@@ -20,4 +20,11 @@ urlpatterns = [
     path("attendances/<uuid:attendance_id>/void", attendances.VoidView.as_view()),
     path("refused-claims", attendances.RefusedClaimListView.as_view()),
     path("refused-claims/<uuid:claim_id>", attendances.RefusedClaimView.as_view()),
+    path("shifts/<uuid:shift_id>/waiting-places", waiting.ShiftWaitingPlacesView.as_view()),
+    path("me/waiting-places", waiting.MyWaitingPlaceListView.as_view()),
+    path("waiting-places/<uuid:waiting_place_id>", waiting.WaitingPlaceView.as_view()),
+    path("waiting-places/<uuid:waiting_place_id>/leave", waiting.LeaveWaitingPlaceView.as_view()),
+    path("shifts/<uuid:shift_id>/call-outs", call_outs.ShiftCallOutsView.as_view()),
+    path("call-outs/<uuid:call_out_id>", call_outs.CallOutView.as_view()),
+    path("call-outs/<uuid:call_out_id>/end", call_outs.EndCallOutView.as_view()),
 ]

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from backend.accounts.models import User
@@ -19,8 +19,9 @@ from volunteers.activities.errors import ActivityCancelled, ActivityOver, ShiftC
 from volunteers.activities.models import Activity, Shift
 from volunteers.activities.selectors import IS_TO_COME, shifts_of
 from volunteers.attendance import errors
-from volunteers.attendance.models import Attendance
-from volunteers.attendance.services import sign_ups
+from volunteers.attendance.models import Attendance, WaitingPlace
+from volunteers.attendance.services import call_outs, sign_ups, telling
+from volunteers.attendance.services.sign_ups import lock
 
 Planned = TypeVar("Planned", Activity, Shift)
 
@@ -40,7 +41,7 @@ def change_activity(*, activity: Activity, changed_by: User, changes: dict[str, 
     was_at = activity.venue_id, activity.place
     if changes.get("category", activity.category) != activity.category:
         # The shifts are locked with their places, so that nobody signs up or checks in meanwhile.
-        places = _lock(_places(_lock(shifts_of(activity))))
+        places = lock(_places(lock(shifts_of(activity))))
         if any(place.checked_in_at for place in places):
             raise errors.ActivityAttended
     _change("activity.change", activity, changed_by, changes)
@@ -51,13 +52,13 @@ def change_activity(*, activity: Activity, changed_by: User, changes: dict[str, 
 
 def _move_to_venue(activity: Activity) -> None:
     """Check that the activity's venue is open, and tell those who signed up for what is to come."""
-    to_come = _lock(shifts_of(activity).filter(IS_TO_COME))
+    to_come = lock(shifts_of(activity).filter(IS_TO_COME))
     for shift in to_come:
         venues.check_open(activity.venue, shift.starts_at, shift.ends_at)
-    for place in _lock(_places(to_come).filter(status=Attendance.Status.SIGNED_UP)):
+    for place in lock(_places(to_come).filter(status=Attendance.Status.SIGNED_UP)):
         place.shift.activity = activity
-        sign_ups.remind(place)
-        _tell("shift_moved", place, f"shift-moved:{new_id()}")
+        telling.remind(place)
+        telling.tell("shift_moved", place, f"shift-moved:{new_id()}")
 
 
 @transaction.atomic
@@ -70,7 +71,7 @@ def cancel_activity(*, activity: Activity, cancelled_by: User, reason: str) -> A
     activity = _locked(activity, "estate")
     if activity.status == Status.CANCELLED:
         return activity
-    shifts = _lock(shifts_of(activity))
+    shifts = lock(shifts_of(activity))
     to_come = [shift for shift in shifts if shift.ends_at > timezone.now()]
     if shifts and not to_come:
         raise ActivityOver
@@ -83,10 +84,10 @@ def cancel_activity(*, activity: Activity, cancelled_by: User, reason: str) -> A
 def change_shift(*, shift: Shift, changed_by: User, changes: dict[str, Any]) -> Shift:
     """Change times, capacity or how many are wanted of a shift that is not over. Idempotent.
 
-    People who signed up are told new times, and reminded by them. Raises ShiftCancelled, ShiftOver,
-    ShiftTimesInvalid, ShiftAttended if the times would change after somebody checked in,
-    AlreadyElsewhere if somebody would be in two places, VenueClosed, CapacityTooSmall,
-    WantedExceedsCapacity.
+    People who signed up, or wait, are told new times, and reminded by them; places that are added
+    go to the first in line. Raises ShiftCancelled, ShiftOver, ShiftTimesInvalid, ShiftAttended if
+    the times would change after somebody checked in, AlreadyElsewhere if somebody would be in two
+    places, VenueClosed, CapacityTooSmall, WantedExceedsCapacity.
     """
     shift = _locked(shift, "activity")
     if shift.status == Status.CANCELLED:
@@ -95,14 +96,17 @@ def change_shift(*, shift: Shift, changed_by: User, changes: dict[str, Any]) -> 
     ends_at = changes.get("ends_at", shift.ends_at)
     if min(shift.ends_at, ends_at) <= timezone.now():
         raise ShiftOver
-    places = _lock(_places([shift]).exclude(status=Attendance.Status.CANCELLED))
+    places = lock(_places([shift]).exclude(status=Attendance.Status.CANCELLED))
+    waiting = list(sign_ups.waiting_at(shift))
     is_moved = (starts_at, ends_at) != (shift.starts_at, shift.ends_at)
     if is_moved:
         activities.check_times(starts_at, ends_at)
         venues.check_open(shift.activity.venue, starts_at, ends_at)
         if any(place.checked_in_at for place in places):
             raise errors.ShiftAttended
-        if elsewhere := _elsewhere(shift, starts_at, ends_at).count():
+        # With those whom promote will look at: volunteers are locked once, in order.
+        sign_ups.hold(shift.community_id, {one.volunteer_id for one in [*places, *waiting]})
+        if elsewhere := _elsewhere(shift, places, starts_at, ends_at):
             raise errors.AlreadyElsewhere(volunteers=elsewhere)
     capacity = changes.get("capacity", shift.capacity)
     activities.check_wanted(changes.get("wanted", shift.wanted), capacity)
@@ -112,16 +116,21 @@ def change_shift(*, shift: Shift, changed_by: User, changes: dict[str, Any]) -> 
     if is_moved:
         for place in places:
             place.shift = shift
-            sign_ups.remind(place)
-            _tell("shift_moved", place, f"shift-moved:{new_id()}")  # each move is told
+            telling.remind(place)
+            telling.tell("shift_moved", place, f"shift-moved:{new_id()}")  # each move is told
+        for one in waiting:
+            one.shift = shift
+            telling.tell("waiting_moved", one, f"shift-moved:{new_id()}")
+    sign_ups.promote([shift])
     return shift
 
 
 @transaction.atomic
 def cancel_shift(*, shift: Shift, cancelled_by: User, reason: str) -> Shift:
-    """Cancel a shift that is not over, and tell the people who signed up.
+    """Cancel a shift that is not over, and tell the people who signed up or wait.
 
-    Cancels their sign-ups. People who have checked in stay so, and their hours count. Idempotent.
+    Cancels their sign-ups, and ends the waiting and the call-outs. People who have checked in stay
+    so, and their hours count. Idempotent.
     Raises ShiftOver, ShiftVerified.
     """
     shift = _locked(shift, "activity")
@@ -134,15 +143,20 @@ def cancel_shift(*, shift: Shift, cancelled_by: User, reason: str) -> Shift:
 
 
 def _cancel(shifts: list[Shift], cancelled_by: User, reason: str) -> None:
-    places = _lock(_places(shifts))
+    places = lock(_places(shifts))
     if any(place.status == Attendance.Status.VERIFIED for place in places):
         raise errors.ShiftVerified
     for shift in shifts:
         _close("shift.cancel", shift, cancelled_by, reason)
     for place in places:
         if place.status == Attendance.Status.SIGNED_UP:
-            sign_ups.cancel(attendance=place)
-            _tell("shift_cancelled", place, f"shift-cancelled:{place.pk}", reason=reason)
+            sign_ups.give_back(place)
+            _tell_cancelled(place, reason)
+    for shift in shifts:
+        for one in sign_ups.waiting_at(shift):
+            sign_ups.end_waiting([one], WaitingPlace.Status.ENDED)
+            _tell_cancelled(one, reason)
+        call_outs.end_all(shift)
 
 
 def _close(action: str, planned: Activity | Shift, cancelled_by: User, reason: str) -> None:
@@ -181,23 +195,21 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else value
 
 
-def _tell(kind: str, place: Attendance, key: str, **more: str) -> None:
-    sign_ups.owe(kind, place, key, timezone.now(), place.shift.ends_at, **more)
+def _tell_cancelled(place: Attendance | WaitingPlace, reason: str) -> None:
+    telling.tell("shift_cancelled", place, f"shift-cancelled:{place.pk}", reason=reason)
 
 
-def _elsewhere(shift: Shift, starts_at: datetime, ends_at: datetime) -> QuerySet[Attendance]:
-    """Return the places whose volunteers would be in another shift at the new times.
+def _elsewhere(
+    shift: Shift, places: list[Attendance], starts_at: datetime, ends_at: datetime
+) -> int:
+    """Return how many of the volunteers would be in another shift at the new times.
 
     Leaves out volunteers whose two shifts overlapped before the change.
     """
-    others = Attendance.objects.filter(
-        Q(shift__starts_at__lt=ends_at, shift__ends_at__gt=starts_at),
-        ~Q(shift__starts_at__lt=shift.ends_at, shift__ends_at__gt=shift.starts_at),
-        community=shift.community_id,
-        volunteer=OuterRef("volunteer"),
-    ).exclude(status__in=Attendance.DOES_NOT_COUNT)
-    mine = _places([shift]).filter(status=Attendance.Status.SIGNED_UP)
-    return mine.filter(Exists(others.exclude(shift=shift)))
+    people = [one.volunteer_id for one in places if one.status == Attendance.Status.SIGNED_UP]
+    before = Q(shift__starts_at__lt=shift.ends_at, shift__ends_at__gt=shift.starts_at)
+    others = sign_ups.elsewhere(shift, starts_at, ends_at).exclude(before)
+    return others.filter(volunteer__in=people).values("volunteer").distinct().count()
 
 
 def _places(shifts: list[Shift]) -> QuerySet[Attendance]:
@@ -209,10 +221,5 @@ def _places(shifts: list[Shift]) -> QuerySet[Attendance]:
 def _locked(planned: Planned, *told: str) -> Planned:
     """Lock and return one row, with the rows ``told`` that its answer shows."""
     rows = type(planned)._default_manager.filter(community=planned.community_id, pk=planned.pk)
-    locked: list[Planned] = _lock(rows.select_related("community", *told))
+    locked: list[Planned] = lock(rows.select_related("community", *told))
     return locked[0]
-
-
-def _lock(rows: QuerySet[Any]) -> list[Any]:
-    """Lock rows in order of id, and return them."""
-    return list(rows.select_for_update(no_key=True, of=("self",)).order_by("pk"))

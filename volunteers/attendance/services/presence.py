@@ -18,6 +18,7 @@ from backend.sql import constraint_of
 from points.rules.services import minutes_between
 from volunteers.attendance import errors
 from volunteers.attendance.models import Attendance, RefusedClaim
+from volunteers.attendance.services import telling
 from volunteers.people import selectors
 from volunteers.people.models import Volunteer
 
@@ -73,7 +74,8 @@ def check_in(
             nonce is not None and attendance.check_in_nonce == nonce
         ):
             return attendance
-        require(attendance, Status.SIGNED_UP)
+        # A phone may tell late of somebody who was taken for a no-show.
+        require(attendance, Status.SIGNED_UP, Status.NO_SHOW)
         theirs = Attendance.objects.filter(
             community_id=attendance.community_id, volunteer_id=attendance.volunteer_id
         )
@@ -158,10 +160,14 @@ def check_out(
 
 @transaction.atomic
 def close_forgotten(*, attendance: Attendance) -> Attendance:
-    """Check out a volunteer who forgot to, at the shift's end, with a mark. Idempotent."""
+    """Check out a volunteer who forgot to, at the shift's end, with a mark, and tell them.
+
+    Idempotent.
+    """
     attendance = locked(attendance)
     if attendance.status != Status.CHECKED_IN:
         return attendance
+    telling.tell_of_past("check_out_forgotten", attendance, f"check-out-forgotten:{attendance.pk}")
     return _leave(attendance, attendance.shift.ends_at, check_out_was_forgotten=True)
 
 

@@ -75,6 +75,20 @@ def _check_agrees(told: Volunteer | JoinRequest, kind: Volunteer.Kind, estate_na
 
 
 @transaction.atomic
+def set_skills(*, volunteer: Volunteer, skills: list[str], changed_by: User) -> Volunteer:
+    """Set what the volunteer can help with, each skill once. Idempotent."""
+    volunteer = volunteer.locked("community", "user")
+    skills = list(dict.fromkeys(skills))
+    if skills != volunteer.skills:
+        before, after = ({"skills": len(some)} for some in (volunteer.skills, skills))
+        volunteer.save_with(skills=skills)
+        trail.record(
+            "volunteer.change", actor=changed_by, target=volunteer, before=before, after=after
+        )
+    return volunteer
+
+
+@transaction.atomic
 def leave(*, volunteer: Volunteer) -> Volunteer:
     """End a volunteer's part in a community: their role, and everything that runs with it.
 
