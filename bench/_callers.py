@@ -4,11 +4,21 @@ import http.client
 import json
 import os
 import sys
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from bench._team import PROCESSES, work
+from volunteers.attendance.codes import Kind, code_of
+
+
+class Shift:
+    """The shift of BENCH_SHIFT: its community's id and its own."""
+
+    def __init__(self) -> None:
+        self.community_id, self.pk = map(UUID, os.environ["BENCH_SHIFT"].split())
 
 
 def main(number: int) -> None:
@@ -44,11 +54,19 @@ def main(number: int) -> None:
         body = {"code": (code := next(codes))}
         ask("POST", os.environ["BENCH_SCANS"], json.dumps(body), {"Idempotency-Key": code})
 
+    def check_in() -> None:
+        """Scan the code that hangs at the shift now, as the next person."""
+        code = code_of(Kind.VENUE, Shift(), at=datetime.now(UTC))
+        body = json.dumps({"code": code, "nonce": "bench"})
+        token = {"Authorization": f"Bearer {next(codes)}"}
+        ask("POST", "/api/v1/me/attendances", body, token)
+
     work(
         {
             "me": lambda: ask("GET", "/api/v1/me"),
             "open": lambda: ask("GET", "/open"),
             "scan": scan,
+            "check_in": check_in,
             "floor": lambda: ask("POST", "/floor", "{}"),
             "bare": lambda: ask("POST", "/bare", "{}", connection=bare),
         }

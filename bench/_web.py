@@ -8,6 +8,9 @@ from pathlib import Path
 from statistics import median
 
 import httpx
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from backend.embedded import stopping
 from backend.run import listen, start_web, wait_until_ready
@@ -15,6 +18,7 @@ from bench._outcome import asked
 from bench._team import first, team
 
 WORKERS = asked("WORKERS", 2)
+TRANSACTION = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE SAVEPOINT")
 PASSWORD = "correct horse battery staple"  # noqa: S105  # of a bench's people alone
 
 
@@ -38,6 +42,20 @@ def token_of(url: str, username: str) -> str:
     )
     token: str = answer.json()["meta"]["access_token"]
     return token
+
+
+def statements(path: str, body: dict[str, str], token: str, **headers: str) -> int:
+    """Count the statements of one POST, without those that begin and end transactions."""
+    with CaptureQueriesContext(connection) as captured:
+        answer = Client(SERVER_NAME="localhost").post(
+            path,
+            body,
+            content_type="application/json",
+            headers={"Authorization": f"Bearer {token}", **headers},
+        )
+    if answer.status_code >= 300:
+        raise RuntimeError(f"{path} answers {answer.status_code}: {answer.content!r}")
+    return sum(not query["sql"].startswith(TRANSACTION) for query in captured.captured_queries)
 
 
 def versus(task: str, floor: str, each: int, **environment: str) -> float:

@@ -9,8 +9,6 @@ BENCH_ROUNDS (5) that of rounds.
 import tempfile
 
 from django.db import connection
-from django.test import Client
-from django.test.utils import CaptureQueriesContext
 
 from backend.accounts.models import User
 from backend.accounts.services import logins
@@ -19,7 +17,7 @@ from bench import _settling
 from bench._database import own_database
 from bench._outcome import Outcome, asked
 from bench._team import PROCESSES, first
-from bench._web import PASSWORD, live_server, token_of, versus
+from bench._web import PASSWORD, live_server, statements, token_of, versus
 from merchants.catalogue.services import offers as catalogue
 from merchants.models import MerchantMember, Offer
 from merchants.partners.services import partnerships as partners
@@ -30,7 +28,6 @@ from volunteers.models import Volunteer
 from volunteers.people.services import people as enrolment
 
 CLERK, VOLUNTEER = "clerk", "volunteer"
-TRANSACTION = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE SAVEPOINT")
 
 
 def run() -> Outcome:
@@ -48,26 +45,12 @@ def run() -> Outcome:
         scans = f"/api/v1/merchants/{offer.partnership.merchant_id}/scans"
         asks = {"BENCH_URL": url, "BENCH_TOKEN": token}
         ratio = versus("scan", "floor", each, **asks, BENCH_CODES=file.name, BENCH_SCANS=scans)
-        statements = _statements(scans, token, one)
+        count = statements(scans, {"code": one}, token, **{"Idempotency-Key": one})
     return Outcome(
-        {"capture_vs_floor": ratio, "capture_statements": statements, **_settling.figures()},
+        {"capture_vs_floor": ratio, "capture_statements": count, **_settling.figures()},
         at_least={"capture_vs_floor": 0.5},
         at_most={"capture_statements": 8, "settle_growth": 11, "settle_memory": 1.2},
     )
-
-
-def _statements(scans: str, token: str, code: str) -> int:
-    """Count the statements of one scan, without those that begin and end transactions."""
-    with CaptureQueriesContext(connection) as captured:
-        answer = Client(SERVER_NAME="localhost").post(
-            scans,
-            {"code": code},
-            content_type="application/json",
-            headers={"Authorization": f"Bearer {token}", "Idempotency-Key": code},
-        )
-    if answer.status_code != 201:
-        raise RuntimeError(f"{scans} answers {answer.status_code}: {answer.content!r}")
-    return sum(not query["sql"].startswith(TRANSACTION) for query in captured.captured_queries)
 
 
 def _open_shop() -> Offer:

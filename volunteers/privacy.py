@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from backend.accounts.models import User
 from backend.communities.selectors import known_to
 from backend.privacy import held
-from volunteers.attendance.models import Attendance, CallOut, RefusedClaim, WaitingPlace
+from volunteers.attendance.models import Attendance, CallOut, Gate, RefusedClaim, WaitingPlace
 from volunteers.people.models import JoinRequest, Volunteer
 from volunteers.people.services import people
 from volunteers.reports.models import Report
@@ -134,10 +134,10 @@ held.table(
 held.table(
     "refused_check_ins",
     "手机补报而未采信的签到和签退 / what a phone told of them and was refused",
-    "id community activity=attendance__shift__activity__title action=act occurred_at=claimed_at"
+    "id community activity=shift__activity__title action=act occurred_at=claimed_at"
     " submitted_at=told_at outcome=refused_as",
     RefusedClaim,
-    "attendance__volunteer",
+    "volunteer",
 )
 held.table(
     "reports",
@@ -149,8 +149,10 @@ held.table(
     shown=_with_photo,
     emptied=["reason"],
 )
-held.acts(Attendance, "verified_by", "voided_by")
 held.acts(CallOut, "called_by")
+held.acts(Attendance, "verified_by", "voided_by", "checked_in_by", "checked_out_by")
+held.acts(Gate, "opened_by", "closed_by")
+held.acts(RefusedClaim, "told_by")
 held.acts(JoinRequest, "decided_by")
 held.acts(TeamMember, "decided_by")
 held.acts(Report, "closed_by", "voided_by")

@@ -71,6 +71,13 @@ def shape(attendance, **differences):
         "checked_in_at": None,
         "checked_out_at": None,
         "worked_minutes": None,
+        "counts_until": None,
+        "cut_by": "",
+        "proof": "own_word",
+        "is_walk_in": False,
+        "position_mark": "",
+        "distance_metres": None,
+        "accuracy_metres": None,
         "was_offline": False,
         "check_out_was_forgotten": False,
         "check_in_claimed_at": None,
@@ -430,6 +437,8 @@ def test_longer_lists_of_attendances_ask_the_database_no_more(
             numbers.append(len(asked))
         return numbers
 
+    hours.verify(attendance=served(li, "2024-03-01 10:00", "2024-03-01 11:00"), verifier=zhao)
+    hours.verify(attendance=served(wang, "2024-03-01 10:00", "2024-03-01 11:00"), verifier=zhao)
     few = queries()
     for day in range(1, 6):
         for user in (wang, li):

@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from backend.errors import Conflict, Forbidden, Invalid
+from backend.errors import Conflict, Forbidden, Invalid, NotFound
 
 
 class ShiftFull(Conflict):
@@ -48,6 +48,41 @@ class CheckInTooEarly(Conflict):
 class CheckInTooLate(Conflict):
     code = "check_in_too_late"
     title = _("This shift can no longer be checked in to.")
+
+
+class CheckInByLeader(Conflict):
+    code = "check_in_by_leader"
+    title = _("Whoever leads this activity marks who was there.")
+
+
+class NotSignedUp(Conflict):
+    code = "not_signed_up"
+    title = _("This shift is for those who signed up.")
+
+
+class CodeForged(Invalid):
+    code = "code_forged"
+    title = _("This is none of our codes for checking in.")
+
+
+class PresenceCodeExpired(Conflict):
+    code = "presence_code_expired"
+    title = _("This code is no longer shown; please scan the present one.")
+
+
+class CodeOfAnotherShift(Conflict):
+    code = "code_of_another_shift"
+    title = _("This code belongs to another shift.")
+
+
+class AttendanceUnknown(NotFound):
+    code = "attendance_unknown"
+    title = _("There is no such attendance of yours.")
+
+
+class GateClosed(Conflict):
+    code = "gate_closed"
+    title = _("The shift is over or cancelled, so no page shows its code.")
 
 
 class TimeInTheFuture(Invalid):

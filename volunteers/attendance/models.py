@@ -17,7 +17,7 @@ from django.db.models.functions import Now
 
 from backend import clocks
 from backend.communities.models import Community, TenantModel
-from backend.tables import PersonKey, TenantForeignKey, never
+from backend.tables import PersonKey, TenantForeignKey, never, together
 from points.ledger.clock import ClockTimestamp
 from volunteers.activities.models import Shift
 from volunteers.people.models import Volunteer
@@ -98,6 +98,8 @@ class Attendance(TenantModel):
     checked_in_at = models.DateTimeField(null=True)
     checked_out_at = models.DateTimeField(null=True)
     check_in_nonce = models.CharField(max_length=64, null=True)  # the phone's, sent with a retry
+    # Of everything accepted out of batches: "<who sent it>:<nonce>" (services/offline.py).
+    nonces = ArrayField(models.CharField(max_length=101), default=list)
     # The phone's clock, if it reported later, and a mark if impossible (backend/clocks.py).
     check_in_claimed_at = models.DateTimeField(null=True)
     check_in_mark = models.CharField(max_length=clocks.LONGEST_MARK, blank=True, default="")
@@ -315,18 +317,25 @@ class CallOut(TenantModel):
 
 
 class RefusedClaim(TenantModel):
-    """A refused check-in or check-out that a phone reported later, kept for staff.
+    """A refused check-in, check-out or mark that a phone reported later, kept for staff.
 
-    A refused claim never counts as hours.
+    A refused claim never counts as hours. ``shift``, ``attendance`` and ``volunteer`` are what
+    could be made out: a forged code names none of them.
     """
 
     class Act(models.TextChoices):
         CHECK_IN = "check_in"
         CHECK_OUT = "check_out"
+        MARK = "mark"  # by whoever leads the shift
 
-    attendance = TenantForeignKey(
-        Attendance, models.PROTECT, related_name="refused_claims", db_index=False
+    shift = TenantForeignKey(
+        Shift, models.PROTECT, related_name="refused_claims", db_index=False, null=True
     )
+    attendance = TenantForeignKey(
+        Attendance, models.PROTECT, related_name="refused_claims", db_index=False, null=True
+    )
+    volunteer = PersonKey(null=True)
+    told_by = PersonKey()
     act = models.CharField(max_length=9, choices=Act)
     claimed_at = models.DateTimeField()  # as the phone's clock said
     nonce = models.CharField(max_length=64, blank=True, default="")  # empty: the phone sent none
@@ -337,9 +346,42 @@ class RefusedClaim(TenantModel):
         constraints: ClassVar = [
             models.UniqueConstraint(
                 name="refused_claim_once",
-                fields=["community", "attendance", "act", "nonce", "claimed_at"],
+                fields=["community", "told_by", "nonce", "attendance", "act", "claimed_at"],
+                nulls_distinct=False,
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(name="refused_claim_of_place", fields=["community", "attendance", "id"]),
+            models.Index(name="refused_claim_newest", fields=["community", "-id"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.act} at {self.claimed_at}: {self.refused_as}"
+
+
+class Gate(TenantModel):
+    """A page at the door that shows the venue's code of one shift, by an unguessable link.
+
+    The link ends with the shift, or when whoever handles the shift closes the page.
+    """
+
+    shift = TenantForeignKey(Shift, models.PROTECT, related_name="gates", db_index=False)
+    opened_at = models.DateTimeField(db_default=Now())
+    opened_by = PersonKey()
+    closed_at = models.DateTimeField(null=True)
+    closed_by = PersonKey(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                name="gate_once",
+                fields=["community", "shift"],
+                condition=Q(closed_at__isnull=True),
+            ),
+            models.CheckConstraint(
+                name="gate_closed_is_complete", condition=together("closed_at", "closed_by")
             ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.act} of {self.attendance_id} at {self.claimed_at}: {self.refused_as}"
+        return f"gate of {self.shift_id}"

@@ -21,20 +21,23 @@ from django.db.models import (
     When,
     prefetch_related_objects,
 )
-from django.db.models.functions import Coalesce, JSONObject
+from django.db.models.functions import Coalesce, JSONObject, Now
 from django.db.models.lookups import LessThan
 
 from backend.accounts import ages
 from backend.accounts.models import User
 from backend.accounts.selectors import may_take_part
 from backend.communities.models import Community, Role
-from backend.communities.selectors import HANDLES, WATCHES_OVER, in_reach, known_to
+from backend.communities.selectors import HANDLES, WATCHES_OVER, communities_of, in_reach, known_to
 from backend.days import first_moment
+from backend.events.models import Status as Planned
 from backend.registries.volunteering import Service, Standing
 from volunteers.activities.errors import TeamUnknown
 from volunteers.activities.models import Activity, ServicePolicy, Shift
 from volunteers.activities.selectors import in_charge
-from volunteers.attendance.models import Attendance, CallOut, RefusedClaim, WaitingPlace
+from volunteers.attendance import codes
+from volunteers.attendance.errors import CodeForged
+from volunteers.attendance.models import Attendance, CallOut, Gate, RefusedClaim, WaitingPlace
 from volunteers.people import selectors as people
 from volunteers.people.models import Volunteer
 from volunteers.teams.models import Team, TeamMember
@@ -121,7 +124,7 @@ def call_outs_watched_by(user: User) -> QuerySet[CallOut]:
 
 def call_outs_handled_by(user: User) -> QuerySet[CallOut]:
     """Return the call-outs ``user`` may end."""
-    return _called(CallOut.objects.filter(in_reach(user, HANDLES, estate=OF_ATTENDANCES)))
+    return _called(CallOut.objects.filter(in_charge(user, HANDLES, activity=OF_ATTENDANCES)))
 
 
 def with_turnout(volunteers: QuerySet[Volunteer], user: User | None = None) -> QuerySet[Volunteer]:
@@ -189,10 +192,10 @@ def who_could_come(
 
 def refused_claims_watched_by(user: User) -> QuerySet[RefusedClaim]:
     """Return the refused claims that staff, auditors and leaders may look at, newest first."""
-    watched = in_charge(user, WATCHES_OVER, activity=f"attendance__{OF_ATTENDANCES}")
+    watched = in_charge(user, WATCHES_OVER, activity=OF_ATTENDANCES)
     return (
         RefusedClaim.objects.filter(watched)
-        .select_related("community", "attendance__volunteer", "attendance__shift__activity")
+        .select_related("community", "volunteer", "told_by", "shift__activity")
         .order_by("-id")
     )
 
@@ -200,6 +203,41 @@ def refused_claims_watched_by(user: User) -> QuerySet[RefusedClaim]:
 def hide_phones(reader: User, attendances: Sequence[Attendance]) -> None:
     """Mark the volunteers whose phone ``reader`` does not see: leaders see names alone."""
     people.hide_phones(reader, attendances, _of_staff(reader, WATCHES_OVER))
+
+
+def open_gates_of(shift: Shift) -> QuerySet[Gate]:
+    """Return the page at the door of a shift, if there is one."""
+    return Gate.objects.filter(community=shift.community_id, shift=shift, closed_at=None)
+
+
+def link_of(gate: Gate) -> str:
+    """Return the last part of the page's address, which nobody can guess."""
+    return codes.code_of(codes.Kind.GATE, gate, at=gate.opened_at)
+
+
+def gate_at(link: str) -> Gate | None:
+    """Return the page of a link; ``None`` once it is closed, its shift over or cancelled."""
+    try:
+        code = codes.read(codes.Kind.GATE, link)
+    except CodeForged:
+        return None
+    return (
+        Gate.objects.filter(
+            community=code.community_id,
+            pk=code.about,
+            closed_at=None,
+            shift__status=Planned.PLANNED,
+            shift__ends_at__gt=Now(),
+        )
+        .select_related("community", "shift__activity__venue")
+        .first()
+    )
+
+
+def volunteer_record(user: User, code: str) -> Volunteer | None:
+    """Return the record of ``user`` as a volunteer of the community called ``code``, if it is."""
+    there = communities_of(user).filter(code=code)
+    return Volunteer.objects.filter(community__in=there, user=user).first()
 
 
 def prefetch_refused_claims(attendances: Sequence[Attendance]) -> None:

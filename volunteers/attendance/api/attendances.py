@@ -16,7 +16,6 @@ from backend.accounts.api.serializers import PersonSerializer
 from backend.accounts.models import User
 from backend.api import files
 from backend.api.callers import signed_in
-from backend.api.fields import CharField, DateTimeField
 from backend.api.filters import CharFilter, MarkFilter, PeriodFilter, PersonFilter, TextFilter
 from backend.api.idempotency import tell
 from backend.api.paging import CursorPagination
@@ -28,9 +27,17 @@ from volunteers.activities.models import Shift
 from volunteers.activities.selectors import shifts_for, shifts_watched_by
 from volunteers.attendance import selectors, sheets
 from volunteers.attendance.api.earnings import AwardedSerializer, EarningSerializer
+from volunteers.attendance.api.evidence import (
+    ArrivedSerializer,
+    ArriveSerializer,
+    CheckInSerializer,
+    CheckOutSerializer,
+    arrived,
+)
 from volunteers.attendance.api.waiting import AS_WAITING, WaitingPlaceSerializer
 from volunteers.attendance.models import Attendance, RefusedClaim, WaitingPlace
-from volunteers.attendance.services import hours, presence, sign_ups
+from volunteers.attendance.services import gates, hours, presence, sign_ups
+from volunteers.attendance.services.presence import Evidence
 
 
 # --- shapes -----------------------------------------------------------------------------------
@@ -43,16 +50,17 @@ class RefusedClaimSerializer(ReadSerializer[RefusedClaim]):
 
 
 class WatchedClaimSerializer(RefusedClaimSerializer):
-    """A refused claim as staff and auditors see it."""
+    """A refused claim as staff and auditors see it; null is what could not be made out."""
 
     community = CommunityInBriefSerializer(read_only=True)
-    attendance_id = serializers.UUIDField(read_only=True)
-    shift = ShiftInBriefSerializer(source="attendance.shift", read_only=True)
-    volunteer = PersonSerializer(source="attendance.volunteer", read_only=True)
+    attendance_id = serializers.UUIDField(read_only=True, allow_null=True)
+    shift = ShiftInBriefSerializer(read_only=True, allow_null=True)
+    volunteer = PersonSerializer(read_only=True, allow_null=True)
+    told_by = PersonSerializer(read_only=True)
 
     @classmethod
     def shown_to(cls, reader: User, *claims: RefusedClaim) -> None:
-        selectors.hide_phones(reader, [claim.attendance for claim in claims])
+        selectors.hide_phones(reader, claims)
 
 
 class AttendanceSerializer(EarningSerializer[Attendance]):
@@ -72,6 +80,13 @@ class AttendanceSerializer(EarningSerializer[Attendance]):
             "checked_in_at",
             "checked_out_at",
             "worked_minutes",
+            "counts_until",
+            "cut_by",
+            "proof",
+            "is_walk_in",
+            "position_mark",
+            "distance_metres",
+            "accuracy_metres",
             "was_offline",
             "check_out_was_forgotten",
             "check_in_claimed_at",
@@ -86,7 +101,8 @@ class AttendanceSerializer(EarningSerializer[Attendance]):
     @classmethod
     def context_of(cls, *attendances: Attendance) -> dict[str, Any]:
         selectors.prefetch_refused_claims(attendances)
-        return super().context_of(*attendances)
+        # Nothing is earned before somebody has decided, so nothing is asked for.
+        return super().context_of(*(one for one in attendances if one.verified_at))
 
     @classmethod
     def shown_to(cls, reader: User, *attendances: Attendance) -> None:
@@ -95,18 +111,6 @@ class AttendanceSerializer(EarningSerializer[Attendance]):
 
 class VerifiedAttendanceSerializer(AwardedSerializer[Attendance], AttendanceSerializer):
     """An attendance with the award that it has just earned."""
-
-
-class CheckOutSerializer(serializers.Serializer[Any]):
-    at = DateTimeField(
-        required=False, allow_null=True, help_text="The time that a phone noted offline."
-    )
-
-
-class CheckInSerializer(CheckOutSerializer):
-    nonce = CharField(
-        max_length=64, required=False, allow_null=True, help_text="One a tap, made by the phone."
-    )
 
 
 class SignUpSerializer(serializers.Serializer[Any]):
@@ -139,9 +143,9 @@ class AttendanceFilter(PeriodFilter):
 
 class RefusedClaimFilter(PeriodFilter):
     moment = "told_at"
-    person = PersonFilter("attendance__volunteer")
-    shift = filters.UUIDFilter(field_name="attendance__shift", help_text="A shift's id.")
-    text = TextFilter("attendance__volunteer__name", help_text="Part of the volunteer's name.")
+    person = PersonFilter("volunteer")
+    shift = filters.UUIDFilter(help_text="A shift's id.")
+    text = TextFilter("volunteer__name", help_text="Part of the volunteer's name.")
 
 
 class InOrderOfSigningUp(CursorPagination):
@@ -165,6 +169,16 @@ class MyAttendanceListView(AttendanceListView):
 
     finds = seen(selectors.attendances_of)
 
+    # No key is kept, because the nonce is one.
+    @writes(arrived, body=ArriveSerializer(), shape=ArrivedSerializer, keeps=False)
+    def post(self, user: User, nonce: str, evidence: Evidence) -> Attendance:
+        """Check in by the venue's code: ``POST /api/v1/me/attendances``.
+
+        Finds the shift by the code. Where the activity allows walk-ins, whoever has not signed up
+        is signed up as well. Idempotent, as a check-in is.
+        """
+        return gates.arrive(volunteer=user, nonce=nonce, evidence=evidence)
+
 
 class AttendanceView(OpenView[Attendance]):
     """Open an attendance, mine, as staff or leader: ``GET /api/v1/attendances/{attendance_id}``."""
@@ -176,7 +190,7 @@ class AttendanceView(OpenView[Attendance]):
 class RefusedClaimListView(ListView[RefusedClaim]):
     """List refused claims where I am staff, auditor or leader: ``GET /api/v1/refused-claims``.
 
-    Newest first. These are times that phones reported later and that were refused.
+    Newest first. These are acts that phones reported later and that were refused.
     """
 
     serializer_class = WatchedClaimSerializer

@@ -1,7 +1,16 @@
 from django.urls import path
 
+from backend.api.code_pictures import code_pictures
 from backend.api.files import SHEETS, in_each_format
-from volunteers.attendance.api import attendances, call_outs, figures, totals, waiting
+from volunteers.attendance.api import (
+    attendances,
+    call_outs,
+    figures,
+    gates,
+    offline,
+    totals,
+    waiting,
+)
 
 urlpatterns = [
     path("shifts/<uuid:shift_id>/attendances", attendances.ShiftAttendancesView.as_view()),
@@ -18,6 +27,13 @@ urlpatterns = [
     path("attendances/<uuid:attendance_id>/verify", attendances.VerifyView.as_view()),
     path("attendances/<uuid:attendance_id>/reject", attendances.RejectView.as_view()),
     path("attendances/<uuid:attendance_id>/void", attendances.VoidView.as_view()),
+    path("me/attendance/sync", offline.MySyncView.as_view()),
+    path("shifts/<uuid:shift_id>/attendance/sync", offline.ShiftSyncView.as_view()),
+    path("shifts/<uuid:shift_id>/venue-code", gates.VenueCodeView.as_view()),
+    *code_pictures("shifts/<uuid:shift_id>/venue-code", gates.VenueCodePictureView),
+    path("shifts/<uuid:shift_id>/gate", gates.GateView.as_view()),
+    path("me/presence-codes/<str:code>", gates.MyPresenceCodeView.as_view()),
+    *code_pictures("me/presence-codes/<str:code>", gates.MyPresenceCodePictureView),
     path("refused-claims", attendances.RefusedClaimListView.as_view()),
     path("refused-claims/<uuid:claim_id>", attendances.RefusedClaimView.as_view()),
     path("shifts/<uuid:shift_id>/waiting-places", waiting.ShiftWaitingPlacesView.as_view()),

@@ -1,28 +1,35 @@
-"""Check-in and check-out: who was there, and how long."""
+"""Check-in and check-out: who was there, how it was shown, and how long."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 
 from backend import clocks
+from backend.accounts.models import User
 from backend.accounts.services import guardians
+from backend.accounts.services.people import locked as locked_person
+from backend.audit import services as trail
 from backend.communities.errors import NotAVolunteerHere
-from backend.communities.models import Membership
-from backend.communities.services import roles
+from backend.communities.models import Role
 from backend.errors import Refusal
+from backend.events.models import Status as Plan
 from backend.sql import constraint_of
-from points.rules.services import minutes_between
-from volunteers.attendance import errors
+from volunteers.activities.errors import ShiftCancelled
+from volunteers.activities.models import CheckInMode
+from volunteers.attendance import codes, errors
 from volunteers.attendance.models import Attendance, RefusedClaim
-from volunteers.attendance.services import telling
+from volunteers.attendance.positions import Position, judged
+from volunteers.attendance.services import limits, telling
 from volunteers.people import selectors
-from volunteers.people.models import Volunteer
 
 Status = Attendance.Status
+Proof = Attendance.Proof
 OPENS_BEFORE = timedelta(minutes=30)  # check-in opens so long before the shift begins
 OFFLINE_FOR = timedelta(hours=72)  # a phone may tell so long afterwards
 # Claims refused with these are kept for staff. The final ones stay refused, so reporting them
@@ -34,12 +41,75 @@ _KEPT: tuple[type[Refusal], ...] = (
     *_FINAL.values(),
     errors.AlreadyElsewhere,
     errors.AttendanceStatusWrong,
+    errors.CheckInByLeader,
+    errors.CodeForged,
+    errors.CodeOfAnotherShift,
+    errors.PresenceCodeExpired,
     NotAVolunteerHere,
+    ShiftCancelled,
 )
 _REFUSED_BY: dict[str, type[Refusal]] = {
     "nobody_in_two_places": errors.AlreadyElsewhere,
     "check_in_nonce_once": errors.NonceReused,
 }
+
+
+# Written out, because in the rush hour Django would take longer to put them together than
+# PostgreSQL to answer. FOR UPDATE locks in the order of its tables.
+_HOLD = """
+    SELECT role.since_at
+    FROM communities_membership AS role JOIN accounts_user AS person ON person.id = role.user_id
+    WHERE role.community_id = %s AND role.user_id = %s AND role.role = %s AND role.ended_at IS NULL
+    FOR NO KEY UPDATE OF person, role
+"""
+_ELSEWHERE = """
+    SELECT other.check_in_nonce
+    FROM volunteers_attendance AS other
+    WHERE other.community_id IN (
+            SELECT community_id FROM communities_membership
+            WHERE user_id = %(volunteer)s AND role = %(role)s
+        )
+        AND other.volunteer_id = %(volunteer)s AND other.id <> %(attendance)s
+        AND (
+            other.check_in_nonce = %(nonce)s
+            OR other.checked_in_at IS NOT NULL AND NOT (other.status = ANY(%(gone)s))
+                AND tstzrange(other.checked_in_at, other.checked_out_at)
+                    && tstzrange(%(since)s, %(until)s)
+        )
+"""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What shows that somebody is there: a code, a position, the phone, or ``by`` whom else.
+
+    ``code`` is the venue's, or with ``by`` the volunteer's own, scanned by whoever leads the shift.
+    """
+
+    code: str = ""
+    position: Position | None = None
+    device: str = ""  # an id that the phone made up, of which a digest is kept
+    by: User | None = None
+
+    @property
+    def proof(self) -> Proof:
+        if self.code:
+            return Proof.OWN_CODE if self.by else Proof.VENUE_CODE
+        return Proof.LEADER if self.by else Proof.OWN_WORD
+
+    def read(self, attendance: Attendance) -> codes.Code | None:
+        """Return the code that was scanned. Raises CodeForged, CodeOfAnotherShift."""
+        if not self.code:
+            return None
+        if self.by:  # whose it is was read to find the attendance
+            return codes.read(codes.Kind.OWN, self.code)
+        code = codes.read(codes.Kind.VENUE, self.code)
+        if code.about != attendance.shift_id:
+            raise errors.CodeOfAnotherShift
+        return code
+
+
+NOTHING = Evidence()
 
 
 def check_in(
@@ -48,92 +118,147 @@ def check_in(
     nonce: str | None = None,
     at: datetime | None = None,
     now: datetime | None = None,
+    evidence: Evidence = NOTHING,
 ) -> Attendance:
     """Check the volunteer in: now, or ``at`` the time that a phone noted while it was offline.
 
     ``now`` is given to replay the past, and is otherwise the present time. Check-in is open from 30
     minutes before the shift until its end, and a phone may report it up to 72 hours later.
-    ``backend.clocks`` bounds ``at`` by the sign-up, the opening and now. A volunteer who has left
-    meanwhile may report a time before that, and is checked out when they left; for one who came
-    back, the time away is excluded. A refused time is kept for staff (RefusedClaim). Idempotent:
-    while checked in, or with the same ``nonce``, it answers with the first check-in; a refusal is
-    repeated under its nonce. Raises NotAVolunteerHere, GuardianConsentRequired,
-    AttendanceStatusWrong, CheckInTooEarly, CheckInTooLate, NonceReused, AlreadyElsewhere.
+    ``backend.clocks`` bounds ``at`` by the sign-up, the opening, the making of the scanned code and
+    now. A volunteer who has left meanwhile may report a time before that, and is checked out when
+    they left; for one who came back, the time away is excluded. A refused time is kept for staff
+    (RefusedClaim). A position that does not show the venue refuses nothing and is marked.
+    Idempotent: while checked in, or with the same ``nonce``, it answers with the first check-in; a
+    refusal is repeated under its nonce. Raises NotAVolunteerHere, GuardianConsentRequired,
+    AttendanceStatusWrong, CheckInByLeader, ShiftCancelled, CheckInTooEarly, CheckInTooLate,
+    NonceReused, AlreadyElsewhere, CodeForged, CodeOfAnotherShift, PresenceCodeExpired.
     """
     moment = now or timezone.now()
     with (
-        _kept_for_staff(attendance, RefusedClaim.Act.CHECK_IN, at, moment, nonce or ""),
+        _kept_for_staff(attendance, RefusedClaim.Act.CHECK_IN, at, moment, evidence, nonce or ""),
+        _refused_by_constraint(),
         transaction.atomic(),
     ):
-        role = roles.volunteering(
-            user_id=attendance.volunteer_id, community_id=attendance.community_id
-        )
+        since_at = held(attendance)
         attendance = locked(attendance)
+        shift, activity = attendance.shift, attendance.shift.activity
         guardians.require_guardian(attendance.volunteer, at=at)
         if attendance.status == Status.CHECKED_IN or (
             nonce is not None and attendance.check_in_nonce == nonce
         ):
             return attendance
-        # A phone may tell late of somebody who was taken for a no-show.
+        if shift.status == Plan.CANCELLED:
+            raise ShiftCancelled
         require(attendance, Status.SIGNED_UP, Status.NO_SHOW)
-        theirs = Attendance.objects.filter(
-            community_id=attendance.community_id, volunteer_id=attendance.volunteer_id
-        )
-        if nonce is not None and theirs.filter(check_in_nonce=nonce).exists():
-            raise errors.NonceReused
+        if activity.check_in_mode == CheckInMode.LEADER and evidence.by is None:
+            raise errors.CheckInByLeader
         left_at = None
-        if role is None:
+        if since_at is None:
             left_at = selectors.left_at(attendance.volunteer_id, attendance.community_id)
             if left_at is None or at is None or at > left_at + clocks.SKEW:
                 raise NotAVolunteerHere
-        opens_at = attendance.shift.starts_at - OPENS_BEFORE
+        opens_at = shift.starts_at - OPENS_BEFORE
         if moment < opens_at:
             raise errors.CheckInTooEarly
-        arrived = clocks.Taken(moment, "")
-        if at is not None:
-            arrived = _told(
-                at,
-                earliest=max(opens_at, attendance.signed_up_at, _back_since(attendance, role)),
-                latest=min(moment, left_at or moment),
-                now=moment,
-            )
-        if arrived.at >= attendance.shift.ends_at:
-            raise errors.CheckInTooLate
-        # One volunteer's check-ins queue here: two that met in a constraint would each wait for the
-        # other, and PostgreSQL would end one as a deadlock.
-        Volunteer.objects.select_for_update(no_key=True).get(
-            community_id=attendance.community_id, user_id=attendance.volunteer_id
+        arrived = _taken(
+            at,
+            code=evidence.read(attendance),
+            earliest=max(opens_at, attendance.signed_up_at, _back_since(attendance, since_at)),
+            latest=min(moment, left_at or moment),
+            now=moment,
         )
-        try:
-            with transaction.atomic():
-                attendance.save_with(
-                    status=Status.CHECKED_IN,
-                    checked_in_at=arrived.at,
-                    check_in_claimed_at=at,
-                    check_in_mark=arrived.mark,
-                    check_in_nonce=nonce,
-                    was_offline=at is not None,
-                )
-        except IntegrityError as error:
-            if refusal := _REFUSED_BY.get(constraint_of(error) or ""):
-                raise refusal from None
-            raise
-        return attendance if left_at is None else end(attendance=attendance, at=left_at)
+        if arrived.at >= shift.ends_at:
+            raise errors.CheckInTooLate
+        _require_nowhere_else(attendance, arrived.at, nonce=nonce)
+        facts: dict[str, Any] = {
+            "checked_in_at": arrived.at,
+            "check_in_claimed_at": at,
+            "check_in_mark": arrived.mark,
+            "check_in_nonce": nonce,
+            "was_offline": at is not None,
+            "proof": evidence.proof,
+            "checked_in_by": evidence.by,
+            "device_digest": _digest(evidence.device),
+            **judged(evidence.position, activity),
+        }
+        if left_at is not None:
+            _left(attendance, left_at, **facts)
+        elif moment >= shift.ends_at and activity.check_in_mode != CheckInMode.IN_OUT:
+            _left(attendance, shift.ends_at, **facts)
+        else:
+            attendance.save_with(status=Status.CHECKED_IN, **facts)
+        _record("attendance.check_in", attendance, evidence.by)
+        return attendance
+
+
+def mark(
+    *,
+    attendance: Attendance,
+    by: User,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    now: datetime | None = None,
+) -> Attendance:
+    """Mark, as whoever leads the shift, that somebody was there: all of it unless shortened.
+
+    Until the shift is over, who is marked counts as checked in. Idempotent: whoever is checked in
+    or out stays so. Raises NotAVolunteerHere, GuardianConsentRequired, AttendanceStatusWrong,
+    ShiftCancelled, CheckInTooEarly, CheckInTooLate if told more than 72 hours after the shift,
+    CheckedOutBeforeIn, TimeInTheFuture, AlreadyElsewhere.
+    """
+    moment = now or timezone.now()
+    with _refused_by_constraint(), transaction.atomic():
+        since_at = held(attendance)
+        attendance = locked(attendance)
+        shift = attendance.shift
+        guardians.require_guardian(attendance.volunteer, at=shift.starts_at)
+        if attendance.status in (Status.CHECKED_IN, Status.CHECKED_OUT):
+            return attendance
+        if shift.status == Plan.CANCELLED:
+            raise ShiftCancelled
+        require(attendance, Status.SIGNED_UP, Status.NO_SHOW)
+        if since_at is None:
+            raise NotAVolunteerHere
+        if moment < shift.starts_at - OPENS_BEFORE:
+            raise errors.CheckInTooEarly
+        if moment > shift.ends_at + OFFLINE_FOR:
+            raise errors.CheckInTooLate
+        arrived = max(since or shift.starts_at, shift.starts_at)
+        left = min(until or shift.ends_at, shift.ends_at)
+        if until is not None and left > moment + clocks.SKEW:
+            raise errors.TimeInTheFuture
+        if arrived >= left:
+            raise errors.CheckedOutBeforeIn
+        is_over = until is not None or moment >= shift.ends_at
+        _require_nowhere_else(attendance, arrived, until=left if is_over else None)
+        facts = {"checked_in_at": arrived, "proof": Proof.LEADER, "checked_in_by": by}
+        if is_over:
+            _leave(attendance, left, checked_out_by=by, **facts)
+        else:
+            attendance.save_with(status=Status.CHECKED_IN, **facts)
+        _record("attendance.mark", attendance, by)
+        return attendance
 
 
 def check_out(
-    *, attendance: Attendance, at: datetime | None = None, now: datetime | None = None
+    *,
+    attendance: Attendance,
+    at: datetime | None = None,
+    now: datetime | None = None,
+    nonce: str = "",
+    evidence: Evidence = NOTHING,
 ) -> Attendance:
     """Check the volunteer out: now, or ``at`` the time that a phone noted while it was offline.
 
-    Counts whole minutes. ``backend.clocks`` bounds ``at`` by the check-in and now. A refused time
-    is kept for staff (RefusedClaim). Idempotent. Raises AttendanceStatusWrong, CheckInTooLate if
-    reported more than 72 hours later, CheckedOutBeforeIn if earlier than the check-in by more than
-    clocks differ.
+    Counts whole minutes, as far as no limit cuts them. ``backend.clocks`` bounds ``at`` by the
+    check-in, the making of a scanned code and now. A refused time is kept for staff (RefusedClaim).
+    Idempotent. Raises AttendanceStatusWrong, CheckInTooLate if reported more than 72 hours later,
+    CheckedOutBeforeIn if earlier than the check-in by more than clocks differ, CodeForged,
+    CodeOfAnotherShift, PresenceCodeExpired.
     """
     moment = now or timezone.now()
     with (
-        _kept_for_staff(attendance, RefusedClaim.Act.CHECK_OUT, at, moment),
+        _kept_for_staff(attendance, RefusedClaim.Act.CHECK_OUT, at, moment, evidence, nonce),
         transaction.atomic(),
     ):
         attendance = locked(attendance)
@@ -143,32 +268,42 @@ def check_out(
             return attendance
         require(attendance, Status.CHECKED_IN, Status.CHECKED_OUT)
         assert attendance.checked_in_at is not None
-        left = clocks.Taken(moment, "")
-        if at is not None:
-            left = _told(at, earliest=attendance.checked_in_at, latest=moment, now=moment)
+        left = _taken(
+            at,
+            code=evidence.read(attendance),
+            earliest=attendance.checked_in_at,
+            latest=moment,
+            now=moment,
+        )
         if left.mark == clocks.TOO_EARLY:
             raise errors.CheckedOutBeforeIn
-        return _leave(
+        _leave(
             attendance,
             left.at,
             check_out_was_forgotten=False,
             was_offline=attendance.was_offline or at is not None,
             check_out_claimed_at=at,
             check_out_mark=left.mark,
+            checked_out_by=evidence.by,
         )
+        _record("attendance.check_out", attendance, evidence.by)
+        return attendance
 
 
 @transaction.atomic
 def close_forgotten(*, attendance: Attendance) -> Attendance:
-    """Check out a volunteer who forgot to, at the shift's end, with a mark, and tell them.
+    """Check out at the shift's end whoever is still there. Idempotent.
 
-    Idempotent.
+    Where volunteers check out themselves, they forgot to, which is marked, and they are told.
     """
     attendance = locked(attendance)
     if attendance.status != Status.CHECKED_IN:
         return attendance
-    telling.tell_of_past("check_out_forgotten", attendance, f"check-out-forgotten:{attendance.pk}")
-    return _leave(attendance, attendance.shift.ends_at, check_out_was_forgotten=True)
+    _left(attendance, attendance.shift.ends_at)
+    if attendance.check_out_was_forgotten:
+        key = f"check-out-forgotten:{attendance.pk}"
+        telling.tell_of_past("check_out_forgotten", attendance, key)
+    return attendance
 
 
 @transaction.atomic
@@ -178,12 +313,24 @@ def end(*, attendance: Attendance, at: datetime) -> Attendance:
     If the shift was over by then, the check-out counts as forgotten.
     """
     attendance = locked(attendance)
-    if attendance.shift.ends_at <= at:
-        return close_forgotten(attendance=attendance)
     if attendance.status != Status.CHECKED_IN:
         return attendance
-    assert attendance.checked_in_at is not None
-    return _leave(attendance, max(at, attendance.checked_in_at))
+    return _left(attendance, at)
+
+
+def held(attendance: Attendance) -> datetime | None:
+    """Lock the person, then their role as a volunteer there. Returns since when they hold it.
+
+    ``None`` if they hold none. Check-ins of one person queue here, in whatever communities: nobody
+    is in two places. Leaving takes both locks in the same order.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_HOLD, [attendance.community_id, attendance.volunteer_id, Role.VOLUNTEER])
+        if row := cursor.fetchone():
+            since_at: datetime = row[0]
+            return since_at
+    locked_person(attendance.volunteer_id)
+    return None
 
 
 def require(attendance: Attendance, *allowed: Status) -> None:
@@ -198,67 +345,175 @@ def _kept_for_staff(
     act: RefusedClaim.Act,
     at: datetime | None,
     told_at: datetime,
-    nonce: str = "",
+    evidence: Evidence,
+    nonce: str,
 ) -> Iterator[None]:
     """Keep a refused claim for staff. Raises a final refusal again under its nonce."""
     claim: dict[str, Any] = {
         "community_id": attendance.community_id,
         "attendance": attendance,
+        "told_by_id": evidence.by.pk if evidence.by else attendance.volunteer_id,
         "act": act,
         "nonce": nonce,
     }
-    final = RefusedClaim.objects.filter(**claim, refused_as__in=_FINAL)
-    if nonce and (before := final.first()):
-        raise _FINAL[before.refused_as]
+    if nonce and at is not None:
+        before = RefusedClaim.objects.filter(**claim, refused_as__in=_FINAL).first()
+        if before is not None:
+            raise _FINAL[before.refused_as]
     try:
         yield
     except _KEPT as refusal:
         if at is not None:
-            RefusedClaim.objects.get_or_create(
-                **claim,
-                claimed_at=at,
-                defaults={"refused_as": refusal.code, "told_at": told_at},
-            )
+            about = {"shift_id": attendance.shift_id, "volunteer_id": attendance.volunteer_id}
+            keep(refusal, about=about, told_at=told_at, **claim, claimed_at=at)
         raise
 
 
-def _back_since(attendance: Attendance, role: Membership | None) -> datetime:
+def keep(
+    refusal: Refusal, *, about: dict[str, Any], told_at: datetime, **claim: Any
+) -> RefusedClaim:
+    """Keep a refused claim for staff. Idempotent: the first telling stays."""
+    first = {"refused_as": refusal.code, "told_at": told_at} | about
+    kept, _ = RefusedClaim.objects.get_or_create(**claim, defaults=first)
+    return kept
+
+
+@contextmanager
+def _refused_by_constraint() -> Iterator[None]:
+    """Raise the refusal that a constraint stands for, once its transaction is undone."""
+    try:
+        yield
+    except IntegrityError as error:
+        if refusal := _REFUSED_BY.get(constraint_of(error) or ""):
+            raise refusal from None
+        raise
+
+
+def _require_nowhere_else(
+    attendance: Attendance,
+    since: datetime,
+    *,
+    until: datetime | None = None,
+    nonce: str | None = None,
+) -> None:
+    """Raise AlreadyElsewhere if the held person is anywhere else then, in any community.
+
+    Raises NonceReused if another check-in of theirs has the nonce. Within one community two
+    constraints have the last word.
+    """
+    asked: dict[str, Any] = {
+        "attendance": attendance.pk,
+        "volunteer": attendance.volunteer_id,
+        "role": Role.VOLUNTEER,
+        "nonce": nonce,
+        "since": since,
+        "until": until,
+        "gone": list(Attendance.DOES_NOT_COUNT),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_ELSEWHERE, asked)
+        nonces = [row[0] for row in cursor.fetchall()]
+    if nonce is not None and nonce in nonces:
+        raise errors.NonceReused
+    if nonces:
+        raise errors.AlreadyElsewhere
+
+
+def _back_since(attendance: Attendance, since_at: datetime | None) -> datetime:
     """Return when the volunteer last joined or signed up, whichever is later."""
-    left_between = role is not None and selectors.has_left_since(
+    if since_at is None or since_at <= attendance.signed_up_at:
+        return attendance.signed_up_at
+    left_between = selectors.has_left_since(
         attendance.volunteer_id, attendance.community_id, attendance.signed_up_at
     )
-    return role.since_at if role is not None and left_between else attendance.signed_up_at
+    return since_at if left_between else attendance.signed_up_at
 
 
 def locked(attendance: Attendance) -> Attendance:
-    """Lock and return an attendance, with the rows that its answer shows."""
+    """Lock and return a volunteer's attendance at a shift, with the rows that its answer shows."""
     return (
         Attendance.objects.select_for_update(no_key=True, of=("self",))
-        .select_related("shift__activity", "community", "volunteer")
-        .get(community=attendance.community_id, pk=attendance.pk)
+        .select_related("shift__activity__venue", "community", "volunteer")
+        .get(
+            community=attendance.community_id,
+            shift=attendance.shift_id,
+            volunteer=attendance.volunteer_id,
+        )
     )
 
 
-def _told(at: datetime, *, earliest: datetime, latest: datetime, now: datetime) -> clocks.Taken:
-    """Return the moment that ``at`` counts for, with its mark. Raises CheckInTooLate."""
+def _taken(
+    at: datetime | None,
+    *,
+    code: codes.Code | None,
+    earliest: datetime,
+    latest: datetime,
+    now: datetime,
+) -> clocks.Taken:
+    """Return the moment that counts, with its mark: now, or what ``at`` is taken for.
+
+    A scanned code is good for a step before and after its own, by our clock, and for as much more
+    as a phone's clock may differ. Raises CheckInTooLate, PresenceCodeExpired.
+    """
+    if at is None:
+        if code and not code.is_good_at(now):
+            raise errors.PresenceCodeExpired
+        return clocks.Taken(now, "")
+    if code:
+        if at > code.good_until + clocks.SKEW:
+            raise errors.PresenceCodeExpired
+        earliest, latest = max(earliest, code.made_at), min(latest, code.good_until)
     told = clocks.taken(at, earliest=earliest, latest=latest)
     if told.at < now - OFFLINE_FOR:
         raise errors.CheckInTooLate
     return told
 
 
+def _left(attendance: Attendance, at: datetime, **told: Any) -> Attendance:
+    """Check out at ``at``; at or after the shift's end, whoever is to check out forgot to."""
+    attendance.checked_in_at = told.get("checked_in_at", attendance.checked_in_at)
+    assert attendance.checked_in_at is not None
+    if at < attendance.shift.ends_at:
+        return _leave(attendance, max(at, attendance.checked_in_at), **told)
+    is_forgotten = (
+        attendance.shift.activity.check_in_mode == CheckInMode.IN_OUT
+        and attendance.proof != Proof.LEADER
+    )
+    return _leave(
+        attendance, attendance.shift.ends_at, check_out_was_forgotten=is_forgotten, **told
+    )
+
+
 def _leave(attendance: Attendance, moment: datetime, **told: Any) -> Attendance:
+    attendance.checked_in_at = told.get("checked_in_at", attendance.checked_in_at)
     assert attendance.checked_in_at is not None
     # Staying checked in after the shift earns nothing.
     attendance.checked_out_at = min(moment, attendance.shift.ends_at)
     if attendance.checked_out_at < attendance.checked_in_at:
         raise errors.CheckedOutBeforeIn
-    served = attendance.served
-    assert served is not None
     attendance.save_with(
         status=Status.CHECKED_OUT,
         checked_out_at=attendance.checked_out_at,
-        worked_minutes=minutes_between(*served),
+        **limits.counted(attendance),
         **told,
     )
     return attendance
+
+
+def _record(action: str, attendance: Attendance, by: User | None) -> None:
+    """Record what somebody else did for the volunteer."""
+    if by is not None:
+        trail.record(
+            action,
+            actor=by,
+            community=attendance.community,
+            target=attendance,
+            after={"status": attendance.status, "proof": attendance.proof},
+        )
+
+
+def _digest(device: str) -> str:
+    if not device:
+        return ""
+    digest = salted_hmac("volunteers.attendance.device", device, algorithm="sha256")
+    return digest.hexdigest()
