@@ -315,6 +315,7 @@ SPECTACULAR_SETTINGS = {
         "ListingKindEnum": "merchants.models.Listing.Kind",
         "MembershipRoleEnum": "backend.communities.models.Role",
         "MerchantRoleEnum": "merchants.models.MerchantMember.Role",
+        "ObjectionStatusEnum": "volunteers.models.Objection.Status",
         "OfferGroupEnum": "merchants.catalogue.api.offers.GROUPS",
         "OfferKindEnum": "merchants.models.Offer.Kind",
         "OfferedKindEnum": "merchants.catalogue.api.offers.KINDS",
@@ -378,6 +379,8 @@ SWEEPS: dict[str, Any] = {
     "merchants.redemption.tasks.forget_old_pay_codes": 600.0,
     "merchants.giving.tasks.sweep_lapsed_wishes": 60.0,
     "volunteers.attendance.tasks.sweep_ended_shifts": 60.0,
+    "volunteers.attendance.tasks.sweep_signals": 60.0,
+    "volunteers.attendance.tasks.sweep_published_hours": 600.0,
     # Each hour, for it is midnight somewhere; where nothing is due, nothing happens.
     "points.expiry.tasks.sweep_expiry": {"minute": 5},
     "points.seals.tasks.sweep_unsealed": 300.0,

@@ -39,6 +39,8 @@ ACROSS = {
     "points/seals/selectors.py:places": SWEEP,
     "points/funds/tasks.py:sweep_waiting_claims": SWEEP,
     "volunteers/attendance/services/closing.py:due": SWEEP,
+    "volunteers/attendance/selectors.py:communities_to_look_at": SWEEP,
+    "volunteers/attendance/selectors.py:communities_with_hours_to_finalise": SWEEP,
     "volunteers/reports/services/reports.py:drop_old_coordinates": SWEEP,
     "backend/accounts/services/keys.py:_apart": "An operator's keys are those of everybody.",
     "backend/accounts/services/phone.py:_has_done_something": "Whoever did a thing anywhere stays.",

@@ -14,7 +14,16 @@ from django.utils.translation import gettext_lazy as _
 from backend.accounts.models import User
 from backend.communities.selectors import known_to
 from backend.privacy import held
-from volunteers.attendance.models import Attendance, CallOut, Gate, RefusedClaim, WaitingPlace
+from volunteers.attendance.models import (
+    Attendance,
+    CallOut,
+    Correction,
+    Evaluation,
+    Gate,
+    Objection,
+    RefusedClaim,
+    WaitingPlace,
+)
 from volunteers.people.models import JoinRequest, Volunteer
 from volunteers.people.services import people
 from volunteers.reports.models import Report
@@ -126,7 +135,8 @@ held.table(
     "id community activity=shift__activity__title category=shift__activity__category"
     " place=shift__activity__place shift_starts_at=shift__starts_at shift_ends_at=shift__ends_at"
     " status signed_up_at checked_in_at checked_out_at was_offline check_out_was_forgotten"
-    " check_in_claimed_at check_out_claimed_at worked_minutes verified_at voided_at reason",
+    " check_in_claimed_at check_out_claimed_at worked_minutes verified_at published_until voided_at"
+    " reason",
     Attendance,
     "volunteer",
     emptied=["reason"],
@@ -140,6 +150,40 @@ held.table(
     "volunteer",
 )
 held.table(
+    "corrections",
+    "对您的签到签退时间的更正 / corrections of your times",
+    "id community activity=attendance__shift__activity__title was_in_at was_out_at checked_in_at"
+    " checked_out_at reason corrected_at",
+    Correction,
+    "attendance__volunteer",
+    emptied=["reason"],
+)
+held.table(
+    "objections",
+    "您的申诉和异议 / your appeals and objections",
+    "id community activity=attendance__shift__activity__title is_appeal text=words raised_at status"
+    " decided_at answer",
+    Objection,
+    "raised_by",
+    emptied=["words", "answer"],
+)
+held.table(
+    "evaluations",
+    "对您的服务的评价 / how your service was evaluated",
+    "id community activity=attendance__shift__activity__title stars text=words is_relayed given_at",
+    Evaluation,
+    "attendance__volunteer",
+    emptied=["words"],
+)
+held.table(
+    "evaluations_given",
+    "您对服务的评价 / your evaluations of service",
+    "id community activity=attendance__shift__activity__title stars text=words given_at",
+    Evaluation,
+    "given_by",
+    emptied=["words"],
+)
+held.table(
     "reports",
     "您的上报；照片在 photos/ 中 / your reports; their photos are in photos/",
     "id community category text place latitude longitude coord_type status submitted_at"
@@ -150,9 +194,11 @@ held.table(
     emptied=["reason"],
 )
 held.acts(CallOut, "called_by")
-held.acts(Attendance, "verified_by", "voided_by", "checked_in_by", "checked_out_by")
+held.acts(Attendance, "verified_by", "voided_by", "checked_in_by", "checked_out_by", "corrected_by")
 held.acts(Gate, "opened_by", "closed_by")
 held.acts(RefusedClaim, "told_by")
+held.acts(Correction, "corrected_by")
+held.acts(Objection, "decided_by")
 held.acts(JoinRequest, "decided_by")
 held.acts(TeamMember, "decided_by")
 held.acts(Report, "closed_by", "voided_by")
@@ -167,8 +213,11 @@ held.titles(
     checked_in_at=_("Checked in at"),
     checked_out_at=_("Checked out at"),
     coord_type=_("Coordinate system"),
+    corrected_at=_("Corrected at"),
     decided_at=_("Decided at"),
     enrolled_at=_("Enrolled at"),
+    is_appeal=_("Appeal"),
+    is_relayed=_("Relayed by staff"),
     estate=_("Estate"),
     is_leader=_("Leads the team"),
     joined_at=_("Joined at"),
@@ -177,14 +226,19 @@ held.titles(
     longitude=_("Longitude"),
     photo=_("Photo"),
     place=_("Place"),
+    published_until=_("Public until"),
+    raised_at=_("Raised at"),
     shift_ends_at=_("Shift ends at"),
     shift_starts_at=_("Shift begins at"),
     signed_up_at=_("Signed up at"),
     skills=_("Skills"),
+    stars=_("Stars"),
     submitted_at=_("Submitted at"),
     team=_("Team"),
     verified_at=_("Verified at"),
     voided_at=_("Voided at"),
+    was_in_at=_("Checked in before the correction"),
     was_offline=_("Told later, from offline"),
+    was_out_at=_("Checked out before the correction"),
     worked_minutes=_("Minutes"),
 )

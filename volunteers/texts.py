@@ -55,6 +55,38 @@ register(
         _("Your request to join was not accepted"),
         _("%(community)s says: %(reason)s"),
     ),
+    hours_verified=(
+        _("Hours of yours were verified"),
+        _("%(activity)s, %(begins)s: %(minutes)s minutes, %(points)s points."),
+    ),
+    hours_published=(
+        _("Hours of yours are public"),
+        _("%(activity)s, %(begins)s: %(minutes)s minutes. They count when nobody objects in time."),
+    ),
+    hours_rejected=(
+        _("Hours of yours were rejected"),
+        _("%(activity)s, %(begins)s: %(reason)s. You may appeal once."),
+    ),
+    hours_corrected=(
+        _("Times of yours were corrected"),
+        _("%(activity)s, %(begins)s: now %(minutes)s minutes, because: %(reason)s"),
+    ),
+    appeal_upheld=(
+        _("Your appeal was upheld"),
+        _("%(activity)s, %(begins)s: %(reason)s. The hours are looked at again."),
+    ),
+    appeal_dismissed=(
+        _("Your appeal was dismissed"),
+        _("%(activity)s, %(begins)s: %(reason)s"),
+    ),
+    objection_upheld=(
+        _("Your objection was upheld"),
+        _("%(activity)s, %(begins)s: %(reason)s"),
+    ),
+    objection_dismissed=(
+        _("Your objection was dismissed"),
+        _("%(activity)s, %(begins)s: %(reason)s"),
+    ),
     hours_voided=(
         _("Hours of yours were voided"),
         _("%(activity)s, %(begins)s: %(reason)s. What they earned is taken back."),

@@ -22,7 +22,8 @@ class Standing:
 class Service:
     """The verified ``minutes`` of ``volunteers`` people in one activity.
 
-    ``attendance_ids`` are its attendances, to be left out when asked the next time.
+    ``attendance_ids`` are its attendances, to be left out when asked the next time. Minutes that
+    were voided since are below zero.
     """
 
     activity_id: UUID
@@ -56,6 +57,9 @@ class Source(Protocol):
 
         ``but_for`` is a query of attendance ids, never read, as they may be many over the years.
         """
+
+    def services_voided(self, *, community_id: UUID, among: QuerySet[Any, UUID]) -> list[Service]:
+        """Return what of the attendances ``among`` has been voided, by activity."""
 
 
 _sources: list[Source] = []

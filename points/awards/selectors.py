@@ -14,10 +14,13 @@ from points.ledger.models import Account, Reversal, Transfer
 from points.rules.models import RuleVersion
 
 
-def points_awarded_that_day(account: Account, rule_id: UUID, local_day: date) -> int:
-    """Return the points that the rule has brought ``account`` for that day, against its daily cap.
+def points_awarded(
+    community_id: UUID, accounts: Iterable[Account], days: Iterable[date]
+) -> dict[tuple[UUID, UUID, date], int]:
+    """Return the points that each rule has brought each account for each day, against its cap.
 
-    Reversed points leave the cap free, whether or not they could be taken back yet.
+    By account, rule and day. Reversed points leave the cap free, whether or not they could be taken
+    back yet.
     """
     reversals = (
         Reversal.objects.filter(community=OuterRef("community"), transfer=OuterRef("transfer"))
@@ -25,19 +28,30 @@ def points_awarded_that_day(account: Account, rule_id: UUID, local_day: date) ->
         .values_list(Sum("amount"))
     )
     net = F("amount") - Coalesce(Subquery(reversals), 0, output_field=BigIntegerField())
-    awarded = Award.objects.filter(
-        community_id=account.community_id,
-        account=account,
-        local_day=local_day,
-        rule_version__rule_id=rule_id,
-    ).aggregate(points=Coalesce(Sum(net), 0))
-    return int(awarded["points"])
+    awarded = (
+        Award.objects.filter(
+            community=community_id,
+            account__in=list(accounts),
+            local_day__in=list(days),
+            rule_version__isnull=False,
+        )
+        .values_list("account_id", "rule_version__rule_id", "local_day")
+        .annotate(points=Sum(net))
+        .order_by()
+    )
+    return {(account, rule, day): int(points) for account, rule, day, points in awarded}
+
+
+def awards_of(community_id: UUID, sources: Iterable[str]) -> dict[str, Award]:
+    """Return the awards of the records ``sources``, by source; a record without one is absent."""
+    awards = Award.objects.select_related("transfer", "account")
+    found = awards.filter(community=community_id, source__in=list(sources))
+    return {award.source: award for award in found}
 
 
 def award_of(community_id: UUID, source: str) -> Award | None:
     """Return the award of the record ``source``, or None if there is none yet."""
-    awards = Award.objects.select_related("transfer", "account")
-    return awards.filter(community=community_id, source=source).first()
+    return awards_of(community_id, [source]).get(source)
 
 
 def void_of(award: Award) -> Void | None:

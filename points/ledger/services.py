@@ -1,13 +1,13 @@
 """Moving points: the only way in to the ledger's tables.
 
-Each function but ``account`` and ``post_many`` is one statement: one round trip, and a transaction
-by itself if the caller has opened none. The ``key`` is made from the event (``hours:<record>``), so
-a repeated call changes nothing and answers the same; one key with other contents is refused with
-TransferIdReused. docs/ledger.md has the order of refusals.
+Each function but ``account``, ``wallets`` and ``post_many`` is one statement: one round trip, and a
+transaction by itself if the caller has opened none. The ``key`` is made from the event
+(``hours:<record>``), so a repeated call changes nothing and answers the same; one key with other
+contents is refused with TransferIdReused. docs/ledger.md has the order of refusals.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -112,6 +112,23 @@ def wallet(
         unit=unit,
         is_locked=is_locked,
     )
+
+
+def wallets(
+    *, community: Community, person_ids: Collection[UUID], unit: Unit = Unit.POINTS
+) -> dict[UUID, Account]:
+    """Return each person's wallet, opened if it is new, and locked until the transaction ends."""
+    of_holder = {f"person:{person_id}": person_id for person_id in person_ids}
+    named = {"kind": AccountKind.WALLET, "unit": unit}
+    rows = Account.objects.filter(community=community, **named, holder__in=of_holder)
+    missing = of_holder.keys() - set(rows.values_list("holder", flat=True))
+    # Opened before the first is locked, and in order: two calls never wait for each other.
+    Account.objects.bulk_create(
+        [Account(community=community, **named, holder=holder) for holder in sorted(missing)],
+        ignore_conflicts=True,
+    )
+    locked = rows.select_for_update(no_key=True).order_by("pk")
+    return {of_holder[account.holder]: account for account in locked}
 
 
 def post(movement: Movement) -> Transfer:

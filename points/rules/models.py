@@ -1,5 +1,6 @@
 """Rules and their versions."""
 
+from datetime import date
 from typing import ClassVar
 
 import pgtrigger
@@ -60,6 +61,10 @@ class RuleVersion(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.rule_id} v{self.number}"
+
+    def is_valid_on(self, day: date) -> bool:
+        """Whether it is valid on that day, the community's own."""
+        return self.valid_from <= day and (self.valid_to is None or day <= self.valid_to)
 
 
 sealed.register(

@@ -1,6 +1,6 @@
 """Reads of rules and their versions."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import date
 from uuid import UUID
 
@@ -12,25 +12,45 @@ from backend.names import of_thing
 from points.rules.models import Rule, RuleVersion
 
 
-def rule_for(community: Community, subject: str, category: str, day: date) -> RuleVersion | None:
-    """Return the version that says what ``category`` earns on ``day``, the community's own day.
+def rules_for(
+    community: Community, subject: str, wanted: Collection[tuple[str, date]]
+) -> dict[tuple[str, date], RuleVersion]:
+    """Return the versions that say what categories earn on days, the community's own.
 
-    The community's own rules come first, then those of the places above it; in each place the
-    category's rule comes before ``*``. Of several versions valid that day the latest counts.
+    By category and day; one for which nothing says it is absent. The community's own rules come
+    first, then those of the places above it; in each place the category's rule comes before ``*``.
+    Of several versions valid that day the latest counts.
     """
+    if not wanted:
+        return {}
     places = [place.pk for place in lineage(community)]
+    days = {day for _, day in wanted}
     candidates = RuleVersion.objects.filter(
-        valid_from(day),
+        valid_from(min(days)),
         community__in=places,
         rule__subject=subject,
-        rule__category__in=[category, "*"],
-        valid_from__lte=day,
+        rule__category__in={"*", *(category for category, _ in wanted)},
+        valid_from__lte=max(days),
     ).select_related("rule")
-    return min(candidates, key=rule_precedence(places), default=None)
+    ranked = sorted(candidates, key=rule_precedence(places))
+    return {
+        (category, day): found
+        for category, day in set(wanted)
+        if (
+            found := next(
+                (
+                    one
+                    for one in ranked
+                    if one.rule.category in (category, "*") and one.is_valid_on(day)
+                ),
+                None,
+            )
+        )
+    }
 
 
 def rule_precedence(places: Sequence[UUID]) -> Callable[[RuleVersion], tuple[int, bool, int]]:
-    """Return the sort key by which ``rule_for`` chooses; ``places`` are ids, the nearest first."""
+    """Return the sort key by which ``rules_for`` chooses; ``places`` are ids, the nearest first."""
     return lambda version: (
         places.index(version.community_id),
         version.rule.category == "*",

@@ -41,6 +41,7 @@ class HoursRule(Limits):
     """The parameters of a rule for hours, checked. Windows are minutes of the local day."""
 
     points_per_hour: int
+    backfilled: bool = True  # whether hours recorded afterwards, from paper, earn as well
     peak_windows: tuple[tuple[int, int], ...] = ()
     peak_multiplier_bp: int = ONE
 
@@ -50,7 +51,10 @@ class HoursRule(Limits):
 
         Raises CashNotAllowedForHours if the rule pays fen: volunteering is unpaid by law.
         """
-        known = {"points_per_hour", "daily_cap_points", "peak_windows", "peak_multiplier_bp"}
+        known = {
+            *("points_per_hour", "daily_cap_points", "backfilled"),
+            *("peak_windows", "peak_multiplier_bp"),
+        }
         if cash := sorted(name for name in set(parameters) - known if name.endswith("_fen")):
             raise CashNotAllowedForHours(parameter=cash[0])
         _refuse_unknown(parameters, known)
@@ -61,6 +65,7 @@ class HoursRule(Limits):
             raise RuleInvalid(parameter="peak_multiplier_bp")  # of which minutes?
         return cls(
             points_per_hour=_number(parameters, "points_per_hour"),
+            backfilled=_flag(parameters, "backfilled", default=True),
             daily_cap_points=_cap(parameters),
             peak_windows=_merged([_window(window) for window in windows]),
             peak_multiplier_bp=_number(parameters, "peak_multiplier_bp") if windows else ONE,
@@ -77,13 +82,10 @@ class ReportRule(Limits):
     def read(cls, parameters: dict[str, Any]) -> Self:
         """Read a rule's JSON. Raises RuleInvalid, which names the parameter at fault."""
         _refuse_unknown(parameters, {"reward_points", "daily_cap_points", "earns_during_activity"})
-        earns_during_activity = parameters.get("earns_during_activity", False)
-        if not isinstance(earns_during_activity, bool):
-            raise RuleInvalid(parameter="earns_during_activity")
         return cls(
             reward_points=_number(parameters, "reward_points"),
             daily_cap_points=_cap(parameters),
-            earns_during_activity=earns_during_activity,
+            earns_during_activity=_flag(parameters, "earns_during_activity", default=False),
         )
 
 
@@ -223,19 +225,24 @@ def peak_minutes(rule: HoursRule, start: datetime, end: datetime, clock: ZoneInf
 
 
 def hours_to_points(
-    rule: HoursRule, start: datetime, end: datetime, clock: ZoneInfo
+    rule: HoursRule, start: datetime, end: datetime, clock: ZoneInfo, *, is_backfilled: bool = False
 ) -> tuple[int, dict[str, Any]]:
     """Return what ``start`` to ``end`` earns without limits, with every step of the arithmetic."""
     minutes = minutes_between(start, end)
     peak = peak_minutes(rule, start, end, clock)
     weighted = (minutes - peak) * ONE + peak * rule.peak_multiplier_bp
-    return rule.points_per_hour * weighted // (60 * ONE), {
+    steps = {
         "minutes": minutes,
         "peak_minutes": peak,
         "peak_multiplier_bp": rule.peak_multiplier_bp,
         "weighted_minutes_bp": weighted,
         "points_per_hour": rule.points_per_hour,
     }
+    if is_backfilled:
+        steps["backfilled"] = rule.backfilled
+        if not rule.backfilled:
+            return 0, steps
+    return rule.points_per_hour * weighted // (60 * ONE), steps
 
 
 def limited(
@@ -275,6 +282,13 @@ def _refuse_unknown(parameters: dict[str, Any], known: set[str]) -> None:
 def _number(parameters: dict[str, Any], name: str) -> int:
     value = parameters.get(name)
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MOST:
+        raise RuleInvalid(parameter=name)
+    return value
+
+
+def _flag(parameters: dict[str, Any], name: str, *, default: bool) -> bool:
+    value = parameters.get(name, default)
+    if not isinstance(value, bool):
         raise RuleInvalid(parameter=name)
     return value
 

@@ -35,6 +35,8 @@ def bench(*names):
             "BENCH_TRANSFERS": "5",
             "BENCH_LEDGER_ROWS": "10,40",
             "BENCH_OWED": "10,40",
+            "BENCH_ATTENDANCES": "600,800",
+            "BENCH_BATCH": "20",
             "BENCH_WALLETS": "20",
             "BENCH_ROUNDS": "1",
         },
@@ -76,6 +78,7 @@ def test_without_a_name_all_benches_run_and_each_has_its_figures():
     figures = json.loads(process.said.splitlines()[-1])
     assert figures.keys() == {
         "auth",
+        "hours",
         "import",
         "ledger",
         "outbox",
@@ -98,6 +101,7 @@ def test_without_a_name_all_benches_run_and_each_has_its_figures():
         "seal_memory",
     }
     assert figures["outbox"].keys() == {"claim_growth"}
+    assert figures["hours"].keys() == {"verify_statements", "queue_growth"}
     assert figures["photos"].keys() == {"photo_memory"}
     assert figures["redeem"].keys() == {
         "capture_vs_floor",

@@ -37,6 +37,7 @@ FREE_TABLES = {
     "payouts_payoutcallback": "It is kept to know a message of WeChat that comes again.",
     "points_unsealed": "A mark; a row without one is found as neither sealed nor waiting.",
     "volunteers_callout": "It tells people that a shift wants them; who came is covered.",
+    "volunteers_evaluation": "It tells how service was; nothing follows from it.",
     "volunteers_joinrequest": "It asks to belong; what counts is done by members.",
     "volunteers_refusedclaim": "It is kept for a human, who decides on the hours.",
     "volunteers_team": "Whose activity it was, for people to read; hours stand on attendances.",
@@ -155,10 +156,14 @@ FREE: dict[str, dict[str, str]] = {
         "reason": WORDS,
         "signed_up_at verified_at": MOMENT,
         "check_in_nonce check_in_claimed_at check_in_mark check_out_claimed_at check_out_mark"
-        " was_offline check_out_was_forgotten": (
+        " was_offline check_out_was_forgotten proof position_mark distance_metres accuracy_metres"
+        " device_digest is_walk_in signals cut_by": (
             "What the person who verified was shown; the times that count are covered."
         ),
+        "published_until": "Until when anybody could object; what became of it is covered.",
     },
+    "volunteers_correction": {"reason": WORDS, "corrected_at": MOMENT},
+    "volunteers_objection": {"words answer": WORDS, "raised_at decided_at": MOMENT},
     "volunteers_report": {
         "text place latitude longitude coord_type photo answer reason": (
             "What the person who closed it was shown and said; the verdict is covered."
@@ -206,6 +211,7 @@ COUNTS = {
         WHERE s.activity_id = t.id AND a.status IN ('verified', 'voided')
     )""",
     "volunteers_attendance": "status IN ('verified', 'voided')",
+    "volunteers_objection": "status <> 'open'",
     "volunteers_report": "status IN ('verified', 'voided')",
     "volunteers_shift": """EXISTS (
         SELECT FROM volunteers_attendance a

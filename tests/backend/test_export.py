@@ -43,10 +43,13 @@ from points.ledger import services as ledger
 from points.models import Award, Claim, Earned, Hold, Reversal, Transfer
 from tests.conftest import SHANGHAI
 from volunteers.attendance.errors import AttendanceStatusWrong
-from volunteers.attendance.services import hours, presence
+from volunteers.attendance.services import corrections, evaluations, hours, objections, presence
 from volunteers.models import (
     Attendance,
+    Correction,
+    Evaluation,
     JoinRequest,
+    Objection,
     RefusedClaim,
     Report,
     Shift,
@@ -73,12 +76,19 @@ def story(lake, hill, wang, li, zhao, chen, tea, served, grant_points):
     team = teams.found(place=lake, founded_by=zhao, name="绿丝带")
     for person in (wang, li):
         teams.join(team=team, volunteer=person)
-    hours.verify(attendance=served(wang, "2024-03-01 07:00", "2024-03-01 09:00"), verifier=zhao)
-    hours.reject(
-        attendance=served(wang, "2024-03-02 07:00", "2024-03-02 09:00"),
-        verifier=zhao,
-        reason="+没有来",
+    record = served(wang, "2024-03-01 07:00", "2024-03-01 09:00")
+    corrections.correct(
+        attendance=record,
+        checked_in_at=record.checked_in_at - timedelta(minutes=15),
+        checked_out_at=record.checked_out_at,
+        reason="提前到",
+        corrected_by=chen,
     )
+    evaluations.evaluate(attendance=record, by=zhao, stars=5, words="很好")
+    hours.verify(attendance=record, verifier=zhao)
+    rejected = served(wang, "2024-03-02 07:00", "2024-03-02 09:00")
+    hours.reject(attendance=rejected, verifier=zhao, reason="+没有来")
+    objections.appeal(attendance=rejected, words="我在场")
     hours.verify(attendance=served(li, "2024-03-01 07:00", "2024-03-01 09:00"), verifier=zhao)
     picture = io.BytesIO()
     Image.new("RGB", (40, 30), "teal").save(picture, "JPEG")
@@ -173,8 +183,12 @@ def expected_of(wang, story):
     shifts = [one(Shift, pk=attendance.shift_id) for attendance in (earlier, later)]
     report = one(Report, pk=story.report.pk)
     consent, membership = wang.consents.get(), one(Membership, user=wang)
-    volunteer, notice = one(Volunteer, user=wang), one(Notice, recipient=wang)
+    volunteer, expiring = (
+        one(Volunteer, user=wang),
+        one(Notice, recipient=wang, kind="points_expiring"),
+    )
     in_team = one(TeamMember, volunteer=wang)
+    corrected, appeal, said = one(Correction), one(Objection), one(Evaluation)
     guardianship, asked = one(Guardianship), one(JoinRequest)
     session, export = one(UserSession, user=wang), one(Export, user=wang)
     claim = one(Claim, subject="report:wang")
@@ -235,6 +249,19 @@ def expected_of(wang, story):
             "awarded_at": when(row.awarded_at),
             "transfer": str(row.transfer_id),
             "explanation": None,
+        }
+
+    def notice(row, title, body):
+        return {
+            "id": str(row.pk),
+            "community": "lake",
+            "kind": row.kind,
+            "title": title,
+            "body": body,
+            "due_at": when(row.due_at),
+            "delivered_at": None,
+            "read_at": None,
+            "withdrawn_at": None,
         }
 
     def act(entry, by_me):
@@ -346,6 +373,7 @@ def expected_of(wang, story):
                 earlier,
                 shifts[0],
                 verified_at=when(earlier.verified_at),
+                published_until=None,
                 voided_at=None,
                 reason="",
             ),
@@ -353,10 +381,49 @@ def expected_of(wang, story):
                 later,
                 shifts[1],
                 verified_at=when(later.verified_at),
+                published_until=None,
                 voided_at=None,
                 reason="+没有来",
             ),
         ],
+        "corrections": [
+            {
+                "id": str(corrected.pk),
+                "community": "lake",
+                "activity": "邻里服务",
+                "was_in_at": when(corrected.was_in_at),
+                "was_out_at": when(corrected.was_out_at),
+                "checked_in_at": when(earlier.checked_in_at),
+                "checked_out_at": when(earlier.checked_out_at),
+                "reason": "提前到",
+                "corrected_at": when(corrected.corrected_at),
+            }
+        ],
+        "objections": [
+            {
+                "id": str(appeal.pk),
+                "community": "lake",
+                "activity": "邻里服务",
+                "is_appeal": True,
+                "text": "我在场",
+                "raised_at": when(appeal.raised_at),
+                "status": "open",
+                "decided_at": None,
+                "answer": "",
+            }
+        ],
+        "evaluations": [
+            {
+                "id": str(said.pk),
+                "community": "lake",
+                "activity": "邻里服务",
+                "stars": 5,
+                "text": "很好",
+                "is_relayed": True,
+                "given_at": when(said.given_at),
+            }
+        ],
+        "evaluations_given": [],
         "reports": [
             {
                 "id": str(report.pk),
@@ -475,17 +542,26 @@ def expected_of(wang, story):
         ],
         "scans": [],
         "notices": [
-            {
-                "id": str(notice.pk),
-                "community": "lake",
-                "kind": "points_expiring",
-                "title": "Your points are about to expire",
-                "body": "碧沙湖社区: 7 points can be spent until 2024-12-31, then they expire.",
-                "due_at": when(notice.due_at),
-                "delivered_at": None,
-                "read_at": None,
-                "withdrawn_at": None,
-            }
+            notice(
+                one(Notice, recipient=wang, kind="hours_corrected"),
+                "Times of yours were corrected",
+                "邻里服务, 2024-03-01 07:00: now 120 minutes, because: 提前到",
+            ),
+            notice(
+                one(Notice, recipient=wang, kind="hours_verified"),
+                "Hours of yours were verified",
+                "邻里服务, 2024-03-01 07:00: 120 minutes, 20 points.",
+            ),
+            notice(
+                one(Notice, recipient=wang, kind="hours_rejected"),
+                "Hours of yours were rejected",
+                "邻里服务, 2024-03-02 07:00: +没有来. You may appeal once.",
+            ),
+            notice(
+                expiring,
+                "Your points are about to expire",
+                "碧沙湖社区: 7 points can be spent until 2024-12-31, then they expire.",
+            ),
         ],
         "log_ins": [
             {
@@ -497,6 +573,7 @@ def expected_of(wang, story):
         ],
         "acts": [
             act(acted("consent.give", consent), True),
+            act(acted("correction.make", corrected), False),
             act(acted("attendance.verify", earlier), False),
             act(acted("attendance.reject", later), False),
             act(acted("report.close", report), False),
@@ -587,7 +664,7 @@ def test_it_speaks_the_language_in_which_it_was_asked_for(wang, story):
 
     header = files["transfers.csv"].decode("utf-8-sig").splitlines()[0].split(",")
     assert header[2:5] == ["数额", "事由", "来源"]
-    assert json.loads(files["notices.json"])[0]["title"] == "您的积分即将到期"
+    assert json.loads(files["notices.json"])[-1]["title"] == "您的积分即将到期"
 
 
 def test_what_would_run_in_a_spreadsheet_is_text(wang, story):

@@ -44,7 +44,8 @@ def test_an_office_sets_up_its_community(db, say, logged_in, tmp_path):
 
     assert published.count("version 1") == 4
     lake = Community.objects.get(code="lake")
-    rule = selectors.rule_for(lake, Rule.Subject.HOURS, "应急值守", date(2100, 1, 1))
+    wanted = ("应急值守", date(2100, 1, 1))
+    rule = selectors.rules_for(lake, Rule.Subject.HOURS, [wanted])[wanted]
     assert rule.parameters["points_per_hour"] == 15  # the street's, lent to the community
     assert (lake.latitude, lake.longitude, lake.coord_type) == (28.2, 112.9, "gcj02")
     me = logged_in(User.objects.get(username="zhao")).get("/api/v1/me").json()
@@ -134,10 +135,10 @@ def test_rules_of_reports_count_from_their_first_day(hill, say, tmp_path):
 
     say("publish_rules", str(file), "--community", "hill", "--valid-from", "2030-01-01")
 
-    days = (date(2029, 12, 31), date(2030, 1, 1))
-    found = [selectors.rule_for(hill, Rule.Subject.REPORT, "hazard", day) for day in days]
-    assert found[0] is None
-    assert found[1].parameters == {"reward_points": 20}
+    before, first = (("hazard", day) for day in (date(2029, 12, 31), date(2030, 1, 1)))
+    found = selectors.rules_for(hill, Rule.Subject.REPORT, [before, first])
+    assert found.keys() == {first}
+    assert found[first].parameters == {"reward_points": 20}
 
 
 def test_the_demo_stays_out_of_a_database_of_others(person, say):

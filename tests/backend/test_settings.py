@@ -27,6 +27,8 @@ def test_sweeps_that_nobody_ran_do_not_pile_up():
         "backend.outbox.tasks.sweep_outbox",
         "merchants.redemption.tasks.sweep_expired_vouchers",
         "volunteers.attendance.tasks.sweep_ended_shifts",
+        "volunteers.attendance.tasks.sweep_signals",
+        "volunteers.attendance.tasks.sweep_published_hours",
         "points.seals.tasks.sweep_unsealed",
         "points.funds.tasks.sweep_waiting_claims",
         "merchants.giving.tasks.sweep_lapsed_wishes",

@@ -61,10 +61,20 @@ from points.rules.selectors import rules_known_in
 from points.seals.services import sealing
 from tests.cast import tell
 from volunteers.activities import services as activities
+from volunteers.activities.models import ServicePolicy
 from volunteers.attendance.errors import AttendanceStatusWrong
-from volunteers.attendance.services import call_outs, hours, presence, sign_ups
+from volunteers.attendance.services import (
+    call_outs,
+    corrections,
+    evaluations,
+    hours,
+    objections,
+    presence,
+    sign_ups,
+)
 from volunteers.models import (
     Attendance,
+    Objection,
     RefusedClaim,
     Report,
     Shift,
@@ -370,6 +380,16 @@ def business(
     back = served(volunteer, "2024-03-01 07:00", "2024-03-01 09:00", community=community)
     verified = served(volunteer, "2024-03-02 07:00", "2024-03-02 09:00", community=community)
     hours.verify(attendance=verified, verifier=clerk)
+    rejected, contested, public = (
+        served(volunteer, f"2024-03-0{day} 07:00", f"2024-03-0{day} 09:00", community=community)
+        for day in (3, 4, 5)
+    )
+    for one in (rejected, contested):
+        hours.reject(attendance=one, verifier=clerk, reason="没有签到")
+    appeal = objections.appeal(attendance=contested, words="我在场")
+    policy = ServicePolicy.objects.create(community=community, publicity_days=30_000)
+    hours.verify(attendance=public, verifier=clerk)
+    policy.delete()
     # In a place of its own: nobody who is there could check in to something else.
     pond = places.found(code=f"{community.code}-pond", name="池塘社区")
     people.enrol(user=volunteer, community=pond, kind=Volunteer.Kind.RIDER)
@@ -597,9 +617,10 @@ def business(
         "team_member_id": in_teams,
         "activity_id": [patrol],
         "shift_id": [running, free],
-        "attendance_id": [going, there, back, verified],
         "waiting_place_id": [waits],
         "call_out_id": [called],
+        "attendance_id": [going, there, back, verified, rejected, public],
+        "objection_id": [appeal],
         "report_id": [hazard, dispute, closed],
         "notice_id": [reminder],
         "offer_id": [tea, yacht, proposed],
@@ -697,6 +718,20 @@ def business(
         "POST /api/v1/shifts/{shift_id}/cancel": {"reason": "下雨"},
         "POST /api/v1/attendances/{attendance_id}/reject": {"reason": "没有来"},
         "POST /api/v1/attendances/{attendance_id}/void": {"reason": "没有来"},
+        "POST /api/v1/attendances/{attendance_id}/correct": {
+            "checked_in_at": "2024-03-01T07:30:00+08:00",
+            "checked_out_at": "2024-03-01T09:00:00+08:00",
+            "reason": "补记",
+        },
+        "POST /api/v1/attendances/{attendance_id}/appeal": {"words": "我在场"},
+        "POST /api/v1/attendances/{attendance_id}/object": {"words": "他不在"},
+        "POST /api/v1/attendances/{attendance_id}/evaluation": {"stars": 5, "words": "很好"},
+        "POST /api/v1/communities/{code}/hours-to-verify": {
+            "attendance_ids": [str(back.pk)],
+            "outcome": "rejected",
+            "reason": "没有来",
+        },
+        "POST /api/v1/objections/{objection_id}/decision": {"is_upheld": True, "reason": "有照片"},
         "POST /api/v1/reports/{report_id}/void": {"reason": "误报"},
         "POST /api/v1/communities/{code}/activities": {
             "title": "清扫",
@@ -965,6 +1000,24 @@ def live_on() -> Community:
 
     verified = Attendance.objects.get(community=lake, status="verified", verified_by=clerk)
     hours.void(attendance=verified, voider=staff, reason="不在场")
+    corrected = Attendance.objects.filter(
+        community=lake, status="checked_out", shift__activity__estate=None
+    ).earliest("id")
+    corrections.correct(
+        attendance=corrected,
+        checked_in_at=corrected.shift.starts_at + timedelta(minutes=30),
+        checked_out_at=corrected.shift.ends_at,
+        reason="补记",
+        corrected_by=staff,
+    )
+    evaluations.evaluate(attendance=corrected, by=staff, stars=4, words="好")
+    hours.verify(attendance=corrected, verifier=clerk)
+    objections.decide(
+        objection=Objection.objects.get(community=lake),
+        decider=staff,
+        is_upheld=True,
+        reason="有照片",
+    )
     report = Report.objects.get(community=lake, status="verified", closed_by=clerk)
     reports.void(report=report, voider=staff, reason="重复")
     return lake

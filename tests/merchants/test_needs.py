@@ -145,6 +145,39 @@ def test_what_came_too_late_for_a_statement_stands_on_the_next_alone(
     assert dict(stated) == {early.pk: march.pk, late.pk: april.pk, unmatched.pk: april.pk}
 
 
+def test_voided_hours_are_taken_off_the_next_statement_once_and_are_no_money(
+    lake, add, verified, wang, li, zhao, qian, redeemed
+):
+    listing = add()
+    attendance = verified(wang, "2024-03-02 08:00", "2024-03-02 10:00", "2024-03-03T00:00")
+    early, unstated = (
+        verified(li, "2024-03-04 08:00", "2024-03-04 09:00", "2024-03-05T00:00"),
+        verified(li, "2024-03-06 08:00", "2024-03-06 09:00", "2024-04-05T00:00"),
+    )
+    for one in (attendance, early, unstated):
+        listings.match(listing=listing, activity_id=one.shift.activity_id, by=zhao)
+    redeemed("2024-03-05 10:00")
+    (march,) = draft(lake, MARCH)
+    for one in (attendance, unstated):
+        hours.void(attendance=one, voider=qian, reason="不在场")
+    redeemed("2024-04-05 10:00")
+
+    (april,) = draft(lake, APRIL)
+
+    assert sorted(service["minutes"] for service in march.services) == [60, 120]
+    assert april.services == [
+        {
+            "activity_id": str(attendance.shift.activity_id),
+            "title": attendance.shift.activity.title,
+            "volunteers": 1,
+            "minutes": -120,
+        }
+    ]
+    assert (march.amount_fen, april.amount_fen) == (300, 300)
+    assert draft(lake, MAY) == []
+    assert found_in(lake, Kind.SETTLEMENTS) == []
+
+
 def test_each_partner_that_an_activity_served_is_told_of_it(
     lake, tea_house, add, verified, wang, zhao, zhou
 ):

@@ -3,9 +3,13 @@
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from django.db import transaction
 
+from backend.errors import Refusal
 from points.awards.errors import AwardSourceReused
+from points.awards.kinds import Facts
 from points.awards.selectors import explain
+from points.awards.services import awards
 from points.kinds import AccountKind
 from points.ledger import services as ledger
 from points.ledger.selectors import balance
@@ -13,6 +17,7 @@ from points.models import Award, Rule, Transfer
 from points.rules import services as rules
 from points.rules.errors import RuleMissing
 from tests.points.earning import award_hours, award_report
+from volunteers.attendance.awards import BACKFILLED, HOURS
 
 
 def at(text: str) -> datetime:
@@ -318,3 +323,126 @@ def test_what_no_rule_brought_has_no_rule(grant_points, wang):
         "inputs": {},
         "reversals": [],
     }
+
+
+# --- many at once -------------------------------------------------------------------------
+def hours_of(person_id, number, checked_in, minutes, category="邻里服务", **more):
+    since = at(checked_in)
+    return awards.Earning(
+        person_id=person_id,
+        source=f"hours:many-{number}",
+        facts=Facts(
+            category=category,
+            counts_from=since,
+            occurred_at=since + timedelta(minutes=minutes),
+            more=more,
+        ),
+    )
+
+
+def what_came_of(lake, outcomes):
+    """Outcomes as anybody may read them, and the books."""
+    told = [
+        one.code
+        if isinstance(one, Refusal)
+        else (one.source, one.amount, one.local_day, one.explanation, one.transfer is None)
+        for one in outcomes
+    ]
+    moved = Transfer.objects.filter(community=lake).order_by("id")
+    return told, list(moved.values_list("key", "amount", "credit__holder", "expires_on"))
+
+
+def test_many_awards_are_those_that_one_by_one_are(lake, hill, wang, li):
+    people = (wang.pk, li.pk)
+    earnings = [
+        # The cap of 80 a day cuts the third of a day; the hour after local midnight is the next.
+        *(hours_of(people[n % 2], n, f"2024-03-0{n // 6 + 1} 0{n % 6}:00", 200) for n in range(12)),
+        hours_of(wang.pk, "late", "2024-03-01 16:30", 60),
+        hours_of(wang.pk, "nothing", "2024-03-05 01:00", 3),
+        hours_of(li.pk, "rush", "2024-03-05 23:30", 120, "文明交通"),
+        hours_of(li.pk, "too-early", "2019-12-31 01:00", 60),
+        hours_of(wang.pk, 0, "2024-03-01 00:00", 200),  # known by then
+        hours_of(wang.pk, 2, "2024-03-01 02:00", 201),  # other contents
+    ]
+
+    def one_by_one():
+        for one in earnings:
+            try:
+                yield awards.award(
+                    HOURS,
+                    community=lake,
+                    person_id=one.person_id,
+                    source=one.source,
+                    facts=one.facts,
+                )
+            except Refusal as refusal:
+                yield refusal
+
+    with transaction.atomic():
+        expected = what_came_of(lake, one_by_one())
+        transaction.set_rollback(True)
+    assert not Award.objects.exists()
+
+    outcomes = awards.award_many(HOURS, community=lake, earnings=earnings)
+
+    assert what_came_of(lake, outcomes) == expected
+    assert [one.code for one in outcomes if isinstance(one, Refusal)] == [
+        "rule_missing",
+        "award_source_reused",
+    ]
+    again = awards.award_many(HOURS, community=lake, earnings=earnings[:3])
+    assert [one.pk for one in again] == [one.pk for one in outcomes[:3]]
+    assert Award.objects.count() == 15
+
+
+def test_two_hundred_awards_take_a_posting_each_and_little_more(
+    lake, person, django_assert_max_num_queries
+):
+    people = [person(f"helper{n}") for n in range(20)]
+    earnings = [
+        hours_of(people[n % 20].pk, n, f"2024-03-{n // 20 + 1:02} 01:00", 60) for n in range(200)
+    ]
+
+    with django_assert_max_num_queries(200 + 50):
+        awards.award_many(HOURS, community=lake, earnings=earnings)
+
+    assert Transfer.objects.count() == 200
+
+
+@pytest.mark.django_db(transaction=True)
+def test_wallets_opened_by_many_at_once_are_opened_once(lake, person, at_once):
+    people = [person(f"helper{n}") for n in range(8)]
+
+    def work(number):
+        mine = people[number % 8 :] + people[: number % 8]
+        earnings = [
+            hours_of(one.pk, f"{number}-{one.username}", f"2024-03-0{number + 1} 01:00", 60)
+            for one in mine
+        ]
+        return len(awards.award_many(HOURS, community=lake, earnings=earnings))
+
+    assert at_once(6, work) == [8] * 6
+    assert {balance(ledger.wallet(community=lake, person_id=one.pk)) for one in people} == {60}
+
+
+@pytest.mark.parametrize(("rule", "points"), [({}, 10), ({"backfilled": False}, 0)])
+def test_hours_from_paper_earn_unless_their_rule_says_otherwise(lake, wang, rule, points):
+    rules.publish(
+        community=lake,
+        subject=Rule.Subject.HOURS,
+        category="纸质",
+        parameters={"points_per_hour": 10} | rule,
+        valid_from=date(2024, 1, 1),
+    )
+    paper, tapped = (
+        hours_of(wang.pk, name, f"2024-03-01 0{n}:00", 60, "纸质", **more)
+        for n, (name, more) in enumerate({"paper": BACKFILLED, "tapped": {}}.items())
+    )
+
+    on_paper, on_the_day = awards.award_many(HOURS, community=lake, earnings=[paper, tapped])
+
+    assert (on_paper.amount, on_the_day.amount) == (points, 10)
+    why = on_paper.explanation
+    assert why["inputs"]["is_backfilled"] is True
+    assert why["arithmetic"]["backfilled"] is (points > 0)
+    assert "backfilled" not in on_the_day.explanation["arithmetic"]

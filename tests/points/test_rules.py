@@ -138,6 +138,7 @@ def test_a_minute_in_two_windows_counts_once():
     [
         ("points_per_hour", {}),
         ("points_per_hour", {"points_per_hour": "10"}),
+        ("backfilled", {"points_per_hour": 10, "backfilled": "no"}),
         ("points_per_hour", {"points_per_hour": -1}),
         ("points_per_hour", {"points_per_hour": True}),
         ("points_per_hour", {"points_per_hour": 10**7}),
@@ -221,8 +222,8 @@ def publish(community, points_per_hour, category="*", **days):
 
 
 def rate(community, category, day):
-    version = selectors.rule_for(community, Rule.Subject.HOURS, category, day)
-    return version and version.parameters["points_per_hour"]
+    found = selectors.rules_for(community, Rule.Subject.HOURS, [(category, day)])
+    return found[category, day].parameters["points_per_hour"] if found else None
 
 
 def test_the_latest_version_valid_that_day_counts(hill):

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from backend.communities.models import Community
 from backend.communities.services import places
+from points.awards.kinds import Facts
+from points.awards.services import awards
 from points.awards.services.tryout import tryout
 from points.ledger import services as ledger
 from points.ledger.errors import PeriodInvalid
@@ -18,6 +20,8 @@ from points.models import Award, Rule
 from points.rules import services as rules
 from points.rules.errors import CashNotAllowedForHours, RuleInvalid
 from tests.points.earning import award_hours, award_report
+from volunteers.attendance.awards import BACKFILLED
+from volunteers.attendance.awards import HOURS as HOURS_AWARDS
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 HOURS, REPORT = Rule.Subject.HOURS, Rule.Subject.REPORT
@@ -396,3 +400,25 @@ def test_a_draft_brings_what_it_would_have_brought(lake, hill, crowd, records, c
         }
         assert trial.cost.points_after == sum(after.values())
         transaction.set_rollback(True)
+
+
+def test_a_draft_can_leave_out_hours_from_paper(lake, wang):
+    since = local("2024-03-02 09:00")
+    for source, more in (("hours:paper", BACKFILLED), ("hours:tapped", {})):
+        awards.award(
+            HOURS_AWARDS,
+            community=lake,
+            person_id=wang.pk,
+            source=source,
+            facts=Facts(
+                category="邻里服务",
+                counts_from=since,
+                occurred_at=since + timedelta(hours=1),
+                more=more,
+            ),
+        )
+
+    draft = {"points_per_hour": 10, "backfilled": False}
+    tried = tryout(community=lake, subject=HOURS, category="*", parameters=draft, **MARCH)
+
+    assert (tried.cost.points_before, tried.cost.points_after) == (20, 10)

@@ -22,6 +22,7 @@ from backend.privacy.services import erasure
 from points.ledger.selectors import public_figures, wallet_of
 from points.models import Account, Award, Rule
 from points.rules import services as rules
+from volunteers.attendance.errors import OwnHours
 from volunteers.attendance.services import hours, sign_ups
 from volunteers.models import Activity, Attendance, Shift, Volunteer
 from volunteers.people.services import joining, people
@@ -245,7 +246,7 @@ def test_nobody_verifies_hours_of_their_own_by_importing_them(take, wang, zhao, 
     )
 
     out, err, failure = take(lines, "--verified-by=zhao")
-    assert err == ["line 3, 签到: own_hours: Nobody verifies or voids hours of their own."]
+    assert err == [f"line 3, 签到: own_hours: {OwnHours.title}"]
     assert (out, failure) == ("", nothing(1))
     assert not Award.objects.exists()
 
@@ -263,7 +264,7 @@ def test_a_refused_row_leaves_the_place_as_it_was(take, zhao, lake, line, signed
 
     _, err, _ = take(lines, "--verified-by=zhao", "--skip-bad")
 
-    assert err == ["line 2, 签到: own_hours: Nobody verifies or voids hours of their own."]
+    assert err == [f"line 2, 签到: own_hours: {OwnHours.title}"]
     place.refresh_from_db()
     assert (place.status, place.checked_in_at, place.worked_minutes) == (then, None, None)
 

@@ -14,6 +14,7 @@ from points.rules.services import HoursRule, hours_to_points
 from volunteers.attendance.models import Attendance
 
 Status = Attendance.Status
+BACKFILLED = {"is_backfilled": True}  # an input that others do not have
 
 
 def facts_of(attendance: Attendance) -> Facts:
@@ -21,7 +22,10 @@ def facts_of(attendance: Attendance) -> Facts:
     served = attendance.served
     assert served is not None  # it is checked out
     return Facts(
-        category=attendance.shift.activity.category, counts_from=served[0], occurred_at=served[1]
+        category=attendance.shift.activity.category,
+        counts_from=served[0],
+        occurred_at=served[1],
+        more=BACKFILLED if attendance.is_backfilled else {},
     )
 
 
@@ -31,6 +35,7 @@ def _inputs(facts: Facts, community: Community) -> dict[str, Any]:
         "checked_in_at": facts.counts_from.astimezone(UTC).isoformat(),
         "checked_out_at": facts.occurred_at.astimezone(UTC).isoformat(),
         "timezone": community.timezone,
+        **facts.more,
     }
 
 
@@ -38,7 +43,9 @@ def _earns(inputs: dict[str, Any], rule: HoursRule) -> tuple[int, dict[str, Any]
     start, end = (
         datetime.fromisoformat(inputs[name]) for name in ("checked_in_at", "checked_out_at")
     )
-    return hours_to_points(rule, start, end, ZoneInfo(inputs["timezone"]))
+    is_backfilled = "is_backfilled" in inputs
+    clock = ZoneInfo(inputs["timezone"])
+    return hours_to_points(rule, start, end, clock, is_backfilled=is_backfilled)
 
 
 def _told(attendance: Attendance) -> Record:

@@ -112,12 +112,17 @@ class CheckedOutBeforeIn(Invalid):
 
 class OwnHours(Forbidden):
     code = "own_hours"
-    title = _("Nobody verifies or voids hours of their own.")
+    title = _("Nobody verifies, corrects or voids hours of their own.")
+
+
+class OwnRecord(Forbidden):
+    code = "own_record"
+    title = _("Somebody else than who marked or corrected this has to decide on it.")
 
 
 class OwnVerification(Forbidden):
     code = "own_verification"
-    title = _("Somebody else than who verified this has to void it.")
+    title = _("Somebody else than who decided on this has to look at it again.")
 
 
 class FiguresTooFine(Forbidden):
@@ -130,3 +135,23 @@ class FiguresTooFine(Forbidden):
 class CallOutReachesNobody(Conflict):
     code = "call_out_reaches_nobody"
     title = _("Nobody whom this would call could come to this shift.")
+
+
+class OwnObjection(Forbidden):
+    code = "own_objection"
+    title = _("Somebody else than who objected has to decide on it.")
+
+
+class AppealedAlready(Conflict):
+    code = "appealed_already"
+    title = _("This record has been appealed already, and is so once.")
+
+
+class ObjectionDecided(Conflict):
+    code = "objection_decided"
+    title = _("Somebody has decided on this objection already.")
+
+
+class EvaluatedAlready(Conflict):
+    code = "evaluated_already"
+    title = _("This record has been evaluated already.")

@@ -17,7 +17,7 @@ from django.db.models.functions import Now
 
 from backend import clocks
 from backend.communities.models import Community, TenantModel
-from backend.tables import PersonKey, TenantForeignKey, never, together
+from backend.tables import PersonKey, TenantForeignKey, never, stays, together
 from points.ledger.clock import ClockTimestamp
 from volunteers.activities.models import Shift
 from volunteers.people.models import Volunteer
@@ -39,6 +39,18 @@ def beyond_a_void(*may_change: str) -> str:
             OR NEW.reason <> OLD.reason AND NEW.reason <> ''
         )
     )"""
+
+
+class Signal(models.TextChoices):
+    """A reason for whoever verifies hours to look closer; no verdict by itself."""
+
+    SHARED_DEVICE = "shared_device"  # one device checked several people in to the shift
+    IMPOSSIBLE_SPEED = "impossible_speed"  # from one venue to the next
+    FAR_FROM_VENUE = "far_from_venue"  # a code was used outside of the geofence
+    TOLD_LATE = "told_late"  # by a phone that was offline
+    ELSEWHERE_TOO = "elsewhere_too"  # in another community at that time
+    ALWAYS_THERE = "always_there"  # the leader marks everybody present, at every shift
+    FORGOTTEN_CHECK_OUT = "forgotten_check_out"
 
 
 class PositionMark(models.TextChoices):
@@ -119,13 +131,15 @@ class Attendance(TenantModel):
     device_digest = models.CharField(max_length=64, blank=True, default="")
     is_walk_in = models.BooleanField(default=False)
     is_backfilled = models.BooleanField(default=False)  # from paper or an import
-    signals = ArrayField(models.CharField(max_length=20), default=list)  # what a verifier looks at
+    # What a verifier should look at; NULL until it was looked for.
+    signals = ArrayField(models.CharField(max_length=19, choices=Signal), null=True)
     # Minutes count to here, if a limit cuts them before the check-out.
     counts_until = models.DateTimeField(null=True)
     cut_by = models.CharField(max_length=8, choices=Cut, blank=True, default="")
     worked_minutes = models.PositiveIntegerField(null=True)  # computed here, never sent
-    verified_at = models.DateTimeField(null=True)
+    verified_at = models.DateTimeField(null=True)  # or rejected; of published hours, made final
     verified_by = PersonKey(null=True)
+    published_until = models.DateTimeField(null=True)  # so long anybody may object
     voided_at = models.DateTimeField(null=True)
     voided_by = PersonKey(null=True)
     reason = models.CharField(max_length=200, blank=True)
@@ -146,6 +160,10 @@ class Attendance(TenantModel):
                 & ~Q(verified_by=F("checked_in_by"))
                 & ~Q(verified_by=F("checked_out_by"))
                 & ~Q(verified_by=F("corrected_by")),
+            ),
+            models.CheckConstraint(
+                name="hours_published_until_a_day",
+                condition=~Q(status="published") | Q(published_until__isnull=False),
             ),
             models.CheckConstraint(
                 name="hours_cut_is_complete",
@@ -207,6 +225,21 @@ class Attendance(TenantModel):
                 fields=["community", "shift"],
                 condition=Q(status__in=["signed_up", "checked_in"]),
             ),
+            models.Index(
+                name="hours_to_verify",
+                fields=["community", "checked_out_at", "id"],
+                condition=Q(status="checked_out"),
+            ),
+            models.Index(
+                name="hours_to_look_at",
+                fields=["community", "id"],
+                condition=Q(status="checked_out", signals__isnull=True),
+            ),
+            models.Index(
+                name="hours_published",
+                fields=["community", "published_until", "id"],
+                condition=Q(status="published"),
+            ),
         ]
         triggers: ClassVar = [
             pgtrigger.Protect(
@@ -234,6 +267,22 @@ class Attendance(TenantModel):
         since = max(self.checked_in_at, self.shift.starts_at)
         until = self.counts_until or self.checked_out_at
         return since, max(since, min(until, self.shift.ends_at))
+
+    @property
+    def attested_by(self) -> list[str]:
+        """Ids of whoever marked, checked in, checked out or corrected it for the volunteer."""
+        people = {self.checked_in_by_id, self.checked_out_by_id, self.corrected_by_id}
+        return sorted(str(person) for person in people - {None, self.volunteer_id})
+
+    @property
+    def appeal(self) -> "Objection | None":
+        """The volunteer's own objection."""
+        return next((one for one in self.objections.all() if one.is_appeal), None)
+
+    @property
+    def evaluation(self) -> "Evaluation | None":
+        """How the service was."""
+        return next(iter(self.evaluations.all()), None)
 
     @property
     def award_source(self) -> str:
@@ -385,3 +434,120 @@ class Gate(TenantModel):
 
     def __str__(self) -> str:
         return f"gate of {self.shift_id}"
+
+
+def _final_but_for(*words: str) -> str:
+    """Return the trigger condition that an update does more than an erasure of ``words``."""
+    names = ",".join(words)
+    fresh = " OR ".join(f"NEW.{name} <> OLD.{name} AND NEW.{name} <> ''" for name in words)
+    rest = f"to_jsonb({{0}}) - '{{{{{names}}}}}'::text[]"
+    return f"{rest.format('OLD')} IS DISTINCT FROM {rest.format('NEW')} OR {fresh}"
+
+
+class Correction(TenantModel):
+    """Times of an attendance set right before anybody verified it; both sides are kept."""
+
+    attendance = TenantForeignKey(
+        Attendance, models.PROTECT, related_name="corrections", db_index=False
+    )
+    was_in_at = models.DateTimeField()
+    was_out_at = models.DateTimeField()
+    checked_in_at = models.DateTimeField()
+    checked_out_at = models.DateTimeField()
+    reason = models.CharField(max_length=200, blank=True)  # an erasure empties it
+    corrected_by = PersonKey()
+    corrected_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(name="correction_of_hours", fields=["community", "attendance", "id"])
+        ]
+        triggers: ClassVar = [
+            *stays("correction"),
+            never("correction_is_final", _final_but_for("reason")),
+        ]
+
+    def __str__(self) -> str:
+        return f"correction of {self.attendance_id}"
+
+
+class Objection(TenantModel):
+    """Words against a decision on hours, for somebody else to decide on: open → upheld | dismissed.
+
+    The volunteer appeals against a rejection or a no-show; anybody else of the community objects
+    to hours that are public. Each person does so once.
+    """
+
+    class Status(models.TextChoices):
+        OPEN = "open"
+        UPHELD = "upheld"
+        DISMISSED = "dismissed"
+
+    attendance = TenantForeignKey(
+        Attendance, models.PROTECT, related_name="objections", db_index=False
+    )
+    raised_by = PersonKey()
+    is_appeal = models.BooleanField()  # the volunteer's own
+    words = models.CharField(max_length=500, blank=True)  # an erasure empties it
+    raised_at = models.DateTimeField(db_default=Now())
+    status = models.CharField(max_length=9, choices=Status, default=Status.OPEN)
+    decided_by = PersonKey(null=True)
+    decided_at = models.DateTimeField(null=True)
+    answer = models.CharField(max_length=200, blank=True)  # an erasure empties it
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                name="objection_once", fields=["community", "attendance", "raised_by"]
+            ),
+            models.CheckConstraint(
+                name="objection_decided_by_another", condition=~Q(decided_by=F("raised_by"))
+            ),
+            models.CheckConstraint(
+                name="objection_decision_is_complete",
+                condition=Q(status="open", decided_by__isnull=True, decided_at__isnull=True)
+                | ~Q(status="open") & Q(decided_by__isnull=False, decided_at__isnull=False),
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(name="objection_newest", fields=["community", "-id"]),
+            models.Index(
+                name="objection_open",
+                fields=["community", "attendance"],
+                condition=Q(status="open"),
+            ),
+        ]
+        triggers: ClassVar = [
+            *stays("objection"),
+            never(
+                "objection_is_final",
+                f"OLD.status <> 'open' AND ({_final_but_for('words', 'answer')})",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"objection to {self.attendance_id}: {self.status}"
+
+
+class Evaluation(TenantModel):
+    """How service was, by the person it was for, or as staff were told: one a record."""
+
+    attendance = TenantForeignKey(
+        Attendance, models.PROTECT, related_name="evaluations", db_index=False
+    )
+    stars = models.PositiveSmallIntegerField()
+    words = models.CharField(max_length=200, blank=True)  # an erasure empties it
+    given_by = PersonKey()
+    is_relayed = models.BooleanField()  # by staff, of the person served
+    given_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="evaluation_once", fields=["community", "attendance"]),
+            models.CheckConstraint(
+                name="evaluation_has_one_to_five_stars", condition=Q(stars__range=(1, 5))
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.stars} stars for {self.attendance_id}"

@@ -23,12 +23,21 @@ from django.db.models import (
 )
 from django.db.models.functions import Coalesce, JSONObject, Now
 from django.db.models.lookups import LessThan
+from django.utils import timezone
 
 from backend.accounts import ages
 from backend.accounts.models import User
 from backend.accounts.selectors import may_take_part
 from backend.communities.models import Community, Role
-from backend.communities.selectors import HANDLES, WATCHES_OVER, communities_of, in_reach, known_to
+from backend.communities.selectors import (
+    BELONGS,
+    HANDLES,
+    WATCHES_OVER,
+    communities_of,
+    in_reach,
+    known_to,
+    places_where,
+)
 from backend.days import first_moment
 from backend.events.models import Status as Planned
 from backend.registries.volunteering import Service, Standing
@@ -37,7 +46,16 @@ from volunteers.activities.models import Activity, ServicePolicy, Shift
 from volunteers.activities.selectors import in_charge
 from volunteers.attendance import codes
 from volunteers.attendance.errors import CodeForged
-from volunteers.attendance.models import Attendance, CallOut, Gate, RefusedClaim, WaitingPlace
+from volunteers.attendance.models import (
+    Attendance,
+    CallOut,
+    Correction,
+    Evaluation,
+    Gate,
+    Objection,
+    RefusedClaim,
+    WaitingPlace,
+)
 from volunteers.people import selectors as people
 from volunteers.people.models import Volunteer
 from volunteers.teams.models import Team, TeamMember
@@ -200,9 +218,9 @@ def refused_claims_watched_by(user: User) -> QuerySet[RefusedClaim]:
     )
 
 
-def hide_phones(reader: User, attendances: Sequence[Attendance]) -> None:
+def hide_phones(reader: User, rows: Sequence[Attendance | RefusedClaim]) -> None:
     """Mark the volunteers whose phone ``reader`` does not see: leaders see names alone."""
-    people.hide_phones(reader, attendances, _of_staff(reader, WATCHES_OVER))
+    people.hide_phones(reader, rows, _of_staff(reader, WATCHES_OVER))
 
 
 def open_gates_of(shift: Shift) -> QuerySet[Gate]:
@@ -289,6 +307,107 @@ def attendances_at(shift: Shift) -> QuerySet[Attendance]:
     return _with_shift(Attendance.objects.filter(community=shift.community_id, shift=shift))
 
 
+def hours_to_verify(user: User) -> QuerySet[Attendance]:
+    """Return the attendances that await verification by ``user``, those that ended first first."""
+    waiting = attendances_handled_by(user).filter(status=Attendance.Status.CHECKED_OUT)
+    return waiting.order_by("checked_out_at", "id")
+
+
+def communities_verified_by(user: User) -> QuerySet[Community]:
+    """Return the communities with attendances that ``user`` may verify or reject."""
+    theirs = attendances_handled_by(user).order_by().filter(community=OuterRef("pk"))
+    communities: QuerySet[Community] = Community.objects.filter(Exists(theirs))
+    return communities
+
+
+def hours_published_in(community: Community) -> QuerySet[Attendance]:
+    """Return the hours of a community that anybody there may object to, newest first."""
+    published = Attendance.objects.filter(
+        community=community,
+        status=Attendance.Status.PUBLISHED,
+        published_until__gt=timezone.now(),
+    )
+    return _with_shift(published).order_by("-published_until", "-id")
+
+
+def hours_objected_to_by(user: User) -> QuerySet[Attendance]:
+    """Return the published hours that ``user`` may object to, or has objected to."""
+    theirs = places_where(user, BELONGS)
+    published = Attendance.objects.filter(community__in=theirs)
+    return _with_shift(published.filter(published_until__isnull=False))
+
+
+def hours_to_finalise(now: datetime) -> QuerySet[Attendance]:
+    """Return published hours, of any community, that were public long enough undisputed."""
+    disputed = Objection.objects.filter(
+        community=OuterRef("community"), attendance=OuterRef("pk"), status=Objection.Status.OPEN
+    )
+    return Attendance.objects.filter(
+        ~Exists(disputed), status=Attendance.Status.PUBLISHED, published_until__lte=now
+    )
+
+
+def communities_with_hours_to_finalise() -> list[UUID]:
+    """Return the communities with ``hours_to_finalise`` now."""
+    due = hours_to_finalise(timezone.now())
+    return list(due.order_by().values_list("community_id", flat=True).distinct())
+
+
+def communities_to_look_at() -> list[UUID]:
+    """Return the communities with attendances in which nobody has looked for signals."""
+    unseen = Attendance.objects.filter(status=Attendance.Status.CHECKED_OUT, signals__isnull=True)
+    return list(unseen.order_by().values_list("community_id", flat=True).distinct())
+
+
+def objections_handled_by(user: User) -> QuerySet[Objection]:
+    """Return the appeals and objections that ``user`` may decide on, newest first."""
+    reach = in_reach(user, HANDLES, estate=f"attendance__{OF_ATTENDANCES}")
+    return _with_attendance(Objection.objects.filter(reach))
+
+
+def objections_watched_by(user: User) -> QuerySet[Objection]:
+    """Return the appeals and objections ``user`` may look at as staff or auditor, newest first."""
+    reach = in_reach(user, WATCHES_OVER, estate=f"attendance__{OF_ATTENDANCES}")
+    return _with_attendance(Objection.objects.filter(reach))
+
+
+def objections_by(user: User) -> QuerySet[Objection]:
+    """Return the appeals and objections that ``user`` raised, newest first."""
+    theirs = Objection.objects.filter(community__in=known_to(user), raised_by=user)
+    return _with_attendance(theirs)
+
+
+def attendances_serving(user: User) -> QuerySet[Attendance]:
+    """Return the attendances of activities that serve ``user`` and that are over, newest first."""
+    serving = Attendance.objects.filter(
+        community__in=places_where(user, BELONGS),
+        shift__activity__serves=user,
+        status__in=(
+            Attendance.Status.CHECKED_OUT,
+            Attendance.Status.PUBLISHED,
+            Attendance.Status.VERIFIED,
+        ),
+    )
+    return _with_shift(serving)
+
+
+def attendances_evaluated_by(user: User) -> QuerySet[Attendance]:
+    """Return the attendances that ``user`` may evaluate: as the person served, or as staff."""
+    served = Q(community__in=places_where(user, BELONGS), shift__activity__serves=user)
+    return _with_shift(
+        Attendance.objects.filter(served | in_reach(user, HANDLES, estate=OF_ATTENDANCES))
+    )
+
+
+def prefetch_what_became(attendances: Sequence[Attendance]) -> None:
+    """Prefetch corrections, objections and evaluations of all attendances, oldest first."""
+    communities = {attendance.community_id for attendance in attendances}
+    for model in (Correction, Objection, Evaluation):
+        rows: QuerySet[Any] = model._default_manager.filter(community__in=communities)
+        name = f"{model._meta.model_name}s"
+        prefetch_related_objects(attendances, Prefetch(name, rows.order_by("pk")))
+
+
 def attendance_during(community_id: UUID, user_id: UUID, moment: datetime) -> Attendance | None:
     """Return the attendance at which the person was at that moment, if it counts or still may."""
     return (
@@ -350,11 +469,26 @@ def services(
         status=Attendance.Status.VERIFIED,
         verified_at__lt=until,
     ).exclude(pk__in=but_for)
+    return _summed(verified, Sum("worked_minutes"))
+
+
+def services_voided(*, community_id: UUID, among: QuerySet[Any, UUID]) -> list[Service]:
+    """Sum the voided hours of the attendances ``among`` by activity, below zero."""
+    voided = Attendance.objects.filter(
+        community=community_id,
+        shift__community=community_id,
+        pk__in=among,
+        status=Attendance.Status.VOIDED,
+    )
+    return _summed(voided, -Sum("worked_minutes"))
+
+
+def _summed(attendances: QuerySet[Attendance], minutes: Any) -> list[Service]:
     summed = (
-        verified.values(activity_id=F("shift__activity"), title=F("shift__activity__title"))
+        attendances.values(activity_id=F("shift__activity"), title=F("shift__activity__title"))
         .annotate(
             volunteers=Count("volunteer", distinct=True),
-            minutes=Sum("worked_minutes"),
+            minutes=minutes,
             attendance_ids=ArrayAgg("pk"),
         )
         .order_by("activity_id")
@@ -423,6 +557,12 @@ def _watched(user: User) -> Q:
 
 def _of_staff(user: User, roles: tuple[Role, ...]) -> Q:
     return in_reach(user, roles, estate=f"{OF_ATTENDANCES}estate")
+
+
+def _with_attendance(objections: QuerySet[Objection]) -> QuerySet[Objection]:
+    return objections.select_related(
+        "community", "attendance__shift__activity", "attendance__volunteer", "raised_by"
+    ).order_by("-id")
 
 
 def _with_shift(attendances: QuerySet[Attendance]) -> QuerySet[Attendance]:

@@ -114,14 +114,16 @@ def _verified(
 ) -> tuple[list[tuple[Row, timesheets.Recorded]], list[RowError]]:
     """Verify hours in order of check-out, and remove refused new ones from the record."""
     verified, errors, refused = [], [], []
-    for row, answer in sorted(
+    in_time = sorted(
         kept, key=lambda one: (one[0].values["checked_out_at"], one[0].values["phone"])
-    ):
-        attendance = Attendance(pk=answer.attendance_id, community=community)
-        try:
-            hours.verify(attendance=attendance, verifier=verifier)
-        except Refusal as refusal:
-            errors.append(_hours_error(row, refusal))
+    )
+    attendances = [
+        Attendance(pk=answer.attendance_id, community=community) for _row, answer in in_time
+    ]
+    outcomes = hours.verify_many(community=community, attendances=attendances, verifier=verifier)
+    for (row, answer), outcome in zip(in_time, outcomes, strict=True):
+        if isinstance(outcome, Refusal):
+            errors.append(_hours_error(row, outcome))
             if answer.is_new:
                 refused.append(answer)
         else:

@@ -7,7 +7,9 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from backend.celery import SWEEP_AT_MOST
-from volunteers.attendance.services import closing
+from backend.communities.models import Community
+from volunteers.attendance import selectors
+from volunteers.attendance.services import closing, hours, signals
 
 
 @shared_task
@@ -21,3 +23,31 @@ def sweep_ended_shifts() -> None:
 def close_shift(community_id: str, shift_id: str) -> None:
     """Close what a shift leaves open. Idempotent."""
     closing.close(community_id=UUID(community_id), shift_id=UUID(shift_id), now=timezone.now())
+
+
+@shared_task
+def sweep_signals() -> None:
+    """Queue ``look_for_signals`` for each community with attendances nobody has looked at."""
+    for community_id in selectors.communities_to_look_at():
+        look_for_signals.delay(str(community_id))
+
+
+@shared_task(autoretry_for=(OperationalError,), retry_backoff=True)
+def look_for_signals(community_id: str) -> None:
+    """Look for signals in a community's attendances, until none is left. Idempotent."""
+    while signals.look(community=Community.objects.get(pk=UUID(community_id))):
+        pass
+
+
+@shared_task
+def sweep_published_hours() -> None:
+    """Queue ``finalise_published_hours`` for each community whose publicity is over for some."""
+    for community_id in selectors.communities_with_hours_to_finalise():
+        finalise_published_hours.delay(str(community_id))
+
+
+@shared_task(autoretry_for=(OperationalError,), retry_backoff=True)
+def finalise_published_hours(community_id: str) -> None:
+    """Verify a community's hours that were public long enough. Idempotent."""
+    while hours.finalise(community=Community.objects.get(pk=UUID(community_id))):
+        pass

@@ -235,6 +235,8 @@ sealed.register(
 class StatedAttendance(TenantModel):
     """Verified hours that a statement counts among its services, once for each partnership.
 
+    Hours voided afterwards are taken off once, on a later statement.
+
     The attendance belongs to the volunteers app; only its id is known here.
     """
 
@@ -243,11 +245,13 @@ class StatedAttendance(TenantModel):
     )  # the statement's
     statement = TenantForeignKey(Statement, models.PROTECT, related_name="+", db_index=False)
     attendance_id = models.UUIDField()
+    is_taken_off = models.BooleanField(default=False)  # voided since an earlier one stated it
 
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(
-                name="attendance_stated_once", fields=["community", "partnership", "attendance_id"]
+                name="attendance_stated_once",
+                fields=["community", "partnership", "attendance_id", "is_taken_off"],
             )
         ]
         triggers: ClassVar = [

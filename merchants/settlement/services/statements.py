@@ -278,7 +278,8 @@ def _services(partnership: Partnership, *, until: datetime) -> list[volunteering
     """Return the services for the merchant, by activity, that no statement of its states yet.
 
     Counts hours verified before ``until`` in activities that are now matched to the merchant's
-    needs, even if they were verified or matched too late for an earlier statement.
+    needs, even if they were verified or matched too late for an earlier statement. What one stated
+    and was voided since is taken off, once.
     """
     matched = ActivityMatch.objects.filter(
         community_id=partnership.community_id,
@@ -287,17 +288,24 @@ def _services(partnership: Partnership, *, until: datetime) -> list[volunteering
         ended_at__isnull=True,
     )
     activity_ids = set(matched.values_list("activity_id", flat=True))
-    if not activity_ids:
-        return []
-    stated = StatedAttendance.objects.filter(
+    of_partner = StatedAttendance.objects.filter(
         community_id=partnership.community_id, partnership=partnership
     )
-    return volunteering.source().services(
+    stated, taken_off = (
+        of_partner.filter(is_taken_off=is_taken_off).values_list("attendance_id", flat=True)
+        for is_taken_off in (False, True)
+    )
+    received = volunteering.source().services(
         community_id=partnership.community_id,
         activity_ids=activity_ids,
         until=until,
-        but_for=stated.values_list("attendance_id", flat=True),
+        but_for=stated,
     )
+    voided = volunteering.source().services_voided(
+        community_id=partnership.community_id,
+        among=stated.exclude(attendance_id__in=taken_off),
+    )
+    return received + voided
 
 
 def _state(services: list[volunteering.Service], *, on: Statement) -> None:
@@ -309,6 +317,7 @@ def _state(services: list[volunteering.Service], *, on: Statement) -> None:
                 partnership_id=on.partnership_id,
                 statement=on,
                 attendance_id=attendance_id,
+                is_taken_off=service.minutes < 0,
             )
             for service in services
             for attendance_id in service.attendance_ids

@@ -308,7 +308,7 @@ class _Evidence:
         return _of(award, found, expected)
 
     def _version(self, award: Award, subject: str, facts: Facts) -> RuleVersion | None:
-        """Return what ``selectors.rule_for`` answered when the award was made."""
+        """Return what ``selectors.rules_for`` answered when the award was made."""
         falls_under = (subject, facts.category)
         if falls_under not in self._ranked:
             self._ranked[falls_under] = sorted(
@@ -322,12 +322,7 @@ class _Evidence:
             )
         day = self._local_day(facts)
         return _in_force(
-            (
-                version
-                for version in self._ranked[falls_under]
-                if version.valid_from <= day
-                and (version.valid_to is None or day <= version.valid_to)
-            ),
+            (version for version in self._ranked[falls_under] if version.is_valid_on(day)),
             award.awarded_at,
             lambda version: version.pk == award.rule_version_id,
         )

@@ -74,8 +74,9 @@ class DraftSerializer(serializers.Serializer[Any]):
         help_text="`*` stands for every category without a rule of its own.",
     )
     parameters = serializers.DictField(
-        help_text="For hours `points_per_hour`, `daily_cap_points`, `peak_windows` and"
-        " `peak_multiplier_bp` (10000 is once); for a report `reward_points`, `daily_cap_points`"
+        help_text="For hours `points_per_hour`, `daily_cap_points`, `peak_windows`,"
+        " `peak_multiplier_bp` (10000 is once) and `backfilled`: whether hours recorded afterwards"
+        " earn as well; for a report `reward_points`, `daily_cap_points`"
         " and `earns_during_activity`: whether one made during an activity earns beside the hours."
     )
 

@@ -73,7 +73,7 @@ class AttendanceSerializer(EarningSerializer[Attendance]):
 
     class Meta:
         model = Attendance
-        fields = (
+        fields: tuple[str, ...] = (
             "id",
             "status",
             "signed_up_at",
@@ -88,12 +88,14 @@ class AttendanceSerializer(EarningSerializer[Attendance]):
             "distance_metres",
             "accuracy_metres",
             "was_offline",
+            "is_backfilled",
             "check_out_was_forgotten",
             "check_in_claimed_at",
             "check_in_mark",
             "check_out_claimed_at",
             "check_out_mark",
             "verified_at",
+            "published_until",
             "voided_at",
             "reason",
         )

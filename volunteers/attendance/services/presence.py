@@ -264,6 +264,7 @@ def check_out(
         attendance = locked(attendance)
         # A phone that was offline may report a check-out that was closed as forgotten meanwhile.
         is_late_news = attendance.check_out_was_forgotten and at is not None
+        is_late_news = is_late_news and attendance.corrected_by_id is None
         if attendance.status == Status.CHECKED_OUT and not is_late_news:
             return attendance
         require(attendance, Status.CHECKED_IN, Status.CHECKED_OUT)
@@ -493,6 +494,7 @@ def _leave(attendance: Attendance, moment: datetime, **told: Any) -> Attendance:
         raise errors.CheckedOutBeforeIn
     attendance.save_with(
         status=Status.CHECKED_OUT,
+        signals=None,  # the sweep looks for them anew
         checked_out_at=attendance.checked_out_at,
         **limits.counted(attendance),
         **told,
