@@ -102,6 +102,21 @@ def test_an_access_token_lasts_five_minutes(li, given, monkeypatch):
     assert ask(given["access_token"]).status_code == 401
 
 
+def test_a_token_that_was_used_is_looked_at_again_when_its_time_is_over(li, given, monkeypatch):
+    assert ask(given["access_token"]).status_code == 200
+    over = time.time() + 301
+    monkeypatch.setattr("backend.api.authentication.time.time", lambda: over)
+
+    assert ask(given["access_token"]).status_code == 401
+
+
+def test_a_token_that_was_used_is_refused_once_its_key_is_another(li, given, settings):
+    assert ask(given["access_token"]).status_code == 200
+    settings.SECRET_KEY = "another" * 10
+
+    assert ask(given["access_token"]).status_code == 401
+
+
 def at(moment):
     """``datetime``, as PyJWT reads the clock with it, at ``moment``."""
 
