@@ -15,6 +15,7 @@ from pathlib import Path
 from django.apps import apps
 from django.db.backends.signals import connection_created
 
+from backend.audit.models import AuditEntry
 from backend.communities.models import Membership, TenantModel
 from points.models import Rule, RuleVersion
 from tests.across import ACROSS, UNTIED
@@ -33,6 +34,7 @@ CLAUSES = TABLES_FOLLOW | SET_OPERATIONS | {"select", "where", "on", "having", "
 CLAUSES |= {"set", "returning", "limit", "offset", "for", "values", "window", "fetch", "delete"}
 NO_ALIAS = CLAUSES | {"left", "right", "inner", "full", "cross", "natural", "lateral", "default"}
 VALUE = ("value", None)
+TENANTS = (TenantModel, AuditEntry)  # the trail lies below communities, hence no subclass
 EVERYWHERE = (Membership, Rule, RuleVersion)
 
 
@@ -48,7 +50,7 @@ def tables():
     community is known, and a street lends its rules to the communities below.
     """
     return {
-        model._meta.db_table: issubclass(model, TenantModel) and model not in EVERYWHERE
+        model._meta.db_table: issubclass(model, TENANTS) and model not in EVERYWHERE
         for model in apps.get_models(include_auto_created=True)
     }
 
