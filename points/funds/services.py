@@ -305,7 +305,9 @@ def carry_over(*, fund: Fund, ended_by: User) -> Fund:
     _refuse_ended(into)
     _end(fund, into.account, Fund.Ending.CARRIED_OVER, ended_by, into)
     open_ = Claim.objects.filter(community=fund.community_id, fund=fund, status__in=OPEN)
-    open_.update(fund=into, waiting_since=ClockTimestamp())
+    # An unclaimed one waits for its person, and in neither fund.
+    open_.filter(status=Status.WAITING).update(waiting_since=ClockTimestamp())
+    open_.update(fund=into)
     _take_up(into)
     return into
 

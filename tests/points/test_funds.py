@@ -468,6 +468,20 @@ def test_an_ended_fund_takes_and_gives_nothing(fund, ask, qian):
         funds.carry_over(fund=fund, ended_by=qian)
 
 
+def test_who_was_unclaimed_when_the_fund_was_carried_over_is_overtaken_by_nobody(
+    lake, fund, ask, qian
+):
+    unclaimed = ask(2_000, day=1)
+    funds.lapse(claim=unclaimed, hold_id=unclaimed.hold_id)
+    into = funds.carry_over(fund=fund, ended_by=qian)
+
+    later = ask(1_000, day=2, of=into)
+    funds.release(claim=unclaimed, released_by=qian)
+
+    assert statuses(later) == ["reserved"]
+    assert found_in_books(lake) == []
+
+
 def test_a_fund_is_not_carried_into_one_of_another_unit_or_one_that_ended(lake, qian):
     terms = {"community": lake, "name": "预算", "opened_by": qian}
     first, second = (
