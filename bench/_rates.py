@@ -3,8 +3,8 @@
 Ours is ``points_post``, called by pgbench as the SQL by hand is, and ``ledger.post``.
 
 Each side has four processes that post one point between BENCH_WALLETS (1000) drawn at random, so
-nobody waits for a row. A figure is the median of the ratios of five rounds. A side posts
-BENCH_TRANSFERS (8000) in a round; django-hordak an eighth of that.
+nobody waits for a row. A figure is the median of the ratios of BENCH_ROUNDS (5) rounds. A side
+posts BENCH_TRANSFERS (8000) in a round; django-hordak an eighth of that.
 """
 
 import os
@@ -31,7 +31,6 @@ from points.models import Account
 FOLDER = Path(__file__).parent
 WALLETS = asked("WALLETS", 1000)
 IN_A_WALLET = 1_000_000
-ROUNDS = 5
 RUNS = count()
 
 
@@ -56,7 +55,7 @@ def figures() -> dict[str, float]:
             for rate in sides.values():
                 rate(first(each))
             rounds = []
-            for _ in range(ROUNDS):
+            for _ in range(asked("ROUNDS", 5)):
                 rounds.append({name: rate(each) for name, rate in sides.items()})
                 sides = dict(reversed(sides.items()))  # so that no place is an advantage
     return {

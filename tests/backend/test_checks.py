@@ -14,8 +14,8 @@ from backend.registries import events
 from backend.top.scenarios import demo
 from points.models import Transfer
 from tests.backend.town import live_on
-from tests.journeys.conftest import a_smaller_year
 from tests.verified import found_in, triggers_off
+from tests.year import part_of_the_year
 
 # Other tests may register kinds of their own later.
 KINDS = {kind.name for kind in events.registered()}
@@ -75,9 +75,8 @@ def test_the_books_tell_the_event_behind_every_transfer(lake, town, client):
 
 @pytest.mark.slow
 def test_nothing_is_found_in_the_demo(db, tmp_path, monkeypatch):
-    scenario = tmp_path / "bishahu"
-    scenario.mkdir()
-    monkeypatch.setattr(demo, "SCENARIO", a_smaller_year(scenario))
+    year = part_of_the_year(tmp_path / "bishahu", of=44, kept=[1, 3])
+    monkeypatch.setattr(demo, "SCENARIO", year)
 
     demo.load(home=tmp_path, tell=str, watch=iter)
 
@@ -560,9 +559,21 @@ TAMPERING = {
         one(
             "volunteers_attendance",
             f"status = 'verified', verified_at = now(), verified_by_id = {ANOTHER}",
-            "status = 'checked_out'",
+            "status = 'checked_out' AND id NOT IN (SELECT attendance_id FROM volunteers_objection)",
         ),
         ["hours: volunteers_attendance <row>: it is verified, the trail says that nobody decided"],
+    ),
+    "hours that somebody else attested": (
+        one("volunteers_attendance", f"checked_in_by_id = {ANOTHER}", "status = 'verified'"),
+        ["hours: volunteers_attendance <row>: it was attested by ["],
+    ),
+    "a correction of times": (
+        one("volunteers_correction", "was_in_at = was_in_at + interval '1 hour'"),
+        ["hours: volunteers_correction <row>: the trail has other times"],
+    ),
+    "an appeal's decision": (
+        one("volunteers_objection", "status = 'dismissed'", "status = 'upheld'"),
+        ["objections: volunteers_objection <row>: it is dismissed, the trail says upheld"],
     ),
     "a void that is undone": (
         one(

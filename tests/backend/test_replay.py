@@ -15,7 +15,6 @@ from backend.communities.models import Community
 from backend.outbox import services as outbox
 from backend.payouts.models import Payout
 from backend.payouts.subjects import id_of
-from backend.top.scenarios import demo
 from backend.top.scenarios.management.commands import replay as command
 from backend.top.scenarios.replay import Replay
 from merchants.models import MerchantMember, Statement
@@ -26,9 +25,9 @@ from points.awards.services.rederiving import Recomputation
 from points.ledger import selectors
 from points.models import Award, Transfer
 from tests.verified import found_in
+from tests.year import BISHAHU, IS_WHOLE, part_of_the_year, rows_of
 from volunteers.models import Attendance, Volunteer
 
-BISHAHU = demo.SCENARIO
 SHARED = Path(__file__).parents[3] / "shared" / "scenarios" / "bishahu"
 
 
@@ -83,10 +82,33 @@ class PaidByWeChat(Replay):
         return statement
 
 
+def test_what_is_expected_of_everybody_follows_for_some(tmp_path):
+    whole = json.loads((BISHAHU / "expected.json").read_text(encoding="utf-8"))
+    figures = {name: figure for name, figure in whole.items() if isinstance(figure, int)}
+
+    everybody = part_of_the_year(tmp_path / "all", of=1, kept=[0])
+
+    assert json.loads((everybody / "expected.json").read_text(encoding="utf-8")) == whole
+    for name in BISHAHU.iterdir():
+        if name.suffix == ".csv":
+            assert rows_of(everybody / name.name) == rows_of(name)
+    assert figures == {
+        "volunteers": 240,
+        "service_minutes": 144_000,
+        "records": 1168,
+        "points_issued": 27_702,
+        "points_redeemed": 6_085,
+        "points_outstanding": 21_617,
+        "settlement_total_fen": 47_740,
+    }
+
+
 @pytest.mark.slow
 def test_a_year_at_bishahu_comes_out_as_computed_independently_and_is_paid_to_the_fen(
-    db, client, wechat_pay, monkeypatch
+    db, client, wechat_pay, monkeypatch, tmp_path
 ):
+    year = BISHAHU if IS_WHOLE else part_of_the_year(tmp_path / "bishahu", of=8, kept=[3])
+    expected = json.loads((year / "expected.json").read_text(encoding="utf-8"))
     PaidByWeChat.standin = wechat_pay
 
     def tell_us(self, body, headers):
@@ -96,27 +118,16 @@ def test_a_year_at_bishahu_comes_out_as_computed_independently_and_is_paid_to_th
 
     PaidByWeChat.tell_us = tell_us
     monkeypatch.setattr(command, "Replay", PaidByWeChat)
-    table, _ = replay(BISHAHU)
+    table, _ = replay(year)
 
-    attempts = "insufficient_points 76, out_of_stock 14, redeemed 190"
-    assert table == {
-        "volunteers": ["240", "240", "="],
-        "service_minutes": ["144000", "144000", "="],
-        "records": ["1168", "1168", "="],
-        "points_issued": ["27702", "27702", "="],
-        "redemptions": [attempts, attempts, "="],
-        "redemption_results": ["280 entries", "280 entries", "="],
-        "points_redeemed": ["6085", "6085", "="],
-        "points_outstanding": ["21617", "21617", "="],
-        "balances": ["240 entries", "240 entries", "="],
-        "settlement": ["18 entries", "18 entries", "="],
-        "settlement_total_fen": ["47740", "47740", "="],
-        "stock_left": ["32 entries", "32 entries", "="],
-    }
+    assert table.keys() == expected.keys()
+    assert {name: cells[2] for name, cells in table.items()} == dict.fromkeys(expected, "=")
+    assert figures(table)["points_issued"] == str(expected["points_issued"])
+    assert expected["redemptions"].keys() == {"insufficient_points", "out_of_stock", "redeemed"}
     community = Community.objects.get(code="bishahu")
     assert community.name == "碧沙湖社区"
     assert sum(selectors.totals_by_kind(community).values()) == 0
-    assert Award.objects.filter(community=community).count() == 1168
+    assert Award.objects.filter(community=community).count() == expected["records"]
     # The scenario's own clock, not ours, is when things happened.
     of_the_year = Transfer.objects.filter(community=community).exclude(reason="settlement")
     assert {t.occurred_at.year for t in of_the_year} == {2024}
@@ -126,7 +137,6 @@ def test_a_year_at_bishahu_comes_out_as_computed_independently_and_is_paid_to_th
     assert selectors.totals_by_kind(community)["merchant"] == 0
     assert found_in(community) == []
     # What reached the merchants is what they were owed, statement by statement.
-    expected = json.loads((BISHAHU / "expected.json").read_text(encoding="utf-8"))
     received = Counter()
     for payout in Payout.objects.all():
         bill = wechat_pay.bills[payout.out_bill_no]
@@ -139,11 +149,11 @@ def test_a_year_at_bishahu_comes_out_as_computed_independently_and_is_paid_to_th
         for name, owed in expected["settlement"].items()
         if owed["amount_fen"]
     }
-    assert wechat_pay.paid_fen() == 47_740
+    assert wechat_pay.paid_fen() == expected["settlement_total_fen"]
     # And every award follows from its record once more.
     recomputation = Recomputation(community)
     assert [str(difference) for difference in recomputation] == []
-    assert recomputation.awards == 1168
+    assert recomputation.awards == expected["records"]
 
 
 # --- small scenarios ------------------------------------------------------------------------------

@@ -1,9 +1,7 @@
 """A whole Linli, started as `make run` starts it: nothing in these tests is called in-process."""
 
-import csv
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -19,8 +17,8 @@ from uuid import uuid4
 import psutil
 import pytest
 
-from backend.top.scenarios import demo
 from tests.standins.authenticator import code_of
+from tests.year import part_of_the_year
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60  # seconds for what a worker or the clock has to bring about
@@ -149,32 +147,17 @@ def eventually() -> Callable[[Callable[[], Any]], Any]:
     return wait
 
 
-def a_smaller_year(folder: Path) -> Path:
-    """The demo's year with an eighth of its people and what they did: no journey needs more.
-
-    All of it is played in tests/backend/test_replay.py.
-    """
-    for path in demo.SCENARIO.iterdir():
-        shutil.copy(path, folder)
-    for name in ("volunteers.csv", "hours.csv", "redemptions.csv"):
-        with (folder / name).open(encoding="utf-8", newline="") as file:
-            head, *rows = csv.reader(file)
-        # The demo's volunteer and rider are the first and third; 177 was at its shop in December.
-        kept = [row for row in rows if int(row[head.index("手机号")][-3:]) % 16 in (1, 3)]
-        with (folder / name).open("w", encoding="utf-8", newline="") as file:
-            csv.writer(file).writerows([head, *kept])
-    return folder
-
-
 @pytest.fixture(scope="session")
 def linli(tmp_path_factory):
     """Web, worker and beat on servers of their own, with the demo community loaded."""
     home = tmp_path_factory.mktemp("home")
     outer = {"DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE"}
     environment = {k: v for k, v in os.environ.items() if k not in outer}
+    # The demo's volunteer and rider are the first and third; 177 was at its shop in December.
+    year = part_of_the_year(tmp_path_factory.mktemp("year") / "bishahu", of=44, kept=[1, 3])
     environment |= {
         "LINLI_HOME": str(home),
-        "LINLI_DEMO_SCENARIO": str(a_smaller_year(tmp_path_factory.mktemp("year"))),
+        "LINLI_DEMO_SCENARIO": str(year),
         "LINLI_STANDINS": "tests.standins",
         "LINLI_SWEEP_SECONDS": "0.5",
         "LINLI_LOG_LEVEL": "INFO",  # whatever is said is to be looked through

@@ -359,7 +359,7 @@ def test_many_awards_are_those_that_one_by_one_are(lake, hill, wang, li):
         *(hours_of(people[n % 2], n, f"2024-03-0{n // 6 + 1} 0{n % 6}:00", 200) for n in range(12)),
         hours_of(wang.pk, "late", "2024-03-01 16:30", 60),
         hours_of(wang.pk, "nothing", "2024-03-05 01:00", 3),
-        hours_of(li.pk, "rush", "2024-03-05 23:30", 120, "文明交通"),
+        hours_of(li.pk, "rush", "2024-03-05 23:30", 120, "交通劝导"),
         hours_of(li.pk, "too-early", "2019-12-31 01:00", 60),
         hours_of(wang.pk, 0, "2024-03-01 00:00", 200),  # known by then
         hours_of(wang.pk, 2, "2024-03-01 02:00", 201),  # other contents

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.slow
 
 EXAMPLES = os.environ.get("LINLI_MODEL_EXAMPLES")
 SETTINGS = hypothesis.settings(
-    max_examples=int(EXAMPLES or 25),
+    max_examples=int(EXAMPLES or 8),
     derandomize=EXAMPLES is None,
     database=None,
     deadline=None,

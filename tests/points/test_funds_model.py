@@ -28,7 +28,7 @@ pytestmark = pytest.mark.slow
 
 EXAMPLES = os.environ.get("LINLI_MODEL_EXAMPLES")
 SETTINGS = hypothesis.settings(
-    max_examples=int(EXAMPLES or 8),
+    max_examples=int(EXAMPLES or 4),
     stateful_step_count=100 if EXAMPLES else 40,
     derandomize=EXAMPLES is None,
     database=None,

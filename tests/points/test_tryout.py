@@ -347,7 +347,7 @@ drafts = st.fixed_dictionaries(
     optional={"daily_cap_points": st.integers(0, 120)},
 )
 FEW = settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 
