@@ -4,6 +4,7 @@ from datetime import datetime, time, timedelta
 from uuid import UUID
 
 from backend.accounts.models import User
+from backend.events.models import Series
 from merchants.catalogue.services import fairs
 from merchants.giving.services import campaigns
 from merchants.partners.models.listings import Listing
@@ -11,8 +12,10 @@ from merchants.partners.models.partnerships import Partnership
 from merchants.partners.services import listings
 
 
-def give_and_take(partnership: Partnership, activity_id: UUID, people: dict[str, User]) -> None:
-    """Make gifts, matches and donations between volunteers and a merchant, and a coming fair."""
+def give_and_take(
+    partnership: Partnership, activity_id: UUID, series: Series, people: dict[str, User]
+) -> None:
+    """Make gifts, matches and donations between volunteers and a merchant, and coming fairs."""
     community, staff, owner = partnership.community, people["staff"], people["owner"]
     campaign = campaigns.open_campaign(
         community=community, title="独居老人送餐", description="每周三一次热饭", by=staff
@@ -41,3 +44,4 @@ def give_and_take(partnership: Partnership, activity_id: UUID, people: dict[str,
         partnerships=[partnership],
         by=staff,
     )
+    fairs.set_stalls(series=series, partnerships=[partnership], by=staff)

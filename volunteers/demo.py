@@ -11,23 +11,26 @@ from backend.accounts.purposes import TEXTS
 from backend.accounts.services import consents
 from backend.communities.errors import NotAVolunteerHere
 from backend.communities.models import Community
-from backend.errors import Refusal
 from backend.events.models import Series, Venue
+from backend.events.recurrence import Recurrence
+from backend.events.services import series as events
+from backend.events.services import venues
 from volunteers.activities import services as activities
-from volunteers.activities.models import Activity, Shift, ShiftPattern
-from volunteers.attendance.models import PositionMark
+from volunteers.activities.models import Activity, Shift
+from volunteers.attendance.models.attendances import PositionMark
 from volunteers.attendance.services import presence, sign_ups
 from volunteers.people.models import Volunteer
 from volunteers.reports.models import Report
 from volunteers.reports.services import reports
-from volunteers.teams.models import Team, TeamMember
+from volunteers.teams import services as teams
+from volunteers.teams.models import Team
 
 TITLE_TODAY = "便民活动 · 今日"
 TEAM = "碧沙湖志愿服务队"
 ONE_PHONE = "d3" * 32  # the digest of a device
 
 
-def shift_today(community: Community, volunteer: User) -> Shift | None:
+def shift_today(community: Community, volunteer: User, staff: User) -> Shift | None:
     """Plan a shift that began two hours ago and runs for six more, with ``volunteer`` signed up.
 
     ``None`` if another shift is open for an hour yet. The sign-up is from yesterday, so that a
@@ -48,7 +51,7 @@ def shift_today(community: Community, volunteer: User) -> Shift | None:
         place="社区服务中心",
         is_public=True,
     )
-    activity.save_with(venue=_venue(community), geofence_metres=300)
+    activity.save_with(venue=_venue(community, staff), geofence_metres=300)
     shift = activities.plan_shift(
         activity=activity,
         starts_at=now - timedelta(hours=2),
@@ -61,65 +64,71 @@ def shift_today(community: Community, volunteer: User) -> Shift | None:
     return shift
 
 
-def people_at_work(community: Community, volunteer: User, rider: User) -> None:
+def people_at_work(community: Community, volunteer: User, rider: User, staff: User) -> Series:
     """Add a team, its day on the 19th, a full shift with a waiting list, and hours to verify.
 
-    Idempotent.
+    Returns the series of the 19th. Idempotent.
     """
-    if Team.objects.filter(community=community).exists():
-        return
+    if known := Series.objects.filter(community=community).first():
+        return known
     enrolled = Volunteer.objects.filter(community=community, left_at=None).select_related("user")
     others = enrolled.exclude(user__in=[volunteer, rider]).order_by("pk")[:6]
     neighbours = [one.user for one in others]
-    _team(community, leader=rider, members=[volunteer, *neighbours])
-    _on_the_19th(community)
+    team = _team(community, leader=rider, members=[volunteer, *neighbours], staff=staff)
+    venue = _venue(community, staff)
+    series = _on_the_19th(community, team, venue, staff)
     _full_shift(community, [*neighbours, volunteer, rider])
-    _hours_to_verify(community, neighbours)
+    _hours_to_verify(community, venue, neighbours)
+    return series
 
 
-def _team(community: Community, *, leader: User, members: list[User]) -> Team:
-    team = Team.objects.create(community=community, name=TEAM, is_open=True)
-    TeamMember.objects.bulk_create(
-        TeamMember(
-            community=community,
-            team=team,
-            volunteer=user,
-            status=TeamMember.Status.MEMBER,
-            is_leader=user == leader,
-            joined_at=timezone.now(),
-        )
-        for user in [leader, *members]
-    )
+def _team(community: Community, *, leader: User, members: list[User], staff: User) -> Team:
+    team = teams.found(place=community, founded_by=staff, name=TEAM, is_open=True)
+    for user in [leader, *members]:
+        with suppress(NotAVolunteerHere):
+            member, _ = teams.join(team=team, volunteer=user)
+            if user == leader:
+                teams.appoint(member=member, appointed_by=staff)
     return team
 
 
-def _venue(community: Community) -> Venue:
-    venue, _ = Venue.objects.get_or_create(
-        community=community,
-        name="社区服务中心",
-        defaults={"latitude": 30.5283, "longitude": 114.3172},
+def _venue(community: Community, staff: User) -> Venue:
+    name = "社区服务中心"
+    return Venue.objects.filter(community=community, name=name).first() or venues.make(
+        place=community,
+        by=staff,
+        name=name,
+        address="碧沙湖路 1 号",
+        latitude=30.5283,
+        longitude=114.3172,
+        coord_type="gcj02",
     )
-    return venue
 
 
-def _on_the_19th(community: Community) -> None:
-    """Plan the 99便民活动 of every month; a sweep makes its days and their shifts."""
-    hours = {"from_time": time(9), "until_time": time(11, 30)}
-    series = Series.objects.create(
-        community=community,
+def _on_the_19th(community: Community, team: Team, venue: Venue, staff: User) -> Series:
+    """Plan the 99便民活动 of every month; its days and their shifts are made ahead."""
+    slot = activities.Slot(time(9), time(11, 30), capacity=30, wanted=20)
+    series = events.plan(
+        place=community,
+        by=staff,
         title="99便民活动",
-        venue=_venue(community),
-        rule="FREQ=MONTHLY;BYMONTHDAY=19",
-        starts_on=community.today.replace(day=1),
-        **hours,
+        recurrence=Recurrence("month", (19,)),
+        starts_on=community.today + timedelta(days=1),
+        from_time=slot.from_time,
+        until_time=slot.until_time,
+        venue_id=venue.pk,
     )
     activity = activities.plan_activity(
-        community=community, title=series.title, category="便民活动", is_public=True
+        community=community,
+        title="义剪",
+        category="便民活动",
+        series_id=series.pk,
+        team_id=team.pk,
+        geofence_metres=200,
+        is_public=True,
     )
-    activity.save_with(series=series, venue=series.venue)
-    ShiftPattern.objects.create(
-        community=community, activity=activity, capacity=30, wanted=20, **hours
-    )
+    activities.set_patterns(activity=activity, slots=[slot], by=staff)
+    return series
 
 
 def _full_shift(community: Community, people: list[User]) -> None:
@@ -132,15 +141,16 @@ def _full_shift(community: Community, people: list[User]) -> None:
         activity=activity, starts_at=start, ends_at=start + timedelta(hours=2), capacity=2
     )
     for user in people:
-        sign_ups.sign_up_or_wait(shift=shift, volunteer=user)
+        with suppress(NotAVolunteerHere):
+            sign_ups.sign_up_or_wait(shift=shift, volunteer=user)
 
 
-def _hours_to_verify(community: Community, people: list[User]) -> None:
+def _hours_to_verify(community: Community, venue: Venue, people: list[User]) -> None:
     """Let a shift of yesterday wait for its verification, with something to look at in each."""
     activity = activities.plan_activity(
-        community=community, title="早高峰文明劝导", category="便民活动", place="东门"
+        community=community, title="文明劝导", category="便民活动", place="东门"
     )
-    activity.save_with(venue=_venue(community), geofence_metres=300)
+    activity.save_with(venue=venue, geofence_metres=300)
     start = timezone.now().replace(minute=0, second=0, microsecond=0) - timedelta(days=1)
     end = start + timedelta(hours=2)
     shift = activities.plan_shift(activity=activity, starts_at=start, ends_at=end)
@@ -153,7 +163,7 @@ def _hours_to_verify(community: Community, people: list[User]) -> None:
     )
     places = []
     for user, facts in zip(people, told, strict=False):
-        with suppress(Refusal):
+        with suppress(NotAVolunteerHere):
             place = sign_ups.sign_up(shift=shift, volunteer=user, now=start - timedelta(days=1))
             place = presence.check_in(attendance=place, now=start)
             place.save_with(**facts)

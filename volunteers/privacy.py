@@ -14,16 +14,11 @@ from django.utils.translation import gettext_lazy as _
 from backend.accounts.models import User
 from backend.communities.selectors import known_to
 from backend.privacy import held
-from volunteers.attendance.models import (
-    Attendance,
-    CallOut,
-    Correction,
-    Evaluation,
-    Gate,
-    Objection,
-    RefusedClaim,
-    WaitingPlace,
-)
+from volunteers.activities.models import Activity
+from volunteers.attendance.models.attendances import Attendance, RefusedClaim
+from volunteers.attendance.models.gates import Gate
+from volunteers.attendance.models.objections import Correction, Evaluation, Objection
+from volunteers.attendance.models.places import CallOut, WaitingPlace
 from volunteers.people.models import JoinRequest, Volunteer
 from volunteers.people.services import people
 from volunteers.reports.models import Report
@@ -71,6 +66,16 @@ def _empty_reports(user: User) -> None:
     transaction.on_commit(partial(remove_photos, of=user.pk))
 
 
+def _empty_words_about(user: User) -> None:
+    """Erase what was written about a person's attendances: corrections, objections, evaluations."""
+    for community_id in known_to(user):
+        attendances = Attendance.objects.filter(community=community_id, volunteer=user)
+        theirs = {"community": community_id, "attendance__in": list(attendances)}
+        Correction.objects.filter(**theirs).exclude(reason="").update(reason="")
+        Objection.objects.filter(**theirs).update(words="", answer="")
+        Evaluation.objects.filter(**theirs).exclude(words="").update(words="")
+
+
 def _told_in_confidence(reports: QuerySet[Report]) -> QuerySet[Report]:
     return reports.filter(Q(category__in=Report.CONFIDENTIAL) | by_a_child())
 
@@ -96,7 +101,7 @@ def remove_photos(*, of: UUID | None = None) -> None:
 
 held.FILES.append(_photos)
 held.ENDS.append(_leave)
-held.FORGETS += [_take_requests_back, _empty_reports]
+held.FORGETS += [_take_requests_back, _empty_reports, _empty_words_about]
 held.AFTERWARDS.append(_finish)
 held.table(
     "join_requests",
@@ -135,11 +140,18 @@ held.table(
     "id community activity=shift__activity__title category=shift__activity__category"
     " place=shift__activity__place shift_starts_at=shift__starts_at shift_ends_at=shift__ends_at"
     " status signed_up_at checked_in_at checked_out_at was_offline check_out_was_forgotten"
-    " check_in_claimed_at check_out_claimed_at worked_minutes verified_at published_until voided_at"
-    " reason",
+    " check_in_claimed_at check_out_claimed_at proof position_mark distance_metres accuracy_metres"
+    " worked_minutes verified_at published_until voided_at reason",
     Attendance,
     "volunteer",
     emptied=["reason"],
+)
+held.table(
+    "helped",
+    "帮助您的志愿服务活动 / activities in which volunteers help you",
+    "id community activity=title category",
+    Activity,
+    "serves",
 )
 held.table(
     "refused_check_ins",
@@ -156,7 +168,6 @@ held.table(
     " checked_out_at reason corrected_at",
     Correction,
     "attendance__volunteer",
-    emptied=["reason"],
 )
 held.table(
     "objections",
@@ -173,7 +184,6 @@ held.table(
     "id community activity=attendance__shift__activity__title stars text=words is_relayed given_at",
     Evaluation,
     "attendance__volunteer",
-    emptied=["words"],
 )
 held.table(
     "evaluations_given",
@@ -203,6 +213,10 @@ held.acts(JoinRequest, "decided_by")
 held.acts(TeamMember, "decided_by")
 held.acts(Report, "closed_by", "voided_by")
 held.titles(
+    accuracy_metres=_("Accuracy of the position in metres"),
+    distance_metres=_("Metres from the venue"),
+    position_mark=_("What the position did not show"),
+    proof=_("How presence was shown"),
     accepted_at=_("Accepted at"),
     activity=_("Activity"),
     answer=_("Answer"),

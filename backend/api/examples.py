@@ -22,6 +22,7 @@ BY_NAME = {
     "holder": "周老板",
     "bank": "农商行",
     "nonce": "lift-1",
+    "average_hours": "269.3",
     "hours": "周一至周日 9:00–21:00",
     "from_time": "09:00",
     "until_time": "11:30",

@@ -155,7 +155,7 @@ class SeriesSerializer(ReadSerializer[Series]):
 
 
 class ChangeSeriesSerializer(serializers.Serializer[Any]):
-    """What may change of a series; other fields stay. To recur otherwise, plan another series."""
+    """Changes of a series; fields left out stay. To recur otherwise, plan another series."""
 
     title = CharField(max_length=80)
     theme = CharField(

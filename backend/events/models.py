@@ -12,7 +12,7 @@ from backend.tables import TenantForeignKey, together
 
 
 class Status(models.TextChoices):
-    """Whether something that was planned takes place."""
+    """Status of something planned: it takes place, or was cancelled."""
 
     PLANNED = "planned"
     CANCELLED = "cancelled"
@@ -100,7 +100,7 @@ class Series(Cancellable):
 
 
 class Timed(Cancellable):
-    """Whatever lasts from ``starts_at`` to ``ends_at`` and may be cancelled."""
+    """A thing that lasts from ``starts_at`` to ``ends_at`` and may be cancelled."""
 
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField()

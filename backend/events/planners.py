@@ -1,4 +1,4 @@
-"""What an occurrence of a series has: apps plan it, and hear what becomes of it.
+"""Planners: apps plan what an occurrence of a series has, and hear what becomes of it.
 
 The ground floor knows when and where; each app registers, when it is ready, how it plans its part
 (shifts, a fair) and follows changes. All is called within the transaction of its cause, which holds
@@ -15,7 +15,7 @@ from backend.events.models import Occurrence, Series
 
 @dataclass(frozen=True, kw_only=True)
 class Planner:
-    """What an app does about occurrences. Every function is harmless to call twice."""
+    """An app's part in occurrences. Every function is harmless to call twice."""
 
     plan: Callable[[Occurrence], object]  # one that was made just now
     moved: Callable[[Occurrence, datetime, User], object]  # from the moment given; by whom

@@ -63,7 +63,7 @@ class RuleVersion(TenantModel):
         return f"{self.rule_id} v{self.number}"
 
     def is_valid_on(self, day: date) -> bool:
-        """Whether it is valid on that day, the community's own."""
+        """Tell whether the version is valid on that day, the community's own."""
         return self.valid_from <= day and (self.valid_to is None or day <= self.valid_to)
 
 

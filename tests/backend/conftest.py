@@ -3,14 +3,17 @@
 import inspect
 import logging
 import threading
+from types import SimpleNamespace
 
 import pytest
 from django.core.files.storage import default_storage, storages
+from django.utils import timezone
 
 from backend.wechat import client
 from tests.backend.town import Town, build
 from tests.cast import current_transaction, name_of
 from tests.standins.wechat import Server
+from volunteers.attendance import codes
 
 
 @pytest.fixture
@@ -60,4 +63,13 @@ def town(settings, db, cast, request, wechat, wechat_pay, caplog) -> Town:
     wechat.codes[code] = ("19900000077", wechat.now() + 3_600)
     for bodies in found.bodies.values():
         bodies["PUT /api/v1/me/phone"]["code"] = code
+        scan = bodies["POST /api/v1/me/attendances"]
+        scan["code"] = shown_now(scan["code"])
     return found
+
+
+def shown_now(code: str) -> str:
+    """The venue's code that hangs now where the one of the town hung."""
+    old = codes.read(codes.Kind.VENUE, code)
+    shift = SimpleNamespace(community_id=old.community_id, pk=old.about)
+    return codes.code_of(codes.Kind.VENUE, shift, at=timezone.now())

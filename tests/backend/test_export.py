@@ -234,6 +234,10 @@ def expected_of(wang, story):
             "check_out_was_forgotten": False,
             "check_in_claimed_at": None,
             "check_out_claimed_at": None,
+            "proof": "own_word",
+            "position_mark": "",
+            "distance_metres": None,
+            "accuracy_metres": None,
             "worked_minutes": 120,
             **rest,
         }
@@ -357,6 +361,7 @@ def expected_of(wang, story):
                 "ended_at": when(waiting.ended_at),
             }
         ],
+        "helped": [],
         "refused_check_ins": [
             {
                 "id": str(refused.pk),

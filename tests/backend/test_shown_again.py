@@ -34,6 +34,10 @@ RUN_AGAIN = {
     "communities_people_search_create": "reads",
     "communities_rules_tryout_create": "reads",
     "merchants_offline_scans_create": "each scan has its nonce",
+    "communities_hours_to_verify_create": "what was decided on is told as decided",
+    "me_attendances_create": "each scan has its nonce",
+    "me_attendance_sync_create": "each item has its nonce",
+    "shifts_attendance_sync_create": "each item has its nonce",
 }
 # Made without a key as well: there is one of each whoever asks how often.
 ONCE_BY_ITSELF = {
@@ -44,10 +48,16 @@ ONCE_BY_ITSELF = {
     "merchants_webhooks_ping_create": "nothing but a message to the owner's own system",
     "offers_picture_create": "an offer has one picture",
     "shifts_attendances_create": "one attendance of a person at a shift",
+    "shifts_gate_create": "one page at the door of a shift",
+    "teams_members_create": "one place of a person in a team",
 }
 ENDS_THE_LOG_IN = {"me_log_out_everywhere_create"}  # it is sent again by whoever logged in anew
 # What is one's own stays readable when one has left: it is what GET shows of it.
 ONES_OWN = {
+    "attendances_appeal_create",
+    "attendances_object_create",
+    "teams_members_create",
+    "teams_members_leave_create",
     "attendances_cancel_create",
     "attendances_check_in_create",
     "attendances_check_out_create",

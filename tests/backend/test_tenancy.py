@@ -37,6 +37,7 @@ def test_there_are_tenants_tables_in_every_app_that_has_a_business():
         "webhooks",
         "payouts",
         "sampling",
+        "events",
         "verification",
         "points",
         "volunteers",

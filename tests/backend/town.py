@@ -8,7 +8,7 @@ import io
 from collections.abc import Callable
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from hashlib import sha256
 from pathlib import PurePath
 from typing import Any
@@ -28,6 +28,8 @@ from backend.communities.models import Community, Membership, Role
 from backend.communities.services import places, roles
 from backend.documents import services as documents
 from backend.documents.models import Document
+from backend.events.recurrence import Recurrence
+from backend.events.services import series, venues
 from backend.notices.models import Notice
 from backend.outbox import services as outbox
 from backend.payouts.models import Payout
@@ -62,11 +64,13 @@ from points.seals.services import sealing
 from tests.cast import tell
 from volunteers.activities import services as activities
 from volunteers.activities.models import ServicePolicy
+from volunteers.attendance import codes
 from volunteers.attendance.errors import AttendanceStatusWrong
 from volunteers.attendance.services import (
     call_outs,
     corrections,
     evaluations,
+    gates,
     hours,
     objections,
     presence,
@@ -101,6 +105,25 @@ CALLERS = (
     "auditor",
     "child",
 )
+TAKING_PART = {
+    "description": "带好手电",
+    "team_id": None,
+    "venue_id": None,
+    "check_in_mode": "in_only",
+    "geofence_metres": None,
+    "walk_ins": True,
+    "min_age": 12,
+    "skills": ["急救"],
+    "longest_minutes": 240,
+    "most_minutes": 600,
+}
+BY_PHONE = {
+    "latitude": 28.2,
+    "longitude": 112.9,
+    "coord_type": "gcj02",
+    "accuracy_metres": 20,
+    "device": "phone",
+}
 FACTS = {"text": "井盖松动", "latitude": 28.2, "longitude": 112.9}
 DRAFT = {"subject": "hours", "category": "*", "parameters": {"points_per_hour": 20}}
 SHOP = {
@@ -269,6 +292,7 @@ def in_estate(
     member, _ = teams.join(team=watch, volunteer=volunteer)
     teams.accept(member=member, decided_by=asker)
     waiting, _ = teams.join(team=watch, volunteer=resident)
+    gates.open_gate(shift=tomorrow, by=asker)
     found = {
         "code": estate.code,
         "team_id": watch,
@@ -355,7 +379,29 @@ def business(
         activities.plan_shift(activity=patrol, starts_at=start, ends_at=start + LONG)
         for start in (now - timedelta(hours=1), now + LONG, now + timedelta(days=1))
     )
+    square = venues.make(
+        place=community,
+        by=newcomer,
+        name="广场",
+        latitude=28.2,
+        longitude=112.9,
+        opening_hours=[{"weekday": 1, "from_time": "08:00", "until_time": "00:00"}],
+    )
+    mondays = series.plan(
+        place=community,
+        by=newcomer,
+        title="便民周一",
+        recurrence=Recurrence("week", (1,)),
+        starts_on=community.today + timedelta(days=1),
+        from_time=time(9),
+        until_time=time(11),
+        venue_id=square.pk,
+    )
+    cutting = activities.plan_activity(
+        community=community, title="义剪", category="便民", series_id=mondays.pk
+    )
     going = sign_ups.sign_up(shift=running, volunteer=volunteer)
+    gates.open_gate(shift=running, by=newcomer)
     sign_ups.sign_up(shift=tomorrow, volunteer=volunteer)
     full = activities.plan_shift(
         activity=patrol,
@@ -380,6 +426,7 @@ def business(
     back = served(volunteer, "2024-03-01 07:00", "2024-03-01 09:00", community=community)
     verified = served(volunteer, "2024-03-02 07:00", "2024-03-02 09:00", community=community)
     hours.verify(attendance=verified, verifier=clerk)
+    verified.shift.activity.save_with(serves=child)
     rejected, contested, public = (
         served(volunteer, f"2024-03-0{day} 07:00", f"2024-03-0{day} 09:00", community=community)
         for day in (3, 4, 5)
@@ -451,14 +498,17 @@ def business(
         for one in (listed[0], listed[2])
     ]
     partnership = shop_codes.renew(partnership=partnership, by=owner)
-    fair = fairs.announce(
-        community=community,
-        title="九九便民集市",
-        place="广场",
-        starts_at=now - timedelta(hours=1),
-        ends_at=now + timedelta(days=1),
-        partnerships=[partnership],
-        by=newcomer,
+    fair, coming = (
+        fairs.announce(
+            community=community,
+            title="九九便民集市",
+            place="广场",
+            starts_at=starts_at,
+            ends_at=starts_at + timedelta(days=1),
+            partnerships=[partnership],
+            by=newcomer,
+        )
+        for starts_at in (now - timedelta(hours=1), now + timedelta(days=9))
     )
     candidate = partners.consider(community=community, name="面馆", trade="餐饮", by=newcomer)
     elsewhere = partners.sign_contract(
@@ -615,7 +665,10 @@ def business(
         "kind": ["notice"],
         "team_id": its_teams,
         "team_member_id": in_teams,
-        "activity_id": [patrol],
+        "activity_id": [patrol, cutting],
+        "venue_id": [square],
+        "series_id": [mondays],
+        "occurrence_id": [series.coming_occurrences(mondays)[0]],
         "shift_id": [running, free],
         "waiting_place_id": [waits],
         "call_out_id": [called],
@@ -662,7 +715,7 @@ def business(
         "export_id": [export],
         "picture_id": [PurePath(tea.picture.name).stem],
         "listing_id": listed,
-        "fair_id": [fair],
+        "fair_id": [fair, coming],
         "fund_id": [budget, old_budget],
         "fund_claim_id": [claimed],
         "fund_entry_id": transfers_of(budget.account)[:1],
@@ -685,17 +738,77 @@ def business(
             "starts_at": "2031-05-01T08:00:00+08:00",
             "ends_at": "2031-05-01T10:00:00+08:00",
             "capacity": 3,
+            "wanted": 2,
         },
+        "PUT /api/v1/activities/{activity_id}/patterns": {
+            "patterns": [{"from_time": "09:00", "until_time": "11:00", "capacity": 5, "wanted": 3}]
+        },
+        "PATCH /api/v1/communities/{code}/service-policy": {
+            "categories": [],
+            "leaders_verify": False,
+            "publicity_days": 7,
+            "longest_day_minutes": 480,
+        },
+        "POST /api/v1/communities/{code}/venues": {
+            "name": "礼堂",
+            "address": "湖滨路 3 号",
+            "latitude": 28.2,
+            "longitude": 112.9,
+            "coord_type": "gcj02",
+            "opening_hours": [{"weekday": 1, "from_time": "08:00", "until_time": "20:00"}],
+        },
+        "PATCH /api/v1/venues/{venue_id}": {
+            "name": "湖滨广场",
+            "address": "湖滨路 5 号",
+            "latitude": 28.21,
+            "longitude": 112.91,
+            "coord_type": "wgs84",
+            "opening_hours": [{"weekday": 1, "from_time": "08:00", "until_time": "22:00"}],
+        },
+        "POST /api/v1/communities/{code}/series": {
+            "title": "99便民活动",
+            "theme": "冬季",
+            "recurrence": {"every": "month", "interval": 1, "days": [19]},
+            "venue_id": None,
+            "starts_on": "2090-01-01",
+            "ends_on": "2090-12-31",
+            "from_time": "09:00",
+            "until_time": "11:30",
+        },
+        "PATCH /api/v1/series/{series_id}": {
+            "title": "便民日",
+            "theme": "春季",
+            "from_time": "09:00",
+            "until_time": "11:00",
+            "venue_id": str(square.pk),
+        },
+        "POST /api/v1/series/{series_id}/cancel": {"reason": "场地维修", "since": None},
+        "PUT /api/v1/series/{series_id}/stalls": {"partnership_ids": [str(partnership.pk)]},
+        "PATCH /api/v1/occurrences/{occurrence_id}": {
+            "starts_at": "2099-11-30T09:00:00+08:00",
+            "ends_at": "2099-11-30T11:00:00+08:00",
+        },
+        "POST /api/v1/occurrences/{occurrence_id}/cancel": {"reason": "下雨"},
+        "PATCH /api/v1/fairs/{fair_id}": {
+            "place": "广场",
+            "venue_id": None,
+            "starts_at": "2031-06-01T08:00:00+08:00",
+            "ends_at": "2031-06-01T10:00:00+08:00",
+        },
+        "POST /api/v1/fairs/{fair_id}/cancel": {"reason": "下雨"},
         "PATCH /api/v1/activities/{activity_id}": {
             "title": "夜间巡逻",
             "category": "巡逻",
             "place": "东门",
             "is_public": False,
+            **TAKING_PART,
+            "serves_id": str(child.pk),
         },
         "PATCH /api/v1/shifts/{shift_id}": {
             "starts_at": "2031-05-01T08:00:00+08:00",
             "ends_at": "2031-05-01T10:00:00+08:00",
             "capacity": 3,
+            "wanted": 2,
         },
         "POST /api/v1/communities/{code}/teams": {
             "name": "巡河队",
@@ -713,6 +826,25 @@ def business(
         **{
             f"POST /api/v1/teams/{{team_id}}/members/{{team_member_id}}/{verb}": {"reason": "人满"}
             for verb in ("reject", "remove")
+        },
+        # In the pond's visit the volunteer is already, so the answer is the first one.
+        "POST /api/v1/me/attendances": {
+            "code": codes.code_of(codes.Kind.VENUE, there.shift, at=now),
+            "nonce": "scanned",
+            **BY_PHONE,
+        },
+        "POST /api/v1/me/attendance/sync": {
+            "items": [
+                {
+                    "nonce": "noted",
+                    "act": "check_in",
+                    "at": now.isoformat(),
+                    "attendance_id": str(there.pk),
+                }
+            ]
+        },
+        "POST /api/v1/shifts/{shift_id}/attendance/sync": {
+            "items": [{"nonce": "marked", "act": "mark", "person_id": str(volunteer.pk)}]
         },
         "POST /api/v1/activities/{activity_id}/cancel": {"reason": "下雨"},
         "POST /api/v1/shifts/{shift_id}/cancel": {"reason": "下雨"},
@@ -738,6 +870,9 @@ def business(
             "category": "清扫",
             "place": "西门",
             "is_public": True,
+            **TAKING_PART,
+            "serves_id": str(child.pk),
+            "series_id": None,
         },
         "PATCH /api/v1/communities/{code}/contact": {
             "contact_phone": "0731-85550000",
@@ -858,6 +993,7 @@ def business(
         "POST /api/v1/communities/{code}/fairs": {
             "title": "年货集市",
             "place": "广场",
+            "venue_id": None,
             "starts_at": "2100-01-19T08:00:00+08:00",
             "ends_at": "2100-01-19T12:00:00+08:00",
             "partnership_ids": [str(partnership.pk)],
@@ -906,6 +1042,8 @@ def business(
         "POST /api/v1/attendances/{attendance_id}/check-in": {
             "at": now.isoformat(),
             "nonce": "tap",
+            "code": codes.code_of(codes.Kind.VENUE, running, at=now),
+            **BY_PHONE,
         },
         "POST /api/v1/attendances/{attendance_id}/check-out": {"at": timezone.now().isoformat()},
         "POST /api/v1/me/children": {"code": shown, "relation": "parent", "version": 1},

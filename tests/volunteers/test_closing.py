@@ -1,4 +1,4 @@
-"""What becomes of a shift that is over: no-shows, forgotten check-outs, the rest of its list."""
+"""Closing of a shift that is over: no-shows, forgotten check-outs, the rest of its list."""
 
 from datetime import timedelta
 

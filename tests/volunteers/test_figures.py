@@ -16,6 +16,7 @@ from volunteers.attendance import figures
 from volunteers.attendance.errors import FiguresTooFine
 from volunteers.attendance.figures import By
 from volunteers.models import Activity, Attendance, Shift, Volunteer
+from volunteers.people.selectors import FEWEST_TOLD
 from volunteers.people.services import people
 from volunteers.teams import services as teams
 
@@ -133,7 +134,8 @@ def test_a_year_begins_by_the_communitys_clock(lake, wang, serve):
 
 @pytest.mark.parametrize("status", sorted({*Attendance.Status.values} - {"verified", "voided"}))
 def test_hours_that_are_not_verified_do_not_count(lake, wang, serve, status):
-    serve(lake, wang, 60, datetime(2024, 5, 1, tzinfo=UTC), status=status)
+    until = datetime(2024, 5, 9, tzinfo=UTC) if status == "published" else None
+    serve(lake, wang, 60, datetime(2024, 5, 1, tzinfo=UTC), status=status, published_until=until)
 
     assert told(figures.of_place(lake, sees_names=True).total) == (0, 0, 0)
 
@@ -302,7 +304,7 @@ def held_by(one, rows):
 
 
 def figures_told(street, town, rows, *, sees_names):
-    """Whatever all addresses tell: by what it is about, the rows that it holds."""
+    """All that the addresses tell: by what it is about, the rows that it holds."""
     told = {}
     for year in (None, 2024):
         for by in By:
@@ -366,5 +368,5 @@ def test_figures_hold_what_they_should_and_whoever_sees_no_names_learns_of_no_sm
         for number, row in enumerate(rows):
             if within := tuple(number in held for held in sums):
                 parts[within].add(row[3])
-        small = [who for within, who in parts.items() if any(within) and len(who) < figures.LEAST]
+        small = [who for within, who in parts.items() if any(within) and len(who) < FEWEST_TOLD]
         assert small == []

@@ -210,7 +210,7 @@ def test_who_cancelled_or_has_left_does_not_check_in(place, signed_up, wang, clo
     presence.check_in(attendance=place, now=clock("2024-03-01 07:00"))
     presence.check_out(attendance=place, now=clock("2024-03-01 08:00"))
     cancelled = signed_up(wang, "2024-03-01 08:00", "2024-03-01 10:00")
-    sign_ups.cancel(attendance=cancelled)
+    sign_ups.cancel(attendance=cancelled, now=cancelled.shift.starts_at)
 
     for attendance, state in ((place, "checked_out"), (cancelled, "cancelled")):
         with pytest.raises(errors.AttendanceStatusWrong) as refused:
@@ -622,7 +622,7 @@ def test_the_database_takes_no_incomplete_hours_for_verified(attended, wang, zha
 @pytest.mark.parametrize("state", ["signed_up", "cancelled", "checked_in", "rejected"])
 def test_only_hours_that_have_ended_are_verified(place, zhao, clock, lake, wang, state):
     if state == "cancelled":
-        sign_ups.cancel(attendance=place)
+        sign_ups.cancel(attendance=place, now=place.shift.starts_at)
     if state in ("checked_in", "rejected"):
         presence.check_in(attendance=place, now=clock("2024-03-01 07:00"))
     if state == "rejected":

@@ -259,7 +259,7 @@ def test_a_refused_row_leaves_the_place_as_it_was(take, zhao, lake, line, signed
     people.enrol(user=zhao, community=lake, kind=Volunteer.Kind.RESIDENT)
     place = signed_up(zhao, "2024-03-01 07:00", "2024-03-01 09:00", title="清洁楼道")
     if then == "cancelled":
-        sign_ups.cancel(attendance=place)
+        sign_ups.cancel(attendance=place, now=place.shift.starts_at)
     lines = line("2024-03-01 07:00", "2024-03-01 09:00", user=zhao)
 
     _, err, _ = take(lines, "--verified-by=zhao", "--skip-bad")

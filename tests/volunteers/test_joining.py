@@ -180,8 +180,9 @@ def test_of_two_who_answer_at_once_one_does(lake, sun, zhao, asked, at_once):
 def test_who_leaves_while_checking_in_has_done_one_of_the_two_first(lake, wang, at_once):
     activity = activities.plan_activity(community=lake, title="巡逻", category="巡逻")
     now = timezone.now()
-    going = [
-        sign_ups.sign_up(
+    going = [  # two that overlap
+        Attendance.objects.create(
+            community=lake,
             shift=activities.plan_shift(
                 activity=activity,
                 starts_at=now + timedelta(minutes=minutes),
@@ -216,9 +217,11 @@ def test_who_leaves_while_signing_up_has_no_place_left(lake, wang, at_once):
     begins = timezone.now() + timedelta(days=1)
     shifts = [
         activities.plan_shift(
-            activity=activity, starts_at=begins, ends_at=begins + timedelta(hours=1)
+            activity=activity,
+            starts_at=begins + timedelta(hours=hours),
+            ends_at=begins + timedelta(hours=hours + 1),
         )
-        for _ in range(4)
+        for hours in range(4)
     ]
 
     def act(number):

@@ -1,4 +1,4 @@
-"""What an activity is planned with: category, team, venue, series, and the shifts that recur."""
+"""Planning of activities: category, team, venue, series, and the shifts that recur."""
 
 from datetime import date, datetime, time, timedelta
 
@@ -437,6 +437,30 @@ def test_activities_and_shifts_are_found_by_what_they_are(
         (f"category=集市&day={mine.starts_at.astimezone(lake.clock).date()}", 1),
     ):
         assert len(client.get(f"/api/v1/shifts?{asked}").json()["results"]) == count, asked
+
+
+def test_what_is_near_is_found_whatever_the_datum(lake, zhao, wang, plan, square, logged_in):
+    venues.change(venue=square, by=zhao, changes={"coord_type": "gcj02"})
+    there = plan(venue_id=square.pk)
+    plan(title="别处")
+    client = logged_in(wang)
+    # GPS has the square of the map some 600 metres to the west.
+    for asked, found in (
+        ("28.2,112.9,10", [there]),
+        ("28.2,112.9,10,wgs84", []),
+        ("28.2,112.9,1000,wgs84", [there]),
+        ("28.201,112.9,100", []),
+        ("28.201,112.9,120", [there]),
+    ):
+        listed = client.get(f"/api/v1/activities?near={asked}").json()["results"]
+        assert [one["id"] for one in listed] == [str(one.pk) for one in found], asked
+    at = timezone.now() + timedelta(days=1)
+    tomorrow = at.astimezone(lake.clock).replace(hour=12)
+    activities.plan_shift(activity=there, starts_at=tomorrow, ends_at=tomorrow + timedelta(hours=1))
+    assert len(client.get("/api/v1/shifts?near=28.2,112.9,10").json()["results"]) == 1
+    for wrong in ("28.2", "91,112.9,10", "28.2,112.9,60000", "28.2,112.9,10,bd09"):
+        refused = client.get(f"/api/v1/activities?near={wrong}")
+        assert (refused.status_code, list(refused.json()["errors"])) == (400, ["near"]), wrong
 
 
 def test_the_first_day_of_a_series_may_be_far(lake, zhao):

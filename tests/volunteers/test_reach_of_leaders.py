@@ -1,4 +1,4 @@
-"""Who sees, handles, marks and verifies what of a team's activities: leaders beside the staff."""
+"""Reach of leaders and staff: a team's activities, seen, handled, marked and verified."""
 
 import io
 from datetime import timedelta
@@ -65,6 +65,9 @@ def claim(lake):
         return RefusedClaim.objects.create(
             community=lake,
             attendance=attendance,
+            shift=attendance.shift,
+            volunteer=attendance.volunteer,
+            told_by=attendance.volunteer,
             act="check_out",
             claimed_at=timezone.now(),
             refused_as="check_in_too_late",
@@ -94,7 +97,7 @@ def test_a_leader_reaches_the_teams_own_and_verifies_where_the_community_lets_th
     cast["stranger"] = stranger
 
     def reach(user):
-        """What the person reaches: t of the team's, n of nobody's."""
+        """The person's reach: t of the team's, n of nobody's."""
         rows = {
             "activity": [one.shift.activity for one in (of_team, of_nobody)],
             "shift": [one.shift for one in (of_team, of_nobody)],

@@ -209,6 +209,10 @@ def test_a_newcomer_reads_public_activities_with_their_shifts_to_come(
             "title": "夜巡",
             "category": "邻里服务",
             "place": "",
+            "description": "",
+            "min_age": None,
+            "skills": [],
+            "venue": None,
             "shifts": [
                 {
                     "id": str(public.pk),

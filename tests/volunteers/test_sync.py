@@ -51,7 +51,8 @@ def over(lake, station, crowd, zhao):
     shift = activities.plan_shift(
         activity=activity, starts_at=station.starts_at, ends_at=station.ends_at
     )
-    sign_ups.sign_up(shift=shift, volunteer=crowd[0].user)
+    # Somebody who has a place at that time gets no other, but may have had one already.
+    Attendance.objects.create(community=lake, shift=shift, volunteer=crowd[0].user)
     return planning.cancel_shift(shift=shift, cancelled_by=zhao, reason="下雨")
 
 

@@ -87,7 +87,7 @@ def test_staff_found_a_team_that_volunteers_find(lake, zhao, wang, logged_in, po
         "dissolved_at": None,
         "community": {"id": str(lake.pk), "code": "lake", "name": "碧沙湖社区"},
         "estate": None,
-        "people": 0,
+        "people": None,
         "my_place": None,
     }
     entry = AuditEntry.objects.get(action="team.found")
@@ -123,7 +123,7 @@ def test_a_dissolved_team_lets_its_people_go_and_tells_them_why(team, zhao, wang
 
     status, told = post(zhao, f"teams/{team.pk}/dissolve", {"reason": "合并到红马甲"})
 
-    assert (status, told["people"]) == (200, 0)
+    assert (status, told["people"]) == (200, None)
     assert list(TeamMember.objects.values_list("status", "is_leader")) == [("left", False)] * 2
     notices = Notice.objects.filter(kind="team_dissolved")
     assert {notice.recipient for notice in notices} == {wang, leader.volunteer}
@@ -148,7 +148,19 @@ def test_an_open_team_takes_volunteers_in_at_once(team, zhao, wang, logged_in, p
     assert (again[0], again[1]["id"]) == (200, told["id"])
     (mine,) = logged_in(wang).get("/api/v1/me/teams").json()["results"]
     assert mine["my_place"] == {"id": told["id"], "status": "member", "is_leader": False}
-    assert mine["people"] == 1
+    assert mine["people"] is None
+
+
+@pytest.mark.parametrize(("count", "told"), [(4, None), (5, 5)])
+def test_a_team_tells_how_many_belong_to_it_from_five_on(
+    lake, team, zhao, wang, person, logged_in, count, told
+):
+    services.change(team=team, changed_by=zhao, changes={"is_open": True})
+    for number in range(count):
+        people.enrol(user=person(f"u{number}"), community=lake, kind=RIDER)
+        services.join(team=team, volunteer=Volunteer.objects.latest("pk").user)
+
+    assert logged_in(wang).get(f"/api/v1/teams/{team.pk}").json()["people"] == told
 
 
 def test_another_team_is_asked_and_a_leader_decides(team, wang, leader, post):

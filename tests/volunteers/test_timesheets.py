@@ -242,7 +242,7 @@ def test_rejected_hours_free_the_time_and_are_not_recorded_again(lake, zhao, ent
 def test_paper_tells_that_who_had_signed_up_was_there(lake, wang, entry, signed_up, status):
     place = signed_up(wang, "2024-03-01 07:00", "2024-03-01 09:00", title="清洁楼道")
     if status == "cancelled":
-        sign_ups.cancel(attendance=place)
+        sign_ups.cancel(attendance=place, now=place.shift.starts_at)
 
     recorded = record_many(community=lake, entries=[entry("07:00", "09:00")])
 

@@ -11,6 +11,7 @@ from backend.communities.models import Role
 from backend.communities.services import roles
 from backend.events.models import Venue
 from backend.notices.models import Notice
+from backend.privacy.services import erasure
 from points.awards.services.rederiving import Recomputation
 from points.ledger.selectors import wallet_of
 from points.models import Award, Transfer
@@ -656,3 +657,25 @@ def test_corrected_times_are_looked_at_anew(lake, wang, zhao, served, clock):
     correct(record, clock, "07:30", "09:00", zhao)
 
     assert signals_of(record) is None
+
+
+# --- what an erasure leaves -------------------------------------------------------------------
+def test_an_erasure_takes_the_words_and_leaves_the_hours(lake, wang, li, zhao, sun, served, clock):
+    record, other = served(wang, *SHIFT), served(wang, "2024-03-02 07:00", "2024-03-02 09:00")
+    correct(record, clock, "07:30", "09:00", zhao)
+    evaluations.evaluate(attendance=record, by=zhao, stars=2, words="迟到")
+    hours.verify(attendance=record, verifier=sun)
+    hours.reject(attendance=other, verifier=zhao, reason=REASON)
+    objections.appeal(attendance=other, words="我住院了")
+    objections.decide(
+        objection=Objection.objects.get(), decider=sun, is_upheld=False, reason="他没有住院"
+    )
+    erasure.ask(user=wang)
+
+    assert erasure.erase(user_id=wang.pk, now=timezone.now() + timedelta(days=16))
+
+    assert Correction.objects.values_list("reason", "corrected_by").get() == ("", zhao.pk)
+    assert Evaluation.objects.values_list("words", "stars").get() == ("", 2)
+    told = Objection.objects.values_list("words", "answer", "status").get()
+    assert told == ("", "", "dismissed")
+    assert Attendance.objects.get(pk=record.pk).worked_minutes == 90

@@ -25,7 +25,7 @@ def sun(lake, person):
 
 @pytest.fixture
 def queue(lake, zhao, logged_in):
-    """What is in the queue of 赵社工, by these filters."""
+    """The queue of 赵社工, or another's, by these filters."""
 
     def ask(user=zhao, **filters):
         response = logged_in(user).get("/api/v1/communities/lake/hours-to-verify", filters)
@@ -66,13 +66,13 @@ def test_the_queue_holds_what_awaits_a_decision_those_that_ended_first_first(
         "worked_minutes": 120,
         "signals": [],
         "proof": "own_word",
-        "position_mark": "",
+        "position_mark": None,
         "is_backfilled": False,
         "corrections": [],
         "appeal": None,
         "evaluation": None,
         "distance_metres": None,
-        "cut_by": "",
+        "cut_by": None,
     }
 
 
@@ -120,14 +120,17 @@ def test_a_filter_that_is_none_is_refused(zhao, logged_in, lake):
         assert response.status_code == 400
 
 
-def test_the_queue_is_that_of_the_callers_reach(lake, hill, wang, person, served, queue):
+def test_the_queue_is_that_of_the_callers_reach(lake, hill, wang, person, served, queue, logged_in):
     served(wang, *SHIFT)
     estate = places.estate_named(community=lake, name="一区")
     of_estate, of_hill = person("estate"), person("hill")
     roles.give(user=of_estate, community=estate, role=Role.STAFF)
     roles.give(user=of_hill, community=hill, role=Role.STAFF)
 
-    assert queue(of_estate) == queue(of_hill) == queue(wang) == []
+    assert queue(of_estate) == []
+    for stranger in (of_hill, wang):
+        answer = logged_in(stranger).get("/api/v1/communities/lake/hours-to-verify")
+        assert answer.status_code == 404
 
 
 # --- many at once -----------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from backend.notices.texts import words
 from volunteers.activities import services as activities
 from volunteers.activities.errors import ShiftCancelled, ShiftOver
 from volunteers.attendance import errors, selectors
-from volunteers.attendance.models import WaitingPlace
+from volunteers.attendance.models.places import WaitingPlace
 from volunteers.attendance.services import planning, presence, sign_ups
 from volunteers.models import Activity, Attendance, Shift, Volunteer
 from volunteers.people.services import people
@@ -444,7 +444,7 @@ def test_nobody_moves_up_in_a_shift_that_is_cancelled(planned, crowd, zhao, at_o
 
 @pytest.mark.django_db(transaction=True)
 def test_who_waits_for_two_shifts_that_are_freed_at_once_gets_one(planned, crowd, at_once):
-    """Also those who wait in both, in opposite order: nobody waits for the other for ever."""
+    """Those who wait in both, in opposite order, do not wait for each other for ever."""
     shifts = [planned(capacity=4), planned(capacity=4)]
     users = crowd(16)
     held = go(shifts[0], *users[:4]) + go(shifts[1], *users[4:8])

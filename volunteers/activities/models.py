@@ -15,7 +15,7 @@ from volunteers.teams.models import Team
 
 
 class ServicePolicy(TenantModel):
-    """What a community decides about its volunteering; one row, made by the first change.
+    """Decisions of a community about its volunteering; one row, made by the first change.
 
     ``categories`` lists what activities may be planned as; empty: whatever has a rule for hours.
     """
@@ -100,7 +100,7 @@ class Activity(Cancellable):
 
     @property
     def current_patterns(self) -> "models.QuerySet[ShiftPattern]":
-        """What is planned on new occurrences of its series, in the order of the day."""
+        """Slots on new occurrences of its series, in the order of the day."""
         return self.patterns.filter(ended_at=None).order_by("from_time")
 
 

@@ -12,6 +12,7 @@ from volunteers.teams.selectors import in_teams_led_by
 
 IS_TO_COME = Q(status=Status.PLANNED, ends_at__gt=Now())  # of shifts: running ones too
 OF_SHIFTS = "activity__"
+TOLD = ("community", "estate", "team", "series", "venue")  # with an activity
 
 
 def in_charge(user: User, roles: tuple[Role, ...], *, activity: str = "") -> Q:
@@ -49,7 +50,8 @@ def planned_in(place: Community) -> QuerySet[Activity]:
 def with_serves(activities: QuerySet[Activity], user: User) -> QuerySet[Activity]:
     """Annotate activities with ``serves_told``: the person helped, if ``user`` is of the staff."""
     told = When(in_reach(user, HANDLES), then="serves_id")
-    return activities.annotate(serves_told=Case(told, output_field=UUIDField()))
+    with_it = activities.annotate(serves_told=Case(told, output_field=UUIDField()))
+    return with_it.select_related(*TOLD)
 
 
 def public_activities(place: Community) -> QuerySet[Activity]:
@@ -81,6 +83,13 @@ def shifts_handled_by(user: User) -> QuerySet[Shift]:
     return _shifts().filter(in_charge(user, HANDLES, activity=OF_SHIFTS))
 
 
+def shifts_in(place: Community) -> QuerySet[Shift]:
+    """Return all shifts of a community, or of an estate, with what a spreadsheet tells of them."""
+    whose = {"activity__" + name: value for name, value in place.whose.items()}
+    of_place = _shifts().filter(community=place.whose["community_id"], **whose)
+    return of_place.select_related("community", "activity__team", "activity__venue")
+
+
 def shifts_of(activity: Activity) -> QuerySet[Shift]:
     """Return the shifts of ``activity``, soonest first."""
     return _shifts().filter(community=activity.community_id, activity=activity)
@@ -93,8 +102,7 @@ def policy_of(community: Community) -> ServicePolicy:
 
 
 def _activities() -> QuerySet[Activity]:
-    told = ("community", "estate", "team", "series", "venue")
-    return Activity.objects.select_related(*told).order_by("-id")
+    return Activity.objects.select_related(*TOLD).order_by("-id")
 
 
 def _shifts() -> QuerySet[Shift]:

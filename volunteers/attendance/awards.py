@@ -11,7 +11,7 @@ from backend.communities.models import Community
 from backend.registries.events import Told
 from points.awards.kinds import Facts, Kind, Record, Rows, Version
 from points.rules.services import HoursRule, hours_to_points
-from volunteers.attendance.models import Attendance
+from volunteers.attendance.models.attendances import Attendance
 
 Status = Attendance.Status
 BACKFILLED = {"is_backfilled": True}  # an input that others do not have

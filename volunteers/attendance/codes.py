@@ -26,7 +26,7 @@ CHARACTERS = 70  # of every code
 
 
 class Kind(StrEnum):
-    """What a code is about: a shift at its venue, a volunteer, or a page at the door."""
+    """Subject of a code: a shift at its venue, a volunteer, or a page at the door."""
 
     VENUE = "venue"
     OWN = "own"

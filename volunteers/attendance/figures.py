@@ -2,12 +2,12 @@
 
 A person counts once in each group and once in the total. Nothing is stored.
 
-Whoever may not see names learns nothing of fewer than LEAST people, not by subtraction either. For
+Whoever may not see names learns nothing of fewer than five people, not by subtraction either. For
 them the hours of each community and year are divided into cells: by team and estate, or by month.
 A cell of fewer people is left out, and if all that is left out is itself of fewer people, the
 smallest other cell with it. A community's or street's total holds all of it but the years in which
 fewer people served in the community; a group, a team's and an estate's figures hold the cells
-alone that stay. Hence whatever is told is a sum of parts, each of LEAST people or none, whichever
+alone that stay. Hence whatever is told is a sum of parts, each of five people or more, whichever
 addresses are asked. The two divisions are margins of one table, whose inside nobody is told: the
 months of a team or an estate are for those who may see names.
 """
@@ -24,14 +24,13 @@ from backend.accounts.models import User
 from backend.communities.models import Community
 from backend.communities.selectors import WATCHES_OVER, places_where
 from volunteers.attendance.errors import FiguresTooFine
+from volunteers.people.selectors import FEWEST_TOLD
 from volunteers.teams.models import Team
 from volunteers.teams.selectors import teams_watched_by
 
-LEAST = 5  # people, of whom something is told to whoever may not see their names
-
 
 class By(models.TextChoices):
-    """What figures are grouped by; ``place`` is a street's community or a community's estate."""
+    """Grouping of figures; ``place`` is a street's community or a community's estate."""
 
     MONTH = "month"
     YEAR = "year"
@@ -187,7 +186,7 @@ def _figures(
             {
                 "communities": list(communities),
                 "by": by.value,
-                "least": 1 if sees_names else LEAST,
+                "least": 1 if sees_names else FEWEST_TOLD,
                 "is_whole": is_whole,
                 "year": year,
                 "estate": estate,

@@ -7,7 +7,7 @@ from typing import Any
 from backend.communities.models import CoordType
 from backend.events.models import Venue
 from volunteers.activities.models import Activity
-from volunteers.attendance.models import PositionMark
+from volunteers.attendance.models.attendances import PositionMark
 
 INACCURATE_FROM_METRES = 200  # a phone that knows no better says nothing about a venue
 EARTH_METRES = 6_371_008.8

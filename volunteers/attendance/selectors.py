@@ -37,6 +37,7 @@ from backend.communities.selectors import (
     in_reach,
     known_to,
     places_where,
+    tenants,
 )
 from backend.days import first_moment
 from backend.events.models import Status as Planned
@@ -46,20 +47,14 @@ from volunteers.activities.models import Activity, ServicePolicy, Shift
 from volunteers.activities.selectors import in_charge
 from volunteers.attendance import codes
 from volunteers.attendance.errors import CodeForged
-from volunteers.attendance.models import (
-    Attendance,
-    CallOut,
-    Correction,
-    Evaluation,
-    Gate,
-    Objection,
-    RefusedClaim,
-    WaitingPlace,
-)
+from volunteers.attendance.models.attendances import Attendance, RefusedClaim
+from volunteers.attendance.models.gates import Gate
+from volunteers.attendance.models.objections import Correction, Evaluation, Objection
+from volunteers.attendance.models.places import CallOut, WaitingPlace
 from volunteers.people import selectors as people
 from volunteers.people.models import Volunteer
 from volunteers.teams.models import Team, TeamMember
-from volunteers.teams.selectors import in_teams_led_by
+from volunteers.teams.selectors import in_teams_led_by, led_by
 
 STARS_FROM_HOURS = (100, 300, 600, 1_000, 1_500)  # 志愿者星级认定: one star to five
 OF_ATTENDANCES = "shift__activity__"
@@ -218,7 +213,7 @@ def refused_claims_watched_by(user: User) -> QuerySet[RefusedClaim]:
     )
 
 
-def hide_phones(reader: User, rows: Sequence[Attendance | RefusedClaim]) -> None:
+def hide_phones(reader: User, rows: Sequence[Attendance | RefusedClaim | WaitingPlace]) -> None:
     """Mark the volunteers whose phone ``reader`` does not see: leaders see names alone."""
     people.hide_phones(reader, rows, _of_staff(reader, WATCHES_OVER))
 
@@ -307,17 +302,27 @@ def attendances_at(shift: Shift) -> QuerySet[Attendance]:
     return _with_shift(Attendance.objects.filter(community=shift.community_id, shift=shift))
 
 
-def hours_to_verify(user: User) -> QuerySet[Attendance]:
-    """Return the attendances that await verification by ``user``, those that ended first first."""
-    waiting = attendances_handled_by(user).filter(status=Attendance.Status.CHECKED_OUT)
+def hours_to_verify(user: User, community: Community) -> QuerySet[Attendance]:
+    """Return the attendances there that await verification by ``user``, the first to end first.
+
+    A page is read off an index that holds these alone, however many are settled.
+    """
+    waiting = attendances_handled_by(user).filter(
+        community=community, status=Attendance.Status.CHECKED_OUT
+    )
     return waiting.order_by("checked_out_at", "id")
 
 
 def communities_verified_by(user: User) -> QuerySet[Community]:
-    """Return the communities with attendances that ``user`` may verify or reject."""
-    theirs = attendances_handled_by(user).order_by().filter(community=OuterRef("pk"))
-    communities: QuerySet[Community] = Community.objects.filter(Exists(theirs))
-    return communities
+    """Return the communities where ``user`` verifies hours: of all, of an estate or their team."""
+    places = places_where(user, HANDLES)
+    led = led_by(user).order_by().filter(community=OuterRef("pk"))
+    lets_leaders = ServicePolicy.objects.filter(community=OuterRef("pk"), leaders_verify=True)
+    return tenants().filter(
+        Q(pk__in=places)
+        | Q(pk__in=places.values("parent"))
+        | Q(Exists(led)) & Q(Exists(lets_leaders))
+    )
 
 
 def hours_published_in(community: Community) -> QuerySet[Attendance]:
@@ -361,20 +366,20 @@ def communities_to_look_at() -> list[UUID]:
 
 def objections_handled_by(user: User) -> QuerySet[Objection]:
     """Return the appeals and objections that ``user`` may decide on, newest first."""
-    reach = in_reach(user, HANDLES, estate=f"attendance__{OF_ATTENDANCES}")
+    reach = in_reach(user, HANDLES, estate=f"attendance__{OF_ATTENDANCES}estate")
     return _with_attendance(Objection.objects.filter(reach))
 
 
 def objections_watched_by(user: User) -> QuerySet[Objection]:
     """Return the appeals and objections ``user`` may look at as staff or auditor, newest first."""
-    reach = in_reach(user, WATCHES_OVER, estate=f"attendance__{OF_ATTENDANCES}")
+    reach = in_reach(user, WATCHES_OVER, estate=f"attendance__{OF_ATTENDANCES}estate")
     return _with_attendance(Objection.objects.filter(reach))
 
 
 def objections_by(user: User) -> QuerySet[Objection]:
     """Return the appeals and objections that ``user`` raised, newest first."""
-    theirs = Objection.objects.filter(community__in=known_to(user), raised_by=user)
-    return _with_attendance(theirs)
+    here = Q(community__in=known_to(user)) | Q(community__in=places_where(user, BELONGS))
+    return _with_attendance(Objection.objects.filter(here, raised_by=user))
 
 
 def attendances_serving(user: User) -> QuerySet[Attendance]:
@@ -394,9 +399,12 @@ def attendances_serving(user: User) -> QuerySet[Attendance]:
 def attendances_evaluated_by(user: User) -> QuerySet[Attendance]:
     """Return the attendances that ``user`` may evaluate: as the person served, or as staff."""
     served = Q(community__in=places_where(user, BELONGS), shift__activity__serves=user)
-    return _with_shift(
-        Attendance.objects.filter(served | in_reach(user, HANDLES, estate=OF_ATTENDANCES))
-    )
+    return _with_shift(Attendance.objects.filter(served | _of_staff(user, HANDLES)))
+
+
+def evaluations_by(user: User) -> QuerySet[Evaluation]:
+    """Return the evaluations that ``user`` gave where they still belong."""
+    return Evaluation.objects.filter(community__in=places_where(user, BELONGS), given_by=user)
 
 
 def prefetch_what_became(attendances: Sequence[Attendance]) -> None:

@@ -21,7 +21,7 @@ from points.rules.errors import RuleMissing
 from volunteers.activities.errors import CategoryUnknown
 from volunteers.activities.models import Shift
 from volunteers.attendance import selectors
-from volunteers.attendance.models import Attendance
+from volunteers.attendance.models.attendances import Attendance
 from volunteers.attendance.services import hours, timesheets
 from volunteers.people import selectors as people
 from volunteers.people.errors import VolunteerLeft

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.shortcuts import get_object_or_404
 from django.urls import path
 from django_filters import rest_framework as filters
@@ -17,7 +17,7 @@ from backend.accounts.api.fields import CodeField
 from backend.accounts.api.serializers import PersonSerializer
 from backend.accounts.models import User
 from backend.api.callers import signed_in
-from backend.api.fields import INTEGER_MAX, CharField
+from backend.api.fields import CharField
 from backend.api.filters import BooleanFilter, CharFilter, PeriodFilter, PersonFilter, TextFilter
 from backend.api.idempotency import tell
 from backend.api.serializers import ReadSerializer
@@ -112,11 +112,13 @@ class VolunteerFilter(PeriodFilter):
         field_name="left_at", lookup_expr="isnull", exclude=True, label="Whether they left."
     )
     person = PersonFilter("user")
-    no_shows = filters.NumberFilter(
-        lookup_expr="gte", min_value=0, max_value=INTEGER_MAX, help_text="At least so many."
-    )
+    has_missed = BooleanFilter(method="missing", label="Whether they missed a shift.")
     skill = CharFilter(field_name="skills", method="with_skill", help_text="A skill they have.")
     text = TextFilter("user__name", help_text="Part of the person's name.")
+
+    def missing(self, found: QuerySet[Volunteer], name: str, has: bool) -> QuerySet[Volunteer]:
+        missed = Q(no_shows__gt=0)
+        return found.filter(missed) if has else found.exclude(missed)
 
     def with_skill(self, found: QuerySet[Volunteer], name: str, skill: str) -> QuerySet[Volunteer]:
         return found.filter(skills__contains=[skill])

@@ -13,6 +13,8 @@ from backend.communities.selectors import HANDLES, WATCHES_OVER, in_reach, known
 from volunteers.people.errors import EstateUnknown
 from volunteers.people.models import JoinRequest, Volunteer
 
+FEWEST_TOLD = 5  # people: whoever may not see names is told of no fewer
+
 
 def is_volunteer(user: User, community_id: UUID) -> bool:
     """Tell whether ``user`` is enrolled there."""

@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 
 from backend.communities.models import Community, CoordType, TenantModel
 from backend.tables import PersonKey, TenantForeignKey, never
-from volunteers.attendance.models import Attendance, beyond_a_void
+from volunteers.attendance.models.attendances import Attendance, beyond_a_void
 
 
 class Report(TenantModel):

@@ -42,7 +42,7 @@ class MyPlaceSerializer(serializers.Serializer[Any]):
 
 
 class TeamSerializer(ReadSerializer[Team]):
-    """A team, and how many ``people`` belong to it.
+    """A team, and how many ``people`` belong to it: null below five.
 
     ``my_place`` is null for whoever neither belongs to it nor has asked to. Whoever volunteers in
     the community joins an open team at once.
@@ -50,7 +50,7 @@ class TeamSerializer(ReadSerializer[Team]):
 
     community = CommunityInBriefSerializer(read_only=True)
     estate = CommunityInBriefSerializer(read_only=True, allow_null=True)
-    people = serializers.IntegerField(read_only=True)
+    people = serializers.IntegerField(read_only=True, allow_null=True)
     my_place = MyPlaceSerializer(read_only=True, allow_null=True)
 
     class Meta:

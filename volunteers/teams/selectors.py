@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Coalesce, JSONObject
+from django.db.models.functions import JSONObject
 
 from backend.accounts.models import User
 from backend.communities.models import Community, Role
@@ -100,12 +100,13 @@ def hide_phones(reader: User, members: Sequence[TeamMember]) -> None:
 
 
 def with_my_place(teams: QuerySet[Team], user: User | None = None) -> QuerySet[Team]:
-    """Annotate teams with the number of ``people`` in them and ``my_place`` (or ``None``)."""
+    """Annotate teams with the ``people`` in them, ``None`` if few, and ``my_place`` or ``None``."""
     of_team = TeamMember.objects.filter(community=OuterRef("community"), team=OuterRef("pk"))
-    members = of_team.filter(status=Status.MEMBER).order_by().values("team")
+    counted = of_team.filter(status=Status.MEMBER).order_by().values("team")
+    told = counted.annotate(people=Count("pk")).filter(people__gte=people.FEWEST_TOLD)
     mine = of_team.filter(volunteer=user.pk if user else None, status__in=TeamMember.COUNTS)
     return teams.select_related("community", "estate").annotate(
-        people=Coalesce(Subquery(members.values(people=Count("pk"))), 0),
+        people=Subquery(told.values("people")),
         my_place=Subquery(
             mine.values(told=JSONObject(id="pk", status="status", is_leader="is_leader"))
         ),

@@ -97,16 +97,17 @@ def load(
         partners.employ(merchant=shop, user=people["clerk"], role=MerchantMember.Role.CLERK)
         partners.employ(merchant=shop, user=people["owner"], role=MerchantMember.Role.OWNER)
         rules.publish_all(community=community, written=REPORT_RULES, valid_from=FIRST_DAY)
-        shift = volunteering.shift_today(community, people["volunteer"])
-        volunteering.people_at_work(community, people["volunteer"], people["rider"])
-        volunteering.reports_on_their_way(community, people["rider"], people["staff"])
+        volunteer, rider, staff = (people[one] for one in ("volunteer", "rider", "staff"))
+        shift = volunteering.shift_today(community, volunteer, staff)
+        series = volunteering.people_at_work(community, volunteer, rider, staff)
+        volunteering.reports_on_their_way(community, rider, staff)
         # As if the owner had opened the mini-program once: the stand-in for WeChat Pay pays there.
         SocialAccount.objects.get_or_create(
             user=people["owner"], provider="wechat", defaults={"uid": OWNERS_OPENID}
         )
         if is_new and shift:
             partnership = shop.partnerships.get(community=community)
-            trade.give_and_take(partnership, shift.activity_id, people)
+            trade.give_and_take(partnership, shift.activity_id, series, people)
     content = {
         "community": CODE,
         "password": password,

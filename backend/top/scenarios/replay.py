@@ -234,7 +234,9 @@ class Replay:
                 ends_at=ends_at,
             )
             attendance = sign_ups.sign_up(shift=shift, volunteer=user, now=starts_at)
-            self._attendances[number] = presence.check_in(attendance=attendance, now=starts_at)
+            self._attendances[number] = presence.check_in(
+                attendance=attendance, now=starts_at, is_replayed=True
+            )
 
     def _leave(self, number: int) -> None:
         row = self._attended[number]

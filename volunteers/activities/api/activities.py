@@ -29,6 +29,7 @@ from backend.communities.selectors import (
 from backend.events.api import SeriesInBriefSerializer, VenueInBriefSerializer
 from backend.events.models import Status
 from volunteers.activities import selectors, services
+from volunteers.activities.api.near import NearFilter
 from volunteers.activities.api.shifts import MineFilter, PlacesSerializer, PlacesWantedSerializer
 from volunteers.activities.models import (
     Activity,
@@ -39,14 +40,8 @@ from volunteers.activities.models import (
 )
 from volunteers.attendance.selectors import with_places
 from volunteers.attendance.services import planning
-from volunteers.teams.models import Team
+from volunteers.teams.api import TeamInBriefSerializer
 from volunteers.teams.selectors import led_by
-
-
-class TeamInBriefSerializer(ReadSerializer[Team]):
-    class Meta:
-        model = Team
-        fields = ("id", "name")
 
 
 class ActivitySerializer(ReadSerializer[Activity]):
@@ -189,7 +184,7 @@ class PatternsSerializer(ReadSerializer[Activity]):
 
 
 class ServicePolicySerializer(ReadSerializer[ServicePolicy]):
-    """What a community decides about its volunteering.
+    """Decisions of a community about its volunteering.
 
     With ``categories``, activities are planned as one of them; without, as whatever has a rule.
     ``leaders_verify``: leaders verify the hours of their own teams' activities.
@@ -221,6 +216,7 @@ class ActivityFilter(PeriodFilter):
     team = filters.UUIDFilter(help_text="A team's id.")
     series = filters.UUIDFilter(help_text="A series' id.")
     venue = filters.UUIDFilter(help_text="A venue's id.")
+    near = NearFilter("venue")
     mine = MineFilter("shift__activity", help_text="Whether I am in one of its shifts.")
     text = TextFilter("title", "category", "place", help_text="Part of title, category or place.")
 
@@ -362,6 +358,11 @@ def _policy(request: Request, **names: Any) -> ServicePolicy:
     return selectors.policy_of(community(BELONGS)(request, **names))
 
 
+def _managed_policy(request: Request, **names: Any) -> ServicePolicy:
+    place: Any = managed_community(request, **names)
+    return selectors.policy_of(place)
+
+
 class ServicePolicyView(OpenView[ServicePolicy]):
     """Show what a community decides: ``GET /api/v1/communities/{code}/service-policy``.
 
@@ -371,7 +372,12 @@ class ServicePolicyView(OpenView[ServicePolicy]):
     serializer_class = ServicePolicySerializer
     finds = _policy
 
-    @writes(ServicePolicySerializer, managed_community, body=ChangePolicySerializer)
+    @writes(
+        ServicePolicySerializer,
+        managed_community,
+        body=ChangePolicySerializer,
+        shows=_managed_policy,
+    )
     def patch(self, user: User, place: Community, **changes: Any) -> ServicePolicy:
         """Change it: ``PATCH /api/v1/communities/{code}/service-policy``. For managers.
 

@@ -3,11 +3,16 @@
 from typing import Any
 
 from django.db.models import Exists, OuterRef, QuerySet
+from django.utils.translation import gettext as _
 from django_filters import rest_framework as filters
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
+from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from backend.accounts.models import User
+from backend.api import files
 from backend.api.callers import signed_in
 from backend.api.fields import DateTimeField, IntegerField
 from backend.api.filters import BooleanFilter, CharFilter, PeriodFilter, TextFilter
@@ -15,10 +20,13 @@ from backend.api.paging import CursorPagination
 from backend.api.serializers import ReadSerializer
 from backend.api.views import ListView, OpenView, below, seen, writes
 from backend.communities.api.serializers import CommunityInBriefSerializer, ReasonSerializer
+from backend.communities.api.shown import reached_place
+from backend.communities.selectors import WATCHES_OVER
 from backend.events.models import Status
-from volunteers.activities import selectors, services
+from volunteers.activities import selectors, services, sheets
+from volunteers.activities.api.near import NearFilter
 from volunteers.activities.models import Activity, Shift
-from volunteers.attendance.models import Attendance
+from volunteers.attendance.models.attendances import Attendance
 from volunteers.attendance.selectors import still_wants_people, with_places
 from volunteers.attendance.services import planning
 
@@ -136,6 +144,7 @@ class ShiftFilter(PeriodFilter):
     team = filters.UUIDFilter(field_name="activity__team", help_text="A team's id.")
     series = filters.UUIDFilter(field_name="activity__series", help_text="A series' id.")
     venue = filters.UUIDFilter(field_name="activity__venue", help_text="A venue's id.")
+    near = NearFilter("activity__venue")
     mine = MineFilter("shift", help_text="Whether I am in.")
     status = filters.ChoiceFilter(choices=Status.choices)
     wants_people = BooleanFilter(
@@ -185,6 +194,24 @@ class ActivityShiftsView(ListView[Shift]):
         For staff and managers.
         """
         return services.plan_shift(activity=activity, **facts)
+
+
+@extend_schema(responses=OpenApiTypes.BINARY, filters=True)
+class ShiftsFileView(ListView[Shift]):
+    """Write shifts as a spreadsheet: ``GET /api/v1/communities/{code}/shifts.{format}``.
+
+    ``csv`` or ``xlsx``, for staff and auditors of the community or estate. Takes the filters of the
+    list of shifts; the file can be imported elsewhere.
+    """
+
+    serializer_class = ShiftSerializer
+    filterset_class = ShiftFilter
+    pagination_class = None
+    finds = below(reached_place(WATCHES_OVER), selectors.shifts_in)
+
+    def list(self, request: Request, *args: Any, **named: Any) -> Any:
+        shifts = self.filter_queryset(self.get_queryset())
+        return files.answer(request, sheets.sheet_of(_("Shifts"), shifts))
 
 
 class ShiftListView(ListView[Shift]):

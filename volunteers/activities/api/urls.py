@@ -1,5 +1,6 @@
 from django.urls import path
 
+from backend.api.files import SHEETS, in_each_format
 from volunteers.activities.api import activities, shifts
 
 urlpatterns = [
@@ -14,6 +15,7 @@ urlpatterns = [
     path("activities/<uuid:activity_id>/patterns", activities.PatternsView.as_view()),
     path("activities/<uuid:activity_id>/cancel", activities.CancelActivityView.as_view()),
     path("activities/<uuid:activity_id>/shifts", shifts.ActivityShiftsView.as_view()),
+    *in_each_format("communities/<str:code>/shifts", shifts.ShiftsFileView, SHEETS),
     path("shifts", shifts.ShiftListView.as_view()),
     path("shifts/<uuid:shift_id>", shifts.ShiftView.as_view()),
     path("shifts/<uuid:shift_id>/cancel", shifts.CancelShiftView.as_view()),

@@ -32,10 +32,12 @@ from volunteers.attendance.api.evidence import (
     ArriveSerializer,
     CheckInSerializer,
     CheckOutSerializer,
+    MarkField,
     arrived,
 )
 from volunteers.attendance.api.waiting import AS_WAITING, WaitingPlaceSerializer
-from volunteers.attendance.models import Attendance, RefusedClaim, WaitingPlace
+from volunteers.attendance.models.attendances import Attendance, PositionMark, RefusedClaim
+from volunteers.attendance.models.places import WaitingPlace
 from volunteers.attendance.services import gates, hours, presence, sign_ups
 from volunteers.attendance.services.presence import Evidence
 
@@ -70,6 +72,8 @@ class AttendanceSerializer(EarningSerializer[Attendance]):
     shift = ShiftInBriefSerializer(read_only=True)
     volunteer = PersonSerializer(read_only=True)
     refused_claims = RefusedClaimSerializer(many=True, read_only=True)
+    cut_by = MarkField(choices=Attendance.Cut.choices)
+    position_mark = MarkField(choices=PositionMark.choices)
 
     class Meta:
         model = Attendance
@@ -81,10 +85,8 @@ class AttendanceSerializer(EarningSerializer[Attendance]):
             "checked_out_at",
             "worked_minutes",
             "counts_until",
-            "cut_by",
             "proof",
             "is_walk_in",
-            "position_mark",
             "distance_metres",
             "accuracy_metres",
             "was_offline",
@@ -180,13 +182,6 @@ class MyAttendanceListView(AttendanceListView):
         is signed up as well. Idempotent, as a check-in is.
         """
         return gates.arrive(volunteer=user, nonce=nonce, evidence=evidence)
-
-
-class AttendanceView(OpenView[Attendance]):
-    """Open an attendance, mine, as staff or leader: ``GET /api/v1/attendances/{attendance_id}``."""
-
-    serializer_class = AttendanceSerializer
-    finds = seen(selectors.attendances_seen_by, "attendance_id")
 
 
 class RefusedClaimListView(ListView[RefusedClaim]):
@@ -298,6 +293,7 @@ class CancelView(APIView):
 
 # --- staff ------------------------------------------------------------------------------------
 HANDLED = seen(selectors.attendances_handled_by, "attendance_id")
+MARKED = seen(selectors.attendances_marked_by, "attendance_id")
 STAFFS = seen(selectors.attendances_voided_by, "attendance_id")
 
 

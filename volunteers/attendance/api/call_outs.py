@@ -15,11 +15,12 @@ from volunteers.activities.api.shifts import ShiftInBriefSerializer
 from volunteers.activities.models import Shift
 from volunteers.activities.selectors import shifts_handled_by, shifts_watched_by
 from volunteers.attendance import selectors
-from volunteers.attendance.models import CallOut
+from volunteers.attendance.api.evidence import MarkField
+from volunteers.attendance.models.places import CallOut
 from volunteers.attendance.services import call_outs
 from volunteers.people.models import Volunteer
 from volunteers.people.selectors import estate_in
-from volunteers.teams.models import Team
+from volunteers.teams.api import TeamInBriefSerializer
 
 
 class MakeCallOutSerializer(serializers.Serializer[Any]):
@@ -34,24 +35,19 @@ class MakeCallOutSerializer(serializers.Serializer[Any]):
     skill = CharField(max_length=20, required=False, help_text="Only people who have this skill.")
 
 
-class CalledTeamSerializer(ReadSerializer[Team]):
-    class Meta:
-        model = Team
-        fields = ("id", "name")
-
-
 class CallOutSerializer(ReadSerializer[CallOut]):
     """A call-out and whom it told: ``told`` people."""
 
     community = CommunityInBriefSerializer(read_only=True)
     shift = ShiftInBriefSerializer(read_only=True)
-    team = CalledTeamSerializer(read_only=True, allow_null=True)
+    team = TeamInBriefSerializer(read_only=True, allow_null=True)
     estate = CommunityInBriefSerializer(read_only=True, allow_null=True)
+    kind = MarkField(choices=Volunteer.Kind.choices)
     called_by = PersonSerializer(read_only=True)
 
     class Meta:
         model = CallOut
-        fields = ("id", "message", "kind", "skill", "told", "called_at", "ended_at")
+        fields = ("id", "message", "skill", "told", "called_at", "ended_at")
 
 
 class ShiftCallOutsView(ListView[CallOut]):

@@ -1,4 +1,4 @@
-"""What phones send to show that somebody is there."""
+"""Shapes of what phones send to show that somebody is there."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from backend import codes as typed
 from backend.api.fields import CharField, DateTimeField, IntegerField
 from backend.communities.models import CoordType
 from volunteers.attendance import codes
-from volunteers.attendance.models import Attendance, PositionMark
+from volunteers.attendance.models.attendances import Attendance, PositionMark
 from volunteers.attendance.positions import Position
 from volunteers.attendance.services.presence import Evidence
 
@@ -21,6 +21,16 @@ def code_field(
 ) -> CharField:
     """Return the field of a scanned code."""
     return CharField(max_length=2 * codes.CHARACTERS, required=required, help_text=whose)
+
+
+class MarkField(serializers.ChoiceField):
+    """A mark of ours, null if there is none."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(read_only=True, allow_null=True, **kwargs)
+
+    def to_representation(self, value: Any) -> Any:
+        return value or None
 
 
 class CheckOutSerializer(serializers.Serializer[Any]):
@@ -75,7 +85,7 @@ class ArriveSerializer(EvidenceSerializer):
 
 
 class ArrivedSerializer(serializers.Serializer[Any]):
-    """What a phone shows after a scan: who opens the attendance reads more."""
+    """A check-in as a phone shows it after a scan; the attendance tells more."""
 
     id = serializers.UUIDField(read_only=True)
     status = serializers.ChoiceField(choices=Attendance.Status.choices, read_only=True)
@@ -83,9 +93,7 @@ class ArrivedSerializer(serializers.Serializer[Any]):
     shift_id = serializers.UUIDField(read_only=True)
     activity = serializers.CharField(read_only=True)
     is_walk_in = serializers.BooleanField(read_only=True)
-    position_mark = serializers.ChoiceField(
-        choices=PositionMark.choices, allow_blank=True, read_only=True
-    )
+    position_mark = MarkField(choices=PositionMark.choices)
 
 
 def arrived(request: Request, attendance: Attendance) -> dict[str, Any]:
@@ -97,5 +105,5 @@ def arrived(request: Request, attendance: Attendance) -> dict[str, Any]:
         "shift_id": attendance.shift_id,
         "activity": attendance.shift.activity.title,
         "is_walk_in": attendance.is_walk_in,
-        "position_mark": attendance.position_mark,
+        "position_mark": attendance.position_mark or None,
     }

@@ -5,7 +5,6 @@ from typing import Any
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -13,6 +12,7 @@ from rest_framework.views import APIView
 from backend import days
 from backend.accounts.models import User
 from backend.api.fields import IntegerField
+from backend.api.permissions import SecondFactorWhereDue
 from backend.communities.models import Community
 from backend.communities.selectors import community_among
 from volunteers.attendance import figures
@@ -75,7 +75,8 @@ class FiguresSerializer(serializers.Serializer[Any]):
 
 
 class _FiguresView(APIView):
-    permission_classes = (AllowAny,)
+    # Anybody reads them. Roles are told more, and some of these owe a second factor.
+    permission_classes = (SecondFactorWhereDue,)
 
     def told(self, request: Request, read: Any, of: Any) -> Response:
         asked = AskedFiguresSerializer(data=request.query_params)

@@ -18,7 +18,7 @@ from backend.api.views import OpenView, below, nothing, seen, writes
 from volunteers.activities.models import Shift
 from volunteers.activities.selectors import shifts_handled_by
 from volunteers.attendance import codes, selectors
-from volunteers.attendance.models import Gate
+from volunteers.attendance.models.gates import Gate
 from volunteers.attendance.services import gates
 
 _HANDLED = seen(shifts_handled_by, "shift_id")

@@ -13,7 +13,7 @@ from backend.api.views import seen, writes
 from volunteers.activities.models import Shift
 from volunteers.activities.selectors import shifts_handled_by
 from volunteers.attendance.api.evidence import NONCE, EvidenceSerializer, code_field
-from volunteers.attendance.models import Attendance, RefusedClaim
+from volunteers.attendance.models.attendances import Attendance, RefusedClaim
 from volunteers.attendance.services import offline
 from volunteers.attendance.services.presence import Evidence
 
@@ -68,7 +68,7 @@ class LedBatchSerializer(serializers.Serializer[Any]):
 
 
 class ResultSerializer(serializers.Serializer[Any]):
-    """What became of an item: ``outcome`` is "accepted" or the code of a refusal.
+    """Result of an item: ``outcome`` is "accepted" or the code of a refusal.
 
     ``status`` is the attendance's now. A refusal is kept for staff as ``refused_claim_id``; null if
     no community of the sender could look at it.

@@ -25,12 +25,13 @@ from backend.errors import Refusal
 from volunteers.activities.api.shifts import ShiftInBriefSerializer
 from volunteers.attendance import selectors
 from volunteers.attendance.api.attendances import (
-    HANDLED,
+    MARKED,
     MINE,
     AttendanceFilter,
     AttendanceSerializer,
 )
-from volunteers.attendance.models import Attendance, Correction, Evaluation, Objection, Signal
+from volunteers.attendance.models.attendances import Attendance, Signal
+from volunteers.attendance.models.objections import Correction, Evaluation, Objection
 from volunteers.attendance.services import corrections, evaluations, hours, objections
 
 VERIFIED, REJECTED = "verified", "rejected"
@@ -100,14 +101,7 @@ class HoursToVerifySerializer(AttendanceInFullSerializer):
     """
 
     class Meta(AttendanceSerializer.Meta):
-        fields = (
-            *AttendanceSerializer.Meta.fields,
-            "proof",
-            "position_mark",
-            "distance_metres",
-            "cut_by",
-            "signals",
-        )
+        fields = (*AttendanceSerializer.Meta.fields, "signals")
 
 
 class DecideManySerializer(serializers.Serializer[Any]):
@@ -131,7 +125,7 @@ class DecideManySerializer(serializers.Serializer[Any]):
 
 
 class DecidedSerializer(serializers.Serializer[Any]):
-    """What became of one of them: ``outcome`` is its status now, or a refusal's code."""
+    """Result of one of them: ``outcome`` is its status now, or a refusal's code."""
 
     attendance_id = serializers.UUIDField(read_only=True)
     outcome = serializers.CharField(read_only=True)
@@ -154,7 +148,7 @@ class WordsSerializer(serializers.Serializer[Any]):
 
 
 class DecideObjectionSerializer(ReasonSerializer):
-    """Whether an appeal or objection is upheld, and the reason that whoever raised it reads."""
+    """A decision on an appeal or objection, and the reason that whoever raised it reads."""
 
     is_upheld = serializers.BooleanField()
 
@@ -236,9 +230,13 @@ class AttendanceView(OpenView[Attendance]):
 
 
 # --- the queue --------------------------------------------------------------------------------
-def _waiting(request: Request, code: str, **names: Any) -> Any:
+_VERIFIED = below(seen(selectors.communities_verified_by), lambda places: places, "code", by="code")
+
+
+def _waiting(request: Request, **names: Any) -> Any:
     """Find the attendances of a community that await the caller's verification."""
-    return selectors.hours_to_verify(signed_in(request)).filter(community__code=code)
+    community: Any = _VERIFIED(request, **names)
+    return selectors.hours_to_verify(signed_in(request), community)
 
 
 class HoursToVerifyView(ListView[Attendance]):
@@ -255,7 +253,7 @@ class HoursToVerifyView(ListView[Attendance]):
     # No key is kept: whatever was decided is answered with again.
     @writes(
         DecidedManySerializer,
-        below(seen(selectors.communities_verified_by), lambda places: places, "code", by="code"),
+        _VERIFIED,
         body=DecideManySerializer,
         keeps=False,
     )
@@ -314,23 +312,27 @@ def _told(outcome: Any, points: int | None = None) -> dict[str, Any]:
 class CorrectView(APIView):
     """Correct an attendance's times: ``POST /api/v1/attendances/{attendance_id}/correct``.
 
-    Before verification, by staff other than the volunteer, who is told. Minutes are counted anew,
-    and whoever corrected them does not verify them. Both times stay on record. Idempotent.
+    Before verification, by staff or the team's leader, but not the volunteer, who is told. Minutes
+    are counted anew, and whoever corrected them does not verify them. Both times stay on record.
+    Idempotent.
     """
 
-    @writes(AttendanceInFullSerializer, HANDLED, body=CorrectSerializer)
+    @writes(AttendanceInFullSerializer, MARKED, body=CorrectSerializer)
     def post(self, user: User, attendance: Attendance, **facts: Any) -> Attendance:
         return corrections.correct(attendance=attendance, corrected_by=user, **facts)
 
 
 # --- appeals and objections -------------------------------------------------------------------
+OWN_OBJECTIONS = seen(selectors.objections_by)
+
+
 class AppealView(APIView):
     """Appeal, once, my rejection or no-show: ``POST /api/v1/attendances/{attendance_id}/appeal``.
 
     Somebody else than who rejected it decides. Idempotent: keeps the first words.
     """
 
-    @writes(OwnObjectionSerializer, MINE, body=WordsSerializer)
+    @writes(OwnObjectionSerializer, MINE, body=WordsSerializer, shows=OWN_OBJECTIONS)
     def post(self, user: User, attendance: Attendance, words: str) -> Any:
         return objections.appeal(attendance=attendance, words=words)
 
@@ -367,6 +369,7 @@ class ObjectView(APIView):
         OwnObjectionSerializer,
         seen(selectors.hours_objected_to_by, "attendance_id"),
         body=WordsSerializer,
+        shows=OWN_OBJECTIONS,
     )
     def post(self, user: User, attendance: Attendance, words: str) -> Any:
         return objections.object_to(attendance=attendance, objector=user, words=words)
@@ -445,6 +448,7 @@ class EvaluateView(APIView):
         EvaluationSerializer,
         seen(selectors.attendances_evaluated_by, "attendance_id"),
         body=EvaluateSerializer,
+        shows=seen(selectors.evaluations_by),
     )
     def post(self, user: User, attendance: Attendance, **facts: Any) -> Any:
         return evaluations.evaluate(attendance=attendance, by=user, **facts)

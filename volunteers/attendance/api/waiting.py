@@ -15,7 +15,7 @@ from backend.communities.api.serializers import CommunityInBriefSerializer
 from volunteers.activities.api.shifts import ShiftInBriefSerializer
 from volunteers.activities.selectors import shifts_watched_by
 from volunteers.attendance import selectors
-from volunteers.attendance.models import WaitingPlace
+from volunteers.attendance.models.places import WaitingPlace
 from volunteers.attendance.services import sign_ups
 
 
@@ -32,6 +32,10 @@ class WaitingPlaceSerializer(ReadSerializer[WaitingPlace]):
         fields = ("id", "status", "since_at", "ended_at")
 
     rows_for = staticmethod(selectors.with_position)
+
+    @classmethod
+    def shown_to(cls, reader: User, *places: WaitingPlace) -> None:
+        selectors.hide_phones(reader, places)
 
 
 AS_WAITING = Waiting(

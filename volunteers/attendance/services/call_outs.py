@@ -13,7 +13,7 @@ from backend.notices import services as notices
 from volunteers.activities.errors import ShiftCancelled, ShiftOver
 from volunteers.activities.models import Shift
 from volunteers.attendance import errors, selectors
-from volunteers.attendance.models import CallOut
+from volunteers.attendance.models.places import CallOut
 from volunteers.attendance.services import sign_ups, telling
 from volunteers.teams.models import Team
 

@@ -1,4 +1,4 @@
-"""What becomes of a shift that is over: check-outs that were forgotten, no-shows, its waiting list.
+"""Closing of a shift that is over: forgotten check-outs, no-shows, its waiting list.
 
 Sign-ups become no-shows once no phone may tell any more, from offline, that its owner was there.
 """
@@ -12,7 +12,8 @@ from django.db.models.functions import RowNumber
 
 from backend.events.models import Status
 from backend.notices import services as notices
-from volunteers.attendance.models import Attendance, WaitingPlace
+from volunteers.attendance.models.attendances import Attendance
+from volunteers.attendance.models.places import WaitingPlace
 from volunteers.attendance.services import presence, sign_ups, telling
 
 

@@ -9,7 +9,8 @@ from backend.accounts.models import User
 from backend.audit import services as trail
 from backend.sql import constraint_of
 from volunteers.attendance import errors
-from volunteers.attendance.models import Attendance, Correction
+from volunteers.attendance.models.attendances import Attendance
+from volunteers.attendance.models.objections import Correction
 from volunteers.attendance.services import presence
 from volunteers.attendance.services.hours import tell
 from volunteers.people.models import Volunteer
@@ -79,8 +80,8 @@ def put(
     attendance.checked_in_at = checked_in_at
     try:
         with transaction.atomic():
-            return presence._leave(attendance, checked_out_at, checked_in_at=checked_in_at, **told)
+            return presence.leave(attendance, checked_out_at, checked_in_at=checked_in_at, **told)
     except IntegrityError as error:
-        if refusal := presence._REFUSED_BY.get(constraint_of(error) or ""):
+        if refusal := presence.REFUSED_BY.get(constraint_of(error) or ""):
             raise refusal from None
         raise

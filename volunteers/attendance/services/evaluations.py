@@ -4,7 +4,8 @@ from django.db import transaction
 
 from backend.accounts.models import User
 from volunteers.attendance import errors
-from volunteers.attendance.models import Attendance, Evaluation
+from volunteers.attendance.models.attendances import Attendance
+from volunteers.attendance.models.objections import Evaluation
 from volunteers.attendance.services import presence
 
 Status = Attendance.Status

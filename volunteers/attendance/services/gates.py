@@ -14,7 +14,8 @@ from backend.events.models import Status
 from volunteers.activities.errors import ShiftCancelled
 from volunteers.activities.models import Shift
 from volunteers.attendance import codes, errors
-from volunteers.attendance.models import Attendance, Gate
+from volunteers.attendance.models.attendances import Attendance
+from volunteers.attendance.models.gates import Gate
 from volunteers.attendance.services import presence, sign_ups
 from volunteers.attendance.services.presence import Evidence
 

@@ -19,7 +19,8 @@ from points.rules.selectors import rules_for
 from volunteers.activities.models import ServicePolicy
 from volunteers.attendance import errors, selectors
 from volunteers.attendance.awards import HOURS, facts_of
-from volunteers.attendance.models import Attendance, Objection
+from volunteers.attendance.models.attendances import Attendance
+from volunteers.attendance.models.objections import Objection
 from volunteers.attendance.services.presence import locked, require
 
 if TYPE_CHECKING:
@@ -353,4 +354,4 @@ def _tell(kind: str, rows: Sequence[Attendance], awarded: "dict[UUID, Award]") -
 def _key(kind: str, row: Attendance) -> str:
     since = row.voided_at if row.status == Status.VOIDED else row.verified_at
     assert since is not None
-    return f"{kind}:{row.pk}:{since.timestamp():.0f}"
+    return f"{kind}:{row.pk}:{since.timestamp():.6f}"

@@ -8,7 +8,7 @@ from django.db.models import Q, Sum
 from backend.communities.models import Community
 from points.rules.services import minutes_between, to_the_minute
 from volunteers.activities.models import ServicePolicy
-from volunteers.attendance.models import Attendance
+from volunteers.attendance.models.attendances import Attendance
 from volunteers.people.models import Volunteer
 
 Cut = Attendance.Cut

@@ -7,7 +7,8 @@ from backend.accounts.models import User
 from backend.audit import services as trail
 from backend.notices import services as notices
 from volunteers.attendance import errors
-from volunteers.attendance.models import Attendance, Objection
+from volunteers.attendance.models.attendances import Attendance
+from volunteers.attendance.models.objections import Objection
 from volunteers.attendance.services import corrections, hours, presence
 
 Status = Attendance.Status
@@ -57,9 +58,7 @@ def decide(*, objection: Objection, decider: User, is_upheld: bool, reason: str)
     ObjectionDecided if it was decided otherwise, OwnHours, OwnRecord, OwnObjection, OwnVerification
     if ``decider`` rejected or verified the hours, AlreadyElsewhere.
     """
-    attendance = presence.locked(
-        Attendance(pk=objection.attendance_id, community_id=objection.community_id)
-    )
+    attendance = presence.locked(objection.attendance)
     objection = objection.locked()
     outcome = Objection.Status.UPHELD if is_upheld else Objection.Status.DISMISSED
     if objection.status != Objection.Status.OPEN:

@@ -19,7 +19,7 @@ from backend.communities.selectors import known_to
 from backend.errors import Refusal
 from volunteers.activities.models import Shift
 from volunteers.attendance import codes, errors
-from volunteers.attendance.models import Attendance, RefusedClaim
+from volunteers.attendance.models.attendances import Attendance, RefusedClaim
 from volunteers.attendance.services import gates, presence
 from volunteers.attendance.services.presence import Evidence
 from volunteers.people.models import Volunteer
@@ -44,7 +44,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Result:
-    """What became of an item: accepted, or the code of its refusal, and what it is about."""
+    """Result of an item: accepted, or the code of its refusal, and what it is about."""
 
     nonce: str
     outcome: str

@@ -19,11 +19,13 @@ from volunteers.activities.errors import ActivityCancelled, ActivityOver, ShiftC
 from volunteers.activities.models import Activity, Shift
 from volunteers.activities.selectors import IS_TO_COME, shifts_of
 from volunteers.attendance import errors
-from volunteers.attendance.models import Attendance, WaitingPlace
+from volunteers.attendance.models.attendances import Attendance
+from volunteers.attendance.models.places import WaitingPlace
 from volunteers.attendance.services import call_outs, sign_ups, telling
 from volunteers.attendance.services.sign_ups import lock
 
 Planned = TypeVar("Planned", Activity, Shift)
+VERIFIED = (Attendance.Status.VERIFIED, Attendance.Status.PUBLISHED)
 
 
 @transaction.atomic
@@ -51,7 +53,7 @@ def change_activity(*, activity: Activity, changed_by: User, changes: dict[str, 
 
 
 def _move_to_venue(activity: Activity) -> None:
-    """Check that the activity's venue is open, and tell those who signed up for what is to come."""
+    """Check that the activity's venue is open, and tell who has a place or waits for one."""
     to_come = lock(shifts_of(activity).filter(IS_TO_COME))
     for shift in to_come:
         venues.check_open(activity.venue, shift.starts_at, shift.ends_at)
@@ -59,6 +61,10 @@ def _move_to_venue(activity: Activity) -> None:
         place.shift.activity = activity
         telling.remind(place)
         telling.tell("shift_moved", place, f"shift-moved:{new_id()}")
+    for shift in to_come:
+        for one in sign_ups.waiting_at(shift):
+            one.shift.activity = activity
+            telling.tell("waiting_moved", one, f"shift-moved:{new_id()}")
 
 
 @transaction.atomic
@@ -144,7 +150,7 @@ def cancel_shift(*, shift: Shift, cancelled_by: User, reason: str) -> Shift:
 
 def _cancel(shifts: list[Shift], cancelled_by: User, reason: str) -> None:
     places = lock(_places(shifts))
-    if any(place.status == Attendance.Status.VERIFIED for place in places):
+    if any(place.status in VERIFIED for place in places):
         raise errors.ShiftVerified
     for shift in shifts:
         _close("shift.cancel", shift, cancelled_by, reason)

@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 
 from django.db import IntegrityError, connection, transaction
+from django.db.models import Model
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
@@ -16,14 +18,15 @@ from backend.accounts.services import guardians
 from backend.accounts.services.people import locked as locked_person
 from backend.audit import services as trail
 from backend.communities.errors import NotAVolunteerHere
-from backend.communities.models import Role
+from backend.communities.models import Community, Role
 from backend.errors import Refusal
 from backend.events.models import Status as Plan
+from backend.events.models import Venue
 from backend.sql import constraint_of
 from volunteers.activities.errors import ShiftCancelled
-from volunteers.activities.models import CheckInMode
+from volunteers.activities.models import Activity, CheckInMode, Shift
 from volunteers.attendance import codes, errors
-from volunteers.attendance.models import Attendance, RefusedClaim
+from volunteers.attendance.models.attendances import Attendance, RefusedClaim
 from volunteers.attendance.positions import Position, judged
 from volunteers.attendance.services import limits, telling
 from volunteers.people import selectors
@@ -48,7 +51,7 @@ _KEPT: tuple[type[Refusal], ...] = (
     NotAVolunteerHere,
     ShiftCancelled,
 )
-_REFUSED_BY: dict[str, type[Refusal]] = {
+REFUSED_BY: dict[str, type[Refusal]] = {
     "nobody_in_two_places": errors.AlreadyElsewhere,
     "check_in_nonce_once": errors.NonceReused,
 }
@@ -79,9 +82,41 @@ _ELSEWHERE = """
 """
 
 
+# Columns of what ``locked`` reads; those that Django would have to convert are read when needed.
+_READ: dict[str, tuple[type[Model], list[str]]] = {
+    name: (
+        model,
+        [one.attname for one in model._meta.concrete_fields if not hasattr(one, "from_db_value")],
+    )
+    for name, model in (
+        ("place", Attendance),
+        ("shift", Shift),
+        ("activity", Activity),
+        ("venue", Venue),
+        ("community", Community),
+        ("person", User),
+    )
+}
+_COLUMNS = ", ".join(f"{name}.{field}" for name, (_, fields) in _READ.items() for field in fields)
+_LOCK = f"""
+    SELECT {_COLUMNS}
+    FROM volunteers_attendance AS place
+    JOIN communities_community AS community ON community.id = place.community_id
+    JOIN accounts_user AS person ON person.id = place.volunteer_id
+    JOIN volunteers_shift AS shift
+        ON shift.community_id = place.community_id AND shift.id = place.shift_id
+    JOIN volunteers_activity AS activity
+        ON activity.community_id = shift.community_id AND activity.id = shift.activity_id
+    LEFT JOIN events_venue AS venue
+        ON venue.community_id = activity.community_id AND venue.id = activity.venue_id
+    WHERE place.community_id = %s AND place.shift_id = %s AND place.volunteer_id = %s
+    FOR NO KEY UPDATE OF place
+"""  # noqa: S608  # of constants
+
+
 @dataclass(frozen=True)
 class Evidence:
-    """What shows that somebody is there: a code, a position, the phone, or ``by`` whom else.
+    """Evidence that somebody is there: a code, a position, the phone, or ``by`` whom else.
 
     ``code`` is the venue's, or with ``by`` the volunteer's own, scanned by whoever leads the shift.
     """
@@ -97,17 +132,6 @@ class Evidence:
             return Proof.OWN_CODE if self.by else Proof.VENUE_CODE
         return Proof.LEADER if self.by else Proof.OWN_WORD
 
-    def read(self, attendance: Attendance) -> codes.Code | None:
-        """Return the code that was scanned. Raises CodeForged, CodeOfAnotherShift."""
-        if not self.code:
-            return None
-        if self.by:  # whose it is was read to find the attendance
-            return codes.read(codes.Kind.OWN, self.code)
-        code = codes.read(codes.Kind.VENUE, self.code)
-        if code.about != attendance.shift_id:
-            raise errors.CodeOfAnotherShift
-        return code
-
 
 NOTHING = Evidence()
 
@@ -119,6 +143,7 @@ def check_in(
     at: datetime | None = None,
     now: datetime | None = None,
     evidence: Evidence = NOTHING,
+    is_replayed: bool = False,
 ) -> Attendance:
     """Check the volunteer in: now, or ``at`` the time that a phone noted while it was offline.
 
@@ -129,7 +154,8 @@ def check_in(
     they left; for one who came back, the time away is excluded. A refused time is kept for staff
     (RefusedClaim). A position that does not show the venue refuses nothing and is marked.
     Idempotent: while checked in, or with the same ``nonce``, it answers with the first check-in; a
-    refusal is repeated under its nonce. Raises NotAVolunteerHere, GuardianConsentRequired,
+    refusal is repeated under its nonce. ``is_replayed`` lets a person be in several communities at
+    once, in each of which one year is played. Raises NotAVolunteerHere, GuardianConsentRequired,
     AttendanceStatusWrong, CheckInByLeader, ShiftCancelled, CheckInTooEarly, CheckInTooLate,
     NonceReused, AlreadyElsewhere, CodeForged, CodeOfAnotherShift, PresenceCodeExpired.
     """
@@ -162,14 +188,15 @@ def check_in(
             raise errors.CheckInTooEarly
         arrived = _taken(
             at,
-            code=evidence.read(attendance),
+            code=_scanned(evidence, attendance),
             earliest=max(opens_at, attendance.signed_up_at, _back_since(attendance, since_at)),
             latest=min(moment, left_at or moment),
             now=moment,
         )
         if arrived.at >= shift.ends_at:
             raise errors.CheckInTooLate
-        _require_nowhere_else(attendance, arrived.at, nonce=nonce)
+        if not is_replayed:
+            _require_nowhere_else(attendance, arrived.at, shift.ends_at, nonce=nonce)
         facts: dict[str, Any] = {
             "checked_in_at": arrived.at,
             "check_in_claimed_at": at,
@@ -230,10 +257,10 @@ def mark(
         if arrived >= left:
             raise errors.CheckedOutBeforeIn
         is_over = until is not None or moment >= shift.ends_at
-        _require_nowhere_else(attendance, arrived, until=left if is_over else None)
+        _require_nowhere_else(attendance, arrived, left)
         facts = {"checked_in_at": arrived, "proof": Proof.LEADER, "checked_in_by": by}
         if is_over:
-            _leave(attendance, left, checked_out_by=by, **facts)
+            leave(attendance, left, checked_out_by=by, **facts)
         else:
             attendance.save_with(status=Status.CHECKED_IN, **facts)
         _record("attendance.mark", attendance, by)
@@ -271,14 +298,14 @@ def check_out(
         assert attendance.checked_in_at is not None
         left = _taken(
             at,
-            code=evidence.read(attendance),
+            code=_scanned(evidence, attendance),
             earliest=attendance.checked_in_at,
             latest=moment,
             now=moment,
         )
         if left.mark == clocks.TOO_EARLY:
             raise errors.CheckedOutBeforeIn
-        _leave(
+        leave(
             attendance,
             left.at,
             check_out_was_forgotten=False,
@@ -385,7 +412,7 @@ def _refused_by_constraint() -> Iterator[None]:
     try:
         yield
     except IntegrityError as error:
-        if refusal := _REFUSED_BY.get(constraint_of(error) or ""):
+        if refusal := REFUSED_BY.get(constraint_of(error) or ""):
             raise refusal from None
         raise
 
@@ -393,11 +420,11 @@ def _refused_by_constraint() -> Iterator[None]:
 def _require_nowhere_else(
     attendance: Attendance,
     since: datetime,
+    until: datetime,
     *,
-    until: datetime | None = None,
     nonce: str | None = None,
 ) -> None:
-    """Raise AlreadyElsewhere if the held person is anywhere else then, in any community.
+    """Raise AlreadyElsewhere if the held person is anywhere else meanwhile, in any community.
 
     Raises NonceReused if another check-in of theirs has the nonce. Within one community two
     constraints have the last word.
@@ -432,15 +459,35 @@ def _back_since(attendance: Attendance, since_at: datetime | None) -> datetime:
 
 def locked(attendance: Attendance) -> Attendance:
     """Lock and return a volunteer's attendance at a shift, with the rows that its answer shows."""
-    return (
-        Attendance.objects.select_for_update(no_key=True, of=("self",))
-        .select_related("shift__activity__venue", "community", "volunteer")
-        .get(
-            community=attendance.community_id,
-            shift=attendance.shift_id,
-            volunteer=attendance.volunteer_id,
-        )
+    of = [attendance.community_id, attendance.shift_id, attendance.volunteer_id]
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK, of)
+        if (row := cursor.fetchone()) is None:
+            raise Attendance.DoesNotExist
+    values = iter(row)
+    found: dict[str, Any] = {
+        name: model.from_db(connection.alias, fields, list(islice(values, len(fields))))
+        for name, (model, fields) in _READ.items()
+    }
+    place: Attendance = found["place"]
+    place.shift, place.community, place.volunteer = (
+        found[name] for name in ("shift", "community", "person")
     )
+    place.shift.activity = found["activity"]
+    place.shift.activity.venue = found["venue"] if found["venue"].pk else None
+    return place
+
+
+def _scanned(evidence: Evidence, attendance: Attendance) -> codes.Code | None:
+    """Return the code that was scanned, if any. Raises CodeForged, CodeOfAnotherShift."""
+    if not evidence.code:
+        return None
+    if evidence.by:  # whose it is was read to find the attendance
+        return codes.read(codes.Kind.OWN, evidence.code)
+    code = codes.read(codes.Kind.VENUE, evidence.code)
+    if code.about != attendance.shift_id:
+        raise errors.CodeOfAnotherShift
+    return code
 
 
 def _taken(
@@ -475,17 +522,15 @@ def _left(attendance: Attendance, at: datetime, **told: Any) -> Attendance:
     attendance.checked_in_at = told.get("checked_in_at", attendance.checked_in_at)
     assert attendance.checked_in_at is not None
     if at < attendance.shift.ends_at:
-        return _leave(attendance, max(at, attendance.checked_in_at), **told)
+        return leave(attendance, max(at, attendance.checked_in_at), **told)
     is_forgotten = (
         attendance.shift.activity.check_in_mode == CheckInMode.IN_OUT
         and attendance.proof != Proof.LEADER
     )
-    return _leave(
-        attendance, attendance.shift.ends_at, check_out_was_forgotten=is_forgotten, **told
-    )
+    return leave(attendance, attendance.shift.ends_at, check_out_was_forgotten=is_forgotten, **told)
 
 
-def _leave(attendance: Attendance, moment: datetime, **told: Any) -> Attendance:
+def leave(attendance: Attendance, moment: datetime, **told: Any) -> Attendance:
     attendance.checked_in_at = told.get("checked_in_at", attendance.checked_in_at)
     assert attendance.checked_in_at is not None
     # Staying checked in after the shift earns nothing.

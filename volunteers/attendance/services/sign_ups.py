@@ -23,7 +23,8 @@ from backend.registries.leaving import Leaving
 from volunteers.activities.errors import ShiftCancelled, ShiftOver
 from volunteers.activities.models import Shift
 from volunteers.attendance import errors
-from volunteers.attendance.models import Attendance, WaitingPlace
+from volunteers.attendance.models.attendances import Attendance
+from volunteers.attendance.models.places import WaitingPlace
 from volunteers.attendance.services import presence, telling
 from volunteers.people.models import Volunteer
 
@@ -62,17 +63,18 @@ def sign_up_or_wait(*, shift: Shift, volunteer: User) -> Attendance | WaitingPla
 
 
 @transaction.atomic
-def cancel(*, attendance: Attendance) -> Attendance:
+def cancel(*, attendance: Attendance, now: datetime | None = None) -> Attendance:
     """Cancel a sign-up before check-in, and give the place to the first in line. Idempotent.
 
-    Raises AttendanceStatusWrong once the volunteer has checked in, ShiftOver.
+    ``now`` is given to replay the past. Raises AttendanceStatusWrong once the volunteer has checked
+    in, ShiftOver.
     """
     (shift,) = lock_shifts(attendance.community_id, [attendance.shift_id])
     attendance = presence.locked(attendance)
     if attendance.status == Attendance.Status.CANCELLED:
         return attendance
     presence.require(attendance, Attendance.Status.SIGNED_UP)
-    if shift.ends_at <= timezone.now():
+    if shift.ends_at <= (now or timezone.now()):
         raise ShiftOver
     give_back(attendance)
     promote([shift])
@@ -102,8 +104,9 @@ def end_what_runs(leaving: Leaving) -> None:
         **leaving.whose,
     )
     waiting = WaitingPlace.objects.filter(status=WaitingPlace.Status.WAITING, **leaving.whose)
-    # Nobody moves up in these shifts once they are locked, nor signs up: that needs the membership.
-    ids = [*running.values_list("shift", flat=True), *waiting.values_list("shift", flat=True)]
+    # They move up in none of these shifts once those are locked, and sign up for none: that needs
+    # the role, which leaving has locked. Lists are read first, for from there they become places.
+    ids = [*waiting.values_list("shift", flat=True), *running.values_list("shift", flat=True)]
     shifts = lock_shifts(leaving.community_id, ids)
     end_waiting(lock(waiting), WaitingPlace.Status.LEFT)
     # All of them are locked before the first is ended.
@@ -137,11 +140,10 @@ def promote(shifts: Sequence[Shift]) -> None:
     # Each kind of row is locked for all the shifts at once, in its order.
     community_id = next(iter(lines)).community_id
     people = {one.volunteer_id for line in lines.values() for one in line}
-    held = Attendance.objects.filter(
+    theirs = Attendance.objects.filter(
         community=community_id, shift__in=list(lines), volunteer__in=people
-    )
-    related = held.select_related("shift__activity", "community", "volunteer")
-    known = {(one.shift_id, one.volunteer_id): one for one in lock(related)}
+    ).select_related("shift__activity", "community", "volunteer")
+    known = {(one.shift_id, one.volunteer_id): one for one in lock(theirs)}
     hold(community_id, people)
     for shift, line in lines.items():
         free = places[shift]

@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from math import asin, cos, radians, sin, sqrt
 from uuid import UUID
 
 from django.db import transaction
@@ -13,7 +12,8 @@ from django.utils import timezone
 
 from backend.communities.models import Community, Membership
 from volunteers.activities.models import Shift
-from volunteers.attendance.models import Attendance, PositionMark, Signal
+from volunteers.attendance.models.attendances import Attendance, PositionMark, Signal
+from volunteers.attendance.positions import Position, distance_metres
 
 Status = Attendance.Status
 LOOKED_AT_ONCE = 500  # records
@@ -21,7 +21,6 @@ FASTEST_METRES_PER_SECOND = 33  # 120 km/h
 NEAR_METRES = 1_000  # between venues that no speed is reckoned for
 NEXT_TO = timedelta(hours=12)  # an attendance so long before or after is compared
 LATEST_SHIFTS, FEWEST_SHIFTS = 10, 5  # of a team, that a leader's marks are looked at over
-EARTH_METRES = 6_371_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +31,7 @@ class Stay:
     community_id: UUID
     since: datetime
     until: datetime | None
-    venue: tuple[float, float] | None  # latitude and longitude, as the venue has them
+    venue: Position | None
 
 
 @transaction.atomic
@@ -110,12 +109,15 @@ def _stays(rows: list[Attendance]) -> dict[UUID, list[Stay]]:
         .exclude(status__in=Attendance.DOES_NOT_COUNT)
         .values_list(
             *("pk", "community_id", "volunteer_id", "checked_in_at", "checked_out_at"),
-            *("shift__activity__venue__latitude", "shift__activity__venue__longitude"),
+            *(
+                f"shift__activity__venue__{name}"
+                for name in ("latitude", "longitude", "coord_type")
+            ),
         )
     )
-    for pk, community_id, volunteer_id, since, until, latitude, longitude in theirs:
+    for pk, community_id, volunteer_id, since, until, *point in theirs:
         assert since is not None
-        venue = None if latitude is None or longitude is None else (latitude, longitude)
+        venue = None if None in point else Position(*point)
         stays[volunteer_id].append(Stay(pk, community_id, since, until, venue))
     return stays
 
@@ -132,7 +134,7 @@ def _is_elsewhere(row: Attendance, stays: list[Stay]) -> bool:
 
 
 def _is_too_fast(row: Attendance, stays: list[Stay]) -> bool:
-    """Whether nobody gets from the venue before to this one, or to the next, in that time."""
+    """Tell whether nobody gets from the venue before to this one, or to the next, in that time."""
     mine = next((stay for stay in stays if stay.attendance_id == row.pk), None)
     if mine is None or mine.venue is None:
         return False
@@ -142,21 +144,13 @@ def _is_too_fast(row: Attendance, stays: list[Stay]) -> bool:
         first, second = sorted((mine, other), key=lambda stay: stay.since)
         assert first.venue is not None
         assert second.venue is not None
-        metres = _metres(first.venue, second.venue)
+        metres = distance_metres(first.venue, second.venue)
         if first.until is None or metres <= NEAR_METRES:
             continue
         seconds = max((second.since - first.until).total_seconds(), 0)
         if metres > FASTEST_METRES_PER_SECOND * seconds:
             return True
     return False
-
-
-def _metres(one: tuple[float, float], other: tuple[float, float]) -> float:
-    """Return the distance on the ground; the systems of coordinates differ by less than 1 km."""
-    (north, east), (other_north, other_east) = (map(radians, point) for point in (one, other))
-    half = sin((other_north - north) / 2) ** 2
-    half += cos(north) * cos(other_north) * sin((other_east - east) / 2) ** 2
-    return 2 * EARTH_METRES * asin(sqrt(half))
 
 
 def _teams_always_there(community: Community, rows: list[Attendance]) -> set[UUID | None]:

@@ -9,7 +9,8 @@ from django.utils import timezone
 from backend.communities.models import Community
 from backend.notices import services as notices
 from volunteers.activities.models import Shift
-from volunteers.attendance.models import Attendance, WaitingPlace
+from volunteers.attendance.models.attendances import Attendance
+from volunteers.attendance.models.places import WaitingPlace
 
 Place = Attendance | WaitingPlace
 

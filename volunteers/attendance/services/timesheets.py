@@ -20,7 +20,7 @@ from volunteers.activities.errors import CategoryUnknown, ShiftCancelled, ShiftT
 from volunteers.activities.models import Activity, Shift
 from volunteers.activities.services import LONGEST_SHIFT
 from volunteers.attendance import errors
-from volunteers.attendance.models import Attendance
+from volunteers.attendance.models.attendances import Attendance
 
 What = tuple[str, str, datetime, datetime]  # a shift: its activity, category and times
 
@@ -207,7 +207,7 @@ def _compare_with_the_record(
                     AND tstzrange(checked_in_at, checked_out_at, '[)')
                         && tstzrange(entry.since, entry.until, '[)')
                     AND checked_in_at IS NOT NULL
-                    AND NOT (status IN ('rejected', 'cancelled', 'voided'))
+                    AND NOT (status IN ('rejected', 'cancelled', 'voided', 'no_show'))
                 OFFSET 0
             ) AS known
             """,

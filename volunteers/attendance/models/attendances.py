@@ -1,7 +1,7 @@
-"""Volunteers, what they do and what they report."""
+"""Attendances, and claims about them that were refused."""
 
 from datetime import datetime
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import pgtrigger
 from django.contrib.postgres.constraints import ExclusionConstraint
@@ -16,12 +16,12 @@ from django.db.models import F, Func, Q
 from django.db.models.functions import Now
 
 from backend import clocks
-from backend.communities.models import Community, TenantModel
-from backend.tables import PersonKey, TenantForeignKey, never, stays, together
-from points.ledger.clock import ClockTimestamp
+from backend.communities.models import TenantModel
+from backend.tables import PersonKey, TenantForeignKey, never
 from volunteers.activities.models import Shift
-from volunteers.people.models import Volunteer
-from volunteers.teams.models import Team
+
+if TYPE_CHECKING:
+    from volunteers.attendance.models.objections import Evaluation, Objection
 
 
 def beyond_a_void(*may_change: str) -> str:
@@ -290,81 +290,6 @@ class Attendance(TenantModel):
         return f"hours:{self.pk}"
 
 
-class WaitingPlace(TenantModel):
-    """A volunteer's place on the waiting list of a full shift: waiting → promoted, or ended.
-
-    Whatever frees a place gives it to the first in line within its transaction, so a shift that
-    somebody waits for is full. ``passed_over`` are those who could not take the place they were
-    offered; ``ended`` are those for whom the shift was cancelled or is over.
-    """
-
-    class Status(models.TextChoices):
-        WAITING = "waiting"
-        PROMOTED = "promoted"
-        LEFT = "left"
-        PASSED_OVER = "passed_over"
-        ENDED = "ended"
-
-    shift = TenantForeignKey(Shift, models.PROTECT, related_name="waiting_places", db_index=False)
-    volunteer = PersonKey()
-    status = models.CharField(max_length=11, choices=Status, default=Status.WAITING)
-    # The order of the list: read under the shift's lock, so no two are the same.
-    since_at = models.DateTimeField(db_default=ClockTimestamp())
-    ended_at = models.DateTimeField(null=True)
-
-    class Meta:
-        constraints: ClassVar = [
-            models.UniqueConstraint(
-                name="waiting_place_once",
-                fields=["community", "shift", "volunteer"],
-                condition=Q(status="waiting"),
-            ),
-            models.CheckConstraint(
-                name="waiting_place_is_complete",
-                condition=Q(status="waiting", ended_at__isnull=True)
-                | ~Q(status="waiting") & Q(ended_at__isnull=False),
-            ),
-        ]
-        indexes: ClassVar = [
-            models.Index(name="waiting_place_in_line", fields=["community", "shift", "since_at"]),
-            models.Index(name="waiting_place_of_person", fields=["community", "volunteer", "-id"]),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.volunteer_id} for {self.shift_id}: {self.status}"
-
-
-class CallOut(TenantModel):
-    """A call for volunteers for a shift: ``told`` people were told of it by a notice.
-
-    The conditions say who they were, of the community's volunteers who could come; an empty one
-    leaves out nobody.
-    """
-
-    shift = TenantForeignKey(Shift, models.PROTECT, related_name="call_outs", db_index=False)
-    team = TenantForeignKey(
-        Team, models.PROTECT, related_name="call_outs", db_index=False, null=True
-    )
-    estate = models.ForeignKey(
-        Community, models.PROTECT, related_name="+", db_index=False, null=True
-    )
-    kind = models.CharField(max_length=10, choices=Volunteer.Kind, blank=True)
-    skill = models.CharField(max_length=20, blank=True)
-    message = models.CharField(max_length=200)
-    told = models.PositiveIntegerField()
-    called_by = PersonKey()
-    called_at = models.DateTimeField(db_default=Now())
-    ended_at = models.DateTimeField(null=True)
-
-    class Meta:
-        indexes: ClassVar = [
-            models.Index(name="call_out_of_shift", fields=["community", "shift", "-id"])
-        ]
-
-    def __str__(self) -> str:
-        return f"call for {self.shift_id}"
-
-
 class RefusedClaim(TenantModel):
     """A refused check-in, check-out or mark that a phone reported later, kept for staff.
 
@@ -406,148 +331,3 @@ class RefusedClaim(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.act} at {self.claimed_at}: {self.refused_as}"
-
-
-class Gate(TenantModel):
-    """A page at the door that shows the venue's code of one shift, by an unguessable link.
-
-    The link ends with the shift, or when whoever handles the shift closes the page.
-    """
-
-    shift = TenantForeignKey(Shift, models.PROTECT, related_name="gates", db_index=False)
-    opened_at = models.DateTimeField(db_default=Now())
-    opened_by = PersonKey()
-    closed_at = models.DateTimeField(null=True)
-    closed_by = PersonKey(null=True)
-
-    class Meta:
-        constraints: ClassVar = [
-            models.UniqueConstraint(
-                name="gate_once",
-                fields=["community", "shift"],
-                condition=Q(closed_at__isnull=True),
-            ),
-            models.CheckConstraint(
-                name="gate_closed_is_complete", condition=together("closed_at", "closed_by")
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"gate of {self.shift_id}"
-
-
-def _final_but_for(*words: str) -> str:
-    """Return the trigger condition that an update does more than an erasure of ``words``."""
-    names = ",".join(words)
-    fresh = " OR ".join(f"NEW.{name} <> OLD.{name} AND NEW.{name} <> ''" for name in words)
-    rest = f"to_jsonb({{0}}) - '{{{{{names}}}}}'::text[]"
-    return f"{rest.format('OLD')} IS DISTINCT FROM {rest.format('NEW')} OR {fresh}"
-
-
-class Correction(TenantModel):
-    """Times of an attendance set right before anybody verified it; both sides are kept."""
-
-    attendance = TenantForeignKey(
-        Attendance, models.PROTECT, related_name="corrections", db_index=False
-    )
-    was_in_at = models.DateTimeField()
-    was_out_at = models.DateTimeField()
-    checked_in_at = models.DateTimeField()
-    checked_out_at = models.DateTimeField()
-    reason = models.CharField(max_length=200, blank=True)  # an erasure empties it
-    corrected_by = PersonKey()
-    corrected_at = models.DateTimeField(db_default=Now())
-
-    class Meta:
-        indexes: ClassVar = [
-            models.Index(name="correction_of_hours", fields=["community", "attendance", "id"])
-        ]
-        triggers: ClassVar = [
-            *stays("correction"),
-            never("correction_is_final", _final_but_for("reason")),
-        ]
-
-    def __str__(self) -> str:
-        return f"correction of {self.attendance_id}"
-
-
-class Objection(TenantModel):
-    """Words against a decision on hours, for somebody else to decide on: open → upheld | dismissed.
-
-    The volunteer appeals against a rejection or a no-show; anybody else of the community objects
-    to hours that are public. Each person does so once.
-    """
-
-    class Status(models.TextChoices):
-        OPEN = "open"
-        UPHELD = "upheld"
-        DISMISSED = "dismissed"
-
-    attendance = TenantForeignKey(
-        Attendance, models.PROTECT, related_name="objections", db_index=False
-    )
-    raised_by = PersonKey()
-    is_appeal = models.BooleanField()  # the volunteer's own
-    words = models.CharField(max_length=500, blank=True)  # an erasure empties it
-    raised_at = models.DateTimeField(db_default=Now())
-    status = models.CharField(max_length=9, choices=Status, default=Status.OPEN)
-    decided_by = PersonKey(null=True)
-    decided_at = models.DateTimeField(null=True)
-    answer = models.CharField(max_length=200, blank=True)  # an erasure empties it
-
-    class Meta:
-        constraints: ClassVar = [
-            models.UniqueConstraint(
-                name="objection_once", fields=["community", "attendance", "raised_by"]
-            ),
-            models.CheckConstraint(
-                name="objection_decided_by_another", condition=~Q(decided_by=F("raised_by"))
-            ),
-            models.CheckConstraint(
-                name="objection_decision_is_complete",
-                condition=Q(status="open", decided_by__isnull=True, decided_at__isnull=True)
-                | ~Q(status="open") & Q(decided_by__isnull=False, decided_at__isnull=False),
-            ),
-        ]
-        indexes: ClassVar = [
-            models.Index(name="objection_newest", fields=["community", "-id"]),
-            models.Index(
-                name="objection_open",
-                fields=["community", "attendance"],
-                condition=Q(status="open"),
-            ),
-        ]
-        triggers: ClassVar = [
-            *stays("objection"),
-            never(
-                "objection_is_final",
-                f"OLD.status <> 'open' AND ({_final_but_for('words', 'answer')})",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"objection to {self.attendance_id}: {self.status}"
-
-
-class Evaluation(TenantModel):
-    """How service was, by the person it was for, or as staff were told: one a record."""
-
-    attendance = TenantForeignKey(
-        Attendance, models.PROTECT, related_name="evaluations", db_index=False
-    )
-    stars = models.PositiveSmallIntegerField()
-    words = models.CharField(max_length=200, blank=True)  # an erasure empties it
-    given_by = PersonKey()
-    is_relayed = models.BooleanField()  # by staff, of the person served
-    given_at = models.DateTimeField(db_default=Now())
-
-    class Meta:
-        constraints: ClassVar = [
-            models.UniqueConstraint(name="evaluation_once", fields=["community", "attendance"]),
-            models.CheckConstraint(
-                name="evaluation_has_one_to_five_stars", condition=Q(stars__range=(1, 5))
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.stars} stars for {self.attendance_id}"
