@@ -1,4 +1,4 @@
-"""The spreadsheet of hours that staff keep, and the roster of a shift."""
+"""The spreadsheets of hours and of sign-ups that staff keep, and the roster of a shift."""
 
 from collections.abc import Sequence
 
@@ -10,23 +10,26 @@ from backend.accounts.phones import digest, mask
 from backend.accounts.selectors import numbers_withdrawn
 from backend.communities.models import Community
 from backend.errors import Refusal
+from backend.events.models import Status as Planned
 from backend.files import spreadsheets
 from backend.files.spreadsheets import Cell
 from backend.imports import cells
 from backend.imports.reader import Column, Row, RowError
 from backend.imports.run import BatchOutcome
 from backend.imports.sheet import Sheet
-from backend.names import is_one_person
+from backend.names import is_one_person, of_thing
 from points.rules.errors import RuleMissing
 from volunteers.activities.errors import CategoryUnknown
 from volunteers.activities.models import Shift
+from volunteers.activities.sheets import ACTIVITY, STARTS
 from volunteers.attendance import selectors
 from volunteers.attendance.models.attendances import Attendance
-from volunteers.attendance.services import hours, timesheets
+from volunteers.attendance.services import hours, sign_ups, timesheets
 from volunteers.people import selectors as people
 from volunteers.people.errors import VolunteerLeft
 from volunteers.people.models import Volunteer
 from volunteers.people.sheets import NAME, PHONE, left_alone, phone_error
+from volunteers.teams.sheets import error_of, volunteers_named
 
 FACTS = ("activity", "category", "checked_in_at", "checked_out_at")
 
@@ -107,6 +110,56 @@ class HoursSheet(Sheet):
             return left_alone(row, VolunteerLeft())
         reason = _("Nobody with this phone number volunteers here.")
         return phone_error(row, "volunteer_unknown", reason)
+
+
+class SignUpsSheet(Sheet):
+    """活动, 开始, 姓名, 手机号: a volunteer with a place in a planned shift a row.
+
+    Whoever has the place already is left alone; a full shift refuses the row.
+    """
+
+    @property
+    def columns(self) -> Sequence[Column]:
+        moment = cells.local_datetime(self.community.timezone)
+        return (
+            Column(header=ACTIVITY, name="activity", parse=cells.text(max_length=80)),
+            Column(header=STARTS, name="starts_at", parse=moment),
+            NAME,
+            PHONE,
+        )
+
+    def take(self, rows: list[Row]) -> BatchOutcome:
+        known = volunteers_named(self.community, rows)
+        planned = Shift.objects.filter(
+            community=self.community,
+            starts_at__in={row.values["starts_at"] for row in rows},
+            status=Planned.PLANNED,
+        ).select_related("activity")
+        shifts = {(one.activity.title_compared, one.starts_at): one for one in planned}
+        created, unchanged = 0, 0
+        errors: list[RowError] = []
+        for row in rows:
+            volunteer = known.get(digest(row.values["phone"]))
+            shift = shifts.get((of_thing(row.values["activity"]), row.values["starts_at"]))
+            if error := error_of(row, volunteer):
+                errors.append(error)
+            elif shift is None:
+                reason = _("No shift of this activity begins then.")
+                errors.append(RowError(row.line, STARTS, "shift_unknown", reason))
+            else:
+                assert volunteer is not None
+                places = Attendance.objects.filter(
+                    community=self.community, shift=shift, volunteer=volunteer.user
+                )
+                is_new = not places.exclude(status=Attendance.Status.CANCELLED).exists()
+                try:
+                    sign_ups.sign_up(shift=shift, volunteer=volunteer.user)
+                except Refusal as refusal:
+                    reason = str(refusal.title)
+                    errors.append(RowError(row.line, STARTS, refusal.code, reason))
+                else:
+                    created, unchanged = created + is_new, unchanged + (not is_new)
+        return created, unchanged, errors
 
 
 def _verified(

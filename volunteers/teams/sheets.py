@@ -52,18 +52,12 @@ class TeamsSheet(Sheet):
         )
 
     def take(self, rows: list[Row]) -> BatchOutcome:
-        known = {
-            volunteer.user.phone_digest: volunteer
-            for volunteer in Volunteer.objects.filter(
-                community=self.community,
-                user__phone_digest__in={digest(row.values["phone"]) for row in rows},
-            ).select_related("user")
-        }
+        known = volunteers_named(self.community, rows)
         created, unchanged = 0, 0
         errors: list[RowError] = []
         for row in rows:
             volunteer = known.get(digest(row.values["phone"]))
-            if error := _error_of(row, volunteer):
+            if error := error_of(row, volunteer):
                 errors.append(error)
                 continue
             assert volunteer is not None
@@ -86,8 +80,15 @@ class TeamsSheet(Sheet):
         return created, unchanged, errors
 
 
-def _error_of(row: Row, volunteer: Volunteer | None) -> RowError | None:
-    """Return why nobody can be put on a team by the row."""
+def volunteers_named(community: Community, rows: list[Row]) -> dict[str | None, Volunteer]:
+    """Return the volunteers of the community whose phones rows name, by the phone's digest."""
+    named = {digest(row.values["phone"]) for row in rows}
+    found = Volunteer.objects.filter(community=community, user__phone_digest__in=named)
+    return {one.user.phone_digest: one for one in found.select_related("user")}
+
+
+def error_of(row: Row, volunteer: Volunteer | None) -> RowError | None:
+    """Return why the row names no volunteer of the community, None if it does."""
     if volunteer is None:
         reason = _("Nobody with this phone number volunteers here.")
         return phone_error(row, "volunteer_unknown", reason)
