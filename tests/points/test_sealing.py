@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import threading
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from django.db import OperationalError, connection, transaction
 
+from backend.audit import services as trail
 from points import verify_receipt
 from points.kinds import AccountKind
 from points.ledger import selectors
@@ -85,6 +86,22 @@ def test_what_is_posted_is_sealed_in_batches_in_its_order(lake, post, sizes):
     assert [one for ids in sealed(lake) for one in ids] == posted
     assert not Unsealed.objects.exists()
     assert sealing.seal(community=lake) == []
+
+
+@pytest.mark.usefixtures("batches_of_three")
+def test_no_kind_is_sealed_ahead_of_one_that_waits_for_the_next_batch(
+    lake, zhao, post, monkeypatch
+):
+    monkeypatch.setattr("points.seals.checks.LONGEST_TRANSACTION", timedelta(0))
+    posted = post(4)
+    with transaction.atomic():
+        entry = trail.record("rule.publish", actor=zhao, community=lake, target=lake)
+
+    first, second = sealing.seal(community=lake)
+
+    assert (first.transfer_ids, first.other_ids) == (posted[:3], [])
+    assert (second.transfer_ids, second.other_ids) == (posted[3:], [entry.pk])
+    assert found_in_books(lake) == []
 
 
 def test_a_seal_says_all_that_its_head_is_made_of(lake, post):

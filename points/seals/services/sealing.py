@@ -44,10 +44,16 @@ def _close_batch(community: Community, after: dict[str, UUID]) -> Seal | None:
         if not cursor.fetchone()[0]:
             return None
         cursor.execute(_IN_ORDER)
-        batch: dict[tuple[str, UUID], str] = {}
+        waits: dict[str, list[tuple[UUID, UUID]]] = {}
         for kind in after:
             cursor.execute(_WAITING, [community.pk, kind, after[kind], BATCH])
-            waiting = {row_id: mark for mark, row_id in cursor.fetchall()}
+            waits[kind] = cursor.fetchall()
+        # Where more waits of a kind than one batch holds, none of another kind overtakes it: what
+        # is left would seem to have come after the seal.
+        full = [max(marked)[0] for marked in waits.values() if len(marked) == BATCH]
+        batch: dict[tuple[str, UUID], str] = {}
+        for kind, marked in waits.items():
+            waiting = {row_id: mark for mark, row_id in marked if not full or mark <= min(full)}
             if not waiting:
                 continue
             after[kind] = max(waiting.values())
