@@ -1,5 +1,7 @@
 """Queries for activities and shifts, named for the reader."""
 
+from uuid import UUID
+
 from django.db.models import Case, Exists, OuterRef, Q, QuerySet, UUIDField, When
 from django.db.models.functions import Now
 
@@ -7,7 +9,9 @@ from backend.accounts.models import User
 from backend.communities.models import Community, Role
 from backend.communities.selectors import HANDLES, WATCHES_OVER, communities_of, in_reach
 from backend.events.models import Status
+from volunteers.activities.errors import TeamUnknown
 from volunteers.activities.models import Activity, ServicePolicy, Shift
+from volunteers.teams.models import Team
 from volunteers.teams.selectors import in_teams_led_by
 
 IS_TO_COME = Q(status=Status.PLANNED, ends_at__gt=Now())  # of shifts: running ones too
@@ -93,6 +97,14 @@ def shifts_in(place: Community) -> QuerySet[Shift]:
 def shifts_of(activity: Activity) -> QuerySet[Shift]:
     """Return the shifts of ``activity``, soonest first."""
     return _shifts().filter(community=activity.community_id, activity=activity)
+
+
+def team_in(community_id: UUID, team_id: UUID) -> Team:
+    """Return the team of this id in a community. Raises TeamUnknown, also if it was dissolved."""
+    team = Team.objects.filter(community=community_id, pk=team_id, dissolved_at=None).first()
+    if team is None:
+        raise TeamUnknown
+    return team
 
 
 def policy_of(community: Community) -> ServicePolicy:

@@ -23,7 +23,7 @@ from points.rules import selectors as points
 from volunteers.activities import errors
 from volunteers.activities.errors import ActivityCancelled, ShiftTimesInvalid
 from volunteers.activities.models import Activity, ServicePolicy, Shift, ShiftPattern
-from volunteers.activities.selectors import policy_of
+from volunteers.activities.selectors import policy_of, team_in
 from volunteers.people.models import Volunteer
 from volunteers.teams.models import Team
 from volunteers.teams.selectors import led_by
@@ -110,9 +110,8 @@ def settled(activity: Activity, facts: dict[str, Any], by: User | None) -> dict[
 
 
 def _team_of(activity: Activity, team_id: UUID) -> Team:
-    there = Team.objects.filter(community=activity.community_id, pk=team_id, dissolved_at=None)
-    team = there.first()
-    if team is None or activity.estate_id not in (None, team.estate_id):
+    team = team_in(activity.community_id, team_id)
+    if activity.estate_id not in (None, team.estate_id):
         raise errors.TeamUnknown
     return team
 

@@ -42,7 +42,6 @@ from backend.communities.selectors import (
 from backend.days import first_moment
 from backend.events.models import Status as Planned
 from backend.registries.volunteering import Service, Standing
-from volunteers.activities.errors import TeamUnknown
 from volunteers.activities.models import Activity, ServicePolicy, Shift
 from volunteers.activities.selectors import in_charge
 from volunteers.attendance import codes
@@ -154,14 +153,6 @@ def with_turnout(volunteers: QuerySet[Volunteer], user: User | None = None) -> Q
         return Coalesce(Subquery(rows.order_by().values("volunteer").values(n=Count("pk"))), 0)
 
     return volunteers.annotate(attended=count(attended), no_shows=count(no_shows))
-
-
-def team_in(community_id: UUID, team_id: UUID) -> Team:
-    """Return the team of this id in a community. Raises TeamUnknown, also if it was dissolved."""
-    team = Team.objects.filter(community=community_id, pk=team_id, dissolved_at=None).first()
-    if team is None:
-        raise TeamUnknown
-    return team
 
 
 def who_could_come(

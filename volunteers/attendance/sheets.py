@@ -27,9 +27,8 @@ from volunteers.attendance.models.attendances import Attendance
 from volunteers.attendance.services import hours, sign_ups, timesheets
 from volunteers.people import selectors as people
 from volunteers.people.errors import VolunteerLeft
-from volunteers.people.models import Volunteer
-from volunteers.people.sheets import NAME, PHONE, left_alone, phone_error
-from volunteers.teams.sheets import error_of, volunteers_named
+from volunteers.people.sheets import NAME, PHONE, left_alone, phone_error, volunteers_named
+from volunteers.teams.sheets import error_of
 
 FACTS = ("activity", "category", "checked_in_at", "checked_out_at")
 
@@ -59,12 +58,7 @@ class HoursSheet(Sheet):
 
     def take(self, rows: list[Row]) -> BatchOutcome:
         digests = [digest(row.values["phone"]) for row in rows]
-        known = {
-            volunteer.user.phone_digest: volunteer
-            for volunteer in Volunteer.objects.filter(
-                community=self.community, user__phone_digest__in=set(digests)
-            ).select_related("user")
-        }
+        known = volunteers_named(self.community, rows)
         strangers = {_who(row): d for row, d in zip(rows, digests, strict=True) if d not in known}
         withdrawn = numbers_withdrawn(strangers)
         others = {

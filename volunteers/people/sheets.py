@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from django.utils.translation import gettext as _
 
+from backend.accounts.phones import digest
 from backend.communities.models import Community
 from backend.errors import Refusal
 from backend.imports import cells
@@ -69,6 +70,13 @@ class VolunteersSheet(Sheet):
                 continue
             created, unchanged = created + is_new, unchanged + (not is_new)
         return created, unchanged, errors
+
+
+def volunteers_named(community: Community, rows: list[Row]) -> dict[str | None, Volunteer]:
+    """Return the volunteers of the community whose phones rows name, by the phone's digest."""
+    named = {digest(row.values["phone"]) for row in rows}
+    found = Volunteer.objects.filter(community=community, user__phone_digest__in=named)
+    return {one.user.phone_digest: one for one in found.select_related("user")}
 
 
 def _says(row: Row) -> tuple[str, str, str]:

@@ -69,11 +69,6 @@ def members_of(team: Team) -> QuerySet[TeamMember]:
     return _members(Q(community=team.community_id, team=team))
 
 
-def members_watched_by(user: User) -> QuerySet[TeamMember]:
-    """Return the members whom ``user`` may see: as staff, as auditor, or leading their team."""
-    return _members(_of_staff(user, WATCHES_OVER) | in_teams_led_by(user))
-
-
 def memberships_of(user: User) -> QuerySet[TeamMember]:
     """Return the places that ``user`` has, had or asked for in teams."""
     return _members(_own(user))

@@ -18,7 +18,7 @@ from backend.imports.sheet import Sheet
 from backend.names import is_one_person
 from volunteers.people.errors import VolunteerLeft
 from volunteers.people.models import Volunteer
-from volunteers.people.sheets import NAME, PHONE, left_alone, phone_error
+from volunteers.people.sheets import NAME, PHONE, left_alone, phone_error, volunteers_named
 from volunteers.teams import selectors
 from volunteers.teams.errors import TeamDiffers
 from volunteers.teams.models import Team
@@ -78,13 +78,6 @@ class TeamsSheet(Sheet):
                 continue
             created, unchanged = created + is_new, unchanged + (not is_new)
         return created, unchanged, errors
-
-
-def volunteers_named(community: Community, rows: list[Row]) -> dict[str | None, Volunteer]:
-    """Return the volunteers of the community whose phones rows name, by the phone's digest."""
-    named = {digest(row.values["phone"]) for row in rows}
-    found = Volunteer.objects.filter(community=community, user__phone_digest__in=named)
-    return {one.user.phone_digest: one for one in found.select_related("user")}
 
 
 def error_of(row: Row, volunteer: Volunteer | None) -> RowError | None:

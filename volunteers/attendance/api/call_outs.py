@@ -13,7 +13,7 @@ from backend.api.views import ListView, OpenView, below, seen, writes
 from backend.communities.api.serializers import CommunityInBriefSerializer
 from volunteers.activities.api.shifts import ShiftInBriefSerializer
 from volunteers.activities.models import Shift
-from volunteers.activities.selectors import shifts_handled_by, shifts_watched_by
+from volunteers.activities.selectors import shifts_handled_by, shifts_watched_by, team_in
 from volunteers.attendance import selectors
 from volunteers.attendance.api.evidence import MarkField
 from volunteers.attendance.models.places import CallOut
@@ -81,7 +81,7 @@ class ShiftCallOutsView(ListView[CallOut]):
         called.
         """
         if team_id:
-            facts["team"] = selectors.team_in(shift.community_id, team_id)
+            facts["team"] = team_in(shift.community_id, team_id)
         if estate_id:
             facts["estate"] = estate_in(shift.community, estate_id)
         return call_outs.call_out(shift=shift, called_by=user, **facts)
