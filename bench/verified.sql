@@ -103,6 +103,6 @@ WITH acts AS (
     RETURNING id
 )
 INSERT INTO points_unsealed (id, community_id, kind, row_id)
-SELECT gen_random_uuid(), %(community)s, 'audit', acts.id FROM acts;
+SELECT acts.id, %(community)s, 'audit', acts.id FROM acts;
 
 INSERT INTO points_unsealed (id, community_id) SELECT line.transfer, %(community)s FROM line;
