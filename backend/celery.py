@@ -8,9 +8,10 @@ import os
 from logging.config import dictConfig
 from typing import Any
 
-from celery import Celery
+import celery
 from celery.signals import setup_logging, task_postrun, task_prerun
 from django.conf import settings
+from django.db import OperationalError
 
 from backend.request_id import follow
 
@@ -18,7 +19,20 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
 
 SWEEP_AT_MOST = 1_000  # rows that one sweep queues tasks for; the next sweep finds the rest
 
-app = Celery("linli")
+
+class Task(celery.Task):  # type: ignore[type-arg]
+    """A task that is tried again, for half an hour or so, while the database restarts.
+
+    Tasks may run twice, so each may. What is repeated by the clock within a minute expires earlier.
+    """
+
+    autoretry_for = (OperationalError,)
+    retry_backoff = True
+    retry_backoff_max = 60  # seconds
+    max_retries = 60
+
+
+app = celery.Celery("linli", task_cls=Task)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 # Every module of tasks has one that runs by the clock.
 app.autodiscover_tasks(lambda: [task.split(".tasks.")[0] for task in settings.CELERY_BEAT_SCHEDULE])

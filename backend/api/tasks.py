@@ -2,7 +2,6 @@
 
 from celery import shared_task
 from django.conf import settings
-from django.db import OperationalError
 from django.utils import timezone
 
 from backend.api.models import IdempotencyKey
@@ -10,7 +9,7 @@ from backend.api.models import IdempotencyKey
 BATCH = 5_000  # rows a statement; keeps each transaction short
 
 
-@shared_task(autoretry_for=(OperationalError,), retry_backoff=True)
+@shared_task
 def forget_old_idempotency_keys() -> None:
     """Delete answers older than ``settings.IDEMPOTENCY_KEEP``. Idempotent."""
     old = IdempotencyKey.objects.filter(

@@ -4,7 +4,6 @@ from uuid import UUID
 
 from celery import shared_task
 from django.conf import settings
-from django.db import OperationalError
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -26,7 +25,7 @@ def sweep_series() -> None:
         make_occurrences.delay(str(community_id), str(series_id))
 
 
-@shared_task(autoretry_for=(OperationalError,), retry_backoff=True)
+@shared_task
 def make_occurrences(community_id: str, series_id: str) -> None:
     """Make the occurrences of one series as far ahead as the settings say. Idempotent."""
     series = Series.objects.get(community=UUID(community_id), pk=UUID(series_id))

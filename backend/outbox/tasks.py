@@ -4,7 +4,6 @@ from itertools import zip_longest
 
 from celery import shared_task
 from django.conf import settings
-from django.db import OperationalError
 
 from backend.outbox import kinds, services
 
@@ -22,7 +21,7 @@ def sweep_outbox() -> None:
             work_outbox.apply_async(work, expires=settings.SWEEP_SECONDS)
 
 
-@shared_task(autoretry_for=(OperationalError,), retry_backoff=True)
+@shared_task
 def work_outbox(kind: str, share: dict[str, str]) -> None:
     """Try what is due of one share. Idempotent: a second run finds it done, or not due."""
     services.work(kind, share)

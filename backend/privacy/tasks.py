@@ -3,14 +3,13 @@
 from uuid import UUID
 
 from celery import shared_task
-from django.db import OperationalError
 from django.utils import timezone
 
 from backend.privacy import selectors
 from backend.privacy.services import erasure, exports
 
 
-@shared_task(autoretry_for=(OperationalError,), retry_backoff=True)
+@shared_task
 def remove_expired_exports() -> None:
     """Remove the files whose links have expired. Idempotent: a second run finds none."""
     exports.remove_expired()
@@ -24,7 +23,7 @@ def sweep_erasures() -> None:
     erasure.finish()
 
 
-@shared_task(autoretry_for=(OperationalError,), retry_backoff=True)
+@shared_task
 def erase_person(user_id: str) -> None:
     """Erase one person. Idempotent: a second run finds them erased."""
     erasure.erase(user_id=UUID(user_id))

@@ -1,12 +1,11 @@
 """Tasks of webhooks."""
 
 from celery import shared_task
-from django.db import OperationalError
 
 from backend.webhooks import services
 
 
-@shared_task(autoretry_for=(OperationalError,), retry_backoff=True)
+@shared_task
 def forget_old_webhooks() -> None:
     """Delete deliveries that ended 90 days ago and more. Idempotent."""
     services.forget_old()

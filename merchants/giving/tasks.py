@@ -3,7 +3,6 @@
 from uuid import UUID
 
 from celery import shared_task
-from django.db import OperationalError
 
 from backend.celery import SWEEP_AT_MOST
 from merchants.giving.services import wishes
@@ -17,7 +16,7 @@ def sweep_lapsed_wishes() -> None:
         reopen_wish.delay(str(community_id), str(wish_id))
 
 
-@shared_task(autoretry_for=(OperationalError,), retry_backoff=True)
+@shared_task
 def reopen_wish(community_id: str, wish_id: str) -> None:
     """Reopen a lapsed wish. Idempotent."""
     wishes.reopen(community_id=UUID(community_id), wish_id=UUID(wish_id))

@@ -3,7 +3,6 @@
 from uuid import UUID
 
 from celery import shared_task
-from django.db import OperationalError
 
 from backend.celery import SWEEP_AT_MOST
 from merchants.redemption.services import pay_codes
@@ -18,7 +17,7 @@ def sweep_expired_vouchers() -> None:
         release_voucher.delay(str(community_id), str(redemption_id))
 
 
-@shared_task(autoretry_for=(OperationalError,), retry_backoff=True)
+@shared_task
 def release_voucher(community_id: str, redemption_id: str) -> None:
     """Release a lapsed voucher. Idempotent: a second run finds it released."""
     redemption.expire(community_id=UUID(community_id), redemption_id=UUID(redemption_id))

@@ -4,7 +4,6 @@ from datetime import date
 from uuid import UUID
 
 from celery import shared_task
-from django.db import OperationalError
 
 from backend.communities.models import Community
 from backend.communities.selectors import tenants
@@ -18,7 +17,7 @@ def sweep_unsettled() -> None:
         draft_settlement.delay(str(community.pk), community.today.isoformat())
 
 
-@shared_task(autoretry_for=(OperationalError,), retry_backoff=True)
+@shared_task
 def draft_settlement(community_id: str, day: str) -> None:
     """Draft a community's due periods on ``day`` (ISO 8601). Idempotent: drafts none twice."""
     settlement.draft_due(

@@ -3,7 +3,6 @@
 from uuid import UUID
 
 from celery import shared_task
-from django.db import OperationalError
 
 from backend.communities.models import Community
 from backend.communities.selectors import tenants
@@ -17,7 +16,7 @@ def sweep_expiry() -> None:
         expire_community.delay(str(community_id))
 
 
-@shared_task(autoretry_for=(OperationalError,), retry_backoff=True)
+@shared_task
 def expire_community(community_id: str) -> None:
     """Take the expired points in one community. Idempotent: a second run finds nothing left."""
     expiry.expire(community=Community.objects.get(pk=UUID(community_id)))
@@ -30,7 +29,7 @@ def sweep_expiry_notices() -> None:
         tell_of_expiry.delay(str(community_id))
 
 
-@shared_task(autoretry_for=(OperationalError,), retry_backoff=True)
+@shared_task
 def tell_of_expiry(community_id: str) -> None:
     """Owe one community's notices. Idempotent: a second run owes none twice."""
     expiry.tell(community=Community.objects.get(pk=UUID(community_id)))

@@ -3,7 +3,6 @@
 from uuid import UUID
 
 from celery import shared_task
-from django.db import OperationalError
 
 from points.funds import services as funds
 from points.funds.models import Claim, Fund
@@ -17,7 +16,7 @@ def sweep_waiting_claims() -> None:
         take_up_claims.delay(str(community_id), str(fund_id))
 
 
-@shared_task(autoretry_for=(OperationalError,), retry_backoff=True)
+@shared_task
 def take_up_claims(community_id: str, fund_id: str) -> None:
     """Reserve for those who wait on one fund. Idempotent: a second run finds nobody to serve."""
     fund = Fund.objects.get(community=UUID(community_id), pk=UUID(fund_id))

@@ -3,7 +3,6 @@
 from uuid import UUID
 
 from celery import shared_task
-from django.db import OperationalError
 
 from backend.communities.models import Community
 from points.seals.models import Unsealed
@@ -17,7 +16,7 @@ def sweep_unsealed() -> None:
         seal_community.delay(str(community_id))
 
 
-@shared_task(autoretry_for=(OperationalError,), retry_backoff=True)
+@shared_task
 def seal_community(community_id: str) -> None:
     """Close what waits in one place. Idempotent: a second run finds nothing left to close."""
     for _ in sealing.close_batches(community=Community.objects.get(pk=UUID(community_id))):

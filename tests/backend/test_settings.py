@@ -3,8 +3,12 @@
 import runpy
 
 import pytest
+from celery.exceptions import Retry
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from django.db import OperationalError, connection
+
+from backend.celery import app
 
 
 @pytest.mark.parametrize("secret", ["LINLI_FIELD_KEYS", "LINLI_PHONE_INDEX_KEY"])
@@ -34,3 +38,19 @@ def test_sweeps_that_nobody_ran_do_not_pile_up():
         "merchants.giving.tasks.sweep_lapsed_wishes",
     }
     assert {sweeps[name]["options"]["expires"] for name in often} == {60}
+
+
+@pytest.mark.parametrize("name", settings.CELERY_BEAT_SCHEDULE)
+def test_what_finds_the_database_restarting_is_tried_again(name, django_db_blocker, monkeypatch):
+    app.loader.import_default_modules()
+    task, tried_again = app.tasks[name], []
+    monkeypatch.setattr(task, "retry", lambda **how: tried_again.append(how) or Retry())
+    monkeypatch.setitem(connection.settings_dict, "HOST", "/nowhere")
+
+    with django_db_blocker.unblock():
+        connection.close()
+        with pytest.raises(Retry):
+            task()
+
+    (how,) = tried_again
+    assert isinstance(how["exc"], OperationalError)

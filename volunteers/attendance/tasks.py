@@ -3,7 +3,6 @@
 from uuid import UUID
 
 from celery import shared_task
-from django.db import OperationalError
 from django.utils import timezone
 
 from backend.celery import SWEEP_AT_MOST
@@ -19,7 +18,7 @@ def sweep_ended_shifts() -> None:
         close_shift.delay(str(community_id), str(shift_id))
 
 
-@shared_task(autoretry_for=(OperationalError,), retry_backoff=True)
+@shared_task
 def close_shift(community_id: str, shift_id: str) -> None:
     """Close what a shift leaves open. Idempotent."""
     closing.close(community_id=UUID(community_id), shift_id=UUID(shift_id), now=timezone.now())
@@ -32,7 +31,7 @@ def sweep_signals() -> None:
         look_for_signals.delay(str(community_id))
 
 
-@shared_task(autoretry_for=(OperationalError,), retry_backoff=True)
+@shared_task
 def look_for_signals(community_id: str) -> None:
     """Look for signals in a community's attendances, until none is left. Idempotent."""
     while signals.look(community=Community.objects.get(pk=UUID(community_id))):
@@ -46,7 +45,7 @@ def sweep_published_hours() -> None:
         finalise_published_hours.delay(str(community_id))
 
 
-@shared_task(autoretry_for=(OperationalError,), retry_backoff=True)
+@shared_task
 def finalise_published_hours(community_id: str) -> None:
     """Verify a community's hours that were public long enough. Idempotent."""
     while hours.finalise(community=Community.objects.get(pk=UUID(community_id))):

@@ -1,12 +1,11 @@
 """Celery tasks of reports."""
 
 from celery import shared_task
-from django.db import OperationalError
 
 from volunteers.reports.services import reports
 
 
-@shared_task(autoretry_for=(OperationalError,), retry_backoff=True)
+@shared_task
 def forget_old_coordinates() -> None:
     """Drop the coordinates of reports older than 30 days. Idempotent."""
     reports.drop_old_coordinates()
