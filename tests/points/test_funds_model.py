@@ -274,9 +274,9 @@ class Real:
         ledger.reverse(
             community_id=self.lake.pk,
             transfer_id=paid.pk,
-            key=f"void:{claim.pk}",
-            reason="void",
-            source=f"undo:void:{claim.pk}",
+            key=f"undo:{claim.pk}",
+            reason="undo",
+            source=f"undo:{claim.pk}",
         )
         return funds.take_up(fund=claim.fund)
 
