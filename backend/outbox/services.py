@@ -20,8 +20,8 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Min, QuerySet, Window
-from django.db.models.functions import RowNumber
+from django.db.models import Count, F, QuerySet, Window
+from django.db.models.functions import Random, RowNumber
 
 from backend import clocks
 from backend.accounts.models import User
@@ -50,20 +50,21 @@ def due(kind: Kind, now: datetime | None = None) -> QuerySet[Any]:
 def shares(name: str) -> list[dict[str, str]]:
     """List the shares of a kind that have due rows, as text. Takes no lock.
 
-    The first share of each community comes before any community's second, and among those the one
-    that has waited longest.
+    The first share of each community comes before any community's second. Among those it is by lot:
+    where workers manage only some before the next sweep, whoever waited longest would be those each
+    time, until all of theirs is done.
     """
     kind = registered[name]
     if not kind.is_ready():
         return []
     if not kind.share:
         return [{}] if due(kind).exists() else []
-    longest = due(kind).order_by().values(*kind.share).annotate(waits_since=Min("next_at"))
-    order = "waits_since"
+    found = due(kind).order_by().values(*kind.share).annotate(rows=Count("pk"))
+    order: list[Any] = [Random()]
     if kind.is_tenants and kind.fair_by:
-        turn = Window(RowNumber(), partition_by=F("community_id"), order_by=order)
-        longest, order = longest.annotate(turn=turn), "turn"
-    found = longest.order_by(order, "waits_since")[: kind.shares_at_most]
+        turn = Window(RowNumber(), partition_by=F("community_id"), order_by=Random())
+        found, order = found.annotate(turn=turn), ["turn", *order]
+    found = found.order_by(*order)[: kind.shares_at_most]
     return [{column: str(row[column]) for column in kind.share} for row in found]
 
 

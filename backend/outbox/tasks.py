@@ -1,5 +1,6 @@
 """Tasks of the outbox: find whose turn it is, try what they are owed."""
 
+import random
 from itertools import zip_longest
 
 from celery import shared_task
@@ -10,12 +11,13 @@ from backend.outbox import kinds, services
 
 @shared_task
 def sweep_outbox() -> None:
-    """Queue work for every share that has due rows, one of each kind in turn.
+    """Queue work for every share that has due rows, one of each kind in turn, kinds by lot.
 
     Work that nobody began before the next sweep is dropped and queued anew: what keeps workers
     waiting must not pile up before everything else.
     """
-    queued = [[(name, share) for share in services.shares(name)] for name in kinds.registered]
+    names = random.sample([*kinds.registered], len(kinds.registered))
+    queued = [[(name, share) for share in services.shares(name)] for name in names]
     for turn in zip_longest(*queued):
         for work in filter(None, turn):
             work_outbox.apply_async(work, expires=settings.SWEEP_SECONDS)
