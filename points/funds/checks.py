@@ -81,7 +81,7 @@ _QUEUE = """
         AND coalesce(c.resolved_at, c.reserved_at) >= %(since)s AND w.waiting_since < c.reserved_at
         AND CASE
             WHEN w.status = 'waiting' THEN true
-            WHEN w.reserved_at > w.waiting_since THEN w.reserved_at > c.reserved_at
+            WHEN w.reserved_at >= w.waiting_since THEN w.reserved_at > c.reserved_at
             ELSE w.resolved_at > c.reserved_at
         END
 """

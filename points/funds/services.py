@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, connection, transaction
-from django.db.models import Count
+from django.db.models import Count, F
 from django.utils import timezone
 
 from backend.accounts.models import User
@@ -305,8 +305,9 @@ def carry_over(*, fund: Fund, ended_by: User) -> Fund:
     _refuse_ended(into)
     _end(fund, into.account, Fund.Ending.CARRIED_OVER, ended_by, into)
     open_ = Claim.objects.filter(community=fund.community_id, fund=fund, status__in=OPEN)
-    # An unclaimed one waits for its person, and in neither fund.
     open_.filter(status=Status.WAITING).update(waiting_since=ClockTimestamp())
+    # An unclaimed one waits for its person, and has waited in neither fund.
+    open_.filter(status=Status.UNCLAIMED).update(waiting_since=F("reserved_at"))
     open_.update(fund=into)
     _take_up(into)
     return into

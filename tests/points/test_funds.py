@@ -482,6 +482,26 @@ def test_who_was_unclaimed_when_the_fund_was_carried_over_is_overtaken_by_nobody
     assert found_in_books(lake) == []
 
 
+def test_who_waited_before_the_carry_over_was_overtaken_by_nobody_in_the_other_fund(
+    lake, fund, ask, qian
+):
+    terms = {"community": lake, "name": "红包", "unit": Unit.FEN, "opened_by": qian}
+    into = funds.open_fund(year=fund.year + 1, **terms)
+    funds.top_up(fund=into, amount=1_000, reason="x", topped_up_by=qian)
+    waits = ask(12_000, day=1)
+    other = ask(1_000, day=2, of=into)  # reserved while the earlier one waits for the old fund
+    funds.top_up(fund=fund, amount=2_000, reason="x", topped_up_by=qian)
+    waits.refresh_from_db()
+    funds.lapse(claim=waits, hold_id=waits.hold_id)
+
+    funds.carry_over(fund=fund, ended_by=qian)
+
+    assert statuses(waits, other) == ["unclaimed", "reserved"]
+    assert found_in_books(lake) == []
+    funds.release(claim=waits, released_by=qian)
+    assert found_in_books(lake) == []
+
+
 def test_a_fund_is_not_carried_into_one_of_another_unit_or_one_that_ended(lake, qian):
     terms = {"community": lake, "name": "预算", "opened_by": qian}
     first, second = (
