@@ -1,8 +1,9 @@
 """Reads about places and roles."""
 
+from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import BooleanField, Func, Q, QuerySet
 
 from backend.accounts.models import User
 from backend.accounts.phones import digest
@@ -15,6 +16,39 @@ HANDLES = (Role.STAFF, Role.MANAGER)  # may verify, close, approve
 AUDITS = (Role.AUDITOR,)  # may read who did what
 MANAGES = (Role.MANAGER,)  # may give roles and change rules
 BELONGS = tuple(Role)  # anybody who holds a role there
+
+
+class Held(Func):
+    """Condition on a place: ``user`` holds one of ``roles`` there or above, ``or_below`` or ever.
+
+    Most statements ask this several times. As a queryset, to be built and resolved anew each time,
+    it took longer than all the rest of them.
+    """
+
+    output_field = BooleanField()
+
+    def __init__(
+        self, user: User, roles: tuple[Role, ...], *, or_below: bool = False, ever: bool = False
+    ) -> None:
+        super().__init__("pk", "parent", "parent__parent")
+        self.user_id, self.roles = user.pk, [role.value for role in roles]
+        self.or_below, self.ever = or_below, ever
+
+    def as_sql(
+        self, compiler: Any, connection: Any, *_: Any, **__: Any
+    ) -> tuple[str, tuple[Any, ...]]:
+        place, *above = (compiler.compile(one)[0] for one in self.source_expressions)
+        reaches = f"held.community_id IN ({', '.join([place, *above])})"
+        if self.or_below:
+            reaches += f""" OR held.community_id IN (
+                SELECT below.id FROM communities_community below WHERE below.parent_id = {place}
+            )"""  # noqa: S608  # made of columns
+        held = f"""EXISTS (
+            SELECT FROM communities_membership held
+            WHERE held.user_id = %s AND held.role = ANY(%s) AND ({reaches})
+                {"" if self.ever else "AND held.ended_at IS NULL"}
+        )"""
+        return held, (self.user_id, self.roles)
 
 
 def tenants() -> QuerySet[Community]:
@@ -36,7 +70,8 @@ def places_where(user: User, roles: tuple[Role, ...]) -> QuerySet[Community]:
 
     A subquery of the statement that it stands in: the tree has three levels.
     """
-    return _reached_by(Membership.objects.filter(user=user, role__in=roles, ended_at__isnull=True))
+    places: QuerySet[Community] = Community.objects.filter(Held(user, roles))
+    return places
 
 
 def communities_where(user: User, roles: tuple[Role, ...]) -> QuerySet[Community]:
@@ -56,7 +91,7 @@ def in_reach(user: User, roles: tuple[Role, ...], *, estate: str = "estate") -> 
     ``estate``, a path from the row, is that one.
     """
     places = places_where(user, roles)
-    touched = Community.objects.filter(Q(pk__in=places) | Q(children__in=places))
+    touched = Community.objects.filter(Held(user, roles, or_below=True))
     return Q(community__in=touched) & (Q(community__in=places) | Q(**{f"{estate}__in": places}))
 
 
@@ -67,8 +102,10 @@ def communities_of(user: User) -> QuerySet[Community]:
 
 def communities_known_to(user: User) -> QuerySet[Community]:
     """Return the tenants in which ``user`` is or was a volunteer: their points stay theirs."""
-    ever = Membership.objects.filter(user=user, role=Role.VOLUNTEER)
-    return _reached_by(ever).filter(kind=Community.Kind.COMMUNITY)
+    known: QuerySet[Community] = Community.objects.filter(
+        Held(user, (Role.VOLUNTEER,), ever=True), kind=Community.Kind.COMMUNITY
+    )
+    return known
 
 
 def known_to(user: User) -> list[UUID]:
@@ -144,16 +181,6 @@ def places_below(place: Community) -> QuerySet[Community]:
 def audit_entries_in(community: Community) -> QuerySet[AuditEntry]:
     """Return the audit trail of ``community``, newest first."""
     return AuditEntry.objects.filter(community=community).select_related("actor").order_by("-id")
-
-
-def _reached_by(memberships: QuerySet[Membership]) -> QuerySet[Community]:
-    held = memberships.filter(
-        Q(community=OuterRef("pk"))
-        | Q(community=OuterRef("parent"))
-        | Q(community=OuterRef("parent__parent"))
-    )
-    places: QuerySet[Community] = Community.objects.filter(Exists(held))
-    return places
 
 
 def _given(memberships: QuerySet[Membership]) -> QuerySet[Membership]:
