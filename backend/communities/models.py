@@ -95,7 +95,8 @@ class TenantModel(models.Model):
     """A row that belongs to one community.
 
     Every index and unique constraint but the primary key leads with the community: isolation
-    today, the shard key tomorrow. tests/backend/test_tenancy.py holds every subclass to it.
+    today, the shard key tomorrow. tests/backend/test_tenancy.py holds every subclass to it, and
+    names the one exception.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -192,6 +193,8 @@ class Membership(TenantModel):
                 condition=Q(ended_at__isnull=True),
             ),
             models.Index(name="membership_newest", fields=["community", "-id"]),
+            # Nearly every request asks where somebody belongs, before any community is known.
+            models.Index(name="membership_of_person", fields=["user", "role"]),
         ]
         triggers: ClassVar = [
             pgtrigger.Protect(name="membership_stays", operation=pgtrigger.Delete),

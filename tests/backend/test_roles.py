@@ -233,3 +233,17 @@ def test_the_second_factor_is_owed_until_the_last_role_that_asks_for_it_has_ende
         owed.append(User.objects.get(pk=sun.pk).second_factor_required)
 
     assert owed == [True, False, False]
+
+
+# --- how they are found -----------------------------------------------------------------------
+def test_where_somebody_belongs_is_found_without_reading_everybodys_roles(lake, wang):
+    crowd = User.objects.bulk_create(User(username=f"crowd{number}") for number in range(2000))
+    Membership.objects.bulk_create(
+        Membership(community=lake, user=user, role=Role.VOLUNTEER) for user in crowd
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE communities_membership")
+
+    ever = Membership.objects.filter(user=wang, role=Role.VOLUNTEER)
+    for asked in (ever, selectors.places_where(wang, selectors.WATCHES_OVER)):
+        assert "membership_of_person" in asked.explain()

@@ -183,6 +183,7 @@ class Migration(migrations.Migration):
                         name="membership_by_role",
                     ),
                     models.Index(fields=["community", "-id"], name="membership_newest"),
+                    models.Index(fields=["user", "role"], name="membership_of_person"),
                 ],
                 "constraints": [
                     models.UniqueConstraint(
