@@ -10,7 +10,7 @@ from django.conf import settings
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import RangeOperators
 from django.core.validators import MaxValueValidator, MinValueValidator
-from django.db import models
+from django.db import connection, models
 from django.db.models import Case, F, IntegerField, Q, Value, When
 from django.utils import timezone
 from tree_queries.models import TreeNode
@@ -119,10 +119,29 @@ class TenantModel(models.Model):
         super().refresh_from_db(using, fields, rows)
 
     def save_with(self, **values: Any) -> None:
-        """Set these fields and save them, and no others."""
+        """Set these fields and save them, and no others. Raises DoesNotExist if the row is gone.
+
+        Written out for plain values, because Django takes longer to put it together than PostgreSQL
+        to execute it.
+        """
         for name, value in values.items():
             setattr(self, name, value)
-        self.save(update_fields=list(values))
+        if not values or any(hasattr(value, "as_sql") for value in values.values()):
+            self.save(update_fields=list(values))
+            return
+        fields: list[Any] = [self._meta.get_field(name) for name in values]
+        changes = ", ".join(f'"{field.column}" = %s' for field in fields)
+        told = [
+            field.get_db_prep_save(field.pre_save(self, add=False), connection) for field in fields
+        ]
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f'UPDATE "{self._meta.db_table}" SET {changes}'  # noqa: S608  # of the model's names
+                " WHERE community_id = %s AND id = %s",
+                [*told, self.community_id, self.pk],
+            )
+            if not cursor.rowcount:
+                raise self.DoesNotExist
 
     def locked(self, *related: str) -> Self:
         """Return the row anew, ``related`` rows with it, locked until the transaction ends."""
