@@ -10,13 +10,14 @@ from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from django.urls import URLPattern, URLResolver, get_resolver
+from django.urls import Resolver404, URLPattern, URLResolver, get_resolver
 from rest_framework.settings import api_settings
 from rest_framework.test import APIClient
 
 from backend.accounts.addresses import NOWHERE, client_ip, counted_as
 from backend.api import documents, health
 from backend.api.throttling import CountingThrottle, PublicThrottle, UserThrottle
+from backend.urls import LookedUp
 
 # Whoever is let in without a log-in and not counted, and why that does no harm.
 NOT_COUNTED = {
@@ -208,3 +209,16 @@ def test_readyz_looks_once_a_second_whoever_asks(db, monkeypatch):
     assert told == [None] * 40
     assert len(looks) == 1
     health.look_anew()
+
+
+# --- how they are found -----------------------------------------------------------------------
+def test_an_address_is_looked_up_as_django_would_find_it():
+    (api,) = (one for one in get_resolver().url_patterns if isinstance(one, LookedUp))
+    known = [address.removeprefix("/") for address in addresses(api, "/api/v1/")]
+    assert len(known) > 300
+    for address in known:
+        one, other = (find(address) for find in (api.resolve, super(LookedUp, api).resolve))
+        assert (one.func, one.kwargs, one.route) == (other.func, other.kwargs, other.route)
+    for address in ("api/v1/", "api/v1/nowhere", "api/v1/me/nowhere", "api/v1/me/", "nowhere/me"):
+        with pytest.raises(Resolver404):
+            api.resolve(address)
