@@ -85,7 +85,8 @@ def _function(thing: Any) -> FunctionType | None:
     if isinstance(thing, property):
         inner = thing.fget
     elif not isinstance(thing, FunctionType | type):
-        inner = getattr(thing, "__func__", None) or getattr(thing, "func", None)
+        hidden = ("__func__", "func", "__wrapped__")  # a method's, a property's, a cached one's
+        inner = next(filter(None, (getattr(thing, name, None) for name in hidden)), None)
     inner = unwrap(inner) if isinstance(inner, FunctionType) else None
     return inner if isinstance(inner, FunctionType) and _is_ours(inner) else None
 

@@ -352,6 +352,15 @@ def test_without_a_guardian_nothing_new_is_done(lake, child, patrol, tea, grant_
         act(child, lake, patrol, tea)
 
 
+def test_an_age_told_while_somebody_checks_in_counts(lake, li, patrol):
+    attendance = patrol.attendances.create(community=lake, volunteer=li)
+    User.objects.filter(pk=li.pk).update(born_on=years_ago(14, days=1))
+    assert attendance.volunteer.born_on is None  # as it was read before the person was locked
+
+    with pytest.raises(GuardianConsentRequired):
+        presence.check_in(attendance=attendance)
+
+
 @pytest.mark.parametrize("act", [sign_up, check_in, report, take, give_consent])
 def test_with_one_it_is(lake, child, agreed, patrol, tea, grant_points, act):
     grant_points(child, 100)

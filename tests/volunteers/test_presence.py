@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from backend.audit.models import AuditEntry
 from backend.communities.errors import NotAVolunteerHere
-from backend.communities.models import Community, Membership, Role
+from backend.communities.models import Membership, Role
 from backend.events.models import Venue
 from points.rules.services import minutes_between
 from volunteers.activities import services as activities
@@ -409,7 +409,8 @@ def test_minutes_are_those_of_a_plain_model(
     )
     left_at = came_at + stayed + odd[1]
     with transaction.atomic():
-        Community.objects.filter(pk=lake.pk).update(timezone=zone)
+        lake.timezone = zone
+        lake.save(update_fields=["timezone"])
         activity = activities.plan_activity(community=lake, title="巡逻", category="邻里服务")
         Activity.objects.filter(pk=activity.pk).update(longest_minutes=record, most_minutes=most)
         ServicePolicy.objects.create(community=lake, longest_day_minutes=day)

@@ -31,8 +31,10 @@ def judged(position: Position | None, activity: Activity) -> dict[str, Any]:
     Empty for an activity without a geofence. Whoever may be within it, given the accuracy, is not
     outside.
     """
-    fence, venue = activity.geofence_metres, activity.venue
-    if fence is None or venue is None or venue.latitude is None:
+    if (fence := activity.geofence_metres) is None:
+        return {}
+    venue = activity.venue
+    if venue is None or venue.latitude is None:
         return {}
     if position is None:
         return {"position_mark": PositionMark.NONE_SENT}

@@ -43,7 +43,7 @@ def close(*, community_id: UUID, shift_id: UUID, now: datetime) -> None:
     """Close what a shift that is over leaves open. Idempotent."""
     whose = {"community": community_id, "shift": shift_id}
     there = _places(Attendance.Status.CHECKED_IN).filter(**whose, shift__ends_at__lte=now)
-    for attendance in there.order_by("pk"):
+    for attendance in there.select_related("community", "volunteer").order_by("pk"):
         presence.close_forgotten(attendance=attendance)
     end_list_and_sign_ups(community_id=community_id, shift_id=shift_id, now=now)
 

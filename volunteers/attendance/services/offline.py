@@ -120,7 +120,11 @@ class _Told:
         else:
             mine = Attendance.objects.filter(community__in=known_to(self.by), volunteer=self.by)
             if asked := self.item.attendance_id:
-                self.place = mine.select_related("shift__activity").filter(pk=asked).first()
+                self.place = (
+                    mine.select_related("shift__activity", "community", "volunteer")
+                    .filter(pk=asked)
+                    .first()
+                )
             if self.place is None:
                 raise errors.AttendanceUnknown
             self.shift = self.place.shift
@@ -193,4 +197,5 @@ class _Told:
 
 
 def _places(shift: Shift, volunteer: User) -> QuerySet[Attendance]:
-    return Attendance.objects.filter(community=shift.community_id, shift=shift, volunteer=volunteer)
+    places = Attendance.objects.select_related("community", "volunteer")
+    return places.filter(community=shift.community_id, shift=shift, volunteer=volunteer)

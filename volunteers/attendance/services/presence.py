@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
+from uuid import UUID
 
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Model
@@ -18,10 +19,9 @@ from backend.accounts.services import guardians
 from backend.accounts.services.people import locked as locked_person
 from backend.audit import services as trail
 from backend.communities.errors import NotAVolunteerHere
-from backend.communities.models import Community, Role
+from backend.communities.models import Role
 from backend.errors import Refusal
 from backend.events.models import Status as Plan
-from backend.events.models import Venue
 from backend.sql import constraint_of
 from volunteers.activities.errors import ShiftCancelled
 from volunteers.activities.models import Activity, CheckInMode, Shift
@@ -60,7 +60,7 @@ REFUSED_BY: dict[str, type[Refusal]] = {
 # Written out, because in the rush hour Django would take longer to put them together than
 # PostgreSQL to answer. FOR UPDATE locks in the order of its tables.
 _HOLD = """
-    SELECT role.since_at
+    SELECT role.since_at, person.born_on
     FROM communities_membership AS role JOIN accounts_user AS person ON person.id = role.user_id
     WHERE role.community_id = %s AND role.user_id = %s AND role.role = %s AND role.ended_at IS NULL
     FOR NO KEY UPDATE OF person, role
@@ -68,11 +68,7 @@ _HOLD = """
 _ELSEWHERE = """
     SELECT other.check_in_nonce
     FROM volunteers_attendance AS other
-    WHERE other.community_id IN (
-            SELECT community_id FROM communities_membership
-            WHERE user_id = %(volunteer)s AND role = %(role)s
-        )
-        AND other.volunteer_id = %(volunteer)s AND other.id <> %(attendance)s
+    WHERE other.community_id = ANY(%(communities)s) AND other.volunteer_id = %(volunteer)s
         AND (
             other.check_in_nonce = %(nonce)s
             OR other.checked_in_at IS NOT NULL AND NOT (other.status = ANY(%(gone)s))
@@ -92,23 +88,20 @@ _READ: dict[str, tuple[type[Model], list[str]]] = {
         ("place", Attendance),
         ("shift", Shift),
         ("activity", Activity),
-        ("venue", Venue),
-        ("community", Community),
-        ("person", User),
     )
 }
 _COLUMNS = ", ".join(f"{name}.{field}" for name, (_, fields) in _READ.items() for field in fields)
 _LOCK = f"""
-    SELECT {_COLUMNS}
+    SELECT {_COLUMNS}, ARRAY(
+            SELECT community_id FROM communities_membership AS role
+            WHERE role.user_id = place.volunteer_id AND role.role = %s
+                AND role.community_id <> place.community_id
+        )
     FROM volunteers_attendance AS place
-    JOIN communities_community AS community ON community.id = place.community_id
-    JOIN accounts_user AS person ON person.id = place.volunteer_id
     JOIN volunteers_shift AS shift
         ON shift.community_id = place.community_id AND shift.id = place.shift_id
     JOIN volunteers_activity AS activity
         ON activity.community_id = shift.community_id AND activity.id = shift.activity_id
-    LEFT JOIN events_venue AS venue
-        ON venue.community_id = activity.community_id AND venue.id = activity.venue_id
     WHERE place.community_id = %s AND place.shift_id = %s AND place.volunteer_id = %s
     FOR NO KEY UPDATE OF place
 """  # noqa: S608  # of constants
@@ -166,7 +159,7 @@ def check_in(
         transaction.atomic(),
     ):
         since_at = held(attendance)
-        attendance = locked(attendance)
+        attendance, elsewhere = _locked(attendance)
         shift, activity = attendance.shift, attendance.shift.activity
         guardians.require_guardian(attendance.volunteer, at=at)
         if attendance.status == Status.CHECKED_IN or (
@@ -196,7 +189,7 @@ def check_in(
         if arrived.at >= shift.ends_at:
             raise errors.CheckInTooLate
         if not is_replayed:
-            _require_nowhere_else(attendance, arrived.at, shift.ends_at, nonce=nonce)
+            _require_not_in(elsewhere, attendance, arrived.at, shift.ends_at, nonce=nonce)
         facts: dict[str, Any] = {
             "checked_in_at": arrived.at,
             "check_in_claimed_at": at,
@@ -236,7 +229,7 @@ def mark(
     moment = now or timezone.now()
     with _refused_by_constraint(), transaction.atomic():
         since_at = held(attendance)
-        attendance = locked(attendance)
+        attendance, elsewhere = _locked(attendance)
         shift = attendance.shift
         guardians.require_guardian(attendance.volunteer, at=shift.starts_at)
         if attendance.status in (Status.CHECKED_IN, Status.CHECKED_OUT):
@@ -257,7 +250,7 @@ def mark(
         if arrived >= left:
             raise errors.CheckedOutBeforeIn
         is_over = until is not None or moment >= shift.ends_at
-        _require_nowhere_else(attendance, arrived, left)
+        _require_not_in(elsewhere, attendance, arrived, left)
         facts = {"checked_in_at": arrived, "proof": Proof.LEADER, "checked_in_by": by}
         if is_over:
             leave(attendance, left, checked_out_by=by, **facts)
@@ -350,14 +343,16 @@ def held(attendance: Attendance) -> datetime | None:
     """Lock the person, then their role as a volunteer there. Returns since when they hold it.
 
     ``None`` if they hold none. Check-ins of one person queue here, in whatever communities: nobody
-    is in two places. Leaving takes both locks in the same order.
+    is in two places. Leaving takes both locks in the same order. How old the attendance's
+    volunteer is, which decides about guardians, is read anew.
     """
     with connection.cursor() as cursor:
         cursor.execute(_HOLD, [attendance.community_id, attendance.volunteer_id, Role.VOLUNTEER])
         if row := cursor.fetchone():
-            since_at: datetime = row[0]
+            since_at: datetime
+            since_at, attendance.volunteer.born_on = row
             return since_at
-    locked_person(attendance.volunteer_id)
+    attendance.volunteer = locked_person(attendance.volunteer_id)
     return None
 
 
@@ -417,22 +412,24 @@ def _refused_by_constraint() -> Iterator[None]:
         raise
 
 
-def _require_nowhere_else(
+def _require_not_in(
+    communities: list[UUID],
     attendance: Attendance,
     since: datetime,
     until: datetime,
     *,
     nonce: str | None = None,
 ) -> None:
-    """Raise AlreadyElsewhere if the held person is anywhere else meanwhile, in any community.
+    """Raise AlreadyElsewhere if the held person is in one of these ``communities`` meanwhile.
 
-    Raises NonceReused if another check-in of theirs has the nonce. Within one community two
-    constraints have the last word.
+    Raises NonceReused if a check-in of theirs there has the nonce. Within the attendance's own
+    community two constraints see to both.
     """
+    if not communities:
+        return
     asked: dict[str, Any] = {
-        "attendance": attendance.pk,
+        "communities": communities,
         "volunteer": attendance.volunteer_id,
-        "role": Role.VOLUNTEER,
         "nonce": nonce,
         "since": since,
         "until": until,
@@ -458,10 +455,19 @@ def _back_since(attendance: Attendance, since_at: datetime | None) -> datetime:
 
 
 def locked(attendance: Attendance) -> Attendance:
-    """Lock and return a volunteer's attendance at a shift, with the rows that its answer shows."""
+    """Lock and return a volunteer's attendance, with its shift and activity.
+
+    Has the community and the person that the given one has, and reads them when needed if not.
+    """
+    place, _ = _locked(attendance)
+    return place
+
+
+def _locked(attendance: Attendance) -> tuple[Attendance, list[UUID]]:
+    """Lock the attendance; return it, and the other communities that ever had its volunteer."""
     of = [attendance.community_id, attendance.shift_id, attendance.volunteer_id]
     with connection.cursor() as cursor:
-        cursor.execute(_LOCK, of)
+        cursor.execute(_LOCK, [Role.VOLUNTEER, *of])
         if (row := cursor.fetchone()) is None:
             raise Attendance.DoesNotExist
     values = iter(row)
@@ -470,12 +476,11 @@ def locked(attendance: Attendance) -> Attendance:
         for name, (model, fields) in _READ.items()
     }
     place: Attendance = found["place"]
-    place.shift, place.community, place.volunteer = (
-        found[name] for name in ("shift", "community", "person")
-    )
-    place.shift.activity = found["activity"]
-    place.shift.activity.venue = found["venue"] if found["venue"].pk else None
-    return place
+    place.shift, place.shift.activity = found["shift"], found["activity"]
+    for name in ("community", "volunteer"):
+        if getattr(Attendance, name).is_cached(attendance):
+            setattr(place, name, getattr(attendance, name))
+    return place, next(values)
 
 
 def _scanned(evidence: Evidence, attendance: Attendance) -> codes.Code | None:
