@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import environ
-from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext_lazy as _
@@ -54,7 +53,6 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "django.contrib.humanize",
     "corsheaders",
-    "csp",
     "allauth",
     "allauth.account",
     "allauth.socialaccount",
@@ -90,7 +88,6 @@ MIDDLEWARE = [
     "backend.request_id.name_request",
     "backend.api.middleware.read_to_the_end",
     "backend.api.middleware.tell_browsers",
-    "csp.middleware.CSPMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -125,19 +122,7 @@ TEMPLATES = [
 ]
 
 # --- what browsers may do with our answers ----------------------------------------------------
-# Our pages use our own files and nothing else; no other site's page may hold ours.
-CONTENT_SECURITY_POLICY = {
-    "DIRECTIVES": {
-        "default-src": [NONE],
-        "script-src": [SELF],
-        "style-src": [SELF],
-        "img-src": [SELF, "data:"],  # the icons in Swagger UI's style sheet
-        "connect-src": [SELF],
-        "form-action": [SELF],
-        "base-uri": [NONE],
-        "frame-ancestors": [NONE],
-    }
-}
+# No other site's page may hold ours; backend/api/middleware.py says what ours may load.
 X_FRAME_OPTIONS = "DENY"
 # Origins whose pages may call the API. No cookie counts there, so none is sent.
 CORS_ALLOWED_ORIGINS = env.list("LINLI_CORS_ORIGINS", default=[])

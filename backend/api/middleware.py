@@ -17,6 +17,11 @@ PERMISSIONS_POLICY = ", ".join(
     f"{feature}=()"
     for feature in ("camera", "display-capture", "geolocation", "microphone", "payment", "usb")
 )
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "img-src 'self' data:; "  # the icons in Swagger UI's style sheet
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
 API = ("/api/", "/_allauth/")
 CHUNKED = "HTTP_TRANSFER_ENCODING"
 
@@ -24,11 +29,13 @@ CHUNKED = "HTTP_TRANSFER_ENCODING"
 def tell_browsers(
     get_response: Callable[[HttpRequest], HttpResponseBase],
 ) -> Callable[[HttpRequest], HttpResponseBase]:
-    """Set ``Permissions-Policy``, as our pages use nothing of the phone's, and ``no-store`` for the
-    API unless a view says otherwise. Other security headers are Django's and django-csp's."""
+    """Set ``Content-Security-Policy`` and ``Permissions-Policy``, as our pages load only what is
+    ours and use nothing of the phone's, and ``no-store`` for the API unless a view says otherwise.
+    Other security headers are Django's."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         response = get_response(request)
+        response["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
         response["Permissions-Policy"] = PERMISSIONS_POLICY
         if request.path.startswith(API):
             response.setdefault("Cache-Control", "no-store")
