@@ -27,4 +27,4 @@ def run() -> Outcome:
         )
         asks = {"BENCH_URL": url, "BENCH_BARE_URL": bare, "BENCH_TOKEN": token_of(url, USERNAME)}
         ratio = versus("floor", "bare", each, **asks)
-    return Outcome({"floor_vs_bare": ratio}, at_least={"floor_vs_bare": 0.5})
+    return Outcome({"floor_vs_bare": ratio}, at_least={"floor_vs_bare": 0.6})
