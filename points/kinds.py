@@ -21,3 +21,7 @@ class AccountKind(models.TextChoices):
     EXPIRED = "expired"
     POOL = "pool"  # given back
     PAYOUT = "payout"
+
+
+# Where what a person receives is booked: cash leaves by WeChat or by hand.
+RECEIVES = {Unit.POINTS: AccountKind.WALLET, Unit.FEN: AccountKind.PAYOUT}

@@ -10,9 +10,8 @@ from backend.accounts.models import User
 from backend.communities.selectors import tenants
 from backend.privacy import held
 from points.awards.models import Adjustment, Award, Void
-from points.funds.models import Claim, Fund, TopUp
-from points.funds.services import PAYEES
-from points.kinds import Unit
+from points.funds.models import Claim, Fund, Recovery, TopUp
+from points.kinds import RECEIVES, Unit
 from points.ledger import selectors
 from points.ledger.models import Account, Earned, Hold, Reversal
 
@@ -51,22 +50,41 @@ def _of(model: type[Model], field: str) -> Callable[[Account], QuerySet[Any]]:
 
 _CLAIM_COLUMNS = (
     "id community amount unit=payee__unit reason source=subject status closed_at"
-    " requested_at=claimed_at resolved_at explanation"
+    " requested_at=claimed_at resolved_at frozen_at set_off taken_back_at explanation"
 )
 
 
-def _claims(user: User) -> Iterator[held.Row]:
-    payees = Account.objects.filter(
-        community__in=tenants(), kind__in=PAYEES.values(), holder=f"person:{user.pk}"
+_AWARD_COLUMNS = (
+    "id community source local_day unit amount awarded_at transfer=transfer_id claim=claim_id"
+    " explanation=explanation_of_nothing"  # that of something is the transfer's or the claim's
+)
+_VOID_COLUMNS = "id community source=award__source reason voided_at"
+_RECOVERY_COLUMNS = "id community claim=claim_id amount reference recovered_at"
+
+
+def _accounts_of(user: User) -> QuerySet[Account]:
+    """Return the accounts in which the person receives points and money."""
+    return Account.objects.filter(
+        community__in=tenants(), kind__in=RECEIVES.values(), holder=f"person:{user.pk}"
     )
-    theirs = Claim.objects.filter(community__in=tenants(), payee__in=payees)
-    return held.each(theirs, *held.paths(_CLAIM_COLUMNS).values())
+
+
+def _of_accounts(
+    model: type[Model], account: str, columns: str
+) -> Callable[[User], Iterator[held.Row]]:
+    def rows(user: User) -> Iterator[held.Row]:
+        theirs = model._default_manager.filter(
+            community__in=tenants(), **{f"{account}__in": _accounts_of(user)}
+        )
+        return held.each(theirs, *held.paths(columns).values())
+
+    return rows
 
 
 def _empty_reasons(user: User) -> None:
-    for wallet in _wallets_of(user):
-        awards = Award.objects.filter(account=wallet)
-        theirs = Void.objects.filter(community=wallet.community_id, award__in=awards)
+    for account in _accounts_of(user):
+        awards = Award.objects.filter(community=account.community_id, account=account)
+        theirs = Void.objects.filter(community=account.community_id, award__in=awards)
         theirs.exclude(reason="").update(reason="")
 
 
@@ -84,18 +102,17 @@ _of_each_wallet(
     " reverses=reverses_id explanation",
     lambda wallet: selectors.transfers_of(wallet).annotate(signed=selectors.signed(wallet)),
 )
-_of_each_wallet(
+held.table(
     "awards",
-    "每条记录得到的积分 / what each record earned",
-    "id community source local_day unit amount awarded_at transfer=transfer_id"
-    " explanation=explanation_of_nothing",  # that of something is the transfer's
-    _of(Award, "account"),
+    "每条记录得到的积分或奖金 / what each record earned",
+    _AWARD_COLUMNS,
+    rows=_of_accounts(Award, "account", _AWARD_COLUMNS),
 )
-_of_each_wallet(
+held.table(
     "voids",
     "被作废的记录及原因 / records that were voided, and why",
-    "id community source=award__source reason voided_at",
-    _of(Void, "award__account"),
+    _VOID_COLUMNS,
+    rows=_of_accounts(Void, "award__account", _VOID_COLUMNS),
 )
 _of_each_wallet(
     "earned",
@@ -120,11 +137,18 @@ held.table(
     "claims",
     "由专项资金支付给您的款项或积分 / what funds pay you",
     _CLAIM_COLUMNS,
-    rows=_claims,
+    rows=_of_accounts(Claim, "payee", _CLAIM_COLUMNS),
+)
+held.table(
+    "recoveries",
+    "您退回或被抵扣的款项 / what you gave back, or was set off",
+    _RECOVERY_COLUMNS,
+    rows=_of_accounts(Recovery, "claim__payee", _RECOVERY_COLUMNS),
 )
 held.acts(Fund, "opened_by", "ended_by")
 held.acts(TopUp, "topped_up_by")
-held.acts(Claim, "asked_by", "approved_by")
+held.acts(Claim, "asked_by", "approved_by", "taken_back_by")
+held.acts(Recovery, "recorded_by")
 held.table(
     "adjustments",
     "带入的纸质积分和更正 / points brought along from paper, and corrections",
@@ -139,17 +163,23 @@ held.titles(
     available=_("Available"),
     awarded_at=_("Awarded at"),
     balance=_("Balance"),
+    claim=_("Claim on a fund"),
     expires_on=_("Last day"),
     explanation=_("Explanation"),
+    frozen_at=_("Frozen at"),
     held=_("Held"),
     local_day=_("Day"),
     posted_at=_("Posted at"),
     reason=_("Reason"),
     recovered=_("Recovered"),
+    recovered_at=_("Recovered at"),
+    reference=_("Reference"),
     resolved_at=_("Resolved at"),
     reverses=_("Takes back"),
+    set_off=_("Set off"),
     shortfall=_("Shortfall"),
     source=_("Source"),
+    taken_back_at=_("Taken back at"),
     transfer=_("Transfer"),
     unit=_("Unit"),
 )

@@ -12,11 +12,20 @@ _AWARDS = """
     FROM points_award w
     LEFT JOIN points_account a ON a.community_id = w.community_id AND a.id = w.account_id
     LEFT JOIN points_transfer t ON t.community_id = w.community_id AND t.id = w.transfer_id
+    LEFT JOIN points_claim c ON c.community_id = w.community_id AND c.id = w.claim_id
     LEFT JOIN points_ruleversion v ON v.id = w.rule_version_id
-    CROSS JOIN LATERAL (SELECT coalesce(t.explanation, w.explanation_of_nothing) AS said) AS why
+    CROSS JOIN LATERAL (
+        SELECT coalesce(t.explanation, c.explanation, w.explanation_of_nothing) AS said
+    ) AS why
     CROSS JOIN LATERAL (SELECT CASE
-        WHEN w.transfer_id IS NULL AND w.amount <> 0
+        WHEN w.transfer_id IS NULL AND w.claim_id IS NULL AND w.amount <> 0
             THEN format('it earned %%s, and there is no transfer', w.amount)
+        WHEN w.transfer_id IS NOT NULL AND w.claim_id IS NOT NULL
+            THEN 'it has both a transfer and a claim'
+        WHEN w.claim_id IS NOT NULL AND c.id IS NULL
+            THEN 'claim ' || w.claim_id || ' is gone'
+        WHEN (c.subject, c.payee_id, c.amount) <> (w.source, w.account_id, w.amount)
+            THEN format('claim %%s is of %%s for %%s to %%s', c.id, c.amount, c.subject, c.payee_id)
         WHEN w.transfer_id IS NOT NULL AND t.id IS NULL
             THEN 'transfer ' || w.transfer_id || ' is gone'
         WHEN t.id IS NOT NULL
@@ -48,6 +57,7 @@ _VOIDS = """
     SELECT 'points_void', x.id, wrong.because
     FROM points_void x
     LEFT JOIN points_award w ON w.community_id = x.community_id AND w.id = x.award_id
+    LEFT JOIN points_claim c ON c.community_id = x.community_id AND c.id = w.claim_id
     LEFT JOIN points_reversal r ON r.community_id = x.community_id AND r.id = x.reversal_id
     CROSS JOIN LATERAL (
         SELECT sum(whole.amount) AS amount FROM points_reversal whole
@@ -60,7 +70,9 @@ _VOIDS = """
             WHERE other.community_id = x.community_id AND other.award_id = w.id
                 AND other.id < x.id
         ) THEN 'its award was voided before'
-        WHEN w.amount <> 0 AND r.id IS NULL THEN 'no reversal takes back its award'
+        WHEN w.transfer_id IS NOT NULL AND r.id IS NULL THEN 'no reversal takes back its award'
+        WHEN c.status <> 'released' AND c.taken_back_at IS NULL
+            THEN 'claim ' || c.id || ' of its award was not taken back'
         WHEN r.id IS NOT NULL AND (r.transfer_id, r.key)
             IS DISTINCT FROM (w.transfer_id, 'void:' || w.source)
             THEN 'reversal ' || r.id || ' is not of its award'
@@ -78,6 +90,19 @@ _VOIDING = """
         AND NOT EXISTS (
             SELECT FROM points_void x
             WHERE x.community_id = r.community_id AND x.reversal_id = r.id
+        )
+"""
+
+_TAKING_BACK = """
+    SELECT 'points_claim', c.id, 'it was taken back, and the award that claimed it was not'
+    FROM points_claim c
+    JOIN points_award w ON w.community_id = c.community_id AND w.claim_id = c.id
+    WHERE c.community_id = %(community)s AND w.community_id = %(community)s
+        AND (c.status = 'released' OR c.taken_back_at IS NOT NULL)
+        AND (c.id >= %(since_id)s OR greatest(c.resolved_at, c.taken_back_at) >= %(since)s)
+        AND NOT EXISTS (
+            SELECT FROM points_void x
+            WHERE x.community_id = c.community_id AND x.award_id = w.id
         )
 """
 
@@ -108,7 +133,7 @@ register(
             " the record, and correct what the volunteer has too much or too little."
         ),
         tables=("points_void",),
-        findings=queried("voids", _VOIDS, _VOIDING),
+        findings=queried("voids", _VOIDS, _VOIDING, _TAKING_BACK),
     ),
     Check(
         name="rederived",

@@ -20,11 +20,6 @@ class AdjustmentNotVoided(Conflict):
     title = _("An opening or a correction is set right by another correction.")
 
 
-class PayerInvalid(Invalid):
-    code = "payer_invalid"
-    title = _("This account can not pay for this award.")
-
-
 class AdjustmentInvalid(Invalid):
     code = "adjustment_invalid"
     title = _("An opening brings points, a correction brings or takes some.")

@@ -27,7 +27,7 @@ register(
         table="points_void",
         relation="""
             SELECT x.id, 'void:' || x.id AS source, 'void:' || w.source AS key,
-                w.amount <> 0 AS moves, x.reversal_id AS named,
+                w.transfer_id IS NOT NULL AS moves, x.reversal_id AS named,
                 abs(w.amount)::bigint AS amount, w.unit, a.kind AS debit_kind,
                 a.holder AS debit_holder, NULL::text AS credit_kind, NULL::text AS credit_holder,
                 'void' AS reason, NULL::timestamptz AS at, x.voided_at >= %(since)s AS is_new

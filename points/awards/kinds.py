@@ -1,8 +1,9 @@
 """Kinds of awards. An app registers its own when it is ready, so that its records earn.
 
-A kind says which facts of a record count (its inputs), in which unit it earns, who pays, and how
-the inputs become an amount. Inputs have versions: a new way of reading a record, or of reckoning
-with it, is a new version, and what was awarded under an earlier one is recomputed as that for ever.
+A kind says which facts of a record count (its inputs), and how the inputs become an amount; its
+rule says in which unit, and who pays. Inputs have versions: a new way of reading a record, or of
+reckoning with it, is a new version, and what was awarded under an earlier one is recomputed as that
+for ever.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -16,8 +17,7 @@ from django.db.models import Q, QuerySet
 from backend.communities.models import Community
 from backend.registries import events
 from backend.registries.checks import Scope
-from points.kinds import AccountKind, Unit
-from points.rules.errors import CashNotAllowedForHours
+from points.kinds import AccountKind
 from points.rules.models import Rule
 
 
@@ -43,8 +43,8 @@ class Version:
     """One version of a kind's inputs, never changed once something was awarded under it.
 
     ``inputs`` returns what counts of some facts, as JSON. ``earns`` returns what such inputs bring
-    in the kind's unit, before the limits of the rule, with every step of the arithmetic. Its second
-    argument is the rule, read, or None if the kind has no rule.
+    in the rule's unit, before its limits, with every step of the arithmetic. Its second argument is
+    the rule, read, or None if the kind has no rule: then they bring points.
     """
 
     inputs: Callable[[Facts, Community], dict[str, Any]]
@@ -55,7 +55,7 @@ class Version:
 class Record:
     """The record behind an award, as the app that keeps it has it now."""
 
-    person_id: UUID
+    person_id: UUID | None  # None: nobody who could earn
     state: str  # theirs, to be shown
     facts: Facts | None  # None unless it was verified
     is_voided: bool = False
@@ -102,17 +102,15 @@ class Rows:
 class Kind:
     """A kind of awards. ``name`` begins its sources, ``hours:<id>``, and is its transfers' reason.
 
-    ``payer`` is the kind of account that pays: issuance, which has points without end, or a fund,
-    which each award names. A kind with a ``subject`` earns by the rules about it. ``noun`` is what
-    the audit trail calls its records, if not by the kind's name. ``tells`` words them.
+    A kind with a ``subject`` earns by the rules about it: points, which are issued, or fen, which
+    it claims from a fund. ``noun`` is what the audit trail calls its records, if not by the kind's
+    name. ``tells`` words them.
     """
 
     name: str
     versions: Sequence[Version]  # new awards are made under the last
     records: Records
     subject: str | None = None  # one of Rule.Subject
-    unit: Unit = Unit.POINTS
-    payer: AccountKind = AccountKind.ISSUANCE
     noun: str = ""
     tells: events.Tells = events.untold
 
@@ -123,17 +121,11 @@ _kinds: dict[str, Kind] = {}
 def register(kind: Kind) -> None:
     """Register a kind, or more versions of one. Idempotent.
 
-    Raises CashNotAllowedForHours if hours would earn fen, and ValueError if a version that is known
-    is missing or another, if there are no rules about its subject, or if nobody could pay.
+    Raises ValueError if a version that is known is missing or another, or if there are no rules
+    about its subject.
     """
     if kind.subject is not None:
         Rule.Subject(kind.subject)
-    if kind.unit == Unit.FEN and kind.subject == Rule.Subject.HOURS:
-        raise CashNotAllowedForHours
-    if kind.payer not in (AccountKind.ISSUANCE, AccountKind.FUND):
-        raise ValueError(f"No award is paid from an account of kind {kind.payer}.")
-    if kind.unit == Unit.FEN and kind.payer != AccountKind.FUND:
-        raise ValueError("Money comes out of a fund: nobody issues it.")
     known = _kinds[kind.name].versions if kind.name in _kinds else ()
     if not kind.versions or tuple(kind.versions[: len(known)]) != tuple(known):
         raise ValueError(f"A version of {kind.name} that something was awarded under stays.")
@@ -142,13 +134,15 @@ def register(kind: Kind) -> None:
 
 
 def _as_events(kind: Kind) -> events.Kind:
-    """Return the kind's awards as events: the record's points, to or from the person's wallet."""
-    holder = "''" if kind.payer == AccountKind.ISSUANCE else "NULL"
+    """Return the kind's awards as events: the record's points, to or from the person's wallet.
+
+    An award that claims from a fund moves nothing itself: the paid claim does.
+    """
     return events.Kind(
         name=kind.name,
         table="points_award",
         relation=f"""
-            SELECT w.id, w.source, w.source AS key, w.amount <> 0 AS moves,
+            SELECT w.id, w.source, w.source AS key, w.amount <> 0 AND w.claim_id IS NULL AS moves,
                 w.transfer_id AS named, abs(w.amount)::bigint AS amount, w.unit,
                 CASE WHEN w.amount < 0 THEN a.kind ELSE payer.kind END AS debit_kind,
                 CASE WHEN w.amount < 0 THEN a.holder ELSE payer.holder END AS debit_holder,
@@ -157,7 +151,7 @@ def _as_events(kind: Kind) -> events.Kind:
                 w.kind AS reason, NULL::timestamptz AS at, w.awarded_at >= %(since)s AS is_new
             FROM points_award w
             LEFT JOIN points_account a ON a.community_id = %(community)s AND a.id = w.account_id
-            CROSS JOIN (VALUES ('{kind.payer}', {holder})) AS payer (kind, holder)
+            CROSS JOIN (VALUES ('{AccountKind.ISSUANCE}', '')) AS payer (kind, holder)
             WHERE w.community_id = %(community)s AND w.kind = '{kind.name}'
         """,  # noqa: S608
         tells=kind.tells,

@@ -9,6 +9,7 @@ from django.db.models.functions import Now
 
 from backend.communities.models import TenantModel
 from backend.tables import PersonKey, TenantForeignKey, final, never, stays
+from points.funds.models import Claim
 from points.kinds import Unit
 from points.ledger.clock import ClockTimestamp
 from points.ledger.models import Account, Reversal, Transfer
@@ -23,8 +24,9 @@ _NEW_WORDS = "NEW.reason <> OLD.reason AND NEW.reason <> ''"
 class Award(TenantModel):
     """Amount that one record brought under a version of a rule; 0 is an award as well.
 
-    ``amount`` is whole points or fen; below zero it is a correction that took them. A kind without
-    a rule, such as ``opening``, has no ``rule_version``.
+    ``amount`` is whole points or fen; below zero it is a correction that took them. Points have a
+    ``transfer``; fen have a ``claim`` on a fund, which pays them in its turn. A kind without a
+    rule, such as ``opening``, has no ``rule_version``.
     """
 
     source = models.CharField(max_length=80)  # the record, for example "hours:<id>"
@@ -41,17 +43,25 @@ class Award(TenantModel):
     transfer = TenantForeignKey(
         Transfer, models.PROTECT, related_name="+", db_index=False, null=True
     )
-    explanation_of_nothing = models.JSONField(null=True)  # the transfer carries it otherwise
+    claim = TenantForeignKey(Claim, models.PROTECT, related_name="+", db_index=False, null=True)
+    # The transfer or the claim carries it otherwise.
+    explanation_of_nothing = models.JSONField(null=True)
     awarded_at = models.DateTimeField(db_default=ClockTimestamp())
 
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(name="award_once", fields=["community", "source"]),
+            models.UniqueConstraint(name="award_claims_once", fields=["community", "claim"]),
             models.CheckConstraint(
-                name="award_has_transfer_or_reason",
-                condition=~Q(amount=0)
-                & Q(transfer__isnull=False, explanation_of_nothing__isnull=True)
-                | Q(amount=0, transfer__isnull=True, explanation_of_nothing__isnull=False),
+                name="award_moves_or_says_why_not",
+                condition=Q(unit="points", transfer__isnull=False, claim__isnull=True)
+                & Q(explanation_of_nothing__isnull=True)
+                & ~Q(amount=0)
+                | Q(unit="fen", transfer__isnull=True, claim__isnull=False)
+                & Q(explanation_of_nothing__isnull=True)
+                & ~Q(amount=0)
+                | Q(amount=0, transfer__isnull=True, claim__isnull=True)
+                & Q(explanation_of_nothing__isnull=False),
             ),
             models.CheckConstraint(
                 name="award_takes_by_correction_only",
@@ -72,13 +82,16 @@ class Award(TenantModel):
     @property
     def explanation(self) -> dict[str, object]:
         """The kind, rule, version, inputs and arithmetic, whether or not it brought anything."""
-        if self.transfer is not None:
-            return dict(self.transfer.explanation)
+        if carrier := self.transfer or self.claim:
+            return dict(carrier.explanation)
         return dict(self.explanation_of_nothing or {})
 
 
 class Void(TenantModel):
-    """A whole award taken back, once, with its reason. An award of 0 has no ``reversal``."""
+    """A whole award taken back, once, with its reason. One that moved nothing has no ``reversal``.
+
+    Of an award in fen its claim is taken back.
+    """
 
     award = TenantForeignKey(Award, models.PROTECT, related_name="voids", db_index=False)
     reversal = TenantForeignKey(

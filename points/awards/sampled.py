@@ -13,6 +13,7 @@ from backend.sampling.subjects import Evidence, Subject
 from points.awards.kinds import kind_of
 from points.awards.models import Award, Void
 from points.awards.selectors import version_told
+from points.funds.selectors import payments_of
 from points.kinds import Unit
 from points.ledger.selectors import movements
 
@@ -36,14 +37,18 @@ def _read(community: Community, which: Q) -> list[tuple[Award, Evidence]]:
     awards = list(
         _rows(community)
         .filter(which)
-        .select_related("account", "transfer", "rule_version__rule", "rule_version__community")
+        .select_related(
+            *("account", "transfer", "claim", "rule_version__rule", "rule_version__community")
+        )
     )
-    moved = movements(community.pk, [one.transfer_id for one in awards])
+    paid = payments_of(community.pk, [one.claim for one in awards if one.claim])
+    of_award = {one.pk: paid.get(one.claim_id) or one.transfer_id for one in awards}
+    moved = movements(community.pk, list(of_award.values()))
     voids = {
         void.award_id: void
         for void in Void.objects.filter(community=community, award__in=awards).order_by()
     }
-    return [(one, _said(one, moved[one.transfer_id], voids.get(one.pk))) for one in awards]
+    return [(one, _said(one, moved[of_award[one.pk]], voids.get(one.pk))) for one in awards]
 
 
 def _said(award: Award, moved: Any, void: Void | None) -> Evidence:

@@ -14,20 +14,24 @@ from points.ledger.models import Account, Reversal, Transfer
 from points.rules.models import RuleVersion
 
 
-def points_awarded(
+def amounts_awarded(
     community_id: UUID, accounts: Iterable[Account], days: Iterable[date]
 ) -> dict[tuple[UUID, UUID, date], int]:
-    """Return the points that each rule has brought each account for each day, against its cap.
+    """Return what each rule has brought each account for each day, against its cap.
 
-    By account, rule and day. Reversed points leave the cap free, whether or not they could be taken
-    back yet.
+    By account, rule and day, in the account's unit. What was reversed or voided leaves the cap
+    free, whether or not it could be taken back yet.
     """
     reversals = (
         Reversal.objects.filter(community=OuterRef("community"), transfer=OuterRef("transfer"))
         .values("transfer")
         .values_list(Sum("amount"))
     )
-    net = F("amount") - Coalesce(Subquery(reversals), 0, output_field=BigIntegerField())
+    voids = Void.objects.filter(community=OuterRef("community"), award=OuterRef("pk"))
+    net = Case(
+        When(Exists(voids), claim__isnull=False, then=0),
+        default=F("amount") - Coalesce(Subquery(reversals), 0, output_field=BigIntegerField()),
+    )
     awarded = (
         Award.objects.filter(
             community=community_id,
@@ -36,15 +40,15 @@ def points_awarded(
             rule_version__isnull=False,
         )
         .values_list("account_id", "rule_version__rule_id", "local_day")
-        .annotate(points=Sum(net))
+        .annotate(brought=Sum(net))
         .order_by()
     )
-    return {(account, rule, day): int(points) for account, rule, day, points in awarded}
+    return {(account, rule, day): int(brought) for account, rule, day, brought in awarded}
 
 
 def awards_of(community_id: UUID, sources: Iterable[str]) -> dict[str, Award]:
     """Return the awards of the records ``sources``, by source; a record without one is absent."""
-    awards = Award.objects.select_related("transfer", "account")
+    awards = Award.objects.select_related("transfer", "claim", "account")
     found = awards.filter(community=community_id, source__in=list(sources))
     return {award.source: award for award in found}
 
@@ -57,6 +61,12 @@ def award_of(community_id: UUID, source: str) -> Award | None:
 def void_of(award: Award) -> Void | None:
     """Return the void of the award, or None if it stands."""
     return Void.objects.filter(community_id=award.community_id, award=award).first()
+
+
+def voided(community_id: UUID, sources: Iterable[str]) -> set[str]:
+    """Return those of the sources whose awards were voided."""
+    voids = Void.objects.filter(community=community_id, award__source__in=list(sources))
+    return set(voids.values_list("award__source", flat=True))
 
 
 def points_by_source(community_ids: Iterable[UUID], sources: Iterable[str]) -> dict[str, int]:
@@ -79,10 +89,12 @@ def explain(transfer: Transfer) -> dict[str, Any]:
     An award comes with the version of the rule, the place that published it, the inputs and the
     arithmetic. A transfer that takes back another has that one under ``reverses``.
     """
+    of_kind, _, number = transfer.source.partition(":")
+    by: dict[str, Any] = {"source": transfer.source, "transfer": transfer}
+    if of_kind == "fund_claim":
+        by = {"claim": UUID(number)}
     award = (
-        Award.objects.filter(
-            community_id=transfer.community_id, source=transfer.source, transfer=transfer
-        )
+        Award.objects.filter(community_id=transfer.community_id, **by)
         .select_related("rule_version__rule", "rule_version__community")
         .first()
     )
@@ -96,8 +108,7 @@ def explain(transfer: Transfer) -> dict[str, Any]:
     taken = ("id", "amount", "recovered", "outstanding", "reason", "occurred_at", "requested_at")
     return {
         "transfer": _told(transfer, *moved),
-        "award": award
-        and _told(award, "source", "local_day", "awarded_at") | {"points": award.amount},
+        "award": award and _told(award, "source", "local_day", "unit", "amount", "awarded_at"),
         "rule_version": award and award.rule_version and version_told(award.rule_version),
         "inputs": transfer.explanation.get("inputs", {}),
         "arithmetic": transfer.explanation.get("arithmetic", {}),

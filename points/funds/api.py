@@ -107,13 +107,18 @@ class ClaimSerializer(ReadSerializer[Claim]):
     """A claim on a fund.
 
     ``waiting`` is for money, by ``closed_at``, and nobody overtakes; ``unclaimed`` waits until its
-    person asks, and keeps its place. ``subject`` is what is paid for, ``payee`` whom: both are
-    opaque, as ``person:…`` is an id and not a name.
+    person asks, and keeps its place. One that is open and has a ``frozen_at`` keeps its place too,
+    but is neither reserved nor paid, because what it pays for was opened again. ``set_off`` is the
+    part that repays what the payee owes; ``owed`` is what they owe of one that was paid, taken back
+    and not recovered. ``subject`` is what is paid for, ``payee`` whom: both are opaque, as
+    ``person:…`` is an id and not a name.
     """
 
     payee = serializers.CharField(source="payee.holder", read_only=True)
     asked_by = ColleagueSerializer(read_only=True)
     approved_by = ColleagueSerializer(read_only=True, allow_null=True)
+    taken_back_by = ColleagueSerializer(read_only=True, allow_null=True)
+    owed = serializers.IntegerField(read_only=True)
 
     class Meta:
         model = Claim
@@ -128,8 +133,22 @@ class ClaimSerializer(ReadSerializer[Claim]):
             "needs_approval",
             "approved_at",
             "reserved_at",
+            "frozen_at",
+            "set_off",
             "resolved_at",
+            "taken_back_at",
         )
+
+    @staticmethod
+    def rows_for(rows: Any, user: User) -> Any:
+        return selectors.with_owed(rows.select_related("taken_back_by"))
+
+
+class RecoverSerializer(serializers.Serializer[Any]):
+    """An amount that the payee of a claim gave back, and where it is found."""
+
+    amount = IntegerField(min_value=1, max_value=FEN_AT_MOST)
+    reference = CharField(max_length=60, help_text="Such as the number of a receipt.")
 
 
 class EntrySerializer(ReadSerializer[Transfer]):
@@ -184,6 +203,12 @@ class ClaimFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter is 
     status = filters.ChoiceFilter(choices=Claim.Status.choices)
     awaits_approval = BooleanFilter(
         field_name="awaits_approval", help_text="A second person has to approve it yet."
+    )
+    is_frozen = BooleanFilter(
+        field_name="is_frozen", help_text="What it pays for was opened again; it waits for that."
+    )
+    was_taken_back = BooleanFilter(
+        field_name="was_taken_back", help_text="It was paid, or on its way, and turned out wrong."
     )
 
 
@@ -301,7 +326,8 @@ class ClaimListView(ListView[Claim]):
     """List the claims on a fund, newest first.
 
     ``GET /api/v1/communities/{code}/funds/{fund_id}/claims``. ``?status=waiting`` lists those that
-    wait for money, ``?awaits_approval=true`` those that a second person has to approve yet.
+    wait for money, ``?awaits_approval=true`` those that a second person has to approve yet,
+    ``?is_frozen=true`` those that wait for their subject to be closed again.
     """
 
     serializer_class = ClaimSerializer
@@ -328,6 +354,23 @@ class ApprovalView(APIView):
         return funds.approve(claim=claim, approved_by=user)
 
 
+class RecoveryView(APIView):
+    """Record that the payee gave back what was paid of a claim that was taken back.
+
+    ``POST /api/v1/communities/{code}/funds/{fund_id}/claims/{fund_claim_id}/recoveries``. For staff
+    and managers other than who took it back. Idempotent by ``reference``.
+    """
+
+    @writes(
+        ClaimSerializer,
+        below(handled_fund, selectors.claims_of, "fund_claim_id"),
+        body=RecoverSerializer,
+        needs_key=True,
+    )
+    def post(self, user: User, claim: Claim, amount: int, reference: str) -> None:
+        funds.recover(claim=claim, amount=amount, reference=reference, recorded_by=user)
+
+
 FUND = "communities/<str:code>/funds/<uuid:fund_id>"
 
 urlpatterns = [
@@ -341,4 +384,5 @@ urlpatterns = [
     path(f"{FUND}/claims", ClaimListView.as_view()),
     path(f"{FUND}/claims/<uuid:fund_claim_id>", ClaimView.as_view()),
     path(f"{FUND}/claims/<uuid:fund_claim_id>/approval", ApprovalView.as_view()),
+    path(f"{FUND}/claims/<uuid:fund_claim_id>/recoveries", RecoveryView.as_view()),
 ]

@@ -63,6 +63,19 @@ _CLAIMS = """
             THEN 'whether it needs an approval is not what its fund says'
         WHEN c.approved_by_id = c.asked_by_id OR p.holder = 'person:' || c.approved_by_id
             THEN 'it was approved by who asked for it or is paid by it'
+        WHEN c.status = 'committed' AND c.set_off <> (
+            SELECT coalesce(sum(v.amount), 0) FROM points_recovery v
+            WHERE v.community_id = %(community)s AND v.set_off_against_id = c.id
+        ) THEN format('%%s were to be set off against it, and were not', c.set_off)
+        WHEN c.status = 'reserved' AND c.set_off > (
+            SELECT coalesce(sum(o.amount - (
+                SELECT coalesce(sum(v.amount), 0) FROM points_recovery v
+                WHERE v.community_id = %(community)s AND v.claim_id = o.id
+            )), 0)
+            FROM points_claim o
+            WHERE o.community_id = %(community)s AND o.payee_id = c.payee_id
+                AND o.status = 'committed' AND o.taken_back_at IS NOT NULL
+        ) THEN format('%%s are to be set off against it, and not owed', c.set_off)
     END AS because) AS wrong
     WHERE c.community_id = %(community)s AND wrong.because IS NOT NULL AND (
         c.id >= %(since_id)s OR c.status IN ('waiting', 'reserved', 'unclaimed')
@@ -76,6 +89,7 @@ _QUEUE = """
     FROM points_claim c
     JOIN points_claim w ON w.community_id = c.community_id AND w.fund_id = c.fund_id
         AND (w.closed_at, w.id) < (c.closed_at, c.id)
+        AND (w.frozen_at IS NULL OR w.frozen_at > c.reserved_at)
     WHERE c.community_id = %(community)s AND w.community_id = %(community)s
         AND c.status IN ('reserved', 'committed')
         AND coalesce(c.resolved_at, c.reserved_at) >= %(since)s AND w.waiting_since < c.reserved_at
@@ -84,6 +98,29 @@ _QUEUE = """
             WHEN w.reserved_at >= w.waiting_since THEN w.reserved_at > c.reserved_at
             ELSE w.resolved_at > c.reserved_at
         END
+"""
+
+_RECOVERIES = """
+    SELECT 'points_recovery', v.id, wrong.because
+    FROM points_recovery v
+    LEFT JOIN points_claim c ON c.community_id = v.community_id AND c.id = v.claim_id
+    LEFT JOIN points_claim o ON o.community_id = v.community_id AND o.id = v.set_off_against_id
+    LEFT JOIN points_account p ON p.community_id = c.community_id AND p.id = c.payee_id
+    LEFT JOIN points_reversal r
+        ON r.community_id = v.community_id AND r.key = 'recovery:' || v.id
+    LEFT JOIN points_transfer t ON t.community_id = r.community_id AND t.id = r.transfer_id
+    CROSS JOIN LATERAL (SELECT CASE
+        WHEN c.status IS DISTINCT FROM 'committed' OR c.taken_back_at IS NULL
+            THEN 'claim ' || v.claim_id || ' is not owed'
+        WHEN t.key <> 'fund_claim:' || v.claim_id
+            THEN 'its reversal ' || r.id || ' is of ' || t.key
+        WHEN v.recorded_by_id = c.taken_back_by_id OR p.holder = 'person:' || v.recorded_by_id
+            THEN 'it was recorded by who took the claim back or owes it'
+        WHEN v.set_off_against_id IS NOT NULL
+                AND (o.status, o.payee_id) IS DISTINCT FROM ('committed', c.payee_id)
+            THEN 'claim ' || v.set_off_against_id || ' did not pay for it'
+    END AS because) AS wrong
+    WHERE v.community_id = %(community)s AND v.id >= %(since_id)s AND wrong.because IS NOT NULL
 """
 
 # Who opened a fund, put money into it, approved a claim and ended it, as the trail has it. Funds
@@ -125,25 +162,46 @@ _DECIDED = f"""
     SELECT 'points_claim', c.id, wrong.because
     FROM points_claim c
     {latest("c", "approved", "claim.approve")}
+    {latest("c", "back", "claim.take_back")}
+    {latest("c", "frozen", "claim.freeze", "claim.thaw")}
     CROSS JOIN LATERAL (SELECT CASE
         {said_by("c.approved_by_id", "approved", "approved")}
+        {said_by("c.taken_back_by_id", "back", "taken back")}
+        WHEN (c.frozen_at IS NOT NULL) <> coalesce((frozen.after ->> 'is_frozen')::boolean, false)
+            THEN 'whether it is frozen is not what the trail says'
     END AS because) AS wrong
     WHERE c.community_id = %(community)s AND wrong.because IS NOT NULL AND (
-        c.id >= %(since_id)s OR c.approved_at >= %(since)s OR c.resolved_at >= %(since)s
+        c.id >= %(since_id)s OR c.status IN ('waiting', 'reserved', 'unclaimed')
+        OR greatest(c.approved_at, c.resolved_at, c.taken_back_at) >= %(since)s
     )
+    UNION ALL
+    SELECT 'points_recovery', v.id, format('%%s recorded %%s, and the trail does not say so',
+        v.recorded_by_id, v.amount)
+    FROM points_recovery v
+    WHERE v.community_id = %(community)s AND v.id >= %(since_id)s
+        AND v.set_off_against_id IS NULL AND NOT EXISTS (
+            SELECT FROM audit_auditentry x
+            WHERE x.community_id = %(community)s AND x.target_type = 'claim'
+                AND x.target_id = v.claim_id::text AND x.action = 'claim.recover'
+                AND x.actor_id = v.recorded_by_id AND x.after ->> 'recovery' = v.id::text
+                AND x.after ->> 'amount' = v.amount::text
+        )
 """
 
 register(
     Check(
         name="funds",
         kind=Kind.LEDGER,
-        promise=_("Each claim on a fund is reserved and approved as it says, and nobody overtook."),
+        promise=_(
+            "Each claim on a fund is reserved and approved as it says, nobody overtook, and what"
+            " came back was owed."
+        ),
         advice=_(
             "Money of a fund was set aside or paid out of its turn, or without an approval. Stop"
             " paying from the fund, and compare its entries with the papers about it."
         ),
-        tables=("points_fund", "points_topup", "points_claim"),
-        findings=queried("funds", _FUNDS, _CLAIMS, _QUEUE),
+        tables=("points_fund", "points_topup", "points_claim", "points_recovery"),
+        findings=queried("funds", _FUNDS, _CLAIMS, _QUEUE, _RECOVERIES),
     ),
     Check(
         name=DECISIONS,
@@ -152,7 +210,7 @@ register(
             "Funds were opened, filled and ended, and claims approved, by whom the trail names."
         ),
         advice=_("Ask whom the trail names, and pay nothing from the fund until then."),
-        tables=("points_fund", "points_topup", "points_claim"),
+        tables=("points_fund", "points_topup", "points_claim", "points_recovery"),
         findings=queried(DECISIONS, _DECIDED),
     ),
 )

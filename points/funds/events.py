@@ -6,7 +6,7 @@ from uuid import UUID
 from django.utils.translation import gettext as _
 
 from backend.registries.events import Kind, Told, register, told
-from points.funds.models import Claim, Fund, TopUp
+from points.funds.models import Claim, Fund, Recovery, TopUp
 
 
 def _top_ups(community_id: UUID, ids: list[UUID]) -> dict[UUID, Told]:
@@ -26,6 +26,19 @@ def _claims(community_id: UUID, ids: list[UUID]) -> dict[UUID, Told]:
             {"fund_id": claim.fund_id, "claim_id": claim.pk},
         )
         for claim in claims
+    }
+
+
+def _recoveries(community_id: UUID, ids: list[UUID]) -> dict[UUID, Told]:
+    recoveries = Recovery.objects.filter(community_id=community_id, pk__in=ids)
+    return {
+        one.pk: Told(
+            _("Given back: %(reference)s") % {"reference": one.reference}
+            if one.reference
+            else _("Set off against a later payment"),
+            {"claim_id": one.claim_id},
+        )
+        for one in recoveries
     }
 
 
@@ -92,6 +105,23 @@ register(
         """,
         tells=_claims,
         reserves=True,
+    ),
+    Kind(
+        name="recovery",
+        table="points_recovery",
+        relation="""
+            SELECT v.id, 'recovery:' || v.id AS source, 'recovery:' || v.id AS key, true AS moves,
+                NULL::uuid AS named, v.amount, p.unit, p.kind AS debit_kind,
+                p.holder AS debit_holder, 'fund' AS credit_kind,
+                'fund:' || c.fund_id AS credit_holder, 'recovery' AS reason,
+                NULL::timestamptz AS at, v.recovered_at >= %(since)s AS is_new
+            FROM points_recovery v
+            LEFT JOIN points_claim c ON c.community_id = %(community)s AND c.id = v.claim_id
+            LEFT JOIN points_account p ON p.community_id = %(community)s AND p.id = c.payee_id
+            WHERE v.community_id = %(community)s
+        """,
+        tells=_recoveries,
+        takes_back=True,
     ),
     _ended(
         Fund.Ending.CARRIED_OVER,

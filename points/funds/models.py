@@ -120,6 +120,10 @@ class Claim(TenantModel):
     Whoever waits is served by ``closed_at``, then by id, and nobody overtakes. ``hold`` is the
     latest reservation, which never expires. A committed claim has a transfer with the key
     ``fund_claim:<id>``.
+
+    One that is frozen keeps its place, but is neither reserved nor paid. What its payee owes is set
+    off against it when it is about to be paid; from then on it is on its way. One that was taken
+    back when it was on its way or paid is owed by its payee, less its recoveries.
     """
 
     class Status(models.TextChoices):
@@ -148,7 +152,12 @@ class Claim(TenantModel):
     reserved_at = models.DateTimeField(null=True)  # the last time
     reservations = models.PositiveSmallIntegerField(default=0)  # so far; numbers their holds
     hold = TenantForeignKey(Hold, models.PROTECT, related_name="+", db_index=False, null=True)
+    frozen_at = models.DateTimeField(null=True)  # while its subject is open again
+    # The part that repays what the payee owes; NULL until it is about to be paid.
+    set_off = models.BigIntegerField(null=True)
     resolved_at = models.DateTimeField(null=True)  # when it was committed or released
+    taken_back_at = models.DateTimeField(null=True)
+    taken_back_by = PersonKey(null=True)
 
     class Meta:
         constraints: ClassVar = [
@@ -180,6 +189,20 @@ class Claim(TenantModel):
                 condition=Q(status__in=["committed", "released"], resolved_at__isnull=False)
                 | Q(status__in=["waiting", "reserved", "unclaimed"], resolved_at__isnull=True),
             ),
+            models.CheckConstraint(
+                name="claim_set_off_of_what_is_paid",
+                condition=Q(set_off__isnull=True) & ~Q(status="committed")
+                | Q(status__in=["reserved", "committed"], set_off__range=(0, F("amount"))),
+            ),
+            models.CheckConstraint(
+                name="claim_taken_back_is_complete",
+                condition=Q(taken_back_at__isnull=True, taken_back_by__isnull=True)
+                | Q(
+                    status__in=["reserved", "committed", "released"],
+                    taken_back_at__isnull=False,
+                    taken_back_by__isnull=False,
+                ),
+            ),
         ]
         indexes: ClassVar = [
             models.Index(name="claim_newest", fields=["community", "fund", "-id"]),
@@ -187,6 +210,16 @@ class Claim(TenantModel):
                 name="claim_open",
                 fields=["community", "fund", "status", "closed_at", "id"],
                 condition=Q(status__in=["waiting", "reserved", "unclaimed"]),
+            ),
+            models.Index(
+                name="claim_taken_back",
+                fields=["community", "payee"],
+                condition=Q(status="committed", taken_back_at__isnull=False),
+            ),
+            models.Index(
+                name="claim_set_off",
+                fields=["community", "payee"],
+                condition=Q(status="reserved", set_off__gt=0),
             ),
         ]
         triggers: ClassVar = [
@@ -216,11 +249,22 @@ class Claim(TenantModel):
                     ("reserved", "committed"),
                     ("reserved", "released"),
                     ("reserved", "unclaimed"),
+                    ("reserved", "waiting"),
                     ("unclaimed", "waiting"),
                     ("unclaimed", "released"),
                 ],
             ),
-            set_once("claim_ends_once", "resolved_at"),
+            never(
+                "claim_ends_once",
+                "OLD.resolved_at IS NOT NULL AND to_jsonb(OLD) - '{taken_back_at,taken_back_by_id}'"
+                "::text[] IS DISTINCT FROM to_jsonb(NEW) - '{taken_back_at,taken_back_by_id}'"
+                "::text[]",
+            ),
+            never(
+                "claim_is_taken_back_once",
+                "OLD.taken_back_at IS NOT NULL AND (OLD.taken_back_at, OLD.taken_back_by_id)"
+                " IS DISTINCT FROM (NEW.taken_back_at, NEW.taken_back_by_id)",
+            ),
             never(
                 "claim_is_approved_once",
                 "OLD.approved_by_id IS NOT NULL AND (OLD.approved_by_id, OLD.approved_at)"
@@ -246,3 +290,55 @@ class Claim(TenantModel):
     def source(self) -> str:
         """The claim as the source and the key of its transfer."""
         return f"fund_claim:{self.pk}"
+
+    @property
+    def is_on_its_way(self) -> bool:
+        """Tell whether it is about to be paid: what was set off against it is decided."""
+        return self.status == self.Status.RESERVED and self.set_off is not None
+
+
+class Recovery(TenantModel):
+    """An amount that came back of a claim which was paid and then taken back.
+
+    It was paid by hand, under ``reference`` and before ``recorded_by``, or was set off against
+    another claim of its payee. Its reversal has the key ``recovery:<id>``.
+    """
+
+    claim = TenantForeignKey(Claim, models.PROTECT, related_name="recoveries", db_index=False)
+    amount = models.BigIntegerField()
+    set_off_against = TenantForeignKey(
+        Claim, models.PROTECT, related_name="+", db_index=False, null=True
+    )
+    reference = models.CharField(max_length=60, blank=True)
+    recorded_by = PersonKey(null=True)
+    recovered_at = models.DateTimeField(db_default=ClockTimestamp())
+
+    class Meta:
+        verbose_name_plural = "recoveries"
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                name="recovery_once",
+                fields=["community", "claim", "reference", "set_off_against"],
+                nulls_distinct=False,
+            ),
+            models.CheckConstraint(
+                name="recovery_by_hand_or_set_off",
+                condition=Q(amount__gt=0)
+                & (
+                    Q(set_off_against__isnull=False, reference="", recorded_by__isnull=True)
+                    | Q(set_off_against__isnull=True, recorded_by__isnull=False) & ~Q(reference="")
+                ),
+            ),
+        ]
+        triggers: ClassVar = [
+            *final("recovery"),
+            trigger("recovery_is_of_what_is_owed", pgtrigger.Insert, when=pgtrigger.Before),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.amount} of {self.claim_id}"
+
+    @property
+    def source(self) -> str:
+        """The recovery as the source and the key of its reversal."""
+        return f"recovery:{self.pk}"

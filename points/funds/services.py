@@ -19,17 +19,16 @@ from backend.communities.models import Community
 from backend.ids import new_id
 from backend.sql import constraint_of
 from points.funds import errors, selectors
-from points.funds.models import Claim, Fund, TopUp
-from points.kinds import AccountKind, Unit
+from points.funds.models import Claim, Fund, Recovery, TopUp
+from points.kinds import RECEIVES, AccountKind, Unit
 from points.ledger import services as ledger
 from points.ledger.clock import ClockTimestamp
 from points.ledger.errors import AmountInvalid
-from points.ledger.models import Account, Hold
+from points.ledger.models import Account, Hold, Transfer
 from points.ledger.services import Movement
 
 Status = Claim.Status
 OPEN = Claim.OPEN
-PAYEES = {Unit.FEN: AccountKind.PAYOUT, Unit.POINTS: AccountKind.WALLET}
 
 
 # --- money in ---------------------------------------------------------------------------------
@@ -137,7 +136,7 @@ def claim(
     if amount < 1:
         raise AmountInvalid
     unit = Unit(fund.account.unit)
-    account = ledger.account(community=fund.community, kind=PAYEES[unit], unit=unit, holder=payee)
+    account = ledger.account(community=fund.community, kind=RECEIVES[unit], unit=unit, holder=payee)
     terms = {"payee_id": account.pk, "amount": amount, "closed_at": closed_at, "reason": reason}
     fund = fund.locked("account")
     made = selectors.claim_of(fund.community_id, subject)
@@ -190,9 +189,12 @@ def commit(*, claim: Claim, expires_on: date | None = None, at: datetime | None 
 
     ``at`` is when it happened, now if not given; points can be spent until ``expires_on``. The hold
     is given back and the amount posted in one transaction, under a key of the claim and not of one
-    of its holds, so that a claim moves money once, however often it was reserved. Idempotent.
-    Raises ClaimStatusWrong, ClaimNeedsApproval.
+    of its holds, so that a claim moves money once, however often it was reserved. What was set off
+    against it goes back to the fund of what its payee owes, so that between the two postings the
+    payee has what was really paid. Idempotent. Raises ClaimStatusWrong, ClaimNeedsApproval, and
+    ClaimFrozen unless it was on its way already.
     """
+    _payee_locked(claim)
     claim = claim.locked("payee")
     if claim.status == Status.COMMITTED:
         return claim
@@ -200,6 +202,8 @@ def commit(*, claim: Claim, expires_on: date | None = None, at: datetime | None 
         raise errors.ClaimStatusWrong(current_status=claim.status)
     if claim.needs_approval and not claim.approved_by_id:
         raise errors.ClaimNeedsApproval
+    if claim.frozen_at and not claim.is_on_its_way:
+        raise errors.ClaimFrozen
     assert claim.hold_id
     ledger.void(community_id=claim.community_id, hold_id=claim.hold_id)
     ledger.post(
@@ -215,27 +219,133 @@ def commit(*, claim: Claim, expires_on: date | None = None, at: datetime | None 
             expires_on=expires_on,
         )
     )
-    claim.save_with(status=Status.COMMITTED, resolved_at=timezone.now())
+    claim.save_with(status=Status.COMMITTED, resolved_at=timezone.now(), set_off=claim.set_off or 0)
+    _set_off(claim)
     return claim
+
+
+@transaction.atomic
+def payable(*, claim: Claim) -> int:
+    """Return how much is to be paid for the claim now, in its fund's unit; 0 if nothing is.
+
+    Nothing is paid of a claim that is not reserved, awaits an approval or is frozen. What the payee
+    owes is set off here, and stands until the claim lapses: whoever pays calls this in the
+    transaction in which the payout is ordered. From then on the claim is on its way, and the answer
+    is always the same. A claim that is set off whole is committed at once.
+    """
+    _payee_locked(claim)
+    claim = claim.locked()
+    if claim.status != Status.RESERVED or (claim.needs_approval and not claim.approved_by_id):
+        return 0
+    if claim.set_off is None:
+        if claim.frozen_at:
+            return 0
+        owed = selectors.owed_by(claim.community_id, claim.payee_id)
+        claim.save_with(set_off=min(claim.amount, owed))
+        if owed >= claim.amount:
+            commit(claim=claim)
+    return claim.amount - (claim.set_off or 0)
 
 
 @transaction.atomic
 def release(*, claim: Claim, released_by: User | None) -> Claim:
     """Give up an open claim for good; what was reserved goes to whoever waits next.
 
-    ``released_by`` is None for a task. Idempotent. Raises ClaimStatusWrong if it was paid.
+    ``released_by`` is None for a task. Idempotent. Raises ClaimStatusWrong if it was paid, and
+    ClaimOnItsWay if it is about to be.
     """
     fund, claim = _locked(claim)
     if claim.status == Status.RELEASED:
         return claim
     if claim.status not in OPEN:
         raise errors.ClaimStatusWrong(current_status=claim.status)
-    before = {"status": claim.status}
-    _give_back(claim)
-    claim.save_with(status=Status.RELEASED, resolved_at=timezone.now())
-    trail.record("claim.release", actor=released_by, target=claim, before=before)
-    _take_up(fund)
+    if claim.is_on_its_way:
+        raise errors.ClaimOnItsWay
+    _release(fund, claim, released_by)
     return claim
+
+
+@transaction.atomic
+def take_back(*, claim: Claim, taken_back_by: User) -> Claim:
+    """Take back a claim whose subject turned out to be wrong.
+
+    One that is neither paid nor on its way is released. Else the money has left: its payee owes it
+    from the payment on, and if the payment lapses the claim is released then. Idempotent.
+    """
+    _payee_locked(claim)
+    fund, claim = _locked(claim)
+    if claim.status == Status.RELEASED or claim.taken_back_at:
+        return claim
+    if claim.status in OPEN and not claim.is_on_its_way:
+        _release(fund, claim, taken_back_by)
+        return claim
+    claim.save_with(taken_back_at=timezone.now(), taken_back_by=taken_back_by)
+    trail.record("claim.take_back", actor=taken_back_by, target=claim)
+    return claim
+
+
+@transaction.atomic
+def recover(*, claim: Claim, amount: int, reference: str, recorded_by: User) -> Recovery:
+    """Record that the payee gave back ``amount`` of a claim that was paid and taken back.
+
+    Idempotent by ``reference``, which says where the money is found. Raises AmountInvalid,
+    ClaimNotOwed, OwnRecovery, RecoveryTooLarge, RecoveryReferenceReused.
+    """
+    if amount < 1:
+        raise AmountInvalid
+    payee = _payee_locked(claim)
+    claim = claim.locked()
+    if claim.status != Status.COMMITTED or not claim.taken_back_by_id:
+        raise errors.ClaimNotOwed
+    if recorded_by.pk == claim.taken_back_by_id or payee.holder == f"person:{recorded_by.pk}":
+        raise errors.OwnRecovery
+    if made := claim.recoveries.filter(reference=reference).first():
+        if made.amount != amount:
+            raise errors.RecoveryReferenceReused
+        return made
+    # What will be set off against a claim on its way is spoken for.
+    owed = min(selectors.owed_of(claim), selectors.owed_by(claim.community_id, claim.payee_id))
+    if amount > owed:
+        raise errors.RecoveryTooLarge(owed=owed)
+    made = _recover(claim, amount, reference=reference, recorded_by=recorded_by)
+    after = {"recovery": str(made.pk), "amount": amount}
+    trail.record("claim.recover", actor=recorded_by, target=claim, after=after)
+    return made
+
+
+@transaction.atomic
+def freeze(*, claim: Claim) -> Claim:
+    """Keep an open claim from being reserved and paid, because its subject was opened again.
+
+    It keeps its place; what was reserved goes to whoever waits next. One on its way is paid, unless
+    the payment lapses. Idempotent; a paid or released one stays as it is.
+    """
+    fund, claim = _locked(claim)
+    if claim.status not in OPEN or claim.frozen_at:
+        return claim
+    changes: dict[str, Any] = {"frozen_at": ClockTimestamp()}
+    if claim.status == Status.RESERVED and not claim.is_on_its_way:
+        _give_back(claim)
+        changes |= {"status": Status.WAITING, "waiting_since": ClockTimestamp()}
+    claim.save_with(**changes)
+    trail.record("claim.freeze", actor=None, target=claim, after={"is_frozen": True})
+    _take_up(fund)
+    return claim.locked()
+
+
+@transaction.atomic
+def thaw(*, claim: Claim) -> Claim:
+    """Let a frozen claim be reserved and paid again, in its old place. Idempotent."""
+    fund, claim = _locked(claim)
+    if claim.status not in OPEN or not claim.frozen_at:
+        return claim
+    changes: dict[str, Any] = {"frozen_at": None}
+    if claim.status == Status.WAITING:
+        changes |= {"waiting_since": ClockTimestamp()}
+    claim.save_with(**changes)
+    trail.record("claim.thaw", actor=None, target=claim, after={"is_frozen": False})
+    _take_up(fund)
+    return claim.locked()
 
 
 @transaction.atomic
@@ -243,16 +353,20 @@ def lapse(*, claim: Claim, hold_id: UUID) -> Claim:
     """Take back the reservation ``hold_id`` that nobody claimed in time.
 
     The claim waits until its person asks (``ask_again``), and keeps its place; the money goes to
-    whoever waits next. Idempotent: changes nothing for an earlier reservation than the present one,
-    or if the present one lapsed already. Raises ClaimStatusWrong if the claim was paid or released.
+    whoever waits next. One that was taken back meanwhile is released. Idempotent: changes nothing
+    for an earlier reservation than the present one, or if the present one lapsed already. Raises
+    ClaimStatusWrong if the claim was paid or released.
     """
     fund, claim = _locked(claim)
     if claim.hold_id != hold_id or claim.status in (Status.UNCLAIMED, Status.WAITING):
         return claim
     if claim.status != Status.RESERVED:
         raise errors.ClaimStatusWrong(current_status=claim.status)
+    if claim.taken_back_by_id:
+        _release(fund, claim, claim.taken_back_by)
+        return claim
     _give_back(claim)
-    claim.save_with(status=Status.UNCLAIMED)
+    claim.save_with(status=Status.UNCLAIMED, set_off=None)
     _take_up(fund)
     return claim
 
@@ -376,6 +490,48 @@ def _locked(claim: Claim) -> tuple[Fund, Claim]:
         claim = claim.locked()  # and not what it refers to, which may be of this moment
         if claim.fund_id == fund.pk:
             return fund, claim
+
+
+def _payee_locked(claim: Claim) -> Account:
+    """Lock the claim's payee, before the fund: what one owes is read and set off by turns."""
+    return Account.objects.select_for_update(no_key=True).get(
+        community=claim.community_id, pk=claim.payee_id
+    )
+
+
+def _release(fund: Fund, claim: Claim, released_by: User | None) -> None:
+    before = {"status": claim.status}
+    _give_back(claim)
+    claim.save_with(status=Status.RELEASED, resolved_at=timezone.now(), set_off=None)
+    trail.record("claim.release", actor=released_by, target=claim, before=before)
+    _take_up(fund)
+
+
+def _set_off(claim: Claim) -> None:
+    """Take what was set off against a paid claim out of what its payee owes, the oldest first."""
+    left = claim.set_off or 0
+    if not left:
+        return
+    for debt in selectors.debts_of(claim.community_id, claim.payee_id):
+        if part := min(left, selectors.owed_of(debt.locked())):
+            _recover(debt, part, set_off_against=claim)
+            left -= part
+    assert not left, "More is set off than is owed."
+
+
+def _recover(claim: Claim, amount: int, **how: Any) -> Recovery:
+    made = Recovery(id=new_id(), community_id=claim.community_id, claim=claim, amount=amount, **how)
+    paid = Transfer.objects.get(community=claim.community_id, key=claim.source)
+    ledger.reverse(
+        community_id=claim.community_id,
+        transfer_id=paid.pk,
+        amount=amount,
+        key=made.source,
+        reason="recovery",
+        source=made.source,
+    )
+    made.save(force_insert=True)
+    return made
 
 
 def _take_up(fund: Fund) -> int:

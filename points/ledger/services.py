@@ -23,7 +23,7 @@ from backend.communities.models import Community
 from backend.errors import Refusal
 from backend.ids import new_id
 from backend.sql import constraint_of
-from points.kinds import AccountKind, Unit
+from points.kinds import RECEIVES, AccountKind, Unit
 from points.ledger import errors
 from points.ledger.models import Account, Hold, Reversal, Transfer
 from points.ledger.triggers import FLOORED_SQL
@@ -114,12 +114,15 @@ def wallet(
     )
 
 
-def wallets(
+def receivers(
     *, community: Community, person_ids: Collection[UUID], unit: Unit = Unit.POINTS
 ) -> dict[UUID, Account]:
-    """Return each person's wallet, opened if it is new, and locked until the transaction ends."""
+    """Return where each person receives the unit, opened if new, and locked until the end.
+
+    Points reach wallets; fen leave the books for the payout account of whoever gets them.
+    """
     of_holder = {f"person:{person_id}": person_id for person_id in person_ids}
-    named = {"kind": AccountKind.WALLET, "unit": unit}
+    named = {"kind": RECEIVES[unit], "unit": unit}
     rows = Account.objects.filter(community=community, **named, holder__in=of_holder)
     missing = of_holder.keys() - set(rows.values_list("holder", flat=True))
     # Opened before the first is locked, and in order: two calls never wait for each other.

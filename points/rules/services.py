@@ -23,16 +23,23 @@ from points.rules.models import Rule, RuleVersion
 
 ONE = 10_000  # a multiplier of 1, in basis points
 MOST = 100_000  # no number in a rule is larger: a day's award still fits its column
-LONGEST_CATEGORY = 40  # characters
+LONGEST_CATEGORY = LONGEST_FUND = 40  # characters
+LONGEST_NAME = 20  # of a colour or a group
+MOST_RATES = 60
 RECORDED = ("number", "parameters", "valid_from", "valid_to")  # of a version, in the trail
 _HOUR = re.compile(r"([01]\d|2[0-3]):([0-5]\d)|24:00")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """The limits that every rule may set to what a record brings, checked."""
+    """The part of every rule beside its tariff, checked: its unit, who pays, and its limits.
 
-    daily_cap_points: int | None = None  # per volunteer, rule and local day
+    Points are issued; fen come out of the ``fund`` of that name and of the year of the day.
+    """
+
+    unit: Unit = Unit.POINTS
+    fund: str = ""
+    daily_cap: int | None = None  # in the unit, per volunteer, rule and local day
     earns_during_activity: bool = False  # beside the hours of the activity
 
 
@@ -66,33 +73,72 @@ class HoursRule(Limits):
         return cls(
             points_per_hour=_number(parameters, "points_per_hour"),
             backfilled=_flag(parameters, "backfilled", default=True),
-            daily_cap_points=_cap(parameters),
+            daily_cap=_cap(parameters, Unit.POINTS),
             peak_windows=_merged([_window(window) for window in windows]),
             peak_multiplier_bp=_number(parameters, "peak_multiplier_bp") if windows else ONE,
         )
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReportRule(Limits):
-    """The parameters of a rule for reports, checked: a fixed reward for a verified one."""
+class Rate:
+    """A reward for reports of a colour, of reporters in a group, or both; empty: of any."""
 
-    reward_points: int
+    colour: str = ""
+    group: str = ""
+    reward: int
+
+    @property
+    def narrowness(self) -> int:
+        return bool(self.colour) + bool(self.group)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportRule(Limits):
+    """The parameters of a rule for reports, checked: what a closed one earns, by its rate.
+
+    ``confirmer_share_bp`` is what each confirmer gets of it on top, in basis points.
+    """
+
+    reward: int
+    rates: tuple[Rate, ...] = ()
+    confirmer_share_bp: int = 0
 
     @classmethod
     def read(cls, parameters: dict[str, Any]) -> Self:
         """Read a rule's JSON. Raises RuleInvalid, which names the parameter at fault."""
-        _refuse_unknown(parameters, {"reward_points", "daily_cap_points", "earns_during_activity"})
+        unit = Unit.FEN if "reward_fen" in parameters else Unit.POINTS
+        known = {"rates", "confirmer_share_bp", "earns_during_activity"}
+        known |= {f"reward_{unit}", f"daily_cap_{unit}"}
+        known |= {"fund"} if unit == Unit.FEN else set()
+        _refuse_unknown(parameters, known)
+        share = {"confirmer_share_bp": 0} | parameters
         return cls(
-            reward_points=_number(parameters, "reward_points"),
-            daily_cap_points=_cap(parameters),
+            unit=unit,
+            fund=_text(parameters, "fund", LONGEST_FUND) if unit == Unit.FEN else "",
+            reward=_number(parameters, f"reward_{unit}"),
+            rates=_rates(parameters.get("rates", []), unit),
+            confirmer_share_bp=_number(share, "confirmer_share_bp", most=ONE),
+            daily_cap=_cap(parameters, unit),
             earns_during_activity=_flag(parameters, "earns_during_activity", default=False),
         )
+
+    def reward_for(self, *, colour: str, group: str) -> int:
+        """Return the reward by the narrowest rate that fits, the first of several; or the base."""
+        for rate in sorted(self.rates, key=lambda rate: -rate.narrowness):
+            if rate.colour in ("", colour) and rate.group in ("", group):
+                return rate.reward
+        return self.reward
 
 
 READERS: dict[Rule.Subject, Callable[[dict[str, Any]], HoursRule | ReportRule]] = {
     Rule.Subject.HOURS: HoursRule.read,
     Rule.Subject.REPORT: ReportRule.read,
 }
+
+
+def of(version: RuleVersion) -> HoursRule | ReportRule:
+    """Return what a version says, read. Raises RuleInvalid."""
+    return READERS[Rule.Subject(version.rule.subject)](version.parameters)
 
 
 def read(
@@ -252,26 +298,25 @@ def limited(
     *,
     awarded_that_day: int,
     during: str = "",
-    unit: Unit = Unit.POINTS,
 ) -> tuple[int, dict[str, Any]]:
     """Return what the rule's limits leave of the amount ``earned``, with ``steps`` and theirs.
 
-    ``awarded_that_day`` is what the rule has already brought the volunteer for that day; its cap is
-    one of points. ``during`` is the source of the activity that the record was made in: the hours
-    are its reward, unless the rule says otherwise.
+    ``awarded_that_day`` is what the rule has already brought the volunteer for that day, in its
+    unit. ``during`` is the source of the activity that the record was made in: the hours are its
+    reward, unless the rule says otherwise.
     """
     amount = earned
     if during:
         steps = steps | {"earns_during_activity": rule.earns_during_activity}
         amount = earned if rule.earns_during_activity else 0
-    if rule.daily_cap_points is not None and unit == Unit.POINTS:
+    if rule.daily_cap is not None:
         steps = steps | {
-            "points_before_cap": amount,
-            "daily_cap_points": rule.daily_cap_points,
+            f"{rule.unit}_before_cap": amount,
+            f"daily_cap_{rule.unit}": rule.daily_cap,
             "awarded_that_day": awarded_that_day,
         }
-        amount = min(amount, max(0, rule.daily_cap_points - awarded_that_day))
-    return amount, steps | {unit.value: amount}
+        amount = min(amount, max(0, rule.daily_cap - awarded_that_day))
+    return amount, steps | {rule.unit.value: amount}
 
 
 def _refuse_unknown(parameters: dict[str, Any], known: set[str]) -> None:
@@ -279,9 +324,9 @@ def _refuse_unknown(parameters: dict[str, Any], known: set[str]) -> None:
         raise RuleInvalid(parameter=unknown[0])
 
 
-def _number(parameters: dict[str, Any], name: str) -> int:
+def _number(parameters: dict[str, Any], name: str, most: int = MOST) -> int:
     value = parameters.get(name)
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MOST:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
         raise RuleInvalid(parameter=name)
     return value
 
@@ -293,9 +338,32 @@ def _flag(parameters: dict[str, Any], name: str, *, default: bool) -> bool:
     return value
 
 
-def _cap(parameters: dict[str, Any]) -> int | None:
-    cap = parameters.get("daily_cap_points")
-    return None if cap is None else _number(parameters, "daily_cap_points")
+def _cap(parameters: dict[str, Any], unit: Unit) -> int | None:
+    name = f"daily_cap_{unit}"
+    return None if parameters.get(name) is None else _number(parameters, name)
+
+
+def _text(parameters: dict[str, Any], name: str, longest: int) -> str:
+    value = parameters.get(name)
+    if not isinstance(value, str) or not is_tidy(value) or not 0 < len(value) <= longest:
+        raise RuleInvalid(parameter=name)
+    return value
+
+
+def _rates(written: Any, unit: Unit) -> tuple[Rate, ...]:
+    """Read the rates, of which no two are for the same reports. Raises RuleInvalid."""
+    if not isinstance(written, list) or len(written) > MOST_RATES:
+        raise RuleInvalid(parameter="rates")
+    rates = []
+    for one in written:
+        if not isinstance(one, dict):
+            raise RuleInvalid(parameter="rates")
+        _refuse_unknown(one, {"colour", "group", f"reward_{unit}"})
+        of = {name: _text(one, name, LONGEST_NAME) for name in ("colour", "group") if name in one}
+        rates.append(Rate(reward=_number(one, f"reward_{unit}"), **of))
+    if len({(rate.colour, rate.group) for rate in rates} - {("", "")}) < len(rates):
+        raise RuleInvalid(parameter="rates")
+    return tuple(rates)
 
 
 def _window(window: Any) -> tuple[int, int]:

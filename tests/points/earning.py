@@ -13,6 +13,10 @@ def award_hours(*, category, checked_in_at, checked_out_at, **whose):
 
 def award_report(*, category, verified_at, during="", **whose):
     facts = Facts(
-        category=category, counts_from=verified_at, occurred_at=verified_at, during=during
+        category=category,
+        counts_from=verified_at,
+        occurred_at=verified_at,
+        during=during,
+        more={"reported_as": category, "colour": "red", "group": "rider"},
     )
     return awards.award(REPORT, facts=facts, **whose)

@@ -1,7 +1,7 @@
 """Kinds of awards that apps register: versions of inputs, units, payers; awards and voids."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -12,14 +12,17 @@ from points.awards.selectors import explain
 from points.awards.services import awards
 from points.awards.services.rederiving import Recomputation
 from points.awards.services.tryout import tryout
-from points.kinds import AccountKind, Unit
+from points.funds import services as funds
+from points.funds.errors import FundEnded, FundMissing
+from points.funds.selectors import owed_by
+from points.kinds import Unit
 from points.ledger import services as ledger
-from points.ledger.errors import InsufficientPoints, TransferReversed
+from points.ledger.errors import TransferReversed
 from points.ledger.selectors import balance
-from points.models import Award, Rule, Transfer, Void
+from points.models import Account, Award, Rule, Transfer, Void
 from points.rules import services as rules
-from points.rules.errors import CashNotAllowedForHours, RuleMissing
-from tests.verified import untriggered
+from points.rules.errors import RuleMissing
+from tests.verified import found_in_books, untriggered
 from volunteers.attendance.awards import HOURS
 
 MOMENT = datetime(2024, 3, 1, 1, tzinfo=UTC)
@@ -39,11 +42,11 @@ class Shelf:
 
 
 def half(inputs, rule):
-    return rule.reward_points // 2, {"share": "1/2"}
+    return rule.reward // 2, {"share": "1/2"}
 
 
 def third(inputs, rule):
-    return rule.reward_points // 3, {"share": "1/3"}
+    return rule.reward // 3, {"share": "1/3"}
 
 
 def whose(facts, community):
@@ -76,27 +79,32 @@ def register(monkeypatch):
 @pytest.fixture
 def confirmation(register):
     """A kind that brings a confirmer half of what the report earns."""
-    return register(name="confirmation", subject="report", versions=[CONFIRMATION_V1])
+    return register(name="witness", subject="report", versions=[CONFIRMATION_V1])
 
 
 @pytest.fixture
-def assistance(register):
-    """A kind in fen, out of a fund."""
-    return register(
-        name="assistance", unit=Unit.FEN, payer=AccountKind.FUND, versions=[ASSISTANCE_V1]
+def assistance(register, cash):
+    """A kind whose rule pays fen out of a fund, as much as its facts say."""
+    rules.publish(
+        community=cash.community,
+        subject=Rule.Subject.REPORT,
+        category="assistance",
+        parameters={"reward_fen": 1, "fund": "红包", "daily_cap_fen": 2_000},
+        valid_from=date(2024, 1, 1),
     )
+    return register(name="assistance", subject="report", versions=[ASSISTANCE_V1])
 
 
 @pytest.fixture
-def give(lake, wang):
-    """Award a record to 王小明: ``give(confirmation, "1")``, its facts and payer as wanted."""
+def give(lake, wang, zhao):
+    """Award a record to 王小明: ``give(confirmation, "1")``, its facts as wanted."""
 
-    def award(kind, number, payer=None, **about):
+    def award(kind, number, **about):
         facts = Facts(
             **{
                 "counts_from": MOMENT,
                 "occurred_at": MOMENT,
-                "category": "hazard" if kind.subject else "",
+                "category": "assistance" if kind.name == "assistance" else "hazard",
                 **about,
             }
         )
@@ -104,32 +112,34 @@ def give(lake, wang):
         if isinstance(kind.records, Shelf):
             kind.records.records[source] = Record(wang.pk, "verified", facts)
         return awards.award(
-            kind, community=lake, person_id=wang.pk, source=source, facts=facts, payer=payer
+            kind,
+            community=lake,
+            person_id=wang.pk,
+            source=source,
+            facts=facts,
+            decided_by=zhao,
         )
 
     return award
 
 
-def account_of(lake, kind, unit=Unit.FEN, holder=""):
-    return ledger.account(community=lake, kind=kind, unit=unit, holder=holder)
-
-
 @pytest.fixture
-def cash(lake):
-    """A fund of 10,000 fen, which came out of the account ``payout``."""
-    fund = account_of(lake, AccountKind.FUND, holder="fund:1")
-    donor = account_of(lake, AccountKind.PAYOUT, holder="donor")
-    ledger.post(
-        ledger.Movement(
-            debit=donor,
-            credit=fund,
-            amount=10_000,
-            key="top-up",
-            reason="top_up",
-            source="test:top-up",
-        )
+def cash(lake, chen):
+    """A fund of 10,000 fen; above 1,500 two decide."""
+    fund = funds.open_fund(
+        community=lake,
+        name="红包",
+        year=2024,
+        unit=Unit.FEN,
+        opened_by=chen,
+        approval_above=1_500,
     )
+    funds.top_up(fund=fund, amount=10_000, reason="拨款", topped_up_by=chen)
     return fund
+
+
+def left_in(fund):
+    return balance(Account.objects.get(pk=fund.account_id))
 
 
 def wallet_of(lake, wang, unit=Unit.POINTS):
@@ -137,19 +147,8 @@ def wallet_of(lake, wang, unit=Unit.POINTS):
 
 
 # --- registering ------------------------------------------------------------------------------
-def test_hours_never_earn_cash(register):
-    with pytest.raises(CashNotAllowedForHours):
-        register(
-            name="paid_hours",
-            subject="hours",
-            unit=Unit.FEN,
-            payer=AccountKind.FUND,
-            versions=HOURS.versions,
-        )
-
-
-def test_the_database_refuses_hours_in_cash(lake, give, assistance, cash):
-    award = give(assistance, "1", cash, more={"fen": 500})
+def test_the_database_refuses_hours_in_cash(lake, give, assistance):
+    award = give(assistance, "1", more={"fen": 500})
 
     with pytest.raises(IntegrityError, match="award_of_hours_is_never_cash"), transaction.atomic():
         Award.objects.create(
@@ -168,8 +167,6 @@ def test_the_database_refuses_hours_in_cash(lake, give, assistance, cash):
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"unit": Unit.FEN},  # nobody issues money
-        {"payer": AccountKind.POOL},
         {"subject": "nonsense"},
         {"versions": []},
     ],
@@ -184,9 +181,9 @@ def test_a_kind_that_can_not_be_is_not_registered(register, wrong):
 )
 def test_a_version_that_something_was_awarded_under_stays(register, confirmation, versions):
     with pytest.raises(ValueError, match="stays"):
-        register(name="confirmation", subject="report", versions=versions)
+        register(name="witness", subject="report", versions=versions)
 
-    register(name="confirmation", subject="report", versions=[CONFIRMATION_V1, CONFIRMATION_V2])
+    register(name="witness", subject="report", versions=[CONFIRMATION_V1, CONFIRMATION_V2])
 
 
 # --- versions ---------------------------------------------------------------------------------
@@ -195,7 +192,7 @@ def test_an_award_made_under_the_first_version_is_recomputed_as_that_for_ever(
 ):
     first = give(confirmation, "1", more={"with_photo": True})
     both = register(
-        name="confirmation",
+        name="witness",
         subject="report",
         versions=[CONFIRMATION_V1, CONFIRMATION_V2],
         records=confirmation.records,
@@ -204,8 +201,8 @@ def test_an_award_made_under_the_first_version_is_recomputed_as_that_for_ever(
     second = give(both, "2", more={"with_photo": True})
 
     assert (first.amount, second.amount) == (10, 6)
-    assert first.explanation["kind"] == {"name": "confirmation", "inputs": 1}
-    assert second.explanation["kind"] == {"name": "confirmation", "inputs": 2}
+    assert first.explanation["kind"] == {"name": "witness", "inputs": 1}
+    assert second.explanation["kind"] == {"name": "witness", "inputs": 2}
     assert second.explanation["inputs"] == {"category": "hazard", "with_photo": True}
     assert list(Recomputation(lake)) == []
     # Asked for again, it is the award that was made, under its own version.
@@ -218,7 +215,7 @@ def test_an_award_made_under_the_first_version_is_recomputed_as_that_for_ever(
 def test_an_award_under_another_version_than_it_says_is_found(lake, register, confirmation, give):
     award = give(confirmation, "1", more={"with_photo": True})
     register(
-        name="confirmation",
+        name="witness",
         subject="report",
         versions=[CONFIRMATION_V1, CONFIRMATION_V2],
         records=confirmation.records,
@@ -234,7 +231,7 @@ def test_an_award_under_another_version_than_it_says_is_found(lake, register, co
 
     untriggered("UPDATE points_award SET inputs_version = 3")
     (difference,) = Recomputation(lake)
-    assert difference.found == {"kind": "confirmation 3"}
+    assert difference.found == {"kind": "witness 3"}
 
 
 def test_a_draft_is_tried_on_each_award_as_its_kind_and_version_reckon(
@@ -242,7 +239,7 @@ def test_a_draft_is_tried_on_each_award_as_its_kind_and_version_reckon(
 ):
     give(confirmation, "1", more={"with_photo": True})
     both = register(
-        name="confirmation",
+        name="witness",
         subject="report",
         versions=[CONFIRMATION_V1, CONFIRMATION_V2],
         records=confirmation.records,
@@ -263,96 +260,105 @@ def test_a_draft_is_tried_on_each_award_as_its_kind_and_version_reckon(
 
 
 # --- who pays ---------------------------------------------------------------------------------
-def test_an_award_in_fen_is_paid_by_its_fund_and_never_expires(lake, wang, give, assistance, cash):
-    award = give(assistance, "1", cash, more={"fen": 500})
+def test_an_award_in_fen_is_a_claim_on_the_fund_of_its_rule(lake, wang, give, assistance, cash):
+    award = give(assistance, "1", more={"fen": 500})
 
-    wallet = wallet_of(lake, wang, Unit.FEN)
-    assert (award.unit, award.amount, award.account) == ("fen", 500, wallet)
-    assert (award.transfer.debit_id, award.transfer.credit_id) == (cash.pk, wallet.pk)
-    assert (award.transfer.reason, award.transfer.expires_on) == ("assistance", None)
+    payee = ledger.receivers(community=lake, person_ids={wang.pk}, unit=Unit.FEN)[wang.pk]
+    assert (award.unit, award.amount, award.account, award.transfer) == ("fen", 500, payee, None)
+    claim = award.claim
+    assert (claim.fund, claim.payee, claim.amount, claim.status) == (cash, payee, 500, "reserved")
+    assert (claim.subject, claim.reason, claim.closed_at) == (award.source, "assistance", MOMENT)
     assert award.explanation == {
         "kind": {"name": "assistance", "inputs": 1},
+        "rule": award.explanation["rule"],
         "inputs": {"fen": 500},
-        "arithmetic": {"fen": 500},
-        "payer": str(cash.pk),
+        "arithmetic": {
+            "fen": 500,
+            "fen_before_cap": 500,
+            "daily_cap_fen": 2_000,
+            "awarded_that_day": 0,
+        },
+        "fund": {"name": "红包", "year": 2024},
     }
-    assert (balance(cash), balance(wallet)) == (9_500, 500)
-    assert balance(wallet_of(lake, wang)) == 0
+    assert (left_in(cash), balance(payee)) == (10_000, 0)
+
+    funds.commit(claim=claim)
+
+    assert (left_in(cash), balance(payee)) == (9_500, 500)
     assert list(Recomputation(lake)) == []
-    assert explain(award.transfer)["rule_version"] is None
+    paid = Transfer.objects.get(key=claim.source)
+    assert explain(paid)["award"]["amount"] == 500
+    assert explain(paid)["rule_version"]["category"] == "assistance"
 
 
-def test_points_may_come_out_of_a_fund_as_well(lake, wang, give, register, grant_points):
-    kind = register(
-        name="prize",
-        payer=AccountKind.FUND,
-        versions=[Version(whose, lambda inputs, rule: (30, {}))],
-    )
-    fund = account_of(lake, AccountKind.FUND, Unit.POINTS, "fund:2")
-    issuance = account_of(lake, AccountKind.ISSUANCE, Unit.POINTS)
-    ledger.post(
-        ledger.Movement(
-            debit=issuance,
-            credit=fund,
-            amount=40,
-            key="budget",
-            reason="budget",
-            source="test:budget",
-        )
-    )
+def test_a_fund_that_was_not_opened_or_has_ended_pays_nothing(lake, chen, give, assistance, cash):
+    with pytest.raises(FundMissing) as refused:
+        give(assistance, "1", counts_from=MOMENT.replace(year=2025), more={"fen": 500})
+    assert refused.value.facts == {"fund": "红包", "year": 2025}
+    funds.return_rest(fund=cash, ended_by=chen)
+    with pytest.raises(FundEnded):
+        give(assistance, "2", more={"fen": 500})
+    assert give(assistance, "3", more={"fen": 0}).claim is None
 
-    give(kind, "1", fund, expires_on=date(2099, 12, 31))
-
-    assert (balance(fund), balance(wallet_of(lake, wang))) == (10, 30)
-    assert Transfer.objects.get(key="prize:1").expires_on == date(2099, 12, 31)
-    with pytest.raises(InsufficientPoints) as refused:
-        give(kind, "2", fund)
-    assert refused.value.facts == {"available": 10, "needed": 30}
-    kind.records.records.pop("prize:2")
-    assert list(Recomputation(lake)) == []
+    assert Award.objects.count() == 1
 
 
-def test_only_a_fund_of_the_community_in_the_unit_pays(
-    lake, hill, wang, give, assistance, confirmation, cash
+def test_who_waits_was_awarded_all_the_same_and_is_paid_by_whatever_fund_it_went_to(
+    lake, chen, give, assistance, cash
 ):
-    points = account_of(lake, AccountKind.FUND, Unit.POINTS, "fund:1")
-    elsewhere = account_of(hill, AccountKind.FUND, holder="fund:1")
-    payout = account_of(lake, AccountKind.PAYOUT)
-    for payer in (None, points, elsewhere, payout):
-        with pytest.raises(errors.PayerInvalid):
-            give(assistance, "1", payer, more={"fen": 500})
-    with pytest.raises(errors.PayerInvalid):
-        give(confirmation, "1", points)
+    for number in range(6):  # a cap a day
+        give(assistance, f"{number}", counts_from=MOMENT + timedelta(number), more={"fen": 2_000})
+    waiting = Award.objects.get(source="assistance:5")
+    assert waiting.claim.status == "waiting"
+    for award in Award.objects.exclude(pk=waiting.pk).order_by("id"):
+        funds.commit(claim=funds.approve(claim=award.claim, approved_by=chen))
 
-    assert not Award.objects.exists()
+    into = funds.carry_over(fund=cash, ended_by=chen)
 
-
-def test_another_payer_is_another_award(lake, give, assistance, cash):
-    give(assistance, "1", cash, more={"fen": 500})
-    other = account_of(lake, AccountKind.FUND, holder="fund:2")
-
-    with pytest.raises(errors.AwardSourceReused):
-        give(assistance, "1", other, more={"fen": 500})
-    nothing = give(assistance, "2", cash, more={"fen": 0})
-    assert give(assistance, "2", cash, more={"fen": 0}).pk == nothing.pk
+    waiting.refresh_from_db()
+    assert waiting.claim.fund == into
+    assert list(Recomputation(lake)) == []
+    assert found_in_books(lake) == []
 
 
-def test_an_award_paid_by_another_account_than_it_says_is_found(lake, give, assistance, cash):
-    give(assistance, "1", cash, more={"fen": 500})
-    other = account_of(lake, AccountKind.FUND, holder="fund:2")
-    untriggered(f"UPDATE points_transfer SET debit_id = '{other.pk}' WHERE key = 'assistance:1'")
+@pytest.mark.parametrize(
+    ("changed", "found"),
+    [
+        ("amount = 400", {"claim.amount": 400}),
+        ("subject = 'assistance:2'", {"claim.subject": "assistance:2"}),
+        ("reason = 'gift'", {"claim.reason": "gift"}),
+        ("closed_at = '2024-03-02 01:00Z'", {"claim.closed_at": "2024-03-02T01:00:00+00:00"}),
+        (
+            "explanation = jsonb_set(explanation, '{arithmetic,fen}', '9')",
+            {"arithmetic.fen": 9},
+        ),
+    ],
+)
+def test_a_claim_that_says_other_than_its_award_is_found(lake, give, assistance, changed, found):
+    give(assistance, "1", more={"fen": 500})
+    untriggered(f"UPDATE points_claim SET {changed}")
 
     (difference,) = Recomputation(lake)
 
-    assert difference.found == {"transfer.debit": "fund fen fund:2"}
-    assert difference.expected == {"transfer.debit": "fund fen"}  # not the one that it says
+    assert difference.found == found
+
+
+def test_a_claim_on_another_fund_than_the_rules_is_found(lake, chen, give, assistance):
+    give(assistance, "1", more={"fen": 500})
+    other = funds.open_fund(community=lake, name="别的", year=2024, unit=Unit.FEN, opened_by=chen)
+    untriggered(f"UPDATE points_claim SET fund_id = '{other.pk}'")
+
+    (difference,) = Recomputation(lake)
+
+    assert difference.found == {"claim.fund": "别的 2024"}
+    assert difference.expected == {"claim.fund": "红包 2024"}
 
 
 def test_without_a_rule_a_kind_about_rules_earns_nothing(hill, wang, confirmation):
     facts = Facts(counts_from=MOMENT, occurred_at=MOMENT, category="hazard")
     with pytest.raises(RuleMissing):
         awards.award(
-            confirmation, community=hill, person_id=wang.pk, source="confirmation:1", facts=facts
+            confirmation, community=hill, person_id=wang.pk, source="witness:1", facts=facts
         )
 
 
@@ -371,44 +377,59 @@ def test_one_cap_is_shared_by_the_kinds_of_a_rule(lake, wang, confirmation, give
 
 
 # --- voids ------------------------------------------------------------------------------------
-def test_an_award_in_fen_that_was_spent_is_repaid_to_its_fund(lake, wang, give, assistance, cash):
-    give(assistance, "1", cash, more={"fen": 500})
-    wallet = wallet_of(lake, wang, Unit.FEN)
-    payout = account_of(lake, AccountKind.PAYOUT)
-    ledger.post(
-        ledger.Movement(
-            debit=wallet, credit=payout, amount=400, key="paid", reason="payout", source="test:paid"
-        )
-    )
+def voided(kind, number, lake, by):
+    """Void an award and its record."""
+    source = f"{kind.name}:{number}"
+    void = awards.void(community=lake, source=source, reason="误报", voided_by=by)
+    records = kind.records.records
+    records[source] = replace(records[source], is_voided=True)
+    return void
 
-    void = awards.void(community=lake, source="assistance:1", reason="误报")
-    assistance.records.records["assistance:1"] = replace(
-        assistance.records.records["assistance:1"], is_voided=True
-    )
 
-    assert (void.reversal.amount, void.reversal.recovered) == (500, 100)
-    assert balance(cash) == 9_600
-    give(assistance, "2", cash, more={"fen": 1_000})
-    wallet.refresh_from_db()
-    assert (balance(cash), wallet.available, wallet.shortfall) == (9_000, 600, 0)
+def test_the_void_of_an_award_that_was_not_paid_releases_its_claim(
+    lake, zhao, give, assistance, cash
+):
+    award = give(assistance, "1", more={"fen": 2_000})
+    assert give(assistance, "2", more={"fen": 500}).amount == 0  # the day is full
+
+    void = voided(assistance, "1", lake, zhao)
+
+    award.claim.refresh_from_db()
+    assert (void.reversal, award.claim.status) == (None, "released")
+    assert left_in(cash) == 10_000
+    assert give(assistance, "3", more={"fen": 500}).amount == 500  # the cap is free again
     assert list(Recomputation(lake)) == []
+    assert found_in_books(lake) == []
 
 
-def test_points_do_not_repay_fen(lake, wang, give, assistance, confirmation, cash):
-    give(assistance, "1", cash, more={"fen": 500})
-    wallet = wallet_of(lake, wang, Unit.FEN)
-    payout = account_of(lake, AccountKind.PAYOUT)
-    ledger.post(
-        ledger.Movement(
-            debit=wallet, credit=payout, amount=500, key="paid", reason="payout", source="test:paid"
-        )
-    )
-    awards.void(community=lake, source="assistance:1", reason="误报")
+def test_the_void_of_an_award_that_was_paid_is_owed_and_points_do_not_repay_it(
+    lake, wang, zhao, give, assistance, confirmation, cash
+):
+    award = give(assistance, "1", more={"fen": 500})
+    funds.commit(claim=award.claim)
 
+    voided(assistance, "1", lake, zhao)
     give(confirmation, "1")
 
-    wallet.refresh_from_db()
-    assert (wallet.shortfall, balance(wallet_of(lake, wang))) == (500, 10)
+    award.claim.refresh_from_db()
+    assert (award.claim.status, award.claim.taken_back_by) == ("committed", zhao)
+    assert owed_by(lake.pk, award.account_id) == 500
+    assert (left_in(cash), balance(wallet_of(lake, wang))) == (9_500, 10)
+    assert list(Recomputation(lake)) == []
+    assert found_in_books(lake) == []
+
+
+def test_a_claim_taken_back_behind_the_award_is_found(lake, zhao, give, assistance):
+    award = give(assistance, "1", more={"fen": 500})
+
+    funds.release(claim=award.claim, released_by=zhao)
+
+    (finding,) = found_in_books(lake)
+    assert (finding.check, finding.table, finding.row) == (
+        "voids",
+        "points_claim",
+        str(award.claim_id),
+    )
 
 
 def test_a_void_of_what_was_partly_reversed_takes_the_rest(lake, wang, give, confirmation):
@@ -422,7 +443,7 @@ def test_a_void_of_what_was_partly_reversed_takes_the_rest(lake, wang, give, con
         amount=4,
     )
 
-    assert awards.void(community=lake, source="confirmation:1", reason="误报").reversal.amount == 6
+    assert awards.void(community=lake, source="witness:1", reason="误报").reversal.amount == 6
 
 
 def test_what_was_reversed_whole_has_nothing_to_void(lake, give, confirmation):
@@ -432,17 +453,17 @@ def test_what_was_reversed_whole_has_nothing_to_void(lake, give, confirmation):
     )
 
     with pytest.raises(TransferReversed):
-        awards.void(community=lake, source="confirmation:1", reason="误报")
+        awards.void(community=lake, source="witness:1", reason="误报")
 
 
 def test_what_earned_nothing_can_not_be_voided(lake):
     with pytest.raises(errors.AwardUnknown):
-        awards.void(community=lake, source="confirmation:1", reason="误报")
+        awards.void(community=lake, source="witness:1", reason="误报")
 
 
 def test_a_void_stays_but_for_its_words(lake, give, confirmation):
     give(confirmation, "1")
-    awards.void(community=lake, source="confirmation:1", reason="误报")
+    awards.void(community=lake, source="witness:1", reason="误报")
 
     for changes in ({"reason": "x"}, {"reversal": None}, {"voided_at": MOMENT}):
         with pytest.raises(Exception, match="Cannot update"), transaction.atomic():
@@ -458,20 +479,20 @@ def test_a_void_stays_but_for_its_words(lake, give, confirmation):
 def test_recompute_finds_a_void_without_a_voided_record_and_the_other_way(lake, give, confirmation):
     give(confirmation, "1")
     records = confirmation.records.records
-    records["confirmation:1"] = replace(records["confirmation:1"], is_voided=True, state="voided")
+    records["witness:1"] = replace(records["witness:1"], is_voided=True, state="voided")
     (difference,) = Recomputation(lake)
     assert difference.found == {"record": "voided"}
 
-    awards.void(community=lake, source="confirmation:1", reason="误报")
+    awards.void(community=lake, source="witness:1", reason="误报")
     assert list(Recomputation(lake)) == []
 
-    records["confirmation:1"] = replace(records["confirmation:1"], is_voided=False)
+    records["witness:1"] = replace(records["witness:1"], is_voided=False)
     assert list(Recomputation(lake)) == []  # it may be voided at this moment
     untriggered("UPDATE points_void SET voided_at = voided_at - interval '1 hour'")
     (difference,) = Recomputation(lake)
     assert (difference.found, difference.expected) == ({"voided": True}, {"voided": False})
 
-    records["confirmation:1"] = replace(records["confirmation:1"], is_voided=True)
+    records["witness:1"] = replace(records["witness:1"], is_voided=True)
     untriggered("DELETE FROM points_void")
     (difference,) = Recomputation(lake)
     assert (difference.found, difference.expected) == ({"voided": False}, {"voided": True})
@@ -495,6 +516,7 @@ def test_what_earns_today_is_registered():
     assert {kind.name for kind in kinds.registered()} == {
         "hours",
         "report",
+        "confirmation",
         "opening",
         "correction",
     }

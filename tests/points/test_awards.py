@@ -253,7 +253,8 @@ def test_a_transfer_is_explained_from_its_rule_to_what_was_taken_back_of_it(
         "award": {
             "source": "hours:1",
             "local_day": date(2024, 1, 1),
-            "points": 34,
+            "unit": "points",
+            "amount": 34,
             "awarded_at": Award.objects.get().awarded_at,
         },
         "rule_version": {

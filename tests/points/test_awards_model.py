@@ -1,4 +1,4 @@
-"""Awards and voids against a plain model: in points and fen, issued and out of funds, with a cap.
+"""Awards and voids of points against a plain model, with a cap.
 
 Histories of awards, voids, spending, holds, reversals and expiry. After each step the ledger holds
 what the model holds; after each history, recomputing and verifying find nothing.
@@ -19,7 +19,6 @@ from points.awards import errors, kinds
 from points.awards.kinds import Facts, Kind, Record, Version
 from points.awards.services import awards
 from points.awards.services.rederiving import Recomputation
-from points.kinds import AccountKind, Unit
 from points.ledger import services as ledger
 from points.ledger.services import Movement
 from points.models import Award, Void
@@ -45,7 +44,6 @@ pytestmark = pytest.mark.slow
 
 CAP = 80  # of the lake's rule, which brings 10 points an hour
 SERVED = [datetime(2024, 3, day, 1, tzinfo=UTC) for day in (1, 2)]
-PURSES = {"wallet": "purse", "other": "other purse"}  # of the same people, in fen
 
 
 def plain(facts, community):
@@ -75,11 +73,9 @@ def kind(name, **about):
 
 @pytest.fixture
 def registered(monkeypatch):
-    """The kinds of the histories, with their payers: who gets what is a matter of ``records``."""
+    """The kinds of the histories: who gets what is a matter of ``records``."""
     made = {
         "gift": kind("gift"),
-        "prize": kind("prize", payer=AccountKind.FUND),
-        "aid": kind("aid", payer=AccountKind.FUND, unit=Unit.FEN),
         "hours": replace(HOURS, records=Shelf()),
     }
     monkeypatch.setattr(kinds, "_kinds", {})
@@ -110,9 +106,8 @@ class AwardsModel(Model):
         t = self.posts.get((award.wallet.community_id, award.key))
         return self.left(t) if t else 0
 
-    def award(self, name, who, source, amount, day, payer):
-        of = PURSES if name == "aid" else {}
-        wallet = self.accounts[of.get(who, who)]
+    def award(self, name, who, source, amount, day):
+        wallet = self.accounts[who]
         served = day if name == "hours" else None
         inputs = (name, wallet, amount, served)
         if known := self.awards.get(source):
@@ -128,10 +123,9 @@ class AwardsModel(Model):
             )
             amount, until = min(amount * 10 // 60, max(0, CAP - before)), self.last_day
         if amount:
-            debit = self.accounts[payer or "issuance"]
             self.post(
                 Movement(
-                    debit=debit,
+                    debit=self.accounts["issuance"],
                     credit=wallet,
                     amount=amount,
                     key=source,
@@ -160,7 +154,7 @@ class AwardsLedger(Ledger):
     def __init__(self, lake, accounts, people, registered):
         self.lake, self.accounts, self.people, self.kinds = lake, accounts, people, registered
 
-    def award(self, name, who, source, amount, day, payer):
+    def award(self, name, who, source, amount, day):
         if name == "hours":
             facts = Facts(
                 category="邻里服务", counts_from=day, occurred_at=day + timedelta(minutes=amount)
@@ -178,7 +172,6 @@ class AwardsLedger(Ledger):
             person_id=self.people[who],
             source=source,
             facts=facts,
-            payer=self.accounts[payer] if payer else None,
         )
         record = Record(self.people[who], "verified", facts)
         self.kinds[name].records.records.setdefault(source, record)
@@ -193,18 +186,15 @@ class AwardsLedger(Ledger):
 
 whose = st.sampled_from(WALLETS)
 given = st.integers(0, 60)
-purses = st.sampled_from([*PURSES.values()])
 STEPS = st.one_of(
-    st.tuples(st.just("give"), st.sampled_from(["gift"]), whose, given, days, numbers),
-    st.tuples(st.just("give"), st.sampled_from(["prize", "aid"]), whose, given, days, numbers),
+    st.tuples(st.just("give"), whose, given, days, numbers),
+    st.tuples(st.just("give"), whose, given, days, numbers),
     st.tuples(st.just("serve"), whose, st.integers(0, 600), st.sampled_from(SERVED), numbers),
     st.tuples(st.just("serve"), whose, st.integers(0, 600), st.sampled_from(SERVED), numbers),
     st.tuples(st.just("void"), some),
     st.tuples(st.just("void"), some),
     st.tuples(st.just("spend_and_void"), some, tenths),
     st.tuples(st.just("spend"), spenders, goals, tenths, numbers),
-    st.tuples(st.just("spend"), purses, st.just("payout"), tenths, numbers),
-    st.tuples(st.just("top_up"), amounts),
     st.tuples(st.just("hold"), spenders, goals, tenths, numbers, st.sampled_from([60] * 5 + [0])),
     st.tuples(st.just("resolve"), some, places, st.none() | st.integers(-1, 11)),
     st.tuples(st.just("reverse"), some, places, numbers, st.none() | amounts),
@@ -227,7 +217,6 @@ class Awards(Books):
         model = AwardsModel(accounts, last_day)
         vars(model).update(vars(self.model))
         self.model = model
-        self.top_up(500)
 
     def teardown(self):
         try:
@@ -245,13 +234,11 @@ class Awards(Books):
     def source(self, name, number):
         return f"{name}:{len(self.asked) if number is None else number}"
 
-    def give(self, name, who, amount, day, number):
-        payer = {"gift": None, "prize": "fund", "aid": "cash"}[name]
-        day = None if name == "aid" else day
-        self.ask("award", name, who, self.source(name, number), amount, day, payer)
+    def give(self, who, amount, day, number):
+        self.ask("award", "gift", who, self.source("gift", number), amount, day)
 
     def serve(self, who, minutes, day, number):
-        self.ask("award", "hours", who, self.source("hours", number), minutes, day, None)
+        self.ask("award", "hours", who, self.source("hours", number), minutes, day)
 
     def void(self, which):
         sources = [*self.model.awards, "hours:unknown"]
@@ -262,11 +249,8 @@ class Awards(Books):
             source = sources[which % len(sources)]
             wallet = self.model.awards[source].wallet
             name = next(name for name, one in self.accounts.items() if one == wallet)
-            self.spend(name, "payout" if wallet.unit == "fen" else "shop", min(share, 10), None)
+            self.spend(name, "shop", min(share, 10), None)
             self.ask("void", source)
-
-    def top_up(self, amount):
-        self.ask("post", self.movement("payout", "cash", amount, None))
 
     @invariant()
     def both_know_the_same_awards(self):
@@ -283,24 +267,17 @@ class Awards(Books):
 def test_awards_and_voids_do_what_the_model_does(lake, hill, registered):
     people = {name: new_id() for name in WALLETS}
     holders = {name: f"person:{people[name]}" for name in WALLETS}
-    holders |= {purse: holders[name] for name, purse in PURSES.items()}
     accounts = {
-        name: ledger.account(
-            community=community, kind=about, holder=holders.get(name, holder), unit=unit
-        )
-        for name, community, about, unit, holder in [
-            ("wallet", lake, "wallet", "points", ""),
-            ("other", lake, "wallet", "points", ""),
-            ("purse", lake, "wallet", "fen", ""),
-            ("other purse", lake, "wallet", "fen", ""),
-            ("fund", lake, "fund", "points", "fund:1"),
-            ("cash", lake, "fund", "fen", "fund:2"),
-            ("issuance", lake, "issuance", "points", ""),
-            ("shop", lake, "merchant", "points", "merchant:1"),
-            ("pool", lake, "pool", "points", ""),
-            ("payout", lake, "payout", "fen", ""),
-            ("expired lake", lake, "expired", "points", ""),
-            ("expired hill", hill, "expired", "points", ""),
+        name: ledger.account(community=community, kind=about, holder=holders.get(name, holder))
+        for name, community, about, holder in [
+            ("wallet", lake, "wallet", ""),
+            ("other", lake, "wallet", ""),
+            ("fund", lake, "fund", "fund:1"),
+            ("issuance", lake, "issuance", ""),
+            ("shop", lake, "merchant", "merchant:1"),
+            ("pool", lake, "pool", ""),
+            ("expired lake", lake, "expired", ""),
+            ("expired hill", hill, "expired", ""),
         ]
     }
     places_ = {"lake": lake, "hill": hill}

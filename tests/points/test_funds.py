@@ -538,7 +538,11 @@ def queue(fund, ask, qian):
     [
         ("second", "status = 'reserved', reserved_at = now()", "claim_follows_the_ledger"),
         ("second", "status = 'unclaimed'", "claim_goes_its_way"),
-        ("reserved", "status = 'committed', resolved_at = now()", "claim_follows_the_ledger"),
+        (
+            "reserved",
+            "status = 'committed', resolved_at = now(), set_off = 0",
+            "claim_follows_the_ledger",
+        ),
         ("reserved", "status = 'released', resolved_at = now()", "claim_follows_the_ledger"),
         ("reserved", "status = 'unclaimed'", "claim_follows_the_ledger"),
         ("reserved", "amount = 1", "claim_keeps_its_terms"),
@@ -608,7 +612,8 @@ def test_the_database_pays_nothing_above_the_threshold_without_approval(queue, f
     ledger.post(movement)
     with pytest.raises(DatabaseError) as refusal, transaction.atomic():
         execute(
-            "UPDATE points_claim SET status = 'committed', resolved_at = now() WHERE id = %s",
+            "UPDATE points_claim SET status = 'committed', resolved_at = now(), set_off = 0"
+            " WHERE id = %s",
             claim.pk,
         )
     assert constraint_of(refusal.value) == "claim_committed_is_approved"
@@ -697,7 +702,7 @@ TAMPERING = {
         ["transfer: it brings to payout person:another, fund_claim:… to payout"],
     ),
     "a payment that nobody claimed": (
-        "UPDATE points_claim SET status = 'released' WHERE subject = 'report:1'",
+        "UPDATE points_claim SET status = 'released', set_off = NULL WHERE subject = 'report:1'",
         [
             "claim: it is released, and there is its transfer",
             "transfer: fund_claim:… is there, and has moved nothing",

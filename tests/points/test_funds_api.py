@@ -206,7 +206,12 @@ def test_the_statement_says_in_words_what_came_in_and_went_out_and_each_line_ope
             "needs_approval": True,
             "approved_at": iso(claim.approved_at),
             "reserved_at": iso(claim.reserved_at),
+            "frozen_at": None,
+            "set_off": 0,
             "resolved_at": iso(claim.resolved_at),
+            "taken_back_at": None,
+            "taken_back_by": None,
+            "owed": 0,
             "payee": f"person:{wang.pk}",
             "asked_by": colleague(zhao),
             "approved_by": colleague(qian),
@@ -323,3 +328,44 @@ def test_who_belongs_elsewhere_finds_nothing(at, hill, wang, person, logged_in, 
         for address in (FUNDS, at, f"{at}/entries", f"{at}/claims/{claim.pk}"):
             assert logged_in(user).get(address).status_code == 404
     assert Claim.objects.count() == 1
+
+
+# --- what comes back ----------------------------------------------------------------------------
+def test_staff_find_what_is_frozen(at, ask, manager):
+    claim = funds.freeze(claim=ask(3_000, "a"))
+    ask(2_000, "b")
+
+    (frozen,) = manager.get(f"{at}/claims?is_frozen=true").json()["results"]
+
+    assert (frozen["id"], frozen["status"]) == (str(claim.pk), "waiting")
+    assert frozen["frozen_at"] == iso(claim.frozen_at)
+
+
+def test_somebody_else_records_what_came_back_of_what_was_taken_back(
+    at, ask, manager, qian, zhao, logged_in
+):
+    claim = funds.commit(claim=ask(3_000, "a"))
+    address = f"{at}/claims/{claim.pk}/recoveries"
+    body = {"amount": 1_200, "reference": "收据 17"}
+    staff = logged_in(zhao)
+
+    early = staff.post(address, body, headers={"Idempotency-Key": "1"})
+    funds.take_back(claim=claim, taken_back_by=qian)
+    (owed,) = staff.get(f"{at}/claims?was_taken_back=true").json()["results"]
+    own = manager.post(address, body, headers={"Idempotency-Key": "2"})
+    answers = [staff.post(address, body, headers={"Idempotency-Key": key}) for key in "34"]
+    more = staff.post(
+        address, {"amount": 1_801, "reference": "收据 18"}, headers={"Idempotency-Key": "5"}
+    )
+
+    assert (early.status_code, early.json()["code"]) == (409, "claim_not_owed")
+    assert (own.status_code, own.json()["code"]) == (403, "own_recovery")
+    assert (owed["owed"], owed["taken_back_by"]) == (3_000, colleague(qian))
+    assert [(one.status_code, one.json()["owed"]) for one in answers] == [(200, 1_800)] * 2
+    assert (more.status_code, more.json()["code"], more.json()["owed"]) == (
+        409,
+        "recovery_too_large",
+        1_800,
+    )
+    newest = staff.get(f"{at}/entries").json()["results"][0]
+    assert (newest["amount"], newest["kind"]) == (1_200, "taken_back")

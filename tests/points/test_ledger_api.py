@@ -295,7 +295,8 @@ def test_an_award_explains_itself_to_who_earned_it(lake, wang, zhao, served, log
         "award": {
             "source": f"hours:{attendance.pk}",
             "local_day": "2024-03-01",
-            "points": 32,
+            "unit": "points",
+            "amount": 32,
             "awarded_at": iso(award.awarded_at),
         },
         "rule_version": {

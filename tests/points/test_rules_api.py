@@ -252,6 +252,17 @@ def test_what_can_not_be_published_is_refused(lake, office, changed, code, told)
 
 
 # --- trying -----------------------------------------------------------------------------------
+def changed(before, after):
+    return {
+        "points_before": before,
+        "points_after": after,
+        "points_difference": after - before,
+        "fen_before": 0,
+        "fen_after": 0,
+        "fen_difference": 0,
+    }
+
+
 def test_a_draft_is_tried_on_a_past_period(lake, wang, li, zhao, served, logged_in):
     for user, checked_in, checked_out, category in [
         (wang, "2024-03-01 09:00", "2024-03-01 10:00", "邻里服务"),
@@ -266,24 +277,20 @@ def test_a_draft_is_tried_on_a_past_period(lake, wang, li, zhao, served, logged_
 
     assert response.status_code == 200
     assert response.json() == {
-        "cost": {"points_before": 100, "points_after": 90, "difference": -10},
+        "cost": changed(100, 90),
         "awards": 3,
         "awards_under_draft": 2,
         "volunteers": 2,
         "gains": [
             {
                 "person": {"id": str(wang.pk), "name": "王小明"},
-                "points_before": 20,
-                "points_after": 30,
-                "difference": 10,
+                **changed(20, 30),
             }
         ],
         "losses": [
             {
                 "person": {"id": str(li.pk), "name": "李阿姨"},
-                "points_before": 80,
-                "points_after": 60,
-                "difference": -20,
+                **changed(80, 60),
             }
         ],
     }
@@ -291,7 +298,7 @@ def test_a_draft_is_tried_on_a_past_period(lake, wang, li, zhao, served, logged_
 
 def test_a_period_without_awards_costs_nothing(lake, zhao, logged_in):
     assert post(logged_in(zhao), "tryout", TO_TRY).json() == {
-        "cost": {"points_before": 0, "points_after": 0, "difference": 0},
+        "cost": changed(0, 0),
         "awards": 0,
         "awards_under_draft": 0,
         "volunteers": 0,

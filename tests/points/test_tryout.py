@@ -125,7 +125,7 @@ def test_worked_examples(
     who = named(wang, li)
     assert {who[holder]: points for holder, points in changes(trial).items()} == changed
     difference = sum(after - before for before, after in changed.values())
-    assert (trial.cost.points_before, trial.cost.difference) == (140, difference)
+    assert (trial.cost.points_before, trial.cost.points_difference) == (140, difference)
     assert trial.cost.points_after == 140 + difference
     assert (trial.awards, trial.awards_under_draft, trial.volunteers) == (5, under_draft, 2)
 
@@ -318,7 +318,7 @@ def test_nothing_is_written(lake, march):
         )
         transaction.set_rollback(True)  # to the time when something could be written
 
-    assert trial.cost.difference == 100
+    assert trial.cost.points_difference == 100
     assert rows() == before
 
 
@@ -374,7 +374,7 @@ def test_the_rule_in_force_changes_nothing(lake, crowd, records):
                 community=lake, subject=HOURS, category=category, parameters=parameters, **MARCH
             )
             assert trial.cost.points_before == sum(earned(lake, crowd).values())
-            assert (trial.cost.difference, changes(trial)) == (0, {})
+            assert (trial.cost.points_difference, changes(trial)) == (0, {})
         transaction.set_rollback(True)
 
 

@@ -28,7 +28,7 @@ from points.seals.services import sealing
 from tests.points.earning import award_hours
 from tests.verified import found_in, found_in_books, untriggered
 from volunteers.attendance.services import hours
-from volunteers.reports.services import reports
+from volunteers.reports.services import handling, submitting
 
 HOUR = timedelta(hours=1)
 UUID_TEXT = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -234,9 +234,7 @@ def test_a_days_business_leaves_nothing_to_be_found(
     )
     hours.verify(attendance=served(wang, "2024-03-01 10:00", "2024-03-01 12:00"), verifier=zhao)
     seen = {"category": "hazard", "text": "井盖松动", "latitude": 30.5, "longitude": 114.3}
-    reports.close_verified(
-        report=reports.submit(community=lake, reporter=wang, **seen), handler=zhao
-    )
+    handling.close(report=submitting.submit(community=lake, reporter=wang, **seen), handler=zhao)
 
     assert found_in(lake) == []
     assert sealing.seal(community=lake)
@@ -984,10 +982,12 @@ VOIDED = {
     ),
     "an award's unit": (
         [
-            "ALTER TABLE points_award DROP CONSTRAINT award_of_hours_is_never_cash",
+            "ALTER TABLE points_award DROP CONSTRAINT award_of_hours_is_never_cash,"
+            " DROP CONSTRAINT award_moves_or_says_why_not",
             "UPDATE points_award SET unit = 'fen' WHERE source = 'hours:9'",
         ],
         [
+            "guards: constraint award_moves_or_says_why_not of points_award: it is not in force",
             "guards: constraint award_of_hours_is_never_cash of points_award: it is not in force",
             "awards: award hours:9: it is in fen, its wallet in points",
         ],

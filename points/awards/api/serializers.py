@@ -14,11 +14,9 @@ from points.rules.models import Rule, RuleVersion
 class AwardInBriefSerializer(ReadSerializer[Award]):
     """An award in brief. It counts for the daily cap of ``local_day``, by the community's clock."""
 
-    points = serializers.IntegerField(read_only=True)
-
     class Meta:
         model = Award
-        fields = ("source", "local_day", "awarded_at")
+        fields = ("source", "local_day", "unit", "amount", "awarded_at")
 
 
 class PlaceSerializer(serializers.Serializer[Any]):

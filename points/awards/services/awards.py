@@ -10,43 +10,50 @@ from uuid import UUID
 
 from django.db import transaction
 
+from backend.accounts.models import User
 from backend.communities.models import Community
 from backend.errors import Refusal
 from backend.ids import new_id
 from points.awards import selectors
-from points.awards.errors import AdjustmentNotVoided, AwardSourceReused, AwardUnknown, PayerInvalid
+from points.awards.errors import AdjustmentNotVoided, AwardSourceReused, AwardUnknown
 from points.awards.kinds import Facts, Kind
 from points.awards.models import Adjustment, Award, Void
 from points.expiry import services as expiry
+from points.funds import services as funds
+from points.funds.errors import FundEnded, FundMissing
+from points.funds.models import Claim
+from points.funds.selectors import fund_named
 from points.kinds import AccountKind, Unit
 from points.ledger import services as ledger
 from points.ledger.errors import InsufficientPoints
 from points.ledger.models import Account
 from points.rules import services as rules
 from points.rules.errors import RuleMissing
-from points.rules.models import Rule, RuleVersion
+from points.rules.models import RuleVersion
 from points.rules.selectors import rules_for
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Earning:
-    """A record that may earn: whose it is, its source, and its facts."""
+    """A record that may earn: whose it is, its source, its facts, and who decided on it.
+
+    ``decided_by`` asks for the money of a record that earns fen.
+    """
 
     person_id: UUID
     source: str
     facts: Facts
+    decided_by: User | None = None
 
 
 @transaction.atomic
-def award(
-    kind: Kind, *, community: Community, payer: Account | None = None, **earning: Any
-) -> Award:
-    """Post what one record earns, as ``award_many`` does with its ``Earning``.
+def award(kind: Kind, *, community: Community, **earning: Any) -> Award:
+    """Award what one record earns, as ``award_many`` does with its ``Earning``.
 
-    Raises PayerInvalid, RuleMissing, AwardSourceReused, and InsufficientPoints if the fund has too
-    little, or the wallet if the award takes points.
+    Raises RuleMissing, FundMissing, FundEnded, AwardSourceReused, and InsufficientPoints if the
+    award takes points that the wallet does not have.
     """
-    (outcome,) = award_many(kind, community=community, earnings=[Earning(**earning)], payer=payer)
+    (outcome,) = award_many(kind, community=community, earnings=[Earning(**earning)])
     if isinstance(outcome, Refusal):
         raise outcome
     return outcome
@@ -54,53 +61,52 @@ def award(
 
 @transaction.atomic
 def award_many(
-    kind: Kind,
-    *,
-    community: Community,
-    earnings: Sequence[Earning],
-    payer: Account | None = None,
+    kind: Kind, *, community: Community, earnings: Sequence[Earning]
 ) -> list[Award | Refusal]:
-    """Post what records earn to their people's wallets, in order, in the kind's unit.
+    """Award what records earn to their people, in order, in the units of their rules.
 
-    ``payer`` is the fund that pays, None if the kind's points are issued. Idempotent by ``source``:
-    answers with the first award, whatever versions the kind's inputs have had since. The rule and
-    the day of its cap are those of ``facts.counts_from``; reversed points leave the cap free. A
-    record that earns nothing has an award of 0. One that is refused (RuleMissing,
-    AwardSourceReused, InsufficientPoints) has its refusal instead, and the others their awards.
-    Takes a posting for each, and for all of them a few statements and one for each day. Raises
-    PayerInvalid.
+    Points are posted to wallets; fen are claimed from the rule's fund, with the record as the
+    subject. Idempotent by ``source``: answers with the first award, whatever versions the kind's
+    inputs have had since. The rule and the day of its cap are those of ``facts.counts_from``; what
+    was reversed or voided leaves the cap free. A record that earns nothing has an award of 0. One
+    that is refused (RuleMissing, FundMissing, FundEnded, AwardSourceReused, InsufficientPoints) has
+    its refusal instead, and the others their awards. Takes a posting for each, and for all of them
+    a few statements and one for each day.
     """
-    payer = _payer(kind, community, payer)
-    under = [(one.facts.category, _local_day(one, community)) for one in earnings]
+    under = [(one.facts.category, local_day(one.facts, community)) for one in earnings]
     versions: dict[tuple[str, date], RuleVersion] = {}
     if kind.subject is not None:
         versions = rules_for(community, kind.subject, under)
+    terms = {falls_under: rules.of(version) for falls_under, version in versions.items()}
+    units = [terms[one].unit if one in terms else Unit.POINTS for one in under]
     # Awards of one person queue here, so that each sees the day's awards before it.
-    wallets = ledger.wallets(
-        community=community, person_ids={one.person_id for one in earnings}, unit=kind.unit
-    )
+    accounts: dict[tuple[UUID, Unit], Account] = {}
+    for unit in Unit:
+        people = {one.person_id for one, of in zip(earnings, units, strict=True) if of == unit}
+        if people:
+            theirs = ledger.receivers(community=community, person_ids=people, unit=unit)
+            accounts |= {(person_id, unit): account for person_id, account in theirs.items()}
     known = selectors.awards_of(community.pk, [one.source for one in earnings])
     brought: Counter[tuple[UUID, UUID, date]] = Counter()
-    if any(one.parameters.get("daily_cap_points") is not None for one in versions.values()):
-        brought.update(
-            selectors.points_awarded(community.pk, wallets.values(), {day for _, day in under})
-        )
+    if any(one.daily_cap is not None for one in terms.values()):
+        days = {day for _, day in under}
+        brought.update(selectors.amounts_awarded(community.pk, accounts.values(), days))
     lasting = cache(lambda day: expiry.lasting(community=community, served_on=day))
+    issuance = cache(lambda: ledger.account(community=community, kind=AccountKind.ISSUANCE))
     outcomes: list[Award | Refusal] = []
-    for earning, (category, local_day) in zip(earnings, under, strict=True):
-        wallet, facts = wallets[earning.person_id], earning.facts
-        version = versions.get((category, local_day))
+    for earning, (category, day), unit in zip(earnings, under, units, strict=True):
+        account, facts = accounts[earning.person_id, unit], earning.facts
+        version = versions.get((category, day))
         if kind.subject is not None and version is None:
-            outcomes.append(RuleMissing(category=category, day=local_day.isoformat()))
+            outcomes.append(RuleMissing(category=category, day=day.isoformat()))
             continue
         if first := known.get(earning.source):
-            why = first.explanation
-            said = (first.kind, first.account_id, why["inputs"], why.get("payer"))
+            said = (first.kind, first.account.holder, first.explanation["inputs"])
             inputs = inputs_of(kind, first.inputs_version, facts, community)
-            is_said = said == (kind.name, wallet.pk, inputs, paid_by(payer))
+            is_said = said == (kind.name, account.holder, inputs)
             outcomes.append(first if is_said else AwardSourceReused())
             continue
-        under_cap = (wallet.pk, version.rule_id, local_day) if version else None
+        under_cap = (account.pk, version.rule_id, day) if version else None
         amount, why = reckon(
             kind,
             len(kind.versions),
@@ -109,27 +115,29 @@ def award_many(
             version,
             brought[under_cap] if under_cap else 0,
         )
-        if payer.kind == AccountKind.FUND:
-            why["payer"] = paid_by(payer)
         made = Award(
             id=new_id(),
             community=community,
             source=earning.source,
             kind=kind.name,
             inputs_version=len(kind.versions),
-            account=wallet,
+            account=account,
             rule_version=version,
-            local_day=local_day,
-            unit=kind.unit,
+            local_day=day,
+            unit=unit,
             amount=amount,
         )
-        if amount:
-            expires_on = facts.expires_on
-            if version is not None and kind.unit == Unit.POINTS:
-                why["expiry"] = lasting(local_day).explanation()
-                expires_on = lasting(local_day).expires_on
-            debit, credit = (payer, wallet) if amount > 0 else (wallet, payer)
-            try:
+        try:
+            if amount == 0:
+                made.explanation_of_nothing = why
+            elif unit == Unit.FEN:
+                made.claim = _claimed(made, earning, why)
+            else:
+                expires_on = facts.expires_on
+                if version is not None:
+                    why["expiry"] = lasting(day).explanation()
+                    expires_on = lasting(day).expires_on
+                debit, credit = (issuance(), account) if amount > 0 else (account, issuance())
                 made.transfer = ledger.post(
                     ledger.Movement(
                         debit=debit,
@@ -143,11 +151,9 @@ def award_many(
                         expires_on=expires_on,
                     )
                 )
-            except InsufficientPoints as refusal:
-                outcomes.append(refusal)
-                continue
-        else:
-            made.explanation_of_nothing = why
+        except (FundEnded, FundMissing, InsufficientPoints) as refusal:
+            outcomes.append(refusal)
+            continue
         known[earning.source] = made
         if under_cap:
             brought[under_cap] += amount
@@ -157,13 +163,29 @@ def award_many(
     return outcomes
 
 
+def _claimed(award: Award, earning: Earning, why: dict[str, Any]) -> Claim:
+    """Claim an award in fen from the fund that its explanation names, in order of the record."""
+    assert earning.decided_by is not None, "Somebody decides on what earns money."
+    return funds.claim(
+        fund=fund_named(award.community, **why["fund"]),
+        subject=award.source,
+        payee=award.account.holder,
+        amount=award.amount,
+        closed_at=earning.facts.occurred_at,
+        reason=award.kind,
+        asked_by=earning.decided_by,
+        explanation=why,
+    )
+
+
 @transaction.atomic
-def void(*, community: Community, source: str, reason: str) -> Void:
+def void(*, community: Community, source: str, reason: str, voided_by: User | None = None) -> Void:
     """Take back the whole award of the record ``source``.
 
-    What the wallet has spent of it is its shortfall, which the next awards repay; points of the
-    day's cap are free again. Idempotent: answers with the first void. Raises AwardUnknown,
-    AdjustmentNotVoided, and TransferReversed if all of it was taken back otherwise.
+    What the wallet has spent of it is its shortfall, which the next awards repay. Fen that have
+    left are owed by whoever got them; ``voided_by`` then says who else has to be told that they
+    came back. The day's cap is free again. Idempotent: answers with the first void. Raises
+    AwardUnknown, AdjustmentNotVoided, and TransferReversed if all of it was taken back otherwise.
     """
     award = selectors.award_of(community.pk, source)
     if award is None:
@@ -182,6 +204,9 @@ def void(*, community: Community, source: str, reason: str) -> Void:
             reason="void",
             source=f"void:{made.pk}",
         )
+    if award.claim is not None:
+        assert voided_by is not None, "Somebody answers for money that is taken back."
+        funds.take_back(claim=award.claim, taken_back_by=voided_by)
     made.save(force_insert=True)
     return made
 
@@ -194,7 +219,7 @@ def reckon(
     version: RuleVersion | None,
     awarded_that_day: int,
 ) -> tuple[int, dict[str, Any]]:
-    """Return what the facts earn in the kind's unit, and why, without how long it lasts.
+    """Return what the facts earn in the rule's unit, and why, without how long it lasts.
 
     ``awarded_that_day`` is what the rule has already brought for that day. Raises RuleInvalid.
     """
@@ -203,7 +228,7 @@ def reckon(
     why: dict[str, Any] = {"kind": {"name": kind.name, "inputs": inputs_version}}
     if version is None:
         amount, steps = earns(inputs, None)
-        arithmetic = steps | {kind.unit.value: amount}
+        arithmetic = steps | {Unit.POINTS.value: amount}
     else:
         why["rule"] = {
             "id": str(version.rule_id),
@@ -211,13 +236,14 @@ def reckon(
             "category": version.rule.category,
             "version": version.number,
         }
-        rule = rules.READERS[Rule.Subject(version.rule.subject)](version.parameters)
+        rule = rules.of(version)
+        if rule.fund:
+            why["fund"] = {"name": rule.fund, "year": local_day(facts, community).year}
         earned, steps = earns(inputs, rule)
         amount, arithmetic = rules.limited(
             rule,
             earned,
             steps,
-            unit=kind.unit,
             awarded_that_day=awarded_that_day,
             during=facts.during,
         )
@@ -232,25 +258,9 @@ def inputs_of(
     return inputs | ({"during": facts.during} if facts.during else {})
 
 
-def paid_by(payer: Account) -> str | None:
-    """Return the id of the fund that pays, None for issuance, of which there is one."""
-    return str(payer.pk) if payer.kind == AccountKind.FUND else None
-
-
-def _local_day(earning: Earning, community: Community) -> date:
-    return earning.facts.counts_from.astimezone(community.clock).date()
-
-
-def _payer(kind: Kind, community: Community, payer: Account | None) -> Account:
-    if payer is None and kind.payer == AccountKind.ISSUANCE:
-        return ledger.account(community=community, kind=AccountKind.ISSUANCE)
-    if payer is None or (payer.community_id, payer.kind, payer.unit) != (
-        community.pk,
-        kind.payer,
-        kind.unit,
-    ):
-        raise PayerInvalid
-    return payer
+def local_day(facts: Facts, community: Community) -> date:
+    """Return the day whose rule and cap count, by the community's clock."""
+    return facts.counts_from.astimezone(community.clock).date()
 
 
 def _locked(wallet: Account) -> Account:

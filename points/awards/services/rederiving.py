@@ -19,16 +19,17 @@ from django.utils import timezone
 from backend.communities.models import Community
 from backend.communities.selectors import lineage
 from backend.registries.checks import Scope
-from points.awards.kinds import Facts, Kind, Record, kind_of, registered
+from points.awards.kinds import Facts, Record, kind_of, registered
 from points.awards.models import Award, Void
 from points.awards.selectors import points_by_source
 from points.awards.services import awards as awarding
 from points.expiry import services as expiry
 from points.expiry.models import ExpiryPolicy
 from points.expiry.selectors import UNWRITTEN, expiry_policies_known_in
-from points.kinds import AccountKind, Unit
+from points.kinds import RECEIVES, AccountKind, Unit
 from points.ledger.models import Account, Reversal, Transfer
 from points.rules import selectors
+from points.rules import services as rules
 from points.rules.errors import RuleInvalid
 from points.rules.models import RuleVersion
 
@@ -108,7 +109,9 @@ class Recomputation:
 
     def _awards(self) -> QuerySet[Award]:
         """Return the awards to look at: whole days of a wallet, for what a day's cap cut."""
-        awards = Award.objects.filter(community=self.community).select_related("transfer")
+        awards = Award.objects.filter(community=self.community).select_related(
+            "transfer", "claim__fund"
+        )
         if self._scope.since is None:
             return awards
         made_since = {"community": self.community, "pk__gte": self._scope.since_id}
@@ -171,12 +174,11 @@ class _Brought(NamedTuple):
     """The part of one award in its rule's daily cap."""
 
     rule_id: UUID | None
-    points: int
-    reversals: list[Reversal]
+    amount: int
+    taken_back: list[tuple[datetime, int]]
 
     def net(self, moment: datetime) -> int:
-        taken = sum(one.amount for one in self.reversals if one.requested_at < moment)
-        return self.points - taken
+        return self.amount - sum(amount for at, amount in self.taken_back if at < moment)
 
 
 class _Evidence:
@@ -187,6 +189,7 @@ class _Evidence:
         transfers = [award.transfer for award in awards if award.transfer]
         self.accounts = Account.objects.filter(community=community).in_bulk(
             {award.account_id for award in awards}
+            | {award.claim.payee_id for award in awards if award.claim}
             | {transfer.debit_id for transfer in transfers}
             | {transfer.credit_id for transfer in transfers}
         )
@@ -214,11 +217,10 @@ class _Evidence:
 
     def brought(self, award: Award) -> _Brought:
         version = self.versions.get(award.rule_version_id)
-        return _Brought(
-            version.rule_id if version else None,
-            award.amount,
-            self.reversals[award.transfer_id],
-        )
+        taken_back = [(one.requested_at, one.amount) for one in self.reversals[award.transfer_id]]
+        if award.claim_id and award.pk in self.voided:
+            taken_back.append((self.voided[award.pk], award.amount))
+        return _Brought(version.rule_id if version else None, award.amount, taken_back)
 
     def difference(
         self, award: Award, record: Record | None, before: list[_Brought]
@@ -226,6 +228,8 @@ class _Evidence:
         if record is None:
             return _of(award, {"record": None}, {"record": "verified"})
         is_back = sum(one.amount for one in self.reversals[award.transfer_id]) == abs(award.amount)
+        if claim := award.claim:
+            is_back = claim.status == claim.Status.RELEASED or claim.taken_back_at is not None
         if (record.facts is None or record.is_voided) and not is_back:
             return _of(award, {"record": record.state}, {"record": "verified"})
         if record.facts is None:
@@ -265,31 +269,36 @@ class _Evidence:
                 {"version": _wording(version)},
             )
         facts, transfer = record.facts, award.transfer
-        local_day = self._local_day(facts)
-        wallet = f"{AccountKind.WALLET} {kind.unit} person:{record.person_id}"
-        payer = self._payer(award, kind)
-        if kind.payer == AccountKind.FUND:
-            explanation["payer"] = award.explanation.get("payer")
+        local_day = awarding.local_day(facts, self.community)
+        unit = rules.of(version).unit if version else Unit.POINTS
+        receiver = f"{RECEIVES[unit]} {unit} person:{record.person_id}"
+        issuance = f"{AccountKind.ISSUANCE} {Unit.POINTS}"
+        is_posted, is_claimed = amount and unit == Unit.POINTS, amount and unit == Unit.FEN
         expires_on = facts.expires_on
-        if transfer and amount and version and kind.unit == Unit.POINTS:
+        if transfer and is_posted and version:
             lasting = self._lasting(transfer, local_day)
             explanation["expiry"] = lasting.explanation()
             expires_on = lasting.expires_on
         # By name: what is found, and what is expected.
         compared: dict[str, tuple[Any, Any]] = {
-            "wallet": (self._name(award.account_id), wallet),
+            "account": (self._name(award.account_id), receiver),
             "local_day": (_iso(award.local_day), _iso(local_day)),
             "version": (_wording(self.versions.get(award.rule_version_id)), _wording(version)),
-            "unit": (award.unit, kind.unit.value),
-            kind.unit.value: (award.amount, amount),
-            "transfer.amount": (transfer.amount if transfer else None, abs(amount) or None),
+            "unit": (award.unit, unit.value),
+            unit.value: (award.amount, amount),
+            "transfer.amount": (
+                transfer.amount if transfer else None,
+                abs(amount) if is_posted else None,
+            ),
+            "claim.amount": (claim.amount if claim else None, amount if is_claimed else None),
         }
-        said = transfer.explanation if transfer else award.explanation_of_nothing
+        carrier = transfer or claim
+        said = carrier.explanation if carrier else award.explanation_of_nothing
         if said not in (None, explanation):  # None: it is gone with the transfer
             there, due = _flat(said), _flat(explanation)
             compared |= {name: (there.get(name), due.get(name)) for name in {**due, **there}}
-        if transfer and amount:
-            debit, credit = (payer, wallet) if amount > 0 else (wallet, payer)
+        if transfer and is_posted:
+            debit, credit = (issuance, receiver) if amount > 0 else (receiver, issuance)
             reverses = str(transfer.reverses_id) if transfer.reverses_id else None
             compared |= {
                 "transfer.debit": (self._name(transfer.debit_id), debit),
@@ -300,6 +309,16 @@ class _Evidence:
                 "transfer.occurred_at": (_iso(transfer.occurred_at), _iso(facts.occurred_at)),
                 "transfer.expires_on": (_iso(transfer.expires_on), _iso(expires_on)),
                 "transfer.reverses": (reverses, None),
+            }
+        if claim and is_claimed:
+            fund = explanation["fund"]  # or a later year's, into which it was carried over
+            year = max(fund["year"], claim.fund.year)
+            compared |= {
+                "claim.fund": (f"{claim.fund}", f"{fund['name']} {year}"),
+                "claim.payee": (self._name(claim.payee_id), receiver),
+                "claim.subject": (claim.subject, award.source),
+                "claim.reason": (claim.reason, kind.name),
+                "claim.closed_at": (_iso(claim.closed_at), _iso(facts.occurred_at)),
             }
         wrong = {name: both for name, both in compared.items() if both[0] != both[1]}
         if not wrong:
@@ -320,7 +339,7 @@ class _Evidence:
                 ),
                 key=selectors.rule_precedence(self.places),
             )
-        day = self._local_day(facts)
+        day = awarding.local_day(facts, self.community)
         return _in_force(
             (version for version in self._ranked[falls_under] if version.is_valid_on(day)),
             award.awarded_at,
@@ -353,19 +372,6 @@ class _Evidence:
         served = in_force(served_on, ("kind", "policy"), ("months", "months"))
         posted = in_force(posted_on, ("at_least_days", "at_least_days"))
         return expiry.Lasting(served_on, posted_on, served, posted.at_least_days)
-
-    def _payer(self, award: Award, kind: Kind) -> str | None:
-        """Return the name of the account that pays: the fund that the award says, or issuance."""
-        if kind.payer == AccountKind.ISSUANCE:
-            return f"{AccountKind.ISSUANCE} {kind.unit}"
-        said = award.explanation.get("payer")
-        fund = next((one for pk, one in self.accounts.items() if str(pk) == said), None)
-        if fund is None or (fund.kind, fund.unit) != (AccountKind.FUND, kind.unit):
-            return f"{AccountKind.FUND} {kind.unit}"
-        return self._name(fund.pk)
-
-    def _local_day(self, facts: Facts) -> date:
-        return facts.counts_from.astimezone(self.community.clock).date()
 
     def _name(self, account_id: UUID) -> str | None:
         account = self.accounts.get(account_id)

@@ -28,11 +28,11 @@ BEGIN
         refused := 'claim_follows_the_ledger';
     END IF;
     -- Its own row waits until this update is over.
-    IF NEW.status = 'reserved' AND OLD.status = 'waiting' AND EXISTS (
+    IF NEW.status = 'reserved' AND OLD.status = 'waiting' AND (NEW.frozen_at IS NOT NULL OR EXISTS (
         SELECT FROM points_claim c
         WHERE c.community_id = NEW.community_id AND c.fund_id = NEW.fund_id
-            AND c.status = 'waiting' AND (c.closed_at, c.id) < (NEW.closed_at, NEW.id)
-    ) THEN
+            AND c.status = 'waiting' AND c.frozen_at IS NULL AND (c.closed_at, c.id) < (NEW.closed_at, NEW.id)
+    )) THEN
         refused := 'claim_overtakes_nobody';
     END IF;
     IF refused IS NOT NULL THEN

@@ -16,6 +16,7 @@ BEGIN
     FOR c IN
         SELECT * FROM points_claim
         WHERE community_id = p_community AND fund_id = p_fund AND status = 'waiting'
+            AND frozen_at IS NULL
         ORDER BY closed_at, id
     LOOP
         EXIT WHEN c.amount > available;

@@ -76,8 +76,11 @@ class DraftSerializer(serializers.Serializer[Any]):
     parameters = serializers.DictField(
         help_text="For hours `points_per_hour`, `daily_cap_points`, `peak_windows`,"
         " `peak_multiplier_bp` (10000 is once) and `backfilled`: whether hours recorded afterwards"
-        " earn as well; for a report `reward_points`, `daily_cap_points`"
+        " earn as well; for a report `reward_points`, `daily_cap_points`, `confirmer_share_bp`"
+        " (what each confirmer gets of it on top, in basis points), `rates` (a list of `colour`,"
+        " `group`, or both, with a `reward_points` of their own; the narrowest that fits counts)"
         " and `earns_during_activity`: whether one made during an activity earns beside the hours."
+        " For money `reward_fen`, `daily_cap_fen`, and `fund`, the name of the fund that pays."
     )
 
 
@@ -98,11 +101,14 @@ class TryoutSerializer(DraftSerializer):
 
 
 class ChangeSerializer(serializers.Serializer[Any]):
-    """The whole points of a period: as awarded, and as the draft would have had them."""
+    """Points and fen of a period: as awarded, and as the draft would have had them."""
 
     points_before = serializers.IntegerField(read_only=True)
     points_after = serializers.IntegerField(read_only=True)
-    difference = serializers.IntegerField(read_only=True)
+    points_difference = serializers.IntegerField(read_only=True)
+    fen_before = serializers.IntegerField(read_only=True)
+    fen_after = serializers.IntegerField(read_only=True)
+    fen_difference = serializers.IntegerField(read_only=True)
 
 
 class WhoseChangeSerializer(ReadSerializer[User]):
@@ -130,7 +136,9 @@ class TrialSerializer(serializers.Serializer[Any]):
         read_only=True, help_text="Those of them that the draft would have decided."
     )
     volunteers = serializers.IntegerField(read_only=True, help_text="Whose awards they are.")
-    gains = PersonsChangeSerializer(many=True, read_only=True, help_text="The ten largest.")
+    gains = PersonsChangeSerializer(
+        many=True, read_only=True, help_text="The ten largest, in the draft's unit."
+    )
     losses = PersonsChangeSerializer(many=True, read_only=True, help_text="The ten largest.")
 
     @staticmethod
