@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.urls import path
 from django_filters import rest_framework as filters
@@ -13,7 +14,7 @@ from rest_framework.views import APIView
 from backend.accounts.api.serializers import ColleagueSerializer
 from backend.accounts.models import User
 from backend.api.callers import signed_in
-from backend.api.filters import CharFilter, DaysFilter
+from backend.api.filters import BooleanFilter, CharFilter, DaysFilter
 from backend.api.serializers import ReadSerializer
 from backend.api.views import ListView, OpenView, seen, writes
 from backend.communities.api.shown import in_community
@@ -30,7 +31,8 @@ class PayoutSerializer(ReadSerializer[Payout]):
     ``subject`` is what it pays, ``statement:<id>`` for instance, ``title`` the same for people, and
     ``holder`` whom it is for, ``merchant:<id>`` for instance. ``reason`` is WeChat's code for why
     it failed, or why the last try gave no answer. ``package_info`` is for the payee's
-    ``wx.requestMerchantTransfer``, empty for others.
+    ``wx.requestMerchantTransfer``, empty for others. ``difference`` is what WeChat said otherwise
+    when payouts were last compared with its record, each night.
     """
 
     out_bill_no = serializers.CharField(read_only=True)
@@ -53,6 +55,7 @@ class PayoutSerializer(ReadSerializer[Payout]):
             "sent_at",
             "cancel_asked_at",
             "finished_at",
+            "difference",
         )
 
     def get_reason(self, payout: Payout) -> str:
@@ -68,6 +71,13 @@ class PayoutFilter(DaysFilter):
     status = filters.ChoiceFilter(choices=Payout.Status.choices)
     subject = CharFilter(help_text="What it pays: statement:<id>, for instance.")
     holder = CharFilter(help_text="Whom it is for: merchant:<id>, for instance.")
+    differs = BooleanFilter(
+        method="that_differ",
+        help_text="WeChat's record says otherwise.",
+    )
+
+    def that_differ(self, found: QuerySet[Payout], name: str, value: bool) -> QuerySet[Payout]:
+        return found.exclude(difference="") if value else found.filter(difference="")
 
 
 class CommunityPayoutListView(ListView[Payout]):

@@ -47,7 +47,8 @@ _SUCCEEDED = "{row}.status = 'succeeded'"
 # An openid is personal: it is kept only for as long as the payout may be sent again.
 _IS_OPEN = ~Q(openid="") & Q(finished_at__isnull=True)
 _IS_OVER = Q(openid="", sent_parameters={}, package_info="", finished_at__isnull=False)
-_OWED = f"ARRAY{[field.name for field in Owed._meta.fields]}"  # may still change then
+# What may still change then.
+_OWED = f"ARRAY{[*(field.name for field in Owed._meta.fields), 'difference']}"
 
 
 class Payout(TenantModel, Owed):
@@ -69,6 +70,8 @@ class Payout(TenantModel, Owed):
     OPEN = (Status.PENDING, Status.UNKNOWN, Status.WAITING)
 
     subject = models.CharField(max_length=64)  # what is paid: "statement:<id>", see subjects.py
+    # The caller's: one key orders one payout, whatever becomes of it. NULL: a person ordered it.
+    key = models.CharField(max_length=64, null=True)
     holder = models.CharField(max_length=64)  # for whom, as the ledger says it: "merchant:<id>"
     title = models.CharField(max_length=100)  # the subject as staff know it, in any language
     purpose = models.JSONField()  # WeChat's parameters of a Purpose
@@ -88,6 +91,7 @@ class Payout(TenantModel, Owed):
     last_sent_at = models.DateTimeField(null=True)
     cancel_asked_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
+    difference = models.CharField(max_length=300, blank=True)  # from WeChat, as last compared
 
     class Meta:
         constraints: ClassVar = [
@@ -96,6 +100,7 @@ class Payout(TenantModel, Owed):
                 fields=["community", "subject"],
                 condition=~Q(status__in=["failed", "cancelled"]),
             ),
+            models.UniqueConstraint(name="payout_key_once", fields=["community", "key"]),
             models.CheckConstraint(name="payout_pays_something", condition=Q(amount_fen__gt=0)),
             models.CheckConstraint(
                 name="payout_ordered_by_another", condition=~Q(ordered_by=F("payee"))
@@ -126,6 +131,7 @@ class Payout(TenantModel, Owed):
                 fields=[
                     "community",
                     "subject",
+                    "key",
                     "holder",
                     "title",
                     "purpose",

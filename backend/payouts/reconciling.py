@@ -1,13 +1,17 @@
 """Reconciliation: what payouts say, held against what WeChat says now, and what was told of them.
 
-Reads only. WeChat is asked about what was sent within the 29 days for which it knows a number.
+WeChat is asked about what was sent within the 29 days for which it knows a number. A nightly task
+lists on each payout what differs; ``manage.py verify_payouts`` says it and writes nothing.
 """
 
 from collections.abc import Iterator
 
+from django.db import transaction
 from django.utils import timezone
 
 from backend.communities.models import Community
+from backend.communities.selectors import auditors_and_managers
+from backend.notices import services as notices
 from backend.payouts.models import Payout
 from backend.payouts.services import ENDS, NOT_FOUND, SEND_AGAIN_FOR
 from backend.wechat import pay
@@ -17,14 +21,57 @@ Status = Payout.Status
 
 def differences(community: Community) -> Iterator[str]:
     """Yield what differs of each payout that is finished. Raises WeChatPayNotConfigured."""
+    for payout, found in _compared(community):
+        yield from (f"payout {payout.pk} of {payout.subject}: {one}" for one in found)
+
+
+def compare(*, community: Community) -> int:
+    """List on each finished payout what differs now, and tell staff of it once. Returns how many.
+
+    What no longer differs is taken off the list. Raises WeChatPayNotConfigured.
+    """
+    count = 0
+    for payout, found in _compared(community):
+        count += bool(found)
+        _list(payout, "; ".join(found)[:300])
+    return count
+
+
+@transaction.atomic
+def _list(payout: Payout, difference: str) -> None:
+    payout = payout.locked("community")
+    if difference == payout.difference:
+        return
+    payout.save_with(difference=difference)
+    told = {payout.ordered_by_id, *auditors_and_managers(payout.community)}
+    if difference:
+        notices.owe_many(
+            community=payout.community,
+            kind="payout_differs",
+            owed=[
+                notices.Owed(
+                    key=f"payout_differs:{payout.pk}:{person}",
+                    recipient_id=person,
+                    facts={"title": payout.title, "difference": difference},
+                )
+                for person in told - {payout.payee_id}
+            ],
+            due_at=timezone.now(),
+        )
+
+
+def _compared(community: Community) -> Iterator[tuple[Payout, list[str]]]:
     account = pay.configured()
     finished = Payout.objects.filter(community=community, finished_at__isnull=False)
     for payout in finished.order_by("pk").iterator():
-        where = f"payout {payout.pk} of {payout.subject}"
+        found = []
         if payout.next_at or payout.given_up_at:
-            yield f"{where}: its end was not told yet ({payout.reason or 'it is due'})"
+            found.append(f"its end was not told yet ({payout.reason or 'it is due'})")
         if payout.last_sent_at and payout.last_sent_at > timezone.now() - SEND_AGAIN_FOR:
-            yield from (f"{where}: {one}" for one in _at_wechat(account, payout))
+            found.extend(_at_wechat(account, payout))
+        elif payout.difference and not found:
+            continue  # WeChat has forgotten it; what differed then stays on the list
+        yield payout, found
 
 
 def _at_wechat(account: pay.Pay, payout: Payout) -> Iterator[str]:

@@ -53,12 +53,16 @@ def order(
     payee: User,
     purpose: Purpose,
     ordered_by: User,
+    key: str | None = None,
 ) -> Payout:
     """Order a payout to ``payee``, who logs in with WeChat. A task sends it.
 
-    Raises WeChatPayNotConfigured, OwnPayout, PayoutOutsideLimits, PayeeNotOnWeChat, PayoutUnderWay
-    if another payout of the subject is under way or succeeded.
+    One ``key`` orders once: its first payout is returned, whatever became of it. Raises
+    WeChatPayNotConfigured, OwnPayout, PayoutOutsideLimits, PayeeNotOnWeChat, PayoutUnderWay if
+    another payout of the subject is under way or succeeded.
     """
+    if key and (known := Payout.objects.filter(community=community, key=key).first()):
+        return known
     pay.configured()
     if payee == ordered_by:
         raise errors.OwnPayout
@@ -76,6 +80,7 @@ def order(
             payout = Payout.objects.create(
                 community=community,
                 subject=subject,
+                key=key,
                 holder=holder,
                 title=title,
                 purpose=purpose.parameters,
@@ -85,7 +90,7 @@ def order(
                 ordered_by=ordered_by,
             )
     except IntegrityError as error:
-        if constraint_of(error) != "payout_once":
+        if constraint_of(error) not in ("payout_once", "payout_key_once"):
             raise
         raise errors.PayoutUnderWay from None
     _record("payout.order", payout, ordered_by)
@@ -129,21 +134,32 @@ def cancel(*, payout: Payout, by: User) -> Payout:
     asked until it does. Raises PayoutFinished, WeChatPayNotConfigured, and what the kind of its
     subject refuses.
     """
-    with transaction.atomic():
-        payout = _locked(payout)
-        subjects.kind_of(payout).refuse(payout, by)
-        if payout.is_finished:
-            raise errors.PayoutFinished(current_status=payout.status)
-        _record("payout.cancel", payout, by)
-        asked_at = payout.cancel_asked_at or timezone.now()
-        if payout.status == Status.PENDING:
-            _finish(payout, Status.CANCELLED, cancel_asked_at=asked_at)
-            return payout
-        payout.save_with(cancel_asked_at=asked_at, **_owed_now())
+    payout = call_off(payout=payout, by=by)
+    if payout.is_finished:
+        return payout
     pay.configured()
     row = {"community_id": payout.community_id, "pk": payout.pk}
     outbox.attempt("payout", is_due=False, **row)
     return Payout.objects.select_related("ordered_by").get(**row)
+
+
+@transaction.atomic
+def call_off(*, payout: Payout, by: User) -> Payout:
+    """Cancel a payout without asking WeChat at once, for whoever holds locks of their own.
+
+    The outbox asks. Raises PayoutFinished, and what the kind of its subject refuses.
+    """
+    payout = _locked(payout)
+    subjects.kind_of(payout).refuse(payout, by)
+    if payout.is_finished:
+        raise errors.PayoutFinished(current_status=payout.status)
+    _record("payout.cancel", payout, by)
+    asked_at = payout.cancel_asked_at or timezone.now()
+    if payout.status == Status.PENDING:
+        _finish(payout, Status.CANCELLED, cancel_asked_at=asked_at)
+    else:
+        payout.save_with(cancel_asked_at=asked_at, **_owed_now())
+    return payout
 
 
 def called_back(*, community_id: UUID, headers: Mapping[str, str], raw: bytes) -> None:

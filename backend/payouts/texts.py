@@ -13,6 +13,10 @@ register(
         _("A payout failed"),
         _("%(title)s: %(reason)s. It is still to be paid."),
     ),
+    payout_differs=(
+        _("A payout differs from WeChat's record"),
+        _("%(title)s: %(difference)s. Compare it with the merchant platform."),
+    ),
     payout_unclear=(
         _("A payout needs you"),
         _(

@@ -568,6 +568,17 @@ def test_it_is_ordered_once(order, at_once):
     assert Counter(outcomes) == {"pending": 1, "payout_under_way": 3}
 
 
+def test_one_key_orders_once_whatever_became_of_its_payout(order, qian):
+    first = order(key="hold:7")
+    payouts.cancel(payout=first, by=qian)
+
+    assert order(key="hold:7") == first
+    again = order()
+    assert again != first
+    with pytest.raises(PayoutUnderWay):
+        order(key="hold:8")
+
+
 @pytest.mark.usefixtures("_tasks_run_at_once")
 def test_the_sweep_sends_and_asks(ordered, wechat_pay):
     sweep_outbox()
