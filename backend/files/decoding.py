@@ -1,9 +1,10 @@
 """Decodes one picture and encodes it anew: a program of its own, which pictures.py runs.
 
-``python -I decoding.py SIDE < photo > jpeg``. Whatever a picture needs is held here, in a process
-that ends: its memory goes back whatever a file does to a decoder, and neither a crash nor an
-endless file takes anything else along. It gets no settings and imports nothing of ours. The exit
-status is one of the three below; killed or crashed also means that it is no picture.
+``python -I decoding.py SIDE … < photo > jpegs``, each after its length in four bytes. Whatever a
+picture needs is held here, in a process that ends: its memory goes back whatever a file does to a
+decoder, and neither a crash nor an endless file takes anything else along. It gets no settings and
+imports nothing of ours. The exit status is one of the three below; killed or crashed also means
+that it is no picture.
 """
 
 import io
@@ -51,9 +52,11 @@ class TooLargeError(Exception):
         self.facts = {"format": kind, "megapixels": pixels // 1_000_000}
 
 
-def encoded_anew(photo: IO[bytes], side: int) -> bytes:
-    """Return the picture, upright, as a JPEG of at most ``side`` pixels a side; of several the
-    first. Raises TooLargeError, and anything at all for what is no picture."""
+def encoded_anew(photo: IO[bytes], *sides: int) -> list[bytes]:
+    """Return the picture, upright, as a JPEG of at most so many pixels a side for each of
+    ``sides``, the largest first; of several pictures the first. Raises TooLargeError, and anything
+    at all for what is no picture."""
+    side = sides[0]
     with Image.open(photo, formats=FORMATS) as image:
         kind, most = _most_pixels(image, photo)
         if image.width * image.height > most:
@@ -71,8 +74,15 @@ def encoded_anew(photo: IO[bytes], side: int) -> bytes:
     if turn is not None:
         small = small.transpose(turn)
     small.info.clear()  # a comment would be written along
+    return [_jpeg(small, side) for side in sides]
+
+
+def _jpeg(image: Image.Image, side: int) -> bytes:
+    if max(image.size) > side:
+        image = image.copy()
+        image.thumbnail((side, side))
     encoded = io.BytesIO()
-    small.save(encoded, "JPEG", quality=85)
+    image.save(encoded, "JPEG", quality=85)
     return encoded.getvalue()
 
 
@@ -162,13 +172,14 @@ def trust_no_metadata() -> None:
 def main() -> int:
     confine()
     try:
-        jpeg = encoded_anew(io.BytesIO(sys.stdin.buffer.read()), int(sys.argv[1]))
+        jpegs = encoded_anew(io.BytesIO(sys.stdin.buffer.read()), *map(int, sys.argv[1:]))
     except TooLargeError as refused:
         print(json.dumps(refused.facts))
         return TOO_LARGE
     except Exception:
         return INVALID
-    sys.stdout.buffer.write(jpeg)
+    for jpeg in jpegs:
+        sys.stdout.buffer.write(struct.pack(">I", len(jpeg)) + jpeg)
     return TAKEN
 
 

@@ -7,6 +7,7 @@ once, no more memory is taken than one needs.
 import fcntl
 import json
 import logging
+import struct
 import subprocess
 import sys
 import time
@@ -32,6 +33,15 @@ DECODER = Path(__file__).with_name("decoding.py")
 IN_HAND = 3
 DECODING_SECONDS = 30.0  # by the clock; how much it may compute is decoding.CPU_SECONDS
 _in_hand = BoundedSemaphore(IN_HAND)
+# What phones write beside JPEG, by its "ftyp" and brand (ISO/IEC 14496-12, 4.3; 23008-12, B.4).
+UNSUPPORTED = {
+    b"ftyp" + brand: kind
+    for kind, brands in {
+        "HEIC": (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"),
+        "AVIF": (b"avif", b"avis"),
+    }.items()
+    for brand in brands
+}
 
 
 class PhotoInvalid(Invalid):
@@ -46,6 +56,13 @@ class PhotoTooLarge(Invalid):
     title = _("This photo has too many pixels; please send it smaller, or as a JPEG.")
 
 
+class PhotoFormatUnsupported(Invalid):
+    """Refusal of a photo in a known ``format`` that is not decoded here."""
+
+    code = "photo_format_unsupported"
+    title = _("Photos of this format are not taken; please send it as a JPEG.")
+
+
 class PhotosBusy(Unavailable):
     code = "photos_busy"
     title = _("Many photos are being sent at this moment; please send it again.")
@@ -53,20 +70,28 @@ class PhotosBusy(Unavailable):
 
 
 def without_exif(photo: "UploadedFile[Any]", side: int = SIDE) -> "ContentFile[bytes]":
-    """Return the photo, upright, as a JPEG of at most ``side`` pixels a side.
+    """Return the photo as ``in_sizes`` does, in one size."""
+    return in_sizes(photo, side)[0]
 
-    Call it with no row locked: it may wait. Raises RequestDataTooBig (of bytes), PhotoTooLarge (of
-    pixels), PhotoInvalid, PhotosBusy.
+
+def in_sizes(photo: "UploadedFile[Any]", *sides: int) -> "list[ContentFile[bytes]]":
+    """Return the photo, upright, as a JPEG of at most so many pixels a side for each of ``sides``.
+
+    The largest comes first. Call it with no row locked: it may wait. Raises RequestDataTooBig (of
+    bytes), PhotoTooLarge (of pixels), PhotoFormatUnsupported, PhotoInvalid, PhotosBusy.
     """
     from backend.files import decoding
 
     if photo.size is None or photo.size > settings.PHOTO_MAX_BYTES:
         raise RequestDataTooBig("A photo")
+    photo.seek(0)
+    if kind := UNSUPPORTED.get(photo.read(12)[4:]):
+        raise PhotoFormatUnsupported(format=kind)
     with _turn():
         photo.seek(0)
         try:
             done = subprocess.run(
-                [sys.executable, "-I", DECODER, str(side)],
+                [sys.executable, "-I", DECODER, *map(str, sides)],
                 input=photo.read(),
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
@@ -80,7 +105,15 @@ def without_exif(photo: "UploadedFile[Any]", side: int = SIDE) -> "ContentFile[b
         raise PhotoTooLarge(**json.loads(done.stdout))
     if done.returncode != decoding.TAKEN:
         raise PhotoInvalid
-    return ContentFile(done.stdout)
+    return list(_jpegs(done.stdout))
+
+
+def _jpegs(written: bytes) -> "Iterator[ContentFile[bytes]]":
+    at = 0
+    while at < len(written):
+        (length,) = struct.unpack_from(">I", written, at)
+        yield ContentFile(written[at + 4 : at + 4 + length])
+        at += 4 + length
 
 
 @contextmanager

@@ -1,12 +1,14 @@
-"""Files that a task makes, in the storage."""
+"""Files in the storage: those that a task makes, and those that a transaction comes with."""
 
 import hashlib
 import tempfile
+import weakref
 from collections.abc import Callable
 from typing import IO
 
 from django.core.files import File
 from django.core.files.storage import default_storage
+from django.db import transaction
 
 
 def store(name: str, write: Callable[[IO[bytes]], object]) -> tuple[int, str]:
@@ -23,3 +25,17 @@ def store(name: str, write: Callable[[IO[bytes]], object]) -> tuple[int, str]:
         default_storage.delete(name)
         default_storage.save(name, File(file))
     return size, digest
+
+
+def discard_unless_committed(name: str) -> None:
+    """Delete the stored file ``name`` again if the transaction that runs is rolled back.
+
+    Django calls something when a transaction commits, and nothing when it does not; but it lets go
+    of what it would have called.
+    """
+
+    def stays() -> None:
+        undo.detach()
+
+    undo = weakref.finalize(stays, default_storage.delete, name)
+    transaction.on_commit(stays)

@@ -6,6 +6,7 @@ shared/WECHAT.md is silent, an error is WeChat's own for the case. Tests make it
 that nothing of ours makes yet (tests/standins/wechat.py).
 """
 
+import hashlib
 import json
 import secrets
 import threading
@@ -17,6 +18,7 @@ from backend.standins import serving
 
 CODE_SECONDS = 300
 TOKEN_SECONDS = 7200
+ACTIVE_SECONDS = 7200  # of whom something may be checked
 OVERLAP_SECONDS = 300  # an old token is good for so long after the next was made
 FORCED_RENEWALS_A_DAY = 20
 FORCED_RENEWAL_EVERY_SECONDS = 30
@@ -24,6 +26,8 @@ MINUTE, DAY = 60, 86_400
 
 SESSION, STABLE_TOKEN = "/sns/jscode2session", "/cgi-bin/stable_token"
 PHONE = "/wxa/business/getuserphonenumber"
+CHECK_TEXT, CHECK_MEDIA = "/wxa/msg_sec_check", "/wxa/media_check_async"
+PUSH_TOKEN = "standin"
 
 
 def wrong(errcode, errmsg):
@@ -35,7 +39,12 @@ class WeChat:
     READS = (SESSION,)  # with GET; the others are POST
     WITHOUT_TOKEN = (SESSION, STABLE_TOKEN)
     # Calls in so many seconds; those of jscode2session for each person.
-    LIMITS = {SESSION: {MINUTE: 100}, STABLE_TOKEN: {MINUTE: 10_000, DAY: 500_000}}
+    LIMITS = {
+        SESSION: {MINUTE: 100},
+        STABLE_TOKEN: {MINUTE: 10_000, DAY: 500_000},
+        CHECK_TEXT: {MINUTE: 4_000, DAY: 2_000_000},
+        CHECK_MEDIA: {MINUTE: 2_000, DAY: 200_000},
+    }
 
     def __init__(self):
         self.lock = threading.Lock()
@@ -50,6 +59,8 @@ class WeChat:
         self.forced = []
         self.limits = {path: dict(limits) for path, limits in self.LIMITS.items()}
         self.calls = {}  # (path, who) → moments
+        self.words = {}  # word → (suggest, label)
+        self.journal = []  # the events that WeChat would tell our server
 
     def now(self):
         return time.time() + self.ahead
@@ -158,10 +169,71 @@ class WeChat:
         token, made_at = self.current[path]
         return {"access_token": token, "expires_in": int(made_at + TOKEN_SECONDS - self.now())}
 
+    # --- what others may not read -----------------------------------------------------------
+    def msg_sec_check(self, _, body):
+        content = body.get("content")
+        if error := self.wrong_check(body):
+            return error
+        if not isinstance(content, str) or not 1 <= len(content) <= 2500:
+            return wrong(40097, "invalid args")
+        result = self.verdict(content)
+        detail = [{"strategy": "content_model", "errcode": 0, "prob": 90, **result}]
+        return {"errcode": 0, "errmsg": "ok", "result": result, "detail": detail} | {
+            "trace_id": uuid.uuid4().hex
+        }
+
+    def media_check_async(self, _, body):
+        """The verdict comes later, as an event: it is in the journal."""
+        if error := self.wrong_check(body):
+            return error
+        if body.get("media_type") not in (1, 2) or not body.get("media_url"):
+            return wrong(40097, "invalid args")
+        trace = uuid.uuid4().hex
+        result = self.verdict(body["media_url"])
+        self.journal.append({"event": "wxa_media_check", "trace_id": trace, "result": result})
+        return {"errcode": 0, "errmsg": "ok", "trace_id": trace}
+
+    def wrong_check(self, body):
+        if body.get("version") != 2 or body.get("scene") not in (1, 2, 3, 4):
+            return wrong(40097, "invalid args")
+        if body.get("openid") not in self.active:
+            return wrong(40003, "invalid openid")
+        if self.active[body["openid"]] < self.now() - ACTIVE_SECONDS:
+            return wrong(61010, "code is expired")
+        return None
+
+    def verdict(self, content):
+        found = [verdict for word, verdict in self.words.items() if word in content]
+        suggest, label = found[0] if found else ("pass", 100)
+        return {"suggest": suggest, "label": label}
+
+    def push(self, event):
+        """Return the query and the body by which WeChat tells our server of a verdict."""
+        timestamp, nonce = str(int(self.now())), secrets.token_hex(5)
+        parts = "".join(sorted((PUSH_TOKEN, timestamp, nonce)))
+        signature = hashlib.sha1(parts.encode()).hexdigest()  # noqa: S324  # WeChat's choice
+        query = {"signature": signature, "timestamp": timestamp, "nonce": nonce}
+        return query, {
+            "ToUserName": "gh_standin",
+            "FromUserName": next(iter(self.active), ""),
+            "CreateTime": int(timestamp),
+            "MsgType": "event",
+            "Event": event["event"],
+            "appid": self.appid,
+            "trace_id": event["trace_id"],
+            "version": 2,
+            "detail": [{"strategy": "content_model", "errcode": 0, **event["result"]}],
+            "errcode": 0,
+            "errmsg": "ok",
+            "result": event["result"],
+        }
+
     CALLS = {
         SESSION: jscode2session,
         STABLE_TOKEN: stable_token,
         PHONE: getuserphonenumber,
+        CHECK_TEXT: msg_sec_check,
+        CHECK_MEDIA: media_check_async,
     }
 
     # --- what a tour may ask: POST /_standin/… ------------------------------------

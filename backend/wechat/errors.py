@@ -17,6 +17,13 @@ class WeChatUserBlocked(Forbidden):
     title = _("WeChat does not let this account log in.")
 
 
+class WeChatUserAway(Conflict):
+    """Refusal about a person who has not been in the mini-program for two hours."""
+
+    code = "wechat_user_away"
+    title = _("WeChat answers nothing about this person now.")
+
+
 class WeChatUnavailable(Unavailable):
     """Refusal while WeChat is down, slow, busy or answering nonsense; worth another try."""
 

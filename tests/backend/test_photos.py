@@ -62,7 +62,7 @@ def exif(orientation):
 
 def taken(content, side=2048):
     """Return the picture that decoding makes of ``content``, in this process."""
-    return Image.open(io.BytesIO(decoding.encoded_anew(io.BytesIO(content), side)))
+    return Image.open(io.BytesIO(*decoding.encoded_anew(io.BytesIO(content), side)))
 
 
 def sent(content, side=2048):
@@ -358,7 +358,7 @@ def test_a_busy_decoder_is_told_with_when_to_come_again(lake, wang, logged_in, s
             {
                 "category": "hazard",
                 "text": "井盖松动",
-                "photo": SimpleUploadedFile("a.jpg", sample("jpeg")),
+                "photos": [SimpleUploadedFile("a.jpg", sample("jpeg"))],
             },
             format="multipart",
         )
