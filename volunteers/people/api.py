@@ -1,6 +1,7 @@
 """A community's public page, joining and leaving it, and its volunteers."""
 
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Q, QuerySet
 from django.shortcuts import get_object_or_404
@@ -27,15 +28,15 @@ from backend.communities.api.serializers import (
     CommunitySerializer,
     ReasonSerializer,
 )
-from backend.communities.api.shown import reached_place, tenant
+from backend.communities.api.shown import community, managed_community, reached_place, tenant
 from backend.communities.models import Community
 from backend.communities.selectors import HANDLES, WATCHES_OVER
 from backend.communities.services.places import JOIN_CODE_LENGTH
 from points.ledger.selectors import public_figures
 from volunteers.attendance.selectors import with_turnout
 from volunteers.people import selectors
-from volunteers.people.models import JoinRequest, Volunteer
-from volunteers.people.services import joining, people
+from volunteers.people.models import CellMember, JoinRequest, Volunteer
+from volunteers.people.services import cells, joining, people
 
 
 # --- shapes -----------------------------------------------------------------------------------
@@ -95,6 +96,33 @@ class VolunteerSerializer(ReadSerializer[Volunteer]):
 class SkillsSerializer(serializers.Serializer[Any]):
     skills = serializers.ListField(
         child=CharField(max_length=20), max_length=20, help_text="What the person can help with."
+    )
+
+
+class CellMemberSerializer(ReadSerializer[CellMember]):
+    """A volunteer's function in the grid cell of an estate. ``ended_at`` is null until it ends."""
+
+    community = CommunityInBriefSerializer(read_only=True)
+    estate = CommunityInBriefSerializer(read_only=True)
+    user = PersonSerializer(read_only=True)
+
+    class Meta:
+        model = CellMember
+        fields = ("id", "function", "since_at", "ended_at")
+
+
+class NameCellMemberSerializer(serializers.Serializer[Any]):
+    estate_id = serializers.UUIDField()
+    user_id = serializers.UUIDField(help_text="A volunteer of the community.")
+    function = serializers.ChoiceField(choices=CellMember.Function.choices)
+
+
+class CellMemberFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter is untyped
+    estate = CharFilter(field_name="estate__code", help_text="An estate's code.")
+    function = filters.ChoiceFilter(choices=CellMember.Function.choices)
+    person = PersonFilter("user")
+    has_ended = BooleanFilter(
+        field_name="ended_at", lookup_expr="isnull", exclude=True, label="Whether it ended."
     )
 
 
@@ -296,6 +324,52 @@ class RejectJoinRequestView(APIView):
         return joining.reject(join_request=asked, decided_by=user, **facts)
 
 
+# --- grid cells -------------------------------------------------------------------------------
+class CellMemberListView(ListView[CellMember]):
+    """List who has, or had, a function in the community's grid cells, newest first.
+
+    ``GET /api/v1/communities/{code}/cell-members``. For staff, managers and auditors.
+    """
+
+    serializer_class = CellMemberSerializer
+    filterset_class = CellMemberFilter
+    finds = below(community(WATCHES_OVER), selectors.cell_members_in)
+
+    @writes(
+        CellMemberSerializer,
+        managed_community,
+        body=NameCellMemberSerializer,
+        creates=selectors.cell_members_in,
+    )
+    def post(self, user: User, place: Community, estate_id: UUID, **facts: Any) -> CellMember:
+        """Name a volunteer to a function: ``POST /api/v1/communities/{code}/cell-members``.
+
+        For managers. A cell has one leader, one worker and any number of volunteers
+        (``cell_place_taken``), and nobody has two functions in it
+        (``cell_member_already``). Reports of the estate go to the worker. Idempotent.
+        """
+        estate = selectors.estate_in(place, estate_id)
+        return cells.name_member(community=place, estate=estate, named_by=user, **facts)
+
+
+class CellMemberView(OpenView[CellMember]):
+    """Open a function, mine or as staff: ``GET /api/v1/cell-members/{cell_member_id}``."""
+
+    serializer_class = CellMemberSerializer
+    finds = seen(selectors.cell_members_seen_by, "cell_member_id")
+
+
+class EndCellMemberView(APIView):
+    """End a function in a cell: ``POST /api/v1/cell-members/{cell_member_id}/end``.
+
+    For managers. It stays on record. Idempotent: keeps the first end.
+    """
+
+    @writes(CellMemberSerializer, seen(selectors.cell_members_managed_by, "cell_member_id"))
+    def post(self, user: User, member: CellMember) -> CellMember:
+        return cells.end_member(member=member, ended_by=user)
+
+
 urlpatterns = [
     path("communities/<str:code>", CommunityView.as_view()),
     path("communities/<str:code>/join", JoinView.as_view()),
@@ -309,4 +383,7 @@ urlpatterns = [
     path("join-requests/<uuid:join_request_id>/withdraw", WithdrawJoinRequestView.as_view()),
     path("join-requests/<uuid:join_request_id>/approve", ApproveJoinRequestView.as_view()),
     path("join-requests/<uuid:join_request_id>/reject", RejectJoinRequestView.as_view()),
+    path("communities/<str:code>/cell-members", CellMemberListView.as_view()),
+    path("cell-members/<uuid:cell_member_id>", CellMemberView.as_view()),
+    path("cell-members/<uuid:cell_member_id>/end", EndCellMemberView.as_view()),
 ]

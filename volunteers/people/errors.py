@@ -42,3 +42,17 @@ class JoinRequestStatusWrong(Conflict):
 class OwnJoinRequest(Forbidden):
     code = "own_join_request"
     title = _("Nobody answers a request of their own.")
+
+
+class CellPlaceTaken(Conflict):
+    """Refusal of a second leader or worker of a cell; ``function`` tells which."""
+
+    code = "cell_place_taken"
+    title = _("This cell has somebody in this function, which has to end first.")
+
+
+class CellMemberAlready(Conflict):
+    """Refusal of a second ``function`` of one person in one cell."""
+
+    code = "cell_member_already"
+    title = _("They have another function in this cell, which has to end first.")

@@ -8,7 +8,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from backend.communities.models import Community, TenantModel
-from backend.tables import PersonKey
+from backend.tables import PersonKey, never, stays
 
 
 class Volunteer(TenantModel):
@@ -86,3 +86,60 @@ class JoinRequest(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.user_id} at {self.community_id}: {self.status}"
+
+
+class CellMember(TenantModel):
+    """A volunteer's function in the grid of an estate: one leader, one worker and N volunteers.
+
+    One that has ended stays on record.
+    """
+
+    class Function(models.TextChoices):
+        LEADER = "leader"  # 网格长
+        WORKER = "worker"  # 网格员
+        VOLUNTEER = "volunteer"  # 网格志愿者
+
+    HANDLES: ClassVar = (Function.LEADER, Function.WORKER)  # reports of the cell, one of each
+
+    estate = models.ForeignKey(Community, models.PROTECT, related_name="+", db_index=False)
+    user = PersonKey()
+    function = models.CharField(max_length=9, choices=Function)
+    since_at = models.DateTimeField(db_default=Now())
+    named_by = PersonKey(null=True)  # NULL: a command
+    ended_at = models.DateTimeField(null=True)
+    ended_by = PersonKey(null=True)  # NULL: they left
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                name="cell_has_one_leader_and_worker",
+                fields=["community", "estate", "function"],
+                condition=Q(ended_at__isnull=True, function__in=["leader", "worker"]),
+            ),
+            models.UniqueConstraint(
+                name="cell_member_once",
+                fields=["community", "estate", "user"],
+                condition=Q(ended_at__isnull=True),
+            ),
+            models.CheckConstraint(
+                name="cell_member_end_is_complete",
+                condition=Q(ended_by__isnull=True) | Q(ended_at__isnull=False),
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(name="cell_member_of", fields=["community", "user", "-id"]),
+            models.Index(name="cell_member_newest", fields=["community", "-id"]),
+        ]
+        triggers: ClassVar = [
+            *stays("cell_member"),
+            never(
+                "cell_member_only_ends",
+                "to_jsonb(OLD) - '{ended_at,ended_by_id}'::text[]"
+                " IS DISTINCT FROM to_jsonb(NEW) - '{ended_at,ended_by_id}'::text[]"
+                " OR OLD.ended_at IS NOT NULL AND (OLD.ended_at, OLD.ended_by_id)"
+                " IS DISTINCT FROM (NEW.ended_at, NEW.ended_by_id)",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} is {self.function} in {self.estate_id}"

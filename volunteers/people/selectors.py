@@ -9,9 +9,16 @@ from django.db.models import Q, QuerySet
 
 from backend.accounts.models import User
 from backend.communities.models import Community, Membership, Role
-from backend.communities.selectors import HANDLES, WATCHES_OVER, in_reach, known_to, places_below
+from backend.communities.selectors import (
+    HANDLES,
+    MANAGES,
+    WATCHES_OVER,
+    in_reach,
+    known_to,
+    places_below,
+)
 from volunteers.people.errors import EstateUnknown
-from volunteers.people.models import JoinRequest, Volunteer
+from volunteers.people.models import CellMember, JoinRequest, Volunteer
 
 FEWEST_TOLD = 5  # people: whoever may not see names is told of no fewer
 
@@ -108,6 +115,47 @@ def estate_in(community: Community, estate_id: UUID) -> Community:
     return estate
 
 
+def cells_handled_by(user: User) -> list[tuple[UUID, UUID]]:
+    """Return the cells that ``user`` leads or works in, each as (community, estate)."""
+    theirs = CellMember.objects.filter(
+        community__in=known_to(user),
+        user=user,
+        function__in=CellMember.HANDLES,
+        ended_at__isnull=True,
+    )
+    return list(theirs.values_list("community_id", "estate_id"))
+
+
+def cell_members_in(community: Community) -> QuerySet[CellMember]:
+    """Return who has, or had, a function in the community's cells; newest first."""
+    return _with_cell(CellMember.objects.filter(community=community))
+
+
+def cell_members_managed_by(user: User) -> QuerySet[CellMember]:
+    """Return the functions in cells that ``user`` may end."""
+    return _with_cell(CellMember.objects.filter(in_reach(user, MANAGES)))
+
+
+def cell_members_seen_by(user: User) -> QuerySet[CellMember]:
+    """Return the functions of ``user`` in cells, and those they see as staff or auditor."""
+    seen = in_reach(user, WATCHES_OVER) | Q(community__in=known_to(user), user=user)
+    return _with_cell(CellMember.objects.filter(seen))
+
+
+def workers_of(estate_id: UUID, community_id: UUID) -> QuerySet[CellMember]:
+    """Return the worker of a cell, and then its leader."""
+    return (
+        CellMember.objects.filter(
+            community=community_id,
+            estate=estate_id,
+            function__in=CellMember.HANDLES,
+            ended_at__isnull=True,
+        )
+        .select_related("user")
+        .order_by("-function")
+    )
+
+
 def hide_phones(reader: User, rows: Sequence[Any], staffs: Q) -> None:
     """Mark volunteers of ``rows`` of one table whose phone ``reader`` does not see.
 
@@ -127,6 +175,10 @@ def hide_phones(reader: User, rows: Sequence[Any], staffs: Q) -> None:
 
 def _with_asker(asked: QuerySet[JoinRequest]) -> QuerySet[JoinRequest]:
     return asked.select_related("community", "user", "estate", "decided_by").order_by("-id")
+
+
+def _with_cell(members: QuerySet[CellMember]) -> QuerySet[CellMember]:
+    return members.select_related("community", "estate", "user").order_by("-id")
 
 
 def _with_person(volunteers: QuerySet[Volunteer]) -> QuerySet[Volunteer]:
