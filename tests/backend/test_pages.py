@@ -10,7 +10,8 @@ from merchants.giving.services import campaigns
 from points.seals.services import sealing
 from volunteers.attendance.services import hours
 from volunteers.models import Report
-from volunteers.reports.services import reports
+from volunteers.reports.categories import DEFAULTS
+from volunteers.reports.services import handling, submitting
 
 
 def page(path: str, language: str = "zh-hans") -> str:
@@ -24,7 +25,7 @@ def reported(lake, wang):
     """Reports something as 王小明, who has a name that must not be shown."""
 
     def report(category: str) -> Report:
-        return reports.submit(
+        return submitting.submit(
             community=lake,
             reporter=wang,
             category=category,
@@ -98,7 +99,7 @@ def test_a_reports_progress_is_public_and_nobodys_name_or_door_is(reported, zhao
     report = reported("hazard")
     assert "已提交" in page("/board/lake")
 
-    reports.close_verified(report=report, handler=zhao, answer="通道已清理")
+    handling.close(report=report, handler=zhao, answer="通道已清理")
     text = page("/board/lake")
 
     assert "属实已办结" in text
@@ -106,6 +107,35 @@ def test_a_reports_progress_is_public_and_nobodys_name_or_door_is(reported, zhao
     assert "老刘" not in text
     assert "王小明" not in text
     assert "30.52" not in text
+
+
+def test_a_reports_page_shows_its_way_and_nobodys_words(reported, zhao):
+    report = reported("hazard")
+    address = f"/board/lake/reports/{report.pk}"
+    assert f'href="{address}"' in page("/board/lake")
+    handling.close(report=report, handler=zhao, answer="通道已清理")
+
+    text = page(address)
+
+    for words in ("安全隐患", "红色", "已提交", "属实已办结", "通道已清理", "奖励已发放"):
+        assert words in text
+    for words in ("老刘", "王小明", "30.52"):
+        assert words not in text
+
+
+def test_the_pages_of_figures_and_funds_are_there_and_of_no_year_to_come(reported, lake):
+    reported("hazard")
+    reported("dispute")
+
+    text = page("/board/lake/figures")
+    assert "安全隐患" in text
+    assert "邻里纠纷" not in text
+    assert "还没有上报" in page(f"/board/lake/figures/{lake.today.year - 1}")
+    for year in (1999, lake.today.year + 1):
+        assert Client().get(f"/board/lake/figures/{year}").status_code == 404
+    assert "暂无基金" in page("/board/lake/funds")
+    for address in ("figures", "funds", f"reports/{lake.pk}", f"bulletins/{lake.pk}"):
+        assert Client().get(f"/board/nowhere/{address}").status_code == 404
 
 
 def test_times_are_the_communitys_own(reported):
@@ -123,10 +153,10 @@ def test_confidential_reports_are_never_shown(reported, category):
 
 
 def test_every_public_category_and_state_has_its_word(reported, lake):
-    for category in Report.Category:
+    for category in DEFAULTS:
         reported(category)
 
-    assert page("/board/lake").count("<li>") == len(Report.Category) - len(Report.CONFIDENTIAL)
+    assert page("/board/lake").count("<li>") == len(DEFAULTS) - 2
 
 
 def test_a_place_that_is_no_community_is_not_found(db):

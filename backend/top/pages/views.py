@@ -1,57 +1,28 @@
-"""Public pages, without a log-in: what a community did, and what became of its reports."""
+"""Public pages, without a log-in: what a community did, and its latest reports."""
 
 from typing import Any
 
-from django.conf import settings
-from django.core.cache import caches
-from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.functional import Promise
-from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
-from django.views.generic import TemplateView
 
 from backend.communities.models import Community
 from backend.communities.selectors import tenants
+from backend.top.pages.kept import KeptPage
+from backend.top.pages.reports import WORDS, bulletins_of
 from merchants.giving import selectors
 from merchants.models import Campaign, Partnership
 from points.ledger.selectors import public_figures
 from points.seals.selectors import seals_of
 from volunteers.attendance.selectors import verified_minutes
-from volunteers.models import Report
 from volunteers.people.selectors import volunteers_in
+from volunteers.reports.categories import names_of
 from volunteers.reports.selectors import public_reports
 
 REPORTS_SHOWN = 20
 SPONSORSHIPS_SHOWN = 10
-WORDS = {  # a public report's category and status, as people call them
-    Report.Category.HAZARD.value: _("Hazard"),
-    Report.Category.DIRTY_CORNER.value: _("Dirty corner"),
-    Report.Category.FACILITY.value: _("Damaged facility"),
-    Report.Category.HOTLINE.value: _("Mayor's hotline"),
-    Report.Status.SUBMITTED.value: _("Submitted"),
-    Report.Status.ACCEPTED.value: _("Being handled"),
-    Report.Status.VERIFIED.value: _("Verified and dealt with"),
-    Report.Status.REJECTED.value: _("Not confirmed"),
-    Report.Status.VOIDED.value: _("Voided"),
-}
-
-
-class KeptPage(TemplateView):
-    """A page with many readers, which each process makes anew after ``PAGE_SECONDS``."""
-
-    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        key = f"{request.path}:{get_language()}"
-        content = caches["pages"].get(key)
-        if content is None:
-            page: Any = self.render_to_response(self.get_context_data(**kwargs))
-            content = page.rendered_content
-            caches["pages"].set(key, content, settings.PAGE_SECONDS)
-        answer = HttpResponse(content)
-        if settings.PAGE_SECONDS:
-            answer["Cache-Control"] = f"public, max-age={settings.PAGE_SECONDS}"
-        return answer
+BULLETINS_SHOWN = 6
 
 
 class HomeView(KeptPage):
@@ -70,14 +41,16 @@ class BoardView(KeptPage):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         community = get_object_or_404(tenants(), code=kwargs["code"])
+        names = names_of(community.pk)
         return {
             "community": community,
             "figures": _figures(community),
             "seal": _latest_seal(community),
             "campaigns": selectors.with_totals(Campaign.objects.filter(community=community)),
             "sponsorships": selectors.sponsorships_in(community)[:SPONSORSHIPS_SHOWN],
+            "bulletins": bulletins_of(community)[:BULLETINS_SHOWN],
             "reports": [
-                (report, WORDS[report.category], WORDS[report.status])
+                (report, names[report.category], WORDS[report.status])
                 for report in public_reports(community)[:REPORTS_SHOWN]
             ],
         }

@@ -1,0 +1,25 @@
+"""Pages with many readers."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.cache import caches
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import get_language
+from django.views.generic import TemplateView
+
+
+class KeptPage(TemplateView):
+    """A page with many readers, which each process makes anew after ``PAGE_SECONDS``."""
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        key = f"{request.path}:{get_language()}"
+        content = caches["pages"].get(key)
+        if content is None:
+            page: Any = self.render_to_response(self.get_context_data(**kwargs))
+            content = page.rendered_content
+            caches["pages"].set(key, content, settings.PAGE_SECONDS)
+        answer = HttpResponse(content)
+        if settings.PAGE_SECONDS:
+            answer["Cache-Control"] = f"public, max-age={settings.PAGE_SECONDS}"
+        return answer
