@@ -15,18 +15,22 @@ from backend.events.models import Series, Venue
 from backend.events.recurrence import Recurrence
 from backend.events.services import series as events
 from backend.events.services import venues
+from points.funds import services as funds
+from points.kinds import Unit
 from volunteers.activities import services as activities
 from volunteers.activities.models import Activity, Shift
 from volunteers.attendance.models.attendances import PositionMark
 from volunteers.attendance.services import presence, sign_ups
 from volunteers.people.models import Volunteer
-from volunteers.reports.models import Report
-from volunteers.reports.services import reports
+from volunteers.reports.models.reports import Report
+from volunteers.reports.reward_selectors import rewards_in
+from volunteers.reports.services import handling, red_packets, submitting
 from volunteers.teams import services as teams
 from volunteers.teams.models import Team
 
 TITLE_TODAY = "便民活动 · 今日"
 TEAM = "碧沙湖志愿服务队"
+FUND = "随手拍红包"
 ONE_PHONE = "d3" * 32  # the digest of a device
 
 
@@ -174,18 +178,53 @@ def _hours_to_verify(community: Community, venue: Venue, people: list[User]) -> 
         presence.close_forgotten(attendance=place)
 
 
-def reports_on_their_way(community: Community, rider: User, staff: User) -> None:
-    """Submit two reports, so that the public has something to follow."""
+def reports_on_their_way(community: Community, rider: User, staff: User, manager: User) -> None:
+    """Submit reports and bring them into every state, with a fund that pays some of them.
+
+    One reward is paid by hand, one is to be paid, one waits for money, one went back unclaimed.
+    """
     if Report.objects.filter(community=community).exists():
         return
     location = Consent.Purpose.LOCATION
     consents.give(user=rider, purpose=location, version=TEXTS[location].version)
-    for category, text, place in (
-        (Report.Category.DIRTY_CORNER, "垃圾桶旁堆放装修垃圾", "西门"),
-        (Report.Category.HAZARD, "消防通道被车辆占用", "3号楼北侧"),
-    ):
+    fund = funds.open_fund(
+        community=community,
+        name=FUND,
+        year=community.today.year,
+        unit=Unit.FEN,
+        opened_by=manager,
+    )
+    funds.top_up(fund=fund, amount=4_500, reason="街道拨款", topped_up_by=manager)
+
+    def report(category: str, text: str, place: str) -> Report:
         where: dict[str, Any] = {"latitude": 30.5283, "longitude": 114.3172, "place": place}
-        report = reports.submit(
+        return submitting.submit(
             community=community, reporter=rider, category=category, text=text, **where
         )
-    reports.accept(report=report, handler=staff)
+
+    how: dict[str, Any] = {"handler": staff}
+    report("environment", "垃圾桶旁堆放装修垃圾", "西门")
+    handling.accept(report=report("hazard", "消防通道被车辆占用", "3号楼北侧"), **how)
+    handling.make_safe(
+        report=report("hazard", "井盖松动", "南门"), answer="已围挡，物业明天更换", **how
+    )
+    handling.fix(report=report("environment", "宣传栏破损", "广场"), **how)
+    handling.reject(report=report("hazard", "路灯不亮", "东门"), answer="现场正常", **how)
+    handling.mark_not_ours(report=report("hotline", "公交站牌歪斜", "路口"), answer="已转交", **how)
+    unclaimed, paid, _reserved, waiting = (
+        handling.close(report=report("facility", text, "5号楼"), answer="已修好", **how)[0]
+        for text in ("健身器材松动", "门禁失灵", "长椅断裂", "扶手松脱")
+    )
+    handling.mark_duplicate(report=report("facility", "扶手掉了", "5号楼"), original=waiting, **how)
+    handling.void(
+        report=handling.close(report=report("hazard", "飞线充电", "2号楼"), **how)[0],
+        voider=manager,
+        reason="误报",
+    )
+    rewards = {reward.subject: reward for reward in rewards_in(community)}
+    by_hand = red_packets.pay_by_hand(
+        reward=rewards[paid.award_source], reference="收据 2024-01", recorded_by=staff
+    )
+    red_packets.confirm(payment=by_hand, confirmed_by=manager)
+    gone = rewards[unclaimed.award_source]
+    funds.lapse(claim=gone, hold_id=gone.hold_id)

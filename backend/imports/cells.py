@@ -28,6 +28,7 @@ FORMULA_SIGNS = frozenset("=+-@")
 _SCIENTIFIC = re.compile(r"[0-9](?:\.[0-9]+)?[eE]\+?[0-9]+")
 _POINT_ZERO = re.compile(r"(?<=[0-9]{11})\.0+$")
 _WHOLE = re.compile(r"(-?)0*([0-9]+)")
+_DEGREES = re.compile(r"-?[0-9]{1,3}(?:\.[0-9]{1,15})?")
 _LOCAL = re.compile(
     r"""
     (?P<year>[0-9]{4}) (?:
@@ -140,6 +141,21 @@ def whole_number(*, minimum: int, maximum: int = INTEGER_MAX) -> Parser[int]:
         if value > maximum:
             raise CellError("number_too_large", maximum=maximum)
         return value
+
+    return parse
+
+
+def degrees(most: int) -> Parser[float]:
+    """Return a parser of degrees of latitude or longitude, at most ``most`` in either direction.
+
+    Refuses ``degrees_invalid``, ``formula``.
+    """
+
+    def parse(cell: str) -> float:
+        value = _plain(cell)
+        if _DEGREES.fullmatch(value) is None or abs(float(value)) > most:
+            raise CellError("degrees_invalid", most=most)
+        return float(value)
 
     return parse
 

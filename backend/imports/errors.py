@@ -60,6 +60,7 @@ REASONS: dict[str, str | Promise] = {
     ),
     "date_invalid/time": _("There is no such time of day: 00:00 to 24:00."),
     "date_invalid/day": _("There is no day %(day)s in the calendar."),
+    "degrees_invalid": _("Degrees are written as 39.386872, at most %(most)s."),
     "date_serial": _("This is the spreadsheet's inner number of a day, without a time of day."),
     "date_seconds": _("Times are to the minute, without seconds."),
     "date_out_of_range": _("The year must be from 2000 to 2100."),

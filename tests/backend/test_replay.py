@@ -254,8 +254,8 @@ def test_columns_and_files_beyond_the_known_are_named_and_ignored(scenario):
     folder = scenario(
         **{
             "volunteers.csv": [["备注", *VOLUNTEERS[0]], ["新", *VOLUNTEERS[1]]],
-            "reports.csv": [["编号"], ["1"]],
-            "rules.json": RULES | {"fund_fen": 5},
+            "patrols.csv": [["编号"], ["1"]],
+            "rules.json": RULES | {"patrol_fen": 5},
         }
     )
 
@@ -263,8 +263,8 @@ def test_columns_and_files_beyond_the_known_are_named_and_ignored(scenario):
 
     assert figures(table)["volunteers"] == "1"
     assert "volunteers.csv: columns not known, ignored: 备注." in told
-    assert "reports.csv: not a file replay knows; ignored." in told
-    assert "rules.json, fund_fen: not a setting replay knows; ignored." in told
+    assert "patrols.csv: not a file replay knows; ignored." in told
+    assert "rules.json, patrol_fen: not a setting replay knows; ignored." in told
 
 
 def test_the_estate_may_be_missing(scenario):

@@ -35,7 +35,8 @@ CODE = "bishahu"
 REPORT_RULES = {
     "reports": {
         "hazard": {"reward_points": 20},
-        "dirty_corner": {"reward_points": 10},
+        "environment": {"reward_points": 10},
+        "facility": {"reward_fen": 2_000, "fund": volunteering.FUND},
         "*": {"reward_points": 0},
     }
 }
@@ -100,7 +101,7 @@ def load(
         volunteer, rider, staff = (people[one] for one in ("volunteer", "rider", "staff"))
         shift = volunteering.shift_today(community, volunteer, staff)
         series = volunteering.people_at_work(community, volunteer, rider, staff)
-        volunteering.reports_on_their_way(community, rider, staff)
+        volunteering.reports_on_their_way(community, rider, staff, people["manager"])
         # As if the owner had opened the mini-program once: the stand-in for WeChat Pay pays there.
         SocialAccount.objects.get_or_create(
             user=people["owner"], provider="wechat", defaults={"uid": OWNERS_OPENID}

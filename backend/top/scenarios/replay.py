@@ -37,19 +37,27 @@ from merchants.partners.services import partnerships as partners
 from merchants.partners.sheets import MerchantsSheet
 from merchants.redemption.services import vouchers as redemption
 from merchants.settlement.services import statements as settlement
-from points.kinds import AccountKind
+from points.funds import services as funds
+from points.funds.selectors import funds_in, with_figures
+from points.kinds import AccountKind, Unit
 from points.ledger import selectors as points
 from points.rules import services as rules
 from points.rules.errors import RuleInvalid, RuleMissing
 from volunteers.activities import services as activities
 from volunteers.attendance.services import hours, presence, sign_ups
 from volunteers.attendance.sheets import HoursSheet
-from volunteers.models import Activity, Attendance, Volunteer
+from volunteers.models import Activity, Attendance, Report, Volunteer
 from volunteers.people.services.people import enrol
 from volunteers.people.sheets import PHONE, VolunteersSheet
+from volunteers.reports.reward_selectors import rewards_in
+from volunteers.reports.reward_states import RewardState, reward_states
+from volunteers.reports.services import red_packets
+from volunteers.reports.sheets import NAMES, ReportersSheet, ReportsSheet
 
 KNOWN_FILES = {
     "volunteers.csv",
+    "reporters.csv",
+    "reports.csv",
     "hours.csv",
     "merchants.csv",
     "offers.csv",
@@ -58,8 +66,10 @@ KNOWN_FILES = {
     "expected.json",
 }
 KNOWN_KEYS = {"community", "timezone", "unit", "rounding", "service", "reports"}
-# In the same minute: check-outs first, so that points are earned, redemptions, then check-ins.
-LEAVES, REDEEMS, ARRIVES = range(3)
+KNOWN_KEYS |= {"fund_fen", "report_rewards_fen"}
+FUND = "网格红包"  # which pays what rules.json rewards in fen
+# In the same minute: check-outs first, so that points are earned, redemptions, reports, check-ins.
+LEAVES, REDEEMS, REPORTS, ARRIVES = range(4)
 
 
 class ScenarioError(Exception):
@@ -67,7 +77,9 @@ class ScenarioError(Exception):
 
 
 @contextmanager
-def _unrefused(row: Row, refusals: type[Refusal] = Refusal) -> Iterator[None]:
+def _unrefused(
+    row: Row, refusals: type[Refusal] = Refusal, *, file: str = "hours.csv"
+) -> Iterator[None]:
     """End the replay if ``row`` is refused; it can only be undone as a whole.
 
     So there are no savepoints: thousands in one transaction make PostgreSQL twice as slow.
@@ -77,7 +89,7 @@ def _unrefused(row: Row, refusals: type[Refusal] = Refusal) -> Iterator[None]:
         yield
     except refusals as refusal:
         raise ScenarioError(
-            f"hours.csv, line {row.line}: {refusal.code}: {refusal.title}"
+            f"{file}, line {row.line}: {refusal.code}: {refusal.title}"
         ) from refusal
     finally:
         connection.features.uses_savepoints = True
@@ -124,6 +136,8 @@ class Replay:
         """Play all of it, or nothing. Returns the figures, as in expected.json."""
         self._found_community()
         self._take(VolunteersSheet(self.community), "volunteers.csv")
+        if self._has("reporters.csv"):
+            self._take(ReportersSheet(self.community, self.approver), "reporters.csv")
         self._take(MerchantsSheet(self.community), "merchants.csv")
         self._attended = _once(self._read(HoursSheet(self.community), "hours.csv"))
         if not self._has("volunteers.csv"):  # whoever served is one
@@ -133,7 +147,15 @@ class Replay:
             self._list_who_offers()
         self._take(OffersSheet(self.community), "offers.csv")
         self._attempts = self._read(RedemptionsSheet(self.community), "redemptions.csv")
-        play = {LEAVES: self._leave, REDEEMS: self._redeem, ARRIVES: self._arrive}
+        self._reports = ReportsSheet(self.community, self.verifier)
+        self._reported = self._read(self._reports, "reports.csv")
+        self._open_fund()
+        play = {
+            LEAVES: self._leave,
+            REDEEMS: self._redeem,
+            REPORTS: self._report,
+            ARRIVES: self._arrive,
+        }
         for event in self._watch(sorted(self._events())):
             play[event.rank](event.number)
         self._settle()
@@ -165,11 +187,38 @@ class Replay:
         try:
             rules.publish_all(
                 community=self.community,
-                written=self._settings,
+                written=self._settings | self._rewards(),
                 valid_from=date(2000, 1, 1),  # from before the scenario's first day
             )
         except RuleInvalid as refusal:
             raise ScenarioError(f"rules.json: {refusal.code} {refusal.facts}") from refusal
+
+    def _rewards(self) -> dict[str, Any]:
+        """Return the rules for reports, if rules.json rewards them in fen."""
+        tariff = self._settings.get("report_rewards_fen", {})
+        if not tariff:
+            return {}
+        return {
+            "reports": {
+                NAMES.get(name, name): {"reward_fen": fen, "fund": FUND}
+                for name, fen in tariff.items()
+            }
+        }
+
+    def _open_fund(self) -> None:
+        """Open the fund of the year of the first report, and fill it."""
+        if not self._settings.get("fund_fen") or not self._reported:
+            return
+        first = min(row.values["at"] for row in self._reported)
+        fund = funds.open_fund(
+            community=self.community,
+            name=FUND,
+            year=first.astimezone(self.community.clock).year,
+            unit=Unit.FEN,
+            opened_by=self.approver,
+        )
+        amount = self._settings["fund_fen"]
+        funds.top_up(fund=fund, amount=amount, reason="rules.json", topped_up_by=self.approver)
 
     @cached_property
     def verifier(self) -> User:
@@ -218,6 +267,8 @@ class Replay:
             yield Event(row.values["checked_out_at"], LEAVES, order, number)
         for number, row in enumerate(self._attempts):
             yield Event(row.values["at"], REDEEMS, ("", number), number)
+        for number, row in enumerate(self._reported):
+            yield Event(row.values["at"], REPORTS, ("", number), number)
 
     def _arrive(self, number: int) -> None:
         row = self._attended[number]
@@ -276,6 +327,24 @@ class Replay:
         else:
             self.results.append("redeemed")
 
+    def _report(self, number: int) -> None:
+        row = self._reported[number]
+        reporter = self._person(row.values["phone"]) or self._enrol(
+            row.values["phone"], mask(row.values["phone"])
+        )
+        with _unrefused(row, file="reports.csv"):
+            report, _is_new = self._reports.record(row.values, reporter)
+            self._pay_reward(report)
+
+    def _pay_reward(self, report: Report) -> None:
+        """Pay what the report earned by hand, by two people: nobody in a scenario has WeChat."""
+        found = rewards_in(self.community).filter(subject=report.award_source, is_payable=True)
+        if reward := found.first():
+            paid = red_packets.pay_by_hand(
+                reward=reward, reference=report.code or "", recorded_by=self.verifier
+            )
+            red_packets.confirm(payment=paid, confirmed_by=self.approver, now=report.submitted_at)
+
     def _settle(self) -> None:
         """Draft every month from the first redemption to the last, as the nightly task does, and
         have two people approve and pay it."""
@@ -314,7 +383,8 @@ class Replay:
             name: {"redemptions": count, "points": redeemed, "amount_fen": fen}
             for name, count, redeemed, fen in statements
         }
-        return {
+        reported = self._figures_of_reports() if self._reported else {}
+        return reported | {
             "volunteers": Volunteer.objects.filter(community=self.community).count(),
             "service_minutes": verified.aggregate(sum=Sum("worked_minutes"))["sum"] or 0,
             "records": verified.count(),
@@ -330,6 +400,35 @@ class Replay:
                 Offer.objects.filter(community=self.community).values_list("code", "stock")
             ),
         }
+
+    def _figures_of_reports(self) -> dict[str, Any]:
+        names = {code: name for name, code in NAMES.items()}
+        reports = list(Report.objects.filter(community=self.community))
+        ended = Counter(report.status for report in reports)
+        states = reward_states(self.community.pk, reports)
+        rewarded = Counter(
+            names.get(report.category, report.category)
+            for report in reports
+            if states[report.pk] == RewardState.PAID
+        )
+        fund: Any = with_figures(funds_in(self.community)).first()
+        return {
+            "reports": len(reports),
+            "rewarded": dict(rewarded),
+            "duplicates": ended[Report.Status.DUPLICATE],
+            "rejected": ended[Report.Status.REJECTED],
+            "paid_fen": fund.spent if fund else 0,
+            "fund_left_fen": fund.left if fund else 0,
+            "cash_by_phone": self._cash(),
+        }
+
+    def _cash(self) -> dict[str, int]:
+        """Return the fen that reached each person, by phone; without those who got none."""
+        found = points.accounts_in(self.community).filter(kind=AccountKind.PAYOUT)
+        paid = {account.holder: points.balance(account) for account in found}
+        volunteers = Volunteer.objects.filter(community=self.community).select_related("user")
+        by_phone = {one.user.phone: paid.get(f"person:{one.user_id}", 0) for one in volunteers}
+        return {phone: fen for phone, fen in sorted(by_phone.items()) if fen}
 
     def _balances(self) -> dict[str, int]:
         wallets = {

@@ -1,0 +1,247 @@
+"""``manage.py import_reports``, and the year of 乌珠尔 that comes by such lists."""
+
+import io
+import json
+import multiprocessing
+import os
+import random
+import time
+from pathlib import Path
+
+import pytest
+from allauth.socialaccount.models import SocialAccount
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.utils import timezone
+
+from backend.communities.models import Community
+from backend.outbox import services as outbox
+from backend.payouts.models import Payout
+from backend.top import scenarios
+from backend.top.scenarios.replay import Replay
+from points.funds import selectors as funds
+from points.models import Award, Claim, Transfer
+from tests.verified import found_in
+from volunteers.models import HandPayment, Report
+from volunteers.reports.services import red_packets
+
+WUZHUER = Path(scenarios.__file__).parent / "wuzhuer"
+SHARED = Path(__file__).parents[3] / "shared" / "scenarios" / "wuzhuer"
+EXPECTED = json.loads((WUZHUER / "expected.json").read_text(encoding="utf-8"))
+HEADER = "编号,时间,手机号,类别,纬度,经度,描述,办理结果"
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the shared scenarios do not lie beside us")
+def test_our_copy_of_the_year_is_the_shared_one():
+    for path in SHARED.iterdir():
+        assert (WUZHUER / path.name).read_bytes() == path.read_bytes()
+
+
+def replayed(**options) -> str:
+    out = io.StringIO()
+    call_command("replay", str(WUZHUER), stdout=out, stderr=io.StringIO(), **options)
+    return out.getvalue()
+
+
+def counts():
+    return [model.objects.count() for model in (Report, Award, Claim, HandPayment, Transfer)]
+
+
+@pytest.mark.slow
+def test_the_year_of_wuzhuer_comes_out_to_the_fen_and_nothing_doubles(db, tmp_path):
+    said = replayed()
+
+    for name in EXPECTED:
+        (line,) = (line for line in said.splitlines() if line.startswith(f"{name}  "))
+        assert line.endswith("="), line
+    there = Community.objects.get(code="wuzhuer")
+    assert Report.objects.filter(status="duplicate", duplicate_of__status="closed").count() == 2
+    assert found_in(there) == []
+    before = counts()
+
+    staff = "wuzhuer.staff"
+    for _again in range(2):
+        out = io.StringIO()
+        call_command(
+            "import_reports",
+            str(WUZHUER / "reports.csv"),
+            community="wuzhuer",
+            handled_by=staff,
+            stdout=out,
+        )
+        assert "125" in out.getvalue()
+
+    assert counts() == before
+    (fund,) = funds.with_figures(funds.funds_in(there))
+    assert (fund.spent, fund.left) == (EXPECTED["paid_fen"], EXPECTED["fund_left_fen"])
+    replayed(community="wuzhuer-again")
+    assert counts() == [2 * count for count in before]
+
+
+# --- the list ---------------------------------------------------------------------------------
+@pytest.fixture
+def imported(lake, tmp_path):
+    """Imports the rows as a list: ``imported("A1,2024-03-01 07:00,…", handled_by="zhao")``."""
+
+    def run(*rows, **options) -> str:
+        file = tmp_path / "reports.csv"
+        file.write_text("\n".join([HEADER, *rows]) + "\n", encoding="utf-8")
+        out, err = io.StringIO(), io.StringIO()
+        try:
+            call_command(
+                "import_reports", str(file), community="lake", stdout=out, stderr=err, **options
+            )
+        except CommandError as error:
+            return err.getvalue() + str(error)
+        return err.getvalue() + out.getvalue()
+
+    return run
+
+
+OPEN = "A1,2024-03-01 07:00,19810000001,安全隐患,30.5283,114.3172,井盖松动,"
+CLOSED = OPEN + "属实已办结"
+
+
+def statuses():
+    return list(Report.objects.order_by("code").values_list("code", "status"))
+
+
+def test_without_a_handler_reports_stay_open_and_end_when_the_list_comes_with_one(
+    lake, wang, zhao, imported
+):
+    imported(CLOSED)
+
+    report = Report.objects.get()
+    assert (report.status, report.source, report.reporter) == ("submitted", "imported", wang)
+    assert report.submitted_at.isoformat() == "2024-02-29T23:00:00+00:00"
+    assert (report.latitude, report.text) == (30.5283, "井盖松动")
+    imported(CLOSED, handled_by="zhao")
+    report.refresh_from_db()
+    assert (report.status, report.closed_by) == ("closed", zhao)
+    assert report.closed_at == report.submitted_at
+    assert Award.objects.get().amount == 20
+
+
+def test_a_dry_run_keeps_nothing(lake, wang, imported):
+    said = imported(CLOSED, dry_run=True)
+
+    assert "1" in said
+    assert not Report.objects.exists()
+
+
+def test_an_unfounded_report_earns_nothing_and_a_duplicate_is_of_the_row_before(
+    lake, wang, li, zhao, imported
+):
+    imported(
+        CLOSED,
+        "A2,2024-03-01 08:00,19810000002,hazard,,,井盖,重复",
+        "A3,2024-03-01 09:00,19810000002,环境脏乱,,,垃圾,不属实",
+        handled_by="zhao",
+    )
+
+    assert statuses() == [("A1", "closed"), ("A2", "duplicate"), ("A3", "rejected")]
+    assert Report.objects.get(code="A2").duplicate_of == Report.objects.get(code="A1")
+    assert [award.source for award in Award.objects.filter(amount__gt=0)] == [
+        f"report:{Report.objects.get(code='A1').pk}"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("row", "code"),
+    [
+        ("A9,2024-03-01 07:00,19899990009,安全隐患,,,坑,", "volunteer_unknown"),
+        ("A9,2024-03-01 07:00,19810000001,无此类,,,坑,", "report_category_unknown"),
+        ("A9,2024-03-01 07:00,19810000001,安全隐患,91,114,坑,", "degrees_invalid"),
+        ("A9,2024-03-01 07:00,19810000001,安全隐患,三十,114,坑,", "degrees_invalid"),
+        ("A9,2024-03-01 07:00,19810000001,安全隐患,,,坑,不知道", "choice_unknown"),
+        ("A9,2024-03-01 07:00,19810000001,安全隐患,,,坑,重复", "original_unknown"),
+        ("A9,不知道,19810000001,安全隐患,,,坑,", "date_invalid"),
+        ("A9,2024-03-01 07:00,19810000003,安全隐患,,,坑,", "volunteer_unknown"),
+    ],
+)
+def test_a_row_that_can_not_be_taken_is_named_with_its_line(lake, wang, zhao, imported, row, code):
+    said = imported(row, handled_by="zhao")
+
+    assert "2" in said
+    assert f": {code}: " in said
+    assert not Report.objects.exists()
+    imported(OPEN, row, handled_by="zhao", skip_bad=True)
+    assert Report.objects.filter(code="A1").exists()
+
+
+def test_a_number_is_one_report(lake, wang, li, zhao, imported):
+    imported(OPEN, OPEN)
+    assert Report.objects.count() == 1
+
+    said = imported(OPEN.replace("19810000001", "19810000002"))
+
+    assert "report_code_reused" in said
+    assert Report.objects.get().reporter == wang
+
+
+def test_only_staff_answer_for_outcomes(lake, wang, imported):
+    assert "wang" in imported(CLOSED, handled_by="wang")
+    assert not Report.objects.exists()
+
+
+# --- paid by WeChat, by workers that die ------------------------------------------------------
+fork = multiprocessing.get_context("fork")
+
+
+class PaidByWeChat(Replay):
+    """A year whose reporters log in with WeChat: rewards are left for workers."""
+
+    def _pay_reward(self, report):
+        SocialAccount.objects.get_or_create(
+            provider="wechat", uid=f"o6_{report.reporter_id}", user=report.reporter
+        )
+
+
+def work(community):
+    """Order and send until killed."""
+    connection.close()
+    while True:
+        red_packets.order_due(community=community)
+        for share in outbox.shares("payout"):
+            outbox.work("payout", share)
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_the_year_is_paid_once_to_the_fen_though_the_worker_is_killed_five_times(wechat_pay):
+    draw = random.Random(os.environ.get("LINLI_SEED", "19"))
+    wechat_pay.money_fen = 10**8
+    replay = PaidByWeChat(WUZHUER, code="wuzhuer")
+    replay.play()
+    community, killed = replay.community, 0
+    until = time.monotonic() + 300
+    while killed < 5:
+        connection.close()
+        worker = fork.Process(target=work, args=(community,), daemon=True)
+        worker.start()
+        worker.join(draw.uniform(0.2, 1.5))
+        worker.kill()
+        worker.join()
+        assert worker.exitcode == -9
+        killed += 1
+        for number in draw.sample(sorted(wechat_pay.bills), len(wechat_pay.bills) // 2):
+            wechat_pay.finish(number)
+        Payout.objects.filter(community=community, next_at__isnull=False).update(
+            next_at=timezone.now()
+        )
+    while Payout.objects.filter(finished_at__isnull=False).count() < 122:
+        assert time.monotonic() < until
+        red_packets.order_due(community=community)
+        for payout in Payout.objects.filter(finished_at__isnull=True):
+            outbox.attempt("payout", is_due=False, community_id=community.pk, pk=payout.pk)
+        for number in list(wechat_pay.bills):
+            wechat_pay.finish(number)
+
+    figures = replay.figures()
+    assert {name: figures[name] for name in EXPECTED} == EXPECTED
+    assert wechat_pay.paid_fen() == EXPECTED["paid_fen"]
+    assert len(wechat_pay.bills) == Payout.objects.count() == 122
+    assert found_in(community) == []
+    out = io.StringIO()
+    call_command("verify_payouts", stdout=out)
+    assert "Nothing was found" in out.getvalue()
