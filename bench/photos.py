@@ -51,7 +51,7 @@ def run() -> Outcome:
                     address,
                     headers=own,
                     data={"category": "hazard", "text": "bench"},
-                    files={"photo": photos[number % len(photos)]},
+                    files={"photos": photos[number % len(photos)]},
                     timeout=PATIENCE,
                 )
                 if answer.status_code != COME_AGAIN:

@@ -36,6 +36,8 @@ def bench(*names):
             "BENCH_TRANSFERS": "5",
             "BENCH_LEDGER_ROWS": "10,40",
             "BENCH_OWED": "10,40",
+            "BENCH_BOARD": "20,40",
+            "BENCH_REPORTS": "10,40",
             "BENCH_ATTENDANCES": "600,800",
             "BENCH_BATCH": "20",
             "BENCH_WALLETS": "20",
@@ -86,6 +88,7 @@ def test_without_a_name_all_benches_run_and_each_has_its_figures():
         "outbox",
         "photos",
         "redeem",
+        "reports",
         "verify",
         "web",
     }
@@ -116,6 +119,7 @@ def test_without_a_name_all_benches_run_and_each_has_its_figures():
         "settle_growth",
         "settle_memory",
     }
+    assert figures["reports"].keys() == {"near_growth", "board_growth", "submit_statements"}
     assert figures["verify"].keys() == {"verify_growth", "verify_memory", "verify_increment"}
     assert figures["web"].keys() == {"floor_vs_bare"}
     assert figures["redeem"]["capture_statements"] == 4
@@ -130,7 +134,10 @@ def test_an_unknown_bench_is_refused_and_the_known_are_named():
     process = bench("nonesuch")
 
     assert process.returncode == 2
-    assert "auth, checkin, import, ledger, outbox, photos, redeem, verify" in process.complained
+    assert (
+        "auth, checkin, import, ledger, outbox, photos, redeem, reports, verify"
+        in process.complained
+    )
     assert not process.said
 
 
