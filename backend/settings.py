@@ -217,6 +217,12 @@ SESSION_COOKIE_AGE = int(timedelta(days=30).total_seconds())
 WECHAT_APP_ID = env.str("LINLI_WECHAT_APP_ID", default="")
 WECHAT_SECRET = env.str("LINLI_WECHAT_SECRET", default="")
 WECHAT_API_BASE = env.str("LINLI_WECHAT_API_BASE", default="https://api.weixin.qq.com")
+# Where WeChat fetches the photos of reports that it is to check: our address, with https. Without
+# one, no report is checked. The token is that of its message push, by which it tells its opinion.
+WECHAT_CHECK_ORIGIN = env.str("LINLI_WECHAT_CHECK_ORIGIN", default="").rstrip("/")
+WECHAT_PUSH_TOKEN = env.str("LINLI_WECHAT_PUSH_TOKEN", default="")
+if bool(WECHAT_CHECK_ORIGIN) != bool(WECHAT_PUSH_TOKEN):
+    raise ImproperlyConfigured("LINLI_WECHAT_CHECK_ORIGIN and LINLI_WECHAT_PUSH_TOKEN go together.")
 WECHAT_TIMEOUT_SECONDS = env.float("LINLI_WECHAT_TIMEOUT_SECONDS", default=5.0)
 # The merchant account that pays; without all of it nothing is paid by WeChat. Keys are PEM, in one
 # line with \n where a line ends.
@@ -235,6 +241,13 @@ WECHATPAY_SCENE_INFO = env.dict(
     default={"活动名称": "志愿积分兑换", "奖励说明": "商户结算"},
 )
 WECHATPAY_PERCEPTION = env.str("LINLI_WECHATPAY_PERCEPTION", default="现金奖励")
+# Of rewards for reports; both infos are what scene 1000 asks for.
+REWARD_SCENE = env.str("LINLI_REWARD_SCENE", default=WECHATPAY_SCENE)
+REWARD_SCENE_INFO = env.dict(
+    "LINLI_REWARD_SCENE_INFO",
+    default={"活动名称": "社区报事奖励", "奖励说明": "报事办结红包"},
+)
+REWARD_PERCEPTION = env.str("LINLI_REWARD_PERCEPTION", default="活动奖励")
 # What one transfer may be, in fen. From 2,000 yuan on WeChat wants a name, which we do not send.
 WECHATPAY_LEAST_FEN = 10
 WECHATPAY_MOST_FEN = min(env.int("LINLI_WECHATPAY_MOST_FEN", default=20_000), 199_999)
@@ -288,6 +301,7 @@ SPECTACULAR_SETTINGS = {
         "AttendanceStatusEnum": "volunteers.models.Attendance.Status",
         "CheckKindEnum": "backend.registries.checks.Kind",
         "ClaimStatusEnum": "points.models.Claim.Status",
+        "CellFunctionEnum": "volunteers.models.CellMember.Function",
         "EntryKindEnum": "points.funds.selectors.EntryKind",
         "ExpiryPolicyKindEnum": "points.models.ExpiryPolicy.Kind",
         "ExportStateEnum": "backend.privacy.models.Export.State",
@@ -295,9 +309,12 @@ SPECTACULAR_SETTINGS = {
         "GivenRoleEnum": "backend.communities.api.serializers.GIVEN_ROLES",
         "IncreaseKindEnum": "merchants.models.Increase.Kind",
         "IncreaseStatusEnum": "merchants.models.Increase.Status",
+        "InspectionStatusEnum": "volunteers.models.Inspection.Status",
         "InvitationStatusEnum": "merchants.models.Invitation.Status",
         "JoinRequestStatusEnum": "volunteers.models.JoinRequest.Status",
         "ListingKindEnum": "merchants.models.Listing.Kind",
+        "MediationOutcomeEnum": "volunteers.reports.api.mediations.OUTCOMES",
+        "MediationStatusEnum": "volunteers.models.Mediation.Status",
         "MembershipRoleEnum": "backend.communities.models.Role",
         "MerchantRoleEnum": "merchants.models.MerchantMember.Role",
         "ObjectionStatusEnum": "volunteers.models.Objection.Status",
@@ -308,11 +325,14 @@ SPECTACULAR_SETTINGS = {
         "PartnershipMoveEnum": "merchants.partners.api.partnerships.MOVES",
         "PartnershipStatusEnum": "merchants.models.Partnership.Status",
         "PayoutStatusEnum": "backend.payouts.models.Payout.Status",
+        "RewardStateEnum": "volunteers.reports.reward_states.RewardState",
         "PlannedStatusEnum": "backend.events.models.Status",
         "PlaceKindEnum": "backend.communities.models.Community.Kind",
         "RedemptionStatusEnum": "merchants.models.Redemption.Status",
+        "ReportColourEnum": "volunteers.reports.models.categories.Colour",
         "ReportStatusEnum": "volunteers.models.Report.Status",
         "SampledSubjectEnum": "backend.sampling.api.SUBJECTS",
+        "ScreenColourEnum": "merchants.redemption.api.screen.Colour",
         "StatementStatusEnum": "merchants.models.Statement.Status",
         "SubjectEnum": "points.models.Rule.Subject",
         "TeamKindEnum": "volunteers.models.Team.Kind",
@@ -333,6 +353,8 @@ PHOTO_WAIT_SECONDS = 5.0  # while others are decoded
 # Pairs host:port that webhooks may go to whatever they are, with http too: for trying things out.
 WEBHOOK_ALLOWED = env.list("LINLI_WEBHOOK_ALLOWED", default=[])
 WEBHOOK_TIMEOUT_SECONDS = 10.0
+# Whether anybody may send reports by Open311 without a key; those earn nothing.
+OPEN311_ANONYMOUS = env.bool("LINLI_OPEN311_ANONYMOUS", default=False)
 IDEMPOTENCY_KEEP = timedelta(days=7)
 
 # --- rules of the house with a number in them -------------------------------------------------
@@ -365,11 +387,13 @@ SWEEPS: dict[str, Any] = {
     "merchants.giving.tasks.sweep_lapsed_wishes": 60.0,
     "volunteers.attendance.tasks.sweep_ended_shifts": 60.0,
     "volunteers.attendance.tasks.sweep_signals": 60.0,
+    "volunteers.reports.tasks.sweep_overdue_reports": 60.0,
     "volunteers.attendance.tasks.sweep_published_hours": 600.0,
     # Each hour, for it is midnight somewhere; where nothing is due, nothing happens.
     "points.expiry.tasks.sweep_expiry": {"minute": 5},
     "points.seals.tasks.sweep_unsealed": 300.0,
     "points.funds.tasks.sweep_waiting_claims": 300.0,
+    "volunteers.reports.tasks.sweep_rewards": SWEEP_SECONDS,
     "backend.accounts.tasks.forget_old_attempts": 600.0,
 }
 NIGHTLY: dict[str, Any] = {
@@ -379,6 +403,11 @@ NIGHTLY: dict[str, Any] = {
     "backend.events.tasks.sweep_series": {"hour": 1, "minute": 20},
     "backend.verification.tasks.sweep_verifications": {"hour": 4, "minute": 20},
     "volunteers.reports.tasks.forget_old_coordinates": {"hour": 3, "minute": 10},
+    "backend.payouts.tasks.sweep_differences": {"hour": 5, "minute": 10},
+    "volunteers.reports.tasks.sweep_tallies": {"hour": 3, "minute": 15},
+    "volunteers.reports.tasks.forget_old_mediations": {"hour": 3, "minute": 15},
+    "volunteers.reports.tasks.sweep_inspections": {"hour": 8, "minute": 10},
+    "volunteers.reports.tasks.sweep_surveys": {"hour": 9, "minute": 10},
     "backend.privacy.tasks.sweep_erasures": {"hour": 2, "minute": 50},
     "backend.privacy.tasks.remove_expired_exports": {"hour": 3, "minute": 25},
     "backend.documents.tasks.remove_expired_documents": {"hour": 3, "minute": 30},
@@ -414,6 +443,33 @@ STATIC_URL = "/static/"
 STATIC_ROOT = HOME / "static"
 WHITENOISE_USE_FINDERS = True  # the same files with and without `collectstatic`
 MEDIA_ROOT = Path(env.str("LINLI_MEDIA_ROOT", default=str(HOME / "media")))
+STORAGES: dict[str, Any] = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+# With a bucket, files are there instead of below MEDIA_ROOT; no address of it is ever told.
+_S3 = {
+    name: env.str(f"LINLI_S3_{name.upper()}", default="")
+    for name in ("bucket", "endpoint", "region", "access_key", "secret_key")
+}
+if any(_S3.values()):
+    if not (_S3["bucket"] and _S3["access_key"] and _S3["secret_key"]):
+        raise ImproperlyConfigured(
+            "LINLI_S3_BUCKET, LINLI_S3_ACCESS_KEY and LINLI_S3_SECRET_KEY go together."
+        )
+    STORAGES["default"] = {
+        "BACKEND": "storages.backends.s3.S3Storage",
+        "OPTIONS": {
+            "bucket_name": _S3["bucket"],
+            "endpoint_url": _S3["endpoint"] or None,
+            "region_name": _S3["region"] or None,
+            "access_key": _S3["access_key"],
+            "secret_key": _S3["secret_key"],
+            "signature_version": "s3v4",
+            "default_acl": None,  # the bucket's own, which is private
+            "file_overwrite": False,
+        },
+    }
 
 LOGGING = {
     "version": 1,

@@ -1,4 +1,4 @@
-"""All addresses: public pages, the operator's, log-in (django-allauth), and the API."""
+"""All addresses: public pages, the operator's, log-in (django-allauth), Open311, and the API."""
 
 from collections.abc import Iterator
 
@@ -109,6 +109,7 @@ urlpatterns = [
         name="docs",
     ),
     path("api/v1/labels", LabelListView.as_view()),
+    path("open311/v2/", include("volunteers.reports.api.open311.urls")),
     LookedUp("api/v1/", [path("", include(api)) for api in APIS]),
 ]
 

@@ -87,7 +87,6 @@ held.titles(
     code=_("Code"),
     merchant=_("Merchant"),
     offer=_("Offer"),
-    quantity=_("Quantity"),
     scanned_at=_("Scanned at"),
     taken_at=_("Taken at"),
     thanks=_("Thanks"),

@@ -8,19 +8,29 @@ class VolunteersConfig(AppConfig):
 
     def ready(self) -> None:
         from backend.events import planners
+        from backend.outbox import kinds
+        from backend.payouts import subjects as payouts
         from backend.sampling import subjects
         from points.awards.kinds import register
         from volunteers.attendance import selectors
         from volunteers.attendance.awards import HOURS
         from volunteers.attendance.services import occurrences, sign_ups
-        from volunteers.reports.awards import REPORT
+        from volunteers.people.services import cells
+        from volunteers.reports.awards import CONFIRMATION, REPORT
         from volunteers.reports.sampled import REPORTS
+        from volunteers.reports.services import inspecting, red_packets
+        from volunteers.reports.services.screening import SCREENING
         from volunteers.teams import services as teams
 
         register(HOURS)
         register(REPORT)
+        kinds.register("screening", SCREENING)
+        register(CONFIRMATION)
         subjects.register("report", REPORTS)
+        payouts.register("reward", red_packets.KIND)
         planners.register(occurrences.PLANNER)
+        planners.register(inspecting.PLANNER)
         volunteering.answered_by(selectors)
         leaving.heard_by(sign_ups.end_what_runs)
         leaving.heard_by(teams.end_memberships)
+        leaving.heard_by(cells.end_memberships)

@@ -5,6 +5,21 @@ from django.utils.translation import gettext_lazy as _
 from backend.notices.texts import register
 
 register(
+    reward_paid=(
+        _("Your reward has arrived"),
+        _("%(community)s paid you %(yuan)s yuan for what you reported. Thank you."),
+    ),
+    reward_waiting=(
+        _("Your reward waits for money"),
+        _("%(community)s owes you %(yuan)s yuan; the fund is empty, and you keep your place."),
+    ),
+    reward_unclaimed=(
+        _("Your reward went back"),
+        _(
+            "%(yuan)s yuan of %(community)s were not confirmed in WeChat within a day. Ask for them"
+            " again among your rewards."
+        ),
+    ),
     shift_reminder=(
         _("Your shift begins soon"),
         _("%(activity)s, %(begins)s at %(place)s. Please check in when you arrive."),
@@ -91,9 +106,84 @@ register(
         _("Hours of yours were voided"),
         _("%(activity)s, %(begins)s: %(reason)s. What they earned is taken back."),
     ),
+    report_held=(
+        _("A report waits for you to read it"),
+        _(
+            "WeChat's safety check did not pass a report of %(begins)s, or could not judge it."
+            " Nobody else sees it until you release it."
+        ),
+    ),
     report_voided=(
         _("A report of yours was voided"),
         _("Your report of %(begins)s: %(reason)s. What it earned is taken back."),
+    ),
+    report_accepted=(
+        _("A report of yours was accepted"),
+        _("Your report of %(begins)s is being dealt with."),
+    ),
+    report_made_safe=(
+        _("What you reported was made safe"),
+        _("Your report of %(begins)s: it can do no more harm, and will be put right."),
+    ),
+    report_fixed=(
+        _("What you reported was put right"),
+        _("Your report of %(begins)s: somebody will look at it once more, and close it."),
+    ),
+    report_closed=(
+        _("A report of yours was closed"),
+        _("Your report of %(begins)s was dealt with. Thank you! Read the answer in it."),
+    ),
+    report_rejected=(
+        _("A report of yours was not confirmed"),
+        _("Your report of %(begins)s: read in it why. You may have it opened again."),
+    ),
+    report_duplicate=(
+        _("What you reported was known already"),
+        _("Your report of %(begins)s is followed together with an earlier one."),
+    ),
+    report_not_ours=(
+        _("A report of yours is for others"),
+        _("Your report of %(begins)s: read in it who looks after this."),
+    ),
+    report_reopened=(
+        _("A report of yours was opened again"),
+        _("Your report of %(begins)s is looked at once more. Read in it why."),
+    ),
+    report_confirmed_closed=(
+        _("A report that you confirmed was closed"),
+        _("The report of %(begins)s was dealt with. Thank you for confirming it!"),
+    ),
+    report_confirmed_ended=(
+        _("A report that you confirmed has ended"),
+        _("The report of %(begins)s was not confirmed, was known already, or is for others."),
+    ),
+    report_commented=(
+        _("Somebody wrote about a report"),
+        _("There is a new comment on the report of %(begins)s."),
+    ),
+    report_assigned=(
+        _("A report is yours to deal with"),
+        _("The report of %(begins)s was given to you."),
+    ),
+    report_escalated=(
+        _("A report is overdue"),
+        _("The next step of the report of %(begins)s was due by %(due)s. Please see to it."),
+    ),
+    report_forwarded=(
+        _("A report was passed on to the street"),
+        _("A community passes the report of %(begins)s on to you."),
+    ),
+    contribution_recorded=(
+        _("Thank you for what you gave"),
+        _("%(community)s recorded your %(what)s. Say whether it may thank you in public."),
+    ),
+    inspection_overdue=(
+        _("An inspection is overdue"),
+        _("%(place)s was to be looked at by %(begins)s."),
+    ),
+    report_survey=(
+        _("How was it dealt with?"),
+        _("What was reported %(begins)s is dealt with. Give it 1 to 5, and words if you like."),
     ),
     team_accepted=(
         _("You belong to the team %(team)s now"),

@@ -30,22 +30,25 @@ class AccessTokenAuthentication(BaseAuthentication):
 
     def authenticate(self, request: Request) -> tuple[User, dict[str, Any]] | None:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        if scheme != SCHEME:
-            return None
-        try:
-            claims = _claims(token, settings.SECRET_KEY)
-        except AuthenticationFailed:
-            return None
-        if claims["exp"] <= time.time():
-            return None
-        user = _person(claims["sub"])
-        if user is None or _was_ended(claims, user.tokens_valid_from):
-            return None
-        return user, claims
+        return person_of(token) if scheme == SCHEME else None
 
     def authenticate_header(self, request: Request) -> str:
         # Without a challenge the framework would answer 403 where 401 is meant.
         return SCHEME
+
+
+def person_of(token: str) -> tuple[User, dict[str, Any]] | None:
+    """Return whose access token it is, and its claims; None if it is not good."""
+    try:
+        claims = _claims(token, settings.SECRET_KEY)
+    except AuthenticationFailed:
+        return None
+    if claims["exp"] <= time.time():
+        return None
+    user = _person(claims["sub"])
+    if user is None or _was_ended(claims, user.tokens_valid_from):
+        return None
+    return user, claims
 
 
 @lru_cache(maxsize=4096)  # a phone asks many times with one token; a few megabytes a process

@@ -5,6 +5,7 @@ field of its name holds, what its type and bounds allow. tests/backend/test_api_
 each against its schema.
 """
 
+import re
 from typing import Any
 
 JSON = "application/json"
@@ -23,8 +24,11 @@ BY_NAME = {
     "bank": "农商行",
     "nonce": "lift-1",
     "average_hours": "269.3",
+    "average_score": "4.5",
     "hours": "周一至周日 9:00–21:00",
     "from_time": "09:00",
+    "office_from": "09:00",
+    "office_until": "18:00",
     "until_time": "11:30",
     "ends_at": "2026-03-01T10:00:00+08:00",
     "period_end": "2026-04-01",
@@ -49,6 +53,7 @@ FORMATS = {
     "email": "wang@linli.example",
 }
 PLAIN = "文字"
+SLUG = "hazard"
 CODE = "7KM4XQ9TRWHP"  # backend/codes.py, as long as is asked for
 
 
@@ -106,6 +111,7 @@ def _number(schema: dict[str, Any], name: str) -> float:
 
 
 def _text(schema: dict[str, Any], name: str) -> str:
-    usual = FORMATS.get(schema.get("format", "")) or ("lake" if "pattern" in schema else PLAIN)
+    pattern = schema.get("pattern", "")
+    usual = FORMATS.get(schema.get("format", "")) or (SLUG if pattern else PLAIN)
     text: str = CODE if name.endswith("code") else _named(name, str) or usual
-    return text[: schema.get("maxLength")]
+    return (text if re.search(pattern, text) else usual)[: schema.get("maxLength")]

@@ -130,7 +130,7 @@ def tell(tells: Tells, request: Request, found: Any, *, many: bool = False) -> A
     if not isinstance(tells, type):
         return tells(request, found)
     if isinstance(found, Model) and (rows_for := getattr(tells, "rows_for", None)):
-        found = rows_for(_only(found), signed_in(request)).get()
+        found = rows_for(_only(found), request.user).get()
     rows = found if many else [found]
     context: dict[str, Any] = {"request": request}
     if context_of := getattr(tells, "context_of", None):

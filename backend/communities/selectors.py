@@ -1,5 +1,6 @@
 """Reads about places and roles."""
 
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -157,6 +158,28 @@ def roles_seen_by(user: User) -> QuerySet[Membership]:
 def roles_managed_by(user: User) -> QuerySet[Membership]:
     """Return all roles, ended ones too, in the places that ``user`` manages."""
     return _given(Membership.objects.filter(community__in=places_where(user, MANAGES)))
+
+
+def auditors_and_managers(community: Community) -> list[UUID]:
+    """List the ids of those who audit or manage the community, or the street above it."""
+    found = Membership.objects.filter(
+        community__in=lineage(community), role__in=MANAGES + AUDITS, ended_at__isnull=True
+    )
+    return list(found.order_by("user").values_list("user", flat=True).distinct())
+
+
+def staff_among(place: Community, people: Iterable[UUID]) -> set[UUID]:
+    """Return those of the people who are staff, manager or auditor of the place.
+
+    Also of a place above it, or in it.
+    """
+    held = Membership.objects.filter(
+        Q(community__in=lineage(place)) | Q(community__parent=place),
+        user__in=list(people),
+        role__in=WATCHES_OVER,
+        ended_at__isnull=True,
+    )
+    return set(held.values_list("user_id", flat=True))
 
 
 def person_with(phone: str) -> User | None:

@@ -50,6 +50,7 @@ TITLES: dict[str, str | Promise] = {
     "outcome": _("Outcome"),
     "points": _("Points"),
     "proposed_at": _("Proposed at"),
+    "quantity": _("Quantity"),
     "requested_at": _("Asked for at"),
     "role": _("Role"),
     "since_at": _("Since"),

@@ -1,17 +1,14 @@
 """Reads about verifications and findings, and who hears of them."""
 
-from uuid import UUID
-
 from django.db.models import F, QuerySet
 
 from backend.accounts.models import User
-from backend.communities.models import Community, Membership
+from backend.communities.models import Community
 from backend.communities.selectors import (
     AUDITS,
     MANAGES,
     WATCHES_OVER,
     communities_where,
-    lineage,
 )
 from backend.registries import checks
 from backend.registries.checks import Check
@@ -60,14 +57,6 @@ def findings_decided_by(user: User) -> QuerySet[Finding]:
     """Return what was found in the communities that ``user`` audits or manages."""
     decided = communities_where(user, DECIDES)
     return _shown(Finding.objects.filter(community__in=decided))
-
-
-def told_of_findings(community: Community) -> list[UUID]:
-    """List the people who audit or manage the community, or the street above it."""
-    roles = Membership.objects.filter(
-        community__in=lineage(community), role__in=DECIDES, ended_at__isnull=True
-    )
-    return list(roles.order_by("user").values_list("user", flat=True).distinct())
 
 
 def checks_of(kind: str) -> list[Check]:

@@ -3,6 +3,7 @@
 import inspect
 import logging
 import threading
+from copy import deepcopy
 from types import SimpleNamespace
 
 import pytest
@@ -52,12 +53,12 @@ def town(settings, db, cast, request, wechat, wechat_pay, caplog) -> Town:
     if name_of(build) in cast.kept:
         cast.write(build)
         found = cast.object_of(build)
-        default_storage._wrapped = storages._storages["default"] = cast.files
+        default_storage._wrapped = storages._storages["default"] = deepcopy(cast.files)
     else:
         since = current_transaction()
         needed = [request.getfixturevalue(name) for name in inspect.signature(build).parameters]
         found, _ = cast.keep(build, *needed, since=since)
-        cast.files = storages["default"]
+        cast.files = deepcopy(storages["default"])  # what is rolled back takes its files along
     wechat.codes_work_once = False  # what is asked is undone, but not there
     code = wechat.new_code("19900000077")
     wechat.codes[code] = ("19900000077", wechat.now() + 3_600)

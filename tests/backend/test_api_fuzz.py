@@ -59,6 +59,10 @@ UNKNOWN = "nobody_knows_this"
 FREE = {
     "POST /api/v1/communities/{code}/rules/versions": ("parameters.",),
     "POST /api/v1/communities/{code}/rules/tryout": ("parameters.",),
+    # A category's own questions say which answers there are: tests/volunteers/test_reporting.py.
+    "POST /api/v1/communities/{code}/reports": ("answers.",),
+    "POST /api/v1/communities/{code}/reports/relayed": ("answers.",),
+    "PATCH /api/v1/reports/{report_id}": ("answers.",),
 }
 JSON, FORM = "application/json", "multipart/form-data"
 
@@ -269,7 +273,7 @@ def test_no_header_breaks_anything(town, operations, subtests):
     for turn, label in enumerate(
         [
             "GET /api/v1/communities",
-            "GET /api/v1/reports/{report_id}/photo",
+            "GET /api/v1/reports/{report_id}/photos/{photo_id}",
             "POST /api/v1/communities/{code}/reports",
             "POST /api/v1/statements/{statement_id}/pay",
         ]

@@ -13,7 +13,7 @@ from merchants.redemption.services import vouchers as redemption
 from merchants.settlement.services import statements as settlement
 from volunteers.attendance.services import hours
 from volunteers.models import Attendance
-from volunteers.reports.services import reports
+from volunteers.reports.services import handling, submitting
 
 
 @pytest.fixture
@@ -41,10 +41,10 @@ def test_every_act_of_staff_on_a_record_is_there_without_a_name(
     lake, wang, zhao, li, chen, tea, grant_points
 ):
     facts = {"category": "hazard", "text": "井盖松动"}
-    first, second = (reports.submit(community=lake, reporter=wang, **facts) for _ in range(2))
-    reports.accept(report=first, handler=zhao)
-    reports.close_verified(report=first, handler=zhao)
-    reports.close_rejected(report=second, handler=zhao, answer="不属实")
+    first, second = (submitting.submit(community=lake, reporter=wang, **facts) for _ in range(2))
+    handling.accept(report=first, handler=zhao)
+    handling.close(report=first, handler=zhao)
+    handling.reject(report=second, handler=zhao, answer="不属实")
     grant_points(wang, 30)
     voucher = redemption.take(offer=tea, volunteer=wang)
     scanned_at = datetime(2024, 3, 5, tzinfo=UTC)
@@ -64,8 +64,8 @@ def test_every_act_of_staff_on_a_record_is_there_without_a_name(
 
     assert [(e.action, e.before.get("status"), e.after["status"]) for e in entries] == [
         ("report.accept", "submitted", "accepted"),
-        ("report.close", "accepted", "verified"),
-        ("report.close", "submitted", "rejected"),
+        ("report.close", "accepted", "closed"),
+        ("report.reject", "submitted", "rejected"),
         ("statement.draft", None, "draft"),
         ("statement.approve", "draft", "approved"),
         ("statement.pay", "approved", "paid"),

@@ -8,7 +8,7 @@ from backend.audit.models import AuditEntry
 from backend.communities.models import Role
 from backend.communities.services import roles
 from volunteers.attendance.services import hours
-from volunteers.reports.services import reports
+from volunteers.reports.services import handling, submitting
 
 ADDRESS = "/api/v1/communities/lake/audit-entries"
 
@@ -25,9 +25,8 @@ def sun(lake, person):
 def done(lake, wang, zhao, served):
     """Two acts of 赵社工; the lake's three rules were published by nobody."""
     hours.verify(attendance=served(wang, "2024-03-01 07:00", "2024-03-01 09:00"), verifier=zhao)
-    report = reports.submit(community=lake, reporter=wang, category="hazard", text="井盖松动")
-    reports.accept(report=report, handler=zhao)
-    return report
+    report = submitting.submit(community=lake, reporter=wang, category="hazard", text="井盖松动")
+    return handling.accept(report=report, handler=zhao)
 
 
 def test_an_entry_tells_who_what_before_and_after(done, sun, zhao, logged_in):
@@ -46,7 +45,7 @@ def test_an_entry_tells_who_what_before_and_after(done, sun, zhao, logged_in):
                 "target_type": "report",
                 "target_id": str(done.pk),
                 "before": {"status": "submitted"},
-                "after": {"status": "accepted"},
+                "after": {"status": "accepted", "at": done.accepted_at.isoformat()},
                 "request_id": entry.request_id,
             }
         ],

@@ -56,12 +56,14 @@ def test_the_books_tell_the_event_behind_every_transfer(lake, town, client):
     assert {kind: said for kind, said in told.items() if kind != "test"} == {
         "hours": ("邻里服务", ["attendance_id"]),
         "report": ("安全隐患", ["report_id"]),
+        "confirmation": ("附议：安全隐患", ["report_id"]),
         "opening": ("期初余额", ["adjustment_id"]),
         "correction": ("更正", ["adjustment_id"]),
         "void": ("已作废：不在场", ["attendance_id"]),
         "expiry": (f"于 {yesterday} 日终过期", []),
         "fund_top_up": ("拨款", ["fund_id"]),
         "fund_claim": ("支付：安全隐患", ["claim_id", "fund_id"]),
+        "recovery": ("已退回：收据 1", ["claim_id"]),
         "fund_carried_over": (f"由 {year} 年结转", ["fund_id"]),
         "fund_returned": ("年终退回", ["fund_id"]),
         "redemption": ("茶馆: 一壶茶 × 1", a_voucher),
@@ -217,7 +219,7 @@ TAMPERING = {
         ["sources: points_transfer …: wish:… is there, and has moved nothing"],
     ),
     "a claim that was never paid": (
-        one("points_claim", "status = 'released'"),
+        one("points_claim", "status = 'released', set_off = NULL"),
         ["sources: points_transfer …: fund_claim:… is there, and has moved nothing"],
     ),
     "a fund that returned more": (
@@ -276,7 +278,11 @@ TAMPERING = {
     ),
     # --- funds -----------------------------------------------------------------------------------
     "from where on a fund's claims are approved": (
-        one("points_fund", "approval_above = 999999", "ending IS NULL"),
+        one(
+            "points_fund",
+            "approval_above = 999999",
+            "ending IS NULL AND approval_above IS NOT NULL",
+        ),
         ["fund_decisions: points_fund <row>: it is 红包"],
     ),
     "who opened a fund": (

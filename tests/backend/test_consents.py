@@ -9,7 +9,7 @@ from backend.accounts.models import Consent, User
 from backend.accounts.purposes import TEXTS, Text
 from backend.accounts.services import consents
 from backend.audit.models import OwnAct
-from volunteers.reports.services import reports
+from volunteers.reports.services import submitting
 
 PHONE, LOCATION = Consent.Purpose.PHONE, Consent.Purpose.LOCATION
 
@@ -112,7 +112,7 @@ def test_without_consent_a_report_is_taken_and_where_it_was_is_not(lake, li, wan
     facts = {"category": "hazard", "text": "井盖松动", "latitude": 28.2, "longitude": 112.9}
 
     told, untold = (
-        reports.submit(community=lake, reporter=reporter, **facts) for reporter in (wang, li)
+        submitting.submit(community=lake, reporter=reporter, **facts) for reporter in (wang, li)
     )
 
     assert (told.latitude, told.longitude) == (28.2, 112.9)

@@ -39,13 +39,40 @@ FREE_TABLES = {
     "notices_notice": "It tells what happened, and decides nothing.",
     "payouts_payoutcallback": "It is kept to know a message of WeChat that comes again.",
     "points_unsealed": "A mark; a row without one is found as neither sealed nor waiting.",
+    "volunteers_bulletin": "Figures and words for people to read; they follow from other tables.",
+    "volunteers_bulletincomment": "Words between people about a bulletin.",
+    "volunteers_confidentialtold": "A number for people to read; nothing follows from it.",
+    "volunteers_open311key": "It lets a system send reports; each report is covered.",
+    "volunteers_open311request": "It is kept to know a request that comes again.",
+    "volunteers_reporttally": "Counts for people to read; a verdict stands on the report.",
     "volunteers_callout": "It tells people that a shift wants them; who came is covered.",
+    "volunteers_cellmember": "The trail tells who had which function when something was done.",
+    "volunteers_contribution": "It tells who gave what, for people to read.",
     "volunteers_evaluation": "It tells how service was; nothing follows from it.",
+    "volunteers_formerwords": "Words that are read no more.",
     "volunteers_gate": "It shows a code at a door; who came stands in the attendances.",
+    "volunteers_mediationsession": "It tells how a mediation went; what it came to is covered.",
+    "volunteers_inspection": "It tells what was looked at; a problem is a report.",
+    "volunteers_inspectionplan": "It tells what is looked at, and when.",
     "volunteers_joinrequest": "It asks to belong; what counts is done by members.",
+    "volunteers_patrol": "It tells where somebody walked; hours stand on attendances.",
+    "volunteers_patrolcount": "It is counted on the walker's word, and nothing is earned by it.",
+    "volunteers_patroloutcome": "It tells what is counted.",
+    "volunteers_patrolphoto": "It shows what was seen on a walk.",
+    "volunteers_patrolreport": "It tells where a report was made; during what hours is covered.",
+    "volunteers_reportergroup": "Rules name it by a code, which a rewarded report has as well.",
+    "volunteers_reportergroupmember": "A rewarded report has the group that counted for it.",
     "volunteers_refusedclaim": "It is kept for a human, who decides on the hours.",
+    "volunteers_reportcomment": "Words between people; the report's verdict is covered.",
+    "volunteers_reportpause": "It tells why a step was late, and decides nothing.",
+    "volunteers_reportpolicy": "It decides what is to come; what came of it is covered.",
+    "volunteers_reportreferral": "Words between people; the report's verdict is covered.",
+    "volunteers_reportcategory": "It decides what is to come; each report has its own colour.",
+    "volunteers_reportphoto": "What the person who closed a report was shown.",
+    "volunteers_screening": "It tells whether others may read a report.",
     "volunteers_servicepolicy": "It decides what is to come; what came of it is covered.",
     "volunteers_shiftpattern": "Shifts are planned by it; each has its own times.",
+    "volunteers_survey": "It tells how people found it; nothing follows from it.",
     "volunteers_team": "Whose activity it was, for people to read; hours stand on attendances.",
     "volunteers_teammember": "The trail tells who led a team when something was decided.",
     "volunteers_volunteer": "Who takes part; what they did stands in its own rows.",
@@ -121,7 +148,8 @@ FREE: dict[str, dict[str, str]] = {
         " package_info sent_at last_sent_at cancel_asked_at sent_parameters": (
             "How WeChat was asked; WeChat itself is asked how it ended (verify_payouts)."
         ),
-        "title": WORDS,
+        "title difference": WORDS,
+        "key": "It keeps a task from ordering twice; what was paid twice is found.",
         "ordered_at": MOMENT,
     },
     "points_account": {"opened_at": MOMENT},
@@ -143,6 +171,7 @@ FREE: dict[str, dict[str, str]] = {
         "occurred_at posted_at": "A hold moves nothing; the transfer of its capture is sealed.",
         "expires_at": "Past it nothing is captured: where something was, it is found.",
     },
+    "points_recovery": {"reference": WORDS, "recovered_at": MOMENT},
     "points_reversal": {
         "explanation": WORDS,
         "requested_at": MOMENT,
@@ -173,14 +202,26 @@ FREE: dict[str, dict[str, str]] = {
         ),
         "published_until": "Until when anybody could object; what became of it is covered.",
     },
+    "volunteers_confirmation": {
+        "confirmed_at": "It chose who was first; those who were rewarded are numbered."
+    },
     "volunteers_correction": {"reason": WORDS, "corrected_at": MOMENT},
+    "volunteers_mediation": {"parties_encrypted": WORDS, "opened_at": MOMENT},
     "volunteers_objection": {"words answer": WORDS, "raised_at decided_at": MOMENT},
+    "volunteers_handpayment": {"recorded_at confirmed_at withdrawn_at": MOMENT},
     "volunteers_report": {
-        "text place latitude longitude coord_type photo answer reason": (
+        "code": "The number of the list that it came from.",
+        "text place latitude longitude coord_type answers answer reason": (
             "What the person who closed it was shown and said; the verdict is covered."
         ),
         "estate_id": "Whose staff are told of it.",
         "submitted_at accepted_at is_by_child": MOMENT,
+        "made_safe_at fixed_at closed_at reopened_at": MOMENT,
+        "assigned_to_id": "Who sees to it; the trail tells who decided.",
+        "due_at escalates_at escalated_to": "Who is told that a step is late.",
+        "duplicate_of_id": "With which other it is looked after; a closed one is none.",
+        "source relayed_by_id": "By which way it came; whose it is is covered.",
+        "is_confidential is_screened": "Who may read it; the verdict is covered.",
     },
     "volunteers_shift": {
         "reason": WORDS,
@@ -215,6 +256,7 @@ FOUND_ELSEWHERE = {
 
 # The rows that count; others of the table feed nothing yet, or no more.
 COUNTS = {
+    "points_recovery": "recorded_by_id IS NOT NULL",
     "merchants_redemption": "status = 'redeemed'",
     "merchants_wish": "decided_by_id IS NOT NULL AND hold_id IS NOT NULL",
     "merchants_scanattempt": "outcome = 'redeemed'",
@@ -223,8 +265,9 @@ COUNTS = {
         WHERE s.activity_id = t.id AND a.status IN ('verified', 'voided')
     )""",
     "volunteers_attendance": "status IN ('verified', 'voided')",
+    "volunteers_confirmation": "rewarded_as IS NOT NULL",
     "volunteers_objection": "status <> 'open'",
-    "volunteers_report": "status IN ('verified', 'voided')",
+    "volunteers_report": "status IN ('closed', 'voided')",
     "volunteers_shift": """EXISTS (
         SELECT FROM volunteers_attendance a
         WHERE a.shift_id = t.id AND a.status IN ('verified', 'voided')

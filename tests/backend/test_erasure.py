@@ -45,9 +45,9 @@ from tests.conftest import TOTP_SECRET
 from tests.verified import found_in_books
 from volunteers.activities import services as activities
 from volunteers.attendance.services import hours, sign_ups
-from volunteers.models import Attendance, JoinRequest, Report, TeamMember, Volunteer
+from volunteers.models import Attendance, JoinRequest, Report, ReportPhoto, TeamMember, Volunteer
 from volunteers.people.services import people as volunteering
-from volunteers.reports.services import reports
+from volunteers.reports.services import handling, submitting
 from volunteers.teams import services as teams
 
 NAME, USERNAME, PHONE = "欧阳修远", "xiuyuan-of-lake", "19911223344"
@@ -100,7 +100,7 @@ def leaver(lake, hill, zhao, li, chen, tea, person, served, grant_points, patrol
     by_staff = logged_in(zhao)
     done = served(user, "2024-03-01 07:00", "2024-03-01 09:00")
     not_done = served(user, "2024-03-02 07:00", "2024-03-02 09:00")
-    hazard = reports.submit(
+    hazard = submitting.submit(
         community=lake,
         reporter=user,
         category="hazard",
@@ -108,10 +108,10 @@ def leaver(lake, hill, zhao, li, chen, tea, person, served, grant_points, patrol
         place="东门",
         latitude=LATITUDE,
         longitude=112.9,
-        photo=picture(),
+        photos=[picture()],
     )
     dispute, open_dispute = (
-        reports.submit(
+        submitting.submit(
             community=lake,
             reporter=user,
             category="dispute",
@@ -119,14 +119,14 @@ def leaver(lake, hill, zhao, li, chen, tea, person, served, grant_points, patrol
             place=WHERE,
             latitude=LATITUDE,
             longitude=112.9,
-            photo=picture(),
+            photos=[picture()],
         )
         for _ in range(2)
     )
     for address, body in (
         (f"attendances/{done.pk}/verify", {}),
-        (f"reports/{hazard.pk}/close", {"outcome": "verified", "answer": "已处理"}),
-        (f"reports/{dispute.pk}/close", {"outcome": "rejected", "answer": "无法核实"}),
+        (f"reports/{hazard.pk}/status", {"status": "closed", "answer": "已处理"}),
+        (f"reports/{dispute.pk}/status", {"status": "rejected", "answer": "无法核实"}),
     ):
         answer = by_staff.post(
             f"/api/v1/{address}", body, headers={"Idempotency-Key": address.replace("/", "-")}
@@ -155,7 +155,7 @@ def leaver(lake, hill, zhao, li, chen, tea, person, served, grant_points, patrol
         disputes=[dispute, open_dispute],
         export=export,
         held=held,
-        photos=[report.photo.name for report in (hazard, dispute, open_dispute)],
+        photos=[report.photos.get().image.name for report in (hazard, dispute, open_dispute)],
     )
 
 
@@ -209,7 +209,7 @@ def test_nothing_tells_who_it_was_and_the_books_are_as_they_were(
     assert default_storage.exists(hazard)
     assert not any(map(default_storage.exists, [*confidential, leaver.export.file_name]))
     theirs = Report.objects.filter(reporter=user).order_by("pk")
-    assert list(theirs.values_list("text", "photo", "latitude")) == [
+    assert list(theirs.values_list("text", "photos__image", "latitude")) == [
         ("井盖松动", hazard, None),
         ("", "", None),
         ("", "", None),
@@ -362,9 +362,9 @@ def test_the_words_of_what_was_voided_or_corrected_go_and_the_points_stay(
         attendance=served(wang, "2024-03-01 07:00", "2024-03-01 09:00"), verifier=zhao
     )
     hours.void(attendance=attendance, voider=chen, reason="他不在现场")
-    seen = reports.submit(community=lake, reporter=wang, category="hazard", text="井盖松动")
-    closed, _ = reports.close_verified(report=seen, handler=zhao)
-    reports.void(report=closed, voider=chen, reason="他说了谎")
+    seen = submitting.submit(community=lake, reporter=wang, category="hazard", text="井盖松动")
+    closed, _ = handling.close(report=seen, handler=zhao)
+    handling.void(report=closed, voider=chen, reason="他说了谎")
     asked = adjustments.propose(
         community=lake, kind="opening", person=wang, amount=30, reason="他的册子", by=zhao
     )
@@ -404,41 +404,48 @@ def test_what_a_crash_or_a_request_on_its_way_left_goes_with_the_next_sweep(
     lake, wang, due_at_once
 ):
     told = [
-        reports.submit(
-            community=lake, reporter=wang, category="dispute", text=DISPUTE, photo=picture()
+        submitting.submit(
+            community=lake, reporter=wang, category="dispute", text=DISPUTE, photos=[picture()]
         )
         for _ in range(2)
     ]
     erasure.ask(user=wang)
     assert erasure.erase(user_id=wang.pk)  # nothing is committed here: the photos are still there
     Report.objects.filter(pk=told[1].pk).update(text=DISPUTE)  # as if told meanwhile
-    assert all(default_storage.exists(report.photo.name) for report in told)
+    files = [
+        name
+        for photo in ReportPhoto.objects.all()
+        for name in (photo.image.name, photo.thumbnail.name)
+    ]
+    assert len(files) == 4
+    assert all(map(default_storage.exists, files))
 
     tasks.sweep_erasures()
 
-    assert not any(default_storage.exists(report.photo.name) for report in told)
-    assert set(Report.objects.values_list("text", "photo")) == {("", "")}
+    assert not any(map(default_storage.exists, files))
+    left = Report.objects.values_list("text", "photos__image", "photos__thumbnail")
+    assert set(left) == {("", "", "")}
     told[1].refresh_from_db()
     assert told[1].status == Report.Status.SUBMITTED  # staff close what is left of it
 
 
 def test_of_a_child_all_words_and_photos_go(lake, wang, due_at_once):
     fact = {"community": lake, "reporter": wang, "category": "hazard", "text": "井盖松动"}
-    reports.submit(**fact, photo=picture())
+    submitting.submit(**fact, photos=[picture()])
     User.objects.filter(pk=wang.pk).update(born_on=timezone.localdate() - timedelta(days=3650))
     erasure.ask(user=wang)
 
     erasure.erase(user_id=wang.pk)
     erasure.finish()
 
-    assert list(Report.objects.values_list("text", "photo")) == [("", "")]
+    assert list(Report.objects.values_list("text", "photos__image")) == [("", "")]
     assert APIClient().get("/api/v1/communities/lake/reports").json()["results"] == []
 
 
 def test_of_who_grew_up_what_they_told_as_a_child_goes(lake, wang, due_at_once):
     fact = {"community": lake, "reporter": wang, "category": "hazard"}
-    first = reports.submit(**fact, text="井盖松动", photo=picture())
-    reports.submit(**fact, text="路灯坏了", photo=picture())
+    first = submitting.submit(**fact, text="井盖松动", photos=[picture()])
+    submitting.submit(**fact, text="路灯坏了", photos=[picture()])
     past = timezone.now() - timedelta(days=366)
     Report.objects.filter(pk=first.pk).update(submitted_at=past)
     User.objects.filter(pk=wang.pk).update(born_on=timezone.localdate() - timedelta(days=5300))
@@ -449,7 +456,8 @@ def test_of_who_grew_up_what_they_told_as_a_child_goes(lake, wang, due_at_once):
 
     left = Report.objects.order_by("pk").values_list("text", flat=True)
     assert list(left) == ["", "路灯坏了"]
-    assert [bool(report.photo) for report in Report.objects.order_by("pk")] == [False, True]
+    photos = ReportPhoto.objects.order_by("report_id")
+    assert [bool(photo.image) for photo in photos] == [False, True]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -516,6 +524,9 @@ OF_A_PERSON = {
     "erased_at": "the moment of the erasure",
 }
 REFERS_TO_A_PERSON = {
+    "points.Claim.taken_back_by": AN_ACT,
+    "points.Recovery.recorded_by": AN_ACT,
+    "volunteers.ReporterGroupMember.person": "stays: by which rates they were rewarded",
     "account.EmailAddress.user": GOES,
     "accounts.Consent.user": ENDS,
     "accounts.GuardianCode.child": GOES,
@@ -601,20 +612,51 @@ REFERS_TO_A_PERSON = {
     "volunteers.Attendance.verified_by": AN_ACT,
     "volunteers.Attendance.voided_by": AN_ACT,
     "volunteers.Attendance.volunteer": "stays: hours; what is to come is cancelled",
+    "volunteers.Bulletin.drafted_by": AN_ACT,
+    "volunteers.Bulletin.published_by": AN_ACT,
+    "volunteers.BulletinComment.author": "stays; its text goes",
+    "volunteers.BulletinComment.decided_by": AN_ACT,
     "volunteers.CallOut.called_by": AN_ACT,
+    "volunteers.Confirmation.confirmer": "stays: somebody without a name saw it as well",
+    "volunteers.CellMember.ended_by": AN_ACT,
+    "volunteers.CellMember.named_by": AN_ACT,
+    "volunteers.CellMember.user": ENDS,
+    "volunteers.Contribution.giver": "stays; nobody is thanked for it in public any more",
+    "volunteers.Contribution.recorded_by": AN_ACT,
     "volunteers.Correction.corrected_by": AN_ACT,
     "volunteers.Evaluation.given_by": "stays; its words go",
+    "volunteers.FormerWords.taken_out_by": AN_ACT,
     "volunteers.Gate.closed_by": AN_ACT,
     "volunteers.Gate.opened_by": AN_ACT,
+    "volunteers.HandPayment.confirmed_by": AN_ACT,
+    "volunteers.HandPayment.payee": "stays: what was paid, to a person without a name",
+    "volunteers.HandPayment.recorded_by": AN_ACT,
+    "volunteers.HandPayment.withdrawn_by": AN_ACT,
+    "volunteers.Inspection.inspected_by": AN_ACT,
+    "volunteers.InspectionPlan.planned_by": AN_ACT,
     "volunteers.JoinRequest.decided_by": AN_ACT,
     "volunteers.JoinRequest.user": ENDS,
+    "volunteers.Mediation.ended_by": AN_ACT,
+    "volunteers.Mediation.opened_by": AN_ACT,
+    "volunteers.MediationSession.mediator": AN_ACT,
+    "volunteers.MediationSession.recorded_by": AN_ACT,
     "volunteers.Objection.decided_by": AN_ACT,
     "volunteers.Objection.raised_by": "stays; its words go",
+    "volunteers.Patrol.walker": "stays; its words go",
     "volunteers.RefusedClaim.told_by": AN_ACT,
     "volunteers.RefusedClaim.volunteer": "stays: what a phone told and was refused",
+    "volunteers.Report.assigned_to": AN_ACT,
     "volunteers.Report.closed_by": AN_ACT,
+    "volunteers.Report.relayed_by": AN_ACT,
     "volunteers.Report.voided_by": AN_ACT,
     "volunteers.Report.reporter": "stays; coordinates and what was told in confidence go",
+    "volunteers.ReportPhoto.sent_by": "stays; what was told in confidence goes",
+    "volunteers.ReportComment.author": "stays; its words go",
+    "volunteers.ReportPause.paused_by": AN_ACT,
+    "volunteers.ReportPause.resumed_by": AN_ACT,
+    "volunteers.ReportReferral.answered_by": AN_ACT,
+    "volunteers.ReportReferral.sent_by": AN_ACT,
+    "volunteers.Survey.respondent": "stays; its words go",
     "volunteers.TeamMember.decided_by": AN_ACT,
     "volunteers.TeamMember.volunteer": ENDS,
     "volunteers.Volunteer.user": ENDS,

@@ -7,7 +7,7 @@ import re
 import tempfile
 import tracemalloc
 import zipfile
-from datetime import timedelta
+from datetime import date, timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -27,6 +27,7 @@ from backend.accounts.services import sessions
 from backend.audit.models import AuditEntry, OwnAct
 from backend.celery import app
 from backend.communities.models import Membership
+from backend.communities.services import places
 from backend.notices import services as notices
 from backend.notices.models import Notice
 from backend.outbox import services as outbox
@@ -40,24 +41,36 @@ from merchants.redemption.services import vouchers as redemption
 from points.funds import services as funds
 from points.kinds import Unit
 from points.ledger import services as ledger
-from points.models import Award, Claim, Earned, Hold, Reversal, Transfer
+from points.models import Award, Claim, Earned, Hold, Recovery, Reversal, Transfer
 from tests.conftest import SHANGHAI
 from volunteers.attendance.errors import AttendanceStatusWrong
 from volunteers.attendance.services import corrections, evaluations, hours, objections, presence
 from volunteers.models import (
     Attendance,
+    BulletinComment,
+    CellMember,
+    Contribution,
     Correction,
     Evaluation,
+    HandPayment,
     JoinRequest,
     Objection,
+    Patrol,
+    PatrolPhoto,
     RefusedClaim,
     Report,
+    ReportComment,
+    ReporterGroup,
+    ReporterGroupMember,
+    ReportPhoto,
     Shift,
+    Survey,
     TeamMember,
     Volunteer,
     WaitingPlace,
 )
-from volunteers.reports.services import reports
+from volunteers.people.services import cells
+from volunteers.reports.services import bulletins, handling, patrolling, submitting, wording
 from volunteers.teams import services as teams
 
 ENGLISH = {"Accept-Language": "en"}
@@ -92,7 +105,7 @@ def story(lake, hill, wang, li, zhao, chen, tea, served, grant_points):
     hours.verify(attendance=served(li, "2024-03-01 07:00", "2024-03-01 09:00"), verifier=zhao)
     picture = io.BytesIO()
     Image.new("RGB", (40, 30), "teal").save(picture, "JPEG")
-    report = reports.submit(
+    report = submitting.submit(
         community=lake,
         reporter=wang,
         category="hazard",
@@ -100,10 +113,24 @@ def story(lake, hill, wang, li, zhao, chen, tea, served, grant_points):
         place="东门",
         latitude=-28.25,
         longitude=112.5,
-        photo=ContentFile(picture.getvalue(), "photo.jpg"),
+        photos=[ContentFile(picture.getvalue(), "photo.jpg")],
     )
-    reports.close_verified(report=report, handler=zhao, answer="已处理")
-    reports.submit(community=lake, reporter=li, category="dispute", text="与邻居有纠纷")
+    wording.comment(report=report, author=wang, text="在东侧")
+    cells.name_member(
+        community=lake,
+        estate=places.estate_named(community=lake, name="一区"),
+        user_id=wang.pk,
+        function="volunteer",
+        named_by=None,
+    )
+    handling.close(report=report, handler=zhao, answer="已处理")
+    submitting.submit(community=lake, reporter=li, category="dispute", text="与邻居有纠纷")
+    march = {"period": "month", "starts_on": date(2026, 3, 1), "title": "三月公示", "words": ""}
+    bulletin = bulletins.draft(community=lake, drafted_by=zhao, **march)
+    bulletins.publish(bulletin=bulletin, published_by=chen)
+    for person, text in ((wang, "很好"), (li, "别人的留言")):
+        bulletins.comment(bulletin=bulletin, author=person, text=text)
+    group = ReporterGroup.objects.create(community=lake, code="grid", name="网格员")
     fund = funds.open_fund(community=lake, name="红包", year=2024, unit=Unit.FEN, opened_by=chen)
     funds.top_up(fund=fund, amount=1_000, reason="拨款", topped_up_by=chen)
     for person in (wang, li):
@@ -117,7 +144,33 @@ def story(lake, hill, wang, li, zhao, chen, tea, served, grant_points):
             asked_by=zhao,
             explanation={"category": "hazard"},
         )
+        funds.payable(claim=claim)
+        HandPayment.objects.create(
+            community=lake,
+            claim=claim,
+            payee=person,
+            amount_fen=300,
+            reference="收据 7",
+            recorded_by=chen,
+        )
         funds.commit(claim=claim)
+        funds.take_back(claim=claim, taken_back_by=zhao)
+        funds.recover(claim=claim, amount=100, reference="收据 8", recorded_by=chen)
+        ReporterGroupMember.objects.create(
+            community=lake, group=group, person=person, since=date(2024, 1, 1)
+        )
+        walk = Patrol.objects.create(community=lake, walker=person, note="沿河", people=2)
+        patrolling.add_photo(patrol=walk, photo=ContentFile(picture.getvalue(), "walk.jpg"))
+        Survey.objects.create(community=lake, report=report, respondent=person)
+        Contribution.objects.create(
+            community=lake,
+            report=report,
+            what="水泥",
+            quantity="两袋",
+            giver=person,
+            given_on=date(2024, 3, 3),
+            recorded_by=zhao,
+        )
         with pytest.raises(AttendanceStatusWrong):
             presence.check_out(
                 attendance=Attendance.objects.filter(volunteer=person).latest("pk"),
@@ -182,6 +235,8 @@ def expected_of(wang, story):
     waiting = one(WaitingPlace, volunteer=wang)
     shifts = [one(Shift, pk=attendance.shift_id) for attendance in (earlier, later)]
     report = one(Report, pk=story.report.pk)
+    photo = one(ReportPhoto, report=report)
+    comment, in_cell = one(ReportComment), one(CellMember)
     consent, membership = wang.consents.get(), one(Membership, user=wang)
     volunteer, expiring = (
         one(Volunteer, user=wang),
@@ -189,9 +244,15 @@ def expected_of(wang, story):
     )
     in_team = one(TeamMember, volunteer=wang)
     corrected, appeal, said = one(Correction), one(Objection), one(Evaluation)
+    remark = BulletinComment.objects.get(text="很好")
     guardianship, asked = one(Guardianship), one(JoinRequest)
     session, export = one(UserSession, user=wang), one(Export, user=wang)
     claim = one(Claim, subject="report:wang")
+    by_hand, recovery = one(HandPayment, claim=claim), one(Recovery, claim=claim)
+    in_group = one(ReporterGroupMember, person=wang)
+    walk = one(Patrol, walker=wang)
+    taken, survey = one(PatrolPhoto, patrol=walk), one(Survey, respondent=wang)
+    gave = one(Contribution, giver=wang)
     hold = Hold.objects.get(source__in=[f"redemption:{r.pk}" for r in redemptions_of(wang)])
     (voucher,) = redemptions_of(wang)
     wish = one(Wish, volunteer=wang)
@@ -252,6 +313,7 @@ def expected_of(wang, story):
             "amount": 20,
             "awarded_at": when(row.awarded_at),
             "transfer": str(row.transfer_id),
+            "claim": None,
             "explanation": None,
         }
 
@@ -429,24 +491,128 @@ def expected_of(wang, story):
             }
         ],
         "evaluations_given": [],
+        "report_comments": [
+            {
+                "id": str(comment.pk),
+                "community": "lake",
+                "report": str(report.pk),
+                "text": "在东侧",
+                "is_internal": False,
+                "written_at": when(comment.written_at),
+            }
+        ],
+        "cells": [
+            {
+                "id": str(in_cell.pk),
+                "community": "lake",
+                "estate": "一区",
+                "function": "volunteer",
+                "since_at": when(in_cell.since_at),
+                "ended_at": None,
+            }
+        ],
+        "bulletin_comments": [
+            {
+                "id": str(remark.pk),
+                "community": "lake",
+                "bulletin": "三月公示",
+                "text": "很好",
+                "written_at": when(remark.written_at),
+                "status": "waiting",
+                "decided_at": None,
+            }
+        ],
         "reports": [
             {
                 "id": str(report.pk),
                 "community": "lake",
+                "source": "app",
                 "category": "hazard",
                 "text": FORMULA,
+                "answers": {},
                 "place": "东门",
                 "latitude": -28.25,
                 "longitude": 112.5,
                 "coord_type": "wgs84",
-                "status": "verified",
+                "status": "closed",
                 "submitted_at": when(report.submitted_at),
-                "accepted_at": None,
+                "accepted_at": when(report.accepted_at),
                 "closed_at": when(report.closed_at),
                 "answer": "已处理",
                 "voided_at": None,
                 "reason": "",
-                "photo": f"photos/{report.pk}.jpg",
+            }
+        ],
+        "confirmations": [],
+        "report_photos": [
+            {
+                "id": str(photo.pk),
+                "community": "lake",
+                "report_id": str(report.pk),
+                "taken_in_at": when(photo.taken_in_at),
+                "image": f"photos/{photo.pk}.jpg",
+            }
+        ],
+        "reporter_groups": [
+            {
+                "id": str(in_group.pk),
+                "community": "lake",
+                "reporter_group": "网格员",
+                "since": "2024-01-01",
+                "until": None,
+            }
+        ],
+        "rewards_by_hand": [
+            {
+                "id": str(by_hand.pk),
+                "community": "lake",
+                "amount_fen": 300,
+                "reference": "收据 7",
+                "recorded_at": when(by_hand.recorded_at),
+                "confirmed_at": None,
+                "withdrawn_at": None,
+            }
+        ],
+        "surveys": [
+            {
+                "id": str(survey.pk),
+                "community": "lake",
+                "report_id": str(report.pk),
+                "requested_at": when(survey.asked_at),
+                "score": None,
+                "text": "",
+                "answered_at": None,
+            }
+        ],
+        "patrols": [
+            {
+                "id": str(walk.pk),
+                "community": "lake",
+                "estate": None,
+                "started_at": when(walk.started_at),
+                "ended_at": None,
+                "people": 2,
+                "text": "沿河",
+            }
+        ],
+        "patrol_photos": [
+            {
+                "id": str(taken.pk),
+                "community": "lake",
+                "patrol": str(walk.pk),
+                "taken_in_at": when(taken.taken_in_at),
+                "image": f"photos/{taken.pk}.jpg",
+            }
+        ],
+        "contributions": [
+            {
+                "id": str(gave.pk),
+                "community": "lake",
+                "report_id": str(report.pk),
+                "what": "水泥",
+                "quantity": "两袋",
+                "given_on": "2024-03-03",
+                "agreed_at": None,
             }
         ],
         "wallets": [
@@ -514,7 +680,20 @@ def expected_of(wang, story):
                 "closed_at": when(claim.closed_at),
                 "requested_at": when(claim.claimed_at),
                 "resolved_at": when(claim.resolved_at),
+                "frozen_at": None,
+                "set_off": 0,
+                "taken_back_at": when(claim.taken_back_at),
                 "explanation": {"category": "hazard"},
+            }
+        ],
+        "recoveries": [
+            {
+                "id": str(recovery.pk),
+                "community": "lake",
+                "claim": str(claim.pk),
+                "amount": 100,
+                "reference": "收据 8",
+                "recovered_at": when(recovery.recovered_at),
             }
         ],
         "redemptions": [
@@ -563,6 +742,12 @@ def expected_of(wang, story):
                 "邻里服务, 2024-03-02 07:00: +没有来. You may appeal once.",
             ),
             notice(
+                one(Notice, recipient=wang, kind="report_closed"),
+                "A report of yours was closed",
+                f"Your report of {report.submitted_at.astimezone(story.lake.clock):%Y-%m-%d %H:%M}"
+                " was dealt with. Thank you! Read the answer in it.",
+            ),
+            notice(
                 expiring,
                 "Your points are about to expire",
                 "碧沙湖社区: 7 points can be spent until 2024-12-31, then they expire.",
@@ -581,6 +766,7 @@ def expected_of(wang, story):
             act(acted("correction.make", corrected), False),
             act(acted("attendance.verify", earlier), False),
             act(acted("attendance.reject", later), False),
+            act(acted("cell.name", in_cell), False),
             act(acted("report.close", report), False),
             act(acted("export.ask", export), True),
         ],
@@ -649,8 +835,9 @@ def test_the_file_holds_everything_about_a_person_to_the_byte(wang, story):
             header = [str(held.TITLES[name]) for name in table.columns]
         wanted[f"{table.name}.json"] = as_json(rows)
         wanted[f"{table.name}.csv"] = as_csv(header, rows)
-    with default_storage.open(story.report.photo.name) as photo:
-        wanted[f"photos/{story.report.pk}.jpg"] = photo.read()
+    for photo in (story.report.photos.get(), one(PatrolPhoto, patrol__walker=wang)):
+        with default_storage.open(photo.image.name) as file:
+            wanted[f"photos/{photo.pk}.jpg"] = file.read()
     assert not expected
     assert list(files) == list(wanted)
     for name, content in wanted.items():
@@ -676,7 +863,7 @@ def test_what_would_run_in_a_spreadsheet_is_text(wang, story):
     files = export_of(wang)
 
     report = files["reports.csv"].decode().splitlines()[1]
-    assert '"\'=HYPERLINK(""//evil"",""井盖"")",东门,-28.25,112.5,' in report
+    assert '"\'=HYPERLINK(""//evil"",""井盖"")",{},东门,-28.25,112.5,' in report
     assert files["attendances.csv"].decode().rstrip().endswith(",'+没有来")
     assert files["log_ins.csv"].decode().rstrip().endswith(",203.0.113.7,'@evil 1.0")
     assert json.loads(files["reports.json"])[0]["text"] == FORMULA
@@ -708,7 +895,7 @@ def test_a_clerk_gets_what_they_did_and_no_customer(chen, story):
 
 
 def test_nobody_else_is_in_it(wang, li, zhao, chen, story):
-    reports.accept(report=one(Report, reporter=li), handler=zhao)
+    handling.accept(report=one(Report, reporter=li), handler=zhao)
     OwnAct.objects.create(
         actor=zhao, action="person.erase", target_type="person", target_id=str(li.pk)
     )

@@ -20,7 +20,7 @@ from merchants.redemption.services import vouchers as redemption
 from volunteers.attendance.services import presence, sign_ups
 from volunteers.models import Report
 from volunteers.reports.selectors import public_reports
-from volunteers.reports.services import reports
+from volunteers.reports.services import submitting
 
 CHILDREN = "/api/v1/me/children"
 REPORT = {"category": "hazard", "text": "井盖松动"}
@@ -329,7 +329,7 @@ def check_in(user, lake, patrol, tea):
 
 
 def report(user, lake, patrol, tea):
-    reports.submit(community=lake, reporter=user, **REPORT)
+    submitting.submit(community=lake, reporter=user, **REPORT)
 
 
 def take(user, lake, patrol, tea):
@@ -380,8 +380,8 @@ def test_for_everybody_else_asking_costs_nothing(wang, born_on):
 
 # --- the public -------------------------------------------------------------------------------
 def test_nothing_of_a_childs_is_public(lake, wang, child, agreed):
-    theirs = reports.submit(community=lake, reporter=child, **REPORT)
-    others = reports.submit(community=lake, reporter=wang, **REPORT | {"category": "facility"})
+    theirs = submitting.submit(community=lake, reporter=child, **REPORT)
+    others = submitting.submit(community=lake, reporter=wang, **REPORT | {"category": "facility"})
     everybody = APIClient()
 
     listed = everybody.get("/api/v1/communities/lake/reports").json()["results"]
@@ -413,7 +413,7 @@ def not_told_any_more(child):
 
 @pytest.mark.parametrize("since", [told_and_grown_up, told_otherwise, not_told_any_more])
 def test_what_a_child_reported_stays_hidden_whatever_becomes_of_them(lake, child, agreed, since):
-    report = reports.submit(community=lake, reporter=child, **REPORT)
+    report = submitting.submit(community=lake, reporter=child, **REPORT)
     a_year_ago(report)
 
     since(child)
@@ -432,7 +432,7 @@ def test_what_a_child_reported_stays_hidden_whatever_becomes_of_them(lake, child
     ],
 )
 def test_a_birthday_told_later_counts_for_what_was_reported_before(lake, wang, born_on, is_public):
-    report = reports.submit(community=lake, reporter=wang, **REPORT)
+    report = submitting.submit(community=lake, reporter=wang, **REPORT)
     a_year_ago(report)
     assert public() == [report.pk]
 
@@ -443,7 +443,7 @@ def test_a_birthday_told_later_counts_for_what_was_reported_before(lake, wang, b
 
 @pytest.mark.parametrize(("moment", "is_public"), [("23:59:59", False), ("00:00:00", True)])
 def test_the_age_is_that_of_the_day_in_shanghai(lake, wang, moment, is_public):
-    report = reports.submit(community=lake, reporter=wang, **REPORT)
+    report = submitting.submit(community=lake, reporter=wang, **REPORT)
     born(wang, date(2010, 2, 28))
     day = "2024-02-28" if is_public else "2024-02-27"
     Report.objects.filter(pk=report.pk).update(submitted_at=f"{day}T{moment}+08:00")

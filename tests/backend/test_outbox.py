@@ -30,6 +30,7 @@ from backend.verification.models import Verification
 from backend.webhooks import signing
 from backend.webhooks.models import Delivery, Endpoint
 from tests.standins.webhook_receiver import Receiver
+from volunteers.models import Report, Screening
 
 KINDS = sorted(kinds.registered)
 
@@ -96,6 +97,19 @@ def a_verification(community, person) -> Verification:
     )
 
 
+def a_screening(community, person) -> Screening:
+    report = Report.objects.create(
+        community=community,
+        reporter=person,
+        category="hazard",
+        is_confidential=False,
+        colour="red",
+        text="井盖松动",
+        is_screened=False,
+    )
+    return Screening(community=community, report=report)
+
+
 OWED = {
     "notice": a_notice,
     "webhook": a_webhook,
@@ -103,6 +117,7 @@ OWED = {
     "export": an_export,
     "payout": a_payout,
     "verification": a_verification,
+    "screening": a_screening,
 }
 
 
@@ -510,7 +525,8 @@ def test_staff_see_what_was_given_up_and_retry_it(lake, dead, zhao, logged_in):
     staff.post(f"{address}/notice/retry")
 
     others = [
-        {"kind": kind, **nothing} for kind in ("document", "payout", "verification", "webhook")
+        {"kind": kind, **nothing}
+        for kind in ("document", "payout", "screening", "verification", "webhook")
     ]
     notice = {"kind": "notice", "owed": 1, "oldest_at": waits_since, "given_up": 2}
     told = before.json()["kinds"]

@@ -97,8 +97,9 @@ def dies(name, file):
 @pytest.mark.usefixtures("wechat_pay")  # payouts are tried where it is set up
 @pytest.mark.parametrize("name", KINDS)
 def test_what_a_worker_was_killed_over_is_done_by_the_next(
-    name, lake, person, tmp_path, monkeypatch
+    name, lake, person, tmp_path, monkeypatch, settings
 ):
+    settings.WECHAT_CHECK_ORIGIN = "https://linli.example"  # screenings are tried where it is set
     (row,), file = write(name, OWED[name](lake, person("somebody"))), tmp_path / "effects"
     worker = start(dies, name, file)
     worker.join(PATIENCE)

@@ -39,7 +39,7 @@ from points.models import Award
 from points.seals.services import sealing
 from volunteers.attendance.services import hours
 from volunteers.models import Report
-from volunteers.reports.services import reports
+from volunteers.reports.services import handling, submitting
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 NOON = datetime(2024, 3, 5, 12, tzinfo=SHANGHAI)
@@ -87,6 +87,7 @@ def seen(lake, wang):
             community=lake,
             reporter=wang,
             category="hazard",
+            is_confidential=False,
             text="井盖松动",
             submitted_at=NOON + timedelta(hours=number),
         )
@@ -166,6 +167,7 @@ def test_the_period_is_days_of_the_community_and_of_no_other(lake, hill, qian, w
         return Report.objects.create(
             community=community,
             reporter=wang,
+            is_confidential=False,
             category="hazard",
             text="x",
             submitted_at=datetime(*at, tzinfo=SHANGHAI),
@@ -309,7 +311,7 @@ def picture():
 
 
 def closed_report(lake, wang, zhao, category="hazard", text="井盖松动"):
-    report = reports.submit(
+    report = submitting.submit(
         community=lake,
         reporter=wang,
         category=category,
@@ -317,11 +319,11 @@ def closed_report(lake, wang, zhao, category="hazard", text="井盖松动"):
         place="东门",
         latitude=28.2,
         longitude=112.9,
-        photo=picture(),
+        photos=[picture()],
     )
     Report.objects.filter(pk=report.pk).update(submitted_at=NOON)
     report.refresh_from_db()
-    closed, _ = reports.close_verified(report=report, handler=zhao)
+    closed, _ = handling.close(report=report, handler=zhao)
     return closed
 
 
@@ -332,12 +334,13 @@ def test_of_a_report_it_is_what_was_seen_where_and_what_it_earned(lake, wang, zh
     _, said = evidence(draw(lake, qian, "report", 1))
 
     assert (said.at, said.person_id, said.points) == (NOON, wang.pk, award.amount)
-    assert (said.more["text"], said.more["place"], said.more["has_photo"]) == (
+    assert (said.more["text"], said.more["place"], said.more["photo_count"]) == (
         "井盖松动",
         "东门",
-        True,
+        1,
     )
-    assert said.passing["photo"] == f"/api/v1/reports/{report.pk}/photo"
+    photo = report.photos.get()
+    assert said.passing["photos"] == [f"/api/v1/reports/{report.pk}/photos/{photo.pk}"]
     assert said.passing["latitude"] == 28.2
     assert said.transfers[0]["id"] == award.transfer_id
     assert said.people == {wang.pk, zhao.pk}
@@ -392,7 +395,7 @@ def test_what_goes_in_time_is_no_change(lake, wang, zhao, qian, logged_in):
 
 def test_reading_a_dispute_in_a_sample_is_on_record(lake, wang, zhao, qian, logged_in):
     for category in ("dispute", "hazard"):
-        report = reports.submit(community=lake, reporter=wang, category=category, text="很吵")
+        report = submitting.submit(community=lake, reporter=wang, category=category, text="很吵")
         Report.objects.filter(pk=report.pk).update(submitted_at=NOON)
     sample = draw(lake, qian, "report", 2)
 
@@ -681,7 +684,7 @@ def test_a_sample_is_drawn_read_marked_and_signed_off(lake, wang, qian, teas, lo
 
 
 def test_an_etag_is_good_after_reading_what_is_confidential(lake, wang, qian, logged_in):
-    report = reports.submit(community=lake, reporter=wang, category="dispute", text="很吵")
+    report = submitting.submit(community=lake, reporter=wang, category="dispute", text="很吵")
     Report.objects.filter(pk=report.pk).update(submitted_at=NOON)
     sample = draw(lake, qian, "report", 1)
     address = f"/api/v1/samples/{sample.pk}/items/{sample.items.get().pk}"
@@ -852,7 +855,7 @@ def test_the_file_says_what_changed_and_what_is_gone(lake, qian, teas, logged_in
 
 
 def test_a_file_has_no_words_of_a_report(lake, wang, zhao, qian, logged_in):
-    report = reports.submit(community=lake, reporter=wang, category="dispute", text="夫妻吵架")
+    report = submitting.submit(community=lake, reporter=wang, category="dispute", text="夫妻吵架")
     Report.objects.filter(pk=report.pk).update(submitted_at=NOON)
     sample = draw(lake, qian, "report", 1)
 

@@ -19,6 +19,43 @@ def test_an_empty_secret_is_no_secret(monkeypatch, secret):
         runpy.run_path(str(settings.BASE_DIR / "backend" / "settings.py"))
 
 
+S3 = {"LINLI_S3_BUCKET": "linli", "LINLI_S3_ACCESS_KEY": "id", "LINLI_S3_SECRET_KEY": "key"}
+CHECK = {
+    "LINLI_WECHAT_CHECK_ORIGIN": "https://linli.example.cn/",
+    "LINLI_WECHAT_PUSH_TOKEN": "token",
+}
+
+
+def read(monkeypatch, **environment):
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    return runpy.run_path(str(settings.BASE_DIR / "backend" / "settings.py"))
+
+
+@pytest.mark.parametrize("whole", [S3, CHECK], ids=["s3", "check"])
+def test_what_is_configured_by_half_is_refused(monkeypatch, whole):
+    for missing in whole:
+        half = {name: value for name, value in whole.items() if name != missing}
+        with monkeypatch.context() as here, pytest.raises(ImproperlyConfigured, match=missing):
+            read(here, **half)
+
+
+def test_files_are_on_disk_or_in_a_bucket(monkeypatch):
+    on_disk = read(monkeypatch)["STORAGES"]["default"]
+    in_bucket = read(monkeypatch, LINLI_S3_ENDPOINT="https://oss.example.cn", **S3)["STORAGES"]
+
+    assert on_disk == {"BACKEND": "django.core.files.storage.FileSystemStorage"}
+    assert in_bucket["default"]["BACKEND"] == "storages.backends.s3.S3Storage"
+    options = in_bucket["default"]["OPTIONS"]
+    assert (options["bucket_name"], options["access_key"]) == ("linli", "id")
+    assert (options["endpoint_url"], options["region_name"]) == ("https://oss.example.cn", None)
+    assert (options["default_acl"], options["file_overwrite"]) == (None, False)
+
+
+def test_the_check_is_of_our_address_without_a_slash(monkeypatch):
+    assert read(monkeypatch, **CHECK)["WECHAT_CHECK_ORIGIN"] == "https://linli.example.cn"
+
+
 def test_sweeps_that_nobody_ran_do_not_pile_up():
     sweeps = {
         name: part
@@ -33,6 +70,8 @@ def test_sweeps_that_nobody_ran_do_not_pile_up():
         "volunteers.attendance.tasks.sweep_ended_shifts",
         "volunteers.attendance.tasks.sweep_signals",
         "volunteers.attendance.tasks.sweep_published_hours",
+        "volunteers.reports.tasks.sweep_overdue_reports",
+        "volunteers.reports.tasks.sweep_rewards",
         "points.seals.tasks.sweep_unsealed",
         "points.funds.tasks.sweep_waiting_claims",
         "merchants.giving.tasks.sweep_lapsed_wishes",

@@ -9,7 +9,7 @@ from django.db import DatabaseError, connection, transaction
 from merchants.redemption.services import vouchers as redemption
 from merchants.settlement.services import statements as settlement
 from volunteers.attendance.services import hours
-from volunteers.reports.services import reports
+from volunteers.reports.services import handling, submitting
 
 NOON = datetime(2024, 3, 2, 12, tzinfo=ZoneInfo("Asia/Shanghai"))
 
@@ -33,9 +33,7 @@ def done(lake, wang, zhao, chen, tea, grant_points, person, served):
     )
     hours.verify(attendance=served(wang, "2024-03-01 10:00", "2024-03-01 12:00"), verifier=zhao)
     seen = {"category": "hazard", "text": "井盖松动", "latitude": 30.5, "longitude": 114.3}
-    reports.close_verified(
-        report=reports.submit(community=lake, reporter=wang, **seen), handler=zhao
-    )
+    handling.close(report=submitting.submit(community=lake, reporter=wang, **seen), handler=zhao)
 
 
 @pytest.mark.parametrize(

@@ -292,11 +292,13 @@ def test_whatever_is_out_of_bounds_is_refused_by_the_name_of_its_field(town, sub
                         answer = get(address, {name: value}, headers)
                     elif (sent := spoilt(body, where, value)) is not None:
                         answer = ask(method, address, sent, headers)
+                    else:
+                        continue
                     asked += 1
                     assert answer.status_code < 500, value
                     if code == "blank":
-                        # Where nothing need be said, it says nothing.
-                        is_said = schema.get("minLength", 0) or answer.status_code == 400
+                        # Where nothing need be said, it says nothing, unless a service asks for it.
+                        is_said = schema.get("minLength", 0) or b'"errors"' in answer.content
                         code = code if is_said else None
                     if code:
                         errors = answer.json().get("errors", {}).get(name, [])

@@ -28,6 +28,7 @@ from backend.communities.models import Community, Membership, Role
 from backend.communities.services import places, roles
 from backend.documents import services as documents
 from backend.documents.models import Document
+from backend.events.models import Series
 from backend.events.recurrence import Recurrence
 from backend.events.services import series, venues
 from backend.notices.models import Notice
@@ -78,16 +79,34 @@ from volunteers.attendance.services import (
 )
 from volunteers.models import (
     Attendance,
+    Confirmation,
+    HandPayment,
+    Mediation,
     Objection,
     RefusedClaim,
     Report,
     Shift,
+    Survey,
     Team,
     TeamMember,
     Volunteer,
 )
-from volunteers.people.services import joining, people
-from volunteers.reports.services import reports
+from volunteers.people.services import cells, joining, people
+from volunteers.reports.services import (
+    bulletins,
+    contributing,
+    deadlines,
+    groups,
+    handling,
+    inspecting,
+    mediating,
+    patrolling,
+    red_packets,
+    routing,
+    submitting,
+    surveying,
+    wording,
+)
 from volunteers.teams import services as teams
 
 # Who asks. All are the lake's, but one who is everything at the hill. The street is above the lake,
@@ -126,6 +145,23 @@ BY_PHONE = {
 }
 FACTS = {"text": "井盖松动", "latitude": 28.2, "longitude": 112.9}
 DRAFT = {"subject": "hours", "category": "*", "parameters": {"points_per_hour": 20}}
+CATEGORY = {
+    "name": "电梯",
+    "parent": "suggestion",
+    "description": "轿厢、门、按钮",
+    "is_confidential": False,
+    "colour": "yellow",
+    "questions": [
+        {
+            "code": "floor",
+            "text": "停在几层？",
+            "kind": "choice",
+            "is_required": False,
+            "choices": ["一层", "二层"],
+        }
+    ],
+    "is_retired": False,
+}
 SHOP = {
     "contact_phone": "0731-85550001",
     "address": "湖滨路 2 号",
@@ -155,13 +191,16 @@ CONDITIONS = {
 
 
 class Form(dict):
-    """A body that is sent as ``multipart/form-data``."""
+    """A body that is sent as ``multipart/form-data``: files, or lists of them, by name."""
 
     def encoded(self, boundary: str = BOUNDARY) -> bytes:
-        return encode_multipart(
-            boundary,
-            {name: SimpleUploadedFile("photo.png", content) for name, content in self.items()},
-        )
+        sent = {
+            name: [SimpleUploadedFile("photo.png", one) for one in files]
+            if isinstance(files, list)
+            else SimpleUploadedFile("photo.png", files)
+            for name, files in self.items()
+        }
+        return encode_multipart(boundary, sent)
 
 
 LONG = timedelta(hours=2)
@@ -282,12 +321,25 @@ def in_estate(
     done, verified = map(attended, past)
     hours.verify(attendance=verified, verifier=asker)
     report, closed = (
-        reports.submit(
+        submitting.submit(
             community=lake, reporter=volunteer, category="hazard", estate=estate, **FACTS
         )
         for _ in range(2)
     )
-    reports.close_verified(report=closed, handler=asker)
+    handling.close(report=closed, handler=asker)
+    quarrel = quarrel_of(volunteer, lake, asker, estate=estate)
+    answered = Survey.objects.create(community=lake, report=closed, respondent=volunteer)
+    surveying.answer(survey=answered, score=5)
+    daily = every_day(estate, asker)
+    looked_at = inspecting.plan(
+        community=estate, by=asker, series_id=daily.pk, place="3栋", items=["消火栓"]
+    )
+    walk = patrolling.begin(community=lake, walker=volunteer, estate_id=estate.pk)
+    patrolling.end(patrol=walk, counts={"lanes": 2})
+    patrolling.add_photo(patrol=walk, photo=photo_of_a_walk())
+    cement = contributing.record(
+        report=closed, by=asker, what="水泥", given_on=lake.today, giver_name="五金店", agreed=True
+    )
     watch = teams.found(place=estate, founded_by=asker, name="楼道队")
     member, _ = teams.join(team=watch, volunteer=volunteer)
     teams.accept(member=member, decided_by=asker)
@@ -304,6 +356,13 @@ def in_estate(
         "call_out_id": call_outs.call_out(shift=full, called_by=asker, message="缺人手。"),
         "claim_id": refused_claim(done),
         "report_id": [report, closed],
+        "mediation_id": quarrel,
+        "survey_id": answered,
+        "patrol_id": walk,
+        "patrol_photo_id": walk.photos.get(),
+        "inspection_plan_id": looked_at,
+        "inspection_id": looked_at.inspections.earliest("due_at"),
+        "contribution_id": cement,
         "join_request_id": asked,
         "volunteer_id": enrolled,
     }
@@ -311,6 +370,36 @@ def in_estate(
         name: [str(getattr(one, "pk", one)) for one in (some if isinstance(some, list) else [some])]
         for name, some in found.items()
     }
+
+
+def quarrel_of(reporter: User, community: Community, handler: User, **facts: Any) -> Mediation:
+    """The mediation of a dispute, in which the parties have met."""
+    report = submitting.submit(
+        community=community, reporter=reporter, category="dispute", **FACTS, **facts
+    )
+    report = handling.accept(report=report, handler=handler)
+    mediation = mediating.open_mediation(report=report, opened_by=handler, parties=["甲", "乙"])
+    return mediating.hold_session(mediation=mediation, by=handler, held_at=timezone.now())
+
+
+def every_day(place: Community, by: User) -> Series:
+    """A series on each of the coming days."""
+    return series.plan(
+        place=place,
+        by=by,
+        title="安全检查",
+        recurrence=Recurrence("week", (1, 2, 3, 4, 5, 6, 7)),
+        starts_on=timezone.now().date() + timedelta(days=1),
+        ends_on=timezone.now().date() + timedelta(days=3),
+        from_time=time(9),
+        until_time=time(17),
+    )
+
+
+def photo_of_a_walk() -> SimpleUploadedFile:
+    png = io.BytesIO()
+    Image.new("RGB", (2, 2)).save(png, "PNG")
+    return SimpleUploadedFile("photo.png", png.getvalue())
 
 
 def refused_claim(attendance: Attendance) -> RefusedClaim:
@@ -451,16 +540,53 @@ def business(
 
     png = io.BytesIO()
     Image.new("RGB", (2, 2)).save(png, "PNG")
-    hazard = reports.submit(
+    hazard = submitting.submit(
         community=community,
         reporter=volunteer,
         category="hazard",
-        photo=SimpleUploadedFile("photo.png", png.getvalue()),
+        photos=[SimpleUploadedFile("photo.png", png.getvalue())],
         **FACTS,
     )
-    dispute = reports.submit(community=community, reporter=volunteer, category="dispute", **FACTS)
-    closed = reports.submit(community=community, reporter=volunteer, category="hazard", **FACTS)
-    reports.close_verified(report=closed, handler=clerk)
+    dispute = submitting.submit(
+        community=community, reporter=volunteer, category="dispute", **FACTS
+    )
+    closed = submitting.submit(community=community, reporter=volunteer, category="hazard", **FACTS)
+    handling.close(report=closed, handler=clerk)
+    known = submitting.submit(community=community, reporter=volunteer, category="hazard", **FACTS)
+    (redacted,) = wording.take_out(report=hazard, by=volunteer, words="松动")
+    referral = routing.forward(report=hazard, handler=clerk, party="供电所")
+    deadlines.pause(report=dispute, handler=clerk, reason="当事人外出")
+    unread = submitting.submit(community=community, reporter=volunteer, category="hazard", **FACTS)
+    unread.save_with(is_screened=False)
+    Confirmation.objects.create(community=community, report=closed, confirmer=child)
+    surveying.ask(community=community, now=now + timedelta(weeks=4))
+    surveys = Survey.objects.filter(community=community, report=closed)
+    surveying.answer(survey=surveys.get(respondent=child), score=4, words="修得快")
+    patrolling.set_outcomes(
+        community=community, by=newcomer, outcomes=[{"code": "lanes", "name": "清理消防通道"}]
+    )
+    walk = patrolling.begin(community=community, walker=volunteer)
+    seen_there = submitting.submit(
+        community=community, reporter=volunteer, category="facility", **FACTS
+    )
+    walk = patrolling.add_photo(patrol=walk, photo=photo_of_a_walk())
+    patrolling.end(patrol=walk, counts={"lanes": 3}, note="一切正常", people=2)
+    inspected, uninspected = (every_day(community, newcomer) for _ in range(2))
+    looked_at = inspecting.plan(
+        community=community, by=newcomer, series_id=inspected.pk, place="3栋", items=["消火栓"]
+    )
+    cement, glue = (
+        contributing.record(
+            report=closed, by=newcomer, what=what, given_on=community.today, **whose
+        )
+        for what, whose in (
+            ("水泥", {"giver_name": "五金店", "agreed": True}),
+            ("胶水", {"giver_id": volunteer.pk}),
+        )
+    )
+    quarrel = quarrel_of(volunteer, community, clerk)
+    noise = submitting.submit(community=community, reporter=volunteer, category="dispute", **FACTS)
+    handling.accept(report=noise, handler=clerk)
 
     partnership = partners.sign_contract(
         community=community, name="茶馆", trade="餐饮", fen_per_point=10, is_donated=False
@@ -552,6 +678,47 @@ def business(
         reason="report",
         asked_by=newcomer,
     )
+    owed = funds.claim(
+        fund=budget,
+        subject=f"report:{unread.pk}",
+        payee=f"person:{child.pk}",
+        amount=100,
+        closed_at=now,
+        reason="report",
+        asked_by=newcomer,
+    )
+    handed_over = red_packets.pay_by_hand(reward=owed, reference="收据 15", recorded_by=newcomer)
+    red_packets.confirm(payment=handed_over, confirmed_by=owner)
+    owed = funds.take_back(claim=owed, taken_back_by=newcomer)
+    small = funds.open_fund(
+        community=community,
+        name="小额",
+        year=community.today.year,
+        unit=Unit.FEN,
+        opened_by=newcomer,
+    )
+    funds.top_up(fund=small, amount=900, reason="拨款", topped_up_by=newcomer)
+    reward = funds.claim(
+        fund=small,
+        subject=f"report:{dispute.pk}",
+        payee=f"person:{volunteer.pk}",
+        amount=300,
+        closed_at=now,
+        reason="report",
+        asked_by=newcomer,
+    )
+    by_hand = red_packets.pay_by_hand(reward=reward, reference="收据 17", recorded_by=newcomer)
+    packet = funds.claim(
+        fund=small,
+        subject=f"report:{noise.pk}",
+        payee=f"person:{owner.pk}",
+        amount=300,
+        closed_at=now,
+        reason="report",
+        asked_by=newcomer,
+    )
+    group = groups.make(community=community, code="grid", name="网格员", made_by=newcomer)
+    in_group = groups.add(group=group, person=volunteer, added_by=newcomer)
     moved = catalogue.restock(offer=tea, change=1, reason="到货", by=newcomer)
     made = []
     neighbours = [
@@ -560,6 +727,13 @@ def business(
     ]
     for neighbour in neighbours:
         people.enrol(user=neighbour, community=community, kind=Volunteer.Kind.RESIDENT)
+    cell_member = cells.name_member(
+        community=community,
+        estate=estate,
+        user_id=neighbours[0].pk,
+        function="worker",
+        named_by=newcomer,
+    )
     for wisher, donor in (
         (volunteer, newcomer),  # the rows and bodies below need one in each state
         (neighbours[0], None),
@@ -628,6 +802,20 @@ def business(
         last_seen_by=verification,
     )
 
+    draft, bulletin = (
+        bulletins.draft(
+            community=community,
+            drafted_by=newcomer,
+            period=period,
+            starts_on=date(2024, 1, 1),
+            title="公示",
+            words="整改一处",
+        )
+        for period in ("quarter", "month")
+    )
+    bulletins.publish(bulletin=bulletin, published_by=owner)
+    comment = bulletins.comment(bulletin=bulletin, author=volunteer, text="好")
+
     samples = [
         sampling.draw(
             community=community,
@@ -674,7 +862,21 @@ def business(
         "call_out_id": [called],
         "attendance_id": [going, there, back, verified, rejected, public],
         "objection_id": [appeal],
-        "report_id": [hazard, dispute, closed],
+        "redaction_id": [redacted],
+        "referral_id": [referral],
+        "cell_member_id": [cell_member],
+        "report_id": [hazard, dispute, closed, noise, unread],
+        "photo_id": [hazard.photos.get()],
+        "category": ["hazard"],
+        "mediation_id": [quarrel],
+        "survey_id": list(surveys.order_by("answered_at")),
+        "patrol_id": [walk],
+        "patrol_photo_id": [walk.photos.get()],
+        "inspection_plan_id": [looked_at],
+        "inspection_id": [looked_at.inspections.earliest("due_at")],
+        "contribution_id": [cement, glue],
+        "bulletin_id": [draft, bulletin],
+        "comment_id": [comment],
         "notice_id": [reminder],
         "offer_id": [tea, yacht, proposed],
         "redemption_id": [today],
@@ -717,7 +919,11 @@ def business(
         "listing_id": listed,
         "fair_id": [fair, coming],
         "fund_id": [budget, old_budget],
-        "fund_claim_id": [claimed],
+        "fund_claim_id": [claimed, owed],
+        "reward_id": [reward, claimed, packet],
+        "payment_id": [by_hand],
+        "reporter_group_id": [group],
+        "group_member_id": [in_group],
         "fund_entry_id": transfers_of(budget.account)[:1],
         "match_id": matched,
         "pay_code_id": [showing],
@@ -864,7 +1070,107 @@ def business(
             "reason": "没有来",
         },
         "POST /api/v1/objections/{objection_id}/decision": {"is_upheld": True, "reason": "有照片"},
+        "POST /api/v1/communities/{code}/bulletins": {
+            "period": "month",
+            "starts_on": "2024-02-01",
+            "title": "二月公示",
+            "words": "整改两处",
+        },
+        "PATCH /api/v1/bulletins/{bulletin_id}": {"title": "公示", "words": "整改三处"},
+        "POST /api/v1/bulletins/{bulletin_id}/comments": {"text": "很好"},
+        "POST /api/v1/bulletins/{bulletin_id}/comments/{comment_id}/decision": {"is_shown": True},
         "POST /api/v1/reports/{report_id}/void": {"reason": "误报"},
+        "POST /api/v1/reports/{report_id}/reopen": {"reason": "又坏了"},
+        "POST /api/v1/reports/{report_id}/colour": {"colour": "yellow", "reason": "已围挡"},
+        "POST /api/v1/reports/{report_id}/assign": {"assignee_id": str(neighbours[0].pk)},
+        "POST /api/v1/reports/{report_id}/pause": {"reason": "等配件"},
+        "POST /api/v1/reports/{report_id}/comments": {"text": "已联系物业", "is_internal": False},
+        "POST /api/v1/reports/{report_id}/redactions": {"words": "井盖"},
+        "POST /api/v1/reports/{report_id}/referrals": {
+            "party": "物业公司",
+            "note": "请更换",
+            "due_on": "2099-05-01",
+        },
+        "POST /api/v1/reports/{report_id}/referrals/{referral_id}/answer": {"answer": "明天来"},
+        "PATCH /api/v1/communities/{code}/report-policy": {
+            "near_metres": 100,
+            "reopen_days": 10,
+            "survey_weeks": 4,
+            "clocks": {
+                colour: {"acknowledge": 30, "make_safe": None, "fix": 600}
+                for colour in ("red", "yellow", "blue")
+            },
+            "office_days": [1, 2, 3, 4, 5, 6],
+            "office_from": "08:30",
+            "office_until": "17:30",
+        },
+        "POST /api/v1/communities/{code}/cell-members": {
+            "estate_id": str(estate.pk),
+            "user_id": str(neighbours[1].pk),
+            "function": "leader",
+        },
+        "POST /api/v1/reports/{report_id}/release": {"reason": "看过，没有问题"},
+        "POST /api/v1/reports/{report_id}/withdraw": {"reason": "已经修好"},
+        "POST /api/v1/reports/{report_id}/photos": Form(photos=[png.getvalue()]),
+        "PATCH /api/v1/reports/{report_id}": {
+            "category": "facility",
+            "place": "西门",
+            "coord_type": "gcj02",
+            "answers": {},
+            "estate_id": str(estate.pk),
+            **FACTS,
+        },
+        "POST /api/v1/communities/{code}/report-categories": {"code": "lift", **CATEGORY},
+        "PATCH /api/v1/communities/{code}/report-categories/{category}": CATEGORY,
+        "POST /api/v1/communities/{code}/reports/relayed": {
+            "category": "hazard",
+            "place": "西门",
+            "coord_type": "gcj02",
+            "answers": {},
+            "estate_id": str(estate.pk),
+            **FACTS,
+        },
+        "POST /api/v1/reports/{report_id}/mediation": {"parties": ["刘大爷", "孙大妈"]},
+        "PATCH /api/v1/mediations/{mediation_id}": {"parties": ["甲", "丙"]},
+        "POST /api/v1/mediations/{mediation_id}/sessions": {
+            "held_at": "2026-03-01T10:00:00+08:00",
+            "note": "各让一步",
+            "mediator_id": str(nurse.pk),
+        },
+        "POST /api/v1/mediations/{mediation_id}/end": {"outcome": "settled"},
+        "POST /api/v1/communities/{code}/inspection-plans": {
+            "series_id": str(uninspected.pk),
+            "place": "4栋",
+            "items": ["消火栓", "应急灯"],
+            "reinspect_days": 5,
+        },
+        "POST /api/v1/inspections/{inspection_id}/outcome": {
+            "problems": ["消火栓"],
+            "note": "漏水",
+            "category": "hazard",
+        },
+        "PUT /api/v1/communities/{code}/patrol-outcomes": {
+            "outcomes": [{"code": "leaflets", "name": "发放宣传单"}]
+        },
+        "POST /api/v1/communities/{code}/patrols": {"estate_id": str(estate.pk)},
+        "POST /api/v1/patrols/{patrol_id}/end": {
+            "counts": [{"code": "lanes", "count": 3}],
+            "people": 2,
+            "note": "一切正常",
+        },
+        "POST /api/v1/patrols/{patrol_id}/reports": {"report_id": str(seen_there.pk)},
+        "POST /api/v1/patrols/{patrol_id}/photos": Form(photo=png.getvalue()),
+        "POST /api/v1/reports/{report_id}/contributions": {
+            "what": "沙子",
+            "quantity": "一车",
+            "giver_id": None,
+            "giver_name": "建材店",
+            "reference": "merchant:7",
+            "agreed": True,
+            "given_on": "2024-03-01",
+        },
+        "POST /api/v1/contributions/{contribution_id}/agreement": {"agrees": True},
+        "POST /api/v1/surveys/{survey_id}/answer": {"score": 5, "words": "谢谢"},
         "POST /api/v1/communities/{code}/activities": {
             "title": "清扫",
             "category": "清扫",
@@ -901,6 +1207,7 @@ def business(
             "category": "hazard",
             "place": "西门",
             "coord_type": "gcj02",
+            "answers": {},
             "estate_id": str(estate.pk),
             **FACTS,
         },
@@ -986,6 +1293,21 @@ def business(
             "unit": "points",
             "approval_above": 200,
         },
+        "POST /api/v1/communities/{code}/funds/{fund_id}/claims/{fund_claim_id}/recoveries": {
+            "amount": 1,
+            "reference": "收据 2",
+        },
+        "POST /api/v1/communities/{code}/reporter-groups": {
+            "code": "stratum",
+            "name": "新阶层人士",
+        },
+        "POST /api/v1/communities/{code}/reporter-groups/{reporter_group_id}/members": {
+            "person_id": str(neighbours[1].pk),
+            "since": "2100-01-01",
+            "until": None,
+        },
+        "POST /api/v1/communities/{code}/reporter-groups/{reporter_group_id}/members"
+        "/{group_member_id}/end": {"until": "2100-01-01"},
         "POST /api/v1/communities/{code}/funds/{fund_id}/top-ups": {
             "amount": 100,
             "reason": "街道拨款",
@@ -1071,7 +1393,14 @@ def business(
         "POST /api/v1/offers/{offer_id}/vouchers": {"quantity": 1},
         "PUT /api/v1/me/consents/{purpose}": {"version": 1},
         "PUT /api/v1/me/phone": {"code": "", "name": "王小明"},
-        "POST /api/v1/reports/{report_id}/close": {"outcome": "verified", "answer": "已修好"},
+        "POST /api/v1/reports/{report_id}/status": {
+            "status": "duplicate",
+            "answer": "已有人上报",
+            "duplicate_of_id": str(known.pk),
+        },
+        "POST /api/v1/communities/{code}/rewards/{reward_id}/hand-payments": {
+            "reference": "收据 17"
+        },
         "POST /api/v1/roles/{membership_id}/withdraw": {"reason": "调走了"},
         "POST /api/v1/statements/{statement_id}/pay": {"payment_reference": "2024-17"},
     }
@@ -1116,8 +1445,24 @@ def live_on() -> Community:
     )
     wishes.thank(wish=wish, text="谢谢")
 
-    claim = Claim.objects.get(community=lake)
-    funds.commit(claim=funds.approve(claim=claim, approved_by=staff))
+    claim = Claim.objects.get(community=lake, needs_approval=True)
+    claim = funds.approve(claim=claim, approved_by=staff)
+    paid = red_packets.pay_by_hand(reward=claim, reference="收据 16", recorded_by=clerk)
+    red_packets.confirm(payment=paid, confirmed_by=staff)
+    other = HandPayment.objects.get(community=lake, confirmed_at=None)
+    red_packets.confirm(payment=other, confirmed_by=staff)
+    funds.take_back(claim=claim, taken_back_by=newcomer)
+    funds.recover(claim=claim, amount=200, reference="收据 1", recorded_by=staff)
+    repaying = funds.claim(
+        fund=claim.fund,
+        subject="report:of another day",
+        payee=f"person:{volunteer.pk}",
+        amount=50,
+        closed_at=timezone.now(),
+        reason="report",
+        asked_by=newcomer,
+    )
+    funds.payable(claim=repaying)  # all of it is set off
     old = Fund.objects.get(community=lake, name="旧红包")
     funds.top_up(fund=old, amount=40, reason="拨款", topped_up_by=staff)
     funds.return_rest(fund=old, ended_by=staff)
@@ -1156,6 +1501,27 @@ def live_on() -> Community:
         is_upheld=True,
         reason="有照片",
     )
-    report = Report.objects.get(community=lake, status="verified", closed_by=clerk)
-    reports.void(report=report, voider=staff, reason="重复")
+    mediating.end(
+        mediation=Mediation.objects.get(community=lake, report__estate=None),
+        by=staff,
+        outcome=Mediation.Status.SETTLED,
+    )
+    rules.publish(
+        community=lake,
+        subject=Rule.Subject.REPORT,
+        category="hazard",
+        parameters={"reward_points": 20, "confirmer_share_bp": 2_000},
+        valid_from=lake.today,
+    )
+    confirmed = submitting.submit(
+        community=lake, reporter=volunteer, category="hazard", text="路灯不亮"
+    )
+    Confirmation.objects.create(
+        community=lake,
+        report=confirmed,
+        confirmer=User.objects.get(username=f"{lake.code}-0"),
+    )
+    report = Report.objects.get(community=lake, status="closed", closed_by=clerk)
+    handling.close(report=confirmed, handler=clerk)
+    handling.void(report=report, voider=staff, reason="重复")
     return lake

@@ -9,7 +9,7 @@ pytestmark = pytest.mark.slow
 
 REPORTS = "/api/v1/communities/bishahu/reports"
 FORM = (
-    b'--b\r\nContent-Disposition: form-data; name="photo"; filename="p.jpg"\r\n'
+    b'--b\r\nContent-Disposition: form-data; name="photos"; filename="p.jpg"\r\n'
     b"Content-Type: image/jpeg\r\n\r\n"
 )
 

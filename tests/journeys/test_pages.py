@@ -57,7 +57,7 @@ def test_the_public_goes_from_the_front_page_to_what_became_of_the_reports(linli
         )
     )
     assert figures["志愿者"] == "12"  # conftest.py: a smaller year
-    sync_api.expect(phone.get_by_text("安全隐患")).to_be_visible()
+    sync_api.expect(phone.locator("ol.reports")).to_contain_text("安全隐患")
     assert "纠纷" not in phone.locator("ol.reports").inner_text()
     assert phone.evaluate("document.documentElement.scrollWidth") <= 360
     assert (phone.foreign, phone.wrong) == ([], [])

@@ -72,15 +72,14 @@ def test_a_report_is_followed_by_the_public_from_submission_to_its_reward(linli)
 
     assert seen()["status"] == "submitted"
     assert "王阿姨" not in str(seen())
-    staff.post(f"reports/{report['id']}/accept")
+    staff.post(f"reports/{report['id']}/status", {"status": "accepted"})
     assert seen()["status"] == "accepted"
-    closed = staff.post(
-        f"reports/{report['id']}/close", {"outcome": "verified", "answer": "已修好"}
-    )
-    assert (seen()["status"], seen()["answer"]) == ("verified", "已修好")
-    # Damaged facilities earn by the rule for everything else: 0, and the award says so.
-    assert closed["award"]["points"] == 0
-    assert closed["award"]["explanation"]["rule"]["category"] == "*"
+    closed = staff.post(f"reports/{report['id']}/status", {"status": "closed", "answer": "已修好"})
+    assert (seen()["status"], seen()["answer"]) == ("closed", "已修好")
+    # Damaged facilities earn cash out of a fund. The demo's has none left, so this one waits.
+    assert (closed["award"]["unit"], closed["award"]["amount"]) == ("fen", 2_000)
+    assert closed["award"]["explanation"]["rule"]["category"] == "facility"
+    assert seen()["reward_state"] == "fund_exhausted"
 
 
 def test_a_verified_hazard_earns_its_reward(linli):
@@ -91,9 +90,9 @@ def test_a_verified_hazard_earns_its_reward(linli):
         {"category": "hazard", "text": "飞线充电", "latitude": 30.5, "longitude": 114.3},
     )
 
-    own, _ = rider.send("POST", f"reports/{report['id']}/close", {"outcome": "verified"})
+    own, _ = rider.send("POST", f"reports/{report['id']}/status", {"status": "closed"})
     for _ in range(2):
-        staff.post(f"reports/{report['id']}/close", {"outcome": "verified"})
+        staff.post(f"reports/{report['id']}/status", {"status": "closed"})
 
     assert own == 404
     assert rider.get("me/wallets/bishahu")["balance"] == before + 20
@@ -115,8 +114,9 @@ def test_a_statement_is_approved_by_another_and_paid_once(linli):
     assert {status for status, _ in paid} == {200}
     assert {answer["status"] for _, answer in paid} == {"paid"}
     auditor = linli.log_in("auditor")
-    (sums,) = auditor.get("communities/bishahu/trial-balance")["sums"]
-    assert sums["debits"] == sums["credits"] > 0
+    sums = auditor.get("communities/bishahu/trial-balance")["sums"]
+    assert {of_unit["unit"] for of_unit in sums} == {"points", "fen"}
+    assert all(of_unit["debits"] == of_unit["credits"] > 0 for of_unit in sums)
     newest, *_ = auditor.get("communities/bishahu/transfers?reason=settlement")["results"]
     assert newest["amount"] == statement["points"]
     status, answer = manager.send("POST", f"statements/{statement['id']}/pay", {}, key="pay-3")

@@ -366,6 +366,7 @@ def test_staff_order_and_the_owner_confirms(
         "sent_at": sent.sent_at.isoformat().replace("+00:00", "Z"),
         "cancel_asked_at": None,
         "finished_at": None,
+        "difference": "",
     }
     told = seen | {"package_info": f"package-{payout['out_bill_no']}"}  # for who confirms it
     one = f"/api/v1/payouts/{payout['id']}"

@@ -7,21 +7,18 @@ be asked. Source: shared/WECHAT.md, section 1.
 import io
 import re
 import threading
-import uuid
 
 from PIL import Image
 
 from backend.standins import wechat
-from backend.standins.wechat import DAY, MINUTE, SESSION, wrong
+from backend.standins.wechat import MINUTE, SESSION, wrong
 from tests.standins.wechat_values import first_wrong
 
-ACTIVE_SECONDS = 7200  # of whom a text may be checked
 UNCHECKED_PAGES = 60_000  # mini-program codes with check_path=false, ever
 
 OLD_TOKEN = "/cgi-bin/token"
 MINI_PROGRAM_CODE = "/wxa/getwxacodeunlimit"
 SEND = "/cgi-bin/message/subscribe/send"
-CHECK_TEXT, CHECK_MEDIA = "/wxa/msg_sec_check", "/wxa/media_check_async"
 
 
 class WeChat(wechat.WeChat):
@@ -31,8 +28,6 @@ class WeChat(wechat.WeChat):
     WITHOUT_TOKEN = (*wechat.WeChat.WITHOUT_TOKEN, OLD_TOKEN)
     LIMITS = wechat.WeChat.LIMITS | {
         MINI_PROGRAM_CODE: {MINUTE: 5_000},
-        CHECK_TEXT: {MINUTE: 4_000, DAY: 2_000_000},
-        CHECK_MEDIA: {MINUTE: 2_000, DAY: 200_000},
     }
 
     def __init__(self):
@@ -42,9 +37,7 @@ class WeChat(wechat.WeChat):
         self.templates = {}  # template id → its fields
         self.quota = {}  # (openid, template id) → messages that they still accept; None: banned
         self.sending = {}  # openid → the thread that is at it
-        self.words = {}  # word → (suggest, label)
         self.fail_next = []  # {"path", "how", …}, taken in their order
-        self.journal = []  # calls, and the events that WeChat would tell our server
 
     def old_token(self, query, _):
         """Make a new token with each call; a stable token is separate and stays as it is."""
@@ -111,49 +104,10 @@ class WeChat(wechat.WeChat):
             self.sending = {to: thread for to, thread in self.sending.items() if thread != me}
 
     # --- whether a text or a picture may be shown -----------------------------------------
-    def msg_sec_check(self, _, body):
-        content = body.get("content")
-        if error := self.wrong_check(body):
-            return error
-        if not isinstance(content, str) or not 1 <= len(content) <= 2500:
-            return wrong(40097, "invalid args")
-        result = self.verdict(content)
-        detail = [{"strategy": "content_model", "errcode": 0, "prob": 90, **result}]
-        return {"errcode": 0, "errmsg": "ok", "result": result, "detail": detail} | {
-            "trace_id": uuid.uuid4().hex
-        }
-
-    def media_check_async(self, _, body):
-        """The verdict comes later, as an event: it is in the journal."""
-        if error := self.wrong_check(body):
-            return error
-        if body.get("media_type") not in (1, 2) or not body.get("media_url"):
-            return wrong(40097, "invalid args")
-        trace = uuid.uuid4().hex
-        result = self.verdict(body["media_url"])
-        self.journal.append({"event": "wxa_media_check", "trace_id": trace, "result": result})
-        return {"errcode": 0, "errmsg": "ok", "trace_id": trace}
-
-    def wrong_check(self, body):
-        if body.get("version") != 2 or body.get("scene") not in (1, 2, 3, 4):
-            return wrong(40097, "invalid args")
-        if body.get("openid") not in self.active:
-            return wrong(40003, "invalid openid")
-        if self.active[body["openid"]] < self.now() - ACTIVE_SECONDS:
-            return wrong(61010, "code is expired")
-        return None
-
-    def verdict(self, content):
-        found = [verdict for word, verdict in self.words.items() if word in content]
-        suggest, label = found[0] if found else ("pass", 100)
-        return {"suggest": suggest, "label": label}
-
     CALLS = wechat.WeChat.CALLS | {
         OLD_TOKEN: old_token,
         MINI_PROGRAM_CODE: getwxacodeunlimit,
         SEND: send,
-        CHECK_TEXT: msg_sec_check,
-        CHECK_MEDIA: media_check_async,
     }
 
     # --- what a test may ask: POST /_standin/… ----------------------------------------------

@@ -470,7 +470,8 @@ def test_verified_hours_earn_once_and_say_why(lake, wang, zhao, served, logged_i
         "points": 30,
         "volunteer": person_of(wang),
         "award": {
-            "points": 30,
+            "unit": "points",
+            "amount": 30,
             "explanation": {
                 "kind": {"name": "hours", "inputs": 1},
                 "rule": {
@@ -634,7 +635,7 @@ def test_staff_of_the_street_above_handle_it_too(lake, wang, person, served, log
         f"/api/v1/attendances/{attendance.pk}/verify", headers=with_key()
     )
 
-    assert (response.status_code, response.json()["award"]["points"]) == (200, 20)
+    assert (response.status_code, response.json()["award"]["amount"]) == (200, 20)
 
 
 ID = UUID("01900000-0000-7000-8000-000000000000")  # nobody's; the same in every worker

@@ -8,7 +8,7 @@ from volunteers.activities import services as activities
 from volunteers.attendance.services import presence, sign_ups
 from volunteers.models import Activity, Attendance, JoinRequest, Report, Volunteer
 from volunteers.people.services import joining, people
-from volunteers.reports.services import reports
+from volunteers.reports.services import submitting
 
 
 @pytest.fixture
@@ -100,10 +100,12 @@ def test_a_report_belongs_to_the_estate_of_its_reporter_or_to_the_one_it_names(
     assert elsewhere.estate == west
     assert ids(ask("get", "reports")) == [str(there.pk), str(of_neighbour.pk)]
     for hidden in (nowhere, elsewhere):
-        for method, address in (("get", ""), ("post", "/accept")):
+        for method, address in (("get", ""), ("post", "/status")):
             assert ask(method, f"reports/{hidden.pk}{address}")[0] == 404
-    assert ask("post", f"reports/{there.pk}/accept")[1]["status"] == "accepted"
-    assert ask("post", f"reports/{there.pk}/close", {"outcome": "verified"})[1]["points"] == 20
+    assert (
+        ask("post", f"reports/{there.pk}/status", {"status": "accepted"})[1]["status"] == "accepted"
+    )
+    assert ask("post", f"reports/{there.pk}/status", {"status": "closed"})[1]["points"] == 20
 
 
 def test_a_report_names_an_estate_of_its_own_community(lake, hill, wang, logged_in):
@@ -120,9 +122,9 @@ def test_a_report_names_an_estate_of_its_own_community(lake, hill, wang, logged_
 
 def test_staff_of_an_estate_do_not_close_a_report_of_their_own(lake, east, wu, ask):
     people.enrol(user=wu, community=lake, kind=Volunteer.Kind.RESIDENT, estate=east)
-    own = reports.submit(community=lake, reporter=wu, category="hazard", text="井盖松动")
+    own = submitting.submit(community=lake, reporter=wu, category="hazard", text="井盖松动")
 
-    status, body = ask("post", f"reports/{own.pk}/close", {"outcome": "verified"})
+    status, body = ask("post", f"reports/{own.pk}/status", {"status": "closed"})
 
     assert (status, body["code"]) == (403, "own_report")
 

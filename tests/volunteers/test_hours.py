@@ -118,12 +118,14 @@ def test_the_same_nonce_twice_is_one_check_in(place, clock):
 
 def test_a_nonce_of_ones_own_other_check_in_is_refused(place, signed_up, wang, clock):
     presence.check_in(attendance=place, nonce="tap", now=clock("2024-03-01 07:00"))
+    presence.check_out(attendance=place, now=clock("2024-03-01 08:00"))
     another = signed_up(wang, "2024-03-01 09:00", "2024-03-01 10:00")
 
     with pytest.raises(errors.NonceReused):
         presence.check_in(attendance=another, nonce="tap", now=another.shift.starts_at)
 
-    assert Attendance.objects.filter(status="checked_in").get() == place
+    assert Attendance.objects.get(status="checked_out") == place
+    assert Attendance.objects.get(status="signed_up") == another
 
 
 @pytest.mark.parametrize("nonce", ["tap", "1", "你好"])

@@ -18,10 +18,11 @@ from points.models import Award, Transfer
 from points.rules.errors import RuleMissing
 from volunteers.models import Report
 from volunteers.reports import errors, selectors
-from volunteers.reports.services import reports
+from volunteers.reports.categories import DEFAULTS
+from volunteers.reports.services import handling, submitting
 
 SIGHT = {
-    "category": Report.Category.HAZARD,
+    "category": "hazard",
     "text": "井盖松动",
     "place": "3栋楼下",
     "latitude": 30.29,
@@ -31,8 +32,8 @@ SIGHT = {
 
 @pytest.fixture
 def submitted(lake, wang):
-    """A report of Wang's: ``submitted(category=…, photo=…)``."""
-    return lambda **facts: reports.submit(community=lake, reporter=wang, **SIGHT | facts)
+    """A report of Wang's: ``submitted(category=…, photos=…)``."""
+    return lambda **facts: submitting.submit(community=lake, reporter=wang, **SIGHT | facts)
 
 
 def picture(kind="JPEG", size=(400, 300), mode="RGB", **options) -> bytes:
@@ -49,7 +50,7 @@ def sent(content: bytes) -> SimpleUploadedFile:
 
 
 def stored(report: Report) -> bytes:
-    with default_storage.open(report.photo.name) as file:
+    with default_storage.open(report.photos.get().image.name) as file:
         return file.read()
 
 
@@ -81,13 +82,13 @@ def test_a_volunteer_reports_what_they_saw(submitted, lake, wang):
     assert (report.community, report.reporter, report.status) == (lake, wang, "submitted")
     assert (report.category, report.text, report.place) == ("hazard", "井盖松动", "3栋楼下")
     assert (report.latitude, report.longitude, report.coord_type) == (30.29, 120.15, "wgs84")
-    assert not report.photo
+    assert not report.photos.exists()
 
 
 def test_only_volunteers_of_the_community_report(wang, zhao, hill, lake):
     for community, reporter in ((hill, wang), (lake, zhao)):
         with pytest.raises(NotAVolunteerHere):
-            reports.submit(community=community, reporter=reporter, **SIGHT)
+            submitting.submit(community=community, reporter=reporter, **SIGHT)
 
     assert not Report.objects.exists()
 
@@ -115,7 +116,7 @@ def test_a_stored_photo_tells_neither_place_nor_phone_nor_time(submitted):
     assert all(word in original for word in [*telling[:4], b"GPSLatitude", b"profile"])
     assert Image.open(io.BytesIO(original)).getexif().get_ifd(0x8825)
 
-    report = submitted(photo=sent(original))
+    report = submitted(photos=[sent(original)])
 
     content = stored(report)
     assert [word for word in telling if word in content] == []
@@ -124,7 +125,7 @@ def test_a_stored_photo_tells_neither_place_nor_phone_nor_time(submitted):
     assert not image.getexif()
     assert set(image.info) <= {"jfif", "jfif_version", "jfif_unit", "jfif_density"}
     # Nor does the name it was sent under.
-    assert report.photo.name.isascii()
+    assert report.photos.get().image.name.isascii()
 
 
 @pytest.mark.parametrize(
@@ -145,7 +146,7 @@ def test_a_photo_taken_with_the_phone_on_its_side_stands_upright(submitted, orie
     exif = Image.Exif()
     exif[0x0112] = orientation
 
-    content = stored(submitted(photo=sent(picture(exif=exif))))
+    content = stored(submitted(photos=[sent(picture(exif=exif))]))
 
     assert is_red_at(content) == {red}
     is_turned = 5 <= orientation <= 8
@@ -161,19 +162,19 @@ def test_a_photo_whose_exif_is_damaged_is_taken_all_the_same(submitted):
     )
     assert b"Exif" in damaged
 
-    assert is_red_at(stored(submitted(photo=sent(damaged)))) == {"lower right"}
+    assert is_red_at(stored(submitted(photos=[sent(damaged)]))) == {"lower right"}
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
 def test_the_usual_kinds_of_photo_become_jpegs(submitted, kind):
-    content = stored(submitted(photo=sent(picture(kind))))
+    content = stored(submitted(photos=[sent(picture(kind))]))
 
     assert Image.open(io.BytesIO(content)).format == "JPEG"
     assert is_red_at(content) == {"upper left"}
 
 
 def test_a_large_photo_is_made_smaller_in_proportion(submitted):
-    content = stored(submitted(photo=sent(picture(size=(4096, 1024)))))
+    content = stored(submitted(photos=[sent(picture(size=(4096, 1024)))]))
 
     assert Image.open(io.BytesIO(content)).size == (2048, 512)
 
@@ -222,7 +223,7 @@ def jpeg_that_claims(width: int, height: int) -> bytes:
 )
 def test_what_is_no_photo_or_too_large_a_one_is_refused(submitted, content):
     with pytest.raises((PhotoInvalid, PhotoTooLarge)):
-        submitted(photo=sent(content()))
+        submitted(photos=[sent(content())])
 
     assert not Report.objects.exists()
 
@@ -232,23 +233,23 @@ def test_a_file_above_ten_megabytes_is_refused_unread(submitted, settings):
     settings.PHOTO_MAX_BYTES = len(content) - 1
 
     with pytest.raises(RequestDataTooBig):
-        submitted(photo=sent(content))
+        submitted(photos=[sent(content)])
 
     settings.PHOTO_MAX_BYTES = len(content)
-    assert submitted(photo=sent(content)).photo
+    assert submitted(photos=[sent(content)]).photos.get().image
 
 
 # --- handling -----------------------------------------------------------------------------
 
 
 def test_a_verified_report_earns_its_categorys_reward_once(submitted, wang, zhao, li, lake):
-    report = reports.accept(report=submitted(), handler=zhao)
+    report = handling.accept(report=submitted(), handler=zhao)
     assert (report.status, report.accepted_at is not None) == ("accepted", True)
 
-    closed, award = reports.close_verified(report=report, handler=zhao, answer="已换新井盖")
-    again, same = reports.close_verified(report=report, handler=li, answer="别的")
+    closed, award = handling.close(report=report, handler=zhao, answer="已换新井盖")
+    again, same = handling.close(report=report, handler=li, answer="别的")
 
-    assert (closed.status, closed.closed_by, closed.answer) == ("verified", zhao, "已换新井盖")
+    assert (closed.status, closed.closed_by, closed.answer) == ("closed", zhao, "已换新井盖")
     assert (again.closed_by, again.closed_at, again.answer) == (
         zhao,
         closed.closed_at,
@@ -260,9 +261,9 @@ def test_a_verified_report_earns_its_categorys_reward_once(submitted, wang, zhao
 
 def test_a_rejected_report_earns_nothing(submitted, wang, zhao, li, lake):
     report = submitted()
-    closed = reports.close_rejected(report=report, handler=zhao, answer="现场没有问题")
+    closed = handling.reject(report=report, handler=zhao, answer="现场没有问题")
 
-    again = reports.close_rejected(report=report, handler=li, answer="别的")
+    again = handling.reject(report=report, handler=li, answer="别的")
 
     assert (closed.status, closed.closed_by, closed.answer) == ("rejected", zhao, "现场没有问题")
     assert (again.closed_by, again.answer) == (zhao, "现场没有问题")
@@ -270,27 +271,27 @@ def test_a_rejected_report_earns_nothing(submitted, wang, zhao, li, lake):
 
 
 def accept(report, handler):
-    return reports.accept(report=report, handler=handler)
+    return handling.accept(report=report, handler=handler)
 
 
 def verify(report, handler):
-    return reports.close_verified(report=report, handler=handler, answer="已处理")[0]
+    return handling.close(report=report, handler=handler, answer="已处理")[0]
 
 
 def reject(report, handler):
-    return reports.close_rejected(report=report, handler=handler, answer="不属实")
+    return handling.reject(report=report, handler=handler, answer="不属实")
 
 
 @pytest.mark.parametrize(
     ("before", "step", "after"),
     [
         ([], accept, "accepted"),
-        ([], verify, "verified"),
+        ([], verify, "closed"),
         ([], reject, "rejected"),
         ([accept], accept, "accepted"),
-        ([accept], verify, "verified"),
+        ([accept], verify, "closed"),
         ([accept], reject, "rejected"),
-        ([verify], verify, "verified"),
+        ([verify], verify, "closed"),
         ([reject], reject, "rejected"),
     ],
 )
@@ -329,10 +330,10 @@ def test_nobody_handles_a_report_of_their_own(submitted, wang, lake, step):
 
 
 def test_a_category_without_a_rule_is_not_closed_as_verified(submitted, zhao):
-    report = submitted(category=Report.Category.FACILITY)
+    report = submitted(category="facility")
 
     with pytest.raises(RuleMissing):
-        reports.close_verified(report=report, handler=zhao)
+        handling.close(report=report, handler=zhao)
 
     report.refresh_from_db()
     assert (report.status, report.closed_by) == ("submitted", None)
@@ -348,7 +349,7 @@ def test_a_category_without_a_rule_is_not_closed_as_verified(submitted, zhao):
 )
 def test_the_database_takes_no_report_for_closed_by_itself(submitted, zhao, change, constraint):
     submitted()
-    complete = {"status": "'verified'", "closed_at": "now()", "closed_by_id": f"'{zhao.pk}'"}
+    complete = {"status": "'closed'", "closed_at": "now()", "closed_by_id": f"'{zhao.pk}'"}
     changes = ", ".join(f"{name} = {value}" for name, value in (complete | change).items())
 
     with (
@@ -363,7 +364,7 @@ def test_the_database_takes_no_report_for_closed_by_itself(submitted, zhao, chan
 def test_ten_handlers_closing_one_report_make_one_award(submitted, wang, zhao, lake, at_once):
     report = submitted()
 
-    awards = at_once(10, lambda _: reports.close_verified(report=report, handler=zhao)[1].pk)
+    awards = at_once(10, lambda _: handling.close(report=report, handler=zhao)[1].pk)
 
     assert set(awards) == {Award.objects.get().pk}
     assert Transfer.objects.get().amount == points_of(wang, lake) == 20
@@ -373,16 +374,17 @@ def test_ten_handlers_closing_one_report_make_one_award(submitted, wang, zhao, l
 
 
 def test_disputes_and_calls_for_help_are_never_public(submitted, lake, hill, zhao):
-    made = {category: submitted(category=category) for category in Report.Category}
+    made = {category: submitted(category=category) for category in DEFAULTS}
     reject(made["dispute"], zhao)
     accept(made["assistance"], zhao)
 
     shown = list(selectors.public_reports(lake))
 
     assert [report.category for report in shown] == [
+        "suggestion",
         "hotline",
         "facility",
-        "dirty_corner",
+        "environment",
         "hazard",
     ]
     assert not selectors.public_reports(hill).exists()

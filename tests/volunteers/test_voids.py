@@ -20,7 +20,7 @@ from volunteers.attendance.services import hours, timesheets
 from volunteers.models import Attendance, Report, Volunteer
 from volunteers.people.services import people
 from volunteers.reports.errors import OwnReport, ReportStatusWrong
-from volunteers.reports.services import reports
+from volunteers.reports.services import handling, submitting
 
 SHIFT = ("2024-03-01 07:00", "2024-03-01 09:00")
 REASON = "不在现场"
@@ -43,8 +43,8 @@ def verified(served, wang, zhao):
 @pytest.fixture
 def closed(lake, wang, zhao):
     """王小明's report of 20 points, closed as verified by 赵社工."""
-    submitted = reports.submit(community=lake, reporter=wang, category="hazard", text="井盖松动")
-    return reports.close_verified(report=submitted, handler=zhao)[0]
+    submitted = submitting.submit(community=lake, reporter=wang, category="hazard", text="井盖松动")
+    return handling.close(report=submitted, handler=zhao)[0]
 
 
 def spend(lake, wang, points):
@@ -80,15 +80,16 @@ def test_voided_hours_are_taken_back_recorded_and_told(lake, wang, zhao, sun, ve
 
 
 def test_a_voided_report_is_taken_back_recorded_and_told(lake, wang, zhao, sun, closed):
-    voided = reports.void(report=closed, voider=sun, reason=REASON)
+    voided = handling.void(report=closed, voider=sun, reason=REASON)
 
     assert (voided.status, voided.voided_by, voided.reason) == ("voided", sun, REASON)
     assert voided.closed_by == zhao
     assert balance(lake, wang) == (0, 0)
     assert Void.objects.get().award.source == f"report:{closed.pk}"
     entry = AuditEntry.objects.get(action="report.void")
-    assert (entry.before, entry.after) == ({"status": "verified"}, {"status": "voided"})
-    notice = Notice.objects.get()
+    assert entry.before == {"status": "closed"}
+    assert entry.after == {"status": "voided", "at": voided.voided_at.isoformat()}
+    notice = Notice.objects.exclude(kind="report_closed").get()
     assert (notice.recipient, notice.kind) == (wang, "report_voided")
     assert list(Recomputation(lake)) == []
 
@@ -119,10 +120,10 @@ def test_the_notice_says_which_hours_and_why(verified, sun, language, title, bod
 
 def test_voiding_again_keeps_the_first_reason_and_moves_nothing(verified, closed, sun, zhao):
     hours.void(attendance=verified, voider=sun, reason=REASON)
-    reports.void(report=closed, voider=sun, reason=REASON)
+    handling.void(report=closed, voider=sun, reason=REASON)
 
     again = hours.void(attendance=verified, voider=sun, reason="又一次")
-    report = reports.void(report=closed, voider=sun, reason="又一次")
+    report = handling.void(report=closed, voider=sun, reason="又一次")
 
     assert (again.reason, report.reason) == (REASON, REASON)
     told = Notice.objects.filter(kind__endswith="_voided")
@@ -192,7 +193,7 @@ def test_who_verified_does_not_void(lake, verified, closed, zhao):
     with pytest.raises(errors.OwnVerification):
         hours.void(attendance=verified, voider=zhao, reason=REASON)
     with pytest.raises(errors.OwnVerification):
-        reports.void(report=closed, voider=zhao, reason=REASON)
+        handling.void(report=closed, voider=zhao, reason=REASON)
 
     assert not Void.objects.exists()
 
@@ -201,29 +202,29 @@ def test_nobody_voids_what_is_their_own(verified, closed, wang):
     with pytest.raises(errors.OwnHours):
         hours.void(attendance=verified, voider=wang, reason=REASON)
     with pytest.raises(OwnReport):
-        reports.void(report=closed, voider=wang, reason=REASON)
+        handling.void(report=closed, voider=wang, reason=REASON)
 
 
 def test_only_what_was_verified_is_voided(lake, wang, zhao, sun, served):
     rejected = hours.reject(attendance=served(wang, *SHIFT), verifier=zhao, reason=REASON)
-    submitted = reports.submit(community=lake, reporter=wang, category="hazard", text="井盖松动")
+    submitted = submitting.submit(community=lake, reporter=wang, category="hazard", text="井盖松动")
 
     with pytest.raises(errors.AttendanceStatusWrong) as refused:
         hours.void(attendance=rejected, voider=sun, reason=REASON)
     with pytest.raises(ReportStatusWrong):
-        reports.void(report=submitted, voider=sun, reason=REASON)
+        handling.void(report=submitted, voider=sun, reason=REASON)
 
     assert refused.value.facts == {"current_status": "rejected"}
 
 
 def test_what_was_voided_is_not_verified_again(verified, closed, sun, zhao):
     hours.void(attendance=verified, voider=sun, reason=REASON)
-    reports.void(report=closed, voider=sun, reason=REASON)
+    handling.void(report=closed, voider=sun, reason=REASON)
 
     with pytest.raises(errors.AttendanceStatusWrong):
         hours.verify(attendance=verified, verifier=zhao)
     with pytest.raises(ReportStatusWrong):
-        reports.close_verified(report=closed, handler=zhao)
+        handling.close(report=closed, handler=zhao)
 
 
 ATTENDANCE, REPORT = "volunteers_attendance", "volunteers_report"
@@ -264,7 +265,7 @@ def test_the_database_lets_verified_records_be_voided_by_another_and_no_more(
 @pytest.mark.parametrize("rows", [Attendance, Report])
 def test_what_was_voided_stays_but_for_its_reason(verified, closed, sun, rows):
     hours.void(attendance=verified, voider=sun, reason=REASON)
-    reports.void(report=closed, voider=sun, reason=REASON)
+    handling.void(report=closed, voider=sun, reason=REASON)
 
     for changes in ({"status": "verified"}, {"reason": "x"}, {"voided_at": verified.verified_at}):
         with pytest.raises(Exception, match="Cannot update"), transaction.atomic():
@@ -298,10 +299,10 @@ def reported_on_duty(lake, wang, zhao, patrol, served):
                 status=Attendance.Status.CHECKED_IN,
                 checked_in_at=patrol.starts_at,
             )
-        submitted = reports.submit(
+        submitted = submitting.submit(
             community=lake, reporter=wang, category="hazard", text="井盖松动"
         )
-        closed, award = reports.close_verified(report=submitted, handler=zhao)
+        closed, award = handling.close(report=submitted, handler=zhao)
         return attendance, closed, award
 
     return report
@@ -313,7 +314,7 @@ def test_a_report_made_during_an_activity_does_not_earn_as_well(lake, reported_o
     assert closed.made_during == attendance
     assert (award.amount, award.explanation["arithmetic"]) == (
         0,
-        {"earns_during_activity": False, "points": 0},
+        {"reward": 20, "earns_during_activity": False, "points": 0},
     )
     assert award.explanation["inputs"]["during"] == f"hours:{attendance.pk}"
     assert list(Recomputation(lake)) == []
@@ -331,7 +332,11 @@ def test_a_rule_may_say_that_it_earns_as_well(lake, reported_on_duty):
     _, _, award = reported_on_duty()
 
     assert award.amount == 20
-    assert award.explanation["arithmetic"] == {"earns_during_activity": True, "points": 20}
+    assert award.explanation["arithmetic"] == {
+        "reward": 20,
+        "earns_during_activity": True,
+        "points": 20,
+    }
     assert list(Recomputation(lake)) == []
 
 
@@ -362,8 +367,8 @@ def test_the_reports_of_a_day_share_one_cap(lake, wang, zhao):
     )
 
     def report():
-        seen = reports.submit(community=lake, reporter=wang, category="hazard", text="井盖松动")
-        return reports.close_verified(report=seen, handler=zhao)[1].amount
+        seen = submitting.submit(community=lake, reporter=wang, category="hazard", text="井盖松动")
+        return handling.close(report=seen, handler=zhao)[1].amount
 
     assert [report(), report(), report()] == [20, 10, 0]
     assert list(Recomputation(lake)) == []

@@ -10,10 +10,10 @@ from django.utils import timezone
 
 from backend.accounts.models import User
 from backend.audit import services as trail
+from backend.communities.selectors import auditors_and_managers
 from backend.notices import services as notices
 from backend.registries import checks
 from backend.registries.checks import Check
-from backend.verification import selectors
 from backend.verification.errors import FindingSignedOff
 from backend.verification.models import LONGEST_ROW, Finding, Verification
 
@@ -101,7 +101,7 @@ def tell(verification: Verification) -> None:
                     "verification": str(verification.pk),
                 },
             )
-            for person in selectors.told_of_findings(community)
+            for person in auditors_and_managers(community)
         ],
         due_at=timezone.now(),
     )

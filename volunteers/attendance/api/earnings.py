@@ -8,6 +8,7 @@ from rest_framework import serializers
 
 from backend.api.serializers import ReadSerializer
 from points.awards.selectors import award_of, points_by_source
+from points.kinds import Unit
 
 Record = TypeVar("Record", bound=Model)
 
@@ -15,7 +16,8 @@ Record = TypeVar("Record", bound=Model)
 class AwardSerializer(serializers.Serializer[Any]):
     """An award and its explanation: the rule, its version, the inputs and the arithmetic."""
 
-    points = serializers.IntegerField(source="amount", read_only=True)
+    unit = serializers.ChoiceField(choices=Unit.choices, read_only=True)
+    amount = serializers.IntegerField(read_only=True)
     explanation = serializers.DictField(read_only=True)
 
 

@@ -1,111 +1,176 @@
 """Reports: submitted by volunteers, handled by staff, followed by the public."""
 
+from collections import defaultdict
+from datetime import date
 from typing import Any
+from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Now
 from django.http import FileResponse
-from django.utils.translation import gettext_lazy as _
+from django.shortcuts import get_object_or_404
 from django_filters import rest_framework as filters
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.permissions import AllowAny, IsAuthenticatedOrReadOnly
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from backend.accounts.api.serializers import PersonSerializer
+from backend import days
+from backend.accounts.api.serializers import ColleagueSerializer, PersonSerializer
 from backend.accounts.models import User
 from backend.api.callers import signed_in
 from backend.api.fields import CharField, TextField
-from backend.api.filters import CharFilter, PeriodFilter, PersonFilter, TextFilter
-from backend.api.parsers import JSONParser, PhotoFormParser
+from backend.api.filters import (
+    BooleanFilter,
+    CharFilter,
+    DayFilter,
+    PeriodFilter,
+    PersonFilter,
+    TextFilter,
+)
+from backend.api.parsers import JSONParser, PhotoFormParser, read_json
 from backend.api.permissions import SecondFactorToWrite
 from backend.api.renderers import JPEGRenderer
 from backend.api.serializers import ReadSerializer
 from backend.api.views import ListView, OpenView, below, seen, writes
-from backend.communities.api.serializers import CommunityInBriefSerializer, ReasonSerializer
+from backend.communities.api.serializers import CommunityInBriefSerializer
 from backend.communities.api.shown import tenant
 from backend.communities.models import Community, CoordType
+from points.kinds import Unit
 from volunteers.attendance.api.earnings import AwardedSerializer, EarningSerializer
 from volunteers.people.selectors import estate_in
 from volunteers.reports import selectors
-from volunteers.reports.models import Report
-from volunteers.reports.services import reports
-
-PUBLIC_DECIMALS = 2  # of a degree: about one kilometre
+from volunteers.reports.api.public import (
+    ConfirmationsField,
+    ProgressSerializer,
+    PublicReportSerializer,
+)
+from volunteers.reports.models.categories import Colour
+from volunteers.reports.models.photos import ReportPhoto
+from volunteers.reports.models.reports import Report, Source
+from volunteers.reports.near import near_report
+from volunteers.reports.reward_states import Reward, RewardState, rewards_of
+from volunteers.reports.services import correcting, reading, submitting
 
 
 # --- shapes -----------------------------------------------------------------------------------
-class RoundedField(serializers.FloatField):
-    """A coordinate rounded to about a kilometre; null if none was given or it is too old."""
-
-    def __init__(self) -> None:
-        super().__init__(read_only=True, allow_null=True, help_text="Rounded to about a kilometre.")
-
-    def to_representation(self, value: float) -> Any:
-        return round(value, PUBLIC_DECIMALS)
-
-
-class PublicReportSerializer(ReadSerializer[Report]):
-    """A report as the public sees it: its progress and its rough location.
-
-    ``text`` and ``place`` come from the reporter and may name a person or a door, so neither is
-    public, nor is the photo. ``answer`` is written by staff for the public.
-    """
-
-    latitude = RoundedField()
-    longitude = RoundedField()
+class PhotoSerializer(ReadSerializer[ReportPhoto]):
+    """A photo of a report, shown at an address of its own."""
 
     class Meta:
-        model = Report
-        fields = (
-            "id",
-            "category",
-            "coord_type",
-            "status",
-            "submitted_at",
-            "accepted_at",
-            "closed_at",
-            "answer",
-        )
+        model = ReportPhoto
+        fields = ("id", "shows", "taken_in_at")
+
+
+class RewardSerializer(serializers.Serializer[Any]):
+    """The reward of a report for its reporter, and how far it has come."""
+
+    unit = serializers.ChoiceField(choices=Unit.choices, read_only=True)
+    amount = serializers.IntegerField(read_only=True)
+    state = serializers.ChoiceField(choices=RewardState.choices, read_only=True)
 
 
 class ReportSerializer(EarningSerializer[Report]):
     """A report as its reporter, staff and auditors see it. The photo has an address of its own.
 
-    The staff of its ``estate`` (or null) handle it as well. ``reason`` says why it was voided.
+    The staff of its ``estate`` (or null) handle it as well, and whom it is ``assigned_to``.
+    ``due_at`` is when its next step is due, null while no clock runs; an overdue step climbs to
+    ``escalated_to``. ``reason`` says why it was voided.
+    ``reporter`` is null if they are not a user: staff relayed it, or it was imported.
     """
 
     community = CommunityInBriefSerializer(read_only=True)
     estate = CommunityInBriefSerializer(read_only=True, allow_null=True)
-    reporter = PersonSerializer(read_only=True)
-    has_photo = serializers.BooleanField(source="photo", read_only=True)
+    reporter = PersonSerializer(read_only=True, allow_null=True)
+    assigned_to = ColleagueSerializer(read_only=True, allow_null=True)
+    photos = PhotoSerializer(many=True, read_only=True)
+    confirmations = ConfirmationsField()
+    reward = serializers.SerializerMethodField(help_text="Null until the report is closed.")
 
     class Meta:
         model = Report
         fields = (
             *PublicReportSerializer.Meta.fields,
-            *("text", "place", "latitude", "longitude", "voided_at", "reason"),
+            *("source", "colour", "text", "answers", "place", "latitude", "longitude"),
+            *(
+                "is_screened",
+                "voided_at",
+                "reason",
+                "made_safe_at",
+                "fixed_at",
+                "reopened_at",
+                "due_at",
+            ),
+            *("escalated_to", "duplicate_of_id"),
         )
 
     @classmethod
+    def context_of(cls, *records: Any) -> dict[str, Any]:
+        of_community: dict[UUID, list[Report]] = defaultdict(list)
+        decided = [report for report in records if report.closed_at or report.reopened_at]
+        for report in decided:
+            of_community[report.community_id].append(report)
+        rewards: dict[UUID, Reward] = {}
+        for community_id, reports in of_community.items():
+            rewards |= rewards_of(community_id, reports)
+        return super().context_of(*decided) | {
+            "rewards": rewards,
+            "confirmations": selectors.confirmation_counts(*records),
+        }
+
+    @extend_schema_field(RewardSerializer(allow_null=True))
+    def get_reward(self, report: Report) -> object:
+        reward = self.context["rewards"].get(report.pk)
+        return reward and RewardSerializer(reward).data
+
+    @classmethod
     def shown_to(cls, reader: User, *shown: Report) -> None:
-        reports.note_reading(reader=reader, reports=shown)
+        reading.note_reading(reader=reader, reports=shown)
+
+
+class SubmittedReportSerializer(ReportSerializer):
+    """A report that was just made; ``near`` are open ones of its category, nearest first."""
+
+    near = serializers.SerializerMethodField()
+
+    @classmethod
+    def context_of(cls, *reports: Report) -> dict[str, Any]:
+        return {"confirmations": {}, "rewards": {}, "points": {}}  # none has any yet
+
+    def get_near(self, report: Report) -> list[UUID]:
+        return list(near_report(report))
 
 
 class ClosedReportSerializer(AwardedSerializer[Report], ReportSerializer):
-    """A closed report with the award that it has just earned; null if it was rejected."""
+    """A report that was just moved on, with its award; null if it has earned none."""
+
+
+@extend_schema_field(OpenApiTypes.OBJECT)
+class AnswersField(serializers.Field[Any, Any, Any, Any]):
+    """Answers by the codes of their questions: an object, or in a form its JSON.
+
+    The service compares each with its question.
+    """
+
+    def to_internal_value(self, data: Any) -> Any:
+        return read_json(data.encode()) if isinstance(data, str) else data
 
 
 class SubmitReportSerializer(serializers.Serializer[Any]):
-    """A new report. Coordinates, both or neither, are kept only with the consent ``location``."""
+    """A new report. Coordinates, both or neither, are kept only with the consent ``location``.
 
-    category = serializers.ChoiceField(choices=Report.Category.choices)
+    ``answers`` are those to the category's questions, by their codes.
+    """
+
+    category = serializers.SlugField(max_length=40, help_text="Code of a category.")
     text = TextField(max_length=1000)
     place = CharField(max_length=120, required=False, allow_blank=True)
     latitude = serializers.FloatField(min_value=-90, max_value=90, required=False)
     longitude = serializers.FloatField(min_value=-180, max_value=180, required=False)
     coord_type = serializers.ChoiceField(choices=CoordType.choices, required=False)
+    answers = AnswersField(required=False)
     estate_id = serializers.UUIDField(
         required=False, allow_null=True, help_text="The reporter's own estate, if left out or null."
     )
@@ -120,37 +185,52 @@ class SubmitReportSerializer(serializers.Serializer[Any]):
 
 
 class SubmitReportFormSerializer(SubmitReportSerializer):
-    """A new report with a photo, which JSON cannot carry."""
+    """A new report with photos, which JSON cannot carry."""
 
-    photo = serializers.FileField(required=False, help_text="A JPEG, PNG or WebP image.")
+    photos = serializers.ListField(
+        child=serializers.FileField(),
+        required=False,
+        help_text="JPEG, PNG or WebP images, nine at most.",
+    )
 
 
-class CloseReportSerializer(serializers.Serializer[Any]):
-    """The closing of a report. ``answer`` is public; a rejection needs one."""
+class CorrectReportSerializer(SubmitReportSerializer):
+    """Fields that are left out stay as they are; coordinates come together."""
 
-    outcome = serializers.ChoiceField(choices=[Report.Status.VERIFIED, Report.Status.REJECTED])
-    answer = TextField(max_length=500, allow_blank=True, default="")
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if attrs["outcome"] == Report.Status.REJECTED and not attrs["answer"]:
-            raise serializers.ValidationError(
-                {"answer": [_("Say why the report is rejected.")]}, code="required"
-            )
-        return attrs
+    estate_id = serializers.UUIDField(required=False)
 
 
 class ReportFilter(PeriodFilter):
     moment = "submitted_at"
     status = filters.ChoiceFilter(choices=Report.Status.choices)
-    category = filters.ChoiceFilter(choices=Report.Category.choices)
+    category = CharFilter(help_text="A category's code.")
     estate = CharFilter(field_name="estate__code", help_text="An estate's code.")
     person = PersonFilter("reporter")
+    colour = filters.ChoiceFilter(choices=Colour.choices)
+    source = filters.ChoiceFilter(choices=Source.choices)
+    assigned_to = PersonFilter("assigned_to", help_text="The id of whom it is assigned to.")
+    due_before = DayFilter(
+        method="due", help_text="Open ones, a step of which is due before this day there."
+    )
+    is_overdue = BooleanFilter(method="overdue", label="Whether a step of it is overdue.")
     text = TextFilter(
         "text", "place", "reporter__name", help_text="Part of text, place or the reporter's name."
     )
 
+    def due(self, found: QuerySet[Report], name: str, day: date) -> QuerySet[Report]:
+        return found.filter(status__in=Report.OPEN, due_at__lt=days.first_moment(day))
+
+    def overdue(self, found: QuerySet[Report], name: str, is_it: bool) -> QuerySet[Report]:
+        late = Q(status__in=Report.OPEN, due_at__lt=Now())
+        return found.filter(late) if is_it else found.exclude(late)
+
 
 # --- everybody --------------------------------------------------------------------------------
+class PublicReportFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter is untyped
+    status = filters.ChoiceFilter(choices=Report.Status.choices)
+    category = CharFilter(help_text="A category's code.")
+
+
 class CommunityReportsView(ListView[Report]):
     """List a community's reports and their progress: ``GET /api/v1/communities/{code}/reports``.
 
@@ -159,7 +239,8 @@ class CommunityReportsView(ListView[Report]):
 
     permission_classes = (IsAuthenticatedOrReadOnly, SecondFactorToWrite)
     parser_classes = (JSONParser, PhotoFormParser)
-    serializer_class = PublicReportSerializer
+    serializer_class = ProgressSerializer
+    filterset_class = PublicReportFilter
     finds = below(tenant, selectors.public_reports)
 
     @extend_schema(
@@ -169,7 +250,7 @@ class CommunityReportsView(ListView[Report]):
         }
     )
     @writes(
-        ReportSerializer,
+        SubmittedReportSerializer,
         tenant,
         body=SubmitReportFormSerializer,
         shows=seen(selectors.reports_of),
@@ -179,20 +260,22 @@ class CommunityReportsView(ListView[Report]):
     def post(self, user: User, community: Community, **facts: Any) -> Report:
         """Report something seen in the community: ``POST /api/v1/communities/{code}/reports``.
 
-        For its volunteers, as JSON or, with a photo, as a form. ``photo_too_large`` tells how many
-        ``megapixels`` a photo of that ``format`` may have; ``body_too_large`` is about bytes. After
-        ``photos_busy`` send it again.
+        For its volunteers, as JSON or, with up to nine ``photos``, as a form.
+        ``photo_too_large`` tells how many ``megapixels`` a photo of that ``format`` may have,
+        ``photo_format_unsupported`` a ``format`` that is not taken; ``body_too_large`` is about the
+        bytes of all. If one photo is refused, there is no report. After ``photos_busy`` send it
+        again.
         """
         if estate_id := facts.pop("estate_id", None):
             facts["estate"] = estate_in(community, estate_id)
-        return reports.submit(community=community, reporter=user, **facts)
+        return submitting.submit(community=community, reporter=user, **facts)
 
 
 class PublicReportView(OpenView[Report]):
     """Show a report's progress: ``GET /api/v1/communities/{code}/reports/{report_id}``. Public."""
 
     permission_classes = (AllowAny,)
-    serializer_class = PublicReportSerializer
+    serializer_class = ProgressSerializer
     finds = below(tenant, selectors.public_reports, "report_id")
 
 
@@ -217,65 +300,45 @@ class ReportView(OpenView[Report]):
     serializer_class = ReportSerializer
     finds = seen(selectors.reports_seen_by, "report_id")
 
+    @writes(
+        ReportSerializer,
+        seen(selectors.reports_of, "report_id"),
+        body=CorrectReportSerializer,
+        edits=True,
+    )
+    def patch(self, user: User, report: Report, **changes: Any) -> Report:
+        """Correct my report until it is accepted: ``PATCH /api/v1/reports/{report_id}``.
 
-def _with_photo(user: User) -> QuerySet[Report]:
-    return selectors.reports_seen_by(user).exclude(photo="")
+        With another ``category`` come the ``answers`` to its questions.
+        """
+        if estate_id := changes.pop("estate_id", None):
+            changes["estate"] = estate_in(report.community, estate_id)
+        return correcting.correct(report=report, reporter=user, changes=changes)
 
 
 class PhotoView(APIView):
-    """Show a report's photo to its reporter and staff: ``GET /api/v1/reports/{report_id}/photo``.
+    """Show a report's photo: ``GET /api/v1/reports/{report_id}/photos/{photo_id}``.
 
-    Shared caches must not keep it.
+    For its reporter and staff; shared caches must not keep it.
     """
 
     renderer_classes = (JPEGRenderer,)
+    size = "image"
 
     @extend_schema(responses={(200, JPEGRenderer.media_type): OpenApiTypes.BINARY})
     def get(self, request: Request, **named: Any) -> FileResponse:
-        report: Any = seen(_with_photo, "report_id")(request, **named)
-        reports.note_reading(reader=signed_in(request), reports=[report])
+        report: Any = seen(selectors.reports_seen_by, "report_id")(request, **named)
+        photo = get_object_or_404(report.photos.exclude(image=""), pk=named["photo_id"])
+        file = getattr(photo, self.size)
+        reading.note_reading(reader=signed_in(request), reports=[report])
         return FileResponse(
-            report.photo.open(),
+            file.open(),
             content_type=JPEGRenderer.media_type,
             headers={"Cache-Control": "private, max-age=3600", "X-Content-Type-Options": "nosniff"},
         )
 
 
-HANDLED = seen(selectors.reports_handled_by, "report_id")
+class ThumbnailView(PhotoView):
+    """Show it small: ``GET /api/v1/reports/{report_id}/photos/{photo_id}/thumbnail``."""
 
-
-class AcceptView(APIView):
-    """Accept a report: ``POST /api/v1/reports/{report_id}/accept``.
-
-    For staff and managers. Idempotent.
-    """
-
-    @writes(ReportSerializer, HANDLED)
-    def post(self, user: User, report: Report) -> Report:
-        return reports.accept(report=report, handler=user)
-
-
-class CloseView(APIView):
-    """Close a report, so that it may earn: ``POST /api/v1/reports/{report_id}/close``.
-
-    For staff and managers. Idempotent: returns the first award.
-    """
-
-    @writes(ClosedReportSerializer, HANDLED, body=CloseReportSerializer, needs_key=True)
-    def post(self, user: User, report: Report, outcome: str, answer: str) -> Report:
-        if outcome == Report.Status.REJECTED:
-            return reports.close_rejected(report=report, handler=user, answer=answer)
-        closed, _award = reports.close_verified(report=report, handler=user, answer=answer)
-        return closed
-
-
-class VoidView(APIView):
-    """Void a verified report, with a reason: ``POST /api/v1/reports/{report_id}/void``.
-
-    For staff other than who verified it. Takes back what it earned; what was spent of it is repaid
-    by what the reporter earns next, who gets a notice. Idempotent: keeps the first reason.
-    """
-
-    @writes(ReportSerializer, HANDLED, body=ReasonSerializer, needs_key=True)
-    def post(self, user: User, report: Report, **facts: Any) -> Report:
-        return reports.void(report=report, voider=user, **facts)
+    size = "thumbnail"
