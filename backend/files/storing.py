@@ -5,10 +5,13 @@ import tempfile
 import weakref
 from collections.abc import Callable
 from typing import IO
+from uuid import uuid4
 
 from django.core.files import File
+from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import transaction
+from django.db.models.fields.files import FieldFile
 
 
 def store(name: str, write: Callable[[IO[bytes]], object]) -> tuple[int, str]:
@@ -25,6 +28,12 @@ def store(name: str, write: Callable[[IO[bytes]], object]) -> tuple[int, str]:
         default_storage.delete(name)
         default_storage.save(name, File(file))
     return size, digest
+
+
+def keep(file: FieldFile, jpeg: "ContentFile[bytes]") -> None:
+    """Store a picture under a name that tells nothing, unless the transaction is rolled back."""
+    file.save(f"{uuid4().hex}.jpg", jpeg, save=False)
+    discard_unless_committed(str(file.name))
 
 
 def discard_unless_committed(name: str) -> None:

@@ -145,6 +145,17 @@ def test_a_photo_is_kept_without_exif_and_shown_to_walker_and_staff(
     assert logged_in(li).get(address).status_code == 404
 
 
+def test_a_photo_goes_with_its_transaction(walk):
+    with transaction.atomic():
+        patrolling.add_photo(patrol=walk, photo=picture())
+        name = PatrolPhoto.objects.get().image.name
+        assert default_storage.exists(name)
+        transaction.set_rollback(True)
+
+    assert not PatrolPhoto.objects.exists()
+    assert not default_storage.exists(name)
+
+
 def test_ten_photos_and_what_is_no_photo_are_refused(walk, monkeypatch):
     with pytest.raises(PhotoInvalid):
         patrolling.add_photo(patrol=walk, photo=SimpleUploadedFile("a.jpg", b"<svg/>"))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError, transaction
@@ -15,6 +15,7 @@ from backend.audit import services as trail
 from backend.communities.errors import NotAVolunteerHere
 from backend.communities.models import Community
 from backend.communities.selectors import HANDLES, communities_where
+from backend.files import storing
 from backend.files.pictures import without_exif
 from backend.sql import constraint_of
 from volunteers.attendance.selectors import attendance_during
@@ -158,6 +159,6 @@ def add_photo(*, patrol: Patrol, photo: "UploadedFile[Any]") -> Patrol:
         if patrol.photos.count() >= PHOTOS_AT_MOST:
             raise errors.PatrolPhotosFull(at_most=PHOTOS_AT_MOST)
         taken = PatrolPhoto(community=patrol.community, patrol=patrol)
-        taken.image.save(f"{uuid4().hex}.jpg", jpeg, save=False)
+        storing.keep(taken.image, jpeg)
         taken.save(force_insert=True)
     return patrol

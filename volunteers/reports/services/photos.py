@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from typing import Any
-from uuid import uuid4
 
 from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import UploadedFile
@@ -41,8 +40,7 @@ def attach(
     for image, thumbnail in jpegs:
         photo = ReportPhoto(community=report.community, report=report, sent_by=sent_by, shows=shows)
         for file, jpeg in ((photo.image, image), (photo.thumbnail, thumbnail)):
-            file.save(f"{uuid4().hex}.jpg", jpeg, save=False)
-            storing.discard_unless_committed(str(file.name))
+            storing.keep(file, jpeg)
         made.append(photo)
     if made:
         ReportPhoto.objects.bulk_create(made)
