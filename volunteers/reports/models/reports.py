@@ -129,7 +129,6 @@ class Report(TenantModel):
         VOIDED = "voided"
 
     OPEN: ClassVar = moves.OPEN
-    DECIDED: ClassVar = (Status.CLOSED, Status.REJECTED, Status.DUPLICATE, Status.NOT_OURS)
     ENDED: ClassVar = moves.ENDED
 
     estate = models.ForeignKey(

@@ -114,13 +114,10 @@ def _decide(report: Report) -> None:
     found = rules_for(community, "report", [(code, day) for code in codes])
     own = [code for code in codes if (code, day) in found]
     ruled_as = next((code for code in own if found[code, day].rule.category == code), codes[0])
-    made_during = None
-    if report.reporter_id:
-        made_during = rounds.made_during(report)
     report.save_with(
         ruled_as=ruled_as,
         reporter_group=group_of(report),
-        made_during=made_during,
+        made_during=rounds.made_during(report),
     )
     version = found.get((ruled_as, day))
     rule = rules.of(version) if version else None
