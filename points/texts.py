@@ -2,10 +2,10 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from backend.notices.texts import register
+from backend.notices.kinds import Kind, register
 
 register(
-    points_expiring=(
+    points_expiring=Kind(
         _("Your points are about to expire"),
         _("%(community)s: %(points)s points can be spent until %(expires_on)s, then they expire."),
     ),

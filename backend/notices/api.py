@@ -14,7 +14,7 @@ from backend.api.views import ListView, OpenView, seen, writes
 from backend.notices import selectors
 from backend.notices import services as notices
 from backend.notices.models import Notice
-from backend.notices.texts import words
+from backend.notices.words import words
 
 
 class NoticeSerializer(ReadSerializer[Notice]):

@@ -1,26 +1,37 @@
-"""Notices owed to people: a row first, delivered later by a worker."""
+"""Notices owed to people, and the messages by which they go beyond the inbox."""
 
 from typing import ClassVar
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 from backend.communities.models import TenantModel
 from backend.outbox.models import Owed, owed_indexes, owed_or_given_up
-from backend.tables import PersonKey
+from backend.tables import PersonKey, TenantForeignKey
+
+
+class Channel(models.TextChoices):
+    """A way by which a notice goes to a person beside their inbox, which has every notice."""
+
+    WECHAT = "wechat", _("WeChat")
+    EMAIL = "email", _("E-mail")
+    SMS = "sms", _("SMS")
 
 
 class Notice(TenantModel, Owed):
     """A notice that one person is owed once, from ``due_at`` on and not after ``stale_at``.
 
     A delivered notice stands in the in-app inbox. Its words are made from ``kind`` and ``facts``
-    when it is read, in the reader's language (texts.py).
+    when it is read, in the reader's language (kinds.py).
     """
 
     key = models.CharField(max_length=100)  # the event's; one key tells once
     recipient = PersonKey()
     kind = models.SlugField(db_index=False)
     facts = models.JSONField(default=dict)
+    target_id = models.UUIDField(null=True)  # of what a tap opens; the kind says what that is
     due_at = models.DateTimeField()
     stale_at = models.DateTimeField(null=True)  # telling it later would only confuse
     created_at = models.DateTimeField(auto_now_add=True)
@@ -44,3 +55,33 @@ class Notice(TenantModel, Owed):
 
     def __str__(self) -> str:
         return self.key
+
+
+class Message(TenantModel, Owed):
+    """A delivered notice on its way by one channel beside the inbox.
+
+    It is sent, or skipped for ``reason`` (nobody can be reached after all), or given up.
+    """
+
+    notice = TenantForeignKey(Notice, models.CASCADE, related_name="messages")
+    channel = models.CharField(max_length=10, choices=Channel)
+    language = models.CharField(max_length=10)  # of its words
+    created_at = models.DateTimeField(db_default=Now())
+    sent_at = models.DateTimeField(null=True)
+    skipped_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                name="message_once_a_channel", fields=["community", "notice", "channel"]
+            ),
+            models.CheckConstraint(
+                name="message_sent_or_skipped",
+                condition=Q(sent_at__isnull=True) | Q(skipped_at__isnull=True),
+            ),
+            owed_or_given_up("message"),
+        ]
+        indexes: ClassVar = owed_indexes("message", "community", "channel")
+
+    def __str__(self) -> str:
+        return f"{self.notice_id} by {self.channel}"

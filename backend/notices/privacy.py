@@ -3,7 +3,7 @@
 from django.utils.translation import gettext_lazy as _
 
 from backend.notices.models import Notice
-from backend.notices.texts import words
+from backend.notices.words import words
 from backend.privacy import held
 
 

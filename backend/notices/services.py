@@ -27,6 +27,7 @@ def owe(
     kind: str,
     facts: dict[str, Any],
     due_at: datetime,
+    target_id: UUID | None = None,
     stale_at: datetime | None = None,
 ) -> None:
     """Owe ``recipient`` a notice from ``due_at`` on.
@@ -34,7 +35,13 @@ def owe(
     One ``key`` is delivered once. Until then a second call replaces the facts and dates, also if it
     was withdrawn; after delivery it changes nothing.
     """
-    told = {"facts": facts, "due_at": due_at, "next_at": due_at, "stale_at": stale_at}
+    told = {
+        "facts": facts,
+        "target_id": target_id,
+        "due_at": due_at,
+        "next_at": due_at,
+        "stale_at": stale_at,
+    }
     with transaction.atomic():
         notice, made = Notice.objects.get_or_create(
             community=community,
@@ -55,6 +62,7 @@ class Owed:
     key: str
     recipient_id: UUID
     facts: dict[str, Any]
+    target_id: UUID | None = None  # of what a tap opens
 
 
 def owe_many(
@@ -79,6 +87,7 @@ def owe_many(
                     recipient_id=one.recipient_id,
                     kind=kind,
                     facts=one.facts,
+                    target_id=one.target_id,
                     due_at=due_at,
                     next_at=due_at,
                     stale_at=stale_at,

@@ -2,22 +2,22 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from backend.notices.texts import register
+from backend.notices.kinds import Kind, register
 
 register(
-    payout_waiting=(
+    payout_waiting=Kind(
         _("Confirm your money in WeChat"),
         _("%(community)s sends you %(yuan)s yuan. Not confirmed within a day, it goes back."),
     ),
-    payout_failed=(
+    payout_failed=Kind(
         _("A payout failed"),
         _("%(title)s: %(reason)s. It is still to be paid."),
     ),
-    payout_differs=(
+    payout_differs=Kind(
         _("A payout differs from WeChat's record"),
         _("%(title)s: %(difference)s. Compare it with the merchant platform."),
     ),
-    payout_unclear=(
+    payout_unclear=Kind(
         _("A payout needs you"),
         _(
             "%(title)s: WeChat has not told for an hour how it ended (%(reason)s). Look it up at"

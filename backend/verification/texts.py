@@ -2,10 +2,10 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from backend.notices.texts import register
+from backend.notices.kinds import Kind, register
 
 register(
-    findings=(
+    findings=Kind(
         _("A verification has found something new"),
         _(
             "%(community)s: %(count)s new findings. Please look at each, and sign it off with what"

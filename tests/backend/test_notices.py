@@ -12,7 +12,7 @@ from backend.notices import selectors
 from backend.notices import services as notices
 from backend.notices.errors import NoticeUnknown
 from backend.notices.models import Notice
-from backend.notices.texts import words
+from backend.notices.words import words
 from backend.outbox import kinds
 from backend.outbox import services as outbox
 from backend.outbox.tasks import sweep_outbox
@@ -206,5 +206,5 @@ def test_a_kind_without_words_is_a_bug(owe):
     notice = owe("k")
     notice.kind = "unheard_of"
 
-    with pytest.raises(ValueError, match="unheard_of"):
+    with pytest.raises(KeyError, match="unheard_of"):
         words(notice)

@@ -18,7 +18,7 @@ from backend.audit import services as trail
 from backend.audit.models import AuditEntry
 from backend.errors import Forbidden
 from backend.notices.models import Notice
-from backend.notices.texts import words
+from backend.notices.words import words
 from backend.outbox import services as outbox
 from backend.outbox.tasks import sweep_outbox
 from backend.payouts import selectors, subjects

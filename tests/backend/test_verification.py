@@ -18,7 +18,7 @@ from backend.celery import app
 from backend.communities.models import Community, Role
 from backend.communities.services import places, roles
 from backend.notices.models import Notice
-from backend.notices.texts import words
+from backend.notices.words import words
 from backend.outbox import kinds
 from backend.outbox import services as outbox
 from backend.registries import checks

@@ -10,7 +10,7 @@ from backend.communities.models import Role
 from backend.communities.services import roles
 from backend.ids import new_id
 from backend.notices.models import Notice
-from backend.notices.texts import words
+from backend.notices.words import words
 from merchants.catalogue.errors import OfferNotPriced
 from merchants.catalogue.services import offers as catalogue
 from merchants.catalogue.services import terms as terms_of_day

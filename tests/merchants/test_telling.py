@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone, translation
 
 from backend.notices.models import Notice
-from backend.notices.texts import words
+from backend.notices.words import words
 from backend.outbox import services as outbox
 from backend.webhooks import services as webhooks
 from backend.webhooks.models import Delivery, Endpoint

@@ -16,7 +16,7 @@ from backend.communities.services import places
 from backend.ids import new_id
 from backend.notices import services as notices
 from backend.notices.models import Notice
-from backend.notices.texts import words
+from backend.notices.words import words
 from backend.top.scenarios import demo
 from points.expiry import selectors as expiry_selectors
 from points.expiry import services as expiry

@@ -9,7 +9,7 @@ from backend.accounts import ages
 from backend.audit.models import AuditEntry
 from backend.communities.services import places
 from backend.notices.models import Notice
-from backend.notices.texts import words
+from backend.notices.words import words
 from tests.cast import tell
 from volunteers.activities import services as activities
 from volunteers.activities.errors import ShiftCancelled, ShiftOver

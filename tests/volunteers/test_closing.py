@@ -7,7 +7,7 @@ from django.db import connection
 from django.utils import timezone, translation
 
 from backend.notices.models import Notice
-from backend.notices.texts import words
+from backend.notices.words import words
 from tests.cast import tell
 from volunteers.activities import services as activities
 from volunteers.attendance import errors, tasks

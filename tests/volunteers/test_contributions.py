@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from backend.communities.errors import PersonUnknown
 from backend.notices.models import Notice
-from backend.notices.texts import words
+from backend.notices.words import words
 from backend.privacy.services import erasure
 from volunteers.models import Contribution
 from volunteers.reports import errors

@@ -11,7 +11,7 @@ from backend.communities.errors import NotAVolunteerHere
 from backend.communities.models import Community, Role
 from backend.communities.services import places, roles
 from backend.notices.models import Notice
-from backend.notices.texts import words
+from backend.notices.words import words
 from backend.privacy import held
 from backend.registries import checks
 from points.ledger.selectors import wallet_of

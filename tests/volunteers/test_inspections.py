@@ -14,7 +14,7 @@ from backend.events.errors import SeriesUnknown
 from backend.events.recurrence import Recurrence
 from backend.events.services import series as events
 from backend.notices.models import Notice
-from backend.notices.texts import words
+from backend.notices.words import words
 from volunteers.models import Inspection, Report
 from volunteers.people.services import people
 from volunteers.reports import errors

@@ -13,7 +13,7 @@ from backend.communities.models import Membership
 from backend.communities.selectors import communities_known_to, communities_of
 from backend.communities.services import places
 from backend.notices.models import Notice
-from backend.notices.texts import words
+from backend.notices.words import words
 from points.rules.services import minutes_between
 from volunteers.activities import services as activities
 from volunteers.attendance.services import hours, presence, sign_ups

@@ -8,7 +8,7 @@ from django.utils import timezone, translation
 
 from backend.audit.models import AuditEntry
 from backend.notices.models import Notice
-from backend.notices.texts import words
+from backend.notices.words import words
 from points.models import Rule
 from points.rules import services as rules
 from tests.cast import tell

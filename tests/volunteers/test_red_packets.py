@@ -14,7 +14,7 @@ from backend.audit.models import AuditEntry
 from backend.communities.models import Role
 from backend.communities.services import places, roles
 from backend.notices.models import Notice
-from backend.notices.texts import words
+from backend.notices.words import words
 from backend.outbox import services as outbox
 from backend.outbox.tasks import sweep_outbox
 from backend.payouts import services as payouts

@@ -12,7 +12,7 @@ from backend.communities.models import Role
 from backend.communities.services import roles
 from backend.ids import new_id
 from backend.notices.models import Notice
-from backend.notices.texts import words
+from backend.notices.words import words
 from volunteers.models import Confirmation, Report, ReportPolicy, Survey
 from volunteers.reports import errors, round_figures
 from volunteers.reports.services import surveying

@@ -18,7 +18,7 @@ from backend.communities.errors import NotAVolunteerHere
 from backend.communities.models import Role
 from backend.communities.services import places, roles
 from backend.notices.models import Notice
-from backend.notices.texts import words
+from backend.notices.words import words
 from volunteers.models import TeamMember, Volunteer
 from volunteers.people.services import people
 from volunteers.teams import errors, selectors, services

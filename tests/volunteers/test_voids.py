@@ -7,7 +7,7 @@ from backend.audit.models import AuditEntry
 from backend.communities.models import Role
 from backend.communities.services import roles
 from backend.notices.models import Notice
-from backend.notices.texts import words
+from backend.notices.words import words
 from points.awards import selectors as awards
 from points.awards.services.rederiving import Recomputation
 from points.kinds import AccountKind

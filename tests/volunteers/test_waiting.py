@@ -17,7 +17,7 @@ from backend.accounts import ages
 from backend.accounts import selectors as accounts
 from backend.accounts.services import guardians, profile
 from backend.notices.models import Notice
-from backend.notices.texts import words
+from backend.notices.words import words
 from volunteers.activities import services as activities
 from volunteers.activities.errors import ShiftCancelled, ShiftOver
 from volunteers.attendance import errors, selectors
