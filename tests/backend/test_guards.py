@@ -205,11 +205,13 @@ def test_each_constraint_that_says_something_else_is_named(contype, instead):
         for one in our_constraints(contype)
         if contype != "u" or "UNIQUE (community_id, " in one[2] or "DISTINCT (comm" in one[2]
     ]
-    for table, name, definition in constraints:
-        do(
+    do(
+        *(
             f'ALTER TABLE {table} DROP CONSTRAINT "{name}",'
             f' ADD CONSTRAINT "{name}" {instead.format(definition)}'
+            for table, name, definition in constraints
         )
+    )
 
     found = find()
 
@@ -383,10 +385,15 @@ def test_a_view_in_the_place_of_a_table_and_a_table_that_is_gone_are_found():
 def test_each_function_that_was_replaced_or_dropped_is_named():
     names = sorted(guards._functions())
     assert {"points_post", "merchants_redeem", "_pgtrigger_should_ignore", "uuid7"} <= set(names)
-    for definition, body in ask(
+    standing = ask(
         "SELECT pg_get_functiondef(oid), prosrc FROM pg_proc WHERE proname = ANY(%s)", names
-    ):
-        do(definition.replace(body, body.replace("SELECT", "SELECT ALL", 1) + " "))
+    )
+    do(
+        *(
+            definition.replace(body, body.replace("SELECT", "SELECT ALL", 1) + " ")
+            for definition, body in standing
+        )
+    )
     assert find() == {("", f"function {name}"): "it is not as declared" for name in names}
 
     do(*(f"DROP FUNCTION {name} CASCADE" for name in names))
