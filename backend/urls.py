@@ -13,7 +13,7 @@ from django.urls.resolvers import RoutePattern
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from backend.api import log_in
-from backend.api.documents import LabelListView, document, openapi
+from backend.api.documents import LabelListView, openapi, served
 from backend.api.health import healthz, readyz
 from backend.api.throttling import LogInThrottle, PublicThrottle, SessionThrottle, throttled
 
@@ -102,7 +102,7 @@ urlpatterns = [
     path("healthz", healthz),
     path("readyz", readyz),
     path("_allauth/", include((LOG_IN, "headless"))),
-    path("api/v1/schema", throttled(PublicThrottle)(document(openapi)), name="schema"),
+    path("api/v1/schema", throttled(PublicThrottle)(served(openapi)), name="schema"),
     path(
         "api/v1/docs",
         SpectacularSwaggerSplitView.as_view(template_name="pages/docs.html"),

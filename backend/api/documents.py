@@ -1,7 +1,9 @@
 """Documents that change only with a release: made once per process and language, then served."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from threading import Lock
 from typing import Any
 
@@ -19,23 +21,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from backend.api.labels import all_labels
+from backend.api.labels import SUFFIX, X_LABELS
 from backend.api.renderers import etag_of
 
 OPENAPI = "application/vnd.oai.openapi+json"
 CACHE_CONTROL = "public, max-age=3600"
-
-
-def openapi(request: HttpRequest) -> HttpResponse:
-    """Show our own OpenAPI document, complete for everybody: ``GET /api/v1/schema``."""
-    generator: Any = SchemaGenerator
-    schema = generator().get_schema(request=None, public=True)
-    content = OpenApiJsonRenderer().render(schema, renderer_context={})
-    return HttpResponse(
-        content,
-        content_type=OPENAPI,
-        headers={"Content-Disposition": 'inline; filename="Linli.json"'},
-    )
 
 
 @dataclass(frozen=True)
@@ -44,27 +34,31 @@ class _Made:
     headers: dict[str, str]
 
 
-def document(
-    view: Callable[[HttpRequest], HttpResponse],
-) -> Callable[[HttpRequest], HttpResponseBase]:
-    """Call ``view`` once for each language and serve its answer from then on, whatever the query.
+class Document:
+    """What ``make`` returns, made once for each language; whoever asks meanwhile waits for it."""
 
-    Requests meanwhile wait for the first. Answers ``If-None-Match`` with 304.
-    """
-    made: dict[str | None, _Made] = {}
-    making = Lock()
+    def __init__(self, make: Callable[[], HttpResponse]) -> None:
+        self._make = make
+        self._made: dict[str | None, _Made] = {}
+        self._making = Lock()
 
-    def kept(request: HttpRequest) -> _Made:
+    def made(self) -> _Made:
+        """Return it in the language that is active."""
         language = get_language()
-        if language not in made:
-            with making:
-                if language not in made:
-                    made[language] = _made(view(request))
-        return made[language]
+        if language not in self._made:
+            with self._making:
+                if language not in self._made:
+                    self._made[language] = _made(self._make())
+        return self._made[language]
+
+
+def served(document: Document) -> Callable[[HttpRequest], HttpResponseBase]:
+    """Return a view that serves ``document``, whatever the query, and answers
+    ``If-None-Match`` with 304."""
 
     @require_safe
     def answer(request: HttpRequest) -> HttpResponseBase:
-        found = kept(request)
+        found = document.made()
         response = HttpResponse(found.content, headers=found.headers)
         etag = found.headers["ETag"]
         return get_conditional_response(request, etag=etag, response=response) or response
@@ -80,7 +74,33 @@ def _made(answer: HttpResponse) -> _Made:
     return _Made(answer.content, headers)
 
 
+def make_openapi() -> HttpResponse:
+    """Make our own OpenAPI document, complete for everybody; it takes seconds."""
+    generator: Any = SchemaGenerator
+    schema = generator().get_schema(request=None, public=True)
+    content = OpenApiJsonRenderer().render(schema, renderer_context={})
+    return HttpResponse(
+        content,
+        content_type=OPENAPI,
+        headers={"Content-Disposition": 'inline; filename="Linli.json"'},
+    )
+
+
+openapi = Document(make_openapi)
+
+
 # --- labels -----------------------------------------------------------------------------------
+@cache
+def all_labels() -> list[dict[str, Any]]:
+    """Return the labels of every enum in the document, by name; each has both languages."""
+    schemas = json.loads(openapi.made().content)["components"]["schemas"]
+    return [
+        {"name": name.removesuffix(SUFFIX), "labels": schema[X_LABELS]}
+        for name, schema in sorted(schemas.items())
+        if X_LABELS in schema
+    ]
+
+
 class LabelSerializer(serializers.Serializer[Any]):
     value = serializers.CharField(read_only=True)
     zh = serializers.CharField(read_only=True)

@@ -6,7 +6,6 @@ an enum's name if the same label is called differently there.
 """
 
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
 from django.utils.translation import gettext, override, pgettext
@@ -49,15 +48,3 @@ def _labels(enum: str, choices: Mapping[Any, Any]) -> Labels:
                 special = pgettext(enum, label)
                 one[name] = special if special != label else gettext(label)
     return labels
-
-
-@cache
-def all_labels() -> list[dict[str, Any]]:
-    """Return the labels of every enum in the document, by name."""
-    generator = SchemaGenerator()  # type: ignore[no-untyped-call]
-    schemas = generator.get_schema(request=None, public=True)["components"]["schemas"]  # type: ignore[no-untyped-call]
-    return [
-        {"name": name.removesuffix(SUFFIX), "labels": schema[X_LABELS]}
-        for name, schema in sorted(schemas.items())
-        if X_LABELS in schema
-    ]

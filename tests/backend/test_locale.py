@@ -10,7 +10,7 @@ from babel.messages.pofile import read_po
 from django.utils import translation
 from django.utils.translation.template import templatize
 
-from backend.api.labels import all_labels
+from backend.api.documents import all_labels
 from backend.errors import Refusal
 
 ROOT = Path(__file__).parents[2]

@@ -166,7 +166,7 @@ def test_whoever_asks_while_it_is_made_waits_for_that_one(rf, monkeypatch):
             return super().get_schema(*args, **kwargs)
 
     monkeypatch.setattr(documents, "SchemaGenerator", Counted)
-    view = documents.document(documents.openapi)
+    view = documents.served(documents.Document(documents.make_openapi))
 
     with ThreadPoolExecutor(8) as threads:
         answers = list(threads.map(lambda _: view(rf.get("/")).content, range(8)))
