@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+from django.contrib.auth.middleware import AuthenticationMiddleware
+from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -22,7 +24,8 @@ CONTENT_SECURITY_POLICY = (
     "img-src 'self' data:; "  # the icons in Swagger UI's style sheet
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-API = ("/api/", "/_allauth/")
+LOG_IN = "/_allauth/"
+API = ("/api/", LOG_IN)
 CHUNKED = "HTTP_TRANSFER_ENCODING"
 
 
@@ -39,6 +42,21 @@ def tell_browsers(
         response["Permissions-Policy"] = PERMISSIONS_POLICY
         if request.path.startswith(API):
             response.setdefault("Cache-Control", "no-store")
+        return response
+
+    return middleware
+
+
+def read_session(
+    get_response: Callable[[HttpRequest], HttpResponseBase],
+) -> Callable[[HttpRequest], HttpResponseBase]:
+    """Give a request its session and its user where people log in; elsewhere nobody asks for them,
+    for an access token says who is asking."""
+    known: Any = SessionMiddleware(AuthenticationMiddleware(get_response))
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        response: HttpResponseBase
+        response = (known if request.path.startswith(LOG_IN) else get_response)(request)
         return response
 
     return middleware

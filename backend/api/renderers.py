@@ -3,11 +3,14 @@
 JSON is UTF-8, unescaped, with moments as ISO 8601 in UTC (``2025-03-01T08:00:00Z``).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from typing import Any
 
 from rest_framework import renderers
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
 
 PROBLEM_TYPE = "application/problem+json"
 
@@ -15,6 +18,19 @@ PROBLEM_TYPE = "application/problem+json"
 def etag_of(body: bytes) -> str:
     """Return the strong ``ETag`` of a body: other bytes are another version."""
     return f'"{sha256(body).hexdigest()[:32]}"'
+
+
+class Negotiation(DefaultContentNegotiation):
+    """Negotiation that compares nothing for whoever takes anything, as nearly everybody does."""
+
+    def select_renderer(
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        first, headers = next(iter(renderers)), request._request.META
+        takes_it = headers.get("HTTP_ACCEPT", "*/*") in ("*/*", first.media_type)
+        if takes_it and first.media_type and not headers.get("QUERY_STRING"):
+            return first, first.media_type
+        return super().select_renderer(request, renderers, format_suffix)  # type: ignore[no-any-return]
 
 
 class JSONRenderer(renderers.JSONRenderer):
