@@ -24,7 +24,7 @@ def bench(*names):
         cwd=BASE_DIR,
         env=os.environ
         | {
-            "BENCH_PROCESSES": "2",
+            "BENCH_PROCESSES": "1",
             "BENCH_WORKERS": "1",
             "BENCH_CHECKINS": "8",
             "BENCH_REDEMPTIONS": "8",
@@ -40,6 +40,7 @@ def bench(*names):
             "BENCH_REPORTS": "10,40",
             "BENCH_ATTENDANCES": "600,800",
             "BENCH_BATCH": "20",
+            "BENCH_LOOKS": "2",
             "BENCH_WALLETS": "20",
             "BENCH_ROUNDS": "1",
         },
