@@ -11,6 +11,7 @@ from django.db import transaction
 
 from backend.communities.models import Community
 from backend.registries import events
+from backend.registries.checks import Scope, registered
 from backend.top.scenarios import demo
 from points.models import Transfer
 from tests.backend.town import live_on
@@ -648,12 +649,13 @@ LOOKED_INTO = {said.partition(":")[0] for _, expected in TAMPERING.values() for 
 
 def test_what_was_changed_behind_the_back_is_named(lake, subtests):
     """Each change is found, the row is named and what it should be; undone, nothing is found."""
+    checks, here = [one for one in registered() if one.name in LOOKED_INTO], Scope(lake)
     for name, (statement, expected) in TAMPERING.items():
         with subtests.test(name), transaction.atomic():
             with triggers_off() as cursor:
                 cursor.execute(statement)
                 rows = {str(row) for (row,) in cursor.fetchall()}
-            found = sorted({told(one, rows) for one in found_in(lake) if one.check in LOOKED_INTO})
+            found = sorted({told(one, rows) for check in checks for one in check.findings(here)})
             transaction.set_rollback(True)
             assert len(found) == len(expected), found
             for said, due in zip(found, expected, strict=True):
