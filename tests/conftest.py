@@ -100,9 +100,11 @@ def pytest_collection_modifyitems(config, items):
 
 
 def pytest_collection_finish():
-    """Keep the garbage collector from going over modules and tests, which stay."""
+    """Keep the garbage collector from going over modules and tests, which stay, and let it come
+    seldom: what a test makes is gone with the test."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 def how_soon(item, seconds):
