@@ -1,11 +1,7 @@
-"""Some of the people of the year at Bishahu, with what they did and what is expected to come of it.
-
-``LINLI_WHOLE_YEAR=1`` has the whole year played where a test asks for an eighth of it.
-"""
+"""Some of the people of the year at Bishahu, what they did and what is expected to come of it."""
 
 import csv
 import json
-import os
 from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
@@ -14,7 +10,6 @@ from pathlib import Path
 from backend.top.scenarios import demo
 
 BISHAHU = demo.SCENARIO
-IS_WHOLE = bool(os.environ.get("LINLI_WHOLE_YEAR"))
 FILES = ("volunteers.csv", "hours.csv", "merchants.csv", "offers.csv", "redemptions.csv")
 
 

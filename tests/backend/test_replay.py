@@ -24,8 +24,9 @@ from merchants.settlement.services import statements as settlement
 from points.awards.services.rederiving import Recomputation
 from points.ledger import selectors
 from points.models import Award, Transfer
+from tests.long import IS_LONG
 from tests.verified import found_in
-from tests.year import BISHAHU, IS_WHOLE, part_of_the_year, rows_of
+from tests.year import BISHAHU, part_of_the_year, rows_of
 from volunteers.models import Attendance, Volunteer
 
 SHARED = Path(__file__).parents[3] / "shared" / "scenarios" / "bishahu"
@@ -107,7 +108,7 @@ def test_what_is_expected_of_everybody_follows_for_some(tmp_path):
 def test_a_year_at_bishahu_comes_out_as_computed_independently_and_is_paid_to_the_fen(
     db, client, wechat_pay, monkeypatch, tmp_path
 ):
-    year = BISHAHU if IS_WHOLE else part_of_the_year(tmp_path / "bishahu", of=8, kept=[3])
+    year = BISHAHU if IS_LONG else part_of_the_year(tmp_path / "bishahu", of=8, kept=[3])
     expected = json.loads((year / "expected.json").read_text(encoding="utf-8"))
     PaidByWeChat.standin = wechat_pay
 

@@ -6,7 +6,6 @@ then each field of each operation is sent the mean values of its kind.
 
 import copy
 import itertools
-import os
 import re
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -25,6 +24,7 @@ from backend.api.throttling import UserThrottle
 from tests.backend.town import Form, undone
 from tests.backend.walks import CLIENT, LOG_IN, ask, document, ways
 from tests.cast import PASSWORD
+from tests.long import IS_LONG
 
 OURS = ("backend.", "points.", "volunteers.", "merchants.")
 # What the framework reads, and what of it is ours.
@@ -237,12 +237,9 @@ def meanings(schema, is_query):
 
 
 def some(mean, turn):
-    """An eighth of what is sent, another one to each field: the same classes read many fields.
-
-    All of it with ``LINLI_FUZZ_EXAMPLES``.
-    """
+    """An eighth of what is sent, another one to each field: the same classes read many fields."""
     everything = list(mean.items())
-    return everything if os.environ.get("LINLI_FUZZ_EXAMPLES") else everything[turn % 8 :: 8]
+    return everything if IS_LONG else everything[turn % 8 :: 8]
 
 
 def spoilt(body, where, value):

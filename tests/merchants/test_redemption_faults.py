@@ -1,7 +1,6 @@
 """Everything killed while clerks scan: web and task workers, database sessions, the database.
 
-Nothing is doubled, nothing lost. ``LINLI_FAULT_REDEMPTIONS`` is how many vouchers are scanned, 60
-without it.
+Nothing is doubled, nothing lost.
 """
 
 import os
@@ -30,6 +29,7 @@ from merchants.redemption.services import vouchers as redemption
 from points.kinds import AccountKind
 from points.ledger import selectors as points
 from points.models import Account
+from tests.long import times
 from tests.machine import PATIENCE, Machine
 from tests.verified import found_in, found_in_books
 from volunteers.models import Volunteer
@@ -37,7 +37,7 @@ from volunteers.people.services.people import enrol
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
-REDEMPTIONS = int(os.environ.get("LINLI_FAULT_REDEMPTIONS", "60"))
+REDEMPTIONS = times(60)
 LAPSING, LIFETIME = 12, timedelta(seconds=8)  # vouchers that nobody scans, for the task worker
 CLERKS, TRIES = 4, 600
 

@@ -1,15 +1,9 @@
-"""Redemption and settlement against a plain Python model of them: both answer the same.
+"""Redemption and settlement against a plain Python model of them: both answer the same."""
 
-``LINLI_MODEL_EXAMPLES`` asks for so many runs of a hundred steps each, other ones each time;
-without it they are few, short, and always the same.
-"""
-
-import os
 from collections import Counter
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
-import hypothesis
 import pytest
 from django.db import transaction
 from hypothesis import strategies as st
@@ -24,20 +18,12 @@ from merchants.redemption.services import refunds
 from merchants.redemption.services import vouchers as redemption
 from merchants.settlement.services import statements as settlement
 from points.ledger import selectors as points
+from tests.long import examples
 from tests.verified import found_in
 
 pytestmark = pytest.mark.slow
 
-EXAMPLES = os.environ.get("LINLI_MODEL_EXAMPLES")
-SETTINGS = hypothesis.settings(
-    max_examples=int(EXAMPLES or 4),
-    stateful_step_count=100 if EXAMPLES else 40,
-    derandomize=EXAMPLES is None,
-    database=None,
-    deadline=None,
-    suppress_health_check=list(hypothesis.HealthCheck),
-    phases=[hypothesis.Phase.generate, hypothesis.Phase.shrink],
-)
+SETTINGS = examples(4)
 FIRST_DAY = date(2024, 3, 1)
 FUNDS, STOCK = 600, 12
 OFFERS = {"tea": ("tea house", 30, 10), "cake": ("tea house", 7, 10), "cut": ("barber", 80, 0)}

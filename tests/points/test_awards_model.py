@@ -2,7 +2,6 @@
 
 Histories of awards, voids, spending, holds, reversals and expiry. After each step the ledger holds
 what the model holds; after each history, recomputing and verifying find nothing.
-``LINLI_MODEL_EXAMPLES`` is as in test_ledger_model.py.
 """
 
 from dataclasses import dataclass, replace

@@ -1,11 +1,7 @@
 """Expiry follows from dates alone: played by a plain model that looks every midnight, and by the
 ledger with its task run at whatever hours, late, twice or never.
-
-``LINLI_MODEL_EXAMPLES`` asks for so many histories, other ones each time; without it they are few
-and always the same.
 """
 
-import os
 from collections import Counter
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta
@@ -23,20 +19,13 @@ from points.kinds import AccountKind
 from points.ledger import services as ledger
 from points.ledger.selectors import totals_by_kind
 from points.models import Earned, ExpiryPolicy, Transfer
+from tests.long import examples
 from tests.points.earning import award_hours
 from tests.verified import found_in_books
 
 pytestmark = pytest.mark.slow
 
-EXAMPLES = os.environ.get("LINLI_MODEL_EXAMPLES")
-SETTINGS = hypothesis.settings(
-    max_examples=int(EXAMPLES or 8),
-    derandomize=EXAMPLES is None,
-    database=None,
-    deadline=None,
-    suppress_health_check=list(hypothesis.HealthCheck),
-    phases=[hypothesis.Phase.generate],
-)
+SETTINGS = examples(8)
 BEGIN = date(2024, 1, 1)
 HOUR = timedelta(hours=1)
 NEVER, END_OF_YEAR, END_OF_NEXT_YEAR, MONTHS = ExpiryPolicy.Kind

@@ -1,14 +1,8 @@
-"""Funds against a plain Python model of them: whatever is done to both, both answer the same.
+"""Funds against a plain Python model of them: whatever is done to both, both answer the same."""
 
-``LINLI_MODEL_EXAMPLES`` asks for so many histories of a hundred steps each, other ones each time;
-without it they are few, short, and always the same.
-"""
-
-import os
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-import hypothesis
 import pytest
 from django.db import transaction
 from hypothesis import strategies as st
@@ -22,20 +16,12 @@ from points.kinds import Unit
 from points.ledger import services as ledger
 from points.ledger.errors import AmountInvalid
 from points.models import Claim, Fund, Transfer
+from tests.long import examples
 from tests.verified import found_in_books
 
 pytestmark = pytest.mark.slow
 
-EXAMPLES = os.environ.get("LINLI_MODEL_EXAMPLES")
-SETTINGS = hypothesis.settings(
-    max_examples=int(EXAMPLES or 4),
-    stateful_step_count=100 if EXAMPLES else 40,
-    derandomize=EXAMPLES is None,
-    database=None,
-    deadline=None,
-    suppress_health_check=list(hypothesis.HealthCheck),
-    phases=[hypothesis.Phase.generate, hypothesis.Phase.shrink],
-)
+SETTINGS = examples(4)
 YEARS_BACK = 4
 THRESHOLD = 60
 NOON = datetime(2020, 6, 1, 12, tzinfo=UTC)

@@ -1,10 +1,7 @@
 """The ledger under eight threads whose connections are killed: each does again what it can not
 know to be done, and in the end nothing is lost and nothing is done twice.
-
-``LINLI_FAULT_OPERATIONS`` asks for so many operations in place of a few hundred.
 """
 
-import os
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -21,11 +18,12 @@ from points.ledger import selectors
 from points.ledger import services as ledger
 from points.ledger.services import Movement
 from points.models import Account, Hold, Reversal, Transfer
+from tests.long import times
 from tests.verified import found_in_books
 
 pytestmark = pytest.mark.slow
 
-OPERATIONS = int(os.environ.get("LINLI_FAULT_OPERATIONS", "600"))
+OPERATIONS = times(600)
 THREADS = 8
 LOST = {None, "57P01"}  # the connection broke, or the server says that it was ended
 KILL = """

@@ -1,15 +1,9 @@
-"""The ledger against a plain Python model of it: whatever is done to both, both answer the same.
+"""The ledger against a plain Python model of it: whatever is done to both, both answer the same."""
 
-``LINLI_MODEL_EXAMPLES`` asks for so many runs of a hundred steps each, other ones each time;
-without it they are few, short, and always the same.
-"""
-
-import os
 from collections import Counter
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-import hypothesis
 import pytest
 from django.db import transaction
 from hypothesis import strategies as st
@@ -23,21 +17,13 @@ from points.ledger import errors
 from points.ledger import services as ledger
 from points.ledger.services import Movement
 from points.models import Account, Earned, Hold, Reversal, Transfer
+from tests.long import examples
 
 pytestmark = pytest.mark.slow
 
-EXAMPLES = os.environ.get("LINLI_MODEL_EXAMPLES")
 OVER = [date(2024, 6, 30), date(2024, 12, 31)]
 DAYS = [*OVER, date(2100, 12, 31)]
-SETTINGS = hypothesis.settings(
-    max_examples=int(EXAMPLES or 8),
-    stateful_step_count=100 if EXAMPLES else 40,
-    derandomize=EXAMPLES is None,
-    database=None,
-    deadline=None,
-    suppress_health_check=list(hypothesis.HealthCheck),
-    phases=[hypothesis.Phase.generate, hypothesis.Phase.shrink],
-)
+SETTINGS = examples(8)
 
 
 # --- the model --------------------------------------------------------------------------------

@@ -1,11 +1,9 @@
 """Waiting lists: who is in, who waits, and who moves up when."""
 
-import os
 from collections import Counter
 from dataclasses import replace
 from datetime import date, timedelta
 
-import hypothesis
 import pytest
 from django.db import transaction
 from django.utils import timezone, translation
@@ -18,6 +16,7 @@ from backend.accounts import selectors as accounts
 from backend.accounts.services import guardians, profile
 from backend.notices.models import Notice
 from backend.notices.words import words
+from tests.long import examples
 from volunteers.activities import services as activities
 from volunteers.activities.errors import ShiftCancelled, ShiftOver
 from volunteers.attendance import errors, selectors
@@ -515,7 +514,6 @@ def test_nobody_is_moved_to_where_they_sign_up_at_once(planned, crowd, zhao, at_
 
 
 # --- against a plain model --------------------------------------------------------------------
-EXAMPLES = os.environ.get("LINLI_MODEL_EXAMPLES")  # as in tests/points/test_ledger_model.py
 NAMES = range(7)
 STEPS = st.one_of(
     st.tuples(st.just("come"), st.sampled_from(NAMES)),
@@ -611,13 +609,4 @@ class Lists(RuleBasedStateMachine):
 @pytest.mark.slow
 def test_a_waiting_list_does_what_the_model_does(planned, crowd, zhao):
     shift, beside, users = planned(capacity=2), planned(), crowd(len(NAMES))
-    settings = hypothesis.settings(
-        max_examples=int(EXAMPLES or 6),
-        stateful_step_count=100 if EXAMPLES else 25,
-        derandomize=EXAMPLES is None,
-        database=None,
-        deadline=None,
-        suppress_health_check=list(hypothesis.HealthCheck),
-        phases=[hypothesis.Phase.generate, hypothesis.Phase.shrink],
-    )
-    run(lambda: Lists(shift, beside, users, zhao), settings=settings)
+    run(lambda: Lists(shift, beside, users, zhao), settings=examples(6, steps=25))
