@@ -3,12 +3,14 @@
 Not django-health-check: its check of the database waits for the pool, and anybody may repeat it.
 """
 
+from collections.abc import Callable
 from functools import cache
 from threading import Lock
 from time import monotonic
+from typing import Any
 
 import psycopg
-from django.db import OperationalError, connection
+from django.db import DatabaseError, OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.translation import gettext_lazy as _
@@ -19,6 +21,7 @@ from backend.api.exceptions import http_problem, problem
 
 DATABASE_TIMEOUT = 2  # seconds
 READY_FOR = 1.0  # seconds for which a good look is told again
+TOLD_FOR = 10.0  # seconds for which what waits is told again
 
 
 class NotReady(Exception):
@@ -39,14 +42,17 @@ def healthz(request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 def readyz(request: HttpRequest) -> HttpResponse:
-    """Answer whether the database is reachable and has the tables that this version needs."""
+    """Answer whether the database is reachable and has the tables that this version needs.
+
+    What waits is told as well, for whoever looks; it makes nobody unready.
+    """
     try:
         look()
     except NotReady as exc:
         return http_problem(
             problem({"failed": exc.check}, status=503, code="not_ready", title=_("Not ready yet."))
         )
-    return JsonResponse({"status": "ready"})
+    return JsonResponse({"status": "ready", **told()})
 
 
 _looking = Lock()
@@ -67,8 +73,31 @@ def look() -> None:
 
 def look_anew() -> None:
     """Forget the last result."""
-    global _ready_until
-    _ready_until = 0.0
+    global _ready_until, _told_until
+    _ready_until = _told_until = 0.0
+
+
+_tellers: dict[str, Callable[[], Any]] = {}
+_told: dict[str, Any] = {}
+_told_until = 0.0  # by time.monotonic
+
+
+def register(name: str, tell: Callable[[], Any]) -> None:
+    """Let ``/readyz`` tell under ``name`` what ``tell`` returns."""
+    _tellers[name] = tell
+
+
+def told() -> dict[str, Any]:
+    """Return what waits, by what registered; None where the database does not answer."""
+    global _told, _told_until
+    with _looking:
+        if monotonic() >= _told_until:
+            try:
+                _told = {name: tell() for name, tell in _tellers.items()}
+            except DatabaseError:
+                _told = dict.fromkeys(_tellers)
+            _told_until = monotonic() + TOLD_FOR
+        return _told
 
 
 def require_database() -> None:

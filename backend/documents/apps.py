@@ -8,11 +8,13 @@ class DocumentsConfig(AppConfig):
         from backend.documents import services
         from backend.documents.models import Document
         from backend.outbox.kinds import Kind, register
+        from backend.queues import Queue
 
         document = Kind(
             model=Document,
             act=services.make,
             since="asked_at",
+            queue=Queue.BULK,
             holds_row=True,
             fair_by=("asked_by_id",),
             related=("community", "asked_by"),

@@ -1,11 +1,8 @@
 """Tasks of documents."""
 
-from celery import shared_task
-
 from backend.documents import services
 
 
-@shared_task
-def remove_expired_documents() -> None:
+def remove_expired_documents() -> dict[str, int]:
     """Remove the files that were kept long enough. Idempotent: a second run finds none."""
-    services.remove_expired()
+    return {"removed": services.remove_expired()}

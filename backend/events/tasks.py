@@ -10,10 +10,10 @@ from django.utils import timezone
 from backend.celery import SWEEP_AT_MOST
 from backend.events.models import Series, Status
 from backend.events.services import series as services
+from backend.queues import Queue, in_queue
 
 
-@shared_task
-def sweep_series() -> None:
+def sweep_series() -> dict[str, int]:
     """Queue ``make_occurrences`` for each series whose occurrences are not made far ahead."""
     until = timezone.now().date() + settings.SERIES_AHEAD
     behind = Series.objects.filter(
@@ -21,11 +21,14 @@ def sweep_series() -> None:
         made_until__lt=until,
         status=Status.PLANNED,
     )
-    for community_id, series_id in behind.values_list("community_id", "pk")[:SWEEP_AT_MOST]:
+    found = behind.values_list("community_id", "pk")[:SWEEP_AT_MOST]
+    for community_id, series_id in found:
         make_occurrences.delay(str(community_id), str(series_id))
+    return {"queued": len(found)}
 
 
 @shared_task
+@in_queue(Queue.BULK)
 def make_occurrences(community_id: str, series_id: str) -> None:
     """Make the occurrences of one series as far ahead as the settings say. Idempotent."""
     series = Series.objects.get(community=UUID(community_id), pk=UUID(series_id))

@@ -10,12 +10,14 @@ class NoticesConfig(AppConfig):
         from backend.notices import services
         from backend.notices.models import Notice
         from backend.outbox.kinds import Kind, register
+        from backend.queues import Queue
 
         discover("texts")
         notice = Kind(
             model=Notice,
             act=services.deliver,
             since="due_at",
+            queue=Queue.URGENT,
             claimed_at_once=100,
             swept_at_most=1_000,
         )

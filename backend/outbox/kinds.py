@@ -24,6 +24,7 @@ from django.db.models import QuerySet
 
 from backend.communities.models import TenantModel
 from backend.outbox.models import Owed
+from backend.queues import Queue
 
 WAITS = (5, 60, 300, 1_800, 7_200, 18_000, 36_000, 72_000, 86_400)
 
@@ -65,6 +66,7 @@ class Kind:
     model: type[Owed]
     act: Callable[[Any], Outcome]
     since: str  # the field that tells since when it is owed
+    queue: Queue = Queue.DEFAULT
     holds_row: bool = False
     fair_by: tuple[str, ...] = ()  # columns by which it is shared within a community, or at all
     related: tuple[str, ...] = ()  # rows that ``act`` reads with it

@@ -29,6 +29,17 @@ def figures(**where: Any) -> list[Figures]:
     ]
 
 
+def oldest() -> dict[str, datetime]:
+    """Return since when the oldest of each kind is owed, of kinds of which something is due."""
+    now, found = clocks.now(), {}
+    for name, kind in registered.items():
+        owed = kind.model._default_manager.filter(next_at__isnull=False)
+        due = owed.filter(**{f"{kind.since}__lte": now})
+        if at := due.aggregate(at=Min(kind.since))["at"]:
+            found[name] = at
+    return found
+
+
 def given_up(kind: Kind, **where: Any) -> QuerySet[Any]:
     """Return the dead letters of a kind."""
     return kind.model._default_manager.filter(given_up_at__isnull=False, **where)

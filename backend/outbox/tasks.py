@@ -9,8 +9,7 @@ from django.conf import settings
 from backend.outbox import kinds, services
 
 
-@shared_task
-def sweep_outbox() -> None:
+def sweep_outbox() -> dict[str, int]:
     """Queue work for every share that has due rows, one of each kind in turn, kinds by lot.
 
     Work that nobody began before the next sweep is dropped and queued anew: what keeps workers
@@ -19,8 +18,10 @@ def sweep_outbox() -> None:
     names = random.sample([*kinds.registered], len(kinds.registered))
     queued = [[(name, share) for share in services.shares(name)] for name in names]
     for turn in zip_longest(*queued):
-        for work in filter(None, turn):
-            work_outbox.apply_async(work, expires=settings.SWEEP_SECONDS)
+        for name, share in filter(None, turn):
+            queue = kinds.registered[name].queue
+            work_outbox.apply_async((name, share), queue=queue, expires=settings.SWEEP_SECONDS)
+    return {"queued": sum(map(len, queued))}
 
 
 @shared_task

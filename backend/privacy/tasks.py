@@ -7,23 +7,25 @@ from django.utils import timezone
 
 from backend.privacy import selectors
 from backend.privacy.services import erasure, exports
+from backend.queues import Queue, in_queue
 
 
-@shared_task
-def remove_expired_exports() -> None:
+def remove_expired_exports() -> dict[str, int]:
     """Remove the files whose links have expired. Idempotent: a second run finds none."""
-    exports.remove_expired()
+    return {"removed": exports.remove_expired()}
 
 
-@shared_task
-def sweep_erasures() -> None:
+def sweep_erasures() -> dict[str, int]:
     """Queue the erasure of everybody whose grace period is over, and finish earlier ones."""
-    for user_id in selectors.people_to_erase(timezone.now()).values_list("pk", flat=True):
+    found = selectors.people_to_erase(timezone.now()).values_list("pk", flat=True)
+    for user_id in found:
         erase_person.delay(str(user_id))
     erasure.finish()
+    return {"queued": len(found)}
 
 
 @shared_task
+@in_queue(Queue.BULK)
 def erase_person(user_id: str) -> None:
     """Erase one person. Idempotent: a second run finds them erased."""
     erasure.erase(user_id=UUID(user_id))

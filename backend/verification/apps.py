@@ -6,6 +6,7 @@ class VerificationConfig(AppConfig):
 
     def ready(self) -> None:
         from backend.outbox.kinds import Kind, register
+        from backend.queues import Queue
         from backend.verification.models import Verification
         from backend.verification.services import running
 
@@ -13,6 +14,7 @@ class VerificationConfig(AppConfig):
             model=Verification,
             act=running.run,
             since="asked_at",
+            queue=Queue.BULK,
             related=("community",),
             swept_at_most=1,
             shares_at_most=4,  # workers have other things to do as well

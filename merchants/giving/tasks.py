@@ -8,12 +8,12 @@ from backend.celery import SWEEP_AT_MOST
 from merchants.giving.services import wishes
 
 
-@shared_task
-def sweep_lapsed_wishes() -> None:
+def sweep_lapsed_wishes() -> dict[str, int]:
     """Queue ``reopen_wish`` for the wishes whose neighbour's hold has expired."""
-    lapsed = wishes.lapsed().order_by("pk")
-    for community_id, wish_id in lapsed.values_list("community_id", "pk")[:SWEEP_AT_MOST]:
+    lapsed = wishes.lapsed().order_by("pk").values_list("community_id", "pk")[:SWEEP_AT_MOST]
+    for community_id, wish_id in lapsed:
         reopen_wish.delay(str(community_id), str(wish_id))
+    return {"queued": len(lapsed)}
 
 
 @shared_task

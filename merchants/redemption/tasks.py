@@ -9,12 +9,13 @@ from merchants.redemption.services import pay_codes
 from merchants.redemption.services import vouchers as redemption
 
 
-@shared_task
-def sweep_expired_vouchers() -> None:
+def sweep_expired_vouchers() -> dict[str, int]:
     """Queue ``release_voucher`` for vouchers that have lapsed."""
     lapsed = redemption.lapsed().order_by("expires_at")
-    for community_id, redemption_id in lapsed.values_list("community_id", "pk")[:SWEEP_AT_MOST]:
+    found = lapsed.values_list("community_id", "pk")[:SWEEP_AT_MOST]
+    for community_id, redemption_id in found:
         release_voucher.delay(str(community_id), str(redemption_id))
+    return {"queued": len(found)}
 
 
 @shared_task
@@ -23,7 +24,6 @@ def release_voucher(community_id: str, redemption_id: str) -> None:
     redemption.expire(community_id=UUID(community_id), redemption_id=UUID(redemption_id))
 
 
-@shared_task
-def forget_old_pay_codes() -> None:
+def forget_old_pay_codes() -> dict[str, int]:
     """Delete pay codes that expired an hour ago."""
-    pay_codes.forget_old()
+    return {"deleted": pay_codes.forget_old()}

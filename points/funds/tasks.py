@@ -8,12 +8,13 @@ from points.funds import services as funds
 from points.funds.models import Claim, Fund
 
 
-@shared_task
-def sweep_waiting_claims() -> None:
+def sweep_waiting_claims() -> dict[str, int]:
     """Queue every fund on which a claim waits: the ledger may have brought something back."""
     waiting = Claim.objects.filter(status=Claim.Status.WAITING)
-    for community_id, fund_id in waiting.values_list("community_id", "fund_id").distinct():
+    found = waiting.values_list("community_id", "fund_id").distinct()
+    for community_id, fund_id in found:
         take_up_claims.delay(str(community_id), str(fund_id))
+    return {"queued": len(found)}
 
 
 @shared_task

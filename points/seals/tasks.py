@@ -9,11 +9,12 @@ from points.seals.models import Unsealed
 from points.seals.services import sealing
 
 
-@shared_task
-def sweep_unsealed() -> None:
+def sweep_unsealed() -> dict[str, int]:
     """Queue every place in which something waits to be sealed."""
-    for community_id in Unsealed.objects.values_list("community_id", flat=True).distinct():
+    places = Unsealed.objects.values_list("community_id", flat=True).distinct()
+    for community_id in places:
         seal_community.delay(str(community_id))
+    return {"queued": len(places)}
 
 
 @shared_task

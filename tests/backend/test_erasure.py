@@ -24,7 +24,6 @@ from backend.accounts.phones import digest
 from backend.accounts.services import consents, people, profile
 from backend.api.models import IdempotencyKey
 from backend.audit.models import OwnAct
-from backend.celery import app
 from backend.communities.models import Membership, Role
 from backend.communities.services import roles
 from backend.notices.models import Notice
@@ -392,12 +391,6 @@ def test_each_night_whoever_is_due_is_erased(wang, li, due_at_once):
     assert (bool(wang.erased_at), wang.is_active, wang.name) == (True, False, "")
     assert (li.erased_at, li.name) == (None, "李阿姨")
     assert OwnAct.objects.filter(action="person.erase").count() == 1
-
-
-def test_the_sweep_is_there(settings):
-    sweep = "backend.privacy.tasks.sweep_erasures"
-    assert sweep in app.tasks
-    assert sweep in {part["task"] for part in settings.CELERY_BEAT_SCHEDULE.values()}
 
 
 def test_what_a_crash_or_a_request_on_its_way_left_goes_with_the_next_sweep(

@@ -25,14 +25,13 @@ from rest_framework.test import APIClient
 from backend.accounts.models import Guardianship, User
 from backend.accounts.services import sessions
 from backend.audit.models import AuditEntry, OwnAct
-from backend.celery import app
 from backend.communities.models import Membership
 from backend.communities.services import places
 from backend.notices import services as notices
 from backend.notices.models import Notice
 from backend.outbox import services as outbox
 from backend.outbox.tasks import sweep_outbox
-from backend.privacy import held, tasks
+from backend.privacy import held
 from backend.privacy.models import Export
 from backend.privacy.services import archive, exports
 from merchants.giving.services import wishes
@@ -1173,10 +1172,3 @@ def test_of_two_workers_one_makes_it_and_two_taps_are_one_export(wang, at_once):
 
     assert len(set(asked)) == Export.objects.count() == 1
     assert sorted(made) == [False, False, True]
-
-
-def test_the_sweeps_are_there(settings):
-    assert {
-        "backend.outbox.tasks.sweep_outbox",
-        tasks.remove_expired_exports.name,
-    } <= {part["task"] for part in settings.CELERY_BEAT_SCHEDULE.values()} & set(app.tasks)

@@ -59,6 +59,7 @@ CREATE TRIGGER effect AFTER UPDATE OF finished_at ON documents_document FOR EACH
     WHEN (NEW.finished_at IS NOT NULL) EXECUTE FUNCTION effect();
 """
 
+sweep = app.task(name="sweep")(sweep_outbox)
 fork = multiprocessing.get_context("fork")  # a worker that need not read the project again
 
 
@@ -165,7 +166,7 @@ class Outbox(Machine):
 
     def sweep(self):
         with suppress(NoBroker), app.connection_for_write() as queue:
-            sweep_outbox.apply_async(expires=5, retry=False, connection=queue)
+            sweep.apply_async(expires=5, retry=False, connection=queue)
 
 
 @pytest.fixture

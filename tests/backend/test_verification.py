@@ -14,7 +14,6 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from backend.audit.models import AuditEntry
-from backend.celery import app
 from backend.communities.models import Community, Role
 from backend.communities.services import places, roles
 from backend.notices.models import Notice
@@ -640,8 +639,6 @@ def test_the_clock_asks_once_while_it_waits(lake, hill):
     asked = Verification.objects.values_list("community__code", "kind", "asked_by", "status")
     assert set(asked) == {("lake", "all", None, "waiting"), ("hill", "all", None, "waiting")}
     assert len(asked) == 2
-    schedule = app.conf.beat_schedule.values()
-    assert "backend.verification.tasks.sweep_verifications" in [one["task"] for one in schedule]
 
 
 # --- what the database refuses ----------------------------------------------------------------

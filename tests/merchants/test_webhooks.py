@@ -501,7 +501,7 @@ def test_a_sweep_queues_the_earliest_few_of_an_address_until_the_next_sweep(
     monkeypatch.setattr(
         work_outbox,
         "apply_async",
-        lambda arguments, *, expires: queued.update({str(arguments): (arguments, expires)}),
+        lambda arguments, *, expires, queue: queued.update({str(arguments): (arguments, expires)}),
     )
     other, _ = webhooks.create(owner_id=shop.pk, url=f"http://{receiver.name}/other", by=zhou)
     few = [told() for _ in range(11)][:10]
@@ -618,12 +618,6 @@ def test_nothing_else_is_forgotten_by_anybody(told, status, days):
 
     with pytest.raises(DatabaseError, match="Cannot delete"), transaction.atomic():
         Delivery.objects.filter(pk=kept.pk).delete()
-
-
-def test_it_is_forgotten_each_night():
-    nightly = {part["task"] for part in house.CELERY_BEAT_SCHEDULE.values()}
-
-    assert tasks.forget_old_webhooks.name in nightly
 
 
 @pytest.mark.parametrize(

@@ -184,7 +184,7 @@ def test_accounts_without_a_floor_are_rolled_up_with_each_seal_they_are_in(
 def test_the_sweep_seals_every_community_that_has_something_to_seal(lake, hill, post):
     ids = post(2)
 
-    tasks.sweep_unsealed.delay()
+    tasks.sweep_unsealed()
 
     assert sealed(lake) == [ids]
     assert sealed(hill) == []

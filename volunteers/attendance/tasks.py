@@ -11,11 +11,12 @@ from volunteers.attendance import selectors
 from volunteers.attendance.services import closing, hours, signals
 
 
-@shared_task
-def sweep_ended_shifts() -> None:
+def sweep_ended_shifts() -> dict[str, int]:
     """Queue ``close_shift`` for every shift that is over and leaves something to close."""
-    for community_id, shift_id in closing.due(now=timezone.now(), at_most=SWEEP_AT_MOST):
+    due = [*closing.due(now=timezone.now(), at_most=SWEEP_AT_MOST)]
+    for community_id, shift_id in due:
         close_shift.delay(str(community_id), str(shift_id))
+    return {"queued": len(due)}
 
 
 @shared_task
@@ -24,11 +25,12 @@ def close_shift(community_id: str, shift_id: str) -> None:
     closing.close(community_id=UUID(community_id), shift_id=UUID(shift_id), now=timezone.now())
 
 
-@shared_task
-def sweep_signals() -> None:
+def sweep_signals() -> dict[str, int]:
     """Queue ``look_for_signals`` for each community with attendances nobody has looked at."""
-    for community_id in selectors.communities_to_look_at():
+    communities = selectors.communities_to_look_at()
+    for community_id in communities:
         look_for_signals.delay(str(community_id))
+    return {"queued": len(communities)}
 
 
 @shared_task
@@ -38,11 +40,12 @@ def look_for_signals(community_id: str) -> None:
         pass
 
 
-@shared_task
-def sweep_published_hours() -> None:
+def sweep_published_hours() -> dict[str, int]:
     """Queue ``finalise_published_hours`` for each community whose publicity is over for some."""
-    for community_id in selectors.communities_with_hours_to_finalise():
+    communities = selectors.communities_with_hours_to_finalise()
+    for community_id in communities:
         finalise_published_hours.delay(str(community_id))
+    return {"queued": len(communities)}
 
 
 @shared_task

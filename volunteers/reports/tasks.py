@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from backend.celery import SWEEP_AT_MOST
 from backend.communities.models import Community
+from backend.queues import Queue, in_queue
 from backend.wechat import pay
 from volunteers.reports import figures, reward_selectors, selectors
 from volunteers.reports.models.publicity import ReportTally
@@ -20,34 +21,37 @@ from volunteers.reports.services import (
 )
 
 
-@shared_task
-def sweep_overdue_reports() -> None:
+def sweep_overdue_reports() -> dict[str, int]:
     """Queue ``escalate_reports`` for each community with a step that is overdue."""
     due = selectors.reports_to_escalate(timezone.now()).values_list("community_id", flat=True)
-    for community_id in set(due[:SWEEP_AT_MOST]):
+    communities = set(due[:SWEEP_AT_MOST])
+    for community_id in communities:
         escalate_reports.delay(str(community_id))
+    return {"queued": len(communities)}
 
 
 @shared_task
+@in_queue(Queue.URGENT)
 def escalate_reports(community_id: str) -> None:
     """Let a community's overdue steps climb, until none is left to. Idempotent."""
     while deadlines.escalate(community_id=UUID(community_id), now=timezone.now()):
         pass
 
 
-@shared_task
-def forget_old_coordinates() -> None:
+def forget_old_coordinates() -> dict[str, int]:
     """Drop the coordinates of reports older than 30 days. Idempotent."""
-    reading.drop_old_coordinates()
+    return {"dropped": reading.drop_old_coordinates()}
 
 
-@shared_task
-def sweep_rewards() -> None:
+def sweep_rewards() -> dict[str, int]:
     """Queue every community with rewards to order by WeChat, where that is set up."""
+    if not pay.is_configured():
+        return {"queued": 0}
     rewards = reward_selectors.rewards_to_order().order_by()
-    for community_id in rewards.values_list("community", flat=True).distinct():
-        if pay.is_configured():
-            order_rewards.delay(str(community_id))
+    communities = rewards.values_list("community", flat=True).distinct()
+    for community_id in communities:
+        order_rewards.delay(str(community_id))
+    return {"queued": len(communities)}
 
 
 @shared_task
@@ -56,14 +60,16 @@ def order_rewards(community_id: str) -> None:
     red_packets.order_due(community=Community.objects.get(pk=UUID(community_id)))
 
 
-@shared_task
-def sweep_tallies() -> None:
+def sweep_tallies() -> dict[str, int]:
     """Queue ``bring_figures_up_to_date`` for every community with reports."""
-    for community_id in ReportTally.objects.values_list("community_id", flat=True).distinct():
+    communities = ReportTally.objects.values_list("community_id", flat=True).distinct()
+    for community_id in communities:
         bring_figures_up_to_date.delay(str(community_id))
+    return {"queued": len(communities)}
 
 
 @shared_task
+@in_queue(Queue.BULK)
 def bring_figures_up_to_date(community_id: str) -> None:
     """Put a community's counts together, and tell of its confidential reports. Idempotent."""
     community = Community.objects.get(pk=UUID(community_id))
@@ -71,17 +77,17 @@ def bring_figures_up_to_date(community_id: str) -> None:
     figures.tell_confidential(community)
 
 
-@shared_task
-def forget_old_mediations() -> None:
+def forget_old_mediations() -> dict[str, int]:
     """Empty names and notes of mediations that ended three years ago. Idempotent."""
-    mediating.forget_old()
+    return {"emptied": mediating.forget_old()}
 
 
-@shared_task
-def sweep_surveys() -> None:
+def sweep_surveys() -> dict[str, int]:
     """Queue ``ask_surveys`` for each community in which reports were closed some weeks ago."""
-    for community_id in surveying.communities_to_ask():
+    communities = surveying.communities_to_ask()
+    for community_id in communities:
         ask_surveys.delay(str(community_id))
+    return {"queued": len(communities)}
 
 
 @shared_task
@@ -91,11 +97,12 @@ def ask_surveys(community_id: str) -> None:
         pass
 
 
-@shared_task
-def sweep_inspections() -> None:
+def sweep_inspections() -> dict[str, int]:
     """Queue ``see_to_inspections`` for each community in which one is overdue or repaired."""
-    for community_id in inspecting.communities_to_see_to():
+    communities = inspecting.communities_to_see_to()
+    for community_id in communities:
         see_to_inspections.delay(str(community_id))
+    return {"queued": len(communities)}
 
 
 @shared_task
