@@ -1,6 +1,6 @@
 """`make run`: everything on one machine, from nothing to a community one can log in to.
 
-Starts servers, secrets, migrations, then web, worker and beat, and beside them the demo community,
+Starts servers, secrets, migrations, then web, workers and beat, and beside them the demo community,
 whose year takes a while to play; until Ctrl-C or until one of them dies. All data is under
 LINLI_HOME (``var/`` unless named).
 """
@@ -30,6 +30,7 @@ from backend.embedded import (
 )
 from backend.environment import NAME as ENV_FILE
 from backend.environment import as_shell, write_private
+from backend.queues import Queue
 
 RUN_FILE = "run.json"
 STANDINS = ("wechat", "wechatpay")  # for whom, and their files in LINLI_HOME: how to ask them
@@ -58,7 +59,7 @@ def run(home: Path, first_port: int) -> None:
         # So that we may ask whether it is ready, whatever name the world knows it by.
         if hosts := environment.get("LINLI_ALLOWED_HOSTS"):
             environment["LINLI_ALLOWED_HOSTS"] = f"{hosts},127.0.0.1"
-        environment.pop("LINLI_DB_POOL", None)  # only for web: worker and beat fork
+        environment.pop("LINLI_DB_POOL", None)  # only for web: workers and beat fork
 
         say("Database: applying migrations")
         migrations = manage("migrate", environment)
@@ -79,15 +80,11 @@ def run(home: Path, first_port: int) -> None:
                         told[name] = environment[f"LINLI_{name.upper()}_API_BASE"]
                 if port != first_port:
                     say(f"Port {first_port} is taken; using {port}")
-                say("Starting web, worker and beat")
+                say("Starting web, workers and beat")
                 parts.append(start_web(home, environment, listener))
-            workers = os.environ.get("LINLI_WORKER_CONCURRENCY") or 1
-            schedule = home / "celerybeat-schedule"
-            # Nobody listens to a worker's heartbeats, and one that is to end when Redis has ended
-            # would wait for ever to send the last.
-            options = ["--without-heartbeat", "--without-gossip", f"--concurrency={workers}"]
-            parts.append(start_celery("worker", options, home, environment))
-            parts.append(start_celery("beat", [f"--schedule={schedule}"], home, environment))
+            parts += start_workers(home, environment)
+            schedule = f"--schedule={home / 'celerybeat-schedule'}"
+            parts.append(start_celery("beat", "beat", [schedule], home, environment))
 
             everything = [*running.children, *parts]
             wait_until_ready(port, everything)
@@ -191,13 +188,31 @@ def settings_of(standins: Iterable[Child], home: Path) -> dict[str, str]:
     return {name: value for file in files for name, value in json.loads(file.read_text()).items()}
 
 
+def start_workers(home: Path, environment: Mapping[str, str]) -> list[Child]:
+    """Start a worker for what is wanted soon, what is urgent first, and one for what takes long."""
+    number = os.environ.get("LINLI_WORKER_CONCURRENCY") or "1"
+    workers = {"worker": (number, Queue.URGENT, Queue.DEFAULT), "bulk": ("1", Queue.BULK)}
+    started = []
+    for name, (processes, *queues) in workers.items():
+        options = [
+            f"--hostname={name}@%h",
+            f"--queues={','.join(queues)}",
+            f"--concurrency={processes}",
+            # Nobody listens to a worker's heartbeats, and one that is to end when Redis has ended
+            # would wait for ever to send the last.
+            *("--without-heartbeat", "--without-gossip"),
+        ]
+        started.append(start_celery(name, "worker", options, home, environment))
+    return started
+
+
 def start_celery(
-    part: str, options: Iterable[str], home: Path, environment: Mapping[str, str]
+    name: str, part: str, options: Iterable[str], home: Path, environment: Mapping[str, str]
 ) -> Child:
     return start(
-        part,
+        name,
         [sys.executable, "-m", "celery", "-A", "backend", part, *options],
-        log=home / "log" / f"{part}.log",
+        log=home / "log" / f"{name}.log",
         env=environment,
         cwd=BASE_DIR,
     )

@@ -19,11 +19,12 @@ import pytest
 import yaml
 
 from backend import embedded
+from backend.queues import Queue
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 COMPOSE = yaml.safe_load((BASE_DIR / "docker-compose.yml").read_text())
 SERVICES = COMPOSE["services"]
-OURS = ["migrate", "web", "worker", "beat"]
+OURS = ["migrate", "web", "worker", "bulk", "beat"]
 DOCKERFILE = (BASE_DIR / "Dockerfile").read_text()
 PATIENCE = 120  # seconds
 
@@ -84,7 +85,7 @@ def test_our_services_may_write_nowhere_but_in_volumes(name):
     assert SERVICES[name]["cap_drop"] == ["ALL"]
 
 
-@pytest.mark.parametrize("name", ["web", "worker", "beat"])
+@pytest.mark.parametrize("name", ["web", "worker", "bulk", "beat"])
 def test_nothing_starts_before_the_migrations_are_through(name):
     waits = {other: how["condition"] for other, how in SERVICES[name]["depends_on"].items()}
     assert waits["migrate"] == "service_completed_successfully"
@@ -106,6 +107,17 @@ def test_no_secret_has_a_value_of_its_own():
     assert re.findall(r"^(\w+)=(.*)$", (BASE_DIR / ".env.example").read_text(), re.M) == [
         (name, "") for name in FILLED_IN
     ]
+
+
+def test_every_queue_has_a_worker_and_bulk_one_of_its_own():
+    queues = [
+        word.removeprefix("--queues=").split(",")
+        for name in OURS
+        for word in SERVICES[name]["command"]
+        if word.startswith("--queues=")
+    ]
+
+    assert queues == [[Queue.URGENT, Queue.DEFAULT], [Queue.BULK]]
 
 
 def test_data_is_kept_where_the_images_keep_it():
@@ -154,7 +166,7 @@ def free_port():
 
 
 # A look at the health of what has not begun yet takes as long as a start.
-BEGUN = {"web": "Listening at", "worker": " ready.", "beat": "beat: Starting"}
+BEGUN = {"web": "Listening at", "worker": " ready.", "bulk": " ready.", "beat": "beat: Starting"}
 ONE_OF_EACH = {"LINLI_WEB_WORKERS": "1", "LINLI_WORKER_CONCURRENCY": "1"}
 
 
@@ -194,7 +206,7 @@ def test_each_command_line_does_its_work_and_each_health_check_sees_it(tmp_path,
             assert database.execute("SELECT count(*) > 0 FROM django_migrations").fetchone()[0]
 
         try:
-            for name in ("web", "worker", "beat"):
+            for name in BEGUN:
                 started[name] = embedded.start(
                     name,
                     command(name),
@@ -209,6 +221,10 @@ def test_each_command_line_does_its_work_and_each_health_check_sees_it(tmp_path,
             eventually(
                 lambda: re.search(r"Task \S+ succeeded in", started["worker"].log.read_text())
             )
+            with psycopg.connect(servers.database_url) as database:
+                database.autocommit = True
+                swept = "SELECT FROM clockwork_run WHERE work = 'sweep_outbox' AND did ? 'queued'"
+                eventually(lambda: database.execute(swept).fetchone() is not None)
         finally:
             embedded.stop(*started.values())
         assert {child.process.returncode for child in started.values()} == {0}

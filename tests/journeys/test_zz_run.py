@@ -145,7 +145,7 @@ def test_the_log_of_all_stories_tells_of_nobody_and_each_line_whose_request_it_i
     eventually(lambda: "succeeded in" in (linli.home / "log" / "worker.log").read_text())
     logs, secrets = said_by_all(linli), known_to_few(linli)
 
-    for name in ("web", "worker", "beat"):
+    for name in ("web", "worker", "bulk", "beat"):
         lines = [line for line in logs[name].splitlines() if re.match(r"\[?\d{4}-\d\d-", line)]
         assert lines, name
         assert [line for line in lines if not LINE.fullmatch(line)] == [], name
