@@ -17,8 +17,7 @@ from celery.signals import setup_logging, task_postrun, task_prerun, worker_shut
 from django.conf import settings
 from django.db import OperationalError
 
-from backend.clockwork.works import Work, daily, every
-from backend.queues import GRACE, Queue
+import backend.metrics  # noqa: F401  # counts tasks
 from backend.request_id import follow
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
@@ -99,9 +98,9 @@ def _log_as_the_settings_say(**_: Any) -> None:
 
 
 @task_prerun.connect
-def _name_task(task_id: str, **_: Any) -> None:
+def _name_task(task_id: str, task: celery.Task[Any, Any], **_: Any) -> None:
     """Give what a task logs and records the task's id, as a request's id is given."""
-    follow(task_id)
+    follow(task_id, task.name)
 
 
 @task_postrun.connect

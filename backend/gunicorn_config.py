@@ -1,19 +1,42 @@
-"""Gunicorn's log in the format of ours: a line with the request's id.
+"""Gunicorn's log in the format of ours, with the request's id.
 
 ``gunicorn --config=python:backend.gunicorn_config``. Query, address, referrer and user agent of a
 request are not written, because they may tell of a person.
 """
 
-access_log_format = "%({x-request-id}o)s gunicorn.access %(m)s %(U)s %(s)s %(B)s %(M)sms"
+import os
+import shutil
+import tempfile
+from typing import Any
+
+from backend import logs
+
+if os.environ.get("LINLI_METRICS_TOKEN"):
+    # Where web's processes count together (backend/metrics.py).
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="linli-metrics-")
+
+
+def on_exit(server: Any) -> None:
+    """Remove what was counted: Prometheus knows that counters begin anew."""
+    shutil.rmtree(os.environ.get("PROMETHEUS_MULTIPROC_DIR", ""), ignore_errors=True)
+
+
 accesslog = "-"
-logconfig_dict = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {
+_what = "%(m)s %(U)s %(s)s"
+if logs.is_json():
+    access_log_format = _what  # the rest stands beside it
+    _formatters = {"own": {"()": logs.Json}, "access": {"()": logs.JsonAccess}}
+else:
+    access_log_format = f"%({{x-request-id}}o)s gunicorn.access {_what} %(B)s %(M)sms"
+    _formatters = {
         # What gunicorn itself has to say is of no request, or of none that reached us.
         "own": {"format": "%(asctime)s %(levelname)s - %(name)s %(message)s"},
         "access": {"format": "%(asctime)s %(levelname)s %(message)s"},
-    },
+    }
+logconfig_dict = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": _formatters,
     "handlers": {
         "own": {"class": "logging.StreamHandler", "formatter": "own"},
         "access": {"class": "logging.StreamHandler", "formatter": "access"},

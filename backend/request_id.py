@@ -14,6 +14,7 @@ from backend.ids import new_id
 
 HEADER = "X-Request-ID"
 _current: ContextVar[str] = ContextVar("request_id", default="")
+_task: ContextVar[str] = ContextVar("task", default="")
 
 
 def current_request_id() -> str:
@@ -21,9 +22,15 @@ def current_request_id() -> str:
     return _current.get()
 
 
-def follow(request_id: str) -> None:
+def current_task() -> str:
+    """Return the name of the current task, ``""`` outside of any."""
+    return _task.get()
+
+
+def follow(request_id: str, task: str = "") -> None:
     """Set the id of the current request or task, for this thread from here on."""
     _current.set(request_id)
+    _task.set(task)
 
 
 def name_request(

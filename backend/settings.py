@@ -11,7 +11,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
-from backend.queues import Queue
+from backend import logs
 
 env = environ.Env()
 
@@ -35,7 +35,7 @@ if not FIELD_KEYS or not PHONE_INDEX_KEY:
 if env.bool("LINLI_HTTPS", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_SSL_REDIRECT = True
-    SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+    SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
     SECURE_HSTS_SECONDS = 31_536_000
     SESSION_COOKIE_SECURE = True
     CSRF_COOKIE_SECURE = True
@@ -88,6 +88,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "backend.request_id.name_request",
+    "backend.metrics.count_requests",
     "backend.api.middleware.read_to_the_end",
     "backend.api.middleware.tell_browsers",
     "corsheaders.middleware.CorsMiddleware",
@@ -442,17 +443,19 @@ if any(_S3.values()):
         },
     }
 
+# --- what an operator sees --------------------------------------------------------------------
+# Who may read /metrics; without a token nobody, and nothing is counted. A worker has a port.
+METRICS_TOKEN = env.str("LINLI_METRICS_TOKEN", default="")
+METRICS_PORT = env.int("LINLI_METRICS_PORT", default=0)
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "filters": {"request_id": {"()": "backend.request_id.RequestIdFilter"}},
-    "formatters": {
-        "line": {"format": "%(asctime)s %(levelname)s %(request_id)s %(name)s %(message)s"}
-    },
+    "formatters": {"line": {"format": logs.LINE}, "json": {"()": logs.Json}},
     "handlers": {
         "stderr": {
             "class": "logging.StreamHandler",
-            "formatter": "line",
+            "formatter": "json" if logs.is_json() else "line",
             "filters": ["request_id"],
         }
     },

@@ -16,6 +16,7 @@ from backend.api import log_in
 from backend.api.documents import LabelListView, openapi, served
 from backend.api.health import healthz, readyz
 from backend.api.throttling import LogInThrottle, PublicThrottle, SessionThrottle, throttled
+from backend.metrics import metrics
 
 Pattern = URLPattern | URLResolver
 
@@ -101,6 +102,7 @@ urlpatterns = [
     path("", include("backend.top.pages.urls")),
     path("healthz", healthz),
     path("readyz", readyz),
+    path("metrics", metrics),
     path("_allauth/", include((LOG_IN, "headless"))),
     path("api/v1/schema", throttled(PublicThrottle)(served(openapi)), name="schema"),
     path(

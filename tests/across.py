@@ -37,6 +37,7 @@ ACROSS = {
     "merchants/redemption/tasks.py:sweep_expired_vouchers": SWEEP,
     "merchants/giving/tasks.py:sweep_lapsed_wishes": SWEEP,
     "points/seals/tasks.py:sweep_unsealed": SWEEP,
+    "points/seals/metrics.py:ledger": "An operator's figures are those of all communities.",
     "points/seals/selectors.py:places": SWEEP,
     "points/funds/tasks.py:sweep_waiting_claims": SWEEP,
     "volunteers/attendance/services/closing.py:due": SWEEP,

@@ -25,6 +25,7 @@ from rest_framework.response import Response
 from backend.api.errors import IdempotencyKeyReused, PreconditionFailed
 from backend.api.renderers import PROBLEM_TYPE, JSONRenderer
 from backend.errors import Conflict, Forbidden, Invalid, NotFound, Refusal, TooMany, Unavailable
+from backend.metrics import REFUSALS
 
 _REFUSALS: tuple[tuple[type[Refusal], int], ...] = (
     (IdempotencyKeyReused, 422),
@@ -198,6 +199,7 @@ def problem_response(exc: Exception, context: dict[str, Any]) -> Response | None
     request = context["request"]
     request.accepted_renderer = JSONRenderer()
     request.accepted_media_type = PROBLEM_TYPE
+    REFUSALS.labels(body["code"]).inc()
     return Response(body, status=body["status"], headers=_headers(exc))
 
 
@@ -212,6 +214,7 @@ def _headers(exc: Exception) -> dict[str, str]:
 
 def http_problem(body: dict[str, Any], headers: Mapping[str, str] | None = None) -> HttpResponse:
     """Return a problem as the answer of a view that is not REST framework's."""
+    REFUSALS.labels(body["code"]).inc()
     return HttpResponse(
         JSONRenderer().render(body),
         status=body["status"],

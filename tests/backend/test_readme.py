@@ -17,7 +17,8 @@ NOT_OURS = {"PATH", "HOME", "DJANGO_SETTINGS_MODULE"}
 
 
 def read_by_the_code() -> set[str]:
-    files = [ROOT / "backend" / name for name in ("settings.py", "run.py", "embedded.py")]
+    names = ("settings.py", "run.py", "embedded.py", "logs.py")
+    files = [ROOT / "backend" / name for name in names]
     return {
         name for file in files for name in READS.findall(file.read_text(encoding="utf-8"))
     } - NOT_OURS
