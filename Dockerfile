@@ -13,6 +13,14 @@ RUN DATABASE_URL=postgresql:///unused REDIS_URL=redis://unused \
     LINLI_SECRET_KEY=unused LINLI_FIELD_KEYS=unused LINLI_PHONE_INDEX_KEY=unused \
     python manage.py collectstatic --no-input
 
+# Of the profile `scaled`.
+FROM debian:bookworm-slim AS pgbouncer
+RUN apt-get update && apt-get install -y --no-install-recommends pgbouncer postgresql-client \
+    && rm -rf /var/lib/apt/lists/*
+WORKDIR /app
+COPY deploy/pgbouncer.ini deploy/
+USER nobody
+
 FROM python:3.11-slim
 RUN useradd --system --user-group --no-create-home --shell /usr/sbin/nologin linli \
     && install --directory --owner=linli --group=linli /srv/media

@@ -1,4 +1,4 @@
-"""Gunicorn's log in the format of ours, with the request's id.
+"""Gunicorn's log in the format of ours, with the request's id; its metrics, and how it ends.
 
 ``gunicorn --config=python:backend.gunicorn_config``. Query, address, referrer and user agent of a
 request are not written, because they may tell of a person.
@@ -9,16 +9,22 @@ import shutil
 import tempfile
 from typing import Any
 
-from backend import logs
+from backend import draining, logs
 
+# Where web's processes count together; backend/metrics.py has the name too, but not so early.
+METRICS_DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
 if os.environ.get("LINLI_METRICS_TOKEN"):
-    # Where web's processes count together (backend/metrics.py).
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="linli-metrics-")
+    os.environ[METRICS_DIRECTORY] = tempfile.mkdtemp(prefix="linli-metrics-")
+
+
+def when_ready(server: Any) -> None:
+    """Let the balancer hear first that web is about to end."""
+    draining.drain_for(float(os.environ.get("LINLI_DRAIN_SECONDS") or 0), server)
 
 
 def on_exit(server: Any) -> None:
     """Remove what was counted: Prometheus knows that counters begin anew."""
-    shutil.rmtree(os.environ.get("PROMETHEUS_MULTIPROC_DIR", ""), ignore_errors=True)
+    shutil.rmtree(os.environ.get(METRICS_DIRECTORY, ""), ignore_errors=True)
 
 
 accesslog = "-"

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from backend import draining
 from backend.api.exceptions import http_problem, problem
 
 DATABASE_TIMEOUT = 2  # seconds
@@ -25,7 +26,7 @@ TOLD_FOR = 10.0  # seconds for which what waits is told again
 
 
 class NotReady(Exception):
-    """The error of a failed ``check``: ``database`` or ``migrations``."""
+    """The error of a failed ``check``: ``draining``, ``database`` or ``migrations``."""
 
     def __init__(self, check: str) -> None:
         super().__init__(check)
@@ -44,7 +45,7 @@ def healthz(request: HttpRequest) -> HttpResponse:
 def readyz(request: HttpRequest) -> HttpResponse:
     """Answer whether the database is reachable and has the tables that this version needs.
 
-    What waits is told as well, for whoever looks; it makes nobody unready.
+    Not ready either is who was told to end: other requests are answered until then.
     """
     try:
         look()
@@ -63,6 +64,8 @@ def look() -> None:
     """Raise NotReady if a check fails. Checks run one at a time, and a good result counts for a
     second: each takes a connection to the database, and anybody may ask without a log-in."""
     global _ready_until
+    if draining.is_begun():
+        raise NotReady("draining")
     with _looking:
         if monotonic() < _ready_until:
             return

@@ -11,6 +11,8 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import jsonschema
@@ -61,7 +63,7 @@ def test_the_file_follows_the_compose_specification():
 
 
 def test_the_parts_are_all_there():
-    assert list(SERVICES) == ["postgres", "redis", *OURS]
+    assert list(SERVICES) == ["postgres", "redis", *OURS, "pgbouncer", "proxy"]
     assert SERVICES["postgres"]["image"] == "postgres:18"
     assert re.fullmatch(r"redis:\d+", SERVICES["redis"]["image"])
     assert {SERVICES[name]["image"] for name in OURS} == {"linli"}
@@ -79,7 +81,7 @@ def test_a_service_restarts_is_watched_and_can_not_fill_the_disk(name):
         assert service["healthcheck"]["test"][0] in ("CMD", "CMD-SHELL")
 
 
-@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("name", [*OURS, "pgbouncer"])
 def test_our_services_may_write_nowhere_but_in_volumes(name):
     assert SERVICES[name]["read_only"] is True
     assert SERVICES[name]["cap_drop"] == ["ALL"]
@@ -101,7 +103,7 @@ def test_without_a_secret_nothing_starts(name):
 
 def test_no_secret_has_a_value_of_its_own():
     for service in SERVICES.values():
-        for name, value in service["environment"].items():
+        for name, value in service.get("environment", {}).items():
             if re.search("PASSWORD|SECRET|KEY|AUTH|URL", name):
                 assert ":?" in value or value.endswith(":-}"), name  # needed, or empty
     assert re.findall(r"^(\w+)=(.*)$", (BASE_DIR / ".env.example").read_text(), re.M) == [
@@ -109,15 +111,13 @@ def test_no_secret_has_a_value_of_its_own():
     ]
 
 
-def test_every_queue_has_a_worker_and_bulk_one_of_its_own():
-    queues = [
-        word.removeprefix("--queues=").split(",")
-        for name in OURS
-        for word in SERVICES[name]["command"]
-        if word.startswith("--queues=")
-    ]
-
-    assert queues == [[Queue.URGENT, Queue.DEFAULT], [Queue.BULK]]
+def test_only_the_profile_brings_in_what_is_for_many():
+    profiles = {name: one["profiles"] for name, one in SERVICES.items() if "profiles" in one}
+    assert profiles == {"pgbouncer": ["scaled"], "proxy": ["scaled"]}
+    # Whoever stands outside of it may wait for them, but not want them.
+    for name in OURS:
+        for other, how in SERVICES[name]["depends_on"].items():
+            assert other not in profiles or how["required"] is False
 
 
 def test_data_is_kept_where_the_images_keep_it():
@@ -128,8 +128,9 @@ def test_data_is_kept_where_the_images_keep_it():
 
 
 def test_only_web_is_reached_from_outside_and_only_by_a_proxy_on_the_same_machine():
-    assert [name for name in SERVICES if "ports" in SERVICES[name]] == ["web"]
-    assert all(port.startswith("127.0.0.1:") for port in SERVICES["web"]["ports"])
+    assert [name for name in SERVICES if "ports" in SERVICES[name]] == ["web", "proxy"]
+    for name in ("web", "proxy"):
+        assert all(port.startswith("127.0.0.1:") for port in SERVICES[name]["ports"])
     assert COMPOSE["networks"]["inside"] == {"internal": True}
     assert SERVICES["postgres"]["networks"] == SERVICES["redis"]["networks"] == ["inside"]
 
@@ -165,8 +166,20 @@ def free_port():
         return str(probe.getsockname()[1])
 
 
+def told(url):
+    """What is answered at ``url`` to who knows the token of the metrics."""
+    asked = {"Authorization": f"Bearer {METRICS_TOKEN}"}
+    request = urllib.request.Request(url, headers=asked)
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.read().decode()
+
+
 # A look at the health of what has not begun yet takes as long as a start.
-BEGUN = {"web": "Listening at", "worker": " ready.", "bulk": " ready.", "beat": "beat: Starting"}
+BEGUN = {"web": "Listening at", "worker": " ready.", "beat": "beat: Starting"}
+METRICS_TOKEN = "seven"
 ONE_OF_EACH = {"LINLI_WEB_WORKERS": "1", "LINLI_WORKER_CONCURRENCY": "1"}
 
 
@@ -198,6 +211,8 @@ def test_each_command_line_does_its_work_and_each_health_check_sees_it(tmp_path,
             "PORT": free_port(),
             "LINLI_HOME": str(tmp_path),
             "LINLI_SWEEP_SECONDS": "1",
+            "LINLI_METRICS_PORT": free_port(),
+            "LINLI_METRICS_TOKEN": METRICS_TOKEN,
         }
         environments = {name: environment_of(SERVICES[name], **ours) for name in OURS}
 
@@ -221,10 +236,24 @@ def test_each_command_line_does_its_work_and_each_health_check_sees_it(tmp_path,
             eventually(
                 lambda: re.search(r"Task \S+ succeeded in", started["worker"].log.read_text())
             )
-            with psycopg.connect(servers.database_url) as database:
-                database.autocommit = True
-                swept = "SELECT FROM clockwork_run WHERE work = 'sweep_outbox' AND did ? 'queued'"
-                eventually(lambda: database.execute(swept).fetchone() is not None)
+            web = f"http://127.0.0.1:{ours['PORT']}"
+            assert 'route="readyz",status="200"' in told(f"{web}/metrics")
+            worker = f"http://127.0.0.1:{ours['LINLI_METRICS_PORT']}"
+            assert re.search(r'linli_tasks_total{state="success",task="\w', told(worker))
+
+            started["web"].process.terminate()
+            eventually(lambda: '"failed":"draining"' in told(f"{web}/readyz"))
+            assert told(f"{web}/healthz") == '{"status": "ok"}'  # the others go on
+            started["web"].process.wait(PATIENCE)
+            for name, child in started.items():
+                written = child.log.read_text().splitlines()
+                # Python's own warnings come before ours are lines of JSON.
+                lines = [json.loads(line) for line in written if line.startswith("{")]
+                assert not [line for line in written if "[config]" in line]  # nor a banner
+                assert {"time", "level", "logger", "message"} <= lines[-1].keys(), name
+                assert (
+                    any({"request_id", "task_id"} & one.keys() for one in lines) or name == "beat"
+                )
         finally:
             embedded.stop(*started.values())
         assert {child.process.returncode for child in started.values()} == {0}

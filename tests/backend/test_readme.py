@@ -17,7 +17,7 @@ NOT_OURS = {"PATH", "HOME", "DJANGO_SETTINGS_MODULE"}
 
 
 def read_by_the_code() -> set[str]:
-    names = ("settings.py", "run.py", "embedded.py", "logs.py")
+    names = ("settings.py", "run.py", "embedded.py", "logs.py", "gunicorn_config.py")
     files = [ROOT / "backend" / name for name in names]
     return {
         name for file in files for name in READS.findall(file.read_text(encoding="utf-8"))
