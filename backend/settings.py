@@ -447,6 +447,11 @@ if any(_S3.values()):
 # Who may read /metrics; without a token nobody, and nothing is counted. A worker has a port.
 METRICS_TOKEN = env.str("LINLI_METRICS_TOKEN", default="")
 METRICS_PORT = env.int("LINLI_METRICS_PORT", default=0)
+# Where errors are told to Sentry, without what tells of a person.
+if SENTRY_DSN := env.str("LINLI_SENTRY_DSN", default=""):
+    from backend import sentry
+
+    sentry.watch(SENTRY_DSN)
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

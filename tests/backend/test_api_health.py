@@ -5,6 +5,7 @@ from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 
+from backend import draining
 from backend.api import health
 from backend.celery import CLOCK
 
@@ -74,3 +75,11 @@ def test_readyz_names_a_database_that_is_gone(monkeypatch):
 
     assert (response.status_code, response.json()["failed"]) == (503, "database")
     assert response["Content-Type"] == "application/problem+json"
+
+
+def test_who_was_told_to_end_is_not_ready_and_answers_what_else_is_asked(monkeypatch):
+    monkeypatch.setattr(draining, "_shared", bytearray(1))
+    draining.begin()
+
+    assert Client().get("/readyz").json()["failed"] == "draining"
+    assert Client().get("/healthz").status_code == 200
