@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 
+from django.db.models import Min
 from prometheus_client import Metric
 
 from backend import clocks
 from backend.metrics import gauge, register
-from backend.outbox import selectors
+from backend.outbox import selectors, services
+from backend.outbox.kinds import registered
 
 KIND = ("kind",)
 
@@ -23,6 +25,17 @@ def owed() -> Iterator[Metric]:
             (one.kind,): (now - one.oldest_at).total_seconds() if one.oldest_at else 0
             for one in found
         },
+        KIND,
+    )
+    late: dict[tuple[str, ...], float] = {}
+    for name, kind in registered.items():
+        rows = services.due(kind, now) if kind.is_ready() else kind.model._default_manager.none()
+        first = rows.aggregate(at=Min("next_at"))["at"]
+        late[name,] = (now - first).total_seconds() if first else 0
+    yield gauge(
+        "linli_owed_late_seconds",
+        "How late the next try of what is owed is.",
+        late,
         KIND,
     )
     yield gauge(

@@ -80,6 +80,7 @@ def test_what_is_owed_is_told_by_its_kind(told, lake, wang):
 
     assert told("linli_owed", kind="notice") == 1
     assert 180 <= told("linli_owed_oldest_seconds", kind="notice") < 240
+    assert 0 < told("linli_owed_late_seconds", kind="notice") < 60  # tried next when it was made
     assert told("linli_given_up", kind="notice") == 1
     assert told("linli_owed_oldest_seconds", kind="webhook") == 0
     assert told("linli_database_up") == 1
