@@ -99,6 +99,7 @@ MIDDLEWARE = [
     "backend.api.middleware.tell_unchanged",
     "backend.api.middleware.refuse_unknown_length",
     "backend.api.middleware.refuse_nul",
+    "backend.api.middleware.answer_operators",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",

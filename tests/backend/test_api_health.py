@@ -83,3 +83,10 @@ def test_who_was_told_to_end_is_not_ready_and_answers_what_else_is_asked(monkeyp
 
     assert Client().get("/readyz").json()["failed"] == "draining"
     assert Client().get("/healthz").status_code == 200
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_probes_may_ask_by_a_number_and_others_may_not(path):
+    assert Client().get(path, headers={"Host": "10.1.2.3:8000"}).status_code == 200
+    assert Client().get("/api/v1/labels", headers={"Host": "10.1.2.3:8000"}).status_code == 400
