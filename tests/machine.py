@@ -15,6 +15,12 @@ DUMP = ("--no-owner", "--format=plain")
 PATIENCE = 60  # seconds
 
 
+def address_of_ours():
+    """Return the address of the database of this test."""
+    server = os.environ["DATABASE_URL"]
+    return server.replace("/linli?", f"/{connection.settings_dict['NAME']}?")
+
+
 class Machine:
     """A database as durable as a real one, its queue, and what uses them."""
 
@@ -24,7 +30,7 @@ class Machine:
 
     def start(self):
         dump = subprocess.run(
-            [embedded.postgres_programs() / "pg_dump", *DUMP, self.address_of_ours()],
+            [embedded.postgres_programs() / "pg_dump", *DUMP, address_of_ours()],
             check=True,
             capture_output=True,
         ).stdout
@@ -53,10 +59,6 @@ class Machine:
         self.everything.callback(connection.settings_dict.update, ours)
         self.everything.callback(connection.close)
         connection.settings_dict.update(environ.Env().db_url("DATABASE_URL"))
-
-    def address_of_ours(self):
-        server = os.environ["DATABASE_URL"]
-        return server.replace("/linli?", f"/{connection.settings_dict['NAME']}?")
 
     def start_database(self):
         with self.monkeypatch.context() as only:

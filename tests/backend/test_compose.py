@@ -18,13 +18,12 @@ from pathlib import Path
 import jsonschema
 import psycopg
 import pytest
-import yaml
 
 from backend import embedded
-from backend.queues import Queue
+from tests.standins import compose
+from tests.standins.compose import COMPOSE, free_port
 
 BASE_DIR = Path(__file__).resolve().parents[2]
-COMPOSE = yaml.safe_load((BASE_DIR / "docker-compose.yml").read_text())
 SERVICES = COMPOSE["services"]
 OURS = ["migrate", "web", "worker", "bulk", "beat"]
 DOCKERFILE = (BASE_DIR / "Dockerfile").read_text()
@@ -43,17 +42,7 @@ FILLED_IN = {
 
 
 def filled_in(text, values=FILLED_IN):
-    """Replace ``${NAME:?message}``, ``${NAME:-default}`` and ``$$`` as Compose does."""
-
-    def one(match):
-        if match[0] == "$$":
-            return "$"
-        if values.get(match["name"]):
-            return values[match["name"]]
-        assert match["kind"] == ":-", f"{match['name']} is required"
-        return match["rest"]
-
-    return re.sub(r"\$\$|\$\{(?P<name>\w+)(?P<kind>:[?-])(?P<rest>[^}]*)\}", one, text)
+    return compose.filled_in(text, values)
 
 
 # --- the shape --------------------------------------------------------------------------------
@@ -158,12 +147,6 @@ def eventually(condition):
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.2)
     return outcome
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return str(probe.getsockname()[1])
 
 
 def told(url):

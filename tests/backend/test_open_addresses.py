@@ -23,6 +23,7 @@ from backend.urls import LookedUp
 NOT_COUNTED = {
     "/healthz": "touches nothing, and must not depend on Redis: an orchestrator asks it",
     "/readyz": "an orchestrator asks it; one look a second, whoever else asks",
+    "/metrics": "Prometheus asks it; without its token, which is not for guessing, nothing is read",
     f"/api/v1/wechatpay/callback/{UUID(int=1)}": "WeChat's; a signature is checked first",
 }
 FILLED_IN = {"slug": "lake", "uuid": str(UUID(int=1)), "str": "x", "int": "1"}

@@ -1,0 +1,321 @@
+"""A stand-in for ``docker compose``: the services of docker-compose.yml as plain processes.
+
+``Compose.install`` makes a program ``docker`` that runs what docs/operations.md says, as it is
+written. PostgreSQL and Redis are the built-in ones; a service's command line, environment and
+health check are those of the file, and only names of containers become addresses of this machine.
+"""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+import yaml
+
+from backend import embedded
+
+BASE_DIR = Path(__file__).resolve().parents[2]
+PATIENCE = 120  # seconds
+COMPOSE = yaml.safe_load((BASE_DIR / "docker-compose.yml").read_text())
+GIVEN = ("postgres", "redis")  # these run already, and go on
+
+
+def filled_in(text, values):
+    """Replace ``${NAME:?message}``, ``${NAME:-default}`` and ``$$`` as Compose does."""
+
+    def one(match):
+        if match[0] == "$$":
+            return "$"
+        if values.get(match["name"]):
+            return values[match["name"]]
+        assert match["kind"] == ":-", f"{match['name']} is required"
+        return match["rest"]
+
+    return re.sub(r"\$\$|\$\{(?P<name>\w+)(?P<kind>:[?-])(?P<rest>[^}]*)\}", one, text)
+
+
+def replaced(text, places):
+    """Replace each of ``places``, and nothing in what has replaced it."""
+    return re.sub("|".join(map(re.escape, places)), lambda found: places[found[0]], text)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return str(probe.getsockname()[1])
+
+
+class Compose:
+    """The services of a directory ``home``; its ``.env`` says what is not a secret, and what is.
+
+    ``compose.json`` there tells what tests have decided: addresses of the servers, and ports.
+    """
+
+    def __init__(self, home):
+        self.home = home
+        self.decided = json.loads((home / "compose.json").read_text())
+        lines = (home / ".env").read_text().splitlines()
+        self.env = dict(line.split("=", 1) for line in lines if line and line[0] != "#")
+
+    @classmethod
+    def install(cls, home, servers, env, **environment):
+        """Lay out ``home``, with ``servers`` of this machine; all get ``environment`` as well."""
+        database = servers.database_url.partition("host=")[2].replace("%2F", "/")
+        ports = {name: free_port() for name in ("pgbouncer", "proxy", "web-1", "web-2")}
+        decided = {
+            "sockets": database,
+            "redis": servers.redis_url,
+            "ports": ports,
+            "environment": environment,
+        }
+        (home / "compose.json").write_text(json.dumps(decided))
+        (home / ".env").write_text("".join(f"{name}={value}\n" for name, value in env.items()))
+        program = home / "bin" / "docker"
+        program.parent.mkdir()
+        program.write_text(
+            f"#!/bin/sh\nexport PYTHONPATH={BASE_DIR}\n"
+            f'exec {sys.executable} -m tests.standins.compose "$@"\n'
+        )
+        program.chmod(0o755)
+        for name in ("nginx.conf", "pgbouncer.ini"):
+            (home / name).write_text(cls._at_home(home, name, decided))
+        return cls(home)
+
+    @staticmethod
+    def _at_home(home, name, decided):
+        """Return the file of deploy/ with names of containers replaced."""
+        text = (BASE_DIR / "deploy" / name).read_text()
+        ports = decided["ports"]
+        webs = "".join(
+            f"server 127.0.0.1:{ports[web]} max_fails=1 fail_timeout=2s;\n"
+            for web in ("web-1", "web-2")
+        )
+        return replaced(
+            text,
+            {
+                "host=postgres": f"host={decided['sockets']}",
+                "listen_addr = *": "listen_addr = 127.0.0.1",
+                "listen_port = 6432": f"listen_port = {ports['pgbouncer']}",
+                "listen 8080": f"listen 127.0.0.1:{ports['proxy']}",
+                "server web:8000 max_fails=1 fail_timeout=2s;": webs,
+                "/tmp/": f"{home}/tmp/",  # noqa: S108
+            },
+        )
+
+    @property
+    def services(self):
+        """The services that are wanted, those of a profile only if it is."""
+        profiles = set(self.env.get("COMPOSE_PROFILES", "").split(","))
+        return {
+            name: service
+            for name, service in COMPOSE["services"].items()
+            if not service.get("profiles") or profiles & {*service["profiles"]}
+        }
+
+    def environment(self, name, number=1):
+        """Return a container's environment, with this Python and PostgreSQL on its path."""
+        service = self.services[name]
+        places = [
+            Path(sys.executable).parent,
+            embedded.postgres_programs(),
+            os.environ["PATH"],
+            "/usr/sbin",
+        ]
+        inside = {
+            variable: self._here(filled_in(value, self.env))
+            for variable, value in (service.get("environment") or {}).items()
+        }
+        if name == "postgres":
+            inside |= {"PGHOST": self.decided["sockets"], "PGPORT": "5432"}
+        if "DATABASE_URL" in inside:
+            inside |= {
+                "REDIS_URL": self.decided["redis"],
+                "PORT": self.decided["ports"][f"web-{number}"],
+                "LINLI_HOME": str(self.home),
+                "LINLI_MEDIA_ROOT": str(self.home / "media"),
+                "LINLI_METRICS_PORT": "0",
+                "LINLI_HTTPS": "false",  # nobody speaks TLS before it
+                **self.decided["environment"],
+            }
+        return {"PATH": ":".join(map(str, places)), "HOSTNAME": socket.gethostname(), **inside}
+
+    def _here(self, text):
+        """Replace names of containers by addresses of this machine."""
+        sockets = self.decided["sockets"].replace("/", "%2F")
+        text = re.sub(r"@postgres:5432/(\w+)", rf"@:5432/\1?host={sockets}", text)
+        ports = self.decided["ports"]
+        return replaced(
+            text,
+            {
+                "@pgbouncer:6432": f"@127.0.0.1:{ports['pgbouncer']}",
+                "127.0.0.1:8080": f"127.0.0.1:{ports['proxy']}",
+                "--port=6432": f"--port={ports['pgbouncer']}",
+                "deploy/pgbouncer.ini": f"{self.home}/pgbouncer.ini",
+                "/srv/nginx.conf": f"{self.home}/nginx.conf",
+                "/srv/media": f"{self.home}/media",
+                "/tmp/": f"{self.home}/tmp/",  # noqa: S108
+            },
+        )
+
+    def words(self, words):
+        return [self._here(filled_in(word, self.env)) for word in words]
+
+    # --- processes ----------------------------------------------------------------------------
+    def replicas(self, name):
+        count = self.services[name].get("deploy", {}).get("replicas", "1")
+        return range(1, int(filled_in(str(count), self.env)) + 1)
+
+    def process(self, name, number=1):
+        """The running process of a service, None if there is none."""
+        with suppress(FileNotFoundError, psutil.NoSuchProcess):
+            found = psutil.Process(json.loads(self.noted(name, number).read_text())["pid"])
+            if found.status() != psutil.STATUS_ZOMBIE:
+                return found
+        return None
+
+    def noted(self, name, number=1):
+        """The file that notes a process, and with what it was started."""
+        return self.home / f"{name}-{number}.json"
+
+    def log(self, name, number=1):
+        return self.home / f"{name}-{number}.log"
+
+    def run(self, name, command, **how):
+        """Run ``command`` in a service's environment, in the foreground. Returns its status."""
+        return subprocess.run(
+            command, cwd=BASE_DIR, env=self.environment(name), check=False, **how
+        ).returncode
+
+    def up(self, *names):
+        """Start what does not run yet, after what it waits for. Returns once all is healthy."""
+        is_migrated, started = any(self.process(name) for name in self.services), []
+        for name in self.in_order(names or self.services):
+            for other, how in self.waits_for(name).items():
+                if how["condition"] == "service_healthy":
+                    self.wait_until_healthy(other)
+            if name == "migrate" and not is_migrated:
+                assert self.run(name, self.words(self.services[name]["command"])) == 0
+            elif name != "migrate" and self.bring_up(name):
+                started.append(name)
+        for name in started:
+            self.wait_until_healthy(name)
+
+    def waits_for(self, name):
+        waits = self.services[name].get("depends_on", {})
+        return {other: waits[other] for other in waits if other in self.services}
+
+    def in_order(self, names):
+        ordered = {}
+        for name in names:
+            ordered |= dict.fromkeys([*self.in_order(self.waits_for(name)), name])
+        return [*ordered]
+
+    def bring_up(self, name):
+        """Start a service where it does not run, or not as ``.env`` has it now."""
+        begun = False
+        for number in self.replicas(name) if name not in GIVEN else ():
+            process = self.process(name, number)
+            noted = json.loads(self.noted(name, number).read_text()) if process else {}
+            if noted.get("environment") != self.environment(name, number):
+                self.end(name, [process] if process else [])
+                self.start(name, number)
+                begun = True
+        return begun
+
+    def start(self, name, number=1):
+        environment, account = self.environment(name, number), []
+        temporary = self.home / "tmp"
+        temporary.mkdir(exist_ok=True)
+        (self.home / "media").mkdir(exist_ok=True)
+        if name == "pgbouncer" and os.geteuid() == 0:  # which refuses root, as PostgreSQL does
+            owner = os.stat(self.decided["sockets"])
+            os.chown(temporary, owner.st_uid, owner.st_gid)
+            account = [f"--reuid={owner.st_uid}", f"--regid={owner.st_gid}", "--clear-groups"]
+            account += ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
+        with self.log(name, number).open("ab") as log:
+            child = subprocess.Popen(
+                [
+                    *(["setpriv", *account, "--"] if account else []),
+                    *self.words(self.services[name]["command"]),
+                ],
+                cwd=BASE_DIR,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        noted = {"pid": child.pid, "environment": environment}
+        self.noted(name, number).write_text(json.dumps(noted))
+
+    def wait_until_healthy(self, name):
+        how, *test = self.services[name]["healthcheck"]["test"]
+        words = ["sh", "-c", *self.words(test)] if how == "CMD-SHELL" else self.words(test)
+        for number in self.replicas(name) if name not in GIVEN else ():
+            deadline = time.monotonic() + PATIENCE
+            while subprocess.run(
+                words, cwd=BASE_DIR, env=self.environment(name, number), capture_output=True
+            ).returncode:
+                is_up = self.process(name, number) and time.monotonic() < deadline
+                assert is_up, self.log(name, number).read_text()[-5000:]
+                time.sleep(0.2)
+
+    def stop(self, *names):
+        """Tell services to end, as their file says how, those that stand on others first."""
+        for name in names or [*self.services][::-1]:
+            if name not in GIVEN:
+                processes = [self.process(name, number) for number in self.replicas(name)]
+                self.end(name, [one for one in processes if one])
+
+    def end(self, name, processes):
+        for process in processes:
+            how = self.services[name].get("stop_signal", "SIGTERM")
+            process.send_signal(signal.Signals[how])
+        _, left = psutil.wait_procs(processes, timeout=PATIENCE)
+        for process in left:
+            process.kill()
+        assert not left, name
+
+
+def main(arguments):
+    """``docker compose VERB …`` as docs/operations.md uses it. Returns the status."""
+    compose = Compose(Path.cwd())
+    assert arguments.pop(0) == "compose", "only docker compose is played"
+    verb, *words = arguments
+    options = [word for word in words if word.startswith("-")]
+    names = [word for word in words if not word.startswith("-")]
+    if verb == "up":
+        assert {*options} <= {"-d", "--wait"}
+        compose.up(*names)
+    elif verb in ("stop", "down"):
+        assert not options
+        compose.stop(*names)
+    elif verb == "build":
+        pass  # the processes are those of this checkout
+    elif verb in ("exec", "run"):
+        while words[0].startswith("-"):
+            assert words.pop(0) in ("-T", "--rm")
+        name, *command = words
+        if verb == "exec" and name not in GIVEN:
+            assert compose.process(name), f"{name} does not run"
+        return compose.run(name, compose.words(command))
+    elif verb == "kill":
+        assert options == ["--signal=SIGKILL"]
+        for name in names:
+            process = compose.process(name)
+            for one in [*process.children(recursive=True), process]:
+                one.kill()
+    else:
+        raise AssertionError(f"{verb} is not played")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
