@@ -2,40 +2,74 @@
 
 from django.utils.translation import gettext_lazy as _
 
+from backend.notices import targets
 from backend.notices.kinds import Kind, register
+from backend.notices.models import Channel
+
+targets.register(
+    fair="fairs/{id}",
+    my_voucher="me/vouchers/{id}",
+    my_wish="me/wishes/{id}",
+    partnership="partnerships/{id}",
+    statement="statements/{id}",
+    webhooks="merchants/{id}/webhooks",
+    wish="wishes/{id}",
+)
 
 register(
     wish_published=Kind(
         _("Your wish is published"),
         _("%(community)s: it costs %(price_points)s points once somebody fulfils it."),
+        opens="my_wish",
+        channels=(Channel.WECHAT,),
+        template="wish",
     ),
     wish_rejected=Kind(
         _("Your wish was not published"),
         _("%(community)s says: %(reason)s"),
+        opens="my_wish",
+        channels=(Channel.WECHAT,),
+        template="wish",
     ),
     wish_adopted_by_shop=Kind(
         _("Your wish will be fulfilled"),
         _("%(merchant)s fulfils it. Show your voucher there within %(days)s days."),
+        opens="my_wish",
+        channels=(Channel.WECHAT,),
+        template="wish",
     ),
     wish_adopted_by_neighbour=Kind(
         _("Your wish will be fulfilled"),
         _("A neighbour fulfils it; %(community)s brings you together. Say thanks for it."),
+        opens="my_wish",
+        channels=(Channel.WECHAT,),
+        template="wish",
     ),
     wish_open_again=Kind(
         _("Your wish is open again"),
         _("It could not be fulfilled after all. Your points are free, and others can adopt it."),
+        opens="my_wish",
+        channels=(Channel.WECHAT,),
+        template="wish",
     ),
     wish_thanked=Kind(
         _("A neighbour thanks you"),
         _("You fulfilled a wish. Read the thanks among the wishes."),
+        opens="wish",
     ),
     redemption_refunded=Kind(
         _("Points came back to you"),
         _("%(merchant)s gave back %(points)s points for %(offer)s."),
+        opens="my_voucher",
+        channels=(Channel.WECHAT,),
+        template="points",
     ),
     partnership_asked=Kind(
         _("A community would like you as a partner"),
         _("%(community)s asks %(merchant)s. Say yes or no there; until then it learns nothing."),
+        opens="partnership",
+        channels=(Channel.WECHAT,),
+        template="merchant",
     ),
     statement_drafted=Kind(
         _("Your statement is ready to be looked at"),
@@ -43,33 +77,59 @@ register(
             "%(community)s, %(first_day)s to %(last_day)s: %(points)s points, %(yuan)s yuan."
             " Ask about any line that looks wrong before it is approved."
         ),
+        opens="statement",
+        channels=(Channel.WECHAT,),
+        template="statement",
     ),
     statement_asked=Kind(
         _("There is a question about your statement"),
         _("%(community)s asks about a line of %(first_day)s to %(last_day)s. Please answer it."),
+        opens="statement",
+        channels=(Channel.WECHAT,),
+        template="statement",
     ),
     statement_answered=Kind(
         _("Your question was answered"),
         _("Statement of %(merchant)s, %(first_day)s to %(last_day)s: read the answer there."),
+        opens="statement",
+        channels=(Channel.WECHAT, Channel.EMAIL),
+        template="statement",
     ),
     statement_paid=Kind(
         _("Your statement has been paid"),
         _("%(community)s, %(number)s: %(yuan)s yuan."),
+        opens="statement",
+        channels=(Channel.WECHAT,),
+        template="statement",
     ),
     fair_reminder=Kind(
         _("Your stall opens soon"),
         _("%(fair)s, %(begins)s at %(place)s: %(merchant)s has a stall there."),
+        opens="fair",
+        channels=(Channel.WECHAT,),
+        template="fair",
     ),
     fair_moved=Kind(
         _("A fair with your stall was moved"),
         _("%(fair)s now begins %(begins)s at %(place)s. %(merchant)s has a stall there."),
+        opens="fair",
+        channels=(Channel.WECHAT,),
+        template="fair",
+        is_urgent=True,
     ),
     fair_cancelled=Kind(
         _("A fair with your stall was cancelled"),
         _("%(fair)s, %(begins)s at %(place)s, does not take place: %(reason)s"),
+        opens="fair",
+        channels=(Channel.WECHAT, Channel.SMS),
+        template="fair",
+        is_urgent=True,
     ),
     webhook_switched_off=Kind(
         _("Your webhook was switched off"),
         _("Nothing reached %(host)s for days. Mend it, switch it on, then redeliver."),
+        opens="webhooks",
+        channels=(Channel.WECHAT,),
+        template="merchant",
     ),
 )

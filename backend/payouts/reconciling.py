@@ -53,6 +53,7 @@ def _list(payout: Payout, difference: str) -> None:
                     key=f"payout_differs:{payout.pk}:{person}",
                     recipient_id=person,
                     facts={"title": payout.title, "difference": difference},
+                    target_id=payout.pk,
                 )
                 for person in told - {payout.payee_id}
             ],

@@ -351,7 +351,7 @@ def _notify(kind: str, payout: Payout, recipient_id: UUID, **facts: str) -> None
     notices.owe_many(
         community=payout.community,
         kind=kind,
-        owed=[notices.Owed(key=key, recipient_id=recipient_id, facts=facts)],
+        owed=[notices.Owed(key=key, recipient_id=recipient_id, facts=facts, target_id=payout.pk)],
         due_at=timezone.now(),
     )
 

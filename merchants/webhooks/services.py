@@ -54,6 +54,7 @@ def tell_switched_off(delivery: Delivery) -> None:
         community=delivery.community,
         recipients=telling.owners_of(delivery.endpoint.owner_id),
         about=delivery.pk,
+        target_id=delivery.endpoint.owner_id,
         facts={"host": urlsplit(delivery.endpoint.url).hostname},
     )
 

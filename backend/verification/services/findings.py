@@ -96,10 +96,9 @@ def tell(verification: Verification) -> None:
                 recipient_id=person,
                 facts={
                     "community": community.name,
-                    "code": community.code,
                     "count": verification.new_findings_count,
-                    "verification": str(verification.pk),
                 },
+                target_id=verification.pk,
             )
             for person in auditors_and_managers(community)
         ],

@@ -304,6 +304,7 @@ def _remind(fair: Fair, stalls: list[FairStall]) -> None:
             recipient=owner,
             kind="fair_reminder",
             facts=_facts(fair, stall),
+            target_id=fair.pk,
             due_at=due_at,
             stale_at=fair.starts_at,
         )
@@ -316,6 +317,7 @@ def _tell(kind: str, fair: Fair, stall: FairStall, owner: User, key: str, **more
         recipient=owner,
         kind=kind,
         facts=_facts(fair, stall) | more,
+        target_id=fair.pk,
         due_at=timezone.now(),
         stale_at=fair.ends_at,
     )

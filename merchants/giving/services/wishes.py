@@ -276,7 +276,13 @@ def thank(*, wish: Wish, text: str) -> Wish:
     else:
         assert wish.donor_id is not None  # a check constraint
         fulfilled_by = [wish.donor_id]
-    telling.tell("wish_thanked", community=wish.community, recipients=fulfilled_by, about=wish.pk)
+    telling.tell(
+        "wish_thanked",
+        community=wish.community,
+        recipients=fulfilled_by,
+        about=wish.pk,
+        target_id=wish.pk,
+    )
     return wish
 
 
@@ -395,6 +401,7 @@ def _tell(kind: str, wish: Wish, about: object = None, **facts: object) -> None:
         community=wish.community,
         recipients=[wish.volunteer_id],
         about=about or wish.redemption_id or wish.hold_id or wish.pk,
+        target_id=wish.pk,
         facts={"community": wish.community.name} | facts,
     )
 

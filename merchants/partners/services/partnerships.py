@@ -90,6 +90,7 @@ def consider(
             community=community,
             recipients=telling.owners_of(merchant.pk),
             about=partnership.pk,
+            target_id=partnership.pk,
             facts={"community": community.name, "merchant": merchant.name},
         )
     facts = {"merchant": str(partnership.merchant_id), "is_new": merchant is None}

@@ -20,14 +20,23 @@ def tell(
     community: Community,
     recipients: Iterable[UUID],
     about: object,
+    target_id: UUID,
     facts: dict[str, Any] | None = None,
 ) -> None:
-    """Queue a notice of ``about``, an id of what happened, for each recipient. Idempotent."""
+    """Queue a notice of ``about``, an id of what happened, for each recipient. Idempotent.
+
+    ``target_id`` is that of what a tap opens.
+    """
     notices.owe_many(
         community=community,
         kind=kind,
         owed=[
-            notices.Owed(key=f"{kind}:{about}:{person}", recipient_id=person, facts=facts or {})
+            notices.Owed(
+                key=f"{kind}:{about}:{person}",
+                recipient_id=person,
+                facts=facts or {},
+                target_id=target_id,
+            )
             for person in recipients
         ],
         due_at=timezone.now(),

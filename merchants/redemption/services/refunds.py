@@ -92,6 +92,7 @@ def refund(
         community=redemption.community,
         recipients=[redemption.volunteer_id],
         about=made.pk,
+        target_id=redemption.pk,
         facts={
             "merchant": redemption.partnership.name,
             "offer": redemption.offer.title,

@@ -172,6 +172,7 @@ def tell(
         community=statement.community,
         recipients=recipients,
         about=about or statement.pk,
+        target_id=statement.pk,
         facts={
             "community": statement.community.name,
             "merchant": statement.partnership.name,
