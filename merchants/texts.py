@@ -64,6 +64,13 @@ register(
         channels=(Channel.WECHAT,),
         template="points",
     ),
+    voucher_expiring=Kind(
+        _("Your voucher expires soon"),
+        _("%(offer)s at %(merchant)s: show it there before %(until)s, or your points come back."),
+        opens="my_voucher",
+        channels=(Channel.WECHAT,),
+        template="voucher",
+    ),
     partnership_asked=Kind(
         _("A community would like you as a partner"),
         _("%(community)s asks %(merchant)s. Say yes or no there; until then it learns nothing."),

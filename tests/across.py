@@ -35,6 +35,7 @@ ACROSS = {
     "backend/outbox/selectors.py:_figures": "An operator's figures are those of all communities.",
     "merchants/redemption/services/pay_codes.py:forget_old": SWEEP,
     "merchants/redemption/tasks.py:sweep_expired_vouchers": SWEEP,
+    "merchants/redemption/tasks.py:sweep_expiring_vouchers": SWEEP,
     "merchants/giving/tasks.py:sweep_lapsed_wishes": SWEEP,
     "points/seals/tasks.py:sweep_unsealed": SWEEP,
     "points/seals/metrics.py:ledger": "An operator's figures are those of all communities.",

@@ -2,7 +2,8 @@
 
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models.functions import Concat
 
 from backend.accounts.models import User
 from backend.notices.errors import NoticeUnknown
@@ -12,6 +13,14 @@ from backend.notices.models import Notice
 def inbox_of(user: User) -> QuerySet[Notice]:
     """Return the notices delivered to ``user``, newest first."""
     return Notice.objects.filter(recipient=user, delivered_at__isnull=False).order_by("-id")
+
+
+def was_owed(key: Concat) -> Exists:
+    """Return the condition, on the rows of a tenant's table, that a notice of ``key`` was owed.
+
+    ``key`` is made of the rows' columns.
+    """
+    return Exists(Notice.objects.filter(community=OuterRef("community"), key=key))
 
 
 def notice_of(user: User, notice_id: UUID) -> Notice:

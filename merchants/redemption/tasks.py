@@ -5,7 +5,8 @@ from uuid import UUID
 from celery import shared_task
 
 from backend.celery import SWEEP_AT_MOST
-from merchants.redemption.services import pay_codes
+from backend.communities.models import Community
+from merchants.redemption.services import pay_codes, reminding
 from merchants.redemption.services import vouchers as redemption
 
 
@@ -24,6 +25,20 @@ def release_voucher(community_id: str, redemption_id: str) -> None:
     redemption.expire(community_id=UUID(community_id), redemption_id=UUID(redemption_id))
 
 
-def forget_old_pay_codes() -> dict[str, int]:
+@shared_task
+def sweep_expiring_vouchers() -> None:
+    """Queue ``remind_of_vouchers`` for every community with a voucher that expires soon."""
+    for community_id in reminding.due().values_list("community_id", flat=True).distinct():
+        remind_of_vouchers.delay(str(community_id))
+
+
+@shared_task
+def remind_of_vouchers(community_id: str) -> None:
+    """Remind a community's volunteers of vouchers that expire soon. Idempotent."""
+    reminding.remind(community=Community.objects.get(pk=UUID(community_id)))
+
+
+@shared_task
+def forget_old_pay_codes() -> None:
     """Delete pay codes that expired an hour ago."""
     return {"deleted": pay_codes.forget_old()}
