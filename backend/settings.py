@@ -419,6 +419,7 @@ NIGHTLY: dict[str, Any] = {
     "points.expiry.tasks.sweep_expiry_notices": {"hour": 9, "minute": 0},
     # Each night, though a period is a month: a night that was missed is made up for by the next.
     "merchants.settlement.tasks.sweep_unsettled": {"hour": 2, "minute": 10},
+    "merchants.settlement.tasks.sweep_months": {"hour": 9, "minute": 20},
     "backend.events.tasks.sweep_series": {"hour": 1, "minute": 20},
     "backend.verification.tasks.sweep_verifications": {"hour": 4, "minute": 20},
     "volunteers.reports.tasks.forget_old_coordinates": {"hour": 3, "minute": 10},

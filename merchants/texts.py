@@ -11,6 +11,7 @@ targets.register(
     my_voucher="me/vouchers/{id}",
     my_wish="me/wishes/{id}",
     partnership="partnerships/{id}",
+    redemptions="merchants/{id}/redemptions",
     statement="statements/{id}",
     webhooks="merchants/{id}/webhooks",
     wish="wishes/{id}",
@@ -108,6 +109,14 @@ register(
         opens="statement",
         channels=(Channel.WECHAT,),
         template="statement",
+    ),
+    merchant_month=Kind(
+        _("What last month brought your shop"),
+        _(
+            "%(merchant)s at %(community)s, %(month)s: %(count)s redemptions, %(points)s points,"
+            " %(yuan)s yuan, less what was refunded."
+        ),
+        opens="redemptions",
     ),
     fair_reminder=Kind(
         _("Your stall opens soon"),

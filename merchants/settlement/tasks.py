@@ -1,4 +1,4 @@
-"""Tasks that draft statements at night."""
+"""Tasks that draft statements at night, and tell owners of a month."""
 
 from datetime import date
 from uuid import UUID
@@ -7,8 +7,10 @@ from celery import shared_task
 
 from backend.communities.models import Community
 from backend.communities.selectors import tenants
-from backend.queues import Queue, in_queue
+from merchants.settlement.services import months
 from merchants.settlement.services import statements as settlement
+
+TOLD_UNTIL = 7  # day of the month, so that a night that was missed is made up for
 
 
 def sweep_unsettled() -> dict[str, int]:
@@ -25,4 +27,23 @@ def draft_settlement(community_id: str, day: str) -> None:
     """Draft a community's due periods on ``day`` (ISO 8601). Idempotent: drafts none twice."""
     settlement.draft_due(
         community=Community.objects.get(pk=UUID(community_id)), day=date.fromisoformat(day)
+    )
+
+
+@shared_task
+def sweep_months() -> None:
+    """Queue ``tell_month`` for every community in the first days of a month by its own clock."""
+    for community in tenants():
+        if community.today.day <= TOLD_UNTIL:
+            tell_month.delay(str(community.pk), community.today.isoformat())
+
+
+@shared_task
+def tell_month(community_id: str, day: str) -> None:
+    """Tell owners of the month before ``day`` (ISO 8601). Idempotent."""
+    first_day, next_month = months.last_month(date.fromisoformat(day))
+    months.tell(
+        community=Community.objects.get(pk=UUID(community_id)),
+        first_day=first_day,
+        next_month=next_month,
     )

@@ -16,6 +16,7 @@ from merchants.models import Redemption
 from merchants.partners.services import partnerships
 from merchants.redemption import tasks as redemption_tasks
 from merchants.redemption.services import refunds, vouchers
+from merchants.settlement import tasks as settlement_tasks
 from merchants.settlement.services import questions, statements
 
 
@@ -174,4 +175,10 @@ def statement_paid(lake, wang, zhao, zhou, chen, tea, grant_points, person):
     statement = _drafted(lake, wang, chen, tea, grant_points)
     statements.approve(statement=statement, approver=person("sun"))
     statements.mark_paid(statement=statement, payer=zhao)
+    return zhou
+
+
+def merchant_month(lake, wang, zhou, chen, tea, grant_points):
+    _redeemed(lake, wang, chen, tea, grant_points)
+    settlement_tasks.tell_month(str(lake.pk), "2024-04-01")
     return zhou
