@@ -2,7 +2,7 @@ from typing import TYPE_CHECKING
 
 from django.apps import AppConfig
 
-from backend.registries import leaving
+from backend.registries import homes, leaving
 
 if TYPE_CHECKING:
     from backend.documents.services import Kind
@@ -19,7 +19,7 @@ class MerchantsConfig(AppConfig):
         from backend.webhooks import owners
         from merchants.catalogue.services import fairs, offers, raised
         from merchants.giving.services import giving_back, wishes
-        from merchants.partners.selectors import counts_while
+        from merchants.partners.selectors import counts_while, home_of
         from merchants.partners.services import increases, partnerships
         from merchants.redemption import given_back
         from merchants.redemption.sampled import REDEMPTIONS
@@ -28,6 +28,7 @@ class MerchantsConfig(AppConfig):
         from merchants.settlement.services import payouts
         from merchants.webhooks import services as webhooks
 
+        homes.found_by(home_of)
         leaving.heard_by(giving_back.give_back)
         given_back.heard_by(wishes.open_again)
         register("statement", _statement)

@@ -118,6 +118,16 @@ def known_to(user: User) -> list[UUID]:
     return list(ever.values_list("community_id", flat=True).distinct())
 
 
+def home_of(user: User) -> UUID | None:
+    """Return the id of the first tenant where ``user`` holds a role, else of where they held one.
+
+    A role at a street or an estate is one in its tenants.
+    """
+    places = tenants().filter(Held(user, BELONGS, or_below=True, ever=True))
+    by_now = places.order_by(Held(user, BELONGS, or_below=True).desc(), "pk")
+    return by_now.values_list("pk", flat=True).first()
+
+
 def community_among(communities: QuerySet[Community], code: str) -> Community:
     """Return the one of ``communities`` called ``code``. Raises CommunityUnknown."""
     community = communities.filter(code=code).first()

@@ -21,6 +21,7 @@ from backend.documents import selectors
 from backend.documents.errors import DocumentExpired, DocumentUnknown, TooManyDocuments
 from backend.documents.models import Document
 from backend.files.storing import store
+from backend.notices import services as notices
 from backend.outbox.kinds import Done
 
 KEPT_FOR = timedelta(hours=24)  # what is not final, from when it is finished
@@ -84,6 +85,7 @@ def ask(document: Document, *, now: datetime | None = None) -> Document:
 def make(document: Document) -> Done | None:
     """Make the document's file, or let go of one that nobody waits for any more.
 
+    Whoever asked for one that is theirs alone is told that it is ready.
     If a worker is killed over it, the next one begins anew under the same name.
     """
     if selectors.state_of(document) != Document.State.PENDING:
@@ -96,6 +98,8 @@ def make(document: Document) -> Done | None:
     with translation.override(document.language):
         size_bytes, sha256 = store(document.stored_as, written)
     now = timezone.now()
+    if not document.is_final:
+        _tell(document, until=now + KEPT_FOR)
     return Done(
         name=document.name,
         size_bytes=size_bytes,
@@ -159,6 +163,20 @@ def _remove(community_id: UUID, document_id: UUID) -> bool:
 def _forget(document: Document) -> None:
     default_storage.delete(document.stored_as)
     document.save_with(removed_at=timezone.now(), next_at=None, given_up_at=None)
+
+
+def _tell(document: Document, *, until: datetime) -> None:
+    here = until.astimezone(document.community.clock)
+    notices.owe(
+        community=document.community,
+        key=f"document_ready:{document.pk}",
+        recipient=document.asked_by,
+        kind="document_ready",
+        facts={"name": document.name, "until": f"{here:%Y-%m-%d %H:%M}"},
+        target_id=document.pk,
+        due_at=timezone.now(),
+        stale_at=until,
+    )
 
 
 def _still_answers(document: Document, now: datetime) -> bool:

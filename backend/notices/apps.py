@@ -7,12 +7,13 @@ class NoticesConfig(AppConfig):
     name = "backend.notices"
 
     def ready(self) -> None:
-        from backend.notices import services
+        from backend.notices import security, services
         from backend.notices.models import Notice
         from backend.outbox.kinds import Kind, register
         from backend.queues import Queue
 
         discover("texts")
+        security.listen()
         notice = Kind(
             model=Notice,
             act=services.deliver,

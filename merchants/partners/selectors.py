@@ -187,6 +187,14 @@ def communities_with(merchant_id: UUID, **which: Any) -> list[UUID]:
     return list(rows.values_list("community_id", flat=True).distinct())
 
 
+def home_of(user: User) -> UUID | None:
+    """Return the id of a community with a partnership of a merchant where ``user`` works."""
+    for job in jobs_of(user).order_by("since_at", "pk"):
+        if there := communities_with(job.merchant_id, **ACCEPTED):
+            return there[0]
+    return None
+
+
 def accepted(merchant_id: UUID) -> QuerySet[Partnership]:
     """Return the merchant's partnerships, past ones too, that its owner has accepted."""
     there = communities_with(merchant_id, **ACCEPTED)

@@ -46,6 +46,8 @@ PASSWORD = Budget("password", 10, timedelta(minutes=15))  # of one name, from on
 PASSWORDS_THERE = Budget("passwords_there", 100, timedelta(hours=1))  # of any name, from one
 PASSWORDS_OF_NAME = Budget("passwords_of_name", 100, timedelta(days=1))  # from strange addresses
 KNOWN_ADDRESS = Budget("known_address", 1, timedelta(days=90))  # where a name logged in from
+# What somebody on whom others depend logged in with: a device, or an address.
+KNOWN_LOG_IN = Budget("known_log_in", 1, timedelta(days=90))
 # Whole phone numbers that one of the staff may look somebody up by.
 SEARCHES = Budget("searches", 120, timedelta(hours=1))
 
@@ -121,11 +123,12 @@ def trying_code(user_id: UUID) -> Iterator[None]:
 
 def is_first_use(user_id: UUID, code: str, lasts: timedelta) -> bool:
     """Use up a person's ``code`` for as long as it ``lasts``; False if it was used before."""
-    try:
-        take(Budget(USED_CODE, 1, lasts), _digest(str(user_id), code))
-    except TooManyAttempts:
-        return False
-    return True
+    return _is_first(Budget(USED_CODE, 1, lasts), user_id, code)
+
+
+def is_first_log_in(user_id: UUID, told: str) -> bool:
+    """Remember a device or an address of a person's log-in; False if it is known already."""
+    return _is_first(KNOWN_LOG_IN, user_id, told)
 
 
 class PasswordTry:
@@ -167,6 +170,14 @@ def forget_old() -> int:
         deleted, _ = Attempts.objects.filter(pk__in=old.values("pk")[:BATCH]).delete()
         total += deleted
     return total
+
+
+def _is_first(budget: Budget, user_id: UUID, told: str) -> bool:
+    try:
+        take(budget, _digest(str(user_id), told))
+    except TooManyAttempts:
+        return False
+    return True
 
 
 def _asked(budget: Budget, subject: UUID | str) -> list[Any]:

@@ -14,6 +14,7 @@ from backend.accounts.models import User
 from backend.accounts.services.people import locked
 from backend.audit import services as trail
 from backend.files.storing import store
+from backend.notices import personal
 from backend.outbox import services as outbox
 from backend.outbox.kinds import Done
 from backend.privacy import selectors
@@ -47,14 +48,23 @@ def ask(*, user: User, language: str, now: datetime | None = None) -> Export:
 
 
 def make(export: Export) -> Done:
-    """Make the export's file.
+    """Make the export's file, and tell its person that it is ready.
 
     If a worker is killed over it, the next one begins anew under the same name.
     """
     with translation.override(export.language):
         size_bytes, _ = store(export.file_name, lambda file: archive.write(file, export.user))
     now = timezone.now()
-    return Done(finished_at=now, expires_at=now + KEPT_FOR, size_bytes=size_bytes)
+    until = now + KEPT_FOR
+    personal.tell(
+        "export_ready",
+        person=export.user,
+        about=export.pk,
+        facts={},
+        moments={"until": until},
+        stale_at=until,
+    )
+    return Done(finished_at=now, expires_at=until, size_bytes=size_bytes)
 
 
 def link_token(export: Export) -> str:
