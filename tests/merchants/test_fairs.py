@@ -28,6 +28,7 @@ from merchants.partners.services import partnerships as partners
 from merchants.redemption.selectors import taken_at
 from merchants.redemption.services import offline, refunds, voucher_tokens
 from merchants.redemption.services import vouchers as redemption
+from tests.cast import tell
 
 AT_NINE = datetime.fromisoformat("2100-03-19T09:00:00+08:00")
 AT_NOON = AT_NINE + timedelta(hours=3)
@@ -275,9 +276,11 @@ def test_owners_are_reminded_and_told_of_a_move_and_of_the_end(announce, zhao, z
     (before,) = told(zhou, "fair_reminder")
     for _ in range(2):
         fairs.change(fair=fair, by=zhao, changes=later)
-    (reminder,) = told(zhou, "fair_reminder")
+    withdrawn, reminder = told(zhou, "fair_reminder")
     (moved,) = told(zhou, "fair_moved")
 
+    assert withdrawn == before
+    assert withdrawn.withdrawn_at is not None
     assert before.due_at == AT_NINE - timedelta(hours=2)
     assert reminder.due_at == before.due_at + timedelta(days=1)
     assert moved.facts["place"] == "湖滨广场 东侧"
@@ -287,9 +290,37 @@ def test_owners_are_reminded_and_told_of_a_move_and_of_the_end(announce, zhao, z
 
     (cancelled,) = told(zhou, "fair_cancelled")
     assert cancelled.facts["reason"] == "下雨"
-    (reminder,) = told(zhou, "fair_reminder")
+    reminder.refresh_from_db()
     assert reminder.withdrawn_at is not None
     assert not Notice.objects.filter(recipient=chen).exists()  # a clerk
+
+
+def test_a_fair_that_moves_after_it_was_told_of_is_told_of_anew(announce, zhao, zhou):
+    fair = announce()
+    (first,) = told(zhou, "fair_reminder")
+    assert tell(first)
+
+    later = {"starts_at": AT_NINE + timedelta(days=1), "ends_at": AT_NOON + timedelta(days=1)}
+    fairs.change(fair=fair, by=zhao, changes=later)
+    assert tell(told(zhou, "fair_reminder")[1])
+
+    assert [one.due_at for one in told(zhou, "fair_reminder")] == [
+        start - timedelta(hours=2) for start in (AT_NINE, later["starts_at"])
+    ]
+
+
+def test_a_fair_moved_back_is_told_of_by_its_first_reminder(announce, zhao, zhou):
+    fair = announce()
+    for days in (1, 0):
+        to = {
+            "starts_at": AT_NINE + timedelta(days=days),
+            "ends_at": AT_NOON + timedelta(days=days),
+        }
+        fair = fairs.change(fair=fair, by=zhao, changes=to)
+
+    first, second = told(zhou, "fair_reminder")
+    assert (first.withdrawn_at, second.withdrawn_at is not None) == (None, True)
+    assert tell(first)
 
 
 def test_a_fair_that_has_begun_or_was_cancelled_is_not_moved(announce, zhao, fair):

@@ -107,6 +107,7 @@ def change(*, fair: Fair, by: User, changes: dict[str, Any]) -> Fair:
     _refuse_overlap(there, starts_at, ends_at, but=fair)
     after = trail.facts_of(fair, *before)
     trail.record("fair.change", actor=by, target=fair, before=before, after=after)
+    _do_not_remind(fair, stalls)
     _remind(fair, stalls)
     for stall, owner in _owners(stalls):
         _tell("fair_moved", fair, stall, owner, f"fair-moved:{new_id()}")  # each move is told
@@ -130,9 +131,9 @@ def cancel(*, fair: Fair, by: User, reason: str) -> Fair:
         raise errors.FairOver
     fair.save_with(status=Status.CANCELLED, reason=reason, cancelled_at=now, cancelled_by=by)
     trail.record("fair.cancel", actor=by, target=fair)
+    _do_not_remind(fair, stalls)
     for stall, owner in _owners(stalls):
-        notices.withdraw(community=fair.community, key=_key("fair_reminder", stall, owner))
-        key = _key("fair_cancelled", stall, owner)
+        key = f"fair_cancelled:{stall.pk}:{owner.pk}"
         _tell("fair_cancelled", fair, stall, owner, key, reason=reason)
     return fair
 
@@ -293,14 +294,17 @@ def _owners(stalls: list[FairStall]) -> Iterator[tuple[FairStall, User]]:
 
 
 def _remind(fair: Fair, stalls: list[FairStall]) -> None:
-    """Owe the owners a reminder of the fair as it is planned now."""
+    """Owe the owners a reminder of the fair as it is planned now.
+
+    The key names the beginning, so a fair that moves after it was told of is told of anew.
+    """
     if fair.starts_at <= timezone.now():
         return
     due_at = fair.starts_at - settings.REMINDER_LEAD
     for stall, owner in _owners(stalls):
         notices.owe(
             community=fair.community,
-            key=_key("fair_reminder", stall, owner),
+            key=f"fair_reminder:{stall.pk}:{owner.pk}:{fair.starts_at.timestamp():.0f}",
             recipient=owner,
             kind="fair_reminder",
             facts=_facts(fair, stall),
@@ -308,6 +312,12 @@ def _remind(fair: Fair, stalls: list[FairStall]) -> None:
             due_at=due_at,
             stale_at=fair.starts_at,
         )
+
+
+def _do_not_remind(fair: Fair, stalls: list[FairStall]) -> None:
+    """Withdraw every reminder of the fair that was not told yet."""
+    for stall in stalls:
+        notices.withdraw_many(community=fair.community, prefix=f"fair_reminder:{stall.pk}:")
 
 
 def _tell(kind: str, fair: Fair, stall: FairStall, owner: User, key: str, **more: str) -> None:
@@ -331,7 +341,3 @@ def _facts(fair: Fair, stall: FairStall) -> dict[str, str]:
         "starts_at": fair.starts_at.isoformat(),
         "timezone": fair.community.timezone,
     }
-
-
-def _key(kind: str, stall: FairStall, owner: User) -> str:
-    return f"{kind}:{stall.pk}:{owner.pk}"
