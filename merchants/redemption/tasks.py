@@ -26,10 +26,12 @@ def release_voucher(community_id: str, redemption_id: str) -> None:
 
 
 @shared_task
-def sweep_expiring_vouchers() -> None:
+def sweep_expiring_vouchers() -> dict[str, int]:
     """Queue ``remind_of_vouchers`` for every community with a voucher that expires soon."""
-    for community_id in reminding.due().values_list("community_id", flat=True).distinct():
+    found = reminding.due().values_list("community_id", flat=True).distinct()
+    for community_id in found:
         remind_of_vouchers.delay(str(community_id))
+    return {"queued": len(found)}
 
 
 @shared_task

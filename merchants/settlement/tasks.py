@@ -31,11 +31,12 @@ def draft_settlement(community_id: str, day: str) -> None:
 
 
 @shared_task
-def sweep_months() -> None:
+def sweep_months() -> dict[str, int]:
     """Queue ``tell_month`` for every community in the first days of a month by its own clock."""
-    for community in tenants():
-        if community.today.day <= TOLD_UNTIL:
-            tell_month.delay(str(community.pk), community.today.isoformat())
+    due = [community for community in tenants() if community.today.day <= TOLD_UNTIL]
+    for community in due:
+        tell_month.delay(str(community.pk), community.today.isoformat())
+    return {"queued": len(due)}
 
 
 @shared_task

@@ -28,6 +28,7 @@ from backend.communities.services import roles
 from backend.documents import api as documents
 from backend.documents import selectors, services
 from backend.documents.models import Document
+from backend.notices.models import Notice
 from backend.outbox import services as outbox
 from backend.outbox.tasks import sweep_outbox, work_outbox
 from backend.privacy.services import erasure
@@ -293,6 +294,16 @@ def test_once_it_is_gone_another_can_be_asked_for(qian, some, logged_in, spoil):
     (anew,) = some(1)
     assert anew.pk != made.pk
     assert selectors.state_of(make(anew)) == Document.State.READY
+
+
+@pytest.mark.parametrize("is_final", [False, True])
+def test_who_asked_for_a_file_of_their_own_is_told_that_it_is_there(some, qian, is_final):
+    document = make(some(1, is_final=is_final)[0])
+
+    told = Notice.objects.filter(kind="document_ready")
+    assert [(one.recipient, one.target_id, one.stale_at, one.facts["name"]) for one in told] == (
+        [] if is_final else [(qian, document.pk, document.expires_at, document.name)]
+    )
 
 
 @pytest.mark.parametrize("is_final", [False, True])

@@ -984,6 +984,21 @@ def ready(wang):
     return export
 
 
+def test_its_person_is_told_by_their_community_that_it_is_there(ready, wang, lake):
+    told = Notice.objects.get()
+
+    assert (told.kind, told.recipient, told.community) == ("export_ready", wang, lake)
+    assert (told.target_id, told.stale_at) == (None, ready.expires_at)
+
+
+def test_who_belongs_nowhere_gets_one_as_well(person, lake):
+    nobody = person("nobody")
+    export = exports.ask(user=nobody, language="en")
+
+    assert outbox.attempt("export", pk=export.pk)
+    assert not Notice.objects.exists()
+
+
 @pytest.mark.usefixtures("_tasks_run_at_once")
 def test_it_is_asked_for_made_by_a_task_and_fetched_by_a_link(wang, logged_in):
     caller = logged_in(wang)

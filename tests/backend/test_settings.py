@@ -50,3 +50,43 @@ def test_files_are_on_disk_or_in_a_bucket(monkeypatch):
 
 def test_the_check_is_of_our_address_without_a_slash(monkeypatch):
     assert read(monkeypatch, **CHECK)["WECHAT_CHECK_ORIGIN"] == "https://linli.example.cn"
+
+
+def test_sweeps_that_nobody_ran_do_not_pile_up():
+    sweeps = {
+        name: part
+        for name, part in settings.CELERY_BEAT_SCHEDULE.items()
+        if ".sweep_" in part["task"]
+    }
+
+    often = {name for name, part in sweeps.items() if isinstance(part["schedule"], float)}
+    assert often == {
+        "backend.outbox.tasks.sweep_outbox",
+        "merchants.redemption.tasks.sweep_expired_vouchers",
+        "merchants.redemption.tasks.sweep_expiring_vouchers",
+        "volunteers.attendance.tasks.sweep_ended_shifts",
+        "volunteers.attendance.tasks.sweep_signals",
+        "volunteers.attendance.tasks.sweep_published_hours",
+        "volunteers.reports.tasks.sweep_overdue_reports",
+        "volunteers.reports.tasks.sweep_rewards",
+        "points.seals.tasks.sweep_unsealed",
+        "points.funds.tasks.sweep_waiting_claims",
+        "merchants.giving.tasks.sweep_lapsed_wishes",
+    }
+    assert {sweeps[name]["options"]["expires"] for name in often} == {60}
+
+
+@pytest.mark.parametrize("name", settings.CELERY_BEAT_SCHEDULE)
+def test_what_finds_the_database_restarting_is_tried_again(name, django_db_blocker, monkeypatch):
+    app.loader.import_default_modules()
+    task, tried_again = app.tasks[name], []
+    monkeypatch.setattr(task, "retry", lambda **how: tried_again.append(how) or Retry())
+    monkeypatch.setitem(connection.settings_dict, "HOST", "/nowhere")
+
+    with django_db_blocker.unblock():
+        connection.close()
+        with pytest.raises(Retry):
+            task()
+
+    (how,) = tried_again
+    assert isinstance(how["exc"], OperationalError)
