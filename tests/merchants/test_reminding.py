@@ -41,10 +41,10 @@ def told():
 def test_a_voucher_is_told_of_once_before_it_expires(voucher, wang, lake):
     taken = voucher()
 
-    sweep_expiring_vouchers()
-    sweep_expiring_vouchers()
+    assert sweep_expiring_vouchers() == {"queued": 1}
+    assert sweep_expiring_vouchers() == {"queued": 0}
     assert tell(told().get())
-    sweep_expiring_vouchers()
+    assert sweep_expiring_vouchers() == {"queued": 0}
 
     notice = told().get()
     assert (notice.recipient, notice.target_id, notice.stale_at) == (
