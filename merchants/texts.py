@@ -117,6 +117,8 @@ register(
             " %(yuan)s yuan, less what was refunded."
         ),
         opens="redemptions",
+        channels=(Channel.WECHAT,),
+        template="month",
     ),
     fair_reminder=Kind(
         _("Your stall opens soon"),
