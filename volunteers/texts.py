@@ -2,7 +2,12 @@
 
 from django.utils.translation import gettext_lazy as _
 
+from backend.notices import targets
 from backend.notices.kinds import Kind, register
+
+targets.register(
+    join_request="join-requests/{id}",
+)
 
 register(
     reward_paid=Kind(
@@ -65,10 +70,12 @@ register(
     join_approved=Kind(
         _("You are a volunteer now"),
         _("%(community)s has taken you in. See which shifts need you."),
+        opens="join_request",
     ),
     join_rejected=Kind(
         _("Your request to join was not accepted"),
         _("%(community)s says: %(reason)s"),
+        opens="join_request",
     ),
     hours_verified=Kind(
         _("Hours of yours were verified"),

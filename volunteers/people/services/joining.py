@@ -144,5 +144,6 @@ def _tell(asked: JoinRequest) -> None:
         recipient=asked.user,
         kind=f"join_{asked.status}",
         facts={"community": asked.community.name, "reason": asked.reason},
+        target_id=asked.pk,
         due_at=timezone.now(),
     )
