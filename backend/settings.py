@@ -369,6 +369,7 @@ PAY_CODE_LIFETIME = timedelta(seconds=60)
 INVITATION_LIFETIME = timedelta(hours=72)
 # How far ahead the occurrences of a series are made.
 SERIES_AHEAD = timedelta(days=env.int("LINLI_SERIES_AHEAD_DAYS", default=62))
+# How long before a fair its partners are reminded.
 REMINDER_LEAD = timedelta(minutes=env.int("LINLI_REMINDER_LEAD_MINUTES", default=120))
 # Within so many days each community's books are read whole; the other nights, what is new.
 VERIFY_WHOLE_DAYS = env.int("LINLI_VERIFY_WHOLE_DAYS", default=7)

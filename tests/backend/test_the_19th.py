@@ -72,10 +72,10 @@ def test_24_dates_are_made_once_and_both_are_reminded_once_each(
         assert (fair.starts_at, fair.ends_at) == (occurrence.starts_at, occurrence.ends_at)
         assert list(fair.partners.all()) == [tea_house]
 
-    for user, kind in ((wang, "shift_reminder"), (zhou, "fair_reminder")):
+    for user, kind, hours in ((wang, "shift_reminder", 1), (zhou, "fair_reminder", 2)):
         owed = reminders(user, kind)
         assert [one.due_at for one in owed] == [
-            occurrence.starts_at - timedelta(hours=2) for occurrence in coming
+            occurrence.starts_at - timedelta(hours=hours) for occurrence in coming
         ]
         assert len({one.key for one in owed}) == len(coming)  # one key is delivered once
 

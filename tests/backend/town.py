@@ -510,7 +510,7 @@ def business(
         community=community, team=first_aid, volunteer=nurse, status="member", joined_at=now
     )
     called = call_outs.call_out(shift=full, called_by=newcomer, message="缺人手。")
-    reminder = Notice.objects.get(community=community, recipient=volunteer)
+    reminder = Notice.objects.get(community=community, recipient=volunteer, kind="shift_reminder")
     tell(reminder)
     back = served(volunteer, "2024-03-01 07:00", "2024-03-01 09:00", community=community)
     verified = served(volunteer, "2024-03-02 07:00", "2024-03-02 09:00", community=community)

@@ -29,7 +29,7 @@ def plan(linli, *, starts_in: timedelta) -> str:
 def test_a_reminder_comes_once_before_the_shift(linli, eventually):
     rider = linli.log_in("rider")
     soon, later = (
-        plan(linli, starts_in=timedelta(hours=1)),
+        plan(linli, starts_in=timedelta(minutes=15)),
         plan(linli, starts_in=timedelta(days=3)),
     )
     rider.post(f"shifts/{later}/attendances")
@@ -44,7 +44,7 @@ def test_a_reminder_comes_once_before_the_shift(linli, eventually):
 
     assert "夜间巡逻" in notice["body"]
     # Something later has come and gone through the worker by now; the reminder is still one.
-    third = plan(linli, starts_in=timedelta(minutes=90))
+    third = plan(linli, starts_in=timedelta(minutes=50))
     rider.post(f"shifts/{third}/attendances")
     assert eventually(lambda: len(reminders()) == 2)
 

@@ -1,7 +1,7 @@
-"""Shifts, places in them, and the reminder that a place brings along."""
+"""Shifts, places in them, and the reminders that a place brings along."""
 
 from collections import Counter
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 from django.db import IntegrityError, connection, transaction
@@ -16,7 +16,7 @@ from volunteers.activities import services as activities
 from volunteers.activities.errors import ShiftOver, ShiftTimesInvalid
 from volunteers.attendance import selectors
 from volunteers.attendance.errors import AttendanceStatusWrong, ShiftFull
-from volunteers.attendance.services import hours, presence, sign_ups
+from volunteers.attendance.services import hours, planning, presence, sign_ups
 from volunteers.models import Attendance, Shift, Volunteer
 from volunteers.people.services import people
 
@@ -208,7 +208,7 @@ def test_twenty_volunteers_after_the_last_place(cleaning, lake, person, at_once)
 
     assert Counter(outcomes) == {"signed_up": 1, "shift_full": 19}
     assert Attendance.objects.get().volunteer == crowd[outcomes.index("signed_up")]
-    assert Notice.objects.count() == 1
+    assert Notice.objects.filter(kind="shift_reminder").count() == 1
 
 
 @pytest.mark.django_db(transaction=True)
@@ -219,51 +219,119 @@ def test_one_volunteer_tapping_ten_times_at_once_takes_one_place(cleaning, wang,
     assert places_taken(cleaning) == 1
 
 
-# --- the reminder -------------------------------------------------------------------------
+# --- the reminders ------------------------------------------------------------------------
+def reminders():
+    return Notice.objects.filter(kind__in=("shift_tomorrow", "shift_reminder")).order_by("due_at")
 
 
-def test_signing_up_owes_one_reminder(cleaning, wang, settings):
-    place = sign_ups.sign_up(shift=cleaning, volunteer=wang)
-    sign_ups.sign_up(shift=cleaning, volunteer=wang)
-
-    reminder = Notice.objects.get()
-    assert (reminder.key, reminder.recipient, reminder.kind) == (
-        f"shift-reminder:{place.pk}",
-        wang,
-        "shift_reminder",
+@pytest.fixture
+def in_five_days(lake, cleaning):
+    """The clean-up once more, at eight in the morning of the fifth day from today."""
+    day = lake.today + timedelta(days=5)
+    starts_at = datetime.combine(day, time(8), tzinfo=lake.clock)
+    return activities.plan_shift(
+        activity=cleaning.activity, starts_at=starts_at, ends_at=starts_at + timedelta(hours=2)
     )
-    assert reminder.due_at == cleaning.starts_at - settings.REMINDER_LEAD
-    assert reminder.stale_at == cleaning.starts_at
-    assert reminder.facts == {
-        "activity": "清洁楼道",
-        "place": "3栋",
-        "starts_at": cleaning.starts_at.isoformat(),
-        "timezone": "Asia/Shanghai",
-    }
 
 
-def test_cancelling_withdraws_the_reminder_and_signing_up_again_owes_it_again(cleaning, wang):
-    place = sign_ups.sign_up(shift=cleaning, volunteer=wang)
+def test_signing_up_owes_a_reminder_in_the_evening_before_and_one_an_hour_before(
+    lake, in_five_days, wang
+):
+    for _ in range(2):
+        sign_ups.sign_up(shift=in_five_days, volunteer=wang)
+
+    starts_at = in_five_days.starts_at
+    fourth, fifth = (lake.today + timedelta(days=days) for days in (4, 5))
+    assert [(one.kind, one.due_at, one.stale_at) for one in reminders()] == [
+        (
+            "shift_tomorrow",
+            datetime.combine(fourth, time(18), tzinfo=lake.clock),
+            datetime.combine(fifth, time(0), tzinfo=lake.clock),  # then it is today
+        ),
+        ("shift_reminder", starts_at - timedelta(hours=1), starts_at),
+    ]
+    for reminder in reminders():
+        assert (reminder.recipient, reminder.target_id) == (wang, in_five_days.pk)
+        assert reminder.facts == {
+            "activity": "清洁楼道",
+            "place": "3栋",
+            "starts_at": starts_at.astimezone(UTC).isoformat(),
+            "timezone": "Asia/Shanghai",
+        }
+
+
+@pytest.mark.parametrize(
+    ("now", "is_owed"), [("2030-03-04 17:59", True), ("2030-03-04 18:00", False)]
+)
+def test_who_signs_up_after_the_evening_before_is_reminded_an_hour_before_alone(
+    lake, cleaning, wang, monkeypatch, now, is_owed
+):
+    now, starts_at = (
+        datetime.fromisoformat(moment).replace(tzinfo=lake.clock)
+        for moment in (now, "2030-03-05 00:30")
+    )
+    shift = activities.plan_shift(
+        activity=cleaning.activity, starts_at=starts_at, ends_at=starts_at + timedelta(hours=2)
+    )
+    monkeypatch.setattr(timezone, "now", lambda: now)
+
+    sign_ups.sign_up(shift=shift, volunteer=wang)
+
+    assert reminders().filter(kind="shift_tomorrow").exists() is is_owed
+    assert reminders().filter(kind="shift_reminder").exists()
+
+
+def test_cancelling_withdraws_the_reminders_and_signing_up_again_owes_them_again(
+    in_five_days, wang
+):
+    place = sign_ups.sign_up(shift=in_five_days, volunteer=wang)
 
     sign_ups.cancel(attendance=place)
-    reminder = Notice.objects.get()
-    assert reminder.withdrawn_at is not None
-    assert not tell(reminder)
+    assert [one.withdrawn_at is not None for one in reminders()] == [True, True]
+    assert not any(tell(one) for one in reminders())
 
-    sign_ups.sign_up(shift=cleaning, volunteer=wang)
-    assert Notice.objects.get().withdrawn_at is None
-    assert tell(reminder)
+    sign_ups.sign_up(shift=in_five_days, volunteer=wang)
+    assert [one.withdrawn_at for one in reminders()] == [None, None]
+    assert all(tell(one) for one in reminders())
+
+
+def test_a_shift_that_moves_after_its_reminders_is_reminded_of_anew(in_five_days, wang, zhao):
+    sign_ups.sign_up(shift=in_five_days, volunteer=wang)
+    assert all(tell(one) for one in reminders())
+
+    day_later = {
+        name: getattr(in_five_days, name) + timedelta(days=1) for name in ("starts_at", "ends_at")
+    }
+    planning.change_shift(shift=in_five_days, changed_by=zhao, changes=day_later)
+
+    owed = reminders().filter(delivered_at=None, withdrawn_at=None)
+    assert [one.facts["starts_at"] for one in owed] == [day_later["starts_at"].isoformat()] * 2
+
+
+def test_reminders_follow_a_shift_that_moves_and_one_whose_evening_is_over_is_withdrawn(
+    in_five_days, wang, zhao
+):
+    sign_ups.sign_up(shift=in_five_days, volunteer=wang)
+    soon = timezone.now() + timedelta(hours=2)
+
+    for starts_at in (in_five_days.starts_at + timedelta(hours=3), soon):
+        ends_at = starts_at + timedelta(hours=2)
+        times = {"starts_at": starts_at, "ends_at": ends_at}
+        planning.change_shift(shift=in_five_days, changed_by=zhao, changes=times)
+
+    (reminder,) = reminders().filter(withdrawn_at=None)
+    assert (reminder.kind, reminder.due_at) == ("shift_reminder", soon - timedelta(hours=1))
 
 
 def test_who_was_reminded_is_not_reminded_again(cleaning, wang):
     place = sign_ups.sign_up(shift=cleaning, volunteer=wang)
-    reminder = Notice.objects.get()
+    reminder = Notice.objects.get(kind="shift_reminder")
     tell(reminder)
 
     sign_ups.cancel(attendance=place)
     sign_ups.sign_up(shift=cleaning, volunteer=wang)
 
-    reminder = Notice.objects.get()
+    reminder = Notice.objects.get(kind="shift_reminder")
     assert (reminder.delivered_at is not None, reminder.withdrawn_at) == (True, None)
     assert not tell(reminder)
 

@@ -270,7 +270,7 @@ def test_who_moves_away_is_missed_from_shifts_to_come_alone(lake, hill, wang, pa
         elsewhere.pk: "signed_up",
         done.pk: "checked_out",
     }
-    reminder = Notice.objects.get(key=f"shift-reminder:{tomorrow.pk}")
+    reminder = Notice.objects.get(kind="shift_reminder", community=lake, recipient=wang)
     assert reminder.withdrawn_at is not None
     assert (list(communities_of(wang)), set(communities_known_to(wang))) == ([hill], {lake, hill})
     assert (is_volunteer(wang, lake.pk), is_volunteer(wang, hill.pk)) == (False, True)

@@ -97,10 +97,7 @@ def test_whoever_is_asked_gets_one_notice_in_both_languages(closed, wang):
         sweep_surveys()
 
     notice = Notice.objects.get(recipient=wang, kind="report_survey")
-    assert (notice.facts["survey"], notice.due_at <= timezone.now()) == (
-        str(Survey.objects.get().pk),
-        True,
-    )
+    assert (notice.target_id, notice.due_at <= timezone.now()) == (Survey.objects.get().pk, True)
     with translation.override("en"):
         title, body = words(notice)
         assert title == "How was it dealt with?"

@@ -105,7 +105,7 @@ def test_who_does_not_say_that_they_wait_is_refused(planned, crowd):
     assert line(shift) == []
 
 
-def test_the_first_in_line_gets_the_place_that_is_given_back_and_is_told(planned, crowd, settings):
+def test_the_first_in_line_gets_the_place_that_is_given_back_and_is_told(planned, crowd):
     shift = planned(capacity=1)
     first, second, third = crowd(3)
     place, waiting, _ = go(shift, first, second, third)
@@ -118,7 +118,7 @@ def test_the_first_in_line_gets_the_place_that_is_given_back_and_is_told(planned
     assert (waiting.status, waiting.ended_at is not None) == ("promoted", True)
     assert told("waiting_promoted") == [second]
     reminder = Notice.objects.get(kind="shift_reminder", recipient=second)
-    assert reminder.due_at == shift.starts_at - settings.REMINDER_LEAD
+    assert reminder.due_at == shift.starts_at - HOUR
     notice = Notice.objects.get(kind="waiting_promoted")
     for language, begins in (("zh-hans", "夜巡"), ("en", "夜巡, ")):
         with translation.override(language):

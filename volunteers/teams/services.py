@@ -85,6 +85,7 @@ def dissolve(*, team: Team, dissolved_by: User, reason: str) -> Team:
                 key=f"team-dissolved:{member.pk}",
                 recipient_id=member.volunteer_id,
                 facts={"team": team.name, "reason": reason},
+                target_id=team.pk,
             )
             for member in members
         ),
@@ -296,6 +297,7 @@ def _tell(kind: str, member: TeamMember) -> None:
         recipient=member.volunteer,
         kind=kind,
         facts={"team": member.team.name, "reason": member.reason},
+        target_id=member.team_id,
         due_at=timezone.now(),
     )
 

@@ -58,7 +58,12 @@ def call_out(
         community=shift.community,
         kind="call_out",
         owed=(
-            notices.Owed(key=f"{_key(made)}{user_id}", recipient_id=user_id, facts=facts)
+            notices.Owed(
+                key=f"{_key(made)}{user_id}",
+                recipient_id=user_id,
+                facts=facts,
+                target_id=shift.pk,
+            )
             for user_id in people
         ),
         due_at=timezone.now(),

@@ -70,7 +70,12 @@ def end_list_and_sign_ups(*, community_id: UUID, shift_id: UUID, now: datetime) 
         community=shift.community,
         kind="no_show",
         owed=(
-            notices.Owed(key=f"no-show:{one.pk}", recipient_id=one.volunteer_id, facts=facts)
+            notices.Owed(
+                key=f"no-show:{one.pk}",
+                recipient_id=one.volunteer_id,
+                facts=facts,
+                target_id=one.pk,
+            )
             for one in missing
         ),
         due_at=now,

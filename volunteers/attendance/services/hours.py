@@ -194,6 +194,7 @@ def tell(kind: str, attendance: Attendance, key: str, **more: Any) -> None:
         recipient=attendance.volunteer,
         kind=kind,
         facts=_facts(attendance) | more,
+        target_id=attendance.pk,
         due_at=timezone.now(),
     )
 
@@ -344,6 +345,7 @@ def _tell(kind: str, rows: Sequence[Attendance], awarded: "dict[UUID, Award]") -
                 recipient_id=row.volunteer_id,
                 facts=_facts(row)
                 | ({"points": awarded[row.pk].amount} if row.pk in awarded else {}),
+                target_id=row.pk,
             )
             for row in rows
         ],

@@ -99,6 +99,7 @@ def decide(*, objection: Objection, decider: User, is_upheld: bool, reason: str)
             "timezone": attendance.community.timezone,
             "reason": reason,
         },
+        target_id=objection.pk,
         due_at=timezone.now(),
     )
     return objection

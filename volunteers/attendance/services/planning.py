@@ -121,6 +121,7 @@ def change_shift(*, shift: Shift, changed_by: User, changes: dict[str, Any]) -> 
     _change("shift.change", shift, changed_by, changes)
     if is_moved:
         for place in places:
+            telling.do_not_remind(place)  # of the times until now
             place.shift = shift
             telling.remind(place)
             telling.tell("shift_moved", place, f"shift-moved:{new_id()}")  # each move is told

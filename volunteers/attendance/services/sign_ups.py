@@ -265,7 +265,7 @@ def _free_places(shift: Shift) -> float:
 
 
 def _seat(shift: Shift, volunteer: User, known: Attendance | None, now: datetime) -> Attendance:
-    """Give a free place, or the one they cancelled (``known``), and queue a reminder."""
+    """Give a free place, or the one they cancelled (``known``), and owe reminders."""
     if known:
         known.save_with(status=Attendance.Status.SIGNED_UP)
     else:

@@ -60,6 +60,7 @@ def record(
             recipient=giver,
             kind="contribution_recorded",
             facts={"what": what, "community": report.community.name},
+            target_id=contribution.pk,
             due_at=timezone.now(),
         )
     return contribution

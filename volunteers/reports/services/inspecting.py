@@ -193,6 +193,7 @@ def tell_overdue(*, community: Community, now: datetime | None = None) -> int:
                     "starts_at": one.due_at.isoformat(),
                     "timezone": community.timezone,
                 },
+                target_id=one.pk,
             )
             for key, (one, person) in owed.items()
         ],

@@ -258,6 +258,7 @@ def _tell(kind: str, reward: Reward, payee: User, which: str = "") -> None:
             "community": reward.community.name,
             "yuan": f"{(reward.amount - (reward.set_off or 0)) / 100:.2f}",
         },
+        target_id=reward.pk,
         due_at=timezone.now(),
     )
 

@@ -170,6 +170,7 @@ def _tell_staff(report: Report) -> None:
                     "starts_at": report.submitted_at.isoformat(),
                     "timezone": report.community.timezone,
                 },
+                target_id=report.pk,
             )
             for user_id in set(staff.values_list("user_id", flat=True))
         ],

@@ -86,10 +86,10 @@ def ask(*, community: Community, now: datetime | None = None) -> int:
                 key=f"report-survey:{survey.pk}",
                 recipient_id=survey.respondent_id,
                 facts={
-                    "survey": str(survey.pk),
                     "starts_at": by_id[survey.report_id].submitted_at.isoformat(),
                     "timezone": community.timezone,
                 },
+                target_id=survey.pk,
             )
             for survey in surveys
         ],

@@ -26,7 +26,12 @@ def tell(
         community=report.community,
         kind=kind,
         owed=[
-            notices.Owed(key=f"report:{event}:{user.pk}", recipient_id=user.pk, facts=told | facts)
+            notices.Owed(
+                key=f"report:{event}:{user.pk}",
+                recipient_id=user.pk,
+                facts=told | facts,
+                target_id=report.pk,
+            )
             for user in people
             if user is not None
         ],
