@@ -112,6 +112,7 @@ class Kind:
     records: Records
     subject: str | None = None  # one of Rule.Subject
     noun: str = ""
+    is_told: bool = False  # its app tells people what their records earned
     tells: events.Tells = events.untold
 
 

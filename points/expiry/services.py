@@ -11,11 +11,13 @@ docs/ledger.md, "Expiry", works out what follows for holds and reversals.
 """
 
 from calendar import monthrange
+from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from itertools import groupby
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -33,7 +35,8 @@ from points.rules.services import refuse_backdated
 Kind = ExpiryPolicy.Kind
 MOST_MONTHS = 120
 AT_LEAST_DAYS, MOST_AT_LEAST_DAYS = 90, 366
-TOLD_DAYS_BEFORE = (7, 30)
+# So many days before its first points expire, a month is told of, and a week: how each is written.
+DIGEST_OF = {30: "%Y-%m", 7: "%G-W%V"}
 
 
 def expires_on(kind: str, months: int | None, earned_on: date) -> date | None:
@@ -165,31 +168,65 @@ def expire(*, community: Community, until: date | None = None) -> list[selectors
 def tell(*, community: Community) -> None:
     """Owe one notice to whoever loses points within 30 days, and another within 7, once each.
 
-    The notice says what goes if nothing is spent before. The next night makes up for a missed one.
+    Each is a digest: of all that a calendar month takes if nothing is spent before, or a week. The
+    next night makes up for a missed one.
     """
     today = community.today
-    last = today + timedelta(days=max(TOLD_DAYS_BEFORE))
-    losing = selectors.losing(community, last, since=today)
-    for day, losses in groupby(losing, key=attrgetter("expires_on")):
-        window = min(most for most in TOLD_DAYS_BEFORE if (day - today).days <= most)
+    ahead = today + timedelta(days=max(DIGEST_OF))
+    last = ahead.replace(day=monthrange(ahead.year, ahead.month)[1])
+    wallets: defaultdict[UUID, list[selectors.Losing]] = defaultdict(list)
+    for loss in selectors.losing(community, last, since=today):
+        wallets[loss.account_id].append(loss)
+    found = (digest for losses in wallets.values() for digest in _digests(losses, today))
+    digests = sorted(found, key=attrgetter("expires_on"))
+    for day, some in groupby(digests, key=attrgetter("expires_on")):
         notices.owe_many(
             community=community,
             kind="points_expiring",
             owed=(
                 notices.Owed(
-                    key=f"expiry:{loss.account_id}:{day}:{window}",
-                    recipient_id=UUID(loss.holder.removeprefix("person:")),
+                    key=f"expiry:{one.account_id}:{one.period}",
+                    recipient_id=UUID(one.holder.removeprefix("person:")),
                     facts={
-                        "points": loss.points,
+                        "points": one.points,
                         "expires_on": day.isoformat(),
+                        "until": one.until.isoformat(),
                         "community": community.name,
                     },
                 )
-                for loss in losses
+                for one in some
             ),
             due_at=timezone.now(),
             stale_at=_end_of(day, community),
         )
+
+
+class _Digest(NamedTuple):
+    """The points that a wallet loses in a month or week: from ``expires_on`` to ``until``."""
+
+    account_id: UUID
+    holder: str
+    period: str
+    expires_on: date
+    until: date
+    points: int
+
+
+def _digests(losses: list[selectors.Losing], today: date) -> Iterator[_Digest]:
+    """Yield what a wallet is to be told; ``losses`` are all of its own, the nearest first."""
+    for days, written in DIGEST_OF.items():
+        for period, group in groupby(losses, key=lambda loss: f"{loss.expires_on:{written}}"):
+            some = list(group)
+            first, left = some[0], (some[0].expires_on - today).days
+            if days == min((most for most in DIGEST_OF if left <= most), default=None):
+                yield _Digest(
+                    first.account_id,
+                    first.holder,
+                    period,
+                    first.expires_on,
+                    some[-1].expires_on,
+                    sum(loss.points for loss in some),
+                )
 
 
 def _end_of(day: date, community: Community) -> datetime:

@@ -9,6 +9,7 @@ from backend.audit.models import AuditEntry
 from backend.communities.errors import NotAVolunteerHere
 from backend.communities.models import Role
 from backend.communities.services import roles
+from backend.notices.models import Notice
 from points.awards import errors
 from points.awards.services import adjustments, awards
 from points.awards.services.rederiving import Recomputation
@@ -59,6 +60,14 @@ def points_of(lake, wang):
 def is_in_order(lake):
     assert list(Recomputation(lake)) == []
     assert found_in_books(lake) == []
+
+
+def test_whoever_gets_points_is_told_and_whoever_loses_some_is_not(lake, wang, propose, approve):
+    approve(propose(OPENING, 120))
+    approve(propose(CORRECTION, -5))
+
+    (notice,) = Notice.objects.all()
+    assert (notice.kind, notice.recipient, notice.facts["points"]) == ("points_earned", wang, 120)
 
 
 def test_an_opening_brings_paper_points_along_once_approved(

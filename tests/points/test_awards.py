@@ -6,6 +6,7 @@ import pytest
 from django.db import transaction
 
 from backend.errors import Refusal
+from backend.notices.models import Notice
 from points.awards.errors import AwardSourceReused
 from points.awards.kinds import Facts
 from points.awards.selectors import explain
@@ -288,7 +289,7 @@ def test_a_transfer_is_explained_from_its_rule_to_what_was_taken_back_of_it(
     assert (why["reverses"], why["award"], why["rule_version"]) == (moved, None, None)
 
 
-def test_a_rule_lent_by_the_street_is_told_as_the_streets(award, lake, hill):
+def test_a_rule_lent_by_the_street_is_told_as_the_streets(award, lake, hill, wang):
     hill.kind = "street"
     hill.save()
     lake.parent = hill
@@ -302,7 +303,7 @@ def test_a_rule_lent_by_the_street_is_told_as_the_streets(award, lake, hill):
     )
     given = award_report(
         community=lake,
-        person_id=lake.pk,
+        person_id=wang.pk,
         source="report:1",
         category="facility",
         verified_at=at("2024-01-01 01:00"),
@@ -324,6 +325,27 @@ def test_what_no_rule_brought_has_no_rule(grant_points, wang):
         "inputs": {},
         "reversals": [],
     }
+
+
+# --- who is told --------------------------------------------------------------------------
+def test_whoever_earned_points_is_told_once_what_for(lake, wang):
+    earned = {"community": lake, "person_id": wang.pk, "category": "hazard"}
+    for _ in range(2):
+        given = award_report(source="report:1", verified_at=at("2024-01-01 01:00"), **earned)
+
+    (notice,) = Notice.objects.all()
+    assert (notice.kind, notice.recipient) == ("points_earned", wang)
+    assert notice.target_id == given.transfer_id
+    assert notice.facts == {"points": 20, "community": "碧沙湖社区"}
+
+
+def test_of_hours_their_own_notice_says_what_they_earned(lake, wang):
+    (given,) = awards.award_many(
+        HOURS, community=lake, earnings=[hours_of(wang.pk, 1, "2024-03-01 01:00", 120)]
+    )
+
+    assert given.amount == 20
+    assert not Notice.objects.exists()
 
 
 # --- many at once -------------------------------------------------------------------------

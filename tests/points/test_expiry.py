@@ -850,9 +850,9 @@ def test_the_next_day_is_the_first_that_is_not_over(past, lake):
 
 # --- telling ----------------------------------------------------------------------------------
 def told(community):
-    """Days before, and points, of each notice owed in the community."""
+    """Days before, and points, of each notice owed in the community: of a month, or of a week."""
     owed = Notice.objects.filter(community=community, kind="points_expiring").order_by("key")
-    return [(int(notice.key.rpartition(":")[2]), notice.facts["points"]) for notice in owed]
+    return [(7 if "-W" in notice.key else 30, notice.facts["points"]) for notice in owed]
 
 
 @pytest.mark.parametrize(
@@ -870,7 +870,8 @@ def test_who_loses_points_is_told_30_and_7_days_before(purse, lake, wang, days_l
     assert told(lake) == [(window, 100) for window in windows]
     for notice in Notice.objects.all():
         assert notice.recipient == wang
-        assert notice.key == f"expiry:{purse.wallet.pk}:{day}:{windows[0]}"
+        period = f"{day:%Y-%m}" if windows == [30] else f"{day:%G-W%V}"
+        assert notice.key == f"expiry:{purse.wallet.pk}:{period}"
         assert notice.due_at <= timezone.now() < notice.stale_at
         midnight = notice.stale_at.astimezone(lake.clock)
         assert (midnight.date(), midnight.hour) == (day + timedelta(days=1), 0)
@@ -884,7 +885,7 @@ def test_both_notices_are_told_though_the_first_was(purse, lake):
         kind="points_expiring",
         owed=[
             notices.Owed(
-                key=f"expiry:{purse.wallet.pk}:{day}:30",
+                key=f"expiry:{purse.wallet.pk}:{day:%Y-%m}",
                 recipient_id=purse.user.pk,
                 facts={"points": 120},
             )
@@ -898,16 +899,45 @@ def test_both_notices_are_told_though_the_first_was(purse, lake):
     assert told(lake) == [(30, 120), (7, 85)]
 
 
-def test_of_two_days_each_is_told_what_it_takes_itself(purse, lake, li):
-    today = local_today(lake)
-    purse.earn(100, today + timedelta(days=5))
-    purse.earn(30, today + timedelta(days=20))
-    purse.earn(10, today - timedelta(days=1))  # due now, and nobody's news
-    Purse(lake, li)
+@pytest.mark.parametrize(
+    ("today", "days", "digests"),
+    [
+        # A month is told of 30 days before its first points expire, however many of its days do.
+        ("2026-11-01", ["12-01", "12-02", "12-31"], ["2026-12"]),
+        ("2026-11-01", ["12-02", "12-31"], []),
+        ("2026-11-20", ["12-20", "01-01"], ["2026-12"]),
+        # A week is told of 7 days before its first, here a Monday, up to its Sunday.
+        ("2026-11-23", ["11-30", "12-06", "12-07"], ["2026-W49", "2026-12"]),
+        ("2026-12-27", ["01-03", "01-04"], ["2026-W53"]),
+    ],
+)
+def test_a_digest_says_what_a_month_or_a_week_takes(past, lake, today, days, digests):
+    past.clock.noon(date.fromisoformat(today))
+    past.earn(10, date.fromisoformat(today) - timedelta(days=1))  # due now, and nobody's news
+    for day in days:
+        past.earn(10, date.fromisoformat(f"{2027 if day < '06' else 2026}-{day}"))
 
-    expiry.tell(community=lake)
+    for _ in range(2):
+        expiry.tell(community=lake)
 
-    assert sorted(told(lake)) == [(7, 100), (30, 30)]
+    owed = Notice.objects.filter(kind="points_expiring").order_by("id")
+    assert sorted(one.key.rpartition(":")[2] for one in owed) == sorted(digests)
+
+
+def test_points_that_expire_day_after_day_are_told_of_once_a_month_and_once_a_week(past, lake):
+    first = date(2026, 3, 1)  # a Sunday
+    past.clock.noon(date(2026, 1, 1))
+    for number in range(31):
+        past.earn(1, first + timedelta(days=number))
+
+    for number in range(90):
+        past.clock.noon(date(2026, 1, 1) + timedelta(days=number))
+        expiry.tell(community=lake)
+
+    assert told(lake) == [
+        (30, 31),  # before the first of them expires
+        *[(7, points) for points in (1, 7, 7, 7, 7, 2)],
+    ]
 
 
 def test_who_has_spent_it_all_is_not_told(purse, lake):
@@ -958,7 +988,10 @@ def test_the_words_say_how_many_points_where_and_until_when(purse, lake):
         title, body = words(Notice.objects.get())
 
     assert title == "Your points are about to expire"
-    assert body == f"碧沙湖社区: 100 points can be spent until {day}, then they expire."
+    assert body == (
+        f"碧沙湖社区: 100 points expire soon. The first can be spent until {day}, the last until"
+        f" {day}."
+    )
 
 
 # --- every night ------------------------------------------------------------------------------

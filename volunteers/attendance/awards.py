@@ -69,6 +69,7 @@ def _words(community_id: UUID, ids: list[UUID]) -> dict[UUID, Told]:
 HOURS = Kind(
     name="hours",
     noun="attendance",
+    is_told=True,
     subject="hours",
     versions=[Version(_inputs, _earns)],
     records=Rows(

@@ -9,11 +9,13 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.utils import timezone
 
 from backend.accounts.models import User
 from backend.communities.models import Community
 from backend.errors import Refusal
 from backend.ids import new_id
+from backend.notices import services as notices
 from points.awards import selectors
 from points.awards.errors import AdjustmentNotVoided, AwardSourceReused, AwardUnknown
 from points.awards.kinds import Facts, Kind
@@ -71,7 +73,7 @@ def award_many(
     was reversed or voided leaves the cap free. A record that earns nothing has an award of 0. One
     that is refused (RuleMissing, FundMissing, FundEnded, AwardSourceReused, InsufficientPoints) has
     its refusal instead, and the others their awards. Takes a posting for each, and for all of them
-    a few statements and one for each day.
+    a few statements and one for each day. Whoever earned points is told, unless their app does.
     """
     under = [(one.facts.category, local_day(one.facts, community)) for one in earnings]
     versions: dict[tuple[str, date], RuleVersion] = {}
@@ -159,8 +161,30 @@ def award_many(
             brought[under_cap] += amount
         outcomes.append(made)
     # In the order in which they were reckoned: the cap of a day is derived anew in that order.
-    Award.objects.bulk_create(one for one in known.values() if one._state.adding)
+    given = [one for one in known.values() if one._state.adding]
+    Award.objects.bulk_create(given)
+    if not kind.is_told:
+        _tell(community, given)
     return outcomes
+
+
+def _tell(community: Community, given: Sequence[Award]) -> None:
+    """Owe whoever earned points a notice of each award."""
+    earned = [one for one in given if one.transfer is not None and one.amount > 0]
+    notices.owe_many(
+        community=community,
+        kind="points_earned",
+        owed=(
+            notices.Owed(
+                key=f"points-earned:{one.source}",
+                recipient_id=UUID(one.account.holder.removeprefix("person:")),
+                facts={"points": one.amount, "community": community.name},
+                target_id=one.transfer_id,
+            )
+            for one in earned
+        ),
+        due_at=timezone.now(),
+    )
 
 
 def _claimed(award: Award, earning: Earning, why: dict[str, Any]) -> Claim:
