@@ -418,6 +418,8 @@ SWEEPS: dict[str, Any] = {
 }
 NIGHTLY: dict[str, Any] = {
     "points.expiry.tasks.sweep_expiry_notices": {"hour": 9, "minute": 0},
+    "volunteers.attendance.tasks.sweep_hours_to_verify": {"hour": 8, "minute": 20},
+    "volunteers.reports.tasks.sweep_months": {"hour": 9, "minute": 40},
     # Each night, though a period is a month: a night that was missed is made up for by the next.
     "merchants.settlement.tasks.sweep_unsettled": {"hour": 2, "minute": 10},
     "merchants.settlement.tasks.sweep_months": {"hour": 9, "minute": 20},

@@ -44,6 +44,7 @@ ACROSS = {
     "volunteers/attendance/services/closing.py:due": SWEEP,
     "volunteers/attendance/selectors.py:communities_to_look_at": SWEEP,
     "volunteers/attendance/selectors.py:communities_with_hours_to_finalise": SWEEP,
+    "volunteers/attendance/selectors.py:communities_with_hours_to_verify": SWEEP,
     "volunteers/reports/tasks.py:sweep_tallies": SWEEP,
     "volunteers/reports/services/reading.py:drop_old_coordinates": SWEEP,
     "volunteers/reports/tasks.py:sweep_rewards": SWEEP,

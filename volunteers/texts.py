@@ -9,6 +9,7 @@ from backend.notices.models import Channel
 targets.register(
     attendance="attendances/{id}",
     contribution="contributions/{id}",
+    hours_to_verify="communities/{community}/hours-to-verify",
     inspection="inspections/{id}",
     join_request="join-requests/{id}",
     objection="me/objections/{id}",
@@ -18,6 +19,7 @@ targets.register(
     shift="shifts/{id}",
     survey="surveys/{id}",
     team="teams/{id}",
+    totals="me/totals",
 )
 
 register(
@@ -150,6 +152,23 @@ register(
         opens="attendance",
         channels=(Channel.WECHAT,),
         template="hours",
+    ),
+    verification_due=Kind(
+        _("Hours wait for you to verify them"),
+        _("Records that wait: %(waiting)s; the oldest ended %(begins)s."),
+        opens="hours_to_verify",
+        channels=(Channel.EMAIL, Channel.WECHAT),
+        template="duty",
+    ),
+    volunteer_month=Kind(
+        _("Your month as a volunteer"),
+        _(
+            "%(community)s, %(month)s: %(hours)s hours served, %(points)s points earned,"
+            " %(reports)s reports made. Thank you!"
+        ),
+        opens="totals",
+        channels=(Channel.WECHAT,),
+        template="month",
     ),
     hours_published=Kind(
         _("Hours of yours are public"),

@@ -8,10 +8,28 @@ from uuid import UUID
 from django.db.models import BigIntegerField, Case, Exists, F, OuterRef, Subquery, Sum, When
 from django.db.models.functions import Coalesce
 
+from backend.communities.models import Community
 from points.awards.models import Award, Void
 from points.kinds import Unit
 from points.ledger.models import Account, Reversal, Transfer
 from points.rules.models import RuleVersion
+
+
+def points_earned(community: Community, since: date, until: date) -> dict[str, int]:
+    """Return the points that records of the days ``since`` to ``until`` brought, by holder.
+
+    Without what was voided since.
+    """
+    voids = Void.objects.filter(community=OuterRef("community"), award=OuterRef("pk"))
+    earned = Award.objects.filter(
+        ~Exists(voids),
+        community=community,
+        unit=Unit.POINTS,
+        amount__gt=0,
+        local_day__range=(since, until),
+    )
+    summed = earned.values("account__holder").annotate(points=Sum("amount"))
+    return dict(summed.values_list("account__holder", "points"))
 
 
 def amounts_awarded(

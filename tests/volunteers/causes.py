@@ -24,6 +24,7 @@ from volunteers.attendance.services import (
     objections,
     planning,
     presence,
+    queue,
     sign_ups,
 )
 from volunteers.models import ReportPolicy, Screening, Volunteer
@@ -35,6 +36,7 @@ from volunteers.reports.services import (
     deadlines,
     handling,
     inspecting,
+    monthly,
     red_packets,
     routing,
     submitting,
@@ -157,9 +159,9 @@ def call_out(lake, wang, zhao):
 
 
 # --- shifts that are over ---------------------------------------------------------------------
-def _over(lake, wang):
-    """A place of Wang's in a shift that was over nine days ago."""
-    shift = _in(-9, lake)
+def _over(lake, wang, *, days_ago=9):
+    """A place of Wang's in a shift that is over."""
+    shift = _in(-days_ago, lake)
     return sign_ups.sign_up(shift=shift, volunteer=wang, now=shift.starts_at - DAY)
 
 
@@ -176,8 +178,8 @@ def no_show(lake, wang):
     return wang
 
 
-def _served(lake, wang):
-    place = _over(lake, wang)
+def _served(lake, wang, **when):
+    place = _over(lake, wang, **when)
     presence.check_in(attendance=place, now=place.shift.starts_at)
     return presence.check_out(attendance=place, now=place.shift.ends_at)
 
@@ -425,4 +427,20 @@ def reward_unclaimed(lake, wang, zhao, wechat_pay):
     outbox.attempt("payout", is_due=False, **whose)
     wechat_pay.ahead = 25 * 3_600  # seconds
     outbox.attempt("payout", is_due=False, **whose)
+    return wang
+
+
+# --- digests ----------------------------------------------------------------------------------
+def verification_due(lake, wang, zhao):
+    _served(lake, wang)
+    queue.tell(community=lake)
+    return zhao
+
+
+def volunteer_month(lake, wang, zhao):
+    third = lake.today.replace(day=3)
+    in_the_month_before = (lake.today - third).days + 10
+    served = _served(lake, wang, days_ago=in_the_month_before)
+    hours.verify(attendance=served, verifier=zhao)
+    monthly.tell(community=lake, today=third)
     return wang

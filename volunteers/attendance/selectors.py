@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.contrib.postgres.aggregates import ArrayAgg
@@ -12,12 +12,14 @@ from django.db.models import (
     Exists,
     F,
     IntegerField,
+    Min,
     OuterRef,
     Prefetch,
     Q,
     QuerySet,
     Subquery,
     Sum,
+    UUIDField,
     When,
     prefetch_related_objects,
 )
@@ -341,6 +343,44 @@ def hours_to_finalise(now: datetime) -> QuerySet[Attendance]:
     return Attendance.objects.filter(
         ~Exists(disputed), status=Attendance.Status.PUBLISHED, published_until__lte=now
     )
+
+
+class Waiting(NamedTuple):
+    """How many hours of a place await verification, and since when the oldest."""
+
+    records: int
+    oldest: datetime
+
+
+def hours_waiting(community: Community) -> dict[UUID, Waiting]:
+    """Return what awaits verification in a community, by its estates and, for the rest, itself."""
+    waiting = Attendance.objects.filter(community=community, status=Attendance.Status.CHECKED_OUT)
+    places = waiting.order_by().values(
+        place=Coalesce(f"{OF_ATTENDANCES}estate", "community", output_field=UUIDField())
+    )
+    counted = places.annotate(count=Count("pk"), oldest=Min("checked_out_at"))
+    return {row["place"]: Waiting(row["count"], row["oldest"]) for row in counted}
+
+
+def communities_with_hours_to_verify() -> list[UUID]:
+    """Return the communities in which hours await verification."""
+    waiting = Attendance.objects.filter(status=Attendance.Status.CHECKED_OUT)
+    return list(waiting.order_by().values_list("community_id", flat=True).distinct())
+
+
+def minutes_served(community: Community, since: date, until: date) -> dict[UUID, int]:
+    """Return the verified minutes of each volunteer who served on the days ``since`` to ``until``.
+
+    By the day of the check-in.
+    """
+    verified = Attendance.objects.filter(
+        community=community,
+        status=Attendance.Status.VERIFIED,
+        checked_in_at__gte=first_moment(since),
+        checked_in_at__lt=first_moment(until + timedelta(days=1)),
+    )
+    summed = verified.order_by().values("volunteer").annotate(minutes=Sum("worked_minutes"))
+    return dict(summed.values_list("volunteer", "minutes"))
 
 
 def communities_with_hours_to_finalise() -> list[UUID]:

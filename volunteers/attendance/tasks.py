@@ -8,7 +8,7 @@ from django.utils import timezone
 from backend.celery import SWEEP_AT_MOST
 from backend.communities.models import Community
 from volunteers.attendance import selectors
-from volunteers.attendance.services import closing, hours, signals
+from volunteers.attendance.services import closing, hours, queue, signals
 
 
 def sweep_ended_shifts() -> dict[str, int]:
@@ -53,3 +53,16 @@ def finalise_published_hours(community_id: str) -> None:
     """Verify a community's hours that were public long enough. Idempotent."""
     while hours.finalise(community=Community.objects.get(pk=UUID(community_id))):
         pass
+
+
+@shared_task
+def sweep_hours_to_verify() -> None:
+    """Queue ``tell_of_hours_to_verify`` for each community in which hours wait for that."""
+    for community_id in selectors.communities_with_hours_to_verify():
+        tell_of_hours_to_verify.delay(str(community_id))
+
+
+@shared_task
+def tell_of_hours_to_verify(community_id: str) -> None:
+    """Owe a community's staff the digest of today. Idempotent."""
+    queue.tell(community=Community.objects.get(pk=UUID(community_id)))

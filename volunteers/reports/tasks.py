@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from backend.celery import SWEEP_AT_MOST
 from backend.communities.models import Community
-from backend.queues import Queue, in_queue
+from backend.communities.selectors import tenants
 from backend.wechat import pay
 from volunteers.reports import figures, reward_selectors, selectors
 from volunteers.reports.models.publicity import ReportTally
@@ -15,6 +15,7 @@ from volunteers.reports.services import (
     deadlines,
     inspecting,
     mediating,
+    monthly,
     reading,
     red_packets,
     surveying,
@@ -113,3 +114,16 @@ def see_to_inspections(community_id: str) -> None:
         pass
     while inspecting.tell_overdue(community=community):
         pass
+
+
+@shared_task
+def sweep_months() -> None:
+    """Queue ``tell_of_month`` for every community; its own clock decides which days are it."""
+    for community_id in tenants().values_list("pk", flat=True):
+        tell_of_month.delay(str(community_id))
+
+
+@shared_task
+def tell_of_month(community_id: str) -> None:
+    """Owe a community's volunteers the notice of the month that is over. Idempotent."""
+    monthly.tell(community=Community.objects.get(pk=UUID(community_id)))
