@@ -197,7 +197,12 @@ def story(lake, hill, wang, li, zhao, chen, tea, served, grant_points):
             key=f"expiring:{person.pk}",
             recipient=person,
             kind="points_expiring",
-            facts={"community": "碧沙湖社区", "points": 7, "expires_on": "2024-12-31"},
+            facts={
+                "community": "碧沙湖社区",
+                "points": 7,
+                "expires_on": "2024-12-31",
+                "until": "2024-12-31",
+            },
             due_at=timezone.now(),
         )
         SocialAccount.objects.create(user=person, provider="wechat", uid=f"o6-{person.username}")
@@ -747,9 +752,15 @@ def expected_of(wang, story):
                 " was dealt with. Thank you! Read the answer in it.",
             ),
             notice(
+                one(Notice, recipient=wang, kind="points_earned"),
+                "You earned points",
+                "碧沙湖社区: 20 points are yours. Your statement says what for.",
+            ),
+            notice(
                 expiring,
                 "Your points are about to expire",
-                "碧沙湖社区: 7 points can be spent until 2024-12-31, then they expire.",
+                "碧沙湖社区: 7 points expire soon. The first can be spent until 2024-12-31, the"
+                " last until 2024-12-31.",
             ),
         ],
         "log_ins": [

@@ -89,7 +89,7 @@ def test_a_voided_report_is_taken_back_recorded_and_told(lake, wang, zhao, sun, 
     entry = AuditEntry.objects.get(action="report.void")
     assert entry.before == {"status": "closed"}
     assert entry.after == {"status": "voided", "at": voided.voided_at.isoformat()}
-    notice = Notice.objects.exclude(kind="report_closed").get()
+    notice = Notice.objects.get(kind="report_voided")
     assert (notice.recipient, notice.kind) == (wang, "report_voided")
     assert list(Recomputation(lake)) == []
 
