@@ -18,8 +18,8 @@ class NoticesConfig(AppConfig):
             model=Notice,
             act=services.deliver,
             since="due_at",
-            queue=Queue.URGENT,
-            claimed_at_once=100,
-            swept_at_most=1_000,
+            acts_on_all=True,
+            claimed_at_once=500,
+            swept_at_most=5_000,
         )
         register("notice", notice)

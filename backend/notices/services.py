@@ -14,7 +14,7 @@ from django.utils import timezone
 from backend.accounts.models import User
 from backend.communities.models import Community
 from backend.notices.models import Notice
-from backend.outbox.kinds import Done
+from backend.outbox.kinds import Done, Outcome
 
 WRITTEN_AT_ONCE = 1_000  # rows
 
@@ -113,10 +113,10 @@ def withdraw_many(*, community: Community, prefix: str) -> None:
     )
 
 
-def deliver(notice: Notice) -> Done:
-    """Put a notice into its recipient's inbox, or withdraw it if it has become stale."""
-    is_stale = notice.stale_at is not None and notice.stale_at <= timezone.now()
-    return Done(withdrawn_at=Now()) if is_stale else Done(delivered_at=Now())
+def deliver(due: list[Notice]) -> list[Outcome]:
+    """Put notices into their recipients' inboxes, or withdraw those that have become stale."""
+    now, told, withdrawn = timezone.now(), Done(delivered_at=Now()), Done(withdrawn_at=Now())
+    return [told if one.stale_at is None or one.stale_at > now else withdrawn for one in due]
 
 
 def mark_read(*, notice: Notice) -> Notice:

@@ -61,13 +61,17 @@ class Kind:
     ``holds_row``: ``act`` and its record are one transaction that holds the row's lock, for acts
     within our own house; the lease then only delays the next worker after a crash. Other acts hold
     no lock while somebody else's server is asked, and ``lease`` must outlast the tries of a claim.
+    ``acts_on_all``: ``act`` gets all the rows of a claim and returns an outcome for each, in one
+    transaction with the claim and the record, so it takes no lease. If it raises, each row is tried
+    alone, as is what failed before. Rows that share an outcome are recorded in one statement.
     """
 
     model: type[Owed]
-    act: Callable[[Any], Outcome]
+    act: Callable[[Any], Any]
     since: str  # the field that tells since when it is owed
     queue: Queue = Queue.DEFAULT
     holds_row: bool = False
+    acts_on_all: bool = False
     fair_by: tuple[str, ...] = ()  # columns by which it is shared within a community, or at all
     related: tuple[str, ...] = ()  # rows that ``act`` reads with it
     lease: timedelta = timedelta(minutes=1)
@@ -86,6 +90,11 @@ class Kind:
     def share(self) -> tuple[str, ...]:
         """The columns of a share: the community where there is one, and ``fair_by``."""
         return ("community_id", *self.fair_by) if self.is_tenants else self.fair_by
+
+    def act_on(self, row: Any) -> Outcome:
+        """Do what one row owes."""
+        outcome: Outcome = self.act([row])[0] if self.acts_on_all else self.act(row)
+        return outcome
 
     @property
     def is_tenants(self) -> bool:

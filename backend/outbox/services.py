@@ -12,7 +12,7 @@ table of their own, while what is owed here is a row that its app shows and cons
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -79,17 +79,24 @@ def claim(
     now = clocks.now()
     rows = due(kind, now) if is_due else kind.model._default_manager.filter(next_at__isnull=False)
     with transaction.atomic():
-        free = _locked(kind, rows.filter(**where), skip_locked=True).order_by("next_at", "pk")
-        claimed = [row for row in free[:at_most] if kind.admits(row)]
+        claimed = _free(kind, rows.filter(**where), at_most)
         for row in claimed:
             row.next_at = row.leased_until = now + kind.lease
             row.attempts += 1
         if claimed:
-            ours = {"pk__in": [row.pk for row in claimed], **_community_of(kind, claimed[0])}
-            kind.model._default_manager.filter(**ours).update(
-                next_at=now + kind.lease, attempts=F("attempts") + 1
-            )
+            _these(kind, claimed).update(next_at=now + kind.lease, attempts=F("attempts") + 1)
     return claimed
+
+
+def _free(kind: Kind, rows: QuerySet[Any], at_most: int) -> list[Any]:
+    """Lock up to ``at_most`` of ``rows``, the oldest first, that no other worker has locked."""
+    free = _locked(kind, rows, skip_locked=True).order_by("next_at", "pk")
+    return [row for row in free[:at_most] if kind.admits(row)]
+
+
+def _these(kind: Kind, rows: Sequence[Any]) -> QuerySet[Any]:
+    ours = {"pk__in": [row.pk for row in rows], **_community_of(kind, rows[0])}
+    return kind.model._default_manager.filter(**ours)
 
 
 # --- a try ------------------------------------------------------------------------------------
@@ -99,17 +106,44 @@ def work(name: str, share: Mapping[str, str]) -> int:
     Returns the number of tries.
     """
     kind, until, tried = registered[name], time.monotonic() + settings.SWEEP_SECONDS, 0
+    try_some = _try_together if kind.acts_on_all else _try_each
     while tried < kind.swept_at_most and time.monotonic() < until:
-        begun = time.monotonic()
         most = min(kind.claimed_at_once, kind.swept_at_most - tried)
-        claimed = claim(kind, share, at_most=most)
-        for row in claimed:
-            if time.monotonic() - begun < kind.lease.total_seconds():  # else others have it
-                _try(kind, row)
-        tried += len(claimed)
-        if len(claimed) < most:
+        count = try_some(kind, share, most)
+        tried += count
+        if count < most:
             break
     return tried
+
+
+def _try_each(kind: Kind, where: Mapping[str, Any], at_most: int) -> int:
+    """Claim some rows of a share and try one after the other. Returns the count."""
+    begun = time.monotonic()
+    claimed = claim(kind, where, at_most=at_most)
+    for row in claimed:
+        if time.monotonic() - begun < kind.lease.total_seconds():  # else others have it
+            _try(kind, row)
+    return len(claimed)
+
+
+def _try_together(kind: Kind, where: Mapping[str, Any], at_most: int) -> int:
+    """Try some rows of a share in one transaction. Returns the count.
+
+    Each is tried alone if the act raises, as is whatever failed before: it shall not fail with the
+    others again.
+    """
+    try:
+        with transaction.atomic():
+            rows = _free(kind, due(kind).filter(**where), at_most)
+            failed_before = [row.pk for row in rows if row.attempts]
+            if fresh := [row for row in rows if not row.attempts]:
+                _record_all(kind, fresh, kind.act(fresh))
+    except Exception:
+        logger.exception("some of %s failed together", kind.model._meta.label)
+        return _try_each(kind, where, at_most)
+    if failed_before:
+        _try_each(kind, {**where, "pk__in": failed_before}, at_most)
+    return len(rows)
 
 
 def attempt(
@@ -135,15 +169,15 @@ def _try(kind: Kind, row: Any) -> bool:
     try:
         if row.attempts > len(kind.waits) + 1:
             raise WorkerLost
-        if not kind.holds_row:
-            outcome = kind.act(row)
+        if not (kind.holds_row or kind.acts_on_all):
+            outcome = kind.act_on(row)
         else:
             with transaction.atomic():
                 held = _locked(kind, _ours(kind, row)).first()
                 if held is None:
                     return False
                 held.leased_until = row.leased_until
-                return _record(kind, held, kind.act(held))
+                return _record(kind, held, kind.act_on(held))
     except Exception as error:
         logger.exception("%s %s failed", kind.model._meta.label, row.pk)
         outcome = Failed(str(getattr(error, "code", type(error).__name__)))
@@ -173,9 +207,25 @@ def prolong(name: str, row: Any, **values: Any) -> bool:
     return is_ours
 
 
-def _record(kind: Kind, row: Any, outcome: Outcome) -> bool:
+def _record_all(kind: Kind, rows: list[Any], outcomes: list[Outcome]) -> None:
+    """Record the ends of tries in rows that are locked, and count the tries."""
+    alike: dict[int, tuple[Outcome, list[Any]]] = {}
+    for row, outcome in zip(rows, outcomes, strict=True):
+        row.leased_until, row.attempts = row.next_at, row.attempts + 1
+        alike.setdefault(id(outcome), (outcome, []))[1].append(row)
+    for outcome, some in alike.values():
+        if isinstance(outcome, Failed | Later):
+            for row in some:
+                _record(kind, row, outcome, attempts=row.attempts)
+        else:
+            done = {"next_at": None, "reason": "", **(outcome.values if outcome else {})}
+            still_owed = _these(kind, some).filter(next_at__isnull=False)
+            still_owed.update(attempts=F("attempts") + 1, **done)
+
+
+def _record(kind: Kind, row: Any, outcome: Outcome, **counted: int) -> bool:
     """Record the end of a try in the row, if it is still ours. Returns whether it is done."""
-    values = {"next_at": None, "reason": "", **(outcome.values if outcome else {})}
+    values = {"next_at": None, "reason": "", **counted, **(outcome.values if outcome else {})}
     if isinstance(outcome, Later):
         values |= {"next_at": clocks.now() + outcome.after, "attempts": 0}
     elif isinstance(outcome, Failed):

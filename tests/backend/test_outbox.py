@@ -157,7 +157,8 @@ def acting(name, monkeypatch) -> Callable:
             return act(row)
 
         changes.setdefault("is_ready", lambda: True)
-        monkeypatch.setitem(kinds.registered, name, replace(kind, act=noting, **changes))
+        doing = (lambda rows: [*map(noting, rows)]) if kind.acts_on_all else noting
+        monkeypatch.setitem(kinds.registered, name, replace(kind, act=doing, **changes))
         return asked
 
     return do
@@ -323,7 +324,8 @@ def test_a_failure_is_tried_again_after_growing_waits_and_then_given_up(
     (dead,) = now_of([row])
     assert (dead.next_at, dead.reason) == (None, reason)
     assert dead.given_up_at is not None
-    assert len(asked) == len(WAITS) + 1
+    with_others = act is breaks and kinds.registered[name].acts_on_all  # before it is tried alone
+    assert len(asked) == len(WAITS) + 1 + with_others
     assert list(selectors.given_up(kinds.registered[name])) == [dead]
 
 
@@ -399,6 +401,60 @@ def test_what_failed_together_is_not_repeated_together():
     waits = {outbox.spread(100, new_id()) for _ in range(1_000)}
     assert timedelta(seconds=100) <= min(waits) < timedelta(seconds=101)
     assert timedelta(seconds=109) < max(waits) <= timedelta(seconds=110)
+
+
+# --- acts on a whole claim --------------------------------------------------------------------
+@pytest.mark.parametrize("name", ["notice"], indirect=True)
+def test_what_breaks_the_act_of_a_claim_is_tried_alone_and_the_others_are_done(name, owe, acting):
+    rows = owe(5)
+    poisoned = rows[2].pk
+
+    def act(row):
+        if row.pk == poisoned:
+            raise OperationalError("the disk is full")
+        return Done()
+
+    asked = acting(act)
+    sweep(name)
+
+    after = {row.pk: (row.next_at is None, row.attempts, row.reason) for row in now_of(rows)}
+    assert after.pop(poisoned) == (False, 1, "OperationalError")
+    assert set(after.values()) == {(True, 1, "")}
+    more = owe(3)
+    is_due_again([rows[2]])
+    asked.clear()
+    sweep(name)
+    assert asked == [*(row.pk for row in more), poisoned]  # which fails no others again
+    assert {row.next_at for row in now_of(more)} == {None}
+
+
+@pytest.mark.parametrize("name", ["notice"], indirect=True)
+def test_a_claim_is_done_in_as_many_statements_as_its_outcomes(
+    name, owe, acting, django_assert_num_queries
+):
+    done = Done(read_at=None)
+    acting(lambda row: done)
+    rows = owe(50)
+    (share,) = outbox.shares(name)
+
+    with django_assert_num_queries(5):  # the clock, a savepoint, a claim, a record, its end
+        assert outbox.work(name, share) == 50
+    assert {row.next_at for row in now_of(rows)} == {None}
+
+
+@pytest.mark.parametrize("name", ["notice"], indirect=True)
+def test_each_of_a_claim_may_end_in_its_own_way(name, owe, acting):
+    ends = iter([Done(), Failed("no_answer"), Failed("gone", for_good=True), Later(timedelta(1))])
+    acting(lambda row: next(ends))
+    rows = owe(4)
+
+    sweep(name)
+
+    done, failed, gone, later = now_of(rows)
+    assert (done.next_at, done.attempts) == (None, 1)
+    assert (failed.reason, failed.attempts, failed.given_up_at) == ("no_answer", 1, None)
+    assert (gone.reason, gone.next_at, gone.given_up_at is not None) == ("gone", None, True)
+    assert (later.attempts, later.next_at > timezone.now() + timedelta(hours=23)) == (0, True)
 
 
 # --- fairness ---------------------------------------------------------------------------------
@@ -506,7 +562,7 @@ def test_the_figures_tell_what_waits_since_when_and_what_was_given_up(name, owe,
 def dead(lake, wang, monkeypatch):
     """Two notices that were given up, and one that waits."""
     kind = kinds.registered["notice"]
-    failing = replace(kind, act=lambda row: Failed("gone", for_good=True))
+    failing = replace(kind, act=lambda rows: [Failed("gone", for_good=True) for _ in rows])
     rows = write("notice", *(a_notice(lake, wang) for _ in range(2)))
     with monkeypatch.context() as broken:
         broken.setitem(kinds.registered, "notice", failing)
