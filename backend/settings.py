@@ -322,6 +322,7 @@ SPECTACULAR_SETTINGS = {
         "MembershipRoleEnum": "backend.communities.models.Role",
         "MerchantRoleEnum": "merchants.models.MerchantMember.Role",
         "ObjectionStatusEnum": "volunteers.models.Objection.Status",
+        "NoticeChannelEnum": "backend.notices.models.Channel",
         "OfferGroupEnum": "merchants.catalogue.api.offers.GROUPS",
         "OfferKindEnum": "merchants.models.Offer.Kind",
         "OfferedKindEnum": "merchants.catalogue.api.offers.KINDS",

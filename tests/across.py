@@ -16,6 +16,8 @@ ACROSS = {
     "backend/api/views.py:below.<locals>.find": BY_ID,
     "backend/api/idempotency.py:Operation.again": BY_ID,  # what the first answer was about
     "backend/notices/selectors.py:notice_of": BY_ID,
+    "backend/notices/selectors.py:count_unread": MINE,
+    "backend/notices/services.py:mark_all_read": MINE,
     "merchants/catalogue/api/pictures.py:OfferPictureView.get": BY_ID,
     "points/ledger/selectors.py:transfer_of": BY_ID,
     "volunteers/attendance/api/figures.py:TeamFiguresView.get": BY_ID,

@@ -30,6 +30,8 @@ BY_NAME = {
     "office_from": "09:00",
     "office_until": "18:00",
     "until_time": "11:30",
+    "quiet_from": "22:00",
+    "quiet_until": "08:00",
     "ends_at": "2026-03-01T10:00:00+08:00",
     "period_end": "2026-04-01",
     "valid_until": "2026-12-31",

@@ -12,6 +12,7 @@ from django.db.models import Model, QuerySet
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
 from rest_framework import generics
+from rest_framework.fields import empty
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
@@ -159,8 +160,10 @@ def writes(
             if isinstance(body, BaseSerializer):
                 facts = body.run_validation(request.data)
             elif body is not None:
-                is_partial = request.method == "PATCH"
-                read = body(data=request.data, partial=is_partial, context={"request": request})
+                read = body(data=request.data, context={"request": request})
+                if request.method == "PATCH":  # not ``partial``, which goes for what is within too
+                    for field in read.fields.values():
+                        field.required, field.default = False, empty
                 read.is_valid(raise_exception=True)
                 facts = read.validated_data
             if isinstance(facts, dict):

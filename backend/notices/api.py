@@ -1,37 +1,79 @@
-"""The inbox."""
+"""The inbox, and people's wishes about messages beside it."""
 
 from typing import Any
 
+from django.conf import settings
+from django.db.models import QuerySet
 from django.urls import path
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from backend.accounts.models import User
 from backend.api.callers import signed_in
+from backend.api.fields import TimeOfDayField
+from backend.api.filters import BooleanFilter, CharFilter, CommunityFilter
 from backend.api.serializers import ReadSerializer
-from backend.api.views import ListView, OpenView, seen, writes
-from backend.notices import selectors
+from backend.api.views import ListView, OpenView, myself, seen, writes
+from backend.communities.api.serializers import CommunityInBriefSerializer
+from backend.notices import kinds, selectors, targets
 from backend.notices import services as notices
-from backend.notices.models import Notice
+from backend.notices.models import Channel, Notice, NoticeSettings
 from backend.notices.words import words
 
 
-class NoticeSerializer(ReadSerializer[Notice]):
-    """A notice, in the reader's language."""
+# --- the inbox --------------------------------------------------------------------------------
+class TargetSerializer(serializers.Serializer[Any]):
+    """A thing that a tap opens, by ``GET`` of its ``address``; ``id`` is null where it has none."""
 
+    type = serializers.CharField(read_only=True)
+    id = serializers.UUIDField(read_only=True, allow_null=True)
+    address = serializers.CharField(read_only=True)
+
+
+class NoticeSerializer(ReadSerializer[Notice]):
+    """A notice, in the reader's language. ``target`` is null if there is nothing to open."""
+
+    community = CommunityInBriefSerializer(read_only=True)
     title = serializers.SerializerMethodField()
     body = serializers.SerializerMethodField()
+    target = serializers.SerializerMethodField()
 
     class Meta:
         model = Notice
         fields = ("id", "kind", "delivered_at", "read_at")
+
+    @staticmethod
+    def rows_for(rows: QuerySet[Notice], user: User) -> QuerySet[Notice]:
+        return rows.select_related("community")
+
+    @extend_schema_field(TargetSerializer(allow_null=True))
+    def get_target(self, notice: Notice) -> Any:
+        target = targets.target_of(notice)
+        return TargetSerializer(target).data if target else None
 
     def get_title(self, notice: Notice) -> str:
         return words(notice)[0]
 
     def get_body(self, notice: Notice) -> str:
         return words(notice)[1]
+
+
+class UnreadSerializer(serializers.Serializer[User]):
+    """The number of notices that the caller has not read."""
+
+    unread = serializers.SerializerMethodField()
+
+    def get_unread(self, user: User) -> int:
+        return selectors.count_unread(user)
+
+
+class InboxFilter(CommunityFilter):
+    """Filters of an inbox."""
+
+    unread = BooleanFilter(field_name="read_at", lookup_expr="isnull", help_text="Not read yet.")
+    kind = CharFilter(help_text="Exactly this kind.")
 
 
 def my_notice(request: Request, **names: Any) -> Notice:
@@ -43,7 +85,23 @@ class InboxView(ListView[Notice]):
     """List my notices, newest first: ``GET /api/v1/me/notices``."""
 
     serializer_class = NoticeSerializer
+    filterset_class = InboxFilter
     finds = seen(selectors.inbox_of)
+
+
+class UnreadView(OpenView[User]):
+    """Count what I have not read: ``GET /api/v1/me/notices/unread``."""
+
+    serializer_class = UnreadSerializer
+    finds = myself
+
+
+class ReadAllView(APIView):
+    """Mark all my notices as read: ``POST /api/v1/me/notices/read-all``. Idempotent."""
+
+    @writes(UnreadSerializer)
+    def post(self, user: User) -> None:
+        notices.mark_all_read(recipient=user)
 
 
 class NoticeView(OpenView[Notice]):
@@ -61,8 +119,97 @@ class NoticeReadView(APIView):
         return notices.mark_read(notice=notice)
 
 
+# --- wishes -----------------------------------------------------------------------------------
+class KindSettingsSerializer(serializers.Serializer[Any]):
+    """A kind of notice that also goes by ``channels``, and by which of them I want none."""
+
+    kind = serializers.CharField(read_only=True)
+    title = serializers.CharField(read_only=True)
+    channels = serializers.ListField(
+        child=serializers.ChoiceField(choices=Channel.choices), read_only=True
+    )
+    off = serializers.ListField(
+        child=serializers.ChoiceField(choices=Channel.choices), read_only=True
+    )
+    is_required = serializers.BooleanField(read_only=True)
+
+
+class NoticeSettingsSerializer(ReadSerializer[NoticeSettings]):
+    """Wishes about messages beside the inbox, which has every notice.
+
+    Messages are in ``language`` and wait from ``quiet_from`` until ``quiet_until``, by the clock of
+    the community that tells, unless they are urgent; nothing waits if the two are equal.
+    """
+
+    quiet_from = TimeOfDayField(read_only=True)
+    quiet_until = TimeOfDayField(read_only=True)
+    kinds = serializers.SerializerMethodField()
+
+    class Meta:
+        model = NoticeSettings
+        fields = ("language",)
+
+    @extend_schema_field(KindSettingsSerializer(many=True))
+    def get_kinds(self, wishes: NoticeSettings) -> Any:
+        told = [
+            {
+                "kind": name,
+                "title": str(kind.title),
+                "channels": kind.channels,
+                "off": selectors.channels_off(wishes, name),
+                "is_required": kind.is_required,
+            }
+            for name, kind in kinds.registered.items()
+            if kind.channels
+        ]
+        return KindSettingsSerializer(told, many=True).data
+
+
+class SwitchOffSerializer(serializers.Serializer[Any]):
+    """The channels by which I want no notice of a ``kind``; empty: all of its channels again."""
+
+    kind = serializers.SlugField(max_length=50)
+    off = serializers.ListField(
+        child=serializers.ChoiceField(choices=Channel.choices), max_length=len(Channel)
+    )
+
+
+class ChangeNoticeSettingsSerializer(serializers.Serializer[Any]):
+    """Wishes to change; fields, and kinds, that are left out stay as they are."""
+
+    language = serializers.ChoiceField(choices=settings.LANGUAGES)
+    quiet_from = TimeOfDayField()
+    quiet_until = TimeOfDayField()
+    kinds = SwitchOffSerializer(many=True)
+
+
+def my_settings(request: Request, **names: Any) -> NoticeSettings:
+    """Return the caller's wishes about messages."""
+    return selectors.settings_of(signed_in(request))
+
+
+class NoticeSettingsView(OpenView[NoticeSettings]):
+    """Show my wishes about messages: ``GET /api/v1/me/notice-settings``."""
+
+    serializer_class = NoticeSettingsSerializer
+    finds = my_settings
+
+    @writes(NoticeSettingsSerializer, body=ChangeNoticeSettingsSerializer, shows=my_settings)
+    def patch(self, user: User, **changes: Any) -> NoticeSettings:
+        """Change my wishes about messages: ``PATCH /api/v1/me/notice-settings``.
+
+        ``notice_required`` if one of the ``kinds`` cannot be switched off.
+        """
+        if "kinds" in changes:
+            changes["switched_off"] = {one["kind"]: one["off"] for one in changes.pop("kinds")}
+        return notices.change_settings(user=user, **changes)
+
+
 urlpatterns = [
     path("me/notices", InboxView.as_view()),
+    path("me/notices/unread", UnreadView.as_view()),
+    path("me/notices/read-all", ReadAllView.as_view()),
     path("me/notices/<uuid:notice_id>", NoticeView.as_view()),
     path("me/notices/<uuid:notice_id>/read", NoticeReadView.as_view()),
+    path("me/notice-settings", NoticeSettingsView.as_view()),
 ]

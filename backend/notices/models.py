@@ -1,13 +1,16 @@
 """Notices owed to people, and the messages by which they go beyond the inbox."""
 
+from datetime import time
 from typing import ClassVar
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from backend.communities.models import TenantModel
+from backend.ids import new_id
 from backend.outbox.models import Owed, owed_indexes, owed_or_given_up
 from backend.tables import PersonKey, TenantForeignKey
 
@@ -58,15 +61,15 @@ class Notice(TenantModel, Owed):
 
 
 class Message(TenantModel, Owed):
-    """A delivered notice on its way by one channel beside the inbox.
+    """A delivered notice on its way by one channel beside the inbox, not before ``due_at``.
 
     It is sent, or skipped for ``reason`` (nobody can be reached after all), or given up.
     """
 
-    notice = TenantForeignKey(Notice, models.CASCADE, related_name="messages")
+    notice = TenantForeignKey(Notice, models.CASCADE, related_name="messages", db_index=False)
     channel = models.CharField(max_length=10, choices=Channel)
     language = models.CharField(max_length=10)  # of its words
-    created_at = models.DateTimeField(db_default=Now())
+    due_at = models.DateTimeField(db_default=Now())
     sent_at = models.DateTimeField(null=True)
     skipped_at = models.DateTimeField(null=True)
 
@@ -85,3 +88,20 @@ class Message(TenantModel, Owed):
 
     def __str__(self) -> str:
         return f"{self.notice_id} by {self.channel}"
+
+
+class NoticeSettings(models.Model):
+    """A person's own wishes about messages, which never concern the inbox.
+
+    Quiet hours are by the clock of the community that tells; there are none from a time to itself.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    language = models.CharField(max_length=10, default=settings.LANGUAGE_CODE)
+    quiet_from = models.TimeField(default=time(22))
+    quiet_until = models.TimeField(default=time(8))
+    switched_off = models.JSONField(default=dict)  # channels, by kind
+
+    def __str__(self) -> str:
+        return f"{self.user_id}: {self.language}"

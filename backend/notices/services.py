@@ -1,4 +1,7 @@
-"""Owing, withdrawing and delivering notices."""
+"""Owing, withdrawing and reading notices, and people's wishes about them.
+
+``delivery.py`` delivers them.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,12 +12,12 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from backend.accounts.models import User
 from backend.communities.models import Community
-from backend.notices.models import Notice
-from backend.outbox.kinds import Done, Outcome
+from backend.notices import kinds, selectors
+from backend.notices.errors import NoticeKindUnknown, NoticeRequired
+from backend.notices.models import Notice, NoticeSettings
 
 WRITTEN_AT_ONCE = 1_000  # rows
 
@@ -113,12 +116,6 @@ def withdraw_many(*, community: Community, prefix: str) -> None:
     )
 
 
-def deliver(due: list[Notice]) -> list[Outcome]:
-    """Put notices into their recipients' inboxes, or withdraw those that have become stale."""
-    now, told, withdrawn = timezone.now(), Done(delivered_at=Now()), Done(withdrawn_at=Now())
-    return [told if one.stale_at is None or one.stale_at > now else withdrawn for one in due]
-
-
 def mark_read(*, notice: Notice) -> Notice:
     """Record that the recipient has read the notice. Idempotent: keeps the first ``read_at``."""
     unread = Notice.objects.filter(
@@ -127,3 +124,33 @@ def mark_read(*, notice: Notice) -> Notice:
     if unread.update(read_at=Now()):
         notice.refresh_from_db(fields=["read_at"])
     return notice
+
+
+def mark_all_read(*, recipient: User) -> None:
+    """Record that the recipient has read all that was delivered. Idempotent."""
+    selectors.unread_by(recipient).update(read_at=Now())
+
+
+@transaction.atomic
+def change_settings(
+    *, user: User, switched_off: dict[str, list[str]] | None = None, **changes: Any
+) -> NoticeSettings:
+    """Change the wishes of ``user`` about messages. Idempotent.
+
+    ``switched_off`` are the channels by which they want no notice of a kind; kinds that are not
+    named stay as they are. Raises NoticeKindUnknown, NoticeRequired.
+    """
+    asked = switched_off or {}
+    for name, off in asked.items():
+        if name not in kinds.registered:
+            raise NoticeKindUnknown(kind=name)
+        if off and kinds.registered[name].is_required:
+            raise NoticeRequired(kind=name)
+    NoticeSettings.objects.get_or_create(user=user)
+    wishes = NoticeSettings.objects.select_for_update(no_key=True).get(user=user)
+    known = wishes.switched_off | {name: sorted({*off}) for name, off in asked.items()}
+    changes["switched_off"] = {name: off for name, off in known.items() if off}
+    for name, value in changes.items():
+        setattr(wishes, name, value)
+    wishes.save(update_fields=list(changes))
+    return wishes

@@ -36,6 +36,7 @@ FREE_TABLES = {
     "merchants_statementquestion": "Words between people about a line that is sealed.",
     "merchants_stockmove": "Stock is counted on a shelf; nobody is owed it.",
     "merchants_voucherkey": "It signs codes; whom a code was from is asked of the voucher.",
+    "notices_message": "It tells that a notice is sent, and decides nothing.",
     "notices_notice": "It tells what happened, and decides nothing.",
     "payouts_payoutcallback": "It is kept to know a message of WeChat that comes again.",
     "points_unsealed": "A mark; a row without one is found as neither sealed nor waiting.",

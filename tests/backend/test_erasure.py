@@ -26,7 +26,8 @@ from backend.api.models import IdempotencyKey
 from backend.audit.models import OwnAct
 from backend.communities.models import Membership, Role
 from backend.communities.services import roles
-from backend.notices.models import Notice
+from backend.notices import services as notices
+from backend.notices.models import Channel, Message, Notice, NoticeSettings
 from backend.outbox import services as outbox
 from backend.privacy import tasks
 from backend.privacy.models import Export
@@ -140,6 +141,11 @@ def leaver(lake, hill, zhao, li, chen, tea, person, served, grant_points, patrol
         ),
         volunteer=user,
     )
+    notices.change_settings(user=user, language="en")
+    Message.objects.bulk_create(
+        Message(community=lake, notice=notice, channel=Channel.SMS, language="en")
+        for notice in Notice.objects.filter(recipient=user)
+    )
     grant_points(user, 100)
     spent, held = (redemption.take(offer=tea, volunteer=user) for _ in range(2))
     redemption.scan(merchant_id=tea.partnership.merchant.pk, clerk=chen, code=spent.code)
@@ -234,6 +240,8 @@ def test_nothing_tells_who_it_was_and_the_books_are_as_they_were(
         Authenticator.objects.filter(user=user),
         UserSession.objects.filter(user=user),
         Notice.objects.filter(recipient=user),
+        Message.objects.all(),
+        NoticeSettings.objects.filter(user=user),
         Export.objects.filter(user=user),
     ):
         assert not ended.exists(), ended.model
@@ -584,6 +592,7 @@ REFERS_TO_A_PERSON = {
     "merchants.StatementQuestion.asked_by": AN_ACT,
     "mfa.Authenticator.user": GOES,
     "notices.Notice.recipient": GOES,
+    "notices.NoticeSettings.user": GOES,
     "points.Adjustment.decided_by": AN_ACT,
     "points.Adjustment.person": "stays without its words: points moved",
     "points.Adjustment.proposed_by": AN_ACT,

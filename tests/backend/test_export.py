@@ -28,7 +28,7 @@ from backend.audit.models import AuditEntry, OwnAct
 from backend.communities.models import Membership
 from backend.communities.services import places
 from backend.notices import services as notices
-from backend.notices.models import Notice
+from backend.notices.models import Message, Notice
 from backend.outbox import services as outbox
 from backend.outbox.tasks import sweep_outbox
 from backend.privacy import held
@@ -192,6 +192,7 @@ def story(lake, hill, wang, li, zhao, chen, tea, served, grant_points):
             community_id=lake.pk, transfer_id=gift.pk, key=f"oops:{gift.pk}", reason="reversal",
             source=f"undo:oops:{gift.pk}", amount=5,
         )  # fmt: skip
+        notices.change_settings(user=person, switched_off={"shift_moved": ["sms"]})
         notices.owe(
             community=lake,
             key=f"expiring:{person.pk}",
@@ -205,6 +206,8 @@ def story(lake, hill, wang, li, zhao, chen, tea, served, grant_points):
             },
             due_at=timezone.now(),
         )
+        expiring = Notice.objects.get(key=f"expiring:{person.pk}")
+        Message.objects.create(community=lake, notice=expiring, channel="sms", language="en")
         SocialAccount.objects.create(user=person, provider="wechat", uid=f"o6-{person.username}")
         UserSession.objects.create(
             user=person,
@@ -246,6 +249,7 @@ def expected_of(wang, story):
         one(Volunteer, user=wang),
         one(Notice, recipient=wang, kind="points_expiring"),
     )
+    message = one(Message, notice=expiring)
     in_team = one(TeamMember, volunteer=wang)
     corrected, appeal, said = one(Correction), one(Objection), one(Evaluation)
     remark = BulletinComment.objects.get(text="很好")
@@ -762,6 +766,27 @@ def expected_of(wang, story):
                 "碧沙湖社区: 7 points expire soon. The first can be spent until 2024-12-31, the"
                 " last until 2024-12-31.",
             ),
+        ],
+        "messages": [
+            {
+                "id": str(message.pk),
+                "community": "lake",
+                "notice": str(expiring.pk),
+                "channel": "sms",
+                "language": "en",
+                "due_at": when(message.due_at),
+                "sent_at": None,
+                "skipped_at": None,
+                "reason": "",
+            }
+        ],
+        "notice_settings": [
+            {
+                "language": "zh-hans",
+                "quiet_from": "22:00",
+                "quiet_until": "08:00",
+                "switched_off": {"shift_moved": ["sms"]},
+            }
         ],
         "log_ins": [
             {

@@ -19,7 +19,7 @@ from backend.audit.models import AuditEntry
 from backend.documents import services as documents
 from backend.documents.models import Document
 from backend.ids import new_id
-from backend.notices.models import Notice
+from backend.notices.models import Channel, Message, Notice
 from backend.outbox import kinds, selectors, tasks
 from backend.outbox import services as outbox
 from backend.outbox.kinds import WAITS, Done, Failed, Later
@@ -44,6 +44,13 @@ def a_notice(community, person) -> Notice:
         kind="shift_reminder",
         due_at=timezone.now(),
     )
+
+
+def a_message(community, person) -> Message:
+    notice = a_notice(community, person)
+    notice.delivered_at, notice.next_at = timezone.now(), None
+    notice.save(force_insert=True)
+    return Message(community=community, notice=notice, channel=Channel.SMS, language="en")
 
 
 def a_webhook(community, person) -> Delivery:
@@ -112,6 +119,7 @@ def a_screening(community, person) -> Screening:
 
 OWED = {
     "notice": a_notice,
+    "message": a_message,
     "webhook": a_webhook,
     "document": a_document,
     "export": an_export,
@@ -582,11 +590,11 @@ def test_staff_see_what_was_given_up_and_retry_it(lake, dead, zhao, logged_in):
 
     others = [
         {"kind": kind, **nothing}
-        for kind in ("document", "payout", "screening", "verification", "webhook")
+        for kind in ("document", "message", "payout", "screening", "verification", "webhook")
     ]
     notice = {"kind": "notice", "owed": 1, "oldest_at": waits_since, "given_up": 2}
     told = before.json()["kinds"]
-    assert sorted(told, key=lambda one: one["kind"]) == [others[0], notice, *others[1:]]
+    assert sorted(told, key=lambda one: one["kind"]) == [*others[:2], notice, *others[2:]]
     oldest = dead[0].due_at.isoformat().replace("+00:00", "Z")
     retried = {"kind": "notice", "owed": 3, "oldest_at": oldest, "given_up": 0}
     assert retried in after.json()["kinds"]

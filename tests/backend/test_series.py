@@ -95,6 +95,8 @@ def test_a_venue_is_made_changed_found_and_closed(lake, zhao, wang, li, logged_i
     address = f"/api/v1/venues/{told['id']}"
     changed = staff.patch(address, {"opening_hours": []}, format="json").json()
     assert changed == told | {"opening_hours": []}
+    half = staff.patch(address, {"opening_hours": [{"weekday": 1}]}, format="json")
+    assert (half.status_code, half.json()["code"]) == (400, "invalid_input")
     assert logged_in(wang).get(address).json() == changed
     assert logged_in(wang).get("/api/v1/communities/lake/venues").status_code == 404
     assert logged_in(wang).patch(address, {"name": "我的"}, format="json").status_code == 404

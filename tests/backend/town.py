@@ -1360,6 +1360,12 @@ def business(
         },
         "POST /api/v1/invitations/accept": {"code": invitation.code},
         "POST /api/v1/join-requests/{join_request_id}/reject": {"reason": "不住在这里"},
+        "PATCH /api/v1/me/notice-settings": {
+            "language": "en",
+            "quiet_from": "21:00",
+            "quiet_until": "07:00",
+            "kinds": [{"kind": "shift_reminder", "off": ["wechat"]}],
+        },
         "PATCH /api/v1/me": {"name": "王小明", "born_on": "1990-01-01"},
         "POST /api/v1/attendances/{attendance_id}/check-in": {
             "at": now.isoformat(),

@@ -14,7 +14,7 @@ from backend.names import is_one_person
 from backend.wechat import client
 from backend.wechat.errors import WeChatCodeInvalid
 
-# Of all that can refer to a person, what merely logging in and agreeing leaves behind.
+# Of all that can refer to a person, what logging in, agreeing and choosing a language leave behind.
 TRACES_OF_A_LOG_IN = {
     "accounts.consent",
     "accounts.guardiancode",
@@ -22,6 +22,7 @@ TRACES_OF_A_LOG_IN = {
     "api.idempotencykey",
     "audit.auditentry",
     "audit.ownact",
+    "notices.noticesettings",
     "privacy.export",
     "socialaccount.socialaccount",
     "usersessions.usersession",

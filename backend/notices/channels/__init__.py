@@ -14,9 +14,10 @@ class Sender:
 
     ``reaches`` returns those of some people who can be told of a kind of notice by this channel at
     all: an address is verified, a message was accepted. ``send`` sends one claimed message, whose
-    notice and recipient are read with it, and is harmless to repeat as far as the channel allows.
-    It returns an outcome of the outbox: ``Done(sent_at=Now())``, ``Done(skipped_at=Now(),
-    reason=…)`` if nobody is reached after all, ``Failed`` or ``Later``.
+    notice, recipient and community are read with it, while its language is active, and is harmless
+    to repeat as far as the channel allows. It returns an outcome of the outbox:
+    ``Done(sent_at=Now())``, ``Done(skipped_at=Now(), reason=…)`` if nobody is reached after all,
+    ``Failed`` or ``Later``.
     """
 
     is_ready: Callable[[], bool]
@@ -30,3 +31,8 @@ registered: dict[Channel, Sender] = {}
 def register(channel: Channel, sender: Sender) -> None:
     """Register how ``channel`` sends."""
     registered[channel] = sender
+
+
+def ready() -> dict[Channel, Sender]:
+    """Return the senders that are set up."""
+    return {channel: sender for channel, sender in registered.items() if sender.is_ready()}
