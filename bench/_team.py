@@ -34,11 +34,11 @@ class Team:
 
 
 @contextmanager
-def team(module: str, **environment: str) -> Iterator[Team]:
-    """Run processes of ``python -m module NUMBER``, which must call ``work``, for the block."""
+def team(module: str, count: int = PROCESSES, /, **environment: str) -> Iterator[Team]:
+    """Run ``count`` of ``python -m module NUMBER``, which must call ``work``, for the block."""
     with ExitStack() as running:
         members = []
-        for number in range(PROCESSES):
+        for number in range(count):
             member = subprocess.Popen(
                 [sys.executable, "-m", module, str(number)],
                 env=os.environ | environment,

@@ -160,7 +160,7 @@ def writes(
             if isinstance(body, BaseSerializer):
                 facts = body.run_validation(request.data)
             elif body is not None:
-                read = body(data=request.data, context={"request": request})
+                read: Any = body(data=request.data, context={"request": request})
                 if request.method == "PATCH":  # not ``partial``, which goes for what is within too
                     for field in read.fields.values():
                         field.required, field.default = False, empty

@@ -36,6 +36,9 @@ def bench(*names):
             "BENCH_TRANSFERS": "5",
             "BENCH_LEDGER_ROWS": "10,40",
             "BENCH_OWED": "10,40",
+            "BENCH_TOLD": "10,40",
+            "BENCH_NOTICES": "40",
+            "BENCH_DUE": "5",
             "BENCH_BOARD": "20,40",
             "BENCH_REPORTS": "10,40",
             "BENCH_ATTENDANCES": "600,800",
@@ -86,6 +89,7 @@ def test_without_a_name_all_benches_run_and_each_has_its_figures():
         "checkin",
         "import",
         "ledger",
+        "notices",
         "outbox",
         "photos",
         "redeem",
@@ -112,6 +116,7 @@ def test_without_a_name_all_benches_run_and_each_has_its_figures():
         "seal_growth",
         "seal_memory",
     }
+    assert figures["notices"].keys() == {"inbox_vs_insert", "sweep_growth"}
     assert figures["outbox"].keys() == {"claim_growth"}
     assert figures["photos"].keys() == {"photo_memory"}
     assert figures["redeem"].keys() == {
