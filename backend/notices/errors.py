@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from backend.errors import Conflict, NotFound
+from backend.errors import Invalid, NotFound
 
 
 class NoticeUnknown(NotFound):
@@ -10,11 +10,13 @@ class NoticeUnknown(NotFound):
     title = _("There is no such notice.")
 
 
-class NoticeKindUnknown(NotFound):
-    code = "notice_kind_unknown"
-    title = _("There is no such kind of notice.")
+class NoticeTextUnknown(NotFound):
+    code = "notice_text_unknown"
+    title = _("There is no such kind of notice, or no such language.")
 
 
-class NoticeRequired(Conflict):
-    code = "notice_required"
-    title = _("Notices of this kind cannot be switched off.")
+class PlaceholderUnknown(Invalid):
+    """Refusal of a text with ``placeholder``, which is not one of the ``known`` ones."""
+
+    code = "placeholder_unknown"
+    title = _("A text can only name the facts that this kind of notice has, in braces.")

@@ -60,6 +60,32 @@ class Notice(TenantModel, Owed):
         return self.key
 
 
+class NoticeText(TenantModel):
+    """A community's own text of a kind of notice in one language, in place of the catalogue's.
+
+    It names facts as ``{activity}`` (words.py). Empty once it was reset.
+    """
+
+    kind = models.SlugField(db_index=False)
+    language = models.CharField(max_length=10)
+    title = models.CharField(max_length=60, blank=True)
+    body = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                name="notice_text_once", fields=["community", "kind", "language"]
+            ),
+            models.CheckConstraint(
+                name="notice_text_whole_or_reset",
+                condition=Q(title="", body="") | ~Q(title="") & ~Q(body=""),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.language}"
+
+
 class Message(TenantModel, Owed):
     """A delivered notice on its way by one channel beside the inbox, not before ``due_at``.
 

@@ -1,25 +1,38 @@
 """The data held of notices to somebody."""
 
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
 from django.utils.translation import gettext_lazy as _
 
-from backend.notices.models import Message, Notice, NoticeSettings
-from backend.notices.words import words
+from backend.notices.models import Notice
+from backend.notices.words import own_texts, words
 from backend.privacy import held
 
+if TYPE_CHECKING:
+    from backend.accounts.models import User
 
-def _as_read(row: held.Row) -> held.Row:
-    """Return the row of a notice with the words in which its person would read it."""
-    pk, community, kind, _kind, facts, *moments = row
-    return (pk, community, kind, *words(Notice(kind=kind, facts=facts)), *moments)
+MOMENTS = "due_at delivered_at read_at withdrawn_at"
+
+
+def _as_read(user: "User") -> Iterator[held.Row]:
+    """Yield the person's notices with the words in which they would read them."""
+    theirs = held.rows_of(Notice, ["recipient"], user)
+    columns = ["pk", "community__code", "community", "kind", "facts", *MOMENTS.split()]
+    for page in held.pages(theirs, *columns):
+        own = own_texts(row[2] for row in page)
+        for pk, code, community_id, kind, facts, *moments in page:
+            notice = Notice(community_id=community_id, kind=kind, facts=facts)
+            yield (pk, code, kind, *words(notice, own), *moments)
 
 
 held.table(
     "notices",
     "给您的通知 / what you were told",
-    "id community kind title=kind body=facts due_at delivered_at read_at withdrawn_at",
+    f"id community kind title body {MOMENTS}",
     Notice,
     "recipient",
-    shown=_as_read,
+    rows=_as_read,
     is_deleted=True,
 )
 held.table(

@@ -1,18 +1,69 @@
-"""The words of a notice, made when it is read or sent, in the active language."""
+"""The words of a notice, made when it is read or sent, in the active language.
 
-from collections.abc import Mapping
+A text is the catalogue's, or the one that the community has put in its place (wording.py). Both
+name facts as ``{activity}``. Nothing else in a text is looked up, so whoever words one reads no
+more than the facts of the notice.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from django.utils.translation import get_language
+
 from backend.notices import kinds
-from backend.notices.models import Notice
+from backend.notices.models import Notice, NoticeText
+
+PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 
 
-def words(notice: Notice) -> tuple[str, str]:
-    """Return ``(title, body)`` of ``notice`` in the active language."""
-    kind = kinds.registered[notice.kind]
-    return str(kind.title), str(kind.body) % told(notice.facts)
+class Text(NamedTuple):
+    """The title and the body of a kind of notice in one language, with placeholders."""
+
+    title: str
+    body: str
+
+    def filled(self, facts: Mapping[str, Any]) -> "Text":
+        """Return the words for these facts. Raises KeyError if one is missing."""
+        return Text(*(PLACEHOLDER.sub(lambda name: str(facts[name[1]]), part) for part in self))
+
+
+OwnTexts = Mapping[tuple[UUID, str], Text]  # by community and kind
+
+
+def words(notice: Notice, own: OwnTexts | None = None) -> Text:
+    """Return title and body of ``notice`` in the active language.
+
+    ``own`` are the texts of its community, which are read here if they are left out: whoever words
+    many notices reads them once, by ``own_texts``.
+    """
+    if own is None:
+        own = own_texts([notice.community_id])
+    text = own.get((notice.community_id, notice.kind)) or default_text(notice.kind)
+    return text.filled(told(notice.facts))
+
+
+def own_texts(communities: Iterable[UUID]) -> OwnTexts:
+    """Return the texts in the active language that these communities have put in place."""
+    texts = NoticeText.objects.filter(community__in=set(communities), language=get_language())
+    return {
+        (text.community_id, text.kind): Text(text.title, text.body)
+        for text in texts.exclude(title="")
+    }
+
+
+def default_text(kind: str) -> Text:
+    """Return the catalogue's text of a kind in the active language."""
+    registered, names = kinds.registered[kind], _Braces()
+    return Text(str(registered.title) % names, str(registered.body) % names)
+
+
+def placeholders(kind: str) -> list[str]:
+    """Return the names of the facts that the catalogue's text of a kind tells."""
+    return sorted(set(PLACEHOLDER.findall(" ".join(default_text(kind)))))
 
 
 def told(facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -21,3 +72,10 @@ def told(facts: Mapping[str, Any]) -> dict[str, Any]:
         return dict(facts)
     moment = datetime.fromisoformat(facts["starts_at"]).astimezone(ZoneInfo(facts["timezone"]))
     return {**facts, "begins": f"{moment:%Y-%m-%d %H:%M}"}
+
+
+class _Braces(dict[str, str]):
+    """Facts that write ``%(activity)s``, as gettext's catalogue has it, as ``{activity}``."""
+
+    def __missing__(self, name: str) -> str:
+        return f"{{{name}}}"

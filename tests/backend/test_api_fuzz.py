@@ -64,6 +64,8 @@ def rows(town):
         "code": ["lake", "hill", "nowhere", "邻/里", "\0"],
         "purpose": ["location", "phone", "other"],
         "kind": ["notice", "export", "other"],
+        "notice_kind": ["shift_moved", "call_out", "other"],
+        "language": ["en", "zh-hans", "fr"],
     }
 
 

@@ -38,6 +38,7 @@ FREE_TABLES = {
     "merchants_voucherkey": "It signs codes; whom a code was from is asked of the voucher.",
     "notices_message": "It tells that a notice is sent, and decides nothing.",
     "notices_notice": "It tells what happened, and decides nothing.",
+    "notices_noticetext": "Words for people to read.",
     "payouts_payoutcallback": "It is kept to know a message of WeChat that comes again.",
     "points_unsealed": "A mark; a row without one is found as neither sealed nor waiting.",
     "volunteers_bulletin": "Figures and words for people to read; they follow from other tables.",

@@ -6,6 +6,7 @@ from tests.backend.walks import document
 
 # A list of which a row is all there is to tell, and why.
 WHOLE = {
+    "/api/v1/communities/{code}/notice-texts": "texts, which open by kind and language",
     "/api/v1/communities/{code}/reports/near": "reports, which open",
     "/api/v1/consents": "the words that somebody agrees to",
     "/api/v1/me/consents": "what was agreed to when",

@@ -124,6 +124,7 @@ CALLERS = (
     "auditor",
     "child",
 )
+NOTICE_TEXT = "/api/v1/communities/{code}/notice-texts/{notice_kind}/{language}"
 TAKING_PART = {
     "description": "带好手电",
     "team_id": None,
@@ -878,6 +879,8 @@ def business(
         "bulletin_id": [draft, bulletin],
         "comment_id": [comment],
         "notice_id": [reminder],
+        "notice_kind": ["shift_moved"],
+        "language": ["en"],
         "offer_id": [tea, yacht, proposed],
         "redemption_id": [today],
         "voucher_id": [held, today],
@@ -955,6 +958,8 @@ def business(
             "publicity_days": 7,
             "longest_day_minutes": 480,
         },
+        f"PUT {NOTICE_TEXT}": {"title": "See you then", "body": "{activity} at {place}"},
+        f"POST {NOTICE_TEXT}/preview": {"title": "See you then", "body": "{begins}"},
         "POST /api/v1/communities/{code}/venues": {
             "name": "礼堂",
             "address": "湖滨路 3 号",

@@ -19,8 +19,8 @@ from backend.api.views import ListView, OpenView, myself, seen, writes
 from backend.communities.api.serializers import CommunityInBriefSerializer
 from backend.notices import kinds, selectors, targets
 from backend.notices import services as notices
-from backend.notices.models import Channel, Notice, NoticeSettings
-from backend.notices.words import words
+from backend.notices.models import Notice
+from backend.notices.words import own_texts, words
 
 
 # --- the inbox --------------------------------------------------------------------------------
@@ -44,20 +44,15 @@ class NoticeSerializer(ReadSerializer[Notice]):
         model = Notice
         fields = ("id", "kind", "delivered_at", "read_at")
 
-    @staticmethod
-    def rows_for(rows: QuerySet[Notice], user: User) -> QuerySet[Notice]:
-        return rows.select_related("community")
-
-    @extend_schema_field(TargetSerializer(allow_null=True))
-    def get_target(self, notice: Notice) -> Any:
-        target = targets.target_of(notice)
-        return TargetSerializer(target).data if target else None
+    @classmethod
+    def context_of(cls, *notices: Notice) -> dict[str, Any]:
+        return {"texts": own_texts(notice.community_id for notice in notices)}
 
     def get_title(self, notice: Notice) -> str:
-        return words(notice)[0]
+        return words(notice, self.context["texts"]).title
 
     def get_body(self, notice: Notice) -> str:
-        return words(notice)[1]
+        return words(notice, self.context["texts"]).body
 
 
 class UnreadSerializer(serializers.Serializer[User]):

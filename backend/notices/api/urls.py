@@ -1,0 +1,3 @@
+from backend.notices.api import inbox, texts
+
+urlpatterns = [*inbox.urlpatterns, *texts.urlpatterns]
