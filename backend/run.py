@@ -59,7 +59,10 @@ def run(home: Path, first_port: int) -> None:
         # So that we may ask whether it is ready, whatever name the world knows it by.
         if hosts := environment.get("LINLI_ALLOWED_HOSTS"):
             environment["LINLI_ALLOWED_HOSTS"] = f"{hosts},127.0.0.1"
-        environment.pop("LINLI_DB_POOL", None)  # only for web: workers and beat fork
+        if not environment.get("LINLI_EMAIL_URL"):  # mails are written to the worker's log
+            environment["LINLI_EMAIL_URL"] = "consolemail://"
+            environment["LINLI_EMAIL_FROM"] = "Linli <linli@localhost>"
+        environment.pop("LINLI_DB_POOL", None)  # only for web: worker and beat fork
 
         say("Database: applying migrations")
         migrations = manage("migrate", environment)

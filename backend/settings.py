@@ -255,6 +255,17 @@ REWARD_PERCEPTION = env.str("LINLI_REWARD_PERCEPTION", default="活动奖励")
 WECHATPAY_LEAST_FEN = 10
 WECHATPAY_MOST_FEN = min(env.int("LINLI_WECHATPAY_MOST_FEN", default=20_000), 199_999)
 
+# --- e-mail -----------------------------------------------------------------------------------
+# smtp+tls://user:password@host:587, smtp+ssl://…, smtp://… or consolemail://; without it and a
+# sender, nobody is told anything by e-mail.
+vars().update(env.email_url("LINLI_EMAIL_URL", default="dummymail://"))
+DEFAULT_FROM_EMAIL = env.str("LINLI_EMAIL_FROM", default="")
+if bool(env.str("LINLI_EMAIL_URL", default="")) != bool(DEFAULT_FROM_EMAIL):
+    raise ImproperlyConfigured("LINLI_EMAIL_URL and LINLI_EMAIL_FROM go together.")
+EMAIL_TIMEOUT = 10  # seconds
+# The staff's console, below which a mail links to what it is about, by the API's address of it.
+CONSOLE_URL = env.str("LINLI_CONSOLE_URL", default="").rstrip("/")
+
 # --- the API ----------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["backend.api.authentication.AccessTokenAuthentication"],

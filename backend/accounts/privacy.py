@@ -91,7 +91,7 @@ held.table(
     UserSession,
     "user",
 )
-held.left_out("nobody has an e-mail address here", EmailAddress, "user", is_deleted=True)
+held.left_out("nobody has an address there: see notices", EmailAddress, "user", is_deleted=True)
 held.left_out(
     "a code, good once and for a day, unreadable once used",
     GuardianCode,

@@ -7,8 +7,9 @@ class NoticesConfig(AppConfig):
     name = "backend.notices"
 
     def ready(self) -> None:
-        from backend.notices import delivery
-        from backend.notices.models import Message, Notice
+        from backend.notices import channels, mailboxes, services
+        from backend.notices.channels import email
+        from backend.notices.models import Channel, Mailbox, Notice
         from backend.outbox.kinds import Kind, register
         from backend.queues import Queue
 
@@ -23,13 +24,13 @@ class NoticesConfig(AppConfig):
             swept_at_most=5_000,
         )
         register("notice", notice)
-        message = Kind(
-            model=Message,
-            act=delivery.send,
-            since="due_at",
-            fair_by=("channel",),
-            related=("notice__recipient", "community"),
-            claimed_at_once=10,
-            swept_at_most=500,
+        code = Kind(
+            model=Mailbox,
+            act=mailboxes.send_code,
+            since="given_at",
+            fair_by=("user_id",),
+            waits=mailboxes.WAITS,
+            is_ready=email.is_ready,
         )
-        register("message", message)
+        register("email_code", code)
+        channels.register(Channel.EMAIL, email.sender)

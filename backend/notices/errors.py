@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from backend.errors import Invalid, NotFound
+from backend.errors import Conflict, Forbidden, Invalid, NotFound
 
 
 class NoticeUnknown(NotFound):
@@ -20,3 +20,23 @@ class PlaceholderUnknown(Invalid):
 
     code = "placeholder_unknown"
     title = _("A text can only name the facts that this kind of notice has, in braces.")
+
+
+class EmailUnknown(NotFound):
+    code = "email_unknown"
+    title = _("You gave no e-mail address.")
+
+
+class EmailForStaffOnly(Forbidden):
+    code = "email_for_staff_only"
+    title = _("Only staff, managers and auditors are told things by e-mail.")
+
+
+class EmailCodeWrong(Invalid):
+    code = "email_code_wrong"
+    title = _("This is not the code that was sent to your e-mail address.")
+
+
+class EmailCodeExpired(Conflict):
+    code = "email_code_expired"
+    title = _("This code has expired. Give the address once more to get another.")

@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from backend.accounts import vault
 from backend.communities.models import TenantModel
 from backend.ids import new_id
 from backend.outbox.models import Owed, owed_indexes, owed_or_given_up
@@ -84,6 +85,41 @@ class NoticeText(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.language}"
+
+
+class Mailbox(Owed):
+    """The e-mail address of one of the staff. Nothing but the code is sent there until it is told.
+
+    What is owed is the mail with the code.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    user = PersonKey()
+    address_encrypted = models.TextField()  # a Fernet token, see backend/accounts/vault.py
+    code_encrypted = models.TextField(blank=True)  # "" once it was told
+    code_expires_at = models.DateTimeField()
+    given_at = models.DateTimeField(db_default=Now())
+    verified_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="mailbox_of_person", fields=["user"]),
+            owed_or_given_up("mailbox"),
+        ]
+        indexes: ClassVar = owed_indexes("mailbox", "user")
+
+    def __str__(self) -> str:
+        return f"mailbox of {self.user_id}"
+
+    @property
+    def address(self) -> str:
+        """The address decrypted."""
+        return vault.decrypt(self.address_encrypted)
+
+    @property
+    def code(self) -> str:
+        """The code decrypted; empty once it was told."""
+        return vault.decrypt(self.code_encrypted) if self.code_encrypted else ""
 
 
 class Message(TenantModel, Owed):

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext_lazy as _
 
-from backend.notices.models import Notice
+from backend.accounts import vault
+from backend.notices.models import Mailbox, Notice
 from backend.notices.words import own_texts, words
 from backend.privacy import held
 
@@ -35,28 +36,20 @@ held.table(
     rows=_as_read,
     is_deleted=True,
 )
-held.table(
-    "messages",
-    "发给您的消息 / how you were told beside the inbox",
-    "id community notice=notice_id channel language due_at sent_at skipped_at reason",
-    Message,
-    "notice__recipient",
-)
 
 
-def _as_told(row: held.Row) -> held.Row:
-    """Return the row of somebody's wishes with times as they told them."""
-    language, quiet_from, quiet_until, switched_off = row
-    return (language, f"{quiet_from:%H:%M}", f"{quiet_until:%H:%M}", switched_off)
+def _decrypted(row: held.Row) -> held.Row:
+    address, *moments = row
+    return (vault.decrypt(address), *moments)
 
 
 held.table(
-    "notice_settings",
-    "您的消息设置 / your wishes about messages",
-    "language quiet_from quiet_until switched_off",
-    NoticeSettings,
+    "email",
+    "您的电子邮箱 / your e-mail address",
+    "email=address_encrypted given_at verified_at",
+    Mailbox,
     "user",
-    shown=_as_told,
+    shown=_decrypted,
     is_deleted=True,
 )
 held.titles(
@@ -64,10 +57,7 @@ held.titles(
     channel=_("Channel"),
     delivered_at=_("Delivered at"),
     due_at=_("Due at"),
-    language=_("Language"),
-    notice=_("Notice"),
-    quiet_from=_("Quiet from"),
-    quiet_until=_("Quiet until"),
+    email=_("E-mail address"),
     read_at=_("Read at"),
     sent_at=_("Sent at"),
     skipped_at=_("Skipped at"),

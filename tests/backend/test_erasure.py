@@ -591,6 +591,7 @@ REFERS_TO_A_PERSON = {
     "merchants.StatementQuestion.answered_by": AN_ACT,
     "merchants.StatementQuestion.asked_by": AN_ACT,
     "mfa.Authenticator.user": GOES,
+    "notices.Mailbox.user": GOES,
     "notices.Notice.recipient": GOES,
     "notices.NoticeSettings.user": GOES,
     "points.Adjustment.decided_by": AN_ACT,

@@ -22,13 +22,14 @@ from django.utils import timezone, translation
 from PIL import Image
 from rest_framework.test import APIClient
 
+from backend.accounts import vault
 from backend.accounts.models import Guardianship, User
 from backend.accounts.services import sessions
 from backend.audit.models import AuditEntry, OwnAct
 from backend.communities.models import Membership
 from backend.communities.services import places
 from backend.notices import services as notices
-from backend.notices.models import Message, Notice
+from backend.notices.models import Mailbox, Notice
 from backend.outbox import services as outbox
 from backend.outbox.tasks import sweep_outbox
 from backend.privacy import held
@@ -209,6 +210,12 @@ def story(lake, hill, wang, li, zhao, chen, tea, served, grant_points):
         expiring = Notice.objects.get(key=f"expiring:{person.pk}")
         Message.objects.create(community=lake, notice=expiring, channel="sms", language="en")
         SocialAccount.objects.create(user=person, provider="wechat", uid=f"o6-{person.username}")
+        Mailbox.objects.create(
+            user=person,
+            address_encrypted=vault.encrypt(f"{person.username}@example.cn"),
+            code_expires_at=timezone.now(),
+            verified_at=timezone.now(),
+        )
         UserSession.objects.create(
             user=person,
             session_key=f"secret-of-{person.username}",
@@ -255,6 +262,7 @@ def expected_of(wang, story):
     remark = BulletinComment.objects.get(text="很好")
     guardianship, asked = one(Guardianship), one(JoinRequest)
     session, export = one(UserSession, user=wang), one(Export, user=wang)
+    mailbox = one(Mailbox, user=wang)
     claim = one(Claim, subject="report:wang")
     by_hand, recovery = one(HandPayment, claim=claim), one(Recovery, claim=claim)
     in_group = one(ReporterGroupMember, person=wang)
@@ -767,25 +775,11 @@ def expected_of(wang, story):
                 " last until 2024-12-31.",
             ),
         ],
-        "messages": [
+        "email": [
             {
-                "id": str(message.pk),
-                "community": "lake",
-                "notice": str(expiring.pk),
-                "channel": "sms",
-                "language": "en",
-                "due_at": when(message.due_at),
-                "sent_at": None,
-                "skipped_at": None,
-                "reason": "",
-            }
-        ],
-        "notice_settings": [
-            {
-                "language": "zh-hans",
-                "quiet_from": "22:00",
-                "quiet_until": "08:00",
-                "switched_off": {"shift_moved": ["sms"]},
+                "email": "wang@example.cn",
+                "given_at": when(mailbox.given_at),
+                "verified_at": when(mailbox.verified_at),
             }
         ],
         "log_ins": [

@@ -19,7 +19,7 @@ from backend.audit.models import AuditEntry
 from backend.documents import services as documents
 from backend.documents.models import Document
 from backend.ids import new_id
-from backend.notices.models import Channel, Message, Notice
+from backend.notices.models import Mailbox, Notice
 from backend.outbox import kinds, selectors, tasks
 from backend.outbox import services as outbox
 from backend.outbox.kinds import WAITS, Done, Failed, Later
@@ -117,6 +117,17 @@ def a_screening(community, person) -> Screening:
     return Screening(community=community, report=report)
 
 
+def a_mailbox(community, person) -> Mailbox:
+    """Of somebody else each time, for everybody has one."""
+    somebody = User.objects.create(username=new_id().hex)
+    return Mailbox(
+        user=somebody,
+        address_encrypted=vault.encrypt(f"{somebody.pk}@example.cn"),
+        code_encrypted=vault.encrypt("ABCD2345"),
+        code_expires_at=timezone.now() + timedelta(minutes=30),
+    )
+
+
 OWED = {
     "notice": a_notice,
     "message": a_message,
@@ -126,6 +137,7 @@ OWED = {
     "payout": a_payout,
     "verification": a_verification,
     "screening": a_screening,
+    "email_code": a_mailbox,
 }
 
 

@@ -107,6 +107,7 @@ def test_what_a_worker_was_killed_over_is_done_by_the_next(
     name, lake, person, tmp_path, monkeypatch, settings
 ):
     settings.WECHAT_CHECK_ORIGIN = "https://linli.example"  # screenings are tried where it is set
+    settings.DEFAULT_FROM_EMAIL = "linli@example.cn"  # and mails where this is
     (row,), file = write(name, OWED[name](lake, person("somebody"))), tmp_path / "effects"
     worker = start(dies, name, file)
     worker.join(PATIENCE)

@@ -16,6 +16,7 @@ from backend.accounts import ages, vault
 from backend.accounts.models import GuardianCode, User
 from backend.accounts.services import guardians, keys, profile
 from backend.api.models import IdempotencyKey
+from backend.notices.models import Mailbox
 from backend.webhooks import services as webhooks
 from backend.webhooks.models import Endpoint
 from merchants.models import BankAccount, Invitation, PayCode
@@ -70,6 +71,12 @@ def secrets(person, lake):
     shown = pay_codes.show(volunteer=li, community=lake).code
     profile.change(user=li, born_on=ages.today() - timedelta(days=4_000))
     asked, _ = guardians.ask(child=li)
+    Mailbox.objects.create(
+        user=wang,
+        address_encrypted=vault.encrypt("wang@example.cn"),
+        code_encrypted=vault.encrypt("ABCD2345"),
+        code_expires_at=timezone.now(),
+    )
     IdempotencyKey.objects.create(user=wang, status=400, refusal_encrypted=vault.encrypt("wrong"))
     return {
         "phones": (wang.phone, li.phone, ""),
@@ -77,6 +84,7 @@ def secrets(person, lake):
         "digest": wang.phone_digest,
         "shop": ("62220001", second, first),
         "shown": (told, shown, asked),
+        "mailbox": ("wang@example.cn", "ABCD2345"),
         "refusal": "wrong",
     }
 
@@ -97,6 +105,7 @@ def told():
             *Endpoint.objects.get().old_secrets(timezone.now()),
         ),
         "shown": tuple(kind.objects.get().code for kind in (Invitation, PayCode, GuardianCode)),
+        "mailbox": (Mailbox.objects.get().address, Mailbox.objects.get().code),
         "refusal": vault.decrypt(IdempotencyKey.objects.get().refusal_encrypted),
     }
 
@@ -113,7 +122,7 @@ def test_after_it_the_old_key_is_not_needed(secrets, use_keys, old):
     assert run() == [
         "Phone numbers: 2 encrypted anew.",
         "Second factors: 3 encrypted anew.",
-        "Bank accounts, webhook secrets and codes: 7 encrypted anew.",
+        "Bank accounts, webhook secrets and codes: 9 encrypted anew.",
     ]
 
     use_keys(NEW)
@@ -148,7 +157,7 @@ def test_stopped_half_way_it_goes_on_where_it_was(secrets, use_keys, old):
 
     assert keys.rotate_phones(batch=1) == 0
     assert keys.rotate_second_factors(batch=1) == 3
-    assert keys.rotate_columns(batch=1) == 7
+    assert keys.rotate_columns(batch=1) == 9
     use_keys(NEW)
     assert told() == secrets
 

@@ -31,6 +31,7 @@ from backend.documents.models import Document
 from backend.events.models import Series
 from backend.events.recurrence import Recurrence
 from backend.events.services import series, venues
+from backend.notices import mailboxes
 from backend.notices.models import Notice
 from backend.outbox import services as outbox
 from backend.payouts.models import Payout
@@ -263,6 +264,11 @@ def build(lake, hill, person, served, grant_points, logged_in) -> Town:
     cast["estate_staff"] = person("estate_staff")
     roles.give(user=cast["estate_staff"], community=estate, role=Role.STAFF)
     rows["estate"] = in_estate(estate, lake, cast["volunteer"], person("resident"), person("asker"))
+    mailbox = mailboxes.give(user=cast["staff"], address="staff@example.cn")
+    bodies["lake"] |= {
+        "PUT /api/v1/me/email": {"address": "office@example.cn"},
+        "POST /api/v1/me/email/verify": {"code": mailbox.code},
+    }
     bodies["estate"] = bodies["lake"]
     headers = {
         caller: {"Authorization": logged_in(cast[caller]).defaults["HTTP_AUTHORIZATION"]}

@@ -35,7 +35,8 @@ class Budget:
 
 
 # Codes of every kind, by one person: vouchers, pay codes and shops' codes at whatever counter,
-# invitations, posters' codes, guardians' codes, and what WeChat vouches for a phone number with.
+# invitations, posters' codes, guardians' codes, those sent to an e-mail address, and what WeChat
+# vouches for a phone number with.
 CODES = Budget("codes", 20, timedelta(hours=1))
 # Codes from an authenticator and recovery codes, by whoever knows the password already.
 SECOND_FACTOR = Budget("second_factor", 10, timedelta(hours=1))
@@ -50,6 +51,9 @@ KNOWN_ADDRESS = Budget("known_address", 1, timedelta(days=90))  # where a name l
 KNOWN_LOG_IN = Budget("known_log_in", 1, timedelta(days=90))
 # Whole phone numbers that one of the staff may look somebody up by.
 SEARCHES = Budget("searches", 120, timedelta(hours=1))
+
+# Codes sent to an e-mail address that one of the staff gave; it may be a stranger's.
+MAILED_CODES = Budget("mailed_codes", 5, timedelta(hours=1))
 
 
 def take(budget: Budget, subject: UUID | str) -> datetime:

@@ -21,6 +21,8 @@ ENCRYPTED = (
     ("merchants.Invitation", "code_encrypted"),
     ("merchants.PayCode", "code_encrypted"),
     ("merchants.VoucherKey", "private_key_encrypted"),
+    ("notices.Mailbox", "address_encrypted"),
+    ("notices.Mailbox", "code_encrypted"),
     ("volunteers.Mediation", "parties_encrypted"),
     ("volunteers.MediationSession", "note_encrypted"),
     ("webhooks.Endpoint", "secret_encrypted"),

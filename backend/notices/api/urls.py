@@ -1,3 +1,3 @@
-from backend.notices.api import inbox, texts
+from backend.notices.api import emails, inbox, texts
 
-urlpatterns = [*inbox.urlpatterns, *texts.urlpatterns]
+urlpatterns = [*inbox.urlpatterns, *texts.urlpatterns, *emails.urlpatterns]
