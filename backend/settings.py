@@ -3,6 +3,7 @@
 README.md, "Configure", lists each variable; tests/backend/test_readme.py compares the two.
 """
 
+import json
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -266,6 +267,22 @@ EMAIL_TIMEOUT = 10  # seconds
 # The staff's console, below which a mail links to what it is about, by the API's address of it.
 CONSOLE_URL = env.str("LINLI_CONSOLE_URL", default="").rstrip("/")
 
+# --- SMS --------------------------------------------------------------------------------------
+# Tencent Cloud's; without all four nobody is told anything by SMS. The sign 签名 stands before each
+# message; backend/notices/channels/sms.py tells what templates are.
+SMS_SECRET_ID = env.str("LINLI_SMS_SECRET_ID", default="")
+SMS_SECRET_KEY = env.str("LINLI_SMS_SECRET_KEY", default="")
+SMS_APP_ID = env.str("LINLI_SMS_APP_ID", default="")
+SMS_SIGN = env.str("LINLI_SMS_SIGN", default="")
+if any(_sms := (SMS_SECRET_ID, SMS_SECRET_KEY, SMS_APP_ID, SMS_SIGN)) and not all(_sms):
+    raise ImproperlyConfigured(
+        "LINLI_SMS_SECRET_ID, LINLI_SMS_SECRET_KEY, LINLI_SMS_APP_ID, LINLI_SMS_SIGN go together."
+    )
+SMS_TEMPLATES: dict[str, Any] = json.loads(env.str("LINLI_SMS_TEMPLATES", default="") or "{}")
+SMS_REGION = env.str("LINLI_SMS_REGION", default="ap-guangzhou")
+SMS_API_BASE = env.str("LINLI_SMS_API_BASE", default="https://sms.tencentcloudapi.com")
+SMS_TIMEOUT_SECONDS = 10.0
+
 # --- the API ----------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["backend.api.authentication.AccessTokenAuthentication"],
@@ -525,7 +542,11 @@ LOGGING = {
             "filters": ["request_id"],
         }
     },
-    # At INFO it writes whole addresses, and WeChat's hold secrets and codes.
-    "loggers": {"httpx": {"level": "WARNING"}},
+    "loggers": {
+        # At INFO it writes whole addresses, and WeChat's hold secrets and codes.
+        "httpx": {"level": "WARNING"},
+        # At DEBUG it writes whom an SMS goes to.
+        "tencentcloud_sdk_common": {"level": "WARNING"},
+    },
     "root": {"handlers": ["stderr"], "level": env.str("LINLI_LOG_LEVEL", default="INFO")},
 }

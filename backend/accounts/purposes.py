@@ -24,8 +24,8 @@ TEXTS = {
         1,
         _(
             "Your community may keep your phone number, to know you on its list of volunteers and "
-            "to call you about a shift or a report of yours. It is encrypted, and staff see it "
-            "masked. Without it everything else works."
+            "to call you, or text you when it is urgent, about a shift or a report of yours. It is "
+            "encrypted, and staff see it masked. Without it everything else works."
         ),
     ),
     Consent.Purpose.LOCATION: Text(

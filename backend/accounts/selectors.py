@@ -1,6 +1,7 @@
 """Reads about people."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from uuid import UUID
 
 from django.db.models import DateField, Exists, Func, OuterRef, Q, QuerySet
 
@@ -21,6 +22,18 @@ def consents_in_force(user: User) -> QuerySet[Consent]:
 def consents_of(user: User) -> QuerySet[Consent]:
     """Return all consents of ``user``, newest first."""
     return Consent.objects.filter(user=user).order_by("-id")
+
+
+def reached_by_phone(people: Iterable[UUID]) -> QuerySet[User]:
+    """Return those of the people whose number is on record, with their consent to today's text."""
+    agreed = Consent.objects.filter(
+        user=OuterRef("pk"),
+        purpose=Consent.Purpose.PHONE,
+        version=TEXTS[Consent.Purpose.PHONE].version,
+        withdrawn_at=None,
+    )
+    known = User.objects.filter(pk__in=list(people), is_active=True, phone_digest__isnull=False)
+    return known.filter(Exists(agreed))
 
 
 def guardianships_in_force(child: User | OuterRef) -> QuerySet[Guardianship]:

@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.core import checks
 
 from backend.registries import discover
 
@@ -8,7 +9,7 @@ class NoticesConfig(AppConfig):
 
     def ready(self) -> None:
         from backend.notices import channels, mailboxes, services
-        from backend.notices.channels import email
+        from backend.notices.channels import email, sms
         from backend.notices.models import Channel, Mailbox, Notice
         from backend.outbox.kinds import Kind, register
         from backend.queues import Queue
@@ -29,8 +30,9 @@ class NoticesConfig(AppConfig):
             act=mailboxes.send_code,
             since="given_at",
             fair_by=("user_id",),
-            waits=mailboxes.WAITS,
             is_ready=email.is_ready,
         )
         register("email_code", code)
         channels.register(Channel.EMAIL, email.sender)
+        channels.register(Channel.SMS, sms.sender)
+        checks.register(sms.check_templates)

@@ -29,7 +29,6 @@ from backend.outbox.kinds import Done, Outcome
 
 CODE_LENGTH = 8
 CODE_LASTS = timedelta(minutes=30)
-WAITS = (5, 60, 300, 900)  # seconds between tries; later the code has expired
 
 
 def give(*, user: User, address: str) -> Mailbox:

@@ -28,7 +28,12 @@ class Text(NamedTuple):
 
     def filled(self, facts: Mapping[str, Any]) -> "Text":
         """Return the words for these facts. Raises KeyError if one is missing."""
-        return Text(*(PLACEHOLDER.sub(lambda name: str(facts[name[1]]), part) for part in self))
+        return Text(*(filled(part, facts) for part in self))
+
+
+def filled(text: str, facts: Mapping[str, Any]) -> str:
+    """Return ``text`` with the facts that it names. Raises KeyError if one is missing."""
+    return PLACEHOLDER.sub(lambda name: str(facts[name[1]]), text)
 
 
 OwnTexts = Mapping[tuple[UUID, str], Text]  # by community and kind

@@ -20,6 +20,13 @@ CHECK = {
     "LINLI_WECHAT_CHECK_ORIGIN": "https://linli.example.cn/",
     "LINLI_WECHAT_PUSH_TOKEN": "token",
 }
+MAIL = {"LINLI_EMAIL_URL": "smtp+tls://u:p@mail.example.cn:587", "LINLI_EMAIL_FROM": "l@example.cn"}
+SMS = {
+    "LINLI_SMS_SECRET_ID": "id",
+    "LINLI_SMS_SECRET_KEY": "key",
+    "LINLI_SMS_APP_ID": "1400006666",
+    "LINLI_SMS_SIGN": "邻里",
+}
 
 
 def read(monkeypatch, **environment):
@@ -28,7 +35,7 @@ def read(monkeypatch, **environment):
     return runpy.run_path(str(settings.BASE_DIR / "backend" / "settings.py"))
 
 
-@pytest.mark.parametrize("whole", [S3, CHECK], ids=["s3", "check"])
+@pytest.mark.parametrize("whole", [S3, CHECK, MAIL, SMS], ids=["s3", "check", "mail", "sms"])
 def test_what_is_configured_by_half_is_refused(monkeypatch, whole):
     for missing in whole:
         half = {name: value for name, value in whole.items() if name != missing}
@@ -46,6 +53,15 @@ def test_files_are_on_disk_or_in_a_bucket(monkeypatch):
     assert (options["bucket_name"], options["access_key"]) == ("linli", "id")
     assert (options["endpoint_url"], options["region_name"]) == ("https://oss.example.cn", None)
     assert (options["default_acl"], options["file_overwrite"]) == (None, False)
+
+
+def test_mails_are_handed_to_the_server_that_the_address_names(monkeypatch):
+    found = read(monkeypatch, **MAIL)
+
+    assert found["EMAIL_BACKEND"] == "django.core.mail.backends.smtp.EmailBackend"
+    assert (found["EMAIL_HOST"], found["EMAIL_PORT"]) == ("mail.example.cn", 587)
+    assert (found["EMAIL_HOST_USER"], found["EMAIL_HOST_PASSWORD"]) == ("u", "p")
+    assert (found["EMAIL_USE_TLS"], found["DEFAULT_FROM_EMAIL"]) == (True, "l@example.cn")
 
 
 def test_the_check_is_of_our_address_without_a_slash(monkeypatch):
