@@ -7,7 +7,6 @@ import re
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from django.core.validators import EmailValidator
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
@@ -52,12 +51,11 @@ class TextField(CharField):
     lines = True
 
 
-class EmailField(CharField):
-    """An e-mail address, ``name@host`` and nothing around it, such as a mail server takes."""
+class EmailField(CharField, serializers.EmailField):
+    """An e-mail address, ``name@host`` and nothing around it."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(max_length=254, **kwargs)  # RFC 5321, 4.5.3.1.3
-        self.validators.append(EmailValidator())
 
 
 class IntegerField(serializers.IntegerField):

@@ -19,7 +19,7 @@ from backend.outbox.kinds import Done, Failed
 from tests.standins.smtp import Server
 
 ME = "/api/v1/me/email"
-ADDRESS = {"address": "zhao@example.cn"}
+ADDRESS = {"email": "zhao@example.cn"}
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def send_code(user):
 
 @pytest.fixture
 def verified(zhao):
-    mailbox = mailboxes.give(user=zhao, address=ADDRESS["address"])
+    mailbox = mailboxes.give(user=zhao, address=ADDRESS["email"])
     return mailboxes.verify(user=zhao, code=mailbox.code)
 
 
@@ -86,7 +86,7 @@ def test_an_address_is_given_verified_and_removed(zhao, mails, logged_in):
 
     mailbox = Mailbox.objects.get()
     told = {
-        "address": "zhao@example.cn",
+        "email": "zhao@example.cn",
         "given_at": iso(mailbox.given_at),
         "code_expires_at": iso(mailbox.code_expires_at),
         "verified_at": None,
@@ -126,7 +126,7 @@ def test_an_address_is_given_verified_and_removed(zhao, mails, logged_in):
 
 
 def test_neither_address_nor_code_can_be_read_in_the_database(zhao):
-    mailbox = mailboxes.give(user=zhao, address=ADDRESS["address"])
+    mailbox = mailboxes.give(user=zhao, address=ADDRESS["email"])
 
     with connection.cursor() as cursor:
         cursor.execute("SELECT m::text FROM notices_mailbox m")
@@ -142,7 +142,7 @@ def test_only_staff_managers_and_auditors_give_an_address(lake, wang, person, lo
     for role in (Role.STAFF, Role.MANAGER, Role.AUDITOR):
         user = person(role.value)
         membership, _ = roles.give(user=user, community=lake, role=role)
-        assert mailboxes.give(user=user, address=ADDRESS["address"])
+        assert mailboxes.give(user=user, address=ADDRESS["email"])
         roles.end(membership=membership, ended_by=None)
         with pytest.raises(EmailForStaffOnly):
             mailboxes.give(user=user, address="other@example.cn")
@@ -151,14 +151,14 @@ def test_only_staff_managers_and_auditors_give_an_address(lake, wang, person, lo
 
 @pytest.mark.parametrize("address", ["zhao", "zhao@", "a@b.cn, c@d.cn", "Zhao <zhao@b.cn>", ""])
 def test_what_is_no_address_is_refused_by_the_name_of_its_field(zhao, logged_in, address):
-    answer = logged_in(zhao).put(ME, {"address": address})
+    answer = logged_in(zhao).put(ME, {"email": address})
 
     assert answer.status_code == 400
-    assert [*answer.json()["errors"]] == ["address"]
+    assert [*answer.json()["errors"]] == ["email"]
 
 
 def test_a_wrong_code_is_refused_and_counted(zhao, logged_in, since_tried):
-    client, code = logged_in(zhao), mailboxes.give(user=zhao, address=ADDRESS["address"]).code
+    client, code = logged_in(zhao), mailboxes.give(user=zhao, address=ADDRESS["email"]).code
     wrong = "ABCD2345" if code != "ABCD2345" else "ABCD2346"
 
     for _ in range(20):
@@ -171,7 +171,7 @@ def test_a_wrong_code_is_refused_and_counted(zhao, logged_in, since_tried):
 
 
 def test_a_code_is_good_for_half_an_hour(zhao, logged_in, mails):
-    code = mailboxes.give(user=zhao, address=ADDRESS["address"]).code
+    code = mailboxes.give(user=zhao, address=ADDRESS["email"]).code
     Mailbox.objects.update(code_expires_at=timezone.now())
 
     answer = logged_in(zhao).post(f"{ME}/verify", {"code": code})
@@ -182,9 +182,9 @@ def test_a_code_is_good_for_half_an_hour(zhao, logged_in, mails):
 
 
 def test_another_address_is_to_be_verified_anew(zhao, verified, logged_in):
-    answer = logged_in(zhao).put(ME, {"address": "other@example.cn"})
+    answer = logged_in(zhao).put(ME, {"email": "other@example.cn"})
 
-    assert (answer.json()["address"], answer.json()["verified_at"]) == ("other@example.cn", None)
+    assert (answer.json()["email"], answer.json()["verified_at"]) == ("other@example.cn", None)
     assert email.reaches("report_assigned", [zhao.pk]) == set()
 
 
@@ -224,7 +224,7 @@ def test_of_many_taps_at_one_moment_one_address_and_one_code_remain(zhao, at_onc
 
 # --- telling ----------------------------------------------------------------------------------
 def test_only_verified_addresses_are_reached(zhao, wang):
-    mailbox = mailboxes.give(user=zhao, address=ADDRESS["address"])
+    mailbox = mailboxes.give(user=zhao, address=ADDRESS["email"])
     assert email.reaches("report_assigned", [zhao.pk, wang.pk]) == set()
 
     mailboxes.verify(user=zhao, code=mailbox.code)

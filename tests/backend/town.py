@@ -266,7 +266,7 @@ def build(lake, hill, person, served, grant_points, logged_in) -> Town:
     rows["estate"] = in_estate(estate, lake, cast["volunteer"], person("resident"), person("asker"))
     mailbox = mailboxes.give(user=cast["staff"], address="staff@example.cn")
     bodies["lake"] |= {
-        "PUT /api/v1/me/email": {"address": "office@example.cn"},
+        "PUT /api/v1/me/email": {"email": "office@example.cn"},
         "POST /api/v1/me/email/verify": {"code": mailbox.code},
     }
     bodies["estate"] = bodies["lake"]

@@ -20,7 +20,7 @@ from backend.notices.models import Mailbox
 class MailboxSerializer(ReadSerializer[Mailbox]):
     """An e-mail address. Notices go there once ``verified_at`` is set."""
 
-    address = serializers.CharField(read_only=True)
+    email = serializers.EmailField(source="address", read_only=True)
 
     class Meta:
         model = Mailbox
@@ -30,7 +30,7 @@ class MailboxSerializer(ReadSerializer[Mailbox]):
 class GiveEmailSerializer(serializers.Serializer[Any]):
     """An e-mail address of the caller's own, or of their office."""
 
-    address = EmailField()
+    email = EmailField()
 
 
 class VerifyEmailSerializer(serializers.Serializer[Any]):
@@ -51,13 +51,13 @@ class MyEmailView(OpenView[Mailbox]):
     finds = my_mailbox
 
     @writes(MailboxSerializer, body=GiveEmailSerializer, shows=my_mailbox)
-    def put(self, user: User, address: str) -> Mailbox:
+    def put(self, user: User, email: str) -> Mailbox:
         """Give my e-mail address: ``PUT /api/v1/me/email``. For staff, managers and auditors.
 
         A code is sent there, good for half an hour; another address given before is forgotten.
         Giving it again sends another code, at most five in an hour; a verified one stays as it is.
         """
-        return mailboxes.give(user=user, address=address)
+        return mailboxes.give(user=user, address=email)
 
     @writes(nothing)
     def delete(self, user: User) -> None:
