@@ -1,9 +1,10 @@
 """A stand-in for WeChat's mini-program server: ``python -m backend.standins.wechat``.
 
-It speaks section 1 of shared/WECHAT.md for the calls we make. Codes that a phone would get from
-WeChat itself, for a log-in or a phone number, are handed out at ``/_standin/codes``. Where
-shared/WECHAT.md is silent, an error is WeChat's own for the case. Tests make it fail, and add calls
-that nothing of ours makes yet (tests/standins/wechat.py).
+It speaks section 1 of shared/WECHAT.md for the calls we make. What a phone would get from WeChat
+itself or do there is asked for below ``/_standin/``: codes for a log-in or a phone number, and taps
+on a subscription. Its events are in a journal, and pushed to our server once that is known
+(``/_standin/push-to``). Where shared/WECHAT.md is silent, an error is WeChat's own for the case.
+Tests make it fail, and add calls that nothing of ours makes yet (tests/standins/wechat.py).
 """
 
 import hashlib
@@ -11,10 +12,13 @@ import json
 import secrets
 import threading
 import time
+import urllib.request
 import uuid
-from urllib.parse import parse_qs, urlsplit
+from contextlib import suppress
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from backend.standins import serving
+from backend.standins.wechat_values import first_wrong
 
 CODE_SECONDS = 300
 TOKEN_SECONDS = 7200
@@ -27,11 +31,29 @@ MINUTE, DAY = 60, 86_400
 SESSION, STABLE_TOKEN = "/sns/jscode2session", "/cgi-bin/stable_token"
 PHONE = "/wxa/business/getuserphonenumber"
 CHECK_TEXT, CHECK_MEDIA = "/wxa/msg_sec_check", "/wxa/media_check_async"
+SEND = "/cgi-bin/message/subscribe/send"
 PUSH_TOKEN = "standin"
+INDEX = "pages/index/index"
+
+# What an operator would have chosen in WeChat's catalogue, by our families of notices.
+FIELDS = {"thing1": "{title}", "thing2": "{body}", "time3": "{told_at}", "thing4": "{community}"}
+FAMILIES = ("shift", "report", "points", "reward", "wish", "fair", "statement", "payout")
+TEMPLATES = {
+    family: {"id": f"standin-{family}", "page": f"{INDEX}?notice={{notice}}", "fields": FIELDS}
+    for family in FAMILIES
+}
 
 
 def wrong(errcode, errmsg):
     return {"errcode": errcode, "errmsg": f"{errmsg} rid: {uuid.uuid4()}"}
+
+
+def call(url, query, data=None):
+    """Call our server, and return what it says."""
+    kind = {"Content-Type": "application/json"}
+    asked = urllib.request.Request(f"{url}?{urlencode(query)}", data, kind)
+    with urllib.request.urlopen(asked, timeout=10) as answer:
+        return answer.read().decode()
 
 
 class WeChat:
@@ -60,7 +82,14 @@ class WeChat:
         self.limits = {path: dict(limits) for path, limits in self.LIMITS.items()}
         self.calls = {}  # (path, who) → moments
         self.words = {}  # word → (suggest, label)
-        self.journal = []  # the events that WeChat would tell our server
+        self.pages = {INDEX}  # what is published
+        # Template id → its fields.
+        self.templates = {one["id"]: [*one["fields"]] for one in TEMPLATES.values()}
+        self.quota = {}  # (openid, template id) → messages that they still accept; None: banned
+        self.sending = {}  # openid → the thread that is at it
+        self.journal = []  # the events that WeChat tells our server
+        self.pushed_to = ""  # its address for them
+        self.sent = 0
 
     def now(self):
         return time.time() + self.ahead
@@ -190,7 +219,8 @@ class WeChat:
             return wrong(40097, "invalid args")
         trace = uuid.uuid4().hex
         result = self.verdict(body["media_url"])
-        self.journal.append({"event": "wxa_media_check", "trace_id": trace, "result": result})
+        who = body["openid"]
+        self.happened("wxa_media_check", openid=who, trace_id=trace, result=result)
         return {"errcode": 0, "errmsg": "ok", "trace_id": trace}
 
     def wrong_check(self, body):
@@ -207,18 +237,71 @@ class WeChat:
         suggest, label = found[0] if found else ("pass", 100)
         return {"suggest": suggest, "label": label}
 
-    def push(self, event):
-        """Return the query and the body by which WeChat tells our server of a verdict."""
+    # --- subscribe messages ---------------------------------------------------------------
+    def send(self, _, body):
+        to, template = body.get("touser"), body.get("template_id")
+        if to not in self.active:
+            return wrong(40003, "invalid openid")
+        if template not in self.templates:
+            return wrong(40037, "invalid template_id")
+        if body.get("page", INDEX).partition("?")[0] not in self.pages:
+            return wrong(41030, "invalid page")
+        if field := first_wrong(body.get("data"), self.templates[template]):
+            return wrong(47003, f"argument invalid! data.{field}.value invalid")
+        if to in self.sending:
+            return wrong(43108, "concurrent sending to one user")
+        left = self.quota.get((to, template), 0)
+        if left is None:
+            return wrong(43107, "user banned the subscription")
+        if left == 0:
+            return wrong(43101, "user refuse to accept the msg")
+        self.quota[to, template] = left - 1
+        self.sending[to] = threading.get_ident()
+        self.sent += 1
+        self.happened(
+            "subscribe_msg_sent_event",
+            openid=to,
+            template_id=template,
+            data=body["data"],
+            page=body.get("page", ""),
+            msg_id=self.sent,
+        )
+        return {"errcode": 0, "errmsg": "ok"}
+
+    def finish_sending(self):
+        """Mark this thread's request as answered, however slowly."""
+        me = threading.get_ident()
+        with self.lock:
+            self.sending = {to: thread for to, thread in self.sending.items() if thread != me}
+
+    # --- what our server is told ------------------------------------------------------------
+    def happened(self, event, **facts):
+        """Write an event into the journal, and push it if somebody is to hear of it."""
+        self.journal.append({"event": event, "at": int(self.now()), **facts})
+        if self.pushed_to:
+            sent = self.push(self.journal[-1])
+            threading.Thread(target=self.tell, args=sent, daemon=True).start()
+
+    def signed(self):
+        """Return the query by which our server knows WeChat."""
         timestamp, nonce = str(int(self.now())), secrets.token_hex(5)
         parts = "".join(sorted((PUSH_TOKEN, timestamp, nonce)))
         signature = hashlib.sha1(parts.encode()).hexdigest()  # noqa: S324  # WeChat's choice
-        query = {"signature": signature, "timestamp": timestamp, "nonce": nonce}
-        return query, {
+        return {"signature": signature, "timestamp": timestamp, "nonce": nonce}
+
+    def push(self, event):
+        """Return the query and the body by which WeChat tells our server of an event."""
+        return self.signed(), {
             "ToUserName": "gh_standin",
-            "FromUserName": next(iter(self.active), ""),
-            "CreateTime": int(timestamp),
+            "FromUserName": event.get("openid") or next(iter(self.active), ""),
+            "CreateTime": event.get("at", int(self.now())),
             "MsgType": "event",
             "Event": event["event"],
+            **self.EVENTS[event["event"]](self, event),
+        }
+
+    def checked(self, event):
+        return {
             "appid": self.appid,
             "trace_id": event["trace_id"],
             "version": 2,
@@ -228,12 +311,36 @@ class WeChat:
             "result": event["result"],
         }
 
+    def tapped(self, event):
+        """Return what was chosen: a list, or, as the real one was seen to do, the only one."""
+        told = [
+            {"TemplateId": one, "SubscribeStatusString": event["status"], "PopupScene": "0"}
+            for one in event["template_ids"]
+        ]
+        return {"List": told if len(told) > 1 else told[0]}
+
+    def arrived(self, event):
+        told = {"TemplateId": event["template_id"], "MsgID": str(event["msg_id"])}
+        return {"List": told | {"ErrorCode": "0", "ErrorStatus": "success"}}
+
+    EVENTS = {
+        "wxa_media_check": checked,
+        "subscribe_msg_popup_event": tapped,
+        "subscribe_msg_change_event": tapped,
+        "subscribe_msg_sent_event": arrived,
+    }
+
+    def tell(self, query, body):
+        with suppress(OSError):  # WeChat tells it three times; here the journal keeps it
+            call(self.pushed_to, query, json.dumps(body).encode())
+
     CALLS = {
         SESSION: jscode2session,
         STABLE_TOKEN: stable_token,
         PHONE: getuserphonenumber,
         CHECK_TEXT: msg_sec_check,
         CHECK_MEDIA: media_check_async,
+        SEND: send,
     }
 
     # --- what a tour may ask: POST /_standin/… ------------------------------------
@@ -242,7 +349,39 @@ class WeChat:
         stands_for = body.get("openid") or body["phone"]
         return {"code": self.new_code(stands_for, body.get("country", "86"))}
 
-    CONTROLS = {"codes": hand_out_code}
+    def subscribe(self, body):
+        """Tap on a subscription to ``template_ids``: accept (one message more), reject or ban."""
+        for template in body["template_ids"]:
+            key = (body["openid"], template)
+            if body["status"] == "accept":
+                self.quota[key] = (self.quota.get(key) or 0) + 1
+            elif body["status"] == "ban":
+                self.quota[key] = None
+        self.happened("subscribe_msg_popup_event", **body)
+
+    def unsubscribe(self, body):
+        """Refuse all messages of ``template_ids`` from now on, in WeChat's own settings."""
+        for template in body["template_ids"]:
+            self.quota[body["openid"], template] = 0
+        self.happened("subscribe_msg_change_event", status="reject", **body)
+
+    def push_to(self, body):
+        """Tell events to the server at ``url`` from now on, if it says an echo back."""
+        echo = secrets.token_hex(8)
+        if call(body["url"], self.signed() | {"echostr": echo}) == echo:
+            self.pushed_to = body["url"]
+        return {"pushed_to": self.pushed_to}
+
+    def read_journal(self, _):
+        return {"journal": self.journal}
+
+    CONTROLS = {
+        "codes": hand_out_code,
+        "subscriptions": subscribe,
+        "refusals": unsubscribe,
+        "push-to": push_to,
+        "journal": read_journal,
+    }
 
 
 class Handler(serving.Handler):
@@ -264,6 +403,7 @@ class Handler(serving.Handler):
     def call(self, wechat, path, query, body):
         with wechat.lock:
             told = wechat.answer(self.command, path, query, body)
+        wechat.finish_sending()  # before it is sent: whoever has the answer may send the next
         self.say(told)
 
     def say(self, told, status=200):
@@ -282,6 +422,8 @@ class Server(serving.Server):
             "LINLI_WECHAT_API_BASE": self.url,
             "LINLI_WECHAT_APP_ID": self.wechat.appid,
             "LINLI_WECHAT_SECRET": self.wechat.secret,
+            "LINLI_WECHAT_PUSH_TOKEN": PUSH_TOKEN,
+            "LINLI_WECHAT_TEMPLATES": json.dumps(TEMPLATES),
         }
 
 

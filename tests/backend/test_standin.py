@@ -154,7 +154,7 @@ def template(wechat):
 
 
 def tap(wechat, status="accept"):
-    wechat.control("subscriptions", openid="o6_wang", template_id="T1", status=status)
+    wechat.control("subscriptions", openid="o6_wang", template_ids=["T1"], status=status)
 
 
 def test_one_accept_is_one_message(wechat, template):

@@ -6,19 +6,16 @@ be asked. Source: shared/WECHAT.md, section 1.
 
 import io
 import re
-import threading
 
 from PIL import Image
 
 from backend.standins import wechat
-from backend.standins.wechat import MINUTE, SESSION, wrong
-from tests.standins.wechat_values import first_wrong
+from backend.standins.wechat import INDEX, MINUTE, SESSION, wrong
 
 UNCHECKED_PAGES = 60_000  # mini-program codes with check_path=false, ever
 
 OLD_TOKEN = "/cgi-bin/token"
 MINI_PROGRAM_CODE = "/wxa/getwxacodeunlimit"
-SEND = "/cgi-bin/message/subscribe/send"
 
 
 class WeChat(wechat.WeChat):
@@ -32,11 +29,7 @@ class WeChat(wechat.WeChat):
 
     def __init__(self):
         super().__init__()
-        self.pages = {"pages/index/index"}  # what is published
         self.unchecked_pages = 0
-        self.templates = {}  # template id → its fields
-        self.quota = {}  # (openid, template id) → messages that they still accept; None: banned
-        self.sending = {}  # openid → the thread that is at it
         self.fail_next = []  # {"path", "how", …}, taken in their order
 
     def old_token(self, query, _):
@@ -49,7 +42,7 @@ class WeChat(wechat.WeChat):
     # --- mini-program codes ---------------------------------------------------------------
     def getwxacodeunlimit(self, _, body):
         """The picture of a mini-program code, as (bytes, content type)."""
-        scene, page = body.get("scene"), body.get("page", "pages/index/index")
+        scene, page = body.get("scene"), body.get("page", INDEX)
         width, checked = body.get("width", 430), body.get("check_path", True)
         if not isinstance(scene, str) or not 1 <= len(scene) <= 32:
             return wrong(40169, "invalid length for scene, or the data is not json string")
@@ -71,43 +64,9 @@ class WeChat(wechat.WeChat):
         Image.new("L", (width, width), 255).save(picture, kind)
         return picture.getvalue(), f"image/{kind}"
 
-    # --- subscription messages ------------------------------------------------------------
-    def send(self, _, body):
-        to, template = body.get("touser"), body.get("template_id")
-        if to not in self.active:
-            return wrong(40003, "invalid openid")
-        if template not in self.templates:
-            return wrong(40037, "invalid template_id")
-        if body.get("page", "pages/index/index").partition("?")[0] not in self.pages:
-            return wrong(41030, "invalid page")
-        if field := first_wrong(body.get("data"), self.templates[template]):
-            return wrong(47003, f"argument invalid! data.{field}.value invalid")
-        if to in self.sending:
-            return wrong(43108, "concurrent sending to one user")
-        left = self.quota.get((to, template), 0)
-        if left is None:
-            return wrong(43107, "user banned the subscription")
-        if left == 0:
-            return wrong(43101, "user refuse to accept the msg")
-        self.quota[to, template] = left - 1
-        self.sending[to] = threading.get_ident()
-        self.journal.append(
-            {"event": "subscribe_msg_sent_event", "openid": to, "template_id": template}
-            | {"data": body["data"], "page": body.get("page", "")}
-        )
-        return {"errcode": 0, "errmsg": "ok"}
-
-    def finish_sending(self):
-        """Mark this thread's request as answered, however slowly."""
-        me = threading.get_ident()
-        with self.lock:
-            self.sending = {to: thread for to, thread in self.sending.items() if thread != me}
-
-    # --- whether a text or a picture may be shown -----------------------------------------
     CALLS = wechat.WeChat.CALLS | {
         OLD_TOKEN: old_token,
         MINI_PROGRAM_CODE: getwxacodeunlimit,
-        SEND: send,
     }
 
     # --- what a test may ask: POST /_standin/… ----------------------------------------------
@@ -131,21 +90,9 @@ class WeChat(wechat.WeChat):
         else:
             self.templates[body["template_id"]] = body["fields"]
 
-    def subscribe(self, body):
-        """Tap on a subscription: ``status`` is accept (one message more), reject or ban."""
-        key = (body["openid"], body["template_id"])
-        if body["status"] == "accept":
-            self.quota[key] = (self.quota.get(key) or 0) + 1
-        elif body["status"] == "ban":
-            self.quota[key] = None
-        self.journal.append({"event": "subscribe_msg_popup_event", **body})
-
     def word(self, body):
         """Texts and addresses with ``word`` in them are ``suggest`` (risky, review)."""
         self.words[body["word"]] = (body["suggest"], body["label"])
-
-    def read_journal(self, _):
-        return {"journal": self.journal}
 
     CONTROLS = wechat.WeChat.CONTROLS | {
         "clock": move_clock,
@@ -153,9 +100,7 @@ class WeChat(wechat.WeChat):
         "forget-tokens": forget_tokens,
         "limits": limit,
         "published": publish,
-        "subscriptions": subscribe,
         "words": word,
-        "journal": read_journal,
     }
 
 
