@@ -221,12 +221,13 @@ SESSION_COOKIE_AGE = int(timedelta(days=30).total_seconds())
 WECHAT_APP_ID = env.str("LINLI_WECHAT_APP_ID", default="")
 WECHAT_SECRET = env.str("LINLI_WECHAT_SECRET", default="")
 WECHAT_API_BASE = env.str("LINLI_WECHAT_API_BASE", default="https://api.weixin.qq.com")
-# Where WeChat fetches the photos of reports that it is to check: our address, with https. Without
-# one, no report is checked. The token is that of its message push, by which it tells its opinion.
-WECHAT_CHECK_ORIGIN = env.str("LINLI_WECHAT_CHECK_ORIGIN", default="").rstrip("/")
+# The token of its message push, by which it tells us of events.
 WECHAT_PUSH_TOKEN = env.str("LINLI_WECHAT_PUSH_TOKEN", default="")
-if bool(WECHAT_CHECK_ORIGIN) != bool(WECHAT_PUSH_TOKEN):
-    raise ImproperlyConfigured("LINLI_WECHAT_CHECK_ORIGIN and LINLI_WECHAT_PUSH_TOKEN go together.")
+# Where WeChat fetches the photos of reports that it is to check: our address, with https. Without
+# one, no report is checked. It tells its opinion by message push.
+WECHAT_CHECK_ORIGIN = env.str("LINLI_WECHAT_CHECK_ORIGIN", default="").rstrip("/")
+if WECHAT_CHECK_ORIGIN and not WECHAT_PUSH_TOKEN:
+    raise ImproperlyConfigured("LINLI_WECHAT_CHECK_ORIGIN needs LINLI_WECHAT_PUSH_TOKEN.")
 WECHAT_TIMEOUT_SECONDS = env.float("LINLI_WECHAT_TIMEOUT_SECONDS", default=5.0)
 # The merchant account that pays; without all of it nothing is paid by WeChat. Keys are PEM, in one
 # line with \n where a line ends.

@@ -31,6 +31,7 @@ APIS = [
     "backend.payouts.api",
     "backend.sampling.api",
     "backend.verification.api",
+    "backend.wechat.api",
     "points.urls",
     "volunteers.urls",
     "backend.privacy.api",

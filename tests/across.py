@@ -62,7 +62,7 @@ ACROSS = {
     "backend/privacy/held.py:_forget.<locals>.forget": ERASURE,
     "backend/privacy/held.py:pages": ERASURE,
     "merchants/privacy.py:_discard_files_that_name": ERASURE,
-    "volunteers/reports/services/screening.py:tell": "WeChat names a photo by an id of its own.",
+    "volunteers/reports/services/screening.py:hear": "WeChat names a photo by an id of its own.",
     "volunteers/privacy.py:_finish": ERASURE,
     "volunteers/privacy.py:_take_requests_back": ERASURE,
     "volunteers/privacy.py:remove_photos": ERASURE,

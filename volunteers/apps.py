@@ -11,6 +11,7 @@ class VolunteersConfig(AppConfig):
         from backend.outbox import kinds
         from backend.payouts import subjects as payouts
         from backend.sampling import subjects
+        from backend.wechat import push
         from points.awards.kinds import register
         from volunteers.attendance import selectors
         from volunteers.attendance.awards import HOURS
@@ -18,13 +19,13 @@ class VolunteersConfig(AppConfig):
         from volunteers.people.services import cells
         from volunteers.reports.awards import CONFIRMATION, REPORT
         from volunteers.reports.sampled import REPORTS
-        from volunteers.reports.services import inspecting, red_packets
-        from volunteers.reports.services.screening import SCREENING
+        from volunteers.reports.services import inspecting, red_packets, screening
         from volunteers.teams import services as teams
 
         register(HOURS)
         register(REPORT)
-        kinds.register("screening", SCREENING)
+        kinds.register("screening", screening.SCREENING)
+        push.hear("wxa_media_check", screening.hear)
         register(CONFIRMATION)
         subjects.register("report", REPORTS)
         payouts.register("reward", red_packets.KIND)

@@ -54,7 +54,6 @@ urlpatterns = [
     path("reports/<uuid:report_id>/withdraw", reporting.WithdrawView.as_view()),
     path("reports/<uuid:report_id>/release", reporting.ReleaseView.as_view()),
     path("wechat/photos/<str:token>", wechat.CheckedPhotoView.as_view()),
-    path("wechat/push", wechat.WeChatPushView.as_view()),
     path("communities/<str:code>/reports", reports.CommunityReportsView.as_view()),
     path("communities/<str:code>/reports/<uuid:report_id>", reports.PublicReportView.as_view()),
     path("communities/<str:code>/report-figures", public.ReportFiguresView.as_view()),

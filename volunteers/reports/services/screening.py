@@ -4,7 +4,9 @@ Confidential reports are never read by others, and nobody's call for help is sen
 staff relay or import they have read. All else waits, for as long as WeChat is down.
 """
 
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from allauth.socialaccount.models import SocialAccount
@@ -81,8 +83,9 @@ SCREENING = Kind(
 )
 
 
-def tell(*, trace_id: str, opinion: str) -> None:
+def hear(told: Mapping[str, Any]) -> None:
     """Take WeChat's opinion of a photo. Idempotent; an unknown ``trace_id`` changes nothing."""
+    trace_id, result = str(told.get("trace_id") or ""), told.get("result")
     row = (
         Screening.objects.filter(trace_id=trace_id, opinion="")
         .select_related("report", "report__community")
@@ -91,7 +94,7 @@ def tell(*, trace_id: str, opinion: str) -> None:
         else None
     )
     if row is not None:
-        _take(row, opinion)
+        _take(row, str(result.get("suggest") if isinstance(result, dict) else None))
 
 
 @transaction.atomic
