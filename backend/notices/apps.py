@@ -8,11 +8,13 @@ class NoticesConfig(AppConfig):
     name = "backend.notices"
 
     def ready(self) -> None:
-        from backend.notices import channels, mailboxes, services
-        from backend.notices.channels import email, sms
-        from backend.notices.models import Channel, Mailbox, Notice
+        from django.core import checks
+
+        from backend.notices import channels, services
+        from backend.notices.channels.wechat import quotas, sending, templates
+        from backend.notices.models import Channel, Notice
         from backend.outbox.kinds import Kind, register
-        from backend.queues import Queue
+        from backend.wechat import push
 
         discover("texts")
         security.listen()
@@ -25,14 +27,7 @@ class NoticesConfig(AppConfig):
             swept_at_most=5_000,
         )
         register("notice", notice)
-        code = Kind(
-            model=Mailbox,
-            act=mailboxes.send_code,
-            since="given_at",
-            fair_by=("user_id",),
-            is_ready=email.is_ready,
-        )
-        register("email_code", code)
-        channels.register(Channel.EMAIL, email.sender)
-        channels.register(Channel.SMS, sms.sender)
-        checks.register(sms.check_templates)
+        channels.register(Channel.WECHAT, sending.SENDER)
+        checks.register(templates.check_templates)
+        for event in quotas.HEARD:
+            push.hear(event, quotas.hear)

@@ -3,7 +3,7 @@
 from datetime import time
 from typing import ClassVar
 
-from django.conf import settings
+import pgtrigger
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -152,18 +152,54 @@ class Message(TenantModel, Owed):
         return f"{self.notice_id} by {self.channel}"
 
 
-class NoticeSettings(models.Model):
-    """A person's own wishes about messages, which never concern the inbox.
+class WeChatQuota(models.Model):
+    """Number of messages of a WeChat template that a person still accepts: the sum of its entries.
 
-    Quiet hours are by the clock of the community that tells; there are none from a time to itself.
+    WeChat keeps the true number and tells it to nobody: this one follows what WeChat tells us.
+    ``sending_until`` is a lease, since WeChat refuses two messages to one person at one moment.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    user = models.OneToOneField(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
-    language = models.CharField(max_length=10, default=settings.LANGUAGE_CODE)
-    quiet_from = models.TimeField(default=time(22))
-    quiet_until = models.TimeField(default=time(8))
-    switched_off = models.JSONField(default=dict)  # channels, by kind
+    account = models.ForeignKey(
+        "socialaccount.SocialAccount", models.CASCADE, related_name="+", db_index=False
+    )
+    template_id = models.CharField(max_length=64)
+    left = models.PositiveIntegerField(db_default=0)
+    sending_until = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="wechat_quota_once", fields=["account", "template_id"])
+        ]
 
     def __str__(self) -> str:
-        return f"{self.user_id}: {self.language}"
+        return f"{self.template_id}: {self.left}"
+
+
+class WeChatQuotaEntry(models.Model):
+    """What raised or lowered a quota, once by its ``key``; it goes with the person's account."""
+
+    class Why(models.TextChoices):
+        ACCEPTED = "accepted"  # the person tapped
+        DECLINED = "declined"  # the person refused all in WeChat's settings
+        SENT = "sent"
+        REFUSED = "refused"  # WeChat says that nothing is left
+        UNANSWERED = "unanswered"  # a message may have been sent, and will be sent again
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    quota = models.ForeignKey(WeChatQuota, models.CASCADE, related_name="entries", db_index=False)
+    key = models.CharField(max_length=100)
+    why = models.CharField(max_length=10, choices=Why)
+    change = models.IntegerField()
+    entered_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="wechat_quota_entered_once", fields=["quota", "key"])
+        ]
+        triggers: ClassVar = [
+            pgtrigger.Protect(name="wechat_quota_entry_stays", operation=pgtrigger.Update)
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.why} {self.change:+}"

@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext_lazy as _
 
-from backend.accounts import vault
-from backend.notices.models import Mailbox, Notice
-from backend.notices.words import own_texts, words
+from backend.notices.models import Notice, WeChatQuotaEntry
+from backend.notices.words import words
 from backend.privacy import held
 
 if TYPE_CHECKING:
@@ -52,6 +51,13 @@ held.table(
     shown=_decrypted,
     is_deleted=True,
 )
+held.table(
+    "wechat_messages",
+    "您同意接收的微信消息，和已发送的 / WeChat messages that you accepted, and that were sent",
+    "template=quota__template_id why change entered_at",
+    WeChatQuotaEntry,
+    "quota__account__user",
+)
 held.titles(
     body=_("Text"),
     channel=_("Channel"),
@@ -59,8 +65,9 @@ held.titles(
     due_at=_("Due at"),
     email=_("E-mail address"),
     read_at=_("Read at"),
-    sent_at=_("Sent at"),
-    skipped_at=_("Skipped at"),
-    switched_off=_("Switched off"),
+    change=_("Change"),
+    entered_at=_("Entered at"),
+    template=_("Template"),
     title=_("Title"),
+    why=_("Why"),
 )

@@ -264,6 +264,7 @@ class WeChat:
             template_id=template,
             data=body["data"],
             page=body.get("page", ""),
+            lang=body.get("lang", "zh_CN"),
             msg_id=self.sent,
         )
         return {"errcode": 0, "errmsg": "ok"}

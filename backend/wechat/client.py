@@ -6,6 +6,7 @@ shared/WECHAT.md, section 1.
 """
 
 import logging
+import re
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -18,6 +19,10 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 
 from backend.wechat.errors import (
     WeChatCodeInvalid,
+    WeChatMessageRefused,
+    WeChatNotAccepted,
+    WeChatSendsAlready,
+    WeChatUnanswered,
     WeChatUnavailable,
     WeChatUserAway,
     WeChatUserBlocked,
@@ -30,7 +35,13 @@ USER_BLOCKED = 40226
 USER_AWAY = {40003, 61010}  # not a person of ours; not in the mini-program for two hours
 TOKEN_INVALID = {40001, 40014, 42001}
 BUSY = -1
+NOT_ACCEPTED = {43101, 43107}  # no accept left, or withdrawn; banned
+SENDS_ALREADY = 43108
+# The template, the page, a value; a word that nobody may send.
+MESSAGE_REFUSED = {40037, 41030, 47003, 45168}
+FIELD = re.compile(r"data\.(\w+)")  # the one that is wrong, in an errmsg
 SCENE_FORUM = 3  # what others will read
+NOT_ARRIVED = (httpx.ConnectError, httpx.ConnectTimeout)
 TEXT_AT_MOST = 2_500  # characters of one check
 TOKEN_KEY = "wechat:access_token"  # noqa: S105
 TOKEN_SPARE_SECONDS = 300  # a token is good for so long after WeChat has made the next
@@ -110,6 +121,24 @@ def check_photo(openid: str, url: str) -> str:
     return _text(answer, "trace_id")
 
 
+def send_message(
+    *, openid: str, template_id: str, page: str, values: dict[str, str], language: str
+) -> None:
+    """Send a subscribe message, for which the person's accept is spent.
+
+    Raises WeChatNotAccepted, WeChatSendsAlready, WeChatMessageRefused, WeChatUserAway,
+    WeChatUnanswered if it may have been sent, WeChatUnavailable if it was not.
+    """
+    about: dict[str, Any] = {
+        "touser": openid,
+        "template_id": template_id,
+        "data": {field: {"value": value} for field, value in values.items()},
+        "miniprogram_state": "formal",
+        "lang": "zh_CN" if language.startswith("zh") else "en_US",
+    }
+    _call_with_token("/cgi-bin/message/subscribe/send", about | ({"page": page} if page else {}))
+
+
 def access_token(*, renew: bool = False) -> str:
     """Return the mini-program's one token, shared by all processes while Redis is there.
 
@@ -117,16 +146,16 @@ def access_token(*, renew: bool = False) -> str:
     """
     token: str | None = None if renew else shared.get(TOKEN_KEY)
     if token is None:
-        answer = _call(
-            "POST",
-            "/cgi-bin/stable_token",
-            json={
-                "grant_type": "client_credential",
-                "appid": settings.WECHAT_APP_ID,
-                "secret": settings.WECHAT_SECRET,
-                "force_refresh": renew,
-            },
-        )
+        asked = {
+            "grant_type": "client_credential",
+            "appid": settings.WECHAT_APP_ID,
+            "secret": settings.WECHAT_SECRET,
+            "force_refresh": renew,
+        }
+        try:
+            answer = _call("POST", "/cgi-bin/stable_token", json=asked)
+        except WeChatUnanswered:  # nothing that the token is for was asked yet
+            raise WeChatUnavailable from None
         token = _text(answer, "access_token")
         expires_in = answer.get("expires_in")
         if not isinstance(expires_in, int):
@@ -156,7 +185,7 @@ def _call(method: str, path: str, **sent: Any) -> dict[str, Any]:
     """
     try:
         for attempt in Retrying(
-            retry=retry_if_exception_type((httpx.ConnectError, httpx.ConnectTimeout, _Busy)),
+            retry=retry_if_exception_type((*NOT_ARRIVED, _Busy)),
             stop=stop_after_attempt(3),
             wait=wait_exponential(multiplier=0.1, max=1),
             reraise=True,
@@ -165,7 +194,9 @@ def _call(method: str, path: str, **sent: Any) -> dict[str, Any]:
                 return _sound(_client().request(method, path, **sent), path)
     except (httpx.HTTPError, _Busy) as error:
         logger.warning("WeChat %s: %s", path, type(error).__name__)
-        raise WeChatUnavailable from None
+        if isinstance(error, (*NOT_ARRIVED, _Busy)):
+            raise WeChatUnavailable from None
+        raise WeChatUnanswered from None
     raise AssertionError("tenacity either returns or raises")
 
 
@@ -177,11 +208,11 @@ def _sound(response: httpx.Response, path: str) -> dict[str, Any]:
         answer = None
     if not isinstance(answer, dict):
         logger.warning("WeChat %s: unreadable answer, status %s", path, response.status_code)
-        raise WeChatUnavailable
+        raise WeChatUnanswered
     errcode = answer.get("errcode") or 0
     if not isinstance(errcode, int):
         logger.warning("WeChat %s: an errcode that is no number", path)
-        raise WeChatUnavailable
+        raise WeChatUnanswered
     if errcode == 0:
         return answer
     if errcode in CODE_INVALID:
@@ -194,7 +225,14 @@ def _sound(response: httpx.Response, path: str) -> dict[str, Any]:
         raise _TokenRefused
     if errcode == BUSY:
         raise _Busy
+    if errcode in NOT_ACCEPTED:
+        raise WeChatNotAccepted
+    if errcode == SENDS_ALREADY:
+        raise WeChatSendsAlready
     logger.warning("WeChat %s: errcode %s", path, errcode)
+    if errcode in MESSAGE_REFUSED:
+        field = FIELD.search(str(answer.get("errmsg")))
+        raise WeChatMessageRefused(errcode=errcode, field=field[1] if field else "")
     raise WeChatUnavailable
 
 

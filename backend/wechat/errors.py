@@ -31,6 +31,31 @@ class WeChatUnavailable(Unavailable):
     title = _("WeChat can not be reached just now. Please try again in a moment.")
 
 
+class WeChatUnanswered(WeChatUnavailable):
+    """Refusal where a request may have arrived, and WeChat may have done what was asked."""
+
+
+class WeChatNotAccepted(Conflict):
+    """Refusal of a message that the person did not accept, or accepts no more."""
+
+    code = "wechat_not_accepted"
+    title = _("This person accepts no more messages of this kind on WeChat.")
+
+
+class WeChatSendsAlready(Conflict):
+    """Refusal of a message while another is on its way to the same person; wait a moment."""
+
+    code = "wechat_sends_already"
+    title = _("Another message is on its way to this person on WeChat just now.")
+
+
+class WeChatMessageRefused(Invalid):
+    """Refusal of a message that is wrong in a way WeChat's ``errcode``, and ``field``, tell."""
+
+    code = "wechat_message_refused"
+    title = _("WeChat does not take this message: its template, page or words are wrong.")
+
+
 class WeChatPayNotConfigured(Conflict):
     code = "wechat_pay_not_configured"
     title = _("Paying by WeChat is not set up here; pay another way.")

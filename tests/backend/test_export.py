@@ -29,7 +29,8 @@ from backend.audit.models import AuditEntry, OwnAct
 from backend.communities.models import Membership
 from backend.communities.services import places
 from backend.notices import services as notices
-from backend.notices.models import Mailbox, Notice
+from backend.notices.channels.wechat import quotas
+from backend.notices.models import Notice, WeChatQuotaEntry
 from backend.outbox import services as outbox
 from backend.outbox.tasks import sweep_outbox
 from backend.privacy import held
@@ -210,11 +211,9 @@ def story(lake, hill, wang, li, zhao, chen, tea, served, grant_points):
         expiring = Notice.objects.get(key=f"expiring:{person.pk}")
         Message.objects.create(community=lake, notice=expiring, channel="sms", language="en")
         SocialAccount.objects.create(user=person, provider="wechat", uid=f"o6-{person.username}")
-        Mailbox.objects.create(
-            user=person,
-            address_encrypted=vault.encrypt(f"{person.username}@example.cn"),
-            code_expires_at=timezone.now(),
-            verified_at=timezone.now(),
+        accept = {"TemplateId": "T1", "SubscribeStatusString": "accept", "PopupScene": "0"}
+        quotas.hear(
+            {"Event": quotas.POPUP, "FromUserName": f"o6-{person.username}", "List": accept}
         )
         UserSession.objects.create(
             user=person,
@@ -262,7 +261,7 @@ def expected_of(wang, story):
     remark = BulletinComment.objects.get(text="很好")
     guardianship, asked = one(Guardianship), one(JoinRequest)
     session, export = one(UserSession, user=wang), one(Export, user=wang)
-    mailbox = one(Mailbox, user=wang)
+    accepted = one(WeChatQuotaEntry, quota__account__user=wang)
     claim = one(Claim, subject="report:wang")
     by_hand, recovery = one(HandPayment, claim=claim), one(Recovery, claim=claim)
     in_group = one(ReporterGroupMember, person=wang)
@@ -775,11 +774,12 @@ def expected_of(wang, story):
                 " last until 2024-12-31.",
             ),
         ],
-        "email": [
+        "wechat_messages": [
             {
-                "email": "wang@example.cn",
-                "given_at": when(mailbox.given_at),
-                "verified_at": when(mailbox.verified_at),
+                "template": "T1",
+                "why": "accepted",
+                "change": 1,
+                "entered_at": when(accepted.entered_at),
             }
         ],
         "log_ins": [

@@ -1,0 +1,1 @@
+"""The channel of WeChat subscribe messages 订阅消息: templates, values, quotas, sending."""

@@ -1,0 +1,124 @@
+"""WeChat's templates, which an operator has chosen at WeChat for families of kinds of notices.
+
+``LINLI_WECHAT_TEMPLATES`` names them: for each family (``Kind.template``) the template's id, the
+page that a tap opens, and a text for each field, with placeholders in braces.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.core import checks
+from django.core.checks import CheckMessage
+from django.utils import translation
+
+from backend.notices import kinds
+from backend.notices.channels.wechat.values import fitted, is_field
+from backend.notices.kinds import Kind
+from backend.notices.models import Channel, Message
+from backend.notices.words import told, words
+
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+_IN_A_TEXT = re.compile(r"%\((\w+)\)")
+# Placeholders that every notice fills, beside those of its kind's text: its words, its community,
+# when it was told, and for a page the ids of the notice and of what a tap opens, with its type.
+OF_EVERY_NOTICE = frozenset({"title", "body", "community", "told_at", "notice", "type", "id"})
+
+
+@dataclass(frozen=True)
+class Template:
+    """A template at WeChat. ``fields`` are texts with placeholders, as is ``page``."""
+
+    id: str
+    fields: Mapping[str, str]
+    page: str = ""
+
+
+def registered() -> dict[str, Template]:
+    """Return the operator's templates by family."""
+    return {family: Template(**one) for family, one in settings.WECHAT_TEMPLATES.items()}
+
+
+def of(kind: str) -> Template | None:
+    """Return the template of a kind of notices, if there is one."""
+    found = settings.WECHAT_TEMPLATES.get(kinds.registered[kind].template)
+    return Template(**found) if found else None
+
+
+def kinds_of(family: str) -> dict[str, Kind]:
+    """Return the kinds of notices that go by the template of ``family``."""
+    return {
+        name: kind
+        for name, kind in kinds.registered.items()
+        if kind.template == family and Channel.WECHAT in kind.channels
+    }
+
+
+def filled(template: Template, message: Message) -> tuple[str, dict[str, str]]:
+    """Return the page, and the value of each field, in the message's language."""
+    notice = message.notice
+    with translation.override(message.language):
+        title, body = words(notice)
+        facts = {name: str(value) for name, value in told(notice.facts).items()}
+    at = (notice.delivered_at or notice.due_at).astimezone(ZoneInfo(notice.community.timezone))
+    facts |= {
+        "title": title,
+        "body": body,
+        "community": notice.community.name,
+        "told_at": f"{at:%Y-%m-%d %H:%M}",
+        "notice": str(notice.pk),
+        "type": kinds.registered[notice.kind].opens,
+        "id": str(notice.target_id or ""),
+    }
+
+    def fill(text: str) -> str:
+        return _PLACEHOLDER.sub(lambda found: facts.get(found[1], ""), text)
+
+    values = {field: fitted(field, fill(text)) for field, text in template.fields.items()}
+    return fill(template.page), values
+
+
+# --- at the start -----------------------------------------------------------------------------
+def check_templates(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Check that each template is whole, and that the kinds of its family fill its placeholders."""
+    found: list[CheckMessage] = []
+    for family, written in settings.WECHAT_TEMPLATES.items():
+        where = f"LINLI_WECHAT_TEMPLATES, {family}: "
+        found += [
+            checks.Error(where + wrong, id="linli.E010") for wrong in _wrong_in(family, written)
+        ]
+        if not kinds_of(family):
+            unused = checks.Warning(where + "no kind of notice uses it.", id="linli.W010")
+            found.append(unused)
+    if settings.WECHAT_TEMPLATES and not settings.WECHAT_PUSH_TOKEN:
+        deaf = "LINLI_WECHAT_TEMPLATES needs LINLI_WECHAT_PUSH_TOKEN: WeChat pushes who accepts."
+        found.append(checks.Error(deaf, id="linli.E011"))
+    return found
+
+
+def _wrong_in(family: str, written: Any) -> Iterator[str]:
+    try:
+        template = Template(**written)
+        texts = {"page": template.page, **template.fields}
+        is_whole = bool(template.id and template.fields) and all(
+            isinstance(text, str) for text in [template.id, *texts.values()]
+        )
+    except TypeError:
+        is_whole = False
+    if not is_whole:
+        yield 'it has to be {"id": "…", "page": "…", "fields": {"thing1": "{title}"}}.'
+        return
+    if template.page.startswith("/"):
+        yield "its page begins with a slash."
+    for field in template.fields:
+        if not is_field(field):
+            yield f"{field} is no field of a kind that we know."
+    for name, kind in kinds_of(family).items():
+        fills = OF_EVERY_NOTICE | {*_IN_A_TEXT.findall(str(kind.body))}
+        for field, text in texts.items():
+            for placeholder in _PLACEHOLDER.findall(text):
+                if placeholder not in fills:
+                    yield f"{field} has {{{placeholder}}}, which {name} does not fill."
