@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import httpx
 from cryptography.fernet import Fernet
@@ -91,6 +92,8 @@ def run(home: Path, first_port: int) -> None:
 
             everything = [*running.children, *parts]
             wait_until_ready(port, everything)
+            if wechat := told.get("wechat"):
+                ask_standin(wechat, "push-to", url=f"{told['url']}/api/v1/wechat/push")
             write_private(home / RUN_FILE, json.dumps({"pid": os.getpid(), **told}))
             write_private(home / ENV_FILE, as_shell(environment))
             greet(home, told["url"])
@@ -279,9 +282,14 @@ def introduce(home: Path, *, url: str, wechat: str = "", wechatpay: str = "") ->
 
 def log_in_code(wechat: str) -> str:
     """Return a code as ``wx.login`` would give it to the phone of a newcomer."""
-    newcomer = {"openid": f"o6_{secrets.token_urlsafe(16)}"}
-    told = httpx.post(f"{wechat}/_standin/codes", json=newcomer, timeout=10, trust_env=False)
-    return str(told.json()["code"])
+    return str(ask_standin(wechat, "codes", openid=f"o6_{secrets.token_urlsafe(16)}")["code"])
+
+
+def ask_standin(wechat: str, control: str, **body: str) -> dict[str, Any]:
+    """Ask the stand-in for WeChat for what a phone, or WeChat's console, would do there."""
+    url = f"{wechat}/_standin/{control}"
+    answer: dict[str, Any] = httpx.post(url, json=body, timeout=10, trust_env=False).json()
+    return answer
 
 
 def main() -> int:

@@ -37,7 +37,10 @@ INDEX = "pages/index/index"
 
 # What an operator would have chosen in WeChat's catalogue, by our families of notices.
 FIELDS = {"thing1": "{title}", "thing2": "{body}", "time3": "{told_at}", "thing4": "{community}"}
-FAMILIES = ("shift", "report", "points", "reward", "wish", "fair", "statement", "payout")
+FAMILIES = (
+    *("shift", "hours", "membership", "duty", "report", "reward", "points", "wish", "voucher"),
+    *("merchant", "statement", "fair", "payout", "file", "security"),
+)
 TEMPLATES = {
     family: {"id": f"standin-{family}", "page": f"{INDEX}?notice={{notice}}", "fields": FIELDS}
     for family in FAMILIES
@@ -284,8 +287,8 @@ class WeChat:
             threading.Thread(target=self.tell, args=sent, daemon=True).start()
 
     def signed(self):
-        """Return the query by which our server knows WeChat."""
-        timestamp, nonce = str(int(self.now())), secrets.token_hex(5)
+        """Return the query by which our server, whose clock is the machine's, knows WeChat."""
+        timestamp, nonce = str(int(time.time())), secrets.token_hex(5)
         parts = "".join(sorted((PUSH_TOKEN, timestamp, nonce)))
         signature = hashlib.sha1(parts.encode()).hexdigest()  # noqa: S324  # WeChat's choice
         return {"signature": signature, "timestamp": timestamp, "nonce": nonce}

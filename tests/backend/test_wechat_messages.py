@@ -597,7 +597,12 @@ def test_the_check_runs_at_the_start(settings):
     assert "linli.E010" in {one.id for one in checks.run_checks()}
 
 
-def test_the_stand_ins_templates_are_sound(settings):
+def test_make_run_has_a_sound_template_for_every_kind_that_goes_by_wechat(settings):
     settings.WECHAT_TEMPLATES = json.loads(json.dumps(TEMPLATES))
+    by_wechat = [
+        kind for kind in notice_kinds.registered.values() if Channel.WECHAT in kind.channels
+    ]
+
+    assert {kind.template for kind in by_wechat} <= TEMPLATES.keys()
 
     assert {code for code, _ in found()} <= {"linli.W010"}

@@ -50,6 +50,22 @@ def refreshed(linli, answer):
     return status
 
 
+def test_what_somebody_accepts_is_pushed_and_theirs_to_read(linli, openid, newcomer, eventually):
+    templates = ["standin-shift", "standin-report"]
+    for chosen in (templates, templates[:1]):  # a list, and one alone
+        linli.wechat("subscriptions", openid=openid, template_ids=chosen, status="accept")
+        linli.wechat("clock", seconds=1)  # an event is known by its second
+
+    eventually(lambda: accepted(newcomer) == {"shift": 2, "report": 1})
+    linli.wechat("refusals", openid=openid, template_ids=templates[1:])
+    eventually(lambda: accepted(newcomer) == {"shift": 2})
+
+
+def accepted(newcomer):
+    _, told = newcomer("GET", "me/wechat-templates")
+    return {one["family"]: one["left"] for one in told if one["left"]}
+
+
 def calls(linli, path):
     return [one for one in linli.wechat("journal")["journal"] if one.get("path") == path]
 
