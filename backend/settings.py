@@ -229,7 +229,12 @@ WECHAT_CHECK_ORIGIN = env.str("LINLI_WECHAT_CHECK_ORIGIN", default="").rstrip("/
 if WECHAT_CHECK_ORIGIN and not WECHAT_PUSH_TOKEN:
     raise ImproperlyConfigured("LINLI_WECHAT_CHECK_ORIGIN needs LINLI_WECHAT_PUSH_TOKEN.")
 # The templates of subscribe messages: backend/notices/channels/wechat/templates.py.
-WECHAT_TEMPLATES: dict[str, Any] = json.loads(env.str("LINLI_WECHAT_TEMPLATES", "") or "{}")
+try:
+    WECHAT_TEMPLATES: dict[str, Any] = dict(
+        json.loads(env.str("LINLI_WECHAT_TEMPLATES", default="") or "{}")
+    )
+except (TypeError, ValueError):
+    raise ImproperlyConfigured("LINLI_WECHAT_TEMPLATES is no JSON object.") from None
 WECHAT_TIMEOUT_SECONDS = env.float("LINLI_WECHAT_TIMEOUT_SECONDS", default=5.0)
 # The merchant account that pays; without all of it nothing is paid by WeChat. Keys are PEM, in one
 # line with \n where a line ends.

@@ -10,6 +10,7 @@ import pytest
 from django.core.files.storage import default_storage, storages
 from django.utils import timezone
 
+from backend.standins.wechat import TEMPLATES
 from backend.wechat import client
 from tests.backend.town import Town, build
 from tests.cast import current_transaction, name_of
@@ -48,6 +49,7 @@ def town(settings, db, cast, request, wechat, wechat_pay, caplog) -> Town:
     fetched as well: a test that stores its own elsewhere leaves an empty storage behind.
     """
     settings.HEADLESS_JWT_ACCESS_TOKEN_EXPIRES_IN = 3_600  # a slow machine asks for long
+    settings.WECHAT_TEMPLATES = TEMPLATES
     # Of thousands of requests the log keeps those that broke something, not what was refused.
     caplog.set_level(logging.ERROR, "django")
     if name_of(build) in cast.kept:

@@ -11,6 +11,7 @@ WHOLE = {
     "/api/v1/consents": "the words that somebody agrees to",
     "/api/v1/me/consents": "what was agreed to when",
     "/api/v1/labels": "what values are called",
+    "/api/v1/me/wechat-templates": "what the operator has set up, and what is left of it",
     "/api/v1/shops": "what everybody may know of a shop",
     "/api/v1/statements/{statement_id}/refunds": "a line of a redemption, which opens",
 }

@@ -70,6 +70,16 @@ def test_the_check_is_of_our_address_without_a_slash(monkeypatch):
     assert read(monkeypatch, **CHECK)["WECHAT_CHECK_ORIGIN"] == "https://linli.example.cn"
 
 
+@pytest.mark.parametrize("text", ["{", "7", '"shift"', "[1]", "null"])
+def test_templates_that_are_no_json_object_are_refused(monkeypatch, text):
+    with pytest.raises(ImproperlyConfigured, match="LINLI_WECHAT_TEMPLATES"):
+        read(monkeypatch, LINLI_WECHAT_TEMPLATES=text)
+
+
+def test_no_templates_are_none(monkeypatch):
+    assert read(monkeypatch, LINLI_WECHAT_TEMPLATES="")["WECHAT_TEMPLATES"] == {}
+
+
 def test_sweeps_that_nobody_ran_do_not_pile_up():
     sweeps = {
         name: part

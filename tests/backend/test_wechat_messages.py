@@ -12,7 +12,7 @@ from allauth.socialaccount.models import SocialAccount
 from django.core import checks
 from django.db import ProgrammingError
 from django.db.models import Sum
-from django.utils import timezone
+from django.utils import timezone, translation
 from hypothesis import given
 from hypothesis import strategies as st
 from rest_framework.test import APIClient
@@ -52,12 +52,17 @@ def _is_on(settings, monkeypatch, wechat, wang):
         "shift_reminder",
         replace(reminder, channels=(Channel.WECHAT,), template="shift"),
     )
+
+    def send_in_its_language(message):
+        with translation.override(message.language):
+            return channels.registered[Channel(message.channel)].send(message)
+
     kind = Kind(
         model=Message,
-        act=lambda message: channels.registered[Channel(message.channel)].send(message),
+        act=send_in_its_language,
         since="created_at",
         fair_by=("channel",),
-        related=("notice__recipient", "notice__community"),
+        related=("notice__recipient", "community"),
     )
     monkeypatch.setitem(owed_kinds.registered, "message", kind)
     SocialAccount.objects.create(user=wang, provider="wechat", uid=OPENID)

@@ -13,7 +13,6 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage
-from django.utils import translation
 
 from backend.notices import kinds
 from backend.notices.channels.wechat.values import fitted, is_field
@@ -58,16 +57,14 @@ def kinds_of(family: str) -> dict[str, Kind]:
 
 
 def filled(template: Template, message: Message) -> tuple[str, dict[str, str]]:
-    """Return the page, and the value of each field, in the message's language."""
-    notice = message.notice
-    with translation.override(message.language):
-        title, body = words(notice)
-        facts = {name: str(value) for name, value in told(notice.facts).items()}
-    at = (notice.delivered_at or notice.due_at).astimezone(ZoneInfo(notice.community.timezone))
-    facts |= {
+    """Return the page, and the value of each field, in the active language."""
+    notice, community = message.notice, message.community
+    title, body = words(notice)
+    at = (notice.delivered_at or notice.due_at).astimezone(ZoneInfo(community.timezone))
+    facts = {name: str(value) for name, value in told(notice.facts).items()} | {
         "title": title,
         "body": body,
-        "community": notice.community.name,
+        "community": community.name,
         "told_at": f"{at:%Y-%m-%d %H:%M}",
         "notice": str(notice.pk),
         "type": kinds.registered[notice.kind].opens,
