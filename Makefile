@@ -86,7 +86,7 @@ COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-ha
   --no-annotate --no-header -q pyproject.toml
 lock: setup
 	$(COMPILE) --all-extras -o requirements-dev.lock
-	$(COMPILE) -c requirements-dev.lock -o requirements.lock
+	$(COMPILE) --extra s3 --extra sms -c requirements-dev.lock -o requirements.lock
 
 # Everything that can be made again; what `make run` keeps in var/ stays.
 clean:
