@@ -1,4 +1,4 @@
-"""What a line of the clock's table says. The table is ``CLOCK`` in backend/celery.py.
+"""Lines of the clock's table, which is ``CLOCK`` in backend/celery.py.
 
 A slot is a moment at which work is to run. A work's function takes nothing, is harmless to repeat,
 and returns counts of what it did, by a word: ``{"queued": 3}``. One run makes up for all slots that

@@ -9,6 +9,7 @@ from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families as parsed
 
 from backend import metrics
+from backend.clockwork.models import Run
 from backend.notices.models import Notice
 from points.seals.services import sealing
 
@@ -87,9 +88,19 @@ def test_what_is_owed_is_told_by_its_kind(told, lake, wang):
 
 
 @pytest.mark.django_db
+def test_how_late_periodic_work_is_is_told(told):
+    yesterday = timezone.now() - timedelta(days=1)
+    Run.objects.create(work="sweep_outbox", slot=yesterday, finished_at=yesterday)
+    Run.objects.create(work="sweep_signals", slot=timezone.now(), finished_at=timezone.now())
+
+    assert told("linli_work_late_seconds", work="sweep_outbox") > 86_000
+    assert told("linli_work_late_seconds", work="sweep_signals") == 0
+
+
+@pytest.mark.django_db
 def test_what_waits_for_its_seal_is_told(told, lake, wang, grant_points):
     grant_points(wang, 40)
-    assert 0 < told("linli_unsealed_oldest_seconds") < 600
+    assert told("linli_unsealed_oldest_seconds") > 0
 
     sealing.seal(community=lake)
 
