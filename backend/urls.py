@@ -25,7 +25,7 @@ APIS = [
     "backend.accounts.api.urls",
     "backend.communities.api.urls",
     "backend.outbox.api",
-    "backend.notices.api",
+    "backend.notices.api.urls",
     "backend.notices.channels.wechat.api",
     "backend.documents.api",
     "backend.events.api",

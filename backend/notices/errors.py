@@ -40,3 +40,13 @@ class EmailCodeWrong(Invalid):
 class EmailCodeExpired(Conflict):
     code = "email_code_expired"
     title = _("This code has expired. Give the address once more to get another.")
+
+
+class NoticeKindUnknown(NotFound):
+    code = "notice_kind_unknown"
+    title = _("There is no such kind of notice.")
+
+
+class NoticeRequired(Conflict):
+    code = "notice_required"
+    title = _("Notices of this kind cannot be switched off.")

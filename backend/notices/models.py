@@ -4,6 +4,7 @@ from datetime import time
 from typing import ClassVar
 
 import pgtrigger
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -177,7 +178,7 @@ class WeChatQuota(models.Model):
 
 
 class WeChatQuotaEntry(models.Model):
-    """What raised or lowered a quota, once by its ``key``; it goes with the person's account."""
+    """Change of a quota, entered once by its ``key``; it goes with the person's account."""
 
     class Why(models.TextChoices):
         ACCEPTED = "accepted"  # the person tapped
@@ -203,3 +204,20 @@ class WeChatQuotaEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.why} {self.change:+}"
+
+
+class NoticeSettings(models.Model):
+    """A person's own wishes about messages, which never concern the inbox.
+
+    Quiet hours are by the clock of the community that tells; there are none from a time to itself.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    language = models.CharField(max_length=10, default=settings.LANGUAGE_CODE)
+    quiet_from = models.TimeField(default=time(22))
+    quiet_until = models.TimeField(default=time(8))
+    switched_off = models.JSONField(default=dict)  # channels, by kind
+
+    def __str__(self) -> str:
+        return f"{self.user_id}: {self.language}"

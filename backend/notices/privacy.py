@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext_lazy as _
 
-from backend.notices.models import Notice, WeChatQuotaEntry
-from backend.notices.words import words
+from backend.accounts import vault
+from backend.notices.models import Mailbox, Message, Notice, NoticeSettings, WeChatQuotaEntry
+from backend.notices.words import own_texts, words
 from backend.privacy import held
 
 if TYPE_CHECKING:
@@ -58,15 +59,46 @@ held.table(
     WeChatQuotaEntry,
     "quota__account__user",
 )
+held.table(
+    "messages",
+    "发给您的消息 / how you were told beside the inbox",
+    "id community notice=notice_id channel language due_at sent_at skipped_at reason",
+    Message,
+    "notice__recipient",
+)
+
+
+def _as_told(row: held.Row) -> held.Row:
+    """Return the row of somebody's wishes with times as they told them."""
+    language, quiet_from, quiet_until, switched_off = row
+    return (language, f"{quiet_from:%H:%M}", f"{quiet_until:%H:%M}", switched_off)
+
+
+held.table(
+    "notice_settings",
+    "您的消息设置 / your wishes about messages",
+    "language quiet_from quiet_until switched_off",
+    NoticeSettings,
+    "user",
+    shown=_as_told,
+    is_deleted=True,
+)
 held.titles(
     body=_("Text"),
+    change=_("Change"),
     channel=_("Channel"),
     delivered_at=_("Delivered at"),
     due_at=_("Due at"),
     email=_("E-mail address"),
-    read_at=_("Read at"),
-    change=_("Change"),
     entered_at=_("Entered at"),
+    language=_("Language"),
+    notice=_("Notice"),
+    quiet_from=_("Quiet from"),
+    quiet_until=_("Quiet until"),
+    read_at=_("Read at"),
+    sent_at=_("Sent at"),
+    skipped_at=_("Skipped at"),
+    switched_off=_("Switched off"),
     template=_("Template"),
     title=_("Title"),
     why=_("Why"),

@@ -6,8 +6,9 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.functions import Concat
 
 from backend.accounts.models import User
+from backend.notices import kinds
 from backend.notices.errors import EmailUnknown, NoticeUnknown
-from backend.notices.models import Mailbox, Notice
+from backend.notices.models import Mailbox, Notice, NoticeSettings
 
 
 def inbox_of(user: User) -> QuerySet[Notice]:
@@ -37,3 +38,24 @@ def mailbox_of(user: User) -> Mailbox:
     if mailbox is None:
         raise EmailUnknown
     return mailbox
+
+
+def unread_by(user: User) -> QuerySet[Notice]:
+    """Return the notices delivered to ``user`` and not read yet."""
+    return Notice.objects.filter(recipient=user, delivered_at__isnull=False, read_at__isnull=True)
+
+
+def count_unread(user: User) -> int:
+    """Return the number of notices that ``user`` has not read yet."""
+    return unread_by(user).count()
+
+
+def settings_of(user: User) -> NoticeSettings:
+    """Return the wishes of ``user`` about messages, by default those of whoever told none."""
+    return NoticeSettings.objects.filter(user=user).first() or NoticeSettings(user=user)
+
+
+def channels_off(wishes: NoticeSettings, kind: str) -> list[str]:
+    """Return the channels by which a person wants no notice of ``kind``; none if it is required."""
+    is_required = kinds.registered[kind].is_required
+    return [] if is_required else wishes.switched_off.get(kind, [])

@@ -1,4 +1,4 @@
-"""What a tap on a notice opens: target types, and the address of each below ``/api/v1/``.
+"""Targets, which a tap on a notice opens: their types, and the address of each below ``/api/v1/``.
 
 An app registers the types that its notices open, in its ``texts.py``.
 """

@@ -14,6 +14,7 @@ class Handler(BaseHTTPRequestHandler):
     """Handler that reads a request for its subclass's ``answer``."""
 
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # head and body in one packet: the second would wait for the first's receipt
 
     def do_GET(self):
         self.answer(b"")

@@ -38,8 +38,8 @@ INDEX = "pages/index/index"
 # What an operator would have chosen in WeChat's catalogue, by our families of notices.
 FIELDS = {"thing1": "{title}", "thing2": "{body}", "time3": "{told_at}", "thing4": "{community}"}
 FAMILIES = (
-    *("shift", "hours", "membership", "duty", "report", "reward", "points", "wish", "voucher"),
-    *("merchant", "statement", "fair", "payout", "file", "security"),
+    *("shift", "hours", "membership", "duty", "report", "reward", "points", "month", "wish"),
+    *("voucher", "merchant", "statement", "fair", "payout", "file", "security"),
 )
 TEMPLATES = {
     family: {"id": f"standin-{family}", "page": f"{INDEX}?notice={{notice}}", "fields": FIELDS}

@@ -13,7 +13,7 @@ from backend.communities.services import roles
 from backend.notices import kinds, mailboxes, targets
 from backend.notices.channels import email
 from backend.notices.errors import EmailForStaffOnly
-from backend.notices.models import Channel, Mailbox, Message, Notice
+from backend.notices.models import Channel, Mailbox, Message, Notice, NoticeText
 from backend.outbox import services as outbox
 from backend.outbox.kinds import Done, Failed
 from tests.standins.smtp import Server
@@ -246,8 +246,10 @@ def test_only_verified_addresses_are_reached(zhao, wang):
 )
 @pytest.mark.usefixtures("verified")
 def test_a_mail_tells_the_notice_and_links_to_what_it_is_about(
-    message, mails, language, subject, body, end
+    message, mails, monkeypatch, language, subject, body, end
 ):
+    kind = kinds.registered["report_assigned"]
+    monkeypatch.setitem(kinds.registered, "report_assigned", replace(kind, is_required=False))
     with translation.override(language):
         outcome = email.send(message)
 
@@ -328,6 +330,13 @@ def test_an_address_that_was_removed_meanwhile_is_told_nothing(message, zhao, ve
 @pytest.mark.usefixtures("verified")
 def test_a_fact_cannot_add_a_header(message, mails):
     message.notice.kind = "team_accepted"
+    NoticeText.objects.create(
+        community=message.community,
+        kind="team_accepted",
+        language="zh-hans",
+        title="{team}",
+        body="好",
+    )
     message.notice.facts = {"team": "绿丝带\r\nBcc: everybody@example.cn"}
 
     assert isinstance(email.send(message), Done)

@@ -30,7 +30,7 @@ from backend.communities.models import Membership
 from backend.communities.services import places
 from backend.notices import services as notices
 from backend.notices.channels.wechat import quotas
-from backend.notices.models import Notice, WeChatQuotaEntry
+from backend.notices.models import Mailbox, Message, Notice, WeChatQuotaEntry
 from backend.outbox import services as outbox
 from backend.outbox.tasks import sweep_outbox
 from backend.privacy import held
@@ -194,7 +194,7 @@ def story(lake, hill, wang, li, zhao, chen, tea, served, grant_points):
             community_id=lake.pk, transfer_id=gift.pk, key=f"oops:{gift.pk}", reason="reversal",
             source=f"undo:oops:{gift.pk}", amount=5,
         )  # fmt: skip
-        notices.change_settings(user=person, switched_off={"shift_moved": ["sms"]})
+        notices.change_settings(user=person, switched_off={"shift_tomorrow": ["sms"]})
         notices.owe(
             community=lake,
             key=f"expiring:{person.pk}",
@@ -214,6 +214,12 @@ def story(lake, hill, wang, li, zhao, chen, tea, served, grant_points):
         accept = {"TemplateId": "T1", "SubscribeStatusString": "accept", "PopupScene": "0"}
         quotas.hear(
             {"Event": quotas.POPUP, "FromUserName": f"o6-{person.username}", "List": accept}
+        )
+        Mailbox.objects.create(
+            user=person,
+            address_encrypted=vault.encrypt(f"{person.username}@example.cn"),
+            code_expires_at=timezone.now(),
+            verified_at=timezone.now(),
         )
         UserSession.objects.create(
             user=person,
@@ -262,6 +268,7 @@ def expected_of(wang, story):
     guardianship, asked = one(Guardianship), one(JoinRequest)
     session, export = one(UserSession, user=wang), one(Export, user=wang)
     accepted = one(WeChatQuotaEntry, quota__account__user=wang)
+    mailbox = one(Mailbox, user=wang)
     claim = one(Claim, subject="report:wang")
     by_hand, recovery = one(HandPayment, claim=claim), one(Recovery, claim=claim)
     in_group = one(ReporterGroupMember, person=wang)
@@ -780,6 +787,34 @@ def expected_of(wang, story):
                 "why": "accepted",
                 "change": 1,
                 "entered_at": when(accepted.entered_at),
+            }
+        ],
+        "email": [
+            {
+                "email": "wang@example.cn",
+                "given_at": when(mailbox.given_at),
+                "verified_at": when(mailbox.verified_at),
+            }
+        ],
+        "messages": [
+            {
+                "id": str(message.pk),
+                "community": "lake",
+                "notice": str(expiring.pk),
+                "channel": "sms",
+                "language": "en",
+                "due_at": when(message.due_at),
+                "sent_at": None,
+                "skipped_at": None,
+                "reason": "",
+            }
+        ],
+        "notice_settings": [
+            {
+                "language": "zh-hans",
+                "quiet_from": "22:00",
+                "quiet_until": "08:00",
+                "switched_off": {"shift_tomorrow": ["sms"]},
             }
         ],
         "log_ins": [

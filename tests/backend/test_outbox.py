@@ -19,7 +19,7 @@ from backend.audit.models import AuditEntry
 from backend.documents import services as documents
 from backend.documents.models import Document
 from backend.ids import new_id
-from backend.notices.models import Mailbox, Notice
+from backend.notices.models import Channel, Mailbox, Message, Notice
 from backend.outbox import kinds, selectors, tasks
 from backend.outbox import services as outbox
 from backend.outbox.kinds import WAITS, Done, Failed, Later

@@ -12,7 +12,7 @@ from backend.accounts.models import User
 from backend.api.callers import signed_in
 from backend.api.fields import EmailField
 from backend.api.serializers import ReadSerializer
-from backend.api.views import OpenView, nothing, writes
+from backend.api.views import OpenView, myself, nothing, writes
 from backend.notices import mailboxes, selectors
 from backend.notices.models import Mailbox
 
@@ -50,8 +50,9 @@ class MyEmailView(OpenView[Mailbox]):
     serializer_class = MailboxSerializer
     finds = my_mailbox
 
-    @writes(MailboxSerializer, body=GiveEmailSerializer, shows=my_mailbox)
-    def put(self, user: User, email: str) -> Mailbox:
+    # A refusal is told again to whoever it was told to, who may have no address yet.
+    @writes(MailboxSerializer, myself, body=GiveEmailSerializer, shows=my_mailbox)
+    def put(self, user: User, _: User, email: str) -> Mailbox:
         """Give my e-mail address: ``PUT /api/v1/me/email``. For staff, managers and auditors.
 
         A code is sent there, good for half an hour; another address given before is forgotten.

@@ -1,3 +1,8 @@
-from backend.notices.api import emails, inbox, texts
+from backend.notices.api import emails, inbox, texts, wishes
 
-urlpatterns = [*inbox.urlpatterns, *texts.urlpatterns, *emails.urlpatterns]
+urlpatterns = [
+    *inbox.urlpatterns,
+    *wishes.urlpatterns,
+    *texts.urlpatterns,
+    *emails.urlpatterns,
+]

@@ -1,4 +1,4 @@
-"""What the mini-program asks a person to accept."""
+"""Templates of WeChat messages, which the mini-program asks a person to accept."""
 
 from typing import Any
 
@@ -16,11 +16,17 @@ from backend.notices.channels.wechat import quotas, templates
 class WeChatTemplateSerializer(serializers.Serializer[Any]):
     """A template, and how many messages of it the person still accepts."""
 
-    family = serializers.CharField(help_text="our name for what its messages are about")
-    template_id = serializers.CharField(help_text="for wx.requestSubscribeMessage")
-    left = serializers.IntegerField(help_text="messages that the person still accepts")
+    family = serializers.CharField(
+        read_only=True, help_text="our name for what its messages are about"
+    )
+    template_id = serializers.CharField(read_only=True, help_text="for wx.requestSubscribeMessage")
+    left = serializers.IntegerField(
+        read_only=True, help_text="messages that the person still accepts"
+    )
     kinds = serializers.ListField(
-        child=serializers.CharField(), help_text="the kinds of notices that go by it"
+        read_only=True,
+        child=serializers.CharField(read_only=True),
+        help_text="the kinds of notices that go by it",
     )
 
 

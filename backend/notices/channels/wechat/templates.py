@@ -4,7 +4,6 @@
 page that a tap opens, and a text for each field, with placeholders in braces.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,10 +17,9 @@ from backend.notices import kinds
 from backend.notices.channels.wechat.values import fitted, is_field
 from backend.notices.kinds import Kind
 from backend.notices.models import Channel, Message
-from backend.notices.words import told, words
+from backend.notices.words import PLACEHOLDER, placeholders, told, words
+from backend.notices.words import filled as filled_in
 
-_PLACEHOLDER = re.compile(r"\{(\w+)\}")
-_IN_A_TEXT = re.compile(r"%\((\w+)\)")
 # Placeholders that every notice fills, beside those of its kind's text: its words, its community,
 # when it was told, and for a page the ids of the notice and of what a tap opens, with its type.
 OF_EVERY_NOTICE = frozenset({"title", "body", "community", "told_at", "notice", "type", "id"})
@@ -70,12 +68,10 @@ def filled(template: Template, message: Message) -> tuple[str, dict[str, str]]:
         "type": kinds.registered[notice.kind].opens,
         "id": str(notice.target_id or ""),
     }
-
-    def fill(text: str) -> str:
-        return _PLACEHOLDER.sub(lambda found: facts.get(found[1], ""), text)
-
-    values = {field: fitted(field, fill(text)) for field, text in template.fields.items()}
-    return fill(template.page), values
+    values = {
+        field: fitted(field, filled_in(text, facts)) for field, text in template.fields.items()
+    }
+    return filled_in(template.page, facts), values
 
 
 # --- at the start -----------------------------------------------------------------------------
@@ -113,9 +109,9 @@ def _wrong_in(family: str, written: Any) -> Iterator[str]:
     for field in template.fields:
         if not is_field(field):
             yield f"{field} is no field of a kind that we know."
-    for name, kind in kinds_of(family).items():
-        fills = OF_EVERY_NOTICE | {*_IN_A_TEXT.findall(str(kind.body))}
+    for name in kinds_of(family):
+        fills = OF_EVERY_NOTICE.union(placeholders(name))
         for field, text in texts.items():
-            for placeholder in _PLACEHOLDER.findall(text):
+            for placeholder in PLACEHOLDER.findall(text):
                 if placeholder not in fills:
                     yield f"{field} has {{{placeholder}}}, which {name} does not fill."
