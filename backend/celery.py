@@ -18,6 +18,8 @@ from django.conf import settings
 from django.db import OperationalError
 
 import backend.metrics  # noqa: F401  # counts tasks
+from backend.clockwork.works import Work, daily, every
+from backend.queues import GRACE, Queue
 from backend.request_id import follow
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
@@ -32,6 +34,7 @@ _TABLE = [
     Work("backend.outbox.tasks.sweep_outbox", OFTEN, queue=URGENT),
     Work("volunteers.reports.tasks.sweep_overdue_reports", every(minutes=1), queue=URGENT),
     Work("merchants.redemption.tasks.sweep_expired_vouchers", OFTEN),
+    Work("merchants.redemption.tasks.sweep_expiring_vouchers", every(minutes=5)),
     Work("merchants.giving.tasks.sweep_lapsed_wishes", every(minutes=1)),
     Work("volunteers.attendance.tasks.sweep_ended_shifts", every(minutes=1)),
     Work("volunteers.attendance.tasks.sweep_signals", every(minutes=1)),
@@ -50,8 +53,13 @@ _TABLE = [
     Work("backend.payouts.tasks.sweep_differences", daily(5, 10)),
     # In the morning people are told something.
     Work("volunteers.reports.tasks.sweep_inspections", daily(8, 10), BY_DAY, catches_up=False),
+    Work(
+        "volunteers.attendance.tasks.sweep_hours_to_verify", daily(8, 20), BY_DAY, catches_up=False
+    ),
     Work("points.expiry.tasks.sweep_expiry_notices", daily(9, 0), BY_DAY, catches_up=False),
     Work("volunteers.reports.tasks.sweep_surveys", daily(9, 10), BY_DAY, catches_up=False),
+    Work("merchants.settlement.tasks.sweep_merchants_months", daily(9, 20)),
+    Work("volunteers.reports.tasks.sweep_volunteers_months", daily(9, 40)),
     # What is kept no longer.
     Work("backend.accounts.tasks.forget_old_attempts", every(minutes=10), queue=BULK),
     Work("merchants.redemption.tasks.forget_old_pay_codes", every(minutes=10), queue=BULK),

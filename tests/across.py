@@ -33,6 +33,7 @@ ACROSS = {
     "merchants/webhooks/api.py:_redelivered": ENDPOINT,
     "backend/events/tasks.py:sweep_series": SWEEP,
     "backend/outbox/services.py:shares": SWEEP,
+    "backend/outbox/selectors.py:oldest": "An operator's figures are those of all communities.",
     "backend/outbox/metrics.py:owed": "An operator's figures are those of all communities.",
     "backend/outbox/selectors.py:_figures": "An operator's figures are those of all communities.",
     "merchants/redemption/services/pay_codes.py:forget_old": SWEEP,

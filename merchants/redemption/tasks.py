@@ -25,7 +25,6 @@ def release_voucher(community_id: str, redemption_id: str) -> None:
     redemption.expire(community_id=UUID(community_id), redemption_id=UUID(redemption_id))
 
 
-@shared_task
 def sweep_expiring_vouchers() -> dict[str, int]:
     """Queue ``remind_of_vouchers`` for every community with a voucher that expires soon."""
     found = reminding.due().values_list("community_id", flat=True).distinct()
@@ -40,7 +39,6 @@ def remind_of_vouchers(community_id: str) -> None:
     reminding.remind(community=Community.objects.get(pk=UUID(community_id)))
 
 
-@shared_task
-def forget_old_pay_codes() -> None:
+def forget_old_pay_codes() -> dict[str, int]:
     """Delete pay codes that expired an hour ago."""
     return {"deleted": pay_codes.forget_old()}

@@ -7,6 +7,7 @@ from celery import shared_task
 
 from backend.communities.models import Community
 from backend.communities.selectors import tenants
+from backend.queues import Queue, in_queue
 from merchants.settlement.services import months
 from merchants.settlement.services import statements as settlement
 
@@ -30,8 +31,7 @@ def draft_settlement(community_id: str, day: str) -> None:
     )
 
 
-@shared_task
-def sweep_months() -> dict[str, int]:
+def sweep_merchants_months() -> dict[str, int]:
     """Queue ``tell_month`` for every community in the first days of a month by its own clock."""
     due = [community for community in tenants() if community.today.day <= TOLD_UNTIL]
     for community in due:

@@ -84,6 +84,6 @@ def test_the_first_nights_of_a_month_tell_of_the_last(redeemed, zhou, monkeypatc
     redeemed("2024-03-05 10:00")
     monkeypatch.setattr(Community, "today", today)
 
-    tasks.sweep_months()
+    tasks.sweep_merchants_months()
 
     assert told().exists() is is_told

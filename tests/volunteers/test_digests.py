@@ -14,7 +14,7 @@ from volunteers.attendance.tasks import sweep_hours_to_verify
 from volunteers.models import Volunteer
 from volunteers.people.services import people
 from volunteers.reports.services import correcting, monthly, submitting
-from volunteers.reports.tasks import sweep_months
+from volunteers.reports.tasks import sweep_volunteers_months
 
 
 def told(kind):
@@ -164,6 +164,6 @@ def test_the_nightly_sweep_tells_of_the_month_by_each_communitys_clock(
         "django.utils.timezone.now", lambda: datetime(2024, 4, 3, 1, tzinfo=lake.clock)
     )
 
-    sweep_months()
+    sweep_volunteers_months()
 
     assert list(told("volunteer_month")) == ["wang"]

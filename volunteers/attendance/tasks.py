@@ -55,11 +55,12 @@ def finalise_published_hours(community_id: str) -> None:
         pass
 
 
-@shared_task
-def sweep_hours_to_verify() -> None:
+def sweep_hours_to_verify() -> dict[str, int]:
     """Queue ``tell_of_hours_to_verify`` for each community in which hours wait for that."""
-    for community_id in selectors.communities_with_hours_to_verify():
+    communities = selectors.communities_with_hours_to_verify()
+    for community_id in communities:
         tell_of_hours_to_verify.delay(str(community_id))
+    return {"queued": len(communities)}
 
 
 @shared_task

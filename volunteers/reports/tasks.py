@@ -8,6 +8,7 @@ from django.utils import timezone
 from backend.celery import SWEEP_AT_MOST
 from backend.communities.models import Community
 from backend.communities.selectors import tenants
+from backend.queues import Queue, in_queue
 from backend.wechat import pay
 from volunteers.reports import figures, reward_selectors, selectors
 from volunteers.reports.models.publicity import ReportTally
@@ -116,11 +117,12 @@ def see_to_inspections(community_id: str) -> None:
         pass
 
 
-@shared_task
-def sweep_months() -> None:
+def sweep_volunteers_months() -> dict[str, int]:
     """Queue ``tell_of_month`` for every community; its own clock decides which days are it."""
-    for community_id in tenants().values_list("pk", flat=True):
+    communities = tenants().values_list("pk", flat=True)
+    for community_id in communities:
         tell_of_month.delay(str(community_id))
+    return {"queued": len(communities)}
 
 
 @shared_task

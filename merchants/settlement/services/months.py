@@ -1,4 +1,4 @@
-"""What a month brought a merchant, told to its owners."""
+"""Notices to owners of what a month brought their merchant."""
 
 from datetime import date, datetime, time
 from typing import Any
