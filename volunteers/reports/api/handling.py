@@ -157,19 +157,19 @@ class TimelineSerializer(serializers.Serializer[Any]):
 
 
 class MinutesSerializer(serializers.Serializer[Any]):
-    """Minutes until each step is due; null: no clock."""
+    """Minutes until each step is due; null: no clock. A step that is left out stays as it is."""
 
-    acknowledge = IntegerField(min_value=1, max_value=MOST_MINUTES, allow_null=True)
-    make_safe = IntegerField(min_value=1, max_value=MOST_MINUTES, allow_null=True)
-    fix = IntegerField(min_value=1, max_value=MOST_MINUTES, allow_null=True)
+    acknowledge = IntegerField(min_value=1, max_value=MOST_MINUTES, allow_null=True, required=False)
+    make_safe = IntegerField(min_value=1, max_value=MOST_MINUTES, allow_null=True, required=False)
+    fix = IntegerField(min_value=1, max_value=MOST_MINUTES, allow_null=True, required=False)
 
 
 class ClocksSerializer(serializers.Serializer[Any]):
     """The clocks of each colour. Those of red always run, the others in office hours."""
 
-    red = MinutesSerializer()
-    yellow = MinutesSerializer()
-    blue = MinutesSerializer()
+    red = MinutesSerializer(required=False)
+    yellow = MinutesSerializer(required=False)
+    blue = MinutesSerializer(required=False)
 
 
 class ReportPolicySerializer(ReadSerializer[ReportPolicy]):
