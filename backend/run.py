@@ -63,7 +63,7 @@ def run(home: Path, first_port: int) -> None:
         if not environment.get("LINLI_EMAIL_URL"):  # mails are written to the worker's log
             environment["LINLI_EMAIL_URL"] = "consolemail://"
             environment["LINLI_EMAIL_FROM"] = "Linli <linli@localhost>"
-        environment.pop("LINLI_DB_POOL", None)  # only for web: worker and beat fork
+        environment.pop("LINLI_DB_POOL", None)  # only for web: workers and beat fork
 
         say("Database: applying migrations")
         migrations = manage("migrate", environment)

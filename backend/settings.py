@@ -13,6 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 from backend import logs
+from backend.queues import Queue
 
 env = environ.Env()
 
@@ -267,7 +268,7 @@ WECHATPAY_MOST_FEN = min(env.int("LINLI_WECHATPAY_MOST_FEN", default=20_000), 19
 # --- e-mail -----------------------------------------------------------------------------------
 # smtp+tls://user:password@host:587, smtp+ssl://…, smtp://… or consolemail://; without it and a
 # sender, nobody is told anything by e-mail.
-vars().update(env.email_url("LINLI_EMAIL_URL", default="dummymail://"))
+vars().update(env.email_url_config(env.str("LINLI_EMAIL_URL", default="") or "dummymail://"))
 DEFAULT_FROM_EMAIL = env.str("LINLI_EMAIL_FROM", default="")
 if bool(env.str("LINLI_EMAIL_URL", default="")) != bool(DEFAULT_FROM_EMAIL):
     raise ImproperlyConfigured("LINLI_EMAIL_URL and LINLI_EMAIL_FROM go together.")
@@ -432,61 +433,16 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_TIMEZONE = "Asia/Shanghai"
-# The next sweep makes up for a missed one: a day without a worker must not leave a day's sweeps
-# behind, each of which would queue everything that is owed once more.
-SWEEPS: dict[str, Any] = {
-    "backend.outbox.tasks.sweep_outbox": SWEEP_SECONDS,
-    "merchants.redemption.tasks.sweep_expired_vouchers": SWEEP_SECONDS,
-    "merchants.redemption.tasks.sweep_expiring_vouchers": 300.0,
-    "merchants.redemption.tasks.forget_old_pay_codes": 600.0,
-    "merchants.giving.tasks.sweep_lapsed_wishes": 60.0,
-    "volunteers.attendance.tasks.sweep_ended_shifts": 60.0,
-    "volunteers.attendance.tasks.sweep_signals": 60.0,
-    "volunteers.reports.tasks.sweep_overdue_reports": 60.0,
-    "volunteers.attendance.tasks.sweep_published_hours": 600.0,
-    # Each hour, for it is midnight somewhere; where nothing is due, nothing happens.
-    "points.expiry.tasks.sweep_expiry": {"minute": 5},
-    "points.seals.tasks.sweep_unsealed": 300.0,
-    "points.funds.tasks.sweep_waiting_claims": 300.0,
-    "volunteers.reports.tasks.sweep_rewards": SWEEP_SECONDS,
-    "backend.accounts.tasks.forget_old_attempts": 600.0,
-}
-NIGHTLY: dict[str, Any] = {
-    "points.expiry.tasks.sweep_expiry_notices": {"hour": 9, "minute": 0},
-    "volunteers.attendance.tasks.sweep_hours_to_verify": {"hour": 8, "minute": 20},
-    "volunteers.reports.tasks.sweep_months": {"hour": 9, "minute": 40},
-    # Each night, though a period is a month: a night that was missed is made up for by the next.
-    "merchants.settlement.tasks.sweep_unsettled": {"hour": 2, "minute": 10},
-    "merchants.settlement.tasks.sweep_months": {"hour": 9, "minute": 20},
-    "backend.events.tasks.sweep_series": {"hour": 1, "minute": 20},
-    "backend.verification.tasks.sweep_verifications": {"hour": 4, "minute": 20},
-    "volunteers.reports.tasks.forget_old_coordinates": {"hour": 3, "minute": 10},
-    "backend.payouts.tasks.sweep_differences": {"hour": 5, "minute": 10},
-    "volunteers.reports.tasks.sweep_tallies": {"hour": 3, "minute": 15},
-    "volunteers.reports.tasks.forget_old_mediations": {"hour": 3, "minute": 15},
-    "volunteers.reports.tasks.sweep_inspections": {"hour": 8, "minute": 10},
-    "volunteers.reports.tasks.sweep_surveys": {"hour": 9, "minute": 10},
-    "backend.privacy.tasks.sweep_erasures": {"hour": 2, "minute": 50},
-    "backend.privacy.tasks.remove_expired_exports": {"hour": 3, "minute": 25},
-    "backend.documents.tasks.remove_expired_documents": {"hour": 3, "minute": 30},
-    "backend.api.tasks.forget_old_idempotency_keys": {"hour": 3, "minute": 40},
-    "backend.webhooks.tasks.forget_old_webhooks": {"hour": 3, "minute": 55},
-}
-
-
-def _beat_schedule() -> dict[str, Any]:
-    """Return beat's schedule. Other processes do not read it, and start sooner without it."""
-    from celery.schedules import crontab
-
-    return {
-        task: {
-            "task": task,
-            "schedule": crontab(**when) if isinstance(when, dict) else when,
-            "options": {"expires": 60} if task in SWEEPS else {},
-        }
-        for task, when in (SWEEPS | NIGHTLY).items()
+WORKER_FINISH_SECONDS = 15.0  # for what is in hand, when a worker is told to stop
+# In KiB: a process of a worker that has grown larger is replaced after its task.
+CELERY_WORKER_MAX_MEMORY_PER_CHILD = 400 * 1024
+# Beat ticks; what is to run is in the table of backend/celery.py, and in the database.
+TICK_SECONDS = min(5.0, SWEEP_SECONDS)
+CELERY_BEAT_SCHEDULE = {
+    "tick": {
+        "task": "backend.clockwork.tasks.tick",
+        "schedule": TICK_SECONDS,
+        "options": {"expires": 30},
     }
 }
 

@@ -45,7 +45,8 @@ def healthz(request: HttpRequest) -> HttpResponse:
 def readyz(request: HttpRequest) -> HttpResponse:
     """Answer whether the database is reachable and has the tables that this version needs.
 
-    Not ready either is who was told to end: other requests are answered until then.
+    What waits is told as well, for whoever looks; it makes nobody unready. A process that was told
+    to end is not ready either: other requests are answered until then.
     """
     try:
         look()

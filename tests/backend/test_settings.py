@@ -1,5 +1,6 @@
 """Settings: what they refuse, and what they promise about work in the background."""
 
+import re
 import runpy
 
 import pytest
@@ -36,7 +37,9 @@ def read(monkeypatch, **environment):
 
 
 @pytest.mark.parametrize(
-    ("whole", "needed"), [(S3, [*S3]), (CHECK, ["LINLI_WECHAT_PUSH_TOKEN"])], ids=["s3", "check"]
+    ("whole", "needed"),
+    [(S3, [*S3]), (CHECK, ["LINLI_WECHAT_PUSH_TOKEN"]), (MAIL, [*MAIL]), (SMS, [*SMS])],
+    ids=["s3", "check", "mail", "sms"],
 )
 def test_what_is_configured_by_half_is_refused(monkeypatch, whole, needed):
     for missing in needed:
@@ -76,45 +79,13 @@ def test_templates_that_are_no_json_object_are_refused(monkeypatch, text):
         read(monkeypatch, LINLI_WECHAT_TEMPLATES=text)
 
 
-def test_no_templates_are_none(monkeypatch):
-    assert read(monkeypatch, LINLI_WECHAT_TEMPLATES="")["WECHAT_TEMPLATES"] == {}
+def test_what_is_empty_is_not_set(monkeypatch):
+    text = (settings.BASE_DIR / "docker-compose.yml").read_text()
+    empty = dict.fromkeys(re.findall(r"\$\{(LINLI_\w+):-\}", text), "")
 
+    unset, found = read(monkeypatch), read(monkeypatch, **empty)
 
-def test_sweeps_that_nobody_ran_do_not_pile_up():
-    sweeps = {
-        name: part
-        for name, part in settings.CELERY_BEAT_SCHEDULE.items()
-        if ".sweep_" in part["task"]
-    }
-
-    often = {name for name, part in sweeps.items() if isinstance(part["schedule"], float)}
-    assert often == {
-        "backend.outbox.tasks.sweep_outbox",
-        "merchants.redemption.tasks.sweep_expired_vouchers",
-        "merchants.redemption.tasks.sweep_expiring_vouchers",
-        "volunteers.attendance.tasks.sweep_ended_shifts",
-        "volunteers.attendance.tasks.sweep_signals",
-        "volunteers.attendance.tasks.sweep_published_hours",
-        "volunteers.reports.tasks.sweep_overdue_reports",
-        "volunteers.reports.tasks.sweep_rewards",
-        "points.seals.tasks.sweep_unsealed",
-        "points.funds.tasks.sweep_waiting_claims",
-        "merchants.giving.tasks.sweep_lapsed_wishes",
-    }
-    assert {sweeps[name]["options"]["expires"] for name in often} == {60}
-
-
-@pytest.mark.parametrize("name", settings.CELERY_BEAT_SCHEDULE)
-def test_what_finds_the_database_restarting_is_tried_again(name, django_db_blocker, monkeypatch):
-    app.loader.import_default_modules()
-    task, tried_again = app.tasks[name], []
-    monkeypatch.setattr(task, "retry", lambda **how: tried_again.append(how) or Retry())
-    monkeypatch.setitem(connection.settings_dict, "HOST", "/nowhere")
-
-    with django_db_blocker.unblock():
-        connection.close()
-        with pytest.raises(Retry):
-            task()
-
-    (how,) = tried_again
-    assert isinstance(how["exc"], OperationalError)
+    assert {"LINLI_WECHAT_TEMPLATES", "LINLI_EMAIL_URL", "LINLI_S3_BUCKET"} < empty.keys()
+    for name, value in unset.items():
+        if name.isupper() and isinstance(value, str | int | float | list | dict):
+            assert found[name] == value, name
