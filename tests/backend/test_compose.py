@@ -20,6 +20,7 @@ import psycopg
 import pytest
 
 from backend import embedded
+from backend.queues import Queue
 from tests.standins import compose
 from tests.standins.compose import COMPOSE, free_port
 
@@ -100,6 +101,17 @@ def test_no_secret_has_a_value_of_its_own():
     ]
 
 
+def test_every_queue_has_a_worker_and_bulk_one_of_its_own():
+    queues = [
+        word.removeprefix("--queues=").split(",")
+        for name in OURS
+        for word in SERVICES[name]["command"]
+        if word.startswith("--queues=")
+    ]
+
+    assert queues == [[Queue.URGENT, Queue.DEFAULT], [Queue.BULK]]
+
+
 def test_only_the_profile_brings_in_what_is_for_many():
     profiles = {name: one["profiles"] for name, one in SERVICES.items() if "profiles" in one}
     assert profiles == {"pgbouncer": ["scaled"], "proxy": ["scaled"]}
@@ -161,7 +173,7 @@ def told(url):
 
 
 # A look at the health of what has not begun yet takes as long as a start.
-BEGUN = {"web": "Listening at", "worker": " ready.", "beat": "beat: Starting"}
+BEGUN = {"web": "Listening at", "worker": " ready.", "bulk": " ready.", "beat": "beat: Starting"}
 METRICS_TOKEN = "seven"
 ONE_OF_EACH = {"LINLI_WEB_WORKERS": "1", "LINLI_WORKER_CONCURRENCY": "1"}
 
@@ -219,6 +231,10 @@ def test_each_command_line_does_its_work_and_each_health_check_sees_it(tmp_path,
             eventually(
                 lambda: re.search(r"Task \S+ succeeded in", started["worker"].log.read_text())
             )
+            with psycopg.connect(servers.database_url) as database:
+                database.autocommit = True
+                swept = "SELECT FROM clockwork_run WHERE work = 'sweep_outbox' AND did ? 'queued'"
+                eventually(lambda: database.execute(swept).fetchone() is not None)
             web = f"http://127.0.0.1:{ours['PORT']}"
             assert 'route="readyz",status="200"' in told(f"{web}/metrics")
             worker = f"http://127.0.0.1:{ours['LINLI_METRICS_PORT']}"
@@ -235,7 +251,8 @@ def test_each_command_line_does_its_work_and_each_health_check_sees_it(tmp_path,
                 assert not [line for line in written if "[config]" in line]  # nor a banner
                 assert {"time", "level", "logger", "message"} <= lines[-1].keys(), name
                 assert (
-                    any({"request_id", "task_id"} & one.keys() for one in lines) or name == "beat"
+                    any({"request_id", "task_id"} & one.keys() for one in lines)
+                    or name in ("beat", "bulk")  # which do nothing yet
                 )
         finally:
             embedded.stop(*started.values())

@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -196,7 +197,9 @@ class Compose:
     def up(self, *names):
         """Start what does not run yet, after what it waits for. Returns once all is healthy."""
         is_migrated, started = any(self.process(name) for name in self.services), []
-        for name in self.in_order(names or self.services):
+        wanted = self.in_order(names or self.services)
+        self.end_all([name for name in wanted if self.is_outdated(name)])
+        for name in wanted:
             for other, how in self.waits_for(name).items():
                 if how["condition"] == "service_healthy":
                     self.wait_until_healthy(other)
@@ -204,8 +207,8 @@ class Compose:
                 assert self.run(name, self.words(self.services[name]["command"])) == 0
             elif name != "migrate" and self.bring_up(name):
                 started.append(name)
-        for name in started:
-            self.wait_until_healthy(name)
+        with ThreadPoolExecutor() as lookers:
+            list(lookers.map(self.wait_until_healthy, started))
 
     def waits_for(self, name):
         waits = self.services[name].get("depends_on", {})
@@ -218,16 +221,24 @@ class Compose:
         return [*ordered]
 
     def bring_up(self, name):
-        """Start a service where it does not run, or not as ``.env`` has it now."""
-        begun = False
-        for number in self.replicas(name) if name not in GIVEN else ():
-            process = self.process(name, number)
-            noted = json.loads(self.noted(name, number).read_text()) if process else {}
-            if noted.get("environment") != self.environment(name, number):
-                self.end(name, [process] if process else [])
-                self.start(name, number)
-                begun = True
-        return begun
+        """Start a service where it does not run. Returns whether there was such a place."""
+        places = [
+            number
+            for number in (self.replicas(name) if name not in GIVEN else ())
+            if not self.process(name, number)
+        ]
+        for number in places:
+            self.start(name, number)
+        return bool(places)
+
+    def is_outdated(self, name):
+        """Tell whether a service runs, and not as ``.env`` has it now."""
+        return name not in GIVEN and any(
+            self.process(name, number)
+            and json.loads(self.noted(name, number).read_text())["environment"]
+            != self.environment(name, number)
+            for number in self.replicas(name)
+        )
 
     def start(self, name, number=1):
         environment, account = self.environment(name, number), []
@@ -269,19 +280,27 @@ class Compose:
 
     def stop(self, *names):
         """Tell services to end, as their file says how, those that stand on others first."""
-        for name in names or [*self.services][::-1]:
-            if name not in GIVEN:
-                processes = [self.process(name, number) for number in self.replicas(name)]
-                self.end(name, [one for one in processes if one])
+        self.end_all([name for name in names or self.services if name not in GIVEN])
 
-    def end(self, name, processes):
-        for process in processes:
-            how = self.services[name].get("stop_signal", "SIGTERM")
-            process.send_signal(signal.Signals[how])
-        _, left = psutil.wait_procs(processes, timeout=PATIENCE)
-        for process in left:
-            process.kill()
-        assert not left, name
+    def end_all(self, names):
+        """End services, each as soon as all those have ended that wait for it."""
+        while names:
+            needed = {other for name in names for other in self.waits_for(name)}
+            wave = [name for name in names if name not in needed]
+            processes = [
+                (name, process)
+                for name in wave
+                for number in self.replicas(name)
+                if (process := self.process(name, number))
+            ]
+            for name, process in processes:
+                how = self.services[name].get("stop_signal", "SIGTERM")
+                process.send_signal(signal.Signals[how])
+            _, left = psutil.wait_procs([process for _, process in processes], timeout=PATIENCE)
+            for process in left:
+                process.kill()
+            assert not left, wave
+            names = [name for name in names if name in needed]
 
 
 def main(arguments):
