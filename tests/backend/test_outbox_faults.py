@@ -1,7 +1,4 @@
-"""What is owed while workers are killed, Redis forgets and stops, and PostgreSQL dies: all is done.
-
-``LINLI_FAULT_OWED`` is how many things of three kinds are owed, 300 without it.
-"""
+"""What is owed is done while workers are killed, Redis forgets and stops, and PostgreSQL dies."""
 
 import multiprocessing
 import os
@@ -34,12 +31,13 @@ from backend.outbox.tasks import sweep_outbox
 from backend.webhooks import services as webhooks
 from backend.webhooks.models import Delivery
 from tests.backend.test_outbox import KINDS, OWED, is_due_again, now_of, write
+from tests.long import times
 from tests.machine import PATIENCE, Machine
 from tests.standins.webhook_receiver import Receiver
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
-OWED_IN_ALL = int(os.environ.get("LINLI_FAULT_OWED", "300"))
+OWED_IN_ALL = times(300)
 DOCUMENTS = OWED_IN_ALL // 10
 NOTICES = OWED_IN_ALL * 6 // 10
 WEBHOOKS = OWED_IN_ALL - NOTICES - DOCUMENTS
