@@ -1,4 +1,4 @@
-"""Whether this web is about to end: its processes share one byte, which says so to all of them.
+"""Draining: the processes of a web share one byte, which tells all that it is about to end.
 
 A balancer needs a moment to hear that a web is not to be asked any more. Meanwhile it goes on
 answering, and says at /readyz that it is no longer ready.

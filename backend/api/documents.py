@@ -35,7 +35,7 @@ class _Made:
 
 
 class Document:
-    """What ``make`` returns, made once for each language; whoever asks meanwhile waits for it."""
+    """Answer of ``make``, made once for each language; whoever asks meanwhile waits for it."""
 
     def __init__(self, make: Callable[[], HttpResponse]) -> None:
         self._make = make

@@ -31,6 +31,7 @@ TAKE_NO_KEY = {
 # Nothing is looked up: run again they change nothing.
 RUN_AGAIN = {
     "communities_people_search_create": "reads",
+    "communities_notice_texts_preview_create": "reads",
     "communities_rules_tryout_create": "reads",
     "merchants_offline_scans_create": "each scan has its nonce",
     "communities_hours_to_verify_create": "what was decided on is told as decided",

@@ -84,7 +84,7 @@ class Shop(Machine):
 
     def start_task_worker(self):
         options = ["--concurrency=1", "--beat", f"--schedule={self.home / 'schedule'}"]
-        self.task_worker = start_celery("worker", options, self.home, os.environ)
+        self.task_worker = start_celery("worker", "worker", options, self.home, os.environ)
 
     def kill_web_worker(self, draw):
         (web,) = (

@@ -1,4 +1,4 @@
-"""What a volunteer did in a month, told when it is over. It ranks nobody."""
+"""Notices to volunteers of what they did in a month, when it is over. Nobody is ranked."""
 
 from collections import Counter
 from datetime import date, timedelta
