@@ -210,6 +210,7 @@ def test_each_command_line_does_its_work_and_each_health_check_sees_it(tmp_path,
             "LINLI_METRICS_TOKEN": METRICS_TOKEN,
         }
         environments = {name: environment_of(SERVICES[name], **ours) for name in OURS}
+        environments["bulk"]["LINLI_METRICS_PORT"] = free_port()  # another machine's, there
 
         subprocess.run(command("migrate"), cwd=BASE_DIR, env=environments["migrate"], check=True)
         with psycopg.connect(servers.database_url) as database:
