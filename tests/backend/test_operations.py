@@ -287,11 +287,11 @@ def test_two_webs_share_three_connections_and_one_that_ends_costs_nobody_an_answ
 ):
     home, ports = linli.compose.home, linli.compose.decided["ports"]
     pooler = (home / "pgbouncer.ini").read_text()
-    (linlis,) = re.findall(r"^linli = .*\n", pooler, re.M)
+    ((linlis, where),) = re.findall(r"^(linli = (.*) dbname=linli\n)", pooler, re.M)
     few = pooler.replace("default_pool_size = 40", "default_pool_size = 3")
     assert few != pooler
     (home / "pgbouncer.ini").write_text(
-        few.replace(linlis, linlis + linlis.replace("linli", "fresh"))
+        few.replace(linlis, f"{linlis}fresh = {where} dbname=fresh\n")
     )
 
     def send(path, token="", body=None, key=""):
