@@ -33,9 +33,7 @@ def oldest() -> dict[str, datetime]:
     """Return since when the oldest of each kind is owed, of kinds of which something is due."""
     now, found = clocks.now(), {}
     for name, kind in registered.items():
-        owed = kind.model._default_manager.filter(next_at__isnull=False)
-        due = owed.filter(**{f"{kind.since}__lte": now})
-        if at := due.aggregate(at=Min(kind.since))["at"]:
+        if at := _due(kind, now).aggregate(at=Min(kind.since))["at"]:
             found[name] = at
     return found
 
@@ -45,9 +43,13 @@ def given_up(kind: Kind, **where: Any) -> QuerySet[Any]:
     return kind.model._default_manager.filter(given_up_at__isnull=False, **where)
 
 
+def _due(kind: Kind, now: datetime, **where: Any) -> QuerySet[Any]:
+    """Return the rows that are owed since ``now`` or before, whenever they are tried next."""
+    since = {f"{kind.since}__lte": now}
+    return kind.model._default_manager.filter(next_at__isnull=False, **since, **where)
+
+
 def _figures(name: str, kind: Kind, now: datetime, where: dict[str, Any]) -> Figures:
-    owed = kind.model._default_manager.filter(next_at__isnull=False, **where)
-    found = owed.filter(**{f"{kind.since}__lte": now}).aggregate(
-        owed=Count("pk"), oldest_at=Min(kind.since)
-    )
+    due = _due(kind, now, **where)
+    found = due.aggregate(owed=Count("pk"), oldest_at=Min(kind.since))
     return Figures(name, found["owed"], found["oldest_at"], given_up(kind, **where).count())
