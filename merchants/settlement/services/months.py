@@ -1,12 +1,13 @@
 """Notices to owners of what a month brought their merchant."""
 
-from datetime import date, datetime, time
+from datetime import date
 from typing import Any
 
 from django.db import transaction
 from django.db.models import Count, QuerySet, Sum
 
 from backend.communities.models import Community
+from backend.days import first_moment
 from merchants.partners.models.partnerships import Partnership
 from merchants.partners.services import telling
 from merchants.redemption.models import Redemption, Refund
@@ -25,9 +26,7 @@ def tell(*, community: Community, first_day: date, next_month: date) -> int:
     Days are the community's own. Refunds of the month are taken off, whenever they were redeemed.
     Idempotent. Returns the number of merchants.
     """
-    begin, end = (
-        datetime.combine(day, time(tzinfo=community.clock)) for day in (first_day, next_month)
-    )
+    begin, end = first_moment(first_day), first_moment(next_month)
     redeemed = _by_partner(
         Redemption.objects.filter(
             community=community,
