@@ -90,7 +90,7 @@ def receiver():
 
 @pytest.fixture
 def tokens(wang, logged_in, settings):
-    """Who is logged in, and by what."""
+    """Wang's access token, good for the whole test."""
     settings.HEADLESS_JWT_ACCESS_TOKEN_EXPIRES_IN = 3_600
     return {"wang": logged_in(wang).defaults["HTTP_AUTHORIZATION"].removeprefix("Bearer ")}
 
