@@ -10,7 +10,6 @@ class NoticesConfig(AppConfig):
     name = "backend.notices"
 
     def ready(self) -> None:
-
         from backend.notices import channels, delivery, mailboxes, security
         from backend.notices.channels import email, sms
         from backend.notices.channels.wechat import quotas, sending, templates
@@ -52,8 +51,8 @@ class NoticesConfig(AppConfig):
         register("email_code", code)
         channels.register(Channel.EMAIL, email.sender)
         channels.register(Channel.SMS, sms.sender)
+        channels.register(Channel.WECHAT, sending.sender)
         checks.register(sms.check_templates)
-        channels.register(Channel.WECHAT, sending.SENDER)
         checks.register(templates.check_templates)
         for event in quotas.HEARD:
             push.hear(event, quotas.hear)

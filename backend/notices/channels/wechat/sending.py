@@ -88,4 +88,4 @@ def send(message: Message) -> Outcome:
     return outcome
 
 
-SENDER = Sender(is_ready=is_ready, reaches=reaches, send=send)
+sender = Sender(is_ready=is_ready, reaches=reaches, send=send)
