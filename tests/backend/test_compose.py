@@ -22,7 +22,7 @@ import pytest
 from backend import embedded
 from backend.queues import Queue
 from tests.standins import compose
-from tests.standins.compose import COMPOSE, free_port
+from tests.standins.compose import BEGUN, COMPOSE, free_port
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 SERVICES = COMPOSE["services"]
@@ -172,8 +172,6 @@ def told(url):
         return error.read().decode()
 
 
-# A look at the health of what has not begun yet takes as long as a start.
-BEGUN = {"web": "Listening at", "worker": " ready.", "bulk": " ready.", "beat": "beat: Starting"}
 METRICS_TOKEN = "seven"
 ONE_OF_EACH = {"LINLI_WEB_WORKERS": "1", "LINLI_WORKER_CONCURRENCY": "1"}
 
