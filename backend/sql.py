@@ -22,6 +22,7 @@ def sql(name: str) -> str:
     return _files()[name].read_text()
 
 
+@cache
 def functions_in(folder: str) -> dict[str, str]:
     """Return the statement that creates each function below ``folder``, by the function's name.
 

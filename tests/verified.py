@@ -9,24 +9,27 @@ from backend.registries.checks import Finding, Kind, Scope, registered
 RECORDS = (Kind.LEDGER, Kind.AWARDS, Kind.SETTLEMENTS)
 
 
-def found_in(community, *kinds: Kind, against=(), **scope) -> list[Finding]:
-    """Return all that the checks of the kinds find in the community now.
+OF_APPS = ("rederived", "sources", "events", "losses")  # read records of the apps
+
+
+def found_in(community, *kinds: Kind, against=(), without=(), **scope) -> list[Finding]:
+    """Return all that the checks of the kinds find in the community now, but those ``without``.
 
     Without a kind those of all records: guards are of no community, and take long to compare.
     """
     return [
         finding
         for check in registered()
-        if check.kind in (kinds or RECORDS) and (against or not check.is_against_heads)
+        if check.kind in (kinds or RECORDS)
+        and check.name not in without
+        and (against or not check.is_against_heads)
         for finding in check.findings(Scope(community, against=against, **scope))
     ]
 
 
 def found_in_books(community, *others: Kind, **more) -> list[Finding]:
     """Return what is found of the ledger and its awards, without any app's records."""
-    found = found_in(community, Kind.LEDGER, Kind.AWARDS, *others, **more)
-    of_records = ("rederived", "sources", "events", "losses")
-    return [finding for finding in found if finding.check not in of_records]
+    return found_in(community, Kind.LEDGER, Kind.AWARDS, *others, without=OF_APPS, **more)
 
 
 @contextmanager

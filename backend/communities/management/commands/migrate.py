@@ -44,6 +44,6 @@ class Command(migrate.Command):
 
     def handle(self, *args: Any, **options: Any) -> Any:
         ProjectState.add_model = _add_model  # type: ignore[method-assign, assignment]
-        ProjectState._append_option = _append_option  # type: ignore[method-assign, assignment]
-        AddTrigger.state_forwards = _add_trigger  # type: ignore[method-assign]
+        ProjectState._append_option = _append_option  # type: ignore[attr-defined]
+        AddTrigger.state_forwards = _add_trigger  # type: ignore[method-assign, assignment]
         return super().handle(*args, **options)
