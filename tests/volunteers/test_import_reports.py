@@ -5,6 +5,7 @@ import json
 import multiprocessing
 import os
 import random
+import shutil
 import time
 from pathlib import Path
 
@@ -37,14 +38,23 @@ def test_our_copy_of_the_year_is_the_shared_one():
         assert (WUZHUER / path.name).read_bytes() == path.read_bytes()
 
 
-def replayed(**options) -> str:
+def replayed(folder: Path = WUZHUER, **options) -> str:
     out = io.StringIO()
-    call_command("replay", str(WUZHUER), stdout=out, stderr=io.StringIO(), **options)
+    call_command("replay", str(folder), stdout=out, stderr=io.StringIO(), **options)
     return out.getvalue()
 
 
-def counts():
-    return [model.objects.count() for model in (Report, Award, Claim, HandPayment, Transfer)]
+def beginning_of_the_year(folder: Path, reports: int) -> Path:
+    """Write the scenario of the first reports alone, which expects nothing."""
+    shutil.copytree(WUZHUER, folder, ignore=shutil.ignore_patterns("expected.json"))
+    lines = (folder / "reports.csv").read_text("utf-8").splitlines(keepends=True)
+    (folder / "reports.csv").write_text("".join(lines[: 1 + reports]), "utf-8")
+    return folder
+
+
+def counts(community):
+    models = (Report, Award, Claim, HandPayment, Transfer)
+    return [model.objects.filter(community=community).count() for model in models]
 
 
 @pytest.mark.slow
@@ -57,7 +67,7 @@ def test_the_year_of_wuzhuer_comes_out_to_the_fen_and_nothing_doubles(db, tmp_pa
     there = Community.objects.get(code="wuzhuer")
     assert Report.objects.filter(status="duplicate", duplicate_of__status="closed").count() == 2
     assert found_in(there) == []
-    before = counts()
+    before = counts(there)
 
     staff = "wuzhuer.staff"
     for _again in range(2):
@@ -71,11 +81,23 @@ def test_the_year_of_wuzhuer_comes_out_to_the_fen_and_nothing_doubles(db, tmp_pa
         )
         assert "125" in out.getvalue()
 
-    assert counts() == before
+    assert counts(there) == before
     (fund,) = funds.with_figures(funds.funds_in(there))
     assert (fund.spent, fund.left) == (EXPECTED["paid_fen"], EXPECTED["fund_left_fen"])
-    replayed(community="wuzhuer-again")
-    assert counts() == [2 * count for count in before]
+
+    # The beginning in another community: the same becomes of the same reports, and none is shared.
+    replayed(beginning_of_the_year(tmp_path / "beginning", reports=20), community="wuzhuer-again")
+    again = Community.objects.get(code="wuzhuer-again")
+    became = dict(Report.objects.filter(community=again).values_list("code", "status"))
+    assert len(became) == 20
+    assert (
+        became.items()
+        <= dict(Report.objects.filter(community=there).values_list("code", "status")).items()
+    )
+    paid = Claim.objects.filter(community=again, status=Claim.Status.COMMITTED).count()
+    assert paid == sum(status == "closed" for status in became.values()) > 0
+    assert found_in(again) == []
+    assert counts(there) == before
 
 
 # --- the list ---------------------------------------------------------------------------------
