@@ -85,7 +85,8 @@ def pytest_xdist_make_scheduler(config, log):
 def pytest_collection_modifyitems(config, items):
     """Long ones first, that no worker is left with one while the others have nothing to do.
 
-    Races are slow too: what they write has to be taken away again.
+    Races are slow too: what they write has to be taken away again. All workers have one order,
+    in whichever they read the files.
     """
     for item in items:
         marker = item.get_closest_marker("django_db")
@@ -100,6 +101,24 @@ def pytest_collection_modifyitems(config, items):
         items[:] = [item for item in items if id(item) in kept]
 
 
+class FromTheEnd(pytest.Dir):
+    """A directory read from its end."""
+
+    def collect(self):
+        return reversed([*super().collect()])
+
+
+def pytest_collect_directory(path, parent):
+    """Have every other worker read from the end.
+
+    Python keeps what assertions were rewritten to, so on a fresh clone they meet half-way and each
+    rewrites half.
+    """
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+    is_package = (path / "__init__.py").exists()
+    return FromTheEnd.from_parent(parent, path=path) if int(worker) % 2 and not is_package else None
+
+
 def pytest_collection_finish():
     """Keep the garbage collector from going over modules and tests, which stay, and let it come
     seldom: what a test makes is gone with the test."""
@@ -111,8 +130,8 @@ def pytest_collection_finish():
 def how_soon(item, seconds):
     """Journeys, in their order, for their system takes long to start; then what takes long."""
     if item.nodeid.startswith("tests/journeys/"):
-        return (0,)
-    return (1, -seconds, item.get_closest_marker("slow") is None)
+        return (0, item.path)
+    return (1, -seconds, item.get_closest_marker("slow") is None, item.path)
 
 
 def one_of_each(items, seconds):
