@@ -181,6 +181,7 @@ def linli(
             tmp_path,
             servers,
             env,
+            left_out=["bulk"],  # a second worker like the first, with nothing to do here
             LINLI_SWEEP_SECONDS="1",
             LINLI_WEBHOOK_ALLOWED=receiver.name,
         )

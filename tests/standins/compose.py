@@ -68,8 +68,11 @@ class Compose:
         self.env = dict(line.split("=", 1) for line in lines if line and line[0] != "#")
 
     @classmethod
-    def install(cls, home, servers, env, **environment):
-        """Lay out ``home``, with ``servers`` of this machine; all get ``environment`` as well."""
+    def install(cls, home, servers, env, *, left_out=(), **environment):
+        """Lay out ``home``, with ``servers`` of this machine; all get ``environment`` as well.
+
+        There are all services but those ``left_out``.
+        """
         database = servers.database_url.partition("host=")[2].replace("%2F", "/")
         ports = {name: free_port() for name in ("pgbouncer", "proxy", "web-1", "web-2")}
         decided = {
@@ -77,6 +80,7 @@ class Compose:
             "redis": servers.redis_url,
             "ports": ports,
             "environment": environment,
+            "left_out": left_out,
         }
         (home / "compose.json").write_text(json.dumps(decided))
         (home / ".env").write_text("".join(f"{name}={value}\n" for name, value in env.items()))
@@ -114,12 +118,13 @@ class Compose:
 
     @property
     def services(self):
-        """The services that are wanted, those of a profile only if it is."""
+        """The services that are wanted and not left out, those of a profile only if it is."""
         profiles = set(self.env.get("COMPOSE_PROFILES", "").split(","))
         return {
             name: service
             for name, service in COMPOSE["services"].items()
-            if not service.get("profiles") or profiles & {*service["profiles"]}
+            if name not in self.decided["left_out"]
+            and (not service.get("profiles") or profiles & {*service["profiles"]})
         }
 
     def environment(self, name, number=1):
