@@ -36,7 +36,7 @@ TAKEN, TOO_LARGE, COME_AGAIN = 201, 400, 503
 def run() -> Outcome:
     """Return ``photo_memory``: the peak resident while they are sent ÷ after a single one."""
     count, rounds = asked("PHOTOS", 50), asked("ROUNDS", 2)
-    photos = _photos()
+    photos = _photos(count)
     with own_database(), live_server() as url:
         community = places.found(code="bench", name="bench")
         user = logins.open_login(username=USERNAME, name="bench", password=PASSWORD)
@@ -71,20 +71,22 @@ def run() -> Outcome:
     return Outcome({"photo_memory": peak[0] / after_one}, at_most={"photo_memory": 1.5})
 
 
-def _photos() -> list[bytes]:
-    """Return a photo to be refused, and the largest that are not."""
-    return [
-        _encoded("PNG", (10_000, 5_000), "RGB"),
-        _encoded("JPEG", (12_000, 9_000), "RGB"),
-        _encoded("PNG", (3_600, 2_500), "RGBA"),
-        _encoded("JPEG", (3_600, 2_500), "RGB", progressive=True),
-        _encoded("WEBP", (2_000, 2_000), "RGBA"),
+def _photos(count: int) -> list[bytes]:
+    """Return at most ``count`` photos: one to be refused, and the largest that are not."""
+    kinds = [
+        ("PNG", (10_000, 5_000), "RGB", False),
+        ("JPEG", (12_000, 9_000), "RGB", False),
+        ("PNG", (3_600, 2_500), "RGBA", False),
+        ("JPEG", (3_600, 2_500), "RGB", True),
+        ("WEBP", (2_000, 2_000), "RGBA", False),
     ]
+    return [_encoded(*kind) for kind in kinds[:count]]
 
 
-def _encoded(kind: str, size: tuple[int, int], mode: str, **options: bool) -> bytes:
+def _encoded(kind: str, size: tuple[int, int], mode: str, is_progressive: bool) -> bytes:
     written = io.BytesIO()
-    Image.new(mode, size, "red" if mode == "RGB" else 90).save(written, kind, **options)
+    photo = Image.new(mode, size, "red" if mode == "RGB" else 90)
+    photo.save(written, kind, **({"progressive": True} if is_progressive else {}))
     return written.getvalue()
 
 

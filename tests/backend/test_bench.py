@@ -31,7 +31,7 @@ def bench(*names):
             "BENCH_SETTLED": "10,40",
             "BENCH_VERIFIED": "40,80",
             "BENCH_REQUESTS": "8",
-            "BENCH_PHOTOS": "4",
+            "BENCH_PHOTOS": "2",
             "BENCH_ROWS": "10,40",
             "BENCH_TRANSFERS": "5",
             "BENCH_LEDGER_ROWS": "10,40",
