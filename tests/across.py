@@ -15,6 +15,7 @@ ERASURE = "An erasure or export of a person goes wherever they left a trace."
 ACROSS = {
     "backend/api/views.py:below.<locals>.find": BY_ID,
     "backend/api/idempotency.py:Operation.again": BY_ID,  # what the first answer was about
+    "backend/api/tasks.py:forget_old_idempotency_keys": SWEEP,
     "backend/notices/selectors.py:notice_of": BY_ID,
     "backend/notices/selectors.py:count_unread": MINE,
     "backend/notices/services.py:mark_all_read": MINE,

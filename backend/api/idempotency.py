@@ -5,6 +5,13 @@ A client that lost the connection before the answer arrived sends the request ag
 answer only its status and the ids of its rows are kept, in the transaction of the request's effect:
 having been shown something once is no right to see it again, so the rows are looked up and rendered
 anew for whoever may see them today.
+
+An answer is kept with the rows of the community that the request is about, so that both are
+committed on one machine. That community is what the address names: a place, or a row of one. Where
+only the act finds it, as at a counter, ``within`` lists all that it can be. Either is asked before
+the act, and no repeat is told another: a row's community never changes, and nothing ever leaves a
+list. An address that finds nothing, or no more, is refused without an act, and that answer is kept
+among those of no community. A repeat looks there too, so it finds the first answer wherever it is.
 """
 
 import hashlib
@@ -12,7 +19,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -28,7 +35,6 @@ from rest_framework.utils.encoders import JSONEncoder
 from rest_framework.views import APIView
 
 from backend.accounts import vault
-from backend.accounts.models import User
 from backend.api.callers import signed_in
 from backend.api.errors import (
     IdempotencyKeyInUse,
@@ -37,10 +43,10 @@ from backend.api.errors import (
     IdempotencyKeyReused,
     PreconditionFailed,
 )
-from backend.api.exceptions import kept, refused_before
-from backend.api.models import IdempotencyKey
+from backend.api.exceptions import kept, problem_of, refused_before
 from backend.api.renderers import JSONRenderer, etag_of
 from backend.errors import Refusal
+from backend.ids import new_id
 
 HEADER = "Idempotency-Key"
 IF_MATCH = "If-Match"
@@ -52,6 +58,33 @@ MAX_KEY_CHARACTERS = 200
 Finds = Callable[..., QuerySet[Any] | Model]
 # Renders it: a serializer, or a function of the request and what was found.
 Tells = type[BaseSerializer[Any]] | Callable[[Request, Any], Any]
+# Tells of which communities a request may turn out to be: a function of the database that returns
+# an array of their ids, to which none is lost, and its argument.
+Within = Callable[..., tuple[str, UUID]]
+
+
+class Asked(NamedTuple):
+    """A request with a key."""
+
+    user_id: UUID
+    key: str
+    method: str | None
+    path: str
+    digest: str
+
+
+ASKED = ("method", "path", "digest")  # what a repeat has in common with the first request
+
+
+class First(NamedTuple):
+    """The first answer to a key, and what was asked."""
+
+    method: str
+    path: str
+    digest: str
+    status: int
+    about: list[UUID]
+    refusal_encrypted: str
 
 
 @dataclass(frozen=True)
@@ -63,15 +96,39 @@ class Waiting:
     tells: Tells
 
 
+class Answer(NamedTuple):
+    response: Response
+    done: Any  # the row or rows that it tells of, as the act returned them
+
+
+@dataclass(frozen=True)
+class Named:
+    """What an address named before the act."""
+
+    row: Any = None
+    error: Exception | None = None
+
+    def get(self) -> Any:
+        """Return it. Raises the error that there was instead."""
+        if self.error is not None:
+            raise self.error
+        return self.row
+
+
 @dataclass(frozen=True)
 class Operation:
     """The answering of a writing operation; ``backend.api.views.writes`` makes it.
 
-    ``finds`` finds the rows of a kept answer, which ``tells`` renders; ``address`` lets in whoever
-    is told a kept refusal. With ``edits``, ``finds`` finds the one thing that is changed.
+    ``at`` finds what the address names, and ``within`` tells the communities that it leaves open.
+    ``finds`` finds the rows of a kept answer, by ``shows`` if that is given, and ``tells`` renders
+    them; ``address`` lets in whoever is told a kept refusal. With ``edits``, ``finds`` finds the
+    one thing that is changed.
     """
 
     tells: Tells
+    at: Finds | None
+    within: Within | None
+    shows: Finds | None
     finds: Finds
     address: Finds
     many: bool
@@ -80,6 +137,25 @@ class Operation:
     keeps: bool
     explains: Callable[[Refusal], Exception] | None
     waiting: Waiting | None
+
+    def look_up(self, request: Request, **named: Any) -> Named:
+        """Find what the address names, or the error that is the answer.
+
+        Beside the error stands what ``shows`` finds there still, as after an act that ended what
+        the address named.
+        """
+        address = _named_by(self.at, request, **named)
+        if address.error is None:
+            return address
+        return Named(_named_by(self.shows, request, **named).row, address.error)
+
+    def communities(self, request: Request, address: Named, **named: Any) -> tuple[str, Any]:
+        """Return SQL that lists the communities that the request can be about, and its value."""
+        theirs = _communities_of(address.row)
+        if theirs or self.within is None:
+            return "%s::uuid[]", theirs
+        function, about = self.within(request, **named)
+        return f"{function}(%s)", about
 
     def require_match(self, request: Request, **named: Any) -> None:
         """Lock the one thing that the address names, and compare its version with ``If-Match``.
@@ -101,7 +177,7 @@ class Operation:
         found = self.finds(request, **named)
         return found.first() if isinstance(found, QuerySet) else found
 
-    def again(self, request: Request, first: IdempotencyKey, **named: Any) -> Any:
+    def again(self, request: Request, first: First, **named: Any) -> Any:
         """Return the answer's data as of today. Raises Http404 if the caller may not see it now."""
         about, finds, tells = first.about, self.finds, self.tells
         if self.waiting and first.status == status.HTTP_202_ACCEPTED:
@@ -140,6 +216,15 @@ def tell(tells: Tells, request: Request, found: Any, *, many: bool = False) -> A
     return tells(found, many=many, context=context).data
 
 
+def _named_by(finds: Finds | None, request: Request, **named: Any) -> Named:
+    try:
+        return Named(finds(request, **named) if finds else None)
+    except Exception as exc:
+        if problem_of(exc) is None:
+            raise
+        return Named(error=exc)
+
+
 def _only(row: Model) -> QuerySet[Any]:
     community = {name: getattr(row, name) for name in ["community_id"] if hasattr(row, name)}
     return type(row)._base_manager.filter(pk=row.pk, **community)
@@ -147,26 +232,30 @@ def _only(row: Model) -> QuerySet[Any]:
 
 def answered_once(
     operation: Operation,
-    answer: Callable[..., Response],
+    answer: Callable[[APIView, Request, Any], Answer],
     view: APIView,
     request: Request,
     **named: Any,
 ) -> Response:
-    """Answer each key of a user once, by ``answer(view, request, **named)``.
+    """Answer each key of a user once, by ``answer(view, request, found)``.
 
     The same key with the same method, address and body does nothing more. Its answer has the first
     one's status and ``Idempotency-Replayed: true``, and shows what the caller may see today. A
     refusal is an answer too and is repeated. 401, 412, 429 and 5xx are not kept and whatever was
     done is rolled back, so the request can be sent again. Raises IdempotencyKeyMissing if the
     operation needs a key, IdempotencyKeyInvalid, IdempotencyKeyInUse (the first is still running),
-    IdempotencyKeyReused (the key belongs to another request), PreconditionFailed (another ``ETag``
-    than that of ``If-Match``).
+    IdempotencyKeyReused (the key belongs to another request about one of its communities, or about
+    none), PreconditionFailed (another ``ETag`` than that of ``If-Match``).
     """
+    is_guarded = operation.edits and IF_MATCH in request.headers
 
-    def act() -> Response:
+    def act(address: Named) -> Answer:
         try:
             operation.require_match(request, **named)
-            return answer(view, request, **named)
+            found = address.get()
+            if is_guarded and operation.at:  # as it is now that it is locked
+                found = operation.at(request, **named)
+            return answer(view, request, found)
         except Refusal as refusal:
             if operation.explains is None:
                 raise
@@ -175,16 +264,19 @@ def answered_once(
     user = signed_in(request)
     key = _key_of(request, is_required=operation.needs_key)
     if key is None or not operation.keeps:
-        is_guarded = operation.edits and IF_MATCH in request.headers
         with transaction.atomic() if is_guarded else nullcontext():
-            return act()
-    asked = {"method": request.method, "path": request.path, "digest": _digest(request)}
+            return act(operation.look_up(request, **named)).response
+    asked = Asked(user.pk, key, request.method, request.path, _digest(request))
     # Durable: the answer leaves only after it and what it says are committed.
     with transaction.atomic(durable=True):
-        first = _begin(user, key)
+        address = operation.look_up(request, **named)
+        listed = operation.communities(request, address, **named)
+        communities, first = _begin(asked, *listed)
         if first is None:
-            return _first(act, view, request, user, key, asked)
-        if any(getattr(first, name) != value for name, value in asked.items()):
+            if address.error is not None:
+                communities = []
+            return _first(lambda: act(address), view, request, asked, communities)
+        if any(getattr(first, name) != getattr(asked, name) for name in ASKED):
             raise IdempotencyKeyReused
         return _replay(first, operation, view, request, **named)
 
@@ -242,37 +334,40 @@ def _digest_of_body(request: Request) -> str:
     return digest.hexdigest()
 
 
-def _begin(user: User, key: str) -> IdempotencyKey | None:
-    """Lock (user, key) until the transaction ends. Returns the key's earlier answer, if any.
+def _begin(asked: Asked, listed: str, about: Any) -> tuple[list[UUID], First | None]:
+    """Lock the key of that user until the transaction ends, and look for its earlier answer.
 
-    Does not wait: a client that repeats itself must not pile up connections behind its first try.
-    Two different keys with one hash merely can not run at the same moment. Raises
+    Returns the communities that ``listed`` lists, and the answer, if any. Does not wait, as an
+    insertion of the key would: a client that repeats itself must not pile up connections behind its
+    first try. Lists the communities once the lock is held, so that what the first try was told is
+    among them. Two different keys with one hash merely can not run at the same moment. Raises
     IdempotencyKeyInUse.
     """
-    digest = hashlib.blake2b(f"idempotency:{user.pk}:{key}".encode(), digest_size=8).digest()
+    name = f"idempotency:{asked.user_id}:{asked.key}".encode()
+    lock = int.from_bytes(hashlib.blake2b(name, digest_size=8).digest(), "big", signed=True)
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT is_locked, first_id FROM api_begin_idempotent(%s, %s, %s)",
-            [int.from_bytes(digest, "big", signed=True), user.pk, key],
+            "SELECT * FROM api_first_answer("  # noqa: S608  # a function's name
+            f"CASE WHEN pg_try_advisory_xact_lock(%s) THEN {listed} END, %s, %s)",
+            [lock, about, asked.user_id, asked.key],
         )
-        is_locked, first_id = cursor.fetchone()
-    if not is_locked:
+        communities, *first = cursor.fetchone()
+    if communities is None:
         raise IdempotencyKeyInUse
-    return None if first_id is None else IdempotencyKey.objects.get(pk=first_id)
+    return communities, None if first[0] is None else First(*first)
 
 
 # --- the first answer -------------------------------------------------------------------------
 def _first(
-    act: Callable[[], Response],
+    act: Callable[[], Answer],
     view: APIView,
     request: Request,
-    user: User,
-    key: str,
-    asked: dict[str, str | None],
+    asked: Asked,
+    communities: list[UUID],
 ) -> Response:
-    refusal = None
+    refusal = done = None
     try:
-        response = act()
+        response, done = act()
         about = list(_ids_in(response.data))
     except Exception as exc:
         # A refusal becomes an answer here, inside the transaction, and does not undo it: a
@@ -284,11 +379,22 @@ def _first(
     if response.status_code in (401, 412, 429) or response.status_code >= 500:
         transaction.set_rollback(True)
     else:
-        _keep(user, key, asked, response.status_code, about, refusal)
+        # Of an act in none of them, as of a refusal, any is as good: a repeat looks in all.
+        there = [one for one in _communities_of(done) if one in communities] or communities
+        _keep(asked, there[0] if there else None, response.status_code, about, refusal)
     # Rendered before the commit: what can not be rendered is rolled back.
     finalized: Response = view.finalize_response(request, response, *view.args, **view.kwargs)
     finalized.render()
     return finalized
+
+
+def _communities_of(about: Any) -> list[UUID]:
+    """Return the community of a row, or that of a place, or those of several rows."""
+    if isinstance(about, list):
+        return [one for row in about for one in _communities_of(row)]
+    place = getattr(about, "whose", {})
+    one: UUID | None = place.get("community_id") or getattr(about, "community_id", None)
+    return [] if one is None else [one]
 
 
 def _ids_in(data: Any) -> Iterator[UUID]:
@@ -307,35 +413,29 @@ def _ids_in(data: Any) -> Iterator[UUID]:
 
 
 def _keep(
-    user: User,
-    key: str,
-    asked: dict[str, str | None],
+    asked: Asked,
+    community_id: UUID | None,
     status: int,
     about: list[UUID],
     refusal: dict[str, Any] | None,
 ) -> None:
     """Store the answer, in SQL because making a model of it takes longer than writing the row."""
+    told = vault.encrypt(json.dumps(refusal, cls=JSONEncoder)) if refusal else ""
+    columns = "user_id, key, method, path, digest, status, about, refusal_encrypted"
+    marks = "%s, %s, %s, %s, %s, %s, %s::uuid[], %s"
+    values = [*asked, status, about, told]
+    table = "api_ownidempotencykey"
+    if community_id is not None:
+        table = "api_idempotencykey"
+        columns, marks = f"{columns}, id, community_id", f"{marks}, %s, %s"
+        values += [new_id(), community_id]
     with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO api_idempotencykey"
-            " (user_id, key, method, path, digest, status, about, refusal_encrypted)"
-            " VALUES (%s, %s, %s, %s, %s, %s, %s::uuid[], %s)",
-            [
-                user.pk,
-                key,
-                asked["method"],
-                asked["path"],
-                asked["digest"],
-                status,
-                about,
-                vault.encrypt(json.dumps(refusal, cls=JSONEncoder)) if refusal else "",
-            ],
-        )
+        cursor.execute(f"INSERT INTO {table} ({columns}) VALUES ({marks})", values)  # noqa: S608
 
 
 # --- the answer again -------------------------------------------------------------------------
 def _replay(
-    first: IdempotencyKey, operation: Operation, view: APIView, request: Request, **named: Any
+    first: First, operation: Operation, view: APIView, request: Request, **named: Any
 ) -> Response:
     if not first.refusal_encrypted:
         response = Response(operation.again(request, first, **named), status=first.status)

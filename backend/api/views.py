@@ -20,7 +20,16 @@ from rest_framework.views import APIView
 
 from backend.accounts.models import User
 from backend.api.callers import signed_in
-from backend.api.idempotency import Finds, Operation, Tells, Waiting, answered_once, tell
+from backend.api.idempotency import (
+    Answer,
+    Finds,
+    Operation,
+    Tells,
+    Waiting,
+    Within,
+    answered_once,
+    tell,
+)
 from backend.errors import Refusal
 
 Row = TypeVar("Row", bound=Model)
@@ -104,6 +113,7 @@ def writes(
     tells: Tells,
     at: Finds | None = None,
     *,
+    within: Within | None = None,
     body: type[BaseSerializer[Any]] | BaseSerializer[Any] | None = None,
     creates: Callable[[Any], QuerySet[Any]] | None = None,
     shows: Finds | None = None,
@@ -124,13 +134,14 @@ def writes(
     returns None; a response is passed on as it is. ``creates`` is the selector, of ``found`` or
     else of the caller, among whose rows the new one is: the answer is a 201, and
     ``Idempotency-Key`` is required unless ``needs_key`` says otherwise. ``shows`` finds what a
-    repeated key is about if that is neither below ``at`` nor ``at`` itself. ``shape`` is the answer
-    in the OpenAPI document if ``tells`` is no serializer. Without ``keeps``, for what only reads or
-    carries ids of its own, nothing is kept of a key; ``delete``, which changes nothing when it is
-    run again, takes none unless ``needs_key``. A row of ``waiting``'s kind is something not done
-    yet: 202. ``many``: rows are returned. ``edits``: ``found`` is changed, is rendered as ``GET``
-    does, and ``If-Match`` is honoured. ``explains`` adds to a service's refusals what a screen
-    shows. ``PATCH`` needs no field of ``body``. Raises what ``answered_once`` raises,
+    repeated key is about if that is neither below ``at`` nor ``at`` itself. ``within`` tells the
+    communities that the request may be about where ``at`` finds no row of one. ``shape`` is the
+    answer in the OpenAPI document if ``tells`` is no serializer. Without ``keeps``, for what only
+    reads or carries ids of its own, nothing is kept of a key; ``delete``, which changes nothing
+    when it is run again, takes none unless ``needs_key``. A row of ``waiting``'s kind is something
+    not done yet: 202. ``many``: rows are returned. ``edits``: ``found`` is changed, is rendered as
+    ``GET`` does, and ``If-Match`` is honoured. ``explains`` adds to a service's refusals what a
+    screen shows. ``PATCH`` needs no field of ``body``. Raises what ``answered_once`` raises,
     ValidationError for the body, Http404 if ``at`` does.
     """
     address = at or shows or myself
@@ -141,6 +152,9 @@ def writes(
         shapes[202] = waiting.tells
     operation = Operation(
         tells=tells,
+        at=at,
+        within=within,
+        shows=shows,
         finds=shows or (below(at or myself, creates) if creates else address),
         address=address,
         many=many,
@@ -152,10 +166,10 @@ def writes(
     )
 
     def decorate(handler: Callable[..., Any]) -> Callable[..., Response]:
-        def answer(view: APIView, request: Request, **named: Any) -> Response:
+        def answer(view: APIView, request: Request, found: Any) -> Answer:
             about: list[Any] = [signed_in(request)]
             if at is not None:
-                about.append(at(request, **named))
+                about.append(found)
             facts: Any = {}
             if isinstance(body, BaseSerializer):
                 facts = body.run_validation(request.data)
@@ -171,11 +185,11 @@ def writes(
             else:
                 done = handler(view, *about, facts)
             if isinstance(done, Response):
-                return done
+                return Answer(done, None)
             if waiting is not None and isinstance(done, waiting.row):
-                return Response(tell(waiting.tells, request, done), 202)
+                return Answer(Response(tell(waiting.tells, request, done), 202), done)
             row = about[-1] if done is None else done
-            return Response(tell(tells, request, row, many=many), code)
+            return Answer(Response(tell(tells, request, row, many=many), code), row)
 
         takes_key = needs_key or handler.__name__ != "delete"
 
@@ -184,7 +198,7 @@ def writes(
         def method(view: APIView, request: Request, **named: Any) -> Response:
             if takes_key:
                 return answered_once(operation, answer, view, request, **named)
-            return answer(view, request, **named)
+            return answer(view, request, at(request, **named) if at else None).response
 
         made: Any = method
         made.operation = operation if takes_key else None

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import BooleanField, Func, Q, QuerySet
 
 from backend.accounts.models import User
@@ -114,8 +115,10 @@ def known_to(user: User) -> list[UUID]:
 
     A statement about what is the person's own names them: as a list, they tell whose rows to read.
     """
-    ever = Membership.objects.filter(user=user, role=Role.VOLUNTEER)
-    return list(ever.values_list("community_id", flat=True).distinct())
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT communities_known_to(%s)", [user.pk])
+        found: list[UUID] = cursor.fetchone()[0]
+    return found
 
 
 def home_of(user: User) -> UUID | None:

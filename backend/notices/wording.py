@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
@@ -29,6 +30,11 @@ class Wording:
     language: str
     default: Text
     own: Text | None
+
+    @property
+    def community_id(self) -> UUID:
+        pk: UUID = self.community.pk
+        return pk
 
     @property
     def placeholders(self) -> list[str]:

@@ -22,7 +22,7 @@ from rest_framework.test import APIClient
 from rest_framework.views import APIView
 
 from backend.api import tasks
-from backend.api.models import IdempotencyKey
+from backend.api.models import OwnIdempotencyKey
 from backend.api.parsers import JSONParser, PhotoFormParser
 from backend.api.views import nothing, writes
 from backend.errors import Conflict
@@ -196,7 +196,7 @@ def test_an_answer_that_is_asked_for_again_tells_how_things_stand_today(li):
 def test_nothing_that_an_answer_says_is_kept(li):
     first = send(li)
 
-    (kept,) = IdempotencyKey.objects.values()
+    (kept,) = OwnIdempotencyKey.objects.values()
     assert str(kept["about"][0]) == first.json()["id"]
     assert "row1" not in str(kept)
 
@@ -213,7 +213,7 @@ def test_nothing_that_an_answer_says_is_kept(li):
 def test_nothing_that_was_typed_is_kept_to_be_read_or_guessed(li, manner, body, query, typed):
     first = send(li, manner, body, query=query)
 
-    (kept,) = IdempotencyKey.objects.values()
+    (kept,) = OwnIdempotencyKey.objects.values()
     assert typed not in str(kept)
     assert ascii(typed)[1:-1] not in str(kept)
     assert hashlib.sha256(JSONRenderer().render(body)).hexdigest() not in str(kept)
@@ -253,13 +253,13 @@ def test_where_a_key_may_be_left_out_each_request_is_another(li):
     send(li, method="put", key=None)
 
     assert OrderView.runs == 2
-    assert not IdempotencyKey.objects.exists()
+    assert not OwnIdempotencyKey.objects.exists()
 
 
 def test_what_may_be_repeated_takes_a_key_and_keeps_nothing_of_it(li):
     assert [send(li, method="patch").json()["run"] for _ in range(2)] == [1, 2]
     assert send(li, method="patch", key="two words").json()["code"] == "idempotency_key_invalid"
-    assert not IdempotencyKey.objects.exists()
+    assert not OwnIdempotencyKey.objects.exists()
 
 
 def test_a_refusal_is_told_again_in_the_language_asked_for_then(li):
@@ -409,7 +409,7 @@ def test_invalid_input_is_an_answer(li):
 def test_what_may_yet_succeed_is_undone_and_can_be_sent_again(li, manner, status):
     assert send(li, manner).status_code == status
     assert rows() == set()
-    assert not IdempotencyKey.objects.exists()
+    assert not OwnIdempotencyKey.objects.exists()
 
     assert send(li, manner).json()["name"] == "row2"
     assert rows() == {"row2"}
@@ -473,10 +473,10 @@ def test_old_keys_are_forgotten_in_batches_and_young_ones_kept(li, settings, mon
     for n in range(7):
         send(li, key=f"k{n}")
     old = timezone.now() - settings.IDEMPOTENCY_KEEP - timedelta(minutes=1)
-    IdempotencyKey.objects.exclude(key__in=["k5", "k6"]).update(created_at=old)
+    OwnIdempotencyKey.objects.exclude(key__in=["k5", "k6"]).update(created_at=old)
 
     tasks.forget_old_idempotency_keys()
 
-    assert set(IdempotencyKey.objects.values_list("key", flat=True)) == {"k5", "k6"}
+    assert set(OwnIdempotencyKey.objects.values_list("key", flat=True)) == {"k5", "k6"}
     tasks.forget_old_idempotency_keys()
-    assert IdempotencyKey.objects.count() == 2
+    assert OwnIdempotencyKey.objects.count() == 2

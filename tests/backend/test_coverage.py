@@ -21,6 +21,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 # Tables from which no balance, statement, hours or verdict follows.
 FREE_TABLES = {
+    "api_idempotencykey": "What a request was answered; what it did stands where it did it.",
     "communities_membership": "The trail tells who had which role when something was decided.",
     "documents_document": "A file is made anew from the rows that it shows.",
     "events_occurrence": "It tells when; hours are earned at a shift.",

@@ -22,7 +22,7 @@ from backend.accounts import mfa
 from backend.accounts.models import Consent, Guardianship, User
 from backend.accounts.phones import digest
 from backend.accounts.services import consents, people, profile
-from backend.api.models import IdempotencyKey
+from backend.api.models import IdempotencyKey, OwnIdempotencyKey
 from backend.audit.models import OwnAct
 from backend.communities.models import Membership, Role
 from backend.communities.services import roles
@@ -209,6 +209,7 @@ def test_nothing_tells_who_it_was_and_the_books_are_as_they_were(
     rows = everything()
     assert secrets_in(rows, user, leaver.kept_words) == set()
     assert not IdempotencyKey.objects.filter(user=user).exists()
+    assert not OwnIdempotencyKey.objects.filter(user=user).exists()
     # No photo of a dispute, no copy of anything; the photo of the hazard is nobody's now.
     hazard, *confidential = leaver.photos
     assert default_storage.exists(hazard)
@@ -537,6 +538,7 @@ REFERS_TO_A_PERSON = {
     "accounts.User_groups.user": GOES,
     "accounts.User_user_permissions.user": GOES,
     "api.IdempotencyKey.user": GOES,
+    "api.OwnIdempotencyKey.user": GOES,
     "audit.AuditEntry.actor": AN_ACT,
     "audit.OwnAct.actor": AN_ACT,
     "communities.Membership.ended_by": AN_ACT,

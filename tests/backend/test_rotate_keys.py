@@ -15,7 +15,7 @@ from django.utils import timezone
 from backend.accounts import ages, vault
 from backend.accounts.models import GuardianCode, User
 from backend.accounts.services import guardians, keys, profile
-from backend.api.models import IdempotencyKey
+from backend.api.models import IdempotencyKey, OwnIdempotencyKey
 from backend.notices.models import Mailbox
 from backend.webhooks import services as webhooks
 from backend.webhooks.models import Endpoint
@@ -77,7 +77,9 @@ def secrets(person, lake):
         code_encrypted=vault.encrypt("ABCD2345"),
         code_expires_at=timezone.now(),
     )
-    IdempotencyKey.objects.create(user=wang, status=400, refusal_encrypted=vault.encrypt("wrong"))
+    refused = {"user": wang, "status": 400, "refusal_encrypted": vault.encrypt("wrong")}
+    IdempotencyKey.objects.create(community=lake, **refused)
+    OwnIdempotencyKey.objects.create(**refused)
     return {
         "phones": (wang.phone, li.phone, ""),
         "codes": codes,
@@ -85,7 +87,7 @@ def secrets(person, lake):
         "shop": ("62220001", second, first),
         "shown": (told, shown, asked),
         "mailbox": ("wang@example.cn", "ABCD2345"),
-        "refusal": "wrong",
+        "refusals": ("wrong", "wrong"),
     }
 
 
@@ -106,7 +108,10 @@ def told():
         ),
         "shown": tuple(kind.objects.get().code for kind in (Invitation, PayCode, GuardianCode)),
         "mailbox": (Mailbox.objects.get().address, Mailbox.objects.get().code),
-        "refusal": vault.decrypt(IdempotencyKey.objects.get().refusal_encrypted),
+        "refusals": tuple(
+            vault.decrypt(kind.objects.get().refusal_encrypted)
+            for kind in (IdempotencyKey, OwnIdempotencyKey)
+        ),
     }
 
 
@@ -122,7 +127,7 @@ def test_after_it_the_old_key_is_not_needed(secrets, use_keys, old):
     assert run() == [
         "Phone numbers: 2 encrypted anew.",
         "Second factors: 3 encrypted anew.",
-        "Bank accounts, webhook secrets and codes: 9 encrypted anew.",
+        "Bank accounts, webhook secrets and codes: 10 encrypted anew.",
     ]
 
     use_keys(NEW)
@@ -157,7 +162,7 @@ def test_stopped_half_way_it_goes_on_where_it_was(secrets, use_keys, old):
 
     assert keys.rotate_phones(batch=1) == 0
     assert keys.rotate_second_factors(batch=1) == 3
-    assert keys.rotate_columns(batch=1) == 9
+    assert keys.rotate_columns(batch=1) == 10
     use_keys(NEW)
     assert told() == secrets
 

@@ -33,6 +33,7 @@ INDEXES = """
 
 def test_there_are_tenants_tables_in_every_app_that_has_a_business():
     assert {model._meta.app_label for model in TENANT_MODELS} == {
+        "api",
         "audit",
         "communities",
         "documents",

@@ -25,7 +25,7 @@ from backend.api.idempotency import Finds, tell
 from backend.api.serializers import ReadSerializer
 from backend.api.views import ListView, OpenView, below, seen, writes
 from backend.communities.api.serializers import CommunityInBriefSerializer, ReasonSerializer
-from backend.communities.api.shown import reached_place
+from backend.communities.api.shown import reached_place, where_known
 from backend.communities.models import Community
 from backend.communities.selectors import HANDLES, WATCHES_OVER
 from volunteers.teams import selectors, services, sheets
@@ -189,6 +189,7 @@ class TeamMemberListView(ListView[TeamMember]):
     @writes(
         TeamMemberSerializer,
         seen(selectors.teams_for, "team_id"),
+        within=where_known,
         shows=seen(selectors.memberships_of),
         status=201,
     )

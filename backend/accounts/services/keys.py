@@ -16,6 +16,7 @@ from backend.accounts.models import User
 ENCRYPTED = (
     ("accounts.GuardianCode", "code_encrypted"),
     ("api.IdempotencyKey", "refusal_encrypted"),
+    ("api.OwnIdempotencyKey", "refusal_encrypted"),
     ("merchants.BankAccount", "number_encrypted"),
     ("merchants.BankBatchLine", "account_encrypted"),
     ("merchants.Invitation", "code_encrypted"),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 from django.db.models import QuerySet
 from rest_framework.request import Request
@@ -41,6 +42,11 @@ def in_community(
 def tenant(request: Request, **names: Any) -> Community:
     """Find the community that the address calls ``code``, for everybody."""
     return selectors.community_among(selectors.tenants(), names["code"])
+
+
+def where_known(request: Request, **names: Any) -> tuple[str, UUID]:
+    """List the communities that the caller is or was a volunteer of, for ``within``."""
+    return "communities_known_to", signed_in(request).pk
 
 
 def reached_place(roles: tuple[Role, ...]) -> Callable[..., Community]:

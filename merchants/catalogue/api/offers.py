@@ -29,7 +29,7 @@ from merchants.catalogue.api.serializers import OfferSerializer
 from merchants.catalogue.models import PIECES_AT_MOST, Offer, OfferPrice, StockMove
 from merchants.catalogue.services import offers as catalogue
 from merchants.partners.api.increases import AS_INCREASE, FEN_AT_MOST
-from merchants.partners.api.members import at_workplace, owned
+from merchants.partners.api.members import at_counter, at_workplace, owned
 from merchants.partners.api.serializers import DecisionSerializer
 from merchants.partners.models.increases import Increase
 from merchants.partners.models.merchants import Merchant
@@ -182,7 +182,13 @@ class MerchantOfferListView(ListView[Offer]):
     serializer_class = KeptOfferSerializer
     finds = at_workplace(selectors.offers_at)
 
-    @writes(KeptOfferSerializer, owned, body=ProposeSerializer, creates=selectors.offers_at)
+    @writes(
+        KeptOfferSerializer,
+        owned,
+        within=at_counter,
+        body=ProposeSerializer,
+        creates=selectors.offers_at,
+    )
     def post(self, user: User, merchant: Merchant, partnership_id: UUID, **facts: Any) -> Offer:
         """Propose an offer as an owner: ``POST /api/v1/merchants/{merchant_id}/offers``.
 

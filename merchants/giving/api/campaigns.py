@@ -13,7 +13,7 @@ from backend.api.fields import CharField, DateField, IntegerField, TextField
 from backend.api.filters import BooleanFilter, CommunityFilter, TextFilter
 from backend.api.serializers import ReadSerializer
 from backend.api.views import ListView, OpenView, below, seen, writes
-from backend.communities.api.shown import community, in_community
+from backend.communities.api.shown import community, in_community, where_known
 from backend.communities.models import Community
 from backend.communities.selectors import HANDLES
 from merchants.giving import selectors
@@ -123,6 +123,7 @@ class DonateView(APIView):
         DonationSerializer,
         seen(selectors.campaigns_open_to, "campaign_id"),
         body=DonateSerializer,
+        within=where_known,
         shows=seen(selectors.donations_of),
         needs_key=True,
         status=201,

@@ -18,7 +18,7 @@ from backend.api.fields import IntegerField, TextField
 from backend.api.filters import CommunityFilter, PersonFilter, TextFilter
 from backend.api.serializers import ReadSerializer
 from backend.api.views import ListView, OpenView, seen, writes
-from backend.communities.api.shown import in_community
+from backend.communities.api.shown import in_community, where_known
 from backend.communities.selectors import WATCHES_OVER, communities_of
 from merchants.giving import selectors
 from merchants.giving.models import Wish
@@ -101,7 +101,12 @@ class MyWishListView(ListView[Wish]):
     serializer_class = MyWishSerializer
     finds = seen(selectors.wishes_of)
 
-    @writes(MyWishSerializer, body=ProposeWishSerializer, creates=selectors.wishes_of)
+    @writes(
+        MyWishSerializer,
+        within=where_known,
+        body=ProposeWishSerializer,
+        creates=selectors.wishes_of,
+    )
     def post(self, user: User, community: str, text: str) -> Wish:
         """Propose a wish: ``POST /api/v1/me/wishes``. Staff decide on it."""
         there = get_object_or_404(communities_of(user), code=community)

@@ -31,6 +31,11 @@ def worked_at(request: Request, merchant_id: UUID, **others: Any) -> Merchant:
     return get_object_or_404(selectors.merchants_of(signed_in(request)), pk=merchant_id)
 
 
+def at_counter(request: Request, merchant_id: UUID, **others: Any) -> tuple[str, UUID]:
+    """List the communities of the merchant's partnerships, for ``within``."""
+    return "merchants_communities", merchant_id
+
+
 def owned(request: Request, merchant_id: UUID, **others: Any) -> Merchant:
     """Return the merchant if the caller owns it. Raises Http404."""
     return get_object_or_404(selectors.merchants_owned_by(signed_in(request)), pk=merchant_id)

@@ -7,7 +7,7 @@ from rest_framework.views import APIView
 
 from backend.accounts.models import User
 from backend.api.views import ListView, writes
-from merchants.partners.api.members import at_workplace
+from merchants.partners.api.members import at_counter, at_workplace
 from merchants.partners.errors import MerchantUnknown
 from merchants.redemption import selectors
 from merchants.redemption.api.screen import ScannedSerializer, explained_to_clerk, shown
@@ -26,6 +26,7 @@ class ScanView(APIView):
 
     @writes(
         shown,
+        within=at_counter,
         body=ScanSerializer(),
         shows=at_workplace(selectors.redemptions_at),
         needs_key=True,

@@ -15,7 +15,9 @@ from backend.accounts.models import User
 from backend.api.code_pictures import CodePictureView
 from backend.api.fields import IntegerField
 from backend.api.views import seen, writes
+from backend.communities.api.shown import where_known
 from backend.communities.selectors import communities_of
+from merchants.partners.api.members import at_counter
 from merchants.partners.api.partnerships import PartnershipSerializer
 from merchants.partners.models.merchants import Merchant
 from merchants.partners.models.partnerships import Partnership
@@ -87,7 +89,12 @@ class MyPayCodeView(APIView):
     The code is good once, for a minute, in the community's shops. It names nobody.
     """
 
-    @writes(PayCodeSerializer, body=ShowPayCodeSerializer, creates=selectors.pay_codes_of)
+    @writes(
+        PayCodeSerializer,
+        within=where_known,
+        body=ShowPayCodeSerializer,
+        creates=selectors.pay_codes_of,
+    )
     def post(self, user: User, community: str) -> PayCode:
         there = get_object_or_404(communities_of(user), code=community)
         return pay_codes.show(volunteer=user, community=there)
@@ -114,6 +121,7 @@ class PayCodePaymentView(APIView):
     @writes(
         shown_together,
         seen(merchants_of, "merchant_id"),
+        within=at_counter,
         body=PayCodePaymentSerializer,
         creates=selectors.redemptions_at,
         many=True,
@@ -185,6 +193,7 @@ class ShopPaymentView(APIView):
 
     @writes(
         shown_together,
+        within=where_known,
         body=ShopPaymentSerializer,
         creates=selectors.redemptions_of,
         many=True,

@@ -8,6 +8,7 @@ from rest_framework.views import APIView
 from backend.accounts.models import User
 from backend.api.code_pictures import CodePictureView
 from backend.api.views import ListView, OpenView, seen, writes
+from backend.communities.api.shown import where_known
 from merchants.catalogue.models import Offer
 from merchants.catalogue.selectors import offers_known_to
 from merchants.redemption import selectors
@@ -27,6 +28,7 @@ class TakeView(APIView):
     @writes(
         VoucherSerializer,
         seen(offers_known_to, "offer_id"),
+        within=where_known,
         body=TakeSerializer,
         shows=seen(selectors.redemptions_of),
         needs_key=True,

@@ -42,6 +42,7 @@ class Scanned:
     """A voucher that was just redeemed, as far as a counter needs to know it."""
 
     id: UUID
+    community_id: UUID
     offer_title: str
     picture: str | None  # where it is
     quantity: int
@@ -99,7 +100,7 @@ def redeem(attempt: Attempt, code: str) -> Scanned:
 
 def ask(attempt: Attempt, code: str) -> Scanned | Refusal:
     """Redeem like ``redeem``, but return a refusal, so that the caller can commit its record."""
-    return answer_of(_ask(attempt, code))
+    return answer_of(_ask(attempt, code), attempt.community_id)
 
 
 def refuse(attempt: Attempt, refusal: Refusal, code: str | None = None) -> Refusal:
@@ -135,7 +136,7 @@ def call(function: str, *arguments: Any) -> Sequence[Any]:
     return row
 
 
-def answer_of(row: Sequence[Any]) -> Scanned | Refusal:
+def answer_of(row: Sequence[Any], community_id: Any) -> Scanned | Refusal:
     """Return the redeemed voucher, or the refusal, from a row of ``merchants_redeem``."""
     refusal, redemption_id, closed_at, title, quantity, price, person, name, offer_id, file = row
     if refusal == errors.CodeUsed.code:
@@ -146,6 +147,7 @@ def answer_of(row: Sequence[Any]) -> Scanned | Refusal:
         return _REFUSALS[refusal]()
     return Scanned(
         id=redemption_id,
+        community_id=community_id,
         offer_title=title,
         picture=picture_url(offer_id, file),
         quantity=quantity,

@@ -27,7 +27,6 @@ from merchants.catalogue.models import Offer
 from merchants.catalogue.services import terms
 from merchants.partners.errors import PartnerNotActive
 from merchants.partners.models.partnerships import Partnership, Terms
-from merchants.partners.selectors import communities_with
 from merchants.redemption import errors, given_back
 from merchants.redemption.models import Redemption
 from merchants.redemption.services import conditions, redeeming, refunds, voucher_tokens
@@ -141,6 +140,7 @@ def scanned(redemption: Redemption) -> Scanned:
     assert redemption.closed_at is not None  # a check constraint
     return Scanned(
         id=redemption.pk,
+        community_id=redemption.community_id,
         offer_title=redemption.offer.title,
         picture=redemption.offer.picture_url,
         quantity=redemption.quantity - redemption.refunded_quantity,
@@ -186,7 +186,7 @@ def scan(
 
 
 def _scan(attempt: Attempt, quantity: int | None, now: datetime | None) -> Scanned | Refusal:
-    wait_seconds, *row = redeeming.call(
+    wait_seconds, *row, community_id = redeeming.call(
         "merchants_scan",
         attempt.merchant_id,
         attempt.person.pk,
@@ -198,24 +198,17 @@ def _scan(attempt: Attempt, quantity: int | None, now: datetime | None) -> Scann
         *vars(attempts.CODES).values(),
     )
     attempts.refuse_until(wait_seconds)
-    answer = redeeming.answer_of(row)
+    answer = redeeming.answer_of(row, community_id)
     if isinstance(answer, errors.CodeExpired):
-        voucher = _at_shop(attempt.merchant_id, row[1])
         # The clerk is told the points are back.
-        expire(community_id=voucher.community_id, redemption_id=voucher.pk)
+        expire(community_id=community_id, redemption_id=row[1])
     return answer
-
-
-def _at_shop(merchant_id: UUID, redemption_id: UUID) -> Redemption:
-    """Return a voucher that was scanned, for a scan does not say of which community it is."""
-    there = communities_with(merchant_id)
-    return Redemption.objects.get(community__in=there, pk=redemption_id)
 
 
 def _hand_out(attempt: Attempt, scanned: Scanned, quantity: int) -> Scanned:
     """Refund the pieces of a redeemed voucher beyond the ``quantity`` that are handed out."""
     given_back = refunds.refund(
-        redemption=_at_shop(attempt.merchant_id, scanned.id),
+        redemption=Redemption.objects.get(community=scanned.community_id, pk=scanned.id),
         refunded_by=attempt.person,
         reason=_("Not handed out at the scan"),
         quantity=scanned.quantity - quantity,

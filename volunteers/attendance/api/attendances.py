@@ -22,6 +22,7 @@ from backend.api.paging import CursorPagination
 from backend.api.serializers import ReadSerializer
 from backend.api.views import ListView, OpenView, below, seen, writes
 from backend.communities.api.serializers import CommunityInBriefSerializer, ReasonSerializer
+from backend.communities.api.shown import where_known
 from volunteers.activities.api.shifts import ShiftInBriefSerializer
 from volunteers.activities.models import Shift
 from volunteers.activities.selectors import shifts_for, shifts_watched_by
@@ -222,6 +223,7 @@ class ShiftAttendancesView(AttendanceListView):
     @writes(
         AttendanceSerializer,
         seen(shifts_for, "shift_id"),
+        within=where_known,
         body=SignUpSerializer,
         shows=seen(selectors.attendances_of),
         status=201,

@@ -18,7 +18,7 @@ from backend.api.paging import CursorPagination
 from backend.api.serializers import ReadSerializer
 from backend.api.views import ListView, OpenView, below, seen, writes
 from backend.communities.api.serializers import CommunityInBriefSerializer, ReasonSerializer
-from backend.communities.api.shown import in_community
+from backend.communities.api.shown import in_community, where_known
 from backend.communities.models import Community
 from backend.communities.selectors import BELONGS
 from backend.errors import Refusal
@@ -369,6 +369,7 @@ class ObjectView(APIView):
         OwnObjectionSerializer,
         seen(selectors.hours_objected_to_by, "attendance_id"),
         body=WordsSerializer,
+        within=where_known,
         shows=OWN_OBJECTIONS,
     )
     def post(self, user: User, attendance: Attendance, words: str) -> Any:
@@ -447,6 +448,7 @@ class EvaluateView(APIView):
     @writes(
         EvaluationSerializer,
         seen(selectors.attendances_evaluated_by, "attendance_id"),
+        within=where_known,
         body=EvaluateSerializer,
         shows=seen(selectors.evaluations_by),
     )

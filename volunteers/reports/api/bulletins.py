@@ -17,7 +17,7 @@ from backend.api.serializers import ReadSerializer
 from backend.api.views import ListView, OpenView, below, seen, writes
 from backend.communities.api.serializers import CommunityInBriefSerializer
 from backend.communities.api.shown import community as community_for
-from backend.communities.api.shown import tenant
+from backend.communities.api.shown import tenant, where_known
 from backend.communities.models import Community
 from backend.communities.selectors import HANDLES, tenants
 from volunteers.reports import selectors
@@ -195,6 +195,7 @@ class BulletinCommentListView(ListView[BulletinComment]):
         BulletinCommentSerializer,
         seen(selectors.bulletins_open_to, "bulletin_id"),
         body=WriteBulletinCommentSerializer,
+        within=where_known,
         shows=seen(selectors.comments_of),
         needs_key=True,
         status=201,
