@@ -56,6 +56,12 @@ REQUEST_SECONDS = Histogram(
     registry=_counted,
 )
 REFUSALS = Counter("linli_refusals", "Refusals answered.", ["code"], registry=_counted)
+REPLICA_READS = Counter(
+    "linli_replica_reads",
+    "Reads that the replica may answer, by what came of it.",
+    ["outcome"],
+    registry=_counted,
+)
 TASKS = Counter("linli_tasks", "Tasks ended, and how.", ["task", "state"], registry=_counted)
 TASK_SECONDS = Histogram(
     "linli_task_seconds",

@@ -149,13 +149,13 @@ CORS_EXPOSE_HEADERS = [
 ]
 
 # --- the database -----------------------------------------------------------------------------
-DATABASES = {"default": env.db("DATABASE_URL")}
-DATABASES["default"] |= {
+_DATABASE = {
     "ENGINE": "django.db.backends.postgresql",
     # A transaction-mode pooler may stand between: nothing may outlive its transaction.
     "DISABLE_SERVER_SIDE_CURSORS": True,
     "CONN_MAX_AGE": 0,
 }
+DATABASES = {"default": env.db("DATABASE_URL") | _DATABASE}
 # Connections kept open by one web process; 0 opens one a request (Celery's forks need that).
 if pool_size := env.int("LINLI_DB_POOL", default=0):
     DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {
@@ -163,6 +163,20 @@ if pool_size := env.int("LINLI_DB_POOL", default=0):
         "max_size": pool_size,
         "timeout": 10,
     }
+# A replica answers what may be read there (backend/replica.py). It may vanish: nobody waits long.
+if replica_url := env.str("DATABASE_REPLICA_URL", default=""):
+    DATABASES["replica"] = env.db_url_config(replica_url) | _DATABASE
+    DATABASES["replica"] |= {"CONN_MAX_AGE": 60, "TEST": {"MIRROR": "default"}}
+    DATABASES["replica"].setdefault("OPTIONS", {}).update(
+        connect_timeout=2,
+        tcp_user_timeout=5000,
+        keepalives_idle=5,
+        keepalives_interval=2,
+        keepalives_count=2,
+    )
+    DATABASE_ROUTERS = ["backend.routing.Router"]
+# Who is not signed in may see what is so old; an older replica is not asked.
+REPLICA_MAX_LAG_SECONDS = env.float("LINLI_REPLICA_MAX_LAG_SECONDS", default=10.0)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Counters of throttles, and WeChat's access token. A check-in or a redemption must not need Redis,

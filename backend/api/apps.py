@@ -6,4 +6,11 @@ class ApiConfig(AppConfig):
     label = "api"
 
     def ready(self) -> None:
-        from backend.api import checks  # noqa: F401  # they register themselves
+        from backend import replica
+        from backend.api import (
+            checks,  # noqa: F401  # they register themselves
+            health,
+        )
+
+        if replica.is_configured():
+            health.register("replica", replica.told)

@@ -5,13 +5,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.files.storage import default_storage
-from django.db import connection
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from backend.accounts.models import User
 from backend.communities.models import Community
 from backend.documents.models import Document
+from backend.routing import reading
 
 TRIED_FOR = timedelta(days=1)  # what could not be made by then is given up
 
@@ -51,5 +51,6 @@ def streamed(rows: QuerySet[Any, Any]) -> Iterator[Sequence[Any]]:
 
     No other query may run on the connection before the last row.
     """
+    connection = reading()
     with connection.cursor() as cursor, connection.wrap_database_errors:
         yield from cursor.stream(*rows.query.sql_with_params())

@@ -14,6 +14,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone, translation
 
+from backend import replica
 from backend.accounts.models import User
 from backend.accounts.services.people import locked
 from backend.communities.models import Community
@@ -52,9 +53,18 @@ def register(name: str, kind: Callable[[], Kind]) -> None:
     _kinds[name] = kind
 
 
-def write(document: Document, file: IO[bytes]) -> str:
-    """Write the contents of ``document``, in the active language. Returns its name."""
-    return _kinds[document.kind]().write(document, file)
+def write(document: Document, file: IO[bytes], *, wait: float = replica.REQUEST_WAIT) -> str:
+    """Write the contents of ``document``, in the active language. Returns its name.
+
+    They are read from the replica, which is given ``wait`` seconds to have all that there is.
+    """
+
+    def written() -> str:
+        file.seek(0)
+        file.truncate()
+        return _kinds[document.kind]().write(document, file)
+
+    return replica.read(written, wait=wait)
 
 
 @transaction.atomic
@@ -93,7 +103,7 @@ def make(document: Document) -> Done | None:
         return None
 
     def written(file: IO[bytes]) -> None:
-        document.name = write(document, file)
+        document.name = write(document, file, wait=replica.TASK_WAIT)
 
     with translation.override(document.language):
         size_bytes, sha256 = store(document.stored_as, written)

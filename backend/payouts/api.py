@@ -22,6 +22,7 @@ from backend.communities.selectors import WATCHES_OVER
 from backend.payouts import selectors
 from backend.payouts import services as payouts
 from backend.payouts.models import Payout
+from backend.replica import from_replica
 from backend.wechat.pay import NotFromWeChatPay
 
 
@@ -80,6 +81,7 @@ class PayoutFilter(DaysFilter):
         return found.exclude(difference="") if value else found.filter(difference="")
 
 
+@from_replica
 class CommunityPayoutListView(ListView[Payout]):
     """List a community's payouts, as staff or auditor, newest first.
 
@@ -91,6 +93,7 @@ class CommunityPayoutListView(ListView[Payout]):
     finds = in_community(WATCHES_OVER, selectors.payouts_in)
 
 
+@from_replica
 class PayoutView(OpenView[Payout]):
     """Open a payout: ``GET /api/v1/payouts/{payout_id}``.
 

@@ -12,9 +12,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
-
 from backend.registries.checks import EVERYTHING
+from backend.routing import reading
 
 
 @dataclass(frozen=True)
@@ -116,7 +115,7 @@ def opened(community_id: UUID, sources: Iterable[str]) -> dict[str, Event]:
     for kind, theirs in _by_kind(sources):
         by, asked = ("source", theirs) if kind.is_by_source else ("id", ids_in(theirs))
         columns = ", ".join(f"e.{name}" for name in _FACTS)
-        with connection.cursor() as cursor:
+        with reading().cursor() as cursor:
             cursor.execute(
                 f"SELECT e.source, {columns} FROM ({kind.relation}) AS e"  # noqa: S608
                 f" WHERE e.{by} = ANY(%(asked)s)",

@@ -23,6 +23,7 @@ from backend.communities.api.shown import community, in_community
 from backend.communities.models import Community
 from backend.communities.selectors import AUDITS, WATCHES_OVER
 from backend.documents import api as documents
+from backend.replica import from_replica
 from backend.sampling import files, selectors, services, subjects
 from backend.sampling.models import (
     CONCLUSION_MAX,
@@ -229,6 +230,7 @@ SEEN: Any = seen(selectors.samples_seen_by, "sample_id")
 AUDITED = seen(selectors.samples_audited_by, "sample_id")
 
 
+@from_replica
 class SampleListView(ListView[Sample]):
     """List samples, as staff or auditor, newest first: ``GET /api/v1/communities/{code}/samples``.
 
@@ -250,6 +252,7 @@ class SampleListView(ListView[Sample]):
         return services.draw(community=community, drawn_by=user, **facts)
 
 
+@from_replica
 class SampleView(OpenView[Sample]):
     """Open a sample, as staff or auditor: ``GET /api/v1/samples/{sample_id}``."""
 
@@ -306,6 +309,7 @@ def _file(request: Request, sample: Sample, *, lines: int) -> HttpResponseBase:
 
 
 # --- items ------------------------------------------------------------------------------------
+@from_replica
 class SampleItemListView(ListView[SampleItem]):
     """List a sample's items with their evidence, as staff or auditor, in the order of the draw.
 
@@ -318,6 +322,7 @@ class SampleItemListView(ListView[SampleItem]):
     finds = below(SEEN, selectors.items_of)
 
 
+@from_replica
 class SampleItemView(OpenView[SampleItem]):
     """Open an item with its evidence, as staff or auditor.
 

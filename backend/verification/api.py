@@ -20,6 +20,7 @@ from backend.communities.api.shown import community, in_community
 from backend.communities.models import Community
 from backend.communities.selectors import WATCHES_OVER
 from backend.registries import checks
+from backend.replica import from_replica
 from backend.verification import selectors
 from backend.verification.models import EVERYTHING, KINDS, Finding, Verification
 from backend.verification.services import asking, findings
@@ -168,6 +169,7 @@ class FindingFilter(filters.FilterSet):  # type: ignore[misc]
     is_gone = BooleanFilter(field_name="gone_since", lookup_expr="isnull", exclude=True)
 
 
+@from_replica
 class VerificationListView(ListView[Verification]):
     """List the verifications of a community: ``GET /api/v1/communities/{code}/verifications``.
 
@@ -202,6 +204,7 @@ class VerificationListView(ListView[Verification]):
         return told
 
 
+@from_replica
 class VerificationView(OpenView[Verification]):
     """Open a verification, how far it has come, and its checks.
 
@@ -227,6 +230,7 @@ class StopView(APIView):
         return asking.stop(verification=verification, by=user)
 
 
+@from_replica
 class FindingListView(ListView[Finding]):
     """List all that verifications found: ``GET /api/v1/communities/{code}/findings``.
 
@@ -238,6 +242,7 @@ class FindingListView(ListView[Finding]):
     finds = in_community(WATCHES_OVER, selectors.findings_of)
 
 
+@from_replica
 class VerificationFindingListView(ListView[Finding]):
     """List what stood when a verification ran, of the checks that it made.
 
@@ -250,6 +255,7 @@ class VerificationFindingListView(ListView[Finding]):
     finds = below(VerificationView.finds, selectors.findings_at)
 
 
+@from_replica
 class FindingView(OpenView[Finding]):
     """Open a finding: ``GET /api/v1/findings/{finding_id}``. For staff, managers and auditors."""
 

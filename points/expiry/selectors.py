@@ -6,12 +6,12 @@ from itertools import groupby
 from typing import NamedTuple
 from uuid import UUID
 
-from django.db import connection
 from django.db.models import Count, Max, Min, QuerySet, Sum
 from django.db.models.fields.json import KT
 
 from backend.communities.models import Community
 from backend.communities.selectors import lineage
+from backend.routing import reading
 from points.expiry.models import ExpiryPolicy
 from points.kinds import AccountKind
 from points.ledger.models import Account, Earned, Transfer
@@ -114,7 +114,7 @@ def losing(community: Community, until: date, *, since: date = date.min) -> Iter
 
     The nearest day comes first, and within a day the largest loss.
     """
-    with connection.cursor() as cursor:
+    with reading().cursor() as cursor:
         cursor.execute(
             f"{_LOSSES} WHERE a.community_id = %s AND a.kind = 'wallet' AND a.unit = 'points'"
             " AND a.credits > a.debits + a.held AND loss.expires_on >= %s"
@@ -147,7 +147,7 @@ def losses_to_come(wallets: Collection[Account]) -> dict[UUID, list[tuple[date, 
     to_come: dict[UUID, list[tuple[date, int]]] = {wallet.pk: [] for wallet in wallets}
     if not to_come:
         return to_come
-    with connection.cursor() as cursor:
+    with reading().cursor() as cursor:
         cursor.execute(
             f"{_LOSSES} WHERE a.community_id = ANY(%s) AND a.id = ANY(%s) ORDER BY loss.expires_on",
             ["infinity", [wallet.community_id for wallet in wallets], list(to_come)],

@@ -21,6 +21,7 @@ from backend.api.views import ListView, OpenView, below, writes
 from backend.communities.api import shown
 from backend.communities.models import Community
 from backend.communities.selectors import HANDLES, WATCHES_OVER
+from backend.replica import from_replica
 from points.awards.api.statements import StatementView
 from points.funds import selectors
 from points.funds import services as funds
@@ -232,6 +233,7 @@ def entry(request: Request, **names: Any) -> Transfer:
 
 
 # --- funds ------------------------------------------------------------------------------------
+@from_replica
 class FundListView(ListView[Fund]):
     """List a community's funds, newest first: ``GET /api/v1/communities/{code}/funds``.
 
@@ -256,6 +258,7 @@ class FundListView(ListView[Fund]):
         return funds.open_fund(community=community, opened_by=user, **terms)
 
 
+@from_replica
 class FundView(OpenView[Fund]):
     """Open a fund: ``GET /api/v1/communities/{code}/funds/{fund_id}``."""
 
@@ -301,6 +304,7 @@ class ReturnView(APIView):
 
 
 # --- the statement ----------------------------------------------------------------------------
+@from_replica
 class EntryListView(StatementView):
     """List what came into a fund and went out of it, newest first.
 
@@ -311,6 +315,7 @@ class EntryListView(StatementView):
     finds = account_of
 
 
+@from_replica
 class EntryView(OpenView[Transfer]):
     """Open a line of a fund's statement.
 
@@ -322,6 +327,7 @@ class EntryView(OpenView[Transfer]):
 
 
 # --- claims -----------------------------------------------------------------------------------
+@from_replica
 class ClaimListView(ListView[Claim]):
     """List the claims on a fund, newest first.
 
@@ -335,6 +341,7 @@ class ClaimListView(ListView[Claim]):
     finds = below(watched_fund, selectors.claims_of)
 
 
+@from_replica
 class ClaimView(OpenView[Claim]):
     """Open a claim: ``GET /api/v1/communities/{code}/funds/{fund_id}/claims/{fund_claim_id}``."""
 

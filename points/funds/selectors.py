@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
 from django.db.models import (
     BigIntegerField,
     Case,
@@ -26,6 +25,7 @@ from django.utils.translation import gettext as _
 
 from backend.communities.models import Community
 from backend.registries.events import told
+from backend.routing import reading
 from points.funds.errors import FundEntryUnknown, FundMissing
 from points.funds.models import Claim, Fund, Recovery, TopUp
 from points.ledger.models import Transfer
@@ -346,7 +346,7 @@ _BY_SUBJECT = """
 
 def published(fund: Fund) -> Published:
     """Return the figures of a fund as of the last seal."""
-    with connection.cursor() as cursor:
+    with reading().cursor() as cursor:
         cursor.execute(_PUBLISHED, {"community": fund.community_id, "account": fund.account_id})
         number, head, sealed_at, *sums = cursor.fetchone()
     names = ("topped_up", "carried_in", "paid", "ended", "unsealed", "reserved", "left")
@@ -360,7 +360,7 @@ def by_subject(fund: Fund) -> list[tuple[str, int, int]]:
 
     Paid is as in ``published``.
     """
-    with connection.cursor() as cursor:
+    with reading().cursor() as cursor:
         cursor.execute(
             _BY_SUBJECT,
             {

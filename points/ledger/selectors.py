@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
 from django.db.models import BigIntegerField, Case, F, Q, QuerySet, RowRange, Sum, When, Window
 from django.db.models.functions import Coalesce
 
 from backend.communities.models import Community
+from backend.routing import reading
 from points.kinds import AccountKind, Unit
 from points.ledger.errors import AccountUnknown, TransferUnknown
 from points.ledger.models import Account, Transfer
@@ -69,7 +69,7 @@ def totals_of(accounts: Iterable[Account]) -> dict[UUID, tuple[int, int]]:
     totals = {account.pk: (account.credits, account.debits) for account in accounts}
     tallied = [account for account in accounts if not account.has_floor]
     if tallied:
-        with connection.cursor() as cursor:
+        with reading().cursor() as cursor:
             cursor.execute(
                 f"{_TALLY} AND a.id = ANY(%(accounts)s)",
                 {
@@ -204,7 +204,7 @@ def trial_balance(community: Community, *, at: datetime | None = None) -> list[T
 
     In each unit debits and credits are equal. For a past moment, the whole ledger is read.
     """
-    with connection.cursor() as cursor:
+    with reading().cursor() as cursor:
         cursor.execute(
             _TRIAL_BALANCE_NOW if at is None else _TRIAL_BALANCE_AT,
             {"community": community.pk, "at": at},

@@ -18,11 +18,12 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, models
+from django.db import models
 
 from backend.accounts.models import User
 from backend.communities.models import Community
 from backend.communities.selectors import WATCHES_OVER, places_where
+from backend.routing import reading
 from volunteers.attendance.errors import FiguresTooFine
 from volunteers.people.selectors import FEWEST_TOLD
 from volunteers.teams.models import Team
@@ -180,7 +181,7 @@ def _figures(
     # A year, or a community of a street, is told as a whole like the total.
     are_whole = is_whole and (by == By.YEAR or (by == By.PLACE and is_street))
     statement = _SQL.format(key=key, sums=_SUMS, of_groups="in_total" if are_whole else "in_groups")
-    with connection.cursor() as cursor:
+    with reading().cursor() as cursor:
         cursor.execute(
             statement,
             {

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from django.db import connection
-
 from backend.communities.models import Community
+from backend.routing import reading
 from volunteers.people.selectors import FEWEST_TOLD
 
 
@@ -138,7 +137,7 @@ def quarter_of(community: Community) -> str:
 
 
 def _read(statement: str, community: Community, *, sees_names: bool) -> list[Any]:
-    with connection.cursor() as cursor:
+    with reading().cursor() as cursor:
         told = {"community": community.pk, "sees_names": sees_names, "least": FEWEST_TOLD}
         cursor.execute(statement, told)
         rows: list[Any] = cursor.fetchall()

@@ -10,6 +10,7 @@ from backend.api.views import ListView, OpenView, below
 from backend.audit.models import AuditEntry
 from backend.communities import selectors
 from backend.communities.api import shown
+from backend.replica import from_replica
 
 
 class AuditEntrySerializer(ReadSerializer[AuditEntry]):
@@ -39,6 +40,7 @@ class AuditFilter(DaysFilter):
 audited_place = shown.place(selectors.AUDITS)
 
 
+@from_replica
 class AuditEntryListView(ListView[AuditEntry]):
     """List the acts in a place: ``GET /api/v1/communities/{code}/audit-entries``.
 
@@ -51,6 +53,7 @@ class AuditEntryListView(ListView[AuditEntry]):
     finds = below(audited_place, selectors.audit_entries_in)
 
 
+@from_replica
 class AuditEntryView(OpenView[AuditEntry]):
     """Open an act: ``GET /api/v1/communities/{code}/audit-entries/{entry_id}``."""
 

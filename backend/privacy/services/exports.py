@@ -10,6 +10,7 @@ from django.core.signing import BadSignature, SignatureExpired, TimestampSigner
 from django.db import transaction
 from django.utils import timezone, translation
 
+from backend import replica
 from backend.accounts.models import User
 from backend.accounts.services.people import locked
 from backend.audit import services as trail
@@ -53,7 +54,10 @@ def make(export: Export) -> Done:
     If a worker is killed over it, the next one begins anew under the same name.
     """
     with translation.override(export.language):
-        size_bytes, _ = store(export.file_name, lambda file: archive.write(file, export.user))
+        size_bytes, _ = replica.read(
+            lambda: store(export.file_name, lambda file: archive.write(file, export.user)),
+            wait=replica.TASK_WAIT,
+        )
     now = timezone.now()
     until = now + KEPT_FOR
     personal.tell(

@@ -13,6 +13,7 @@ from backend.api.serializers import ReadSerializer
 from backend.api.views import ListView, OpenView, seen
 from backend.communities.api.shown import in_community
 from backend.communities.selectors import WATCHES_OVER
+from backend.replica import from_replica
 from merchants.partners.api.serializers import PartnerSerializer
 from merchants.redemption import selectors
 from merchants.redemption.api.serializers import (
@@ -104,6 +105,7 @@ class RefusedScanFilter(DaysFilter):
     marked = MarkFilter("clock_mark")
 
 
+@from_replica
 class RecordListView(ListView[Redemption]):
     """List redemptions, newest first: ``GET /api/v1/communities/{code}/redemptions``."""
 
@@ -112,6 +114,7 @@ class RecordListView(ListView[Redemption]):
     finds = in_community(WATCHES_OVER, selectors.redemptions_in)
 
 
+@from_replica
 class RedemptionView(OpenView[Redemption]):
     """Open a redemption, by the id in a transfer's ``source``.
 
@@ -122,6 +125,7 @@ class RedemptionView(OpenView[Redemption]):
     finds = seen(selectors.redemptions_seen_by, "redemption_id")
 
 
+@from_replica
 class RefusedScanListView(ListView[ScanAttempt]):
     """List refused scans, newest first.
 
@@ -133,6 +137,7 @@ class RefusedScanListView(ListView[ScanAttempt]):
     finds = in_community(WATCHES_OVER, selectors.refused_scans_in)
 
 
+@from_replica
 class RefusedScanView(OpenView[ScanAttempt]):
     """Open a refused scan: ``GET /api/v1/communities/{code}/refused-scans/{scan_id}``."""
 

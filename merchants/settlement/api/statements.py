@@ -19,6 +19,7 @@ from backend.communities.api.shown import community, in_community
 from backend.communities.models import Community
 from backend.communities.selectors import HANDLES, WATCHES_OVER
 from backend.documents import api as documents
+from backend.replica import from_replica
 from merchants.partners.api.members import at_owned
 from merchants.partners.api.serializers import (
     PartnerCommunitySerializer,
@@ -132,6 +133,7 @@ HANDLED = seen(selectors.statements_handled_by, "statement_id")
 
 
 # --- lists ------------------------------------------------------------------------------------
+@from_replica
 class MerchantStatementListView(ListView[Statement]):
     """List the merchant's statements, as owner, newest first.
 
@@ -143,6 +145,7 @@ class MerchantStatementListView(ListView[Statement]):
     finds = at_owned(selectors.statements_of)
 
 
+@from_replica
 class CommunityStatementListView(ListView[Statement]):
     """List a community's statements, as staff or auditor, newest first.
 
@@ -170,6 +173,7 @@ class CommunityStatementListView(ListView[Statement]):
 
 
 # --- one statement ----------------------------------------------------------------------------
+@from_replica
 class StatementView(OpenView[Statement]):
     """Open a statement, as owner, staff or auditor: ``GET /api/v1/statements/{statement_id}``."""
 
@@ -177,6 +181,7 @@ class StatementView(OpenView[Statement]):
     finds = SEEN
 
 
+@from_replica
 class StatementProofView(OpenView[Statement]):
     """Prove an approved statement to be sealed, as owner, staff or auditor.
 
@@ -189,6 +194,7 @@ class StatementProofView(OpenView[Statement]):
     finds = receipt_of(SEEN, "statement")
 
 
+@from_replica
 class StatementRedemptionListView(ListView[Redemption]):
     """List settled redemptions: ``GET /api/v1/statements/{statement_id}/redemptions``."""
 
@@ -196,6 +202,7 @@ class StatementRedemptionListView(ListView[Redemption]):
     finds = below(SEEN, selectors.lines_of)
 
 
+@from_replica
 class StatementRefundListView(ListView[Refund]):
     """List deducted refunds: ``GET /api/v1/statements/{statement_id}/refunds``."""
 

@@ -20,6 +20,7 @@ from backend.api.views import ListView, OpenView
 from backend.communities.api.shown import community, in_community
 from backend.communities.selectors import WATCHES_OVER
 from backend.registries.events import Event, opened
+from backend.replica import from_replica
 from points.awards.api.filters import AccountFilter, TransferFilter
 from points.awards.api.serializers import WhySerializer
 from points.awards.api.statements import ExportView, StatementView
@@ -213,6 +214,7 @@ def balances(accounts: Iterable[Account]) -> dict[UUID, int]:
 
 
 # --- accounts ---------------------------------------------------------------------------------
+@from_replica
 class AccountListView(ListView[Account]):
     """List all accounts, newest first: ``GET /api/v1/communities/{code}/accounts``."""
 
@@ -221,6 +223,7 @@ class AccountListView(ListView[Account]):
     finds = in_community(WATCHES_OVER, accounts_in)
 
 
+@from_replica
 class AccountView(APIView):
     """Open an account, now or then: ``GET /api/v1/communities/{code}/accounts/{account_id}``."""
 
@@ -231,6 +234,7 @@ class AccountView(APIView):
         return Response(AccountAtSerializer(found, context={"balances": then, "at": at}).data)
 
 
+@from_replica
 class AccountStatementView(StatementView):
     """List what came into an account and left it, newest first.
 
@@ -241,6 +245,7 @@ class AccountStatementView(StatementView):
     finds = account
 
 
+@from_replica
 class AccountStatementExportView(ExportView):
     """Export the whole statement of an account as a file.
 
@@ -252,6 +257,7 @@ class AccountStatementExportView(ExportView):
     finds = account
 
 
+@from_replica
 class TrialBalanceView(APIView):
     """Add up accounts by kind, now or then: ``GET /api/v1/communities/{code}/trial-balance``."""
 
@@ -268,6 +274,7 @@ class TrialBalanceView(APIView):
 
 
 # --- transfers --------------------------------------------------------------------------------
+@from_replica
 class TransferListView(ListView[Transfer]):
     """List all transfers, newest first: ``GET /api/v1/communities/{code}/transfers``."""
 
@@ -276,6 +283,7 @@ class TransferListView(ListView[Transfer]):
     finds = in_community(WATCHES_OVER, transfers_in)
 
 
+@from_replica
 class TransferExportView(ExportView):
     """Export all transfers of a community as a file.
 
@@ -290,6 +298,7 @@ class TransferExportView(ExportView):
     finds = watched
 
 
+@from_replica
 class TransferView(OpenView[Transfer]):
     """Open a transfer with its explanation.
 
@@ -300,6 +309,7 @@ class TransferView(OpenView[Transfer]):
     finds = transfer
 
 
+@from_replica
 class ProofView(OpenView[Transfer]):
     """Prove that a transfer is in the sealed books.
 

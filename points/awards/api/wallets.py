@@ -18,6 +18,7 @@ from backend.communities.api.serializers import CommunityInBriefSerializer
 from backend.communities.models import Community
 from backend.communities.selectors import communities_known_to, community_among
 from backend.registries.events import Told, told
+from backend.replica import from_replica
 from points.awards.api.serializers import WhySerializer
 from points.awards.api.statements import ExportView, StatementView
 from points.expiry.selectors import losses_to_come
@@ -145,6 +146,7 @@ def _wallets(user: User, communities: Sequence[Community]) -> list[dict[str, Any
 
 
 # --- views ------------------------------------------------------------------------------------
+@from_replica
 class MyWalletListView(ListAPIView[Community]):
     """List my points in each community where I volunteer or did: ``GET /api/v1/me/wallets``."""
 
@@ -158,6 +160,7 @@ class MyWalletListView(ListAPIView[Community]):
         return self.get_paginated_response(WalletSerializer(rows, many=True).data)
 
 
+@from_replica
 class MyWalletView(APIView):
     """Show my points in one community: ``GET /api/v1/me/wallets/{code}``."""
 
@@ -167,6 +170,7 @@ class MyWalletView(APIView):
         return Response(WalletInFullSerializer(row).data)
 
 
+@from_replica
 class MyStatementView(StatementView):
     """List what came into my wallet and left it: ``GET /api/v1/me/wallets/{code}/transfers``.
 
@@ -177,6 +181,7 @@ class MyStatementView(StatementView):
     finds = my_wallet
 
 
+@from_replica
 class MyStatementExportView(ExportView):
     """Export my statement as a file: ``GET /api/v1/me/wallets/{code}/transfers.{format}``.
 
@@ -190,6 +195,7 @@ class MyStatementExportView(ExportView):
     finds = my_wallet
 
 
+@from_replica
 class MyTransferView(OpenView[Transfer]):
     """Open a line of my statement, explained: ``GET /api/v1/me/transfers/{transfer_id}``."""
 
@@ -197,6 +203,7 @@ class MyTransferView(OpenView[Transfer]):
     finds = my_transfer
 
 
+@from_replica
 class MyProofView(OpenView[Transfer]):
     """Prove a transfer to be sealed: ``GET /api/v1/me/transfers/{transfer_id}/proof``.
 

@@ -10,6 +10,7 @@ from backend.api.paging import CursorPagination
 from backend.api.views import ListView, OpenView, below
 from backend.communities.models import Community
 from backend.communities.selectors import community_among
+from backend.replica import from_replica
 from points.seals import selectors
 from points.seals.api.serializers import SealSerializer
 from points.seals.models import Seal
@@ -35,6 +36,7 @@ def receipt_of(row: Finds, kind: str = "transfer") -> Finds:
     return find
 
 
+@from_replica
 class SealListView(ListView[Seal]):
     """List the published heads, newest first: ``GET /api/v1/communities/{code}/seals``. Public.
 
@@ -47,6 +49,7 @@ class SealListView(ListView[Seal]):
     finds = below(any_place, selectors.seals_of)
 
 
+@from_replica
 class SealView(OpenView[Seal]):
     """Open a published head: ``GET /api/v1/communities/{code}/seals/{number}``. Public."""
 

@@ -22,7 +22,7 @@ from backend.api.paging import CursorPagination
 from backend.api.serializers import ReadSerializer
 from backend.api.views import ListView, OpenView, below, seen, writes
 from backend.communities.api.serializers import CommunityInBriefSerializer, ReasonSerializer
-from backend.communities.api.shown import where_known
+from backend.replica import from_replica
 from volunteers.activities.api.shifts import ShiftInBriefSerializer
 from volunteers.activities.models import Shift
 from volunteers.activities.selectors import shifts_for, shifts_watched_by
@@ -169,6 +169,7 @@ class AttendanceListView(ListView[Attendance]):
     finds = seen(selectors.attendances_watched_by)
 
 
+@from_replica
 class MyAttendanceListView(AttendanceListView):
     """List my attendances, newest first: ``GET /api/v1/me/attendances``."""
 

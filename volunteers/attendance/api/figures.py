@@ -15,6 +15,7 @@ from backend.api.fields import IntegerField
 from backend.api.permissions import SecondFactorWhereDue
 from backend.communities.models import Community
 from backend.communities.selectors import community_among
+from backend.replica import from_replica
 from volunteers.attendance import figures
 from volunteers.teams.models import Team
 
@@ -88,6 +89,7 @@ class _FiguresView(APIView):
         return Response(FiguresSerializer(answer, context={"sees_names": sees_names}).data)
 
 
+@from_replica
 class PlaceFiguresView(_FiguresView):
     """Sum the verified hours of a place: ``GET /api/v1/communities/{code}/service-figures``.
 
@@ -101,6 +103,7 @@ class PlaceFiguresView(_FiguresView):
         return self.told(request, figures.of_place, place)
 
 
+@from_replica
 class TeamFiguresView(_FiguresView):
     """Sum the verified hours of a team: ``GET /api/v1/teams/{team_id}/service-figures``.
 

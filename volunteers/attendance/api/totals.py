@@ -11,6 +11,7 @@ from rest_framework.views import APIView
 from backend.api.callers import signed_in
 from backend.api.fields import DateField
 from backend.communities.api.serializers import CommunityInBriefSerializer
+from backend.replica import from_replica
 from volunteers.attendance import selectors
 from volunteers.people.models import Volunteer
 
@@ -46,6 +47,7 @@ class MyTotalsSerializer(TotalSerializer):
     communities = CommunityTotalSerializer(many=True, read_only=True)
 
 
+@from_replica
 class MyTotalsView(APIView):
     """Sum my verified hours: ``GET /api/v1/me/totals``.
 

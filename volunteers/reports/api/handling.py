@@ -21,6 +21,7 @@ from backend.communities.api.serializers import CommunityInBriefSerializer, Reas
 from backend.communities.api.shown import community, managed_community, tenant
 from backend.communities.models import Community
 from backend.communities.selectors import WATCHES_OVER, person_to_appoint
+from backend.replica import from_replica
 from volunteers.reports import errors, selectors, timeline
 from volunteers.reports.api.reports import ClosedReportSerializer, ReportSerializer
 from volunteers.reports.models import moves
@@ -440,6 +441,7 @@ class TimelineView(APIView):
         return Response(TimelineSerializer({"report_id": report.pk, "entries": told}).data)
 
 
+@from_replica
 class PublicTimelineView(APIView):
     """Show a report's steps and what staff wrote for the public.
 

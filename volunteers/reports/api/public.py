@@ -13,6 +13,7 @@ from backend import days
 from backend.api.fields import IntegerField
 from backend.api.serializers import ReadSerializer
 from backend.communities.api.shown import tenant
+from backend.replica import from_replica
 from points.kinds import Unit
 from volunteers.people.selectors import FEWEST_TOLD
 from volunteers.reports import figures, fund_figures, selectors
@@ -178,6 +179,7 @@ class ReportFiguresSerializer(serializers.Serializer[Any]):
     confidential = ConfidentialToldSerializer(many=True, read_only=True)
 
 
+@from_replica
 class ReportFiguresView(APIView):
     """Count the reports of a year: ``GET /api/v1/communities/{code}/report-figures``. Public."""
 
@@ -244,6 +246,7 @@ class AskedFundFiguresSerializer(serializers.Serializer[Any]):
     )
 
 
+@from_replica
 class FundFiguresView(APIView):
     """Show how the funds are used: ``GET /api/v1/communities/{code}/fund-figures``. Public."""
 

@@ -21,6 +21,7 @@ from backend.communities.api.serializers import CommunityInBriefSerializer
 from backend.communities.selectors import HANDLES, WATCHES_OVER
 from backend.payouts.api import PayoutSerializer
 from backend.payouts.models import Payout
+from backend.replica import from_replica
 from points.funds.api import ClaimSerializer
 from points.funds.services import Status
 from volunteers.reports import reward_selectors as selectors
@@ -155,6 +156,7 @@ class RewardFilter(DaysFilter):
 
 
 # --- mine -------------------------------------------------------------------------------------
+@from_replica
 class MyRewardListView(ListView[Any]):
     """List what my reports earned in money, newest first: ``GET /api/v1/me/rewards``.
 
@@ -191,6 +193,7 @@ HANDLED = shown.in_community(HANDLES, selectors.rewards_in, "reward_id")
 PAYMENT = below(HANDLED, selectors.hand_payments_of, "payment_id")
 
 
+@from_replica
 class RewardListView(ListView[Any]):
     """List a community's rewards in money, as staff or auditor, newest first.
 
@@ -203,6 +206,7 @@ class RewardListView(ListView[Any]):
     finds = shown.in_community(WATCHES_OVER, selectors.rewards_in)
 
 
+@from_replica
 class RewardFiguresView(ListView[Any]):
     """Sum a community's rewards: ``GET /api/v1/communities/{code}/rewards/figures``.
 

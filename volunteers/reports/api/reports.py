@@ -38,6 +38,7 @@ from backend.api.views import ListView, OpenView, below, seen, writes
 from backend.communities.api.serializers import CommunityInBriefSerializer
 from backend.communities.api.shown import tenant
 from backend.communities.models import Community, CoordType
+from backend.replica import from_replica
 from points.kinds import Unit
 from volunteers.attendance.api.earnings import AwardedSerializer, EarningSerializer
 from volunteers.people.selectors import estate_in
@@ -231,6 +232,7 @@ class PublicReportFilter(filters.FilterSet):  # type: ignore[misc]  # django-fil
     category = CharFilter(help_text="A category's code.")
 
 
+@from_replica
 class CommunityReportsView(ListView[Report]):
     """List a community's reports and their progress: ``GET /api/v1/communities/{code}/reports``.
 
@@ -271,6 +273,7 @@ class CommunityReportsView(ListView[Report]):
         return submitting.submit(community=community, reporter=user, **facts)
 
 
+@from_replica
 class PublicReportView(OpenView[Report]):
     """Show a report's progress: ``GET /api/v1/communities/{code}/reports/{report_id}``. Public."""
 

@@ -11,6 +11,7 @@ from rest_framework.views import APIView
 from backend.accounts.models import User
 from backend.api.permissions import SecondFactorWhereDue
 from backend.communities.api.shown import tenant
+from backend.replica import from_replica
 from volunteers.attendance.figures import sees_names
 from volunteers.reports import round_figures
 
@@ -58,6 +59,7 @@ class RoundFiguresSerializer(serializers.Serializer[Any]):
     patrols = CountedSerializer(many=True, read_only=True)
 
 
+@from_replica
 class RoundFiguresView(APIView):
     """Sum up rounds of a community: ``GET /api/v1/communities/{code}/round-figures``.
 
