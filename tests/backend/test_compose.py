@@ -10,6 +10,7 @@ import shlex
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -53,7 +54,7 @@ def test_the_file_follows_the_compose_specification():
 
 
 def test_the_parts_are_all_there():
-    assert list(SERVICES) == ["postgres", "redis", *OURS, "pgbouncer", "proxy"]
+    assert list(SERVICES) == ["postgres", "redis", *OURS, "pgbouncer", "proxy", "standby"]
     assert SERVICES["postgres"]["image"] == "postgres:18"
     assert re.fullmatch(r"redis:\d+", SERVICES["redis"]["image"])
     assert {SERVICES[name]["image"] for name in OURS} == {"linli"}
@@ -114,7 +115,7 @@ def test_every_queue_has_a_worker_and_bulk_one_of_its_own():
 
 def test_only_the_profile_brings_in_what_is_for_many():
     profiles = {name: one["profiles"] for name, one in SERVICES.items() if "profiles" in one}
-    assert profiles == {"pgbouncer": ["scaled"], "proxy": ["scaled"]}
+    assert profiles == {"pgbouncer": ["scaled"], "proxy": ["scaled"], "standby": ["replica"]}
     # Whoever stands outside of it may wait for them, but not want them.
     for name in OURS:
         for other, how in SERVICES[name]["depends_on"].items():
@@ -125,7 +126,9 @@ def test_data_is_kept_where_the_images_keep_it():
     """The image of PostgreSQL 18 wants its volume one level above the older ones."""
     assert SERVICES["postgres"]["volumes"] == ["postgres:/var/lib/postgresql"]
     assert SERVICES["redis"]["volumes"] == ["redis:/data"]
-    assert COMPOSE["volumes"].keys() == {"postgres", "redis", "media"}
+    assert SERVICES["standby"]["volumes"] == ["standby:/var/lib/postgresql"]
+    assert SERVICES["standby"]["image"] == SERVICES["postgres"]["image"]
+    assert COMPOSE["volumes"].keys() == {"postgres", "standby", "redis", "media"}
 
 
 def test_only_web_is_reached_from_outside_and_only_by_a_proxy_on_the_same_machine():
@@ -275,3 +278,54 @@ def test_the_image_collects_its_static_files_without_secrets(tmp_path):
         capture_output=True,
     )
     assert list(tmp_path.glob("static/drf_spectacular_sidecar/**/swagger-ui.css"))
+
+
+@pytest.mark.slow
+def test_the_standby_copies_what_there_is_follows_and_goes_on_after_a_restart(
+    tmp_path, monkeypatch
+):
+    monkeypatch.delenv("DATABASE_URL")
+    with (
+        tempfile.TemporaryDirectory(prefix="linli-", dir="/tmp") as name,
+        embedded.servers(tmp_path, durable=False) as servers,
+    ):
+        data, sockets = Path(name), servers.database_url.partition("host=")[2].replace("%2F", "/")
+        owner = (tmp_path / "postgresql").stat()
+        account = (owner.st_uid, owner.st_gid) if os.geteuid() == 0 else None
+        (data / "copy").mkdir(mode=0o700)
+        if account:
+            os.chown(data, *account)
+            os.chown(data / "copy", *account)
+        programs = embedded.postgres_programs()
+        environment = environment_of(SERVICES["standby"], PGDATA=f"{name}/copy", PGHOST=name)
+        environment["PATH"] = f"{programs}:{environment['PATH']}"
+        here = {
+            "host=postgres": f"host={sockets}",
+            "exec postgres": f"exec postgres -c listen_addresses= -k {name}",
+        }
+        command = [filled_in(word) for word in SERVICES["standby"]["command"]]
+        for container, place in here.items():
+            command = [word.replace(container, place) for word in command]
+        _, *healthy = SERVICES["standby"]["healthcheck"]["test"]
+
+        def found(statement):
+            with psycopg.connect(f"host={name} dbname=linli user=linli") as standby:
+                return standby.execute(statement).fetchall()
+
+        with psycopg.connect(servers.database_url, autocommit=True) as database:
+            database.execute("CREATE ROLE linli SUPERUSER LOGIN")
+            database.execute("CREATE TABLE seen AS SELECT 1 AS number")
+            for number in (2, 3):  # copied first, then found as it was left
+                log = tmp_path / "standby.log"
+                child = embedded.start(
+                    "standby", command, log=log, env=environment, account=account
+                )
+                with embedded.stopping(child):
+                    eventually(lambda: subprocess.run(healthy, env=environment).returncode == 0)
+                    assert child.running, child.log_tail()
+                    database.execute("INSERT INTO seen VALUES (%s)", [number])
+                    rows = [(one,) for one in range(1, number + 1)]
+                    eventually(
+                        lambda rows=rows: found("SELECT number FROM seen ORDER BY 1") == rows
+                    )
+                    assert found("SELECT pg_is_in_recovery()") == [(True,)]

@@ -48,6 +48,24 @@ def test_what_is_configured_by_half_is_refused(monkeypatch, whole, needed):
             read(here, **half)
 
 
+def test_a_replica_is_a_second_database_that_nobody_waits_for_and_none_is_the_default(monkeypatch):
+    replica_url = "postgresql://linli:secret@standby:5432/linli?sslmode=require"
+    alone = read(monkeypatch, DATABASE_REPLICA_URL="", LINLI_DB_POOL="8")
+    both = read(monkeypatch, DATABASE_REPLICA_URL=replica_url, LINLI_REPLICA_MAX_LAG_SECONDS="3")
+
+    assert alone["DATABASES"].keys() == {"default"}
+    assert "DATABASE_ROUTERS" not in alone
+    assert both["DATABASES"].keys() == {"default", "replica"}
+    assert both["DATABASE_ROUTERS"] == ["backend.routing.Router"]
+    assert both["REPLICA_MAX_LAG_SECONDS"] == 3
+    replica = both["DATABASES"]["replica"]
+    assert (replica["HOST"], replica["NAME"]) == ("standby", "linli")
+    assert replica["OPTIONS"].items() >= {"sslmode": "require", "connect_timeout": 2}.items()
+    # Its connections are a thread's own: the pool would wait for a server that is not there.
+    assert "pool" in both["DATABASES"]["default"]["OPTIONS"]
+    assert "pool" not in replica["OPTIONS"]
+
+
 def test_files_are_on_disk_or_in_a_bucket(monkeypatch):
     on_disk = read(monkeypatch)["STORAGES"]["default"]
     in_bucket = read(monkeypatch, LINLI_S3_ENDPOINT="https://oss.example.cn", **S3)["STORAGES"]
