@@ -272,19 +272,27 @@ def test_the_replica_answers_as_long_as_nobody_can_tell_the_difference(town, pai
 
 def each_view_that_says_so_is_answered_by_the_replica(pair, web, town):
     pair.catch_up()
-    asked = set()
-    web.goes(*SEALS, to="replica")
-    before = web.outcomes()
+    asked = {}
     for label, way in ways(town).items():
         method, path, _, headers = way.request
         get = getattr(getattr(resolve(path.partition("?")[0]).func, "cls", None), "get", None)
         if method == "GET" and getattr(get, "__globals__", None) is vars(replica):
-            assert web.send(path, headers).status_code == 200, label
-            asked.add(label.removeprefix("GET /api/v1/"))
-    assert web.outcomes() - before == {"replica": len(asked)}
-    assert {"me/wallets/{code}/transfers", "statements/{statement_id}"} <= asked
-    assert {"communities/{code}/accounts", "communities/{code}/audit-entries"} <= asked
-    assert {"communities/{code}/findings", "samples/{sample_id}/items"} <= asked
+            asked[label.removeprefix("GET /api/v1/")] = path, headers
+
+    def are_answered():
+        """Ask all; on a busy machine the replica may be a moment behind for one of them."""
+        before = web.outcomes()
+        for request in asked.values():
+            assert web.send(*request).status_code == 200, request
+        outcomes = web.outcomes() - before
+        assert outcomes.keys() <= {"replica", "behind"}
+        return outcomes == {"replica": len(asked)}
+
+    web.goes(*SEALS, to="replica")
+    eventually(are_answered)
+    assert {"me/wallets/{code}/transfers", "statements/{statement_id}"} <= asked.keys()
+    assert {"communities/{code}/accounts", "communities/{code}/audit-entries"} <= asked.keys()
+    assert {"communities/{code}/findings", "samples/{sample_id}/items"} <= asked.keys()
 
     for request, table in (
         (STATEMENT, "points_transfer"),
@@ -293,7 +301,7 @@ def each_view_that_says_so_is_answered_by_the_replica(pair, web, town):
         (BOARD, "communities_community"),
     ):
         before = pair.asked(table)
-        assert web.outcome_of(*request) == "replica"
+        web.goes(*request, to="replica")
         assert pair.asked(table) > before, request
     before = pair.log.read_text()
     assert web.get("/api/v1/me/vouchers", "volunteer").status_code == 200  # says nothing of it
@@ -304,7 +312,7 @@ def whoever_is_signed_in_misses_nothing(pair, web):
     staff = Membership.objects.get(user__username="staff", role=Role.STAFF)
     give(User.objects.get(username="volunteer"), 7)
     web.goes(*STATEMENT, to="replica")
-    assert web.outcome_of(*BOOKS) == "replica"
+    web.goes(*BOOKS, to="replica")
     with pair.standing_still():
         give(User.objects.get(username="volunteer"), 11)
         assert web.amounts()[0] == 11
@@ -331,7 +339,7 @@ def whoever_is_not_sees_what_the_replica_has(pair, web):
         assert web.get(f"{SEALS[0]}/{before + 1}").json()["number"] == before + 1
 
     eventually(lambda: web.newest_seal() == before + 1)
-    assert web.outcome_of(*SEALS) == "replica"
+    web.goes(*SEALS, to="replica")
 
 
 def reads_go_home_while_it_is_away_and_come_back(pair, web):
@@ -393,6 +401,18 @@ def asked_at():
     return routing.reading().alias
 
 
+def reads(ask, **how):
+    """Read as soon as the replica is not a moment behind because the machine is busy."""
+
+    def tried():
+        before = counted("behind")
+        answer = replica.read(ask, **how)
+        return None if counted("behind") > before else (answer,)
+
+    (answer,) = eventually(tried)
+    return answer
+
+
 def test_what_is_asked_of_the_replica_and_what_is_not(near, wang, tmp_path, monkeypatch, settings):
     # What follows a write, or stands in a transaction, is read at home.
     def read():
@@ -403,7 +423,7 @@ def test_what_is_asked_of_the_replica_and_what_is_not(near, wang, tmp_path, monk
         User.objects.filter(pk=wang.pk).update(name="王小明")
         return [*seen, asked_at()]
 
-    assert replica.read(read) == ["replica", "default", "replica", "default"]
+    assert reads(read) == ["replica", "default", "replica", "default"]
     assert asked_at() == "default"
     near.catch_up()
 
@@ -415,9 +435,9 @@ def test_what_is_asked_of_the_replica_and_what_is_not(near, wang, tmp_path, monk
         return asked_at()
 
     before = counted("failed")
-    assert replica.read(fail) == "default"
+    assert reads(fail) == "default"
     assert counted("failed") == before + 1
-    assert replica.read(asked_at) == "replica"
+    assert reads(asked_at) == "replica"
 
     # A refusal is believed of what is exact alone.
     seen = []
@@ -426,11 +446,14 @@ def test_what_is_asked_of_the_replica_and_what_is_not(near, wang, tmp_path, monk
         seen.append(asked_at())
         raise LookupError
 
-    for is_exact, where in ((True, ["replica"]), (False, ["replica", "default"])):
+    def refused_at(is_exact):
         seen.clear()
         with pytest.raises(LookupError):
             replica.read(refuse, is_exact=is_exact)
-        assert seen == where
+        return seen
+
+    eventually(lambda: refused_at(is_exact=True) == ["replica"])
+    eventually(lambda: refused_at(is_exact=False) == ["replica", "default"])
 
     # One that is too far behind is not asked.
     with near.standing_still():
@@ -443,17 +466,17 @@ def test_what_is_asked_of_the_replica_and_what_is_not(near, wang, tmp_path, monk
         settings.REPLICA_MAX_LAG_SECONDS = 0.0
         assert replica.told()["state"] == "behind"
         assert replica.read(asked_at, is_exact=False) == "default"
-    near.catch_up()
-    replica._forget()
+    assert reads(asked_at, is_exact=False) == "replica"
     assert replica.told() == {"state": "used", "lag_seconds": 0.0}
-    assert replica.read(asked_at, is_exact=False) == "replica"
 
     # A copy of what is held about somebody is read from it, within the task's transaction.
     export = exports.ask(user=wang, language="en")
-    consents, reads = near.asked("accounts_consent"), counted("replica")
+    near.catch_up()
+    reads(asked_at)
+    consents, answered = near.asked("accounts_consent"), counted("replica")
     outbox.attempt("export", pk=export.pk)
     assert exports.fetch(export_id=export.pk, user=wang).read(2) == b"PK"
-    assert counted("replica") == reads + 1
+    assert counted("replica") == answered + 1
     assert near.asked("accounts_consent") > consents
 
     # A copy of another database is not asked, nor one that was promoted.
@@ -463,7 +486,7 @@ def test_what_is_asked_of_the_replica_and_what_is_not(near, wang, tmp_path, monk
             replica._forget()
             assert replica.told() == {"state": "foreign", "lag_seconds": None}
     replica._forget()
-    assert replica.read(asked_at) == "replica"
+    assert reads(asked_at) == "replica"
     near.at_standby("SELECT pg_promote()")
     assert replica.read(asked_at) == "default"
     replica._forget()
