@@ -68,6 +68,7 @@ INSTALLED_APPS = [
     "django_filters",
     "pgtrigger",
     "tree_queries",
+    "backend.cluster",
     "backend.api",
     "backend.audit",
     "backend.accounts",
@@ -149,8 +150,9 @@ CORS_EXPOSE_HEADERS = [
 ]
 
 # --- the database -----------------------------------------------------------------------------
-_DATABASE = {
-    "ENGINE": "django.db.backends.postgresql",
+env.DB_SCHEMES["citus"] = "backend.cluster.engine"
+DATABASES = {"default": env.db("DATABASE_URL")}
+DATABASES["default"] |= {
     # A transaction-mode pooler may stand between: nothing may outlive its transaction.
     "DISABLE_SERVER_SIDE_CURSORS": True,
     "CONN_MAX_AGE": 0,

@@ -1,0 +1,63 @@
+"""What a cluster needs of Django: see backend/cluster/tables.py for the tables themselves."""
+
+from typing import Any
+
+from django.db.backends.postgresql import base, features, schema
+from django.db.models import Model
+
+from backend.cluster import tables
+from backend.cluster.placement import Placement, placement_of
+
+
+class DatabaseFeatures(features.DatabaseFeatures):
+    """Features of a cluster."""
+
+    def allows_group_by_selected_pks_on_model(self, model: type[Model]) -> bool:
+        """Tell whether GROUP BY may leave out all but ``id``, which alone is no tenant's key."""
+        return placement_of(model) is not Placement.DISTRIBUTED
+
+
+class DatabaseSchemaEditor(schema.DatabaseSchemaEditor):
+    """Schema editor for migrations: on a distributed database a new table gets its place at once."""
+
+    is_distributed = False
+
+    def __enter__(self) -> "DatabaseSchemaEditor":
+        entered = super().__enter__()
+        with self.connection.cursor() as cursor:
+            self.is_distributed = bool(tables.places(cursor))
+        if self.is_distributed:
+            # A key within ADD COLUMN could name the column alone.
+            self.sql_create_column_inline_fk = None
+        return entered
+
+    def __exit__(self, exc_type: Any, exc_value: Any, traceback: Any) -> None:
+        if self.is_distributed and exc_type is None:
+            with self.connection.cursor() as cursor:
+                tables.place_functions(cursor)
+        super().__exit__(exc_type, exc_value, traceback)
+
+    def create_model(self, model: type[Model]) -> None:
+        super().create_model(model)
+        if self.is_distributed:
+            with self.connection.cursor() as cursor:
+                tables.place(cursor, model._meta.db_table, placement_of(model))
+
+    def _create_fk_sql(self, model: type[Model], field: Any, suffix: str) -> Any:
+        made = super()._create_fk_sql(model, field, suffix)
+        if not self.is_distributed or placement_of(model) is not Placement.DISTRIBUTED:
+            return made
+        made.parts["deferrable"] = ""
+        target = field.target_field.model
+        if placement_of(target) is Placement.DISTRIBUTED:
+            made.parts["column"].columns.insert(0, "community_id")
+            made.parts["to_column"].columns.insert(0, "community_id")
+        return made
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    """Connection to a cluster's coordinator."""
+
+    display_name = "Citus"
+    features_class = DatabaseFeatures
+    SchemaEditorClass = DatabaseSchemaEditor

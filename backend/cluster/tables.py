@@ -1,0 +1,100 @@
+"""How a table, its keys and the functions get their places on a cluster."""
+
+from typing import Any
+
+from backend.cluster.placement import Placement
+
+FIRST = "points_account"  # its shards are the group that all tenants' tables share
+
+# Triggers and deferred checks were all tried on shards (docs/scale.md); "unsafe" is what Citus calls
+# triggers because they could write to other nodes, and ours name the row's community. A transaction
+# that reads many shards may write a reference table afterwards. What is SET LOCAL holds on
+# workers as well.
+SETTINGS = {
+    "citus.enable_unsafe_triggers": "on",
+    "citus.multi_shard_modify_mode": "sequential",
+    "citus.propagate_set_commands": "local",
+}
+
+_PLACES = """
+    SELECT relname, CASE WHEN partmethod = 'h' THEN 'distributed'
+        WHEN repmodel = 't' THEN 'reference' ELSE 'local' END
+    FROM pg_dist_partition JOIN pg_class ON pg_class.oid = logicalrelid
+"""
+_FUNCTIONS = """
+    SELECT p.oid::regprocedure::text, coalesce(p.proargnames[1] = 'p_community', false)
+    FROM pg_proc AS p
+    WHERE p.pronamespace = 'public'::regnamespace AND p.prorettype <> 'trigger'::regtype
+        AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = p.oid AND deptype = 'e')
+        AND NOT EXISTS (
+            SELECT FROM pg_dist_object AS o WHERE o.classid = 'pg_proc'::regclass
+                AND o.objid = p.oid
+                AND (o.force_delegation OR p.proargnames[1] IS DISTINCT FROM 'p_community')
+        )
+    ORDER BY p.oid
+"""
+
+
+def places(cursor: Any) -> dict[str, Placement]:
+    """Return where each table is that the cluster knows of: none if nothing is distributed."""
+    cursor.execute("SELECT to_regclass('pg_dist_partition') IS NOT NULL")
+    if not cursor.fetchone()[0]:
+        return {}
+    cursor.execute(_PLACES)
+    return {table: Placement(place) for table, place in cursor.fetchall()}
+
+
+def place(cursor: Any, table: str, placement: Placement) -> None:
+    """Give ``table``, which the cluster does not know of, its place, and move its rows there.
+
+    A tenant's table must have no keys to others yet; ``key_of`` tells how it gets those.
+    """
+    if placement is Placement.LOCAL:
+        # Else it would be committed before the other nodes have agreed to commit.
+        cursor.execute("SELECT citus_add_local_table_to_metadata(%s)", [table])
+    elif placement is Placement.REFERENCE:
+        cursor.execute("SELECT create_reference_table(%s)", [table])
+    else:
+        cursor.execute(
+            "SELECT conname FROM pg_constraint WHERE contype = 'p' AND conrelid = %s::regclass",
+            [table],
+        )
+        (key,) = cursor.fetchone()
+        cursor.execute(
+            f'ALTER TABLE "{table}" DROP CONSTRAINT "{key}",'
+            f' ADD CONSTRAINT "{key}" PRIMARY KEY (community_id, id)'
+        )
+        cursor.execute(
+            "SELECT create_distributed_table(%s, 'community_id', colocate_with => %s)",
+            [table, "none" if table == FIRST else FIRST],
+        )
+
+
+def key_of(table: str, name: str, column: str, target: str, *, is_tenants: bool) -> str:
+    """Return the statement that gives a tenant's table a key to ``target``, another tenant's or not.
+
+    It is not deferred: what a worker finds at COMMIT would have lost its SQLSTATE.
+    """
+    ours, theirs = f'"{column}"', "id"
+    if is_tenants:
+        ours, theirs = f"community_id, {ours}", "community_id, id"
+    return (
+        f'ALTER TABLE "{table}" ADD CONSTRAINT "{name}" FOREIGN KEY ({ours})'
+        f' REFERENCES "{target}" ({theirs})'
+    )
+
+
+def place_functions(cursor: Any) -> int:
+    """Send functions to all nodes, and return how many; those of a community run at its shard."""
+    cursor.execute(_FUNCTIONS)
+    functions = cursor.fetchall()
+    for function, is_of_community in functions:
+        if is_of_community:
+            cursor.execute(
+                "SELECT create_distributed_function(%s, 'p_community', colocate_with => %s,"
+                " force_delegation => true)",
+                [function, FIRST],
+            )
+        else:
+            cursor.execute("SELECT create_distributed_function(%s)", [function])
+    return len(functions)
