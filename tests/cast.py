@@ -20,6 +20,7 @@ from backend.communities.models import Community, Role
 from backend.communities.services import places, roles
 from backend.notices.models import Notice
 from backend.outbox import services as outbox
+from backend.registries import sealed
 from merchants.catalogue.services import offers
 from merchants.models import MerchantMember
 from merchants.partners.services import partnerships
@@ -51,7 +52,7 @@ def lake() -> Community:
         Rule(community=community, subject=subject, category=category)
         for subject, category, _ in written
     )
-    RuleVersion.objects.bulk_create(
+    versions = RuleVersion.objects.bulk_create(
         RuleVersion(
             community=community,
             rule=rule,
@@ -61,6 +62,8 @@ def lake() -> Community:
         )
         for rule, (_, _, parameters) in zip(made, written, strict=True)
     )
+    for version in versions:
+        sealed.mark("rule_version", version)
     return community
 
 

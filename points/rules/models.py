@@ -57,7 +57,7 @@ class RuleVersion(TenantModel):
                 condition=Q(valid_to__isnull=True) | Q(valid_to__gte=F("valid_from")),
             ),
         ]
-        triggers: ClassVar = [*final("rule_version"), sealed.marked("rule_version")]
+        triggers: ClassVar = final("rule_version")
 
     def __str__(self) -> str:
         return f"{self.rule_id} v{self.number}"

@@ -16,6 +16,7 @@ from django.db import transaction
 from backend.accounts.models import User
 from backend.audit import services as trail
 from backend.communities.models import Community
+from backend.registries import sealed
 from backend.text import is_tidy
 from points.kinds import Unit
 from points.rules.errors import CashNotAllowedForHours, RuleBackdated, RuleInvalid
@@ -186,6 +187,7 @@ def publish(
         valid_from=valid_from,
         valid_to=valid_to,
     )
+    sealed.mark("rule_version", version)
     trail.record(
         "rule.publish",
         actor=published_by,
