@@ -14,7 +14,7 @@ CATALOGUES := $(patsubst %.po,%.mo,$(wildcard backend/locale/*/LC_MESSAGES/*.po)
 WITH_SERVERS := $(BIN)/python -m backend.embedded --
 PYTEST := $(BIN)/python -m pytest -n $(TEST_WORKERS)
 
-.PHONY: setup run test quick check suite checks style types layers models bench lock clean
+.PHONY: setup run test quick test-cluster check suite checks style types layers models bench lock clean
 # Dozens of processes start here, and each would compile what another had compiled.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -38,7 +38,7 @@ $(INSTALLED): requirements-dev.lock
 run: setup
 	@exec $(BIN)/python -m backend.run
 
-test quick check bench: export DJANGO_SETTINGS_MODULE := backend.test_settings
+test quick test-cluster check bench: export DJANGO_SETTINGS_MODULE := backend.test_settings
 
 # The checks run beside the tests, on their servers; style takes a second, so it goes first.
 test: setup $(if $(T),,style)
@@ -47,6 +47,11 @@ test: setup $(if $(T),,style)
 # One case of each test that is not slow: tests/conftest.py says which.
 quick: setup
 	$(WITH_SERVERS) $(PYTEST) --quick $(T)
+
+# The tenants' part of the suite on a Citus cluster: make test-cluster DATABASE_URL=citus://…
+test-cluster: setup
+	@$(BIN)/python -m tests.cluster
+	$(WITH_SERVERS) $(PYTEST) $(or $(T),tests/points tests/merchants tests/volunteers tests/backend)
 
 check: setup style
 	$(WITH_SERVERS) $(MAKE) --no-print-directory --jobs types layers models

@@ -176,6 +176,10 @@ class Cast:
                 made[maker.__name__], since = self.keep(maker, *of_whom, since=since)
             transaction.set_rollback(True)
 
+    def last_written(self) -> int:
+        """Return the id of the last transaction that has written a row of this one's."""
+        return what_was_written(current_transaction())[1]
+
     def keep(self, maker: Callable[..., Any], *of_whom: Any, since: int) -> tuple[Any, int]:
         """Build, and keep every row of a transaction after ``since``; answer the last of those."""
         with transaction.atomic():

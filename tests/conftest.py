@@ -46,10 +46,11 @@ from points.ledger import services as ledger
 from points.models import Account
 from tests import cast as makers
 from tests import (
+    cluster,
     events,  # noqa: F401  # registers those of what tests post by hand
     whose,
 )
-from tests.cast import Cast, current_transaction, name_of, somebody, what_was_written
+from tests.cast import Cast, name_of, somebody
 from tests.standins.wechatpay import Server as PayServer
 from tests.standins.wechatpay import WeChatPay
 from volunteers.activities import services as activities
@@ -95,6 +96,8 @@ def pytest_collection_modifyitems(config, items):
     yield
     seconds = known_seconds()
     items.sort(key=lambda item: how_soon(item, seconds.get(name_without_case(item.nodeid), 0)))
+    if cluster.is_used():
+        items[:] = [item for item in items if not item.get_closest_marker("plain")]
     if config.option.quick:
         kept = {id(item) for item in one_of_each(items, seconds)}
         config.hook.pytest_deselected(items=[item for item in items if id(item) not in kept])
@@ -182,7 +185,7 @@ class Template:
     """
 
     def __init__(self):
-        self.server = os.environ["DATABASE_URL"]
+        self.server = cluster.server()
         self.name = f"template_{digest_of_migrations()}"
         self.command = None
         self.thread = threading.Thread(target=self.make)
@@ -195,6 +198,11 @@ class Template:
             self.tell(f"DROP DATABASE {outdated} WITH (FORCE)")
         if self.name in templates:
             return
+        if cluster.is_used():
+            failed = cluster.make(f"{self.name}_unfinished")
+            made = f"{self.name}_failed" if failed else self.name
+            self.tell(f"ALTER DATABASE {self.name}_unfinished RENAME TO {made}")
+            return
         self.tell(f"CREATE DATABASE {self.name}_unfinished")
         address = urlsplit(self.server)._replace(path=f"/{self.name}_unfinished").geturl()
         self.command = subprocess.Popen(
@@ -206,6 +214,9 @@ class Template:
         self.tell(f"ALTER DATABASE {self.name}_unfinished RENAME TO {made}")
 
     def tell(self, statement):
+        if cluster.is_used():
+            cluster.tell(statement)
+            return
         with psycopg.connect(self.server, autocommit=True) as server:
             server.execute(statement)
 
@@ -228,7 +239,7 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix):
     name = os.environ["LINLI_TEMPLATE_DATABASE"]
     deadline = time.monotonic() + PATIENCE
     asked = "SELECT datname FROM pg_database WHERE datname IN (%s, %s)"
-    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as server:
+    with psycopg.connect(cluster.server(), autocommit=True) as server:
         while not (found := server.execute(asked, [name, f"{name}_failed"]).fetchall()):
             assert time.monotonic() < deadline, "The template was not made."
             time.sleep(0.1)
@@ -267,6 +278,9 @@ def _races_leave_nothing():
     truly = TransactionTestCase._fixture_teardown
 
     def empty(self):
+        if cluster.is_used():
+            cluster.empty()
+            return
         with connection.cursor() as cursor:
             cursor.execute(EMPTY)
 
@@ -276,6 +290,8 @@ def _races_leave_nothing():
 
 
 whose.watch()
+if cluster.is_used():
+    cluster.watch()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -307,7 +323,7 @@ def _documents_are_of_our_own_addresses(request):
 @pytest.fixture(scope="session")
 def cast(django_db_setup, django_db_blocker) -> Cast:
     """The whole cast of tests/cast.py, built when the first of this worker's tests asks for it."""
-    built = Cast()
+    built = cluster.Live() if cluster.is_used() else Cast()
     with django_db_blocker.unblock():
         built.build()
     return built
@@ -346,8 +362,7 @@ def kept(db, cast) -> Callable:
         if name_of(maker) in cast.kept:
             cast.write(maker)
             return cast.object_of(maker)
-        _, before = what_was_written(current_transaction())
-        return cast.keep(maker, *of_whom, since=before)[0]
+        return cast.keep(maker, *of_whom, since=cast.last_written())[0]
 
     return once
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 from backend.standins.wechat import TEMPLATES
 from backend.wechat import client
 from tests.backend.town import Town, build
-from tests.cast import current_transaction, name_of
+from tests.cast import name_of
 from tests.standins.wechat import Server
 from volunteers.attendance import codes
 
@@ -57,7 +57,7 @@ def town(settings, db, cast, request, wechat, wechat_pay, caplog) -> Town:
         found = cast.object_of(build)
         default_storage._wrapped = storages._storages["default"] = deepcopy(cast.files)
     else:
-        since = current_transaction()
+        since = cast.last_written()
         needed = [request.getfixturevalue(name) for name in inspect.signature(build).parameters]
         found, _ = cast.keep(build, *needed, since=since)
         cast.files = deepcopy(storages["default"])  # what is rolled back takes its files along
