@@ -1,5 +1,6 @@
 """What a cluster needs of Django: see backend/cluster/tables.py for the tables themselves."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.db.backends.postgresql import base, features, schema
@@ -37,6 +38,14 @@ class DatabaseSchemaEditor(schema.DatabaseSchemaEditor):
                 tables.place_functions(cursor)
         super().__exit__(exc_type, exc_value, traceback)
 
+    def execute(self, sql: Any, params: Any = ()) -> None:
+        """Execute SQL; a script, such as that of a trigger, statement by statement."""
+        if self.is_distributed and params is None:
+            for statement in _statements(str(sql)):
+                super().execute(statement, None)
+        else:
+            super().execute(sql, params)
+
     def create_model(self, model: type[Model]) -> None:
         super().create_model(model)
         if self.is_distributed:
@@ -53,6 +62,13 @@ class DatabaseSchemaEditor(schema.DatabaseSchemaEditor):
             made.parts["column"].columns.insert(0, "community_id")
             made.parts["to_column"].columns.insert(0, "community_id")
         return made
+
+
+def _statements(script: str) -> Iterator[str]:
+    """Yield the statements of a script in which only ``$$`` quotes a semicolon."""
+    parts = script.split("$$")
+    parts[::2] = [part.replace(";", "\0") for part in parts[::2]]
+    yield from (statement for statement in "$$".join(parts).split("\0") if statement.strip())
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
