@@ -73,7 +73,10 @@ def make(name: str) -> int:
         for worker in workers:
             database.execute("SELECT citus_add_node(%s, %s)", worker)
     address = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{name}").geturl()
-    for command in (["migrate", "--verbosity=0", "--skip-checks"], ["distribute", "--shards", SHARDS]):
+    for command in (
+        ["migrate", "--verbosity=0", "--skip-checks"],
+        ["distribute", "--shards", SHARDS],
+    ):
         done = subprocess.run(
             [sys.executable, "manage.py", *command],
             cwd=ROOT,
@@ -83,10 +86,7 @@ def make(name: str) -> int:
             return done.returncode
     # A copy is taken of what nobody uses, and Citus' own daemon uses it.
     tell(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
-    tell(
-        "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
-        f" WHERE datname = '{name}'"
-    )
+    tell(f"SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = '{name}'")
     return 0
 
 

@@ -28,6 +28,7 @@ from tests.standins.compose import BEGUN, COMPOSE, free_port
 BASE_DIR = Path(__file__).resolve().parents[2]
 SERVICES = COMPOSE["services"]
 OURS = ["migrate", "web", "worker", "bulk", "beat"]
+NODES = ["coordinator", "node1", "node2"]
 DOCKERFILE = (BASE_DIR / "Dockerfile").read_text()
 PATIENCE = 120  # seconds
 
@@ -54,7 +55,7 @@ def test_the_file_follows_the_compose_specification():
 
 
 def test_the_parts_are_all_there():
-    assert list(SERVICES) == ["postgres", "redis", *OURS, "pgbouncer", "proxy", "standby"]
+    assert list(SERVICES) == ["postgres", "redis", *OURS, "pgbouncer", "proxy", *NODES, "join"]
     assert SERVICES["postgres"]["image"] == "postgres:18"
     assert re.fullmatch(r"redis:\d+", SERVICES["redis"]["image"])
     assert {SERVICES[name]["image"] for name in OURS} == {"linli"}
@@ -65,7 +66,7 @@ def test_a_service_restarts_is_watched_and_can_not_fill_the_disk(name):
     service = SERVICES[name]
     assert service["logging"]["options"].keys() == {"max-size", "max-file"}
     assert service["security_opt"] == ["no-new-privileges:true"]
-    if name == "migrate":  # runs once; the others wait for its success
+    if name in ("migrate", "join"):  # runs once; the others wait for its success
         assert service["restart"] == "no"
     else:
         assert service["restart"] == "unless-stopped"
@@ -115,7 +116,8 @@ def test_every_queue_has_a_worker_and_bulk_one_of_its_own():
 
 def test_only_the_profile_brings_in_what_is_for_many():
     profiles = {name: one["profiles"] for name, one in SERVICES.items() if "profiles" in one}
-    assert profiles == {"pgbouncer": ["scaled"], "proxy": ["scaled"], "standby": ["replica"]}
+    of_a_cluster = {name: ["cluster"] for name in [*NODES, "join"]}
+    assert profiles == {"pgbouncer": ["scaled"], "proxy": ["scaled"]} | of_a_cluster
     # Whoever stands outside of it may wait for them, but not want them.
     for name in OURS:
         for other, how in SERVICES[name]["depends_on"].items():
@@ -125,10 +127,10 @@ def test_only_the_profile_brings_in_what_is_for_many():
 def test_data_is_kept_where_the_images_keep_it():
     """The image of PostgreSQL 18 wants its volume one level above the older ones."""
     assert SERVICES["postgres"]["volumes"] == ["postgres:/var/lib/postgresql"]
+    for name in NODES:
+        assert SERVICES[name]["volumes"] == [f"{name}:/var/lib/postgresql"]
     assert SERVICES["redis"]["volumes"] == ["redis:/data"]
-    assert SERVICES["standby"]["volumes"] == ["standby:/var/lib/postgresql"]
-    assert SERVICES["standby"]["image"] == SERVICES["postgres"]["image"]
-    assert COMPOSE["volumes"].keys() == {"postgres", "standby", "redis", "media"}
+    assert COMPOSE["volumes"].keys() == {"postgres", "redis", "media", *NODES}
 
 
 def test_only_web_is_reached_from_outside_and_only_by_a_proxy_on_the_same_machine():
@@ -136,7 +138,17 @@ def test_only_web_is_reached_from_outside_and_only_by_a_proxy_on_the_same_machin
     for name in ("web", "proxy"):
         assert all(port.startswith("127.0.0.1:") for port in SERVICES[name]["ports"])
     assert COMPOSE["networks"]["inside"] == {"internal": True}
-    assert SERVICES["postgres"]["networks"] == SERVICES["redis"]["networks"] == ["inside"]
+    for name in ("postgres", "redis", *NODES, "join"):
+        assert SERVICES[name]["networks"] == ["inside"]
+
+
+def test_the_nodes_of_a_cluster_are_joined_by_their_names():
+    joined = re.findall(r"\('(\w+)', 5432\)", " ".join(SERVICES["join"]["command"]))
+    assert joined == NODES
+    for name in NODES:
+        assert SERVICES[name]["environment"] == SERVICES["postgres"]["environment"] | {
+            "PGPASSWORD": SERVICES["postgres"]["environment"]["POSTGRES_PASSWORD"]
+        }
 
 
 def test_the_image_runs_as_nobody_special_and_installs_only_what_is_pinned():
