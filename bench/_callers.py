@@ -69,6 +69,7 @@ def main(number: int) -> None:
     work(
         {
             "me": lambda: ask("GET", "/api/v1/me"),
+            "notices": lambda: ask("GET", "/api/v1/me/notices"),
             "open": lambda: ask("GET", "/open"),
             "scan": scan,
             "check_in": check_in,

@@ -35,8 +35,8 @@ def run() -> Outcome:
     each = max(asked("REDEMPTIONS", 1000) // PROCESSES, 1)
     count = first(each) + asked("ROUNDS", 5) * each
     with own_database(), live_server() as url, tempfile.NamedTemporaryFile("w") as file:
-        offer = _open_shop()
-        one, *codes = _vouchers(offer, 1 + count * PROCESSES)
+        offer = open_shop()
+        one, *codes = vouchers(offer, 1 + count * PROCESSES)
         file.write("\n".join(codes))
         file.flush()
         with connection.cursor() as cursor:
@@ -53,7 +53,8 @@ def run() -> Outcome:
     )
 
 
-def _open_shop() -> Offer:
+def open_shop() -> Offer:
+    """Open a shop of one offer, and a clerk who scans there."""
     community = places.found(code="bench", name="bench")
     partnership = partners.sign_contract(
         community=community, name="bench", trade="bench", fen_per_point=10, is_donated=False
@@ -65,7 +66,7 @@ def _open_shop() -> Offer:
     )
 
 
-def _vouchers(offer: Offer, count: int) -> list[str]:
+def vouchers(offer: Offer, count: int) -> list[str]:
     """Return ``count`` codes, each of a voucher of somebody else."""
     people = User.objects.bulk_create(
         User(username=f"{VOLUNTEER}{number}", name="bench") for number in range(count)

@@ -90,18 +90,26 @@ def make(name: str) -> int:
     return 0
 
 
+def copy(template: str, name: str) -> None:
+    """Make a database as the distributed ``template`` is, which nobody may be connected to."""
+    tell(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    with psycopg.connect(server(name), autocommit=True) as database:
+        for setting, value in tables.SETTINGS.items():  # these are no part of a copy
+            database.execute(f'ALTER DATABASE "{name}" SET {setting} = {value}')
+
+
+def drop(name: str) -> None:
+    tell(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
 def watch() -> None:
     """Have Django make and drop its test databases on every node."""
 
     def create(self, cursor, parameters, keepdb=False):
-        tell("CREATE DATABASE {dbname} {suffix}".format(**parameters))
-        name = parameters["dbname"].strip('"')
-        with psycopg.connect(server(name), autocommit=True) as database:
-            for setting, value in tables.SETTINGS.items():  # which are no part of a copy
-                database.execute(f"ALTER DATABASE {name} SET {setting} = {value}")
+        copy(self.connection.settings_dict["TEST"]["TEMPLATE"], parameters["dbname"].strip('"'))
 
     def destroy(self, name, verbosity):
-        tell(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        drop(name)
 
     DatabaseCreation._execute_create_test_db = create
     DatabaseCreation._destroy_test_db = destroy

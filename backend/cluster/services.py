@@ -39,7 +39,8 @@ _OF_ALL_COMMUNITIES = """
 
 def declared() -> dict[str, Placement]:
     """Return the place of every table of the project, by its name."""
-    models = [*apps.get_models(include_auto_created=True), MigrationRecorder.Migration]
+    of_migrations: Any = MigrationRecorder.Migration
+    models = [*apps.get_models(include_auto_created=True), of_migrations]
     return {model._meta.db_table: placement_of(model) for model in models}
 
 

@@ -87,6 +87,7 @@ def test_without_a_name_all_benches_run_and_each_has_its_figures():
     assert figures.keys() == {
         "auth",
         "checkin",
+        "cluster",
         "import",
         "ledger",
         "notices",
@@ -104,6 +105,7 @@ def test_without_a_name_all_benches_run_and_each_has_its_figures():
         "verify_statements",
         "queue_growth",
     }
+    assert figures["cluster"] == {}  # there is none
     assert figures["import"].keys() == {"memory_ratio", "seconds_per_row_ratio"}
     assert figures["ledger"].keys() == {
         "function_vs_sql",

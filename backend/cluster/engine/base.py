@@ -19,7 +19,7 @@ class DatabaseFeatures(features.DatabaseFeatures):
 
 
 class DatabaseSchemaEditor(schema.DatabaseSchemaEditor):
-    """Schema editor for migrations: on a distributed database a new table gets its place at once."""
+    """Schema editor that gives a new table of a distributed database its place at once."""
 
     is_distributed = False
 
@@ -29,7 +29,7 @@ class DatabaseSchemaEditor(schema.DatabaseSchemaEditor):
             self.is_distributed = bool(tables.places(cursor))
         if self.is_distributed:
             # A key within ADD COLUMN could name the column alone.
-            self.sql_create_column_inline_fk = None
+            self.sql_create_column_inline_fk = None  # type: ignore[assignment]
         return entered
 
     def __exit__(self, exc_type: Any, exc_value: Any, traceback: Any) -> None:
@@ -53,7 +53,7 @@ class DatabaseSchemaEditor(schema.DatabaseSchemaEditor):
                 tables.place(cursor, model._meta.db_table, placement_of(model))
 
     def _create_fk_sql(self, model: type[Model], field: Any, suffix: str) -> Any:
-        made = super()._create_fk_sql(model, field, suffix)
+        made = super()._create_fk_sql(model, field, suffix)  # type: ignore[misc]
         if not self.is_distributed or placement_of(model) is not Placement.DISTRIBUTED:
             return made
         made.parts["deferrable"] = ""
