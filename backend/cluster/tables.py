@@ -70,7 +70,7 @@ def place(cursor: Any, table: str, placement: Placement) -> None:
 
 
 def key_of(table: str, name: str, column: str, target: str, *, is_tenants: bool) -> str:
-    """Return the statement that gives a tenant's table a key to ``target``, another tenant's or not.
+    """Return the statement that gives a tenant's table a key to ``target``, which may be another's.
 
     It is not deferred: what a worker finds at COMMIT would have lost its SQLSTATE.
     """
