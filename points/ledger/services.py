@@ -189,7 +189,7 @@ def post_many(movements: Iterable[Movement]) -> int:
             if crediting:
                 if not insertions:
                     # All wallets before any key, for nobody knows yet which are to come.
-                    cursor.execute(_MANY["lock_all"], [community_id, community_id])
+                    cursor.execute(_MANY["lock_all"], [community_id])
                     cursor.execute(_MANY["make"].format(table="crediting"))
                 _copy(cursor, "crediting", crediting)
                 insertions.append(
@@ -395,8 +395,12 @@ _MANY = {
     "copy": f"COPY {{table}} ({_COLUMNS}) FROM STDIN",
     "count": "ANALYZE {table}",
     "lock_all": f"""
-        SELECT points_lock(%s, array_agg(a.id)) FROM points_account a
-        WHERE a.community_id = %s AND a.kind IN ({FLOORED_SQL})
+        SELECT count(*) FROM (
+            SELECT FROM points_account a
+            WHERE a.community_id = %s AND a.kind IN ({FLOORED_SQL})
+            ORDER BY a.kind DESC, a.id  -- as points_lock
+            FOR NO KEY UPDATE
+        ) AS locked
     """,  # noqa: S608
     "lock": "SELECT points_lock(%s, %s)",
     "over": """

@@ -390,6 +390,7 @@ def test_nothing_of_the_session_is_needed_between_transactions(earn):
     assert ledger.post(earn).pk
 
 
+@pytest.mark.plain
 @pytest.mark.parametrize("known", [False, True], ids=["new community", "analyzed"])
 @pytest.mark.parametrize(
     "statement",

@@ -19,6 +19,8 @@ from points.ledger.services import Movement
 from points.models import Account
 from points.seals.services import sealing
 
+pytestmark = pytest.mark.plain
+
 WALLETS = 1200
 A_FEW = 6  # rows of a table that one statement may look at
 # What a table of a few hundred rows has of a community PostgreSQL takes for one row, until it has
