@@ -22,8 +22,8 @@ class Kind:
     """A kind of sealed rows: those of ``table`` that are ``due``, SQL over ``{row}``.
 
     ``facts`` are what a leaf says beside id and community: SQL over the row ``t`` and over what
-    ``joins`` adds. ``happened`` names the column of the moment, if rows become due in the
-    transaction that makes their ids.
+    ``joins`` adds, where each table's community is the parameter ``community``. ``happened`` names
+    the column of the moment, if rows become due in the transaction that makes their ids.
     """
 
     name: str  # its leaves are of the format linli-NAME-1

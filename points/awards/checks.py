@@ -10,9 +10,9 @@ from points.awards.services.rederiving import Recomputation
 _AWARDS = """
     SELECT 'points_award', w.id, wrong.because
     FROM points_award w
-    LEFT JOIN points_account a ON a.community_id = w.community_id AND a.id = w.account_id
-    LEFT JOIN points_transfer t ON t.community_id = w.community_id AND t.id = w.transfer_id
-    LEFT JOIN points_claim c ON c.community_id = w.community_id AND c.id = w.claim_id
+    LEFT JOIN points_account a ON a.community_id = %(community)s AND a.id = w.account_id
+    LEFT JOIN points_transfer t ON t.community_id = %(community)s AND t.id = w.transfer_id
+    LEFT JOIN points_claim c ON c.community_id = %(community)s AND c.id = w.claim_id
     LEFT JOIN points_ruleversion v ON v.id = w.rule_version_id
     CROSS JOIN LATERAL (
         SELECT coalesce(t.explanation, c.explanation, w.explanation_of_nothing) AS said
@@ -56,18 +56,18 @@ _AWARDS = """
 _VOIDS = """
     SELECT 'points_void', x.id, wrong.because
     FROM points_void x
-    LEFT JOIN points_award w ON w.community_id = x.community_id AND w.id = x.award_id
-    LEFT JOIN points_claim c ON c.community_id = x.community_id AND c.id = w.claim_id
-    LEFT JOIN points_reversal r ON r.community_id = x.community_id AND r.id = x.reversal_id
+    LEFT JOIN points_award w ON w.community_id = %(community)s AND w.id = x.award_id
+    LEFT JOIN points_claim c ON c.community_id = %(community)s AND c.id = w.claim_id
+    LEFT JOIN points_reversal r ON r.community_id = %(community)s AND r.id = x.reversal_id
     CROSS JOIN LATERAL (
         SELECT sum(whole.amount) AS amount FROM points_reversal whole
-        WHERE whole.community_id = x.community_id AND whole.transfer_id = w.transfer_id
+        WHERE whole.community_id = %(community)s AND whole.transfer_id = w.transfer_id
     ) AS back
     CROSS JOIN LATERAL (SELECT CASE
         WHEN w.id IS NULL THEN 'award ' || x.award_id || ' is gone'
         WHEN EXISTS (
             SELECT FROM points_void other
-            WHERE other.community_id = x.community_id AND other.award_id = w.id
+            WHERE other.community_id = %(community)s AND other.award_id = w.id
                 AND other.id < x.id
         ) THEN 'its award was voided before'
         WHEN w.transfer_id IS NOT NULL AND r.id IS NULL THEN 'no reversal takes back its award'
@@ -89,20 +89,20 @@ _VOIDING = """
         AND starts_with(r.key, 'void:')
         AND NOT EXISTS (
             SELECT FROM points_void x
-            WHERE x.community_id = r.community_id AND x.reversal_id = r.id
+            WHERE x.community_id = %(community)s AND x.reversal_id = r.id
         )
 """
 
 _TAKING_BACK = """
     SELECT 'points_claim', c.id, 'it was taken back, and the award that claimed it was not'
     FROM points_claim c
-    JOIN points_award w ON w.community_id = c.community_id AND w.claim_id = c.id
+    JOIN points_award w ON w.community_id = %(community)s AND w.claim_id = c.id
     WHERE c.community_id = %(community)s AND w.community_id = %(community)s
         AND (c.status = 'released' OR c.taken_back_at IS NOT NULL)
         AND (c.id >= %(since_id)s OR greatest(c.resolved_at, c.taken_back_at) >= %(since)s)
         AND NOT EXISTS (
             SELECT FROM points_void x
-            WHERE x.community_id = c.community_id AND x.award_id = w.id
+            WHERE x.community_id = %(community)s AND x.award_id = w.id
         )
 """
 

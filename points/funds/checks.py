@@ -15,10 +15,10 @@ DECISIONS = "fund_decisions"
 _FUNDS = """
     SELECT 'points_fund', f.id, wrong.because
     FROM points_fund f
-    LEFT JOIN points_account a ON a.community_id = f.community_id AND a.id = f.account_id
+    LEFT JOIN points_account a ON a.community_id = %(community)s AND a.id = f.account_id
     CROSS JOIN LATERAL (
         SELECT coalesce(sum(c.amount), 0) AS amount FROM points_claim c
-        WHERE c.community_id = f.community_id AND c.fund_id = f.id AND c.status = 'reserved'
+        WHERE c.community_id = %(community)s AND c.fund_id = f.id AND c.status = 'reserved'
     ) AS reserved
     CROSS JOIN LATERAL (SELECT CASE
         WHEN a.id IS NULL THEN 'its account is gone'
@@ -27,7 +27,7 @@ _FUNDS = """
         WHEN a.held <> reserved.amount
             THEN format('its claims reserve %%s, its account holds %%s', reserved.amount, a.held)
         WHEN f.ending IS NOT NULL AND EXISTS (
-            SELECT FROM points_claim c WHERE c.community_id = f.community_id AND c.fund_id = f.id
+            SELECT FROM points_claim c WHERE c.community_id = %(community)s AND c.fund_id = f.id
                 AND c.status IN ('waiting', 'reserved', 'unclaimed')
         ) THEN 'it has ended, and claims on it are open'
     END AS because) AS wrong
@@ -37,11 +37,11 @@ _FUNDS = """
 _CLAIMS = """
     SELECT 'points_claim', c.id, wrong.because
     FROM points_claim c
-    LEFT JOIN points_fund f ON f.community_id = c.community_id AND f.id = c.fund_id
-    LEFT JOIN points_hold h ON h.community_id = c.community_id AND h.id = c.hold_id
-    LEFT JOIN points_account p ON p.community_id = c.community_id AND p.id = c.payee_id
+    LEFT JOIN points_fund f ON f.community_id = %(community)s AND f.id = c.fund_id
+    LEFT JOIN points_hold h ON h.community_id = %(community)s AND h.id = c.hold_id
+    LEFT JOIN points_account p ON p.community_id = %(community)s AND p.id = c.payee_id
     LEFT JOIN points_transfer t
-        ON t.community_id = c.community_id AND t.key = 'fund_claim:' || c.id
+        ON t.community_id = %(community)s AND t.key = 'fund_claim:' || c.id
     CROSS JOIN LATERAL (SELECT CASE
         WHEN f.id IS NULL THEN 'fund ' || c.fund_id || ' is gone'
         WHEN c.hold_id IS NOT NULL AND (h.key, h.amount, h.credit_id) IS DISTINCT FROM
@@ -87,7 +87,7 @@ _CLAIMS = """
 _QUEUE = """
     SELECT 'points_claim', c.id, format('it overtook claim %%s (%%s)', w.id, w.subject)
     FROM points_claim c
-    JOIN points_claim w ON w.community_id = c.community_id AND w.fund_id = c.fund_id
+    JOIN points_claim w ON w.community_id = %(community)s AND w.fund_id = c.fund_id
         AND (w.closed_at, w.id) < (c.closed_at, c.id)
         AND (w.frozen_at IS NULL OR w.frozen_at > c.reserved_at)
     WHERE c.community_id = %(community)s AND w.community_id = %(community)s
@@ -103,12 +103,12 @@ _QUEUE = """
 _RECOVERIES = """
     SELECT 'points_recovery', v.id, wrong.because
     FROM points_recovery v
-    LEFT JOIN points_claim c ON c.community_id = v.community_id AND c.id = v.claim_id
-    LEFT JOIN points_claim o ON o.community_id = v.community_id AND o.id = v.set_off_against_id
-    LEFT JOIN points_account p ON p.community_id = c.community_id AND p.id = c.payee_id
+    LEFT JOIN points_claim c ON c.community_id = %(community)s AND c.id = v.claim_id
+    LEFT JOIN points_claim o ON o.community_id = %(community)s AND o.id = v.set_off_against_id
+    LEFT JOIN points_account p ON p.community_id = %(community)s AND p.id = c.payee_id
     LEFT JOIN points_reversal r
-        ON r.community_id = v.community_id AND r.key = 'recovery:' || v.id
-    LEFT JOIN points_transfer t ON t.community_id = r.community_id AND t.id = r.transfer_id
+        ON r.community_id = %(community)s AND r.key = 'recovery:' || v.id
+    LEFT JOIN points_transfer t ON t.community_id = %(community)s AND t.id = r.transfer_id
     CROSS JOIN LATERAL (SELECT CASE
         WHEN c.status IS DISTINCT FROM 'committed' OR c.taken_back_at IS NULL
             THEN 'claim ' || v.claim_id || ' is not owed'

@@ -56,7 +56,7 @@ def _used_twice(table: str) -> str:
             format('its key %%s is that of %%s rows, also of %%s', twice.key, count(*),
                 max(twice.id::text))
         FROM {table} new
-        JOIN {table} twice ON twice.community_id = new.community_id AND twice.key = new.key
+        JOIN {table} twice ON twice.community_id = %(community)s AND twice.key = new.key
         WHERE new.community_id = %(community)s AND new.id >= %(since_id)s
             AND NOT %(whole)s
         GROUP BY new.id, twice.key HAVING count(*) > 1
@@ -74,8 +74,8 @@ def _in_one_book(table: str, of_its_own: str) -> str:
     return f"""
         SELECT '{table}', t.id, wrong.because
         FROM {table} t
-        LEFT JOIN points_account d ON d.community_id = t.community_id AND d.id = t.debit_id
-        LEFT JOIN points_account c ON c.community_id = t.community_id AND c.id = t.credit_id
+        LEFT JOIN points_account d ON d.community_id = %(community)s AND d.id = t.debit_id
+        LEFT JOIN points_account c ON c.community_id = %(community)s AND c.id = t.credit_id
         CROSS JOIN LATERAL (SELECT CASE
             WHEN t.amount <= 0 THEN 'its amount is ' || t.amount
             WHEN t.debit_id = t.credit_id THEN 'both its accounts are the same'
@@ -104,7 +104,7 @@ _ASKED_FOR = "(r.key = asked.key OR starts_with(r.key, 'reversal:' || asked.id |
 _REVERSING = f"""
     SELECT 'points_transfer', r.id, wrong.because
     FROM points_transfer r
-    LEFT JOIN points_transfer t ON t.id = r.reverses_id AND t.community_id = r.community_id
+    LEFT JOIN points_transfer t ON t.id = r.reverses_id AND t.community_id = %(community)s
     CROSS JOIN LATERAL (SELECT CASE
         WHEN t.id IS NULL THEN 'transfer ' || r.reverses_id || ', which it reverses, is gone'
         WHEN t.reverses_id IS NOT NULL THEN 'it reverses a reversal, transfer ' || t.id
@@ -112,12 +112,12 @@ _REVERSING = f"""
             THEN 'it does not go back the way of transfer ' || t.id
         WHEN r.expires_on IS DISTINCT FROM t.expires_on AND NOT EXISTS (
             SELECT FROM points_account d, points_account c
-            WHERE d.community_id = t.community_id AND d.id = t.debit_id AND d.kind = 'wallet'
-                AND c.community_id = t.community_id AND c.id = t.credit_id AND c.kind <> 'wallet'
+            WHERE d.community_id = %(community)s AND d.id = t.debit_id AND d.kind = 'wallet'
+                AND c.community_id = %(community)s AND c.id = t.credit_id AND c.kind <> 'wallet'
         ) THEN 'it does not expire with transfer ' || t.id
         WHEN NOT EXISTS (
             SELECT FROM points_reversal asked
-            WHERE asked.community_id = r.community_id AND asked.transfer_id = t.id AND {_ASKED_FOR}
+            WHERE asked.community_id = %(community)s AND asked.transfer_id = t.id AND {_ASKED_FOR}
         ) THEN 'no reversal of transfer ' || t.id || ' asked for it'
     END AS because) AS wrong
     WHERE r.community_id = %(community)s AND r.id >= %(since_id)s AND r.reverses_id IS NOT NULL
@@ -139,10 +139,10 @@ _REVERSALS = f"""
         WHERE r.community_id = %(community)s
     ) AS asked
     LEFT JOIN points_transfer t
-        ON t.id = asked.transfer_id AND t.community_id = asked.community_id
+        ON t.id = asked.transfer_id AND t.community_id = %(community)s
     CROSS JOIN LATERAL (
         SELECT coalesce(sum(r.amount), 0) AS recovered FROM points_transfer r
-        WHERE r.community_id = asked.community_id AND r.reverses_id = asked.transfer_id
+        WHERE r.community_id = %(community)s AND r.reverses_id = asked.transfer_id
             AND {_ASKED_FOR}
     ) AS back
     CROSS JOIN LATERAL (SELECT CASE
@@ -162,7 +162,7 @@ _REVERSALS = f"""
 _HOLDS = f"""
     SELECT 'points_hold', h.id, wrong.because
     FROM points_hold h
-    LEFT JOIN points_transfer t ON t.community_id = h.community_id AND t.key = h.key
+    LEFT JOIN points_transfer t ON t.community_id = %(community)s AND t.key = h.key
     CROSS JOIN LATERAL (SELECT CASE
         WHEN h.state <> 'captured' AND t.id IS NOT NULL
             THEN 'it is ' || h.state || ', and there is its transfer ' || t.id
@@ -237,7 +237,7 @@ _EARNED = f"""
             UNION ALL SELECT t.credit_id, t.expires_on, 0, -t.amount
             FROM touched
             JOIN points_transfer t ON t.credit_id = touched.id
-            JOIN points_account d ON d.community_id = t.community_id AND d.id = t.debit_id
+            JOIN points_account d ON d.community_id = %(community)s AND d.id = t.debit_id
             WHERE t.community_id = %(community)s AND (t.reverses_id IS NULL
                 OR t.expires_on IS NOT NULL AND d.kind <> 'wallet')
             UNION ALL SELECT t.debit_id, t.expires_on, 0, t.amount

@@ -159,7 +159,7 @@ sealed.register(
         },
         joins="\n".join(
             f"LEFT JOIN points_account {side}"
-            f" ON {side}.community_id = t.community_id AND {side}.id = t.{side}_id"
+            f" ON {side}.community_id = %(community)s AND {side}.id = t.{side}_id"
             for side in ("debit", "credit")
         ),
         happened="posted_at",

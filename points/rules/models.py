@@ -79,7 +79,7 @@ sealed.register(
             "category": "rule.category",
         },
         joins="LEFT JOIN points_rule rule"
-        " ON rule.community_id = t.community_id AND rule.id = t.rule_id",
+        " ON rule.community_id = %(community)s AND rule.id = t.rule_id",
         happened="published_at",
     )
 )

@@ -136,6 +136,6 @@ sealed.register(
             "made_by": "batch.made_by_id",
         },
         joins="LEFT JOIN merchants_bankbatch batch"
-        " ON batch.community_id = t.community_id AND batch.id = t.batch_id",
+        " ON batch.community_id = %(community)s AND batch.id = t.batch_id",
     )
 )
