@@ -28,6 +28,9 @@ TOKEN = re.compile(
     r"""|(?P<word>[A-Za-z_]\w*)|(?P<other>::|[<>!]=|<>|[^\s\w])""".replace(" ", ""),
     re.DOTALL,
 )
+VOLATILE_UPDATE = re.compile(
+    r"\s*UPDATE\b.*\b(?:clock_timestamp|gen_random_uuid|uuid7|random)\(", re.IGNORECASE | re.DOTALL
+)
 SET_OPERATIONS = {"union", "except", "intersect"}
 TABLES_FOLLOW = {"from", "join", "update", "into", "using"}
 CLAUSES = TABLES_FOLLOW | SET_OPERATIONS | {"select", "where", "on", "having", "group", "order"}
@@ -53,6 +56,10 @@ def tables():
         model._meta.db_table: issubclass(model, TENANTS) and model not in EVERYWHERE
         for model in apps.get_models(include_auto_created=True)
     }
+
+
+class VolatileUpdate(AssertionError):
+    """An UPDATE has a function whose value is another at each call, and so on each machine."""
 
 
 class Level:
@@ -305,7 +312,12 @@ refused = []  # for whoever catches what is raised here, as a task does
 
 
 def refuse(execute, statement, params, many, context):
-    """Wrap ``execute``: refuse what leaves a community out."""
+    """Wrap ``execute``: refuse what leaves a community out, and what is not the same everywhere."""
+    if VOLATILE_UPDATE.match(str(statement)):
+        place = asking(sys._getframe(1))
+        if not place.startswith("tests/"):
+            refused.append(f"{place} updates by a volatile function: {statement}")
+            raise VolatileUpdate(refused[-1])
     if parts := left_out(str(statement)):
         place = asking(sys._getframe(1))
         if not is_allowed(place, parts):

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Count, F
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from backend.accounts.models import User
@@ -22,7 +23,6 @@ from points.funds import errors, selectors
 from points.funds.models import Claim, Fund, Recovery, TopUp
 from points.kinds import RECEIVES, AccountKind, Unit
 from points.ledger import services as ledger
-from points.ledger.clock import ClockTimestamp
 from points.ledger.errors import AmountInvalid
 from points.ledger.models import Account, Hold, Transfer
 from points.ledger.services import Movement
@@ -323,10 +323,10 @@ def freeze(*, claim: Claim) -> Claim:
     fund, claim = _locked(claim)
     if claim.status not in OPEN or claim.frozen_at:
         return claim
-    changes: dict[str, Any] = {"frozen_at": ClockTimestamp()}
+    changes: dict[str, Any] = {"frozen_at": Now()}
     if claim.status == Status.RESERVED and not claim.is_on_its_way:
         _give_back(claim)
-        changes |= {"status": Status.WAITING, "waiting_since": ClockTimestamp()}
+        changes |= {"status": Status.WAITING, "waiting_since": Now()}
     claim.save_with(**changes)
     trail.record("claim.freeze", actor=None, target=claim, after={"is_frozen": True})
     _take_up(fund)
@@ -341,7 +341,7 @@ def thaw(*, claim: Claim) -> Claim:
         return claim
     changes: dict[str, Any] = {"frozen_at": None}
     if claim.status == Status.WAITING:
-        changes |= {"waiting_since": ClockTimestamp()}
+        changes |= {"waiting_since": Now()}
     claim.save_with(**changes)
     trail.record("claim.thaw", actor=None, target=claim, after={"is_frozen": False})
     _take_up(fund)
@@ -383,7 +383,7 @@ def ask_again(*, claim: Claim) -> Claim:
         return claim
     if claim.status != Status.UNCLAIMED:
         raise errors.ClaimStatusWrong(current_status=claim.status)
-    claim.save_with(status=Status.WAITING, waiting_since=ClockTimestamp())
+    claim.save_with(status=Status.WAITING, waiting_since=Now())
     _take_up(fund)
     return claim.locked()
 
@@ -419,7 +419,7 @@ def carry_over(*, fund: Fund, ended_by: User) -> Fund:
     _refuse_ended(into)
     _end(fund, into.account, Fund.Ending.CARRIED_OVER, ended_by, into)
     open_ = Claim.objects.filter(community=fund.community_id, fund=fund, status__in=OPEN)
-    open_.filter(status=Status.WAITING).update(waiting_since=ClockTimestamp())
+    open_.filter(status=Status.WAITING).update(waiting_since=Now())
     # An unclaimed one waits for its person, and has waited in neither fund.
     open_.filter(status=Status.UNCLAIMED).update(waiting_since=F("reserved_at"))
     open_.update(fund=into)
@@ -552,7 +552,7 @@ def _give_back(claim: Claim) -> None:
         held = Hold.objects.filter(
             community=claim.community_id, pk=claim.hold_id, state=Hold.State.HELD
         )
-        held.update(state=Hold.State.VOIDED, resolved_at=ClockTimestamp())
+        held.update(state=Hold.State.VOIDED, resolved_at=Now())
 
 
 def _issuance(fund: Fund) -> Account:

@@ -5,7 +5,10 @@ from django.db.models import Func
 
 
 class ClockTimestamp(Func):
-    """The moment itself; Now() is when the transaction began, hours ago in a long import."""
+    """The moment itself; Now() is when the statement began, long ago for the last of many rows.
+
+    An UPDATE takes Now(), for it may have no volatile function (docs/architecture.md).
+    """
 
     function = "clock_timestamp"
     output_field = models.DateTimeField()

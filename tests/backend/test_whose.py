@@ -4,6 +4,7 @@ import ast
 
 import pytest
 from django.db import connection
+from django.db.models.functions import Random
 from django.test.utils import CaptureQueriesContext
 
 from merchants.models import Offer, OfferPrice, Partnership
@@ -135,6 +136,17 @@ def test_the_project_is_refused_what_a_test_is_not(tea, ask):
     whose.refused.clear()
 
     assert list(Offer.objects.all())
+
+
+def test_the_project_updates_by_no_function_that_is_another_on_each_machine(tea):
+    source = "def put():\n    offers.update(title=Random())"
+    offers = Offer.objects.filter(community=tea.community_id)
+    names = {"offers": offers, "Random": Random}
+    exec(compile(source, f"{whose.ROOT}merchants/nowhere.py", "exec"), names)  # noqa: S102
+
+    with pytest.raises(whose.VolatileUpdate, match="put updates by a volatile function"):
+        names["put"]()
+    whose.refused.clear()
 
 
 def test_it_is_refused_in_a_thread_of_its_own(db, at_once, ask):

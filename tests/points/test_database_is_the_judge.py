@@ -365,7 +365,8 @@ def test_a_hold_that_has_expired_is_not_captured_by_hand(books):
     with pytest.raises(DatabaseError) as refusal:
         run(
             "UPDATE points_hold SET state = 'captured', captured_amount = 1,"
-            " transfer_id = gen_random_uuid(), resolved_at = now() WHERE key = 'late'"
+            " transfer_id = %(transfer)s, resolved_at = now() WHERE key = 'late'",
+            transfer=new_id(),
         )
 
     assert named(refusal) == "hold_not_captured_late"
