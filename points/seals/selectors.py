@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Q, QuerySet
 
 from backend.communities.models import Community
 from backend.registries.heads import Head
@@ -14,12 +14,14 @@ def places() -> QuerySet[Community]:
 
     Communities keep a ledger; acts, rules and policies belong to streets and estates as well.
     """
-    its = {"community": OuterRef("pk")}
-    acting = Community.objects.exclude(kind=Community.Kind.COMMUNITY).filter(
-        Exists(Seal.objects.filter(**its)) | Exists(Unsealed.objects.filter(**its))
-    )
+    acting = Community.objects.exclude(kind=Community.Kind.COMMUNITY)
+    of_them = [
+        model.objects.filter(community__in=acting).values_list("community_id", flat=True)
+        for model in (Seal, Unsealed)
+    ]
+    sealing = of_them[0].union(of_them[1])
     found: QuerySet[Community] = Community.objects.filter(
-        Q(kind=Community.Kind.COMMUNITY) | Q(pk__in=list(acting.values_list("pk", flat=True)))
+        Q(kind=Community.Kind.COMMUNITY) | Q(pk__in=list(sealing))
     )
     return found
 
