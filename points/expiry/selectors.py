@@ -116,21 +116,15 @@ def losing(community: Community, until: date, *, since: date = date.min) -> Iter
     """
     with reading().cursor() as cursor:
         cursor.execute(
-            f"{_LOSSES} WHERE a.community_id = %s AND a.kind = 'wallet' AND a.unit = 'points'"
-            " AND a.credits > a.debits + a.held AND loss.expires_on >= %s"
-            " ORDER BY loss.expires_on, loss.points DESC, a.id",
-            [until, community.pk, since],
+            f"SELECT {_LOSING} FROM points_losses(%s, NULL, %s) AS loss"  # noqa: S608
+            " ORDER BY loss.expires_on, loss.points DESC, loss.account_id",
+            [community.pk, until],
         )
         while rows := cursor.fetchmany(1000):
-            yield from map(Losing._make, rows)
+            yield from (loss for loss in map(Losing._make, rows) if loss.expires_on >= since)
 
 
-_LOSSES = """
-    SELECT a.id, a.holder, loss.*
-    FROM points_account a CROSS JOIN LATERAL points_losses(
-        a.community_id, a.id, a.credits - a.debits - a.held, %s
-    ) AS loss
-"""
+_LOSING = ", ".join(f"loss.{name}" for name in Losing._fields)
 
 
 def losses(community: Community, on: date) -> Expired:
@@ -149,8 +143,10 @@ def losses_to_come(wallets: Collection[Account]) -> dict[UUID, list[tuple[date, 
         return to_come
     with reading().cursor() as cursor:
         cursor.execute(
-            f"{_LOSSES} WHERE a.community_id = ANY(%s) AND a.id = ANY(%s) ORDER BY loss.expires_on",
-            ["infinity", [wallet.community_id for wallet in wallets], list(to_come)],
+            f"SELECT {_LOSING} FROM unnest(%s::uuid[]) AS of (community_id)"  # noqa: S608
+            " CROSS JOIN LATERAL points_losses(of.community_id, %s, 'infinity') AS loss"
+            " ORDER BY loss.expires_on",
+            [list({wallet.community_id for wallet in wallets}), list(to_come)],
         )
         for loss in map(Losing._make, cursor.fetchall()):
             to_come[loss.account_id].append((loss.expires_on, loss.points))

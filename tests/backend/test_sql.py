@@ -1,5 +1,7 @@
 """Functions and trigger bodies in the database are those of the ``.sql`` files."""
 
+import re
+
 import pgtrigger
 import pytest
 from django.apps import apps
@@ -30,6 +32,8 @@ OF_NO_COMMUNITY = {
 # What is told several, for it looks for one thing wherever it may be.
 OF_SEVERAL = {"api_first_answer"}
 
+STATEMENT_ENDS = re.compile(r";|\b(?:DECLARE|BEGIN|IF|THEN|ELSE|LOOP)\b")
+
 
 def test_every_function_in_the_database_has_its_file_and_is_as_the_file_says(db):
     with connection.cursor() as cursor:
@@ -45,6 +49,21 @@ def test_every_function_in_the_database_has_its_file_and_is_as_the_file_says(db)
         found = dict(cursor.fetchall())
 
     assert found == {name: text.split("$$")[1] for name, text in FUNCTIONS.items()}
+
+
+def test_no_statement_on_a_table_calls_a_function_that_reads_one():
+    """The function would ask from within what one shard is asked, and no shard may ask."""
+    tables = "|".join(model._meta.db_table for model in apps.get_models(include_auto_created=True))
+    reads = re.compile(rf"\b(?:FROM|JOIN|INTO|UPDATE)\s+(?:{tables})\b(?!\()")
+    calls = re.compile(rf"\b(?:{'|'.join(set(FUNCTIONS) - {'uuid7'})})\(")
+    found = [
+        f"{name}: {statement}"
+        for name in sql._files()
+        for statement in STATEMENT_ENDS.split(re.sub("--.*", "", sql.sql(name)))
+        if reads.search(statement) and calls.search(statement)
+    ]
+
+    assert found == []
 
 
 def test_every_other_file_is_the_body_of_a_trigger():

@@ -4,11 +4,7 @@ CREATE FUNCTION points_expire(p_community uuid, p_until date)
 RETURNS TABLE (expires_on date, wallets bigint, points bigint) LANGUAGE plpgsql AS $$
 DECLARE
     losing uuid[] := ARRAY(
-        SELECT a.id FROM points_account a
-        WHERE a.community_id = p_community AND a.kind = 'wallet' AND a.unit = 'points'
-            AND a.credits > a.debits + a.held AND EXISTS (SELECT FROM points_losses(
-                p_community, a.id, a.credits - a.debits - a.held, p_until
-            ))
+        SELECT DISTINCT loss.account_id FROM points_losses(p_community, NULL, p_until) AS loss
     );
 BEGIN
     PERFORM points_lock(p_community, losing);

@@ -1,27 +1,51 @@
--- What a wallet that can spend p_available loses day by day until p_until is over, if nothing moves
--- before: once a day is over it keeps what it earned that expires later, or never.
-CREATE FUNCTION points_losses(p_community uuid, p_wallet uuid, p_available bigint, p_until date)
-RETURNS TABLE (expires_on date, available bigint, kept bigint, points bigint)
+-- What each of these wallets, or of all that are in points (NULL), loses day by day until p_until is
+-- over, if nothing moves before: once a day is over it keeps what it earned that expires later, or
+-- never.
+--
+-- Wallet by wallet: nothing that reads a tenant's table may be called out of a statement about one.
+CREATE FUNCTION points_losses(p_community uuid, p_wallets uuid[], p_until date)
+RETURNS TABLE (account_id uuid, holder text, expires_on date, available bigint, kept bigint,
+    points bigint, earned_id uuid)
 LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    wallet record;
 BEGIN
-    RETURN QUERY
-    SELECT loss.expires_on, p_available - loss.lost_before, loss.kept, loss.lost - loss.lost_before
-    FROM (
-        SELECT by_then.*,
-            coalesce(lag(by_then.lost) OVER (ORDER BY by_then.expires_on), 0) AS lost_before
+    IF p_wallets IS NULL THEN
+        p_wallets := ARRAY(
+            SELECT a.id FROM points_account a
+            WHERE a.community_id = p_community AND a.kind = 'wallet' AND a.unit = 'points'
+                AND a.credits > a.debits + a.held
+        );
+    END IF;
+    FOR wallet IN
+        SELECT known.* FROM unnest(p_wallets) AS given (id) CROSS JOIN LATERAL (
+            SELECT a.id, a.holder, a.credits - a.debits - a.held AS available
+            FROM points_account a
+            WHERE a.community_id = p_community AND a.id = given.id
+            OFFSET 0  -- each by its id, never all accounts of the community
+        ) AS known
+        WHERE known.available > 0
+    LOOP
+        RETURN QUERY
+        SELECT wallet.id, wallet.holder::text, loss.expires_on, wallet.available - loss.lost_before,
+            loss.kept, loss.lost - loss.lost_before, loss.id
         FROM (
-            SELECT later.expires_on, later.kept, greatest(p_available - later.kept, 0) AS lost
+            SELECT by_then.*,
+                coalesce(lag(by_then.lost) OVER (ORDER BY by_then.expires_on), 0) AS lost_before
             FROM (
-                SELECT e.expires_on, coalesce(sum(e.points) OVER (
-                    ORDER BY e.expires_on DESC NULLS FIRST
-                    ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-                ), 0)::bigint AS kept
-                FROM points_earned e
-                WHERE e.community_id = p_community AND e.account_id = p_wallet
-            ) AS later
-            WHERE later.expires_on <= p_until
-        ) AS by_then
-    ) AS loss
-    WHERE loss.lost > loss.lost_before
-    ORDER BY loss.expires_on;
+                SELECT later.*, greatest(wallet.available - later.kept, 0) AS lost
+                FROM (
+                    SELECT e.id, e.expires_on, coalesce(sum(e.points) OVER (
+                        ORDER BY e.expires_on DESC NULLS FIRST
+                        ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+                    ), 0)::bigint AS kept
+                    FROM points_earned e
+                    WHERE e.community_id = p_community AND e.account_id = wallet.id
+                ) AS later
+                WHERE later.expires_on <= p_until
+            ) AS by_then
+        ) AS loss
+        WHERE loss.lost > loss.lost_before
+        ORDER BY loss.expires_on;
+    END LOOP;
 END $$;

@@ -20,26 +20,18 @@ BEGIN
     SELECT a.id INTO expired FROM points_account a
     WHERE a.community_id = p_community AND a.kind = 'expired' AND a.unit = 'points'
         AND a.holder = '';
-    SELECT array_agg(a.id ORDER BY a.id, loss.expires_on),
-        array_agg(points_free_key(p_community, 'expire:' || a.id || ':' || loss.expires_on)
-            ORDER BY a.id, loss.expires_on),
-        array_agg('expiry:' || earned.id ORDER BY a.id, loss.expires_on),
-        array_agg(loss.expires_on ORDER BY a.id, loss.expires_on),
-        array_agg(loss.points ORDER BY a.id, loss.expires_on),
+    SELECT array_agg(loss.account_id), array_agg('expiry:' || loss.earned_id),
+        array_agg(points_free_key(
+            p_community, 'expire:' || loss.account_id || ':' || loss.expires_on
+        )),
+        array_agg(loss.expires_on), array_agg(loss.points),
         array_agg(jsonb_build_object('expires_on', loss.expires_on, 'available', loss.available,
-            'kept', loss.kept, 'points', loss.points) ORDER BY a.id, loss.expires_on)
-    INTO loser_ids, keys, sources, days, lost, explanations
-    FROM unnest(p_wallets) AS given (id) CROSS JOIN LATERAL (
-        SELECT w.id, w.credits - w.debits - w.held AS available FROM points_account w
-        WHERE w.community_id = p_community AND w.id = given.id
-        OFFSET 0  -- each by its id, never all accounts of the community
-    ) AS a CROSS JOIN LATERAL points_losses(p_community, a.id, a.available, until) AS loss
-    CROSS JOIN LATERAL (
-        SELECT e.id FROM points_earned e
-        WHERE e.community_id = p_community AND e.account_id = a.id
-            AND e.expires_on = loss.expires_on
-        OFFSET 0
-    ) AS earned;
+            'kept', loss.kept, 'points', loss.points))
+    INTO loser_ids, sources, keys, days, lost, explanations
+    FROM (
+        SELECT * FROM points_losses(p_community, p_wallets, until) AS one
+        ORDER BY one.account_id, one.expires_on
+    ) AS loss;
     -- One statement, whose trigger moves all totals at once.
     INSERT INTO points_transfer (id, community_id, key, debit_id, credit_id, amount, reason,
         source, explanation, occurred_at)

@@ -11,6 +11,7 @@ CREATE FUNCTION points_lock_available(
 ) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     available bigint;
+    yesterday date;
     debit_first boolean := p_debit_kind = 'wallet' AND p_credit_kind = 'fund'
         OR p_debit_kind = p_credit_kind AND p_debit < p_credit;
 BEGIN
@@ -32,14 +33,14 @@ BEGIN
         SELECT FROM points_earned e
         WHERE e.community_id = p_community AND e.account_id = p_debit
             AND e.expires_on < (clock_timestamp() AT TIME ZONE 'Pacific/Kiritimati')::date
-    ) AND EXISTS (SELECT FROM points_losses(
-        p_community, p_debit, available, points_yesterday(p_community)
-    )) THEN
-        available := available - (
-            SELECT coalesce(sum(taken.points), 0) FROM points_take_expired(
-                p_community, ARRAY[p_debit], points_yesterday(p_community)
-            ) AS taken
-        );
+    ) THEN
+        yesterday := points_yesterday(p_community);
+        IF EXISTS (SELECT FROM points_losses(p_community, ARRAY[p_debit], yesterday)) THEN
+            available := available - (
+                SELECT coalesce(sum(taken.points), 0)
+                FROM points_take_expired(p_community, ARRAY[p_debit], yesterday) AS taken
+            );
+        END IF;
     END IF;
     RETURN available;
 END $$;

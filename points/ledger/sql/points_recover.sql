@@ -6,8 +6,9 @@ DECLARE
     r points_reversal;
     t points_transfer;
     part bigint;
+    payers uuid[];
 BEGIN
-    PERFORM points_lock(p_community, ARRAY(
+    payers := ARRAY(
         SELECT owed.debit_id FROM points_reversal o CROSS JOIN LATERAL (
             SELECT f.debit_id FROM points_transfer f
             WHERE f.community_id = p_community AND f.id = o.transfer_id
@@ -15,7 +16,8 @@ BEGIN
         ) AS owed
         WHERE o.community_id = p_community AND o.account_id = ANY (p_wallets)
             AND o.recovered < o.amount
-    ));
+    );
+    PERFORM points_lock(p_community, payers);
     FOR r IN
         SELECT * FROM points_reversal
         WHERE community_id = p_community AND account_id = ANY (p_wallets) AND recovered < amount

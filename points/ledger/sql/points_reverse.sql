@@ -17,6 +17,7 @@ DECLARE
     part bigint;
     part_key text;
     over bigint := 0;
+    yesterday date;
 BEGIN
     SELECT * INTO t FROM points_transfer
         WHERE points_transfer.id = p_transfer AND community_id = p_community;
@@ -101,10 +102,11 @@ BEGIN
         FROM points_account a WHERE a.community_id = p_community AND a.id = t.credit_id;
     ELSIF debit_kind = 'wallet' AND p_back_until IS NOT NULL THEN
         -- What reaches the wallet beyond what it earned that is not over yet.
+        yesterday := points_yesterday(p_community);
         SELECT greatest(least(amount, a.credits - a.debits - a.held + amount - a.shortfall - (
             SELECT coalesce(sum(e.points), 0) FROM points_earned e
             WHERE e.community_id = p_community AND e.account_id = a.id
-                AND (e.expires_on IS NULL OR e.expires_on > points_yesterday(p_community))
+                AND (e.expires_on IS NULL OR e.expires_on > yesterday)
         )), 0) INTO over
         FROM points_account a WHERE a.community_id = p_community AND a.id = t.debit_id;
     END IF;
