@@ -7,14 +7,13 @@ from django.db import connection
 from django.utils import timezone
 
 # In front of PostgreSQL's own, for all that is called by name; the default of a column is not.
-_IN_FRONT = """
-    CREATE SCHEMA clock;
-    CREATE FUNCTION clock.clock_timestamp() RETURNS timestamptz LANGUAGE sql AS $$
-        SELECT pg_catalog.clock_timestamp() + current_setting('clock.ahead')::interval
-    $$;
-    SET LOCAL search_path = clock, pg_catalog, public;
-    ALTER TABLE points_transfer ALTER posted_at SET DEFAULT clock.clock_timestamp();
-"""
+_IN_FRONT = [
+    "CREATE SCHEMA clock",
+    "CREATE FUNCTION clock.clock_timestamp() RETURNS timestamptz LANGUAGE sql AS"
+    " $$ SELECT pg_catalog.clock_timestamp() + current_setting('clock.ahead')::interval $$",
+    "SET LOCAL search_path = clock, pg_catalog, public",
+    "ALTER TABLE points_transfer ALTER posted_at SET DEFAULT clock.clock_timestamp()",
+]
 
 
 class Clock:
@@ -27,13 +26,14 @@ class Clock:
         with connection.cursor() as cursor:
             cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # else the table can not be altered
             self.set(self._now())
-            cursor.execute(_IN_FRONT)
+            for statement in _IN_FRONT:
+                cursor.execute(statement)
 
     def set(self, moment: datetime) -> None:
         self._ahead = moment - self._now()
         with connection.cursor() as cursor:
             cursor.execute(
-                "SELECT set_config('clock.ahead', %s, true)",
+                "SET LOCAL clock.ahead = %s",
                 [f"{self._ahead / timedelta(microseconds=1):.0f} microseconds"],
             )
 
