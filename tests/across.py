@@ -43,7 +43,6 @@ ACROSS = {
     "merchants/giving/tasks.py:sweep_lapsed_wishes": SWEEP,
     "points/seals/tasks.py:sweep_unsealed": SWEEP,
     "points/seals/metrics.py:ledger": "An operator's figures are those of all communities.",
-    "points/seals/selectors.py:places": SWEEP,
     "points/funds/tasks.py:sweep_waiting_claims": SWEEP,
     "volunteers/attendance/services/closing.py:due": SWEEP,
     "volunteers/attendance/selectors.py:communities_to_look_at": SWEEP,
@@ -71,6 +70,5 @@ ACROSS = {
 }
 
 # Where several tables are asked at once that are not tied to one another: what was done to things
-# of a person is found in the audit trail by the ids of their things of every kind; and which places
-# have seals, or something to be sealed, is asked place by place.
-UNTIED = {"backend/privacy/held.py:pages", "points/seals/selectors.py:places"}
+# of a person is found in the audit trail by the ids of their things of every kind.
+UNTIED = {"backend/privacy/held.py:pages"}

@@ -27,6 +27,13 @@ _KEYS = """
         AND (source.relname = ANY(%(tables)s) OR target.relname = ANY(%(tables)s))
     ORDER BY 1, 2
 """
+# The digest of a trigger, which a table that Citus makes local loses.
+_DIGESTS = """
+    SELECT format('COMMENT ON TRIGGER %I ON %s IS %L', t.tgname, t.tgrelid::regclass, d.description)
+    FROM pg_trigger AS t
+    JOIN pg_description AS d ON d.objoid = t.oid AND d.classoid = 'pg_trigger'::regclass
+    WHERE NOT t.tgisinternal
+"""
 _OF_ALL_COMMUNITIES = """
     SELECT i.relname FROM pg_index AS x
     JOIN pg_class AS c ON c.oid = x.indrelid JOIN pg_class AS i ON i.oid = x.indexrelid
@@ -63,7 +70,10 @@ def distribute(*, shards: int = SHARDS) -> Counter[str]:
         keys = cursor.fetchall()
         for table, key, *_ in keys:
             cursor.execute(f'ALTER TABLE "{table}" DROP CONSTRAINT "{key}"')
+        digests = _digests(cursor)
         _move(cursor, missing, shards)
+        for comment in digests - _digests(cursor):
+            cursor.execute(comment)
         for table, key, column, target in keys:
             is_tenants = places[target] is Placement.DISTRIBUTED
             cursor.execute(tables.key_of(table, key, column, target, is_tenants=is_tenants))
@@ -86,6 +96,12 @@ def _move(cursor: Any, missing: dict[str, Placement], shards: int) -> None:
         if place is Placement.DISTRIBUTED:
             cursor.execute("SELECT truncate_local_data_after_distributing_table(%s)", [table])
     cursor.execute("SELECT set_config('session_replication_role', 'origin', true)")
+
+
+def _digests(cursor: Any) -> set[str]:
+    """Return the statements that give triggers the digests by which pgtrigger knows them."""
+    cursor.execute(_DIGESTS)
+    return {statement for (statement,) in cursor.fetchall()}
 
 
 def _settle(cursor: Any) -> None:
