@@ -297,7 +297,7 @@ _PUBLISHED = """
             t.key LIKE 'fund_carried_over:%%' OR t.key LIKE 'fund_returned:%%' AS is_ending,
             NOT EXISTS (
                 SELECT FROM points_unsealed AS u
-                WHERE u.community_id = t.community_id AND u.kind = 'transfer' AND u.id = t.id
+                WHERE u.community_id = %(community)s AND u.kind = 'transfer' AND u.id = t.id
             ) AS is_sealed
         FROM points_transfer AS t
         WHERE t.community_id = %(community)s
@@ -330,14 +330,14 @@ _BY_SUBJECT = """
         coalesce(sum(CASE WHEN t.credit_id = %(account)s THEN -t.amount ELSE t.amount END)
             FILTER (WHERE NOT EXISTS (
                 SELECT FROM points_unsealed AS u
-                WHERE u.community_id = t.community_id AND u.kind = 'transfer' AND u.id = t.id
+                WHERE u.community_id = %(community)s AND u.kind = 'transfer' AND u.id = t.id
             )), 0) AS paid,
         coalesce(max(c.amount) FILTER (WHERE c.status = 'reserved'), 0) AS reserved
     FROM points_claim AS c
     LEFT JOIN points_transfer AS first
-        ON first.community_id = c.community_id AND first.key = 'fund_claim:' || c.id
+        ON first.community_id = %(community)s AND first.key = 'fund_claim:' || c.id
     LEFT JOIN points_transfer AS t
-        ON t.community_id = c.community_id AND (t.id = first.id OR t.reverses_id = first.id)
+        ON t.community_id = %(community)s AND (t.id = first.id OR t.reverses_id = first.id)
     WHERE c.community_id = %(community)s AND c.fund_id = %(fund)s
         AND c.status IN ('reserved', 'committed')
     GROUP BY c.id, c.subject

@@ -87,7 +87,7 @@ _TALLY = f"""
         SELECT sides.account_id, sum(sides.credits)::bigint AS credits,
             sum(sides.debits)::bigint AS debits
         FROM points_unsealed u
-        JOIN points_transfer t ON t.community_id = u.community_id AND t.id = u.id
+        JOIN points_transfer t ON t.community_id = %(community)s AND t.id = u.id
         CROSS JOIN LATERAL (
             VALUES (t.debit_id, 0, t.amount), (t.credit_id, t.amount, 0)
         ) AS sides (account_id, credits, debits)
@@ -100,7 +100,7 @@ _TALLY = f"""
     FROM points_account a
     LEFT JOIN LATERAL (
         SELECT r.credits, r.debits FROM points_rollup r
-        WHERE r.community_id = a.community_id AND r.account_id = a.id
+        WHERE r.community_id = %(community)s AND r.account_id = a.id
         ORDER BY r.number DESC LIMIT 1
     ) AS rolled ON true
     LEFT JOIN tail ON tail.account_id = a.id
@@ -231,7 +231,7 @@ _TRIAL_BALANCE_AT = """
     CROSS JOIN LATERAL (
         VALUES (t.debit_id, t.amount, 0), (t.credit_id, 0, t.amount)
     ) AS sides (account_id, debits, credits)
-    JOIN points_account a ON a.community_id = t.community_id AND a.id = sides.account_id
+    JOIN points_account a ON a.community_id = %(community)s AND a.id = sides.account_id
     WHERE t.community_id = %(community)s AND t.posted_at <= %(at)s
     GROUP BY a.unit, a.kind ORDER BY a.unit, a.kind
 """

@@ -25,6 +25,7 @@ from points.ledger import services as ledger
 from points.ledger.services import Movement
 from points.models import Award, Hold, Reversal, Rule, Seal, Transfer
 from points.seals.services import sealing
+from tests import cluster
 from tests.points.earning import award_hours
 from tests.verified import found_in, found_in_books, untriggered
 from volunteers.attendance.services import hours
@@ -263,6 +264,26 @@ def test_nothing_is_found_while_people_post_and_others_seal(at_once, books):
 
     assert at_once(4, work) == ["done"] * 4
     assert books.found() == []
+
+
+@pytest.mark.skipif(not cluster.is_used(), reason="One server answers as of one moment.")
+@pytest.mark.parametrize("since", [None, datetime.now(UTC)])
+def test_no_query_about_the_ledger_is_answered_in_parts_of_several_moments(lake, since):
+    parts = []
+
+    def hear(notice):
+        if "generating subplan" in notice.message_primary:
+            parts.append(notice.message_primary)
+
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL client_min_messages = debug1")
+    connection.connection.add_notice_handler(hear)
+    try:
+        assert found_in(lake, Kind.LEDGER, since=since) == []
+    finally:
+        connection.connection.remove_notice_handler(hear)
+
+    assert parts == []
 
 
 # --- what is found ----------------------------------------------------------------------------
