@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import invariant, rule
 from hypothesis.stateful import run_state_machine_as_test as run
 
-from backend.ids import new_id
 from backend.registries import events
 from points.awards import errors, kinds
 from points.awards.kinds import Facts, Kind, Record, Version
@@ -263,8 +262,8 @@ class Awards(Books):
         }
 
 
-def test_awards_and_voids_do_what_the_model_does(lake, hill, registered):
-    people = {name: new_id() for name in WALLETS}
+def test_awards_and_voids_do_what_the_model_does(lake, hill, person, registered):
+    people = {name: person(name).pk for name in WALLETS}
     holders = {name: f"person:{people[name]}" for name in WALLETS}
     accounts = {
         name: ledger.account(community=community, kind=about, holder=holders.get(name, holder))

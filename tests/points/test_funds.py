@@ -906,7 +906,7 @@ def test_those_who_have_a_wallet_locked_may_claim_while_others_are_paid(
         for turn in range(8):
             who = (number + turn) % 3
             with transaction.atomic():
-                Account.objects.select_for_update(no_key=True).get(pk=wallets[who].pk)
+                wallets[who].locked()
                 claim = ask(10 * number + turn, who)
                 funds.top_up(fund=fund, amount=1, reason="x", topped_up_by=qian)
             if turn % 2:
