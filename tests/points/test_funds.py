@@ -697,8 +697,9 @@ TAMPERING = {
         ["transfer: it is of 10000, fund_top_up:… of 10001"],
     ),
     "a payment to somebody else": (
-        "UPDATE points_transfer SET credit_id = (SELECT id FROM points_account"
-        " WHERE holder = 'person:another') WHERE key LIKE 'fund_claim:%'",
+        "UPDATE points_transfer t SET credit_id = p.id FROM points_account p"
+        " WHERE p.community_id = t.community_id AND p.holder = 'person:another'"
+        " AND t.key LIKE 'fund_claim:%'",
         ["transfer: it brings to payout person:another, fund_claim:… to payout"],
     ),
     "a payment that nobody claimed": (
@@ -739,13 +740,13 @@ TAMPERING = {
     ),
     "an approval of one's own": (
         "UPDATE points_claim c SET approved_at = now(), approved_by_id ="
-        " substr(p.holder, 8)::uuid FROM points_account p WHERE p.id = c.payee_id"
-        " AND subject = 'report:3'",
+        " substr(p.holder, 8)::uuid FROM points_account p WHERE p.community_id = c.community_id"
+        " AND p.id = c.payee_id AND subject = 'report:3'",
         ["claim: it was approved by who asked for it or is paid by it"],
     ),
     "a place in front of one that waited": (
-        "UPDATE points_claim SET closed_at = closed_at - interval '1 year', claimed_at = claimed_at"
-        " - interval '1 year', waiting_since = waiting_since - interval '1 year'"
+        "UPDATE points_claim SET closed_at = now() - interval '10 years',"
+        " claimed_at = now() - interval '10 years', waiting_since = now() - interval '10 years'"
         " WHERE subject = 'report:5'",
         ["claim: it overtook claim … (report:5)"] * 2,
     ),

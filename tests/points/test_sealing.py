@@ -274,7 +274,9 @@ def _the_second_seal_kills():
     with connection.cursor() as cursor:
         cursor.execute(
             "CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS $$"
-            " BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NEW; END $$;"
+            " BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NEW; END $$"
+        )
+        cursor.execute(
             "CREATE TRIGGER dies BEFORE INSERT ON points_seal"
             " FOR EACH ROW WHEN (NEW.number = 2) EXECUTE FUNCTION die()"
         )

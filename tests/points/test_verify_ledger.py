@@ -13,6 +13,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from django.utils import timezone, translation
 
+from backend.ids import new_id
 from backend.registries.checks import Kind, registered
 from backend.verification.models import Verification
 from backend.verification.services import asking, running
@@ -287,6 +288,11 @@ def test_no_query_about_the_ledger_is_answered_in_parts_of_several_moments(lake,
 
 
 # --- what is found ----------------------------------------------------------------------------
+def put_back(column, time):
+    """By UTC: what depends on a session's time zone can not be in an UPDATE on a cluster."""
+    return f"{column} = ({column} AT TIME ZONE 'UTC' - interval '{time}') AT TIME ZONE 'UTC'"
+
+
 MORE = "UPDATE points_transfer SET amount = amount + 5 WHERE key = '{}'"
 WANG_HAS_MORE = "UPDATE points_account SET credits = credits + 5 WHERE id = '<wang>'"
 WANG_EARNED_MORE = (
@@ -387,17 +393,18 @@ TAMPERING = {
         ["awards: award hours:9: it earned 10, its arithmetic comes to 11"],
     ),
     "when it happened": (
-        ["UPDATE points_transfer SET occurred_at = occurred_at - interval '1 h' WHERE key = 'tea'"],
+        ["UPDATE points_transfer SET " + put_back("occurred_at", "1 h") + " WHERE key = 'tea'"],
         ["seals: transfer tea: it is not what was sealed in seal 2"],
     ),
     "when it was posted": (
-        ["UPDATE points_transfer SET posted_at = posted_at - interval '1 h' WHERE key = 'tea'"],
+        ["UPDATE points_transfer SET " + put_back("posted_at", "1 h") + " WHERE key = 'tea'"],
         ["seals: transfer tea: it is not what was sealed in seal 2"],
     ),
     "when it was posted, of one that is not sealed yet": (
         [
-            "UPDATE points_transfer SET posted_at = posted_at - interval '1 d'"
-            " WHERE key = 'waiting gift'"
+            "UPDATE points_transfer SET "
+            + put_back("posted_at", "1 d")
+            + " WHERE key = 'waiting gift'"
         ],
         ["books: transfer waiting gift: it says posted at <moment>, its id was made at <moment>"],
     ),
@@ -537,7 +544,7 @@ TAMPERING = {
     ),
     "two swapped": (
         [
-            "UPDATE points_transfer SET id = gen_random_uuid() WHERE key = 'old'",
+            f"UPDATE points_transfer SET id = '{new_id()}' WHERE key = 'old'",
             "UPDATE points_transfer SET id = '<old>' WHERE key = 'present'",
             "UPDATE points_transfer SET id = '<present>' WHERE key = 'old'",
         ],
@@ -588,7 +595,7 @@ TAMPERING = {
         ["seals: seal 2: it is not chained to the head of seal 1"],
     ),
     "when it was sealed": (
-        [SEAL_2.format("sealed_at = sealed_at - interval '1 s'")],
+        [SEAL_2.format(put_back("sealed_at", "1 s"))],
         ["seals: seal 2: its head does not follow from what it is made of"],
     ),
     "a size": (
@@ -762,7 +769,7 @@ TAMPERING = {
         ["holds: hold waiting tea: it was captured with 5 of its 6, transfer waiting tea moves 6"],
     ),
     "a capture after the end": (
-        ["UPDATE points_hold SET expires_at = expires_at - interval '1 d' WHERE key = 'tea'"],
+        ["UPDATE points_hold SET " + put_back("expires_at", "1 d") + " WHERE key = 'tea'"],
         ["holds: hold tea: it expired at <moment> and was captured at <moment>"],
     ),
     "a capture undone": (
