@@ -173,8 +173,10 @@ def publish(
     read(subject=subject, category=category, parameters=parameters)
     if valid_to is not None and valid_to < valid_from:
         raise RuleInvalid(parameter="valid_to")
+    # Rules are made and versions numbered in turn. Where every node has a copy of a table, whoever
+    # locks a row of it waits for all who are inserting, so nobody may insert first and lock then.
+    Community.objects.select_for_update(no_key=True).get(pk=community.pk)
     rule, _ = Rule.objects.get_or_create(community=community, subject=subject, category=category)
-    rule = rule.locked()  # versions are numbered in turn
     latest = rule.versions.order_by("number").last()
     wording = (parameters, valid_from, valid_to)
     if latest and (latest.parameters, latest.valid_from, latest.valid_to) == wording:
