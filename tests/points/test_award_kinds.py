@@ -488,7 +488,7 @@ def test_recompute_finds_a_void_without_a_voided_record_and_the_other_way(lake, 
 
     records["witness:1"] = replace(records["witness:1"], is_voided=False)
     assert list(Recomputation(lake)) == []  # it may be voided at this moment
-    untriggered("UPDATE points_void SET voided_at = voided_at - interval '1 hour'")
+    untriggered("UPDATE points_void SET voided_at = now() - interval '1 hour'")
     (difference,) = Recomputation(lake)
     assert (difference.found, difference.expected) == ({"voided": True}, {"voided": False})
 
