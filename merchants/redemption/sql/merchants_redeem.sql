@@ -23,6 +23,8 @@ DECLARE
         SELECT FROM merchants_merchantmember m
         WHERE m.merchant_id = p_merchant AND m.user_id = p_person AND m.ended_at IS NULL
     );
+    v_is_theirs boolean;
+    v_is_retired boolean := false;
     v_now timestamptz;
     v_broken text;
 BEGIN
@@ -37,13 +39,19 @@ BEGIN
         RETURN;
     END IF;
     v_now := clock_timestamp();  -- once nobody else has the voucher
+    v_is_theirs := EXISTS (
+        SELECT FROM merchants_partnership p
+        WHERE p.community_id = p_community AND p.id = v.partnership_id
+            AND p.merchant_id = p_merchant AND p.accepted_at IS NOT NULL
+    );
+    IF p_device IS NOT NULL THEN
+        v_is_retired := EXISTS (
+            SELECT FROM merchants_device d WHERE d.id = p_device AND d.retired_at <= p_scanned_at
+        );
+    END IF;
     refusal := CASE
         WHEN p_refusal IS NOT NULL THEN p_refusal
-        WHEN NOT EXISTS (
-            SELECT FROM merchants_partnership p
-            WHERE p.community_id = p_community AND p.id = v.partnership_id
-                AND p.merchant_id = p_merchant AND p.accepted_at IS NOT NULL
-        ) THEN 'not_your_merchant'
+        WHEN NOT v_is_theirs THEN 'not_your_merchant'
         -- Nobody takes their own points: a colleague does.
         WHEN v_works_there AND (v.volunteer_id = p_person OR NOT p_is_clerk) THEN 'own_voucher'
         WHEN v.status = 'redeemed' THEN 'code_used'
@@ -56,9 +64,7 @@ BEGIN
         WHEN coalesce(p_counts_at, v_now) >= coalesce(p_good_until, v.expires_at)
             OR v_now >= v.offline_until THEN 'code_expired'
         -- No minute is forgiven here: it may be in anybody's hands, and set to any time.
-        WHEN EXISTS (
-            SELECT FROM merchants_device d WHERE d.id = p_device AND d.retired_at <= p_scanned_at
-        ) THEN 'device_retired'
+        WHEN v_is_retired THEN 'device_retired'
         WHEN p_quantity > v.quantity THEN 'quantity_too_large'
     END;
     IF refusal IS NULL THEN
