@@ -15,6 +15,10 @@ SETTINGS = {
     "citus.propagate_set_commands": "local",
 }
 
+# Whoever claims many rows writes last what they were claimed for, and how many they are. A claim
+# without it would be a fault of ours, so nobody reads the SQLSTATE of that.
+DEFERRED = {("merchants_redemption", "statement_id"), ("merchants_refund", "statement_id")}
+
 _PLACES = """
     SELECT relname, CASE WHEN partmethod = 'h' THEN 'distributed'
         WHEN repmodel = 't' THEN 'reference' ELSE 'local' END
@@ -72,14 +76,16 @@ def place(cursor: Any, table: str, placement: Placement) -> None:
 def key_of(table: str, name: str, column: str, target: str, *, is_tenants: bool) -> str:
     """Return the statement that gives a tenant's table a key to ``target``, which may be another's.
 
-    It is not deferred: what a worker finds at COMMIT would have lost its SQLSTATE.
+    It is not deferred, unless DEFERRED names it: what a worker finds at COMMIT would have lost its
+    SQLSTATE.
     """
     ours, theirs = f'"{column}"', "id"
     if is_tenants:
         ours, theirs = f"community_id, {ours}", "community_id, id"
+    deferrable = " DEFERRABLE INITIALLY DEFERRED" if (table, column) in DEFERRED else ""
     return (
         f'ALTER TABLE "{table}" ADD CONSTRAINT "{name}" FOREIGN KEY ({ours})'
-        f' REFERENCES "{target}" ({theirs})'
+        f' REFERENCES "{target}" ({theirs}){deferrable}'
     )
 
 

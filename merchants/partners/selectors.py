@@ -5,16 +5,13 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import (
-    BooleanField,
-    DateField,
     F,
-    Func,
     OuterRef,
     Prefetch,
     Q,
     QuerySet,
-    Value,
 )
 
 from backend.accounts.models import User
@@ -32,18 +29,6 @@ from merchants.partners.models.merchants import Invitation, Merchant, MerchantMe
 from merchants.partners.models.partnerships import Partnership, Terms
 
 ACCEPTED = {"accepted_at__isnull": False}  # by the merchant's owner
-
-
-class WorkedAt(Func):
-    """True if a person is on the merchant's side, as the database's triggers compute it too.
-
-    Takes a community, a partnership, a person, and the first day of the period concerned or
-    ``None``. The person works for the merchant, or did within 90 days or since that day.
-    """
-
-    function = "merchants_worked_at"
-    arity = 4
-    output_field = BooleanField()
 
 
 def merchants_of(user: User) -> QuerySet[Merchant]:
@@ -68,12 +53,17 @@ def works_at(user: User, merchant_id: UUID) -> bool:
 
 
 def worked_at(user: User, partnership: Partnership, since: date | None = None) -> bool:
-    """Tell whether ``user`` works for the merchant, or did within 90 days or after ``since``."""
-    its = Partnership.objects.filter(community=partnership.community_id, pk=partnership.pk)
-    theirs = WorkedAt(
-        F("community_id"), F("pk"), Value(user.pk), Value(since, output_field=DateField())
-    )
-    return its.filter(theirs).exists()
+    """Tell whether ``user`` works for the merchant, or did within 90 days or after ``since``.
+
+    The database's triggers ask the same function.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT merchants_worked_at(%s, %s, %s, %s)",
+            [partnership.community_id, partnership.pk, user.pk, since],
+        )
+        (has_worked,) = cursor.fetchone()
+    return bool(has_worked)
 
 
 def worked_at_then(user: User, merchant: Merchant, moment: datetime) -> bool:

@@ -11,7 +11,7 @@ from backend.communities.selectors import HANDLES, WATCHES_OVER, communities_whe
 from backend.payouts import selectors as payouts
 from backend.payouts.models import Payout
 from merchants.partners.models.merchants import Merchant
-from merchants.partners.selectors import WorkedAt, communities_with, merchants_owned_by
+from merchants.partners.selectors import communities_with, merchants_owned_by, worked_at
 from merchants.redemption.models import Redemption, Refund
 from merchants.redemption.selectors import with_offer
 from merchants.settlement.models.bank import BankAccount, BankBatch, BankBatchLine
@@ -109,18 +109,23 @@ def statements_to_pay(community: Community, payer: User) -> QuerySet[Statement]:
     Leaves out those ``payer`` approved, and those of a merchant on whose side they are.
     """
     lines = BankBatchLine.objects.filter(community=community, statement=OuterRef("pk"))
+    approved = Statement.objects.filter(community=community, status=Statement.Status.APPROVED)
+    # A query on a tenant's table calls no function that reads one.
+    theirs = approved.filter(partnership__merchant__members__user=payer).distinct()
+    on_their_side = [
+        statement.pk
+        for statement in theirs.select_related("partnership")
+        if worked_at(payer, statement.partnership, statement.period_start)
+    ]
     return (
-        Statement.objects.filter(community=community, status=Statement.Status.APPROVED)
-        .alias(due=F("amount_fen") + F("carried_fen"), as_subject=_SUBJECT)
+        approved.alias(due=F("amount_fen") + F("carried_fen"), as_subject=_SUBJECT)
         .filter(
             ~Exists(payouts.under_way(community.pk, OuterRef("as_subject"))),
             ~Exists(lines.filter(freed_at__isnull=True)),
             due__gt=0,
         )
         .exclude(approved_by=payer)
-        .exclude(
-            WorkedAt(F("community_id"), F("partnership_id"), Value(payer.pk), F("period_start"))
-        )
+        .exclude(pk__in=on_their_side)
         .select_related("partnership__merchant__bank_account")
         .order_by("number_year", "number_in_year")
     )

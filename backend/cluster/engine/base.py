@@ -56,7 +56,8 @@ class DatabaseSchemaEditor(schema.DatabaseSchemaEditor):
         made = super()._create_fk_sql(model, field, suffix)  # type: ignore[misc]
         if not self.is_distributed or placement_of(model) is not Placement.DISTRIBUTED:
             return made
-        made.parts["deferrable"] = ""
+        if (model._meta.db_table, field.column) not in tables.DEFERRED:
+            made.parts["deferrable"] = ""
         target = field.target_field.model
         if placement_of(target) is Placement.DISTRIBUTED:
             made.parts["column"].columns.insert(0, "community_id")
