@@ -86,20 +86,13 @@ def make(name: str) -> int:
             return done.returncode
     # A copy is taken of what nobody uses, and Citus' own daemon uses it.
     tell(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
-    tell(f"SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = '{name}'")
+    kill_sessions(name)
     return 0
 
 
-def copy(template: str, name: str) -> None:
-    """Make a database as the distributed ``template`` is, which nobody may be connected to."""
-    tell(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
-    with psycopg.connect(server(name), autocommit=True) as database:
-        for setting, value in tables.SETTINGS.items():  # these are no part of a copy
-            database.execute(f'ALTER DATABASE "{name}" SET {setting} = {value}')
-
-
-def drop(name: str) -> None:
-    tell(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+def kill_sessions(name: str) -> None:
+    """Kill whatever uses a database, node by node."""
+    tell(f"SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = '{name}'")
 
 
 def watch() -> None:

@@ -4,12 +4,14 @@ import os
 import signal
 import subprocess
 from contextlib import ExitStack
+from urllib.parse import urlsplit
 
 import environ
 import psutil
 from django.db import connection
 
 from backend import embedded
+from tests import cluster
 
 DUMP = ("--no-owner", "--format=plain")
 PATIENCE = 60  # seconds
@@ -17,30 +19,22 @@ PATIENCE = 60  # seconds
 
 def address_of_ours():
     """Return the address of the database of this test."""
-    server = os.environ["DATABASE_URL"]
-    return server.replace("/linli?", f"/{connection.settings_dict['NAME']}?")
+    server = urlsplit(os.environ["DATABASE_URL"])
+    return server._replace(path=f"/{connection.settings_dict['NAME']}").geturl()
 
 
 class Machine:
-    """A database as durable as a real one, its queue, and what uses them."""
+    """A database as durable as a real one, its queue, and what uses them.
+
+    A test on a cluster keeps its own database, whose servers are not ours to kill.
+    """
 
     def __init__(self, home, monkeypatch, everything):
         self.home, self.monkeypatch, self.everything = home, monkeypatch, everything
         self.database_up = everything.enter_context(ExitStack())
 
     def start(self):
-        dump = subprocess.run(
-            [embedded.postgres_programs() / "pg_dump", *DUMP, address_of_ours()],
-            check=True,
-            capture_output=True,
-        ).stdout
-        address = self.start_database()
-        subprocess.run(
-            [embedded.postgres_programs() / "psql", "-qv", "ON_ERROR_STOP=1", address],
-            input=dump,
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
+        address = address_of_ours() if cluster.is_used() else self.copy_database()
         with self.monkeypatch.context() as only:
             only.setenv("DATABASE_URL", address)
             only.delenv("REDIS_URL")
@@ -60,6 +54,21 @@ class Machine:
         self.everything.callback(connection.close)
         connection.settings_dict.update(environ.Env().db_url("DATABASE_URL"))
 
+    def copy_database(self):
+        dump = subprocess.run(
+            [embedded.postgres_programs() / "pg_dump", *DUMP, address_of_ours()],
+            check=True,
+            capture_output=True,
+        ).stdout
+        address = self.start_database()
+        subprocess.run(
+            [embedded.postgres_programs() / "psql", "-qv", "ON_ERROR_STOP=1", address],
+            input=dump,
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+        return address
+
     def start_database(self):
         with self.monkeypatch.context() as only:
             only.delenv("DATABASE_URL")
@@ -72,7 +81,10 @@ class Machine:
 
     # --- what is killed -----------------------------------------------------------------------
     def kill_database(self, draw):
-        """Kill the whole database; the next start replays its log."""
+        """Kill the whole database; the next start replays its log. Of a cluster, all sessions."""
+        if cluster.is_used():
+            cluster.kill_sessions(connection.settings_dict["NAME"])
+            return
         self.kill(self.postgres)
         self.database_up.close()
         self.start_database()
