@@ -4,14 +4,17 @@ CREATE FUNCTION accounts_attempt(
 ) LANGUAGE plpgsql AS $$
 DECLARE
     moment timestamptz := clock_timestamp();
+    taken timestamptz[];
 BEGIN
     INSERT INTO accounts_attempts AS a (scope, subject, moments, forgotten_at)
-    VALUES (p_scope, p_subject, ARRAY[moment], moment + p_window)
+    VALUES (p_scope, p_subject, '{}', moment + p_window)
     ON CONFLICT (scope, subject) DO UPDATE
-    SET moments = ARRAY(SELECT m FROM unnest(a.moments) m WHERE m > moment - p_window) || moment,
-        forgotten_at = greatest(a.forgotten_at, moment + p_window)
-    WHERE (SELECT count(*) FROM unnest(a.moments) m WHERE m > moment - p_window) < p_limit;
-    IF FOUND THEN
+    SET forgotten_at = greatest(a.forgotten_at, excluded.forgotten_at)
+    RETURNING a.moments INTO taken;
+    taken := ARRAY(SELECT m FROM unnest(taken) m WHERE m > moment - p_window);
+    IF cardinality(taken) < p_limit THEN
+        UPDATE accounts_attempts a SET moments = taken || moment
+        WHERE a.scope = p_scope AND a.subject = p_subject;
         taken_at := moment;
         wait_seconds := 0;
     ELSE
