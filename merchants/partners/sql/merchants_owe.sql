@@ -3,8 +3,10 @@
 CREATE FUNCTION merchants_owe(
     p_community uuid, p_partnership uuid, p_event text, p_object uuid, p_ordering uuid
 ) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    v_merchant uuid;
 BEGIN
-    PERFORM webhooks_owe(p_community, p.merchant_id, p_event, p_object, p_ordering)
-    FROM merchants_partnership p
+    SELECT p.merchant_id INTO v_merchant FROM merchants_partnership p
     WHERE p.community_id = p_community AND p.id = p_partnership;
+    PERFORM webhooks_owe(p_community, v_merchant, p_event, p_object, p_ordering);
 END $$;
