@@ -144,8 +144,10 @@ def test_a_bad_row_is_named_and_nothing_is_imported_unless_told_to(take, tea_hou
     assert contracts() == ["茶馆,餐饮,10,否\n", "书店,文化,5,是\n", "健身房,体育,0,否\n"]
 
 
-def test_a_partner_of_another_community_is_signed_here_anew(take, hill, tea_house):
-    Partnership.objects.update(community=hill)
+def test_a_partner_of_another_community_is_signed_here_anew(take, hill):
+    partners.sign_contract(
+        community=hill, name="茶馆", trade="餐饮", fen_per_point=10, is_donated=False
+    )
 
     assert take("茶馆,零售,3,否\n") == ("Rows created: 1, unchanged: 0, skipped: 0.", [], "")
 
