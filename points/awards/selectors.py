@@ -41,11 +41,11 @@ def amounts_awarded(
     free, whether or not it could be taken back yet.
     """
     reversals = (
-        Reversal.objects.filter(community=OuterRef("community"), transfer=OuterRef("transfer"))
+        Reversal.objects.filter(community=community_id, transfer=OuterRef("transfer"))
         .values("transfer")
         .values_list(Sum("amount"))
     )
-    voids = Void.objects.filter(community=OuterRef("community"), award=OuterRef("pk"))
+    voids = Void.objects.filter(community=community_id, award=OuterRef("pk"))
     net = Case(
         When(Exists(voids), claim__isnull=False, then=0),
         default=F("amount") - Coalesce(Subquery(reversals), 0, output_field=BigIntegerField()),
