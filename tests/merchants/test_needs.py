@@ -211,7 +211,7 @@ def test_two_drafts_at_once_state_hours_once(lake, add, verified, wang, zhao, at
 @pytest.mark.parametrize(
     "altered",
     [
-        "UPDATE merchants_statedattendance SET attendance_id = gen_random_uuid()",
+        "UPDATE merchants_statedattendance SET attendance_id = id",
         "DELETE FROM merchants_statedattendance",
     ],
 )
