@@ -7,7 +7,6 @@ from uuid import UUID
 import pytest
 from allauth.socialaccount.models import SocialAccount
 from django.db import DatabaseError, connection, transaction
-from django.db.models import F
 from django.utils import timezone
 
 from backend.communities.models import Role
@@ -137,7 +136,8 @@ def test_what_wechat_never_took_can_be_paid_otherwise_a_day_after_it_is_cancelle
         settlement.mark_paid(statement=approved, payer=qian)
 
     day = timedelta(hours=25, minutes=1)
-    Payout.objects.update(sent_at=F("sent_at") - day, last_sent_at=F("last_sent_at") - day)
+    sent = Payout.objects.get()
+    Payout.objects.update(sent_at=sent.sent_at - day, last_sent_at=sent.last_sent_at - day)
     advance(ordered)
 
     ended = Payout.objects.get()
@@ -217,7 +217,7 @@ def test_the_owner_of_longest_standing_receives_it(approved, qian, zhou, shop, p
     old_hand = person("wu", "吴老板")  # whose account is younger
     SocialAccount.objects.create(user=old_hand, provider="wechat", uid="o6_wu")
     partners.employ(merchant=shop, user=old_hand, role=MerchantMember.Role.OWNER)
-    MerchantMember.objects.filter(user=old_hand).update(since_at=F("since_at") - timedelta(days=9))
+    MerchantMember.objects.filter(user=old_hand).update(since_at=zhou.joined_at - timedelta(days=9))
 
     ordered = payouts.order(statement=approved, ordered_by=qian)
 

@@ -176,7 +176,7 @@ ANOTHER = {
     "int2": "coalesce({0}, 0) + 1",
     "varchar": "left(md5({0}), 9)",
     "text": "left(md5({0}), 9)",
-    "timestamptz": "coalesce({0}, now()) + interval '1 s'",
+    "timestamptz": "'2024-01-01Z'",
     "date": "coalesce({0}, '2024-01-01') + 1",
     "jsonb": "'{{\"another\": 1}}'",
 }
