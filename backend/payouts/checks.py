@@ -12,9 +12,18 @@ from backend.registries.checks import Check, Kind, queried, register
 
 PAYOUTS = "payouts"
 
+# WeChat accounts are asked for first: they are of people, who are of no community.
 _PAYOUTS = f"""
+    WITH wechat AS MATERIALIZED (
+        SELECT a.user_id, array_agg(a.uid) AS uids FROM socialaccount_socialaccount a
+        WHERE a.provider = 'wechat' AND a.user_id IN (
+            SELECT p.payee_id FROM payouts_payout p WHERE p.community_id = %(community)s
+        )
+        GROUP BY a.user_id
+    )
     SELECT 'payouts_payout', o.id, wrong.because
     FROM payouts_payout o
+    LEFT JOIN wechat ON wechat.user_id = o.payee_id
     {latest("o", "ordered", "payout.order")}
     {latest("o", "ended", "payout.succeeded", "payout.failed", "payout.cancelled")}
     CROSS JOIN LATERAL (SELECT o.sent_parameters AS sent) AS told
@@ -30,13 +39,8 @@ _PAYOUTS = f"""
             THEN format('it is %%s, the trail says %%s', o.status,
                 coalesce(ended.after ->> 'status', 'that it has not ended'))
         WHEN o.ordered_by_id = o.payee_id THEN 'who ordered it is paid by it'
-        WHEN o.openid <> '' AND o.openid NOT IN (
-            SELECT a.uid FROM socialaccount_socialaccount a
-            WHERE a.provider = 'wechat' AND a.user_id = o.payee_id
-        ) AND EXISTS (
-            SELECT FROM socialaccount_socialaccount a
-            WHERE a.provider = 'wechat' AND a.user_id = o.payee_id
-        ) THEN 'it goes to a WeChat account that is not its payee''s'
+        WHEN o.openid <> '' AND o.openid <> ALL (wechat.uids)
+            THEN 'it goes to a WeChat account that is not its payee''s'
         WHEN told.sent = '{{}}' THEN NULL
         WHEN (told.sent ->> 'out_bill_no', told.sent ->> 'openid', told.sent ->> 'transfer_amount')
                 IS DISTINCT FROM (replace(o.id::text, '-', ''), o.openid, o.amount_fen::text)
