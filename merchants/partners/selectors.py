@@ -6,13 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import (
-    F,
-    OuterRef,
-    Prefetch,
-    Q,
-    QuerySet,
-)
+from django.db.models import F, OuterRef, Prefetch, Q, QuerySet
 
 from backend.accounts.models import User
 from backend.communities.models import Community, Role
