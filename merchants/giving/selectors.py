@@ -130,7 +130,7 @@ def wishes_watched_by(user: User) -> QuerySet[Wish]:
 def wishes_open_to_merchant(merchant: Merchant) -> QuerySet[Wish]:
     """Return published wishes where the merchant is active, and those it adopted."""
     there = communities_with(merchant.pk)
-    return _open_to_shops(merchant=merchant).filter(community__in=there)
+    return _open_to_shops(merchant=merchant, community__in=there).filter(community__in=there)
 
 
 def wishes_in(community: Community) -> QuerySet[Wish]:
@@ -143,11 +143,12 @@ def wishes_handled_by(user: User) -> QuerySet[Wish]:
     return _wishes(Wish.objects.filter(community__in=communities_where(user, HANDLES)))
 
 
-def _open_to_shops(**merchants: Any) -> QuerySet[Wish]:
-    theirs = Partnership.objects.filter(community=OuterRef("community"), **merchants)
-    active = theirs.filter(status=Partnership.Status.ACTIVE)
+def _open_to_shops(**partners: Any) -> QuerySet[Wish]:
+    active = Partnership.objects.filter(
+        community=OuterRef("community"), status=Partnership.Status.ACTIVE, **partners
+    )
     published = Q(Exists(active), status=Wish.Status.PUBLISHED)
-    adopted = Q(partnership__in=theirs.values("pk"))
+    adopted = Q(**{f"partnership__{name}": value for name, value in partners.items()})
     return _wishes(Wish.objects.filter(published | adopted))
 
 
