@@ -167,6 +167,18 @@ def test_an_erasure_leaves_what_is_sealed_as_it_was(closed, zhao, qian):
     assert found_in(closed) == []
 
 
+def altered(names):
+    """Return those whose table a test alters.
+
+    Of rule versions each node of a cluster has a copy. What is deferred there does not come about
+    before the commit, and until then the table can not be altered.
+    """
+    plain = {"rule_version"}
+    return [
+        pytest.param(name, marks=pytest.mark.plain) if name in plain else name for name in names
+    ]
+
+
 # --- what is found ----------------------------------------------------------------------------
 # Another value of a column, by its type.
 ANOTHER = {
@@ -195,7 +207,7 @@ def columns_of(kind):
     return {name: ANOTHER[types[name]].format(name) for name in sorted(said)}
 
 
-@pytest.mark.parametrize("name", OTHERS)
+@pytest.mark.parametrize("name", altered(OTHERS))
 def test_each_sealed_row_that_is_changed_is_named_whichever_column_it_is(closed, name):
     kind = sealed.registered()[name]
     columns = columns_of(kind)
@@ -246,7 +258,7 @@ def test_each_sealed_row_that_is_deleted_is_named(closed, name):
     assert f"{named(name, row_id)}it was sealed in seal 1, and is gone" in found_in(closed)
 
 
-@pytest.mark.parametrize("name", OTHERS)
+@pytest.mark.parametrize("name", altered(OTHERS))
 def test_each_row_that_is_slipped_in_is_named(closed, name):
     kind = sealed.registered()[name]
     row_id = rows_of(kind)[0]
@@ -274,7 +286,9 @@ def test_each_row_that_is_slipped_in_is_named(closed, name):
     assert found[0].endswith(": it is neither sealed nor waiting to be")
 
 
-@pytest.mark.parametrize("name", [one for one in OTHERS if sealed.registered()[one].happened])
+@pytest.mark.parametrize(
+    "name", altered(name for name in OTHERS if sealed.registered()[name].happened)
+)
 def test_one_that_is_slipped_in_with_a_mark_and_an_early_moment_is_named(closed, name):
     kind = sealed.registered()[name]
     row_id = rows_of(kind)[0]
