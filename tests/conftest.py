@@ -31,7 +31,7 @@ from rest_framework.test import APIClient, ForceAuthClientHandler
 from xdist.scheduler import LoadScopeScheduling
 
 from backend.accounts import mfa
-from backend.accounts.models import User
+from backend.accounts.models import Attempts, User
 from backend.accounts.tokens import TokenStrategy
 from backend.api import documents
 from backend.celery import app
@@ -612,12 +612,10 @@ def since_tried() -> Callable[[timedelta], None]:
     """Lets time pass for what counts as tried: ``since_tried(timedelta(hours=1))``."""
 
     def pass_by(time):
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "UPDATE accounts_attempts a SET forgotten_at = forgotten_at - %s,"
-                " moments = ARRAY(SELECT m - %s FROM unnest(a.moments) m)",
-                [time, time],
-            )
+        for tried in Attempts.objects.all():
+            tried.moments = [moment - time for moment in tried.moments]
+            tried.forgotten_at -= time
+            tried.save()
 
     return pass_by
 
