@@ -314,7 +314,7 @@ def assert_final(event, row):
         other = OTHER.get(field.db_type(connection), "{} - 1").format(field.column)
         statement = f"UPDATE {row._meta.db_table} SET {field.column} = {other} WHERE id = %s"
         with (
-            pytest.raises(DatabaseError, match="Cannot update|modifying the partition value"),
+            pytest.raises(DatabaseError, match=r"Cannot update|modifying the partition value"),
             transaction.atomic(),
             connection.cursor() as cursor,
         ):
