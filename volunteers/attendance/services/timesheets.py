@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from backend.communities.models import Community
@@ -188,51 +189,45 @@ def _compare_with_the_record(
 ) -> None:
     """Mark the entries that are recorded already, and refuse those that overlap the record."""
     asked = [number for number, answer in enumerate(answers) if not answer.refusal]
-    with connection.cursor() as cursor:
-        # The range is written as in the constraint nobody_in_two_places, to use its index; and it
-        # must be used, once per entry. The planner has not heard of the rows that this
-        # transaction has added. "OFFSET 0" keeps it from reading them all at once, and "(SELECT"
-        # from knowing which community it is: one that it believes empty it would read entry by
-        # entry from one end to the other.
-        cursor.execute(
-            """
-            SELECT entry.number, known.id, known.shift_id, known.checked_in_at,
-                known.checked_out_at
-            FROM unnest(%s::int[], %s::uuid[], %s::timestamptz[], %s::timestamptz[])
-                AS entry (number, volunteer_id, since, until)
-            CROSS JOIN LATERAL (
-                SELECT id, shift_id, checked_in_at, checked_out_at
-                FROM volunteers_attendance
-                WHERE community_id = (SELECT %s::uuid) AND volunteer_id = entry.volunteer_id
-                    AND tstzrange(checked_in_at, checked_out_at, '[)')
-                        && tstzrange(entry.since, entry.until, '[)')
-                    AND checked_in_at IS NOT NULL
-                    AND NOT (status IN ('rejected', 'cancelled', 'voided', 'no_show'))
-                OFFSET 0
-            ) AS known
-            """,
-            [
-                asked,
-                [entries[number].volunteer_id for number in asked],
-                [entries[number].checked_in_at for number in asked],
-                [entries[number].checked_out_at for number in asked],
-                community.pk,
-            ],
+    theirs: dict[UUID, list[Attendance]] = defaultdict(list)
+    for known in _known_beside(community, [entries[number] for number in asked]):
+        theirs[known.volunteer_id].append(known)
+    for number in asked:
+        entry, answer = entries[number], answers[number]
+        for known in theirs[entry.volunteer_id]:
+            if known.checked_in_at == known.checked_out_at or not (
+                known.checked_in_at < entry.checked_out_at
+                and (not known.checked_out_at or entry.checked_in_at < known.checked_out_at)
+            ):
+                continue
+            activity = known.shift.activity
+            same = of_thing(activity.title) == of_thing(entry.activity)
+            same = same and of_thing(activity.category) == of_thing(entry.category)
+            if same and entry.times == (known.checked_in_at, known.checked_out_at):
+                answer.attendance_id = known.pk
+            else:
+                answer.refusal = errors.AlreadyElsewhere()
+
+
+def _known_beside(community: Community, entries: list[PaperHours]) -> QuerySet[Attendance]:
+    """Return what is on record of the same people between the first entry and the last.
+
+    It is read at once: the planner has not heard of the rows that this transaction has added, and
+    entry by entry it might read a community that it believes empty from one end to the other.
+    """
+    if not entries:
+        return Attendance.objects.none()
+    since = min(entry.checked_in_at for entry in entries)
+    return (
+        Attendance.objects.filter(
+            Q(checked_out_at__isnull=True) | Q(checked_out_at__gt=since),
+            community=community,
+            volunteer__in={entry.volunteer_id for entry in entries},
+            checked_in_at__lt=max(entry.checked_out_at for entry in entries),
         )
-        overlaps = cursor.fetchall()
-    shifts = (
-        Shift.objects.filter(community=community)
-        .select_related("activity")
-        .in_bulk({shift_id for _, _, shift_id, _, _ in overlaps})
+        .exclude(status__in=Attendance.DOES_NOT_COUNT)
+        .select_related("shift__activity")
     )
-    for number, known_id, shift_id, since, until in overlaps:
-        entry, activity = entries[number], shifts[shift_id].activity
-        same = of_thing(activity.title) == of_thing(entry.activity)
-        same = same and of_thing(activity.category) == of_thing(entry.category)
-        if same and entry.times == (since, until):
-            answers[number].attendance_id = known_id
-        else:
-            answers[number].refusal = errors.AlreadyElsewhere()
 
 
 def _refuse_overlaps_among(entries: list[PaperHours], answers: list[Recorded]) -> None:
@@ -300,27 +295,15 @@ def _places(
     community: Community, wanted: set[tuple[UUID, UUID]]
 ) -> dict[tuple[UUID, UUID], Attendance]:
     """Lock and return the recorded attendances of these shifts and volunteers, by both ids."""
-    with connection.cursor() as cursor:
-        # Written for the planner as in _compare_with_the_record.
-        cursor.execute(
-            """
-            SELECT known.id
-            FROM unnest(%s::uuid[], %s::uuid[]) AS wanted (shift_id, volunteer_id)
-            CROSS JOIN LATERAL (
-                SELECT id
-                FROM volunteers_attendance
-                WHERE community_id = (SELECT %s::uuid) AND shift_id = wanted.shift_id
-                    AND volunteer_id = wanted.volunteer_id
-                OFFSET 0
-            ) AS known
-            """,
-            [
-                [shift_id for shift_id, _ in wanted],
-                [volunteer_id for _, volunteer_id in wanted],
-                community.pk,
-            ],
-        )
-        known = [pk for (pk,) in cursor.fetchall()]
+    # Read by shift alone, for the planner as in _known_beside.
+    at_shifts = Attendance.objects.filter(
+        community=community, shift__in={shift_id for shift_id, _ in wanted}
+    )
+    known = [
+        pk
+        for pk, *place in at_shifts.values_list("pk", "shift", "volunteer")
+        if tuple(place) in wanted
+    ]
     return {
         (attendance.shift_id, attendance.volunteer_id): attendance
         for attendance in Attendance.objects.filter(community=community, pk__in=known)
