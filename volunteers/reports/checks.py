@@ -64,8 +64,8 @@ register(
 REWARD_PAYMENTS = "reward_payments"
 
 _OF_REWARD = """
-    LEFT JOIN points_claim c ON c.community_id = {row}.community_id AND c.id = {claim}
-    LEFT JOIN points_account a ON a.community_id = c.community_id AND a.id = c.payee_id
+    LEFT JOIN points_claim c ON c.community_id = %(community)s AND c.id = {claim}
+    LEFT JOIN points_account a ON a.community_id = %(community)s AND a.id = c.payee_id
 """
 _TERMS = """
     WHEN c.id IS NULL THEN 'its reward is gone'
@@ -124,15 +124,15 @@ _PAID_ONCE = """
     SELECT 'points_claim', c.id, format('it is paid, by %%s payouts and %%s times by hand',
         by_wechat.count, by_hand.count)
     FROM points_claim c
-    JOIN points_account a ON a.community_id = c.community_id AND a.id = c.payee_id
+    JOIN points_account a ON a.community_id = %(community)s AND a.id = c.payee_id
     CROSS JOIN LATERAL (
         SELECT count(*) FROM payouts_payout o
-        WHERE o.community_id = c.community_id AND o.subject = 'reward:' || c.id
+        WHERE o.community_id = %(community)s AND o.subject = 'reward:' || c.id
             AND o.status = 'succeeded'
     ) AS by_wechat
     CROSS JOIN LATERAL (
         SELECT count(*) FROM volunteers_handpayment h
-        WHERE h.community_id = c.community_id AND h.claim_id = c.id AND h.confirmed_at IS NOT NULL
+        WHERE h.community_id = %(community)s AND h.claim_id = c.id AND h.confirmed_at IS NOT NULL
     ) AS by_hand
     WHERE c.community_id = %(community)s AND c.status = 'committed' AND a.unit = 'fen'
         AND split_part(c.subject, ':', 1) IN ('report', 'confirmation')

@@ -39,7 +39,7 @@ _AN_ID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 
 def rewards_in(community: Community) -> QuerySet[Reward]:
     """Return what reports earned from funds of the community, newest first."""
-    return as_rewards(funds.claims_in(community))
+    return as_rewards(funds.claims_in(community), whose=community)
 
 
 def rewards_of(user: User) -> QuerySet[Reward]:
@@ -54,10 +54,11 @@ def rewards_to_order(community: Community | None = None) -> QuerySet[Reward]:
     at. Without a community, of all.
     """
     where = {} if community is None else {"community": community}
-    rewards = as_rewards(funds.claims_reserved(**where))
-    ordered = Payout.objects.filter(community=OuterRef("community"), key=OuterRef("payout_key"))
+    whose = community or OuterRef("community")
+    rewards = as_rewards(funds.claims_reserved(**where), whose=community)
+    ordered = Payout.objects.filter(community=whose, key=OuterRef("payout_key"))
     by_hand = HandPayment.objects.filter(
-        community=OuterRef("community"), claim=OuterRef("pk"), withdrawn_at__isnull=True
+        community=whose, claim=OuterRef("pk"), withdrawn_at__isnull=True
     )
     return rewards.filter(~Exists(ordered), ~Exists(by_hand), is_for_wechat=True).order_by(
         "closed_at", "id"
@@ -114,16 +115,17 @@ def figures_of(rewards: QuerySet[Reward]) -> dict[str, dict[str, int]]:
     }
 
 
-def as_rewards(claims: QuerySet[Reward]) -> QuerySet[Reward]:
+def as_rewards(claims: QuerySet[Reward], *, whose: Community | None = None) -> QuerySet[Reward]:
     """Keep those of reports and confirmations in fen, and add how they can be paid.
 
     ``payout_status`` is that of the latest payout. ``is_for_wechat`` if WeChat can pay it: the
     payee logs in with it, the amount is within the limits, and whoever stands behind the order is
-    somebody else.
+    somebody else. ``whose`` is the community if all claims are of one:
+    every subquery of a query of one community names it.
     """
     on_wechat = SocialAccount.objects.filter(provider="wechat", user=OuterRef("payee_user_id"))
     last = Payout.objects.filter(
-        community=OuterRef("community"), subject=OuterRef("payout_subject")
+        community=whose or OuterRef("community"), subject=OuterRef("payout_subject")
     )
     limits = settings.WECHATPAY_LEAST_FEN, settings.WECHATPAY_MOST_FEN
     rewards: QuerySet[Reward] = (
