@@ -309,12 +309,15 @@ def hours_to_verify(user: User, community: Community) -> QuerySet[Attendance]:
 def communities_verified_by(user: User) -> QuerySet[Community]:
     """Return the communities where ``user`` verifies hours: of all, of an estate or their team."""
     places = places_where(user, HANDLES)
-    led = led_by(user).order_by().filter(community=OuterRef("pk"))
-    lets_leaders = ServicePolicy.objects.filter(community=OuterRef("pk"), leaders_verify=True)
+    lets_leaders = ServicePolicy.objects.filter(
+        Q(community__in=communities_of(user)),
+        community__in=led_by(user).order_by().values("community"),
+        leaders_verify=True,
+    )
     return tenants().filter(
         Q(pk__in=places)
         | Q(pk__in=places.values("parent"))
-        | Q(Exists(led)) & Q(Exists(lets_leaders))
+        | Q(pk__in=lets_leaders.values("community"))
     )
 
 
