@@ -25,6 +25,7 @@ REFERENCE = {
     "merchants.MerchantMember",
     "points.Rule",
     "points.RuleVersion",
+    "socialaccount.SocialAccount",
     "webhooks.Endpoint",
 }
 
