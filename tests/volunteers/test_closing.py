@@ -198,6 +198,7 @@ def test_who_tells_late_as_the_sweep_comes_was_there(ended, wang, at_once):
     assert status_of(place) in ("checked_in", "checked_out")
 
 
+@pytest.mark.plain
 def test_the_sweep_reads_what_is_open_and_not_the_years(ended, lake, wang):
     """A partial index holds what is open, in whatever community."""
     sign_up(ended(GRACE), wang)

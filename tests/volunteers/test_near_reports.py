@@ -141,6 +141,7 @@ def test_a_place_needs_both_coordinates_and_a_category(li, lake, logged_in):
 
 
 # --- its plan ---------------------------------------------------------------------------------
+@pytest.mark.plain
 def test_it_reads_an_index_of_the_map_and_no_other_report(
     lake, reported, django_assert_max_num_queries
 ):

@@ -245,10 +245,12 @@ def bulletins_seen_by(reader: Reader, communities: Any) -> QuerySet[Bulletin]:
     return with_superseded(found.select_related("community")).order_by("-id")
 
 
-def with_superseded(bulletins: QuerySet[Bulletin]) -> QuerySet[Bulletin]:
-    """Add whether a later version of each bulletin is public."""
+def with_superseded(
+    bulletins: QuerySet[Bulletin], *, whose: Community | None = None
+) -> QuerySet[Bulletin]:
+    """Add whether a later version of each bulletin is public; ``whose`` if all are of one place."""
     later = Bulletin.objects.filter(
-        community=OuterRef("community"),
+        community=whose or OuterRef("community"),
         period=OuterRef("period"),
         starts_on=OuterRef("starts_on"),
         version__gt=OuterRef("version"),

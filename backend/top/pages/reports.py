@@ -194,7 +194,7 @@ def bulletins_of(community: Community) -> QuerySet[Bulletin]:
 
 def _published(community: Community) -> QuerySet[Bulletin]:
     published = Bulletin.objects.filter(community=community, status=Bulletin.Status.PUBLISHED)
-    return with_superseded(published)
+    return with_superseded(published, whose=community)
 
 
 class BulletinView(KeptPage):
