@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.fields.related_descriptors import ForwardManyToOneDescriptor
 from django.db.models.fields.related_lookups import RelatedExact, RelatedIn
+from django.db.models.functions import Coalesce
 from django.db.models.lookups import Exact, In
 
 from backend.sql import sql
@@ -179,3 +180,12 @@ def together(*columns: str) -> Q:
     """Return the condition that all of ``columns`` are set, or none."""
     all_, none = ({f"{column}__isnull": is_null for column in columns} for is_null in (False, True))
     return Q(**none) | Q(**all_)
+
+
+def none_of(rows: models.QuerySet[Any]) -> Any:
+    """Return the condition that there are none of ``rows``, asked for each row by itself.
+
+    PostgreSQL makes a join of a plain ``~Exists``. In a statement of one community, a cluster then
+    no longer finds that what its other subqueries ask about is the same community's.
+    """
+    return Exact(Coalesce(models.Exists(rows), False), False)

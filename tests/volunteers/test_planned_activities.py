@@ -437,6 +437,8 @@ def test_activities_and_shifts_are_found_by_what_they_are(
         (f"category=集市&day={mine.starts_at.astimezone(lake.clock).date()}", 1),
     ):
         assert len(client.get(f"/api/v1/shifts?{asked}").json()["results"]) == count, asked
+    sheet = logged_in(zhao).get("/api/v1/communities/lake/shifts.csv?mine=false")
+    assert len(sheet.getvalue().splitlines()) == 1 + of_series.shifts.count()
 
 
 def test_what_is_near_is_found_whatever_the_datum(lake, zhao, wang, plan, square, logged_in):

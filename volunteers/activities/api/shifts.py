@@ -23,6 +23,7 @@ from backend.communities.api.serializers import CommunityInBriefSerializer, Reas
 from backend.communities.api.shown import reached_place
 from backend.communities.selectors import WATCHES_OVER
 from backend.events.models import Status
+from backend.tables import none_of
 from volunteers.activities import selectors, services, sheets
 from volunteers.activities.api.near import NearFilter
 from volunteers.activities.models import Activity, Shift
@@ -130,7 +131,7 @@ class MineFilter(BooleanFilter):
         places = Attendance.objects.filter(
             community=OuterRef("community"), volunteer=user, **{self.path: OuterRef("pk")}
         ).exclude(status=Attendance.Status.CANCELLED)
-        return found.filter(Exists(places) if value else ~Exists(places))
+        return found.filter(Exists(places) if value else none_of(places))
 
 
 class ShiftFilter(PeriodFilter):

@@ -22,6 +22,7 @@ from backend.communities.api.shown import in_community, where_known
 from backend.communities.models import Community
 from backend.communities.selectors import BELONGS
 from backend.errors import Refusal
+from backend.tables import none_of
 from volunteers.activities.api.shifts import ShiftInBriefSerializer
 from volunteers.attendance import selectors
 from volunteers.attendance.api.attendances import (
@@ -205,7 +206,7 @@ class HoursToVerifyFilter(AttendanceFilter):
         appeals = Objection.objects.filter(
             community=OuterRef("community"), attendance=OuterRef("pk"), is_appeal=True
         )
-        return found.filter(Exists(appeals) if value else ~Exists(appeals))
+        return found.filter(Exists(appeals) if value else none_of(appeals))
 
 
 class ObjectionFilter(CommunityFilter):
