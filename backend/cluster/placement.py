@@ -17,6 +17,7 @@ class Placement(Enum):
 # Memberships are asked before any community is known, and a street lends its rules to the
 # communities below it.
 REFERENCE = {
+    "accounts.Guardianship",
     "accounts.User",
     "communities.Community",
     "communities.Membership",

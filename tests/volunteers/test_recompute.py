@@ -584,7 +584,7 @@ def test_of_what_is_new_whole_days_are_derived_anew(lake, wang, year, verified, 
     assert derived(since=since + timedelta(days=1)) == ([], 0)
     tamper(f"DELETE FROM points_award WHERE source IN ('{new}', '{year['walk']}')")
     tamper(
-        "UPDATE volunteers_attendance SET verified_at = verified_at - interval '2 d'"
+        f"UPDATE volunteers_attendance SET verified_at = '{since - timedelta(days=2)}'"
         f" WHERE id = '{year['walk'].partition(':')[2]}'"
     )
     assert derived(since=since) == ([new], 0)
