@@ -195,10 +195,7 @@ def _compare_with_the_record(
     for number in asked:
         entry, answer = entries[number], answers[number]
         for known in theirs[entry.volunteer_id]:
-            if known.checked_in_at == known.checked_out_at or not (
-                known.checked_in_at < entry.checked_out_at
-                and (not known.checked_out_at or entry.checked_in_at < known.checked_out_at)
-            ):
+            if not _overlaps(known, entry):
                 continue
             activity = known.shift.activity
             same = of_thing(activity.title) == of_thing(entry.activity)
@@ -207,6 +204,14 @@ def _compare_with_the_record(
                 answer.attendance_id = known.pk
             else:
                 answer.refusal = errors.AlreadyElsewhere()
+
+
+def _overlaps(known: Attendance, entry: PaperHours) -> bool:
+    """Tell as ``nobody_in_two_places`` does: who did not check out is there for ever."""
+    since, until = known.checked_in_at, known.checked_out_at
+    if since is None or since == until:
+        return False
+    return since < entry.checked_out_at and (until is None or until > entry.checked_in_at)
 
 
 def _known_beside(community: Community, entries: list[PaperHours]) -> QuerySet[Attendance]:
