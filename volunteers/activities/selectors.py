@@ -91,7 +91,10 @@ def shifts_in(place: Community) -> QuerySet[Shift]:
     """Return all shifts of a community, or of an estate, with what a spreadsheet tells of them."""
     whose = {"activity__" + name: value for name, value in place.whose.items()}
     of_place = _shifts().filter(community=place.whose["community_id"], **whose)
-    return of_place.select_related("community", "activity__team", "activity__venue")
+    # Outer joins would not go with the subqueries of ``with_places``: docs/architecture.md.
+    return of_place.select_related("community").prefetch_related(
+        "activity__team", "activity__venue"
+    )
 
 
 def shifts_of(activity: Activity) -> QuerySet[Shift]:
