@@ -86,7 +86,7 @@ def make(name: str) -> int:
             return done.returncode
     # A copy is taken of what nobody uses, and Citus' own daemon uses it.
     tell(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
-    kill_sessions(name)
+    tell(f"SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = '{name}'")
     return 0
 
 

@@ -96,8 +96,8 @@ def pytest_collection_modifyitems(config, items):
     yield
     seconds = known_seconds()
     items.sort(key=lambda item: how_soon(item, seconds.get(name_without_case(item.nodeid), 0)))
-    if cluster.is_used():
-        items[:] = [item for item in items if not item.get_closest_marker("plain")]
+    elsewhere = "plain" if cluster.is_used() else "cluster"
+    items[:] = [item for item in items if not item.get_closest_marker(elsewhere)]
     if config.option.quick:
         kept = {id(item) for item in one_of_each(items, seconds)}
         config.hook.pytest_deselected(items=[item for item in items if id(item) not in kept])
@@ -175,6 +175,8 @@ def digest_of_migrations() -> str:
     """Return the digest that names a database made by today's migrations."""
     root = Path(__file__).parents[1]
     files = sorted([*root.glob("*/**/migrations/*.py"), *root.glob("[bpvm]*/**/*.sql")])
+    if cluster.is_used():
+        files += sorted(root.glob("backend/cluster/*.py"))
     return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()[:16]
 
 

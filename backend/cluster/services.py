@@ -91,6 +91,8 @@ def _move(cursor: Any, missing: dict[str, Placement], shards: int) -> None:
     for table in sorted(missing, key=lambda one: (_ORDER.index(missing[one]), one != tables.FIRST)):
         # Citus makes local tables of a reference table's neighbours.
         if tables.places(cursor).get(table) is not missing[table]:
+            if missing[table] is Placement.DISTRIBUTED:
+                cursor.execute(tables.primary_key_of(table))
             tables.place(cursor, table, missing[table])
     for table, place in missing.items():
         if place is Placement.DISTRIBUTED:

@@ -6,9 +6,10 @@ from backend.cluster.placement import Placement
 
 FIRST = "points_account"  # its shards are the group that all tenants' tables share
 
-# "Unsafe" is what Citus calls triggers, because one could write to another node; ours name the
-# community of their row. Sequential is how a transaction that has read many shards may still write
-# a reference table. And what is SET LOCAL holds on workers too.
+# Triggers and deferred checks were all tried on shards (docs/scale.md); "unsafe" is what Citus
+# calls triggers because they could write to other nodes, and ours name the row's community. A
+# transaction that reads many shards may write a reference table afterwards. What is SET LOCAL
+# holds on workers as well.
 SETTINGS = {
     "citus.enable_unsafe_triggers": "on",
     "citus.multi_shard_modify_mode": "sequential",
@@ -37,6 +38,13 @@ _FUNCTIONS = """
     ORDER BY p.oid
 """
 
+_TRIGGERS_OF_TRUNCATE = """
+    SELECT regexp_replace(pg_get_triggerdef(t.oid), '(TRIGGER \\S+)( .* ON \\S+)',
+        format('\\1_%%s\\2_%%s', s.shardid, s.shardid))
+    FROM pg_trigger AS t JOIN pg_dist_shard AS s ON s.logicalrelid = t.tgrelid
+    WHERE t.tgrelid = %s::regclass AND NOT t.tgisinternal AND t.tgtype & 32 <> 0
+"""
+
 
 def places(cursor: Any) -> dict[str, Placement]:
     """Return where each table is that the cluster knows of: none if nothing is distributed."""
@@ -50,31 +58,43 @@ def places(cursor: Any) -> dict[str, Placement]:
 def place(cursor: Any, table: str, placement: Placement) -> None:
     """Give ``table``, which the cluster does not know of, its place, and move its rows there.
 
-    A tenant's table must have no keys to others yet; ``key_of`` tells how it gets those.
+    A tenant's table must have the primary key of ``primary_key_of``, and no keys to others yet:
+    ``key_of`` tells how it gets those.
     """
     if placement is Placement.LOCAL:
         # Else it would be committed before the other nodes have agreed to commit.
         cursor.execute("SELECT citus_add_local_table_to_metadata(%s)", [table])
+        _refuse_truncate(cursor, table)
     elif placement is Placement.REFERENCE:
         cursor.execute("SELECT create_reference_table(%s)", [table])
+        _refuse_truncate(cursor, table)
     else:
-        cursor.execute(
-            "SELECT conname FROM pg_constraint WHERE contype = 'p' AND conrelid = %s::regclass",
-            [table],
-        )
-        (key,) = cursor.fetchone()
-        cursor.execute(
-            f'ALTER TABLE "{table}" DROP CONSTRAINT "{key}",'
-            f' ADD CONSTRAINT "{key}" PRIMARY KEY (community_id, id)'
-        )
         cursor.execute(
             "SELECT create_distributed_table(%s, 'community_id', colocate_with => %s)",
             [table, "none" if table == FIRST else FIRST],
         )
 
 
+def _refuse_truncate(cursor: Any, table: str) -> None:
+    """Put the triggers of TRUNCATE back, which Citus takes off the coordinator's own copy."""
+    cursor.execute(_TRIGGERS_OF_TRUNCATE, [table])
+    for (trigger,) in cursor.fetchall():
+        cursor.execute("SET LOCAL citus.enable_manual_changes_to_shards = on")
+        cursor.execute(trigger)
+        cursor.execute("SET LOCAL citus.enable_manual_changes_to_shards = off")
+
+
+def primary_key_of(table: str) -> str:
+    """Return the statement that widens the primary key of a tenant's table by the community."""
+    key = f"{table}_pkey"
+    return (
+        f'ALTER TABLE "{table}" DROP CONSTRAINT "{key}",'
+        f' ADD CONSTRAINT "{key}" PRIMARY KEY (community_id, id)'
+    )
+
+
 def key_of(table: str, name: str, column: str, target: str, *, is_tenants: bool) -> str:
-    """Return the statement that gives a tenant's table a key to ``target``, which may be another's.
+    """Return the statement that gives a tenant's table a key to ``target``, a tenant's or not.
 
     It is not deferred, unless DEFERRED names it: what a worker finds at COMMIT would have lost its
     SQLSTATE.

@@ -12,9 +12,10 @@ session leaves among the rows, the other checks find.
 # ruff: noqa: S608  # SQL made of constants
 
 import re
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pgtrigger
 from django.apps import apps
@@ -22,6 +23,8 @@ from django.db import connection, transaction
 from django.utils.translation import gettext_lazy as _
 
 from backend.audit.entries import latest, said_by
+from backend.cluster import nodes
+from backend.cluster.nodes import Copy
 from backend.registries import ours
 from backend.registries.checks import Check, Finding, Kind, Scope, queried, register
 from backend.sql import functions_in
@@ -42,27 +45,57 @@ class Guard(NamedTuple):
 
 
 Key = tuple[str, str, str]
+Rows = Iterable[Sequence[Any]]
 
 
 def findings(scope: Scope | None = None) -> Iterator[Finding]:
     """Yield each guard that does not stand as declared, or that nobody declared.
 
-    Reads the catalogue, whatever the ``scope``: guards are of no community.
+    Reads the catalogue, whatever the ``scope``: guards are of no community. On a cluster it reads
+    that of each node and looks at each shard; what is not so everywhere is named with its places.
     """
+    copies = nodes.copies(_tables())
+    everywhere = defaultdict(set)
+    for copy in copies:
+        everywhere[copy.table].add(copy)
+        everywhere[""].add(Copy(copy.node, "", ""))
+    found = defaultdict(set)
+    for node, rows in nodes.ask(_CATALOGUE.format(schemas=_IN_USE), _asked(copies)):
+        expected = {copy for of_one in everywhere.values() for copy in of_one if copy.node == node}
+        for row, because, copy in _differing(rows, expected):
+            found[copy.table, row, because].add(copy)
+    for query in (_EVERYWHERE, _HANDS):
+        for node, rows in nodes.ask(query, _asked(copies)):
+            for table, row, because, relation in rows:
+                found[table, row or "table", because].add(Copy(node, table, relation))
+    for (table, row, because), places in sorted(found.items()):
+        if places != everywhere[table]:
+            because += f" ({', '.join(str(copy) for copy in sorted(places))})"
+        yield Finding(NAME, table, row, because)
+
+
+def _differing(rows: Rows, expected: set[Copy]) -> Iterator[tuple[str, str, Copy]]:
+    """Yield what is not as declared on one node, why, and on which of its ``expected`` copies."""
     declared, called = _declared(), _names_of_triggers()
-    standing = _described("ANY(current_schemas(false)::regnamespace[])")
-    for key in sorted(declared.keys() | standing.keys()):
+    (node,) = {copy.node for copy in expected}
+    found: list[tuple[Key, Guard | None, Copy]] = []
+    for guard, relations in _guards(rows):
+        guard = _unabridged(guard)
+        found += [(guard[:3], guard, Copy(node, guard.table, relation)) for relation in relations]
+    standing = {(key, copy) for key, _, copy in found}
+    found += [
+        (key, None, copy)
+        for copy in expected
+        for key in declared
+        if key[1] == copy.table and (key, copy) not in standing
+    ]
+    for key, guard, copy in found:
         what, table, name = key
-        if because := _compared(what, declared.get(key, ()), standing.get(key)):
+        if because := _compared(what, declared.get(key, ()), guard):
             if what == "function" and key in declared:
                 name = name.partition("(")[0]
             name = called.get((table, name), name)
-            yield Finding(NAME, table, f"{what} {name}".strip(), because)
-    with connection.cursor() as cursor:
-        for query in (_EVERYWHERE, _HANDS):
-            cursor.execute(query, {"tables": _tables(), "functions": list(_functions())})
-            for table, row, because in cursor.fetchall():
-                yield Finding(NAME, table, row or "table", because)
+            yield f"{what} {name}".strip(), because, copy
 
 
 def _compared(what: str, declared: Sequence[Guard], standing: Guard | None) -> str:
@@ -140,37 +173,63 @@ def _declared() -> dict[Key, tuple[Guard, Guard]]:
             " set_config('client_min_messages', 'warning', true)"
         )
         cursor.execute(";\n".join(one.rstrip().rstrip(";") for one in made))
-        declared = _described("pg_my_temp_schema()")
+        declared = _made(cursor)
         # A dump that was restored spells some of it in another way, which stays as it is then.
         cursor.execute(_AS_DUMPED, {"tables": _tables()})
         cursor.execute(";\n".join(statement for (statement,) in cursor.fetchall()))
-        restored = _described("pg_my_temp_schema()")
+        restored = _made(cursor)
         transaction.set_rollback(True)
     return {key: (guard, restored[key]) for key, guard in declared.items()}
 
 
-def _described(schemas: str) -> dict[Key, Guard]:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _CATALOGUE.format(schemas=schemas),
-            {"tables": _tables(), "functions": list(_functions())},
-        )
-        guards = [
-            Guard(what, table, name, _SCHEMA.sub("", definition), state)
-            for what, table, name, definition, state in cursor.fetchall()
-        ]
-    return {guard[:3]: guard for guard in guards}
+def _made(cursor: Any) -> dict[Key, Guard]:
+    copies = [Copy("", table, table) for table in _tables()]
+    cursor.execute(_CATALOGUE.format(schemas="pg_my_temp_schema()"), _asked(copies))
+    return {guard[:3]: guard for guard, _ in _guards(cursor.fetchall())}
+
+
+def _asked(copies: Sequence[Copy]) -> dict[str, Any]:
+    """Return the values of the queries below, which find on each node what it has of ``copies``."""
+    named = sorted({(copy.table, copy.relation) for copy in copies})
+    return {
+        "tables": [table for table, _ in named],
+        "relations": [relation for _, relation in named],
+        "functions": list(_functions()),
+        "number": nodes.NUMBER,
+    }
+
+
+def _unabridged(guard: Guard) -> Guard:
+    """Return a guard of a shard under its declared name, if only the beginning of that was kept."""
+    kept = re.fullmatch(f"(.+){nodes.DIGEST}", guard.name)
+    if not kept or guard[:3] in _declared():
+        return guard
+    for what, table, name in _declared():
+        if (what, table) == guard[:2] and name.startswith(kept[1]):
+            return guard._replace(name=name, definition=guard.definition.replace(guard.name, name))
+    return guard
+
+
+def _guards(rows: Rows) -> Iterator[tuple[Guard, Sequence[str]]]:
+    for what, table, name, definition, state, relations in rows:
+        yield Guard(what, table, name, _SCHEMA.sub("", definition), state), relations
 
 
 # The schema of a function differs between what stands and what is made anew.
 _SCHEMA = re.compile(r"(?<=CREATE OR REPLACE FUNCTION )[^(]+?\.")
 
-_CATALOGUE = """
+# A table, and the relations that have its rows.
+_OURS = """
     WITH ours AS MATERIALIZED (
-        SELECT c.* FROM unnest(%(tables)s::text[]) AS given (name)
-        JOIN pg_class AS c ON c.oid = to_regclass(quote_ident(given.name))
+        SELECT given.table, c.*
+        FROM unnest(%(tables)s::text[], %(relations)s::text[]) AS given ("table", relation)
+        JOIN pg_class AS c ON c.oid = to_regclass(quote_ident(given.relation))
     )
-    SELECT 'table', c.relname, '', concat_ws(', ',
+"""
+_IN_USE = "ANY(current_schemas(false)::regnamespace[])"
+
+_CATALOGUE = f"""{_OURS}, described (what, "table", relation, name, definition, state) AS (
+    SELECT 'table', c.table, c.relname, '', concat_ws(', ',
             CASE c.relkind WHEN 'r' THEN 'a table' ELSE 'no table' END,
             CASE c.relpersistence WHEN 'u' THEN 'unlogged' END,
             CASE WHEN c.relrowsecurity THEN 'with row security' END,
@@ -188,7 +247,7 @@ _CATALOGUE = """
         ), ''
     FROM ours AS c
     UNION ALL
-    SELECT 'column', c.relname, a.attname, concat_ws(' ',
+    SELECT 'column', c.table, c.relname, a.attname, concat_ws(' ',
             format_type(a.atttypid, a.atttypmod),
             CASE WHEN a.attcollation <> t.typcollation THEN 'of another collation' END,
             CASE WHEN a.attnotnull THEN 'not null' ELSE 'null' END,
@@ -197,7 +256,7 @@ _CATALOGUE = """
                 WHERE n.conrelid = c.oid AND n.contype = 'n' AND n.conkey = ARRAY[a.attnum]
                     AND NOT n.convalidated
             ),
-            nullif(a.attidentity, ''), nullif(a.attgenerated, ''),
+            nullif(a.attgenerated, ''),
             'default ' || pg_get_expr(d.adbin, d.adrelid)
         ), ''
     FROM ours AS c
@@ -205,7 +264,7 @@ _CATALOGUE = """
     JOIN pg_type AS t ON t.oid = a.atttypid
     LEFT JOIN pg_attrdef AS d ON d.adrelid = c.oid AND d.adnum = a.attnum
     UNION ALL
-    SELECT 'constraint', c.relname, k.conname, pg_get_constraintdef(k.oid),
+    SELECT 'constraint', c.table, c.relname, k.conname, pg_get_constraintdef(k.oid),
         CASE WHEN k.contype IN ('p', 'u', 'x')
             AND NOT (i.indisvalid AND i.indisready AND i.indislive)
             THEN 'its index is not valid'
@@ -221,7 +280,7 @@ _CATALOGUE = """
     JOIN pg_constraint AS k ON k.conrelid = c.oid AND k.contype NOT IN ('n', 't')
     LEFT JOIN pg_index AS i ON i.indexrelid = k.conindid
     UNION ALL
-    SELECT 'index', c.relname, x.relname, pg_get_indexdef(i.indexrelid, 0, true),
+    SELECT 'index', c.table, c.relname, x.relname, pg_get_indexdef(i.indexrelid, 0, true),
         CASE WHEN i.indisvalid AND i.indisready AND i.indislive THEN '' ELSE 'it is not valid' END
     FROM ours AS c
     JOIN pg_index AS i ON i.indrelid = c.oid AND i.indisunique
@@ -230,22 +289,33 @@ _CATALOGUE = """
         SELECT FROM pg_constraint AS k WHERE k.conrelid = c.oid AND k.conindid = i.indexrelid
     )
     UNION ALL
-    SELECT 'trigger', c.relname, g.tgname,
+    SELECT 'trigger', c.table, c.relname, g.tgname,
         -- With its function, whose name is beside it and in it.
         regexp_replace(pg_get_triggerdef(g.oid, true), 'EXECUTE FUNCTION .*', '')
             || pg_get_functiondef(g.tgfoid),
         CASE g.tgenabled WHEN 'O' THEN '' WHEN 'A' THEN '' ELSE 'it is disabled' END
     FROM ours AS c JOIN pg_trigger AS g ON g.tgrelid = c.oid AND NOT g.tgisinternal
     UNION ALL
-    SELECT 'rule', c.relname, r.rulename, pg_get_ruledef(r.oid), ''
+    SELECT 'rule', c.table, c.relname, r.rulename, pg_get_ruledef(r.oid), ''
     FROM ours AS c JOIN pg_rewrite AS r ON r.ev_class = c.oid
     UNION ALL
-    SELECT 'policy', c.relname, p.polname, '', ''
+    SELECT 'policy', c.table, c.relname, p.polname, '', ''
     FROM ours AS c JOIN pg_policy AS p ON p.polrelid = c.oid
     UNION ALL
-    SELECT 'function', '', format('%%s(%%s)', p.proname, pg_get_function_identity_arguments(p.oid)),
+    SELECT 'function', '', '',
+        format('%%s(%%s)', p.proname, pg_get_function_identity_arguments(p.oid)),
         pg_get_functiondef(p.oid), ''
-    FROM pg_proc AS p WHERE p.proname = ANY(%(functions)s) AND p.pronamespace = {schemas}
+    FROM pg_proc AS p WHERE p.proname = ANY(%(functions)s) AND p.pronamespace = {{schemas}}
+)
+    SELECT what, "table", bare.name, bare.definition, state, array_agg(relation::text) AS relations
+    FROM described CROSS JOIN LATERAL (
+        SELECT name, definition WHERE relation = "table"
+        UNION ALL
+        SELECT regexp_replace(name, %(number)s, '', 'g'),
+            regexp_replace(definition, %(number)s, '', 'g')
+        WHERE relation <> "table"
+    ) AS bare
+    GROUP BY 1, 2, 3, 4, 5
 """
 
 # As pg_dump writes them.
@@ -267,13 +337,15 @@ _AS_DUMPED = """
 
 # What nobody declared, and fires in all of the database.
 _EVERYWHERE = """
-    SELECT '', 'event trigger ' || e.evtname, 'nobody declared it' FROM pg_event_trigger AS e
+    SELECT '' AS "table", 'event trigger ' || e.evtname AS row, 'nobody declared it' AS because,
+        '' AS relation
+    FROM pg_event_trigger AS e
     WHERE NOT EXISTS (
         SELECT FROM pg_depend AS d
         WHERE d.classid = 'pg_event_trigger'::regclass AND d.objid = e.oid AND d.deptype = 'e'
     )
     UNION ALL
-    SELECT '', 'setting of the ' || whose, setting || ' turns triggers off'
+    SELECT '', 'setting of the ' || whose, setting || ' turns triggers off', ''
     FROM (
         SELECT coalesce('role ' || nullif(setrole, 0)::regrole, 'database') AS whose,
             unnest(setconfig) AS setting
@@ -287,30 +359,28 @@ _EVERYWHERE = """
 """
 
 # Whoever owns a table or a function, or may pass on what is granted, can do away with a guard.
-_HANDS = """
-    WITH ours AS MATERIALIZED (
-        SELECT c.relname::text AS table, '' AS function, c.relowner AS owner,
+_HANDS = f"""{_OURS}, owned AS MATERIALIZED (
+        SELECT c.table, c.relname::text AS relation, '' AS function, c.relowner AS owner,
             coalesce(c.relacl, acldefault('r', c.relowner)) AS acl
-        FROM unnest(%(tables)s::text[]) AS given (name)
-        JOIN pg_class AS c ON c.oid = to_regclass(quote_ident(given.name))
+        FROM ours AS c
         UNION ALL
-        SELECT '', 'function ' || p.proname, p.proowner,
+        SELECT '', '', 'function ' || p.proname, p.proowner,
             coalesce(p.proacl, acldefault('f', p.proowner))
         FROM pg_proc AS p
-        WHERE p.pronamespace = ANY(current_schemas(false)::regnamespace[])
+        WHERE p.pronamespace = {_IN_USE}
             AND (p.proname = ANY(%(functions)s) OR p.proname ~ '^pgtrigger_')
     ), owner AS (
-        SELECT mode() WITHIN GROUP (ORDER BY o.owner) AS oid FROM ours AS o
+        SELECT mode() WITHIN GROUP (ORDER BY o.owner) AS oid FROM owned AS o
     )
-    SELECT o.table, o.function, format('it is owned by %%s, and should be by %%s',
-        o.owner::regrole, owner.oid::regrole)
-    FROM ours AS o, owner WHERE o.owner <> owner.oid
+    SELECT o.table, o.function AS row, format('it is owned by %%s, and should be by %%s',
+        o.owner::regrole, owner.oid::regrole) AS because, o.relation
+    FROM owned AS o, owner WHERE o.owner <> owner.oid
     UNION ALL
     SELECT o.table, o.function, format('%%s may %%s it%%s',
         CASE granted.grantee WHEN 0 THEN 'everybody' ELSE granted.grantee::regrole::text END,
         lower(granted.privilege_type),
-        CASE WHEN granted.is_grantable THEN ', and grant it to others' ELSE '' END)
-    FROM ours AS o, aclexplode(o.acl) AS granted
+        CASE WHEN granted.is_grantable THEN ', and grant it to others' ELSE '' END), o.relation
+    FROM owned AS o, aclexplode(o.acl) AS granted
     WHERE granted.grantee <> o.owner
         AND (granted.is_grantable OR granted.privilege_type IN ('TRIGGER', 'TRUNCATE', 'MAINTAIN'))
 """

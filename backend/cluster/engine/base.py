@@ -33,7 +33,7 @@ class DatabaseSchemaEditor(schema.DatabaseSchemaEditor):
         return entered
 
     def __exit__(self, exc_type: Any, exc_value: Any, traceback: Any) -> None:
-        if self.is_distributed and exc_type is None:
+        if self.is_distributed and not self.collect_sql and exc_type is None:
             with self.connection.cursor() as cursor:
                 tables.place_functions(cursor)
         super().__exit__(exc_type, exc_value, traceback)
@@ -48,9 +48,14 @@ class DatabaseSchemaEditor(schema.DatabaseSchemaEditor):
 
     def create_model(self, model: type[Model]) -> None:
         super().create_model(model)
-        if self.is_distributed:
+        if not self.is_distributed:
+            return
+        placement, table = placement_of(model), model._meta.db_table
+        if placement is Placement.DISTRIBUTED:
+            self.execute(tables.primary_key_of(table))
+        if not self.collect_sql:
             with self.connection.cursor() as cursor:
-                tables.place(cursor, model._meta.db_table, placement_of(model))
+                tables.place(cursor, table, placement)
 
     def _create_fk_sql(self, model: type[Model], field: Any, suffix: str) -> Any:
         made = super()._create_fk_sql(model, field, suffix)  # type: ignore[misc]
