@@ -141,7 +141,7 @@ def queried(check: str, *queries: str) -> Callable[[Scope], Iterator[Finding]]:
     return findings
 
 
-def rows_of(statement: str, values: Mapping[str, Any]) -> Iterator[Sequence[Any]]:
+def rows_of(statement: str, values: Mapping[str, Any] | Sequence[Any]) -> Iterator[Sequence[Any]]:
     """Yield the query's rows as they arrive: findings may be as many as the ledger is long."""
     with connection.cursor() as cursor, connection.wrap_database_errors:
         yield from cursor.stream(statement, values)

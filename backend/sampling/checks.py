@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from django.utils.translation import gettext_lazy as _
 
-from backend.registries.checks import Check, Finding, Kind, Scope, queried, register
+from backend.registries.checks import Check, Finding, Kind, Scope, queried, register, rows_of
 from backend.sampling import selectors, subjects
 from backend.sampling.models import Sample, SampleItem
 
@@ -12,18 +12,14 @@ SAMPLE, ITEM = Sample._meta.db_table, SampleItem._meta.db_table
 
 # The entry of the audit trail is sealed; a sample is held against it.
 _SIGNED_OFF = """
-    SELECT 'sampling_sample', s.id, format(
-        'its contents give the digest %%s; signed off and on record are %%s and %%s',
-        now_is.digest, s.digest, coalesce(a.after->>'digest', 'nothing')
-    )
+    SELECT s.id, s.conclusion, s.digest, coalesce(a.after->>'digest', 'nothing')
     FROM sampling_sample s
-    CROSS JOIN LATERAL sampling_digest(s.community_id, s.id, s.conclusion) AS now_is (digest)
     LEFT JOIN audit_auditentry a ON a.community_id = s.community_id
         AND a.target_type = 'sample' AND a.target_id = s.id::text AND a.action = 'sample.sign_off'
         AND a.actor_id = s.signed_off_by_id
     WHERE s.community_id = %(community)s AND s.signed_off_at >= %(since)s
-        AND (now_is.digest <> s.digest OR a.after->>'digest' IS DISTINCT FROM s.digest)
 """
+_DIGEST = "SELECT sampling_digest(%s, %s, %s)"
 # A sample, or its sign-off, that the trail tells of and that is not there.
 _GONE = """
     SELECT 'sampling_sample', a.target_id, 'the audit trail tells of its ' || CASE a.action
@@ -51,6 +47,20 @@ _DRAWN = """
     WHERE s.community_id = %(community)s AND s.id >= %(since_id)s
         AND a.after IS DISTINCT FROM said.is
 """
+
+
+def _on_record(scope: Scope) -> Iterator[Finding]:
+    """Compare samples, and what each that was signed off says now, with the audit trail."""
+    yield from queried("samples_on_record", _DRAWN, _GONE)(scope)
+    community = scope.values["community"]
+    for sample, conclusion, digest, on_record in list(rows_of(_SIGNED_OFF, scope.values)):
+        [(now,)] = rows_of(_DIGEST, [community, sample, conclusion])
+        if not now == digest == on_record:
+            because = (
+                f"its contents give the digest {now};"
+                f" signed off and on record are {digest} and {on_record}"
+            )
+            yield Finding("samples_on_record", SAMPLE, str(sample), because)
 
 
 def _redrawn(scope: Scope) -> Iterator[Finding]:
@@ -95,6 +105,6 @@ ON_RECORD = Check(
     promise=_("A sample says what the audit trail says of its draw and its sign-off."),
     advice=_("Somebody changed a sample in the database: believe the audit trail."),
     tables=(SAMPLE, ITEM),
-    findings=queried("samples_on_record", _DRAWN, _SIGNED_OFF, _GONE),
+    findings=_on_record,
 )
 register(DRAWN, ON_RECORD)
