@@ -14,7 +14,7 @@ from bench._outcome import Outcome
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.plain]
 
 
 def bench(*names):

@@ -32,6 +32,8 @@ NODES = ["coordinator", "node1", "node2"]
 DOCKERFILE = (BASE_DIR / "Dockerfile").read_text()
 PATIENCE = 120  # seconds
 
+pytestmark = pytest.mark.plain
+
 FILLED_IN = {
     "POSTGRES_PASSWORD": "one",
     "REDIS_PASSWORD": "two",

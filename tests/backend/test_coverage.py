@@ -387,9 +387,7 @@ def tamper(model, column, community, where):
     table, name = model._meta.db_table, column.column
     value = other_value(column)
     statement = f"""
-        WITH counts AS (SELECT t.id FROM {table} t WHERE t.community_id = %s AND {where})
-        UPDATE {table} t SET "{name}" = {value} FROM counts WHERE t.id = counts.id
-        RETURNING counts.id
+        UPDATE {table} t SET "{name}" = {value} WHERE t.community_id = %s AND {where} RETURNING t.id
     """
     try:
         with transaction.atomic():
@@ -398,8 +396,11 @@ def tamper(model, column, community, where):
         return set()  # to change it so, a constraint must go first: the guards find that
 
 
+ANOTHER_ID = "md5(t.id::text)::uuid"
+
+
 def other_value(column):
-    """SQL for another value than the column's, of its type."""
+    """SQL for another value than the column's, of its type; what is immutable, for a cluster."""
     name = f't."{column.column}"'
     if column.choices:
         values = [value for value, _ in column.flatchoices]
@@ -413,7 +414,7 @@ def other_value(column):
     if isinstance(column, models.BooleanField):
         return f"NOT coalesce({name}, false)"
     if isinstance(column, ArrayField):
-        added = "gen_random_uuid()" if isinstance(column.base_field, models.UUIDField) else "'x'"
+        added = ANOTHER_ID if isinstance(column.base_field, models.UUIDField) else "'x'"
         return f"array_append({name}, {added})"
     if isinstance(column, models.JSONField):
         return f"""CASE jsonb_typeof({name})
@@ -421,11 +422,12 @@ def other_value(column):
             WHEN 'object' THEN {name} || '{{"tampered": 1}}'
             ELSE '{{"tampered": 1}}' END"""
     if isinstance(column, models.UUIDField | models.ForeignKey):
-        return "gen_random_uuid()"
+        return ANOTHER_ID
     if isinstance(column, models.DateTimeField):
-        return f"coalesce({name} + interval '1 day', now())"
+        later = f"({name} AT TIME ZONE 'UTC' + interval '1 day') AT TIME ZONE 'UTC'"
+        return f"coalesce({later}, timestamptz '2026-01-01Z')"
     if isinstance(column, models.DateField):
-        return f"coalesce({name} + 1, current_date)"
+        return f"coalesce({name} + 1, date '2026-01-01')"
     if isinstance(column, models.TimeField):
         return f"coalesce({name} + interval '1 hour', '12:00')"
     if isinstance(column, models.BinaryField):

@@ -29,7 +29,7 @@ from backend import embedded
 BASE_DIR = Path(__file__).resolve().parents[2]
 PATIENCE = 120  # seconds, for what should take one or two
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.plain]
 
 # What a supervisor of these servers does: bring them up, say where, stay until told to stop.
 SUPERVISOR = """

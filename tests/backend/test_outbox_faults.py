@@ -35,7 +35,11 @@ from tests.long import times
 from tests.machine import PATIENCE, Machine
 from tests.standins.webhook_receiver import Receiver
 
-pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.plain,
+    pytest.mark.django_db(transaction=True),
+]
 
 OWED_IN_ALL = times(300)
 DOCUMENTS = OWED_IN_ALL // 10

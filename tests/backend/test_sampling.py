@@ -547,7 +547,7 @@ CHANGES = [
     "UPDATE sampling_sample SET head = 'ff'",
     "UPDATE sampling_sample SET drawn_at = now() - interval '1 day'",
     "UPDATE sampling_sampleitem SET evidence_digest = ''",
-    "UPDATE sampling_sampleitem SET subject_id = gen_random_uuid()",
+    "UPDATE sampling_sampleitem SET subject_id = md5(id::text)::uuid",
     "DELETE FROM sampling_sampleitem",
     "DELETE FROM sampling_sample",
     "TRUNCATE sampling_sampleitem",
@@ -937,7 +937,7 @@ TAMPERINGS = [
     ),
 ]
 ITEMS = {
-    "subject_id": "gen_random_uuid()",
+    "subject_id": "md5(id::text)::uuid",
     "position": "position + 10",
     "evidence_digest": "''",
     "mark": "'wrong', note = '错了'",

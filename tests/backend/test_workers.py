@@ -15,7 +15,7 @@ from backend.celery import app
 from backend.queues import Queue
 from tests.backend import working
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.plain]
 PATIENCE = 60  # seconds
 
 
