@@ -14,7 +14,7 @@ class WebhooksConfig(AppConfig):
             act=services.deliver,
             since="happened_at",
             fair_by=("endpoint_id",),
-            related=("endpoint__silence",),
+            related=("endpoint",),
             lease=queue.LEASE,
             among=queue.in_turn,
             admits=queue.admits,
