@@ -96,8 +96,8 @@ def pytest_collection_modifyitems(config, items):
     yield
     seconds = known_seconds()
     items.sort(key=lambda item: how_soon(item, seconds.get(name_without_case(item.nodeid), 0)))
-    elsewhere = "plain" if cluster.is_used() else "cluster"
-    items[:] = [item for item in items if not item.get_closest_marker(elsewhere)]
+    if cluster.is_used():
+        items[:] = [item for item in items if not item.get_closest_marker("plain")]
     if config.option.quick:
         kept = {id(item) for item in one_of_each(items, seconds)}
         config.hook.pytest_deselected(items=[item for item in items if id(item) not in kept])

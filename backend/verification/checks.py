@@ -150,10 +150,10 @@ def _declared() -> dict[Key, tuple[Guard, Guard]]:
             if model._meta.managed and not model._meta.proxy:
                 editor.create_model(model)
     made = [
-        # Triggers are among what the editor makes, but those of proxies.
         re.sub("^CREATE TABLE", "CREATE TEMPORARY TABLE", statement)
         for statement in editor.collected_sql
-        if not statement.lstrip().startswith("CREATE OR REPLACE FUNCTION")
+        # Triggers are among what the editor makes, but those of proxies.
+        if re.match("CREATE TABLE|ALTER TABLE|CREATE (UNIQUE )?INDEX", statement)
     ]
     made += [
         re.sub(r"CREATE (OR REPLACE )?FUNCTION (public\.)?", "CREATE FUNCTION pg_temp.", text)

@@ -419,6 +419,7 @@ def until(is_so):
         time.sleep(0.02)
 
 
+@pytest.mark.plain
 @pytest.mark.django_db(transaction=True)
 def test_what_a_worker_was_killed_over_is_made_by_the_next_and_once(lake, some):
     """A writer stands in the midst of a file: the rows that come next are held by somebody."""

@@ -13,7 +13,7 @@ from backend.registries import ours
 from backend.registries.checks import Kind, registered
 from backend.verification import checks as guards
 
-pytestmark = pytest.mark.plain  # tests/backend/test_guards_of_shards.py tampers with a cluster
+pytestmark = pytest.mark.plain  # tests/distributed/test_guards.py tampers with a cluster
 
 IN_FORCE = "it is not in force"
 # The constraints of our tables, but of what hangs together with the rest.

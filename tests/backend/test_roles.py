@@ -236,6 +236,7 @@ def test_the_second_factor_is_owed_until_the_last_role_that_asks_for_it_has_ende
 
 
 # --- how they are found -----------------------------------------------------------------------
+@pytest.mark.plain
 def test_where_somebody_belongs_is_found_without_reading_everybodys_roles(lake, wang):
     crowd = User.objects.bulk_create(User(username=f"crowd{number}") for number in range(2000))
     Membership.objects.bulk_create(

@@ -13,7 +13,7 @@ from backend.cluster import nodes
 from backend.verification import checks as guards
 from tests import cluster
 
-pytestmark = [pytest.mark.cluster, pytest.mark.django_db]
+pytestmark = pytest.mark.django_db
 
 IN_FORCE = "it is not in force"
 
