@@ -107,6 +107,7 @@ def test_what_waits_for_its_seal_is_told(told, lake, wang, grant_points):
     assert told("linli_unsealed_oldest_seconds") == 0
 
 
+@pytest.mark.plain  # nobody can have a worker tell its statistics at once
 @pytest.mark.django_db(transaction=True)
 def test_transfers_are_counted_when_they_are_posted(told, wang, grant_points):
     def posted():

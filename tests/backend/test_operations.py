@@ -224,6 +224,7 @@ def test_the_probes_ask_for_what_is_answered(client):
 
 # --- what it says -----------------------------------------------------------------------------
 @pytest.mark.slow
+@pytest.mark.plain
 @pytest.mark.django_db(transaction=True)
 def test_after_a_restore_seals_hold_what_is_owed_goes_on_and_nothing_is_told_twice(linli, receiver):
     def told():
@@ -282,6 +283,7 @@ def test_after_a_restore_seals_hold_what_is_owed_goes_on_and_nothing_is_told_twi
     not all(which(name, path=f"{os.environ['PATH']}:/usr/sbin") for name in ("pgbouncer", "nginx")),
     reason="pgbouncer and nginx are not installed",
 )
+@pytest.mark.plain
 @pytest.mark.django_db(transaction=True)
 def test_two_webs_share_three_connections_and_one_that_ends_costs_nobody_an_answer(
     linli, receiver, tokens, tea

@@ -11,7 +11,7 @@ import pytest
 from allauth.socialaccount.models import SocialAccount
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, transaction
-from django.db.models import F, Q
+from django.db.models import Q
 from django.utils import timezone
 
 from backend.audit import services as trail
@@ -318,7 +318,9 @@ def cancelled(ordered, qian):
 
 def day_later():
     day = timedelta(hours=25, minutes=1)
-    Payout.objects.update(sent_at=F("sent_at") - day, last_sent_at=F("last_sent_at") - day)
+    for payout in Payout.objects.all():
+        sent_at, last_sent_at = payout.sent_at - day, payout.last_sent_at - day
+        Payout.objects.filter(pk=payout.pk).update(sent_at=sent_at, last_sent_at=last_sent_at)
 
 
 def sent(wechat_pay):

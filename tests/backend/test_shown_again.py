@@ -19,6 +19,8 @@ from tests.backend.town import Form, undone
 from tests.backend.walks import document, send, ways
 from volunteers.models import Volunteer
 
+pytestmark = pytest.mark.plain  # the statistics of one transaction tell what was written
+
 METHODS = ("post", "put", "patch")
 # Log-in, and what others' protocols call: they have rules of their own.
 TAKE_NO_KEY = {
