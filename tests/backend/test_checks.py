@@ -94,6 +94,11 @@ A_VOUCHER = ONE.format("merchants_redemption", REDEEMED)
 A_STATEMENT = ONE.format("merchants_statement", f"{OF} AND status = 'draft'")
 
 
+def moved(column, by):
+    """Return SQL of another moment, whatever the session's time zone: a cluster asks for that."""
+    return f"({column} AT TIME ZONE 'UTC' + interval '{by}') AT TIME ZONE 'UTC'"
+
+
 def one(table, change, of_them="true"):
     """Change the first of a table's rows; answers its id."""
     row = ONE.format(table, f"{OF} AND {of_them}")
@@ -143,7 +148,7 @@ TAMPERING = {
         ["sources: points_transfer <row>: its reason is gift, that of settlement:… is settlement"],
     ),
     "another moment": (
-        of("redemption", "occurred_at = occurred_at + interval '1 day'"),
+        of("redemption", f"occurred_at = {moved('occurred_at', '1 day')}"),
         ["sources: points_transfer <row>: it occurred at"],
     ),
     "another wallet": (
@@ -368,7 +373,8 @@ TAMPERING = {
         ["lines: merchants_redemption <row>: it is of …, its statement … ends on 2024-02-01"],
     ),
     "a line in no statement": (
-        "WITH later AS (UPDATE merchants_statement SET drafted_at = drafted_at + interval '7 h')"
+        "WITH later AS (UPDATE merchants_statement"
+        f" SET drafted_at = {moved('drafted_at', '7 h')})"
         + one("merchants_redemption", "statement_id = NULL", REDEEMED),
         [
             "lines: merchants_redemption <row>: it is in no statement, and one of its partner until"
@@ -549,7 +555,7 @@ TAMPERING = {
         one(
             "volunteers_attendance",
             "worked_minutes = worked_minutes - 30, checked_in_at ="
-            " checked_in_at + interval '30 minutes'",
+            f" {moved('checked_in_at', '30 minutes')}",
             "status = 'voided'",
         ),
         ["hours: volunteers_attendance <row>: worked_minutes is 90, 120 were verified"],
@@ -575,7 +581,7 @@ TAMPERING = {
         ["hours: volunteers_attendance <row>: it was attested by ["],
     ),
     "a correction of times": (
-        one("volunteers_correction", "was_in_at = was_in_at + interval '1 hour'"),
+        one("volunteers_correction", f"was_in_at = {moved('was_in_at', '1 hour')}"),
         ["hours: volunteers_correction <row>: the trail has other times"],
     ),
     "an appeal's decision": (
@@ -591,7 +597,7 @@ TAMPERING = {
         ["hours: volunteers_attendance <row>: it is verified, the trail says voided"],
     ),
     "the shift of hours": (
-        "UPDATE volunteers_shift SET ends_at = ends_at - interval '1 hour' WHERE id = (SELECT"
+        f"UPDATE volunteers_shift SET ends_at = {moved('ends_at', '-1 hour')} WHERE id = (SELECT"
         f" shift_id FROM volunteers_attendance WHERE {OF} AND status = 'voided') RETURNING (SELECT"
         f" id FROM volunteers_attendance WHERE {OF} AND status = 'voided')",
         ["hours: volunteers_attendance <row>: worked_minutes is 120, should be 60"],
