@@ -97,7 +97,7 @@ def marked(kind: str, due: str = "") -> pgtrigger.Trigger:
 
 
 def mark(kind: str, row: Any) -> None:
-    """Mark a new row of a table that a cluster keeps on every node, where a trigger would thrice."""
+    """Mark a new row of a table of which every node has a copy, and where triggers fire on each."""
     with connection.cursor() as cursor:
         cursor.execute(_MARK.format("%s", "%s", "%s"), [row.community_id, kind, row.pk])
 
