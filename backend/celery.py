@@ -5,6 +5,7 @@ lost message, a dead worker or an hour without Redis delays work and loses none.
 acknowledged only when its work is done.
 """
 
+import logging
 import os
 import signal
 from datetime import timedelta
@@ -15,15 +16,19 @@ from typing import Any
 import celery
 from celery.signals import setup_logging, task_postrun, task_prerun, worker_shutting_down
 from django.conf import settings
-from django.db import OperationalError
+from django.db import IntegrityError, OperationalError
 
 import backend.metrics  # noqa: F401  # counts tasks
 from backend.clockwork.works import Work, daily, every
 from backend.queues import GRACE, Queue
 from backend.request_id import follow
+from backend.sql import constraint_of
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
 
+logger = logging.getLogger(__name__)
+
+MOVED = "community_moved"  # as backend/communities/fence.py calls it
 SWEEP_AT_MOST = 1_000  # rows that one sweep queues tasks for; the next sweep finds the rest
 URGENT, BULK = Queue.URGENT, Queue.BULK
 OFTEN = every(seconds=settings.SWEEP_SECONDS)
@@ -84,6 +89,15 @@ class Task(celery.Task):  # type: ignore[type-arg]
     retry_backoff = True
     retry_backoff_max = 60  # seconds
     max_retries = 60
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().__call__(*args, **kwargs)
+        except IntegrityError as refused:
+            # A community has moved since this was queued: it is done where the community is now.
+            if constraint_of(refused) != MOVED:
+                raise
+            logger.info("%s: %s", self.name, refused)
 
     def apply_async(self, args: Any = None, kwargs: Any = None, **options: Any) -> Any:  # type: ignore[override]
         queue = options.setdefault("queue", getattr(self.run, "in_queue", Queue.DEFAULT))

@@ -51,3 +51,9 @@ def constraint_of(error: BaseException) -> str | None:
         return named[0]
     named = re.search(r'constraint "(\w+?)(?:_\d+)?"', diagnosis.message_primary or "")
     return named and named[1]
+
+
+def message_of(error: BaseException) -> str:
+    """Return the message with which the database refused a statement, "" if it did not."""
+    diagnosis = getattr(error.__cause__, "diag", None)
+    return str(diagnosis.message_primary or "") if diagnosis else ""

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from backend.accounts.models import User
+from backend.communities.models import HERE
 from backend.communities.selectors import known_to
 from backend.privacy import held
 from volunteers.activities.models import Activity
@@ -127,7 +128,7 @@ def _thank_no_more(user: User) -> None:
 
 def _finish() -> None:
     """Erase what a request under way stored after its sender's erasure, and photos left over."""
-    told = _told_in_confidence(Report.objects.filter(reporter__erased_at__isnull=False))
+    told = _told_in_confidence(Report.objects.filter(HERE, reporter__erased_at__isnull=False))
     for report in told.exclude(text=""):
         report.save_with(text="", place="", answers={}, latitude=None, longitude=None)
     remove_photos()
@@ -139,7 +140,7 @@ def remove_photos(*, of: UUID | None = None) -> None:
     Idempotent: the row names the file until it is gone, so a second run finds what is left.
     """
     erased = {"sent_by": of} if of else {"sent_by__erased_at__isnull": False}
-    left = ReportPhoto.objects.filter(**erased, report__text="").exclude(image="")
+    left = ReportPhoto.objects.filter(HERE, **erased, report__text="").exclude(image="")
     for photo in left.order_by("pk"):
         for file in filter(None, (photo.image, photo.thumbnail)):
             default_storage.delete(str(file.name))

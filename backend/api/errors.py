@@ -42,3 +42,13 @@ class PreconditionFailed(Refusal):
 
     code = "precondition_failed"
     title = _("It has been changed since you read it; read it again first.")
+
+
+class CommunityMoved(Conflict):
+    """Refusal of every write of a community that has moved away; ``moved_to`` is where it is now.
+
+    The database refuses such a write, wherever it comes from: backend/communities/fence.py.
+    """
+
+    code = "community_moved"
+    title = _("This community has moved; it goes on elsewhere.")

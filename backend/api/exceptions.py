@@ -15,6 +15,7 @@ from django.core.exceptions import (
     RequestDataTooBig,
     SuspiciousOperation,
 )
+from django.db import IntegrityError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.multipartparser import MultiPartParserError
 from django.utils.functional import Promise
@@ -22,10 +23,11 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import exceptions
 from rest_framework.response import Response
 
-from backend.api.errors import IdempotencyKeyReused, PreconditionFailed
+from backend.api.errors import CommunityMoved, IdempotencyKeyReused, PreconditionFailed
 from backend.api.renderers import PROBLEM_TYPE, JSONRenderer
 from backend.errors import Conflict, Forbidden, Invalid, NotFound, Refusal, TooMany, Unavailable
 from backend.metrics import REFUSALS
+from backend.sql import constraint_of, message_of
 
 _REFUSALS: tuple[tuple[type[Refusal], int], ...] = (
     (IdempotencyKeyReused, 422),
@@ -108,6 +110,8 @@ def problem(
 
 def problem_of(exc: Exception) -> dict[str, Any] | None:
     """Return the body that answers ``exc``, or None if it is a bug."""
+    if isinstance(exc, IntegrityError) and constraint_of(exc) == CommunityMoved.code:
+        exc = CommunityMoved(moved_to=message_of(exc))
     if isinstance(exc, Refusal) and (status := status_of(type(exc))):
         return problem(exc.facts, status=status, code=exc.code, title=exc.title)
     if isinstance(exc, _RefusedBefore):

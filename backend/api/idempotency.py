@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.db.models import Model, QuerySet
 from django.http import Http404
 from django.utils.crypto import salted_hmac
@@ -365,7 +365,7 @@ def _first(
     asked: Asked,
     communities: list[UUID],
 ) -> Response:
-    refusal = done = None
+    refusal, is_broken = None, False
     try:
         response, done = act()
         about = list(_ids_in(response.data))
@@ -374,9 +374,10 @@ def _first(
         # service has already rolled its own work back, and what it meant to keep, such as the
         # record of a refused scan, is committed with the answer. An exception that is no
         # refusal is raised again by handle_exception and undoes everything.
+        # What the database refused (a community that has moved) broke the transaction.
         response, about = view.handle_exception(exc), []
-        refusal = kept(exc, response.data)
-    if response.status_code in (401, 412, 429) or response.status_code >= 500:
+        refusal, is_broken = kept(exc, response.data), isinstance(exc, DatabaseError)
+    if is_broken or response.status_code in (401, 412, 429) or response.status_code >= 500:
         transaction.set_rollback(True)
     else:
         # Of an act in none of them, as of a refusal, any is as good: a repeat looks in all.

@@ -145,6 +145,8 @@ class AutoSchema(BaseAutoSchema):
         is_write = self.method != "GET"
         takes_key = idempotency_of(self.handler)
         kinds = raised_by(type(self.view), self.method.lower())
+        if is_write:
+            kinds |= {errors.CommunityMoved}
         if takes_key:
             kinds |= {errors.IdempotencyKeyInvalid, errors.IdempotencyKeyInUse}
             kinds |= {errors.IdempotencyKeyReused}

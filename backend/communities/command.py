@@ -32,14 +32,14 @@ def add_community(parser: ArgumentParser) -> None:
 def chosen_communities(
     options: dict[str, Any], among: QuerySet[Community] | None = None
 ) -> QuerySet[Community]:
-    """Return the chosen one of ``among`` (else of all tenants), or all of them, by code.
+    """Return the chosen one of ``among`` (else of all tenants), or all that are here, by code.
 
-    Raises CommandError.
+    Raises CommandError, also for one that has moved away.
     """
     communities = (tenants() if among is None else among).order_by("code")
-    if options["community"]:
-        communities = communities.filter(pk=chosen_place(options, communities).pk)
-    return communities
+    if not options["community"]:
+        return communities.filter(moved_at__isnull=True)
+    return communities.filter(pk=chosen_place(options, communities).pk)
 
 
 def add_place(parser: ArgumentParser) -> None:
@@ -48,8 +48,13 @@ def add_place(parser: ArgumentParser) -> None:
 
 
 def chosen_place(options: dict[str, Any], among: QuerySet[Community] | None = None) -> Community:
-    """Return the chosen one of ``among`` (else of all tenants). Raises CommandError."""
+    """Return the chosen one of ``among`` (else of all tenants).
+
+    Raises CommandError, also for one that has moved away.
+    """
     code, among = options["community"], tenants() if among is None else among
     if (place := among.filter(code=code).first()) is None:
         raise CommandError(f"There is no community with the code {code}.")
+    if place.moved_at is not None:
+        raise CommandError(f"{code} has moved to {place.moved_to}.")
     return place

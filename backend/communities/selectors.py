@@ -59,6 +59,11 @@ def tenants() -> QuerySet[Community]:
     return places
 
 
+def tenants_here() -> QuerySet[Community]:
+    """Return the communities 社区 that have not moved away."""
+    return tenants().filter(moved_at__isnull=True)
+
+
 def lineage(community: Community) -> list[Community]:
     """List the place itself, then its parent, up to the top."""
     places = [community]
@@ -124,9 +129,9 @@ def known_to(user: User) -> list[UUID]:
 def home_of(user: User) -> UUID | None:
     """Return the id of the first tenant where ``user`` holds a role, else of where they held one.
 
-    A role at a street or an estate is one in its tenants.
+    A role at a street or an estate is one in its tenants. One that has moved tells nobody anything.
     """
-    places = tenants().filter(Held(user, BELONGS, or_below=True, ever=True))
+    places = tenants_here().filter(Held(user, BELONGS, or_below=True, ever=True))
     by_now = places.order_by(Held(user, BELONGS, or_below=True).desc(), "pk")
     return by_now.values_list("pk", flat=True).first()
 

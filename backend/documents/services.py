@@ -17,7 +17,7 @@ from django.utils import timezone, translation
 from backend import replica
 from backend.accounts.models import User
 from backend.accounts.services.people import locked
-from backend.communities.models import Community
+from backend.communities.models import HERE, Community
 from backend.documents import selectors
 from backend.documents.errors import DocumentExpired, DocumentUnknown, TooManyDocuments
 from backend.documents.models import Document
@@ -141,7 +141,7 @@ def fetch(document: Document) -> IO[bytes]:
 
 def remove_expired(*, now: datetime | None = None) -> int:
     """Remove the files that nobody can fetch any more. Returns the count."""
-    due = selectors.documents_to_remove(now or timezone.now())
+    due = selectors.documents_to_remove(now or timezone.now()).filter(HERE)
     return sum(_remove(*row) for row in due.values_list("community_id", "pk"))
 
 

@@ -8,6 +8,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from backend.celery import SWEEP_AT_MOST
+from backend.communities.models import HERE
 from backend.events.models import Series, Status
 from backend.events.services import series as services
 from backend.queues import Queue, in_queue
@@ -18,6 +19,7 @@ def sweep_series() -> dict[str, int]:
     until = timezone.now().date() + settings.SERIES_AHEAD
     behind = Series.objects.filter(
         Q(ends_on__isnull=True) | Q(made_until__lt=F("ends_on")),
+        HERE,
         made_until__lt=until,
         status=Status.PLANNED,
     )

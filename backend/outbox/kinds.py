@@ -22,7 +22,7 @@ from typing import Any, TypeAlias
 
 from django.db.models import QuerySet
 
-from backend.communities.models import TenantModel
+from backend.communities.models import HERE, TenantModel
 from backend.outbox.models import Owed
 from backend.queues import Queue
 
@@ -95,6 +95,12 @@ class Kind:
         """Do what one row owes."""
         outcome: Outcome = self.act([row])[0] if self.acts_on_all else self.act(row)
         return outcome
+
+    @property
+    def here(self) -> QuerySet[Any]:
+        """The rows, without those of communities that have moved away."""
+        rows: QuerySet[Any] = self.model._default_manager.all()
+        return rows.filter(HERE) if self.is_tenants else rows
 
     @property
     def is_tenants(self) -> bool:

@@ -46,10 +46,16 @@ def given_up(kind: Kind, **where: Any) -> QuerySet[Any]:
 def _due(kind: Kind, now: datetime, **where: Any) -> QuerySet[Any]:
     """Return the rows that are owed since ``now`` or before, whenever they are tried next."""
     since = {f"{kind.since}__lte": now}
-    return kind.model._default_manager.filter(next_at__isnull=False, **since, **where)
+    return _of(kind, where).filter(next_at__isnull=False, **since)
 
 
 def _figures(name: str, kind: Kind, now: datetime, where: dict[str, Any]) -> Figures:
     due = _due(kind, now, **where)
     found = due.aggregate(owed=Count("pk"), oldest_at=Min(kind.since))
-    return Figures(name, found["owed"], found["oldest_at"], given_up(kind, **where).count())
+    dead = _of(kind, where).filter(given_up_at__isnull=False)
+    return Figures(name, found["owed"], found["oldest_at"], dead.count())
+
+
+def _of(kind: Kind, where: dict[str, Any]) -> QuerySet[Any]:
+    """Return the rows of the community that ``where`` names, else of all that are here."""
+    return kind.model._default_manager.filter(**where) if where else kind.here

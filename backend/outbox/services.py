@@ -43,8 +43,7 @@ class WorkerLost(Exception):
 # --- whose turn it is -------------------------------------------------------------------------
 def due(kind: Kind, now: datetime | None = None) -> QuerySet[Any]:
     """Return the rows of ``kind`` that may be tried now."""
-    rows = kind.model._default_manager.filter(next_at__lte=now or clocks.now())
-    return kind.among(rows)
+    return kind.among(kind.here.filter(next_at__lte=now or clocks.now()))
 
 
 def shares(name: str) -> list[dict[str, str]]:

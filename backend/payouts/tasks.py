@@ -4,7 +4,7 @@ from uuid import UUID
 
 from celery import shared_task
 
-from backend.communities.models import Community
+from backend.communities.models import HERE, Community
 from backend.payouts import reconciling
 from backend.payouts.models import Payout
 from backend.queues import Queue, in_queue
@@ -15,7 +15,7 @@ def sweep_differences() -> dict[str, int]:
     """Queue every community that has paid by WeChat, where WeChat is set up."""
     if not pay.is_configured():
         return {"queued": 0}
-    finished = Payout.objects.filter(finished_at__isnull=False)
+    finished = Payout.objects.filter(HERE, finished_at__isnull=False)
     found = finished.values_list("community", flat=True).distinct()
     for community_id in found:
         compare_payouts.delay(str(community_id))

@@ -1,13 +1,15 @@
 """Reads about exports, and about people who leave for good."""
 
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from django.core.files.storage import default_storage
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from backend.accounts.models import User
+from backend.communities.models import Membership
 from backend.privacy import held
 from backend.privacy.models import Export
 
@@ -41,7 +43,16 @@ def holds_a_role(user: User) -> bool:
 
 
 def people_to_erase(now: datetime) -> QuerySet[User]:
-    """Return the people who asked to be erased and whose grace period is over."""
-    return User.objects.filter(
+    """Return the people who asked to be erased and whose grace period is over.
+
+    Without those of a community that has moved away: what is here of it can not be changed.
+    """
+    due = User.objects.filter(
         erasure_requested_at__lte=now - settings.ERASURE_GRACE, erased_at__isnull=True
-    ).order_by("erasure_requested_at")
+    )
+    return due.filter(~Exists(moved_of(OuterRef("pk")))).order_by("erasure_requested_at")
+
+
+def moved_of(user: Any) -> QuerySet[Membership]:
+    """Return the roles that ``user`` holds or held in communities that have moved away."""
+    return Membership.objects.filter(user=user, community__moved_at__isnull=False)

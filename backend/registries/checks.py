@@ -124,6 +124,7 @@ class Check:
     tables: tuple[str, ...]  # the database's names: their rows are counted as read
     findings: Callable[[Scope], Iterator[Finding]]
     is_against_heads: bool = False  # made only where there are published heads to compare with
+    is_everybodys: bool = False  # it says the same of every community
 
 
 def queried(check: str, *queries: str) -> Callable[[Scope], Iterator[Finding]]:

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from backend.accounts import vault
 from backend.accounts.models import User
-from backend.communities.selectors import tenants
+from backend.communities.selectors import tenants_here
 from backend.errors import Refusal
 from backend.outbox import services as outbox
 from backend.outbox.kinds import Done, Failed
@@ -160,7 +160,7 @@ def give_up(delivery: Delivery) -> None:
 def forget_old() -> int:
     """Delete deliveries of events 90 days ago that are not pending. Returns the count."""
     forgotten = 0
-    for community in tenants():
+    for community in tenants_here():
         here = Delivery.objects.filter(community=community)
         # By the database's clock, as the trigger has it.
         old = here.filter(happened_at__lt=Now() - KEEP).exclude(status=Delivery.Status.PENDING)

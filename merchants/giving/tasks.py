@@ -5,15 +5,17 @@ from uuid import UUID
 from celery import shared_task
 
 from backend.celery import SWEEP_AT_MOST
+from backend.communities.models import HERE
 from merchants.giving.services import wishes
 
 
 def sweep_lapsed_wishes() -> dict[str, int]:
     """Queue ``reopen_wish`` for the wishes whose neighbour's hold has expired."""
-    lapsed = wishes.lapsed().order_by("pk").values_list("community_id", "pk")[:SWEEP_AT_MOST]
-    for community_id, wish_id in lapsed:
+    lapsed = wishes.lapsed().filter(HERE).order_by("pk")
+    found = lapsed.values_list("community_id", "pk")[:SWEEP_AT_MOST]
+    for community_id, wish_id in found:
         reopen_wish.delay(str(community_id), str(wish_id))
-    return {"queued": len(lapsed)}
+    return {"queued": len(found)}
 
 
 @shared_task

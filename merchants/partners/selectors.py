@@ -9,7 +9,7 @@ from django.db import connection
 from django.db.models import F, OuterRef, Prefetch, Q, QuerySet
 
 from backend.accounts.models import User
-from backend.communities.models import Community, Role
+from backend.communities.models import HERE, Community, Role
 from backend.communities.selectors import (
     HANDLES,
     MANAGES,
@@ -162,19 +162,20 @@ def partnerships_of(merchant: Merchant) -> QuerySet[Partnership]:
     )
 
 
-def communities_with(merchant_id: UUID, **which: Any) -> list[UUID]:
+def communities_with(merchant_id: UUID, *where: Q, **which: Any) -> list[UUID]:
     """Return the ids of the communities with a partnership of the merchant, or with ``which``.
 
     Whoever looks for a merchant's rows names these communities.
     """
-    rows = Partnership.objects.filter(merchant=merchant_id, **which).order_by("community_id")
+    rows = Partnership.objects.filter(*where, merchant=merchant_id, **which)
+    rows = rows.order_by("community_id")
     return list(rows.values_list("community_id", flat=True).distinct())
 
 
 def home_of(user: User) -> UUID | None:
     """Return the id of a community with a partnership of a merchant where ``user`` works."""
     for job in jobs_of(user).order_by("since_at", "pk"):
-        if there := communities_with(job.merchant_id, **ACCEPTED):
+        if there := communities_with(job.merchant_id, HERE, **ACCEPTED):
             return there[0]
     return None
 
@@ -202,7 +203,7 @@ def communities_told_of(merchant_id: UUID) -> list[Community]:
     counts = ~Q(status=Partnership.Status.ENDED)
     for condition in _counts_while:
         counts |= condition()
-    told = Partnership.objects.filter(counts, merchant=merchant_id, **ACCEPTED)
+    told = Partnership.objects.filter(counts, HERE, merchant=merchant_id, **ACCEPTED)
     return list(Community.objects.filter(pk__in=told.values("community")).order_by("pk"))
 
 
@@ -226,9 +227,14 @@ def counting(versions: Iterable[Terms], day: date) -> Terms | None:
 
 
 def first_community_of(merchant_id: UUID) -> UUID:
-    """Return the merchant's first community, which records acts of no other community."""
+    """Return the merchant's first community, which records acts of no other community.
+
+    The first of those that have not moved away, as long as there is one.
+    """
     theirs = Partnership.objects.filter(merchant=merchant_id, **ACCEPTED)
-    return theirs.earliest("since_at").community_id
+    first = theirs.order_by(F("community__moved_at").asc(nulls_first=True), "since_at").first()
+    assert first is not None  # whoever asks was found by one
+    return first.community_id
 
 
 def _partners(partnerships: QuerySet[Partnership]) -> QuerySet[Partnership]:

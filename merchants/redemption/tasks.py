@@ -5,14 +5,14 @@ from uuid import UUID
 from celery import shared_task
 
 from backend.celery import SWEEP_AT_MOST
-from backend.communities.models import Community
+from backend.communities.models import HERE, Community
 from merchants.redemption.services import pay_codes, reminding
 from merchants.redemption.services import vouchers as redemption
 
 
 def sweep_expired_vouchers() -> dict[str, int]:
     """Queue ``release_voucher`` for vouchers that have lapsed."""
-    lapsed = redemption.lapsed().order_by("expires_at")
+    lapsed = redemption.lapsed().filter(HERE).order_by("expires_at")
     found = lapsed.values_list("community_id", "pk")[:SWEEP_AT_MOST]
     for community_id, redemption_id in found:
         release_voucher.delay(str(community_id), str(redemption_id))
@@ -27,7 +27,7 @@ def release_voucher(community_id: str, redemption_id: str) -> None:
 
 def sweep_expiring_vouchers() -> dict[str, int]:
     """Queue ``remind_of_vouchers`` for every community with a voucher that expires soon."""
-    found = reminding.due().values_list("community_id", flat=True).distinct()
+    found = reminding.due().filter(HERE).values_list("community_id", flat=True).distinct()
     for community_id in found:
         remind_of_vouchers.delay(str(community_id))
     return {"queued": len(found)}

@@ -6,7 +6,7 @@ from uuid import UUID
 from celery import shared_task
 
 from backend.communities.models import Community
-from backend.communities.selectors import tenants
+from backend.communities.selectors import tenants_here
 from backend.queues import Queue, in_queue
 from merchants.settlement.services import months
 from merchants.settlement.services import statements as settlement
@@ -16,7 +16,7 @@ TOLD_UNTIL = 7  # day of the month, so that a night that was missed is made up f
 
 def sweep_unsettled() -> dict[str, int]:
     """Queue ``draft_settlement`` for every community, for today by its own clock."""
-    communities = tenants()
+    communities = tenants_here()
     for community in communities:
         draft_settlement.delay(str(community.pk), community.today.isoformat())
     return {"queued": len(communities)}
@@ -33,7 +33,7 @@ def draft_settlement(community_id: str, day: str) -> None:
 
 def sweep_merchants_months() -> dict[str, int]:
     """Queue ``tell_month`` for every community in the first days of a month by its own clock."""
-    due = [community for community in tenants() if community.today.day <= TOLD_UNTIL]
+    due = [community for community in tenants_here() if community.today.day <= TOLD_UNTIL]
     for community in due:
         tell_month.delay(str(community.pk), community.today.isoformat())
     return {"queued": len(due)}

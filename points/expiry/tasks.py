@@ -5,14 +5,14 @@ from uuid import UUID
 from celery import shared_task
 
 from backend.communities.models import Community
-from backend.communities.selectors import tenants
+from backend.communities.selectors import tenants_here
 from backend.queues import Queue, in_queue
 from points.expiry import services as expiry
 
 
 def sweep_expiry() -> dict[str, int]:
     """Queue every community; its own clock decides which days are over."""
-    communities = tenants().values_list("pk", flat=True)
+    communities = tenants_here().values_list("pk", flat=True)
     for community_id in communities:
         expire_community.delay(str(community_id))
     return {"queued": len(communities)}
@@ -27,7 +27,7 @@ def expire_community(community_id: str) -> None:
 
 def sweep_expiry_notices() -> dict[str, int]:
     """Queue the notices of every community's volunteers."""
-    communities = tenants().values_list("pk", flat=True)
+    communities = tenants_here().values_list("pk", flat=True)
     for community_id in communities:
         tell_of_expiry.delay(str(community_id))
     return {"queued": len(communities)}

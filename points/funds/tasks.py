@@ -4,13 +4,14 @@ from uuid import UUID
 
 from celery import shared_task
 
+from backend.communities.models import HERE
 from points.funds import services as funds
 from points.funds.models import Claim, Fund
 
 
 def sweep_waiting_claims() -> dict[str, int]:
     """Queue every fund on which a claim waits: the ledger may have brought something back."""
-    waiting = Claim.objects.filter(status=Claim.Status.WAITING)
+    waiting = Claim.objects.filter(HERE, status=Claim.Status.WAITING)
     found = waiting.values_list("community_id", "fund_id").distinct()
     for community_id, fund_id in found:
         take_up_claims.delay(str(community_id), str(fund_id))

@@ -359,7 +359,8 @@ def _ask(function: str, arguments: Sequence[Any], needed: int | None = None) -> 
         try:
             cursor.execute(_call(function, len(given)), given)
         except IntegrityError as error:
-            raise _refusal_by_constraint(error) from error
+            _refuse_by_constraint(error)
+            raise
         row: Sequence[Any] = cursor.fetchone()
     refusal, *answer = row
     if refusal == errors.InsufficientPoints.code:
@@ -379,10 +380,10 @@ def _call(function: str, arguments: int) -> str:
     return f"SELECT * FROM {function}({', '.join(['%s'] * arguments)})"  # noqa: S608
 
 
-def _refusal_by_constraint(error: IntegrityError) -> Exception:
-    """Return the refusal that a constraint stands for; ``error`` itself if none does."""
-    refusal = _BY_CONSTRAINT.get(constraint_of(error))
-    return refusal() if refusal else error
+def _refuse_by_constraint(error: IntegrityError) -> None:
+    """Raise the refusal that a constraint stands for, if it does for one."""
+    if refusal := _BY_CONSTRAINT.get(constraint_of(error)):
+        raise refusal from error
 
 
 _COLUMNS = (
@@ -460,7 +461,8 @@ def _insert(cursor: Any, table: str, community_id: UUID, copied: int, order: str
     try:
         cursor.execute(_MANY["insert"].format(table=table, order=order))
     except IntegrityError as error:
-        raise _refusal_by_constraint(error) from error
+        _refuse_by_constraint(error)
+        raise
     posted: int = cursor.rowcount
     for wrong in ("held", "reused") if posted < copied else ("held",):
         cursor.execute(_MANY[wrong].format(table=table), [community_id])

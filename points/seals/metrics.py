@@ -6,7 +6,7 @@ from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily
 
 from backend import clocks
-from backend.cluster import nodes
+from backend.communities.models import HERE
 from backend.ids import made_at
 from backend.metrics import gauge, register
 from points.seals.models import Unsealed
@@ -30,6 +30,7 @@ def ledger() -> Iterator[Metric]:
     counted = nodes.ask(_INSERTED, {"relations": relations})
     posted = sum(rows[0][0] for _, rows in counted)
     yield CounterMetricFamily("linli_transfers", "Transfers posted.", value=posted)
-    oldest = Unsealed.objects.order_by("pk").values_list("pk", flat=True).first()
+    unsealed = Unsealed.objects.filter(HERE)
+    oldest = unsealed.order_by("pk").values_list("pk", flat=True).first()
     age = (clocks.now() - made_at(oldest)).total_seconds() if oldest else 0
     yield gauge("linli_unsealed_oldest_seconds", "Since when the oldest is unsealed.", {(): age})

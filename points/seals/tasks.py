@@ -4,14 +4,15 @@ from uuid import UUID
 
 from celery import shared_task
 
-from backend.communities.models import Community
+from backend.communities.models import HERE, Community
 from points.seals.models import Unsealed
 from points.seals.services import sealing
 
 
 def sweep_unsealed() -> dict[str, int]:
     """Queue every place in which something waits to be sealed."""
-    places = Unsealed.objects.values_list("community_id", flat=True).distinct()
+    unsealed = Unsealed.objects.filter(HERE)
+    places = unsealed.values_list("community_id", flat=True).distinct()
     for community_id in places:
         seal_community.delay(str(community_id))
     return {"queued": len(places)}

@@ -30,7 +30,7 @@ from django.utils import timezone
 from backend.accounts import ages
 from backend.accounts.models import User
 from backend.accounts.selectors import may_take_part
-from backend.communities.models import Community, Role
+from backend.communities.models import HERE, Community, Role
 from backend.communities.selectors import (
     BELONGS,
     HANDLES,
@@ -367,7 +367,7 @@ def hours_waiting(community: Community) -> dict[UUID, Waiting]:
 
 def communities_with_hours_to_verify() -> list[UUID]:
     """Return the communities in which hours await verification."""
-    waiting = Attendance.objects.filter(status=Attendance.Status.CHECKED_OUT)
+    waiting = Attendance.objects.filter(HERE, status=Attendance.Status.CHECKED_OUT)
     return list(waiting.order_by().values_list("community_id", flat=True).distinct())
 
 
@@ -388,13 +388,15 @@ def minutes_served(community: Community, since: date, until: date) -> dict[UUID,
 
 def communities_with_hours_to_finalise() -> list[UUID]:
     """Return the communities with ``hours_to_finalise`` now."""
-    due = hours_to_finalise(timezone.now())
+    due = hours_to_finalise(timezone.now()).filter(HERE)
     return list(due.order_by().values_list("community_id", flat=True).distinct())
 
 
 def communities_to_look_at() -> list[UUID]:
     """Return the communities with attendances in which nobody has looked for signals."""
-    unseen = Attendance.objects.filter(status=Attendance.Status.CHECKED_OUT, signals__isnull=True)
+    unseen = Attendance.objects.filter(
+        HERE, status=Attendance.Status.CHECKED_OUT, signals__isnull=True
+    )
     return list(unseen.order_by().values_list("community_id", flat=True).distinct())
 
 

@@ -6,8 +6,8 @@ from celery import shared_task
 from django.utils import timezone
 
 from backend.celery import SWEEP_AT_MOST
-from backend.communities.models import Community
-from backend.communities.selectors import tenants
+from backend.communities.models import HERE, Community
+from backend.communities.selectors import tenants_here
 from backend.queues import Queue, in_queue
 from backend.wechat import pay
 from volunteers.reports import figures, reward_selectors, selectors
@@ -25,8 +25,8 @@ from volunteers.reports.services import (
 
 def sweep_overdue_reports() -> dict[str, int]:
     """Queue ``escalate_reports`` for each community with a step that is overdue."""
-    due = selectors.reports_to_escalate(timezone.now()).values_list("community_id", flat=True)
-    communities = set(due[:SWEEP_AT_MOST])
+    due = selectors.reports_to_escalate(timezone.now()).filter(HERE)
+    communities = set(due.values_list("community_id", flat=True)[:SWEEP_AT_MOST])
     for community_id in communities:
         escalate_reports.delay(str(community_id))
     return {"queued": len(communities)}
@@ -49,7 +49,7 @@ def sweep_rewards() -> dict[str, int]:
     """Queue every community with rewards to order by WeChat, where that is set up."""
     if not pay.is_configured():
         return {"queued": 0}
-    rewards = reward_selectors.rewards_to_order().order_by()
+    rewards = reward_selectors.rewards_to_order().filter(HERE).order_by()
     communities = rewards.values_list("community", flat=True).distinct()
     for community_id in communities:
         order_rewards.delay(str(community_id))
@@ -64,7 +64,8 @@ def order_rewards(community_id: str) -> None:
 
 def sweep_tallies() -> dict[str, int]:
     """Queue ``bring_figures_up_to_date`` for every community with reports."""
-    communities = ReportTally.objects.values_list("community_id", flat=True).distinct()
+    tallies = ReportTally.objects.filter(HERE)
+    communities = tallies.values_list("community_id", flat=True).distinct()
     for community_id in communities:
         bring_figures_up_to_date.delay(str(community_id))
     return {"queued": len(communities)}
@@ -119,7 +120,7 @@ def see_to_inspections(community_id: str) -> None:
 
 def sweep_volunteers_months() -> dict[str, int]:
     """Queue ``tell_of_month`` for every community; its own clock decides which days are it."""
-    communities = tenants().values_list("pk", flat=True)
+    communities = tenants_here().values_list("pk", flat=True)
     for community_id in communities:
         tell_of_month.delay(str(community_id))
     return {"queued": len(communities)}

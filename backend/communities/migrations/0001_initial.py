@@ -81,6 +81,8 @@ class Migration(migrations.Migration):
                 ),
                 ("alone_limit_fen", models.PositiveBigIntegerField(default=0)),
                 ("join_code", models.CharField(blank=True, max_length=12, null=True, unique=True)),
+                ("moved_at", models.DateTimeField(blank=True, null=True)),
+                ("moved_to", models.CharField(blank=True, max_length=200)),
                 (
                     "parent",
                     models.ForeignKey(
@@ -105,6 +107,17 @@ class Migration(migrations.Migration):
                             _connector="OR",
                         ),
                         name="community_on_the_map_or_not",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("moved_at__isnull", True), ("moved_to", "")),
+                            models.Q(
+                                ("moved_at__isnull", False),
+                                models.Q(("moved_to", ""), _negated=True),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="community_moved_somewhere",
                     ),
                 ],
             },
@@ -243,9 +256,9 @@ class Migration(migrations.Migration):
             },
         ),
         django_migrate_sql.operations.CreateSQL(
-            name="communities_known_to",
-            sql="CREATE FUNCTION communities_known_to(p_user uuid) RETURNS uuid[] LANGUAGE plpgsql AS $$\nDECLARE\n    v_community uuid;\n    v_found uuid[] := '{}';\nBEGIN\n    FOR v_community IN\n        SELECT m.community_id FROM communities_membership m\n        WHERE m.user_id = p_user AND m.role = 'volunteer'\n        GROUP BY m.community_id ORDER BY min(m.since_at)\n    LOOP\n        v_found := v_found || v_community;\n    END LOOP;\n    RETURN v_found;\nEND $$;\n",
-            reverse_sql="DROP FUNCTION communities_known_to",
+            name="communities_refuse_moved",
+            sql="CREATE FUNCTION communities_refuse_moved() RETURNS trigger LANGUAGE plpgsql AS $$\nDECLARE\n    v_row jsonb;\n    v_place uuid;\n    v_moved_to text;\nBEGIN\n    v_row := CASE TG_ARGV[0] WHEN 'new' THEN to_jsonb(NEW) ELSE to_jsonb(OLD) END;\n    v_place := v_row ->> 'community_id';\n    SELECT c.moved_to INTO v_moved_to FROM communities_community c\n    WHERE c.id IN (v_place, (v_row ->> 'id')::uuid, (v_row ->> 'parent_id')::uuid)\n        AND c.moved_at IS NOT NULL\n    LIMIT 1;\n    RAISE EXCEPTION USING ERRCODE = 'integrity_constraint_violation',\n        DETAIL = 'community_moved', MESSAGE = coalesce(v_moved_to, '');\nEND $$;\n",
+            reverse_sql="DROP FUNCTION communities_refuse_moved",
         ),
         django_migrate_sql.operations.CreateSQL(
             name="uuid7",

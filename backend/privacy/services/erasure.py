@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from backend.accounts.models import User
 from backend.accounts.services.people import keep_off_lists, locked
+from backend.api.errors import CommunityMoved
 from backend.audit import services as trail
 from backend.privacy import held, selectors
 from backend.privacy.errors import StillHoldsARole
@@ -24,12 +25,15 @@ from backend.privacy.errors import StillHoldsARole
 def ask(*, user: User) -> User:
     """Ask to erase ``user`` at ``erasure_due_at``. Idempotent: keeps the first request.
 
-    Until then everything works, and ``keep`` takes it back. Raises StillHoldsARole.
+    Until then everything works, and ``keep`` takes it back. Raises StillHoldsARole, and
+    CommunityMoved for somebody of a community that has moved away: they ask where it is now.
     """
     user = locked(user.pk)
     if user.erasure_requested_at is None:
         if selectors.holds_a_role(user):
             raise StillHoldsARole
+        if moved := selectors.moved_of(user).select_related("community").first():
+            raise CommunityMoved(moved_to=moved.community.moved_to)
         user.erasure_requested_at = timezone.now()
         user.save(update_fields=["erasure_requested_at"])
         trail.record("person.ask_erasure", actor=user, target=user)

@@ -66,7 +66,7 @@ def ask_tonight(*, now: datetime | None = None) -> int:
     read whole the next night. Returns the count.
     """
     now, asked = now or timezone.now(), 0
-    for community in places().order_by("pk"):
+    for community in places().filter(moved_at__isnull=True).order_by("pk"):
         with suppress(VerificationUnderWay):
             ask(community=community, kind=EVERYTHING, is_whole=_is_due_whole(community, now))
             asked += 1

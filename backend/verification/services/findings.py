@@ -46,7 +46,7 @@ class Findings:
     def add(self, found: checks.Finding) -> None:
         """Take a finding of the check."""
         self.count += 1
-        digest = _digest(found)
+        digest = digest_of(found)
         if digest in self._known:
             self._seen.add(digest)
         elif digest not in self._new and len(self._new) < self._room:
@@ -129,7 +129,8 @@ def sign_off(*, finding: Finding, by: User, words: str) -> Finding:
     return finding
 
 
-def _digest(found: checks.Finding) -> str:
+def digest_of(found: checks.Finding) -> str:
+    """Return the digest of what was found, by which it is known when it is found again."""
     return sha256("\0".join((found.table, found.row, found.because)).encode()).hexdigest()
 
 

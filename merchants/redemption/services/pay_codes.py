@@ -14,6 +14,7 @@ from backend.accounts import vault
 from backend.accounts.models import User
 from backend.accounts.services import attempts
 from backend.codes import as_made, new_code
+from backend.communities import fence
 from backend.communities.models import Community
 from backend.communities.services import roles
 from backend.ids import new_id
@@ -49,7 +50,8 @@ def show(*, volunteer: User, community: Community) -> PayCode:
 
 def forget_old() -> int:
     """Delete pay codes that expired more than ``KEEP`` ago. Returns the count."""
-    deleted, _ = PayCode.objects.filter(expires_at__lt=timezone.now() - KEEP).delete()
+    old = PayCode.objects.filter(expires_at__lt=timezone.now() - KEEP)
+    deleted, _ = old.exclude(community__in=fence.moved()).delete()
     return deleted
 
 

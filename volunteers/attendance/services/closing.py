@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import F, Min, QuerySet, Window
 from django.db.models.functions import RowNumber
 
+from backend.communities.models import HERE
 from backend.events.models import Status
 from backend.notices import services as notices
 from volunteers.attendance.models.attendances import Attendance
@@ -22,10 +23,10 @@ def due(*, now: datetime, at_most: int) -> list[tuple[UUID, UUID]]:
 
     The first shift of each community comes before any community's second.
     """
-    waiting = WaitingPlace.objects.filter(status=WaitingPlace.Status.WAITING)
+    waiting = WaitingPlace.objects.filter(HERE, status=WaitingPlace.Status.WAITING)
     left_open = (
-        _places(Attendance.Status.CHECKED_IN).filter(shift__ends_at__lte=now),
-        _places(Attendance.Status.SIGNED_UP).filter(**_no_phone_may_tell(now)),
+        _places(Attendance.Status.CHECKED_IN).filter(HERE, shift__ends_at__lte=now),
+        _places(Attendance.Status.SIGNED_UP).filter(HERE, **_no_phone_may_tell(now)),
         waiting.filter(shift__ends_at__lte=now),
     )
     turn = Window(RowNumber(), partition_by=F("community_id"), order_by="ended_at")

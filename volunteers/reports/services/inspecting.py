@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from backend.accounts.models import User
 from backend.audit import services as trail
-from backend.communities.models import Community, Membership
+from backend.communities.models import HERE, Community, Membership
 from backend.communities.selectors import HANDLES
 from backend.events.errors import SeriesUnknown
 from backend.events.models import Occurrence, Series
@@ -116,7 +116,7 @@ def communities_to_see_to(*, now: datetime | None = None) -> list[UUID]:
     """Return the communities in which an inspection is overdue and untold, or one was repaired."""
     overdue = Q(status=Status.DUE, due_at__lt=now or timezone.now(), told_overdue_at__isnull=True)
     repaired = Q(status=Status.PROBLEM, report__status__in=FIXED) & ~Exists(_followed())
-    found = Inspection.objects.filter(overdue | repaired)
+    found = Inspection.objects.filter(overdue | repaired, HERE)
     return list(found.values_list("community_id", flat=True).distinct())
 
 

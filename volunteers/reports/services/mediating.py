@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from backend.accounts.models import User
 from backend.audit import services as trail
+from backend.communities.models import HERE
 from volunteers.reports import errors, rounds
 from volunteers.reports.categories import DEFAULTS
 from volunteers.reports.models.categories import ReportCategory
@@ -129,6 +130,7 @@ def forget_old(*, now: datetime | None = None) -> int:
     """Empty names and notes three years after the end. Returns the count. Idempotent."""
     ended = Mediation.objects.filter(
         Q(parties_encrypted__gt="") | Q(sessions__note_encrypted__gt=""),
+        HERE,
         ended_at__lt=(now or timezone.now()) - RECORDS_KEPT_FOR,
     ).distinct()
     count = 0

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from backend.accounts.models import User
 from backend.audit import services as trail
+from backend.communities import fence
 from volunteers.reports.models.reports import Report
 
 COORDINATES_KEPT_FOR = timedelta(days=30)  # after the end: DESIGN section 4
@@ -34,7 +35,8 @@ def drop_old_coordinates(*, now: datetime | None = None) -> int:
 
     The trigger on closed reports allows this change.
     """
-    return Report.objects.filter(
+    old = Report.objects.filter(
         Q(latitude__isnull=False) | Q(longitude__isnull=False),
         closed_at__lt=(now or timezone.now()) - COORDINATES_KEPT_FOR,
-    ).update(latitude=None, longitude=None)
+    )
+    return old.exclude(community__in=fence.moved()).update(latitude=None, longitude=None)

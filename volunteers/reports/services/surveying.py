@@ -9,7 +9,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from backend.accounts.models import User
-from backend.communities.models import Community
+from backend.communities.models import HERE, Community
 from backend.notices import services as notices
 from volunteers.reports import errors
 from volunteers.reports.models.categories import ReportPolicy
@@ -40,7 +40,7 @@ def communities_to_ask(*, now: datetime | None = None) -> list[UUID]:
         0,
     )
     since = now - timedelta(weeks=longest) - TOO_LATE
-    closed = Report.objects.filter(status=Report.Status.CLOSED, closed_at__gt=since)
+    closed = Report.objects.filter(HERE, status=Report.Status.CLOSED, closed_at__gt=since)
     return list(closed.values_list("community_id", flat=True).distinct())
 
 
