@@ -83,6 +83,7 @@ INSTALLED_APPS = [
     "backend.payouts",
     "backend.sampling",
     "backend.verification",
+    "backend.moving",
     "points",
     "volunteers",
     "merchants",

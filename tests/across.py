@@ -57,7 +57,7 @@ ACROSS = {
     "volunteers/reports/services/inspecting.py:communities_to_see_to": SWEEP,
     "volunteers/reports/services/surveying.py:communities_to_ask": SWEEP,
     "backend/accounts/services/keys.py:_apart": "An operator's keys are those of everybody.",
-    "backend/accounts/services/phone.py:_has_done_something": "Whoever did a thing anywhere stays.",
+    "backend/accounts/services/phone.py:has_done_something": "Whoever did a thing anywhere stays.",
     "backend/documents/services.py:remove_expired": SWEEP,
     "backend/documents/services.py:discard": ERASURE,
     "backend/privacy/held.py:_forget.<locals>.forget": ERASURE,

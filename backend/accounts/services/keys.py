@@ -84,15 +84,23 @@ def _rotate(rows: QuerySet[Any], rotate: Callable[[Any], bool], batch: int) -> i
 
 def _rotate_second_factor(authenticator: Authenticator) -> bool:
     """Encrypt an app's ``secret``, or recovery codes: their ``seed`` or each of them."""
-    data: dict[str, Any] = authenticator.data
-    fresh: dict[str, Any] = {}
-    for name in ("secret", "seed"):
-        if name in data and not vault.is_newest(data[name]):
-            fresh[name] = vault.reencrypt(data[name])
-    codes = data.get("migrated_codes") or []
-    if not all(map(vault.is_newest, codes)):
-        fresh["migrated_codes"] = [vault.reencrypt(code) for code in codes]
-    if fresh:
-        authenticator.data = data | fresh
+    fresh = with_secrets(
+        authenticator.data,
+        lambda token: token if vault.is_newest(token) else vault.reencrypt(token),
+    )
+    is_changed: bool = fresh != authenticator.data
+    if is_changed:
+        authenticator.data = fresh
         authenticator.save(update_fields=["data"])
-    return bool(fresh)
+    return is_changed
+
+
+def with_secrets(data: dict[str, Any], change: Callable[[str], str]) -> dict[str, Any]:
+    """Return the data of a second factor with each of its secrets changed."""
+    fresh = dict(data)
+    for name in ("secret", "seed"):
+        if name in data:
+            fresh[name] = change(data[name])
+    if codes := data.get("migrated_codes"):
+        fresh["migrated_codes"] = [change(code) for code in codes]
+    return fresh

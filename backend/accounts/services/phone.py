@@ -105,7 +105,7 @@ def _become(fresh: User, known: User, *, name: str, consent: Consent) -> None:
         and not SocialAccount.objects.filter(user=known).exists()
     )
     one_person = never_logged_in and is_one_person(known.name, name)
-    if not one_person or fresh.has_usable_password() or _has_done_something(fresh):
+    if not one_person or not only_logged_in(fresh):
         raise PhoneBelongsToAnother
     SocialAccount.objects.filter(user=fresh, provider=WECHAT).update(user=known)
     Consent.objects.get_or_create(
@@ -118,13 +118,23 @@ def _become(fresh: User, known: User, *, name: str, consent: Consent) -> None:
         known.born_on = fresh.born_on
         known.save(update_fields=["born_on"])
     guardians.move(fresh=fresh, known=known)
+    keep_off_lists(fresh)
+    close(fresh)
+    became(fresh, known)
+
+
+def close(fresh: User) -> None:
+    """Close a record that another one of the same person takes the place of."""
     sessions.end_all(user=fresh)
     fresh.is_active = False
-    keep_off_lists(fresh)
     # Facts left here would not be found when the person asks to be erased.
     fresh.name = fresh.phone = ""
     fresh.born_on = fresh.erasure_requested_at = None
     fresh.save()
+
+
+def became(fresh: User, known: User) -> None:
+    """Record that the WeChat account of ``fresh`` is that of ``known`` now."""
     trail.record(
         "person.become",
         actor=fresh,
@@ -134,7 +144,12 @@ def _become(fresh: User, known: User, *, name: str, consent: Consent) -> None:
     )
 
 
-def _has_done_something(user: User) -> bool:
+def only_logged_in(user: User) -> bool:
+    """Tell whether ``user`` has no password, and did nothing but log in through WeChat."""
+    return not user.has_usable_password() and not has_done_something(user)
+
+
+def has_done_something(user: User) -> bool:
     """Tell whether anything refers to ``user`` but the traces that every log-in leaves."""
     refer_to_us = (
         relation
