@@ -145,7 +145,8 @@ def listed(lake):
 @pytest.mark.parametrize("name", ["孙师傅", " 孙\u3000师\u200b傅", "孙·师傅"])
 def test_who_is_on_the_list_becomes_who_they_are_there(wechat, listed, sun, name):
     caller = log_in(wechat)
-    caller.patch("/api/v1/me/notice-settings", {"language": "en"}, format="json")
+    key = {"Idempotency-Key": "one"}
+    caller.patch("/api/v1/me/notice-settings", {"language": "en"}, format="json", headers=key)
 
     answer = put(caller, wechat.new_code(NUMBER), name=name)
 

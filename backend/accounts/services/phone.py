@@ -20,6 +20,7 @@ TRACES_OF_A_LOG_IN = {
     "accounts.guardiancode",
     "accounts.guardianship",
     "api.idempotencykey",
+    "api.ownidempotencykey",
     "audit.auditentry",
     "audit.ownact",
     "notices.noticesettings",
