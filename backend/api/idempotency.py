@@ -11,7 +11,8 @@ committed on one machine. That community is what the address names: a place, or 
 only the act finds it, as at a counter, ``within`` lists all that it can be. Either is asked before
 the act, and no repeat is told another: a row's community never changes, and nothing ever leaves a
 list. An address that finds nothing, or no more, is refused without an act, and that answer is kept
-among those of no community. A repeat looks there too, so it finds the first answer wherever it is.
+among those of no community, as is one about a community that has moved away. A repeat looks there
+too, so it finds the first answer wherever it is.
 """
 
 import hashlib
@@ -337,11 +338,11 @@ def _digest_of_body(request: Request) -> str:
 def _begin(asked: Asked, listed: str, about: Any) -> tuple[list[UUID], First | None]:
     """Lock the key of that user until the transaction ends, and look for its earlier answer.
 
-    Returns the communities that ``listed`` lists, and the answer, if any. Does not wait, as an
-    insertion of the key would: a client that repeats itself must not pile up connections behind its
-    first try. Lists the communities once the lock is held, so that what the first try was told is
-    among them. Two different keys with one hash merely can not run at the same moment. Raises
-    IdempotencyKeyInUse.
+    Returns those of the communities that ``listed`` lists which can keep an answer (none that has
+    moved away), and the earlier answer, if any. Does not wait, as an insertion of the key would: a
+    client that repeats itself must not pile up connections behind its first try. Lists the
+    communities once the lock is held, so that what the first try was told is among them. Two
+    different keys with one hash merely can not run at the same moment. Raises IdempotencyKeyInUse.
     """
     name = f"idempotency:{asked.user_id}:{asked.key}".encode()
     lock = int.from_bytes(hashlib.blake2b(name, digest_size=8).digest(), "big", signed=True)

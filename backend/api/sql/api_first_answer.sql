@@ -1,5 +1,6 @@
 -- The first answer to a key, in whichever of these communities it was kept, or among those of none:
--- where a second one was kept, the request was another.
+-- where a second one was kept, the request was another. Also returns those of the communities that can
+-- keep an answer: none that has moved away.
 CREATE FUNCTION api_first_answer(
     p_communities uuid[], p_user uuid, p_key text,
     OUT communities uuid[], OUT method text, OUT path text, OUT digest text, OUT status int,
@@ -8,6 +9,11 @@ CREATE FUNCTION api_first_answer(
 BEGIN
     communities := p_communities;
     IF p_communities <> '{}' THEN
+        communities := ARRAY(
+            SELECT c.id FROM communities_community c
+            WHERE c.id = ANY(p_communities) AND c.moved_at IS NULL
+            ORDER BY array_position(p_communities, c.id)
+        );
         SELECT k.method, k.path, k.digest, k.status, k.about, k.refusal_encrypted
         INTO method, path, digest, status, about, refusal_encrypted
         FROM api_idempotencykey k
