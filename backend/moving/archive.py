@@ -9,7 +9,7 @@ import tarfile
 from collections.abc import Iterable, Iterator
 from io import BytesIO
 from itertools import groupby
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from backend.moving.sealing import Reader, Writer
 
@@ -23,7 +23,8 @@ class Packing:
 
     def __init__(self, file: IO[bytes], key: str) -> None:
         self._sealed = Writer(file, key)
-        self._tar = tarfile.open(fileobj=self._sealed, mode="w|gz")  # noqa: SIM115
+        stream = cast("IO[bytes]", self._sealed)  # of a stream, tarfile asks to write alone
+        self._tar = tarfile.open(fileobj=stream, mode="w|gz")  # noqa: SIM115
 
     def facts(self, name: str, facts: dict[str, Any]) -> None:
         data = json.dumps(facts, ensure_ascii=False).encode()
@@ -63,7 +64,8 @@ class Unpacking:
 
     def __init__(self, file: IO[bytes], key: str) -> None:
         self._sealed = Reader(file, key)
-        self._tar = tarfile.open(fileobj=self._sealed, mode="r|gz")  # noqa: SIM115
+        stream = cast("IO[bytes]", self._sealed)  # of a stream, tarfile asks to read alone
+        self._tar = tarfile.open(fileobj=stream, mode="r|gz")  # noqa: SIM115
 
     def parts(self) -> Iterator[tuple[str, str, Iterator[bytes]]]:
         """Yield the kind, the name and the content of each part, which is read before the next."""

@@ -54,7 +54,7 @@ def _lines(blocks: Iterable[bytes | memoryview]) -> Iterator[bytes]:
         yield from whole
 
 
-# --- one way ----------------------------------------------------------------------------------
+# --- leaving ----------------------------------------------------------------------------------
 def _opened(token: bytes) -> bytes:
     return urlsafe_b64encode(vault.decrypt(token.decode()).encode())
 
@@ -67,7 +67,7 @@ def _clear(label: str, row: list[bytes], at: dict[str, int]) -> None:
         row[at["data"]] = urlsafe_b64encode(json.dumps(data).encode())
 
 
-# --- and the other ----------------------------------------------------------------------------
+# --- arriving ---------------------------------------------------------------------------------
 def _closed(clear: bytes) -> bytes:
     return vault.encrypt(urlsafe_b64decode(clear).decode()).encode()
 

@@ -6,7 +6,6 @@ pieces that were changed, swapped, repeated or cut off are found. The key is mad
 key file by scrypt.
 """
 
-import io
 import os
 import secrets
 from typing import IO
@@ -32,7 +31,7 @@ def _nonce(number: int, *, is_last: bool) -> bytes:
     return number.to_bytes(11, "big") + bytes([is_last])
 
 
-class Writer(io.RawIOBase):
+class Writer:
     """Encrypts what is written to it into ``file``. Only ``finish`` makes the file whole."""
 
     def __init__(self, file: IO[bytes], key: str) -> None:
@@ -41,10 +40,7 @@ class Writer(io.RawIOBase):
         self._number, self._waits = 0, bytearray()
         file.write(self._header)
 
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: bytes) -> int:  # type: ignore[override]
+    def write(self, data: bytes) -> int:
         self._waits += data
         while len(self._waits) > PIECE:  # the last one is known when no more comes
             self._put(bytes(self._waits[:PIECE]), is_last=False)
@@ -63,7 +59,7 @@ class Writer(io.RawIOBase):
         self._number += 1
 
 
-class Reader(io.RawIOBase):
+class Reader:
     """Decrypts ``file``. Raises MoveRefused ``file_altered`` where it is not as it was written."""
 
     def __init__(self, file: IO[bytes], key: str) -> None:
@@ -75,15 +71,12 @@ class Reader(io.RawIOBase):
         self._number, self._ahead, self._is_over = 0, file.read(PIECE + TAG), False
         self._left = self._take()  # another key is found at once
 
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+    def read(self, size: int) -> bytes:
+        """Return at most ``size`` bytes; none at the end alone."""
         while not self._left and not self._is_over:
             self._left = self._take()
-        count = min(len(buffer), len(self._left))
-        buffer[:count], self._left = self._left[:count], self._left[count:]
-        return count
+        data, self._left = self._left[:size], self._left[size:]
+        return data
 
     def finish(self) -> None:
         """Read to the end, which is where a file that was cut off is found."""

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
@@ -26,19 +27,26 @@ class Elsewhere:
             "LINLI_PHONE_INDEX_KEY": "the other installation's",
             "LINLI_ALLOWED_HOSTS": "testserver",
         }
-        self.database_url = database_url
+        self.database_url, self._env = database_url, os.environ | keys | env
+        self._env["DATABASE_URL"] = database_url
+        self._start()
+
+    def _start(self):
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.backend.elsewhere"],
             cwd=ROOT,
-            env=os.environ | keys | env | {"DATABASE_URL": database_url},
+            env=self._env,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
 
-    def _tell(self, command, *arguments):
+    def _send(self, command, *arguments):
         self.process.stdin.write(json.dumps([command, *arguments]) + "\n")
         self.process.stdin.flush()
+
+    def _tell(self, command, *arguments):
+        self._send(command, *arguments)
         answer = self.process.stdout.readline()
         assert answer, "It died: what it said is above."
         return json.loads(answer)
@@ -46,6 +54,23 @@ class Elsewhere:
     def manage(self, *arguments):
         """Run a command of manage.py. Returns what it said; of a refusal, its words."""
         return self._tell("manage", *map(str, arguments))
+
+    def is_killed_within(self, *arguments, waiting_for):
+        """Kill the process where a command of manage.py waits for a table; start another one."""
+        with psycopg.connect(self.database_url) as locked:
+            locked.execute(f"LOCK TABLE {waiting_for}")
+            self._send("manage", *map(str, arguments))
+            while not self.sql("SELECT pid FROM pg_locks WHERE NOT granted"):
+                assert self.process.poll() is None
+                time.sleep(0.05)
+            self.process.kill()
+            self.process.communicate()
+        while self.sql(
+            "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
+            " AND pid <> pg_backend_pid()"
+        ):
+            time.sleep(0.05)
+        self._start()
 
     def asks(self, method, path, body=None, token=None, key=None):
         """Send a request. Returns the status and the body of its answer."""

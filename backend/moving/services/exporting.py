@@ -62,7 +62,7 @@ def export(*, community: Community, to: str, file: Path, key: str) -> Exported:
             packing.finish()
         unfinished.rename(file)
     except BaseException:
-        unfinished.unlink()
+        unfinished.unlink(missing_ok=True)  # the folder may not be there
         raise
     return exported
 

@@ -8,7 +8,7 @@ made, that of the guards among them.
 
 import shutil
 import tempfile
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,6 @@ from backend.sql import constraint_of
 from backend.verification.models import Finding
 from backend.verification.services.findings import digest_of
 
-Says = Callable[[str], object]
 TOLD = 20  # findings
 
 
@@ -47,9 +46,7 @@ class Imported:
     files: int = 0
 
 
-def bring(
-    *, file: Path, key: str, apart: Collection[UUID] = (), says: Says = lambda told: None
-) -> Imported:
+def bring(*, file: Path, key: str, apart: Collection[UUID] = ()) -> Imported:
     """Bring the community in ``file``, encrypted with ``key``, and all that moves with it.
 
     Idempotent: a second time changes nothing. ``apart`` names people of whom two records may be
@@ -58,15 +55,15 @@ def bring(
     """
     with file.open("rb") as source, transaction.atomic():
         try:
-            return _Move(Unpacking(source, key), apart, says).bring()
+            return _Move(Unpacking(source, key), apart).bring()
         except IntegrityError as error:
             name = constraint_of(error) or ""
             raise MoveRefused("taken_here", f"{name}: {error}") from error
 
 
 class _Move:
-    def __init__(self, file: Unpacking, apart: Collection[UUID], says: Says) -> None:
-        self._parts, self._apart, self._says = file.parts(), apart, says
+    def __init__(self, file: Unpacking, apart: Collection[UUID]) -> None:
+        self._parts, self._apart = file.parts(), apart
         self._counts: dict[str, int] = {}
         self._stored: set[str] = set()
         self._named: set[str] | None = None  # files that rows name
@@ -75,6 +72,7 @@ class _Move:
         _, _, content = next(self._parts)
         self._told = told = facts_in(content)
         self._places = [UUID(place) for place in told["places"]]
+        self._street = [UUID(street) for street in told["street"]]
         ask("SELECT pg_advisory_xact_lock(hashtext(%s))", [told["community"]])
         if (known := Community.objects.filter(pk=told["community"]).first()) is not None:
             return self._again(known)
@@ -89,9 +87,15 @@ class _Move:
 
     def _again(self, community: Community) -> Imported:
         arrived = AuditEntry.objects.filter(community=community, action=ARRIVES)
-        if not arrived.filter(after__move=self._told["move"]).exists():
-            raise MoveRefused("community_known", f"{community.code} is here already.")
-        return Imported(community, is_new=False)
+        if arrived.filter(after__move=self._told["move"]).exists():
+            return Imported(community, is_new=False)
+        if community.moved_at is not None:
+            raise MoveRefused(
+                "moved_from_here",
+                f"{community.code} has moved from here to {community.moved_to}. What it left is"
+                " kept for proof, and nothing is written over it: use another database.",
+            )
+        raise MoveRefused("community_known", f"{community.code} is here already.")
 
     def _refuse_another_shape(self) -> None:
         ours = shape()
@@ -113,7 +117,6 @@ class _Move:
                 if is_everybodys:
                     self._merge()
                     is_everybodys = False
-                self._says(name)
                 self._copy(name, f'"{tables.model_of(name)._meta.db_table}"', content)
             elif kind == FILES:
                 self._store(name, content)
@@ -143,7 +146,7 @@ class _Move:
 
     def _merge(self) -> None:
         """Add what comes along. From then on rows are the community's own, and no trigger acts."""
-        merging.add_places([UUID(street) for street in self._told["street"]])
+        merging.add_places(self._street)
         merging.add_people(
             apart=self._apart,
             is_same_app=self._told["wechat_app"] == settings.WECHAT_APP_ID,
@@ -172,16 +175,19 @@ class _Move:
     def _look_up_keys(self) -> None:
         """Raise MoveRefused if a row refers to one that is not here: no trigger looked at that."""
         missing = []
+        values = {"places": self._places, "around": self._places + self._street}
         for model in tables.moving():
             table = model._meta.db_table
             ask(f'ANALYZE "{table}"')  # or the checks are planned for an empty one
             for column, referred in tables.keys_of(model).items():
+                is_theirs = "community_id" in tables.columns_of(referred)
                 found = ask(
-                    f'SELECT count(*) FROM "{table}" t WHERE t.community_id = ANY(%s)'  # noqa: S608
+                    f'SELECT count(*) FROM "{table}" t WHERE t.community_id = ANY(%(places)s)'  # noqa: S608
                     f' AND t."{column}" IS NOT NULL AND NOT EXISTS (SELECT'
                     f' FROM "{referred._meta.db_table}" r'
-                    f' WHERE r."{referred._meta.pk.column}" = t."{column}")',
-                    [self._places],
+                    f' WHERE r."{referred._meta.pk.column}" = t."{column}"'
+                    f"{' AND r.community_id = ANY(%(around)s)' if is_theirs else ''})",
+                    values,
                 )
                 if count := found[0][0]:
                     missing.append(f"{table}.{column}: {count} refer to what is not here.")
@@ -197,7 +203,6 @@ class _Move:
             for check in checks.registered():
                 if check.is_against_heads or (check.is_everybodys and number):
                     continue
-                self._says(check.name)
                 for finding in check.findings(checks.Scope(place)):
                     if digest_of(finding) not in signed_off:
                         found.append(str(finding))

@@ -4,7 +4,7 @@ Ids stay, because sealed rows name them. A row that is here by its id stays as i
 are added. It is read from temporary tables (``staged``).
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -31,10 +31,10 @@ def columns(model: type[Any], of: str = "") -> str:
     return ", ".join(f'{of}"{column}"' for column in tables.columns_of(model))
 
 
-def ask(statement: str, values: Collection[Any] = ()) -> list[Any]:
+def ask(statement: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[Any]:
     """Execute a statement. Returns its rows, if it has any."""
     with connection.cursor() as cursor:
-        cursor.execute(statement, list(values))
+        cursor.execute(statement, values)
         return cursor.fetchall() if cursor.description else []
 
 

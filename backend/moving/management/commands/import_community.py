@@ -38,13 +38,9 @@ class Command(BaseCommand):
                 file=options["file"],
                 key=key_in(options["key_file"]),
                 apart=options["apart"],
-                says=self._say if options["verbosity"] > 1 else lambda told: None,
             )
         name = f"{done.community.code} {done.community.name}"
         if not done.is_new:
             self.stdout.write(f"{name} was brought before; nothing was changed.")
             return
         self.stdout.write(f"{name}: {done.rows:,} rows and {done.files:,} files. All of it holds.")
-
-    def _say(self, told: str) -> None:
-        self.stdout.write(f"  {told}")
