@@ -13,10 +13,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import (
     Ed25519PublicKey,
 )
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.utils import timezone
 from rest_framework.test import APIClient
 
 from backend.accounts.services.attempts import CODES
+from backend.moving.services import closing
 from merchants.models import Device, MerchantMember, Offer, Redemption, ScanAttempt, VoucherKey
 from merchants.partners.services import partnerships as partners
 from merchants.redemption import errors, tasks
@@ -281,6 +283,20 @@ def test_after_a_day_points_and_stock_are_free(
     assert books(wang) == {
         "available": 100, "held": 0, "merchants": 0, "settled": 0, "stock": 5,
     }  # fmt: skip
+
+
+def test_a_scan_of_a_community_that_has_moved_away_is_for_the_other_installation(
+    lake, voucher, code, tell
+):
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # or a table can not be fenced
+    closing.close(community=lake, to="https://points.example.org")
+
+    scanned = tell(code)
+
+    assert (scanned.outcome, scanned.pk) == ("community_moved", None)
+    closing.stay(community=lake)
+    assert tell(code).outcome == "redeemed"
 
 
 def test_another_scan_under_a_nonce_is_not_taken_for_the_first(

@@ -12,7 +12,9 @@ from django.utils import timezone
 
 from backend import clocks
 from backend.accounts.models import User
+from backend.communities import fence
 from backend.errors import Refusal
+from backend.sql import constraint_of
 from merchants.partners.errors import MerchantUnknown
 from merchants.partners.models.merchants import Device, Merchant
 from merchants.partners.selectors import worked_at_then
@@ -80,10 +82,12 @@ def _tell(device: Device, clerk: User, scan: Told, told_at: datetime) -> ScanAtt
     try:
         with transaction.atomic():
             answer = _redeem(attempt, told, device, scan.code, told_at)
-    except IntegrityError:  # the same upload, twice at once
-        if (earlier := known.first()) is None:
+    except IntegrityError as error:
+        if (earlier := known.first()) is not None:  # the same upload, twice at once
+            return _again(earlier, scan, told_at)
+        if constraint_of(error) != fence.MOVED:
             raise
-        return _again(earlier, scan, told_at)
+        return _unrecorded(device, scan, told_at, outcome=fence.MOVED)
     if isinstance(answer, MerchantUnknown):
         raise answer  # and nothing is on record
     return known.get()
@@ -94,15 +98,19 @@ def _again(earlier: ScanAttempt, scan: Told, told_at: datetime) -> ScanAttempt:
     # Compare claims: the second time it does not matter whether the key is still published.
     if earlier.code in (scan.code[:64], voucher_tokens.claimed_code(scan.code)):
         return earlier
+    return _unrecorded(earlier.device, scan, told_at, outcome=errors.NonceReused.code)
+
+
+def _unrecorded(device: Device, scan: Told, told_at: datetime, *, outcome: str) -> ScanAttempt:
     return ScanAttempt(
         id=None,
-        merchant=earlier.merchant,
-        device=earlier.device,
+        merchant=device.merchant,
+        device=device,
         nonce=scan.nonce,
         device_time=scan.device_time,
         counts_at=told_at,
         scanned_at=told_at,
-        outcome=errors.NonceReused.code,
+        outcome=outcome,
     )
 
 
