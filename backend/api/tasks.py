@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from backend.api.models import IdempotencyKey, OwnIdempotencyKey
+from backend.communities.models import HERE
 
 BATCH = 5_000  # rows a statement; keeps each transaction short
 
@@ -16,7 +17,7 @@ def forget_old_idempotency_keys() -> dict[str, int]:
     old = {"created_at__lt": timezone.now() - settings.IDEMPOTENCY_KEEP}
     total = _forget(OwnIdempotencyKey.objects.filter(**old))
     theirs = IdempotencyKey.objects.filter(**old)
-    for community_id in theirs.values_list("community_id", flat=True).distinct():
+    for community_id in theirs.filter(HERE).values_list("community_id", flat=True).distinct():
         total += _forget(theirs.filter(community=community_id))
     return {"deleted": total}
 
