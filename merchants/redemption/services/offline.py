@@ -75,7 +75,7 @@ def tell(*, device: Device, clerk: User, scans: list[Told]) -> list[ScanAttempt]
 def _tell(device: Device, clerk: User, scan: Told, told_at: datetime) -> ScanAttempt:
     known = selectors.offline_scans_at(device.merchant).filter(device=device, nonce=scan.nonce)
     if (earlier := known.first()) is not None:
-        return _again(earlier, scan, told_at)
+        return _again(earlier, device, scan, told_at)
     told = ToldLater(device.pk, scan.nonce, scan.device_time, counts_at=told_at)
     attempt = Attempt(merchant_id=device.merchant_id, person=clerk, shown=scan.code, told=told)
     _count(told, device, clerk, device.registered_at, told_at)
@@ -84,7 +84,7 @@ def _tell(device: Device, clerk: User, scan: Told, told_at: datetime) -> ScanAtt
             answer = _redeem(attempt, told, device, scan.code, told_at)
     except IntegrityError as error:
         if (earlier := known.first()) is not None:  # the same upload, twice at once
-            return _again(earlier, scan, told_at)
+            return _again(earlier, device, scan, told_at)
         if constraint_of(error) != fence.MOVED:
             raise
         return _unrecorded(device, scan, told_at, outcome=fence.MOVED)
@@ -93,12 +93,12 @@ def _tell(device: Device, clerk: User, scan: Told, told_at: datetime) -> ScanAtt
     return known.get()
 
 
-def _again(earlier: ScanAttempt, scan: Told, told_at: datetime) -> ScanAttempt:
+def _again(earlier: ScanAttempt, device: Device, scan: Told, told_at: datetime) -> ScanAttempt:
     """Return the scan recorded under the nonce, or a refusal if this is another scan."""
     # Compare claims: the second time it does not matter whether the key is still published.
     if earlier.code in (scan.code[:64], voucher_tokens.claimed_code(scan.code)):
         return earlier
-    return _unrecorded(earlier.device, scan, told_at, outcome=errors.NonceReused.code)
+    return _unrecorded(device, scan, told_at, outcome=errors.NonceReused.code)
 
 
 def _unrecorded(device: Device, scan: Told, told_at: datetime, *, outcome: str) -> ScanAttempt:
