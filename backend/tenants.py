@@ -6,6 +6,9 @@ from django.db import connection, models
 
 from backend.ids import new_id
 
+# Condition on tenants' rows: their community has not moved away. Sweeps leave all others alone.
+HERE = models.Q(community__moved_at__isnull=True)
+
 
 class TenantModel(models.Model):
     """A row that belongs to one community.

@@ -12,9 +12,9 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from backend.accounts.models import User
-from backend.communities.models import HERE
 from backend.communities.selectors import known_to
 from backend.privacy import held
+from backend.tenants import HERE
 from volunteers.activities.models import Activity
 from volunteers.attendance.models.attendances import Attendance, RefusedClaim
 from volunteers.attendance.models.gates import Gate

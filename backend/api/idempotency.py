@@ -366,7 +366,7 @@ def _first(
     asked: Asked,
     communities: list[UUID],
 ) -> Response:
-    refusal, is_broken = None, False
+    refusal, done, is_broken = None, None, False
     try:
         response, done = act()
         about = list(_ids_in(response.data))

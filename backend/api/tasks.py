@@ -7,13 +7,16 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from backend.api.models import IdempotencyKey, OwnIdempotencyKey
-from backend.communities.models import HERE
+from backend.tenants import HERE
 
 BATCH = 5_000  # rows a statement; keeps each transaction short
 
 
 def forget_old_idempotency_keys() -> dict[str, int]:
-    """Delete answers older than ``settings.IDEMPOTENCY_KEEP``. Idempotent."""
+    """Delete answers older than ``settings.IDEMPOTENCY_KEEP``. Idempotent.
+
+    What a community that has moved away left behind stays as it was.
+    """
     old = {"created_at__lt": timezone.now() - settings.IDEMPOTENCY_KEEP}
     total = _forget(OwnIdempotencyKey.objects.filter(**old))
     theirs = IdempotencyKey.objects.filter(**old)

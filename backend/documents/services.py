@@ -17,13 +17,14 @@ from django.utils import timezone, translation
 from backend import replica
 from backend.accounts.models import User
 from backend.accounts.services.people import locked
-from backend.communities.models import HERE, Community
+from backend.communities.models import Community
 from backend.documents import selectors
 from backend.documents.errors import DocumentExpired, DocumentUnknown, TooManyDocuments
 from backend.documents.models import Document
 from backend.files.storing import store
 from backend.notices import services as notices
 from backend.outbox.kinds import Done
+from backend.tenants import HERE
 
 KEPT_FOR = timedelta(hours=24)  # what is not final, from when it is finished
 NEW_FOR = timedelta(minutes=10)  # so long it is the answer to who asks for the same

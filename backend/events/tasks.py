@@ -8,10 +8,10 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from backend.celery import SWEEP_AT_MOST
-from backend.communities.models import HERE
 from backend.events.models import Series, Status
 from backend.events.services import series as services
 from backend.queues import Queue, in_queue
+from backend.tenants import HERE
 
 
 def sweep_series() -> dict[str, int]:

@@ -67,6 +67,7 @@ STAYS = {
     "accounts.User_user_permissions": "no such permissions are used",
     "accounts.WithdrawnNumber": "a hash by a key of this installation, and of nobody",
     "api.IdempotencyKey": "a request is repeated where it was first sent, within days",
+    "api.OwnIdempotencyKey": "a request is repeated where it was first sent, within days",
     "audit.OwnAct": "what people did about themselves is on record where they did it",
     "auth.Group": "no groups are used: roles are memberships",
     "auth.Group_permissions": "no groups are used: roles are memberships",

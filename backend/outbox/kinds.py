@@ -22,9 +22,10 @@ from typing import Any, TypeAlias
 
 from django.db.models import QuerySet
 
-from backend.communities.models import HERE, TenantModel
+from backend.communities.models import TenantModel
 from backend.outbox.models import Owed
 from backend.queues import Queue
+from backend.tenants import HERE
 
 WAITS = (5, 60, 300, 1_800, 7_200, 18_000, 36_000, 72_000, 86_400)
 

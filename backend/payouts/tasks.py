@@ -4,10 +4,11 @@ from uuid import UUID
 
 from celery import shared_task
 
-from backend.communities.models import HERE, Community
+from backend.communities.models import Community
 from backend.payouts import reconciling
 from backend.payouts.models import Payout
 from backend.queues import Queue, in_queue
+from backend.tenants import HERE
 from backend.wechat import pay
 
 

@@ -5,7 +5,7 @@ from uuid import UUID
 from celery import shared_task
 
 from backend.celery import SWEEP_AT_MOST
-from backend.communities.models import HERE
+from backend.tenants import HERE
 from merchants.giving.services import wishes
 
 

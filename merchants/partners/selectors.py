@@ -9,7 +9,7 @@ from django.db import connection
 from django.db.models import F, OuterRef, Prefetch, Q, QuerySet
 
 from backend.accounts.models import User
-from backend.communities.models import HERE, Community, Role
+from backend.communities.models import Community, Role
 from backend.communities.selectors import (
     HANDLES,
     MANAGES,
@@ -17,6 +17,7 @@ from backend.communities.selectors import (
     communities_of,
     communities_where,
 )
+from backend.tenants import HERE
 from merchants.partners.models.increases import Increase
 from merchants.partners.models.listings import ActivityMatch, Listing
 from merchants.partners.models.merchants import Invitation, Merchant, MerchantMember

@@ -5,7 +5,8 @@ from uuid import UUID
 from celery import shared_task
 
 from backend.celery import SWEEP_AT_MOST
-from backend.communities.models import HERE, Community
+from backend.communities.models import Community
+from backend.tenants import HERE
 from merchants.redemption.services import pay_codes, reminding
 from merchants.redemption.services import vouchers as redemption
 

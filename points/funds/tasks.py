@@ -4,7 +4,7 @@ from uuid import UUID
 
 from celery import shared_task
 
-from backend.communities.models import HERE
+from backend.tenants import HERE
 from points.funds import services as funds
 from points.funds.models import Claim, Fund
 

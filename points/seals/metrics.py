@@ -6,9 +6,10 @@ from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily
 
 from backend import clocks
-from backend.communities.models import HERE
+from backend.cluster import nodes
 from backend.ids import made_at
 from backend.metrics import gauge, register
+from backend.tenants import HERE
 from points.seals.models import Unsealed
 
 _INSERTED = """

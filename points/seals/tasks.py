@@ -4,7 +4,8 @@ from uuid import UUID
 
 from celery import shared_task
 
-from backend.communities.models import HERE, Community
+from backend.communities.models import Community
+from backend.tenants import HERE
 from points.seals.models import Unsealed
 from points.seals.services import sealing
 

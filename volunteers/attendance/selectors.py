@@ -30,7 +30,7 @@ from django.utils import timezone
 from backend.accounts import ages
 from backend.accounts.models import User
 from backend.accounts.selectors import may_take_part
-from backend.communities.models import HERE, Community, Role
+from backend.communities.models import Community, Role
 from backend.communities.selectors import (
     BELONGS,
     HANDLES,
@@ -44,6 +44,7 @@ from backend.communities.selectors import (
 from backend.days import first_moment
 from backend.events.models import Status as Planned
 from backend.registries.volunteering import Service, Standing
+from backend.tenants import HERE
 from volunteers.activities.models import Activity, ServicePolicy, Shift
 from volunteers.activities.selectors import in_charge
 from volunteers.attendance import codes

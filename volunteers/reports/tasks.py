@@ -6,9 +6,10 @@ from celery import shared_task
 from django.utils import timezone
 
 from backend.celery import SWEEP_AT_MOST
-from backend.communities.models import HERE, Community
+from backend.communities.models import Community
 from backend.communities.selectors import tenants_here
 from backend.queues import Queue, in_queue
+from backend.tenants import HERE
 from backend.wechat import pay
 from volunteers.reports import figures, reward_selectors, selectors
 from volunteers.reports.models.publicity import ReportTally

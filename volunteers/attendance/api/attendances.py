@@ -22,6 +22,7 @@ from backend.api.paging import CursorPagination
 from backend.api.serializers import ReadSerializer
 from backend.api.views import ListView, OpenView, below, seen, writes
 from backend.communities.api.serializers import CommunityInBriefSerializer, ReasonSerializer
+from backend.communities.api.shown import where_known
 from backend.replica import from_replica
 from volunteers.activities.api.shifts import ShiftInBriefSerializer
 from volunteers.activities.models import Shift

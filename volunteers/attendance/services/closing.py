@@ -10,9 +10,9 @@ from django.db import transaction
 from django.db.models import F, Min, QuerySet, Window
 from django.db.models.functions import RowNumber
 
-from backend.communities.models import HERE
 from backend.events.models import Status
 from backend.notices import services as notices
+from backend.tenants import HERE
 from volunteers.attendance.models.attendances import Attendance
 from volunteers.attendance.models.places import WaitingPlace
 from volunteers.attendance.services import presence, sign_ups, telling

@@ -12,13 +12,14 @@ from django.utils import timezone
 
 from backend.accounts.models import User
 from backend.audit import services as trail
-from backend.communities.models import HERE, Community, Membership
+from backend.communities.models import Community, Membership
 from backend.communities.selectors import HANDLES
 from backend.events.errors import SeriesUnknown
 from backend.events.models import Occurrence, Series
 from backend.events.planners import Planner
 from backend.events.services import series as events
 from backend.notices import services as notices
+from backend.tenants import HERE
 from volunteers.people.selectors import is_volunteer
 from volunteers.reports import errors
 from volunteers.reports.models.inspections import Inspection, InspectionPlan

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from backend.accounts.models import User
 from backend.audit import services as trail
-from backend.communities.models import HERE
+from backend.tenants import HERE
 from volunteers.reports import errors, rounds
 from volunteers.reports.categories import DEFAULTS
 from volunteers.reports.models.categories import ReportCategory

@@ -9,8 +9,9 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from backend.accounts.models import User
-from backend.communities.models import HERE, Community
+from backend.communities.models import Community
 from backend.notices import services as notices
+from backend.tenants import HERE
 from volunteers.reports import errors
 from volunteers.reports.models.categories import ReportPolicy
 from volunteers.reports.models.confirmations import Confirmation
