@@ -23,6 +23,8 @@ from django.db import connection, transaction
 from django.utils.translation import gettext_lazy as _
 
 from backend.audit.entries import latest, said_by
+from backend.cluster import nodes
+from backend.cluster.nodes import Copy
 from backend.communities import fence
 from backend.registries import ours
 from backend.registries.checks import Check, Finding, Kind, Scope, queried, register
@@ -53,11 +55,40 @@ def findings(scope: Scope | None = None) -> Iterator[Finding]:
     Reads the catalogue, whatever the ``scope``: guards are of no community. On a cluster it reads
     that of each node and looks at each shard; what is not so everywhere is named with its places.
     """
+    copies = nodes.copies(_tables())
+    everywhere = defaultdict(set)
+    for copy in copies:
+        everywhere[copy.table].add(copy)
+        everywhere[""].add(Copy(copy.node, "", ""))
+    found = defaultdict(set)
+    for node, rows in nodes.ask(_CATALOGUE.format(schemas=_IN_USE), _asked(copies)):
+        expected = {copy for of_one in everywhere.values() for copy in of_one if copy.node == node}
+        for row, because, copy in _differing(rows, expected):
+            found[copy.table, row, because].add(copy)
+    for query in (_EVERYWHERE, _HANDS):
+        for node, rows in nodes.ask(query, _asked(copies)):
+            for table, row, because, relation in rows:
+                found[table, row or "table", because].add(Copy(node, table, relation))
+    for (table, row, because), places in sorted(found.items()):
+        if places != everywhere[table]:
+            because += f" ({', '.join(str(copy) for copy in sorted(places))})"
+        yield Finding(NAME, table, row, because)
+
+
+def _differing(rows: Rows, expected: set[Copy]) -> Iterator[tuple[str, str, Copy]]:
+    """Yield what is not as declared on one node, why, and on which of its ``expected`` copies."""
     declared, called = _declared() | _fence(), _names_of_triggers()
-    standing = _described("ANY(current_schemas(false)::regnamespace[])")
-    for key in sorted(declared.keys() | standing.keys()):
+    (node,) = {copy.node for copy in expected}
+    standing: dict[tuple[Key, Copy], Guard | None] = {
+        (key, copy): None for copy in expected for key in declared if key[1] == copy.table
+    }
+    for abridged, relations in _guards(rows):
+        guard = _unabridged(abridged)
+        for relation in relations:
+            standing[guard[:3], Copy(node, guard.table, relation)] = guard
+    for (key, copy), found in standing.items():
         what, table, name = key
-        if because := _compared(what, declared.get(key, ()), guard):
+        if because := _compared(what, declared.get(key, ()), found):
             if what == "function" and key in declared:
                 name = name.partition("(")[0]
             name = called.get((table, name), name)
@@ -157,22 +188,42 @@ def _fence() -> dict[Key, tuple[Guard]]:
             cursor.execute(f'CREATE TEMPORARY TABLE "{table}" (LIKE "{table}")')
             for statement in fence.statements(table, moved):
                 cursor.execute(statement.replace(f'ON "{table}"', f'ON pg_temp."{table}"'))
-        made = _described("pg_my_temp_schema()")
+        made = _made(cursor)
         transaction.set_rollback(True)
     return {key: (guard,) for key, guard in made.items() if key[2] in fence.NAMES}
 
 
-def _described(schemas: str) -> dict[Key, Guard]:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _CATALOGUE.format(schemas=schemas),
-            {"tables": _tables(), "functions": list(_functions())},
-        )
-        guards = [
-            Guard(what, table, name, _SCHEMA.sub("", definition), state)
-            for what, table, name, definition, state in cursor.fetchall()
-        ]
-    return {guard[:3]: guard for guard in guards}
+def _made(cursor: Any) -> dict[Key, Guard]:
+    copies = [Copy("", table, table) for table in _tables()]
+    cursor.execute(_CATALOGUE.format(schemas="pg_my_temp_schema()"), _asked(copies))
+    return {guard[:3]: guard for guard, _ in _guards(cursor.fetchall())}
+
+
+def _asked(copies: Sequence[Copy]) -> dict[str, Any]:
+    """Return the values of the queries below, which find on each node what it has of ``copies``."""
+    named = sorted({(copy.table, copy.relation) for copy in copies})
+    return {
+        "tables": [table for table, _ in named],
+        "relations": [relation for _, relation in named],
+        "functions": list(_functions()),
+        "number": nodes.NUMBER,
+    }
+
+
+def _unabridged(guard: Guard) -> Guard:
+    """Return a guard of a shard under its declared name, if only the beginning of that was kept."""
+    kept = re.fullmatch(f"(.+){nodes.DIGEST}", guard.name)
+    if not kept or guard[:3] in _declared():
+        return guard
+    for what, table, name in _declared():
+        if (what, table) == guard[:2] and name.startswith(kept[1]):
+            return guard._replace(name=name, definition=guard.definition.replace(guard.name, name))
+    return guard
+
+
+def _guards(rows: Rows) -> Iterator[tuple[Guard, Sequence[str]]]:
+    for what, table, name, definition, state, relations in rows:
+        yield Guard(what, table, name, _SCHEMA.sub("", definition), state), relations
 
 
 # The schema of a function differs between what stands and what is made anew.
