@@ -152,8 +152,7 @@ CORS_EXPOSE_HEADERS = [
 
 # --- the database -----------------------------------------------------------------------------
 env.DB_SCHEMES["citus"] = "backend.cluster.engine"
-DATABASES = {"default": env.db("DATABASE_URL")}
-DATABASES["default"] |= {
+_DATABASE = {
     # A transaction-mode pooler may stand between: nothing may outlive its transaction.
     "DISABLE_SERVER_SIDE_CURSORS": True,
     "CONN_MAX_AGE": 0,

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from django.db import connection
+from tenacity import retry, stop_after_attempt, wait_fixed
 
 from backend.cluster import tables
 
@@ -48,12 +49,21 @@ def ask(query: str, values: Mapping[str, Any]) -> Iterator[tuple[str, list[Seque
             yield "", cursor.fetchall()
             return
         as_json = f"SELECT coalesce(json_agg(a), '[]') FROM ({query}) AS a"
-        cursor.execute(_ASK, [cursor.mogrify(as_json, values)])
+        asked = cursor.mogrify(as_json, values)
+    for node, answer in _answers(asked):
+        yield node, [list(row.values()) for row in json.loads(answer)]
+
+
+# What remains of a shard that was moved is dropped at any time, also while its description is read.
+@retry(stop=stop_after_attempt(5), wait=wait_fixed(1), reraise=True)
+def _answers(asked: Any) -> list[tuple[str, str]]:
+    with connection.cursor() as cursor:
+        cursor.execute(_ASK, [asked])
         answers = cursor.fetchall()
     for node, has_answered, answer in answers:
         if not has_answered:
             raise RuntimeError(f"{node} did not answer: {answer}")
-        yield node, [list(row.values()) for row in json.loads(answer)]
+    return [(node, answer) for node, _, answer in answers]
 
 
 _NODES = (

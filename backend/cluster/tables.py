@@ -6,10 +6,9 @@ from backend.cluster.placement import Placement
 
 FIRST = "points_account"  # its shards are the group that all tenants' tables share
 
-# Triggers and deferred checks were all tried on shards (docs/scale.md); "unsafe" is what Citus
-# calls triggers because they could write to other nodes, and ours name the row's community. A
-# transaction that reads many shards may write a reference table afterwards. What is SET LOCAL
-# holds on workers as well.
+# "Unsafe" is what Citus calls triggers, because one could write to another node; ours name the
+# community of their row. Sequential is how a transaction that has read many shards may still write
+# a reference table. And what is SET LOCAL holds on workers too.
 SETTINGS = {
     "citus.enable_unsafe_triggers": "on",
     "citus.multi_shard_modify_mode": "sequential",

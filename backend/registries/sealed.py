@@ -97,7 +97,10 @@ def marked(kind: str, due: str = "") -> pgtrigger.Trigger:
 
 
 def mark(kind: str, row: Any) -> None:
-    """Mark a new row of a table of which every node has a copy, and where triggers fire on each."""
+    """Mark a new row of a table of which every node of a cluster has a copy.
+
+    A trigger there would mark it on each node.
+    """
     with connection.cursor() as cursor:
         cursor.execute(_MARK.format("%s", "%s", "%s"), [row.community_id, kind, row.pk])
 
