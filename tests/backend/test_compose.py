@@ -57,7 +57,9 @@ def test_the_file_follows_the_compose_specification():
 
 
 def test_the_parts_are_all_there():
-    assert list(SERVICES) == ["postgres", "redis", *OURS, "pgbouncer", "proxy", *NODES, "join"]
+    assert list(SERVICES) == [
+        *("postgres", "redis", *OURS, "pgbouncer", "proxy", "standby", *NODES, "join")
+    ]
     assert SERVICES["postgres"]["image"] == "postgres:18"
     assert re.fullmatch(r"redis:\d+", SERVICES["redis"]["image"])
     assert {SERVICES[name]["image"] for name in OURS} == {"linli"}
@@ -119,7 +121,8 @@ def test_every_queue_has_a_worker_and_bulk_one_of_its_own():
 def test_only_the_profile_brings_in_what_is_for_many():
     profiles = {name: one["profiles"] for name, one in SERVICES.items() if "profiles" in one}
     of_a_cluster = {name: ["cluster"] for name in [*NODES, "join"]}
-    assert profiles == {"pgbouncer": ["scaled"], "proxy": ["scaled"]} | of_a_cluster
+    scaled = {"pgbouncer": ["scaled"], "proxy": ["scaled"]}
+    assert profiles == scaled | {"standby": ["replica"]} | of_a_cluster
     # Whoever stands outside of it may wait for them, but not want them.
     for name in OURS:
         for other, how in SERVICES[name]["depends_on"].items():
@@ -132,7 +135,9 @@ def test_data_is_kept_where_the_images_keep_it():
     for name in NODES:
         assert SERVICES[name]["volumes"] == [f"{name}:/var/lib/postgresql"]
     assert SERVICES["redis"]["volumes"] == ["redis:/data"]
-    assert COMPOSE["volumes"].keys() == {"postgres", "redis", "media", *NODES}
+    assert SERVICES["standby"]["volumes"] == ["standby:/var/lib/postgresql"]
+    assert SERVICES["standby"]["image"] == SERVICES["postgres"]["image"]
+    assert COMPOSE["volumes"].keys() == {"postgres", "standby", *NODES, "redis", "media"}
 
 
 def test_only_web_is_reached_from_outside_and_only_by_a_proxy_on_the_same_machine():
