@@ -49,9 +49,10 @@ quick: setup
 	$(WITH_SERVERS) $(PYTEST) --quick $(T)
 
 # The tenants' part of the suite on a Citus cluster: make test-cluster DATABASE_URL=citus://…
+TENANTS := $(addprefix tests/,points merchants volunteers backend distributed)
 test-cluster: setup
 	@$(BIN)/python -m tests.cluster
-	$(WITH_SERVERS) $(PYTEST) $(or $(T),tests/points tests/merchants tests/volunteers tests/backend)
+	$(WITH_SERVERS) $(PYTEST) $(or $(T),$(TENANTS))
 
 check: setup style
 	$(WITH_SERVERS) $(MAKE) --no-print-directory --jobs types layers models

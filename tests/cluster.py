@@ -86,7 +86,7 @@ def make(name: str) -> int:
             return done.returncode
     # A copy is taken of what nobody uses, and Citus' own daemon uses it.
     tell(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
-    tell(f"SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = '{name}'")
+    kill_sessions(name)
     return 0
 
 
@@ -95,16 +95,23 @@ def kill_sessions(name: str) -> None:
     tell(f"SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = '{name}'")
 
 
+def copy(template: str, name: str) -> None:
+    """Make a database as the distributed ``template`` is, which nobody may be connected to."""
+    tell(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    with psycopg.connect(server(name), autocommit=True) as database:
+        for setting, value in tables.SETTINGS.items():  # these are no part of a copy
+            database.execute(f'ALTER DATABASE "{name}" SET {setting} = {value}')
+
+
+def drop(name: str) -> None:
+    tell(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
 def watch() -> None:
     """Have Django make and drop its test databases on every node."""
 
     def create(self, cursor, parameters, keepdb=False):
-        name = parameters["dbname"].strip('"')
-        destroy(self, name, 0)  # what a run left that was killed
-        tell("CREATE DATABASE {dbname} {suffix}".format(**parameters))
-        with psycopg.connect(server(name), autocommit=True) as database:
-            for setting, value in tables.SETTINGS.items():  # which are no part of a copy
-                database.execute(f"ALTER DATABASE {name} SET {setting} = {value}")
+        copy(self.connection.settings_dict["TEST"]["TEMPLATE"], parameters["dbname"].strip('"'))
 
     def destroy(self, name, verbosity):
         drop(name)

@@ -615,8 +615,8 @@ def since_tried() -> Callable[[timedelta], None]:
 
     def pass_by(time):
         for tried in Attempts.objects.all():
-            tried.forgotten_at -= time
             tried.moments = [moment - time for moment in tried.moments]
+            tried.forgotten_at -= time
             tried.save()
 
     return pass_by

@@ -15,9 +15,7 @@ from pathlib import Path
 from django.apps import apps
 from django.db.backends.signals import connection_created
 
-from backend.audit.models import AuditEntry
-from backend.communities.models import Membership, TenantModel
-from points.models import Rule, RuleVersion
+from backend.cluster.placement import Placement, placement_of
 from tests.across import ACROSS, UNTIED
 
 ROOT = str(Path(__file__).parents[1]) + "/"
@@ -37,8 +35,6 @@ CLAUSES = TABLES_FOLLOW | SET_OPERATIONS | {"select", "where", "on", "having", "
 CLAUSES |= {"set", "returning", "limit", "offset", "for", "values", "window", "fetch", "delete"}
 NO_ALIAS = CLAUSES | {"left", "right", "inner", "full", "cross", "natural", "lateral", "default"}
 VALUE = ("value", None)
-TENANTS = (TenantModel, AuditEntry)  # the trail lies below communities, hence no subclass
-EVERYWHERE = (Membership, Rule, RuleVersion)
 
 
 class CommunityLeftOut(AssertionError):
@@ -47,13 +43,9 @@ class CommunityLeftOut(AssertionError):
 
 @cache
 def tables():
-    """Return whether rows are a tenant's alone, by table.
-
-    Of memberships and rules every node is to have a copy: who belongs where is asked before any
-    community is known, and a street lends its rules to the communities below.
-    """
+    """Return whether rows are a tenant's alone, by table."""
     return {
-        model._meta.db_table: issubclass(model, TENANTS) and model not in EVERYWHERE
+        model._meta.db_table: placement_of(model) is Placement.DISTRIBUTED
         for model in apps.get_models(include_auto_created=True)
     }
 
