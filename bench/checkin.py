@@ -80,7 +80,7 @@ def plan_shift(community: Community) -> Shift:
 def sign_up(shift: Shift, count: int) -> list[User]:
     """Return ``count`` volunteers with a place in the shift."""
     users = User.objects.bulk_create(
-        User(username=f"volunteer{number}", name="bench") for number in range(count)
+        User(username=f"guest{number}", name="bench") for number in range(count)
     )
     for user in users:
         people.enrol(user=user, community=shift.community, kind=Volunteer.Kind.RIDER)
