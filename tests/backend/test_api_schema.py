@@ -114,7 +114,7 @@ def test_every_operation_has_a_summary_of_its_own_at_its_address(ours):
         (
             "POST /api/v1/attendances/{attendance_id}/reject",
             "409",
-            {"attendance_status_wrong", "idempotency_key_in_use"},
+            {"attendance_status_wrong", "community_moved", "idempotency_key_in_use"},
         ),
         (
             "POST /api/v1/attendances/{attendance_id}/reject",

@@ -143,7 +143,7 @@ def test_an_unknown_bench_is_refused_and_the_known_are_named():
 
     assert process.returncode == 2
     assert (
-        "auth, checkin, import, ledger, notices, outbox, photos, redeem, reports, verify"
+        "auth, checkin, cluster, import, ledger, notices, outbox, photos, redeem, reports, verify"
         in process.complained
     )
     assert not process.said

@@ -25,8 +25,9 @@ OF_NO_COMMUNITY = {
     "accounts_attempt": "guesses are counted of a person, wherever they guess",
     "accounts_attempts_wait": "guesses are counted of a person, wherever they guess",
     "accounts_give_back_attempt": "guesses are counted of a person, wherever they guess",
+    "communities_known_to": "it finds out in which communities a person is known",
     "communities_refuse_moved": "it is a trigger's: the row says whose it is",
-    "api_begin_idempotent": "keys of requests are a person's",
+    "merchants_communities": "it finds out in which communities a merchant is a partner",
     "merchants_scan": "a code may be of any community that the merchant is a partner of",
 }
 # What is told several, for it looks for one thing wherever it may be.

@@ -165,9 +165,10 @@ AWARD = "UPDATE points_award SET {change} WHERE source = '{source}'"
 MOVED = "UPDATE points_transfer SET {change} WHERE key = '{source}'"
 SERVED = "UPDATE volunteers_attendance SET {change} WHERE id = '{id}'"
 # An hour longer, and the shift as well: beyond it nothing counts.
+HOUR_LATER = "{column} = ({column} AT TIME ZONE 'UTC' + interval '1 hour') AT TIME ZONE 'UTC'"
 LONGER = (
-    SERVED.replace("{change}", "checked_out_at = checked_out_at + interval '1 hour'")
-    + "; UPDATE volunteers_shift SET ends_at = ends_at + interval '1 hour'"
+    SERVED.replace("{change}", HOUR_LATER.format(column="checked_out_at"))
+    + f"; UPDATE volunteers_shift SET {HOUR_LATER.format(column='ends_at')}"
     " WHERE id = (SELECT shift_id FROM volunteers_attendance WHERE id = '{id}')"
 )
 
