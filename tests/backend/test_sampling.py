@@ -272,7 +272,7 @@ def test_of_an_award_it_is_the_rule_the_arithmetic_the_transfer_and_who_verified
     attendance, _ = hours.verify(
         attendance=served(wang, "2024-03-01 07:00", "2024-03-01 09:00"), verifier=zhao
     )
-    now = timezone.now() + timedelta(days=2)
+    now = timezone.now() + timedelta(days=3)
     days = {"since": lake.today, "until": lake.today + timedelta(days=1)}
 
     item, said = evidence(draw(lake, qian, "award", 1, now=now, **days))
@@ -294,7 +294,7 @@ def test_an_award_of_nothing_and_a_correction_have_evidence_too(lake, wang, zhao
         community=lake, kind="opening", person=wang, amount=30, reason="册子", by=zhao
     )
     adjustments.decide(adjustment=brought, accept=True, by=chen)
-    now = timezone.now() + timedelta(days=2)
+    now = timezone.now() + timedelta(days=3)
     days = {"since": lake.today, "until": lake.today + timedelta(days=1)}
 
     _, said = evidence(draw(lake, qian, "award", 1, now=now, **days))
@@ -456,7 +456,7 @@ def test_nobody_marks_what_they_earned_reported_or_redeemed(lake, hill, wang, qi
 def test_nobody_marks_what_they_verified_themselves(lake, wang, zhao, qian, served):
     hours.verify(attendance=served(wang, "2024-03-01 07:00", "2024-03-01 09:00"), verifier=zhao)
     closed_report(lake, wang, zhao)
-    now = timezone.now() + timedelta(days=2)
+    now = timezone.now() + timedelta(days=3)
     days = {"since": lake.today, "until": lake.today + timedelta(days=1)}
 
     for sample in (draw(lake, qian, "award", 2, now=now, **days), draw(lake, qian, "report", 1)):
