@@ -1,5 +1,6 @@
 """Celery tasks of series."""
 
+from datetime import timedelta
 from uuid import UUID
 
 from celery import shared_task
@@ -16,7 +17,8 @@ from backend.tenants import HERE
 
 def sweep_series() -> dict[str, int]:
     """Queue ``make_occurrences`` for each series whose occurrences are not made far ahead."""
-    until = timezone.now().date() + settings.SERIES_AHEAD
+    # By the day that it is where days begin first; each community then goes by its own.
+    until = (timezone.now() + timedelta(hours=14)).date() + settings.SERIES_AHEAD
     behind = Series.objects.filter(
         Q(ends_on__isnull=True) | Q(made_until__lt=F("ends_on")),
         HERE,
