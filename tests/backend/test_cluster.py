@@ -63,7 +63,7 @@ def test_nothing_else_refers_to_a_tenants_table():
 
 @pytest.mark.parametrize("label", sorted(REFERENCE))
 def test_no_trigger_of_what_every_node_has_writes(label):
-    """It would do so on each node: see ``sealed.mark``."""
+    """A trigger fires on every node's copy, so one that writes would write as often."""
     model = apps.get_model(label)
     triggers = [trigger for other, trigger in pgtrigger.registered() if other is model]
     assert not [one.name for one in triggers if re.search("INSERT|UPDATE|DELETE", one.func or "")]

@@ -60,7 +60,7 @@ def manager(lake, person):
 
 @pytest.fixture(autouse=True)
 def _no_lease_is_renewed(monkeypatch):
-    """Who renews a lease sees nothing of the transaction of a test, and would take it for lost."""
+    """Put off renewals: their connection does not see a test's transaction, or the run in it."""
     monkeypatch.setattr(running, "BEAT_SECONDS", PATIENCE)
 
 

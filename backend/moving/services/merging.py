@@ -12,7 +12,7 @@ from allauth.socialaccount.models import SocialAccount
 from django.db import connection
 
 from backend.accounts.models import User
-from backend.accounts.services import phone
+from backend.accounts.services import people, phone
 from backend.moving import tables
 from backend.moving.errors import MoveRefused
 from backend.names import is_one_person
@@ -160,7 +160,7 @@ def _make_way(apart: Collection[UUID]) -> dict[UUID, UUID]:
     if reasons:
         raise MoveRefused("people_known", *reasons)
     for here_id in places:
-        phone.close(User.objects.select_for_update(no_key=True).get(pk=here_id))
+        phone.close(people.locked(here_id))
     return places
 
 
