@@ -105,6 +105,11 @@ def columns_of(model: type[Any]) -> list[str]:
     return [column for column in columns if not (is_numbered and column == "id")]
 
 
+def columns(model: type[Any], of: str = "") -> str:
+    """Return the columns of ``model`` that move, for a statement."""
+    return ", ".join(f'{of}"{column}"' for column in columns_of(model))
+
+
 def keys_of(model: type[Any]) -> dict[str, type[Any]]:
     """Return the columns of ``model`` that refer to a row, and to which model."""
     fields = [field for field in model._meta.concrete_fields if field.related_model]

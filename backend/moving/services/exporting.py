@@ -15,6 +15,7 @@ from backend.communities.models import Community
 from backend.moving import rows, tables
 from backend.moving.archive import END, MANIFEST, Packing
 from backend.moving.services import closing
+from backend.moving.tables import columns
 from backend.registries.heads import last_head
 
 OF_PLACES = "WHERE community_id = ANY(%s)"
@@ -109,8 +110,7 @@ def _pack(packing: Packing, community: Community, move: UUID) -> Exported:
 def _table(
     packing: Packing, model: type[Any], which: str, values: list[Any], name: str = ""
 ) -> int:
-    columns = ", ".join(f'"{column}"' for column in tables.columns_of(model))
-    wanted = f'COPY (SELECT {columns} FROM "{model._meta.db_table}" {which}) TO STDOUT'  # noqa: S608
+    wanted = f'COPY (SELECT {columns(model)} FROM "{model._meta.db_table}" {which}) TO STDOUT'  # noqa: S608
     with connection.cursor() as cursor, cursor.copy(wanted, values) as copy:
         return packing.table(name or model._meta.label, rows.leaving(model, copy))
 

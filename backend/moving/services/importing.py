@@ -27,7 +27,8 @@ from backend.moving.errors import MoveRefused
 from backend.moving.services import merging
 from backend.moving.services.closing import ARRIVES
 from backend.moving.services.exporting import files_named, heads_of, shape
-from backend.moving.services.merging import ask, columns, staged
+from backend.moving.services.merging import ask, staged
+from backend.moving.tables import columns
 from backend.registries import checks
 from backend.sql import constraint_of
 from backend.verification.models import Finding

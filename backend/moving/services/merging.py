@@ -15,6 +15,7 @@ from backend.accounts.models import User
 from backend.accounts.services import people, phone
 from backend.moving import tables
 from backend.moving.errors import MoveRefused
+from backend.moving.tables import columns
 from backend.names import is_one_person
 
 PERSON, WECHAT, PLACE = tables.PERSON, tables.WECHAT, tables.PLACE
@@ -24,11 +25,6 @@ def staged(name: str) -> str:
     """Return the name of the temporary table of a part of a file."""
     table: str = tables.model_of(name.removeprefix(tables.OF_STREET))._meta.db_table
     return f"moving_{'street_' if name.startswith(tables.OF_STREET) else ''}{table}"
-
-
-def columns(model: type[Any], of: str = "") -> str:
-    """Return the columns of ``model`` that move, for a statement."""
-    return ", ".join(f'{of}"{column}"' for column in tables.columns_of(model))
 
 
 def ask(statement: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[Any]:
