@@ -475,26 +475,29 @@ def business(
         activities.plan_shift(activity=patrol, starts_at=start, ends_at=start + LONG)
         for start in (now - timedelta(hours=1), now + LONG, now + timedelta(days=1))
     )
+    # A day on which no fair of below is, whatever day it is today.
+    weekday = (community.today + timedelta(days=4)).isoweekday()
+    open_day = date(2099, 11, 29) + timedelta(days=weekday)  # the 30th is a Monday
     square = venues.make(
         place=community,
         by=newcomer,
         name="广场",
         latitude=28.2,
         longitude=112.9,
-        opening_hours=[{"weekday": 1, "from_time": "08:00", "until_time": "00:00"}],
+        opening_hours=[{"weekday": weekday, "from_time": "08:00", "until_time": "00:00"}],
     )
-    mondays = series.plan(
+    weekly = series.plan(
         place=community,
         by=newcomer,
-        title="便民周一",
-        recurrence=Recurrence("week", (1,)),
+        title="便民周会",
+        recurrence=Recurrence("week", (weekday,)),
         starts_on=community.today + timedelta(days=1),
         from_time=time(9),
         until_time=time(11),
         venue_id=square.pk,
     )
     cutting = activities.plan_activity(
-        community=community, title="义剪", category="便民", series_id=mondays.pk
+        community=community, title="义剪", category="便民", series_id=weekly.pk
     )
     going = sign_ups.sign_up(shift=running, volunteer=volunteer)
     gates.open_gate(shift=running, by=newcomer)
@@ -862,8 +865,8 @@ def business(
         "team_member_id": in_teams,
         "activity_id": [patrol, cutting],
         "venue_id": [square],
-        "series_id": [mondays],
-        "occurrence_id": [series.coming_occurrences(mondays)[0]],
+        "series_id": [weekly],
+        "occurrence_id": [series.coming_occurrences(weekly)[0]],
         "shift_id": [running, free],
         "waiting_place_id": [waits],
         "call_out_id": [called],
@@ -980,7 +983,7 @@ def business(
             "latitude": 28.21,
             "longitude": 112.91,
             "coord_type": "wgs84",
-            "opening_hours": [{"weekday": 1, "from_time": "08:00", "until_time": "22:00"}],
+            "opening_hours": [{"weekday": weekday, "from_time": "08:00", "until_time": "22:00"}],
         },
         "POST /api/v1/communities/{code}/series": {
             "title": "99便民活动",
@@ -1002,8 +1005,8 @@ def business(
         "POST /api/v1/series/{series_id}/cancel": {"reason": "场地维修", "since": None},
         "PUT /api/v1/series/{series_id}/stalls": {"partnership_ids": [str(partnership.pk)]},
         "PATCH /api/v1/occurrences/{occurrence_id}": {
-            "starts_at": "2099-11-30T09:00:00+08:00",
-            "ends_at": "2099-11-30T11:00:00+08:00",
+            "starts_at": f"{open_day}T09:00:00+08:00",
+            "ends_at": f"{open_day}T11:00:00+08:00",
         },
         "POST /api/v1/occurrences/{occurrence_id}/cancel": {"reason": "下雨"},
         "PATCH /api/v1/fairs/{fair_id}": {
