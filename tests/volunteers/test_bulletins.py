@@ -205,3 +205,25 @@ def test_a_comment_of_somebody_erased_is_shown_to_nobody(published, wang, zhao):
 
     address = f"/api/v1/bulletins/{published.pk}/comments"
     assert Client().get(address).json()["results"] == []
+
+
+def test_staff_find_the_comments_that_wait_whatever_bulletin_they_are_on(
+    published, zhao, wang, li, logged_in
+):
+    first = bulletins.comment(bulletin=published, author=wang, text="好")
+    second = bulletins.comment(bulletin=published, author=li, text="谢谢")
+    bulletins.decide(comment=first, decided_by=zhao, is_shown=True)
+    address = "/api/v1/communities/lake/comments"
+
+    (found,) = logged_in(zhao).get(address, {"status": "waiting"}).json()["results"]
+
+    assert found == {
+        "id": str(second.pk),
+        "text": "谢谢",
+        "written_at": found["written_at"],
+        "status": "waiting",
+        "bulletin_id": str(published.pk),
+        "bulletin_title": "三月公示",
+    }
+    assert len(logged_in(zhao).get(address).json()["results"]) == 2
+    assert logged_in(wang).get(address).status_code == 404

@@ -167,7 +167,10 @@ def test_what_is_refused_of_a_closed_report(submitted, zhao, logged_in, what, bo
         ("colour=yellow", "facility"),
         ("source=relayed", None),
         ("is_overdue=true", "late"),
-        ("is_overdue=false", "facility safe estate"),
+        ("is_overdue=false", "facility safe estate ended"),
+        ("is_open=true", "late facility safe estate"),
+        ("is_open=false", "ended"),
+        ("is_screened=false", "facility"),
         ("due_before=2026-01-01", "late"),
         ("assigned_to={worker}", "estate"),
         ("category=facility", "facility"),
@@ -182,7 +185,9 @@ def test_staff_filter_what_waits_for_them(
         "facility": submitted(category="facility"),
         "safe": handling.make_safe(report=submitted(), handler=zhao),
         "estate": submitted(estate=estate),
+        "ended": handling.reject(report=submitted(), handler=zhao, answer="不属实"),
     }
+    Report.objects.filter(pk=made["facility"].pk).update(is_screened=False)
     Report.objects.filter(pk=made["late"].pk).update(due_at=timezone.now() - timedelta(days=3_650))
     asked = asked.format(worker=worker.pk, estate=estate.code)
 
@@ -191,6 +196,22 @@ def test_staff_filter_what_waits_for_them(
     names = {str(report.pk): name for name, report in made.items()}
     wanted = set() if found is None else set(found.split())
     assert {names[one["id"]] for one in answer["results"]} == wanted
+
+
+def test_what_is_due_first_comes_first_without_what_has_no_clock(
+    submitted, lake, wang, zhao, logged_in
+):
+    slow = submitted(category="facility")
+    soon, paused = submitted(), submitted()
+    handling.reject(report=submitted(), handler=zhao, answer="不属实")
+    deadlines.pause(report=paused, handler=zhao, reason="等配件")
+
+    def found(user, query=""):
+        return logged_in(user).get(f"/api/v1/reports/due{query}").json()["results"]
+
+    assert [one["id"] for one in found(zhao)] == [str(soon.pk), str(slow.pk)]
+    assert [one["id"] for one in found(zhao, "?colour=yellow")] == [str(slow.pk)]
+    assert found(wang) == []
 
 
 # --- words and the timeline ---------------------------------------------------------------

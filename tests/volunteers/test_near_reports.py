@@ -1,10 +1,14 @@
 """Open reports near a place: nearest first, in whichever coordinates, by an index."""
 
+from datetime import timedelta
+
 import pytest
 from django.db import connection
 from django.utils import timezone
 
-from backend.communities.models import CoordType
+from backend.audit.models import AuditEntry
+from backend.communities.models import CoordType, Role
+from backend.communities.services import places, roles
 from tests.volunteers.test_reporting import ADDRESS, HAZARD, with_key
 from volunteers.attendance.positions import EARTH_METRES, Position, gcj02
 from volunteers.models import Report, ReportPolicy
@@ -138,6 +142,66 @@ def test_a_place_needs_both_coordinates_and_a_category(li, lake, logged_in):
     assert set(answer.json()["errors"]) == {"category", "longitude"}
     assert set(outside.json()["errors"]) == {"latitude"}
     assert phone.get(f"{ADDRESS}/near").json() == []
+
+
+# --- around a report, for staff --------------------------------------------------------------
+def around(client, report):
+    return client.get(f"/api/v1/reports/{report.pk}/near")
+
+
+def test_staff_see_what_was_reported_around_a_report_and_where(
+    lake, wang, zhao, reported, logged_in
+):
+    here = reported(0)
+    other_kind = reported(-30, category="facility")
+    by_map = gcj02(LATITUDE, LONGITUDE + 0.001)  # 98 m to the east
+    east = reported(0, latitude=by_map[0], longitude=by_map[1], coord_type=CoordType.GCJ02)
+    ended = handling.reject(report=reported(200), handler=zhao, answer="不属实")
+    reported(252)
+    Report.objects.filter(pk=reported(5).pk).update(
+        status="rejected", closed_by=zhao, closed_at=timezone.now() - timedelta(days=31)
+    )
+
+    answer = around(logged_in(zhao), here)
+
+    assert answer.status_code == 200
+    found = answer.json()
+    assert [(one["id"], one["metres"]) for one in found] == [
+        (str(other_kind.pk), 30),
+        (str(east.pk), 98),
+        (str(ended.pk), 200),
+    ]
+    assert [(one["metres_east"], one["metres_north"]) for one in found] == [
+        (0, -30),
+        (98, 0),
+        (0, 200),
+    ]
+    assert (found[0]["text"], found[0]["photos"]) == ("-30 米", [])
+
+
+def test_around_a_report_are_those_that_one_may_read_and_confidential_ones_are_noted(
+    lake, zhao, reported, logged_in, person
+):
+    estate = places.estate_named(community=lake, name="一区")
+    of_estate = person("estate")
+    roles.give(user=of_estate, community=estate, role=Role.STAFF)
+    here, dispute = reported(0), reported(10, category="dispute")
+    inside = reported(20, estate=estate)
+
+    told = around(logged_in(zhao), here).json()
+    assert [one["id"] for one in told] == [str(dispute.pk), str(inside.pk)]
+    assert AuditEntry.objects.filter(action="report.view", target_id=str(dispute.pk)).count() == 1
+    assert around(logged_in(of_estate), inside).json() == []
+    assert around(logged_in(of_estate), here).status_code == 404
+
+
+def test_nothing_is_around_a_report_without_coordinates(zhao, reported, logged_in):
+    reported(0)
+    assert around(logged_in(zhao), reported(0, latitude=None, longitude=None)).json() == []
+
+
+def test_whoever_reported_it_is_not_told_what_others_did_around_it(wang, reported, logged_in):
+    assert around(logged_in(wang), reported(0)).status_code == 404
 
 
 # --- its plan ---------------------------------------------------------------------------------

@@ -1,10 +1,12 @@
-"""Open reports near a place, nearest first, found by an index of their map."""
+"""Reports near a place, nearest first: for whoever reports, and around one for its staff."""
 
+from datetime import timedelta
 from math import asinh, cos, degrees, radians, tan
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db.models import BooleanField, FloatField, Func, QuerySet, Value
+from django.db.models import BooleanField, FloatField, Func, Q, QuerySet, Value
+from django.utils import timezone
 
 from backend.communities.models import Community, CoordType
 from volunteers.attendance.positions import (
@@ -19,6 +21,9 @@ from volunteers.reports.models.reports import ON_THE_MAP, Report
 from volunteers.reports.selectors import by_a_child
 
 MOST = 20
+COORDINATES_KEPT_FOR = timedelta(days=30)  # after the end: DESIGN section 4
+METRES_OF_A_DEGREE = radians(1) * EARTH_METRES
+MAPS_DIFFER = 0.01  # degrees: no two kinds of coordinates of one place differ by more
 WIDER = 1.02  # than the circle on the map: the metres themselves decide
 
 
@@ -51,6 +56,47 @@ def near_report(report: Report) -> dict[UUID, int]:
         return {}
     position = Position(report.latitude, report.longitude, report.coord_type)
     return near(report.community, report.category, position, besides=report.pk)
+
+
+class Offset(NamedTuple):
+    """How far a report is from another: in all, to the east and to the north, in metres."""
+
+    metres: int
+    east: int
+    north: int
+
+
+def around(report: Report, among: QuerySet[Report]) -> dict[UUID, Offset]:
+    """Return where those ``among`` its community's reports are that are near one, nearest first.
+
+    Of any category, open or ended in the last 30 days; none for a report without coordinates.
+    """
+    if report.latitude is None or report.longitude is None:
+        return {}
+    here = Position(report.latitude, report.longitude, report.coord_type)
+    metres = near_metres(report.community)
+    box = metres / METRES_OF_A_DEGREE + MAPS_DIFFER
+    wide = box / max(cos(radians(report.latitude)), 1e-6)
+    recent = Q(closed_at__gte=timezone.now() - COORDINATES_KEPT_FOR)
+    rows: Any = among.filter(
+        Q(status__in=Report.OPEN) | recent,
+        community=report.community_id,
+        latitude__range=(report.latitude - box, report.latitude + box),
+        longitude__range=(report.longitude - wide, report.longitude + wide),
+    ).exclude(pk=report.pk)
+    found = {}
+    for pk, *place in rows.order_by("pk").values_list("pk", "latitude", "longitude", "coord_type"):
+        offset = _offset(here, Position(*place))
+        if offset.metres <= metres:
+            found[pk] = offset
+    return dict(sorted(found.items(), key=lambda item: (item[1], item[0]))[:MOST])
+
+
+def _offset(here: Position, there: Position) -> Offset:
+    (south, west), (north, east) = wgs84(here), wgs84(there)
+    eastwards = (east - west) * cos(radians(south)) * METRES_OF_A_DEGREE
+    northwards = (north - south) * METRES_OF_A_DEGREE
+    return Offset(round(distance_metres(here, there)), round(eastwards), round(northwards))
 
 
 def near_metres(community: Community) -> int:

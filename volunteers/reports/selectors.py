@@ -64,6 +64,12 @@ def reports_watched_by(user: User) -> QuerySet[Report]:
     return _with_community(Report.objects.filter(in_reach(user, WATCHES_OVER) | in_cells(user)))
 
 
+def reports_due_watched_by(user: User) -> QuerySet[Report]:
+    """Return the open ones of ``reports_watched_by`` whose clock runs, the first due first."""
+    running = reports_watched_by(user).filter(status__in=Report.OPEN, due_at__isnull=False)
+    return running.order_by("due_at", "id")
+
+
 def reports_seen_by(user: User) -> QuerySet[Report]:
     """Return the reports of ``user``, and those they may look at otherwise."""
     seen = Q(reporter=user) | in_reach(user, WATCHES_OVER) | in_cells(user)
@@ -280,6 +286,12 @@ def comments_of(user: User) -> QuerySet[BulletinComment]:
     """Return the comments of ``user``, newest first."""
     theirs = BulletinComment.objects.filter(community__in=known_to(user), author=user)
     return theirs.select_related("community").order_by("-id")
+
+
+def comments_in(community: Community) -> QuerySet[BulletinComment]:
+    """Return the comments on all bulletins of a community, newest first."""
+    comments = BulletinComment.objects.filter(community=community).exclude(text="")
+    return comments.select_related("community", "bulletin").order_by("-id")
 
 
 def comments_seen_by(reader: Reader, bulletin: Bulletin) -> QuerySet[BulletinComment]:

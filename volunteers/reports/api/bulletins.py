@@ -19,7 +19,7 @@ from backend.communities.api.serializers import CommunityInBriefSerializer
 from backend.communities.api.shown import community as community_for
 from backend.communities.api.shown import tenant, where_known
 from backend.communities.models import Community
-from backend.communities.selectors import HANDLES, tenants
+from backend.communities.selectors import HANDLES, WATCHES_OVER, tenants
 from volunteers.reports import selectors
 from volunteers.reports.api.public import FundFiguresSerializer, ReportFiguresSerializer
 from volunteers.reports.models.publicity import Bulletin, BulletinComment
@@ -80,6 +80,13 @@ class BulletinCommentSerializer(ReadSerializer[BulletinComment]):
     class Meta:
         model = BulletinComment
         fields = ("id", "text", "written_at", "status")
+
+
+class WatchedCommentSerializer(BulletinCommentSerializer):
+    """A comment, and which bulletin it is on."""
+
+    bulletin_id = serializers.UUIDField(read_only=True)
+    bulletin_title = serializers.CharField(source="bulletin.title", read_only=True)
 
 
 class WriteBulletinCommentSerializer(serializers.Serializer[Any]):
@@ -203,6 +210,17 @@ class BulletinCommentListView(ListView[BulletinComment]):
     def post(self, user: User, bulletin: Bulletin, text: str) -> BulletinComment:
         """Comment, as a volunteer: ``POST /api/v1/bulletins/{bulletin_id}/comments``."""
         return bulletins.comment(bulletin=bulletin, author=user, text=text)
+
+
+class WatchedCommentListView(ListView[BulletinComment]):
+    """List the comments on all bulletins: ``GET /api/v1/communities/{code}/comments``.
+
+    For staff and auditors, newest first: those that wait for a decision have ``status=waiting``.
+    """
+
+    serializer_class = WatchedCommentSerializer
+    filterset_class = CommentFilter
+    finds = below(community_for(WATCHES_OVER), selectors.comments_in)
 
 
 class BulletinCommentView(OpenView[BulletinComment]):

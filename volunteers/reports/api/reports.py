@@ -15,6 +15,7 @@ from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.permissions import AllowAny, IsAuthenticatedOrReadOnly
 from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend import days
@@ -30,6 +31,7 @@ from backend.api.filters import (
     PersonFilter,
     TextFilter,
 )
+from backend.api.paging import CursorPagination
 from backend.api.parsers import JSONParser, PhotoFormParser, read_json
 from backend.api.permissions import SecondFactorToWrite
 from backend.api.renderers import JPEGRenderer
@@ -51,7 +53,7 @@ from volunteers.reports.api.public import (
 from volunteers.reports.models.categories import Colour
 from volunteers.reports.models.photos import ReportPhoto
 from volunteers.reports.models.reports import Report, Source
-from volunteers.reports.near import near_report
+from volunteers.reports.near import Offset, around, near_report
 from volunteers.reports.reward_states import Reward, RewardState, rewards_of
 from volunteers.reports.services import correcting, reading, submitting
 
@@ -96,6 +98,7 @@ class ReportSerializer(EarningSerializer[Report]):
             *PublicReportSerializer.Meta.fields,
             *("source", "colour", "text", "answers", "place", "latitude", "longitude"),
             *(
+                "is_confidential",
                 "is_screened",
                 "voided_at",
                 "reason",
@@ -146,6 +149,27 @@ class SubmittedReportSerializer(ReportSerializer):
 
 class ClosedReportSerializer(AwardedSerializer[Report], ReportSerializer):
     """A report that was just moved on, with its award; null if it has earned none."""
+
+
+class ReportAroundSerializer(ReportSerializer):
+    """A report near another one: ``metres`` away, so many of them to the east and to the north."""
+
+    metres = serializers.SerializerMethodField()
+    metres_east = serializers.SerializerMethodField(help_text="Below zero: to the west.")
+    metres_north = serializers.SerializerMethodField(help_text="Below zero: to the south.")
+
+    def _offset(self, report: Report) -> Offset:
+        offset: Offset = self.context["offsets"][report.pk]
+        return offset
+
+    def get_metres(self, report: Report) -> int:
+        return self._offset(report).metres
+
+    def get_metres_east(self, report: Report) -> int:
+        return self._offset(report).east
+
+    def get_metres_north(self, report: Report) -> int:
+        return self._offset(report).north
 
 
 @extend_schema_field(OpenApiTypes.OBJECT)
@@ -213,6 +237,8 @@ class ReportFilter(PeriodFilter):
     due_before = DayFilter(
         method="due", help_text="Open ones, a step of which is due before this day there."
     )
+    is_open = BooleanFilter(method="open_ones", label="Whether it is still to be handled.")
+    is_screened = BooleanFilter(label="Whether it passed the safety check; else it is held back.")
     is_overdue = BooleanFilter(method="overdue", label="Whether a step of it is overdue.")
     text = TextFilter(
         "text", "place", "reporter__name", help_text="Part of text, place or the reporter's name."
@@ -220,6 +246,9 @@ class ReportFilter(PeriodFilter):
 
     def due(self, found: QuerySet[Report], name: str, day: date) -> QuerySet[Report]:
         return found.filter(status__in=Report.OPEN, due_at__lt=days.first_moment(day))
+
+    def open_ones(self, found: QuerySet[Report], name: str, is_it: bool) -> QuerySet[Report]:
+        return found.filter(status__in=Report.OPEN if is_it else Report.ENDED)
 
     def overdue(self, found: QuerySet[Report], name: str, is_it: bool) -> QuerySet[Report]:
         late = Q(status__in=Report.OPEN, due_at__lt=Now())
@@ -289,6 +318,40 @@ class ReportListView(ListView[Report]):
     serializer_class = ReportSerializer
     filterset_class = ReportFilter
     finds = seen(selectors.reports_watched_by)
+
+
+class FirstDueFirst(CursorPagination):
+    ordering = ("due_at", "id")  # type: ignore[assignment]
+
+
+class DueReportListView(ReportListView):
+    """List open reports whose clock runs, the first due first: ``GET /api/v1/reports/due``.
+
+    Where I am staff or auditor.
+    """
+
+    pagination_class = FirstDueFirst
+    finds = seen(selectors.reports_due_watched_by)
+
+
+class ReportsAroundView(APIView):
+    """List what was reported near a report, nearest first: ``GET …/reports/{report_id}/near``.
+
+    For who may look at it as staff or auditor or of its cell: 20 at most, within the community's
+    ``near_metres``, of any category, open or ended in the last 30 days. Empty for a report without
+    coordinates.
+    """
+
+    @extend_schema(responses=ReportAroundSerializer(many=True))
+    def get(self, request: Request, **named: Any) -> Response:
+        user = signed_in(request)
+        report: Any = seen(selectors.reports_watched_by, "report_id")(request, **named)
+        offsets = around(report, selectors.reports_watched_by(user))
+        rows = selectors.reports_watched_by(user).in_bulk(list(offsets))
+        found = [rows[pk] for pk in offsets]
+        reading.note_reading(reader=user, reports=[report, *found])
+        context = ReportAroundSerializer.context_of(*found) | {"offsets": offsets}
+        return Response(ReportAroundSerializer(found, many=True, context=context).data)
 
 
 class MyReportListView(ReportListView):

@@ -1,7 +1,7 @@
 """Reading of reports: the record of who reads confidential ones, and what is forgotten in time."""
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import transaction
 from django.db.models import Q
@@ -11,8 +11,7 @@ from backend.accounts.models import User
 from backend.audit import services as trail
 from backend.communities import fence
 from volunteers.reports.models.reports import Report
-
-COORDINATES_KEPT_FOR = timedelta(days=30)  # after the end: DESIGN section 4
+from volunteers.reports.near import COORDINATES_KEPT_FOR
 
 
 def note_reading(*, reader: User, reports: Iterable[Report]) -> None:
