@@ -175,3 +175,22 @@ def test_cancelling_the_shift_ends_its_call_outs(snow, enrolled, call, zhao):
     made.refresh_from_db()
     assert made.ended_at is not None
     assert Notice.objects.get(kind="call_out").withdrawn_at is not None
+
+
+def test_staff_list_the_call_outs_of_all_shifts_the_last_first(
+    lake, snow, enrolled, call, zhao, wang, logged_in
+):
+    enrolled("a", "b")
+    first = call()
+    call_outs.end(call_out=first, ended_by=zhao)
+    second = call(kind="resident")
+
+    def found(user=zhao, **asked):
+        answer = logged_in(user).get("/api/v1/call-outs", asked)
+        assert answer.status_code == 200, answer.json()
+        return [row["id"] for row in answer.json()["results"]]
+
+    assert found() == [str(second.pk), str(first.pk)]
+    assert found(ended="true") == [str(first.pk)]
+    assert found(text="扫雪", ended="false") == [str(second.pk)]
+    assert found(until="2020-01-01") == found(community="hill") == found(wang) == []

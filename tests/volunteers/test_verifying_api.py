@@ -237,6 +237,21 @@ def test_corrected_times_are_shown_with_those_before(wang, zhao, served, logged_
     assert verified[0]["outcome"] == "own_record"
 
 
+def test_staff_find_objections_by_person_day_and_words(wang, li, zhao, served, logged_in):
+    for user, words in ((wang, "我在场"), (li, "不是我")):
+        record = hours.reject(attendance=served(user, *SHIFT), verifier=zhao, reason="x")
+        objections.appeal(attendance=record, words=words)
+
+    def found(**asked):
+        answer = logged_in(zhao).get("/api/v1/objections", asked)
+        assert answer.status_code == 200, answer.json()
+        return [row["words"] for row in answer.json()["results"]]
+
+    assert found() == ["不是我", "我在场"]
+    assert found(person=wang.pk) == found(text="在场") == found(text="小明") == ["我在场"]
+    assert found(until="2020-01-01") == []
+
+
 def test_an_appeal_from_the_volunteer_to_the_decision(wang, zhao, sun, served, logged_in):
     record = hours.reject(attendance=served(wang, *SHIFT), verifier=zhao, reason="不在现场")
     phone, desk = logged_in(wang), logged_in(sun)

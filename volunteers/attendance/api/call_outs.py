@@ -8,6 +8,7 @@ from rest_framework.views import APIView
 from backend.accounts.api.serializers import PersonSerializer
 from backend.accounts.models import User
 from backend.api.fields import CharField
+from backend.api.filters import BooleanFilter, PeriodFilter, TextFilter
 from backend.api.serializers import ReadSerializer
 from backend.api.views import ListView, OpenView, below, seen, writes
 from backend.communities.api.serializers import CommunityInBriefSerializer
@@ -50,6 +51,18 @@ class CallOutSerializer(ReadSerializer[CallOut]):
         fields = ("id", "message", "skill", "told", "called_at", "ended_at")
 
 
+class CallOutFilter(PeriodFilter):
+    moment = "called_at"
+    ended = BooleanFilter(
+        field_name="ended_at", lookup_expr="isnull", exclude=True, label="Whether it has ended."
+    )
+    text = TextFilter(
+        "message",
+        "shift__activity__title",
+        help_text="Part of the message or the activity's title.",
+    )
+
+
 class ShiftCallOutsView(ListView[CallOut]):
     """List the call-outs for a shift, newest first: ``GET /api/v1/shifts/{shift_id}/call-outs``.
 
@@ -85,6 +98,14 @@ class ShiftCallOutsView(ListView[CallOut]):
         if estate_id:
             facts["estate"] = estate_in(shift.community, estate_id)
         return call_outs.call_out(shift=shift, called_by=user, **facts)
+
+
+class CallOutListView(ListView[CallOut]):
+    """List call-outs where I am staff or auditor, newest first: ``GET /api/v1/call-outs``."""
+
+    serializer_class = CallOutSerializer
+    filterset_class = CallOutFilter
+    finds = seen(selectors.call_outs_watched_by)
 
 
 class CallOutView(OpenView[CallOut]):

@@ -66,6 +66,7 @@ urlpatterns = [
     path("waiting-places/<uuid:waiting_place_id>", waiting.WaitingPlaceView.as_view()),
     path("waiting-places/<uuid:waiting_place_id>/leave", waiting.LeaveWaitingPlaceView.as_view()),
     path("shifts/<uuid:shift_id>/call-outs", call_outs.ShiftCallOutsView.as_view()),
+    path("call-outs", call_outs.CallOutListView.as_view()),
     path("call-outs/<uuid:call_out_id>", call_outs.CallOutView.as_view()),
     path("call-outs/<uuid:call_out_id>/end", call_outs.EndCallOutView.as_view()),
 ]

@@ -13,7 +13,13 @@ from backend.accounts.api.serializers import PersonSerializer
 from backend.accounts.models import User
 from backend.api.callers import signed_in
 from backend.api.fields import CharField, DateTimeField, IntegerField, TextField
-from backend.api.filters import BooleanFilter, CharFilter, CommunityFilter
+from backend.api.filters import (
+    BooleanFilter,
+    CharFilter,
+    PeriodFilter,
+    PersonFilter,
+    TextFilter,
+)
 from backend.api.paging import CursorPagination
 from backend.api.serializers import ReadSerializer
 from backend.api.views import ListView, OpenView, below, seen, writes
@@ -209,10 +215,18 @@ class HoursToVerifyFilter(AttendanceFilter):
         return found.filter(Exists(appeals) if value else none_of(appeals))
 
 
-class ObjectionFilter(CommunityFilter):
+class ObjectionFilter(PeriodFilter):
+    moment = "raised_at"
     status = filters.ChoiceFilter(choices=Objection.Status.choices)
     appeal = BooleanFilter(field_name="is_appeal", label="Whether an appeal.")
     attendance = filters.UUIDFilter(help_text="An attendance's id.")
+    person = PersonFilter("attendance__volunteer", help_text="The volunteer's id.")
+    text = TextFilter(
+        "words",
+        "attendance__volunteer__name",
+        "attendance__shift__activity__title",
+        help_text="Part of the words, the volunteer's name or the activity's title.",
+    )
 
 
 class OldestFirst(CursorPagination):

@@ -11,7 +11,7 @@ from rest_framework.views import APIView
 from backend.accounts.api.serializers import PersonSerializer
 from backend.accounts.models import User
 from backend.api.fields import CharField, DateField
-from backend.api.filters import BooleanFilter, CommunityFilter, PersonFilter
+from backend.api.filters import BooleanFilter, CommunityFilter, PersonFilter, TextFilter
 from backend.api.serializers import ReadSerializer
 from backend.api.views import ListView, OpenView, below, seen, writes
 from backend.communities.api.serializers import CommunityInBriefSerializer
@@ -94,6 +94,9 @@ class AgreementSerializer(serializers.Serializer[Any]):
 class ContributionFilter(CommunityFilter):
     report = filters.UUIDFilter(help_text="A report's id.")
     person = PersonFilter("giver")
+    text = TextFilter(
+        "what", "giver__name", "giver_name", help_text="Part of what was given, or of who gave it."
+    )
     agreed = BooleanFilter(
         field_name="agreed_at", lookup_expr="isnull", exclude=True, help_text="Thanked in public."
     )

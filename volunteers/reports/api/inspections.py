@@ -11,7 +11,7 @@ from rest_framework.views import APIView
 from backend.accounts.api.serializers import PersonSerializer
 from backend.accounts.models import User
 from backend.api.fields import CharField, IntegerField, TextField
-from backend.api.filters import BooleanFilter, CharFilter, PeriodFilter
+from backend.api.filters import BooleanFilter, CharFilter, PeriodFilter, TextFilter
 from backend.api.serializers import ReadSerializer
 from backend.api.views import ListView, OpenView, below, seen, writes
 from backend.communities.api.serializers import CommunityInBriefSerializer
@@ -87,6 +87,7 @@ class InspectionFilter(PeriodFilter):
     status = filters.ChoiceFilter(choices=Inspection.Status.choices)
     estate = CharFilter(field_name="plan__series__estate__code", help_text="An estate's code.")
     plan = filters.UUIDFilter(help_text="A plan's id.")
+    text = TextFilter("plan__place", "note", help_text="Part of the place or the note.")
     overdue = BooleanFilter(method="is_overdue", help_text="Due, and not made in time.")
 
     def is_overdue(self, found: QuerySet[Any], name: str, value: bool) -> QuerySet[Any]:

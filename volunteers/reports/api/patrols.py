@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 from backend.accounts.api.serializers import PersonSerializer
 from backend.accounts.models import User
 from backend.api.fields import CharField, IntegerField, TextField
-from backend.api.filters import BooleanFilter, CharFilter, PeriodFilter, PersonFilter
+from backend.api.filters import BooleanFilter, CharFilter, PeriodFilter, PersonFilter, TextFilter
 from backend.api.parsers import PhotoFormParser
 from backend.api.renderers import JPEGRenderer
 from backend.api.serializers import ReadSerializer
@@ -141,6 +141,7 @@ class PatrolFilter(PeriodFilter):
     moment = "started_at"
     estate = CharFilter(field_name="estate__code", help_text="An estate's code.")
     person = PersonFilter("walker")
+    text = TextFilter("walker__name", "note", help_text="Part of the walker's name or the note.")
     ended = BooleanFilter(
         field_name="ended_at", lookup_expr="isnull", exclude=True, help_text="Ended, or under way."
     )

@@ -9,7 +9,7 @@ from rest_framework.views import APIView
 from backend.accounts.api.serializers import PersonSerializer
 from backend.accounts.models import User
 from backend.api.fields import IntegerField, TextField
-from backend.api.filters import BooleanFilter, CharFilter, PeriodFilter, PersonFilter
+from backend.api.filters import BooleanFilter, CharFilter, PeriodFilter, PersonFilter, TextFilter
 from backend.api.serializers import ReadSerializer
 from backend.api.views import ListView, OpenView, seen, writes
 from backend.communities.api.serializers import CommunityInBriefSerializer
@@ -49,6 +49,7 @@ class SurveyFilter(PeriodFilter):
     category = CharFilter(field_name="report__category", help_text="A category's code.")
     report = filters.UUIDFilter(help_text="A report's id.")
     person = PersonFilter("respondent")
+    text = TextFilter("words", help_text="Part of the words.")
 
 
 class SurveyListView(ListView[Survey]):
