@@ -10,17 +10,17 @@ from typing import Any
 
 from allauth.headless.internal.sessionkit import lookup_session
 from allauth.headless.tokens.strategies.jwt import JWTTokenStrategy, internal
-from allauth.mfa.models import Authenticator
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.sessions.backends.base import SessionBase
 from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.http import HttpRequest
 
+from backend.accounts.claims import claims_from
+
 # A phone that lost the answer to its refresh, in a lift, asks again with the token it has.
 LOST_ANSWER_SECONDS = 60
 SPENT = "linli_spent_refresh_tokens"  # in the session: jti → when it was used
-SECOND_FACTOR = "mfa"  # of the ways in which allauth says somebody proved who they are
 
 
 class TokenStrategy(JWTTokenStrategy):  # type: ignore[misc]  # allauth is untyped
@@ -60,12 +60,7 @@ class TokenStrategy(JWTTokenStrategy):  # type: ignore[misc]  # allauth is untyp
 
 
 def _access_token(user: AbstractBaseUser, session: SessionBase) -> str:
-    """Return a token with ``methods``, the ways of the log-in, and ``issued_ms``, its moment."""
-    methods = [m["method"] for m in session.get("account_authentication_methods", [])]
-    if SECOND_FACTOR in methods and not Authenticator.objects.filter(user=user).exists():
-        methods = [method for method in methods if method != SECOND_FACTOR]  # removed since
-    claims: dict[str, Any] = {"methods": methods, "issued_ms": time.time_ns() // 1_000_000}
-    token: str = internal.create_access_token(user, session, claims)
+    token: str = internal.create_access_token(user, session, claims_from(user, session))
     return token
 
 

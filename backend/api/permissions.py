@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any, cast
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
+from backend.accounts.claims import SECOND_FACTOR
 from backend.accounts.models import User
-from backend.accounts.tokens import SECOND_FACTOR
 from backend.api.errors import SecondFactorRequired
 
 if TYPE_CHECKING:  # REST framework imports us while it makes this one

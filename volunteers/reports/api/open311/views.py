@@ -18,8 +18,8 @@ from django.views.generic import View
 from rest_framework import serializers
 
 from backend import days
+from backend.accounts.claims import SECOND_FACTOR
 from backend.accounts.models import User
-from backend.accounts.tokens import SECOND_FACTOR
 from backend.api.authentication import person_of
 from backend.api.exceptions import status_of
 from backend.api.fields import CharField, TextField
