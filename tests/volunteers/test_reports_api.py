@@ -83,6 +83,8 @@ def shape(report, **differences):
         "coord_type": "wgs84",
         "photos": [],
         "confirmations": 0,
+        "is_confidential": False,
+        "category_name": "安全隐患",
         "is_screened": True,
         "source": "app",
         "colour": "red",
@@ -453,7 +455,14 @@ def test_staff_and_auditors_see_all_reports_and_who_made_them(
 ):
     hazard, dispute = reported(wang), reported(li, "dispute")
     rows = [
-        shape(dispute, category="dispute", colour="blue", reporter=person_of(li)),
+        shape(
+            dispute,
+            category="dispute",
+            category_name="邻里纠纷",
+            is_confidential=True,
+            colour="blue",
+            reporter=person_of(li),
+        ),
         shape(hazard, reporter=person_of(wang)),
     ]
 

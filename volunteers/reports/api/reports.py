@@ -50,6 +50,7 @@ from volunteers.reports.api.public import (
     ProgressSerializer,
     PublicReportSerializer,
 )
+from volunteers.reports.categories import names_in
 from volunteers.reports.models.categories import Colour
 from volunteers.reports.models.photos import ReportPhoto
 from volunteers.reports.models.reports import Report, Source
@@ -90,6 +91,7 @@ class ReportSerializer(EarningSerializer[Report]):
     assigned_to = ColleagueSerializer(read_only=True, allow_null=True)
     photos = PhotoSerializer(many=True, read_only=True)
     confirmations = ConfirmationsField()
+    category_name = serializers.SerializerMethodField(help_text="What the community calls it.")
     reward = serializers.SerializerMethodField(help_text="Null until the report is closed.")
 
     class Meta:
@@ -122,7 +124,12 @@ class ReportSerializer(EarningSerializer[Report]):
         return super().context_of(*decided) | {
             "rewards": rewards,
             "confirmations": selectors.confirmation_counts(*records),
+            "names": names_in({report.community_id for report in records}),
         }
+
+    def get_category_name(self, report: Report) -> str:
+        names: dict[str, str] = self.context["names"][report.community_id]
+        return names.get(report.category, report.category)
 
     @extend_schema_field(RewardSerializer(allow_null=True))
     def get_reward(self, report: Report) -> object:
@@ -141,7 +148,9 @@ class SubmittedReportSerializer(ReportSerializer):
 
     @classmethod
     def context_of(cls, *reports: Report) -> dict[str, Any]:
-        return {"confirmations": {}, "rewards": {}, "points": {}}  # none has any yet
+        names = names_in({report.community_id for report in reports})
+        # None has any of the others yet.
+        return {"names": names, "confirmations": {}, "rewards": {}, "points": {}}
 
     def get_near(self, report: Report) -> list[UUID]:
         return list(near_report(report))
