@@ -163,6 +163,11 @@ def test_many_are_verified_with_a_result_each_in_order(
             *(("verified", 20), ("not_found", None), ("not_found", None)),
             *(("own_record", None), ("verified", 20), ("verified", 20)),
         ]
+        problems = [one["problem"] and one["problem"]["title"] for one in results]
+        assert problems == [
+            *(None, "没有找到。", "没有找到。"),
+            *("须由代为签到或更正的人以外的人审核。", None, None),
+        ]
     elsewhere.refresh_from_db()
     assert elsewhere.status == "checked_out"
 

@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import Exists, OuterRef
+from django.http import Http404
 from django_filters import rest_framework as filters
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -12,6 +13,7 @@ from rest_framework.views import APIView
 from backend.accounts.api.serializers import PersonSerializer
 from backend.accounts.models import User
 from backend.api.callers import signed_in
+from backend.api.exceptions import problem_of
 from backend.api.fields import CharField, DateTimeField, IntegerField, TextField
 from backend.api.filters import (
     BooleanFilter,
@@ -42,7 +44,6 @@ from volunteers.attendance.models.objections import Correction, Evaluation, Obje
 from volunteers.attendance.services import corrections, evaluations, hours, objections
 
 VERIFIED, REJECTED = "verified", "rejected"
-GONE = "not_found"  # what an id is answered with that the caller may not decide on
 
 
 # --- shapes -----------------------------------------------------------------------------------
@@ -132,11 +133,15 @@ class DecideManySerializer(serializers.Serializer[Any]):
 
 
 class DecidedSerializer(serializers.Serializer[Any]):
-    """Result of one of them: ``outcome`` is its status now, or a refusal's code."""
+    """Result of one of them: ``outcome`` is its status now, or a refusal's code.
+
+    ``problem`` is the refusal as the error of a decision on it alone would be; null if decided.
+    """
 
     attendance_id = serializers.UUIDField(read_only=True)
     outcome = serializers.CharField(read_only=True)
     points = serializers.IntegerField(read_only=True, allow_null=True)
+    problem = serializers.DictField(read_only=True, allow_null=True)
 
 
 class DecidedManySerializer(serializers.Serializer[Any]):
@@ -230,6 +235,7 @@ class ObjectionFilter(PeriodFilter):
 
 
 class OldestFirst(CursorPagination):
+    max_page_size = hours.AT_ONCE  # a page is decided on at once
     ordering = ("checked_out_at", "id")  # type: ignore[assignment]
 
 
@@ -296,7 +302,7 @@ class HoursToVerifyView(ListView[Attendance]):
         else:
             decided = [_told(one) for one in hours.reject_many(**facts, reason=reason)]
         told = {one.pk: result for one, result in zip(asked, decided, strict=True)}
-        missing = {"outcome": GONE, "points": None}
+        missing = _refused(Http404())
         return {
             "results": [{"attendance_id": pk, **told.get(pk, missing)} for pk in attendance_ids]
         }
@@ -314,14 +320,21 @@ class HoursToVerifyOneView(OpenView[Attendance]):
 
 def _verified(outcome: Any) -> dict[str, Any]:
     if isinstance(outcome, Refusal):
-        return _told(outcome)
+        return _refused(outcome)
     attendance, award = outcome
     return _told(attendance, award.amount if award else None)
 
 
 def _told(outcome: Any, points: int | None = None) -> dict[str, Any]:
-    said = outcome.code if isinstance(outcome, Refusal) else outcome.status
-    return {"outcome": said, "points": points}
+    if isinstance(outcome, Refusal):
+        return _refused(outcome)
+    return {"outcome": outcome.status, "points": points, "problem": None}
+
+
+def _refused(refusal: Exception) -> dict[str, Any]:
+    problem = problem_of(refusal)
+    assert problem is not None
+    return {"outcome": problem["code"], "points": None, "problem": problem}
 
 
 class CorrectView(APIView):
