@@ -14,6 +14,8 @@ class DocumentsConfig(AppConfig):
             model=Document,
             act=services.make,
             since="asked_at",
+            words=lambda asked: f"{asked.kind}.{asked.ending} · {asked.asked_by.masked_name}",
+            words_from=("asked_by",),
             queue=Queue.BULK,
             holds_row=True,
             fair_by=("asked_by_id",),

@@ -10,7 +10,7 @@ class NoticesConfig(AppConfig):
     name = "backend.notices"
 
     def ready(self) -> None:
-        from backend.notices import channels, delivery, mailboxes, security
+        from backend.notices import channels, delivery, mailboxes, security, words
         from backend.notices.channels import email, sms
         from backend.notices.channels.wechat import quotas, sending, templates
         from backend.notices.models import Channel, Mailbox, Message, Notice
@@ -24,6 +24,8 @@ class NoticesConfig(AppConfig):
             model=Notice,
             act=delivery.deliver,
             since="due_at",
+            words=words.in_brief,
+            words_from=("recipient",),
             acts_on_all=True,
             queue=Queue.URGENT,
             claimed_at_once=500,
@@ -34,6 +36,8 @@ class NoticesConfig(AppConfig):
             model=Message,
             act=delivery.send,
             since="due_at",
+            words=words.message_in_brief,
+            words_from=("notice__recipient",),
             fair_by=("channel",),
             related=("notice__recipient", "community"),
             lease=timedelta(minutes=2),

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from django.utils.translation import get_language
 
 from backend.notices import kinds
-from backend.notices.models import Notice, NoticeText
+from backend.notices.models import Message, Notice, NoticeText
 
 PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 
@@ -49,6 +49,16 @@ def words(notice: Notice, own: OwnTexts | None = None) -> Text:
         own = own_texts([notice.community_id])
     text = own.get((notice.community_id, notice.kind)) or default_text(notice.kind)
     return text.filled(told(notice.facts))
+
+
+def in_brief(notice: Notice) -> str:
+    """Return what staff read of a notice that could not be told: its kind, and for whom, masked."""
+    return f"{default_text(notice.kind).title} · {notice.recipient.masked_name}"
+
+
+def message_in_brief(message: Message) -> str:
+    """Return what staff read of a message that could not be sent: its notice, and by what way."""
+    return f"{in_brief(message.notice)} · {message.get_channel_display()}"
 
 
 def own_texts(communities: Iterable[UUID]) -> OwnTexts:

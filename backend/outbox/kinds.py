@@ -86,6 +86,8 @@ class Kind:
     admits: Callable[[Any], bool] = lambda row: True
     gave_up: Callable[[Any], object] = lambda row: None  # in the transaction that records it
     anew: Mapping[str, Any] = field(default_factory=dict)  # columns to set when it is retried
+    words: Callable[[Any], str] = str  # what staff read of a dead letter; a person is masked
+    words_from: tuple[str, ...] = ()  # rows that ``words`` reads with it
 
     @property
     def share(self) -> tuple[str, ...]:

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Min, QuerySet
+from django.db.models import Count, F, Min, QuerySet, Value
 
 from backend import clocks
+from backend.communities.models import Community
+from backend.outbox.errors import OwedKindUnknown
 from backend.outbox.kinds import Kind, registered
 
 
@@ -41,6 +43,31 @@ def oldest() -> dict[str, datetime]:
 def given_up(kind: Kind, **where: Any) -> QuerySet[Any]:
     """Return the dead letters of a kind."""
     return kind.model._default_manager.filter(given_up_at__isnull=False, **where)
+
+
+def kind_of(name: str, *, is_tenants: bool) -> Kind:
+    """Return the kind ``name``, of communities or of none. Raises OwedKindUnknown."""
+    kind = registered.get(name)
+    if kind is None or kind.is_tenants != is_tenants:
+        raise OwedKindUnknown
+    return kind
+
+
+def dead_letters_in(community: Community, name: str) -> QuerySet[Any]:
+    """Return what was given up of a kind in the community, newest first. Raises OwedKindUnknown.
+
+    A row has its ``kind``, and what ``words_of`` reads.
+    """
+    kind = kind_of(name, is_tenants=True)
+    rows = given_up(kind, community=community).annotate(
+        owed_kind=Value(name), owed_since=F(kind.since)
+    )
+    return rows.select_related("community", *kind.words_from).order_by("-id")
+
+
+def words_of(dead_letter: Any) -> str:
+    """Return what staff read of a dead letter, in the active language; a person is masked."""
+    return registered[dead_letter.owed_kind].words(dead_letter)
 
 
 def _due(kind: Kind, now: datetime, **where: Any) -> QuerySet[Any]:

@@ -28,7 +28,6 @@ from backend.accounts.models import User
 from backend.audit import services as trail
 from backend.communities.models import Community
 from backend.outbox import selectors
-from backend.outbox.errors import OwedKindUnknown
 from backend.outbox.kinds import Done, Failed, Kind, Later, Outcome, registered
 
 logger = logging.getLogger(__name__)
@@ -275,12 +274,22 @@ def retry(name: str, *, community: Community | None, by: User | None) -> int:
 
     Returns the count. Idempotent: a second call finds none. Raises OwedKindUnknown.
     """
-    kind = registered.get(name)
-    if kind is None or kind.is_tenants != (community is not None):
-        raise OwedKindUnknown
+    kind = selectors.kind_of(name, is_tenants=community is not None)
     where = {"community": community} if community else {}
     count = owe_anew(name, selectors.given_up(kind, **where))
     if count and community:
-        after = {"kind": name, "count": count}
-        trail.record("outbox.retry", actor=by, target=community, community=community, after=after)
+        _record_retry(community, by, kind=name, count=count)
     return count
+
+
+@transaction.atomic
+def retry_one(dead_letter: Any, *, by: User) -> None:
+    """Owe one of ``selectors.dead_letters_in`` anew. Idempotent: no effect once it is owed."""
+    name, community = dead_letter.owed_kind, dead_letter.community
+    kind = selectors.kind_of(name, is_tenants=True)
+    if owe_anew(name, selectors.given_up(kind, community=community, pk=dead_letter.pk)):
+        _record_retry(community, by, kind=name, count=1, id=str(dead_letter.pk))
+
+
+def _record_retry(community: Community, by: User | None, **after: Any) -> None:
+    trail.record("outbox.retry", actor=by, target=community, community=community, after=after)

@@ -14,6 +14,7 @@ class PayoutsConfig(AppConfig):
             model=Payout,
             act=services.advance,
             since="ordered_at",
+            words=lambda payout: payout.title,
             swept_at_most=100,
             is_ready=pay.is_configured,
         )

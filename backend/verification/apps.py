@@ -14,6 +14,7 @@ class VerificationConfig(AppConfig):
             model=Verification,
             act=running.run,
             since="asked_at",
+            words=Verification.get_kind_display,
             queue=Queue.BULK,
             related=("community",),
             swept_at_most=1,

@@ -13,6 +13,8 @@ class WebhooksConfig(AppConfig):
             model=Delivery,
             act=services.deliver,
             since="happened_at",
+            words=lambda told: f"{told.event} → {told.endpoint}",
+            words_from=("endpoint",),
             fair_by=("endpoint_id",),
             related=("endpoint",),
             lease=queue.LEASE,

@@ -618,11 +618,65 @@ def test_staff_see_what_was_given_up_and_retry_it(lake, dead, zhao, logged_in):
     )
 
 
+def test_staff_read_why_one_was_given_up_and_retry_it_alone(
+    lake, hill, dead, wang, zhao, logged_in
+):
+    staff, letters = logged_in(zhao), "/api/v1/communities/lake/outbox/notice/dead-letters"
+    write("notice", a_notice(hill, wang))
+    Notice.objects.filter(community=hill).update(next_at=None, given_up_at=timezone.now())
+
+    listed = staff.get(letters, headers={"Accept-Language": "en"}).json()["results"]
+    one = f"{letters}/{dead[1].pk}"
+    opened = staff.get(one, headers={"Accept-Language": "en"}).json()
+    retried = staff.post(f"{one}/retry")
+
+    assert [letter["id"] for letter in listed] == [str(dead[1].pk), str(dead[0].pk)]
+    assert opened == listed[0]
+    row = Notice.objects.get(pk=dead[0].pk)
+    assert listed[1] == {
+        "id": str(row.pk),
+        "kind": "notice",
+        "words": "Your shift begins soon · 王**",
+        "owed_at": utc(row.due_at),
+        "attempts": 1,
+        "reason": "gone",
+        "given_up_at": utc(row.given_up_at),
+    }
+    (notices,) = (kind for kind in retried.json()["kinds"] if kind["kind"] == "notice")
+    assert (notices["owed"], notices["given_up"]) == (2, 1)
+    assert staff.post(f"{one}/retry").status_code == 404
+    entry = AuditEntry.objects.get(action="outbox.retry")
+    assert entry.after == {"kind": "notice", "count": 1, "id": str(dead[1].pk)}
+    assert logged_in(wang).get(letters).status_code == 404
+
+
+def utc(moment):
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+def test_whatever_is_given_up_is_told_in_words(name, owe, lake, zhao, logged_in):
+    if not kinds.registered[name].is_tenants:
+        return
+    (row,) = owe()
+    type(row).objects.filter(pk=row.pk).update(next_at=None, given_up_at=timezone.now())
+
+    (told,) = (
+        logged_in(zhao)
+        .get(f"/api/v1/communities/lake/outbox/{name}/dead-letters")
+        .json()["results"]
+    )
+
+    assert told["id"] == str(row.pk)
+    assert "somebody" not in told["words"]
+
+
 @pytest.mark.parametrize("kind", ["export", "nonesuch"])
 def test_a_kind_that_is_not_owed_in_a_community_is_refused(lake, zhao, logged_in, kind):
-    answer = logged_in(zhao).post(f"/api/v1/communities/lake/outbox/{kind}/retry")
+    staff, address = logged_in(zhao), f"/api/v1/communities/lake/outbox/{kind}"
+    answers = [staff.post(f"{address}/retry"), staff.get(f"{address}/dead-letters")]
 
-    assert (answer.status_code, answer.json()["code"]) == (404, "owed_kind_unknown")
+    for answer in answers:
+        assert (answer.status_code, answer.json()["code"]) == (404, "owed_kind_unknown")
 
 
 def test_an_operator_sees_what_was_given_up_and_retries_it(lake, hill, dead, wang, capsys):

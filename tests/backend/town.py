@@ -840,6 +840,16 @@ def business(
     for item in items_of(samples[1]):
         sampling.mark(item=item, mark="right", note="", marked_by=newcomer)
 
+    dead_letter = Notice.objects.create(
+        community=community,
+        key="given up",
+        recipient=volunteer,
+        kind="shift_reminder",
+        due_at=now,
+        next_at=None,
+        reason="channel_not_ready",
+        given_up_at=now,
+    )
     export = exports.ask(user=volunteer, language="en")
     outbox.attempt("export", pk=export.pk)
 
@@ -861,6 +871,7 @@ def business(
         "document_id": [paper],
         "purpose": ["location"],
         "kind": ["notice"],
+        "dead_letter_id": [dead_letter],
         "team_id": its_teams,
         "team_member_id": in_teams,
         "activity_id": [patrol, cutting],
