@@ -69,8 +69,20 @@ def refunds_in(statement: Statement) -> QuerySet[Refund]:
 
 
 def questions_about(statement: Statement) -> QuerySet[StatementQuestion]:
-    questions = StatementQuestion.objects.filter(**_on(statement)).order_by("-id")
-    return questions.select_related("asked_by", "answered_by", "statement")
+    return _questions(**_on(statement))
+
+
+def questions_in(community: Community) -> QuerySet[StatementQuestion]:
+    """Return the questions about all statements of the community, newest first."""
+    return _questions(community=community)
+
+
+def _questions(**which: Any) -> QuerySet[StatementQuestion]:
+    return (
+        StatementQuestion.objects.filter(**which)
+        .select_related("asked_by", "answered_by", "statement__partnership")
+        .order_by("-id")
+    )
 
 
 def _on(statement: Statement) -> dict[str, Any]:

@@ -430,6 +430,43 @@ def test_a_line_is_questioned_by_the_owner_and_answered_by_staff(
     assert owners_phone.get(f"/api/v1/{address}/{question.pk}").json() == expected
 
 
+@pytest.mark.parametrize(
+    ("query", "is_found"),
+    [
+        ("", True),
+        ("?is_open=true&asked_by_merchant=true", True),
+        ("?is_open=false", False),
+        ("?asked_by_merchant=false", False),
+        ("?partnership={partnership}", True),
+        (f"?partnership={UNKNOWN}", False),
+    ],
+)
+def test_the_questions_on_all_statements_of_a_community_are_one_list(
+    owners_phone, zhaos_desk, tea_house, statement, line, query, is_found
+):
+    address = f"statements/{statement.pk}/questions"
+    asked = post(owners_phone, address, {"line_id": str(line.pk), "reason": "不是我店的"}).json()
+    listed = f"/api/v1/communities/lake/statement-questions{query}"
+
+    found = zhaos_desk.get(listed.format(partnership=tea_house.pk)).json()
+
+    about = {
+        "statement_id": str(statement.pk),
+        "merchant": {"id": str(tea_house.merchant_id), "name": "茶馆"},
+        "period_start": "2024-03-01",
+        "period_end": "2024-04-01",
+    }
+    assert found == page(*([asked | about] if is_found else []))
+    assert owners_phone.get(listed).status_code == 404
+
+
+@pytest.mark.parametrize(("text", "count"), [("茶", 1), ("面", 0)])
+def test_a_statement_is_found_by_its_merchants_name(zhaos_desk, statement, text, count):
+    found = zhaos_desk.get(f"/api/v1/communities/lake/statements?text={text}").json()
+
+    assert [one["id"] for one in found["results"]] == [str(statement.pk)] * count
+
+
 def test_who_only_watches_asks_nothing(office, statement, line):
     body = {"line_id": str(line.pk), "reason": "?"}
 

@@ -2,14 +2,20 @@
 
 from typing import Any
 
+from django_filters import rest_framework as filters
 from rest_framework import serializers
 from rest_framework.views import APIView
 
 from backend.accounts.api.serializers import ColleagueSerializer
 from backend.accounts.models import User
 from backend.api.fields import TextField
+from backend.api.filters import BooleanFilter
 from backend.api.serializers import ReadSerializer
 from backend.api.views import ListView, OpenView, below, seen, writes
+from backend.communities.api.shown import in_community
+from backend.communities.selectors import WATCHES_OVER
+from backend.replica import from_replica
+from merchants.partners.api.serializers import PartnerSerializer
 from merchants.settlement import selectors
 from merchants.settlement.api.statements import SEEN
 from merchants.settlement.models.statements import Statement, StatementQuestion
@@ -38,6 +44,15 @@ class QuestionSerializer(ReadSerializer[StatementQuestion]):
         )
 
 
+class CommunityQuestionSerializer(QuestionSerializer):
+    """A question, with the merchant of its statement, and the period, without its end."""
+
+    statement_id = serializers.UUIDField(read_only=True)
+    merchant = PartnerSerializer(source="statement.partnership", read_only=True)
+    period_start = serializers.DateField(source="statement.period_start", read_only=True)
+    period_end = serializers.DateField(source="statement.period_end", read_only=True)
+
+
 class AskSerializer(serializers.Serializer[Any]):
     line_id = serializers.UUIDField()
     reason = TextField(max_length=500)
@@ -45,6 +60,16 @@ class AskSerializer(serializers.Serializer[Any]):
 
 class AnswerSerializer(serializers.Serializer[Any]):
     answer = TextField(max_length=500)
+
+
+class CommunityQuestionFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter is untyped
+    is_open = BooleanFilter(
+        field_name="answered_at", lookup_expr="isnull", help_text="Nobody has answered it yet."
+    )
+    asked_by_merchant = BooleanFilter(help_text="The merchant asked, and staff answer.")
+    partnership = filters.UUIDFilter(
+        field_name="statement__partnership", help_text="The id of a partnership."
+    )
 
 
 _DISCUSSED = seen(selectors.statements_discussed_by, "statement_id")
@@ -63,6 +88,19 @@ class QuestionListView(ListView[StatementQuestion]):
         The statement cannot be approved until the question is answered.
         """
         return questions.ask(statement=statement, asked_by=user, **facts)
+
+
+@from_replica
+class CommunityQuestionListView(ListView[StatementQuestion]):
+    """List the questions on all statements of a community, as staff or auditor, newest first.
+
+    ``GET /api/v1/communities/{code}/statement-questions``.
+    ``?is_open=true&asked_by_merchant=true`` lists those that staff have to answer.
+    """
+
+    serializer_class = CommunityQuestionSerializer
+    filterset_class = CommunityQuestionFilter
+    finds = in_community(WATCHES_OVER, selectors.questions_in)
 
 
 class QuestionView(OpenView[StatementQuestion]):

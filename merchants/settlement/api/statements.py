@@ -12,7 +12,7 @@ from rest_framework.views import APIView
 from backend.accounts.api.serializers import ColleagueSerializer
 from backend.accounts.models import User
 from backend.api.fields import CharField, DateField
-from backend.api.filters import DayFilter
+from backend.api.filters import DayFilter, TextFilter
 from backend.api.serializers import ReadSerializer
 from backend.api.views import ListView, OpenView, below, seen, writes
 from backend.communities.api.shown import community, in_community
@@ -120,6 +120,7 @@ class PaymentSerializer(serializers.Serializer[Any]):
 class StatementFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter is untyped
     status = filters.ChoiceFilter(choices=Statement.Status.choices)
     partnership = filters.UUIDFilter(help_text="The id of a partnership.")
+    text = TextFilter("partnership__name", help_text="Part of the merchant's name.")
     since = DayFilter(
         field_name="period_end", lookup_expr="gt", help_text="Periods with this day or later ones."
     )

@@ -9,6 +9,10 @@ BATCH = "bank-batches/<uuid:batch_id>"
 urlpatterns = [
     path("merchants/<uuid:merchant_id>/statements", statements.MerchantStatementListView.as_view()),
     path("communities/<slug:code>/statements", statements.CommunityStatementListView.as_view()),
+    path(
+        "communities/<slug:code>/statement-questions",
+        questions.CommunityQuestionListView.as_view(),
+    ),
     path(STATEMENT, statements.StatementView.as_view()),
     path(f"{STATEMENT}/proof", statements.StatementProofView.as_view()),
     path(f"{STATEMENT}/redemptions", statements.StatementRedemptionListView.as_view()),
