@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 from backend.accounts.api.serializers import ColleagueSerializer
 from backend.accounts.models import User
 from backend.api.callers import signed_in
-from backend.api.filters import BooleanFilter, CharFilter, DaysFilter
+from backend.api.filters import BooleanFilter, CharFilter, DaysFilter, TextFilter
 from backend.api.serializers import ReadSerializer
 from backend.api.views import ListView, OpenView, seen, writes
 from backend.communities.api.shown import in_community
@@ -72,6 +72,13 @@ class PayoutFilter(DaysFilter):
     status = filters.ChoiceFilter(choices=Payout.Status.choices)
     subject = CharFilter(help_text="What it pays: statement:<id>, for instance.")
     holder = CharFilter(help_text="Whom it is for: merchant:<id>, for instance.")
+    text = TextFilter(
+        "title", "transfer_bill_no", help_text="Part of the title, or of WeChat's number."
+    )
+    is_unclear = BooleanFilter(
+        method="that_are_unclear",
+        help_text="Nobody knows yet how it ended, it was given up, or WeChat says otherwise.",
+    )
     differs = BooleanFilter(
         method="that_differ",
         help_text="WeChat's record says otherwise.",
@@ -80,12 +87,16 @@ class PayoutFilter(DaysFilter):
     def that_differ(self, found: QuerySet[Payout], name: str, value: bool) -> QuerySet[Payout]:
         return found.exclude(difference="") if value else found.filter(difference="")
 
+    def that_are_unclear(self, found: QuerySet[Payout], name: str, value: bool) -> QuerySet[Payout]:
+        return found.filter(selectors.IS_UNCLEAR if value else ~selectors.IS_UNCLEAR)
+
 
 @from_replica
 class CommunityPayoutListView(ListView[Payout]):
     """List a community's payouts, as staff or auditor, newest first.
 
-    ``GET /api/v1/communities/{code}/payouts``
+    ``GET /api/v1/communities/{code}/payouts``. ``?is_unclear=true`` lists those that somebody has
+    to look at.
     """
 
     serializer_class = PayoutSerializer

@@ -11,6 +11,9 @@ from backend.communities.selectors import HANDLES, WATCHES_OVER, communities_whe
 from backend.payouts import subjects
 from backend.payouts.models import Payout
 
+# A payout that somebody has to look at before its subject is paid otherwise.
+IS_UNCLEAR = Q(status=Payout.Status.UNKNOWN) | Q(given_up_at__isnull=False) | ~Q(difference="")
+
 
 def payouts_in(community: Community) -> QuerySet[Payout]:
     return _payouts(Q(community=community))

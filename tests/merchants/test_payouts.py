@@ -377,6 +377,10 @@ def test_staff_order_and_the_owner_confirms(
         ("", [seen]),
         ("?status=waiting", [seen]),
         ("?status=failed", []),
+        ("?is_unclear=true", []),
+        ("?is_unclear=false", [seen]),
+        ("?text=茶", [seen]),
+        ("?text=面", []),
         (f"?holder=merchant:{shop.pk}", [seen]),
         (f"?holder=merchant:{UUID(int=1)}", []),
         (f"?subject=statement:{approved.pk}", [seen]),
@@ -388,3 +392,30 @@ def test_staff_order_and_the_owner_confirms(
     assert office.get(everywhere).status_code == 404
     cancelled = desk.post(f"/api/v1/payouts/{payout['id']}/cancel")
     assert cancelled.json()["wechat_status"] == "CANCELING"
+
+
+@pytest.mark.parametrize(
+    "because",
+    [
+        {"status": "unknown", "sent_at": timezone.now()},
+        {"next_at": None, "given_up_at": timezone.now()},
+        {"difference": "WeChat: FAIL"},
+    ],
+)
+def test_a_payout_that_somebody_has_to_look_at_is_listed_as_unclear(
+    approved, qian, lake, wechat_pay, logged_in, because
+):
+    roles.give(user=qian, community=lake, role=Role.STAFF)
+    payout = payouts.order(statement=approved, ordered_by=qian)
+    Payout.objects.filter(pk=payout.pk).update(**because)
+
+    everywhere = "/api/v1/communities/lake/payouts"
+    unclear, clear = (
+        [
+            one["id"]
+            for one in logged_in(qian).get(everywhere, {"is_unclear": which}).json()["results"]
+        ]
+        for which in ("true", "false")
+    )
+
+    assert (unclear, clear) == ([str(payout.pk)], [])
