@@ -200,6 +200,26 @@ class EntryInFullSerializer(EntrySerializer):
         return claim and ClaimSerializer(claim).data
 
 
+class FundClaimSerializer(ClaimSerializer):
+    """A claim on any fund of a community, with its fund, and the unit of its amounts."""
+
+    fund_id = serializers.UUIDField(read_only=True)
+    fund_name = serializers.CharField(source="fund.name", read_only=True)
+    unit = serializers.ChoiceField(source="fund.account.unit", choices=Unit.choices, read_only=True)
+
+    @staticmethod
+    def rows_for(rows: Any, user: User) -> Any:
+        return ClaimSerializer.rows_for(rows.select_related("fund__account"), user)
+
+
+class FundFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter is untyped
+    year = filters.NumberFilter(help_text="The year it is for.")
+    unit = filters.ChoiceFilter(field_name="account__unit", choices=Unit.choices)
+    is_open = BooleanFilter(
+        field_name="ended_at", lookup_expr="isnull", help_text="It has not ended."
+    )
+
+
 class ClaimFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter is untyped
     status = filters.ChoiceFilter(choices=Claim.Status.choices)
     awaits_approval = BooleanFilter(
@@ -211,6 +231,10 @@ class ClaimFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter is 
     was_taken_back = BooleanFilter(
         field_name="was_taken_back", help_text="It was paid, or on its way, and turned out wrong."
     )
+
+
+class FundClaimFilter(ClaimFilter):
+    fund = filters.UUIDFilter(help_text="A fund's id.")
 
 
 # --- what an address is about -----------------------------------------------------------------
@@ -241,6 +265,7 @@ class FundListView(ListView[Fund]):
     """
 
     serializer_class = FundSerializer
+    filterset_class = FundFilter
     finds = shown.in_community(WATCHES_OVER, selectors.funds_in)
 
     @writes(
@@ -342,6 +367,18 @@ class ClaimListView(ListView[Claim]):
 
 
 @from_replica
+class CommunityClaimListView(ListView[Claim]):
+    """List the claims on all funds of a community, newest first.
+
+    ``GET /api/v1/communities/{code}/fund-claims``. Takes the filters of a fund's own list.
+    """
+
+    serializer_class = FundClaimSerializer
+    filterset_class = FundClaimFilter
+    finds = shown.in_community(WATCHES_OVER, selectors.claims_in)
+
+
+@from_replica
 class ClaimView(OpenView[Claim]):
     """Open a claim: ``GET /api/v1/communities/{code}/funds/{fund_id}/claims/{fund_claim_id}``."""
 
@@ -388,6 +425,7 @@ urlpatterns = [
     path(f"{FUND}/return", ReturnView.as_view()),
     path(f"{FUND}/entries", EntryListView.as_view()),
     path(f"{FUND}/entries/<uuid:fund_entry_id>", EntryView.as_view()),
+    path("communities/<str:code>/fund-claims", CommunityClaimListView.as_view()),
     path(f"{FUND}/claims", ClaimListView.as_view()),
     path(f"{FUND}/claims/<uuid:fund_claim_id>", ClaimView.as_view()),
     path(f"{FUND}/claims/<uuid:fund_claim_id>/approval", ApprovalView.as_view()),

@@ -369,3 +369,39 @@ def test_somebody_else_records_what_came_back_of_what_was_taken_back(
     )
     newest = staff.get(f"{at}/entries").json()["results"][0]
     assert (newest["amount"], newest["kind"]) == (1_200, "taken_back")
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("", ["b", "a"]),
+        ("?awaits_approval=true", ["b"]),
+        ("?status=waiting", ["b"]),
+        ("?fund={fund}&awaits_approval=false", ["a"]),
+        ("?fund=01900000-0000-7000-8000-000000000000", []),
+    ],
+)
+def test_the_claims_on_all_funds_are_one_list(
+    lake, fund, ask, manager, wang, logged_in, query, found
+):
+    ask(1_000, "a")
+    ask(9_500, "b")
+    address = f"/api/v1/communities/lake/fund-claims{query.format(fund=fund.pk)}"
+
+    listed = manager.get(address).json()["results"]
+
+    assert [one["subject"] for one in listed] == [f"report:{name}" for name in found]
+    assert {(one["fund_id"], one["fund_name"], one["unit"]) for one in listed} <= {
+        (str(fund.pk), "红包", "fen")
+    }
+    assert logged_in(wang).get(address).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("query", "count"),
+    [("year={year}", 1), ("year=2001", 0), ("unit=fen&is_open=true", 1), ("is_open=false", 0)],
+)
+def test_a_fund_is_found_by_year_and_unit(lake, fund, manager, query, count):
+    found = manager.get(f"{FUNDS}?{query.format(year=lake.today.year - 1)}").json()["results"]
+
+    assert len(found) == count
