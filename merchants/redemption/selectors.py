@@ -43,6 +43,11 @@ def redemptions_seen_by(user: User) -> QuerySet[Redemption]:
     return told_to(_with_scan(_redeemed(there)), user)
 
 
+def redemptions_watched_by(user: User) -> QuerySet[Redemption]:
+    """Return the redemptions ``user`` may read as staff or auditor."""
+    return _redeemed(Q(community__in=communities_where(user, WATCHES_OVER)))
+
+
 def redemptions_refunded_by(user: User) -> QuerySet[Redemption]:
     """Return the redemptions ``user`` may refund, at work or as staff."""
     return _redeemed(Q(community__in=communities_where(user, HANDLES)) | _at_shops_of(user))
@@ -91,11 +96,25 @@ def _scan_of(community: Any) -> QuerySet[ScanAttempt]:
 
 def refused_scans_in(community: Community) -> QuerySet[ScanAttempt]:
     refused = ScanAttempt.objects.filter(community=community).exclude(outcome="redeemed")
-    return refused.select_related("clerk", "device", "redemption").order_by("-id")
+    return refused.select_related("merchant", "clerk", "device", "redemption").order_by("-id")
 
 
 def refunds_of(redemption: Redemption) -> QuerySet[Refund]:
     return Refund.objects.filter(community=redemption.community_id, redemption=redemption)
+
+
+def refunds_listed_of(redemption: Redemption) -> QuerySet[Refund]:
+    """Return the redemption's refunds as staff read them, newest first."""
+    return _refunds(refunds_of(redemption))
+
+
+def refunds_in(community: Community) -> QuerySet[Refund]:
+    """Return the community's refunds as staff read them, newest first."""
+    return _refunds(Refund.objects.filter(community=community))
+
+
+def _refunds(refunds: QuerySet[Refund]) -> QuerySet[Refund]:
+    return refunds.select_related("partnership", "redemption__offer", "refunded_by").order_by("-id")
 
 
 def devices_of(merchant: Merchant) -> QuerySet[Device]:

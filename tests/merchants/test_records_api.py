@@ -42,6 +42,25 @@ def test_a_redemption_leads_from_the_transfer_to_the_statement(
     transfer = desk.get("/api/v1/communities/lake/transfers?reason=redemption").json()["results"][0]
     assert transfer["source"] == f"redemption:{taken.pk}"
     assert desk.get("/api/v1/communities/lake/redemptions").json()["results"] == [one.json()]
+    (refunded,) = desk.get(f"/api/v1/redemptions/{taken.pk}/refunds").json()["results"]
+    assert refunded == {
+        "id": refunded["id"],
+        "redemption_id": str(taken.pk),
+        "quantity": 1,
+        "points": 30,
+        "amount_fen": 300,
+        "reason": "凉了",
+        "refunded_at": refunded["refunded_at"],
+        "merchant": {"id": str(shop.pk), "name": "茶馆"},
+        "offer_title": "一壶茶",
+        "refunded_by": {"id": str(zhao.pk), "name": zhao.name},
+        "statement_id": None,
+    }
+    refunded_all = "/api/v1/communities/lake/refunds"
+    for query in ("", f"?merchant={shop.pk}", "?text=凉", "?text=茶馆", "?since=2024-03-05"):
+        assert desk.get(f"{refunded_all}{query}").json()["results"] == [refunded], query
+    for query in (f"?merchant={tea_house.pk}", "?text=热", "?until=2024-03-04"):
+        assert desk.get(f"{refunded_all}{query}").json()["results"] == [], query
 
 
 def test_who_works_at_the_shop_opens_what_its_list_shows(
@@ -59,6 +78,7 @@ def test_who_works_at_the_shop_opens_what_its_list_shows(
         "redeemed_by": {"id": str(chen.pk), "name": chen.name}
     }
     assert logged_in(wang).get(address).status_code == 404
+    assert owners.get(f"{address}/refunds").status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -68,6 +88,10 @@ def test_who_works_at_the_shop_opens_what_its_list_shows(
         ("since=2024-03-06", 0),
         ("until=2024-03-04", 0),
         ("merchant={shop}", 1),
+        ("text=一壶", 1),
+        ("text=茶馆", 1),
+        ("text=面", 0),
+        ("offer=01900000-0000-7000-8000-000000000000", 0),
         ("merchant=01900000-0000-7000-8000-000000000000", 0),
     ],
 )
@@ -100,6 +124,7 @@ def test_what_was_refused_is_read_without_the_code(desk, redeemed, shop, chen):
         "id": used["id"],
         "outcome": "code_used",
         "merchant_id": str(shop.pk),
+        "merchant_name": "茶馆",
         "clerk": {"id": str(chen.pk), "name": chen.name},
         "device": None,
         "device_time": None,
@@ -144,6 +169,7 @@ def test_lines_of_an_account_say_the_shop_and_the_item(redeemed, wang, chen, tea
         "voucher_id": str(taken.pk),
         "offer_id": str(tea.pk),
         "merchant_id": str(shop.pk),
+        "merchant_name": "茶馆",
     }
     assert (spent["reason"], spent["about"]) == (
         "redemption",

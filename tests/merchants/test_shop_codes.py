@@ -249,3 +249,10 @@ def test_it_is_refunded_like_any_other(books, wang, tea, zhou, counter, grant_po
 
     assert books(wang)["available"] == 40
     assert books(wang)["stock"] == 3
+
+
+def test_staff_print_the_code_of_a_shop(tea_house, counter, zhao, chen, logged_in):
+    address = f"/api/v1/partnerships/{tea_house.pk}/shop-code/code.svg"
+
+    assert b"<svg" in logged_in(zhao).get(address).getvalue()
+    assert logged_in(chen).get(address).status_code == 404

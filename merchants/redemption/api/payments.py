@@ -21,7 +21,11 @@ from merchants.partners.api.members import at_counter
 from merchants.partners.api.partnerships import PartnershipSerializer
 from merchants.partners.models.merchants import Merchant
 from merchants.partners.models.partnerships import Partnership
-from merchants.partners.selectors import merchants_of, partnerships_owned_by
+from merchants.partners.selectors import (
+    merchants_of,
+    partnerships_kept_by,
+    partnerships_owned_by,
+)
 from merchants.redemption import selectors
 from merchants.redemption.api.screen import (
     PaidSerializer,
@@ -37,6 +41,7 @@ from merchants.redemption.services import pay_codes, shop_codes
 from merchants.redemption.services.redeeming import Scanned
 
 _MY_PAY_CODE: Any = seen(selectors.pay_codes_of, "pay_code_id")
+_KEPT_SHOP: Any = seen(partnerships_kept_by, "partnership_id")
 _MY_SHOP: Any = seen(partnerships_owned_by, "partnership_id")
 
 
@@ -157,13 +162,13 @@ class ShopCodeView(APIView):
 
 
 class ShopCodePictureView(CodePictureView):
-    """Show my counter's code as a QR code, to print and hang up.
+    """Show a counter's code as a QR code, to print and hang up, as its owner or as staff.
 
     ``GET /api/v1/partnerships/{partnership_id}/shop-code/code.{format}``, ``svg`` or ``png``.
     """
 
     def code(self, request: Request, **named: Any) -> Any:
-        return _MY_SHOP(request, **named).shop_code
+        return _KEPT_SHOP(request, **named).shop_code
 
 
 class ConfirmView(APIView):

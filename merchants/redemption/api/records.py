@@ -8,7 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from backend.accounts.api.serializers import ColleagueSerializer
-from backend.api.filters import CharFilter, DaysFilter, MarkFilter
+from backend.api.filters import CharFilter, DaysFilter, MarkFilter, TextFilter
 from backend.api.serializers import ReadSerializer
 from backend.api.views import ListView, OpenView, seen
 from backend.communities.api.shown import in_community
@@ -16,13 +16,14 @@ from backend.communities.selectors import WATCHES_OVER
 from backend.replica import from_replica
 from merchants.partners.api.serializers import PartnerSerializer
 from merchants.redemption import selectors
+from merchants.redemption.api.refunds import RefundRecordSerializer
 from merchants.redemption.api.serializers import (
     TOLD_TO_ALL,
     RedeemedSerializer,
     StatementLineSerializer,
     as_told,
 )
-from merchants.redemption.models import Redemption, ScanAttempt
+from merchants.redemption.models import Redemption, Refund, ScanAttempt
 
 MARK = "`too_early` or `too_late` where the device's clock could not be believed."
 
@@ -69,6 +70,7 @@ class RefusedScanSerializer(ReadSerializer[ScanAttempt]):
     """
 
     merchant_id = serializers.UUIDField(read_only=True)
+    merchant_name = serializers.CharField(source="merchant.name", read_only=True)
     clerk = serializers.SerializerMethodField()
     device = serializers.CharField(source="device.name", read_only=True, allow_null=True)
     redemption_id = serializers.UUIDField(read_only=True, allow_null=True)
@@ -95,7 +97,22 @@ class RefusedScanSerializer(ReadSerializer[ScanAttempt]):
 class RecordFilter(DaysFilter):
     moment = "closed_at"
     merchant = filters.UUIDFilter(field_name="partnership__merchant", help_text="Its id.")
+    offer = filters.UUIDFilter(help_text="An offer's id.")
+    text = TextFilter(
+        "offer__title", "partnership__name", help_text="Part of the title or the merchant's name."
+    )
     marked = MarkFilter("clock_mark")
+
+
+class RefundFilter(DaysFilter):
+    moment = "refunded_at"
+    merchant = filters.UUIDFilter(field_name="partnership__merchant", help_text="Its id.")
+    text = TextFilter(
+        "reason",
+        "redemption__offer__title",
+        "partnership__name",
+        help_text="Part of the reason, the title or the merchant's name.",
+    )
 
 
 class RefusedScanFilter(DaysFilter):
@@ -112,6 +129,15 @@ class RecordListView(ListView[Redemption]):
     serializer_class = RecordSerializer
     filterset_class = RecordFilter
     finds = in_community(WATCHES_OVER, selectors.redemptions_in)
+
+
+@from_replica
+class RefundListView(ListView[Refund]):
+    """List refunds, newest first: ``GET /api/v1/communities/{code}/refunds``."""
+
+    serializer_class = RefundRecordSerializer
+    filterset_class = RefundFilter
+    finds = in_community(WATCHES_OVER, selectors.refunds_in)
 
 
 @from_replica

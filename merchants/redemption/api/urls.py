@@ -47,7 +47,8 @@ urlpatterns = [
     path("communities/<slug:code>/refused-scans", records.RefusedScanListView.as_view()),
     path("communities/<slug:code>/refused-scans/<uuid:scan_id>", records.RefusedScanView.as_view()),
     path("redemptions/<uuid:redemption_id>", records.RedemptionView.as_view()),
-    path("redemptions/<uuid:redemption_id>/refunds", refunds.RefundView.as_view()),
+    path("redemptions/<uuid:redemption_id>/refunds", refunds.RedemptionRefundListView.as_view()),
+    path("communities/<slug:code>/refunds", records.RefundListView.as_view()),
     path(FAIR_REPORT, fairs.FairReportView.as_view()),
     *in_each_format(FAIR_REPORT, fairs.FairReportFileView, SHEETS),
 ]
