@@ -108,6 +108,15 @@ def invitations_to(merchant: Merchant) -> QuerySet[Invitation]:
     )
 
 
+def owners_invited_to(partnership: Partnership) -> QuerySet[Invitation]:
+    """Return the invitations of owners to the partnership's merchant, newest first.
+
+    None as long as the merchant has not accepted the partnership.
+    """
+    invited = invitations_to(partnership.merchant).filter(role=MerchantMember.Role.OWNER)
+    return invited if partnership.accepted_at else invited.none()
+
+
 def shops_open_to(user: User) -> QuerySet[Partnership]:
     """Return the active partners where ``user`` volunteers, newest first."""
     return _partners(
@@ -281,6 +290,11 @@ def listings_open_to(user: User) -> QuerySet[Listing]:
 def listings_of(partnership: Partnership) -> QuerySet[Listing]:
     """Return a partner's listings of both kinds, closed ones included."""
     return Listing.objects.filter(community=partnership.community_id, partnership=partnership)
+
+
+def listings_in(community: Community) -> QuerySet[Listing]:
+    """Return the listings of both kinds of all the community's partners, closed ones included."""
+    return Listing.objects.filter(community=community)
 
 
 def listings_seen_by(user: User) -> QuerySet[Listing]:

@@ -137,6 +137,9 @@ def test_giving_back_over_http(lake, wang, zhao, tea_house, grant_points, logged
     assert phone.get(f"{address}/disbursements").json()["results"] == [spent.json()]
     now = campaign | {"donated_points": 40, "disbursed_points": 15}
     assert phone.get("/api/v1/campaigns?community=lake").json()["results"] == [now]
+    there = "/api/v1/communities/lake/campaigns"
+    assert desk.get(f"{there}?is_open=true&text=老").json()["results"] == [now]
+    assert desk.get(f"{there}?is_open=false").json()["results"] == []
     closed = desk.post(f"{address}/close")
     assert closed.json() == now | {"closed_at": closed.json()["closed_at"]}
     late = phone.post(f"{address}/donations", {"points": 1}, headers={"Idempotency-Key": "k2"})

@@ -475,3 +475,24 @@ def test_one_address_of_an_offer_is_for_who_works_there_and_for_staff(
     assert (refused.status_code, refused.json()["code"]) == (403, "own_merchant")
     tea.refresh_from_db()
     assert tea.settled_fen is None
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("text=蛋", ["蛋糕"]),
+        ("text=cake", ["蛋糕"]),
+        ("text=茶馆", ["蛋糕", "一壶茶"]),
+        ("kind=seat", []),
+        ("partnership={partnership}", ["蛋糕", "一壶茶"]),
+        ("partnership=01900000-0000-7000-8000-000000000000", []),
+    ],
+)
+def test_staff_find_an_offer_by_words_kind_and_partner(
+    tea_house, tea, proposed, zhao, logged_in, query, found
+):
+    address = f"/api/v1/communities/lake/offers?{query.format(partnership=tea_house.pk)}"
+
+    listed = logged_in(zhao).get(address).json()["results"]
+
+    assert [one["title"] for one in listed] == found

@@ -8,6 +8,8 @@ from django.db import DatabaseError, connection, transaction
 from backend.accounts import vault
 from backend.audit.models import AuditEntry
 from backend.codes import ALPHABET
+from backend.communities.models import Role as Roles
+from backend.communities.services import roles
 from backend.errors import Refusal
 from merchants.models import Invitation, MerchantMember
 from merchants.partners import errors, selectors
@@ -292,3 +294,27 @@ def test_who_accepts_two_codes_at_once_is_employed_once(shop, zhou, sun, at_once
     assert sorted(statuses) == ["accepted", "pending"]
     with pytest.raises(Refusal):
         invitations.accept(user=sun, code=codes[statuses[::-1].index("pending")])
+
+
+def test_staff_read_how_owners_were_invited_and_nothing_of_clerks(
+    hill, shop, tea_house, zhou, zhao, logged_in
+):
+    address = f"/api/v1/partnerships/{tea_house.pk}/invitations"
+    made, _ = (
+        invitations.invite(merchant=shop, invited_by=zhou, role=role)
+        for role in (Role.OWNER, Role.CLERK)
+    )
+    staff = logged_in(zhao)
+
+    (told,) = staff.get(address).json()["results"]
+
+    assert (told["id"], told["status"]) == (str(made.pk), "pending")
+    assert "code" not in told
+    assert logged_in(zhou).get(address).status_code == 404
+
+    roles.give(user=zhao, community=hill, role=Roles.STAFF)
+    asked = partners.consider(
+        community=hill, name="茶馆", trade="餐饮", merchant_id=shop.pk, by=zhao
+    )
+    unaccepted = f"/api/v1/partnerships/{asked.pk}/invitations"
+    assert staff.get(unaccepted).json()["results"] == []

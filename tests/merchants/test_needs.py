@@ -308,6 +308,12 @@ def test_an_owner_lists_staff_match_and_volunteers_find_it(
     logged_in(zhou).post(f"/api/v1/needs/{listing}/close")
     assert logged_in(wang).get("/api/v1/needs").json()["results"] == []
     (kept,) = logged_in(zhou).get(mine).json()["results"]
+    everywhere = "/api/v1/communities/lake/needs"
+    assert logged_in(zhao).get(everywhere).json()["results"] == [kept]
+    for query in ("is_open=true", "text=会议室", f"partnership={listing}"):
+        assert logged_in(zhao).get(f"{everywhere}?{query}").json()["results"] == [], query
+    assert logged_in(zhao).get("/api/v1/communities/lake/resources").json()["results"] == []
+    assert logged_in(zhou).get(everywhere).status_code == 404
     assert kept["closed_at"]
     assert kept["activities"] == []
 

@@ -16,7 +16,7 @@ from rest_framework.views import APIView
 from backend.accounts.api.serializers import ColleagueSerializer
 from backend.accounts.models import User
 from backend.api.fields import CharField, DateField, DateTimeField, IntegerField, TextField
-from backend.api.filters import CharFilter, CommunityFilter
+from backend.api.filters import CharFilter, CommunityFilter, TextFilter
 from backend.api.serializers import ReadSerializer
 from backend.api.views import ListView, OpenView, below, seen, writes
 from backend.communities.api.shown import community, in_community
@@ -200,6 +200,11 @@ class MerchantOfferListView(ListView[Offer]):
 
 class KeptOfferFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter is untyped
     status = filters.ChoiceFilter(choices=Offer.Status.choices)
+    kind = filters.ChoiceFilter(choices=KINDS)
+    partnership = filters.UUIDFilter(help_text="The id of a partnership.")
+    text = TextFilter(
+        "title", "code", "partnership__name", help_text="Part of title, code or merchant's name."
+    )
 
 
 class CommunityOfferListView(ListView[Offer]):

@@ -84,11 +84,15 @@ class SponsorshipSerializer(ReadSerializer[Sponsorship]):
         fields = ("id", "text", "value_fen", "given_on")
 
 
-class CampaignFilter(CommunityFilter):
+class CampaignInCommunityFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter is untyped
     text = TextFilter("title", "description")
     is_open = BooleanFilter(
         field_name="closed_at", lookup_expr="isnull", label="Whether it still takes points."
     )
+
+
+class CampaignFilter(CampaignInCommunityFilter, CommunityFilter):
+    pass
 
 
 class SponsorshipFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter is untyped
@@ -177,8 +181,15 @@ class DisbursementView(OpenView[Disbursement]):
 
 
 # --- staff ------------------------------------------------------------------------------------
-class OpenCampaignView(APIView):
-    """Open a campaign, as staff: ``POST /api/v1/communities/{code}/campaigns``."""
+class CommunityCampaignListView(ListView[Campaign]):
+    """List a community's campaigns, newest first: ``GET /api/v1/communities/{code}/campaigns``.
+
+    For everybody who belongs there.
+    """
+
+    serializer_class = CampaignSerializer
+    filterset_class = CampaignInCommunityFilter
+    finds = in_community(selectors.KNOWS, selectors.campaigns_in)
 
     @writes(
         CampaignSerializer,
@@ -187,6 +198,7 @@ class OpenCampaignView(APIView):
         creates=selectors.campaigns_in,
     )
     def post(self, user: User, community: Community, **facts: Any) -> Campaign:
+        """Open a campaign, as staff: ``POST /api/v1/communities/{code}/campaigns``."""
         return campaigns.open_campaign(community=community, by=user, **facts)
 
 

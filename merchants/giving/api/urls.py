@@ -25,7 +25,7 @@ urlpatterns = [
     path("campaigns/<uuid:campaign_id>/close", campaigns.CloseCampaignView.as_view()),
     path("me/donations", campaigns.MyDonationListView.as_view()),
     path("me/donations/<uuid:donation_id>", campaigns.MyDonationView.as_view()),
-    path("communities/<slug:code>/campaigns", campaigns.OpenCampaignView.as_view()),
+    path("communities/<slug:code>/campaigns", campaigns.CommunityCampaignListView.as_view()),
     path("communities/<slug:code>/sponsorships", campaigns.SponsorshipListView.as_view()),
     path(
         "communities/<slug:code>/sponsorships/<uuid:sponsorship_id>",

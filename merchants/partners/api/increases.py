@@ -17,7 +17,7 @@ from backend.communities.api.shown import community, in_community, managed_commu
 from backend.communities.models import Community
 from backend.communities.selectors import WATCHES_OVER
 from merchants.partners import selectors
-from merchants.partners.api.serializers import DecisionSerializer
+from merchants.partners.api.serializers import DecisionSerializer, PartnerSerializer
 from merchants.partners.models.increases import Increase
 from merchants.partners.services import increases
 
@@ -34,6 +34,7 @@ class IncreaseSerializer(ReadSerializer[Increase]):
 
     partnership_id = serializers.UUIDField(read_only=True, allow_null=True)
     subject_id = serializers.UUIDField(read_only=True, allow_null=True)
+    merchant = PartnerSerializer(source="partnership", read_only=True, allow_null=True)
     facts = serializers.DictField(read_only=True)
     asked_by = ColleagueSerializer(read_only=True)
     decided_by = ColleagueSerializer(read_only=True, allow_null=True)

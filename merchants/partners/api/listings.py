@@ -15,6 +15,8 @@ from backend.api.filters import BooleanFilter, CommunityFilter, TextFilter
 from backend.api.idempotency import Finds
 from backend.api.serializers import ReadSerializer
 from backend.api.views import ListView, OpenView, below, myself, seen, writes
+from backend.communities.api.shown import community
+from backend.communities.selectors import WATCHES_OVER
 from merchants.partners import selectors
 from merchants.partners.api.serializers import PartnerCommunitySerializer, PartnerSerializer
 from merchants.partners.models.listings import ActivityMatch, Listing
@@ -62,6 +64,10 @@ class KeptListingFilter(filters.FilterSet):  # type: ignore[misc]  # django-filt
     )
 
 
+class CommunityListingFilter(KeptListingFilter):
+    partnership = filters.UUIDFilter(help_text="The id of a partnership.")
+
+
 def listed(
     selector: Callable[[Any], QuerySet[Listing]], named: str = "", *, at: Finds = myself
 ) -> Finds:
@@ -95,6 +101,17 @@ class ListingView(OpenView[Listing]):
 
     serializer_class = ListingSerializer
     finds = listed(selectors.listings_seen_by, "listing_id")
+
+
+class CommunityListingListView(ListView[Listing]):
+    """List what a community's partners need, or lend, newest first, closed ones as well.
+
+    ``GET /api/v1/communities/{code}/needs``, ``…/resources``; for staff and auditors.
+    """
+
+    serializer_class = ListingSerializer
+    filterset_class = CommunityListingFilter
+    finds = listed(selectors.listings_in, at=community(WATCHES_OVER))
 
 
 class PartnershipListingListView(ListView[Listing]):

@@ -21,6 +21,7 @@ from merchants.partners import selectors
 from merchants.partners.api.increases import AS_INCREASE
 from merchants.partners.api.members import at_owned
 from merchants.partners.api.serializers import (
+    InvitationSerializer,
     NewInvitationSerializer,
     PartnerCommunitySerializer,
 )
@@ -289,12 +290,16 @@ class WithdrawTermsView(APIView):
         return partners.withdraw_terms(terms=terms, by=user)
 
 
-class FirstOwnerView(APIView):
-    """Invite the first owner of a merchant.
+class FirstOwnerView(ListView[Invitation]):
+    """List how a merchant's owners were invited, as staff or auditor, newest first.
 
-    ``POST /api/v1/partnerships/{partnership_id}/invitations``. The answer has the code until
-    somebody accepts it. A merchant's owners invite everybody else (``has_owner``).
+    ``GET /api/v1/partnerships/{partnership_id}/invitations``
     """
+
+    serializer_class = InvitationSerializer
+    finds = below(
+        seen(selectors.partnerships_watched_by, "partnership_id"), selectors.owners_invited_to
+    )
 
     @writes(
         NewInvitationSerializer,
@@ -302,6 +307,11 @@ class FirstOwnerView(APIView):
         creates=lambda partnership: selectors.invitations_to(partnership.merchant),
     )
     def post(self, user: User, partnership: Partnership) -> Invitation:
+        """Invite the first owner of a merchant, as staff.
+
+        ``POST /api/v1/partnerships/{partnership_id}/invitations``. The answer has the code until
+        somebody accepts it. A merchant's owners invite everybody else (``has_owner``).
+        """
         return invitations.invite_owner(partnership=partnership, invited_by=user)
 
 

@@ -41,6 +41,7 @@ for word, kind in (("needs", Listing.Kind.NEED), ("resources", Listing.Kind.RESO
     one, of = f"{word}/<uuid:listing_id>", {"kind": kind}
     urlpatterns += [
         path(word, listings.ListingListView.as_view(), of),
+        path(f"communities/<slug:code>/{word}", listings.CommunityListingListView.as_view(), of),
         path(f"{PARTNERSHIP}/{word}", listings.PartnershipListingListView.as_view(), of),
         path(one, listings.ListingView.as_view(), of),
         path(f"{one}/close", listings.ListingCloseView.as_view(), of),
