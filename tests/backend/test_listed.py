@@ -15,6 +15,10 @@ WHOLE = {
     "/api/v1/labels": "what values are called",
     "/api/v1/me/wechat-templates": "what the operator has set up, and what is left of it",
     "/api/v1/shops": "what everybody may know of a shop",
+    "/api/v1/communities/{code}/fund-claims": "claims, which open at their fund",
+    "/api/v1/communities/{code}/refunds": "a line of a redemption, which opens",
+    "/api/v1/communities/{code}/statement-questions": "questions, which open at their statement",
+    "/api/v1/redemptions/{redemption_id}/refunds": "a line of a redemption, which opens",
     "/api/v1/statements/{statement_id}/refunds": "a line of a redemption, which opens",
 }
 
