@@ -91,6 +91,12 @@ def working_places_where(user: User, roles: tuple[Role, ...]) -> QuerySet[Commun
     return places_where(user, roles).exclude(kind=Community.Kind.STREET)
 
 
+def working_places_touched_by(user: User, roles: tuple[Role, ...]) -> QuerySet[Community]:
+    """Return the communities and estates where, above or below which ``user`` holds ``roles``."""
+    touched: QuerySet[Community] = Community.objects.filter(Held(user, roles, or_below=True))
+    return touched.exclude(kind=Community.Kind.STREET)
+
+
 def in_reach(user: User, roles: tuple[Role, ...], *, estate: str = "estate") -> Q:
     """Condition on rows with a ``community``: one of the ``roles`` of ``user`` reaches the row.
 
@@ -113,6 +119,11 @@ def communities_known_to(user: User) -> QuerySet[Community]:
         Held(user, (Role.VOLUNTEER,), ever=True), kind=Community.Kind.COMMUNITY
     )
     return known
+
+
+def communities_belonged_to(user: User) -> QuerySet[Community]:
+    """Return the tenants in which, above which or below which ``user`` holds a role."""
+    return tenants().filter(Held(user, BELONGS, or_below=True))
 
 
 def known_to(user: User) -> list[UUID]:

@@ -85,6 +85,16 @@ def _questions(**which: Any) -> QuerySet[StatementQuestion]:
     )
 
 
+def questions_to_answer(user: User, community: Community) -> QuerySet[StatementQuestion]:
+    """Return the open questions of merchants there that ``user`` may answer as staff."""
+    return StatementQuestion.objects.filter(
+        community=community,
+        community__in=communities_where(user, HANDLES),
+        asked_by_merchant=True,
+        answered_at__isnull=True,
+    )
+
+
 def _on(statement: Statement) -> dict[str, Any]:
     return {"community_id": statement.community_id, "statement": statement}
 

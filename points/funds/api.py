@@ -125,6 +125,7 @@ class ClaimSerializer(ReadSerializer[Claim]):
         model = Claim
         fields = (
             "id",
+            "fund_id",
             "subject",
             "amount",
             "reason",
@@ -370,11 +371,12 @@ class ClaimListView(ListView[Claim]):
 class CommunityClaimListView(ListView[Claim]):
     """List the claims on all funds of a community, newest first.
 
-    ``GET /api/v1/communities/{code}/fund-claims``. Takes the filters of a fund's own list.
+    ``GET /api/v1/communities/{code}/claims``. ``?awaits_approval=true`` lists those that a second
+    person has to approve yet. For staff, managers and auditors.
     """
 
-    serializer_class = FundClaimSerializer
-    filterset_class = FundClaimFilter
+    serializer_class = ClaimSerializer
+    filterset_class = ClaimFilter
     finds = shown.in_community(WATCHES_OVER, selectors.claims_in)
 
 
@@ -425,7 +427,7 @@ urlpatterns = [
     path(f"{FUND}/return", ReturnView.as_view()),
     path(f"{FUND}/entries", EntryListView.as_view()),
     path(f"{FUND}/entries/<uuid:fund_entry_id>", EntryView.as_view()),
-    path("communities/<str:code>/fund-claims", CommunityClaimListView.as_view()),
+    path("communities/<str:code>/claims", CommunityClaimListView.as_view()),
     path(f"{FUND}/claims", ClaimListView.as_view()),
     path(f"{FUND}/claims/<uuid:fund_claim_id>", ClaimView.as_view()),
     path(f"{FUND}/claims/<uuid:fund_claim_id>/approval", ApprovalView.as_view()),

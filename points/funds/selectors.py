@@ -23,7 +23,9 @@ from django.db.models import (
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
+from backend.accounts.models import User
 from backend.communities.models import Community
+from backend.communities.selectors import HANDLES, communities_where
 from backend.registries.events import told
 from backend.routing import reading
 from points.funds.errors import FundEntryUnknown, FundMissing
@@ -55,6 +57,17 @@ def claims_of(fund: Fund) -> QuerySet[Claim]:
 def claims_in(community: Community) -> QuerySet[Claim]:
     """Return all claims on funds of the community, newest first."""
     return _claims(community=community)
+
+
+def claims_to_approve(user: User, community: Community) -> QuerySet[Claim]:
+    """Return the claims there that ``user`` may approve as a second person, newest first."""
+    handled = communities_where(user, HANDLES)
+    claims: QuerySet[Any] = _claims(community=community, community__in=handled)
+    return (
+        claims.filter(awaits_approval=True)
+        .exclude(asked_by=user)
+        .exclude(payee__holder=f"person:{user.pk}")
+    )
 
 
 def claims_reserved(**where: Any) -> QuerySet[Claim]:

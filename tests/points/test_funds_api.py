@@ -197,6 +197,7 @@ def test_the_statement_says_in_words_what_came_in_and_went_out_and_each_line_ope
         "top_up": None,
         "claim": {
             "id": str(claim.pk),
+            "fund_id": str(claim.fund_id),
             "subject": "report:paid",
             "amount": 6_000,
             "reason": "report",

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.shortcuts import get_object_or_404
 from django.urls import path
 from django_filters import rest_framework as filters
@@ -30,7 +30,12 @@ from backend.communities.api.serializers import (
 )
 from backend.communities.api.shown import community, managed_community, reached_place, tenant
 from backend.communities.models import Community
-from backend.communities.selectors import HANDLES, WATCHES_OVER
+from backend.communities.selectors import (
+    HANDLES,
+    WATCHES_OVER,
+    community_among,
+    working_places_touched_by,
+)
 from backend.communities.services.places import JOIN_CODE_LENGTH
 from points.ledger.selectors import public_figures
 from volunteers.attendance.selectors import with_turnout
@@ -270,15 +275,22 @@ class VolunteerView(OpenView[Volunteer]):
 
 
 # --- requests to join -------------------------------------------------------------------------
+def _join_requests(request: Request, **names: Any) -> QuerySet[Any] | Model:
+    user = signed_in(request)
+    place = community_among(working_places_touched_by(user, HANDLES), names["code"])
+    return selectors.join_requests_handled_by(user).filter(**place.whose)
+
+
 class JoinRequestListView(ListView[JoinRequest]):
     """List requests to join, newest first: ``GET /api/v1/communities/{code}/join-requests``.
 
-    ``code`` names a community or an estate. For its staff and managers.
+    ``code`` names a community or an estate. For its staff and managers; at the address of the
+    community, an estate's are shown those for the estate.
     """
 
     serializer_class = JoinRequestSerializer
     filterset_class = JoinRequestFilter
-    finds = below(reached_place(HANDLES), selectors.join_requests_in)
+    finds = _join_requests
 
 
 class MyJoinRequestListView(JoinRequestListView):

@@ -102,11 +102,6 @@ def join_requests_seen_by(user: User) -> QuerySet[JoinRequest]:
     return _with_asker(JoinRequest.objects.filter(Q(user=user) | in_reach(user, HANDLES)))
 
 
-def join_requests_in(place: Community) -> QuerySet[JoinRequest]:
-    """Return the requests to join a community, or for an estate; newest first."""
-    return _with_asker(JoinRequest.objects.filter(**place.whose))
-
-
 def estate_in(community: Community, estate_id: UUID) -> Community:
     """Return the estate of this id under ``community``. Raises EstateUnknown."""
     estate: Community | None = places_below(community).filter(pk=estate_id).first()

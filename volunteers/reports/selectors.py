@@ -1,7 +1,7 @@
 """Queries for reports, named for the reader."""
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +18,8 @@ from django.db.models import (
     Subquery,
     When,
 )
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Now
+from django.utils import timezone
 
 from backend.accounts.models import User
 from backend.accounts.selectors import was_a_child
@@ -42,6 +43,19 @@ from volunteers.reports.models.groups import ReporterGroup, ReporterGroupMember
 from volunteers.reports.models.handling import FormerWords, ReportComment, ReportReferral
 from volunteers.reports.models.publicity import Bulletin, BulletinComment
 from volunteers.reports.models.reports import SHOWN, Report
+
+DUE_SOON = timedelta(days=1)
+
+
+def overdue() -> Q:
+    """Return a condition on open reports of which a step is overdue."""
+    return Q(status__in=Report.OPEN, due_at__lt=Now())
+
+
+def due_soon() -> Q:
+    """Return a condition on open reports of which a step is due within a day."""
+    now = timezone.now()
+    return Q(status__in=Report.OPEN, due_at__gte=now, due_at__lt=now + DUE_SOON)
 
 
 def reports_of(user: User) -> QuerySet[Report]:
@@ -288,10 +302,26 @@ def comments_of(user: User) -> QuerySet[BulletinComment]:
     return theirs.select_related("community").order_by("-id")
 
 
+def comments_handled_by(user: User, community: Community) -> QuerySet[BulletinComment]:
+    """Return the comments on the community's bulletins that ``user`` may decide on, newest first.
+
+    Not their own, and none whose author was erased.
+    """
+    return (
+        BulletinComment.objects.filter(
+            community=community, community__in=communities_where(user, HANDLES)
+        )
+        .exclude(text="")
+        .exclude(author=user)
+        .select_related("community", "bulletin")
+        .order_by("-id")
+    )
+
+
 def comments_in(community: Community) -> QuerySet[BulletinComment]:
-    """Return the comments on all bulletins of a community, newest first."""
-    comments = BulletinComment.objects.filter(community=community).exclude(text="")
-    return comments.select_related("community", "bulletin").order_by("-id")
+    """Return the comments on all bulletins of the community, newest first."""
+    found = BulletinComment.objects.filter(community=community).exclude(text="")
+    return found.select_related("community", "bulletin").order_by("-id")
 
 
 def comments_seen_by(reader: Reader, bulletin: Bulletin) -> QuerySet[BulletinComment]:

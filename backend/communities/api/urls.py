@@ -1,7 +1,7 @@
 from django.urls import path
 
 from backend.api.code_pictures import code_pictures
-from backend.communities.api import audit, places, roles, views
+from backend.communities.api import audit, places, roles, views, waiting
 
 # ``me`` can be left for good and is in backend/privacy/api.py.
 # A community's own page, communities/{code}, tells of points and hours: volunteers/reports/api.
@@ -19,6 +19,7 @@ urlpatterns = [
     ),
     path("communities/<str:code>/people/search", roles.PersonSearchView.as_view()),
     path("communities/<str:code>/roles", roles.RoleListView.as_view()),
+    path("communities/<str:code>/work", waiting.WorkView.as_view()),
     path("roles/<uuid:membership_id>", roles.RoleView.as_view()),
     path("roles/<uuid:membership_id>/withdraw", roles.WithdrawRoleView.as_view()),
 ]

@@ -5,8 +5,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
-from django.db.models.functions import Now
+from django.db.models import QuerySet
 from django.http import FileResponse
 from django.shortcuts import get_object_or_404
 from django_filters import rest_framework as filters
@@ -249,6 +248,9 @@ class ReportFilter(PeriodFilter):
     is_open = BooleanFilter(method="open_ones", label="Whether it is still to be handled.")
     is_screened = BooleanFilter(label="Whether it passed the safety check; else it is held back.")
     is_overdue = BooleanFilter(method="overdue", label="Whether a step of it is overdue.")
+    is_due_soon = BooleanFilter(
+        method="due_soon", label="Whether a step of it is due within a day and not overdue."
+    )
     text = TextFilter(
         "text", "place", "reporter__name", help_text="Part of text, place or the reporter's name."
     )
@@ -260,8 +262,12 @@ class ReportFilter(PeriodFilter):
         return found.filter(status__in=Report.OPEN if is_it else Report.ENDED)
 
     def overdue(self, found: QuerySet[Report], name: str, is_it: bool) -> QuerySet[Report]:
-        late = Q(status__in=Report.OPEN, due_at__lt=Now())
+        late = selectors.overdue()
         return found.filter(late) if is_it else found.exclude(late)
+
+    def due_soon(self, found: QuerySet[Report], name: str, is_it: bool) -> QuerySet[Report]:
+        soon = selectors.due_soon()
+        return found.filter(soon) if is_it else found.exclude(soon)
 
 
 # --- everybody --------------------------------------------------------------------------------
