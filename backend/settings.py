@@ -223,6 +223,7 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_RATE_LIMITS = False  # ours count, backend/urls.py and backend/accounts/services/attempts.py
 ACCOUNT_ADAPTER = "backend.accounts.adapter.AccountAdapter"
 HEADLESS_ONLY = True
+ACCOUNT_SESSION_REMEMBER = False
 HEADLESS_TOKEN_STRATEGY = "backend.accounts.tokens.TokenStrategy"
 HEADLESS_JWT_ALGORITHM = "HS256"  # signed with SECRET_KEY
 HEADLESS_JWT_ACCESS_TOKEN_EXPIRES_IN = 300
@@ -232,7 +233,12 @@ MFA_ADAPTER = "backend.accounts.mfa.MFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Linli 邻里"
 MFA_TOTP_TOLERANCE = 1  # half a minute early or late, as RFC 6238, 5.2 has it
-SESSION_COOKIE_AGE = int(timedelta(days=30).total_seconds())
+# A browser's log-in, for the console alone; a phone's lasts as long as its refresh token.
+SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = "/console/"
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+SESSION_COOKIE_AGE = int(timedelta(hours=12).total_seconds())  # without a request
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/console/"
 
 # --- WeChat -----------------------------------------------------------------------------------
 WECHAT_APP_ID = env.str("LINLI_WECHAT_APP_ID", default="")

@@ -58,7 +58,7 @@ LOG_IN = [
         ("tokens/refresh", tokens.RefreshTokenView, SessionThrottle),
         ("account/password/change", log_in.ChangePasswordView, LogInThrottle),
         ("account/authenticators", mfa.AuthenticatorsView, SessionThrottle),
-        ("account/authenticators/totp", mfa.ManageTOTPView, SessionThrottle),
+        ("account/authenticators/totp", log_in.AuthenticatorView, SessionThrottle),
         ("account/authenticators/recovery-codes", mfa.ManageRecoveryCodesView, SessionThrottle),
     ]
 ]

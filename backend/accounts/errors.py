@@ -87,3 +87,13 @@ class GuardianCodeExpired(Conflict):
 
 class TooManyAttempts(TooMany):
     """Refusal of a guess at a secret because no try is left; nothing was looked up."""
+
+
+class PasswordIsSet(Conflict):
+    code = "password_is_set"
+    title = _("You have a password already. Please log in with it.")
+
+
+class UsernameTaken(Conflict):
+    code = "username_taken"
+    title = _("Somebody else logs in under this name.")

@@ -1,20 +1,18 @@
 """The second factor: a code from an authenticator app (TOTP, RFC 6238), by django-allauth."""
 
 from datetime import timedelta
-from typing import Any
+from uuid import UUID
 
 from allauth.core.internal.cryptokit import normalize_user_code
 from allauth.mfa import app_settings
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import TOTP
-from django import forms
-from django.utils.translation import gettext_lazy as _
 
 from backend.accounts import vault
 from backend.accounts.models import User
 from backend.accounts.services.attempts import is_first_use
-from backend.codes import as_made, is_digits
+from backend.codes import picture
 
 
 class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth is untyped
@@ -26,6 +24,9 @@ class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth is untyped
     def decrypt(self, encrypted_text: str) -> str:
         return vault.decrypt(encrypted_text)
 
+    def build_totp_svg(self, url: str) -> str:
+        return picture(url, "svg").decode()
+
 
 def remember_used_codes() -> None:
     """Make allauth remember a used code for as long as it would take it again (RFC 6238, 5.2).
@@ -36,29 +37,15 @@ def remember_used_codes() -> None:
     TOTP._mark_code_used = _first_use
 
 
-def read_codes_as_typed(*asked: type[forms.Form]) -> None:
-    """Make allauth's forms read what people type or paste: ``１２３ 456`` is 123456.
-
-    By itself allauth removes hyphens and blanks, and counts a text without digits as a wrong guess.
-    """
-    for form in asked:
-        form.base_fields["code"] = TypedCodeField()
-
-
-class TypedCodeField(forms.CharField):
-    """A code of digits, from an authenticator or a printed list of recovery codes."""
-
-    def to_python(self, value: Any) -> str:
-        made = as_made(super().to_python(value) or "")
-        if made and not is_digits(made):
-            raise forms.ValidationError(_("A code here is digits only."), code="not_a_code")
-        return made
+def use_up(user_id: UUID, code: str) -> bool:
+    """Use up a person's ``code`` for as long as it would be taken; False if it was used before."""
+    periods = 1 + 2 * app_settings.TOTP_TOLERANCE
+    lasts = timedelta(seconds=periods * app_settings.TOTP_PERIOD)
+    return is_first_use(user_id, normalize_user_code(code), lasts)
 
 
 def _first_use(totp: TOTP, code: str) -> bool:
-    periods = 1 + 2 * app_settings.TOTP_TOLERANCE
-    lasts = timedelta(seconds=periods * app_settings.TOTP_PERIOD)
-    return is_first_use(totp.instance.user_id, normalize_user_code(code), lasts)
+    return use_up(totp.instance.user_id, code)
 
 
 def hand_out(*, user: User, secret: str, anew: bool = False) -> None:

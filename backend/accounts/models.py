@@ -76,6 +76,12 @@ class User(AbstractBaseUser, PermissionsMixin):
     def __str__(self) -> str:
         return self.masked_name
 
+    def get_session_auth_hash(self) -> str:
+        """Return what a session must have been opened under: this password, and no log-out
+        everywhere since."""
+        since = self.tokens_valid_from
+        return f"{super().get_session_auth_hash()}.{since.timestamp() if since else 0}"
+
     @property
     def phone(self) -> str:
         """The phone number decrypted, or ``""`` if there is none."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from allauth.headless.internal.sessionkit import lookup_session
 from allauth.headless.tokens.strategies.jwt import JWTTokenStrategy, internal
+from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.sessions.backends.base import SessionBase
 from django.contrib.sessions.models import Session
@@ -30,6 +31,7 @@ class TokenStrategy(JWTTokenStrategy):  # type: ignore[misc]  # allauth is untyp
     """
 
     def create_access_token(self, request: HttpRequest) -> str | None:
+        request.session.set_expiry(settings.HEADLESS_JWT_REFRESH_TOKEN_EXPIRES_IN)
         return _access_token(request.user, request.session)  # type: ignore[arg-type]
 
     def refresh_token(self, refresh_token: str) -> tuple[str, str] | None:

@@ -2,12 +2,11 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, ClassVar
 
 from allauth.account.adapter import get_adapter
 from allauth.account.internal.flows.login import record_authentication
 from allauth.account.utils import perform_login
-from allauth.core import context
 from allauth.headless.account import views as account
 from allauth.headless.account.inputs import ChangePasswordInput, LoginInput
 from allauth.headless.base.response import AuthenticationResponse
@@ -21,11 +20,10 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from rest_framework.exceptions import ParseError
 
-from backend.accounts.addresses import counted_as
 from backend.accounts.errors import TooManyAttempts
-from backend.accounts.mfa import read_codes_as_typed
+from backend.accounts.forms import GuessedCode, TypedCode, trying_password
+from backend.accounts.mfa import use_up
 from backend.accounts.services import people
-from backend.accounts.services.attempts import PasswordTry, trying_code
 from backend.api.exceptions import request_error
 from backend.api.filters import WordsField
 from backend.api.parsers import read_json
@@ -35,10 +33,6 @@ from backend.wechat import client
 BODY_BYTES = 262_144  # whatever is sent to log in with is far shorter
 
 View = Callable[..., HttpResponseBase]
-
-read_codes_as_typed(
-    mfa_inputs.AuthenticateInput, mfa_inputs.ReauthenticateInput, mfa_inputs.ActivateTOTPInput
-)
 
 
 def with_sound_body(view: View) -> View:
@@ -90,9 +84,8 @@ class _ChangePasswordInput(ChangePasswordInput):  # type: ignore[misc]
     """A changed password, whose old one counts as a guess here as well."""
 
     def clean_current_password(self) -> str:
-        tried = PasswordTry(self.user.username, counted_as(context.request))
-        password: str = super().clean_current_password()
-        tried.was_right()
+        with trying_password(self.user):
+            password: str = super().clean_current_password()
         return password
 
 
@@ -100,20 +93,15 @@ class ChangePasswordView(_Counted, account.ChangePasswordView):  # type: ignore[
     input_class = _ChangePasswordInput
 
 
-class _CodeInput:
-    """Input of a code from an authenticator, or a recovery code."""
-
-    def clean_code(self) -> str:
-        with trying_code(self.user.pk):  # type: ignore[attr-defined]
-            code: str = super().clean_code()  # type: ignore[misc]
-        return code
-
-
-class _AuthenticateInput(_CodeInput, mfa_inputs.AuthenticateInput):  # type: ignore[misc]
+class _AuthenticateInput(GuessedCode, mfa_inputs.AuthenticateInput):  # type: ignore[misc]
     pass
 
 
-class _ReauthenticateInput(_CodeInput, mfa_inputs.ReauthenticateInput):  # type: ignore[misc]
+class _ReauthenticateInput(GuessedCode, mfa_inputs.ReauthenticateInput):  # type: ignore[misc]
+    pass
+
+
+class _ActivateTOTPInput(TypedCode, mfa_inputs.ActivateTOTPInput):  # type: ignore[misc]
     pass
 
 
@@ -123,6 +111,15 @@ class SecondFactorView(_Counted, mfa.AuthenticateView):  # type: ignore[misc]
 
 class SecondFactorAgainView(_Counted, mfa.ReauthenticateView):  # type: ignore[misc]
     input_class = _ReauthenticateInput
+
+
+class AuthenticatorView(mfa.ManageTOTPView):  # type: ignore[misc]
+    input_class: ClassVar = {"POST": _ActivateTOTPInput}
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        answer: HttpResponse = super().post(request, *args, **kwargs)
+        use_up(self.input.user.pk, self.input.cleaned_data["code"])
+        return answer
 
 
 class WeChatLogInInput(inputs.Input):  # type: ignore[misc]

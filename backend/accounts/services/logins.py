@@ -3,7 +3,9 @@
 from django.contrib.auth.password_validation import validate_password
 from django.db import transaction
 
+from backend.accounts.errors import PasswordIsSet, UsernameTaken
 from backend.accounts.models import User
+from backend.accounts.services.people import locked
 
 
 @transaction.atomic
@@ -16,6 +18,27 @@ def open_login(*, username: str, name: str, password: str) -> User:
     known = User.objects.filter(username__iexact=username).first()
     user = known or User(username=username, name=name)
     user.full_clean(exclude=["password", "phone_digest"])
+    validate_password(password, user)
+    user.set_password(password)
+    user.save()
+    return user
+
+
+@transaction.atomic
+def set_first_password(*, user: User, username: str, password: str) -> User:
+    """Let ``user`` log in as ``username``, with the password that they choose themselves.
+
+    ``user`` is a person on record, or a new one who is not saved yet. Raises PasswordIsSet,
+    UsernameTaken, and ValidationError if the username is not allowed or the password is weak.
+    """
+    if not user._state.adding:
+        user = locked(user.pk)
+        if user.has_usable_password():
+            raise PasswordIsSet
+    if User.objects.filter(username__iexact=username).exclude(pk=user.pk).exists():
+        raise UsernameTaken
+    user.username = username
+    user.clean_fields(exclude={field.name for field in User._meta.fields} - {"username"})
     validate_password(password, user)
     user.set_password(password)
     user.save()
