@@ -25,6 +25,7 @@ class PointsConfig(AppConfig):
         post_migrate.connect(_never_ignore_triggers, sender=self)
         register("account", _account)
         register("books", _books)
+        register("trial_balance", _trial_balance)
         heads.answered_by(last_head, places)
         subjects.register("award", AWARDS)
         for kind in KINDS.values():
@@ -44,6 +45,13 @@ def _books() -> "Kind":
     from points.awards.api import exports
 
     return Kind(exports.books_seen_by, exports.write_books)
+
+
+def _trial_balance() -> "Kind":
+    from backend.documents.services import Kind
+    from points.awards.api import exports, trial_balance
+
+    return Kind(exports.books_seen_by, trial_balance.write_accounts)
 
 
 def _never_ignore_triggers(*, using: str, **_: Any) -> None:

@@ -33,6 +33,12 @@ def made_at(column: str) -> str:
     return f"to_timestamp({milliseconds} / 1000::float8)"
 
 
+def first_id_since(moment: datetime) -> UUID:
+    """Return the least UUIDv7 id of a row that says it was made at ``moment`` or later."""
+    since = moment - LONGEST_TRANSACTION
+    return UUID(int=max(0, int(since.timestamp() * 1000)) << 80)
+
+
 class Kind(TextChoices):
     """A part of what a verification looks into; each check is of one kind."""
 
@@ -86,10 +92,7 @@ class Scope:
     @property
     def since_id(self) -> UUID:
         """The least UUIDv7 id of a row that was made since then."""
-        if self.since is None:
-            return UUID(int=0)
-        since = self.since - LONGEST_TRANSACTION
-        return UUID(int=int(since.timestamp() * 1000) << 80)
+        return UUID(int=0) if self.since is None else first_id_since(self.since)
 
     @property
     def values(self) -> dict[str, Any]:

@@ -6,7 +6,6 @@ the ledger, so people may post meanwhile.
 
 # ruff: noqa: S608  # SQL made of constants
 
-from collections import Counter
 from collections.abc import Iterator
 
 from django.utils.translation import gettext_lazy as _
@@ -251,11 +250,8 @@ _EARNED = f"""
 
 
 def _balance(scope: Scope) -> Iterator[Finding]:
-    sums = Counter[str]()
-    for line in selectors.trial_balance(scope.community):
-        sums[line.unit] += line.balance
-    for unit, amount in sums.items():
-        if amount:
+    for unit, summed in selectors.trial_balance(scope.community).sums().items():
+        if amount := summed.balance:
             because = f"all accounts together show {amount}, should be 0"
             yield Finding("balance", "points_account", f"unit {unit}", because)
 

@@ -132,6 +132,12 @@ class Transfer(Movement):
                 fields=["community", "reverses"],
                 condition=Q(reverses__isnull=False),
             ),
+            # Nearly none: a trial balance by occurrence has to find them, however old they are.
+            models.Index(
+                name="transfer_ahead",
+                fields=["community", "occurred_at"],
+                condition=Q(occurred_at__gt=F("posted_at")),
+            ),
         ]
         triggers: ClassVar = triggers.TRANSFER
 

@@ -1,15 +1,31 @@
 """Reads of the ledger."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
+from json import loads
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
-from django.db.models import BigIntegerField, Case, F, Q, QuerySet, RowRange, Sum, When, Window
-from django.db.models.functions import Coalesce
+from django.db import connection
+from django.db.models import (
+    BigIntegerField,
+    Case,
+    F,
+    Q,
+    QuerySet,
+    RowRange,
+    Sum,
+    TextChoices,
+    When,
+    Window,
+)
+from django.utils.translation import gettext_lazy as _
 
 from backend.communities.models import Community
+from backend.registries.checks import first_id_since
 from backend.routing import reading
 from points.kinds import AccountKind, Unit
 from points.ledger.errors import AccountUnknown, TransferUnknown
@@ -39,24 +55,15 @@ def balance(account: Account, *, at: datetime | None = None) -> int:
     """Return credits less debits, in the account's unit, of all that was posted, or by ``at``.
 
     Held amounts still count; ``Account.available`` is what can be spent. The balance of now costs
-    the same however long the statement is; for a past moment all of it is read.
+    the same however long the statement is; for a past moment what came since is read.
     """
     if at is not None:
-        return total(transfers_of(account).filter(posted_at__lte=at), account)
+        return standings(account.community_id, [account.pk], at=at)[account.pk].balance
     if account.has_floor:
         account.refresh_from_db(fields=["credits", "debits", "held", "shortfall"])
         return account.credits - account.debits
     came_in, went_out = totals_of([account])[account.pk]
     return came_in - went_out
-
-
-def total(transfers: QuerySet[Transfer], account: Account) -> int:
-    """Return the sum that ``transfers`` brought ``account``, less what they took."""
-    sums = transfers.aggregate(
-        credits=Coalesce(Sum("amount", filter=Q(credit=account)), 0),
-        debits=Coalesce(Sum("amount", filter=Q(debit=account)), 0),
-    )
-    return int(sums["credits"] - sums["debits"])
 
 
 def totals_of(accounts: Iterable[Account]) -> dict[UUID, tuple[int, int]]:
@@ -77,7 +84,7 @@ def totals_of(accounts: Iterable[Account]) -> dict[UUID, tuple[int, int]]:
                     "accounts": [account.pk for account in tallied],
                 },
             )
-            totals |= {pk: (came_in, left) for pk, _, _, came_in, left in cursor.fetchall()}
+            totals |= {pk: (came_in, left) for pk, _, _, _, came_in, left in cursor.fetchall()}
     return totals
 
 
@@ -94,7 +101,7 @@ _TALLY = f"""
         WHERE u.community_id = %(community)s AND u.kind = 'transfer'
         GROUP BY sides.account_id
     )
-    SELECT a.id, a.kind, a.unit,
+    SELECT a.id, a.kind, a.unit, a.holder,
         coalesce(rolled.credits, 0) + coalesce(tail.credits, 0),
         coalesce(rolled.debits, 0) + coalesce(tail.debits, 0)
     FROM points_account a
@@ -184,57 +191,228 @@ def account_in(community: Community, account_id: UUID) -> Account:
     return account
 
 
-@dataclass(frozen=True)
-class TrialBalanceLine:
-    """The totals of all accounts of one kind and unit in a community."""
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """What one account or several had moved by a moment, reckoned both ways.
 
-    unit: str
-    kind: str
-    accounts: int
+    ``debits`` and ``credits`` are of what was posted by then, the other two of what had happened by
+    then, whenever it was posted.
+    """
+
     debits: int
     credits: int
+    occurred_debits: int
+    occurred_credits: int
 
     @property
     def balance(self) -> int:
         return self.credits - self.debits
 
+    @property
+    def occurred_balance(self) -> int:
+        return self.occurred_credits - self.occurred_debits
 
-def trial_balance(community: Community, *, at: datetime | None = None) -> list[TrialBalanceLine]:
-    """Add up what each kind of account has moved, now or of all that was posted by ``at``.
+    @property
+    def difference(self) -> int:
+        """The balance of what had happened less that of what was posted."""
+        return self.occurred_balance - self.balance
 
-    In each unit debits and credits are equal. For a past moment, the whole ledger is read.
+
+@dataclass(frozen=True, kw_only=True)
+class TrialBalanceLine(Standing):
+    """The standing of all accounts of one kind and unit; ``accounts`` had anything move on them."""
+
+    unit: str
+    kind: str
+    accounts: int
+
+
+class Cause(TextChoices):
+    """Why a transfer counts in one of the two reckonings only."""
+
+    POSTED_LATER = "posted_later", _("Posted later")  # it had happened, and was not known yet
+    OCCURS_LATER = "occurs_later", _("Occurs later")  # it was known before it happened
+
+
+@dataclass(frozen=True, kw_only=True)
+class Apart:
+    """Transfers of one way, reason and cause that count in one of the two reckonings only."""
+
+    unit: str
+    debit_kind: str
+    credit_kind: str
+    reason: str
+    cause: str
+    transfers: int
+    amount: int
+
+
+@dataclass(frozen=True)
+class TrialBalance:
+    """All accounts by unit and kind, and the transfers that set the two reckonings apart."""
+
+    lines: list[TrialBalanceLine]
+    apart: list[Apart]
+
+    def sums(self) -> dict[str, Standing]:
+        """Return what each unit's lines add up to; its balances are zero if the books are right."""
+        names = ("debits", "credits", "occurred_debits", "occurred_credits")
+        return {
+            unit: Standing(**{name: sum(getattr(one, name) for one in lines) for name in names})
+            for unit, of_unit in groupby(self.lines, key=attrgetter("unit"))
+            for lines in [list(of_unit)]
+        }
+
+
+def trial_balance(community: Community, *, at: datetime | None = None) -> TrialBalance:
+    """Add up what each kind of account has moved, now or by ``at``, by posting and by occurrence.
+
+    What accounts and rollups keep is the beginning, and what is later than ``at`` is taken off: a
+    total that somebody wrote to puts debits and credits of its unit out of step. One statement,
+    which reads the accounts, what is not sealed yet and the transfers since ``at``.
     """
     with reading().cursor() as cursor:
-        cursor.execute(
-            _TRIAL_BALANCE_NOW if at is None else _TRIAL_BALANCE_AT,
-            {"community": community.pk, "at": at},
-        )
-        return [TrialBalanceLine(*line) for line in cursor.fetchall()]
+        cursor.execute(_TRIAL_BALANCE, _asked(community.pk, at))
+        lines, apart = cursor.fetchone()
+    return TrialBalance(
+        [TrialBalanceLine(**json) for json in loads(lines)],
+        [Apart(**json) for json in loads(apart)],
+    )
 
 
-_TRIAL_BALANCE_NOW = f"""
-    SELECT unit, kind, count(*), sum(debits)::bigint, sum(credits)::bigint
-    FROM (
-        SELECT a.kind, a.unit, a.credits, a.debits FROM points_account a
-        WHERE a.community_id = %(community)s
-            AND a.kind IN ({FLOORED_SQL})
+def standings(
+    community_id: UUID, account_ids: Collection[UUID], *, at: datetime | None = None
+) -> dict[UUID, Standing]:
+    """Return how some of a community's accounts stand, now or by ``at``, in one statement."""
+    with reading().cursor() as cursor:
+        cursor.execute(_STANDINGS_OF_SOME, _asked(community_id, at, accounts=list(account_ids)))
+        return {pk: _standing(*moved) for pk, _, _, _, *moved in cursor.fetchall()}
+
+
+def stream_standings(
+    community: Community, *, at: datetime | None, kind: str = "", unit: str = "", holder: str = ""
+) -> Iterator[tuple[dict[str, Any], Standing]]:
+    """Yield each account of the community, or of a kind, unit or holder, with how it stands.
+
+    By unit, kind and holder. Rows are read as they arrive: a file may be of a city's wallets.
+    """
+    asked = _asked(community.pk, at, kind=kind, unit=unit, holder=holder)
+    with reading().cursor() as cursor, connection.wrap_database_errors:
+        for pk, of_kind, of_unit, of_holder, *moved in cursor.stream(_STANDINGS_OF_ALL, asked):
+            yield (
+                {"id": pk, "kind": of_kind, "unit": of_unit, "holder": of_holder},
+                _standing(*moved),
+            )
+
+
+def transfers_apart(community: Community, *, at: datetime, cause: Cause) -> QuerySet[Transfer]:
+    """Return the transfers that count in one of the two reckonings only, newest first."""
+    transfers = transfers_in(community)
+    if cause == Cause.POSTED_LATER:
+        since = first_id_since(at)
+        return transfers.filter(pk__gte=since, posted_at__gt=at, occurred_at__lte=at)
+    ahead = Q(occurred_at__gt=F("posted_at"))  # which has an index
+    return transfers.filter(ahead, posted_at__lte=at, occurred_at__gt=at)
+
+
+def _standing(debits: int, credits_: int, occurred_debits: int, occurred_credits: int) -> Standing:
+    return Standing(
+        debits=debits,
+        credits=credits_,
+        occurred_debits=occurred_debits,
+        occurred_credits=occurred_credits,
+    )
+
+
+def _asked(community_id: UUID, at: datetime | None, **more: Any) -> dict[str, Any]:
+    since = UUID(int=(1 << 128) - 1) if at is None else first_id_since(at)
+    return {"community": community_id, "at": at or "infinity", "since": since, **more}
+
+
+def _standings(then: str, *, accounts: str = "", transfers: str = "") -> str:
+    """Return the query ``then`` of ``standing``: each account's totals as they were.
+
+    It is what accounts keep, less what is later than the moment. What was posted later has an id
+    from ``since`` on; of what was posted by then only what is dated ahead can occur later.
+    ``accounts`` narrows down ``a``, and ``transfers`` ``t``, of which ``later`` is made.
+    """
+    return f"""
+    WITH later AS MATERIALIZED (
+        SELECT t.debit_id, t.credit_id, t.amount, t.reason, t.posted_at > %(at)s AS posted_later,
+            t.occurred_at > %(at)s AS occurs_later
+        FROM points_transfer t
+        WHERE t.community_id = %(community)s AND t.id >= %(since)s
+            AND (t.posted_at > %(at)s OR t.occurred_at > %(at)s) {transfers}
         UNION ALL
-        SELECT kind, unit, credits, debits
-        FROM ({_TALLY}) AS tallied (id, kind, unit, credits, debits)
-    ) AS accounts
-    GROUP BY unit, kind ORDER BY unit, kind
-"""  # noqa: S608
-_TRIAL_BALANCE_AT = """
-    SELECT a.unit, a.kind, count(DISTINCT a.id), sum(sides.debits)::bigint,
-        sum(sides.credits)::bigint
-    FROM points_transfer t
-    CROSS JOIN LATERAL (
-        VALUES (t.debit_id, t.amount, 0), (t.credit_id, 0, t.amount)
-    ) AS sides (account_id, debits, credits)
-    JOIN points_account a ON a.community_id = %(community)s AND a.id = sides.account_id
-    WHERE t.community_id = %(community)s AND t.posted_at <= %(at)s
-    GROUP BY a.unit, a.kind ORDER BY a.unit, a.kind
-"""
+        SELECT t.debit_id, t.credit_id, t.amount, t.reason, false, true
+        FROM points_transfer t
+        WHERE t.community_id = %(community)s AND t.id < %(since)s
+            AND t.occurred_at > t.posted_at AND t.occurred_at > %(at)s {transfers}
+    ), later_of AS MATERIALIZED (
+        SELECT sides.account_id,
+            sum(sides.debits) FILTER (WHERE posted_later) AS debits,
+            sum(sides.credits) FILTER (WHERE posted_later) AS credits,
+            sum(sides.debits) FILTER (WHERE occurs_later) AS occurred_debits,
+            sum(sides.credits) FILTER (WHERE occurs_later) AS occurred_credits
+        FROM later
+        CROSS JOIN LATERAL (
+            VALUES (later.debit_id, later.amount, 0), (later.credit_id, 0, later.amount)
+        ) AS sides (account_id, debits, credits)
+        GROUP BY sides.account_id
+    ), kept AS (
+        SELECT a.id, a.kind, a.unit, a.holder, a.credits, a.debits FROM points_account a
+        WHERE a.community_id = %(community)s AND a.kind IN ({FLOORED_SQL}) {accounts}
+        UNION ALL
+        SELECT * FROM ({_TALLY} {accounts}) AS tallied
+    ), standing AS (
+        SELECT kept.id, kept.kind, kept.unit, kept.holder,
+            (kept.debits - coalesce(later_of.debits, 0))::bigint AS debits,
+            (kept.credits - coalesce(later_of.credits, 0))::bigint AS credits,
+            (kept.debits - coalesce(later_of.occurred_debits, 0))::bigint AS occurred_debits,
+            (kept.credits - coalesce(later_of.occurred_credits, 0))::bigint AS occurred_credits
+        FROM kept LEFT JOIN later_of ON later_of.account_id = kept.id
+    )
+    {then}
+    """  # noqa: S608  # made of constants
+
+
+_STANDINGS_OF_SOME = _standings(
+    "SELECT * FROM standing",
+    accounts="AND a.id = ANY(%(accounts)s)",
+    transfers="AND (t.debit_id = ANY(%(accounts)s) OR t.credit_id = ANY(%(accounts)s))",
+)
+_STANDINGS_OF_ALL = _standings(
+    "SELECT * FROM standing ORDER BY unit, kind, holder, id",
+    accounts="AND %(kind)s IN ('', a.kind) AND %(unit)s IN ('', a.unit)"
+    " AND %(holder)s IN ('', a.holder)",
+)
+_TRIAL_BALANCE = _standings("""
+    SELECT (
+        SELECT coalesce(jsonb_agg(to_jsonb(line) ORDER BY line.unit, line.kind), '[]')
+        FROM (
+            SELECT s.unit, s.kind, count(*) AS accounts,
+                sum(s.debits)::bigint AS debits, sum(s.credits)::bigint AS credits,
+                sum(s.occurred_debits)::bigint AS occurred_debits,
+                sum(s.occurred_credits)::bigint AS occurred_credits
+            FROM standing s
+            WHERE (s.debits, s.credits, s.occurred_debits, s.occurred_credits) <> (0, 0, 0, 0)
+            GROUP BY s.unit, s.kind
+        ) AS line
+    ), (
+        SELECT coalesce(jsonb_agg(to_jsonb(apart) ORDER BY apart.unit, apart.cause DESC,
+            apart.debit_kind, apart.credit_kind, apart.reason), '[]')
+        FROM (
+            SELECT d.unit, d.kind AS debit_kind, c.kind AS credit_kind, l.reason,
+                CASE WHEN l.posted_later THEN 'posted_later' ELSE 'occurs_later' END AS cause,
+                count(*) AS transfers, sum(l.amount)::bigint AS amount
+            FROM later l
+            JOIN points_account d ON d.community_id = %(community)s AND d.id = l.debit_id
+            JOIN points_account c ON c.community_id = %(community)s AND c.id = l.credit_id
+            WHERE l.posted_later <> l.occurs_later
+            GROUP BY d.unit, d.kind, c.kind, l.reason, l.posted_later
+        ) AS apart
+    )
+""")
 
 
 def transfers_in(community: Community) -> QuerySet[Transfer]:
@@ -295,7 +473,7 @@ def movements(
 def totals_by_kind(community: Community, unit: Unit = Unit.POINTS) -> dict[str, int]:
     """Return each kind's balance in the whole community, now; together they add up to zero."""
     return dict.fromkeys(AccountKind.values, 0) | {
-        line.kind: line.balance for line in trial_balance(community) if line.unit == unit
+        line.kind: line.balance for line in trial_balance(community).lines if line.unit == unit
     }
 
 

@@ -244,6 +244,11 @@ class Migration(migrations.Migration):
                         fields=["community", "reverses"],
                         name="transfer_reversals",
                     ),
+                    models.Index(
+                        condition=models.Q(("occurred_at__gt", models.F("posted_at"))),
+                        fields=["community", "occurred_at"],
+                        name="transfer_ahead",
+                    ),
                 ],
                 "constraints": [
                     models.UniqueConstraint(fields=("community", "key"), name="transfer_once"),

@@ -1,11 +1,11 @@
 """The books, for staff and auditors."""
 
 from collections.abc import Iterable
-from datetime import datetime
-from itertools import groupby
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
@@ -14,17 +14,18 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from backend.api.fields import DateTimeField
+from backend.api.fields import DateField, DateTimeField
 from backend.api.serializers import ReadSerializer
 from backend.api.views import ListView, OpenView
 from backend.communities.api.shown import community, in_community
+from backend.communities.models import Community
 from backend.communities.selectors import WATCHES_OVER
 from backend.registries.events import Event, opened
 from backend.replica import from_replica
 from points.awards.api.filters import AccountFilter, TransferFilter
 from points.awards.api.serializers import WhySerializer
 from points.awards.api.statements import ExportView, StatementView
-from points.kinds import AccountKind, Unit
+from points.kinds import Unit
 from points.ledger.models import Account, Transfer
 from points.ledger.selectors import (
     account_in,
@@ -33,7 +34,6 @@ from points.ledger.selectors import (
     totals_of,
     transfer_in,
     transfers_in,
-    trial_balance,
 )
 from points.seals.api.serializers import ReceiptSerializer
 from points.seals.api.views import receipt_of
@@ -42,6 +42,11 @@ AT = OpenApiParameter(
     "at",
     OpenApiTypes.DATETIME,
     description="As of this moment, with its offset from UTC; else now.",
+)
+DAY = OpenApiParameter(
+    "day",
+    OpenApiTypes.DATE,
+    description="As of the end of this day, by the community's clock, instead of `at`.",
 )
 
 
@@ -163,28 +168,6 @@ class ExplainedBooksTransferSerializer(WhySerializer, TransferSerializer):
     """A transfer with its explanation and the reversals of it."""
 
 
-class UnitSumsSerializer(serializers.Serializer[Any]):
-    unit = serializers.ChoiceField(choices=Unit.choices, read_only=True)
-    debits = serializers.IntegerField(read_only=True)
-    credits = serializers.IntegerField(read_only=True)
-
-
-class TrialBalanceLineSerializer(UnitSumsSerializer):
-    """All accounts of one kind and unit together; the balance is credits less debits."""
-
-    kind = serializers.ChoiceField(choices=AccountKind.choices, read_only=True)
-    accounts = serializers.IntegerField(read_only=True)
-    balance = serializers.IntegerField(read_only=True)
-
-
-class TrialBalanceSerializer(serializers.Serializer[Any]):
-    """A trial balance: in each unit debits and credits add up to the same."""
-
-    at = serializers.DateTimeField(read_only=True, allow_null=True, help_text="Null: now.")
-    lines = TrialBalanceLineSerializer(many=True, read_only=True)
-    sums = UnitSumsSerializer(many=True, read_only=True)
-
-
 # --- what an address is about; to others than staff, managers and auditors it is nothing --------
 watched = community(WATCHES_OVER)
 
@@ -199,13 +182,31 @@ def transfer(request: Request, **names: Any) -> Transfer:
     return transfer_in(watched(request, **names), names["transfer_id"])
 
 
-def moment(request: Request) -> datetime | None:
-    """Return the moment that the query asks about, or None. Raises ValidationError."""
-    asked = request.query_params.get("at")
+def moment(request: Request, of: Community) -> datetime | None:
+    """Return the moment that the query asks about, None for now. Raises ValidationError."""
+    asked = request.query_params
+    if "at" in asked and "day" in asked:
+        raise ValidationError({"day": [_("Give either a moment or a day.")]})
+    at: datetime | None = None
+    if "day" in asked:
+        at = end_of(read_parameter("day", DateField(), asked["day"]), of)
+    elif "at" in asked:
+        at = read_parameter("at", DateTimeField(), asked["at"])
+    return at
+
+
+def end_of(day: date, of: Community) -> datetime:
+    """Return the last microsecond of ``day`` by the community's clock, in UTC."""
+    next_day = datetime.combine(day + timedelta(days=1), time(), of.clock)
+    return next_day.astimezone(UTC) - timedelta(microseconds=1)
+
+
+def read_parameter(name: str, field: serializers.Field[Any, Any, Any, Any], given: str) -> Any:
+    """Return what the query's parameter ``name`` says. Raises ValidationError."""
     try:
-        return None if asked is None else DateTimeField().run_validation(asked)
+        return field.run_validation(given)
     except ValidationError as exc:
-        raise ValidationError({"at": exc.detail}) from exc
+        raise ValidationError({name: exc.detail}) from exc
 
 
 def balances(accounts: Iterable[Account]) -> dict[UUID, int]:
@@ -227,9 +228,10 @@ class AccountListView(ListView[Account]):
 class AccountView(APIView):
     """Open an account, now or then: ``GET /api/v1/communities/{code}/accounts/{account_id}``."""
 
-    @extend_schema(parameters=[AT], responses=AccountAtSerializer)
+    @extend_schema(parameters=[AT, DAY], responses=AccountAtSerializer)
     def get(self, request: Request, **named: Any) -> Response:
-        found, at = account(request, **named), moment(request)
+        found = account(request, **named)
+        at = moment(request, found.community)
         then = {found.pk: balance(found, at=at)} if at else balances([found])
         return Response(AccountAtSerializer(found, context={"balances": then, "at": at}).data)
 
@@ -255,22 +257,6 @@ class AccountStatementExportView(ExportView):
 
     serializer_class = TransferSerializer
     finds = account
-
-
-@from_replica
-class TrialBalanceView(APIView):
-    """Add up accounts by kind, now or then: ``GET /api/v1/communities/{code}/trial-balance``."""
-
-    @extend_schema(parameters=[AT], responses=TrialBalanceSerializer)
-    def get(self, request: Request, **named: Any) -> Response:
-        lines = trial_balance(watched(request, **named), at=(at := moment(request)))
-        sums = []
-        for unit, of_unit in groupby(lines, key=lambda line: line.unit):
-            kinds = list(of_unit)
-            sides = ("debits", "credits")
-            added = {side: sum(getattr(one, side) for one in kinds) for side in sides}
-            sums.append({"unit": unit, **added})
-        return Response(TrialBalanceSerializer({"at": at, "lines": lines, "sums": sums}).data)
 
 
 # --- transfers --------------------------------------------------------------------------------
