@@ -14,3 +14,8 @@ def new_id() -> uuid.UUID:
 def made_at(made: uuid.UUID) -> datetime:
     """Return when a UUIDv7 was made, to the millisecond."""
     return datetime.fromtimestamp((made.int >> 80) / 1000, UTC)
+
+
+def first_id_at(moment: datetime) -> uuid.UUID:
+    """Return the least UUIDv7 of a row that is made at ``moment`` or later."""
+    return uuid.UUID(int=int(moment.timestamp() * 1000) << 80)

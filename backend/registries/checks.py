@@ -16,6 +16,7 @@ from django.db import connection
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
+from backend.ids import first_id_at
 from backend.registries import discover
 
 if TYPE_CHECKING:
@@ -92,7 +93,9 @@ class Scope:
     @property
     def since_id(self) -> UUID:
         """The least UUIDv7 id of a row that was made since then."""
-        return UUID(int=0) if self.since is None else first_id_since(self.since)
+        if self.since is None:
+            return UUID(int=0)
+        return first_id_at(self.since - LONGEST_TRANSACTION)
 
     @property
     def values(self) -> dict[str, Any]:

@@ -1,31 +1,32 @@
 """Reads of the ledger."""
 
-from collections.abc import Collection, Iterable, Iterator
+from calendar import monthrange
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from itertools import groupby
-from json import loads
-from operator import attrgetter
+from datetime import date, datetime, time, timedelta
+from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
 from django.db.models import (
     BigIntegerField,
     Case,
+    DateField,
     F,
     Q,
     QuerySet,
     RowRange,
     Sum,
-    TextChoices,
     When,
     Window,
 )
-from django.utils.translation import gettext_lazy as _
+from django.db.models.functions import Coalesce, TruncDay, TruncMonth
+from django.db.models.functions.datetime import TruncBase
 
 from backend.communities.models import Community
-from backend.registries.checks import first_id_since
+from backend.ids import first_id_at
+from backend.registries.checks import LONGEST_TRANSACTION
 from backend.routing import reading
 from points.kinds import AccountKind, Unit
 from points.ledger.errors import AccountUnknown, TransferUnknown
@@ -483,9 +484,83 @@ def public_figures(community: Community) -> dict[str, int]:
     Outstanding points are those in wallets, reserved ones included. A fund's points are issued
     when they leave it.
     """
-    totals = totals_by_kind(community)
+    figures = _figures(totals_by_kind(community))
+    return {name: figures[name] for name in ("issued", "redeemed", "outstanding")}
+
+
+def _figures(totals: Mapping[str, int]) -> dict[str, int]:
+    """Return what became of points, by what each kind of account received less what it gave."""
     return {
         "issued": -totals[AccountKind.ISSUANCE] - totals[AccountKind.FUND],
         "redeemed": totals[AccountKind.MERCHANT] + totals[AccountKind.SETTLED],
+        "expired": totals[AccountKind.EXPIRED],
+        "given_back": totals[AccountKind.POOL],
         "outstanding": totals[AccountKind.WALLET],
     }
+
+
+@dataclass(frozen=True)
+class PeriodFigures:
+    """Points that moved from ``since`` to the day before ``until``, and those ``outstanding`` then.
+
+    Points that were taken back are not issued, those that were refunded not redeemed.
+    """
+
+    since: date
+    until: date
+    issued: int
+    redeemed: int
+    expired: int
+    given_back: int
+    outstanding: int
+
+
+def figures_by_month(community: Community, year: int) -> list[PeriodFigures]:
+    """Return what became of points in each month of a year that has begun."""
+    months = [date(year, month, 1) for month in range(1, 13)]
+    return _figures_of(community, [*months, date(year + 1, 1, 1)], TruncMonth)
+
+
+def figures_by_day(community: Community, year: int, month: int) -> list[PeriodFigures]:
+    """Return what became of points on each day of a month that has begun."""
+    days = range(1, monthrange(year, month)[1] + 1)
+    first = [date(year, month, day) for day in days]
+    return _figures_of(community, [*first, first[-1] + timedelta(days=1)], TruncDay)
+
+
+def _figures_of(
+    community: Community, begins: list[date], unit: type[TruncBase]
+) -> list[PeriodFigures]:
+    """Return the figures of the periods that begin so, the last of ``begins`` being the end of all.
+
+    Days are the community's, and a transfer is of the day when it happened. Nothing is posted
+    before it happened, so no more is read than what was posted since.
+    """
+    periods = [one for one in pairwise(begins) if one[0] <= community.today]
+    if not periods:
+        return []
+    first_moment = datetime.combine(begins[0], time(), community.clock)
+    moved = (
+        Transfer.objects.filter(
+            community=community,
+            pk__gte=first_id_at(first_moment - LONGEST_TRANSACTION),
+            occurred_at__gte=first_moment,
+            debit__unit=Unit.POINTS,
+        )
+        .values(begin=unit("occurred_at", tzinfo=community.clock, output_field=DateField()))
+        .values_list("begin", "debit__kind", "credit__kind", Sum("amount"))
+        .order_by()
+    )
+    changes: dict[date, dict[str, int]] = defaultdict(lambda: dict.fromkeys(AccountKind.values, 0))
+    for begin, debit, credit, amount in moved:
+        changes[begin][debit] -= amount
+        changes[begin][credit] += amount
+    figures = {begin: _figures(moves) for begin, moves in changes.items()}
+    later = sum(of["outstanding"] for begin, of in figures.items() if begin > periods[-1][0])
+    outstanding = totals_by_kind(community)[AccountKind.WALLET] - later
+    told = []
+    for since, until in reversed(periods):
+        of_it = figures.get(since) or _figures(changes[since])
+        told.append(PeriodFigures(since, until, **{**of_it, "outstanding": outstanding}))
+        outstanding -= of_it["outstanding"]
+    return told[::-1]
