@@ -20,6 +20,8 @@ from rest_framework.views import APIView
 from backend.api import files
 from backend.api.callers import signed_in
 from backend.api.serializers import ReadSerializer
+from backend.api.views import ListView
+from backend.communities.api import shown
 from backend.communities.models import Community
 from backend.documents import selectors, services
 from backend.documents.models import Document
@@ -101,6 +103,35 @@ def _fetched(request: Request, document: Document) -> HttpResponseBase:
     return sent
 
 
+def asked_by_me(request: Request, **names: Any) -> Any:
+    """Find the files that the caller asked for in the community that the address names."""
+    return selectors.asked_by(signed_in(request), shown.tenant(request, **names))
+
+
+class AskedDocumentSerializer(ReadSerializer[Document]):
+    """A file that I asked for; ``kind`` and ``ending`` say which. ``name`` is empty until then."""
+
+    state = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Document
+        fields = ("id", "kind", "ending", "name", "asked_at", "finished_at", "expires_at")
+
+    @extend_schema_field(serializers.ChoiceField(choices=Document.State.choices))
+    def get_state(self, document: Document) -> str:
+        return str(selectors.state_of(document))
+
+
+class MyDocumentListView(ListView[Document]):
+    """List the files that I asked for and that are made or waited for, newest first.
+
+    ``GET /api/v1/communities/{code}/documents``
+    """
+
+    serializer_class = AskedDocumentSerializer
+    finds = asked_by_me
+
+
 class AsItWasMade(DefaultContentNegotiation):
     """Content negotiation that keeps the format a file was made in, whatever the caller accepts."""
 
@@ -132,5 +163,6 @@ class DocumentView(APIView):
 
 
 urlpatterns = [
+    path("communities/<str:code>/documents", MyDocumentListView.as_view()),
     path("communities/<str:code>/documents/<uuid:document_id>", DocumentView.as_view()),
 ]

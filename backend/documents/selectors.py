@@ -38,6 +38,12 @@ def documents_to_remove(now: datetime) -> QuerySet[Document]:
     ).order_by("id")
 
 
+def asked_by(user: User, community: Community) -> QuerySet[Document]:
+    """Return what ``user`` asked for in ``community`` and nobody has removed, newest first."""
+    asked = Document.objects.filter(community=community, asked_by=user, removed_at__isnull=True)
+    return asked.order_by("-id")
+
+
 def kept_for(user: User, community: Community) -> int:
     """Count the documents that ``user`` waits for in ``community`` or, as asker, may fetch."""
     waits = Q(finished_at__isnull=True) | Q(is_final=False)

@@ -306,6 +306,28 @@ def test_who_asked_for_a_file_of_their_own_is_told_that_it_is_there(some, qian, 
     )
 
 
+def test_somebody_finds_again_what_they_asked_for(qian, zhao, some, logged_in):
+    waits, done, _ = *some(2), *some(1, by=zhao, about={"filters": {}})
+    done = make(done)
+    address = "/api/v1/communities/lake/documents"
+
+    made, waiting = logged_in(qian).get(address).json()["results"]
+
+    assert made == {
+        "id": str(done.pk),
+        "kind": "books",
+        "ending": "csv",
+        "name": done.name,
+        "asked_at": utc(done.asked_at),
+        "finished_at": utc(done.finished_at),
+        "expires_at": utc(done.expires_at),
+        "state": "ready",
+    }
+    assert (waiting["id"], waiting["state"], waiting["name"]) == (str(waits.pk), "pending", "")
+    services.discard(Document.objects.filter(pk=done.pk))
+    assert [one["id"] for one in logged_in(qian).get(address).json()["results"]] == [str(waits.pk)]
+
+
 @pytest.mark.parametrize("is_final", [False, True])
 def test_what_could_not_be_made_within_a_day_is_given_up(lake, some, is_final):
     (document,) = some(1, is_final=is_final)
