@@ -29,12 +29,15 @@ def cake(tea_house, zhou) -> Offer:
     )
 
 
-def test_a_picture_is_public_once_the_offer_is_listed(cake, shop, zhou, zhao, logged_in):
+def test_a_picture_is_public_once_the_offer_is_listed(cake, shop, zhou, zhao, wang, logged_in):
     address = f"/api/v1/offers/{cake.pk}/picture"
     told = logged_in(zhou).post(address, {"photo": photo(size=(2_000, 1_000))}, format="multipart")
     assert told.status_code == 201, told.json()
     shown_at = told.json()["picture"]
     assert Client().get(shown_at).status_code == 404
+    decided_on = logged_in(zhao).get(shown_at)
+    assert (decided_on.status_code, decided_on["Cache-Control"]) == (200, "private, no-store")
+    assert logged_in(wang).get(shown_at).status_code == 404
 
     catalogue.decide(offer=cake, accept=True, by=zhao)
     shown = Client().get(shown_at)

@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.core.files.uploadedfile import UploadedFile
+from django.db.models import QuerySet
 from django.http import FileResponse, Http404
 from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
@@ -34,8 +35,8 @@ class PictureFormSerializer(serializers.Serializer[Any]):
 class OfferPictureView(APIView):
     """Show an offer's picture: ``GET /api/v1/offers/{offer_id}/pictures/{picture_id}``.
 
-    Public, and may be cached: the address is the offer's ``picture``. 404 before staff have listed
-    the offer.
+    Public, and may be cached: the address is the offer's ``picture``. Before staff have listed the
+    offer, only they, auditors and people who work there see it.
     """
 
     permission_classes = (AllowAny,)
@@ -43,14 +44,25 @@ class OfferPictureView(APIView):
 
     @extend_schema(responses={(200, JPEGRenderer.media_type): OpenApiTypes.BINARY})
     def get(self, request: Request, offer_id: UUID, picture_id: UUID) -> FileResponse:
-        offer = get_object_or_404(selectors.offers_once_listed(), pk=offer_id)
+        listed = selectors.offers_once_listed().filter(pk=offer_id).first()
+        offer = listed or get_object_or_404(_kept_by(request), pk=offer_id)
         if offer.picture != catalogue.picture_name(picture_id):
             raise Http404
         return FileResponse(
             offer.picture.open(),
             content_type=JPEGRenderer.media_type,
-            headers={"Cache-Control": FOR_A_YEAR, "X-Content-Type-Options": "nosniff"},
+            headers={
+                "Cache-Control": FOR_A_YEAR if listed else "private, no-store",
+                "X-Content-Type-Options": "nosniff",
+            },
         )
+
+
+def _kept_by(request: Request) -> QuerySet[Offer]:
+    """Return the offers that the caller sees whatever their status; none for a stranger."""
+    if not isinstance(request.user, User):
+        return Offer.objects.none()
+    return selectors.offers_seen_by(request.user)
 
 
 class OfferPictureFormView(APIView):
