@@ -319,8 +319,9 @@ def listings_handled_by(user: User) -> QuerySet[Listing]:
 
 
 def matches_of(listing: Listing) -> QuerySet[ActivityMatch]:
-    """Return the listing's matches, ended ones included."""
-    return ActivityMatch.objects.filter(community=listing.community_id, listing=listing)
+    """Return the listing's matches, ended ones included, newest first."""
+    matches = ActivityMatch.objects.filter(community=listing.community_id, listing=listing)
+    return matches.order_by("-id")
 
 
 def with_matches(listings: QuerySet[Listing], user: User) -> QuerySet[Listing]:

@@ -304,7 +304,14 @@ def test_an_owner_lists_staff_match_and_volunteers_find_it(
     assert found["merchant"]["name"] == "茶馆"
     assert [one["activity_id"] for one in found["activities"]] == [str(patrol.activity_id)]
 
-    logged_in(zhao).post(f"/api/v1/needs/{listing}/matches/{matched.json()['id']}/end")
+    matches = f"/api/v1/needs/{listing}/matches"
+    one = f"{matches}/{matched.json()['id']}"
+    assert logged_in(zhao).get(one).json() == matched.json() | {"ended_at": None}
+    logged_in(zhao).post(f"{one}/end")
+    (ended,) = logged_in(zhao).get(matches).json()["results"]
+    assert ended == logged_in(zhao).get(one).json()
+    assert ended["ended_at"]
+    assert logged_in(zhou).get(matches).status_code == 404
     logged_in(zhou).post(f"/api/v1/needs/{listing}/close")
     assert logged_in(wang).get("/api/v1/needs").json()["results"] == []
     (kept,) = logged_in(zhou).get(mine).json()["results"]

@@ -27,7 +27,14 @@ from merchants.partners.services import listings
 class ActivityMatchSerializer(ReadSerializer[ActivityMatch]):
     class Meta:
         model = ActivityMatch
-        fields = ("id", "activity_id", "activity_title", "matched_at")
+        fields: tuple[str, ...] = ("id", "activity_id", "activity_title", "matched_at")
+
+
+class KeptMatchSerializer(ActivityMatchSerializer):
+    """A match as staff see it; ``ended_at`` is null while it lasts."""
+
+    class Meta(ActivityMatchSerializer.Meta):
+        fields = (*ActivityMatchSerializer.Meta.fields, "ended_at")
 
 
 class ListingSerializer(ReadSerializer[Listing]):
@@ -154,12 +161,14 @@ class ListingCloseView(APIView):
 one_handled = listed(selectors.listings_handled_by, "listing_id")
 
 
-class MatchView(APIView):
-    """Match an activity, as staff: ``POST /api/v1/needs/{listing_id}/matches``.
+class MatchListView(ListView[ActivityMatch]):
+    """List the activities matched to a listing, ended ones included, newest first, as staff.
 
-    ``POST /api/v1/resources/{listing_id}/matches`` likewise. Hours verified in an activity that
-    serves a need are a service that the merchant received. Idempotent: keeps the first match.
+    ``GET /api/v1/needs/{listing_id}/matches``, ``GET /api/v1/resources/{listing_id}/matches``
     """
+
+    serializer_class = KeptMatchSerializer
+    finds = below(one_handled, selectors.matches_of)
 
     @writes(
         ActivityMatchSerializer,
@@ -168,7 +177,22 @@ class MatchView(APIView):
         creates=selectors.matches_of,
     )
     def post(self, user: User, listing: Listing, **facts: Any) -> ActivityMatch:
+        """Match an activity, as staff: ``POST /api/v1/needs/{listing_id}/matches``.
+
+        ``POST /api/v1/resources/{listing_id}/matches`` likewise. Hours verified in an activity that
+        serves a need are a service that the merchant received. Idempotent: keeps the first match.
+        """
         return listings.match(listing=listing, by=user, **facts)
+
+
+class MatchView(OpenView[ActivityMatch]):
+    """Open a match, as staff: ``GET /api/v1/needs/{listing_id}/matches/{match_id}``.
+
+    ``GET /api/v1/resources/{listing_id}/matches/{match_id}`` likewise.
+    """
+
+    serializer_class = KeptMatchSerializer
+    finds = below(one_handled, selectors.matches_of, "match_id")
 
 
 class EndMatchView(APIView):

@@ -45,6 +45,7 @@ for word, kind in (("needs", Listing.Kind.NEED), ("resources", Listing.Kind.RESO
         path(f"{PARTNERSHIP}/{word}", listings.PartnershipListingListView.as_view(), of),
         path(one, listings.ListingView.as_view(), of),
         path(f"{one}/close", listings.ListingCloseView.as_view(), of),
-        path(f"{one}/matches", listings.MatchView.as_view(), of),
+        path(f"{one}/matches", listings.MatchListView.as_view(), of),
+        path(f"{one}/matches/<uuid:match_id>", listings.MatchView.as_view(), of),
         path(f"{one}/matches/<uuid:match_id>/end", listings.EndMatchView.as_view(), of),
     ]
