@@ -90,6 +90,7 @@ class OpenFundSerializer(serializers.Serializer[Any]):
 class TopUpSerializer(ReadSerializer[TopUp]):
     """An amount that was put into a fund, and why."""
 
+    unit = serializers.ChoiceField(source="fund.account.unit", choices=Unit.choices, read_only=True)
     topped_up_by = ColleagueSerializer(read_only=True)
 
     class Meta:
@@ -115,6 +116,7 @@ class ClaimSerializer(ReadSerializer[Claim]):
     ``person:…`` is an id and not a name.
     """
 
+    unit = serializers.ChoiceField(source="fund.account.unit", choices=Unit.choices, read_only=True)
     payee = serializers.CharField(source="payee.holder", read_only=True)
     asked_by = ColleagueSerializer(read_only=True)
     approved_by = ColleagueSerializer(read_only=True, allow_null=True)
@@ -143,7 +145,7 @@ class ClaimSerializer(ReadSerializer[Claim]):
 
     @staticmethod
     def rows_for(rows: Any, user: User) -> Any:
-        return selectors.with_owed(rows.select_related("taken_back_by"))
+        return selectors.with_owed(rows.select_related("taken_back_by", "fund__account"))
 
 
 class RecoverSerializer(serializers.Serializer[Any]):
@@ -161,6 +163,7 @@ class EntrySerializer(ReadSerializer[Transfer]):
         read_only=True,
         help_text="In the fund's unit: above zero it came in, below zero it went out.",
     )
+    unit = serializers.ChoiceField(source="seen_from.unit", choices=Unit.choices, read_only=True)
     kind = serializers.SerializerMethodField()
     words = serializers.SerializerMethodField()
 
@@ -202,15 +205,10 @@ class EntryInFullSerializer(EntrySerializer):
 
 
 class FundClaimSerializer(ClaimSerializer):
-    """A claim on any fund of a community, with its fund, and the unit of its amounts."""
+    """A claim on any fund of a community, with its fund."""
 
     fund_id = serializers.UUIDField(read_only=True)
     fund_name = serializers.CharField(source="fund.name", read_only=True)
-    unit = serializers.ChoiceField(source="fund.account.unit", choices=Unit.choices, read_only=True)
-
-    @staticmethod
-    def rows_for(rows: Any, user: User) -> Any:
-        return ClaimSerializer.rows_for(rows.select_related("fund__account"), user)
 
 
 class FundFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter is untyped

@@ -247,9 +247,9 @@ def entries(transfers: Sequence[Transfer]) -> dict[UUID, Entry]:
         found = all_.select_related(*related).filter(community=community_id, pk__in=ids)
         return {row.pk: row for row in found}
 
-    top_ups = rows(EntryKind.TOP_UP, TopUp.objects.all(), "topped_up_by")
+    top_ups = rows(EntryKind.TOP_UP, TopUp.objects.all(), "topped_up_by", "fund__account")
     paid = with_owed(Claim.objects.all())
-    claims = rows(EntryKind.CLAIM, paid, "payee", "asked_by", "approved_by")
+    claims = rows(EntryKind.CLAIM, paid, "payee", "asked_by", "approved_by", "fund__account")
     ended = rows(EntryKind.CARRIED_OVER, Fund.objects.all())
     about = told(community_id, (transfer.source for transfer in transfers))
 

@@ -134,6 +134,7 @@ def test_a_manager_tops_up_and_those_who_wait_are_served(fund, at, ask, qian, ma
     assert answer.json() == {
         "id": str(made.pk),
         "amount": 300,
+        "unit": "fen",
         "reason": "追加，会议纪要 12 号",
         "topped_up_at": iso(made.topped_up_at),
         "topped_up_by": colleague(qian),
@@ -188,6 +189,7 @@ def test_the_statement_says_in_words_what_came_in_and_went_out_and_each_line_ope
         "occurred_at": iso(NOON),
         "posted_at": iso(paid.posted_at),
         "amount": -6_000,
+        "unit": "fen",
         "kind": "claim",
         "words": "Paid: report:paid",
     }
@@ -200,6 +202,7 @@ def test_the_statement_says_in_words_what_came_in_and_went_out_and_each_line_ope
             "fund_id": str(claim.fund_id),
             "subject": "report:paid",
             "amount": 6_000,
+            "unit": "fen",
             "reason": "report",
             "status": "committed",
             "closed_at": iso(NOON),
