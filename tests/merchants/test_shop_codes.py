@@ -254,5 +254,8 @@ def test_it_is_refunded_like_any_other(books, wang, tea, zhou, counter, grant_po
 def test_staff_print_the_code_of_a_shop(tea_house, counter, zhao, chen, logged_in):
     address = f"/api/v1/partnerships/{tea_house.pk}/shop-code/code.svg"
 
+    below = {"name": "茶馆", "community": {"code": "lake", "name": "碧沙湖社区"}}
+    told = logged_in(zhao).get(address.removesuffix("/code.svg")).json()
+    assert told == below | {"shop_code": counter}
     assert b"<svg" in logged_in(zhao).get(address).getvalue()
     assert logged_in(chen).get(address).status_code == 404

@@ -14,11 +14,13 @@ from backend.accounts.api.fields import CodeField
 from backend.accounts.models import User
 from backend.api.code_pictures import CodePictureView
 from backend.api.fields import IntegerField
-from backend.api.views import seen, writes
+from backend.api.serializers import ReadSerializer
+from backend.api.views import OpenView, seen, writes
 from backend.communities.api.shown import where_known
 from backend.communities.selectors import communities_of
 from merchants.partners.api.members import at_counter
 from merchants.partners.api.partnerships import PartnershipSerializer
+from merchants.partners.api.serializers import PartnerCommunitySerializer
 from merchants.partners.models.merchants import Merchant
 from merchants.partners.models.partnerships import Partnership
 from merchants.partners.selectors import (
@@ -150,14 +152,32 @@ class ShopPaymentSerializer(ChosenSerializer):
     shop_code = CodeField(length=shop_codes.LENGTH)
 
 
-class ShopCodeView(APIView):
-    """Renew my counter's code: ``POST /api/v1/partnerships/{partnership_id}/shop-code``.
+class ShopCodeSerializer(ReadSerializer[Partnership]):
+    """The code of a shop's counter, null if it has none, with what a notice beside it says."""
 
-    Print the answer's ``shop_code`` and hang it up; it is no secret. It replaces the code before.
+    community = PartnerCommunitySerializer(read_only=True)
+
+    class Meta:
+        model = Partnership
+        fields = ("name", "shop_code")
+
+
+class ShopCodeView(OpenView[Partnership]):
+    """Read a counter's code, to print it, as its owner or as staff.
+
+    ``GET /api/v1/partnerships/{partnership_id}/shop-code``
     """
+
+    serializer_class = ShopCodeSerializer
+    finds = _KEPT_SHOP
 
     @writes(PartnershipSerializer, _MY_SHOP, needs_key=True, status=201)
     def post(self, user: User, shop: Partnership) -> Partnership:
+        """Renew my counter's code: ``POST /api/v1/partnerships/{partnership_id}/shop-code``.
+
+        Print the answer's ``shop_code`` and hang it up; it is no secret. It replaces the code
+        before.
+        """
         return shop_codes.renew(partnership=shop, by=user)
 
 
