@@ -20,6 +20,8 @@ env = environ.Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
 HOME = Path(env.str("LINLI_HOME", default=str(BASE_DIR / "var"))).resolve()
 
+STATIC_URL = "/static/"
+
 # --- who we are, and who may talk to us -------------------------------------------------------
 DEBUG = env.bool("LINLI_DEBUG", default=False)
 SECRET_KEY = env.str("LINLI_SECRET_KEY")
@@ -43,15 +45,26 @@ if env.bool("LINLI_HTTPS", default=False):
     CSRF_COOKIE_SECURE = True
 # What else is served under our name and its subdomains is not ours to force onto https, nor to
 # enter for good into lists that browsers ship with.
-SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
+# Sessions and messages are there below the console alone (backend/api/middleware.py), where Django
+# admin does not look for them.
+SILENCED_SYSTEM_CHECKS = [
+    "security.W005",
+    "security.W021",
+    "admin.E408",
+    "admin.E409",
+    "admin.E410",
+]
 # How many proxies of ours stand in front; the client address that throttles count is behind them.
 TRUSTED_PROXIES = env.int("LINLI_TRUSTED_PROXIES", default=0)
 
 # --- what is installed ------------------------------------------------------------------------
 INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin.apps.SimpleAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
+    "django.contrib.messages",
     "django.contrib.staticfiles",
     "django.contrib.postgres",
     "django.contrib.humanize",
@@ -89,6 +102,7 @@ INSTALLED_APPS = [
     "merchants",
     "backend.top.scenarios",
     "backend.top.pages",
+    "backend.top.console",
 ]
 MIDDLEWARE = [
     "backend.request_id.name_request",
@@ -123,6 +137,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.template.context_processors.i18n",
                 "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
             ]
         },
     }
@@ -239,6 +254,26 @@ SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 SESSION_COOKIE_AGE = int(timedelta(hours=12).total_seconds())  # without a request
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/console/"
+
+# --- the console ------------------------------------------------------------------------------
+CONSOLE_PATH = "/console/"
+CONSOLE_SECOND_FACTOR = f"{CONSOLE_PATH}account/2fa/totp/activate"
+SESSION_COOKIE_PATH = CONSOLE_PATH
+SESSION_COOKIE_NAME = "console_session"
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": _("Linli console"),
+    "SITE_HEADER": _("Linli"),
+    "SITE_SYMBOL": "diversity_3",
+    "SITE_URL": "/",
+    "SHOW_LANGUAGES": True,
+    "SHOW_HISTORY": False,
+    "SHOW_BACK_BUTTON": False,
+    "STYLES": [f"{STATIC_URL}console/console.css"],
+    "ACCOUNT": {"navigation": [{"title": _("My log-in"), "link": f"{CONSOLE_PATH}account/"}]},
+    "SITE_DROPDOWN": "backend.top.console.navigation.dropdown",
+    "SIDEBAR": {"navigation": "backend.top.console.navigation.groups"},
+}
 
 # --- WeChat -----------------------------------------------------------------------------------
 WECHAT_APP_ID = env.str("LINLI_WECHAT_APP_ID", default="")
@@ -475,7 +510,7 @@ LOCALE_PATHS = [BASE_DIR / "backend" / "locale"]
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"  # what is stored; people see their community's own zone
-STATIC_URL = "/static/"
+TIME_ZONE_OF_PLACES = "Asia/Shanghai"  # unless they say otherwise
 STATIC_ROOT = HOME / "static"
 WHITENOISE_USE_FINDERS = True  # the same files with and without `collectstatic`
 MEDIA_ROOT = Path(env.str("LINLI_MEDIA_ROOT", default=str(HOME / "media")))

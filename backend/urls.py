@@ -102,6 +102,7 @@ def _each(patterns: list[Pattern], begin: str = "") -> Iterator[tuple[str, URLPa
 
 urlpatterns = [
     path("", include("backend.top.pages.urls")),
+    path("console/", include("backend.top.console.urls")),
     path("healthz", healthz),
     path("readyz", readyz),
     path("metrics", metrics),

@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.middleware import AuthenticationMiddleware
+from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
@@ -25,6 +27,12 @@ CONTENT_SECURITY_POLICY = (
     "img-src 'self' data:; "  # the icons in Swagger UI's style sheet
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+# django-unfold's Alpine evaluates what stands in attributes, and its progress bars and Alpine's
+# transitions are styled there; fonts and symbols are its own.
+CONSOLE_POLICY = CONTENT_SECURITY_POLICY.replace(
+    "script-src 'self'; style-src 'self'",
+    "script-src 'self' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; font-src 'self'",
+)
 LOG_IN = "/_allauth/"
 API = ("/api/", LOG_IN)
 CHUNKED = "HTTP_TRANSFER_ENCODING"
@@ -39,9 +47,12 @@ def tell_browsers(
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         response = get_response(request)
-        response["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
+        is_console = request.path.startswith(settings.CONSOLE_PATH)
+        response["Content-Security-Policy"] = (
+            CONSOLE_POLICY if is_console else CONTENT_SECURITY_POLICY
+        )
         response["Permissions-Policy"] = PERMISSIONS_POLICY
-        if request.path.startswith(API):
+        if is_console or request.path.startswith(API):
             response.setdefault("Cache-Control", "no-store")
         return response
 
@@ -53,11 +64,12 @@ def read_session(
 ) -> Callable[[HttpRequest], HttpResponseBase]:
     """Give a request its session and its user where people log in; elsewhere nobody asks for them,
     for an access token says who is asking."""
-    known: Any = SessionMiddleware(AuthenticationMiddleware(get_response))
+    known: Any = SessionMiddleware(AuthenticationMiddleware(MessageMiddleware(get_response)))
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         response: HttpResponseBase
-        response = (known if request.path.startswith(LOG_IN) else get_response)(request)
+        is_known = request.path.startswith((LOG_IN, settings.CONSOLE_PATH))
+        response = (known if is_known else get_response)(request)
         return response
 
     return middleware

@@ -1,0 +1,13 @@
+// What the console does beyond plain forms: choosing all rows, and sending a form only once.
+for (const all of document.querySelectorAll("[data-check-all]")) {
+  all.addEventListener("change", () => {
+    for (const one of all.closest("form").querySelectorAll('input[name="ids"]')) one.checked = all.checked;
+  });
+}
+for (const form of document.querySelectorAll('form[method="post"]')) {
+  form.addEventListener("submit", (event) => {
+    if (form.dataset.sent) event.preventDefault();
+    form.dataset.sent = "1";
+    setTimeout(() => delete form.dataset.sent, 5000); // should the network have lost it
+  });
+}
