@@ -166,6 +166,12 @@ def refused_before(status: int, *, name: str, told: Mapping[str, Any]) -> Except
     return refusal(**facts) if refusal else _RefusedBefore(status, code, facts)
 
 
+def title_of(code: str) -> str:
+    """Return the title of the refusals with ``code``, in the present language; else the code."""
+    titles = (kind.title for (_name, known), kind in _refusals().items() if known == code)
+    return str(next(titles, code))
+
+
 @cache
 def _refusals() -> dict[tuple[str, str], type[Refusal]]:
     """Return all refusals by name and code; some share a code with different titles."""

@@ -9,6 +9,7 @@ WHOLE = {
     "/api/v1/communities/{code}/notice-texts": "texts, which open by kind and language",
     "/api/v1/communities/{code}/reports/near": "reports, which open",
     "/api/v1/reports/due": "reports, which open",
+    "/api/v1/reports/{report_id}/assignees": "people, who open as members and in cells",
     "/api/v1/reports/{report_id}/near": "reports, which open",
     "/api/v1/consents": "the words that somebody agrees to",
     "/api/v1/me/consents": "what was agreed to when",

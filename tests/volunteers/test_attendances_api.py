@@ -224,6 +224,7 @@ def test_staff_find_what_a_phone_told_too_late(signed_up, wang, zhao, logged_in,
         "claimed_at": iso(at),
         "nonce": "tap-1",
         "refused_as": "check_in_too_late",
+        "refused_because": "此班次已不能签到。",
         "told_at": claim["told_at"],
     }
     assert (found["status"], found["worked_minutes"]) == ("signed_up", None)

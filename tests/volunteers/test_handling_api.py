@@ -159,6 +159,27 @@ def test_what_is_refused_of_a_closed_report(submitted, zhao, logged_in, what, bo
     assert answer.json()["code"] == code
 
 
+def test_a_report_is_given_to_staff_or_to_people_of_cells_but_its_reporter(
+    submitted, lake, estate, worker, wang, zhao, manager, person, logged_in
+):
+    of_estate = person("of_estate", "周社工")
+    roles.give(user=of_estate, community=estate, role=Role.STAFF)
+
+    def names(report, user=zhao):
+        answer = logged_in(user).get(at(report, "/assignees"))
+        assert answer.status_code == 200
+        return [(one["name"], one["function"]) for one in answer.json()]
+
+    everybody = [("赵社工", None), ("钱书记", None), ("网格员", "worker")]
+    assert names(submitted()) == everybody
+    assert names(submitted(estate=estate)) == [("周社工", None), *everybody]
+    assert names(submitted(reporter=worker)) == everybody[:2]
+    told = logged_in(zhao).get(at(submitted(), "/assignees")).json()[-1]
+    assert (told["id"], told["estate"]["name"]) == (str(worker.pk), "一区")
+    for user in (wang, worker):
+        assert logged_in(user).get(at(submitted(), "/assignees")).status_code == 404
+
+
 # --- lists --------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("asked", "found"),

@@ -1,8 +1,8 @@
 """Queries for reports, named for the reader."""
 
 from collections.abc import Collection
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
@@ -36,7 +36,7 @@ from backend.communities.selectors import (
     known_to,
 )
 from volunteers.people.models import Volunteer
-from volunteers.people.selectors import FEWEST_TOLD, cells_handled_by
+from volunteers.people.selectors import FEWEST_TOLD, cell_members_in, cells_handled_by
 from volunteers.reports.models.categories import ReportCategory, ReportPolicy
 from volunteers.reports.models.confirmations import Confirmation
 from volunteers.reports.models.groups import ReporterGroup, ReporterGroupMember
@@ -127,6 +127,28 @@ def responsible_in(places: Collection[UUID]) -> list[User]:
         community__in=places, role__in=HANDLES, ended_at__isnull=True, user__is_active=True
     )
     return list({one.user_id: one.user for one in held.select_related("user")}.values())
+
+
+class Assignee(NamedTuple):
+    """Somebody to whom a report may be given: of the staff, or else by a function in a cell."""
+
+    user: User
+    function: str | None = None
+    estate: Community | None = None
+
+
+def assignees_of(report: Report) -> list[Assignee]:
+    """Return to whom a report may be given, by name, the staff of its places first."""
+    places = [pk for pk in (report.community_id, report.estate_id) if pk]
+    staff = [Assignee(user) for user in responsible_in(places)]
+    of_cells = cell_members_in(report.community).filter(ended_at__isnull=True)
+    cells = [Assignee(one.user, one.function, one.estate) for one in of_cells]
+    found: dict[UUID, Assignee] = {}
+    for some in (staff, cells):
+        for one in sorted(some, key=lambda one: one.user.shown_name):
+            if one.user.pk != report.reporter_id:
+                found.setdefault(one.user.pk, one)
+    return list(found.values())
 
 
 def policy_of(community: Community) -> ReportPolicy:

@@ -16,6 +16,7 @@ from backend.accounts.api.serializers import PersonSerializer
 from backend.accounts.models import User
 from backend.api import files
 from backend.api.callers import signed_in
+from backend.api.exceptions import title_of
 from backend.api.filters import CharFilter, MarkFilter, PeriodFilter, PersonFilter, TextFilter
 from backend.api.idempotency import tell
 from backend.api.paging import CursorPagination
@@ -46,11 +47,19 @@ from volunteers.attendance.services.presence import Evidence
 
 # --- shapes -----------------------------------------------------------------------------------
 class RefusedClaimSerializer(ReadSerializer[RefusedClaim]):
-    """A refused check-in or check-out that a phone reported later, with the refusal's code."""
+    """A refused check-in or check-out that a phone reported later, with the refusal's code.
+
+    ``refused_because`` is its title.
+    """
+
+    refused_because = serializers.SerializerMethodField()
 
     class Meta:
         model = RefusedClaim
         fields = ("id", "act", "claimed_at", "nonce", "refused_as", "told_at")
+
+    def get_refused_because(self, claim: RefusedClaim) -> str:
+        return title_of(claim.refused_as)
 
 
 class WatchedClaimSerializer(RefusedClaimSerializer):

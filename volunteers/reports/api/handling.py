@@ -22,6 +22,7 @@ from backend.communities.api.shown import community, managed_community, tenant
 from backend.communities.models import Community
 from backend.communities.selectors import WATCHES_OVER, person_to_appoint
 from backend.replica import from_replica
+from volunteers.people.models import CellMember
 from volunteers.reports import errors, selectors, timeline
 from volunteers.reports.api.reports import ClosedReportSerializer, ReportSerializer
 from volunteers.reports.models import moves
@@ -81,6 +82,17 @@ class AssignSerializer(serializers.Serializer[Any]):
     assignee_id = serializers.UUIDField(
         allow_null=True, help_text="Staff, or somebody of the community's cells; null: nobody."
     )
+
+
+class AssigneeSerializer(serializers.Serializer[Any]):
+    """Somebody to whom a report may be given; staff have no ``function`` in an ``estate``."""
+
+    id = serializers.UUIDField(source="user.pk", read_only=True)
+    name = serializers.CharField(source="user.shown_name", read_only=True)
+    function = serializers.ChoiceField(
+        choices=CellMember.Function.choices, read_only=True, allow_null=True
+    )
+    estate = CommunityInBriefSerializer(read_only=True, allow_null=True)
 
 
 class CommentSerializer(ReadSerializer[ReportComment]):
@@ -293,6 +305,20 @@ class AssignView(APIView):
     def post(self, user: User, report: Report, assignee_id: UUID | None) -> Report:
         assignee = None if assignee_id is None else person_to_appoint(assignee_id)
         return routing.assign(report=report, handler=user, assignee=assignee)
+
+
+class AssigneesView(APIView):
+    """List to whom a report may be given: ``GET /api/v1/reports/{report_id}/assignees``.
+
+    For staff and managers: by name, the staff of the report's places first, then people of the
+    community's cells.
+    """
+
+    @extend_schema(responses=AssigneeSerializer(many=True))
+    def get(self, request: Request, **named: Any) -> Response:
+        report: Any = HANDLED(request, **named)
+        found = selectors.assignees_of(report)
+        return Response(AssigneeSerializer(found, many=True).data)
 
 
 class PauseView(APIView):

@@ -88,6 +88,7 @@ urlpatterns = [
     path("reports/<uuid:report_id>/void", handling.VoidView.as_view()),
     path("reports/<uuid:report_id>/colour", handling.ColourView.as_view()),
     path("reports/<uuid:report_id>/assign", handling.AssignView.as_view()),
+    path("reports/<uuid:report_id>/assignees", handling.AssigneesView.as_view()),
     path("reports/<uuid:report_id>/pause", handling.PauseView.as_view()),
     path("reports/<uuid:report_id>/resume", handling.ResumeView.as_view()),
     path("reports/<uuid:report_id>/comments", handling.CommentView.as_view()),
