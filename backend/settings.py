@@ -546,6 +546,8 @@ if any(_S3.values()):
 # Who may read /metrics; without a token nobody, and nothing is counted. A worker has a port.
 METRICS_TOKEN = env.str("LINLI_METRICS_TOKEN", default="")
 METRICS_PORT = env.int("LINLI_METRICS_PORT", default=0)
+# A file that the backup touches when it is done.
+BACKUP_MARK = Path(env.str("LINLI_BACKUP_MARK", default=str(MEDIA_ROOT / "backed-up")))
 # Where errors are told to Sentry, without what tells of a person.
 if SENTRY_DSN := env.str("LINLI_SENTRY_DSN", default=""):
     from backend import sentry

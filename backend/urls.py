@@ -25,6 +25,7 @@ APIS = [
     "backend.accounts.api.urls",
     "backend.communities.api.urls",
     "backend.outbox.api",
+    "backend.operating.api",
     "backend.notices.api.urls",
     "backend.notices.channels.wechat.api",
     "backend.documents.api",

@@ -66,9 +66,9 @@ def test_each_month_says_what_moved_in_it_and_what_was_outstanding_at_its_end(la
         4: (-10, 0, 0, 0, 110),
         5: (0, 0, 0, 0, 110),
         6: (0, 0, 5, 7, 98),
-        **{month: (0, 0, 0, 0, 98) for month in range(7, 13)},
+        **dict.fromkeys(range(7, 13), (0, 0, 0, 0, 98)),
     }
-    assert months(lake, 2024) == {month: (0, 0, 0, 0, 0) for month in range(1, 13)}
+    assert months(lake, 2024) == dict.fromkeys(range(1, 13), (0, 0, 0, 0, 0))
 
 
 def test_the_days_of_a_month_add_up_to_it(lake, year):
