@@ -266,6 +266,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_HEADER": _("Linli"),
     "SITE_SYMBOL": "diversity_3",
     "SITE_URL": "/",
+    "SITE_FAVICONS": [{"rel": "icon", "href": f"{STATIC_URL}console/icon.svg"}],
     "SHOW_LANGUAGES": True,
     "SHOW_HISTORY": False,
     "SHOW_BACK_BUTTON": False,

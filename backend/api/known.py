@@ -57,6 +57,27 @@ def known_to(view: View, method: str) -> Known | None:
 
 
 def _declared(view: View, method: str) -> Known | None:
+    declared = declared_by(view, method)
+    if declared is None:
+        return None
+    return Known(
+        parameters=declared.parameters,
+        bodies={name: _fields(one) for name, one in declared.bodies.items()},
+    )
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What an operation declares: its query's ``parameters``, what reads its body by media type,
+    and what renders its answer, a serializer as a rule or None."""
+
+    parameters: frozenset[str]
+    bodies: Mapping[str, Any]
+    answer: Any
+
+
+def declared_by(view: View, method: str) -> Declared | None:
+    """Return what ``view`` declares for ``method``; None if the document has no such operation."""
     cls = getattr(view, "cls", None)
     if method not in METHODS or not hasattr(cls, method.lower()):
         return None
@@ -65,16 +86,20 @@ def _declared(view: View, method: str) -> Known | None:
     if not isinstance(schema, AutoSchema) or schema.is_excluded():
         return None
     schema.path, schema.method, schema.registry = "", method, generator.registry
-    parameters = schema._get_parameters()
-    declared = schema.get_request_serializer() if method in WITH_BODY else None
-    by_type = declared if isinstance(declared, dict) else {"*": declared} if declared else {}
-    return Known(
-        parameters=frozenset(one["name"] for one in parameters if one["in"] == "query"),
-        bodies={
-            name: _fields(force_instance(one))  # type: ignore[no-untyped-call]
-            for name, one in by_type.items()
-        },
+    body = schema.get_request_serializer() if method in WITH_BODY else None
+    told = schema.get_response_serializers()
+    return Declared(
+        parameters=frozenset(
+            one["name"] for one in schema._get_parameters() if one["in"] == "query"
+        ),
+        bodies={name: force_instance(one) for name, one in _several(body).items()},  # type: ignore[no-untyped-call]
+        answer=force_instance(next(iter(_several(told).values()), None)),  # type: ignore[no-untyped-call]
     )
+
+
+def _several(declared: Any) -> dict[Any, Any]:
+    """Return by media type, or status, what may be declared for all of them."""
+    return declared if isinstance(declared, dict) else {"*": declared} if declared else {}
 
 
 def _fields(reader: Any) -> Fields | None:

@@ -61,10 +61,9 @@ def groups(request: HttpRequest) -> list[dict[str, Any]]:
     ]
     code = place.code if place else ""
     may = _readable(request, pages, code)
-    drawn: list[dict[str, Any]] = [
+    drawn = [
         {
             "title": group.label,
-            "collapsible": group != Group.HOME,
             "items": [
                 {
                     "title": str(page.title),
@@ -78,16 +77,7 @@ def groups(request: HttpRequest) -> list[dict[str, Any]]:
         }
         for group in Group
     ]
-    if FIRST_RUN in may:
-        drawn[-1]["items"].insert(0, first_run_item(request))
     return [group for group in drawn if group["items"]]
-
-
-def first_run_item(request: HttpRequest) -> dict[str, Any]:
-    """Return the item of the first steps, for those whom they concern."""
-    link = reverse("admin:first_run")
-    active = request.path == link
-    return {"title": _("First steps"), "icon": "checklist", "link": link, "active": active}
 
 
 def _readable(request: HttpRequest, pages: list[Page], code: str) -> set[str]:

@@ -60,12 +60,6 @@ COLOURS = {  # of a badge, by the value of an enum; others are grey
 MARKS = ("name", "title", "subject", "word", "number", "code", "text")
 
 
-def clock_of(code: str) -> ZoneInfo:
-    """Return the zone in which the days of the place ``code`` begin."""
-    place = Community.objects.filter(code=code).first()
-    return place.clock if place else ZoneInfo(settings.TIME_ZONE_OF_PLACES)
-
-
 def value_at(data: Any, path: str) -> Any:
     """Return what stands at ``path`` in an answer, None where it leads to nothing."""
     for name in path.split("."):
@@ -161,15 +155,6 @@ class Reader:
         thing = name.removesuffix("s").removesuffix("_id")
         if thing != name and thing in words.THINGS:
             return _link(words.THINGS[thing], {"id": text, "code": text}, _("View"))
-        thing, _colon, number = text.partition(":")  # such as ``report:…``, what a claim pays for
-        if name in ("subject", "payee") and number:
-            said = f"{words.label(thing)} …{number[-6:]}"
-            link = words.THINGS.get(thing)
-            return _link(link, {"id": number}, said) if link else format_html("{}", said)
-        if name == "category" and text == "*":
-            return format_html("{}", _("All others"))
-        if name == "language" and text in LANG_INFO:
-            return format_html("{}", get_language_info(text)["name_translated"])
         if "\n" in text:
             return format_html('<span class="console-lines">{}</span>', text)
         return format_html("{}", text)
@@ -189,7 +174,7 @@ class Reader:
                     text = format_html("{} {}", text, self.moment(when))
                 link = words.THINGS.get(name)
                 return _link(link, row, text) if link else text
-        return self.pairs(row, field) if set(row) != {"id"} else format_html("{}", row["id"])
+        return self._pairs(row, field) if set(row) != {"id"} else format_html("{}", row["id"])
 
     def pairs(self, row: Mapping[str, Any], field: Any = None) -> SafeString:
         """Draw all that a row tells, each value with its label."""

@@ -21,7 +21,9 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from rest_framework.response import Response
 
+from backend.api.exceptions import title_of
 from backend.api.known import declared_by
+from backend.communities.models import Community
 from backend.ids import new_id
 from backend.top.console import filters, navigation, words
 from backend.top.console.calls import API, Caller, Told, filled_in, told_by
@@ -375,8 +377,7 @@ class Drawn:
     def reads(self, method: str) -> Any:
         """Return what reads the body of an operation here; None if it takes none."""
         declared = declared_by(self.match.func, method.upper())
-        bodies = declared.bodies if declared else {}
-        return bodies.get(FORM) or next(iter(bodies.values()), None)  # a form may carry files
+        return next(iter(declared.bodies.values()), None) if declared else None
 
     def _options(self, choices: Any, about: Mapping[str, Any]) -> list[tuple[str, str]]:
         address = filled_in(choices.address, self.names, about, {"code": self.place_code})
@@ -562,8 +563,6 @@ class Drawn:
     @cached_property
     def shape(self) -> Any:
         """The serializer of what ``GET`` answers here, for what its fields are."""
-        if self.declared and self.declared.shape:
-            return self.declared.shape()
         declared = declared_by(self.match.func, "GET")
         return declared.answer if declared else None
 
