@@ -132,13 +132,6 @@ def titles_of(status: int) -> dict[str, str | Promise]:
     return {code: title for _kinds, known, code, title in _OTHERS if known == status}
 
 
-def title_of(code: str) -> str:
-    """Return the title of the error with this code, in the language that is active."""
-    titles = {known: kind.title for (_name, known), kind in _refusals().items()}
-    titles |= {known: title for _kinds, _status, known, title in _OTHERS}
-    return str(titles.get(code, code))
-
-
 class _RefusedBefore(Exception):
     """An earlier error that was no service's refusal, or one that this version does not know."""
 

@@ -21,7 +21,6 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from rest_framework.response import Response
 
-from backend.api.exceptions import title_of
 from backend.api.known import declared_by
 from backend.communities.models import Community
 from backend.ids import new_id

@@ -1,8 +1,11 @@
-// What the console does beyond plain forms: choosing all rows, and sending a form only once.
+// What the console does beyond plain forms: choosing all rows, room for filters, and sending a form only once.
 for (const all of document.querySelectorAll("[data-check-all]")) {
   all.addEventListener("change", () => {
     for (const one of all.closest("form").querySelectorAll('input[name="ids"]')) one.checked = all.checked;
   });
+}
+if (matchMedia("(min-width: 48rem)").matches) {
+  for (const more of document.querySelectorAll("[data-wide-open]")) more.open = true;
 }
 for (const form of document.querySelectorAll('form[method="post"]')) {
   form.addEventListener("submit", (event) => {
