@@ -1,8 +1,13 @@
 """Our rules for allauth: nobody signs up alone, and we count the guesses."""
 
+import time
 from typing import Any
 
+from allauth.account import app_settings
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.authentication import get_authentication_records
+from allauth.core import context
+from allauth.core.internal.httpkit import is_headless_request
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -27,6 +32,31 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is
         if user is not None:
             tried.was_right()
         return user
+
+    def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
+        """Tell whether a password has to be typed again, if it is some time ago.
+
+        In a browser that of the log-in counts: a second factor is set up right after it.
+        """
+        asked = bool(super().is_reauthentication_required(app=app, **kwargs))
+        request = context.request
+        if is_headless_request(request):
+            return asked
+        since = time.time() - app_settings.REAUTHENTICATION_TIMEOUT
+        proofs = get_authentication_records(request, request.user)
+        return asked and not any(p["method"] == "password" and p["at"] > since for p in proofs)
+
+    def add_message(
+        self,
+        request: HttpRequest,
+        level: int,
+        template: str | None = None,
+        *more: Any,
+        **kwargs: Any,
+    ) -> None:
+        """Tell what was done, but not that somebody is logged in: they see it."""
+        if template != "account/messages/logged_in.txt":
+            super().add_message(request, level, template, *more, **kwargs)
 
     def set_password(self, user: User, password: str) -> None:
         """Set the password, and end the access tokens handed out under the old one."""
