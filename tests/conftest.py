@@ -548,6 +548,20 @@ class Phone(APIClient):
         return super().generic(method, path, *args, headers=headers, **extra)
 
 
+def session_of(user: User, *methods: str) -> SessionStore:
+    """The session of a log-in that proved who it is by ``methods``, as django-allauth keeps it."""
+    session = SessionStore()
+    session[SESSION_KEY] = str(user.pk)
+    session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
+    session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+    session["account_authentication_methods"] = [
+        {"method": method, "at": time.time()} for method in methods
+    ]
+    session.save()
+    UserSession.objects.create(user=user, session_key=session.session_key, ip="192.0.2.1")
+    return session
+
+
 @pytest.fixture
 def logged_in() -> Callable[[User], APIClient]:
     """A client with what a log-in hands out: ``logged_in(wang).get(…)``.
@@ -567,15 +581,7 @@ def logged_in() -> Callable[[User], APIClient]:
         if user.second_factor_required:
             mfa.hand_out(user=user, secret=TOTP_SECRET)
             methods.append("mfa")
-        session = SessionStore()
-        session[SESSION_KEY] = str(user.pk)
-        session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
-        session[HASH_SESSION_KEY] = user.get_session_auth_hash()
-        session["account_authentication_methods"] = [
-            {"method": method, "at": time.time()} for method in methods
-        ]
-        session.save()
-        UserSession.objects.create(user=user, session_key=session.session_key, ip="192.0.2.1")
+        session = session_of(user, *methods)
         request = HttpRequest()
         request.user, request.session = user, session
         return TokenStrategy().create_access_token(request)
