@@ -237,7 +237,6 @@ ACCOUNT_USER_MODEL_EMAIL_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_RATE_LIMITS = False  # ours count, backend/urls.py and backend/accounts/services/attempts.py
 ACCOUNT_ADAPTER = "backend.accounts.adapter.AccountAdapter"
-HEADLESS_ONLY = True
 ACCOUNT_SESSION_REMEMBER = False
 HEADLESS_TOKEN_STRATEGY = "backend.accounts.tokens.TokenStrategy"
 HEADLESS_JWT_ALGORITHM = "HS256"  # signed with SECRET_KEY
@@ -248,17 +247,15 @@ MFA_ADAPTER = "backend.accounts.mfa.MFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Linli 邻里"
 MFA_TOTP_TOLERANCE = 1  # half a minute early or late, as RFC 6238, 5.2 has it
-# A browser's log-in, for the console alone; a phone's lasts as long as its refresh token.
-SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = "/console/"
-SESSION_EXPIRE_AT_BROWSER_CLOSE = True
-SESSION_COOKIE_AGE = int(timedelta(hours=12).total_seconds())  # without a request
-LOGIN_URL = "account_login"
-LOGIN_REDIRECT_URL = "/console/"
 
 # --- the console ------------------------------------------------------------------------------
 CONSOLE_PATH = "/console/"
-CONSOLE_SECOND_FACTOR = f"{CONSOLE_PATH}account/2fa/totp/activate"
-SESSION_COOKIE_PATH = CONSOLE_PATH
+LOGIN_URL = LOGOUT_REDIRECT_URL = "account_login"
+LOGIN_REDIRECT_URL = CONSOLE_PATH
+# A browser's log-in; that of a phone lasts as long as its refresh token.
+SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = CONSOLE_PATH
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+SESSION_COOKIE_AGE = int(timedelta(hours=12).total_seconds())  # since somebody was last there
 SESSION_COOKIE_NAME = "console_session"
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 UNFOLD: dict[str, Any] = {
@@ -271,7 +268,7 @@ UNFOLD: dict[str, Any] = {
     "SHOW_HISTORY": False,
     "SHOW_BACK_BUTTON": False,
     "STYLES": [f"{STATIC_URL}console/console.css"],
-    "ACCOUNT": {"navigation": [{"title": _("My log-in"), "link": f"{CONSOLE_PATH}account/"}]},
+    "ACCOUNT": {"navigation": [{"title": _("My log-in"), "link": f"{CONSOLE_PATH}account"}]},
     "SITE_DROPDOWN": "backend.top.console.navigation.dropdown",
     "SIDEBAR": {"navigation": "backend.top.console.navigation.groups"},
 }

@@ -103,6 +103,7 @@ def _each(patterns: list[Pattern], begin: str = "") -> Iterator[tuple[str, URLPa
 
 urlpatterns = [
     path("", include("backend.top.pages.urls")),
+    path("console/account", include("backend.top.console.account.urls")),
     path("console/", include("backend.top.console.urls")),
     path("healthz", healthz),
     path("readyz", readyz),

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.urls import URLPattern, path, re_path
 from unfold.sites import UnfoldAdminSite
 
-from backend.top.console.account.guard import counted, is_let_in, let_in
+from backend.top.console.account.guard import is_let_in, let_in
 
 
 class ConsoleSite(UnfoldAdminSite):  # type: ignore[misc]  # django-unfold is untyped
@@ -25,16 +25,10 @@ class ConsoleSite(UnfoldAdminSite):  # type: ignore[misc]  # django-unfold is un
     def get_urls(self) -> list[URLPattern]:
         from backend.top.console import home, views
         from backend.top.console.account.views import LogOutView
-        from backend.top.console.first import arriving, first_run, rules
 
         return [
             path("", self.page(home.home), name="index"),
-            path("setup", arriving.SetUpView.as_view(), name="set_up"),
-            path("invitations", arriving.InvitationView.as_view(), name="invitation"),
-            path("first-run", self.page(first_run.show), name="first_run"),
-            path("communities/<slug:code>/rules/begin", self.page(rules.begin), name="rule_form"),
-            path("communities/<str:code>", self.page(home.place), name="place"),
-            path("account/logout", counted(LogOutView.as_view()), name="logout"),
+            path("account/logout", LogOutView.as_view(), name="logout"),
             re_path(r"^(?P<address>.+)$", self.page(views.show), name="page"),
         ]
 
