@@ -426,11 +426,14 @@ def test_a_transfer_is_explained_with_both_sides(lake, client, story, wallet, sh
     (reversal,) = body.pop("reversals")
     assert body == listed | {
         "explanation": {},
+        "reckoning": [],
         "award": None,
         "rule_version": None,
         "reverses": None,
     }
     assert (reversal["amount"], reversal["recovered"], reversal["outstanding"]) == (10, 10, 0)
+    rows = client.get(f"{BOOKS}/transfers", {"reverses": spent.pk}).json()["results"]
+    assert [row["id"] for row in rows] == [str(taken.pk)]
     body = client.get(f"{BOOKS}/transfers/{taken.pk}").json()
     assert (body["debit"], body["credit"]) == (named(shop), named(wallet))
     assert (body["reverses"]["id"], body["reverses"]["amount"]) == (str(spent.pk), 30)

@@ -292,6 +292,13 @@ def test_an_award_explains_itself_to_who_earned_it(lake, wang, zhao, served, log
                 "expires_on": award.transfer.expires_on.isoformat(),
             },
         },
+        "reckoning": [
+            "服务分钟数：150。",
+            "其中高峰时段 90 分钟按 1.5 倍计，合计 195 分钟。",
+            "每小时 10 积分：10 × 195 ÷ 60 = 32.5，舍去零头得 32。",
+            "按规则每天最多得 90 积分；当天已得 0 积分，还剩 90 积分。",
+            "得 32 积分。",
+        ],
         "award": {
             "source": f"hours:{attendance.pk}",
             "local_day": "2024-03-01",

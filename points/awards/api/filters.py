@@ -18,6 +18,7 @@ class StatementFilter(DaysFilter):
 class TransferFilter(StatementFilter):
     source = CharFilter(help_text="The record it comes from, such as `hours:…`.")
     key = CharFilter(help_text="The event it was made from; one key, one transfer.")
+    reverses = filters.UUIDFilter(help_text="The id of a transfer: what took it back.")
     account = filters.UUIDFilter(method="on_a_side", help_text="Its id, on either side.")
     kind = filters.ChoiceFilter(
         method="on_a_side", choices=AccountKind.choices, help_text="An account's, on either side."

@@ -2,9 +2,11 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from backend.api.serializers import ReadSerializer
+from points.awards import reckoning
 from points.awards.models import Award
 from points.awards.selectors import explain
 from points.ledger.models import Reversal, Transfer
@@ -61,6 +63,9 @@ class WhySerializer(serializers.Serializer[Any]):
     explanation = serializers.DictField(
         read_only=True, help_text="For an award its rule, inputs and arithmetic."
     )
+    reckoning = serializers.SerializerMethodField(
+        help_text="The arithmetic of an award in sentences, a step each."
+    )
     award = AwardInBriefSerializer(
         source="why.award", read_only=True, allow_null=True, help_text="Null: it is none."
     )
@@ -79,6 +84,10 @@ class WhySerializer(serializers.Serializer[Any]):
         allow_null=True,
         help_text="What it takes back itself.",
     )
+
+    @extend_schema_field(serializers.ListField(child=serializers.CharField()))
+    def get_reckoning(self, transfer: Any) -> list[str]:
+        return reckoning.in_words(transfer.why["arithmetic"])
 
     def to_representation(self, transfer: Any) -> Any:
         transfer.why = explain(transfer)
