@@ -32,7 +32,7 @@ APIS = [
     "backend.events.api",
     "backend.payouts.api",
     "backend.sampling.api",
-    "backend.verification.api",
+    "backend.verification.api.urls",
     "backend.wechat.api",
     "points.urls",
     "volunteers.urls",

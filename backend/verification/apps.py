@@ -1,10 +1,16 @@
+from typing import TYPE_CHECKING
+
 from django.apps import AppConfig
+
+if TYPE_CHECKING:
+    from backend.documents.services import Kind
 
 
 class VerificationConfig(AppConfig):
     name = "backend.verification"
 
     def ready(self) -> None:
+        from backend.documents.services import register as register_document
         from backend.outbox.kinds import Kind, register
         from backend.queues import Queue
         from backend.verification.models import Verification
@@ -22,3 +28,19 @@ class VerificationConfig(AppConfig):
             gave_up=running.gave_up,
         )
         register(running.OWED, verification)
+        register_document("findings", _findings)
+        register_document("audit_entries", _audit_entries)
+
+
+def _findings() -> "Kind":
+    from backend.documents.services import Kind
+    from backend.verification.api import exports
+
+    return Kind(exports.findings_seen_by, exports.write_findings)
+
+
+def _audit_entries() -> "Kind":
+    from backend.documents.services import Kind
+    from backend.verification.api import exports
+
+    return Kind(exports.trail_seen_by, exports.write_trail)

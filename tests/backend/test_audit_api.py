@@ -1,12 +1,22 @@
 """An auditor searches who did what, and nobody else does."""
 
-from datetime import UTC
+import csv
+import io
+import json
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 
 from backend.audit.models import AuditEntry
-from backend.communities.models import Role
+from backend.communities.models import Membership, Role
 from backend.communities.services import roles
+from backend.documents import api as documents
+from backend.documents.models import Document
+from backend.ids import new_id
+from backend.outbox import services as outbox
+from backend.registries.checks import LONGEST_TRANSACTION, first_id_since
+from points.seals.services import sealing
 from volunteers.attendance.services import hours
 from volunteers.reports.services import handling, submitting
 
@@ -59,6 +69,9 @@ def test_an_entry_tells_who_what_before_and_after(done, sun, zhao, logged_in):
         ({"action": "attendance.verify"}, ["attendance.verify"]),
         ({"target_type": "report"}, ["report.accept"]),
         ({"request_id": "none"}, []),
+        ({"text": "Accept"}, ["report.accept"]),  # of the act
+        ({"text": '"submitted"'}, ["report.accept"]),  # of what it was before
+        ({"text": "nowhere"}, []),
         ({"until": "2000-01-01"}, []),
         ({"since": "2000-01-01"}, ["report.accept", "attendance.verify"]),
     ],
@@ -101,3 +114,83 @@ def test_to_all_others_there_is_no_such_trail(done, wang, zhao, hill, person, lo
     for caller in (wang, zhao, elsewhere):
         answer = logged_in(caller).get(ADDRESS)
         assert (answer.status_code, answer.json()["code"]) == (404, "community_unknown")
+
+
+def test_the_days_of_the_trail_are_those_of_the_place(lake, zhao, sun, logged_in):
+    """The ids narrow it down, with room for the longest transaction and any clock on Earth."""
+    evening = datetime(2024, 3, 1, 15, 59, 59, tzinfo=UTC)  # still 1 March at the lake
+    for at, made_at in [
+        (evening, evening),
+        (evening, evening + LONGEST_TRANSACTION),
+        (evening + timedelta(seconds=1), evening - LONGEST_TRANSACTION),
+    ]:
+        made = UUID(int=first_id_since(made_at + LONGEST_TRANSACTION).int + new_id().int % 2**64)
+        AuditEntry.objects.create(
+            id=made, community=lake, actor=zhao, action="test.act", target_type="test", at=at
+        )
+    caller = logged_in(sun)
+
+    def found(**asked):
+        answer = caller.get(ADDRESS, {"action": "test.act", **asked})
+        return len(answer.json()["results"])
+
+    assert found() == 3
+    assert found(since="2024-03-01", until="2024-03-01") == 2
+    assert found(since="2024-03-02", until="2024-03-02") == 1
+    assert found(until="2024-02-29") == found(since="2024-03-03") == 0
+
+
+def test_the_trail_is_a_file_of_an_auditor(done, sun, zhao, wang, logged_in):
+    asked = {"target_type": "report"}
+
+    answer = logged_in(sun).get(f"{ADDRESS}.csv", asked, headers={"Accept-Language": "en"})
+
+    header, line = csv.reader(io.StringIO(answer.getvalue().decode("utf-8-sig")))
+    entry = AuditEntry.objects.get(action="report.accept")
+    clock = done.community.clock
+    assert header == [
+        *("Time", "Name", "Person", "Action", "What kind of thing", "Id of the thing"),
+        *("Before", "After", "Request", "Id"),
+    ]
+    assert line[:6] == [
+        f"{entry.at.astimezone(clock):%Y-%m-%d %H:%M:%S}",
+        "赵社工",
+        str(zhao.pk),
+        "report.accept",
+        "report",
+        str(done.pk),
+    ]
+    assert (json.loads(line[6]), json.loads(line[7])) == (entry.before, entry.after)
+    for ending in ("csv", "xlsx"):
+        for other in (zhao, wang):
+            refused = logged_in(other).get(f"{ADDRESS}.{ending}")
+            assert (refused.status_code, refused.json()["code"]) == (404, "community_unknown")
+
+
+def test_a_long_trail_is_made_by_a_task_and_for_auditors_alone(
+    lake, done, sun, logged_in, monkeypatch
+):
+    monkeypatch.setattr(documents, "AT_ONCE", 1)
+    client = logged_in(sun)
+
+    waits = client.get(f"{ADDRESS}.xlsx")
+
+    assert waits.status_code == 202
+    document = Document.objects.get()
+    outbox.attempt("document", community_id=lake.pk, pk=document.pk)
+    assert client.get(waits.json()["url"]).status_code == 200
+    roles.end(membership=Membership.objects.get(user=sun, role=Role.AUDITOR), ended_by=None)
+    gone = client.get(waits.json()["url"])
+    assert (gone.status_code, gone.json()["code"]) == (404, "document_unknown")
+
+
+def test_an_act_is_proved_to_be_sealed(lake, done, sun, zhao, logged_in):
+    entry = AuditEntry.objects.get(action="report.accept")
+    address = f"{ADDRESS}/{entry.pk}/proof"
+
+    early = logged_in(sun).get(address)
+    sealing.seal(community=lake)
+
+    assert (early.status_code, early.json()["code"]) == (409, "not_sealed_yet")
+    assert logged_in(sun).get(address).json() == sealing.receipt(entry, "audit")
+    assert logged_in(zhao).get(address).status_code == 404

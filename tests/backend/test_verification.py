@@ -1,5 +1,7 @@
 """A verification is asked for, run by a worker, kept with what it found, and signed off."""
 
+import csv
+import io
 import re
 import threading
 import time
@@ -851,6 +853,72 @@ def test_an_auditor_asks_watches_and_reads_what_was_found(lake, wallet, auditor,
         "signed_off_at": moment(totals.signed_off_at),
         "words": "已更正",
     }
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ({}, {"balance", "totals"}),
+        ({"row": "unit points"}, {"balance"}),
+        ({"table": "points_transfer"}, set()),
+        ({"text": "CREDITS 105"}, {"totals"}),
+        ({"since": "2024-01-01"}, {"balance", "totals"}),
+        ({"until": "2024-01-01"}, set()),
+        ({"status": "signed_off"}, {"balance"}),
+    ],
+)
+def test_findings_are_narrowed_down_in_the_list_and_the_file(
+    lake, wallet, auditor, desk, asked, found
+):
+    untriggered(MORE)
+    verify(lake)
+    signed = found_in(lake, check_name="balance").get()
+    findings.sign_off(finding=signed, by=auditor, words="改回来了")
+    address = "/api/v1/communities/lake/findings"
+
+    listed = desk.get(address, asked).json()["results"]
+    answer = desk.get(f"{address}.csv", asked, headers={"Accept-Language": "en"})
+
+    assert {one["check"] for one in listed} == found
+    table = csv.DictReader(io.StringIO(answer.getvalue().decode("utf-8-sig")))
+    rows = {one["Check"]: one for one in table}
+    assert set(rows) == found
+    if "balance" in rows:
+        row = rows["balance"]
+        assert (row["Status"], row["Signed off by"], row["Words"]) == (
+            "Signed off",
+            "钱审计",
+            "改回来了",
+        )
+        assert row["Finding"] == signed.because
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ({}, ["awards", "ledger"]),
+        ({"kind": "awards"}, ["awards"]),
+        ({"status": "failed"}, []),
+        ({"is_whole": "false"}, ["awards"]),
+        ({"until": "2024-01-01"}, []),
+    ],
+)
+def test_verifications_are_narrowed_down(lake, wallet, desk, asked, found):
+    verify(lake)
+    verify(lake, "awards")
+    verify(lake, "awards", is_whole=False)
+
+    listed = desk.get(VERIFICATIONS, asked).json()["results"]
+
+    assert sorted({one["kind"] for one in listed}) == found
+
+
+def test_the_file_of_findings_is_for_those_who_watch_over_a_community(
+    lake, wallet, wang, logged_in
+):
+    refused = logged_in(wang).get("/api/v1/communities/lake/findings.xlsx")
+
+    assert (refused.status_code, refused.json()["code"]) == (404, "community_unknown")
 
 
 def test_promises_and_advice_are_told_in_the_language_asked_for(lake, wallet, desk):

@@ -8,11 +8,13 @@ from rest_framework.request import Request
 from backend.api.idempotency import Finds
 from backend.api.paging import CursorPagination
 from backend.api.views import ListView, OpenView, below
+from backend.audit.models import AuditEntry
+from backend.communities.api.audit import audited_place
 from backend.communities.models import Community
-from backend.communities.selectors import community_among
+from backend.communities.selectors import audit_entries_in, community_among
 from backend.replica import from_replica
 from points.seals import selectors
-from points.seals.api.serializers import SealSerializer
+from points.seals.api.serializers import ReceiptSerializer, SealSerializer
 from points.seals.models import Seal
 from points.seals.services import sealing
 
@@ -56,3 +58,14 @@ class SealView(OpenView[Seal]):
     permission_classes = (AllowAny,)
     serializer_class = SealSerializer
     finds = below(any_place, selectors.seals_of, "number", by="number")
+
+
+@from_replica
+class AuditEntryProofView(OpenView[AuditEntry]):
+    """Prove that an act on the audit trail is sealed, as auditor.
+
+    ``GET /api/v1/communities/{code}/audit-entries/{entry_id}/proof``
+    """
+
+    serializer_class = ReceiptSerializer
+    finds = receipt_of(below(audited_place, audit_entries_in, "entry_id"), "audit")

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.urls import path
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -13,7 +12,7 @@ from rest_framework.views import APIView
 from backend.accounts.api.serializers import ColleagueSerializer
 from backend.accounts.models import User
 from backend.api.fields import CharField
-from backend.api.filters import BooleanFilter, CharFilter
+from backend.api.filters import BooleanFilter, CharFilter, DaysFilter, TextFilter
 from backend.api.serializers import ReadSerializer
 from backend.api.views import ListView, OpenView, below, seen, writes
 from backend.communities.api.shown import community, in_community
@@ -101,7 +100,7 @@ class VerificationInFullSerializer(VerificationSerializer):
 
     @extend_schema_field(CheckSerializer(many=True))
     def get_checks(self, verification: Verification) -> Any:
-        over = [one | _words_of(one["check"]) for one in verification.checks]
+        over = [one | words_of(one["check"]) for one in verification.checks]
         return CheckSerializer(over, many=True).data
 
 
@@ -150,10 +149,10 @@ class FindingSerializer(ReadSerializer[Finding]):
         )
 
     def get_promise(self, finding: Finding) -> str:
-        return _words_of(finding.check_name)["promise"]
+        return words_of(finding.check_name)["promise"]
 
     def get_advice(self, finding: Finding) -> str:
-        return _words_of(finding.check_name)["advice"]
+        return words_of(finding.check_name)["advice"]
 
 
 class FindingSignOffSerializer(serializers.Serializer[Any]):
@@ -162,11 +161,22 @@ class FindingSignOffSerializer(serializers.Serializer[Any]):
     words = CharField(max_length=500, help_text="What was done, or why nothing is to be done.")
 
 
-class FindingFilter(filters.FilterSet):  # type: ignore[misc]
+class VerificationFilter(DaysFilter):
+    moment = "asked_at"
+    kind = filters.ChoiceFilter(choices=KINDS)
+    status = filters.ChoiceFilter(choices=Verification.Status.choices)
+    is_whole = BooleanFilter()
+
+
+class FindingFilter(DaysFilter):
+    moment = "found_at"
     check = CharFilter(field_name="check_name", help_text="Such as `totals`.")
     kind = filters.ChoiceFilter(choices=checks.Kind.choices)
     status = filters.ChoiceFilter(choices=Finding.Status.choices)
     is_gone = BooleanFilter(field_name="gone_since", lookup_expr="isnull", exclude=True)
+    table = CharFilter(help_text="The database's name of a table.")
+    row = CharFilter(help_text="The id of a row: all that was found of it.")
+    text = TextFilter("because", "words")
 
 
 @from_replica
@@ -177,6 +187,7 @@ class VerificationListView(ListView[Verification]):
     """
 
     serializer_class = VerificationSerializer
+    filterset_class = VerificationFilter
     finds = in_community(WATCHES_OVER, selectors.verifications_of)
 
     @writes(
@@ -279,24 +290,10 @@ class SignOffView(APIView):
         return findings.sign_off(finding=finding, by=user, words=words)
 
 
-def _words_of(name: str) -> dict[str, str]:
+def words_of(name: str) -> dict[str, str]:
     """Return the words about a check, in the active language; of one that is no more, none."""
     check = checks.named(name)
     return {
         "promise": str(check.promise) if check else "",
         "advice": str(check.advice) if check else "",
     }
-
-
-urlpatterns = [
-    path("communities/<str:code>/verifications", VerificationListView.as_view()),
-    path("communities/<str:code>/verifications/<uuid:verification_id>", VerificationView.as_view()),
-    path(
-        "communities/<str:code>/verifications/<uuid:verification_id>/findings",
-        VerificationFindingListView.as_view(),
-    ),
-    path("communities/<str:code>/findings", FindingListView.as_view()),
-    path("findings/<uuid:finding_id>", FindingView.as_view()),
-    path("findings/<uuid:finding_id>/sign-off", SignOffView.as_view()),
-    path("verifications/<uuid:verification_id>/stop", StopView.as_view()),
-]
