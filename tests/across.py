@@ -59,6 +59,7 @@ ACROSS = {
     "backend/accounts/services/keys.py:_apart": "An operator's keys are those of everybody.",
     "backend/accounts/services/phone.py:has_done_something": "Whoever did a thing anywhere stays.",
     "backend/documents/services.py:remove_expired": SWEEP,
+    "backend/imports/services/steps.py:remove_old_files": SWEEP,
     "backend/documents/services.py:discard": ERASURE,
     "backend/privacy/held.py:_forget.<locals>.forget": ERASURE,
     "backend/privacy/held.py:pages": ERASURE,
