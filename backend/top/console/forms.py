@@ -39,9 +39,10 @@ class SeveralFiles(forms.FileInput):
 class BodyForm(forms.Form):
     """Form of the fields that ``reader``, a serializer, reads.
 
-    ``asked`` are those that are shown, in this order (None: all), ``initial`` the values by field,
-    as the API tells them, and ``options`` the choices of fields that name other things. ``clock``
-    is the zone in which moments are typed. With ``partial`` only what was changed is sent.
+    ``asked`` are those that are shown (None: all), ``initial`` the values by field, as the API
+    tells them, and ``options`` the choices of fields that name other things. ``clock`` is the zone
+    in which moments are typed. With ``partial`` only what was changed is sent. Fen are typed in
+    yuan, as are amounts if ``unit`` is fen, and ten-thousandths in per cent.
     """
 
     def __init__(
@@ -58,7 +59,7 @@ class BodyForm(forms.Form):
         unit: str = "",
     ) -> None:
         super().__init__(data, files, use_required_attribute=False)
-        self.unit = str((data.get("unit") if data else "") or unit)  # of amounts, asked for or told
+        self.unit = str((data or {}).get("unit") or unit)  # of amounts, asked for or told
         self.clock, self.partial, self.options = clock, partial, options or {}
         self.told = initial or {}
         self.sources: dict[str, Any] = {}
@@ -95,9 +96,9 @@ class BodyForm(forms.Form):
         elif "." in path:
             label = f"{words.label(path.split('.')[-2])} · {label}"
         facts: dict[str, Any] = {
-            "label": label,
+            "label": f"{label} {int(number[1]) + 1}" if number else label,
             "help_text": self._hint(name),
-            "required": field.required and not (number or self.partial),  # drawn, not checked
+            "required": False,
         }
         if pairs := self.options.get(path, self.options.get(name)):
             if isinstance(field, serializers.ListField):
@@ -126,7 +127,7 @@ class BodyForm(forms.Form):
             choices = words.UNITS if name == "unit" else field.choices
             return self._choice([("", NOT_CHOSEN), *_labelled(choices)], facts)
         if isinstance(field, serializers.FileField):
-            return forms.FileField(widget=forms.FileInput({"class": "console-input"}), **facts)
+            return forms.FileField(widget=widgets.UnfoldAdminFileFieldWidget(), **facts)
         is_decimal = self._in_hundredths(name)
         return forms.CharField(widget=_widget(field, is_decimal=is_decimal), **facts)
 
@@ -299,13 +300,10 @@ def _moment(text: str, clock: ZoneInfo) -> str:
 
 def _hundredths(text: str) -> int | str:
     try:
-        number = Decimal(text.removeprefix("¥").removesuffix("%").replace(",", ""))
-    except InvalidOperation:
+        number = Decimal(text.removeprefix("¥").removesuffix("%").replace(",", "")) * 100
+        return int(number) if number == number.to_integral_value() else text
+    except (InvalidOperation, OverflowError, ValueError):
         return text
-    if not number.is_finite() or number.adjusted() > MOST_DIGITS:
-        return text
-    hundredths = number * 100
-    return int(hundredths) if hundredths == hundredths.to_integral_value() else text
 
 
 def _put(found: dict[str, Any], names: list[str], value: Any) -> None:

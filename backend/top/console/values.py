@@ -29,28 +29,17 @@ IN_UNIT = frozenset(
     {
         "amount",
         "approval_above",
-        "available",
-        "balance",
         "budget",
-        "credits",
-        "debits",
         "ended_amount",
-        "held",
         "left",
-        "occurred_balance",
-        "occurred_credits",
-        "occurred_debits",
-        "occurred_difference",
         "owed",
         "reserved",
         "set_off",
-        "shortfall",
         "spent",
         "unclaimed_amount",
         "waiting_amount",
     }
 )
-CODES = frozenset({"outcome", "reason"})  # which may be the code of a refusal
 COLOURS = {  # of a badge, by the value of an enum; others are grey
     "red": "danger",
     "yellow": "warning",
@@ -91,26 +80,14 @@ class Reader:
     def __init__(self, clock: ZoneInfo) -> None:
         self.clock = clock
 
-    def cell(self, data: Any, path: str, shape: Any, *, short: bool = False) -> SafeString:
-        """Draw what stands at ``path`` of a row that ``shape`` renders, as draw() does."""
+    def cell(self, data: Any, path: str, shape: Any) -> SafeString:
+        """Draw what stands at ``path`` of a row that ``shape`` renders."""
         inside, _dot, name = path.rpartition(".")
         row = value_at(data, inside) if inside else data
-        value, field = value_at(data, path), field_at(shape, path)
-        return self.draw(value, name, field, unit_of(row), short=short)
+        return self.draw(value_at(data, path), name, field_at(shape, path), unit_of(row))
 
-    def draw(
-        self,
-        value: Any,
-        name: str = "",
-        field: Any = None,
-        unit: str = "",
-        *,
-        short: bool = False,
-    ) -> SafeString:
-        """Draw a value; its field's name and declaration, and its row's unit, say what it means.
-
-        ``short``: of several things only what they are called.
-        """
+    def draw(self, value: Any, name: str = "", field: Any = None, unit: str = "") -> SafeString:
+        """Draw a value; its field's name and declaration, and its row's unit, say what it means."""
         if value is None or value in ("", [], {}):
             return format_html('<span class="console-nothing">{}</span>', NOTHING)
         if isinstance(value, bool):
@@ -122,7 +99,7 @@ class Reader:
         if name in CODES and isinstance(value, str):
             return format_html("{}", title_of(value))
         if isinstance(value, int | float):
-            return format_html('<span class="console-figure">{}</span>', figure(value, name, unit))
+            return format_html("{}", figure(value, name, unit))
         if isinstance(value, list):
             return self._several(value, name, field, short=short)
         if isinstance(value, Mapping):
