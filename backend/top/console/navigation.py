@@ -18,7 +18,6 @@ from backend.top.console.pages import Group, Page, of_place
 
 PLACE = "console_place"  # in the session: the code of the place that was last looked at
 CODE = re.compile("<(?:slug|str):code>")
-FIRST_RUN = "first-run"
 SEEN_SECONDS = 60  # for so long what somebody may see is not asked anew; each page asks for itself
 
 
@@ -53,12 +52,7 @@ def groups(request: HttpRequest) -> list[dict[str, Any]]:
     if not request.user.is_authenticated:
         return []
     place = place_of(request)
-    # Who works nowhere, such as an operator, has lists of nothing elsewhere.
-    pages = [
-        one
-        for one in of_place()
-        if place or (one.group == Group.SETTINGS and not CODE.search(one.route))
-    ]
+    pages = [page for page in of_place() if place or not CODE.search(page.route)]
     code = place.code if place else ""
     may = _readable(request, pages, code)
     drawn = [

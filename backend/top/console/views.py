@@ -15,7 +15,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import ResolverMatch, resolve
-from django.utils.html import format_html, strip_tags
+from django.utils.html import strip_tags
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -29,7 +29,7 @@ from backend.top.console.calls import API, Caller, Told, filled_in, told_by
 from backend.top.console.forms import BodyForm
 from backend.top.console.pages import CHOICES, Action, Choices, Page, Related, Section, all_pages
 from backend.top.console.site import site
-from backend.top.console.values import Reader, clock_of, link_to, unit_of, value_at
+from backend.top.console.values import Reader, link_to, unit_of, value_at
 
 MOST_CHOICES = 100
 FORM = "multipart/form-data"
@@ -75,15 +75,11 @@ class Drawn:
 
     # --- reading --------------------------------------------------------------------------
     def page(self) -> HttpResponseBase:
-        query = self.request.GET.copy()
-        for name in [name for name, value in query.items() if not value]:
-            del query[name]  # a form sends what was left empty as well
-        if self.declared and self.declared.rows:
-            query.setdefault("page_size", str(self.declared.rows))
-        answer = self.caller.send("get", self.address, query=query.urlencode())
-        if not isinstance(answer, Response) and answer.status_code < 400:
+        query = self.request.GET.urlencode()
+        answer = self.caller.send("get", self.address, query=query)
+        if not isinstance(answer, Response):
             return self.made_later(answer) if answer.status_code == 202 else answer  # a file
-        if isinstance(answer, Response) and answer.status_code == 200 and not _is_json(answer):
+        if answer.status_code == 200 and not _is_json(answer):
             answer.render()
             return answer
         told = told_by(answer)
@@ -120,7 +116,7 @@ class Drawn:
             "headers": [_label(page, one) for one in page.columns],
             "rows": rows,
             "first": list(self.first(page)),
-            "batch": [one for one in page.actions if one.batch and self.is_for_one_of(rows, one)],
+            "batch": [one for one in offered if any(one.when(row["data"]) for row in rows)],
             "filters": form,
             "next": _cursor_of(data.get("next")),
             "previous": _cursor_of(data.get("previous")),
@@ -128,33 +124,6 @@ class Drawn:
             "files": [(f"{link}{self.asked}", words) for link, words in self.files(page, {})],
             "answer": data,
         }
-
-    def is_for_one_of(self, rows: list[dict[str, Any]], action: Action) -> bool:
-        """Tell whether the caller may do the action to the first of the rows that it is for."""
-        row = next((one for one in rows if action.when(one["data"])), None)
-        return row is not None and self.caller.may(
-            action.method, filled_in(action.address, {"id": row["id"]}, self.names)
-        )
-
-    def asked_among(self, choices: Choices) -> list[tuple[str, str]]:
-        """Return what a filter chooses among; it is asked for once a minute."""
-        key = f"console:{self.request.user.pk}:{self.place_code}:{choices.address}"
-        found: list[tuple[str, str]] | None = cache.get(key)
-        if found is None:
-            try:
-                found = self._options(choices, {})
-            except LookupError:  # who works nowhere has no place to ask
-                found = []
-            cache.set(key, found, navigation.SEEN_SECONDS)
-        return found
-
-    @property
-    def asked(self) -> str:
-        """The filters of the list as they stand, for a file of what it shows."""
-        query = self.request.GET.copy()
-        for name in filters.NOT_OFFERED & set(query):
-            del query[name]
-        return f"?{query.urlencode()}" if query else ""
 
     def first(self, page: Page) -> Iterator[dict[str, Any]]:
         """Yield the rows that somebody has to look at before all others, unless a filter is set."""
@@ -197,12 +166,6 @@ class Drawn:
             "answer": data,
         }
 
-    def called(self, page: Page, data: Mapping[str, Any]) -> str:
-        """Return what a page of one thing is titled by; ``""`` if by nothing of its own."""
-        if not page.named or value_at(data, page.named) in UNTOLD:
-            return ""
-        return str(strip_tags(self.reader.cell(data, page.named, self.shape)))
-
     def files(self, page: Page, data: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         """Yield the addresses beside this thing that the caller may read, each with its words."""
         for address, title in page.files.items():
@@ -210,21 +173,11 @@ class Drawn:
             if link and self.caller.may("get", link.removeprefix(settings.CONSOLE_PATH)):
                 yield link, title
 
-    def facts_of(
-        self, page: Page, section: Section, data: Mapping[str, Any]
-    ) -> list[tuple[str, str, SafeString]]:
-        """Draw the fields of a section: the path, the label and the value of each."""
-        return [
-            (path, _label(page, path), self.reader.cell(data, path, self.shape))
-            for path in section.fields
-            if not section.if_told or value_at(data, path) not in UNTOLD
-        ]
-
     def related(self, related: Related, data: Mapping[str, Any]) -> dict[str, Any] | None:
         """Draw the beginning of a list that belongs to this thing; None if it may not be read."""
         try:
-            whole = filled_in(related.address, self.names, data)
-            address, _mark, query = whole.partition("?")
+            address = filled_in(related.address, self.names, data)
+            query = {n: filled_in(one, self.names, data) for n, one in related.query.items()}
             inner = Drawn(self.request, address)
             inner.seen_on = self.address
         except (LookupError, Http404):
@@ -245,8 +198,8 @@ class Drawn:
             return None
         return {
             "title": related.title or page.title,
-            "link": f"{settings.CONSOLE_PATH}{whole}",
-            "headers": [_label(page, one) for one in page.columns],
+            "link": f"{settings.CONSOLE_PATH}{address}{'?' if query else ''}{urlencode(query)}",
+            "headers": [words.label(one) for one in page.columns],
             "rows": list(inner.rows(page, results)),
             "more": bool(isinstance(told.data, Mapping) and told.data.get("next")),
             "actions": []
@@ -389,7 +342,10 @@ class Drawn:
         return [
             (
                 str(value_at(row, choices.value)),
-                " · ".join(self.reader.plain(row, path) for path in choices.label.split()),
+                " · ".join(
+                    str(strip_tags(self.reader.cell(row, path, None)))
+                    for path in choices.label.split()
+                ),
             )
             for row in rows
         ]
@@ -420,7 +376,7 @@ class Drawn:
                 Page(route="", title=action.title),
                 {**self.opened_answer(told, action.told), "is_once": True},
             )
-        if told.status == 202 and not action.opens:
+        if told.status == 202:
             messages.info(self.request, _("Asked for. A second person has to confirm it."))
             return HttpResponseRedirect(self._back(on))
         messages.success(self.request, _("Done: {action}.").format(action=action.title))
@@ -562,6 +518,8 @@ class Drawn:
     @cached_property
     def shape(self) -> Any:
         """The serializer of what ``GET`` answers here, for what its fields are."""
+        if self.declared and self.declared.shape:
+            return self.declared.shape()
         declared = declared_by(self.match.func, "GET")
         return declared.answer if declared else None
 
@@ -619,10 +577,6 @@ def _link(address: str, *facts: Mapping[str, Any]) -> str:
         return link_to(address, *facts) if address else ""
     except LookupError:
         return ""
-
-
-def _label(page: Page, path: str) -> str:
-    return str(page.labels[path]) if path in page.labels else words.label(path)
 
 
 def _first_at(data: Any, paths: str) -> Any:
