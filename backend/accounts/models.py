@@ -15,13 +15,15 @@ from django.utils.translation import gettext as _
 
 from backend.accounts import phones, vault
 from backend.ids import new_id
-from backend.tables import PersonKey
+from backend.tables import PersonKey, set_once, together
 
 
 class User(AbstractBaseUser, PermissionsMixin):
     """One person, whatever their communities and roles.
 
     ``name`` and the phone number are personal data: shown masked unless the reader must know.
+    ``is_superuser`` marks an operator of the installation, who founds streets and communities and
+    appoints their managers; it is no role in any of them.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -33,7 +35,6 @@ class User(AbstractBaseUser, PermissionsMixin):
     phone_encrypted = models.TextField(blank=True)  # a Fernet token, see vault.py
     phone_digest = models.CharField(max_length=64, null=True, unique=True)  # finds by phone
     is_active = models.BooleanField(default=True)
-    is_staff = models.BooleanField(default=False)  # may open the console
     joined_at = models.DateTimeField(auto_now_add=True)
     # Holds a role that needs a password and a code; kept by backend/communities/services/roles.py,
     # so that asking costs nothing.
@@ -236,6 +237,40 @@ class GuardianCode(models.Model):
     def code(self) -> str | None:
         """The code decrypted; None once it was used."""
         return vault.decrypt(self.code_encrypted) if self.code_encrypted else None
+
+
+class SetupCode(models.Model):
+    """A code by which somebody becomes an operator, good once and found by a keyed hash.
+
+    It is shown when it is made, to whoever runs the installation, and never again.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    digest = models.CharField(max_length=64, unique=True)
+    made_at = models.DateTimeField(db_default=Now())
+    used_at = models.DateTimeField(null=True)
+    used_by = PersonKey(null=True)
+    replaced_at = models.DateTimeField(null=True)  # by a newer one
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                name="setup_code_used_by_somebody", condition=together("used_at", "used_by")
+            ),
+            models.UniqueConstraint(
+                name="setup_code_one_at_a_time",
+                fields=["used_at"],
+                condition=Q(used_at__isnull=True, replaced_at__isnull=True),
+                nulls_distinct=False,
+            ),
+        ]
+        triggers: ClassVar = [
+            pgtrigger.Protect(name="setup_code_stays", operation=pgtrigger.Delete),
+            set_once("setup_code_is_used_once", "used_at"),
+        ]
+
+    def __str__(self) -> str:
+        return f"made {self.made_at}"
 
 
 class Attempts(models.Model):

@@ -10,7 +10,7 @@ from allauth.usersessions.models import UserSession
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from backend.accounts.models import Consent, GuardianCode, Guardianship, User
+from backend.accounts.models import Consent, GuardianCode, Guardianship, SetupCode, User
 from backend.accounts.services import guardians, sessions
 from backend.accounts.services.people import WECHAT
 from backend.privacy import held
@@ -99,6 +99,7 @@ held.left_out(
     is_deleted=True,
 )
 held.left_out("one of the two, or who ended it for them: an act", Guardianship, "withdrawn_by")
+held.left_out("that they are an operator is on the trail", SetupCode, "used_by")
 held.left_out(
     "no groups are used: roles are memberships", User.groups.through, "user", is_deleted=True
 )

@@ -76,7 +76,7 @@ def _our_own(label: str, row: list[bytes], at: dict[str, int]) -> None:
     if label == tables.PERSON:
         if token := row[at["phone_encrypted"]]:
             row[at["phone_digest"]] = phones.digest(vault.decrypt(token.decode())).encode()
-        row[at["is_superuser"]] = row[at["is_staff"]] = NO  # an installation names its own
+        row[at["is_superuser"]] = NO  # an installation names its own
     if label == tables.SECOND_FACTOR:
         data = with_secrets(json.loads(urlsafe_b64decode(row[at["data"]])), vault.encrypt)
         row[at["data"]] = json.dumps(data).encode().replace(b"\\", b"\\\\")

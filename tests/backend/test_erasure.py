@@ -518,7 +518,6 @@ OF_A_PERSON = {
     "born_on": GOES,
     "is_superuser": GOES,
     "is_active": "false",
-    "is_staff": GOES,
     "joined_at": "stays: since when the hours count",
     "second_factor_required": GOES,
     "tokens_valid_from": "the moment of the erasure",

@@ -43,6 +43,7 @@ SHAPED = (
     typed.DialledField,
     typed.DigitsField,
     typed.MobileField,
+    typed.PasswordField,
 )
 NEVER = (serializers.TimeField, serializers.DurationField, serializers.JSONField)
 

@@ -82,3 +82,13 @@ class DialledField(serializers.CharField):
         if number and not phones.DIALLED.fullmatch(number):
             self.fail("invalid")
         return number
+
+
+class PasswordField(serializers.CharField):
+    """A password, as typed: whatever stands in it is part of it."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("max_length", 128)
+        kwargs.setdefault("write_only", True)
+        kwargs.setdefault("style", {"input_type": "password"})
+        super().__init__(trim_whitespace=False, **kwargs)

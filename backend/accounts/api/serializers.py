@@ -2,12 +2,14 @@
 
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from rest_framework import serializers
 
 from backend.accounts import phones
-from backend.accounts.api.fields import CodeField
+from backend.accounts.api.fields import CodeField, PasswordField
 from backend.accounts.models import Consent, Guardianship, User
 from backend.accounts.purposes import GUARDIAN_TEXT, GUARDIANSHIP, TEXTS
+from backend.accounts.services import logins, operators
 from backend.accounts.services.guardians import CODE_LENGTH
 from backend.api.fields import CharField, DateField, IntegerField
 from backend.api.serializers import ReadSerializer
@@ -127,3 +129,34 @@ class AgreeAsGuardianSerializer(serializers.Serializer[Guardianship]):
     code = CodeField(length=CODE_LENGTH)
     relation = serializers.ChoiceField(choices=Guardianship.Relation.choices)
     version = IntegerField(min_value=1, max_value=32_767)
+
+
+class NewPersonSerializer(serializers.Serializer[Any]):
+    """Somebody new: their name, and how they will log in. Nobody types a password for another."""
+
+    name = CharField(max_length=60)
+    username = CharField(max_length=150)
+    password = PasswordField()
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        try:
+            logins.refuse_weak(
+                User(username=attrs["username"], name=attrs["name"]), attrs["password"]
+            )
+        except ValidationError as error:
+            raise serializers.ValidationError(serializers.as_serializer_error(error)) from None
+        return attrs
+
+
+class SetUpSerializer(NewPersonSerializer):
+    """An operator, and the code of the link that the installation showed when it started."""
+
+    code = CodeField(length=operators.CODE_LENGTH)
+
+
+class LogInSerializer(ReadSerializer[User]):
+    """A person who can log in by now."""
+
+    class Meta:
+        model = User
+        fields = ("id", "username", "name")

@@ -14,4 +14,5 @@ urlpatterns = [
     path("me/children", guardians.MyChildListView.as_view()),
     path("me/children/<uuid:guardianship_id>", guardians.MyChildView.as_view()),
     path("me/phone", views.MyPhoneView.as_view()),
+    path("setup", views.SetUpView.as_view()),
 ]

@@ -10,16 +10,19 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.accounts import selectors
+from backend.accounts.addresses import counted_as
 from backend.accounts.api.serializers import (
     BindPhoneSerializer,
     BoundPhoneSerializer,
     ConsentSerializer,
     ConsentTextSerializer,
     GiveConsentSerializer,
+    LogInSerializer,
+    SetUpSerializer,
 )
 from backend.accounts.models import Consent, User
 from backend.accounts.purposes import GUARDIAN_TEXT, GUARDIANSHIP, TEXTS
-from backend.accounts.services import consents, phone, sessions
+from backend.accounts.services import consents, operators, phone, sessions
 from backend.api.views import ListView, myself, nothing, seen, writes
 
 
@@ -106,3 +109,21 @@ class MyPhoneView(APIView):
     def delete(self, user: User) -> None:
         """Take my phone number off my record: ``DELETE /api/v1/me/phone``."""
         phone.unbind(user=user)
+
+
+class SetUpView(APIView):
+    """Become an operator of the installation: ``POST /api/v1/setup``.
+
+    For whoever has the link that the installation showed when it started, or that
+    ``manage.py setup_link`` made. The link is good once; wrong codes count as guesses of the
+    address they come from. The operator logs in and sets up a second factor then.
+    """
+
+    permission_classes = (AllowAny,)
+
+    @extend_schema(request=SetUpSerializer, responses={201: LogInSerializer})
+    def post(self, request: Request) -> Response:
+        body = SetUpSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        operator = operators.set_up(address=counted_as(request), **body.validated_data)
+        return Response(LogInSerializer(operator).data, status=201)

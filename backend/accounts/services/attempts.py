@@ -34,9 +34,10 @@ class Budget:
     window: timedelta
 
 
-# Codes of every kind, by one person: vouchers, pay codes and shops' codes at whatever counter,
-# invitations, posters' codes, guardians' codes, those sent to an e-mail address, and what WeChat
-# vouches for a phone number with.
+# Codes of every kind, by one person, or from one address where nobody is logged in: vouchers, pay
+# codes and shops' codes at whatever counter, invitations, links to set an installation up, posters'
+# codes, guardians' codes, those sent to an e-mail address, and what WeChat vouches for a phone
+# number with.
 CODES = Budget("codes", 20, timedelta(hours=1))
 # Codes from an authenticator and recovery codes, by whoever knows the password already.
 SECOND_FACTOR = Budget("second_factor", 10, timedelta(hours=1))
@@ -84,14 +85,16 @@ def wait_of(budget: Budget, subject: UUID | str) -> int:
 
 
 @contextmanager
-def guessing(user: User, *wrong: type[Refusal]) -> Iterator[None]:
-    """Let ``user`` bring a code; only a code refused as ``wrong`` spends a try of CODES.
+def guessing(who: User | str, *wrong: type[Refusal]) -> Iterator[None]:
+    """Let ``who`` bring a code; only a code refused as ``wrong`` spends a try of CODES.
+
+    A stranger is the address that they ask from (``counted_as``).
 
     Without a try left nothing is looked up, and of many wrong codes at one moment no more are told
     to be wrong than there are tries. A right code writes no row. Raises TooManyAttempts.
     """
-    refuse_until(wait_of(CODES, user.pk))
-    with counting(user, *wrong):
+    refuse_until(wait_of(CODES, _subject(who)))
+    with counting(who, *wrong):
         yield
 
 
@@ -102,7 +105,7 @@ def refuse_until(wait_seconds: int) -> None:
 
 
 @contextmanager
-def counting(user: User, *wrong: type[Refusal]) -> Iterator[None]:
+def counting(who: User | str, *wrong: type[Refusal]) -> Iterator[None]:
     """Spend a try if the block, which calls ``refuse_until``, refuses a code as ``wrong``.
 
     One statement may look up the code and call ``accounts_attempts_wait``: one round trip.
@@ -110,7 +113,7 @@ def counting(user: User, *wrong: type[Refusal]) -> Iterator[None]:
     try:
         yield
     except wrong:
-        take(CODES, user.pk)
+        take(CODES, _subject(who))
         raise
 
 
@@ -182,6 +185,10 @@ def _is_first(budget: Budget, user_id: UUID, told: str) -> bool:
     except TooManyAttempts:
         return False
     return True
+
+
+def _subject(who: User | str) -> UUID | str:
+    return _digest(who) if isinstance(who, str) else who.pk
 
 
 def _asked(budget: Budget, subject: UUID | str) -> list[Any]:

@@ -17,6 +17,7 @@ ENCRYPTED = (
     ("accounts.GuardianCode", "code_encrypted"),
     ("api.IdempotencyKey", "refusal_encrypted"),
     ("api.OwnIdempotencyKey", "refusal_encrypted"),
+    ("communities.RoleInvitation", "code_encrypted"),
     ("merchants.BankAccount", "number_encrypted"),
     ("merchants.BankBatchLine", "account_encrypted"),
     ("merchants.Invitation", "code_encrypted"),

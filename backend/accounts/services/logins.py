@@ -1,11 +1,43 @@
 """Log-ins with a password."""
 
 from django.contrib.auth.password_validation import validate_password
-from django.db import transaction
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
 
-from backend.accounts.errors import PasswordIsSet, UsernameTaken
+from backend.accounts.errors import UsernameTaken
 from backend.accounts.models import User
-from backend.accounts.services.people import locked
+from backend.sql import constraint_of
+
+
+@transaction.atomic
+def new_person(*, username: str, name: str, password: str) -> User:
+    """Put somebody new on record, who logs in as ``username`` with a password of their own.
+
+    Raises UsernameTaken, also if the username is somebody's in another case, and what
+    ``refuse_weak`` raises.
+    """
+    user = User(username=username, name=name)
+    refuse_weak(user, password)
+    user.set_password(password)
+    if User.objects.filter(username__iexact=username).exists():
+        raise UsernameTaken
+    try:
+        with transaction.atomic():
+            user.save(force_insert=True)
+    except IntegrityError as error:
+        if "username" not in (constraint_of(error) or ""):
+            raise
+        raise UsernameTaken from None
+    return user
+
+
+def refuse_weak(user: User, password: str) -> None:
+    """Raise ValidationError, by field, for a username that is not allowed or a weak password."""
+    user.clean_fields(exclude=["password", "phone_digest"])
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        raise ValidationError({"password": error.error_list}) from None
 
 
 @transaction.atomic

@@ -67,7 +67,7 @@ def erase(*, user_id: UUID, now: datetime | None = None) -> bool:
     user.name = user.phone = ""
     user.username = secrets.token_hex(16)
     user.born_on = user.last_login = None
-    user.is_active = user.is_staff = user.is_superuser = False
+    user.is_active = user.is_superuser = False
     user.second_factor_required = False
     user.erased_at = user.tokens_valid_from = timezone.now()
     user.set_unusable_password()
