@@ -24,8 +24,8 @@ from backend.accounts.tasks import forget_old_attempts
 from backend.communities.models import Role
 from backend.communities.services import roles
 from backend.errors import Refusal
+from backend.invitations.errors import InvitationUnknown
 from merchants.models import MerchantMember, ScanAttempt
-from merchants.partners.errors import InvitationUnknown
 from merchants.partners.services import invitations
 from merchants.partners.services import partnerships as partners
 from merchants.redemption.errors import CodeUnknown, CodeUsed

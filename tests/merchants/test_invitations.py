@@ -11,6 +11,7 @@ from backend.codes import ALPHABET
 from backend.communities.models import Role as Roles
 from backend.communities.services import roles
 from backend.errors import Refusal
+from backend.invitations import errors as refusals
 from merchants.models import Invitation, MerchantMember
 from merchants.partners import errors, selectors
 from merchants.partners.services import invitations
@@ -113,13 +114,13 @@ def told(shop, zhou, wu, person, settings):
 @pytest.mark.parametrize(
     ("case", "refusal"),
     [
-        ("unknown", errors.InvitationUnknown),
-        ("used", errors.InvitationUsed),
-        ("used by one dismissed", errors.InvitationUsed),
-        ("expired", errors.InvitationExpired),
-        ("revoked", errors.InvitationRevoked),
-        ("made by one dismissed", errors.InvitationRevoked),
-        ("the inviter, who left", errors.OwnInvitation),
+        ("unknown", refusals.InvitationUnknown),
+        ("used", refusals.InvitationUsed),
+        ("used by one dismissed", refusals.InvitationUsed),
+        ("expired", refusals.InvitationExpired),
+        ("revoked", refusals.InvitationRevoked),
+        ("made by one dismissed", refusals.InvitationRevoked),
+        ("the inviter, who left", refusals.OwnInvitation),
         ("a colleague", errors.AlreadyWorksThere),
     ],
 )
@@ -151,7 +152,7 @@ def test_revoking(shop, zhou, wu, sun):
 
     first = invitations.revoke(invitation=made, revoked_by=wu)
     again = invitations.revoke(invitation=made, revoked_by=zhou)
-    with pytest.raises(errors.InvitationUsed):
+    with pytest.raises(refusals.InvitationUsed):
         invitations.revoke(invitation=used, revoked_by=zhou)
 
     assert (again.revoked_at, again.revoked_by) == (first.revoked_at, wu)

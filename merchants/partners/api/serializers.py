@@ -9,9 +9,9 @@ from backend.accounts.api.serializers import ColleagueSerializer
 from backend.api.fields import TextField
 from backend.api.serializers import ReadSerializer
 from backend.communities.models import Community
+from backend.invitations.services import CODE_LENGTH
 from merchants.partners.models.merchants import Invitation, Merchant, MerchantMember
 from merchants.partners.models.partnerships import Partnership
-from merchants.partners.services import invitations
 
 
 class PartnerSerializer(ReadSerializer[Partnership]):
@@ -83,4 +83,4 @@ class NewInvitationSerializer(InvitationSerializer):
 class AcceptInvitationSerializer(serializers.Serializer[Any]):
     """A ``code`` as the owner told it, in either case, with or without the hyphens."""
 
-    code = CodeField(length=invitations.GROUPS * invitations.LETTERS)
+    code = CodeField(length=CODE_LENGTH)

@@ -3,23 +3,20 @@
 Acts of owners lock the merchant's row, and are refused to an owner dismissed meanwhile.
 """
 
-from hashlib import sha256
+from typing import Any
 
-from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from backend.accounts import vault
 from backend.accounts.models import User
 from backend.accounts.services import attempts
-from backend.codes import as_made, new_code
+from backend.invitations import services as by_code
+from backend.invitations.errors import InvitationUnknown, InvitationUsed
 from merchants.partners import errors, selectors
 from merchants.partners.models.merchants import Invitation, Merchant, MerchantMember
 from merchants.partners.models.partnerships import Partnership
 from merchants.partners.services import partnerships as partners
 from merchants.partners.services import sides
-
-GROUPS, LETTERS = 4, 4  # "ABCD-EFGH-JKLM-NPQR": 31^16 codes, not to be guessed
 
 Role = MerchantMember.Role
 
@@ -47,15 +44,7 @@ def invite_owner(*, partnership: Partnership, invited_by: User) -> Invitation:
 
 
 def _invite(merchant: Merchant, invited_by: User, role: Role) -> Invitation:
-    code = "-".join(new_code(LETTERS) for _ in range(GROUPS))
-    invitation = Invitation.objects.create(
-        merchant=merchant,
-        role=role,
-        code_digest=_digest(code),
-        code_encrypted=vault.encrypt(code),
-        invited_by=invited_by,
-        expires_at=timezone.now() + settings.INVITATION_LIFETIME,
-    )
+    invitation = by_code.make(Invitation, invited_by=invited_by, merchant=merchant, role=role)
     partners.record(
         "invitation.make",
         actor=invited_by,
@@ -73,31 +62,21 @@ def accept(*, user: User, code: str) -> MerchantMember:
     InvitationUsed, InvitationRevoked, InvitationExpired, OwnInvitation, AlreadyWorksThere (they
     keep their role, and the code stays good).
     """
-    with attempts.guessing(user, errors.InvitationUnknown), transaction.atomic():
-        invitation = (
-            Invitation.objects.select_for_update(no_key=True, of=("self",))
-            .select_related("merchant")
-            .filter(code_digest=_digest(code))
-            .first()
-        )
-        if invitation is None:
-            raise errors.InvitationUnknown
+    with attempts.guessing(user, InvitationUnknown), transaction.atomic():
+        known = Invitation.objects.select_related("merchant")
+        invitation = by_code.with_code(known, code)
         merchant = invitation.merchant
-        if invitation.accepted_at is not None:
+        if invitation.accepted_by_id == user.pk:
             mine = selectors.current_members_of(merchant).filter(user=user).first()
-            if mine is None or invitation.accepted_by_id != user.pk:
-                raise errors.InvitationUsed
-            return mine
-        if invitation.status == Invitation.Status.REVOKED:
-            raise errors.InvitationRevoked
-        if invitation.status == Invitation.Status.EXPIRED:
-            raise errors.InvitationExpired
-        if invitation.invited_by_id == user.pk:
-            raise errors.OwnInvitation
+            if mine is not None:
+                return mine
+        by_code.require_good(invitation, user=user)
         member, is_new = partners.take_on(merchant=merchant, user=user, role=Role(invitation.role))
         if not is_new:
             raise errors.AlreadyWorksThere
-        _end(invitation, "accept", user, role=member.role, merchant_member=str(member.pk))
+        ended = by_code.accept(invitation, user)
+        ended["after"] |= {"role": member.role, "merchant_member": str(member.pk)}
+        _record("accept", invitation, user, ended)
         return member
 
 
@@ -114,9 +93,9 @@ def revoke(*, invitation: Invitation, revoked_by: User) -> Invitation:
         .get(pk=invitation.pk)
     )
     if invitation.accepted_at is not None:
-        raise errors.InvitationUsed
+        raise InvitationUsed
     if invitation.revoked_at is None:
-        _end(invitation, "revoke", revoked_by)
+        _record("revoke", invitation, revoked_by, by_code.revoke(invitation, revoked_by))
     return invitation
 
 
@@ -150,24 +129,17 @@ def dismiss(*, member: MerchantMember, dismissed_by: User) -> MerchantMember:
         revoked_at__isnull=True,
     )
     for invitation in open_ones.select_related("merchant").order_by("pk"):
-        _end(invitation, "revoke", dismissed_by)
+        _record("revoke", invitation, dismissed_by, by_code.revoke(invitation, dismissed_by))
     return member
 
 
-def _end(invitation: Invitation, verb: str, by: User, **facts: str) -> None:
-    before = invitation.status
-    outcome = {"accept": "accepted", "revoke": "revoked"}[verb]
-    setattr(invitation, f"{outcome}_at", timezone.now())
-    setattr(invitation, f"{outcome}_by", by)
-    invitation.code_encrypted = ""
-    invitation.save(update_fields=[f"{outcome}_at", f"{outcome}_by", "code_encrypted"])
+def _record(verb: str, invitation: Invitation, by: User, ended: dict[str, Any]) -> None:
     partners.record(
         f"invitation.{verb}",
         actor=by,
         merchant=invitation.merchant,
         target=invitation,
-        before={"status": before},
-        after={"status": invitation.status} | facts,
+        **ended,
     )
 
 
@@ -175,7 +147,3 @@ def _lock(merchant: Merchant, *, for_owner: User) -> None:
     Merchant.objects.select_for_update(no_key=True).get(pk=merchant.pk)
     if not selectors.owns(for_owner, merchant.pk):
         raise errors.MerchantUnknown
-
-
-def _digest(code: str) -> str:
-    return sha256(as_made(code).encode()).hexdigest()
