@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from backend.errors import Conflict, Forbidden, NotFound
+from backend.errors import Conflict, Forbidden, Invalid, NotFound
 
 
 class CommunityUnknown(NotFound):
@@ -33,3 +33,40 @@ class NotAVolunteerHere(Forbidden):
 class PersonUnknown(NotFound):
     code = "person_unknown"
     title = _("There is no such person.")
+
+
+class RoleHeld(Conflict):
+    """Refusal of an invitation to a role that one holds; its code stays good for somebody else."""
+
+    code = "role_held"
+    title = _("You hold this role already.")
+
+
+class PlaceNotYours(Forbidden):
+    code = "place_not_yours"
+    title = _(
+        "Operators found streets and communities; a street's manager founds communities in it, and"
+        " a community's manager its estates and grid cells."
+    )
+
+
+class PlaceMisplaced(Invalid):
+    code = "place_misplaced"
+    title = _(
+        "A street stands by itself, a community by itself or in a street, an estate in a community."
+    )
+
+
+class PlaceCodeTaken(Conflict):
+    code = "place_code_taken"
+    title = _("Another place has this code.")
+
+
+class PlaceNameTaken(Conflict):
+    code = "place_name_taken"
+    title = _("Another place has this name there.")
+
+
+class TimezoneUnknown(Invalid):
+    code = "timezone_unknown"
+    title = _("This is not the name of a time zone, such as Asia/Shanghai.")

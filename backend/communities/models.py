@@ -16,6 +16,7 @@ from django.utils import timezone
 from tree_queries.models import TreeNode
 
 from backend.ids import new_id
+from backend.invitations.models import Invitation, invitation_triggers
 from backend.tables import PersonKey, together
 from backend.tenants import TenantModel as TenantModel  # told beside its community
 
@@ -186,3 +187,16 @@ class Membership(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.user_id} is {self.role} in {self.community_id}"
+
+
+class RoleInvitation(Invitation):
+    """An invitation to a role in a place, which whoever accepts it holds from then on."""
+
+    place = models.ForeignKey(Community, models.PROTECT, related_name="role_invitations")
+    role = models.CharField(max_length=12, choices=Role)
+
+    class Meta(Invitation.Meta):
+        triggers: ClassVar = invitation_triggers("place", "role")
+
+    def __str__(self) -> str:
+        return f"{self.role} in {self.place_id}: {self.status}"

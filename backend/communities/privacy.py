@@ -4,7 +4,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from backend.accounts.models import User
-from backend.communities.models import Membership, Role
+from backend.communities.models import Membership, Role, RoleInvitation
 from backend.communities.services import roles
 from backend.privacy import held
 from backend.registries import leaving
@@ -34,4 +34,6 @@ held.table(
     emptied=["reason"],
 )
 held.acts(Membership, "granted_by", "ended_by")
+held.acts(RoleInvitation, "invited_by", "revoked_by")
+held.left_out("the role that came of it is told", RoleInvitation, "accepted_by")
 held.titles(community_name=_("Community's name"))

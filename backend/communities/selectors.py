@@ -1,6 +1,6 @@
 """Reads about places and roles."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from backend.accounts.models import User
 from backend.accounts.phones import digest
 from backend.audit.models import AuditEntry
 from backend.communities.errors import CommunityUnknown, PersonUnknown
-from backend.communities.models import Community, Membership, Role
+from backend.communities.models import Community, Membership, Role, RoleInvitation
 
 WATCHES_OVER = (Role.STAFF, Role.MANAGER, Role.AUDITOR)  # may read what staff read
 HANDLES = (Role.STAFF, Role.MANAGER)  # may verify, close, approve
@@ -79,6 +79,20 @@ def places_where(user: User, roles: tuple[Role, ...]) -> QuerySet[Community]:
     """
     places: QuerySet[Community] = Community.objects.filter(Held(user, roles))
     return places
+
+
+def places_kept_by(user: User) -> QuerySet[Community]:
+    """Return the places that ``user`` manages; for an operator all streets and communities, too."""
+    kept = Q(Held(user, MANAGES))
+    if user.is_superuser:
+        kept |= ~Q(kind=Community.Kind.ESTATE)
+    places: QuerySet[Community] = Community.objects.filter(kept).select_related("parent")
+    return places
+
+
+def places_kept_newest_first(user: User) -> QuerySet[Community]:
+    """Return ``places_kept_by``, newest first."""
+    return places_kept_by(user).order_by("-id")
 
 
 def communities_where(user: User, roles: tuple[Role, ...]) -> QuerySet[Community]:
@@ -179,14 +193,47 @@ def roles_in(place: Community) -> QuerySet[Membership]:
 
 
 def roles_seen_by(user: User) -> QuerySet[Membership]:
-    """Return all roles, ended ones too, in the places that ``user`` manages or audits."""
-    seen = places_where(user, MANAGES + AUDITS)
-    return _given(Membership.objects.filter(community__in=seen))
+    """Return all roles, ended ones too, in the places that ``user`` manages or audits.
+
+    An operator sees who manages a street or a community.
+    """
+    seen = Q(community__in=places_where(user, MANAGES + AUDITS))
+    return _given(Membership.objects.filter(seen | _appointed_by_operators(user)))
 
 
 def roles_managed_by(user: User) -> QuerySet[Membership]:
-    """Return all roles, ended ones too, in the places that ``user`` manages."""
-    return _given(Membership.objects.filter(community__in=places_where(user, MANAGES)))
+    """Return all roles, ended ones too, in the places that ``user`` manages.
+
+    For an operator also those of managers of a street or a community.
+    """
+    managed = Q(community__in=places_where(user, MANAGES))
+    return _given(Membership.objects.filter(managed | _appointed_by_operators(user)))
+
+
+def managers_of(places: Collection[Community]) -> QuerySet[Membership]:
+    """Return the roles of those who manage exactly these places today, oldest first."""
+    held = Membership.objects.filter(community__in=places, ended_at__isnull=True)
+    return held.filter(role=Role.MANAGER).select_related("user").order_by("id")
+
+
+def role_invitations_in(place: Community) -> QuerySet[RoleInvitation]:
+    """Return all invitations to roles in exactly this place, newest first."""
+    return (
+        RoleInvitation.objects.filter(place=place)
+        .select_related("place", "invited_by", "accepted_by", "revoked_by")
+        .order_by("-id")
+    )
+
+
+def role_invitations_shown(user: User, place: Community) -> QuerySet[RoleInvitation]:
+    """Return the invitations in a place that ``user`` keeps: all to its managers.
+
+    To an operator who does not manage it, those to managers.
+    """
+    invitations = role_invitations_in(place)
+    if places_where(user, MANAGES).filter(pk=place.pk).exists():
+        return invitations
+    return invitations.filter(role=Role.MANAGER)
 
 
 def auditors_and_managers(community: Community) -> list[UUID]:
@@ -233,6 +280,13 @@ def places_below(place: Community) -> QuerySet[Community]:
 def audit_entries_in(community: Community) -> QuerySet[AuditEntry]:
     """Return the audit trail of ``community``, newest first."""
     return AuditEntry.objects.filter(community=community).select_related("actor").order_by("-id")
+
+
+def _appointed_by_operators(user: User) -> Q:
+    if not user.is_superuser:
+        return Q(pk__in=[])
+    of_an_estate = Q(community__kind=Community.Kind.ESTATE)
+    return Q(role=Role.MANAGER) & ~of_an_estate
 
 
 def _given(memberships: QuerySet[Membership]) -> QuerySet[Membership]:

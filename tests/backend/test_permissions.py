@@ -23,7 +23,7 @@ TRANSACTION = ("SAVEPOINT", "RELEASE SAVEPOINT", "ROLLBACK TO SAVEPOINT")
 WRITES = bool(os.environ.get("LINLI_WRITE_GOLDEN"))
 WIDTH = 48
 PARTS = 4  # of the walk, for several workers at once
-OF_NO_COMMUNITY = ("consents_list", "labels_list", "me_consents_list")
+OF_NO_COMMUNITY = ("consents_list", "labels_list", "me_consents_list", "rule_templates_list")
 
 PERMISSIONS_HEAD = """\
 # Who may do what: a row per operation (the OpenAPI document's operationId) and place, a column per
@@ -33,7 +33,7 @@ PERMISSIONS_HEAD = """\
 # it, estate_staff: of the estate below it. elsewhere: one who is all of these at the hill, another
 # community, in the street above it and at a shop there; what it may not do, none of them may.
 # child: a volunteer of the lake's who is under 14 and whose guardian, the volunteer, agrees.
-# operator: of the installation, without any role.
+# operator: of the installation, without a role anywhere.
 # ok: it is done. none: a list without any of it. 401: log in first. 404: to them there is no such
 # thing. 403: they may see it and not do this. Others: they may, but not as things stand.
 """

@@ -22,9 +22,10 @@ from PIL import Image
 
 from backend.accounts import ages
 from backend.accounts.models import Consent, User
-from backend.accounts.services import consents, guardians, profile
+from backend.accounts.services import consents, guardians, operators, profile
 from backend.audit.models import AuditEntry
-from backend.communities.models import Community, Membership, Role
+from backend.communities.models import Community, Membership, Role, RoleInvitation
+from backend.communities.services import invitations as role_invitations
 from backend.communities.services import places, roles
 from backend.documents import services as documents
 from backend.documents.models import Document
@@ -126,6 +127,7 @@ CALLERS = (
     "child",
     "operator",
 )
+NEWCOMER = {"name": "孙新人", "username": "sun", "password": "correct horse battery staple"}
 NOTICE_TEXT = "/api/v1/communities/{code}/notice-texts/{notice_kind}/{language}"
 TAKING_PART = {
     "description": "带好手电",
@@ -268,6 +270,12 @@ def build(lake, hill, person, served, grant_points, logged_in) -> Town:
     cast["estate_staff"] = person("estate_staff")
     roles.give(user=cast["estate_staff"], community=estate, role=Role.STAFF)
     rows["estate"] = in_estate(estate, lake, cast["volunteer"], person("resident"), person("asker"))
+    cast["operator"] = operators.appoint(person("operator"))
+    setup = {"code": operators.fresh_setup_code(), **NEWCOMER}
+    for community, by in ((lake, cast["manager"]), (hill, cast["elsewhere"])):
+        asked = role_invitations.invite(place=community, role=Role.STAFF, invited_by=by)
+        rows[community.code]["invitation_id"].append(str(asked.pk))
+        bodies[community.code] |= founding(community, asked, setup)
     mailbox = mailboxes.give(user=cast["staff"], address="staff@example.cn")
     bodies["lake"] |= {
         "PUT /api/v1/me/email": {"email": "office@example.cn"},
@@ -279,6 +287,37 @@ def build(lake, hill, person, served, grant_points, logged_in) -> Town:
         for caller in CALLERS[1:]
     }
     return Town(headers={"anonymous": {}, **headers}, rows=rows, bodies=bodies)
+
+
+def founding(community: Community, asked: RoleInvitation, setup: dict[str, str]) -> Bodies:
+    """What succeeds of founding places below a street, and of inviting people to work there."""
+    return {
+        "POST /api/v1/setup": setup,
+        "POST /api/v1/places": {
+            "kind": "community",
+            "code": "fresh",
+            "name": "新湖社区",
+            "parent": community.parent.code,
+            "timezone": "Asia/Urumqi",
+            "latitude": 28.2,
+            "longitude": 112.9,
+            "coord_type": "gcj02",
+        },
+        "PATCH /api/v1/places/{code}": {"name": "新湖"},
+        "POST /api/v1/communities/{code}/role-invitations": {"role": "staff"},
+        "POST /api/v1/role-invitations/look": {"code": asked.code},
+        "POST /api/v1/role-invitations/accept": {"code": asked.code},
+        "POST /api/v1/role-invitations/accept-as-new": {"code": asked.code, **NEWCOMER},
+        "POST /api/v1/communities/{code}/rules/example": {
+            "subject": "hours",
+            "category": "*",
+            "parameters": {"points_per_hour": 10},
+            "minutes": 180,
+            "from_time": "09:00",
+            "colour": "red",
+            "group": "rider",
+        },
+    }
 
 
 def everything(user: User, community: Community, owner: User) -> None:
@@ -479,29 +518,26 @@ def business(
         activities.plan_shift(activity=patrol, starts_at=start, ends_at=start + LONG)
         for start in (now - timedelta(hours=1), now + LONG, now + timedelta(days=1))
     )
-    # A day on which no fair of below is, whatever day it is today.
-    weekday = (community.today + timedelta(days=4)).isoweekday()
-    open_day = date(2099, 11, 29) + timedelta(days=weekday)  # the 30th is a Monday
     square = venues.make(
         place=community,
         by=newcomer,
         name="广场",
         latitude=28.2,
         longitude=112.9,
-        opening_hours=[{"weekday": weekday, "from_time": "08:00", "until_time": "00:00"}],
+        opening_hours=[{"weekday": 1, "from_time": "08:00", "until_time": "00:00"}],
     )
-    weekly = series.plan(
+    mondays = series.plan(
         place=community,
         by=newcomer,
-        title="便民周会",
-        recurrence=Recurrence("week", (weekday,)),
+        title="便民周一",
+        recurrence=Recurrence("week", (1,)),
         starts_on=community.today + timedelta(days=1),
         from_time=time(9),
         until_time=time(11),
         venue_id=square.pk,
     )
     cutting = activities.plan_activity(
-        community=community, title="义剪", category="便民", series_id=weekly.pk
+        community=community, title="义剪", category="便民", series_id=mondays.pk
     )
     going = sign_ups.sign_up(shift=running, volunteer=volunteer)
     gates.open_gate(shift=running, by=newcomer)
@@ -880,8 +916,8 @@ def business(
         "team_member_id": in_teams,
         "activity_id": [patrol, cutting],
         "venue_id": [square],
-        "series_id": [weekly],
-        "occurrence_id": [series.coming_occurrences(weekly)[0]],
+        "series_id": [mondays],
+        "occurrence_id": [series.coming_occurrences(mondays)[0]],
         "shift_id": [running, free],
         "waiting_place_id": [waits],
         "call_out_id": [called],
@@ -998,7 +1034,7 @@ def business(
             "latitude": 28.21,
             "longitude": 112.91,
             "coord_type": "wgs84",
-            "opening_hours": [{"weekday": weekday, "from_time": "08:00", "until_time": "22:00"}],
+            "opening_hours": [{"weekday": 1, "from_time": "08:00", "until_time": "22:00"}],
         },
         "POST /api/v1/communities/{code}/series": {
             "title": "99便民活动",
@@ -1020,8 +1056,8 @@ def business(
         "POST /api/v1/series/{series_id}/cancel": {"reason": "场地维修", "since": None},
         "PUT /api/v1/series/{series_id}/stalls": {"partnership_ids": [str(partnership.pk)]},
         "PATCH /api/v1/occurrences/{occurrence_id}": {
-            "starts_at": f"{open_day}T09:00:00+08:00",
-            "ends_at": f"{open_day}T11:00:00+08:00",
+            "starts_at": "2099-11-30T09:00:00+08:00",
+            "ends_at": "2099-11-30T11:00:00+08:00",
         },
         "POST /api/v1/occurrences/{occurrence_id}/cancel": {"reason": "下雨"},
         "PATCH /api/v1/fairs/{fair_id}": {

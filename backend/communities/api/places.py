@@ -1,28 +1,78 @@
-"""Contact data and join codes of places, read by everybody and changed by managers."""
+"""Places: founded and renamed from above, their contact data and join codes changed by managers."""
 
 from typing import Any
 
+from django_filters import rest_framework as filters
 from rest_framework.permissions import IsAuthenticatedOrReadOnly
 from rest_framework.request import Request
 
 from backend.accounts.models import User
 from backend.api.code_pictures import CodePictureView
+from backend.api.filters import CharFilter, TextFilter
 from backend.api.permissions import SecondFactorToWrite
-from backend.api.views import OpenView, nothing, writes
+from backend.api.views import ListView, OpenView, nothing, seen, writes
 from backend.communities import selectors
 from backend.communities.api.serializers import (
     ChangeContactSerializer,
     ContactSerializer,
+    FoundedPlaceSerializer,
+    FoundPlaceSerializer,
     JoinCodeSerializer,
+    PlaceSerializer,
+    RenamePlaceSerializer,
 )
-from backend.communities.api.shown import managed_community, managed_place
+from backend.communities.api.shown import kept_place, managed_community, managed_place
 from backend.communities.models import Community
-from backend.communities.services import places
+from backend.communities.services import founding, places
 
 
 def any_place(request: Request, **names: Any) -> Community:
     """Find the place ``code``, for everybody."""
     return selectors.community_among(Community.objects.select_related("parent"), names["code"])
+
+
+class PlaceFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter is untyped
+    kind = filters.ChoiceFilter(choices=Community.Kind.choices)
+    parent = CharFilter("parent__code", help_text="The code of the place above.")
+    text = TextFilter("name")
+
+
+class PlaceListView(ListView[Community]):
+    """List the places that I keep, newest first: ``GET /api/v1/places``.
+
+    Those that I manage with what is in them, and, for an operator of the installation, all streets
+    and communities.
+    """
+
+    serializer_class = PlaceSerializer
+    filterset_class = PlaceFilter
+    finds = seen(selectors.places_kept_newest_first)
+
+    @writes(FoundedPlaceSerializer, body=FoundPlaceSerializer, creates=selectors.places_kept_by)
+    def post(self, user: User, parent: str | None = None, **facts: Any) -> Community:
+        """Found a place: ``POST /api/v1/places``.
+
+        Streets and communities are founded by operators, communities in a street by its manager
+        too, estates and grid cells by the manager of their community or of its street. The first
+        manager of a street or community is invited at once: the answer has the code, which is good
+        for one person, for 72 hours.
+        """
+        above = None
+        if parent is not None:
+            above = selectors.community_among(selectors.places_kept_by(user), parent)
+        return founding.found(founded_by=user, parent=above, **facts)
+
+
+class PlaceView(OpenView[Community]):
+    """Open a place that I keep: ``GET /api/v1/places/{code}``."""
+
+    serializer_class = PlaceSerializer
+    finds = kept_place
+
+    @writes(PlaceSerializer, kept_place, body=RenamePlaceSerializer, edits=True)
+    def patch(self, user: User, place: Community, name: str | None = None) -> Community:
+        """Rename a place, as those who might found it: ``PATCH /api/v1/places/{code}``."""
+        return place if name is None else places.rename(place=place, name=name, by=user)
 
 
 class ContactView(OpenView[Community]):

@@ -1,19 +1,28 @@
 """Shapes of places, and of roles in them."""
 
+from collections import defaultdict
 from typing import Any
+from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from backend.accounts.api.fields import DialledField, MobileField
-from backend.accounts.api.serializers import MaskedPhoneField, PersonSerializer
+from backend.accounts.api.fields import CodeField, DialledField, MobileField
+from backend.accounts.api.serializers import (
+    ColleagueSerializer,
+    MaskedPhoneField,
+    NewPersonSerializer,
+    PersonSerializer,
+)
 from backend.accounts.models import User
 from backend.accounts.services import guardians
 from backend.api.fields import CharField, TextField
 from backend.api.serializers import ReadSerializer
-from backend.communities.models import Community, CoordType, Membership, Role
+from backend.communities import selectors
+from backend.communities.models import Community, CoordType, Membership, Role, RoleInvitation
 from backend.communities.selectors import memberships_of, places_below
+from backend.invitations.services import CODE_LENGTH
 
 GIVEN_ROLES = [choice for choice in Role.choices if choice[0] != Role.VOLUNTEER]  # they join
 
@@ -102,11 +111,9 @@ class ContactSerializer(ReadSerializer[Community]):
         return CommunityInBriefSerializer(places_below(place), many=True).data
 
 
-class ChangeContactSerializer(serializers.Serializer[Any]):
-    """Fields that are left out stay as they are. Send both coordinates, or both as null."""
+class PointSerializer(serializers.Serializer[Any]):
+    """Where a place is. Send both coordinates, or both as null."""
 
-    contact_phone = DialledField(required=False, allow_blank=True)
-    address = CharField(max_length=120, required=False, allow_blank=True)
     latitude = serializers.FloatField(min_value=-90, max_value=90, required=False, allow_null=True)
     longitude = serializers.FloatField(
         min_value=-180, max_value=180, required=False, allow_null=True
@@ -120,6 +127,13 @@ class ChangeContactSerializer(serializers.Serializer[Any]):
                 {"longitude": [_("Tell both coordinates, or neither.")]}, code="required"
             )
         return attrs
+
+
+class ChangeContactSerializer(PointSerializer):
+    """Fields that are left out stay as they are. Send both coordinates, or both as null."""
+
+    contact_phone = DialledField(required=False, allow_blank=True)
+    address = CharField(max_length=120, required=False, allow_blank=True)
 
 
 class JoinCodeSerializer(ReadSerializer[Community]):
@@ -172,3 +186,132 @@ class ReasonSerializer(serializers.Serializer[Any]):
 
 class SearchPersonSerializer(serializers.Serializer[Any]):
     phone = MobileField(help_text="The whole number, eleven digits.")
+
+
+# --- places -----------------------------------------------------------------------------------
+class ManagerSerializer(ReadSerializer[Membership]):
+    """A manager of the place, by name; ``id`` is that of the role."""
+
+    user = ColleagueSerializer(read_only=True)
+
+    class Meta:
+        model = Membership
+        fields = ("id", "since_at")
+
+
+class PlaceSerializer(ReadSerializer[Community]):
+    """A street, a community, or an estate or grid cell of one, and who manages it."""
+
+    parent = CommunityInBriefSerializer(read_only=True, allow_null=True)
+    managers = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Community
+        fields: tuple[str, ...] = ("id", "kind", "code", "name", "timezone", "moved_at")
+
+    @staticmethod
+    def context_of(*places: Community) -> dict[str, Any]:
+        managers: defaultdict[UUID, list[Membership]] = defaultdict(list)
+        for one in selectors.managers_of(places):
+            managers[one.community_id].append(one)
+        return {"managers": managers}
+
+    @extend_schema_field(ManagerSerializer(many=True))
+    def get_managers(self, place: Community) -> object:
+        return ManagerSerializer(self.context["managers"][place.pk], many=True).data
+
+
+class FoundPlaceSerializer(PointSerializer):
+    """A place to found. ``parent`` is the code of the street or community that it stands in."""
+
+    kind = serializers.ChoiceField(choices=Community.Kind.choices)
+    name = CharField(max_length=60)
+    code = serializers.SlugField(
+        max_length=40, required=False, help_text="For addresses. Estates get one of their own."
+    )
+    parent = CharField(  # type: ignore[assignment]  # that of serializers within others
+        max_length=40, required=False, allow_null=True
+    )
+    timezone = CharField(
+        max_length=40, required=False, help_text="An IANA name; else that of the place above."
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs["kind"] != Community.Kind.ESTATE and "code" not in attrs:
+            self.fields["code"].fail("required")
+        return super().validate(attrs)
+
+
+class RenamePlaceSerializer(serializers.Serializer[Any]):
+    name = CharField(max_length=60)
+
+
+# --- invitations ------------------------------------------------------------------------------
+class RoleInvitationSerializer(ReadSerializer[RoleInvitation]):
+    """An invitation to a role, without its code."""
+
+    place = CommunityInBriefSerializer(read_only=True)
+    status = serializers.ChoiceField(choices=RoleInvitation.Status.choices, read_only=True)
+    invited_by = ColleagueSerializer(read_only=True)
+    accepted_by = ColleagueSerializer(read_only=True, allow_null=True)
+    revoked_by = ColleagueSerializer(read_only=True, allow_null=True)
+
+    class Meta:
+        model = RoleInvitation
+        fields = ("id", "role", "invited_at", "expires_at", "accepted_at", "revoked_at")
+
+
+class NewRoleInvitationSerializer(RoleInvitationSerializer):
+    """An invitation with its code, to be told or sent; null once it is no longer good."""
+
+    code = serializers.CharField(read_only=True, allow_null=True)
+
+
+class InviteToRoleSerializer(serializers.Serializer[Any]):
+    role = serializers.ChoiceField(choices=GIVEN_ROLES)
+
+
+class InvitationCodeSerializer(serializers.Serializer[Any]):
+    """A ``code`` as it was told, in either case, with or without the hyphens."""
+
+    code = CodeField(length=CODE_LENGTH)
+
+
+class AcceptAsNewSerializer(InvitationCodeSerializer, NewPersonSerializer):
+    """A code, and who accepts it: somebody who is not on record yet."""
+
+
+class InvitedToSerializer(ReadSerializer[RoleInvitation]):
+    """The role that a code is good for, for whoever has the code."""
+
+    place = CommunityInBriefSerializer(read_only=True)
+    invited_by = serializers.CharField(source="invited_by.masked_name", read_only=True)
+
+    class Meta:
+        model = RoleInvitation
+        fields = ("role", "expires_at")
+
+
+class NewMemberSerializer(ReadSerializer[Membership]):
+    """A role that was accepted, and how its holder logs in."""
+
+    username = serializers.CharField(source="user.username", read_only=True)
+    community = CommunityInBriefSerializer(read_only=True)
+
+    class Meta:
+        model = Membership
+        fields = ("id", "role")
+
+
+class FoundedPlaceSerializer(PlaceSerializer):
+    """A new place, and the invitation of its first manager; null for an estate."""
+
+    invitation = serializers.SerializerMethodField()
+
+    class Meta(PlaceSerializer.Meta):
+        pass
+
+    @extend_schema_field(NewRoleInvitationSerializer(allow_null=True))
+    def get_invitation(self, place: Community) -> object:
+        first = selectors.role_invitations_in(place).filter(role=Role.MANAGER).last()
+        return first and NewRoleInvitationSerializer(first).data

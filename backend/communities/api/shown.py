@@ -59,5 +59,10 @@ def place(roles: tuple[Role, ...]) -> Callable[..., Community]:
     return _among(selectors.places_where, roles)
 
 
+def kept_place(request: Request, **names: Any) -> Community:
+    """Find the place of any kind that the address names, for those who keep it."""
+    return selectors.community_among(selectors.places_kept_by(signed_in(request)), names["code"])
+
+
 managed_community = community(selectors.MANAGES)
 managed_place = place(selectors.MANAGES)

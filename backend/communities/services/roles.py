@@ -22,10 +22,10 @@ EXCLUDES = dict.fromkeys(AUDITS, HANDLES) | dict.fromkeys(HANDLES, AUDITS)
 
 @transaction.atomic
 def grant(*, user: User, community: Community, role: Role, granted_by: User | None) -> Membership:
-    """Give ``user`` a role in a place, by a manager of that place or of one above.
+    """Give ``user`` a role in a place, by somebody who may (``require_right``).
 
-    A manager is appointed from above only. ``granted_by`` is None for a command, which may give
-    any role. Idempotent. Raises OwnRole, RoleNotYours, RoleConflict.
+    ``granted_by`` is None for a command, which may give any role. Idempotent. Raises OwnRole,
+    RoleNotYours, RoleConflict.
     """
     if granted_by is not None:
         _require_right(granted_by, user=user, place=community, role=role)
@@ -156,6 +156,17 @@ def _require_right(by: User, *, user: User, place: Community, role: Role) -> Non
     """Raise OwnRole or RoleNotYours unless ``by`` may give and withdraw this role of ``user``."""
     if by.pk == user.pk:
         raise OwnRole
+    require_right(by, place=place, role=role)
+
+
+def require_right(by: User, *, place: Community, role: Role) -> None:
+    """Raise RoleNotYours unless ``by`` may give somebody else this role in the place.
+
+    Managers of the place or of one above give roles; a manager is appointed from above only, and
+    of a street or a community by operators as well.
+    """
+    if role == Role.MANAGER and place.kind != Community.Kind.ESTATE and by.is_superuser:
+        return
     managed_from = lineage(place)
     if role == Role.MANAGER:
         managed_from = managed_from[1:]  # a manager is appointed and removed from above
@@ -178,7 +189,10 @@ def _held_along(place: Community) -> QuerySet[Membership]:
 
 def _ask_for_second_factor_where_due(user: User) -> None:
     """Store on the locked user whether their requests need a second factor."""
-    user.second_factor_required = Membership.objects.filter(
-        user=user, role__in=OWES_SECOND_FACTOR, ended_at__isnull=True
-    ).exists()
+    user.second_factor_required = (
+        user.is_superuser
+        or Membership.objects.filter(
+            user=user, role__in=OWES_SECOND_FACTOR, ended_at__isnull=True
+        ).exists()
+    )
     user.save(update_fields=["second_factor_required"])

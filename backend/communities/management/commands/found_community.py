@@ -2,7 +2,6 @@
 
 from argparse import ArgumentParser
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
@@ -11,6 +10,7 @@ from django.core.validators import validate_slug
 from backend.communities.command import words
 from backend.communities.models import Community, CoordType
 from backend.communities.services import places
+from backend.errors import Refusal
 
 
 class Command(BaseCommand):
@@ -37,13 +37,8 @@ class Command(BaseCommand):
         code, parent = options["code"], None
         try:
             validate_slug(code)
-            ZoneInfo(options["timezone"])
         except ValidationError as error:
             raise CommandError(f"{code}: {error.messages[0]}") from error
-        except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # "Asia" is a folder
-            raise CommandError(f"{options['timezone']} is not a timezone.") from error
-        if Community.objects.filter(code=code).exists():
-            raise CommandError(f"The code {code} is taken.")
         if options["parent"]:
             parent = Community.objects.filter(code=options["parent"], kind="street").first()
             if parent is None:
@@ -55,12 +50,15 @@ class Command(BaseCommand):
                 raise CommandError(f"{latitude} {longitude} is not a point on earth.")
             point = {"latitude": latitude, "longitude": longitude}
             point["coord_type"] = options["coord_type"]
-        place = places.found(
-            code=code,
-            name=options["name"],
-            kind=Community.Kind(options["kind"]),
-            parent=parent,
-            timezone=options["timezone"],
-            **point,
-        )
+        try:
+            place = places.found(
+                code=code,
+                name=options["name"],
+                kind=Community.Kind(options["kind"]),
+                parent=parent,
+                timezone=options["timezone"],
+                **point,
+            )
+        except Refusal as refusal:
+            raise CommandError(str(refusal.title)) from refusal
         self.stdout.write(f"Founded {place.name} ({place.code}).")
