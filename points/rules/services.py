@@ -323,6 +323,43 @@ def limited(
     return amount, steps | {rule.unit.value: amount}
 
 
+@dataclass(frozen=True)
+class Example:
+    """An amount that a draft would give for one record on a day without others, and its steps."""
+
+    unit: Unit
+    amount: int
+    steps: dict[str, Any]
+
+
+def example(
+    *,
+    community: Community,
+    subject: Rule.Subject,
+    category: str,
+    parameters: dict[str, Any],
+    minutes: int = 180,
+    from_time: time = time(9),
+    colour: str = "",
+    group: str = "",
+) -> Example:
+    """Work out what a draft would give for ``minutes`` of service today, or for one report.
+
+    For a community without a past to try the draft on. ``from_time`` is by its clock. Raises
+    RuleInvalid.
+    """
+    draft = read(subject=subject, category=category, parameters=parameters)
+    if isinstance(draft, HoursRule):
+        start = datetime.combine(community.today, from_time, tzinfo=community.clock)
+        end = start.astimezone(UTC) + timedelta(minutes=minutes)
+        earned, steps = hours_to_points(draft, start, end, community.clock)
+    else:
+        earned = draft.reward_for(colour=colour, group=group)
+        steps = {"reward": earned}
+    amount, steps = limited(draft, earned, steps, awarded_that_day=0)
+    return Example(draft.unit, amount, steps)
+
+
 def _refuse_unknown(parameters: dict[str, Any], known: set[str]) -> None:
     if unknown := sorted(set(parameters) - known):
         raise RuleInvalid(parameter=unknown[0])

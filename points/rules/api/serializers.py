@@ -7,12 +7,13 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from backend.accounts.models import User
-from backend.api.fields import CharField, DateField
+from backend.api.fields import CharField, DateField, IntegerField, TimeOfDayField
 from backend.api.serializers import ReadSerializer
 from backend.communities.api.serializers import CommunityInBriefSerializer
 from points.awards.services.tryout import HoldersChange, Trial
+from points.kinds import Unit
 from points.rules.models import Rule, RuleVersion
-from points.rules.services import LONGEST_CATEGORY
+from points.rules.services import LONGEST_CATEGORY, LONGEST_NAME
 
 
 class RuleVersionSerializer(ReadSerializer[RuleVersion]):
@@ -98,6 +99,34 @@ class TryoutSerializer(DraftSerializer):
 
     since = DateField()
     until = DateField()
+
+
+class ExampleSerializer(DraftSerializer):
+    """A draft, and one record to try it on: hours of service today, or one report."""
+
+    minutes = IntegerField(default=180, min_value=1, max_value=1440)
+    from_time = TimeOfDayField(default="09:00", help_text="By the community's clock.")
+    colour = CharField(max_length=LONGEST_NAME, default="", allow_blank=True)
+    group = CharField(max_length=LONGEST_NAME, default="", allow_blank=True)
+
+
+class ExampleAnswerSerializer(serializers.Serializer[Any]):
+    """The amount that the draft would give, and every step of the arithmetic."""
+
+    unit = serializers.ChoiceField(choices=Unit.choices, read_only=True)
+    amount = serializers.IntegerField(read_only=True)
+    steps = serializers.DictField(read_only=True)
+
+
+class TemplateSerializer(serializers.Serializer[Any]):
+    """A rule to begin with; ``parameters`` are as in a draft."""
+
+    key = serializers.CharField(read_only=True)
+    name = serializers.CharField(read_only=True)
+    note = serializers.CharField(read_only=True)
+    subject = serializers.ChoiceField(choices=Rule.Subject.choices, read_only=True)
+    category = serializers.CharField(read_only=True)
+    parameters = serializers.DictField(read_only=True)
 
 
 class ChangeSerializer(serializers.Serializer[Any]):

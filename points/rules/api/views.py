@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from backend.accounts.models import User
@@ -13,14 +16,18 @@ from points.awards.services.tryout import Trial, tryout
 from points.rules import selectors
 from points.rules import services as rules
 from points.rules.api.serializers import (
+    ExampleAnswerSerializer,
+    ExampleSerializer,
     PublishedVersionSerializer,
     PublishSerializer,
     RuleSerializer,
     RuleVersionSerializer,
+    TemplateSerializer,
     TrialSerializer,
     TryoutSerializer,
 )
 from points.rules.models import Rule, RuleVersion
+from points.rules.templates import TEMPLATES
 
 
 class RuleListView(ListView[Rule]):
@@ -93,3 +100,28 @@ class TryoutView(APIView):
     @writes(TrialSerializer, shown.community(WATCHES_OVER), body=TryoutSerializer, keeps=False)
     def post(self, user: User, community: Community, **draft: Any) -> Trial:
         return tryout(community=community, **draft)
+
+
+class ExampleView(APIView):
+    """Try a draft on one record: ``POST /api/v1/communities/{code}/rules/example``.
+
+    For a community without a past: what three hours of service, or one report, would earn. For
+    staff, managers and auditors. Writes nothing.
+    """
+
+    @writes(
+        ExampleAnswerSerializer,
+        shown.community(WATCHES_OVER),
+        body=ExampleSerializer,
+        keeps=False,
+    )
+    def post(self, user: User, community: Community, **draft: Any) -> rules.Example:
+        return rules.example(community=community, **draft)
+
+
+class TemplateListView(APIView):
+    """List rules to begin with: ``GET /api/v1/rule-templates``."""
+
+    @extend_schema(responses=TemplateSerializer(many=True))
+    def get(self, request: Request) -> Response:
+        return Response(TemplateSerializer(TEMPLATES, many=True).data)
