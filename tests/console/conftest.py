@@ -18,7 +18,9 @@ def desk() -> Callable[..., Client]:
     def of(user: User, language: str = "zh-hans") -> Client:
         cache.clear()  # what she saw before she was given a role
         client = Client(headers={"Accept-Language": language})
-        client.cookies[settings.SESSION_COOKIE_NAME] = session_of(user, "password", "mfa").session_key
+        client.cookies[settings.SESSION_COOKIE_NAME] = session_of(
+            user, "password", "mfa"
+        ).session_key
         return client
 
     return of
