@@ -42,7 +42,7 @@ class TypedCodeField(forms.CharField):
 class TypedCode(forms.Form):
     """The first code from a new authenticator."""
 
-    code = TypedCodeField(label=_("Code"))
+    code = TypedCodeField(label=_("One-time code"))
 
 
 class GuessedCode(TypedCode):

@@ -1,26 +1,51 @@
-"""A desk: somebody's browser at the console, logged in with password and code."""
+"""The console in a real browser."""
 
-from collections.abc import Callable
+import shutil
 
 import pytest
-from django.conf import settings
-from django.core.cache import cache
-from django.test import Client
 
-from backend.accounts.models import User
-from tests.conftest import session_of
+CHROMIUM = shutil.which("chromium")
+REFUSED_BY_POLICY = """
+    addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI, sample }) =>
+        console.error(`policy: ${violatedDirective} ${blockedURI} ${sample}`));
+"""
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    sync_api = pytest.importorskip("playwright.sync_api")
+    if CHROMIUM is None:
+        pytest.skip("there is no chromium on this machine")
+    with pytest.MonkeyPatch.context() as patch, sync_api.sync_playwright() as playwright:
+        # Playwright's loop runs in this thread, where Django then refuses to ask the database.
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        yield browser
+        browser.close()
 
 
 @pytest.fixture
-def desk() -> Callable[..., Client]:
-    """``desk(zhao)``: a client at which she is logged in to the console, in Chinese."""
-
-    def of(user: User, language: str = "zh-hans") -> Client:
-        cache.clear()  # what she saw before she was given a role
-        client = Client(headers={"Accept-Language": language})
-        client.cookies[settings.SESSION_COOKIE_NAME] = session_of(
-            user, "password", "mfa"
-        ).session_key
-        return client
-
-    return of
+def desk(chromium, live_server):
+    """A page at an office's desk; ``foreign`` is what it asked of others, ``wrong`` what failed."""
+    context = chromium.new_context(
+        viewport={"width": 1280, "height": 800}, locale="zh-CN", base_url=live_server.url
+    )
+    page = context.new_page()
+    page.foreign, page.wrong = [], []
+    page.add_init_script(REFUSED_BY_POLICY)
+    page.on(
+        "request",
+        lambda request: (
+            request.url.startswith((live_server.url, "data:")) or page.foreign.append(request.url)
+        ),
+    )
+    page.on(
+        "console",
+        lambda message: message.type in ("error", "warning") and page.wrong.append(message.text),
+    )
+    page.on("pageerror", lambda error: page.wrong.append(str(error)))
+    yield page
+    context.close()

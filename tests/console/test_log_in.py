@@ -3,8 +3,11 @@
 import re
 import time
 from datetime import timedelta
+from io import BytesIO
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
+import zxingcpp
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal import auth
 from allauth.usersessions.models import UserSession
@@ -12,6 +15,7 @@ from django.contrib.sessions.models import Session
 from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
+from PIL import Image
 from rest_framework.test import APIClient
 
 from backend.accounts import mfa
@@ -212,7 +216,7 @@ def test_ten_wrong_passwords_use_up_the_tries_and_say_for_how_long(zhao):
 
     assert refused.status_code == 429
     assert 0 < int(refused["Retry-After"]) <= 900
-    assert "Please try again in 15 minutes." in refused.content.decode()
+    assert "You can try again in 15 min." in refused.content.decode()
     phone = {"username": zhao.username, "password": PASSWORD}
     on_a_phone = APIClient().post("/_allauth/app/v1/auth/login", phone, format="json")
     assert on_a_phone.status_code == 429  # one budget
@@ -606,3 +610,61 @@ def test_one_other_log_in_is_ended_and_nobody_elses(zhao, wang):
     assert [is_in(browser) for browser in (one, other, third, wangs)] == [True, False, True, True]
     assert one.post(ends)["Location"] == ends
     assert [is_in(browser) for browser in (one, third, wangs)] == [True, False, True]
+
+
+# --- the whole story --------------------------------------------------------------------------
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_a_manager_sets_up_a_second_factor_on_screen_and_logs_in_with_it(qian, desk):
+    desk.goto("/console/communities/lake")
+    type_in(desk, "用户名", qian.username)  # the first field has the focus
+    desk.keyboard.press("Tab")
+    desk.keyboard.type(PASSWORD)
+    desk.keyboard.press("Enter")
+
+    secret = secret_of(desk.locator("img.account-qr"))
+    assert secret in desk.locator(".account-secret").inner_text().replace(" ", "")
+    first = code_of(secret)
+    type_in(desk, "验证码", first)
+    desk.keyboard.press("Enter")
+    desk.get_by_role("heading", name="恢复代码").wait_for()
+    codes = desk.locator(".account-codes li").all_inner_texts()
+    assert len(codes) == 10
+    desk.get_by_role("link", name="我已保存").click()
+    desk.wait_for_url("**/console/communities/lake")
+
+    desk.goto(f"{ACCOUNT}/recovery-codes")
+    assert desk.locator(".account-codes li").count() == 0
+    desk.goto(ACCOUNT)
+    desk.get_by_role("button", name="全部退出").click()
+    desk.wait_for_url(f"**{LOG_IN}")
+
+    type_in(desk, "用户名", qian.username)
+    type_in(desk, "密码", PASSWORD)
+    desk.keyboard.press("Enter")
+    desk.get_by_role("heading", name="第二重验证").wait_for()
+    for refused in [wrong_code(secret), first]:
+        type_in(desk, "验证码", refused)
+        desk.keyboard.press("Enter")
+        desk.locator(".errorlist", has_text="错误代码").wait_for()
+    type_in(desk, "验证码", next_code(secret))
+    desk.keyboard.press("Enter")
+    desk.wait_for_url("**/console/communities/lake")
+    desk.goto(ACCOUNT)
+    desk.get_by_role("heading", name="我的登录", level=1).wait_for()
+
+    assert (desk.foreign, desk.wrong) == ([], [])
+
+
+def type_in(page, label, text):
+    page.get_by_label(label).fill(text)
+
+
+def secret_of(picture):
+    """The secret in a QR code, as an authenticator reads it from the screen."""
+    (found,) = zxingcpp.read_barcodes(Image.open(BytesIO(picture.screenshot())))
+    told = urlsplit(found.text)
+    assert (told.scheme, told.netloc, unquote(told.path)) == ("otpauth", "totp", "/qian")
+    facts = parse_qs(told.query)
+    assert facts["issuer"] == ["Linli 邻里"]
+    return facts["secret"][0]

@@ -15,7 +15,7 @@ from allauth.usersessions.internal import flows
 from allauth.usersessions.models import UserSession
 from django import forms
 from django.http import HttpRequest
-from django.utils.translation import ngettext
+from django.utils.translation import gettext as _
 from unfold.widgets import BASE_INPUT_CLASSES
 
 from backend.accounts.errors import TooManyAttempts
@@ -45,11 +45,7 @@ class PageForm(forms.Form):
         except TooManyAttempts as refusal:
             self.retry_after_seconds = refusal.retry_after_seconds
             minutes = -(-refusal.retry_after_seconds // 60)
-            told = ngettext(
-                "Too many wrong guesses. Please try again in {minutes} minute.",
-                "Too many wrong guesses. Please try again in {minutes} minutes.",
-                minutes,
-            )
+            told = _("Too many wrong guesses. You can try again in {minutes} min.")
             self.add_error(None, told.format(minutes=minutes))
 
 

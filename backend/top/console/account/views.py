@@ -5,7 +5,7 @@ once, and what changes a second factor asks for the password first, unless it wa
 """
 
 from textwrap import wrap
-from typing import Any
+from typing import Any, ClassVar
 
 from allauth.account import views as account
 from allauth.account.internal.flows.login import record_authentication
@@ -110,6 +110,9 @@ class LogOutEverywhereView(View):
 class InactiveView(Page, account.AccountInactiveView):  # type: ignore[misc]
     title = _("This log-in is closed.")
     template_name = "console/account/refused.html"
+    extra_context: ClassVar = {
+        "explains": _("Please ask your community's office if this is a mistake.")
+    }
 
 
 # --- my log-in --------------------------------------------------------------------------------
@@ -131,7 +134,7 @@ class SessionsView(Page, sessions.ListUserSessionsView):  # type: ignore[misc]
     title = _("Where I am logged in")
     form_class = forms.EndSessionsForm
     template_name = "console/account/sessions.html"
-    extra_context = {"clock": settings.TIME_ZONE_OF_PLACES}
+    extra_context: ClassVar = {"clock": settings.TIME_ZONE_OF_PLACES}
 
 
 # --- the second factor ------------------------------------------------------------------------
