@@ -45,39 +45,41 @@ class Known:
     bodies: Mapping[str, Fields | None]
 
 
-_known: dict[tuple[View, str], Known | None] = {}
-
-
-def known_to(view: View, method: str) -> Known | None:
-    """Return what the operation of ``view`` knows; None if it takes anything."""
-    if (view, method) not in _known:
-        with _one_at_a_time:
-            _known[view, method] = _declared(view, method)
-    return _known[view, method]
-
-
-def _declared(view: View, method: str) -> Known | None:
-    declared = declared_by(view, method)
-    if declared is None:
-        return None
-    return Known(
-        parameters=declared.parameters,
-        bodies={name: _fields(one) for name, one in declared.bodies.items()},
-    )
-
-
 @dataclass(frozen=True)
 class Declared:
     """What an operation declares: its query's ``parameters``, what reads its body by media type,
-    and what renders its answer, a serializer as a rule or None."""
+    and what renders its answer, a serializer as a rule or None. Shared: nothing of it is changed.
+    """
 
     parameters: frozenset[str]
     bodies: Mapping[str, Any]
     answer: Any
 
 
+_known: dict[tuple[View, str], Known | None] = {}
+_declared: dict[tuple[View, str], Declared | None] = {}
+
+
+def known_to(view: View, method: str) -> Known | None:
+    """Return what the operation of ``view`` knows; None if it takes anything."""
+    if (view, method) not in _known:
+        declared = declared_by(view, method)
+        _known[view, method] = declared and Known(
+            parameters=declared.parameters,
+            bodies={name: _fields(one) for name, one in declared.bodies.items()},
+        )
+    return _known[view, method]
+
+
 def declared_by(view: View, method: str) -> Declared | None:
     """Return what ``view`` declares for ``method``; None if the document has no such operation."""
+    if (view, method) not in _declared:
+        with _one_at_a_time:
+            _declared[view, method] = _made(view, method)
+    return _declared[view, method]
+
+
+def _made(view: View, method: str) -> Declared | None:
     cls = getattr(view, "cls", None)
     if method not in METHODS or not hasattr(cls, method.lower()):
         return None
