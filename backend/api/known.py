@@ -64,11 +64,15 @@ def known_to(view: View, method: str) -> Known | None:
     """Return what the operation of ``view`` knows; None if it takes anything."""
     if (view, method) not in _known:
         declared = declared_by(view, method)
-        _known[view, method] = declared and Known(
-            parameters=declared.parameters,
-            bodies={name: _fields(one) for name, one in declared.bodies.items()},
-        )
+        _known[view, method] = _read_by(declared) if declared else None
     return _known[view, method]
+
+
+def _read_by(declared: Declared) -> Known:
+    return Known(
+        parameters=declared.parameters,
+        bodies={name: _fields(one) for name, one in declared.bodies.items()},
+    )
 
 
 def declared_by(view: View, method: str) -> Declared | None:
