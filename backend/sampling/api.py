@@ -19,6 +19,7 @@ from backend.api.paging import CursorPagination
 from backend.api.serializers import ReadSerializer
 from backend.api.views import ListView, OpenView, below, seen, writes
 from backend.communities.api.audit import AuditEntrySerializer
+from backend.communities.api.serializers import CommunityInBriefSerializer
 from backend.communities.api.shown import community, in_community
 from backend.communities.models import Community
 from backend.communities.selectors import AUDITS, WATCHES_OVER
@@ -59,6 +60,7 @@ class SampleSerializer(ReadSerializer[Sample]):
     says.
     """
 
+    community = CommunityInBriefSerializer(read_only=True)
     subject = serializers.ChoiceField(choices=SUBJECTS, read_only=True)
     marks = serializers.SerializerMethodField()
     drawn_by = ColleagueSerializer(read_only=True)

@@ -301,6 +301,7 @@ def test_the_books_name_no_person(client, story, wallet, issuance, shop):
             "debit": named(wallet),
             "credit": named(shop),
             "amount": 30,
+            "unit": "points",
             "reason": "redemption",
             "source": "test:redemption:1",
             "event": {
@@ -327,6 +328,7 @@ def test_the_books_name_no_person(client, story, wallet, issuance, shop):
             "debit": named(issuance),
             "credit": named(wallet),
             "amount": 100,
+            "unit": "points",
             "reason": "hours",
             "source": "hours:1",
             "event": None,  # nobody was awarded

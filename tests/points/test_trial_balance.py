@@ -318,9 +318,15 @@ def test_it_goes_down_to_accounts_and_to_the_transfers_of_the_difference(
     client, june, accounts, wallet
 ):
     rows = client.get(f"{TRIAL}/accounts", {"day": "2024-06-30", "kind": "wallet"}).json()
-    assert [(row["holder"], row["standing"]) for row in rows["results"]] == [
-        (accounts["another"].holder, both(0, 0, 0, 0)),
-        (wallet.holder, both(0, 100, 0, 140)),
+    assert rows["results"] == [
+        {
+            "id": str(account.pk),
+            "kind": "wallet",
+            "unit": "points",
+            "holder": account.holder,
+            **both(*moved),
+        }
+        for account, moved in [(accounts["another"], (0, 0, 0, 0)), (wallet, (0, 100, 0, 140))]
     ]
 
     late = {"day": "2024-06-30", "reason": "hours", "debit_kind": "issuance"}

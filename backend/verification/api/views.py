@@ -15,6 +15,7 @@ from backend.api.fields import CharField
 from backend.api.filters import BooleanFilter, CharFilter, DaysFilter, TextFilter
 from backend.api.serializers import ReadSerializer
 from backend.api.views import ListView, OpenView, below, seen, writes
+from backend.communities.api.serializers import CommunityInBriefSerializer
 from backend.communities.api.shown import community, in_community
 from backend.communities.models import Community
 from backend.communities.selectors import WATCHES_OVER
@@ -34,6 +35,7 @@ class VerificationSerializer(ReadSerializer[Verification]):
     it found, ``new_findings_count`` what had not been found before.
     """
 
+    community = CommunityInBriefSerializer(read_only=True)
     since_id = serializers.UUIDField(read_only=True, allow_null=True)
     asked_by = ColleagueSerializer(read_only=True, allow_null=True)
     stopped_by = ColleagueSerializer(read_only=True, allow_null=True)
@@ -45,6 +47,7 @@ class VerificationSerializer(ReadSerializer[Verification]):
         model = Verification
         fields: tuple[str, ...] = (
             "id",
+            "community",
             "kind",
             "status",
             "is_whole",
@@ -107,9 +110,11 @@ class VerificationInFullSerializer(VerificationSerializer):
 class VerificationAskedSerializer(serializers.Serializer[Any]):
     """A verification to ask for."""
 
-    kind = serializers.ChoiceField(choices=KINDS, default=EVERYTHING)
+    kind = serializers.ChoiceField(choices=KINDS, default=EVERYTHING, initial=EVERYTHING)
     is_whole = serializers.BooleanField(
-        default=True, help_text="Read everything, else what is new since the last verification."
+        default=True,
+        initial=True,
+        help_text="Read everything, else what is new since the last verification.",
     )
 
 
@@ -120,6 +125,7 @@ class FindingSerializer(ReadSerializer[Finding]):
     verification and seen last by another; ``gone_since`` says when it was not found again.
     """
 
+    community = CommunityInBriefSerializer(read_only=True)
     check = serializers.CharField(source="check_name", read_only=True)
     promise = serializers.SerializerMethodField()
     advice = serializers.SerializerMethodField()
@@ -131,6 +137,7 @@ class FindingSerializer(ReadSerializer[Finding]):
         model = Finding
         fields = (
             "id",
+            "community",
             "kind",
             "check",
             "promise",

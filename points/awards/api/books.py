@@ -137,6 +137,7 @@ class TransferSerializer(ReadSerializer[Transfer]):
     ``event`` is what its source opens; null: nothing, which a verification finds.
     """
 
+    unit = serializers.CharField(source="debit.unit", read_only=True)
     debit = AccountSerializer(read_only=True)
     credit = AccountSerializer(read_only=True)
     event = serializers.SerializerMethodField()

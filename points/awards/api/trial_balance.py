@@ -28,7 +28,6 @@ from backend.replica import from_replica
 from points.awards.api.books import (
     AT,
     DAY,
-    AccountSerializer,
     TransferSerializer,
     moment,
     read_parameter,
@@ -107,10 +106,16 @@ class TrialBalanceSerializer(serializers.Serializer[Any]):
     apart = ApartSerializer(many=True, read_only=True)
 
 
-class AccountStandingThenSerializer(AccountSerializer):
+class AccountThenSerializer(StandingSerializer):
     """An account, and what moved on it by the moment."""
 
-    standing = StandingSerializer(read_only=True)
+    id = serializers.UUIDField(read_only=True)
+    kind = serializers.ChoiceField(choices=AccountKind.choices, read_only=True)
+    unit = serializers.ChoiceField(choices=Unit.choices, read_only=True)
+    holder = serializers.CharField(read_only=True)
+
+    class Meta:
+        model = Account
 
 
 # --- the trial balance ------------------------------------------------------------------------
@@ -160,7 +165,7 @@ class TrialBalanceAccountListView(ListView[Account]):
     ``GET /api/v1/communities/{code}/trial-balance/accounts``
     """
 
-    serializer_class = AccountStandingThenSerializer
+    serializer_class = AccountThenSerializer
     filterset_class = AccountFilter
     finds = in_community(WATCHES_OVER, accounts_in)
 
@@ -172,9 +177,7 @@ class TrialBalanceAccountListView(ListView[Account]):
         page: Any = super().paginate_queryset(queryset)
         place = watched(self.request, **self.kwargs)
         found = standings(place.pk, [one.pk for one in page], at=moment(self.request, place))
-        for account in page:
-            account.standing = found[account.pk]
-        return page
+        return [_of_account(one) | StandingSerializer(found[one.pk]).data for one in page]
 
 
 @from_replica
@@ -185,7 +188,7 @@ class TrialBalanceAccountFileView(OpenView[Account]):
     than 500 accounts a task makes it: 202 until it is there, with ``Retry-After`` and ``Location``.
     """
 
-    serializer_class = AccountStandingThenSerializer
+    serializer_class = AccountThenSerializer
     filterset_class = AccountFilter
     finds = watched
 
@@ -243,6 +246,10 @@ class TrialBalanceTransferListView(ListView[Transfer]):
     @extend_schema(parameters=[AT, DAY, CAUSE])
     def get(self, request: Request, *args: Any, **named: Any) -> Response:
         return super().get(request, *args, **named)
+
+
+def _of_account(account: Account) -> dict[str, Any]:
+    return {name: getattr(account, name) for name in ("id", "kind", "unit", "holder")}
 
 
 # --- files ------------------------------------------------------------------------------------
