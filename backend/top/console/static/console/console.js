@@ -7,6 +7,18 @@ for (const all of document.querySelectorAll("[data-check-all]")) {
 if (matchMedia("(min-width: 48rem)").matches) {
   for (const more of document.querySelectorAll("[data-wide-open]")) more.open = true;
 }
+// What django-unfold lets be clicked is for keys as well.
+const menu = document.querySelector("[data-menu]")?.dataset.menu;
+for (const one of document.querySelectorAll("[x-on\\:click]:not(a, button, input)")) {
+  one.tabIndex = 0;
+  one.setAttribute("role", "button");
+  if (one.classList.contains("material-symbols-outlined") && menu) one.setAttribute("aria-label", menu);
+  one.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" && event.key !== " ") return;
+    event.preventDefault();
+    one.click();
+  });
+}
 for (const form of document.querySelectorAll('form[method="post"]')) {
   form.addEventListener("submit", (event) => {
     if (form.dataset.sent) event.preventDefault();

@@ -1,0 +1,205 @@
+"""A real browser at our pages, which sees what a test wrote, also before it is committed.
+
+Fixtures for the conftest.py of those who look at pages: ``browser`` is Chromium, ``site`` the
+address at which this process serves, ``look`` opens a window. A window fails its test if the page
+asked another host for anything, broke its own policy, or said that something went wrong.
+"""
+
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from django.core.handlers.wsgi import WSGIHandler
+from django.core.servers.basehttp import ThreadedWSGIServer
+from django.db import connections
+from django.test.testcases import QuietWSGIRequestHandler
+
+sync_api = pytest.importorskip("playwright.sync_api")
+CHROMIUM = shutil.which("chromium")
+needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on this machine")
+AXE = Path(__file__).parent / "console/node_modules/axe-core/axe.min.js"
+WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
+LANGUAGES = {"zh-hans": "zh-CN", "en": "en-US"}
+# Chromium tells of each refusal of the page itself as of a broken file; those tests ask for.
+REFUSED = "Failed to load resource: the server responded with a status of 4"
+WATCH = """document.addEventListener("securitypolicyviolation", event =>
+    console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`))"""
+
+
+# --- serving ----------------------------------------------------------------------------------
+class Serving(ThreadedWSGIServer):
+    """Answers with the connection of the test, one request at a time."""
+
+    def _close_connections(self) -> None:
+        pass  # it is the test's
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        pass  # a browser that closes a page ends what it asked for
+
+
+class OneAtATime(WSGIHandler):
+    """Our application, for threads that share a connection to the database."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.turn = threading.Lock()
+
+    def __call__(self, environ: Any, start_response: Any) -> Any:
+        with self.turn:
+            answer = super().__call__(environ, start_response)
+            try:
+                content = b"".join(answer)
+            finally:
+                answer.close()
+        return [content]
+
+
+@contextmanager
+def serving() -> Iterator[str]:
+    """Serve our pages from this process, on this thread's connections; gives the address."""
+    shared = {alias: connections[alias] for alias in connections}
+    for connection in shared.values():
+        connection.inc_thread_sharing()
+        # Each request begins and ends by closing what a transaction left open, such as the test's.
+        connection.close_if_unusable_or_obsolete = lambda: None  # type: ignore[method-assign]
+    server = Serving(("127.0.0.1", 0), QuietWSGIRequestHandler, connections_override=shared)
+    server.set_app(OneAtATime())
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        for connection in shared.values():
+            connection.dec_thread_sharing()
+            del connection.close_if_unusable_or_obsolete
+
+
+@pytest.fixture(scope="session")
+def site(django_db_setup: None) -> Iterator[str]:
+    """The address at which this process serves what its tests have written."""
+    with serving() as address:
+        yield address
+
+
+# --- looking ----------------------------------------------------------------------------------
+@contextmanager
+def chromium() -> Iterator[Any]:
+    """A browser without a screen."""
+    with sync_api.sync_playwright() as playwright:
+        launched = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        try:
+            yield launched
+        finally:
+            launched.close()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """One Chromium for all tests of a worker."""
+    # Playwright keeps a loop in this thread, and Django would take all statements from now on for
+    # asynchronous ones.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+    with chromium() as launched:
+        yield launched
+    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+
+
+@dataclass
+class Window:
+    """A window of the browser, and what it noticed.
+
+    ``foreign`` are requests to other hosts, ``wrong`` what the page's console called an error.
+    """
+
+    page: Any
+    url: str
+    foreign: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.page.set_default_timeout(30_000)
+        self.page.add_init_script(WATCH)
+        self.page.on("request", self._note_request)
+        self.page.on("console", self._note_message)
+        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
+
+    def goto(self, path: str) -> Any:
+        """Open a page of ours. Returns the response."""
+        return self.page.goto(f"{self.url}{path}")
+
+    def barriers(self) -> list[str]:
+        """Return what axe-core finds to keep people out of the page as it is."""
+        self.page.evaluate(axe())
+        found = self.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        return [
+            f"{rule['id']}: {rule['help']}: {' '.join(map(str, node['target']))}"
+            for rule in found["violations"]
+            for node in rule["nodes"]
+        ]
+
+    def runs_over(self) -> bool:
+        """Tell whether the page is wider than the window."""
+        return bool(
+            self.page.evaluate(
+                "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+            )
+        )
+
+    def check(self) -> None:
+        """Fail if the page asked others, or went wrong, since it was opened."""
+        assert (self.foreign, self.wrong) == ([], [])
+
+    def _note_request(self, request: Any) -> None:
+        address = urlsplit(request.url)
+        if address.scheme not in ("data", "blob") and not request.url.startswith(self.url):
+            self.foreign.append(request.url)
+
+    def _note_message(self, message: Any) -> None:
+        if message.type == "error" and not message.text.startswith(REFUSED):
+            self.wrong.append(message.text)
+
+
+def axe() -> str:
+    """Return axe-core's script. Skips the test where it is not installed, which CI never allows."""
+    if not AXE.exists():
+        if os.environ.get("CI"):
+            pytest.fail("CI has no axe-core: `make setup` installs it.")
+        pytest.skip("axe-core is not installed: `make setup` installs it from npm.")
+    return AXE.read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def look(browser: Any, site: str) -> Iterator[Callable[..., Window]]:
+    """Opens windows: ``look(cookies, size=PHONE, language="en")``; checked when the test ends."""
+    opened: list[tuple[Any, Window]] = []
+
+    def window(
+        cookies: dict[str, str] | None = None,
+        *,
+        size: dict[str, int] = WIDE,
+        language: str = "zh-hans",
+    ) -> Window:
+        context = browser.new_context(viewport=size, locale=LANGUAGES[language])
+        context.add_cookies(
+            [{"name": name, "value": value, "url": site} for name, value in (cookies or {}).items()]
+        )
+        made = Window(context.new_page(), site)
+        opened.append((context, made))
+        return made
+
+    yield window
+    for context, _ in opened:
+        context.close()
+    for _, made in opened:
+        made.check()
