@@ -1,6 +1,7 @@
 """The second factor: a code from an authenticator app (TOTP, RFC 6238), by django-allauth."""
 
 from datetime import timedelta
+from typing import ClassVar
 from uuid import UUID
 
 from allauth.core.internal.cryptokit import normalize_user_code
@@ -8,6 +9,7 @@ from allauth.mfa import app_settings
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import TOTP
+from django.utils.translation import gettext_lazy as _
 
 from backend.accounts import vault
 from backend.accounts.models import User
@@ -17,6 +19,10 @@ from backend.codes import picture
 
 class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth is untyped
     """Adapter that encrypts the secrets of second factors at rest, like phone numbers."""
+
+    error_messages: ClassVar = DefaultMFAAdapter.error_messages | {
+        "incorrect_code": _("This code is not right, or it has been used."),
+    }
 
     def encrypt(self, text: str) -> str:
         return vault.encrypt(text)

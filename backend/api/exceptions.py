@@ -245,7 +245,7 @@ def request_error(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """Answer a failed CSRF check: the setting ``CSRF_FAILURE_VIEW``."""
+    """Answer a failed CSRF check. The console has a page for it."""
     return request_error(request, PermissionDenied(reason))
 
 

@@ -160,11 +160,13 @@ def test_they_set_up_an_authenticator_and_log_in_with_it(qian, since_tried):
     assert then(first, *setting_up).status_code == 200
     stored = Authenticator.objects.get(user=qian, type="totp").data["secret"]
     assert session_secret not in stored
-    since_tried(timedelta(seconds=90))
 
     waiting = log_in(qian)
     assert waiting.status_code == 401
     assert "access_token" not in waiting.json()["meta"]
+    used = then(waiting, "post", "auth/2fa/authenticate", {"code": code})
+    assert used.status_code == 400
+    since_tried(timedelta(seconds=90))
     done = then(waiting, "post", "auth/2fa/authenticate", {"code": code})
 
     assert ask(done, "attendances").status_code == 200

@@ -28,8 +28,8 @@ def chromium():
 
 
 @pytest.fixture
-def desk(chromium, live_server):
-    """A page at an office's desk; ``foreign`` is what it asked of others, ``wrong`` what failed."""
+def screen(chromium, live_server):
+    """A page in an office: ``foreign`` is what it asked of others, ``wrong`` what failed."""
     context = chromium.new_context(
         viewport={"width": 1280, "height": 800}, locale="zh-CN", base_url=live_server.url
     )

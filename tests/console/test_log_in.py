@@ -154,7 +154,10 @@ def test_somebody_closed_is_told_so_and_is_not_let_in(zhao):
 
 
 def test_a_form_from_elsewhere_is_refused(zhao):
-    assert log_in(Client(enforce_csrf_checks=True), zhao).status_code == 403
+    page = log_in(Client(enforce_csrf_checks=True), zhao)
+
+    assert page.status_code == 403
+    assert "此页面已过期" in page.content.decode()
 
 
 def test_a_browsers_session_is_the_consoles_and_ends_with_it(settings, zhao):
@@ -644,14 +647,14 @@ def test_a_manager_sets_up_a_second_factor_on_screen_and_logs_in_with_it(qian, d
     desk.keyboard.press("Enter")
     desk.get_by_role("heading", name="第二重验证").wait_for()
     for refused in [wrong_code(secret), first]:
-        type_in(desk, "验证码", refused)
-        desk.keyboard.press("Enter")
-        desk.locator(".errorlist", has_text="错误代码").wait_for()
-    type_in(desk, "验证码", next_code(secret))
-    desk.keyboard.press("Enter")
-    desk.wait_for_url("**/console/communities/lake")
-    desk.goto(ACCOUNT)
-    desk.get_by_role("heading", name="我的登录", level=1).wait_for()
+        type_in(screen, "验证码", refused)
+        screen.keyboard.press("Enter")
+        screen.locator(".errorlist", has_text="验证码不正确").wait_for()
+    type_in(screen, "验证码", next_code(secret))
+    screen.keyboard.press("Enter")
+    screen.wait_for_url("**/console/communities/lake")
+    screen.goto(ACCOUNT)
+    screen.get_by_role("heading", name="我的登录", level=1).wait_for()
 
     assert (desk.foreign, desk.wrong) == ([], [])
 

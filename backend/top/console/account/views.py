@@ -27,6 +27,7 @@ from django.views.generic.base import ContextMixin, View
 
 from backend.accounts.claims import SECOND_FACTOR
 from backend.accounts.mfa import use_up
+from backend.api import exceptions as api
 from backend.api.throttling import LogInThrottle
 from backend.errors import TooMany
 from backend.top.console.account import forms
@@ -42,8 +43,7 @@ class Page(ContextMixin, View):
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         throttle = LogInThrottle()
         if request.method == "POST" and not throttle.allow_request(request, self):
-            shown = {**site.each_context(request), "title": TooMany.title}
-            answer = render(request, "console/account/refused.html", shown, status=429)
+            answer = _refused(request, 429, TooMany.title)
             answer["Retry-After"] = str(int(throttle.wait()))
             return answer
         return super().dispatch(request, *args, **kwargs)
@@ -59,6 +59,23 @@ class Page(ContextMixin, View):
         if wait := getattr(context.get("form"), "retry_after_seconds", 0):
             answer.status_code, answer["Retry-After"] = 429, str(wait)
         return answer
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Answer a failed CSRF check: the setting ``CSRF_FAILURE_VIEW``. In the console it mostly means
+    that somebody has logged in or out in another tab since."""
+    if not request.path.startswith(settings.CONSOLE_PATH):
+        return api.csrf_failure(request, reason)
+    return _refused(
+        request, 403, _("This page is out of date."), _("Please go back, and open it again.")
+    )
+
+
+def _refused(
+    request: HttpRequest, status: int, title: str | Promise, explains: str | Promise = ""
+) -> HttpResponse:
+    shown = {**site.each_context(request), "title": title, "explains": explains}
+    return render(request, "console/account/refused.html", shown, status=status)
 
 
 # --- in and out -------------------------------------------------------------------------------
