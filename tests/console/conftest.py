@@ -4,48 +4,39 @@ import shutil
 
 import pytest
 
-CHROMIUM = shutil.which("chromium")
-REFUSED_BY_POLICY = """
-    addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI, sample }) =>
-        console.error(`policy: ${violatedDirective} ${blockedURI} ${sample}`));
-"""
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    sync_api = pytest.importorskip("playwright.sync_api")
-    if CHROMIUM is None:
-        pytest.skip("there is no chromium on this machine")
-    with pytest.MonkeyPatch.context() as patch, sync_api.sync_playwright() as playwright:
-        # Playwright's loop runs in this thread, where Django then refuses to ask the database.
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
-        yield browser
-        browser.close()
+from backend.accounts import mfa
+from backend.accounts.models import User
+from tests.browser import Window, browser, look, site  # noqa: F401  # fixtures
+from tests.conftest import TOTP_SECRET, session_of
 
 
 @pytest.fixture
-def screen(chromium, live_server):
-    """A page in an office: ``foreign`` is what it asked of others, ``wrong`` what failed."""
-    context = chromium.new_context(
-        viewport={"width": 1280, "height": 800}, locale="zh-CN", base_url=live_server.url
-    )
-    page = context.new_page()
-    page.foreign, page.wrong = [], []
-    page.add_init_script(REFUSED_BY_POLICY)
-    page.on(
-        "request",
-        lambda request: (
-            request.url.startswith((live_server.url, "data:")) or page.foreign.append(request.url)
-        ),
-    )
-    page.on(
-        "console",
-        lambda message: message.type in ("error", "warning") and page.wrong.append(message.text),
-    )
-    page.on("pageerror", lambda error: page.wrong.append(str(error)))
-    yield page
-    context.close()
+def desk() -> Callable[..., Client]:
+    """``desk(zhao)``: a client at which she is logged in to the console, in Chinese."""
+
+    def of(user: User, language: str = "zh-hans") -> Client:
+        cache.clear()  # what she saw before she was given a role
+        client = Client(headers={"Accept-Language": language})
+        client.cookies[settings.SESSION_COOKIE_NAME] = session_of(
+            user, "password", "mfa"
+        ).session_key
+        return client
+
+    return of
+
+
+@pytest.fixture
+def at_desk(look) -> Callable[..., Window]:  # noqa: F811
+    """Call with a person: a window of a browser that is logged in as them; see ``look``.
+
+    Who owes a code has an authenticator and gave one.
+    """
+
+    def of(user: User, **how) -> Window:
+        cache.clear()
+        if user.second_factor_required:
+            mfa.hand_out(user=user, secret=TOTP_SECRET)
+        session = session_of(user, "password", "mfa")
+        return look({settings.SESSION_COOKIE_NAME: session.session_key}, **how)
+
+    return of
