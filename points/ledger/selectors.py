@@ -214,7 +214,7 @@ class Standing:
         return self.occurred_credits - self.occurred_debits
 
     @property
-    def difference(self) -> int:
+    def occurred_difference(self) -> int:
         """The balance of what had happened less that of what was posted."""
         return self.occurred_balance - self.balance
 

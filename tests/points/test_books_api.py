@@ -231,7 +231,7 @@ def both(out, came_in):
     """Totals of what happened when it was posted."""
     posted = {"debits": out, "credits": came_in, "balance": came_in - out}
     occurred = {f"occurred_{name}": amount for name, amount in posted.items()}
-    return posted | occurred | {"difference": 0}
+    return posted | occurred | {"occurred_difference": 0}
 
 
 def line(unit, kind, out, came_in):

@@ -188,7 +188,9 @@ def test_the_difference_is_explained_to_the_point(lake, clock, accounts, seed):
             apart[one.unit, one.debit_kind] -= sign * one.amount
             apart[one.unit, one.credit_kind] += sign * one.amount
         assert {key: amount for key, amount in apart.items() if amount} == {
-            (line.unit, line.kind): line.difference for line in found.lines if line.difference
+            (line.unit, line.kind): line.occurred_difference
+            for line in found.lines
+            if line.occurred_difference
         }
         for cause in Cause:
             listed = transfers_apart(lake, at=at, cause=cause)
@@ -285,7 +287,7 @@ def both(debits, credits_, occurred_debits, occurred_credits):
         "occurred_debits": occurred_debits,
         "occurred_credits": occurred_credits,
         "occurred_balance": occurred_credits - occurred_debits,
-        "difference": occurred_credits - occurred_debits - credits_ + debits,
+        "occurred_difference": occurred_credits - occurred_debits - credits_ + debits,
     }
 
 

@@ -55,8 +55,8 @@ DOCUMENT = "trial_balance"  # a kind of documents
 class StandingSerializer(serializers.Serializer[Any]):
     """Totals by a moment: of what was posted by then, and of what had happened by then.
 
-    Balances are credits less debits. ``difference`` is the balance of what had happened less that
-    of what was posted.
+    Balances are credits less debits. ``occurred_difference`` is the balance of what had happened
+    less that of what was posted.
     """
 
     debits = serializers.IntegerField(read_only=True)
@@ -65,7 +65,7 @@ class StandingSerializer(serializers.Serializer[Any]):
     occurred_debits = serializers.IntegerField(read_only=True)
     occurred_credits = serializers.IntegerField(read_only=True)
     occurred_balance = serializers.IntegerField(read_only=True)
-    difference = serializers.IntegerField(read_only=True)
+    occurred_difference = serializers.IntegerField(read_only=True)
 
 
 class UnitSumsSerializer(StandingSerializer):
@@ -263,7 +263,7 @@ def write_accounts(document: Document, file: IO[bytes]) -> str:
         for one, standing in found
     )
     name = _name(place, at, _("Accounts"))
-    titles = [_("Id"), _("Unit"), _("Account"), _("Holder"), *_titles()]
+    titles = [_("Id"), _("Unit"), _("Kind of account"), _("Holder"), *_titles()]
     spreadsheets.write(Sheet(name, titles, rows, head=_head(place, at)), file, document.ending)
     return name
 
@@ -272,7 +272,7 @@ def _sheet(place: Community, at: datetime | None, found: TrialBalance) -> Sheet:
     """Return the lines, then the sums, then what sets the two reckonings apart."""
     return Sheet(
         _name(place, at, _("Trial balance")),
-        [_("Unit"), _("Account"), _("Accounts"), *_titles()],
+        [_("Unit"), _("Kind of account"), _("How many accounts"), *_titles()],
         [*_lines(found), *_sums(found), *_apart(found)],
         head=_head(place, at),
     )
