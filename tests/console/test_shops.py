@@ -21,6 +21,14 @@ def send(client, address, **typed):
     return client.post(address, {"key": str(uuid4()), "send": "1", **typed})
 
 
+def filled(client, address, **typed):
+    """Send the form at ``address`` with what stands in it, but for what is typed."""
+    form = client.get(address).context["form"]
+    there = {name: form[name].value() for name in form.fields}
+    kept = {name: value for name, value in there.items() if value is not None and value is not False}
+    return send(client, address, **(kept | typed))
+
+
 def form_of(page, words):
     """The address of the form behind the button with these words."""
     found = re.search(rf'<a href="([^"]+)"[^>]*>(?:(?!</a>).)*{words}\s*</a>', page.text, re.S)
@@ -86,8 +94,7 @@ def test_a_share_of_the_price_is_typed_and_shown_in_per_cent(desk, zhao, tea_hou
 
     (asked,) = Increase.objects.all()
     assert asked.facts["share_bp"] == 6_250
-    Terms.objects.filter(partnership=tea_house).update(kind="share", fen_per_point=None)
-    assert "62.5" in client.get(f"/console/increases/{asked.pk}").text
+    assert "62.5%" in client.get(f"/console/increases/{asked.pk}").text
 
 
 def test_staff_end_a_partnership_after_reading_what_that_means(desk, zhao, tea_house):
@@ -123,7 +130,6 @@ def test_an_offer_is_listed_with_its_picture_in_view(desk, zhao, cake):
 
     picture = re.search(r'src="(/console/offers/[^"]+)"', page.text)[1]
     assert client.get(picture).headers["Content-Type"] == "image/jpeg"
-    assert "待审核" in page.text or "proposed" not in page.text
     send(client, form_of(page, "上架"))
 
     cake.refresh_from_db()
@@ -132,7 +138,13 @@ def test_an_offer_is_listed_with_its_picture_in_view(desk, zhao, cake):
 
 def test_of_many_offers_each_is_listed_or_told_why_not(desk, zhao, qian, tea_house, cake):
     own = catalogue.propose(
-        partnership=tea_house, by=zhao, is_staff=True, code="PIE", title="馅饼", price_points=9, stock=1
+        partnership=tea_house,
+        by=zhao,
+        is_staff=True,
+        code="PIE",
+        title="馅饼",
+        price_points=9,
+        stock=1,
     )
 
     page = desk(zhao).post(
@@ -147,14 +159,14 @@ def test_of_many_offers_each_is_listed_or_told_why_not(desk, zhao, qian, tea_hou
 
 def test_a_change_of_price_keeps_what_was_not_touched(desk, zhao, tea):
     client = desk(zhao)
-    address = form_of(client.get(f"/console/offers/{tea.pk}"), "修改|更改|Change|变更")
+    address = form_of(client.get(f"/console/offers/{tea.pk}"), "编辑")
     page = client.get(address)
     assert 'value="30"' in page.text
 
-    send(client, address, title="一壶茶", price_points="25")
+    filled(client, address, price_points="25")
 
     tea.refresh_from_db()
-    assert (tea.price_points, tea.title, tea.stock) == (25, "一壶茶", 5)
+    assert (tea.price_points, tea.title, tea.stock, tea.description) == (25, "一壶茶", 5, "")
 
 
 # --- redemptions ------------------------------------------------------------------------------
@@ -163,7 +175,7 @@ def test_staff_refund_a_redemption_and_see_it_below(desk, zhao, wang, redeem_tea
     client = desk(zhao)
     page = client.get(f"/console/redemptions/{done.pk}")
 
-    send(client, form_of(page, "退还|退款|退回"), quantity="1", reason="凉了")
+    send(client, form_of(page, "退还"), quantity="1", reason="凉了")
 
     assert Refund.objects.get().reason == "凉了"
     assert "凉了" in client.get(f"/console/redemptions/{done.pk}").text

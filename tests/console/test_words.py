@@ -46,7 +46,7 @@ def inside(field) -> Iterator[str]:
 
 def shown_by(page: Page) -> Iterator[str]:
     declared = declared_by(view_at(page.route), "GET")
-    shape = declared.answer if declared else None
+    shape = page.shape() if page.shape else declared.answer if declared else None
     paths = [*page.columns, *(path for section in page.sections for path in section.fields)]
     if not paths:
         while isinstance(shape, serializers.ListSerializer):

@@ -385,13 +385,18 @@ class Drawn:
         opens = action.opens or (
             page.opens if page and self.address == on.address and not self._came_from else ""
         )
-        link = _link(opens, made, self.names, on.names) if opens else ""
+        link = _link(opens, made, self.names) if opens else ""
         return HttpResponseRedirect(link or self._back(on))
 
     def opened_answer(self, told: Told, fields: tuple[str, ...] = ()) -> dict[str, Any]:
         data = told.data if isinstance(told.data, Mapping) else {"results": told.data}
         sections = (Section("", fields),) if fields else ()
         return {**self.opened(Page(route="", title="", sections=sections), data), "actions": []}
+
+    @property
+    def _came_from(self) -> str:
+        """The page on which the form of a list below it was asked for; ``""`` if there is none."""
+        return self.request.GET.get("back", "")
 
     @property
     def _came_from(self) -> str:

@@ -85,7 +85,7 @@ add(
                 ),
             ),
             Section(
-                _("Who"),
+                _("Who did it"),
                 (
                     "drafted_by",
                     "drafted_at",
@@ -466,7 +466,7 @@ add(
                 _("When"),
                 ("closed_at", "claimed_at", "reserved_at", "frozen_at", "resolved_at"),
             ),
-            Section(_("Who"), ("asked_by", "approved_by", "approved_at")),
+            Section(_("Who did it"), ("asked_by", "approved_by", "approved_at")),
             Section(_("Taken back"), ("taken_back_by", "taken_back_at", "owed")),
         ),
         actions=(
@@ -635,7 +635,7 @@ add(
                 _("What is asked"),
                 ("kind", "merchant", "subject_id", "facts", "amount_fen", "status"),
             ),
-            Section(_("Who"), ("asked_by", "asked_at", "decided_by", "decided_at")),
+            Section(_("Who did it"), ("asked_by", "asked_at", "decided_by", "decided_at")),
         ),
         actions=(
             Action(

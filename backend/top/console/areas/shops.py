@@ -123,13 +123,13 @@ add(
         actions=(
             Action(
                 address="partnerships/{id}",
-                title=_("Change"),
+                title=_("Edit"),
                 icon="edit",
                 method="patch",
             ),
             Action(
                 address="partnerships/{id}/status",
-                title=_("Start"),
+                title=_("Start the partnership"),
                 icon="play_arrow",
                 style="primary",
                 fixed={"status": "active"},
@@ -138,7 +138,7 @@ add(
             ),
             Action(
                 address="partnerships/{id}/status",
-                title=_("Suspend"),
+                title=_("Suspend the partnership"),
                 icon="pause",
                 fixed={"status": "suspended"},
                 fields=("reason",),
@@ -192,12 +192,12 @@ add(
         title=_("Version of the contract"),
         sections=(
             Section(_("Terms"), ("version", "kind", "fen_per_point", "share_bp", "valid_from")),
-            Section(_("Who"), ("agreed_by", "agreed_at", "withdrawn_by", "withdrawn_at")),
+            Section(_("Who did it"), ("agreed_by", "agreed_at", "withdrawn_by", "withdrawn_at")),
         ),
         actions=(
             Action(
                 address="partnerships/{partnership_id}/terms/{id}/withdraw",
-                title=_("Withdraw"),
+                title=_("Withdraw the terms"),
                 style="danger",
                 when=lambda facts: facts.get("withdrawn_at") is None,
                 confirm=_("These terms never count, and others may begin in their place."),
@@ -248,7 +248,7 @@ add(
             ),
             Action(
                 address="offers/{id}/decision",
-                title=_("List"),
+                title=_("Put on the list"),
                 style="primary",
                 fixed={"accept": True},
                 fields=(),
@@ -295,12 +295,12 @@ add(
                     "offline_hours",
                 ),
             ),
-            Section(_("Who"), ("proposed_by", "decided_by", "decided_at")),
+            Section(_("Who did it"), ("proposed_by", "decided_by", "decided_at")),
         ),
         actions=(
             Action(
                 address="offers/{id}/decision",
-                title=_("List"),
+                title=_("Put on the list"),
                 icon="check",
                 style="primary",
                 fixed={"accept": True},
@@ -336,7 +336,7 @@ add(
             ),
             Action(
                 address="offers/{id}/conditions",
-                title=_("Change"),
+                title=_("Edit"),
                 icon="edit",
                 method="patch",
                 initial={name: name for name in CONDITIONS},
@@ -485,7 +485,10 @@ for word, title, one, adding, icon in (
             title=_("Matched activity"),
             named="activity_title",
             sections=(
-                Section(_("Match"), ("activity_title", "activity_id", "matched_at", "ended_at")),
+                Section(
+                    _("Activity and listing"),
+                    ("activity_title", "activity_id", "matched_at", "ended_at"),
+                ),
             ),
             actions=(
                 Action(
@@ -536,7 +539,7 @@ add(
         actions=(
             Action(
                 address="fairs/{id}",
-                title=_("Move"),
+                title=_("Move the fair"),
                 icon="edit_calendar",
                 method="patch",
                 choices={"venue_id": Choices("communities/{code}/venues")},
@@ -697,7 +700,7 @@ add(
                     "volunteer",
                 ),
             ),
-            Section(_("Value"), ("price_points", "fen_per_point", "amount_fen", "statement_id")),
+            Section(_("Worth"), ("price_points", "fen_per_point", "amount_fen", "statement_id")),
             Section(
                 _("At the counter"), ("redeemed_at", "redeemed_by", "device_time", "clock_mark")
             ),
