@@ -47,10 +47,16 @@ class Wording:
         return (self.own or self.default).filled(EXAMPLES)
 
 
-def wordings(community: Community) -> list[Wording]:
-    """List the wordings of every kind in every language, in one statement a language."""
+def wordings(
+    community: Community, *, language: str = "", text: str = "", is_own: bool | None = None
+) -> list[Wording]:
+    """List the wordings of every kind in every language, in one statement a language.
+
+    With ``language`` those in it, with ``text`` those that have it in their example, in any case,
+    and with ``is_own`` only the community's own, or only the catalogue's.
+    """
     listed = []
-    for language, _name in settings.LANGUAGES:
+    for language in [language] if language else dict(settings.LANGUAGES):
         with translation.override(language):
             own = own_texts([community.pk])
             listed += [
@@ -63,7 +69,15 @@ def wordings(community: Community) -> list[Wording]:
                 )
                 for kind in kinds.registered
             ]
-    return sorted(listed, key=lambda one: one.kind)
+    return sorted(
+        (
+            one
+            for one in listed
+            if text.casefold() in " ".join(one.example).casefold()
+            and is_own in (None, one.own is not None)
+        ),
+        key=lambda one: one.kind,
+    )
 
 
 def wording(community: Community, kind: str, language: str) -> Wording:

@@ -25,7 +25,9 @@ def filled(client, address, **typed):
     """Send the form at ``address`` with what stands in it, but for what is typed."""
     form = client.get(address).context["form"]
     there = {name: form[name].value() for name in form.fields}
-    kept = {name: value for name, value in there.items() if value is not None and value is not False}
+    kept = {
+        name: value for name, value in there.items() if value is not None and value is not False
+    }
     return send(client, address, **(kept | typed))
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.urls import path
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -41,6 +42,14 @@ class NoticeTextSerializer(serializers.Serializer[Any]):
     example = WordsSerializer(read_only=True)
 
 
+class AskedTextsSerializer(serializers.Serializer[Any]):
+    """Which texts are asked for: of a ``language``, with ``text`` in what people read, our own."""
+
+    language = serializers.ChoiceField(choices=settings.LANGUAGES, required=False)
+    text = CharField(max_length=100, required=False)
+    is_own = serializers.BooleanField(required=False, allow_null=True, default=None)
+
+
 class RewordSerializer(serializers.Serializer[Any]):
     """A text, with ``{activity}`` and the like for the facts of a notice."""
 
@@ -57,12 +66,19 @@ def wording(request: Request, **names: Any) -> Any:
 class NoticeTextListView(APIView):
     """List how notices are worded: ``GET /api/v1/communities/{code}/notice-texts``.
 
-    All kinds of notices in both languages, by kind. For managers.
+    All kinds of notices in both languages, by kind, or those that are asked for: of a ``language``,
+    with a ``text`` in what people read, and only the community's own or the catalogue's with
+    ``is_own``. For managers.
     """
 
-    @extend_schema(responses=NoticeTextSerializer(many=True))
+    asks = AskedTextsSerializer
+
+    @extend_schema(parameters=[AskedTextsSerializer], responses=NoticeTextSerializer(many=True))
     def get(self, request: Request, **names: Any) -> Response:
-        texts = services.wordings(managed_community(request, **names))
+        asked = AskedTextsSerializer(data=request.query_params)
+        community = managed_community(request, **names)
+        asked.is_valid(raise_exception=True)
+        texts = services.wordings(community, **asked.validated_data)
         return Response(NoticeTextSerializer(texts, many=True).data)
 
 

@@ -58,10 +58,11 @@ def _field(name: str, declared: Any) -> forms.Field:
         "label": words.ASKED_FOR.get(name) or words.label(name),
         "required": False,
     }
-    if isinstance(declared, django_filters.ChoiceFilter):
-        choices = dict(declared.extra["choices"])
+    if isinstance(declared, django_filters.ChoiceFilter | serializers.ChoiceField):
+        is_filter = isinstance(declared, django_filters.ChoiceFilter)
+        choices = dict(declared.extra["choices"] if is_filter else declared.choices)
         pairs = [ANY, *((str(one), label_of(one, choices)) for one in choices)]
-        return _choice(pairs, facts)
+        return forms.ChoiceField(choices=pairs, widget=widgets.UnfoldAdminSelectWidget(), **facts)
     if isinstance(declared, django_filters.BooleanFilter | serializers.BooleanField):
         pairs = [ANY, ("true", str(words.YES)), ("false", str(words.NO))]
         return _choice(pairs, facts)

@@ -46,6 +46,7 @@ IN_UNIT = frozenset(
         "waiting_amount",
     }
 )
+CODES = frozenset({"outcome", "reason"})  # which may be the code of a refusal
 COLOURS = {  # of a badge, by the value of an enum; others are grey
     "red": "danger",
     "yellow": "warning",
@@ -101,7 +102,7 @@ class Reader:
         if isinstance(field, serializers.MultipleChoiceField):
             return self._join(self.badge(one, field.choices) for one in value)
         if isinstance(field, serializers.ChoiceField):
-            return self.badge(value, words.UNITS if name == "unit" else field.choices)
+            return self.badge(value, field.choices)
         if name in CODES and isinstance(value, str):
             return format_html("{}", title_of(value))
         if isinstance(value, int | float):

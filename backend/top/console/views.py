@@ -140,7 +140,10 @@ class Drawn:
                 "id": row.get("id", ""),
                 "link": link,
                 "data": row,
-                "cells": [(_label(page, path), self.marked(page, row, path)) for path in columns],
+                "cells": [
+                    (_label(page, path), self.reader.cell(row, path, self.shape))
+                    for path in columns
+                ],
             }
 
     def marked(self, page: Page, row: Mapping[str, Any], path: str) -> SafeString:
@@ -158,8 +161,17 @@ class Drawn:
         ]
         return {
             "kind": "thing",
-            "name": self.called(page, data),
-            "sections": [(title, facts) for title, facts in drawn if facts],
+            "name": str(value_at(data, page.named) or "") if page.named else "",
+            "sections": [
+                (
+                    title,
+                    [
+                        (path, _label(page, path), self.reader.cell(data, path, self.shape))
+                        for path in fields
+                    ],
+                )
+                for title, fields in sections
+            ],
             "actions": self.actions(page.actions, data),
             "related": [one for one in (self.related(r, data) for r in page.related) if one],
             "files": list(self.files(page, data)),
@@ -199,7 +211,7 @@ class Drawn:
         return {
             "title": related.title or page.title,
             "link": f"{settings.CONSOLE_PATH}{address}{'?' if query else ''}{urlencode(query)}",
-            "headers": [words.label(one) for one in page.columns],
+            "headers": [_label(page, one) for one in page.columns],
             "rows": list(inner.rows(page, results)),
             "more": bool(isinstance(told.data, Mapping) and told.data.get("next")),
             "actions": []
@@ -582,6 +594,10 @@ def _link(address: str, *facts: Mapping[str, Any]) -> str:
         return link_to(address, *facts) if address else ""
     except LookupError:
         return ""
+
+
+def _label(page: Page, path: str) -> str:
+    return str(page.labels[path]) if path in page.labels else words.label(path)
 
 
 def _first_at(data: Any, paths: str) -> Any:

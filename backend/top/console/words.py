@@ -187,12 +187,8 @@ WORDS: Mapping[str, Text] = {
     "invited_by": _("Invited by"),
     "is_for_wechat": _("WeChat can pay it"),
     "is_frozen": _("Frozen"),
-    "is_gone": _("Gone by now"),
-    "is_internal": _("For staff alone"),
-    "is_leader": _("Leads the team"),
-    "is_left": _("Left alone"),
-    "is_open": _("Open to all"),
-    "is_overdue": _("Overdue"),
+    "is_own": _("Our own text"),
+    "is_open": _("Still open"),
     "is_proposed": _("Only proposed"),
     "is_public": _("Open to the public"),
     "is_relayed": _("Relayed by staff"),
@@ -423,7 +419,9 @@ WORDS: Mapping[str, Text] = {
 
 # Parameters of lists that are called otherwise than the fields of the same name.
 ASKED_FOR: Mapping[str, Text] = {
+    "since": _("First day"),
     "text": _("Contains"),
+    "until": _("Last day of the search"),
 }
 
 # Where the page of a thing is that another's field names, as ``shift`` or ``shift_id``.

@@ -141,7 +141,7 @@ add(
     ),
     Page(
         route=f"{STATEMENT}/redemptions",
-        title=_("Redemptions"),
+        title=_("Redemption records"),
         columns=(
             "redeemed_at",
             "offer_title",
@@ -351,6 +351,7 @@ add(
         group=Group.MONEY,
         icon="savings",
         columns=("name", "year", "unit", *FIGURES, "waiting_amount"),
+        labels={"name": _("Fund")},
         opens="communities/{code}/funds/{id}",
         actions=(
             Action(
@@ -366,6 +367,7 @@ add(
         route=FUND,
         title=_("Fund"),
         named="name",
+        labels={"name": _("Fund")},
         sections=(
             Section(_("Fund"), ("name", "year", "unit", "approval_above", "opened_at")),
             Section(_("Figures"), FIGURES),
@@ -534,6 +536,7 @@ add(
         group=Group.MONEY,
         icon="featured_seasonal_and_gifts",
         columns=("person", "amount", "state", "is_for_wechat", "payout.status", "closed_at"),
+        labels={"payout.status": _("Latest payout")},
         filters=("status", "payout", "is_for_wechat", "since", "until"),
         opens="communities/{code}/rewards/{id}",
         template="console/figures.html",

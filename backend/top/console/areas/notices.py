@@ -100,6 +100,7 @@ add(
             "What people read, with example facts. A community can word each in its own way."
         ),
         columns=("example.title", "example.body", "language", "own.title"),
+        labels={"own.title": _("Our own title")},
         opens="communities/{code}/notice-texts/{kind}/{language}",
     ),
     Page(

@@ -88,6 +88,7 @@ add(
             "contact_phone",
             "since_at",
         ),
+        labels={"name": _("Shop")},
         opens="partnerships/{id}",
         actions=(
             Action(
@@ -102,6 +103,7 @@ add(
         route=PARTNER,
         title=_("Partner"),
         named="name",
+        labels={"name": _("Listed as")},
         sections=(
             Section(_("Shop"), ("name", "trade", "status", "since_at", "merchant_id")),
             Section(
@@ -168,7 +170,7 @@ add(
     ),
     Page(
         route=f"{PARTNER}/terms",
-        title=_("Contract"),
+        title=_("Versions of the contract"),
         columns=(
             "version",
             "kind",
@@ -433,14 +435,14 @@ for word, title, one, adding, icon in (
             title=title,
             group=Group.SHOPS,
             icon=icon,
-            columns=("title", "merchant", "activities", "added_at", "closed_at"),
+            columns=("title", "merchant", "description", "added_at", "closed_at"),
             opens=f"{word}/{{id}}",
             defaults={"is_open": "true"},
         ),
         Page(
             route=f"{PARTNER}/{word}",
             title=title,
-            columns=("title", "description", "activities", "added_at", "closed_at"),
+            columns=("title", "description", "added_at", "closed_at"),
             opens=f"{word}/{{id}}",
             actions=(
                 Action(address=f"partnerships/{{partnership_id}}/{word}", title=adding, icon="add"),
@@ -670,7 +672,7 @@ add(
 add(
     Page(
         route="communities/<slug:code>/redemptions",
-        title=_("Redemptions"),
+        title=_("Redemption records"),
         group=Group.SHOPS,
         icon="qr_code_scanner",
         columns=(
@@ -734,7 +736,7 @@ add(
     ),
     Page(
         route="communities/<slug:code>/refunds",
-        title=_("Refunds"),
+        title=_("Refund records"),
         group=Group.SHOPS,
         icon="undo",
         columns=(
