@@ -319,10 +319,10 @@ add(
     Page(
         route=f"{BOOKS}/accounts/<uuid:account_id>",
         title=_("An account"),
-        labels={"opened_at": _("Account opened at")},
+        named="holder",
         sections=(
             Section(_("An account"), ("kind", "unit", "holder", "opened_at")),
-            Section(_("Standing"), ("balance", "held", "available", "shortfall")),
+            Section(_("Standing"), ("at", "balance", "held", "available", "shortfall")),
         ),
         related=(Related("communities/{code}/accounts/{id}/transfers"),),
         files={
