@@ -161,7 +161,7 @@ def test_of_many_offers_each_is_listed_or_told_why_not(desk, zhao, qian, tea_hou
 
 def test_a_change_of_price_keeps_what_was_not_touched(desk, zhao, tea):
     client = desk(zhao)
-    address = form_of(client.get(f"/console/offers/{tea.pk}"), "编辑")
+    address = form_of(client.get(f"/console/offers/{tea.pk}"), "修改")
     page = client.get(address)
     assert 'value="30"' in page.text
 
