@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.urls import URLPattern, path, re_path
 from unfold.sites import UnfoldAdminSite
 
-from backend.top.console.account.guard import is_let_in, let_in
+from backend.top.console.account.guard import counted, is_let_in, let_in
 
 
 class ConsoleSite(UnfoldAdminSite):  # type: ignore[misc]  # django-unfold is untyped
@@ -28,7 +28,7 @@ class ConsoleSite(UnfoldAdminSite):  # type: ignore[misc]  # django-unfold is un
 
         return [
             path("", self.page(home.home), name="index"),
-            path("account/logout", LogOutView.as_view(), name="logout"),
+            path("account/logout", counted(LogOutView.as_view()), name="logout"),
             re_path(r"^(?P<address>.+)$", self.page(views.show), name="page"),
         ]
 

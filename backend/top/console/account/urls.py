@@ -1,40 +1,46 @@
 """The addresses of the log-in, below ``/console/account``. The names are django-allauth's own."""
 
+from collections.abc import Callable
+from typing import Any
+
 from django.contrib.auth.decorators import login_required
-from django.urls import path
+from django.urls import URLPattern, path
 
 from backend.top.console.account import views
-from backend.top.console.account.guard import let_in
+from backend.top.console.account.guard import counted, let_in
+
+Pages = list[tuple[str, Any, str]]  # address, view, name
+
+OPEN: Pages = [
+    ("/login", views.LogInView, "account_login"),
+    ("/login/code", views.SecondFactorView, "mfa_authenticate"),
+    ("/inactive", views.InactiveView, "account_inactive"),
+    ("/logout/everywhere", views.LogOutEverywhereView, "log_out_everywhere"),
+]
+# What is asked of somebody who is logged in and lacks a second factor yet.
+LACKING: Pages = [
+    ("/password/again", views.PasswordAgainView, "account_reauthenticate"),
+    ("/code/again", views.SecondFactorAgainView, "mfa_reauthenticate"),
+    ("/authenticator", views.AuthenticatorView, "mfa_activate_totp"),
+]
+CLOSED: Pages = [
+    ("", views.MyLogInView, "mfa_index"),
+    ("/password", views.ChangePasswordView, "account_change_password"),
+    ("/sessions", views.SessionsView, "usersessions_list"),
+    ("/authenticator/remove", views.RemoveAuthenticatorView, "mfa_deactivate_totp"),
+    ("/recovery-codes", views.RecoveryCodesView, "mfa_view_recovery_codes"),
+    ("/recovery-codes/new", views.NewRecoveryCodesView, "mfa_generate_recovery_codes"),
+]
+
+
+def _paths(guard: Callable[[Any], Any], pages: Pages) -> list[URLPattern]:
+    return [
+        path(address, counted(guard(view.as_view())), name=name) for address, view, name in pages
+    ]
+
 
 urlpatterns = [
-    path("/login", views.LogInView.as_view(), name="account_login"),
-    path("/login/code", views.SecondFactorView.as_view(), name="mfa_authenticate"),
-    path("/inactive", views.InactiveView.as_view(), name="account_inactive"),
-    path("/logout/everywhere", views.LogOutEverywhereView.as_view(), name="log_out_everywhere"),
-    # What is asked of whoever lacks a second factor yet.
-    path("/password/again", views.PasswordAgainView.as_view(), name="account_reauthenticate"),
-    path("/code/again", views.SecondFactorAgainView.as_view(), name="mfa_reauthenticate"),
-    path(
-        "/authenticator",
-        login_required(views.AuthenticatorView.as_view()),
-        name="mfa_activate_totp",
-    ),
-    path("", let_in(views.MyLogInView.as_view()), name="mfa_index"),
-    path("/password", let_in(views.ChangePasswordView.as_view()), name="account_change_password"),
-    path("/sessions", let_in(views.SessionsView.as_view()), name="usersessions_list"),
-    path(
-        "/authenticator/remove",
-        let_in(views.RemoveAuthenticatorView.as_view()),
-        name="mfa_deactivate_totp",
-    ),
-    path(
-        "/recovery-codes",
-        let_in(views.RecoveryCodesView.as_view()),
-        name="mfa_view_recovery_codes",
-    ),
-    path(
-        "/recovery-codes/new",
-        let_in(views.NewRecoveryCodesView.as_view()),
-        name="mfa_generate_recovery_codes",
-    ),
+    *_paths(lambda view: view, OPEN),
+    *_paths(login_required, LACKING),
+    *_paths(let_in, CLOSED),
 ]

@@ -5,7 +5,7 @@ once, and what changes a second factor asks for the password first, unless it wa
 """
 
 from textwrap import wrap
-from typing import Any, ClassVar
+from typing import Any
 
 from allauth.account import views as account
 from allauth.account.internal.flows.login import record_authentication
@@ -18,8 +18,6 @@ from allauth.mfa.totp import views as totp
 from allauth.usersessions import views as sessions
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.http.response import HttpResponseBase
-from django.shortcuts import render
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -28,30 +26,27 @@ from django.views.generic.base import ContextMixin, View
 from backend.accounts.claims import SECOND_FACTOR
 from backend.accounts.mfa import use_up
 from backend.api import exceptions as api
-from backend.api.throttling import LogInThrottle
-from backend.errors import TooMany
 from backend.top.console.account import forms
+from backend.top.console.account.guard import refused
 from backend.top.console.calls import Caller
 from backend.top.console.site import site
 
 
 class Page(ContextMixin, View):
-    """A page of the log-in. Whoever sends too many forms is refused before anything is read."""
+    """A page of the log-in."""
 
     title: str | Promise = ""
-
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        throttle = LogInThrottle()
-        if request.method == "POST" and not throttle.allow_request(request, self):
-            answer = _refused(request, 429, TooMany.title)
-            answer["Retry-After"] = str(int(throttle.wait()))
-            return answer
-        return super().dispatch(request, *args, **kwargs)
+    explains: str | Promise = ""
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         inherited = super().get_context_data(**kwargs)
         next_page = get_next_redirect_url(self.request) or settings.LOGIN_REDIRECT_URL
-        shown = {"title": self.title, "next_page": next_page}
+        shown = {
+            "title": self.title,
+            "explains": self.explains,
+            "next_page": next_page,
+            "clock": settings.TIME_ZONE_OF_PLACES,  # an account is of no place
+        }
         return site.each_context(self.request) | inherited | shown
 
     def render_to_response(self, context: dict[str, Any], **kwargs: Any) -> HttpResponse:
@@ -66,16 +61,9 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     that somebody has logged in or out in another tab since."""
     if not request.path.startswith(settings.CONSOLE_PATH):
         return api.csrf_failure(request, reason)
-    return _refused(
+    return refused(
         request, 403, _("This page is out of date."), _("Please go back, and open it again.")
     )
-
-
-def _refused(
-    request: HttpRequest, status: int, title: str | Promise, explains: str | Promise = ""
-) -> HttpResponse:
-    shown = {**site.each_context(request), "title": title, "explains": explains}
-    return render(request, "console/account/refused.html", shown, status=status)
 
 
 # --- in and out -------------------------------------------------------------------------------
@@ -127,9 +115,7 @@ class LogOutEverywhereView(View):
 class InactiveView(Page, account.AccountInactiveView):  # type: ignore[misc]
     title = _("This log-in is closed.")
     template_name = "console/account/refused.html"
-    extra_context: ClassVar = {
-        "explains": _("Please ask your community's office if this is a mistake.")
-    }
+    explains = _("Please ask your community's office if this is a mistake.")
 
 
 # --- my log-in --------------------------------------------------------------------------------
@@ -151,7 +137,6 @@ class SessionsView(Page, sessions.ListUserSessionsView):  # type: ignore[misc]
     title = _("Where I am logged in")
     form_class = forms.EndSessionsForm
     template_name = "console/account/sessions.html"
-    extra_context: ClassVar = {"clock": settings.TIME_ZONE_OF_PLACES}
 
 
 # --- the second factor ------------------------------------------------------------------------
