@@ -75,8 +75,12 @@ class Drawn:
 
     # --- reading --------------------------------------------------------------------------
     def page(self) -> HttpResponseBase:
-        query = self.request.GET.urlencode()
-        answer = self.caller.send("get", self.address, query=query)
+        query = self.request.GET.copy()
+        for name in [name for name, value in query.items() if not value]:
+            del query[name]  # a form sends what was left empty as well
+        if self.declared and self.declared.rows:
+            query.setdefault("page_size", str(self.declared.rows))
+        answer = self.caller.send("get", self.address, query=query.urlencode())
         if not isinstance(answer, Response):
             return self.made_later(answer) if answer.status_code == 202 else answer  # a file
         if answer.status_code == 200 and not _is_json(answer):
