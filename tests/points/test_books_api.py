@@ -303,6 +303,7 @@ def test_the_books_name_no_person(client, story, wallet, issuance, shop):
             "amount": 30,
             "unit": "points",
             "reason": "redemption",
+            "reason_words": "兑换",
             "source": "test:redemption:1",
             "event": {
                 "kind": "test",
@@ -330,6 +331,7 @@ def test_the_books_name_no_person(client, story, wallet, issuance, shop):
             "amount": 100,
             "unit": "points",
             "reason": "hours",
+            "reason_words": "志愿服务",
             "source": "hours:1",
             "event": None,  # nobody was awarded
             "occurred_at": iso(earned.occurred_at),

@@ -309,6 +309,7 @@ def test_hours_of_june_that_were_posted_in_july_are_told_apart(client, june):
                 "debit_kind": "issuance",
                 "credit_kind": "wallet",
                 "reason": "hours",
+                "reason_words": "志愿服务",
                 "transfers": 1,
                 "amount": 40,
             }
@@ -389,7 +390,7 @@ def test_the_file_has_lines_sums_and_what_is_apart(client, june):
         ["Points", "Sum", "", "100", "100", "0", "140", "140", "0", "0"],
         [],
         ["Unit", "Cause", "From", "To", "Reason", "Transfers", "Amount"],
-        ["Points", "Posted later", "Issuance", "Wallet", "hours", "1", "40"],
+        ["Points", "Posted later", "Issuance", "Wallet", "Volunteer hours", "1", "40"],
     ]
 
 

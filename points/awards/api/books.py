@@ -25,6 +25,7 @@ from backend.replica import from_replica
 from points.awards.api.filters import AccountFilter, TransferFilter
 from points.awards.api.serializers import WhySerializer
 from points.awards.api.statements import ExportView, StatementView
+from points.awards.reasons import words_for
 from points.kinds import Unit
 from points.ledger.models import Account, Transfer
 from points.ledger.selectors import (
@@ -137,7 +138,8 @@ class TransferSerializer(ReadSerializer[Transfer]):
     ``event`` is what its source opens; null: nothing, which a verification finds.
     """
 
-    unit = serializers.CharField(source="debit.unit", read_only=True)
+    unit = serializers.ChoiceField(source="debit.unit", choices=Unit.choices, read_only=True)
+    reason_words = serializers.SerializerMethodField(help_text="In the language asked for.")
     debit = AccountSerializer(read_only=True)
     credit = AccountSerializer(read_only=True)
     event = serializers.SerializerMethodField()
@@ -158,6 +160,9 @@ class TransferSerializer(ReadSerializer[Transfer]):
     def context_of(*transfers: Transfer) -> dict[str, Any]:
         sources = [transfer.source for transfer in transfers]
         return {"events": opened(transfers[0].community_id, sources) if transfers else {}}
+
+    def get_reason_words(self, transfer: Transfer) -> str:
+        return words_for(transfer.reason)
 
     @extend_schema_field(EventSerializer(allow_null=True))
     def get_event(self, transfer: Transfer) -> object:

@@ -19,6 +19,7 @@ from backend.documents.selectors import streamed
 from backend.files import spreadsheets
 from backend.files.spreadsheets import Cell, Sheet
 from points.awards.api.filters import StatementFilter, TransferFilter
+from points.awards.reasons import words_for
 from points.kinds import AccountKind, Unit
 from points.ledger import selectors
 from points.ledger.errors import ExportTooLarge
@@ -128,27 +129,18 @@ def _write(
 ) -> str:
     """Write the transfers as a table. Returns its name. ``columns`` maps fields to titles."""
     community = document.community
-    # Other reasons are shown as they are.
-    words: dict[str, dict[Any, str]] = {
-        "reason": {
-            "hours": _("Volunteer hours"),
-            "report": _("Report"),
-            "redemption": _("Redemption"),
-            "refund": _("Refund"),
-            "settlement": _("Settlement"),
-            "expiry": _("Expiry"),
-            "reversal": _("Reversal"),
-        },
-        "debit__unit": {"points": _("Points"), "fen": _("Fen")},
-    }
+    words = {"points": _("Points"), "fen": _("Fen")}
 
     def shown(name: str, value: Any) -> Cell:
         if isinstance(value, datetime):
             return value.astimezone(community.clock)
         if isinstance(value, Decimal):  # PostgreSQL's sum of whole points
             return int(value)
-        cell: Cell = words.get(name, {}).get(value, value)
-        return cell if isinstance(cell, int) else str(cell)
+        if name == "reason":
+            return words_for(value)
+        if name == "debit__unit":
+            return words[value]
+        return value if isinstance(value, int) else str(value)
 
     rows = (
         [shown(name, value) for name, value in zip(columns, row, strict=True)]

@@ -34,9 +34,11 @@ from points.awards.api.books import (
     watched,
 )
 from points.awards.api.filters import AccountFilter
+from points.awards.reasons import words_for
 from points.kinds import AccountKind, Unit
 from points.ledger.models import Account, Transfer
 from points.ledger.selectors import (
+    Apart,
     Cause,
     Standing,
     TrialBalance,
@@ -93,8 +95,12 @@ class ApartSerializer(serializers.Serializer[Any]):
     debit_kind = serializers.ChoiceField(choices=AccountKind.choices, read_only=True)
     credit_kind = serializers.ChoiceField(choices=AccountKind.choices, read_only=True)
     reason = serializers.CharField(read_only=True)
+    reason_words = serializers.SerializerMethodField(help_text="In the language asked for.")
     transfers = serializers.IntegerField(read_only=True)
     amount = serializers.IntegerField(read_only=True)
+
+    def get_reason_words(self, apart: Apart) -> str:
+        return words_for(apart.reason)
 
 
 class TrialBalanceSerializer(serializers.Serializer[Any]):
@@ -296,7 +302,7 @@ def _apart(found: TrialBalance) -> Iterator[list[Cell]]:
     for one in found.apart:
         kinds = [_(AccountKind(kind).label) for kind in (one.debit_kind, one.credit_kind)]
         cause = str(Cause(one.cause).label)
-        yield [_unit(one.unit), cause, *kinds, one.reason, one.transfers, one.amount]
+        yield [_unit(one.unit), cause, *kinds, words_for(one.reason), one.transfers, one.amount]
 
 
 def _name(place: Community, at: datetime | None, content: str) -> str:

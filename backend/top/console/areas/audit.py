@@ -167,7 +167,7 @@ def _chain(caller: Caller, names: Facts, transfer: Any) -> Facts:
         ),
         "parameters": version and reader.pairs(version["parameters"]),
         "numbers": [
-            (words, reader.pairs(_in_minutes(why[name])))
+            (words, reader.draw(_in_minutes(why[name])))
             for name, words in (
                 ("inputs", _("What counts of the record")),
                 ("arithmetic", _("The numbers")),
@@ -322,7 +322,7 @@ add(
         named="holder",
         sections=(
             Section(_("An account"), ("kind", "unit", "holder", "opened_at")),
-            Section(_("Standing"), ("at", "balance", "held", "available", "shortfall")),
+            Section(_("Standing"), ("balance", "held", "available", "shortfall")),
         ),
         related=(Related("communities/{code}/accounts/{id}/transfers"),),
         files={
