@@ -261,3 +261,28 @@ def test_of_many_texts_put_at_one_moment_each_is_on_the_trail(lake, chief, at_on
 def test_a_refused_text_says_which_ones_there_are(lake, chief):
     with pytest.raises(PlaceholderUnknown):
         put(lake, chief, title="{place} {when}")
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("language=en&text=您的班次时间", []),
+        ("language=zh-hans&text=您的班次时间", [("shift_moved", "zh-hans")]),
+        ("text=别忘了带水&is_own=true", [("shift_moved", "zh-hans")]),
+        ("is_own=true", [("shift_moved", "zh-hans")]),
+        ("is_own=false&text=别忘了带水", []),
+    ],
+)
+def test_a_text_is_found_by_its_words(lake, chief, logged_in, query, found):
+    if "is_own" in query:
+        put(lake, chief)
+
+    listed = logged_in(chief).get(f"{LIST}?{query}").json()
+
+    assert [(one["kind"], one["language"]) for one in listed] == found
+
+
+def test_a_text_in_a_language_that_nobody_speaks_is_refused(lake, chief, logged_in):
+    answer = logged_in(chief).get(f"{LIST}?language=fr")
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_input")

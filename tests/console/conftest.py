@@ -1,6 +1,8 @@
 """The console in a real browser."""
 
-import shutil
+import re
+from collections.abc import Callable
+from uuid import uuid4
 
 import pytest
 
@@ -40,3 +42,25 @@ def at_desk(look) -> Callable[..., Window]:  # noqa: F811
         return look({settings.SESSION_COOKIE_NAME: session.session_key}, **how)
 
     return of
+
+
+def send(client, address, **typed):
+    """Send the form at ``address``, as somebody who typed this and pressed its button."""
+    return client.post(address, {"key": str(uuid4()), "send": "1", **typed})
+
+
+def filled(client, address, **typed):
+    """Send the form at ``address`` with what stands in it, but for what is typed."""
+    form = client.get(address).context["form"]
+    there = {name: form[name].value() for name in form.fields}
+    kept = {
+        name: value for name, value in there.items() if value is not None and value is not False
+    }
+    return send(client, address, **(kept | typed))
+
+
+def form_of(page, words):
+    """The address of the form behind the button with these words."""
+    found = re.search(rf'<a href="([^"]+)"[^>]*>(?:(?!</a>).)*{words}\s*</a>', page.text, re.S)
+    assert found, words
+    return found[1].replace("&amp;", "&")

@@ -2,7 +2,6 @@
 
 import io
 import re
-from uuid import uuid4
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -12,30 +11,11 @@ from backend.communities.models import Role
 from backend.communities.services import roles
 from merchants.catalogue.services import offers as catalogue
 from merchants.models import Increase, Invitation, Offer, Partnership, Refund, Terms
+from merchants.redemption.services import shop_codes
+from merchants.redemption.services import vouchers as redemption
+from tests.console.conftest import filled, form_of, send
 
 LAKE = "/console/communities/lake"
-
-
-def send(client, address, **typed):
-    """Send the form at ``address``, as somebody who typed this and pressed its button."""
-    return client.post(address, {"key": str(uuid4()), "send": "1", **typed})
-
-
-def filled(client, address, **typed):
-    """Send the form at ``address`` with what stands in it, but for what is typed."""
-    form = client.get(address).context["form"]
-    there = {name: form[name].value() for name in form.fields}
-    kept = {
-        name: value for name, value in there.items() if value is not None and value is not False
-    }
-    return send(client, address, **(kept | typed))
-
-
-def form_of(page, words):
-    """The address of the form behind the button with these words."""
-    found = re.search(rf'<a href="([^"]+)"[^>]*>(?:(?!</a>).)*{words}\s*</a>', page.text, re.S)
-    assert found, words
-    return found[1].replace("&amp;", "&")
 
 
 @pytest.fixture
@@ -112,8 +92,6 @@ def test_staff_end_a_partnership_after_reading_what_that_means(desk, zhao, tea_h
 
 
 def test_staff_print_a_counters_code(desk, zhao, zhou, tea_house):
-    from merchants.redemption.services import shop_codes
-
     address = f"/console/partnerships/{tea_house.pk}/shop-code"
     assert "还没有码" in desk(zhao).get(address).text
 
@@ -186,8 +164,6 @@ def test_staff_refund_a_redemption_and_see_it_below(desk, zhao, wang, redeem_tea
 
 @pytest.fixture
 def redeem_tea(wang, chen, tea, tea_house, grant_points):
-    from merchants.redemption.services import vouchers as redemption
-
     def redeem():
         grant_points(wang, tea.price_points)
         voucher = redemption.take(offer=tea, volunteer=wang)
