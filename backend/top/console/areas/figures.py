@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from backend import days
 from backend.communities.models import Community
 from backend.top.console.calls import Caller
-from backend.top.console.pages import Facts, Group, Page, add
+from backend.top.console.pages import Facts, Group, Page, Section, add
 from backend.top.console.values import counted
 
 GROUPINGS = {  # the API's own words for how hours are grouped
@@ -110,6 +110,8 @@ add(
         group=Group.HOURS,
         icon="bar_chart",
         template="console/service_figures.html",
+        sections=(Section("", ("left_out",)),),
+        filters=(),
         adds=_served,
     ),
     Page(
@@ -118,6 +120,7 @@ add(
         group=Group.REPORTS,
         icon="query_stats",
         template="console/round_figures.html",
+        sections=(Section("", ("patrols",)),),
         adds=_rounds,
     ),
 )
