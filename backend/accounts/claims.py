@@ -15,8 +15,15 @@ SECOND_FACTOR = "mfa"  # of the ways in which allauth says somebody proved who t
 
 
 def claims_of(request: HttpRequest) -> dict[str, Any]:
-    """Return the claims of the browser's log-in, those that an access token made now would have."""
-    return claims_from(request.user, request.session)  # type: ignore[arg-type]
+    """Return the claims of the browser's log-in, those that an access token made now would have.
+
+    They are read once a request.
+    """
+    asked: Any = request
+    if not hasattr(asked, "claims"):
+        asked.claims = claims_from(asked.user, asked.session)
+    claims: dict[str, Any] = asked.claims
+    return claims
 
 
 def claims_from(user: AbstractBaseUser, session: SessionBase) -> dict[str, Any]:
