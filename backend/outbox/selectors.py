@@ -59,10 +59,9 @@ def dead_letters_in(community: Community, name: str) -> QuerySet[Any]:
     A row has its ``kind``, and what ``words_of`` reads.
     """
     kind = kind_of(name, is_tenants=True)
-    rows = given_up(kind, community=community).annotate(
-        owed_kind=Value(name), owed_since=F(kind.since)
-    )
-    return rows.select_related("community", *kind.words_from).order_by("-id")
+    rows = given_up(kind, community=community).select_related("community", *kind.words_from)
+    found: QuerySet[Any] = rows.annotate(owed_kind=Value(name), owed_since=F(kind.since))
+    return found.order_by("-id")
 
 
 def words_of(dead_letter: Any) -> str:

@@ -59,8 +59,9 @@ def _field(name: str, declared: Any) -> forms.Field:
         "required": False,
     }
     if isinstance(declared, django_filters.ChoiceFilter | serializers.ChoiceField):
-        is_filter = isinstance(declared, django_filters.ChoiceFilter)
-        choices = dict(declared.extra["choices"] if is_filter else declared.choices)
+        told: Any = declared
+        is_field = isinstance(told, serializers.ChoiceField)
+        choices = dict(told.choices if is_field else told.extra["choices"])
         pairs = [ANY, *((str(one), label_of(one, choices)) for one in choices)]
         return forms.ChoiceField(choices=pairs, widget=widgets.UnfoldAdminSelectWidget(), **facts)
     if isinstance(declared, django_filters.BooleanFilter | serializers.BooleanField):

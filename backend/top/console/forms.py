@@ -59,7 +59,7 @@ class BodyForm(forms.Form):
         unit: str = "",
     ) -> None:
         super().__init__(data, files, use_required_attribute=False)
-        self.unit = str((data or {}).get("unit") or unit)  # of amounts, asked for or told
+        self.unit = str((data.get("unit") if data else "") or unit)  # of amounts, asked for or told
         self.clock, self.partial, self.options = clock, partial, options or {}
         self.told = initial or {}
         self.sources: dict[str, Any] = {}

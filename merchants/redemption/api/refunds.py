@@ -28,7 +28,7 @@ class RefundSerializer(ReadSerializer[Refund]):
 
     class Meta:
         model = Refund
-        fields = (
+        fields: tuple[str, ...] = (
             "id",
             "redemption_id",
             "quantity",

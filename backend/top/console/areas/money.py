@@ -499,7 +499,7 @@ HAND_PAYMENT = "communities/{code}/rewards/{id}/hand-payments/{hand_payments[0][
 
 
 def _is_unconfirmed(facts: Facts) -> bool:
-    newest = next(iter(facts.get("hand_payments") or ()), {})
+    newest: Facts = next(iter(facts.get("hand_payments") or ()), {})
     return bool(newest) and not (newest.get("confirmed_at") or newest.get("withdrawn_at"))
 
 
