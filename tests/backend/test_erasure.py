@@ -546,6 +546,10 @@ REFERS_TO_A_PERSON = {
     "merchants.Increase.asked_by": AN_ACT,
     "merchants.Increase.decided_by": AN_ACT,
     "documents.Document.asked_by": AN_ACT,  # the row; files of what is theirs go
+    "accounts.SetupCode.used_by": AN_ACT,
+    "communities.RoleInvitation.accepted_by": AN_ACT,
+    "communities.RoleInvitation.invited_by": AN_ACT,
+    "communities.RoleInvitation.revoked_by": AN_ACT,
     "merchants.Invitation.accepted_by": AN_ACT,
     "merchants.Invitation.invited_by": AN_ACT,
     "merchants.ActivityMatch.matched_by": AN_ACT,

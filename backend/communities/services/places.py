@@ -70,13 +70,14 @@ def found(
             )
     except IntegrityError as error:
         raise _taken(error) from None
-    trail.record(
-        "community.found",
-        actor=founded_by,
-        community=place,
-        target=place,
-        after=trail.facts_of(place, "kind", "code", "name"),
-    )
+    if founded_by is not None:
+        trail.record(
+            "community.found",
+            actor=founded_by,
+            community=place,
+            target=place,
+            after=trail.facts_of(place, "kind", "code", "name"),
+        )
     return place
 
 
