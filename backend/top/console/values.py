@@ -158,7 +158,7 @@ class Reader:
                     text = format_html("{} {}", text, self.moment(when))
                 link = words.THINGS.get(name)
                 return _link(link, row, text) if link else text
-        return self._pairs(row, field) if set(row) != {"id"} else format_html("{}", row["id"])
+        return self.pairs(row, field) if set(row) != {"id"} else format_html("{}", row["id"])
 
     def pairs(self, row: Mapping[str, Any], field: Any = None) -> SafeString:
         """Draw all that a row tells, each value with its label."""

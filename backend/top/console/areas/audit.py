@@ -167,7 +167,7 @@ def _chain(caller: Caller, names: Facts, transfer: Any) -> Facts:
         ),
         "parameters": version and reader.pairs(version["parameters"]),
         "numbers": [
-            (words, reader.draw(_in_minutes(why[name])))
+            (words, reader.pairs(_in_minutes(why[name])))
             for name, words in (
                 ("inputs", _("What counts of the record")),
                 ("arithmetic", _("The numbers")),
