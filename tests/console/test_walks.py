@@ -1,0 +1,224 @@
+"""Walks through every page of the console: who may open it, what it costs, whom it keeps out.
+
+Pages come from their registry and who may see them from the API: a new page is walked by itself.
+"""
+
+import os
+import re
+from functools import cache
+
+import pytest
+from django.contrib import admin
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from backend.accounts.models import User
+from backend.top.console.pages import Page, all_pages
+from backend.top.console.site import site as console
+from tests.backend.town import CALLERS, undone
+from tests.backend.walks import GOLDEN, document, kept, operations, send
+from tests.browser import needs_chromium
+from tests.long import IS_LONG
+from tests.verified import untriggered
+from volunteers.models import Report
+
+API, CONSOLE = "/api/v1/", "/console/"
+HOME = "communities/<str:code>"
+NAME = re.compile(r"<\w+:(\w+)>")
+BRACED = re.compile(r"\{[^}]*\}")
+PARTS = 3  # of the walks, for several workers at once
+COSTS = GOLDEN / "console.txt"
+WRITES = bool(os.environ.get("LINLI_WRITE_GOLDEN"))
+# What a page costs above what its address costs the API: the session, its person, their places and
+# the zone, and for each action that is offered whether it may be.
+CONSTANT, AN_ACTION = 24, 6
+HEAD = f"""\
+# What each page costs the database: SQL statements of one request, as the first caller who may,
+# once the navigation is known. It is at most what its address costs the API, {CONSTANT} more, and
+# {AN_ACTION} for each action that the page declares.
+"""
+
+
+@cache
+def readable():
+    """By the API's path, the operation that reads it and the names in it."""
+    return {
+        path: (operation_id, names)
+        for operation_id, method, path, names in operations()
+        if method == "GET"
+    }
+
+
+def path_of(page: Page) -> str:
+    """The API's path of a page, as the document has it."""
+    return API + NAME.sub(r"{\1}", page.route)
+
+
+def address_of(page: Page, town) -> str:
+    """The address of a page, about things of the lake's that somebody may read."""
+    operation_id, names = readable()[path_of(page)]
+    rows, (_, which) = town.rows["lake"], kept().get(operation_id, ("", ()))
+    values = {
+        name: rows[name][number]
+        for name, number in zip(names, which or [0] * len(names), strict=True)
+    }
+    return NAME.sub(r"{\1}", page.route).format(**values)
+
+
+def part_of(pages, part):
+    return list(pages)[part::PARTS]
+
+
+@pytest.fixture
+def desks(town, desk):
+    """By caller, a client at the console; anonymous has not logged in."""
+    made = {}
+
+    def of(caller, client):
+        if caller not in made:
+            is_known = caller != "anonymous"
+            made[caller] = desk(User.objects.get(username=caller)) if is_known else client
+        return made[caller]
+
+    return of
+
+
+def first_who_may(page, town):
+    """The first caller whom the API lets read the address of a page."""
+    if page.route != HOME and (known := kept().get(readable()[path_of(page)][0])):
+        return known[0] if known[0] != "anonymous" else "staff"
+    address = address_of(page, town) + ("/work" if page.route == HOME else "")
+    for caller in CALLERS[1:]:
+        with undone():
+            if send("GET", API + address, None, town.headers[caller]).status_code == 200:
+                return caller
+    raise AssertionError(f"Nobody may read {address}: see town.py.")
+
+
+# --- who may ----------------------------------------------------------------------------------
+@pytest.mark.slow
+@pytest.mark.parametrize("part", range(PARTS))
+def test_a_page_answers_everybody_as_its_address_of_the_api_does(
+    town, desks, client, subtests, part
+):
+    """Each page as a third of the callers, unless the proof is long; the API is asked as all."""
+    for number, page in enumerate(part_of(all_pages().values(), part)):
+        address = address_of(page, town)
+        asked = f"{address}/work" if page.route == HOME else address  # it is for who works there
+        for caller in CALLERS if IS_LONG else CALLERS[number % 3 :: 3]:
+            with subtests.test(page=page.route, caller=caller):
+                browser = desks(caller, client)
+                with undone():
+                    status = send("GET", API + asked, None, town.headers[caller]).status_code
+                with undone():
+                    answer = browser.get(CONSOLE + address)
+                if caller == "anonymous":
+                    assert answer.status_code == 302
+                    assert answer["Location"].startswith("/console/account/login")
+                else:
+                    assert answer.status_code == status
+
+
+def test_nothing_is_registered_with_django_admin():
+    assert console._registry == admin.site._registry == {}
+
+
+def test_every_action_of_every_page_is_an_operation_of_the_api():
+    documented = {
+        (method, BRACED.sub("{}", path))
+        for path, methods in document()["paths"].items()
+        for method in methods
+    }
+
+    for page in all_pages().values():
+        assert ("get", BRACED.sub("{}", path_of(page))) in documented, page.route
+        for action in page.actions:
+            address = BRACED.sub("{}", f"{API}{action.address}")
+            assert (action.method, address) in documented, (page.route, action.address)
+
+
+# --- what it costs ----------------------------------------------------------------------------
+def statements_of(client, address):
+    """How many statements a page costs, but for those that begin and end transactions."""
+    with undone():
+        client.get(CONSOLE + address)  # the navigation is asked for once a minute
+    with undone(), CaptureQueriesContext(connection) as captured:
+        assert client.get(CONSOLE + address).status_code == 200
+    sent = (query["sql"] for query in captured.captured_queries)
+    return [one for one in sent if not one.startswith(("SAVEPOINT", "RELEASE", "ROLLBACK"))]
+
+
+@pytest.mark.slow
+def test_a_page_costs_what_the_api_costs_and_a_constant(town, desks, client):
+    told, dear = [], []
+    for page in all_pages().values():
+        address = address_of(page, town)
+        caller = first_who_may(page, town)
+        with undone(), CaptureQueriesContext(connection) as captured:
+            send("GET", API + address, None, town.headers[caller])
+        cost = len(statements_of(desks(caller, client), address))
+        told.append(f"{page.route:<72} {cost:>3}  {caller}")
+        most = len(captured) + CONSTANT + AN_ACTION * len(page.actions)
+        if cost > most and not page.related and not page.adds and page.route != HOME:
+            dear.append((page.route, cost, most))
+
+    lines = "\n".join([HEAD + f"{'page':<72} SQL  as", *sorted(told), ""])
+    if WRITES:
+        COSTS.write_text(lines, encoding="utf-8")
+    assert dear == []
+    assert COSTS.read_text(encoding="utf-8") == lines, (
+        "console.txt says otherwise; if as it should be, LINLI_WRITE_GOLDEN=1 writes it anew."
+    )
+
+
+MANY = 1_000_000 if IS_LONG else 3_000
+REPORTS = """
+    INSERT INTO volunteers_report
+        (id, community_id, source, reporter_id, category, is_confidential, colour, answers, text,
+         place, coord_type, status, is_by_child, is_screened, answer, ruled_as, reporter_group,
+         reason, due_at, submitted_at)
+    SELECT uuid7(), '{community}', 'app', '{reporter}', 'facility', false, 'blue', '{{}}',
+        '路灯不亮', '', 'wgs84', 'submitted', false, true, '', '', '', '',
+        now() - interval '1 hour', now()
+    FROM generate_series(1, {count})
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.django_db
+def test_a_list_of_a_million_rows_opens_without_counting_them(desk, zhao, wang, lake):
+    client, lists = desk(zhao), ("reports?community=lake", "communities/lake")
+    few = 30  # more than a page
+    values = {"community": lake.pk, "reporter": wang.pk}
+    untriggered(REPORTS.format(count=few, **values))
+    before = {address: statements_of(client, address) for address in lists}
+    untriggered(REPORTS.format(count=MANY - few, **values))
+
+    assert Report.objects.filter(community=lake).count() == MANY
+    for address in lists:
+        sent = statements_of(client, address)
+        assert len(sent) == len(before[address])
+        for statement in sent:
+            if 'FROM "volunteers_report"' in statement:
+                assert " LIMIT " in statement
+    assert "200+" in client.get("/console/communities/lake").text
+
+
+# --- whom it keeps out ------------------------------------------------------------------------
+@pytest.mark.slow
+@needs_chromium
+@pytest.mark.parametrize("part", range(PARTS))
+def test_no_page_keeps_anybody_out(town, at_desk, subtests, part):
+    """By axe-core, with the town's rows, in one language or the other."""
+    windows = {}
+    for number, page in enumerate(part_of(all_pages().values(), part)):
+        address = address_of(page, town)
+        caller, language = first_who_may(page, town), ("zh-hans", "en")[number % 2]
+        if (caller, language) not in windows:
+            user = User.objects.get(username=caller)
+            windows[caller, language] = at_desk(user, language=language)
+        window = windows[caller, language]
+        with subtests.test(page=page.route):
+            assert window.goto(CONSOLE + address).status == 200
+            assert window.barriers() == []
+            window.check()
