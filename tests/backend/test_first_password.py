@@ -5,13 +5,10 @@ from django.core.exceptions import ValidationError
 from rest_framework.test import APIClient
 
 from backend.accounts.errors import PasswordIsSet, UsernameTaken
-from backend.accounts.forms import FirstPasswordForm
 from backend.accounts.models import User
 from backend.accounts.services import people
 from backend.accounts.services.logins import set_first_password
 from tests.cast import PASSWORD
-
-CHOSEN = {"username": "sunli", "password1": PASSWORD, "password2": PASSWORD}
 
 
 @pytest.fixture
@@ -26,60 +23,34 @@ def logs_in(username):
 
 
 def test_somebody_on_record_chooses_a_name_and_a_password(listed):
-    form = FirstPasswordForm(CHOSEN, user=listed)
-    assert form.is_valid()
-
-    user = form.save()
+    user = set_first_password(user=listed, username="sunli", password=PASSWORD)
 
     assert (user.pk, user.name, user.phone) == (listed.pk, "孙丽", "19900000001")
     assert logs_in("sunli")
 
 
 def test_somebody_new_is_put_on_record_by_it(db):
-    form = FirstPasswordForm(CHOSEN, user=User(name="孙丽"))
-    assert form.is_valid()
-
-    form.save()
+    set_first_password(user=User(name="孙丽"), username="sunli", password=PASSWORD)
 
     assert User.objects.get(username="sunli").name == "孙丽"
     assert logs_in("sunli")
 
 
-@pytest.mark.parametrize("username", ["zhao", "ZHAO"])
-def test_a_name_that_is_somebody_elses_is_refused(zhao, listed, username):
-    form = FirstPasswordForm(CHOSEN | {"username": username}, user=listed)
-
-    assert form.is_valid()
-    assert form.save() is None
-
-    assert list(form.errors) == ["username"]
-    listed.refresh_from_db()
-    assert not listed.has_usable_password()
-    with pytest.raises(UsernameTaken):
-        set_first_password(user=listed, username=username, password=PASSWORD)
-
-
 @pytest.mark.parametrize(
-    ("wrong", "field"),
+    ("username", "password", "refusal"),
     [
-        ({"username": "sun li"}, "username"),
-        ({"username": ""}, "username"),
-        ({"username": "x" * 151}, "username"),
-        ({"password1": "short", "password2": "short"}, "password1"),
-        ({"password1": "password123", "password2": "password123"}, "password1"),
-        ({"password1": "8274619305", "password2": "8274619305"}, "password1"),
-        ({"password2": "another"}, "password2"),
+        ("zhao", PASSWORD, UsernameTaken),
+        ("ZHAO", PASSWORD, UsernameTaken),
+        ("sun li", PASSWORD, ValidationError),
+        ("", PASSWORD, ValidationError),
+        ("x" * 151, PASSWORD, ValidationError),
+        ("sunli", "short", ValidationError),
+        ("sunli", "password123", ValidationError),
+        ("sunli", "8274619305", ValidationError),
     ],
 )
-def test_what_nobody_may_choose_is_refused_at_its_field(listed, wrong, field):
-    form = FirstPasswordForm(CHOSEN | wrong, user=listed)
-
-    assert list(form.errors) == [field]
-
-
-@pytest.mark.parametrize(("username", "password"), [("sun li", PASSWORD), ("sunli", "short")])
-def test_the_service_refuses_them_as_well(listed, username, password):
-    with pytest.raises(ValidationError):
+def test_what_nobody_may_choose_is_refused(zhao, listed, username, password, refusal):
+    with pytest.raises(refusal):
         set_first_password(user=listed, username=username, password=password)
 
     assert not User.objects.get(pk=listed.pk).has_usable_password()
