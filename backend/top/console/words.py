@@ -185,6 +185,14 @@ WORDS: Mapping[str, Text] = {
     "invited_by": _("Invited by"),
     "is_for_wechat": _("WeChat can pay it"),
     "is_frozen": _("Frozen"),
+    "is_gone": _("Gone by now"),
+    "is_in_force": _("In force"),
+    "is_inherited": _("Lent by a place above"),
+    "is_internal": _("For staff alone"),
+    "is_leader": _("Leads the team"),
+    "is_left": _("Left alone"),
+    "is_open": _("Open to all"),
+    "is_overdue": _("Overdue"),
     "is_own": _("Our own text"),
     "is_open": _("Still open"),
     "is_proposed": _("Only proposed"),
@@ -439,9 +447,9 @@ WORDS: Mapping[str, Text] = {
 # Parameters of lists that are called otherwise than the fields of the same name.
 ASKED_FOR: Mapping[str, Text] = {
     "is_open": _("Still open"),
-    "since": _("Since"),
+    "since": _("From this day"),
     "text": _("Text"),
-    "until": _("Until"),
+    "until": _("To this day"),
 }
 
 # What stands in an answer under a name that no serializer declares: a rule's parameters, and the
