@@ -22,8 +22,6 @@ DUE_SOON = {
     Colour.YELLOW: _("Yellow reports, due within a day"),
     Colour.BLUE: _("Blue reports, due within a day"),
 }
-
-
 CLOCKS = {"overdue": selectors.overdue, "due_soon": selectors.due_soon}
 
 
@@ -37,7 +35,7 @@ def _reports(colour: Colour, clock: str, title: Any) -> Kind:
         title=title,
         address=f"reports?community={{community}}&colour={colour}&is_{clock}=true",
         rows=rows,
-        since="due_at",
+        since="due_at" if clock == "overdue" else "submitted_at",
     )
 
 
