@@ -227,6 +227,7 @@ def test_a_second_person_approves_a_claim(desk, zhao, qian, wang, lake):
     client = desk(qian)
     queue = client.get(f"{LAKE}/fund-claims?awaits_approval=true")
     assert "¥50.00" in queue.text
+    assert 'href="/console/reports/1"' in queue.text
     address = f"{LAKE}/funds/{fund.pk}/claims/{claim.pk}"
 
     refused = send(desk(zhao), form_of(desk(zhao).get(address), "审批通过"))

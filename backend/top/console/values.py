@@ -139,6 +139,11 @@ class Reader:
         thing = name.removesuffix("s").removesuffix("_id")
         if thing != name and thing in words.THINGS:
             return _link(words.THINGS[thing], {"id": text, "code": text}, _("View"))
+        thing, _colon, number = text.partition(":")  # such as ``report:…``, what a claim pays for
+        if name == "subject" and number and thing in words.THINGS:
+            return _link(
+                words.THINGS[thing], {"id": number}, f"{words.label(thing)} …{number[-6:]}"
+            )
         if "\n" in text:
             return format_html('<span class="console-lines">{}</span>', text)
         return format_html("{}", text)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from backend.top.console.calls import Caller
@@ -338,10 +339,16 @@ add(
 
 # --- funds ------------------------------------------------------------------------------------
 FIGURES = ("budget", "spent", "reserved", "left")
+NAMED = {"name": _("Fund"), "year": _("For the year"), "opened_at": _("Opened on")}
 
 
 def _runs(facts: Facts) -> bool:
     return facts.get("ended_at") is None
+
+
+def _is_over(facts: Facts) -> bool:
+    """Tell whether the fund's year is over, so that it may be ended."""
+    return _runs(facts) and facts.get("year", 0) < timezone.localdate().year
 
 
 add(
@@ -351,7 +358,7 @@ add(
         group=Group.MONEY,
         icon="savings",
         columns=("name", "year", "unit", *FIGURES, "waiting_amount"),
-        labels={"name": _("Fund")},
+        labels=NAMED,
         opens="communities/{code}/funds/{id}",
         actions=(
             Action(
@@ -367,7 +374,7 @@ add(
         route=FUND,
         title=_("Fund"),
         named="name",
-        labels={"name": _("Fund")},
+        labels=NAMED,
         sections=(
             Section(_("Fund"), ("name", "year", "unit", "approval_above", "opened_at")),
             Section(_("Figures"), FIGURES),
@@ -391,7 +398,7 @@ add(
                 title=_("Carry over to the next year"),
                 icon="redo",
                 style="danger",
-                when=_runs,
+                when=_is_over,
                 confirm=_(
                     "The fund ends. What is left, and whoever waits, goes to the fund of the next"
                     " year, which is opened if it is not there. Nothing may be reserved."
@@ -402,7 +409,7 @@ add(
                 title=_("Return what is left"),
                 icon="undo",
                 style="danger",
-                when=_runs,
+                when=_is_over,
                 confirm=_(
                     "The fund ends, and what is left goes back to where it came from. No claim may"
                     " be open."

@@ -18,6 +18,7 @@ KINDS: Mapping[str, Any] = {  # of what is owed in a community
     "message": _("Messages by WeChat, e-mail and SMS"),
     "webhook": _("Webhooks of merchants"),
     "document": _("Files"),
+    "import": _("Imports"),
     "payout": _("Payouts by WeChat"),
     "screening": _("Screening of reports"),
     "verification": _("Verifications"),

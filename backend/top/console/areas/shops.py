@@ -520,6 +520,7 @@ add(
                 title=_("Announce a fair"),
                 icon="add",
                 style="primary",
+                fields=("title", "starts_at", "ends_at", "venue_id", "place", "partnership_ids"),
                 choices={
                     "partnership_ids": PARTNERS_TO_CHOOSE,
                     "venue_id": Choices("communities/{code}/venues"),
@@ -606,6 +607,7 @@ add(
         group=Group.SHOPS,
         icon="volunteer_activism",
         columns=("title", "donated_points", "disbursed_points", "opened_at", "closed_at"),
+        labels={"opened_at": _("Opened on")},
         opens="campaigns/{id}",
         actions=(
             Action(
@@ -620,6 +622,7 @@ add(
         route="campaigns/<uuid:campaign_id>",
         title=_("Campaign"),
         named="title",
+        labels={"opened_at": _("Opened on")},
         sections=(
             Section(_("Campaign"), ("title", "description", "opened_at", "closed_at")),
             Section(_("Points"), ("donated_points", "disbursed_points")),
