@@ -65,7 +65,7 @@ def test_an_entry_tells_who_what_before_and_after(done, sun, zhao, logged_in):
 @pytest.mark.parametrize(
     ("asked", "found"),
     [
-        ({}, ["report.accept", "attendance.verify", "community.found"]),
+        ({}, ["report.accept", "attendance.verify"]),
         ({"action": "attendance.verify"}, ["attendance.verify"]),
         ({"target_type": "report"}, ["report.accept"]),
         ({"request_id": "none"}, []),
@@ -73,7 +73,7 @@ def test_an_entry_tells_who_what_before_and_after(done, sun, zhao, logged_in):
         ({"text": '"submitted"'}, ["report.accept"]),  # of what it was before
         ({"text": "nowhere"}, []),
         ({"until": "2000-01-01"}, []),
-        ({"since": "2000-01-01"}, ["report.accept", "attendance.verify", "community.found"]),
+        ({"since": "2000-01-01"}, ["report.accept", "attendance.verify"]),
     ],
 )
 def test_the_trail_is_narrowed_down(done, sun, logged_in, asked, found):
