@@ -38,13 +38,25 @@ def label_enums(result: dict[str, Any], generator: SchemaGenerator, **_: Any) ->
     return result
 
 
+def label_of(value: Any, choices: Mapping[Any, Any]) -> str:
+    """Return the label of a value of an enum in the language that is active."""
+    named = load_enum_name_overrides()  # type: ignore[no-untyped-call]
+    enum = named.get(list_hash([pair for pair in choices.items() if pair[0] not in ("", None)]), "")
+    return label_named(enum.removesuffix(SUFFIX), str(choices.get(value, value)))
+
+
 def _labels(enum: str, choices: Mapping[Any, Any]) -> Labels:
     labels = [{"value": str(value)} for value in choices if value not in ("", None)]
     for name, language in LANGUAGES.items():
         with override(language):
             for one in labels:
-                label = str(choices[one["value"]]).replace("_", " ")
-                label = label[0].upper() + label[1:]
-                special = pgettext(enum, label)
-                one[name] = special if special != label else gettext(label)
+                one[name] = label_named(enum, str(choices[one["value"]]))
     return labels
+
+
+def label_named(enum: str, said: str) -> str:
+    """Return the label of a value of the document's enum, in the language that is active."""
+    label = said.replace("_", " ")
+    label = label[:1].upper() + label[1:]
+    special = pgettext(enum, label)
+    return special if special != label else gettext(label)
