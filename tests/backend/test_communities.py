@@ -1,10 +1,9 @@
 """The tree of places: roles reach down it, and never up or sideways."""
 
 import pytest
-from django.db import IntegrityError, transaction
 
 from backend.communities import selectors
-from backend.communities.errors import CommunityUnknown
+from backend.communities.errors import CommunityUnknown, PlaceCodeTaken, PlaceNameTaken
 from backend.communities.models import Community, Membership, Role
 from backend.communities.services import places, roles
 
@@ -115,11 +114,11 @@ def test_an_estate_is_founded_once_under_each_community(tree):
 
 
 @pytest.mark.parametrize(
-    ("code", "name", "parent"),
-    [("bridge", "新社区", "west"), ("new", "桥头社区", "east")],
+    ("code", "name", "parent", "refusal"),
+    [("bridge", "新社区", "west", PlaceCodeTaken), ("new", "桥头社区", "east", PlaceNameTaken)],
 )
-def test_a_code_is_one_places_own_and_a_name_is_among_siblings(tree, code, name, parent):
-    with pytest.raises(IntegrityError), transaction.atomic():
+def test_a_code_is_one_places_own_and_a_name_is_among_siblings(tree, code, name, parent, refusal):
+    with pytest.raises(refusal):
         places.found(code=code, name=name, parent=tree[parent])
 
     assert places.found(code="new", name="桥头社区", parent=tree["west"]).parent == tree["west"]
