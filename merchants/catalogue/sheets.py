@@ -1,5 +1,8 @@
 """The spreadsheet of offers that staff keep."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from django.utils.translation import gettext as _
 
 from backend.imports import cells
@@ -21,13 +24,40 @@ class OffersSheet(Sheet):
     gone.
     """
 
-    columns = (
-        Column(header="编号", name="code", parse=cells.code(max_length=30)),
-        MERCHANT,
-        Column(header="商品", name="title", parse=cells.text(max_length=60)),
-        Column(header="积分", name="price_points", parse=cells.points),
-        Column(header="库存", name="stock", parse=cells.whole_number(minimum=0)),
-    )
+    @property
+    def columns(self) -> Sequence[Column]:
+        most = cells.INTEGER_MAX if self.by is None else PIECES_AT_MOST
+        return (
+            Column(
+                header=CODE,
+                name="code",
+                parse=cells.code(max_length=30),
+                about=gettext_lazy("Number or code of the offer, once"),
+                example="A001",
+            ),
+            MERCHANT,
+            Column(
+                header="商品",
+                name="title",
+                parse=cells.text(max_length=60),
+                about=gettext_lazy("What is to be had"),
+                example="豆浆油条一份",
+            ),
+            Column(
+                header="积分",
+                name="price_points",
+                parse=cells.points,
+                about=gettext_lazy("Price in points, at least 1"),
+                example="30",
+            ),
+            Column(
+                header="库存",
+                name="stock",
+                parse=cells.whole_number(minimum=0, maximum=most),
+                about=gettext_lazy("Pieces there are at first"),
+                example="100",
+            ),
+        )
 
     def take(self, rows: list[Row]) -> BatchOutcome:
         partnerships = {
