@@ -331,7 +331,7 @@ def test_a_failure_is_tried_again_after_growing_waits_and_then_given_up(
 ):
     asked, (row,) = acting(act), owe()
 
-    for number, seconds in enumerate(WAITS, start=1):
+    for number, seconds in enumerate(kinds.registered[name].waits, start=1):
         began = timezone.now()
         assert sweep(name) == 1
         (failed,) = now_of([row])
@@ -345,7 +345,7 @@ def test_a_failure_is_tried_again_after_growing_waits_and_then_given_up(
     assert (dead.next_at, dead.reason) == (None, reason)
     assert dead.given_up_at is not None
     with_others = act is breaks and kinds.registered[name].acts_on_all  # before it is tried alone
-    assert len(asked) == len(WAITS) + 1 + with_others
+    assert len(asked) == len(kinds.registered[name].waits) + 1 + with_others
     assert list(selectors.given_up(kinds.registered[name])) == [dead]
 
 
@@ -363,13 +363,13 @@ def test_what_cannot_be_done_is_given_up_at_once(name, owe, acting):
 
 def test_whatever_kills_every_worker_is_given_up(name, owe, acting):
     asked, (row,) = acting(), owe()
-    for _ in range(len(WAITS) + 1):
+    for _ in range(len(kinds.registered[name].waits) + 1):
         is_due_again([row])
         (share,) = outbox.shares(name)
         outbox.claim(kinds.registered[name], share)  # and the worker was killed
     is_due_again([row])
 
-    for _ in range(len(WAITS) + 1):
+    for _ in range(len(kinds.registered[name].waits) + 1):
         sweep(name)
         is_due_again([row])
 
@@ -602,11 +602,19 @@ def test_staff_see_what_was_given_up_and_retry_it(lake, dead, zhao, logged_in):
 
     others = [
         {"kind": kind, **nothing}
-        for kind in ("document", "message", "payout", "screening", "verification", "webhook")
+        for kind in (
+            "document",
+            "import",
+            "message",
+            "payout",
+            "screening",
+            "verification",
+            "webhook",
+        )
     ]
     notice = {"kind": "notice", "owed": 1, "oldest_at": waits_since, "given_up": 2}
     told = before.json()["kinds"]
-    assert sorted(told, key=lambda one: one["kind"]) == [*others[:2], notice, *others[2:]]
+    assert sorted(told, key=lambda one: one["kind"]) == [*others[:3], notice, *others[3:]]
     oldest = dead[0].due_at.isoformat().replace("+00:00", "Z")
     retried = {"kind": "notice", "owed": 3, "oldest_at": oldest, "given_up": 0}
     assert retried in after.json()["kinds"]
