@@ -28,6 +28,7 @@ from backend.communities.services import places, roles
 from backend.errors import Refusal
 from backend.imports import cells
 from backend.imports.reader import Column, Row, RowError, open_table
+from backend.imports.run import BatchOutcome
 from backend.imports.sheet import Sheet
 from backend.names import of_thing
 from backend.text import is_tidy
