@@ -177,7 +177,7 @@ class TrialBalanceAccountListView(ListView[Account]):
 
     @extend_schema(parameters=[AT, DAY])
     def get(self, request: Request, *args: Any, **named: Any) -> Response:
-        return super().get(request, *args, **named)
+        return self.list(request, *args, **named)
 
     def paginate_queryset(self, queryset: Any) -> Any:
         page: Any = super().paginate_queryset(queryset)
@@ -251,7 +251,7 @@ class TrialBalanceTransferListView(ListView[Transfer]):
 
     @extend_schema(parameters=[AT, DAY, CAUSE])
     def get(self, request: Request, *args: Any, **named: Any) -> Response:
-        return super().get(request, *args, **named)
+        return self.list(request, *args, **named)
 
 
 def _of_account(account: Account) -> dict[str, Any]:
