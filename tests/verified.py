@@ -3,6 +3,7 @@
 from contextlib import contextmanager
 
 from django.db import connection, transaction
+from django.db.models import Q, Sum
 
 from backend.registries.checks import Finding, Kind, Scope, registered
 
@@ -30,6 +31,15 @@ def found_in(community, *kinds: Kind, against=(), without=(), **scope) -> list[F
 def found_in_books(community, *others: Kind, **more) -> list[Finding]:
     """Return what is found of the ledger and its awards, without any app's records."""
     return found_in(community, Kind.LEDGER, Kind.AWARDS, *others, without=OF_APPS, **more)
+
+
+def moved(transfers, account) -> int:
+    """The sum that ``transfers`` brought ``account``, less what they took."""
+    sums = transfers.aggregate(
+        credits=Sum("amount", filter=Q(credit=account), default=0),
+        debits=Sum("amount", filter=Q(debit=account), default=0),
+    )
+    return sums["credits"] - sums["debits"]
 
 
 @contextmanager

@@ -5,13 +5,14 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-from django.db.models import Q, Sum
+from django.db.models import Sum
 
 from merchants.models import Merchant, Offer, Redemption
 from merchants.redemption.services import vouchers as redemption
 from points.kinds import AccountKind, Unit
 from points.ledger import selectors as points
 from points.models import Account, Hold
+from tests.verified import moved
 
 
 @pytest.fixture
@@ -30,11 +31,7 @@ def books(lake, tea) -> Callable[..., dict[str, int]]:
         for account in Account.objects.filter(kind=AccountKind.WALLET, unit=Unit.POINTS):
             held = Hold.objects.filter(debit=account, state=Hold.State.HELD)
             assert account.held == (held.aggregate(points=Sum("amount"))["points"] or 0)
-            moved = points.transfers_of(account).aggregate(
-                credits=Sum("amount", filter=Q(credit=account), default=0),
-                debits=Sum("amount", filter=Q(debit=account), default=0),
-            )
-            assert moved == {"credits": account.credits, "debits": account.debits}
+            assert account.credits - account.debits == moved(points.transfers_of(account), account)
         totals = points.totals_by_kind(lake)
         assert sum(totals.values()) == 0
         wallet = points.wallet_of(lake.pk, user.pk)

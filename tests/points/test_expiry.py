@@ -32,11 +32,11 @@ from points.expiry.selectors import (
 from points.kinds import AccountKind
 from points.ledger import services as ledger
 from points.ledger.errors import InsufficientPoints
-from points.ledger.selectors import total, totals_by_kind, transfers_of
+from points.ledger.selectors import totals_by_kind, transfers_of
 from points.models import Earned, ExpiryPolicy, Transfer
 from tests import cluster
 from tests.points.earning import award_hours
-from tests.verified import found_in_books
+from tests.verified import found_in_books, moved
 
 NEVER, END_OF_YEAR, END_OF_NEXT_YEAR, MONTHS = ExpiryPolicy.Kind
 Y2024, Y2025 = date(2024, 12, 31), date(2025, 12, 31)
@@ -120,7 +120,7 @@ class Purse:
         """Points of the wallet that have expired and were not given back."""
         expiries = transfers_of(self.expired)
         ours = expiries.filter(debit=self.wallet) | expiries.filter(credit=self.wallet)
-        return total(ours, self.expired) + self.over
+        return moved(ours, self.expired) + self.over
 
     def movement(self, debit, credit, points, until=None):
         key = f"test:{new_id()}"
