@@ -97,3 +97,56 @@ class CellError(_Wrong):
 def reason(which: str, **facts: object) -> str:
     """Return the sentence for ``which``, in the active language."""
     return str(REASONS[which]) % facts
+
+
+BROKE_OFF = _("It broke off several times, and nothing was changed. Please try again later.")
+
+
+class ImportFileInvalid(Invalid):
+    """Refusal of a file that can not be read; ``fault`` is its own code and ``reason`` says why."""
+
+    code = "import_file_invalid"
+    title = _("This file can not be read as a list.")
+
+
+class ImportFileTooLarge(Invalid):
+    code = "import_file_too_large"
+    title = _("The file is too large: at most 20 MB.")
+
+
+class MappingInvalid(Invalid):
+    """Refusal of a mapping that names a column or heading twice, or one that is not there."""
+
+    code = "import_mapping_invalid"
+    title = _("Each column is one heading of the file, and required ones are needed.")
+
+
+class ImportStatusWrong(Conflict):
+    """Refusal of a step that an import in ``current_status`` can not take."""
+
+    code = "import_status_wrong"
+    title = _("This is not possible with the import as it stands.")
+
+
+class ImportHasErrors(Conflict):
+    """Refusal to run an import with ``errors_count`` errors in its rows, unless they are left out."""
+
+    code = "import_has_errors"
+    title = _("Some rows are wrong. Mend them, or leave them out.")
+
+
+class ImportFileGone(Conflict):
+    code = "import_file_gone"
+    title = _("The file was removed, as it is after some days. Please upload it again.")
+
+
+class ImportBuiltUpon(Conflict):
+    """Refusal to take back what something was built on since: ``count`` rows, some in ``rows``."""
+
+    code = "import_built_upon"
+    title = _("Something has been built on this import; it can not be taken back.")
+
+
+class ImportKindUnknown(NotFound):
+    code = "import_kind_unknown"
+    title = _("There is no such kind of list.")
