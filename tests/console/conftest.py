@@ -8,6 +8,9 @@ import pytest
 
 from backend.accounts import mfa
 from backend.accounts.models import User
+from backend.communities.models import Role
+from backend.communities.services import roles
+from tests.backend.conftest import town, wechat, wechat_server  # noqa: F401  # fixtures
 from tests.browser import Window, browser, look, site  # noqa: F401  # fixtures
 from tests.conftest import TOTP_SECRET, session_of
 
