@@ -300,10 +300,13 @@ def _moment(text: str, clock: ZoneInfo) -> str:
 
 def _hundredths(text: str) -> int | str:
     try:
-        number = Decimal(text.removeprefix("¥").removesuffix("%").replace(",", "")) * 100
-        return int(number) if number == number.to_integral_value() else text
-    except (InvalidOperation, OverflowError, ValueError):
+        number = Decimal(text.removeprefix("¥").removesuffix("%").replace(",", ""))
+    except InvalidOperation:
         return text
+    if not number.is_finite() or number.adjusted() > MOST_DIGITS:
+        return text
+    hundredths = number * 100
+    return int(hundredths) if hundredths == hundredths.to_integral_value() else text
 
 
 def _put(found: dict[str, Any], names: list[str], value: Any) -> None:

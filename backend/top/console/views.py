@@ -294,6 +294,23 @@ class Drawn:
         actions = self.declared.actions if self.declared else ()
         return next((one for one in actions if (one.name, one.batch) == (name, batch)), None)
 
+    def action_at(self, address: str, method: str, name: str) -> Action | None:
+        """Return the action of this page by its name, if it is the operation at ``address``.
+
+        A link that somebody made up could else ask under the title of another action.
+        """
+        action = self.action_named(name)
+        if action is None or action.method != method:
+            return None
+        here = {"code": self.place_code}
+        for facts in (lambda: (self.names, here), lambda: (self.names, self.answer, here)):
+            try:
+                if unquote(filled_in(action.address, *facts())) == address:
+                    return action
+            except LookupError:
+                continue
+        return None
+
     def _form(
         self,
         at: "Drawn",
