@@ -59,6 +59,7 @@ def test_the_books_tell_the_event_behind_every_transfer(lake, town, client):
         "report": ("安全隐患", ["report_id"]),
         "confirmation": ("附议：安全隐患", ["report_id"]),
         "opening": ("期初余额", ["adjustment_id"]),
+        "passing": ("同一人两份档案之间的积分转移", ["merge_id"]),
         "correction": ("更正", ["adjustment_id"]),
         "void": ("已作废：不在场", ["attendance_id"]),
         "expiry": (f"于 {yesterday} 日终过期", []),
