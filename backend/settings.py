@@ -446,6 +446,12 @@ SPECTACULAR_SETTINGS = {
 # A JSON body larger than this is refused with 413; a photo has its own limit.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
 PHOTO_MAX_BYTES = 10_485_760
+UPLOAD_MAX_BYTES = 20_000_000  # of the largest file: a list to import
+FILE_UPLOAD_HANDLERS = [
+    "backend.files.uploads.Limit",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
 PHOTO_WAIT_SECONDS = 5.0  # while others are decoded
 # Pairs host:port that webhooks may go to whatever they are, with http too: for trying things out.
 WEBHOOK_ALLOWED = env.list("LINLI_WEBHOOK_ALLOWED", default=[])

@@ -129,7 +129,7 @@ class ImportStatusWrong(Conflict):
 
 
 class ImportHasErrors(Conflict):
-    """Refusal to run an import with ``errors_count`` errors in its rows, unless they are left out."""
+    """Refusal to run an import whose rows have ``errors_count`` errors, unless left out."""
 
     code = "import_has_errors"
     title = _("Some rows are wrong. Mend them, or leave them out.")

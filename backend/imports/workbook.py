@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from xml.parsers import expat
 
+from django.conf import settings
 from python_calamine import (
     CalamineError,
     CalamineSheet,
@@ -27,7 +28,7 @@ from backend.imports.errors import TableError
 from backend.text import shows_nothing
 
 ZIP, OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # how such files begin
-MAX_FILE_BYTES = 20_000_000
+MAX_FILE_BYTES: int = settings.UPLOAD_MAX_BYTES
 MAX_UNPACKED_BYTES = 100_000_000
 MAX_CELLS = 3_000_000  # of the rectangle that holds all of a sheet's
 

@@ -1,9 +1,14 @@
 """Requests that no page of the console makes: addresses, forms and rows that somebody made up."""
 
+import re
+
 import pytest
+from django.conf import settings
+from django.urls import URLResolver
 
 from backend.communities.models import Role
 from backend.communities.services import roles
+from backend.urls import urlpatterns
 from tests.console.conftest import send
 from volunteers.people.services import joining
 
@@ -77,3 +82,40 @@ def test_a_form_without_its_file_is_told_of(desk, zhao, lake, tea, address, type
 
     assert page.status_code == 422
     assert list(page.context["form"].errors) == missing
+
+
+@pytest.mark.parametrize("page", ["account/login", "setup", "communities/lake/imports?do=post"])
+def test_a_form_that_is_too_long_is_refused_before_it_is_read(desk, zhao, lake, page):
+    client = desk(zhao)
+    client.handler.enforce_csrf_checks = True
+    client.cookies["csrftoken"] = "a" * 32  # so that the form is read, to look for the token
+    limit = settings.UPLOAD_MAX_BYTES + settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    begin = b'--b\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\n'
+
+    def send_bytes(count):
+        body = begin + b"0" * count
+        form = "multipart/form-data; boundary=b"
+        return client.generic("POST", f"/console/{page}", body, form).status_code
+
+    assert send_bytes(limit) == 413
+    assert send_bytes(1_000) == 403  # it has no token
+
+
+def below(pattern, begin=""):
+    """The addresses below a pattern, as somebody may write them."""
+    for one in pattern:
+        route = begin + re.sub(r"<\w+:\w+>", "lake", str(one.pattern)).strip("^$")
+        if isinstance(one, URLResolver):
+            yield from below(one.url_patterns, route)
+        else:
+            yield re.sub(r"\(\?P<address>\.\+\)", "attendances", route)
+
+
+@pytest.mark.parametrize(
+    "address", sorted(one for one in below(urlpatterns) if one.startswith("console"))
+)
+def test_no_form_is_taken_without_its_token_against_forgery(desk, zhao, address):
+    client = desk(zhao)
+    client.handler.enforce_csrf_checks = True
+
+    assert client.post(f"/{address}", {"code": "x"}).status_code == 403
