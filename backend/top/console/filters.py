@@ -53,17 +53,21 @@ class FilterForm(forms.Form):
         return any(self.data.get(name) for name in self.fields)
 
 
-def _field(name: str, declared: Any) -> forms.Field:
+def _field(name: str, declared: Any, pairs: list[tuple[str, str]]) -> forms.Field:
     facts: dict[str, Any] = {
         "label": words.ASKED_FOR.get(name) or words.label(name),
         "required": False,
     }
+    if pairs:
+        return _choice([ANY, *pairs], facts)
     if isinstance(declared, django_filters.ChoiceFilter | serializers.ChoiceField):
         told: Any = declared
         is_field = isinstance(told, serializers.ChoiceField)
         choices = dict(told.choices if is_field else told.extra["choices"])
+        if name == "unit":
+            choices = dict(words.UNITS)
         pairs = [ANY, *((str(one), label_of(one, choices)) for one in choices)]
-        return forms.ChoiceField(choices=pairs, widget=widgets.UnfoldAdminSelectWidget(), **facts)
+        return _choice(pairs, facts)
     if isinstance(declared, django_filters.BooleanFilter | serializers.BooleanField):
         pairs = [ANY, ("true", str(words.YES)), ("false", str(words.NO))]
         return _choice(pairs, facts)

@@ -96,9 +96,9 @@ class BodyForm(forms.Form):
         elif "." in path:
             label = f"{words.label(path.split('.')[-2])} · {label}"
         facts: dict[str, Any] = {
-            "label": f"{label} {int(number[1]) + 1}" if number else label,
+            "label": label,
             "help_text": self._hint(name),
-            "required": False,
+            "required": field.required and not (number or self.partial),  # drawn, not checked
         }
         if pairs := self.options.get(path, self.options.get(name)):
             if isinstance(field, serializers.ListField):
@@ -127,7 +127,7 @@ class BodyForm(forms.Form):
             choices = words.UNITS if name == "unit" else field.choices
             return self._choice([("", NOT_CHOSEN), *_labelled(choices)], facts)
         if isinstance(field, serializers.FileField):
-            return forms.FileField(widget=widgets.UnfoldAdminFileFieldWidget(), **facts)
+            return forms.FileField(widget=forms.FileInput({"class": "console-input"}), **facts)
         is_decimal = self._in_hundredths(name)
         return forms.CharField(widget=_widget(field, is_decimal=is_decimal), **facts)
 

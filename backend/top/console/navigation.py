@@ -58,6 +58,7 @@ def groups(request: HttpRequest) -> list[dict[str, Any]]:
     drawn = [
         {
             "title": group.label,
+            "collapsible": group != Group.HOME,
             "items": [
                 {
                     "title": str(page.title),

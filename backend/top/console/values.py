@@ -87,14 +87,26 @@ class Reader:
     def __init__(self, clock: ZoneInfo) -> None:
         self.clock = clock
 
-    def cell(self, data: Any, path: str, shape: Any) -> SafeString:
-        """Draw what stands at ``path`` of a row that ``shape`` renders."""
+    def cell(self, data: Any, path: str, shape: Any, *, short: bool = False) -> SafeString:
+        """Draw what stands at ``path`` of a row that ``shape`` renders, as draw() does."""
         inside, _dot, name = path.rpartition(".")
         row = value_at(data, inside) if inside else data
-        return self.draw(value_at(data, path), name, field_at(shape, path), unit_of(row))
+        value, field = value_at(data, path), field_at(shape, path)
+        return self.draw(value, name, field, unit_of(row), short=short)
 
-    def draw(self, value: Any, name: str = "", field: Any = None, unit: str = "") -> SafeString:
-        """Draw a value; its field's name and declaration, and its row's unit, say what it means."""
+    def draw(
+        self,
+        value: Any,
+        name: str = "",
+        field: Any = None,
+        unit: str = "",
+        *,
+        short: bool = False,
+    ) -> SafeString:
+        """Draw a value; its field's name and declaration, and its row's unit, say what it means.
+
+        ``short``: of several things only what they are called.
+        """
         if value is None or value in ("", [], {}):
             return format_html('<span class="console-nothing">{}</span>', NOTHING)
         if isinstance(value, bool):
@@ -102,11 +114,11 @@ class Reader:
         if isinstance(field, serializers.MultipleChoiceField):
             return self._join(self.badge(one, field.choices) for one in value)
         if isinstance(field, serializers.ChoiceField):
-            return self.badge(value, field.choices)
+            return self.badge(value, words.UNITS if name == "unit" else field.choices)
         if name in CODES and isinstance(value, str):
             return format_html("{}", title_of(value))
         if isinstance(value, int | float):
-            return format_html("{}", figure(value, name, unit))
+            return format_html('<span class="console-figure">{}</span>', figure(value, name, unit))
         if isinstance(value, list):
             return self._several(value, name, field, short=short)
         if isinstance(value, Mapping):
@@ -140,10 +152,14 @@ class Reader:
         if thing != name and thing in words.THINGS:
             return _link(words.THINGS[thing], {"id": text, "code": text}, _("View"))
         thing, _colon, number = text.partition(":")  # such as ``report:…``, what a claim pays for
-        if name == "subject" and number and thing in words.THINGS:
-            return _link(
-                words.THINGS[thing], {"id": number}, f"{words.label(thing)} …{number[-6:]}"
-            )
+        if name in ("subject", "payee") and number:
+            said = f"{words.label(thing)} …{number[-6:]}"
+            link = words.THINGS.get(thing)
+            return _link(link, {"id": number}, said) if link else format_html("{}", said)
+        if name == "category" and text == "*":
+            return format_html("{}", _("All others"))
+        if name == "language" and text in LANG_INFO:
+            return format_html("{}", get_language_info(text)["name_translated"])
         if "\n" in text:
             return format_html('<span class="console-lines">{}</span>', text)
         return format_html("{}", text)

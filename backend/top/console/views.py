@@ -108,6 +108,7 @@ class Drawn:
 
     def listed(self, page: Page, data: Mapping[str, Any]) -> dict[str, Any]:
         rows = list(self.rows(page, data["results"]))
+        offered = [one for one in page.actions if one.batch]
         choices = {**CHOICES, **page.choices}
         form = filters.FilterForm(
             self.view,
@@ -128,6 +129,26 @@ class Drawn:
             "files": [(f"{link}{self.asked}", words) for link, words in self.files(page, {})],
             "answer": data,
         }
+
+    def asked_among(self, choices: Choices) -> list[tuple[str, str]]:
+        """Return what a filter chooses among; it is asked for once a minute."""
+        key = f"console:{self.request.user.pk}:{self.place_code}:{choices.address}"
+        found: list[tuple[str, str]] | None = cache.get(key)
+        if found is None:
+            try:
+                found = self._options(choices, {})
+            except LookupError:  # who works nowhere has no place to ask
+                found = []
+            cache.set(key, found, navigation.SEEN_SECONDS)
+        return found
+
+    @property
+    def asked(self) -> str:
+        """The filters of the list as they stand, for a file of what it shows."""
+        query = self.request.GET.copy()
+        for name in filters.NOT_OFFERED & set(query):
+            del query[name]
+        return f"?{query.urlencode()}" if query else ""
 
     def first(self, page: Page) -> Iterator[dict[str, Any]]:
         """Yield the rows that somebody has to look at before all others, unless a filter is set."""
@@ -165,22 +186,19 @@ class Drawn:
         ]
         return {
             "kind": "thing",
-            "name": str(value_at(data, page.named) or "") if page.named else "",
-            "sections": [
-                (
-                    title,
-                    [
-                        (path, _label(page, path), self.reader.cell(data, path, self.shape))
-                        for path in fields
-                    ],
-                )
-                for title, fields in sections
-            ],
+            "name": self.called(page, data),
+            "sections": [(title, facts) for title, facts in drawn if facts],
             "actions": self.actions(page.actions, data),
             "related": [one for one in (self.related(r, data) for r in page.related) if one],
             "files": list(self.files(page, data)),
             "answer": data,
         }
+
+    def called(self, page: Page, data: Mapping[str, Any]) -> str:
+        """Return what a page of one thing is titled by; ``""`` if by nothing of its own."""
+        if not page.named or value_at(data, page.named) in UNTOLD:
+            return ""
+        return str(strip_tags(self.reader.cell(data, page.named, self.shape)))
 
     def files(self, page: Page, data: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         """Yield the addresses beside this thing that the caller may read, each with its words."""

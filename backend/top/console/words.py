@@ -218,6 +218,7 @@ WORDS: Mapping[str, Text] = {
     "line_id": _("Line"),
     "lines": _("Statements"),
     "longitude": _("Longitude"),
+    "loss": _("What became of the old one"),
     "made_at": _("Made at"),
     "made_by": _("Made by"),
     "made_safe_at": _("Made safe at"),
@@ -240,7 +241,8 @@ WORDS: Mapping[str, Text] = {
     "most_minutes": _("Most minutes of a volunteer"),
     "moved_at": _("Changed at"),
     "moved_by": _("Changed by"),
-    "name": _("Name"),
+    "name": _("Named"),
+    "near_metres": _("Near, in metres"),
     "needs_approval": _("Takes a second person"),
     "new_findings_count": _("New findings"),
     "nonce": _("Phone's number of it"),
@@ -434,14 +436,18 @@ WORDS: Mapping[str, Text] = {
     "worked_minutes": _("Minutes worked"),
     "written_at": _("Written on"),
     "wrong": _("Wrong"),
-    "year": _("In the year"),
+    "year": _("For the year"),
+    "yellow": _("Yellow"),
 }
+
+# What amounts are shown and typed in: those in fen as yuan.
+UNITS: Mapping[str, Text] = {"points": _("Points"), "fen": _("Yuan")}
 
 # Parameters of lists that are called otherwise than the fields of the same name.
 ASKED_FOR: Mapping[str, Text] = {
     "is_open": _("Still open"),
     "since": _("From this day"),
-    "text": _("Text"),
+    "text": _("Words to find"),
     "until": _("To this day"),
 }
 
@@ -451,12 +457,15 @@ WRITTEN: Mapping[str, Text] = {
     "awarded_that_day": _("Brought that day before"),
     "backfilled": _("Hours recorded afterwards earn as well"),
     "confirmer_share_bp": _("Share of each who confirms"),
+    "credit": _("To which account"),
     "daily_cap_fen": _("At most a day, in yuan"),
     "daily_cap_points": _("At most a day, in points"),
+    "debit": _("From which account"),
     "earned_at": _("Earned at"),
     "earns_during_activity": _("Reports made during an activity earn beside its hours"),
     "fen": _("In yuan"),
     "fen_before_cap": _("Yuan before the limit"),
+    "format": _("Format"),
     "fund": _("Fund that pays"),
     "group": _("Group"),
     "peak_minutes": _("Minutes at rush hour"),
@@ -470,6 +479,7 @@ WRITTEN: Mapping[str, Text] = {
     "reported_as": _("Reported as"),
     "reward_fen": _("Reward in yuan"),
     "reward_points": _("Reward in points"),
+    "reverses": _("Reverses"),
     "served_on": _("Served on"),
     "weighted_minutes": _("Minutes that count"),
 }

@@ -319,7 +319,7 @@ add(
     Page(
         route=f"{BOOKS}/accounts/<uuid:account_id>",
         title=_("An account"),
-        named="holder",
+        labels={"opened_at": _("Account opened at")},
         sections=(
             Section(_("An account"), ("kind", "unit", "holder", "opened_at")),
             Section(_("Standing"), ("balance", "held", "available", "shortfall")),

@@ -40,6 +40,7 @@ add(
         title=_("Statements"),
         group=Group.MONEY,
         icon="receipt_long",
+        rank=1,
         columns=("merchant", "period_start", "period_end", "status", "number", "points", "due_fen"),
         filters=("status", "text", "since", "until"),
         opens="statements/{id}",
@@ -220,6 +221,7 @@ add(
         title=_("Questions on statements"),
         group=Group.MONEY,
         icon="help",
+        rank=2,
         columns=(
             "merchant",
             "period_start",
@@ -242,6 +244,7 @@ add(
         title=_("Payouts by WeChat"),
         group=Group.MONEY,
         icon="send_money",
+        rank=3,
         columns=(
             "title",
             "amount_fen",
@@ -294,6 +297,7 @@ add(
         title=_("Batches for the bank"),
         group=Group.MONEY,
         icon="account_balance",
+        rank=3,
         columns=("made_at", "made_by", "cancelled_at", "cancelled_by"),
         opens="bank-batches/{id}",
         actions=(
@@ -357,6 +361,7 @@ add(
         title=_("Funds"),
         group=Group.MONEY,
         icon="savings",
+        rank=4,
         columns=("name", "year", "unit", *FIGURES, "waiting_amount"),
         labels=NAMED,
         opens="communities/{code}/funds/{id}",
@@ -450,6 +455,7 @@ add(
         title=_("Claims on funds"),
         group=Group.MONEY,
         icon="request_quote",
+        rank=4,
         columns=(
             "fund_name",
             "closed_at",
@@ -469,7 +475,7 @@ add(
         sections=(
             Section(
                 _("Claim"),
-                ("subject", "payee", "amount", "reason", "status", "needs_approval", "set_off"),
+                ("subject", "payee", "amount", "status", "needs_approval", "set_off"),
             ),
             Section(
                 _("When"),
@@ -542,6 +548,7 @@ add(
         title=_("Rewards in money"),
         group=Group.MONEY,
         icon="featured_seasonal_and_gifts",
+        rank=4,
         columns=("person", "amount", "state", "is_for_wechat", "payout.status", "closed_at"),
         labels={"payout.status": _("Latest payout")},
         filters=("status", "payout", "is_for_wechat", "since", "until"),
@@ -556,7 +563,7 @@ add(
         sections=(
             Section(
                 _("Reward"),
-                ("person", "amount", "set_off", "state", "status", "subject", "is_for_wechat"),
+                ("person", "amount", "set_off", "state", "subject", "is_for_wechat"),
             ),
             Section(
                 _("When"),
@@ -616,6 +623,7 @@ add(
         title=_("For a second person"),
         group=Group.MONEY,
         icon="group",
+        rank=2,
         explains=_(
             "What raises what the community owes is done once a second person confirms it. What one"
             " person did alone within the limit can still be confirmed."
@@ -679,6 +687,7 @@ add(
         title=_("What one person may raise alone"),
         group=Group.MONEY,
         icon="vertical_align_top",
+        rank=9,
         explains=_("The sum, within 30 days, up to which one person raises what is owed alone."),
         sections=(Section(_("Limit"), ("alone_limit_fen",)),),
         actions=(

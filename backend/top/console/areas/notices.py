@@ -13,11 +13,13 @@ from backend.top.console.values import link_to
 TEXT = "communities/<str:code>/notice-texts/<str:notice_kind>/<str:language>"
 LETTERS = "communities/<str:code>/outbox/<str:kind>/dead-letters"
 
-KINDS: Mapping[str, Any] = {  # of what is owed in a community
+KINDS: Mapping[str, Any] = {  # of what is owed
     "notice": _("Notices"),
     "message": _("Messages by WeChat, e-mail and SMS"),
     "webhook": _("Webhooks of merchants"),
     "document": _("Files"),
+    "email_code": _("Codes by e-mail"),
+    "export": _("Exports of personal data"),
     "import": _("Imports"),
     "payout": _("Payouts by WeChat"),
     "screening": _("Screening of reports"),
@@ -144,8 +146,9 @@ add(
     Page(
         route="communities/<str:code>/documents",
         title=_("My files"),
-        group=Group.NOTICES,
+        group=Group.HOME,
         icon="draft",
+        rank=9,
         explains=_("Files that take long are made meanwhile, and kept for a day."),
         columns=("name", "kind", "ending", "state", "asked_at", "expires_at"),
         opens="communities/{code}/documents/{id}",

@@ -23,6 +23,7 @@ from merchants.giving.api.wishes import WatchedWishSerializer
 PARTNERS = "communities/<slug:code>/partnerships"
 PARTNER = "partnerships/<uuid:partnership_id>"
 OFFER = "offers/<uuid:offer_id>"
+CLOSED = {"closed_at": _("Closed on")}
 PARTNERS_TO_CHOOSE = Choices("communities/{code}/partnerships", label="name")
 
 ENDS = _(
@@ -79,6 +80,7 @@ add(
         title=_("Partners"),
         group=Group.SHOPS,
         icon="storefront",
+        rank=1,
         columns=(
             "name",
             "trade",
@@ -237,6 +239,7 @@ add(
         title=_("Offers"),
         group=Group.SHOPS,
         icon="redeem",
+        rank=2,
         columns=("title", "merchant", "kind", "price_points", "settled_fen", "stock", "status"),
         opens="offers/{id}",
         actions=(
@@ -383,6 +386,7 @@ add(
         title=_("Wishes"),
         group=Group.SHOPS,
         icon="favorite",
+        rank=3,
         columns=("text", "volunteer", "status", "price_points", "fulfilled_by", "proposed_at"),
         opens="wishes/{id}",
     ),
@@ -436,6 +440,7 @@ for word, title, one, adding, icon in (
             group=Group.SHOPS,
             icon=icon,
             columns=("title", "merchant", "description", "added_at", "closed_at"),
+            labels=CLOSED,
             opens=f"{word}/{{id}}",
             defaults={"is_open": "true"},
         ),
@@ -443,6 +448,7 @@ for word, title, one, adding, icon in (
             route=f"{PARTNER}/{word}",
             title=title,
             columns=("title", "description", "added_at", "closed_at"),
+            labels=CLOSED,
             opens=f"{word}/{{id}}",
             actions=(
                 Action(address=f"partnerships/{{partnership_id}}/{word}", title=adding, icon="add"),
@@ -452,6 +458,7 @@ for word, title, one, adding, icon in (
             route=f"{word}/<uuid:listing_id>",
             title=one,
             named="title",
+            labels=CLOSED,
             sections=(Section(one, ("title", "description", "merchant", "added_at", "closed_at")),),
             actions=(
                 Action(
@@ -467,7 +474,7 @@ for word, title, one, adding, icon in (
         Page(
             route=f"{word}/<uuid:listing_id>/matches",
             title=_("Matched activities"),
-            columns=("activity_title", "activity_id", "matched_at", "ended_at"),
+            columns=("activity_title", "matched_at", "ended_at"),
             opens=f"{word}/{{listing_id}}/matches/{{id}}",
             actions=(
                 Action(
@@ -486,6 +493,7 @@ for word, title, one, adding, icon in (
             route=f"{word}/<uuid:listing_id>/matches/<uuid:match_id>",
             title=_("Matched activity"),
             named="activity_title",
+            labels={"activity_id": _("Page of the activity")},
             sections=(
                 Section(
                     _("Activity and listing"),
@@ -512,7 +520,9 @@ add(
         title=_("Redemption fairs"),
         group=Group.SHOPS,
         icon="festival",
+        rank=7,
         columns=("title", "place", "starts_at", "ends_at", "status", "merchants"),
+        filters=("text", "since", "until", "status"),
         opens="fairs/{id}",
         actions=(
             Action(
@@ -606,8 +616,9 @@ add(
         title=_("Campaigns for points"),
         group=Group.SHOPS,
         icon="volunteer_activism",
+        rank=7,
         columns=("title", "donated_points", "disbursed_points", "opened_at", "closed_at"),
-        labels={"opened_at": _("Opened on")},
+        labels={"opened_at": _("Opened on"), **CLOSED},
         opens="campaigns/{id}",
         actions=(
             Action(
@@ -622,7 +633,7 @@ add(
         route="campaigns/<uuid:campaign_id>",
         title=_("Campaign"),
         named="title",
-        labels={"opened_at": _("Opened on")},
+        labels={"opened_at": _("Opened on"), **CLOSED},
         sections=(
             Section(_("Campaign"), ("title", "description", "opened_at", "closed_at")),
             Section(_("Points"), ("donated_points", "disbursed_points")),
@@ -656,6 +667,7 @@ add(
         title=_("Gifts of merchants"),
         group=Group.SHOPS,
         icon="card_giftcard",
+        rank=7,
         columns=("text", "merchant", "value_fen", "given_on"),
         filters=("text",),
         actions=(
@@ -678,6 +690,7 @@ add(
         title=_("Redemption records"),
         group=Group.SHOPS,
         icon="qr_code_scanner",
+        rank=4,
         columns=(
             "redeemed_at",
             "merchant",
@@ -742,6 +755,7 @@ add(
         title=_("Refund records"),
         group=Group.SHOPS,
         icon="undo",
+        rank=6,
         columns=(
             "refunded_at",
             "merchant",
@@ -759,6 +773,7 @@ add(
         title=_("Refused scans"),
         group=Group.SHOPS,
         icon="do_not_disturb_on",
+        rank=6,
         columns=("scanned_at", "merchant_name", "outcome", "clerk", "device", "clock_mark"),
         opens="communities/{code}/refused-scans/{id}",
     ),

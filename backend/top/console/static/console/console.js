@@ -9,7 +9,19 @@ if (matchMedia("(min-width: 48rem)").matches) {
 }
 // What django-unfold lets be clicked is for keys as well.
 const menu = document.querySelector("[data-menu]")?.dataset.menu;
-for (const one of document.querySelectorAll("[x-on\\:click]:not(a, button, input)")) {
+for (const found of document.querySelectorAll("[x-on\\:click]:not(a, button, input)")) {
+  let one = found;
+  if (found.matches("h2")) { // of a group of the navigation: it stays a heading
+    const list = found.nextElementSibling;
+    one = document.createElement("span");
+    one.className = "flex grow items-center";
+    one.append(...found.childNodes);
+    found.append(one);
+    for (const icon of one.querySelectorAll(".material-symbols-outlined")) icon.ariaHidden = "true";
+    const tell = () => one.setAttribute("aria-expanded", String(list.style.display !== "none"));
+    new MutationObserver(tell).observe(list, { attributes: true });
+    tell();
+  }
   one.tabIndex = 0;
   one.setAttribute("role", "button");
   if (one.classList.contains("material-symbols-outlined") && menu) one.setAttribute("aria-label", menu);
