@@ -781,7 +781,7 @@ def test_an_auditor_asks_watches_and_reads_what_was_found(lake, wallet, auditor,
     assert asked["Location"] == f"http://testserver{VERIFICATIONS}/{body['id']}"
     assert body == {
         "id": body["id"],
-        "community": {"code": "lake", "name": "碧沙湖社区"},
+        "community": {"id": str(lake.pk), "code": "lake", "name": "碧沙湖社区"},
         "kind": "ledger",
         "status": "waiting",
         "is_whole": True,
@@ -825,7 +825,7 @@ def test_an_auditor_asks_watches_and_reads_what_was_found(lake, wallet, auditor,
     ).json()["results"]
     assert one == {
         "id": str(totals.pk),
-        "community": {"code": "lake", "name": "碧沙湖社区"},
+        "community": {"id": str(lake.pk), "code": "lake", "name": "碧沙湖社区"},
         "kind": "ledger",
         "check": "totals",
         "promise": "账户显示的数额等于其全部进出、冻结和冲正之和。",
