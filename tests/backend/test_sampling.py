@@ -651,6 +651,7 @@ def test_a_sample_is_drawn_read_marked_and_signed_off(lake, wang, qian, teas, lo
     assert drawn.status_code == 201, drawn.json()
     told = drawn.json()
     assert {name: told[name] for name in told if name not in ("id", "drawn_at")} == {
+        "community": {"id": str(lake.pk), "code": "lake", "name": "碧沙湖社区"},
         "since": "2024-03-01",
         "until": "2024-03-31",
         "size_asked": 1,
