@@ -6,11 +6,19 @@ import pytest
 from django.conf import settings
 from django.urls import URLResolver
 
+from backend.accounts.models import User
 from backend.communities.models import Role
 from backend.communities.services import roles
 from backend.urls import urlpatterns
 from tests.console.conftest import send
 from volunteers.people.services import joining
+
+
+@pytest.fixture
+def manager(person, lake):
+    user = person("manager")
+    roles.give(user=user, community=lake, role=Role.MANAGER)
+    return user
 
 
 @pytest.mark.parametrize(
@@ -59,9 +67,7 @@ def test_a_form_has_the_title_of_what_it_does_whatever_its_link_says(desk, zhao,
 
 
 @pytest.mark.parametrize("amount", ["1E999999", "1E99999", "-1E99999", "9" * 5_000, "NaN", "sNaN"])
-def test_an_amount_that_is_none_is_told_of(desk, person, lake, amount):
-    manager = person("manager")
-    roles.give(user=manager, community=lake, role=Role.MANAGER)
+def test_an_amount_that_is_none_is_told_of(desk, manager, lake, amount):
     fund = {"name": "好事基金", "year": "2026", "unit": "fen", "approval_above": amount}
 
     page = send(desk(manager), "/console/communities/lake/funds?do=post", **fund)
@@ -99,6 +105,26 @@ def test_a_form_that_is_too_long_is_refused_before_it_is_read(desk, zhao, lake, 
 
     assert send_bytes(limit) == 413
     assert send_bytes(1_000) == 403  # it has no token
+
+
+def test_a_parameter_that_is_not_known_is_told_of_on_a_page(desk, zhao, lake):
+    page = desk(zhao).get("/console/communities/lake/people?utm_source=x")
+
+    assert page.status_code == 400
+    assert 'role="alert"' in page.text
+
+
+def test_a_name_is_escaped_once_wherever_it_stands(desk, manager, lake, wang):
+    User.objects.filter(pk=wang.pk).update(name="<script>王</script> & 李")
+    client = desk(manager)
+    here = "/console/communities/lake"
+
+    naming = "?do=post&as=post-cell-members&on=communities/lake/cell-members"
+
+    for page in ("people", f"people/{wang.pk}", f"cell-members{naming}"):
+        text = client.get(f"{here}/{page}").text
+        assert "&lt;script&gt;王&lt;/script&gt; &amp; 李" in text
+        assert "<script>王" not in text
 
 
 def below(pattern, begin=""):

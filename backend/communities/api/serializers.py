@@ -265,6 +265,14 @@ class NewRoleInvitationSerializer(RoleInvitationSerializer):
     """An invitation with its code, to be told or sent; null once it is no longer good."""
 
     code = serializers.CharField(read_only=True, allow_null=True)
+    link = serializers.SerializerMethodField()
+
+    @extend_schema_field(serializers.URLField(allow_null=True))
+    def get_link(self, invitation: RoleInvitation) -> str | None:
+        if invitation.code is None:
+            return None
+        here = self.context["request"].build_absolute_uri(settings.CONSOLE_PATH)
+        return f"{settings.CONSOLE_URL or here.rstrip('/')}/invitations?code={invitation.code}"
 
 
 class InviteToRoleSerializer(serializers.Serializer[Any]):

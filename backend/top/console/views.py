@@ -15,7 +15,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import ResolverMatch, resolve
-from django.utils.html import strip_tags
+from django.utils.html import format_html
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -81,9 +81,9 @@ class Drawn:
         if self.declared and self.declared.rows:
             query.setdefault("page_size", str(self.declared.rows))
         answer = self.caller.send("get", self.address, query=query.urlencode())
-        if not isinstance(answer, Response):
+        if not isinstance(answer, Response) and answer.status_code < 400:
             return self.made_later(answer) if answer.status_code == 202 else answer  # a file
-        if answer.status_code == 200 and not _is_json(answer):
+        if isinstance(answer, Response) and answer.status_code == 200 and not _is_json(answer):
             answer.render()
             return answer
         told = told_by(answer)
@@ -376,10 +376,7 @@ class Drawn:
         return [
             (
                 str(value_at(row, choices.value)),
-                " · ".join(
-                    str(strip_tags(self.reader.cell(row, path, None)))
-                    for path in choices.label.split()
-                ),
+                " · ".join(self.reader.plain(row, path) for path in choices.label.split()),
             )
             for row in rows
         ]
