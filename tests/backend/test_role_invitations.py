@@ -11,6 +11,7 @@ from backend.accounts.services import attempts, operators
 from backend.audit.models import AuditEntry
 from backend.communities.models import Community, Membership, Role, RoleInvitation
 from backend.communities.services import invitations, places, roles
+from backend.people.services import suspensions
 from tests.cast import PASSWORD, somebody
 
 HERE = "/api/v1/communities/lake/role-invitations"
@@ -149,6 +150,12 @@ def made_by_one_who_left(invitation, settings):
     return invitation.code
 
 
+def made_by_one_who_is_suspended(invitation, settings):
+    place, by = invitation.place, invitation.invited_by
+    suspensions.suspend(place=place, user=by, by=None, reason="停职")
+    return invitation.code
+
+
 def unknown(invitation, settings):
     return "2345-6789-ABCD-EFGH"
 
@@ -160,6 +167,7 @@ def unknown(invitation, settings):
         (used, (409, "invitation_used")),
         (revoked, (409, "invitation_revoked")),
         (made_by_one_who_left, (409, "invitation_revoked")),
+        (made_by_one_who_is_suspended, (409, "invitation_revoked")),
         (unknown, (404, "invitation_unknown")),
     ],
 )

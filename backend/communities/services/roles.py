@@ -11,7 +11,15 @@ from backend.accounts.services.people import locked
 from backend.audit import services as trail
 from backend.communities.errors import NotAVolunteerHere, OwnRole, RoleConflict, RoleNotYours
 from backend.communities.models import Community, Membership, Role
-from backend.communities.selectors import AUDITS, HANDLES, lineage
+from backend.communities.selectors import (
+    AUDITS,
+    HANDLES,
+    MANAGES,
+    is_suspended_at,
+    is_within,
+    lineage,
+    places_where,
+)
 from backend.registries.leaving import Leaving, tell
 from backend.sql import constraint_of
 
@@ -167,14 +175,18 @@ def require_right(by: User, *, place: Community, role: Role) -> None:
     """
     if role == Role.MANAGER and place.kind != Community.Kind.ESTATE and by.is_superuser:
         return
-    managed_from = lineage(place)
-    if role == Role.MANAGER:
-        managed_from = managed_from[1:]  # a manager is appointed and removed from above
-    is_manager = Membership.objects.filter(
-        community__in=managed_from, user=by, role=Role.MANAGER, ended_at__isnull=True
-    ).exists()
-    if role == Role.VOLUNTEER or not is_manager:
+    from_above = role == Role.MANAGER  # a manager is appointed and removed from above
+    if role == Role.VOLUNTEER or not manages(by, place, from_above=from_above):
         raise RoleNotYours
+
+
+def manages(user: User, place: Community, *, from_above: bool = False) -> bool:
+    """Tell whether ``user`` manages the place or one above it; ``from_above``: one above it.
+
+    Who is suspended there manages nothing.
+    """
+    reached = place.parent_id if from_above else place.pk
+    return places_where(user, MANAGES).filter(pk=reached).exists()
 
 
 def _held_along(place: Community) -> QuerySet[Membership]:
