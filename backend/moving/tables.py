@@ -64,6 +64,7 @@ STAYS = {
     "accounts.Attempts": "guesses are counted where they are made, for some hours",
     "accounts.GuardianCode": "a code is good for a day; the child asks for another",
     "accounts.SetupCode": "an installation names its own operators",
+    "admin.LogEntry": "nothing is written there",
     "accounts.User_groups": "no groups are used: roles are memberships",
     "accounts.User_user_permissions": "no such permissions are used",
     "accounts.WithdrawnNumber": "a hash by a key of this installation, and of nobody",

@@ -119,7 +119,7 @@ def test_every_operation_has_a_summary_of_its_own_at_its_address(ours):
         (
             "POST /api/v1/attendances/{attendance_id}/reject",
             "403",
-            {"own_hours", "own_record", "second_factor_required"},
+            {"own_hours", "own_record", "second_factor_required", "suspended"},
         ),
     ],
 )

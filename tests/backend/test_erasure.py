@@ -550,6 +550,7 @@ REFERS_TO_A_PERSON = {
     "merchants.Increase.decided_by": AN_ACT,
     "documents.Document.asked_by": AN_ACT,  # the row; files of what is theirs go
     "accounts.SetupCode.used_by": AN_ACT,
+    "admin.LogEntry.user": AN_ACT,
     "communities.RoleInvitation.accepted_by": AN_ACT,
     "communities.RoleInvitation.invited_by": AN_ACT,
     "communities.RoleInvitation.revoked_by": AN_ACT,

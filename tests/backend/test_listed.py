@@ -20,6 +20,9 @@ WHOLE = {
     "/api/v1/communities/{code}/refunds": "a line of a redemption, which opens",
     "/api/v1/communities/{code}/statement-questions": "questions, which open at their statement",
     "/api/v1/redemptions/{redemption_id}/refunds": "a line of a redemption, which opens",
+    "/api/v1/communities/{code}/people/{user_id}/alike": "people, who open",
+    "/api/v1/imports/{import_id}/rows": "what is wrong in a row of a file, which is kept for days",
+    "/api/v1/rule-templates": "drafts of rules, which are no rules yet",
     "/api/v1/statements/{statement_id}/refunds": "a line of a redemption, which opens",
 }
 

@@ -1,0 +1,7 @@
+"""What the console holds about people: nothing."""
+
+from django.contrib.admin.models import LogEntry
+
+from backend.privacy import held
+
+held.left_out("Django admin's own trail, in which nothing is written", LogEntry, "user")
