@@ -94,6 +94,9 @@ def test_nothing_else_is_exempt():
     assert exempt == {
         "LogOutEverywhereView",
         # What needs no log-in.
+        "AcceptRoleInvitationAsNewView",
+        "LookAtRoleInvitationView",
+        "SetUpView",
         "BulletinCommentListView",
         "BulletinCommentView",
         "BulletinListView",

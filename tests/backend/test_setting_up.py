@@ -75,10 +75,10 @@ def test_two_usernames_that_differ_by_capitals_are_one(lake, say, logged_in):
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["found_community", "lake", "湖"], "Another place has this code."),
+        (["found_community", "lake", "湖"], "这个代码已被使用"),
         (["found_community", "a b", "湖"], "a b: "),
-        (["found_community", "x", "湖", "--timezone", "Mars/Base"], "not the name of a time zone"),
-        (["found_community", "x", "湖", "--timezone", "Asia"], "not the name of a time zone"),
+        (["found_community", "x", "湖", "--timezone", "Mars/Base"], "这不是时区名称"),
+        (["found_community", "x", "湖", "--timezone", "Asia"], "这不是时区名称"),
         (["found_community", "x", "湖", "--parent", "lake"], "no street with the code lake"),
         (["found_community", "x", "湖", "--point", "91", "0"], "not a point on earth"),
         (["found_community", "x", "湖", "--point", "nan", "0"], "not a point on earth"),

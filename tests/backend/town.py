@@ -24,7 +24,7 @@ from backend.accounts import ages
 from backend.accounts.models import Consent, User
 from backend.accounts.services import consents, guardians, operators, profile
 from backend.audit.models import AuditEntry
-from backend.communities.models import Community, Membership, Role, RoleInvitation
+from backend.communities.models import Community, Membership, Role, RoleInvitation, Suspension
 from backend.communities.services import invitations as role_invitations
 from backend.communities.services import places, roles
 from backend.documents import services as documents
@@ -908,8 +908,36 @@ def business(
     )
     outbox.attempt("document", community_id=community.pk, pk=paper.pk)
 
+    registrar, twin, other, away = records_of(community)
+    suspension = suspensions.suspend(place=community, user=away, by=None, reason="争吵")
+    over = Suspension.objects.create(  # long over: the volunteer takes part
+        community=community,
+        user=volunteer,
+        reason="误会",
+        since_at=now - timedelta(days=30),
+        lifted_at=now - timedelta(days=29),
+    )
+    change = log_ins.propose(
+        place=community,
+        user=twin,
+        by=registrar,
+        seen_by="known",
+        reason="手机丢了",
+        ends_wechat=True,
+    )
+    merge = merges.propose(
+        place=community, merged=twin, kept=other, by=registrar, seen_by="known", reason="同一人"
+    )
+
+    lists = [a_list(community, newcomer, done=done) for done in (False, True)]
+
     rows = {
         "code": [community.code],
+        "import_id": lists,
+        "user_id": [twin, registrar],
+        "suspension_id": [suspension, over],
+        "log_in_change_id": [change],
+        "merge_id": [merge],
         "document_id": [paper],
         "purpose": ["location"],
         "kind": ["notice"],
