@@ -7,6 +7,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import Exists, Q, QuerySet
 from django_filters import rest_framework as filters
+from drf_spectacular.utils import extend_schema_field
 
 from backend import days
 from backend.api.fields import OUT_OF_RANGE
@@ -50,6 +51,18 @@ class DayFilter(filters.DateFilter):  # type: ignore[misc]  # django-filter is u
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, input_formats=["%Y-%m-%d"], **kwargs)
+
+
+@extend_schema_field(
+    {"type": "integer", "minimum": days.EARLIEST.year, "maximum": days.LATEST.year}
+)
+class YearFilter(filters.NumberFilter):  # type: ignore[misc]  # django-filter is untyped
+    """Filter of rows of a year, ``2024``."""
+
+    field_class = forms.IntegerField
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(min_value=days.EARLIEST.year, max_value=days.LATEST.year, **kwargs)
 
 
 class PersonFilter(filters.UUIDFilter):  # type: ignore[misc]  # django-filter is untyped

@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 from backend.accounts.api.serializers import ColleagueSerializer
 from backend.accounts.models import User
 from backend.api.fields import CharField, IntegerField
-from backend.api.filters import BooleanFilter
+from backend.api.filters import BooleanFilter, YearFilter
 from backend.api.serializers import ReadSerializer
 from backend.api.views import ListView, OpenView, below, writes
 from backend.communities.api import shown
@@ -212,7 +212,7 @@ class FundClaimSerializer(ClaimSerializer):
 
 
 class FundFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter is untyped
-    year = filters.NumberFilter(help_text="The year it is for.")
+    year = YearFilter(help_text="The year it is for.")
     unit = filters.ChoiceFilter(field_name="account__unit", choices=Unit.choices)
     is_open = BooleanFilter(
         field_name="ended_at", lookup_expr="isnull", help_text="It has not ended."
