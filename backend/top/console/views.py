@@ -108,7 +108,6 @@ class Drawn:
 
     def listed(self, page: Page, data: Mapping[str, Any]) -> dict[str, Any]:
         rows = list(self.rows(page, data["results"]))
-        offered = [one for one in page.actions if one.batch]
         choices = {**CHOICES, **page.choices}
         form = filters.FilterForm(
             self.view,
@@ -121,7 +120,7 @@ class Drawn:
             "headers": [_label(page, one) for one in page.columns],
             "rows": rows,
             "first": list(self.first(page)),
-            "batch": [one for one in offered if any(one.when(row["data"]) for row in rows)],
+            "batch": [one for one in page.actions if one.batch and self.is_for_one_of(rows, one)],
             "filters": form,
             "next": _cursor_of(data.get("next")),
             "previous": _cursor_of(data.get("previous")),
@@ -129,6 +128,13 @@ class Drawn:
             "files": [(f"{link}{self.asked}", words) for link, words in self.files(page, {})],
             "answer": data,
         }
+
+    def is_for_one_of(self, rows: list[dict[str, Any]], action: Action) -> bool:
+        """Tell whether the caller may do the action to the first of the rows that it is for."""
+        row = next((one for one in rows if action.when(one["data"])), None)
+        return row is not None and self.caller.may(
+            action.method, filled_in(action.address, {"id": row["id"]}, self.names)
+        )
 
     def asked_among(self, choices: Choices) -> list[tuple[str, str]]:
         """Return what a filter chooses among; it is asked for once a minute."""
