@@ -9,7 +9,7 @@ from django.contrib.admin import site as admin_site
 from django.utils import timezone
 
 from backend.api.middleware import CONSOLE_POLICY, CONTENT_SECURITY_POLICY
-from backend.communities.models import Role
+from backend.communities.models import Community, Role
 from backend.communities.services import roles
 from backend.top.console.pages import Page, add, all_pages
 from backend.top.console.site import site
@@ -55,6 +55,21 @@ def test_whoever_is_not_logged_in_is_sent_to_the_log_in(client, lake):
 
     assert page.status_code == 302
     assert page["Location"].startswith("/console/account/login")
+
+
+def test_a_filter_that_names_an_estate_is_a_choice_of_them(desk, zhao, lake):
+    Community.objects.create(name="东苑", code="east", kind="estate", parent=lake)
+
+    page = desk(zhao).get(QUEUE)
+
+    assert '<option value="east">东苑</option>' in page.text
+
+
+def test_a_form_marks_what_has_to_be_told(desk, zhao):
+    page = desk(zhao).get("/console/communities/lake/venues?do=post")
+
+    name, hours = page.context["form"]["name"], page.context["form"]["address"]
+    assert (name.field.required, hours.field.required) == (True, False)
 
 
 def test_a_filter_that_the_api_refuses_is_told_of(desk, zhao):

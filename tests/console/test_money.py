@@ -91,6 +91,11 @@ def test_an_auditor_reads_a_statement_and_is_offered_nothing(desk, person, lake,
     assert "do=post" not in page.text
 
 
+def test_an_auditor_is_offered_no_batch_of_statements(desk, zhao, auditor, statement):
+    assert "审批通过" in desk(zhao).get(f"{LAKE}/statements").text
+    assert "审批通过" not in desk(auditor).get(f"{LAKE}/statements").text
+
+
 def test_the_merchants_question_is_found_and_answered(desk, zhao, zhou, statement, line):
     asked = questions.ask(statement=statement, line_id=line.pk, reason="不是我店的", asked_by=zhou)
     client = desk(zhao)
