@@ -169,7 +169,6 @@ def test_lines_of_an_account_say_the_shop_and_the_item(redeemed, wang, chen, tea
         "voucher_id": str(taken.pk),
         "offer_id": str(tea.pk),
         "merchant_id": str(shop.pk),
-        "merchant_name": "茶馆",
     }
     assert (spent["reason"], spent["about"]) == (
         "redemption",

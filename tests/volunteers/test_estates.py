@@ -139,7 +139,7 @@ def test_staff_of_an_estate_answer_its_requests_to_join_alone(lake, east, person
     here, there = asked("here", east), asked("there", None)
 
     assert ids(ask("get", f"communities/{east.code}/join-requests")) == [str(here.pk)]
-    assert ask("get", "communities/lake/join-requests")[0] == 404
+    assert ids(ask("get", "communities/lake/join-requests")) == [str(here.pk)]
     assert ask("get", f"join-requests/{there.pk}")[0] == 404
     assert ask("post", f"join-requests/{there.pk}/approve")[0] == 404
     assert ask("get", f"join-requests/{here.pk}")[1]["user"]["name"] == "here"
