@@ -31,6 +31,10 @@ for (const found of document.querySelectorAll("[x-on\\:click]:not(a, button, inp
     one.click();
   });
 }
+// django-unfold shows a file's name in the field beside it, and stumbles where there is none.
+for (const input of document.querySelectorAll('input[type="file"]')) {
+  input.hasChangeListener = !input.parentNode.parentNode.parentNode.querySelector('input[type="text"]');
+}
 for (const form of document.querySelectorAll('form[method="post"]')) {
   form.addEventListener("submit", (event) => {
     if (form.dataset.sent) event.preventDefault();
